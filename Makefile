@@ -47,7 +47,7 @@ test-fast: install web ## run the tests that are not marked slow, in under two m
 	$(BIN)/python $(PYTEST) -m fast $(TEST_ARGS)
 
 test-peers: $(PEERS)/.installed ## read what other programs write, and have them read ours, in a venv of their own
-	$(PEERS)/bin/python $(PYTEST) tests/peers tests/formats/test_microscopy.py $(TEST_ARGS)
+	$(PEERS)/bin/python $(PYTEST) tests/peers tests/formats/test_microscopy.py tests/formats/test_czi.py $(TEST_ARGS)
 
 accuracy: $(PEERS)/.installed ## compare slices with analytic truth, beside peers, into docs/reference/accuracy.md
 	$(PEERS)/bin/python -m pip install --quiet --group accuracy
@@ -60,7 +60,7 @@ accuracy-quick: $(PEERS)/.installed ## judge the steps by their criteria with 3 
 $(PEERS)/.installed: pyproject.toml CMakeLists.txt $(wildcard native/*)
 	test -x $(PEERS)/bin/python || $(PYTHON) -m venv $(PEERS)
 	$(PEERS)/bin/python -m pip install --quiet --upgrade "pip>=25.1"
-	$(PEERS)/bin/python -m pip install --quiet --editable ".[microscopy]" --group peers
+	$(PEERS)/bin/python -m pip install --quiet --editable ".[microscopy,czi]" --group peers
 	@touch $@
 
 lint: install ## ruff, mypy and the floors

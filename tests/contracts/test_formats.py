@@ -17,6 +17,7 @@ import tifffile
 
 import tomarium as tm
 from formats.beamline_makers import example_map, write_als, write_bliss, write_flyscan, write_map
+from formats.czi_example import example_czi, write_czi
 from formats.dimax_maker import save_ring, stamped
 from formats.ole2_writer import ole2
 from formats.test_edax import PATTERNS, write_edax
@@ -211,6 +212,7 @@ MAKERS: dict[str, Callable[[Path], object]] = {
     "data-exchange": lambda path: FORMATS["data-exchange"].write(path, example_scan()),
     "dimax": write_ring_buffer,
     "csv": lambda path: FORMATS["csv"].write(path, example_spectrum_row()),
+    "czi": write_czi,
     "edax": write_edax,
     "edf": lambda path: FORMATS["edf"].write(path, example_scan()),
     "jpeg2000": lambda path: FORMATS["jpeg2000"].write(path, example_grey_volume()),
@@ -236,6 +238,7 @@ MAKERS: dict[str, Callable[[Path], object]] = {
 EXAMPLES: dict[str, Callable[[], Scan | Image]] = {
     "csv": lambda: example_spectrum_row(),
     "dimax": lambda: ring_buffer_scan(),
+    "czi": example_czi,
     "edax": lambda: Image(PATTERNS.reshape(3, 4, 6, 5), (), "counts"),
     "nexus-maps": example_map,
     "jpeg2000": example_grey_volume,
@@ -252,7 +255,7 @@ EXAMPLES: dict[str, Callable[[], Scan | Image]] = {
     "txrm": lambda: replace(example_scan(), flats=None, darks=None),
 }
 # What reads a format where that is an extra, which the development environment need not have.
-EXTRAS = {"microscopy": "rsciio"}
+EXTRAS = {"czi": "pylibCZIrw", "microscopy": "rsciio"}
 # Single files that are damaged byte by byte below.
 FILES: dict[str, Callable[[Path], object]] = {
     "als": MAKERS["als"],

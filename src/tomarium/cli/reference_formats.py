@@ -49,6 +49,13 @@ TOLD: Final[dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
         ("Patterns are in px and marked uncalibrated; the steps between the points are lengths.",
          "The points of a hexagonal grid stay in a row."),
     ),
+    "czi": (
+        ("pip install 'tomarium[czi]'", "tomarium info cells.czi --entry 'scene 1'"),
+        ("pylibCZIrw is LGPL-3.0 and not installed by itself.",
+         "Rotations, illuminations, phases and views are refused where there are several; export such a file from "
+         "ZEN as OME-TIFF.",
+         "Pixels of a mosaic that no tile covers are 0."),
+    ),
     "flyscan": (
         ("tomarium info bone_01/", "tomarium info bone_01/bone_01.nxs --angles /flyscan_00001/scan_data/tomo2Rx"),
         ("Open the folder: flats and darks lie beside the file of projections.",
