@@ -185,6 +185,7 @@ def file_flat(opened: Catalogue, home: Path, id: str, values: np.ndarray) -> Non
     edit(opened, ADA, id, Changes(specimen="rum-7"))
 
 
+@pytest.mark.slow
 def test_a_worker_aligns_two_images_or_lists_candidates(
     opened: Catalogue, owner: TestClient, tmp_path: Path
 ) -> None:

@@ -38,6 +38,7 @@ def sand(shared: Callable[[str], Path]) -> NDArray[np.float32]:
     return raw.astype(np.float32)
 
 
+@pytest.mark.slow
 def test_a_plane_of_real_sand_is_found(sand: NDArray[np.float32]) -> None:
     part = sand[:, 50:146, 50:146]
     fixed = image_of_array(
@@ -52,6 +53,7 @@ def test_a_plane_of_real_sand_is_found(sand: NDArray[np.float32]) -> None:
     assert found.tre_m < 0.3 * VOXEL_M
 
 
+@pytest.mark.slow
 def test_a_plane_of_another_part_of_it_is_not_found(sand: NDArray[np.float32]) -> None:
     fixed = image_of_array(sand[::2, :96, :96], [2 * VOXEL_M, VOXEL_M, VOXEL_M])
     moving, _ = plane_of(sand[1::2, 100:196, 100:196], 1, (3, -5, 3))
