@@ -171,27 +171,37 @@ static inline void owned(double from, double to, double step, int half, int& fir
     last = int(larger(-double(half), smaller(hi, limit)));
 }
 
+constexpr int CELL_BITS = 32;
+
+static inline std::int64_t in_parts(double cells) { return std::int64_t(cells * 4294967296.0); }
+
+// How far the middle of its cell lies behind a place, in halves of a cell.
+static inline float beyond_middle(std::int64_t place) {
+    return float(std::int32_t(std::uint32_t(place) ^ 0x80000000u)) * -4.656612873077393e-10f; // 2^-31
+}
+
 struct Spreader {
     Line coefficient[16];
     int degree;
 };
 
-// Spreads `count` samples of one projection, RUN at most; (x, y) is the first one's corner in `corner`. Two samples at
+// Spreads `count` samples of one projection, RUN at most; (x, y) is the first one's corner in `corner`, in parts of a
+// cell: errors of float32, 1e-5 of a cell, would let one slice of a pair leak into the other. Two samples at
 // a time, where none lies further than a cell from the one before: their footprints share most cells, which are then
 // loaded and stored once. Weights beside a footprint are the zeros of the unused slots.
-static inline void spread_run(const Spreader& s, const Line* sample, int count, float x, float y, float dx, float dy,
-                              bool close, Line* corner, std::ptrdiff_t stride) {
+static inline void spread_run(const Spreader& s, const Line* sample, int count, std::int64_t x, std::int64_t y,
+                              std::int64_t dx, std::int64_t dy, bool close, Line* corner, std::ptrdiff_t stride) {
     alignas(64) float slots[RUN + 1][LANES];
     float(*weight)[LANES] = slots + 1;
     int cell_x[RUN], cell_y[RUN];
     *reinterpret_cast<Line*>(slots[0]) = Line{};
     for (int n = 0; n < count; ++n) {
         __builtin_prefetch(sample + n);
-        const float xn = x + float(n) * dx, yn = y + float(n) * dy;
-        const int cx = int(xn) + 1, cy = int(yn) + 1;
-        cell_x[n] = cx;
-        cell_y[n] = cy;
-        const float zx = 2.0f * (float(cx) - xn) - 1.0f, zy = 2.0f * (float(cy) - yn) - 1.0f;
+        cell_x[n] = int(x >> CELL_BITS) + 1;
+        cell_y[n] = int(y >> CELL_BITS) + 1;
+        const float zx = beyond_middle(x), zy = beyond_middle(y);
+        x += dx;
+        y += dy;
         const Line z = {zx, zx, zx, zx, zx, zx, zx, zx, zy, zy, zy, zy, zy, zy, zy, zy};
         Line p = s.coefficient[0];
         for (int d = 1; d <= s.degree; ++d) p = p * z + s.coefficient[d];
@@ -268,8 +278,9 @@ static void spread_tile(const Gridding& g, const Spreader& s, int tile, double x
             last = smaller(last, last_x);
             const Line* sample = reinterpret_cast<const Line*>(g.filtered) + k * samples + half;
             for (int f = first; f < last; f += RUN)
-                spread_run(s, sample + f, smaller(RUN, last - f), float(f * dy - y_from - 0.5 * TAPS + MARGIN),
-                           float(f * dx - x_from + 0.5 * TAPS), float(dy), float(dx), cells <= 1, corner, stride);
+                spread_run(s, sample + f, smaller(RUN, last - f), in_parts(f * dy - y_from - 0.5 * TAPS + MARGIN),
+                           in_parts(f * dx - x_from + 0.5 * TAPS), in_parts(dy), in_parts(dx), cells <= 1, corner,
+                           stride);
         }
     }
 }
