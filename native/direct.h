@@ -19,32 +19,7 @@ static inline void disc_run(int size, int y, int from, int to, int& first, int& 
     last = larger(first, smaller(to, int(__builtin_floor(middle + reach)) + 1));
 }
 
-static void one_by_one(const Backprojection& b, int row) {
-    constexpr int ROWS = 16, ANGLES = 16;
-    const double middle = 0.5 * (b.size - 1);
-    const std::ptrdiff_t stride = b.x1 - b.x0;
-    float* slice = b.out + row * stride * (b.y1 - b.y0);
-#pragma omp parallel for schedule(dynamic, 1) num_threads(b.threads)
-    for (int top = b.y0; top < b.y1; top += ROWS)
-        for (int start = 0; start < b.angles; start += ANGLES)
-            for (int y = top; y < smaller(top + ROWS, b.y1); ++y) {
-                int first, last;
-                disc_run(b.size, y, b.x0, b.x1, first, last);
-                float* to = slice + (y - b.y0) * stride - b.x0;
-                for (int k = start; k < smaller(start + ANGLES, b.angles); ++k) {
-                    const float* q = b.filtered + k * b.angle_stride + row * b.row_stride;
-                    const double cosine = b.cosine[k], base = b.axis[k] + (y - middle) * b.sine[k] - middle * cosine;
-                    for (int x = first; x < last; ++x) {
-                        const double position = base + x * cosine;
-                        const int i = int(position);
-                        const float f = float(position - i);
-                        to[x] += q[i] + f * (q[i + 1] - q[i]);
-                    }
-                }
-            }
-}
-
-static void sixteen(const Backprojection& b, int first_row) {
+static void backproject(const Backprojection& b, int first_row) {
     const int rows = smaller(LANES, b.rows - first_row);
     const double middle = 0.5 * (b.size - 1);
     const std::ptrdiff_t stride = b.x1 - b.x0, slice = stride * (b.y1 - b.y0);
@@ -93,11 +68,6 @@ static void sixteen(const Backprojection& b, int first_row) {
             }
         }
     }
-}
-
-static void backproject(const Backprojection& b, int first_row) {
-    if (b.packed) sixteen(b, first_row);
-    else one_by_one(b, first_row);
 }
 
 } // namespace tomarium::TOMARIUM_LEVEL

@@ -105,6 +105,26 @@ static void add_far_part(const Gridding& g, const Line* coarse, Line* spectrum) 
     }
 }
 
+// Moves the axis of each row by its own way. Two rows a and b are the real and imaginary part of Z = A + iB, and the
+// transform of a real row at -f is the conjugate of that at f: with the phases p of a and q of b,
+// pA(f) + iqB(f) = u Z(f) + v Z*(-f), where u = (p + q) / 2 and v = (p - q) / 2. A frequency's lines are the real and
+// imaginary parts of u and v, the latter alternating in sign as `times` wants them.
+static void turn_rows(const Gridding& g, Line* spectrum) {
+    const int n = g.padded;
+    const Part conjugate = alternate(-1.0f); // (1, -1, ...)
+    for (int f = 0; f <= n / 2; ++f) {
+        const Part* turn = reinterpret_cast<const Part*>(g.turns) + PARTS * 4 * std::ptrdiff_t(f);
+        Part *here = reinterpret_cast<Part*>(spectrum + f);
+        Part *there = reinterpret_cast<Part*>(spectrum + (f == 0 ? 0 : n - f));
+        for (int p = 0; p < PARTS; ++p) {
+            const Part a = here[p], b = there[p];
+            const Part u = turn[p], iu = turn[PARTS + p], v = turn[2 * PARTS + p], iv = turn[3 * PARTS + p];
+            there[p] = times(b, u, -iu) + times(a * conjugate, v, -iv);
+            here[p] = times(a, u, iu) + times(b * conjugate, v, iv);
+        }
+    }
+}
+
 // One projection: pad, ramp, move the origin to the axis, weigh; leaves frequencies -padded/2 ... padded/2.
 static bool filter_projection(const Gridding& g, int k, int first_row, Line* a, Line* b, Line* out) {
     const int n = g.padded, half = n / 2, rows = smaller(LANES, g.rows - first_row);
@@ -116,6 +136,7 @@ static bool filter_projection(const Gridding& g, int k, int first_row, Line* a, 
     for (int u = g.columns; u < n; ++u) a[u] = u < middle ? right : left;
     Line* spectrum = fft<-1>(g.filter_plan, a, b);
     if (coarse) add_far_part(g, coarse, spectrum);
+    if (g.turns) turn_rows(g, spectrum);
 
     // An image of even size has its pixels half-way between the integers of the transform.
     const double shift = g.axis[k] + (g.size % 2 ? 0.0 : 0.5 * (g.cosine[k] + g.sine[k]));

@@ -37,6 +37,8 @@ struct Gridding {
     const float* far_spectrum;             // (padded / block / 2 + 1, 2) factors of its transform, real and imaginary
     int block, blocks;                     // columns of a block, and how many there are
     FftPlan far_plan;
+    // Rows whose axes lie elsewhere, see turn_rows; null where they do not.
+    const float* turns; // (padded / 2 + 1, 4) lines
     int size, y0, y1, x0, x1; // full image and the part of it that is asked for
     FftPlan filter_plan, image_plan;
     int degree;
@@ -61,7 +63,7 @@ struct Backprojection {
     const double* axis;          // (angle,) in samples
     int size, y0, y1, x0, x1;
     float* out;    // (row, y1 - y0, x1 - x0), added to
-    float* packed; // (angle, samples) lines; null to take the rows one by one
+    float* packed; // (angle, samples) lines
     int threads;
 };
 

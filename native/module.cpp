@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The Python face of the compiled kernels: checks shapes, owns memory, releases the GIL, picks the level.
 #include "fft_plan.h"
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 #include <limits>
@@ -141,11 +142,30 @@ const Kernels& kernels(const std::string& level) {
     throw std::invalid_argument("this processor has no level " + level);
 }
 
+// See turn_rows in gridding.h. Rows beyond the last stay where they are.
+void fill_turns(const double* offsets, int rows, int padded, float* turns) {
+    const double step = 2 * std::acos(-1.0) / padded;
+    for (int f = 0; f <= padded / 2; ++f, turns += 4 * LANES)
+        for (int pair = 0; pair < LANES; pair += 2) {
+            double re[2], im[2];
+            for (int k = 0; k < 2; ++k) {
+                const double angle = pair + k < rows ? step * f * offsets[pair + k] : 0.0;
+                re[k] = std::cos(angle);
+                im[k] = 2 * f == padded ? 0.0 : std::sin(angle); // the Nyquist frequency of a real row is real
+            }
+            const double parts[4] = {re[0] + re[1], im[0] + im[1], re[0] - re[1], im[0] - im[1]};
+            for (int line = 0; line < 4; ++line) {
+                turns[line * LANES + pair] = float((line % 2 ? -0.5 : 0.5) * parts[line]);
+                turns[line * LANES + pair + 1] = float(0.5 * parts[line]);
+            }
+        }
+}
+
 constexpr double PAST_BYTES = 1 << 22; // results larger than this are written past the caches
 
 std::int64_t gridding(Rows sinogram, In<std::int32_t, 1> order, In<double, 2> directions, In<float, 1> response,
                       bool extend_edges, int block, In<float, 2> far, In<std::int32_t, 2> far_ranges,
-                      In<float, 2> far_spectrum, int size, nb::tuple region, int grid,
+                      In<float, 2> far_spectrum, In<double, 1> row_offsets, int size, nb::tuple region, int grid,
                       In<float, 2> polynomial, In<float, 1> correction, float scale, Out<float, 3> out, int threads,
                       const std::string& level) {
     const Kernels& kernel = kernels(level);
@@ -188,6 +208,8 @@ std::int64_t gridding(Rows sinogram, In<std::int32_t, 1> order, In<double, 2> di
         g.far = far.data();
         g.far_spectrum = far_spectrum.data();
     }
+    const bool turned = row_offsets.shape(0) > 0;
+    demand(!turned || int(row_offsets.shape(0)) == g.rows, "row_offsets must have one number a row, or none");
     for (int k = 0; k < g.angles; ++k)
         demand(order.data()[k] >= 0 && order.data()[k] < g.angles, "order must hold indices of angles");
     g.order = order.data();
@@ -220,13 +242,18 @@ std::int64_t gridding(Rows sinogram, In<std::int32_t, 1> order, In<double, 2> di
     g.filtered = filtered.get();
     g.plane = plane.get();
     g.scratch = scratch.get();
+    Scratch turns(turned ? 4 * (std::size_t(g.padded) / 2 + 1) : 1);
+    if (turned) g.turns = turns.get();
     std::int64_t broken = 0;
-    for (int row = 0; row < g.rows; row += LANES) broken += kernel.reconstruct(g, row);
+    for (int row = 0; row < g.rows; row += LANES) {
+        if (turned) fill_turns(row_offsets.data() + row, std::min(LANES, g.rows - row), g.padded, turns.get());
+        broken += kernel.reconstruct(g, row);
+    }
     return broken;
 }
 
 void backproject(Rows filtered, In<double, 2> directions, int size, nb::tuple region, Out<float, 3> out,
-                 bool pack, int threads, const std::string& level) {
+                 int threads, const std::string& level) {
     const Kernels& kernel = kernels(level);
     Backprojection b{};
     b.filtered = filtered.data();
@@ -257,13 +284,9 @@ void backproject(Rows filtered, In<double, 2> directions, int size, nb::tuple re
     b.threads = threads;
 
     nb::gil_scoped_release released;
-    if (pack) {
-        Scratch packed(std::size_t(b.angles) * b.samples);
-        b.packed = packed.get();
-        for (int row = 0; row < b.rows; row += LANES) kernel.backproject(b, row);
-    } else {
-        for (int row = 0; row < b.rows; ++row) kernel.backproject(b, row);
-    }
+    Scratch packed(std::size_t(b.angles) * b.samples);
+    b.packed = packed.get();
+    for (int row = 0; row < b.rows; row += LANES) kernel.backproject(b, row);
 }
 
 template <class Count>
@@ -502,11 +525,11 @@ NB_MODULE(_native, m) {
     // Arrays are taken as they are or refused: a converted copy would be a silent cost, and `out` would be lost.
     m.def("gridding", gridding, "sinogram"_a.noconvert(), "order"_a.noconvert(), "directions"_a.noconvert(),
           "response"_a.noconvert(), "extend_edges"_a, "block"_a, "far"_a.noconvert(),
-          "far_ranges"_a.noconvert(), "far_spectrum"_a.noconvert(), "size"_a, "region"_a, "grid"_a,
+          "far_ranges"_a.noconvert(), "far_spectrum"_a.noconvert(), "row_offsets"_a.noconvert(), "size"_a, "region"_a, "grid"_a,
           "polynomial"_a.noconvert(), "correction"_a.noconvert(), "scale"_a, "out"_a.noconvert(), "threads"_a,
           "level"_a);
     m.def("backproject", backproject, "filtered"_a.noconvert(), "directions"_a.noconvert(), "size"_a,
-          "region"_a, "out"_a.noconvert(), "pack"_a, "threads"_a, "level"_a);
+          "region"_a, "out"_a.noconvert(), "threads"_a, "level"_a);
     def_normalise<std::uint16_t>(m);
     def_normalise<float>(m);
     def_mend_spikes<std::uint16_t>(m);

@@ -408,3 +408,29 @@ def test_every_engine_is_within_a_thousandth_of_the_reference(name: str) -> None
     expected = fbp(made, angles, 100.3, engine="reference")
     found = fbp(made, angles, 100.3, engine=name)
     assert abs(found - expected).max() < 1e-3 * np.ptp(expected)
+
+
+@pytest.mark.parametrize(("count", "columns"), [(5, 120), (19, 121), (16, 640)])
+def test_each_row_may_have_its_own_axis(one_engine: str, count: int, columns: int) -> None:
+    """One row many times, about other axes: each as it is by itself."""
+    angles = half_turn(40)
+    middle = (columns - 1) / 2
+    axes = middle + np.linspace(-6.3, 5.2, count)
+    row = project(phantom(columns), angles, columns, middle).astype(np.float32)
+    copies = np.broadcast_to(row[:, None], (len(angles), count, columns))
+    region = (columns // 2 - 8, columns // 2 + 8, 0, columns)
+    # At the Nyquist frequency, which "shepp-logan" leaves, slices depend on the padding, and that on the axes.
+    for window, most in (("hann", 5e-4), ("shepp-logan", 1e-2)):
+        made = fbp(copies, angles, middle, row_axes=axes, engine=one_engine, region=region, window=window)
+        for image, axis in zip(made, axes, strict=True):
+            alone = fbp(row, angles, axis, engine=one_engine, region=region, window=window)
+            assert np.abs(image - alone).max() < most
+
+
+def test_axes_of_rows_that_do_not_fit_are_refused() -> None:
+    with pytest.raises(InputError, match="one axis for each of the"):
+        fbp(GOOD, half_turn(len(GOOD)), 7.5, row_axes=[1.0, 2.0, 3.0])
+    with pytest.raises(ParameterError, match="half a turn"):
+        fbp(GOOD, half_turn(len(GOOD)), 7.5, row_axes=[7.0, 8.0], turn_deg=360.0)
+    with pytest.raises(InputError, match="axis_column is nan"):
+        fbp(GOOD, half_turn(len(GOOD)), 7.5, row_axes=[7.0, float("nan")])

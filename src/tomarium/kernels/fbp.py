@@ -46,6 +46,7 @@ def fbp(
     out: NDArray[np.float32] | None = None,
     turn_deg: float = 180.0,
     shift_columns_px: NDArray[np.float64] | None = None,
+    row_axes: Any = None,
 ) -> NDArray[np.float32]:
     """Reconstruct slices from parallel projections.
 
@@ -91,6 +92,9 @@ def fbp(
     shift_columns_px : array, shape (angle,), optional
         How far the sample stands towards higher columns in each view, pixels: the axis is taken there, so that nothing
         is interpolated beforehand.
+    row_axes : array, shape (row,), optional
+        Rotation axis of each row in place of `axis_column`, near which they lie: slices of one row, given many times,
+        about many axes. The native engine makes sixteen at a time. Not with `turn_deg` 360.
 
     Returns
     -------
@@ -133,6 +137,25 @@ def fbp(
     result = _output(out, shape if np.ndim(sinogram) == 3 else shape[1:]).reshape(shape)
     if chosen != "native":
         _check_finite(rows)
+    offsets = _row_offsets(row_axes, axis_column, rows.shape[1], columns, turn_deg)
+    if offsets is not None and chosen != "native":
+        for row, offset in enumerate(offsets):
+            fbp(
+                rows[:, row : row + 1],
+                angles,
+                axis_column + float(offset),
+                window=window,
+                cutoff=cutoff,
+                padding=padding,
+                engine=chosen,
+                size=size,
+                region=region,
+                threads=threads,
+                pixel_m=pixel_m,
+                out=result[row : row + 1],
+                shift_columns_px=shifts,
+            )
+        return result if np.ndim(sinogram) == 3 else result[0]
     plain: Padding = "edge" if padding == "edge" else "zero"
     half = float(axis_column) if turn_deg != 180 else None
     for part, longer, before, after in _batches(rows, angles, padding, half):
@@ -150,6 +173,7 @@ def fbp(
             turn_deg,
             min(before, after),
             shifts,
+            None if offsets is None else offsets[part],
         )
         match chosen:
             case "native":
@@ -161,6 +185,24 @@ def fbp(
             case "reference":
                 reference.backproject(longer, task, result[part])
     return result if np.ndim(sinogram) == 3 else result[0]
+
+
+def _row_offsets(
+    row_axes: Any, axis_column: float, rows: int, columns: int, turn_deg: float
+) -> NDArray[np.float64] | None:
+    """Return how far the axis of each row lies behind `axis_column`; None where all lie there."""
+    if row_axes is None:
+        return None
+    axes = np.asarray(row_axes, np.float64)
+    if axes.shape != (rows,):
+        raise InputError(f"fbp: row_axes has shape {axes.shape}; give one axis for each of the {rows} rows")
+    if turn_deg != 180:
+        raise ParameterError(
+            "fbp: row_axes is for half a turn; reconstruct a half acquisition about one axis at a time"
+        )
+    for axis in (axes.min(), axes.max()):
+        _check_axis(float(axis), columns)
+    return axes - axis_column
 
 
 def _batches(

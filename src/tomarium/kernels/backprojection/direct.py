@@ -18,10 +18,6 @@ ANGLES = 64
 LANES = 16
 """Projections that a Fourier transform takes side by side at most."""
 
-PACKED = True
-"""Rows are always taken sixteen side by side. One or two alone would be quicker one by one, but round otherwise, and a
-row is to be the same whatever others it is made with."""
-
 
 def backproject(sinogram: NDArray[np.float32], task: Task, out: NDArray[np.float32]) -> None:
     """Reconstruct by summing every projection into every pixel of the disc.
@@ -52,7 +48,7 @@ def backproject(sinogram: NDArray[np.float32], task: Task, out: NDArray[np.float
             samples = _filtered(sinogram[block, rows] * weight[block], task)[..., start:stop]
             run(
                 samples, np.ascontiguousarray(directions[:, block]), task.size, task.region, out[rows],
-                PACKED, task.threads, instructions,
+                task.threads, instructions,
             )  # fmt: skip
             del samples  # the largest array here; the next block must not find it still there
 

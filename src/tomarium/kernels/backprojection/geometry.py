@@ -30,6 +30,8 @@ class Task:
         Detector columns.
     axes : array of float64, shape (angle,)
         Where the rotation axis lies in each view, in pixels from the centre of column 0: all alike where nothing moved.
+    row_offsets : array of float64, shape (row,), or None
+        How far the axis of each row lies behind `axes`, in pixels; None where it does not. For the gridding engine.
     size : int
         Pixels along an edge of the whole image.
     region : tuple of int
@@ -51,6 +53,7 @@ class Task:
     weight: NDArray[np.float64]
     columns: int
     axes: NDArray[np.float64]
+    row_offsets: NDArray[np.float64] | None
     size: int
     region: tuple[int, int, int, int]
     response: NDArray[np.float64]
@@ -64,6 +67,11 @@ class Task:
     def padded(self) -> int:
         """Samples of a padded projection."""
         return 2 * (len(self.response) - 1)
+
+    @property
+    def axis_range(self) -> tuple[float, float]:
+        """Lowest and highest column at which the rotation axis lies in any view and row."""
+        return _extremes(self.axes, self.row_offsets)
 
     @property
     def left(self) -> int:
@@ -85,6 +93,7 @@ def make_task(
     turn_deg: float = 180.0,
     beyond: int = 0,
     shift_columns_px: NDArray[np.float64] | None = None,
+    row_offsets: NDArray[np.float64] | None = None,
 ) -> Task:
     """Work out directions, weights and filter of one filtered backprojection.
 
@@ -104,6 +113,8 @@ def make_task(
         See `padded_length`.
     shift_columns_px : array of float64, shape (angle,), optional
         How far the sample stands towards higher columns in each view; the axis moves with it.
+    row_offsets
+        See `Task`.
 
     Returns
     -------
@@ -120,12 +131,17 @@ def make_task(
     axes = np.full(len(angles), float(axis_column))
     if shift_columns_px is not None:
         axes += shift_columns_px
-    padded = max(padded_length(columns, float(edge), size, beyond) for edge in (axes.min(), axes.max()))
+    padded = max(padded_length(columns, edge, size, beyond) for edge in _extremes(axes, row_offsets))
     response = filter_response(padded, window, cutoff)
     return Task(
-        np.cos(angles), -np.sin(angles), angular_weights(angles_deg, turn_deg), columns, axes, size,
+        np.cos(angles), -np.sin(angles), angular_weights(angles_deg, turn_deg), columns, axes, row_offsets, size,
         region, response, window, cutoff, padding, scale, threads,
     )  # fmt: skip
+
+
+def _extremes(axes: NDArray[np.float64], row_offsets: NDArray[np.float64] | None) -> tuple[float, float]:
+    offsets = np.zeros(1) if row_offsets is None else row_offsets
+    return float(axes.min() + offsets.min()), float(axes.max() + offsets.max())
 
 
 def padded_length(columns: int, axis_column: float, size: int, beyond: int = 0) -> int:

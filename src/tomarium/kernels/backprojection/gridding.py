@@ -58,7 +58,8 @@ def backproject(sinogram: NDArray[np.float32], task: Task, out: NDArray[np.float
     response = filter_response(short.period, task.window, task.cutoff).astype(np.float32)
     broken = extension().gridding(
         sinogram, order, directions, response, task.padding == "edge", short.block, short.far, short.ranges,
-        short.spectrum, task.size, task.region, grid, _polynomials(), _correction(task.size, grid),
+        short.spectrum, np.zeros(0) if task.row_offsets is None else task.row_offsets, task.size, task.region,
+        grid, _polynomials(), _correction(task.size, grid),
         task.scale, out, task.threads, level(),
     )  # fmt: skip
     if broken:

@@ -77,8 +77,9 @@ def short_period(task: Task) -> ShortPeriod:
     breaks_off = task.cutoff < 1 and task.window in ("ramp", "shepp-logan", "hamming")
     if task.padding != "zero" or breaks_off:
         return _as_it_is(task.padded)
-    first = min(0, floor(float(task.axes.min()) - task.size / 2))
-    last = max(task.columns, ceil(float(task.axes.max()) + task.size / 2) + 1)
+    lowest, highest = task.axis_range
+    first = min(0, floor(lowest - task.size / 2))
+    last = max(task.columns, ceil(highest + task.size / 2) + 1)
     return _made(task.columns, first, last, task.padded)
 
 

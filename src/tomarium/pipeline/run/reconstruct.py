@@ -14,6 +14,8 @@ from tomarium import array, formats
 from tomarium.errors import InputError, ParameterError
 from tomarium.formats.format import Match
 from tomarium.formats.zarr import reader as ome_zarr
+from tomarium.kernels.fbp import BATCH
+from tomarium.kernels.half_acquisition import turn_of
 from tomarium.model import Axis, Scan, Slab, Value, Volume
 from tomarium.pipeline.plan.cost import reach_of
 from tomarium.pipeline.plan.resources import measure
@@ -338,15 +340,54 @@ def slices_at_axes(
     if number is None:
         raise ParameterError("the protocol has no step that needs a rotation axis; add fbp")
     chosen = _row(row, first.scan.shape[1], opened)
-    reach = reach_of(first.work[number:], "row")
+    at_once = _all_at_once(told, number)
+    reach = () if at_once else reach_of(first.work[number:], "row")
     wanted = reached(slice(chosen, chosen + 1), reach, first.scan.shape[1])
     [slab] = evaluate(first, first.work[:number], [wanted], array.processors())
     slab = replace(slab, data=np.array(slab.data), halo=(chosen - wanted.start, wanted.stop - chosen - 1))
+    if at_once:
+        return _about_axes(told, number, slab, chosen, on_progress)
     found = []
     for done, resolution in enumerate(told):
         on_progress("axis", done, len(told))
         ready = make_ready(resolution.work[number:], resolution.scan, "row", wanted)
         found.append(Slices(trim(process(slab, ready, array.processors())), resolution, {}))
+    on_progress("axis", len(told), len(told))
+    return found
+
+
+def _all_at_once(told: Sequence[Resolution], number: int) -> bool:
+    """Say whether nothing but fbp of half a turn depends on the axis, in slices of one size."""
+    items = [resolution.work[number:] for resolution in told]
+    if any(len(one) != 1 or one[0].step.name != "fbp" for one in items):
+        return False
+    first = items[0][0]
+    if len({resolution.layout.shape for resolution in told}) > 1:
+        return False
+    angles, columns = first.before.geometry.angles_deg.value, first.before.shape[2]
+    return all(turn_of(angles, one[0].plain["axis_column"], columns) == 180 for one in items)
+
+
+def _about_axes(
+    told: Sequence[Resolution], number: int, slab: Slab, row: int, on_progress: Progress
+) -> list[Slices]:
+    """Reconstruct the one row of a slab about all axes, `BATCH` at a time."""
+    axes = np.array([resolution.work[number].plain["axis_column"] for resolution in told], np.float64)
+    found: list[Slices] = []
+    for first in range(0, len(told), BATCH):
+        on_progress("axis", first, len(told))
+        some = told[first : first + BATCH]
+        copies = np.broadcast_to(slab.data, (len(slab.data), len(some), slab.data.shape[2]))
+        taken = replace(slab, data=copies, rows=slice(row, row + len(some)))
+        ready = make_ready(some[0].work[number:], some[0].scan, "row", taken.rows)
+        made = process(taken, ready, array.processors(), row_axes=axes[first : first + BATCH])
+        report = {
+            name: count // len(some) if name.startswith("fbp.") else count
+            for name, count in made.report.items()
+        }
+        for image, resolution in zip(made.data, some, strict=True):
+            one = replace(made, data=image[None], rows=slice(row, row + 1), report=report)
+            found.append(Slices(one, resolution, {}))
     on_progress("axis", len(told), len(told))
     return found
 

@@ -146,6 +146,7 @@ def process(
     scratch: Scratch | None = None,
     tallies: dict[str, Any] | None = None,
     window: slice | None = None,
+    row_axes: NDArray[np.float64] | None = None,
 ) -> Slab:
     """Take a slab through steps.
 
@@ -163,6 +164,8 @@ def process(
         Takes the partial results of tallies.
     window : slice, optional
         Rows that tallies count, of a slab of angles that holds more.
+    row_axes : array of float64, shape (row,), optional
+        See `Context`.
 
     Returns
     -------
@@ -184,18 +187,22 @@ def process(
                 with told_as_its_own(item.step):
                     tallies[item.key] = item.step(own, **item.plain)
             continue
-        slab = _step(ready, slab, threads, held)
+        slab = _step(ready, slab, threads, held, row_axes)
     return slab
 
 
-def _step(ready: Ready, slab: Slab, threads: int, scratch: Scratch) -> Slab:
+def _step(
+    ready: Ready, slab: Slab, threads: int, scratch: Scratch, row_axes: NDArray[np.float64] | None = None
+) -> Slab:
     item = ready.item
     assert isinstance(item.step, Step)
     geometry = _geometry_of(item.before.geometry, slab)
     handed = {
         "geometry": geometry,
         "prepared": ready.prepared,
-        "context": Context(threads=threads, whole=item.before, scratch=scratch, taken=slab.data),
+        "context": Context(
+            threads=threads, whole=item.before, row_axes=row_axes, scratch=scratch, taken=slab.data
+        ),
     }
     arguments = item.plain | {name: handed[name] for name in item.step.takes}
     with told_as_its_own(item.step):

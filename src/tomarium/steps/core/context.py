@@ -72,6 +72,8 @@ class Context:
         Seed of `random`: one for each slab, the same whenever the run is repeated.
     whole : Layout or None
         What reaches the step in the whole, of which the slab is a part; None where it is called by itself.
+    row_axes : array of float64, shape (row,), or None
+        Rotation axis of each row in columns, in place of the one that the step is given: slices about many axes.
     warm_start : array or None
         A result to start from, for iterative methods; of the same shape as the step's result.
     on_progress : callable or None
@@ -86,6 +88,7 @@ class Context:
     device: str = "cpu"
     seed: int = 0
     whole: Layout | None = None
+    row_axes: NDArray[np.float64] | None = None
     warm_start: Any = None
     on_progress: Callable[[int, int], None] | None = None
     scratch: Scratch = field(default_factory=Scratch, compare=False)

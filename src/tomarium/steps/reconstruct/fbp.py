@@ -213,6 +213,7 @@ def fbp(
         out=context.result((slab.data.shape[1], y1 - y0, x1 - x0)),
         turn_deg=turn,
         shift_columns_px=None if shifts is None else shifts.value,
+        row_axes=context.row_axes,
     )
     report = {**slab.report, f"fbp.{name}": int(seen)}
     return replace(slab, data=data, domain="slice", unit="1/px" if pixel_m is None else "1/cm", report=report)

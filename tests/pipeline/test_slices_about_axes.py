@@ -1,0 +1,43 @@
+"""Slices of one row about many axes, made at once, are those that are made one by one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tomarium.formats import open as open_scan
+from tomarium.pipeline.run.reconstruct import slice_at, slices_at_axes, with_axis
+from tomarium.synth import SimulationConfig, simulate
+
+CONFIG = SimulationConfig(columns=96, rows=6, views=150, seed=1)
+
+
+@pytest.fixture(scope="module")
+def scan_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return simulate(tmp_path_factory.mktemp("axes") / "scan.h5", CONFIG)
+
+
+@pytest.mark.parametrize(
+    "protocol",
+    [
+        "steps: [flat_field, {fbp: {window: hann}}]",
+        "steps: [flat_field, {fbp: {engine: nufft, window: hann}}]",
+        "steps: [flat_field, remove_stripes, {fbp: {region: '20:60,:', window: hann}}]",
+    ],
+)
+def test_they_are_those_made_one_by_one(scan_file: Path, protocol: str) -> None:
+    scan = open_scan(scan_file)
+    columns = [43.0 + 0.5 * k for k in range(18)]  # more than the engine takes at a time
+    swept = slices_at_axes(scan, columns, 3, protocol)
+    assert len(swept) == 18
+    for column, found in zip(columns, swept, strict=True):
+        alone = slice_at(with_axis(scan, column), 3, protocol)
+        assert found.slab.rows == alone.slab.rows == slice(3, 4)
+        assert found.slab.report == alone.slab.report
+        [axis] = [item.plain["axis_column"] for item in found.resolution.work if item.step.name == "fbp"]
+        assert axis == column
+        wanted = np.asarray(alone.slab.data)
+        assert found.slab.data.shape == wanted.shape
+        assert np.abs(found.slab.data - wanted).max() < 2e-3 * wanted.std()
