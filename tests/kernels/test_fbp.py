@@ -20,6 +20,7 @@ from tomarium.kernels.engines import engines
 from tomarium.kernels.fbp import fbp
 from tomarium.kernels.flat_field import normalise
 from tomarium.kernels.phantom import Ellipsoid, line_integrals
+from tomarium.kernels.ramp import Window
 from tomarium.kernels.reference_fields import reduce_references
 
 Array = NDArray[np.float64]
@@ -420,7 +421,8 @@ def test_each_row_may_have_its_own_axis(one_engine: str, count: int, columns: in
     copies = np.broadcast_to(row[:, None], (len(angles), count, columns))
     region = (columns // 2 - 8, columns // 2 + 8, 0, columns)
     # At the Nyquist frequency, which "shepp-logan" leaves, slices depend on the padding, and that on the axes.
-    for window, most in (("hann", 5e-4), ("shepp-logan", 1e-2)):
+    limits: dict[Window, float] = {"hann": 5e-4, "shepp-logan": 1e-2}
+    for window, most in limits.items():
         made = fbp(copies, angles, middle, row_axes=axes, engine=one_engine, region=region, window=window)
         for image, axis in zip(made, axes, strict=True):
             alone = fbp(row, angles, axis, engine=one_engine, region=region, window=window)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tomarium.formats import open as open_scan
+from tomarium.model import Scan
 from tomarium.pipeline.run.reconstruct import slice_at, slices_at_axes, with_axis
 from tomarium.synth import SimulationConfig, simulate
 
@@ -29,6 +30,7 @@ def scan_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 )
 def test_they_are_those_made_one_by_one(scan_file: Path, protocol: str) -> None:
     scan = open_scan(scan_file)
+    assert isinstance(scan, Scan)
     columns = [43.0 + 0.5 * k for k in range(18)]  # more than the engine takes at a time
     swept = slices_at_axes(scan, columns, 3, protocol)
     assert len(swept) == 18
