@@ -68,7 +68,7 @@ def command(
 
     VOLUME and MAP are files, folders of records, or identifiers of records; numbers mean the same in all maps. OUT
     becomes a record with the labels, the confidence of each in percent, pictures, and a report: what is sure and what
-    is not, how like the maps the volume is, and where a further map would tell most. It goes through slab by slab;
+    is not, how like the maps the volume is, and where least is known. It goes through slab by slab;
     where it was stopped, the same command goes on. Needs the extra: pip install 'tomarium[analysis]'.
 
     \b

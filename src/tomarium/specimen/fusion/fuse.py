@@ -83,7 +83,7 @@ class Fusion:
     space : Space
         Of features.
     sections : tuple of Section
-        Where a further map would tell most.
+        Where least is known, places for a further map.
     fractions : array of float64, shape (phase, 3)
         Of the volume: the share of each phase, as probabilities tell, and its interval of 95 %.
     on_maps : array of float64, shape (phase, 3)

@@ -191,8 +191,8 @@ def _sentences(told: Mapping[str, Any], named: Mapping[int, str]) -> list[tuple[
         normal = ", ".join(f"{value:.2f}" for value in best["normal"])
         said.append((
             False,
-            f"A further map would tell most on the plane through {at} (x, y, z) across the direction ({normal}): "
-            f"{best['gain']:.1f} times as much as a plane anywhere.",
+            f"Least is known of voxels like those in the plane through {at} (x, y, z) across the direction ({normal}), "
+            f"{best['gain']:.1f} times less than of those in a plane anywhere: a place for a further map.",
         ))  # fmt: skip
     for one in told["maps"]:
         if one["inside_share"] < 0.5:
