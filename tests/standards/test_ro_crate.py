@@ -95,6 +95,14 @@ def test_reconstruction_is_an_action(graph: dict[str, dict[str, Any]]) -> None:
     assert action["startTime"] == "2026-11-20T20:00Z"
 
 
+def test_what_was_not_reconstructed_is_not_called_so() -> None:
+    fused = replace(RECORD, provenance={**RECORD.provenance, "fused": {"phases": []}})
+    assert (RECORD.made_by, fused.made_by) == ("reconstruction", "fusion with maps")
+    graph = {entity["@id"]: entity for entity in json.loads(export(fused))["@graph"]}
+    assert graph["#reconstruction"]["name"] == "Fusion with maps"
+    assert "econstruction" not in graph["#reconstruction"]["description"]
+
+
 def test_file_has_size_checksum_and_a_valid_address(graph: dict[str, dict[str, Any]]) -> None:
     preview = graph["previews/slice%20z%231.png"]
     assert (preview["contentSize"], preview["sha256"], preview["encodingFormat"]) == (

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from importlib import import_module
-from typing import Any
+from typing import Any, Final
 
 from tomarium.model.account import in_lines, rows_of_record
 from tomarium.model.entity import Entity
@@ -16,6 +16,15 @@ from tomarium.model.person import Person
 from tomarium.model.plain_card import PlainCard
 from tomarium.model.publication import Funding, Publication, Related
 from tomarium.model.value import Value
+
+_MADE_BY: Final = {
+    "fused": "fusion with maps",
+    "segmentation": "segmentation",
+    "aligned_slices": "alignment of slices",
+    "stitched": "stitching of volumes",
+    "rescued": "calibration of a figure",
+}
+"""What provenance names what, and what it was."""
 
 
 @dataclass(frozen=True)
@@ -140,3 +149,8 @@ class Record:
     def volume(self) -> Mapping[str, Any]:
         """What is told in short of the first volume among its parts; empty where there is none."""
         return next((part.summary for part in self.parts if part.kind == "volume"), {})
+
+    @property
+    def made_by(self) -> str:
+        """What made its volume or image, as its provenance tells: "reconstruction" unless it names something else."""
+        return next((words for key, words in _MADE_BY.items() if key in self.provenance), "reconstruction")

@@ -158,8 +158,8 @@ def slips(record: Record, now: datetime) -> tuple[Slip, ...]:
     if isinstance(version, str) and isinstance(finished, str):
         told.append(
             Slip(
-                "Reconstructed",
-                "as told under How it was made.",
+                "Computed",
+                f"by {record.made_by}, as told under How it was made.",
                 f"tomarium {brief(version, 20)}, {_day(finished)}",
             )
         )

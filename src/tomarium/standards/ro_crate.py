@@ -358,8 +358,12 @@ def _action(record: Record, people: list[Entity], provenance: Entity) -> list[En
     action: Entity = {
         "@id": "#reconstruction",
         "@type": "CreateAction",
-        "name": f"Reconstruction of {record.title}",
-        "description": "Tomographic reconstruction; its plan and protocol are in the provenance.",
+        "name": f"{record.made_by.capitalize()} of {record.title}"
+        if record.made_by == "reconstruction"
+        else record.made_by.capitalize(),
+        "description": "Tomographic reconstruction; its plan and protocol are in the provenance."
+        if record.made_by == "reconstruction"
+        else f"{record.made_by.capitalize()}; what was done is in the provenance.",
         "instrument": {"@id": software["@id"]},
         "result": _references(_file(entry) for entry in results),
         "subjectOf": {"@id": provenance["@id"]},

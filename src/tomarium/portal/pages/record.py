@@ -217,6 +217,8 @@ class RecordPage:
         Whether the page says how to open the volume.
     provenance_known : bool
         Whether it is told how the record was made.
+    reconstructed : bool
+        Whether that was by reconstruction.
     """
 
     title: str
@@ -243,6 +245,7 @@ class RecordPage:
     slips: tuple[Slip, ...] = field(metadata=FOR_PEOPLE)
     opens: bool = field(metadata=FOR_PEOPLE)
     provenance_known: bool = field(metadata=FOR_PEOPLE)
+    reconstructed: bool = field(metadata=FOR_PEOPLE)
     open: bool = True
     closed: str = ""
     people: tuple[Person, ...] = ()
@@ -331,6 +334,7 @@ def content(request_context: CurrentRequest, id: str) -> RecordPage:
         slips=slips(record, datetime.now(UTC)),
         opens=place.open and volume_path(record) is not None,
         provenance_known=bool(record.provenance),
+        reconstructed=bool(record.provenance) and record.made_by == "reconstruction",
         open=place.open,
         closed="" if place.open else closed(record),
         people=record.creators,
