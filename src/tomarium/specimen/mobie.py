@@ -82,7 +82,6 @@ def dataset_json(sources: Sequence[MobieSource], description: str) -> Mapping[st
     return {
         "description": description,
         "is2D": False,
-        "timepoints": 1,
         "sources": {
             one.name: {
                 "image": {
