@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from specimen_links import link
 from standards.examples import DRAFT, FULL
 from tomarium.model import Record
+from tomarium.model.entity import Entity, Origin
 from tomarium.standards.ro_crate import FILENAME, export
+from tomarium.standards.specimen_crate import export_specimen
 
 RECORDS = {"full": FULL, "draft": DRAFT}
+CONTENT = {"specimen.json": b"{}", "links/map-in-core.json": b"{}"}
 pytestmark = pytest.mark.filterwarnings("ignore")
 
 
@@ -48,6 +53,11 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("no_network")
 def test_roc_validator_finds_no_fault(crate: Path) -> None:
+    assert faults(crate) == []
+
+
+def faults(crate: Path) -> list[tuple[str, str]]:
+    """List what roc-validator finds wrong with a crate, by what RO-Crate 1.2 requires."""
     services = pytest.importorskip("rocrate_validator.services")
     models = pytest.importorskip("rocrate_validator.models")
     settings = services.ValidationSettings(
@@ -56,7 +66,28 @@ def test_roc_validator_finds_no_fault(crate: Path) -> None:
         requirement_severity=models.Severity.REQUIRED,
     )
     issues = services.validate(settings).get_issues()
-    assert [(issue.check.identifier, issue.message) for issue in issues] == []
+    return [(issue.check.identifier, issue.message) for issue in issues]
+
+
+def specimen_crate(folder: Path, address: str) -> Path:
+    """Write a crate of a specimen with two records, one of them without a licence, and a link."""
+    core = Entity("specimen", "rum-7-core", "Core", origins=(Origin("rum-7", "aliquot"),))
+    family = (Entity("specimen", "rum-7", "Block"), core)
+    text = export_specimen(
+        family[0], family, (FULL, DRAFT), {"links/map-in-core.json": link("records/a", "specimens/rum-7-core")},
+        CONTENT, datetime(2026, 11, 29, tzinfo=UTC), address,
+    )  # fmt: skip
+    (folder / "links").mkdir()
+    for path, content in CONTENT.items():
+        (folder / path).write_bytes(content)
+    (folder / FILENAME).write_text(text, encoding="utf-8")
+    return folder
+
+
+@pytest.mark.usefixtures("no_network")
+@pytest.mark.parametrize("address", ["", "https://tomo.example.org"])
+def test_a_crate_of_a_specimen_has_no_fault(tmp_path: Path, address: str) -> None:
+    assert faults(specimen_crate(tmp_path, address)) == []
 
 
 def test_rocrate_reads_people_licence_and_files(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Links that somebody makes on a page: from points seen in two images, or from the text of a link.json."""
+"""Links that somebody makes: from points seen in two images, a file of landmarks, or the text of a link.json."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Final
 
 from tomarium import units
@@ -15,7 +16,7 @@ from tomarium.model.link import Link
 from tomarium.specimen.alignment import Alignment
 from tomarium.specimen.alignment_file import as_link_json, is_alignment
 from tomarium.specimen.image_frame import ImageFrame, read_point
-from tomarium.specimen.landmarks import FEWEST, Landmark, align_landmarks
+from tomarium.specimen.landmarks import FEWEST, Landmark, align_landmarks, read_landmarks
 from tomarium.specimen.link_file import link_of
 
 MOST_PAIRS: Final = 60
@@ -70,6 +71,59 @@ def read_pairs(text: str, start: ImageFrame, end: ImageFrame) -> list[Landmark]:
             Landmark(str(number), tuple(map(float, moving)), tuple(map(float, fixed)))  # type: ignore[arg-type]
         )
     return found
+
+
+def read_landmark_file(path: Path, unit: str, start: ImageFrame, end: ImageFrame) -> list[Landmark]:
+    """Read the landmarks of a CSV of BigWarp as points of two images.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    unit : str
+        Unit of its coordinates, such as "um"; "px" where the images were opened without a pixel size: column, row and
+        slice, from 0.
+    start, end : ImageFrame
+        The moving image and the fixed one.
+
+    Returns
+    -------
+    list of Landmark
+        In the frames of the two, m.
+
+    Raises
+    ------
+    FormatError
+        The file holds something else.
+    InputError
+        Most landmarks lie outside of an image by more than its size, as where the unit is wrong or the two images are
+        exchanged.
+    """
+    if unit in _PIXEL:
+        found = [
+            replace(one, moving_m=_point(start, one.moving_m), fixed_m=_point(end, one.fixed_m))
+            for one in read_landmarks(path, "m")
+        ]
+    else:
+        found = read_landmarks(path, unit)
+    for name, image, points in (
+        ("moving", start, [one.moving_m for one in found]),
+        ("fixed", end, [one.fixed_m for one in found]),
+    ):
+        reach = float(image.size_m.max())
+        far = sum(float(image.beyond(point).max()) > reach for point in points)
+        if far * 2 > len(points):
+            raise InputError(
+                f"{path}: {far} of {len(points)} landmarks lie outside of the {name} image {image.frame} by more than "
+                f"its size, {units.show(reach, 'm', 3)}; check the unit ({unit}), and which image is the moving one "
+                f"(--from)"
+            )
+    return found
+
+
+def _point(image: ImageFrame, pixel: model.Point) -> model.Point:
+    x, y, z = map(float, image.point_of(pixel))
+    return x, y, z
 
 
 def fitted(pairs: list[Landmark], *, mirror: bool, scale: bool) -> Alignment:

@@ -283,3 +283,15 @@ def find_frame(connection: Connection, reader: Reader, text: str) -> str:
             f"tomarium entity list specimen"
         )
     return found[0]
+
+
+def find_image(connection: Connection, reader: Reader, text: str) -> ImageFrame:
+    """Find the image that somebody means, as `find_frame` does; raises InputError where its pixels have no size."""
+    frame = find_frame(connection, reader, text)
+    image = space_around(connection, reader, [frame]).image(frame)
+    if image is None:
+        raise InputError(
+            f"{text}: has no image whose pixels have a size, so that no point of it can be told; give the record of an "
+            f"image, or its pixel size: tomarium edit"
+        )
+    return image

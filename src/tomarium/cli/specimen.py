@@ -10,6 +10,8 @@ import click
 from tomarium import units
 from tomarium.cli import show
 from tomarium.cli.entity import CATALOGUE, FACTS, made_from, parents, read_facts
+from tomarium.cli.link_rows import link_rows
+from tomarium.cli.specimen_exchange import export, import_landmarks
 from tomarium.errors import InputError
 from tomarium.model.link import LINK_KINDS
 
@@ -37,7 +39,12 @@ def command() -> None:
     tomarium specimen link eds-9c0d --in ct-1a2b3c4d --shift "1.2, 0.8, 2.0 mm" --sigma "20 um" --sigma-turn "1 deg"
     tomarium specimen tree rum-7
     tomarium where "1.2, 0.9, 2.0 mm" --from ct-1a2b3c4d
+    tomarium specimen export rum-7 --as neuroglancer -o rum-7.json
     """
+
+
+command.add_command(export)
+command.add_command(import_landmarks)
 
 
 @command.command("new")
@@ -227,30 +234,6 @@ def _by_hand(
     image = space_around(connection, LOCAL_OWNER, [from_frame]).image(from_frame)
     middle = (0.0, 0.0, 0.0) if image is None else image.middle_m
     return link_by_hand(from_frame, to_frame, shift, turn, sigma, sigma_turn, mirror, middle)
-
-
-def link_rows(link: Link) -> list[tuple[str, str]]:
-    """Tell a link in rows for people."""
-    import numpy as np
-
-    from tomarium.specimen.pose import sigma, similarity
-
-    spread = sigma(np.asarray(link.covariance))
-    scale, _ = similarity(np.asarray(link.matrix))
-    rows = [
-        ("from", link.from_frame),
-        ("to", link.to_frame),
-        ("kind", LINK_KINDS[link.kind]),
-        ("σ of the shift", ", ".join(units.show(one, "m", 3) for one in spread[3:]) + " (x, y, z)"),
-        ("σ of the turn", ", ".join(f"{np.rad2deg(one):.3g}°" for one in spread[:3])),
-        ("scale", f"{scale:.6g}" if abs(scale - 1) > 1e-9 else ""),
-        ("mirrored", "yes: one of the two is a mirror image" if link.mirrored else ""),
-        ("residual", units.show(link.residual_m, "m", 3) if link.residual_m is not None else ""),
-        ("landmarks", str(len(link.landmarks)) if link.landmarks else ""),
-        *((key, getattr(link, key)) for key in ("method", "author", "software", "date", "evidence")),
-        ("withdrawn", link.withdrawn),
-    ]
-    return [row for row in rows if row[1]]
 
 
 @command.command("links")

@@ -10,8 +10,12 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import unquote
 
+import numpy as np
+
 from tomarium.errors import FormatError, InputError
 from tomarium.model import Record
+from tomarium.model.link import Row4
+from tomarium.specimen.pose import apply
 from tomarium.viewers.place import place_of
 from tomarium.viewers.volume import open_volume, volume_path, volume_window
 
@@ -34,6 +38,7 @@ MOST_LAYERS: Final = 32
 _DEEPEST: Final = 24
 # Screen pixels that a panel has at least, to choose a scale at which the whole volume is seen.
 _PANEL_PX: Final = 250
+_OUTPUT_M: Final = 1e-6
 _COLOURS: Final = ("", "vec3(0.1, 1.0, 0.3)", "vec3(1.0, 0.2, 1.0)", "vec3(1.0, 0.7, 0.1)")
 
 
@@ -57,6 +62,9 @@ class Source:
         Grey values shown black and white.
     labels : tuple of str
         Addresses of its label volumes.
+    matrix : tuple of 4 tuples of 4 float, or None
+        Maps points (x, y, z, 1) of its frame to those of the frame that all sources share, m; None where its own
+        coordinates put it.
     """
 
     record: Record
@@ -66,6 +74,7 @@ class Source:
     shape: tuple[int, ...]
     window: tuple[float, float]
     labels: tuple[str, ...]
+    matrix: tuple[Row4, Row4, Row4, Row4] | None = None
 
 
 def source_of(record: Record, folder: Path, file: Callable[[str], str]) -> Source | None:
@@ -146,7 +155,7 @@ def make_state(sources: Sequence[Source], *, rendering: bool = False) -> dict[st
     ----------
     sources : sequence of Source
         At least one; the first says where the middle is. Volumes lie over each other where their own coordinates put
-        them.
+        them, or where their matrices do.
     rendering : bool
         Whether the fourth panel renders the volume instead of showing the slices in space.
 
@@ -160,6 +169,9 @@ def make_state(sources: Sequence[Source], *, rendering: bool = False) -> dict[st
     scales = first.scale_m or (1.0, 1.0, 1.0)
     dimensions = {name: [scales[axis], unit] for name, axis in (("x", 2), ("y", 1), ("z", 0))}
     middle = [first.start[axis] + (first.shape[axis] - 1) / 2 for axis in (2, 1, 0)]
+    if first.matrix is not None:
+        across = np.array([scales[axis] for axis in (2, 1, 0)])
+        middle = (apply(np.asarray(first.matrix), np.array(middle) * across) / across).tolist()
     longest = max(first.shape)
     layers = []
     for number, source in enumerate(sources):
@@ -188,7 +200,7 @@ def _layers(source: Source, number: int, rendering: bool, several: bool) -> Iter
     yield {
         "type": "image",
         "name": f"{source.record.title[:60]} ({source.record.id})",
-        "source": source.address,
+        "source": _placed(source.address, source),
         "tab": "rendering",
         "shader": f"#uicontrol invlerp normalized\nvoid main() {{\n  {shown};\n}}\n",
         "shaderControls": {"normalized": {"range": [low, high], "window": [low - wide / 4, high + wide / 4]}},
@@ -201,9 +213,24 @@ def _layers(source: Source, number: int, rendering: bool, several: bool) -> Iter
         yield {
             "type": "segmentation",
             "name": f"{name} ({source.record.id})",
-            "source": address,
+            "source": _placed(address, source),
             "tab": "segments",
         }
+
+
+def _placed(address: str, source: Source) -> Any:
+    """Return a data source, with the transform that puts it where its matrix does.
+
+    Neuroglancer's matrix maps the dimensions of the source, z, y, x here, to those named in `outputDimensions`, in
+    their order; its last column is in their units, the others are lengths over lengths.
+    """
+    if source.matrix is None:
+        return address
+    matrix = np.asarray(source.matrix)
+    back = [2, 1, 0]
+    rows = np.column_stack([matrix[:3, :3][np.ix_(back, back)], matrix[:3, 3][back] / _OUTPUT_M])
+    dimensions = {name: [_OUTPUT_M, "m"] for name in "zyx"}
+    return {"url": address, "transform": {"matrix": rows.tolist(), "outputDimensions": dimensions}}
 
 
 def check_state(state: Any, may_open: Callable[[str], bool]) -> dict[str, Any]:

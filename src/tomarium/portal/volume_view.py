@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,7 +14,9 @@ from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, Response
 from markupsafe import Markup
 
 from tomarium.catalogue.saved_views import find_view, save_view
+from tomarium.catalogue.specimen_export import gather
 from tomarium.errors import InputError
+from tomarium.model.link import rows
 from tomarium.portal import built
 from tomarium.portal.forms import Fields, take
 from tomarium.portal.rendering import fill
@@ -43,7 +46,9 @@ def has_client() -> bool:
     return (CLIENT / "index.html").is_file() and built.built("neuroglancer") is not None
 
 
-def sources(request_context: RequestContext, id: str, others: Sequence[str]) -> list[Source]:
+def sources(
+    request_context: RequestContext, id: str, others: Sequence[str], specimen: str = ""
+) -> list[Source]:
     """Describe the volumes of records, the first of which is the page's.
 
     Parameters
@@ -54,6 +59,8 @@ def sources(request_context: RequestContext, id: str, others: Sequence[str]) -> 
         Of the record.
     others : sequence of str
         Identifiers of further ones; at most four.
+    specimen : str
+        Identifier of a specimen whose links put them into the frame of the first; "" where their own coordinates do.
 
     Returns
     -------
@@ -63,7 +70,7 @@ def sources(request_context: RequestContext, id: str, others: Sequence[str]) -> 
     Raises
     ------
     HTTPException
-        404: there is no such record, or it has no volume. 403: its files are not open.
+        404: there is no such record, or it has no volume, or no link connects it. 403: its files are not open.
     """
     if len(others) > MOST_WITH:
         raise HTTPException(400, f"At most {MOST_WITH} other volumes can be laid over one.")
@@ -78,11 +85,33 @@ def sources(request_context: RequestContext, id: str, others: Sequence[str]) -> 
         if source is None:
             raise HTTPException(404, f"The record {record.id} has no volume that can be shown (OME-Zarr).")
         found.append(source)
-    return found
+    return _by_links(request_context, found, specimen) if specimen else found
+
+
+def _by_links(request_context: RequestContext, found: list[Source], specimen: str) -> list[Source]:
+    """Put volumes where the links of a specimen, as the reader sees them, put them in the frame of the first."""
+    with request_context.catalogue.reading() as connection:
+        try:
+            known = gather(connection, request_context.reader, specimen, f"records/{found[0].record.id}")
+        except InputError as problem:
+            raise HTTPException(404, f"{problem}.") from problem
+    matrices = {one.record.id: rows(one.placed.matrix) for one in known.volumes}
+    for source in found:
+        if source.record.id not in matrices:
+            raise HTTPException(
+                404,
+                f"No link of the specimen {specimen[:80]} connects {source.record.id} with {found[0].record.id}.",
+            )
+    return [replace(source, matrix=matrices[source.record.id]) for source in found]
 
 
 def state_of(
-    request_context: RequestContext, id: str, view: str, others: Sequence[str], rendering: bool
+    request_context: RequestContext,
+    id: str,
+    view: str,
+    others: Sequence[str],
+    rendering: bool,
+    specimen: str = "",
 ) -> Any:
     """Find a saved view, or make the one with which a record is first shown.
 
@@ -96,6 +125,8 @@ def state_of(
         Identifiers of records laid over it.
     rendering : bool
         Whether the volume is rendered.
+    specimen : str
+        As `sources` takes it.
 
     Returns
     -------
@@ -108,7 +139,7 @@ def state_of(
         404: there is no such record, view or volume. 403: the files are not open.
     """
     if not view:
-        return make_state(sources(request_context, id, others), rendering=rendering)
+        return make_state(sources(request_context, id, others, specimen), rendering=rendering)
     request_context.record(id)
     with request_context.catalogue.reading() as connection:
         state = find_view(connection, id, view)
@@ -180,10 +211,11 @@ def open_client(
     client: str,
     view: str = "",
     rendering: bool = False,
+    specimen: str = "",
 ) -> Response:
     """Give the document in which Neuroglancer runs, with the state that it begins with."""
     others = split_ids(request.query_params.get("with", ""))
-    state = state_of(request_context, id, view, others, rendering)
+    state = state_of(request_context, id, view, others, rendering, specimen)
     if not has_client():
         raise HTTPException(
             404, "Neuroglancer is not in this installation; look at the slices on the record's page."

@@ -77,13 +77,16 @@ def read_landmarks(path: str | Path, unit: str) -> list[Landmark]:
     return found
 
 
-def write_landmarks(path: str | Path, landmarks: Sequence[Landmark], unit: str = "um") -> None:
-    """Write landmarks as BigWarp reads them, with coordinates in a unit of length."""
+def write_landmarks(
+    path: str | Path, landmarks: Sequence[Landmark], unit: str = "um", *, flat: bool = False
+) -> None:
+    """Write landmarks as BigWarp reads them, in a unit of length; of two flat images x and y alone."""
     factor = units.factor(unit, "m")
+    axes = 2 if flat and all(one.moving_m[2] == 0 == one.fixed_m[2] for one in landmarks) else 3
     with Path(path).open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, quoting=csv.QUOTE_ALL)
         for one in landmarks:
-            places = [repr(float(at / factor)) for at in (*one.moving_m, *one.fixed_m)]
+            places = [repr(float(at / factor)) for at in (*one.moving_m[:axes], *one.fixed_m[:axes])]
             writer.writerow([one.name, "true", *places])
 
 

@@ -80,12 +80,12 @@ def export(record: Record, address: str = "") -> str:
     """
     people = _people(record)
     organisations = _organisations(record)
-    entities = [_described(one) for one in record.entities]
+    entities = [described_entity(one) for one in record.entities]
     described = [*people, *organisations, *_techniques(record), *entities]
     parameters = [_parameter(key, value) for key, value in record.parameters.items()]
     credits = {part.path: {"creditText": part.credit} for part in record.parts if part.credit}
     files = [_file(entry) | credits.get(entry.path.rstrip("/"), {}) for entry in record.files]
-    licence = _licence(record.licence)
+    licence = licence_entity(record.licence)
     details = [
         _text("#volume-summary", "Shape, voxel size, statistics and histogram of the volume", record.volume),
         _text("#provenance", "What was done: plan, versions, timings, source", record.provenance),
@@ -103,12 +103,12 @@ def export(record: Record, address: str = "") -> str:
         "description": record.description,
         "dateCreated": record.created.isoformat(),
         "datePublished": (publication.published if publication else record.created).isoformat(),
-        "creator": _references(people),
+        "creator": references(people),
         "keywords": list(record.keywords),
         "license": {"@id": licence["@id"]},
-        "hasPart": _references(files),
-        "variableMeasured": _references(parameters),
-        "mentions": _references(
+        "hasPart": references(files),
+        "variableMeasured": references(parameters),
+        "mentions": references(
             [*action[:1], *details, *(one for one in entities if one["additionalType"] != "specimen")]
         ),
     }
@@ -118,7 +118,7 @@ def export(record: Record, address: str = "") -> str:
             root["cite-as"] = f"https://doi.org/{quote(publication.doi, safe='/')}"
     specimens = [one for one in entities if one["additionalType"] == "specimen"]
     if record.techniques or specimens:
-        root["about"] = _references([*_techniques(record), *specimens])
+        root["about"] = references([*_techniques(record), *specimens])
     descriptor: Entity = {
         "@id": FILENAME,
         "@type": "CreativeWork",
@@ -256,7 +256,7 @@ def _techniques(record: Record) -> list[Entity]:
     ]
 
 
-def _described(entity: Described) -> Entity:
+def described_entity(entity: Described) -> Entity:
     """Describe a specimen, proposal or instrument; all that is known of it stands in #details."""
     told: Entity = {
         "@id": f"#{entity.kind}-{entity.id}",
@@ -320,7 +320,8 @@ def _entry(entity: Entity) -> FileEntry:
     )
 
 
-def _licence(licence: str) -> Entity:
+def licence_entity(licence: str) -> Entity:
+    """Describe a licence by its SPDX identifier, or say that none was stated."""
     if not licence:
         return {
             "@id": NO_LICENCE,
@@ -365,7 +366,7 @@ def _action(record: Record, people: list[Entity], provenance: Entity) -> list[En
         if record.made_by == "reconstruction"
         else f"{record.made_by.capitalize()}; what was done is in the provenance.",
         "instrument": {"@id": software["@id"]},
-        "result": _references(_file(entry) for entry in results),
+        "result": references(_file(entry) for entry in results),
         "subjectOf": {"@id": provenance["@id"]},
         "actionStatus": {"@id": COMPLETED},
         "endTime": record.created.isoformat(),
@@ -378,9 +379,9 @@ def _action(record: Record, people: list[Entity], provenance: Entity) -> list[En
     raw: list[Entity] = []
     if isinstance(path, str) and path:
         raw = [{"@id": "#source", "@type": "CreativeWork", "name": path, "description": "The raw scan."}]
-        action["object"] = _references(raw)
+        action["object"] = references(raw)
     if people:
-        action["agent"] = _references(people)
+        action["agent"] = references(people)
     return [action, software, completed, *raw]
 
 
@@ -424,7 +425,7 @@ def _string(entity: Entity, key: str) -> str:
     return text
 
 
-def _references(entities: Iterable[Entity]) -> list[Entity] | Entity:
+def references(entities: Iterable[Entity]) -> list[Entity] | Entity:
     """Point to entities; to one without a list around it, as the specification recommends."""
     references = [{"@id": entity["@id"]} for entity in entities]
     return references[0] if len(references) == 1 else references

@@ -10,6 +10,7 @@ import numpy as np
 from fastapi import HTTPException, Query
 
 from tomarium.catalogue.entities import entity_of
+from tomarium.catalogue.queries import place_of
 from tomarium.catalogue.specimen_space import Space, space_of
 from tomarium.catalogue.specimen_tree import image_words, space_json, tree_of, warnings_of
 from tomarium.model import Link
@@ -17,8 +18,10 @@ from tomarium.model.link import LINK_KINDS, read_frame
 from tomarium.portal.page import FOR_PEOPLE, Page
 from tomarium.portal.point_pictures import Click, Crop, crop_of, in_words, point_in_words
 from tomarium.portal.request_context import CurrentRequest, RequestContext
+from tomarium.portal.volume_view import MOST_WITH
 from tomarium.specimen.image_frame import ImageFrame, read_point
 from tomarium.specimen.pose import sigma
+from tomarium.specimen.resolve import groups
 from tomarium.specimen.where import Found, Unknown, where
 from tomarium.viewers.specimen_map import DRAWN, Map, Span, map_of, plan_svg, size_in_words
 
@@ -124,6 +127,8 @@ class SpecimenImagesPage:
         Images in which all of the map lies, images out of its sight, and the axes to look along.
     left_out : tuple of str
         Images whose place is not known.
+    volumes : str
+        Address of the largest volume in Neuroglancer with those that links connect with it; "" where there are none.
     spans, ticks : tuple
         The axis of sizes.
     links : tuple of LinkLine
@@ -149,6 +154,7 @@ class SpecimenImagesPage:
     beside: tuple[Place, ...] = field(metadata=FOR_PEOPLE)
     alongs: tuple[Place, ...] = field(metadata=FOR_PEOPLE)
     left_out: tuple[str, ...] = field(metadata=FOR_PEOPLE)
+    volumes: str = field(metadata=FOR_PEOPLE)
     spans: tuple[tuple[Span, str], ...] = field(metadata=FOR_PEOPLE)
     ticks: tuple[tuple[str, float], ...] = field(metadata=FOR_PEOPLE)
     links: tuple[LinkLine, ...] = field(metadata=FOR_PEOPLE)
@@ -230,6 +236,7 @@ def content(
         beside=_places(drawn, "beside", zoom),
         alongs=tuple(Place(axis, "" if axis == along else zoom(view, axis)) for axis in DRAWN),
         left_out=drawn.left_out if drawn else (),
+        volumes=_volumes(request_context, id, space),
         spans=tuple((span, size_in_words(span)) for span in drawn.spans) if drawn else (),
         ticks=drawn.ticks if drawn else (),
         links=tuple(link_line(one, space.frames) for one in space.links),
@@ -239,6 +246,26 @@ def content(
         plane=plane,
         crops=crops,
     )
+
+
+def _volumes(request_context: RequestContext, id: str, space: Space) -> str:
+    """Return the address at which all volumes are shown where they lie in each other."""
+    solid = sorted((one for one in space.images if not one.flat), key=lambda one: -float(one.size_m.max()))
+    with request_context.catalogue.reading() as connection:
+        opened = [
+            one
+            for one in solid
+            if (place := place_of(connection, request_context.reader, read_frame(one.frame).id))
+            and place.open
+        ]
+    if not opened:
+        return ""
+    together = next(group for group in groups(space.links, [opened[0].frame]) if opened[0].frame in group)
+    others = [read_frame(one.frame).id for one in opened[1:] if one.frame in together][:MOST_WITH]
+    if not others:
+        return ""
+    query = {"with": ",".join(others), "specimen": id}
+    return request_context.link("volume", {"id": read_frame(opened[0].frame).id}, query)
 
 
 def _several(count: int, thing: str) -> str:

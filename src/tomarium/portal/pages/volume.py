@@ -75,13 +75,22 @@ class VolumePage:
 
 
 def content(
-    request_context: CurrentRequest, request: Request, id: str, view: str = "", rendering: bool = False
+    request_context: CurrentRequest,
+    request: Request,
+    id: str,
+    view: str = "",
+    rendering: bool = False,
+    specimen: str = "",
 ) -> VolumePage:
-    """Show a volume in Neuroglancer; `with` names records to lay over it, `view` a view that was saved."""
+    """Show a volume in Neuroglancer; `with` names records to lay over it, `view` a view that was saved.
+
+    With `specimen`, the links of that specimen say where the others lie in the first, and not their own coordinates.
+    """
     others = split_ids(request.query_params.get("with", ""))
-    found = sources(request_context, id, others)
+    found = sources(request_context, id, others, specimen)
     record, folder = request_context.record(id)
-    query = {"view": view, "with": ",".join(others), "rendering": "true" if rendering else ""}
+    laid = {"with": ",".join(others), "specimen": specimen}
+    query = {"view": view, **laid, "rendering": "true" if rendering else ""}
     script = built("volume-page")
     return VolumePage(
         title=record.title,
@@ -91,7 +100,7 @@ def content(
             for one in found
         ),
         view=view,
-        state=state_of(request_context, id, view, others, rendering),
+        state=state_of(request_context, id, view, others, rendering, specimen),
         record=request_context.link("record", {"id": id}),
         frame=request_context.link("volume.client", {"id": id, "client": "now"}, query)
         if has_client()
@@ -101,7 +110,7 @@ def content(
         other=request_context.link(
             "volume",
             {"id": id},
-            {"with": ",".join(others), "rendering": "" if rendering else "true"},
+            {**laid, "rendering": "" if rendering else "true"},
         ),
         rendering=rendering,
         picture=poster(folder, request_context, id, found[0].shape[0] // 2),

@@ -1,0 +1,151 @@
+"""RO-Crate of a whole specimen: its tree, its records by their identifiers, and the links between its images as files.
+
+An attached crate (RO-Crate 1.2) without the data: each record is a Dataset of its own, named by the address of its page
+or by its DOI, or by its identifier alone where it has neither; the links, with their covariances, are its files.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from urllib.parse import quote
+
+from tomarium.model import Link, Record
+from tomarium.model.entity import HOWS
+from tomarium.model.entity import Entity as Described
+from tomarium.model.link import LINK_KINDS, read_frame
+from tomarium.standards import record_json, ro_crate
+
+Entity = dict[str, Any]
+
+
+def export_specimen(
+    specimen: Described,
+    family: Sequence[Described],
+    records: Sequence[Record],
+    links: Mapping[str, Link],
+    files: Mapping[str, bytes],
+    written: datetime,
+    address: str = "",
+) -> str:
+    """Write the metadata of a crate of a specimen.
+
+    Parameters
+    ----------
+    specimen : Entity
+        The specimen.
+    family : sequence of Entity
+        It and those it hangs together with, as the reader of the crate may know them.
+    records : sequence of Record
+        Those of its images.
+    links : Mapping of str to Link
+        Path of a file of the crate → the link that it tells.
+    files : Mapping of str to bytes
+        Path → content of every file of the crate but this one.
+    written : datetime
+        When, with its time zone.
+    address : str
+        Of the portal that shows the records, without a slash at its end; "" where there is none.
+
+    Returns
+    -------
+    str
+        The text of `ro-crate-metadata.json`.
+
+    Raises
+    ------
+    FormatError
+        A value has no spelling in JSON.
+    """
+    shown = {one.id: _specimen(one, {other.id for other in family}) for one in family}
+    for one in family:
+        above = [shown[origin.parent] for origin in one.origins if origin.parent in shown]
+        if above:
+            shown[one.id]["isBasedOn"] = ro_crate.references(above)
+    parts: dict[str, list[Entity]] = {one.id: _record(one, address) for one in records}
+    known = {f"specimens/{id}": entity for id, entity in shown.items()}
+    known |= {f"records/{id}": told[0] for id, told in parts.items()}
+    described = [_file(path, content, links.get(path), known) for path, content in files.items()]
+    licences = {record.licence for record in records}
+    licence = ro_crate.licence_entity(licences.pop() if len(licences) == 1 else "")
+    root: Entity = {
+        "@id": "./",
+        "@type": "Dataset",
+        "identifier": f"https://doi.org/{quote(specimen.doi, safe='/')}" if specimen.doi else specimen.id,
+        "name": f"{specimen.name} ({specimen.id}): its images and where they lie in each other",
+        "description": (
+            f"{len(family)} specimens, {len(records)} records of images and {len(links)} links between their frames, "
+            f"each with its matrix and covariance. The images are not in this crate; their identifiers lead to them."
+        ),
+        "datePublished": written.isoformat(),
+        "license": {"@id": licence["@id"]},
+        "about": ro_crate.references(list(shown.values())),
+        "hasPart": ro_crate.references([*described, *(told[0] for told in parts.values())]),
+    }
+    descriptor: Entity = {
+        "@id": ro_crate.FILENAME,
+        "@type": "CreativeWork",
+        "about": {"@id": "./"},
+        "conformsTo": {"@id": ro_crate.SPECIFICATION},
+    }
+    of_records = [entity for told in parts.values() for entity in told]
+    every = [descriptor, root, licence, *shown.values(), *described, *of_records]
+    graph = list({entity["@id"]: entity for entity in every}.values())
+    return record_json.to_json({"@context": ro_crate.CONTEXT, "@graph": graph}, indent=1) + "\n"
+
+
+def _specimen(entity: Described, known: Collection[str]) -> Entity:
+    origins = [origin for origin in entity.origins if origin.parent in known]
+    made = "; ".join(f"{HOWS[origin.how]} {origin.parent}" for origin in origins)
+    told = ro_crate.described_entity(entity)
+    return told | ({"description": f"{told['description']}; {made}"} if made else {})
+
+
+def _record(record: Record, address: str) -> list[Entity]:
+    """Describe a record that is not in the crate, with its licence and its creators."""
+    publication = record.publication
+    doi = f"https://doi.org/{quote(publication.doi, safe='/')}" if publication and publication.doi else ""
+    page = f"{address}/records/{record.id}" if address else ""
+    licence = ro_crate.licence_entity(record.licence)
+    people = [
+        {"@id": f"#{record.id}-creator-{number}", "@type": "Person", "name": person.name}
+        for number, person in enumerate(record.creators, 1)
+    ]
+    told: Entity = {
+        "@id": page or doi or f"#record-{record.id}",
+        "@type": "Dataset",
+        "name": record.title,
+        "identifier": doi or record.id,
+        "description": record.description or f"The record {record.id}.",
+        "datePublished": (publication.published if publication else record.created).isoformat(),
+        "license": {"@id": licence["@id"]},
+    }
+    if people:
+        told["creator"] = ro_crate.references(people)
+    if page:
+        told["url"] = page
+    return [told, licence, *people]
+
+
+def _file(path: str, content: bytes, link: Link | None, known: Mapping[str, Entity]) -> Entity:
+    told: Entity = {
+        "@id": quote(path, safe="/"),
+        "@type": "File",
+        "name": path,
+        "description": "The specimens, where the pixels of each image lie in its frame, and the links between frames.",
+        "contentSize": str(len(content)),
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "encodingFormat": "application/json",
+    }
+    if link is not None:
+        told["description"] = (
+            f"Where the frame {link.from_frame} lies in {link.to_frame}, {LINK_KINDS[link.kind]}: a matrix for points "
+            f"in metres, and the covariance of a rotation (rad) and a translation (m) after it."
+        )
+        frames = [read_frame(end) for end in (link.from_frame, link.to_frame)]
+        ends = [known[name] for frame in frames if (name := f"{frame.kind}/{frame.id}") in known]
+        if ends:
+            told["about"] = ro_crate.references(ends)
+    return told
