@@ -117,6 +117,7 @@ def test_search_takes_facets_and_ranges(
         (["--filter", "instrument=ID16", "--filter", "instrument=ID19", "tooth"], 1),
         (["--range", "energy<=15 keV"], 0),
         (["--range", "voxel<1um", "--sort", "newest"], 1),
+        (["--with", "ct"], 0),
     ):
         capsys.readouterr()
         assert execute(["search", *words, *place]) == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,10 +14,13 @@ import tifffile
 from specimen_fusion import Case, case
 from specimen_links import link
 from specimen_rock import ADA, CORE, IN_CORE, MAP, file_rock
-from tomarium.catalogue import LOCAL_OWNER, ingest, open_catalogue
+from tomarium.catalogue import LOCAL_OWNER, file_record, ingest, open_catalogue
+from tomarium.catalogue.edit import Changes, edit
+from tomarium.catalogue.entity_edit import make_entity
 from tomarium.catalogue.fusion_sources import _of_catalogue, find_sources
 from tomarium.catalogue.link_edit import file_link, withdraw_link
 from tomarium.catalogue.record_folder import read_record
+from tomarium.catalogue.specimen_space import space_of
 from tomarium.cli import execute
 from tomarium.conversion.convert import convert
 from tomarium.errors import InputError
@@ -156,3 +160,48 @@ def _linked(home: Path) -> Path:
     with open_catalogue(home / "catalogue.sqlite") as opened:
         file_link(opened, ADA, link(MAP, CORE, IN_CORE, id=""))
     return home / "catalogue.sqlite"
+
+
+def test_it_is_filed_in_a_specimen_where_the_volume_lies(
+    home: Path,
+    made: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """What is made is that of the fixture: filing it is what is tried here."""
+    place = tmp_path / "c.sqlite"
+    ct = tmp_path / "ct"
+    shutil.copytree(home / "ct.ome.zarr", ct / "volume.ome.zarr")
+    file_record(ct, title="CT", id="ct")
+    with open_catalogue(place) as opened:
+        make_entity(opened, LOCAL_OWNER, "specimen", "Core", {}, "core")
+        ingest(opened, ct)
+        edit(opened, LOCAL_OWNER, "ct", Changes(specimen="core"))
+
+    def make(volume: object, path: Path, sources: object, folder: Path, **_: object) -> tuple[object, object]:
+        shutil.copytree(made, folder)
+        return None, json.loads((made / "fusion.json").read_text())
+
+    monkeypatch.setattr("tomarium.catalogue.fused_record.make_fused_record", make)
+    words = ["--map", str(home / "eds.tif"), "--pixel", "25 um", "--link", str(home / "link.json")]
+    words += ["--catalogue", str(place), "--specimen"]
+    assert execute(["fuse", str(ct), *words, "none", "-o", str(tmp_path / "a")]) == 2
+    assert "there is no specimen" in capsys.readouterr().err
+    assert not (tmp_path / "a").exists()
+    assert execute(["fuse", str(ct), *words, "core", "-o", str(tmp_path / "a"), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    with open_catalogue(place) as opened, opened.reading() as connection:
+        space = space_of(connection, LOCAL_OWNER, "core")
+    assert {one.frame for one in space.images} >= {"records/ct", f"records/{told['record']}"}
+    [filed] = space.links
+    assert (filed.id, filed.kind) == (told["link"], "cut-from")
+    assert (filed.from_frame, filed.to_frame) == (f"records/{told['record']}", "records/ct")
+    fused_, ct_ = (space.image(end) for end in (filed.from_frame, filed.to_frame))
+    assert fused_ is not None
+    assert ct_ is not None
+    assert (fused_.first_m, fused_.step_m, fused_.shape) == (ct_.first_m, ct_.step_m, ct_.shape)
+    assert np.array_equal(filed.matrix, np.eye(4))
+    shutil.rmtree(tmp_path / "a")
+    assert execute(["fuse", str(home / "ct.ome.zarr"), *words, "core", "-o", str(tmp_path / "b")]) == 0
+    assert "no link to ct.ome.zarr was filed" in " ".join(capsys.readouterr().out.split())

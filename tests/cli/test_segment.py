@@ -10,6 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from tomarium.cli import execute
+from tomarium.errors import ParameterError
 from tomarium.formats import open as open_any
 from tomarium.formats.tiff.volume import write
 from tomarium.formats.zarr.reader import write as write_zarr
@@ -18,8 +19,13 @@ from tomarium.kernels.flat_smoothing import smooth_flat
 from tomarium.kernels.skeleton import skeleton
 from tomarium.kernels.thresholds import multi_otsu, otsu
 from tomarium.model import Axis, Volume
+from tomarium.pipeline.measure.measure import measure
 from tomarium.pipeline.measure.objects import measure_objects
+from tomarium.pipeline.mesh.body import Wish, take_body
+from tomarium.pipeline.mesh.grid import grids_of
 from tomarium.pipeline.segment import slabs as slabs_module
+from tomarium.pipeline.segment.field import field_of, told_field
+from tomarium.synth import SimulationConfig, simulate, truth
 
 skimage = pytest.importorskip("skimage")
 
@@ -112,6 +118,8 @@ def test_slabs_give_the_labels_of_the_whole(
             str(tmp_path / f"{name}.ome.zarr"),
             "--method",
             method,
+            "--field",
+            "circle",
         ]
         monkeypatch.setattr("tomarium.pipeline.segment.watershed._FIRST", 4)
         assert execute(words) == 0
@@ -269,3 +277,70 @@ def test_labels_of_an_image_are_listed_and_not_averaged(tmp_path: Path) -> None:
     assert set(np.unique(labels.levels[1][:])) == {0, 1}
     np.testing.assert_array_equal(labels.levels[1][:], np.asarray(labels)[::2, ::2, ::2])
     assert labels.voxel_m == pytest.approx((2e-6,) * 3)
+
+
+def columns() -> NDArray[np.float32]:
+    """A column in the middle, one in a corner, both of 4 voxels edge."""
+    made = np.zeros((6, 32, 32), np.float32)
+    made[:, 14:18, 14:18] = made[:, :4, 28:] = 1
+    return made
+
+
+@pytest.mark.parametrize(
+    ("metadata", "words", "kind", "found"),
+    [
+        ({}, [], "box", 2),
+        ({"aligned_slices": {}}, [], "box", 2),
+        ({"provenance": {"output": "volume", "frozen": {"steps": [{"fbp": {}}]}}}, [], "circle", 1),
+        ({"provenance": {"output": "volume", "frozen": {"steps": [{"fbp": {"region": "0:32,8:40"}}]}}}, [], "box", 2),
+        ({"denoised": {"field": "circle"}}, [], "circle", 1),
+        ({"stitched": {"field": ["circle", "circle"], "volumes": [{"shape": [4, 32, 32]}] * 2}}, [], "circle", 1),
+        ({"stitched": {"field": ["circle", "circle"], "volumes": [{"shape": [6, 32, 20]}] * 2}}, [], "box", 2),
+        ({"provenance": {"output": "volume", "frozen": {"steps": [{"fbp": {}}]}}}, ["--field", "box"], "box", 2),
+        ({}, ["--field", "circle"], "circle", 1),
+    ],
+)  # fmt: skip
+def test_the_field_is_a_circle_where_the_volume_tells_it(
+    metadata: Any, words: list[str], kind: str, found: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = Volume(columns(), volume(columns()).axes, "1/cm", "body", None, metadata)
+    write_zarr(tmp_path / "v.ome.zarr", given)
+    target = tmp_path / "l.ome.zarr"
+    told = ["segment", str(tmp_path / "v.ome.zarr"), str(target), "--smooth", "0"]
+    assert execute([*told, "--json", *words]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["field"] == kind
+    assert answer["voxels"]["1"] == 96 * found
+    labels = open_any(target)
+    assert labels.metadata["segmentation"]["field"] == kind
+    assert isinstance(labels, Volume)
+    objects = measure_objects(labels)
+    assert len(objects.measures.volume) == found
+    assert objects.shares[0, 1] == pytest.approx(answer["voxels"]["1"] / sum(answer["voxels"].values()))
+    assert execute([*told, "--overwrite", *words]) == 0
+    assert f"field {kind}: {answer['field_source']}" in capsys.readouterr().out
+
+
+def test_a_run_tells_its_circle_and_its_regions(tmp_path: Path) -> None:
+    config = SimulationConfig(columns=32, rows=4, views=30, flats=2, darks=2)
+    scan = simulate(tmp_path / "scan.h5", config)
+    words = ["run", str(scan), "--axis", str(truth(config).axis_column)]
+    assert execute([*words, "-o", str(tmp_path / "whole")]) in (0, 1)  # 1: so small a scan has its warnings
+    assert execute([*words, "-o", str(tmp_path / "cut"), "--set", "fbp.region=4:24,8:28"]) in (0, 1)
+    opened = [open_any(tmp_path / name / "volume.ome.zarr") for name in ("whole", "cut")]
+    assert [told_field(one)[0] for one in opened if isinstance(one, Volume)] == ["circle", "box"]
+    assert not np.asarray(opened[0])[:, 0, 0].any()
+
+
+def test_measures_and_bodies_are_not_cut_where_a_volume_is_a_box() -> None:
+    axes = volume(columns()).axes
+    for metadata, share in (({}, 16 / 812), ({"aligned_slices": {}}, 32 / 1024)):
+        given = Volume(columns(), axes, "", "body", None, metadata)
+        assert measure(given).values.mean == pytest.approx(share, rel=0.02)
+        body = take_body(given, grids_of(given)[0], Wish(0.5, smooth_px=0), lambda *_: None)
+        assert body.voxels == (96 if share < 0.025 else 192)
+
+
+def test_a_circle_of_slices_that_are_not_square_is_refused() -> None:
+    with pytest.raises(ParameterError, match="slices of 6 × 8 voxels are not square"):
+        field_of(volume(np.zeros((4, 6, 8))), "circle")

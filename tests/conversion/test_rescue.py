@@ -12,6 +12,9 @@ from PIL import Image as Pillow
 from PIL import ImageDraw
 
 from tomarium import formats
+from tomarium.catalogue import LOCAL_OWNER, open_catalogue
+from tomarium.catalogue.entities import records_of
+from tomarium.catalogue.entity_edit import make_entity
 from tomarium.catalogue.filing import file_record
 from tomarium.catalogue.record_folder import read_record
 from tomarium.cli.rescue import command
@@ -150,3 +153,32 @@ def test_a_record_keeps_the_file_the_bar_and_where_it_comes_from(tmp_path: Path)
         command, [words[0], "--width", "1 mm", "--json"], catch_exceptions=False, standalone_mode=False
     )
     assert json.loads(told.stdout)["pixel_m"] == pytest.approx(1e-3 / 640)
+
+
+def test_a_record_is_filed_in_its_specimen(tmp_path: Path) -> None:
+    place = tmp_path / "c.sqlite"
+    with open_catalogue(place) as opened:
+        make_entity(opened, LOCAL_OWNER, "specimen", "Lamella", {}, "lamella")
+        make_entity(opened, LOCAL_OWNER, "proposal", "Beamtime", {}, "beamtime")
+    figure(137).save(tmp_path / "figure.png")
+    words = [
+        str(tmp_path / "figure.png"),
+        str(tmp_path / "figure-4"),
+        "--bar",
+        "50 um",
+        "--catalogue",
+        str(place),
+    ]
+    run = CliRunner().invoke
+    for wrong, said in (("none", "there is no specimen"), ("beamtime", "is a proposal")):
+        with pytest.raises(InputError, match=said):
+            run(command, [*words, "--specimen", wrong], catch_exceptions=False, standalone_mode=False)
+        assert not (tmp_path / "figure-4").exists()
+    with pytest.raises(InputError, match="without an ending"):
+        run(command, [words[0], "--specimen", "lamella"], catch_exceptions=False, standalone_mode=False)
+    answer = run(command, [*words, "--specimen", "lamella"], catch_exceptions=False, standalone_mode=False)
+    record = read_record(tmp_path / "figure-4")
+    assert f"filed as {record.id} of the specimen lamella" in " ".join(answer.output.split())
+    assert record.specimen == "lamella"
+    with open_catalogue(place) as opened, opened.reading() as connection:
+        assert [id for id, _ in records_of(connection, LOCAL_OWNER, "lamella")] == [record.id]

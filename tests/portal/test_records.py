@@ -7,11 +7,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import insert
 
 from app_client import TestClient
 from tomarium.catalogue import LOCAL_OWNER, open_catalogue
+from tomarium.catalogue.entities import reach
+from tomarium.catalogue.entity_edit import make_entity
 from tomarium.catalogue.index_rows import save_records
 from tomarium.catalogue.ingest import entry_of
+from tomarium.catalogue.tables import origins, record_entities
 from tomarium.model import Record, Value
 from tomarium.portal.app import create_app
 
@@ -30,10 +34,22 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
                     parameters={
                         "pixel_m": Value(1e-7 * (number + 1), "read", ""),
                         "instrument": Value("ID19" if number % 3 else "ID16 & <b>", "read", ""),
+                        **({"technique": Value("EDS", "read", "")} if number == 1 else {}),
                     },
+                    techniques=() if number else ("PaNET01207",),
                 )
                 entry = entry_of(connection, record, Path("/nowhere") / record.id, LOCAL_OWNER)
                 save_records(connection, [entry])
+        for id in ("block", "section"):
+            make_entity(catalogue, LOCAL_OWNER, "specimen", id.capitalize(), {}, id)
+        with catalogue.writing() as connection:
+            connection.execute(insert(origins).values(child="section", parent="block", how="polished"))
+            chosen = [
+                {"record": record, "entity": id, "chosen": 1}
+                for id, record in (("block", "r0"), ("section", "r1"))
+            ]
+            connection.execute(insert(record_entities), chosen)
+            reach(connection, ["r0", "r1"])
         with TestClient(create_app(catalogue, local=True), raise_server_exceptions=False) as client:
             yield client
 
@@ -96,6 +112,32 @@ def test_what_cannot_be_asked_is_explained(client: TestClient, query: str, said:
     answer = client.get(f"/records.json?{query}")
     assert answer.status_code == 400
     assert said in answer.json()["error"]["message"]
+
+
+def test_other_images_of_the_specimen_choose(client: TestClient) -> None:
+    """Record 0 is a CT of a block, record 1 an EDS map of its section; the others are of nothing."""
+    facts = client.get("/records.json?with=ct&facets=1").json()
+    assert [hit["id"] for hit in facts["hits"]] == ["r1"]
+    both = client.get("/records.json?with=ct&with=EDS&facets=1").json()
+    assert [hit["id"] for hit in both["hits"]] == ["r1", "r0"]
+    facet = next(one for one in facts["facets"] if one["name"] == "with")
+    assert facet["label"] == "Other images of the specimen"
+    assert [(one["value"], one["count"], one["chosen"]) for one in facet["choices"]] == [
+        ("ct", 1, True),
+        ("EDS", 2, False),
+    ]
+    told = client.get(facet["choices"][1]["address"], headers={"Accept": "application/json"}).json()
+    assert told["total"] == 2
+    page = client.get("/records?with=PaNET01207").text
+    assert "<legend>Other images of the specimen</legend>" in page
+    assert 'name="with" value="PaNET01207" checked> <span>x-ray tomography</span>' in page
+    assert "Remove: Other images of the specimen x-ray tomography" in page
+    free = client.get("/records.json?facets=1").json()["facets"]
+    choices = next(one for one in free if one["name"] == "with")["choices"]
+    assert [(one["label"], one["count"]) for one in choices] == [("EDS", 1), ("x-ray tomography", 1)]
+    assert client.get("/records.json?with=%3F").status_code == 400
+    described = client.get("/openapi.json").json()["paths"]["/records.json"]["get"]["parameters"]
+    assert "with" in [one["name"] for one in described]
 
 
 def test_filters_that_find_nothing_lead_out(client: TestClient) -> None:

@@ -21,9 +21,10 @@ from tomarium.catalogue.make_from_files import Wish, make_from_files
 from tomarium.catalogue.reader import LOCAL_OWNER
 from tomarium.catalogue.record_folder import read_record
 from tomarium.conversion.convert import convert
-from tomarium.model import Axis, Image, Link, Person, Volume
+from tomarium.model import Axis, Image, Link, Person, Value, Volume
 from tomarium.model.link import rows
 from tomarium.specimen.pose import apply
+from tomarium.standards import panet
 from tomarium.standards.ro_crate import FILENAME, export
 from tomarium.synth.rock_images import RockImage, in_each_other, rock_images
 
@@ -40,6 +41,15 @@ SPECIMENS: Final = {
 
 OF: Final = {"ct": "block", "core-ct": "core", "eds": "section", "ebsd": "second-section", "fib": "lamella"}
 """Image → specimen. The counts of silicon are a file alone: the section is aligned by them."""
+
+TECHNIQUE: Final = {
+    "ct": "PaNET01208",
+    "core-ct": "PaNET01208",
+    "eds": "EDS",
+    "ebsd": "EBSD",
+    "fib": "FIB-SEM",
+}
+"""Image → how it would be made: a term of PaNET, or a word where that has none."""
 
 LINKED: Final = {"core-ct": "ct", "ebsd": "ct", "fib": "core-ct"}
 """Image → in which its place is known already; that of the EDS map is left to be found."""
@@ -87,11 +97,18 @@ def make_demo_specimen(
         if origin:
             link_specimen(opened, LOCAL_OWNER, f"{NAME}-{id}", f"{NAME}-{origin}", how)
     for image_name, specimen in OF.items():
-        changes = Changes(specimen=f"{NAME}-{specimen}", creators=(Person("tomarium"),), licence="CC0-1.0")
+        changes = _told(TECHNIQUE[image_name], f"{NAME}-{specimen}")
         edit(opened, LOCAL_OWNER, f"{NAME}-{image_name}", changes)
     for image_name, into in LINKED.items():
         file_link(opened, LOCAL_OWNER, _link(made[image_name], made[into]))
     return [f"{NAME}-{name}" for name in OF]
+
+
+def _told(technique: str, specimen: str) -> Changes:
+    changes = Changes(specimen=specimen, creators=(Person("tomarium"),), licence="CC0-1.0")
+    if technique in panet.terms():
+        return replace(changes, techniques=(technique,))
+    return replace(changes, parameters={"technique": Value(technique, "user", "simulated as by it")})
 
 
 def _write(image: RockImage, folder: Path) -> Path:

@@ -110,6 +110,18 @@ class FacetSets:
                     name: np.array(pairs, np.int64).reshape(-1, 2) for name, pairs in self._pairs.items()
                 }
 
+    def values(self, name: str) -> list[str]:
+        """List all values that records have had of a facet, whoever may see them."""
+        return list(self._codes.get(name, ()))
+
+    def values_of_sets(self, name: str) -> dict[int, set[str]]:
+        """Tell the values of a facet that each set has; sets without one are left out."""
+        values = self.values(name)
+        found: dict[int, set[str]] = {}
+        for number, code in self._arrays.get(name, np.zeros((0, 2), np.int64)).tolist():
+            found.setdefault(number, set()).add(values[code])
+        return found
+
     def tally(self, groups: Groups, filters: Filters) -> tuple[FacetCounts, ...]:
         """Count the values of each facet.
 

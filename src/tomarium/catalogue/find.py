@@ -29,6 +29,7 @@ from sqlalchemy import (
 )
 
 from tomarium.catalogue import queries
+from tomarium.catalogue.companions import MOST, Companion, has_companions
 from tomarium.catalogue.cursor import Cursor
 from tomarium.catalogue.dialect import dialect_of, unindexed
 from tomarium.catalogue.facet_counts import Groups
@@ -60,6 +61,8 @@ class Question:
         Whether the facets alone leave so few records that a set of them is made first.
     hides : bool
         Whether there are records whose words and facets tell what was taken back; these are not found.
+    beside : tuple of Companion
+        Techniques that the images of the record's specimen are to have.
     """
 
     reader: Reader
@@ -69,6 +72,7 @@ class Question:
     many: tuple[tuple[int, Range], ...] = ()
     narrow: bool = False
     hides: bool = False
+    beside: tuple[Companion, ...] = ()
 
     @property
     def is_counted_whole(self) -> bool:
@@ -78,13 +82,18 @@ class Question:
     @property
     def is_totalled(self) -> bool:
         """Whether this is answered by the numbers that are kept, without a look at the records."""
-        return self.is_counted_whole and not self.hides and is_counted_by_totals(self.reader)
+        alone = self.is_counted_whole and not (self.hides or self.beside)
+        return alone and is_counted_by_totals(self.reader)
 
-    @property
-    def seen(self) -> ColumnElement[bool]:
-        """The condition on `record` that it may be found at all."""
-        seen = may_see(self.reader)
-        return and_(seen, records.c.id.not_in(select(stale_records.c.record))) if self.hides else seen
+    def seen(self, *, streamed: bool = False) -> ColumnElement[bool]:
+        """Return the condition on `record` that it may be found at all; of rows that come one by one by no index."""
+        conditions = [may_see(self.reader)]
+        if self.hides:
+            conditions.append(records.c.id.not_in(select(stale_records.c.record)))
+        if self.beside:
+            id = unindexed(records.c.id) if streamed else records.c.id
+            conditions.append(has_companions(self.reader, self.beside, id, hides=self.hides))
+        return and_(*conditions)
 
 
 @dataclass(frozen=True)
@@ -96,7 +105,12 @@ class Place:
 
 
 def question(
-    connection: Connection, reader: Reader, terms: tuple[Term, ...], filters: Filters, ranges: Sequence[Range]
+    connection: Connection,
+    reader: Reader,
+    terms: tuple[Term, ...],
+    filters: Filters,
+    ranges: Sequence[Range],
+    beside: tuple[Companion, ...] = (),
 ) -> Question:
     """Make a question, for which the size of each range is looked up.
 
@@ -112,6 +126,8 @@ def question(
         Facet → values, any of which will do.
     ranges : sequence of Range
         All must be met; their keys are known to the catalogue or to nobody.
+    beside : tuple of Companion
+        Techniques of the images of the record's specimen.
 
     Returns
     -------
@@ -127,10 +143,10 @@ def question(
         size = connection.execute(select(func.count()).select_from(some)).scalar_one()
         (few if size <= queries.RANKED_AT_MOST else many).append(asked)
     hides = connection.execute(select(stale_records.c.record).limit(1)).first() is not None
-    asked_all = Question(reader, terms, filters, tuple(few), tuple(many), hides=hides)
-    if not filters or asked_all.is_counted_whole:
+    asked_all = Question(reader, terms, filters, tuple(few), tuple(many), hides=hides, beside=beside)
+    if not (filters or beside) or asked_all.is_counted_whole:
         return asked_all
-    size = count(connection, Question(reader, (), filters, hides=hides))
+    size = count(connection, Question(reader, (), filters, hides=hides, beside=beside))
     return replace(asked_all, narrow=size <= _NARROW)
 
 
@@ -185,13 +201,13 @@ def groups(connection: Connection, asked: Question) -> tuple[Groups, bool]:
         of, number = totals, func.sum(totals.c.total)
         kept = [may_see(asked.reader, of=totals.c)]
     elif asked.is_counted_whole:
-        kept = [asked.seen]
+        kept = [asked.seen()]
     else:
         source, number_of, conditions = _source(connection, asked)
         of = (
             select(records.c.facets, records.c.state)
             .select_from(source)
-            .where(*conditions, asked.seen)
+            .where(*conditions, asked.seen(streamed=True))
             .order_by(number_of.desc())
             .limit(queries.RANKED_AT_MOST + 1)
             .subquery()
@@ -204,6 +220,16 @@ def groups(connection: Connection, asked: Question) -> tuple[Groups, bool]:
     lines = select(found.c.state, func.aggregate_strings(pair, ",")).group_by(found.c.state)
     counted = Groups.read([(row[0], row[1]) for row in connection.execute(lines)])
     return counted, asked.is_counted_whole or counted.total <= queries.RANKED_AT_MOST
+
+
+def found_apart(connection: Connection, asked: Question) -> list[tuple[str, int]]:
+    """List identifiers and sets of facets of what is found whatever is asked of other images; one more than `MOST`."""
+    asked = replace(asked, beside=(), narrow=asked.narrow and bool(asked.filters))
+    source, number, conditions = _source(connection, asked)
+    kept = _conditions(asked) if asked.is_counted_whole else _kept(asked, number)
+    wanted = select(records.c.id, records.c.facets).select_from(source).where(*conditions, *kept)
+    rows = connection.execute(wanted.limit(MOST + 1)).all()
+    return [(row.id, row.facets) for row in rows]
 
 
 def places(
@@ -276,7 +302,9 @@ def _listed(
     connection: Connection, asked: Question, total: int, *, ranked: bool
 ) -> tuple[Select[Any], tuple[ColumnElement[Any], ...]]:
     """Select numbers, and scores where they are ranked; and the columns of the order, all of them downwards."""
-    if asked.is_counted_whole and total <= (queries.RANKED_AT_MOST if asked.filters else _FEW):
+    if asked.is_counted_whole and total <= (
+        queries.RANKED_AT_MOST if asked.filters or asked.beside else _FEW
+    ):
         # Few of many: the facets' index finds them without a look at all the others.
         few = select(records.c.number).where(*_conditions(asked))
         return select(records.c.number).where(records.c.number.in_(few)), (records.c.number,)
@@ -351,7 +379,7 @@ def _kept(asked: Question, number: ColumnElement[int]) -> list[ColumnElement[boo
 
 def _conditions(asked: Question, *, streamed: bool = False) -> list[ColumnElement[bool]]:
     """Tell what a row of `record` must meet: the reader and the facets."""
-    return [asked.seen, *_filtered(asked, records.c, streamed=streamed)]
+    return [asked.seen(streamed=streamed), *_filtered(asked, records.c, streamed=streamed)]
 
 
 def _filtered(asked: Question, of: Any, *, streamed: bool = False) -> list[ColumnElement[bool]]:

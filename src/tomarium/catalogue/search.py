@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Row, select
 
 from tomarium.catalogue import find, queries
 from tomarium.catalogue.catalogue import Catalogue
+from tomarium.catalogue.companions import count_companions, read_companions
 from tomarium.catalogue.cursor import Cursor, read_cursor
 from tomarium.catalogue.facet_counts import FacetCounts, sets_of
 from tomarium.catalogue.facets import read_filters
@@ -119,6 +120,7 @@ def search(
     *,
     filters: Asked | None = None,
     ranges: Asked | None = None,
+    companions: Iterable[str] = (),
     sort: str = "relevance",
     limit: int = 20,
     offset: int = 0,
@@ -142,6 +144,10 @@ def search(
         will do.
     ranges : Mapping of str to str or iterable of str, optional
         Parameter ("pixel", "energy_kev" …) → "<1um", ">=20 keV", "0.5..1 um"; of several all must be met.
+    companions : iterable of str
+        Techniques ("ct", "eds", "ebsd", "PaNET01207" …) that the images of the record's specimen have, of what it was
+        made from and of what was made from it. All must be met, at least one of them by another record that the reader
+        may see: with one technique another record has it, of several the record itself may have some.
     sort : str
         "relevance" or "newest". Without words, and beyond 20 000 records, always the newest first.
     limit : int
@@ -162,7 +168,7 @@ def search(
     Raises
     ------
     ParameterError
-        The limit, the offset, the cursor, a facet or a range is not one; the message says what to write.
+        The limit, the offset, the cursor, a facet, a range or a technique is not one; the message says what to write.
     """
     if not 1 <= limit <= 1000 or not 0 <= offset < 2**31:
         raise ParameterError(
@@ -177,12 +183,14 @@ def search(
         asked_ranges = _ranges(connection, ranges or {})
         if words.strip() and not terms:  # only signs: nothing has them
             return Page((), 0, False, limit, offset)
-        asked = find.question(connection, reader, terms, chosen, asked_ranges)
+        beside = read_companions(companions, sets_of(connection).values("technique"))
+        asked = find.question(connection, reader, terms, chosen, asked_ranges, beside)
         told, facets_whole, total = _counted(connection, asked) if facets else ((), True, None)
         found: list[find.Place] | None = None
         if total is None and asked.narrow and terms and sort == "relevance" and cursor is None:
             found, total = find.ranked_and_counted(connection, asked, limit=limit + 1, offset=offset)
         total = find.count(connection, asked) if total is None else total
+        told = (*told, *_by_companions(connection, asked, total)) if facets else told
         more = total > queries.RANKED_AT_MOST and not asked.is_counted_whole
         ranked = bool(terms) and sort == "relevance" and not more
         if cursor is not None:
@@ -242,6 +250,15 @@ def _counted(
     elif not asked.filters:
         total = queries.RANKED_AT_MOST + 1
     return sets.tally(groups, asked.filters), whole, total
+
+
+def _by_companions(connection: Connection, asked: find.Question, total: int) -> tuple[FacetCounts, ...]:
+    """Count by the techniques of other images of the specimen; nothing where there is none."""
+    apart, sets = find.found_apart(connection, asked), sets_of(connection)
+    counted = count_companions(
+        connection, asked.reader, apart, asked.beside, sets, total=total, hides=asked.hides
+    )
+    return () if counted is None else (counted,)
 
 
 def _ranges(connection: Connection, ranges: Asked) -> list[Range]:

@@ -44,6 +44,10 @@ from tomarium.errors import InputError, ParameterError
     "--pixel-volume", metavar="LENGTH", help="Voxel size of VOLUME, where its file does not tell it."
 )
 @click.option("--title", default="", help="Title of the record.")
+@click.option(
+    "--specimen", metavar="ID", help="File the record in the catalogue, as one of this specimen, once it is made; and "
+    "the link to VOLUME, where that is a record there.",
+)  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print the report for machines.")
 @CATALOGUE
 def command(
@@ -56,6 +60,7 @@ def command(
     entry: tuple[str, ...],
     pixel_volume: str | None,
     title: str,
+    specimen: str | None,
     as_json: bool,
     catalogue: Path | None,
 ) -> None:
@@ -69,16 +74,22 @@ def command(
     VOLUME and MAP are files, folders of records, or identifiers of records; numbers mean the same in all maps. OUT
     becomes a record with the labels, the confidence of each in percent, pictures, and a report: what is sure and what
     is not, how like the maps the volume is, and where least is known. It goes through slab by slab;
-    where it was stopped, the same command goes on. Needs the extra: pip install 'tomarium[analysis]'.
+    where it was stopped, the same command goes on. With --specimen the record is filed at once, with the link that it
+    lies where VOLUME lies, voxel on voxel, so that points of all images are found in it.
+
+    Needs the extra: pip install 'tomarium[analysis]'.
 
     \b
     tomarium align ct.ome.zarr eds.tif --pixel "4 um" --out link.json
     tomarium fuse ct.ome.zarr --map eds.tif --pixel "4 um" --link link.json -o phases --name 1=olivine --name 2=iron
-    tomarium fuse ct-1a2b3c4d --map eds-3c4d --map ebsd-5e6f -o phases
+    tomarium fuse ct-1a2b3c4d --map eds-3c4d --map ebsd-5e6f -o phases --specimen rum-7-core
     """
     from tomarium import formats
+    from tomarium.catalogue.catalogue import open_catalogue
+    from tomarium.catalogue.file_in_specimen import demand_specimen
     from tomarium.catalogue.fused_record import make_fused_record
     from tomarium.catalogue.fusion_sources import find_sources
+    from tomarium.catalogue.reader import LOCAL_OWNER
     from tomarium.model import Volume
 
     named = _names(names)
@@ -86,6 +97,9 @@ def command(
         raise click.UsageError(
             f"{len(maps)} maps and {len(links)} links were given; give one --link for each --map, in their order"
         )
+    if specimen is not None:
+        with open_catalogue(catalogue, make=False) as opened:
+            demand_specimen(opened, LOCAL_OWNER, specimen)
     path, sources = find_sources(
         volume,
         maps,
@@ -100,11 +114,38 @@ def command(
     _, report = make_fused_record(
         shown, path, sources, folder, names=named, title=title, tell=show.progress()
     )
+    filed, link = (None, None) if specimen is None else _file(folder, specimen, path, catalogue)
     if as_json:
-        show.as_json({"target": str(folder), **report})
+        told = {} if filed is None else {"record": filed, "specimen": specimen, "link": link}
+        show.as_json({"target": str(folder), **told, **report})
         return
     _tell(report)
-    click.echo(f"{folder}: finished; file it with: tomarium ingest {folder}")
+    if filed is None:
+        click.echo(f"{folder}: finished; file it with: tomarium ingest {folder}")
+        return
+    click.echo(f"{folder}: finished, and filed as {filed} of the specimen {specimen}")
+    click.echo(
+        f"  {link}: it lies where {path.name} lies, voxel on voxel"
+        if link
+        else f"  no link to {path.name} was filed, for it is no record of this catalogue; file it, then: tomarium "
+        f'specimen link {filed} --in VOLUME --shift "0, 0, 0 m" --sigma "0 m" --kind cut-from'
+    )
+
+
+def _file(folder: Path, specimen: str, volume: Path, catalogue: Path | None) -> tuple[str, str | None]:
+    """File the record and where it lies; return its identifier, and that of the link where there is one."""
+    from tomarium.catalogue.catalogue import open_catalogue
+    from tomarium.catalogue.file_in_specimen import file_in_specimen, link_same_voxels
+    from tomarium.catalogue.reader import LOCAL_OWNER
+    from tomarium.catalogue.record_folder import read_record
+    from tomarium.standards.ro_crate import FILENAME
+
+    with open_catalogue(catalogue, make=False) as opened:
+        filed = file_in_specimen(opened, LOCAL_OWNER, folder, specimen)
+        if not (volume / FILENAME).is_file():
+            return filed.id, None
+        link = link_same_voxels(opened, LOCAL_OWNER, filed.id, read_record(volume).id)
+    return filed.id, None if link is None else link.id
 
 
 def _tell(report: Mapping[str, Any]) -> None:

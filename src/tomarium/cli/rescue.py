@@ -8,6 +8,7 @@ import click
 
 from tomarium import units
 from tomarium.cli import scan_options, show
+from tomarium.cli.entity import CATALOGUE
 from tomarium.errors import InputError
 
 
@@ -28,9 +29,15 @@ from tomarium.errors import InputError
 )
 @click.option("--title", default="", help="Title of the record, where OUT is one.")
 @click.option(
+    "--specimen",
+    metavar="ID",
+    help="File the record in the catalogue, as one of this specimen, once it is made.",
+)
+@click.option(
     "--confirm", type=click.Path(path_type=Path), metavar="PNG", help="Draw what was taken for the bar."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the answer for machines.")
+@CATALOGUE
 def command(
     path: Path,
     target: Path | None,
@@ -41,8 +48,10 @@ def command(
     rows: str | None,
     of: Path | None,
     title: str,
+    specimen: str | None,
     confirm: Path | None,
     as_json: bool,
+    catalogue: Path | None,
 ) -> None:
     """Give FIGURE, a TIFF, PNG or JPEG without a scale, its scale back.
 
@@ -52,11 +61,13 @@ def command(
     they tell its height.
 
     OUT is a record where its name has no ending: the file as it is, the calibrated image, and the picture to confirm,
-    derived --from the record of the raw data; else an OME-TIFF (.tif). Without OUT the scale is only told.
+    derived --from the record of the raw data; else an OME-TIFF (.tif). Without OUT the scale is only told. With
+    --specimen the record is filed at once.
 
     \b
     tomarium rescue figure4.png --bar "50 um" --confirm bar.png
     tomarium rescue figure4.png figure-4 --bar "50 um" --from fib-aligned/ --title "Figure 4: iron in olivine"
+    tomarium rescue figure4.png figure-4 --bar "50 um" --specimen rum-7-lamella
     tomarium rescue sem.tif calibrated.tif --rows 0:884 --width "127 um"
     """
     from io import BytesIO
@@ -66,6 +77,9 @@ def command(
 
     from tomarium import formats
     from tomarium.atomic_files import write_whole
+    from tomarium.catalogue.catalogue import open_catalogue
+    from tomarium.catalogue.file_in_specimen import demand_specimen, file_in_specimen
+    from tomarium.catalogue.reader import LOCAL_OWNER
     from tomarium.conversion.convert import convert
     from tomarium.conversion.rescue import marked, rescue
     from tomarium.model import Image
@@ -75,6 +89,11 @@ def command(
             raise InputError(f"{one}: exists already; give another name")
     if of is not None and (target is None or target.suffix):
         raise InputError("--from is told in a record: give OUT a name without an ending")
+    if specimen is not None and (target is None or target.suffix):
+        raise InputError("--specimen is told of a record: give OUT a name without an ending")
+    if specimen is not None:
+        with open_catalogue(catalogue, make=False) as kept:
+            demand_specimen(kept, LOCAL_OWNER, specimen)
     opened = formats.open(path, as_format="picture")
     assert isinstance(opened, Image)
     found = rescue(
@@ -97,8 +116,15 @@ def command(
         from tomarium.catalogue.rescued_record import make_rescued_record
 
         make_rescued_record(found, path, whole, target, title=title, of=of)
+    filed = None
+    if specimen is not None and target is not None:
+        with open_catalogue(catalogue, make=False) as kept:
+            filed = file_in_specimen(kept, LOCAL_OWNER, target, specimen)
     if as_json:
-        show.as_json({"target": None if target is None else str(target), **found.image.metadata["rescued"]})
+        told = {} if filed is None else {"record": filed.id, "specimen": specimen}
+        show.as_json({
+            "target": None if target is None else str(target), **told, **found.image.metadata["rescued"]
+        })  # fmt: skip
         return
     spread = f" ± {100 * found.sigma_m / found.pixel_m:.2g} %" if found.sigma_m else ""
     click.secho(f"a pixel is {units.show(found.pixel_m, 'm')}{spread}", bold=True)
@@ -108,7 +134,9 @@ def command(
             f"  the bar lies in rows {found.bar.top} to {found.bar.bottom - 1}, from column {found.bar.left:.1f} to "
             f"{found.bar.right:.1f}; look at it with --confirm bar.png"
         )
-    if target is not None:
+    if filed is not None:
+        click.echo(f"{target}: finished, and filed as {filed.id} of the specimen {specimen}")
+    elif target is not None:
         click.echo(
             f"{target}: finished" + ("" if target.suffix else f"; file it with: tomarium ingest {target}")
         )

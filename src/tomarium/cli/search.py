@@ -31,6 +31,14 @@ from tomarium.errors import ParameterError
     help="Only those with a number in it, such as 'pixel<1um'.",
 )
 @click.option(
+    "--with",
+    "companions",
+    metavar="TECHNIQUE",
+    multiple=True,
+    help="Only those whose specimen has another image by this technique: ct, eds, ebsd, sem, fib, or a name of PaNET; "
+    "of several all must be among its images.",
+)
+@click.option(
     "--sort", type=click.Choice(["relevance", "newest"]), default="relevance", help="Which come first."
 )
 @click.option("--facets", is_flag=True, help="Count the values of each facet too.")
@@ -41,6 +49,7 @@ def command(
     words: tuple[str, ...],
     filters: tuple[str, ...],
     ranges: tuple[str, ...],
+    companions: tuple[str, ...],
     sort: str,
     facets: bool,
     limit: int,
@@ -51,10 +60,15 @@ def command(
 
     The last word may be the beginning of one; "several words" in quotes stand together.
 
+    With --with the other records of the same specimen are asked, of what it was made from, and of what was made from
+    it: --with ct finds the maps of a section whose block has a CT. With --with eds --with ct both are found, and
+    whatever else there is of a specimen that has both.
+
     \b
     tomarium search tooth
     tomarium search '"quartz vein"' ESRF --limit 5
     tomarium search bone --range 'pixel<1um' --range 'energy=20..60keV' --filter year=2026
+    tomarium search "layered intrusion" --with eds --with ct
     """
     from tomarium.catalogue.catalogue import open_catalogue
     from tomarium.catalogue.ranges import split_range
@@ -68,6 +82,7 @@ def command(
             " ".join(words),
             filters=_by_name(_split_filter(one) for one in filters),
             ranges=_by_name(split_range(one) for one in ranges),
+            companions=companions,
             sort=sort,
             limit=limit,
             facets=facets,

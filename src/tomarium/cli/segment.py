@@ -11,6 +11,7 @@ from tomarium.cli import scan_options, show
 from tomarium.errors import InputError, ParameterError
 
 if TYPE_CHECKING:
+    from tomarium.pipeline.segment.field import Field
     from tomarium.pipeline.segment.segment import Method
 
 METHODS = ("otsu", "multi-otsu", "hysteresis", "watershed", "forest")
@@ -47,6 +48,14 @@ METHODS = ("otsu", "multi-otsu", "hysteresis", "watershed", "forest")
     show_default=True,
     help="Watershed: least rise of a seed over a neck, px.",
 )
+@click.option(
+    "--field",
+    type=click.Choice(["auto", "circle", "box"]),
+    default="auto",
+    show_default=True,
+    help="What of a slice is segmented: its inscribed circle, or all of it; auto: the circle where VOLUME tells "
+    "that it was reconstructed in one.",
+)
 @click.option("--overwrite", is_flag=True, help="Replace OUT where it is there already.")
 @scan_options.opening
 @click.option("--json", "as_json", is_flag=True, help="Print the report for machines.")
@@ -60,15 +69,20 @@ def command(
     smooth: float,
     painted: Path | None,
     h_px: float,
+    field: Field,
     overwrite: bool,
     opening: scan_options.Opening,
     as_json: bool,
 ) -> None:
     """Segment VOLUME, or that of a record: OUT gets a class, or the number of an object, for every voxel.
 
-    Voxels outside of the inscribed circle are 0. The volume goes through slab by slab, and slabs of any height give
-    the same labels. OUT is an OME-Zarr label image where it ends in .zarr, a record where its name has no ending,
-    derived from that of VOLUME, else what `tomarium convert` writes.
+    Voxels outside of the field are 0 and are not counted: of a reconstruction by `tomarium run` the field is the
+    inscribed circle of a slice, of FIB slices and boxes all of it; which was taken is told and kept with the labels.
+    Give --field circle for reconstructions of other programs, whose files do not tell.
+
+    The volume goes through slab by slab, and slabs of any height give the same labels. OUT is an OME-Zarr label image
+    where it ends in .zarr, a record where its name has no ending, derived from that of VOLUME, else what `tomarium
+    convert` writes.
 
     \b
     otsu        1 beyond the threshold that parts two classes best
@@ -82,7 +96,7 @@ def command(
     \b
     tomarium segment record/ solid.ome.zarr
     tomarium segment record/ record-segmented
-    tomarium segment volume.tif pores.ome.zarr --dark --method hysteresis
+    tomarium segment volume.tif pores.ome.zarr --dark --method hysteresis --field circle
     tomarium segment volume.tif grains.ome.zarr --method watershed --h 2
     tomarium segment volume.tif phases.tif --method multi-otsu --classes 4
     tomarium segment volume.tif phases.ome.zarr --method forest --painted points.csv
@@ -108,6 +122,7 @@ def command(
         dark=dark,
         painted=painted,
         h_px=h_px,
+        field=field,
         overwrite=overwrite,
         tell=show.progress(),
     )
@@ -122,9 +137,11 @@ def command(
     levels = ", ".join(f"{one:.4g}" for one in done.thresholds)
     if levels:
         click.echo(f"  threshold {levels} {volume.unit}".rstrip())
+    where = "inside the circle" if done.field == "circle" else "of the volume"
+    click.echo(f"  field {done.field}: {done.field_source}")
     total = sum(done.voxels.values())
     for number, count in sorted(done.voxels.items()):
-        click.echo(f"  {number:>3d}  {100 * count / total:7.3f} % of the voxels inside the circle")
+        click.echo(f"  {number:>3d}  {100 * count / total:7.3f} % of the voxels {where}")
     if done.objects is not None:
         click.echo(f"  {done.objects} objects")
 

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Final
 from urllib.parse import urlencode
 
+from tomarium.catalogue.companions import NAME as COMPANIONS
 from tomarium.catalogue.facet_counts import FacetCounts
 from tomarium.standards.panet import label_of
+
+OF_TECHNIQUES: Final = ("technique", COMPANIONS)
+"""Facets whose values may be identifiers of PaNET."""
 
 Chosen = Mapping[str, tuple[str, ...]]
 
@@ -95,7 +100,7 @@ def facet_links(facets: Iterable[FacetCounts], path: str, chosen: Chosen) -> tup
             tuple(
                 Choice(
                     one.value,
-                    label_of(one.value) if facet.name == "technique" else one.value,
+                    label_of(one.value) if facet.name in OF_TECHNIQUES else one.value,
                     one.count,
                     one.chosen,
                     with_query(path, {**chosen, facet.name: _turn(chosen.get(facet.name, ()), one.value)}),

@@ -31,6 +31,7 @@ from tomarium.kernels.projection import project
 from tomarium.model import Scan, Volume
 from tomarium.pipeline.protocol.protocol import Protocol
 from tomarium.pipeline.run.reconstruct import Slices, slices_at
+from tomarium.pipeline.segment.field import told_field
 from tomarium.steps.views.select_views import chosen
 
 SPLITS: Final = 4
@@ -311,6 +312,7 @@ def write_denoised(
         "filter": kind,
         "strength": strength,
         "unit": "px" if kind == "gaussian" else volume.unit,
+        **({"field": field} if (field := told_field(volume)[0]) else {}),
         **account,
     }
     kept = {name: value for name, value in volume.metadata.items() if name not in ("provenance", "shards")}

@@ -24,6 +24,7 @@ from tomarium.kernels.slice_quality import (
     negative_part,
 )
 from tomarium.model import Volume
+from tomarium.pipeline.segment.field import told_field
 
 PERCENTILES: Final = (0.01, 0.1, 1.0, 5.0, 25.0, 50.0, 75.0, 95.0, 99.0, 99.9, 99.99)
 SLICES: Final = 9
@@ -100,7 +101,7 @@ def measure(
     other : Volume, optional
         The same reconstructed of the other half of the views: the resolution is that at which both agree.
     whole : bool
-        Whether voxels outside of the inscribed circle count too.
+        Whether voxels outside of the inscribed circle count too, as they do where the volume tells that it is a box.
     tell : callable, optional
         `tell(stage, done, total)`.
 
@@ -120,7 +121,7 @@ def measure(
         )
     say = tell or (lambda stage, done, total: None)
     depth, rows, columns = volume.shape
-    circle = rows == columns and not whole
+    circle = rows == columns and not whole and told_field(volume)[0] != "box"
     values = grey_values(volume.data, circle=circle, tell=lambda done, total: say("grey values", done, total))
     chosen = _chosen(depth)
     told: list[tuple[float, float, list[Edge]]] = []

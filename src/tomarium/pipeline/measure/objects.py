@@ -18,6 +18,7 @@ from tomarium.kernels.components import Components
 from tomarium.kernels.object_sums import Measures, ObjectSums, add_crossings, add_voxels, measures
 from tomarium.kernels.skeleton import Skeleton, skeleton
 from tomarium.model import Volume
+from tomarium.pipeline.segment.field import told_field
 from tomarium.pipeline.segment.slabs import inside, slab_height, slabs
 
 BYTES: Final = 96
@@ -73,7 +74,8 @@ def measure_objects(
     smallest : int
         Voxels from which an object is told.
     whole : bool
-        Whether the corners outside of the inscribed circle of square slices count too.
+        Whether the corners outside of the inscribed circle of square slices count too, as they do where the labels
+        tell that they are of a box.
     skeletons : bool
         Whether each object is thinned to its lines.
     tell : callable, optional
@@ -98,8 +100,8 @@ def measure_objects(
         )
     labels.demand_cubes("a measure of objects")
     say = tell or (lambda stage, done, total: None)
-    depth, rows, columns = labels.shape
-    circle = np.ones((rows, columns), bool) if whole else inside(labels.shape)
+    depth = labels.shape[0]
+    circle = inside(labels.shape, disc=not whole and told_field(labels)[0] != "box")
     rim = ~circle | _at_rim(circle)
     components, sums = Components(), ObjectSums.empty(0)
     counts: list[dict[int, int]] = []

@@ -15,6 +15,7 @@ from tomarium.kernels.thresholds import otsu
 from tomarium.model import Volume
 from tomarium.optional_packages import optional_import
 from tomarium.pipeline.mesh.grid import Grid, Tell, read_grid
+from tomarium.pipeline.segment.field import told_field
 from tomarium.pipeline.segment.slabs import inside
 
 MARGIN: Final = 2
@@ -41,7 +42,7 @@ class Wish:
         σ of the smoothing before, voxels of the volume as it is; it keeps curved surfaces where they are. On a coarser
         grid, whose voxels are means already, it is as much smaller as its voxels are larger.
     whole : bool
-        Whether what lies outside of the inscribed circle counts too.
+        Whether what lies outside of the inscribed circle counts too, as it does where the volume tells it is a box.
     """
 
     threshold: float | None = None
@@ -136,6 +137,7 @@ def take_body(volume: Volume, grid: Grid, wish: Wish, tell: Tell) -> Body:
         raise ParameterError(
             f"smoothing {wish.smooth_px} px, threshold {wish.threshold}: give 0 to 20 px, a number"
         )
+    wish = replace(wish, whole=wish.whole or wish.label is not None or told_field(volume)[0] == "box")
     raw = read_grid(grid, wish.label, tell)
     if wish.label is not None and not raw.any():
         raise InputError(
@@ -145,8 +147,8 @@ def take_body(volume: Volume, grid: Grid, wish: Wish, tell: Tell) -> Body:
     sigma = wish.smooth_px / max(grid.factor)
     field = smooth_flat(raw, sigma if sigma >= LEAST_SIGMA else 0.0)
     tell("smooth", 1, 1)
-    counts = np.ones(grid.shape[1:], bool) if wish.whole or wish.label is not None else inside(grid.shape)
-    values = grey_values(field, circle=not (wish.whole or wish.label is not None))
+    counts = inside(grid.shape, disc=not wish.whole)
+    values = grey_values(field, circle=not wish.whole)
     threshold, source = _threshold(values, wish, volume, grid)
     sign = -1.0 if wish.dark else 1.0
     field = field.copy() if field is raw else field

@@ -1,4 +1,4 @@
-"""Segment a volume of any size: every voxel inside the circle gets the number of a class, or of an object."""
+"""Segment a volume of any size: every voxel inside its field gets the number of a class, or of an object."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from tomarium.kernels.grey_values import GreyValues, grey_values
 from tomarium.kernels.thresholds import multi_otsu, otsu
 from tomarium.model import Volume
 from tomarium.pipeline.segment import forest
+from tomarium.pipeline.segment.field import Field, field_of
 from tomarium.pipeline.segment.label_volume import demand_new, write_labels
 from tomarium.pipeline.segment.slabs import Smoothed, inside, slab_height, slabs
 from tomarium.pipeline.segment.watershed import basins
@@ -46,7 +47,11 @@ class Segmentation:
     dark : bool
         Whether objects are darker than the threshold.
     voxels : dict of int to int
-        Class → voxels inside the circle, 0 the background; of a watershed 0 and 1 for all objects.
+        Class → voxels inside the field, 0 the background; of a watershed 0 and 1 for all objects.
+    field : str
+        "circle" where only the inscribed circle of each slice was segmented, else "box".
+    field_source : str
+        Why, in words.
     objects : int or None
         Basins of a watershed.
     """
@@ -56,6 +61,8 @@ class Segmentation:
     smooth_px: float
     dark: bool
     voxels: dict[int, int]
+    field: str
+    field_source: str
     objects: int | None = None
 
 
@@ -70,12 +77,13 @@ def segment(
     dark: bool = False,
     painted: Path | None = None,
     h_px: float = 1.0,
+    field: Field = "auto",
     overwrite: bool = False,
     tell: Tell | None = None,
 ) -> Segmentation:
     """Segment a volume, slab by slab, and write the labels.
 
-    Voxels outside of the inscribed circle, where slices are square, get 0. Slabs of any height give the same labels.
+    Voxels outside of the field get 0 and are not counted. Slabs of any height give the same labels.
 
     Parameters
     ----------
@@ -99,6 +107,9 @@ def segment(
         For a forest: label volume or CSV table.
     h_px : float
         For a watershed: by how much a seed rises above the neck to a thicker one.
+    field : {"auto", "circle", "box"}
+        What of a slice is segmented: its inscribed circle, or all; auto takes the circle where the volume tells that it
+        was reconstructed in one.
     overwrite : bool
         Whether a target that is there may be replaced.
     tell : callable, optional
@@ -121,13 +132,14 @@ def segment(
     say = tell or (lambda stage, done, total: None)
     _demand(method, smooth_px, classes, thresholds, painted, h_px)
     demand_new(target, overwrite)
-    circle = inside(volume.shape)
+    kind, why = field_of(volume, field)
+    circle = inside(volume.shape, disc=kind == "circle")
     if method == "watershed":
         volume.demand_cubes("a watershed")
     source = Smoothed(volume, smooth_px, _fill(volume))
     levels: tuple[float, ...] = ()
     if method != "forest":
-        levels = thresholds or _thresholds(source, method, classes, dark, say)
+        levels = thresholds or _thresholds(source, method, classes, dark, kind == "circle", say)
     told: dict[int, int] = {}
     objects: list[int] = []
     dtype = np.dtype(np.uint32 if method == "watershed" else np.uint8)
@@ -148,11 +160,13 @@ def segment(
         "unit": volume.unit,
         "smooth_px": smooth_px,
         "dark": dark,
+        "field": kind,
+        "field_source": why,
         "source": volume.path.name if volume.path else volume.name,
     }
     counted = _counted(blocks, circle, told, method == "watershed")
     write_labels(target, volume, counted, dtype, account, overwrite=overwrite, tell=say)
-    return Segmentation(method, levels, smooth_px, dark, told, objects[0] if objects else None)
+    return Segmentation(method, levels, smooth_px, dark, told, kind, why, objects[0] if objects else None)
 
 
 def as_data(found: Segmentation) -> dict[str, Any]:
@@ -188,8 +202,10 @@ def _fill(volume: Volume) -> float:
     return float(np.median(finite)) if finite.size else 0.0
 
 
-def _thresholds(source: Smoothed, method: str, classes: int, dark: bool, say: Tell) -> tuple[float, ...]:
-    values = _values(source, say)
+def _thresholds(
+    source: Smoothed, method: str, classes: int, dark: bool, disc: bool, say: Tell
+) -> tuple[float, ...]:
+    values = _values(source, disc, say)
     counts, low, high = values.counts, values.low, values.high
     if method == "multi-otsu":
         return multi_otsu(counts, low, high, classes)
@@ -203,20 +219,22 @@ def _thresholds(source: Smoothed, method: str, classes: int, dark: bool, say: Te
     return middle, (middle + strong) / 2
 
 
-def _values(source: Smoothed, say: Tell) -> GreyValues:
+def _values(source: Smoothed, disc: bool, say: Tell) -> GreyValues:
     depth, rows, columns = source.shape
     count = min(depth, max(1, -(-FEWEST_VOXELS // (rows * columns))))
     runs = min(RUNS, count)
     starts = np.linspace(0, depth - count // runs, runs).round().astype(int) if count < depth else [0]
     length = count // runs if count < depth else depth
     planes = sorted({z for start in starts for z in range(int(start), int(start) + length)})
-    return grey_values(source, planes=planes, tell=lambda done, total: say("thresholds", done, total))
+    return grey_values(
+        source, circle=disc, planes=planes, tell=lambda done, total: say("thresholds", done, total)
+    )
 
 
 def _counted(
     blocks: Iterator[NDArray[Any]], circle: NDArray[np.bool_], told: dict[int, int], objects: bool
 ) -> Iterator[NDArray[Any]]:
-    """Clear what lies outside of the circle, and count the rest."""
+    """Clear what lies outside of the field, and count the rest."""
     for block in blocks:
         block[:, ~circle] = 0
         held = (block[:, circle] > 0).astype(np.uint8) if objects else block[:, circle]

@@ -71,8 +71,8 @@ def slabs(depth: int, height: int) -> Iterator[tuple[int, int]]:
         yield start, min(start + height, depth)
 
 
-def inside(shape: tuple[int, ...]) -> NDArray[np.bool_]:
-    """Return which voxels of a slice count: the inscribed circle where it is square, else all."""
-    first, last = counted_columns(shape[1], shape[2], disc=True)
+def inside(shape: tuple[int, ...], *, disc: bool = True) -> NDArray[np.bool_]:
+    """Return which voxels of a slice count: all, or with `disc` the inscribed circle of square ones."""
+    first, last = counted_columns(shape[1], shape[2], disc=disc)
     x = np.arange(shape[2])
     return np.asarray((x >= first[:, None]) & (x < last[:, None]))

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from fastapi import Query
 
 from tomarium.catalogue import search
+from tomarium.catalogue.companions import NAME as COMPANIONS
 from tomarium.catalogue.facets import FACETS
 from tomarium.portal.facet_links import Facet, facet_links, with_query
 from tomarium.portal.page import Page
@@ -17,10 +18,18 @@ from tomarium.portal.result_card import FoundRecord, found_records
 
 USUAL = 24
 """Records on a page."""
-OTHERS = frozenset({"q", "sort", "limit", "offset", "after", "facets"})
+OTHERS = frozenset({"q", COMPANIONS, "sort", "limit", "offset", "after", "facets"})
 """What an address may ask besides facets and ranges."""
 
 Values = Annotated[list[str] | None, Query(description="Value of a facet; of several any will do")]
+Companions = Annotated[
+    list[str] | None,
+    Query(
+        alias=COMPANIONS,
+        description="Technique of another image of the specimen, such as ct, eds or PaNET01207; of several all must be "
+        "among its images",
+    ),
+]
 
 
 @dataclass(frozen=True)
@@ -70,7 +79,7 @@ class RecordsPage:
     ranges : tuple of AskedRange
         Ranges that were asked for.
     filtered : bool
-        Whether facets or ranges were asked for.
+        Whether facets, ranges or other images were asked for.
     """
 
     title: str
@@ -100,6 +109,7 @@ def content(
     licence: Values = None,
     year: Values = None,
     state: Values = None,
+    companions: Companions = None,
     sort: Annotated[Literal["relevance", "newest"], Query(description="Which come first")] = "relevance",
     limit: Annotated[int, Query(ge=1, le=200, description="Records on a page")] = USUAL,
     offset: Annotated[int, Query(ge=0, lt=2**31, description="Records to pass over")] = 0,
@@ -116,6 +126,7 @@ def content(
     given = (technique, instrument, facility, proposal, taxon, licence, year, state)
     chosen = {name: tuple(values) for name, values in zip(FACETS, given, strict=True) if values}
     ranges = _ranges(request_context)
+    wanted = tuple(dict.fromkeys(filter(None, map(str.strip, companions or ()))))
     first_page = not after and not offset
     if facets is None:
         request = request_context.request
@@ -126,6 +137,7 @@ def content(
         q,
         filters=chosen,
         ranges=ranges,
+        companions=wanted,
         sort=sort,
         limit=limit,
         offset=offset,
@@ -137,6 +149,7 @@ def content(
         "q": (q,),
         **chosen,
         **ranges,
+        COMPANIONS: wanted,
         "sort": (sort if sort != "relevance" else "",),
         "limit": (str(limit) if limit != USUAL else "",),
     }
@@ -145,7 +158,11 @@ def content(
         return with_query(path, {**asked, "after": (cursor,)}) if cursor else None
 
     return RecordsPage(
-        title=f"Search for “{q}”" if q.strip() else "Records found" if chosen or ranges else "All records",
+        title=f"Search for “{q}”"
+        if q.strip()
+        else "Records found"
+        if chosen or ranges or wanted
+        else "All records",
         q=q,
         total=found.total,
         more=found.more,
@@ -164,7 +181,7 @@ def content(
             for name, texts in ranges.items()
             for text in texts
         ),
-        filtered=bool(chosen or ranges),
+        filtered=bool(chosen or ranges or wanted),
     )
 
 
