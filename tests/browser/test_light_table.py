@@ -15,6 +15,8 @@ from PIL import Image
 
 from chromium import wait_until
 from tomarium.catalogue import file_record, ingest, open_catalogue
+from tomarium.formats.zarr.reader import write
+from tomarium.model import Axis, Value, Volume
 from tomarium.portal.built import built
 
 pytestmark = pytest.mark.skipif(
@@ -29,8 +31,17 @@ def address(
     home = tmp_path_factory.mktemp("light")
     make_volume(home / "tooth" / "volume.ome.zarr", size=48)
     file_record(home / "tooth", title="Tooth", id="tooth", created=datetime(2026, 11, 20, tzinfo=UTC))
+    told = {
+        "motor_along_x": Value("tx", "profile", "P"),
+        "motor_sign_along_x": Value(-1, "profile", "P"),
+        "motor_tx_position_m": Value(3.2e-3, "read", "a.nx:/entry/tx"),
+    }
+    axes = tuple(Axis(name, 1e-6, offset, "m") for name, offset in (("z", 0.0), ("y", -2e-5), ("x", -2e-5)))
+    write(home / "bead" / "volume.ome.zarr", Volume(np.ones((24, 40, 40), np.float32), axes, "", "bead"))
+    file_record(home / "bead", title="Bead", id="bead", parameters=told)
     with open_catalogue(home / "catalogue.sqlite") as catalogue:
         ingest(catalogue, home / "tooth")
+        ingest(catalogue, home / "bead")
         with serving(catalogue) as address:
             yield f"{address}/records/tooth"
 
@@ -106,6 +117,35 @@ def test_axes_count_from_the_middle_of_the_first_voxel(address: str, page: Any) 
     assert len(told) >= 3
     for micrometres, voxels in told:  # from the left edge of the first voxel, whose middle is 0
         assert voxels == pytest.approx(micrometres / 0.65 + 0.5, abs=0.1)
+
+
+MARKS = """frame => {
+  const [box, fit] = [frame, frame.querySelector(".fit")].map((one) => one.getBoundingClientRect());
+  const lines = [...frame.querySelectorAll(".ruler line")];
+  const upright = lines.filter((one) => one.getAttribute("x1") === one.getAttribute("x2"));
+  return upright.map((one) => [Number(one.nextSibling.textContent),
+    40 * (Number(one.getAttribute("x1")) - (fit.left - box.left)) / fit.width]);
+}"""
+
+
+def test_axes_are_positions_of_motors_in_all_planes(address: str, page: Any) -> None:
+    page.goto(f"{address.removesuffix('tooth')}bead?axes=motor&x=10")  # as the page without scripts draws it
+    page.wait_for_selector("form.slices[data-state=ready]")
+    assert page.locator(".marks, .take-axes").count() == 0
+    # Voxel 10 lies 10 µm before the axis, where the position is 3.2 mm and falls with the voxels.
+    assert page.locator(".slice-x output").inner_text() == "10 / 39 · tx 3.2100 mm"
+    told = page.locator(".tile-main .frame").evaluate(MARKS)
+    assert len(told) >= 2
+    for millimetres, voxels in told:
+        assert 1e3 * (3.2 - millimetres) == pytest.approx(voxels - 0.5 - 20, abs=0.1)
+    assert "tx in mm" in page.locator(".tile-main .ruler").text_content()
+    assert "tx in mm" in page.locator(".slice-y .ruler").text_content()
+    page.locator(".tile-main").get_by_label("Axes", exact=True).select_option("px")
+    assert page.locator(".slice-x output").inner_text() == "10 / 39 · x 10 px"
+    wait_until(page, "() => location.search.includes('axes=px')")
+    page.reload()
+    page.wait_for_selector("form.slices[data-state=ready]")
+    assert "x in px" in page.locator(".slice-y .ruler").text_content()
 
 
 def test_the_window_is_set_on_the_histogram(address: str, page: Any) -> None:

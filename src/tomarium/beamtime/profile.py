@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final
@@ -46,7 +46,8 @@ class Profile:
     paths : mapping of str to str
         Templates of folders, such as `spool`, with {proposal}, {year}, {name} and {station}.
     motors : mapping of str to str
-        What a motor does → its name in the files of the beamline; "axis" moves the rotation axis along columns.
+        What a motor does → its name in the files of the beamline; "axis" moves the rotation axis along columns, "x",
+        "y" and "z" tell where voxels lie, as `ProfileValues` says.
     signs : mapping of str to int
         What a motor does → 1 or -1; of "axis" 1 where the axis moves to higher columns with the position.
     scan : ProfileValues
@@ -197,13 +198,19 @@ def profile_of(told: Mapping[str, Any], source: str) -> Profile:
             _texts(one, "acknowledgement", source, f"stations.{key}"),
             _texts(one, "papers", source, f"stations.{key}"),
         )
+    motors = {k: _text(v, source, f"motors.{k}") for k, v in _table(told, "motors", source).items()}
     return Profile(
         name=name,
         facility=_text(told.get("facility", ""), source, "facility"),
         paths=paths,
-        motors={k: _text(v, source, f"motors.{k}") for k, v in _table(told, "motors", source).items()},
+        motors=motors,
         signs=dict(signs),
-        scan=_of_scans(_table(told, "scan", source), f"profile {name} ({source})", source),
+        scan=replace(
+            _of_scans(_table(told, "scan", source), f"profile {name} ({source})", source),
+            motors=motors,
+            signs=dict(signs),
+            source=f"profile {name} ({source})",
+        ),
         detectors={key: dict(one) for key, one in detectors.items()},
         acknowledgement=_texts(publication, "acknowledgement", source, "publication"),
         requests=_texts(publication, "requests", source, "publication"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,8 @@ from tomarium.pipeline.run.journal import Journal
 from tomarium.pipeline.run.reconstruct import slices_at, slices_at_axes, with_axis
 from tomarium.pipeline.run.runner import Progress, ask_probes, silent
 from tomarium.steps.core.step import View
+
+_MOST_MOTORS: Final = 8
 
 
 @dataclass(frozen=True)
@@ -236,13 +238,10 @@ def axes_in_words(shown: SliceLook, unit: str, start: tuple[int, int]) -> str:
 
 
 def motors_in_words(scan: Scan) -> str:
-    """Tell where the motors stood, in their own units; empty where the file tells none."""
-    told = {name: np.asarray(value.value, float) for name, value in scan.geometry.motors.items()}
-    return ", ".join(
-        f"{name.rsplit('/', 1)[-1]} {float(np.median(value)):.5g}"
-        for name, value in told.items()
-        if value.size
-    )
+    """Tell where the first motors stood; empty where the file tells none."""
+    motors = list(scan.geometry.motors.items())
+    told = [f"{name} {one.shown}" for name, one in motors[:_MOST_MOTORS]]
+    return "; ".join([*told, f"and {len(motors) - len(told)} more"] if len(motors) > len(told) else told)
 
 
 def column_by_motor(scan: Scan, motor: str, sign: int | None = None) -> tuple[float, str]:

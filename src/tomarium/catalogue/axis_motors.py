@@ -47,9 +47,8 @@ def position_of(scan: Scan, motor: str) -> float:
     MissingData
         The file tells no number of that name, or different ones.
     """
-    told: dict[str, Any] = {
-        name: one.value for name, one in (*scan.geometry.motors.items(), *scan.metadata.items())
-    }
+    told: dict[str, Any] = {name: one.value for name, one in scan.geometry.motors.items()}
+    told |= {name: one.value for name, one in scan.metadata.items()}
     alike = {name: value for name, value in told.items() if motor in (name, name.rsplit("/", 1)[-1])}
     if motor in alike:
         alike = {motor: alike[motor]}

@@ -22,6 +22,7 @@ from tomarium.executors.executor import Executor
 from tomarium.executors.slurm.place import demand_no_jobs
 from tomarium.model import Record, Scan, Value
 from tomarium.model.geometry import NUMBERS
+from tomarium.model.motor import parameters_of_motors
 from tomarium.pipeline.plan.resources import measure
 from tomarium.pipeline.plan.section import Resources
 from tomarium.pipeline.protocol.protocol import Protocol, from_data, to_data
@@ -447,6 +448,7 @@ def _parameters(scan: Scan) -> dict[str, Value[Any]]:
         "first_angle_deg": Value(float(angles.value[0]), angles.origin, angles.source),
         "last_angle_deg": Value(float(angles.value[-1]), angles.origin, angles.source),
         "format": Value(f"{scan.format} ({scan.dialect})", "derived", scan.why),
+        **parameters_of_motors(scan.geometry.motors),
         **{name: value for name, value in scan.metadata.items() if _is_public(name)},
     }
     return {name: value for name, value in known.items() if value is not None}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 
@@ -12,6 +12,9 @@ from tomarium.cli import scan_options, show
 from tomarium.formats.opening.image_user_values import SOURCES
 from tomarium.model import Image, Scan, Value, parameter
 from tomarium.model.geometry import FIELDS, Field
+
+# Control systems tell of hundreds.
+_MOST_MOTORS: Final = 16
 
 
 @click.command("info")
@@ -106,6 +109,7 @@ def _show_scan(scan: Scan, told: dict[str, Any], everything: bool) -> None:
                 if field.name != "angles_deg"
                 and ((value := getattr(scan.geometry, field.name)) is not None or field.expected)
             ],
+            *_motors(scan, everything),
             *([("values", scan.domain, "")] if scan.domain != "counts" else []),
             *[
                 (show.short(name), show.short(told.value), f"{told.origin}: {told.source}")
@@ -114,6 +118,9 @@ def _show_scan(scan: Scan, told: dict[str, Any], everything: bool) -> None:
             ],
         ]
     )
+    left = len(scan.geometry.motors) - _MOST_MOTORS
+    if left > 0 and not everything:
+        click.echo(f"  and {left} motors; --all lists them")
     raw = sum(name.startswith("/") for name in scan.metadata)
     if raw and not everything:
         click.echo(f"  and {raw} values under the file's own names; --all lists them")
@@ -121,6 +128,15 @@ def _show_scan(scan: Scan, told: dict[str, Any], everything: bool) -> None:
         for text in texts:
             click.echo(f"  {title}: {show.line(text)}")
     show.warnings(scan.warnings)
+
+
+def _motors(scan: Scan, everything: bool) -> list[tuple[str, str, str]]:
+    """Tell where motors stood, those that moved first."""
+    motors = sorted(scan.geometry.motors.items(), key=lambda item: not item[1].moved)
+    return [
+        (show.short(f"motor {name}"), one.shown, show.short(f"{one.origin}: {one.source}", 200))
+        for name, one in motors[: None if everything else _MOST_MOTORS]
+    ]
 
 
 def _shown(field: Field, value: Value[Any] | None) -> tuple[str, str]:

@@ -336,7 +336,7 @@ class Menu:
         click.echo(quick_look.axes_in_words(shown, self.unit, start))
         motors = quick_look.motors_in_words(self.scan) if self.unit == "mm" else ""
         if motors:
-            click.echo(f"motors in their own units: {motors}")
+            click.echo(f"motors: {motors}")
         if shown.axis_column is not None:
             click.echo(f"axis at column {shown.axis_column:.2f}, {shown.axis_source}")
         show.warnings(shown.warnings)

@@ -6,6 +6,7 @@ from tomarium.model.image import Axis, Image, Volume
 from tomarium.model.layout import Layout
 from tomarium.model.link import Link
 from tomarium.model.mesh import Mesh
+from tomarium.model.motor import MotorPositions
 from tomarium.model.part import Part
 from tomarium.model.person import Person
 from tomarium.model.publication import Funding, Publication, Related
@@ -27,6 +28,7 @@ __all__ = [
     "Layout",
     "Link",
     "Mesh",
+    "MotorPositions",
     "Origin",
     "Part",
     "Person",

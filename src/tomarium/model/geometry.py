@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from tomarium import units
 from tomarium.errors import ParameterError
+from tomarium.model.motor import MotorPositions
 from tomarium.model.value import Value
 
 
@@ -125,8 +126,8 @@ class Geometry:
         Distance from sample to detector, m.
     shift_columns_px, shift_rows_px : Value of array, shape (angle,), or None
         Where the sample stands in each view beside its place in a perfect scan, pixels.
-    motors : Mapping of str to Value of array, shape (angle,)
-        Motor positions of each view, under the file's own names, in the unit the name's Value tells.
+    motors : Mapping of str to MotorPositions
+        Motor positions of each view, under the file's own names, each with its unit.
     """
 
     angles_deg: Value[NDArray[np.float64]]
@@ -139,7 +140,7 @@ class Geometry:
     distance_m: Value[float] | None = None
     shift_columns_px: Value[NDArray[np.float64]] | None = None
     shift_rows_px: Value[NDArray[np.float64]] | None = None
-    motors: Mapping[str, Value[NDArray[np.float64]]] = field(default_factory=dict)
+    motors: Mapping[str, MotorPositions] = field(default_factory=dict)
 
     @property
     def aspect(self) -> float:

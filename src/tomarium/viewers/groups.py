@@ -42,6 +42,8 @@ _BY_BEGINNING: Final[dict[str, str]] = {
     "insertion_device_": "Beam",
     "detector_": "Scan",
     "scan_": "Scan",
+    "motor_": "Scan",
+    "motors_": "Scan",
     "reconstruction_": "Reconstruction",
 }
 

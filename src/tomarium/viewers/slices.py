@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final, get_args
 
@@ -14,6 +15,8 @@ from tomarium.model import Part, Record
 from tomarium.viewers import histogram
 from tomarium.viewers.picture import png
 from tomarium.viewers.scale_bar import scale_bar
+from tomarium.viewers.slice_axes import WORDS as WAYS
+from tomarium.viewers.slice_axes import Axes, axes_of, marks
 from tomarium.viewers.slice_parts import MOST_TIFF, as_tiff, profile, read_region, region_of, signed
 from tomarium.viewers.viewer import Piece, View, Viewer, fill
 from tomarium.viewers.volume import PLANES, Plane, open_volume, read_plane, volume_path, volume_window
@@ -55,18 +58,19 @@ def render(record: Record, view: View) -> Piece:
         With a volume.
     view : View
         Choices: `z`, `y`, `x` (index, the middle if not given), `low`, `high` (grey values drawn black and
-        white), `main` (the axis whose slice is shown large, z if not given).
+        white), `main` (the axis whose slice is shown large, z if not given), `axes` (none, first, file, motor or px:
+        which coordinates are drawn along the slices, none if not given).
 
     Returns
     -------
     Piece
         Its data: for each axis the index, the count, the position in m (None without a voxel size) and the
-        picture's address; and the window.
+        picture's address; the window; and for each way to draw axes the coordinates along x, y and z.
 
     Raises
     ------
     ParameterError
-        A choice is no number or out of range, or `main` is no axis.
+        A choice is no number or out of range, `main` is no axis, or `axes` is not offered.
     """
     low, high = window_of(record, view.folder, view.choices)
     chosen = {key: view.choices[key] for key in ("low", "high") if view.choices.get(key)}
@@ -76,12 +80,15 @@ def render(record: Record, view: View) -> Piece:
     main = view.choices.get("main") or "z"
     if main not in PLANES:
         raise ParameterError(f"main = {main[:40]!r} is no axis; choose z, y or x")
-    planes = {plane: _plane(record, view, plane, chosen, offsets) for plane in PLANES}
+    axes_drawn = axes_of(record, voxel_m(record), offsets)
+    planes = {plane: _plane(record, view, plane, chosen, axes_drawn) for plane in PLANES}
+    way = view.choices.get("axes") or "none"
     data = {
         "planes": {plane: {key: known[key] for key in ("index", "count", "position_m", "picture")}
                    for plane, known in planes.items()},
         "window": [low, high],
         "unit": record.volume.get("unit", ""),
+        "axes": {way: {plane: asdict(one) for plane, one in held.items()} for way, held in axes_drawn.ways.items()},
     }  # fmt: skip
     others = {key: text for key, text in view.choices.items() if key not in (*PLANES, "low", "high")}
     html = fill(
@@ -97,6 +104,10 @@ def render(record: Record, view: View) -> Piece:
             "form": view.page(dict.fromkeys(view.choices, None)),
             "usual": " ".join(f"{value:.6g}" for value in volume_window(record, view.folder)),
             "has_histogram": histogram.HISTOGRAM.shows(record),
+            "axes": axes_drawn,
+            "way": way,
+            "ways": {one: words for one, words in WAYS.items() if one == "none" or one in axes_drawn.ways},
+            "next_way": view.page({"axes": axes_drawn.after(way).replace("none", "") or None}) + "#slices",
             "whole_window": view.page({"low": None, "high": None}),
         },
     )
@@ -214,9 +225,7 @@ def previews(record: Record, folder: Path) -> dict[str, bytes]:
     return pictures
 
 
-def _plane(
-    record: Record, view: View, plane: Plane, chosen: Mapping[str, str], offsets: tuple[float, ...] | None
-) -> dict[str, Any]:
+def _plane(record: Record, view: View, plane: Plane, chosen: Mapping[str, str], axes: Axes) -> dict[str, Any]:
     axis = PLANES.index(plane)
     count = record.volume["shape"][axis]
     index = _index(record, plane, view.choices.get(plane) or str(count // 2))
@@ -243,7 +252,7 @@ def _plane(
         "down": PLANES[down],
         "large": view.page({"main": plane if plane != "z" else None}) + "#slices",
         "pixel": " ".join(f"{sizes_m[k]:.9g}" for k in (across, down)) if sizes_m else "",
-        "offset": " ".join(f"{offsets[k]:.9g}" for k in (across, down)) if offsets else "",
+        "marks": [],
         "cited": view.picture(f"{plane}-{index}.png", {**chosen, "cite": "1"}),
         "numbers": view.picture(f"{plane}-{index}.tif", {}),
         "thin": _thin(shape[down], shape[across], plane),
@@ -259,6 +268,17 @@ def _plane(
         decimals = max(0, 1 - math.floor(math.log10(per_index)))  # two digits of the step
         known["step"] = {"size": f"{per_index:.6g}", "unit": unit, "decimals": decimals}
         known["position"] = f"{index * per_index:.{decimals}f} {unit}"
+    drawn = axes.chosen(view.choices.get("axes", ""))
+    if drawn:
+        known["position"] = f"{drawn[plane].name} {drawn[plane].at(index)}"
+        known["marks"] = [
+            {
+                "upright": bool(number),
+                "name": f"{drawn[PLANES[k]].name} in {'mm' if drawn[PLANES[k]].metric else 'px'}",
+                "places": [(f"{100 * part:.3f}", words) for part, words in marks(drawn[PLANES[k]], shape[k])],
+            }
+            for number, k in enumerate((across, down))
+        ]
     return known
 
 

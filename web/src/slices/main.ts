@@ -1,12 +1,21 @@
 // The light table follows the hand; without this script its form, its links and its files do the same.
 import { measureOf, type Measure, type Tool } from "./measure";
-import { paneOf, type Pane, type Ruler, type Whole } from "./pane";
+import { paneOf, type Coordinates, type Pane, type Whole } from "./pane";
 import { STYLE } from "./style";
 import { handlesOf } from "./window";
 
 const sheet = new CSSStyleSheet();
 sheet.replaceSync(STYLE);
 document.adoptedStyleSheets = [...document.adoptedStyleSheets, sheet];
+
+/** The ways to draw axes, which one is drawn, and why there are no positions of motors. */
+interface Axes {
+  words: Record<string, string>;
+  ways: Record<string, Record<string, Coordinates>>;
+  way: string;
+  lacking: string;
+  choose(way: string): void;
+}
 
 for (const form of document.querySelectorAll<HTMLFormElement>("form.slices")) enrich(form);
 
@@ -31,17 +40,35 @@ function enrich(form: HTMLFormElement): void {
       later = window.setTimeout(remember, 250);
     },
   };
+  const axes: Axes = {
+    words: JSON.parse(form.dataset["ways"]!), ways: JSON.parse(form.dataset["axes"]!),
+    way: form.dataset["way"]!, lacking: form.dataset["lacking"] ?? "",
+    choose(way) {
+      axes.way = way;
+      for (const pane of panes.values()) {
+        pane.ruler = axes.ways[way] ?? null;
+        pane.figure.querySelector<HTMLSelectElement>(".slice-tools select")!.value = way;
+        pane.tell();
+        pane.draw();
+      }
+      whole.changed();
+    },
+  };
+  form.querySelector(".take-axes")?.remove(); // the menu of each slice takes its place
   for (const figure of form.querySelectorAll<HTMLElement>(".slice")) {
     const pane = paneOf(figure, whole);
     panes.set(pane.plane, pane);
     measures.set(pane.plane, measureOf(pane, form.dataset["unit"] ?? ""));
-    tools(pane, measures.get(pane.plane)!);
+    tools(pane, measures.get(pane.plane)!, axes);
     listen(pane);
   }
   const near = /^([zyx]),([\d.]+),([\d.]+),([\d.]+)$/.exec(new URL(location.href).searchParams.get("near") ?? "");
   const nearest = near && panes.get(near[1]!);
   if (nearest) nearest.near = { zoom: Math.max(1, Number(near[2])), x: Number(near[3]), y: Number(near[4]) };
-  panes.forEach((pane) => pane.draw());
+  panes.forEach((pane) => {
+    pane.ruler = axes.ways[axes.way] ?? null;
+    pane.draw();
+  });
   handlesOf(table, form, (window) => {
     whole.window = window;
     panes.forEach((pane) => pane.show());
@@ -107,6 +134,7 @@ function enrich(form: HTMLFormElement): void {
     kept.push(["low", whole.window && String(whole.window[0])], ["high", whole.window && String(whole.window[1])]);
     const close = [...panes.values()].find((pane) => pane.near.zoom > 1);
     const { zoom, x, y } = close?.near ?? { zoom: 1, x: 0, y: 0 };
+    kept.push(["axes", axes.way === "none" ? null : axes.way]);
     kept.push(["near", close ? [close.plane, zoom.toFixed(2), x.toFixed(3), y.toFixed(3)].join(",") : null]);
     const put = (target: URL) => {
       for (const [key, text] of kept) text === null ? target.searchParams.delete(key) : target.searchParams.set(key, text);
@@ -141,7 +169,7 @@ function fullScreen(pane: Pane): void {
 }
 
 /** Put the tools of a slice into its frame. */
-function tools(pane: Pane, measure: Measure): void {
+function tools(pane: Pane, measure: Measure, axes: Axes): void {
   const bar = document.createElement("div");
   bar.className = "slice-tools";
   bar.setAttribute("role", "group");
@@ -159,14 +187,14 @@ function tools(pane: Pane, measure: Measure): void {
   });
   const ruler = document.createElement("select");
   ruler.setAttribute("aria-label", "Axes");
-  const choices: [Ruler, string][] = [["none", "No axes"], ["px", "Axes in pixels"]];
-  if (pane.pixel) choices.splice(1, 0, ["first", "Axes from the first voxel"]);
-  if (pane.figure.dataset["offset"]) choices.splice(2, 0, ["file", "Axes from the rotation axis"]);
-  for (const [value, words] of choices) ruler.append(new Option(words, value));
-  ruler.addEventListener("change", () => {
-    pane.ruler = ruler.value as Ruler;
-    pane.draw();
-  });
+  for (const [value, words] of Object.entries(axes.words)) ruler.append(new Option(words, value));
+  if (axes.lacking) {
+    const option = new Option(`No motor positions: ${axes.lacking}`, "");
+    option.disabled = true;
+    ruler.append(option);
+  }
+  ruler.value = axes.way;
+  ruler.addEventListener("change", () => axes.choose(ruler.value));
   const full = document.createElement("button");
   full.type = "button";
   full.textContent = "Full screen";

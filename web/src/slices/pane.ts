@@ -1,7 +1,10 @@
 // One slice in its frame: the picture, finer ones of what is near, the crosshair, the ruler, what a hand does to it.
 import { length, placed, round, unitOf, type Near } from "./place";
 
-export type Ruler = "none" | "first" | "file" | "px";
+/** Coordinate of voxel i: first + step * i, in m, or in voxels where it is not metric. */
+export interface Coordinates { name: string; first: number; step: number; metric: boolean }
+/** How axes are drawn: axis of the volume → its coordinates; null for none. */
+export type Ruler = Record<string, Coordinates> | null;
 const SVG = "http://www.w3.org/2000/svg";
 const PIXELS = 1024;
 
@@ -24,6 +27,7 @@ export interface Pane {
   ruler: Ruler;
   index(): number;
   show(): void;
+  tell(): void;
   draw(): void;
   zoom(factor: number, at?: [number, number]): void;
   voxelAt(event: { clientX: number; clientY: number }): [number, number];
@@ -55,7 +59,7 @@ export function paneOf(figure: HTMLElement, whole: Whole): Pane {
   // A voxel is that many times as high as wide; lengths on the screen count in its width.
   const tall = pixel ? pixel[1] / pixel[0] : 1;
   const size: [number, number] = [voxels[0], voxels[1] * tall];
-  const offset = pair(figure.dataset["offset"]);
+  fit.querySelector(".marks")?.remove(); // those of the page without a script
   const bar = figure.querySelector<SVGElement>(".scale-bar");
   if (bar) frame.append(bar);
   const ruler = drawn("svg", { class: "ruler", "aria-hidden": "true" });
@@ -69,18 +73,24 @@ export function paneOf(figure: HTMLElement, whole: Whole): Pane {
   const busy = { now: "", next: "" };
 
   const pane: Pane = {
-    plane, figure, frame, fit, voxels, pixel, near: { zoom: 1, x: 0.5, y: 0.5 }, ruler: "none",
+    plane, figure, frame, fit, voxels, pixel, near: { zoom: 1, x: 0.5, y: 0.5 }, ruler: null,
     index: () => Number(slider.value),
     show() {
       const index = pane.index();
       load(pane.address("png", {}));
       picture.alt = picture.alt.replace(/^Slice \d+/, `Slice ${index}`);
-      const step = Number(figure.dataset["step"] ?? 0);
-      const position = step ? ` · ${(index * step).toFixed(Number(figure.dataset["decimals"]))} ${figure.dataset["unit"]}` : "";
-      figure.querySelector("output")!.textContent = `${index} / ${slider.max}${position}`;
+      pane.tell();
       fine?.remove();
       fine = null;
       pane.draw();
+    },
+    tell() {
+      const index = pane.index();
+      const step = Number(figure.dataset["step"] ?? 0);
+      const own = pane.ruler?.[plane];
+      const position = own ? ` · ${own.name} ${coordinate(own, index)}`
+        : step ? ` · ${(index * step).toFixed(Number(figure.dataset["decimals"]))} ${figure.dataset["unit"]}` : "";
+      figure.querySelector("output")!.textContent = `${index} / ${slider.max}${position}`;
     },
     draw() {
       const room: [number, number] = [frame.clientWidth, frame.clientHeight];
@@ -193,23 +203,24 @@ export function paneOf(figure: HTMLElement, whole: Whole): Pane {
     bar.setAttribute("aria-label", `Scale bar of ${length(long, true, 3)}`);
   }
 
-  /** Draw axes along the lower and the left edge: from the first voxel, as the file places it, or in pixels. */
+  /** Draw axes along the lower and the left edge, in the coordinates that were chosen. */
   function drawRuler(wide: number, left: number, top: number, room: [number, number]): void {
     ruler.replaceChildren();
-    frame.classList.toggle("ruled", pane.ruler !== "none");
-    if (pane.ruler === "none" || (pane.ruler !== "px" && !pixel)) return;
+    frame.classList.toggle("ruled", pane.ruler !== null);
+    if (!pane.ruler) return;
     for (const k of [0, 1] as const) {
       const each = k ? wide * tall : wide;
-      const size = pane.ruler === "px" ? 1 : pixel![k];
-      // The middle of the first voxel has the coordinate that is told; the picture begins half a voxel before it.
-      const start = (pane.ruler === "file" && offset ? offset[k] : 0) - size / 2;
+      const along = pane.ruler[figure.dataset[k ? "down" : "across"]!]!;
+      const size = Math.abs(along.step);
       const corner = k ? top : left;
       const step = round((90 / each) * size);
-      const [unitSize, unit] = pane.ruler === "px" ? [1, "px"] : unitOf(step * 2);
+      const [unitSize, unit] = !along.metric ? [1, "px"] : Math.abs(along.first) > 100 * step ? [1e-3, "mm"] : unitOf(step * 2);
       const decimals = Math.max(0, -Math.floor(Math.log10(step / unitSize) + 1e-9));
-      const first = Math.ceil((start - (corner / each) * size) / step);
-      for (let n = first; n * step <= start + ((room[k] - corner) / each) * size; n++) {
-        const at = corner + ((n * step - start) / size) * each;
+      // The middle of voxel i has the coordinate that is told; the picture begins half a voxel before the first.
+      const told = (at: number) => along.first + along.step * ((at - corner) / each - 0.5);
+      const ends = [told(0), told(room[k])].sort((a, b) => a - b);
+      for (let n = Math.ceil(ends[0]! / step); n * step <= ends[1]!; n++) {
+        const at = corner + ((n * step - along.first) / along.step + 0.5) * each;
         if (at < corner - 1 || at > corner + voxels[k] * each + 1 || at < (k ? 28 : 64) || at > room[k] - (k ? 30 : 14)) continue;
         const words = `${((n * step) / unitSize).toFixed(decimals)}`;
         ruler.append(k
@@ -219,16 +230,22 @@ export function paneOf(figure: HTMLElement, whole: Whole): Pane {
           ? drawn("text", { x: 11, y: at + 4 }, words)
           : drawn("text", { x: at, y: room[1] - 11, "text-anchor": "middle" }, words));
       }
-      const name = figure.dataset[k ? "down" : "across"]!;
       ruler.append(k
-        ? drawn("text", { x: 8, y: 18 }, `${name} in ${unit}`)
-        : drawn("text", { x: 8, y: room[1] - 11 }, `${name} in ${unit}`));
+        ? drawn("text", { x: 8, y: 18 }, `${along.name} in ${unit}`)
+        : drawn("text", { x: 8, y: room[1] - 11 }, `${along.name} in ${unit}`));
     }
   }
 
   follow(pane, whole);
   new ResizeObserver(() => pane.draw()).observe(frame);
   return pane;
+}
+
+/** Write the coordinate of a voxel, to two digits of the step. */
+function coordinate(along: Coordinates, index: number): string {
+  const value = along.first + along.step * index;
+  if (!along.metric) return `${value} px`;
+  return `${(1e3 * value).toFixed(Math.max(0, 1 - Math.floor(Math.log10(Math.abs(1e3 * along.step)))))} mm`;
 }
 
 const clip = (part: number) => Math.max(0, Math.min(1, part));

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tomarium.errors import FormatError
+from tomarium.formats.beamlines.bliss_motors import motors_of
 from tomarium.formats.beamlines.bliss_sequences import (
     HEIGHTS,
     MOST_SEARCHED,
@@ -144,6 +145,7 @@ def _read_scan(source: Source, match: Match, sequence: Sequence, detector: str) 
     parts: dict[FrameKind, list[Frames]] = {}
     positions: dict[FrameKind, list[float]] = {}
     angles: list[Value[NDArray[np.float64]]] = []
+    runs: dict[str, int] = {}
     rotations = names_of(source, sequence, "rotation")
     taken = 0
     for step in sequence.steps:
@@ -156,6 +158,7 @@ def _read_scan(source: Source, match: Match, sequence: Sequence, detector: str) 
         positions.setdefault(step.kind, []).extend([float(taken)] * frames.shape[0])
         if step.kind == FrameKind.PROJECTION:
             angles.append(_angles(source, rotations, step, frames.shape[0]))
+            runs[step.name] = frames.shape[0]
             taken += frames.shape[0]
     stacks = {kind: some[0] if len(some) == 1 else JoinedFrames(tuple(some)) for kind, some in parts.items()}
     _demand_alike(source, parts)
@@ -165,6 +168,7 @@ def _read_scan(source: Source, match: Match, sequence: Sequence, detector: str) 
         pixel_m=_quantity(source, sequence, PIXEL),
         energy_kev=_quantity(source, sequence, ENERGY),
         distance_m=_quantity(source, sequence, DISTANCE),
+        motors=motors_of(source, runs),
     )
     return scan_of(
         source,

@@ -29,7 +29,8 @@ from tomarium.formats.hdf5.dialect import degrees_of, demand_same_size, group_at
 from tomarium.formats.hdf5.frames import Hdf5Frames, frames_of
 from tomarium.formats.hdf5.source import Source, reading
 from tomarium.formats.opening.directory_listing import ending_in
-from tomarium.model import FrameKind, Frames, Geometry, Scan, Value
+from tomarium.formats.opening.par_motors import motors_of
+from tomarium.model import FrameKind, Frames, Geometry, MotorPositions, Scan, Value
 from tomarium.model.scan import Reference
 
 ROOT: Final = re.compile(r"flyscan_?\d+", re.IGNORECASE)
@@ -150,7 +151,9 @@ def read(path: Path, match: Match) -> Scan:
             flats, darks = (
                 _reference(source, master, kind, projections) for kind in (FrameKind.FLAT, FrameKind.DARK)
             )
-            geometry = Geometry(angles_deg=angles, pixel_m=pixel)
+            geometry = Geometry(
+                angles_deg=angles, pixel_m=pixel, motors=_motors(metadata, projections.shape[0])
+            )
             held = {"path": path, "name": master.stem, "flats": flats, "darks": darks, "metadata": metadata}
             return scan_of(source, match, FORMAT.name, projections, geometry, **held)
     raise FormatError(f"{path}: holds no Flyscan scan any more; open it again")
@@ -299,6 +302,15 @@ def _par(source: Source, master: Path, metadata: dict[str, Value[Any]]) -> Value
         f"{files[0].name} gives no pixel size ({PAR_PIXEL} = {keys.get(PAR_PIXEL, 'absent')})"
     )
     return None
+
+
+def _motors(metadata: Mapping[str, Value[Any]], count: int) -> dict[str, MotorPositions]:
+    """Read the motors among what the `.par` says."""
+    told = {name: one for name, one in metadata.items() if one.source.endswith(".par")}
+    found: dict[str, MotorPositions] = {}
+    for name, one in told.items():
+        found |= motors_of({name.rsplit("/", 1)[-1]: one.value}, count, one.source)
+    return found
 
 
 def par_values(file: Path) -> Mapping[str, str]:

@@ -19,6 +19,7 @@ from tomarium.errors import FormatError
 from tomarium.formats.data_exchange.fields import read_fields
 from tomarium.formats.data_exchange.geometry import distance_of, energy_of, first_measured, pixel_of
 from tomarium.formats.data_exchange.inconsistencies import Place, report
+from tomarium.formats.data_exchange.motors import motors_of
 from tomarium.formats.data_exchange.processes import read_processes
 from tomarium.formats.data_exchange.unlisted_fields import AXIS, read_free, read_rest, read_scales, step_of
 from tomarium.formats.data_exchange.volume import is_volume, read_volume
@@ -179,6 +180,7 @@ def read(path: Path, match: Match) -> Scan | Volume:
             energy_kev=energy,
             distance_m=distance,
             axis_column=first_measured(source, measurement, (AXIS,), "pixel", "pixel"),
+            motors=motors_of(source, measurement, projections.shape[0]),
         )
         held_fields = {"flats": flats, "darks": darks, "domain": domain, "metadata": metadata}
         scan = scan_of(source, match, FORMAT.name, projections, geometry, **held_fields)

@@ -10,7 +10,7 @@ import io
 import math
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -70,20 +70,20 @@ class EdfBlock:
         return number if math.isfinite(number) else None
 
     def motors(self) -> dict[str, float]:
-        """Return the positions that motor_mne and motor_pos list, or their counters' values.
+        """Return the positions that motor_mne and motor_pos list, or their counters' values."""
+        return self.listed("counter") | self.listed("motor")
+
+    def listed(self, kind: str) -> dict[str, float]:
+        """Return what two lists tell, of the kind "motor": motor_mne and motor_pos.
 
         Names and positions that are not as many cannot be told to belong together, so they are left out.
         """
         found: dict[str, float] = {}
-        for kind in ("counter", "motor"):
-            names, positions = self.value(f"{kind}_mne").split(), self.value(f"{kind}_pos").split()
-            if len(names) != len(positions):
-                continue
+        names, positions = self.value(f"{kind}_mne").split(), self.value(f"{kind}_pos").split()
+        if len(names) == len(positions):
             for name, text in zip(names, positions, strict=True):
-                try:
+                with suppress(ValueError):
                     found[name] = float(text)
-                except ValueError:
-                    continue
         return found
 
 

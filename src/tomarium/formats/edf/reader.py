@@ -19,6 +19,7 @@ from tomarium.errors import FormatError
 from tomarium.formats.edf.frames import EdfFrames, edf_frames
 from tomarium.formats.edf.header import EdfBlock, all_blocks, first_block, looks_like_edf
 from tomarium.formats.edf.info import TEXTS, count_of, number_of, read_edf_info, values_of
+from tomarium.formats.edf.motors import motors_of
 from tomarium.formats.edf.writer import write
 from tomarium.formats.format import Format, Match, no_match
 from tomarium.formats.frames.memory_mapped import MappedArray
@@ -27,7 +28,7 @@ from tomarium.formats.opening.angles import default_angles
 from tomarium.formats.opening.directory_listing import ending_in, named_in
 from tomarium.formats.opening.filenames import check_numbers, gaps
 from tomarium.formats.opening.unpacked import head_of
-from tomarium.model import Axis, FrameKind, Geometry, Image, Scan, Value
+from tomarium.model import Axis, FrameKind, Geometry, Image, MotorPositions, Scan, Value
 from tomarium.model.scan import Reference
 
 SUFFIX: Final = r"\.edf(?:\.gz|\.bz2)?"
@@ -133,7 +134,7 @@ def read(path: Path, match: Match) -> Scan | Image:
         dialect=match.dialect,
         why=match.why,
         projections=frames,
-        geometry=Geometry(angles_deg=angles),
+        geometry=Geometry(angles_deg=angles, motors=motors_of(blocks, len(blocks), path.name)),
         counts={FrameKind.PROJECTION: len(blocks)},
         metadata=header_metadata(blocks[0], path.name),
         warnings=(*blocks[0].notes, "a file of frames tells of no flats and no darks"),
@@ -227,6 +228,7 @@ def _read_folder(path: Path, match: Match) -> Scan:
             energy_kev=values.get("energy_kev"),
             distance_m=values.get("distance_m"),
             axis_column=values.get("axis_column"),
+            motors=_motors(series, count, projections.shape[0]),
         ),
         flats=flats,
         darks=darks,
@@ -243,6 +245,12 @@ def _read_folder(path: Path, match: Match) -> Scan:
         metadata=metadata | header_metadata(first, series.projections[0].name),
         warnings=(*first.notes, *warnings, *said),
     )
+
+
+def _motors(series: _Series, files: int, count: int) -> dict[str, MotorPositions]:
+    """Read where motors stood by the headers of the first and the last projection; opening all takes too long."""
+    ends = tuple(dict.fromkeys((series.projections[0], series.projections[files - 1])))
+    return motors_of([first_block(file) for file in ends], count, " and ".join(file.name for file in ends))
 
 
 def _projections(series: _Series, info: Mapping[str, str], warnings: list[str]) -> int:

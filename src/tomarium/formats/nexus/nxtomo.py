@@ -34,6 +34,7 @@ from tomarium.formats.nexus.nxtomo_entries import (
     what_is_lacking,
 )
 from tomarium.formats.nexus.nxtomo_writer import FROM_MIDDLE, write
+from tomarium.formats.nexus.positioners import motors_of
 from tomarium.formats.opening.angles import in_degrees, still_written
 from tomarium.formats.opening.pixel_aspect import aspect_of
 from tomarium.formats.provenance.embedded_source import meaning, with_geometry
@@ -143,6 +144,7 @@ def read(path: Path, match: Match) -> Scan:
             energy_kev=positive(source, _first(source, place, ENERGY, "keV")),
             distance_m=positive(source, _first(source, place, DISTANCE, "m")),
             axis_column=_axis(source, place, projections.shape[2], mirrored[0]),
+            motors=motors_of(source, place, kinds == FrameKind.PROJECTION),
         )
         scan = scan_of(
             source,

@@ -31,6 +31,10 @@ def without_unwritten(scan: Scan) -> Scan:
         f"{count - len(there)} of {count} projections were never written and are left out; "
         f"{len(there)} are there"
     )
+    motors = {
+        name: replace(one, value=one.value[there]) if len(one.value) == count else one
+        for name, one in scan.geometry.motors.items()
+    }
     return replace(
         scan,
         projections=_choose(scan.projections, there),
@@ -38,7 +42,7 @@ def without_unwritten(scan: Scan) -> Scan:
         darks=_among(scan.darks, there, count),
         counts={**scan.counts, FrameKind.PROJECTION: len(there)},
         warnings=(*scan.warnings, said),
-    ).with_geometry(angles_deg=angles)
+    ).with_geometry(angles_deg=angles, motors=motors)
 
 
 def _written(frames: Frames) -> NDArray[np.intp] | None:

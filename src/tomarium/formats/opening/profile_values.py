@@ -28,10 +28,20 @@ class ProfileValues:
         One of `FROM_PROFILE` → its value, with the origin "profile" and the profile's name as its source.
     corrects : tuple of str
         Those of them that go before what a file says.
+    motors : mapping of str to str
+        Axis of a volume, "x", "y" or "z", → name of the motor in files whose position holds at the rotation axis,
+        along z at the middle row of the detector. "axis", which moves the rotation axis along columns, stands for x.
+    signs : mapping of str to int
+        The same → 1 where the position grows with the number of the voxel, -1 where it falls.
+    source : str
+        The profile's name.
     """
 
     values: Mapping[str, Value[float]] = field(default_factory=dict)
     corrects: tuple[str, ...] = ()
+    motors: Mapping[str, str] = field(default_factory=dict)
+    signs: Mapping[str, int] = field(default_factory=dict)
+    source: str = ""
 
 
 def with_profile_values(scan: Scan, profile: ProfileValues) -> Scan:
@@ -64,7 +74,26 @@ def with_profile_values(scan: Scan, profile: ProfileValues) -> Scan:
                 f"{field_of.words} is {here} by {known.source}, but {there} by {value.source}: the file's was taken; "
                 f"give the right one as --{field_of.option}, or write corrects = [{name!r}] into the profile's [scan]"
             )
-    if not taken and not said:
+    along = _motors_along(scan, profile)
+    if not taken and not said and not along:
         return scan
     made = scan.with_geometry(**taken) if taken else scan
-    return replace(made, warnings=(*made.warnings, *said), repaired=(*made.repaired, *repaired))
+    return replace(
+        made,
+        metadata={**made.metadata, **along},
+        warnings=(*made.warnings, *said),
+        repaired=(*made.repaired, *repaired),
+    )
+
+
+def _motors_along(scan: Scan, profile: ProfileValues) -> dict[str, Value[Any]]:
+    """Name the motors along the axes of a volume, and their signs, where the scan tells their positions."""
+    told: dict[str, Value[Any]] = {}
+    for axis, roles in {"x": ("x", "axis"), "y": ("y",), "z": ("z",)}.items():
+        role = next((one for one in roles if one in profile.motors), "")
+        if profile.motors.get(role) not in scan.geometry.motors:
+            continue
+        told[f"motor_along_{axis}"] = Value(profile.motors[role], "profile", profile.source)
+        if role in profile.signs:
+            told[f"motor_sign_along_{axis}"] = Value(profile.signs[role], "profile", profile.source)
+    return told

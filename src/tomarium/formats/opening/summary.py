@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tomarium.formats.format import Format, Match
-from tomarium.model import Axis, FrameKind, Image, Scan, Value, Volume
+from tomarium.model import Axis, FrameKind, Image, MotorPositions, Scan, Value, Volume
 from tomarium.model.geometry import FIELDS
 
 
@@ -23,7 +23,8 @@ def describe(opened: Scan | Image, recognised: tuple[Format, Match] | None = Non
     `dtype` (null where the frames are absent); `domain` ("counts", "transmission" or "attenuation");
     `angles_deg` {`first`, `last`, `count`, `origin`, `source`}; `pixel_m`, `energy_kev`, `distance_m`,
     `axis_column`, each {`value`, `origin`, `source`} or null; `axis_roll_deg`, `axis_tilt_deg` like these and
-    `shift_columns_px`, `shift_rows_px` like the angles, where known; `missing`, `repaired`, `warnings`;
+    `shift_columns_px`, `shift_rows_px` like the angles, where known; `motors` {name: like the angles, with
+    `lowest`, `highest` and `unit` ("m", "deg", "" where none is told)}; `missing`, `repaired`, `warnings`;
     `metadata`, in which each name holds {`value`, `origin`, `source`}, without the file's other values. Of an
     image: `kind` "image" or "volume", `path`, `name`, `format`, `dialect`, `why`, `entries`; `shape`,
     `dtype`, `unit` of the values; `axes` [{`name`, `length`, `unit`, `scale`, `offset`, `first`, `last`,
@@ -89,6 +90,7 @@ def _scan(scan: Scan) -> dict[str, Any]:
             for field in FIELDS
             if (value := getattr(scan.geometry, field.name)) or field.expected
         },
+        "motors": {name: _motor(one) for name, one in scan.geometry.motors.items()},
         "missing": list(scan.missing),
         "repaired": list(scan.repaired),
         "warnings": list(scan.warnings),
@@ -96,7 +98,7 @@ def _scan(scan: Scan) -> dict[str, Any]:
     }
 
 
-def _per_view(value: Value[NDArray[np.float64]]) -> dict[str, Any]:
+def _per_view(value: Value[NDArray[np.float64]] | MotorPositions) -> dict[str, Any]:
     numbers = value.value
     return {
         "first": _plain(numbers[0]) if len(numbers) else None,
@@ -105,6 +107,12 @@ def _per_view(value: Value[NDArray[np.float64]]) -> dict[str, Any]:
         "origin": value.origin,
         "source": value.source,
     }
+
+
+def _motor(one: MotorPositions) -> dict[str, Any]:
+    edges = (one.value.min(), one.value.max()) if one.value.size else (None, None)
+    lowest, highest = (None if edge is None else _plain(edge) for edge in edges)
+    return {**_per_view(one), "lowest": lowest, "highest": highest, "unit": one.unit}
 
 
 def _value(value: Value[Any] | None) -> dict[str, Any] | None:

@@ -23,6 +23,7 @@ from tomarium.formats.edf.info import TEXTS, values_of
 from tomarium.formats.format import Format, Match, no_match
 from tomarium.formats.opening.angle_file import numbers
 from tomarium.formats.opening.angles import default_angles
+from tomarium.formats.opening.par_motors import motors_of
 from tomarium.formats.opening.pixel_aspect import aspect_of
 from tomarium.formats.opening.shift_file import read_shifts
 from tomarium.formats.pyhst.par_frames import (
@@ -157,6 +158,7 @@ def read(path: Path, match: Match) -> Scan:
             axis_column=_axis(par),
             shift_columns_px=columns,
             shift_rows_px=rows,
+            motors=motors_of(par.file.values, count, place.name),
         ),
         flats=flats,
         darks=darks,

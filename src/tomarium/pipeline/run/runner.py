@@ -316,6 +316,7 @@ def _carry_out(work: _Work) -> Outcome:
         "split": split_data(chosen),
         "output": chosen.output,
         "geometry": {field.name: _used(field, value) for field, value in resolution.geometry.items()},
+        "motors": {key: {**_ends(one), "unit": one.unit} for key, one in resolution.geometry.motors.items()},
         "plan": plan_data(chosen),
         "probes": {key: answers[key] for key in answers},
         "warnings": of_result(resolution, answers, quality, total["not_finite"]),
@@ -338,8 +339,10 @@ def _carry_out(work: _Work) -> Outcome:
 
 def _used(field: Any, value: Any) -> Any:
     """Write a value of the geometry that was used; of one for each view, the ends."""
-    if not field.per_view:
-        return value_data(value)
+    return _ends(value) if field.per_view else value_data(value)
+
+
+def _ends(value: Any) -> dict[str, Any]:
     ends = {"first": float(value.value[0]), "last": float(value.value[-1]), "count": len(value.value)}
     return {**ends, "origin": value.origin, "source": value.source}
 

@@ -91,7 +91,7 @@ def _behind(one: Scan, other: Scan, path: Path) -> Scan:
     motors = {
         name: replace(value, value=np.concatenate([value.value, other.geometry.motors[name].value]))
         for name, value in one.geometry.motors.items()
-        if name in other.geometry.motors
+        if name in other.geometry.motors and other.geometry.motors[name].unit == value.unit
     }
     kinds = {*one.counts, *other.counts}
     return replace(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import Final
 
 from tomarium.errors import ParameterError
 from tomarium.model import Scan, Value
@@ -11,6 +12,9 @@ from tomarium.model.scan import Reference
 from tomarium.steps.core.parameter import Range
 from tomarium.steps.core.step import Example, view
 from tomarium.steps.views.frames import CroppedFrames
+
+# Where a profile told which motor moves along z: its position holds at the middle row.
+_AT_MIDDLE_ROW: Final = ("motor_along_z", "motor_sign_along_z")
 
 
 @view(place=0, example=Example({"rows": "2:10", "columns": "8:56"}), aliases=("roi", "crop_frames"))
@@ -58,8 +62,12 @@ def crop(scan: Scan, *, rows: Range = "", columns: Range = "") -> Scan:
         lower = (kept_rows.start + kept_rows.stop - height) / 2
         moved = f"{axis.source}, at the middle row of the crop"
         axis = Value(axis.value + lower * math.tan(math.radians(roll.value)), axis.origin, moved)
+    # The position of a motor along z holds at the middle row, which is another one now.
+    same_middle = kept_rows.start + kept_rows.stop == height
+    metadata = {name: one for name, one in scan.metadata.items() if same_middle or name not in _AT_MIDDLE_ROW}
     made = replace(
         scan,
+        metadata=metadata,
         projections=CroppedFrames(scan.projections, kept_rows, kept_columns),
         flats=cropped(scan.flats),
         darks=cropped(scan.darks),

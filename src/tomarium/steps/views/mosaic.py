@@ -100,6 +100,7 @@ def mosaic(
     top, left = kept[0].start, kept[1].start
     places = [(row - top, column - left) for row, column in places]
     axis = scan.axis_column
+    # Its motors stood elsewhere for each tile.
     made = replace(
         scan,
         projections=MosaicFrames(
@@ -110,6 +111,7 @@ def mosaic(
             kept[0].stop - top,
             kept[1].stop - left,
         ),
+        geometry=replace(scan.geometry, motors={}),
         flats=None,
         darks=None,
         domain="attenuation",

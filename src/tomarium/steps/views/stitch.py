@@ -103,6 +103,7 @@ def stitch(
     return replace(
         scan,
         projections=StitchedFrames(pieces, height),
+        geometry=replace(scan.geometry, motors={}),  # which stood elsewhere for each scan
         flats=None,
         darks=None,
         domain="attenuation",

@@ -1,0 +1,53 @@
+"""Motors of a BLISS tomography: what lies in instrument/positioners of its scans of projections."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+import h5py
+import numpy as np
+
+from tomarium.formats.hdf5.motors import motor_at
+from tomarium.formats.hdf5.names import shown
+from tomarium.formats.hdf5.source import Source
+from tomarium.model import MotorPositions
+
+POSITIONERS: Final = "/{scan}/instrument/positioners"
+# Each takes 0.1 ms to read; a control system has hundreds, and a scan may be made of many runs.
+_MOST_READ: Final = 4_000
+
+
+def motors_of(source: Source, runs: Mapping[str, int]) -> dict[str, MotorPositions]:
+    """Read where motors stood at the projections.
+
+    `runs`: number of each scan of projections → how many. Result: name → positions. Motors that one of the runs lacks,
+    or tells in another unit, are left out; so are, beyond 4000 numbers or lists, the last ones.
+    """
+    first = source.find(POSITIONERS.format(scan=next(iter(runs)))) if runs else None
+    if not isinstance(first, h5py.Group):
+        return {}
+    found: dict[str, MotorPositions] = {}
+    for name in [shown(one) for one in list(first)[: _MOST_READ // len(runs)]]:
+        parts = [
+            _positions(source, f"{POSITIONERS.format(scan=scan)}/{name}", count)
+            for scan, count in runs.items()
+        ]
+        told = [part for part in parts if part is not None]
+        if len(told) < len(runs) or len({part.unit for part in told}) > 1:
+            continue
+        source_text = (
+            told[0].source if len(told) == 1 else f"{told[0].source} and those of {len(told) - 1} more scans"
+        )
+        value = np.concatenate([part.value for part in told])
+        found[name] = MotorPositions(value, told[0].unit, "read", source_text)
+    return found
+
+
+def _positions(source: Source, path: str, count: int) -> MotorPositions | None:
+    """Read a motor in one scan; a list may have one position more than frames, where it came to rest."""
+    one = motor_at(source, path, count)
+    if one is not None:
+        return one
+    more = motor_at(source, path, count + 1)
+    return None if more is None else MotorPositions(more.value[:count], more.unit, more.origin, more.source)

@@ -1,0 +1,50 @@
+"""Motors of a Data Exchange file: lengths and angles in the stages and in the groups `setup` of the instrument.
+
+The guide leaves these groups to the instrument (Table 21); the areaDetector layouts of the APS beamlines name their
+motors there, as /measurement/instrument/sample_motor_stack/setup/sample_x in mm.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+import h5py
+
+from tomarium.formats.hdf5.motors import by_short_names, motor_at
+from tomarium.formats.hdf5.names import path_of
+from tomarium.formats.hdf5.source import Source
+from tomarium.model import MotorPositions
+
+# A place below a group `setup`, a stage or a stack of motors …
+_STAGE: Final = re.compile(r"(^|/)(setup|[^/]*(motor_stack|stage|positioner)[^/]*)/")
+# … which is none of what has its own place in a scan, nor a property of the detector or its optics.
+_OTHER: Final = re.compile(
+    r"distance|pixel|resolution|focal|thickness|rotation_axis|magnification", re.IGNORECASE
+)
+
+
+def motors_of(source: Source, measurement: h5py.Group | None, count: int) -> dict[str, MotorPositions]:
+    """Read where the motors of a scan stood at its projections.
+
+    `measurement`: None where there is none. `count`: projections. Result: name → positions. Numbers without a unit
+    are left out: groups `setup` hold counts and switches too.
+    """
+    group = None if measurement is None else source.find("instrument", measurement)
+    if not isinstance(group, h5py.Group):
+        return {}
+    base = f"{path_of(group)}/"
+    found = []
+    for _, node in source.linked(group):
+        path = path_of(node)
+        below = path.removeprefix(base)
+        if (
+            not isinstance(node, h5py.Dataset)
+            or not _STAGE.search(below)
+            or _OTHER.search(below.rsplit("/", 1)[-1])
+        ):
+            continue
+        one = motor_at(source, path, count, demand_unit=True)
+        if one is not None:
+            found.append((below, one))
+    return by_short_names(found)

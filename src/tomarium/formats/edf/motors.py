@@ -1,0 +1,28 @@
+"""Motors in the headers of EDF frames: motor_mne lists names, motor_pos positions, neither a unit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from tomarium.formats.edf.header import EdfBlock
+from tomarium.model import MotorPositions
+
+
+def motors_of(blocks: Sequence[EdfBlock], count: int, source: str) -> dict[str, MotorPositions]:
+    """Read where motors stood.
+
+    `blocks`: headers of all projections, or of some. `count`: projections. `source`: their file or files. Result: name
+    → positions, as SPEC wrote them, without a unit. Of motors that stand differently in some headers only those are
+    told whose position is known at each projection.
+    """
+    held = [block.listed("motor") for block in blocks]
+    found: dict[str, MotorPositions] = {}
+    for name in held[0] if held and count else ():
+        told = np.array([one[name] for one in held if name in one], dtype=np.float64)
+        if len(told) < len(held) or not np.isfinite(told).all() or (np.ptp(told) and len(told) != count):
+            continue
+        value = told if len(told) == count else np.full(count, told[0])
+        found[name] = MotorPositions(value, "", "read", f"{source}: motor_pos of {name}")
+    return found

@@ -1,0 +1,88 @@
+"""Positions of motors in HDF5: single numbers, or one for each frame or projection, in metres or degrees."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from tomarium import units
+from tomarium.errors import UnitError
+from tomarium.formats.hdf5.names import path_of
+from tomarium.formats.hdf5.source import NO_UNIT, Source
+from tomarium.model import MotorPositions
+
+# Units that positions are kept in.
+_UNITS: Final = ("m", "deg")
+
+
+def motor_at(
+    source: Source,
+    path: str,
+    count: int,
+    start: h5py.Group | None = None,
+    *,
+    chosen: NDArray[np.bool_] | None = None,
+    demand_unit: bool = False,
+) -> MotorPositions | None:
+    """Read where a motor stood.
+
+    `count`: projections. `chosen`, shape (frame,): which frames are projections, where a list of all frames may lie
+    there. `demand_unit`: whether a number without a length or an angle as its unit is none. Result: None where there
+    is no number, a list of another length, a number that is not finite, or a unit of something else.
+    """
+    node = source.find(path, start)
+    if not isinstance(node, h5py.Dataset) or node.dtype.kind not in "iuf" or not count:
+        return None
+    lengths = {1, count, count if chosen is None else len(chosen)}
+    if node.size not in lengths or node.ndim > 2:
+        return None
+    unit, scale = _unit_of(source, node)
+    if unit is None or (demand_unit and not unit):
+        return None
+    numbers = source.array(path, start)
+    if numbers is None or not np.isfinite(numbers).all():
+        return None
+    if len(numbers) == 1 and count != 1:
+        numbers = np.full(count, numbers[0])
+    elif chosen is not None and len(numbers) == len(chosen) and len(numbers) != count:
+        numbers = numbers[chosen]
+    if len(numbers) != count:
+        return None
+    # To 15 digits, so that 0.65 µm is 6.5e-07 m.
+    value = np.array([float(f"{one * scale:.15g}") for one in numbers]) if scale != 1 else numbers
+    return MotorPositions(value, unit, "read", f"{source.path.name}:{path_of(node)}")
+
+
+def _unit_of(source: Source, node: h5py.Dataset) -> tuple[str | None, float]:
+    """Return "m" or "deg" and the factor to it; "" where none is told, None where it is of something else."""
+    written = (source.attribute(node, "units") or source.attribute(node, "unit") or "").strip()
+    if written.lower() in NO_UNIT:
+        return "", 1.0
+    for unit in _UNITS:
+        try:
+            return unit, units.factor(written, unit)
+        except UnitError:
+            continue
+    return None, 1.0
+
+
+def by_short_names(found: Iterable[tuple[str, MotorPositions]]) -> dict[str, MotorPositions]:
+    """Name motors by the last part of their path, or by as much of it as tells them apart.
+
+    `found`: path → positions. Result: "sx", or "stage_1/sx" and "stage_2/sx".
+    """
+    held = list(found)
+    named: dict[str, MotorPositions] = {}
+    for path, one in held:
+        parts = path.strip("/").split("/")
+        others = [other.strip("/").split("/") for other, _ in held if other != path]
+        length = next(
+            (n for n in range(1, len(parts) + 1) if all(other[-n:] != parts[-n:] for other in others)),
+            len(parts),
+        )
+        named["/".join(parts[-length:])] = one
+    return named
