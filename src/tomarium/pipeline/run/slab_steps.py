@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -146,6 +146,7 @@ def process(
     scratch: Scratch | None = None,
     tallies: dict[str, Any] | None = None,
     window: slice | None = None,
+    demand_wanted: Callable[[], object] | None = None,
 ) -> Slab:
     """Take a slab through steps.
 
@@ -163,6 +164,9 @@ def process(
         Takes the partial results of tallies.
     window : slice, optional
         Rows that tallies count, of a slab of angles that holds more.
+    demand_wanted : callable, optional
+        Called before each step, and by steps between blocks of rows; raises an error of ours where nobody wants the
+        slab any more.
 
     Returns
     -------
@@ -176,6 +180,8 @@ def process(
     """
     held = scratch or Scratch()
     for ready in steps:
+        if demand_wanted is not None:
+            demand_wanted()
         slab = trim(slab, ready.reach)
         item = ready.item
         if isinstance(item.step, Tally):
@@ -184,18 +190,26 @@ def process(
                 with told_as_its_own(item.step):
                     tallies[item.key] = item.step(own, **item.plain)
             continue
-        slab = _step(ready, slab, threads, held)
+        slab = _step(ready, slab, threads, held, demand_wanted)
     return slab
 
 
-def _step(ready: Ready, slab: Slab, threads: int, scratch: Scratch) -> Slab:
+def _step(
+    ready: Ready, slab: Slab, threads: int, scratch: Scratch, demand_wanted: Callable[[], object] | None
+) -> Slab:
     item = ready.item
     assert isinstance(item.step, Step)
     geometry = _geometry_of(item.before.geometry, slab)
     handed = {
         "geometry": geometry,
         "prepared": ready.prepared,
-        "context": Context(threads=threads, whole=item.before, scratch=scratch, taken=slab.data),
+        "context": Context(
+            threads=threads,
+            whole=item.before,
+            on_progress=_asking(demand_wanted),
+            scratch=scratch,
+            taken=slab.data,
+        ),
     }
     arguments = item.plain | {name: handed[name] for name in item.step.takes}
     with told_as_its_own(item.step):
@@ -212,6 +226,18 @@ def _step(ready: Ready, slab: Slab, threads: int, scratch: Scratch) -> Slab:
             f"the step"
         )
     return result
+
+
+def _asking(demand_wanted: Callable[[], object] | None) -> Callable[[int, int], None] | None:
+    """Have a step that tells how far it is ask whether its slab is still wanted."""
+    if demand_wanted is None:
+        return None
+    ask = demand_wanted
+
+    def told(_done: int, _total: int) -> None:
+        ask()
+
+    return told
 
 
 def _geometry_of(geometry: Geometry, slab: Slab) -> Geometry:
