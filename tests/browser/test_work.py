@@ -145,3 +145,24 @@ def test_a_quick_hand_gets_the_last_slice_that_it_asked_for(address: str, page: 
         slider.press("ArrowRight")
     page.get_by_text("Row 10 of 12").wait_for()
     assert page.locator("#work-row").input_value() == "10"
+
+
+def test_a_step_is_found_by_a_word_added_and_left_out_again(
+    address: str, page: Any, axe: Callable[[Any], list[str]]
+) -> None:
+    page.goto(f"{address}/reconstruct")
+    page.get_by_role("button", name="Reconstruct A tooth").click()
+    made = page.locator("#work-made pre")
+    made.wait_for()
+    page.get_by_label("Add a step").fill("remove_spikes")
+    page.get_by_role("button", name="Add it with its parameters").click()
+    made.filter(has_text="remove_spikes").wait_for()
+    group = page.get_by_role("group", name="Step remove_spikes")
+    group.get_by_role("textbox").first.fill("9")
+    made.filter(has_text=": 9").wait_for()
+    assert axe(page) == []
+    page.get_by_label("Columns", exact=True).fill("2")
+    made.filter(has_text="bin").wait_for()
+    assert page.locator(".work-picture svg").get_attribute("viewBox") == "0 0 64 64"
+    group.get_by_role("checkbox").uncheck()
+    made.filter(has_not_text="remove_spikes").wait_for()

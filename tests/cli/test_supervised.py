@@ -94,6 +94,19 @@ def test_a_scan_that_crashes_the_interpreter_is_named_and_the_others_are_done(sp
     assert "SIGABRT" in ended.stderr
 
 
+def test_the_batch_of_the_menu_goes_on_where_a_scan_crashes_the_interpreter(spool: Path) -> None:
+    (spool / "c_open.h5").unlink()
+    here = spool.parent
+    environment = batch(spool)[1]
+    words = [sys.executable, "-m", "tomarium", "menu", str(spool), "-o", str(here)]
+    typed = "n a\nr 1 1 3 64 64 3\nA *\n"
+    ended = subprocess.run(words, env=environment, input=typed, capture_output=True, text=True, check=False)
+    assert ended.returncode == 1, ended.stderr
+    rows = json.loads((here / "batch" / "results.json").read_text())["scans"]
+    assert {row["name"] for row in rows if row["state"] == "failed"} == {"b_make"}
+    assert "ended by SIGSEGV" in ended.stderr
+
+
 def test_the_process_that_works_ends_with_its_parent(spool: Path) -> None:
     (spool / "b_make.h5").rename(spool / "z_waits.h5")
     (spool / "c_open.h5").unlink()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -77,7 +77,11 @@ def steps_behind_axis(protocol: Protocol) -> str | None:
 
 
 def find_axis(
-    scan: Scan, protocol: Protocol, *, on_progress: Progress = silent
+    scan: Scan,
+    protocol: Protocol,
+    *,
+    on_progress: Progress = silent,
+    demand_wanted: Callable[[], object] | None = None,
 ) -> tuple[FoundAxis, tuple[str, ...]]:
     """Find the rotation axis as a run of the protocol would.
 
@@ -89,6 +93,8 @@ def find_axis(
         What is done with it.
     on_progress : callable
         `on_progress(section, done, total)`.
+    demand_wanted : callable, optional
+        Called between steps; raises an error of ours where the axis is not wanted any more.
 
     Returns
     -------
@@ -103,7 +109,7 @@ def find_axis(
     behind = steps_behind_axis(protocol)
     if behind is None:
         raise InputError("the protocol does not look for the axis; it is given")
-    answers = ask_probes(checked(scan, protocol), protocol, Journal(None, {}), on_progress)
+    answers = ask_probes(checked(scan, protocol), protocol, Journal(None, {}), on_progress, demand_wanted)
     if "find_axis" not in answers:
         assert scan.axis_column is not None
         raise InputError(
@@ -121,6 +127,7 @@ def look(
     axis: FoundAxis | None = None,
     *,
     on_progress: Progress = silent,
+    demand_wanted: Callable[[], object] | None = None,
 ) -> SliceLook:
     """Reconstruct one slice.
 
@@ -136,6 +143,8 @@ def look(
         Taken where it still holds, so that the axis is not looked for again.
     on_progress : callable
         `on_progress(section, done, total)`.
+    demand_wanted : callable, optional
+        Called between steps; raises an error of ours where the slice is not wanted any more.
 
     Returns
     -------
@@ -150,7 +159,7 @@ def look(
     views = any(isinstance(item.step, View) for item in protocol.items)
     known = axis is not None and not views and axis.behind == steps_behind_axis(protocol)
     taken = with_axis(scan, axis.column) if axis is not None and known else scan
-    [one] = slices_at(taken, [row], protocol, on_progress=on_progress)
+    [one] = slices_at(taken, [row], protocol, on_progress=on_progress, demand_wanted=demand_wanted)
     if one.slab.domain != "slice":
         raise InputError("the protocol ends before a reconstruction, so that there is no slice to look at")
     image = one.slab.data[0]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
+import threading
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -18,7 +21,7 @@ from tomarium.atomic_files import take_lock
 from tomarium.beamtime import quick_look, work_results
 from tomarium.beamtime.look_at_scan import row_of
 from tomarium.beamtime.scan_parameters import FoundAxis
-from tomarium.beamtime.work_settings import WorkSettings, rows_of, settings_of
+from tomarium.beamtime.work_settings import WorkSettings, detector_column, rows_of, settings_of
 from tomarium.beamtime.work_source import RECORD, facts_of, open_source
 from tomarium.catalogue import Catalogue, ingest
 from tomarium.catalogue.edit import Changes, edit
@@ -34,6 +37,7 @@ from tomarium.model.publication import Related
 from tomarium.pipeline.protocol.protocol import Protocol, from_data, to_data, to_yaml
 from tomarium.pipeline.protocol.resolve import resolve
 from tomarium.pipeline.run.journal import is_unfinished
+from tomarium.pipeline.run.reconstruct import with_axis
 from tomarium.standards.ro_crate import FILENAME
 from tomarium.steps.core.step import View
 from tomarium.viewers.picture import robust_window
@@ -89,15 +93,16 @@ def _preview(axes: Axes, catalogue: Catalogue, job: Row[Any]) -> Ended:
     settings = settings_of(told["settings"])
     folder = work_results.results_folder(catalogue.home, job.number)
     shutil.rmtree(folder, ignore_errors=True)  # what a worker that was killed has left
-    progress = _told(catalogue, job, work_results.ProgressFile(folder))
+    wanted = Wanted(catalogue, job)
+    progress = _told(wanted, work_results.ProgressFile(folder))
     scan, _ = open_source(catalogue, job.asked_by, told["scan"])
     scan.demand_frames()
     protocol = settings.protocol(scan.domain)
     seen = _without_region(protocol)
     height = resolve(seen, scan).scan.shape[1]
-    row = row_of(settings.row, scan, height) if settings.row else None
+    row = _row_of(settings, scan, height)
     make = _axis_strip if told["what"] == "axes" else _slice
-    images, facts = make(axes, scan, seen, row, settings, progress)
+    images, facts = make(axes, scan, seen, row, settings, progress, wanted)
     kept = [work_results.averaged(image) for image in images]
     factor = kept[0][1]
     stack = np.stack([image for image, _ in kept])
@@ -108,6 +113,7 @@ def _preview(axes: Axes, catalogue: Catalogue, job: Row[Any]) -> Ended:
         "scan": facts_of(scan),
         "domain": scan.domain,
         "height": height,
+        "binning": list(settings.binning),
         "factor": factor,
         "shape": list(stack.shape[1:]),
         "window": [low, high],
@@ -122,16 +128,46 @@ def _preview(axes: Axes, catalogue: Catalogue, job: Row[Any]) -> Ended:
     return "done", f"row {facts['row']}", ()
 
 
-def _told(catalogue: Catalogue, job: Row[Any], progress: work_results.ProgressFile) -> Any:
+class Wanted:
+    """Stops a job that nobody wants any more: raises `NotWanted` where it was cancelled, or another worker has it.
+
+    Asked from all threads of a run; the catalogue is asked a few times a second at most.
+    """
+
+    def __init__(self, catalogue: Catalogue, job: Row[Any]) -> None:
+        self._catalogue, self._job, self._lock = catalogue, job, threading.Lock()
+        self._asked, self._lost = -math.inf, False
+
+    def __call__(self) -> None:
+        """Ask."""
+        with self._lock:
+            if not self._lost and time.monotonic() - self._asked >= work_results.TOLD_S:
+                with suppress(DatabaseUnavailable):
+                    self._lost = not is_held(self._catalogue, self._job)
+                self._asked = time.monotonic()
+        if self._lost:
+            raise NotWanted
+
+
+def _told(wanted: Wanted, progress: work_results.ProgressFile) -> Any:
     """Give what is told of progress; it stops the job where nobody wants it any more."""
 
     def tell(stage: str, done: int, total: int) -> None:
-        if progress(stage, done, total):
-            with suppress(DatabaseUnavailable):
-                if not is_held(catalogue, job):
-                    raise NotWanted
+        progress(stage, done, total)
+        wanted()
 
     return tell
+
+
+def _row_of(settings: WorkSettings, scan: Scan, height: int) -> int | None:
+    """Return the row of the binned frames that holds the detector's row that was typed; None for the middle one."""
+    if not settings.row:
+        return None
+    try:
+        typed = str(int(settings.row) // settings.binning[0])
+    except ValueError:  # a height, or what is refused
+        typed = settings.row
+    return row_of(typed, scan, height)
 
 
 def _without_region(protocol: Protocol) -> Protocol:
@@ -142,18 +178,18 @@ def _without_region(protocol: Protocol) -> Protocol:
 
 
 def _axis_of(
-    axes: Axes, scan: Scan, protocol: Protocol, progress: Any
+    axes: Axes, scan: Scan, protocol: Protocol, progress: Any, wanted: Wanted
 ) -> tuple[FoundAxis | None, tuple[str, ...]]:
-    """Find the axis as a run would, once for a file; None where it is given, or columns are others than the file's."""
+    """Find the axis as a run would, once for a file, in columns of binned frames; None where it is told already."""
     behind = quick_look.steps_behind_axis(protocol)
     given = any("axis_column" in item.given for item in protocol.items) or scan.axis_column is not None
-    if behind is None or given or any(isinstance(item.step, View) for item in protocol.items):
+    if behind is None or given:
         return None, ()
     state = scan.path.stat()
     key = (str(scan.path), state.st_mtime_ns, state.st_size, behind)
     if key in axes:
         return axes[key], ()
-    found, notes = quick_look.find_axis(scan, protocol, on_progress=progress)
+    found, notes = quick_look.find_axis(scan, protocol, on_progress=progress, demand_wanted=wanted)
     if len(axes) >= MOST_PREVIEWS:
         axes.pop(next(iter(axes)))
     axes[key] = found
@@ -161,19 +197,34 @@ def _axis_of(
 
 
 def _slice(
-    axes: Axes, scan: Scan, protocol: Protocol, row: int | None, settings: WorkSettings, progress: Any
+    axes: Axes,
+    scan: Scan,
+    protocol: Protocol,
+    row: int | None,
+    settings: WorkSettings,
+    progress: Any,
+    wanted: Wanted,
 ) -> tuple[list[Any], dict[str, Any]]:
-    axis, notes = _axis_of(axes, scan, protocol, progress)
-    seen = quick_look.look(scan, protocol, row, axis, on_progress=progress)
+    """Make one slice; its row and the axis are told as the detector's own, whatever is binned."""
+    axis, notes = _axis_of(axes, scan, protocol, progress, wanted)
+    rows, columns = settings.binning
+    taken, known = scan, axis
+    if axis is not None and any(isinstance(item.step, View) for item in protocol.items):
+        taken, known = (
+            with_axis(scan, detector_column(axis.column, columns)),
+            None,
+        )  # told of the file's own columns
+    seen = quick_look.look(taken, protocol, row, known, on_progress=progress, demand_wanted=wanted)
     _demand_region(settings, seen.image.shape)
+    column = seen.axis_column
     return [seen.image], {
-        "row": seen.row,
+        "row": seen.row * rows,
         "full": list(seen.image.shape),
         "first_voxel": list(seen.first_voxel),
         "pixel_m": seen.pixel_m,
         "unit": seen.unit,
-        "axis_column": seen.axis_column,
-        "axis_source": seen.axis_source,
+        "axis_column": None if column is None else detector_column(column, columns),
+        "axis_source": seen.axis_source if axis is None else f"found, confidence {axis.confidence}",
         "confidence": axis.confidence if axis is not None else "",
         "warnings": list(dict.fromkeys([*seen.warnings, *notes])),
     }
@@ -184,7 +235,8 @@ def _demand_region(settings: WorkSettings, shape: tuple[int, ...]) -> None:
     if settings.region is None:
         return
     try:
-        x0, x1, y0, y1 = (int(getattr(settings, name)) for name in ("x0", "x1", "y0", "y1"))
+        y, x = (part.split(":") for part in settings.region.split(","))
+        x0, x1, y0, y1 = (int(text) for text in (*x, *y))
         inside = 0 <= x0 < x1 <= shape[1] and 0 <= y0 < y1 <= shape[0]
     except ValueError:
         inside = False
@@ -196,7 +248,13 @@ def _demand_region(settings: WorkSettings, shape: tuple[int, ...]) -> None:
 
 
 def _axis_strip(
-    axes: Axes, scan: Scan, protocol: Protocol, row: int | None, settings: WorkSettings, progress: Any
+    axes: Axes,
+    scan: Scan,
+    protocol: Protocol,
+    row: int | None,
+    settings: WorkSettings,
+    progress: Any,
+    wanted: Wanted,
 ) -> tuple[list[Any], dict[str, Any]]:
     """Make the middle of one slice about several columns, the found or given one in their middle."""
     free = Protocol(
@@ -204,21 +262,23 @@ def _axis_strip(
             replace(i, given={k: v for k, v in i.given.items() if k != "axis_column"}) for i in protocol.items
         )
     )
-    found, notes = _axis_of(axes, scan, free, progress)
+    found, notes = _axis_of(axes, scan, free, progress, wanted)
+    rows, columns_binned = settings.binning
     if settings.axis:
         middle, source, confidence = float(settings.axis), "given", "given"
     elif found is not None:
-        middle, source, confidence = found.column, "found", found.confidence
+        middle, source = detector_column(found.column, columns_binned), "found"
+        confidence = found.confidence
     elif scan.axis_column is not None:
         middle, source, confidence = float(scan.axis_column.value), "as the file tells", "given"
     else:
         middle, source, confidence = (scan.shape[2] - 1) / 2, "the middle of the frames", "unknown"
-    spacing = SPACING.get(confidence, 4.0)
+    spacing = SPACING.get(confidence, 4.0) * columns_binned
     columns = [round(middle + k * spacing, 3) for k in range(-(CANDIDATES // 2), CANDIDATES // 2 + 1)]
     images, used, pixel = quick_look.look_at_axes(scan, free, columns, row, on_progress=progress)
     side = min(STRIP_PX, *(min(image.shape) for image in images))
     return [_middle(image, side) for image in images], {
-        "row": used,
+        "row": used * rows,
         "full": list(images[0].shape),
         "pixel_m": pixel,
         "unit": "",
@@ -226,7 +286,7 @@ def _axis_strip(
         "axis_column": middle,
         "axis_source": source,
         "confidence": confidence,
-        "found": None if found is None else found.column,
+        "found": None if found is None else detector_column(found.column, columns_binned),
         "warnings": list(notes),
     }
 
@@ -278,6 +338,7 @@ def _reconstruct_alone(catalogue: Catalogue, job: Row[Any], progress: work_resul
         raise NotWanted
     scan, reader = open_source(catalogue, job.asked_by, told["scan"])
     warnings: list[str] = []
+    wanted = Wanted(catalogue, job)
     if not (folder / FILENAME).is_file() or is_unfinished(folder):
         folder.parent.mkdir(parents=True, exist_ok=True)
         outcome = make_record(
@@ -287,7 +348,8 @@ def _reconstruct_alone(catalogue: Catalogue, job: Row[Any], progress: work_resul
             rows=rows_of(told["rows"]),
             title=told["title"],
             id=told["id"],
-            on_progress=_told(catalogue, job, progress),
+            on_progress=_told(wanted, progress),
+            demand_wanted=wanted,
         )
         warnings = list(outcome.provenance["warnings"])
     if not begin_last_part(catalogue, job, "the volume is whole, and is filed"):

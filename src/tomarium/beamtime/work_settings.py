@@ -6,11 +6,13 @@ The fields become the words of a command line, so that what is refused here is r
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Final
 
-from tomarium.errors import InputError, ParameterError
+from tomarium import units
+from tomarium.beamtime.work_steps import FILES, chosen_steps, demand_offered, reconstruction_of
+from tomarium.errors import InputError, ParameterError, UnitError
 from tomarium.model import Domain
 from tomarium.pipeline.protocol.choice import Choice
 from tomarium.pipeline.protocol.protocol import Protocol
@@ -44,8 +46,13 @@ class WorkSettings:
         Region of the slices that is reconstructed: first voxel, and the one behind the last; all four or none.
     rows : str
         Detector rows that are reconstructed, "A:B"; all by default.
+    bin_columns, bin_rows, bin_angles : str
+        Detector pixels, and views, that are averaged; 1 by default. Whatever they are, the fields above count the
+        detector's own rows, columns and pixels, and voxels of slices without binning: a place stays where it is.
+    further : str
+        Steps besides, one a line, and their parameters; see `work_steps.chosen_steps`.
     more : str
-        Further parameters of steps, "step.parameter=value", one a line.
+        Further parameters of steps, "step.parameter=value", one a line; they count what is left after binning.
     """
 
     row: str = ""
@@ -62,6 +69,10 @@ class WorkSettings:
     y0: str = ""
     y1: str = ""
     rows: str = ""
+    bin_columns: str = ""
+    bin_rows: str = ""
+    bin_angles: str = ""
+    further: str = ""
     more: str = ""
 
     @property
@@ -70,30 +81,53 @@ class WorkSettings:
         return asdict(self)
 
     @property
+    def binning(self) -> tuple[int, int]:
+        """Rows and columns that are averaged; 1 where what is typed is no number, which the step itself refuses."""
+        rows, columns = (int(text) if _is_count(text) else 1 for text in (self.bin_rows, self.bin_columns))
+        return rows, columns
+
+    @property
     def steps(self) -> tuple[str, ...]:
         """Steps besides those of a usual run."""
-        paganin = ("paganin",) if self.delta_beta or self.length else ()
-        return (*paganin, *(("remove_stripes",) if self.rings else ()))
+        binned = any(text not in ("", "1") for text in (self.bin_columns, self.bin_rows, self.bin_angles))
+        told = (("bin", binned), ("paganin", self.delta_beta or self.length), ("remove_stripes", self.rings))
+        own = [name for name, wanted in told if wanted]
+        return (*own, *(name for name in chosen_steps(self.further) if name not in own))
 
     @property
     def assignments(self) -> tuple[str, ...]:
-        """Parameters, ``step.parameter=value``."""
+        """Parameters, ``step.parameter=value``, in pixels as the binning leaves them."""
+        columns, further = self.binning[1], chosen_steps(self.further)
+        slices = reconstruction_of(further)
+        binned = "bin" in self.steps
         told = (
-            ("fbp.axis_column", self.axis),
-            ("fbp.pixel_m", self.pixel),
+            ("bin.rows", self.bin_rows if binned else ""),
+            ("bin.columns", self.bin_columns if binned else ""),
+            ("bin.angles", self.bin_angles if binned else ""),
+            (f"{slices}.axis_column", _number(self.axis, lambda column: binned_column(column, columns))),
+            (f"{slices}.pixel_m", _pixel(self.pixel, columns)),
             ("paganin.delta_beta", self.delta_beta),
-            ("paganin.length_px", self.length),
+            ("paganin.length_px", _number(self.length, lambda length: length / columns)),
             ("paganin.energy_kev", self.energy),
             ("paganin.distance_m", self.distance),
             ("remove_stripes.method", self.rings),
             ("remove_stripes.strength", self.ring_strength),
         )
         typed = (line.strip() for line in self.more.splitlines())
-        return (*(f"{name}={text}" for name, text in told if text), *(line for line in typed if line))
+        return (
+            *(f"{name}={text}" for name, text in told if text),
+            *(
+                f"{step}.{name}={text}"
+                for step, values in further.items()
+                for name, text in values.items()
+                if text
+            ),
+            *(line for line in typed if line),
+        )
 
     @property
     def region(self) -> str | None:
-        """The region in the words of `--roi`; None for all of the slices."""
+        """The region in the words of `--roi`, in voxels after binning; None for all of the slices."""
         given = {name: getattr(self, name) for name in REGION}
         if not any(given.values()):
             return None
@@ -102,7 +136,13 @@ class WorkSettings:
             raise ParameterError(
                 f"the region lacks {', '.join(lacking)}; give all of {', '.join(REGION)}, or none for the whole slice"
             )
-        return f"{self.y0}:{self.y1},{self.x0}:{self.x1}"
+        x, y = (binned_range(f"{given[f'{axis}0']}:{given[f'{axis}1']}", self.binning[1]) for axis in "xy")
+        return f"{y},{x}"
+
+    @property
+    def run_rows(self) -> str:
+        """The rows in the words of `--rows`, after binning; "" for all."""
+        return binned_range(self.rows, self.binning[0])
 
     @property
     def choice(self) -> Choice:
@@ -127,14 +167,18 @@ class WorkSettings:
         InputError, ParameterError
             A value is not allowed, as the command line says it.
         """
+        for name in chosen_steps(self.further):
+            demand_offered(name)
+        if any(line.partition("=")[0].strip().endswith(f".{FILES}") for line in self.assignments):
+            raise ParameterError("the page lets no step take further files; use it with tomarium run")
         made = self.choice.protocol(domain)
         assert self.slices is None or made  # raises where the rows are none
         return made
 
     @property
     def slices(self) -> slice | None:
-        """Detector rows that are reconstructed; None for all."""
-        return rows_of(self.rows)
+        """Rows that are reconstructed, after binning; None for all."""
+        return rows_of(self.run_rows)
 
     def command(self, scan: str) -> str:
         """Write the command that makes the same volume.
@@ -157,7 +201,7 @@ class WorkSettings:
         if self.region is not None:
             words += ["--roi", self.region]
         if self.rows:
-            words += ["--rows", self.rows]
+            words += ["--rows", self.run_rows]
         return shlex.join(words)
 
 
@@ -184,6 +228,52 @@ def rows_of(text: str) -> slice | None:
     if "," in text or ":" not in text:
         raise InputError(f"{text!r} is no range; write A:B with whole numbers, such as 100:200")
     return Choice(region=f"{text},:,:").rows()
+
+
+def _is_count(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and int(text[:9]) >= 1
+
+
+def _number(text: str, change: Callable[[float], float]) -> str:
+    """Change a number that is typed; what is none is left to the step, which refuses it."""
+    try:
+        number = float(text)
+    except ValueError:
+        return text
+    changed = change(number)
+    return text if changed == number else f"{changed:.10g}"
+
+
+def _pixel(text: str, columns: int) -> str:
+    """Write a pixel size after binning; what is none is left to the step."""
+    if columns == 1 or not text:
+        return text
+    try:
+        return f"{units.parse(text, 'm') * columns:.10g} m"
+    except UnitError:
+        return text
+
+
+def binned_column(column: float, count: int) -> float:
+    """Return where a column lies when so many are averaged; pixel centres are at integers, from 0."""
+    return (column + 0.5) / count - 0.5
+
+
+def detector_column(column: float, count: int) -> float:
+    """Return the detector's column of one of columns that so many were averaged to."""
+    return (column + 0.5) * count - 0.5
+
+
+def binned_range(text: str, count: int) -> str:
+    """Write a range "A:B" of pixels as that of the binned ones that cover it; what is none is left as it is."""
+    first, colon, last = (part.strip() for part in text.partition(":"))
+    if count == 1 or not colon or not all(not end or _is_whole(end) for end in (first, last)):
+        return text
+    return f"{int(first) // count if first else ''}:{-(-int(last) // count) if last else ''}"
+
+
+def _is_whole(text: str) -> bool:
+    return text.removeprefix("-").isdecimal() and text.isascii()
 
 
 FIELDS: Final = tuple(one.name for one in fields(WorkSettings))
@@ -217,7 +307,8 @@ def settings_of(given: Mapping[str, Any]) -> WorkSettings:
 USUAL: Final = {
     "row": "middle", "axis": "as found, or as the file tells", "pixel": "of the scan", "delta_beta": "none",
     "length": "none", "energy": "of the scan", "distance": "of the scan", "rings": "none", "ring_strength": "1",
-    "region": "the whole slice", "rows": "all", "more": "none",
+    "region": "the whole slice", "rows": "all", "bin_columns": "1", "bin_rows": "1", "bin_angles": "1",
+    "further": "none", "more": "none",
 }  # fmt: skip
 """What each field stands for where nothing is typed, in words."""
 OF_THE_VOLUME: Final = ("region", "rows")

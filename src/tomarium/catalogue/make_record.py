@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,6 +52,7 @@ def make_record(
     exports: Sequence[Export] = (),
     force: bool = False,
     on_progress: Progress = silent,
+    demand_wanted: Callable[[], object] | None = None,
 ) -> Outcome:
     """Carry out a protocol on a scan and file the result as a record.
 
@@ -83,6 +84,8 @@ def make_record(
         Whether to go on where the frames cannot give a right volume; what is wrong becomes a warning.
     on_progress : callable
         `on_progress(section, done, total)`.
+    demand_wanted : callable, optional
+        As for `tomarium.pipeline.run.runner.run`.
 
     Returns
     -------
@@ -127,6 +130,7 @@ def make_record(
         mapper=chosen.map,
         crosses=chosen.crosses,
         on_progress=on_progress,
+        demand_wanted=demand_wanted,
         deliver=deliver,
     )
 

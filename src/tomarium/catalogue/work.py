@@ -37,7 +37,7 @@ class StillHeld(Exception):
     """Another worker is still at a job whose lease had ended; it is left to that one."""
 
 
-class NotWanted(Exception):
+class NotWanted(TomariumError):
     """A job was cancelled, or another worker has it: what was begun is given up, and nothing is noted."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -72,6 +73,7 @@ def command(
     from tomarium.catalogue.workers import heard
 
     if end_with_input:
+        catalogue = PLACE.convert(sys.stdin.buffer.readline().decode().strip(), None, context)
         _end_with_input()
     kinds = {**KINDS, **work_kinds()}
     unknown = sorted(set(only) - kinds.keys())
@@ -129,10 +131,12 @@ def _jobs_until(end: float, opened: Catalogue, kinds: Mapping[str, Kind], only: 
 
 
 def _end_with_input() -> None:
-    """End this process when the standard input is closed, as it is when the program that started it ends."""
+    """End this process when the standard input is closed, as it is when the program that started it ends.
+
+    Its first line, which was read before, tells the catalogue.
+    """
     import os
     import signal
-    import sys
     import threading
 
     def wait() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,17 +11,23 @@ from typing import Any, Final
 from fastapi import HTTPException, Request
 from sqlalchemy import Row
 
-from tomarium.beamtime.work_jobs import RECONSTRUCT
+from tomarium.beamtime.work_jobs import PREVIEW, RECONSTRUCT
 from tomarium.beamtime.work_results import read_facts, read_progress, results_folder
+from tomarium.beamtime.work_settings import WorkSettings
 from tomarium.beamtime.work_source import PATH, RECORD, below, scan_part
-from tomarium.catalogue.find_jobs import job_of
+from tomarium.catalogue.find_jobs import job_of, own_jobs
+from tomarium.catalogue.jobs import add_job
 from tomarium.catalogue.workers import workers_seen
 from tomarium.errors import InputError
-from tomarium.portal.identity import identify
+from tomarium.portal.identity import identify, may_upload
 from tomarium.portal.request_context import RequestContext
 
 OPEN: Final = ("waiting", "running")
 """States of a job that is not at its end."""
+MOST_OPEN: Final = {PREVIEW: 8, RECONSTRUCT: 4}
+"""Jobs of one person that may wait or run at once."""
+COUNTS_S: Final = 60.0
+"""Seconds for which a slice of a file counts that is written to."""
 
 
 def demand_worker_member(request_context: RequestContext) -> None:
@@ -98,6 +105,65 @@ def facts_of_job(request_context: RequestContext, job: Row[Any] | None) -> Mappi
     if job is None or job.state != "done":
         return None
     return read_facts(folder_of_job(request_context, job))
+
+
+def first_slice(
+    request_context: RequestContext, scan: str, settings: WorkSettings, session: str
+) -> Row[Any] | None:
+    """Return the slice that a visit begins with, and ask for it where it was not made yet.
+
+    Parameters
+    ----------
+    request_context : RequestContext
+        Of the request.
+    scan : str
+        "record:ID" or "path:…", which who asks may work on.
+    settings : WorkSettings
+        What is set.
+    session : str
+        Name of the visit.
+
+    Returns
+    -------
+    Row or None
+        A row of `job`: the newest of who asks with the same settings, else a new one. None for who may not ask, or has
+        asked for as much as is allowed.
+    """
+    request, reader = request_context.request, request_context.reader
+    if not may_upload(request):
+        return None
+    arguments = {"what": "slice", "scan": scan, "session": session, "settings": settings.texts}
+    with request_context.catalogue.reading() as connection:
+        own = own_jobs(connection, reader, PREVIEW)
+    for job in own:
+        alike = {**job.arguments, "session": session} == arguments
+        if alike and job.state != "cancelled" and not _is_gone(request_context, job, scan):
+            if job.state in OPEN:
+                see_that_somebody_works(request, PREVIEW)
+            return job
+    if sum(job.state in OPEN for job in own) >= MOST_OPEN[PREVIEW]:
+        return None
+    with request_context.catalogue.writing() as connection:
+        number = add_job(connection, reader, PREVIEW, arguments)
+        made = job_of(connection, reader, number)
+    see_that_somebody_works(request, PREVIEW)
+    return made
+
+
+def _is_gone(request_context: RequestContext, job: Row[Any], scan: str) -> bool:
+    """Tell whether what a job made was cleared away, or its file was written to since.
+
+    Of a file that grows, a slice counts for a minute, so that a page that waits for it comes to an end.
+    """
+    if job.state != "done":
+        return False
+    try:
+        made = (folder_of_job(request_context, job) / "facts.json").stat().st_mtime
+        if not scan.startswith(PATH) or time.time() - made < COUNTS_S:
+            return False
+        return Path(scan.removeprefix(PATH)).stat().st_mtime > made
+    except OSError:
+        return True
 
 
 @dataclass(frozen=True)

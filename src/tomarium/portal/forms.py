@@ -9,7 +9,7 @@ header and are let through: they have no cookies that a stranger could use.
 """
 
 import json
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from typing import Annotated, Final, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
@@ -79,7 +79,7 @@ async def _read_fields(request: Request) -> Mapping[str, str]:
     raise HTTPException(415, f"{kind[:60]}: send application/x-www-form-urlencoded or application/json.")
 
 
-def demand_known(fields: Mapping[str, str], known: Collection[str]) -> None:
+def demand_known(fields: Iterable[str], known: Collection[str]) -> None:
     """Refuse a form that has a field of another name; raises HTTPException 400."""
     unknown = [name for name in fields if name not in known]
     if unknown:

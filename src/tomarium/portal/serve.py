@@ -60,12 +60,7 @@ def serve(
         hosts = _hosts(catalogue) if local else ["*"]
         name = f"[{host}]" if ":" in host else host
         announce(f"http://{name}:{listener.getsockname()[1]}/")
-        embedded = (
-            catalogue.engine.dialect.name == "sqlite"
-        )  # an address may hold a password, which a list of
-        children = (
-            WorkerChildren(catalogue) if workers and embedded else None
-        )  # processes would show to others
+        children = WorkerChildren(catalogue) if workers else None
         config = uvicorn.Config(
             create_app(catalogue, hosts=hosts, local=local, live=live, scans=scans, start_worker=children),
             timeout_graceful_shutdown=2,  # events of the live page have no end

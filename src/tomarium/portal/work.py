@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 from tomarium.beamtime.work_jobs import PREVIEW, RECONSTRUCT
 from tomarium.beamtime.work_results import read_slice
 from tomarium.beamtime.work_settings import FIELDS, WorkSettings, settings_of
+from tomarium.beamtime.work_steps import from_fields
 from tomarium.catalogue.filing import id_words
 from tomarium.catalogue.find_jobs import own_jobs
 from tomarium.catalogue.jobs import add_job, cancel_job, drop_jobs
@@ -22,6 +23,7 @@ from tomarium.catalogue.reader import Reader
 from tomarium.catalogue.upload_room import demand_room
 from tomarium.errors import InputError, StorageFull
 from tomarium.portal.asked_work import (
+    MOST_OPEN,
     OPEN,
     demand_worker_member,
     facts_of_job,
@@ -42,11 +44,9 @@ from tomarium.viewers.picture import png
 
 # Annotations are evaluated here, not postponed: FastAPI reads them.
 
-MOST_OPEN: Final = {PREVIEW: 8, RECONSTRUCT: 4}
-"""Jobs of one person that may wait or run at once."""
 LONGEST_TITLE: Final = 200
-ASKED: Final = ("scan", "what", "session", "take", "axes", "look", "low", "high", *FIELDS)
-"""Fields of the form for a slice."""
+ASKED: Final = ("scan", "what", "session", "take", "axes", "look", "low", "high", "add", *FIELDS)
+"""Fields of the form for a slice, besides those of further steps."""
 KEPT: Final = {"Cache-Control": "private, max-age=3600"}
 
 
@@ -70,12 +70,14 @@ def ask(request_context: CurrentRequest, fields: Fields) -> Response:
     """Ask for a slice of `scan` with the settings of the form; `what` = "axes" asks for slices about several axes."""
     request_context = _asker(request_context)
     reader = request_context.reader
-    demand_known(fields, ASKED)
+    demand_known([name for name in fields if not name.startswith("step.")], ASKED)
     scan, session = fields.get("scan", ""), fields.get("session", "")[:40] or token_hex(6)
     tried(lambda: named_scan(request_context, scan))
     look, axes = _number(fields, "look"), _number(fields, "axes")
     what = "axes" if fields.get("what") == "axes" else "slice"
-    settings = tried(lambda: settings_of({**fields, "axis": fields.get("take") or fields.get("axis", "")}))
+    further = from_fields(fields.get("further", ""), fields.items())
+    axis = fields.get("take") or fields.get("axis", "")
+    settings = tried(lambda: settings_of({**fields, "axis": axis, "further": further}))
     window = fields.get("low", "")[:40], fields.get("high", "")[:40]
     try:
         settings.protocol(_domain(request_context, axes))
@@ -168,7 +170,7 @@ def launch(request_context: CurrentRequest, fields: Fields) -> Response:
     title = " ".join(fields.get("title", "").split()) or f"{name}, reconstructed"
     if len(title) > LONGEST_TITLE:
         raise HTTPException(422, f"The title has {len(title)} letters; give one of at most {LONGEST_TITLE}.")
-    wanted = {"scan": scan, "protocol": facts["protocol"], "rows": settings.rows, "title": title}
+    wanted = {"scan": scan, "protocol": facts["protocol"], "rows": settings.run_rows, "title": title}
     with request_context.catalogue.writing() as connection:
         number = _same(connection, reader, wanted)
         if number is None:
@@ -190,9 +192,8 @@ def _bytes_of(facts: Mapping[str, Any], settings: WorkSettings) -> int:
     """Return about what a volume takes: its voxels as float32; coarser levels and what can be packed cancel out."""
     height, width = facts["full"]
     if settings.region is not None:
-        height, width = (
-            int(getattr(settings, f"{axis}1")) - int(getattr(settings, f"{axis}0")) for axis in "yx"
-        )
+        ends = [[int(end) for end in part.split(":")] for part in settings.region.split(",")]
+        height, width = (last - first for first, last in ends)
     rows = len(range(facts["height"])[settings.slices or slice(None)])
     return int(4 * rows * height * width)
 

@@ -6,6 +6,8 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
+from pathlib import Path
 from typing import Final
 
 from tomarium.catalogue.catalogue import Catalogue
@@ -15,6 +17,27 @@ PATIENCE_S: Final = 5.0
 """Seconds between two starts, where a worker ends at once."""
 END_S: Final = 10.0
 """Seconds that a worker is given to end."""
+
+
+def address_of(catalogue: Catalogue) -> str:
+    """Return what opens the same catalogue, with the password that the address of a database may hold.
+
+    It is told by the standard input: a list of processes shows the words of a command to everybody.
+
+    Parameters
+    ----------
+    catalogue : Catalogue
+        Open.
+
+    Returns
+    -------
+    str
+        A path, or an address.
+    """
+    if catalogue.engine.dialect.name == "sqlite":
+        return str(Path(catalogue.name).absolute())
+    address = catalogue.engine.url.set(drivername="postgresql")
+    return address.render_as_string(hide_password=False)
 
 
 class WorkerChildren:
@@ -42,11 +65,14 @@ class WorkerChildren:
             if child is not None and child.stdin is not None:
                 child.stdin.close()
             self._begun[kind] = time.monotonic()
-            self._children[kind] = subprocess.Popen(
-                [sys.executable, "-m", "tomarium", "worker", "--catalogue", self._catalogue.name, "--only", kind,
-                 "--end-with-input"],
+            self._children[kind] = child = subprocess.Popen(
+                [sys.executable, "-m", "tomarium", "worker", "--only", kind, "--end-with-input"],
                 stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
             )  # fmt: skip
+            assert child.stdin is not None
+            with suppress(BrokenPipeError):  # it has ended already, and is started again when it is wanted
+                child.stdin.write(f"{address_of(self._catalogue)}\n".encode())
+                child.stdin.flush()
 
     @property
     def processes(self) -> dict[str, int]:

@@ -66,6 +66,7 @@ function bench(form: HTMLFormElement, work: HTMLElement): void {
     const body = new URLSearchParams();
     for (const [name, value] of new FormData(form)) body.set(name, String(value));
     body.set("what", "slice");
+    body.delete("add"); // a step is added by sending the form, for its fields come from the server
     document.getElementById("work-shown")?.classList.add("work-shown-old");
     launchable(false);
     let answer: Response;
@@ -240,40 +241,46 @@ function bench(form: HTMLFormElement, work: HTMLElement): void {
   picture();
   form.addEventListener("input", (event) => {
     const input = event.target as HTMLInputElement;
-    if (input.type === "range") return;
+    if (input.type === "range" || input.name === "add") return;
     if (input.name === "low" || input.name === "high") { greys(); return; }
-    soon(input instanceof HTMLSelectElement ? 0 : 600);
+    soon(input instanceof HTMLSelectElement || input.type === "checkbox" ? 0 : 600);
   });
   form.addEventListener("submit", (event) => {
-    if ((event as SubmitEvent).submitter?.getAttribute("value") === "axes") return;
+    if ((event as SubmitEvent).submitter?.getAttribute("value") === "axes" || field("add").value) return;
     event.preventDefault();
     soon(0);
   });
-  for (const button of document.querySelectorAll<HTMLButtonElement>(".work-strip button")) {
-    button.addEventListener("click", (event) => {
-      event.preventDefault();
-      field("axis").value = button.value;
-      field("axis").dispatchEvent(new Event("input", { bubbles: true }));
-      for (const one of document.querySelectorAll(".work-strip li")) one.classList.toggle("found", one.contains(button));
-      document.getElementById("slice")?.scrollIntoView({ block: "start" });
-      soon(0);
-    });
+  document.addEventListener("click", (event) => {
+    const button = (event.target as Element).closest<HTMLButtonElement>(".work-strip button");
+    if (!button) return;
+    event.preventDefault();
+    field("axis").value = button.value;
+    field("axis").dispatchEvent(new Event("input", { bubbles: true }));
+    for (const one of document.querySelectorAll(".work-strip li")) one.classList.toggle("found", one.contains(button));
+    document.getElementById("slice")?.scrollIntoView({ block: "start" });
+    soon(0);
+  });
+
+  function centre(): void {
+    const [row, found] = [document.querySelector(".work-strip"), document.querySelector<HTMLElement>(".work-strip .found")];
+    if (row && found) row.scrollLeft = found.offsetLeft - (row.clientWidth - found.clientWidth) / 2;
   }
 
-  const [row, found] = [document.querySelector(".work-strip"), document.querySelector<HTMLElement>(".work-strip .found")];
-  if (row && found) row.scrollLeft = found.offsetLeft - (row.clientWidth - found.clientWidth) / 2;
-
-  const waits = Number(work.dataset["waits"]);
   const state = (job: number) => work.dataset["state"]!.replace("/0/", `/${job}/`);
-  if (waits && waits === Number(work.dataset["shown"])) {
-    void follow(state(waits), location.href, ++turn);
-  } else if (waits) {
+  const [tries, waits] = [Number(work.dataset["tries"]), Number(work.dataset["waits"])];
+  centre();
+  if (work.dataset["known"]) {
+    if (waits) void follow(state(waits), location.href, ++turn);
+    if (tries) {
+      const told = document.querySelector("#work-axis .quiet");
+      void end(state(tries), () => true, (now) => { if (told) told.textContent = `${now.state}: ${now.sentence}`; })
+        .then((ended) => ended && renew(location.href, ["work-axis"])).then(centre);
+    }
+  } else if (tries || waits) { // nothing is known of the scan yet: the whole page tells it
     const mine = ++turn;
-    void end(state(waits), () => mine === turn, tell).then((told) => {
+    void end(state(tries || waits), () => mine === turn, tell).then((told) => {
       if (told && mine === turn) location.reload();
     });
-  } else if (Number(work.dataset["axes"]) && !Number(work.dataset["shown"]) && document.querySelector(".work-strip")) {
-    soon(0);
   }
 }
 

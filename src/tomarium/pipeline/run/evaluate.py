@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -22,7 +22,11 @@ from tomarium.steps.core.step import Step, unit_of
 
 
 def evaluate(
-    resolution: Resolution, items: Sequence[Resolved], rows: Sequence[slice], threads: int
+    resolution: Resolution,
+    items: Sequence[Resolved],
+    rows: Sequence[slice],
+    threads: int,
+    demand_wanted: Callable[[], object] | None = None,
 ) -> tuple[Slab, ...]:
     """Take a few rows through steps, whatever these need for it.
 
@@ -36,6 +40,8 @@ def evaluate(
         Ranges of rows that are wanted.
     threads : int
         Threads a step may use.
+    demand_wanted : callable, optional
+        Called between steps; raises an error of ours where the rows are not wanted any more.
 
     Returns
     -------
@@ -61,7 +67,9 @@ def evaluate(
     if head:
         slabs = [
             replace(slab, report=_part_of(slab.report, (part.stop - part.start) / height))
-            for slab, part in zip(_through_frames(resolution, head, reads, threads), rows, strict=True)
+            for slab, part in zip(
+                _through_frames(resolution, head, reads, threads, demand_wanted), rows, strict=True
+            )
         ]
     else:
         everything = slice(0, scan.shape[0])
@@ -71,7 +79,7 @@ def evaluate(
     for slab, wanted in zip(slabs, rows, strict=True):
         cut = replace(slab, halo=(wanted.start - slab.rows.start, slab.rows.stop - wanted.stop))
         ready = make_ready(tail, scan, "row", slab.rows, head)
-        found.append(trim(process(cut, ready, threads)))
+        found.append(trim(process(cut, ready, threads, demand_wanted=demand_wanted)))
     return tuple(found)
 
 
@@ -81,7 +89,11 @@ def _part_of(report: Mapping[str, int], part: float) -> dict[str, int]:
 
 
 def _through_frames(
-    resolution: Resolution, head: Sequence[Resolved], reads: Sequence[slice], threads: int
+    resolution: Resolution,
+    head: Sequence[Resolved],
+    reads: Sequence[slice],
+    threads: int,
+    demand_wanted: Callable[[], object] | None,
 ) -> list[Slab]:
     scan = resolution.scan
     layout, end = head[0].before, head[-1].after
@@ -92,7 +104,7 @@ def _through_frames(
     block = angles_block(layout, height)
     for cut in cut_rows(slice(0, angles), block, halo_of(head, "angle"), angles):
         slab = load(scan.projections, layout, "angle", cut, slice(0, height))
-        slab = trim(process(slab, ready, threads))
+        slab = trim(process(slab, ready, threads, demand_wanted=demand_wanted))
         for name, number in slab.report.items():
             report[name] = report.get(name, 0) + number
         for result, part in zip(results, reads, strict=True):

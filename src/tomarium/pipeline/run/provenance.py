@@ -13,9 +13,11 @@ from typing import Any, Final
 
 import numpy as np
 
+from tomarium import registry
 from tomarium.errors import InputError
 from tomarium.model import Scan, Value
 from tomarium.model.geometry import FIELDS
+from tomarium.pipeline.protocol.resolve import Resolution
 from tomarium.steps.core.further_scans import further_paths
 from tomarium.units import show
 
@@ -261,3 +263,28 @@ def demand_same_source(
             f"({before['sha256'][:12]}…); "
             f"give the original as SCAN, or run without --again"
         )
+
+
+def used_data(field: Any, value: Any) -> Any:
+    """Write a value of the geometry that was used; of one for each view, the ends."""
+    return _ends(value) if field.per_view else value_data(value)
+
+
+def motor_data(value: Any) -> dict[str, Any]:
+    """Write where a motor stood, one value for each view: the ends, and their unit."""
+    return {**_ends(value), "unit": value.unit}
+
+
+def _ends(value: Any) -> dict[str, Any]:
+    ends = {"first": float(value.value[0]), "last": float(value.value[-1]), "count": len(value.value)}
+    return {**ends, "origin": value.origin, "source": value.source}
+
+
+def packages_of(resolution: Resolution) -> dict[str, dict[str, str]]:
+    """Tell the package and version of each step that comes from another one."""
+    found = {}
+    for item in resolution.items:
+        name, version = registry.package_of(item.step.function)
+        if name != "tomarium":
+            found[item.step.name] = {"package": name, "version": version}
+    return found

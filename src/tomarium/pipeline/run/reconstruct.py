@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
@@ -261,6 +261,7 @@ def slices_at(
     *,
     force: bool = False,
     on_progress: Progress = silent,
+    demand_wanted: Callable[[], object] | None = None,
 ) -> list[Slices]:
     """Reconstruct several slices: only the rows they need are read, and probes are asked once.
 
@@ -272,6 +273,8 @@ def slices_at(
         Detector rows, negative from the end; None is the middle one.
     force : bool
         As for `reconstruct`.
+    demand_wanted : callable, optional
+        As for `tomarium.pipeline.run.runner.run`.
 
     Returns
     -------
@@ -294,10 +297,10 @@ def slices_at(
         isinstance(item.step, View) for item in asked.items
     )  # rows of the protocol are those of the file
     opened = checked(opened, asked, chosen[0] if alike and chosen else None, force=force)
-    answers = ask_probes(opened, asked, Journal(None, {}), on_progress)
+    answers = ask_probes(opened, asked, Journal(None, {}), on_progress, demand_wanted)
     resolution = resolve(asked, opened, answers)
     parts = [slice(row, row + 1) for row in chosen]
-    slabs = evaluate(resolution, resolution.work, parts, array.processors())
+    slabs = evaluate(resolution, resolution.work, parts, array.processors(), demand_wanted)
     return [Slices(slab, resolution, answers) for slab in slabs]
 
 

@@ -14,7 +14,6 @@ from functools import reduce
 from pathlib import Path
 from typing import Any
 
-from tomarium import registry
 from tomarium.array import processors, return_freed_memory
 from tomarium.errors import Interrupted, StepFailed, StorageFull
 from tomarium.kernels.engines import engines
@@ -35,14 +34,16 @@ from tomarium.pipeline.run.provenance import (
     fingerprint_of,
     further_fingerprints,
     given_by_user,
+    motor_data,
+    packages_of,
     plain,
     source_data,
-    value_data,
+    used_data,
     versions,
 )
 from tomarium.pipeline.run.result_files import discard_if_empty, finish, finished_outcome, open_output
 from tomarium.pipeline.run.spool import Spool, make_spool
-from tomarium.pipeline.run.work import SlabResult, Target, Task
+from tomarium.pipeline.run.work import SlabResult, Target, Task, wanted_while
 from tomarium.steps.core.sample import Sample
 from tomarium.steps.core.step import Probe, Tally
 from tomarium.steps.volume.statistics import statistics
@@ -127,6 +128,7 @@ def run(
     crosses: bool = False,
     only: frozenset[int] | None = None,
     on_progress: Progress = silent,
+    demand_wanted: Callable[[], object] | None = None,
     deliver: Callable[[Outcome], None] | None = None,
 ) -> Outcome:
     """Carry out a protocol.
@@ -157,6 +159,9 @@ def run(
         the run does not come to its end: it is for slabs that take the place of those of another volume.
     on_progress : callable
         Told how far it is.
+    demand_wanted : callable, optional
+        Called between the steps of a slab, and by steps between blocks of rows, from several threads; raises an error
+        of ours where the run is to be given up. Slabs that another process works on do not ask.
     deliver : callable, optional
         What is done with the outcome before the run counts as finished, such as filing the record.
 
@@ -184,7 +189,9 @@ def run(
     first.demand_fit()
     return_freed_memory()
     journal = open_journal(folder, _request(scan, protocol, first.rows))
-    work = _Work(scan, protocol, first, slab_rows, split, journal, mapper, crosses, on_progress, only)
+    work = _Work(
+        scan, protocol, first, slab_rows, split, journal, mapper, crosses, on_progress, demand_wanted, only
+    )
     try:
         outcome = _carry_out(work)
         if deliver is not None:
@@ -227,6 +234,7 @@ class _Work:
     mapper: Map
     crosses: bool
     on_progress: Progress
+    demand_wanted: Callable[[], object] | None
     only: frozenset[int] | None
 
 
@@ -275,7 +283,7 @@ def _carry_out(work: _Work) -> Outcome:
     began, clock = datetime.now(UTC), time.perf_counter()
     journal, scan, protocol = work.journal, work.scan, work.protocol
     resumed = len(journal.slabs)
-    answers = ask_probes(scan, protocol, journal, work.on_progress)
+    answers = ask_probes(scan, protocol, journal, work.on_progress, work.demand_wanted)
     # An interrupted run is cut as it was, whatever the memory is now.
     split = journal.notes.get("split", work.split)
     chosen = plan(
@@ -315,8 +323,8 @@ def _carry_out(work: _Work) -> Outcome:
         "slab_rows": chosen.slab_rows,
         "split": split_data(chosen),
         "output": chosen.output,
-        "geometry": {field.name: _used(field, value) for field, value in resolution.geometry.items()},
-        "motors": {key: {**_ends(one), "unit": one.unit} for key, one in resolution.geometry.motors.items()},
+        "geometry": {field.name: used_data(field, value) for field, value in resolution.geometry.items()},
+        "motors": {key: motor_data(one) for key, one in resolution.geometry.motors.items()},
         "plan": plan_data(chosen),
         "probes": {key: answers[key] for key in answers},
         "warnings": of_result(resolution, answers, quality, total["not_finite"]),
@@ -324,7 +332,7 @@ def _carry_out(work: _Work) -> Outcome:
         "statistics": total,
         "tallies": _tallies(resolution, told),
         "versions": versions(),
-        "packages": _packages(resolution),
+        "packages": packages_of(resolution),
         "engines": {status.name: status.why for status in engines().values() if status.available},
         "started": began.isoformat(),
         "finished": datetime.now(UTC).isoformat(),
@@ -335,26 +343,6 @@ def _carry_out(work: _Work) -> Outcome:
     told_to_all = without_folders(plain(provenance), folders)
     finish(journal, chosen, protocol_without_folders(protocol, folders), told_to_all, sink)
     return Outcome(resolution.scan, chosen, told_to_all, journal.folder, sink)
-
-
-def _used(field: Any, value: Any) -> Any:
-    """Write a value of the geometry that was used; of one for each view, the ends."""
-    return _ends(value) if field.per_view else value_data(value)
-
-
-def _ends(value: Any) -> dict[str, Any]:
-    ends = {"first": float(value.value[0]), "last": float(value.value[-1]), "count": len(value.value)}
-    return {**ends, "origin": value.origin, "source": value.source}
-
-
-def _packages(resolution: Resolution) -> dict[str, dict[str, str]]:
-    """Tell the package and version of each step that comes from another one."""
-    found = {}
-    for item in resolution.items:
-        name, version = registry.package_of(item.step.function)
-        if name != "tomarium":
-            found[item.step.name] = {"package": name, "version": version}
-    return found
 
 
 def _tallies(resolution: Resolution, told: list[Any]) -> dict[str, Any]:
@@ -376,7 +364,11 @@ def _sum(counts: Iterable[Mapping[str, float]]) -> dict[str, float]:
 
 
 def ask_probes(
-    scan: Scan, protocol: Protocol, journal: Journal, on_progress: Progress
+    scan: Scan,
+    protocol: Protocol,
+    journal: Journal,
+    on_progress: Progress,
+    demand_wanted: Callable[[], object] | None = None,
 ) -> dict[str, dict[str, Any]]:
     """Ask the probes of a protocol whose answers are used, each what reaches it.
 
@@ -390,6 +382,8 @@ def ask_probes(
         Answers it holds already are taken; new ones are noted there.
     on_progress : callable
         Told how far it is.
+    demand_wanted : callable, optional
+        Called between steps; see `run`.
 
     Returns
     -------
@@ -408,18 +402,18 @@ def ask_probes(
         item = todo[0]
         assert isinstance(item.step, Probe)
         with told_as_its_own(item.step):
-            result = item.step(_sample(resolution, item), **item.plain)
+            result = item.step(_sample(resolution, item, demand_wanted), **item.plain)
             answers[item.key] = plain({"answer": item.step.answer(result), **asdict(result)})
         journal.note("probes", answers)
 
 
-def _sample(resolution: Resolution, probe: Any) -> Sample:
+def _sample(resolution: Resolution, probe: Any, demand_wanted: Callable[[], object] | None) -> Sample:
     number = resolution.items.index(probe)
     before = [item for item in resolution.items[:number] if item in resolution.work]
     return Sample(
         resolution.scan,
         probe.before,
-        lambda rows: evaluate(resolution, before, tuple(rows), processors()),
+        lambda rows: evaluate(resolution, before, tuple(rows), processors(), demand_wanted),
     )
 
 
@@ -484,16 +478,17 @@ def _map(work: _Work, number: int, section: Section, task: Task, target: Target)
         return
     work.on_progress(section.name, total - len(todo), total)
     try:
-        for result in work.mapper(task, todo, section.workers):
-            if result.slab is not None:
-                target.put(result.slab)
-            told = {
-                "report": result.report,
-                "tallies": result.tallies,
-                "statistics": result.statistics,
-                "seconds": result.seconds,
-            }
-            journal.note_slab(number, result.index, plain(told))
-            work.on_progress(section.name, len(journal.done(number)), total)
+        with wanted_while(task, work.demand_wanted):
+            for result in work.mapper(task, todo, section.workers):
+                if result.slab is not None:
+                    target.put(result.slab)
+                told = {
+                    "report": result.report,
+                    "tallies": result.tallies,
+                    "statistics": result.statistics,
+                    "seconds": result.seconds,
+                }
+                journal.note_slab(number, result.index, plain(told))
+                work.on_progress(section.name, len(journal.done(number)), total)
     finally:
         task.forget()

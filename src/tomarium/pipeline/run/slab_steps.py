@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -147,6 +147,7 @@ def process(
     tallies: dict[str, Any] | None = None,
     window: slice | None = None,
     row_axes: NDArray[np.float64] | None = None,
+    demand_wanted: Callable[[], object] | None = None,
 ) -> Slab:
     """Take a slab through steps.
 
@@ -166,6 +167,9 @@ def process(
         Rows that tallies count, of a slab of angles that holds more.
     row_axes : array of float64, shape (row,), optional
         See `Context`.
+    demand_wanted : callable, optional
+        Called before each step, and by steps between blocks of rows; raises an error of ours where nobody wants the
+        slab any more.
 
     Returns
     -------
@@ -179,6 +183,8 @@ def process(
     """
     held = scratch or Scratch()
     for ready in steps:
+        if demand_wanted is not None:
+            demand_wanted()
         slab = trim(slab, ready.reach)
         item = ready.item
         if isinstance(item.step, Tally):
@@ -187,12 +193,17 @@ def process(
                 with told_as_its_own(item.step):
                     tallies[item.key] = item.step(own, **item.plain)
             continue
-        slab = _step(ready, slab, threads, held, row_axes)
+        slab = _step(ready, slab, threads, held, row_axes, demand_wanted)
     return slab
 
 
 def _step(
-    ready: Ready, slab: Slab, threads: int, scratch: Scratch, row_axes: NDArray[np.float64] | None = None
+    ready: Ready,
+    slab: Slab,
+    threads: int,
+    scratch: Scratch,
+    row_axes: NDArray[np.float64] | None,
+    demand_wanted: Callable[[], object] | None,
 ) -> Slab:
     item = ready.item
     assert isinstance(item.step, Step)
@@ -201,7 +212,12 @@ def _step(
         "geometry": geometry,
         "prepared": ready.prepared,
         "context": Context(
-            threads=threads, whole=item.before, row_axes=row_axes, scratch=scratch, taken=slab.data
+            threads=threads,
+            whole=item.before,
+            row_axes=row_axes,
+            on_progress=_asking(demand_wanted),
+            scratch=scratch,
+            taken=slab.data,
         ),
     }
     arguments = item.plain | {name: handed[name] for name in item.step.takes}
@@ -219,6 +235,18 @@ def _step(
             f"the step"
         )
     return result
+
+
+def _asking(demand_wanted: Callable[[], object] | None) -> Callable[[int, int], None] | None:
+    """Have a step that tells how far it is ask whether its slab is still wanted."""
+    if demand_wanted is None:
+        return None
+    ask = demand_wanted
+
+    def told(_done: int, _total: int) -> None:
+        ask()
+
+    return told
 
 
 def _geometry_of(geometry: Geometry, slab: Slab) -> Geometry:

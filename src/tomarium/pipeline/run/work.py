@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -121,7 +122,9 @@ class Task:
         slab = load(self.source, self.layout, self.direction, cut, self.reads, kept.scratch)
         clock.append(time.perf_counter())
         tallies: dict[str, Any] = {}
-        slab = process(slab, kept.ready, self.threads, kept.scratch, tallies, self.window)
+        slab = process(
+            slab, kept.ready, self.threads, kept.scratch, tallies, self.window, _WANTED.get(self.key)
+        )
         slab = narrow(trim(slab), self.window)
         clock.append(time.perf_counter())
         counted = statistics(slab) if self.count else None
@@ -148,9 +151,31 @@ class _Kept:
 MOST_KEPT: Final = 4
 """Tasks whose preparations one process keeps."""
 
+_WANTED: dict[str, Callable[[], object]] = {}
+"""What tasks of this process ask between steps, by their keys; a task takes none of it to another process."""
+
 _LOCK = threading.Lock()
 _KEPT: dict[str, _Kept] = {}
 """What tasks prepared once in this process."""
+
+
+@contextmanager
+def wanted_while(task: Task, demand_wanted: Callable[[], object] | None) -> Iterator[None]:
+    """Let the slabs of a task ask between their steps whether they are still wanted, in this process.
+
+    Parameters
+    ----------
+    task : Task
+        Known by its key.
+    demand_wanted : callable or None
+        Called from several threads; raises an error of ours where they are not.
+    """
+    if demand_wanted is not None:
+        _WANTED[task.key] = demand_wanted
+    try:
+        yield
+    finally:
+        _WANTED.pop(task.key, None)
 
 
 def _kept(task: Task) -> _Kept:

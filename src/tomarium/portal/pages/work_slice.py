@@ -20,6 +20,7 @@ from tomarium.portal.asked_work import (
     Progress,
     demand_worker_member,
     facts_of_job,
+    first_slice,
     named_scan,
     own_job,
     progress_of,
@@ -28,6 +29,7 @@ from tomarium.portal.asked_work import (
 from tomarium.portal.built import built
 from tomarium.portal.page import FOR_PEOPLE, Page
 from tomarium.portal.request_context import CurrentRequest, RequestContext
+from tomarium.portal.step_forms import StepForm, step_forms, steps_in_words
 from tomarium.steps.core.serialization import find_step
 
 COMPARED: Final = 8
@@ -106,11 +108,11 @@ class Look:
     picture, pattern : str
         Address of the slice, and of the slice in any grey window (LOW, HIGH); "" where it is not done.
     width, height : int
-        Voxels of the slice.
+        Voxels of the slice, as many as there are without binning.
     drawn : tuple of int
         Voxels that the picture covers, across and down: less where some were averaged and a few are left over.
-    row : int
-        Detector row, from 0.
+    row, last_row : int
+        Detector row, from 0; the last of those that were averaged, which is the same without binning.
     axis : str
         Where the rotation axis is, and how that is known.
     place : str
@@ -133,6 +135,7 @@ class Look:
     height: int
     drawn: tuple[int, int] = field(metadata=FOR_PEOPLE)
     row: int
+    last_row: int
     axis: str
     place: str
     unit: str
@@ -200,6 +203,10 @@ class WorkSlicePage:
         Of the scan, as fields show what they take by themselves.
     methods : tuple of str
         Ways to remove rings.
+    further : tuple of StepForm
+        Steps that were added, with their parameters.
+    offered : mapping of str to str
+        Steps that can be added: name → what each does.
     problem : str
         Why what was sent was refused, or why the last slice could not be made; "" else.
     protocol, command : str
@@ -235,6 +242,8 @@ class WorkSlicePage:
     energy: str = field(metadata=FOR_PEOPLE)
     distance: str = field(metadata=FOR_PEOPLE)
     methods: tuple[str, ...] = field(metadata=FOR_PEOPLE)
+    further: tuple[StepForm, ...] = field(metadata=FOR_PEOPLE)
+    offered: Mapping[str, str] = field(metadata=FOR_PEOPLE)
     problem: str
     protocol: str
     command: str
@@ -261,7 +270,10 @@ def content(
     high: Window = "",
     session: Annotated[str, Query(max_length=40, description="Name of the visit")] = "",
 ) -> WorkSlicePage:
-    """Show a slice of a raw scan with all that is set for it, and candidates of the rotation axis."""
+    """Show a slice of a raw scan with all that is set for it, and candidates of the rotation axis.
+
+    A visit without a slice begins with one: it is asked for where who looks may ask.
+    """
     return content_of(request_context, scan, look, axes, (low, high), session)
 
 
@@ -278,6 +290,11 @@ def content_of(
     demand_worker_member(request_context)
     title = named_scan(request_context, scan)
     shown, strip = (own_job(request_context, n, PREVIEW) if n else None for n in (look, axes))
+    session = session or (shown.arguments["session"] if shown else token_hex(6))
+    if shown is None and typed is None:
+        begun = settings_of(strip.arguments["settings"] if strip else {})
+        shown = first_slice(request_context, scan, begun, session)
+        look = shown.number if shown else 0
     facts_shown, facts_strip = (facts_of_job(request_context, job) for job in (shown, strip))
     known = (facts_strip or facts_shown or {}).get("scan", {})
     settings = typed.settings if typed else settings_of(shown.arguments["settings"] if shown else {})
@@ -307,13 +324,15 @@ def content_of(
         energy=_words(known.get("energy_kev"), "keV"),
         distance=_words(known.get("distance_m"), "m"),
         methods=_methods(),
+        further=step_forms(settings.further),
+        offered=steps_in_words(),
         problem=typed.problem if typed else failed,
         protocol=str(made.get("yaml", "")),
         command=str(made.get("command", "")),
         others=_others(request_context, session, scan, shown, window),
         worker=worker_words(request_context, PREVIEW),
         reconstructor=worker_words(request_context, RECONSTRUCT),
-        session=session or token_hex(6),
+        session=session,
         axes=axes,
         shown=look,
         waits=any(job is not None and job.state in OPEN for job in (shown, strip)),
@@ -385,7 +404,7 @@ def _look(
     progress = progress_of(request_context, job)
     if facts is None:
         return Look(
-            job.number, progress, "", "", 0, 0, (0, 0), 0, "", "", "", (0.0, 1.0), (0.0, 1.0), None, ()
+            job.number, progress, "", "", 0, 0, (0, 0), 0, 0, "", "", "", (0.0, 1.0), (0.0, 1.0), None, ()
         )  # fmt: skip
     low, high = grey_window(facts, window)
     height, width = facts["full"]
@@ -393,6 +412,9 @@ def _look(
     place = f"{width} × {height} voxels, voxel size {pixel}"
     if facts["factor"] > 1:
         place += f"; the picture shows {facts['factor']} × {facts['factor']} of them as one"
+    rows, columns = facts.get("binning", (1, 1))
+    if (rows, columns) != (1, 1):
+        place += f"; {columns} columns and {rows} rows of the detector averaged"
     axis = "none was needed"
     if facts["axis_column"] is not None:
         axis = f"column {facts['axis_column']:.2f}, {facts['axis_source']}"
@@ -401,10 +423,11 @@ def _look(
         progress=progress,
         picture=_picture(request_context, job.number, 0, f"{low:.6g}", f"{high:.6g}"),
         pattern=_picture(request_context, job.number, 0, "LOW", "HIGH"),
-        width=width,
-        height=height,
-        drawn=(facts["shape"][1] * facts["factor"], facts["shape"][0] * facts["factor"]),
+        width=width * columns,
+        height=height * columns,
+        drawn=(facts["shape"][1] * facts["factor"] * columns, facts["shape"][0] * facts["factor"] * columns),
         row=facts["row"],
+        last_row=facts["row"] + rows - 1,
         axis=axis,
         place=place,
         unit=facts["unit"],

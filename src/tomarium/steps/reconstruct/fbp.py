@@ -198,22 +198,30 @@ def fbp(
     own = slice(slab.halo[0], views.shape[1] - slab.halo[1])
     seen = np.count_nonzero(views[:, own]) * slab.data.shape[2]
     shifts = geometry.shift_columns_px
-    data = reconstruct(
-        slab.data,
-        geometry.angles_deg.value + angle_offset_deg,
-        axis_column,
-        window=window,
-        cutoff=cutoff,
-        padding=padding,
-        engine=chosen,
-        size=size,
-        region=box if region else None,
-        threads=context.threads,
-        pixel_m=pixel_m,
-        out=context.result((slab.data.shape[1], y1 - y0, x1 - x0)),
-        turn_deg=turn,
-        shift_columns_px=None if shifts is None else shifts.value,
-        row_axes=context.row_axes,
-    )
+    rows = slab.data.shape[1]
+    data = context.result((rows, y1 - y0, x1 - x0))
+    # Where somebody asks how far it is, in blocks, each as many rows as the engines take together.
+    block = rows if context.on_progress is None else BATCH
+    for first in range(0, rows, block):
+        last = min(first + block, rows)
+        reconstruct(
+            slab.data[:, first:last],
+            geometry.angles_deg.value + angle_offset_deg,
+            axis_column,
+            window=window,
+            cutoff=cutoff,
+            padding=padding,
+            engine=chosen,
+            size=size,
+            region=box if region else None,
+            threads=context.threads,
+            pixel_m=pixel_m,
+            out=data[first:last],
+            turn_deg=turn,
+            shift_columns_px=None if shifts is None else shifts.value,
+            row_axes=None if context.row_axes is None else context.row_axes[first:last],
+        )
+        if context.on_progress is not None:
+            context.on_progress(last, rows)
     report = {**slab.report, f"fbp.{name}": int(seen)}
     return replace(slab, data=data, domain="slice", unit="1/px" if pixel_m is None else "1/cm", report=report)

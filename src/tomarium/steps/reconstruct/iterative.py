@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from tomarium.array import processors
 from tomarium.kernels.fbp import fbp
 from tomarium.kernels.iterative import Method, Solution, Stop, solve
-from tomarium.kernels.least_squares import StopBy, make_setup
+from tomarium.kernels.least_squares import Iterate, Problem, StopBy, make_setup
 from tomarium.kernels.truncation import truncated_views
 from tomarium.model import Geometry, Layout, Scan, Slab
 from tomarium.steps.core.context import Context
@@ -129,8 +129,15 @@ def reconstruct_slices(
             return np.zeros((columns, columns), np.float32)
         return fbp(sinogram[setup.used], angles[setup.used], axis_column, padding="zero", threads=1)
 
+    def told(problem: Problem, image: NDArray[np.float32]) -> Iterator[Iterate]:
+        """Say after each iteration that it is at work, so that it ends soon where nobody wants it any more."""
+        for iterate in method(problem, image):
+            if context.on_progress is not None:
+                context.on_progress(0, rows)
+            yield iterate
+
     def one(row: int) -> Solution:
-        found = solve(setup, np.ascontiguousarray(data[:, row]), method, partial(begin, row), stop)
+        found = solve(setup, np.ascontiguousarray(data[:, row]), told, partial(begin, row), stop)
         np.multiply(found.image, np.float32(scale), out=result[row])
         if context.on_progress is not None:
             context.on_progress(row + 1, rows)
