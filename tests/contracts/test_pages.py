@@ -32,7 +32,15 @@ EXAMPLES = {
         "/records/bare?level=pupil",
     ],
     "glossary": ["/glossary", "/glossary?level=pupil", "/glossary?level=student"],
-    "records": ["/records", "/records?q=enamel", "/records?q=%22%3Cscript%3E", "/records?limit=1&offset=1"],
+    "home": ["/", "/?level=pupil", "/?level=student"],
+    "records": [
+        "/records",
+        "/records?level=pupil",
+        "/records?level=student&limit=1",
+        "/records?q=enamel",
+        "/records?q=%22%3Cscript%3E",
+        "/records?limit=1&offset=1",
+    ],
     "compare": [
         "/compare",
         "/compare?a=full",
@@ -58,7 +66,7 @@ EXAMPLES = {
     "models": ["/records/full/models", "/records/full/models?threshold=0.4&up=-y", "/records/bare/models"],
     "make_a_slice": ["/records/full/make-a-slice"],
     "sizes": ["/compare/sizes"],
-    "worksheet": ["/records/full/worksheet", "/records/full/worksheet?level=pupil&answers=false"],
+    "worksheet": ["/records/full/worksheet", "/records/full/worksheet?level=pupil&answers=false&parts=dark"],
     "advise": [
         "/advise",
         "/advise?columns=2048&rows=2048&scans=24&methods=2&scan-time=20+min&disk-speed=80+MB/s&pixel=0.65+um&energy=20+keV",

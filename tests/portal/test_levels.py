@@ -17,7 +17,7 @@ from tomarium.catalogue.edit_table import merge_table
 from tomarium.catalogue.entity_edit import make_entity
 from tomarium.cli.edit import command as edit_command
 from tomarium.errors import ParameterError
-from tomarium.model import Value
+from tomarium.model import Part, Value
 from tomarium.model.plain_card import PlainCard
 from tomarium.portal.app import create_app
 
@@ -154,6 +154,73 @@ def test_the_card_goes_from_the_form_to_the_crate_and_the_page(
     too_long = client.post("/records/tooth/edit", data={"plain_title": "x" * 121}, headers=JSON)
     assert too_long.status_code == 422
     assert "has 121 characters; at most 120" in too_long.json()["detail"]
+
+
+def test_lists_tell_their_cards_for_the_level(client: TestClient, home: Path, catalogue: Catalogue) -> None:
+    plain = {"plain_title": "A bear's tooth", "plain_what": "It is a tooth.\nA big one."}
+    plain["description"] = "A molar of *Ursus*."
+    assert client.post("/records/tooth/edit", data=plain).status_code == 200
+    client.cookies.clear()
+
+    def card(address: str) -> str:
+        return client.get(address).text.partition('<li class="card">')[2].partition("</li>")[0]
+
+    expected = {  # words → at which levels they stand on the card
+        "A bear&#39;s tooth": "pupil student",
+        "Molar M2": "scientist",
+        "It is a tooth. A big one.": "pupil",
+        "A molar of": "student scientist",
+        "as long as a red blood cell": "pupil student",
+        "0.65 µm": "student scientist",
+        '<dt class="hidden">Voxels</dt>': "student scientist",
+    }
+    for address in ("/records", "/records?year=2026"):
+        joint = "&" if "?" in address else "?"
+        told = {level: card(f"{address}{joint}level={level}") for level in ("pupil", "student", "scientist")}
+        for words, levels in expected.items():
+            assert [level for level in told if words in told[level]] == levels.split(), words
+    page = client.get("/records?q=tooth&level=pupil")
+    assert page.headers["set-cookie"].startswith("level=pupil; ")
+    assert '/records?q=tooth&amp;level=student" rel="nofollow"' in page.text
+    assert "Molar M2" not in card("/records")  # remembered
+    assert client.get("/records.json").json()["hits"][0]["title"] == "Molar M2"
+    hit = client.get("/records.json?level=pupil").json()["hits"][0]
+    assert (hit["title"], hit["level"]) == ("A bear's tooth", "pupil")
+    home_page = client.get("/?level=pupil").text
+    assert "A bear&#39;s tooth" in home_page
+    assert client.get("/?level=scientist").text.count("A bear&#39;s tooth") == 0
+    assert client.get("/records?level=teacher").status_code == 400
+
+
+def test_the_page_of_a_worksheet_asks_about_dark_parts(client: TestClient) -> None:
+    address = "/records/tooth/worksheet"
+    bright = client.get(f"{address}.json?level=student").json()
+    dark = client.get(f"{address}.json?level=student&parts=dark").json()
+    assert (bright["parts"], dark["parts"]) == ("bright", "dark")
+    assert "What share is dark?" in [one["title"] for one in dark["tasks"]]
+    page = client.get(f"{address}?parts=dark&answers=false").text
+    assert "dark parts inside the specimen" in page
+    assert "Ask about the bright parts" in page
+    assert 'href="/records/tooth/worksheet?parts=dark&amp;answers=true"' in page
+    assert client.get(f"{address}?parts=grey").status_code in (400, 422)
+
+
+def test_a_list_keeps_the_level_on_its_next_page(catalogue: Catalogue, tmp_path: Path) -> None:
+    with open_catalogue(tmp_path / "many.sqlite") as many:
+        for number in range(3):
+            folder = tmp_path / f"scan-{number}"
+            folder.mkdir()
+            (folder / "notes.txt").write_text("nothing")
+            file_record(
+                folder, title=f"Scan {number}", id=f"scan-{number}", parts=[Part("document", "notes.txt")]
+            )
+            ingest(many, folder)
+        with TestClient(create_app(many, local=True)) as client:
+            told = client.get("/records.json?level=pupil&limit=2").json()
+            assert told["level"] == "pupil"
+            beyond = client.get("/records.json?" + told["next"].partition("?")[2]).json()
+            assert beyond["level"] == "pupil"
+            assert len(beyond["hits"]) == 1
 
 
 def test_the_card_is_edited_by_command_and_by_table(home: Path, catalogue: Catalogue, tmp_path: Path) -> None:

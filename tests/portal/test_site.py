@@ -145,6 +145,14 @@ def test_each_record_is_there_for_pupils_and_students_too(site: tuple[Path, Buil
     assert "Count the slices" in (out / "records/tooth/worksheet/student.html").read_text()
 
 
+def test_lists_are_there_once(site: tuple[Path, Built]) -> None:
+    out, _ = site
+    for name in ("index.html", "records/index.html"):
+        page = (out / name).read_text()
+        assert "Shown for" not in page
+        assert 'href="records/tooth/index.html"' in page or 'href="tooth/index.html"' in page
+
+
 def test_nothing_that_is_not_open_is_in_any_byte(site: tuple[Path, Built]) -> None:
     out, _ = site
     told = [word.encode() for pair in PRIVATE.items() for word in pair]

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import math
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
+from tomarium.catalogue import file_record, read_record
+from tomarium.viewers import look
 from tomarium.viewers.small_volume import MOST_BYTES, averaged, otsu, small_shape
 from tomarium.viewers.still import axes_of_view, draw_still
 
@@ -58,3 +65,28 @@ def test_a_still_shows_a_ball_where_it_is_and_cuts_its_corner() -> None:
     assert len(set(corner)) == 1
     assert 190 <= corner[0] <= 200
     assert len(set(still[82, 60])) > 1  # the surface is lit in its own colour
+
+
+def test_a_still_is_drawn_once_until_its_volume_changes(
+    tmp_path: Path, make_volume: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    volume = make_volume(tmp_path / "tooth" / "volume.ome.zarr", size=32)
+    record = file_record(tmp_path / "tooth", title="A tooth", id="tooth")
+    drawn = []
+
+    def counted(grey: NDArray[np.uint8], *rest: Any) -> NDArray[np.uint8]:
+        drawn.append(grey.shape)
+        return np.full((4, 4, 3), len(drawn), np.uint8)
+
+    monkeypatch.setattr(look, "draw_still", counted)
+    first = look.picture(record, tmp_path / "tooth", "still.png", {})
+    again = look.picture(read_record(tmp_path / "tooth"), Path(str(tmp_path)) / "tooth", "still.png", {})
+    assert again == first
+    assert len(drawn) == 1
+    look.picture(record, tmp_path / "tooth", "still.png", {"low": "0.1", "high": "0.2"})
+    assert len(drawn) == 2  # in other greys it is another picture
+    changed = volume / "zarr.json"
+    state = changed.stat()
+    os.utime(changed, ns=(state.st_atime_ns, state.st_mtime_ns + 1_000_000_000))
+    assert look.picture(record, tmp_path / "tooth", "still.png", {}) != first
+    assert len(drawn) == 3

@@ -205,3 +205,118 @@ def test_the_command_writes_a_page_that_needs_no_other(
     capsys.readouterr()
     assert execute(["worksheet", str(home / "egg"), "--json", "--level", "student"]) == 0
     assert len(json.loads(capsys.readouterr().out)["tasks"]) == 8
+
+
+SIDE = 60
+DARK_M = (10e-6, 10e-6, 10e-6)
+BUBBLES = ((24, 22, 24, 9.0), (34, 38, 36, 7.0))
+"""Middle (z, y, x) and radius of the hollows, voxels."""
+
+
+def ball(z0: float, y0: float, x0: float, radius: float) -> np.ndarray:
+    z, y, x = np.ogrid[:SIDE, :SIDE, :SIDE]
+    return np.asarray((z - z0) ** 2 + (y - y0) ** 2 + (x - x0) ** 2 <= radius**2)
+
+
+@pytest.fixture(scope="module")
+def hollow(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A block with two hollows that fills the picture, the same in a circle, and a loaf in air with these hollows."""
+    home = tmp_path_factory.mktemp("hollow")
+    holes = np.logical_or.reduce([ball(*one) for one in BUBBLES])
+    noise = np.random.default_rng(2).normal(0, 0.08, (SIDE,) * 3)
+    y, x = np.ogrid[:SIDE, :SIDE]
+    middle = (SIDE - 1) / 2
+    circle = (y - middle) ** 2 + (x - middle) ** 2 < (SIDE / 2) ** 2
+    loaf = ball(middle, middle, middle, 27)
+    values = {
+        "stone": 1.0 - holes + noise,
+        "core": np.where(circle, 1.0 - holes + noise, 0.0),
+        "bread": (loaf & ~holes) + noise,
+    }
+    for id, one in values.items():
+        write(home / id / "volume.ome.zarr", one, tuple(1e6 * side for side in DARK_M))
+        file_record(home / id, title=id.capitalize(), id=id)
+    return home
+
+
+@pytest.mark.parametrize(
+    ("id", "parts", "room"),
+    [
+        ("stone", "", float(SIDE**3)),
+        ("core", "", math.pi / 4 * SIDE**3),
+        ("bread", "dark", 4 / 3 * math.pi * 27**3),
+    ],
+)
+def test_hollows_are_asked_about_where_the_specimen_is_around_them(
+    hollow: Path, id: str, parts: str, room: float
+) -> None:
+    record = read_record(hollow / id)
+    sheet = worksheet(record, hollow / id, "student", parts)
+    tasks = {one.title: one for one in sheet.tasks}
+    assert sheet.parts == "dark"
+    assert sheet.left_out == ()
+    volume = sum(4 / 3 * math.pi * radius**3 for *_, radius in BUBBLES)
+    truth = {
+        "From counting to a volume": volume * (1e3 * DARK_M[0]) ** 3,
+        "What share is dark?": 100 * volume / room,
+        "Measure with the scale bar": 2 * BUBBLES[0][3] * 1e3 * DARK_M[0],
+    }
+    for title, value in truth.items():
+        assert abs(tasks[title].value - value) <= tasks[title].tolerance, title
+        assert tasks[title].value == pytest.approx(value, rel=0.12), title
+    # A and B lie on both sides of the larger hollow.
+    (_, left, row), (_, right, _) = sheet.picture.marks
+    z, y, x, radius = BUBBLES[0]
+    assert [left, right] == pytest.approx([x + 0.5 - radius, x + 0.5 + radius], abs=1.6)
+    assert row == pytest.approx(y + 0.5, abs=2.6)
+    assert sheet.picture.index == pytest.approx(z, abs=3)
+    widest = tasks["Find the widest slice"]
+    area = [sum(max(0.0, r**2 - (one.index - z0) ** 2) for z0, _, _, r in BUBBLES) for one in widest.pictures]
+    assert widest.value == widest.pictures[int(np.argmax(area))].index
+    named = "dark parts inside the specimen" if id == "bread" else "dark parts"
+    assert f"filled the {named} with" in tasks["From counting to a volume"].text
+    assert f"most of the {named}?" in widest.text
+    assert "bright parts" not in " ".join(one.text for one in sheet.tasks)
+    assert "Dark area" in widest.way
+    count, total = (float(one.replace("\u202f", "")) for one in tasks["What share is dark?"].way.split(" ÷ "))
+    assert tasks["What share is dark?"].value == pytest.approx(100 * count / total)
+
+
+def test_what_is_asked_about_is_found_or_chosen(hollow: Path, home: Path) -> None:
+    def parts_of(folder: Path, parts: str = "") -> str:
+        return worksheet(read_record(folder), folder, "pupil", parts).parts
+
+    assert parts_of(hollow / "bread") == "bright"
+    assert parts_of(hollow / "core", "bright") == "bright"
+    assert parts_of(home / "egg") == "bright"
+    sheet = worksheet(read_record(home / "egg"), home / "egg", "student", "dark")
+    assert sheet.parts == ""
+    assert any("no dark parts stand out" in one for one in sheet.left_out)
+    assert "What share is dark?" not in {one.title for one in sheet.tasks}
+    with pytest.raises(InputError, match="choose bright or dark"):
+        parts_of(home / "egg", "grey")
+
+
+def test_a_pore_that_is_open_to_the_air_is_not_inside(tmp_path: Path) -> None:
+    values = np.zeros((SIDE,) * 3)
+    values[5:55, 5:55, 5:55] = 1
+    values[20:40, 15:25, 15:25] = 0  # closed in by bright parts in each slice
+    values[20:40, 40:60, 35:45] = 0  # open at one side
+    write(tmp_path / "box" / "volume.ome.zarr", values, (10.0, 10.0, 10.0))
+    file_record(tmp_path / "box", title="Box", id="box")
+    found = body_of(read_record(tmp_path / "box"), tmp_path / "box", "dark")
+    assert found is not None
+    assert found.closed
+    assert abs(found.count - 20 * 10 * 10) <= found.unsure < 600  # with the open one it would be 6000
+
+
+def test_the_command_takes_the_dark_parts(
+    hollow: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["worksheet", str(hollow / "bread"), "--json", "--level", "student", "--parts", "dark"]
+    assert execute(words) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["parts"] == "dark"
+    target = tmp_path / "bread.html"
+    assert execute(["worksheet", str(hollow / "bread"), "--parts", "dark", "--out", str(target)]) == 0
+    assert "dark parts inside the specimen" in target.read_text()

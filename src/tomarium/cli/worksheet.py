@@ -20,6 +20,12 @@ from tomarium.cli.catalogue_place import PLACE
     help="student: also the share that is filled, the room it takes, and π.",
 )
 @click.option(
+    "--parts",
+    type=click.Choice(["bright", "dark"]),
+    help="What is asked about: the bright parts, as of a tooth in air, or the dark ones, as pores in bread or fossils "
+    "in stone. By default dark where the specimen fills the slices, so that three quarters of their rim are bright.",
+)
+@click.option(
     "-o",
     "--out",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -37,6 +43,7 @@ from tomarium.cli.catalogue_place import PLACE
 def command(
     record: str,
     level: str,
+    parts: str | None,
     out: Path | None,
     answers: bool,
     overwrite: bool,
@@ -54,6 +61,7 @@ def command(
     \b
     tomarium worksheet tooth-1a2b3c4d
     tomarium worksheet tooth-1a2b3c4d --level student --out sheet.pdf
+    tomarium worksheet bread-5e6f7a8b --parts dark
     tomarium worksheet record/ --no-answers --out tasks.html
     """
     from dataclasses import asdict
@@ -68,7 +76,7 @@ def command(
     folder = _folder(record, catalogue)
     known = read_record(folder)
     if as_json:
-        show.as_json(asdict(worksheet(known, folder, level)))
+        show.as_json(asdict(worksheet(known, folder, level, parts or "")))
         return
     target = out or Path(f"{known.id}-{level}.html")
     if target.suffix.lower() not in (".html", ".pdf"):
@@ -81,7 +89,7 @@ def command(
         )
     publication = known.publication
     source = f"https://doi.org/{publication.doi}" if publication and publication.doi else ""
-    page = worksheet_file(known, folder, level, source=source, answers=answers).encode()
+    page = worksheet_file(known, folder, level, parts=parts or "", source=source, answers=answers).encode()
     write_whole(html, page)
     if target != html:
         print_pdf(html, target)

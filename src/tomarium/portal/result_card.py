@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+from fastapi import HTTPException
+
 from tomarium.catalogue import Hit
+from tomarium.model.level import DEFAULT
 from tomarium.portal.request_context import RequestContext
+from tomarium.viewers.plain_facts import plain_size
 
 
 @dataclass(frozen=True)
@@ -17,7 +21,8 @@ class FoundRecord:
     Attributes
     ----------
     id, title, created, snippet, score, bytes, shape, voxel_m
-        As in `catalogue.Hit`.
+        As in `catalogue.Hit`; for pupils and students the title is that of its card in plain words, where it has one,
+        and for pupils `snippet` is what the card says it is.
     page, thumbnail : str
         Address of its page, and of its small picture ("" where there is none).
     state, licence : str
@@ -26,6 +31,10 @@ class FoundRecord:
         When its files open, ISO 8601; "" where they are open, or nobody knows.
     withheld : str
         Why no picture is shown.
+    level : str
+        For whom it is told: "pupil", "student" or "scientist".
+    plain_size : str
+        How large it is beside a known thing; "" for scientists, and where it is not known.
     """
 
     id: str
@@ -42,6 +51,8 @@ class FoundRecord:
     licence: str
     opens: str
     withheld: str
+    level: str = DEFAULT
+    plain_size: str = ""
 
 
 def _moment(seconds: float) -> str:
@@ -56,7 +67,9 @@ def _withheld(hit: Hit) -> str:
     return "No picture" if hit.open else "Under embargo"
 
 
-def found_records(request_context: RequestContext, hits: Iterable[Hit]) -> tuple[FoundRecord, ...]:
+def found_records(
+    request_context: RequestContext, hits: Iterable[Hit], level: str = DEFAULT
+) -> tuple[FoundRecord, ...]:
     """Give hits their addresses.
 
     Parameters
@@ -65,12 +78,30 @@ def found_records(request_context: RequestContext, hits: Iterable[Hit]) -> tuple
         Of the request.
     hits : iterable of Hit
         What was found.
+    level : str
+        For whom they are told, a key of `model.level.LEVELS`.
 
     Returns
     -------
     tuple of FoundRecord
         In the same order.
     """
+    found = _found(request_context, hits)
+    return found if level == DEFAULT else tuple(_told_for(request_context, one, level) for one in found)
+
+
+def _told_for(request_context: RequestContext, found: FoundRecord, level: str) -> FoundRecord:
+    """Tell a card for pupils or students, by what the record itself says in plain words."""
+    try:
+        record, _ = request_context.seen(found.id)
+    except HTTPException:  # its folder is gone or damaged, which its own page says
+        return replace(found, level=level)
+    title = record.card.title or found.title
+    told = replace(found, level=level, title=title, plain_size=plain_size(record))
+    return replace(told, snippet=" ".join(record.card.what.split())) if level == "pupil" else told
+
+
+def _found(request_context: RequestContext, hits: Iterable[Hit]) -> tuple[FoundRecord, ...]:
     return tuple(
         FoundRecord(
             id=hit.id,

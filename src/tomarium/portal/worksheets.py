@@ -41,7 +41,7 @@ def worksheet_html(
 
 
 def worksheet_file(
-    record: Record, folder: Path, level: str, *, source: str = "", answers: bool = True
+    record: Record, folder: Path, level: str, *, parts: str = "", source: str = "", answers: bool = True
 ) -> str:
     """Write a worksheet as a page that needs no other file.
 
@@ -53,6 +53,8 @@ def worksheet_file(
         Its folder.
     level : str
         "pupil" or "student".
+    parts : str
+        As for `viewers.worksheet.worksheet`.
     source : str
         Where the record is found.
     answers : bool
@@ -68,7 +70,7 @@ def worksheet_file(
     InputError
         As `viewers.worksheet.worksheet`.
     """
-    sheet = worksheet(record, folder, level)
+    sheet = worksheet(record, folder, level, parts)
 
     def where(index: int) -> str:
         png = slices.picture(record, folder, f"z-{index}.png", {})

@@ -99,6 +99,28 @@ def extent_m(record: Record) -> tuple[float, float, float] | None:
     return z, y, x
 
 
+def plain_size(record: Record) -> str:
+    """Tell in a few words how large what the volume of a record shows is.
+
+    Parameters
+    ----------
+    record : Record
+        Any record.
+
+    Returns
+    -------
+    str
+        "About as long as a grain of rice (6 mm)", or "4.4 mm at its longest" where no known thing is as long; "" where
+        it is not known.
+    """
+    size = extent_m(record)
+    if size is None:
+        return ""
+    known = beside(max(size))
+    words = known.words if known else f"{plain_length(max(size))} at its longest"
+    return words[0].upper() + words[1:]
+
+
 def _technique(record: Record) -> Iterator[PlainFact]:
     known = [panet.broader(one) for one in record.techniques]
     if not any(TOMOGRAPHY in above for above in known):

@@ -10,13 +10,15 @@ from typing import Final
 
 import numpy as np
 
-from tomarium.errors import InputError
+from tomarium.errors import InputError, ParameterError
 from tomarium.model import Record
 from tomarium.viewers import slices
 from tomarium.viewers.scale_bar import scale_bar
 from tomarium.viewers.standing_out import Body, body_of
 
 LEVELS: Final = ("pupil", "student")
+PARTS: Final = ("bright", "dark")
+"""What of a volume can be asked about."""
 PICTURE_MM: Final = 80.0
 """Width of the large picture on the sheet, or its height where that is more; in print at 100 %."""
 RULER_MM: Final = 1.0
@@ -103,6 +105,8 @@ class Worksheet:
         In their order.
     left_out : tuple of str
         What could not be asked of this record, and why.
+    parts : str
+        "bright" or "dark": what is asked about; "" where nothing stands out.
     """
 
     title: str
@@ -113,6 +117,7 @@ class Worksheet:
     picture: SlicePicture
     tasks: tuple[Task, ...]
     left_out: tuple[str, ...]
+    parts: str
 
 
 def suits(record: Record) -> bool:
@@ -123,7 +128,7 @@ def suits(record: Record) -> bool:
     )
 
 
-def worksheet(record: Record, folder: Path, level: str) -> Worksheet:
+def worksheet(record: Record, folder: Path, level: str, parts: str = "") -> Worksheet:
     """Make the worksheet of a record.
 
     Parameters
@@ -134,6 +139,9 @@ def worksheet(record: Record, folder: Path, level: str) -> Worksheet:
         Its folder.
     level : str
         "pupil" or "student".
+    parts : str
+        "bright" or "dark": what is asked about, such as a tooth in air or pores in stone. "" finds out
+        (`standing_out.body_of`).
 
     Returns
     -------
@@ -143,10 +151,12 @@ def worksheet(record: Record, folder: Path, level: str) -> Worksheet:
     Raises
     ------
     InputError
-        The record has no volume, or the size of its voxels is not known.
+        The record has no volume, or the size of its voxels is not known; `parts` is another word.
     FormatError
         The volume is damaged.
     """
+    if parts and parts not in PARTS:
+        raise ParameterError(f"parts = {parts[:40]!r}: choose {' or '.join(PARTS)}, or leave it out")
     if not slices.SLICES.shows(record):
         raise InputError(
             f"{record.id}: has no volume (OME-Zarr) to ask tasks of; reconstruct its scan, or take another record"
@@ -161,8 +171,8 @@ def worksheet(record: Record, folder: Path, level: str) -> Worksheet:
         raise InputError(
             f"{record.id}: its slices are {record.volume['shape'][1:]} voxels, too thin to measure in"
         )
-    body = body_of(record, folder)
-    sheet = _Maker(record, size, body, level)
+    body = body_of(record, folder, parts)
+    sheet = _Maker(record, size, body, level, parts)
     picture = sheet.picture(sheet.main_index(), PICTURE_MM, sheet.ends())
     found = [
         sheet.length(picture),
@@ -184,6 +194,7 @@ def worksheet(record: Record, folder: Path, level: str) -> Worksheet:
         picture=picture,
         tasks=tuple(one for one in found if one is not None),
         left_out=tuple(sheet.left_out),
+        parts="" if body is None else PARTS[body.dark],
     )
 
 
@@ -191,9 +202,14 @@ class _Maker:
     """Makes one task after the other; each is a method, which gives None where the record cannot be asked."""
 
     def __init__(
-        self, record: Record, size_m: tuple[float, float, float], body: Body | None, level: str
+        self,
+        record: Record,
+        size_m: tuple[float, float, float],
+        body: Body | None,
+        level: str,
+        parts: str,
     ) -> None:
-        self.record, self.size_m, self.body, self.level = record, size_m, body, level
+        self.record, self.size_m, self.body, self.level, self.parts = record, size_m, body, level, parts
         z, y, x = (int(n) for n in record.volume["shape"])
         self.shape = (z, y, x)
         self.left_out: list[str] = []
@@ -228,13 +244,11 @@ class _Maker:
         return min(self.shape[0] - 1, int((small + 0.5) * self.shape[0] / len(self.body.areas)))
 
     def ends(self) -> tuple[tuple[str, float, float], ...]:
-        """Return where the specimen is widest in its widest slice; without one, points in the middle of the picture."""
+        """Return where what stands out is widest in its widest slice; else points in the middle of the picture."""
         columns, rows = self.shape[2], self.shape[1]
-        if self.body is None:
-            left, right, row = 0.2 * columns, 0.8 * columns, 0.5 * rows
-        else:
-            row, left, right = self.body.widest_row(int(self.body.areas.argmax()))
-            left, right, row = left * columns, right * columns, row * rows
+        found = None if self.body is None else self.body.widest_row(int(self.body.areas.argmax()))
+        row, left, right = found or (0.5, 0.2, 0.8)
+        left, right, row = left * columns, right * columns, row * rows
         down = self.size_m[1] / self.size_m[2]
         return (("A", left, row * down), ("B", right, row * down))
 
@@ -305,19 +319,25 @@ class _Maker:
         )
         return Task(
             title="Find the widest slice",
-            text=f"Which of the slices {LETTERS[0]} to {LETTERS[len(chosen) - 1]} shows most of the specimen? "
+            text=f"Which of the slices {LETTERS[0]} to {LETTERS[len(chosen) - 1]} shows most of the "
+            f"{self.body.words if self.body.dark else 'specimen'}? "
             f"Say its letter. Then find it on the page of the record with the slider z.",
             value=pictures[best].index,
             tolerance=0.0,
             unit="",
             answer=f"{pictures[best].letter}, the slice z = {pictures[best].index}",
-            way=f"Bright area: {told}",
+            way=f"{'Dark' if self.body.dark else 'Bright'} area: {told}",
             pictures=pictures,
         )
 
     def volume(self) -> Task | None:
         if self.body is None:
-            self.left_out.append("Volume and share of the specimen: nothing stands out in the scan.")
+            what = (
+                f"no {self.parts} parts stand out in the scan"
+                if self.parts
+                else "nothing stands out in the scan"
+            )
+            self.left_out.append(f"Volume and share of the specimen: {what}.")
             return None
         edge_m = math.prod(self.body.voxel_m) ** (1 / 3)
         edges = [self.told(edge_m if self.body.cubes else one, 4) for one in self.body.voxel_m[::-1]]
@@ -330,33 +350,40 @@ class _Maker:
         cubes = "cubes" if self.body.cubes else "blocks"
         return Task(
             title="From counting to a volume",
-            text=f"A computer filled the bright parts with little {cubes}, each {size}, and counted "
-            f"{_grouped(self.body.count)} of them. How many {cubic} are the bright parts?",
+            text=f"A computer filled the {self.body.words} with little {cubes}, each {size}, and counted "
+            f"{_grouped(self.body.count)} of them. How many {cubic} are the {self.body.words}?",
             value=value,
             tolerance=off,
             unit=f"{self.unit}³",
             answer=f"{_digits(value)} {self.unit}³ ± {_digits(off, 1)} {self.unit}³",
             way=f"One has {_digits(block)} {self.unit}³; times {_grouped(self.body.count)}. "
             f"{_grouped(2 * self.body.unsure)} of them lie at a surface and are partly filled: half of these "
-            f"may be wrong.",
+            f"may be wrong."
+            + (" Inside is what bright parts close in within their slice." if self.body.closed else ""),
         )
 
     def share(self) -> Task | None:
         if self.body is None:
             return None
-        total = self.body.areas.size * self.body.per_slice
-        value, off = 100 * self.body.count / total, 100 * self.body.unsure / total + 0.5
-        return Task(
-            title="What share is filled?",
-            text=f"The whole scan has room for {_grouped(total)} of these "
-            f"{'cubes' if self.body.cubes else 'blocks'}. What share is bright? What share is left for pores and for "
-            f"what is around?",
-            value=value,
-            tolerance=off,
-            unit="%",
-            answer=f"{value:.1f} % bright, {100 - value:.1f} % left, ± {off:.1f} %",
-            way=f"{_grouped(self.body.count)} ÷ {_grouped(total)}",
-        )
+        total, count = self.body.room, self.body.count
+        value = 100 * count / total
+        off = 100 * self.body.unsure / total + value * self.body.room_unsure / total + 0.5
+        cubes = "cubes" if self.body.cubes else "blocks"
+        if self.body.dark:
+            title = "What share is dark?"
+            text = (
+                f"With its dark parts the specimen fills {_grouped(total)} of these {cubes}. What share of them is "
+                f"dark? What share is bright?"
+            )
+            answer = f"{value:.1f} % dark, {100 - value:.1f} % bright, ± {off:.1f} %"
+        else:
+            title = "What share is filled?"
+            text = (
+                f"The whole scan has room for {_grouped(total)} of these {cubes}. What share is bright? What share is "
+                f"left for pores and for what is around?"
+            )
+            answer = f"{value:.1f} % bright, {100 - value:.1f} % left, ± {off:.1f} %"
+        return Task(title, text, value, off, "%", answer, way=f"{_grouped(count)} ÷ {_grouped(total)}")
 
     def bytes(self) -> Task:
         z, y, x = self.shape

@@ -280,7 +280,9 @@ def _shown(
         ),
         records=records,
         beyond=records[CARDS:],
-        cards=found_records(request_context, named(connection, reader, [id for id, _ in found[:CARDS]])),
+        cards=found_records(
+            request_context, named(connection, reader, [id for id, _ in found[:CARDS]]), level
+        ),
         members=tuple(
             Named(id, name, request_context.link(what, {"id": id}), what) for what, id, name in members
         ),

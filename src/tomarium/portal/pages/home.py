@@ -12,6 +12,8 @@ from tomarium.catalogue.entities import published_collection
 from tomarium.catalogue.search import named
 from tomarium.catalogue.words import snippet
 from tomarium.errors import StoreUnavailable
+from tomarium.model.level import DEFAULT
+from tomarium.portal.levels import LevelLink, level_links, level_of
 from tomarium.portal.page import FOR_PEOPLE, Page
 from tomarium.portal.record_facts import Bar, label_rows, picture_bar, stamp_of
 from tomarium.portal.request_context import CurrentRequest, RequestContext
@@ -100,6 +102,8 @@ class HomePage:
         Keywords of the specimen, to be searched for.
     choice : Choice or None
         The curators' collection, where one is set, published and holds a record that the reader may see.
+    level, levels : str, tuple of LevelLink
+        For whom the cards are told, and the switch.
     """
 
     title: str
@@ -108,18 +112,22 @@ class HomePage:
     specimen: Specimen | None = field(metadata=FOR_PEOPLE)
     words: tuple[str, ...] = field(metadata=FOR_PEOPLE)
     choice: Choice | None = None
+    level: str = DEFAULT
+    levels: tuple[LevelLink, ...] = field(default=(), metadata=FOR_PEOPLE)
 
 
 def content(request_context: CurrentRequest) -> HomePage:
-    """Show the newest records."""
+    """Show the newest records; `level=pupil` and `student` tell their cards in plain words."""
+    level = level_of(request_context.request)
     found = search(request_context.catalogue, request_context.reader, limit=NEWEST)
-    specimen, words = _specimen(request_context, found.hits)
-    hits = found_records(request_context, found.hits)
-    choice = _choice(request_context)
-    return HomePage("A herbarium for tomograms", found.total, hits, specimen, words, choice)
+    specimen, words = _specimen(request_context, found.hits, level)
+    hits = found_records(request_context, found.hits, level)
+    choice = _choice(request_context, level)
+    title = "A herbarium for tomograms"
+    return HomePage(title, found.total, hits, specimen, words, choice, level, level_links(request_context))
 
 
-def _choice(request_context: RequestContext) -> Choice | None:
+def _choice(request_context: RequestContext, level: str) -> Choice | None:
     id = request_context.settings["curators_choice"]
     if not id:
         return None
@@ -135,12 +143,12 @@ def _choice(request_context: RequestContext) -> Choice | None:
         collection.name,
         str(collection.facts.get("description", "")),
         request_context.link("collection", {"id": id}),
-        found_records(request_context, hits),
+        found_records(request_context, hits, level),
     )
 
 
 def _specimen(
-    request_context: RequestContext, hits: Iterable[Hit]
+    request_context: RequestContext, hits: Iterable[Hit], level: str
 ) -> tuple[Specimen | None, tuple[str, ...]]:
     """Choose the curators' record, else the newest that has a picture and can be read; and some of its keywords."""
     chosen = request_context.settings["featured"]
@@ -157,8 +165,8 @@ def _specimen(
         shape: Sequence[int] = tuple(record.volume.get("shape") or ())
         specimen = Specimen(
             id=record.id,
-            title=record.title,
-            snippet=snippet(record.description, ()),
+            title=(level != DEFAULT and record.card.title) or record.title,
+            snippet=record.card.what if level == "pupil" else snippet(record.description, ()),
             created=record.created.isoformat(),
             creators=tuple(person.name for person in record.creators),
             licence=record.licence,
@@ -175,4 +183,6 @@ def _specimen(
     return None, ()
 
 
-HOME = Page(name="home", path="/", json_path="/index.json", template="home.html", content=content)
+HOME = Page(
+    name="home", path="/", json_path="/index.json", template="home.html", content=content, levels=True
+)

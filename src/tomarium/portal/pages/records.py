@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 from fastapi import Query
@@ -11,14 +11,15 @@ from tomarium.catalogue import search
 from tomarium.catalogue.companions import NAME as COMPANIONS
 from tomarium.catalogue.facets import FACETS
 from tomarium.portal.facet_links import Facet, facet_links, with_query
-from tomarium.portal.page import Page
+from tomarium.portal.levels import LevelLink, level_links, level_of
+from tomarium.portal.page import FOR_PEOPLE, Page
 from tomarium.portal.rendering import wants_json
 from tomarium.portal.request_context import CurrentRequest
 from tomarium.portal.result_card import FoundRecord, found_records
 
 USUAL = 24
 """Records on a page."""
-OTHERS = frozenset({"q", COMPANIONS, "sort", "limit", "offset", "after", "facets"})
+OTHERS = frozenset({"q", COMPANIONS, "sort", "limit", "offset", "after", "facets", "level"})
 """What an address may ask besides facets and ranges."""
 
 Values = Annotated[list[str] | None, Query(description="Value of a facet; of several any will do")]
@@ -80,6 +81,8 @@ class RecordsPage:
         Ranges that were asked for.
     filtered : bool
         Whether facets, ranges or other images were asked for.
+    level, levels : str, tuple of LevelLink
+        For whom the cards are told, and the switch.
     """
 
     title: str
@@ -96,6 +99,8 @@ class RecordsPage:
     facets_of_newest: bool
     ranges: tuple[AskedRange, ...]
     filtered: bool
+    level: str
+    levels: tuple[LevelLink, ...] = field(metadata=FOR_PEOPLE)
 
 
 def content(
@@ -121,8 +126,9 @@ def content(
     """List records, or find them by words, facets and ranges.
 
     Any parameter of records may be asked for by a range, such as `pixel=<1um`, `energy=20..60keV`,
-    `exposure_s=>=10ms`; of several ranges all must be met.
+    `exposure_s=>=10ms`; of several ranges all must be met. `level=pupil` and `student` tell the cards in plain words.
     """
+    level = level_of(request_context.request)
     given = (technique, instrument, facility, proposal, taxon, licence, year, state)
     chosen = {name: tuple(values) for name, values in zip(FACETS, given, strict=True) if values}
     ranges = _ranges(request_context)
@@ -152,6 +158,8 @@ def content(
         COMPANIONS: wanted,
         "sort": (sort if sort != "relevance" else "",),
         "limit": (str(limit) if limit != USUAL else "",),
+        # A cookie keeps it for people; a program, which has none, follows the links.
+        "level": (request_context.request.query_params.get("level", ""),),
     }
 
     def beside(cursor: str | None) -> str | None:
@@ -168,7 +176,7 @@ def content(
         more=found.more,
         first=found.offset + 1 if found.hits else 0,
         last=found.offset + len(found.hits) if found.hits else 0,
-        hits=found_records(request_context, found.hits),
+        hits=found_records(request_context, found.hits, level),
         previous=beside(found.previous),
         next=beside(found.next),
         sort=found.sort,
@@ -182,6 +190,8 @@ def content(
             for text in texts
         ),
         filtered=bool(chosen or ranges or wanted),
+        level=level,
+        levels=level_links(request_context),
     )
 
 
@@ -202,4 +212,5 @@ RECORDS = Page(
     content=content,
     menu="Records",
     order=10,
+    levels=True,
 )

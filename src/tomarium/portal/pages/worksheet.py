@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import HTTPException, Query
 from markupsafe import Markup
@@ -58,8 +58,11 @@ class WorksheetPage:
         Whether the answers are shown.
     html : Markup
         The sheets.
-    record, other : str
-        Addresses of the record's page, and of this page with or without the answers.
+    parts : str
+        "bright" or "dark": what is asked about; "" where nothing stands out.
+    record, other, other_parts : str
+        Addresses of the record's page, of this page with or without the answers, and of this page about the dark parts
+        where it is about the bright ones, and the other way round.
     """
 
     title: str
@@ -69,22 +72,28 @@ class WorksheetPage:
     tasks: tuple[AskedTask, ...]
     left_out: tuple[str, ...]
     answers: bool
+    parts: str
     html: Markup = field(metadata=FOR_PEOPLE)
     record: str = field(metadata=FOR_PEOPLE)
     other: str = field(metadata=FOR_PEOPLE)
+    other_parts: str = field(metadata=FOR_PEOPLE)
 
 
 def content(
     request_context: CurrentRequest,
     id: str,
     answers: Annotated[bool, Query(description="Whether the answers are shown; false for pupils")] = True,
+    parts: Annotated[
+        Literal["", "bright", "dark"],
+        Query(description="What is asked about; by default dark where the specimen fills the slices"),
+    ] = "",
 ) -> WorksheetPage:
     """Ask tasks of the volume of a record, for `level=pupil` or `student`, with answers computed from it."""
     record, folder = request_context.record(id)
     asked = level_of(request_context.request)
     level = asked if asked in LEVELS else "student"
     try:
-        sheet = worksheet(record, folder, level)
+        sheet = worksheet(record, folder, level, parts)
     except FormatError:
         raise
     except InputError as problem:
@@ -94,6 +103,8 @@ def content(
         return request_context.link("picture", {"id": id, "viewer": "slices", "name": f"z-{index}.png"})
 
     kept = {"level": asked} if "level" in request_context.request.query_params else {}
+    asked_for = {**kept, "parts": parts} if parts else kept
+    shown = {True: "true", False: "false"}
     source = (
         f"https://doi.org/{record.publication.doi}" if record.publication and record.publication.doi else ""
     )
@@ -117,10 +128,18 @@ def content(
         ),
         left_out=sheet.left_out,
         answers=answers,
+        parts=sheet.parts,
         html=worksheet_html(sheet, where, source=source, answers=answers),
         record=request_context.link("record", {"id": id}),
-        other=request_context.link(
-            "worksheet", {"id": id}, {**kept, "answers": "false" if answers else "true"}
+        other=request_context.link("worksheet", {"id": id}, {**asked_for, "answers": shown[not answers]}),
+        other_parts=request_context.link(
+            "worksheet",
+            {"id": id},
+            {
+                **kept,
+                "answers": shown[answers],
+                "parts": "bright" if (parts or sheet.parts) == "dark" else "dark",
+            },
         ),
     )
 

@@ -244,6 +244,8 @@ class _Site:
             return
         self.told.pages += 1
         without = () if self.places.whole else ("open",)
+        if asked.partition("?")[0] in ("/", "/records"):
+            without = (*without, "levels")  # lists are there once, as scientists see them
         page = rewrite_page(answer.content.decode(), link, text, without=without, search=self.told.search)
         if path == "records/index.html" and self.told.search:
             scripts = f'  <script src="../{INDEX}" defer></script>\n'
