@@ -89,6 +89,7 @@ bench: install ## compare speed and memory with the peers, as ratios in one run
 
 bench-catalogue: install ## fill a catalogue with 100 000 datasets and ask it (BENCH_ARGS="--datasets 1250000" for ESRF's number)
 	$(BIN)/python benchmarks/catalogue.py $(BENCH_ARGS)
+	$(BIN)/python benchmarks/record_page.py
 
 clean: ## remove .venv, .venv-peers, builds and the demo's results
 	rm -rf $(VENV) $(PEERS) build dist demo web/node_modules $(dir $(BUILT))

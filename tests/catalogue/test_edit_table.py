@@ -8,7 +8,7 @@ import pytest
 from tomarium.catalogue import LOCAL_OWNER, Catalogue, file_record, ingest, open_catalogue, read_record
 from tomarium.catalogue.edit_table import merge_table
 from tomarium.errors import FormatError
-from tomarium.model import Person, Record, Value
+from tomarium.model import Person, Record, Related, Value
 
 
 @pytest.fixture
@@ -35,10 +35,10 @@ def both(tmp_path: Path) -> tuple[Record, Record]:
 def test_fields_and_parameters_are_set_with_their_units(catalogue: Catalogue, tmp_path: Path) -> None:
     path = table(
         tmp_path,
-        "record;creators;Licence;technique;Pixel size at the sample (um);exposure_s;sample_name;Funder\n"
-        "tooth;Lovelace, Ada 0000-0002-1825-0097; CC BY 4.0;PaNET01207;0.65;20 ms;M2;ERC: 12\n"
-        "# a remark;;;;;;;\n"
-        "bone;;cc0;;;;;\n".replace("Ada 0000-0002-1825-0097;", "Ada 0000-0002-1825-0097;"),
+        "record;creators;Licence;technique;Pixel size at the sample (um);exposure_s;sample_name;Funder;Related to\n"
+        "tooth;Lovelace, Ada 0000-0002-1825-0097; CC BY 4.0;PaNET01207;0.65;20 ms;M2;ERC: 12;iscitedby 10.1038/abc\n"
+        "# a remark;;;;;;;;\n"
+        "bone;;cc0;;;;;;\n".replace("Ada 0000-0002-1825-0097;", "Ada 0000-0002-1825-0097;"),
     )
     merged = merge_table(catalogue, LOCAL_OWNER, path)
     assert (merged.conflicts, merged.problems) == ((), ())
@@ -50,6 +50,7 @@ def test_fields_and_parameters_are_set_with_their_units(catalogue: Catalogue, tm
     assert tooth.parameters["pixel_m"].origin == "user"
     assert "metadata.csv, line 2" in tooth.parameters["pixel_m"].source
     assert (tooth.funding[0].funder, tooth.funding[0].award) == ("ERC", "12")
+    assert tooth.related == (Related("IsCitedBy", "10.1038/abc"),)
 
 
 def test_what_differs_is_listed_and_left(catalogue: Catalogue, tmp_path: Path) -> None:

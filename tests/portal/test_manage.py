@@ -16,6 +16,9 @@ from tomarium.catalogue import (
     read_record,
 )
 from tomarium.catalogue.accounts import make_account
+from tomarium.catalogue.edit import Changes, edit
+from tomarium.catalogue.entity_edit import make_entity
+from tomarium.catalogue.settings import change_setting
 from tomarium.catalogue.tokens import make_token
 from tomarium.model import Funding, Person, Related
 from tomarium.portal.app import create_app
@@ -30,7 +33,7 @@ READY = {
     "keywords": "tooth\nbear",
     "specimen": "MB.1",
     "acknowledgement": "",
-    "funding": "European Research Council: 123456\nWellcome",
+    "funding": "European Research Council (https://ror.org/0472cxd90): 123456 https://doi.org/10.3030/123456\nWellcome",
     "related": "iscitedby 10.1038/abc\nIsDerivedFrom igsn:AU1101",
 }
 
@@ -65,7 +68,10 @@ def test_from_the_form_to_the_published_page(client: TestClient, tmp_path: Path)
         Person("Röntgen, W. C."),
     )
     assert (record.licence, record.keywords, record.specimen) == ("CC-BY-4.0", ("tooth", "bear"), "MB.1")
-    assert record.funding == (Funding("European Research Council", "123456"), Funding("Wellcome"))
+    assert record.funding == (
+        Funding("European Research Council", "123456 https://doi.org/10.3030/123456", "0472cxd90"),
+        Funding("Wellcome"),
+    )
     assert record.related == (Related("IsCitedBy", "10.1038/abc"), Related("IsDerivedFrom", "igsn:AU1101"))
     values = client.get("/records/tooth/manage.json").json()["values"]
     assert (values["creators"], values["funding"]) == (READY["creators"], READY["funding"])
@@ -75,7 +81,11 @@ def test_from_the_form_to_the_published_page(client: TestClient, tmp_path: Path)
     shown = client.get("/records/tooth").text
     assert "Lovelace, A.; Röntgen, W. C." in shown
     assert "Version 1" in shown
-    assert "European Research Council: 123456; Wellcome" in shown
+    assert (
+        'Paid by <a href="https://ror.org/0472cxd90">European Research Council</a>, '
+        'grant <a href="https://doi.org/10.3030/123456">123456</a>' in shown
+    )
+    assert "<li>Paid by Wellcome</li>" in shown
     assert '<a href="https://doi.org/10.1038/abc">' in shown
     assert '<a href="https://igsn.org/AU1101">' in shown
     assert '<script type="application/ld+json">' in shown
@@ -91,6 +101,7 @@ def test_from_the_form_to_the_published_page(client: TestClient, tmp_path: Path)
         ("edit", {"licence": "CC-BY-9"}, 422, "CC-BY-9"),
         ("edit", {"related": "likes 10.1038/abc"}, 422, "relations are IsDerivedFrom"),
         ("edit", {"funding": ": 123456"}, 422, "names no funder"),
+        ("edit", {"funding": "ERC (https://ror.org/0472cxd91): 123456"}, 422, "last two digits"),
         ("edit", {"title": " "}, 422, "title is empty"),
         ("edit", {"owner": "eve"}, 400, "no field"),
         ("publish", {"embargo": "0"}, 422, "no licence is stated"),
@@ -135,6 +146,27 @@ def test_each_does_what_their_role_allows(catalogue: Catalogue) -> None:
         assert post("eve", "open-now") == 403
         assert post("ada", "open-now") == 200
         assert client.get("/records/tooth/manage").status_code in (403, 404)
+
+
+def test_the_acknowledgement_is_that_of_the_record_else_of_its_instrument_else_of_all(
+    catalogue: Catalogue, client: TestClient
+) -> None:
+    def told() -> str:
+        asked = client.get("/records/tooth.json").json()["acknowledgement"]
+        assert f"<q>{asked}</q>" in client.get("/records/tooth").text if asked else True
+        return str(asked)
+
+    assert told() == ""
+    with catalogue.writing() as connection:
+        change_setting(connection, "acknowledgement", "Data of the X-ray lab.")
+    assert told() == "Data of the X-ray lab."
+    facts = {"acknowledgement": "We thank the ESRF for beam time at BM18."}
+    make_entity(catalogue, LOCAL_OWNER, "instrument", "BM18", facts, "bm18")
+    edit(catalogue, LOCAL_OWNER, "tooth", Changes(instrument="bm18"))
+    assert told() == "We thank the ESRF for beam time at BM18."
+    assert "Acknowledgement: We thank the ESRF" in client.get("/records/tooth/metadata/datacite").text
+    edit(catalogue, LOCAL_OWNER, "tooth", Changes(acknowledgement="We thank the museum."))
+    assert told() == "We thank the museum."
 
 
 def test_a_form_of_another_site_does_nothing(client: TestClient) -> None:

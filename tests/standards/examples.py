@@ -57,7 +57,12 @@ FULL = Record(
     ),
     techniques=("PaNET01207", "PaNET01332", "PaNET09999"),
     specimen="NHM PV M 12345",
-    funding=(Funding("European Research Council", "101000000"), Funding("DFG", "Teeth of the past")),
+    funding=(
+        Funding("European Research Council", "101000000 https://doi.org/10.3030/101000000", "0472cxd90"),
+        Funding("DFG", "Teeth of the past https://gepris.dfg.de/gepris/projekt/1234"),
+        Funding("Wellcome", "Teeth of today"),
+        Funding("Museum of Bears"),
+    ),
     acknowledgement="We thank the museum.",
     links=(
         Link(

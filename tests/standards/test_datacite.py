@@ -210,8 +210,21 @@ def test_what_it_is() -> None:
         }
     ]
     assert told["fundingReferences"] == [
-        {"funderName": "European Research Council", "awardNumber": "101000000"},
-        {"funderName": "DFG", "awardTitle": "Teeth of the past"},
+        {
+            "funderName": "European Research Council",
+            "funderIdentifier": "https://ror.org/0472cxd90",
+            "funderIdentifierType": "ROR",
+            "awardNumber": "101000000",
+            "awardUri": "https://doi.org/10.3030/101000000",
+        },
+        {
+            "funderName": "DFG",
+            "awardNumber": "https://gepris.dfg.de/gepris/projekt/1234",
+            "awardUri": "https://gepris.dfg.de/gepris/projekt/1234",
+            "awardTitle": "Teeth of the past",
+        },
+        {"funderName": "Wellcome", "awardTitle": "Teeth of today"},
+        {"funderName": "Museum of Bears"},
     ]
     assert told["alternateIdentifiers"] == [
         {"alternateIdentifier": "tooth-1", "alternateIdentifierType": "tomarium record"},

@@ -56,8 +56,15 @@ def test_what_a_search_engine_demands() -> None:
         },
     }
     assert told["creator"][3] == {"@type": "Organization", "name": "The Smilodon Consortium"}
-    assert [one["name"] for one in told["funder"]] == ["European Research Council", "DFG"]
-    assert told["funding"][0]["identifier"] == "101000000"
+    assert [one["name"] for one in told["funder"]] == [
+        "European Research Council", "DFG", "Wellcome", "Museum of Bears",
+    ]  # fmt: skip
+    assert told["funder"][0]["sameAs"] == "https://ror.org/0472cxd90"
+    assert [(one["identifier"], one.get("url", "")) for one in told["funding"]] == [
+        ("101000000", "https://doi.org/10.3030/101000000"),
+        ("Teeth of the past", "https://gepris.dfg.de/gepris/projekt/1234"),
+        ("Teeth of today", ""),
+    ]
 
 
 def test_how_it_was_measured() -> None:

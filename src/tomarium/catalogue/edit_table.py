@@ -21,7 +21,7 @@ from tomarium.model import Record, Value, parameter
 from tomarium.model.person import read_person
 from tomarium.model.plain_card import FIELDS as CARD
 from tomarium.model.plain_card import read_field
-from tomarium.model.publication import read_funding
+from tomarium.model.publication import read_funding, read_related
 from tomarium.standards.licences import read_licence
 from tomarium.standards.panet import id_of
 
@@ -44,6 +44,7 @@ ALIASES: Final = {
     "sample id": "specimen",
     "funders": "funding",
     "funder": "funding",
+    "related to": "related",
 }
 PLAIN: Final = frozenset(f"plain_{name}" for name in CARD)
 """Columns of the card in plain words."""
@@ -110,9 +111,9 @@ def merge_table(
         Who changes the records.
     path : Path
         CSV or TSV with a header: `record` names the record, then fields (title, description, creators, licence,
-        keywords, techniques, specimen, acknowledgement, funding; lists with ";" between) and parameters, with the unit
-        in the name: "energy_kev", "Pixel size (um)". Columns plain_title, plain_what, plain_why and plain_look_for are
-        its card in plain words.
+        keywords, techniques, specimen, acknowledgement, funding, related; lists with ";" between) and parameters, with
+        the unit in the name: "energy_kev", "Pixel size (um)". Columns plain_title, plain_what, plain_why and
+        plain_look_for are its card in plain words.
     overwrite : bool
         Whether what differs is set to what the spreadsheet says.
     dry_run : bool
@@ -195,7 +196,7 @@ def _record(catalogue: Catalogue, reader: Reader, id: str) -> Record:
 def _cell(place: str, record: Record, header: str, text: str) -> Cell:
     plain = " ".join(header.lower().replace("_", " ").split())
     name = ALIASES.get(plain, plain)
-    if name in FIELDS and name != "related":
+    if name in FIELDS:
         wanted: Any = text
         if name in LISTS:
             wanted = tuple(LISTS[name](one.strip()) for one in text.split(";") if one.strip())
@@ -203,6 +204,8 @@ def _cell(place: str, record: Record, header: str, text: str) -> Cell:
             wanted = read_licence(text)
         elif name == "funding":
             wanted = tuple(read_funding(one) for one in text.split(";") if one.strip())
+        elif name == "related":
+            wanted = tuple(read_related(one) for one in text.split(";") if one.strip())
         return Cell(place, record.id, name, getattr(record, name), wanted)
     if (field := plain.removeprefix("plain ").replace(" ", "_")) in CARD and plain.startswith("plain "):
         return Cell(place, record.id, f"plain_{field}", getattr(record.card, field), read_field(field, text))

@@ -187,8 +187,11 @@ def search(
         asked = find.question(connection, reader, terms, chosen, asked_ranges, beside)
         told, facets_whole, total = _counted(connection, asked) if facets else ((), True, None)
         found: list[find.Place] | None = None
-        if total is None and asked.narrow and terms and sort == "relevance" and cursor is None:
-            found, total = find.ranked_and_counted(connection, asked, limit=limit + 1, offset=offset)
+        by_words = bool(terms) and asked.narrow and sort == "relevance"
+        if total is None and cursor is None and (by_words or (asked.few and not terms)):
+            found, total = find.listed_and_counted(
+                connection, asked, ranked=by_words, limit=limit + 1, offset=offset
+            )
         total = find.count(connection, asked) if total is None else total
         told = (*told, *_by_companions(connection, asked, total)) if facets else told
         more = total > queries.RANKED_AT_MOST and not asked.is_counted_whole

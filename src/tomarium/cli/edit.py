@@ -38,7 +38,13 @@ from tomarium.cli.catalogue_place import PLACE
 )
 @click.option("--proposal", help="Identifier of its proposal in the catalogue; '' for none.")
 @click.option("--instrument", help="Identifier of its instrument in the catalogue; '' for none.")
-@click.option("--funder", "funders", multiple=True, help='Who paid: "European Research Council: 123456".')
+@click.option(
+    "--funder",
+    "funders",
+    multiple=True,
+    help='Who paid: "European Research Council: 123456"; the ROR id may stand behind the name, the DOI or address of '
+    'the grant behind its number: "ERC (https://ror.org/0472cxd90): 101000000 https://doi.org/10.3030/101000000".',
+)
 @click.option(
     "--related",
     "related",

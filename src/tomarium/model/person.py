@@ -69,9 +69,7 @@ def read_person(text: str) -> Person:
     """
     who, _, where = text.partition("@")
     orcid = _ORCID.search(who)
-    ror = _ROR.search(where)
     name = _tidy(who[: orcid.start()] + who[orcid.end() :] if orcid else who)
-    affiliation = _tidy(where[: ror.start()] + where[ror.end() :] if ror else where)
     if not name:
         raise ParameterError(
             f"{text[:80]!r} names nobody; write a person as {FORM}; all but the name may be left out"
@@ -81,11 +79,33 @@ def read_person(text: str) -> Person:
         raise ParameterError(
             f"{found} is no ORCID iD: its last digit does not fit the others; check it at orcid.org"
         )
+    return Person(name, found, *split_ror(where))
+
+
+def split_ror(text: str) -> tuple[str, str]:
+    """Part the name of an organisation from its ROR id.
+
+    Parameters
+    ----------
+    text : str
+        "ESRF (https://ror.org/02550n020)"; either may be left out.
+
+    Returns
+    -------
+    name, ror : str
+        "ESRF" and "02550n020"; "" for what is not there.
+
+    Raises
+    ------
+    ParameterError
+        The check digits of the ROR id are wrong.
+    """
+    ror = _ROR.search(text)
     if ror and not is_ror(ror[1]):
         raise ParameterError(
             f"{ror[1]} is no ROR id: its last two digits do not fit the others; check it at ror.org"
         )
-    return Person(name, found, affiliation, ror[1] if ror else "")
+    return _tidy(text[: ror.start()] + text[ror.end() :] if ror else text), ror[1] if ror else ""
 
 
 def write_person(person: Person) -> str:

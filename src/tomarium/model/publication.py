@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Final, Literal, cast, get_args
 
 from tomarium.errors import ParameterError
+from tomarium.model.person import split_ror
 
 Relation = Literal[
     "IsDerivedFrom",
@@ -54,11 +55,14 @@ class Funding:
     funder : str
         Name of the organisation.
     award : str
-        Number or title of the grant, "" where none is known.
+        Number or title of the grant, behind it its DOI or address; "" where none is known.
+    ror : str
+        The funder's ROR id, "0472cxd90"; "" where none is known.
     """
 
     funder: str
     award: str = ""
+    ror: str = ""
 
 
 def read_related(text: str) -> Related:
@@ -95,16 +99,36 @@ def write_related(related: Related) -> str:
 
 
 def read_funding(text: str) -> Funding:
-    """Read who paid: "European Research Council: 123456"; the grant may be left out."""
-    funder, _, award = text.partition(":")
-    if not funder.strip():
+    """Read who paid, as people type it.
+
+    Parameters
+    ----------
+    text : str
+        A funder, behind it perhaps its ROR id, then a colon and the grant with its DOI or address, as in
+        "European Research Council (https://ror.org/0472cxd90): 101000000 https://doi.org/10.3030/101000000"; all but
+        the name may be left out.
+
+    Returns
+    -------
+    Funding
+        With a name.
+
+    Raises
+    ------
+    ParameterError
+        There is no name, or the check digits of the ROR id are wrong.
+    """
+    who, _, award = re.sub(r":(?!//)", "\n", " ".join(text.split()), count=1).partition("\n")
+    funder, ror = split_ror(who)
+    if not funder:
         raise ParameterError(f"{text[:80]!r} names no funder; write it as European Research Council: 123456")
-    return Funding(" ".join(funder.split()), " ".join(award.split()))
+    return Funding(funder, award.strip(), ror)
 
 
 def write_funding(funding: Funding) -> str:
     """Write who paid so that `read_funding` reads the same."""
-    return f"{funding.funder}: {funding.award}" if funding.award else funding.funder
+    who = f"{funding.funder} (https://ror.org/{funding.ror})" if funding.ror else funding.funder
+    return f"{who}: {funding.award}" if funding.award else who
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from tomarium.catalogue.store import ObjectPath
 from tomarium.errors import FormatError
 from tomarium.model import FileEntry, Record
 from tomarium.pipeline.run.folders import NOWHERE, without_folders
+from tomarium.portal import webp
 from tomarium.portal.byte_answer import ByteAnswer, FileAnswer, wanted_range
 from tomarium.portal.request_context import CurrentRequest, without_content
 from tomarium.portal.routes import give
@@ -104,7 +105,7 @@ def read_file(request_context: CurrentRequest, request: Request, id: str, path: 
 
     A file that the record lists has its SHA-256 as ETag; one inside the volume has its size and time. Both have it as
     Repr-Digest (RFC 9530). One range can be asked for at once. Where a text tells a folder of the machine it was
-    written on, that is left out.
+    written on, that is left out. A page's browser that takes WebP gets the thumbnail as such, where that is smaller.
     """
     record, folder = request_context.record(id)
     found = find_file(record, folder, path)
@@ -121,6 +122,12 @@ def read_file(request_context: CurrentRequest, request: Request, id: str, path: 
     whole = entry is not None and entry.bytes == state.st_size
     tag = f'"{entry.sha256}"' if entry and whole else f'"{state.st_mtime_ns:x}-{state.st_size:x}"'
     headers = {"ETag": tag, "Cache-Control": "private, no-cache", "Content-Security-Policy": LOCKED}
+    if path == webp.THUMBNAIL:
+        headers["Vary"] = "Accept"
+        if webp.is_wanted(path, request.headers) and (
+            small := webp.smaller(found, state.st_mtime_ns, state.st_size)
+        ):
+            return _small(request, small, headers)
     if digest := _sha256(record, folder, path, entry if whole else None):
         headers["Repr-Digest"] = f"sha-256=:{b64encode(bytes.fromhex(digest)).decode()}:"
     if _has(request.headers, tag):
@@ -133,6 +140,19 @@ def read_file(request_context: CurrentRequest, request: Request, id: str, path: 
     if isinstance(found, ObjectPath):
         return ByteAnswer(found.blocks, state.st_size, span, headers, media_type)
     return FileAnswer(found, state.st_size, span, headers, media_type)
+
+
+def _small(request: Request, content: bytes, headers: dict[str, str]) -> Response:
+    """Give a thumbnail as WebP, which is another representation with a tag and a digest of its own."""
+    digest = sha256(content)
+    headers |= {
+        "ETag": f'"{digest.hexdigest()}"',
+        "Repr-Digest": f"sha-256=:{b64encode(digest.digest()).decode()}:",
+        "Content-Disposition": _disposition("thumbnail.webp", webp.MEDIA_TYPE),
+    }
+    if _has(request.headers, headers["ETag"]):
+        return Response(status_code=304, headers=headers)
+    return Response(content, headers=headers, media_type=webp.MEDIA_TYPE)
 
 
 def draw_picture(

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from urllib.parse import quote
 
 from tomarium import units
 from tomarium.model import Record, parameter
-from tomarium.model.publication import write_funding
 from tomarium.model.wording import brief, day
+from tomarium.standards.identifiers import read_award
 from tomarium.standards.panet import label_of
 from tomarium.viewers.scale_bar import scale_bar
 
@@ -48,6 +49,45 @@ class Bar:
 
     text: str
     percent: float
+
+
+@dataclass(frozen=True)
+class Funder:
+    """Who paid, and for what.
+
+    Attributes
+    ----------
+    funder, award : str
+        Name of the organisation; number or title of the grant, else its identifier, "" where none is known.
+    about, address : str
+        Addresses of the organisation's entry in ROR and of the grant; "" where they are not known.
+    """
+
+    funder: str
+    award: str
+    about: str
+    address: str
+
+
+def funders(record: Record) -> tuple[Funder, ...]:
+    """Tell who paid for a record, with addresses.
+
+    Parameters
+    ----------
+    record : Record
+        Any record.
+
+    Returns
+    -------
+    tuple of Funder
+        In the order of the record.
+    """
+    told = []
+    for one in record.funding:
+        words, identifier, address = read_award(one.award)
+        about = f"https://ror.org/{quote(one.ror)}" if one.ror else ""
+        told.append(Funder(one.funder, words or identifier, about, address))
+    return tuple(told)
 
 
 def stamp_of(record: Record) -> str:
@@ -93,7 +133,8 @@ def label_rows(record: Record) -> tuple[tuple[str, str], ...]:
     ]
     rows.append(("Voxel", voxel_words(record)))
     rows.append(("Volume", _volume(record)))
-    rows.append(("Funding", "; ".join(map(write_funding, record.funding))))
+    paid = [f"{one.funder}: {one.award}" if one.award else one.funder for one in funders(record)]
+    rows.append(("Funding", "; ".join(paid)))
     rows.append(("Made", _day(record.created.isoformat())))
     return tuple((name, brief(value, 80)) for name, value in rows if value)
 

@@ -54,6 +54,24 @@ def cite(record: Record, address: str = "") -> str:
     return f"{text} {link}" if link else text
 
 
+def acknowledgement_of(record: Record) -> str:
+    """Tell what those who use a record are asked to write.
+
+    Parameters
+    ----------
+    record : Record
+        Any record.
+
+    Returns
+    -------
+    str
+        What the record says, else what its instrument does; "" where neither says anything.
+    """
+    instrument = record.entity("instrument")
+    told = instrument.facts.get("acknowledgement", "") if instrument else ""
+    return record.acknowledgement or (told if isinstance(told, str) else "")
+
+
 def day_of(record: Record) -> date:
     """Tell the day whose year a citation gives.
 

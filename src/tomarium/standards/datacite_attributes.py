@@ -11,12 +11,12 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Any, Final
 
-from tomarium.model import Person, Record, parameter
+from tomarium.model import Funding, Person, Record, parameter
 from tomarium.model.entity import KINDS, entity_line
 from tomarium.model.wording import in_words
 from tomarium.standards import panet
-from tomarium.standards.citation import NO_LICENCE, day_of, doi_of
-from tomarium.standards.identifiers import classify
+from tomarium.standards.citation import NO_LICENCE, acknowledgement_of, day_of, doi_of
+from tomarium.standards.identifiers import classify, read_award
 from tomarium.standards.licences import LICENCES, address_of
 from tomarium.standards.names import name_of
 
@@ -59,11 +59,7 @@ def attributes(record: Record, address: str = "") -> dict[str, Any]:
         "version": str(publication.version) if publication else "",
         "rightsList": [_rights(record.licence)],
         "descriptions": _descriptions(record),
-        "fundingReferences": [
-            _funding(one_line(one.funder), one_line(one.award))
-            for one in record.funding
-            if one_line(one.funder)
-        ],
+        "fundingReferences": [_funding(one) for one in record.funding if one_line(one.funder)],
         "schemaVersion": SCHEMA,
     }
     return {key: _once(told) if isinstance(told, list) else told for key, told in known.items() if told}
@@ -198,11 +194,12 @@ def _rights(licence: str) -> dict[str, str]:
 
 
 def _descriptions(record: Record) -> list[dict[str, str]]:
+    asked = acknowledgement_of(record)
     texts = {
         "Abstract": record.description,
         "Methods": "\n".join(_steps(record)),
         "TechnicalInfo": "\n".join(_technical(record)),
-        "Other": record.acknowledgement and f"Acknowledgement: {record.acknowledgement}",
+        "Other": asked and f"Acknowledgement: {asked}",
     }
     lines = {kind: text.replace("\r\n", "\n").replace("\r", "\n").strip() for kind, text in texts.items()}
     return [{"description": text, "descriptionType": kind} for kind, text in lines.items() if text]
@@ -230,10 +227,16 @@ def _technical(record: Record) -> Iterable[str]:
         yield f"{parameter.label(key)}: {parameter.show(key, value.value)}"
 
 
-def _funding(funder: str, award: str) -> dict[str, str]:
-    """Tell an award by its number, or by its title, which has several words."""
-    term = "awardTitle" if " " in award else "awardNumber"
-    return {"funderName": funder, **({term: award} if award else {})}
+def _funding(funding: Funding) -> dict[str, str]:
+    """Tell an award by its number, or by its title, which has several words; an address belongs to a number."""
+    told = {"funderName": one_line(funding.funder)}
+    if funding.ror:
+        told |= {"funderIdentifier": f"https://ror.org/{funding.ror}", "funderIdentifierType": "ROR"}
+    words, identifier, address = read_award(funding.award)
+    title = words if " " in words else ""
+    number = identifier if title else words or identifier
+    known = {"awardNumber": number, "awardUri": address, "awardTitle": title}
+    return told | {term: text for term, text in known.items() if text}
 
 
 def _once(items: list[Any]) -> list[Any]:

@@ -34,6 +34,12 @@ _LISTS: Final = {
     "descriptions": "description",
 }
 
+# element of a funding reference → what the JSON calls its attribute, and what the XML calls it.
+_IDENTIFIED: Final = (
+    ("funderIdentifier", "funderIdentifierType", "funderIdentifierType"),
+    ("awardNumber", "awardUri", "awardURI"),
+)
+
 Element = ElementTree.Element
 
 
@@ -82,8 +88,12 @@ def export(record: Record, address: str = "") -> str:
         references = _add(root, "fundingReferences")
         for one in told["fundingReferences"]:
             reference = _add(references, "fundingReference")
-            for term, text in one.items():
-                _add(reference, term, text)
+            for term in ("funderName", "awardTitle"):
+                if term in one:
+                    _add(reference, term, one[term])
+            for term, key, attribute in _IDENTIFIED:
+                if term in one:
+                    _add(reference, term, one[term], {attribute: one[key]} if key in one else None)
     ElementTree.indent(root)
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{ElementTree.tostring(root, encoding="unicode")}\n'
 

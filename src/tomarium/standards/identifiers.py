@@ -54,3 +54,24 @@ def place_of(identifier: str, address: str = "") -> str:
 def doi_address(doi: str) -> str:
     """Return the address of a bare DOI, "https://doi.org/10.5072/tooth.v1"."""
     return f"https://doi.org/{quote(doi, safe='/:;()._-')}"
+
+
+def read_award(award: str) -> tuple[str, str, str]:
+    """Part the number or title of a grant from the identifier behind it.
+
+    Parameters
+    ----------
+    award : str
+        "101000000", "Teeth of the past https://cordis.europa.eu/project/id/101000000", "10.3030/101000000" …
+
+    Returns
+    -------
+    words, identifier, address : str
+        The number or title; the bare DOI, or the address; and the address it leads to. "" for what is not there.
+    """
+    text = " ".join(award.split())
+    words, _, last = ("", "", text) if classify(text)[1] else text.rpartition(" ")
+    identifier, kind = classify(last)
+    if kind not in ("DOI", "URL"):
+        return text, "", ""
+    return words.removesuffix("doi:").strip(), identifier, place_of(last)

@@ -100,12 +100,17 @@ def details(record: Record) -> dict[str, Any]:
     found["techniques"] = list(record.techniques)
     found["disclosed"] = list(record.disclosed)
     found["specimen"] = record.specimen
-    found["funding"] = [asdict(one) for one in record.funding]
+    found["funding"] = [_funding_json(one) for one in record.funding]
     found["entities"] = [entity_json(one) for one in record.entities]
     found["acknowledgement"] = record.acknowledgement
     found["links"] = [link_json(one) for one in record.links]
     found["card"] = record.card.told
     return {key: value for key, value in found.items() if value}
+
+
+def _funding_json(funding: Funding) -> dict[str, str]:
+    """Tell who paid; a funder without a ROR id as before there was a place for it."""
+    return {key: text for key, text in asdict(funding).items() if text or key != "ror"}
 
 
 def _part_json(part: Part) -> dict[str, Any]:
@@ -254,7 +259,8 @@ def read_others(told: Mapping[str, Any]) -> dict[str, Any]:
         **{key: tuple(items) for key, items in lists.items()},
         "specimen": _text(told, "specimen") if "specimen" in told else "",
         "funding": tuple(
-            Funding(_text(one, "funder"), _text(one, "award")) for one in told.get("funding", [])
+            Funding(_text(one, "funder"), _text(one, "award"), _text(one, "ror") if "ror" in one else "")
+            for one in told.get("funding", [])
         ),
         "entities": tuple(_entity(one) for one in told.get("entities", [])),
         "acknowledgement": _text(told, "acknowledgement") if "acknowledgement" in told else "",

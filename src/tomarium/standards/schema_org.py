@@ -12,12 +12,12 @@ from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import quote
 
-from tomarium.model import FileEntry, Record, Value, parameter
+from tomarium.model import FileEntry, Funding, Record, Value, parameter
 from tomarium.model.entity import entity_line
 from tomarium.model.wording import brief, in_words
 from tomarium.standards import panet, record_json
 from tomarium.standards.citation import cite, doi_of, is_embargoed, link_of
-from tomarium.standards.identifiers import doi_address, place_of
+from tomarium.standards.identifiers import doi_address, place_of, read_award
 from tomarium.standards.licences import LICENCES, address_of
 from tomarium.standards.names import name_of
 from tomarium.standards.standard import Standard
@@ -75,8 +75,8 @@ def export(record: Record, address: str = "") -> str:
         "variableMeasured": [
             _parameter(key, value) for key, value in record.parameters.items() if value.value is not None
         ],
-        "funder": [_organisation(one.funder) for one in record.funding if one.funder.strip()],
-        "funding": [_grant(one.funder, one.award) for one in record.funding if one.award.strip()],
+        "funder": [_organisation(one.funder, one.ror) for one in record.funding if one.funder.strip()],
+        "funding": [_grant(one) for one in record.funding if one.award.strip()],
         "includedInDataCatalog": _catalogue(address),
         "distribution": _distribution(record, address) if _is_open(record) and address else [],
         "creditText": cite(record, address),
@@ -181,9 +181,11 @@ def _parameter(key: str, value: Value[Any]) -> Entity:
     return told | ({"unitText": unit} if (unit := parameter.unit(key)) else {})
 
 
-def _grant(funder: str, award: str) -> Entity:
-    grant: Entity = {"@type": "Grant", "identifier": award.strip()}
-    return grant | ({"funder": _organisation(funder)} if funder.strip() else {})
+def _grant(funding: Funding) -> Entity:
+    words, identifier, address = read_award(funding.award)
+    grant: Entity = {"@type": "Grant", "identifier": words or identifier}
+    grant |= {"url": address} if address else {}
+    return grant | ({"funder": _organisation(funding.funder, funding.ror)} if funding.funder.strip() else {})
 
 
 def _catalogue(address: str) -> Entity:

@@ -26,12 +26,12 @@ from tomarium.portal.hdf5 import is_hdf5_name
 from tomarium.portal.levels import LevelLink, level_links, level_of
 from tomarium.portal.page import FOR_PEOPLE, Page
 from tomarium.portal.pages.series import words_of
-from tomarium.portal.record_facts import Slip, label_rows, slips, stamp_of
+from tomarium.portal.record_facts import Funder, Slip, funders, label_rows, slips, stamp_of
 from tomarium.portal.record_levels import for_readers
 from tomarium.portal.request_context import CurrentRequest, RequestContext, closed, without_content
 from tomarium.registry import collect
 from tomarium.standards import record_json
-from tomarium.standards.citation import cite
+from tomarium.standards.citation import acknowledgement_of, cite
 from tomarium.standards.identifiers import DOI, place_of
 from tomarium.standards.schema_org import SCHEMA_ORG
 from tomarium.standards.standard import Standard
@@ -178,9 +178,11 @@ class RecordPage:
     citation : str
         How it is cited.
     acknowledgement : str
-        What those who use it are asked to write.
+        What those who use it are asked to write: by itself, its instrument or the catalogue's settings.
     related : tuple of Relation
         Other things it is related to, with addresses where they have one.
+    funding : tuple of Funder
+        Who paid, with addresses of the funder and the grant.
     ancestors : tuple of Relation
         The way to it: what it was made of, and what that was made of, the first one in front; words are titles.
     entities : tuple of Described
@@ -256,6 +258,7 @@ class RecordPage:
     citation: str = ""
     acknowledgement: str = ""
     related: tuple[Relation, ...] = ()
+    funding: tuple[Funder, ...] = ()
     ancestors: tuple[Relation, ...] = ()
     entities: tuple[Described, ...] = ()
     log: tuple[Entry, ...] = ()
@@ -343,7 +346,7 @@ def content(request_context: CurrentRequest, id: str) -> RecordPage:
         state=place.state,
         stamp=stamp_of(record),
         citation=cite(record, address),
-        acknowledgement=record.acknowledgement or request_context.settings["acknowledgement"],
+        acknowledgement=acknowledgement_of(record) or request_context.settings["acknowledgement"],
         manage=request_context.link("manage", {"id": id}) if place.mine else "",
         entities=tuple(_entities(record, request_context)),
         log=log,
@@ -365,6 +368,7 @@ def content(request_context: CurrentRequest, id: str) -> RecordPage:
         if place.open and worksheet.suits(record)
         else "",
         related=tuple(_relations(record, request_context)),
+        funding=funders(record),
         ancestors=tuple(_ancestors(record, request_context)),
         schema_org=Markup(SCHEMA_ORG.export(record, address)) if record.publication else Markup(""),
     )

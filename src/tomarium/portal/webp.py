@@ -1,0 +1,68 @@
+"""Small pictures of records as WebP, which takes a fraction of the bytes of a PNG of grey values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from io import BytesIO
+from pathlib import Path
+from typing import Final
+
+THUMBNAIL: Final = "previews/thumbnail.png"
+MEDIA_TYPE: Final = "image/webp"
+QUALITY: Final = 80
+MOST_BYTES: Final = 4 << 20
+MOST_PIXELS: Final = 1 << 20
+_PLAIN: Final = ("L", "LA", "RGB", "RGBA", "P")
+"""Modes of Pillow with at most 8 bits a channel, of which WebP shows the same."""
+
+
+def is_wanted(path: str, headers: Mapping[str, str]) -> bool:
+    """Tell whether a request is for a thumbnail on a page, by a browser that knows WebP.
+
+    Parameters
+    ----------
+    path : str
+        Of a file of a record.
+    headers : Mapping of str to str
+        Of the request, names in small letters.
+
+    Returns
+    -------
+    bool
+        Whoever opens the file itself (`text/html` is accepted), asks for a range of it or names no WebP gets the file.
+    """
+    taken = {one.split(";")[0].strip().lower() for one in headers.get("accept", "").split(",")}
+    return path == THUMBNAIL and MEDIA_TYPE in taken and "text/html" not in taken and "range" not in headers
+
+
+@lru_cache(maxsize=500)
+def smaller(path: Path, changed_ns: int, size: int) -> bytes | None:
+    """Write a picture as WebP.
+
+    Parameters
+    ----------
+    path : Path
+        A PNG.
+    changed_ns, size : int
+        Its time and size in bytes, by which a changed file is another one.
+
+    Returns
+    -------
+    bytes or None
+        WebP of quality 80; None where that is no smaller, or the file is no picture of at most a million pixels with 8
+        bits a channel.
+    """
+    from PIL import Image as Pillow
+
+    if size > MOST_BYTES:
+        return None
+    try:
+        with Pillow.open(BytesIO(path.read_bytes()), formats=("PNG",)) as picture:
+            if picture.width * picture.height > MOST_PIXELS or picture.mode not in _PLAIN:
+                return None
+            held = BytesIO()
+            picture.save(held, "WEBP", quality=QUALITY)
+    except (OSError, ValueError, SyntaxError, Warning, Pillow.DecompressionBombError):
+        return None
+    return held.getvalue() if len(held.getvalue()) < size else None
