@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 
 import chromium
@@ -18,6 +19,10 @@ from warm import Warm
 if "PYTEST_XDIST_WORKER" in os.environ:  # before any library that reads them is imported
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # a thread that waits leaves its processor to others
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+# A test that shares its processor may wait long for it; whether it is quick is for the benchmarks to say.
+hypothesis.settings.register_profile("unhurried", deadline=None)
+hypothesis.settings.load_profile("unhurried")
 
 
 @pytest.hookimpl(optionalhook=True)

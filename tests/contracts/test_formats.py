@@ -586,7 +586,9 @@ def test_damaged_zarr_is_refused_in_words(made: Made, name: str) -> None:
 
 def test_an_unknown_format_is_named(tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(io.BytesIO(b"abc").getvalue())
-    with pytest.raises(TomariumError, match="no format 'dicom'; there are als, bliss, csv, data-exchange, "):
+    with pytest.raises(
+        TomariumError, match="no format 'dicom'; there are als, bliss, csv, czi, data-exchange, "
+    ):
         tm.open(tmp_path / "x", as_format="dicom")
 
 

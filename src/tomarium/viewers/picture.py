@@ -30,6 +30,10 @@ FONTS: Final = (
 )
 
 
+SMALLEST_LETTERS: Final = 3.0
+"""Pixels below which letters cannot be read; they are left out."""
+
+
 def robust_window(values: NDArray[Any]) -> tuple[float, float]:
     """Choose two grey values between which an image or a volume shows well.
 
@@ -144,6 +148,8 @@ def _draw_scale_bar(picture: Pillow.Image, scale_m: float, size: float) -> None:
     half = _width(text, size) / 2
     if half > picture.width / 2 - 1:
         size, half = size * (picture.width / 2 - 1) / half, picture.width / 2 - 1
+    if size < SMALLEST_LETTERS:
+        return
     middle = min((left + right) / 2, picture.width - 1 - half)
     _write(picture, text, (middle, top - size / 4), size, anchor="md")
 

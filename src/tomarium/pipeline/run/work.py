@@ -123,7 +123,13 @@ class Task:
         clock.append(time.perf_counter())
         tallies: dict[str, Any] = {}
         slab = process(
-            slab, kept.ready, self.threads, kept.scratch, tallies, self.window, _WANTED.get(self.key)
+            slab,
+            kept.ready,
+            self.threads,
+            kept.scratch,
+            tallies,
+            self.window,
+            demand_wanted=_WANTED.get(self.key),
         )
         slab = narrow(trim(slab), self.window)
         clock.append(time.perf_counter())
