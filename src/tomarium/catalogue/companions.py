@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Select, Subquery, and_, false, func, or_, select, true
 
+from tomarium.catalogue.dialect import unindexed
 from tomarium.catalogue.facet_counts import FacetChoice, FacetCounts, FacetSets
 from tomarium.catalogue.reader import Reader, may_see
 from tomarium.catalogue.tables import entities, facets, record_entities, records, stale_records
@@ -205,7 +206,7 @@ def _beside(
         wanted = (
             select(record_entities)
             .join(entities, entities.c.id == record_entities.c.entity)
-            .where(entities.c.kind == "specimen", record_entities.c.record.in_(some))
+            .where(unindexed(entities.c.kind) == "specimen", record_entities.c.record.in_(some))
         )
         for row in connection.execute(wanted):
             of_records.setdefault(row.record, []).append((row.entity, row.chosen == 1))
