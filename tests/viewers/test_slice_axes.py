@@ -130,6 +130,7 @@ def test_marks_stand_where_their_coordinate_lies(step: float) -> None:
     for part, words in found:
         index = part * 200 - 0.5  # from the middle of the first voxel
         assert 1e3 * (one.first + one.step * index) == pytest.approx(float(words), abs=1e-9)
+    assert Coordinates("y", -2e-5, 1e-6).at(20) == "0.0000 mm"
     assert one.at(10) == f"{3.2 + 1e3 * step * 10:.{one.decimals}f} mm"
 
 

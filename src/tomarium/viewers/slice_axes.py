@@ -48,7 +48,8 @@ class Coordinates:
         """Write the coordinate of a voxel, to two digits of the step: "3.214 mm"."""
         if not self.metric:
             return f"{self.first + self.step * index:g} px"
-        return f"{1e3 * (self.first + self.step * index):.{self.decimals}f} mm"
+        # Zero has no sign, whatever is left of a sum.
+        return f"{round(1e3 * (self.first + self.step * index), self.decimals) + 0.0:.{self.decimals}f} mm"
 
     @property
     def decimals(self) -> int:

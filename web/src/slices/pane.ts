@@ -245,7 +245,8 @@ export function paneOf(figure: HTMLElement, whole: Whole): Pane {
 function coordinate(along: Coordinates, index: number): string {
   const value = along.first + along.step * index;
   if (!along.metric) return `${value} px`;
-  return `${(1e3 * value).toFixed(Math.max(0, 1 - Math.floor(Math.log10(Math.abs(1e3 * along.step)))))} mm`;
+  const words = (1e3 * value).toFixed(Math.max(0, 1 - Math.floor(Math.log10(Math.abs(1e3 * along.step)))));
+  return `${Number(words) === 0 ? words.replace("-", "") : words} mm`;
 }
 
 const clip = (part: number) => Math.max(0, Math.min(1, part));
