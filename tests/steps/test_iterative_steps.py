@@ -109,7 +109,7 @@ def test_a_run_goes_on_where_another_ended(name: str) -> None:
     )
     again = STEPS[name](slab, geometry=scan.geometry, context=context, **{**item.plain, "iterations": 1})
     np.testing.assert_allclose(again.data, first.data, atol=0.05 * first.data.max())
-    assert seen == [(n, 4) for n in range(1, 5)]
+    assert list(dict.fromkeys(seen)) == [(n, 4) for n in range(5)]
 
 
 @pytest.mark.parametrize("name", [*NAMES, "sart", "mlem", "osem"])

@@ -272,9 +272,9 @@ function bench(form: HTMLFormElement, work: HTMLElement): void {
   if (work.dataset["known"]) {
     if (waits) void follow(state(waits), location.href, ++turn);
     if (tries) {
-      const told = document.querySelector("#work-axis .quiet");
+      const told = document.querySelector("#work-tried .quiet");
       void end(state(tries), () => true, (now) => { if (told) told.textContent = `${now.state}: ${now.sentence}`; })
-        .then((ended) => ended && renew(location.href, ["work-axis"])).then(centre);
+        .then((ended) => ended && renew(location.href, ["work-tried"])).then(centre);
     }
   } else if (tries || waits) { // nothing is known of the scan yet: the whole page tells it
     const mine = ++turn;

@@ -77,7 +77,8 @@ class Context:
     warm_start : array or None
         A result to start from, for iterative methods; of the same shape as the step's result.
     on_progress : callable or None
-        `on_progress(done, total)` for steps that take long; raises where the user wants to stop.
+        `on_progress(done, total)` for steps that take long; raises where the user wants to stop. It may be told the
+        same again, while the next part is at work.
     scratch : Scratch
         Memory to use again.
     taken : array or None

@@ -129,18 +129,21 @@ def reconstruct_slices(
             return np.zeros((columns, columns), np.float32)
         return fbp(sinogram[setup.used], angles[setup.used], axis_column, padding="zero", threads=1)
 
+    ready: list[int] = []
+
     def told(problem: Problem, image: NDArray[np.float32]) -> Iterator[Iterate]:
         """Say after each iteration that it is at work, so that it ends soon where nobody wants it any more."""
         for iterate in method(problem, image):
             if context.on_progress is not None:
-                context.on_progress(0, rows)
+                context.on_progress(len(ready), rows)
             yield iterate
 
     def one(row: int) -> Solution:
         found = solve(setup, np.ascontiguousarray(data[:, row]), told, partial(begin, row), stop)
         np.multiply(found.image, np.float32(scale), out=result[row])
+        ready.append(row)
         if context.on_progress is not None:
-            context.on_progress(row + 1, rows)
+            context.on_progress(len(ready), rows)
         return replace(found, image=result[row])
 
     with ThreadPoolExecutor(min(context.threads, rows)) as pool:
