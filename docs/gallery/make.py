@@ -2,7 +2,8 @@
 
     python docs/gallery/make.py i13 FOLDER     # FOLDER holds the files that the section names
 
-The commands run in a folder of their own; pictures and meshes come back with at most 64 colours, to stay small.
+The commands run in a folder of their own; pictures and meshes come back with at most 64 colours, to stay small. A
+section whose files are not in FOLDER is skipped by its name.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ FILES = {
     "sand": ("volumes/sand_200x200x100_uint8.raw",),
 }
 """What each section is made of; the files of a folder come into one that is named as the section."""
+KEPT = frozenset(("surface.png", "surface.3mf", "print.png", "print.3mf"))
+"""What is kept of the folder of a mesh or a print."""
 
 
 def commands(name: str) -> list[list[str]]:
@@ -47,10 +50,6 @@ def commands(name: str) -> list[list[str]]:
 def bring(name: str, data: Path) -> None:
     """Copy what a section is made of into this folder."""
     for source in (data / one for one in FILES[name]):
-        if not source.exists():
-            raise SystemExit(
-                f"{source} is not there; the section {name} of the gallery tells where it comes from"
-            )
         if len(FILES[name]) == 1:
             shutil.copy(source, Path(source.name))
         else:
@@ -72,6 +71,12 @@ def frame(name: str) -> None:
 def main(name: str, data: Path) -> None:
     """Make one section."""
     told = commands(name)
+    absent = next((one for one in (data / file for file in FILES[name]) if not one.exists()), None)
+    if absent is not None:
+        print(
+            f"{name}: skipped, for {absent} is not there; its section of the gallery tells where it comes from"
+        )
+        return
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
         os.environ["TOMARIUM_HOME"] = folder
@@ -83,8 +88,9 @@ def main(name: str, data: Path) -> None:
             execute(words)
         for made in sorted(Path().glob(f"{name}-*")):
             if made.is_dir():
-                for file in (made / "surface.png", made / "surface.3mf"):
-                    _keep(file, HOME / f"{made.name}{file.suffix}")
+                for file in sorted(made.iterdir()):
+                    if file.name in KEPT:
+                        _keep(file, HOME / f"{made.name}{file.suffix}")
             else:
                 _keep(made, HOME / made.name)
 

@@ -194,3 +194,14 @@ def test_a_published_record_gets_a_new_one_beside_it(record: Path, tmp_path: Pat
     made = read_record(tmp_path / "records" / "ball-skin")
     assert [(one.relation, one.identifier) for one in made.related] == [("IsDerivedFrom", "ball")]
     assert verify(tmp_path / "records" / "ball-skin") == ()
+
+
+def test_a_slab_that_the_volume_cuts_has_its_height() -> None:
+    """Two slices of a disc: where the volume ends before the body does, its surface is the outer faces of voxels."""
+    y, x = np.ogrid[-1:1:40j, -1:1:40j]
+    grey = np.broadcast_to(np.clip(20 * (0.7 - np.hypot(y, x)) + 0.5, 0, 1), (2, 40, 40)).astype(np.float32)
+    _, told = print_body(
+        volume(np.ascontiguousarray(grey)), Wish(smooth_px=0), PrintWish(height_mm=4.0, wall_mm=1.0)
+    )
+    assert told.body_mm[2] == pytest.approx(4.0, rel=0.01)
+    assert told.scale == pytest.approx(4.0 / 0.02, rel=0.01)

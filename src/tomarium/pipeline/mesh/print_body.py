@@ -308,13 +308,21 @@ def _scale(body: Body, pitch: float, how: PrintWish) -> float:
     if how.scale is not None:
         return how.scale
     assert how.height_mm is not None
-    tops = surrounded(body.field, body.level)[:, 1:-1, 1:-1].max(axis=(1, 2))
-    above = np.flatnonzero(tops > body.level)
+    padded = surrounded(body.field, body.level)
+    above = np.flatnonzero((padded > body.level).any(axis=(1, 2)))
     low, high = int(above[0]), int(above[-1])
-    # The surface crosses between two slices, where a straight line between their brightest voxels does.
-    first = low - (tops[low] - body.level) / (tops[low] - tops[low - 1])
-    last = high + (tops[high] - body.level) / (tops[high] - tops[high + 1])
-    return float(how.height_mm / ((last - first) * pitch))
+    lowest, highest = (
+        _reach(padded[[low, low - 1]], body.level),
+        _reach(padded[[high, high + 1]], body.level),
+    )
+    return float(how.height_mm / ((high - low + lowest + highest) * pitch))
+
+
+def _reach(pair: NDArray[np.float32], level: float) -> float:
+    """Tell how far, in voxels, the surface reaches beyond the last slice of a body; the pair is that and the next."""
+    last, beyond = pair[0][pair[0] > level], pair[1][pair[0] > level]
+    # The surface crosses between two voxels, one above the other, where a straight line between them does.
+    return float(((last - level) / (last - beyond)).max())
 
 
 def _divided(field: NDArray[np.float32], pitch: float, wall_mm: float) -> tuple[NDArray[np.float32], float]:
