@@ -282,7 +282,9 @@ def _in_one_range(asked: Question) -> tuple[Select[Any], tuple[ColumnElement[Any
     """Select what a narrow range holds in the order of its index, which is quicker than to make a set of it first."""
     (key, one), number = asked.few[0], parameters.c.record
     source = parameters.join(records, records.c.number == number)
-    wanted = select(number).select_from(source).where(parameters.c.key == key, *_within(parameters.c.number, one))
+    wanted = (
+        select(number).select_from(source).where(parameters.c.key == key, *_within(parameters.c.number, one))
+    )
     return wanted.where(*_kept(asked, number)), (unindexed(number),)
 
 
