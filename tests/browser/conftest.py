@@ -76,12 +76,13 @@ def hearing() -> Callable[..., Any]:
 
 
 @pytest.fixture(scope="session")
-def axe() -> Callable[[Any], list[str]]:
-    """Give `axe(page)`: serious and critical findings of axe about accessibility, a line each."""
+def axe() -> Callable[..., list[str]]:
+    """Give `axe(page)`: serious and critical findings of axe about accessibility, a line each; of some rules alone."""
     sync_playwright = pytest.importorskip("axe_playwright_python.sync_playwright")
 
-    def ask(page: Any) -> list[str]:
-        found = sync_playwright.Axe().run(page).response["violations"]
+    def ask(page: Any, *rules: str) -> list[str]:
+        options = {"runOnly": {"type": "rule", "values": list(rules)}} if rules else None
+        found = sync_playwright.Axe().run(page, options=options).response["violations"]
         return [
             f"{one['id']}: {one['help']} ({', '.join(str(node['target']) for node in one['nodes'])})"
             for one in found

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from chromium import wait_until
 from specimen_links import link
 from tomarium.catalogue import LOCAL_OWNER, Catalogue, file_record, ingest, open_catalogue
 from tomarium.catalogue.audit import note
@@ -103,10 +104,12 @@ PATHS = (
 
 @pytest.mark.parametrize("path", PATHS)
 def test_a_page_has_no_serious_fault(
-    path: str, address: str, page: Any, phone: Any, axe: Callable[[Any], list[str]]
+    path: str, address: str, page: Any, phone: Any, axe: Callable[..., list[str]]
 ) -> None:
     page.goto(address + path)
     assert axe(page) == []
+    page.emulate_media(color_scheme="dark")
+    assert axe(page, "color-contrast") == []
     phone.goto(address + path)
     assert phone.evaluate("document.documentElement.scrollWidth") <= 390
 
@@ -144,3 +147,11 @@ def test_no_field_of_the_filters_is_covered(address: str, page: Any, phone: Any)
         phone.goto("about:blank")
         phone.goto(address + "/records?q=tooth#filters")
         assert phone.evaluate(COVERED) == []
+
+
+def test_a_card_shows_its_thumbnail_as_webp(address: str, page: Any) -> None:
+    given = []
+    page.on("response", lambda answer: given.append((answer.url, answer.headers.get("content-type"))))
+    page.goto(address + "/records")
+    wait_until(page, 'document.querySelector(".card-picture img").naturalWidth > 0')
+    assert (f"{address}/records/tooth/files/previews/thumbnail.png", "image/webp") in given
