@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -88,26 +88,29 @@ def _relay_to(port: int, down: threading.Event, asked: list[str]) -> type[BaseHT
             if down.is_set():
                 self.close_connection = True
                 return
-            there = http.client.HTTPConnection("127.0.0.1", port)
+            # A client that was killed leaves in mid-answer: the connection behind it is closed all the same.
+            with closing(http.client.HTTPConnection("127.0.0.1", port)) as there:
+                self._ask(there, body)
+
+        def _ask(self, there: http.client.HTTPConnection, body: bytes) -> None:
             there.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
             for name, text in self.headers.items():
                 there.putheader(name, text)
             there.endheaders(body)
-            answer = there.getresponse()
-            ranged = answer.status == 200 and answer.headers.get("Content-Range")
-            self.send_response_only(206 if ranged else answer.status)
-            sized = "Content-Length" in answer.headers or answer.status == 204
-            for name, text in answer.headers.items():
-                if name.lower() not in ("transfer-encoding", "connection"):
-                    self.send_header(name, text)
-            content = b"" if sized else answer.read()
-            if not sized:
-                self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
-            while sized and self.command != "HEAD" and (block := answer.read(BLOCK)):
-                self.wfile.write(block)
-            there.close()
+            with there.getresponse() as answer:
+                ranged = answer.status == 200 and answer.headers.get("Content-Range")
+                self.send_response_only(206 if ranged else answer.status)
+                sized = "Content-Length" in answer.headers or answer.status == 204
+                for name, text in answer.headers.items():
+                    if name.lower() not in ("transfer-encoding", "connection"):
+                        self.send_header(name, text)
+                content = b"" if sized else answer.read()
+                if not sized:
+                    self.send_header("Content-Length", str(len(content)))
+                self.end_headers()
+                self.wfile.write(content)
+                while sized and self.command != "HEAD" and (block := answer.read(BLOCK)):
+                    self.wfile.write(block)
 
         do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = _hand_on  # noqa: N815
 
