@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import ceil, floor
 from typing import Final
@@ -11,10 +10,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from tomarium.array import processors
 from tomarium.compiled import extension, level
 from tomarium.kernels.alignment.sampling import Grid
-from tomarium.kernels.alignment.search import LEAST_SHARE, Place, peaks_of
+from tomarium.kernels.alignment.search import LEAST_SHARE, Place, peaks_of, places_of
 
 MOST_CLASSES: Final = 3
 """Classes of either image that the kernel takes."""
@@ -24,7 +22,6 @@ MOST_POINTS: Final = 65_535
 
 _BITS: Final = 5  # of a code's field for one class, as native/kernels.h says
 _LANES: Final = 32
-_TOGETHER: Final = 16
 
 Array = NDArray[np.float64]
 
@@ -85,31 +82,12 @@ def search_every_shift(
     ends = np.searchsorted(point_classes[order], np.arange(MOST_CLASSES + 1)).astype(np.int64)
     counts = np.arange(len(points) + 1, dtype=np.float64)
     n_log_n = (counts * np.log(np.maximum(counts, 1))).astype(np.float32)
-    batches = [
-        range(i, min(i + _TOGETHER, len(orientations))) for i in range(0, len(orientations), _TOGETHER)
-    ]
 
-    def of_batch(batch: Iterable[int]) -> list[Place]:
-        made = []
-        for number in batch:
-            turn = orientations[number]
-            score = field.scores(away @ turn.T, ends, n_log_n)
-            for best, top in peaks_of(score):
-                matrix = np.eye(4)
-                matrix[:3, :3] = turn
-                matrix[:3, 3] = fixed.first + (top[::-1] + field.lowest) * fixed.spacing - turn @ middle
-                made.append(Place(best / len(points), matrix, number))
-        return made
+    def peaks(turn: Array) -> list[tuple[float, Array]]:
+        score = field.scores(away @ turn.T, ends, n_log_n)
+        return [(best / len(points), top[::-1] + field.lowest) for best, top in peaks_of(score)]
 
-    found: list[Place] = []
-    done = 0
-    with ThreadPoolExecutor(max(1, min(processors(), len(batches)))) as pool:
-        for batch, made in zip(batches, pool.map(of_batch, batches), strict=True):
-            found += made
-            done += len(batch)
-            if on_progress is not None:
-                on_progress(done, len(orientations))
-    return sorted(found, key=lambda place: -place.score)
+    return places_of(fixed, middle, orientations, peaks, on_progress)
 
 
 @dataclass(frozen=True, eq=False)

@@ -91,7 +91,41 @@ def search(
     middle = points.mean(axis=0)
     away = (points - middle) / fixed.spacing
     many = int(point_classes.max()) + 1
-    found: list[Place] = []
+
+    def peaks(turn: Array) -> list[tuple[float, Array]]:
+        return room.best(away @ turn.T, point_classes, many)
+
+    return places_of(fixed, middle, orientations, peaks, on_progress)
+
+
+def places_of(
+    fixed: Grid,
+    middle: Array,
+    orientations: Array,
+    peaks: Callable[[Array], list[tuple[float, Array]]],
+    on_progress: Callable[[int, int], None] | None,
+) -> list[Place]:
+    """Ask for the best shifts of each orientation, some orientations at a time on all processors.
+
+    Parameters
+    ----------
+    fixed : Grid
+        The first image.
+    middle : array of float, shape (3,)
+        Middle of the second image's points, about which they are turned.
+    orientations : array of float, shape (orientation, 3, 3)
+        Linear maps from the second image's frame.
+    peaks : callable
+        Gives scores and shifts (x, y, z) of the middle, in voxels of the first image, for one orientation; called from
+        several threads.
+    on_progress : callable or None
+        Called with orientations done and in all.
+
+    Returns
+    -------
+    list of Place
+        The best of all orientations, best first.
+    """
     batches = [
         range(i, min(i + _TOGETHER, len(orientations))) for i in range(0, len(orientations), _TOGETHER)
     ]
@@ -100,13 +134,14 @@ def search(
         made = []
         for number in batch:
             turn = orientations[number]
-            for score, shift in room.best(away @ turn.T, point_classes, many):
+            for score, shift in peaks(turn):
                 matrix = np.eye(4)
                 matrix[:3, :3] = turn
                 matrix[:3, 3] = fixed.first + shift * fixed.spacing - turn @ middle
                 made.append(Place(score, matrix, number))
         return made
 
+    found: list[Place] = []
     done = 0
     with ThreadPoolExecutor(max(1, min(processors(), len(batches)))) as pool:
         for batch, made in zip(batches, pool.map(of_batch, batches), strict=True):
