@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,7 +12,7 @@ from tomarium import units
 from tomarium.catalogue import queries
 from tomarium.catalogue.catalogue import Catalogue
 from tomarium.catalogue.find_jobs import reader_who_asked
-from tomarium.catalogue.jobs import Ended, add_job, tell_progress, without_folders
+from tomarium.catalogue.jobs import Ended, add_job, stage_teller, without_folders
 from tomarium.catalogue.link_edit import demand_both_ends, file_link
 from tomarium.catalogue.link_request import HowKnown, link_of_alignment
 from tomarium.catalogue.reader import NotAllowed, Reader
@@ -37,7 +35,6 @@ MOST_WAITING: Final = 5
 
 STAGES: Final = {"search": "searching all places", "refine": "refining the best"}
 _SHOWN: Final = 5
-_SECONDS: Final = 2.0
 
 
 def ask_to_align(
@@ -145,7 +142,7 @@ def align_images(catalogue: Catalogue, job: Row[Any]) -> Ended:
             moving,
             search="near" if told["near"] else "global",
             scale=bool(told["scale"]),
-            on_progress=_progress(catalogue, job.number),
+            on_progress=stage_teller(catalogue, job.number, _in_words),
         )
         if not found.accepted:
             return "failed", _not_found(found, moving), ()
@@ -226,15 +223,5 @@ def _not_found(found: Alignment, moving: Image) -> str:
     return f"not found: {reason}. Candidates: {'; '.join(told)}"
 
 
-def _progress(catalogue: Catalogue, number: int) -> Callable[[str, int, int], None]:
-    last: tuple[float, str] = (0.0, "")
-
-    def tell(stage: str, done: int, total: int) -> None:
-        nonlocal last
-        words, now = STAGES.get(stage, stage), time.monotonic()
-        if words == last[1] and now - last[0] < _SECONDS:
-            return
-        last = (now, words)
-        tell_progress(catalogue, number, f"{words}, {100 * done // max(total, 1)} %")
-
-    return tell
+def _in_words(stage: str, done: int, total: int) -> str:
+    return f"{STAGES.get(stage, stage)}, {100 * done // max(total, 1)} %"

@@ -24,6 +24,8 @@ Ended = tuple[str, str, tuple[str, ...]]
 
 LEASE_S: Final = 600
 MOST_TRIES: Final = 5
+TELL_S: Final = 2.0
+"""Seconds after which it is noted anew how far a stage is."""
 LAST_PART: Final = -1.0
 """What `not_before_utc` of a running job is in its last part, in which it cannot be cancelled."""
 
@@ -386,6 +388,38 @@ def tell_progress(catalogue: Catalogue, number: int, told: str) -> None:
     running = (jobs.c.number == number) & (jobs.c.state == "running")
     with suppress(DatabaseUnavailable), catalogue.writing() as connection:
         connection.execute(update(jobs).where(running).values(told=told))
+
+
+def stage_teller(
+    catalogue: Catalogue, number: int, in_words: Callable[[str, int, int], str]
+) -> Callable[[str, int, int], None]:
+    """Return what long work may tell of its stages as often as it likes; a job's row is written now and then.
+
+    Parameters
+    ----------
+    catalogue : Catalogue
+        Open.
+    number : int
+        The job, taken before.
+    in_words : callable
+        Words for a stage, what is done of it and what there is in all.
+
+    Returns
+    -------
+    callable
+        Takes the same, and notes it where the stage is another one or `TELL_S` have passed.
+    """
+    last: tuple[float, str] = (0.0, "")
+
+    def tell(stage: str, done: int, total: int) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if stage == last[1] and now - last[0] < TELL_S:
+            return
+        last = (now, stage)
+        tell_progress(catalogue, number, in_words(stage, done, total))
+
+    return tell
 
 
 def retry_job(connection: Connection, reader: Reader, number: int) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +15,7 @@ from tomarium import formats
 from tomarium.catalogue.catalogue import Catalogue
 from tomarium.catalogue.edit import place_for
 from tomarium.catalogue.find_jobs import jobs_of_record, reader_who_asked
-from tomarium.catalogue.jobs import Ended, add_job, tell_progress
+from tomarium.catalogue.jobs import Ended, add_job, stage_teller
 from tomarium.catalogue.keep_mesh import Target, keep_print, keep_surface, mesh_part, target_in_record
 from tomarium.catalogue.mesh_files import About, about_of, file_name
 from tomarium.catalogue.mesh_part import Known, place_of_mesh
@@ -41,8 +40,6 @@ STAGES: Final = {
 }
 MOST_WAITING: Final = 5
 """Models of a record that may wait at a time."""
-SECONDS: Final = 2.0
-"""Least time between two notes of progress."""
 
 
 def ask_for_model(catalogue: Catalogue, reader: Reader, id: str, role: str, fields: Mapping[str, str]) -> int:
@@ -132,7 +129,7 @@ def make_model(catalogue: Catalogue, job: Row[Any]) -> Ended:
             return "done", f"{asked.name} is part of {made}", (made,)
         demand_volume(id, folder)
         target = _target(folder, asked, Known(catalogue, reader, id), key)
-        told, made = _make(folder, asked, target, _progress(catalogue, job.number))
+        told, made = _make(folder, asked, target, stage_teller(catalogue, job.number, _in_words))
     except DatabaseUnavailable:
         raise
     except TomariumError as problem:
@@ -196,20 +193,9 @@ def _demand_none_under_way(connection: Connection, arguments: Mapping[str, Any],
             )
 
 
-def _progress(catalogue: Catalogue, number: int) -> Callable[[str, int, int], None]:
-    last: tuple[float, str] = (0.0, "")
-
-    def tell(stage: str, done: int, total: int) -> None:
-        nonlocal last
-        words = STAGES.get(stage, stage)
-        now = time.monotonic()
-        if words == last[1] and now - last[0] < SECONDS:
-            return
-        last = (now, words)
-        share = f", {100 * done // total} %" if 0 < done < total else ""
-        tell_progress(catalogue, number, f"{words}{share}")
-
-    return tell
+def _in_words(stage: str, done: int, total: int) -> str:
+    share = f", {100 * done // total} %" if 0 < done < total else ""
+    return f"{STAGES.get(stage, stage)}{share}"
 
 
 def _key(job: Row[Any]) -> str:

@@ -132,14 +132,18 @@ def series_of_image(opened: Scan | Image, path: Path) -> SliceSeries:
         shape, dtype = frames.shape, np.dtype(frames.dtype)
         pixel = opened.geometry.pixel_m
         voxel = None if pixel is None else (pixel.value,) * 3
-        read: Callable[[int], NDArray[Any]] = lambda number: frames.read(  # noqa: E731
-            slice(number, number + 1), slice(None)
-        )[0]
+
+        def read(number: int) -> NDArray[Any]:
+            return np.asarray(frames.read(slice(number, number + 1), slice(None))[0])
+
     elif opened.ndim == 3:
         data, dtype = opened.data, opened.dtype
         shape = (opened.shape[0], opened.shape[1], opened.shape[2])
         voxel = opened.voxel_m if isinstance(opened, Volume) else None
-        read = lambda number: np.asarray(data[number])  # noqa: E731
+
+        def read(number: int) -> NDArray[Any]:
+            return np.asarray(data[number])
+
     else:
         raise InputError(
             f"{path}: holds an image of {opened.ndim} axes, no series of slices; give the folder of all slices"
