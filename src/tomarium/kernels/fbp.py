@@ -138,31 +138,18 @@ def fbp(
     if chosen != "native":
         _check_finite(rows)
     offsets = _row_offsets(row_axes, axis_column, rows.shape[1], columns, turn_deg)
-    if offsets is not None and chosen != "native":
-        for row, offset in enumerate(offsets):
-            fbp(
-                rows[:, row : row + 1],
-                angles,
-                axis_column + float(offset),
-                window=window,
-                cutoff=cutoff,
-                padding=padding,
-                engine=chosen,
-                size=size,
-                region=region,
-                threads=threads,
-                pixel_m=pixel_m,
-                out=result[row : row + 1],
-                shift_columns_px=shifts,
-            )
-        return result if np.ndim(sinogram) == 3 else result[0]
     plain: Padding = "edge" if padding == "edge" else "zero"
     half = float(axis_column) if turn_deg != 180 else None
-    for part, longer, before, after in _batches(rows, angles, padding, half):
+    batches = _batches(rows, angles, padding, half)
+    if offsets is not None and chosen != "native":
+        batches = _row_by_row(batches)
+    for part, longer, before, after in batches:
+        own = None if offsets is None else offsets[part]
+        first = 0.0 if own is None or chosen == "native" else float(own[0])
         task = make_task(
             angles,
             longer.shape[2],
-            float(axis_column) + before,
+            float(axis_column) + before + first,
             size,
             region,
             window,
@@ -173,7 +160,7 @@ def fbp(
             turn_deg,
             min(before, after),
             shifts,
-            None if offsets is None else offsets[part],
+            own if chosen == "native" else None,
         )
         match chosen:
             case "native":
@@ -203,6 +190,15 @@ def _row_offsets(
     for axis in (axes.min(), axes.max()):
         _check_axis(float(axis), columns)
     return axes - axis_column
+
+
+def _row_by_row(
+    batches: Iterator[tuple[slice, NDArray[Any], int, int]],
+) -> Iterator[tuple[slice, NDArray[Any], int, int]]:
+    """Cut batches into single rows, for engines that take all rows about one axis."""
+    for part, longer, before, after in batches:
+        for k, row in enumerate(range(part.start, part.stop)):
+            yield slice(row, row + 1), longer[:, k : k + 1], before, after
 
 
 def _batches(

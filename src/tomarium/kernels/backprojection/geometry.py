@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from math import ceil
 
 import numpy as np
@@ -36,8 +37,8 @@ class Task:
         Pixels along an edge of the whole image.
     region : tuple of int
         (y0, y1, x0, x1): the part of it that is wanted, ends excluded.
-    response : array of float64, shape (padded // 2 + 1,)
-        Windowed ramp of the padded projections.
+    padded : int
+        Samples of a padded projection.
     window, cutoff
         See `tomarium.kernels.ramp.window_response`.
     padding : {"zero", "edge"}
@@ -56,17 +57,17 @@ class Task:
     row_offsets: NDArray[np.float64] | None
     size: int
     region: tuple[int, int, int, int]
-    response: NDArray[np.float64]
+    padded: int
     window: Window
     cutoff: float
     padding: Padding
     scale: float
     threads: int
 
-    @property
-    def padded(self) -> int:
-        """Samples of a padded projection."""
-        return 2 * (len(self.response) - 1)
+    @cached_property
+    def response(self) -> NDArray[np.float64]:
+        """Windowed ramp of the padded projections, shape (padded // 2 + 1,)."""
+        return filter_response(self.padded, self.window, self.cutoff)
 
     @property
     def axis_range(self) -> tuple[float, float]:
@@ -95,7 +96,7 @@ def make_task(
     shift_columns_px: NDArray[np.float64] | None = None,
     row_offsets: NDArray[np.float64] | None = None,
 ) -> Task:
-    """Work out directions, weights and filter of one filtered backprojection.
+    """Work out directions, weights and padding of one filtered backprojection.
 
     Parameters
     ----------
@@ -124,7 +125,7 @@ def make_task(
     Raises
     ------
     ParameterError
-        There is no such window or padding, or the cutoff is out of its range.
+        There is no such padding.
     """
     check_padding(padding)
     angles = np.deg2rad(angles_deg)
@@ -132,10 +133,9 @@ def make_task(
     if shift_columns_px is not None:
         axes += shift_columns_px
     padded = max(padded_length(columns, edge, size, beyond) for edge in _extremes(axes, row_offsets))
-    response = filter_response(padded, window, cutoff)
     return Task(
         np.cos(angles), -np.sin(angles), angular_weights(angles_deg, turn_deg), columns, axes, row_offsets, size,
-        region, response, window, cutoff, padding, scale, threads,
+        region, padded, window, cutoff, padding, scale, threads,
     )  # fmt: skip
 
 
