@@ -19,6 +19,8 @@ from tomarium.catalogue import LOCAL_OWNER, Catalogue, file_record, ingest, open
 from tomarium.catalogue.edit import Changes, edit
 from tomarium.catalogue.entity_edit import link_specimen, make_entity
 from tomarium.catalogue.filing import refile_below
+from tomarium.catalogue.harvest_sources import add_source
+from tomarium.catalogue.harvested import Item, keep
 from tomarium.catalogue.log_book import write_entry
 from tomarium.catalogue.make_from_files import Wish, make_from_files
 from tomarium.catalogue.mesh_files import About, write_files
@@ -263,7 +265,18 @@ def catalogue(
             ingest(catalogue, folder)
         _describe(catalogue)
         _watch(catalogue.home / "live")
+        _harvest(catalogue)
         yield catalogue
+
+
+def _harvest(catalogue: Catalogue) -> None:
+    """Keep a record of another catalogue."""
+    item = Item("<1>", title="Bone of <b>a bear", created="2019", creators=("Curie, <b>Marie",), licence="CC0-1.0",
+                description="A femur", address="https://example.org/1", content={"title": "Bone of <b>a bear"},
+                parameters={"energy_kev": 20.0})  # fmt: skip
+    with catalogue.writing() as connection:
+        source = add_source(connection, "oai", "https://example.org/oai", "Else<b>where").number
+        keep(connection, source, [item])
 
 
 def _watch(folder: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from app_client import TestClient
 from tomarium.catalogue import Catalogue
+from tomarium.catalogue.harvested import id_of
 from tomarium.model.entity import KINDS
 from tomarium.portal.app import create_app
 from tomarium.portal.page import Page
@@ -63,6 +64,7 @@ EXAMPLES = {
     "admin.user": [],  # with an account the owner of this machine is nobody; tests/portal looks at it
     "hdf5": [],  # tests/portal/test_hdf5
     "volume": ["/records/full/volume"],
+    "harvested": [f"/harvested/{id_of('oai', 'https://example.org/oai', 'dataset', '<1>')}"],
     "models": ["/records/full/models", "/records/full/models?threshold=0.4&up=-y", "/records/bare/models"],
     "make_a_slice": ["/records/full/make-a-slice"],
     "sizes": ["/compare/sizes"],

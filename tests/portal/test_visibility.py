@@ -419,6 +419,7 @@ def test_every_route_is_known(catalogue: Catalogue) -> None:
     entities |= {"/specimens/{id}/images", "/specimens/{id}/images.json"}
     links = ("links", "links.json", "links/align", "links/{link}/withdraw")  # test_specimen_links.py
     entities |= {f"/specimens/{{id}}/{one}" for one in links}
+    entities |= {"/harvested/{id}", "/harvested/{id}.json"}  # test_harvested.py
     entities |= {"/proposals/{id}/log", *(f"/entities/{{id}}/{one}" for one in ("edit", "link", "publish"))}
     assert others <= entities, "a new door of a specimen or the like: add it to ENTITIES above"
     assert doors <= known, "a new door of a record: add it to METADATA or CONTENT above"

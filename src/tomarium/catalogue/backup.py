@@ -24,6 +24,7 @@ from tomarium.catalogue.catalogue import Catalogue
 from tomarium.catalogue.checksums import MANIFEST
 from tomarium.catalogue.dialect import dialect_of
 from tomarium.catalogue.file_table import ROLE
+from tomarium.catalogue.harvested import index_again
 from tomarium.catalogue.ingest import save
 from tomarium.catalogue.reader import LOCAL_OWNER
 from tomarium.catalogue.record_folder import read_record, refuse_links, verify
@@ -166,6 +167,7 @@ def restore(
                 _demand_empty(connection, catalogue.name)
                 rows = sum(_load(archive, connection, table, moved) for table in durable_tables())
                 dialect_of(connection).go_on_counting(connection)
+                index_again(connection)
                 note(connection, LOCAL_OWNER, "restore", told={"backup": source.name, "rows": rows})
             listed = sorted(
                 {name.split("/")[1] for name in archive.namelist() if name.startswith("records/")}

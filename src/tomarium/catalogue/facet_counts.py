@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, Engine, select
 
-from tomarium.catalogue.facets import FACETS, Filters
+from tomarium.catalogue.facets import CATALOGUE, FACETS, HERE, Filters
+from tomarium.catalogue.reader import HARVESTED
 from tomarium.catalogue.tables import facet_sets
 
 CHOICES: Final = 50  # of one facet
@@ -150,6 +151,8 @@ class FacetSets:
                 found = {state: int(kept[states == state].sum()) for state in np.unique(states).tolist()}
             else:
                 found = self._count(name, arrays[name], np.bincount(sets, kept, size))
+            if name == CATALOGUE and (any(found.values()) or filters.get(name)):
+                found[HERE] = int(kept[states != HARVESTED].sum())
             chosen = filters.get(name, ())
             found = {value: count for value, count in found.items() if count} | {
                 value: found.get(value, 0) for value in chosen
@@ -187,12 +190,15 @@ class FacetSets:
         self, sets: NDArray[np.int64], states: NDArray[np.str_], filters: Filters
     ) -> dict[str, NDArray[np.bool_]]:
         size = self._size(sets)
-        return {
+        meets = {
             name: np.isin(states, chosen)
             if name == "state"
             else self._meet(name, chosen, self._arrays[name], size)[sets]
             for name, chosen in filters.items()
         }
+        if HERE in filters.get(CATALOGUE, ()):
+            meets[CATALOGUE] = meets[CATALOGUE] | (states != HARVESTED)
+        return meets
 
     def _meet(
         self, name: str, chosen: Sequence[str], pairs: NDArray[np.int64], size: int

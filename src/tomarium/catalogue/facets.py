@@ -20,7 +20,12 @@ FACETS: Final[dict[str, str]] = {
     "licence": "Licence",
     "year": "Year",
     "state": "State",
+    "catalogue": "Catalogue",
 }
+CATALOGUE: Final = "catalogue"
+"""Facet of what was harvested from other catalogues: the title of its source."""
+HERE: Final = "here"
+"""Value of that facet for the records of this catalogue, which no set of facets has."""
 AS_MEASURED: Final = "instrument as measured"
 """Facet that nobody filters by: the instrument's name in the parameters, where the record is linked to another."""
 SERIES: Final = "series"

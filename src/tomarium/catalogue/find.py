@@ -33,10 +33,27 @@ from tomarium.catalogue.companions import MOST, Companion, has_companions
 from tomarium.catalogue.cursor import Cursor
 from tomarium.catalogue.dialect import dialect_of, unindexed
 from tomarium.catalogue.facet_counts import Groups
-from tomarium.catalogue.facets import Filters
+from tomarium.catalogue.facets import CATALOGUE, HERE, Filters
 from tomarium.catalogue.ranges import Range
-from tomarium.catalogue.reader import Reader, is_counted_by_totals, may_open, may_see
-from tomarium.catalogue.tables import facets, parameters, records, stale_records, totals, wordings
+from tomarium.catalogue.reader import (
+    HARVESTED,
+    Columns,
+    Reader,
+    is_counted_by_totals,
+    may_find,
+    may_open,
+    may_see,
+)
+from tomarium.catalogue.tables import (
+    facets,
+    harvest_sources,
+    harvested,
+    parameters,
+    records,
+    stale_records,
+    totals,
+    wordings,
+)
 from tomarium.catalogue.words import Term
 
 _NARROW: Final = 100_000  # records of a set that is made before words are looked for
@@ -63,6 +80,8 @@ class Question:
         Whether there are records whose words and facets tell what was taken back; these are not found.
     beside : tuple of Companion
         Techniques that the images of the record's specimen are to have.
+    elsewhere : bool
+        Whether what was harvested from other catalogues is found, too.
     """
 
     reader: Reader
@@ -73,6 +92,7 @@ class Question:
     narrow: bool = False
     hides: bool = False
     beside: tuple[Companion, ...] = ()
+    elsewhere: bool = False
 
     @property
     def is_counted_whole(self) -> bool:
@@ -85,9 +105,13 @@ class Question:
         alone = self.is_counted_whole and not (self.hides or self.beside)
         return alone and is_counted_by_totals(self.reader)
 
+    def visible(self, of: Columns) -> ColumnElement[bool]:
+        """Return the condition on rows of `record`, or of `record_total`, that the reader may know of them."""
+        return may_find(self.reader, of=of) if self.elsewhere else may_see(self.reader, of=of)
+
     def seen(self, *, streamed: bool = False) -> ColumnElement[bool]:
         """Return the condition on `record` that it may be found at all; of rows that come one by one by no index."""
-        conditions = [may_see(self.reader)]
+        conditions = [self.visible(records.c)]
         if self.hides:
             conditions.append(records.c.id.not_in(select(stale_records.c.record)))
         if self.beside:
@@ -111,6 +135,8 @@ def question(
     filters: Filters,
     ranges: Sequence[Range],
     beside: tuple[Companion, ...] = (),
+    *,
+    elsewhere: bool = False,
 ) -> Question:
     """Make a question, for which the size of each range is looked up.
 
@@ -128,6 +154,8 @@ def question(
         All must be met; their keys are known to the catalogue or to nobody.
     beside : tuple of Companion
         Techniques of the images of the record's specimen.
+    elsewhere : bool
+        Whether what was harvested from other catalogues is found, too.
 
     Returns
     -------
@@ -143,10 +171,13 @@ def question(
         size = connection.execute(select(func.count()).select_from(some)).scalar_one()
         (few if size <= queries.RANKED_AT_MOST else many).append(asked)
     hides = connection.execute(select(stale_records.c.record).limit(1)).first() is not None
-    asked_all = Question(reader, terms, filters, tuple(few), tuple(many), hides=hides, beside=beside)
+    asked_all = Question(
+        reader, terms, filters, tuple(few), tuple(many), hides=hides, beside=beside, elsewhere=elsewhere
+    )
     if not (filters or beside) or asked_all.is_counted_whole:
         return asked_all
-    size = count(connection, Question(reader, (), filters, hides=hides, beside=beside))
+    alone = Question(reader, (), filters, hides=hides, beside=beside, elsewhere=elsewhere)
+    size = count(connection, alone)
     return replace(asked_all, narrow=size <= _NARROW)
 
 
@@ -166,7 +197,7 @@ def count(connection: Connection, asked: Question) -> int:
         With words or ranges at most 20 001, which means "more than 20 000".
     """
     if asked.is_totalled:
-        kept = [may_see(asked.reader, of=totals.c), *_filtered(asked, totals.c)]
+        kept = [asked.visible(totals.c), *_filtered(asked, totals.c)]
         number = select(func.coalesce(func.sum(totals.c.total), 0)).where(*kept)
         return int(connection.execute(number).scalar_one())
     if asked.is_counted_whole:
@@ -199,7 +230,7 @@ def groups(connection: Connection, asked: Question) -> tuple[Groups, bool]:
     kept: list[ColumnElement[bool]] = []
     if asked.is_totalled:
         of, number = totals, func.sum(totals.c.total)
-        kept = [may_see(asked.reader, of=totals.c)]
+        kept = [asked.visible(totals.c)]
     elif asked.is_counted_whole:
         kept = [asked.seen()]
     else:
@@ -407,7 +438,8 @@ def _filtered(asked: Question, of: Any, *, streamed: bool = False) -> list[Colum
             conditions.append(of.state.in_(values))
         else:
             sets = select(facets.c.facets).where(facets.c.name == name, facets.c.value.in_(values))
-            conditions.append(column.in_(sets))
+            here = name == CATALOGUE and HERE in values
+            conditions.append(or_(of.state != HARVESTED, column.in_(sets)) if here else column.in_(sets))
     return conditions
 
 
@@ -439,11 +471,15 @@ def rows_at(connection: Connection, reader: Reader, found: Sequence[Place]) -> d
     Returns
     -------
     dict of int to Row
-        Number → columns of `record`, `description`, `words`, and `open`: whether the reader may have the files.
+        Number → columns of `record`, `description`, `words`, `open`: whether the reader may have the files; and of
+        what was harvested `source`, the title of its catalogue, and `fetched_utc`.
     """
     wanted = (
         select(records, wordings.c.description, wordings.c.words, may_open(reader).label("open"))
+        .add_columns(harvest_sources.c.title.label("source"), harvested.c.fetched_utc)
         .join(wordings, wordings.c.record == records.c.number)
+        .outerjoin(harvested, and_(records.c.state == HARVESTED, harvested.c.id == records.c.id))
+        .outerjoin(harvest_sources, harvest_sources.c.number == harvested.c.source)
         .where(records.c.number.in_([place.number for place in found]))
     )
     return {row.number: row for row in connection.execute(wanted)}

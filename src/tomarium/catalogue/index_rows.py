@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -100,6 +101,18 @@ def save_records(connection: Connection, entries: Sequence[Entry], into: IndexTa
     ]
     if texts:
         dialect_of(connection).save_texts(connection, texts, into.texts)
+
+
+def finite_numbers(told: Mapping[str, Any]) -> dict[str, float]:
+    """Take the finite numbers among values, which can be asked for by a range."""
+    numbers = {}
+    for key, value in told.items():
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            try:
+                numbers[key] = float(value)
+            except OverflowError:  # a whole number of hundreds of digits measures nothing
+                continue
+    return {key: number for key, number in numbers.items() if math.isfinite(number)}
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,7 +13,7 @@ from tomarium.catalogue import queries
 from tomarium.catalogue.catalogue import Catalogue
 from tomarium.catalogue.entities import adopt
 from tomarium.catalogue.facets import facets_of
-from tomarium.catalogue.index_rows import Entry, folder_in, forget_folder, save_records
+from tomarium.catalogue.index_rows import Entry, finite_numbers, folder_in, forget_folder, save_records
 from tomarium.catalogue.links import adopt_links
 from tomarium.catalogue.reader import LOCAL_OWNER, Reader
 from tomarium.catalogue.record_changes import note_change, note_if_unknown
@@ -245,11 +244,4 @@ def _numbers(record: Record) -> dict[str, float]:
     """Take the finite numbers that can be asked for by a range; also the voxel size, wherever it is told."""
     told = {key: value.value for key, value in record.parameters.items()}
     told.setdefault("voxel_m", _voxel_m(record.volume))
-    numbers = {}
-    for key, value in told.items():
-        if isinstance(value, (int, float)) and not isinstance(value, bool):
-            try:
-                numbers[key] = float(value)
-            except OverflowError:  # a whole number of hundreds of digits measures nothing
-                continue
-    return {key: number for key, number in numbers.items() if math.isfinite(number)}
+    return finite_numbers(told)

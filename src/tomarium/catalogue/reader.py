@@ -16,6 +16,8 @@ from tomarium.errors import InputError
 Columns = ReadOnlyColumnCollection[str, Column[Any]]
 Role = Literal["visitor", "member", "curator", "instrument scientist", "administrator"]
 ROLES: Final[tuple[str, ...]] = get_args(Role)
+HARVESTED: Final = "harvested"
+"""State of a row that was harvested from another catalogue: it is found by a search, and behind no other door."""
 SEES_ALL: Final = frozenset({"curator", "administrator"})
 """Roles that see every record."""
 
@@ -77,9 +79,33 @@ def may_see(reader: Reader, now: float | None = None, of: Columns = records.c) -
     -------
     ColumnElement of bool
         True for what is published, and for drafts of the reader, the reader's teams, instruments and invitations. It
-        is computed when it is asked: nothing has to run when something becomes public.
+        is computed when it is asked: nothing has to run when something becomes public. False for what was harvested
+        from other catalogues, which is no record of this one: see `may_find`.
     """
     return _condition(reader, of.open_from if reader.open_only else of.public_from, now, of)
+
+
+def may_find(reader: Reader, now: float | None = None, of: Columns = records.c) -> ColumnElement[bool]:
+    """Return the condition on `record` that a search among all catalogues finds it for a reader.
+
+    Parameters
+    ----------
+    reader : Reader
+        Who asks.
+    now : float, optional
+        Seconds since 1970; the present moment by default.
+    of : columns, optional
+        As in `may_see`.
+
+    Returns
+    -------
+    ColumnElement of bool
+        True for what the reader may see, and for what was harvested from other catalogues: that is public, or it would
+        not be here. A copy for others has none of it.
+    """
+    if reader.open_only:
+        return may_see(reader, now, of)
+    return true() if reader.sees_all else or_(may_see(reader, now, of), of.state == HARVESTED)
 
 
 def is_counted_by_totals(reader: Reader) -> bool:
@@ -120,7 +146,7 @@ def _condition(
     reader: Reader, since: ColumnElement[float], now: float | None, of: Columns = records.c
 ) -> ColumnElement[bool]:
     if reader.sees_all:
-        return true()
+        return of.state != HARVESTED
     moment = literal(time.time() if now is None else now, Float)
     return or_(
         and_(since.is_not(None), since <= moment),  # never NULL, which is neither

@@ -22,6 +22,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 from tomarium.catalogue.catalogue import Catalogue
 from tomarium.catalogue.dialect import dialect_of
 from tomarium.catalogue.entities import known_any
+from tomarium.catalogue.harvested import entries_after
 from tomarium.catalogue.index_rows import Entry, folder_in, forget_record, save_records
 from tomarium.catalogue.ingest import entry_of
 from tomarium.catalogue.record_folder import read_record, refuse_links
@@ -94,6 +95,7 @@ def rebuild(catalogue: Catalogue, roots: Sequence[Path]) -> Rebuilt:
             with catalogue.writing() as connection:
                 _beat(connection, token)
                 _write(connection, some, told, lost=lost)
+        _write_harvested(catalogue, token)
         _settle(catalogue, token)
         _swap(catalogue, token, told)
     except BaseException:
@@ -177,6 +179,18 @@ def _write(connection: Connection, some: Sequence[tuple[Record, Path]], told: _F
     save_records(connection, tuple(waiting.values()), SHADOW)
 
 
+def _write_harvested(catalogue: Catalogue, token: str) -> None:
+    """Write what was harvested from other catalogues, which has no folders."""
+    last, ready = "", False
+    while not ready:
+        with catalogue.writing() as connection:
+            _beat(connection, token)
+            some = entries_after(connection, last)
+            save_records(connection, some, SHADOW)
+        ready = not some
+        last = "" if ready else some[-1].row["id"]
+
+
 def _settle(catalogue: Catalogue, token: str) -> None:
     """Put the new tables in order, and read again what was changed while they were filled, as long as that is much."""
     ready = False
@@ -229,6 +243,7 @@ def _read_again(connection: Connection, ids: Sequence[str], told: _Found) -> Non
                 forget = True
         if forget:
             forget_record(connection, id, SHADOW)
+            save_records(connection, entries_after(connection, "", [id]), SHADOW)
     for start in range(0, len(ids), AT_ONCE):
         some = rebuild_changes.c.record.in_(ids[start : start + AT_ONCE])
         connection.execute(delete(rebuild_changes).where(some))

@@ -44,13 +44,17 @@ class Hit:
     thumbnail : str
         Path of a small picture below the record's folder, "" where there is none that the reader may see.
     state : str
-        "draft", "review", "published" or "withdrawn".
+        "draft", "review", "published" or "withdrawn"; "harvested" of another catalogue's.
     open : bool
         Whether the reader may have its files.
     licence : str
         SPDX identifier, "" where none was stated.
     open_from : float or None
         Seconds since 1970 since when, or from when, its files are open to anybody; None where they are not.
+    source : str
+        Title of the catalogue that it was harvested from; "" of a record of this one.
+    fetched : float or None
+        Seconds since 1970 when it was harvested last; None of a record of this catalogue.
     """
 
     id: str
@@ -66,6 +70,8 @@ class Hit:
     open: bool
     licence: str
     open_from: float | None
+    source: str = ""
+    fetched: float | None = None
 
 
 @dataclass(frozen=True)
@@ -126,6 +132,7 @@ def search(
     offset: int = 0,
     after: str = "",
     facets: bool = False,
+    elsewhere: bool = False,
 ) -> Page:
     """Find records by words, facets and ranges of numbers.
 
@@ -159,6 +166,8 @@ def search(
         or shown twice, whatever is added meanwhile; the order of relevance may itself change by what is added.
     facets : bool
         Whether to count by facets.
+    elsewhere : bool
+        Whether what was harvested from other catalogues is found, too.
 
     Returns
     -------
@@ -184,7 +193,7 @@ def search(
         if words.strip() and not terms:  # only signs: nothing has them
             return Page((), 0, False, limit, offset)
         beside = read_companions(companions, sets_of(connection).values("technique"))
-        asked = find.question(connection, reader, terms, chosen, asked_ranges, beside)
+        asked = find.question(connection, reader, terms, chosen, asked_ranges, beside, elsewhere=elsewhere)
         told, facets_whole, total = _counted(connection, asked) if facets else ((), True, None)
         found: list[find.Place] | None = None
         by_words = bool(terms) and asked.narrow and sort == "relevance"
@@ -315,4 +324,6 @@ def _hit(row: Row[Any], score: float | None, terms: tuple[Term, ...]) -> Hit:
         open=bool(row.open),
         licence=row.licence,
         open_from=row.open_from,
+        source=row.source or "",
+        fetched=row.fetched_utc,
     )

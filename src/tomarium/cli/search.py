@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -21,7 +22,8 @@ from tomarium.errors import ParameterError
     "filters",
     metavar="FACET=VALUE",
     multiple=True,
-    help="Only those with this technique, instrument, facility, licence, year or state; of one facet any will do.",
+    help="Only those with this technique, instrument, facility, licence, year, state or catalogue; of one facet any "
+    "will do.",
 )
 @click.option(
     "--range",
@@ -64,6 +66,9 @@ def command(
     it: --with ct finds the maps of a section whose block has a CT. With --with eds --with ct both are found, and
     whatever else there is of a specimen that has both.
 
+    Records that were harvested from other catalogues (tomarium harvest) are found beside those of this one, with their
+    source and the day of the harvest; --filter catalogue=here leaves them out.
+
     \b
     tomarium search tooth
     tomarium search '"quartz vein"' ESRF --limit 5
@@ -86,6 +91,7 @@ def command(
             sort=sort,
             limit=limit,
             facets=facets,
+            elsewhere=True,
         )
     if as_json:
         told = {"facets": [asdict(facet) for facet in page.facets]} if facets else {}
@@ -94,6 +100,8 @@ def command(
     for hit in page.hits:
         click.secho(hit.title, bold=True, nl=False)
         click.echo(f"  {hit.id}  {hit.created[:10]}  {units.show(hit.bytes, 'B', 3)}")
+        if hit.fetched is not None:
+            click.echo(f"  from {hit.source}, as of {datetime.fromtimestamp(hit.fetched, UTC):%Y-%m-%d}")
         if hit.snippet:
             click.echo(f"  {hit.snippet}")
     click.echo(f"{page.total}{'+' if page.more else ''} found")

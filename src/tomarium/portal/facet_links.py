@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 
 from tomarium.catalogue.companions import NAME as COMPANIONS
 from tomarium.catalogue.facet_counts import FacetCounts
+from tomarium.catalogue.facets import CATALOGUE, HERE
 from tomarium.standards.panet import label_of
 
 OF_TECHNIQUES: Final = ("technique", COMPANIONS)
@@ -100,7 +101,7 @@ def facet_links(facets: Iterable[FacetCounts], path: str, chosen: Chosen) -> tup
             tuple(
                 Choice(
                     one.value,
-                    label_of(one.value) if facet.name in OF_TECHNIQUES else one.value,
+                    _label(facet.name, one.value),
                     one.count,
                     one.chosen,
                     with_query(path, {**chosen, facet.name: _turn(chosen.get(facet.name, ()), one.value)}),
@@ -110,6 +111,12 @@ def facet_links(facets: Iterable[FacetCounts], path: str, chosen: Chosen) -> tup
         )
         for facet in facets
     )
+
+
+def _label(facet: str, value: str) -> str:
+    if facet in OF_TECHNIQUES:
+        return label_of(value)
+    return "This catalogue" if (facet, value) == (CATALOGUE, HERE) else value
 
 
 def _turn(values: tuple[str, ...], value: str) -> tuple[str, ...]:

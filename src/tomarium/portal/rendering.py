@@ -183,6 +183,8 @@ def _templates() -> Environment:
 
 
 def _date(moment: str) -> str:
+    if len(moment) < 10:  # a year or a month, which other catalogues tell
+        return moment
     when = datetime.fromisoformat(moment)
     return day(when)
 

@@ -33,6 +33,8 @@ class FoundRecord:
         Why no picture is shown.
     level : str
         For whom it is told: "pupil", "student" or "scientist".
+    source, fetched : str
+        Title of the catalogue that it was harvested from, and when last (ISO 8601); "" of a record of this one.
     plain_size : str
         How large it is beside a known thing; "" for scientists, and where it is not known.
     """
@@ -53,6 +55,8 @@ class FoundRecord:
     withheld: str
     level: str = DEFAULT
     plain_size: str = ""
+    source: str = ""
+    fetched: str = ""
 
 
 def _moment(seconds: float) -> str:
@@ -62,6 +66,8 @@ def _moment(seconds: float) -> str:
 def _withheld(hit: Hit) -> str:
     if hit.thumbnail:
         return ""
+    if hit.source:
+        return "Another catalogue"
     if hit.state == "withdrawn":
         return "Withdrawn"
     return "No picture" if hit.open else "Under embargo"
@@ -92,6 +98,8 @@ def found_records(
 
 def _told_for(request_context: RequestContext, found: FoundRecord, level: str) -> FoundRecord:
     """Tell a card for pupils or students, by what the record itself says in plain words."""
+    if found.source:
+        return replace(found, level=level)
     try:
         record, _ = request_context.seen(found.id)
     except HTTPException:  # its folder is gone or damaged, which its own page says
@@ -112,7 +120,7 @@ def _found(request_context: RequestContext, hits: Iterable[Hit]) -> tuple[FoundR
             bytes=hit.bytes,
             shape=hit.shape,
             voxel_m=hit.voxel_m,
-            page=request_context.link("record", {"id": hit.id}),
+            page=request_context.link("harvested" if hit.source else "record", {"id": hit.id}),
             thumbnail=request_context.link("file", {"id": hit.id, "path": hit.thumbnail})
             if hit.thumbnail
             else "",
@@ -120,6 +128,8 @@ def _found(request_context: RequestContext, hits: Iterable[Hit]) -> tuple[FoundR
             licence=hit.licence,
             opens="" if hit.open or hit.open_from is None else _moment(hit.open_from),
             withheld=_withheld(hit),
+            source=hit.source,
+            fetched="" if hit.fetched is None else _moment(hit.fetched),
         )
         for hit in hits
     )

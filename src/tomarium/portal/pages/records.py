@@ -114,6 +114,7 @@ def content(
     licence: Values = None,
     year: Values = None,
     state: Values = None,
+    catalogue: Values = None,
     companions: Companions = None,
     sort: Annotated[Literal["relevance", "newest"], Query(description="Which come first")] = "relevance",
     limit: Annotated[int, Query(ge=1, le=200, description="Records on a page")] = USUAL,
@@ -123,13 +124,13 @@ def content(
     ] = "",
     facets: Annotated[bool | None, Query(description="Whether to count by facets")] = None,
 ) -> RecordsPage:
-    """List records, or find them by words, facets and ranges.
+    """List records, or find them by words, facets and ranges; with those that were harvested from other catalogues.
 
     Any parameter of records may be asked for by a range, such as `pixel=<1um`, `energy=20..60keV`,
     `exposure_s=>=10ms`; of several ranges all must be met. `level=pupil` and `student` tell the cards in plain words.
     """
     level = level_of(request_context.request)
-    given = (technique, instrument, facility, proposal, taxon, licence, year, state)
+    given = (technique, instrument, facility, proposal, taxon, licence, year, state, catalogue)
     chosen = {name: tuple(values) for name, values in zip(FACETS, given, strict=True) if values}
     ranges = _ranges(request_context)
     wanted = tuple(dict.fromkeys(filter(None, map(str.strip, companions or ()))))
@@ -149,6 +150,7 @@ def content(
         offset=offset,
         after=after,
         facets=facets,
+        elsewhere=True,
     )
     path = request_context.link("records")
     asked = {

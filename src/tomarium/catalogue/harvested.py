@@ -1,0 +1,417 @@
+"""Records of other catalogues, kept here so that one search finds them beside ours.
+
+Each is a row of `harvested`, which tells all that the source told, and, where it is a dataset, a row of the index in
+the state "harvested", which `reader.may_find` alone knows. It has no folder, no files and no owner.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from sqlalchemy import Connection, delete, insert, select, update
+
+from tomarium.catalogue.facets import CATALOGUE
+from tomarium.catalogue.index_rows import Entry, finite_numbers, forget_record, save_records
+from tomarium.catalogue.reader import HARVESTED
+from tomarium.catalogue.tables import LIVE, harvest_sources, harvested
+from tomarium.model import parameter
+from tomarium.model.wording import brief
+from tomarium.standards.panet import label_of
+
+DATASET: Final = "dataset"
+LARGEST: Final = 1_000_000  # letters of one item
+AT_ONCE: Final = 200  # items that are written together
+_LONGEST: Final = 200  # letters of a facet's value; longer texts are no names
+
+
+@dataclass(frozen=True)
+class Item:
+    """What another catalogue tells of one dataset, document or instrument, by whatever protocol.
+
+    Attributes
+    ----------
+    identifier : str
+        At the source: of OAI-PMH that of the header, of PaNOSC its pid.
+    kind : str
+        "dataset", which is searched; "document" or "instrument", which the PaNOSC search API gives.
+    title, description : str
+        For people.
+    created : str
+        ISO 8601 with a zone, or a date or a year; "" where the source does not tell.
+    creators, keywords : tuple of str
+        Names, and words to be found by.
+    techniques : tuple of str
+        PaNET identifiers, or names.
+    instrument, facility, licence, doi : str
+        "" where the source does not tell.
+    address : str
+        Of its page at the source, http or https; "" where none is known.
+    bytes : int
+        Size of its files, 0 where the source does not tell.
+    parameters : Mapping of str to JSON value
+        With the unit in the key, as in `model.Record`.
+    changed : str
+        When it was changed at the source, as the source tells it.
+    content : Mapping
+        All that the source told, in its own form.
+    deleted : bool
+        Whether the source says that it is no longer there; then nothing but `kind` and `identifier` is looked at.
+    """
+
+    identifier: str
+    kind: str = DATASET
+    title: str = ""
+    description: str = ""
+    created: str = ""
+    creators: tuple[str, ...] = ()
+    keywords: tuple[str, ...] = ()
+    techniques: tuple[str, ...] = ()
+    instrument: str = ""
+    facility: str = ""
+    licence: str = ""
+    doi: str = ""
+    address: str = ""
+    bytes: int = 0
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    changed: str = ""
+    content: Mapping[str, Any] = field(default_factory=dict)
+    deleted: bool = False
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What became of items.
+
+    Attributes
+    ----------
+    added, changed, same, deleted : int
+        How many were new, told something else than before, told the same, and were taken away.
+    problems : tuple of str
+        Items that could not be kept, each with the reason.
+    """
+
+    added: int = 0
+    changed: int = 0
+    same: int = 0
+    deleted: int = 0
+    problems: tuple[str, ...] = ()
+
+    def __add__(self, other: Kept) -> Kept:
+        return Kept(
+            self.added + other.added,
+            self.changed + other.changed,
+            self.same + other.same,
+            self.deleted + other.deleted,
+            self.problems + other.problems,
+        )
+
+
+@dataclass(frozen=True)
+class Harvested:
+    """One item as it is kept.
+
+    Attributes
+    ----------
+    id : str
+        In this catalogue.
+    item : Item
+        What the source told.
+    source, source_address, kind : str
+        Title and address of the source, and the protocol it was harvested by.
+    fetched_utc : float
+        Seconds since 1970 when the source told it last.
+    checked_utc : float or None
+        When the source was read to its end last; None where it never was.
+    error : str
+        Why the last harvest of the source was not complete; "" where it was.
+    """
+
+    id: str
+    item: Item
+    source: str
+    source_address: str
+    kind: str
+    fetched_utc: float
+    checked_utc: float | None
+    error: str
+
+
+def keep(connection: Connection, source: int, items: Sequence[Item], moment: float | None = None) -> Kept:
+    """Keep what a source tells: new items are added, known ones changed, deleted ones taken away.
+
+    Parameters
+    ----------
+    connection : Connection
+        That may write.
+    source : int
+        Number of the source, whose `listing` all of these are noted to be in.
+    items : sequence of Item
+        Some hundred; of an identifier that occurs twice the last one counts.
+    moment : float, optional
+        Seconds since 1970 when they were fetched; now by default.
+
+    Returns
+    -------
+    Kept
+        Doing it again with the same items changes nothing but when they were fetched.
+    """
+    known_source = connection.execute(select(harvest_sources).where(harvest_sources.c.number == source)).one()
+    fetched = time.time() if moment is None else moment
+    told, problems = _readable(items)
+    before = _known(connection, source, told)
+    rows: list[dict[str, Any]] = []
+    entries: list[Entry] = []
+    gone: list[str] = []
+    same: list[str] = []
+    changed = 0
+    for (kind, identifier), item in told.items():
+        id = id_of(known_source.kind, known_source.address, kind, identifier)
+        old = before.get(id)
+        if item.get("deleted"):
+            gone += [id] if old is not None else []
+        elif old == item:
+            same.append(id)
+        else:
+            changed += old is not None
+            row = {"id": id, "source": source, "kind": kind, "identifier": identifier, "item": item}
+            rows.append(row | {"fetched_utc": fetched, "listing": known_source.listing})
+            if kind == DATASET:
+                entries.append(_entry(id, read_item(item), known_source.title))
+    _take_away(connection, gone)
+    if rows:
+        connection.execute(delete(harvested).where(harvested.c.id.in_([row["id"] for row in rows])))
+        connection.execute(insert(harvested), rows)
+    save_records(connection, entries)
+    if same:
+        seen = update(harvested).where(harvested.c.id.in_(same))
+        connection.execute(seen.values(fetched_utc=fetched, listing=known_source.listing))
+    return Kept(len(rows) - changed, changed, len(same), len(gone), tuple(problems))
+
+
+def forget_unlisted(connection: Connection, source: int) -> int:
+    """Take away what the listing of a source, read to its end, did not have; return how many items that were.
+
+    Parameters
+    ----------
+    connection : Connection
+        That may write.
+    source : int
+        Number of the source.
+
+    Returns
+    -------
+    int
+        Items that were taken away.
+    """
+    listing = select(harvest_sources.c.listing).where(harvest_sources.c.number == source).scalar_subquery()
+    old = select(harvested.c.id).where(harvested.c.source == source, harvested.c.listing != listing)
+    ids = list(connection.execute(old).scalars())
+    _take_away(connection, ids)
+    return len(ids)
+
+
+def forget_all(connection: Connection, source: int) -> int:
+    """Take away all that is kept of a source; return how many items that were."""
+    ids = list(connection.execute(select(harvested.c.id).where(harvested.c.source == source)).scalars())
+    _take_away(connection, ids)
+    return len(ids)
+
+
+def harvested_item(connection: Connection, id: str) -> Harvested | None:
+    """Find what is kept of an item, for anybody: the source tells it to everybody.
+
+    Parameters
+    ----------
+    connection : Connection
+        Of a catalogue.
+    id : str
+        In this catalogue; any text.
+
+    Returns
+    -------
+    Harvested or None
+        None where there is none.
+    """
+    of = harvest_sources.c
+    wanted = (
+        select(harvested, of.title, of.address, of.kind.label("protocol"), of.finished_utc, of.error)
+        .join(harvest_sources, of.number == harvested.c.source)
+        .where(harvested.c.id == id)
+    )
+    row = connection.execute(wanted).one_or_none()
+    if row is None:
+        return None
+    told = (row.title, row.address, row.protocol, row.fetched_utc, row.finished_utc, row.error)
+    return Harvested(row.id, read_item(row.item), *told)
+
+
+def entries_after(connection: Connection, last: str, among: Sequence[str] | None = None) -> list[Entry]:
+    """Make again what the index keeps of some hundred items, as a rebuild needs it.
+
+    Parameters
+    ----------
+    connection : Connection
+        Of a catalogue.
+    last : str
+        Identifier of the item after which they begin; "" for the first.
+    among : sequence of str, optional
+        Identifiers of which; of all items by default.
+
+    Returns
+    -------
+    list of Entry
+        For `save_records`, in the order of their identifiers; none after the last item.
+    """
+    wanted = (
+        select(harvested.c.id, harvested.c.item, harvest_sources.c.title)
+        .join(harvest_sources, harvest_sources.c.number == harvested.c.source)
+        .where(harvested.c.kind == DATASET, harvested.c.id > last)
+        .order_by(harvested.c.id)
+        .limit(AT_ONCE)
+    )
+    if among is not None:
+        wanted = wanted.where(harvested.c.id.in_(among))
+    return [_entry(row.id, read_item(row.item), row.title) for row in connection.execute(wanted)]
+
+
+def index_again(connection: Connection) -> None:
+    """Write the rows of the index of all that was harvested."""
+    last = ""
+    while some := entries_after(connection, last):
+        save_records(connection, some)
+        last = some[-1].row["id"]
+
+
+def id_of(protocol: str, address: str, kind: str, identifier: str) -> str:
+    """Return the identifier that an item of a source has in this catalogue; it is always the same."""
+    told = "\n".join((protocol, address, kind, identifier))
+    return f"h-{hashlib.sha256(told.encode('utf-8', 'replace')).hexdigest()[:20]}"
+
+
+def read_item(kept: Mapping[str, Any]) -> Item:
+    """Read an item as it is kept in the table."""
+    told: dict[str, Any] = {
+        key: tuple(value) if isinstance(value, list) else value for key, value in kept.items()
+    }
+    return Item(**told)
+
+
+def read_moment(told: str) -> tuple[str, float] | None:
+    """Read a moment as other catalogues tell it.
+
+    Parameters
+    ----------
+    told : str
+        ISO 8601: a time, a date, a month or a year; without a zone it is taken for UTC.
+
+    Returns
+    -------
+    tuple of str and float, or None
+        As a record tells it, no more exactly than it was told; and its beginning in seconds since 1970. None where
+        it is none of these.
+    """
+    parts = told.strip().split("-")
+    short = len(parts) <= 2 and all(part.isdecimal() for part in parts) and len(parts[0]) == 4
+    try:
+        moment = datetime.fromisoformat("-".join((*parts, "01", "01")[:3]) if short else told.strip())
+        seconds = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
+        return None
+    return (told.strip() if short or len(told.strip()) == 10 else moment.isoformat()), seconds
+
+
+def _readable(items: Sequence[Item]) -> tuple[dict[tuple[str, str], dict[str, Any]], list[str]]:
+    """Turn items into what a table of JSON can hold, by kind and identifier; and say which are too large."""
+    told: dict[tuple[str, str], dict[str, Any]] = {}
+    problems = []
+    for item in items:
+        read = {key: value for key, value in _plain(asdict(item)).items() if value or key == "identifier"}
+        size = len(json.dumps(read, ensure_ascii=False))
+        if size > LARGEST:
+            name = brief(item.identifier, 80)
+            problems.append(f"{name}: tells {size} letters, more than {LARGEST}; it was left out")
+        else:
+            told[read["kind"], read["identifier"]] = read
+    return told, problems
+
+
+def _plain(value: Any) -> Any:
+    """Turn a value into one that a column of JSON holds in every database."""
+    if isinstance(value, str):
+        return value.replace("\x00", "").encode("utf-8", "replace").decode()
+    if isinstance(value, Mapping):
+        return {_plain(str(key)): _plain(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(inner) for inner in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value if isinstance(value, (int, float, bool, type(None))) else _plain(str(value))
+
+
+def _known(connection: Connection, source: int, told: Mapping[tuple[str, str], Any]) -> dict[str, Any]:
+    """Find what is known of items: identifier here → what they told."""
+    of = harvested.c
+    wanted = select(of.id, of.item).where(of.source == source, of.identifier.in_({one for _, one in told}))
+    return {row.id: row.item for row in connection.execute(wanted)}
+
+
+def _take_away(connection: Connection, ids: Sequence[str]) -> None:
+    for start in range(0, len(ids), AT_ONCE):
+        some = ids[start : start + AT_ONCE]
+        connection.execute(delete(harvested).where(harvested.c.id.in_(some)))
+        for id in some:
+            forget_record(connection, id, LIVE)
+
+
+def _entry(id: str, item: Item, source: str) -> Entry:
+    made = read_moment(item.created)
+    created, created_utc = made or ("", 0.0)  # the oldest of all where it is not known
+    row = {
+        "id": id,
+        "title": brief(" ".join(item.title.split()), 1000) or item.identifier,
+        "created": created,
+        "created_utc": created_utc,
+        "store": 0,  # there is none of this number
+        "path": "",
+        "bytes": min(max(item.bytes, 0), 2**62),
+        "thumbnail": "",
+        "shape": [],
+        "voxel_m": None,
+        "state": HARVESTED,
+        "owner": "",
+        "team": "",
+        "public_from": None,  # so that no condition but `may_find` is met by it
+        "open_from": None,
+        "doi": "",  # that of a record of ours is found by it
+        "licence": item.licence,
+    }
+    return Entry(
+        row,
+        item.description,
+        _words(item),
+        _facets(item, created[:4], source),
+        finite_numbers(item.parameters),
+    )
+
+
+def _words(item: Item) -> str:
+    shown = [f"{parameter.label(key)} {parameter.show(key, value)}" for key, value in item.parameters.items()]
+    techniques = (f"{label_of(one)} {one}" if label_of(one) != one else one for one in item.techniques)
+    named = (item.instrument, item.facility, item.doi, item.identifier, item.licence)
+    return "\n".join(
+        (", ".join(item.keywords), ", ".join(item.creators), ", ".join(techniques), *named, *shown)
+    )
+
+
+def _facets(item: Item, year: str, source: str) -> tuple[tuple[str, str], ...]:
+    told = {("technique", " ".join(one.split())) for one in item.techniques}
+    told |= {("instrument", item.instrument), ("facility", item.facility), ("licence", item.licence)}
+    told |= {("year", year), (CATALOGUE, source)}
+    return tuple(sorted((name, value) for name, value in told if 0 < len(value) <= _LONGEST))

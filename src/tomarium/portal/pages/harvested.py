@@ -1,0 +1,145 @@
+"""A record of another catalogue: what was harvested of it, from where and when, and the way to its own page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from fastapi import HTTPException
+
+from tomarium.catalogue.harvest_sources import KINDS
+from tomarium.catalogue.harvested import DATASET, Harvested, harvested_item, read_moment
+from tomarium.model import parameter
+from tomarium.portal.page import FOR_PEOPLE, Page
+from tomarium.portal.request_context import CurrentRequest
+from tomarium.standards.panet import label_of
+from tomarium.units import show
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One line of the table: what it is, and what the source tells."""
+
+    label: str
+    text: str
+    address: str = ""
+
+
+@dataclass(frozen=True)
+class HarvestedPage:
+    """Content of the page.
+
+    Attributes
+    ----------
+    title, id, description : str
+        Of the record; the identifier is that in this catalogue.
+    identifier : str
+        At its source.
+    source, source_address, protocol : str
+        Title and address of the catalogue it is of, and how it was harvested.
+    fetched, checked : str
+        ISO 8601: when the source told this last, and when it was read to its end last ("" where it never was).
+    problem : str
+        Why the last harvest was not complete; "" where it was.
+    address : str
+        Of its own page at the source, "" where none is known.
+    creators : tuple of str
+        Names.
+    created, licence, doi : str
+        As the source tells; "" where it does not.
+    parameters : Mapping of str to JSON value
+        With the unit in the key.
+    facts : tuple of Fact
+        The same for people.
+    told : Mapping
+        All that the source told, in its own form.
+    """
+
+    title: str
+    id: str
+    description: str
+    identifier: str
+    source: str
+    source_address: str
+    protocol: str
+    fetched: str
+    checked: str
+    problem: str
+    address: str
+    creators: tuple[str, ...]
+    created: str
+    licence: str
+    doi: str
+    parameters: Mapping[str, Any]
+    facts: tuple[Fact, ...] = field(metadata=FOR_PEOPLE)
+    told: Mapping[str, Any]
+
+
+def content(request_context: CurrentRequest, id: str) -> HarvestedPage:
+    """Tell what was harvested of a record of another catalogue, from where and when; its files are there."""
+    with request_context.catalogue.reading() as connection:
+        kept = harvested_item(connection, id)
+    if kept is None or kept.item.kind != DATASET or request_context.reader.open_only:
+        raise HTTPException(
+            404,
+            f"There is no harvested record “{id[:80]}” in this catalogue: its source may have taken it away. Search "
+            "for it by a word.",
+        )
+    item = kept.item
+    return HarvestedPage(
+        title=item.title or item.identifier,
+        id=id,
+        description=item.description,
+        identifier=item.identifier,
+        source=kept.source,
+        source_address=kept.source_address if _is_web(kept.source_address) else "",
+        protocol=KINDS.get(kept.kind, kept.kind),
+        fetched=_moment(kept.fetched_utc),
+        checked="" if kept.checked_utc is None else _moment(kept.checked_utc),
+        problem=kept.error,
+        address=item.address if _is_web(item.address) else "",
+        creators=item.creators,
+        created=item.created,
+        licence=item.licence,
+        doi=item.doi,
+        parameters=item.parameters,
+        facts=tuple(_facts(kept)),
+        told=item.content,
+    )
+
+
+def _facts(kept: Harvested) -> list[Fact]:
+    item = kept.item
+    made = read_moment(item.created)
+    told = [
+        Fact("Identifier there", item.identifier),
+        Fact("DOI", item.doi, f"https://doi.org/{item.doi}"),
+        Fact("Made", made[0][:10] if made else item.created),
+        Fact("Instrument", item.instrument),
+        Fact("Facility", item.facility),
+        Fact("Technique", ", ".join(map(label_of, item.techniques))),
+        Fact("Keywords", ", ".join(item.keywords)),
+        Fact("Licence", item.licence),
+        Fact("Size of its files", show(item.bytes, "B", 3) if item.bytes else ""),
+    ]
+    told += [Fact(parameter.label(key), parameter.show(key, value)) for key, value in item.parameters.items()]
+    return [fact for fact in told if fact.text]
+
+
+def _moment(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
+
+
+def _is_web(address: str) -> bool:
+    return address.startswith(("https://", "http://"))
+
+
+HARVESTED = Page(
+    name="harvested",
+    path="/harvested/{id}",
+    json_path="/harvested/{id}.json",
+    template="harvested.html",
+    content=content,
+)
