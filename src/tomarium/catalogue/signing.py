@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hmac
 import json
+import secrets
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from typing import Any, Final
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, delete, insert, select
 
 from tomarium.catalogue.tables import settings
 from tomarium.errors import ParameterError
@@ -16,6 +17,17 @@ KEY: Final = "signing_key"
 """Row of `setting` that a migration makes; it is none of the settings that people see."""
 _SIGNATURE_BYTES: Final = 16
 _LONGEST: Final = 4000
+
+
+def make_key(connection: Connection) -> None:
+    """Make the key of a catalogue that has none; the connection may write."""
+    if connection.execute(select(settings.c.key).where(settings.c.key == KEY)).first() is None:
+        connection.execute(insert(settings).values(key=KEY, value=secrets.token_urlsafe(32)))
+
+
+def forget_key(connection: Connection) -> None:
+    """Forget the key: what was signed with it is none of this catalogue's any more; the connection may write."""
+    connection.execute(delete(settings).where(settings.c.key == KEY))
 
 
 def sign(connection: Connection, purpose: str, content: Any) -> str:
