@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from tomarium.datasets.load import load
     from tomarium.formats import open
     from tomarium.formats.frames.scan_of_arrays import scan_of_arrays
     from tomarium.kernels.fbp import fbp
@@ -40,6 +41,7 @@ __all__ = [
     "fbp",
     "find_axis",
     "join_half_turns",
+    "load",
     "open",
     "open_h5",
     "project",
@@ -61,6 +63,7 @@ _HOMES: Final = {
     "fbp": "tomarium.kernels.fbp",
     "find_axis": "tomarium.steps.probes.find_axis",
     "join_half_turns": "tomarium.steps.views.join_half_turns",
+    "load": "tomarium.datasets.load",
     "open": "tomarium.formats",
     "open_h5": "tomarium.live.nodes",
     "project": "tomarium.kernels.projection",

@@ -50,6 +50,8 @@ METADATA = (
     "/records/{id}/metadata/datacite",
     "/records/{id}/metadata/schema-org",
     "/records/{id}/metadata/bibtex",
+    "/records/{id}/linkset",
+    "/records/{id}/linkset.json",
 )
 CONTENT = (
     "/records/{id}/files/previews/thumbnail.png",
@@ -98,6 +100,8 @@ ENTITIES = (
     "/specimens/block-{id}.json",
     "/proposals/proposal-{id}",
     "/instruments/instrument-{id}.json",
+    "/instruments/instrument-{id}/linkset",
+    "/specimens/organ-{id}/linkset.json",
 )
 LISTS = (
     "/records.json",
@@ -241,6 +245,7 @@ def test_what_a_record_is_of_is_seen_with_it(catalogue: Catalogue, name: str) ->
                 answer = client.get(door.format(id=id))
                 assert answer.status_code == (200 if seen else 404), (door, id)
                 kind, own = door.format(id=id).removesuffix(".json").split("/")[1:3]
+                assert f"/records/{id}>" not in answer.headers.get("link", "") or seen, (door, id)
                 assert (f'"{own}"' in lists[kind]) is seen, (door, id)
             changed = client.post(f"/entities/organ-{id}/edit", json={"place": "here"})
             assert changed.status_code in (401, 403, 404), id
@@ -328,6 +333,16 @@ def test_grey_values_under_embargo_are_told_to_nobody(catalogue: Catalogue) -> N
     assert not any("edges" in text or "minimum" in text for text in texts)
 
 
+def test_files_under_embargo_are_linked_for_nobody_else(catalogue: Catalogue) -> None:
+    for name in READERS:
+        with client_of(catalogue, READERS[name]) as client:
+            for id in STATES[1:]:
+                asked = [client.get(f"/records/{id}{end}") for end in ("", "/linkset", "/linkset.json")]
+                told = [asked[0].headers["link"], *(one.text for one in asked[1:])]
+                linked = [f"/records/{id}/files/" in text or "download.zip" in text for text in told]
+                assert linked == [expected(name, id) == "files"] * 3, (name, id)
+
+
 @pytest.mark.parametrize("name", READERS)
 def test_only_keepers_manage(catalogue: Catalogue, name: str) -> None:
     with client_of(catalogue, READERS[name]) as client:
@@ -375,6 +390,7 @@ def test_every_route_is_known(catalogue: Catalogue) -> None:
         *("/records/{id}/download.zip", "/records/{id}/download.tar", "/records/{id}/manifest.{kind}"),
         *(f"/records/{{id}}/volume.{kind}" for kind in ("npy", "tiff", "zarr.zip")),
         "/records/{id}/notebook.ipynb",
+        *("/records/{id}/linkset", "/records/{id}/linkset.json"),
     }
     known |= {
         *("/records/{id}/models", "/records/{id}/models.json", "/records/{id}/models/{name}.png"),
@@ -414,7 +430,9 @@ def test_every_route_is_known(catalogue: Catalogue) -> None:
     kinds = {route.path for route in app.routes if isinstance(route, Route) and route.path.count("{id}")}
     others = {path for path in kinds if not path.startswith(("/records/", "/uploads/"))}
     entities = {
-        f"/{kind.plural}/{{id}}{end}" for kind in KINDS.values() for end in ("", ".json")
+        f"/{kind.plural}/{{id}}{end}"
+        for kind in KINDS.values()
+        for end in ("", ".json", "/linkset", "/linkset.json")
     }  # test_what_a_record_is_of_is_seen_with_it, test_entities.py
     entities |= {"/specimens/{id}/images", "/specimens/{id}/images.json"}
     links = ("links", "links.json", "links/align", "links/{link}/withdraw")  # test_specimen_links.py

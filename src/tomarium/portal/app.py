@@ -37,6 +37,7 @@ from tomarium.portal.rendering import answer_html, answer_json, wants_json
 from tomarium.portal.request_context import CurrentRequest
 from tomarium.portal.routes import give
 from tomarium.portal.security import with_headers
+from tomarium.portal.signposting import give_signposting
 from tomarium.portal.sizes import give_sizes
 from tomarium.portal.uploads import give_uploads
 from tomarium.portal.volume_view import give_volume_view
@@ -132,6 +133,7 @@ def _routes(pages: tuple[Page, ...]) -> tuple[BaseRoute, ...]:
     give_live(app)
     give_work(app)
     give_sizes(app)
+    give_signposting(app)
     give_uploads(app)
     downloads.give_all(app)
     give_notebook(app)
@@ -143,11 +145,17 @@ def _people(page: Page) -> Callable[..., Response]:
     def show(
         request_context: CurrentRequest, request: Request, content: Annotated[Any, Depends(page.content)]
     ) -> Response:
+        told = page.links(request_context, content) if page.links else ""
         if wants_json(request):
-            return answer_json(content)
+            answer = answer_json(content)
+            if told:
+                answer.headers["Link"] = told
+            return answer
         path = request_context.link(f"{page.name}.json", request.path_params)
         json_path = f"{path}?{request.url.query}" if request.url.query else path
         answer = answer_html(request_context, page, content, json_path)
+        if told:
+            answer.headers["Link"] += f", {told}"
         if page.levels:
             remember(request, answer)
         return answer
@@ -157,8 +165,14 @@ def _people(page: Page) -> Callable[..., Response]:
 
 
 def _machine(page: Page) -> Callable[..., Response]:
-    def tell(content: Annotated[Any, Depends(page.content)]) -> Response:
-        return answer_json(content)
+    def tell(
+        request_context: CurrentRequest, request: Request, content: Annotated[Any, Depends(page.content)]
+    ) -> Response:
+        answer = answer_json(content)
+        if page.links:
+            described = request_context.address(page.name, request.path_params)
+            answer.headers["Link"] = f'<{described}>; rel="describes"; type="text/html"'
+        return answer
 
     tell.__doc__ = page.content.__doc__
     return tell

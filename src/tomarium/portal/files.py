@@ -26,6 +26,7 @@ from tomarium.portal import webp
 from tomarium.portal.byte_answer import ByteAnswer, FileAnswer, wanted_range
 from tomarium.portal.request_context import CurrentRequest, without_content
 from tomarium.portal.routes import give
+from tomarium.portal.signposting import back_to
 from tomarium.registry import collect
 from tomarium.standards.ro_crate import FILENAME, export
 from tomarium.standards.standard import Standard
@@ -122,6 +123,7 @@ def read_file(request_context: CurrentRequest, request: Request, id: str, path: 
     whole = entry is not None and entry.bytes == state.st_size
     tag = f'"{entry.sha256}"' if entry and whole else f'"{state.st_mtime_ns:x}-{state.st_size:x}"'
     headers = {"ETag": tag, "Cache-Control": "private, no-cache", "Content-Security-Policy": LOCKED}
+    headers["Link"] = back_to(request_context, "collection", id)
     if path == webp.THUMBNAIL:
         headers["Vary"] = "Accept"
         if webp.is_wanted(path, request.headers) and (
@@ -193,6 +195,7 @@ def export_metadata(request_context: CurrentRequest, id: str, standard: str) -> 
     headers = {
         "Content-Disposition": f'inline; filename="{known.filename}"',
         "Content-Security-Policy": LOCKED,
+        "Link": back_to(request_context, "describes", id),
     }
     address = request_context.address("record", {"id": id})
     return Response(known.export(record, address), media_type=known.media_type, headers=headers)

@@ -54,6 +54,8 @@ class Page:
     levels : bool
         Whether it shows something else to pupils, students and scientists; its content then has the fields `level` and
         `levels` of `portal.levels`.
+    links : callable or None
+        `links(request_context, content) -> str`: what else its header Link says, for programs.
     """
 
     name: str
@@ -66,6 +68,7 @@ class Page:
     shown: Callable[[Request], bool] = for_all
     policy: str = ""
     levels: bool = False
+    links: Callable[[Any, Any], str] | None = None
 
 
 FOR_PEOPLE = {"people only": True}

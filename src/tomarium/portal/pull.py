@@ -9,27 +9,21 @@ import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
-from urllib.parse import quote, unquote, urlencode, urljoin
+from typing import Final
+from urllib.parse import quote, urlencode, urljoin
 
 from tomarium import units
-from tomarium.catalogue.checksums import SOURCE, list_files
+from tomarium.catalogue.checksums import list_files
 from tomarium.catalogue.contents import Content, choose
-from tomarium.catalogue.record_folder import ID, LONGEST_CRATE_BYTES, verify
+from tomarium.catalogue.record_folder import LONGEST_CRATE_BYTES, verify
 from tomarium.errors import CannotFit, FormatError, InputError
-from tomarium.pipeline.run.journal import FOLDER as JOURNAL
-from tomarium.portal.client import Answer, Portal, demand_private, patiently, web_address, words
+from tomarium.portal.client import patiently
 from tomarium.portal.fetch import PARTIAL, Wanted, fetch, partial_of
-from tomarium.standards.identifiers import DOI
+from tomarium.portal.remote_record import RESOLVER, TRIES, RemoteRecord, get, list_files_of, open_page
 from tomarium.standards.ro_crate import FILENAME, read
-from tomarium.viewers.place import is_inside
 from tomarium.viewers.volume import volume_path
 
-RESOLVER: Final = "https://doi.org"
-_EXAMPLE: Final = "https://data.example.org/records/ID"
-_PAGE: Final = re.compile(r"(.*)/records/([^/]+?)(?:\.json)?/?")
 _REGION: Final = re.compile(r"\d{0,9}(:\d{0,9})?", re.ASCII)
-_TRIES: Final = 5
 Tell = Callable[[str, int, int], object]
 
 
@@ -58,23 +52,6 @@ class Pulled:
     bytes: int
     fetched: int
     whole: bool
-
-
-@dataclass(frozen=True)
-class _Page:
-    portal: Portal
-    id: str
-    title: str
-    closed: str
-
-    def refusal(self, answer: Answer) -> InputError:
-        said = words(answer)
-        if self.closed and answer.status == 403:
-            said = self.closed
-        hint = ""
-        if answer.status in (401, 403) and not self.portal.token:
-            hint = "; if you may have it, give your token by TOMARIUM_TOKEN and the address of the page, not the DOI"
-        return InputError(f"{self.portal.address}records/{self.id}: {said.rstrip('.')}{hint}")
 
 
 def pull(
@@ -125,8 +102,8 @@ def pull(
     Interrupted, StorageFull
         Stopped half-way; start it again to go on.
     """
-    page = _open_page(address, token, resolver)
-    contents = _contents(page)
+    page = open_page(address, token, resolver)
+    contents = list_files_of(page)
     chosen = _chosen(page, contents, paths, level)
     whole = len(chosen) == len(contents)
     folder = folder or Path(page.id)
@@ -191,14 +168,14 @@ def pull_region(
         raise InputError(
             f"--roi {region[:80]}: is no region; give voxels along z, y and x, such as 10:20,0:500,0:500"
         )
-    page = _open_page(address, token, resolver)
+    page = open_page(address, token, resolver)
     asked = {"level": str(level)} | {
         axis: span for axis, span in zip("zyx", spans, strict=False) if span not in ("", ":")
     }
     path = f"records/{page.id}/volume.{kind}?{urlencode(asked)}"
-    answer = patiently(lambda: page.portal.ask("HEAD", path), _TRIES)
+    answer = patiently(lambda: page.portal.ask("HEAD", path), TRIES)
     if answer.status != 200:  # HEAD has no words
-        answer = patiently(lambda: page.portal.ask("GET", path, {"Range": "bytes=0-0"}), _TRIES)
+        answer = patiently(lambda: page.portal.ask("GET", path, {"Range": "bytes=0-0"}), TRIES)
         raise page.refusal(answer)
     length, tag = answer.headers.get("Content-Length", ""), answer.headers.get("ETag", "")
     if not length.isdecimal() or len(length) > 18 or not tag:
@@ -214,116 +191,8 @@ def pull_region(
     return Pulled(page.id, page.title, target, 1, wanted.bytes, fetched, False)
 
 
-def _open_page(address: str, token: str, resolver: str) -> _Page:
-    """Find the portal and the identifier of a record, and read what its page says."""
-    doi = DOI.fullmatch(address.strip())
-    if doi:
-        place, token = f"{resolver.rstrip('/')}/{quote(doi[1], safe='/')}", ""
-        found = _page_address(place, _resolve(place))
-    else:
-        found = _page_address(address, address.strip())
-    base, id = found
-    demand_private(web_address(base, _EXAMPLE), token)
-    portal = Portal(base, token)
-    answer = patiently(lambda: _get(portal, f"records/{id}.json"), _TRIES)
-    page = _Page(portal, id, id, "")
-    if answer.status != 200:
-        raise page.refusal(answer)
-    try:
-        told = answer.json()
-        title, same, closed = str(told["title"]), told["id"] == id, str(told.get("closed") or "")
-    except (ValueError, KeyError) as problem:
-        raise InputError(
-            f"{address[:120]}: is no page of a record of a tomarium portal; give an address like {_EXAMPLE}"
-        ) from problem
-    if not same:
-        raise FormatError(f"{address[:120]}: the portal gives another record than {id}; ask its keeper")
-    return _Page(Portal(_after_redirects(base, answer.address, id), token), id, title, closed)
-
-
-def _after_redirects(base: str, address: str, id: str) -> str:
-    """Return where the portal is that answered; it may have moved."""
-    return address.removesuffix(f"records/{id}.json") if address.endswith(f"/records/{id}.json") else base
-
-
-def _page_address(given: str, address: str) -> tuple[str, str]:
-    parts = web_address(address, _EXAMPLE)
-    found = _PAGE.fullmatch(parts.path)
-    id = unquote(found[2]) if found else ""
-    if not found or not ID.fullmatch(id):
-        leads = f" leads to {address[:120]}, which" if address != given.strip() else ""
-        raise InputError(
-            f"{given[:120]}:{leads} is no page of a record of a tomarium portal; give an address like {_EXAMPLE}"
-        )
-    return f"{parts.scheme}://{parts.netloc}{found[1]}/", id
-
-
-def _resolve(place: str) -> str:
-    """Return where a DOI leads; the page itself is not read."""
-    web_address(place, RESOLVER)
-
-    def ask() -> Answer:
-        # Resolvers lead who asks for JSON to metadata elsewhere, not to the page.
-        with Portal(place, headers={"Accept": "text/html"}).follow(place) as answer:
-            return Answer(answer.status, answer.headers, answer.content, address=answer.address)
-
-    answer = patiently(ask, _TRIES)
-    if answer.status == 404 and answer.address == place:
-        raise InputError(f"{place}: there is no such DOI; look for a letter that is missing")
-    return answer.address
-
-
-def _get(portal: Portal, path: str, most: int = 1 << 30) -> Answer:
-    with portal.follow(path) as answer:
-        if answer.stream is None:
-            return answer
-        held = answer.stream.read(most + 1)
-        told = answer.headers.get("Content-Length", "")
-        if len(held) > most:
-            raise FormatError(f"{answer.address}: is longer than {units.show(most, 'B')}, which none is")
-        if told.isdecimal() and int(told) != len(held):
-            raise OSError(f"the answer was cut off after {len(held)} of {told} bytes")
-        return Answer(answer.status, answer.headers, held, address=answer.address)
-
-
-def _contents(page: _Page) -> tuple[Content, ...]:
-    """Read the list of files; nothing of it is believed that could not be so."""
-    answer = patiently(lambda: _get(page.portal, f"records/{page.id}/manifest.json"), _TRIES)
-    if answer.status != 200:
-        raise page.refusal(answer)
-    where = f"{page.portal.address}records/{page.id}/manifest.json"
-    try:
-        told = answer.json()
-        listed = [(one["path"], one["bytes"], one["sha256"]) for one in told["files"]]
-        same = told["id"] == page.id
-    except (ValueError, KeyError, TypeError) as problem:
-        raise FormatError(f"{where}: is no list of a record's files ({problem}); ask its keeper") from problem
-    if not same:
-        raise FormatError(f"{where}: lists the files of another record; ask its keeper")
-    contents = tuple(_content(where, *one) for one in listed)
-    names = {one.path for one in contents}
-    above = {"/".join(path.split("/")[:end]) for path in names for end in range(1, path.count("/") + 1)}
-    twice = len(names) != len(contents)
-    if not contents or twice or names & above:
-        wrong = "lists no file" if not contents else "lists a path twice, or a file as a folder"
-        raise FormatError(f"{where}: {wrong}; ask its keeper")
-    return contents
-
-
-def _content(where: str, path: Any, size: Any, sha256: Any) -> Content:
-    sound = isinstance(path, str) and is_inside(path) and not path.endswith("/") and len(path) < 4096
-    sound = sound and path != SOURCE and path.split("/")[0] != JOURNAL and not PARTIAL.search(path)
-    if not sound or any(len(part.encode()) > 255 for part in path.split("/")):
-        raise FormatError(f"{where}: {str(path)[:120]!r} cannot be a file of a record; nothing was fetched")
-    if not isinstance(size, int) or isinstance(size, bool) or not 0 <= size < 1 << 62:
-        raise FormatError(f"{where}: {path[:120]!r} cannot have {str(size)[:40]} bytes; nothing was fetched")
-    if not isinstance(sha256, str) or not re.fullmatch(r"[0-9a-f]{64}", sha256):
-        raise FormatError(f"{where}: {path[:120]!r} has no SHA-256; nothing was fetched")
-    return Content(path, size, sha256)
-
-
 def _chosen(
-    page: _Page, contents: Sequence[Content], paths: Sequence[str], level: int
+    page: RemoteRecord, contents: Sequence[Content], paths: Sequence[str], level: int
 ) -> tuple[Content, ...]:
     finer = _finer(page, contents, level) if level else ()
     kept = tuple(one for one in contents if not finer or not one.path.startswith(finer))
@@ -340,7 +209,7 @@ def _chosen(
         ) from problem
 
 
-def _finer(page: _Page, contents: Sequence[Content], level: int) -> tuple[str, ...]:
+def _finer(page: RemoteRecord, contents: Sequence[Content], level: int) -> tuple[str, ...]:
     """Return the folders of the levels of the volume that are finer than a level."""
     try:
         volume = volume_path(read(_small(page, contents, FILENAME).decode()))
@@ -366,7 +235,7 @@ def _finer(page: _Page, contents: Sequence[Content], level: int) -> tuple[str, .
     return tuple(f"{volume}/{path}/" for path in levels[:level] if path)
 
 
-def _small(page: _Page, contents: Sequence[Content], path: str) -> bytes:
+def _small(page: RemoteRecord, contents: Sequence[Content], path: str) -> bytes:
     """Read a small file of the record into memory, and compare it with its checksum."""
     known = next((one for one in contents if one.path == path), None)
     if known is None or known.bytes > LONGEST_CRATE_BYTES:
@@ -374,7 +243,7 @@ def _small(page: _Page, contents: Sequence[Content], path: str) -> bytes:
             f"{page.portal.address}records/{page.id}: {path} is not listed, or too large to be one"
         )
     asked = f"records/{page.id}/files/{quote(path)}"
-    answer = patiently(lambda: _get(page.portal, asked, LONGEST_CRATE_BYTES), _TRIES)
+    answer = patiently(lambda: get(page.portal, asked, LONGEST_CRATE_BYTES), TRIES)
     if answer.status != 200:
         raise page.refusal(answer)
     if hashlib.sha256(answer.content).hexdigest() != known.sha256:

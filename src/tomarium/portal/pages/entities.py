@@ -29,6 +29,7 @@ from tomarium.portal.markdown import marked_down
 from tomarium.portal.page import FOR_PEOPLE, Page
 from tomarium.portal.request_context import CurrentRequest, RequestContext
 from tomarium.portal.result_card import FoundRecord, found_records
+from tomarium.portal.signposting import entity_header
 from tomarium.standards.identifiers import doi_address
 
 CARDS = 24
@@ -333,7 +334,13 @@ def _pages(kind: Kind) -> tuple[Page, Page]:
     listed = Page(kind.plural, f"/{kind.plural}", f"/{kind.plural}.json", "entities.html", _list_of(kind))
     path = f"/{kind.plural}/{{id}}"
     return listed, Page(
-        kind.name, path, f"{path}.json", "entity.html", _page_of(kind), levels=kind.name == "document"
+        kind.name,
+        path,
+        f"{path}.json",
+        "entity.html",
+        _page_of(kind),
+        levels=kind.name == "document",
+        links=entity_header,
     )
 
 

@@ -29,6 +29,7 @@ from tomarium.portal.pages.series import words_of
 from tomarium.portal.record_facts import Funder, Slip, funders, label_rows, slips, stamp_of
 from tomarium.portal.record_levels import for_readers
 from tomarium.portal.request_context import CurrentRequest, RequestContext, closed, without_content
+from tomarium.portal.signposting import record_header
 from tomarium.registry import collect
 from tomarium.standards import record_json
 from tomarium.standards.citation import acknowledgement_of, cite
@@ -494,4 +495,5 @@ RECORD = Page(
     template="record.html",
     content=content,
     levels=True,
+    links=record_header,
 )

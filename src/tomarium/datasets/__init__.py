@@ -1,0 +1,1 @@
+"""Records as data sets for programs that learn: volumes read over HTTP, and patches of them."""

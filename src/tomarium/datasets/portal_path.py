@@ -1,0 +1,242 @@
+"""Files of a record of a portal, asked for as a folder is: what the readers of volumes need, and no more."""
+
+from __future__ import annotations
+
+import errno
+import os
+import posixpath
+import stat
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache, cached_property
+from pathlib import PurePosixPath
+from typing import Any, Final
+from urllib.parse import quote
+
+from tomarium.catalogue.contents import Content
+from tomarium.errors import FormatError
+from tomarium.portal.client import Answer, patiently
+from tomarium.portal.remote_record import TRIES, RemoteRecord
+
+_MOST_KEPT: Final = 4096
+_SMALL: Final = 1 << 16
+
+
+@dataclass(frozen=True, eq=False)
+class RemoteFiles:
+    """The files of a record of a portal.
+
+    Attributes
+    ----------
+    page : RemoteRecord
+        Where they are.
+    contents : Mapping of str to Content
+        Path → size and checksum, as the portal lists them.
+    """
+
+    page: RemoteRecord
+    contents: Mapping[str, Content]
+    _indexes: dict[tuple[str, int], bytes] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @cached_property
+    def folders(self) -> frozenset[str]:
+        """Every folder that holds a file."""
+        found: set[str] = set()
+        for path in self.contents:
+            while path := path.rpartition("/")[0]:
+                if path in found:
+                    break
+                found.add(path)
+        return frozenset(found)
+
+    def read(self, path: str, first: int = 0, stop: int | None = None) -> bytes:
+        """Read a file, or a range of it; the index of a shard, which is asked for with each chunk, is kept."""
+        size = self.contents[path].bytes
+        stop = size if stop is None else min(stop, size)
+        if stop <= first:
+            return b""
+        is_index = first > 0 and stop == size and stop - first <= _SMALL
+        if is_index and (kept := self._indexes.get((path, first))) is not None:
+            return kept
+        content = self._fetch(path, first, stop, size)
+        if is_index:
+            with self._lock:
+                if len(self._indexes) >= _MOST_KEPT:
+                    self._indexes.pop(next(iter(self._indexes)))
+                self._indexes[path, first] = content
+        return content
+
+    def _fetch(self, path: str, first: int, stop: int, size: int) -> bytes:
+        whole = (first, stop) == (0, size)
+        headers = {} if whole else {"Range": f"bytes={first}-{stop - 1}"}
+        asked = f"records/{self.page.id}/files/{quote(path)}"
+
+        def ask() -> Answer:
+            return self.page.portal.ask("GET", asked, headers)
+
+        answer = patiently(ask, TRIES)
+        if answer.status not in (200, 206):
+            raise self.page.refusal(answer)
+        told = answer.headers.get("Content-Range", f"bytes {first}-{stop - 1}/{size}" if whole else "")
+        if told != f"bytes {first}-{stop - 1}/{size}" or len(answer.content) != stop - first:
+            raise FormatError(
+                f"{self.page.portal.address}{asked}: gave {told[:80] or 'no range'} and {len(answer.content)} bytes in "
+                f"place of bytes {first} to {stop - 1} of {size}; it was changed just now, or a server between knows "
+                f"no ranges: start again, or take the record by tomarium pull"
+            )
+        return answer.content
+
+
+@dataclass(frozen=True)
+class PortalPath:
+    """A file or a folder of a record of a portal.
+
+    Attributes
+    ----------
+    files : RemoteFiles
+        Of the record.
+    path : str
+        Below the record's folder, without "/" at its end.
+    """
+
+    files: RemoteFiles
+    path: str
+
+    def __truediv__(self, name: str) -> PortalPath:
+        return PortalPath(self.files, f"{self.path}/{name}")
+
+    def __str__(self) -> str:
+        return f"{self.files.page.address}/files/{self.path}"
+
+    @property
+    def name(self) -> str:
+        """The last part."""
+        return self.path.rpartition("/")[2]
+
+    def resolve(self) -> PortalPath:
+        """Return it without "." and ".."."""
+        return PortalPath(self.files, posixpath.normpath(self.path))
+
+    def is_relative_to(self, other: PortalPath) -> bool:
+        """Tell whether it lies in a folder."""
+        return PurePosixPath(self.path).is_relative_to(other.path)
+
+    def relative_to(self, other: PortalPath) -> PurePosixPath:
+        """Return its path below a folder."""
+        return PurePosixPath(self.path).relative_to(other.path)
+
+    def is_file(self) -> bool:
+        """Tell whether the portal lists it."""
+        return self.path in self.files.contents
+
+    def is_dir(self) -> bool:
+        """Tell whether the portal lists files below it."""
+        return self.path in self.files.folders
+
+    def is_symlink(self) -> bool:
+        """Tell that it is none: portals give none."""
+        return False
+
+    def exists(self) -> bool:
+        """Tell whether the portal lists it, or files below it."""
+        return self.is_file() or self.is_dir()
+
+    def stat(self) -> os.stat_result:
+        """Return the size of a file."""
+        self._demand()
+        return os.stat_result(
+            (stat.S_IFREG | 0o444, 0, 0, 1, 0, 0, self.files.contents[self.path].bytes, 0, 0, 0)
+        )
+
+    def read_bytes(self) -> bytes:
+        """Read a file whole."""
+        self._demand()
+        return self.files.read(self.path)
+
+    def read_text(self, encoding: str = "utf-8") -> str:
+        """Read a file whole, as text."""
+        return self.read_bytes().decode(encoding)
+
+    def rglob(self, _pattern: str) -> Iterator[PortalPath]:
+        """List all files below it."""
+        below = f"{self.path}/"
+        return (PortalPath(self.files, path) for path in self.files.contents if path.startswith(below))
+
+    def zarr_store(self) -> Any:
+        """Open the array that lies here, for zarr to read."""
+        return _store_class()(self)
+
+    def _demand(self) -> None:
+        if not self.is_file():
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(self))
+
+
+@cache
+def _store_class() -> Any:
+    import asyncio
+
+    from zarr.abc.store import OffsetByteRequest, RangeByteRequest, Store, SuffixByteRequest
+
+    class PortalStore(Store):
+        """An array of a portal, read only; a chunk that the portal lists and does not give is an error."""
+
+        supports_writes = supports_deletes = supports_listing = False
+        supports_partial_writes = False
+
+        def __init__(self, home: PortalPath) -> None:
+            super().__init__(read_only=True)
+            self._home = home
+
+        def __eq__(self, other: object) -> bool:
+            return isinstance(other, PortalStore) and other._home == self._home
+
+        def __hash__(self) -> int:
+            return hash(self._home.path)
+
+        async def get(self, key: str, prototype: Any = None, byte_range: Any = None) -> Any:
+            place = self._home / key
+            if not place.is_file():
+                return None
+            size, first, stop = place.stat().st_size, 0, None
+            if isinstance(byte_range, RangeByteRequest):
+                first, stop = byte_range.start, byte_range.end
+            elif isinstance(byte_range, OffsetByteRequest):
+                first = byte_range.offset
+            elif isinstance(byte_range, SuffixByteRequest):
+                first = max(0, size - byte_range.suffix)
+            content = await asyncio.to_thread(place.files.read, place.path, first, stop)
+            return _buffer(prototype, content)
+
+        async def get_partial_values(self, prototype: Any, key_ranges: Any) -> Any:
+            return [await self.get(key, prototype, wanted) for key, wanted in key_ranges]
+
+        async def exists(self, key: str) -> bool:
+            return (self._home / key).is_file()
+
+        async def set(self, key: str, value: Any) -> None:
+            raise NotImplementedError
+
+        async def delete(self, key: str) -> None:
+            raise NotImplementedError
+
+        async def list(self) -> Any:
+            raise NotImplementedError
+            yield
+
+        async def list_prefix(self, prefix: str) -> Any:
+            raise NotImplementedError
+            yield
+
+        async def list_dir(self, prefix: str) -> Any:
+            raise NotImplementedError
+            yield
+
+    return PortalStore
+
+
+def _buffer(prototype: Any, content: bytes) -> Any:
+    from zarr.core.buffer import default_buffer_prototype
+
+    return (prototype or default_buffer_prototype()).buffer.from_bytes(content)
