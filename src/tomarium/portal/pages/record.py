@@ -3,37 +3,35 @@
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import quote
 
 from markupsafe import Markup
 
 from tomarium import units
-from tomarium.catalogue.ancestry import ancestors_of
 from tomarium.catalogue.log_book import Entry, entries_of, may_change_entry
-from tomarium.catalogue.record_folder import ID
+from tomarium.catalogue.record_use import Use, use_of
 from tomarium.errors import FormatError
 from tomarium.model import Person, Record, parameter
 from tomarium.model.entity import KINDS, entity_line
 from tomarium.model.level import DEFAULT, shown_at
 from tomarium.portal.built import built
+from tomarium.portal.counting import note_view
 from tomarium.portal.hdf5 import is_hdf5_name
 from tomarium.portal.levels import LevelLink, level_links, level_of
 from tomarium.portal.page import FOR_PEOPLE, Page
 from tomarium.portal.pages.series import words_of
 from tomarium.portal.record_facts import Funder, Slip, funders, label_rows, slips, stamp_of
 from tomarium.portal.record_levels import for_readers
+from tomarium.portal.record_relations import Citing, Relation, ancestor_relations, citing, relations_of
 from tomarium.portal.request_context import CurrentRequest, RequestContext, closed, without_content
 from tomarium.portal.signposting import record_header
 from tomarium.registry import collect
 from tomarium.standards import record_json
 from tomarium.standards.citation import acknowledgement_of, cite
-from tomarium.standards.identifiers import DOI, place_of
 from tomarium.standards.schema_org import SCHEMA_ORG
 from tomarium.standards.standard import Standard
 from tomarium.viewers import slices, worksheet
@@ -97,23 +95,6 @@ class Download:
     address: str
     size: str
     help: str
-
-
-@dataclass(frozen=True)
-class Relation:
-    """Another thing that the record is related to.
-
-    Attributes
-    ----------
-    words : str
-        "Is cited by", "Is a newer version of" …
-    identifier, address : str
-        A DOI, an address or the identifier of a record; where it is found, "" where that is not known.
-    """
-
-    words: str
-    identifier: str
-    address: str
 
 
 @dataclass(frozen=True)
@@ -184,6 +165,8 @@ class RecordPage:
         Other things it is related to, with addresses where they have one.
     funding : tuple of Funder
         Who paid, with addresses of the funder and the grant.
+    cited_by : tuple of Citing
+        Publications that used it, the last one first.
     ancestors : tuple of Relation
         The way to it: what it was made of, and what that was made of, the first one in front; words are titles.
     entities : tuple of Described
@@ -206,6 +189,8 @@ class RecordPage:
         Address of the page that draws it beside others at one scale; "" where its size is not known.
     worksheet : str
         Address of its worksheet; "" where none can be made.
+    use : Use
+        How often it was seen and taken.
     schema_org : Markup
         The record in schema.org's words, for search engines.
     address : str
@@ -260,6 +245,7 @@ class RecordPage:
     acknowledgement: str = ""
     related: tuple[Relation, ...] = ()
     funding: tuple[Funder, ...] = ()
+    cited_by: tuple[Citing, ...] = ()
     ancestors: tuple[Relation, ...] = ()
     entities: tuple[Described, ...] = ()
     log: tuple[Entry, ...] = ()
@@ -273,15 +259,19 @@ class RecordPage:
     plain_title: str = ""
     sizes: str = field(default="", metadata=FOR_PEOPLE)
     worksheet: str = field(default="", metadata=FOR_PEOPLE)
+    use: Use = field(default_factory=Use)
     schema_org: Markup = field(default=Markup(""), metadata=FOR_PEOPLE)
 
 
 def content(request_context: CurrentRequest, id: str) -> RecordPage:
     """Show a record; each viewer reads its own choices, such as the slice z = 120, from the address."""
     record, place = request_context.seen(id)
+    note_view(request_context.request, id, place)
     folder = place.folder
     with request_context.catalogue.reading() as connection:
         log = entries_of(connection, f"records/{id}") if place.open else ()
+        as_files = request_context.request.app.state.as_files  # what is counted here is none of a site's
+        use = Use() if as_files else use_of(connection, id)[0]
     record = record if place.open else without_content(record)
     level = level_of(request_context.request)
     suitable = [
@@ -368,9 +358,11 @@ def content(request_context: CurrentRequest, id: str) -> RecordPage:
         worksheet=request_context.link("worksheet", {"id": id})
         if place.open and worksheet.suits(record)
         else "",
-        related=tuple(_relations(record, request_context)),
+        use=use,
+        related=tuple(relations_of(record, request_context)),
+        cited_by=tuple(citing(record, request_context)),
         funding=funders(record),
-        ancestors=tuple(_ancestors(record, request_context)),
+        ancestors=tuple(ancestor_relations(record, request_context)),
         schema_org=Markup(SCHEMA_ORG.export(record, address)) if record.publication else Markup(""),
     )
     return for_readers(page)
@@ -429,24 +421,6 @@ def view_of(viewer: Viewer, record: Record, folder: Path, request_context: Reque
         return f"{request_context.link('glossary')}#{id}"
 
     return View(folder, choices, page, file, picture, request_context.origin, inside, term, level)
-
-
-def _relations(record: Record, request_context: RequestContext) -> Iterator[Relation]:
-    for one in record.related:
-        words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", one.relation).capitalize()
-        if doi := DOI.fullmatch(one.identifier):
-            yield Relation(words, doi[1], f"https://doi.org/{quote(doi[1], safe='/')}")
-        elif place := place_of(one.identifier):
-            yield Relation(words, one.identifier, place)
-        elif ID.fullmatch(one.identifier):
-            yield Relation(words, one.identifier, request_context.link("record", {"id": one.identifier}))
-        else:
-            yield Relation(words, one.identifier, "")
-
-
-def _ancestors(record: Record, request_context: RequestContext) -> Iterator[Relation]:
-    for one in ancestors_of(request_context.catalogue, request_context.reader, record):
-        yield Relation(one.title, one.id, request_context.link("record", {"id": one.id}))
 
 
 def _entities(record: Record, request_context: RequestContext) -> Iterator[Described]:
