@@ -27,7 +27,6 @@ from tomarium.catalogue.tables import comments
 from tomarium.errors import InputError, ParameterError
 from tomarium.model import Publication, Record, Related
 
-
 OPENS_ON: Final = "opens_on"
 """Parameter: the day on which the files open, as the catalogue tells from which the record was imported."""
 

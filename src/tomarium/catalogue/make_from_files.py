@@ -248,6 +248,8 @@ def data_below(path: Path) -> Iterator[tuple[Path, Scan | Image | TomariumError]
             continue
         if child.is_dir() and (child / FILENAME).exists():
             continue  # a record
+        if child.is_dir() and not any(child.iterdir()):
+            continue
         if not formats.recognise(child):
             if child.is_dir():
                 yield from data_below(child)

@@ -180,9 +180,9 @@ def _record(beamtime: Beamtime, part: Path, place: Path, opened: Scan | Image) -
     relative = place.relative_to(beamtime.folder).as_posix()
     sample = inside.parts[0] if len(inside.parts) > 1 else ""
     name = place.name.partition(".")[0] if place.is_file() else place.name
-    title = title_of(opened, place)
-    if title in (place.name, name, place.stem):
-        title = f"{sample}: {name}" if sample and sample != name else name
+    # A file's own title is the command of the scan there, "tomo:fullturn", the same for all.
+    title = f"{sample}: {name}" if sample and sample != name else sample or title_of(opened, place)
+    title = f"{title}, processed" if part.name == PROCESSED else title
     beside = _beside(place) if place.is_file() else ()
     told = place.stat()
     started = opened.metadata.get("start_time")
@@ -198,7 +198,7 @@ def _record(beamtime: Beamtime, part: Path, place: Path, opened: Scan | Image) -
         created=_moment(started) or datetime.fromtimestamp(int(told.st_mtime), UTC),
         parameters={key: Value(text, "derived", where) for key, text in facts.items() if text}
         | ({"sample_name": Value(sample, "derived", where)} if sample else {}),
-        specimen=f"{beamtime.name}/{sample}" if sample else "",
+        specimen=f"{beamtime.proposal or beamtime.name}/{sample}" if sample else "",
         proposal=beamtime.proposal,
         instrument=beamtime.beamline,
         data=place,
