@@ -134,10 +134,7 @@ def _apply(connection: Connection, reader: Reader, record: Record, changes: Chan
             raise ParameterError(
                 f"{record.id}: has no parameter {key[:60]!r} to withhold; it has {', '.join(values) or 'none'}"
             )
-        value = values.pop(key)
-        kept = {"value": value.value, "origin": value.origin, "source": value.source}
-        connection.execute(delete(withheld).where(withheld.c.record == record.id, withheld.c.key == key))
-        connection.execute(insert(withheld).values(record=record.id, key=key, value=kept))
+        withhold(connection, record.id, {key: values.pop(key)})
         disclosed.pop(key, None)
     for key in changes.disclose:
         here = (withheld.c.record == record.id) & (withheld.c.key == key)
@@ -154,6 +151,24 @@ def _apply(connection: Connection, reader: Reader, record: Record, changes: Chan
         record = credited(record, credit)
     card = replace(record.card, **{name: read_field(name, text) for name, text in changes.card.items()})
     return replace(record, **fields, parameters=values, disclosed=tuple(disclosed), card=card)
+
+
+def withhold(connection: Connection, id: str, values: Mapping[str, Value[Any]]) -> None:
+    """Keep values of a record for its owner alone; they are in none of its files.
+
+    Parameters
+    ----------
+    connection : Connection
+        That may write.
+    id : str
+        Identifier of the record.
+    values : Mapping of str to Value
+        By their keys; what was kept under the same key is replaced.
+    """
+    for key, value in values.items():
+        kept = {"value": value.value, "origin": value.origin, "source": value.source}
+        connection.execute(delete(withheld).where(withheld.c.record == id, withheld.c.key == key))
+        connection.execute(insert(withheld).values(record=id, key=key, value=kept))
 
 
 def rewrite(

@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Final
 
 from sqlalchemy import Connection, Row, insert, select
 
@@ -25,6 +26,9 @@ from tomarium.catalogue.settings import all_settings, publisher
 from tomarium.catalogue.tables import comments
 from tomarium.errors import InputError, ParameterError
 from tomarium.model import Publication, Record, Related
+
+OPENS_ON: Final = "opens_on"
+"""Parameter: the day on which the files open, as the catalogue tells from which the record was imported."""
 
 
 class NotReady(InputError):
@@ -189,6 +193,7 @@ def publish(catalogue: Catalogue, reader: Reader, id: str, request: Request | No
             demand_role(reader, "curator", to="publish a record")
         place = place_for(connection, reader, id)
     record = read_record(place)
+    embargo = asked.embargo or usual_embargo(record, settings)
     if record.publication is None:
         refuse_unready(id, publication_checks(record, place, files=asked.files))
         record = freeze(place, record)  # what takes long, before anybody is kept from writing
@@ -209,11 +214,29 @@ def publish(catalogue: Catalogue, reader: Reader, id: str, request: Request | No
             ask_for_update(connection, published, address_of(settings, id))
         return published
 
-    published = rewrite(
-        catalogue, reader, id, "publish", change, {"embargo": asked.embargo or settings["embargo"]}
-    )
+    published = rewrite(catalogue, reader, id, "publish", change, {"embargo": embargo})
     tell_linked(catalogue, reader, id)
     return published
+
+
+def usual_embargo(record: Record, settings: Mapping[str, str]) -> str:
+    """Return how long a record's files stay closed where nobody says otherwise.
+
+    Parameters
+    ----------
+    record : Record
+        A draft; its parameter `opens_on` is the day on which the catalogue it came from opens its files.
+    settings : Mapping of str to str
+        Of the catalogue.
+
+    Returns
+    -------
+    str
+        That day where it is to come, else the setting.
+    """
+    told = record.parameters.get(OPENS_ON)
+    today = datetime.now(UTC).date().isoformat()
+    return told.value if told and isinstance(told.value, str) and told.value > today else settings["embargo"]
 
 
 def may_publish(connection: Connection, reader: Reader, id: str, settings: Mapping[str, str]) -> bool:
@@ -271,7 +294,7 @@ def as_published(
     publication = Publication(
         published=now,
         publisher=publisher(settings),
-        open_from=after(now, request.embargo or settings["embargo"]),
+        open_from=after(now, request.embargo or usual_embargo(record, settings)),
         doi=doi_of(prefix, root, version) if prefix else "",
         concept_doi=doi_of(prefix, root, None) if prefix else "",
         version=version,

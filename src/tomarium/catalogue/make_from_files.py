@@ -93,18 +93,86 @@ def make_from_files(
     StorageFull
         The disk is full; do it again to go on.
     """
-    title = wish.title or _title(opened, path)
+    title = wish.title or title_of(opened, path)
     folder = _folder(path, opened, wish)
     if (folder / FILENAME).exists():
         raise InputError(
             f"{folder}: is a record already; file it with: tomarium ingest {folder}, or give another title with --title"
         )
-    if isinstance(opened, Volume) and not wish.in_place:
-        return _of_volume(opened, folder, title, tell), folder
+    laid = lay_out(path, opened, folder, in_place=wish.in_place, copy=wish.copy, tell=tell)
+    name = Path(opened.path).name if isinstance(opened, Volume) and opened.path else title
+    record = file_record(
+        folder,
+        title=title,
+        keywords=laid.keywords,
+        parameters=laid.parameters,
+        volume=laid.volume,
+        provenance={"source": {"name": name}} if laid.volume is not None else {},
+        parts=laid.parts,
+    )
+    return record, folder
+
+
+@dataclass(frozen=True)
+class Laid:
+    """What is told of data that lie in a record's folder now, for `file_record`.
+
+    Attributes
+    ----------
+    parts : tuple of Part
+        None of a volume, which is told by `volume`.
+    parameters : dict of str to Value
+        As the data say.
+    keywords : tuple of str
+        Words to be found by.
+    volume : dict or None
+        Of a volume: its unit.
+    """
+
+    parts: tuple[Part, ...]
+    parameters: dict[str, Value[Any]]
+    keywords: tuple[str, ...]
+    volume: dict[str, Any] | None = None
+
+
+def lay_out(
+    path: Path,
+    opened: Scan | Image,
+    folder: Path,
+    *,
+    in_place: bool = False,
+    copy: bool = False,
+    tell: Tell | None = None,
+) -> Laid:
+    """Put data into the folder of a record, with the pictures of it.
+
+    Parameters
+    ----------
+    path : Path
+        The file or folder.
+    opened : Scan or Image
+        What it holds.
+    folder : Path
+        Of the record; made where it is missing. Doing it again changes nothing.
+    in_place : bool
+        Whether the data lie in it already.
+    copy : bool
+        Whether files are copied; otherwise they get a second name, where the disk is the same.
+    tell : callable, optional
+        Told of progress.
+
+    Returns
+    -------
+    Laid
+        What `file_record` is to be told.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    if isinstance(opened, Volume) and not in_place:
+        return _of_volume(opened, folder, tell)
     part, parameters = _of_scan(opened) if isinstance(opened, Scan) else _of_image(opened)
-    path_in_record = "." if wish.in_place else path.name
-    if not wish.in_place:
-        _place(path, folder / path.name, wish.copy)
+    path_in_record = "." if in_place else path.name
+    if not in_place:
+        _place(path, folder / path.name, copy)
         _demand_whole(folder / path.name, opened)
     picture = _picture(opened)
     (folder / PREVIEWS).mkdir(parents=True, exist_ok=True)
@@ -119,15 +187,8 @@ def make_from_files(
         part = replace(part, summary={**part.summary, "shown": plain(keep_views(images, folder / PREVIEWS))})
     write_whole(folder / PREVIEWS / "picture.png", png(_smaller(picture, PICTURE_PIXELS)))
     write_whole(folder / PREVIEWS / "thumbnail.png", png(_smaller(picture, THUMBNAIL_PIXELS)))
-    record = file_record(
-        folder,
-        title=title,
-        keywords=_keywords(opened),
-        parameters=parameters,
-        provenance={},
-        parts=(Part(part.kind, path_in_record, part.role, part.frame, part.axes, part.summary),),
-    )
-    return record, folder
+    told = Part(part.kind, path_in_record, part.role, part.frame, part.axes, part.summary)
+    return Laid((told,), parameters, _keywords(opened))
 
 
 def images_beside(path: Path, opened: Image) -> list[Image]:
@@ -187,6 +248,8 @@ def data_below(path: Path) -> Iterator[tuple[Path, Scan | Image | TomariumError]
             continue
         if child.is_dir() and (child / FILENAME).exists():
             continue  # a record
+        if child.is_dir() and not any(child.iterdir()):
+            continue
         if not formats.recognise(child):
             if child.is_dir():
                 yield from data_below(child)
@@ -197,8 +260,7 @@ def data_below(path: Path) -> Iterator[tuple[Path, Scan | Image | TomariumError]
             yield child, problem
 
 
-def _of_volume(volume: Volume, folder: Path, title: str, tell: Tell | None) -> Record:
-    folder.mkdir(parents=True, exist_ok=True)
+def _of_volume(volume: Volume, folder: Path, tell: Tell | None) -> Laid:
     convert(
         volume, folder / VOLUME.rstrip("/"), to="ome-zarr", on_progress=None if tell is None else _bytes(tell)
     )
@@ -207,14 +269,7 @@ def _of_volume(volume: Volume, folder: Path, title: str, tell: Tell | None) -> R
         for key, value in volume.metadata.items()
         if isinstance(value, Value) and isinstance(value.value, (str, int, float, bool))
     }
-    return file_record(
-        folder,
-        title=title,
-        keywords=("volume",),
-        parameters=metadata,
-        volume={"unit": volume.unit},
-        provenance={"source": {"name": Path(volume.path).name if volume.path else title}},
-    )
+    return Laid((), metadata, ("volume",), {"unit": volume.unit})
 
 
 def _bytes(tell: Tell) -> Callable[[int, int], None]:
@@ -287,7 +342,8 @@ def _keywords(opened: Scan | Image) -> tuple[str, ...]:
     return ("X-ray tomography", "raw scan", opened.format) if isinstance(opened, Scan) else ("image",)
 
 
-def _title(opened: Scan | Image, path: Path) -> str:
+def title_of(opened: Scan | Image, path: Path) -> str:
+    """Name a record by what the data say, else by their file."""
     for key in ("title", "sample_name"):
         told = opened.metadata.get(key)
         if isinstance(told, Value) and isinstance(told.value, str) and told.value.strip():
@@ -315,16 +371,17 @@ def _place(source: Path, target: Path, copy: bool) -> None:
     """Give files a second name in the record, or copy them where that cannot be or is not wanted."""
     target.parent.mkdir(parents=True, exist_ok=True)
     if source.is_file():
-        _link_or_copy(source, target, copy)
+        link_or_copy(source, target, copy)
         return
     for folder, _, names in os.walk(source):
         there = target / Path(folder).relative_to(source)
         there.mkdir(parents=True, exist_ok=True)
         for name in names:
-            _link_or_copy(Path(folder, name), there / name, copy)
+            link_or_copy(Path(folder, name), there / name, copy)
 
 
-def _link_or_copy(source: Path, target: Path, copy: bool) -> None:
+def link_or_copy(source: Path, target: Path, copy: bool) -> None:
+    """Give a file a second name in a record; copy it where that cannot be, or is wanted; again changes nothing."""
     if target.exists():
         if target.samefile(source) or (copy and target.stat().st_size == source.stat().st_size):
             return

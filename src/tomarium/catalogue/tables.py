@@ -68,6 +68,21 @@ withheld: Final = Table(
     Column("value", JSON, nullable=False),  # value, origin and source of a private parameter
 )
 
+# What came from another catalogue: which of ours it became, what that one told, and what was filed of it. A later
+# import of the same tells by it what was changed there, and what somebody changed here.
+imported: Final = Table(
+    "imported",
+    metadata,
+    Column("source", Text, primary_key=True),  # icat, scicat, hoa, folder
+    Column("kind", Text, primary_key=True),  # record, or the kind of an entity
+    Column("key", Text, primary_key=True),  # its identifier there
+    Column("id", Text, nullable=False),  # its identifier here
+    Column("told", JSON, nullable=False),  # field → what the source told
+    Column("filed", JSON, nullable=False),  # field → what stood here after it was filed
+    Column("digest", Text, nullable=False),  # SHA-256 of all that the source told, and of what lay at hand
+    Column("moment_utc", Float, nullable=False),
+)
+
 comments: Final = Table(
     "comment",
     metadata,

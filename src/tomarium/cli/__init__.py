@@ -41,7 +41,9 @@ def commands(only: str | None = None) -> dict[str, click.Command]:
         Name → command.
     """
     names = [info.name for info in iter_modules(__path__)]
-    wanted = [only] if only in names else names
+    wanted = [
+        name for name in names if name.removesuffix("_") == only
+    ] or names  # `import` is no name of a module
     modules = [import_module(f"{__name__}.{name}") for name in wanted]
     found = [check_paths(module.command) for module in modules if hasattr(module, "command")]
     return {command.name or "": command for command in sorted(found, key=lambda command: command.name or "")}

@@ -27,6 +27,7 @@ def command() -> None:
     tomarium protocol new mine.yaml --preset phase --step remove_stripes --set paganin.delta_beta=300
     tomarium protocol check mine.yaml
     tomarium protocol convert protocol.txt -o mine.yaml
+    tomarium protocol export mine.yaml --ewoks mine.json
     """
 
 
@@ -131,6 +132,47 @@ def _option_words(run: Mapping[str, Any]) -> list[str]:
     """Write what a file sets beside steps as options of `tomarium run`."""
     named = {"roi": "--roi", "crop": "--crop", "memory": "--memory", "like": "--like", "volume": "--output"}
     return [f"{named[name]} {value}" for name, value in run.items() if name in named]
+
+
+@command.command("export")
+@click.argument("name", metavar="PROTOCOL")
+@click.option(
+    "--ewoks",
+    "output",
+    type=click.Path(path_type=Path),
+    required=True,
+    metavar="OUT.json",
+    help="File of the workflow to write; - prints it.",
+)
+def export_command(name: str, output: Path) -> None:
+    """Write PROTOCOL, the name of a preset or a file, as a workflow of ewoks.
+
+    The scan, each step and the reconstruction are nodes; a step's parameters are inputs of its node. Ewoks runs it with
+    the package of tomarium beside it (pip install 'tomarium[ewoks]') and makes the same record, with the same voxels,
+    as `tomarium run`.
+
+    \b
+    tomarium protocol export phase --ewoks phase.json
+    tomarium protocol export mine.yaml --ewoks mine.json
+    ewoks execute phase.json -ps scan=tooth.h5 -ps output=tooth_record -pn paganin:delta_beta=300
+    """
+    import json
+
+    from tomarium.atomic_files import write_whole
+    from tomarium.ewoks import to_graph
+    from tomarium.pipeline.protocol.protocol import PRESETS, preset
+    from tomarium.pipeline.protocol.read import instructions_in, protocol_of, read
+
+    found = None if name in PRESETS else instructions_in(Path(name))
+    protocol = preset(name) if name in PRESETS else protocol_of(found) if found else read(Path(name))
+    text = json.dumps(to_graph(protocol, Path(name).stem), indent=2, ensure_ascii=False) + "\n"
+    if str(output) == "-":
+        click.echo(text, nl=False)
+        return
+    if output.exists():
+        raise InputError(f"{output} exists already; give another name, or remove it first")
+    write_whole(output, text.encode())
+    click.echo(f"{output}: use it with: ewoks execute {output} -ps scan=SCAN -ps output=RECORD")
 
 
 @command.command("check")

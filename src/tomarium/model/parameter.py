@@ -25,6 +25,7 @@ PARAMETERS: Final[dict[str, tuple[str, str]]] = {
     "scintillator": ("Scintillator", ""),
     "start_time": ("Start of the scan", ""),
     "end_time": ("End of the scan", ""),
+    "opens_on": ("Files open on", ""),
     "format": ("Raw format", ""),
     "voxel_m": ("Voxel size", "m"),
     "pixel_height_m": ("Height of a pixel at the sample", "m"),
@@ -69,8 +70,19 @@ ENDINGS: Final[dict[str, str]] = {
     "pixels": "px",
     "bytes": "B",
     "celsius": "°C",
+    "kelvin": "K",
     "gy": "Gy",
+    "gy_per_s": "Gy/s",
+    "m_per_s": "m/s",
+    "tesla": "T",
+    "watt": "W",
+    "volt": "V",
+    "pascal": "Pa",
+    "newton": "N",
+    "kg": "kg",
+    "percent": "%",
 }
+_MOST_WORDS: Final = max(len(ending.split("_")) for ending in ENDINGS)
 
 
 def label(key: str) -> str:
@@ -89,8 +101,9 @@ def label(key: str) -> str:
     if key in PARAMETERS:
         return PARAMETERS[key][0]
     words = key.split("_")
-    if len(words) > 1 and words[-1] in ENDINGS and words[-1] not in {"column", "row", "pixel", "pixels"}:
-        words.pop()
+    ending = ending_of(key)
+    if ending and ending not in {"column", "row", "pixel", "pixels"}:
+        words = words[: -len(ending.split("_"))]
     text = " ".join(words)
     return text[:1].upper() + text[1:]
 
@@ -110,8 +123,26 @@ def unit(key: str) -> str:
     """
     if key in PARAMETERS:
         return PARAMETERS[key][1]
-    _, separator, ending = key.rpartition("_")
-    return ENDINGS.get(ending, "") if separator else ""
+    return ENDINGS.get(ending_of(key), "")
+
+
+def ending_of(key: str) -> str:
+    """Return the words of a key that tell its unit.
+
+    Parameters
+    ----------
+    key : str
+        `dose_rate_gy_per_s`, `pixel_m` …
+
+    Returns
+    -------
+    str
+        "gy_per_s", "m" …, the longest that is known; "" where there is none, or the key has no other words.
+    """
+    words = key.split("_")
+    longest = min(_MOST_WORDS, len(words) - 1)
+    found = ("_".join(words[-count:]) for count in range(longest, 0, -1))
+    return next((one for one in found if one in ENDINGS), "")
 
 
 def is_private(key: str) -> bool:

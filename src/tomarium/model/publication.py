@@ -22,6 +22,7 @@ Relation = Literal[
     "IsCollectedBy",
     "IsDescribedBy",
     "IsCitedBy",
+    "IsIdenticalTo",
     "IsSupplementTo",
     "References",
     "Cites",

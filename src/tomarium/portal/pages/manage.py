@@ -13,7 +13,7 @@ from tomarium.catalogue.dois import Told, states_of
 from tomarium.catalogue.edit import place_for
 from tomarium.catalogue.entities import as_told
 from tomarium.catalogue.invitations import invitations_of
-from tomarium.catalogue.life import comments_of, may_publish
+from tomarium.catalogue.life import comments_of, may_publish, usual_embargo
 from tomarium.catalogue.picture_credits import CREDITED, Credit
 from tomarium.catalogue.publication_checks import Check, publication_checks
 from tomarium.catalogue.reader import NotAllowed, Reader
@@ -207,7 +207,7 @@ def content_of(request_context: RequestContext, id: str, said: str = "", *, link
         remarks=remarks,
         dois=dois,
         may_publish=publishes,
-        embargo=request_context.settings["embargo"],
+        embargo=usual_embargo(record, request_context.settings),
         licences=tuple(LICENCES),
         card=tuple((f"plain_{name}", label, most) for name, (label, most) in CARD.items()),
         said=said[:300],

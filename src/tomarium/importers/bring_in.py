@@ -1,0 +1,458 @@
+"""What a source found becomes entities and draft records of the catalogue; doing it again brings them up to date."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from tomarium import formats
+from tomarium.atomic_files import write_whole
+from tomarium.catalogue import queries
+from tomarium.catalogue.audit import note
+from tomarium.catalogue.catalogue import Catalogue
+from tomarium.catalogue.edit import Changes, edit, withhold
+from tomarium.catalogue.entities import entity_of
+from tomarium.catalogue.entity_edit import change_entity, make_entity
+from tomarium.catalogue.filing import file_record, id_words
+from tomarium.catalogue.imported import Imported, imported_from, keep_imported, own_entity
+from tomarium.catalogue.ingest import ingest
+from tomarium.catalogue.life import NotReady, Request, publish
+from tomarium.catalogue.make_from_files import Laid, lay_out, link_or_copy
+from tomarium.catalogue.reader import Reader
+from tomarium.catalogue.record_folder import read_record
+from tomarium.errors import DatabaseUnavailable, Interrupted, TomariumError
+from tomarium.importers.at_hand import AtHand, look_for
+from tomarium.importers.found import DraftEntity, DraftRecord, Found
+from tomarium.importers.original import NAME as ORIGINAL
+from tomarium.importers.original import original_text, without_private
+from tomarium.importers.told_fields import (
+    Conflict,
+    as_typed,
+    changes_of,
+    digest_of,
+    entity_here,
+    merge,
+    private_parameters,
+    record_here,
+    told_entity,
+    told_record,
+)
+from tomarium.model import Image, Part, Record, Scan, Value
+
+FILES: Final = "files-of-the-source.tsv"
+"""Table of the files that a source tells of, and which of them are at hand."""
+Action = Literal["new", "update", "same", "kept"]
+Tell = Callable[[str, int, int], object]
+_LATER: Final = ("collection", "document")
+
+
+def _silent(_stage: str, _done: int, _total: int) -> None:
+    """Tell nobody."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """How things are brought in.
+
+    Attributes
+    ----------
+    source : str
+        Name of the source, under which identifiers are known.
+    records : Path
+        Folder in which records are made.
+    files : Path or None
+        Folder below which the files of the source lie; None where none are looked for.
+    copy : bool
+        Whether files are copied; otherwise they get a second name, where the disk is the same.
+    teams : bool
+        Whether records are given to the group that may change them in the source.
+    publish_open : bool
+        Whether what everybody may see in the source is published.
+    dry : bool
+        Whether it is only said what would be done.
+    """
+
+    source: str
+    records: Path
+    files: Path | None = None
+    copy: bool = False
+    teams: bool = False
+    publish_open: bool = False
+    dry: bool = False
+
+
+@dataclass(frozen=True)
+class Line:
+    """What became of one thing.
+
+    Attributes
+    ----------
+    kind, key, id, name : str
+        What it is, its identifiers there and here, and its name or title.
+    action : str
+        "new", "update", "same", or "kept": it was published here and is left as it is.
+    files : int
+        Files of it that are told.
+    at_hand : int
+        Of these, how many were taken.
+    """
+
+    kind: str
+    key: str
+    id: str
+    name: str
+    action: Action
+    files: int = 0
+    at_hand: int = 0
+
+
+@dataclass
+class Outcome:
+    """What became of all.
+
+    Attributes
+    ----------
+    lines : list of Line
+        One a thing.
+    conflicts : list of Conflict
+        What somebody changed here and the source tells otherwise; it was kept.
+    problems : list of str
+        What could not be done, each with its reason.
+    published : list of str
+        Identifiers of records that were published.
+    made : list of Record
+        Records that are new or were changed.
+    """
+
+    lines: list[Line] = field(default_factory=list)
+    conflicts: list[Conflict] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    published: list[str] = field(default_factory=list)
+    made: list[Record] = field(default_factory=list)
+
+
+def bring_in(
+    catalogue: Catalogue, reader: Reader, found: Found, order: Order, tell: Tell = _silent
+) -> Outcome:
+    """Bring what a source found into the catalogue.
+
+    Parameters
+    ----------
+    catalogue : Catalogue
+        Open.
+    reader : Reader
+        Whose it becomes, as drafts.
+    found : Found
+        What the source found.
+    order : Order
+        How.
+    tell : callable
+        Told of progress: a word, how much is done, how much there is.
+
+    Returns
+    -------
+    Outcome
+        What became of each thing. What fails is named and the others are brought in; what was stopped is gone on
+        with when it is done again.
+
+    Raises
+    ------
+    DatabaseUnavailable, StorageFull
+        Nothing more can be written.
+    """
+    outcome = Outcome()
+    with catalogue.reading() as connection:
+        known = imported_from(connection, order.source)
+    work = _Work(catalogue, reader, order, outcome, known, {key: one.id for key, one in known.items()})
+    first = [one for one in found.entities if one.kind not in _LATER]
+    last = [one for one in found.entities if one.kind in _LATER]
+    steps: list[tuple[Callable[[Any], None], DraftEntity | DraftRecord]] = [
+        *((work.entity, one) for one in first),
+        *((work.record, one) for one in found.records),
+        *((work.entity, one) for one in last),
+    ]
+    for done, (step, draft) in enumerate(steps):
+        tell("import", done, len(steps))
+        try:
+            step(draft)
+        except (DatabaseUnavailable, Interrupted):
+            raise
+        except TomariumError as problem:
+            outcome.problems.append(f"{draft.key}: {problem}")
+    tell("import", len(steps), len(steps))
+    return outcome
+
+
+@dataclass(frozen=True)
+class _Work:
+    """The catalogue, the order and what is known by now."""
+
+    catalogue: Catalogue
+    reader: Reader
+    order: Order
+    outcome: Outcome
+    known: dict[tuple[str, str], Imported]
+    ids: dict[tuple[str, str], str]
+
+    def entity(self, draft: DraftEntity) -> None:
+        """Bring in an entity."""
+        place = (draft.kind, draft.key)
+        before, told = self.known.get(place), told_entity(draft, self.ids)
+        held = None
+        with self.catalogue.reading() as connection:
+            id = before.id if before else self._same(draft)
+            if id:
+                held = entity_of(connection, self.reader, id)
+        if held is None or not held.mine:
+            self._note(draft.kind, draft.key, id or "", told["name"], "new")
+            if self.order.dry:
+                self.ids[place] = f"new:{draft.key}"
+                return
+            facts = as_typed(draft.kind, told)
+            wanted = draft.id if draft.id and not id else ""
+            made = make_entity(self.catalogue, self.reader, draft.kind, draft.name, facts, wanted)
+            self._keep(draft.kind, draft.key, made.id, told, entity_here(made), digest_of(told))
+            return
+        self.ids[place] = held.entity.id
+        here = entity_here(held.entity)
+        changes, conflicts = merge(
+            held.entity.id, told, before.told if before else {}, before.filed if before else {}, here
+        )
+        self.outcome.conflicts += conflicts
+        self._note(draft.kind, draft.key, held.entity.id, held.entity.name, "update" if changes else "same")
+        if self.order.dry:
+            return
+        now = held.entity
+        if changes:
+            facts = as_typed(draft.kind, changes)
+            now = change_entity(self.catalogue, self.reader, now.id, facts, name=changes.get("name"))
+        if changes or before is None or dict(before.told) != told:
+            filed = _filed(entity_here(now), told, before, conflicts)
+            self._keep(draft.kind, draft.key, now.id, told, filed, digest_of(told))
+
+    def record(self, draft: DraftRecord) -> None:
+        """Bring in a record."""
+        place = ("record", draft.key)
+        before, told = self.known.get(place), told_record(draft, self.ids)
+        id = before.id if before else _id_of(self.order.source, draft)
+        with self.catalogue.reading() as connection:
+            there = queries.place_of(connection, self.reader, id)
+        files = [look_for(one, self.order.files) for one in draft.files]
+        digest = digest_of(draft.original, told, [(one.file.name, one.state) for one in files])
+        counted = {
+            "files": len(files),
+            "at_hand": sum(one.place is not None and one.state == "at hand" for one in files),
+        }
+        self.ids[place] = id
+        if there is None:
+            self._note("record", draft.key, id, draft.title, "new", **counted)
+            if not self.order.dry:
+                self._file(draft, id, self.order.records / id, None)
+                self._finish(draft, id, told, digest, before)
+            return
+        here = record_here(read_record(there.folder))
+        changes, conflicts = merge(
+            id, told, before.told if before else {}, before.filed if before else {}, here
+        )
+        self.outcome.conflicts += conflicts
+        same = before is not None and before.digest == digest and not changes
+        closed = there.state != "draft" or not there.mine
+        if closed and not same and changes:
+            self.outcome.conflicts += [
+                Conflict(id, key.removeprefix("parameter "), here.get(key), new)
+                for key, new in changes.items()
+            ]
+        action: Action = "same" if same else "kept" if closed else "update"
+        self._note("record", draft.key, id, here["title"], action, **counted)
+        if self.order.dry or action in ("same", "kept"):
+            if action == "same" and not self.order.dry and there.state == "draft":
+                self._publish(draft, id)
+            return
+        self._file(draft, id, there.folder, read_record(there.folder))
+        self._finish(draft, id, changes, digest, before, told, conflicts)
+
+    def _file(self, draft: DraftRecord, id: str, folder: Path, before: Record | None) -> None:
+        """Make the record's folder, or bring it up to date."""
+        laid, states = self._lay_out(draft, folder, before)
+        public, private = without_private(draft.original, draft.private_names, draft.containers)
+        write_whole(folder / ORIGINAL, original_text(public))
+        if states:
+            write_whole(folder / FILES, _table(states))
+        documents = (ORIGINAL, *((FILES,) if states else ()), *(name for name, _ in draft.documents))
+        had = dict(before.parameters) if before else {}
+        shown = {
+            key: value for key, value in draft.parameters.items() if key not in private_parameters(draft)
+        }
+        parameters = (had or shown) | laid.parameters
+        file_record(
+            folder,
+            id=id,
+            title=before.title if before else draft.title or draft.key,
+            created=before.created if before else draft.created or datetime.now(UTC).replace(microsecond=0),
+            description=before.description if before else draft.description,
+            creators=before.creators if before else draft.creators,
+            keywords=before.keywords if before else (*draft.keywords, *laid.keywords),
+            licence=before.licence if before else draft.licence,
+            parameters=parameters,
+            volume=laid.volume,
+            provenance={"import": {"source": self.order.source, "key": draft.key}},
+            parts=(*laid.parts, *(Part("document", name, _role(name)) for name in dict.fromkeys(documents))),
+        )
+        ingest(self.catalogue, folder, checksums=False, reader=self.reader)
+        kept = private_parameters(draft) | {
+            key: Value(value, "read", f"{self.order.source}: {draft.key}") for key, value in private.items()
+        }
+        with self.catalogue.writing() as connection:
+            withhold(connection, id, kept)
+            note(connection, self.reader, "import", id, source=self.order.source, key=draft.key)
+
+    def _lay_out(self, draft: DraftRecord, folder: Path, before: Record | None) -> tuple[Laid, list[AtHand]]:
+        """Put the files that are at hand into the folder; the first of them that can be opened is what it shows."""
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, place in (*draft.beside, *draft.documents):
+            self._take(place, folder / name)
+        laid = Laid((), {}, ())
+        if before is not None and before.volume:  # it was converted when it was filed first
+            laid = Laid((), {}, ("volume",), dict(before.volume))
+        elif draft.data is not None and draft.opened is not None:
+            laid = lay_out(draft.data, draft.opened, folder, copy=self.order.copy)
+        states = [look_for(one, self.order.files, read=True) for one in draft.files]
+        for one in states:
+            if one.place is None or one.state != "at hand":
+                if one.state not in ("at hand", "not at hand"):
+                    self.outcome.problems.append(
+                        f"{draft.key}: {one.file.name}: {one.state}; it was not taken"
+                    )
+                continue
+            opened = (
+                None if laid.parts or laid.volume is not None or "/" in one.file.name else _opened(one.place)
+            )
+            if opened is not None and one.place.name == one.file.name:
+                laid = lay_out(one.place, opened, folder, copy=self.order.copy)
+            else:
+                self._take(one.place, folder / one.file.name)
+        return laid, states
+
+    def _take(self, place: Path, target: Path) -> None:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        link_or_copy(place, target, self.order.copy)
+
+    def _finish(
+        self,
+        draft: DraftRecord,
+        id: str,
+        changes: dict[str, Any],
+        digest: str,
+        before: Imported | None,
+        told: dict[str, Any] | None = None,
+        conflicts: list[Conflict] | None = None,
+    ) -> None:
+        """Tell what filing alone does not: what it is of, derived from and by; and note it as imported."""
+        with self.catalogue.reading() as connection:
+            place = queries.place_of(connection, self.reader, id)
+        assert place is not None
+        here = record_here(read_record(place.folder))
+        wanted = {key: new for key, new in changes.items() if here.get(key) != new}
+        if told is None:  # of a new record the file's own values stand, and the words that it gave
+            wanted = {key: new for key, new in wanted.items() if key not in here or here[key] in ("", [])}
+        asked = changes_of(wanted, draft)
+        if asked != Changes():
+            edit(self.catalogue, self.reader, id, asked)
+        if self.order.teams and draft.team:
+            self._give(id, draft.team)
+        record = read_record(place.folder)
+        all_told = told if told is not None else changes
+        filed = _filed(record_here(record), all_told, before, conflicts or [])
+        self._keep("record", draft.key, id, all_told, filed, digest)
+        self.outcome.made.append(record)
+        self._publish(draft, id)
+
+    def _give(self, id: str, team: str) -> None:
+        with self.catalogue.writing() as connection:
+            lived = queries.life_of(connection, id)
+            assert lived is not None
+            queries.save_life(connection, {**lived._mapping, "team": team})
+            place = queries.place_of(connection, self.reader, id)
+        if place is not None:
+            ingest(self.catalogue, place.folder, checksums=False, reader=self.reader)
+
+    def _publish(self, draft: DraftRecord, id: str) -> None:
+        if not (self.order.publish_open and draft.is_open):
+            return
+        opens = draft.opens
+        later = opens is not None and opens > datetime.now(UTC)
+        try:
+            publish(self.catalogue, self.reader, id, Request(embargo=f"{opens:%Y-%m-%d}" if later else "0"))
+        except NotReady as problem:
+            self.outcome.problems.append(str(problem))
+        else:
+            self.outcome.published.append(id)
+
+    def _same(self, draft: DraftEntity) -> str:
+        """Find an entity of the user that is the same: by the identifier it should have, or an instrument's name."""
+        with self.catalogue.reading() as connection:
+            if draft.id:
+                held = entity_of(connection, self.reader, draft.id)
+                return draft.id if held and held.mine and held.entity.kind == draft.kind else ""
+            if draft.kind != "instrument":
+                return ""
+            return own_entity(connection, self.reader, draft.kind, " ".join(draft.name.split())) or ""
+
+    def _note(self, kind: str, key: str, id: str, name: str, action: Action, **files: int) -> None:
+        self.outcome.lines.append(Line(kind, key, id, name, action, **files))
+
+    def _keep(
+        self, kind: str, key: str, id: str, told: dict[str, Any], filed: dict[str, Any], digest: str
+    ) -> None:
+        self.ids[kind, key] = id
+        with self.catalogue.writing() as connection:
+            keep_imported(connection, self.order.source, kind, key, Imported(id, told, filed, digest))
+
+
+def _filed(
+    here: dict[str, Any], told: dict[str, Any], before: Imported | None, conflicts: list[Conflict]
+) -> dict[str, Any]:
+    """Return what stands here of what was told; a field that somebody changed here stays what it was filed as."""
+    changed = {one.field for one in conflicts}
+    old = before.filed if before else {}
+    return {key: old.get(key) if key.removeprefix("parameter ") in changed else here.get(key) for key in told}
+
+
+def _id_of(source: str, draft: DraftRecord) -> str:
+    digest = hashlib.sha256(f"{source}\n{draft.key}".encode()).hexdigest()
+    return f"{id_words(draft.title or draft.key)}-{digest[:8]}"
+
+
+def _opened(place: Path) -> Scan | Image | None:
+    try:
+        return formats.open(place) if formats.recognise(place) else None
+    except TomariumError:
+        return None
+
+
+def _role(name: str) -> str:
+    return {ORIGINAL: "original metadata", FILES: "files of the source"}.get(name, "document")
+
+
+def _table(states: list[AtHand]) -> bytes:
+    text = io.StringIO()
+    rows = csv.writer(text, delimiter="\t", lineterminator="\n")
+    rows.writerow(["name", "location", "bytes", "checksum", "state"])
+    for one in states:
+        size = "" if one.file.bytes is None else one.file.bytes
+        rows.writerow(
+            [
+                one.file.name,
+                one.file.locations[0] if one.file.locations else "",
+                size,
+                one.file.checksum,
+                one.state,
+            ]
+        )
+    return text.getvalue().encode()

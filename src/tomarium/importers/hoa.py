@@ -1,0 +1,307 @@
+"""The Human Organ Atlas: JSON of its datasets, by the names of the portal's pages or of the Atlas's public schema."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from tomarium import units
+from tomarium.catalogue.filing import id_words
+from tomarium.errors import FormatError, InputError, ParameterError
+from tomarium.importers.found import DraftEntity, DraftRecord, Found, Notes, Source
+from tomarium.importers.hoa_fields import BLOCKS, PLACES, SCHEMA_UNITS, squeezed
+from tomarium.importers.people import person_of
+from tomarium.importers.quantity import parameter_of
+from tomarium.importers.read_text import objects_in, read_json
+from tomarium.model import Funding, Person, Related, Value
+from tomarium.model.parameter import unit as unit_of
+from tomarium.model.person import write_person
+from tomarium.model.publication import read_funding
+from tomarium.standards import identifiers
+from tomarium.standards.licences import read_licence
+
+_PANET: Final = "PaNET01152"
+"""Propagation phase contrast tomography: PaNET has no term of its own for HiP-CT; this is the next broader one."""
+PRIVATE: Final = frozenset(
+    {"Info", "info", "diabetes", "hypertension", "smoker", "cause_of_death", "date_of_death"}
+)
+"""Names of fields that tell of a donor's health though their words do not say so."""
+CONTAINERS: Final = frozenset({"Patient", "patient", "Donor", "donor"})
+"""Names of blocks, of whose fields not all are private."""
+_KEYS: Final = {
+    "ring_current": "ring_current_ma",
+    "exposure": "exposure_s",
+    "pixel": "pixel_m",
+    "distance": "distance_m",
+    "source_distance": "source_distance_m",
+    "energy": "energy_kev",
+    "voxel": "voxel_m",
+}
+_EMPTY: Final[tuple[Any, ...]] = ("", None, "Click to edit", "click to edit", [], {})
+
+
+def read(path: Path) -> Found:
+    """Read JSON of the Human Organ Atlas.
+
+    Parameters
+    ----------
+    path : Path
+        A file with one dataset, a list of them, or an object of them by their names; or a folder of such files.
+
+    Returns
+    -------
+    Found
+        Datasets as records; donor and organ as a specimen, whose private facts are its owner's alone; proposals and
+        instruments.
+    """
+    notes = Notes()
+    files = sorted(one for one in path.glob("*.json") if one.is_file()) if path.is_dir() else [path]
+    if not files:
+        raise InputError(f"{path}: holds no JSON; give that of a dataset, or a folder of them")
+    records: list[DraftRecord] = []
+    entities: dict[tuple[str, str], DraftEntity] = {}
+    for file in files:
+        for number, (name, told) in enumerate(_datasets(read_json(file), file.stem), 1):
+            record, of_it = _read(told, name, f"{file.name}: dataset {number}", notes)
+            records.append(record)
+            entities |= {(one.kind, one.key): one for one in of_it}
+    if not records:
+        raise FormatError(
+            f"{path}: holds no dataset of the Human Organ Atlas, with fields such as organ or pixel size"
+        )
+    return Found(tuple(entities.values()), tuple(records), notes)
+
+
+def _datasets(told: Any, stem: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Find the datasets in a JSON value: one, a list, or an object of them by their names."""
+    for number, one in enumerate(objects_in(told), 1):
+        if any(squeezed(name) in PLACES or squeezed(name) in BLOCKS for name in one):
+            yield stem if number == 1 else f"{stem}-{number}", one
+        else:
+            yield from ((name, value) for name, value in one.items() if isinstance(value, dict))
+
+
+@dataclass
+class _Dataset:
+    """What was told of one dataset, by where it goes."""
+
+    record: dict[str, Any] = field(default_factory=dict)
+    specimen: dict[str, list[str]] = field(default_factory=dict)
+    proposal: dict[str, Any] = field(default_factory=dict)
+    parameters: dict[str, Value[Any]] = field(default_factory=dict)
+
+
+def _read(told: dict[str, Any], name: str, where: str, notes: Notes) -> tuple[DraftRecord, list[DraftEntity]]:
+    found = _Dataset()
+    by_schema = isinstance(told.get("scan"), Mapping) and isinstance(told.get("donor"), Mapping)
+    for block, field_name, value in _fields(told):
+        _put(found, block, field_name, value, where, by_schema, notes)
+    key = str(found.record.get("name") or found.record.get("doi") or name)
+    entities = [one for one in (_specimen(found), _proposal(found, notes), _instrument(found)) if one]
+    keys = {one.kind: one.key for one in entities}
+    related = _related(found, notes)
+    people = _people(found, notes)
+    if "grey_minimum" in found.parameters:
+        notes.problems.append(
+            f"{key}: the grey values from which 16 bits were made are told without a unit; they are kept without one"
+        )
+    return (
+        DraftRecord(
+            key=key,
+            title=str(found.record.get("title") or key),
+            created=_day(found.record.get("created")),
+            description=str(found.record.get("description") or ""),
+            creators=people,
+            keywords=tuple(dict.fromkeys(["Human Organ Atlas", *map(str, found.record.get("keywords", []))])),
+            licence=_licence(found, notes),
+            techniques=_techniques(found, notes),
+            related=related,
+            funding=_funding(found, notes),
+            parameters=found.parameters,
+            specimen=keys.get("specimen", ""),
+            proposal=keys.get("proposal", ""),
+            instrument=keys.get("instrument", ""),
+            original=told,
+            private_names=PRIVATE,
+            containers=CONTAINERS,
+            is_open=any(one.relation == "IsIdenticalTo" for one in related),
+        ),
+        entities,
+    )
+
+
+def _fields(told: Mapping[str, Any], block: str = "") -> Iterator[tuple[str, str, Any]]:
+    """Yield block, name and value of all fields; those of a block of the portal stand under its name."""
+    for name, value in told.items():
+        if isinstance(value, Mapping) and value.keys() <= {"value", "unit", "units"} and "value" in value:
+            unit = value.get("unit") or value.get("units")
+            yield block, f"{name} ({unit})" if unit else name, value["value"]
+        elif isinstance(value, Mapping):
+            yield from _fields(value, squeezed(name))
+        elif isinstance(value, list) and value and all(isinstance(one, Mapping) for one in value):
+            names = [str(one.get("name", "")) for one in value]
+            yield block, name, names
+        else:
+            yield block, name, value
+
+
+def _put(
+    found: _Dataset, block: str, name: str, value: Any, where: str, by_schema: bool, notes: Notes
+) -> None:
+    """Put a field where it belongs; what has no place is noted and stays in the original metadata."""
+    plain = squeezed(name)
+    prefixed = f"{BLOCKS.get(block, '')}{plain}"
+    if block == "donor" and plain == "id":
+        prefixed = "donorid"
+    place = PLACES.get(prefixed) or PLACES.get(plain)
+    if block == "proposal" and plain == "title":
+        place = PLACES["proposaltitle"]
+    if block == "sensor" and plain in ("name", "mode", "size"):
+        place = PLACES[f"sensor{plain}"]
+    if block == "registration":
+        place = None
+    if place is None:
+        notes.unknown[f"{block}.{name}" if block else name] += 1
+        return
+    if value in _EMPTY or place.to == "ignored":
+        return
+    inside = re.search(r"\(([^)]*)\)", name)
+    unit = place.unit
+    if by_schema:
+        unit = SCHEMA_UNITS.get(plain, unit)
+    elif unit and inside and inside[1].strip() not in ("None", "avg", "x,y,z", "xy", "years"):
+        unit = inside[1].strip()
+    if place.to == "record":
+        if place.key == "keywords":
+            found.record.setdefault("keywords", []).append(value)
+        else:
+            found.record.setdefault(place.key, value)
+    elif place.to == "proposal":
+        found.proposal[place.key] = value
+    elif place.to == "specimen":
+        said = f"{value} {unit}".strip() if unit else _words(value)
+        labelled = place.key in ("medical_history", "preparation") and plain not in (
+            "info",
+            "preparation",
+            "medicalhistory",
+        )
+        found.specimen.setdefault(place.key, []).append(f"{name}: {said}" if labelled else said)
+    else:
+        key, one = _parameter(place.key, name, value, unit, where)
+        found.parameters.setdefault(key, one)
+
+
+def _parameter(key: str, name: str, value: Any, unit: str, where: str) -> tuple[str, Value[Any]]:
+    """Make a parameter; one whose text is no number with this unit stays that text."""
+    if isinstance(value, list):
+        value = ", ".join(map(str, value))
+    if isinstance(value, str):
+        value = _as_number(value)
+    source = f"{where}: {name} = {value}{f' {unit}' if unit else ''}"
+    if (known := _KEYS.get(key)) and isinstance(value, float | int):
+        return known, Value(units.convert(float(value), unit, unit_of(known)), "read", source)
+    own, told = parameter_of(key, value, unit, where)
+    return own, Value(told.value, "read", source)
+
+
+def _as_number(text: str) -> Any:
+    try:
+        number = float(text)
+    except ValueError:
+        return text
+    return int(number) if number.is_integer() and "." not in text and "e" not in text.lower() else number
+
+
+def _specimen(found: _Dataset) -> DraftEntity | None:
+    told = dict(found.specimen)
+    donor = next(iter(told.pop("donor_identifier", [])), "")
+    organ = next(iter(told.get("organ", [])), "")
+    if not (donor or organ):
+        return None
+    name = " ".join(filter(None, (donor, organ)))
+    facts = {key: "\n".join(dict.fromkeys(texts)) for key, texts in told.items()}
+    return DraftEntity("specimen", name, name, facts | ({"donor": donor} if donor else {}))
+
+
+def _proposal(found: _Dataset, notes: Notes) -> DraftEntity | None:
+    number = str(found.proposal.get("number") or "")
+    if not number:
+        return None
+    people = [person_of(one, "", "", "", notes) for one in _names(found.proposal.get("team"))]
+    facts = {"number": number, "team": "\n".join(write_person(one) for one in people if one)}
+    return DraftEntity(
+        "proposal", number, str(found.proposal.get("title") or number), facts, id=id_words(number)
+    )
+
+
+def _instrument(found: _Dataset) -> DraftEntity | None:
+    name = str(found.record.get("instrument") or "")
+    return DraftEntity("instrument", name, name, {"facility": "ESRF"}) if name else None
+
+
+def _people(found: _Dataset, notes: Notes) -> tuple[Person, ...]:
+    names = _names(found.record.get("creators")) or _names(found.record.get("contributors"))
+    return tuple(dict.fromkeys(one for text in names if (one := person_of(text, "", "", "", notes))))
+
+
+def _names(told: Any) -> list[str]:
+    texts = told if isinstance(told, list) else re.split(r"[,;]", str(told or ""))
+    return [str(one).strip() for one in texts if str(one).strip()]
+
+
+def _techniques(found: _Dataset, notes: Notes) -> tuple[str, ...]:
+    told = str(found.record.get("technique") or "")
+    if "phase-contrast tomography" in told.lower() or "hip-ct" in told.lower():
+        return (_PANET,)
+    if told:
+        notes.unknown[f"technique {told!r}"] += 1
+    return ()
+
+
+def _related(found: _Dataset, notes: Notes) -> tuple[Related, ...]:
+    related = []
+    if doi := str(found.record.get("doi") or ""):
+        identifier, kind = identifiers.classify(doi)
+        if kind == "DOI":
+            related.append(Related("IsIdenticalTo", identifier))
+        else:
+            notes.unknown[f"{doi}, no DOI"] += 1
+    return tuple(related)
+
+
+def _licence(found: _Dataset, notes: Notes) -> str:
+    told = str(found.record.get("licence") or "")
+    try:
+        return read_licence(told) if told else ""
+    except ParameterError:
+        notes.unknown[f"licence {told[:60]!r}"] += 1
+        return ""
+
+
+def _funding(found: _Dataset, notes: Notes) -> tuple[Funding, ...]:
+    funding = []
+    for text in _names(found.record.get("funding")):
+        try:
+            funding.append(read_funding(text))
+        except ParameterError as problem:
+            notes.problems.append(str(problem))
+    return tuple(funding)
+
+
+def _day(told: Any) -> datetime | None:
+    try:
+        found = datetime.fromisoformat(str(told)) if told else None
+    except ValueError:
+        return None
+    return found.replace(tzinfo=UTC) if found and found.tzinfo is None else found
+
+
+def _words(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+HOA = Source("hoa", "JSON of the Human Organ Atlas: one dataset, a list, or a folder of them", read)
