@@ -299,7 +299,7 @@ def test_a_cancelled_volume_ends_within_a_slab(
 ) -> None:
     seen = looked(client, catalogue, spool, axis=str(AXIS))
     number = client.post("/reconstruct/jobs", data={"look": seen["look"]["job"]}, headers=JSON).json()["job"]
-    monkeypatch.setattr(work_results, "TOLD_S", 0.0)
+    monkeypatch.setattr(work_jobs, "ASK_S", 0.0)
     told: list[tuple[str, int, int]] = []
     asked_in: list[str] = []
     asked = work_jobs.Wanted.__call__
@@ -349,7 +349,7 @@ def test_nobody_asks_on_when_a_job_is_lost(catalogue: Catalogue, spool: Path, cl
     with catalogue.writing() as connection:
         cancel_job(connection, LOCAL_OWNER, job.number)
     wanted()  # it asks a few times a second at most
-    time.sleep(work_results.TOLD_S)
+    time.sleep(work_jobs.ASK_S)
     for _ in range(2):
         with pytest.raises(NotWanted):
             wanted()
