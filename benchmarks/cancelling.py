@@ -3,9 +3,10 @@
     python benchmarks/cancelling.py                # 1024 × 192 × 1200 views with Paganin and rings, six times
     python benchmarks/cancelling.py --scan scan.h5 --times 3
 
-The portal, its catalogue and a `tomarium worker` of its own are started; a volume is asked for, cancelled a while after its
-first block, and that six times, each later than the one before. Printed are the seconds from the POST until the worker has
-given the job up, the processor seconds of the worker in that time, and those in the second after it (idle: about 0.0).
+The portal, its catalogue and a `tomarium worker` of its own are started; a volume is asked for, cancelled a while
+after its first block, and that six times, each later than the one before. Printed are the seconds from the POST until
+the worker has given the job up, the processor seconds of the worker in that time, and those in the second after it
+(idle: about 0.0).
 """
 
 from __future__ import annotations
@@ -63,7 +64,9 @@ def cancelled(client: TestClient, worker: Worker, look: str, later_s: float) -> 
     """Ask for a volume, cancel it, and measure."""
     answer = client.post("/reconstruct/jobs", data={"look": look}, headers=JSON).json()
     address = answer["address"]
-    while "reconstructing" not in (told := wait_for(client, address, "running", "done", "failed"))["sentence"]:
+    while (
+        "reconstructing" not in (told := wait_for(client, address, "running", "done", "failed"))["sentence"]
+    ):
         assert told["state"] == "running", told
         time.sleep(0.02)
     time.sleep(later_s)

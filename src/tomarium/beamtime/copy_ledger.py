@@ -26,6 +26,9 @@ CREATE TABLE IF NOT EXISTS file (
     place TEXT NOT NULL, copy TEXT NOT NULL, path TEXT NOT NULL, bytes INTEGER NOT NULL, sha256 TEXT NOT NULL,
     source_mtime_ns INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, verified TEXT NOT NULL,
     PRIMARY KEY (place, copy, path));
+CREATE TABLE IF NOT EXISTS transfer (
+    place TEXT NOT NULL, copy TEXT NOT NULL, submission TEXT NOT NULL, task TEXT NOT NULL, state TEXT NOT NULL,
+    asked TEXT NOT NULL, ended TEXT NOT NULL, told TEXT NOT NULL, PRIMARY KEY (place, copy));
 """
 
 STATES: Final = ("copying", "whole", "damaged", "missing")
@@ -39,7 +42,7 @@ class Place:
     Attributes
     ----------
     id, kind, label, filesystem : str
-        As of `Volume`; of a remote its kind is "remote".
+        As of `Volume`; of a remote its kind is "remote", of a collection of Globus "globus".
     top : str
         Where it was mounted when it was last seen.
     first_seen, last_seen : str
@@ -127,6 +130,39 @@ class FileRow:
     source_mtime_ns: int
     mtime_ns: int
     verified: str
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """A transfer that Globus does, of a copy.
+
+    Attributes
+    ----------
+    place, path : str
+        Of the copy.
+    submission, task : str
+        Ids of Globus; of the task "" until it answered.
+    state : str
+        "SUBMITTING", then as Globus says: "ACTIVE", "INACTIVE", "SUCCEEDED", "FAILED".
+    asked, ended : str
+        When it was submitted, and when it ended; "" until then (ISO 8601).
+    told : str
+        What Globus said last of it.
+    """
+
+    place: str
+    path: str
+    submission: str
+    task: str
+    state: str
+    asked: str
+    ended: str
+    told: str
+
+    @property
+    def open(self) -> bool:
+        """Whether it has not come to its end."""
+        return self.state not in ("SUCCEEDED", "FAILED")
 
 
 def now() -> str:
@@ -258,6 +294,31 @@ class CopyLedger:
             Copy(*row) for row in self._connection.execute("SELECT * FROM copy ORDER BY scan, place, path")
         ]
 
+    def enter_transfer(self, transfer: Transfer) -> None:
+        """Enter a transfer, or what has become of it.
+
+        Parameters
+        ----------
+        transfer : Transfer
+            Of a copy that was entered.
+        """
+        with self._connection as open_now:
+            open_now.execute(
+                "INSERT OR REPLACE INTO transfer VALUES (?,?,?,?,?,?,?,?)", tuple(vars(transfer).values())
+            )
+
+    def transfers(self) -> list[Transfer]:
+        """List the transfers.
+
+        Returns
+        -------
+        list of Transfer
+            In the order in which they were asked for.
+        """
+        return [
+            Transfer(*row) for row in self._connection.execute("SELECT * FROM transfer ORDER BY asked, copy")
+        ]
+
     def forget(self, id: str) -> None:
         """Remove a place and its copies from the ledger; nothing is removed from the disk.
 
@@ -267,7 +328,12 @@ class CopyLedger:
             Id of the place.
         """
         with self._connection as open_now:
-            for table, column in (("file", "place"), ("copy", "place"), ("place", "id")):
+            for table, column in (
+                ("transfer", "place"),
+                ("file", "place"),
+                ("copy", "place"),
+                ("place", "id"),
+            ):
                 open_now.execute(f"DELETE FROM {table} WHERE {column}=?", (id,))
 
     def place(self, name: str) -> Place:

@@ -10,10 +10,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from tomarium.beamtime.copy_file import sum_of
 from tomarium.beamtime.copy_ledger import Copy, CopyLedger, FileRow, content_of, now
-from tomarium.beamtime.copy_listing import Listing
-from tomarium.beamtime.copy_scans import ScanCopied, source_name
+from tomarium.beamtime.copy_listing import Listing, sums_of
+from tomarium.beamtime.copy_scans import ScanCopied, Told, source_name
 from tomarium.beamtime.mounted_volumes import Volume, volume_of
 from tomarium.errors import EngineUnavailable, InputError, Interrupted
 
@@ -36,7 +35,9 @@ def is_remote(text: str) -> bool:
     return bool(_REMOTE.fullmatch(text)) and not Path(text).exists()
 
 
-def copy_to_remote(listing: Listing, remote: str, ledger: CopyLedger) -> ScanCopied:
+def copy_to_remote(
+    listing: Listing, remote: str, ledger: CopyLedger, tell: Told = lambda done, total: None
+) -> ScanCopied:
     """Copy a scan to a remote, compare the checksums of both ends, and enter it in the ledger.
 
     A name that rclone has among its remotes is rclone's; any other is a machine that rsync reaches by ssh. Files are
@@ -51,6 +52,8 @@ def copy_to_remote(listing: Listing, remote: str, ledger: CopyLedger) -> ScanCop
         "archive:2026/proposal", "me@cluster:/data".
     ledger : CopyLedger
         Open.
+    tell : callable
+        Told of bytes read for their checksums, and of all; then the program copies.
 
     Returns
     -------
@@ -84,9 +87,7 @@ def copy_to_remote(listing: Listing, remote: str, ledger: CopyLedger) -> ScanCop
     ledger.see(volume)
     ledger.enter(entry)
     target = f"{remote.rstrip('/')}/{name}" if found["path"] else f"{remote}{name}"
-    sums = {
-        one.path: sum_of(listing.source / one.path if one.path else listing.source) for one in listing.files
-    }
+    sums = sums_of(listing, tell)
     wrong = (_by_rclone if by_rclone else _by_rsync)(listing.source, target, sums)
     rows = [
         FileRow(one.path, one.bytes, sums[one.path], one.mtime_ns, one.mtime_ns, now())
