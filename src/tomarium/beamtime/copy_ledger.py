@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from tomarium.beamtime.mounted_volumes import Volume
 from tomarium.errors import InputError
@@ -234,7 +235,7 @@ class CopyLedger:
         """
         with self._connection as open_now:
             open_now.execute(
-                "INSERT OR REPLACE INTO copy VALUES (?,?,?,?,?,?,?,?,?,?,?)", tuple(vars(copy).values())
+                "INSERT OR REPLACE INTO copy VALUES (?,?,?,?,?,?,?,?,?,?,?)", _kept(vars(copy).values())
             )
 
     def enter_files(self, copy: Copy, files: Iterable[FileRow]) -> None:
@@ -250,7 +251,7 @@ class CopyLedger:
         with self._connection as open_now:
             open_now.executemany(
                 "INSERT OR REPLACE INTO file VALUES (?,?,?,?,?,?,?,?)",
-                [(copy.place, copy.path, *vars(one).values()) for one in files],
+                [_kept((copy.place, copy.path, *vars(one).values())) for one in files],
             )
 
     def files_of(self, copy: Copy) -> dict[str, FileRow]:
@@ -270,7 +271,8 @@ class CopyLedger:
             "SELECT path, bytes, sha256, source_mtime_ns, mtime_ns, verified FROM file WHERE place=? AND copy=? "
             "ORDER BY path"
         )
-        return {row[0]: FileRow(*row) for row in self._connection.execute(asked, (copy.place, copy.path))}
+        found = self._connection.execute(asked, _kept((copy.place, copy.path)))
+        return {row.path: row for row in (FileRow(*_told(values)) for values in found)}
 
     def places(self) -> list[Place]:
         """List the places.
@@ -291,7 +293,8 @@ class CopyLedger:
             By name of the scan.
         """
         return [
-            Copy(*row) for row in self._connection.execute("SELECT * FROM copy ORDER BY scan, place, path")
+            Copy(*_told(row))
+            for row in self._connection.execute("SELECT * FROM copy ORDER BY scan, place, path")
         ]
 
     def enter_transfer(self, transfer: Transfer) -> None:
@@ -304,7 +307,7 @@ class CopyLedger:
         """
         with self._connection as open_now:
             open_now.execute(
-                "INSERT OR REPLACE INTO transfer VALUES (?,?,?,?,?,?,?,?)", tuple(vars(transfer).values())
+                "INSERT OR REPLACE INTO transfer VALUES (?,?,?,?,?,?,?,?)", _kept(vars(transfer).values())
             )
 
     def transfers(self) -> list[Transfer]:
@@ -316,7 +319,8 @@ class CopyLedger:
             In the order in which they were asked for.
         """
         return [
-            Transfer(*row) for row in self._connection.execute("SELECT * FROM transfer ORDER BY asked, copy")
+            Transfer(*_told(row))
+            for row in self._connection.execute("SELECT * FROM transfer ORDER BY asked, copy")
         ]
 
     def forget(self, id: str) -> None:
@@ -362,6 +366,20 @@ class CopyLedger:
         listed = ", ".join(f"{one.label} ({one.id})" for one in (found or known)) or "none yet"
         what = "several places are" if found else "no place is"
         raise InputError(f"{self.path}: {what} called {name!r}; give the id of one of: {listed}")
+
+
+def _kept(values: Iterable[Any]) -> tuple[Any, ...]:
+    """Give values as the database takes them: text that is no UTF-8, such as a file's name may be, as bytes."""
+    return tuple(os.fsencode(one) if isinstance(one, str) and _is_odd(one) else one for one in values)
+
+
+def _is_odd(text: str) -> bool:
+    return any("\udc80" <= letter <= "\udcff" for letter in text)
+
+
+def _told(row: Iterable[Any]) -> tuple[Any, ...]:
+    """Give values as they were before they were kept."""
+    return tuple(os.fsdecode(one) if isinstance(one, bytes) else one for one in row)
 
 
 @contextmanager

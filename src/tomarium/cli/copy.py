@@ -69,7 +69,8 @@ def command(
     checks     SHA-256 while it reads; flushes; reads the copy back after the system was asked to forget it. Whether the
                memory of the disk itself answered, no program can tell: unplug, plug in, `tomarium disks verify`
     refuses    before it begins, what the disk cannot hold, and files above 4 GiB on FAT32 (exit code 4)
-    warns      of exFAT and FAT32, of a disk as slow as USB 2, and by how many hours it falls behind what arrives
+    warns      before it begins, of names that the disk does not take, which are left out, of exFAT and FAT32; then of a
+               disk as slow as USB 2, and by how many hours it falls behind what arrives
     keeps      times of files; hard and symbolic links, or says that the disk has none
     leaves     DST/tomarium-sha256/SCAN.sha256 for `sha256sum -c` in DST, the ledger: `tomarium disks`, and in a
                beamtime a line in its log book: `tomarium log`
@@ -154,6 +155,7 @@ def _copy(
     waiting: Callable[[], int],
 ) -> int:
     """Copy what is listed, and tell of each scan; `waiting` tells the bytes that are there beside them."""
+    from tomarium.beamtime.copy_names import names_refused
     from tomarium.beamtime.copy_scans import copy_scans, demand_room, taking
     from tomarium.beamtime.copy_speed import Speed, falls_behind, filesystem_warning, speed_warning
     from tomarium.beamtime.copy_watch import arriving_bytes_s
@@ -191,6 +193,7 @@ def _copy(
             for told in (filesystem_warning(disk.volume.filesystem), _same_disk(listings, target))
             if told
         ]
+        warned += names_refused(listings, target)
         show.warnings(warned)
         if dry_run:
             return 1 if warned else 0
