@@ -80,6 +80,7 @@ def test_to_another_machine_by_rsync(beamtime: Path, rsync: str, capsys: pytest.
         assert (folder / "tooth_01" / "edf" / ODD).read_bytes() == b"one"
     assert execute(["copy", "tooth_01/scan.nxs", f"me@cluster:{there}"]) == 0
     assert (there / "scan.nxs").read_bytes() == b"raw" * 1000
+    capsys.readouterr()
     assert execute(["disks", "status", "--json"]) == 0
     found = {one["scan"]: one for one in json.loads(capsys.readouterr().out)}
     labels = sorted(one["place"]["label"] for one in found["tooth_01"]["copies"])
