@@ -33,7 +33,6 @@ from tomarium.catalogue.tokens import make_token
 from tomarium.catalogue.work import NotWanted, do_jobs
 from tomarium.errors import ParameterError
 from tomarium.model import Scan
-from tomarium.pipeline.protocol.protocol import default_protocol
 from tomarium.pipeline.run.reconstruct import slice_at
 from tomarium.portal.app import create_app
 from tomarium.portal.worker_child import WorkerChildren, address_of
@@ -333,8 +332,9 @@ def test_blocks_of_rows_are_bitwise_the_whole(spool: Path, tmp_path: Path) -> No
     asked: list[None] = []
     scan = tm.open(spool / "tooth.h5")
     assert isinstance(scan, Scan)
-    make_record(scan, default_protocol(), tmp_path / "plain")
-    make_record(scan, default_protocol(), tmp_path / "asked", demand_wanted=lambda: asked.append(None))
+    protocol = settings_of({"rings": "auto", "axis": str(AXIS)}).protocol(scan.domain)
+    make_record(scan, protocol, tmp_path / "plain")
+    make_record(scan, protocol, tmp_path / "asked", demand_wanted=lambda: asked.append(None))
     plain, blocks = (tm.open(tmp_path / name / "volume.ome.zarr")[...] for name in ("plain", "asked"))
     np.testing.assert_array_equal(plain, blocks)
     assert len(asked) > 4
