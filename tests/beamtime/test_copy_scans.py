@@ -240,7 +240,7 @@ def test_a_disk_is_known_by_its_uuid_wherever_it_is(tmp_path: Path) -> None:
     mounted(first)
     found = volume_of(first / "2026" / "tooth", system)
     assert (found.id, found.label, found.inside, found.filesystem) == (
-        "uuid:1234-ABCD", "My disk", "2026/tooth", "fuseblk",
+        "uuid:1234-ABCD", "My disk", "2026/tooth", "exfat",
     )  # fmt: skip
     mounted(second)
     assert volume_of(second / "2026" / "tooth", system).inside == "2026/tooth"

@@ -270,7 +270,7 @@ def test_a_running_job_tells_how_far_it_is_and_one_that_was_stopped_waits(
 
     def stopped(*given: object) -> object:
         given[-1]("walls", 1, 3)  # type: ignore[operator]
-        assert told() == ("running", "making thin walls thicker, 33 %")
+        assert told() == ("running", "making thin walls thicker: 1 of 3")
         assert take_job(catalogue) is None
         raise KeyboardInterrupt
 

@@ -417,7 +417,7 @@ def test_a_volume_that_waits_or_is_made_is_cancelled(
     assert client.post(f"/reconstruct/jobs/{number}/cancel", headers=JSON).status_code == 422
     # Cancelled while a worker is at it: what it made is removed, and no record comes of it.
     number = launched(client, catalogue)
-    monkeypatch.setattr(work_results, "TOLD_S", 0.0)
+    monkeypatch.setattr(work_jobs, "ASK_S", 0.0)
     made = work_jobs.make_record
 
     def slow(*given: Any, on_progress: Any, **named: Any) -> Any:
@@ -463,10 +463,14 @@ def test_a_worker_that_is_killed_loses_nothing_and_makes_no_second_record(
     for line in killed.stdout:  # it has written the volume, and has not filed it
         if "here" in line:
             break
-    assert page(client, f"/reconstruct/jobs/{number}")["progress"]["state"] == "running"
+    sentence = "writing previews and checksums: 0 of 1"
+    assert page(client, f"/reconstruct/jobs/{number}")["progress"] == {
+        "state": "running", "sentence": sentence, "done": 0, "total": 1,
+    }  # fmt: skip
     with catalogue.reading() as connection:
         job = job_of(connection, LOCAL_OWNER, number)
     assert job is not None
+    assert job.told == sentence  # what the list of all jobs shows
     folder = catalogue.home / "records" / job.arguments["id"]
     assert not (folder / "ro-crate-metadata.json").exists()
     later = time.time() + work_jobs.LEASE_S + 1

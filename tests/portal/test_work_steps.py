@@ -33,7 +33,6 @@ from tomarium.catalogue.tokens import make_token
 from tomarium.catalogue.work import NotWanted, do_jobs
 from tomarium.errors import ParameterError
 from tomarium.model import Scan
-from tomarium.pipeline.protocol.protocol import default_protocol
 from tomarium.pipeline.run.reconstruct import slice_at
 from tomarium.portal.app import create_app
 from tomarium.portal.worker_child import WorkerChildren, address_of
@@ -299,7 +298,7 @@ def test_a_cancelled_volume_ends_within_a_slab(
 ) -> None:
     seen = looked(client, catalogue, spool, axis=str(AXIS))
     number = client.post("/reconstruct/jobs", data={"look": seen["look"]["job"]}, headers=JSON).json()["job"]
-    monkeypatch.setattr(work_results, "TOLD_S", 0.0)
+    monkeypatch.setattr(work_jobs, "ASK_S", 0.0)
     told: list[tuple[str, int, int]] = []
     asked_in: list[str] = []
     asked = work_jobs.Wanted.__call__
@@ -333,8 +332,9 @@ def test_blocks_of_rows_are_bitwise_the_whole(spool: Path, tmp_path: Path) -> No
     asked: list[None] = []
     scan = tm.open(spool / "tooth.h5")
     assert isinstance(scan, Scan)
-    make_record(scan, default_protocol(), tmp_path / "plain")
-    make_record(scan, default_protocol(), tmp_path / "asked", demand_wanted=lambda: asked.append(None))
+    protocol = settings_of({"rings": "auto", "axis": str(AXIS)}).protocol(scan.domain)
+    make_record(scan, protocol, tmp_path / "plain")
+    make_record(scan, protocol, tmp_path / "asked", demand_wanted=lambda: asked.append(None))
     plain, blocks = (tm.open(tmp_path / name / "volume.ome.zarr")[...] for name in ("plain", "asked"))
     np.testing.assert_array_equal(plain, blocks)
     assert len(asked) > 4
@@ -349,7 +349,7 @@ def test_nobody_asks_on_when_a_job_is_lost(catalogue: Catalogue, spool: Path, cl
     with catalogue.writing() as connection:
         cancel_job(connection, LOCAL_OWNER, job.number)
     wanted()  # it asks a few times a second at most
-    time.sleep(work_results.TOLD_S)
+    time.sleep(work_jobs.ASK_S)
     for _ in range(2):
         with pytest.raises(NotWanted):
             wanted()

@@ -83,7 +83,7 @@ def profile_toml(profile: Profile) -> str:
     lines = [f"name = {_toml(profile.name)}"]
     if profile.facility:
         lines.append(f"facility = {_toml(profile.facility)}")
-    for name in ("paths", "motors", "signs", "detectors", "tomodata"):
+    for name in ("paths", "motors", "signs", "detectors", "slurm", "globus", "tomodata"):
         table = getattr(profile, name)
         if table:
             lines += ["", f"[{name}]", *(f"{_key(key)} = {_toml(value)}" for key, value in table.items())]

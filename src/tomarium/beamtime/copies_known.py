@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tomarium.beamtime.copy_file import sum_of
-from tomarium.beamtime.copy_ledger import Copy, CopyLedger, Place, now
+from tomarium.beamtime.copy_ledger import Copy, CopyLedger, Place, Transfer, now
 from tomarium.beamtime.mounted_volumes import SYSTEM, System, device_of, find_volume
 
 
@@ -25,12 +25,15 @@ class CopyState:
         Where it is on this machine now; None where its volume is not there.
     state : str
         "whole", "copying", "damaged" or "missing".
+    transfer : Transfer or None
+        Of Globus, where it brings or brought the copy.
     """
 
     copy: Copy
     place: Place
     path: str | None
     state: str
+    transfer: Transfer | None = None
 
 
 @dataclass(frozen=True)
@@ -104,7 +107,11 @@ def scans_known(ledger: CopyLedger, system: System = SYSTEM) -> list[ScanState]:
     tops = {id: find_volume(id, one.top, system) for id, one in places.items()}
     # A folder with a marker may lie on the disk of the source, and is lost with it.
     devices = {id: id if top is None else device_of(top, system) for id, top in tops.items()}
-    seen = [_seen(copy, places[copy.place], tops[copy.place]) for copy in ledger.copies()]
+    brought = {(one.place, one.path): one for one in ledger.transfers()}
+    seen = [
+        _seen(copy, places[copy.place], tops[copy.place], brought.get((copy.place, copy.path)))
+        for copy in ledger.copies()
+    ]
     contents: dict[str, set[str]] = {}
     for one in seen:
         if one.copy.content:
@@ -202,9 +209,9 @@ def verify_copy(
     return list(wrong.values())
 
 
-def _seen(copy: Copy, place: Place, top: Path | None) -> CopyState:
+def _seen(copy: Copy, place: Place, top: Path | None, transfer: Transfer | None) -> CopyState:
     """Look for a copy where its volume is plugged in."""
     if top is None:
-        return CopyState(copy, place, None, copy.state)
+        return CopyState(copy, place, None, copy.state, transfer)
     path = top / copy.path
     return CopyState(copy, place, str(path), copy.state if path.exists() else "missing")

@@ -63,8 +63,8 @@ def draft_of(target: Path) -> Path:
         Beside it, hidden. A name that would be too long is cut, and told apart by its checksum.
     """
     name = f".{target.name}{DRAFT}"
-    if len(name.encode()) > 255:
-        name = f".{hashlib.sha256(target.name.encode()).hexdigest()}{DRAFT}"
+    if len(os.fsencode(name)) > 255:
+        name = f".{hashlib.sha256(os.fsencode(target.name)).hexdigest()}{DRAFT}"
     return target.with_name(name)
 
 

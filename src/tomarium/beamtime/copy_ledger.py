@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from tomarium.beamtime.mounted_volumes import Volume
 from tomarium.errors import InputError
@@ -26,6 +27,9 @@ CREATE TABLE IF NOT EXISTS file (
     place TEXT NOT NULL, copy TEXT NOT NULL, path TEXT NOT NULL, bytes INTEGER NOT NULL, sha256 TEXT NOT NULL,
     source_mtime_ns INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, verified TEXT NOT NULL,
     PRIMARY KEY (place, copy, path));
+CREATE TABLE IF NOT EXISTS transfer (
+    place TEXT NOT NULL, copy TEXT NOT NULL, submission TEXT NOT NULL, task TEXT NOT NULL, state TEXT NOT NULL,
+    asked TEXT NOT NULL, ended TEXT NOT NULL, told TEXT NOT NULL, PRIMARY KEY (place, copy));
 """
 
 STATES: Final = ("copying", "whole", "damaged", "missing")
@@ -39,7 +43,7 @@ class Place:
     Attributes
     ----------
     id, kind, label, filesystem : str
-        As of `Volume`; of a remote its kind is "remote".
+        As of `Volume`; of a remote its kind is "remote", of a collection of Globus "globus".
     top : str
         Where it was mounted when it was last seen.
     first_seen, last_seen : str
@@ -129,6 +133,39 @@ class FileRow:
     verified: str
 
 
+@dataclass(frozen=True)
+class Transfer:
+    """A transfer that Globus does, of a copy.
+
+    Attributes
+    ----------
+    place, path : str
+        Of the copy.
+    submission, task : str
+        Ids of Globus; of the task "" until it answered.
+    state : str
+        "SUBMITTING", then as Globus says: "ACTIVE", "INACTIVE", "SUCCEEDED", "FAILED".
+    asked, ended : str
+        When it was submitted, and when it ended; "" until then (ISO 8601).
+    told : str
+        What Globus said last of it.
+    """
+
+    place: str
+    path: str
+    submission: str
+    task: str
+    state: str
+    asked: str
+    ended: str
+    told: str
+
+    @property
+    def open(self) -> bool:
+        """Whether it has not come to its end."""
+        return self.state not in ("SUCCEEDED", "FAILED")
+
+
 def now() -> str:
     """Tell the time as the ledger does.
 
@@ -198,7 +235,7 @@ class CopyLedger:
         """
         with self._connection as open_now:
             open_now.execute(
-                "INSERT OR REPLACE INTO copy VALUES (?,?,?,?,?,?,?,?,?,?,?)", tuple(vars(copy).values())
+                "INSERT OR REPLACE INTO copy VALUES (?,?,?,?,?,?,?,?,?,?,?)", _kept(vars(copy).values())
             )
 
     def enter_files(self, copy: Copy, files: Iterable[FileRow]) -> None:
@@ -214,7 +251,7 @@ class CopyLedger:
         with self._connection as open_now:
             open_now.executemany(
                 "INSERT OR REPLACE INTO file VALUES (?,?,?,?,?,?,?,?)",
-                [(copy.place, copy.path, *vars(one).values()) for one in files],
+                [_kept((copy.place, copy.path, *vars(one).values())) for one in files],
             )
 
     def files_of(self, copy: Copy) -> dict[str, FileRow]:
@@ -234,7 +271,8 @@ class CopyLedger:
             "SELECT path, bytes, sha256, source_mtime_ns, mtime_ns, verified FROM file WHERE place=? AND copy=? "
             "ORDER BY path"
         )
-        return {row[0]: FileRow(*row) for row in self._connection.execute(asked, (copy.place, copy.path))}
+        found = self._connection.execute(asked, _kept((copy.place, copy.path)))
+        return {row.path: row for row in (FileRow(*_told(values)) for values in found)}
 
     def places(self) -> list[Place]:
         """List the places.
@@ -255,7 +293,34 @@ class CopyLedger:
             By name of the scan.
         """
         return [
-            Copy(*row) for row in self._connection.execute("SELECT * FROM copy ORDER BY scan, place, path")
+            Copy(*_told(row))
+            for row in self._connection.execute("SELECT * FROM copy ORDER BY scan, place, path")
+        ]
+
+    def enter_transfer(self, transfer: Transfer) -> None:
+        """Enter a transfer, or what has become of it.
+
+        Parameters
+        ----------
+        transfer : Transfer
+            Of a copy that was entered.
+        """
+        with self._connection as open_now:
+            open_now.execute(
+                "INSERT OR REPLACE INTO transfer VALUES (?,?,?,?,?,?,?,?)", _kept(vars(transfer).values())
+            )
+
+    def transfers(self) -> list[Transfer]:
+        """List the transfers.
+
+        Returns
+        -------
+        list of Transfer
+            In the order in which they were asked for.
+        """
+        return [
+            Transfer(*_told(row))
+            for row in self._connection.execute("SELECT * FROM transfer ORDER BY asked, copy")
         ]
 
     def forget(self, id: str) -> None:
@@ -267,7 +332,12 @@ class CopyLedger:
             Id of the place.
         """
         with self._connection as open_now:
-            for table, column in (("file", "place"), ("copy", "place"), ("place", "id")):
+            for table, column in (
+                ("transfer", "place"),
+                ("file", "place"),
+                ("copy", "place"),
+                ("place", "id"),
+            ):
                 open_now.execute(f"DELETE FROM {table} WHERE {column}=?", (id,))
 
     def place(self, name: str) -> Place:
@@ -296,6 +366,20 @@ class CopyLedger:
         listed = ", ".join(f"{one.label} ({one.id})" for one in (found or known)) or "none yet"
         what = "several places are" if found else "no place is"
         raise InputError(f"{self.path}: {what} called {name!r}; give the id of one of: {listed}")
+
+
+def _kept(values: Iterable[Any]) -> tuple[Any, ...]:
+    """Give values as the database takes them: text that is no UTF-8, such as a file's name may be, as bytes."""
+    return tuple(os.fsencode(one) if isinstance(one, str) and _is_odd(one) else one for one in values)
+
+
+def _is_odd(text: str) -> bool:
+    return any("\udc80" <= letter <= "\udcff" for letter in text)
+
+
+def _told(row: Iterable[Any]) -> tuple[Any, ...]:
+    """Give values as they were before they were kept."""
+    return tuple(os.fsdecode(one) if isinstance(one, bytes) else one for one in row)
 
 
 @contextmanager

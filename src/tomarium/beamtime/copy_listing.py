@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from tomarium.beamtime.copy_file import DRAFT
+from tomarium.beamtime.copy_file import DRAFT, sum_of
 from tomarium.beamtime.mounted_volumes import MARKER
 from tomarium.errors import InputError
 
@@ -124,6 +125,39 @@ def list_scan(source: Path) -> Listing:
                 remarks.append(f"{path}: left out, it is neither a file nor a folder")
     files.sort(key=lambda one: (one.same_as is not None, one.path))
     return Listing(source, tuple(files), tuple(folders), tuple(links), tuple(remarks))
+
+
+def sums_of(listing: Listing, tell: Callable[[int, int], None] = lambda done, total: None) -> dict[str, str]:
+    """Read all files of a scan, for their checksums.
+
+    Parameters
+    ----------
+    listing : Listing
+        The scan.
+    tell : callable
+        Told of bytes read and of all.
+
+    Returns
+    -------
+    dict of str to str
+        Path in the scan → SHA-256.
+
+    Raises
+    ------
+    OSError
+        A file cannot be read.
+    """
+    total, done = sum(one.bytes for one in listing.files), 0
+
+    def advance(count: int) -> None:
+        nonlocal done
+        done += count
+        tell(min(done, total), total)
+
+    return {
+        one.path: sum_of(listing.source / one.path if one.path else listing.source, advance)
+        for one in listing.files
+    }
 
 
 def _stays_inside(source: Path, link: Path) -> bool:

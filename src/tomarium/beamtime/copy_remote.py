@@ -10,13 +10,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from tomarium.beamtime.copy_file import sum_of
 from tomarium.beamtime.copy_ledger import Copy, CopyLedger, FileRow, content_of, now
-from tomarium.beamtime.copy_listing import Listing
-from tomarium.beamtime.copy_scans import ScanCopied, source_name
+from tomarium.beamtime.copy_listing import Listing, sums_of
+from tomarium.beamtime.copy_scans import ScanCopied, Told, source_name
 from tomarium.beamtime.mounted_volumes import Volume, volume_of
 from tomarium.errors import EngineUnavailable, InputError, Interrupted
 
+_OTHER: Final = "a file of other content has this name, or was damaged; it was left as it is"
 _REMOTE: Final = re.compile(r"(?P<name>[\w.@+-][\w.@+ -]*):(?P<path>.*)")
 
 
@@ -36,10 +36,13 @@ def is_remote(text: str) -> bool:
     return bool(_REMOTE.fullmatch(text)) and not Path(text).exists()
 
 
-def copy_to_remote(listing: Listing, remote: str, ledger: CopyLedger) -> ScanCopied:
+def copy_to_remote(
+    listing: Listing, remote: str, ledger: CopyLedger, tell: Told = lambda done, total: None
+) -> ScanCopied:
     """Copy a scan to a remote, compare the checksums of both ends, and enter it in the ledger.
 
-    A name that rclone has among its remotes is rclone's; any other is a machine that rsync reaches by ssh. Files are
+    A name that rclone has among its remotes is rclone's; any other is a machine that rsync reaches, by ssh or as a
+    server of its own. Files are
     read back from the remote in full: by rclone through this machine, by rsync on the other one. A file of other
     content on the remote is not replaced, and told.
 
@@ -48,9 +51,11 @@ def copy_to_remote(listing: Listing, remote: str, ledger: CopyLedger) -> ScanCop
     listing : Listing
         The scan.
     remote : str
-        "archive:2026/proposal", "me@cluster:/data".
+        "archive:2026/proposal", "me@cluster:/data", "rsync://server/module/folder".
     ledger : CopyLedger
         Open.
+    tell : callable
+        Told of bytes read for their checksums, and of all; then the program copies.
 
     Returns
     -------
@@ -69,7 +74,7 @@ def copy_to_remote(listing: Listing, remote: str, ledger: CopyLedger) -> ScanCop
     found = _REMOTE.fullmatch(remote)
     if found is None:
         raise InputError(f"{remote}: is no remote; NAME:PATH was expected")
-    name, scan = source_name(listing.source), found["name"]
+    name, scan = source_name(listing.source), _machine(found)
     by_rclone = _has_remote(scan)
     if not by_rclone and shutil.which("rsync") is None:
         raise EngineUnavailable(
@@ -79,14 +84,13 @@ def copy_to_remote(listing: Listing, remote: str, ledger: CopyLedger) -> ScanCop
     volume = Volume(
         f"remote:{scan}", "remote", scan, "rclone" if by_rclone else "rsync", found["path"], Path("/")
     )
-    inside = f"{found['path'].rstrip('/')}/{name}".removeprefix("/") if found["path"] else name
+    folder = found["path"].removeprefix(f"//{scan}").strip(":/")
+    inside = f"{folder}/{name}" if folder else name
     entry = Copy(volume.id, inside, name, "", "copying", "copy", 0, 0, now(), None)
     ledger.see(volume)
     ledger.enter(entry)
     target = f"{remote.rstrip('/')}/{name}" if found["path"] else f"{remote}{name}"
-    sums = {
-        one.path: sum_of(listing.source / one.path if one.path else listing.source) for one in listing.files
-    }
+    sums = sums_of(listing, tell)
     wrong = (_by_rclone if by_rclone else _by_rsync)(listing.source, target, sums)
     rows = [
         FileRow(one.path, one.bytes, sums[one.path], one.mtime_ns, one.mtime_ns, now())
@@ -114,6 +118,13 @@ def copy_to_remote(listing: Listing, remote: str, ledger: CopyLedger) -> ScanCop
     return ScanCopied(name, entry.state, len(rows), size, size, tuple(problems), tuple(remarks))
 
 
+def _machine(found: re.Match[str]) -> str:
+    """Tell the remote of rclone, or the machine: of rsync://HOST/MODULE/PATH the host."""
+    if found["name"] == "rsync" and found["path"].startswith("//"):
+        return found["path"].removeprefix("//").partition("/")[0]
+    return found["name"]
+
+
 def _has_remote(name: str) -> bool:
     if shutil.which("rclone") is None:
         return False
@@ -135,15 +146,20 @@ def _by_rclone(source: Path, target: str, sums: dict[str, str]) -> dict[str, str
     wrong = _compared(sums, there)
     if (copied.returncode or listed.returncode) and not wrong:
         raise Interrupted(_failed("rclone", copied if copied.returncode else listed))
-    if copied.returncode and not any("other content" in told for told in wrong.values()):
+    if copied.returncode and not any(told == _OTHER for told in wrong.values()):
         raise Interrupted(_failed("rclone", copied))
     return wrong
 
 
 def _by_rsync(source: Path, target: str, sums: dict[str, str]) -> dict[str, str]:
-    """Copy by rsync, then let both ends read all files; tell those that differ."""
+    """Copy by rsync, then let both ends read all files; tell those that differ.
+
+    Given the folder that is to hold the scan, rsync makes it where it is absent; not the ones above it.
+    """
     single = set(sums) == {""}
-    ends = [str(source) if single else f"{source}/", target]
+    ends = [str(source), target[: -len(source_name(source))]]
+    if source.is_symlink() or not source.name:
+        ends = [f"{source}/", target]
     copied = _run(["rsync", "-aH", "--partial-dir=.rsync-part", "--ignore-existing", *ends])
     if copied.returncode:
         raise Interrupted(_failed("rsync", copied))
@@ -151,8 +167,9 @@ def _by_rsync(source: Path, target: str, sums: dict[str, str]) -> dict[str, str]
     if checked.returncode:
         raise Interrupted(_failed("rsync", checked))
     differing = [line.split(" ", 1) for line in checked.stdout.splitlines() if line.startswith("<f")]
+    name = f"{source_name(source)}/"
     return {
-        "" if single else path: "a file of other content has this name, or was damaged; it was left as it is"
+        "" if single else path.removeprefix(name): _OTHER
         for flags, path in differing
         if "c" in flags[:4] or "+" in flags
     }
@@ -164,7 +181,7 @@ def _compared(sums: dict[str, str], there: dict[str, str]) -> dict[str, str]:
         if not there.get(path):
             wrong[path] = "is not there"
         elif there[path] != sum:
-            wrong[path] = "a file of other content has this name, or was damaged; it was left as it is"
+            wrong[path] = _OTHER
     return wrong
 
 
@@ -186,6 +203,7 @@ def _output(command: Sequence[str]) -> str:
 
 
 def _failed(program: str, done: subprocess.CompletedProcess[str]) -> str:
-    last = [line for line in done.stderr.splitlines() if line.strip()][-1:] or ["it said nothing"]
-    told = f"{program} stopped with code {done.returncode}: {last[0][:300]}"
+    lines = [line for line in done.stderr.splitlines() if line.strip()] or ["it said nothing"]
+    said = lines[0 if program == "rsync" else -1]  # rsync says first what is wrong, rclone last
+    told = f"{program} stopped with code {done.returncode}: {said[:300]}"
     return f"{told}; give the same command again when it answers"

@@ -16,6 +16,7 @@ from tomarium.atomic_files import alone, write_whole
 from tomarium.beamtime.copy_file import Copied, copy_file, draft_of, flush_folder
 from tomarium.beamtime.copy_ledger import Copy, CopyLedger, FileRow, content_of, now
 from tomarium.beamtime.copy_listing import Listed, Listing, list_scan
+from tomarium.beamtime.copy_names import is_unusual
 from tomarium.beamtime.copy_speed import Speed
 from tomarium.beamtime.mounted_volumes import SYSTEM, System, Volume, volume_of
 from tomarium.errors import CannotFit, FormatError, InputError, Interrupted, StorageFull
@@ -32,6 +33,7 @@ _GONE: Final = (
     errno.ENOTCONN,
     errno.EHOSTDOWN,
 )
+_OF_NAMES: Final = (errno.EINVAL, errno.ENOENT, errno.EPERM, errno.EILSEQ, errno.ENAMETOOLONG)
 _BATCH_S: Final = 2.0
 
 Told = Callable[[int, int], None]
@@ -202,8 +204,7 @@ def demand_room(listings: Sequence[Listing], disk: Disk) -> int:
             target = _place(disk.target, listing, one.path)
             if one.same_as is not None or os.path.lexists(target):
                 continue
-            draft = draft_of(target)
-            there = draft.stat().st_size if draft.is_file() else 0
+            there = _begun(draft_of(target))
             needed += max(0, -(-one.bytes // block) - -(-there // block)) * block
             wanted += max(0, one.bytes - there)
     if needed > free:
@@ -212,6 +213,14 @@ def demand_room(listings: Sequence[Listing], disk: Disk) -> int:
             f"{units.show(float(needed), 'B', digits=4)}; name fewer scans, or another disk"
         )
     return wanted
+
+
+def _begun(draft: Path) -> int:
+    """Tell the bytes that an earlier try left of a file; none where the disk does not take its name."""
+    try:
+        return draft.stat().st_size
+    except OSError:
+        return 0
 
 
 def copy_scans(
@@ -449,6 +458,8 @@ def _write_checksums(target: Path, name: str, rows: list[FileRow]) -> None:
 def _told(problem: Exception, target: Path) -> str:
     if not isinstance(problem, OSError):
         return str(problem)
+    if problem.errno in _OF_NAMES and is_unusual(target.name):
+        return f"{target}: the disk does not take this name ({problem.strerror}); rename it, or copy to a disk of ext4"
     where = os.fsdecode(problem.filename) if problem.filename else target
     return f"{where}: {problem.strerror}; it was left as it is"
 

@@ -13,7 +13,7 @@ USB2_BYTES_S: Final = 45e6
 ENOUGH_BYTES: Final = 256 * 10**6
 """Bytes after which a rate says something of a disk."""
 
-SLOW_FILESYSTEMS: Final = {"exfat": "exFAT", "vfat": "FAT32", "msdos": "FAT"}
+SLOW_FILESYSTEMS: Final = {"exfat": "exFAT", "vfat": "FAT32", "msdos": "FAT", "fuse.fusefat": "FAT"}
 
 
 @dataclass(frozen=True)

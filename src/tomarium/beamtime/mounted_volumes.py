@@ -30,7 +30,7 @@ _NETWORK: Final = {
     "fuse.sshfs",
     "glusterfs",
 }
-_OLD_FAT: Final = {"vfat", "msdos", "fat"}
+_OLD_FAT: Final = {"vfat", "msdos", "fat", "fuse.fusefat"}
 _MAKES: Final = {"exfat", "ntfs", "ntfs3", "fuseblk"} | _OLD_FAT
 FAT_LARGEST: Final = 2**32 - 1
 """Bytes of the largest file that FAT32 holds."""
@@ -170,7 +170,10 @@ def volume_of(path: Path, system: System = SYSTEM, *, mark: bool = False) -> Vol
     inside = _inside(place, mount)
     if found := _named(system.by_uuid, mount.device):
         label = _named(system.by_label, mount.device) or mount.point.name or found
-        return Volume(f"uuid:{found}", "disk", label, mount.filesystem, inside, _top(mount))
+        # By FUSE NTFS and exFAT have one name; a UUID of eight digits is exFAT's.
+        exfat = mount.filesystem == "fuseblk" and re.fullmatch(r"[0-9A-F]{4}-[0-9A-F]{4}", found)
+        filesystem = "exfat" if exfat else mount.filesystem
+        return Volume(f"uuid:{found}", "disk", label, filesystem, inside, _top(mount))
     if marked := _marked(place, mount.point):
         top, id, label = marked
         return Volume(f"marker:{id}", "disk", label, mount.filesystem, _text(place.relative_to(top)), top)

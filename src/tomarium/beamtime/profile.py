@@ -61,6 +61,8 @@ class Profile:
     slurm : mapping of str to str or number
         What jobs of its cluster ask for, as for `--on slurm`: partition, account, qos, time, memory, cpus, tasks, stop,
         sbatch, setup.
+    globus : mapping of str to str
+        The collection of Globus that holds the spool: `collection`, its id, and `root`, the folder that is its top.
     tomodata : mapping of str to str
         What a BEAMLINE_PARAMETERS.par says that has no place here, as it stands there.
     source : str
@@ -78,6 +80,7 @@ class Profile:
     requests: tuple[str, ...] = ()
     stations: Mapping[str, Station] = field(default_factory=dict)
     slurm: Mapping[str, str | int] = field(default_factory=dict)
+    globus: Mapping[str, str] = field(default_factory=dict)
     tomodata: Mapping[str, str] = field(default_factory=dict)
     source: str = ""
 
@@ -198,6 +201,8 @@ def profile_of(told: Mapping[str, Any], source: str) -> Profile:
             _texts(one, "acknowledgement", source, f"stations.{key}"),
             _texts(one, "papers", source, f"stations.{key}"),
         )
+    globus = {k: _text(v, source, f"globus.{k}") for k, v in _table(told, "globus", source).items()}
+    _known(globus, {"collection", "root"}, source, "[globus]")
     motors = {k: _text(v, source, f"motors.{k}") for k, v in _table(told, "motors", source).items()}
     return Profile(
         name=name,
@@ -216,6 +221,7 @@ def profile_of(told: Mapping[str, Any], source: str) -> Profile:
         requests=_texts(publication, "requests", source, "publication"),
         stations=stations,
         slurm=_of_slurm(_table(told, "slurm", source), source),
+        globus=globus,
         tomodata={k: _text(v, source, f"tomodata.{k}") for k, v in _table(told, "tomodata", source).items()},
         source=source,
     )

@@ -26,6 +26,7 @@ from tomarium.beamtime.work_source import RECORD, facts_of, open_source
 from tomarium.catalogue import Catalogue, ingest
 from tomarium.catalogue.edit import Changes, edit
 from tomarium.catalogue.find_jobs import jobs_of_kind
+from tomarium.catalogue.job_progress import stage_teller
 from tomarium.catalogue.jobs import Ended, begin_last_part, forget_jobs, is_held, without_folders
 from tomarium.catalogue.make_record import make_record
 from tomarium.catalogue.queries import folder_of
@@ -38,6 +39,7 @@ from tomarium.pipeline.protocol.protocol import Protocol, from_data, to_data, to
 from tomarium.pipeline.protocol.resolve import resolve
 from tomarium.pipeline.run.journal import is_unfinished
 from tomarium.pipeline.run.reconstruct import with_axis
+from tomarium.pipeline.run.runner import Progress
 from tomarium.standards.ro_crate import FILENAME
 from tomarium.steps.core.step import View
 from tomarium.viewers.picture import robust_window
@@ -54,6 +56,11 @@ STRIP_PX: Final = 512
 """Width of the middle of a slice that is shown for each column."""
 SPACING: Final = {"high": 1.0, "given": 1.0, "medium": 2.0}
 """Columns between two candidates by the confidence of the axis; 4 where it is low or there is none."""
+ASK_S: Final = 0.25
+"""Seconds from one question whether a job is still wanted to the next."""
+STAGES: Final = {
+    "probe": "looking at the scan", "axis": "trying axes", "file": "writing previews and checksums",
+}  # fmt: skip
 MOST_PREVIEWS: Final = 60
 """Previews of one person that are remembered."""
 
@@ -94,7 +101,7 @@ def _preview(axes: Axes, catalogue: Catalogue, job: Row[Any]) -> Ended:
     folder = work_results.results_folder(catalogue.home, job.number)
     shutil.rmtree(folder, ignore_errors=True)  # what a worker that was killed has left
     wanted = Wanted(catalogue, job)
-    progress = _told(wanted, work_results.ProgressFile(folder))
+    progress = _told(wanted, stage_teller(catalogue, job, STAGES, "reconstructing"))
     scan, _ = open_source(catalogue, job.asked_by, told["scan"])
     scan.demand_frames()
     protocol = settings.protocol(scan.domain)
@@ -141,7 +148,7 @@ class Wanted:
     def __call__(self) -> None:
         """Ask."""
         with self._lock:
-            if not self._lost and time.monotonic() - self._asked >= work_results.TOLD_S:
+            if not self._lost and time.monotonic() - self._asked >= ASK_S:
                 with suppress(DatabaseUnavailable):
                     self._lost = not is_held(self._catalogue, self._job)
                 self._asked = time.monotonic()
@@ -149,7 +156,7 @@ class Wanted:
             raise NotWanted
 
 
-def _told(wanted: Wanted, progress: work_results.ProgressFile) -> Any:
+def _told(wanted: Wanted, progress: Progress) -> Progress:
     """Give what is told of progress; it stops the job where nobody wants it any more."""
 
     def tell(stage: str, done: int, total: int) -> None:
@@ -299,10 +306,10 @@ def _middle(image: Any, side: int) -> Any:
 def _reconstruct(catalogue: Catalogue, job: Row[Any]) -> Ended:
     """Make a volume and file it as a draft; what a worker that was killed has done of it is gone on with."""
     results = work_results.results_folder(catalogue.home, job.number)
-    progress = work_results.ProgressFile(results)
+    results.mkdir(parents=True, exist_ok=True)
     lock = _alone(results)
     try:
-        return _reconstruct_alone(catalogue, job, progress)
+        return _reconstruct_alone(catalogue, job)
     except NotWanted:
         with suppress(DatabaseUnavailable):
             if _is_cancelled(catalogue, job.number):
@@ -332,7 +339,7 @@ def _is_cancelled(catalogue: Catalogue, number: int) -> bool:
         return any(row.number == number for row in jobs_of_kind(connection, RECONSTRUCT, "cancelled"))
 
 
-def _reconstruct_alone(catalogue: Catalogue, job: Row[Any], progress: work_results.ProgressFile) -> Ended:
+def _reconstruct_alone(catalogue: Catalogue, job: Row[Any]) -> Ended:
     told, folder = job.arguments, _record_folder(catalogue, job)
     if not is_held(catalogue, job):
         raise NotWanted
@@ -348,7 +355,7 @@ def _reconstruct_alone(catalogue: Catalogue, job: Row[Any], progress: work_resul
             rows=rows_of(told["rows"]),
             title=told["title"],
             id=told["id"],
-            on_progress=_told(wanted, progress),
+            on_progress=_told(wanted, stage_teller(catalogue, job, STAGES, "reconstructing ({})")),
             demand_wanted=wanted,
         )
         warnings = list(outcome.provenance["warnings"])

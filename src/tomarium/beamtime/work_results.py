@@ -1,4 +1,4 @@
-"""What a worker hands to the page of work: a slice or several as numbers, facts beside them, and how far a job is.
+"""What a worker hands to the page of work: a slice or several as numbers, and facts beside them.
 
 Each job has a folder of its own beside the catalogue. What is in it is whole or absent, and cleared away after a day.
 """
@@ -25,8 +25,6 @@ KEPT_S: Final = 86400.0
 """Seconds for which the slices of a job are kept."""
 MOST_BYTES: Final = 4 << 30
 """Bytes of all folders together; beyond it the oldest go first."""
-TOLD_S: Final = 0.4
-"""Seconds between two words of progress."""
 
 
 def results_folder(home: Path, job: int) -> Path:
@@ -130,35 +128,6 @@ def read_slice(folder: Path, number: int) -> NDArray[np.float32] | None:
     except (OSError, ValueError):
         return None
     return np.array(slices[number]) if 0 <= number < len(slices) else None
-
-
-class ProgressFile:
-    """Tells in a file how far a job is, a few times a second at most."""
-
-    def __init__(self, folder: Path) -> None:
-        self._path, self._told = folder / "progress.json", 0.0
-        folder.mkdir(parents=True, exist_ok=True)
-
-    def __call__(self, stage: str, done: int, total: int) -> bool:
-        """Tell the stage, and how much of it is done; gives whether it was written."""
-        now = time.monotonic()
-        if now - self._told < TOLD_S and done < total:
-            return False
-        self._told = now
-        draft = self._path.with_suffix(".part")
-        with suppress(OSError):  # a word of progress that is lost stops no job
-            draft.write_text(json.dumps({"stage": stage, "done": done, "total": total}))
-            draft.replace(self._path)
-        return True
-
-
-def read_progress(folder: Path) -> tuple[str, int, int] | None:
-    """Read how far a job is: the stage, and how much of how much is done; None where nothing was told."""
-    try:
-        told = json.loads((folder / "progress.json").read_text(encoding="utf-8"))
-        return str(told["stage"]), int(told["done"]), int(told["total"])
-    except (OSError, ValueError, TypeError, KeyError):
-        return None
 
 
 def clear_results(home: Path, now: float | None = None) -> None:

@@ -12,7 +12,8 @@ from tomarium import units
 from tomarium.catalogue import queries
 from tomarium.catalogue.catalogue import Catalogue
 from tomarium.catalogue.find_jobs import reader_who_asked
-from tomarium.catalogue.jobs import Ended, add_job, stage_teller, without_folders
+from tomarium.catalogue.job_progress import stage_teller
+from tomarium.catalogue.jobs import Ended, add_job, without_folders
 from tomarium.catalogue.link_edit import demand_both_ends, file_link
 from tomarium.catalogue.link_request import HowKnown, link_of_alignment
 from tomarium.catalogue.reader import NotAllowed, Reader
@@ -142,7 +143,7 @@ def align_images(catalogue: Catalogue, job: Row[Any]) -> Ended:
             moving,
             search="near" if told["near"] else "global",
             scale=bool(told["scale"]),
-            on_progress=stage_teller(catalogue, job.number, _in_words),
+            on_progress=stage_teller(catalogue, job, STAGES),
         )
         if not found.accepted:
             return "failed", _not_found(found, moving), ()
@@ -221,7 +222,3 @@ def _not_found(found: Alignment, moving: Image) -> str:
         (note for note in found.notes if "best pose" in note or "place" in note), "no pose stands out"
     )
     return f"not found: {reason}. Candidates: {'; '.join(told)}"
-
-
-def _in_words(stage: str, done: int, total: int) -> str:
-    return f"{STAGES.get(stage, stage)}, {100 * done // max(total, 1)} %"

@@ -3,18 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Any, Final
+from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import ColumnElement, Connection, Row, and_, select
 
 from tomarium.catalogue.accounts import all_accounts, any_account
 from tomarium.catalogue.reader import LOCAL_OWNER, NotAllowed, Reader
 from tomarium.catalogue.tables import jobs
 
-LEASE_S: Final = 600
-MOST_TRIES: Final = 5
-LAST_PART: Final = -1.0
-"""What `not_before_utc` of a running job is in its last part, in which it cannot be cancelled."""
+
+def is_held_by(job: Row[Any] | int) -> ColumnElement[bool]:
+    """Return the condition that a job is held by the worker that took it: no later one has it, nobody ended it.
+
+    Parameters
+    ----------
+    job : Row or int
+        The job as `take_job` gave it, or the number of one that `add_job` made held.
+
+    Returns
+    -------
+    ColumnElement
+        For `where`, on the table `job`.
+    """
+    if isinstance(job, int):
+        return and_(jobs.c.number == job, jobs.c.state == "running")
+    return and_(jobs.c.number == job.number, jobs.c.state == "running", jobs.c.tries == job.tries)
 
 
 def jobs_of_record(

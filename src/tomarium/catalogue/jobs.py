@@ -10,11 +10,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, delete, insert, select, update
 
 from tomarium.catalogue.audit import note
 from tomarium.catalogue.catalogue import Catalogue
-from tomarium.catalogue.find_jobs import job_of
+from tomarium.catalogue.find_jobs import is_held_by, job_of
 from tomarium.catalogue.reader import Reader, demand_role
 from tomarium.catalogue.tables import jobs
 from tomarium.errors import DatabaseUnavailable, InputError
@@ -24,8 +24,6 @@ Ended = tuple[str, str, tuple[str, ...]]
 
 LEASE_S: Final = 600
 MOST_TRIES: Final = 5
-TELL_S: Final = 2.0
-"""Seconds after which it is noted anew how far a stage is."""
 LAST_PART: Final = -1.0
 """What `not_before_utc` of a running job is in its last part, in which it cannot be cancelled."""
 
@@ -154,13 +152,6 @@ def _due(moment: float, only: Collection[str]) -> ColumnElement[bool]:
     return due & jobs.c.kind.in_(list(only)) if only else due
 
 
-def _held(job: Row[Any] | int) -> ColumnElement[bool]:
-    """Return the condition that a job is held by the worker that took it: no later one has it, nobody ended it."""
-    if isinstance(job, int):
-        return and_(jobs.c.number == job, jobs.c.state == "running")
-    return and_(jobs.c.number == job.number, jobs.c.state == "running", jobs.c.tries == job.tries)
-
-
 @contextmanager
 def holding(catalogue: Catalogue, job: Row[Any] | int, lease_s: float = LEASE_S) -> Iterator[None]:
     """Hold a job for as long as it takes: its lease is made longer while this lasts.
@@ -181,7 +172,7 @@ def holding(catalogue: Catalogue, job: Row[Any] | int, lease_s: float = LEASE_S)
             # A database that does not answer now may answer the next time, before the lease has ended.
             with suppress(DatabaseUnavailable), catalogue.writing() as connection:
                 later = {"lease_until_utc": time.time() + lease_s}
-                connection.execute(update(jobs).where(_held(job)).values(later))
+                connection.execute(update(jobs).where(is_held_by(job)).values(later))
 
     thread = threading.Thread(target=renew, daemon=True)
     thread.start()
@@ -208,7 +199,7 @@ def is_held(catalogue: Catalogue, job: Row[Any]) -> bool:
         False where what comes of it is not wanted any more.
     """
     with catalogue.reading() as connection:
-        return connection.execute(select(jobs.c.number).where(_held(job))).first() is not None
+        return connection.execute(select(jobs.c.number).where(is_held_by(job))).first() is not None
 
 
 def begin_last_part(catalogue: Catalogue, job: Row[Any], told: str) -> bool:
@@ -230,7 +221,7 @@ def begin_last_part(catalogue: Catalogue, job: Row[Any], told: str) -> bool:
     """
     last = {"told": told, "not_before_utc": LAST_PART}
     with catalogue.writing() as connection:
-        return bool(connection.execute(update(jobs).where(_held(job)).values(last)).rowcount)
+        return bool(connection.execute(update(jobs).where(is_held_by(job)).values(last)).rowcount)
 
 
 def leave_to_other(catalogue: Catalogue, job: Row[Any], lease_s: float) -> None:
@@ -249,7 +240,7 @@ def leave_to_other(catalogue: Catalogue, job: Row[Any], lease_s: float) -> None:
     if not lease_s:
         back |= {"state": "waiting", "told": ""}
     with catalogue.writing() as connection:
-        connection.execute(update(jobs).where(_held(job)).values(back))
+        connection.execute(update(jobs).where(is_held_by(job)).values(back))
 
 
 def end_job(
@@ -284,7 +275,7 @@ def end_job(
         Whether it was noted.
     """
     over = {"state": state, "told": told, "made": list(made), "not_before_utc": 0.0}
-    which = jobs.c.number == number if held is None else _held(held)
+    which = jobs.c.number == number if held is None else is_held_by(held)
     with catalogue.writing() as connection:
         return bool(connection.execute(update(jobs).where(which).values(over)).rowcount)
 
@@ -371,55 +362,6 @@ def forget_jobs(connection: Connection, kind: str, kept: Callable[[Row[Any]], bo
     if numbers:
         connection.execute(delete(jobs).where(jobs.c.number.in_(numbers)))
     return numbers
-
-
-def tell_progress(catalogue: Catalogue, number: int, told: str) -> None:
-    """Note how far a job is that runs; a database that does not answer now is told the next time.
-
-    Parameters
-    ----------
-    catalogue : Catalogue
-        Open.
-    number : int
-        The job, taken before.
-    told : str
-        For who asked for it.
-    """
-    running = (jobs.c.number == number) & (jobs.c.state == "running")
-    with suppress(DatabaseUnavailable), catalogue.writing() as connection:
-        connection.execute(update(jobs).where(running).values(told=told))
-
-
-def stage_teller(
-    catalogue: Catalogue, number: int, in_words: Callable[[str, int, int], str]
-) -> Callable[[str, int, int], None]:
-    """Return what long work may tell of its stages as often as it likes; a job's row is written now and then.
-
-    Parameters
-    ----------
-    catalogue : Catalogue
-        Open.
-    number : int
-        The job, taken before.
-    in_words : callable
-        Words for a stage, what is done of it and what there is in all.
-
-    Returns
-    -------
-    callable
-        Takes the same, and notes it where the stage is another one or `TELL_S` have passed.
-    """
-    last: tuple[float, str] = (0.0, "")
-
-    def tell(stage: str, done: int, total: int) -> None:
-        nonlocal last
-        now = time.monotonic()
-        if stage == last[1] and now - last[0] < TELL_S:
-            return
-        last = (now, stage)
-        tell_progress(catalogue, number, in_words(stage, done, total))
-
-    return tell
 
 
 def retry_job(connection: Connection, reader: Reader, number: int) -> None:

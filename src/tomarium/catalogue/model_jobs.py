@@ -15,7 +15,8 @@ from tomarium import formats
 from tomarium.catalogue.catalogue import Catalogue
 from tomarium.catalogue.edit import place_for
 from tomarium.catalogue.find_jobs import jobs_of_record, reader_who_asked
-from tomarium.catalogue.jobs import Ended, add_job, stage_teller
+from tomarium.catalogue.job_progress import stage_teller
+from tomarium.catalogue.jobs import Ended, add_job
 from tomarium.catalogue.keep_mesh import Target, keep_print, keep_surface, mesh_part, target_in_record
 from tomarium.catalogue.mesh_files import About, about_of, file_name
 from tomarium.catalogue.mesh_part import Known, place_of_mesh
@@ -129,7 +130,7 @@ def make_model(catalogue: Catalogue, job: Row[Any]) -> Ended:
             return "done", f"{asked.name} is part of {made}", (made,)
         demand_volume(id, folder)
         target = _target(folder, asked, Known(catalogue, reader, id), key)
-        told, made = _make(folder, asked, target, stage_teller(catalogue, job.number, _in_words))
+        told, made = _make(folder, asked, target, stage_teller(catalogue, job, STAGES))
     except DatabaseUnavailable:
         raise
     except TomariumError as problem:
@@ -191,11 +192,6 @@ def _demand_none_under_way(connection: Connection, arguments: Mapping[str, Any],
             raise InputError(
                 f"job {job.number} makes one of the name {name!r} already; wait for it, or give another “Name”"
             )
-
-
-def _in_words(stage: str, done: int, total: int) -> str:
-    share = f", {100 * done // total} %" if 0 < done < total else ""
-    return f"{STAGES.get(stage, stage)}{share}"
 
 
 def _key(job: Row[Any]) -> str:

@@ -14,6 +14,7 @@ from tomarium.cli import interrupts, show
 from tomarium.errors import InputError
 
 if TYPE_CHECKING:
+    from tomarium.beamtime.copy_globus import Collection
     from tomarium.beamtime.copy_ledger import CopyLedger
     from tomarium.beamtime.copy_listing import Listing
     from tomarium.beamtime.copy_scans import ScanCopied
@@ -40,6 +41,12 @@ LOOK_S = 5.0
 @click.option(
     "--beamtime", type=click.Path(path_type=Path), help="Folder of the beamtime, which holds the ledger."
 )
+@click.option(
+    "--globus-source",
+    metavar="ID[:/FOLDER]",
+    help="To globus: the collection that holds SRC, and which folder of this machine is its top; that of the "
+    "profile, or of Globus Connect Personal, by default.",
+)
 @click.option("--dry-run", is_flag=True, help="Tell what would be copied, and copy nothing.")
 def command(
     places: Sequence[str],
@@ -48,11 +55,13 @@ def command(
     watch: bool,
     still: str,
     beamtime: Path | None,
+    globus_source: str | None,
     dry_run: bool,
 ) -> int:
     """Copy the scans SRC into the folder DST of a disk, read every file back, and note it in the ledger.
 
-    SRC is a file or a folder, a scan each; DST a folder that is there, or NAME:PATH of rclone or of rsync by ssh.
+    SRC is a file or a folder, a scan each; DST a folder that is there, NAME:PATH of rclone or of rsync by ssh, or
+    globus:ID/PATH of a collection of Globus, to which the scans are given and which `tomarium disks status` follows.
     Where it is stopped, by Ctrl-C, kill or an unplugged disk, the same command goes on, also within a file.
 
     \b
@@ -60,7 +69,8 @@ def command(
     checks     SHA-256 while it reads; flushes; reads the copy back after the system was asked to forget it. Whether the
                memory of the disk itself answered, no program can tell: unplug, plug in, `tomarium disks verify`
     refuses    before it begins, what the disk cannot hold, and files above 4 GiB on FAT32 (exit code 4)
-    warns      of exFAT and FAT32, of a disk as slow as USB 2, and by how many hours it falls behind what arrives
+    warns      before it begins, of names that the disk does not take, which are left out, of exFAT and FAT32; then of a
+               disk as slow as USB 2, and by how many hours it falls behind what arrives
     keeps      times of files; hard and symbolic links, or says that the disk has none
     leaves     DST/tomarium-sha256/SCAN.sha256 for `sha256sum -c` in DST, the ledger: `tomarium disks`, and in a
                beamtime a line in its log book: `tomarium log`
@@ -70,11 +80,14 @@ def command(
     tomarium copy --each /data/2026/20260001 /media/anna/disk1 --also /media/ben/disk2
     tomarium copy --watch /data/2026/20260001 /media/anna/disk1
     tomarium copy tooth_01 archive:2026/20260001
+    tomarium copy tooth_01 globus:6c54cade-bde5-45c1-bdea-f4bd71dba2cc/2026/20260001
     """
     from tomarium.beamtime.beamtime_folder import find_beamtime, ledger_file
+    from tomarium.beamtime.copy_globus import is_globus, source_collection
     from tomarium.beamtime.copy_ledger import open_ledger
     from tomarium.beamtime.copy_remote import is_remote
     from tomarium.beamtime.log_file import MachineLog
+    from tomarium.beamtime.profile_in_use import profile_in_use
 
     if len(places) < 2:
         raise InputError(
@@ -82,18 +95,25 @@ def command(
         )
     *sources, first = places
     targets = [first, *also]
-    if watch and any(is_remote(one) for one in targets):
+    if watch and any(is_globus(one) or is_remote(one) for one in targets):
         raise InputError("--watch copies to folders of disks only; leave it out for a remote")
     folders = [Path(one) for one in sources]
     seconds = units.parse(still, "s")
     place = find_beamtime(beamtime)
     log = None if place is None else MachineLog(place, "tomarium copy")
+    collection = None
+    if any(is_globus(one) for one in targets):
+        profile = profile_in_use(beamtime=beamtime).profile
+        collection = source_collection(globus_source, {} if profile is None else profile.globus)
     with open_ledger(ledger_file(beamtime)) as ledger:
         if watch:
             return _watch(folders, [Path(one) for one in targets], ledger, seconds, log)
         code = 0
         for target in targets:
-            if is_remote(target):
+            if is_globus(target):
+                assert collection is not None
+                _to_globus(folders, target, collection, ledger, each=each, dry_run=dry_run)
+            elif is_remote(target):
                 code = max(code, _to_remote(folders, target, ledger, log, each=each, dry_run=dry_run))
             else:
                 code = max(code, _to_disk(folders, Path(target), ledger, log, each=each, dry_run=dry_run))
@@ -135,6 +155,7 @@ def _copy(
     waiting: Callable[[], int],
 ) -> int:
     """Copy what is listed, and tell of each scan; `waiting` tells the bytes that are there beside them."""
+    from tomarium.beamtime.copy_names import names_refused
     from tomarium.beamtime.copy_scans import copy_scans, demand_room, taking
     from tomarium.beamtime.copy_speed import Speed, falls_behind, filesystem_warning, speed_warning
     from tomarium.beamtime.copy_watch import arriving_bytes_s
@@ -172,6 +193,7 @@ def _copy(
             for told in (filesystem_warning(disk.volume.filesystem), _same_disk(listings, target))
             if told
         ]
+        warned += names_refused(listings, target)
         show.warnings(warned)
         if dry_run:
             return 1 if warned else 0
@@ -229,12 +251,43 @@ def _to_remote(
         if dry_run:
             click.echo(f"{target}: {listing.source.name}, {units.show(float(listing.bytes), 'B', digits=3)}")
             continue
-        done = copy_to_remote(listing, target, ledger)
+        done = copy_to_remote(listing, target, ledger, _megabytes(show.progress(), listing.source.name))
         _tell_scan(done, Path(target))
         if log is not None:
             log.note_all([of_copy(done, listing, target, target)], lambda text: show.warnings([text]))
         code = max(code, 1 if done.problems else 0)
     return code
+
+
+def _to_globus(
+    folders: Sequence[Path],
+    target: str,
+    collection: Collection,
+    ledger: CopyLedger,
+    *,
+    each: bool,
+    dry_run: bool,
+) -> None:
+    """Give scans to Globus; what becomes of them is asked for later."""
+    from tomarium.beamtime.copy_globus import submit
+
+    for listing in _scans(folders, Path("/nowhere"), each=each):
+        interrupts.check()
+        name = listing.source.name
+        if dry_run:
+            there = collection.path(listing.source)
+            click.echo(
+                f"{target}: {name}, {_size(listing.bytes)}, from {there} of the collection {collection.id}"
+            )
+            continue
+        given = submit(listing, target, collection, ledger, _megabytes(show.progress(), name))
+        click.echo(f"  {name}: given to Globus, task {given.task}: {given.told or given.state}")
+    if not dry_run:
+        click.echo("`tomarium disks status` tells when Globus has copied and verified them")
+
+
+def _megabytes(moving: Callable[[str, int, int], None], name: str) -> Callable[[int, int], None]:
+    return lambda done, total: moving(f"{name} (MB read)", done // 10**6, total // 10**6)
 
 
 def _watch(

@@ -12,7 +12,7 @@ import click
 
 from tomarium import units
 from tomarium.cli import show
-from tomarium.errors import InputError
+from tomarium.errors import EngineUnavailable, InputError, Interrupted
 
 if TYPE_CHECKING:
     from tomarium.beamtime.copies_known import CopyState
@@ -54,8 +54,9 @@ def command() -> None:
 def status(few: bool, beamtime: Path | None, as_json: bool) -> int:
     """List the scans, those with on one volume only first, and where each copy is.
 
-    Copies on one volume count once. A copy on a disk that is not plugged in counts as it was last seen. Leaves with
-    exit code 1 where a scan has fewer than two whole copies.
+    Copies on one volume count once. A copy on a disk that is not plugged in counts as it was last seen. Of scans that
+    were given to Globus it is asked how far they are, by the program `globus`. Leaves with exit code 1 where a scan has
+    fewer than two whole copies.
 
     \b
     tomarium disks status
@@ -64,6 +65,7 @@ def status(few: bool, beamtime: Path | None, as_json: bool) -> int:
     from tomarium.beamtime.copies_known import scans_known
 
     with _opened(beamtime) as ledger:
+        _follow(ledger, beamtime)
         found = [one for one in scans_known(ledger) if not few or one.places < 2]
     if as_json:
         show.as_json([asdict(one) for one in found])
@@ -76,10 +78,37 @@ def status(few: bool, beamtime: Path | None, as_json: bool) -> int:
     return 1 if any(one.places < 2 for one in found) else 0
 
 
+def _follow(ledger: CopyLedger, beamtime: Path | None) -> None:
+    """Ask Globus how far its transfers are; what it cannot tell now is said, and the ledger stands."""
+    from tomarium.beamtime.beamtime_folder import find_beamtime
+    from tomarium.beamtime.copy_globus import event_of, follow
+    from tomarium.beamtime.log_file import MachineLog
+
+    try:
+        asked = follow(ledger)
+    except (EngineUnavailable, Interrupted) as problem:
+        show.warnings([f"how far Globus is could not be asked: {problem}"])
+        return
+    place = find_beamtime(beamtime)
+    if place is not None:
+        labels = {one.id: one.label for one in ledger.places()}
+        ended = [told for one in asked if (told := event_of(one, labels[one.place]))]
+        MachineLog(place, "tomarium disks").note_all(ended, lambda text: show.warnings([text]))
+
+
 def _row(state: CopyState) -> tuple[str, ...]:
-    where = state.path or f"not plugged in; {state.copy.path}"
-    read = f"read {state.copy.verified}" if state.copy.verified else "never read back"
-    return (state.place.label, state.state, read, state.copy.role, where)
+    copy = state.copy
+    if state.place.kind == "globus":
+        read = (
+            f"verified by Globus {copy.verified}, not read by tomarium"
+            if copy.verified
+            else "not verified yet"
+        )
+        task = f"; Globus: {state.transfer.state}, {state.transfer.told}" if state.transfer else ""
+        return (state.place.label, state.state, read, copy.role, f"/{copy.path}{task}")
+    where = state.path or f"{'a remote' if state.place.kind == 'remote' else 'not plugged in'}; {copy.path}"
+    read = f"read {copy.verified}" if copy.verified else "never read back"
+    return (state.place.label, state.state, read, copy.role, where)
 
 
 @command.command("list")
@@ -110,7 +139,8 @@ def list_all(beamtime: Path | None, as_json: bool) -> None:
             else f", last copy {units.show(float(f'{place.bytes_s:.3g}'), 'B', digits=3)}/s"
         )
         where = one.top or (
-            "a remote" if place.kind == "remote" else f"not plugged in, seen {place.last_seen}"
+            {"remote": "a remote", "globus": "a collection of Globus"}.get(place.kind)
+            or f"not plugged in, seen {place.last_seen}"
         )
         size = _size(one.bytes)
         click.echo(f"  {where}; {one.scans} whole scans, {size}{free}{rate}")

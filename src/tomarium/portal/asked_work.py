@@ -12,10 +12,11 @@ from fastapi import HTTPException, Request
 from sqlalchemy import Row
 
 from tomarium.beamtime.work_jobs import PREVIEW, RECONSTRUCT
-from tomarium.beamtime.work_results import read_facts, read_progress, results_folder
+from tomarium.beamtime.work_results import read_facts, results_folder
 from tomarium.beamtime.work_settings import WorkSettings
 from tomarium.beamtime.work_source import PATH, RECORD, below, scan_part
 from tomarium.catalogue.find_jobs import job_of, own_jobs
+from tomarium.catalogue.job_progress import parts_told
 from tomarium.catalogue.jobs import add_job
 from tomarium.catalogue.workers import workers_seen
 from tomarium.errors import InputError
@@ -186,11 +187,6 @@ class Progress:
     total: int
 
 
-STAGES: Final = {
-    "probe": "looks at the scan", "axis": "tries axes", "file": "writes previews and checksums",
-}  # fmt: skip
-
-
 def progress_of(request_context: RequestContext, job: Row[Any]) -> Progress:
     """Tell how far a job is."""
     if job.state == "waiting":
@@ -199,12 +195,7 @@ def progress_of(request_context: RequestContext, job: Row[Any]) -> Progress:
         words = worker_words(request_context, job.kind) or words
         return Progress("waiting", words, 0, 0)
     if job.state == "running":
-        told = read_progress(folder_of_job(request_context, job))
-        if told is None or not told[2]:
-            return Progress("running", job.told or "a worker is at it", 0, 0)
-        stage, done, total = told
-        word = STAGES.get(stage, f"reconstructs ({stage})" if job.kind == RECONSTRUCT else "reconstructs")
-        return Progress("running", f"{word}: {done} of {total}", done, total)
+        return Progress("running", job.told or "a worker is at it", *parts_told(job.told))
     return Progress(job.state, job.told, 0, 0)
 
 

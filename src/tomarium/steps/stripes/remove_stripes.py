@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
-from typing import Final, Literal, get_args
+from typing import Any, Final, Literal, get_args
 
 import numpy as np
 
 from tomarium.array import processors
 from tomarium.errors import ParameterError
+from tomarium.kernels.fbp import BATCH
 from tomarium.kernels.stripe_agreement import (
     ANGLE_BLOCKS,
     bridge_dead_columns,
@@ -125,23 +126,17 @@ def remove_stripes(
         taken = context.empty("attenuation", slab.data.shape)
         np.log(np.maximum(slab.data, LOWEST, out=taken), out=taken)
         np.negative(taken, out=taken)
-    threads, out = context.threads, context.result(slab.data.shape)
+    data, rows = context.result(slab.data.shape), slab.data.shape[1]
+    told: list[Counter[str]] = []
+    # Where somebody asks how far it is, in blocks of rows, of which each is corrected by itself.
+    block = rows if context.on_progress is None else BATCH
+    for first in range(0, rows, block):
+        part = slice(first, min(first + block, rows))
+        told += _corrected(method, size, strength, taken[:, part], data[:, part], context.threads)
+        if context.on_progress is not None:
+            context.on_progress(part.stop, rows)
     report = dict(slab.report)
-    if method == "sorting":
-        data = remove_stripes_by_sorting(taken, size, strength=strength, threads=threads, out=out)
-    elif method == "agreement":
-        data = remove_stripes_by_agreement(taken, size, threads=threads, out=out)
-    elif method == "large":
-        data = remove_large_stripes(taken, size, threads=threads, out=out)
-    elif method == "dead":
-        data = bridge_dead_columns(taken, threads=threads, out=out)
-    elif method == "wavelet":
-        data = remove_stripes_by_wavelets(taken, max(1, size.bit_length() - 2), threads=threads, out=out)
-    elif method == "all":
-        data = remove_all_stripes(taken, small_size=size, threads=threads, out=out)
-    else:
-        data, told = remove_stripes_where_found(taken, size, threads=threads, out=out)
-        # Neighbours count the rows of the halo.
+    if method == "auto":  # neighbours count the rows of the halo
         counts = sum(told[slab.halo[0] : len(told) - slab.halo[1]], Counter[str]())
         report |= {f"remove_stripes.{name}": counts[name.split("_", 1)[1]] for name in COUNTED}
     if strength != 1 and method != "sorting":
@@ -152,3 +147,24 @@ def remove_stripes(
         np.negative(data, out=data)
         np.exp(data, out=data)
     return replace(slab, data=data, report=report)
+
+
+def _corrected(
+    method: Method, size: int, strength: float, taken: Any, out: Any, threads: int
+) -> Sequence[Counter[str]]:
+    """Correct rows into `out`; give what "auto" chose for each."""
+    if method == "sorting":
+        remove_stripes_by_sorting(taken, size, strength=strength, threads=threads, out=out)
+    elif method == "agreement":
+        remove_stripes_by_agreement(taken, size, threads=threads, out=out)
+    elif method == "large":
+        remove_large_stripes(taken, size, threads=threads, out=out)
+    elif method == "dead":
+        bridge_dead_columns(taken, threads=threads, out=out)
+    elif method == "wavelet":
+        remove_stripes_by_wavelets(taken, max(1, size.bit_length() - 2), threads=threads, out=out)
+    elif method == "all":
+        remove_all_stripes(taken, small_size=size, threads=threads, out=out)
+    else:
+        return remove_stripes_where_found(taken, size, threads=threads, out=out)[1]
+    return ()
