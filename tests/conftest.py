@@ -38,7 +38,7 @@ SLOW = (
     "beamtime/test_watch", "browser/", "catalogue/test_account_links", "catalogue/test_backup",
     "catalogue/test_catalogue", "catalogue/test_copy_parameters", "catalogue/test_dois",
     "catalogue/test_edit_table", "catalogue/test_entities", "catalogue/test_facets", "catalogue/test_file_table",
-    "catalogue/test_filing", "catalogue/test_life", "catalogue/test_links", "catalogue/test_make_series",
+    "catalogue/test_filing", "catalogue/test_life", "catalogue/test_links", "catalogue/test_log_book", "catalogue/test_make_series",
     "catalogue/test_postgresql", "catalogue/test_rebuild", "catalogue/test_record_pictures", "cli/",
     "contracts/test_formats", "contracts/test_negative_corpus", "contracts/test_pages", "contracts/test_standards",
     "contracts/test_steps", "conversion/", "docs/test_add_a_format", "docs/test_add_a_page",

@@ -158,7 +158,7 @@ def test_it_goes_into_the_catalogue_once_and_into_the_report(
     assert execute(into) == 0
     assert "1 of 3 entries" in capsys.readouterr().out
     with open_catalogue(file) as catalogue, catalogue.reading() as connection:
-        entries = entries_of(connection, "proposals/hg-1")
+        entries = entries_of(connection, LOCAL_OWNER, "proposals/hg-1")
     assert [(one.who, one.text, one.machine) for one in entries] == [
         ("tomarium watch", "a: started", True),
         ("Ada", "beam lost", False),

@@ -134,7 +134,7 @@ def _of_catalogue(subject: str, text: str | None, proposal: bool, catalogue: Pat
         if text is not None:
             write_entry(opened, LOCAL_OWNER, about, text)
         with opened.reading() as connection:
-            entries = entries_of(connection, about)
+            entries = entries_of(connection, LOCAL_OWNER, about)
     _show(entries)
 
 

@@ -25,6 +25,7 @@ from tomarium.portal.identity import reader_of
 from tomarium.portal.levels import remember
 from tomarium.portal.link_forms import give_link_forms
 from tomarium.portal.live import give_live
+from tomarium.portal.logbook import give_logbook
 from tomarium.portal.logo import give_logo
 from tomarium.portal.manage import give_forms
 from tomarium.portal.models import give_models
@@ -124,6 +125,7 @@ def _routes(pages: tuple[Page, ...]) -> tuple[BaseRoute, ...]:
     give_entity_forms(app)
     give_link_forms(app)
     give_feeds(app)
+    give_logbook(app)
     give_logo(app)
     give_live(app)
     give_work(app)
