@@ -3,7 +3,8 @@
 import io
 import json
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -11,10 +12,13 @@ from PIL import Image
 
 from app_client import TestClient
 from postgresql_server import Files
-from tomarium.catalogue import ANYBODY, LOCAL_OWNER, Catalogue, Reader, open_catalogue
+from tomarium.catalogue import ANYBODY, LOCAL_OWNER, Catalogue, Reader, file_record, ingest, open_catalogue
 from tomarium.catalogue.accounts import make_account
 from tomarium.catalogue.backup import backup, restore
+from tomarium.catalogue.edit import Changes, edit
 from tomarium.catalogue.entity_edit import change_entity, make_entity, publish_entity
+from tomarium.catalogue.jobs import add_job
+from tomarium.catalogue.life import Request, publish
 from tomarium.catalogue.log_book import (
     Said,
     change_entry,
@@ -26,7 +30,9 @@ from tomarium.catalogue.log_book import (
 )
 from tomarium.catalogue.log_find import Wanted, find_entries
 from tomarium.catalogue.tokens import make_token
+from tomarium.catalogue.work import Kind, do_jobs
 from tomarium.errors import InputError
+from tomarium.model import Person
 from tomarium.portal.app import create_app
 
 ADA, EVE = Reader("ada", "member"), Reader("eve", "member")
@@ -282,3 +288,51 @@ def test_a_backup_holds_the_files(catalogue: Catalogue, tmp_path: Path) -> None:
         client = TestClient(app)
         (file,) = client.get(f"/logbook/{number}.json").json()["entry"]["files"]
         assert client.get(file["address"]).content == png() + b"backup"
+
+
+def test_jobs_are_noted_where_their_records_are(
+    catalogue: Catalogue, tmp_path: Path, make_record_folder: Callable[..., Path]
+) -> None:
+    for id in ("raw", "made"):
+        folder = make_record_folder(tmp_path / id, size=16)
+        file_record(folder, title=id, id=id)
+        ingest(catalogue, folder, reader=ADA)
+        edit(
+            catalogue,
+            ADA,
+            id,
+            Changes(proposal="hg-1", licence="CC0-1.0", creators=(Person("Lovelace, Ada"),)),
+        )
+    with catalogue.writing() as connection:
+        add_job(connection, ADA, "reconstruct", {"scan": "record:raw"})
+        add_job(connection, ADA, "other", {"record": "raw"})
+    kinds = {
+        "reconstruct": Kind(lambda *_given: ("done", "filed: made", ("made",)), noted="made", long=True),
+        "other": Kind(lambda *_given: ("failed", "no memory", ()), noted="aligned"),
+    }
+    for _ in range(2):
+        do_jobs(catalogue, lambda _line: None, kinds)
+    publish(catalogue, LOCAL_OWNER, "made", Request(embargo="1 year"))
+    with catalogue.reading() as connection:
+        told = {
+            subject: [(one.subject, one.text, one.machine) for one in entries_of(connection, ADA, subject)]
+            for subject in ("records/raw", "records/made", HERE)
+        }
+        hidden = entries_of(connection, EVE, "records/made")
+    year = datetime.now(UTC).year + 1
+    assert told["records/raw"] == [
+        ("records/raw", "to be made: started", True),
+        ("records/made", "made: filed: made", True),
+        ("records/raw", "not aligned: no memory", True),
+    ]
+    assert [one[1][:27] for one in told["records/made"]] == [
+        "made: filed: made",
+        f"Published; files open {year}-"[:27],
+    ]
+    assert [one[0] for one in told[HERE][-4:]] == [
+        "records/raw",
+        "records/made",
+        "records/raw",
+        "records/made",
+    ]
+    assert hidden == ()  # under embargo

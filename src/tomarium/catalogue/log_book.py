@@ -233,7 +233,6 @@ def add_entries(
     reader: Reader,
     subject: str,
     entries: Iterable[tuple[str, str, str, bool] | Version],
-    files: Iterable[tuple[str, bytes]] = (),
 ) -> int:
     """Put entries that were written elsewhere, as at a beamline, into the log book of something.
 
@@ -246,9 +245,7 @@ def add_entries(
     subject : str
         "records/tooth", "proposals/hg-123".
     entries : iterable of (str, str, str, bool) or Version
-        When (ISO 8601), who and what, and whether a program wrote it, as they stand there.
-    files : iterable of (str, bytes)
-        Name and content of the files that entries have, which are kept before.
+        When (ISO 8601), who and what, and whether a program wrote it, as they stand there; files were kept before.
 
     Returns
     -------
@@ -262,10 +259,6 @@ def add_entries(
     NotAllowed
         It is not this reader's.
     """
-    with catalogue.reading() as connection:
-        demand_log(connection, reader, subject)
-    for name, content in files:
-        keep_files(catalogue.home, [(name, content)])
     with catalogue.writing() as connection:
         demand_log(connection, reader, subject)
         here = select(log_entries).where(log_entries.c.subject == subject)

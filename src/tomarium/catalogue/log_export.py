@@ -11,9 +11,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+from tomarium.atomic_files import write_whole
 from tomarium.catalogue.archive import Archive, make_archive
 from tomarium.catalogue.log_book import Entry, Version
 from tomarium.catalogue.log_files import LogFile, place_of_file
+from tomarium.errors import ParameterError
 from tomarium.standards import record_json, ro_crate
 
 _FILES: Final = "files"
@@ -159,6 +161,8 @@ def _path(file: LogFile) -> str:
 def _link(number: int, file: LogFile, address: str, files: str) -> str:
     to = f"<{_path(file)}>" if files else f"{address}/logbook/{number}/files/{file.digest}"
     name = file.name.replace("[", "(").replace("]", ")")
+    if not (address or files):
+        return name
     return f"{'!' if file.is_picture else ''}[{name}]({to})"
 
 
@@ -226,3 +230,44 @@ def _format(path: str, file: LogFile | None) -> str:
     if file is not None:
         return file.type or "application/octet-stream"
     return "text/markdown" if path.endswith(".md") else "application/json"
+
+
+def save_log(home: Path, entries: Sequence[Entry], target: Path, about: str = "") -> None:
+    """Write the log book into a file.
+
+    Parameters
+    ----------
+    home : Path
+        Folder of the catalogue.
+    entries : sequence of Entry
+        The oldest first.
+    target : Path
+        Ends in .md, .json, or .zip for the crate with all files; it appears when it is whole.
+    about : str
+        Whose log book it is; "" for several.
+
+    Raises
+    ------
+    ParameterError
+        It ends in something else.
+    """
+    kind = target.suffix.lower()
+    if kind == ".md":
+        write_whole(target, as_markdown(entries).encode(errors="replace"))
+    elif kind == ".json":
+        write_whole(
+            target, json.dumps(as_json(entries), ensure_ascii=False, indent=1).encode(errors="replace")
+        )
+    elif kind == ".zip":
+        table = log_archive(home, entries, about=about).table
+        draft = target.with_name(f".{target.name}.partial")
+        try:
+            with draft.open("wb") as file:
+                file.writelines(table.read())
+            draft.replace(target)
+        finally:
+            draft.unlink(missing_ok=True)
+    else:
+        raise ParameterError(
+            f"{target}: ends in {kind or 'nothing'}; write a file that ends in .md, .json or .zip"
+        )

@@ -247,8 +247,10 @@ specimen_events: Final = Table(
     Column("kind", Text, nullable=False),  # a key of `model.parcel.EVENTS`
     Column("moment_utc", Float, nullable=False),
     Column("who", Text, nullable=False),  # name of the account
-    Column("place", Text, nullable=False),  # where it is from then on; "" where that did not change
-    Column("holder", Text, nullable=False),  # who has it from then on; "" where that did not change
+    Column(
+        "place", Text, nullable=False
+    ),  # where it is from then on, "lab 3 / shelf B"; "" where nobody said
+    Column("holder", Text, nullable=False),  # who has it from then on; "" where nobody said
     Column("condition", Text, nullable=False),
     Column("note", Text, nullable=False),
     Column("files", JSON, nullable=False),  # as in `log_entry`

@@ -37,6 +37,7 @@ from tomarium.portal.request_context import CurrentRequest
 from tomarium.portal.routes import give
 from tomarium.portal.security import with_headers
 from tomarium.portal.sizes import give_sizes
+from tomarium.portal.tracking import give_tracking
 from tomarium.portal.uploads import give_uploads
 from tomarium.portal.volume_view import give_volume_view
 from tomarium.portal.work import give_work
@@ -130,6 +131,7 @@ def _routes(pages: tuple[Page, ...]) -> tuple[BaseRoute, ...]:
     give_live(app)
     give_work(app)
     give_sizes(app)
+    give_tracking(app)
     give_uploads(app)
     downloads.give_all(app)
     give_notebook(app)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
@@ -145,14 +145,21 @@ def _version(request_context: RequestContext, number: int, version: Version) -> 
     return ShownVersion(version.when, version.who, version.text, version.machine, version.tags, files)
 
 
-def _files(request_context: RequestContext, number: int, files: Sequence[LogFile]) -> tuple[ShownFile, ...]:
+def files_at(
+    request_context: RequestContext, name: str, parts: Mapping[str, str], files: Sequence[LogFile]
+) -> tuple[ShownFile, ...]:
+    """Give files their addresses; `name` is that of the route, `parts` what it needs but the digest."""
     return tuple(
         ShownFile(
             one.name,
             one.digest,
             one.bytes,
             one.is_picture,
-            request_context.link("log_entry.file", {"number": str(number), "digest": one.digest}),
+            request_context.link(name, {**parts, "digest": one.digest}),
         )
         for one in files
     )
+
+
+def _files(request_context: RequestContext, number: int, files: Sequence[LogFile]) -> tuple[ShownFile, ...]:
+    return files_at(request_context, "log_entry.file", {"number": str(number)}, files)

@@ -32,6 +32,7 @@ from tomarium.portal.markdown import marked_down
 from tomarium.portal.page import FOR_PEOPLE, Page
 from tomarium.portal.request_context import CurrentRequest, RequestContext
 from tomarium.portal.result_card import FoundRecord, found_records
+from tomarium.portal.where_shown import Where, where_shown
 from tomarium.standards.identifiers import doi_address
 
 CARDS = 24
@@ -174,6 +175,8 @@ class EntityPage:
         Whether the reader may write into its log book.
     images : str
         Of a specimen, the page that shows its images in space.
+    where : Where or None
+        Of a specimen, where it is, for those who keep it.
     """
 
     title: str
@@ -204,6 +207,7 @@ class EntityPage:
     behind: str = field(metadata=FOR_PEOPLE)
     keeps_log: bool = field(metadata=FOR_PEOPLE)
     images: str = field(metadata=FOR_PEOPLE)
+    where: Where | None
 
 
 def _list_of(kind: Kind) -> Callable[..., EntitiesPage]:
@@ -299,6 +303,9 @@ def _shown(
         images=request_context.link("specimen_images", {"id": entity.id})
         if entity.kind == "specimen"
         else "",
+        where=where_shown(request_context, connection, reader, entity.id)
+        if entity.kind == "specimen"
+        else None,
         mine=mine,
         may_publish=mine and reader.sees_all and entity.published is None,
         boxes=_boxes(entity) if mine else (),
