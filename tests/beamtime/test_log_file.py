@@ -17,6 +17,7 @@ from tomarium.beamtime.report import LogEntry, gather
 from tomarium.catalogue import LOCAL_OWNER, open_catalogue
 from tomarium.catalogue.entity_edit import make_entity
 from tomarium.catalogue.log_book import entries_of
+from tomarium.catalogue.log_files import place_of_file
 from tomarium.cli import execute, interrupts
 from tomarium.errors import ParameterError
 from tomarium.portal.app import create_app
@@ -154,16 +155,23 @@ def test_it_goes_into_the_catalogue_once_and_into_the_report(
         make_entity(catalogue, LOCAL_OWNER, "proposal", "Teeth", {}, "hg-1")
     assert execute(into) == 0
     assert "2 of 2 entries" in capsys.readouterr().out
-    write_remark(work, "Ben", "beam back")
+    picture = work / "slit.png"
+    picture.write_bytes(b"\x89PNG\r\n\x1a\n slit")
+    told = ["beam back", "--who", "Ben", "--picture", str(picture), "--tag", "beam"]
+    assert execute(["log", "--beamtime", str(work), *told]) == 0
+    capsys.readouterr()
     assert execute(into) == 0
     assert "1 of 3 entries" in capsys.readouterr().out
     with open_catalogue(file) as catalogue, catalogue.reading() as connection:
-        entries = entries_of(connection, "proposals/hg-1")
+        entries = entries_of(connection, LOCAL_OWNER, "proposals/hg-1")
     assert [(one.who, one.text, one.machine) for one in entries] == [
         ("tomarium watch", "a: started", True),
         ("Ada", "beam lost", False),
         ("Ben", "beam back", False),
     ]
+    (kept,) = entries[-1].files
+    assert (kept.name, kept.type, entries[-1].tags) == ("slit.png", "image/png", ("beam",))
+    assert place_of_file(file.parent, kept.digest).read_bytes() == picture.read_bytes()
     # The report tells what stands in both once.
     report = gather(work, [LogEntry(one.when, one.who, one.text, one.machine) for one in entries])
     assert [one.text for one in report.log] == ["a: started", "beam lost", "beam back"]

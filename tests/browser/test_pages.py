@@ -79,7 +79,7 @@ def describe(catalogue: Catalogue) -> None:
         said = "Beam lost at **14:20**, scan repeated, see [the page](https://example.org/beam)"
         write_entry(catalogue, owner, subject, said)
         with catalogue.reading() as connection:
-            number = entries_of(connection, subject)[0].number
+            number = entries_of(connection, owner, subject)[0].number
         change_entry(catalogue, owner, subject, number, f"{said}:\n\n- flats anew\n- `motor` at 12.3 mm")
         table = "| motor | mm |\n|---|---|\n| sx | 12.30 |\n| sz | 0.55 |"
         write_entry(catalogue, owner, subject, table, machine=True)

@@ -370,7 +370,7 @@ def listed(client: TestClient, page: str = "") -> list[str]:
 def test_a_log_entry_keeps_what_it_said(catalogue: Catalogue, client: TestClient) -> None:
     write_entry(catalogue, ADA, "records/scan", "beam lost")
     with catalogue.reading() as connection:
-        number = entries_of(connection, "records/scan")[0].number
+        number = entries_of(connection, LOCAL_OWNER, "records/scan")[0].number
     change_entry(catalogue, ADA, "records/scan", number, "beam lost <b>14:20</b>")
     for reader in (ANYBODY, EVE):
         with pytest.raises(InputError):
@@ -391,18 +391,21 @@ def test_the_log_of_a_proposal_is_read_and_written_by_its_team(
     write_entry(catalogue, ADA, "proposals/hg-123", "**shutter** exchanged")
     write_entry(catalogue, TIM, "proposals/hg-123", "motor at 12.3 mm", machine=True)
     with catalogue.reading() as connection:
-        first, second = (entry.number for entry in entries_of(connection, "proposals/hg-123"))
+        first, second = (entry.number for entry in entries_of(connection, LOCAL_OWNER, "proposals/hg-123"))
     page = as_reader(client, TIM).get("/proposals/hg-123").text
     assert "<strong>shutter</strong> exchanged" in page
     assert page.count("by a program") == 1
-    assert f'id="log-{second}"' in page
-    assert f'id="log-{first}"' not in page  # that is Ada's
+    assert f"/logbook/{second}#change" in page
+    assert f"/logbook/{first}#change" not in page  # that is Ada's
     with pytest.raises(InputError, match="is ada's"):
         change_entry(catalogue, TIM, "proposals/hg-123", first, "x")
     change_entry(catalogue, TIM, "proposals/hg-123", second, "motor at 12.4 mm")
     with catalogue.reading() as connection:
-        changed = entries_of(connection, "proposals/hg-123")[1]
-    assert (changed.machine, [one[2:] for one in changed.before]) == (False, [("motor at 12.3 mm", True)])
+        changed = entries_of(connection, LOCAL_OWNER, "proposals/hg-123")[1]
+    assert (changed.machine, [(one.text, one.machine) for one in changed.before]) == (
+        False,
+        [("motor at 12.3 mm", True)],
+    )
     for reader in (EVE, ANYBODY):
         assert "shutter" not in as_reader(client, reader).get("/proposals/hg-123").text
         assert client.get("/proposals/hg-123.json").json()["log"] == []
@@ -441,7 +444,7 @@ def test_a_form_that_names_no_entry_writes_none(catalogue: Catalogue, number: st
         answer = client.post("/records/scan/log", json={"text": "changed", "number": number})
     assert answer.status_code == 422
     with catalogue.reading() as connection:
-        assert entries_of(connection, "records/scan") == ()
+        assert entries_of(connection, LOCAL_OWNER, "records/scan") == ()
 
 
 def test_a_record_that_is_filed_again_keeps_its_specimen(catalogue: Catalogue, records: Path) -> None:

@@ -54,7 +54,7 @@ def test_its_commands_do_what_it_says(
         members = members_of(connection, LOCAL_OWNER, "hearts")
         assert [one[:2] for one in members] == [("specimen", "heart-27"), ("record", RECORD)]
         for subject in (f"records/{RECORD}", "proposals/md-1290"):
-            assert len(entries_of(connection, subject)) == 1, subject
+            assert len(entries_of(connection, LOCAL_OWNER, subject)) == 1, subject
     with open_catalogue(tmp_path / "catalogue.sqlite") as catalogue:
         for words in ("heart", "homo sapiens"):
             assert search(catalogue, LOCAL_OWNER, words).total == 1

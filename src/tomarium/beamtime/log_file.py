@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
-from tomarium.atomic_files import adding_to
+from tomarium.atomic_files import adding_to, write_whole
+from tomarium.catalogue.log_files import LARGEST_BYTES
 from tomarium.errors import ParameterError
 
 LOG: Final = "log.jsonl"
+LOG_FILES: Final = "log-files"
+"""Folder beside it for pictures and files of entries."""
 LONGEST: Final = 4000
 """Characters of a remark at most."""
 LONGEST_NAME: Final = 100
@@ -31,6 +35,10 @@ class LogEntry:
         Whether a program wrote it.
     key : str
         Of a program's entry: what it is about, so that it is written once; "" of a person's remark.
+    tags : tuple of str
+        Words by which entries are chosen in the catalogue.
+    files : tuple of str
+        Names of its pictures and files in the folder `log-files` beside the log book.
     """
 
     when: str
@@ -38,6 +46,8 @@ class LogEntry:
     text: str
     machine: bool = False
     key: str = ""
+    tags: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
 
 
 def read_log(folder: Path) -> tuple[LogEntry, ...]:
@@ -66,7 +76,9 @@ def read_log(folder: Path) -> tuple[LogEntry, ...]:
     return tuple(_entries(content.splitlines()))
 
 
-def write_remark(folder: Path, who: str, text: str) -> LogEntry:
+def write_remark(
+    folder: Path, who: str, text: str, tags: Sequence[str] = (), files: Sequence[Path] = ()
+) -> LogEntry:
     """Write what a person has to say into the log book.
 
     Parameters
@@ -75,6 +87,10 @@ def write_remark(folder: Path, who: str, text: str) -> LogEntry:
         Of the beamtime.
     who, text : str
         Who says it, and what.
+    tags : sequence of str
+        Words without spaces.
+    files : sequence of Path
+        Pictures and files; they are copied into the folder `log-files`.
 
     Returns
     -------
@@ -84,19 +100,34 @@ def write_remark(folder: Path, who: str, text: str) -> LogEntry:
     Raises
     ------
     ParameterError
-        One of them is empty or too long.
+        One of them is empty or too long, or a file too large.
     OSError
-        It cannot be written.
+        It cannot be written, or a file not be read.
     """
     for value, name, most in ((who, "name", LONGEST_NAME), (text, "remark", LONGEST)):
         if not value.strip():
             raise ParameterError(f"the {name} is empty; a remark in the log book has a name and a text")
         if len(value) > most:
             raise ParameterError(f"the {name} has {len(value)} characters; at most {most} were expected")
-    entry = LogEntry(_now(), " ".join(who.split()), text.strip())
+    kept = tuple(_keep(folder / LOG_FILES, file) for file in files)
+    entry = LogEntry(_now(), " ".join(who.split()), text.strip(), tags=tuple(tags), files=kept)
     with adding_to(folder / LOG) as file:
         _append(file, entry)
     return entry
+
+
+def _keep(folder: Path, file: Path) -> str:
+    """Copy a file beside the log book, under a name that no other content has."""
+    if (size := file.stat().st_size) > LARGEST_BYTES or not size:
+        raise ParameterError(
+            f"{file}: has {size} bytes; 1 byte to {LARGEST_BYTES >> 20} MiB were expected for the log book"
+        )
+    content = file.read_bytes()
+    name = f"{sha256(content).hexdigest()[:12]}-{file.name}"
+    if not (folder / name).is_file():
+        folder.mkdir(exist_ok=True)
+        write_whole(folder / name, content)
+    return name
 
 
 class MachineLog:
@@ -176,7 +207,7 @@ def _append(file: BinaryIO, entry: LogEntry) -> None:
         torn = file.read(1) != b"\n"
     else:
         torn = False
-    told = {name: value for name, value in asdict(entry).items() if value not in ("", False)}
+    told = {name: value for name, value in asdict(entry).items() if value not in ("", False, ())}
     file.write(b"\n" * torn + json.dumps(told, ensure_ascii=False).encode(errors="replace") + b"\n")
     file.flush()
 
@@ -198,7 +229,13 @@ def _entries(lines: Iterable[bytes]) -> Iterable[LogEntry]:
                 told["text"],
                 told.get("machine") is True,
                 key if isinstance(key, str) else "",
+                _texts(told.get("tags")),
+                tuple(one for one in _texts(told.get("files")) if "/" not in one and not one.startswith(".")),
             )
+
+
+def _texts(told: object) -> tuple[str, ...]:
+    return tuple(one for one in told if isinstance(one, str)) if isinstance(told, list) else ()
 
 
 def _now() -> str:

@@ -79,7 +79,7 @@ def work_kinds() -> Mapping[str, Kind]:
     axes: Axes = {}
     return {
         PREVIEW: Kind(partial(_preview, axes), LEASE_S, urgent=True, tidy=_of_scan),
-        RECONSTRUCT: Kind(_reconstruct, LEASE_S, tidy=_of_scan),
+        RECONSTRUCT: Kind(_reconstruct, LEASE_S, tidy=_of_scan, noted="reconstructed", long=True),
     }
 
 

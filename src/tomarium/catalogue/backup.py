@@ -1,7 +1,7 @@
 """Backup and restore: what lives in the database only, and the metadata of every record.
 
-A backup is a zip of JSON lines, the same whatever database it came from. The files of records are not in it: they are
-open folders, which any copy program keeps.
+A backup is a zip of JSON lines, the same whatever database it came from, and of the pictures and files of the log book.
+The files of records are not in it: they are open folders, which any copy program keeps.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from tomarium.catalogue.dialect import dialect_of
 from tomarium.catalogue.file_table import ROLE
 from tomarium.catalogue.harvested import index_again
 from tomarium.catalogue.ingest import save
+from tomarium.catalogue.log_files import FOLDER, keep_files
 from tomarium.catalogue.reader import LOCAL_OWNER
 from tomarium.catalogue.record_folder import read_record, refuse_links, verify
 from tomarium.catalogue.signing import forget_key, make_key
@@ -107,6 +108,8 @@ def backup(catalogue: Catalogue, target: Path) -> int:
             for id, folder in sorted(queries.all_folders(connection).items()):
                 for name in _metadata(folder):
                     archive.writestr(f"records/{id}/{name}", (folder / name).read_bytes())
+            for file in sorted(one for one in (catalogue.home / FOLDER).glob("??/*") if one.is_file()):
+                archive.write(file, f"{FOLDER}/{file.name}")
             head = {"form": FORM, "tomarium": __version__, "moment_utc": time.time(), "tables": counts}
             archive.writestr(HEAD, json.dumps(head, indent=1))
         draft.replace(target)
@@ -173,6 +176,9 @@ def restore(
                 index_again(connection)
                 make_key(connection)
                 note(connection, LOCAL_OWNER, "restore", told={"backup": source.name, "rows": rows})
+            for name in archive.namelist():
+                if name.startswith(f"{FOLDER}/"):
+                    keep_files(catalogue.home, [(name, archive.read(name))])
             listed = sorted(
                 {name.split("/")[1] for name in archive.namelist() if name.startswith("records/")}
             )

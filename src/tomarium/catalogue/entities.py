@@ -69,11 +69,27 @@ def may_see_entity(reader: Reader) -> ColumnElement[bool]:
         may_see(reader),
     )
     since = entities.c.published_utc
+    return or_(and_(since.is_not(None), since <= literal(time.time(), Float)), owns_entity(reader), of_it)
+
+
+def owns_entity(reader: Reader) -> ColumnElement[bool]:
+    """Return the condition on `entity` that it is a reader's own.
+
+    Parameters
+    ----------
+    reader : Reader
+        Who asks.
+
+    Returns
+    -------
+    ColumnElement of bool
+        True for the owner, its team, curators and administrators.
+    """
+    if reader.sees_all:
+        return true()
     return or_(
-        and_(since.is_not(None), since <= literal(time.time(), Float)),
         entities.c.owner == reader.name if reader.name else false(),
         entities.c.team.in_(reader.teams) if reader.teams else false(),
-        of_it,
     )
 
 

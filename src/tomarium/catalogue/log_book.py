@@ -1,38 +1,85 @@
-"""The log book of records and proposals: what people and programs wrote, and what it said before it was changed."""
+"""The log book of records, proposals, specimens and instruments: what people and programs wrote, in all its versions.
+
+No entry is ever deleted: a correction is a new version, and what is removed leaves a line that says so.
+"""
 
 from __future__ import annotations
 
+import re
 import time
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any, Final
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, Row, delete, insert, or_, select, update
 
 from tomarium.catalogue.catalogue import Catalogue
-from tomarium.catalogue.entities import entity_of
-from tomarium.catalogue.queries import place_of
+from tomarium.catalogue.log_access import demand_log, may_read_entry, names_seen
+from tomarium.catalogue.log_files import LogFile, files_told, keep_files, read_files
 from tomarium.catalogue.reader import NotAllowed, Reader
-from tomarium.catalogue.tables import log_entries
+from tomarium.catalogue.tables import log_entries, log_links
+from tomarium.catalogue.words import fold
 from tomarium.errors import InputError, ParameterError
 
-LONGEST = 20_000
+LONGEST: Final = 20_000
+MOST_TAGS: Final = 20
+MOST_LINKS: Final = 20
+_TAG: Final = re.compile(r"[\w.+-]{1,40}")
+_SUBJECT: Final = re.compile(r"(?:\S+/)?(records|proposals|specimens|instruments)/([^\s/?#]+)/?")
+
+
+@dataclass(frozen=True)
+class Version:
+    """What an entry said before it was changed.
+
+    Attributes
+    ----------
+    when, who, text : str
+        When that was written (ISO 8601), by whom, and what.
+    machine : bool
+        Whether a program wrote it.
+    tags, links : tuple of str
+        As in `Entry`.
+    files : tuple of LogFile
+        Its pictures and files.
+    """
+
+    when: str
+    who: str
+    text: str
+    machine: bool
+    tags: tuple[str, ...] = ()
+    links: tuple[str, ...] = ()
+    files: tuple[LogFile, ...] = ()
 
 
 @dataclass(frozen=True)
 class Entry:
-    """An entry of the log book.
+    """An entry of the log book, as a reader may know it.
 
     Attributes
     ----------
     number : int
         Its number in the catalogue.
     who, when, text : str
-        Who wrote it, when (ISO 8601), and what.
+        Who wrote what it says now, when (ISO 8601), and what; the text is "" where it was removed.
     machine : bool
         Whether a program wrote it.
-    before : tuple of (str, str, str, bool)
-        When, who and what, and whether by a program: what it said before, the oldest first.
+    before : tuple of Version
+        What it said before, the oldest first.
+    subject : str
+        Whose log book it stands in: "records/tooth", "proposals/hg-123".
+    written : str
+        When it was written first, ISO 8601: its place among the others.
+    tags : tuple of str
+        Words by which entries are chosen.
+    links : tuple of str
+        What else it is about, as subjects, as far as the reader sees that.
+    files : tuple of LogFile
+        Its pictures and files.
+    removed : str
+        By whom it was removed, and why; "" where it is shown.
     """
 
     number: int
@@ -40,42 +87,87 @@ class Entry:
     when: str
     text: str
     machine: bool
-    before: tuple[tuple[str, str, str, bool], ...] = ()
+    before: tuple[Version, ...] = ()
+    subject: str = ""
+    written: str = ""
+    tags: tuple[str, ...] = ()
+    links: tuple[str, ...] = ()
+    files: tuple[LogFile, ...] = ()
+    removed: str = ""
 
 
-def entries_of(connection: Connection, subject: str) -> tuple[Entry, ...]:
-    """List the log book of a record or a proposal that the reader may see, the oldest entry first.
+@dataclass(frozen=True)
+class Said:
+    """What is to be written.
+
+    Attributes
+    ----------
+    text : str
+        Markdown.
+    tags : sequence of str
+        Words without spaces.
+    links : sequence of str
+        What else it is about: "records/tooth", or the address of its page.
+    files : sequence of (str, bytes)
+        Name and content of pictures and files.
+    machine : bool
+        Whether a program writes it.
+    event : str
+        Of a program: what it is about, so that it is written once, however often it is told; "" for no such thing.
+    """
+
+    text: str
+    tags: Sequence[str] = ()
+    links: Sequence[str] = ()
+    files: Sequence[tuple[str, bytes]] = field(default=(), repr=False)
+    machine: bool = False
+    event: str = ""
+
+
+def entries_of(
+    connection: Connection, reader: Reader, subject: str, *, most: int = 0, linked: bool = True
+) -> tuple[Entry, ...]:
+    """List the log book of something, the oldest entry first.
 
     Parameters
     ----------
     connection : Connection
         Of a catalogue.
+    reader : Reader
+        Who asks; what this reader may not read is left out.
     subject : str
         "records/tooth", "proposals/hg-123".
+    most : int
+        Only so many, the newest; 0 for all.
+    linked : bool
+        Whether entries of other log books that are about it too are among them.
 
     Returns
     -------
     tuple of Entry
-        All of them.
+        By the time when they were first written.
     """
-    asked = select(log_entries).where(log_entries.c.subject == subject).order_by(log_entries.c.number)
-    return tuple(
-        Entry(
-            row.number,
-            row.who,
-            _moment(row.moment_utc),
-            row.text,
-            bool(row.machine),
-            tuple((_moment(when), who, text, any(rest)) for when, who, text, *rest in row.before),
-        )
-        for row in connection.execute(asked).all()
-    )
+    about = log_entries.c.subject == subject
+    if linked:
+        named = select(log_links.c.entry).where(log_links.c.subject == subject)
+        about = or_(about, log_entries.c.number.in_(named))
+    asked = select(log_entries).where(about, may_read_entry(reader))
+    asked = asked.order_by(log_entries.c.written_utc.desc(), log_entries.c.number.desc())
+    rows = connection.execute(asked.limit(most) if most else asked).all()
+    return as_entries(connection, reader, rows[::-1])
+
+
+def entry_numbered(connection: Connection, reader: Reader, number: int) -> Entry | None:
+    """Find an entry that a reader may read by its number; None where there is none."""
+    asked = select(log_entries).where(log_entries.c.number == number, may_read_entry(reader))
+    rows = connection.execute(asked).all()
+    return as_entries(connection, reader, rows)[0] if rows else None
 
 
 def write_entry(
-    catalogue: Catalogue, reader: Reader, subject: str, text: str, *, machine: bool = False
-) -> None:
-    """Write into the log book of a record or a proposal.
+    catalogue: Catalogue, reader: Reader, subject: str, said: Said | str, *, machine: bool = False
+) -> int:
+    """Write into the log book of a record, proposal, specimen or instrument.
 
     Parameters
     ----------
@@ -84,37 +176,65 @@ def write_entry(
     reader : Reader
         Who writes; the subject must be this reader's to change.
     subject : str
-        "records/tooth", "proposals/hg-123".
-    text : str
+        "records/tooth", "proposals/hg-123", "specimens/…", "instruments/…".
+    said : Said or str
         What is to be remembered.
     machine : bool
-        Whether a program writes it.
+        Whether a program writes it, where `said` is a text.
+
+    Returns
+    -------
+    int
+        Number of the entry; of an event that was told before, of the one that tells it.
 
     Raises
     ------
     InputError
-        There is no such subject that the reader may see, or the text is empty or too long.
+        There is no such subject or link that the reader may see, or the text is empty or too long, or a file too large.
     NotAllowed
         It is not this reader's.
     """
+    told = Said(said, machine=machine) if isinstance(said, str) else said
+    with catalogue.reading() as connection:  # before any file is kept
+        demand_log(connection, reader, subject)
+        values = _checked(connection, reader, subject, told)
+    values["files"] = files_told(keep_files(catalogue.home, told.files))
     with catalogue.writing() as connection:
-        _demand(connection, reader, subject)
-        connection.execute(
-            insert(log_entries).values(
-                subject=subject,
-                who=reader.name,
-                machine=int(machine),
-                moment_utc=time.time(),
-                text=_checked(text),
-                before=[],
-            )
-        )
+        demand_log(connection, reader, subject)
+        return _insert(connection, subject, {**values, "who": reader.name, "event": told.event})
+
+
+def note_event(
+    connection: Connection, who: str, subject: str, event: str, text: str, links: Sequence[str] = ()
+) -> None:
+    """Note what a program has done, once: in the transaction in which it was done, and without asking who may.
+
+    Parameters
+    ----------
+    connection : Connection
+        That may write.
+    who : str
+        Name of the account for which it was done.
+    subject : str
+        "records/tooth", "proposals/hg-123".
+    event : str
+        What it is about: the same for the same event, however often it is told.
+    text : str
+        For people.
+    links : sequence of str
+        What else it is about, as subjects.
+    """
+    values = {"text": text[:LONGEST], "tags": "", "links": [one for one in links if one != subject]}
+    _insert(connection, subject, {**values, "machine": 1, "files": [], "who": who, "event": event})
 
 
 def add_entries(
-    catalogue: Catalogue, reader: Reader, subject: str, entries: Iterable[tuple[str, str, str, bool]]
+    catalogue: Catalogue,
+    reader: Reader,
+    subject: str,
+    entries: Iterable[tuple[str, str, str, bool] | Version],
 ) -> int:
-    """Put entries that were written elsewhere, as at a beamline, into the log book of a record or a proposal.
+    """Put entries that were written elsewhere, as at a beamline, into the log book of something.
 
     Parameters
     ----------
@@ -124,8 +244,8 @@ def add_entries(
         Who does it; the subject must be this reader's to change.
     subject : str
         "records/tooth", "proposals/hg-123".
-    entries : iterable of (str, str, str, bool)
-        When (ISO 8601), who and what, and whether a program wrote it, as they stand there.
+    entries : iterable of (str, str, str, bool) or Version
+        When (ISO 8601), who and what, and whether a program wrote it, as they stand there; files were kept before.
 
     Returns
     -------
@@ -140,34 +260,47 @@ def add_entries(
         It is not this reader's.
     """
     with catalogue.writing() as connection:
-        _demand(connection, reader, subject)
-        known = select(log_entries.c.moment_utc, log_entries.c.who, log_entries.c.text, log_entries.c.before)
+        demand_log(connection, reader, subject)
+        here = select(log_entries).where(log_entries.c.subject == subject)
         there = set()
-        for row in connection.execute(known.where(log_entries.c.subject == subject)).all():
-            there.add((round(row.moment_utc, 3), row.who, row.text))
-            there |= {(round(moment, 3), who, text) for moment, who, text, *_ in row.before}
+        for row in connection.execute(here).all():
+            told = [[row.moment_utc, row.who, row.text], *row.before]
+            there |= {(round(moment, 3), who, text) for moment, who, text, *_ in told}
         added = 0
-        for when, who, text, machine in entries:
+        for given in entries:
+            one = given if isinstance(given, Version) else Version(*given)
             try:
-                moment = round(datetime.fromisoformat(when).timestamp(), 3)
+                moment = round(datetime.fromisoformat(one.when).timestamp(), 3)
             except ValueError as problem:
-                raise InputError(f"{when[:40]!r} is no time of an entry; ISO 8601 was expected") from problem
-            if (moment, who, _checked(text)) in there:
+                raise InputError(
+                    f"{one.when[:40]!r} is no time of an entry; ISO 8601 was expected"
+                ) from problem
+            text = _text(one.text, files=bool(one.files))
+            if (moment, one.who, text) in there:
                 continue
-            there.add((moment, who, _checked(text)))
-            told = {"subject": subject, "who": who, "machine": int(machine), "moment_utc": moment}
-            connection.execute(insert(log_entries).values(**told, text=_checked(text), before=[]))
+            there.add((moment, one.who, text))
+            values: dict[str, Any] = {"text": text, "tags": _tags(one.tags), "links": []}
+            values |= {"files": files_told(one.files)}
+            values |= {"machine": int(one.machine), "who": one.who, "event": ""}
+            _insert(connection, subject, values, moment)
             added += 1
     return added
 
 
 def may_change_entry(reader: Reader, entry: Entry) -> bool:
     """Tell whether a reader who keeps the subject may change an entry: who wrote it, and curators."""
-    return entry.who == reader.name or reader.sees_all
+    return _is_own(reader, entry.who)
 
 
 def change_entry(
-    catalogue: Catalogue, reader: Reader, subject: str, number: int, text: str, *, machine: bool = False
+    catalogue: Catalogue,
+    reader: Reader,
+    subject: str,
+    number: int,
+    said: Said | str,
+    *,
+    machine: bool = False,
+    keep: Sequence[str] | None = None,
 ) -> None:
     """Change an entry of one's own; what it said before is kept.
 
@@ -178,53 +311,199 @@ def change_entry(
     reader : Reader
         Who wrote it, or a curator.
     subject : str
-        What it is about.
+        Whose log book it stands in.
     number : int
         Number of the entry.
-    text : str
-        What it says from now on.
+    said : Said or str
+        What it says from now on; of a text alone, tags, links and files stay as they are.
     machine : bool
-        Whether a program changes it.
+        Whether a program changes it, where `said` is a text.
+    keep : sequence of str, optional
+        Checksums of its files that it still has; all by default.
 
     Raises
     ------
     InputError
-        There is no such entry, or it is another's.
+        There is no such entry, or it is another's, or it was removed.
     """
+    whole = isinstance(said, Said)
+    told = said if isinstance(said, Said) else Said(said, machine=machine)
+    with catalogue.reading() as connection:
+        row = _own(connection, reader, subject, number)
+        stays = [one for one in row.files if keep is None or one["digest"] in keep]
+        values = _checked(connection, reader, subject, told, files=bool(stays))
+    if not whole:
+        values |= {"tags": row.tags, "links": row.links}
+    added = files_told(keep_files(catalogue.home, told.files))
     with catalogue.writing() as connection:
-        _demand(connection, reader, subject)
-        here = (log_entries.c.number == number) & (log_entries.c.subject == subject)
-        row = connection.execute(select(log_entries).where(here)).one_or_none()
-        if row is None:
-            raise InputError(f"{subject}: has no entry {number} in its log book")
-        if row.who != reader.name and not reader.sees_all:
-            raise NotAllowed(f"{subject}: entry {number} is {row.who}'s; write another one")
-        before = [*row.before, [row.moment_utc, row.who, row.text, bool(row.machine)]]
-        values = {"text": _checked(text), "before": before, "moment_utc": time.time(), "who": reader.name}
-        values["machine"] = int(machine)
-        connection.execute(update(log_entries).where(here).values(**values))
+        row = _own(connection, reader, subject, number)
+        values["files"] = [one for one in row.files if keep is None or one["digest"] in keep] + added
+        _replace(connection, row, reader, values)
 
 
-def _demand(connection: Connection, reader: Reader, subject: str) -> None:
-    kind, _, id = subject.partition("/")
-    if kind == "records":
-        place = place_of(connection, reader, id)
-        mine = place.mine if place else None
-    else:
-        held = entity_of(connection, reader, id)
-        mine = held.mine if held and f"{held.entity.kind}s" == kind == "proposals" else None
-    if mine is None:
-        raise InputError(f"there is no record or proposal {id[:80]!r} in this catalogue")
-    if not mine:
-        raise NotAllowed(f"{id}: is not {reader.name or 'a visitor'}'s, so its log book is not either")
+def remove_entry(catalogue: Catalogue, reader: Reader, subject: str, number: int, reason: str) -> None:
+    """Remove an entry of one's own: a line stays that says so; those who may change it still see what it said.
+
+    Parameters
+    ----------
+    catalogue : Catalogue
+        Open.
+    reader : Reader
+        Who wrote it, or a curator.
+    subject : str
+        Whose log book it stands in.
+    number : int
+        Number of the entry.
+    reason : str
+        Why; shown in its place.
+
+    Raises
+    ------
+    InputError
+        There is no such entry, it is another's, it was removed before, or no reason is given.
+    """
+    if not reason.strip() or len(reason) > 500:
+        raise ParameterError("say in 1 to 500 characters why the entry is removed; that stays in its place")
+    with catalogue.writing() as connection:
+        row = _own(connection, reader, subject, number)
+        values = {"text": "", "tags": "", "links": [], "files": [], "machine": 0}
+        _replace(connection, row, reader, values, f"by {reader.name}: {' '.join(reason.split())}")
 
 
-def _checked(text: str) -> str:
-    if not text.strip():
+def as_entries(connection: Connection, reader: Reader, rows: Sequence[Row[Any]]) -> tuple[Entry, ...]:
+    """Turn rows of `log_entry` that a reader may read into entries, without links to what the reader does not see."""
+    linked = {one for row in rows for one in row.links}
+    linked |= {one for row in rows for version in row.before for one in (*version[5:6], [])[0]}
+    seen = names_seen(connection, reader, linked) if linked else {}
+    return tuple(_entry(row, reader, seen) for row in rows)
+
+
+def read_subject(text: str) -> str:
+    """Read what an entry is about: "records/tooth", or the address of its page; raises ParameterError."""
+    if (found := _SUBJECT.fullmatch(text.strip())) is None:
+        raise ParameterError(
+            f"{text[:80]!r} names nothing that has a log book; write records/ID, proposals/ID, specimens/ID or "
+            f"instruments/ID, or the address of its page"
+        )
+    return f"{found[1]}/{found[2].removesuffix('.json')}"
+
+
+def _entry(row: Row[Any], reader: Reader, seen: dict[str, str]) -> Entry:
+    hidden = bool(row.removed) and not _is_own(reader, row.who)
+    before = () if hidden else tuple(_version(one, seen) for one in row.before)
+    return Entry(
+        row.number,
+        row.who,
+        _moment(row.moment_utc),
+        row.text,
+        bool(row.machine),
+        before,
+        row.subject,
+        _moment(row.written_utc or row.moment_utc),
+        tuple(row.tags.split()),
+        tuple(one for one in row.links if one in seen),
+        read_files(row.files),
+        row.removed,
+    )
+
+
+def _version(told: Sequence[Any], seen: dict[str, str]) -> Version:
+    when, who, text, *more = told
+    machine, tags, links, files = (*more, *(False, "", [], [])[len(more) :])[:4]
+    known = tuple(one for one in links if one in seen)
+    return Version(_moment(when), who, text, bool(machine), tuple(tags.split()), known, read_files(files))
+
+
+def _insert(connection: Connection, subject: str, values: dict[str, Any], moment: float | None = None) -> int:
+    """Add a row, unless its event is told already; the number of the row that tells it."""
+    if values["event"]:
+        known = select(log_entries.c.number).where(
+            log_entries.c.subject == subject, log_entries.c.event == values["event"]
+        )
+        if (number := connection.execute(known.limit(1)).scalar_one_or_none()) is not None:
+            return int(number)
+    now = time.time() if moment is None else moment
+    row = {"subject": subject, "moment_utc": now, "written_utc": now, "before": [], "removed": "", **values}
+    made = connection.execute(insert(log_entries).values(**row, words=_words(row))).inserted_primary_key
+    assert made is not None
+    _link(connection, made[0], values["links"])
+    return int(made[0])
+
+
+def _replace(
+    connection: Connection, row: Row[Any], reader: Reader, values: dict[str, Any], removed: str = ""
+) -> None:
+    """Let an entry say something else; what it said becomes one of its versions."""
+    old = [row.moment_utc, row.who, row.text, bool(row.machine), row.tags, row.links, row.files]
+    new = {**values, "before": [*row.before, old], "moment_utc": time.time(), "removed": removed}
+    new["who"] = row.who if removed else reader.name
+    new["written_utc"] = row.written_utc or (row.before[0][0] if row.before else row.moment_utc)
+    here = log_entries.c.number == row.number
+    connection.execute(update(log_entries).where(here).values(**new, words="" if removed else _words(new)))
+    connection.execute(delete(log_links).where(log_links.c.entry == row.number))
+    _link(connection, row.number, values["links"])
+
+
+def _link(connection: Connection, number: int, links: Iterable[str]) -> None:
+    if rows := [{"subject": one, "entry": number} for one in dict.fromkeys(links)]:
+        connection.execute(insert(log_links), rows)
+
+
+def _own(connection: Connection, reader: Reader, subject: str, number: int) -> Row[Any]:
+    demand_log(connection, reader, subject)
+    here = (log_entries.c.number == number) & (log_entries.c.subject == subject)
+    row = connection.execute(select(log_entries).where(here)).one_or_none()
+    if row is None:
+        raise InputError(f"{subject}: has no entry {number} in its log book")
+    if not _is_own(reader, row.who):
+        raise NotAllowed(f"{subject}: entry {number} is {row.who}'s; write another one")
+    if row.removed:
+        raise InputError(f"{subject}: entry {number} was removed; write another one")
+    return row
+
+
+def _is_own(reader: Reader, who: str) -> bool:
+    return (bool(who) and who == reader.name) or reader.sees_all
+
+
+def _checked(
+    connection: Connection, reader: Reader, subject: str, told: Said, *, files: bool = False
+) -> dict[str, Any]:
+    """Read what is to be written; raises InputError where a part of it is wrong."""
+    if len(told.links) > MOST_LINKS:
+        raise ParameterError(f"{len(told.links)} links were given; an entry has at most {MOST_LINKS}")
+    links = [one for one in dict.fromkeys(map(read_subject, told.links)) if one != subject]
+    seen = names_seen(connection, reader, links)
+    if unknown := [one for one in links if one not in seen]:
+        raise InputError(f"there is no {unknown[0][:100]!r} in this catalogue to which the entry could lead")
+    if len(told.event) > 200:
+        raise ParameterError("the event has more than 200 characters; give a short word that tells it apart")
+    text = _text(told.text, files=files or bool(told.files))
+    return {"text": text, "tags": _tags(told.tags), "links": links, "machine": int(told.machine)}
+
+
+def _text(text: str, *, files: bool = False) -> str:
+    if not text.strip() and not files:
         raise ParameterError("the entry is empty; say what is to be remembered")
     if len(text) > LONGEST:
         raise ParameterError(f"the entry has {len(text)} characters; at most {LONGEST} were expected")
     return text.strip()
+
+
+def _tags(tags: Iterable[str]) -> str:
+    """Write tags as the column holds them, with a space around each, so that one is found whole."""
+    read = list(dict.fromkeys(one.strip().lstrip("#").lower() for one in tags if one.strip("# \t\r\n")))
+    for one in read:
+        if not _TAG.fullmatch(one):
+            raise ParameterError(f"{one[:50]!r} is no tag; write a word of letters, digits, '.', '+' or '-'")
+    if len(read) > MOST_TAGS:
+        raise ParameterError(f"{len(read)} tags were given; an entry has at most {MOST_TAGS}")
+    return f" {' '.join(read)} " if read else ""
+
+
+def _words(row: dict[str, Any]) -> str:
+    names = " ".join(one["name"] for one in row["files"])
+    return f" {' '.join(fold(' '.join((row['text'], row['who'], row['tags'], names))))} "
 
 
 def _moment(seconds: float) -> str:

@@ -16,10 +16,11 @@ from tomarium.catalogue.reader import Reader, demand_role
 from tomarium.catalogue.tables import tokens
 from tomarium.errors import InputError
 
-Scope = Literal["read", "write", "upload", "review", "admin"]
+Scope = Literal["read", "write", "log", "upload", "review", "admin"]
 SCOPES: Final[dict[str, str]] = {
     "read": "see and take what its holder may",
     "write": "change records",
+    "log": "write into log books",
     "upload": "bring new data",
     "review": "comment, send back and publish",
     "admin": "accounts and settings",

@@ -26,6 +26,7 @@ from tomarium.catalogue.jobs import (
     take_job,
     without_folders,
 )
+from tomarium.catalogue.log_of_jobs import note_job
 from tomarium.catalogue.new_records import look_for_new
 from tomarium.catalogue.reader import Reader
 from tomarium.catalogue.send_mail import mail_round
@@ -63,12 +64,18 @@ class Kind:
         Whether somebody waits for it, so that it is taken before others.
     tidy : callable
         `tidy(catalogue, job, told)`: what who asked for it is told, without folders of this machine.
+    noted : str
+        What the log book says was done, in a word: "aligned"; "" where it says nothing.
+    long : bool
+        Whether the log book also says that it was started.
     """
 
     do: Callable[[Catalogue, Row[Any]], Ended]
     lease_s: float = LEASE_S
     urgent: bool = False
     tidy: Callable[[Catalogue, Row[Any], str], str] = _as_it_is
+    noted: str = ""
+    long: bool = False
 
 
 def do_jobs(
@@ -100,6 +107,8 @@ def do_jobs(
     leases = {name: kind.lease_s for name, kind in table.items()}
     while (job := take_job(catalogue, only=only, urgent=urgent, leases=leases)) is not None:
         kind = table.get(job.kind, _UNKNOWN)
+        if kind.long:
+            note_job(catalogue, job, kind.noted, "started")
         try:
             with holding(catalogue, job, kind.lease_s):
                 state, told, made = _do(catalogue, job, kind)
@@ -114,6 +123,8 @@ def do_jobs(
             continue
         told = kind.tidy(catalogue, job, told)
         if end_job(catalogue, job.number, state, told, made, held=job):
+            if kind.noted:
+                note_job(catalogue, job, kind.noted, state, told, made)
             tell(f"job {job.number}, {job.kind}: {state} ({told})")
             well &= state == "done"
     return well
@@ -234,10 +245,10 @@ def _unknown(_catalogue: Catalogue, job: Row[Any]) -> Ended:
 _UNKNOWN: Final = Kind(_unknown)
 
 KINDS: Final[Mapping[str, Kind]] = {
-    finish_upload.KIND: Kind(_file_upload, tidy=_of_upload),
+    finish_upload.KIND: Kind(_file_upload, tidy=_of_upload, noted="filed"),
     entity_records.KIND: Kind(_rewrite_records),
-    align_job.KIND: Kind(align_job.align_images),
-    model_jobs.KIND: Kind(model_jobs.make_model),
+    align_job.KIND: Kind(align_job.align_images, noted="aligned"),
+    model_jobs.KIND: Kind(model_jobs.make_model, noted="made into a model"),
     record_pictures.KIND: Kind(record_pictures.make_pictures),
 }
 """Kinds of jobs that the catalogue itself does."""

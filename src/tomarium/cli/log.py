@@ -1,4 +1,4 @@
-"""`tomarium log`: the log book of a beamtime, a record or a proposal."""
+"""`tomarium log`: the log book of a beamtime, a record, a proposal, a specimen or an instrument."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ from tomarium.errors import InputError
 
 if TYPE_CHECKING:
     from tomarium.beamtime.log_file import LogEntry
-    from tomarium.catalogue.log_book import Entry
+    from tomarium.catalogue import Catalogue
+    from tomarium.catalogue.log_book import Entry, Version
+
+_FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 
 
 @click.command("log")
@@ -27,6 +30,30 @@ if TYPE_CHECKING:
 )
 @click.option("--who", help="With --beamtime: who says it; your name on this machine by default.")
 @click.option(
+    "--picture",
+    "--file",
+    "files",
+    type=_FILE,
+    multiple=True,
+    metavar="FILE",
+    help="A picture or file of the entry; may be given again.",
+)
+@click.option("--tag", "tags", multiple=True, metavar="WORD", help="A tag of the entry; may be given again.")
+@click.option(
+    "--also",
+    "links",
+    multiple=True,
+    metavar="KIND/ID",
+    help="What else it is about: records/ID, specimens/ID …; may be given again.",
+)
+@click.option("--find", "find", metavar="WORDS", help="Show only entries with these words, the newest first.")
+@click.option(
+    "-o",
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write it to a file: .md, .json, or .zip with pictures and files as an RO-Crate.",
+)
+@click.option(
     "--into-catalogue",
     "ingest",
     is_flag=True,
@@ -38,24 +65,41 @@ def command(
     proposal: bool,
     beamtime: Path | None,
     who: str | None,
+    files: tuple[Path, ...],
+    tags: tuple[str, ...],
+    links: tuple[str, ...],
+    find: str | None,
+    out: Path | None,
     ingest: bool,
     catalogue: Path | None,
 ) -> None:
-    """Write TEXT into the log book of RECORD, or show it. On a portal: POST text to /records/RECORD/log.
+    """Write TEXT into the log book of RECORD, or show it. On a portal: the page /logbook, or POST to /logbook.json.
+
+    RECORD is a record, or proposals/ID, specimens/ID, instruments/ID. An entry of a record is read by those who may
+    have its files; one of a proposal, specimen or instrument by those who keep that. Entries are changed and removed on
+    the portal, and what they said is kept.
 
     The folder of a beamtime has a log book of its own, log.jsonl, which needs no catalogue: `tomarium watch`, `batch`
     and `copy` note there once what was started, reconstructed, failed, warned of and copied; people write beside them,
     here or on the page /live. `tomarium report` shows it. Without any word, in such a folder or below, it is shown.
 
     \b
-    tomarium log tooth-1a2b3c4d "Beam lost at 14:20, scan repeated"
+    tomarium log tooth-1a2b3c4d "Beam lost at 14:20, scan repeated" --picture current.png --tag beam
+    tomarium log proposals/hg-123 "Sample slipped" --also specimens/rum-7 --also records/tooth-1a2b3c4d
     tomarium log tooth-1a2b3c4d
-    tomarium log --beamtime /data/20260001 "Beam lost at 14:20, scan repeated" --who Ada
+    tomarium log proposals/hg-123 --find "beam lost"
+    tomarium log proposals/hg-123 -o logbook.zip
+    tomarium log --beamtime /data/20260001 "Beam lost at 14:20, scan repeated" --who Ada --picture current.png
     tomarium log
     tomarium log --beamtime /data/20260001 --into-catalogue
     """
     from tomarium.beamtime.beamtime_folder import find_beamtime
 
+    writes = len(words) > (0 if beamtime is not None else 1)
+    if (files or tags or links) and not writes:
+        raise click.UsageError("--picture, --tag and --also belong to an entry; give its TEXT, in quotes")
+    if (find is not None or out is not None) and writes:
+        raise click.UsageError("--find and --out show the log book; leave TEXT out")
     if beamtime is not None or not words:
         folder = find_beamtime(beamtime)
         if folder is None:
@@ -67,22 +111,42 @@ def command(
             raise click.UsageError(
                 "with --beamtime one TEXT is given at most, in quotes, and none with --into-catalogue"
             )
-        _of_beamtime(folder, words[0] if words else None, who, ingest, catalogue)
+        if links or find is not None or out is not None:
+            raise click.UsageError(
+                "--also, --find and --out are for log books in the catalogue; put the entries there first: "
+                "--into-catalogue"
+            )
+        if words:
+            _write_beside(folder, words[0], who, tags, files)
+        _of_beamtime(folder, ingest, catalogue)
         return
     if len(words) > 2 or who is not None or ingest:
         raise click.UsageError(
             "give RECORD and TEXT, in quotes; --who and --into-catalogue go with --beamtime"
         )
-    _of_catalogue(words[0], words[1] if len(words) > 1 else None, proposal, catalogue)
+    from tomarium.catalogue.catalogue import open_catalogue
+    from tomarium.catalogue.log_book import Said, write_entry
+    from tomarium.catalogue.reader import LOCAL_OWNER
+
+    with open_catalogue(catalogue, make=False) as opened:
+        about = _subject(opened, words[0], proposal)
+        if writes:
+            given = [(file.name, file.read_bytes()) for file in files]
+            write_entry(opened, LOCAL_OWNER, about, Said(words[1], tags, links, given))
+        _show_or_save(opened, about, find, out)
 
 
-def _of_beamtime(
-    folder: Path, text: str | None, who: str | None, ingest: bool, catalogue: Path | None
+def _write_beside(
+    folder: Path, text: str, who: str | None, tags: tuple[str, ...], files: tuple[Path, ...]
 ) -> None:
-    from tomarium.beamtime.log_file import read_log, write_remark
+    from tomarium.beamtime.log_file import write_remark
 
-    if text is not None:
-        write_remark(folder, who or _my_name(), text)
+    write_remark(folder, who or _my_name(), text, tags, files)
+
+
+def _of_beamtime(folder: Path, ingest: bool, catalogue: Path | None) -> None:
+    from tomarium.beamtime.log_file import read_log
+
     entries = read_log(folder)
     if ingest:
         _into_catalogue(folder, entries, catalogue)
@@ -98,7 +162,7 @@ def _my_name() -> str:
 
 
 def _into_catalogue(folder: Path, entries: Iterable[LogEntry], catalogue: Path | None) -> None:
-    """Put entries into the log book of the beamtime's proposal."""
+    """Put entries into the log book of the beamtime's proposal, with their pictures and files."""
     from tomarium.beamtime.beamtime_folder import BEAMTIME, read_beamtime
     from tomarium.catalogue.catalogue import open_catalogue
     from tomarium.catalogue.entities import demand_entity
@@ -113,32 +177,69 @@ def _into_catalogue(folder: Path, entries: Iterable[LogEntry], catalogue: Path |
     with open_catalogue(catalogue, make=False) as opened:
         with opened.reading() as connection:
             id = demand_entity(connection, LOCAL_OWNER, proposal).entity.id
-        told = [(one.when, one.who, one.text, one.machine) for one in entries]
+        told = [_version(opened, folder, one) for one in entries]
         added = add_entries(opened, LOCAL_OWNER, f"proposals/{id}", told)
     click.echo(f"proposal {id}: {added} of {len(told)} entries were not in its log book yet, and are now")
 
 
-def _of_catalogue(subject: str, text: str | None, proposal: bool, catalogue: Path | None) -> None:
-    from tomarium.catalogue.catalogue import open_catalogue
+def _version(opened: Catalogue, folder: Path, one: LogEntry) -> Version:
+    from tomarium.beamtime.log_file import LOG_FILES
+    from tomarium.catalogue.log_book import Version
+    from tomarium.catalogue.log_files import keep_files
+
+    places = [folder / LOG_FILES / name for name in one.files]
+    there = [(place.name.partition("-")[2], place.read_bytes()) for place in places if place.is_file()]
+    if len(there) < len(places):
+        lost = next(place for place in places if not place.is_file())
+        show.warnings([f"{lost}: is gone, so the entry of {one.when} goes into the catalogue without it"])
+    kept = keep_files(opened.home, there)
+    return Version(one.when, one.who, one.text, one.machine, one.tags, files=kept)
+
+
+def _subject(opened: Catalogue, given: str, proposal: bool) -> str:
     from tomarium.catalogue.entities import demand_entity
-    from tomarium.catalogue.log_book import entries_of, write_entry
+    from tomarium.catalogue.log_access import demand_log
+    from tomarium.catalogue.log_book import read_subject
     from tomarium.catalogue.reader import LOCAL_OWNER
 
-    with open_catalogue(catalogue, make=False) as opened:
-        if proposal:
-            with opened.reading() as connection:
-                id = demand_entity(connection, LOCAL_OWNER, subject).entity.id
-        else:
-            id = show.record_id(opened, subject)
-        about = f"{'proposals' if proposal else 'records'}/{id}"
-        if text is not None:
-            write_entry(opened, LOCAL_OWNER, about, text)
+    if given.startswith(("proposals/", "specimens/", "instruments/")):
+        subject = read_subject(given)
         with opened.reading() as connection:
-            entries = entries_of(connection, about)
-    _show(entries)
+            demand_log(connection, LOCAL_OWNER, subject)
+        return subject
+    if not proposal:
+        return f"records/{show.record_id(opened, given.removeprefix('records/'))}"
+    with opened.reading() as connection:
+        return f"proposals/{demand_entity(connection, LOCAL_OWNER, given).entity.id}"
+
+
+def _show_or_save(opened: Catalogue, about: str, find: str | None, out: Path | None) -> None:
+    from tomarium.catalogue.log_book import entries_of
+    from tomarium.catalogue.log_export import save_log
+    from tomarium.catalogue.log_find import LARGEST, Wanted, find_entries
+    from tomarium.catalogue.reader import LOCAL_OWNER
+
+    with opened.reading() as connection:
+        if find is None:
+            entries = entries_of(connection, LOCAL_OWNER, about)
+        else:
+            wanted = Wanted(find, about)
+            entries = find_entries(connection, LOCAL_OWNER, wanted, limit=LARGEST)[0]
+    if out is None:
+        _show(entries)
+        return
+    save_log(opened.home, entries, out, about)
+    click.echo(f"{out}: {len(entries)} entries")
 
 
 def _show(entries: Iterable[LogEntry | Entry]) -> None:
     for one in entries:
-        click.secho(f"{one.when} {one.who}{' (a program)' if one.machine else ''}", bold=True)
-        click.echo(one.text)
+        when = getattr(one, "written", "") or one.when
+        tags = f" [{' '.join(one.tags)}]" if one.tags else ""
+        click.secho(f"{when} {one.who}{' (a program)' if one.machine else ''}{tags}", bold=True)
+        if removed := getattr(one, "removed", ""):
+            click.echo(f"removed {removed}")
+        if one.text and not removed:
+            click.echo(one.text)
+        for file in one.files:
+            click.echo(f"- {file if isinstance(file, str) else file.name}")

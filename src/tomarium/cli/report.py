@@ -95,5 +95,5 @@ def _log(proposal: str, catalogue: Path | None) -> tuple[LogEntry, ...]:
             id = demand_entity(connection, LOCAL_OWNER, proposal).entity.id
         except InputError:
             return ()
-        found = entries_of(connection, f"proposals/{id}")
+        found = entries_of(connection, LOCAL_OWNER, f"proposals/{id}")
     return tuple(LogEntry(one.when, one.who, one.text, one.machine) for one in found)

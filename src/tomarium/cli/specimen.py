@@ -12,6 +12,7 @@ from tomarium.cli import show
 from tomarium.cli.entity import CATALOGUE, FACTS, made_from, parents, read_facts
 from tomarium.cli.link_rows import link_rows
 from tomarium.cli.specimen_exchange import export, import_landmarks
+from tomarium.cli.specimen_tracking import label, move, where_
 from tomarium.errors import InputError
 from tomarium.model.link import LINK_KINDS
 
@@ -40,11 +41,16 @@ def command() -> None:
     tomarium specimen tree rum-7
     tomarium where "1.2, 0.9, 2.0 mm" --from ct-1a2b3c4d
     tomarium specimen export rum-7 --as neuroglancer -o rum-7.json
+    tomarium specimen label rum-7 rum-7-core -o labels.pdf
+    tomarium specimen move rum-7-core --to "lab 3 / shelf B"
     """
 
 
 command.add_command(export)
 command.add_command(import_landmarks)
+command.add_command(label)
+command.add_command(move)
+command.add_command(where_)
 
 
 @command.command("new")

@@ -114,6 +114,7 @@ KINDS: Final = {
                 Fact("institution", "Institution", searched=True),
                 Fact("institution_ror", "ROR of the institution", "ror"),
                 Fact("preparation", "Preparation"),
+                Fact("hazards", "Safety remarks"),
                 Fact("donor", "Donor", private=True),
                 Fact("age", "Age of the donor", private=True),
                 Fact("sex", "Sex of the donor", private=True),

@@ -26,6 +26,7 @@ from tomarium.portal.identity import reader_of
 from tomarium.portal.levels import remember
 from tomarium.portal.link_forms import give_link_forms
 from tomarium.portal.live import give_live
+from tomarium.portal.logbook import give_logbook
 from tomarium.portal.logo import give_logo
 from tomarium.portal.manage import give_forms
 from tomarium.portal.models import give_models
@@ -42,6 +43,7 @@ from tomarium.portal.saved_searches import give_saved_searches
 from tomarium.portal.security import with_headers
 from tomarium.portal.signposting import give_signposting
 from tomarium.portal.sizes import give_sizes
+from tomarium.portal.tracking import give_tracking
 from tomarium.portal.uploads import give_uploads
 from tomarium.portal.use_reports import give_use_reports
 from tomarium.portal.volume_view import give_volume_view
@@ -137,11 +139,13 @@ def _routes(pages: tuple[Page, ...]) -> tuple[BaseRoute, ...]:
     give_oai(app)
     give_publications(app)
     give_saved_searches(app)
+    give_logbook(app)
     give_logo(app)
     give_live(app)
     give_work(app)
     give_sizes(app)
     give_signposting(app)
+    give_tracking(app)
     give_uploads(app)
     give_use_reports(app)
     downloads.give_all(app)

@@ -8,7 +8,7 @@ from typing import Any, Final
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from tomarium.portal.forms import is_form
+from tomarium.portal.forms import is_form, takes_files
 
 PROBLEM: Final[dict[str, Any]] = {
     "type": "object",
@@ -37,6 +37,11 @@ LOOPBACK: Final[dict[str, Any]] = {
         }
     },
 }
+WITH_FILES: Final[dict[str, Any]] = {
+    "type": "object",
+    "properties": {"files": {"type": "array", "items": {"type": "string", "format": "binary"}}},
+    "additionalProperties": {"type": "string"},
+}
 MADE: Final = {"201": "Made", "303": "Done; a browser is led on"}
 SUCCESSES: Final[dict[str, dict[str, str]]] = {
     "file": {"200": "The file", "206": "The bytes that were asked for", "304": "As it was"},
@@ -49,6 +54,8 @@ SUCCESSES: Final[dict[str, dict[str, str]]] = {
     "uploads.remove": {"204": "Removed"},
     "account.tokens": {"201": "Made"},
     "oai.post": {"200": "As it is"},
+    "log.write": MADE,
+    "log.write.json": {"201": "Written"},
     "admin.users.add": MADE,
     "admin.user.link": {"201": "Made"},
     "record.invite": {"201": "Made"},
@@ -73,9 +80,12 @@ def describe(app: FastAPI) -> None:
             document.setdefault("components", {}).setdefault("schemas", {})["Problem"] = PROBLEM
             for name in ("HTTPValidationError", "ValidationError"):  # errors are told as problems
                 document["components"]["schemas"].pop(name, None)
-            forms = {getattr(route, "path", "") for route in app.routes if is_form(route)}
+            forms = {getattr(route, "path_format", "") for route in app.routes if is_form(route)}
+            with_files = {getattr(route, "path_format", "") for route in app.routes if takes_files(route)}
             for path, method, operation in _operations(document):
                 _complete(operation, changes=method == "post", form=method == "post" and path in forms)
+                if method == "post" and path in with_files:
+                    operation["requestBody"]["content"]["multipart/form-data"] = {"schema": WITH_FILES}
             app.openapi_schema = document
         return app.openapi_schema
 

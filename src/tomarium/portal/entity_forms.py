@@ -16,7 +16,7 @@ from tomarium.catalogue.tokens import Scope
 from tomarium.errors import InputError
 from tomarium.model.entity import KINDS
 from tomarium.portal.forms import Fields, take, tried
-from tomarium.portal.identity import demand_scope, identify
+from tomarium.portal.identity import demand_log_scope, demand_scope, identify
 from tomarium.portal.rendering import wants_json
 from tomarium.portal.request_context import CurrentRequest, RequestContext
 
@@ -105,7 +105,7 @@ def log_of_proposal(request_context: CurrentRequest, id: str, fields: Fields) ->
 
 
 def _log(request_context: RequestContext, subject: str, fields: Fields, page: str) -> Response:
-    reader = demand_scope(request_context.request, "write")
+    reader = demand_log_scope(request_context.request)
     kind, _, id = subject.partition("/")
     with request_context.catalogue.reading() as connection:
         seen = place_of(connection, reader, id) if kind == "records" else entity_of(connection, reader, id)

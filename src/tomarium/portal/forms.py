@@ -9,12 +9,14 @@ header and are let through: they have no cookies that a stranger could use.
 """
 
 import json
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Annotated, Final, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
 from fastapi import Depends, FastAPI, HTTPException, Request
 from fastapi.responses import Response
+from starlette.formparsers import MultiPartException, MultiPartParser
 
 from tomarium.catalogue.reader import NotAllowed
 from tomarium.errors import FormatError, InputError
@@ -24,6 +26,8 @@ Made = TypeVar("Made")
 
 MOST_BYTES: Final = 64 << 10
 MOST_FIELDS: Final = 200
+MOST_FILES: Final = 20
+MOST_SENT_BYTES: Final = 64 << 20
 
 
 async def demand_same_site(request: Request) -> None:
@@ -85,6 +89,60 @@ def demand_known(fields: Iterable[str], known: Collection[str]) -> None:
     if unknown:
         raise HTTPException(400, f"There is no field {unknown[0][:60]!r}; there are {', '.join(known)}.")
 
+
+@dataclass(frozen=True)
+class Sent:
+    """A form with files.
+
+    Attributes
+    ----------
+    fields : mapping of str to str
+        Name of a field → its text.
+    files : tuple of (str, bytes)
+        Name and content of each file that was chosen, in whatever field.
+    """
+
+    fields: Mapping[str, str]
+    files: tuple[tuple[str, bytes], ...] = ()
+
+
+async def _read_sent(request: Request) -> Sent:
+    """Read a form with files (RFC 7578), or one without any as `_read_fields` does."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "multipart/form-data":
+        return Sent(await _read_fields(request))
+
+    async def bounded() -> AsyncGenerator[bytes, None]:
+        read = 0
+        async for piece in request.stream():
+            read += len(piece)
+            if read > MOST_SENT_BYTES:
+                raise HTTPException(
+                    413,
+                    f"A form with files has at most {MOST_SENT_BYTES >> 20} MiB; send the files one by one.",
+                )
+            yield piece
+
+    try:
+        parser = MultiPartParser(
+            request.headers, bounded(), max_files=MOST_FILES, max_fields=MOST_FIELDS, max_part_size=MOST_BYTES
+        )
+        form = await parser.parse()
+    except MultiPartException as problem:
+        raise HTTPException(400, f"The form cannot be read: {problem.message}") from problem
+    fields: dict[str, str] = {}
+    files: list[tuple[str, bytes]] = []
+    for name, value in form.multi_items():
+        if isinstance(value, str):
+            fields[name] = value
+        elif value.filename:  # else none was chosen
+            files.append((value.filename, await value.read()))
+            await value.close()
+    return Sent(fields, tuple(files))
+
+
+SentForm = Annotated[Sent, Depends(_read_sent)]
+"""What was filled in, and the files that were chosen."""
 
 Fields = Annotated[Mapping[str, str], Depends(_read_fields)]
 """What was filled in: name → text."""
@@ -158,10 +216,16 @@ def is_form(route: object) -> bool:
     Returns
     -------
     bool
-        Whether its endpoint reads a form or JSON.
+        Whether its endpoint reads a form or JSON, with files or without.
     """
     needs = getattr(getattr(route, "dependant", None), "dependencies", ())
-    return any(one.call is _read_fields for one in needs)
+    return any(one.call in (_read_fields, _read_sent) for one in needs)
+
+
+def takes_files(route: object) -> bool:
+    """Tell whether a route takes a `SentForm`, as `is_form` tells whether it takes any."""
+    needs = getattr(getattr(route, "dependant", None), "dependencies", ())
+    return any(one.call is _read_sent for one in needs)
 
 
 def own_path(text: str) -> str:

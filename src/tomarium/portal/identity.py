@@ -125,7 +125,7 @@ def demand_scope(request: Request, scope: Scope) -> Reader:
     request : Request
         As it came.
     scope : str
-        What a token must have been made for: "read", "write", "upload", "review" or "admin".
+        What a token must have been made for: "read", "write", "log", "upload", "review" or "admin".
 
     Returns
     -------
@@ -150,6 +150,22 @@ def demand_scope(request: Request, scope: Scope) -> Reader:
             {"WWW-Authenticate": f'Bearer error="insufficient_scope", scope="{scope}"'},
         )
     return identity.reader
+
+
+def demand_log_scope(request: Request) -> Reader:
+    """Return for whom a request may write into log books: a token needs the scope "log", or "write", which is more.
+
+    Parameters
+    ----------
+    request : Request
+        As it came.
+
+    Returns
+    -------
+    Reader
+        Who acts; raises HTTPException as `demand_scope` does.
+    """
+    return demand_scope(request, "write" if "write" in identify(request).scopes else "log")
 
 
 def may_upload(request: Request) -> bool:

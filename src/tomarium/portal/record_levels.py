@@ -29,7 +29,7 @@ def for_readers(page: RecordPage) -> RecordPage:
     """
     if page.level == "scientist":
         return page
-    page = replace(page, log=(), changes=(), mine=False, exports=(), exports_and_json=())
+    page = replace(page, log=(), mine=False, exports=(), exports_and_json=())
     if page.level == "student":
         return page
     return replace(

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Annotated, Final, Literal
 
 from fastapi import HTTPException, Query
 
 from tomarium.catalogue.audit import Line, Verdict, actions, newest_lines, verify
 from tomarium.portal.administration import Tab, demand_section, tabs
+from tomarium.portal.days import read_day
 from tomarium.portal.page import FOR_PEOPLE, Page
 from tomarium.portal.request_context import CurrentRequest
 
@@ -99,8 +100,8 @@ def content(
             who=who.strip(),
             record=record.strip(),
             action=action,
-            since_utc=_day(since),
-            until_utc=_day(until, after=1),
+            since_utc=read_day(since),
+            until_utc=read_day(until, after=1),
             before=before,
             limit=SHOWN + 1,
             of_records=not everything,
@@ -125,16 +126,6 @@ def _row(line: Line) -> LogRow:
     moment = datetime.fromtimestamp(line.moment_utc, UTC).isoformat(timespec="seconds")
     told = json.dumps(line.told, ensure_ascii=False) if line.told else ""
     return LogRow(line.number, moment, line.who, line.action, line.record, told, line.chain)
-
-
-def _day(text: str, after: int = 0) -> float | None:
-    if not text.strip():
-        return None
-    try:
-        begin = datetime.combine(date.fromisoformat(text.strip()), datetime.min.time(), UTC)
-        return (begin + timedelta(days=after)).timestamp()
-    except (ValueError, OverflowError) as problem:
-        raise HTTPException(400, f"“{text[:20]}” is no day; write it as 2026-11-20.") from problem
 
 
 LOG = Page(

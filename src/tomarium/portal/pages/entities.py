@@ -19,22 +19,28 @@ from tomarium.catalogue.entities import (
     records_of,
 )
 from tomarium.catalogue.entity_records import still_to_write
-from tomarium.catalogue.log_book import Entry, entries_of, may_change_entry
+from tomarium.catalogue.log_access import KINDS as WITH_LOG
+from tomarium.catalogue.log_access import keeps_log
+from tomarium.catalogue.log_book import entries_of
 from tomarium.catalogue.search import named
 from tomarium.model.entity import HOWS, KINDS, Entity, Kind, entity_line, public_facts
 from tomarium.model.level import DEFAULT, for_level
 from tomarium.portal.administration import is_keeper
 from tomarium.portal.identity import identify
 from tomarium.portal.levels import LevelLink, level_links, level_of
+from tomarium.portal.log_shown import ShownEntry, shown_entries
 from tomarium.portal.markdown import marked_down
 from tomarium.portal.page import FOR_PEOPLE, Page
 from tomarium.portal.request_context import CurrentRequest, RequestContext
 from tomarium.portal.result_card import FoundRecord, found_records
 from tomarium.portal.signposting import entity_header
+from tomarium.portal.where_shown import Where, where_shown
 from tomarium.standards.identifiers import doi_address
 
 CARDS = 24
 """Most records that are shown with their pictures."""
+LOGGED = 20
+"""Most entries of the log book on a page."""
 
 
 @dataclass(frozen=True)
@@ -157,8 +163,9 @@ class EntityPage:
         The others.
     members : tuple of Named
         Of a collection or a document.
-    log : tuple of Entry
-        Of a proposal, for those who keep it: one published record does not open the log book of the others.
+    log : tuple of ShownEntry
+        The newest entries about it that the reader may read: of a proposal, specimen or instrument those who keep it
+        read its log book, for one published record does not open that of the others.
     mine, may_publish : bool
         Whether the reader may change it, and publish it.
     boxes : tuple of Box
@@ -169,10 +176,12 @@ class EntityPage:
         What was just done.
     behind : str
         That some records still tell what it said before, for those who keep it.
-    changes : tuple of int
-        Numbers of the entries of the log that the reader may change.
+    keeps_log : bool
+        Whether the reader may write into its log book.
     images : str
         Of a specimen, the page that shows its images in space.
+    where : Where or None
+        Of a specimen, where it is, for those who keep it.
     """
 
     title: str
@@ -193,7 +202,7 @@ class EntityPage:
     cards: tuple[FoundRecord, ...] = field(metadata=FOR_PEOPLE)
     beyond: tuple[Named, ...] = field(metadata=FOR_PEOPLE)
     members: tuple[Named, ...]
-    log: tuple[Entry, ...]
+    log: tuple[ShownEntry, ...]
     mine: bool = field(metadata=FOR_PEOPLE)
     may_publish: bool = field(metadata=FOR_PEOPLE)
     boxes: tuple[Box, ...] = field(metadata=FOR_PEOPLE)
@@ -201,8 +210,9 @@ class EntityPage:
     hows: tuple[tuple[str, str], ...] = field(metadata=FOR_PEOPLE)
     said: str = field(metadata=FOR_PEOPLE)
     behind: str = field(metadata=FOR_PEOPLE)
-    changes: tuple[int, ...] = field(metadata=FOR_PEOPLE)
+    keeps_log: bool = field(metadata=FOR_PEOPLE)
     images: str = field(metadata=FOR_PEOPLE)
+    where: Where | None
 
 
 def _list_of(kind: Kind) -> Callable[..., EntitiesPage]:
@@ -253,7 +263,9 @@ def _shown(
         description = for_level(description, level)
     members, found = members_of(connection, reader, entity.id), records_of(connection, reader, entity.id)
     records = tuple(Named(id, title, request_context.link("record", {"id": id})) for id, title in found)
-    log = entries_of(connection, f"proposals/{entity.id}") if mine and entity.kind == "proposal" else ()
+    subject = f"{kind.plural}/{entity.id}"
+    with_log = kind.plural in WITH_LOG
+    found_log = entries_of(connection, reader, subject, most=LOGGED) if with_log else ()
 
     def term(id: str) -> str:
         return f"{request_context.link('glossary')}#{id}"
@@ -292,11 +304,14 @@ def _shown(
         members=tuple(
             Named(id, name, request_context.link(what, {"id": id}), what) for what, id, name in members
         ),
-        log=log,
-        changes=tuple(entry.number for entry in log if may_change_entry(reader, entry)),
+        log=shown_entries(request_context, connection, found_log),
+        keeps_log=with_log and bool(keeps_log(connection, reader, subject)) and reader.name != "",
         images=request_context.link("specimen_images", {"id": entity.id})
         if entity.kind == "specimen"
         else "",
+        where=where_shown(request_context, connection, reader, entity.id)
+        if entity.kind == "specimen"
+        else None,
         mine=mine,
         may_publish=mine and reader.sees_all and entity.published is None,
         boxes=_boxes(entity) if mine else (),

@@ -12,7 +12,7 @@ from typing import Any, Final
 from markupsafe import Markup
 
 from tomarium import units
-from tomarium.catalogue.log_book import Entry, entries_of, may_change_entry
+from tomarium.catalogue.log_book import entries_of
 from tomarium.catalogue.record_use import Use, use_of
 from tomarium.errors import FormatError
 from tomarium.model import Person, Record, parameter
@@ -22,6 +22,7 @@ from tomarium.portal.built import built
 from tomarium.portal.counting import note_view
 from tomarium.portal.hdf5 import is_hdf5_name
 from tomarium.portal.levels import LevelLink, level_links, level_of
+from tomarium.portal.log_shown import ShownEntry, shown_entries
 from tomarium.portal.page import FOR_PEOPLE, Page
 from tomarium.portal.pages.series import words_of
 from tomarium.portal.record_facts import Funder, Slip, funders, label_rows, slips, stamp_of
@@ -171,12 +172,10 @@ class RecordPage:
         The way to it: what it was made of, and what that was made of, the first one in front; words are titles.
     entities : tuple of Described
         Its specimen, proposal and instrument, and what the specimen was made from.
-    log : tuple of Entry
+    log : tuple of ShownEntry
         Its log book, where its files are open to the reader.
     mine : bool
         Whether the reader may write into it.
-    changes : tuple of int
-        Numbers of its entries that the reader may change.
     manage : str
         Address of the page for those who keep it; "" where the reader is none of them.
     series, series_address : str
@@ -248,9 +247,8 @@ class RecordPage:
     cited_by: tuple[Citing, ...] = ()
     ancestors: tuple[Relation, ...] = ()
     entities: tuple[Described, ...] = ()
-    log: tuple[Entry, ...] = ()
+    log: tuple[ShownEntry, ...] = ()
     mine: bool = field(default=False, metadata=FOR_PEOPLE)
-    changes: tuple[int, ...] = field(default=(), metadata=FOR_PEOPLE)
     manage: str = field(default="", metadata=FOR_PEOPLE)
     series: str = field(default="", metadata=FOR_PEOPLE)
     series_address: str = field(default="", metadata=FOR_PEOPLE)
@@ -269,7 +267,8 @@ def content(request_context: CurrentRequest, id: str) -> RecordPage:
     note_view(request_context.request, id, place)
     folder = place.folder
     with request_context.catalogue.reading() as connection:
-        log = entries_of(connection, f"records/{id}") if place.open else ()
+        found = entries_of(connection, request_context.reader, f"records/{id}") if place.open else ()
+        log = shown_entries(request_context, connection, found)
         as_files = request_context.request.app.state.as_files  # what is counted here is none of a site's
         use = Use() if as_files else use_of(connection, id)[0]
     record = record if place.open else without_content(record)
@@ -342,9 +341,6 @@ def content(request_context: CurrentRequest, id: str) -> RecordPage:
         entities=tuple(_entities(record, request_context)),
         log=log,
         mine=place.mine,
-        changes=tuple(
-            one.number for one in log if place.mine and may_change_entry(request_context.reader, one)
-        ),
         series=words_of(record),
         series_address=request_context.link("series", {"id": id})
         if place.open and words_of(record) and volume_path(record) is not None

@@ -1,0 +1,273 @@
+"""The log book for other programs: Markdown, JSON, and an RO-Crate with the pictures and files in a zip."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from tomarium.atomic_files import write_whole
+from tomarium.catalogue.archive import Archive, make_archive
+from tomarium.catalogue.log_book import Entry, Version
+from tomarium.catalogue.log_files import LogFile, place_of_file
+from tomarium.errors import ParameterError
+from tomarium.standards import record_json, ro_crate
+
+_FILES: Final = "files"
+_BLOCK: Final = 1 << 20
+
+
+Buffer = bytes  # a field of `_Member` has the type's own name
+
+
+@dataclass(frozen=True)
+class _Member:
+    """One file of the archive: its content, or where it lies."""
+
+    bytes: int
+    sha256: str
+    content: Buffer | None = None
+    place: Path | None = None
+    changed_ns: int = 0
+
+
+def as_markdown(entries: Sequence[Entry], address: str = "", files: str = "") -> str:
+    """Write entries as Markdown.
+
+    Parameters
+    ----------
+    entries : sequence of Entry
+        In the order in which they are written.
+    address : str
+        Of the portal, without a slash at its end; pictures and links then lead there.
+    files : str
+        Instead: folder beside the text in which `log_archive` puts the files.
+
+    Returns
+    -------
+    str
+        A heading, and a part for each entry with who wrote it, when, and what it said before.
+    """
+    lines = ["# Log book", ""]
+    for one in entries:
+        lines += [f"## {one.written[:16].replace('T', ' ')} UTC, {one.who}", ""]
+        marks = [f"entry {one.number} of {one.subject}", "by a program" if one.machine else ""]
+        marks += [f"tags: {', '.join(one.tags)}" if one.tags else ""]
+        marks += [f"also about: {', '.join(one.links)}" if one.links else ""]
+        lines += [f"*{'; '.join(mark for mark in marks if mark)}*", ""]
+        lines += [f"Removed {one.removed}." if one.removed else one.text, ""]
+        lines += [f"- {_link(one.number, file, address, files)}" for file in one.files]
+        lines += [""] if one.files else []
+        for version in one.before if not one.removed else ():
+            said = version.text.replace("\n", "\n> ")
+            lines += [f"> Before, {version.when[:16].replace('T', ' ')} UTC, {version.who}:", f"> {said}", ""]
+    return "\n".join(lines)
+
+
+def as_json(entries: Sequence[Entry]) -> list[dict[str, Any]]:
+    """Return entries as JSON values, all that is known of them."""
+    return [asdict(one) for one in entries]
+
+
+def log_members(home: Path, entries: Sequence[Entry], address: str, about: str) -> dict[str, _Member]:
+    """Lay out the log book as files of a folder.
+
+    Parameters
+    ----------
+    home : Path
+        Folder of the catalogue.
+    entries : sequence of Entry
+        The oldest first.
+    address : str
+        Of the portal; "" where there is none.
+    about : str
+        Whose log book it is; "" for all.
+
+    Returns
+    -------
+    dict
+        Path → file: `logbook.md`, `logbook.json`, pictures and files, `ro-crate-metadata.json`.
+    """
+    made = {
+        "logbook.md": as_markdown(entries, files=_FILES).encode(errors="replace"),
+        "logbook.json": (json.dumps(as_json(entries), ensure_ascii=False, indent=1) + "\n").encode(
+            errors="replace"
+        ),
+    }
+    members = {path: _of_content(content) for path, content in made.items()}
+    for file in _all_files(entries):
+        place = place_of_file(home, file.digest)
+        if place.is_file():
+            members[_path(file)] = _Member(file.bytes, file.digest, place=place)
+    crate = _crate(entries, members, address, about).encode()
+    return {ro_crate.FILENAME: _of_content(crate), **members}
+
+
+def log_archive(home: Path, entries: Sequence[Entry], address: str = "", about: str = "") -> Archive:
+    """Make the log book as an RO-Crate in a zip; see `log_members`."""
+    members = log_members(home, entries, address, about)
+    held = list(members.values())
+    names = [f"logbook/{path}" for path in members]
+
+    def read(number: int, first: int, stop: int) -> Iterator[bytes]:
+        return read_member(held[number], first, stop)
+
+    def crc(number: int) -> int:
+        from zlib import crc32
+
+        found = 0
+        for piece in read(number, 0, held[number].bytes):
+            found = crc32(piece, found)
+        return found
+
+    last = max((one.when for one in entries), default="1980-01-01T00:00:00+00:00")
+    return make_archive("zip", names, held, datetime.fromisoformat(last), read, crc)
+
+
+def read_member(member: _Member, first: int, stop: int) -> Iterator[bytes]:
+    """Read a part of a file that `log_members` laid out."""
+    if member.content is not None:
+        yield member.content[first:stop]
+        return
+    assert member.place is not None
+    with member.place.open("rb") as file:
+        file.seek(first)
+        while first < stop and (piece := file.read(min(_BLOCK, stop - first))):
+            first += len(piece)
+            yield piece
+
+
+def _of_content(content: bytes) -> _Member:
+    return _Member(len(content), hashlib.sha256(content).hexdigest(), content)
+
+
+def _all_files(entries: Iterable[Entry]) -> list[LogFile]:
+    held: list[Entry | Version] = []
+    for one in entries:
+        held += [one, *one.before]
+    return list({file.digest: file for part in held for file in part.files}.values())
+
+
+def _path(file: LogFile) -> str:
+    """Return the place of a file in the folder: no two of one name lie in each other's place."""
+    return f"{_FILES}/{file.digest[:12]}-{file.name}"
+
+
+def _link(number: int, file: LogFile, address: str, files: str) -> str:
+    to = f"<{_path(file)}>" if files else f"{address}/logbook/{number}/files/{file.digest}"
+    name = file.name.replace("[", "(").replace("]", ")")
+    if not (address or files):
+        return name
+    return f"{'!' if file.is_picture else ''}[{name}]({to})"
+
+
+def _crate(entries: Sequence[Entry], members: dict[str, _Member], address: str, about: str) -> str:
+    """Write the metadata of the crate: each file, and each entry as a Comment with its author and its time."""
+    from urllib.parse import quote
+
+    names = {_path(file): file for file in _all_files(entries)}
+    files = [
+        {
+            "@id": quote(path, safe="/"),
+            "@type": "File",
+            "name": names[path].name if path in names else path,
+            "contentSize": str(member.bytes),
+            "sha256": member.sha256,
+            "encodingFormat": _format(path, names.get(path)),
+        }
+        for path, member in members.items()
+    ]
+    people = {
+        one.who: {"@id": f"#by-{quote(one.who)}", "@type": "Person", "name": one.who}
+        for one in entries
+        if one.who
+    }
+    comments: list[dict[str, Any]] = []
+    for one in entries:
+        told: dict[str, Any] = {
+            "@id": f"{address}/logbook/{one.number}" if address else f"#entry-{one.number}",
+            "@type": "Comment",
+            "name": f"Entry {one.number} of {one.subject}",
+            "text": one.text or f"Removed {one.removed}" if one.removed else one.text,
+            "dateCreated": one.written,
+            "dateModified": one.when,
+        }
+        if one.who:
+            told["author"] = {"@id": people[one.who]["@id"]}
+        if one.files:
+            told["hasPart"] = [{"@id": quote(_path(file), safe="/")} for file in one.files]
+        if one.tags:
+            told["keywords"] = ", ".join(one.tags)
+        comments.append(told)
+    licence = ro_crate.licence_entity("")
+    moment = max((one.when for one in entries), default=datetime.fromtimestamp(time.time(), UTC).isoformat())
+    root = {
+        "@id": "./",
+        "@type": "Dataset",
+        "name": f"Log book of {about}" if about else "Log book",
+        "description": f"{len(entries)} entries of the log book, as people and programs wrote them.",
+        "datePublished": moment,
+        "license": {"@id": licence["@id"]},
+        "hasPart": ro_crate.references(files),
+        "mentions": ro_crate.references(comments),
+    }
+    descriptor = {
+        "@id": ro_crate.FILENAME,
+        "@type": "CreativeWork",
+        "about": {"@id": "./"},
+        "conformsTo": {"@id": ro_crate.SPECIFICATION},
+    }
+    graph = [descriptor, root, licence, *files, *people.values(), *comments]
+    return record_json.to_json({"@context": ro_crate.CONTEXT, "@graph": graph}, indent=1) + "\n"
+
+
+def _format(path: str, file: LogFile | None) -> str:
+    if file is not None:
+        return file.type or "application/octet-stream"
+    return "text/markdown" if path.endswith(".md") else "application/json"
+
+
+def save_log(home: Path, entries: Sequence[Entry], target: Path, about: str = "") -> None:
+    """Write the log book into a file.
+
+    Parameters
+    ----------
+    home : Path
+        Folder of the catalogue.
+    entries : sequence of Entry
+        The oldest first.
+    target : Path
+        Ends in .md, .json, or .zip for the crate with all files; it appears when it is whole.
+    about : str
+        Whose log book it is; "" for several.
+
+    Raises
+    ------
+    ParameterError
+        It ends in something else.
+    """
+    kind = target.suffix.lower()
+    if kind == ".md":
+        write_whole(target, as_markdown(entries).encode(errors="replace"))
+    elif kind == ".json":
+        write_whole(
+            target, json.dumps(as_json(entries), ensure_ascii=False, indent=1).encode(errors="replace")
+        )
+    elif kind == ".zip":
+        table = log_archive(home, entries, about=about).table
+        draft = target.with_name(f".{target.name}.partial")
+        try:
+            with draft.open("wb") as file:
+                file.writelines(table.read())
+            draft.replace(target)
+        finally:
+            draft.unlink(missing_ok=True)
+    else:
+        raise ParameterError(
+            f"{target}: ends in {kind or 'nothing'}; write a file that ends in .md, .json or .zip"
+        )

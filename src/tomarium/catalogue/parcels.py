@@ -1,0 +1,401 @@
+"""Parcels of specimens: from whom, to whom, by which carrier, what is in them, and every state they were in."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, delete, false, func, insert, or_, select, true, update
+
+from tomarium.catalogue.accounts import account_named
+from tomarium.catalogue.catalogue import Catalogue
+from tomarium.catalogue.log_files import LogFile, files_told, keep_files, read_files
+from tomarium.catalogue.reader import NotAllowed, Reader, demand_role
+from tomarium.catalogue.record_folder import ID
+from tomarium.catalogue.specimen_events import Told, add_event, demand_kept
+from tomarium.catalogue.tables import entities, parcel_contents, parcel_events, parcels
+from tomarium.errors import InputError, ParameterError
+from tomarium.model.parcel import FACTS, STATES, read_parcel_facts, read_place
+
+MOST_SPECIMENS = 500
+
+
+@dataclass(frozen=True)
+class ParcelEvent:
+    """What became of a parcel.
+
+    Attributes
+    ----------
+    number : int
+        Its number.
+    state : str
+        From then on, a key of `model.parcel.STATES`.
+    when, who, note : str
+        When it was told (ISO 8601), by whom, and what else.
+    files : tuple of LogFile
+        Pictures.
+    """
+
+    number: int
+    state: str
+    when: str
+    who: str
+    note: str
+    files: tuple[LogFile, ...]
+
+
+@dataclass(frozen=True)
+class Parcel:
+    """A parcel as a reader may know it.
+
+    Attributes
+    ----------
+    id, state : str
+        Its identifier, and a key of `model.parcel.STATES`.
+    facts : mapping of str to str
+        Key of a fact → what is told.
+    specimens : tuple of (str, str)
+        Identifier and name of what is in it.
+    owner, receiver : str
+        Account that announced it, and the one that may receive it; "" for none.
+    mine, receives : bool
+        Whether the reader may change it, and whether the reader may say that it arrived.
+    changed : str
+        When something was last told of it, ISO 8601.
+    events : tuple of ParcelEvent
+        The newest first; only where one parcel was asked for.
+    """
+
+    id: str
+    state: str
+    facts: Mapping[str, str]
+    specimens: tuple[tuple[str, str], ...]
+    owner: str
+    receiver: str
+    mine: bool
+    receives: bool
+    changed: str
+    events: tuple[ParcelEvent, ...] = ()
+
+
+def may_see_parcel(reader: Reader) -> ColumnElement[bool]:
+    """Return the condition on `parcel` that a reader may know of it, with addresses and contents.
+
+    Parameters
+    ----------
+    reader : Reader
+        Who asks.
+
+    Returns
+    -------
+    ColumnElement of bool
+        True for who announced it, that one's team, its receiver, curators and administrators.
+    """
+    if reader.sees_all:
+        return true()
+    return or_(
+        parcels.c.owner == reader.name if reader.name else false(),
+        parcels.c.receiver == reader.name if reader.name else false(),
+        parcels.c.team.in_(reader.teams) if reader.teams else false(),
+    )
+
+
+def parcels_of(
+    connection: Connection, reader: Reader, *, state: str = "", specimen: str = "", most: int = 200
+) -> tuple[Parcel, ...]:
+    """List the parcels that a reader may see, those of which something was told last first.
+
+    Parameters
+    ----------
+    connection : Connection
+        Of a catalogue.
+    reader : Reader
+        Who asks.
+    state : str
+        Only those in this state; "" for all.
+    specimen : str
+        Only those that hold this specimen; "" for all.
+    most : int
+        At most so many.
+
+    Returns
+    -------
+    tuple of Parcel
+        Without events.
+    """
+    asked = select(parcels).where(may_see_parcel(reader))
+    if state:
+        asked = asked.where(parcels.c.state == state)
+    if specimen:
+        holding = select(parcel_contents.c.parcel).where(parcel_contents.c.specimen == specimen)
+        asked = asked.where(parcels.c.id.in_(holding))
+    rows = connection.execute(asked.order_by(parcels.c.changed_utc.desc(), parcels.c.id).limit(most)).all()
+    held = _contents(connection, [row.id for row in rows])
+    return tuple(_parcel(row, reader, held.get(row.id, ())) for row in rows)
+
+
+def parcel_of(connection: Connection, reader: Reader, id: str) -> Parcel | None:
+    """Find a parcel that a reader may see, with its events; None where there is none."""
+    row = connection.execute(select(parcels).where(parcels.c.id == id, may_see_parcel(reader))).one_or_none()
+    if row is None:
+        return None
+    asked = select(parcel_events).where(parcel_events.c.parcel == id)
+    events = connection.execute(asked.order_by(parcel_events.c.number.desc())).all()
+    found = _parcel(row, reader, _contents(connection, [id]).get(id, ()))
+    told = tuple(
+        ParcelEvent(one.number, one.state, _moment(one.moment_utc), one.who, one.note, read_files(one.files))
+        for one in events
+    )
+    return Parcel(**{**found.__dict__, "events": told})
+
+
+def make_parcel(
+    catalogue: Catalogue,
+    reader: Reader,
+    facts: Mapping[str, str],
+    specimens: Sequence[str],
+    *,
+    receiver: str = "",
+    team: str = "",
+    id: str = "",
+) -> Parcel:
+    """Announce a parcel.
+
+    Parameters
+    ----------
+    catalogue : Catalogue
+        Open.
+    reader : Reader
+        Who announces it.
+    facts : mapping of str to str
+        Key of a `model.parcel.FACTS` → text.
+    specimens : sequence of str
+        Identifiers of what is in it; each must be the reader's.
+    receiver : str
+        Name of the account that may receive it; "" for none.
+    team : str
+        A group of people who may change it too; "" for none.
+    id : str
+        Its identifier; one is made where it is "".
+
+    Returns
+    -------
+    Parcel
+        As it is now.
+
+    Raises
+    ------
+    InputError
+        A fact, a specimen, the receiver or the identifier is wrong.
+    NotAllowed
+        A visitor asks, or a specimen is not the reader's.
+    """
+    demand_role(reader, "member", "instrument scientist", "curator", to="announce a parcel")
+    told = {key: text for key, text in read_parcel_facts(facts).items() if text}
+    if id and not ID.fullmatch(id):
+        raise ParameterError(f"{id[:80]!r} is no identifier; write lower-case letters, digits and hyphens")
+    with catalogue.writing() as connection:
+        if receiver:
+            account_named(connection, receiver)
+        named = id or _free(connection)
+        if connection.execute(select(parcels.c.id).where(parcels.c.id == named)).first():
+            raise InputError(f"the identifier {named} is taken; give another one with --id")
+        values = {"id": named, "state": "announced", "facts": told, "owner": reader.name, "team": team}
+        connection.execute(insert(parcels).values(**values, receiver=receiver, changed_utc=time.time()))
+        _fill(connection, reader, named, specimens)
+        _tell(connection, reader, named, "announced", told.get("note", ""), ())
+        return _demand(connection, reader, named)
+
+
+def change_parcel(
+    catalogue: Catalogue,
+    reader: Reader,
+    id: str,
+    facts: Mapping[str, str],
+    *,
+    specimens: Sequence[str] | None = None,
+    receiver: str | None = None,
+) -> Parcel:
+    """Change what is told of a parcel; that it was changed, and what, is one of its events.
+
+    Parameters
+    ----------
+    catalogue : Catalogue
+        Open.
+    reader : Reader
+        Who announced it, that one's team, or a curator.
+    id : str
+        Its identifier.
+    facts : mapping of str to str
+        Key of a fact → text; "" takes it away. Facts that are not named stay.
+    specimens : sequence of str, optional
+        All that is in it from now on; only before it is sent.
+    receiver : str, optional
+        Name of the account that may receive it.
+
+    Returns
+    -------
+    Parcel
+        As it is now.
+
+    Raises
+    ------
+    InputError
+        There is no such parcel of the reader, or a fact is wrong, or it was sent.
+    """
+    read = read_parcel_facts(facts)
+    with catalogue.writing() as connection:
+        held = _demand(connection, reader, id, mine=True)
+        told = {key: text for key, text in {**held.facts, **read}.items() if text}
+        changed = [key for key in read if told.get(key, "") != held.facts.get(key, "")]
+        values: dict[str, Any] = {"facts": told}
+        if receiver is not None and receiver != held.receiver:
+            if receiver:
+                account_named(connection, receiver)
+            values["receiver"], changed = receiver, [*changed, "account of the receiver"]
+        if specimens is not None and list(specimens) != [one for one, _ in held.specimens]:
+            if held.state != "announced":
+                raise InputError(
+                    f"{id}: is {STATES[held.state]}, so what is in it stays; announce another parcel"
+                )
+            connection.execute(delete(parcel_contents).where(parcel_contents.c.parcel == id))
+            _fill(connection, reader, id, specimens)
+            changed.append("contents")
+        connection.execute(update(parcels).where(parcels.c.id == id).values(**values))
+        if changed:
+            _tell(connection, reader, id, held.state, f"changed: {', '.join(changed)}", ())
+        return _demand(connection, reader, id)
+
+
+def tell_of_parcel(
+    catalogue: Catalogue,
+    reader: Reader,
+    id: str,
+    state: str,
+    *,
+    place: str = "",
+    condition: str = "",
+    note: str = "",
+    files: Sequence[tuple[str, bytes]] = (),
+) -> Parcel:
+    """Say that a parcel was sent, received, stored, sent back or arrived back: its specimens are where it is.
+
+    Parameters
+    ----------
+    catalogue : Catalogue
+        Open.
+    reader : Reader
+        Who announced it, that one's team, its receiver, or a curator.
+    id : str
+        Its identifier.
+    state : str
+        A key of `model.parcel.STATES`.
+    place : str
+        Where its specimens are from now on: "lab 3 / shelf B".
+    condition, note : str
+        How they look, and what else there is to say.
+    files : sequence of (str, bytes)
+        Name and content of pictures.
+
+    Returns
+    -------
+    Parcel
+        As it is now.
+
+    Raises
+    ------
+    InputError
+        There is no such parcel that the reader may see, or no such state, or it is in it already.
+    """
+    if state not in STATES:
+        raise ParameterError(f"{state[:40]!r} is no state of a parcel; give one of {', '.join(STATES)}")
+    to = read_place(place)
+    with catalogue.reading() as connection:
+        _demand(connection, reader, id)
+    kept = keep_files(catalogue.home, files)
+    with catalogue.writing() as connection:
+        held = _demand(connection, reader, id)
+        if held.state == state:
+            raise InputError(
+                f"{id}: is {STATES[state]} already, since {held.changed[:16].replace('T', ' ')} UTC"
+            )
+        said = "; ".join(one for one in (condition.strip(), note.strip()) if one)
+        _tell(connection, reader, id, state, said, kept)
+        if state not in ("announced", "cancelled"):
+            told = Told(state, to, "", condition.strip(), note.strip())
+            for specimen, _ in held.specimens:
+                add_event(connection, reader.name, specimen, told, kept, parcel=id)
+        return _demand(connection, reader, id)
+
+
+def _tell(
+    connection: Connection, reader: Reader, id: str, state: str, note: str, files: Sequence[LogFile]
+) -> None:
+    if len(note) > 4000:
+        raise ParameterError(f"the note has {len(note)} characters; at most 4000 were expected")
+    now = time.time()
+    values = {"parcel": id, "state": state, "moment_utc": now, "who": reader.name, "note": note}
+    connection.execute(insert(parcel_events).values(**values, files=files_told(files)))
+    connection.execute(update(parcels).where(parcels.c.id == id).values(state=state, changed_utc=now))
+
+
+def _fill(connection: Connection, reader: Reader, id: str, specimens: Sequence[str]) -> None:
+    wanted = list(dict.fromkeys(specimens))
+    if not wanted or len(wanted) > MOST_SPECIMENS:
+        raise ParameterError(
+            f"{len(wanted)} specimens were given; a parcel holds 1 to {MOST_SPECIMENS}: name their identifiers"
+        )
+    for one in wanted:
+        demand_kept(connection, reader, one)
+    connection.execute(insert(parcel_contents), [{"parcel": id, "specimen": one} for one in wanted])
+
+
+def _demand(connection: Connection, reader: Reader, id: str, *, mine: bool = False) -> Parcel:
+    found = parcel_of(connection, reader, id)
+    if found is None:
+        raise InputError(
+            f"there is no parcel {id[:80]!r}; see those that are there with: tomarium parcel list"
+        )
+    if mine and not found.mine:
+        raise NotAllowed(f"{id}: is {found.owner}'s to change; say what became of it instead")
+    return found
+
+
+def _free(connection: Connection) -> str:
+    """Make an identifier that no other parcel has: the year, and a number."""
+    start = f"parcel-{datetime.now(UTC).year}-"
+    taken = connection.execute(
+        select(func.count()).select_from(parcels).where(parcels.c.id.startswith(start))
+    ).scalar_one()
+    known = set(connection.execute(select(parcels.c.id).where(parcels.c.id.startswith(start))).scalars())
+    return next(
+        one for number in range(taken + 1, taken + len(known) + 2) if (one := f"{start}{number}") not in known
+    )
+
+
+def _contents(connection: Connection, ids: Sequence[str]) -> dict[str, tuple[tuple[str, str], ...]]:
+    asked = (
+        select(parcel_contents.c.parcel, entities.c.id, entities.c.name)
+        .join(entities, entities.c.id == parcel_contents.c.specimen)
+        .where(parcel_contents.c.parcel.in_(list(ids)))
+        .order_by(entities.c.name, entities.c.id)
+    )
+    held: dict[str, tuple[tuple[str, str], ...]] = {}
+    for row in connection.execute(asked):
+        held[row.parcel] = (*held.get(row.parcel, ()), (row.id, row.name))
+    return held
+
+
+def _parcel(row: Row[Any], reader: Reader, held: tuple[tuple[str, str], ...]) -> Parcel:
+    mine = reader.sees_all or (bool(reader.name) and (row.owner == reader.name or row.team in reader.teams))
+    receives = mine or (bool(reader.name) and row.receiver == reader.name)
+    facts = {fact.key: row.facts[fact.key] for fact in FACTS if fact.key in row.facts}
+    changed = _moment(row.changed_utc)
+    return Parcel(row.id, row.state, facts, held, row.owner, row.receiver, mine, receives, changed)
+
+
+def _moment(seconds: float) -> str:
+    return datetime.fromtimestamp(int(seconds), UTC).isoformat()

@@ -1,0 +1,165 @@
+"""Entries of the log book as pages and JSON show them: with addresses of their files and of what they are about."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from sqlalchemy import Connection
+
+from tomarium.catalogue.log_access import keeps_log, names_seen
+from tomarium.catalogue.log_book import Entry, Version, may_change_entry
+from tomarium.catalogue.log_files import LogFile
+from tomarium.portal.page import FOR_PEOPLE
+from tomarium.portal.request_context import RequestContext
+
+KINDS = {
+    "records": "record",
+    "proposals": "proposal",
+    "specimens": "specimen",
+    "instruments": "instrument",
+}
+"""The word in a subject → the name of its page."""
+
+
+@dataclass(frozen=True)
+class About:
+    """What an entry is about: its `subject` ("records/tooth"), its `name`, and the `address` of its page."""
+
+    subject: str
+    name: str
+    address: str
+
+
+@dataclass(frozen=True)
+class ShownFile:
+    """A file of an entry: `name`, `digest` (SHA-256), `bytes`, whether it is a `picture`, and its `address`."""
+
+    name: str
+    digest: str
+    bytes: int
+    picture: bool
+    address: str
+
+
+@dataclass(frozen=True)
+class ShownVersion:
+    """What an entry said before, as `log_book.Version` tells it; `tags` and `files` among it."""
+
+    when: str
+    who: str
+    text: str
+    machine: bool
+    tags: tuple[str, ...]
+    files: tuple[ShownFile, ...]
+
+
+@dataclass(frozen=True)
+class ShownEntry:
+    """An entry of the log book.
+
+    Attributes
+    ----------
+    number, who, when, text, machine, written, tags, removed
+        As `log_book.Entry` has them.
+    address : str
+        Of its own page.
+    about : About
+        Whose log book it stands in.
+    links : tuple of About
+        What else it is about.
+    files : tuple of ShownFile
+        Its pictures and files.
+    before : tuple of ShownVersion
+        What it said before, the oldest first.
+    """
+
+    number: int
+    address: str
+    about: About
+    who: str
+    when: str
+    written: str
+    machine: bool
+    text: str
+    tags: tuple[str, ...]
+    links: tuple[About, ...]
+    files: tuple[ShownFile, ...]
+    removed: str
+    before: tuple[ShownVersion, ...]
+    may_change: bool = field(metadata=FOR_PEOPLE)
+
+
+def shown_entries(
+    request_context: RequestContext, connection: Connection, entries: Iterable[Entry]
+) -> tuple[ShownEntry, ...]:
+    """Give entries that the reader may read their addresses.
+
+    Parameters
+    ----------
+    request_context : RequestContext
+        Of the request.
+    connection : Connection
+        Of the catalogue.
+    entries : iterable of Entry
+        As `entries_of` or `find_entries` gave them.
+
+    Returns
+    -------
+    tuple of ShownEntry
+        In this order.
+    """
+    listed, reader = list(entries), request_context.reader
+    subjects = {one.subject for one in listed}
+    names = names_seen(connection, reader, subjects | {link for one in listed for link in one.links})
+    kept = {one: bool(keeps_log(connection, reader, one)) for one in subjects}
+    return tuple(
+        ShownEntry(
+            number=one.number,
+            address=request_context.link("log_entry", {"number": str(one.number)}),
+            about=about(request_context, one.subject, names.get(one.subject, one.subject)),
+            who=one.who,
+            when=one.when,
+            written=one.written,
+            machine=one.machine,
+            text=one.text,
+            tags=one.tags,
+            links=tuple(about(request_context, link, names.get(link, link)) for link in one.links),
+            files=_files(request_context, one.number, one.files),
+            removed=one.removed,
+            before=tuple(_version(request_context, one.number, version) for version in one.before),
+            may_change=kept[one.subject] and not one.removed and may_change_entry(reader, one),
+        )
+        for one in listed
+    )
+
+
+def about(request_context: RequestContext, subject: str, name: str) -> About:
+    """Give what an entry is about its address."""
+    plural, _, id = subject.partition("/")
+    return About(subject, name, request_context.link(KINDS[plural], {"id": id}))
+
+
+def _version(request_context: RequestContext, number: int, version: Version) -> ShownVersion:
+    files = _files(request_context, number, version.files)
+    return ShownVersion(version.when, version.who, version.text, version.machine, version.tags, files)
+
+
+def files_at(
+    request_context: RequestContext, name: str, parts: Mapping[str, str], files: Sequence[LogFile]
+) -> tuple[ShownFile, ...]:
+    """Give files their addresses; `name` is that of the route, `parts` what it needs but the digest."""
+    return tuple(
+        ShownFile(
+            one.name,
+            one.digest,
+            one.bytes,
+            one.is_picture,
+            request_context.link(name, {**parts, "digest": one.digest}),
+        )
+        for one in files
+    )
+
+
+def _files(request_context: RequestContext, number: int, files: Sequence[LogFile]) -> tuple[ShownFile, ...]:
+    return files_at(request_context, "log_entry.file", {"number": str(number)}, files)

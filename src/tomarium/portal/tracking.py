@@ -1,0 +1,165 @@
+"""Forms of parcels and of where specimens are, their pictures, and sheets of labels."""
+
+import re
+from collections.abc import Callable, Mapping
+
+from fastapi import FastAPI, HTTPException
+from fastapi.responses import JSONResponse, RedirectResponse, Response
+
+from tomarium.catalogue.log_files import LogFile
+from tomarium.catalogue.parcels import change_parcel, make_parcel, parcel_of, tell_of_parcel
+from tomarium.catalogue.reader import Reader
+from tomarium.catalogue.specimen_events import Told, event_numbered, tell_of_specimen
+from tomarium.model.parcel import FACTS
+from tomarium.portal.forms import SentForm, demand_known, take, tried
+from tomarium.portal.identity import demand_scope
+from tomarium.portal.logbook import answer_file
+from tomarium.portal.rendering import wants_json
+from tomarium.portal.request_context import CurrentRequest, RequestContext
+from tomarium.portal.routes import give
+
+# Annotations are evaluated here, not postponed: FastAPI reads them.
+
+KEYS = tuple(fact.key for fact in FACTS)
+
+
+def give_tracking(app: FastAPI) -> None:
+    """Let an application take what is told of parcels and specimens, and give its pictures.
+
+    Parameters
+    ----------
+    app : FastAPI
+        Gets the routes.
+    """
+    take(app, "/parcels/new", new, name="parcel.new")
+    take(app, "/parcels/{id}/edit", change, name="parcel.edit")
+    take(app, "/parcels/{id}/state", tell, name="parcel.state")
+    take(app, "/specimens/{id}/where", where, name="specimen.where")
+    give(
+        app,
+        "/parcels/{id}/events/{number:int}/files/{digest}",
+        parcel_file,
+        name="parcel.file",
+        kind=Response,
+    )
+    give(
+        app,
+        "/specimens/{id}/where/{number:int}/files/{digest}",
+        specimen_file,
+        name="specimen.where.file",
+        kind=Response,
+    )
+
+
+def new(request_context: CurrentRequest, sent: SentForm) -> Response:
+    """Announce a parcel: `specimens` (identifiers), and what is told of it; `receiver_account` may receive it."""
+    demand_known(sent.fields, (*KEYS, "specimens", "receiver_account", "id"))
+    reader = demand_scope(request_context.request, "write")
+
+    def act() -> str:
+        made = make_parcel(
+            request_context.catalogue,
+            reader,
+            _facts(sent.fields),
+            _listed(sent.fields.get("specimens", "")),
+            receiver=sent.fields.get("receiver_account", "").strip(),
+            id=sent.fields.get("id", "").strip(),
+        )
+        return made.id
+
+    return _done(request_context, tried(act), 201)
+
+
+def change(request_context: CurrentRequest, id: str, sent: SentForm) -> Response:
+    """Change what is told of a parcel; before it is sent also `specimens`, what is in it."""
+    demand_known(sent.fields, (*KEYS, "specimens", "receiver_account"))
+
+    def act(reader: Reader) -> object:
+        specimens, receiver = sent.fields.get("specimens"), sent.fields.get("receiver_account")
+        return change_parcel(
+            request_context.catalogue,
+            reader,
+            id,
+            _facts(sent.fields),
+            specimens=None if specimens is None else _listed(specimens),
+            receiver=None if receiver is None else receiver.strip(),
+        )
+
+    return _of_parcel(request_context, id, act)
+
+
+def tell(request_context: CurrentRequest, id: str, sent: SentForm) -> Response:
+    """Say that a parcel is in another `state`, and `place`, `condition`, `note`, pictures."""
+    demand_known(sent.fields, ("state", "place", "condition", "note"))
+
+    def act(reader: Reader) -> object:
+        told = {name: sent.fields.get(name, "") for name in ("place", "condition", "note")}
+        state = sent.fields.get("state", "")
+        return tell_of_parcel(request_context.catalogue, reader, id, state, **told, files=sent.files)
+
+    return _of_parcel(request_context, id, act)
+
+
+def where(request_context: CurrentRequest, id: str, sent: SentForm) -> Response:
+    """Say what became of a specimen: `kind` (moved, handed-over, received, examined), `place`, `holder`."""
+    demand_known(sent.fields, ("kind", "place", "holder", "condition", "note"))
+    reader = demand_scope(request_context.request, "write")
+    told = {name: sent.fields.get(name, "") for name in ("kind", "place", "holder", "condition", "note")}
+    event = tried(
+        lambda: tell_of_specimen(request_context.catalogue, reader, id, Told(**told, files=sent.files))
+    )
+    if wants_json(request_context.request):
+        return JSONResponse({"specimen": id, "number": event.number, "said": "Written."})
+    return RedirectResponse(f"{request_context.link('specimen', {'id': id})}?said=Written.#where", 303)
+
+
+def parcel_file(request_context: CurrentRequest, id: str, number: int, digest: str) -> Response:
+    """Give a picture of what became of a parcel, to those who may see it."""
+    with request_context.catalogue.reading() as connection:
+        found = parcel_of(connection, request_context.reader, id)
+    files = (
+        [file for event in found.events if event.number == number for file in event.files] if found else []
+    )
+    return _file(request_context, files, digest)
+
+
+def specimen_file(request_context: CurrentRequest, id: str, number: int, digest: str) -> Response:
+    """Give a picture of what became of a specimen, to those who keep it."""
+    with request_context.catalogue.reading() as connection:
+        found = event_numbered(connection, request_context.reader, number) if number < 2**62 else None
+    return _file(request_context, found.files if found and found.specimen == id else (), digest)
+
+
+def _file(
+    request_context: RequestContext, files: tuple[LogFile, ...] | list[LogFile], digest: str
+) -> Response:
+    known = [one for one in files if one.digest == digest]
+    if not known:
+        raise HTTPException(404, "There is no such picture that you may see.")
+    return answer_file(request_context, known[0])
+
+
+def _of_parcel(request_context: RequestContext, id: str, act: Callable[[Reader], object]) -> Response:
+    reader = demand_scope(request_context.request, "write")
+    with request_context.catalogue.reading() as connection:
+        if parcel_of(connection, reader, id) is None:
+            raise HTTPException(404, f"There is no parcel “{id[:80]}” that you may see.")
+    tried(lambda: act(reader))
+    return _done(request_context, id, 200)
+
+
+def _done(request_context: RequestContext, id: str, status: int) -> Response:
+    page = request_context.link("parcel", {"id": id})
+    if wants_json(request_context.request):
+        return JSONResponse({"parcel": id, "page": page}, status)
+    return RedirectResponse(page, 303)
+
+
+def _facts(fields: Mapping[str, str]) -> dict[str, str]:
+    return {key: text for key, text in fields.items() if key in KEYS}
+
+
+def _listed(text: str) -> list[str]:
+    """Read identifiers of specimens, or addresses of their pages as a scanner of labels gives them."""
+    words = re.split(r"[\s,;]+", text.strip())
+    return [one.rstrip("/").rpartition("/")[2].partition("?")[0] for one in words if one]
