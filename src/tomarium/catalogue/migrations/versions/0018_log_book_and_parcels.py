@@ -6,7 +6,7 @@ from alembic import op
 from tomarium.catalogue.words import fold
 
 revision = "0018"
-down_revision = "0015"
+down_revision = "0017"
 
 TEXTS = ("tags", "removed", "event", "words")
 LISTS = ("links", "files")
