@@ -69,13 +69,7 @@ def is_in_set(connection: Connection, name: str) -> ColumnElement[bool] | None:
     """
     if name == OPEN:
         return or_(records.c.open_from <= time.time(), records.c.state == "withdrawn")
-    kind, _, spelled = name.partition(":")
-    if not _SPELLED.fullmatch(spelled):
-        return None
-    try:
-        value = re.sub(r"!(..)", lambda found: chr(int(found[1], 16)), spelled).encode("latin-1").decode()
-    except UnicodeDecodeError:
-        return None
+    kind, value = read_set_name(name)
     if kind == "collection":
         members = next((held for id, _, held in _collections(connection, value)), None)
         return None if members is None else records.c.id.in_(members)
@@ -125,6 +119,19 @@ def set_name(kind: str, value: str) -> str:
         for sign in value
     )
     return f"{kind}:{''.join(signs)}"
+
+
+def read_set_name(name: str) -> tuple[str, str]:
+    """Read the name of a set, any text: its kind, and the value; "" and "" where it is no such name."""
+    kind, _, spelled = name.partition(":")
+    if not _SPELLED.fullmatch(spelled):
+        return "", ""
+    try:
+        return kind, re.sub(r"!(..)", lambda found: chr(int(found[1], 16)), spelled).encode(
+            "latin-1"
+        ).decode()
+    except UnicodeDecodeError:
+        return "", ""
 
 
 def _named_by(name: str, value: str) -> Iterable[str]:
