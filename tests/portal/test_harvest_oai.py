@@ -187,6 +187,29 @@ def test_a_worker_harvests_what_is_due(there: There, here: Catalogue) -> None:
     assert is_any_due(here, ())
 
 
+def test_the_administration_lists_sources_and_asks_for_harvests(there: There, here: Catalogue) -> None:
+    source = known_source(here, there.address, title="Bears <b>", every_s=86_400.0)
+    with here.writing() as connection:
+        note(connection, source.number, error="the portal does not answer", token="x")
+    with TestClient(create_app(here, local=True)) as client:
+        (row,) = client.get("/admin/sources.json").json()["sources"]
+        assert (row["title"], row["every"], row["goes_on"], row["read"]) == (
+            "Bears <b>",
+            "every day",
+            True,
+            "",
+        )
+        page = client.get("/admin/sources").text
+        assert "Bears &lt;b&gt;" in page
+        assert "the portal does not answer" in page
+        sent = client.post("/admin/sources", data={"source": str(source.number)})
+        assert "the next worker harvests it" in sent.text
+        assert client.post("/admin/sources", data={"source": "77"}).status_code == 422
+    told: list[str] = []
+    assert do_jobs(here, told.append, harvest_kinds())
+    assert state(here).error == ""
+
+
 # --- Repositories that are slow, down or wrong. ----------------------------------------------------------------------
 
 IDENTIFY = (
