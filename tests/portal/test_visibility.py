@@ -288,6 +288,21 @@ def test_an_embargo_ends_at_its_second_at_every_door(
         assert [bool(hit["thumbnail"]) for hit in found] == [wanted == 200]
 
 
+@pytest.mark.parametrize("name", READERS)
+def test_harvesters_are_told_what_anybody_may_know(catalogue: Catalogue, name: str) -> None:
+    with client_of(catalogue, READERS[name]) as client:
+        for prefix in ("oai_dc", "oai_datacite"):
+            text = client.get(f"/oai?verb=ListRecords&metadataPrefix={prefix}").text
+            told = [id for id in STATES if f":{id}</identifier>" in text]
+            assert told == ["embargoed", "open", "withdrawn"]
+            assert [id for id in STATES if f"Secret {id}" in text] == ["embargoed", "open"]
+        draft = client.post(
+            "/oai",
+            data={"verb": "GetRecord", "identifier": "oai:testserver:draft", "metadataPrefix": "oai_dc"},
+        )
+        assert "idDoesNotExist" in draft.text
+
+
 def test_why_files_are_closed_is_said(catalogue: Catalogue, ends: datetime) -> None:
     with client_of(catalogue, ANYBODY) as client:
         said: dict[str, Any] = {

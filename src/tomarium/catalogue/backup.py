@@ -28,6 +28,7 @@ from tomarium.catalogue.harvested import index_again
 from tomarium.catalogue.ingest import save
 from tomarium.catalogue.reader import LOCAL_OWNER
 from tomarium.catalogue.record_folder import read_record, refuse_links, verify
+from tomarium.catalogue.signing import forget_key, make_key
 from tomarium.catalogue.store import place_at
 from tomarium.errors import FormatError, InputError, StoreUnavailable
 from tomarium.standards.ro_crate import FILENAME
@@ -164,10 +165,12 @@ def restore(
                     f"{source}: was written by tomarium {head['tomarium']}, which this version cannot read; use that"
                 )
             with catalogue.writing() as connection:
+                forget_key(connection)  # which a migration made: the one in the backup takes its place
                 _demand_empty(connection, catalogue.name)
                 rows = sum(_load(archive, connection, table, moved) for table in durable_tables())
                 dialect_of(connection).go_on_counting(connection)
                 index_again(connection)
+                make_key(connection)
                 note(connection, LOCAL_OWNER, "restore", told={"backup": source.name, "rows": rows})
             listed = sorted(
                 {name.split("/")[1] for name in archive.namelist() if name.startswith("records/")}

@@ -23,6 +23,7 @@ from tomarium.catalogue.entities import (
 )
 from tomarium.catalogue.entity_records import ask_to_rewrite, rewrite_now
 from tomarium.catalogue.reader import NotAllowed, Reader, demand_role
+from tomarium.catalogue.record_changes import note_changes
 from tomarium.catalogue.record_folder import ID
 from tomarium.catalogue.settings import all_settings
 from tomarium.catalogue.tables import entities, origins
@@ -142,6 +143,9 @@ def change_entity(
         }
         connection.execute(update(entities).where(entities.c.id == id).values(**values))
         note(connection, reader, f"edit {kind}", told=[id, *facts])
+        if kind == "collection" and "members" in facts and held.entity.published is not None:
+            moved = set(held.entity.facts.get("members", ())) ^ set(kept.get("members", ()))
+            note_changes(connection, sorted(moved))
         hides = not set(held.entity.disclosed) <= set(public) or not set(held.entity.facts) <= set(kept)
         job = _follow(connection, reader, id, hides=hides)
         changed = demand_entity(connection, reader, id).entity
@@ -227,6 +231,8 @@ def publish_entity(catalogue: Catalogue, reader: Reader, id: str, *, doi: bool =
         moment = datetime.now(UTC).replace(microsecond=0).timestamp()
         connection.execute(update(entities).where(entities.c.id == id).values(published_utc=moment, doi=made))
         note(connection, reader, f"publish {held.entity.kind}", told=[id, made])
+        if held.entity.kind == "collection":
+            note_changes(connection, held.entity.facts.get("members", ()))
         job = _follow(connection, reader, id)
         published = demand_entity(connection, reader, id).entity
     rewrite_now(catalogue, reader, id, job)

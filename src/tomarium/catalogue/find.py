@@ -472,11 +472,12 @@ def rows_at(connection: Connection, reader: Reader, found: Sequence[Place]) -> d
     -------
     dict of int to Row
         Number → columns of `record`, `description`, `words`, `open`: whether the reader may have the files; and of
-        what was harvested `source`, the title of its catalogue, and `fetched_utc`.
+        what was harvested `source`, the title of its catalogue, `fetched_utc`, and `opens`, the day its files do.
     """
     wanted = (
         select(records, wordings.c.description, wordings.c.words, may_open(reader).label("open"))
         .add_columns(harvest_sources.c.title.label("source"), harvested.c.fetched_utc)
+        .add_columns(harvested.c.item["opens"].as_string().label("opens"))
         .join(wordings, wordings.c.record == records.c.number)
         .outerjoin(harvested, and_(records.c.state == HARVESTED, harvested.c.id == records.c.id))
         .outerjoin(harvest_sources, harvest_sources.c.number == harvested.c.source)

@@ -68,6 +68,9 @@ class Item:
         With the unit in the key, as in `model.Record`.
     changed : str
         When it was changed at the source, as the source tells it.
+    access, opens : str
+        "open", "embargoed", "closed" or, where the source does not tell who may have its files, ""; and the day when
+        they open, ISO 8601, "" where none is told.
     content : Mapping
         All that the source told, in its own form.
     deleted : bool
@@ -90,6 +93,8 @@ class Item:
     bytes: int = 0
     parameters: Mapping[str, Any] = field(default_factory=dict)
     changed: str = ""
+    access: str = ""
+    opens: str = ""
     content: Mapping[str, Any] = field(default_factory=dict)
     deleted: bool = False
 

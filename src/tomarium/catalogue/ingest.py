@@ -16,6 +16,7 @@ from tomarium.catalogue.facets import facets_of
 from tomarium.catalogue.index_rows import Entry, finite_numbers, folder_in, forget_folder, save_records
 from tomarium.catalogue.links import adopt_links
 from tomarium.catalogue.reader import LOCAL_OWNER, Reader
+from tomarium.catalogue.record_changes import note_change, note_if_unknown
 from tomarium.catalogue.record_folder import Mismatch, read_record, refuse_links, verify
 from tomarium.catalogue.store import place_at
 from tomarium.catalogue.tables import LIVE, IndexTables
@@ -99,6 +100,7 @@ def save(connection: Connection, record: Record, place: Path, reader: Reader = L
         Another folder, which is still there, holds a record of the same identifier.
     """
     save_records(connection, [entry_of(connection, record, place, reader)])
+    note_change(connection, record)
 
 
 def entry_of(
@@ -154,6 +156,7 @@ def entry_of(
         )
     adopt(connection, record, owner, lost=lost)
     adopt_links(connection, record, owner)
+    note_if_unknown(connection, record)
     row = _row(record) | {
         "store": queries.store_of(connection, place.parent),
         "path": place.name,

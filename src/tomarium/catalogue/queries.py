@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -79,8 +80,29 @@ def place_of(connection: Connection, reader: Reader, id: str) -> Place | None:
     Place or None
         None where there is no such record that the reader may see.
     """
-    row = connection.execute(
+    return places_of(connection, reader, (id,)).get(id)
+
+
+def places_of(connection: Connection, reader: Reader, ids: Sequence[str]) -> dict[str, Place]:
+    """Find the places of some hundred records at most.
+
+    Parameters
+    ----------
+    connection : Connection
+        Of a catalogue.
+    reader : Reader
+        Who asks.
+    ids : sequence of str
+        Identifiers of records; any texts.
+
+    Returns
+    -------
+    dict of str to Place
+        Those that there are and that the reader may see.
+    """
+    rows = connection.execute(
         select(
+            records.c.id,
             stores.c.address,
             records.c.path,
             records.c.state,
@@ -90,12 +112,15 @@ def place_of(connection: Connection, reader: Reader, id: str) -> Place | None:
             exists().where(stale_records.c.record == records.c.id).label("stale"),
         )
         .join(stores, stores.c.number == records.c.store)
-        .where(records.c.id == id, may_see(reader))
-    ).one_or_none()
-    if row is None:
-        return None
-    folder = place_at(row.address) / row.path
-    return Place(folder, bool(row.open), row.state, bool(row.mine), bool(row.as_scientist), bool(row.stale))
+        .where(records.c.id.in_(ids), may_see(reader))
+    )
+    return {
+        row.id: Place(
+            *(place_at(row.address) / row.path, bool(row.open), row.state, bool(row.mine)),
+            *(bool(row.as_scientist), bool(row.stale)),
+        )
+        for row in rows
+    }
 
 
 def folder_of(connection: Connection, id: str) -> Path | None:

@@ -55,6 +55,8 @@ class Hit:
         Title of the catalogue that it was harvested from; "" of a record of this one.
     fetched : float or None
         Seconds since 1970 when it was harvested last; None of a record of this catalogue.
+    opens : str
+        Of what was harvested, the day when its source opens its files; "" where none is told.
     """
 
     id: str
@@ -72,6 +74,7 @@ class Hit:
     open_from: float | None
     source: str = ""
     fetched: float | None = None
+    opens: str = ""
 
 
 @dataclass(frozen=True)
@@ -326,4 +329,5 @@ def _hit(row: Row[Any], score: float | None, terms: tuple[Term, ...]) -> Hit:
         open_from=row.open_from,
         source=row.source or "",
         fetched=row.fetched_utc,
+        opens=row.opens or "",
     )

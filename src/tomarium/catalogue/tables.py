@@ -47,6 +47,19 @@ life: Final = Table(
     Column("changed_utc", Float, nullable=False),
 )
 
+# When that which everybody may know of a published record was last changed, for those who harvest records.
+record_changes: Final = Table(
+    "record_change",
+    metadata,
+    Column("record", Text, primary_key=True),
+    Column("changed_utc", Float, nullable=False),
+    Column("opens_utc", Float),  # when its embargo ends after that; NULL where none does
+)
+changes_by_moment: Final = Index(
+    "record_change_moment", record_changes.c.changed_utc, record_changes.c.record
+)
+changes_by_opening: Final = Index("record_change_opens", record_changes.c.opens_utc, record_changes.c.record)
+
 withheld: Final = Table(
     "withheld",
     metadata,

@@ -52,7 +52,7 @@ def command(
     only: tuple[str, ...],
     end_with_input: bool,
 ) -> None:
-    """Do what is due in a catalogue: uploads, slices, volumes, meshes and prints asked for in the portal, DOIs.
+    """Do what is due in a catalogue: uploads, DOIs, harvests, and what was asked for in the portal, such as meshes.
 
     Several may run at once; what one was doing when it was killed, another goes on with. Two beside each other let
     people look at slices while a volume is made: one with --only preview, and one without. The account at DataCite is
@@ -71,11 +71,12 @@ def command(
     from tomarium.catalogue.dois import due_attributes, try_again
     from tomarium.catalogue.work import KINDS
     from tomarium.catalogue.workers import heard
+    from tomarium.portal.harvest_jobs import harvest_kinds
 
     if end_with_input:
         catalogue = PLACE.convert(sys.stdin.buffer.readline().decode().strip(), None, context)
         _end_with_input()
-    kinds = {**KINDS, **work_kinds()}
+    kinds = {**KINDS, **work_kinds(), **harvest_kinds()}
     unknown = sorted(set(only) - kinds.keys())
     if unknown:
         raise click.UsageError(
@@ -101,8 +102,10 @@ def _round(opened: Catalogue, kinds: Mapping[str, Kind], only: tuple[str, ...], 
     from tomarium.beamtime.work_jobs import clear_work
     from tomarium.catalogue.work import do_jobs, work_once
     from tomarium.errors import DatabaseUnavailable
+    from tomarium.portal.harvest_jobs import ask_for_due
 
     try:
+        ask_for_due(opened)
         well = do_jobs(opened, click.echo, kinds, only) if only else work_once(opened, click.echo, kinds)
         clear_work(opened)
     except DatabaseUnavailable as problem:

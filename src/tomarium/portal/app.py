@@ -29,6 +29,7 @@ from tomarium.portal.logo import give_logo
 from tomarium.portal.manage import give_forms
 from tomarium.portal.models import give_models
 from tomarium.portal.notebook_file import give_notebook
+from tomarium.portal.oai import give_oai
 from tomarium.portal.page import Page
 from tomarium.portal.panosc import give_panosc
 from tomarium.portal.problems import explain
@@ -126,6 +127,7 @@ def _routes(pages: tuple[Page, ...]) -> tuple[BaseRoute, ...]:
     give_link_forms(app)
     give_feeds(app)
     give_panosc(app)
+    give_oai(app)
     give_logo(app)
     give_live(app)
     give_work(app)

@@ -8,14 +8,24 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email.message import Message
+from email.utils import parsedate_to_datetime
 from http.client import HTTPException, HTTPResponse
 from typing import Any, Final
 from urllib.error import HTTPError, URLError
 from urllib.parse import SplitResult, urljoin, urlsplit
-from urllib.request import OpenerDirector, ProxyHandler, Request, build_opener
+from urllib.request import (
+    BaseHandler,
+    OpenerDirector,
+    ProxyHandler,
+    Request,
+    build_opener,
+    getproxies,
+    proxy_bypass,
+)
 
 from tomarium.catalogue.datacite_client import NoRedirects
 from tomarium.errors import InputError, Interrupted
+from tomarium.portal.peer_judge import judging
 
 TRIES: Final = 8
 FIRST_WAIT_S: Final = 0.5
@@ -23,9 +33,10 @@ LONGEST_WAIT_S: Final = 32.0
 MOST_REDIRECTS: Final = 5
 LONGEST_ANSWER_BYTES: Final = 1 << 30
 _LONGEST_PROBLEM_BYTES: Final = 1 << 20
-_TIMEOUT_S: Final = 120
+_PIECE_BYTES: Final = 1 << 18
 _HERE: Final = ("localhost", "127.0.0.1", "::1")
 _MOVED: Final = (301, 302, 303, 307, 308)
+_sleep: Final = time.sleep
 
 
 @dataclass(frozen=True)
@@ -60,11 +71,34 @@ class Answer:
         return told
 
 
-def _opener(place: str) -> OpenerDirector:
+def _opener(place: str, peer: Callable[[str], None] | None) -> OpenerDirector:
     """Make what opens an address: by the proxies of the environment, but not to this machine."""
-    if urlsplit(place).hostname in _HERE:
-        return build_opener(NoRedirects, ProxyHandler({}))
-    return build_opener(NoRedirects)
+    parts = urlsplit(place)
+    direct = parts.hostname in _HERE
+    proxied = not direct and parts.scheme in getproxies() and not proxy_bypass(parts.netloc)
+    handlers: list[BaseHandler] = [NoRedirects(), *([ProxyHandler({})] if direct else [])]
+    if peer is not None and not proxied:
+        handlers += judging(peer)
+    return build_opener(*handlers)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What is borne of a portal that is asked.
+
+    Attributes
+    ----------
+    silent_s : float
+        How long it may send nothing.
+    whole_s : float
+        How long an answer that `ask` and `get` read may take in all.
+    bytes : int
+        Size of such an answer.
+    """
+
+    silent_s: float = 120.0
+    whole_s: float = 3600.0
+    bytes: int = LONGEST_ANSWER_BYTES
 
 
 @dataclass(frozen=True)
@@ -79,11 +113,18 @@ class Portal:
         Of an account there, "" for none; sent to this address only.
     headers : Mapping of str to str
         Sent with each request.
+    limits : Limits
+        How long it is waited for, and how much it may answer.
+    peer : callable, optional
+        Told the network address of the machine that was reached, before the request is sent; what it raises ends it.
+        Behind a proxy, which resolves names itself, it is not asked.
     """
 
     address: str
     token: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
+    limits: Limits = field(default_factory=lambda: Limits())
+    peer: Callable[[str], None] | None = None
 
     def ask(
         self, method: str, path: str, headers: Mapping[str, str] | None = None, content: bytes = b""
@@ -107,21 +148,35 @@ class Portal:
         Raises
         ------
         OSError
-            There is no whole answer, or one of more than 1 GiB.
+            There is no whole answer, or one beyond the limits.
         """
         with self.open(method, path, headers, content) as answer:
-            if answer.stream is None:
-                return answer
-            try:
-                held = answer.stream.read(LONGEST_ANSWER_BYTES + 1)
-            except HTTPException as problem:
-                raise OSError(f"the answer was cut off ({problem})") from problem
-            told = answer.headers.get("Content-Length", "")
-            if len(held) > LONGEST_ANSWER_BYTES:
-                raise OSError("the answer is longer than 1 GiB, which no such answer is")
-            if method != "HEAD" and told.isdecimal() and len(held) != int(told):
-                raise OSError(f"the answer was cut off after {len(held)} of {told} bytes")
-            return Answer(answer.status, answer.headers, held, address=answer.address)
+            return self._whole(answer, cut=method != "HEAD")
+
+    def get(self, path: str, headers: Mapping[str, str] | None = None) -> Answer:
+        """Get something whole, and follow redirects; parameters and errors as of `follow` and `ask`."""
+        with self.follow(path, headers) as answer:
+            return self._whole(answer)
+
+    def _whole(self, answer: Answer, *, cut: bool = True) -> Answer:
+        if answer.stream is None:
+            return answer
+        most, end = self.limits.bytes, time.monotonic() + self.limits.whole_s
+        pieces, size = [], 0
+        try:
+            while piece := answer.stream.read1(min(_PIECE_BYTES, most + 1 - size)):
+                pieces.append(piece)
+                size += len(piece)
+                if size > most:
+                    raise OSError(f"the answer is longer than {most} bytes, which no such answer is")
+                if time.monotonic() > end:
+                    raise OSError(f"the answer did not come to its end within {self.limits.whole_s:.0f} s")
+        except HTTPException as problem:
+            raise OSError(f"the answer was cut off ({problem})") from problem
+        told = answer.headers.get("Content-Length", "")
+        if cut and told.isdecimal() and size != int(told):
+            raise OSError(f"the answer was cut off after {size} of {told} bytes")
+        return Answer(answer.status, answer.headers, b"".join(pieces), address=answer.address)
 
     @contextmanager
     def open(
@@ -150,7 +205,7 @@ class Portal:
         if self.token and origin(urlsplit(place)) == origin(urlsplit(self.address)):
             request.add_header("Authorization", f"Bearer {self.token}")
         try:
-            with _opener(place).open(request, timeout=_TIMEOUT_S) as response:
+            with _opener(place, self.peer).open(request, timeout=self.limits.silent_s) as response:
                 yield Answer(response.status, response.headers, stream=response, address=place)
         except HTTPError as problem:
             with problem:
@@ -271,7 +326,7 @@ def demand_private(parts: SplitResult, token: str) -> None:
         )
 
 
-def wait_s(tried: int, answer: Answer | None = None) -> float:
+def wait_s(tried: int, answer: Answer | None = None, longest: float = LONGEST_WAIT_S) -> float:
     """Return how long to wait after a try that failed.
 
     Parameters
@@ -279,19 +334,29 @@ def wait_s(tried: int, answer: Answer | None = None) -> float:
     tried : int
         How many failed before it.
     answer : Answer, optional
-        What it was answered; its Retry-After is respected up to the longest wait.
+        What it was answered; its Retry-After, seconds or a date, is respected up to the longest wait.
+    longest : float
+        The longest wait, s.
 
     Returns
     -------
     float
-        Time, s; doubled with each try, up to 32 s.
+        Time, s; doubled with each try, up to 32 s where the portal asks for no longer wait.
     """
     told = answer.headers.get("Retry-After", "") if answer is not None else ""
-    asked = float(told) if told.isdecimal() and len(told) < 9 else 0.0
-    return min(max(FIRST_WAIT_S * float(2**tried), asked), LONGEST_WAIT_S)
+    asked = float(told) if told.isdecimal() and len(told) < 9 else _until(told)
+    return min(max(min(FIRST_WAIT_S * float(2**tried), LONGEST_WAIT_S), asked), longest)
 
 
-def patiently(ask: Callable[[], Answer], tries: int = TRIES) -> Answer:
+def _until(told: str) -> float:
+    """Return the seconds from now until a date of HTTP; 0 where it is none."""
+    try:
+        return max(0.0, parsedate_to_datetime(told).timestamp() - time.time()) if told else 0.0
+    except (ValueError, TypeError, OverflowError):
+        return 0.0
+
+
+def patiently(ask: Callable[[], Answer], tries: int = TRIES, longest: float = LONGEST_WAIT_S) -> Answer:
     """Ask until there is an answer that is not the portal's own trouble.
 
     Parameters
@@ -300,6 +365,8 @@ def patiently(ask: Callable[[], Answer], tries: int = TRIES) -> Answer:
         Asks once.
     tries : int
         How often at most.
+    longest : float
+        The longest wait between two tries, s.
 
     Returns
     -------
@@ -321,7 +388,7 @@ def patiently(ask: Callable[[], Answer], tries: int = TRIES) -> Answer:
         except (URLError, OSError) as problem:
             reason = str(problem)
         if tried + 1 < tries:
-            time.sleep(wait_s(tried, answer))
+            _sleep(wait_s(tried, answer, longest))
     raise Interrupted(f"the portal does not answer ({reason}); what is there is kept, start again to go on")
 
 

@@ -48,6 +48,7 @@ SUCCESSES: Final[dict[str, dict[str, str]]] = {
     "uploads.append": {"204": "Taken"},
     "uploads.remove": {"204": "Removed"},
     "account.tokens": {"201": "Made"},
+    "oai.post": {"200": "As it is"},
     "admin.users.add": MADE,
     "admin.user.link": {"201": "Made"},
     "record.invite": {"201": "Made"},

@@ -148,8 +148,7 @@ class RequestContext:
                 404, f"There is no record “{id[:80]}” in this catalogue. Search for it by a word."
             )
         try:
-            state = (place.folder / FILENAME).stat()
-            record = _read(place.folder, state.st_mtime_ns, state.st_size)
+            record = read_at(place)
             return (telling(record, told) if place.stale else record), place
         except (OSError, FormatError) as problem:
             raise HTTPException(
@@ -217,6 +216,12 @@ def without_content(record: Record) -> Record:
         for part in record.parts
     )
     return replace(record, parts=parts)
+
+
+def read_at(place: Place) -> Record:
+    """Read a record as its folder says; OSError or FormatError where it cannot be read."""
+    state = (place.folder / FILENAME).stat()
+    return _read(place.folder, state.st_mtime_ns, state.st_size)
 
 
 @lru_cache(maxsize=64)

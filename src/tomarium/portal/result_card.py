@@ -126,7 +126,7 @@ def _found(request_context: RequestContext, hits: Iterable[Hit]) -> tuple[FoundR
             else "",
             state=hit.state,
             licence=hit.licence,
-            opens="" if hit.open or hit.open_from is None else _moment(hit.open_from),
+            opens=hit.opens if hit.open or hit.open_from is None else _moment(hit.open_from),
             withheld=_withheld(hit),
             source=hit.source,
             fetched="" if hit.fetched is None else _moment(hit.fetched),

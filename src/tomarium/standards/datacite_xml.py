@@ -63,8 +63,37 @@ def export(record: Record, address: str = "") -> str:
     FormatError
         The record holds what JSON or XML cannot hold, such as half a character or a control character.
     """
+    root = resource(record, address)
+    ElementTree.indent(root)
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{ElementTree.tostring(root, encoding="unicode")}\n'
+
+
+def resource(record: Record, address: str = "", access: Mapping[str, str] | None = None) -> Element:
+    """Write a record as the element `resource` of DataCite.
+
+    Parameters
+    ----------
+    record : Record
+        Any record.
+    address : str, optional
+        Address of its page.
+    access : Mapping of str to str, optional
+        One more item of `rightsList`, which tells who may have the files now.
+
+    Returns
+    -------
+    Element
+        Its tags stand without a prefix, and `xmlns` as an attribute.
+
+    Raises
+    ------
+    FormatError
+        As `export`.
+    """
     record_json.demand_json(record)
     told = attributes(record, address)
+    if access is not None:
+        told["rightsList"] = [access, *told["rightsList"]]
     root = Element("resource", _ROOT)
     doi = told.get("doi", "")
     kind = "URL" if address and not doi else "DOI"
@@ -94,8 +123,7 @@ def export(record: Record, address: str = "") -> str:
             for term, key, attribute in _IDENTIFIED:
                 if term in one:
                     _add(reference, term, one[term], {attribute: one[key]} if key in one else None)
-    ElementTree.indent(root)
-    return f'<?xml version="1.0" encoding="UTF-8"?>\n{ElementTree.tostring(root, encoding="unicode")}\n'
+    return root
 
 
 def _add_creator(creators: Element, told: Mapping[str, Any]) -> None:

@@ -49,6 +49,8 @@ class HarvestedPage:
         Names.
     created, licence, doi : str
         As the source tells; "" where it does not.
+    access, opens : str
+        "open", "embargoed", "closed" or "", and the day when its files open, as the source tells.
     parameters : Mapping of str to JSON value
         With the unit in the key.
     facts : tuple of Fact
@@ -72,6 +74,8 @@ class HarvestedPage:
     created: str
     licence: str
     doi: str
+    access: str
+    opens: str
     parameters: Mapping[str, Any]
     facts: tuple[Fact, ...] = field(metadata=FOR_PEOPLE)
     told: Mapping[str, Any]
@@ -104,6 +108,8 @@ def content(request_context: CurrentRequest, id: str) -> HarvestedPage:
         created=item.created,
         licence=item.licence,
         doi=item.doi,
+        access=item.access,
+        opens=item.opens,
         parameters=item.parameters,
         facts=tuple(_facts(kept)),
         told=item.content,
@@ -122,10 +128,23 @@ def _facts(kept: Harvested) -> list[Fact]:
         Fact("Technique", ", ".join(map(label_of, item.techniques))),
         Fact("Keywords", ", ".join(item.keywords)),
         Fact("Licence", item.licence),
+        Fact("Files", _access(kept)),
         Fact("Size of its files", show(item.bytes, "B", 3) if item.bytes else ""),
     ]
     told += [Fact(parameter.label(key), parameter.show(key, value)) for key, value in item.parameters.items()]
     return [fact for fact in told if fact.text]
+
+
+def _access(kept: Harvested) -> str:
+    """Tell who may have the files, as the source told."""
+    item = kept.item
+    until = f" until {item.opens}" if item.opens else ""
+    told = {
+        "open": "Open at the source",
+        "embargoed": f"Under embargo{until}",
+        "closed": "Not open at the source",
+    }
+    return told.get(item.access, "")
 
 
 def _moment(seconds: float) -> str:

@@ -1,0 +1,203 @@
+"""`tomarium harvest`: records of other catalogues, found beside ours by one search."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from tomarium.cli import show
+from tomarium.cli.catalogue_place import PLACE
+
+if TYPE_CHECKING:
+    from tomarium.catalogue import Catalogue
+    from tomarium.catalogue.harvest_sources import Source
+    from tomarium.portal.harvests.harvester import Harvest
+
+SHOWN: Final = 10
+SPANS: Final = {"never": 0.0, "hour": 3600.0, "day": 86_400.0, "week": 604_800.0}
+
+
+@click.group("harvest", invoke_without_command=True)
+@click.option("--all", "due", is_flag=True, help="Harvest every source that is due by its --every.")
+@click.option("--again", is_flag=True, help="With --all: all sources, due or not, and all of each.")
+@click.option(
+    "--forget", metavar="TITLE", help="Forget a source by its title or address, and all that is kept of it."
+)
+@click.option("--catalogue", type=PLACE, help="Its file or address; the user's own by default.")
+@click.option("--json", "as_json", is_flag=True, help="Print it for machines.")
+@click.pass_context
+def command(
+    context: click.Context,
+    due: bool,
+    again: bool,
+    forget: str | None,
+    catalogue: Path | str | None,
+    as_json: bool,
+) -> None:
+    """Harvest other catalogues, so that one search finds their records beside ours; alone, list the sources.
+
+    What is harvested is shown with its source and its age, and is nobody's to edit or publish here; its files stay at
+    the source. A worker harvests what is due by itself.
+
+    \b
+    tomarium harvest oai https://data.example.org/oai --every day
+    tomarium harvest
+    tomarium harvest --all
+    tomarium harvest --forget "Example data"
+    """
+    if context.invoked_subcommand is not None:
+        return
+    from tomarium.catalogue.catalogue import open_catalogue
+    from tomarium.catalogue.harvest_sources import all_sources
+
+    with open_catalogue(catalogue, make=False) as opened:
+        if forget is not None:
+            _forget(opened, forget)
+            return
+        with opened.reading() as connection:
+            known = all_sources(connection)
+        if due or again:
+            chosen = [one for one in known if again or one.is_due()]
+            context.exit(0 if _harvest_each(opened, chosen, again=again) else 1)
+        _list(known, as_json=as_json)
+
+
+@command.command("oai")
+@click.argument("place", metavar="FILE|URL")
+@click.option("--set", "selection", default="", metavar="SET", help="Only this set of the repository.")
+@click.option("--title", default="", help="What the catalogue is called here; its own name by default.")
+@click.option("--every", type=click.Choice(list(SPANS)), help="How often a worker harvests it of itself.")
+@click.option(
+    "--from",
+    "since",
+    type=click.DateTime(["%Y-%m-%d"]),
+    help="Only what was changed from that day on; from the last harvest by default.",
+)
+@click.option(
+    "--again", is_flag=True, help="Read all of it, not only what was changed since the last harvest."
+)
+@click.option("--catalogue", type=PLACE, help="Its file or address; the user's own by default.")
+@click.option("--json", "as_json", is_flag=True, help="Print it for machines.")
+@click.pass_context
+def oai(
+    context: click.Context,
+    place: str,
+    selection: str,
+    title: str,
+    every: str | None,
+    since: datetime | None,
+    again: bool,
+    catalogue: Path | str | None,
+    as_json: bool,
+) -> None:
+    """Harvest an OAI-PMH repository at URL, or an answer of one that was saved as FILE.
+
+    Title, creators, dates, licence, DOI, techniques, keywords and the description are kept, of DataCite's metadata or
+    of Dublin Core. The next call asks only for what was changed since; what the source deleted goes, and what is under
+    embargo there says so. Stop it with Ctrl-C: the same command goes on where it was. A repository that is busy is
+    waited for as it asks (Retry-After); one that is slow, down or wrong is noted, and its records stay as they were.
+
+    \b
+    tomarium harvest oai https://data.example.org/oai
+    tomarium harvest oai https://zenodo.example.org/oai2d --set user-tomography --title "Tomography at Example"
+    tomarium harvest oai ListRecords.xml --title "A list by mail"
+    """
+    from tomarium.catalogue.catalogue import open_catalogue
+    from tomarium.catalogue.harvest_sources import note, source_of
+    from tomarium.portal.harvest_jobs import harvest
+    from tomarium.portal.harvests import oai as protocol
+
+    file = None if "://" in place else Path(place)
+    if file is not None and not file.is_file():
+        raise click.UsageError(
+            f"{place}: is no file, and no address that begins with https://; give one of them"
+        )
+    if file is not None and (selection or every or since):
+        raise click.UsageError(
+            "--set, --every and --from are for the address of a repository; a file is kept as it is"
+        )
+    with open_catalogue(catalogue) as opened:
+        if file is not None:
+            source, found = protocol.harvest_file(opened, file, title=title)
+        else:
+            every_s = None if every is None else SPANS[every]
+            source = protocol.known_source(opened, place, selection, title=title, every_s=every_s)
+            if since is not None:
+                with opened.writing() as connection:
+                    note(connection, source.number, response_date=f"{since:%Y-%m-%dT00:00:00Z}", token="")
+                    source = source_of(connection, source.number)
+            found = harvest(opened, source, again=again, tell=show.progress())
+    _tell(source, found, as_json=as_json)
+    context.exit(1 if found.kept.problems else 0)
+
+
+def _harvest_each(opened: Catalogue, sources: list[Source], *, again: bool) -> bool:
+    """Harvest sources one after another; one that does not answer keeps none of the others from it."""
+    from tomarium.errors import DatabaseUnavailable, TomariumError
+    from tomarium.portal.harvest_jobs import harvest
+
+    well = True
+    if not sources:
+        click.echo("No source is due.")
+    for source in sources:
+        try:
+            found = harvest(opened, source, again=again, tell=show.progress())
+        except DatabaseUnavailable:
+            raise
+        except TomariumError as problem:
+            show.warnings([f"{source.title}: {problem}"])
+            well = False
+            continue
+        _tell(source, found, as_json=False)
+        well &= not found.kept.problems
+    return well
+
+
+def _tell(source: Source, found: Harvest, *, as_json: bool) -> None:
+    from dataclasses import asdict
+
+    from tomarium.portal.harvest_jobs import told
+
+    if as_json:
+        show.as_json({"source": source.title, "address": source.address, **asdict(found)})
+        return
+    click.echo(f"{source.title}: {told(found)}")
+    for note in found.notes:
+        click.echo(f"  {note[:1].upper()}{note[1:]}.")
+    problems = list(found.kept.problems)
+    more = [f"and {len(problems) - SHOWN} more"] if len(problems) > SHOWN else []
+    show.warnings([*problems[:SHOWN], *more])
+
+
+def _list(known: list[Source], *, as_json: bool) -> None:
+    from dataclasses import asdict
+
+    if as_json:
+        show.as_json([asdict(one) for one in known])
+        return
+    if not known:
+        click.echo(
+            "No other catalogue is harvested; begin with: tomarium harvest oai https://data.example.org/oai"
+        )
+    for one in known:
+        click.secho(one.title, bold=True, nl=False)
+        last = "not read to its end yet"
+        if one.finished_utc is not None:
+            last = f"as of {datetime.fromtimestamp(one.finished_utc, UTC):%Y-%m-%d %H:%M} UTC"
+        click.echo(f"  {one.kind}  {one.count} records, {last}  {one.address}")
+        if one.error:
+            show.warnings([one.error])
+
+
+def _forget(opened: Catalogue, name: str) -> None:
+    from tomarium.catalogue.harvest_sources import find_source, forget_source
+    from tomarium.catalogue.harvested import forget_all
+
+    with opened.writing() as connection:
+        source = find_source(connection, name)
+        count = forget_all(connection, source.number)
+        forget_source(connection, source.number)
+    click.echo(f"{source.title}: forgotten, with {count} records that were kept of it")

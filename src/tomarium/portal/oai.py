@@ -1,0 +1,319 @@
+"""OAI-PMH 2.0 (https://www.openarchives.org/OAI/openarchivesprotocol.html): others harvest what was published here.
+
+Withdrawn records are told as deleted, for good; records under embargo are told with their metadata; drafts are not.
+"""
+
+import logging
+import re
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Annotated, Final
+from urllib.parse import parse_qsl, urlsplit
+from xml.etree.ElementTree import Element, SubElement, tostring
+
+from fastapi import Depends, FastAPI, HTTPException, Request
+from fastapi.responses import Response
+from sqlalchemy import Connection
+
+from tomarium.catalogue import ANYBODY
+from tomarium.catalogue.entities import as_told
+from tomarium.catalogue.queries import places_of
+from tomarium.catalogue.record_changes import (
+    Changed,
+    changed_record,
+    changed_records,
+    count_changes,
+    first_change,
+)
+from tomarium.catalogue.record_sets import all_sets, is_in_set, sets_of
+from tomarium.errors import FormatError
+from tomarium.model import Record
+from tomarium.portal.forms import MOST_BYTES, MOST_FIELDS, take
+from tomarium.portal.oai_request import (
+    ARGUMENTS,
+    Listing,
+    OaiError,
+    read_arguments,
+    read_listing,
+    stamp,
+    token_of,
+)
+from tomarium.portal.request_context import CurrentRequest, RequestContext, read_at, without_content
+from tomarium.portal.routes import give
+from tomarium.standards import dublin_core, oai_datacite
+
+# Annotations are evaluated here, not postponed: FastAPI reads them.
+
+NAMESPACE: Final = "http://www.openarchives.org/OAI/2.0/"
+IDENTIFIERS: Final = "http://www.openarchives.org/OAI/2.0/oai-identifier"
+RECORDS: Final = 100
+HEADERS: Final = 1000
+NO_CONTACT: Final = "contact-is-not-set@portal.invalid"
+"""What stands for the address of the administrator, which must be told, where the setting `contact` is empty."""
+_INSTANCE: Final = "http://www.w3.org/2001/XMLSchema-instance"
+_DOMAIN: Final = re.compile(r"[a-zA-Z][a-zA-Z0-9-]*(\.[a-zA-Z][a-zA-Z0-9-]*)+")
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Format:
+    """A format of metadata: its schema, its namespace, and how a record is written in it."""
+
+    schema: str
+    namespace: str
+    write: Callable[[Record, str], Element]
+
+
+FORMATS: Final[Mapping[str, Format]] = {
+    "oai_dc": Format(dublin_core.SCHEMA, dublin_core.NAMESPACE, dublin_core.dc),
+    "oai_datacite": Format(oai_datacite.SCHEMA, oai_datacite.NAMESPACE, oai_datacite.oai_datacite),
+}
+
+
+def give_oai(app: FastAPI) -> None:
+    """Let an application be harvested.
+
+    Parameters
+    ----------
+    app : FastAPI
+        Gets the routes.
+    """
+    give(app, "/oai", answer_get, name="oai", kind=Response)
+    take(app, "/oai", answer_post, name="oai.post")
+
+
+async def _read_form(request: Request) -> list[tuple[str, str]]:
+    body = b""
+    async for piece in request.stream():
+        body += piece
+        if len(body) > MOST_BYTES:
+            raise HTTPException(413, f"A request has at most {MOST_BYTES >> 10} KiB.")
+    return _pairs(body.decode("utf-8", "replace"))
+
+
+def answer_get(request_context: CurrentRequest, request: Request) -> Response:
+    """Answer a request of OAI-PMH 2.0, such as `?verb=ListRecords&metadataPrefix=oai_dc`."""
+    return _answer(request_context, _pairs(request.url.query))
+
+
+def answer_post(
+    request_context: CurrentRequest, pairs: Annotated[list[tuple[str, str]], Depends(_read_form)]
+) -> Response:
+    """Answer a request of OAI-PMH 2.0 whose arguments are sent as a form."""
+    return _answer(request_context, pairs)
+
+
+def _pairs(text: str) -> list[tuple[str, str]]:
+    try:
+        return parse_qsl(text, keep_blank_values=True, max_num_fields=MOST_FIELDS)
+    except ValueError:
+        return []
+
+
+def _answer(request_context: RequestContext, pairs: Sequence[tuple[str, str]]) -> Response:
+    # All harvesters are told the same, whoever asks.
+    if not request_context.reader.open_only:
+        request_context = replace(request_context, reader=ANYBODY)
+    root = Element("OAI-PMH", {"xmlns": NAMESPACE, "xmlns:xsi": _INSTANCE})
+    root.set("xsi:schemaLocation", f"{NAMESPACE} http://www.openarchives.org/OAI/2.0/OAI-PMH.xsd")
+    # Before anything is read: what is changed from here on, a harvester asks for the next time.
+    _add(root, "responseDate", stamp(time.time()))
+    asked = _add(root, "request", request_context.address("oai"))
+    try:
+        told = read_arguments(pairs)
+        asked.attrib.update({name: _printable(text) for name, text in told.items()})
+        with request_context.catalogue.reading() as connection:
+            root.append(_VERBS[told["verb"]](request_context, connection, told))
+    except OaiError as problem:
+        if problem.code in ("badVerb", "badArgument"):
+            asked.attrib.clear()
+        _add(root, "error", _printable(str(problem))).set("code", problem.code)
+    content = tostring(root, encoding="utf-8", xml_declaration=True)
+    return Response(content, media_type="text/xml", headers={"Cache-Control": "no-cache"})
+
+
+def _identify(request_context: RequestContext, connection: Connection, _told: Mapping[str, str]) -> Element:
+    settings = request_context.settings
+    found = Element("Identify")
+    _add(found, "repositoryName", settings["name"])
+    _add(found, "baseURL", request_context.address("oai"))
+    _add(found, "protocolVersion", "2.0")
+    _add(found, "adminEmail", settings["contact"] or NO_CONTACT)
+    _add(found, "earliestDatestamp", stamp(first_change(connection, request_context.reader)))
+    _add(found, "deletedRecord", "persistent")
+    _add(found, "granularity", "YYYY-MM-DDThh:mm:ssZ")
+    host = _host(request_context)
+    if _DOMAIN.fullmatch(host):
+        scheme = SubElement(_add(found, "description"), "oai-identifier", {"xmlns": IDENTIFIERS})
+        scheme.set("xsi:schemaLocation", f"{IDENTIFIERS} {IDENTIFIERS}.xsd")
+        _add(scheme, "scheme", "oai")
+        _add(scheme, "repositoryIdentifier", host)
+        _add(scheme, "delimiter", ":")
+        _add(scheme, "sampleIdentifier", f"oai:{host}:tooth-1")
+    return found
+
+
+def _list_formats(
+    request_context: RequestContext, connection: Connection, told: Mapping[str, str]
+) -> Element:
+    if "identifier" in told:
+        _demand_record(request_context, connection, told["identifier"])
+    found = Element("ListMetadataFormats")
+    for prefix, known in FORMATS.items():
+        one = _add(found, "metadataFormat")
+        _add(one, "metadataPrefix", prefix)
+        _add(one, "schema", known.schema)
+        _add(one, "metadataNamespace", known.namespace)
+    return found
+
+
+def _list_sets(request_context: RequestContext, connection: Connection, told: Mapping[str, str]) -> Element:
+    if "resumptionToken" in told:
+        raise OaiError("badResumptionToken", "the list of sets has one part; ask for it without a token")
+    found = Element("ListSets")
+    for name, words in all_sets(connection, request_context.reader).items():
+        one = _add(found, "set")
+        _add(one, "setSpec", name)
+        _add(one, "setName", words)
+    return found
+
+
+def _get_record(request_context: RequestContext, connection: Connection, told: Mapping[str, str]) -> Element:
+    _demand_format(told["metadataPrefix"])
+    changed = _demand_record(request_context, connection, told["identifier"])
+    found = Element("GetRecord")
+    _add_records(request_context, connection, found, [changed], told["metadataPrefix"], single=True)
+    return found
+
+
+def _list(request_context: RequestContext, connection: Connection, told: Mapping[str, str]) -> Element:
+    verb, listing = told["verb"], read_listing(connection, told)
+    _demand_format(listing.prefix)
+    within = is_in_set(connection, listing.set) if listing.set else None
+    if listing.set and within is None:
+        raise OaiError("noRecordsMatch", f"there is no set {listing.set[:80]!r}; ListSets names them")
+    most = RECORDS if verb == "ListRecords" else HEADERS
+    reader, span = request_context.reader, listing.span
+    some = changed_records(connection, reader, most + 1, span=span, after=listing.after, within=within)
+    if not some and listing.after is None:
+        raise OaiError("noRecordsMatch", "no record was changed then, or is in this set")
+    page, found = some[:most], Element(verb)
+    if verb == "ListRecords":
+        _add_records(request_context, connection, found, page, listing.prefix)
+    else:
+        sets = sets_of(connection, page)
+        for one in page:
+            found.append(_header(request_context, one, sets[one.id]))
+    more = len(some) > most
+    if more or listing.after is not None:
+        total = listing.total
+        if total is None:
+            total = count_changes(connection, reader, span=span, within=within)
+        _add_token(connection, found, verb, replace(listing, total=total), page, more=more)
+    return found
+
+
+def _add_token(
+    connection: Connection,
+    found: Element,
+    verb: str,
+    listing: Listing,
+    page: Sequence[Changed],
+    *,
+    more: bool,
+) -> None:
+    """Tell where the list goes on; an empty token ends it. What was changed meanwhile makes it longer than told."""
+    seen = listing.cursor + len(page)
+    text = ""
+    if more:
+        last = page[-1]
+        text = token_of(connection, verb, replace(listing, after=(last.moment, last.id), cursor=seen))
+    token = _add(found, "resumptionToken", text)
+    token.set("completeListSize", str(max(listing.total or 0, seen + more)))
+    token.set("cursor", str(listing.cursor))
+
+
+def _add_records(
+    request_context: RequestContext,
+    connection: Connection,
+    found: Element,
+    page: Sequence[Changed],
+    prefix: str,
+    *,
+    single: bool = False,
+) -> None:
+    """Add records with their metadata; one that cannot be written is left out of a list, and the log tells why."""
+    places = places_of(connection, request_context.reader, [one.id for one in page])
+    sets, write = sets_of(connection, page), FORMATS[prefix].write
+    for changed in page:
+        record = Element("record")
+        record.append(_header(request_context, changed, sets[changed.id]))
+        if not changed.withdrawn:
+            place = places[changed.id]
+            try:
+                told = as_told(connection, read_at(place), stale=place.stale)
+                shown = told if place.open else without_content(told)
+                address = request_context.address("record", {"id": changed.id})
+                _add(record, "metadata").append(write(shown, address))
+            except (OSError, FormatError) as problem:
+                if single:
+                    raise OaiError(
+                        "cannotDisseminateFormat", f"{changed.id}: cannot be written as {prefix} now"
+                    ) from problem
+                _log.error("OAI-PMH leaves out %s: %s", changed.id, problem)
+                continue
+        found.append(record)
+
+
+def _header(request_context: RequestContext, changed: Changed, sets: Sequence[str]) -> Element:
+    header = Element("header", {"status": "deleted"} if changed.withdrawn else {})
+    _add(header, "identifier", f"oai:{_host(request_context)}:{changed.id}")
+    _add(header, "datestamp", stamp(changed.moment))
+    for name in sets:
+        _add(header, "setSpec", name)
+    return header
+
+
+def _demand_record(request_context: RequestContext, connection: Connection, identifier: str) -> Changed:
+    start = f"oai:{_host(request_context)}:"
+    found = None
+    if identifier.startswith(start):
+        found = changed_record(connection, request_context.reader, identifier.removeprefix(start))
+    if found is None:
+        raise OaiError("idDoesNotExist", f"there is no record {identifier[:120]!r}; one begins with {start}")
+    return found
+
+
+def _demand_format(prefix: str) -> None:
+    if prefix not in FORMATS:
+        raise OaiError(
+            "cannotDisseminateFormat", f"there is no format {prefix[:40]!r}; give {' or '.join(FORMATS)}"
+        )
+
+
+def _host(request_context: RequestContext) -> str:
+    """Return what identifiers name this repository by: the host of the setting `address`, or of this request."""
+    return urlsplit(request_context.origin).hostname or "localhost"
+
+
+def _add(parent: Element, name: str, text: str = "") -> Element:
+    element = SubElement(parent, name)
+    element.text = _printable(text) or None
+    return element
+
+
+def _printable(text: str) -> str:
+    """Leave out what XML cannot hold."""
+    return "".join(sign for sign in text if sign.isprintable())
+
+
+_VERBS: Final[Mapping[str, Callable[[RequestContext, Connection, Mapping[str, str]], Element]]] = {
+    "Identify": _identify,
+    "ListMetadataFormats": _list_formats,
+    "ListSets": _list_sets,
+    "GetRecord": _get_record,
+    "ListIdentifiers": _list,
+    "ListRecords": _list,
+}
+assert _VERBS.keys() == ARGUMENTS.keys()
