@@ -37,7 +37,7 @@ FORM: Final = 1
 HEAD: Final = "backup.json"
 INDEX: Final = frozenset({
     "record", "wording", "retired", "facet_set", "facet", "parameter_key", "parameter", "record_total", "rebuild",
-    "rebuild_change",
+    "rebuild_change", "shared", "shared_link",
 })  # fmt: skip
 """Tables that are made from the records' folders."""
 _AT_ONCE: Final = 1000

@@ -18,12 +18,21 @@ from typing import Any, Final
 from sqlalchemy import Connection, delete, insert, select, update
 
 from tomarium.catalogue.facets import CATALOGUE
-from tomarium.catalogue.index_rows import Entry, finite_numbers, forget_record, save_records
+from tomarium.catalogue.index_rows import (
+    Entry,
+    Telling,
+    finite_numbers,
+    forget_record,
+    forget_shared,
+    save_records,
+    save_shared,
+)
 from tomarium.catalogue.reader import HARVESTED
 from tomarium.catalogue.tables import LIVE, harvest_sources, harvested
 from tomarium.model import parameter
 from tomarium.model.wording import brief
 from tomarium.standards.panet import label_of
+from tomarium.standards.panosc import Shared, read_shared
 
 DATASET: Final = "dataset"
 LARGEST: Final = 1_000_000  # letters of one item
@@ -188,8 +197,10 @@ def keep(connection: Connection, source: int, items: Sequence[Item], moment: flo
             row = {"id": id, "source": source, "kind": kind, "identifier": identifier, "item": item}
             rows.append(row | {"fetched_utc": fetched, "listing": known_source.listing})
             if kind == DATASET:
-                entries.append(_entry(id, read_item(item), known_source.title))
+                entries.append(_entry(id, read_item(item), source, known_source.title))
     _take_away(connection, gone)
+    others = [row for row in rows if row["kind"] != DATASET]
+    save_shared(connection, [(row["id"], source, _shared(read_item(row["item"]))) for row in others])
     if rows:
         connection.execute(delete(harvested).where(harvested.c.id.in_([row["id"] for row in rows])))
         connection.execute(insert(harvested), rows)
@@ -275,7 +286,7 @@ def entries_after(connection: Connection, last: str, among: Sequence[str] | None
         For `save_records`, in the order of their identifiers; none after the last item.
     """
     wanted = (
-        select(harvested.c.id, harvested.c.item, harvest_sources.c.title)
+        select(harvested.c.id, harvested.c.item, harvested.c.source, harvest_sources.c.title)
         .join(harvest_sources, harvest_sources.c.number == harvested.c.source)
         .where(harvested.c.kind == DATASET, harvested.c.id > last)
         .order_by(harvested.c.id)
@@ -283,7 +294,17 @@ def entries_after(connection: Connection, last: str, among: Sequence[str] | None
     )
     if among is not None:
         wanted = wanted.where(harvested.c.id.in_(among))
-    return [_entry(row.id, read_item(row.item), row.title) for row in connection.execute(wanted)]
+    return [_entry(row.id, read_item(row.item), row.source, row.title) for row in connection.execute(wanted)]
+
+
+def others_after(connection: Connection, last: str, among: Sequence[str] | None = None) -> list[Telling]:
+    """Tell some hundred documents and instruments again for `save_shared`, as `entries_after` does datasets."""
+    of = harvested.c
+    wanted = select(of.id, of.item, of.source).where(of.kind != DATASET, of.id > last).order_by(of.id)
+    if among is not None:
+        wanted = wanted.where(of.id.in_(among))
+    rows = connection.execute(wanted.limit(AT_ONCE))
+    return [(row.id, row.source, _shared(read_item(row.item))) for row in rows]
 
 
 def index_again(connection: Connection) -> None:
@@ -292,6 +313,10 @@ def index_again(connection: Connection) -> None:
     while some := entries_after(connection, last):
         save_records(connection, some)
         last = some[-1].row["id"]
+    last = ""
+    while others := others_after(connection, last):
+        save_shared(connection, others)
+        last = others[-1][0]
 
 
 def id_of(protocol: str, address: str, kind: str, identifier: str) -> str:
@@ -371,11 +396,12 @@ def _take_away(connection: Connection, ids: Sequence[str]) -> None:
     for start in range(0, len(ids), AT_ONCE):
         some = ids[start : start + AT_ONCE]
         connection.execute(delete(harvested).where(harvested.c.id.in_(some)))
+        forget_shared(connection, some)
         for id in some:
             forget_record(connection, id, LIVE)
 
 
-def _entry(id: str, item: Item, source: str) -> Entry:
+def _entry(id: str, item: Item, source: int, title: str) -> Entry:
     made = read_moment(item.created)
     created, created_utc = made or ("", 0.0)  # the oldest of all where it is not known
     row = {
@@ -397,13 +423,22 @@ def _entry(id: str, item: Item, source: str) -> Entry:
         "doi": "",  # that of a record of ours is found by it
         "licence": item.licence,
     }
-    return Entry(
-        row,
-        item.description,
-        _words(item),
-        _facets(item, created[:4], source),
-        finite_numbers(item.parameters),
-    )
+    facets, numbers = _facets(item, created[:4], title), finite_numbers(item.parameters)
+    return Entry(row, item.description, _words(item), facets, numbers, _shared(item), source)
+
+
+def _shared(item: Item) -> tuple[Shared, ...]:
+    """Tell an item for the PaNOSC search API: as its source told it, or by its fields where that has other words."""
+    model = {DATASET: "Dataset", "document": "Document", "instrument": "Instrument"}[item.kind]
+    if item.content.get("pid") == item.identifier:
+        told = read_shared(model, item.content)
+    else:
+        told = read_shared(model, {
+            "pid": item.doi or item.identifier, "title": item.title, "creationDate": item.created, "isPublic": True,
+            "size": item.bytes or None, "techniques": [{"pid": one, "name": label_of(one)} for one in item.techniques],
+            "parameters": [{"name": key, "value": value} for key, value in item.parameters.items()],
+        })  # fmt: skip
+    return () if told is None else (told,)
 
 
 def _words(item: Item) -> str:

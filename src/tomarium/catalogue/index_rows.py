@@ -29,6 +29,9 @@ from tomarium.catalogue.tables import (
     stores,
 )
 from tomarium.catalogue.words import fold
+from tomarium.standards.panosc import Shared
+
+Telling = tuple[str, int, Sequence[Shared]]
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,10 @@ class Entry:
         Names and values, sorted.
     numbers : dict of str to float
         Key → number, in the unit that the key tells.
+    shared : tuple of Shared
+        What the PaNOSC search API tells of it.
+    source : int
+        Number of the source that it was harvested from; 0 of a record of this catalogue.
     """
 
     row: dict[str, Any]
@@ -52,6 +59,8 @@ class Entry:
     words: str
     facets: tuple[tuple[str, str], ...]
     numbers: dict[str, float]
+    shared: tuple[Shared, ...] = ()
+    source: int = 0
 
 
 def save_records(connection: Connection, entries: Sequence[Entry], into: IndexTables = LIVE) -> None:
@@ -84,6 +93,7 @@ def save_records(connection: Connection, entries: Sequence[Entry], into: IndexTa
         insert(into.wordings),
         [{"record": n, "description": entry.description, "words": entry.words} for n, entry in numbered],
     )
+    save_shared(connection, [(entry.row["id"], entry.source, entry.shared) for entry in entries], into)
     values = sorted(
         (keys[key], number, value) for number, entry in numbered for key, value in entry.numbers.items()
     )
@@ -101,6 +111,42 @@ def save_records(connection: Connection, entries: Sequence[Entry], into: IndexTa
     ]
     if texts:
         dialect_of(connection).save_texts(connection, texts, into.texts)
+
+
+def save_shared(connection: Connection, told: Sequence[Telling], into: IndexTables = LIVE) -> None:
+    """Write what the PaNOSC search API tells of records or harvested items; what was there of them goes.
+
+    Parameters
+    ----------
+    connection : Connection
+        That may write.
+    told : sequence of tuple of str, int and sequence of Shared
+        Identifier of the record or item, number of the source that it was harvested from (0 of a record of this
+        catalogue), and what is told of it.
+    into : IndexTables
+        As in `save_records`.
+    """
+    if not told:
+        return
+    forget_shared(connection, [holder for holder, _, _ in told], into)
+    rows: dict[tuple[str, str, str], dict[str, Any]] = {}
+    links: dict[tuple[str, str, str, str], dict[str, Any]] = {}
+    for holder, source, some in told:
+        common = {"holder": holder, "source": source}
+        for one in some:
+            row = common | {"model": one.model, "pid": one.pid, "body": one.body}
+            rows[holder, one.model, one.pid] = row
+            for link in one.links:
+                links[holder, *link] = common | dict(zip(("dataset", "model", "pid"), link, strict=True))
+    for table, written in ((into.shared, rows), (into.shared_links, links)):
+        if written:
+            connection.execute(insert(table), list(written.values()))
+
+
+def forget_shared(connection: Connection, holders: Sequence[str], into: IndexTables = LIVE) -> None:
+    """Forget what the PaNOSC search API tells of records and harvested items."""
+    for table in (into.shared, into.shared_links):
+        connection.execute(delete(table).where(table.c.holder.in_(holders)))
 
 
 def finite_numbers(told: Mapping[str, Any]) -> dict[str, float]:
@@ -294,6 +340,7 @@ def _forget(connection: Connection, rows: Sequence[Any], into: IndexTables) -> N
     if into is LIVE:
         _note_change(connection, [row.id for row in rows])
     numbers = [row.number for row in rows]
+    forget_shared(connection, [row.id for row in rows], into)
     totals = TotalsChange(connection, into)
     _delete(connection, numbers, into, totals)
     totals.save()

@@ -23,6 +23,7 @@ from tomarium.catalogue.tables import LIVE, IndexTables
 from tomarium.errors import FormatError, InputError
 from tomarium.model import Record, parameter
 from tomarium.standards.panet import label_of
+from tomarium.standards.panosc import share
 
 # Files of a record that are not as they were filed and are named.
 _NAMED: Final = 5
@@ -163,7 +164,7 @@ def entry_of(
         "owner": owner,
         "team": team,
     }
-    return Entry(row, record.description, _words(record), facets_of(record), _numbers(record))
+    return Entry(row, record.description, _words(record), facets_of(record), _numbers(record), share(record))
 
 
 def state_of(record: Record, before: str) -> str:

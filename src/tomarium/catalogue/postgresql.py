@@ -190,6 +190,8 @@ def end_bulk(connection: Connection) -> None:
         "parameter",
         "parameter_key",
         "record_total",
+        "shared",
+        "shared_link",
     ):
         connection.exec_driver_sql(f"ANALYZE {table}")
 

@@ -124,7 +124,7 @@ def is_counted_by_totals(reader: Reader) -> bool:
     return not (reader.invited or reader.open_only)
 
 
-def may_open(reader: Reader, now: float | None = None) -> ColumnElement[bool]:
+def may_open(reader: Reader, now: float | None = None, of: Columns = records.c) -> ColumnElement[bool]:
     """Return the condition on `record` that a reader may have its files and pictures.
 
     Parameters
@@ -133,13 +133,15 @@ def may_open(reader: Reader, now: float | None = None) -> ColumnElement[bool]:
         Who asks.
     now : float, optional
         Seconds since 1970; the present moment by default.
+    of : columns, optional
+        Those of `record`.
 
     Returns
     -------
     ColumnElement of bool
         As `may_see`, but of what is published only once its embargo has ended, and not when it was withdrawn.
     """
-    return _condition(reader, records.c.open_from, now)
+    return _condition(reader, of.open_from, now, of)
 
 
 def _condition(

@@ -22,8 +22,15 @@ from sqlalchemy import Connection, delete, insert, select, update
 from tomarium.catalogue.catalogue import Catalogue
 from tomarium.catalogue.dialect import dialect_of
 from tomarium.catalogue.entities import known_any
-from tomarium.catalogue.harvested import entries_after
-from tomarium.catalogue.index_rows import Entry, folder_in, forget_record, save_records
+from tomarium.catalogue.harvested import entries_after, others_after
+from tomarium.catalogue.index_rows import (
+    Entry,
+    folder_in,
+    forget_record,
+    forget_shared,
+    save_records,
+    save_shared,
+)
 from tomarium.catalogue.ingest import entry_of
 from tomarium.catalogue.record_folder import read_record, refuse_links
 from tomarium.catalogue.store import ObjectPath, place_at
@@ -189,6 +196,14 @@ def _write_harvested(catalogue: Catalogue, token: str) -> None:
             save_records(connection, some, SHADOW)
         ready = not some
         last = "" if ready else some[-1].row["id"]
+    last, ready = "", False
+    while not ready:
+        with catalogue.writing() as connection:
+            _beat(connection, token)
+            others = others_after(connection, last)
+            save_shared(connection, others, SHADOW)
+        ready = not others
+        last = "" if ready else others[-1][0]
 
 
 def _settle(catalogue: Catalogue, token: str) -> None:
@@ -244,6 +259,8 @@ def _read_again(connection: Connection, ids: Sequence[str], told: _Found) -> Non
         if forget:
             forget_record(connection, id, SHADOW)
             save_records(connection, entries_after(connection, "", [id]), SHADOW)
+            forget_shared(connection, [id], SHADOW)
+            save_shared(connection, others_after(connection, "", [id]), SHADOW)
     for start in range(0, len(ids), AT_ONCE):
         some = rebuild_changes.c.record.in_(ids[start : start + AT_ONCE])
         connection.execute(delete(rebuild_changes).where(some))

@@ -17,6 +17,7 @@ from sqlalchemy import (
     Table,
     Text,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 
 from tomarium.catalogue.packed_text import PackedText
 
@@ -24,6 +25,8 @@ metadata = MetaData()
 
 # Eight bytes in every database; SQLite numbers its rows itself only where the type is called INTEGER.
 Whole: Final = BigInteger().with_variant(Integer(), "sqlite")
+# JSON that queries look into.
+Body: Final = JSON().with_variant(JSONB(), "postgresql")
 
 # --- Durable: never touched by a rebuild, backed up. -----------------------------------------------------------------
 
@@ -341,7 +344,7 @@ class IndexTables:
 
     Attributes
     ----------
-    records, wordings, retired, parameters, totals : Table
+    records, wordings, retired, parameters, totals, shared, shared_links : Table
         As below.
     texts : str
         Name of the text index, which each database makes in its own way.
@@ -352,12 +355,22 @@ class IndexTables:
     retired: Table
     parameters: Table
     totals: Table
+    shared: Table
+    shared_links: Table
     texts: str
 
     @property
     def all(self) -> tuple[Table, ...]:
         """All but the text index, in the order in which they can be made."""
-        return self.records, self.wordings, self.retired, self.parameters, self.totals
+        return (
+            self.records,
+            self.wordings,
+            self.retired,
+            self.parameters,
+            self.totals,
+            self.shared,
+            self.shared_links,
+        )
 
 
 def index_tables(prefix: str, among: MetaData) -> IndexTables:
@@ -432,14 +445,40 @@ def index_tables(prefix: str, among: MetaData) -> IndexTables:
         Column("total", Whole, nullable=False),
         sqlite_with_rowid=False,
     )
-    return IndexTables(records, wordings, retired, parameters, totals, f"{prefix}record_text")
+    # What the PaNOSC search API tells: datasets, documents and instruments, each with what belongs to it alone.
+    shared = Table(
+        f"{prefix}shared",
+        among,
+        Column("holder", Text, primary_key=True),  # id of the record, or of the harvested item, that tells it
+        Column("model", Text, primary_key=True),  # Dataset, Document, Instrument
+        Column("pid", Text, primary_key=True),
+        Column(
+            "source", Whole, nullable=False
+        ),  # number of the harvested source; 0: a record of this catalogue
+        Column("body", Body, nullable=False),  # as `standards.panosc` tells it
+    )
+    Index(f"{prefix}shared_pid", shared.c.model, shared.c.pid)
+    # Which documents and instruments belong to which dataset, within what one catalogue tells.
+    shared_links = Table(
+        f"{prefix}shared_link",
+        among,
+        Column("holder", Text, primary_key=True),
+        Column("dataset", Text, primary_key=True),
+        Column("model", Text, primary_key=True),
+        Column("pid", Text, primary_key=True),
+        Column("source", Whole, nullable=False),
+    )
+    Index(f"{prefix}shared_link_dataset", shared_links.c.dataset)
+    Index(f"{prefix}shared_link_pid", shared_links.c.model, shared_links.c.pid)
+    texts = f"{prefix}record_text"
+    return IndexTables(records, wordings, retired, parameters, totals, shared, shared_links, texts)
 
 
 SHADOW_PREFIX: Final = "new_"
 LIVE: Final = index_tables("", metadata)
 SHADOW: Final = index_tables(SHADOW_PREFIX, MetaData())
 """What a rebuild fills, and then puts in the place of `LIVE`; a database has these tables only meanwhile."""
-records, wordings, retired, parameters, totals = LIVE.all
+records, wordings, retired, parameters, totals, shared, shared_links = LIVE.all
 by_facets: Final = next(index for index in records.indexes if index.name == "record_facets")
 by_number: Final = next(iter(parameters.indexes))
 

@@ -31,6 +31,7 @@ from tomarium.portal.models import give_models
 from tomarium.portal.notebook_file import give_notebook
 from tomarium.portal.oai import give_oai
 from tomarium.portal.page import Page
+from tomarium.portal.panosc import give_panosc
 from tomarium.portal.problems import explain
 from tomarium.portal.rendering import answer_html, answer_json, wants_json
 from tomarium.portal.request_context import CurrentRequest
@@ -125,6 +126,7 @@ def _routes(pages: tuple[Page, ...]) -> tuple[BaseRoute, ...]:
     give_entity_forms(app)
     give_link_forms(app)
     give_feeds(app)
+    give_panosc(app)
     give_oai(app)
     give_logo(app)
     give_live(app)

@@ -21,6 +21,22 @@ PROBLEM: Final[dict[str, Any]] = {
         "detail": {"type": "string", "minLength": 1},
     },
 }
+LOOPBACK: Final[dict[str, Any]] = {
+    "type": "object",
+    "description": "What went wrong, in the form of LoopBack.",
+    "required": ["error"],
+    "properties": {
+        "error": {
+            "type": "object",
+            "required": ["statusCode", "name", "message"],
+            "properties": {
+                "statusCode": {"type": "integer"},
+                "name": {"type": "string"},
+                "message": {"type": "string"},
+            },
+        }
+    },
+}
 MADE: Final = {"201": "Made", "303": "Done; a browser is led on"}
 SUCCESSES: Final[dict[str, dict[str, str]]] = {
     "file": {"200": "The file", "206": "The bytes that were asked for", "304": "As it was"},
@@ -84,10 +100,12 @@ def _complete(operation: dict[str, Any], *, changes: bool, form: bool) -> None:
         answers.setdefault(status, {"description": words, **({"content": content} if content else {})})
     if "200" not in told:
         answers.pop("200", None)
-    problem = {
+    problem: dict[str, Any] = {
         "application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}},
         "text/html": {"schema": {"type": "string"}},
     }
+    if operation["operationId"].startswith("panosc."):
+        problem["application/json"] = {"schema": LOOPBACK}
     for status, words in (("4XX", "What was asked cannot be done"), ("5XX", "It cannot be done now")):
         answers[status] = {"description": f"{words}; the answer tells why", "content": problem}
     if form:

@@ -1,7 +1,11 @@
-"""Other catalogues, and the records that were harvested from them."""
+"""Other catalogues, the records that were harvested from them, and what the PaNOSC search API tells.
+
+That API tells of records that were filed before once the index is made anew: tomarium index rebuild.
+"""
 
 import sqlalchemy as sa
 from alembic import op
+from sqlalchemy.dialects.postgresql import JSONB
 
 revision = "0016"
 down_revision = "0015"
@@ -39,11 +43,27 @@ def upgrade() -> None:
         sa.Column("item", sa.JSON, nullable=False),
     )
     op.create_index("harvested_source", "harvested", ["source", "kind", "identifier"], unique=True)
+    keys = ("holder", "model", "pid")
+    op.create_table(
+        "shared",
+        *(sa.Column(key, sa.Text, primary_key=True) for key in keys),
+        sa.Column("source", whole, nullable=False),
+        sa.Column("body", sa.JSON().with_variant(JSONB(), "postgresql"), nullable=False),
+    )
+    op.create_index("shared_pid", "shared", ["model", "pid"])
+    op.create_table(
+        "shared_link",
+        *(sa.Column(key, sa.Text, primary_key=True) for key in ("holder", "dataset", "model", "pid")),
+        sa.Column("source", whole, nullable=False),
+    )
+    op.create_index("shared_link_dataset", "shared_link", ["dataset"])
+    op.create_index("shared_link_pid", "shared_link", ["model", "pid"])
 
 
 def downgrade() -> None:
     """Forget what was harvested, and its rows in the index."""
     op.execute("DELETE FROM record WHERE state = 'harvested'")
     op.execute("DELETE FROM record_total WHERE state = 'harvested'")
-    op.drop_table("harvested")
+    for table in ("shared_link", "shared", "harvested"):
+        op.drop_table(table)
     op.drop_table("harvest_source")

@@ -1,0 +1,352 @@
+"""Queries of the PaNOSC search API: datasets, documents and instruments of this catalogue and of harvested ones.
+
+Each is a row of `shared` (`standards.panosc`), found by conditions in SQL (`panosc_rows`).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    and_,
+    case,
+    column,
+    false,
+    func,
+    literal,
+    or_,
+    select,
+    true,
+    tuple_,
+)
+
+from tomarium.catalogue.dialect import dialect_of
+from tomarium.catalogue.json_columns import NumberAt, TextAt, items_of
+from tomarium.catalogue.panosc_conditions import LOWER, Told, like
+from tomarium.catalogue.panosc_filter import ALL, Filter, Group, Include, Test
+from tomarium.catalogue.panosc_rows import Question, Rows, meets_inside
+from tomarium.catalogue.queries import RANKED_AT_MOST
+from tomarium.catalogue.tables import shared, shared_links
+from tomarium.catalogue.words import read_terms
+from tomarium.errors import ParameterError
+from tomarium.standards.panosc import MODELS, RELATIONS, TEXTS
+from tomarium.standards.panosc_units import base_of, from_base
+
+MOST_INCLUDED: Final = 10_000
+"""Related datasets, documents or instruments of one answer."""
+_WORDS: Final = 10  # of a query that scores
+
+
+def count(asked: Question, model: str, where: Group) -> int:
+    """Count what a reader finds.
+
+    Parameters
+    ----------
+    asked : Question
+        Who asks of what.
+    model : str
+        Of `standards.panosc.ROOTS`.
+    where : Group
+        The conditions.
+
+    Returns
+    -------
+    int
+        A document that several records tell of counts once.
+    """
+    rows = Rows(asked, model)
+    found = select(rows.shared.c.source, rows.shared.c.pid).select_from(rows.tables)
+    found = found.where(rows.visible, rows.meets(Filter(where))).distinct()
+    return int(asked.connection.execute(select(func.count()).select_from(found.subquery())).scalar_one())
+
+
+def find(asked: Question, model: str, wanted: Filter) -> list[dict[str, Any]]:
+    """Find datasets, documents or instruments.
+
+    Parameters
+    ----------
+    asked : Question
+        Who asks of what.
+    model : str
+        Of `standards.panosc.ROOTS`.
+    wanted : Filter
+        What is asked.
+
+    Returns
+    -------
+    list of dict
+        As the API tells them: the best scored first where there is a query, else in the order that is asked for, else
+        datasets with the newest first, and others by their identifiers.
+
+    Raises
+    ------
+    ParameterError
+        The answer would include too much.
+    """
+    rows = Rows(asked, model)
+    of = rows.shared.c
+    score, terms = _score(asked, rows, wanted.query)
+    source = (
+        rows.tables if terms is None else rows.tables.outerjoin(terms, terms.c.number == rows.record.c.number)
+    )
+    # What several records tell of is told once, as the last of them in the order of identifiers tells it.
+    columns = (of.source, of.pid, func.max(of.holder).label("holder"), func.max(score).label("score"))
+    page = select(*columns).select_from(source).where(rows.visible, rows.meets(wanted))
+    if wanted.query.strip():
+        page = page.where(score > 0)
+    page = page.group_by(of.source, of.pid).order_by(*_order(rows, wanted))
+    places = asked.connection.execute(page.limit(wanted.limit).offset(wanted.skip)).all()
+    told = _bodies(asked, model, [(row.holder, row.pid) for row in places])
+    found = [told[row.holder, row.pid] for row in places if (row.holder, row.pid) in told]
+    for one, row in zip(found, places, strict=True):
+        one.out["score"] = round(float(row.score or 0.0), 6)
+    _include(asked, model, found, wanted)
+    return [_only(one.out, wanted) for one in found]
+
+
+def one_of(asked: Question, model: str, pid: str, wanted: Filter) -> dict[str, Any] | None:
+    """Find one by its identifier: a dataset of ours also by that of its record; None where there is none.
+
+    Parameters
+    ----------
+    asked : Question
+        Who asks of what.
+    model : str
+        Of `standards.panosc.ROOTS`.
+    pid : str
+        Any text.
+    wanted : Filter
+        What is told of it: relations and fields.
+
+    Returns
+    -------
+    dict or None
+        As `find` tells it.
+    """
+    exact = replace(wanted, where=Group("and", (Test("pid", "text", "eq", pid),)), limit=1, skip=0, query="")
+    if found := find(asked, model, exact):
+        return found[0]
+    rows = Rows(asked, model)
+    held = select(rows.shared.c.pid).select_from(rows.tables).where(rows.visible, rows.shared.c.holder == pid)
+    other = asked.connection.execute(held).scalars().first() if model == "Dataset" else None
+    return one_of(asked, model, other, wanted) if other not in (None, pid) else None
+
+
+def files_of(asked: Question, pid: str, wanted: Filter) -> list[dict[str, Any]] | None:
+    """List the files that a dataset tells of; None where there is no such dataset."""
+    include = Include("files", replace(wanted, limit=wanted.limit), demanded=False)
+    found = one_of(asked, "Dataset", pid, Filter(include=(include,)))
+    return None if found is None else found["files"]
+
+
+@dataclass
+class _Row:
+    """A row of an answer, and what is told of it."""
+
+    holder: str
+    pid: str
+    source: int
+    body: Mapping[str, Any]
+    out: dict[str, Any]
+
+
+def _row(model: str, row: Any) -> _Row:
+    out = {name: row.body[name] for name in MODELS[model] if name in row.body}
+    if model == "Dataset":
+        out["isPublic"] = row.isPublic == "true"
+    elif "isPublic" in MODELS[model]:
+        out["isPublic"] = row.isPublic != "false"
+    return _Row(row.holder, row.pid, row.source, row.body, out | {"provider": row.provider})
+
+
+def _bodies(asked: Question, model: str, places: Sequence[tuple[str, str]]) -> dict[tuple[str, str], _Row]:
+    rows = Rows(asked, model)
+    of = rows.shared.c
+    wanted = select(*rows.columns).select_from(rows.tables).where(
+        of.model == model, of.holder.in_({holder for holder, _ in places}), of.pid.in_({pid for _, pid in places})
+    )  # fmt: skip
+    return {(row.holder, row.pid): _row(model, row) for row in asked.connection.execute(wanted)}
+
+
+def _order(rows: Rows, wanted: Filter) -> Iterator[ColumnElement[Any]]:
+    if wanted.query.strip():
+        yield column("score").desc()
+    for name, down in wanted.order:
+        kind = MODELS[rows.model].get(name, "")
+        value = rows.told.reckoned.get(name)
+        if value is None:
+            value = NumberAt(rows.told.value, name) if kind == "number" else TextAt(rows.told.value, name)
+        first = func.max(value)
+        yield case((first.is_(None), 1), else_=0)  # those without a value last, in both databases
+        yield first.desc() if down else first.asc()
+    if rows.model == "Dataset" and not wanted.order:
+        yield func.coalesce(func.max(rows.record.c.number), 0).desc()
+    yield rows.shared.c.pid.asc()
+    yield rows.shared.c.source.asc()
+
+
+def _score(asked: Question, rows: Rows, query: str) -> tuple[ColumnElement[Any], Any]:
+    """Reckon a score from 0 to 1: the share of words in the title and the like; of datasets by all that is searched.
+
+    A dataset that holds all words somewhere has at least a half, the most relevant of all 1.
+    """
+    words = list(dict.fromkeys(query.translate(LOWER).split()))[:_WORDS]
+    if not words:
+        return literal(0.0), None
+    share: ColumnElement[Any] = literal(0.0)
+    for word in words:
+        pattern = "%" + "".join(f"\\{sign}" if sign in "\\%_" else sign for sign in word) + "%"
+        has = [
+            like(asked.connection, TextAt(rows.told.value, name), pattern, folded=True)
+            for name in TEXTS[rows.model]
+        ]
+        share = share + case((func.coalesce(or_(false(), *has), false()), 1.0 / len(words)), else_=0.0)
+    terms = read_terms(query) if rows.model == "Dataset" else ()
+    if not terms:
+        return share, None
+    match = dialect_of(asked.connection).match(terms)
+    # Ranked apart: SQLite's bm25 cannot be asked where rows are put together.
+    found = (
+        select(match.c.number, match.c.score).order_by(match.c.score.desc()).limit(RANKED_AT_MOST).subquery()
+    )
+    best = asked.connection.execute(select(found.c.score).limit(1)).scalar()
+    if not best or best <= 0:
+        return share * 0.5, None
+    return case(
+        (found.c.score.is_not(None), 0.5 + 0.5 * found.c.score / float(best)), else_=share * 0.5
+    ), found
+
+
+def _include(asked: Question, model: str, found: Sequence[_Row], wanted: Filter) -> None:
+    """Tell what is related to the rows of an answer."""
+    for include in wanted.include:
+        relation = RELATIONS[model][include.relation]
+        if relation.inside:
+            _include_inner(asked, model, found, include)
+        else:
+            _include_others(asked, model, found, include)
+
+
+def _include_inner(asked: Question, model: str, found: Sequence[_Row], include: Include) -> None:
+    relation = RELATIONS[model][include.relation]
+    inner = include.asked
+    if inner.where == ALL and not any(one.demanded for one in inner.include):
+        lists = {(one.holder, one.pid): list(one.body.get(relation.inside, ())) for one in found}
+    else:
+        lists = {(one.holder, one.pid): [] for one in found}
+        of = shared.alias()
+        items = items_of(asked.connection, of.c.body, relation.inside)
+        told = Told(relation.model, items.c.value, {})
+        query = select(of.c.holder, of.c.pid, items.c.value).select_from(of.join(items, true())).where(
+            of.c.model == model,
+            of.c.holder.in_({one.holder for one in found}),
+            of.c.pid.in_({one.pid for one in found}),
+            meets_inside(asked.connection, told, inner),
+        ).order_by(of.c.holder, of.c.pid, items.c.key)  # fmt: skip
+        for holder, pid, value in asked.connection.execute(query):
+            if (holder, pid) in lists:
+                lists[holder, pid].append(value if isinstance(value, dict) else json.loads(value))
+    for one in found:
+        told_ones = lists[one.holder, one.pid][inner.skip : inner.skip + inner.limit]
+        one.out[include.relation] = [_only(_plain(relation.model, each, inner), inner) for each in told_ones]
+
+
+def _plain(model: str, told: Mapping[str, Any], asked: Filter) -> dict[str, Any]:
+    """Tell one object that lies in another: its properties, in the unit that was asked for, and what it includes."""
+    out = {name: told[name] for name in MODELS[model] if name in told}
+    if model == "Parameter":
+        out |= _in_unit(told, asked.where)
+    for include in asked.include:
+        relation = RELATIONS[model][include.relation]
+        inner = told.get(relation.inside)
+        if isinstance(inner, Mapping):
+            out[include.relation] = _only(_plain(relation.model, inner, include.asked), include.asked)
+    return out
+
+
+def _in_unit(told: Mapping[str, Any], where: Group) -> dict[str, Any]:
+    for names, unit in _units(where, frozenset()):
+        if told.get("base") == base_of(unit) and (not names or told.get("name") in names):
+            return {"value": from_base(told["si"], told["base"], unit), "unit": unit} if "si" in told else {}
+    return {}
+
+
+def _units(where: Group, names: frozenset[str]) -> Iterator[tuple[frozenset[str], str]]:
+    """Find the units that were asked for, each with the names of parameters that stand beside it."""
+    tests = list(_flat(where)) if where.join == "and" else []
+    here = {
+        str(one.value) for one in tests if one.name == "name" and one.operator == "eq" and not one.negated
+    }
+    names = frozenset(here) or names
+    for one in tests:
+        if one.name == "unit" and one.operator == "eq" and not one.negated and isinstance(one.value, str):
+            yield names, one.value
+    for part in where.parts:
+        if isinstance(part, Group):
+            yield from _units(part, names)
+
+
+def _flat(where: Group) -> Iterator[Test]:
+    """List the tests that must all be met."""
+    for part in where.parts:
+        if isinstance(part, Test):
+            yield part
+        elif part.join == "and":
+            yield from _flat(part)
+
+
+def _include_others(asked: Question, model: str, found: Sequence[_Row], include: Include) -> None:
+    relation = RELATIONS[model][include.relation]
+    rows, others, link = Rows(asked, model), Rows(asked, relation.model), shared_links.alias()
+    here, there = rows.end(link), others.end(link)
+    kind = model if relation.model == "Dataset" else relation.model
+    of_these = and_(here.in_({one.pid for one in found}), link.c.model == kind)
+    of = others.shared.c
+    place = tuple_(of.source, of.pid)
+    # Of ours a dataset's own record tells its document and instrument, as many others do.
+    told_by = or_(of.source > 0, of.holder.in_({one.holder for one in found}))
+    own = told_by if model == "Dataset" else true()
+    query: Select[Any] = (
+        select(*others.columns)
+        .select_from(others.tables)
+        .where(place.in_(select(link.c.source, there).where(of_these)), own)
+        .where(others.visible, others.meets(include.asked))
+        .order_by(of.pid, of.holder.desc())
+        .limit(MOST_INCLUDED + 1)
+    )
+    answered = asked.connection.execute(query).all()
+    if len(answered) > MOST_INCLUDED:
+        raise ParameterError(
+            f"{include.relation} of these has more than {MOST_INCLUDED} entries; ask for fewer with limit, or for "
+            f"{relation.model}s by themselves"
+        )
+    known: dict[tuple[int, str], Any] = {}
+    for row in answered:
+        known.setdefault((row.source, row.pid), row)
+    links = select(link.c.source, here, there).where(of_these, there.in_({row.pid for row in answered}))
+    lists: dict[tuple[int, str], dict[str, _Row]] = {}
+    for source, of_pid, pid in asked.connection.execute(links.order_by(there)):
+        if (source, pid) in known:
+            lists.setdefault((source, of_pid), {})[pid] = _row(relation.model, known[source, pid])
+    told = {
+        key: list(some.values())[include.asked.skip :][: include.asked.limit] for key, some in lists.items()
+    }
+    _include(asked, relation.model, [one for some in told.values() for one in some], include.asked)
+    for one in found:
+        some = [_only(each.out, include.asked) for each in told.get((one.source, one.pid), [])]
+        if relation.many:
+            one.out[include.relation] = some
+        elif some:
+            one.out[include.relation] = some[0]
+
+
+def _only(out: dict[str, Any], asked: Filter) -> dict[str, Any]:
+    if asked.fields is None:
+        return out
+    kept = asked.fields | {one.relation for one in asked.include}
+    return {name: value for name, value in out.items() if name in kept}
