@@ -27,7 +27,7 @@ from tomarium.catalogue.life import Request, publish, withdraw
 from tomarium.catalogue.queries import store_of
 from tomarium.catalogue.settings import change_setting
 from tomarium.catalogue.tables import record_changes
-from tomarium.model import Person, Record, Value
+from tomarium.model import Part, Person, Record, Value
 from tomarium.portal import oai
 from tomarium.portal.app import create_app
 from tomarium.standards import dublin_core
@@ -75,9 +75,13 @@ def catalogue(
         publish_entity(opened, LOCAL_OWNER, "teeth")
         for id in STATES:
             folder = home / "records" / id
-            make_volume(folder / "volume.ome.zarr", size=16)
+            folder.mkdir(parents=True)
+            (folder / "scan.dat").write_bytes(id.encode())
+            if id == "embargoed":  # which has grey values that nobody is told
+                make_volume(folder / "volume.ome.zarr", size=16)
             where = {"instrument": Value("X02DA <TOMCAT>", "read", ""), "facility": Value("SLS", "read", "")}
-            file_record(folder, title=f"Zähne & <b>{id}</b> ]]> “µm”", id=id, parameters=where)
+            more = {} if id == "embargoed" else {"parts": (Part("projections", "scan.dat"),)}
+            file_record(folder, title=f"Zähne & <b>{id}</b> ]]> “µm”", id=id, parameters=where, **more)
             ingest(opened, folder, reader=ADA)
             told = Changes(
                 licence="CC-BY-4.0",
@@ -291,14 +295,14 @@ def test_what_was_changed_is_listed_from_then_on(catalogue: Catalogue, client: T
 
 
 @pytest.fixture(scope="module")
-def many(
-    tmp_path_factory: pytest.TempPathFactory, make_volume: Callable[..., Path]
-) -> Iterator[tuple[Catalogue, str]]:
+def many(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Catalogue, str]]:
     """Serve 10,000 published records, whose rows share one folder: what each is told by is its row."""
     home = tmp_path_factory.mktemp("many")
     folder = home / "records" / "tooth"
-    make_volume(folder / "volume.ome.zarr", size=16)
-    file_record(folder, title="Tooth", id="tooth", licence="CC-BY-4.0")
+    folder.mkdir(parents=True)
+    (folder / "scan.dat").write_bytes(b"tooth")
+    parts = (Part("projections", "scan.dat"),)
+    file_record(folder, title="Tooth", id="tooth", licence="CC-BY-4.0", parts=parts)
     start = datetime(2020, 1, 1, tzinfo=UTC).timestamp()
     with open_catalogue(home / "catalogue.sqlite") as opened:
         with opened.writing() as connection, in_bulk(connection):
