@@ -62,7 +62,7 @@ SLOW = (
     "pipeline/test_contract_cases",
     "pipeline/test_crop", "pipeline/test_data_check", "pipeline/test_material", "pipeline/test_run",
     "pipeline/test_slabs", "pipeline/test_spool", "pipeline/test_stitch_volumes", "portal/test_description",
-    "portal/test_files", "portal/test_models", "portal/test_oai", "portal/test_object_store",
+    "portal/test_files", "portal/test_harvest_oai", "portal/test_models", "portal/test_oai", "portal/test_object_store",
     "portal/test_pull", "portal/test_serve",
     "portal/test_site", "portal/test_specimen_images", "portal/test_uploads", "portal/test_visibility",
     "portal/test_files", "portal/test_models", "portal/test_object_store", "portal/test_pull", "portal/test_serve",

@@ -96,6 +96,7 @@ PATHS = (
         "/admin/users",
         "/admin/settings",
         "/admin/work",
+        "/admin/sources",
         "/admin/disk",
         "/admin/log?check=chain",
     ),

@@ -32,11 +32,12 @@ PAGES = (
     "/admin/users/ada",
     "/admin/settings",
     "/admin/work",
+    "/admin/sources",
     "/admin/disk",
     "/disks",
     "/admin/log",
 )
-OF_CURATORS = {"/admin", "/admin/work", "/admin/disk", "/disks", "/admin/log"}
+OF_CURATORS = {"/admin", "/admin/work", "/admin/sources", "/admin/disk", "/disks", "/admin/log"}
 FORMS = {
     "/admin/users": {"name": "new"},
     "/admin/users/ada/role": {"role": "administrator"},
@@ -48,6 +49,7 @@ FORMS = {
     "/admin/users/ada/open": {},
     "/admin/settings": {"name": "Taken over"},
     "/admin/work": {"job": "1"},
+    "/admin/sources": {"source": "1"},
     "/admin/disk": {"kind": "owner", "name": "ada", "quota": "1 TB"},
 }
 

@@ -67,7 +67,8 @@ def _file_ours(catalogue: Catalogue, home: Path) -> None:
                     parts=(Part("projections", "scan.dat"),))  # fmt: skip
         ingest(catalogue, folder, reader=ADA)
         changes = Changes(licence="CC-BY-4.0", creators=(Person("Lovelace, Ada", "0000-0002-1825-0097"),),
-                          techniques=(id_of("x-ray microtomography"),), specimen="molar", proposal="hg-1", instrument="bm05")  # fmt: skip
+                          techniques=(id_of("x-ray microtomography"),),
+                          specimen="molar", proposal="hg-1", instrument="bm05")  # fmt: skip
         edit(catalogue, ADA, id, changes)
     publish(catalogue, LOCAL_OWNER, "embargoed", Request(embargo="1 year"))
     for id in ("open", "withdrawn"):

@@ -1,7 +1,6 @@
 """Queries of the PaNOSC search API: datasets, documents and instruments of this catalogue and of harvested ones.
 
-Each is a row of `shared` (`standards.panosc`), found by conditions in SQL. A row of ours is told where its record is
-published and the reader may see it; one that was harvested is told to everybody.
+Each is a row of `shared` (`standards.panosc`), found by conditions in SQL (`panosc_rows`).
 """
 
 from __future__ import annotations
@@ -13,151 +12,34 @@ from typing import Any, Final
 
 from sqlalchemy import (
     ColumnElement,
-    Connection,
-    FromClause,
     Select,
-    Text,
     and_,
     case,
     column,
-    exists,
     false,
     func,
     literal,
     or_,
     select,
     true,
+    tuple_,
 )
 
 from tomarium.catalogue.dialect import dialect_of
-from tomarium.catalogue.json_columns import NumberAt, ObjectAt, TextAt, items_of
-from tomarium.catalogue.panosc_conditions import LOWER, Told, like, meets
+from tomarium.catalogue.json_columns import NumberAt, TextAt, items_of
+from tomarium.catalogue.panosc_conditions import LOWER, Told, like
 from tomarium.catalogue.panosc_filter import ALL, Filter, Group, Include, Test
+from tomarium.catalogue.panosc_rows import Question, Rows, meets_inside
 from tomarium.catalogue.queries import RANKED_AT_MOST
-from tomarium.catalogue.reader import ANYBODY, Reader, may_open, may_see
-from tomarium.catalogue.tables import harvest_sources, records, shared, shared_links, stale_records
+from tomarium.catalogue.tables import shared, shared_links
 from tomarium.catalogue.words import read_terms
 from tomarium.errors import ParameterError
 from tomarium.standards.panosc import MODELS, RELATIONS, TEXTS
 from tomarium.standards.panosc_units import base_of, from_base
 
-OWN: Final = "own"
-EVERY: Final = "all"
 MOST_INCLUDED: Final = 10_000
 """Related datasets, documents or instruments of one answer."""
 _WORDS: Final = 10  # of a query that scores
-
-
-@dataclass(frozen=True)
-class Question:
-    """Who asks of what.
-
-    Attributes
-    ----------
-    connection : Connection
-        Of a catalogue.
-    reader : Reader
-        Who asks.
-    provider : str
-        "own" for this catalogue alone, "all", or the title of a harvested one.
-    name : str
-        What this catalogue is called.
-    """
-
-    connection: Connection
-    reader: Reader
-    provider: str = EVERY
-    name: str = ""
-
-
-class _Rows:
-    """The rows of `shared` under names of their own, with their record and their source."""
-
-    def __init__(self, asked: Question, model: str) -> None:
-        self.model = model
-        self.shared, self.record, self.source = shared.alias(), records.alias(), harvest_sources.alias()
-        self._asked = asked
-        of = self.shared.c
-        own = of.source == 0
-        is_open = case((may_open(ANYBODY, of=self.record.c), "true"), else_="false")
-        self.told = Told(model, of.body, {
-            "isPublic": case((own, is_open), else_=TextAt(of.body, "isPublic")) if model == "Dataset"
-            else TextAt(of.body, "isPublic"),
-            "provider": case((own, literal(asked.name, Text)), else_=self.source.c.title),
-        })  # fmt: skip
-
-    @property
-    def tables(self) -> FromClause:
-        return self.beside(self.shared)
-
-    def beside(self, shared_rows: FromClause) -> FromClause:
-        """Join the records and sources of rows to tables that hold these."""
-        of = self.shared.c
-        with_records = shared_rows.outerjoin(self.record, self.record.c.id == of.holder)
-        return with_records.outerjoin(self.source, self.source.c.number == of.source)
-
-    @property
-    def columns(self) -> tuple[ColumnElement[Any], ...]:
-        of = self.shared.c
-        reckoned = (value.label(name) for name, value in self.told.reckoned.items())
-        return (of.holder, of.pid, of.source, of.body, *reckoned)
-
-    @property
-    def visible(self) -> ColumnElement[bool]:
-        """Tell who may know of a row, of the providers that are asked."""
-        of, reader = self.shared.c, self._asked.reader
-        own = and_(
-            of.source == 0,
-            self.record.c.state == "published",
-            may_see(reader, of=self.record.c),
-            of.holder.not_in(select(stale_records.c.record)),
-        )
-        if self._asked.provider == OWN or reader.open_only:
-            seen = own
-        elif self._asked.provider == EVERY:
-            seen = or_(of.source > 0, own)
-        else:
-            seen = self.source.c.title == self._asked.provider
-        return and_(of.model == self.model, seen)
-
-    def meets(self, asked: Filter) -> ColumnElement[bool]:
-        """Tell what a row must be, also by what it must be related to."""
-        connection = self._asked.connection
-        parts = [meets(connection, self.told, asked.where)]
-        parts += [self._related(one) for one in asked.include if one.demanded]
-        return and_(true(), *parts)
-
-    def _related(self, include: Include) -> ColumnElement[bool]:
-        relation = RELATIONS[self.model][include.relation]
-        if relation.inside:
-            return _has(self._asked.connection, self.told, include)
-        others, link = _Rows(self._asked, relation.model), shared_links.alias()
-        tables = others.beside(link.join(others.shared, others.linked(link)))
-        found = select(link.c.pid).select_from(tables).where(self.linked(link))
-        return exists(found.where(others.visible, others.meets(include.asked)).correlate(self.shared))
-
-    def linked(self, link: Any) -> ColumnElement[bool]:
-        """Tell which links lead to these rows."""
-        of, same = self.shared.c, link.c.source == self.shared.c.source
-        if self.model == "Dataset":
-            return and_(link.c.dataset == of.pid, same)
-        return and_(link.c.model == self.model, link.c.pid == of.pid, same)
-
-
-def _has(connection: Connection, told: Told, include: Include) -> ColumnElement[bool]:
-    """Tell that some of what lies in an object meets what is asked of it."""
-    relation = RELATIONS[told.model][include.relation]
-    if relation.many:
-        items = items_of(connection, told.value, relation.inside)
-        inner = Told(relation.model, items.c.value, {})
-        return exists(select(items.c.key).where(_inner(connection, inner, include.asked)))
-    inner = Told(relation.model, ObjectAt(told.value, relation.inside), {})
-    return and_(inner.value.is_not(None), _inner(connection, inner, include.asked))
-
-
-def _inner(connection: Connection, told: Told, asked: Filter) -> ColumnElement[bool]:
-    demands = [_has(connection, told, one) for one in asked.include if one.demanded]
-    return and_(meets(connection, told, asked.where), *demands)
 
 
 def count(asked: Question, model: str, where: Group) -> int:
@@ -177,7 +59,7 @@ def count(asked: Question, model: str, where: Group) -> int:
     int
         A document that several records tell of counts once.
     """
-    rows = _Rows(asked, model)
+    rows = Rows(asked, model)
     found = select(rows.shared.c.source, rows.shared.c.pid).select_from(rows.tables)
     found = found.where(rows.visible, rows.meets(Filter(where))).distinct()
     return int(asked.connection.execute(select(func.count()).select_from(found.subquery())).scalar_one())
@@ -206,7 +88,7 @@ def find(asked: Question, model: str, wanted: Filter) -> list[dict[str, Any]]:
     ParameterError
         The answer would include too much.
     """
-    rows = _Rows(asked, model)
+    rows = Rows(asked, model)
     of = rows.shared.c
     score, terms = _score(asked, rows, wanted.query)
     source = (
@@ -249,7 +131,7 @@ def one_of(asked: Question, model: str, pid: str, wanted: Filter) -> dict[str, A
     exact = replace(wanted, where=Group("and", (Test("pid", "text", "eq", pid),)), limit=1, skip=0, query="")
     if found := find(asked, model, exact):
         return found[0]
-    rows = _Rows(asked, model)
+    rows = Rows(asked, model)
     held = select(rows.shared.c.pid).select_from(rows.tables).where(rows.visible, rows.shared.c.holder == pid)
     other = asked.connection.execute(held).scalars().first() if model == "Dataset" else None
     return one_of(asked, model, other, wanted) if other not in (None, pid) else None
@@ -283,7 +165,7 @@ def _row(model: str, row: Any) -> _Row:
 
 
 def _bodies(asked: Question, model: str, places: Sequence[tuple[str, str]]) -> dict[tuple[str, str], _Row]:
-    rows = _Rows(asked, model)
+    rows = Rows(asked, model)
     of = rows.shared.c
     wanted = select(*rows.columns).select_from(rows.tables).where(
         of.model == model, of.holder.in_({holder for holder, _ in places}), of.pid.in_({pid for _, pid in places})
@@ -291,7 +173,7 @@ def _bodies(asked: Question, model: str, places: Sequence[tuple[str, str]]) -> d
     return {(row.holder, row.pid): _row(model, row) for row in asked.connection.execute(wanted)}
 
 
-def _order(rows: _Rows, wanted: Filter) -> Iterator[ColumnElement[Any]]:
+def _order(rows: Rows, wanted: Filter) -> Iterator[ColumnElement[Any]]:
     if wanted.query.strip():
         yield column("score").desc()
     for name, down in wanted.order:
@@ -308,7 +190,7 @@ def _order(rows: _Rows, wanted: Filter) -> Iterator[ColumnElement[Any]]:
     yield rows.shared.c.source.asc()
 
 
-def _score(asked: Question, rows: _Rows, query: str) -> tuple[ColumnElement[Any], Any]:
+def _score(asked: Question, rows: Rows, query: str) -> tuple[ColumnElement[Any], Any]:
     """Reckon a score from 0 to 1: the share of words in the title and the like; of datasets by all that is searched.
 
     A dataset that holds all words somewhere has at least a half, the most relevant of all 1.
@@ -364,7 +246,7 @@ def _include_inner(asked: Question, model: str, found: Sequence[_Row], include: 
             of.c.model == model,
             of.c.holder.in_({one.holder for one in found}),
             of.c.pid.in_({one.pid for one in found}),
-            _inner(asked.connection, told, inner),
+            meets_inside(asked.connection, told, inner),
         ).order_by(of.c.holder, of.c.pid, items.c.key)  # fmt: skip
         for holder, pid, value in asked.connection.execute(query):
             if (holder, pid) in lists:
@@ -420,20 +302,21 @@ def _flat(where: Group) -> Iterator[Test]:
 
 def _include_others(asked: Question, model: str, found: Sequence[_Row], include: Include) -> None:
     relation = RELATIONS[model][include.relation]
-    rows, others, link = _Rows(asked, model), _Rows(asked, relation.model), shared_links.alias()
-    of = rows.shared.c
-    linked = rows.shared.join(link, rows.linked(link)).join(others.shared, others.linked(link))
+    rows, others, link = Rows(asked, model), Rows(asked, relation.model), shared_links.alias()
+    here, there = rows.end(link), others.end(link)
+    kind = model if relation.model == "Dataset" else relation.model
+    of_these = and_(here.in_({one.pid for one in found}), link.c.model == kind)
+    of = others.shared.c
+    place = tuple_(of.source, of.pid)
+    # Of ours a dataset's own record tells its document and instrument, as many others do.
+    told_by = or_(of.source > 0, of.holder.in_({one.holder for one in found}))
+    own = told_by if model == "Dataset" else true()
     query: Select[Any] = (
-        select(of.pid.label("of_pid"), of.source.label("of_source"), *others.columns)
-        .select_from(others.beside(linked))
-        .where(
-            of.model == model,
-            of.holder.in_({one.holder for one in found}),
-            of.pid.in_({one.pid for one in found}),
-            others.visible,
-            others.meets(include.asked),
-        )
-        .order_by(others.shared.c.pid, others.shared.c.holder.desc())
+        select(*others.columns)
+        .select_from(others.tables)
+        .where(place.in_(select(link.c.source, there).where(of_these)), own)
+        .where(others.visible, others.meets(include.asked))
+        .order_by(of.pid, of.holder.desc())
         .limit(MOST_INCLUDED + 1)
     )
     answered = asked.connection.execute(query).all()
@@ -442,9 +325,14 @@ def _include_others(asked: Question, model: str, found: Sequence[_Row], include:
             f"{include.relation} of these has more than {MOST_INCLUDED} entries; ask for fewer with limit, or for "
             f"{relation.model}s by themselves"
         )
-    lists: dict[tuple[int, str], dict[str, _Row]] = {}
+    known: dict[tuple[int, str], Any] = {}
     for row in answered:
-        lists.setdefault((row.of_source, row.of_pid), {}).setdefault(row.pid, _row(relation.model, row))
+        known.setdefault((row.source, row.pid), row)
+    links = select(link.c.source, here, there).where(of_these, there.in_({row.pid for row in answered}))
+    lists: dict[tuple[int, str], dict[str, _Row]] = {}
+    for source, of_pid, pid in asked.connection.execute(links.order_by(there)):
+        if (source, pid) in known:
+            lists.setdefault((source, of_pid), {})[pid] = _row(relation.model, known[source, pid])
     told = {
         key: list(some.values())[include.asked.skip :][: include.asked.limit] for key, some in lists.items()
     }

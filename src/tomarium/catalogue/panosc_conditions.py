@@ -54,13 +54,14 @@ def meets(connection: Connection, told: Told, asked: Group | Test) -> ColumnElem
     Returns
     -------
     ColumnElement of bool
-        Never NULL. A property that is not told is null: it is equal to null alone, and nothing is below or above it.
+        NULL is as good as false. A property that is not told is null: it is equal to null alone, and nothing is below
+        or above it.
     """
     if isinstance(asked, Group):
         parts = [meets(connection, told, part) for part in asked.parts]
         return and_(true(), *parts) if asked.join == "and" else or_(false(), *parts)
-    condition = func.coalesce(_positive(connection, told, asked), false())
-    return not_(condition) if asked.negated else condition
+    condition = _positive(connection, told, asked)
+    return not_(func.coalesce(condition, false())) if asked.negated else condition
 
 
 def _positive(connection: Connection, told: Told, test: Test) -> ColumnElement[bool]:

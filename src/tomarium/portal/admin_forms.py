@@ -15,12 +15,13 @@ from tomarium.catalogue.account_links import make_link, revoke_link
 from tomarium.catalogue.assigned_instruments import change_instruments
 from tomarium.catalogue.audit import note
 from tomarium.catalogue.disk_use import change_quota
-from tomarium.catalogue.mail_queue import retry_mails
+from tomarium.catalogue.harvest_sources import all_sources
 from tomarium.catalogue.reader import LOCAL_OWNER, NotAllowed, Reader
 from tomarium.catalogue.settings import SETTINGS, all_settings, change_setting
 from tomarium.errors import InputError
 from tomarium.portal.administration import SECTIONS, demand_section
 from tomarium.portal.forms import Fields, read_days, take
+from tomarium.portal.harvest_jobs import ask_for
 from tomarium.portal.page import Page
 from tomarium.portal.pages import admin_user, admin_users
 from tomarium.portal.rendering import answer_html, answer_json, wants_json
@@ -51,6 +52,7 @@ def give_all(app: FastAPI) -> None:
     take(app, "/admin/users/{name}/open", reopen, name="admin.user.open")
     take(app, "/admin/settings", settings, name="admin.settings.change")
     take(app, "/admin/work", again, name="admin.work.again")
+    take(app, "/admin/sources", harvest_now, name="admin.sources.harvest")
     take(app, "/admin/disk", quota, name="admin.disk.quota")
 
 
@@ -202,6 +204,23 @@ def again(request_context: CurrentRequest, fields: Fields) -> Response:
 
     _change(request_context, act)
     return _done(request_context, "admin.work", {}, "The next worker tries it again.")
+
+
+def harvest_now(request_context: CurrentRequest, fields: Fields) -> Response:
+    """Let a worker harvest a `source`, its number, now."""
+    reader = demand_section(request_context, "sources", change=True)
+    number = fields.get("source", "")
+
+    def act(connection: Connection) -> str:
+        known = {str(one.number): one for one in all_sources(connection)}
+        if number not in known:
+            raise InputError(f"there is no source {number[:20]!r}; the page lists their numbers")
+        ask_for(connection, known[number])
+        note(connection, reader, "harvest", told=[known[number].title])
+        return known[number].title
+
+    title = _change(request_context, act)
+    return _done(request_context, "admin.sources", {}, f"{title}: the next worker harvests it.")
 
 
 def quota(request_context: CurrentRequest, fields: Fields) -> Response:

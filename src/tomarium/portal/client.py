@@ -13,10 +13,19 @@ from http.client import HTTPException, HTTPResponse
 from typing import Any, Final
 from urllib.error import HTTPError, URLError
 from urllib.parse import SplitResult, urljoin, urlsplit
-from urllib.request import OpenerDirector, ProxyHandler, Request, build_opener
+from urllib.request import (
+    BaseHandler,
+    OpenerDirector,
+    ProxyHandler,
+    Request,
+    build_opener,
+    getproxies,
+    proxy_bypass,
+)
 
 from tomarium.catalogue.datacite_client import NoRedirects
 from tomarium.errors import InputError, Interrupted
+from tomarium.portal.peer_judge import judging
 
 TRIES: Final = 8
 FIRST_WAIT_S: Final = 0.5
@@ -62,11 +71,34 @@ class Answer:
         return told
 
 
-def _opener(place: str) -> OpenerDirector:
+def _opener(place: str, peer: Callable[[str], None] | None) -> OpenerDirector:
     """Make what opens an address: by the proxies of the environment, but not to this machine."""
-    if urlsplit(place).hostname in _HERE:
-        return build_opener(NoRedirects, ProxyHandler({}))
-    return build_opener(NoRedirects)
+    parts = urlsplit(place)
+    direct = parts.hostname in _HERE
+    proxied = not direct and parts.scheme in getproxies() and not proxy_bypass(parts.netloc)
+    handlers: list[BaseHandler] = [NoRedirects(), *([ProxyHandler({})] if direct else [])]
+    if peer is not None and not proxied:
+        handlers += judging(peer)
+    return build_opener(*handlers)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What is borne of a portal that is asked.
+
+    Attributes
+    ----------
+    silent_s : float
+        How long it may send nothing.
+    whole_s : float
+        How long an answer that `ask` and `get` read may take in all.
+    bytes : int
+        Size of such an answer.
+    """
+
+    silent_s: float = 120.0
+    whole_s: float = 3600.0
+    bytes: int = LONGEST_ANSWER_BYTES
 
 
 @dataclass(frozen=True)
@@ -102,12 +134,16 @@ class Portal:
         Sent with each request.
     limits : Limits
         How long it is waited for, and how much it may answer.
+    peer : callable, optional
+        Told the network address of the machine that was reached, before the request is sent; what it raises ends it.
+        Behind a proxy, which resolves names itself, it is not asked.
     """
 
     address: str
     token: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
     limits: Limits = field(default_factory=lambda: Limits())
+    peer: Callable[[str], None] | None = None
 
     def ask(
         self, method: str, path: str, headers: Mapping[str, str] | None = None, content: bytes = b""
@@ -188,7 +224,7 @@ class Portal:
         if self.token and origin(urlsplit(place)) == origin(urlsplit(self.address)):
             request.add_header("Authorization", f"Bearer {self.token}")
         try:
-            with _opener(place).open(request, timeout=self.limits.silent_s) as response:
+            with _opener(place, self.peer).open(request, timeout=self.limits.silent_s) as response:
                 yield Answer(response.status, response.headers, stream=response, address=place)
         except HTTPError as problem:
             with problem:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from sqlalchemy import Row
+from sqlalchemy import Connection, Row
 
 from tomarium.catalogue.catalogue import Catalogue
 from tomarium.catalogue.harvest_sources import Source, all_sources
@@ -41,7 +41,12 @@ def ask_for_due(catalogue: Catalogue) -> None:
     """Ask for the harvest of all sources that are due; one that is asked for already is not asked for twice."""
     for source in due_sources(catalogue):
         with catalogue.writing() as connection:
-            add_job(connection, LOCAL_OWNER, KIND, {"source": source.number, "title": source.title})
+            ask_for(connection, source)
+
+
+def ask_for(connection: Connection, source: Source) -> None:
+    """Ask for the harvest of a source; the connection may write."""
+    add_job(connection, LOCAL_OWNER, KIND, {"source": source.number, "title": source.title})
 
 
 def told(found: Harvest) -> str:

@@ -20,6 +20,7 @@ from tomarium.catalogue.panosc_filter import (
     read_json,
     read_where,
 )
+from tomarium.catalogue.panosc_rows import EVERY, OWN, Question
 from tomarium.errors import ParameterError
 from tomarium.portal.request_context import CurrentRequest, RequestContext
 from tomarium.portal.routes import give
@@ -87,9 +88,9 @@ def _list(model: str) -> Callable[..., Response]:
         request_context: CurrentRequest,
         wanted: Wanted = "",
         query: Scored = "",
-        provider: Provider = panosc.EVERY,
+        provider: Provider = EVERY,
     ) -> Response:
-        def found(asked: panosc.Question) -> list[dict[str, Any]]:
+        def found(asked: Question) -> list[dict[str, Any]]:
             told = _filter(request_context, model, wanted, query)
             return panosc.find(asked, model, told)
 
@@ -100,10 +101,8 @@ def _list(model: str) -> Callable[..., Response]:
 
 
 def _count(model: str) -> Callable[..., Response]:
-    def answer(
-        request_context: CurrentRequest, where: Where = "", provider: Provider = panosc.EVERY
-    ) -> Response:
-        def found(asked: panosc.Question) -> dict[str, int]:
+    def answer(request_context: CurrentRequest, where: Where = "", provider: Provider = EVERY) -> Response:
+        def found(asked: Question) -> dict[str, int]:
             return {"count": panosc.count(asked, model, _where(request_context, model, where))}
 
         return _answered(request_context, provider, found)
@@ -117,9 +116,9 @@ def _one(model: str) -> Callable[..., Response]:
         request_context: CurrentRequest,
         pid: Pid,
         wanted: Wanted = "",
-        provider: Provider = panosc.EVERY,
+        provider: Provider = EVERY,
     ) -> Response:
-        def found(asked: panosc.Question) -> dict[str, Any]:
+        def found(asked: Question) -> dict[str, Any]:
             told = panosc.one_of(asked, model, pid, _filter(request_context, model, wanted, ""))
             return _there(told, model, pid)
 
@@ -130,11 +129,11 @@ def _one(model: str) -> Callable[..., Response]:
 
 
 def list_files(
-    request_context: CurrentRequest, pid: Pid, wanted: Wanted = "", provider: Provider = panosc.EVERY
+    request_context: CurrentRequest, pid: Pid, wanted: Wanted = "", provider: Provider = EVERY
 ) -> Response:
     """List the names of the files of a dataset; a folder of very many files is one of them."""
 
-    def found(asked: panosc.Question) -> list[dict[str, Any]]:
+    def found(asked: Question) -> list[dict[str, Any]]:
         return _there(
             panosc.files_of(asked, pid, _filter(request_context, "File", wanted, "")), "Dataset", pid
         )
@@ -143,11 +142,11 @@ def list_files(
 
 
 def count_files(
-    request_context: CurrentRequest, pid: Pid, where: Where = "", provider: Provider = panosc.EVERY
+    request_context: CurrentRequest, pid: Pid, where: Where = "", provider: Provider = EVERY
 ) -> Response:
     """Count the files that a dataset tells of."""
 
-    def found(asked: panosc.Question) -> dict[str, int]:
+    def found(asked: Question) -> dict[str, int]:
         wanted = Filter(_where(request_context, "File", where), limit=LARGEST)
         return {"count": len(_there(panosc.files_of(asked, pid, wanted), "Dataset", pid))}
 
@@ -160,15 +159,13 @@ def _there(told: T | None, model: str, pid: str) -> T:
     return told
 
 
-def _answered(
-    request_context: RequestContext, provider: str, found: Callable[[panosc.Question], Any]
-) -> Response:
+def _answered(request_context: RequestContext, provider: str, found: Callable[[Question], Any]) -> Response:
     """Answer, or say what is wrong in the form of LoopBack."""
     name = request_context.settings["name"]
     try:
         with request_context.catalogue.reading() as connection:
             _demand_known(connection, provider)
-            told = found(panosc.Question(connection, request_context.reader, provider, name))
+            told = found(Question(connection, request_context.reader, provider, name))
     except NotFound as problem:
         return _error(404, str(problem), "MODEL_NOT_FOUND")
     except ParameterError as problem:
@@ -177,10 +174,10 @@ def _answered(
 
 
 def _demand_known(connection: Connection, provider: str) -> None:
-    if provider not in (panosc.OWN, panosc.EVERY):
+    if provider not in (OWN, EVERY):
         known = [one.title for one in all_sources(connection)]
         if provider not in known:
-            names = ", ".join((panosc.OWN, panosc.EVERY, *known))
+            names = ", ".join((OWN, EVERY, *known))
             raise ParameterError(f"{provider[:80]!r} is no provider here; there are {names}")
 
 

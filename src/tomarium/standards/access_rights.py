@@ -6,7 +6,8 @@ OpenAIRE guidelines for data archives and for literature repositories ask for.
 
 from __future__ import annotations
 
-from datetime import datetime
+import time
+from datetime import UTC, datetime
 from typing import Final
 
 from tomarium.model import Record
@@ -40,3 +41,8 @@ def access_of(record: Record, now: datetime) -> str:
     if publication is None or publication.withdrawn:
         return "closedAccess"
     return "embargoedAccess" if is_embargoed(record, now) else "openAccess"
+
+
+def access_now(record: Record) -> str:
+    """Tell who may have the files of a record now, by the clock that `catalogue.reader` asks too."""
+    return access_of(record, datetime.fromtimestamp(time.time(), UTC))

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from typing import Final
 from xml.etree import ElementTree
 
 from tomarium.model import Record
 from tomarium.standards import panet, record_json
-from tomarium.standards.access_rights import EMBARGO_END, SEMANTICS, access_of
+from tomarium.standards.access_rights import EMBARGO_END, SEMANTICS, access_now
 from tomarium.standards.citation import day_of, in_line, link_of
 from tomarium.standards.identifiers import place_of
 from tomarium.standards.licences import address_of
@@ -75,7 +74,7 @@ def _told(record: Record, address: str) -> Iterator[tuple[str, str]]:
     yield "description", record.description
     yield "publisher", publication.publisher if publication else ""
     yield "date", day_of(record).isoformat()
-    access = access_of(record, datetime.now(UTC))
+    access = access_now(record)
     if publication and access == "embargoedAccess":
         yield "date", f"{EMBARGO_END}{publication.open_from.date().isoformat()}"
     yield "type", "Dataset"

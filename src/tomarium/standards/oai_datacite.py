@@ -6,12 +6,11 @@ in `rightsList` is what the OpenAIRE guidelines for data archives ask for.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Final
 from xml.etree.ElementTree import Element, SubElement
 
 from tomarium.model import Record
-from tomarium.standards.access_rights import SEMANTICS, WORDS, access_of
+from tomarium.standards.access_rights import SEMANTICS, WORDS, access_now
 from tomarium.standards.datacite_xml import resource
 
 NAMESPACE: Final = "http://schema.datacite.org/oai/oai-1.1/"
@@ -43,7 +42,7 @@ def oai_datacite(record: Record, address: str = "") -> Element:
     FormatError
         The record holds what XML cannot hold.
     """
-    access = access_of(record, datetime.now(UTC))
+    access = access_now(record)
     root = Element("oai_datacite", _ROOT)
     SubElement(root, "schemaVersion").text = "4.7"
     publication = record.publication
