@@ -52,7 +52,7 @@ def command(
     only: tuple[str, ...],
     end_with_input: bool,
 ) -> None:
-    """Do what is due in a catalogue: uploads, DOIs, harvests, and what was asked for in the portal, such as meshes.
+    """Do what is due in a catalogue: uploads, DOIs, mails, harvests, and what was asked for in the portal, as meshes.
 
     Several may run at once; what one was doing when it was killed, another goes on with. Two beside each other let
     people look at slices while a volume is made: one with --only preview, and one without. The account at DataCite is

@@ -16,6 +16,7 @@ from tomarium.catalogue.assigned_instruments import change_instruments
 from tomarium.catalogue.audit import note
 from tomarium.catalogue.disk_use import change_quota
 from tomarium.catalogue.harvest_sources import all_sources
+from tomarium.catalogue.mail_queue import retry_mails
 from tomarium.catalogue.reader import LOCAL_OWNER, NotAllowed, Reader
 from tomarium.catalogue.settings import SETTINGS, all_settings, change_setting
 from tomarium.errors import InputError

@@ -102,25 +102,6 @@ class Limits:
 
 
 @dataclass(frozen=True)
-class Limits:
-    """What is borne of a portal that is asked.
-
-    Attributes
-    ----------
-    silent_s : float
-        How long it may send nothing.
-    whole_s : float
-        How long an answer that `ask` and `get` read may take in all.
-    bytes : int
-        Size of such an answer.
-    """
-
-    silent_s: float = 120.0
-    whole_s: float = 3600.0
-    bytes: int = LONGEST_ANSWER_BYTES
-
-
-@dataclass(frozen=True)
 class Portal:
     """A portal that is asked.
 
