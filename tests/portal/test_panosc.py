@@ -16,13 +16,12 @@ from postgresql_server import Files
 from tomarium.catalogue import ANYBODY, LOCAL_OWNER, Catalogue, Reader, file_record, ingest, open_catalogue
 from tomarium.catalogue.edit import Changes, edit
 from tomarium.catalogue.entity_edit import make_entity
-from tomarium.catalogue.harvest_panosc import harvest_file
-from tomarium.catalogue.harvest_sources import add_source
 from tomarium.catalogue.life import Request, publish, withdraw
 from tomarium.catalogue.panosc_filter import LARGEST
 from tomarium.catalogue.reader import OPEN_ONLY
 from tomarium.model import Part, Person, Value
 from tomarium.portal.app import create_app
+from tomarium.portal.harvests.panosc import harvest_file
 from tomarium.standards.panet import id_of
 
 ADA = Reader("ada", "member")
@@ -38,9 +37,7 @@ def client(
     home = tmp_path_factory.mktemp("panosc")
     with open_catalogue(place(home / "catalogue.sqlite")) as opened:
         _file_ours(opened, home / "records")
-        with opened.writing() as connection:
-            source = add_source(connection, "panosc", "db.json", "Reference")
-        harvest_file(opened, source, shared("catalogue/panosc/db.json"))
+        harvest_file(opened, shared("catalogue/panosc/db.json"), title="Reference")
         yield client_of(opened, ANYBODY)
 
 
