@@ -1,5 +1,7 @@
 """Harvesting by OAI-PMH: one instance another, and repositories that are slow, down or wrong."""
 
+import re
+import shlex
 import socket
 import threading
 import time
@@ -31,6 +33,7 @@ from tomarium.catalogue.harvested import Item, Kept, harvested_item
 from tomarium.catalogue.jobs import is_any_due
 from tomarium.catalogue.life import Request, publish, withdraw
 from tomarium.catalogue.work import do_jobs
+from tomarium.cli import execute
 from tomarium.cli.harvest import command
 from tomarium.errors import FormatError, InputError, Interrupted
 from tomarium.model import Part, Person, Value
@@ -443,6 +446,33 @@ def test_the_command_harvests_lists_and_forgets(odd: Odd, tmp_path: Path) -> Non
     assert "is no XML" in run(command, place).output
     assert "forgotten, with 3 records" in run(command, ["--forget", "Odd", *place]).output
     assert "No other catalogue is harvested" in run(command, place).output
+
+
+def test_the_guide_does_what_it_says(
+    there: There, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each of its commands is run, against the other instance where it names one."""
+    guide = Path(__file__).parents[2] / "docs" / "how-to" / "harvest-and-be-harvested.md"
+    there.make("tooth")
+    monkeypatch.setenv("TOMARIUM_HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    open_catalogue(tmp_path / "catalogue.sqlite").close()
+    blocks = re.findall(r"^```bash\n(.*?)^```", guide.read_text(encoding="utf-8"), re.M | re.S)
+    lines = [line for line in "".join(blocks).splitlines() if line.startswith("tomarium ")]
+    assert {line.split()[1] for line in lines} == {"settings", "harvest", "worker", "follow"}
+    for line in lines:
+        words = shlex.split(line, comments=True)[1:]
+        own = words[0] == "settings"
+        asked = [
+            word if own else word.replace("https://data.example.org", there.address[:-4]) for word in words
+        ]
+        assert execute(asked) == 0, (line, capsys.readouterr().err)
+        assert capsys.readouterr().out.strip() or words[0] in ("settings", "worker"), line
+    with open_catalogue(tmp_path / "catalogue.sqlite") as opened:
+        assert (
+            search(opened, ANYBODY, "tooth", elsewhere=True).total == 1
+        )  # it is in both sources, and stands once
+    assert (tmp_path / "tooth-metadata" / "followed.json").is_file()
 
 
 def test_an_answer_that_is_none_is_refused() -> None:

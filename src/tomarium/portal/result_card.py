@@ -63,6 +63,12 @@ def _moment(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat()
 
 
+def _opens(hit: Hit) -> str:
+    if hit.source:  # a day that has passed since the harvest is told no more
+        return hit.opens if hit.opens > datetime.now(UTC).date().isoformat() else ""
+    return "" if hit.open or hit.open_from is None else _moment(hit.open_from)
+
+
 def _withheld(hit: Hit) -> str:
     if hit.thumbnail:
         return ""
@@ -126,7 +132,7 @@ def _found(request_context: RequestContext, hits: Iterable[Hit]) -> tuple[FoundR
             else "",
             state=hit.state,
             licence=hit.licence,
-            opens=hit.opens if hit.open or hit.open_from is None else _moment(hit.open_from),
+            opens=_opens(hit),
             withheld=_withheld(hit),
             source=hit.source,
             fetched="" if hit.fetched is None else _moment(hit.fetched),
