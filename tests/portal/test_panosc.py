@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import pytest
 
@@ -17,11 +18,11 @@ from tomarium.catalogue import ANYBODY, LOCAL_OWNER, Catalogue, Reader, file_rec
 from tomarium.catalogue.edit import Changes, edit
 from tomarium.catalogue.entity_edit import make_entity
 from tomarium.catalogue.life import Request, publish, withdraw
-from tomarium.catalogue.panosc_filter import LARGEST
+from tomarium.catalogue.panosc_filter import LARGEST, USUAL
 from tomarium.catalogue.reader import OPEN_ONLY
 from tomarium.model import Part, Person, Value
 from tomarium.portal.app import create_app
-from tomarium.portal.harvests.panosc import harvest_file
+from tomarium.portal.harvests.panosc import LIMITS, PAGE, harvest_file
 from tomarium.standards.panet import id_of
 
 ADA = Reader("ada", "member")
@@ -362,3 +363,22 @@ def test_unknown_names(client: TestClient) -> None:
 )
 def test_a_simple_regular_expression_is_a_pattern(client: TestClient, pattern: str, found: int) -> None:
     assert len(ask(client, "Datasets", {"where": {"title": {"regexp": pattern}}}, provider="own")) == found
+
+
+def test_the_guide_is_true(client: TestClient) -> None:
+    guide = (Path(__file__).parents[2] / "docs" / "how-to" / "panosc-search.md").read_text("utf-8")
+    filters = re.findall(r"```json\n(.*?)```", guide, re.DOTALL)
+    wanted = [json.loads(text) for text in filters]
+    assert [len(ask(client, "Datasets", one, provider="own")) for one in wanted[:2]] == [2, 2]
+    names = [one["members"][0]["person"]["fullName"] for one in ask(client, "Documents", wanted[2])]
+    assert sorted(names) == ["Curie, Marie", "Lovelace, Ada", "Lovelace, Ada"]
+    addresses = re.findall(r'curl .*?"https://data.example.org(\S+)"', guide)
+    for address in [*addresses, "/panosc/api/Datasets?" + urlencode({"filter": wanted_by_curl(guide)})]:
+        assert client.get(address).status_code == 200, address
+    for told in (f"{USUAL} are told", f"{LARGEST} at most", f"{LIMITS.silent_s:.0f} s", f"{PAGE} at a time"):
+        assert told in guide.replace("\n", " "), told
+
+
+def wanted_by_curl(guide: str) -> str:
+    (text,) = re.findall(r"'filter=(.*?)'", guide)
+    return str(text)
