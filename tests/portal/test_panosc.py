@@ -201,6 +201,7 @@ def test_ours_are_told_with_all_that_is_public(client: TestClient) -> None:
     relations = ["parameters", "samples", "techniques", "files", "instrument", "documents"]
     (found,) = ask(client, "Datasets", {"where": {"title": "Scan open"}, "include": relations})
     assert (found["pid"], found["isPublic"], found["provider"]) == ("open", True, "tomarium")
+    assert found["url"] == "http://testserver/records/open"
     told = {one["name"]: (one["value"], one["unit"]) for one in found["parameters"]}
     assert told["photon_energy"] == (20.0, "keV")
     assert told["temperature"] == (25.0, "°C")
@@ -306,6 +307,14 @@ def test_a_query_scores_from_0_to_1(client: TestClient) -> None:
     ]
     assert [one["score"] for one in documents] == sorted((one["score"] for one in documents), reverse=True)
     assert ask(client, "Instruments", query="nothingofthis") == []
+
+
+def test_the_page_of_what_was_harvested_leads_to_its_source(client: TestClient) -> None:
+    (hit,) = client.get("/records.json?q=photon energy 0.93").json()["hits"]
+    told = client.get(f"/harvested/{hit['id']}.json").json()
+    assert told["address"] == f"https://hdl.handle.net/{PREFIX}dataset2"
+    assert (told["description"], hit["snippet"]) == ("Sample solid copper cylinder", "Photon energy 0.93 keV")
+    assert client.get("/records.json?technique=small-angle neutron scattering").json()["total"] == 2
 
 
 @pytest.mark.parametrize(

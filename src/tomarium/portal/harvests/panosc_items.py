@@ -107,21 +107,36 @@ def item_of(kind: str, told: Mapping[str, Any]) -> Item | None:
         return None
     body, instrument = known.body, told.get("instrument")
     place = instrument if isinstance(instrument, Mapping) else {}
-    samples = [str(one.get("name") or "") for one in body.get("samples", ())]
+    samples = [
+        ": ".join(filter(None, (str(one.get("name") or ""), str(one.get("description") or ""))))
+        for one in body.get("samples", ())
+    ]
     size = body.get("size")
     return Item(
         identifier=known.pid,
         kind=kind,
         title=str(body.get("title") or body.get("name") or known.pid),
-        description=str(body.get("summary") or ""),
+        description=str(body.get("summary") or "") or "; ".join(f"Sample {one}" for one in samples if one),
         created=str(body.get("creationDate") or ""),
-        keywords=tuple(filter(None, samples)),
+        keywords=tuple(body.get("keywords", ())),
         techniques=techniques_of(body),
         instrument=str(place.get("name") or ""),
         facility=str(place.get("facility") or ""),
         doi=known.pid if known.pid.startswith("10.") else "",
-        address=f"https://doi.org/{known.pid}" if known.pid.startswith("10.") and "/" in known.pid else "",
+        address=_address(known.pid, body),
         bytes=int(size) if isinstance(size, (int, float)) and 0 <= size < 2**62 else 0,
         parameters=keyed(body.get("parameters", ())),
         content=dict(told),
     )
+
+
+def _address(pid: str, body: Mapping[str, Any]) -> str:
+    """Return the address of a dataset's page: as it is told, or where its DOI or handle leads."""
+    told = str(body.get("url") or "")
+    if told.startswith(("https://", "http://")):
+        return told
+    if "/" not in pid or " " in pid:
+        return ""
+    if pid.startswith("10."):
+        return f"https://doi.org/{pid}"
+    return f"https://hdl.handle.net/{pid}" if pid.startswith(("20.", "21.")) else ""
