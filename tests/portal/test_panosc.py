@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import pytest
 
@@ -16,13 +17,12 @@ from postgresql_server import Files
 from tomarium.catalogue import ANYBODY, LOCAL_OWNER, Catalogue, Reader, file_record, ingest, open_catalogue
 from tomarium.catalogue.edit import Changes, edit
 from tomarium.catalogue.entity_edit import make_entity
-from tomarium.catalogue.harvest_panosc import harvest_file
-from tomarium.catalogue.harvest_sources import add_source
 from tomarium.catalogue.life import Request, publish, withdraw
-from tomarium.catalogue.panosc_filter import LARGEST
+from tomarium.catalogue.panosc_filter import LARGEST, USUAL
 from tomarium.catalogue.reader import OPEN_ONLY
 from tomarium.model import Part, Person, Value
 from tomarium.portal.app import create_app
+from tomarium.portal.harvests.panosc import LIMITS, PAGE, harvest_file
 from tomarium.standards.panet import id_of
 
 ADA = Reader("ada", "member")
@@ -38,9 +38,7 @@ def client(
     home = tmp_path_factory.mktemp("panosc")
     with open_catalogue(place(home / "catalogue.sqlite")) as opened:
         _file_ours(opened, home / "records")
-        with opened.writing() as connection:
-            source = add_source(connection, "panosc", "db.json", "Reference")
-        harvest_file(opened, source, shared("catalogue/panosc/db.json"))
+        harvest_file(opened, shared("catalogue/panosc/db.json"), title="Reference")
         yield client_of(opened, ANYBODY)
 
 
@@ -203,6 +201,7 @@ def test_ours_are_told_with_all_that_is_public(client: TestClient) -> None:
     relations = ["parameters", "samples", "techniques", "files", "instrument", "documents"]
     (found,) = ask(client, "Datasets", {"where": {"title": "Scan open"}, "include": relations})
     assert (found["pid"], found["isPublic"], found["provider"]) == ("open", True, "tomarium")
+    assert found["url"] == "http://testserver/records/open"
     told = {one["name"]: (one["value"], one["unit"]) for one in found["parameters"]}
     assert told["photon_energy"] == (20.0, "keV")
     assert told["temperature"] == (25.0, "°C")
@@ -310,6 +309,14 @@ def test_a_query_scores_from_0_to_1(client: TestClient) -> None:
     assert ask(client, "Instruments", query="nothingofthis") == []
 
 
+def test_the_page_of_what_was_harvested_leads_to_its_source(client: TestClient) -> None:
+    (hit,) = client.get("/records.json?q=photon energy 0.93").json()["hits"]
+    told = client.get(f"/harvested/{hit['id']}.json").json()
+    assert told["address"] == f"https://hdl.handle.net/{PREFIX}dataset2"
+    assert (told["description"], hit["snippet"]) == ("Sample solid copper cylinder", "Photon energy 0.93 keV")
+    assert client.get("/records.json?technique=small-angle neutron scattering").json()["total"] == 2
+
+
 @pytest.mark.parametrize(
     ("wanted", "word"),
     [
@@ -365,3 +372,22 @@ def test_unknown_names(client: TestClient) -> None:
 )
 def test_a_simple_regular_expression_is_a_pattern(client: TestClient, pattern: str, found: int) -> None:
     assert len(ask(client, "Datasets", {"where": {"title": {"regexp": pattern}}}, provider="own")) == found
+
+
+def test_the_guide_is_true(client: TestClient) -> None:
+    guide = (Path(__file__).parents[2] / "docs" / "how-to" / "panosc-search.md").read_text("utf-8")
+    filters = re.findall(r"```json\n(.*?)```", guide, re.DOTALL)
+    wanted = [json.loads(text) for text in filters]
+    assert [len(ask(client, "Datasets", one, provider="own")) for one in wanted[:2]] == [2, 2]
+    names = [one["members"][0]["person"]["fullName"] for one in ask(client, "Documents", wanted[2])]
+    assert sorted(names) == ["Curie, Marie", "Lovelace, Ada", "Lovelace, Ada"]
+    addresses = re.findall(r'curl .*?"https://data.example.org(\S+)"', guide)
+    for address in [*addresses, "/panosc/api/Datasets?" + urlencode({"filter": wanted_by_curl(guide)})]:
+        assert client.get(address).status_code == 200, address
+    for told in (f"{USUAL} are told", f"{LARGEST} at most", f"{LIMITS.silent_s:.0f} s", f"{PAGE} at a time"):
+        assert told in guide.replace("\n", " "), told
+
+
+def wanted_by_curl(guide: str) -> str:
+    (text,) = re.findall(r"'filter=(.*?)'", guide)
+    return str(text)

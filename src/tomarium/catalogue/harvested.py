@@ -434,7 +434,8 @@ def _shared(item: Item) -> tuple[Shared, ...]:
         told = read_shared(model, item.content)
     else:
         told = read_shared(model, {
-            "pid": item.doi or item.identifier, "title": item.title, "creationDate": item.created, "isPublic": True,
+            "pid": item.doi or item.identifier, "title": item.title, "creationDate": item.created,
+            "isPublic": item.access not in ("embargoed", "closed"),
             "size": item.bytes or None, "techniques": [{"pid": one, "name": label_of(one)} for one in item.techniques],
             "parameters": [{"name": key, "value": value} for key, value in item.parameters.items()],
         })  # fmt: skip

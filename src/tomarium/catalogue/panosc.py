@@ -161,6 +161,8 @@ def _row(model: str, row: Any) -> _Row:
         out["isPublic"] = row.isPublic == "true"
     elif "isPublic" in MODELS[model]:
         out["isPublic"] = row.isPublic != "false"
+    if model == "Dataset" and row.url:
+        out["url"] = row.url
     return _Row(row.holder, row.pid, row.source, row.body, out | {"provider": row.provider})
 
 

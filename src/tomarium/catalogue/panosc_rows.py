@@ -18,6 +18,7 @@ from sqlalchemy import (
     and_,
     case,
     exists,
+    func,
     literal,
     or_,
     select,
@@ -51,12 +52,15 @@ class Question:
         "own" for this catalogue alone, "all", or the title of a harvested one.
     name : str
         What this catalogue is called.
+    records : str
+        What the addresses of its records begin with, up to the identifier; "" where they are not told.
     """
 
     connection: Connection
     reader: Reader
     provider: str = EVERY
     name: str = ""
+    records: str = ""
 
 
 class Rows:
@@ -68,11 +72,13 @@ class Rows:
         self._asked = asked
         of = self.shared.c
         own = of.source == 0
+        address = func.nullif(literal(asked.records, Text).concat(of.holder), of.holder)
         is_open = case((may_open(ANYBODY, of=self.record.c), "true"), else_="false")
         self.told = Told(model, of.body, {
             "pid": of.pid,
             "isPublic": case((own, is_open), else_=TextAt(of.body, "isPublic")) if model == "Dataset"
             else TextAt(of.body, "isPublic"),
+            "url": case((own, address), else_=TextAt(of.body, "url")),
             "provider": case((own, literal(asked.name, Text)), else_=self.source.c.title),
         })  # fmt: skip
 
@@ -91,7 +97,7 @@ class Rows:
     def columns(self) -> tuple[ColumnElement[Any], ...]:
         """Return what an answer is made of."""
         of = self.shared.c
-        reckoned = (self.told.reckoned[name].label(name) for name in ("isPublic", "provider"))
+        reckoned = (self.told.reckoned[name].label(name) for name in ("isPublic", "provider", "url"))
         return (of.holder, of.pid, of.source, of.body, *reckoned)
 
     @property

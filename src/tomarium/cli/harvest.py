@@ -44,6 +44,7 @@ def command(
 
     \b
     tomarium harvest oai https://data.example.org/oai --every day
+    tomarium harvest panosc https://data.example.org/panosc/api
     tomarium harvest
     tomarium harvest --all
     tomarium harvest --forget "Example data"
@@ -129,6 +130,61 @@ def oai(
                 with opened.writing() as connection:
                     note(connection, source.number, response_date=f"{since:%Y-%m-%dT00:00:00Z}", token="")
                     source = source_of(connection, source.number)
+            found = harvest(opened, source, again=again, tell=show.progress())
+    _tell(source, found, as_json=as_json)
+    context.exit(1 if found.kept.problems else 0)
+
+
+@command.command("panosc")
+@click.argument("place", metavar="FILE|URL")
+@click.option(
+    "--title", default="", help="What the catalogue is called here; its host or file's name by default."
+)
+@click.option("--every", type=click.Choice(list(SPANS)), help="How often a worker harvests it of itself.")
+@click.option("--again", is_flag=True, help="Begin anew, where the last harvest was interrupted.")
+@click.option("--catalogue", type=PLACE, help="Its file or address; the user's own by default.")
+@click.option("--json", "as_json", is_flag=True, help="Print it for machines.")
+@click.pass_context
+def panosc(
+    context: click.Context,
+    place: str,
+    title: str,
+    every: str | None,
+    again: bool,
+    catalogue: Path | str | None,
+    as_json: bool,
+) -> None:
+    """Harvest a PaNOSC search API at URL, or a FILE of its entities.
+
+    Datasets are found by the search with their parameters, techniques, samples and instrument; they, documents and
+    instruments are told by the PaNOSC search API of this catalogue, too (/panosc/api). All of it is listed each time;
+    what is listed no longer goes, once the listing came to its end. Stop it with Ctrl-C: the same command goes on where
+    it was. A provider that is slow (5 s), down or wrong is noted, and what was kept of it stays.
+
+    FILE is JSON: the lists Datasets, Documents and Instruments as the API answers them, or the data of the reference
+    implementation.
+
+    \b
+    tomarium harvest panosc https://data.example.org/panosc/api --title "Example" --every day
+    tomarium harvest panosc db.json
+    """
+    from tomarium.catalogue.catalogue import open_catalogue
+    from tomarium.portal.harvest_jobs import harvest
+    from tomarium.portal.harvests import panosc as protocol
+
+    file = None if "://" in place else Path(place)
+    if file is not None and not file.is_file():
+        raise click.UsageError(
+            f"{place}: is no file, and no address that begins with https://; give one of them"
+        )
+    if file is not None and every:
+        raise click.UsageError("--every is for the address of a provider; a file is kept as it is")
+    with open_catalogue(catalogue) as opened:
+        if file is not None:
+            source, found = protocol.harvest_file(opened, file, title=title, tell=show.progress())
+        else:
+            every_s = None if every is None else SPANS[every]
+            source = protocol.known_source(opened, place, title=title, every_s=every_s)
             found = harvest(opened, source, again=again, tell=show.progress())
     _tell(source, found, as_json=as_json)
     context.exit(1 if found.kept.problems else 0)

@@ -99,7 +99,8 @@ def command(
         return
     for hit in page.hits:
         click.secho(hit.title, bold=True, nl=False)
-        click.echo(f"  {hit.id}  {hit.created[:10]}  {units.show(hit.bytes, 'B', 3)}")
+        size = units.show(hit.bytes, "B", 3) if hit.bytes or not hit.source else ""
+        click.echo(f"  {hit.id}  {hit.created[:10]}  {size}")
         if hit.fetched is not None:
             click.echo(f"  from {hit.source}, as of {datetime.fromtimestamp(hit.fetched, UTC):%Y-%m-%d}")
         if hit.snippet:

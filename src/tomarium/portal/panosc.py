@@ -162,10 +162,11 @@ def _there(told: T | None, model: str, pid: str) -> T:
 def _answered(request_context: RequestContext, provider: str, found: Callable[[Question], Any]) -> Response:
     """Answer, or say what is wrong in the form of LoopBack."""
     name = request_context.settings["name"]
+    records = request_context.address("record", {"id": "x"})[:-1]
     try:
         with request_context.catalogue.reading() as connection:
             _demand_known(connection, provider)
-            told = found(Question(connection, request_context.reader, provider, name))
+            told = found(Question(connection, request_context.reader, provider, name, records))
     except NotFound as problem:
         return _error(404, str(problem), "MODEL_NOT_FOUND")
     except ParameterError as problem:

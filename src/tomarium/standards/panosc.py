@@ -21,7 +21,7 @@ from tomarium.standards.panosc_units import in_base
 MODELS: Final[dict[str, dict[str, str]]] = {
     "Dataset": {
         "pid": "text", "title": "text", "isPublic": "boolean", "creationDate": "date", "size": "number",
-        "provider": "text",
+        "url": "text", "provider": "text",
     },
     "Document": {
         "pid": "text", "isPublic": "boolean", "type": "text", "title": "text", "summary": "text", "doi": "text",
@@ -355,15 +355,14 @@ def techniques_of(body: Mapping[str, Any]) -> tuple[str, ...]:
     """Name the techniques of a dataset as a record does: PaNET's ids where they are told, else names."""
     found = []
     for one in body.get("techniques", ()):
-        told = str(one.get("panetId") or one.get("pid") or "")
+        told = str(one.get("panetId") or one.get("pid") or "").removeprefix(ADDRESS)
         name = str(one.get("name") or told)
-        if told.startswith((ADDRESS, "PaNET")):
-            found.append(told.removeprefix(ADDRESS))
-            continue
-        try:
-            found.append(id_of(name))
-        except ParameterError:
-            found.append(name)
+        if told not in terms():  # what the excerpt of PaNET does not have is called by its name
+            try:
+                told = id_of(name)
+            except ParameterError:
+                told = name
+        found.append(told)
     return tuple(dict.fromkeys(filter(None, found)))
 
 
