@@ -12,6 +12,7 @@ import pytest
 import tifffile
 from sqlalchemy import select
 
+from app_client import TestClient
 from tomarium.catalogue import LOCAL_OWNER, Catalogue, open_catalogue, read_record, verify
 from tomarium.catalogue.edit import Changes, edit
 from tomarium.catalogue.entities import demand_entity
@@ -23,6 +24,7 @@ from tomarium.importers import folder, icat
 from tomarium.importers.bring_in import Order, Outcome, bring_in
 from tomarium.importers.found import DraftEntity, DraftFile, DraftRecord, Found
 from tomarium.model import Person, Record, Value
+from tomarium.portal.app import create_app
 
 KEY = "dataset 1"
 
@@ -271,3 +273,14 @@ def split_detector(place: Path) -> None:
         detector["data"] = file["exchange/data"][...]
         del file["exchange/data"]
         file["exchange/data"] = h5py.ExternalLink("scan0001/detector.h5", "/data")
+
+
+def test_its_page_shows_what_the_source_told(catalogue: Catalogue) -> None:
+    record, _ = record_of(catalogue, bring(catalogue, found(draft())))
+    with TestClient(create_app(catalogue, local=True)) as client:
+        page = client.get(f"/records/{record.id}", params={"metadata": "colour"})
+        told = client.get(f"/records/{record.id}/files/original-metadata.json").json()
+    assert page.status_code == 200
+    assert "1 of 3 lines" in page.text
+    assert "ada@example.org" not in page.text
+    assert told["ownerEmail"] == "withheld"

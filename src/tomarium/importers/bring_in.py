@@ -44,6 +44,7 @@ from tomarium.importers.told_fields import (
     told_record,
 )
 from tomarium.model import Image, Part, Record, Scan, Value
+from tomarium.viewers.original_metadata import IMPORTED
 
 FILES: Final = "files-of-the-source.tsv"
 """Table of the files that a source tells of, and which of them are at hand."""
@@ -437,7 +438,7 @@ def _opened(place: Path) -> Scan | Image | None:
 
 
 def _role(name: str) -> str:
-    return {ORIGINAL: "original metadata", FILES: "files of the source"}.get(name, "document")
+    return {ORIGINAL: IMPORTED, FILES: "files of the source"}.get(name, "document")
 
 
 def _table(states: list[AtHand]) -> bytes:
