@@ -21,6 +21,7 @@ from tomarium.model import Funding, Person, Related, Value
 from tomarium.standards import identifiers, panet
 
 _PANET: Final = re.compile(r"PaNET\d{5}")
+_BELOW: Final = ("investigationUser", "shift", "keyword", "datasetTechnique")
 _WRITERS: Final = ("writer", "owner")
 
 
@@ -357,22 +358,17 @@ class _Reading:
             told[f"relatedDatafiles ({end})"] = [self._whole(one) for one in relations]
         return told
 
-    def _whole(self, thing: Thing) -> dict[str, Any]:
+    def _whole(self, thing: Thing, above: str = "") -> dict[str, Any]:
+        """Return all that is told of an object and of what belongs to it; not again what it belongs to itself."""
         told: dict[str, Any] = {
             name: value.key or dict(value.says) if isinstance(value, Reference) else _json(value)
             for name, value in thing.told.items()
+            if name != above
         }
-        for type in (
-            "datafile",
-            f"{thing.type}Parameter",
-            "investigationUser",
-            "shift",
-            "keyword",
-            "datasetTechnique",
-        ):
+        for type in ("datafile", f"{thing.type}Parameter", *_BELOW):
             below = self.icat.of(thing, type)
             if below:
-                told[f"{type}s"] = [self._named(self._whole(one), one) for one in below]
+                told[f"{type}s"] = [self._named(self._whole(one, thing.type), one) for one in below]
         return told
 
     def _named(self, told: dict[str, Any], thing: Thing) -> dict[str, Any]:
