@@ -307,6 +307,7 @@ class _Work:
             volume=laid.volume,
             provenance={"import": {"source": self.order.source, "key": draft.key}},
             parts=parts_of(draft, laid),
+            techniques=() if draft.techniques else laid.techniques,
         )
         ingest(self.catalogue, folder, checksums=False, reader=self.reader)
         kept = hidden | {
