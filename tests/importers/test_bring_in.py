@@ -12,6 +12,8 @@ import pytest
 import tifffile
 from sqlalchemy import select
 
+from app_client import TestClient
+from postgresql_server import Files
 from tomarium.catalogue import LOCAL_OWNER, Catalogue, open_catalogue, read_record, verify
 from tomarium.catalogue.edit import Changes, edit
 from tomarium.catalogue.entities import demand_entity
@@ -23,6 +25,7 @@ from tomarium.importers import folder, icat
 from tomarium.importers.bring_in import Order, Outcome, bring_in
 from tomarium.importers.found import DraftEntity, DraftFile, DraftRecord, Found
 from tomarium.model import Person, Record, Value
+from tomarium.portal.app import create_app
 
 KEY = "dataset 1"
 
@@ -94,12 +97,19 @@ def test_a_draft_with_all_that_was_told(catalogue: Catalogue) -> None:
     assert not any(b"ada@example.org" in one.read_bytes() for one in place.rglob("*") if one.is_file())
 
 
-def test_again_changes_nothing(catalogue: Catalogue) -> None:
-    _, place = record_of(catalogue, bring(catalogue, found(draft())))
-    before = {one: one.stat().st_mtime_ns for one in place.rglob("*")}
-    again = bring(catalogue, found(draft()))
+def test_again_changes_nothing(tmp_path: Path, place: Files) -> None:
+    with open_catalogue(place(tmp_path / "catalogue.sqlite")) as catalogue:
+        again_changes_nothing(catalogue, tmp_path / "records")
+
+
+def again_changes_nothing(catalogue: Catalogue, records: Path) -> None:
+    order = Order("test", records)
+    outcome = bring_in(catalogue, LOCAL_OWNER, found(draft()), order)
+    _, folder = record_of(catalogue, outcome)
+    before = {one: one.stat().st_mtime_ns for one in folder.rglob("*")}
+    again = bring_in(catalogue, LOCAL_OWNER, found(draft()), order)
     assert (actions(again), again.conflicts, again.made) == (["same", "same"], [], [])
-    assert {one: one.stat().st_mtime_ns for one in place.rglob("*")} == before
+    assert {one: one.stat().st_mtime_ns for one in folder.rglob("*")} == before
 
 
 def test_what_changed_there_and_what_changed_here(catalogue: Catalogue) -> None:
@@ -180,7 +190,7 @@ def test_files_at_hand(catalogue: Catalogue, tmp_path: Path) -> None:
     without = bring(catalogue, found(told))
     assert [(line.files, line.at_hand) for line in without.lines] == [(0, 0), (3, 0)]
     outcome = bring(catalogue, found(told), files=tmp_path / "archive")
-    assert [(line.action, line.at_hand) for line in outcome.lines] == [("same", 0), ("update", 2)]
+    assert [(line.action, line.at_hand) for line in outcome.lines] == [("same", 0), ("update", 1)]
     assert outcome.problems == [f"{KEY}: notes.txt: other checksum; it was not taken"]
     record, place = record_of(catalogue, outcome)
     assert (place / "tooth.h5").samefile(archive / "tooth.h5")
@@ -190,6 +200,37 @@ def test_files_at_hand(catalogue: Catalogue, tmp_path: Path) -> None:
     table = (place / "files-of-the-source.tsv").read_text().splitlines()
     assert [line.split("\t")[-1] for line in table[1:]] == ["at hand", "other checksum", "not at hand"]
     assert verify(place) == ()
+
+
+def test_names_that_a_record_needs_itself(catalogue: Catalogue, tmp_path: Path) -> None:
+    archive = tmp_path / "archive"
+    for name in ("ro-crate-metadata.json", "previews/thumbnail.png", ".source.json", "a/x.dat", "b/x.dat"):
+        (archive / name).parent.mkdir(parents=True, exist_ok=True)
+        (archive / name).write_text(name)
+    told = [
+        DraftFile(name, (location,))
+        for name, location in (
+            ("ro-crate-metadata.json", "ro-crate-metadata.json"),
+            ("previews/thumbnail.png", "previews/thumbnail.png"),
+            (".source.json", ".source.json"),
+            ("x.dat", "a/x.dat"),
+            ("x.dat", "b/x.dat"),
+            ("../x.dat", "a/x.dat"),
+        )
+    ]
+    for _ in range(2):
+        outcome = bring(catalogue, found(draft(files=tuple(told))), files=archive)
+        assert outcome.problems == []
+        record, place = record_of(catalogue, outcome)
+        assert verify(place) == ()
+    kept = {one.path: (place / one.path).read_text() for one in record.files if one.path.endswith("x.dat")}
+    assert kept == {
+        "x.dat": "a/x.dat",
+        "source-files/2/x.dat": "b/x.dat",
+        "source-files/3/x.dat": "a/x.dat",
+    }
+    apart = {one.path for one in record.files if one.path.startswith("source-files/")}
+    assert {"source-files/ro-crate-metadata.json", "source-files/source.json"} < apart
 
 
 def test_one_that_fails_stops_no_other(catalogue: Catalogue) -> None:
@@ -271,3 +312,14 @@ def split_detector(place: Path) -> None:
         detector["data"] = file["exchange/data"][...]
         del file["exchange/data"]
         file["exchange/data"] = h5py.ExternalLink("scan0001/detector.h5", "/data")
+
+
+def test_its_page_shows_what_the_source_told(catalogue: Catalogue) -> None:
+    record, _ = record_of(catalogue, bring(catalogue, found(draft())))
+    with TestClient(create_app(catalogue, local=True)) as client:
+        page = client.get(f"/records/{record.id}", params={"metadata": "colour"})
+        told = client.get(f"/records/{record.id}/files/original-metadata.json").json()
+    assert page.status_code == 200
+    assert "1 of 3 lines" in page.text
+    assert "ada@example.org" not in page.text
+    assert told["ownerEmail"] == "withheld"

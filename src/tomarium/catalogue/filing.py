@@ -71,6 +71,7 @@ def file_record(
     volume: Mapping[str, Any] | None = None,
     provenance: Mapping[str, Any] | None = None,
     parts: Sequence[Part] = (),
+    techniques: Sequence[str] = (),
 ) -> Record:
     """Make a folder a record: previews, checksums, and the crate last.
 
@@ -103,6 +104,8 @@ def file_record(
         What was done; `provenance.json` of the folder by default.
     parts : sequence of Part
         What the folder holds besides a volume; where there is none, at least one.
+    techniques : sequence of str
+        PaNET identifiers, of a record that is new; filing it again keeps those that it has.
 
     Returns
     -------
@@ -150,6 +153,7 @@ def file_record(
             key: replace(value, value=plain(value.value)) for key, value in (parameters or {}).items()
         },
         parts=((_volume_part(summary), *parts) if has_volume else tuple(parts)),
+        techniques=tuple(techniques),
         provenance=_provenance(folder) if provenance is None else plain(provenance),
         files=(FileEntry(VOLUME, 0, "0" * 64, role="volume"),) if has_volume else (),
     )

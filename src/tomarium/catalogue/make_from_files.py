@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 
 from tomarium import formats
 from tomarium.atomic_files import write_whole
+from tomarium.catalogue.derived_technique import KEY as DERIVED
+from tomarium.catalogue.derived_technique import technique_of
 from tomarium.catalogue.filing import PREVIEWS, VOLUME, file_record
 from tomarium.catalogue.image_views import keep_views
 from tomarium.catalogue.make_record import parameters_of
@@ -109,6 +111,7 @@ def make_from_files(
         volume=laid.volume,
         provenance={"source": {"name": name}} if laid.volume is not None else {},
         parts=laid.parts,
+        techniques=laid.techniques,
     )
     return record, folder
 
@@ -127,12 +130,15 @@ class Laid:
         Words to be found by.
     volume : dict or None
         Of a volume: its unit.
+    techniques : tuple of str
+        PaNET identifiers, of a scan as far as it surely tells.
     """
 
     parts: tuple[Part, ...]
     parameters: dict[str, Value[Any]]
     keywords: tuple[str, ...]
     volume: dict[str, Any] | None = None
+    techniques: tuple[str, ...] = ()
 
 
 def lay_out(
@@ -188,7 +194,10 @@ def lay_out(
     write_whole(folder / PREVIEWS / "picture.png", png(_smaller(picture, PICTURE_PIXELS)))
     write_whole(folder / PREVIEWS / "thumbnail.png", png(_smaller(picture, THUMBNAIL_PIXELS)))
     told = Part(part.kind, path_in_record, part.role, part.frame, part.axes, part.summary)
-    return Laid((told,), parameters, _keywords(opened))
+    found = technique_of(opened) if isinstance(opened, Scan) else None
+    if found is None:
+        return Laid((told,), parameters, _keywords(opened))
+    return Laid((told,), parameters | {DERIVED: found[1]}, _keywords(opened), techniques=(found[0],))
 
 
 def images_beside(path: Path, opened: Image) -> list[Image]:

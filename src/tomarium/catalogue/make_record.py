@@ -13,6 +13,8 @@ from typing import Any
 from tomarium import formats, units
 from tomarium.atomic_files import write_json
 from tomarium.catalogue.checksums import SOURCE
+from tomarium.catalogue.derived_technique import KEY as DERIVED
+from tomarium.catalogue.derived_technique import technique_of
 from tomarium.catalogue.export import Export, export
 from tomarium.catalogue.filing import file_record
 from tomarium.catalogue.record_folder import is_voxel_size
@@ -410,13 +412,15 @@ def _place(record: Path, path: Path) -> dict[str, str]:
 def _file(place: Path, outcome: Outcome, title: str | None, id: str | None) -> Record:
     scan, told = outcome.scan, outcome.provenance
     summary = summarise(told["statistics"])
+    technique = technique_of(scan)
     own = scan.metadata.get("sample_name") or scan.metadata.get("title")
     return file_record(
         place,
         title=title or (str(own.value) if own and str(own.value).strip() else scan.name),
         id=id,
         keywords=("X-ray tomography", scan.format),
-        parameters=parameters_of(scan),
+        parameters=parameters_of(scan) | ({DERIVED: technique[1]} if technique else {}),
+        techniques=(technique[0],) if technique else (),
         volume={"unit": outcome.plan.unit, **summary},
         provenance=told,
     )

@@ -2,36 +2,34 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from tomarium import formats
 from tomarium.atomic_files import write_whole
 from tomarium.catalogue import queries
 from tomarium.catalogue.audit import note
 from tomarium.catalogue.catalogue import Catalogue
 from tomarium.catalogue.edit import Changes, edit, withhold
-from tomarium.catalogue.entities import entity_of
+from tomarium.catalogue.entities import entity_of, public_entity
 from tomarium.catalogue.entity_edit import change_entity, make_entity
 from tomarium.catalogue.filing import file_record, id_words
 from tomarium.catalogue.imported import Imported, imported_from, keep_imported, own_entity
 from tomarium.catalogue.ingest import ingest
 from tomarium.catalogue.life import NotReady, Request, publish
-from tomarium.catalogue.make_from_files import Laid, lay_out, link_or_copy
-from tomarium.catalogue.reader import Reader
+from tomarium.catalogue.reader import NotAllowed, Reader
 from tomarium.catalogue.record_folder import read_record
 from tomarium.errors import DatabaseUnavailable, Interrupted, TomariumError
 from tomarium.importers.at_hand import AtHand, look_for
 from tomarium.importers.found import DraftEntity, DraftRecord, Found
+from tomarium.importers.lay_files import lay_files, parts_of
 from tomarium.importers.original import NAME as ORIGINAL
 from tomarium.importers.original import original_text, without_private
 from tomarium.importers.told_fields import (
+    PARAMETER,
     Conflict,
     as_typed,
     changes_of,
@@ -43,10 +41,8 @@ from tomarium.importers.told_fields import (
     told_entity,
     told_record,
 )
-from tomarium.model import Image, Part, Record, Scan, Value
+from tomarium.model import Record, Value
 
-FILES: Final = "files-of-the-source.tsv"
-"""Table of the files that a source tells of, and which of them are at hand."""
 Action = Literal["new", "update", "same", "kept"]
 Tell = Callable[[str, int, int], object]
 _LATER: Final = ("collection", "document")
@@ -215,7 +211,7 @@ class _Work:
                 self.ids[place] = f"new:{draft.key}"
                 return
             facts = as_typed(draft.kind, told)
-            wanted = draft.id if draft.id and not id else ""
+            wanted = draft.id if draft.id and not id and self._free(draft.id) else ""
             made = make_entity(self.catalogue, self.reader, draft.kind, draft.name, facts, wanted)
             self._keep(draft.kind, draft.key, made.id, told, entity_here(made), digest_of(told))
             return
@@ -243,18 +239,19 @@ class _Work:
         id = before.id if before else _id_of(self.order.source, draft)
         with self.catalogue.reading() as connection:
             there = queries.place_of(connection, self.reader, id)
+            taken = there is None and queries.folder_of(connection, id) is not None
         files = [look_for(one, self.order.files) for one in draft.files]
         digest = digest_of(draft.original, told, [(one.file.name, one.state) for one in files])
-        counted = {
-            "files": len(files),
-            "at_hand": sum(one.place is not None and one.state == "at hand" for one in files),
-        }
         self.ids[place] = id
         if there is None:
-            self._note("record", draft.key, id, draft.title, "new", **counted)
+            if taken:
+                raise NotAllowed(
+                    f"{id}: is a record that {self.reader.name or 'a visitor'} may not see; ask its owner"
+                )
             if not self.order.dry:
-                self._file(draft, id, self.order.records / id, None)
+                files = self._file(draft, id, self.order.records / id, None)
                 self._finish(draft, id, told, digest, before)
+            self._note("record", draft.key, id, draft.title, "new", files)
             return
         here = record_here(read_record(there.folder))
         changes, conflicts = merge(
@@ -263,85 +260,63 @@ class _Work:
         self.outcome.conflicts += conflicts
         same = before is not None and before.digest == digest and not changes
         closed = there.state != "draft" or not there.mine
-        if closed and not same and changes:
+        if closed and not same:
             self.outcome.conflicts += [
-                Conflict(id, key.removeprefix("parameter "), here.get(key), new)
-                for key, new in changes.items()
+                Conflict(id, key.removeprefix(PARAMETER), here.get(key), new) for key, new in changes.items()
             ]
         action: Action = "same" if same else "kept" if closed else "update"
-        self._note("record", draft.key, id, here["title"], action, **counted)
-        if self.order.dry or action in ("same", "kept"):
-            if action == "same" and not self.order.dry and there.state == "draft":
-                self._publish(draft, id)
-            return
-        self._file(draft, id, there.folder, read_record(there.folder))
-        self._finish(draft, id, changes, digest, before, told, conflicts)
+        if action == "update" and not self.order.dry:
+            files = self._file(draft, id, there.folder, read_record(there.folder))
+            self._finish(draft, id, changes, digest, before, told, conflicts)
+        elif action == "same" and not self.order.dry and not closed:
+            self._publish(draft, id)
+        self._note("record", draft.key, id, here["title"], action, files)
 
-    def _file(self, draft: DraftRecord, id: str, folder: Path, before: Record | None) -> None:
+    def _file(self, draft: DraftRecord, id: str, folder: Path, before: Record | None) -> list[AtHand]:
         """Make the record's folder, or bring it up to date."""
-        laid, states = self._lay_out(draft, folder, before)
+        laid, states = lay_files(draft, folder, self.order.files, copy=self.order.copy, before=before)
+        self.outcome.problems += [
+            f"{draft.key}: {one.file.name}: {one.state}; it was not taken"
+            for one in states
+            if one.state not in ("at hand", "not at hand")
+        ]
         public, private = without_private(draft.original, draft.private_names, draft.containers)
         write_whole(folder / ORIGINAL, original_text(public))
-        if states:
-            write_whole(folder / FILES, _table(states))
-        documents = (ORIGINAL, *((FILES,) if states else ()), *(name for name, _ in draft.documents))
-        had = dict(before.parameters) if before else {}
-        shown = {
-            key: value for key, value in draft.parameters.items() if key not in private_parameters(draft)
-        }
-        parameters = (had or shown) | laid.parameters
+        hidden = private_parameters(draft)
+        shown = {key: value for key, value in draft.parameters.items() if key not in hidden}
+        now = before or Record(
+            id,
+            draft.title or draft.key,
+            draft.created or datetime.now(UTC).replace(microsecond=0),
+            draft.description,
+            draft.creators,
+            (*draft.keywords, *laid.keywords),
+            draft.licence,
+            shown,
+        )
         file_record(
             folder,
             id=id,
-            title=before.title if before else draft.title or draft.key,
-            created=before.created if before else draft.created or datetime.now(UTC).replace(microsecond=0),
-            description=before.description if before else draft.description,
-            creators=before.creators if before else draft.creators,
-            keywords=before.keywords if before else (*draft.keywords, *laid.keywords),
-            licence=before.licence if before else draft.licence,
-            parameters=parameters,
+            title=now.title,
+            created=now.created,
+            description=now.description,
+            creators=now.creators,
+            keywords=now.keywords,
+            licence=now.licence,
+            parameters=dict(now.parameters) | laid.parameters,
             volume=laid.volume,
             provenance={"import": {"source": self.order.source, "key": draft.key}},
-            parts=(*laid.parts, *(Part("document", name, _role(name)) for name in dict.fromkeys(documents))),
+            parts=parts_of(draft, laid),
+            techniques=() if draft.techniques else laid.techniques,
         )
         ingest(self.catalogue, folder, checksums=False, reader=self.reader)
-        kept = private_parameters(draft) | {
+        kept = hidden | {
             key: Value(value, "read", f"{self.order.source}: {draft.key}") for key, value in private.items()
         }
         with self.catalogue.writing() as connection:
             withhold(connection, id, kept)
             note(connection, self.reader, "import", id, source=self.order.source, key=draft.key)
-
-    def _lay_out(self, draft: DraftRecord, folder: Path, before: Record | None) -> tuple[Laid, list[AtHand]]:
-        """Put the files that are at hand into the folder; the first of them that can be opened is what it shows."""
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, place in (*draft.beside, *draft.documents):
-            self._take(place, folder / name)
-        laid = Laid((), {}, ())
-        if before is not None and before.volume:  # it was converted when it was filed first
-            laid = Laid((), {}, ("volume",), dict(before.volume))
-        elif draft.data is not None and draft.opened is not None:
-            laid = lay_out(draft.data, draft.opened, folder, copy=self.order.copy)
-        states = [look_for(one, self.order.files, read=True) for one in draft.files]
-        for one in states:
-            if one.place is None or one.state != "at hand":
-                if one.state not in ("at hand", "not at hand"):
-                    self.outcome.problems.append(
-                        f"{draft.key}: {one.file.name}: {one.state}; it was not taken"
-                    )
-                continue
-            opened = (
-                None if laid.parts or laid.volume is not None or "/" in one.file.name else _opened(one.place)
-            )
-            if opened is not None and one.place.name == one.file.name:
-                laid = lay_out(one.place, opened, folder, copy=self.order.copy)
-            else:
-                self._take(one.place, folder / one.file.name)
-        return laid, states
-
-    def _take(self, place: Path, target: Path) -> None:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        link_or_copy(place, target, self.order.copy)
+        return states
 
     def _finish(
         self,
@@ -404,8 +379,15 @@ class _Work:
                 return ""
             return own_entity(connection, self.reader, draft.kind, " ".join(draft.name.split())) or ""
 
-    def _note(self, kind: str, key: str, id: str, name: str, action: Action, **files: int) -> None:
-        self.outcome.lines.append(Line(kind, key, id, name, action, **files))
+    def _free(self, id: str) -> bool:
+        with self.catalogue.reading() as connection:
+            return public_entity(connection, id) is None
+
+    def _note(
+        self, kind: str, key: str, id: str, name: str, action: Action, files: Sequence[AtHand] = ()
+    ) -> None:
+        there = sum(one.state == "at hand" for one in files)
+        self.outcome.lines.append(Line(kind, key, id, name, action, len(files), there))
 
     def _keep(
         self, kind: str, key: str, id: str, told: dict[str, Any], filed: dict[str, Any], digest: str
@@ -421,38 +403,9 @@ def _filed(
     """Return what stands here of what was told; a field that somebody changed here stays what it was filed as."""
     changed = {one.field for one in conflicts}
     old = before.filed if before else {}
-    return {key: old.get(key) if key.removeprefix("parameter ") in changed else here.get(key) for key in told}
+    return {key: old.get(key) if key.removeprefix(PARAMETER) in changed else here.get(key) for key in told}
 
 
 def _id_of(source: str, draft: DraftRecord) -> str:
     digest = hashlib.sha256(f"{source}\n{draft.key}".encode()).hexdigest()
     return f"{id_words(draft.title or draft.key)}-{digest[:8]}"
-
-
-def _opened(place: Path) -> Scan | Image | None:
-    try:
-        return formats.open(place) if formats.recognise(place) else None
-    except TomariumError:
-        return None
-
-
-def _role(name: str) -> str:
-    return {ORIGINAL: "original metadata", FILES: "files of the source"}.get(name, "document")
-
-
-def _table(states: list[AtHand]) -> bytes:
-    text = io.StringIO()
-    rows = csv.writer(text, delimiter="\t", lineterminator="\n")
-    rows.writerow(["name", "location", "bytes", "checksum", "state"])
-    for one in states:
-        size = "" if one.file.bytes is None else one.file.bytes
-        rows.writerow(
-            [
-                one.file.name,
-                one.file.locations[0] if one.file.locations else "",
-                size,
-                one.file.checksum,
-                one.state,
-            ]
-        )
-    return text.getvalue().encode()

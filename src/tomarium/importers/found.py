@@ -185,3 +185,24 @@ class Source:
     name: str
     summary: str
     read: Callable[[Path], Found]
+
+
+def sources_first(records: list[DraftRecord]) -> tuple[DraftRecord, ...]:
+    """Put what others were derived from before them; of a circle the order of the file stays."""
+    by_key = {one.key: one for one in records}
+    ordered: dict[str, DraftRecord] = {}
+    for record in records:
+        path, stack = set[str](), [record.key]
+        while stack:
+            key = stack[-1]
+            waiting = [
+                one
+                for one in by_key[key].derived_from
+                if one in by_key and one not in ordered and one not in path
+            ]
+            path.add(key)
+            if waiting:
+                stack.append(waiting[0])
+                continue
+            ordered.setdefault(stack.pop(), by_key[key])
+    return tuple(ordered.values())

@@ -138,7 +138,7 @@ PLACES: Final[dict[str, Place]] = {
     "doserate": _parameter("dose_rate", "Gy/s"),
     "voiintegdose": _parameter("voi_integrated_dose", "kGy"),
     "scantime": _parameter("scan_time", "min"),
-    "seriestime": _parameter("series_time", "h"),
+    "seriestime": _parameter("series_duration", "h"),
     "scantemperature": _parameter("scan_temperature", "degC"),
     "sensorname": _parameter("detector"),
     "sensormode": _parameter("sensor_mode"),

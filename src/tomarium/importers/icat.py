@@ -11,8 +11,9 @@ from typing import Any, Final
 
 from tomarium.catalogue.filing import id_words
 from tomarium.errors import ParameterError
-from tomarium.importers.found import DraftEntity, DraftFile, DraftRecord, Found, Notes, Source
+from tomarium.importers.found import DraftEntity, DraftFile, DraftRecord, Found, Notes, Source, sources_first
 from tomarium.importers.icat_objects import Icat, Reference, Thing, read_icat
+from tomarium.importers.icat_ties import Ties
 from tomarium.importers.icat_types import note_unknown
 from tomarium.importers.people import person_of
 from tomarium.importers.quantity import parameter_of
@@ -20,6 +21,7 @@ from tomarium.model import Funding, Person, Related, Value
 from tomarium.standards import identifiers, panet
 
 _PANET: Final = re.compile(r"PaNET\d{5}")
+_BELOW: Final = ("investigationUser", "shift", "keyword", "datasetTechnique")
 _WRITERS: Final = ("writer", "owner")
 
 
@@ -40,7 +42,7 @@ def read(path: Path) -> Found:
     notes = Notes()
     icat = read_icat(path, notes)
     note_unknown(icat, notes)
-    work = _Reading(icat, path.name, notes)
+    work = _Reading(icat, Ties(icat), path.name, notes)
     records = [work.record(one) for one in icat.all("dataset")]
     entities = [
         *(work.instrument(one) for one in icat.all("instrument")),
@@ -50,35 +52,15 @@ def read(path: Path) -> Found:
         *(work.publication(one) for one in icat.all("dataPublication")),
         *(work.paper(one) for one in icat.all("publication")),
     ]
-    return Found(tuple(entities), _sources_first(records), notes)
-
-
-def _sources_first(records: list[DraftRecord]) -> tuple[DraftRecord, ...]:
-    """Put what others were derived from before them; of a circle the order of the file stays."""
-    by_key = {one.key: one for one in records}
-    ordered: dict[str, DraftRecord] = {}
-    for record in records:
-        path, stack = set[str](), [record.key]
-        while stack:
-            key = stack[-1]
-            waiting = [
-                one
-                for one in by_key[key].derived_from
-                if one in by_key and one not in ordered and one not in path
-            ]
-            path.add(key)
-            if waiting:
-                stack.append(waiting[0])
-                continue
-            ordered.setdefault(stack.pop(), by_key[key])
-    return tuple(ordered.values())
+    return Found(tuple(entities), sources_first(records), notes)
 
 
 @dataclass(frozen=True)
 class _Reading:
-    """An ICAT that is read: its objects, the file's name, and what is not understood."""
+    """An ICAT that is read: its objects and what ties them, the file's name, and what is not understood."""
 
     icat: Icat
+    ties: Ties
     where: str
     notes: Notes
 
@@ -147,7 +129,7 @@ class _Reading:
 
     def publication(self, thing: Thing) -> DraftEntity:
         """Read a data publication: a collection of its datasets."""
-        members = [("record", one.key) for one in self._published(thing)]
+        members = [("record", one.key) for one in self.ties.published_in(thing)]
         people = [self._person(one) for one in self._publishers(thing)]
         facts = {
             "description": thing.text("description"),
@@ -186,7 +168,7 @@ class _Reading:
         if instrument is None and investigation:
             links = self.icat.of(investigation, "investigationInstrument")
             instrument = next((self.icat.named(one, "instrument") for one in links), None)
-        publications = [one for one in self.icat.all("dataPublication") if thing in self._published(one)]
+        publications = self.ties.publications.get(thing, [])
         creators = [
             person for one in publications for person in map(self._person, self._publishers(one)) if person
         ]
@@ -214,7 +196,7 @@ class _Reading:
             specimen=sample.key if sample else "",
             proposal=investigation.key if investigation else "",
             instrument=instrument.key if instrument else "",
-            derived_from=tuple(one.key for one in self._inputs(thing)),
+            derived_from=tuple(one.key for one in self.ties.inputs.get(thing, [])),
             files=tuple(self._file(one, thing, investigation) for one in self.icat.of(thing, "datafile")),
             original=self._original(thing),
             is_open=bool(released and released <= now) or any(one and one <= now for one in since),
@@ -330,36 +312,6 @@ class _Reading:
             thing.text("checksum"),
         )
 
-    def _published(self, publication: Thing) -> list[Thing]:
-        content = self.icat.named(publication, "content", "dataCollection")
-        return self._datasets_of(content) if content else []
-
-    def _datasets_of(self, collection: Thing) -> list[Thing]:
-        """Return the datasets of a collection, also those whose files alone are named."""
-        found = [self.icat.named(one, "dataset") for one in self.icat.of(collection, "dataCollectionDataset")]
-        for link in self.icat.of(collection, "dataCollectionDatafile"):
-            file = self.icat.named(link, "datafile")
-            found.append(self.icat.named(file, "dataset") if file else None)
-        for link in self.icat.of(collection, "dataCollectionInvestigation"):
-            investigation = self.icat.named(link, "investigation")
-            found += self.icat.of(investigation, "dataset") if investigation else []
-        return list(dict.fromkeys(one for one in found if one))
-
-    def _inputs(self, thing: Thing) -> list[Thing]:
-        """Return the datasets from which jobs made this one."""
-        found: list[Thing] = []
-        for job in self.icat.all("job"):
-            out = self.icat.named(job, "outputDataCollection", "dataCollection")
-            given = self.icat.named(job, "inputDataCollection", "dataCollection")
-            if out and given and thing in self._made_by(out):
-                found += [one for one in self._datasets_of(given) if one is not thing]
-        return list(dict.fromkeys(found))
-
-    def _made_by(self, collection: Thing) -> list[Thing]:
-        """Return the datasets that a job made whole; one to which it added a file is not derived as a whole."""
-        links = self.icat.of(collection, "dataCollectionDataset")
-        return [one for link in links if (one := self.icat.named(link, "dataset"))]
-
     def _publishers(self, publication: Thing) -> list[Thing]:
         users = self.icat.of(publication, "dataPublicationUser", "publication")
         creators = [one for one in users if one.text("contributorType") in ("", "Creator")]
@@ -402,33 +354,21 @@ class _Reading:
         for name in ("investigation", "sample"):
             if above := self.icat.named(thing, name):
                 told[name] = self._whole(above)
-        for end in ("sourceDatafile", "destDatafile"):
-            related = [
-                self._whole(one)
-                for one in self.icat.all("relatedDatafile")
-                if (file := self.icat.named(one, end, "datafile"))
-                and self.icat.named(file, "dataset") is thing
-            ]
-            if related:
-                told[f"relatedDatafiles ({end})"] = related
+        for end, relations in self.ties.related_files.get(thing, {}).items():
+            told[f"relatedDatafiles ({end})"] = [self._whole(one) for one in relations]
         return told
 
-    def _whole(self, thing: Thing) -> dict[str, Any]:
+    def _whole(self, thing: Thing, above: str = "") -> dict[str, Any]:
+        """Return all that is told of an object and of what belongs to it; not again what it belongs to itself."""
         told: dict[str, Any] = {
             name: value.key or dict(value.says) if isinstance(value, Reference) else _json(value)
             for name, value in thing.told.items()
+            if name != above
         }
-        for type in (
-            "datafile",
-            f"{thing.type}Parameter",
-            "investigationUser",
-            "shift",
-            "keyword",
-            "datasetTechnique",
-        ):
+        for type in ("datafile", f"{thing.type}Parameter", *_BELOW):
             below = self.icat.of(thing, type)
             if below:
-                told[f"{type}s"] = [self._named(self._whole(one), one) for one in below]
+                told[f"{type}s"] = [self._named(self._whole(one, thing.type), one) for one in below]
         return told
 
     def _named(self, told: dict[str, Any], thing: Thing) -> dict[str, Any]:

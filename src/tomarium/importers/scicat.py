@@ -11,7 +11,7 @@ from typing import Any, Final, cast
 
 from tomarium.catalogue.filing import id_words
 from tomarium.errors import FormatError, InputError, ParameterError
-from tomarium.importers.found import DraftEntity, DraftFile, DraftRecord, Found, Notes, Source
+from tomarium.importers.found import DraftEntity, DraftFile, DraftRecord, Found, Notes, Source, sources_first
 from tomarium.importers.people import person_of
 from tomarium.importers.quantity import parameter_of
 from tomarium.model import Person, Related, Value
@@ -85,7 +85,7 @@ def read(path: Path) -> Found:
         raise FormatError(f"{path}: holds no dataset, published data, sample or proposal of SciCat")
     reading = _Reading(all_of, path.name, notes)
     records = [reading.record(one) for one in all_of.datasets]
-    return Found(tuple(reading.entities(records)), tuple(_inputs_first(records)), notes)
+    return Found(tuple(reading.entities(records)), sources_first(records), notes)
 
 
 def _sort(told: dict[str, Any], all_of: _Collections, notes: Notes, where: str) -> None:
@@ -398,21 +398,6 @@ def _leaves(told: Any, above: str = "") -> Iterator[tuple[str, Any, str]]:
             yield from _leaves(value, path)
         else:
             yield path, value, ""
-
-
-def _inputs_first(records: list[DraftRecord]) -> list[DraftRecord]:
-    """Put datasets that others were made from before them, where there is no circle."""
-    by_key = {one.key: one for one in records}
-    depth: dict[str, int] = {}
-
-    def deep(key: str, path: frozenset[str]) -> int:
-        if key in depth or key not in by_key or key in path or len(path) > 100:
-            return depth.get(key, 0)
-        above = [deep(one, path | {key}) for one in by_key[key].derived_from]
-        depth[key] = 1 + max(above, default=0)
-        return depth[key]
-
-    return sorted(records, key=lambda one: deep(one.key, frozenset()))
 
 
 def _listed(told: Mapping[str, Any], *names: str) -> list[str]:

@@ -16,6 +16,7 @@ PARAMETERS: Final[dict[str, tuple[str, str]]] = {
     "sample_name": ("Sample", ""),
     "sample_description": ("Sample description", ""),
     "technique": ("Technique", ""),
+    "derived_technique": ("Technique, derived", ""),
     "experimenter": ("Experimenter", ""),
     "proposal": ("Proposal", ""),
     "facility": ("Facility", ""),

@@ -1,10 +1,10 @@
-"""The metadata of an image as its file has them, in a table that is searched."""
+"""The metadata of an image as its file has them, or of a record as its source told them, in a searched table."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,6 +14,8 @@ from tomarium.viewers.place import place_of
 from tomarium.viewers.shown_image import images_of, shown_images
 from tomarium.viewers.viewer import Piece, View, Viewer, fill
 
+IMPORTED: Final = "original metadata"
+"""Role of the part that holds what another catalogue told of a record."""
 LINES: Final = 100
 """Lines of a page."""
 
@@ -29,9 +31,9 @@ def suits(part: Part) -> bool:
     Returns
     -------
     bool
-        An image that was filed with them.
+        An image that was filed with them, or the file of what another catalogue told of the record.
     """
-    return any(one.get("metadata") for one in images_of(part))
+    return part.role == IMPORTED or any(one.get("metadata") for one in images_of(part))
 
 
 def render(record: Record, view: View) -> Piece:
@@ -40,7 +42,7 @@ def render(record: Record, view: View) -> Piece:
     Parameters
     ----------
     record : Record
-        With an image.
+        With an image, or imported.
     view : View
         Choices: `metadata`, words; `image_metadata`, the number of the image; `line`, how many lines are passed over.
 
@@ -57,7 +59,7 @@ def render(record: Record, view: View) -> Piece:
     FormatError
         What is kept is damaged.
     """
-    images = shown_images(record)
+    images = _kept(record)
     number = _whole(view.choices, "image_metadata", len(images))
     lines = _read(view.folder, str(images[number].get("metadata", "")))
     words = view.choices.get("metadata", "")[:200]
@@ -93,6 +95,22 @@ def render(record: Record, view: View) -> Piece:
     return Piece(data, fill("original_metadata.html", content))
 
 
+def _kept(record: Record) -> list[Mapping[str, Any]]:
+    """List what metadata are kept: of each image, and of the record as its source told it."""
+    told = [{"name": "Source", "metadata": part.path} for part in record.parts if part.role == IMPORTED]
+    return [*shown_images(record), *told]
+
+
+def _lines(told: Any, above: str = "") -> Iterator[list[str]]:
+    """Write nested metadata as names and values, "dataset.parameters.2.value" and what stands there."""
+    if isinstance(told, Mapping | list) and told:
+        pairs = told.items() if isinstance(told, Mapping) else enumerate(told, 1)
+        for name, value in pairs:
+            yield from _lines(value, f"{above}.{name}" if above else str(name))
+    elif told not in (None, "", [], {}):
+        yield [above, told if isinstance(told, str) else json.dumps(told)]
+
+
 def _whole(choices: Mapping[str, str], name: str, count: int) -> int:
     text = choices.get(name) or "0"
     if not re.fullmatch(r"\d{1,9}", text, re.ASCII) or int(text) >= count:
@@ -108,6 +126,8 @@ def _read(folder: Path, path: str) -> list[list[str]]:
         told: Any = json.loads(place.read_text("utf-8")) if place is not None else None
     except (OSError, ValueError) as problem:
         raise FormatError(f"{path}: cannot be read ({problem}); file the image again") from problem
+    if isinstance(told, Mapping):
+        return list(_lines(told))
     whole = isinstance(told, list) and all(
         isinstance(line, list) and len(line) == 2 and all(isinstance(one, str) for one in line)
         for line in told
