@@ -15,6 +15,7 @@ from tomarium import __version__
 from tomarium.catalogue import Catalogue
 from tomarium.catalogue.uploads import Uploads
 from tomarium.portal import account, admin_forms, downloads, files, sign_in, welcome
+from tomarium.portal.catalogue_files import give_catalogue_files
 from tomarium.portal.description import describe
 from tomarium.portal.entity_forms import give_entity_forms
 from tomarium.portal.feeds import give_feeds
@@ -130,6 +131,7 @@ def _routes(pages: tuple[Page, ...]) -> tuple[BaseRoute, ...]:
     give_work(app)
     give_sizes(app)
     give_signposting(app)
+    give_catalogue_files(app)
     give_uploads(app)
     downloads.give_all(app)
     give_notebook(app)
