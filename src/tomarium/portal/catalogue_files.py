@@ -1,5 +1,6 @@
-"""The whole catalogue in one file for programs: its published records as Parquet."""
+"""The whole catalogue for programs: its published records as Parquet, what is in that file, and as DCAT."""
 
+from datetime import UTC, datetime
 from email.utils import formatdate
 from typing import Final
 
@@ -7,15 +8,30 @@ from fastapi import FastAPI, HTTPException, Request
 from fastapi.responses import Response
 
 from tomarium.catalogue.dump import MEDIA_TYPE
+from tomarium.catalogue.dump_columns import COLUMNS
 from tomarium.catalogue.kept_dump import KeptDump, kept_dump
+from tomarium.catalogue.settings import publisher
 from tomarium.portal.byte_answer import FileAnswer, wanted_range
 from tomarium.portal.feeds import alike
 from tomarium.portal.request_context import CurrentRequest, RequestContext
 from tomarium.portal.routes import give
+from tomarium.portal.security import LOCKED
+from tomarium.standards import croissant
+from tomarium.standards.record_json import to_json
 
 # Annotations are evaluated here, not postponed: FastAPI reads them.
 
 WAIT_S: Final = 60
+CROISSANT_TYPES: Final = {
+    "text": "sc:Text",
+    "texts": "sc:Text",
+    "whole": "sc:Integer",
+    "wholes": "sc:Integer",
+    "number": "sc:Float",
+    "numbers": "sc:Float",
+    "moment": "sc:DateTime",
+}
+"""Kind of a column of the Parquet file → type in Croissant; people, which have parts, are left out."""
 
 
 def give_catalogue_files(app: FastAPI) -> None:
@@ -27,6 +43,7 @@ def give_catalogue_files(app: FastAPI) -> None:
         Gets the routes.
     """
     give(app, "/catalogue.parquet", parquet, name="catalogue.parquet", kind=Response)
+    give(app, "/catalogue.croissant.json", croissant_of_catalogue, name="catalogue.croissant", kind=Response)
 
 
 def parquet(request_context: CurrentRequest, request: Request) -> Response:
@@ -47,6 +64,40 @@ def parquet(request_context: CurrentRequest, request: Request) -> Response:
     if tag in held or held == ["*"]:
         return Response(status_code=304, headers=headers)
     return FileAnswer(kept.path, kept.bytes, wanted_range(request, kept.bytes, tag), headers, MEDIA_TYPE)
+
+
+def croissant_of_catalogue(request_context: CurrentRequest) -> Response:
+    """Describe the Parquet file of the catalogue as a data set in Croissant 1.1: its columns, types and units."""
+    kept = dump_of(request_context)
+    settings = request_context.settings
+    address = request_context.address("catalogue.parquet")
+    columns = [
+        (one.name, CROISSANT_TYPES[one.kind], f"{one.told}, {one.unit}." if one.unit else f"{one.told}.")
+        for one in COLUMNS
+        if one.kind in CROISSANT_TYPES
+    ]
+    lists = [one.name for one in COLUMNS if one.kind.endswith("s")]
+    told = {
+        "@context": croissant.context(),
+        "@type": "sc:Dataset",
+        "conformsTo": croissant.CONFORMS_TO,
+        "name": f"{settings['name']}: catalogue",
+        "description": "Every published record of this catalogue, a row each, as it was when the file was made.",
+        "url": request_context.address("home"),
+        "creator": {"@type": "Organization", "name": publisher(settings) or settings["name"]},
+        "datePublished": datetime.fromtimestamp(int(kept.made), UTC).isoformat(),
+        "version": "1.0.0",
+        "isLiveDataset": True,
+        "distribution": [
+            croissant.file_object("catalogue.parquet", address, kept.bytes, MEDIA_TYPE, kept.sha256)
+        ],
+        "recordSet": [croissant.table("records", "Published records.", "catalogue.parquet", columns, lists)],
+    }
+    return Response(
+        to_json(told, indent=1),
+        media_type="application/ld+json",
+        headers={"Cache-Control": "public, max-age=300", "Content-Security-Policy": LOCKED},
+    )
 
 
 def dump_of(request_context: RequestContext) -> KeptDump:
