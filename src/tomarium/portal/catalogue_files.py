@@ -1,27 +1,32 @@
 """The whole catalogue for programs: its published records as Parquet, what is in that file, and as DCAT."""
 
+import logging
+from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import formatdate
-from typing import Final
+from typing import Annotated, Any, Final
+from urllib.parse import urlencode
 
-from fastapi import FastAPI, HTTPException, Request
+from fastapi import FastAPI, HTTPException, Query, Request
 from fastapi.responses import Response
 
 from tomarium.catalogue.dump import MEDIA_TYPE
 from tomarium.catalogue.dump_columns import COLUMNS
 from tomarium.catalogue.kept_dump import KeptDump, kept_dump
+from tomarium.catalogue.search import search
 from tomarium.catalogue.settings import publisher
 from tomarium.portal.byte_answer import FileAnswer, wanted_range
 from tomarium.portal.feeds import alike
-from tomarium.portal.request_context import CurrentRequest, RequestContext
+from tomarium.portal.request_context import CurrentRequest, RequestContext, without_content
 from tomarium.portal.routes import give
 from tomarium.portal.security import LOCKED
-from tomarium.standards import croissant
+from tomarium.standards import croissant, dcat
 from tomarium.standards.record_json import to_json
 
 # Annotations are evaluated here, not postponed: FastAPI reads them.
 
 WAIT_S: Final = 60
+PER_PAGE: Final = 100
 CROISSANT_TYPES: Final = {
     "text": "sc:Text",
     "texts": "sc:Text",
@@ -43,6 +48,7 @@ def give_catalogue_files(app: FastAPI) -> None:
         Gets the routes.
     """
     give(app, "/catalogue.parquet", parquet, name="catalogue.parquet", kind=Response)
+    give(app, "/catalogue.dcat.json", dcat_of_catalogue, name="catalogue.dcat", kind=Response)
     give(app, "/catalogue.croissant.json", croissant_of_catalogue, name="catalogue.croissant", kind=Response)
 
 
@@ -98,6 +104,43 @@ def croissant_of_catalogue(request_context: CurrentRequest) -> Response:
         media_type="application/ld+json",
         headers={"Cache-Control": "public, max-age=300", "Content-Security-Policy": LOCKED},
     )
+
+
+def dcat_of_catalogue(
+    request_context: CurrentRequest,
+    after: Annotated[str, Query(max_length=200, description="Of hydra:next of another page")] = "",
+) -> Response:
+    """Describe the catalogue and 100 of its published records as DCAT-AP 3; hydra:next leads to the next 100.
+
+    The newest come first. It is the same for everybody, and nothing is passed over or told twice while records are
+    added.
+    """
+    reader, settings = alike(request_context), request_context.settings
+    found = search(request_context.catalogue, reader, limit=PER_PAGE, after=after)
+    here, home = request_context.address("catalogue.dcat"), request_context.address("home")
+    everybody = replace(request_context, reader=reader)
+    datasets = []
+    for hit in found.hits:
+        try:
+            record, place = everybody.seen(hit.id)
+        except HTTPException as problem:  # one damaged folder must not hide the others
+            logging.getLogger(__name__).error("DCAT: %s: %s", hit.id, problem.detail)
+            continue
+        shown = record if place.open else without_content(record)
+        datasets.append(dcat.dataset(shown, request_context.address("record", {"id": hit.id})))
+    pages = {"first": here, "next": f"{here}?{urlencode({'after': found.next})}" if found.next else ""}
+    view: dict[str, Any] = {"@id": f"{here}?{urlencode({'after': after})}" if after else here}
+    view |= {f"hydra:{name}": {"@id": page} for name, page in pages.items() if page}
+    text = dcat.catalogue(
+        settings["name"],
+        f"Published records of {publisher(settings) or settings['name']}: X-ray tomography and related imaging.",
+        home,
+        publisher(settings) or settings["name"],
+        datasets,
+        view,
+    )
+    headers = {"Cache-Control": "public, max-age=300", "Content-Security-Policy": LOCKED}
+    return Response(text, media_type="application/ld+json", headers=headers)
 
 
 def dump_of(request_context: RequestContext) -> KeptDump:
