@@ -36,7 +36,7 @@ def pytest_xdist_auto_num_workers() -> int:
 SLOW = (
     "beamtime/test_batch", "beamtime/test_rehearsal", "beamtime/test_report", "beamtime/test_scan_warnings",
     "beamtime/test_watch", "browser/", "catalogue/test_account_links", "catalogue/test_backup",
-    "catalogue/test_catalogue", "catalogue/test_copy_parameters", "catalogue/test_dois",
+    "catalogue/test_catalogue", "catalogue/test_copy_parameters", "catalogue/test_dois", "catalogue/test_dump",
     "catalogue/test_edit_table", "catalogue/test_entities", "catalogue/test_facets", "catalogue/test_file_table",
     "catalogue/test_filing", "catalogue/test_harvested", "catalogue/test_life", "catalogue/test_links",
     "catalogue/test_make_series",
@@ -48,7 +48,7 @@ SLOW = (
     "catalogue/test_make_series", "catalogue/test_newsletter", "catalogue/test_postgresql",
     "catalogue/test_publications", "catalogue/test_rebuild", "catalogue/test_record_pictures", "cli/",
     "contracts/test_formats", "contracts/test_negative_corpus", "contracts/test_pages", "contracts/test_standards",
-    "contracts/test_steps", "conversion/", "docs/test_add_a_format", "docs/test_add_a_page",
+    "contracts/test_steps", "conversion/", "datasets/", "docs/test_add_a_format", "docs/test_add_a_page",
     "docs/test_add_a_step", "docs/test_connect_images", "docs/test_gallery", "docs/test_notebooks",
     "docs/test_import_pages", "docs/test_tutorials",
     "doctor/test_checks", "doctor/test_damaged_files", "doctor/test_real_files",

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from tomarium.datasets.blocks import SPLITS, cut, shares
 from tomarium.datasets.patches import choose_patches
 from tomarium.errors import ParameterError
+from tomarium.kernels.spatial_blocks import SPLITS, cut, shares
 
 lengths = st.tuples(*[st.integers(8, 64)] * 3)
 sizes = (

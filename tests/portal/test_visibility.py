@@ -51,6 +51,8 @@ METADATA = (
     "/records/{id}/metadata/datacite",
     "/records/{id}/metadata/schema-org",
     "/records/{id}/metadata/bibtex",
+    "/records/{id}/metadata/croissant",
+    "/records/{id}/metadata/dcat",
     "/records/{id}/linkset",
     "/records/{id}/linkset.json",
 )

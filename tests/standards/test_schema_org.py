@@ -36,6 +36,8 @@ def test_what_a_search_engine_demands() -> None:
     assert told["@id"] == "https://doi.org/10.5072/tooth_1.v2"
     assert told["identifier"][0] == told["@id"]
     assert told["url"] == ADDRESS
+    assert told["sameAs"] == told["@id"]
+    assert told["temporalCoverage"] == "2025-11-19T08:00:00+01:00/2025-11-19T09:30:00+01:00"
     assert told["license"] == "https://creativecommons.org/licenses/by/4.0/"
     assert told["keywords"] == list(OPEN.keywords)
     assert (told["datePublished"], told["version"]) == ("2026-03-01", "2")

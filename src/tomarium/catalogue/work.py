@@ -12,7 +12,14 @@ from typing import Any, Final
 
 from sqlalchemy import Row
 
-from tomarium.catalogue import align_job, entity_records, finish_upload, model_jobs, record_pictures
+from tomarium.catalogue import (
+    align_job,
+    entity_records,
+    finish_upload,
+    kept_dump,
+    model_jobs,
+    record_pictures,
+)
 from tomarium.catalogue.catalogue import Catalogue
 from tomarium.catalogue.datacite_client import service
 from tomarium.catalogue.dois import any_due, tell_due
@@ -250,5 +257,6 @@ KINDS: Final[Mapping[str, Kind]] = {
     align_job.KIND: Kind(align_job.align_images, noted="aligned"),
     model_jobs.KIND: Kind(model_jobs.make_model, noted="made into a model"),
     record_pictures.KIND: Kind(record_pictures.make_pictures),
+    kept_dump.KIND: Kind(kept_dump.dump_job),
 }
 """Kinds of jobs that the catalogue itself does."""

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from tomarium.datasets.blocks import FRACTIONS
 from tomarium.datasets.patches import Patches, choose_patches
 from tomarium.errors import InputError, ParameterError
+from tomarium.kernels.spatial_blocks import FRACTIONS
 from tomarium.model import Record, Volume
 from tomarium.model.image import Sliceable, axes_of_level
 from tomarium.model.wording import brief

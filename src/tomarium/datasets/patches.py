@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tomarium import units
-from tomarium.datasets.blocks import FRACTIONS, SPLITS, Block, cut, shares
 from tomarium.datasets.chunk_reader import ChunkPlan, read_boxes
-from tomarium.datasets.drawing import draw, permutation
 from tomarium.errors import ParameterError
+from tomarium.kernels.drawing import draw, permutation
+from tomarium.kernels.spatial_blocks import FRACTIONS, SPLITS, Block, cut, shares
 from tomarium.model.image import Sliceable
 
 HELD_BYTES: Final = 128 << 20

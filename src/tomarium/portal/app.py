@@ -15,6 +15,7 @@ from tomarium import __version__
 from tomarium.catalogue import Catalogue
 from tomarium.catalogue.uploads import Uploads
 from tomarium.portal import account, admin_forms, downloads, files, sign_in, welcome
+from tomarium.portal.catalogue_files import give_catalogue_files
 from tomarium.portal.counting import UseCounter, with_counting
 from tomarium.portal.description import describe
 from tomarium.portal.entity_forms import give_entity_forms
@@ -146,6 +147,7 @@ def _routes(pages: tuple[Page, ...]) -> tuple[BaseRoute, ...]:
     give_sizes(app)
     give_signposting(app)
     give_tracking(app)
+    give_catalogue_files(app)
     give_uploads(app)
     give_use_reports(app)
     downloads.give_all(app)

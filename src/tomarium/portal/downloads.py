@@ -36,9 +36,10 @@ from tomarium.model import Record
 from tomarium.pipeline.run.folders import NOWHERE
 from tomarium.portal.byte_answer import ByteAnswer, wanted_range
 from tomarium.portal.counting import note_download
-from tomarium.portal.files import LOCKED, cleared_text
+from tomarium.portal.files import cleared_text
 from tomarium.portal.request_context import CurrentRequest, RequestContext
 from tomarium.portal.routes import give
+from tomarium.portal.security import LOCKED
 from tomarium.standards.ro_crate import FILENAME, export
 from tomarium.viewers.volume import volume_path
 

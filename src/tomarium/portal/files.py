@@ -27,6 +27,7 @@ from tomarium.portal.byte_answer import ByteAnswer, FileAnswer, wanted_range
 from tomarium.portal.counting import note_download, note_view
 from tomarium.portal.request_context import CurrentRequest, without_content
 from tomarium.portal.routes import give
+from tomarium.portal.security import LOCKED
 from tomarium.portal.signposting import back_to
 from tomarium.registry import collect
 from tomarium.standards.ro_crate import FILENAME, export
@@ -46,7 +47,6 @@ TELLING: Final = {
 }
 LONGEST_TEXT_BYTES: Final = 64 << 20
 
-LOCKED: Final = "default-src 'none'; sandbox"
 FOREVER: Final = "private, max-age=31536000, immutable"
 
 

@@ -15,10 +15,11 @@ from fastapi import FastAPI, HTTPException, Request
 from fastapi.responses import Response
 
 from tomarium.catalogue.child_reader import ChildReaders, ReaderDied, ReadersBusy
-from tomarium.portal.files import LOCKED, find_file
+from tomarium.portal.files import find_file
 from tomarium.portal.hdf5_answers import Answer, Question, answer
 from tomarium.portal.request_context import CurrentRequest, RequestContext
 from tomarium.portal.routes import give
+from tomarium.portal.security import LOCKED
 
 SUFFIXES: Final = (".h5", ".hdf5", ".hdf", ".he5", ".nx", ".nxs", ".nexus", ".nx5", ".cxi", ".h5ext")
 ENDPOINTS: Final = ("meta", "attr", "data", "paths", "picture")

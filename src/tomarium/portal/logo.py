@@ -5,9 +5,9 @@ from typing import Final
 from fastapi import FastAPI, HTTPException
 from fastapi.responses import FileResponse, Response
 
-from tomarium.portal.files import LOCKED
 from tomarium.portal.request_context import CurrentRequest
 from tomarium.portal.routes import give
+from tomarium.portal.security import LOCKED
 
 # Annotations are evaluated here, not postponed: FastAPI reads them.
 

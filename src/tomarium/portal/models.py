@@ -9,13 +9,14 @@ from fastapi.responses import JSONResponse, RedirectResponse, Response
 from tomarium.catalogue.model_jobs import ask_for_model
 from tomarium.catalogue.queries import place_of
 from tomarium.errors import InputError
-from tomarium.portal.files import LOCKED, Picture
+from tomarium.portal.files import Picture
 from tomarium.portal.forms import Fields, take, tried
 from tomarium.portal.identity import demand_scope
 from tomarium.portal.pages.models import SHOWN, kept, preview_of
 from tomarium.portal.rendering import wants_json
 from tomarium.portal.request_context import CurrentRequest
 from tomarium.portal.routes import give
+from tomarium.portal.security import LOCKED
 
 # Annotations are evaluated here, not postponed: FastAPI reads them.
 

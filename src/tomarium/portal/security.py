@@ -17,6 +17,9 @@ HEADERS: Final = {
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
 
+LOCKED: Final = "default-src 'none'; sandbox"
+"""Content-Security-Policy of what is no page: files, metadata, lists."""
+
 
 def with_headers(app: ASGIApp) -> ASGIApp:
     """Put the headers on every answer that has not its own.

@@ -21,6 +21,7 @@ from tomarium.model import Record
 from tomarium.model.entity import KINDS, Entity, Kind
 from tomarium.portal.request_context import CurrentRequest, RequestContext
 from tomarium.portal.routes import give
+from tomarium.portal.security import LOCKED
 from tomarium.registry import collect
 from tomarium.standards.citation import doi_of
 from tomarium.standards.identifiers import doi_address
@@ -255,7 +256,7 @@ def _entity(request_context: RequestContext, id: str, kind: str = "") -> Entity:
 def _linkset(page: str, links: Iterable[Link], end: str) -> Response:
     whole = [*links, *_backwards(page, links)]
     text = _as_json(page, whole) if end == "linkset.json" else _as_text(page, whole)
-    headers = {"Content-Security-Policy": "default-src 'none'; sandbox", "Cache-Control": "private, no-cache"}
+    headers = {"Content-Security-Policy": LOCKED, "Cache-Control": "private, no-cache"}
     return Response(text, headers=headers, media_type=LINKSET[end])
 
 

@@ -61,12 +61,14 @@ def export(record: Record, address: str = "") -> str:
         "description": _description(record),
         "identifier": _identifiers(record, doi),
         "url": address,
+        "sameAs": doi_address(doi) if doi else "",
         "creator": [_creator(record, number) for number in range(len(record.creators))],
         "keywords": [word.strip() for word in record.keywords if word.strip()],
         "license": address_of(record.licence),
         "version": str(publication.version) if publication else "",
         "creativeWorkStatus": _status(record),
         "dateCreated": record.created.isoformat(),
+        "temporalCoverage": _measured(record),
         "datePublished": publication.published.date().isoformat() if publication else "",
         "publisher": _organisation(publication.publisher) if publication else {},
         "isAccessibleForFree": _is_open(record),
@@ -84,6 +86,32 @@ def export(record: Record, address: str = "") -> str:
     }
     told = {key: content for key, content in dataset.items() if content or content is False}
     return _for_html(record_json.to_json(told, indent=1)) + "\n"
+
+
+def moment(told: Value[Any] | None) -> str:
+    """Read a parameter that tells a moment.
+
+    Parameters
+    ----------
+    told : Value or None
+        Such as that of `start_time`.
+
+    Returns
+    -------
+    str
+        ISO 8601 with its time zone; "" where it tells none.
+    """
+    try:
+        read = datetime.fromisoformat(told.value.strip()) if told and isinstance(told.value, str) else None
+    except ValueError:
+        return ""
+    return read.isoformat() if read and read.tzinfo else ""
+
+
+def _measured(record: Record) -> str:
+    """Tell from when to when it was measured, as an interval of ISO 8601; ".." for an end that is not known."""
+    start, end = (moment(record.parameters.get(key)) for key in ("start_time", "end_time"))
+    return f"{start or '..'}/{end or '..'}" if start or end else ""
 
 
 def _for_html(text: str) -> str:

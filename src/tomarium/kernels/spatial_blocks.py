@@ -14,8 +14,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from tomarium.datasets.drawing import permutation
 from tomarium.errors import ParameterError
+from tomarium.kernels.drawing import permutation
 
 SPLITS: Final = ("train", "validation", "test")
 FRACTIONS: Final = (0.7, 0.15, 0.15)

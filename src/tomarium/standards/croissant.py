@@ -1,0 +1,278 @@
+"""Croissant 1.1 of MLCommons: what programs for learning read of a data set, its files and what is in them.
+
+Source: https://docs.mlcommons.org/croissant/docs/croissant-spec-1.1.html. It is schema.org's Dataset with more said of
+files (FileObject, FileSet) and of their content (RecordSet). A volume is no table, so patches of it are rows: where
+each lies, for which split it is, and the address at which it is a NumPy array.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+from urllib.parse import quote
+
+from tomarium.errors import ParameterError
+from tomarium.kernels.spatial_blocks import Block, cut
+from tomarium.model import FileEntry, Record
+from tomarium.standards import record_json, schema_org
+from tomarium.standards.citation import cite
+from tomarium.standards.standard import Standard
+
+CONFORMS_TO: Final = "http://mlcommons.org/croissant/1.1"
+PATCH: Final = 64
+"""Voxels along each side of a patch; halved until the volume has blocks for three splits."""
+SMALLEST_PATCH: Final = 8
+MOST_PATCHES: Final = 60
+"""Patches that are listed, of each split in proportion; tomarium.load draws any others."""
+PARQUET: Final = "application/vnd.apache.parquet"
+_TAKEN: Final = (
+    "name", "description", "url", "identifier", "creator", "keywords", "license", "version", "dateCreated",
+    "datePublished", "publisher", "isAccessibleForFree", "conditionsOfAccess", "measurementTechnique",
+    "includedInDataCatalog", "sameAs",
+)  # fmt: skip
+_CONTEXT: Final = {
+    "@language": "en",
+    "@vocab": "https://schema.org/",
+    **{
+        word: f"cr:{word}"
+        for word in (
+            "arrayShape", "citeAs", "column", "containedIn", "equivalentProperty", "extract", "field", "fileProperty",
+            "fileObject", "fileSet", "format", "includes", "isArray", "isLiveDataset", "jsonPath", "key", "md5",
+            "parentField", "path", "recordSet", "references", "regex", "repeated", "replace", "samplingRate",
+            "separator", "source", "subField", "transform",
+        )
+    },
+    "conformsTo": "dct:conformsTo",
+    "cr": "http://mlcommons.org/croissant/",
+    "data": {"@id": "cr:data", "@type": "@json"},
+    "dataType": {"@id": "cr:dataType", "@type": "@vocab"},
+    "dct": "http://purl.org/dc/terms/",
+    "description": {"@container": "@language"},
+    "examples": {"@id": "cr:examples", "@type": "@json"},
+    "name": {"@container": "@language"},
+    "rai": "http://mlcommons.org/croissant/RAI/",
+    "sc": "https://schema.org/",
+}  # fmt: skip
+
+Entity = dict[str, Any]
+
+
+def export(record: Record, address: str = "") -> str:
+    """Write a record as Croissant.
+
+    Parameters
+    ----------
+    record : Record
+        Any record. While its files are not open, neither files nor patches are told.
+    address : str, optional
+        Address of its page; without it neither files nor patches are told.
+
+    Returns
+    -------
+    str
+        JSON-LD.
+
+    Raises
+    ------
+    FormatError
+        The record holds what JSON cannot hold.
+    """
+    known = json.loads(schema_org.export(record, address))
+    told: Entity = {"@context": _CONTEXT, "@type": "sc:Dataset", "conformsTo": CONFORMS_TO}
+    told |= {key: known[key] for key in _TAKEN if key in known}
+    told["version"] = f"{record.publication.version if record.publication else 0}.0.0"
+    told["citeAs"] = cite(record, address)
+    if known.get("isAccessibleForFree") and address:
+        files = _files(record, address.rstrip("/"))
+        told |= {"distribution": files, "recordSet": list(_record_sets(record, address.rstrip("/"), files))}
+    return (
+        record_json.to_json({key: one for key, one in told.items() if one or one is False}, indent=1) + "\n"
+    )
+
+
+def table(
+    name: str,
+    description: str,
+    file: str,
+    columns: Sequence[tuple[str, str, str]],
+    repeated: Sequence[str] = (),
+) -> Entity:
+    """Describe a table in a file.
+
+    Parameters
+    ----------
+    name, description : str
+        Of the table.
+    file : str
+        Identifier of the FileObject.
+    columns : sequence of (str, str, str)
+        Name, Croissant's type ("sc:Text") and a sentence of each.
+    repeated : sequence of str
+        Names of columns that hold lists.
+
+    Returns
+    -------
+    dict
+        A RecordSet.
+    """
+    fields = [
+        {
+            "@type": "cr:Field",
+            "@id": f"{name}/{column}",
+            "name": column,
+            "description": told,
+            "dataType": kind,
+            "source": {"fileObject": {"@id": quote(file)}, "extract": {"column": column}},
+            **({"repeated": True} if column in repeated else {}),
+        }
+        for column, kind, told in columns
+    ]
+    return {"@type": "cr:RecordSet", "@id": name, "name": name, "description": description, "field": fields}
+
+
+def context() -> Entity:
+    """Return Croissant's @context."""
+    return dict(_CONTEXT)
+
+
+def file_object(id: str, address: str, size: int, media_type: str, sha256: str) -> Entity:
+    """Describe a file.
+
+    Parameters
+    ----------
+    id : str
+        Within the document, its path; identifiers have no spaces, so it is written as in an address.
+    address : str
+        Where it is.
+    size : int
+        Bytes.
+    media_type, sha256 : str
+        What it is, and its checksum.
+
+    Returns
+    -------
+    dict
+        A FileObject.
+    """
+    return {
+        "@type": "cr:FileObject",
+        "@id": quote(id),
+        "name": id,
+        "contentUrl": address,
+        "contentSize": f"{size} B",
+        "encodingFormat": "application/x-parquet" if media_type == PARQUET else media_type,
+        "sha256": sha256,
+    }
+
+
+def _files(record: Record, address: str) -> list[Entity]:
+    """Describe the files; of a folder that is one thing, the set of its files as the list of all files has them."""
+    singly = [entry for entry in record.files if not entry.path.endswith("/") and entry.path.strip()]
+    if len(singly) > schema_org.MOST_FILES:
+        singly = [entry for entry in singly if entry.role in ("manifest", "file table")]
+    files = [
+        file_object(one.path, f"{address}/files/{quote(one.path)}", one.bytes, one.media_type, one.sha256)
+        for one in singly
+    ]
+    manifest = _list_of_files(singly)
+    if manifest is None:
+        return files
+    folders = [entry for entry in record.files if entry.path.endswith("/")]
+    sets = [
+        {
+            "@type": "cr:FileSet",
+            "@id": quote(one.path),
+            "name": one.path,
+            "description": f"{one.bytes} B; the address of each file is {address}/files/ and its path.",
+            "containedIn": {"@id": quote(manifest.path)},
+            "encodingFormat": one.media_type,
+            "includes": f"{one.path}**",
+        }
+        for one in folders
+    ]
+    return [*files, *sets]
+
+
+def _list_of_files(entries: Sequence[FileEntry]) -> FileEntry | None:
+    """Return the text that lists all files: mlcroissant cannot read a table that a set of files is contained in."""
+    return next((entry for entry in entries if entry.role == "manifest"), None)
+
+
+def _record_sets(record: Record, address: str, files: Sequence[Entity]) -> Iterator[Entity]:
+    manifest = next((one for one in record.files if one.role == "file table"), None)
+    if manifest is not None and any(one["name"] == manifest.path for one in files):
+        columns = (
+            ("path", "sc:Text", "Path of a file; its address is that of the record, /files/ and the path."),
+            ("bytes", "sc:Integer", "Its size."),
+        )
+        yield table("files", "Every file of the record.", manifest.path, columns)
+    shape = record.volume.get("shape")
+    if (
+        not isinstance(shape, (list, tuple))
+        or len(shape) != 3
+        or not all(type(n) is int and n > 0 for n in shape)
+    ):
+        return
+    if rows := list(_patches(tuple(shape), address)):
+        yield _patch_set(rows)
+
+
+def _patch_set(rows: Sequence[dict[str, Any]]) -> Entity:
+    kinds = {
+        "split": ("sc:Text", "train, validation or test: between two splits lie gaps as wide as a patch."),
+        **{axis: ("sc:Integer", f"First voxel along {axis} in the finest level.") for axis in "zyx"},
+        "size": ("sc:Integer", "Voxels along each side."),
+        "address": ("sc:URL", "Where the patch is a NumPy array, (z, y, x)."),
+    }
+    fields = [
+        {
+            "@type": "cr:Field",
+            "@id": f"patches/{name}",
+            "name": name,
+            "description": told,
+            "dataType": [kind, "cr:Split"] if name == "split" else kind,
+        }
+        for name, (kind, told) in kinds.items()
+    ]
+    return {
+        "@type": "cr:RecordSet",
+        "@id": "patches",
+        "name": "patches",
+        "description": "Cubes of the volume for learning, and for which split each is; tomarium.load gives all others.",
+        "key": {"@id": "patches/address"},
+        "field": fields,
+        "data": [{f"patches/{name}": one for name, one in row.items()} for row in rows],
+    }
+
+
+def _patches(shape: tuple[int, ...], address: str) -> Iterator[dict[str, Any]]:
+    """List patches, evenly among all that lie side by side in the blocks of the splits."""
+    size, blocks = PATCH, tuple[Block, ...]()
+    while not blocks and size >= SMALLEST_PATCH:
+        try:
+            blocks = cut(shape, (size,) * 3, size)
+        except ParameterError:
+            size //= 2
+    places = [
+        (block.split, place)
+        for block in blocks
+        for place in itertools.product(
+            *(range(low, high - size + 1, size) for low, high in zip(block.start, block.stop, strict=True))
+        )
+    ]
+    for number in range(min(MOST_PATCHES, len(places))):
+        split, place = places[number * len(places) // min(MOST_PATCHES, len(places))]
+        spans = "&".join(f"{axis}={low}:{low + size}" for axis, low in zip("zyx", place, strict=True))
+        row = dict(zip("zyx", place, strict=True))
+        yield {"split": split, **row, "size": size, "address": f"{address}/volume.npy?level=0&{spans}"}
+
+
+CROISSANT = Standard(
+    name="croissant",
+    title="Croissant 1.1 (MLCommons)",
+    filename="croissant.json",
+    media_type="application/ld+json",
+    export=export,
+)

@@ -1,0 +1,229 @@
+"""DCAT 3 by the application profile for data portals in Europe, DCAT-AP 3, as JSON-LD.
+
+Sources: https://www.w3.org/TR/vocab-dcat-3/ and https://semiceu.github.io/DCAT-AP/releases/3.0.0/; access rights and
+themes are those of the authority tables of the Publications Office of the European Union, file types those of IANA.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from tomarium.model import Person, Record
+from tomarium.standards import panet, record_json, schema_org
+from tomarium.standards.citation import doi_of, link_of
+from tomarium.standards.identifiers import doi_address, place_of
+from tomarium.standards.licences import address_of
+from tomarium.standards.standard import Standard
+
+_AUTHORITY: Final = "http://publications.europa.eu/resource/authority"
+THEMES: Final = (f"{_AUTHORITY}/data-theme/TECH",)
+"""Of every record: science and technology."""
+_IANA: Final = "https://www.iana.org/assignments/media-types"
+CONTEXT: Final[Mapping[str, Any]] = {
+    "adms": "http://www.w3.org/ns/adms#",
+    "dcat": "http://www.w3.org/ns/dcat#",
+    "dct": "http://purl.org/dc/terms/",
+    "foaf": "http://xmlns.com/foaf/0.1/",
+    "hydra": "http://www.w3.org/ns/hydra/core#",
+    "skos": "http://www.w3.org/2004/02/skos/core#",
+    "spdx": "http://spdx.org/rdf/terms#",
+    "xsd": "http://www.w3.org/2001/XMLSchema#",
+}
+_TERMS: Final = {
+    "IsCitedBy": "dct:isReferencedBy",
+    "IsDescribedBy": "dct:isReferencedBy",
+    "IsSupplementTo": "dct:isReferencedBy",
+    "IsDerivedFrom": "dct:source",
+    "IsPartOf": "dct:isPartOf",
+    "HasPart": "dct:hasPart",
+    "IsVersionOf": "dcat:isVersionOf",
+    "References": "dct:references",
+    "Cites": "dct:references",
+}
+"""Relation of DataCite → property."""
+
+Entity = dict[str, Any]
+
+
+def export(record: Record, address: str = "") -> str:
+    """Write a record as a dcat:Dataset.
+
+    Parameters
+    ----------
+    record : Record
+        Any record. While its files are not open, no distribution is told.
+    address : str, optional
+        Address of its page; without it no distribution is told.
+
+    Returns
+    -------
+    str
+        JSON-LD.
+
+    Raises
+    ------
+    FormatError
+        The record holds what JSON cannot hold.
+    """
+    return record_json.to_json({"@context": CONTEXT, **dataset(record, address)}, indent=1) + "\n"
+
+
+def dataset(record: Record, address: str = "") -> Entity:
+    """Describe a record as a dcat:Dataset, without a context; arguments as of `export`.
+
+    Returns
+    -------
+    dict
+        A node of JSON-LD.
+    """
+    known = json.loads(schema_org.export(record, address))
+    publication, doi = record.publication, doi_of(record)
+    told: Entity = {
+        "@id": link_of(record, address) or f"urn:tomarium:{record.id}",
+        "@type": "dcat:Dataset",
+        "dct:title": known["name"],
+        "dct:description": known["description"],
+        "dct:identifier": doi_address(doi) if doi else record.id,
+        "adms:identifier": _notation(doi_address(doi)) if doi else {},
+        "dct:creator": [_person(one) for one in record.creators if one.name.strip()],
+        "dct:publisher": _agent(publication.publisher) if publication else {},
+        "dcat:keyword": known.get("keywords", []),
+        "dcat:theme": _nodes(
+            [*THEMES, *(panet.address_of(one) for one in record.techniques if _is_term(one))]
+        ),
+        "dct:created": _typed(record.created.isoformat(), "dateTime"),
+        "dct:issued": _typed(known["datePublished"], "date") if publication else {},
+        "dct:available": _typed(publication.open_from.isoformat(), "dateTime") if publication else {},
+        "dct:accessRights": _node(f"{_AUTHORITY}/access-right/{_access(record, known)}"),
+        "dct:license": _node(address_of(record.licence))
+        if address_of(record.licence).startswith("http")
+        else {},
+        "dcat:version": known.get("version", ""),
+        "dcat:landingPage": {"@id": address, "@type": "foaf:Document"} if address else {},
+        "dct:temporal": _period(record),
+        "dcat:distribution": [_distribution(one, known, address) for one in known.get("distribution", [])],
+        **_relations(record, address),
+    }
+    return {key: one for key, one in told.items() if one}
+
+
+def catalogue(
+    name: str, description: str, address: str, publisher: str, datasets: Sequence[Entity], view: Entity
+) -> str:
+    """Write a page of a dcat:Catalog.
+
+    Parameters
+    ----------
+    name, description, publisher : str
+        Of the catalogue.
+    address : str
+        Of its first page for people.
+    datasets : sequence of dict
+        As `dataset` returns them.
+    view : dict
+        Properties of Hydra that lead to the other pages; its "@id" is this one.
+
+    Returns
+    -------
+    str
+        JSON-LD.
+    """
+    told: Entity = {
+        "@context": CONTEXT,
+        "@id": address,
+        "@type": "dcat:Catalog",
+        "dct:title": name,
+        "dct:description": description,
+        "dct:publisher": _agent(publisher),
+        "foaf:homepage": {"@id": address, "@type": "foaf:Document"},
+        "dcat:themeTaxonomy": _node(f"{_AUTHORITY}/data-theme"),
+        "dcat:dataset": list(datasets),
+        "hydra:view": {"@type": "hydra:PartialCollectionView", **view},
+    }
+    return record_json.to_json(told, indent=1) + "\n"
+
+
+def _node(address: str) -> Entity:
+    return {"@id": address}
+
+
+def _nodes(addresses: Sequence[str]) -> list[Entity]:
+    return [_node(one) for one in addresses]
+
+
+def _typed(text: str, kind: str) -> Entity:
+    return {"@value": text, "@type": f"xsd:{kind}"}
+
+
+def _notation(text: str) -> Entity:
+    return {"@type": "adms:Identifier", "skos:notation": _typed(text, "anyURI")}
+
+
+def _agent(name: str) -> Entity:
+    return {"@type": "foaf:Agent", "foaf:name": name.strip()} if name.strip() else {}
+
+
+def _person(person: Person) -> Entity:
+    told: Entity = {"@type": "foaf:Agent", "foaf:name": person.name.strip()}
+    return {"@id": f"https://orcid.org/{person.orcid}", **told} if person.orcid else told
+
+
+def _is_term(technique: str) -> bool:
+    return technique.startswith("PaNET") and technique[5:].isdecimal() and technique.isascii()
+
+
+def _access(record: Record, known: Entity) -> str:
+    if known.get("isAccessibleForFree"):
+        return "PUBLIC"
+    publication = record.publication
+    return "NON_PUBLIC" if publication is None or publication.withdrawn else "RESTRICTED"
+
+
+def _period(record: Record) -> Entity:
+    """Tell from when to when it was measured, where its parameters tell that as moments."""
+    told = {key: record.parameters.get(key) for key in ("start_time", "end_time")}
+    ends = {
+        "dcat:startDate": schema_org.moment(told["start_time"]),
+        "dcat:endDate": schema_org.moment(told["end_time"]),
+    }
+    known = {key: _typed(text, "dateTime") for key, text in ends.items() if text}
+    return {"@type": "dct:PeriodOfTime", **known} if known else {}
+
+
+def _distribution(one: Entity, known: Entity, address: str) -> Entity:
+    size = str(one.get("contentSize", "")).removesuffix(" B")
+    told: Entity = {
+        "@type": "dcat:Distribution",
+        "dct:title": one["name"],
+        "dcat:accessURL": _node(address),
+        "dcat:downloadURL": _node(one["contentUrl"]),
+        "dcat:mediaType": _node(f"{_IANA}/{one['encodingFormat'].split(';')[0]}"),
+        "dcat:byteSize": _typed(size, "nonNegativeInteger") if size else {},
+        "dct:license": _node(known["license"]) if known.get("license", "").startswith("http") else {},
+    }
+    if "sha256" in one:
+        told["spdx:checksum"] = {
+            "@type": "spdx:Checksum",
+            "spdx:algorithm": _node("http://spdx.org/rdf/terms#checksumAlgorithm_sha256"),
+            "spdx:checksumValue": _typed(one["sha256"], "hexBinary"),
+        }
+    return {key: each for key, each in told.items() if each}
+
+
+def _relations(record: Record, address: str) -> Entity:
+    found: dict[str, list[Entity]] = {}
+    for one in record.related:
+        if (term := _TERMS.get(one.relation)) and (place := place_of(one.identifier, address)):
+            found.setdefault(term, []).append(_node(place))
+    return dict(found)
+
+
+DCAT = Standard(
+    name="dcat",
+    title="DCAT-AP 3 (JSON-LD)",
+    filename="dcat.jsonld",
+    media_type="application/ld+json",
+    export=export,
+)
