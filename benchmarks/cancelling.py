@@ -62,7 +62,9 @@ def wait_for(client: TestClient, address: str, *states: str) -> Any:
 
 def cancelled(client: TestClient, worker: Worker, look: str, later_s: float) -> dict[str, Any]:
     """Ask for a volume, cancel it, and measure."""
-    answer = client.post("/reconstruct/jobs", data={"look": look}, headers=JSON).json()
+    asked = client.post("/reconstruct/jobs", data={"look": look}, headers=JSON)
+    assert asked.status_code == 202, asked.text
+    answer = asked.json()
     address = answer["address"]
     while (
         "reconstructing" not in (told := wait_for(client, address, "running", "done", "failed"))["sentence"]
@@ -109,8 +111,9 @@ def main() -> None:
                 fields = {"scan": f"path:{scan}", "axis": "511.5", "delta_beta": "100", "rings": "sorting"}
                 fields |= {"energy": "25 keV", "distance": "5 cm", "pixel": "3.25 um"}
                 look = client.post("/reconstruct/looks", data=fields, headers=JSON).json()
-                while client.get(look["state"]).json()["state"] not in ("done", "failed"):
+                while (told := client.get(look["state"]).json())["state"] not in ("done", "failed"):
                     time.sleep(0.1)
+                assert told["state"] == "done", told
                 for turn in range(asked.times):
                     print(json.dumps(cancelled(client, worker, str(look["job"]), turn * asked.step)))
             finally:

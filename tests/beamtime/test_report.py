@@ -6,6 +6,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from pypdf import PdfReader
 
 from contracts.test_steps import make_scan
 from tomarium.beamtime.beamline_parameters import profile_toml
@@ -99,14 +100,49 @@ def test_the_page_is_whole_and_needs_no_other_file(
     assert all(one.startswith(("data:image/png;base64,", "#scan-")) for one in sources)
 
 
+def many(beamtime: Path, top: Path, scans: int) -> Path:
+    """Make the folder of a beamtime with many scans, which the watch saw, and a long log."""
+    folder = top / "many"
+    shutil.copytree(beamtime, folder)
+    live = json.loads((folder / "live" / "live.json").read_text())
+    [first] = live["slices"]
+    for k in range(scans):
+        warnings = first["warnings"] * (k % 3)
+        live["slices"].append({**first, "scan": f"{'jaw_of_a_vole_' * 5}{k:02d}.nxs", "warnings": warnings})
+    (folder / "live" / "live.json").write_text(json.dumps(live))
+    return folder
+
+
 @pytest.mark.slow
-def test_the_pdf(beamtime: Path, tmp_path: Path) -> None:
-    page = tmp_path / "report.html"
-    page.write_text(report_html(gather(beamtime)))
+def test_the_pdf_page_by_page(beamtime: Path, tmp_path: Path) -> None:
     if not any(shutil.which(name) for name in BROWSERS):
         pytest.skip("no Chromium")
+    log = [
+        LogEntry(f"2026-11-28T02:{k:02d}:00+00:00", "ada", f"entry {k} ends", machine=True) for k in range(60)
+    ]
+    page = tmp_path / "report.html"
+    page.write_text(report_html(gather(many(beamtime, tmp_path, 11), log)))
     print_pdf(page, tmp_path / "report.pdf")
-    assert (tmp_path / "report.pdf").read_bytes().startswith(b"%PDF")
+    with PdfReader(tmp_path / "report.pdf") as printed:
+        pages = [" ".join(one.extract_text().split()) for one in printed.pages]
+        sizes = {tuple(round(float(side) / 72 * 25.4) for side in one.mediabox[2:]) for one in printed.pages}
+    assert sizes == {(210, 297)}
+    assert [f"Page {k + 1} of {len(pages)}" in text for k, text in enumerate(pages)] == [True] * len(pages)
+    assert min(len(text) for text in pages) > 300, "a page is all but empty"
+    # 14 scans: three of the watch fit on a page, and none is cut in two.
+    assert 6 <= len(pages) <= 9
+    assert "Scan Reconstructions Warnings Copies" in pages[0]
+    for k in range(11):
+        name = f"{'jaw_of_a_vole_' * 5}{k:02d}"
+        (at,) = [text for text in pages[1:] if name in text.replace(" ", "")]
+        card = at.replace(" ", "").partition(name)[2].partition("jaw_of")[0]
+        assert "Rotationaxis31.5px,confidencelow" in card
+        assert "Scancompleteno" in card
+    told = " ".join(pages)
+    assert all(told.count(f"entry {k} ends") == 1 for k in range(60))
+    heads = [text for text in pages if "entry " in text]
+    assert len(heads) > 1
+    assert all("When, UTC Who What" in text for text in heads), "a page of a table that goes on has its head"
 
 
 def test_without_a_browser_it_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,12 +1,14 @@
 """The page of copies shows what the ledger knows, to those who keep the house."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from app_client import TestClient
-from tomarium.beamtime.copy_ledger import open_ledger
+from tomarium.beamtime.copy_ledger import Copy, Transfer, now, open_ledger
 from tomarium.beamtime.copy_scans import copy_scans, list_all, taking
+from tomarium.beamtime.mounted_volumes import Volume
 from tomarium.catalogue import Catalogue
 from tomarium.portal.app import create_app
 
@@ -33,3 +35,26 @@ def test_scans_with_one_copy_come_first(
     assert "2 of 2 scans" in page
     (tmp_path / "disk1").rename(tmp_path / "away")
     assert "not plugged in" in client.get("/disks").text
+
+
+def test_a_copy_at_globus_says_who_verified_it(
+    catalogue: Catalogue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "beamtime.toml").touch()
+    client = TestClient(create_app(catalogue, local=True), base_url="http://testserver")
+    archive = Volume("globus:6c54cade", "globus", "Archive of the Institute", "globus", "", Path("/"))
+    copying = Copy(archive.id, "2026/tooth_01", "tooth_01", "", "copying", "copy", 3, 1000, now(), None)
+    active = Transfer(archive.id, "2026/tooth_01", "1", "2", "ACTIVE", now(), "", "1 of 3 files")
+    with open_ledger(tmp_path / "copies.sqlite") as ledger:
+        ledger.see(archive)
+        ledger.enter(copying)
+        ledger.enter_transfer(active)
+        page = client.get("/disks").text
+        assert "Archive of the Institute: copying, Globus: active, 1 of 3 files" in page
+        ledger.enter(replace(copying, state="whole", content="0", verified="2026-11-29T03:04:05+00:00"))
+        ledger.enter_transfer(replace(active, state="SUCCEEDED"))
+    page = client.get("/disks").text
+    assert "Archive of the Institute: whole, verified by Globus 2026-11-29 03:04<" in page
+    assert "a collection of Globus" in page
+    assert "not plugged in" not in page

@@ -53,3 +53,19 @@ def test_too_few_angles_to_compare_are_refused() -> None:
 def test_stripes_are_removed_before_phase_retrieval() -> None:
     names = [item.step.name for item in from_steps(["remove_stripes", "paganin"], preset("standard")).items]
     assert names.index("flat_field") < names.index("remove_stripes") < names.index("paganin")
+
+
+@pytest.mark.parametrize(
+    ("method", "domain"), [("agreement", "transmission"), ("sorting", "attenuation"), ("auto", "attenuation")]
+)
+def test_rows_are_corrected_alike_while_somebody_asks(method: Any, domain: Any) -> None:
+    rows = stripes(clean_scan(0, 0.005), 0)[:, None] * np.linspace(0.8, 1, 6, dtype=np.float32)[None, :, None]
+    slab = Slab(np.ascontiguousarray(rows), slice(0, 6), halo=(1, 0), domain=domain)
+    expected = remove_stripes(slab, context=Context(), method=method)
+    asked: list[tuple[int, int]] = []
+    made = remove_stripes(
+        slab, context=Context(on_progress=lambda done, total: asked.append((done, total))), method=method
+    )
+    assert asked == [(4, 6), (6, 6)]
+    np.testing.assert_array_equal(made.data, expected.data)
+    assert made.report == expected.report

@@ -6,7 +6,7 @@ import json
 import os
 import re
 import time
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -70,13 +70,25 @@ class LiveState:
     age_basis: str = AGE_BASIS
     process: int = 0
 
+    def __post_init__(self) -> None:
+        """Begin without an index: it is no field, and is not written."""
+        self._indexed: dict[str, tuple[list[dict[str, Any]], int, dict[str, dict[str, Any]]]] = {}
+
     def slice_of(self, scan: str) -> dict[str, Any] | None:
         """Return the slice of a scan."""
-        return next((one for one in self.slices if one["scan"] == scan), None)
+        return self._by_scan("slices", self.slices).get(scan)
 
     def failure_of(self, scan: str) -> dict[str, Any] | None:
         """Return why a scan could not be reconstructed."""
-        return next((one for one in self.failed if one["scan"] == scan), None)
+        return self._by_scan("failed", self.failed).get(scan)
+
+    def _by_scan(self, name: str, entries: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+        """Index a list by its scans, once for each change of it: a watch asks for every scan at every look."""
+        known = self._indexed.get(name)
+        if known is None or known[0] is not entries or known[1] != len(entries):
+            known = (entries, len(entries), {one["scan"]: one for one in reversed(entries)})
+            self._indexed[name] = known
+        return known[2]
 
     def put_slice(self, entry: dict[str, Any]) -> None:
         """Take a slice in the place of an older one of the same scan; newest first."""
@@ -131,7 +143,7 @@ def write_live(folder: Path, state: LiveState) -> None:
     """Write the state, whole or not at all, with the time as its heartbeat."""
     state.heartbeat = moment(time.time())
     state.process = os.getpid()
-    write_json(folder / NAME, asdict(state))
+    write_json(folder / NAME, {one.name: getattr(state, one.name) for one in fields(state)})
 
 
 def moment(seconds: float) -> str:

@@ -37,7 +37,7 @@ from tomarium.pipeline.run.journal import is_unfinished
 from tomarium.viewers.slice_file import Plane, draw_slices
 
 NOTHING_TOLD: Final = Opening()
-_BELOW_PICTURE: Final = 6
+_BELOW_PICTURE: Final = 2
 """Lines that a picture leaves free: where it lies, its file, and the prompt."""
 
 
@@ -333,10 +333,10 @@ class Menu:
         self._picture("slice", [Plane(shown.image)], shown.pixel_m)
         region = self.parameters.calls.get("roi", {}).get("-r")
         start = (0, 0) if region is None else (region[1] - 1, region[0] - 1)
-        click.echo(quick_look.axes_in_words(shown, self.unit, start))
+        menu_words.sentence(quick_look.axes_in_words(shown, self.unit, start))
         motors = quick_look.motors_in_words(self.scan) if self.unit == "mm" else ""
         if motors:
-            click.echo(f"motors: {motors}")
+            menu_words.sentence(f"motors: {motors}")
         if shown.axis_column is not None:
             click.echo(f"axis at column {shown.axis_column:.2f}, {shown.axis_source}")
         show.warnings(shown.warnings)
@@ -352,7 +352,7 @@ class Menu:
         if self.console.interactive:
             columns, lines = shutil.get_terminal_size()
             click.echo(in_terminal(png, size=(columns, max(4, lines - _BELOW_PICTURE))), nl=False, color=True)
-        click.echo(f"{path}; in a browser: {path.resolve().as_uri()}")
+        click.echo(f"picture {path.resolve().as_uri()}")
 
     def _half(self) -> None:
         now = self.parameters.calls.get("half_acq")

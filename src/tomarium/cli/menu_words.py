@@ -31,6 +31,11 @@ def paragraph(name: str, text: str) -> None:
         click.echo(f"{'':9}{line}")
 
 
+def sentence(text: str) -> None:
+    """Print a sentence in lines that fit."""
+    click.echo(textwrap.fill(text, LINE - 1, subsequent_indent="  ", break_on_hyphens=False))
+
+
 def state(scan: Scan, parameters: ScanParameters, file: Path, record: Path) -> None:
     """Print what is known of the scan and what will be done with it."""
     protocol = parameters.protocol
@@ -81,10 +86,11 @@ def extended_help(parameters: ScanParameters | None) -> None:
 
 
 def _list(letters: list[Letter], parameters: ScanParameters | None) -> None:
+    width = max(len(one.letter) for one in letters) + 1
     for one in letters:
         values = None if parameters is None else parameters.calls.get(one.function)
         now = "" if values is None else f" [{now_in_words(one, values)}]"
-        click.secho(f"  {one.letter:<5}", bold=True, nl=False)
+        click.secho(f"  {one.letter:<{width}}", bold=True, nl=False)
         click.echo(f"{one.words}{now}")
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
+import textwrap
 import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -112,15 +114,21 @@ def line(text: str) -> str:
 
 
 def warnings(texts: Iterable[str]) -> None:
-    """Print warnings.
+    """Print warnings, at a terminal in lines that fit.
 
     Parameters
     ----------
     texts : iterable of str
         One line each.
     """
+    width = shutil.get_terminal_size().columns if sys.stderr.isatty() else 0
     for text in texts:
-        click.secho(f"! {line(text)}", fg="yellow", err=True)
+        told = f"! {line(text)}"
+        if width > 20:
+            told = textwrap.fill(
+                told, width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
+            )
+        click.secho(told, fg="yellow", err=True)
 
 
 def progress() -> Callable[[str, int, int], None]:

@@ -11,7 +11,6 @@ import numpy as np
 
 from tomarium.array import processors
 from tomarium.errors import ParameterError
-from tomarium.kernels.fbp import BATCH
 from tomarium.kernels.stripe_agreement import (
     ANGLE_BLOCKS,
     bridge_dead_columns,
@@ -41,6 +40,9 @@ HELD: Final[Mapping[str, int]] = {
     "agreement": 5, "sorting": 0, "large": 3, "dead": 2, "wavelet": 7, "all": 8, "auto": 6,
 }  # fmt: skip
 """Sinograms that a method holds in each thread at its worst moment."""
+
+BLOCK: Final = 4
+"""Rows that are corrected before it is asked whether to go on."""
 
 LOWEST: Final = 1e-6
 """Transmission below which nothing is told apart."""
@@ -121,31 +123,32 @@ def remove_stripes(
             f"remove_stripes: {len(slab.data)} angles are too few to compare parts of the scan, which takes "
             f"{ANGLE_BLOCKS}; set remove_stripes.method=sorting"
         )
-    taken = slab.data
-    if slab.domain == "transmission":
-        taken = context.empty("attenuation", slab.data.shape)
-        np.log(np.maximum(slab.data, LOWEST, out=taken), out=taken)
-        np.negative(taken, out=taken)
     data, rows = context.result(slab.data.shape), slab.data.shape[1]
     told: list[Counter[str]] = []
     # Where somebody asks how far it is, in blocks of rows, of which each is corrected by itself.
-    block = rows if context.on_progress is None else BATCH
+    block = rows if context.on_progress is None else max(BLOCK, context.threads)
     for first in range(0, rows, block):
         part = slice(first, min(first + block, rows))
-        told += _corrected(method, size, strength, taken[:, part], data[:, part], context.threads)
+        taken, shape = slab.data[:, part], (len(data), part.stop - first, data.shape[2])
+        out = data if block >= rows else np.empty(shape, np.float32)
+        if slab.domain == "transmission":
+            taken = np.maximum(taken, LOWEST, out=context.empty("attenuation", shape))
+            np.negative(np.log(taken, out=taken), out=taken)
+        told += _corrected(method, size, strength, taken, out, context.threads)
+        if strength != 1 and method != "sorting":
+            out -= taken
+            out *= strength
+            out += taken
+        if slab.domain == "transmission":
+            np.exp(np.negative(out, out=out), out=out)
+        if out is not data:
+            data[:, part] = out
         if context.on_progress is not None:
             context.on_progress(part.stop, rows)
     report = dict(slab.report)
     if method == "auto":  # neighbours count the rows of the halo
         counts = sum(told[slab.halo[0] : len(told) - slab.halo[1]], Counter[str]())
         report |= {f"remove_stripes.{name}": counts[name.split("_", 1)[1]] for name in COUNTED}
-    if strength != 1 and method != "sorting":
-        data -= taken
-        data *= strength
-        data += taken
-    if slab.domain == "transmission":
-        np.negative(data, out=data)
-        np.exp(data, out=data)
     return replace(slab, data=data, report=report)
 
 
