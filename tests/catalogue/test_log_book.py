@@ -20,7 +20,6 @@ from tomarium.catalogue.entity_edit import change_entity, make_entity, publish_e
 from tomarium.catalogue.jobs import add_job
 from tomarium.catalogue.life import Request, publish
 from tomarium.catalogue.log_book import (
-    Said,
     change_entry,
     entries_of,
     entry_numbered,
@@ -28,6 +27,7 @@ from tomarium.catalogue.log_book import (
     remove_entry,
     write_entry,
 )
+from tomarium.catalogue.log_entry import Said
 from tomarium.catalogue.log_find import Wanted, find_entries
 from tomarium.catalogue.tokens import make_token
 from tomarium.catalogue.work import Kind, do_jobs

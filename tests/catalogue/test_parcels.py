@@ -136,7 +136,7 @@ def test_pages_tell_only_those_who_may_know(catalogue: Catalogue) -> None:
     assert "To &lt;Bea&gt;" in ada.get("/parcels").text
     bea = as_reader(catalogue, BEA)
     assert "71 avenue" in bea.get(f"/parcels/{parcel}").text
-    assert "What is told of it" not in bea.get(f"/parcels/{parcel}").text
+    assert "Change what is told of it" not in bea.get(f"/parcels/{parcel}").text
     for reader in (EVE, ANYBODY):
         client = as_reader(catalogue, reader)
         page = client.get("/specimens/slide")

@@ -21,7 +21,8 @@ from tomarium.catalogue import LOCAL_OWNER, Catalogue, file_record, ingest, open
 from tomarium.catalogue.edit import Changes, edit
 from tomarium.catalogue.entity_edit import link_specimen, make_entity
 from tomarium.catalogue.filing import refile_below
-from tomarium.catalogue.log_book import Said, write_entry
+from tomarium.catalogue.log_book import write_entry
+from tomarium.catalogue.log_entry import Said
 from tomarium.catalogue.make_from_files import Wish, make_from_files
 from tomarium.catalogue.mesh_files import About, write_files
 from tomarium.catalogue.mesh_part import add_mesh, place_of_mesh

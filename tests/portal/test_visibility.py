@@ -1,8 +1,10 @@
 """Every door of the portal, for every reader, one second before, at and after the end of an embargo; no job runs."""
 
+import io
 import json
 import re
 import time
+import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -20,7 +22,8 @@ from tomarium.catalogue import ANYBODY, LOCAL_OWNER, Catalogue, Reader, file_rec
 from tomarium.catalogue.edit import Changes, edit
 from tomarium.catalogue.entity_edit import link_specimen, make_entity
 from tomarium.catalogue.life import Request, publish, withdraw
-from tomarium.catalogue.log_book import Said, write_entry
+from tomarium.catalogue.log_book import write_entry
+from tomarium.catalogue.log_entry import Said
 from tomarium.catalogue.parcels import make_parcel, tell_of_parcel
 from tomarium.catalogue.saved_views import save_view
 from tomarium.catalogue.specimen_events import Told, tell_of_specimen
@@ -315,6 +318,10 @@ def test_log_books_follow_the_files_and_whereabouts_their_keepers(catalogue: Cat
                 assert client.post(door).status_code == 401, door
             label = client.get("/labels", params={"specimens": f"organ-{id}"})
             assert label.status_code == (404 if expected(name, id) == "nothing" else 200), id
+        with zipfile.ZipFile(io.BytesIO(client.get("/records/open/download.zip").content)) as archive:
+            assert archive.testzip() is None
+            told = archive.read("open/logbook/logbook.md").decode()
+        assert "remark on record open." in told
         assert client.post("/logbook.json", json={"about": "records/open", "text": "x"}).status_code == 401
 
 
