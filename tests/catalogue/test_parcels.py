@@ -136,7 +136,7 @@ def test_pages_tell_only_those_who_may_know(catalogue: Catalogue) -> None:
     assert "To &lt;Bea&gt;" in ada.get("/parcels").text
     bea = as_reader(catalogue, BEA)
     assert "71 avenue" in bea.get(f"/parcels/{parcel}").text
-    assert "What is told of it" not in bea.get(f"/parcels/{parcel}").text
+    assert "Change what is told of it" not in bea.get(f"/parcels/{parcel}").text
     for reader in (EVE, ANYBODY):
         client = as_reader(catalogue, reader)
         page = client.get("/specimens/slide")
@@ -161,7 +161,7 @@ def test_a_phone_tells_by_a_form(catalogue: Catalogue) -> None:
         done = client.post("/specimens/block/where", data=sent, files={"files": ("a.jpg", b"\xff\xd8\xff")})
         assert (done.status_code, done.headers["location"]) == (303, "/specimens/block?said=Written.#where")
         scanned = "http://testserver/specimens/block https://x.org/specimens/core"
-        done = client.post("/parcels/new", data={"specimens": scanned, "carrier": "by hand"})
+        done = client.post("/announce/parcel", data={"specimens": scanned, "carrier": "by hand"})
         page = client.get(done.headers["location"]).text
         assert "by hand" in page
         state = f"{done.headers['location']}/state"

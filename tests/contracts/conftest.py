@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import h5py
 import numpy as np
+import PIL.Image
 import pytest
 import tifffile
 
@@ -22,12 +24,16 @@ from tomarium.catalogue.filing import refile_below
 from tomarium.catalogue.harvest_sources import add_source
 from tomarium.catalogue.harvested import Item, keep
 from tomarium.catalogue.log_book import write_entry
+from tomarium.catalogue.log_entry import Said
 from tomarium.catalogue.make_from_files import Wish, make_from_files
 from tomarium.catalogue.mesh_files import About, write_files
 from tomarium.catalogue.mesh_part import add_mesh, place_of_mesh
+from tomarium.catalogue.parcels import make_parcel, tell_of_parcel
+from tomarium.catalogue.specimen_events import Told, tell_of_specimen
 from tomarium.conversion.convert import convert
 from tomarium.model import Axis, Image, Mesh, Record, Value
 from tomarium.model.entity import KINDS
+from tomarium.model.parcel import FACTS as PARCEL_FACTS
 from tomarium.standards.ro_crate import FILENAME, export
 from tomarium.viewers.drawn import FOLDER as DRAWN_FOLDER
 
@@ -316,5 +322,17 @@ def _describe(catalogue: Catalogue) -> None:
     link_specimen(catalogue, owner, "a-specimen", "tooth", "section")
     named = {kind: f"a-{kind}" for kind in ("specimen", "proposal", "instrument")}
     edit(catalogue, owner, "full", Changes(**named))
+    picture = io.BytesIO()
+    PIL.Image.new("L", (8, 6), 90).save(picture, "PNG")
     for subject in ("records/full", "proposals/a-proposal"):
-        write_entry(catalogue, owner, subject, f"# {HOSTILE}\n\n*kept* [site](https://example.org)")
+        files = (("<b>.png", picture.getvalue()), ("a & b.txt", b"plain"))
+        said = Said(
+            f"# {HOSTILE}\n\n*kept* [site](https://example.org)", ("kept",), ("specimens/tooth",), files
+        )
+        write_entry(catalogue, owner, subject, said)
+    for number in range(4):
+        write_entry(catalogue, owner, "records/full", f"motor <b>{number}</b>", machine=True)
+    told = {fact.key: f"{fact.label} <i>of it</i>" for fact in PARCEL_FACTS}
+    make_parcel(catalogue, owner, told, ["tooth", "a-specimen"], id="box")
+    tell_of_parcel(catalogue, owner, "box", "received", place="lab <3> / shelf B", files=files)
+    tell_of_specimen(catalogue, owner, "tooth", Told("moved", "lab <3>", "<b>Ben", "dry", "<i>", files))

@@ -77,6 +77,9 @@ EXAMPLES = {
     "work.slice": [],  # test_a_slice_of_a_raw_scan
     "work.job": [],  # jobs need a worker; tests/portal/test_work and tests/browser/test_work look at them
     "work.compare": [],
+    "parcel": ["/parcels/box"],
+    "parcels": ["/parcels", "/parcels?state=sent"],
+    "labels": ["/labels", "/labels?specimens=tooth+a-specimen&size=70x37"],
     "logbook": ["/logbook", "/logbook?about=records/full&q=kept&by=people", "/logbook?fold=no"],
     "log_entry": ["/logbook/1"],
     "series": ["/records/full/series", "/records/full/series?moment=2&z=3&low=0.1&high=1.5"],

@@ -1,11 +1,14 @@
 """Every door of the portal, for every reader, one second before, at and after the end of an embargo; no job runs."""
 
+import io
 import json
 import re
 import time
+import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +22,12 @@ from tomarium.catalogue import ANYBODY, LOCAL_OWNER, Catalogue, Reader, file_rec
 from tomarium.catalogue.edit import Changes, edit
 from tomarium.catalogue.entity_edit import link_specimen, make_entity, publish_entity
 from tomarium.catalogue.life import Request, publish, withdraw
+from tomarium.catalogue.log_book import write_entry
+from tomarium.catalogue.log_entry import Said
+from tomarium.catalogue.parcels import make_parcel, tell_of_parcel
 from tomarium.catalogue.record_use import Counted, add_use
 from tomarium.catalogue.saved_views import save_view
+from tomarium.catalogue.specimen_events import Told, tell_of_specimen
 from tomarium.model import Person, Value
 from tomarium.model.entity import KINDS
 from tomarium.portal.app import create_app
@@ -126,6 +133,8 @@ LISTS = (
 
 
 VIEWS: dict[str, str] = {}
+ENTRIES: dict[str, tuple[int, str]] = {}
+"""Entries of the log book and events of specimens and parcels: the number of each, and the checksum of its picture."""
 
 
 @pytest.fixture(scope="module")
@@ -184,7 +193,30 @@ def catalogue(
         add_use(opened, {Counted(id, "2026-11", "view", "regular"): (7, 7) for id in STATES})
         with opened.writing() as connection:
             VIEWS.update({id: save_view(connection, ADA, id, {"layers": []}) for id in STATES})
+        _remark(opened)
         yield opened
+
+
+def _remark(opened: Catalogue) -> None:
+    """Write an entry with a picture about each thing, and say where the organs are."""
+    for id in STATES:
+        subjects = {
+            "record": f"records/{id}",
+            "specimen": f"specimens/organ-{id}",
+            "proposal": f"proposals/proposal-{id}",
+        }
+        for kind, subject in subjects.items():
+            files = (("picture.png", f"\x89PNG {subject}".encode("latin-1")),)
+            said = Said(f"remark on {kind} {id}.", links=(f"records/{id}",), files=files)
+            number = write_entry(opened, LOCAL_OWNER, subject, said)
+            ENTRIES[f"{kind} {id}"] = number, sha256(files[0][1]).hexdigest()
+        told = Told("moved", f"vault of {id}", files=(("vault.png", f"vault {id}".encode()),))
+        event = tell_of_specimen(opened, ADA, f"organ-{id}", told)
+        ENTRIES[f"where {id}"] = event.number, event.files[0].digest
+        make_parcel(opened, ADA, {}, [f"block-{id}"], id=f"parcel-{id}")
+        files = (("box.png", f"box {id}".encode()),)
+        told_parcel = tell_of_parcel(opened, ADA, f"parcel-{id}", "sent", files=files)
+        ENTRIES[f"parcel {id}"] = told_parcel.events[0].number, sha256(files[0][1]).hexdigest()
 
 
 def client_of(catalogue: Catalogue, reader: Reader) -> TestClient:
@@ -279,6 +311,67 @@ def test_use_and_publications_tell_of_no_hidden_record(catalogue: Catalogue, nam
         assert {id for id in STATES if f"Secret {id}" in document} == seen
         for door in ("/account/searches", "/account/searches.json", "/newsletter", "/publications/import"):
             assert client.get(door).status_code in (401, 403), door  # nobody is signed in
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_log_books_follow_the_files_and_whereabouts_their_keepers(catalogue: Catalogue, name: str) -> None:
+    """Entries and their pictures: at their own address, in the list, in exports and on the pages they are about."""
+    with client_of(catalogue, READERS[name]) as client:
+        texts = {
+            door: client.get(door).text
+            for door in ("/logbook", "/logbook.json", "/logbook.md", "/logbook?q=remark&fold=no")
+        }
+        places, parcels = client.get("/places.json").text, client.get("/parcels.json").text
+        for id in STATES:
+            opened, keeps = expected(name, id) == "files", name in SEES_ALL
+            for subject, may in (("record", opened), ("specimen", keeps), ("proposal", keeps)):
+                number, digest = ENTRIES[f"{subject} {id}"]
+                said = f"remark on {subject} {id}."
+                for door in (f"/logbook/{number}", f"/logbook/{number}.json"):
+                    assert client.get(door).status_code == (200 if may else 404), (door, subject, id)
+                picture = client.get(f"/logbook/{number}/files/{digest}")
+                assert picture.status_code == (200 if may else 404), (subject, id)
+                assert all((said in text) is may for text in texts.values()), (subject, id)
+                for door in ("change", "remove"):  # nobody is signed in
+                    assert client.post(f"/logbook/{number}/{door}").status_code == 401
+            record = client.get(f"/records/{id}").text
+            assert (f"remark on record {id}." in record) is opened, id
+            assert f"remark on proposal {id}." not in record or keeps  # it leads to the record
+            assert (f'"organ-{id}"' in places) is keeps, id
+            assert (f"parcel-{id}" in parcels) is keeps, id
+            number, digest = ENTRIES[f"where {id}"]
+            for door in (f"/parcels/parcel-{id}", f"/parcels/parcel-{id}.json"):
+                assert client.get(door).status_code == (200 if keeps else 404), door
+            picture = client.get(f"/specimens/organ-{id}/where/{number}/files/{digest}")
+            assert picture.status_code == (200 if keeps else 404), id
+            stranger = client.get(f"/specimens/block-{id}/where/{number}/files/{digest}")
+            assert stranger.status_code == 404, id
+            number, digest = ENTRIES[f"parcel {id}"]
+            picture = client.get(f"/parcels/parcel-{id}/events/{number}/files/{digest}")
+            assert picture.status_code == (200 if keeps else 404), id
+            for door in (f"/specimens/organ-{id}/where", f"/parcels/parcel-{id}/edit"):
+                assert client.post(door).status_code == 401, door
+            label = client.get("/labels", params={"specimens": f"organ-{id}"})
+            assert label.status_code == (404 if expected(name, id) == "nothing" else 200), id
+        with zipfile.ZipFile(io.BytesIO(client.get("/records/open/download.zip").content)) as archive:
+            assert archive.testzip() is None
+            told = archive.read("open/logbook/logbook.md").decode()
+        assert "remark on record open." in told
+        assert client.post("/logbook.json", json={"about": "records/open", "text": "x"}).status_code == 401
+
+
+def test_entries_open_with_the_files(
+    catalogue: Catalogue, ends: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number, digest = ENTRIES["record embargoed"]
+    for seconds, status in ((-1, 404), (0, 200)):
+        moment = ends.replace(hour=0, minute=0, second=0).timestamp() + seconds
+        monkeypatch.setattr("tomarium.catalogue.reader.time.time", lambda moment=moment: moment)
+        with client_of(catalogue, ANYBODY) as client:
+            for door in (f"/logbook/{number}", f"/logbook/{number}/files/{digest}"):
+                assert client.get(door).status_code == status, (door, seconds)
+            found = client.get("/logbook.json?about=records/embargoed").json()["entries"]
+            assert bool(found) is (status == 200)
 
 
 def test_totals_count_what_is_seen(catalogue: Catalogue) -> None:
@@ -465,6 +558,19 @@ def test_every_route_is_known(catalogue: Catalogue) -> None:
         for end in ("", ".json", "/linkset", "/linkset.json")
     }  # test_what_a_record_is_of_is_seen_with_it, test_entities.py
     entities |= {"/specimens/{id}/images", "/specimens/{id}/images.json"}
+    # test_log_books_follow_the_files_and_whereabouts_their_keepers
+    tracked = ("where", "where/{number:int}/files/{digest}")
+    entities |= {f"/specimens/{{id}}/{one}" for one in tracked}
+    parcels = ("", ".json", "/edit", "/state", "/events/{number:int}/files/{digest}")
+    entities |= {f"/parcels/{{id}}{one}" for one in parcels}
+    numbered = {
+        route.path for route in app.routes if isinstance(route, Route) and route.path.startswith("/logbook")
+    }
+    entries = ("", ".json", "/change", "/remove", "/files/{digest}")
+    lists = ("", ".json", ".md", ".zip", "/write", "/events")  # test_log_book.py
+    assert numbered == {f"/logbook/{{number:int}}{one}" for one in entries} | {
+        f"/logbook{one}" for one in lists
+    }
     links = ("links", "links.json", "links/align", "links/{link}/withdraw")  # test_specimen_links.py
     entities |= {f"/specimens/{{id}}/{one}" for one in links}
     entities |= {"/harvested/{id}", "/harvested/{id}.json"}  # test_harvested.py

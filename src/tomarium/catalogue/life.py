@@ -18,7 +18,7 @@ from tomarium.catalogue.edit import place_for, rewrite, write_record
 from tomarium.catalogue.file_table import freeze, with_table_of
 from tomarium.catalogue.ingest import save
 from tomarium.catalogue.link_edit import tell_linked
-from tomarium.catalogue.log_of_jobs import note_record
+from tomarium.catalogue.log_of_jobs import note_publication
 from tomarium.catalogue.moments import after
 from tomarium.catalogue.publication_checks import Check, publication_checks
 from tomarium.catalogue.reader import Reader, demand_role
@@ -219,7 +219,7 @@ def publish(catalogue: Catalogue, reader: Reader, id: str, request: Request | No
             else f"; files open {publication.open_from:%Y-%m-%d}"
         )
         named = f", DOI {publication.doi}" if publication.doi else ""
-        note_record(connection, reader.name, id, "published", f"Published{named}{opens}")
+        note_publication(connection, id, f"published{named}{opens}")
         return published
 
     published = rewrite(catalogue, reader, id, "publish", change, {"embargo": embargo})

@@ -10,10 +10,12 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import quote
+from zlib import crc32
 
 from tomarium.atomic_files import write_whole
 from tomarium.catalogue.archive import Archive, make_archive
-from tomarium.catalogue.log_book import Entry, Version
+from tomarium.catalogue.log_entry import Entry, Version
 from tomarium.catalogue.log_files import LogFile, place_of_file
 from tomarium.errors import ParameterError
 from tomarium.standards import record_json, ro_crate
@@ -22,11 +24,11 @@ _FILES: Final = "files"
 _BLOCK: Final = 1 << 20
 
 
-Buffer = bytes  # a field of `_Member` has the type's own name
+Buffer = bytes  # a field of `LogMember` has the type's own name
 
 
 @dataclass(frozen=True)
-class _Member:
+class LogMember:
     """One file of the archive: its content, or where it lies."""
 
     bytes: int
@@ -74,7 +76,7 @@ def as_json(entries: Sequence[Entry]) -> list[dict[str, Any]]:
     return [asdict(one) for one in entries]
 
 
-def log_members(home: Path, entries: Sequence[Entry], address: str, about: str) -> dict[str, _Member]:
+def log_members(home: Path, entries: Sequence[Entry], address: str, about: str) -> dict[str, LogMember]:
     """Lay out the log book as files of a folder.
 
     Parameters
@@ -103,7 +105,7 @@ def log_members(home: Path, entries: Sequence[Entry], address: str, about: str) 
     for file in _all_files(entries):
         place = place_of_file(home, file.digest)
         if place.is_file():
-            members[_path(file)] = _Member(file.bytes, file.digest, place=place)
+            members[_path(file)] = LogMember(file.bytes, file.digest, place=place)
     crate = _crate(entries, members, address, about).encode()
     return {ro_crate.FILENAME: _of_content(crate), **members}
 
@@ -118,18 +120,13 @@ def log_archive(home: Path, entries: Sequence[Entry], address: str = "", about: 
         return read_member(held[number], first, stop)
 
     def crc(number: int) -> int:
-        from zlib import crc32
-
-        found = 0
-        for piece in read(number, 0, held[number].bytes):
-            found = crc32(piece, found)
-        return found
+        return crc_of_member(held[number])
 
     last = max((one.when for one in entries), default="1980-01-01T00:00:00+00:00")
     return make_archive("zip", names, held, datetime.fromisoformat(last), read, crc)
 
 
-def read_member(member: _Member, first: int, stop: int) -> Iterator[bytes]:
+def read_member(member: LogMember, first: int, stop: int) -> Iterator[bytes]:
     """Read a part of a file that `log_members` laid out."""
     if member.content is not None:
         yield member.content[first:stop]
@@ -142,8 +139,16 @@ def read_member(member: _Member, first: int, stop: int) -> Iterator[bytes]:
             yield piece
 
 
-def _of_content(content: bytes) -> _Member:
-    return _Member(len(content), hashlib.sha256(content).hexdigest(), content)
+def crc_of_member(member: LogMember) -> int:
+    """Return the CRC-32 of a file that `log_members` laid out."""
+    found = 0
+    for piece in read_member(member, 0, member.bytes):
+        found = crc32(piece, found)
+    return found
+
+
+def _of_content(content: bytes) -> LogMember:
+    return LogMember(len(content), hashlib.sha256(content).hexdigest(), content)
 
 
 def _all_files(entries: Iterable[Entry]) -> list[LogFile]:
@@ -166,10 +171,8 @@ def _link(number: int, file: LogFile, address: str, files: str) -> str:
     return f"{'!' if file.is_picture else ''}[{name}]({to})"
 
 
-def _crate(entries: Sequence[Entry], members: dict[str, _Member], address: str, about: str) -> str:
+def _crate(entries: Sequence[Entry], members: dict[str, LogMember], address: str, about: str) -> str:
     """Write the metadata of the crate: each file, and each entry as a Comment with its author and its time."""
-    from urllib.parse import quote
-
     names = {_path(file): file for file in _all_files(entries)}
     files = [
         {

@@ -10,7 +10,8 @@ from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
 
 from tomarium.catalogue.cursor import Cursor, read_cursor
 from tomarium.catalogue.log_access import may_read_entry
-from tomarium.catalogue.log_book import Entry, as_entries
+from tomarium.catalogue.log_book import as_entries
+from tomarium.catalogue.log_entry import Entry
 from tomarium.catalogue.reader import Reader
 from tomarium.catalogue.tables import log_entries, log_links
 from tomarium.catalogue.words import Term, read_terms

@@ -1,21 +1,30 @@
-"""What workers note in the log book: that a run was started, and what came of a job, once each."""
+"""What workers note in the log book: that a run was started, and what came of a job, once each.
+
+It stands in the log book of the record's proposal and leads to the record; where it has none, in the record's own.
+Entries are signed as the catalogue's: who asked for a job is told to the team by the page of jobs, and to nobody else.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection, Row, select
 
 from tomarium.catalogue.catalogue import Catalogue
+from tomarium.catalogue.find_jobs import reader_who_asked
+from tomarium.catalogue.log_access import keeps_log
 from tomarium.catalogue.log_book import note_event
 from tomarium.catalogue.tables import entities, record_entities, records
+from tomarium.errors import InputError
+
+PROGRAM: Final = "tomarium"
 
 
 def note_job(
     catalogue: Catalogue, job: Row[Any], word: str, state: str, told: str = "", made: Sequence[str] = ()
 ) -> None:
-    """Note how a job is in the log books of the records it made, else of those it is about.
+    """Note how a job is in the log books of the records it made, else of the first that it is about.
 
     Parameters
     ----------
@@ -34,21 +43,26 @@ def note_job(
     """
     sources = _named(job.arguments)
     said = {"started": f"to be {word}: started", "done": word, "failed": f"not {word}"}[state]
-    text = f"{said}: {told}" if told else said
     with catalogue.writing() as connection:
+        try:
+            reader = reader_who_asked(connection, job)
+        except InputError:  # the account was closed meanwhile
+            return
         known = _known(connection, sources)
-        about = _known(connection, made) or known[:1]
-        links = [*(f"records/{id}" for id in known), *_entities(connection, [*about, *known])]
-        for id in about:
-            note_event(connection, job.asked_by, f"records/{id}", f"job {job.number} {state}", text, links)
+        links = [f"records/{id}" for id in known]
+        for id in _known(connection, made) or known[:1]:
+            subject = (_entities(connection, [id], "proposal") or [f"records/{id}"])[0]
+            if keeps_log(connection, reader, subject):
+                text = f"{id}: {said}{f': {told}' if told else ''}"
+                others = [f"records/{id}", *links, *_entities(connection, [id], "instrument")]
+                note_event(connection, PROGRAM, subject, f"job {job.number} {state} {id}", text, others)
 
 
-def note_record(
-    connection: Connection, who: str, record: str, event: str, text: str, links: Iterable[str] = ()
-) -> None:
-    """Note what was done with a record in its log book, once, and let its proposal and instrument show it."""
-    about = [*links, *_entities(connection, [record])]
-    note_event(connection, who, f"records/{record}", event, text, about)
+def note_publication(connection: Connection, record: str, text: str) -> None:
+    """Note that a record was published in the log book of its proposal, once; nothing where it has none."""
+    for subject in _entities(connection, [record], "proposal"):
+        links = [f"records/{record}", *_entities(connection, [record], "instrument")]
+        note_event(connection, PROGRAM, subject, f"published {record}", f"{record}: {text}", links)
 
 
 def _named(arguments: dict[str, Any]) -> list[str]:
@@ -68,12 +82,11 @@ def _known(connection: Connection, ids: Iterable[str]) -> list[str]:
     return [id for id in wanted if id in there]
 
 
-def _entities(connection: Connection, ids: Iterable[str]) -> list[str]:
-    """Name the proposals and instruments that records are of."""
+def _entities(connection: Connection, ids: Iterable[str], kind: str) -> list[str]:
+    """Name the proposals or the instruments that records are of."""
     asked = (
-        select(entities.c.kind, entities.c.id)
+        select(entities.c.id)
         .join(record_entities, record_entities.c.entity == entities.c.id)
-        .where(record_entities.c.record.in_(list(ids)), entities.c.kind.in_(("proposal", "instrument")))
+        .where(record_entities.c.record.in_(list(ids)), entities.c.kind == kind)
     )
-    rows = connection.execute(asked.distinct().order_by(entities.c.kind, entities.c.id)).all()
-    return [f"{row.kind}s/{row.id}" for row in rows]
+    return [f"{kind}s/{id}" for id in connection.execute(asked.distinct().order_by(entities.c.id)).scalars()]

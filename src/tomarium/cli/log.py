@@ -15,7 +15,7 @@ from tomarium.errors import InputError
 if TYPE_CHECKING:
     from tomarium.beamtime.log_file import LogEntry
     from tomarium.catalogue import Catalogue
-    from tomarium.catalogue.log_book import Entry, Version
+    from tomarium.catalogue.log_entry import Entry, Version
 
 _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 
@@ -125,7 +125,8 @@ def command(
             "give RECORD and TEXT, in quotes; --who and --into-catalogue go with --beamtime"
         )
     from tomarium.catalogue.catalogue import open_catalogue
-    from tomarium.catalogue.log_book import Said, write_entry
+    from tomarium.catalogue.log_book import write_entry
+    from tomarium.catalogue.log_entry import Said
     from tomarium.catalogue.reader import LOCAL_OWNER
 
     with open_catalogue(catalogue, make=False) as opened:
@@ -184,7 +185,7 @@ def _into_catalogue(folder: Path, entries: Iterable[LogEntry], catalogue: Path |
 
 def _version(opened: Catalogue, folder: Path, one: LogEntry) -> Version:
     from tomarium.beamtime.log_file import LOG_FILES
-    from tomarium.catalogue.log_book import Version
+    from tomarium.catalogue.log_entry import Version
     from tomarium.catalogue.log_files import keep_files
 
     places = [folder / LOG_FILES / name for name in one.files]
@@ -199,7 +200,7 @@ def _version(opened: Catalogue, folder: Path, one: LogEntry) -> Version:
 def _subject(opened: Catalogue, given: str, proposal: bool) -> str:
     from tomarium.catalogue.entities import demand_entity
     from tomarium.catalogue.log_access import demand_log
-    from tomarium.catalogue.log_book import read_subject
+    from tomarium.catalogue.log_entry import read_subject
     from tomarium.catalogue.reader import LOCAL_OWNER
 
     if given.startswith(("proposals/", "specimens/", "instruments/")):

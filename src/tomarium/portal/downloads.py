@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -28,6 +28,8 @@ from tomarium.catalogue.contents import (
 )
 from tomarium.catalogue.crc_store import CrcStore
 from tomarium.catalogue.download_lists import LISTS, holey_bag
+from tomarium.catalogue.log_book import entries_of
+from tomarium.catalogue.log_export import LogMember, crc_of_member, log_members, read_member
 from tomarium.catalogue.queries import Place
 from tomarium.catalogue.record_folder import folders_told
 from tomarium.catalogue.volume_part import PartKind, make_part
@@ -118,7 +120,10 @@ def _download(
     note_download(request, id, place, f"{kind} {' '.join(paths)}")
     crc_store: CrcStore = request.app.state.crc_store
     try:
-        archive = _archive(listing, tuple(paths), kind, crc_store)
+        if not paths and (log := _log_of(request_context, id)):
+            archive = _with_log(listing, log, kind, crc_store)
+        else:
+            archive = _archive(listing, tuple(paths), kind, crc_store)
     except KeyError as problem:
         raise HTTPException(
             404,
@@ -220,6 +225,36 @@ def _archive(listing: _Listing, paths: tuple[str, ...], kind: Kind, crc_store: C
 
     names = [f"{listing.record.id}/{content.path}" for content in chosen]
     return make_archive(kind, names, chosen, listing.record.created, read, crc)
+
+
+def _log_of(request_context: RequestContext, id: str) -> Mapping[str, LogMember]:
+    """Lay out the log book of a record for its archive; nothing where only programs wrote into it."""
+    with request_context.catalogue.reading() as connection:
+        entries = entries_of(connection, request_context.reader, f"records/{id}", linked=False)
+    if all(one.machine for one in entries):
+        return {}
+    home, origin = request_context.catalogue.home, request_context.address("home").rstrip("/")
+    return log_members(home, entries, origin, f"records/{id}")
+
+
+def _with_log(listing: _Listing, log: Mapping[str, LogMember], kind: Kind, crc_store: CrcStore) -> Archive:
+    """Make an archive of a whole record with its log book beside its files, in the folder `logbook`."""
+    contents, members = listing.contents, list(log.values())
+    count = len(contents)
+
+    def read(number: int, first: int, stop: int) -> Iterator[bytes]:
+        if number < count:
+            return read_content(listing.folder, contents[number], first, stop, crc_store)
+        return read_member(members[number - count], first, stop)
+
+    def crc(number: int) -> int:
+        if number < count:
+            return crc_of(listing.folder, contents[number], crc_store)
+        return crc_of_member(members[number - count])
+
+    home = listing.record.id
+    names = [f"{home}/{content.path}" for content in contents] + [f"{home}/logbook/{path}" for path in log]
+    return make_archive(kind, names, [*contents, *members], listing.record.created, read, crc)
 
 
 def list_files(request_context: CurrentRequest, request: Request, id: str, kind: str) -> Response:

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection
 
 from tomarium.catalogue.log_access import keeps_log, names_seen
-from tomarium.catalogue.log_book import Entry, Version, may_change_entry
+from tomarium.catalogue.log_book import may_change_entry
+from tomarium.catalogue.log_entry import Entry, Version
 from tomarium.catalogue.log_files import LogFile
 from tomarium.portal.page import FOR_PEOPLE
 from tomarium.portal.request_context import RequestContext

@@ -11,15 +11,8 @@ from fastapi import Depends, FastAPI, HTTPException, Query, Request
 from fastapi.responses import FileResponse, JSONResponse, RedirectResponse, Response, StreamingResponse
 
 from tomarium.catalogue.log_access import keeps_log
-from tomarium.catalogue.log_book import (
-    Entry,
-    Said,
-    change_entry,
-    entry_numbered,
-    read_subject,
-    remove_entry,
-    write_entry,
-)
+from tomarium.catalogue.log_book import change_entry, entry_numbered, remove_entry, write_entry
+from tomarium.catalogue.log_entry import Entry, Said, read_subject
 from tomarium.catalogue.log_export import as_markdown, log_archive
 from tomarium.catalogue.log_files import LogFile, place_of_file
 from tomarium.catalogue.log_find import LARGEST, By, Wanted, find_entries, last_change

@@ -31,7 +31,7 @@ def give_tracking(app: FastAPI) -> None:
     app : FastAPI
         Gets the routes.
     """
-    take(app, "/parcels/new", new, name="parcel.new")
+    take(app, "/announce/parcel", new, name="parcel.new")
     take(app, "/parcels/{id}/edit", change, name="parcel.edit")
     take(app, "/parcels/{id}/state", tell, name="parcel.state")
     take(app, "/specimens/{id}/where", where, name="specimen.where")
