@@ -34,6 +34,7 @@ from tomarium.catalogue.cursor import Cursor
 from tomarium.catalogue.dialect import dialect_of, unindexed
 from tomarium.catalogue.facet_counts import Groups
 from tomarium.catalogue.facets import CATALOGUE, HERE, Filters
+from tomarium.catalogue.harvest_tables import harvest_sources, harvested
 from tomarium.catalogue.ranges import Range
 from tomarium.catalogue.reader import (
     HARVESTED,
@@ -44,16 +45,7 @@ from tomarium.catalogue.reader import (
     may_open,
     may_see,
 )
-from tomarium.catalogue.tables import (
-    facets,
-    harvest_sources,
-    harvested,
-    parameters,
-    records,
-    stale_records,
-    totals,
-    wordings,
-)
+from tomarium.catalogue.tables import facets, parameters, records, stale_records, totals, wordings
 from tomarium.catalogue.words import Term
 
 _NARROW: Final = 100_000  # records of a set that is made before words are looked for

@@ -9,8 +9,8 @@ from typing import Any, Final
 from sqlalchemy import Connection, delete, func, insert, select, update
 
 from tomarium.catalogue.facets import HERE
+from tomarium.catalogue.harvest_tables import harvest_sources, harvested
 from tomarium.catalogue.harvested import index_again
-from tomarium.catalogue.tables import harvest_sources, harvested
 from tomarium.errors import InputError
 
 KINDS: Final = {"oai": "OAI-PMH", "panosc": "PaNOSC search API"}

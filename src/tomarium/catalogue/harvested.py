@@ -18,6 +18,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, delete, insert, select, update
 
 from tomarium.catalogue.facets import CATALOGUE
+from tomarium.catalogue.harvest_tables import harvest_sources, harvested
 from tomarium.catalogue.index_rows import (
     Entry,
     Telling,
@@ -28,7 +29,7 @@ from tomarium.catalogue.index_rows import (
     save_shared,
 )
 from tomarium.catalogue.reader import HARVESTED
-from tomarium.catalogue.tables import LIVE, harvest_sources, harvested
+from tomarium.catalogue.tables import LIVE
 from tomarium.model import parameter
 from tomarium.model.wording import brief
 from tomarium.standards.panet import label_of
