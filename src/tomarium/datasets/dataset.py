@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -30,7 +30,8 @@ class Dataset:
 
     metadata: Record
     address: str
-    _open: Callable[[], Volume | None] = field(repr=False)
+    _open: Callable[[], Volume | None]
+    _load: Callable[[str], Dataset]
 
     def __repr__(self) -> str:
         record = self.metadata
@@ -138,11 +139,7 @@ class Dataset:
         )
 
     def _labels(self, given: Dataset | str | None) -> Dataset | None:
-        if isinstance(given, str):
-            from tomarium.datasets.load import load
-
-            return load(given)
-        return given
+        return self._load(given) if isinstance(given, str) else given
 
 
 def _level_of(dataset: Dataset, level: int) -> Sliceable:

@@ -77,7 +77,7 @@ def _of_folder(folder: Path) -> Dataset:
 
     record = read_record(folder)
     path = volume_path(record)
-    return Dataset(record, str(folder), lambda: open_volume(folder / path) if path else None)
+    return Dataset(record, str(folder), lambda: open_volume(folder / path) if path else None, load)
 
 
 def _of_catalogue(id: str, place: str | None) -> Dataset:
@@ -113,9 +113,9 @@ def _of_portal(address: str, token: str | None, resolver: str) -> Dataset:
         ) from problem
     path = volume_path(record)
     if path is None:
-        return Dataset(record, page.address, lambda: None)
+        return Dataset(record, page.address, lambda: None, load)
     files = RemoteFiles(page, {one.path: one for one in list_files_of(page)})
-    return Dataset(record, page.address, lambda: _volume(PortalPath(files, path)))
+    return Dataset(record, page.address, lambda: _volume(PortalPath(files, path)), load)
 
 
 def _volume(path: PortalPath) -> Volume:

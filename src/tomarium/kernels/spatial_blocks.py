@@ -113,7 +113,18 @@ def cut(
 
 
 def shares(blocks: Sequence[Block]) -> Mapping[str, float]:
-    """Tell which share of the voxels in blocks each split has, which is as near to what was asked as blocks allow."""
+    """Tell which share of the voxels in blocks each split has, which is as near to what was asked as blocks allow.
+
+    Parameters
+    ----------
+    blocks : sequence of Block
+        As `cut` returns them.
+
+    Returns
+    -------
+    Mapping of str to float
+        Split → share, 0 to 1.
+    """
     whole = sum(math.prod(one.shape) for one in blocks)
     return {
         split: sum(math.prod(one.shape) for one in blocks if one.split == split) / whole for split in SPLITS

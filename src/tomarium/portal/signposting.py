@@ -218,7 +218,8 @@ def give_signposting(app: FastAPI) -> None:
         give(app, f"/records/{{id}}/{end}", _of_record(end), name=f"record.{end}", kind=Response)
         for kind in KINDS.values():
             path = f"/{kind.plural}/{{id}}/{end}"
-            give(app, path, _of_entity(kind, end), name=f"{kind.name}.{end}", kind=Response)
+            told = end == "linkset.json"
+            give(app, path, _of_entity(kind, end), name=f"{kind.name}.{end}", kind=Response, told=told)
 
 
 def _of_record(end: str) -> Callable[..., Response]:
