@@ -19,6 +19,7 @@ from tomarium.catalogue.entity_edit import link_specimen, make_entity, publish_e
 from tomarium.catalogue.jobs import add_job, end_job
 from tomarium.catalogue.link_edit import file_link
 from tomarium.catalogue.log_book import change_entry, entries_of, write_entry
+from tomarium.catalogue.parcels import make_parcel, tell_of_parcel
 from tomarium.catalogue.settings import change_setting
 
 
@@ -83,6 +84,9 @@ def describe(catalogue: Catalogue) -> None:
         change_entry(catalogue, owner, subject, number, f"{said}:\n\n- flats anew\n- `motor` at 12.3 mm")
         table = "| motor | mm |\n|---|---|\n| sx | 12.30 |\n| sz | 0.55 |"
         write_entry(catalogue, owner, subject, table, machine=True)
+    told = {"title": "Sections to the beamline", "address": "71 avenue des Martyrs", "carrier": "by hand"}
+    make_parcel(catalogue, owner, told, ["heart-27-block"], id="box")
+    tell_of_parcel(catalogue, owner, "box", "received", place="lab 3 / shelf B", condition="dry")
 
 
 PATHS = (
@@ -90,6 +94,8 @@ PATHS = (
     *("/specimens", "/specimens/heart-27", "/specimens/heart-27-block?said=Saved.", "/proposals/md-1290"),
     *("/specimens/heart-27/images", "/specimens/heart-27/links"),
     *("/collections/hearts", "/instruments"),
+    *("/logbook?fold=no", "/logbook/1", "/parcels", "/parcels/box", "/places"),
+    "/labels?specimens=heart-27",
     *(
         "/sign-in",
         "/admin",

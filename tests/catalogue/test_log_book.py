@@ -33,6 +33,7 @@ from tomarium.catalogue.tokens import make_token
 from tomarium.catalogue.work import Kind, do_jobs
 from tomarium.errors import InputError
 from tomarium.model import Person
+from tomarium.portal import logbook
 from tomarium.portal.app import create_app
 
 ADA, EVE = Reader("ada", "member"), Reader("eve", "member")
@@ -332,3 +333,22 @@ def test_jobs_are_noted_where_their_records_are(
     assert [one[1] for one in told["records/made"]] == [events[1][1], events[3][1]]  # it leads there
     assert [one[1] for one in told["records/raw"]] == [one[1] for one in events[:3]]
     assert hidden == ()  # it is the proposal's
+
+
+def test_a_page_hears_of_what_is_new(catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logbook, "ASKED_S", 0.01)
+    monkeypatch.setattr(logbook, "LONGEST_S", 0.5)
+    app = create_app(catalogue)
+    told = {}
+    for reader in (ADA, EVE):
+        app.state.reader_of = lambda _request, reader=reader: reader
+        with TestClient(app).stream("GET", "/logbook/events", params={"about": HERE}) as answer:
+            assert answer.headers["content-type"].startswith("text/event-stream")
+            parts = answer.iter_text()
+            told[reader.name] = next(parts)
+            while "event: changed" not in told[reader.name]:
+                told[reader.name] += next(parts)
+            write_entry(catalogue, ADA, HERE, f"new to {reader.name}")
+            told[reader.name] += "".join(parts)
+    assert told["ada"].count("event: changed") == 2  # as it was, and the new one
+    assert told["eve"].count("event: changed") == 1  # nothing new that she may read

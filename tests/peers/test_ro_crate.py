@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,9 @@ import pytest
 
 from specimen_links import link
 from standards.examples import DRAFT, FULL
+from tomarium.catalogue.log_entry import Entry as LogEntry
+from tomarium.catalogue.log_export import log_archive
+from tomarium.catalogue.log_files import keep_files
 from tomarium.model import Record
 from tomarium.model.entity import Entity, Origin
 from tomarium.standards.ro_crate import FILENAME, export
@@ -104,3 +109,22 @@ def test_rocrate_reads_people_licence_and_files(tmp_path: Path) -> None:
     assert {one.id for one in crate.data_entities} == {
         "volume.ome.zarr/", "previews/slice%20z%231.png", "manifest-sha256.txt",
     }  # fmt: skip
+
+
+@pytest.mark.usefixtures("no_network")
+@pytest.mark.parametrize("address", ["", "https://tomo.example.org"])
+def test_a_crate_of_a_log_book_has_no_fault(tmp_path: Path, address: str) -> None:
+    home, content = tmp_path / "home", b"\x89PNG\r\n\x1a\n"
+    files = keep_files(home, [("a picture #1.png", content), ("notes.txt", b"plain")])
+    when = "2026-11-29T12:00:00+00:00"
+    entries = (
+        LogEntry(
+            1, "ada", when, "Beam lost", False, (), "proposals/a", when, ("beam",), ("records/b",), files
+        ),
+        LogEntry(2, "tomarium", when, "", True, (), "proposals/a", when, removed="by ada: a secret"),
+    )
+    with zipfile.ZipFile(io.BytesIO(b"".join(log_archive(home, entries, address).table.read()))) as archive:
+        archive.extractall(tmp_path)
+    assert faults(tmp_path / "logbook") == []
+    crate = pytest.importorskip("rocrate.rocrate").ROCrate(tmp_path / "logbook")
+    assert {Path(one.id).suffix for one in crate.data_entities} == {".md", ".json", ".png", ".txt"}
