@@ -20,12 +20,12 @@ from tomarium.catalogue.reader import Reader
 from tomarium.errors import ParameterError
 from tomarium.portal.byte_answer import ByteAnswer, wanted_range
 from tomarium.portal.days import read_day
-from tomarium.portal.files import LOCKED
 from tomarium.portal.forms import Sent, SentForm, demand_known, own_path, take, tried
 from tomarium.portal.identity import demand_log_scope, identify
 from tomarium.portal.rendering import fill, wants_json
 from tomarium.portal.request_context import CurrentRequest, RequestContext
 from tomarium.portal.routes import give
+from tomarium.portal.security import LOCKED
 
 # Annotations are evaluated here, not postponed: FastAPI reads them.
 
