@@ -60,6 +60,7 @@ SLOW = (
     "pipeline/test_slabs", "pipeline/test_spool", "pipeline/test_stitch_volumes", "portal/test_description",
     "portal/test_files", "portal/test_harvest_panosc", "portal/test_models", "portal/test_oai",
     "portal/test_object_store", "portal/test_panosc",
+    "portal/test_files", "portal/test_harvest_oai", "portal/test_models", "portal/test_oai", "portal/test_object_store",
     "portal/test_pull", "portal/test_serve",
     "portal/test_site", "portal/test_specimen_images", "portal/test_uploads", "portal/test_visibility",
     "portal/test_work", "specimen/test_align", "specimen/test_fusion", "steps/test_align_by_reprojection",

@@ -88,6 +88,7 @@ def test_a_page_is_followed_to_its_metadata_and_files(web: Web, tmp_path: Path) 
     web.put("/page", b"<html>", link=HEADER)
     web.put("/meta.json", b'{"name": "Tooth"}', "application/ld+json")
     web.put("/meta.xml", b"<a/>", "application/xml")
+    web.pages["/meta.xml"][1]["Content-Disposition"] = 'inline; filename="../../data cite.xml"'
     sets = {
         "linkset": [
             {
@@ -120,6 +121,7 @@ def test_a_page_is_followed_to_its_metadata_and_files(web: Web, tmp_path: Path) 
     assert (tmp_path / "kept" / kept[0]["file"]).read_bytes() == b'{"name": "Tooth"}'
     assert (kept[0]["address"], len(kept[0]["sha256"])) == (f"{web.address}/meta.json", 64)
     assert kept[0]["fetched"].startswith("20")
+    assert [one["file"] for one in kept] == ["01-meta.json", "02-data-cite.xml"]
     with pytest.raises(InputError, match="is not empty"):
         follow(f"{web.address}/page", save=tmp_path / "kept")
 

@@ -14,20 +14,33 @@ from typing import Any
 
 import pytest
 import uvicorn
+from alembic import command
+from alembic.config import Config
 from lxml import etree
-from sqlalchemy import insert
+from sqlalchemy import insert, select
 
 from app_client import TestClient
 from postgresql_server import Files
-from tomarium.catalogue import ANYBODY, LOCAL_OWNER, Catalogue, Reader, file_record, ingest, open_catalogue
+from tomarium.catalogue import (
+    ANYBODY,
+    LOCAL_OWNER,
+    Catalogue,
+    Reader,
+    file_record,
+    ingest,
+    open_catalogue,
+    queries,
+    rebuild,
+)
 from tomarium.catalogue.edit import Changes, edit
 from tomarium.catalogue.entity_edit import change_entity, make_entity, publish_entity
 from tomarium.catalogue.index_rows import Entry, in_bulk, save_records
 from tomarium.catalogue.life import Request, publish, withdraw
 from tomarium.catalogue.queries import store_of
+from tomarium.catalogue.record_changes import changed_records
 from tomarium.catalogue.settings import change_setting
 from tomarium.catalogue.tables import record_changes
-from tomarium.model import Person, Record, Value
+from tomarium.model import Part, Person, Record, Value
 from tomarium.portal import oai
 from tomarium.portal.app import create_app
 from tomarium.standards import dublin_core
@@ -75,9 +88,13 @@ def catalogue(
         publish_entity(opened, LOCAL_OWNER, "teeth")
         for id in STATES:
             folder = home / "records" / id
-            make_volume(folder / "volume.ome.zarr", size=16)
+            folder.mkdir(parents=True)
+            (folder / "scan.dat").write_bytes(id.encode())
+            if id == "embargoed":  # which has grey values that nobody is told
+                make_volume(folder / "volume.ome.zarr", size=16)
             where = {"instrument": Value("X02DA <TOMCAT>", "read", ""), "facility": Value("SLS", "read", "")}
-            file_record(folder, title=f"Zähne & <b>{id}</b> ]]> “µm”", id=id, parameters=where)
+            more = {} if id == "embargoed" else {"parts": (Part("projections", "scan.dat"),)}
+            file_record(folder, title=f"Zähne & <b>{id}</b> ]]> “µm”", id=id, parameters=where, **more)
             ingest(opened, folder, reader=ADA)
             told = Changes(
                 licence="CC-BY-4.0",
@@ -290,15 +307,36 @@ def test_what_was_changed_is_listed_from_then_on(catalogue: Catalogue, client: T
         assert set(stamps(ask(client, **changed))) == {"open", "embargoed"}
 
 
+def test_what_was_published_before_is_told_after_an_update_or_a_loss(
+    catalogue: Catalogue, tmp_path: Path
+) -> None:
+    """Of the catalogue of an older version, and of one whose database was lost, all is a change, and nothing else."""
+    published = {"embargoed", "open", "withdrawn"}
+    with open_catalogue(tmp_path / "lost.sqlite") as again:
+        assert set(rebuild(again, [catalogue.home / "records"]).ids) >= published
+        with again.reading() as connection:
+            assert {one.id for one in changed_records(connection, ANYBODY, 10)} == published
+        config = Config()
+        config.set_main_option("script_location", str(Path(queries.__file__).parent / "migrations"))
+        with again.writing() as connection:
+            config.attributes["connection"] = connection
+            command.downgrade(config, "0016")
+            command.upgrade(config, "0017")
+            found = {one.id: one for one in changed_records(connection, ANYBODY, 10)}
+            assert set(found) == published
+            told = select(record_changes.c.record).where(record_changes.c.opens_utc.is_not(None))
+            assert list(connection.execute(told).scalars()) == ["embargoed"]
+
+
 @pytest.fixture(scope="module")
-def many(
-    tmp_path_factory: pytest.TempPathFactory, make_volume: Callable[..., Path]
-) -> Iterator[tuple[Catalogue, str]]:
+def many(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Catalogue, str]]:
     """Serve 10,000 published records, whose rows share one folder: what each is told by is its row."""
     home = tmp_path_factory.mktemp("many")
     folder = home / "records" / "tooth"
-    make_volume(folder / "volume.ome.zarr", size=16)
-    file_record(folder, title="Tooth", id="tooth", licence="CC-BY-4.0")
+    folder.mkdir(parents=True)
+    (folder / "scan.dat").write_bytes(b"tooth")
+    parts = (Part("projections", "scan.dat"),)
+    file_record(folder, title="Tooth", id="tooth", licence="CC-BY-4.0", parts=parts)
     start = datetime(2020, 1, 1, tzinfo=UTC).timestamp()
     with open_catalogue(home / "catalogue.sqlite") as opened:
         with opened.writing() as connection, in_bulk(connection):
@@ -392,8 +430,6 @@ def test_a_list_is_right_while_records_change(many: tuple[Catalogue, str]) -> No
 
 def test_every_depth_is_as_quick_as_the_first(many: tuple[Catalogue, str]) -> None:
     """A page is read by two indexes from its place on: no step of the query looks at all records."""
-    from tomarium.catalogue.record_changes import changed_records
-
     statements: list[str] = []
     with many[0].reading() as connection:
         from sqlalchemy import event

@@ -228,9 +228,8 @@ def _read_metadata(walk: _Walk, link: TypedLink) -> Step:
     if answer is None or walk.save is None:
         return step
     walk.saved += 1
-    name = re.sub(r"[^A-Za-z0-9._-]+", "-", urlsplit(answer.address).path.rpartition("/")[2])[-60:].lstrip(
-        ".-"
-    )
+    named = answer.headers.get_filename() or urlsplit(answer.address).path.rpartition("/")[2]
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", named)[-60:].lstrip(".-")
     file = f"{walk.saved:02d}-{name or 'metadata'}"
     walk.save.mkdir(parents=True, exist_ok=True)
     (walk.save / file).write_bytes(answer.content)
