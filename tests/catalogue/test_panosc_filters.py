@@ -222,7 +222,33 @@ def ask(catalogue: Catalogue, model: str, wanted: dict[str, Any]) -> list[dict[s
     return found
 
 
-SETTINGS = settings(max_examples=40, database=None, suppress_health_check=list(HealthCheck))
+SETTINGS = settings(max_examples=25, database=None, suppress_health_check=list(HealthCheck))
+
+
+def test_each_operator_with_each_value(catalogue: Catalogue) -> None:
+    sizes, dates_ = (
+        (0, 1, 2.5, 10, 1e6),
+        ("2019-01-01T00:00:00.000Z", "2020-05-01", DATASETS[7]["creationDate"]),
+    )
+    conditions = [
+        {name: {operator: value}}
+        for name, values in (("size", sizes), ("title", TITLES), ("creationDate", dates_))
+        for operator in ("eq", "neq", "lt", "lte", "gt", "gte")
+        for value in values
+    ]
+    signs = ("%", "bo_e", "%bear%", "BEAR\\_1", "50\\%", "[it]", "a*b?", "_", "\\", "B%r", "é")
+    conditions += [{"title": {one: sign}} for one in ("like", "nlike", "ilike", "nilike") for sign in signs]
+    conditions += [{"size": {"between": [low, high]}} for low in sizes for high in sizes]
+    conditions += [
+        {"size": {"inq": [1, None]}},
+        {"size": {"nin": [1, 2.5]}},
+        {"size": None},
+        {"title": {"neq": None}},
+    ]
+    with catalogue.reading() as connection:
+        asked = Question(connection, ANYBODY)
+        counted = [count(asked, "Dataset", filter_of("Dataset", {"where": one}).where) for one in conditions]
+    assert counted == [sum(meets(each, one) for each in DATASETS) for one in conditions]
 
 
 @SETTINGS

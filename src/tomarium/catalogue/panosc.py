@@ -89,6 +89,26 @@ def find(asked: Question, model: str, wanted: Filter) -> list[dict[str, Any]]:
         The answer would include too much.
     """
     rows = Rows(asked, model)
+    newest_first = model == "Dataset" and not wanted.order and not wanted.query.strip()
+    page = _newest(rows, wanted) if newest_first else _sorted(asked, rows, wanted)
+    places = asked.connection.execute(page.limit(wanted.limit).offset(wanted.skip)).all()
+    told = _bodies(asked, model, [(row.holder, row.pid) for row in places])
+    found = [told[row.holder, row.pid] for row in places if (row.holder, row.pid) in told]
+    for one, row in zip(found, places, strict=True):
+        one.out["score"] = round(float(row.score or 0.0), 6)
+    _include(asked, model, found, wanted)
+    return [_only(one.out, wanted) for one in found]
+
+
+def _newest(rows: Rows, wanted: Filter) -> Select[Any]:
+    """Select datasets in the order of their records, which ends when a page is full."""
+    of, number = rows.shared.c, rows.record.c.number
+    page = select(of.source, of.pid, of.holder, literal(0.0).label("score")).select_from(rows.by_record)
+    return page.where(rows.visible, rows.meets(wanted)).order_by(number.desc())
+
+
+def _sorted(asked: Question, rows: Rows, wanted: Filter) -> Select[Any]:
+    """Select rows in the order that is asked for."""
     of = rows.shared.c
     score, terms = _score(asked, rows, wanted.query)
     source = (
@@ -99,14 +119,7 @@ def find(asked: Question, model: str, wanted: Filter) -> list[dict[str, Any]]:
     page = select(*columns).select_from(source).where(rows.visible, rows.meets(wanted))
     if wanted.query.strip():
         page = page.where(score > 0)
-    page = page.group_by(of.source, of.pid).order_by(*_order(rows, wanted))
-    places = asked.connection.execute(page.limit(wanted.limit).offset(wanted.skip)).all()
-    told = _bodies(asked, model, [(row.holder, row.pid) for row in places])
-    found = [told[row.holder, row.pid] for row in places if (row.holder, row.pid) in told]
-    for one, row in zip(found, places, strict=True):
-        one.out["score"] = round(float(row.score or 0.0), 6)
-    _include(asked, model, found, wanted)
-    return [_only(one.out, wanted) for one in found]
+    return page.group_by(of.source, of.pid).order_by(*_order(rows, wanted))
 
 
 def one_of(asked: Question, model: str, pid: str, wanted: Filter) -> dict[str, Any] | None:

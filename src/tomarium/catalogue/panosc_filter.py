@@ -14,6 +14,7 @@ from typing import Any, Final, Literal
 
 from tomarium.errors import ParameterError
 from tomarium.standards.panosc import MODELS, RELATIONS, TEXTS, read_date
+from tomarium.standards.panosc_units import base_of
 
 USUAL: Final = 100
 """Results where no limit is asked for."""
@@ -334,7 +335,7 @@ def _read(name: str, kind: str, value: Any, unit: str) -> Any:
         if moment is None:
             raise ParameterError(f"{name} is a date, not {_brief(value)}; write it as 2026-11-20T12:00:00Z")
         return moment
-    if kind == "number" or (kind == "any" and unit and name == "value"):
+    if kind == "number" or (kind == "any" and unit and base_of(unit) is not None):
         return _number(name, value)
     if kind == "any" and isinstance(value, (int, float)) and not isinstance(value, bool):
         return _number(name, value)

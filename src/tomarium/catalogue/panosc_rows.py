@@ -95,6 +95,13 @@ class Rows:
         return with_records.outerjoin(self.source, self.source.c.number == of.source)
 
     @property
+    def by_record(self) -> FromClause:
+        """Return the rows that have a record, as all datasets do, to be read in the order of the records."""
+        of = self.shared.c
+        told = self.record.join(self.shared, of.holder == self.record.c.id)
+        return told.outerjoin(self.source, self.source.c.number == of.source)
+
+    @property
     def columns(self) -> tuple[ColumnElement[Any], ...]:
         """Return what an answer is made of."""
         of = self.shared.c
