@@ -123,7 +123,7 @@ def processes() -> Iterator[Processes]:
 @pytest.fixture
 def window(browser: Any) -> Iterator[Any]:
     """A page of a browser; the server behind it goes away and comes back, so what that says is no error."""
-    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    context = browser.new_context(viewport={"width": 640, "height": 480})
     page = context.new_page()
     wrong: list[str] = []
     page.on("pageerror", lambda error: wrong.append(str(error)))
