@@ -102,6 +102,12 @@ ON_SQLITE_ALONE = (
     "test_two_programs_may_make_it_at_once", "test_only_keepers_manage",
     *(f"test_every_door_for_every_reader[postgresql-{name}]"
       for name in ("administrator", "curator", "owner", "scientist", "team", "visitor")),
+    *(f"test_log_books_follow_the_files_and_whereabouts_their_keepers[postgresql-{name}]"
+      for name in ("administrator", "curator", "member", "scientist", "scientist no more", "scientist of another",
+                   "team", "visitor")),
+    *(f"catalogue/test_log_book.py::{name}" for name in (
+        "test_only_pictures", "test_a_form_writes", "test_it_is_exported", "test_a_page_hears",
+    )),
     *(f"portal/test_uploads.py::{name}" for name in (
         "test_server_tells", "test_an_upload", "test_creation_with", "test_what_is_refused", "test_wrong_offset",
         "test_a_push_that", "test_a_portal_that",

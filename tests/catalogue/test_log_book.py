@@ -8,11 +8,23 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from alembic import command
+from alembic.config import Config
 from PIL import Image
+from sqlalchemy import text
 
 from app_client import TestClient
 from postgresql_server import Files
-from tomarium.catalogue import ANYBODY, LOCAL_OWNER, Catalogue, Reader, file_record, ingest, open_catalogue
+from tomarium.catalogue import (
+    ANYBODY,
+    LOCAL_OWNER,
+    Catalogue,
+    Reader,
+    file_record,
+    ingest,
+    open_catalogue,
+    tables,
+)
 from tomarium.catalogue.accounts import make_account
 from tomarium.catalogue.backup import backup, restore
 from tomarium.catalogue.edit import Changes, edit
@@ -29,6 +41,7 @@ from tomarium.catalogue.log_book import (
 )
 from tomarium.catalogue.log_entry import Said
 from tomarium.catalogue.log_find import Wanted, find_entries
+from tomarium.catalogue.tables import log_entries
 from tomarium.catalogue.tokens import make_token
 from tomarium.catalogue.work import Kind, do_jobs
 from tomarium.errors import InputError
@@ -352,3 +365,24 @@ def test_a_page_hears_of_what_is_new(catalogue: Catalogue, monkeypatch: pytest.M
             told[reader.name] += "".join(parts)
     assert told["ada"].count("event: changed") == 2  # as it was, and the new one
     assert told["eve"].count("event: changed") == 1  # nothing new that she may read
+
+
+def test_entries_of_before_are_found_and_keep_their_place(tmp_path: Path) -> None:
+    file = tmp_path / "catalogue.sqlite"
+    with open_catalogue(file) as opened:
+        config = Config()
+        config.set_main_option("script_location", str(Path(tables.__file__).parent / "migrations"))
+        with opened.engine.connect().execution_options(write=True) as connection, connection.begin():
+            config.attributes["connection"] = connection
+            command.downgrade(config, "0015")
+            old = {"subject": "proposals/a", "who": "ada", "machine": 0, "text": "Shutter exchanged"}
+            before = [[1000.5, "ada", "Shutter stuck", False]]
+            table = log_entries.name
+            columns = ("subject", "who", "machine", "text", "moment_utc", "before")
+            row = {**old, "moment_utc": 2000.5, "before": json.dumps(before)}
+            marks = ", ".join(f":{name}" for name in columns)
+            connection.execute(text(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})"), row)
+    with open_catalogue(file) as opened, opened.reading() as connection:
+        (found,), _ = find_entries(connection, LOCAL_OWNER, Wanted("shutter exchanged"))
+    assert (found.written[-14:], found.when[-14:]) == ("00:16:40+00:00", "00:33:20+00:00")
+    assert [(one.text, one.tags, one.files) for one in found.before] == [("Shutter stuck", (), ())]
