@@ -104,7 +104,7 @@ def _newest(rows: Rows, wanted: Filter) -> Select[Any]:
     """Select datasets in the order of their records, which ends when a page is full."""
     of, number = rows.shared.c, rows.record.c.number
     page = select(of.source, of.pid, of.holder, literal(0.0).label("score")).select_from(rows.by_record)
-    return page.where(rows.visible, rows.meets(wanted)).order_by(number.desc())
+    return page.where(rows.visible_one_by_one, rows.meets(wanted)).order_by(number.desc())
 
 
 def _sorted(asked: Question, rows: Rows, wanted: Filter) -> Select[Any]:

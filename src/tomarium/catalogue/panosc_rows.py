@@ -27,6 +27,7 @@ from sqlalchemy import (
     union_all,
 )
 
+from tomarium.catalogue.dialect import unindexed
 from tomarium.catalogue.harvest_tables import harvest_sources
 from tomarium.catalogue.json_columns import ObjectAt, TextAt, items_of
 from tomarium.catalogue.panosc_conditions import Told, meets
@@ -111,6 +112,15 @@ class Rows:
     @property
     def visible(self) -> ColumnElement[bool]:
         """Tell who may know of a row, of the providers that are asked."""
+        return and_(self.shared.c.model == self.model, self._seen)
+
+    @property
+    def visible_one_by_one(self) -> ColumnElement[bool]:
+        """Tell the same of rows that come in the order of their records, by no index of their own."""
+        return and_(unindexed(self.shared.c.model) == self.model, self._seen)
+
+    @property
+    def _seen(self) -> ColumnElement[bool]:
         of, reader = self.shared.c, self._asked.reader
         own = and_(
             of.source == 0,
@@ -119,12 +129,10 @@ class Rows:
             of.holder.not_in(select(stale_records.c.record)),
         )
         if self._asked.provider == OWN or reader.open_only:
-            seen = own
-        elif self._asked.provider == EVERY:
-            seen = or_(of.source > 0, own)
-        else:
-            seen = self.source.c.title == self._asked.provider
-        return and_(of.model == self.model, seen)
+            return own
+        if self._asked.provider == EVERY:
+            return or_(of.source > 0, own)
+        return self.source.c.title == self._asked.provider
 
     def meets(self, asked: Filter) -> ColumnElement[bool]:
         """Tell what a row must be, also by what it must be related to."""
