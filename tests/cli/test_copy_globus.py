@@ -76,6 +76,8 @@ def test_a_scan_is_given_to_globus_and_followed_to_its_end(
     assert execute(["disks", "status"]) == 0
     line = next(line for line in capsys.readouterr().out.splitlines() if "Archive of the Institute" in line)
     assert "verified by Globus 2026-11-29T03:04:05+00:00, not read by tomarium" in line
+    assert execute(["disks", "verify", "Archive of the Institute"]) == 2
+    assert "is a collection of Globus, which compared checksums" in capsys.readouterr().err
     assert execute(["log"]) == 0
     assert (
         f"tooth 01: copied to Archive of the Institute and verified by Globus; task {task}"

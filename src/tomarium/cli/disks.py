@@ -167,6 +167,11 @@ def verify(disk: str, scans: tuple[str, ...], beamtime: Path | None) -> int:
     with _opened(beamtime) as ledger:
         place = ledger.place(disk)
         top = find_volume(place.id, place.top)
+        if place.kind == "globus":
+            raise InputError(
+                f"{place.label} ({place.id}): is a collection of Globus, which compared checksums when it copied; "
+                f"tomarium cannot read it. Give the copy again: Globus then compares all files, and sends what differs"
+            )
         if top is None:
             raise InputError(
                 f"{place.label} ({place.id}): is not plugged in, or a remote; plug it in (copy to a remote again: that "
