@@ -159,6 +159,7 @@ def test_it_goes_into_the_catalogue_once_and_into_the_report(
     picture.write_bytes(b"\x89PNG\r\n\x1a\n slit")
     told = ["beam back", "--who", "Ben", "--picture", str(picture), "--tag", "beam"]
     assert execute(["log", "--beamtime", str(work), *told]) == 0
+    assert read_log(work)[-1].said == "beam back (slit.png)"
     capsys.readouterr()
     assert execute(into) == 0
     assert "1 of 3 entries" in capsys.readouterr().out

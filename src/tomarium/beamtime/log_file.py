@@ -49,6 +49,12 @@ class LogEntry:
     tags: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
 
+    @property
+    def said(self) -> str:
+        """Its text, and the names of its files without the checksums they begin with."""
+        names = ", ".join(one.partition("-")[2] for one in self.files)
+        return f"{self.text} ({names})" if names else self.text
+
 
 def read_log(folder: Path) -> tuple[LogEntry, ...]:
     """Read the log book of a beamtime.

@@ -96,4 +96,4 @@ def _log(proposal: str, catalogue: Path | None) -> tuple[LogEntry, ...]:
         except InputError:
             return ()
         found = entries_of(connection, LOCAL_OWNER, f"proposals/{id}")
-    return tuple(LogEntry(one.when, one.who, one.text, one.machine) for one in found)
+    return tuple(LogEntry(one.when, one.who, one.text, one.machine) for one in found if not one.removed)

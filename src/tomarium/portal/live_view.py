@@ -302,7 +302,7 @@ def _log(beamtime: Path | None) -> tuple[tuple[LogLine, ...], str]:
     except OSError as problem:
         return (), f"{beamtime / LOG}: {problem.strerror}"
     newest = entries[: -LOGGED - 1 : -1]
-    return tuple(LogLine(one.when, one.who, one.text, one.machine, clock(one.when)) for one in newest), ""
+    return tuple(LogLine(one.when, one.who, one.said, one.machine, clock(one.when)) for one in newest), ""
 
 
 def _on_shift(beamtime: Path | None, now: float) -> tuple[tuple[OnShift, ...], str]:
