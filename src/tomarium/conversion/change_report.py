@@ -131,6 +131,8 @@ def place_of(frames: Frames) -> str:
 def _values(scan: Scan) -> Iterator[tuple[str, Value[Any]]]:
     for field, value in scan.geometry.items():
         yield field.name, value
+    for name, one in scan.geometry.motors.items():
+        yield f"motor {name}", Value(one.value, one.origin, one.source)
     for name, value in scan.metadata.items():
         if not name.startswith("/"):
             yield name, value

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -14,7 +14,7 @@ from tomarium.errors import InputError
 from tomarium.formats.data_exchange.writer import RAW_TITLE
 from tomarium.formats.provenance.json_values import as_json
 from tomarium.formats.resumable.hidden_file import OnProgress
-from tomarium.model import Axis, FrameKind, Frames, Image, Scan, Value
+from tomarium.model import Axis, FrameKind, Frames, Image, MotorPositions, Scan, Value
 from tomarium.model.geometry import FIELDS, Field
 from tomarium.model.scan import Reference
 
@@ -93,6 +93,7 @@ def _meaning(one: Scan, other: Scan) -> Iterator[Finding]:
             yield _per_view(field, *(value.value for value in values))
         elif field.expected or values != [None, None]:
             yield _value(field.name, *values)
+    yield from _motors(one.geometry.motors, other.geometry.motors)
     if {one.domain, other.domain} != {"counts"}:
         yield Finding("domain", one.domain == other.domain, one.domain, other.domain)
     for kind in FrameKind:
@@ -110,6 +111,19 @@ def _meaning(one: Scan, other: Scan) -> Iterator[Finding]:
         filled = _is_filled_in(name, told, one) if said is None else _is_filled_in(name, said, other)
         if (said is not None and told is not None) or not filled:
             yield _value(name, said, told)
+
+
+def _motors(one: Mapping[str, MotorPositions], other: Mapping[str, MotorPositions]) -> Iterator[Finding]:
+    """Compare where motors stood; that a format has no place for them is a note."""
+    for name in {**one, **other}:
+        said, told = one.get(name), other.get(name)
+        a, b = (None if motor is None else motor.shown for motor in (said, told))
+        if said is None or told is None:
+            yield Finding(f"motor {name}", False, a, b, content=False)
+            continue
+        alike = said.value.shape == told.value.shape and said.unit == told.unit
+        same = alike and np.allclose(said.value, told.value, rtol=_RELATIVE, atol=1e-12)
+        yield Finding(f"motor {name}", bool(same), a, b)
 
 
 def _is_filled_in(name: str, value: Value[Any] | None, lacking: Scan) -> bool:

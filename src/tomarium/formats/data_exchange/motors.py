@@ -11,17 +11,33 @@ from typing import Final
 
 import h5py
 
+from tomarium.formats.hdf5.motor_writer import put_positions
 from tomarium.formats.hdf5.motors import by_short_names, motor_at
 from tomarium.formats.hdf5.names import path_of
 from tomarium.formats.hdf5.source import Source
-from tomarium.model import MotorPositions
+from tomarium.model import MotorPositions, Scan
 
+STACK: Final = "sample_motor_stack/setup"
+"""Where motors of any name are written, as the areaDetector layouts of the APS name theirs."""
 # A place below a group `setup`, a stage or a stack of motors …
 _STAGE: Final = re.compile(r"(^|/)(setup|[^/]*(motor_stack|stage|positioner)[^/]*)/")
 # … which is none of what has its own place in a scan, nor a property of the detector or its optics.
 _OTHER: Final = re.compile(
     r"distance|pixel|resolution|focal|thickness|rotation_axis|magnification", re.IGNORECASE
 )
+
+
+def write_motors(instrument: h5py.Group, scan: Scan) -> None:
+    """Write the motors that `motors_of` reads again: those with a unit, under names of no other quantity."""
+    for name, one in scan.geometry.motors.items():
+        path = f"{STACK}/{name.replace('/', '_')}"
+        if (
+            one.unit
+            and one.value.size
+            and not _OTHER.search(name.rsplit("/", 1)[-1])
+            and path not in instrument
+        ):
+            put_positions(instrument, path, one)
 
 
 def motors_of(source: Source, measurement: h5py.Group | None, count: int) -> dict[str, MotorPositions]:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from tomarium import __version__
 from tomarium.formats.data_exchange.fields import FIELDS
+from tomarium.formats.data_exchange.motors import write_motors
 from tomarium.formats.hdf5.two_phase_writer import TwoPhaseFile, two_phase_file
 from tomarium.formats.hdf5.writer import put, sayable, write_tree
 from tomarium.formats.provenance import embedded_source as car
@@ -147,6 +148,7 @@ def _write_measurement(file: h5py.File, scan: Scan) -> None:
         # Table 21 leaves `setup` to the instrument; the guide has no place for the axis of raw projections.
         put(instrument, "setup/rotation_axis_column", scan.axis_column.value, units="pixel")
     _write_fields(measurement, scan)
+    write_motors(instrument, scan)
 
 
 def _write_fields(measurement: h5py.Group, scan: Scan) -> None:

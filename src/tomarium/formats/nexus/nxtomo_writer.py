@@ -12,6 +12,7 @@ import numpy as np
 
 from tomarium import __version__
 from tomarium.formats.frames.mirrored import flipped, flips_of
+from tomarium.formats.hdf5.motor_writer import write_positioners
 from tomarium.formats.hdf5.two_phase_writer import TwoPhaseFile, two_phase_file
 from tomarium.formats.hdf5.writer import nexus_group, put, sayable, write_tree
 from tomarium.formats.provenance import embedded_source as car
@@ -106,6 +107,7 @@ def _write_instrument(output: TwoPhaseFile, entry: h5py.Group, scan: Scan) -> li
     if "exposure_s" in scan.metadata:
         put(detector, "count_time", float(scan.metadata["exposure_s"].value), units="s")
     _write_flips(detector, *flips_of(scan.projections))
+    write_positioners(instrument, scan)
     return placed
 
 
