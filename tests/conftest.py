@@ -78,6 +78,10 @@ ON_SQLITE_ALONE = (
     "test_two_programs_may_make_it_at_once", "test_only_keepers_manage",
     *(f"test_every_door_for_every_reader[postgresql-{name}]"
       for name in ("administrator", "curator", "owner", "scientist", "team", "visitor")),
+    *(f"catalogue/test_harvested.py::{name}" for name in (
+        "test_a_listing_that", "test_another_title", "test_hostile_items", "test_keeping_again", "test_what_a_whole",
+    )),
+    "portal/test_panosc.py::test_what_is_no_filter", "portal/test_panosc.py::test_a_simple_regular",
     *(f"portal/test_uploads.py::{name}" for name in (
         "test_server_tells", "test_an_upload", "test_creation_with", "test_what_is_refused", "test_wrong_offset",
         "test_a_push_that", "test_a_portal_that",
