@@ -108,6 +108,10 @@ ON_SQLITE_ALONE = (
     *(f"catalogue/test_log_book.py::{name}" for name in (
         "test_only_pictures", "test_a_form_writes", "test_it_is_exported", "test_a_page_hears",
     )),
+    *(f"catalogue/test_harvested.py::{name}" for name in (
+        "test_a_listing_that", "test_another_title", "test_hostile_items", "test_keeping_again", "test_what_a_whole",
+    )),
+    "portal/test_panosc.py::test_what_is_no_filter", "portal/test_panosc.py::test_a_simple_regular",
     *(f"portal/test_uploads.py::{name}" for name in (
         "test_server_tells", "test_an_upload", "test_creation_with", "test_what_is_refused", "test_wrong_offset",
         "test_a_push_that", "test_a_portal_that",
