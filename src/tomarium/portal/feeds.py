@@ -41,7 +41,7 @@ def feed(request_context: CurrentRequest) -> Response:
     """Tell the newest published records as an Atom feed (RFC 4287)."""
     with request_context.catalogue.reading() as connection:
         found, settings = (
-            newest_published(connection, ENTRIES, reader=alike(request_context)),
+            newest_published(connection, ENTRIES, reader=_alike(request_context)),
             all_settings(connection),
         )
     home = request_context.address("home")
@@ -70,7 +70,7 @@ def sitemap(
     Published records come first, then specimens, proposals, instruments, collections and documents.
     """
     with request_context.catalogue.reading() as connection:
-        reader = alike(request_context)
+        reader = _alike(request_context)
         total, others = published_count(connection, reader), open_entities(connection, reader)
         pages = -(-(total + len(others)) // ADDRESSES)
         if page > max(pages, 1):
@@ -111,19 +111,8 @@ def robots(request_context: CurrentRequest) -> Response:
     return PlainTextResponse("\n".join([*lines, f"Sitemap: {request_context.address('sitemap')}", ""]))
 
 
-def alike(request_context: RequestContext) -> Reader:
-    """Return as whom a list is read that is the same for everybody.
-
-    Parameters
-    ----------
-    request_context : RequestContext
-        Who asks.
-
-    Returns
-    -------
-    Reader
-        `ANYBODY`, or `OPEN_ONLY` of one who makes a copy for others.
-    """
+def _alike(request_context: RequestContext) -> Reader:
+    """Return as whom a list is read that is the same for everybody."""
     return request_context.reader if request_context.reader.open_only else ANYBODY
 
 
