@@ -8,7 +8,6 @@ from xml.etree import ElementTree as Xml
 from fastapi import FastAPI, HTTPException, Query
 from fastapi.responses import PlainTextResponse, Response
 
-from tomarium.catalogue import ANYBODY, Reader
 from tomarium.catalogue.asked import question_of, read_asked
 from tomarium.catalogue.entities import open_entities
 from tomarium.catalogue.publications import Published, newest_published, published_count
@@ -44,7 +43,7 @@ def give_feeds(app: FastAPI) -> None:
 def feed(request_context: CurrentRequest) -> Response:
     """Tell the newest published records as an Atom feed (RFC 4287)."""
     with request_context.catalogue.reading() as connection:
-        found = newest_published(connection, ENTRIES, reader=alike(request_context))
+        found = newest_published(connection, ENTRIES, reader=request_context.anybody)
     home, title = request_context.address("home"), f"{request_context.settings['name']}: newest records"
     return _feed(request_context, title, found, request_context.address("feed"), home)
 
@@ -54,7 +53,7 @@ def feed_of_search(request_context: CurrentRequest) -> Response:
 
     The same for everybody: of published records alone. Such as `/records.atom?q=tooth&technique=PaNET01207&pixel=<1um`.
     """
-    reader = alike(request_context)
+    reader = request_context.anybody
     asked = read_asked(request_context.request.query_params.multi_items())
     with request_context.catalogue.reading() as connection:
         question = question_of(connection, reader, asked) if asked.spelled else None
@@ -96,7 +95,7 @@ def sitemap(
     Published records come first, then specimens, proposals, instruments, collections and documents.
     """
     with request_context.catalogue.reading() as connection:
-        reader = alike(request_context)
+        reader = request_context.anybody
         total, others = published_count(connection, reader), open_entities(connection, reader)
         pages = -(-(total + len(others)) // ADDRESSES)
         if page > max(pages, 1):
@@ -135,22 +134,6 @@ def robots(request_context: CurrentRequest) -> Response:
         "Disallow: /uploads",
     ]
     return PlainTextResponse("\n".join([*lines, f"Sitemap: {request_context.address('sitemap')}", ""]))
-
-
-def alike(request_context: RequestContext) -> Reader:
-    """Return as whom a list is read that is the same for everybody.
-
-    Parameters
-    ----------
-    request_context : RequestContext
-        Who asks.
-
-    Returns
-    -------
-    Reader
-        `ANYBODY`, or `OPEN_ONLY` of one who makes a copy for others.
-    """
-    return request_context.reader if request_context.reader.open_only else ANYBODY
 
 
 def _entry(root: Xml.Element, request_context: RequestContext, one: Published) -> None:

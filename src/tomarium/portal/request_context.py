@@ -12,7 +12,7 @@ from urllib.parse import urlencode, urlsplit
 
 from fastapi import Depends, HTTPException, Request
 
-from tomarium.catalogue import Catalogue, Reader, read_record
+from tomarium.catalogue import ANYBODY, Catalogue, Reader, read_record
 from tomarium.catalogue.entities import telling, told_of
 from tomarium.catalogue.queries import Place, place_of
 from tomarium.catalogue.record_folder import folders_told
@@ -55,6 +55,11 @@ class RequestContext:
         if home := self.settings["address"]:
             return "{0.scheme}://{0.netloc}".format(urlsplit(home))
         return str(self.request.base_url.replace(path="")).rstrip("/")
+
+    @property
+    def anybody(self) -> Reader:
+        """As whom a list is read that is the same for all; who makes a copy for others knows only what is open."""
+        return self.reader if self.reader.open_only else ANYBODY
 
     def link(
         self, name: str, parts: Mapping[str, str] | None = None, query: Mapping[str, str] | None = None
