@@ -22,6 +22,7 @@ from tomarium.portal.forms import demand_same_site
 from tomarium.portal.hdf5 import give_hdf5
 from tomarium.portal.hdf5_browser import StaticFolder
 from tomarium.portal.identity import reader_of
+from tomarium.portal.languages import with_languages
 from tomarium.portal.levels import remember
 from tomarium.portal.link_forms import give_link_forms
 from tomarium.portal.live import give_live
@@ -86,6 +87,7 @@ def create_app(
         middleware=[
             Middleware(with_headers),
             Middleware(TrustedHostMiddleware, allowed_hosts=list(hosts), www_redirect=False),
+            Middleware(with_languages),
         ],
     )
     app.state.catalogue = catalogue

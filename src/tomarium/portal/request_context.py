@@ -21,7 +21,8 @@ from tomarium.errors import FormatError
 from tomarium.model import Record
 from tomarium.model.wording import day
 from tomarium.portal.identity import demand_valid
-from tomarium.portal.routes import path_of
+from tomarium.portal.languages import ENGLISH, language_of, root_of
+from tomarium.portal.routes import is_for_people, path_of
 from tomarium.standards.ro_crate import FILENAME
 
 
@@ -56,10 +57,17 @@ class RequestContext:
             return "{0.scheme}://{0.netloc}".format(urlsplit(home))
         return str(self.request.base_url.replace(path="")).rstrip("/")
 
+    @property
+    def language(self) -> str:
+        """Language in which pages are shown, as the address says."""
+        return language_of(self.request)
+
     def link(
         self, name: str, parts: Mapping[str, str] | None = None, query: Mapping[str, str] | None = None
     ) -> str:
         """Build an address by the name of its route.
+
+        Pages and forms are in the language of the request; files, pictures and JSON have one address.
 
         Parameters
         ----------
@@ -75,12 +83,14 @@ class RequestContext:
         str
             Path and query, without scheme and host.
         """
-        path = self.request.scope.get("root_path", "") + path_of(self.request.app, name, parts or {})
+        app = self.request.app
+        language = self.language if is_for_people(app, name) else ENGLISH
+        path = root_of(self.request, language) + path_of(app, name, parts or {})
         kept = {key: text for key, text in (query or {}).items() if text}
         return f"{path}?{urlencode(kept)}" if kept else path
 
     def address(self, name: str, parts: Mapping[str, str] | None = None) -> str:
-        """Build a whole address by the name of its route, for what is copied elsewhere.
+        """Build a whole address by the name of its route, for what is copied elsewhere; it names no language.
 
         Parameters
         ----------
@@ -96,7 +106,7 @@ class RequestContext:
         """
         if home := self.settings["address"]:
             return home + path_of(self.request.app, name, parts or {})
-        return self.origin + self.link(name, parts)
+        return self.origin + root_of(self.request) + path_of(self.request.app, name, parts or {})
 
     def record(self, id: str) -> tuple[Record, Path]:
         """Find a record whose files the reader may have, and its folder.

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from fastapi import Request
 
 from tomarium.portal.built import built
+from tomarium.portal.languages import root_of
 from tomarium.portal.page import FOR_PEOPLE, Page
 from tomarium.portal.request_context import CurrentRequest
 from tomarium.portal.volume_view import has_client, poster, sources, split_ids, state_of
@@ -114,7 +115,7 @@ def content(
         ),
         rendering=rendering,
         picture=poster(folder, request_context, id, found[0].shape[0] // 2),
-        root=request.scope.get("root_path", ""),
+        root=root_of(request),
     )
 
 
