@@ -34,7 +34,7 @@ GIVEN = (
         "Funding",
         "Made",
     ),
-    *("Specimen", "Proposal", "Collection", "Document"),
+    *("Specimen", "Proposal", "Collection", "Document", "Newest first", "Oldest first", "By title"),
     *("A level, a region or a slice", "TIFF, NumPy or OME-Zarr, made on request", "Everything, as ZIP"),
     *("With its metadata and checksums; can be resumed", "Notebook, Jupyter", "More ways"),
     *(

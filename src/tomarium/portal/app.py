@@ -17,6 +17,7 @@ from tomarium.catalogue.uploads import Uploads
 from tomarium.portal import account, admin_forms, downloads, files, sign_in, welcome
 from tomarium.portal.description import describe
 from tomarium.portal.entity_forms import give_entity_forms
+from tomarium.portal.event_calendar import give_calendars
 from tomarium.portal.feeds import give_feeds
 from tomarium.portal.forms import demand_same_site
 from tomarium.portal.hdf5 import give_hdf5
@@ -37,6 +38,7 @@ from tomarium.portal.request_context import CurrentRequest
 from tomarium.portal.routes import give
 from tomarium.portal.security import with_headers
 from tomarium.portal.sizes import give_sizes
+from tomarium.portal.text_forms import give_text_forms
 from tomarium.portal.uploads import give_uploads
 from tomarium.portal.volume_view import give_volume_view
 from tomarium.portal.work import give_work
@@ -111,6 +113,7 @@ def _routes(pages: tuple[Page, ...]) -> tuple[BaseRoute, ...]:
     app = FastAPI(openapi_url=None, dependencies=[Depends(demand_same_site)])
     for page in sorted(pages, key=lambda page: page.path):
         give(app, page.json_path, _machine(page), name=f"{page.name}.json", kind=JSONResponse)
+    give_calendars(app)  # /events/{name}.ics is no name of an event
     # Longer addresses first, so that one with a free end does not take what is another's.
     for page in sorted(pages, key=lambda page: -len(page.path)):
         give(app, page.path, _people(page), name=page.name, kind=HTMLResponse)
@@ -125,6 +128,7 @@ def _routes(pages: tuple[Page, ...]) -> tuple[BaseRoute, ...]:
     give_models(app)
     give_entity_forms(app)
     give_link_forms(app)
+    give_text_forms(app)
     give_feeds(app)
     give_logo(app)
     give_live(app)

@@ -15,6 +15,7 @@ from fastapi import Request
 from starlette._utils import get_route_path
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from tomarium.model.page_text import moment_of
 from tomarium.model.wording import day
 
 if TYPE_CHECKING:
@@ -247,3 +248,30 @@ def show_decimal(text: str, language: str) -> str:
         With a comma in French and German.
     """
     return text if language == ENGLISH else re.sub(r"(?<=\d)\.(?=\d)", ",", text)
+
+
+def show_when(facts: Mapping[str, str], language: str) -> str:
+    """Write when an event is.
+
+    Parameters
+    ----------
+    facts : Mapping of str to str
+        Of an event.
+    language : str
+        A key of `LANGUAGES`.
+
+    Returns
+    -------
+    str
+        "5 June 2027, 10:00 to 16:00 (Europe/Berlin)", "5 June 2027 to 7 June 2027".
+    """
+    starts, ends = moment_of(facts, "starts"), moment_of(facts, "ends")
+    first = show_day(starts.isoformat(), language) if starts else ""
+    to = {"fr": "à" if isinstance(starts, datetime) else "au", "de": "bis"}.get(language, "to")
+    last = show_day(ends.isoformat(), language) if ends else ""
+    if not isinstance(starts, datetime):
+        return f"{first} {to} {last}" if last and last != first else first
+    told = f"{first}, {starts:%H:%M}"
+    if isinstance(ends, datetime):
+        told += f" {to} {ends:%H:%M}" if last == first else f" {to} {last}, {ends:%H:%M}"
+    return f"{told} ({facts.get('zone', 'UTC')})"

@@ -89,6 +89,23 @@ class RequestContext:
         kept = {key: text for key, text in (query or {}).items() if text}
         return f"{path}?{urlencode(kept)}" if kept else path
 
+    def inner(self, path: str) -> str:
+        """Put a path that somebody wrote, "/records?q=tooth", below this application, in the language of the request.
+
+        Parameters
+        ----------
+        path : str
+            Begins with "/" and names no language; a picture, a feed or JSON has none.
+
+        Returns
+        -------
+        str
+            Path without scheme and host.
+        """
+        ending = path.partition("?")[0].rpartition("/")[2].rpartition(".")[2]
+        bare = path.startswith("/static/") or ending in ("json", "atom", "ics", "xml", "png", "zip", "csv")
+        return root_of(self.request, ENGLISH if bare else self.language) + path
+
     def address(self, name: str, parts: Mapping[str, str] | None = None) -> str:
         """Build a whole address by the name of its route, for what is copied elsewhere; it names no language.
 
