@@ -199,10 +199,10 @@ def write_text(
     with catalogue.writing() as connection:
         before = newest(connection, name, drafts=True).get(language)
         if (before.number if before else 0) != seen:
-            who = (
-                f"{before.who} has written a version" if before else "the text was taken out of the database"
+            who = before.who if before else "nobody who is known"
+            raise OlderVersion(
+                f"a newer version was written since you began, by {who}; look at what is different, and save again"
             )
-            raise OlderVersion(f"{who} since you began; look at what is different, and save again")
         row = {
             "name": name,
             "language": language,
