@@ -130,7 +130,8 @@ def test_two_editors_do_not_overwrite_each_other(people: dict[str, TestClient]) 
     assert shown.status_code == 409
     assert "A newer version was written since you began, by cora" in page.text_content()
     assert page.xpath("string(//textarea[@name='body'])").strip() == "Mine."
-    assert "One." in page.xpath("string(//ins)")
+    assert "One." in " ".join(page.xpath("//ins//text()"))
+    assert "Does it cost anything?" in " ".join(page.xpath("//del//text()"))  # of the text that was shipped
     fields["seen"] = page.xpath("string(//form[contains(@class, 'text-form')]//input[@name='seen']/@value)")
     assert (
         cora.post("/texts/pages/edit", data=fields, follow_redirects=False).headers["location"]

@@ -178,6 +178,13 @@ def count(connection: Connection, asked: Question) -> int:
     return int(connection.execute(select(func.count()).select_from(cut)).scalar_one())
 
 
+def numbers(connection: Connection, asked: Question) -> Select[Any]:
+    """Return the query of the numbers of all that is found, in no order, to be asked together with other conditions."""
+    source, number, conditions = _source(connection, asked)
+    kept = _conditions(asked) if asked.is_counted_whole else _kept(asked, number)
+    return select(number).select_from(source).where(*conditions, *kept)
+
+
 def groups(connection: Connection, asked: Question) -> tuple[Groups, bool]:
     """Count what is found by sets of facets and states, whatever facets are asked for.
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, Row, func, select
 
+from tomarium.catalogue.find import Question, numbers
 from tomarium.catalogue.reader import ANYBODY, Reader, may_see
 from tomarium.catalogue.tables import life, records, wordings
 
@@ -19,7 +22,12 @@ class Published:
     id, title, description, doi : str
         As in `model.Record`.
     published, changed : float
-        Seconds since 1970: when it was published, and when that was last changed.
+        Seconds since 1970: when it was published; and the last of that, of its withdrawal, of the end of its embargo,
+        and of when it came into this catalogue.
+    withdrawn : bool
+        Whether it was withdrawn.
+    opens : float or None
+        When its files open, where they do not yet.
     """
 
     id: str
@@ -28,10 +36,16 @@ class Published:
     doi: str
     published: float
     changed: float
+    withdrawn: bool = False
+    opens: float | None = None
 
 
 def newest_published(
-    connection: Connection, limit: int, after: int = 0, reader: Reader = ANYBODY
+    connection: Connection,
+    limit: int,
+    after: int = 0,
+    reader: Reader = ANYBODY,
+    asked: Question | None = None,
 ) -> list[Published]:
     """List what anybody may see, the newest first.
 
@@ -43,13 +57,15 @@ def newest_published(
         How many, after how many.
     reader : Reader
         `ANYBODY`, or `OPEN_ONLY`.
+    asked : Question, optional
+        Only of what it finds; asked by this reader.
 
     Returns
     -------
     list of Published
         Withdrawn records among them: their pages stay.
     """
-    rows = connection.execute(
+    wanted = (
         select(records, wordings.c.description, life.c.changed_utc)
         .join(wordings, wordings.c.record == records.c.number)
         .outerjoin(life, life.c.record == records.c.id)
@@ -58,17 +74,24 @@ def newest_published(
         .limit(limit)
         .offset(after)
     )
-    return [
-        Published(
-            id=row.id,
-            title=row.title,
-            description=row.description,
-            doi=row.doi,
-            published=row.public_from,
-            changed=max(row.public_from, row.changed_utc or 0.0),
-        )
-        for row in rows
-    ]
+    if asked is not None:
+        wanted = wanted.where(records.c.number.in_(numbers(connection, asked)))
+    return [_published(row, time.time()) for row in connection.execute(wanted)]
+
+
+def _published(row: Row[Any], now: float) -> Published:
+    opens = row.open_from if row.open_from is not None and row.open_from > now else None
+    opened = row.open_from if row.open_from is not None and opens is None else 0.0
+    return Published(
+        id=row.id,
+        title=row.title,
+        description=row.description,
+        doi=row.doi,
+        published=row.public_from,
+        changed=max(row.public_from, row.changed_utc or 0.0, opened),
+        withdrawn=row.state == "withdrawn",
+        opens=opens,
+    )
 
 
 def published_count(connection: Connection, reader: Reader = ANYBODY) -> int:

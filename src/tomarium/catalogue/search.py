@@ -9,12 +9,12 @@ from typing import Any, Final
 from sqlalchemy import Connection, Row, select
 
 from tomarium.catalogue import find, queries
+from tomarium.catalogue.asked import ranges_of
 from tomarium.catalogue.catalogue import Catalogue
 from tomarium.catalogue.companions import count_companions, read_companions
 from tomarium.catalogue.cursor import Cursor, read_cursor
 from tomarium.catalogue.facet_counts import FacetCounts, sets_of
 from tomarium.catalogue.facets import read_filters
-from tomarium.catalogue.ranges import Range, key_of, read_range
 from tomarium.catalogue.reader import Reader, may_see
 from tomarium.catalogue.tables import records
 from tomarium.catalogue.words import Term, mark, read_terms, snippet
@@ -180,7 +180,7 @@ def search(
     chosen = read_filters(filters or {})
     terms = read_terms(words)
     with catalogue.reading() as connection:
-        asked_ranges = _ranges(connection, ranges or {})
+        asked_ranges = ranges_of(connection, ranges or {})
         if words.strip() and not terms:  # only signs: nothing has them
             return Page((), 0, False, limit, offset)
         beside = read_companions(companions, sets_of(connection).values("technique"))
@@ -262,17 +262,6 @@ def _by_companions(connection: Connection, asked: find.Question, total: int) -> 
         connection, asked.reader, apart, asked.beside, sets, total=total, hides=asked.hides
     )
     return () if counted is None else (counted,)
-
-
-def _ranges(connection: Connection, ranges: Asked) -> list[Range]:
-    if not ranges:
-        return []
-    known = queries.parameter_numbers(connection).keys()
-    asked = []
-    for name, texts in ranges.items():
-        key = key_of(name, known)
-        asked += [read_range(key, text) for text in ((texts,) if isinstance(texts, str) else texts)]
-    return asked
 
 
 def _beside(

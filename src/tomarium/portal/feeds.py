@@ -1,6 +1,6 @@
 """What others look at regularly: an Atom feed of what was published, a sitemap for search engines, robots.txt."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Final, Literal
 from xml.etree import ElementTree as Xml
@@ -9,11 +9,13 @@ from fastapi import FastAPI, HTTPException, Query
 from fastapi.responses import PlainTextResponse, Response
 
 from tomarium.catalogue import ANYBODY, Reader
+from tomarium.catalogue.asked import question_of, read_asked
 from tomarium.catalogue.entities import open_entities
 from tomarium.catalogue.publications import Published, newest_published, published_count
-from tomarium.catalogue.settings import all_settings, publisher
+from tomarium.catalogue.settings import publisher
 from tomarium.model.entity import KINDS
 from tomarium.model.page_text import FACTS
+from tomarium.model.wording import day
 from tomarium.portal.languages import ENGLISH, LANGUAGES, translate
 from tomarium.portal.pages.texts import ELSEWHERE
 from tomarium.portal.request_context import CurrentRequest, RequestContext
@@ -39,6 +41,7 @@ def give_feeds(app: FastAPI) -> None:
     """
     give(app, "/feed.atom", feed, name="feed", kind=Response)
     give(app, "/news.atom", news_feed, name="news.feed", kind=Response)
+    give(app, "/records.atom", feed_of_search, name="records.atom", kind=Response)
     give(app, "/sitemap.xml", sitemap, name="sitemap", kind=Response)
     give(app, "/robots.txt", robots, name="robots", kind=PlainTextResponse, told=False)
 
@@ -46,17 +49,38 @@ def give_feeds(app: FastAPI) -> None:
 def feed(request_context: CurrentRequest) -> Response:
     """Tell the newest published records as an Atom feed (RFC 4287)."""
     with request_context.catalogue.reading() as connection:
-        found, settings = (
-            newest_published(connection, ENTRIES, reader=_alike(request_context)),
-            all_settings(connection),
-        )
-    home = request_context.address("home")
+        found = newest_published(connection, ENTRIES, reader=_alike(request_context))
+    home, title = request_context.address("home"), f"{request_context.settings['name']}: newest records"
+    return _feed(request_context, title, found, request_context.address("feed"), home)
+
+
+def feed_of_search(request_context: CurrentRequest) -> Response:
+    """Tell what a search finds as an Atom feed, the last published first; it asks as the list of records does.
+
+    The same for everybody: of published records alone. Such as `/records.atom?q=tooth&technique=PaNET01207&pixel=<1um`.
+    """
+    reader = _alike(request_context)
+    asked = read_asked(request_context.request.query_params.multi_items())
+    with request_context.catalogue.reading() as connection:
+        question = question_of(connection, reader, asked)
+        found = newest_published(connection, ENTRIES, reader=reader, asked=question) if question else []
+    query = f"?{asked.spelled}" if asked.spelled else ""
+    title = f"{request_context.settings['name']}: {asked.title}"
+    address, page = request_context.address("records.atom"), request_context.address("records")
+    return _feed(request_context, title, found, f"{address}{query}", f"{page}{query}")
+
+
+def _feed(
+    request_context: RequestContext, title: str, found: Sequence[Published], address: str, page: str
+) -> Response:
+    """Write a feed; its identifier is the address of what it tells the news of, which stays."""
+    settings = request_context.settings
     root = Xml.Element(f"{{{ATOM}}}feed")
-    _add(root, "id", home)
-    _add(root, "title", f"{settings['name']}: newest records")
+    _add(root, "id", page)
+    _add(root, "title", title)
     _add(root, "updated", _moment(max((one.changed for one in found), default=0.0)))
-    _add(root, "link", rel="self", type="application/atom+xml", href=request_context.address("feed"))
-    _add(root, "link", rel="alternate", type="text/html", href=home)
+    _add(root, "link", rel="self", type="application/atom+xml", href=address)
+    _add(root, "link", rel="alternate", type="text/html", href=page)
     author = _add(root, "author")
     _add(author, "name", publisher(settings) or settings["name"])
     for one in found:
@@ -73,8 +97,9 @@ def news_feed(
 ) -> Response:
     """Tell the newest news as an Atom feed (RFC 4287); the same for everybody."""
     with request_context.catalogue.reading() as connection:
-        found, settings = shown_texts(connection, ANYBODY, "news", language), all_settings(connection)
+        found = shown_texts(connection, ANYBODY, "news", language)
     newest = sorted(found, key=lambda one: (one.text.facts["date"], one.name), reverse=True)[:ENTRIES]
+    settings = request_context.settings
     own = request_context.address("news.feed") + ("" if language == "en" else f"?language={language}")
     root = Xml.Element(f"{{{ATOM}}}feed", {"{http://www.w3.org/XML/1998/namespace}lang": language})
     _add(root, "id", own)
@@ -177,7 +202,14 @@ def _entry(root: Xml.Element, request_context: RequestContext, one: Published) -
     _add(entry, "published", _moment(one.published))
     _add(entry, "updated", _moment(one.changed))
     _add(entry, "link", rel="alternate", type="text/html", href=address)
-    _add(entry, "summary", one.description)
+    _add(entry, "summary", " ".join([*_state(one), one.description]))
+
+
+def _state(one: Published) -> Iterator[str]:
+    if one.withdrawn:
+        yield "Its files were withdrawn."
+    elif one.opens is not None:
+        yield f"Its files open on {day(datetime.fromtimestamp(one.opens, UTC))}."
 
 
 def _add(parent: Xml.Element, name: str, text: str = "", **attributes: str) -> Xml.Element:

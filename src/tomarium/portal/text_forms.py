@@ -157,7 +157,9 @@ def _refused(
     if older:
         with context.catalogue.reading() as connection:
             found = [one for one in versions_of(connection, f"{kind}/{name}") if one.language == language]
-        before = next((one.source for one in found if str(one.number) == fields.get("seen", "")), "")
+        came = shipped().get(f"{kind}/{name}", {}).get(language)
+        first = write_page_text(came) if came else ""
+        before = next((one.source for one in found if one.number == _number(fields, "seen")), first)
         page = replace(page, theirs=compared(before, found[0].source if found else ""), seen=found[0].number)
     return _form(context, page, status)
 

@@ -8,19 +8,19 @@ from typing import Annotated, Literal
 from fastapi import Query
 
 from tomarium.catalogue import search
+from tomarium.catalogue.asked import Asked, read_asked
 from tomarium.catalogue.companions import NAME as COMPANIONS
 from tomarium.catalogue.facets import FACETS
 from tomarium.portal.facet_links import Facet, facet_links, with_query
+from tomarium.portal.identity import identify
 from tomarium.portal.levels import LevelLink, level_links, level_of
 from tomarium.portal.page import FOR_PEOPLE, Page
 from tomarium.portal.rendering import wants_json
-from tomarium.portal.request_context import CurrentRequest
+from tomarium.portal.request_context import CurrentRequest, RequestContext
 from tomarium.portal.result_card import FoundRecord, found_records
 
 USUAL = 24
 """Records on a page."""
-OTHERS = frozenset({"q", COMPANIONS, "sort", "limit", "offset", "after", "facets", "level"})
-"""What an address may ask besides facets and ranges."""
 
 Values = Annotated[list[str] | None, Query(description="Value of a facet; of several any will do")]
 Companions = Annotated[
@@ -83,6 +83,12 @@ class RecordsPage:
         Whether facets, ranges or other images were asked for.
     level, levels : str, tuple of LevelLink
         For whom the cards are told, and the switch.
+    feed : str
+        Address of the Atom feed of this search; "" where there is none.
+    asked : str
+        What is asked for, as `catalogue.asked` spells it.
+    saves : str
+        "yes" where who asks may save the search, "sign in" where it takes an account, "" where nobody may.
     """
 
     title: str
@@ -101,6 +107,9 @@ class RecordsPage:
     filtered: bool
     level: str
     levels: tuple[LevelLink, ...] = field(metadata=FOR_PEOPLE)
+    feed: str = ""
+    asked: str = field(default="", metadata=FOR_PEOPLE)
+    saves: str = field(default="", metadata=FOR_PEOPLE)
 
 
 def content(
@@ -131,7 +140,8 @@ def content(
     level = level_of(request_context.request)
     given = (technique, instrument, facility, proposal, taxon, licence, year, state)
     chosen = {name: tuple(values) for name, values in zip(FACETS, given, strict=True) if values}
-    ranges = _ranges(request_context)
+    spelled = read_asked(request_context.request.query_params.multi_items())
+    ranges = spelled.ranges
     wanted = tuple(dict.fromkeys(filter(None, map(str.strip, companions or ()))))
     first_page = not after and not offset
     if facets is None:
@@ -192,16 +202,24 @@ def content(
         filtered=bool(chosen or ranges or wanted),
         level=level,
         levels=level_links(request_context),
+        feed=_feed(request_context, spelled),
+        asked=spelled.spelled,
+        saves=_saves(request_context),
     )
 
 
-def _ranges(request_context: CurrentRequest) -> dict[str, tuple[str, ...]]:
-    """Take from the address what is neither a facet nor one of the others: the ranges."""
-    ranges: dict[str, tuple[str, ...]] = {}
-    for name, text in request_context.request.query_params.multi_items():
-        if name not in OTHERS and name not in FACETS and text:
-            ranges[name] = (*ranges.get(name, ()), text)
-    return ranges
+def _feed(request_context: RequestContext, asked: Asked) -> str:
+    """Tell where the feed of a search is; nowhere among pages that are files."""
+    if request_context.request.app.state.as_files:
+        return ""
+    return f"{request_context.link('records.atom')}?{asked.spelled}".removesuffix("?")
+
+
+def _saves(request_context: RequestContext) -> str:
+    if request_context.request.app.state.as_files:
+        return ""
+    way = identify(request_context.request).way
+    return "yes" if way == "session" else "sign in" if way == "nobody" else ""
 
 
 RECORDS = Page(
