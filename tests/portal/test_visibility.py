@@ -17,7 +17,7 @@ from app_client import TestClient
 from postgresql_server import Files
 from tomarium.catalogue import ANYBODY, LOCAL_OWNER, Catalogue, Reader, file_record, ingest, open_catalogue
 from tomarium.catalogue.edit import Changes, edit
-from tomarium.catalogue.entity_edit import link_specimen, make_entity
+from tomarium.catalogue.entity_edit import link_specimen, make_entity, publish_entity
 from tomarium.catalogue.life import Request, publish, withdraw
 from tomarium.catalogue.saved_views import save_view
 from tomarium.model import Person, Value
@@ -50,6 +50,8 @@ METADATA = (
     "/records/{id}/metadata/datacite",
     "/records/{id}/metadata/schema-org",
     "/records/{id}/metadata/bibtex",
+    "/records/{id}/ask",
+    "/records/{id}/ask.json",
 )
 CONTENT = (
     "/records/{id}/files/previews/thumbnail.png",
@@ -107,6 +109,10 @@ LISTS = (
     "/sitemap.xml",
     "/records",
     "/",
+    "/pages/datasets",
+    "/fr/pages/datasets.json",
+    "/pages/beamlines.json",
+    "/publications.json",
 )
 
 
@@ -157,6 +163,9 @@ def catalogue(
                 instrument=f"instrument-{id}",
             )
             edit(opened, ADA, id, told)
+        paper = {"type": "paper", "members": "; ".join(STATES)}
+        make_entity(opened, LOCAL_OWNER, "document", "A paper about all", paper, "paper")
+        publish_entity(opened, LOCAL_OWNER, "paper")
         publish(opened, LOCAL_OWNER, "embargoed", Request(embargo=f"{ends:%Y-%m-%d}"))
         for id in ("open", "withdrawn"):
             publish(opened, LOCAL_OWNER, id, Request(embargo="0"))
@@ -366,6 +375,7 @@ def test_every_route_is_known(catalogue: Catalogue) -> None:
         *("/records/{id}/models/mesh", "/records/{id}/models/print"),  # test_only_keepers_make_models
     }
     known |= {"/records/{id}/series", "/records/{id}/series.json"}
+    known |= {"/records/{id}/ask", "/records/{id}/ask.json"}  # also test_messages.py
     known |= {"/records/{id}/volume", "/records/{id}/volume.json", "/records/{id}/volume/v/{client}"}
     known |= {"/records/{id}/views"}  # test_a_view_is_kept_for_those_who_may_open_it
     known |= {

@@ -30,6 +30,7 @@ from tomarium.portal.link_forms import give_link_forms
 from tomarium.portal.live import give_live
 from tomarium.portal.logo import give_logo
 from tomarium.portal.manage import give_forms
+from tomarium.portal.message_forms import give_messages
 from tomarium.portal.models import give_models
 from tomarium.portal.notebook_file import give_notebook
 from tomarium.portal.page import Page
@@ -134,6 +135,7 @@ def _routes(pages: tuple[Page, ...]) -> tuple[BaseRoute, ...]:
     give_entity_forms(app)
     give_link_forms(app)
     give_text_forms(app)
+    give_messages(app)
     give_feeds(app)
     give_saved_searches(app)
     give_logo(app)

@@ -67,7 +67,7 @@ class RequestContext:
     ) -> str:
         """Build an address by the name of its route.
 
-        Pages and forms are in the language of the request; files, pictures and JSON have one address.
+        Pages and forms are in the language of the request; files, pictures and metadata have one address.
 
         Parameters
         ----------

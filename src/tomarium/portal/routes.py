@@ -81,7 +81,7 @@ def path_of(app: FastAPI, name: str, parts: Mapping[str, str]) -> str:
 
 
 def is_for_people(app: FastAPI, name: str) -> bool:
-    """Tell whether a route gives a page or takes a form, which are there in each language.
+    """Tell whether a route gives a page, also as JSON, or takes a form, which are there in each language.
 
     Parameters
     ----------
@@ -93,9 +93,9 @@ def is_for_people(app: FastAPI, name: str) -> bool:
     Returns
     -------
     bool
-        False for files, pictures and JSON.
+        False for files, pictures, metadata and feeds.
     """
-    return any(
+    return name.endswith(".json") or any(
         getattr(route, "response_class", None) is HTMLResponse
         or "POST" in (getattr(route, "methods", None) or ())
         for route in _named(app).get(name, ())

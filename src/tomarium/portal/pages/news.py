@@ -143,8 +143,6 @@ ALL_NEWS = Page(
     json_path="/news.json",
     template="news.html",
     content=list_content,
-    menu="News",
-    order=14,
     levels=True,
 )
 NEWS = Page(

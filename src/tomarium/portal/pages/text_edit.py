@@ -208,14 +208,14 @@ class OverviewLine:
 
     Attributes
     ----------
-    title, name, kind, address, history, todo : str
-        Its heading, its name, kind, where it is, its history, and what has still to be written.
+    title, slug, kind, address, history, todo : str
+        Its heading, its name in its address, kind, where it is, its history, and what has still to be written.
     translations : tuple of Translation
         In each language.
     """
 
     title: str
-    name: str
+    slug: str
     kind: str
     address: str
     history: str
@@ -418,7 +418,7 @@ def overview_content(request_context: CurrentRequest) -> OverviewPage:
                 lines.append(
                     OverviewLine(
                         title=one.text.title,
-                        name=one.slug,
+                        slug=one.slug,
                         kind=kind,
                         address=text_address(request_context, one.name),
                         history=history if written else "",

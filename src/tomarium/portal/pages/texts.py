@@ -50,8 +50,8 @@ class TextPage:
     ----------
     title, summary : str
         Its heading, and what it says in short.
-    name, kind : str
-        "faq", "pages".
+    slug, kind : str
+        Its name in its address, "faq", and "pages".
     text_language : str
         In which language its text is.
     translated : bool
@@ -70,7 +70,7 @@ class TextPage:
 
     title: str
     summary: str
-    name: str
+    slug: str
     kind: str
     text_language: str
     translated: bool
@@ -176,7 +176,7 @@ def page_of(context: RequestContext, shown: ShownText) -> TextPage:
     return TextPage(
         title=shown.text.title,
         summary=shown.text.summary,
-        name=shown.slug,
+        slug=shown.slug,
         kind=shown.name.partition("/")[0],
         text_language=shown.language,
         translated=shown.language == context.language,
