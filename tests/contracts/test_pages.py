@@ -210,7 +210,9 @@ def test_links_lead_somewhere(
         assert status == 200, link
         assert not parts.fragment or parts.fragment in ids, link
     for form in html.forms:  # it takes something, and gives nothing but the page that it stands on
-        assert form == urlsplit(address).path or client.get(form, follow_redirects=False).status_code == 405, form
+        assert (
+            form == urlsplit(address).path or client.get(form, follow_redirects=False).status_code == 405
+        ), form
 
 
 @every_address
