@@ -74,12 +74,13 @@ def prefixed(language: str, place: str) -> str:
 def test_pages_have_no_serious_fault(
     language: str, address: str, page: Any, phone: Any, axe: Callable[..., list[str]]
 ) -> None:
-    """Each page is looked at on a phone; by axe in one language each, by day on a desktop and its contrast by night."""
+    """Each page is looked at on a phone in German, and by axe in one language: by day, and its contrast by night."""
     for number, place in enumerate(PLACES):
         here = address + prefixed(language, place)
-        phone.goto(here)
-        assert phone.evaluate("document.documentElement.scrollWidth") <= 390, here
-        assert phone.evaluate("document.documentElement.lang") == language
+        if language == "de":  # its words are the longest
+            phone.goto(here)
+            assert phone.evaluate("document.documentElement.scrollWidth") <= 390, here
+            assert phone.evaluate("document.documentElement.lang") == language
         if number % 3 == list(LANGUAGES).index(language):
             page.emulate_media(color_scheme="light")
             page.goto(here)
