@@ -71,7 +71,6 @@ def test_search_engines_find_the_other_languages(client: TestClient) -> None:
             "en": "http://testserver/records/tooth",
             "fr": "http://testserver/fr/records/tooth",
             "de": "http://testserver/de/records/tooth",
-            "x-default": "http://testserver/records/tooth",
         }
     assert "hreflang" not in client.get("/records?q=tooth").text.partition("</head>")[0]
 

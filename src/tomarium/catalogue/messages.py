@@ -225,15 +225,17 @@ def _mail(connection: Connection, row: Mapping[str, str]) -> None:
 
 def _receivers(connection: Connection, record: str, contact: str) -> list[str]:
     """List confirmed addresses of those whom a message concerns; the portal's contact where nobody has one."""
-    found = []
-    if record:
-        asked = select(records.c.owner, records.c.team).where(records.c.id == record)
-        row = connection.execute(asked).one_or_none()
-        for account in all_accounts(connection) if row else []:
-            if not account.closed and (account.name == row.owner or (row.team and row.team in account.teams)):
-                mail = mail_address_of(connection, account.name)
-                found += [mail.address] if mail and mail.confirmed else []
-    return found or [contact] * bool(contact)
+    asked = select(records.c.owner, records.c.team).where(records.c.id == record)
+    row = connection.execute(asked).one_or_none() if record else None
+    if row is None:
+        return [contact] * bool(contact)
+    mine = [
+        account.name
+        for account in all_accounts(connection)
+        if not account.closed and (account.name == row.owner or (row.team and row.team in account.teams))
+    ]
+    known = (mail_address_of(connection, name) for name in mine)
+    return [mail.address for mail in known if mail and mail.confirmed] or [contact] * bool(contact)
 
 
 def _message(row: Any) -> Message:

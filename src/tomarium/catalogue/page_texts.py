@@ -203,21 +203,23 @@ def write_text(
             raise OlderVersion(
                 f"a newer version was written since you began, by {who}; look at what is different, and save again"
             )
-        row = {
+        moment = time.time()
+        values = {
             "name": name,
             "language": language,
-            "moment_utc": time.time(),
+            "moment_utc": moment,
             "who": reader.name,
             "source": source,
-            "remark": remark,
-            "draft": int(draft),
         }
-        number = connection.execute(insert(page_texts).values(**row)).inserted_primary_key[0]
+        made = connection.execute(insert(page_texts).values(**values, remark=remark, draft=int(draft)))
+        key = made.inserted_primary_key
+        assert key is not None
+        number = int(key[0])
         action = "write text" if source else "take away text"
         note(connection, reader, action, name=name, language=language, version=number, draft=draft)
-    return Version(number, name, language, row["moment_utc"], reader.name, source, remark, draft)  # type: ignore[arg-type]
+    return Version(number, name, language, moment, reader.name, source, remark, draft)
 
 
 def _versions(connection: Connection, wanted: Select[tuple[object, ...]]) -> Iterable[Version]:
     rows: Iterable[Row[tuple[object, ...]]] = connection.execute(wanted)
-    return (Version(**{**row._mapping, "draft": bool(row._mapping["draft"])}) for row in rows)  # type: ignore[arg-type]
+    return (Version(**{**row._mapping, "draft": bool(row._mapping["draft"])}) for row in rows)

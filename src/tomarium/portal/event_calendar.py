@@ -108,7 +108,8 @@ def _text(words: str) -> str:
 
 def _folded(line: str) -> str:
     """Cut a line into pieces of at most 75 bytes (RFC 5545, 3.1), between letters."""
-    pieces, piece = [], b""
+    pieces: list[bytes] = []
+    piece = b""
     for sign in line:
         encoded = sign.encode()
         if len(piece) + len(encoded) > FOLD_BYTES - (1 if pieces else 0):

@@ -199,7 +199,7 @@ def _specimen(
             width=shape[2] if len(shape) == 3 else 512,
             height=shape[1] if len(shape) == 3 else 512,
             bar=picture_bar(record),
-            facts=tuple(row for row in label_rows(record) if row[0] != "Volume"),
+            facts=tuple(row for row in label_rows(record, request_context.language) if row[0] != "Volume"),
             featured=id == chosen,
             stamp=stamp_of(record),
         )

@@ -192,8 +192,8 @@ class _Site:
                 self.target.write(name, self._absolute(self.portal.ask(f"/{name}").content.decode()).encode())
             for language in LANGUAGES:
                 asked = f"/news.atom?language={language}"
-                told = self._absolute(self.portal.ask(asked).content.decode())
-                self.target.write(self._place(asked), told.encode())
+                feed = self._absolute(self.portal.ask(asked).content.decode())
+                self.target.write(self._place(asked), feed.encode())
         while self.queue:
             self._write(*self.queue.popleft())
             self.progress(len(self.known) - len(self.queue), len(self.known))
