@@ -35,6 +35,7 @@ GIVEN = (
         "Made",
     ),
     *("Specimen", "Proposal", "Collection", "Document", "Newest first", "Oldest first", "By title"),
+    *("draft", "review", "published", "withdrawn"),
     *("A level, a region or a slice", "TIFF, NumPy or OME-Zarr, made on request", "Everything, as ZIP"),
     *("With its metadata and checksums; can be resumed", "Notebook, Jupyter", "More ways"),
     *(
