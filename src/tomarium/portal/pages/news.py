@@ -12,7 +12,7 @@ from tomarium.catalogue.search import named
 from tomarium.portal.page import FOR_PEOPLE, Page
 from tomarium.portal.pages.texts import TextPage, find_text, page_of
 from tomarium.portal.request_context import CurrentRequest, RequestContext
-from tomarium.portal.result_card import FoundRecord, found_records
+from tomarium.portal.result_card import found_records
 from tomarium.portal.texts import ShownText, is_to_come, shown_texts
 
 
@@ -64,6 +64,21 @@ class NewsPage:
 
 
 @dataclass(frozen=True)
+class Picture:
+    """The picture of a piece of news: that of a record.
+
+    Attributes
+    ----------
+    title, page, thumbnail : str
+        Title and page of the record, and its small picture; "" where its files are not open to the reader.
+    """
+
+    title: str
+    page: str
+    thumbnail: str
+
+
+@dataclass(frozen=True)
 class OneNewsPage:
     """Content of the page of a piece of news.
 
@@ -73,7 +88,7 @@ class OneNewsPage:
         Its heading and its day.
     text : TextPage
         What it says.
-    picture : FoundRecord or None
+    picture : Picture or None
         The record whose picture is shown, where the reader may have that.
     credit : str
         Who made the picture.
@@ -84,7 +99,7 @@ class OneNewsPage:
     title: str
     date: str
     text: TextPage
-    picture: FoundRecord | None
+    picture: Picture | None
     credit: str
     to_come: bool = field(metadata=FOR_PEOPLE)
 
@@ -127,12 +142,14 @@ def content(request_context: CurrentRequest, name: str) -> OneNewsPage:
     shown = find_text(request_context, f"news/{name}")
     if is_to_come(shown.text) and not may_edit(request_context.reader):
         raise HTTPException(404, "There is no such news.")
-    facts, picture, credit = shown.text.facts, None, ""
+    facts, credit = shown.text.facts, ""
+    picture: Picture | None = None
     if record := facts.get("record"):
         with request_context.catalogue.reading() as connection:
             hits = named(connection, request_context.reader, [record])
-        picture = next(iter(found_records(request_context, hits)), None)
-        credit = facts.get("credit", "") if picture else ""
+        shown_records = found_records(request_context, hits)
+        picture = next((Picture(one.title, one.page, one.thumbnail) for one in shown_records), None)
+        credit = facts.get("credit", "") if picture and picture.thumbnail else ""
     text = page_of(request_context, shown)
     return OneNewsPage(text.title, facts["date"], text, picture, credit, is_to_come(shown.text))
 
