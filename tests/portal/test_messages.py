@@ -18,7 +18,8 @@ from tomarium.catalogue.life import Request, publish
 from tomarium.catalogue.messages import PER_NETWORK
 from tomarium.catalogue.reader_tables import mail_addresses, mails
 from tomarium.catalogue.settings import change_setting
-from tomarium.catalogue.tables import life, messages, records
+from tomarium.catalogue.tables import life, records
+from tomarium.catalogue.text_tables import messages
 from tomarium.catalogue.tokens import make_token
 from tomarium.model import Person
 from tomarium.portal.app import create_app

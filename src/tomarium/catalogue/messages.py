@@ -18,7 +18,8 @@ from tomarium.catalogue.mail_queue import queue_mail
 from tomarium.catalogue.reader import Reader, may_see, owns
 from tomarium.catalogue.settings import all_settings
 from tomarium.catalogue.sign_in_limits import network
-from tomarium.catalogue.tables import messages, records
+from tomarium.catalogue.tables import records
+from tomarium.catalogue.text_tables import messages
 from tomarium.errors import InputError, ParameterError
 
 WINDOW_S: Final = 3600.0

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Row, Select, func, insert, select
 from tomarium.catalogue.audit import note
 from tomarium.catalogue.catalogue import Catalogue
 from tomarium.catalogue.reader import Reader, demand_role
-from tomarium.catalogue.tables import page_texts
+from tomarium.catalogue.text_tables import page_texts
 from tomarium.errors import InputError, ParameterError
 from tomarium.model.page_text import PageText, read_page_text
 
