@@ -62,7 +62,7 @@ class Asked:
     @property
     def title(self) -> str:
         """Tell it in a line for people."""
-        told = [f"“{' '.join(self.words.split())}”"] if self.words.strip() else []
+        told = [" ".join(self.words.split())] if self.words.strip() else []
         told += [
             label_of(one) if name == "technique" else one
             for name, values in self.filters.items()

@@ -28,7 +28,7 @@ saved_searches: Final = Table(
     Column("every", Text, nullable=False),  # a key of `saved_searches.EVERY`
     Column("paused", Whole, nullable=False),
     Column("key", Text, nullable=False, unique=True),  # what the link in its mails names it by
-    Column("made_utc", Float, nullable=False),
+    Column("since_utc", Float, nullable=False),  # what came before is not new
     Column("looked_utc", Float, nullable=False),
 )
 searches_of_account: Final = Index("saved_search_account", saved_searches.c.account)

@@ -11,6 +11,7 @@ from typing import Final
 from sqlalchemy import Connection, delete, insert, select
 
 from tomarium.catalogue import tables
+from tomarium.catalogue.letter import read_sender
 from tomarium.errors import ParameterError
 
 
@@ -66,6 +67,13 @@ SETTINGS: Final[Mapping[str, Setting]] = {
         "", "A picture in the catalogue's folder to show beside the name: logo.svg, .png or .webp"
     ),
     "featured": Setting("", "Identifier of the record on the first page; the newest where it is not set"),
+    "smtp_host": Setting("", "The mail server, smtp.example.org; without one no mail is sent"),
+    "smtp_port": Setting("587", "Its port"),
+    "smtp_security": Setting(
+        "starttls", "How the connection to it is protected: starttls, tls from the first byte, or none"
+    ),
+    "smtp_user": Setting("", "Account there, where it asks for one (its password: TOMARIUM_SMTP_PASSWORD)"),
+    "mail_sender": Setting("", "Who the mails are from, Data portal <data@example.org>"),
     "curators_choice": Setting(
         "", "Identifier of a published collection whose records the first page shows as Curator’s choice"
     ),
@@ -83,6 +91,12 @@ FORMS: Final[Mapping[str, tuple[re.Pattern[str], str]]] = {
         re.compile(r"https://[^\s]+|http://(localhost|127\.0\.0\.1)[^\s]*"),
         "give the whole address, such as https://orcid.org",
     ),
+    "smtp_host": (
+        re.compile(r"[A-Za-z0-9.:-]{1,253}"),
+        "give the name of a host without its port, such as smtp.example.org",
+    ),
+    "smtp_port": (re.compile(r"[1-9][0-9]{0,4}"), "give a number, such as 587"),
+    "smtp_security": (re.compile("starttls|tls|none"), "give starttls, tls or none"),
     "oidc_role": (re.compile("member|visitor|nobody"), "give member, visitor or nobody"),
     "scientists_publish": (re.compile("yes|no"), "give yes or no"),
     "logo": (
@@ -144,6 +158,8 @@ def change_setting(connection: Connection, key: str, value: str) -> None:
         from tomarium.catalogue.moments import read_span
 
         read_span(value)
+    if key == "mail_sender" and value:
+        read_sender(value)
     connection.execute(delete(tables.settings).where(tables.settings.c.key == key))
     if value:
         connection.execute(insert(tables.settings).values(key=key, value=value.strip().removesuffix("/")))

@@ -1,4 +1,4 @@
-"""One round of a worker: jobs, then DOIs, then what is to be cleared away.
+"""One round of a worker: jobs, then what is to be cleared away, then mails, then DOIs.
 
 What is done for each kind of job is a table, `KINDS`; floors above add their own kinds to it where a worker is made.
 """
@@ -26,7 +26,9 @@ from tomarium.catalogue.jobs import (
     take_job,
     without_folders,
 )
+from tomarium.catalogue.new_records import look_for_new
 from tomarium.catalogue.reader import Reader
+from tomarium.catalogue.send_mail import mail_round
 from tomarium.catalogue.settings import all_settings
 from tomarium.catalogue.upload_room import bring_up_to_date
 from tomarium.catalogue.uploads import INCOMING, Uploads
@@ -141,6 +143,7 @@ def work_once(
     for batch in uploads.clean():
         tell(f"upload {batch}: removed, nobody went on with it")
     bring_up_to_date(catalogue, uploads)
+    well &= send_mails(catalogue, tell)
     with catalogue.reading() as connection:
         waiting, place = any_due(connection), all_settings(connection)["datacite"]
     if waiting:
@@ -153,6 +156,33 @@ def work_once(
             tell(f"{one.doi}: {one.state}{f' ({one.error})' if one.error else ''}")
             well &= one.state == "findable"
     return well
+
+
+def send_mails(catalogue: Catalogue, tell: Callable[[str], object]) -> bool:
+    """Look for what is new to those who saved a search, and send the mails that are due.
+
+    Parameters
+    ----------
+    catalogue : Catalogue
+        Open.
+    tell : callable
+        Told each thing that was done, in one line; never what a mail says, nor to whom.
+
+    Returns
+    -------
+    bool
+        Whether all of it went well.
+    """
+    with catalogue.reading() as connection:
+        if not all_settings(connection)["smtp_host"]:
+            return True
+    look_for_new(catalogue)
+    sent, problem = mail_round(catalogue)
+    for one in sent:
+        tell(f"mail {one.number}: {one.state}{f' ({one.error})' if one.error else ''}")
+    if problem:
+        tell(problem)
+    return not problem and all(one.state in ("sent", "dropped") for one in sent)
 
 
 def _do(catalogue: Catalogue, job: Row[Any], kind: Kind) -> Ended:

@@ -32,13 +32,13 @@ LOOK_S: Final = 0.3
     default=30,
     show_default=True,
     type=click.IntRange(1, 3600),
-    help="Seconds between looks for DOIs and for what is to be cleared away; jobs are taken at once.",
+    help="Seconds between looks for mails, DOIs and what is to be cleared away; jobs are taken at once.",
 )
 @click.option(
     "--only",
     multiple=True,
     metavar="KIND",
-    help="Take only jobs of this kind, such as preview or reconstruct, and tell no DOIs; may be given again.",
+    help="Take only jobs of this kind, such as preview or reconstruct: no mails, no DOIs; may be given again.",
 )
 @click.option("--end-with-input", is_flag=True, hidden=True, help="End when the standard input is closed.")
 @click.pass_context
@@ -52,13 +52,14 @@ def command(
     only: tuple[str, ...],
     end_with_input: bool,
 ) -> None:
-    """Do what is due in a catalogue: uploads, slices, volumes, meshes and prints asked for in the portal, DOIs.
+    """Do what is due in a catalogue: uploads, slices, volumes, meshes and prints asked for in the portal, mails, DOIs.
 
     Several may run at once; what one was doing when it was killed, another goes on with. Two beside each other let
     people look at slices while a volume is made: one with --only preview, and one without. The account at DataCite is
     told by the environment, TOMARIUM_DATACITE_USER and TOMARIUM_DATACITE_PASSWORD; DOIs wait where there is none. What
     fails because DataCite cannot be reached is tried again after a minute, then after longer; what it refuses waits for
-    a change of the record, or for --again. With --once it leaves with exit code 1 where something was not done. Stop it
+    a change of the record, or for --again. Mails are sent where a mail server is set (see `tomarium mail`), and are
+    tried again like DOIs. With --once it leaves with exit code 1 where something was not done. Stop it
     with Ctrl-C.
 
     \b
@@ -69,6 +70,8 @@ def command(
     from tomarium.beamtime.work_jobs import work_kinds
     from tomarium.catalogue.catalogue import open_catalogue
     from tomarium.catalogue.dois import due_attributes, try_again
+    from tomarium.catalogue.mail_queue import retry_mails
+    from tomarium.catalogue.reader import LOCAL_OWNER
     from tomarium.catalogue.work import KINDS
     from tomarium.catalogue.workers import heard
 
@@ -88,6 +91,7 @@ def command(
         if again:
             with opened.writing() as connection:
                 try_again(connection)
+                retry_mails(connection, LOCAL_OWNER)
         with heard(opened.home, only):
             done = _round(opened, kinds, only, patient=not once)
             while not once:

@@ -28,6 +28,7 @@ GROUPS: Final[Mapping[str, tuple[str, ...]]] = {
         *("publisher", "embargo", "kept", "acknowledgement", "doi_prefix", "datacite"),
         "scientists_publish",
     ),
+    "Mail": ("smtp_host", "smtp_port", "smtp_security", "smtp_user", "mail_sender"),
     "Signing in": ("oidc_issuer", "oidc_client_id", "oidc_label", "oidc_role"),
 }
 """Heading → keys; what is in none stands under "More"."""
@@ -47,6 +48,11 @@ LABELS: Final[Mapping[str, str]] = {
     "doi_prefix": "DOI prefix",
     "datacite": "DataCite service",
     "scientists_publish": "Instrument scientists publish",
+    "smtp_host": "Mail server",
+    "smtp_port": "Port",
+    "smtp_security": "Protection",
+    "smtp_user": "User",
+    "mail_sender": "Sender",
     "oidc_issuer": "Identity provider",
     "oidc_client_id": "Name of this portal there",
     "oidc_label": "Words on the button",

@@ -37,7 +37,7 @@ def upgrade() -> None:
         *(_text(name) for name in ("name", "asked", "every")),
         _whole("paused"),
         _text("key", unique=True),
-        _moment("made_utc"),
+        _moment("since_utc"),
         _moment("looked_utc"),
     )
     op.create_index("saved_search_account", "saved_search", ["account"])
