@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from argon2 import profiles
 from sqlalchemy import select, update
 from tests.catalogue.mail_server import MailServer, mail_server
 
 from postgresql_server import Files
-from tomarium.catalogue import LOCAL_OWNER, Catalogue, Reader, open_catalogue
+from tomarium.catalogue import LOCAL_OWNER, Catalogue, Reader, open_catalogue, passwords
 from tomarium.catalogue.accounts import make_account
 from tomarium.catalogue.index_rows import save_records
 from tomarium.catalogue.ingest import entry_of
@@ -58,7 +59,10 @@ def smtp(mail: MailServer) -> Smtp:
 
 
 @pytest.fixture
-def catalogue(tmp_path: Path, mail: MailServer, place: Files) -> Iterator[Catalogue]:
+def catalogue(
+    tmp_path: Path, mail: MailServer, place: Files, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Catalogue]:
+    monkeypatch.setattr(passwords, "PARAMETERS", profiles.CHEAPEST)
     with open_catalogue(place(tmp_path / "c.sqlite")) as opened:
         with opened.writing() as connection:
             for key, value in {**SETTINGS, "smtp_port": str(mail.port)}.items():

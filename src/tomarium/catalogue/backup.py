@@ -68,8 +68,8 @@ def durable_tables() -> list[Table]:
     list of Table
         All that are not made from the records' folders.
     """
-    assert reader_tables.metadata is tables.metadata  # both files of tables are read
-    return [table for table in tables.metadata.sorted_tables if table.name not in INDEX]
+    every = reader_tables.mails.metadata  # the same as that of `tables`, and told the tables of both files
+    return [table for table in every.sorted_tables if table.name not in INDEX]
 
 
 def backup(catalogue: Catalogue, target: Path) -> int:

@@ -178,7 +178,7 @@ def count(connection: Connection, asked: Question) -> int:
     return int(connection.execute(select(func.count()).select_from(cut)).scalar_one())
 
 
-def numbers(connection: Connection, asked: Question) -> Select[tuple[int]]:
+def numbers(connection: Connection, asked: Question) -> Select[Any]:
     """Return the query of the numbers of all that is found, in no order, to be asked together with other conditions."""
     source, number, conditions = _source(connection, asked)
     kept = _conditions(asked) if asked.is_counted_whole else _kept(asked, number)

@@ -64,7 +64,7 @@ def is_due(moment: float) -> ColumnElement[bool]:
 
 def wait_after(tries: int) -> float:
     """Return the seconds until a mail that was tried so often is tried again."""
-    return min(FIRST_WAIT_S * 2 ** (tries - 1), LONGEST_WAIT_S)
+    return min(FIRST_WAIT_S * 2.0 ** (tries - 1), LONGEST_WAIT_S)
 
 
 def open_mails(connection: Connection, limit: int = 200) -> list[Row[Any]]:

@@ -33,7 +33,7 @@ def give_all(app: FastAPI) -> None:
 
 def new_password(request_context: CurrentRequest, fields: Fields) -> Response:
     """Change one's own password: `current` and `password`; all other sessions end."""
-    reader = _holder(request_context)
+    reader = holder_of(request_context)
     request, catalogue = request_context.request, request_context.catalogue
     address = request.client.host if request.client else ""
     with catalogue.writing() as connection:
@@ -61,7 +61,7 @@ def new_password(request_context: CurrentRequest, fields: Fields) -> Response:
 
 def new_token(request_context: CurrentRequest, fields: Fields) -> Response:
     """Make a token of one's own: `name`, `days`, and a field `scope.read`, `scope.upload` … for each scope."""
-    reader = _holder(request_context)
+    reader = holder_of(request_context)
     scopes = tuple(scope for scope in SCOPES if fields.get(f"scope.{scope}"))
     try:
         days = read_days(fields, "365")
@@ -76,7 +76,7 @@ def new_token(request_context: CurrentRequest, fields: Fields) -> Response:
 
 def revoke(request_context: CurrentRequest, fields: Fields) -> Response:
     """Revoke a token of one's own: `name`."""
-    reader = _holder(request_context)
+    reader = holder_of(request_context)
     try:
         with request_context.catalogue.writing() as connection:
             revoke_token(connection, reader, reader.name, fields.get("name", ""))
@@ -85,7 +85,7 @@ def revoke(request_context: CurrentRequest, fields: Fields) -> Response:
     return _show(request_context, 200, told="The token is revoked; it opens nothing any more.")
 
 
-def _holder(context: RequestContext) -> Reader:
+def holder_of(context: RequestContext) -> Reader:
     """Return who signed in; a token can neither make others nor change the password."""
     identity = identify(context.request)
     if identity.way != "session":

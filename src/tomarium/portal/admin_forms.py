@@ -15,6 +15,7 @@ from tomarium.catalogue.account_links import make_link, revoke_link
 from tomarium.catalogue.assigned_instruments import change_instruments
 from tomarium.catalogue.audit import note
 from tomarium.catalogue.disk_use import change_quota
+from tomarium.catalogue.mail_queue import retry_mails
 from tomarium.catalogue.reader import LOCAL_OWNER, NotAllowed, Reader
 from tomarium.catalogue.settings import SETTINGS, all_settings, change_setting
 from tomarium.errors import InputError
@@ -185,17 +186,19 @@ def settings(request_context: CurrentRequest, fields: Fields) -> Response:
 
 
 def again(request_context: CurrentRequest, fields: Fields) -> Response:
-    """Let a worker try a `job` (its number) or a `doi` again."""
+    """Let a worker try a `job` or a `mail` (its number), or a `doi` again."""
     reader = demand_section(request_context, "work", change=True)
-    number, doi = fields.get("job", ""), fields.get("doi", "")
+    doi, mail = fields.get("doi", ""), fields.get("mail", "")
+    number = mail or fields.get("job", "")
 
     def act(connection: Connection) -> None:
         if doi:
             dois.retry_doi(connection, reader, doi)
         elif number.isascii() and number.isdecimal() and len(number) < 18:
-            jobs.retry_job(connection, reader, int(number))
+            retry = retry_mails if mail else jobs.retry_job
+            retry(connection, reader, int(number))
         else:
-            raise InputError(f"{number[:20]!r} is no number of a job; give job, or doi")
+            raise InputError(f"{number[:20]!r} is no number of a job or a mail; give job, mail or doi")
 
     _change(request_context, act)
     return _done(request_context, "admin.work", {}, "The next worker tries it again.")

@@ -56,7 +56,7 @@ SECTIONS: Final[Mapping[str, Section]] = {
     "overview": Section("Overview", "admin", KEEPERS, ADMINISTRATORS),
     "users": Section("Users", "admin.users", ADMINISTRATORS, ADMINISTRATORS),
     "settings": Section("Settings", "admin.settings", ADMINISTRATORS, ADMINISTRATORS),
-    "work": Section("Jobs and DOIs", "admin.work", KEEPERS, KEEPERS),
+    "work": Section("Jobs, DOIs and mails", "admin.work", KEEPERS, KEEPERS),
     "disk": Section("Disk", "admin.disk", KEEPERS, ADMINISTRATORS),
     "copies": Section("Copies", "disks", KEEPERS, ADMINISTRATORS),
     "log": Section("Log", "admin.log", KEEPERS, ADMINISTRATORS),

@@ -15,6 +15,7 @@ from tomarium import __version__
 from tomarium.catalogue import Catalogue
 from tomarium.catalogue.uploads import Uploads
 from tomarium.portal import account, admin_forms, downloads, files, sign_in, welcome
+from tomarium.portal.counting import UseCounter, with_counting
 from tomarium.portal.description import describe
 from tomarium.portal.entity_forms import give_entity_forms
 from tomarium.portal.feeds import give_feeds
@@ -34,9 +35,11 @@ from tomarium.portal.problems import explain
 from tomarium.portal.rendering import answer_html, answer_json, wants_json
 from tomarium.portal.request_context import CurrentRequest
 from tomarium.portal.routes import give
+from tomarium.portal.saved_searches import give_saved_searches
 from tomarium.portal.security import with_headers
 from tomarium.portal.sizes import give_sizes
 from tomarium.portal.uploads import give_uploads
+from tomarium.portal.use_reports import give_use_reports
 from tomarium.portal.volume_view import give_volume_view
 from tomarium.portal.work import give_work
 from tomarium.registry import collect
@@ -85,6 +88,7 @@ def create_app(
         redoc_url=None,
         middleware=[
             Middleware(with_headers),
+            Middleware(with_counting),
             Middleware(TrustedHostMiddleware, allowed_hosts=list(hosts), www_redirect=False),
         ],
     )
@@ -96,6 +100,7 @@ def create_app(
     app.state.reader_of = reader_of
     app.state.as_files = False  # whether its pages become files, which no server answers for
     app.state.uploads = Uploads(catalogue.home / "uploads")
+    app.state.use = UseCounter(catalogue)
     app.state.crc_store = downloads.crc_store_of(catalogue)
     app.router.routes.extend(_routes(tuple(collect("portal.pages", Page).values())))
     explain(app)
@@ -124,11 +129,13 @@ def _routes(pages: tuple[Page, ...]) -> tuple[BaseRoute, ...]:
     give_entity_forms(app)
     give_link_forms(app)
     give_feeds(app)
+    give_saved_searches(app)
     give_logo(app)
     give_live(app)
     give_work(app)
     give_sizes(app)
     give_uploads(app)
+    give_use_reports(app)
     downloads.give_all(app)
     give_notebook(app)
     app.mount("/static", StaticFolder(directory=Path(__file__).parent / "static"), name="static")

@@ -28,12 +28,14 @@ from tomarium.catalogue.contents import (
 )
 from tomarium.catalogue.crc_store import CrcStore
 from tomarium.catalogue.download_lists import LISTS, holey_bag
+from tomarium.catalogue.queries import Place
 from tomarium.catalogue.record_folder import folders_told
 from tomarium.catalogue.volume_part import PartKind, make_part
 from tomarium.errors import CannotFit, FormatError
 from tomarium.model import Record
 from tomarium.pipeline.run.folders import NOWHERE
 from tomarium.portal.byte_answer import ByteAnswer, wanted_range
+from tomarium.portal.counting import note_download
 from tomarium.portal.files import LOCKED, cleared_text
 from tomarium.portal.request_context import CurrentRequest, RequestContext
 from tomarium.portal.routes import give
@@ -111,7 +113,8 @@ def download_tar(request_context: CurrentRequest, request: Request, id: str, pat
 def _download(
     request_context: RequestContext, request: Request, id: str, paths: Sequence[str], kind: Kind
 ) -> Response:
-    listing = _listing(request_context, id)
+    listing, place = _listing(request_context, id)
+    note_download(request, id, place, f"{kind} {' '.join(paths)}")
     crc_store: CrcStore = request.app.state.crc_store
     try:
         archive = _archive(listing, tuple(paths), kind, crc_store)
@@ -165,13 +168,15 @@ class _Listing:
     contents: tuple[Content, ...]
 
 
-def _listing(request_context: RequestContext, id: str, *, names_only: bool = False) -> _Listing:
-    record, folder = request_context.record(id)
+def _listing(request_context: RequestContext, id: str, *, names_only: bool = False) -> tuple[_Listing, Place]:
+    record, place = request_context.opened(id)
+    folder = place.folder
     try:
         states = [(folder / name).stat() for name in (FILENAME, MANIFEST)]
         crate, manifest = ((state.st_mtime_ns, state.st_size) for state in states)
-        stale = request_context.seen(id)[1].stale  # its crate tells what was taken back
-        return _listed(folder, crate, manifest, names_only, export(record) if stale else None)
+        # A crate that is stale tells what was taken back.
+        told = export(record) if place.stale else None
+        return _listed(folder, crate, manifest, names_only, told), place
     except (OSError, FormatError) as problem:
         told = str(problem) if isinstance(problem, FormatError) else f"{MANIFEST} cannot be read"
         raise HTTPException(
@@ -222,7 +227,7 @@ def list_files(request_context: CurrentRequest, request: Request, id: str, kind:
     `sha256`: for sha256sum -c. `aria2`: for aria2c -i. `metalink`: Metalink 4 (RFC 5854). `bagit`: a bag whose
     fetch.txt names what is to be fetched (RFC 8493). `json`: path, bytes and SHA-256, for other programs.
     """
-    listing = _listing(request_context, id, names_only=True)
+    listing, _ = _listing(request_context, id, names_only=True)
     place = request_context.address("file", {"id": id, "path": "*"}).removesuffix("*")
     if kind == "bagit":
         archive = holey_bag(listing.record, listing.contents, place)
@@ -264,7 +269,9 @@ def _part(
     kind: PartKind,
     wanted: tuple[int, tuple[str, str, str]],
 ) -> Response:
-    record, folder = request_context.record(id)
+    record, place = request_context.opened(id)
+    note_download(request, id, place, f"{request.url.path}?{request.url.query}")
+    folder = place.folder
     if volume_path(record) is None:
         raise HTTPException(404, f"The record {id} has no volume; its files are on its page.")
     try:

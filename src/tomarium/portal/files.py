@@ -24,6 +24,7 @@ from tomarium.model import FileEntry, Record
 from tomarium.pipeline.run.folders import NOWHERE, without_folders
 from tomarium.portal import webp
 from tomarium.portal.byte_answer import ByteAnswer, FileAnswer, wanted_range
+from tomarium.portal.counting import note_download, note_view
 from tomarium.portal.request_context import CurrentRequest, without_content
 from tomarium.portal.routes import give
 from tomarium.registry import collect
@@ -107,12 +108,15 @@ def read_file(request_context: CurrentRequest, request: Request, id: str, path: 
     Repr-Digest (RFC 9530). One range can be asked for at once. Where a text tells a folder of the machine it was
     written on, that is left out. A page's browser that takes WebP gets the thumbnail as such, where that is smaller.
     """
-    record, folder = request_context.record(id)
+    record, place = request_context.opened(id)
+    folder = place.folder
+    if not path.startswith("previews/"):
+        note_download(request, id, place, path)
     found = find_file(record, folder, path)
     if found is None or not found.is_file() or path.endswith("/"):
         raise HTTPException(404, f"The record {id} has no file “{path[:200]}”.")
     state = found.stat()
-    if path == FILENAME and request_context.seen(id)[1].stale:  # it tells what was taken back
+    if path == FILENAME and place.stale:  # it tells what was taken back
         return _cleared(found, export(record))
     text = cleared_text(found, request_context.folders_told(folder), state.st_size)
     if text is not None:
@@ -186,6 +190,7 @@ def draw_picture(
 def export_metadata(request_context: CurrentRequest, id: str, standard: str) -> Response:
     """Write the metadata of a record in a standard, such as `ro-crate`."""
     record, place = request_context.seen(id)
+    note_view(request_context.request, id, place)
     record = record if place.open else without_content(record)
     known = collect("standards", Standard).get(standard)
     if known is None:

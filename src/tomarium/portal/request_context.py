@@ -117,10 +117,15 @@ class RequestContext:
             404: no such record that the reader may see. 403: its files are not open. 503: its folder is gone or
             damaged.
         """
+        record, place = self.opened(id)
+        return record, place.folder
+
+    def opened(self, id: str) -> tuple[Record, Place]:
+        """Find a record whose files the reader may have, and its place; raises as `record` does."""
         record, place = self.seen(id)
         if not place.open:
             raise HTTPException(403, closed(record))
-        return record, place.folder
+        return record, place
 
     def seen(self, id: str) -> tuple[Record, Place]:
         """Find a record whose metadata the reader may have.

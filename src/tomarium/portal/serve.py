@@ -61,8 +61,9 @@ def serve(
         name = f"[{host}]" if ":" in host else host
         announce(f"http://{name}:{listener.getsockname()[1]}/")
         children = WorkerChildren(catalogue) if workers else None
+        app = create_app(catalogue, hosts=hosts, local=local, live=live, scans=scans, start_worker=children)
         config = uvicorn.Config(
-            create_app(catalogue, hosts=hosts, local=local, live=live, scans=scans, start_worker=children),
+            app,
             timeout_graceful_shutdown=2,  # events of the live page have no end
             log_level="warning",
             access_log=False,
@@ -72,6 +73,7 @@ def serve(
             with suppress(KeyboardInterrupt):  # uvicorn closes in order, then raises the signal once more
                 uvicorn.Server(config).run(sockets=[listener])
         finally:
+            app.state.use.flush()
             if children is not None:
                 children.close()
 

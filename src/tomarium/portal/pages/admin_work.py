@@ -1,4 +1,4 @@
-"""The work that was asked for, and the DOIs that DataCite is to be told: their state, and what went wrong."""
+"""The work that was asked for, DOIs that DataCite is to be told, and mails: their state, and what went wrong."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from fastapi import Query
 from tomarium.beamtime.work_jobs import PREVIEW
 from tomarium.catalogue.dois import open_first
 from tomarium.catalogue.find_jobs import newest_jobs
-from tomarium.portal.administration import Tab, demand_section, tabs
+from tomarium.catalogue.mail_queue import open_mails
+from tomarium.portal.administration import ADMINISTRATORS, Tab, demand_section, tabs
 from tomarium.portal.page import FOR_PEOPLE, Page
 from tomarium.portal.request_context import CurrentRequest
 
@@ -64,6 +65,26 @@ class DoiRow:
 
 
 @dataclass(frozen=True)
+class MailRow:
+    """A mail.
+
+    Attributes
+    ----------
+    number, tries : int
+        Its number, and how often it was tried.
+    kind, receiver, state, error : str
+        What it is, to whom ("" to who is no administrator), "waiting", "sent", "dropped" or "failed", and why.
+    """
+
+    number: int
+    kind: str
+    receiver: str
+    state: str
+    error: str
+    tries: int
+
+
+@dataclass(frozen=True)
 class WorkPage:
     """Content of the page.
 
@@ -75,6 +96,8 @@ class WorkPage:
         Those that failed, then the newest; at most 200.
     dois : tuple of DoiRow
         Those that failed, those that wait, the others; at most 200.
+    mails : tuple of MailRow
+        Likewise; those that were done with a month ago are gone.
     said : str
         What was just done.
     tabs : tuple of Tab
@@ -84,6 +107,7 @@ class WorkPage:
     title: str
     jobs: tuple[JobRow, ...]
     dois: tuple[DoiRow, ...]
+    mails: tuple[MailRow, ...]
     said: str = field(metadata=FOR_PEOPLE)
     tabs: tuple[Tab, ...] = field(metadata=FOR_PEOPLE)
 
@@ -92,12 +116,14 @@ def content(
     request_context: CurrentRequest,
     said: Annotated[str, Query(max_length=1000, include_in_schema=False)] = "",
 ) -> WorkPage:
-    """List jobs and DOIs: their state, what went wrong, and how often it was tried."""
+    """List jobs, DOIs and mails: their state, what went wrong, and how often it was tried."""
     reader = demand_section(request_context, "work")
     with request_context.catalogue.reading() as connection:
         jobs, dois = newest_jobs(connection, reader, without=(PREVIEW,)), open_first(connection)
+        mails = open_mails(connection)
+    all_of_it = reader.role in ADMINISTRATORS
     return WorkPage(
-        title="Jobs and DOIs",
+        title="Jobs, DOIs and mails",
         jobs=tuple(
             JobRow(
                 *(row.number, row.kind, json.dumps(row.arguments, ensure_ascii=False), row.state),
@@ -116,6 +142,10 @@ def content(
                 _moment(row.next_utc) if row.state == "waiting" else "",
             )
             for row in dois
+        ),
+        mails=tuple(
+            MailRow(row.number, row.kind, row.receiver if all_of_it else "", row.state, row.error, row.tries)
+            for row in mails
         ),
         said=said[:300],
         tabs=tabs(request_context, reader, "work"),

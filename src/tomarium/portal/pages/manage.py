@@ -18,6 +18,7 @@ from tomarium.catalogue.picture_credits import CREDITED, Credit
 from tomarium.catalogue.publication_checks import Check, publication_checks
 from tomarium.catalogue.reader import NotAllowed, Reader
 from tomarium.catalogue.record_folder import read_record
+from tomarium.catalogue.record_use import Use, use_of
 from tomarium.catalogue.settings import all_settings
 from tomarium.errors import InputError
 from tomarium.model import Record
@@ -120,6 +121,8 @@ class ManagePage:
         Files of which it can be said.
     link_made : str
         Address of a reviewers' link that was just made; it is shown this once.
+    months : tuple of (str, Use)
+        How often it was seen and taken, by month, the last one first.
     """
 
     title: str
@@ -140,6 +143,7 @@ class ManagePage:
     pictures: tuple[Credit, ...] = ()
     paths: tuple[str, ...] = field(default=(), metadata=FOR_PEOPLE)
     link_made: str = field(default="", metadata=FOR_PEOPLE)
+    months: tuple[tuple[str, Use], ...] = ()
 
 
 def content(request_context: CurrentRequest, id: str, said: str = "") -> ManagePage:
@@ -183,6 +187,7 @@ def content_of(request_context: RequestContext, id: str, said: str = "", *, link
             )
             dois = tuple(states_of(connection, id))
             links = _links(connection, reader, id)
+            _, months = use_of(connection, id)
     except NotAllowed as problem:
         raise HTTPException(403, f"{problem}.") from problem
     except InputError as problem:
@@ -208,6 +213,7 @@ def content_of(request_context: RequestContext, id: str, said: str = "", *, link
         said=said[:300],
         links=links,
         link_made=link,
+        months=tuple(months.items()),
         pictures=tuple(
             Credit(part.path, part.creator, part.permission) for part in record.parts if part.kind in CREDITED
         ),

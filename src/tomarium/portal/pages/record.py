@@ -17,11 +17,13 @@ from tomarium import units
 from tomarium.catalogue.ancestry import ancestors_of
 from tomarium.catalogue.log_book import Entry, entries_of, may_change_entry
 from tomarium.catalogue.record_folder import ID
+from tomarium.catalogue.record_use import Use, use_of
 from tomarium.errors import FormatError
 from tomarium.model import Person, Record, parameter
 from tomarium.model.entity import KINDS, entity_line
 from tomarium.model.level import DEFAULT, shown_at
 from tomarium.portal.built import built
+from tomarium.portal.counting import note_view
 from tomarium.portal.hdf5 import is_hdf5_name
 from tomarium.portal.levels import LevelLink, level_links, level_of
 from tomarium.portal.page import FOR_PEOPLE, Page
@@ -205,6 +207,8 @@ class RecordPage:
         Address of the page that draws it beside others at one scale; "" where its size is not known.
     worksheet : str
         Address of its worksheet; "" where none can be made.
+    use : Use
+        How often it was seen and taken.
     schema_org : Markup
         The record in schema.org's words, for search engines.
     address : str
@@ -272,15 +276,19 @@ class RecordPage:
     plain_title: str = ""
     sizes: str = field(default="", metadata=FOR_PEOPLE)
     worksheet: str = field(default="", metadata=FOR_PEOPLE)
+    use: Use = field(default_factory=Use)
     schema_org: Markup = field(default=Markup(""), metadata=FOR_PEOPLE)
 
 
 def content(request_context: CurrentRequest, id: str) -> RecordPage:
     """Show a record; each viewer reads its own choices, such as the slice z = 120, from the address."""
     record, place = request_context.seen(id)
+    note_view(request_context.request, id, place)
     folder = place.folder
     with request_context.catalogue.reading() as connection:
         log = entries_of(connection, f"records/{id}") if place.open else ()
+        as_files = request_context.request.app.state.as_files  # what is counted here is none of a site's
+        use = Use() if as_files else use_of(connection, id)[0]
     record = record if place.open else without_content(record)
     level = level_of(request_context.request)
     suitable = [
@@ -367,6 +375,7 @@ def content(request_context: CurrentRequest, id: str) -> RecordPage:
         worksheet=request_context.link("worksheet", {"id": id})
         if place.open and worksheet.suits(record)
         else "",
+        use=use,
         related=tuple(_relations(record, request_context)),
         funding=funders(record),
         ancestors=tuple(_ancestors(record, request_context)),

@@ -12,6 +12,7 @@ from tomarium.catalogue.asked import Asked, read_asked
 from tomarium.catalogue.companions import NAME as COMPANIONS
 from tomarium.catalogue.facets import FACETS
 from tomarium.portal.facet_links import Facet, facet_links, with_query
+from tomarium.portal.identity import identify
 from tomarium.portal.levels import LevelLink, level_links, level_of
 from tomarium.portal.page import FOR_PEOPLE, Page
 from tomarium.portal.rendering import wants_json
@@ -84,6 +85,10 @@ class RecordsPage:
         For whom the cards are told, and the switch.
     feed : str
         Address of the Atom feed of this search; "" where there is none.
+    asked : str
+        What is asked for, as `catalogue.asked` spells it.
+    saves : str
+        "yes" where who asks may save the search, "sign in" where it takes an account, "" where nobody may.
     """
 
     title: str
@@ -103,6 +108,8 @@ class RecordsPage:
     level: str
     levels: tuple[LevelLink, ...] = field(metadata=FOR_PEOPLE)
     feed: str = ""
+    asked: str = field(default="", metadata=FOR_PEOPLE)
+    saves: str = field(default="", metadata=FOR_PEOPLE)
 
 
 def content(
@@ -196,6 +203,8 @@ def content(
         level=level,
         levels=level_links(request_context),
         feed=_feed(request_context, spelled),
+        asked=spelled.spelled,
+        saves=_saves(request_context),
     )
 
 
@@ -204,6 +213,13 @@ def _feed(request_context: RequestContext, asked: Asked) -> str:
     if request_context.request.app.state.as_files:
         return ""
     return f"{request_context.link('records.atom')}?{asked.spelled}".removesuffix("?")
+
+
+def _saves(request_context: RequestContext) -> str:
+    if request_context.request.app.state.as_files:
+        return ""
+    way = identify(request_context.request).way
+    return "yes" if way == "session" else "sign in" if way == "nobody" else ""
 
 
 RECORDS = Page(

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from fastapi import Request
 
 from tomarium.portal.built import built
+from tomarium.portal.counting import note_view
 from tomarium.portal.page import FOR_PEOPLE, Page
 from tomarium.portal.request_context import CurrentRequest
 from tomarium.portal.volume_view import has_client, poster, sources, split_ids, state_of
@@ -88,7 +89,9 @@ def content(
     """
     others = split_ids(request.query_params.get("with", ""))
     found = sources(request_context, id, others, specimen)
-    record, folder = request_context.record(id)
+    record, place = request_context.opened(id)
+    folder = place.folder
+    note_view(request, id, place)
     laid = {"with": ",".join(others), "specimen": specimen}
     query = {"view": view, **laid, "rendering": "true" if rendering else ""}
     script = built("volume-page")
