@@ -11,6 +11,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 
 from tomarium.catalogue.audit import note
 from tomarium.catalogue.catalogue import Catalogue
+from tomarium.catalogue.cited_by import follow_document, note_members
 from tomarium.catalogue.dois import ask_for_entity
 from tomarium.catalogue.entities import (
     Held,
@@ -75,6 +76,7 @@ def make_entity(
         if connection.execute(select(entities.c.id).where(entities.c.id == entity.id)).first():
             raise InputError(f"the identifier {entity.id} is taken; give another one with --id")
         connection.execute(insert(entities).values(**row_of(entity, reader.name), published_utc=None, doi=""))
+        note_members(connection, entity)
         note(connection, reader, f"new {kind}", told=[entity.id])
     return entity
 
@@ -145,7 +147,9 @@ def change_entity(
         hides = not set(held.entity.disclosed) <= set(public) or not set(held.entity.facts) <= set(kept)
         job = _follow(connection, reader, id, hides=hides)
         changed = demand_entity(connection, reader, id).entity
+        note_members(connection, changed)
     rewrite_now(catalogue, reader, id, job)
+    follow_document(catalogue, reader, held.entity, changed)
     return changed
 
 
@@ -230,6 +234,7 @@ def publish_entity(catalogue: Catalogue, reader: Reader, id: str, *, doi: bool =
         job = _follow(connection, reader, id)
         published = demand_entity(connection, reader, id).entity
     rewrite_now(catalogue, reader, id, job)
+    follow_document(catalogue, reader, None, published)
     return published
 
 

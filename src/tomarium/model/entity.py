@@ -13,6 +13,19 @@ from tomarium.errors import ParameterError
 from tomarium.model.level import check_marks
 from tomarium.model.person import is_ror, read_person, write_person
 
+PUBLICATIONS: Final = (
+    "paper",
+    "preprint",
+    "thesis",
+    "book",
+    "book chapter",
+    "conference paper",
+    "report",
+    "dataset",
+    "software",
+    "other",
+)
+"""Types of a document that were published elsewhere and cite the data they used."""
 HOWS: Final = {
     "aliquot": "an aliquot of",
     "section": "a section of",
@@ -158,6 +171,10 @@ KINDS: Final = {
                 Fact("type", "Type: paper, tutorial, lesson …"),
                 Fact("authors", "Authors", "people"),
                 Fact("year", "Year"),
+                Fact("journal", "Journal or book"),
+                Fact("volume", "Volume"),
+                Fact("pages", "Pages"),
+                Fact("publisher", "Publisher"),
                 Fact("paper_doi", "DOI", "doi"),
                 Fact("address", "Address"),
                 Fact("members", "What it is about", "list"),

@@ -32,6 +32,7 @@ from tomarium.portal.models import give_models
 from tomarium.portal.notebook_file import give_notebook
 from tomarium.portal.page import Page
 from tomarium.portal.problems import explain
+from tomarium.portal.publications import give_publications
 from tomarium.portal.rendering import answer_html, answer_json, wants_json
 from tomarium.portal.request_context import CurrentRequest
 from tomarium.portal.routes import give
@@ -129,6 +130,7 @@ def _routes(pages: tuple[Page, ...]) -> tuple[BaseRoute, ...]:
     give_entity_forms(app)
     give_link_forms(app)
     give_feeds(app)
+    give_publications(app)
     give_saved_searches(app)
     give_logo(app)
     give_live(app)

@@ -1,11 +1,12 @@
 """Counting how often published records are seen and taken, by the rules of COUNTER.
 
-That is its Code of Practice for Research Data (https://www.projectcounter.org/code-practice-research-data/, release
-1). Robots are not counted, nor are those who keep a record, curators and administrators. What one visitor asks of one record counts once until 30 seconds have passed
-without another of these requests; a range that goes on with a file counts no second download that day. A visitor is a
-keyed hash of address and agent, whose key is made anew each day (UTC) and kept in memory alone: nobody can tell later
-who it was. The counts are kept in memory, too, until a thread writes them, at the latest after a minute; a portal that
-is killed loses what came since, and one that runs as several processes counts a visitor once in each.
+These are of its Code of Practice for Research Data, release 1 (https://www.projectcounter.org/code-practice-research-data/).
+Robots are not counted, nor are those who keep a record, curators and administrators. What one visitor asks of one
+record counts once until 30 seconds have passed without another of these requests; a range that goes on with a file
+counts no second download that day. A visitor is a keyed hash of address and agent, whose key is made anew each day
+(UTC) and kept in memory alone: nobody can tell later who it was. The counts are kept in memory, too, until a thread
+writes them, at the latest after a minute; a portal that is killed loses what came since, and one that runs as several
+processes counts a visitor once in each.
 """
 
 from __future__ import annotations

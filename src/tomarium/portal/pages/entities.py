@@ -23,6 +23,7 @@ from tomarium.catalogue.log_book import Entry, entries_of, may_change_entry
 from tomarium.catalogue.search import named
 from tomarium.model.entity import HOWS, KINDS, Entity, Kind, entity_line, public_facts
 from tomarium.model.level import DEFAULT, for_level
+from tomarium.portal.administration import is_keeper
 from tomarium.portal.identity import identify
 from tomarium.portal.levels import LevelLink, level_links, level_of
 from tomarium.portal.markdown import marked_down
@@ -113,6 +114,8 @@ class EntitiesPage:
         Of the form that makes another; empty where the reader may not.
     kinds : tuple of (str, str)
         Titles and names of the lists of all kinds.
+    imports : bool
+        Whether who asks may import publications.
     """
 
     title: str
@@ -120,6 +123,7 @@ class EntitiesPage:
     found: tuple[Named, ...]
     boxes: tuple[Box, ...] = field(metadata=FOR_PEOPLE)
     kinds: tuple[tuple[str, str], ...] = field(metadata=FOR_PEOPLE)
+    imports: bool = field(metadata=FOR_PEOPLE)
 
 
 @dataclass(frozen=True)
@@ -217,6 +221,7 @@ def _list_of(kind: Kind) -> Callable[..., EntitiesPage]:
             ),
             boxes=_boxes(Entity(kind.name, "", "")) if makes else (),
             kinds=tuple((one.plural.capitalize(), one.plural) for one in KINDS.values()),
+            imports=is_keeper(request_context.request),
         )
 
     content.__doc__ = f"List the {kind.plural} that the reader may see."

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import quote
 
 from markupsafe import Markup
 
 from tomarium import units
-from tomarium.catalogue.ancestry import ancestors_of
 from tomarium.catalogue.log_book import Entry, entries_of, may_change_entry
-from tomarium.catalogue.record_folder import ID
 from tomarium.catalogue.record_use import Use, use_of
 from tomarium.errors import FormatError
 from tomarium.model import Person, Record, parameter
@@ -30,11 +26,11 @@ from tomarium.portal.page import FOR_PEOPLE, Page
 from tomarium.portal.pages.series import words_of
 from tomarium.portal.record_facts import Funder, Slip, funders, label_rows, slips, stamp_of
 from tomarium.portal.record_levels import for_readers
+from tomarium.portal.record_relations import Citing, Relation, ancestor_relations, citing, relations_of
 from tomarium.portal.request_context import CurrentRequest, RequestContext, closed, without_content
 from tomarium.registry import collect
 from tomarium.standards import record_json
 from tomarium.standards.citation import acknowledgement_of, cite
-from tomarium.standards.identifiers import DOI, place_of
 from tomarium.standards.schema_org import SCHEMA_ORG
 from tomarium.standards.standard import Standard
 from tomarium.viewers import slices, worksheet
@@ -98,23 +94,6 @@ class Download:
     address: str
     size: str
     help: str
-
-
-@dataclass(frozen=True)
-class Relation:
-    """Another thing that the record is related to.
-
-    Attributes
-    ----------
-    words : str
-        "Is cited by", "Is a newer version of" …
-    identifier, address : str
-        A DOI, an address or the identifier of a record; where it is found, "" where that is not known.
-    """
-
-    words: str
-    identifier: str
-    address: str
 
 
 @dataclass(frozen=True)
@@ -185,6 +164,8 @@ class RecordPage:
         Other things it is related to, with addresses where they have one.
     funding : tuple of Funder
         Who paid, with addresses of the funder and the grant.
+    cited_by : tuple of Citing
+        Publications that used it, the last one first.
     ancestors : tuple of Relation
         The way to it: what it was made of, and what that was made of, the first one in front; words are titles.
     entities : tuple of Described
@@ -263,6 +244,7 @@ class RecordPage:
     acknowledgement: str = ""
     related: tuple[Relation, ...] = ()
     funding: tuple[Funder, ...] = ()
+    cited_by: tuple[Citing, ...] = ()
     ancestors: tuple[Relation, ...] = ()
     entities: tuple[Described, ...] = ()
     log: tuple[Entry, ...] = ()
@@ -376,9 +358,10 @@ def content(request_context: CurrentRequest, id: str) -> RecordPage:
         if place.open and worksheet.suits(record)
         else "",
         use=use,
-        related=tuple(_relations(record, request_context)),
+        related=tuple(relations_of(record, request_context)),
+        cited_by=tuple(citing(record, request_context)),
         funding=funders(record),
-        ancestors=tuple(_ancestors(record, request_context)),
+        ancestors=tuple(ancestor_relations(record, request_context)),
         schema_org=Markup(SCHEMA_ORG.export(record, address)) if record.publication else Markup(""),
     )
     return for_readers(page)
@@ -437,24 +420,6 @@ def view_of(viewer: Viewer, record: Record, folder: Path, request_context: Reque
         return f"{request_context.link('glossary')}#{id}"
 
     return View(folder, choices, page, file, picture, request_context.origin, inside, term, level)
-
-
-def _relations(record: Record, request_context: RequestContext) -> Iterator[Relation]:
-    for one in record.related:
-        words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", one.relation).capitalize()
-        if doi := DOI.fullmatch(one.identifier):
-            yield Relation(words, doi[1], f"https://doi.org/{quote(doi[1], safe='/')}")
-        elif place := place_of(one.identifier):
-            yield Relation(words, one.identifier, place)
-        elif ID.fullmatch(one.identifier):
-            yield Relation(words, one.identifier, request_context.link("record", {"id": one.identifier}))
-        else:
-            yield Relation(words, one.identifier, "")
-
-
-def _ancestors(record: Record, request_context: RequestContext) -> Iterator[Relation]:
-    for one in ancestors_of(request_context.catalogue, request_context.reader, record):
-        yield Relation(one.title, one.id, request_context.link("record", {"id": one.id}))
 
 
 def _entities(record: Record, request_context: RequestContext) -> Iterator[Described]:

@@ -1,0 +1,94 @@
+"""What a record is related to, what cites it and what it was made of, with their addresses, for its page."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from tomarium.catalogue.ancestry import ancestors_of
+from tomarium.catalogue.cited_by import cited_dois, publications_about
+from tomarium.catalogue.record_folder import ID
+from tomarium.model import Record
+from tomarium.model.person import read_person
+from tomarium.portal.request_context import RequestContext
+from tomarium.standards.identifiers import DOI, place_of
+from tomarium.standards.names import name_of
+
+
+@dataclass(frozen=True)
+class Relation:
+    """Another thing that the record is related to.
+
+    Attributes
+    ----------
+    words : str
+        "Is cited by", "Is a newer version of" …
+    identifier, address : str
+        A DOI, an address or the identifier of a record; where it is found, "" where that is not known.
+    """
+
+    words: str
+    identifier: str
+    address: str
+
+
+@dataclass(frozen=True)
+class Citing:
+    """A publication that used the record.
+
+    Attributes
+    ----------
+    title, authors, year, journal : str
+        Of the publication; its DOI as the title where no more is known.
+    doi, address, page : str
+        Its DOI, where that leads, and the page of its document ("" where it has none).
+    """
+
+    title: str
+    authors: str
+    year: str
+    journal: str
+    doi: str
+    address: str
+    page: str
+
+
+def relations_of(record: Record, request_context: RequestContext) -> Iterator[Relation]:
+    """List what a record is related to, but for what cites it."""
+    for one in record.related:
+        if one.relation == "IsCitedBy":
+            continue
+        words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", one.relation).capitalize()
+        if doi := DOI.fullmatch(one.identifier):
+            yield Relation(words, doi[1], f"https://doi.org/{quote(doi[1], safe='/')}")
+        elif place := place_of(one.identifier):
+            yield Relation(words, one.identifier, place)
+        elif ID.fullmatch(one.identifier):
+            yield Relation(words, one.identifier, request_context.link("record", {"id": one.identifier}))
+        else:
+            yield Relation(words, one.identifier, "")
+
+
+def citing(record: Record, request_context: RequestContext) -> Iterator[Citing]:
+    """List the documents that cite the record, and then the DOIs that it names itself and no document has."""
+    with request_context.catalogue.reading() as connection:
+        found = publications_about(connection, request_context.reader, record.id)
+    told = set()
+    for one in found:
+        doi = str(one.facts.get("paper_doi", ""))
+        told.add(doi.lower())
+        authors = "; ".join(name_of(read_person(text)).cited for text in one.facts.get("authors", ())[:20])
+        about = (str(one.facts.get("year", "")), str(one.facts.get("journal", "")))
+        page = request_context.link("document", {"id": one.id})
+        yield Citing(one.name, authors, *about, doi, place_of(doi), page)
+    for doi in cited_dois(record):
+        if doi.lower() not in told:
+            yield Citing(doi, "", "", "", doi, place_of(doi), "")
+
+
+def ancestor_relations(record: Record, request_context: RequestContext) -> Iterator[Relation]:
+    """List what a record was made of, the first one in front."""
+    for one in ancestors_of(request_context.catalogue, request_context.reader, record):
+        yield Relation(one.title, one.id, request_context.link("record", {"id": one.id}))
