@@ -35,7 +35,7 @@ from tomarium.cli import execute
 from tomarium.errors import InputError
 from tomarium.model import Person, Related
 from tomarium.standards.bibtex import BIBTEX
-from tomarium.standards.datacite_json import DATACITE
+from tomarium.standards.datacite_json import DATACITE_JSON
 from tomarium.standards.works import Work, read_works
 
 PAPER = Work(
@@ -78,7 +78,7 @@ def test_a_paper_is_linked_to_the_data_that_it_names(catalogue: Catalogue, tmp_p
     assert (found.name, found.facts["paper_doi"]) == ("Teeth of bears", "10.1038/abc")
     assert cited(tmp_path) == ["10.1038/abc"]
     record = read_record(tmp_path / "tooth")
-    related = json.loads(DATACITE.export(record))["relatedIdentifiers"]
+    related = json.loads(DATACITE_JSON.export(record))["relatedIdentifiers"]
     assert {
         "relatedIdentifier": "10.1038/abc",
         "relatedIdentifierType": "DOI",
@@ -121,7 +121,7 @@ def test_duplicates_are_merged_and_conflicts_listed(catalogue: Catalogue) -> Non
     done = import_works(
         catalogue,
         LOCAL_OWNER,
-        [Work("TEETH of bears", year="2026"), Work("Teeth of bears", year="2026", doi="10.1/x")],
+        [Work("TEETH of bears", year="2026"), Work("Teeth of bears", year="2026", doi="10.1000/x")],
     )
     assert [(one.state, one.document) for one in done] == [
         ("same", "teeth-of-bears"),
@@ -131,24 +131,24 @@ def test_duplicates_are_merged_and_conflicts_listed(catalogue: Catalogue) -> Non
 
 def test_links_are_told_and_taken_back(catalogue: Catalogue, tmp_path: Path) -> None:
     edit(catalogue, LOCAL_OWNER, "tooth", Changes(related=(Related("IsCitedBy", "10.9999/by-hand"),)))
-    import_works(catalogue, LOCAL_OWNER, [Work("A", "paper", doi="10.1/a")], data=["tooth"])
-    assert cited(tmp_path) == ["10.9999/by-hand", "10.1/a"]
-    link_publication(catalogue, LOCAL_OWNER, "https://doi.org/10.1/A", ["tooth"], remove=True)
+    import_works(catalogue, LOCAL_OWNER, [Work("A", "paper", doi="10.1000/a")], data=["tooth"])
+    assert cited(tmp_path) == ["10.9999/by-hand", "10.1000/a"]
+    link_publication(catalogue, LOCAL_OWNER, "https://doi.org/10.1000/A", ["tooth"], remove=True)
     assert cited(tmp_path) == ["10.9999/by-hand"]
     link_publication(catalogue, LOCAL_OWNER, "a", ["tooth", "draft"])
-    assert (cited(tmp_path), cited(tmp_path, "draft")) == (["10.9999/by-hand", "10.1/a"], ["10.1/a"])
-    change_entity(catalogue, LOCAL_OWNER, "a", {"paper_doi": "10.1/b"})
-    assert cited(tmp_path) == ["10.9999/by-hand", "10.1/b"]
-    for publication, record in (("10.1/none", "tooth"), ("a", "none"), ("id19", "tooth")):
+    assert (cited(tmp_path), cited(tmp_path, "draft")) == (["10.9999/by-hand", "10.1000/a"], ["10.1000/a"])
+    change_entity(catalogue, LOCAL_OWNER, "a", {"paper_doi": "10.1000/b"})
+    assert cited(tmp_path) == ["10.9999/by-hand", "10.1000/b"]
+    for publication, record in (("10.1000/none", "tooth"), ("a", "none"), ("id19", "tooth")):
         with pytest.raises(InputError):
             link_publication(catalogue, LOCAL_OWNER, publication, [record])
 
 
 def test_what_is_not_public_is_told_to_nobody(catalogue: Catalogue, tmp_path: Path) -> None:
     import_works(catalogue, LOCAL_OWNER, [PAPER], publish=False)
-    import_works(catalogue, LOCAL_OWNER, [Work("B", "paper", doi="10.1/b")], data=["draft"])
+    import_works(catalogue, LOCAL_OWNER, [Work("B", "paper", doi="10.1000/b")], data=["draft"])
     make_entity(catalogue, LOCAL_OWNER, "document", "A lesson", {"type": "lesson", "members": "tooth"})
-    assert (cited(tmp_path), cited(tmp_path, "draft")) == ([], ["10.1/b"])
+    assert (cited(tmp_path), cited(tmp_path, "draft")) == ([], ["10.1000/b"])
     with catalogue.reading() as connection:
         assert publications_about(connection, ANYBODY, "tooth") == []
         assert [one.name for one in publications_about(connection, LOCAL_OWNER, "tooth")] == [
@@ -160,14 +160,14 @@ def test_what_is_not_public_is_told_to_nobody(catalogue: Catalogue, tmp_path: Pa
         import_works(catalogue, Reader("eve", "member"), [PAPER])
     with pytest.raises(InputError, match="no record"):
         import_works(catalogue, LOCAL_OWNER, [PAPER], data=["none"])
-    [tried] = import_works(catalogue, LOCAL_OWNER, [Work("New", doi="10.1/new")], dry_run=True)
+    [tried] = import_works(catalogue, LOCAL_OWNER, [Work("New", doi="10.1000/new")], dry_run=True)
+    assert tried.state == "new"
     with catalogue.reading() as connection, pytest.raises(InputError):
-        assert tried.state == "new"
         demand_entity(connection, LOCAL_OWNER, "new")
 
 
 def test_the_report_tells_what_data_are_used_where(catalogue: Catalogue) -> None:
-    works = [PAPER, Work("=SUM(A1)", "paper", year="2025", doi="10.1/b", data=("10.5072/tooth",))]
+    works = [PAPER, Work("=SUM(A1)", "paper", year="2025", doi="10.1000/b", data=("10.5072/tooth",))]
     import_works(catalogue, LOCAL_OWNER, works)
     import_works(catalogue, LOCAL_OWNER, works[:1], data=["draft"])
     with catalogue.reading() as connection:
@@ -194,7 +194,7 @@ def test_commands(catalogue: Catalogue, tmp_path: Path, capsys: pytest.CaptureFi
         pytest.skip("the commands are the same for every database")
     file, place = tmp_path / "papers.bib", ["--catalogue", catalogue.name]
     file.write_text(
-        BIBTEX.export(read_record(tmp_path / "tooth")).replace("10.5072/tooth.v1", "10.1/paper")
+        BIBTEX.export(read_record(tmp_path / "tooth")).replace("10.5072/tooth.v1", "10.1000/paper")
         + "@misc{x, year = 1}"
     )
     assert execute(["publications", "import", str(file), "--data", "tooth", *place]) == 1
@@ -203,7 +203,7 @@ def test_commands(catalogue: Catalogue, tmp_path: Path, capsys: pytest.CaptureFi
     assert "x: has no title" in errors
     for words, wanted in (
         (["list"], "Tooth"),
-        (["link", "10.1/paper", "draft"], "used tooth, draft"),
+        (["link", "10.1000/paper", "draft"], "used tooth, draft"),
         (["report", "--by", "instrument"], "ID19"),
         (["report", "--format", "csv"], "publication_title"),
         (["report", "--format", "html", "-o", str(tmp_path / "use.html")], "2 uses of data"),

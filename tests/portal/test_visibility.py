@@ -17,8 +17,9 @@ from app_client import TestClient
 from postgresql_server import Files
 from tomarium.catalogue import ANYBODY, LOCAL_OWNER, Catalogue, Reader, file_record, ingest, open_catalogue
 from tomarium.catalogue.edit import Changes, edit
-from tomarium.catalogue.entity_edit import link_specimen, make_entity
+from tomarium.catalogue.entity_edit import link_specimen, make_entity, publish_entity
 from tomarium.catalogue.life import Request, publish, withdraw
+from tomarium.catalogue.record_use import Counted, add_use
 from tomarium.catalogue.saved_views import save_view
 from tomarium.model import Person, Value
 from tomarium.model.entity import KINDS
@@ -104,8 +105,16 @@ LISTS = (
     "/records.json?q=secret",
     "/index.json",
     "/feed.atom",
+    "/records.atom?q=secret",
     "/sitemap.xml",
     "/records",
+    "/statistics",
+    "/statistics.json",
+    "/statistics.csv",
+    "/reports/dsr",
+    "/publications/report",
+    "/publications/report.json?by=publication",
+    "/publications/report.csv?by=year",
     "/",
 )
 
@@ -161,6 +170,12 @@ def catalogue(
         for id in ("open", "withdrawn"):
             publish(opened, LOCAL_OWNER, id, Request(embargo="0"))
         withdraw(opened, LOCAL_OWNER, "withdrawn", "the wrong bear")
+        members = "; ".join(STATES)
+        make_entity(
+            opened, LOCAL_OWNER, "document", "A paper", {"type": "paper", "members": members}, "paper"
+        )
+        publish_entity(opened, LOCAL_OWNER, "paper")
+        add_use(opened, {Counted(id, "2026-11", "view", "regular"): (7, 7) for id in STATES})
         with opened.writing() as connection:
             VIEWS.update({id: save_view(connection, ADA, id, {"layers": []}) for id in STATES})
         yield opened
@@ -218,10 +233,11 @@ def test_every_door_for_every_reader(catalogue: Catalogue, name: str) -> None:
         assert all((f"a={id}" in choices) is (expected(name, id) == "files") for id in STATES)
         for door in LISTS:
             text = client.get(door).text.lower()
-            personal = door in ("/feed.atom", "/sitemap.xml")  # the same for all
+            personal = door.startswith(("/feed.atom", "/records.atom", "/sitemap.xml"))  # the same for all
             for id in STATES:
                 hidden = expected("nobody" if personal else name, id) == "nothing"
                 found = f"secret {id}" in text or f"/records/{id}<" in text or f'/records/{id}"' in text
+                found |= f"\n{id}," in text  # a row of CSV
                 assert found is not hidden, (door, id)
         moments = client.get("/records/open/series.json").json()["moments"]
         has = {id: expected(name, id) for id in STATES}
@@ -244,6 +260,18 @@ def test_what_a_record_is_of_is_seen_with_it(catalogue: Catalogue, name: str) ->
                 assert (f'"{own}"' in lists[kind]) is seen, (door, id)
             changed = client.post(f"/entities/organ-{id}/edit", json={"place": "here"})
             assert changed.status_code in (401, 403, 404), id
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_use_and_publications_tell_of_no_hidden_record(catalogue: Catalogue, name: str) -> None:
+    seen = {id for id in STATES if expected(name, id) != "nothing"}
+    with client_of(catalogue, READERS[name]) as client:
+        assert client.get("/statistics.json").json()["total"]["views"] == 7 * len(seen)
+        assert client.get("/publications/report.json").json()["records"] == len(seen)
+        document = client.get("/documents/paper").text
+        assert {id for id in STATES if f"Secret {id}" in document} == seen
+        for door in ("/account/searches", "/account/searches.json", "/newsletter", "/publications/import"):
+            assert client.get(door).status_code in (401, 403), door  # nobody is signed in
 
 
 def test_totals_count_what_is_seen(catalogue: Catalogue) -> None:

@@ -31,6 +31,8 @@ TYPES: Final = {
     "software": "software",
 }
 """Type of an entry → ours; all others are "other"."""
+_LEFT: Final = {"\\textbraceleft": "{", "\\textbraceright": "}", "\\textbackslash": "\\"}
+"""What pybtex leaves as it is."""
 TELLING: Final = (
     "note",
     "annote",
@@ -103,6 +105,9 @@ def _plain(value: str) -> str:
     from pybtex.richtext import Text
 
     try:
-        return in_line(str(Text.from_latex(value)))
+        text = str(Text.from_latex(value))
+        for name, letter in _LEFT.items():
+            text = text.replace(f"{name} ", letter).replace(name, letter)
+        return in_line(text)
     except Exception:  # a brace too many: better as it is than not at all
         return in_line(value.replace("{", "").replace("}", ""))
