@@ -24,6 +24,7 @@ _ROBOTS: Final = (
     *("gptbot", "chatgpt", "anthropic", "claude", "perplexity", "cohere", "bytespider", "ccbot", "ai2", "openai"),
     *("ahrefs", "semrush", "majestic", "dataprovider", "netcraft", "censys", "shodan", "zgrab", "masscan", "nmap"),
     *("nikto", "sqlmap", "python-scrapy", "site24x7", "statuscake", "newrelic", "datadog", "zabbix", "nagios"),
+    *("testclient", "schemathesis"),
     *("libwww-perl", "mechanize", "httrack", "teleport", "webcopier", "offline explorer", "webzip", "grabber"),
     *("link", "audit", "analy", "extract", "detect", "discover", "survey", "research", "inspect", "collector"),
 )  # fmt: skip

@@ -88,7 +88,7 @@ class UseCounter:
             self._totals[key] += 1
             self._uniques[key] += last is None
             if self._timer is None:
-                self._timer = threading.Timer(FLUSH_S, self.flush)
+                self._timer = threading.Timer(FLUSH_S, self._flush_alone)
                 self._timer.daemon = True
                 self._timer.start()
 
@@ -108,6 +108,12 @@ class UseCounter:
             with self._lock:
                 self._totals.update(totals)
                 self._uniques.update(uniques)
+
+    def _flush_alone(self) -> None:
+        try:
+            self.flush()
+        except Exception:  # a thread has nobody to tell; the portal goes on
+            logging.getLogger(__name__).exception("views and downloads could not be written")
 
     def _turn_day(self, now: float) -> None:
         day = datetime.fromtimestamp(now, UTC).date().isoformat()

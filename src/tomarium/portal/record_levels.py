@@ -24,8 +24,8 @@ def for_readers(page: RecordPage) -> RecordPage:
     -------
     RecordPage
         For scientists the page itself. For students without log book and metadata in other standards; for pupils also
-        without the description and keywords of the scientists, downloads, who paid, what it is related to, versions and
-        all rows of the label but where and when it was scanned and how large it is.
+        without the description and keywords of the scientists, downloads, who paid, what it is related to and cited by,
+        versions and all rows of the label but where and when it was scanned and how large it is.
     """
     if page.level == "scientist":
         return page
@@ -42,6 +42,7 @@ def for_readers(page: RecordPage) -> RecordPage:
         opens=False,
         slips=(),
         related=(),
+        cited_by=(),
         funding=(),
         entities=(),
     )

@@ -64,6 +64,8 @@ class SearchesPage:
         How often there can be a mail, and words for it.
     said : str
         What was just done.
+    account : bool
+        Whether who asks has an account: the owner of this machine, where there is none, has not.
     """
 
     title: str
@@ -73,6 +75,7 @@ class SearchesPage:
     sends: bool
     every: tuple[tuple[str, str], ...] = field(metadata=FOR_PEOPLE)
     said: str = field(metadata=FOR_PEOPLE)
+    account: bool = field(metadata=FOR_PEOPLE)
 
 
 def content(
@@ -81,7 +84,7 @@ def content(
 ) -> SearchesPage:
     """List the searches that who signed in has saved, and where the mails go."""
     identity = identify(request_context.request)
-    if identity.way not in ("session", "token") or "read" not in identity.scopes:
+    if identity.way == "nobody" or "read" not in identity.scopes:
         raise HTTPException(401, "Saved searches belong to an account. Sign in to see yours.")
     name = identity.reader.name
     with request_context.catalogue.reading() as connection:
@@ -107,6 +110,7 @@ def content(
         sends=bool(request_context.settings["smtp_host"]),
         every=tuple((key, words) for key, (words, _) in EVERY.items()),
         said=said[:300],
+        account=identity.way != "owner",
     )
 
 
