@@ -36,7 +36,8 @@ from tomarium.errors import InputError
 from tomarium.model import Person, Related
 from tomarium.standards.bibtex import BIBTEX
 from tomarium.standards.datacite_json import DATACITE_JSON
-from tomarium.standards.works import Work, read_works
+from tomarium.standards.read_works import read_works
+from tomarium.standards.works import Work
 
 PAPER = Work(
     "Teeth of bears",

@@ -12,7 +12,8 @@ from tomarium.errors import FormatError
 from tomarium.standards import bibtex, csl
 from tomarium.standards import ris as ris_export
 from tomarium.standards.citation import day_of
-from tomarium.standards.works import Work, named_in, read_works
+from tomarium.standards.read_works import read_works
+from tomarium.standards.works import Work, named_in
 
 DOI = "10.1038/S41586-026-1"
 DATA = "10.5072/Tooth.v1"

@@ -76,7 +76,7 @@ def import_works(
     reader : Reader
         A curator or an administrator.
     works : iterable of Work
-        As `standards.works.read_works` gives them.
+        As `standards.read_works.read_works` gives them.
     data : sequence of str
         Identifiers of records that all of these works used.
     publish : bool

@@ -65,7 +65,7 @@ def import_(
     from tomarium.catalogue.catalogue import open_catalogue
     from tomarium.catalogue.import_publications import import_works
     from tomarium.catalogue.reader import LOCAL_OWNER
-    from tomarium.standards.works import read_works
+    from tomarium.standards.read_works import read_works
 
     read = [
         (file, read_works(file.read_text(encoding="utf-8-sig", errors="replace"), str(file)))

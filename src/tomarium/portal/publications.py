@@ -13,7 +13,7 @@ from tomarium.portal.pages.import_publications import IMPORT, content_of
 from tomarium.portal.rendering import answer_html, answer_json, wants_json
 from tomarium.portal.request_context import CurrentRequest
 from tomarium.portal.routes import give
-from tomarium.standards.works import read_works
+from tomarium.standards.read_works import read_works
 
 # Annotations are evaluated here, not postponed: FastAPI reads them.
 
