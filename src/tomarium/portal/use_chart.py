@@ -11,8 +11,8 @@ from markupsafe import Markup
 from tomarium.catalogue.record_use import Use
 
 WIDTH: Final = 960
-HEIGHT: Final = 260
-_LEFT, _TOP, _BOTTOM = 56, 12, 34
+HEIGHT: Final = 280
+_LEFT, _TOP, _BOTTOM = 76, 24, 46
 _MONTHS: Final = 24
 """Most months that are drawn."""
 
@@ -60,7 +60,7 @@ def draw_use(months: Mapping[str, Use]) -> Markup:
         if index % -(-len(shown) // 12) == 0:
             bars.append(
                 Markup('<text x="{:.1f}" y="{}" text-anchor="middle">{}</text>').format(
-                    x + wide / 2, HEIGHT - 12, month
+                    x + wide / 2, HEIGHT - 16, month
                 )
             )
     return Markup(
