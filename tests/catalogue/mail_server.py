@@ -57,12 +57,12 @@ class MailServer:
 
 
 @contextmanager
-def mail_server() -> Iterator[MailServer]:
-    """Run one at a free port."""
+def mail_server(**options: Any) -> Iterator[MailServer]:
+    """Run one at a free port; options are those of aiosmtpd's SMTP."""
     server = MailServer()
     with socket.create_server((server.host, 0)) as free:
         server.port = free.getsockname()[1]
-    controller = Controller(server, hostname=server.host, port=server.port)
+    controller = Controller(server, hostname=server.host, port=server.port, **options)
     controller.start()
     try:
         yield server

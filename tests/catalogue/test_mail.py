@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import ssl
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from aiosmtpd.smtp import AuthResult
 from argon2 import profiles
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 from sqlalchemy import select, update
 from tests.catalogue.mail_server import MailServer, mail_server
 
 from postgresql_server import Files
 from tomarium.catalogue import LOCAL_OWNER, Catalogue, Reader, open_catalogue, passwords
 from tomarium.catalogue.accounts import make_account
+from tomarium.catalogue.datacite_client import Answer
 from tomarium.catalogue.index_rows import save_records
 from tomarium.catalogue.ingest import entry_of
 from tomarium.catalogue.letter import Letter, message_of, read_address, read_sender
@@ -28,6 +36,7 @@ from tomarium.catalogue.send_mail import LEASE_S, mail_round, send_due
 from tomarium.catalogue.settings import all_settings, change_setting
 from tomarium.catalogue.smtp import Smtp, smtp_of
 from tomarium.catalogue.tables import records
+from tomarium.cli import execute
 from tomarium.errors import InputError, ParameterError
 from tomarium.model import Record
 from tomarium.model.publication import Publication
@@ -345,3 +354,79 @@ def test_a_search_is_saved_once_and_must_make_sense(catalogue: Catalogue) -> Non
         search(catalogue, LOCAL_OWNER, "q=tooth")
     with catalogue.reading() as connection:
         assert [one.name for one in searches_of(connection, "eve")] == ["tooth"]
+
+
+def certificate(folder: Path) -> tuple[Path, ssl.SSLContext]:
+    """Make a certificate for localhost that signs itself, and the context of a server that shows it."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name).issuer_name(name).public_key(key.public_key()).serial_number(1)
+        .not_valid_before(now - timedelta(1)).not_valid_after(now + timedelta(1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )  # fmt: skip
+    shown, secret = folder / "cert.pem", folder / "key.pem"
+    shown.write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    plain = (serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    secret.write_bytes(key.private_bytes(serialization.Encoding.PEM, *plain))
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(shown, secret)
+    return shown, context
+
+
+def test_a_password_is_told_only_to_a_server_whose_certificate_is_right(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown, context = certificate(tmp_path)
+    asked: list[tuple[str, str]] = []
+
+    def authenticate(_server: Any, _session: Any, _envelope: Any, _way: str, data: Any) -> AuthResult:
+        asked.append((data.login.decode(), data.password.decode()))
+        return AuthResult(success=data.password == b"secret", handled=False)
+
+    options = {"tls_context": context, "authenticator": authenticate, "auth_required": True}
+    with mail_server(require_starttls=True, **options) as strict:
+        smtp = Smtp(
+            "localhost", strict.port, "starttls", read_sender("data@example.org"), "data", "secret", 2.0
+        )
+        message = message_of(Letter("Hello", "x"), smtp.sender, "ada@example.org", "1")
+        stranger = smtp.send(message)
+        assert (stranger.done, stranger.again, asked) == (False, True, [])
+        assert "certificate" in stranger.told.lower()
+        monkeypatch.setenv("SSL_CERT_FILE", str(shown))
+        assert smtp.send(message) == Answer(True)
+        assert asked == [("data", "secret")]
+        wrong = replace(smtp, password="guess").send(message)
+        assert (wrong.again, "user and password" in wrong.told, "guess" in wrong.told) == (True, True, False)
+        assert [one["Subject"] for one in strict.taken] == ["Hello"]
+
+
+def test_without_starttls_nothing_is_sent(mail: MailServer) -> None:
+    smtp = Smtp(mail.host, mail.port, "starttls", read_sender("data@example.org"), timeout_s=1.0)
+    answer = smtp.send(message_of(Letter("Hello", "x"), smtp.sender, "ada@example.org", "1"))
+    assert (answer.done, answer.again, mail.taken) == (False, True, [])
+    assert "smtp_security" in answer.told
+
+
+def test_commands(catalogue: Catalogue, mail: MailServer, capsys: pytest.CaptureFixture[str]) -> None:
+    if catalogue.engine.dialect.name != "sqlite":
+        pytest.skip("the commands are the same for every database")
+    place = ["--catalogue", catalogue.name]
+    assert execute(["mail", "test", "ada@example.org", *place]) == 0
+    assert mail.receivers == [["ada@example.org"]]
+    mail.bad_days[:] = ["refuse"]
+    assert execute(["mail", "test", "ada@example.org", *place]) == 1
+    assert execute(["mail", "test", "ada", *place]) == 2
+    confirm(catalogue, EVE, "eve@example.org")
+    search(catalogue, EVE, "q=tooth")
+    put(catalogue, "new")
+    assert execute(["worker", "--once", *place]) == 0
+    assert told(mail)[-1] == ("eve@example.org", ["new"])
+    capsys.readouterr()
+    assert execute(["mail", "list", *place]) == 0
+    out = capsys.readouterr().out
+    assert ("new records" in out, "sent, 1 tries" in out) == (True, True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -57,11 +57,12 @@ class Imported:
 def import_works(
     catalogue: Catalogue,
     reader: Reader,
-    works: Iterable[Work],
+    works: Sequence[Work],
     *,
     data: Sequence[str] = (),
     publish: bool = True,
     dry_run: bool = False,
+    progress: Callable[[str, int, int], object] | None = None,
 ) -> list[Imported]:
     """Make documents of works, and link them to the records that they used.
 
@@ -75,7 +76,7 @@ def import_works(
         Open.
     reader : Reader
         A curator or an administrator.
-    works : iterable of Work
+    works : sequence of Work
         As `standards.read_works.read_works` gives them.
     data : sequence of str
         Identifiers of records that all of these works used.
@@ -83,6 +84,9 @@ def import_works(
         Whether new documents are seen by everybody at once, as the works are.
     dry_run : bool
         Whether it is only told what would be done.
+    progress : callable, optional
+        `progress(stage, done, total)` is called after each work. Where it is stopped, those that were taken stay, and
+        the same import goes on with the others.
 
     Returns
     -------
@@ -100,11 +104,13 @@ def import_works(
     with catalogue.reading() as connection:
         told, known = _known_records(connection, reader, data), Documents.all_of(connection)
     done = []
-    for work in works:
+    for number, work in enumerate(works, 1):
         try:
             done.append(_import(catalogue, reader, work, told, known, publish=publish, dry_run=dry_run))
         except InputError as problem:
             done.append(Imported(work.place, work.title, work.doi, "", "failed", problem=str(problem)))
+        if progress is not None:
+            progress("publications", number, len(works))
     return done
 
 

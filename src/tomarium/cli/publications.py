@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from tomarium.catalogue.import_publications import Imported
 
 CATALOGUE = click.option("--catalogue", type=PLACE, help="Its file or address; the user's own by default.")
+SHOWN = 20
+"""Publications whose import takes so long that its progress is shown."""
 BY = ("record", "publication", "facility", "instrument", "year")
 
 
@@ -75,7 +77,9 @@ def import_(
     with open_catalogue(catalogue, make=False) as opened:
         ids = [show.record_id(opened, one) for one in data]
         works = [work for _, found in read for work in found.works]
-        done = import_works(opened, LOCAL_OWNER, works, data=ids, publish=not draft, dry_run=dry_run)
+        told = show.progress() if len(works) > SHOWN else None
+        how = {"publish": not draft, "dry_run": dry_run}
+        done = import_works(opened, LOCAL_OWNER, works, data=ids, progress=told, **how)
     if as_json:
         show.as_json({"publications": [asdict(one) for one in done], "problems": problems})
     else:
