@@ -16,10 +16,14 @@ from tomarium.catalogue.audit import note
 from tomarium.catalogue.disk_use import change_quota
 from tomarium.catalogue.edit import Changes, edit
 from tomarium.catalogue.entity_edit import link_specimen, make_entity, publish_entity
+from tomarium.catalogue.import_publications import import_works
 from tomarium.catalogue.jobs import add_job, end_job
 from tomarium.catalogue.link_edit import file_link
 from tomarium.catalogue.log_book import change_entry, entries_of, write_entry
+from tomarium.catalogue.mail_queue import queue_mail
+from tomarium.catalogue.record_use import Counted, add_use
 from tomarium.catalogue.settings import change_setting
+from tomarium.standards.works import Work
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +43,9 @@ def address(
         describe(catalogue)
         with serving(catalogue) as address:
             yield address
+
+
+USE = (("view", 120), ("download", 7))
 
 
 def describe(catalogue: Catalogue) -> None:
@@ -73,7 +80,10 @@ def describe(catalogue: Catalogue) -> None:
     members = {"members": "tooth; heart-27; md-1290", "curators": "Lovelace, Ada", "description": "The best."}
     make_entity(catalogue, owner, "collection", "Hearts", members, "hearts")
     publish_entity(catalogue, owner, "hearts")
+    import_works(catalogue, owner, [Work("How hearts beat", "paper", doi="10.1000/beat")], data=["tooth"])
+    add_use(catalogue, {Counted("tooth", "2026-11", kind, "regular"): (number, 3) for kind, number in USE})
     with catalogue.writing() as connection:
+        queue_mail(connection, "letter", "ada@example.org", {"subject": "Hello", "text": "Ada"})
         change_setting(connection, "curators_choice", "hearts")
     for subject in ("proposals/md-1290", "records/tooth"):
         said = "Beam lost at **14:20**, scan repeated, see [the page](https://example.org/beam)"
@@ -99,6 +109,7 @@ PATHS = (
         "/admin/disk",
         "/admin/log?check=chain",
     ),
+    *("/statistics", "/publications/report", "/publications/import", "/newsletter", "/account/searches"),
 )
 
 

@@ -57,8 +57,9 @@ def feed_of_search(request_context: CurrentRequest) -> Response:
     reader = _alike(request_context)
     asked = read_asked(request_context.request.query_params.multi_items())
     with request_context.catalogue.reading() as connection:
-        question = question_of(connection, reader, asked)
-        found = newest_published(connection, ENTRIES, reader=reader, asked=question) if question else []
+        question = question_of(connection, reader, asked) if asked.spelled else None
+        nothing = bool(asked.spelled) and question is None  # only signs were asked for
+        found = [] if nothing else newest_published(connection, ENTRIES, reader=reader, asked=question)
     query = f"?{asked.spelled}" if asked.spelled else ""
     title = f"{request_context.settings['name']}: {asked.title}"
     address, page = request_context.address("records.atom"), request_context.address("records")
