@@ -26,11 +26,12 @@ from tomarium.catalogue import (
     open_catalogue,
     queries,
     read_record,
+    reader_tables,
     rebuild,
     records_folder,
     search,
 )
-from tomarium.catalogue.tables import metadata, parameters, records
+from tomarium.catalogue.tables import parameters, records
 from tomarium.errors import FormatError, InputError, ParameterError
 from tomarium.model import Record, Value
 
@@ -298,7 +299,7 @@ def test_migrations_make_the_tables_of_today(catalogue: Catalogue) -> None:
             "include_object": lambda thing, *_told: thing.info.get("only", here) == here,
         }
         context = MigrationContext.configure(connection, opts=options)
-        assert compare_metadata(context, metadata) == []
+        assert compare_metadata(context, reader_tables.mails.metadata) == []
 
 
 def test_file_is_set_up_as_designed(tmp_path: Path) -> None:
