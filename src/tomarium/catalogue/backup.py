@@ -18,7 +18,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Table, func, insert, select
 
 from tomarium import __version__
-from tomarium.catalogue import queries, reader_tables, tables
+from tomarium.catalogue import fixity_tables, queries, reader_tables, tables
 from tomarium.catalogue.audit import note
 from tomarium.catalogue.catalogue import Catalogue
 from tomarium.catalogue.checksums import MANIFEST
@@ -71,8 +71,9 @@ def durable_tables() -> list[Table]:
     list of Table
         All that are not made from the records' folders.
     """
-    every = reader_tables.mails.metadata  # the same as that of `tables`, and told the tables of both files
-    return [table for table in every.sorted_tables if table.name not in INDEX]
+    told = (tables, reader_tables, fixity_tables)  # each file tells its tables to the one list of all
+    every = {table.name: table for one in told for table in one.metadata.sorted_tables}
+    return [table for table in every.values() if table.name not in INDEX]
 
 
 def backup(catalogue: Catalogue, target: Path) -> int:
