@@ -1,4 +1,4 @@
-"""When the files of each record were read last, and which were not as they were filed."""
+"""When the files of each record were read last, and which were not as they were filed; which version wrote it."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -27,9 +27,11 @@ def upgrade() -> None:
         *(sa.Column(name, sa.Text, nullable=False) for name in ("cleared_by", "reason")),
     )
     op.create_index("alarm_record", "alarm", ["record", "cleared_utc"])
+    op.create_table("written_by", sa.Column("version", sa.Text, primary_key=True))
 
 
 def downgrade() -> None:
     """Forget when files were read, and the alarms."""
+    op.drop_table("written_by")
     op.drop_table("alarm")
     op.drop_table("fixity_check")
