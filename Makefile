@@ -16,7 +16,7 @@ PYTEST := -m pytest -n $(WORKERS) --dist worksteal
 test test-fast test-peers: export PYTHONDONTWRITEBYTECODE =
 
 .DEFAULT_GOAL := help
-.PHONY: help install web demo test test-fast test-peers lint docs gallery bench bench-catalogue accuracy accuracy-quick clean
+.PHONY: help install web demo test test-fast test-peers lint docs gallery bench bench-catalogue accuracy accuracy-quick faults clean
 
 help: ## list the tasks
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -90,6 +90,9 @@ bench: install ## compare speed and memory with the peers, as ratios in one run
 bench-catalogue: install ## fill a catalogue with 100 000 datasets and ask it (BENCH_ARGS="--datasets 1250000" for ESRF's number)
 	$(BIN)/python benchmarks/catalogue.py $(BENCH_ARGS)
 	$(BIN)/python benchmarks/record_page.py
+
+faults: install ## stop runs, uploads, filings, publications and backups at 1,000 steps: kills, full disks, EIO, short writes (FAULTS="stops=100 seconds=60")
+	$(BIN)/python tests/faults/judge.py $(FAULTS)
 
 clean: ## remove .venv, .venv-peers, builds and the demo's results
 	rm -rf $(VENV) $(PEERS) build dist demo web/node_modules $(dir $(BUILT))

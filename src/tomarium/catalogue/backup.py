@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import json
+import tempfile
 import time
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -21,7 +22,7 @@ from tomarium import __version__
 from tomarium.catalogue import queries, tables
 from tomarium.catalogue.all_tables import EVERY
 from tomarium.catalogue.audit import note
-from tomarium.catalogue.catalogue import Catalogue
+from tomarium.catalogue.catalogue import Catalogue, open_catalogue
 from tomarium.catalogue.checksums import MANIFEST
 from tomarium.catalogue.dialect import dialect_of
 from tomarium.catalogue.file_table import ROLE
@@ -39,9 +40,9 @@ FORM: Final = 1
 HEAD: Final = "backup.json"
 INDEX: Final = frozenset({
     "record", "wording", "retired", "facet_set", "facet", "parameter_key", "parameter", "record_total", "rebuild",
-    "rebuild_change", "shared", "shared_link",
+    "rebuild_change", "shared", "shared_link", "written_by",
 })  # fmt: skip
-"""Tables that are made from the records' folders."""
+"""Tables that are made from the records' folders, or tell of this database alone."""
 _AT_ONCE: Final = 1000
 
 
@@ -187,6 +188,60 @@ def restore(
             f"{source}: is no backup of a catalogue ({problem}); give a file that `tomarium backup` wrote"
         ) from problem
     return _find_records(catalogue, rows, listed, checksums)
+
+
+@dataclass(frozen=True)
+class Drill:
+    """What a restore on an empty machine would give.
+
+    Attributes
+    ----------
+    restored : Restored
+        As `restore` tells it, with every file compared with its checksum.
+    files, bytes : int
+        Of the records that were found, as their crates list them.
+    seconds : float
+        How long it took, reading all files included.
+    """
+
+    restored: Restored
+    files: int
+    bytes: int
+    seconds: float
+
+
+def drill(source: Path, moved: Mapping[str, str] | None = None) -> Drill:
+    """Practise a restore: fill a catalogue that is thrown away, and compare every file with its checksum.
+
+    Parameters
+    ----------
+    source : Path
+        A backup, from whatever database.
+    moved : Mapping of str to str, optional
+        As in `restore`.
+
+    Returns
+    -------
+    Drill
+        What would be there again. Nothing is left of it, and no file of a record is changed.
+
+    Raises
+    ------
+    FormatError
+        As `restore`.
+    """
+    start = time.monotonic()
+    with (
+        tempfile.TemporaryDirectory(prefix="tomarium-drill-") as home,
+        open_catalogue(Path(home) / "catalogue.sqlite") as opened,
+    ):
+        restored = restore(opened, source, moved, checksums=True)
+        files = size = 0
+        with opened.reading() as connection:
+            for folder in queries.all_folders(connection).values():
+                listed = read_record(folder).files
+                files, size = files + len(listed), size + sum(one.bytes for one in listed)
+    return Drill(restored, files, size, time.monotonic() - start)
 
 
 def _find_records(catalogue: Catalogue, rows: int, listed: list[str], checksums: bool) -> Restored:
