@@ -34,6 +34,7 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 SLOW = (
+    "portal/test_script_in_texts", "portal/test_changed_visibility", "portal/test_server_asks_nobody",
     "beamtime/test_batch", "beamtime/test_rehearsal", "beamtime/test_report", "beamtime/test_scan_warnings",
     "beamtime/test_watch", "browser/", "catalogue/test_account_links", "catalogue/test_backup",
     "catalogue/test_catalogue", "catalogue/test_copy_parameters", "catalogue/test_dois", "catalogue/test_dump",

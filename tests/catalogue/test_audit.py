@@ -1,13 +1,14 @@
 """The log is only ever added to, and a change that was forced on it is found."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from sqlalchemy.exc import IntegrityError
 
 from postgresql_server import Files
-from tomarium.catalogue import LOCAL_OWNER, Catalogue, open_catalogue
+from tomarium.catalogue import LOCAL_OWNER, Catalogue, Reader, open_catalogue
 from tomarium.catalogue.audit import lines, note, verify
 
 pytestmark = pytest.mark.fast
@@ -83,3 +84,15 @@ def test_shortened_log_is_found_by_a_checksum_kept_elsewhere(catalogue: Catalogu
     force(catalogue, "DELETE FROM audit WHERE number >= 4")
     assert verify(catalogue).problem == ""
     assert "taken from the end" in verify(catalogue, newest).problem
+
+
+def test_who_writes_at_the_same_time_makes_one_chain(catalogue: Catalogue) -> None:
+    def write(who: int) -> None:
+        for number in range(10):
+            with catalogue.writing() as connection:
+                note(connection, Reader(f"writer-{who}"), "edit", f"record-{number}")
+
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(write, range(6)))
+    verdict = verify(catalogue)
+    assert (verdict.lines, verdict.problem) == (65, "")

@@ -106,6 +106,27 @@ def test_drafts_open_after_signing_in_and_close_after_signing_out(
     assert actions(catalogue)[-2:] == ["sign in", "sign out"]
 
 
+def test_signing_out_everywhere_ends_the_sessions_of_all_browsers(
+    client: TestClient, catalogue: Catalogue
+) -> None:
+    other, stranger = client_of(catalogue), client_of(catalogue)
+    for one, name in ((client, "ada"), (other, "ada"), (stranger, "ben")):
+        assert sign_in(one, name) == 303
+    assert "Sign out everywhere" in client.get("/sign-in").text
+    answer = client.post("/account/sign-out", headers=JSON)
+    assert answer.json() == {"ended": 2}
+    assert answer.headers["clear-site-data"] == '"cache"'
+    ways = [one.get("/sign-in.json").json()["way"] for one in (client, other, stranger)]
+    assert ways == ["nobody", "nobody", "session"]
+    assert client.post("/account/sign-out", headers=JSON).status_code == 401
+    assert actions(catalogue)[-1] == "sign out everywhere"
+
+
+def test_over_tls_a_browser_is_told_to_stay_there(client: TestClient, catalogue: Catalogue) -> None:
+    assert client.get("/").headers["strict-transport-security"] == "max-age=31536000"
+    assert "strict-transport-security" not in client_of(catalogue, "http://data.example.org").get("/").headers
+
+
 def test_cookie_without_tls_is_not_secure_and_over_tls_does_not_count(client: TestClient) -> None:
     plain = TestClient(client.app, base_url="http://data.example.org", follow_redirects=False)
     assert sign_in(plain, "ada") == 303

@@ -80,6 +80,15 @@ SETTINGS: Final[Mapping[str, Setting]] = {
     "curators_choice": Setting(
         "", "Identifier of a published collection whose records the first page shows as Curator’s choice"
     ),
+    "rate_searches": Setting(
+        "300",
+        "Searches that one network or account may ask for in a minute, lists and OAI-PMH too; 0: any number",
+    ),
+    "rate_files": Setting(
+        "12000", "Files, pictures and pieces of uploads that it may ask for in a minute; 0: any number"
+    ),
+    "rate_forms": Setting("120", "Forms that it may send in a minute; 0: any number"),
+    "rate_pages": Setting("1200", "Other pages that it may ask for in a minute; 0: any number"),
 }
 
 
@@ -103,6 +112,13 @@ FORMS: Final[Mapping[str, tuple[re.Pattern[str], str]]] = {
     "smtp_security": (re.compile("starttls|tls|none"), "give starttls, tls or none"),
     "oidc_role": (re.compile("member|visitor|nobody"), "give member, visitor or nobody"),
     "scientists_publish": (re.compile("yes|no"), "give yes or no"),
+    **dict.fromkeys(
+        ("rate_searches", "rate_files", "rate_forms", "rate_pages"),
+        (
+            re.compile("0|[1-9][0-9]{0,6}"),
+            "give a number of requests a minute, such as 300, or 0 for any number",
+        ),
+    ),
     "logo": (
         re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,80}\.(svg|png|webp)"),
         "give the name of a file in the catalogue's folder, such as logo.svg",

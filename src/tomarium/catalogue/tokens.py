@@ -241,6 +241,36 @@ def close_session(connection: Connection, secret: str) -> None:
     connection.execute(delete(tokens).where(mine))
 
 
+def end_sessions(connection: Connection, by: Reader, account: str) -> int:
+    """End all sessions of an account, on whatever machine they were begun; its tokens stay.
+
+    Parameters
+    ----------
+    connection : Connection
+        That may write.
+    by : Reader
+        Its holder, or an administrator.
+    account : str
+        Whose.
+
+    Returns
+    -------
+    int
+        How many there were, ended ones that were not forgotten yet among them.
+
+    Raises
+    ------
+    NotAllowed
+        `by` is somebody else.
+    """
+    if by.name != account:
+        demand_role(by, to="end the sessions of another")
+    mine = (tokens.c.kind == "session") & (tokens.c.account == account)
+    count = connection.execute(delete(tokens).where(mine)).rowcount
+    note(connection, by, "sign out everywhere", account=account, sessions=count)
+    return count
+
+
 def grant_of(
     connection: Connection, secret: str, kind: Literal["token", "session"], now: float | None = None
 ) -> Grant | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from pathlib import Path
 
 import click
@@ -34,6 +35,14 @@ from tomarium.cli.catalogue_place import PLACE
     help="Start workers when /reconstruct is asked for a slice or a volume and none is there; only for the owner of "
     "this machine.",
 )
+@click.option(
+    "--proxy",
+    "proxies",
+    multiple=True,
+    metavar="ADDRESS",
+    help="Address or network (10.0.0.0/24) of a proxy that is believed whom a request is from (X-Forwarded-For); "
+    "127.0.0.1 always is. May be given again.",
+)
 @click.option("--catalogue", type=PLACE, help="The same as CATALOGUE.")
 def command(
     place: Path | str | None,
@@ -42,6 +51,7 @@ def command(
     live: Path | None,
     scans: tuple[Path, ...],
     workers: bool,
+    proxies: tuple[str, ...],
     catalogue: Path | str | None,
 ) -> None:
     """Serve the portal: search, record pages, files, and the same as JSON. Stop it with Ctrl-C.
@@ -56,6 +66,7 @@ def command(
     tomarium serve demo/catalogue.sqlite
     tomarium serve --port 8080
     tomarium serve --scans /spool/proposal
+    tomarium serve --host 0.0.0.0 --proxy 10.0.0.5
     tomarium serve postgresql://tomarium@db.example.org/tomarium
     """
     if place is not None and catalogue is not None:
@@ -66,6 +77,8 @@ def command(
     with open_catalogue(place or catalogue, make=False) as opened:
         show.warnings(notices(opened, host))
         owners = is_owners(opened, host)
+        for proxy in proxies:
+            _demand_network(proxy)
         if scans and not owners:
             raise click.UsageError(
                 "--scans is for the owner of this machine: it goes with a catalogue without accounts, heard on this "
@@ -78,5 +91,15 @@ def command(
             live=live,
             scans=scans,
             workers=workers and owners,
+            proxies=proxies,
             announce=lambda address: click.echo(f"portal: {address}"),
         )
+
+
+def _demand_network(text: str) -> None:
+    try:
+        ipaddress.ip_network(text)
+    except ValueError as problem:
+        raise click.UsageError(
+            f"--proxy {text[:60]}: is no address or network ({problem}); give such as 10.0.0.5 or 10.0.0.0/24"
+        ) from problem

@@ -1,16 +1,16 @@
 """What somebody who signed in changes of their own account: the password, and tokens."""
 
 from fastapi import FastAPI, HTTPException
-from fastapi.responses import Response
+from fastapi.responses import RedirectResponse, Response
 
 from tomarium.catalogue import sign_in_limits
 from tomarium.catalogue.accounts import change_password, check_password
 from tomarium.catalogue.audit import note
 from tomarium.catalogue.reader import Reader
-from tomarium.catalogue.tokens import SCOPES, make_token, open_session, revoke_token
+from tomarium.catalogue.tokens import SCOPES, end_sessions, make_token, open_session, revoke_token
 from tomarium.errors import InputError
 from tomarium.portal.forms import Fields, read_days, take
-from tomarium.portal.identity import SESSION, identify, session_seconds, set_cookie
+from tomarium.portal.identity import SESSION, forget_session, identify, session_seconds, set_cookie
 from tomarium.portal.pages.sign_in import SIGN_IN, content_of
 from tomarium.portal.rendering import answer_html, answer_json, wants_json
 from tomarium.portal.request_context import CurrentRequest, RequestContext
@@ -27,6 +27,7 @@ def give_all(app: FastAPI) -> None:
         Gets the routes.
     """
     take(app, "/account/password", new_password, name="account.password")
+    take(app, "/account/sign-out", sign_out_everywhere, name="account.sign-out")
     take(app, "/account/tokens", new_token, name="account.tokens")
     take(app, "/account/tokens/revoke", revoke, name="account.revoke")
 
@@ -56,6 +57,18 @@ def new_password(request_context: CurrentRequest, fields: Fields) -> Response:
         return _show(request_context, 400, problem=f"{problem}."[:1].upper() + f"{problem}."[1:])
     response = _show(request_context, 200, told="The password was changed; all other sessions have ended.")
     set_cookie(request, response, SESSION, secret, session_seconds())
+    return response
+
+
+def sign_out_everywhere(request_context: CurrentRequest) -> Response:
+    """End all of one's own sessions, this one too; tokens stay."""
+    reader = holder_of(request_context)
+    request = request_context.request
+    with request_context.catalogue.writing() as connection:
+        count = end_sessions(connection, reader, reader.name)
+    home = RedirectResponse(request_context.link("sign-in"), 303)
+    response = answer_json({"ended": count}) if wants_json(request) else home
+    forget_session(request, response)
     return response
 
 

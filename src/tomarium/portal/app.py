@@ -40,6 +40,7 @@ from tomarium.portal.page import Page
 from tomarium.portal.panosc import give_panosc
 from tomarium.portal.problems import explain
 from tomarium.portal.publications import give_publications
+from tomarium.portal.rate_limits import RateLimits, demand_rate
 from tomarium.portal.rendering import answer_html, answer_json, wants_json
 from tomarium.portal.request_context import CurrentRequest
 from tomarium.portal.routes import give
@@ -113,6 +114,7 @@ def create_app(
     app.state.as_files = False  # whether its pages become files, which no server answers for
     app.state.uploads = Uploads(catalogue.home / "uploads")
     app.state.use = UseCounter(catalogue)
+    app.state.rates = RateLimits(catalogue)
     app.state.crc_store = downloads.crc_store_of(catalogue)
     app.router.routes.extend(_routes(tuple(collect("portal.pages", Page).values())))
     explain(app)
@@ -123,7 +125,7 @@ def create_app(
 @cache
 def _routes(pages: tuple[Page, ...]) -> tuple[BaseRoute, ...]:
     """Make the routes of all addresses; they know no catalogue, and what FastAPI reads from signatures serves all."""
-    app = FastAPI(openapi_url=None, dependencies=[Depends(demand_same_site)])
+    app = FastAPI(openapi_url=None, dependencies=[Depends(demand_same_site), Depends(demand_rate)])
     for page in sorted(pages, key=lambda page: page.path):
         give(app, page.json_path, _machine(page), name=f"{page.name}.json", kind=JSONResponse)
     give_calendars(app)  # /events/{name}.ics is no name of an event

@@ -7,7 +7,6 @@ such a host, and from the public net never to a machine of a private one, whatev
 from __future__ import annotations
 
 import hashlib
-import ipaddress
 import json
 import re
 from collections.abc import Callable, Iterable, Sequence
@@ -20,6 +19,7 @@ from urllib.parse import urldefrag, urljoin, urlsplit
 from tomarium import __version__
 from tomarium.errors import InputError
 from tomarium.portal.client import Answer, Limits, Portal, web_address
+from tomarium.portal.peer_judge import is_private
 from tomarium.portal.typed_links import (
     LINKSET,
     RELATIONS,
@@ -157,14 +157,6 @@ def follow(
         told = {"followed": identifier, "tomarium": __version__, "found": asdict(found)}
         (save / "followed.json").write_text(json.dumps(told, indent=1, ensure_ascii=False), encoding="utf-8")
     return found
-
-
-def is_private(peer: str) -> bool:
-    """Tell whether a network address is of no machine of the public net: of this one, a private net, a link."""
-    known = ipaddress.ip_address(peer.partition("%")[0])
-    if isinstance(known, ipaddress.IPv6Address) and known.ipv4_mapped:
-        known = known.ipv4_mapped
-    return not known.is_global or known.is_multicast
 
 
 def _visit(walk: _Walk, link: TypedLink, level: int, *, lead: bool = False) -> Step:

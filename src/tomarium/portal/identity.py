@@ -229,6 +229,12 @@ def set_cookie(request: Request, response: Response, name: str, secret: str, sec
     )
 
 
+def forget_session(request: Request, response: Response) -> None:
+    """Take the cookie of a session from a browser, and what the browser kept of pages that were for one person."""
+    set_cookie(request, response, SESSION, "", 0)
+    response.headers["Clear-Site-Data"] = '"cache"'  # drafts that were looked at stay in no browser
+
+
 def cookie_of(request: Request, name: str) -> str:
     """Return a cookie that `set_cookie` set.
 
@@ -264,7 +270,10 @@ def _identify(request: Request) -> Identity:
     grant = None
     with catalogue.reading() as connection:
         if token:
-            return _of_token(connection, token)
+            found = _of_token(connection, token)
+            if not found.problem:
+                request.app.state.rates.remember(token)
+            return found
         if session:
             grant = grant_of(connection, session, "session")
         owner = local and grant is None and not any_account(connection)
@@ -273,6 +282,7 @@ def _identify(request: Request) -> Identity:
         return Identity(LOCAL_OWNER, "owner", frozenset(SCOPES))
     if grant is None:
         return Identity(Reader(invited=invited))
+    request.app.state.rates.remember(session)
     _renew(catalogue, grant)
     return Identity(replace(grant.reader, invited=invited), "session", grant.scopes)
 

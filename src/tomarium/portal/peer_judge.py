@@ -2,13 +2,46 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Callable
 from functools import partial
 from http.client import HTTPConnection, HTTPResponse, HTTPSConnection
 from typing import Any
 from urllib.request import BaseHandler, HTTPHandler, HTTPSHandler, Request
 
+from tomarium.errors import InputError
+
 Judge = Callable[[str], None]
+
+
+def is_private(peer: str) -> bool:
+    """Tell whether a network address is of no machine of the public net: of this one, a private net, a link."""
+    known = ipaddress.ip_address(peer.partition("%")[0])
+    if isinstance(known, ipaddress.IPv6Address) and known.ipv4_mapped:
+        known = known.ipv4_mapped
+    return not known.is_global or known.is_multicast
+
+
+def outward() -> Judge:
+    """Make a judge of the connections of some requests and their redirects: none leads out of the public net.
+
+    Returns
+    -------
+    callable
+        Raises InputError for a machine of a private net, unless the first one that was reached is in a private net,
+        too: then somebody who may gave such an address.
+    """
+    reached: list[bool] = []
+
+    def judge(peer: str) -> None:
+        reached.append(is_private(peer))
+        if reached[-1] and not reached[0]:
+            raise InputError(
+                f"an address of the public net leads on to {peer}, a machine of a private net, which was not asked; "
+                f"ask the keeper of that address"
+            )
+
+    return judge
 
 
 def judging(judge: Judge) -> list[BaseHandler]:

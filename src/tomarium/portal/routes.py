@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from typing import cast
+from urllib.parse import quote
 
 from fastapi import FastAPI
 from fastapi.responses import HTMLResponse, Response
@@ -65,7 +66,7 @@ def path_of(app: FastAPI, name: str, parts: Mapping[str, str]) -> str:
     Returns
     -------
     str
-        Path without the application's own.
+        Path without the application's own, percent-encoded.
 
     Raises
     ------
@@ -74,10 +75,15 @@ def path_of(app: FastAPI, name: str, parts: Mapping[str, str]) -> str:
     """
     for route in _named(app).get(name, ()):
         try:
-            return str(route.url_path_for(name, **parts))
+            return _quoted(str(route.url_path_for(name, **parts)))
         except NoMatchFound:
             continue
-    return str(app.url_path_for(name, **parts))  # a name within a mounted application, or none
+    return _quoted(str(app.url_path_for(name, **parts)))  # a name within a mounted application, or none
+
+
+def _quoted(path: str) -> str:
+    """Write a path as an address does (RFC 3986): files may have any name, and Starlette leaves it as it is."""
+    return quote(path, safe="/:@!$&'()*+,;=~")
 
 
 def is_for_people(app: FastAPI, name: str) -> bool:

@@ -25,6 +25,7 @@ def serve(
     live: Path | None = None,
     scans: Sequence[Path] = (),
     workers: bool = False,
+    proxies: Sequence[str] = (),
     announce: Callable[[str], object] = print,
 ) -> None:
     """Serve a catalogue until it is interrupted.
@@ -44,6 +45,8 @@ def serve(
         Folders whose scans the owner of this machine may choose on the page of work.
     workers : bool
         Whether workers are started when somebody asks for a slice or a volume and none is there.
+    proxies : sequence of str
+        Network addresses, or networks, of proxies that are believed whom a request is from, besides 127.0.0.1.
     announce : callable
         `announce(address)` is called once, when connections are accepted: "http://127.0.0.1:8000/".
 
@@ -68,6 +71,7 @@ def serve(
             log_level="warning",
             access_log=False,
             server_header=False,
+            forwarded_allow_ips=["127.0.0.1", *proxies],
         )
         try:
             with suppress(KeyboardInterrupt):  # uvicorn closes in order, then raises the signal once more

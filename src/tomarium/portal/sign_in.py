@@ -18,6 +18,7 @@ from tomarium.portal.identity import (
     REVIEW,
     SESSION,
     cookie_of,
+    forget_session,
     identify,
     session_seconds,
     set_cookie,
@@ -83,8 +84,7 @@ def sign_out(request_context: CurrentRequest) -> Response:
     response = (
         answer_json({"name": ""}) if wants_json(request) else RedirectResponse(_home(request_context), 303)
     )
-    set_cookie(request, response, SESSION, "", 0)
-    response.headers["Clear-Site-Data"] = '"cache"'  # drafts that were looked at stay in no browser
+    forget_session(request, response)
     return response
 
 

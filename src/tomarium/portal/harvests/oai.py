@@ -32,6 +32,7 @@ from tomarium.portal.client import Limits, Portal, patiently, web_address, words
 from tomarium.portal.harvests.harvester import Harvest, Harvester, Tell
 from tomarium.portal.harvests.oai_items import PREFIXES, read_item
 from tomarium.portal.harvests.oai_reply import Reply, read_reply
+from tomarium.portal.peer_judge import outward
 
 LIMITS: Final = Limits(silent_s=60.0, whole_s=600.0, bytes=64 << 20)
 TRIES: Final = 5
@@ -240,7 +241,7 @@ def _ask_at(address: str) -> Ask:
         "User-Agent": f"tomarium/{__version__} (OAI-PMH harvester)",
         "Accept": "text/xml, application/xml",
     }
-    portal = Portal(address, headers=agent, limits=LIMITS)
+    portal = Portal(address, headers=agent, limits=LIMITS, peer=outward())
 
     def ask(arguments: dict[str, str]) -> Reply:
         separator = "&" if "?" in portal.address else "?"

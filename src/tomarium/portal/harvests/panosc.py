@@ -28,6 +28,7 @@ from tomarium.errors import InputError, Interrupted, TomariumError
 from tomarium.portal.client import Limits, Portal, patiently, web_address, words
 from tomarium.portal.harvests.harvester import Harvest, Harvester, Tell
 from tomarium.portal.harvests.panosc_items import KINDS, item_of, read_file
+from tomarium.portal.peer_judge import outward
 
 LIMITS: Final = Limits(silent_s=5.0, whole_s=60.0, bytes=64 << 20)
 TRIES: Final = 3
@@ -214,7 +215,7 @@ def _found(address: str, name: str, wanted: Mapping[str, Any]) -> list[dict[str,
 
 def _ask(address: str, path: str, query: Mapping[str, str]) -> Any:
     agent = {"User-Agent": f"tomarium/{__version__} (PaNOSC harvester)", "Accept": "application/json"}
-    portal = Portal(address, headers=agent, limits=LIMITS)
+    portal = Portal(address, headers=agent, limits=LIMITS, peer=outward())
     # What it has harvested itself is taken from where that comes from, and not twice.
     place = f"{portal.address}/{path}?{urlencode({'provider': 'own', **query})}"
     try:

@@ -29,6 +29,7 @@ GROUPS: Final[Mapping[str, tuple[str, ...]]] = {
         "scientists_publish",
     ),
     "Mail": ("smtp_host", "smtp_port", "smtp_security", "smtp_user", "mail_sender"),
+    "Requests a minute": ("rate_searches", "rate_files", "rate_forms", "rate_pages"),
     "Signing in": ("oidc_issuer", "oidc_client_id", "oidc_label", "oidc_role"),
 }
 """Heading → keys; what is in none stands under "More"."""
@@ -53,6 +54,10 @@ LABELS: Final[Mapping[str, str]] = {
     "smtp_security": "Protection",
     "smtp_user": "User",
     "mail_sender": "Sender",
+    "rate_searches": "Searches",
+    "rate_files": "Files and pictures",
+    "rate_forms": "Forms",
+    "rate_pages": "Other pages",
     "oidc_issuer": "Identity provider",
     "oidc_client_id": "Name of this portal there",
     "oidc_label": "Words on the button",
