@@ -74,6 +74,11 @@ SETTINGS: Final[Mapping[str, Setting]] = {
     ),
     "smtp_user": Setting("", "Account there, where it asks for one (its password: TOMARIUM_SMTP_PASSWORD)"),
     "mail_sender": Setting("", "Who the mails are from, Data portal <data@example.org>"),
+    "unconfined_reading": Setting(
+        "no",
+        "Whether files of records and uploads are read for pages where the system cannot keep that to their folder: "
+        "yes or no",
+    ),
     "curators_choice": Setting(
         "", "Identifier of a published collection whose records the first page shows as Curator’s choice"
     ),
@@ -99,6 +104,7 @@ FORMS: Final[Mapping[str, tuple[re.Pattern[str], str]]] = {
     "smtp_security": (re.compile("starttls|tls|none"), "give starttls, tls or none"),
     "oidc_role": (re.compile("member|visitor|nobody"), "give member, visitor or nobody"),
     "scientists_publish": (re.compile("yes|no"), "give yes or no"),
+    "unconfined_reading": (re.compile("yes|no"), "give yes or no"),
     "logo": (
         re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,80}\.(svg|png|webp)"),
         "give the name of a file in the catalogue's folder, such as logo.svg",
