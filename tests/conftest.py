@@ -36,7 +36,8 @@ def pytest_xdist_auto_num_workers() -> int:
 SLOW = (
     "beamtime/test_batch", "beamtime/test_rehearsal", "beamtime/test_report", "beamtime/test_scan_warnings",
     "beamtime/test_watch", "browser/", "catalogue/test_account_links", "catalogue/test_backup",
-    "catalogue/test_catalogue", "catalogue/test_child_reader", "catalogue/test_copy_parameters", "catalogue/test_dois", "catalogue/test_dump",
+    "catalogue/test_catalogue", "catalogue/test_child_reader", "catalogue/test_copy_parameters",
+    "catalogue/test_dois", "catalogue/test_dump", "fuzz/",
     "catalogue/test_edit_table", "catalogue/test_entities", "catalogue/test_facets", "catalogue/test_file_table",
     "catalogue/test_filing", "catalogue/test_harvested", "catalogue/test_life", "catalogue/test_links",
     "catalogue/test_make_series",
