@@ -26,11 +26,11 @@ from tomarium.catalogue import (
     open_catalogue,
     queries,
     read_record,
-    reader_tables,
     rebuild,
     records_folder,
     search,
 )
+from tomarium.catalogue.all_tables import EVERY, FILES
 from tomarium.catalogue.tables import parameters, records
 from tomarium.errors import FormatError, InputError, ParameterError
 from tomarium.model import Record, Value
@@ -299,7 +299,12 @@ def test_migrations_make_the_tables_of_today(catalogue: Catalogue) -> None:
             "include_object": lambda thing, *_told: thing.info.get("only", here) == here,
         }
         context = MigrationContext.configure(connection, opts=options)
-        assert compare_metadata(context, reader_tables.mails.metadata) == []
+        assert compare_metadata(context, EVERY) == []
+
+
+def test_every_file_of_tables_is_among_all() -> None:
+    there = {path.name for path in Path(queries.__file__).parent.glob("*tables.py")}
+    assert {Path(str(file.__file__)).name for file in FILES} | {"all_tables.py"} == there
 
 
 def test_file_is_set_up_as_designed(tmp_path: Path) -> None:

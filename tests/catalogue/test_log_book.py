@@ -41,7 +41,7 @@ from tomarium.catalogue.log_book import (
 )
 from tomarium.catalogue.log_entry import Said
 from tomarium.catalogue.log_find import Wanted, find_entries
-from tomarium.catalogue.tables import log_entries
+from tomarium.catalogue.log_tables import log_entries
 from tomarium.catalogue.tokens import make_token
 from tomarium.catalogue.work import Kind, do_jobs
 from tomarium.errors import InputError

@@ -28,6 +28,8 @@ from tomarium.catalogue.log_entry import Said
 from tomarium.catalogue.make_from_files import Wish, make_from_files
 from tomarium.catalogue.mesh_files import About, write_files
 from tomarium.catalogue.mesh_part import add_mesh, place_of_mesh
+from tomarium.catalogue.messages import write_message
+from tomarium.catalogue.page_texts import write_text
 from tomarium.catalogue.parcels import make_parcel, tell_of_parcel
 from tomarium.catalogue.specimen_events import Told, tell_of_specimen
 from tomarium.conversion.convert import convert
@@ -122,7 +124,7 @@ class Html(HTMLParser):
         self.points += [str(known[key]) for key in ("for", "aria-labelledby") if known.get(key)]
         posts = known.get("method") == "post"
         links = [str(known[key]) for key in ("href", "action") if known.get(key) and not posts]
-        leads_away = tag == "a" and links[:1] and links[0].startswith(("https://", "http://"))
+        leads_away = tag == "a" and links[:1] and links[0].startswith(("https://", "http://", "mailto:"))
         (self.outside if leads_away else self.links).extend(links)
         self.forms += [str(known["action"])] if posts else []
         self.sources += [str(known[key]) for key in ("src", "data-pattern") if known.get(key)]
@@ -270,6 +272,7 @@ def catalogue(
         for _, folder in records.values():
             ingest(catalogue, folder)
         _describe(catalogue)
+        _announce(catalogue)
         _watch(catalogue.home / "live")
         _harvest(catalogue)
         yield catalogue
@@ -307,6 +310,15 @@ def _watch(folder: Path) -> None:
     state = {"spool": "/nfs/<spool>", "protocol": "standard", "heartbeat": now, "state": "running"}
     told = {**state, "slices": [made], "failed": [failed], "queue": [waiting], "skipped": [], "running": "d"}
     (folder / "live.json").write_text(json.dumps(told), "utf-8")
+
+
+def _announce(catalogue: Catalogue) -> None:
+    """Write news and an event, with hostile words."""
+    news = f"---\ntitle: First light {HOSTILE}\nsummary: {HOSTILE}\ndate: 2026-11-20\nrecord: full\n---\n## {HOSTILE}\n"
+    event = f"---\ntitle: Open day\nstarts: 2027-06-05 10:00\nzone: Europe/Paris\nplace: {HOSTILE}\n---\n{HOSTILE}\n"
+    write_text(catalogue, LOCAL_OWNER, "news/first-light", "en", news, seen=0)
+    write_text(catalogue, LOCAL_OWNER, "events/open-day", "en", event, seen=0)
+    write_message(catalogue, {"text": HOSTILE, "name": HOSTILE, "email": "a@example.org"}, record="full")
 
 
 def _describe(catalogue: Catalogue) -> None:

@@ -105,7 +105,7 @@ CALLS: dict[str, tuple[Any, ...]] = {
 
 
 def render(macro: str, *values: Any) -> str:
-    module: Any = _templates().get_template("components.html").module
+    module: Any = _templates("en").get_template("components.html").module
     return str(getattr(module, macro)(*values))
 
 
@@ -212,6 +212,6 @@ def test_slips_tell_versions_embargo_and_withdrawal() -> None:
 
 
 def test_every_component_is_called_here() -> None:
-    module: Any = _templates().get_template("components.html").module
+    module: Any = _templates("en").get_template("components.html").module
     macros = {name for name in vars(module) if not name.startswith("_")}
     assert macros - {"ring", "scale"} == CALLS.keys()

@@ -126,6 +126,29 @@ def test_what_is_linked_is_there(site: tuple[Path, Built]) -> None:
     assert "zarr.open" not in page
 
 
+def test_pages_of_text_are_there_in_each_language(site: tuple[Path, Built]) -> None:
+    out, _ = site
+    for language in ("", "fr/", "de/"):
+        for name in (
+            "index",
+            "pages/index",
+            "pages/faq/index",
+            "news/index",
+            "publications/index",
+            "pages/tomography/pupil",
+        ):
+            page = (out / f"{language}{name}.html").read_text()
+            assert f'<html lang="{language.strip("/") or "en"}">' in page
+            assert ('hreflang="fr"' in page) is not name.endswith(
+                "pupil"
+            )  # levels are no pages for search engines
+        assert (out / f"{language}pages/faq.json").is_file()
+    assert 'href="../../../records/index.html"' in (out / "fr/pages/catalogue/index.html").read_text()
+    record = (out / "records/tooth/index.html").read_text()
+    assert 'hreflang="fr"' not in record  # records are there once
+    assert not (out / "fr/records").exists()
+
+
 def test_each_record_is_there_for_pupils_and_students_too(site: tuple[Path, Built]) -> None:
     out, _ = site
     pupil, student, all_of_it = (

@@ -62,6 +62,8 @@ METADATA = (
     "/records/{id}/metadata/dcat",
     "/records/{id}/linkset",
     "/records/{id}/linkset.json",
+    "/records/{id}/ask",
+    "/records/{id}/ask.json",
 )
 CONTENT = (
     "/records/{id}/files/previews/thumbnail.png",
@@ -129,6 +131,10 @@ LISTS = (
     "/publications/report.json?by=publication",
     "/publications/report.csv?by=year",
     "/",
+    "/pages/datasets",
+    "/fr/pages/datasets.json",
+    "/pages/beamlines.json",
+    "/publications.json",
 )
 
 
@@ -181,6 +187,9 @@ def catalogue(
                 instrument=f"instrument-{id}",
             )
             edit(opened, ADA, id, told)
+        paper = {"type": "paper", "members": "; ".join(STATES)}
+        make_entity(opened, LOCAL_OWNER, "document", "A paper about all", paper, "paper")
+        publish_entity(opened, LOCAL_OWNER, "paper")
         publish(opened, LOCAL_OWNER, "embargoed", Request(embargo=f"{ends:%Y-%m-%d}"))
         for id in ("open", "withdrawn"):
             publish(opened, LOCAL_OWNER, id, Request(embargo="0"))
@@ -520,6 +529,7 @@ def test_every_route_is_known(catalogue: Catalogue) -> None:
         *("/records/{id}/models/mesh", "/records/{id}/models/print"),  # test_only_keepers_make_models
     }
     known |= {"/records/{id}/series", "/records/{id}/series.json"}
+    known |= {"/records/{id}/ask", "/records/{id}/ask.json"}  # also test_messages.py
     known |= {"/records/{id}/volume", "/records/{id}/volume.json", "/records/{id}/volume/v/{client}"}
     known |= {"/records/{id}/views"}  # test_a_view_is_kept_for_those_who_may_open_it
     known |= {

@@ -18,7 +18,8 @@ from typing import Any, Final
 from sqlalchemy import Connection, Table, func, insert, select
 
 from tomarium import __version__
-from tomarium.catalogue import queries, reader_tables, tables
+from tomarium.catalogue import queries, tables
+from tomarium.catalogue.all_tables import EVERY
 from tomarium.catalogue.audit import note
 from tomarium.catalogue.catalogue import Catalogue
 from tomarium.catalogue.checksums import MANIFEST
@@ -71,8 +72,7 @@ def durable_tables() -> list[Table]:
     list of Table
         All that are not made from the records' folders.
     """
-    every = reader_tables.mails.metadata  # the same as that of `tables`, and told the tables of both files
-    return [table for table in every.sorted_tables if table.name not in INDEX]
+    return [table for table in EVERY.sorted_tables if table.name not in INDEX]
 
 
 def backup(catalogue: Catalogue, target: Path) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
@@ -28,7 +27,7 @@ from tomarium.catalogue.record_changes import note_changes
 from tomarium.catalogue.record_folder import ID
 from tomarium.catalogue.settings import all_settings
 from tomarium.catalogue.tables import entities, origins
-from tomarium.catalogue.words import fold
+from tomarium.catalogue.words import name_from
 from tomarium.errors import InputError, ParameterError
 from tomarium.model.entity import HOWS, KINDS, Entity, read_fact
 
@@ -272,7 +271,7 @@ def _named(kind: str, name: str) -> str:
 
 def _free(connection: Connection, name: str) -> str:
     """Make an identifier from a name that no other entity has."""
-    start = re.sub(r"[^a-z0-9]+", "-", "-".join(fold(name)))[:60].strip("-") or "entity"
+    start = name_from(name) or "entity"
     known = set(
         connection.execute(
             select(entities.c.id).where(entities.c.id.startswith(start, autoescape=True))

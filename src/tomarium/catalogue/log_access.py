@@ -8,9 +8,10 @@ from typing import Final
 from sqlalchemy import ColumnElement, Connection, and_, exists, false, func, or_, select, true
 
 from tomarium.catalogue.entities import may_see_entity, owns_entity
+from tomarium.catalogue.log_tables import log_entries
 from tomarium.catalogue.queries import place_of
 from tomarium.catalogue.reader import NotAllowed, Reader, may_open, may_see
-from tomarium.catalogue.tables import entities, log_entries, records
+from tomarium.catalogue.tables import entities, records
 from tomarium.errors import InputError
 
 KINDS: Final = {"proposals": "proposal", "specimens": "specimen", "instruments": "instrument"}

@@ -16,8 +16,8 @@ from tomarium.catalogue.catalogue import Catalogue
 from tomarium.catalogue.log_access import demand_log, may_read_entry, names_seen
 from tomarium.catalogue.log_entry import LONGEST, Entry, Said, Version, read_subject, read_tags, read_text
 from tomarium.catalogue.log_files import files_told, keep_files, read_files
+from tomarium.catalogue.log_tables import log_entries, log_links
 from tomarium.catalogue.reader import NotAllowed, Reader
-from tomarium.catalogue.tables import log_entries, log_links
 from tomarium.catalogue.words import fold
 from tomarium.errors import InputError, ParameterError
 

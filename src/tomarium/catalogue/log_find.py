@@ -12,8 +12,8 @@ from tomarium.catalogue.cursor import Cursor, read_cursor
 from tomarium.catalogue.log_access import may_read_entry
 from tomarium.catalogue.log_book import as_entries
 from tomarium.catalogue.log_entry import Entry
+from tomarium.catalogue.log_tables import log_entries, log_links
 from tomarium.catalogue.reader import Reader
-from tomarium.catalogue.tables import log_entries, log_links
 from tomarium.catalogue.words import Term, read_terms
 from tomarium.errors import ParameterError
 

@@ -13,10 +13,11 @@ from sqlalchemy import ColumnElement, Connection, Row, delete, false, func, inse
 from tomarium.catalogue.accounts import account_named
 from tomarium.catalogue.catalogue import Catalogue
 from tomarium.catalogue.log_files import LogFile, files_told, keep_files, read_files
+from tomarium.catalogue.log_tables import parcel_contents, parcel_events, parcels
 from tomarium.catalogue.reader import NotAllowed, Reader, demand_role
 from tomarium.catalogue.record_folder import ID
 from tomarium.catalogue.specimen_events import Told, add_event, demand_kept
-from tomarium.catalogue.tables import entities, parcel_contents, parcel_events, parcels
+from tomarium.catalogue.tables import entities
 from tomarium.errors import InputError, ParameterError
 from tomarium.model.parcel import FACTS, STATES, read_parcel_facts, read_place
 

@@ -14,8 +14,9 @@ from tomarium.catalogue.catalogue import Catalogue
 from tomarium.catalogue.entities import demand_entity, entity_of
 from tomarium.catalogue.log_access import keeps_entity
 from tomarium.catalogue.log_files import LogFile, files_told, keep_files, read_files
+from tomarium.catalogue.log_tables import specimen_events
 from tomarium.catalogue.reader import NotAllowed, Reader
-from tomarium.catalogue.tables import entities, specimen_events
+from tomarium.catalogue.tables import entities
 from tomarium.errors import InputError, ParameterError
 from tomarium.model.parcel import BY_HAND, EVENTS, read_place
 

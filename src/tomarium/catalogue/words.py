@@ -32,6 +32,24 @@ class Term:
     prefix: bool = False
 
 
+def name_from(title: str, longest: int = 60) -> str:
+    """Make a name for an address from words of people.
+
+    Parameters
+    ----------
+    title : str
+        Any text.
+    longest : int
+        Most letters of the name.
+
+    Returns
+    -------
+    str
+        Lower-case letters and digits with single hyphens between; "" where the text has none of them.
+    """
+    return re.sub(r"[^a-z0-9]+", "-", "-".join(fold(title)))[:longest].strip("-")
+
+
 def fold(text: str) -> tuple[str, ...]:
     """Cut text into words without accents, strokes and capitals.
 

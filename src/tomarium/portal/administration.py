@@ -56,6 +56,7 @@ SECTIONS: Final[Mapping[str, Section]] = {
     "overview": Section("Overview", "admin", KEEPERS, ADMINISTRATORS),
     "users": Section("Users", "admin.users", ADMINISTRATORS, ADMINISTRATORS),
     "settings": Section("Settings", "admin.settings", ADMINISTRATORS, ADMINISTRATORS),
+    "texts": Section("Pages", "texts", KEEPERS, KEEPERS),
     "work": Section("Jobs, DOIs and mails", "admin.work", KEEPERS, KEEPERS),
     "sources": Section("Other catalogues", "admin.sources", KEEPERS, ADMINISTRATORS),
     "disk": Section("Disk", "admin.disk", KEEPERS, ADMINISTRATORS),

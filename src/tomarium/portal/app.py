@@ -19,17 +19,20 @@ from tomarium.portal.catalogue_files import give_catalogue_files
 from tomarium.portal.counting import UseCounter, with_counting
 from tomarium.portal.description import describe
 from tomarium.portal.entity_forms import give_entity_forms
+from tomarium.portal.event_calendar import give_calendars
 from tomarium.portal.feeds import give_feeds
 from tomarium.portal.forms import demand_same_site
 from tomarium.portal.hdf5 import give_hdf5
 from tomarium.portal.hdf5_browser import StaticFolder
 from tomarium.portal.identity import reader_of
+from tomarium.portal.languages import with_languages
 from tomarium.portal.levels import remember
 from tomarium.portal.link_forms import give_link_forms
 from tomarium.portal.live import give_live
 from tomarium.portal.logbook import give_logbook
 from tomarium.portal.logo import give_logo
 from tomarium.portal.manage import give_forms
+from tomarium.portal.message_forms import give_messages
 from tomarium.portal.models import give_models
 from tomarium.portal.notebook_file import give_notebook
 from tomarium.portal.oai import give_oai
@@ -44,6 +47,7 @@ from tomarium.portal.saved_searches import give_saved_searches
 from tomarium.portal.security import with_headers
 from tomarium.portal.signposting import give_signposting
 from tomarium.portal.sizes import give_sizes
+from tomarium.portal.text_forms import give_text_forms
 from tomarium.portal.tracking import give_tracking
 from tomarium.portal.uploads import give_uploads
 from tomarium.portal.use_reports import give_use_reports
@@ -97,6 +101,7 @@ def create_app(
             Middleware(with_headers),
             Middleware(with_counting),
             Middleware(TrustedHostMiddleware, allowed_hosts=list(hosts), www_redirect=False),
+            Middleware(with_languages),
         ],
     )
     app.state.catalogue = catalogue
@@ -121,6 +126,7 @@ def _routes(pages: tuple[Page, ...]) -> tuple[BaseRoute, ...]:
     app = FastAPI(openapi_url=None, dependencies=[Depends(demand_same_site)])
     for page in sorted(pages, key=lambda page: page.path):
         give(app, page.json_path, _machine(page), name=f"{page.name}.json", kind=JSONResponse)
+    give_calendars(app)  # /events/{name}.ics is no name of an event
     # Longer addresses first, so that one with a free end does not take what is another's.
     for page in sorted(pages, key=lambda page: -len(page.path)):
         give(app, page.path, _people(page), name=page.name, kind=HTMLResponse)
@@ -135,6 +141,8 @@ def _routes(pages: tuple[Page, ...]) -> tuple[BaseRoute, ...]:
     give_models(app)
     give_entity_forms(app)
     give_link_forms(app)
+    give_text_forms(app)
+    give_messages(app)
     give_feeds(app)
     give_panosc(app)
     give_oai(app)

@@ -16,7 +16,6 @@ from tomarium.catalogue.kept_dump import KeptDump, kept_dump
 from tomarium.catalogue.search import search
 from tomarium.catalogue.settings import publisher
 from tomarium.portal.byte_answer import FileAnswer, wanted_range
-from tomarium.portal.feeds import alike
 from tomarium.portal.request_context import CurrentRequest, RequestContext, without_content
 from tomarium.portal.routes import give
 from tomarium.portal.security import LOCKED
@@ -115,7 +114,7 @@ def dcat_of_catalogue(
     The newest come first. It is the same for everybody, and nothing is passed over or told twice while records are
     added.
     """
-    reader, settings = alike(request_context), request_context.settings
+    reader, settings = request_context.anybody, request_context.settings
     found = search(request_context.catalogue, reader, limit=PER_PAGE, after=after)
     here, home = request_context.address("catalogue.dcat"), request_context.address("home")
     everybody = replace(request_context, reader=reader)
@@ -146,7 +145,7 @@ def dcat_of_catalogue(
 def dump_of(request_context: RequestContext) -> KeptDump:
     """Return the file of the catalogue; HTTPException 503 while a worker makes the first one."""
     home = request_context.address("home").rstrip("/")
-    kept = kept_dump(request_context.catalogue, home, alike(request_context))
+    kept = kept_dump(request_context.catalogue, home, request_context.anybody)
     if kept is None:
         raise HTTPException(
             503,

@@ -2,21 +2,24 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 from xml.etree import ElementTree as Xml
 
 from fastapi import FastAPI, HTTPException, Query
 from fastapi.responses import PlainTextResponse, Response
 
-from tomarium.catalogue import ANYBODY, Reader
 from tomarium.catalogue.asked import question_of, read_asked
 from tomarium.catalogue.entities import open_entities
 from tomarium.catalogue.publications import Published, newest_published, published_count
 from tomarium.catalogue.settings import publisher
 from tomarium.model.entity import KINDS
+from tomarium.model.page_text import FACTS
 from tomarium.model.wording import day
+from tomarium.portal.languages import ENGLISH, LANGUAGES, translate
+from tomarium.portal.pages.texts import ELSEWHERE
 from tomarium.portal.request_context import CurrentRequest, RequestContext
 from tomarium.portal.routes import give
+from tomarium.portal.texts import shown_texts
 
 # Annotations are evaluated here, not postponed: FastAPI reads them.
 
@@ -36,6 +39,7 @@ def give_feeds(app: FastAPI) -> None:
         Gets the routes.
     """
     give(app, "/feed.atom", feed, name="feed", kind=Response)
+    give(app, "/news.atom", news_feed, name="news.feed", kind=Response)
     give(app, "/records.atom", feed_of_search, name="records.atom", kind=Response)
     give(app, "/sitemap.xml", sitemap, name="sitemap", kind=Response)
     give(app, "/robots.txt", robots, name="robots", kind=PlainTextResponse, told=False)
@@ -44,7 +48,7 @@ def give_feeds(app: FastAPI) -> None:
 def feed(request_context: CurrentRequest) -> Response:
     """Tell the newest published records as an Atom feed (RFC 4287)."""
     with request_context.catalogue.reading() as connection:
-        found = newest_published(connection, ENTRIES, reader=alike(request_context))
+        found = newest_published(connection, ENTRIES, reader=request_context.anybody)
     home, title = request_context.address("home"), f"{request_context.settings['name']}: newest records"
     return _feed(request_context, title, found, request_context.address("feed"), home)
 
@@ -54,7 +58,7 @@ def feed_of_search(request_context: CurrentRequest) -> Response:
 
     The same for everybody: of published records alone. Such as `/records.atom?q=tooth&technique=PaNET01207&pixel=<1um`.
     """
-    reader = alike(request_context)
+    reader = request_context.anybody
     asked = read_asked(request_context.request.query_params.multi_items())
     with request_context.catalogue.reading() as connection:
         question = question_of(connection, reader, asked) if asked.spelled else None
@@ -85,6 +89,40 @@ def _feed(
     return _xml(root, "application/atom+xml")
 
 
+def news_feed(
+    request_context: CurrentRequest,
+    language: Annotated[
+        Literal["en", "fr", "de"], Query(description="In which language, where it is there")
+    ] = "en",
+) -> Response:
+    """Tell the newest news as an Atom feed (RFC 4287); the same for everybody."""
+    with request_context.catalogue.reading() as connection:
+        found = shown_texts(connection, request_context.anybody, "news", language)
+    newest = sorted(found, key=lambda one: (one.text.facts["date"], one.name), reverse=True)[:ENTRIES]
+    settings = request_context.settings
+    own = request_context.address("news.feed") + ("" if language == "en" else f"?language={language}")
+    root = Xml.Element(f"{{{ATOM}}}feed", {"{http://www.w3.org/XML/1998/namespace}lang": language})
+    _add(root, "id", own)
+    _add(root, "title", f"{settings['name']}: {translate('News', language)}")
+    _add(
+        root, "updated", _moment(max((one.version.moment_utc for one in newest if one.version), default=0.0))
+    )
+    _add(root, "link", rel="self", type="application/atom+xml", href=own)
+    _add(root, "link", rel="alternate", type="text/html", href=request_context.address("news"))
+    _add(_add(root, "author"), "name", publisher(settings) or settings["name"])
+    for one in newest:
+        address, moment = request_context.address("news.one", {"name": one.slug}), one.text.facts["date"]
+        entry = _add(root, "entry")
+        _add(entry, "id", address)
+        _add(entry, "title", one.text.title)
+        _add(entry, "published", f"{moment}T00:00:00Z")
+        _add(entry, "updated", _moment(one.version.moment_utc) if one.version else f"{moment}T00:00:00Z")
+        _add(entry, "link", rel="alternate", type="text/html", hreflang=one.language, href=address)
+        _add(entry, "summary", one.text.summary or one.text.title)
+    Xml.register_namespace("", ATOM)
+    return _xml(root, "application/atom+xml")
+
+
 def sitemap(
     request_context: CurrentRequest,
     page: Annotated[
@@ -96,7 +134,7 @@ def sitemap(
     Published records come first, then specimens, proposals, instruments, collections and documents.
     """
     with request_context.catalogue.reading() as connection:
-        reader = alike(request_context)
+        reader = request_context.anybody
         total, others = published_count(connection, reader), open_entities(connection, reader)
         pages = -(-(total + len(others)) // ADDRESSES)
         if page > max(pages, 1):
@@ -113,9 +151,9 @@ def sitemap(
             ).text = f"{request_context.address('sitemap')}?page={number}"
         return _xml(root, "application/xml")
     root = Xml.Element(f"{{{SITEMAP}}}urlset")
-    for place in ("home", "records", "about") if page < 2 else ():
+    for address in _pages(request_context) if page < 2 else ():
         inner = Xml.SubElement(root, f"{{{SITEMAP}}}url")
-        Xml.SubElement(inner, f"{{{SITEMAP}}}loc").text = request_context.address(place)
+        Xml.SubElement(inner, f"{{{SITEMAP}}}loc").text = address
     shown = [("record", one.id, one.changed) for one in found]
     shown += others[max(0, first - total) : max(0, first + ADDRESSES - total)]
     starts = {kind: request_context.address(kind, {"id": "x"})[:-1] for kind in ("record", *KINDS)}
@@ -137,20 +175,18 @@ def robots(request_context: CurrentRequest) -> Response:
     return PlainTextResponse("\n".join([*lines, f"Sitemap: {request_context.address('sitemap')}", ""]))
 
 
-def alike(request_context: RequestContext) -> Reader:
-    """Return as whom a list is read that is the same for everybody.
-
-    Parameters
-    ----------
-    request_context : RequestContext
-        Who asks.
-
-    Returns
-    -------
-    Reader
-        `ANYBODY`, or `OPEN_ONLY` of one who makes a copy for others.
-    """
-    return request_context.reader if request_context.reader.open_only else ANYBODY
+def _pages(request_context: RequestContext) -> Iterator[str]:
+    """List the pages of text, news and events in each language in which they are there, and what else has no record."""
+    names = ("home", "records", "about", "pages", "publications", "news", "events", "glossary")
+    yield from map(request_context.address, names)
+    base = request_context.address("home").removesuffix("/")
+    with request_context.catalogue.reading() as connection:
+        for kind in FACTS:
+            for language in LANGUAGES:
+                for one in shown_texts(connection, request_context.anybody, kind, language):
+                    if one.language == language and not (kind == "pages" and one.slug in ELSEWHERE):
+                        path = f"/{kind}/{one.slug}"
+                        yield base + ("" if language == ENGLISH else f"/{language}") + path
 
 
 def _entry(root: Xml.Element, request_context: RequestContext, one: Published) -> None:

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator, Mapping, MutableMapping, Mutable
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
+from tomarium.catalogue.words import name_from
 from tomarium.standards.glossary import linked
 
 if TYPE_CHECKING:
@@ -45,6 +46,49 @@ def marked_down(text: str, term: Callable[[str], str] | None = None) -> Markup:
     return Markup(parser.renderer.render(tokens, parser.options, {}))
 
 
+def marked_page(text: str, address: Callable[[str], str], term: Callable[[str], str] | None = None) -> Markup:
+    """Turn the Markdown of a page that editors write into HTML.
+
+    Parameters
+    ----------
+    text : str
+        As for `marked_down`; also headings, of which the highest are second to the page's own, pictures of this portal,
+        and links to its pages, "/records?q=tooth", to parts of this page and to e-mail addresses.
+    address : callable
+        Path that begins with "/" → the address of that page here.
+    term : callable, optional
+        As for `marked_down`.
+
+    Returns
+    -------
+    Markup
+        As of `marked_down`; each heading has an id that is made of its words.
+    """
+    parser = _page_parser()
+    tokens = parser.parse(text)
+    seen: set[str] = set()
+    ids: set[str] = set()
+    for place, token in enumerate(tokens):
+        if token.type in ("heading_open", "heading_close"):
+            token.tag = f"h{max(2, int(token.tag[1]))}"
+        if token.type == "heading_open":
+            token.attrSet("id", _free_id(name_from(tokens[place + 1].content), ids))
+        elif token.type == "inline" and token.children and term and tokens[place - 1].type != "heading_open":
+            token.children = list(_with_terms(token.children, seen, term))
+    return Markup(parser.renderer.render(tokens, parser.options, {"address": address}))
+
+
+def _free_id(wanted: str, taken: MutableSet[str]) -> str:
+    """Choose an id that no heading before has; those of the frame have other names."""
+    name = number = wanted or "part"
+    count = 1
+    while number in taken or number == "main":
+        count += 1
+        number = f"{name}-{count}"
+    taken.add(number)
+    return number
+
+
 def _with_terms(
     tokens: Sequence[Token], seen: MutableSet[str], term: Callable[[str], str]
 ) -> Iterator[Token]:
@@ -71,6 +115,68 @@ def _parser() -> MarkdownIt:
     parser.add_render_rule("table_open", _table)
     parser.add_render_rule("table_close", lambda *_given: "</table></div>\n")
     return parser
+
+
+@cache
+def _page_parser() -> MarkdownIt:
+    from markdown_it import MarkdownIt
+
+    parser = MarkdownIt("commonmark", {"html": False, "maxNesting": 12})
+    parser.enable("table").disable(["html_block", "html_inline", "reference", "lheading"])
+    parser.validateLink = _may_lead_within  # type: ignore[method-assign, assignment]
+    parser.add_render_rule("link_open", _page_link)
+    parser.add_render_rule("image", _page_picture)
+    parser.add_render_rule("table_open", _table)
+    parser.add_render_rule("table_close", lambda *_given: "</table></div>\n")
+    return parser
+
+
+def _may_lead_within(address: str) -> bool:
+    own = address.startswith("/") and not address.startswith(("//", "/\\"))
+    return own or address.startswith("#") or address.lower().startswith("mailto:") or _may_lead(address)
+
+
+def _page_link(
+    renderer: Any,
+    tokens: Sequence[Token],
+    place: int,
+    options: Mapping[str, Any],
+    env: MutableMapping[str, Any],
+) -> str:
+    leads = str(tokens[place].attrGet("href") or "")
+    if not leads.startswith("/"):
+        return (
+            _link(renderer, tokens, place, options, env)
+            if _may_lead(leads)
+            else _plain(renderer, tokens, place, options, env)
+        )
+    tokens[place].attrSet("href", env["address"](leads))
+    return _plain(renderer, tokens, place, options, env)
+
+
+def _plain(
+    renderer: Any,
+    tokens: Sequence[Token],
+    place: int,
+    options: Mapping[str, Any],
+    _env: MutableMapping[str, Any],
+) -> str:
+    return str(renderer.renderToken(tokens, place, options, _env))
+
+
+def _page_picture(
+    renderer: Any,
+    tokens: Sequence[Token],
+    place: int,
+    _options: Mapping[str, Any],
+    _env: MutableMapping[str, Any],
+) -> str:
+    """Show a picture of this portal; of a picture elsewhere, which the page may not load, its words."""
+    source = str(tokens[place].attrGet("src") or "")
+    words = renderer.renderInlineAsText(tokens[place].children or [], {}, {})
+    if not source.startswith("/"):
+        return str(escape(words))
+    return str(Markup('<img src="{}" alt="{}" loading="lazy">').format(source, words))
 
 
 def _may_lead(address: str) -> bool:

@@ -9,7 +9,8 @@ from urllib.parse import quote
 
 from tomarium import units
 from tomarium.model import Record, parameter
-from tomarium.model.wording import brief, day
+from tomarium.model.wording import brief
+from tomarium.portal.languages import ENGLISH, show_day, show_decimal
 from tomarium.standards.identifiers import read_award
 from tomarium.standards.panet import label_of
 from tomarium.viewers.scale_bar import scale_bar
@@ -111,13 +112,15 @@ def stamp_of(record: Record) -> str:
     return "under embargo" if publication.open_from > datetime.now(UTC) else "open files"
 
 
-def label_rows(record: Record) -> tuple[tuple[str, str], ...]:
+def label_rows(record: Record, language: str = ENGLISH) -> tuple[tuple[str, str], ...]:
     """Write the rows of a record's label; what is not known has none.
 
     Parameters
     ----------
     record : Record
         Any record.
+    language : str
+        In which days and decimal marks are written.
 
     Returns
     -------
@@ -127,15 +130,19 @@ def label_rows(record: Record) -> tuple[tuple[str, str], ...]:
     """
     rows = [(parameter.label(key), _shown(record, key)) for key in PLACES]
     rows.append(("Technique", ", ".join(map(label_of, record.techniques))))
-    rows.append(("Scanned", _day(_shown(record, "start_time"))))
+    rows.append(("Scanned", _day(_shown(record, "start_time"), language)))
     rows += [
-        (parameter.label(key).removeprefix("Photon ").capitalize(), _shown(record, key)) for key in NUMBERS
+        (
+            parameter.label(key).removeprefix("Photon ").capitalize(),
+            show_decimal(_shown(record, key), language),
+        )
+        for key in NUMBERS
     ]
-    rows.append(("Voxel", voxel_words(record)))
+    rows.append(("Voxel", show_decimal(voxel_words(record), language)))
     rows.append(("Volume", _volume(record)))
     paid = [f"{one.funder}: {one.award}" if one.award else one.funder for one in funders(record)]
     rows.append(("Funding", "; ".join(paid)))
-    rows.append(("Made", _day(record.created.isoformat())))
+    rows.append(("Made", _day(record.created.isoformat(), language)))
     return tuple((name, brief(value, 80)) for name, value in rows if value)
 
 
@@ -256,10 +263,9 @@ def _shown(record: Record, key: str) -> str:
     return parameter.show(key, known.value) if known and known.value is not None else ""
 
 
-def _day(moment: str) -> str:
+def _day(moment: str, language: str = ENGLISH) -> str:
     """Write the day of a moment; what is no moment stays as it is."""
     try:
-        when = datetime.fromisoformat(moment)
+        return show_day(moment, language)
     except ValueError:
         return brief(moment, 40)
-    return day(when)

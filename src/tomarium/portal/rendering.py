@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import datetime
 from functools import cache
 from typing import Any
 from urllib.parse import urlencode
@@ -16,8 +15,17 @@ from markupsafe import Markup, escape
 
 from tomarium import __version__, units
 from tomarium.catalogue.words import mark, read_terms
-from tomarium.model.wording import brief, day
+from tomarium.model.wording import brief
 from tomarium.portal.built import built
+from tomarium.portal.languages import (
+    ENGLISH,
+    language_links,
+    root_of,
+    show_day,
+    show_decimal,
+    translate,
+    translations,
+)
 from tomarium.portal.markdown import marked_down
 from tomarium.portal.page import Page, machine, names
 from tomarium.portal.request_context import RequestContext
@@ -109,7 +117,8 @@ def fill(request_context: RequestContext, template: str, content: Mapping[str, A
     every = collect("portal.pages", Page).values()
     pages = [page for page in every if page.menu and page.shown(request_context.request)]
     menu = [(page.name, page.menu) for page in sorted(pages, key=lambda page: page.order)]
-    settings = request_context.settings
+    settings, language = request_context.settings, request_context.language
+    base = settings["address"] or request_context.origin + root_of(request_context.request)
     house = {
         "link": request_context.link,
         "built": built,
@@ -117,8 +126,16 @@ def fill(request_context: RequestContext, template: str, content: Mapping[str, A
         "version": __version__,
         "house_name": settings["name"],
         "house": settings,
+        "language": language,
+        "languages": language_links(request_context.request, base),
+        "hreflang": _is_indexed(request_context.request, template),
     }
-    return _templates().get_template(template).render({**house, **content})
+    return _templates(language).get_template(template).render({**house, **content})
+
+
+def _is_indexed(request: Request, template: str) -> bool:
+    """Tell whether search engines are told where a page is in the other languages."""
+    return request.method in ("GET", "HEAD") and not request.url.query and template != "problem.html"
 
 
 def fill_alone(request: Request, content: Mapping[str, Any]) -> str:
@@ -144,7 +161,7 @@ def fill_alone(request: Request, content: Mapping[str, Any]) -> str:
         return f"{path}?{urlencode(query)}" if query else str(path)
 
     house = {"link": link, "built": built, "version": __version__}
-    return _templates().get_template("live_alone.html").render({**house, **content})
+    return _templates(ENGLISH).get_template("live_alone.html").render({**house, **content})
 
 
 class _Templates(BaseLoader):
@@ -161,36 +178,37 @@ def _of_package(package: str) -> PackageLoader:
 
 
 @cache
-def _templates() -> Environment:
+def _templates(language: str) -> Environment:
+    """Make the environment of a language: each has its own, for macros and filters know no request."""
     environment = Environment(
         loader=_Templates(),
+        extensions=["jinja2.ext.i18n"],
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.policies["ext.i18n.trimmed"] = True
+    environment.install_gettext_translations(translations(language), newstyle=True)  # type: ignore[attr-defined]
+
+    def quantity(number: float, unit: str) -> str:
+        return show_decimal(units.show(number, unit), language)
+
+    def size(number: int) -> str:
+        return show_decimal(units.show(number, "B", digits=3), language)
+
     environment.filters |= {
         "brief": brief,
         "coded": _coded,
-        "date": _date,
+        "date": lambda moment: show_day(moment, language),
         "grouped": lambda number: f"{number:,}".replace(",", "\u202f"),
         "markdown": marked_down,
         "marked": _marked,
-        "quantity": units.show,
-        "size": _size,
+        "quantity": quantity,
+        "size": size,
+        "translated": lambda words: translate(words, language),
     }
     return environment
-
-
-def _date(moment: str) -> str:
-    if len(moment) < 10:  # a year or a month, which other catalogues tell
-        return moment
-    when = datetime.fromisoformat(moment)
-    return day(when)
-
-
-def _size(number: int) -> str:
-    return units.show(number, "B", digits=3)
 
 
 def _coded(text: str) -> Markup:

@@ -12,7 +12,7 @@ from urllib.parse import urlencode, urlsplit
 
 from fastapi import Depends, HTTPException, Request
 
-from tomarium.catalogue import Catalogue, Reader, read_record
+from tomarium.catalogue import ANYBODY, Catalogue, Reader, read_record
 from tomarium.catalogue.entities import telling, told_of
 from tomarium.catalogue.queries import Place, place_of
 from tomarium.catalogue.record_folder import folders_told
@@ -21,7 +21,8 @@ from tomarium.errors import FormatError
 from tomarium.model import Record
 from tomarium.model.wording import day
 from tomarium.portal.identity import demand_valid
-from tomarium.portal.routes import path_of
+from tomarium.portal.languages import ENGLISH, language_of, root_of
+from tomarium.portal.routes import is_for_people, path_of
 from tomarium.standards.ro_crate import FILENAME
 
 
@@ -56,10 +57,22 @@ class RequestContext:
             return "{0.scheme}://{0.netloc}".format(urlsplit(home))
         return str(self.request.base_url.replace(path="")).rstrip("/")
 
+    @property
+    def anybody(self) -> Reader:
+        """As whom a list is read that is the same for all; who makes a copy for others knows only what is open."""
+        return self.reader if self.reader.open_only else ANYBODY
+
+    @property
+    def language(self) -> str:
+        """Language in which pages are shown, as the address says."""
+        return language_of(self.request)
+
     def link(
         self, name: str, parts: Mapping[str, str] | None = None, query: Mapping[str, str] | None = None
     ) -> str:
         """Build an address by the name of its route.
+
+        Pages and forms are in the language of the request; files, pictures and metadata have one address.
 
         Parameters
         ----------
@@ -75,12 +88,31 @@ class RequestContext:
         str
             Path and query, without scheme and host.
         """
-        path = self.request.scope.get("root_path", "") + path_of(self.request.app, name, parts or {})
+        app = self.request.app
+        language = self.language if is_for_people(app, name) else ENGLISH
+        path = root_of(self.request, language) + path_of(app, name, parts or {})
         kept = {key: text for key, text in (query or {}).items() if text}
         return f"{path}?{urlencode(kept)}" if kept else path
 
+    def inner(self, path: str) -> str:
+        """Put a path that somebody wrote, "/records?q=tooth", below this application, in the language of the request.
+
+        Parameters
+        ----------
+        path : str
+            Begins with "/" and names no language; a picture, a feed or JSON has none.
+
+        Returns
+        -------
+        str
+            Path without scheme and host.
+        """
+        ending = path.partition("?")[0].rpartition("/")[2].rpartition(".")[2]
+        bare = path.startswith("/static/") or ending in ("json", "atom", "ics", "xml", "png", "zip", "csv")
+        return root_of(self.request, ENGLISH if bare else self.language) + path
+
     def address(self, name: str, parts: Mapping[str, str] | None = None) -> str:
-        """Build a whole address by the name of its route, for what is copied elsewhere.
+        """Build a whole address by the name of its route, for what is copied elsewhere; it names no language.
 
         Parameters
         ----------
@@ -96,7 +128,7 @@ class RequestContext:
         """
         if home := self.settings["address"]:
             return home + path_of(self.request.app, name, parts or {})
-        return self.origin + self.link(name, parts)
+        return self.origin + root_of(self.request) + path_of(self.request.app, name, parts or {})
 
     def record(self, id: str) -> tuple[Record, Path]:
         """Find a record whose files the reader may have, and its folder.

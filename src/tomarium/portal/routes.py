@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import cast
 
 from fastapi import FastAPI
-from fastapi.responses import Response
+from fastapi.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, NoMatchFound
 
 
@@ -78,6 +78,28 @@ def path_of(app: FastAPI, name: str, parts: Mapping[str, str]) -> str:
         except NoMatchFound:
             continue
     return str(app.url_path_for(name, **parts))  # a name within a mounted application, or none
+
+
+def is_for_people(app: FastAPI, name: str) -> bool:
+    """Tell whether a route gives a page, also as JSON, or takes a form, which are there in each language.
+
+    Parameters
+    ----------
+    app : FastAPI
+        Has the route.
+    name : str
+        Name of the route.
+
+    Returns
+    -------
+    bool
+        False for files, pictures, metadata and feeds.
+    """
+    return name.endswith(".json") or any(
+        getattr(route, "response_class", None) is HTMLResponse
+        or "POST" in (getattr(route, "methods", None) or ())
+        for route in _named(app).get(name, ())
+    )
 
 
 def _named(app: FastAPI) -> dict[str, list[BaseRoute]]:

@@ -19,6 +19,7 @@ from tomarium.errors import InputError
 from tomarium.model.link import rows
 from tomarium.portal import built
 from tomarium.portal.forms import Fields, take
+from tomarium.portal.languages import root_of
 from tomarium.portal.rendering import fill
 from tomarium.portal.request_context import CurrentRequest, RequestContext
 from tomarium.portal.routes import give, path_of
@@ -237,7 +238,7 @@ def _files(request_context: RequestContext) -> Mapping[str, Any]:
     return {
         "scripts": addresses(r'<script defer src="([\w.-]+\.js)"'),
         "styles": addresses(r'<link href="([\w.-]+\.css)"'),
-        "root": request_context.request.scope.get("root_path", ""),
+        "root": root_of(request_context.request),
     }
 
 

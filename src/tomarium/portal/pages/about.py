@@ -44,7 +44,7 @@ def content(request_context: CurrentRequest) -> AboutPage:
         version=__version__,
         standards=tuple(known.title for known in collect("standards", Standard).values()),
         origins=dict(ORIGINS),
-        origin=str(request_context.request.base_url).rstrip("/"),
+        origin=request_context.origin,
     )
 
 

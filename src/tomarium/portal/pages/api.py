@@ -76,7 +76,7 @@ def content(request_context: CurrentRequest) -> ApiPage:
         title="API",
         addresses=addresses,
         openapi=request_context.link("openapi"),
-        origin=str(request_context.request.base_url).rstrip("/"),
+        origin=request_context.origin,
     )
 
 

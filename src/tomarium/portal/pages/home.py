@@ -15,12 +15,16 @@ from tomarium.errors import StoreUnavailable
 from tomarium.model.level import DEFAULT
 from tomarium.portal.levels import LevelLink, level_links, level_of
 from tomarium.portal.page import FOR_PEOPLE, Page
+from tomarium.portal.pages.news import NewsLine, newest_news
+from tomarium.portal.pages.texts import TextPage, page_of
 from tomarium.portal.record_facts import Bar, label_rows, picture_bar, stamp_of
 from tomarium.portal.request_context import CurrentRequest, RequestContext
 from tomarium.portal.result_card import FoundRecord, found_records
+from tomarium.portal.texts import shown_text
 
 NEWEST = 8
 WORDS = 4
+NEWS = 3
 THUMBNAIL = "previews/thumbnail.png"
 
 
@@ -104,6 +108,10 @@ class HomePage:
         The curators' collection, where one is set, published and holds a record that the reader may see.
     level, levels : str, tuple of LevelLink
         For whom the cards are told, and the switch.
+    text : TextPage or None
+        What this is, in the words of the portal; None where that page was taken away.
+    news : tuple of NewsLine
+        The newest.
     """
 
     title: str
@@ -114,6 +122,8 @@ class HomePage:
     choice: Choice | None = None
     level: str = DEFAULT
     levels: tuple[LevelLink, ...] = field(default=(), metadata=FOR_PEOPLE)
+    text: TextPage | None = None
+    news: tuple[NewsLine, ...] = ()
 
 
 def content(request_context: CurrentRequest) -> HomePage:
@@ -123,8 +133,22 @@ def content(request_context: CurrentRequest) -> HomePage:
     specimen, words = _specimen(request_context, found.hits, level)
     hits = found_records(request_context, found.hits, level)
     choice = _choice(request_context, level)
-    title = "A herbarium for tomograms"
-    return HomePage(title, found.total, hits, specimen, words, choice, level, level_links(request_context))
+    with request_context.catalogue.reading() as connection:
+        shown = shown_text(connection, request_context.reader, "pages/home", request_context.language)
+        news = newest_news(request_context, connection)[:NEWS]
+    text = page_of(request_context, shown) if shown else None
+    return HomePage(
+        title=text.title if text else request_context.settings["name"],
+        total=found.total,
+        hits=hits,
+        specimen=specimen,
+        words=words,
+        choice=choice,
+        level=level,
+        levels=level_links(request_context),
+        text=text,
+        news=news,
+    )
 
 
 def _choice(request_context: RequestContext, level: str) -> Choice | None:
@@ -175,7 +199,7 @@ def _specimen(
             width=shape[2] if len(shape) == 3 else 512,
             height=shape[1] if len(shape) == 3 else 512,
             bar=picture_bar(record),
-            facts=tuple(row for row in label_rows(record) if row[0] != "Volume"),
+            facts=tuple(row for row in label_rows(record, request_context.language) if row[0] != "Volume"),
             featured=id == chosen,
             stamp=stamp_of(record),
         )

@@ -315,7 +315,7 @@ def content(request_context: CurrentRequest, id: str) -> RecordPage:
             }
             for key, value in record.parameters.items()
         },
-        facts=label_rows(record),
+        facts=label_rows(record, request_context.language),
         viewers={viewer.name: _show(viewer, record, folder, request_context) for viewer in suitable},
         exports=exports,
         scripts=tuple(request_context.link("asset", {"name": name}) for name in scripts),

@@ -8,6 +8,7 @@ from fastapi import Request
 
 from tomarium.portal.built import built
 from tomarium.portal.counting import note_view
+from tomarium.portal.languages import root_of
 from tomarium.portal.page import FOR_PEOPLE, Page
 from tomarium.portal.request_context import CurrentRequest
 from tomarium.portal.volume_view import has_client, poster, sources, split_ids, state_of
@@ -117,7 +118,7 @@ def content(
         ),
         rendering=rendering,
         picture=poster(folder, request_context, id, found[0].shape[0] // 2),
-        root=request.scope.get("root_path", ""),
+        root=root_of(request),
     )
 
 

@@ -15,6 +15,7 @@ from starlette.routing import Match
 from tomarium.catalogue import Catalogue
 from tomarium.catalogue.reader import OPEN_ONLY
 from tomarium.portal.app import create_app
+from tomarium.portal.languages import without_language
 
 HOST: Final = "static-site.invalid"
 """Never in what is written: whole addresses with this name are replaced."""
@@ -84,7 +85,8 @@ class Portal:
         bool
             It has.
         """
-        scope = {"type": "http", "method": "GET", "path": unquote(path), "root_path": "", "headers": []}
+        bare = without_language(unquote(path))[1]
+        scope = {"type": "http", "method": "GET", "path": bare, "root_path": "", "headers": []}
         return any(route.matches(scope)[0] is not Match.NONE for route in self.app.routes)
 
     def ask(self, address: str, *, method: str = "GET", take: Callable[[bytes], Any] | None = None) -> Answer:

@@ -23,12 +23,16 @@ from tomarium.errors import FormatError, InputError
 from tomarium.model import Record
 from tomarium.model.entity import KINDS
 from tomarium.model.level import LEVELS
+from tomarium.model.page_text import FACTS
 from tomarium.portal.built import built
+from tomarium.portal.languages import ENGLISH, LANGUAGES, without_language
+from tomarium.portal.pages.texts import ELSEWHERE
 from tomarium.portal.site import search_index
 from tomarium.portal.site.asking import HOST, Portal
-from tomarium.portal.site.places import LEVELED, LISTS, Files, Places
+from tomarium.portal.site.places import LISTS, TRANSLATED, Files, Places
 from tomarium.portal.site.rewriting import json_text, rewrite_json, rewrite_page
 from tomarium.portal.site.writing import Target
+from tomarium.portal.texts import shown_texts
 from tomarium.viewers.volume import volume_path
 
 LIMIT: Final = 200
@@ -141,6 +145,12 @@ class _Site:
                 kind: frozenset(one.entity.id for one in entities_of_kind(connection, OPEN_ONLY, kind, 10**6))
                 for kind in KINDS
             }
+            texts = {
+                one.name: ":::" in one.text.body
+                for kind in FACTS
+                for one in shown_texts(connection, OPEN_ONLY, kind, ENGLISH)
+                if kind != "pages" or one.slug not in ELSEWHERE
+            }
         homes = filter(None, (settings["address"].rstrip("/"), f"http://{HOST}"))
         self.whole = re.compile(rf"(?:{'|'.join(map(re.escape, homes))})(?=[/\s\"'<>)]|$)([^\s\"'<>)\\]*)")
         lists = self._lists()
@@ -149,9 +159,16 @@ class _Site:
             id: (path, f"files/{path}" if not level else f"volume-level-{level}.ome.zarr")
             for id, path in inside.items()
         }
-        logo = settings["logo"].rpartition(".")[2]
         self.places = Places(
-            self.records, entities, lists, files, volumes, level == 0 and files == "all", bool(address), logo
+            records=self.records,
+            entities=entities,
+            lists=lists,
+            files=files,
+            volumes=volumes,
+            whole=level == 0 and files == "all",
+            feeds=bool(address),
+            logo=settings["logo"].rpartition(".")[2],
+            texts=texts,
         )
         self.queue: deque[tuple[str, str]] = deque()
         self.known: set[str] = set()
@@ -160,6 +177,10 @@ class _Site:
         """Write everything."""
         for place in ("/", "/about", "/glossary", *(f"/{name}" for name in sorted(LISTS))):
             self._page(f"/{name}" if (name := place[1:]) else "/", self._place(place))
+        for path in ("", *sorted(TRANSLATED), *self.places.texts):
+            for language in LANGUAGES:
+                asked = f"/{path}" if language == ENGLISH else f"/{language}/{path}"
+                self._page(asked, self._place(asked))
         for asked, path in self.places.lists.items():
             if "limit=" in asked:
                 self._page(asked, path)
@@ -169,6 +190,10 @@ class _Site:
         if self.address:
             for name in ("feed.atom", "sitemap.xml"):
                 self.target.write(name, self._absolute(self.portal.ask(f"/{name}").content.decode()).encode())
+            for language in LANGUAGES:
+                asked = f"/news.atom?language={language}"
+                feed = self._absolute(self.portal.ask(asked).content.decode())
+                self.target.write(self._place(asked), feed.encode())
         while self.queue:
             self._write(*self.queue.popleft())
             self.progress(len(self.known) - len(self.queue), len(self.known))
@@ -244,8 +269,11 @@ class _Site:
             return
         self.told.pages += 1
         without = () if self.places.whole else ("open",)
-        if asked.partition("?")[0] in ("/", "/records"):
+        bare = without_language(asked.partition("?")[0])[1]
+        if bare in ("/", "/records") or (bare.startswith("/pages/") and not self.places.has_levels(bare)):
             without = (*without, "levels")  # lists are there once, as scientists see them
+        if not self.places.is_translated(bare):
+            without = (*without, "languages")
         page = rewrite_page(answer.content.decode(), link, text, without=without, search=self.told.search)
         if path == "records/index.html" and self.told.search:
             scripts = f'  <script src="../{INDEX}" defer></script>\n'
@@ -256,6 +284,7 @@ class _Site:
 
     def _linker(self, page: str) -> Callable[[str], str | None]:
         level = stem if (stem := Path(page).stem) in LEVELS else ""
+        own = "/" + page.removesuffix("index.html").strip("/")
 
         def link(address: str) -> str | None:
             whole = self.whole.fullmatch(address)
@@ -264,7 +293,10 @@ class _Site:
                 return address
             rest, mark, fragment = inner.partition("#")
             path, _, query = rest.partition("?")
-            if level and not query and LEVELED.fullmatch(path):
+            language, bare = without_language(path)
+            if language != ENGLISH and bare == own and not self.places.is_translated(bare):
+                return None  # it is there in English alone
+            if level and not query and self.places.has_levels(bare):
                 query = f"level={level}"  # there are no cookies here
             if not self.portal.knows(path):
                 return None if whole else address

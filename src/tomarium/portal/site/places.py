@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl, unquote
 
 from tomarium.model.entity import KINDS
 from tomarium.model.level import DEFAULT, LEVELS
+from tomarium.portal.languages import ENGLISH, LANGUAGES, without_language
 from tomarium.registry import collect
 from tomarium.standards.standard import Standard
 
@@ -24,6 +25,10 @@ RECORD: Final = re.compile(r"/records/([^/]+)")
 METADATA: Final = re.compile(r"/records/([^/]+)/metadata/([\w-]+)")
 PICTURE: Final = re.compile(r"/records/([^/]+)/pictures/(\w+)/([\w.-]+\.(?:png|webp|u8))")
 SLICE: Final = re.compile(r"/records/([^/]+)/(make-a-slice|worksheet)(\.json)?")
+TRANSLATED: Final = frozenset(("pages", "news", "events", "publications"))
+"""Lists of what people wrote for the portal."""
+FEEDS: Final = frozenset(("/news.atom",))
+"""Feeds that are there in each language."""
 LEVELED: Final = re.compile(r"/(?:glossary|(?:records|documents)/[\w.-]*(?<!\.json)|records/[^/]+/worksheet)")
 """Pages that show something else to pupils, students and scientists."""
 HDF5: Final = re.compile(r"/records/([^/]+)/hdf5/(.+?)(\.json)?")
@@ -59,6 +64,8 @@ class Places:
         Whether there is a feed and a sitemap, which need the address of the site.
     logo : str
         Ending of the logo's name; "" where there is none.
+    texts : Mapping of str to bool
+        Pages of text, news and events, "pages/faq" → whether they have parts for pupils, students or scientists.
     """
 
     records: Collection[str]
@@ -69,6 +76,7 @@ class Places:
     whole: bool
     feeds: bool
     logo: str
+    texts: Mapping[str, bool]
 
     def of(self, path: str, query: str) -> str | None:
         """Tell where the site has what is at an address of the portal.
@@ -84,6 +92,10 @@ class Places:
             Path in the site, with a query where a script reads it; None where the site has no such thing.
         """
         path = unquote(path)
+        language, bare = without_language(path)
+        if language != ENGLISH:
+            place = self.of(bare, query)
+            return f"{language}/{place}" if place is not None and self.is_translated(bare) else place
         address = f"{path}?{query}" if query else path
         if address in self.lists:
             return self.lists[address]
@@ -96,7 +108,10 @@ class Places:
                 and PurePosixPath(path).stem not in WITHOUT_PORTAL
             )
             return None if needs_portal else path[1:]
-        if LEVELED.fullmatch(path) and (level := level_in(query)):
+        if path in FEEDS and self.feeds and query in ("", *(f"language={one}" for one in LANGUAGES)):
+            asked = query.removeprefix("language=") or ENGLISH
+            return path[1:] if asked == ENGLISH else f"{asked}{path}"
+        if self.has_levels(path) and (level := level_in(query)):
             place = self.of(path, "")
             return (
                 place
@@ -107,6 +122,15 @@ class Places:
             return None
         return self._fixed(path) or self._entity(path) or self._of_record(path, query)
 
+    def is_translated(self, path: str) -> bool:
+        """Tell whether what is at a path is there in each language: what people wrote for the portal, not records."""
+        bare = path.removesuffix(".json").strip("/")
+        return path in ("/", "/index.json") or bare in TRANSLATED or bare in self.texts
+
+    def has_levels(self, path: str) -> bool:
+        """Tell whether the site has a page once for pupils, students and scientists."""
+        return bool(LEVELED.fullmatch(path)) or self.texts.get(path.strip("/"), False)
+
     def _fixed(self, path: str) -> str | None:
         known = {"/": "index.html", "/index.json": "index.json", "/about": "about/index.html"}
         known |= {
@@ -114,6 +138,9 @@ class Places:
             "/glossary": "glossary/index.html",
             "/glossary.json": "glossary.json",
         }
+        name = path.removesuffix(".json").strip("/")
+        if name in TRANSLATED or name in self.texts:
+            return f"{name}.json" if path.endswith(".json") else f"{name}/index.html"
         if self.logo:
             known["/logo"] = f"logo.{self.logo}"
         if self.feeds:

@@ -11,9 +11,13 @@ from typing import Any, Final
 
 from tomarium.atomic_files import write_json
 from tomarium.errors import InputError
+from tomarium.portal.languages import ENGLISH, LANGUAGES
 
 STATE: Final = ".tomarium-site.json"
-OWN: Final = ("assets", "static", "records", "about", "glossary")
+OWN: Final = (
+    *("assets", "static", "records", "about", "glossary", "pages", "news", "events", "publications"),
+    *(language for language in LANGUAGES if language != ENGLISH),
+)
 """Folders, besides those of entities, in which nothing but the site's files may lie."""
 
 
@@ -119,7 +123,7 @@ class Target:
                 elif path not in self._here:
                     place.unlink()
                     self.removed += 1
-        for name in ("feed.atom", "sitemap.xml", "logo.svg", "logo.png", "logo.webp"):
+        for name in ("feed.atom", "news.atom", "sitemap.xml", "logo.svg", "logo.png", "logo.webp"):
             if name not in self._here and (self.folder / name).is_file():
                 (self.folder / name).unlink()
                 self.removed += 1

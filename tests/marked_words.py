@@ -1,0 +1,87 @@
+"""The words of the pages that are translated: those marked in templates, and those that Python gives to them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from babel.messages.extract import extract_from_dir
+
+import tomarium.portal
+from tomarium.catalogue.facets import FACETS
+from tomarium.catalogue.reader import ROLES
+from tomarium.catalogue.tokens import SCOPES
+from tomarium.model.level import LEVELS
+from tomarium.portal.page import Page
+from tomarium.portal.pages.download import KINDS as DOWNLOADS
+from tomarium.portal.pages.record import TAKEN
+from tomarium.registry import collect
+from tomarium.standards.standard import Standard
+from tomarium.viewers.viewer import Viewer
+
+TEMPLATES = Path(tomarium.portal.__file__).parent / "templates"
+GIVEN = (
+    *("All records", "Records found", "No picture", "Withdrawn", "Under embargo", "Made from"),
+    *(
+        "Facility",
+        "Beamline",
+        "Instrument",
+        "Technique",
+        "Scanned",
+        "Energy",
+        "Voxel",
+        "Volume",
+        "Funding",
+        "Made",
+    ),
+    *("Specimen", "Proposal", "Collection", "Document", "Newest first", "Oldest first", "By title"),
+    *("draft", "review", "published", "withdrawn"),
+    *("A level, a region or a slice", "TIFF, NumPy or OME-Zarr, made on request", "Everything, as ZIP"),
+    *("With its metadata and checksums; can be resumed", "Notebook, Jupyter", "More ways"),
+    *(
+        "fetches a coarse level and shows it; needs Matplotlib",
+        "By a command, as lists, or opened where it lies",
+    ),
+)
+"""Labels of the label and the like, which Python gives word by word."""
+
+
+def marked() -> dict[str, tuple[str, ...]]:
+    """Give every text that is marked in a template, and where; of plurals both."""
+    found: dict[str, tuple[str, ...]] = {}
+    options = {"**.html": {"trimmed": "true", "silent": "false"}}
+    methods = [("**.html", "jinja2.ext:babel_extract")]
+    for name, _line, message, _notes, _context in extract_from_dir(str(TEMPLATES), methods, options):
+        for one in message if isinstance(message, tuple) else (message,):
+            found[one] = (*found.get(one, ()), name)
+    return found
+
+
+def plurals() -> set[tuple[str, str]]:
+    """Give the texts that depend on a number: of one, of several."""
+    options = {"**.html": {"trimmed": "true", "silent": "false"}}
+    methods = [("**.html", "jinja2.ext:babel_extract")]
+    return {
+        (message[0], message[1])
+        for _name, _line, message, _notes, _context in extract_from_dir(str(TEMPLATES), methods, options)
+        if isinstance(message, tuple)
+    }
+
+
+def given() -> Iterator[str]:
+    """Give every text that Python hands to a template, which translates it there."""
+    yield from (page.menu for page in collect("portal.pages", Page).values() if page.menu)
+    yield from LEVELS.values()
+    yield from FACETS.values()
+    yield from (viewer.title for viewer in collect("viewers", Viewer).values())
+    yield from ROLES
+    yield from SCOPES.values()
+    yield from (help for _kind, _words, help in DOWNLOADS)
+    yield from (words for pair in TAKEN.values() for words in pair)
+    yield from (f"Metadata, {known.title}" for known in collect("standards", Standard).values())
+    yield from GIVEN
+
+
+if __name__ == "__main__":
+    for words in sorted({*marked(), *given()}):
+        print(words)

@@ -1,0 +1,124 @@
+"""Languages of the pages: addresses, what leads where, every marked word, numbers and days."""
+
+import re
+
+import pytest
+from babel.messages.pofile import read_po
+from lxml import html
+
+from app_client import TestClient
+from marked_words import given, marked, plurals
+from tomarium.catalogue import Catalogue
+from tomarium.portal.app import create_app
+from tomarium.portal.languages import (
+    ENGLISH,
+    FOLDER,
+    LANGUAGES,
+    show_day,
+    show_decimal,
+    translate,
+    translations,
+)
+
+OTHERS = [language for language in LANGUAGES if language != ENGLISH]
+PLACEHOLDER = re.compile(r"%\(\w+\)s")
+
+
+@pytest.mark.parametrize("language", OTHERS)
+def test_every_word_is_translated(language: str) -> None:
+    with (FOLDER / f"{language}.po").open("rb") as file:
+        known = {
+            entry.id: entry.string for entry in read_po(file, locale=language, abort_invalid=True) if entry.id
+        }
+    several = {one for pair in plurals() for one in pair}
+    wanted = {*marked(), *given()} - several
+    assert wanted - set(known) == set(), "add these to the .po file"
+    assert {one for one in known if isinstance(one, str)} - wanted == set(), (
+        "nothing has these words any more"
+    )
+    for pair in plurals():
+        assert all(known[pair]), pair
+    for words, told in known.items():
+        told, words = (told[-1], words[-1]) if isinstance(words, tuple) else (told, words)
+        assert told.strip(), words
+        assert set(PLACEHOLDER.findall(told)) == set(PLACEHOLDER.findall(words)), words
+
+
+@pytest.mark.parametrize("language", OTHERS)
+def test_a_page_is_in_the_language_of_its_address(client: TestClient, language: str) -> None:
+    page = html.fromstring(client.get(f"/{language}/records?q=tooth").text)
+    assert page.get("lang") == language
+    assert page.xpath("//form[@role='search']/@action") == [f"/{language}/records"]
+    assert page.xpath("string(//form[@role='search']/button)") == translate("Search", language) != "Search"
+    card = page.xpath("//li[@class='card']")[0]
+    assert card.xpath(".//h2/a/@href") == [f"/{language}/records/tooth"]
+    assert card.xpath(".//img/@src") == [
+        "/records/tooth/files/previews/thumbnail.png"
+    ]  # pictures have one address
+    assert page.xpath("//link[@rel='stylesheet']/@href")[0].startswith("/static/")
+    assert page.xpath("//nav[@class='languages']//a/@href") == [
+        "/records?q=tooth",
+        "/fr/records?q=tooth",
+        "/de/records?q=tooth",
+    ]
+
+
+def test_search_engines_find_the_other_languages(client: TestClient) -> None:
+    for address in ("/records/tooth", "/fr/records/tooth"):
+        page = html.fromstring(client.get(address).text)
+        links = page.xpath("//link[@hreflang]")
+        assert {one.get("hreflang"): one.get("href") for one in links} == {
+            "en": "http://testserver/records/tooth",
+            "fr": "http://testserver/fr/records/tooth",
+            "de": "http://testserver/de/records/tooth",
+        }
+    assert "hreflang" not in client.get("/records?q=tooth").text.partition("</head>")[0]
+
+
+def test_the_address_alone_decides(client: TestClient) -> None:
+    """What a cache keeps of an address is right for everybody: neither a header nor a cookie changes the language."""
+    asked = client.get("/about", headers={"Accept-Language": "fr", "Cookie": "language=fr"})
+    assert 'lang="en"' in asked.text
+    assert "Language" not in asked.headers["vary"]
+    assert client.get("/fr").text == client.get("/fr/").text
+    assert client.get("/it/records").status_code == client.get("/fr/fr/records").status_code == 404
+    assert 'lang="fr"' in client.get("/fr/nothing", headers={"Accept": "text/html"}).text
+
+
+def test_what_is_copied_names_no_language(client: TestClient) -> None:
+    page = client.get("/fr/records/tooth").text
+    assert "http://testserver/records/tooth" in page
+    assert (
+        client.get("/fr/records/tooth/metadata/bibtex").text
+        == client.get("/records/tooth/metadata/bibtex").text
+    )
+    assert (
+        client.get("/fr/records/tooth.json").json()["citation"]
+        == client.get("/records/tooth.json").json()["citation"]
+    )
+    schema = html.fromstring(page).xpath("string(//script[@type='application/ld+json'])")
+    assert "/fr/" not in schema
+
+
+def test_below_another_application(catalogue: Catalogue) -> None:
+    client = TestClient(create_app(catalogue, local=True), root_path="/data")
+    page = html.fromstring(client.get("/data/fr/records").text)
+    assert page.xpath("//li[@class='card']//h2/a/@href") == ["/data/fr/records/tooth"]
+    assert page.xpath("//nav[@class='languages']//a/@href") == [
+        "/data/records",
+        "/data/fr/records",
+        "/data/de/records",
+    ]
+    assert html.fromstring(client.get("/fr/records").text).xpath("//li[@class='card']//h2/a/@href") == [
+        "/data/fr/records/tooth"
+    ]
+
+
+def test_days_and_numbers() -> None:
+    told = {language: show_day("2027-06-01T12:00:00+00:00", language) for language in LANGUAGES}
+    assert told == {"en": "1 June 2027", "fr": "1 juin 2027", "de": "1. Juni 2027"}
+    assert [show_decimal("0.65 µm", language) for language in LANGUAGES] == ["0.65 µm", "0,65 µm", "0,65 µm"]
+    assert translations("fr").ungettext("%(number)s record", "%(number)s records", 0) == "%(number)s fiche"
+    assert (
+        translations("de").ungettext("%(number)s record", "%(number)s records", 0) == "%(number)s Datensätze"
+    )
