@@ -76,7 +76,7 @@ def main() -> None:
     if engine == "atheris":
         import atheris
 
-        with atheris.instrument_imports(include=["tomarium"], enable_loader_override=False):
+        with atheris.instrument_imports(include=["tomarium"], enable_loader_override=True):
             from fuzz.targets import target
     else:
         from fuzz.targets import target

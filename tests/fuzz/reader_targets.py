@@ -133,10 +133,8 @@ _FOLDERS: list[Path] = []
 
 
 def _folder() -> Path:
-    if not _FOLDERS:
-        place = Path("/dev/shm")  # files that are written without end, and need no disk
-        _FOLDERS.append(Path(mkdtemp(prefix="tomarium-fuzz-", dir=place if place.is_dir() else None)))
-    return _FOLDERS[0]
+    _FOLDERS.append(Path(mkdtemp(prefix="tomarium-fuzz-")))
+    return _FOLDERS[-1]
 
 
 def clear() -> None:

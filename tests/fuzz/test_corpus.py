@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 
 import pytest
 
-from fuzz import mutate
+from fuzz import mutate, reader_targets
 from fuzz.targets import Target, target
 from fuzz.text_targets import BEGIN
 
@@ -15,6 +16,12 @@ CORPUS = Path(__file__).parent / "corpus"
 CHECKED = ["frames-checked.h5", "frames-checked.mrc.gz", "frames-checked.mrc.bz2", "frames-checked.ome.zarr"]
 KEPT = sorted(one.name for one in CORPUS.iterdir() if one.is_dir())
 MUTANTS = 25
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _cleared() -> Iterator[None]:
+    yield
+    reader_targets.clear()
 
 
 def inputs(chosen: Target, seeds: list[bytes], count: int) -> list[bytes]:
@@ -36,8 +43,6 @@ def test_no_input_gives_an_error_that_is_not_documented(name: str) -> None:
 
 @pytest.mark.parametrize("name", CHECKED)
 def test_a_wrong_frame_would_be_found(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    from fuzz import reader_targets
-
     read, seeds = target(name).begin()
     frames = reader_targets._frames
     monkeypatch.setattr(reader_targets, "_frames", lambda path: frames(path) + 1)
