@@ -8,6 +8,7 @@ BUILT := src/tomarium/portal/static/built/LICENCES.txt
 SCAN ?=
 DEMO_ARGS ?=
 DATA ?=
+MINUTES ?= 60
 TEST_ARGS ?=
 # As many workers as tests/conftest.py says; each takes its share in the order of the files, then from who has most left.
 WORKERS ?= auto
@@ -16,7 +17,7 @@ PYTEST := -m pytest -n $(WORKERS) --dist worksteal
 test test-fast test-peers: export PYTHONDONTWRITEBYTECODE =
 
 .DEFAULT_GOAL := help
-.PHONY: help install web demo test test-fast test-peers lint docs gallery bench bench-catalogue accuracy accuracy-quick faults clean
+.PHONY: help install web demo test test-fast test-peers fuzz lint docs gallery bench bench-catalogue accuracy accuracy-quick faults clean
 
 help: ## list the tasks
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -62,6 +63,10 @@ $(PEERS)/.installed: pyproject.toml CMakeLists.txt $(wildcard native/*)
 	$(PEERS)/bin/python -m pip install --quiet --upgrade "pip>=25.1"
 	$(PEERS)/bin/python -m pip install --quiet --editable ".[microscopy,czi]" --group peers
 	@touch $@
+
+fuzz: install ## give readers and parsers inputs without end, MINUTES=60 in all; goes on where the last run ended (nightly)
+	$(BIN)/python -m pip install --quiet --group fuzz || echo "no atheris for this Python: inputs are changes of good ones"
+	$(BIN)/python tests/fuzz/run.py --minutes $(MINUTES) $(FUZZ_ARGS)
 
 lint: install ## ruff, mypy and the floors
 	$(BIN)/ruff check .

@@ -43,7 +43,7 @@ class InThisProcess:
     def __init__(self, work: Callable[[Any], Any], count: int = 1) -> None:
         self.work = work
 
-    def ask(self, question: Any, *, longest_s: float) -> Any:
+    def ask(self, question: Any, **_: Any) -> Any:
         return self.work(question)
 
     def close(self) -> None:

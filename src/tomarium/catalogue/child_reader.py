@@ -1,23 +1,33 @@
-"""Processes that read files of strangers: one that a damaged file kills, or keeps busy for ever, is replaced."""
+"""Processes that read files of strangers: one that a damaged file kills, or keeps busy for ever, harms nobody.
+
+Each question is answered by a fork of such a process that may touch the folders it is told and nothing else, as
+`child_process` says.
+"""
 
 from __future__ import annotations
 
-import multiprocessing
+import atexit
+import os
+import pickle
 import queue
+import signal
+import subprocess
+import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from multiprocessing.connection import Connection
-from typing import Any, Final, Generic, TypeVar
+from multiprocessing import Pipe
+from pathlib import Path
+from typing import Any, Final
 
+from tomarium.catalogue import child_process
+from tomarium.catalogue.child_process import Task
+from tomarium.confinement import CannotConfine, means
 from tomarium.errors import TomariumError
 
-MOST_MEMORY: Final = 6 << 30
 LONGEST_S: Final = 20.0
 START_S: Final = 60.0
-
-Asked = TypeVar("Asked")
-Told = TypeVar("Told")
+SETTING: Final = "unconfined_reading"
 
 
 class ReaderDied(TomariumError):
@@ -28,22 +38,49 @@ class ReadersBusy(TomariumError):
     """All processes are reading for others."""
 
 
-class ChildReaders(Generic[Asked, Told]):
-    """A few processes that each answer one question at a time; they begin when they are first needed."""
+class ChildReaders:
+    """A few processes that each answer one question at a time; they begin when they are first needed.
 
-    def __init__(self, work: Callable[[Asked], Told], count: int = 2) -> None:
-        self._work = work
+    `work(question)` is a function of a module; what it returns, `child_process.to_bytes` can write.
+    `before()` is called once in each process, for what all questions need. More than `waiting` questions are refused.
+    """
+
+    def __init__(
+        self,
+        work: Callable[[Any], Any],
+        count: int = 2,
+        *,
+        before: Callable[[], object] | None = None,
+        waiting: int = 16,
+    ) -> None:
+        self._work = (work, before)
         self._idle: queue.LifoQueue[_Child | None] = queue.LifoQueue()
         for _ in range(count):
             self._idle.put(None)
-        self._waiting = threading.BoundedSemaphore(16)
+        atexit.register(self.close)
+        self._waiting = threading.BoundedSemaphore(waiting)
 
-    def ask(self, question: Asked, *, longest_s: float = LONGEST_S) -> Told:
+    def ask(
+        self,
+        question: Any,
+        *,
+        readable: Sequence[Path],
+        writable: Sequence[Path] = (),
+        longest_s: float = LONGEST_S,
+        unconfined: bool = False,
+    ) -> Any:
         """Have a question answered by a process.
 
-        `longest_s`: when the process is ended. Raises ReaderDied where the process died or took longer, ReadersBusy
-        where too many wait.
+        `readable`, `writable`: folders and files that it may touch. `longest_s`: when it is ended. `unconfined`:
+        whether it is answered where the system cannot confine a process, as the setting `unconfined_reading` says.
+        Raises ReaderDied where the process died or took longer, ReadersBusy where too many wait, CannotConfine, and
+        what the work raised of `tomarium.errors`.
         """
+        if not unconfined and not means().landlock:
+            raise CannotConfine(
+                f"files are not read for pages on this machine: {means().why}. To read them without that protection: "
+                f"tomarium settings {SETTING} yes"
+            )
         if not self._waiting.acquire(blocking=False):
             raise ReadersBusy("too many files are being read now; try again in a moment")
         try:
@@ -54,16 +91,13 @@ class ChildReaders(Generic[Asked, Told]):
             self._waiting.release()
         try:
             child = child or _Child(self._work)
-            told: Told = child.ask(question, longest_s)
-            return told
-        except ReaderDied:
-            child = None
-            raise
+            return child.ask(Task(question, tuple(readable), tuple(writable), longest_s, unconfined))
         finally:
-            self._idle.put(child)
+            self._idle.put(child if child is not None and child.lives else None)
 
     def close(self) -> None:
         """End the processes that wait for questions."""
+        atexit.unregister(self.close)
         for _ in range(self._idle.qsize()):
             with suppress(queue.Empty):
                 child = self._idle.get_nowait()
@@ -73,54 +107,55 @@ class ChildReaders(Generic[Asked, Told]):
 
 
 class _Child:
-    def __init__(self, work: Callable[[Any], Any]) -> None:
-        context = multiprocessing.get_context("spawn")
-        self._pipe, other = context.Pipe()
-        self._process = context.Process(target=_serve, args=(other, work), daemon=True)
-        self._process.start()
+    def __init__(self, work: tuple[Callable[[Any], Any], Callable[[], object] | None]) -> None:
+        self._pipe, other = Pipe()
+        words = [sys.executable, "-P", "-W", "ignore", "-m", child_process.__name__, str(other.fileno())]
+        self.lives = True
+        self._process = subprocess.Popen(
+            words, pass_fds=[other.fileno()], env=child_process.environment(), stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL, start_new_session=True,
+        )  # fmt: skip
         other.close()
-        if not self._pipe.poll(START_S) or not self._told_ready():
-            self.end()
-            raise ReaderDied("the process that reads files could not begin")
-
-    def _told_ready(self) -> bool:
         try:
-            return bool(self._pipe.recv() == "ready")
-        except EOFError:
-            return False
+            self._pipe.send_bytes(pickle.dumps((sys.path, pickle.dumps(work))))
+            if self._pipe.poll(START_S) and self._pipe.recv_bytes():
+                return
+        except (EOFError, OSError):
+            pass
+        self.end()
+        raise ReaderDied("the process that reads files could not begin")
 
-    def ask(self, question: Any, longest_s: float) -> Any:
+    def ask(self, task: Task) -> Any:
         try:
-            self._pipe.send(question)
-            if not self._pipe.poll(longest_s):
+            self._pipe.send_bytes(pickle.dumps(task))
+            if not self._pipe.poll(task.longest_s):
                 self.end()
-                raise ReaderDied(f"reading it takes longer than {longest_s:g} s; choose a smaller part")
-            return self._pipe.recv()
+                raise ReaderDied(f"reading it takes longer than {task.longest_s:g} s; choose a smaller part")
+            told = self._pipe.recv_bytes()
         except (EOFError, OSError) as problem:
             self.end()
             raise ReaderDied("the library crashed on it; the file is damaged") from problem
+        except KeyboardInterrupt:
+            self.end()
+            raise
+        if told[:1] != b"t":
+            raise ReaderDied(_why(int(told[1:])))
+        try:
+            return child_process.reading(told[1:])
+        except (ValueError, RecursionError) as problem:
+            raise ReaderDied("the process that read it answered nonsense; the file is damaged") from problem
 
     def end(self) -> None:
-        self._process.kill()
-        self._process.join(5)
+        self.lives = False
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, signal.SIGKILL)  # with the fork that reads
+        self._process.wait(5)
         self._pipe.close()
 
 
-def _serve(pipe: Connection, work: Callable[[Any], Any]) -> None:
-    """Answer questions until the one who asks ends."""
-    _limit_memory()
-    pipe.send("ready")
-    while True:
-        try:
-            question = pipe.recv()
-        except (EOFError, KeyboardInterrupt):
-            return
-        pipe.send(work(question))
-
-
-def _limit_memory() -> None:
-    with suppress(ImportError, ValueError, OSError):
-        import resource
-
-        resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+def _why(code: int) -> str:
+    """Say why the fork ended without an answer."""
+    if code == -signal.SIGXCPU:
+        return "reading it takes too much processor time; choose a smaller part"
+    name = signal.Signals(-code).name if code < 0 else f"exit code {code}"
+    return f"the library crashed on it ({name}); the file is damaged"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import chain, islice
 from pathlib import Path
@@ -78,6 +78,82 @@ def file_path(
         return Filed((file_moment(catalogue, path, checksums=checksums, reader=reader),))
     if is_series(path):
         return Filed(*file_series(catalogue, path, checksums=checksums, reader=reader))
+    return ingest_folders(catalogue, make_folders(path, wish, opener=opener, tell=tell), reader)
+
+
+def ingest_folders(
+    catalogue: Catalogue, folders: Iterable[Path | TomariumError], reader: Reader = LOCAL_OWNER
+) -> Filed:
+    """Put the records that `make_folders` made into the catalogue.
+
+    Parameters
+    ----------
+    catalogue : Catalogue
+        Open.
+    folders : iterable of Path or TomariumError
+        Folders of records, and why others could not be made.
+    reader : Reader
+        Whose the records become.
+
+    Returns
+    -------
+    Filed
+        What is in the catalogue now, and what is not.
+
+    Raises
+    ------
+    InputError
+        It is one record, and cannot be put there.
+    """
+    made: list[Record] = []
+    refused: list[TomariumError] = []
+    problems = []
+    for folder in folders:
+        if isinstance(folder, TomariumError):
+            problems.append(str(folder))
+            continue
+        try:
+            made.append(ingest(catalogue, folder, checksums=False, reader=reader))
+        except DatabaseUnavailable:
+            raise
+        except TomariumError as problem:
+            problems.append(str(problem))
+            refused.append(problem)
+    if not made and len(problems) == len(refused) == 1:
+        raise refused[0]
+    return Filed(tuple(made), tuple(problems))
+
+
+def make_folders(
+    path: Path,
+    wish: Wish,
+    *,
+    opener: Callable[[Path], Scan | Image] = formats.open,
+    tell: Tell | None = None,
+) -> Iterator[Path | TomariumError]:
+    """Make the folders of records of what is none yet; nothing is told to a catalogue.
+
+    Parameters
+    ----------
+    path : Path
+        A volume, a scan, an image, or a folder of them.
+    wish : Wish
+        How; of several, each has a title of its own.
+    opener : callable
+        What opens it.
+    tell : callable, optional
+        Told of progress.
+
+    Yields
+    ------
+    Path or TomariumError
+        The folder of a record; of what cannot be one in a folder of several, why.
+
+    Raises
+    ------
+    InputError
+        It is one thing, and cannot be a record.
+    """
     refused = None
     if path.is_file() or formats.recognise(path):
         try:
@@ -87,8 +163,9 @@ def file_path(
                 raise
             refused = problem  # a folder of other things, perhaps
         else:
-            return Filed((_made(catalogue, path, whole, wish, reader, tell),))
-    made, problems = [], []
+            yield make_from_files(path, whole, wish, tell)[1]
+            return
+    any_made, problems = False, []
     below = data_below(path)
     first = list(islice(below, 2))
     if len(first) > 1:  # one title is none of several
@@ -97,25 +174,19 @@ def file_path(
         try:
             if isinstance(found, TomariumError):
                 raise found
-            made.append(_made(catalogue, place, found, wish, reader, tell))
-        except DatabaseUnavailable:
-            raise
+            folder = make_from_files(place, found, wish, tell)[1]
         except TomariumError as problem:
-            problems.append(str(problem))
-    if not made and refused is not None:
+            problems.append(problem)
+            continue
+        any_made = True
+        yield folder
+    if not any_made and refused is not None:
         raise refused
-    if not made and not problems:
+    if not any_made and not problems:
         raise InputError(
             f"{path}: holds no record, volume, scan or image; give one, or the folder above them"
         )
-    return Filed(tuple(made), tuple(problems))
-
-
-def _made(
-    catalogue: Catalogue, path: Path, opened: Scan | Image, wish: Wish, reader: Reader, tell: Tell | None
-) -> Record:
-    _, folder = make_from_files(path, opened, wish, tell)
-    return ingest(catalogue, folder, checksums=False, reader=reader)
+    yield from problems
 
 
 def _is_unfinished(path: Path) -> bool:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Row
 
 from tomarium.catalogue import queries
 from tomarium.catalogue.appending import UploadProblem
 from tomarium.catalogue.catalogue import Catalogue
+from tomarium.catalogue.child_reader import SETTING, ChildReaders, ReaderDied
 from tomarium.catalogue.edit import Changes, edit
 from tomarium.catalogue.field_texts import changes_of
-from tomarium.catalogue.file_path import Filed, file_path
+from tomarium.catalogue.file_path import Filed, ingest_folders, make_folders
 from tomarium.catalogue.find_jobs import own_jobs
 from tomarium.catalogue.ingest import ingest, save
 from tomarium.catalogue.jobs import add_job
@@ -22,13 +25,18 @@ from tomarium.catalogue.make_from_files import Wish
 from tomarium.catalogue.reader import Reader
 from tomarium.catalogue.record_folder import ID, read_record
 from tomarium.catalogue.record_pictures import ask_for_pictures
+from tomarium.catalogue.series_records import is_series
+from tomarium.catalogue.settings import all_settings
 from tomarium.catalogue.upload_filing import begin_filing, filed_as
 from tomarium.catalogue.upload_room import give_all_back
 from tomarium.catalogue.uploads import INCOMING, Uploads
+from tomarium.errors import FormatError, InputError
 from tomarium.model import Record
 from tomarium.standards.ro_crate import FILENAME
 
 KIND = "file upload"
+LONGEST_S: Final = 24 * 3600.0
+"""Seconds that reading an upload may take, most of which goes to its checksums."""
 
 
 @dataclass(frozen=True)
@@ -266,9 +274,11 @@ def make_records(catalogue: Catalogue, reader: Reader, uploads: Uploads, batch: 
     # Only `finish` files a crate: it asks who may say that something was published, and whose the identifier is.
     if (path / FILENAME).exists():
         raise UploadProblem("a crate came after the batch was handed in; hand it in again")
+    if is_series(path):
+        raise UploadProblem(f"{path}: holds a series of records; hand in each record on its own")
     # A folder of its own: a record of somebody else may have the same title.
     wish = Wish(records / batch, uploads.title(reader, batch))
-    filed = file_path(catalogue, path, wish, reader=reader)
+    filed = _laid_out(catalogue, reader, folder, path, wish)
     _give_to_team(catalogue, filed.records, uploads.team(reader, batch))
     ask_for_pictures(catalogue, reader, filed.records)
     changes = changes_of(uploads.said(reader, batch))
@@ -281,6 +291,65 @@ def make_records(catalogue: Catalogue, reader: Reader, uploads: Uploads, batch: 
         uploads.forget(batch)
         give_all_back(catalogue, batch)
     return filed
+
+
+@cache
+def readers() -> ChildReaders:
+    """Return the process that reads what was uploaded.
+
+    Returns
+    -------
+    ChildReaders
+        One, which begins when it is first asked.
+    """
+    return ChildReaders(lay_out_upload, count=1)
+
+
+def lay_out_upload(asked: tuple[Path, Path, str]) -> dict[str, list[str]]:
+    """Make the folders of records of what was uploaded; what a child does, which knows no catalogue.
+
+    Parameters
+    ----------
+    asked : (Path, Path, str)
+        What was uploaded, the folder in which records are made, and their title.
+
+    Returns
+    -------
+    dict
+        "folders" of records, and "problems" with what cannot be one.
+    """
+    path, records, title = asked
+    made = list(make_folders(path, Wish(records, title)))
+    return {
+        "folders": [str(one) for one in made if isinstance(one, Path)],
+        "problems": [str(one) for one in made if not isinstance(one, Path)],
+    }
+
+
+def _laid_out(catalogue: Catalogue, reader: Reader, folder: Path, path: Path, wish: Wish) -> Filed:
+    """Have records made by a process that touches this upload alone, and put them into the catalogue."""
+    with catalogue.reading() as connection:
+        unconfined = all_settings(connection)[SETTING] == "yes"
+    wish.records.mkdir(parents=True, exist_ok=True)
+    asked = (path.resolve(), wish.records.resolve(), wish.title)
+    writable = [folder.resolve(), wish.records.resolve()]
+    try:
+        told = readers().ask(
+            asked, readable=[], writable=writable, longest_s=LONGEST_S, unconfined=unconfined
+        )
+    except ReaderDied as problem:
+        raise FormatError(f"{path}: {problem}; take it from its origin") from problem
+    finally:
+        with suppress(OSError):
+            wish.records.rmdir()  # where nothing was made
+    folders = [Path(one) for one in told["folders"]]
+    # A file that took over that process could have written anything into its folders.
+    for one in folders:
+        if one.parent != asked[1] or read_record(one).publication is not None:
+            raise FormatError(
+                f"{path}: the process that read it made no draft of it; take it from its origin"
+            )
+    return ingest_folders(catalogue, [*folders, *map(InputError, told["problems"])], reader)
 
 
 def _give_to_team(catalogue: Catalogue, made: Sequence[Record], team: str) -> None:

@@ -17,7 +17,7 @@ from tomarium import __version__, formats, units
 from tomarium.atomic_files import write_whole
 from tomarium.catalogue.audit import note
 from tomarium.catalogue.catalogue import Catalogue
-from tomarium.catalogue.child_reader import ChildReaders, ReaderDied
+from tomarium.catalogue.child_reader import SETTING, ChildReaders, ReaderDied
 from tomarium.catalogue.edit import place_for, write_record
 from tomarium.catalogue.file_table import remove_others
 from tomarium.catalogue.filing import DATA, PREVIEWS, refile_below
@@ -25,7 +25,9 @@ from tomarium.catalogue.find_jobs import reader_who_asked
 from tomarium.catalogue.jobs import Ended, add_job, without_folders
 from tomarium.catalogue.reader import Reader
 from tomarium.catalogue.record_folder import read_record
+from tomarium.catalogue.settings import all_settings
 from tomarium.catalogue.store import ObjectPath
+from tomarium.confinement import CannotConfine
 from tomarium.errors import DatabaseUnavailable, InputError, TomariumError
 from tomarium.model import Record, Scan, Volume
 from tomarium.pipeline.protocol.choice import Choice
@@ -146,7 +148,7 @@ def draw_record_pictures(
     reader: Reader,
     id: str,
     *,
-    artists: ChildReaders[tuple[Path, str], bytes | str] | None = None,
+    artists: ChildReaders | None = None,
     again: bool = False,
     tell: Callable[[str, int, int], object] | None = None,
 ) -> list[str]:
@@ -179,6 +181,7 @@ def draw_record_pictures(
     """
     with catalogue.reading() as connection:
         folder = place_for(connection, reader, id)
+        unconfined = all_settings(connection)[SETTING] == "yes"
     if isinstance(folder, ObjectPath):
         return []
     record = read_record(folder)
@@ -187,9 +190,9 @@ def draw_record_pictures(
         return []
     if artists is None:
         with closing(ChildReaders(_draw, count=1)) as made_here:
-            drawn = _drawn(folder, kinds, made_here, tell)
+            drawn = _drawn(folder, kinds, made_here, tell, unconfined)
     else:
-        drawn = _drawn(folder, kinds, artists, tell)
+        drawn = _drawn(folder, kinds, artists, tell, unconfined)
     key = _data_key(record)
     with catalogue.writing() as connection:
         now = read_record(folder)
@@ -208,15 +211,20 @@ def draw_record_pictures(
 def _drawn(
     folder: Path,
     kinds: Sequence[str],
-    artists: ChildReaders[tuple[Path, str], bytes | str],
+    artists: ChildReaders,
     tell: Callable[[str, int, int], object] | None,
+    unconfined: bool,
 ) -> Drawn:
     files, failed = {}, {}
     for number, kind in enumerate(kinds):
         if tell is not None:
             tell("pictures", number, len(kinds))
         try:
-            answer = artists.ask((folder, kind), longest_s=LONGEST_S)
+            answer = artists.ask(
+                (folder, kind), readable=[folder], longest_s=LONGEST_S, unconfined=unconfined
+            )
+        except CannotConfine as problem:
+            answer = str(problem)
         except ReaderDied as problem:
             answer = str(problem).replace("choose a smaller part", "`tomarium picture` has no such limit")
         if isinstance(answer, bytes):

@@ -77,6 +77,11 @@ SETTINGS: Final[Mapping[str, Setting]] = {
     "fixity_days": Setting(
         "30", "In how many days workers read every file once and compare it with its checksum; 0: never"
     ),
+    "unconfined_reading": Setting(
+        "no",
+        "Whether files of records and uploads are read for pages where the system cannot keep that to their folder: "
+        "yes or no",
+    ),
     "curators_choice": Setting(
         "", "Identifier of a published collection whose records the first page shows as Curator’s choice"
     ),
@@ -119,6 +124,7 @@ FORMS: Final[Mapping[str, tuple[re.Pattern[str], str]]] = {
             "give a number of requests a minute, such as 300, or 0 for any number",
         ),
     ),
+    "unconfined_reading": (re.compile("yes|no"), "give yes or no"),
     "logo": (
         re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,80}\.(svg|png|webp)"),
         "give the name of a file in the catalogue's folder, such as logo.svg",

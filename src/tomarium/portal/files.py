@@ -22,7 +22,7 @@ from tomarium.catalogue.store import ObjectPath
 from tomarium.errors import FormatError
 from tomarium.model import FileEntry, Record
 from tomarium.pipeline.run.folders import NOWHERE, without_folders
-from tomarium.portal import webp
+from tomarium.portal import child_pictures, webp
 from tomarium.portal.byte_answer import ByteAnswer, FileAnswer, wanted_range
 from tomarium.portal.counting import note_download, note_view
 from tomarium.portal.request_context import CurrentRequest, without_content
@@ -131,7 +131,7 @@ def read_file(request_context: CurrentRequest, request: Request, id: str, path: 
     if path == webp.THUMBNAIL:
         headers["Vary"] = "Accept"
         if webp.is_wanted(path, request.headers) and (
-            small := webp.smaller(found, state.st_mtime_ns, state.st_size)
+            small := child_pictures.smaller(request_context, found, state.st_mtime_ns, state.st_size)
         ):
             return _small(request, small, headers)
     if digest := _sha256(record, folder, path, entry if whole else None):
@@ -173,7 +173,8 @@ def draw_picture(
     known = collect("viewers", Viewer).get(viewer)
     if known is None or known.picture is None or not known.shows(record):
         raise HTTPException(404, f"The record {id} has no pictures of the kind “{viewer[:80]}”.")
-    content = known.picture(record, folder, name, dict(request.query_params))
+    wanted = child_pictures.Wanted(viewer, record, folder, name, dict(request.query_params))
+    content = child_pictures.draw(request_context, wanted)
     # An address with the volume's checksum in it ("v") will always give this very picture.
     caching = FOREVER if request.query_params.get("v") else "private, no-cache"
     tag = f'"{sha256(content).hexdigest()[:32]}"'

@@ -14,9 +14,10 @@ from typing import Final
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.responses import Response
 
-from tomarium.catalogue.child_reader import ChildReaders, ReaderDied, ReadersBusy
+from tomarium.catalogue.child_reader import SETTING, ChildReaders, ReaderDied, ReadersBusy
+from tomarium.confinement import CannotConfine
 from tomarium.portal.files import find_file
-from tomarium.portal.hdf5_answers import Answer, Question, answer
+from tomarium.portal.hdf5_answers import Answer, Question, answer_in_child
 from tomarium.portal.request_context import CurrentRequest, RequestContext
 from tomarium.portal.routes import give
 from tomarium.portal.security import LOCKED
@@ -42,7 +43,7 @@ def is_hdf5_name(path: str) -> bool:
 
 
 @cache
-def readers() -> ChildReaders[Question, Answer]:
+def readers() -> ChildReaders:
     """Return the processes that read HDF5 files for this portal.
 
     Returns
@@ -50,7 +51,7 @@ def readers() -> ChildReaders[Question, Answer]:
     ChildReaders
         Two, which begin when they are first asked.
     """
-    return ChildReaders(answer)
+    return ChildReaders(answer_in_child)
 
 
 def ask_file(
@@ -85,12 +86,16 @@ def ask_file(
         raise HTTPException(404, f"The record {id} has no file “{file[:200]}”.")
     listed = tuple(entry.path for entry in record.files)
     try:
-        return readers().ask(Question(folder, listed, file, what, dict(query)))
+        question = Question(folder, listed, file, what, dict(query))
+        unconfined = request_context.settings[SETTING] == "yes"
+        return Answer(*readers().ask(question, readable=[folder], unconfined=unconfined))
     except ReadersBusy as problem:
         raise HTTPException(503, f"{str(problem).capitalize()}.", {"Retry-After": "2"}) from problem
     except ReaderDied as problem:
         message = f"{file}: {problem}"
         return Answer(422, "application/json", b'{"message": %s}' % _quoted(message))
+    except CannotConfine as problem:
+        return Answer(501, "application/json", b'{"message": %s}' % _quoted(str(problem)))
 
 
 def _quoted(text: str) -> bytes:

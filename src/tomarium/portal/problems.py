@@ -27,6 +27,7 @@ TITLES: Final = {
     415: "This cannot be read",
     429: "Too many tries",
     500: "Something broke here",
+    501: "This is not done here",
     503: "This cannot be read now",
 }
 NO_DATABASE: Final = (

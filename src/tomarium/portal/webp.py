@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache
 from io import BytesIO
-from pathlib import Path
 from typing import Final
 
 THUMBNAIL: Final = "previews/thumbnail.png"
@@ -13,6 +11,7 @@ MEDIA_TYPE: Final = "image/webp"
 QUALITY: Final = 80
 MOST_BYTES: Final = 4 << 20
 MOST_PIXELS: Final = 1 << 20
+MOST_KEPT: Final = 500
 _PLAIN: Final = ("L", "LA", "RGB", "RGBA", "P")
 """Modes of Pillow with at most 8 bits a channel, of which WebP shows the same."""
 
@@ -36,16 +35,13 @@ def is_wanted(path: str, headers: Mapping[str, str]) -> bool:
     return path == THUMBNAIL and MEDIA_TYPE in taken and "text/html" not in taken and "range" not in headers
 
 
-@lru_cache(maxsize=500)
-def smaller(path: Path, changed_ns: int, size: int) -> bytes | None:
+def as_webp(content: bytes) -> bytes | None:
     """Write a picture as WebP.
 
     Parameters
     ----------
-    path : Path
-        A PNG.
-    changed_ns, size : int
-        Its time and size in bytes, by which a changed file is another one.
+    content : bytes
+        Of a PNG.
 
     Returns
     -------
@@ -55,14 +51,12 @@ def smaller(path: Path, changed_ns: int, size: int) -> bytes | None:
     """
     from PIL import Image as Pillow
 
-    if size > MOST_BYTES:
-        return None
     try:
-        with Pillow.open(BytesIO(path.read_bytes()), formats=("PNG",)) as picture:
+        with Pillow.open(BytesIO(content), formats=("PNG",)) as picture:
             if picture.width * picture.height > MOST_PIXELS or picture.mode not in _PLAIN:
                 return None
             held = BytesIO()
             picture.save(held, "WEBP", quality=QUALITY)
     except (OSError, ValueError, SyntaxError, Warning, Pillow.DecompressionBombError):
         return None
-    return held.getvalue() if len(held.getvalue()) < size else None
+    return held.getvalue() if len(held.getvalue()) < len(content) else None

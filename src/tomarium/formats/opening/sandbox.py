@@ -1,18 +1,23 @@
 """Open a file first in a process of its own, so that one that crashes or stops its reader harms nobody.
 
+Where the system has Landlock, that process reads the file's own folder and what is trusted, and nothing else.
+
 The walk through HDF5 finds what a file claims; what damaged bytes make the library do, only trying shows.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from tomarium.confinement import confine, limit, means
 from tomarium.errors import FormatError
 
 LONGEST_S: Final = 60.0
@@ -38,7 +43,11 @@ def open_in_subprocess(
         *words,
     ]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=longest_s, check=False)
+        with tempfile.TemporaryDirectory(prefix="tomarium-reader-") as scratch:
+            done = subprocess.run(
+                command, capture_output=True, text=True, timeout=longest_s, check=False,
+                env={**os.environ, "TMPDIR": scratch},
+            )  # fmt: skip
     except subprocess.TimeoutExpired as problem:
         raise FormatError(
             f"{path}: reading it had not ended after {longest_s:g} s in a process of its own; "
@@ -81,19 +90,13 @@ def _try(
     return None
 
 
-def _limit() -> None:
-    try:
-        import resource
-    except ImportError:  # Windows has no such limits; the time limit of the parent remains
-        return
-    resource.setrlimit(resource.RLIMIT_AS, (_MOST_BYTES, _MOST_BYTES))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-
-
 def main(open_scan: Callable[..., Any]) -> None:
     """Try the file that is named on the command line, and print what refused it as JSON.
 
     `open_scan`: `tomarium.formats.open`; handed in, for this module lies below it.
     """
-    _limit()
+    path, trusted = Path(sys.argv[1]).resolve(), [Path(one).resolve() for one in sys.argv[3:]]
+    limit(address_space=_MOST_BYTES, cpu_s=int(LONGEST_S))
+    if means().landlock:
+        confine([path.parent if path.is_file() else path, *trusted], [Path(tempfile.gettempdir())])
     print(json.dumps({"refused": _try(open_scan, Path(sys.argv[1]), sys.argv[2] or None, sys.argv[3:])}))

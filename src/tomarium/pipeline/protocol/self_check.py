@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from typing import Literal
 
 from tomarium import array, units
+from tomarium.confinement import Means, means
 from tomarium.kernels.engines import engines
 from tomarium.registry import BROKEN
 from tomarium.steps.core.serialization import all_steps
@@ -48,9 +49,20 @@ def self_check() -> tuple[Finding, ...]:
     findings.append(Finding("processors", "there", f"{array.processors()} may be used"))
     findings.append(Finding("memory", "there", f"{units.show(array.available_memory(), 'B', 3)} available"))
     findings.append(_gpu())
+    held = means()
+    findings.append(Finding("confined readers", "there" if held.landlock else "missing", _of_readers(held)))
     findings += _broken()
     findings.append(_part("nexusformat", "the doctor's second opinion on NXtomo files (nxvalidate)"))
     return tuple(findings)
+
+
+def _of_readers(held: Means) -> str:
+    """Say how files of strangers are read."""
+    if held.landlock:
+        return f"a process that reads files of strangers: {held.why}"
+    return (
+        f"{held.why}: pages show no HDF5 files and no pictures unless the setting unconfined_reading is yes"
+    )
 
 
 def _broken() -> list[Finding]:

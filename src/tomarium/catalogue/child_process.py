@@ -1,0 +1,240 @@
+"""The process that answers for `child_reader`: it forks for each question, and the fork gives up what it may do first.
+
+Nothing that comes back is unpickled: an answer is JSON and bytes, so that whoever takes over the fork can hand a wrong
+answer to the portal, and nothing more.
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import io
+import json
+import os
+import pickle
+import shutil
+import signal
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+from typing import Any, Final
+
+from tomarium import errors
+from tomarium.confinement import CannotConfine, confine, limit, means, needed_by_python
+from tomarium.errors import TomariumError
+
+MOST_MEMORY: Final = 6 << 30
+MOST_ANSWERED: Final = 1 << 30
+_OPEN_FILES: Final = 512
+_SCRATCH_BYTES: Final = 16 << 30
+_ONCE: Final = (
+    "h5py",
+    "hdf5plugin",
+    "zarr",
+    "tifffile",
+    "PIL.Image",
+    "PIL.PngImagePlugin",
+    "PIL.WebPImagePlugin",
+)
+"""What most questions import, which is done once, before any fork."""
+_READY, _TOLD, _DIED = b"r", b"t", b"d"
+
+
+@dataclass(frozen=True)
+class Task:
+    """A question, and what may be touched for it.
+
+    Attributes
+    ----------
+    question : object
+        What the work is called with.
+    readable, writable : tuple of Path
+        Folders and files.
+    longest_s : float
+        Seconds that it may take.
+    unconfined : bool
+        Whether it is answered where the system has no Landlock.
+    """
+
+    question: Any
+    readable: tuple[Path, ...]
+    writable: tuple[Path, ...]
+    longest_s: float
+    unconfined: bool
+
+
+def to_bytes(told: Any) -> bytes:
+    """Write an answer: None, numbers, texts, bytes, sequences of those, and mappings with texts as keys."""
+    blobs: list[bytes] = []
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, bytes):
+            blobs.append(value)
+            return {"bytes": len(value)}
+        if isinstance(value, dict):
+            return {"of": {key: plain(one) for key, one in value.items()}}
+        return [plain(one) for one in value] if isinstance(value, (list, tuple)) else value
+
+    head = json.dumps(plain(told)).encode()
+    return b"".join([len(head).to_bytes(8, "little"), head, *blobs])
+
+
+def from_bytes(content: bytes) -> Any:
+    """Read an answer; sequences come as lists. Raises ValueError where it is none."""
+    at = 8 + int.from_bytes(content[:8], "little")
+
+    def whole(value: Any) -> Any:
+        nonlocal at
+        if isinstance(value, list):
+            return [whole(one) for one in value]
+        if not isinstance(value, dict):
+            return value
+        if isinstance(value.get("of"), dict):
+            return {key: whole(one) for key, one in value["of"].items()}
+        size = value.get("bytes")
+        if type(size) is not int or not 0 <= size <= len(content) - at:
+            raise ValueError("bytes that are not there")
+        at += size
+        return content[at - size : at]
+
+    return whole(json.loads(content[8:at]))
+
+
+def serve(pipe: Connection) -> None:
+    """Answer questions until the one who asks ends."""
+    sys.path[:], work = pickle.loads(pipe.recv_bytes())
+    for name in _ONCE:
+        with suppress(ImportError):
+            importlib.import_module(name)
+    answer, before = pickle.loads(work)
+    if before is not None:
+        before()
+    if means().landlock:
+        needed_by_python()
+    gc.freeze()  # a collection in a fork would copy the pages of all that was imported
+    pipe.send_bytes(_READY)
+    while True:
+        try:
+            task: Task = pickle.loads(pipe.recv_bytes())
+        except (EOFError, KeyboardInterrupt):
+            return
+        scratch = Path(tempfile.mkdtemp(prefix="tomarium-reader-"))
+        try:
+            pipe.send_bytes(_in_a_fork(answer, task, scratch, pipe))
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _in_a_fork(answer: Callable[[Any], Any], task: Task, scratch: Path, pipe: Connection) -> bytes:
+    """Answer in a process of its own; tell its answer, or by what it died."""
+    sink, source = os.pipe()
+    child = os.fork()
+    if not child:
+        pipe.close()
+        os.close(sink)
+        _answer_and_end(answer, task, scratch, source)
+    os.close(source)
+    with open(sink, "rb", buffering=0) as told:  # noqa: PTH123  # a number of a pipe is no path
+        content = _until_end(told, pipe)
+    if content is None:
+        os.kill(child, signal.SIGKILL)
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    return _TOLD + content if code == 0 and content is not None else _DIED + str(code).encode()
+
+
+def _until_end(told: io.FileIO, pipe: Connection) -> bytes | None:
+    """Read what the fork tells until it ends; None where that is too much, or the one who asked has ended."""
+    parts: list[bytes] = []
+    size = 0
+    while size <= MOST_ANSWERED:
+        # Who asked sends nothing meanwhile: what can be read there is the end of it.
+        if pipe in wait([told.fileno(), pipe]):
+            return None
+        part = told.read(1 << 20)
+        if not part:
+            return b"".join(parts)
+        parts.append(part)
+        size += len(part)
+    return None
+
+
+def _answer_and_end(answer: Callable[[Any], Any], task: Task, scratch: Path, told: int) -> None:
+    """Answer, and end without what Python does at the end of a program."""
+    code = 1
+    try:
+        content = to_bytes(_answered(answer, task, scratch))
+        with open(told, "wb") as out:
+            out.write(content)
+        code = 0
+    finally:
+        os._exit(code)
+
+
+def _answered(answer: Callable[[Any], Any], task: Task, scratch: Path) -> dict[str, Any]:
+    try:
+        _give_up(task, scratch)
+        return {"told": answer(task.question)}
+    except TomariumError as problem:
+        return {"raised": type(problem).__name__, "text": str(problem)}
+    except MemoryError:
+        most = f"{MOST_MEMORY >> 30} GiB"
+        return {
+            "raised": "FormatError",
+            "text": f"reading it takes more than {most} of memory; the file is damaged",
+        }
+    except Exception as problem:
+        return {"raised": "", "text": f"an error of tomarium itself: {type(problem).__name__}: {problem}"}
+
+
+def _give_up(task: Task, scratch: Path) -> None:
+    """Give up what the question does not need."""
+    tempfile.tempdir = str(scratch)
+    limit(
+        memory=MOST_MEMORY,
+        cpu_s=int(task.longest_s) + 2,
+        file_bytes=None if task.writable else _SCRATCH_BYTES,
+        open_files=_OPEN_FILES,
+    )
+    if means().landlock or not task.unconfined:
+        confine(task.readable, (*task.writable, scratch))
+
+
+def reading(content: bytes) -> Any:
+    """Return what was told, or raise the error that was; ValueError for what is neither. For the one who asked."""
+    told = from_bytes(content)
+    if not isinstance(told, dict) or ("told" not in told and "raised" not in told):
+        raise ValueError("no answer")
+    if "told" in told:
+        return told["told"]
+    known = (
+        CannotConfine
+        if told["raised"] == CannotConfine.__name__
+        else getattr(errors, str(told["raised"]), None)
+    )
+    kind = known if isinstance(known, type) and issubclass(known, TomariumError) else TomariumError
+    raise kind(str(told.get("text", ""))[:4000])
+
+
+def environment() -> dict[str, str]:
+    """Return what such a process is told of this one's environment: no password, and no plugin of HDF5."""
+    kept: Sequence[str] = (
+        "PATH",
+        "LANG",
+        "LC_ALL",
+        "TZ",
+        "LD_LIBRARY_PATH",
+        "TMPDIR",
+        "PYTHONDONTWRITEBYTECODE",
+    )
+    limited = {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "passive", "OPENBLAS_NUM_THREADS": "1"}
+    plugins = {"HDF5_PLUGIN_PRELOAD": "::", "HDF5_PLUGIN_PATH": ""}
+    return {key: os.environ[key] for key in kept if key in os.environ} | limited | plugins
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # who asked ends it
+    serve(Connection(int(sys.argv[1])))

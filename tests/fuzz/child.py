@@ -1,0 +1,117 @@
+"""One target in a process of its own, which `run.py` watches: `python -m fuzz.child TARGET SHARED SEED ENGINE FOLDER`.
+
+What it is at stands in a file both share: how many inputs it read, the last one, and whether it is reading.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import mmap
+import struct
+import sys
+import traceback
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+
+SHARED = 1 << 21
+HEAD = struct.Struct("<QQQ")  # inputs read, of them problems, length of the one that is being read
+
+
+class Notes:
+    """The file that both share."""
+
+    def __init__(self, path: Path) -> None:
+        with path.open("r+b") as file:
+            self.memory = mmap.mmap(file.fileno(), SHARED)
+        self.count = self.problems = 0
+
+    def begin(self, content: bytes) -> None:
+        self.memory[HEAD.size : HEAD.size + len(content)] = content
+        self.memory[: HEAD.size] = HEAD.pack(self.count, self.problems, len(content))
+
+    def end(self) -> None:
+        self.count += 1
+        self.memory[: HEAD.size] = HEAD.pack(self.count, self.problems, 0)
+
+    def told(self) -> tuple[int, int, bytes]:
+        """What the other one reads."""
+        count, problems, length = HEAD.unpack(self.memory[: HEAD.size])
+        return count, problems, self.memory[HEAD.size : HEAD.size + length]
+
+
+def guarded(read: Callable[[bytes], object], notes: Notes, found: Path) -> Callable[[bytes], None]:
+    """Read, and keep an input that gives an error which is not documented, one for each place of the code."""
+
+    def once(content: bytes) -> None:
+        notes.begin(content)
+        try:
+            read(content)
+        except Exception as problem:
+            notes.problems += 1
+            keep(found, content, problem)
+        notes.end()
+
+    return once
+
+
+def keep(found: Path, content: bytes, problem: BaseException) -> None:
+    lines = traceback.extract_tb(problem.__traceback__)
+    ours = [one for one in lines if "/tomarium/" in one.filename or "/fuzz/" in one.filename] or lines
+    last = f"{Path(ours[-1].filename).name}:{ours[-1].lineno}" if ours else "?"
+    name = hashlib.sha256(f"{type(problem).__name__} {last}".encode()).hexdigest()[:12]
+    place = found / name
+    if not place.exists() or place.stat().st_size > len(content):
+        place.write_bytes(content)
+        place.with_suffix(".txt").write_text("".join(traceback.format_exception(problem)), encoding="utf-8")
+
+
+def main() -> None:
+    name, shared, seed, engine, folder = sys.argv[1:]
+    found = Path(folder) / "found" / name
+    corpus = Path(folder) / "corpus" / name
+    for place in (found, corpus):
+        place.mkdir(parents=True, exist_ok=True)
+    if engine == "atheris":
+        import atheris
+
+        with atheris.instrument_imports(include=["tomarium"], enable_loader_override=True):
+            from fuzz.targets import target
+    else:
+        from fuzz.targets import target
+    from tomarium.confinement import limit
+
+    warnings.simplefilter("ignore")
+    chosen = target(name)
+    read, seeds = chosen.begin()
+    kept = Path(__file__).parent / "corpus" / name
+    seeds += [one.read_bytes() for one in sorted(kept.glob("*"))]
+    limit(memory=4 << 30)
+    once = guarded(read, Notes(Path(shared)), found)
+    for one in seeds:
+        once(one)
+    if engine == "atheris":
+        import atheris
+
+        for one in seeds:
+            (corpus / hashlib.sha256(one).hexdigest()[:16]).write_bytes(one)
+        options = [
+            f"-seed={seed}",
+            f"-max_len={chosen.longest}",
+            "-rss_limit_mb=0",
+            "-timeout=0",
+            "-verbosity=0",
+        ]
+        atheris.Setup([sys.argv[0], *options, str(corpus)], once, enable_python_coverage=True)
+        atheris.Fuzz()
+        return
+    from fuzz.mutate import mutated
+
+    random = Random(int(seed))
+    while True:
+        once(mutated(random.choice(seeds), seeds, random, chosen.longest))
+
+
+if __name__ == "__main__":
+    main()

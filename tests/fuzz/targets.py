@@ -1,0 +1,34 @@
+"""What is given inputs without end: name → what reads them, the errors it may raise, and good inputs to begin with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from fuzz import text_targets
+
+
+@dataclass(frozen=True)
+class Target:
+    """Something that reads.
+
+    `begin()` gives `read(bytes)`, which raises what is no documented error, and the good inputs.
+    """
+
+    name: str
+    begin: Callable[[], tuple[Callable[[bytes], object], list[bytes]]]
+    longest: int = 1 << 16
+
+
+def names() -> list[str]:
+    from fuzz import reader_targets
+
+    return [*text_targets.BEGIN, *reader_targets.begin_all()]
+
+
+def target(name: str) -> Target:
+    if name in text_targets.BEGIN:
+        return Target(name, text_targets.BEGIN[name])
+    from fuzz import reader_targets
+
+    return Target(name, reader_targets.begin_all()[name], 1 << 20)
