@@ -108,6 +108,6 @@ def _demand_shape(
     if shape[1] == told[1] and (shape[0] >= told[0] if bar else shape[0] == told[0]):
         return
     raise InputError(
-        f"{path}: has {shape[1]} × {shape[0]} pixels, and {beside.name} is of a picture of {told[1]} × {told[0]}: it was "
-        f"made smaller or cut, so that its scale is not known; tell it by --bar, --pixel or --width"
+        f"{path}: has {shape[1]} × {shape[0]} pixels, and {beside.name} is of a picture of {told[1]} × {told[0]}: it "
+        f"was made smaller or cut, so that its scale is not known; tell it by --bar, --pixel or --width"
     )
