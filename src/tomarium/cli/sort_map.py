@@ -47,9 +47,9 @@ def command(
     """Sort the pixels of MAPs of counts, as EDS makes them, into phases, for `tomarium fuse` and `tomarium align`.
 
     Each MAP is a map of one element, or a file with several (channel, y, x), all of the same pixels. A mixture of
-    Poisson distributions is fitted to the counts of all channels together; a pixel gets the number of the phase it most likely
-    is of, ascending by the counts of the first channel, and 0 where that is not sure. Where counts vary more than
-    by chance, all are less sure.
+    Poisson distributions is fitted to the counts of all channels together; a pixel gets the number of the phase it
+    most likely is of, ascending by the counts of the first channel, and 0 where that is not sure. Where counts vary
+    more than by chance, all are less sure.
 
     Beside OUT.tif are written OUT-confidence.tif, the probability in percent, and OUT.json, the report with the mean
     counts of each phase, by which you know what it is.
