@@ -82,7 +82,7 @@ SLOW = (
     "pipeline/test_crop", "pipeline/test_data_check", "pipeline/test_material", "pipeline/test_run",
     "pipeline/test_slabs", "pipeline/test_spool", "pipeline/test_stitch_volumes", "portal/test_description",
     "portal/test_files", "portal/test_harvest_panosc", "portal/test_models", "portal/test_oai",
-    "portal/test_object_store", "portal/test_panosc",
+    "portal/test_object_store", "portal/test_panosc", "portal/test_same_sample",
     "portal/test_files", "portal/test_harvest_oai", "portal/test_models", "portal/test_oai", "portal/test_object_store",
     "portal/test_pull", "portal/test_serve",
     "pipeline/test_slabs", "pipeline/test_spool", "pipeline/test_stitch_volumes", "portal/test_counting",

@@ -1,6 +1,10 @@
 """`tomarium align-slices` from files to a record whose page shows what was done."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +14,8 @@ from click.testing import CliRunner
 
 from tomarium.catalogue.record_folder import read_record
 from tomarium.cli.align_slices import command
+from tomarium.errors import InputError
+from tomarium.formats import open as open_file
 from tomarium.model import Record
 from tomarium.synth.slices import simulated_slices
 from tomarium.viewers.slice_drift import SLICE_DRIFT
@@ -104,3 +110,50 @@ def test_the_way_from_slices_to_labels_stays_known(folder: Path, tmp_path: Path)
     assert formats.open(tmp_path / "labels").shape == formats.open(tmp_path / "aligned").shape
     again = CliRunner().invoke(segment, words)
     assert "exists already" in str(again.exception)
+
+
+DYING = """
+import importlib, os, signal, sys
+from tomarium.cli import execute
+module, name, left = importlib.import_module(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+owner, _, method = name.rpartition(".")
+owner = getattr(module, owner) if owner else module
+real = getattr(owner, method)
+def dying(*given, **more):
+    global left
+    left -= 1
+    if left < 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return real(*given, **more)
+setattr(owner, method, dying)
+sys.exit(execute(sys.argv[4:]))
+"""
+PLANES = ("tomarium.pipeline.align_slices.aligned_planes", "AlignedPlanes._made")
+FILING = ("tomarium.catalogue.aligned_record", "file_record")
+
+
+def test_what_was_killed_is_no_record_and_the_same_again_finishes_it(folder: Path, tmp_path: Path) -> None:
+    words = [str(folder), "OUT", "--pixel", "5nm", "--slice", "10nm", "--slow", "8"]
+    whole, target = tmp_path / "whole", tmp_path / "killed"
+    run(*words[:1], whole, *words[2:])
+    for (module, name), calls in ((PLANES, 5), (FILING, 0)):
+        again = ["align-slices", words[0], str(target), *words[2:]]
+        told = subprocess.run(
+            [sys.executable, "-c", DYING, module, name, str(calls), *again],
+            env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True, timeout=100, check=False,
+        )  # fmt: skip
+        assert told.returncode == -signal.SIGKILL, told.stderr
+        with pytest.raises(InputError):
+            read_record(target)
+    run(words[0], target, *words[2:])
+    made = [np.asarray(open_file(one / "volume.ome.zarr")[...]) for one in (whole, target)]
+    np.testing.assert_array_equal(*made)
+    names = [sorted(one.name for one in place.iterdir()) for place in (whole, target)]
+    assert names[0] == names[1]  # nothing of the earlier runs is left
+    file = tmp_path / "aligned.tif"
+    told = subprocess.run(
+        [sys.executable, "-c", DYING, *PLANES, "5", "align-slices", words[0], str(file), *words[2:]],
+        capture_output=True, text=True, timeout=100, check=False,
+    )  # fmt: skip
+    assert told.returncode == -signal.SIGKILL, told.stderr
+    assert not file.exists()

@@ -133,6 +133,44 @@ def test_tags_that_are_no_numbers_tell_nothing(tmp_path: Path) -> None:
     assert microscope_tags(tmp_path / "text.txt") is None
 
 
+HITACHI = "\r\n[SemImageFile]\r\nInstructName=S-4800\r\nDataSize=640x480\r\nPixelSize=24.80469\r\n"
+JEOL = "$CM_FORMAT SEM\r\n$CM_FULL_SIZE 640 420\r\n$$SM_MICRON_BAR 160\r\n$$SM_MICRON_MARKER 5um\r\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "maker", "pixel_m", "sigma_m", "rows"),
+    [
+        (HITACHI.encode(), "Hitachi", 24.80469e-9, 0.0, 480),
+        (HITACHI.encode("utf-16"), "Hitachi", 24.80469e-9, 0.0, 480),
+        (JEOL.encode(), "JEOL", 5e-6 / 160, 5e-6 / 160**2 / 12**0.5, 420),
+        (JEOL.replace("5um", "500nm").encode(), "JEOL", 5e-7 / 160, 5e-7 / 160**2 / 12**0.5, 420),
+    ],
+)
+def test_a_text_beside_a_picture_tells_the_pixel(
+    content: bytes, maker: str, pixel_m: float, sigma_m: float, rows: int, tmp_path: Path
+) -> None:
+    place = tmp_path / "sem.png"
+    Pillow.fromarray(GROUND).save(place)
+    place.with_suffix(".txt").write_bytes(content)
+    made = rescue(formats.open(place), place)
+    assert made.image.shape == (rows, 640)
+    assert made.pixel_m == pytest.approx(pixel_m, rel=1e-9)
+    assert made.sigma_m == pytest.approx(sigma_m, rel=1e-9)
+    assert made.by.endswith(f"in sem.txt of the {maker} microscope")
+
+
+@pytest.mark.parametrize("content", [HITACHI, JEOL])
+def test_a_text_of_other_pixels_is_refused(content: str, tmp_path: Path) -> None:
+    place = tmp_path / "sem.png"
+    Pillow.fromarray(GROUND[::2, ::2]).save(place)
+    place.with_suffix(".txt").write_text(content)
+    with pytest.raises(InputError, match="320 × 240 pixels"):
+        rescue(formats.open(place), place)
+    place.with_suffix(".txt").write_text("a letter about this picture")
+    with pytest.raises(InputError, match="nothing in the file tells"):
+        rescue(formats.open(place), place)
+
+
 def test_a_record_keeps_the_file_the_bar_and_where_it_comes_from(tmp_path: Path) -> None:
     raw = tmp_path / "raw"
     raw.mkdir()

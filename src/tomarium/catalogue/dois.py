@@ -20,6 +20,7 @@ from tomarium.catalogue.datacite_client import Answer, DataCite
 from tomarium.catalogue.entities import public_entity, public_member_dois
 from tomarium.catalogue.reader import Reader, demand_role
 from tomarium.catalogue.record_folder import read_record
+from tomarium.catalogue.same_sample import standing_claims
 from tomarium.catalogue.settings import all_settings, publisher
 from tomarium.catalogue.tables import dois, entities, stale_records
 from tomarium.errors import InputError, StoreUnavailable
@@ -344,8 +345,8 @@ def _told_now(connection: Connection, row: Row[Any]) -> dict[str, Any] | None:
 
 
 def _related_dois(connection: Connection, entity: Entity) -> dict[str, str]:
-    """List the DOIs of what a specimen was made from and of what a collection or a document names."""
-    found = {}
+    """List the DOIs of what a specimen was made from or claimed to be, and of what a collection or a document names."""
+    found = {claim.target: "IsIdenticalTo" for claim in standing_claims(connection, entity.id)}
     for origin in entity.origins:
         parent = public_entity(connection, origin.parent)
         if parent and parent.doi:

@@ -21,11 +21,13 @@ from tomarium.atomic_files import write_json
 from tomarium.catalogue.queries import place_of
 from tomarium.catalogue.reader import Reader
 from tomarium.catalogue.record_folder import read_record
+from tomarium.catalogue.same_sample import standing_claims
 from tomarium.catalogue.specimen_space import Space, find_frame, space_of
 from tomarium.catalogue.specimen_tree import space_json
 from tomarium.errors import CannotFit, FormatError, InputError, TomariumError
 from tomarium.model import Entity, Link, Record
 from tomarium.model.link import read_frame
+from tomarium.model.same_sample import SameSampleClaim
 from tomarium.specimen import mobie, scene
 from tomarium.specimen.landmarks import Landmark, write_landmarks
 from tomarium.specimen.link_file import link_json
@@ -78,6 +80,8 @@ class Gathered:
         The largest first.
     left_out : tuple of str
         What is not among the volumes, with the reason, a sentence each.
+    claims : tuple of SameSampleClaim
+        That its specimens are the same samples as some elsewhere; those that stand.
     """
 
     specimen: Entity
@@ -86,6 +90,7 @@ class Gathered:
     frame: str
     volumes: tuple[PlacedVolume, ...]
     left_out: tuple[str, ...]
+    claims: tuple[SameSampleClaim, ...]
 
     def demand_volumes(self) -> tuple[PlacedVolume, ...]:
         """Return the volumes; raises InputError where there is none."""
@@ -150,7 +155,8 @@ def gather(connection: Connection, reader: Reader, specimen: str, frame: str = "
             volumes.append(PlacedVolume(here, records[id], place.folder, path))
     volumes.sort(key=lambda one: (-one.placed.size_m, one.record.id))
     itself = next(one for one in space.specimens if one.id == specimen)
-    return Gathered(itself, space, tuple(records.values()), shared, tuple(volumes), tuple(left_out))
+    claims = tuple(claim for one in space.specimens for claim in standing_claims(connection, one.id))
+    return Gathered(itself, space, tuple(records.values()), shared, tuple(volumes), tuple(left_out), claims)
 
 
 def export_bigwarp(gathered: Gathered, out: Path, unit: str = "um") -> list[str]:
@@ -279,7 +285,14 @@ def export_crate(gathered: Gathered, out: Path, written: datetime, address: str 
     files = {"specimen.json": _bytes(space_json(gathered.space))}
     files |= {path: _bytes(link_json(link)) for path, link in links.items()}
     text = export_specimen(
-        gathered.specimen, gathered.space.specimens, gathered.records, links, files, written, address
+        gathered.specimen,
+        gathered.space.specimens,
+        gathered.records,
+        links,
+        files,
+        written,
+        address,
+        gathered.claims,
     )
     with _new_folder(out) as folder:
         for path, content in files.items():

@@ -205,6 +205,20 @@ origins: Final = Table(
     Column("parent", Text, ForeignKey("entity.id", ondelete="CASCADE"), primary_key=True),
     Column("how", Text, nullable=False),
 )
+# That specimens are the same samples as some that are described elsewhere; none is deleted, but withdrawn.
+same_sample_claims: Final = Table(
+    "same_sample_claim",
+    metadata,
+    Column("specimen", Text, ForeignKey("entity.id", ondelete="CASCADE"), primary_key=True),
+    Column("target", Text, primary_key=True),  # address of the other: of its page, its DOI or its IGSN
+    Column("evidence", Text, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("moment_utc", Float, nullable=False),
+    Column("state", Text, nullable=False),  # a key of `model.same_sample.STATES`
+    Column("checked_utc", Float),  # NULL: the other side was never asked
+    Column("told", Text, nullable=False),  # what it answered
+    Column("withdrawn", Text, nullable=False),  # why it does not stand; "" where it does
+)
 # Which records are of which entities: those that were chosen, and the ancestors of these. Only who may see an
 # entity makes such a row, since a record's readers see its entities.
 record_entities: Final = Table(

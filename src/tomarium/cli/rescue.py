@@ -57,8 +57,8 @@ def command(
 
     You read the label of its scale bar, the program finds the bar and measures it, from end to end: --confirm draws
     what it took for the bar, look at it. Where it finds none, or several, it says so, and --bar-px tells the length.
-    Tags of FEI, Zeiss and TESCAN microscopes are read where nothing is told; their information bar is left out where
-    they tell its height.
+    Tags of FEI, Zeiss and TESCAN microscopes, and the text of a JEOL or Hitachi one beside FIGURE, are read where
+    nothing is told; their information bar is left out where they tell its height.
 
     OUT is a record where its name has no ending: the file as it is, the calibrated image, and the picture to confirm,
     derived --from the record of the raw data; else an OME-TIFF (.tif). Without OUT the scale is only told. With

@@ -11,6 +11,7 @@ from tomarium import units
 from tomarium.cli import show
 from tomarium.cli.entity import CATALOGUE, FACTS, made_from, parents, read_facts
 from tomarium.cli.link_rows import link_rows
+from tomarium.cli.specimen_claims import check_claims, claim
 from tomarium.cli.specimen_exchange import export, import_landmarks
 from tomarium.cli.specimen_tracking import label, move, where_
 from tomarium.errors import InputError
@@ -43,9 +44,12 @@ def command() -> None:
     tomarium specimen export rum-7 --as neuroglancer -o rum-7.json
     tomarium specimen label rum-7 rum-7-core -o labels.pdf
     tomarium specimen move rum-7-core --to "lab 3 / shelf B"
+    tomarium specimen claim rum-7 https://tomo.example.org/specimens/rum-block --evidence "halves of one core"
     """
 
 
+command.add_command(check_claims)
+command.add_command(claim)
 command.add_command(export)
 command.add_command(import_landmarks)
 command.add_command(label)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from tomarium import units
 from tomarium.errors import InputError, ParameterError
 from tomarium.formats.pictures.microscope_tags import microscope_tags
+from tomarium.formats.pictures.side_texts import side_text_tags
 from tomarium.kernels.drawn_bars import Bar, find_bars
 from tomarium.model import Axis, Image
 
@@ -67,7 +68,7 @@ def rescue(
     image : Image
         Of the axes (y, x), or with colours.
     path : Path
-        Its file, whose tags of a microscope are read where nothing else is told.
+        Its file, whose tags of a microscope, or the text of one beside it, are read where nothing else is told.
     bar_m : float, optional
         What the bar in the picture stands for, m; its length in pixels is measured.
     bar_px : float, optional
@@ -117,9 +118,9 @@ def rescue(
     elif width_m is not None:
         pixel, sigma = width_m / width, width_m / width * 0.3 / width
         by = f"the width of {units.show(width_m, 'm')} over {width} px, told by its user"
-    elif (tags := microscope_tags(path)) is not None:
-        pixel, sigma, aspect = tags.pixel_m, 0.0, tags.pixel_aspect
-        by = f"{tags.place} of the {tags.maker} microscope's tags"
+    elif (tags := microscope_tags(path)) or (tags := side_text_tags(path, (height, width))):
+        pixel, sigma, aspect = tags.pixel_m, tags.sigma_m, tags.pixel_aspect
+        by = f"{tags.place} of the {tags.maker} microscope"
     else:
         raise InputError(
             f'{path}: nothing in the file tells its scale; tell what its bar stands for, such as --bar "50 um", or '

@@ -12,6 +12,7 @@ from tomarium.catalogue.entity_edit import change_entity, link_specimen, make_en
 from tomarium.catalogue.log_book import change_entry, write_entry
 from tomarium.catalogue.queries import place_of
 from tomarium.catalogue.reader import Reader
+from tomarium.catalogue.same_sample_edit import claim_same, withdraw_claim
 from tomarium.catalogue.tokens import Scope
 from tomarium.errors import InputError
 from tomarium.model.entity import KINDS
@@ -35,6 +36,7 @@ def give_entity_forms(app: FastAPI) -> None:
     take(app, "/entities/new/{kind}", new, name="entity.new")
     take(app, "/entities/{id}/edit", change, name="entity.edit")
     take(app, "/entities/{id}/link", link, name="entity.link")
+    take(app, "/entities/{id}/claim", claim, name="entity.claim")
     take(app, "/entities/{id}/publish", publish, name="entity.publish")
     take(app, "/records/{id}/log", log_of_record, name="record.log")
     take(app, "/proposals/{id}/log", log_of_proposal, name="proposal.log")
@@ -81,6 +83,19 @@ def link(request_context: CurrentRequest, id: str, fields: Fields) -> Response:
 
     def act(reader: Reader) -> None:
         link_specimen(request_context.catalogue, reader, id, parent, how, remove=bool(fields.get("remove")))
+
+    return _changed(request_context, id, "write", act, "Saved.")
+
+
+def claim(request_context: CurrentRequest, id: str, fields: Fields) -> Response:
+    """Claim with `evidence` that a specimen is the same sample as `target`; `reason` withdraws it."""
+    target, reason = fields.get("target", ""), fields.get("reason", "")
+
+    def act(reader: Reader) -> None:
+        if "reason" in fields:
+            withdraw_claim(request_context.catalogue, reader, id, target, reason)
+        else:
+            claim_same(request_context.catalogue, reader, id, target, fields.get("evidence", ""))
 
     return _changed(request_context, id, "write", act, "Saved.")
 

@@ -114,6 +114,7 @@ def follow(
     resolver: str = RESOLVER,
     save: Path | None = None,
     tell: Callable[[str], object] | None = None,
+    private: bool | None = None,
 ) -> Step:
     """Follow an identifier to its page, and that page's typed links.
 
@@ -131,6 +132,9 @@ def follow(
         Folder that metadata are saved to; it must be empty or not there.
     tell : callable, optional
         Told each address that is asked.
+    private : bool, optional
+        False where machines of private nets are refused from the start on; by default the start may be one, and then
+        all may.
 
     Returns
     -------
@@ -148,7 +152,7 @@ def follow(
     if save is not None and save.exists() and (not save.is_dir() or any(save.iterdir())):
         raise InputError(f"{save}: is not empty; give a folder that is empty or not there by --save")
     allowed = {host.lower() for host in (first.hostname or "", urlsplit(resolver).hostname or "", *hosts)}
-    walk = _Walk(allowed, depth, save, tell or (lambda _address: None))
+    walk = _Walk(allowed, depth, save, tell or (lambda _address: None), private)
     found = _visit(walk, TypedLink("start", start), 1, lead=doi is not None)
     if found.state in ("failed", "refused"):
         raise InputError(f"{identifier[:120]}: {found.told}")

@@ -9,6 +9,7 @@ from tomarium.model.entity import KINDS, Entity, public_facts
 from tomarium.model.level import for_level
 from tomarium.model.person import read_person
 from tomarium.standards.datacite_attributes import SCHEMA, UNKNOWN, creator
+from tomarium.standards.identifiers import classify
 
 _PART: Final = ("section", "aliquot", "fib-lift-out")
 """How a specimen was made → it is a part of its parent; else it is derived from it, or the same."""
@@ -33,7 +34,7 @@ def entity_attributes(
     publisher : str
         Name of the organisation that keeps it.
     related : Mapping of str to str
-        DOI of another thing → relationType to it.
+        DOI, IGSN or address of another thing → relationType to it.
 
     Returns
     -------
@@ -75,8 +76,9 @@ def entity_attributes(
             {"alternateIdentifier": entity.id, "alternateIdentifierType": "tomarium entity"}
         ],
         "relatedIdentifiers": [
-            {"relatedIdentifier": doi, "relatedIdentifierType": "DOI", "relationType": relation}
-            for doi, relation in related.items()
+            {"relatedIdentifier": classify(other)[0], "relatedIdentifierType": kind, "relationType": relation}
+            for other, relation in related.items()
+            if (kind := classify(other)[1])
         ],
         "descriptions": [
             {"description": text, "descriptionType": kind} for kind, text in descriptions.items() if text

@@ -16,6 +16,7 @@ from tomarium.model import Link, Record
 from tomarium.model.entity import HOWS
 from tomarium.model.entity import Entity as Described
 from tomarium.model.link import LINK_KINDS, read_frame
+from tomarium.model.same_sample import CONFIRMED, STATES, SameSampleClaim
 from tomarium.standards import record_json, ro_crate
 
 Entity = dict[str, Any]
@@ -29,6 +30,7 @@ def export_specimen(
     files: Mapping[str, bytes],
     written: datetime,
     address: str = "",
+    claims: Sequence[SameSampleClaim] = (),
 ) -> str:
     """Write the metadata of a crate of a specimen.
 
@@ -48,6 +50,9 @@ def export_specimen(
         When, with its time zone.
     address : str
         Of the portal that shows the records, without a slash at its end; "" where there is none.
+    claims : sequence of SameSampleClaim
+        That these specimens are the same samples as some elsewhere. One that the other side confirmed is told as
+        `sameAs`; another as what it is, a claim.
 
     Returns
     -------
@@ -64,6 +69,7 @@ def export_specimen(
         above = [shown[origin.parent] for origin in one.origins if origin.parent in shown]
         if above:
             shown[one.id]["isBasedOn"] = ro_crate.references(above)
+    claimed = [entity for claim in claims if claim.specimen in shown for entity in _claimed(shown, claim)]
     parts: dict[str, list[Entity]] = {one.id: _record(one, address) for one in records}
     known = {f"specimens/{id}": entity for id, entity in shown.items()}
     known |= {f"records/{id}": told[0] for id, told in parts.items()}
@@ -91,7 +97,7 @@ def export_specimen(
         "conformsTo": {"@id": ro_crate.SPECIFICATION},
     }
     of_records = [entity for told in parts.values() for entity in told]
-    every = [descriptor, root, licence, *shown.values(), *described, *of_records]
+    every = [descriptor, root, licence, *shown.values(), *claimed, *described, *of_records]
     graph = list({entity["@id"]: entity for entity in every}.values())
     return record_json.to_json({"@context": ro_crate.CONTEXT, "@graph": graph}, indent=1) + "\n"
 
@@ -101,6 +107,28 @@ def _specimen(entity: Described, known: Collection[str]) -> Entity:
     made = "; ".join(f"{HOWS[origin.how]} {origin.parent}" for origin in origins)
     told = ro_crate.described_entity(entity)
     return told | ({"description": f"{told['description']}; {made}"} if made else {})
+
+
+def _claimed(shown: Mapping[str, Entity], claim: SameSampleClaim) -> list[Entity]:
+    """Tell of a specimen what it is the same as; the entities that this needs besides."""
+    specimen = shown[claim.specimen]
+    key = "sameAs" if claim.state == CONFIRMED else "additionalProperty"
+    named = (
+        claim.target
+        if claim.state == CONFIRMED
+        else f"#claim-{claim.specimen}-{quote(claim.target, safe='')}"
+    )
+    specimen[key] = [*specimen.get(key, []), {"@id": named}]
+    if claim.state == CONFIRMED:
+        return [{"@id": named, "@type": "Thing", "name": claim.target, "description": claim.told}]
+    told: Entity = {
+        "@id": named,
+        "@type": "PropertyValue",
+        "name": "claimed to be the same sample",
+        "value": claim.target,
+        "description": f"{STATES[claim.state]}; claimed by {claim.who}, {claim.when}: {claim.evidence}",
+    }
+    return [told]
 
 
 def _record(record: Record, address: str) -> list[Entity]:

@@ -31,7 +31,7 @@ class MicroscopeTags:
     Attributes
     ----------
     maker : str
-        "FEI", "Zeiss" or "TESCAN".
+        "FEI", "Zeiss", "TESCAN", "JEOL" or "Hitachi".
     pixel_m : float
         Size of a pixel along the rows, m.
     pixel_aspect : float
@@ -40,6 +40,8 @@ class MicroscopeTags:
         Rows of the image itself; what lies below is an information bar. None where it is not told.
     place : str
         The name of the number in the file.
+    sigma_m : float
+        Standard deviation of the size, as far as its digits tell it, m.
     """
 
     maker: str
@@ -47,6 +49,7 @@ class MicroscopeTags:
     pixel_aspect: float
     rows: int | None
     place: str
+    sigma_m: float = 0.0
 
 
 def microscope_tags(path: Path) -> MicroscopeTags | None:
@@ -74,7 +77,8 @@ def microscope_tags(path: Path) -> MicroscopeTags | None:
     return None
 
 
-def _sound(value: Any) -> float | None:
+def sound_pixel(value: Any) -> float | None:
+    """Return a size of a pixel in m, None where it cannot be one."""
     number = float(value)
     return number if math.isfinite(number) and 1e-13 < number < 1e-2 else None
 
@@ -82,9 +86,9 @@ def _sound(value: Any) -> float | None:
 def _fei(tif: Any) -> MicroscopeTags | None:
     told = tif.fei_metadata
     scan = told.get("Scan") if isinstance(told, Mapping) else None
-    if not isinstance(scan, Mapping) or (pixel := _sound(scan.get("PixelWidth", "nan"))) is None:
+    if not isinstance(scan, Mapping) or (pixel := sound_pixel(scan.get("PixelWidth", "nan"))) is None:
         return None
-    tall = _sound(scan.get("PixelHeight", "nan")) or pixel
+    tall = sound_pixel(scan.get("PixelHeight", "nan")) or pixel
     image = told.get("Image")
     rows = int(image["ResolutionY"]) if isinstance(image, Mapping) and "ResolutionY" in image else None
     height = int(tif.pages[0].imagelength)
@@ -99,7 +103,7 @@ def _zeiss(tif: Any) -> MicroscopeTags | None:
         entry = told.get(name)
         if isinstance(entry, tuple) and len(entry) == 3:
             with suppress(UnitError):
-                pixel = _sound(float(entry[1]) * units.factor(str(entry[2]), "m"))
+                pixel = sound_pixel(float(entry[1]) * units.factor(str(entry[2]), "m"))
                 if pixel is not None:
                     return MicroscopeTags("Zeiss", pixel, 1.0, None, name.upper())
     return None
@@ -111,10 +115,10 @@ def _tescan(page: Any, height: int) -> MicroscopeTags | None:
         return None
     text = tag.value.decode("latin-1") if isinstance(tag.value, bytes) else str(tag.value)
     told = dict(re.findall(r"(PixelSizeX|PixelSizeY|ImageStripSize)=([^\r\n]{1,40})", text))
-    pixel = _sound(told.get("PixelSizeX", "nan"))
+    pixel = sound_pixel(told.get("PixelSizeX", "nan"))
     if pixel is None:
         return None
-    tall = _sound(told.get("PixelSizeY", "nan")) or pixel
+    tall = sound_pixel(told.get("PixelSizeY", "nan")) or pixel
     strip = int(told.get("ImageStripSize", "0") or 0)
     return MicroscopeTags(
         "TESCAN", pixel, tall / pixel, height - strip if 0 < strip < height else None, "PixelSizeX"

@@ -22,9 +22,11 @@ from tomarium.catalogue.entity_records import still_to_write
 from tomarium.catalogue.log_access import KINDS as WITH_LOG
 from tomarium.catalogue.log_access import keeps_log
 from tomarium.catalogue.log_book import entries_of
+from tomarium.catalogue.same_sample import claims_of
 from tomarium.catalogue.search import named
 from tomarium.model.entity import HOWS, KINDS, Entity, Kind, entity_line, public_facts
 from tomarium.model.level import DEFAULT, for_level
+from tomarium.model.same_sample import STATES, SameSampleClaim
 from tomarium.portal.administration import is_keeper
 from tomarium.portal.identity import identify
 from tomarium.portal.levels import LevelLink, level_links, level_of
@@ -182,6 +184,10 @@ class EntityPage:
         Of a specimen, the page that shows its images in space.
     where : Where or None
         Of a specimen, where it is, for those who keep it.
+    claims : tuple of SameSampleClaim
+        Of a specimen, that it is the same sample as others elsewhere; those that were withdrawn last.
+    claim_states : dict of str to str
+        State of a claim → words.
     """
 
     title: str
@@ -213,6 +219,8 @@ class EntityPage:
     keeps_log: bool = field(metadata=FOR_PEOPLE)
     images: str = field(metadata=FOR_PEOPLE)
     where: Where | None
+    claims: tuple[SameSampleClaim, ...]
+    claim_states: dict[str, str] = field(metadata=FOR_PEOPLE)
 
 
 def _list_of(kind: Kind) -> Callable[..., EntitiesPage]:
@@ -312,6 +320,8 @@ def _shown(
         where=where_shown(request_context, connection, reader, entity.id)
         if entity.kind == "specimen"
         else None,
+        claims=tuple(claims_of(connection, reader, entity.id)) if entity.kind == "specimen" else (),
+        claim_states=STATES,
         mine=mine,
         may_publish=mine and reader.sees_all and entity.published is None,
         boxes=_boxes(entity) if mine else (),

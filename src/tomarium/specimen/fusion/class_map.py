@@ -134,8 +134,8 @@ def class_map(image: Image, pose: Pose, name: str = "map") -> ClassMap:
     if len(found) > MOST_PHASES or (len(found) and found[-1] > 255):
         raise InputError(
             f"{name}: has {len(found)} different values up to {found[-1]:g}; a map of phases has at most "
-            f"{MOST_PHASES}, numbered 1 to 255. Counts or grey values are sorted into phases first, by the program of "
-            f"the microscope"
+            f"{MOST_PHASES}, numbered 1 to 255. Counts are sorted into phases first: tomarium sort-map {name} "
+            f"--phases 4 -o phases.tif"
         )
     if len(found) == 0:
         raise InputError(f"{name}: is 0 everywhere, which means that no phase is known; number phases from 1")
