@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import sizes
+from accuracy_peers import NABU, nabu_mean, nabu_munch
 from criteria import ALGOTOM, Array, Case, Score, through
 
 import tomarium as tm
@@ -275,6 +276,15 @@ def by_algotom(name: str, **options: Any) -> Callable[[Array], Array]:
     return correct
 
 
+def by_sinogram(method: Callable[[Array], Array]) -> Callable[[Array], Array]:
+    def correct(p: Array) -> Array:
+        made = p.copy()
+        made[:, ROWS // 2] = method(p[:, ROWS // 2])
+        return made
+
+    return correct
+
+
 def beside_clean(kind: str, correct: Callable[[Array], Array], seed: int) -> float:
     """Error of the slice beside that of the sinogram without stripes, in parts of the body's attenuation."""
     clean, bad = attenuation(seed), striped(kind, seed)
@@ -294,12 +304,14 @@ OURS = {
     "auto": by_steps(AUTO),
     "double": DOUBLE,
 }
-THEIRS = {
+ALGOTOMS = {
     "algotom all_stripe": by_algotom("remove_all_stripe"),
     "algotom sorting": by_algotom("remove_stripe_based_sorting"),
     "algotom filtering": by_algotom("remove_stripe_based_filtering"),
     "algotom wavelet_fft": by_algotom("remove_stripe_based_wavelet_fft", level=5, size=2),
 }
+NABUS = {"nabu munch": by_sinogram(nabu_munch), "nabu mean-subtraction": by_sinogram(nabu_mean)}
+THEIRS = (ALGOTOMS if ALGOTOM else {}) | (NABUS if NABU else {})
 
 
 ABOUT_AXIS = "near the axis the sample does not move, and a wider `axis_width` leaves rings there"
@@ -308,12 +320,11 @@ KINDS = {"mixed": 0.05, "gain of 1 %": None, "two steps": None, "partial": None,
 
 
 def stripe_cases() -> list[Case]:
-    peers = THEIRS if ALGOTOM else {}
     made = []
     for kind, limit in KINDS.items():
         ours, theirs = (
             {name: lambda seed, m=method, k=kind: beside_clean(k, m, seed) for name, method in each.items()}  # type: ignore[misc]
-            for each in (OURS, peers)
+            for each in (OURS, THEIRS)
         )
         what = f"{kind}: error of the slice beside that without stripes"
         made.append(Case("stripes", what, limit, ours, theirs, columns=N))
@@ -322,7 +333,7 @@ def stripe_cases() -> list[Case]:
         ("`double_flat_field`", DOUBLE, 0.0085, False, ABOUT_AXIS),
     ):
         ours = {"": lambda seed, m=correct: damage(m, seed)}  # type: ignore[misc]
-        theirs = {each: lambda seed, m=method: damage(m, seed) for each, method in peers.items()}  # type: ignore[misc]
+        theirs = {each: lambda seed, m=method: damage(m, seed) for each, method in THEIRS.items()}  # type: ignore[misc]
         what = "no stripes, no noise: error that it makes"
         made.append(Case(name, what, limit, ours, theirs, reached=reached, bound=bound, columns=N))
     return [*made, *ratio_cases()]
@@ -357,7 +368,7 @@ def ratio_cases() -> list[Case]:
     kind, blocks = "gain of 2 %", by_steps("nonconstant_rings")
     theirs: dict[str, Score] = {
         name: lambda seed, m=method: index_ratio(kind, m, unchanged, seed)  # type: ignore[misc]
-        for name, method in (THEIRS if ALGOTOM else {}).items()
+        for name, method in THEIRS.items()
     }
     double: dict[str, Score] = {"": lambda seed: index_ratio(kind, DOUBLE, unchanged, seed)}
     fading: dict[str, Score] = {"": lambda seed: index_ratio("fading by 50 %", blocks, DOUBLE, seed, 8)}

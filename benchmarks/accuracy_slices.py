@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
+import accuracy_peers
 import accuracy_tables
 import axis_study
 import iterative
@@ -39,6 +40,13 @@ PHASE = SimulationConfig(
 )  # fmt: skip
 
 
+PHASE_PEERS: dict[str, Callable[[Array, SimulationConfig], Array]] = {}
+if accuracy_peers.NABU:
+    PHASE_PEERS |= {"nabu paganin": accuracy_peers.nabu_paganin, "nabu ctf": accuracy_peers.nabu_ctf}
+if accuracy_peers.HTTOMOLIB:
+    PHASE_PEERS["httomolib paganin_filter, alpha of 4 β/δ"] = accuracy_peers.httomolib_paganin
+
+
 def thickness(noise: float, largest: float, seed: int, method: str = "paganin") -> float:
     """Relative error of the thickness that a method tells of spheres with such a largest attenuation."""
     draw = np.random.default_rng(seed)
@@ -54,7 +62,9 @@ def thickness(noise: float, largest: float, seed: int, method: str = "paganin") 
     exact = -np.log(wave_intensity(behind, truth(behind), 0))  # by the same detector
     seen = wave_intensity(config, known, 0)[None]
     seen = seen + draw.normal(0, noise, seen.shape).astype(np.float32)
-    if method == "ctf":
+    if method in PHASE_PEERS:
+        found = PHASE_PEERS[method](seen[0], config)
+    elif method == "ctf":
         optics = config.pixel_m, config.energy_kev
         known_transfer = transfer(seen.shape[1:], [config.distance_m], *optics, delta_beta=config.delta_beta)
         found = 2 / config.delta_beta * retrieve(seen.astype(np.float32), known_transfer)
@@ -84,7 +94,7 @@ def phase_cases() -> list[Case]:
                 what,
                 limit,
                 ours,
-                {},
+                theirs(noise, largest, "paganin"),
                 reached=reached,
                 bound="" if reached else bound,
                 columns=WIDE,
@@ -92,7 +102,14 @@ def phase_cases() -> list[Case]:
         )
     what = "spheres up to 8.0 rad, the same waves, noise of 0: relative error of the thickness"
     made.append(
-        Case("`ctf`", what, 0.01, {"": lambda seed: thickness(0.0, 0.08, seed, "ctf")}, {}, columns=WIDE)
+        Case(
+            "`ctf`",
+            what,
+            0.01,
+            {"": lambda seed: thickness(0.0, 0.08, seed, "ctf")},
+            theirs(0.0, 0.08, "ctf"),
+            columns=WIDE,
+        )
     )
     what = "edges of 3 π softened by 2 px, noise of 0.1: part of the phases that are off by 2π"
     both: dict[str, Score] = {
@@ -101,6 +118,15 @@ def phase_cases() -> list[Case]:
     }
     made.append(Case("`grating` unwrap", what, 0.001, both, {}, columns=sizes.columns(160)))
     return made
+
+
+def theirs(noise: float, largest: float, kind: str) -> dict[str, Score]:
+    """Peers of that kind on the same projection."""
+    return {
+        name: lambda seed, m=name: thickness(noise, largest, seed, m)  # type: ignore[misc]
+        for name in PHASE_PEERS
+        if kind in name
+    }
 
 
 def off_by_turns(seed: int, unwrap: bool) -> float:
