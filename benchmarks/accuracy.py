@@ -54,17 +54,17 @@ def judge(number: int, seeds: int) -> tuple[list[str], str]:
     return judged(cases()[number], seeds)
 
 
-def judgements(numbers: list[int], seeds: int) -> Iterator[tuple[list[str], str]]:
-    """Judge cases in as many processes as there are processors, in their order."""
+def judgements(numbers: list[int], seeds: int, processes: int) -> Iterator[tuple[list[str], str]]:
+    """Judge cases in so many processes, in their order."""
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # a thread that waits leaves its processor to others
-    if processors() == 1:
+    if processes == 1:
         yield from map(judge, numbers, repeat(seeds))
         return
-    with ProcessPoolExecutor(processors(), get_context("spawn")) as processes:
-        yield from processes.map(judge, numbers, repeat(seeds))
+    with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
+        yield from pool.map(judge, numbers, repeat(seeds))
 
 
-def write_steps(page: Path, chosen: str, seeds: int, *, resume: bool) -> None:
+def write_steps(page: Path, chosen: str, seeds: int, processes: int, *, resume: bool) -> None:
     """Judge the cases whose step and input hold the words, and put each row into the page when it is made."""
     from criteria import rows_of, table, with_peers
 
@@ -76,16 +76,16 @@ def write_steps(page: Path, chosen: str, seeds: int, *, resume: bool) -> None:
         if chosen in f"{case.step} {case.what}"
         and not (resume and rows.get(case.key, [""] * 3)[2] == case.size(seeds))
     ]
-    for number, (row, _) in zip(numbers, judgements(numbers, seeds), strict=True):
+    for number, (row, _) in zip(numbers, judgements(numbers, seeds, processes), strict=True):
         key = cases()[number].key
         rows[key] = with_peers(row, rows.get(key))
         page.write_text(f"{slices.rstrip()}\n\n{HEAD}{table(cases(), rows)}\n", encoding="utf-8")
 
 
-def quick() -> int:
+def quick(processes: int) -> int:
     """Print the small cases with 3 seeds; 1 where one lost its criterion."""
     numbers = [number for number, case in enumerate(cases()) if case.quick]
-    lost = [words for _, words in judgements(numbers, 3) if words]
+    lost = [words for _, words in judgements(numbers, 3, processes) if words]
     print("\n".join(lost), file=sys.stderr)
     return 1 if lost else 0
 
@@ -106,11 +106,12 @@ def main() -> int:
         "--case", default="", help="Do the cases alone whose step and input hold this; keep all other rows."
     )
     parser.add_argument("--resume", action="store_true", help="Keep rows of these columns and seeds.")
+    parser.add_argument("--processes", type=int, default=processors())
     parser.add_argument("-o", "--output", type=Path, default=PAGE)
     given = parser.parse_args()
     os.environ[sizes.SETTING] = str(sizes.set_columns(0 if given.quick else given.columns))
     if given.quick:
-        return quick()
+        return quick(given.processes)
     if given.only != "steps" and not given.case:
         from accuracy_tables import slices_page
 
@@ -118,7 +119,7 @@ def main() -> int:
         steps = "".join(before.partition(STEPS)[1:])
         given.output.write_text(f"{slices_page(given.seeds).rstrip()}\n\n{steps}", encoding="utf-8")
     if given.only != "slices":
-        write_steps(given.output, given.case, given.seeds, resume=given.resume)
+        write_steps(given.output, given.case, given.seeds, given.processes, resume=given.resume)
     return 0
 
 

@@ -250,6 +250,8 @@ def striped(kind: str, seed: int, contrast: float = 1.0, noise: float = 0.01) ->
 
 
 def slice_of(p: Array) -> Array:
+    if not np.isfinite(p[0, ROWS // 2]).all():  # of a peer that refused
+        return np.full((N, N), np.nan)
     return np.asarray(tm.fbp(np.ascontiguousarray(p[:, ROWS // 2]), ANGLES, AXIS, padding="zero", threads=1))
 
 
