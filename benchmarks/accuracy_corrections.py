@@ -121,7 +121,10 @@ def light_cases() -> list[Case]:
 @lru_cache(maxsize=2)
 def hit(seed: int, pattern: float = 0.02) -> tuple[Array, Array, Array, Scan]:
     """Counts with hits and without, the deviation of the noise, and the scan with hits."""
-    config = replace(HONEST, seed=seed, fixed_pattern=pattern, zingers=1e-4 * HONEST.rows * WIDTH)
+    # As many pixels of a wide detector, whose sample moves by more columns from view to view.
+    views, rows = (HONEST.views, HONEST.rows) if WIDTH == 64 else (2 * HONEST.views, HONEST.rows // 2)
+    hits = 1e-4 * rows * WIDTH
+    config = replace(HONEST, seed=seed, fixed_pattern=pattern, views=views, rows=rows, zingers=hits)
     clean = SimulatedFrames(replace(config, zingers=0.0), truth(config), FrameKind.PROJECTION)
     counts = clean.read(slice(None), slice(None)).astype(np.float64)
     with_hits = SimulatedFrames(config, truth(config), FrameKind.PROJECTION).read(slice(None), slice(None))
@@ -171,6 +174,9 @@ def spikes_algotom(counts: Array, scan: Scan) -> Array:
     return np.stack([remove_zinger(top[:, row], 0.08) for row in range(top.shape[1])], axis=1)
 
 
+NEXT_VIEW = "what is as bright in the view before or after is no spike: an edge of the sample, or another hit"
+
+
 def spike_cases() -> list[Case]:
     peers = {"algotom remove_zinger": spikes_algotom} if ALGOTOM else {}
     made = []
@@ -192,7 +198,7 @@ def spike_cases() -> list[Case]:
             name: lambda seed, s=score, m=method: s(m, seed)  # type: ignore[misc]
             for name, method in peers.items()
         }
-        made.append(Case("`remove_spikes`", what, limit, ours, theirs, columns=WIDTH))
+        made.append(Case("`remove_spikes`", what, limit, ours, theirs, bound=NEXT_VIEW, columns=WIDTH))
     return made
 
 
