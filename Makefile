@@ -79,7 +79,7 @@ docs: install ## write the generated reference pages under docs/reference, and b
 	$(BIN)/python docs/build.py
 
 gallery: install ## make the pictures of docs/gallery again (DATA=folder with the files that its page names; what it lacks is skipped)
-	for name in i13 tooth sand; do $(BIN)/python docs/gallery/make.py $$name $(DATA) || exit 1; done
+	for name in i13 tooth sand neutron; do $(BIN)/python docs/gallery/make.py $$name $(DATA) || exit 1; done
 
 bench: install ## compare speed and memory with the peers, as ratios in one run
 	$(BIN)/python benchmarks/run.py $(BENCH_ARGS)

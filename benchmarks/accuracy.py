@@ -1,7 +1,7 @@
-"""Slices against analytic truth, beside whichever peers are installed: writes docs/reference/accuracy.md.
+"""Judge the steps against analytic truth, beside whichever peers are installed: writes docs/reference/accuracy.md.
 
-Every case draws its own ellipses from seeds. Numbers are parts of the matrix's attenuation. Peers are called as their
-documentation shows, with their defaults but for the ramp filter, and for padding where a row names it.
+Each row of the page is written when it is made, and says its columns and seeds; `--resume` makes those that the page
+has not at that size. Slices are compared first, then each step is judged by its criterion.
 """
 
 from __future__ import annotations
@@ -9,388 +9,118 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from functools import cache
-from importlib import import_module
-from importlib.metadata import version
 from itertools import repeat
 from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
+import sizes
 
-import tomarium as tm
 from tomarium.array import processors
-from tomarium.kernels.half_acquisition import field_columns, overlap_weights
-from tomarium.kernels.phantom import Ellipsoid, line_integrals, voxelise
 
 if TYPE_CHECKING:
     from criteria import Case
 
-Array = NDArray[np.float64]
-Method = Callable[[Array, Array, float, int], Array]
 PAGE = Path(__file__).parents[1] / "docs" / "reference" / "accuracy.md"
-# An odd width: the middle of an even one lies between pixels, where scikit-image does not put the axis.
-N, SUBRAYS = 257, 4
-MIDDLE = (N - 1) / 2
-MATRIX = 0.01
-
-
-def ours(window: str = "shepp-logan", padding: str = "auto") -> Method:
-    return lambda s, angles, axis, size: tm.fbp(s, angles, axis, size=size, window=window, padding=padding)
-
-
-def centred(s: Array, axis: float) -> Array:
-    """Add empty columns at one side, so that the axis lies in the middle."""
-    more = round(2 * axis - (s.shape[1] - 1))
-    return np.pad(s, ((0, 0), (max(-more, 0), max(more, 0))))
-
-
-def astra_fbp(s: Array, angles: Array, axis: float, size: int) -> Array:
-    import astra
-
-    s = centred(s, axis)
-    volume = astra.create_vol_geom(size, size)
-    geometry = astra.create_proj_geom("parallel", 1.0, s.shape[1], np.deg2rad(angles))
-    projector = astra.create_projector("linear", geometry, volume)
-    settings = astra.astra_dict("FBP") | {
-        "ProjectorId": projector,
-        "ProjectionDataId": astra.data2d.create("-sino", geometry, s.astype(np.float32)),
-        "ReconstructionDataId": astra.data2d.create("-vol", volume),
-    }
-    algorithm = astra.algorithm.create(settings)
-    astra.algorithm.run(algorithm)
-    result = astra.data2d.get(settings["ReconstructionDataId"])
-    astra.clear()
-    return np.asarray(result)
-
-
-def algotom_fbp(s: Array, angles: Array, axis: float, size: int) -> Array:
-    from algotom.rec.reconstruction import fbp_reconstruction
-
-    made = fbp_reconstruction(
-        s.astype(np.float32), axis, angles=np.deg2rad(angles), ratio=None, filter_name=None, apply_log=False, gpu=False,
-        ncore=1,
-    )  # fmt: skip
-    return np.asarray(made)
-
-
-def algotom_dfi(s: Array, angles: Array, axis: float, size: int) -> Array:
-    from algotom.rec.reconstruction import dfi_reconstruction
-
-    made = dfi_reconstruction(
-        s.astype(np.float32), axis, angles=np.deg2rad(angles), ratio=None, filter_name=None, apply_log=False
-    )
-    return np.asarray(made)
-
-
-def skimage_fbp(s: Array, angles: Array, axis: float, size: int) -> Array:
-    from skimage.transform import iradon
-
-    if size % 2 == 0:
-        return np.full((size, size), np.nan)
-    made = iradon(centred(s, axis).T, theta=angles, filter_name="ramp", output_size=size, circle=False)
-    return np.asarray(made)
-
-
-PEERS: dict[str, tuple[str, str, Method]] = {
-    "ASTRA FBP": ("astra", "astra-toolbox", astra_fbp),
-    "algotom fbp": ("algotom", "algotom", algotom_fbp),
-    "algotom dfi": ("algotom", "algotom", algotom_dfi),
-    "scikit-image iradon": ("skimage", "scikit-image", skimage_fbp),
-}
-
-
-def installed() -> dict[str, Method]:
-    found: dict[str, Method] = {}
-    for name, (module, _, method) in PEERS.items():
-        try:
-            import_module(module)
-        except ImportError:
-            print(f"{name} is not installed here: its column is left out", file=sys.stderr)
-        else:
-            found[name] = method
-    return found
-
-
-def body(seed: int, scale: float, *, parts: int = 10) -> list[Ellipsoid]:
-    """An ellipse of so many times the field, off its middle, with inclusions."""
-    draw = np.random.default_rng(seed)
-    a, ratio = scale * N / 2, draw.uniform(0.75, 1.0)
-    y, x = draw.uniform(-0.06, 0.06, 2) * N
-    things = [Ellipsoid((0, y, x), (1e6, a, a * ratio), MATRIX, (draw.uniform(0, 180), 0, 0))]
-    for _ in range(parts):
-        r, phi = draw.uniform(0, 0.75 * a * ratio), draw.uniform(0, 2 * np.pi)
-        radii = draw.uniform(0.02, 0.12, 2) * N
-        attenuation = MATRIX * draw.choice([-0.5, 0.4, 0.3])
-        place = (0, y + r * np.sin(phi), x + r * np.cos(phi))
-        things.append(Ellipsoid(place, (1e6, *radii), attenuation, (draw.uniform(0, 180), 0, 0)))
-    return things
-
-
-def project(things: list[Ellipsoid], angles: Array, columns: int, axis: float) -> Array:
-    """Exact projections, averaged over each pixel's width."""
-    u = (np.arange(columns * SUBRAYS) + 0.5) / SUBRAYS - 0.5 - axis
-    made = line_integrals(things, angles, np.zeros(1), u)[:, 0]
-    return np.asarray(made.reshape(len(angles), columns, SUBRAYS).mean(axis=2))
-
-
-def picture(things: list[Ellipsoid], size: int = N) -> Array:
-    """The ellipses themselves, averaged over each pixel."""
-    place = np.arange(size) - (size - 1) / 2
-    return np.asarray(voxelise(things, np.zeros(1), place, place)[0, ::-1], np.float64)
-
-
-def radius(size: int) -> Array:
-    y, x = np.mgrid[:size, :size] - (size - 1) / 2
-    return np.asarray(np.hypot(y, x) / (size / 2))
-
-
-def rmse(image: Array, truth: Array, within: float) -> float:
-    inside = radius(truth.shape[0]) < within
-    return float(np.sqrt(np.mean((image - truth)[inside] ** 2)) / MATRIX)
-
-
-def bias_and_cupping(image: Array, truth: Array) -> tuple[float, float]:
-    r2 = radius(truth.shape[0]) ** 2
-    inside = r2 < 0.81
-    terms = np.stack([np.ones(inside.sum()), r2[inside] - r2[inside].mean()], axis=1)
-    bias, cupping = np.linalg.lstsq(terms, (image - truth)[inside] / MATRIX, rcond=None)[0]
-    return float(bias), float(cupping)
-
-
-def noisy(made: Array, seed: int, sigma: float) -> Array:
-    return made + np.random.default_rng(1000 + seed).normal(0, sigma, made.shape)
-
-
-def mean_of(seeds: int, one: Callable[[int], list[float]]) -> Array:
-    return np.mean([np.abs(one(seed)) for seed in range(seeds)], axis=0)
-
-
-def whole_rows(methods: dict[str, Method], seeds: int) -> list[list[str]]:
-    rows = []
-    for what, angles, columns, axis in (
-        ("400 views over 180°", np.arange(400) * 0.45, N, MIDDLE),
-        ("401 views, the last repeats the first", np.linspace(0, 180, 401), N, MIDDLE),
-        ("800 views over 360°", np.arange(800) * 0.45, N, MIDDLE),
-        ("400 golden angles", np.mod(np.arange(400) * 111.24611797, 180), N, MIDDLE),
-        ("axis 20 columns off the middle", np.arange(400) * 0.45, N, MIDDLE + 20),
-        ("256 columns", np.arange(400) * 0.45, N - 1, MIDDLE - 0.5),
-    ):
-
-        def score(
-            seed: int, method: Method, angles: Array = angles, columns: int = columns, axis: float = axis
-        ) -> list[float]:
-            things = body(seed, 0.6)
-            made = project(things, angles, columns, axis)
-            return [rmse(method(made, angles, axis, columns), picture(things, columns), 0.75)]
-
-        figures = [mean_of(seeds, lambda seed, m=method: score(seed, m))[0] for method in methods.values()]
-        rows.append([what, *("–" if np.isnan(figure) else f"{figure:.4f}" for figure in figures)])
-    return rows
-
-
-def truncated_rows(methods: dict[str, Method], seeds: int) -> list[list[str]]:
-    angles = np.arange(400) * 0.45
-    rows = []
-    for scale in (0.8, 1.05, 1.3, 1.8, 2.2):
-        cells = []
-        for method in methods.values():
-
-            def score(seed: int, scale: float = scale, method: Method = method) -> list[float]:
-                things = body(seed, scale)
-                made = noisy(project(things, angles, N, MIDDLE), seed, 0.005)
-                return list(bias_and_cupping(method(made, angles, MIDDLE, N), picture(things)))
-
-            bias, cupping = mean_of(seeds, score)
-            cells.append(f"{bias:.3f} / {cupping:.3f}")
-        rows.append([f"{scale:g} × the field", *cells])
-    return rows
-
-
-def limited_rows(methods: dict[str, Method], seeds: int) -> list[list[str]]:
-    rows = []
-    for cover in (60, 70, 80):
-        for sigma in (0.0, 0.03):
-            angles = np.arange(-cover, cover + 0.5, 1.0)
-
-            def score(seed: int, method: Method, angles: Array = angles, sigma: float = sigma) -> list[float]:
-                things = body(seed, 0.7)
-                made = noisy(project(things, angles, N, MIDDLE), seed, sigma)
-                return [rmse(method(made, angles, MIDDLE, N), picture(things), 0.5)]
-
-            figures = [
-                mean_of(seeds, lambda seed, m=method: score(seed, m))[0] for method in methods.values()
-            ]
-            rows.append([f"± {cover}°, noise {sigma:g}", *(f"{figure:.3f}" for figure in figures)])
-    return rows
-
-
-def half_rows(seeds: int) -> list[list[str]]:
-    axis = 30.0
-    size = field_columns(N, axis)
-    rows = []
-    for turn in (345, 360, 380):
-        angles = np.arange(0, turn, 0.5)
-
-        def score(seed: int, angles: Array = angles) -> list[float]:
-            things = body(seed, 1.2)
-            made = project(things, angles, N, axis) * overlap_weights(N, axis)
-            image = tm.fbp(made.astype(np.float32), angles, axis, size=size, turn_deg=360)
-            return [rmse(image, picture(things, size), 0.6)]
-
-        rows.append([f"{turn}°", f"{mean_of(seeds, score)[0]:.4f}"])
-    return rows
-
-
-def wide_half_rows(seeds: int) -> list[list[str]]:
-    axis = 30.0
-    size = field_columns(N, axis)
-    angles = np.arange(0, 360, 0.5)
-    rows = []
-    for scale in (0.8, 1.05, 1.3, 1.8, 2.2):
-        cells = []
-        for padding in ("auto", "zero"):
-
-            def score(seed: int, scale: float = scale, padding: str = padding) -> list[float]:
-                things = body(seed, scale * size / N)
-                made = noisy(project(things, angles, N, axis), seed, 0.005) * overlap_weights(N, axis)
-                image = tm.fbp(
-                    made.astype(np.float32), angles, axis, size=size, turn_deg=360, padding=padding
-                )
-                return list(bias_and_cupping(image, picture(things, size)))
-
-            bias, cupping = mean_of(seeds, score)
-            cells.append(f"{bias:.3f} / {cupping:.3f}")
-        rows.append([f"{scale:g} × the field", *cells])
-    return rows
-
-
-def table(head: list[str], rows: list[list[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
-
-
 STEPS = "## Steps and their criteria"
+HEAD = f"""{STEPS}
+
+Median / worst of so many seeds, on the same inputs of so many columns; views grow with the columns. Smaller is better,
+and errors of slices are parts of the attenuation of the body where no unit is told. Peers have their default settings,
+and the plain ramp. A peer is called better where its median is more than 2 % lower. The ring index rewards smoothing:
+read it beside the errors of the stripes. With noise, the linear interpolation of peers damps the finest detail, as a
+window does. `make accuracy-quick` does this with 3 seeds of fewer columns, and fails where a criterion that was met is
+not met any more.
+
+"""
 
 
 @cache
-def cases(quick: bool) -> list[Case]:
-    """All cases, or those of `--quick`."""
+def cases() -> list[Case]:
+    """All cases."""
     import accuracy_corrections
     import accuracy_slices
 
-    every = [*accuracy_corrections.cases(), *accuracy_slices.cases()]
-    return [case for case in every if case.quick or not quick]
+    return [*accuracy_corrections.cases(), *accuracy_slices.cases()]
 
 
-def judge(number: int, seeds: int, quick: bool) -> tuple[str, str]:
+def judge(number: int, seeds: int) -> tuple[list[str], str]:
     """Run the case of that number, in whichever process."""
     from criteria import judged
 
-    return judged(cases(quick)[number], seeds)
+    return judged(cases()[number], seeds)
 
 
-def steps_page(seeds: int, quick: bool) -> tuple[str, list[str]]:
-    """Judge the steps by their criteria; what was met once, and is not any more, too."""
-    from criteria import table
-
-    count = len(cases(quick))
+def judgements(numbers: list[int], seeds: int, processes: int) -> Iterator[tuple[list[str], str]]:
+    """Judge cases in so many processes, in their order."""
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # a thread that waits leaves its processor to others
-    with ProcessPoolExecutor(processors(), get_context("spawn")) as processes:
-        made, lost = table(processes.map(judge, range(count), repeat(seeds), repeat(quick)))
-    head = f"""{STEPS}
+    if processes == 1:
+        yield from map(judge, numbers, repeat(seeds))
+        return
+    with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
+        yield from pool.map(judge, numbers, repeat(seeds))
 
-Median / worst of {seeds} seeds, on the same inputs; smaller is better, and errors of slices are parts of the
-attenuation of the body where no unit is told. Peers have their default settings, and the plain ramp. A peer is called
-better where its median is more than 2 % lower. The ring index rewards smoothing: read it beside the errors of the
-stripes. With noise, the linear interpolation of peers damps the finest detail, as a window does.
-`make accuracy-quick` does this with 3 seeds and fails where a criterion that was met is not met any more.
 
-"""
-    return head + made + "\n", lost
+def write_steps(page: Path, chosen: str, seeds: int, processes: int, *, resume: bool) -> None:
+    """Judge the cases whose step and input hold the words, and put each row into the page when it is made."""
+    from criteria import rows_of, table, with_peers
+
+    slices, _, steps = (page.read_text(encoding="utf-8") if page.exists() else "").partition(STEPS)
+    rows = rows_of(steps)
+    numbers = [
+        number
+        for number, case in enumerate(cases())
+        if chosen in f"{case.step} {case.what}"
+        and not (resume and rows.get(case.key, [""] * 3)[2] == case.size(seeds))
+    ]
+    for number, (row, _) in zip(numbers, judgements(numbers, seeds, processes), strict=True):
+        key = cases()[number].key
+        rows[key] = with_peers(row, rows.get(key))
+        page.write_text(f"{slices.rstrip()}\n\n{HEAD}{table(cases(), rows)}\n", encoding="utf-8")
+
+
+def quick(processes: int) -> int:
+    """Print the small cases with 3 seeds; 1 where one lost its criterion."""
+    numbers = [number for number, case in enumerate(cases()) if case.quick]
+    lost = [words for _, words in judgements(numbers, 3, processes) if words]
+    print("\n".join(lost), file=sys.stderr)
+    return 1 if lost else 0
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument(
-        "--quick", action="store_true", help="The steps with 3 seeds, printed; fails on a loss."
+        "--columns", type=int, default=513, help="Of each input; 0: small ones, as --quick has."
+    )
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="The steps with 3 seeds and few columns, printed; fails on a loss.",
     )
     parser.add_argument("--only", choices=["slices", "steps"], help="Write one part of the page alone.")
     parser.add_argument(
-        "--case", help="Do the cases alone whose step and input hold this; keep all other rows."
+        "--case", default="", help="Do the cases alone whose step and input hold this; keep all other rows."
     )
+    parser.add_argument("--resume", action="store_true", help="Keep rows of these columns and seeds.")
+    parser.add_argument("--processes", type=int, default=processors())
     parser.add_argument("-o", "--output", type=Path, default=PAGE)
     given = parser.parse_args()
+    os.environ[sizes.SETTING] = str(sizes.set_columns(0 if given.quick else given.columns))
     if given.quick:
-        _, lost = steps_page(3, True)
-        print("\n".join(lost), file=sys.stderr)
-        return 1 if lost else 0
-    before = given.output.read_text(encoding="utf-8") if given.output.exists() else ""
-    if given.case:
-        import criteria
+        return quick(given.processes)
+    if given.only != "steps" and not given.case:
+        from accuracy_tables import slices_page
 
-        some = [case for case in cases(False) if given.case in f"{case.step} {case.what}"]
-        rows, _ = criteria.table(criteria.judged(case, given.seeds) for case in some)
-        given.output.write_text(criteria.replaced(before, rows), encoding="utf-8")
-        return 0
-    slices, _, steps = before.partition(STEPS)
-    if given.only != "steps":
-        slices = slices_page(given.seeds)
-    steps = STEPS + steps if given.only == "slices" else steps_page(given.seeds, False)[0]
-    given.output.write_text(f"{slices.rstrip()}\n\n{steps}", encoding="utf-8")
+        before = given.output.read_text(encoding="utf-8") if given.output.exists() else ""
+        steps = "".join(before.partition(STEPS)[1:])
+        given.output.write_text(f"{slices_page(given.seeds).rstrip()}\n\n{steps}", encoding="utf-8")
+    if given.only != "slices":
+        write_steps(given.output, given.case, given.seeds, given.processes, resume=given.resume)
     return 0
-
-
-def slices_page(seeds: int) -> str:
-    """Compare slices with analytic truth."""
-    peers = installed()
-    methods = {"tomarium": ours(), "tomarium, ramp": ours("ramp"), **peers}
-    names = sorted({package for name, (_, package, _) in PEERS.items() if name in peers})
-    beside = ", ".join(f"{name} {version(name)}" for name in names) or "no peer, for none was installed"
-    head = ["", *methods]
-    return f"""# Accuracy
-
-Written by `make accuracy`: {seeds} drawings a row, {N} columns, beside {beside}, on the same
-sinograms. Numbers are parts of the attenuation of the sample's body; smaller is better. The samples are
-ellipses with ten inclusions, projected exactly and averaged over each pixel's width. Truth is the
-picture of the same ellipses, averaged over each pixel. Peers are called with the plain ramp, and with their own
-defaults else.
-
-## Whole scans
-
-Root mean square error inside, edges of the inclusions included; the sample is 0.6 of the field.
-
-{table(head, whole_rows(methods, seeds))}
-
-## Samples wider than the detector
-
-Mean of | bias | and of | cupping | inside 0.9 of the field (error = b + c (r² - mean of r²)), at noise of 0.005.
-
-{table(head, truncated_rows(methods, seeds))}
-
-## Missing angles
-
-Root mean square error inside half of the field, views in steps of 1°. With noise, whoever smooths more wins: the linear
-interpolation of peers damps the finest detail, which the Shepp–Logan window keeps.
-
-{table(head, limited_rows(methods, seeds))}
-
-## Half acquisition
-
-Root mean square error inside 0.6 of the field; axis at column 30 of {N}, views in steps of 0.5°, over a turn of so many
-degrees. In less than a whole turn the outer part of the field is not seen at all angles.
-
-{table(["turn", "tomarium"], half_rows(seeds))}
-
-Samples wider than the field of a half acquisition: mean of | bias | and of | cupping |, as above.
-
-{table(["", "tomarium", "tomarium, zeros beyond"], wide_half_rows(seeds))}
-"""
 
 
 if __name__ == "__main__":

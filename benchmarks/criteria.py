@@ -41,6 +41,8 @@ class Case:
         Whether the criterion was met in the median when the case was written; then `--quick` fails where it is not.
     bound : str
         Why the criterion is not met, told where it is not.
+    columns : int
+        Of the input.
     """
 
     step: str
@@ -51,6 +53,16 @@ class Case:
     quick: bool = True
     reached: bool = True
     bound: str = ""
+    columns: int = 0
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What no other case has."""
+        return self.step, self.what
+
+    def size(self, seeds: int) -> str:
+        """Columns and seeds, as a row tells them."""
+        return f"{self.columns}, {seeds}"
 
 
 def through(scan: Scan, *steps: Any, rows: slice | None = None) -> Array:
@@ -60,69 +72,64 @@ def through(scan: Scan, *steps: Any, rows: slice | None = None) -> Array:
     return np.asarray(evaluate(resolution, resolution.work, [wanted], 1)[0].data)
 
 
-def judged(case: Case, seeds: int) -> tuple[str, str]:
+def judged(case: Case, seeds: int) -> tuple[list[str], str]:
     """Run a case.
 
     Returns
     -------
-    str
-        Its line of the table in Markdown.
+    list of str
+        Cells of its row.
     str
         What is lost: the criterion was met once, and is not any more; "" where nothing is.
     """
     began = time.perf_counter()
-    ours, peers = (
-        {name: [score(seed) for seed in range(seeds)] for name, score in methods.items()}
-        for methods in (case.ours, case.peers)
-    )
-    cells = ["<br>".join(_cell(name, found) for name, found in each.items()) for each in (ours, peers)]
+    methods = [*case.ours.values(), *case.peers.values()]
+    found = [[score(seed) for score in methods] for seed in range(seeds)]  # methods share the input of a seed
+    each = [list(scores) for scores in zip(*found, strict=True)]
+    ours = dict(zip(case.ours, each, strict=False))
+    peers = dict(zip(case.peers, each[len(ours) :], strict=True))
+    cells = ["<br>".join(_cell(name, scores) for name, scores in some.items()) for some in (ours, peers)]
     limit = "" if case.limit is None else f"≤ {case.limit:.3g}"
     said = verdict(case, ours, peers)
-    line = f"| {case.step} | {case.what} | {limit} | {cells[0]} | {cells[1]} | {said} |"
-    print(line, f"{time.perf_counter() - began:.0f} s", flush=True)
+    row = [*case.key, case.size(seeds), limit, *cells, said]
+    print(_line(row), f"{time.perf_counter() - began:.0f} s", flush=True)
     lost = case.reached and "**not met**" in said
-    return line, f"{case.step}: {case.what}: {cells[0]}, and {limit} was expected" if lost else ""
+    return row, f"{case.step}: {case.what}: {cells[0]}, and {limit} was expected" if lost else ""
 
 
-def table(answers: Iterable[tuple[str, str]]) -> tuple[str, list[str]]:
-    """Put what `judged` says of the cases together.
-
-    Returns
-    -------
-    str
-        The table in Markdown.
-    list of str
-        Cases whose criterion was met once, and is not any more.
-    """
-    lines, lost = zip(*answers, strict=True)
-    head = ["| step | input, and number | criterion | tomarium | peers | |", "|---|---|---|---|---|---|"]
-    return "\n".join([*head, *lines]), [one for one in lost if one]
+def table(cases: Iterable[Case], rows: dict[tuple[str, str], list[str]]) -> str:
+    """Put the rows that there are in the order of the cases; in Markdown."""
+    heads = ["step", "input, and number", "columns, seeds", "criterion", "tomarium", "peers", ""]
+    made = [rows[case.key] for case in cases if case.key in rows]
+    return "\n".join(_line(row) for row in [heads, ["---"] * len(heads), *made])
 
 
-def replaced(page: str, rows: str) -> str:
-    """Put rows in place of those of the same step and input; peers that are not installed keep their cells."""
-    new = {tuple(_cells(line)[:2]): line for line in rows.splitlines()[2:]}
-    lines = page.splitlines()
-    for number, line in enumerate(lines):
-        key = tuple(_cells(line)[:2]) if line.startswith("|") else ()
-        if key in new:
-            made, old = _cells(new[key]), _cells(line)
-            if not made[4] and old[4]:
-                made[4] = old[4]
-                first = float(made[3].split("<br>")[0].split(" / ")[0].split()[-1])
-                told = (peer.split(" / ")[0].rsplit(" ", 1) for peer in old[4].split("<br>"))
-                better = [name for name, median in told if float(median) < 0.98 * first]
-                said = [made[5], f"**{', '.join(better)} better**" if better else "", "peers as they were"]
-                made[5] = "; ".join(part for part in said if part)
-            lines[number] = f"| {' | '.join(made)} |"
-    return "\n".join(lines) + "\n"
+def rows_of(page: str) -> dict[tuple[str, str], list[str]]:
+    """Rows of such a table, by step and input."""
+    rows = [
+        [cell.strip() for cell in line.strip("|").split(" | ")] for line in page.splitlines() if "|" in line
+    ]
+    return {(row[0], row[1]): row for row in rows[2:]}
 
 
-def _cells(line: str) -> list[str]:
-    return [cell.strip() for cell in line.strip("|").split(" | ")] if "---" not in line else []
+def with_peers(row: list[str], before: list[str] | None) -> list[str]:
+    """Keep the cells of peers that are not installed here, of the same inputs."""
+    if row[5] or not before or not before[5] or before[2] != row[2]:
+        return row
+    first = float(row[4].split("<br>")[0].split(" / ")[0].split()[-1])
+    told = (peer.split(" / ")[0].rsplit(" ", 1) for peer in before[5].split("<br>") if "refuses" not in peer)
+    better = [name for name, median in told if float(median) < 0.98 * first]
+    said = [row[6], f"**{', '.join(better)} better**" if better else "", "peers as they were"]
+    return [*row[:5], before[5], "; ".join(part for part in said if part)]
+
+
+def _line(row: list[str]) -> str:
+    return f"| {' | '.join(row)} |"
 
 
 def _cell(name: str, found: list[float]) -> str:
+    if np.isnan(found).any():
+        return f"{name} refuses"
     return f"{name}{' ' if name else ''}{np.median(found):.2g} / {np.max(found):.2g}"
 
 

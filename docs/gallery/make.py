@@ -31,6 +31,7 @@ FILES = {
     ),
     "tooth": ("dx/tooth.h5",),
     "sand": ("volumes/sand_200x200x100_uint8.raw",),
+    "neutron": ("sinograms/neutron_360.tif",),
 }
 """What each section is made of; the files of a folder come into one that is named as the section."""
 KEPT = frozenset(("surface.png", "surface.3mf", "print.png", "print.3mf"))
@@ -81,7 +82,7 @@ def main(name: str, data: Path) -> None:
         os.chdir(folder)
         os.environ["TOMARIUM_HOME"] = folder
         bring(name, data)
-        if name != "sand":
+        if name in ("i13", "tooth"):
             frame(name)
         for words in told:
             print("$ tomarium", shlex.join(words), flush=True)

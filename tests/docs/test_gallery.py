@@ -39,7 +39,7 @@ def test_its_commands_exist() -> None:
         assert {word for word in words if word.startswith("--")} <= options, line
 
 
-@pytest.mark.parametrize("name", ["i13", "tooth", "sand"])
+@pytest.mark.parametrize("name", ["i13", "tooth", "sand", "neutron"])
 def test_a_section_whose_files_are_absent_is_skipped_by_name(
     name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

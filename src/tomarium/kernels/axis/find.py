@@ -29,6 +29,7 @@ from tomarium.kernels.half_acquisition import FAR_OFF, FULL_TURN_DEG, turn_deg
 # Settled on simulated scans; benchmarks/axis_study.py prints on others how often they mislead.
 _AGREE_PX: Final = 0.5
 _AGREE_WELL_PX: Final = 0.3
+_AGREE_CLOSELY_PX: Final = 0.2  # two methods alone, from one group of rows, whose error nothing tells
 _STANDS_OUT: Final = {"opposite": 0.15, "fourier": 0.1, "mass": 0.3}  # scores below are chance
 _STANDS_FAR_OUT: Final = 0.65
 _SMALL_ERROR_PX: Final = 0.1
@@ -116,7 +117,10 @@ def find(
         confidence == "high"
         and len(prepared.groups) == 1
         and len(agreeing) < 3
-        and min(_error(c) for c in agreeing) > _SMALL_ERROR_PX
+        and (
+            min(_error(c) for c in agreeing) > _SMALL_ERROR_PX
+            or max(c.column for c in agreeing) - min(c.column for c in agreeing) > _AGREE_CLOSELY_PX
+        )
     ):
         confidence = "medium"
         notes.append(
