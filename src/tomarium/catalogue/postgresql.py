@@ -35,6 +35,8 @@ NOT_ALL: Final = "…"  # stands in the tsvector of a text whose words do not al
 # Kept beside the tsvector, plainly, only of texts beyond its limits: what it does not know for sure is looked up there.
 _ENTER: Final = "COPY {} (number, words, plain, whole) FROM STDIN"
 _NUMBERS: Final = "COPY {} (key, record, number) FROM STDIN"
+# The offset keeps PostgreSQL from joining first and ordering after.
+_IN_ORDER: Final = " ORDER BY score DESC, number DESC OFFSET 0"
 _SWAP_PATIENCE_MS: Final = 300  # as long as new readers wait for the tables of a rebuild at most
 
 
@@ -96,13 +98,16 @@ def demand_suitable(connection: Connection, name: str) -> None:
         )
 
 
-def match(terms: Sequence[Term]) -> FromClause:
+def match(terms: Sequence[Term], *, in_order: bool = False) -> FromClause:
     """Return the rows that hold all terms.
 
     Parameters
     ----------
     terms : sequence of Term
         At least one.
+    in_order : bool
+        Whether the most relevant come first: what is asked of their records is then looked up of those on the page
+        alone, and not of all that has the words.
 
     Returns
     -------
@@ -122,7 +127,7 @@ def match(terms: Sequence[Term]) -> FromClause:
     found: TextClause = text(
         "SELECT number, "
         "CAST(ts_rank(CAST(:weights AS real[]), words, CAST(:expression AS tsquery)) AS float8) AS score "
-        f"FROM record_text WHERE {' AND '.join(conditions)}"
+        f"FROM record_text WHERE {' AND '.join(conditions)}{_IN_ORDER if in_order else ''}"
     ).bindparams(weights=WEIGHTS, **values)
     return found.columns(number=BigInteger, score=Float).subquery("found")
 
