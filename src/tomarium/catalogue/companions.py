@@ -225,7 +225,7 @@ def _beside(
         )
         for row in connection.execute(counted):
             at.setdefault(row.entity, []).append((row.facets, row.held, int(row.own)))
-    told = sets.values_of_sets("technique")
+    told = sets.values_of_sets("technique") if of_records else {}
     beside = []
     for record, rows in of_records.items():
         mine, others = set_of[record], set[str]()
@@ -233,8 +233,8 @@ def _beside(
             for number, held, own in at.get(entity, ()):
                 # The record itself is one of its own specimen's, and no image of an ancestor's.
                 if (held - (number == mine) if is_own else own) > 0:
-                    others |= told.get(number, set())
-        beside.append((told.get(mine, set()), others))
+                    others |= told.get(number, frozenset())
+        beside.append((set(told.get(mine, ())), others))
     return beside
 
 

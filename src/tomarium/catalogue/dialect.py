@@ -17,8 +17,11 @@ from tomarium.catalogue.words import Term
 class Dialect(Protocol):
     """The functions that the module of a database has."""
 
-    def match(self, terms: Sequence[Term]) -> FromClause:
-        """Select `number` and `score` (larger is better) of the records that hold all of at least one term."""
+    def match(self, terms: Sequence[Term], *, in_order: bool = ...) -> FromClause:
+        """Select `number` and `score` (larger is better) of the records that hold all of at least one term.
+
+        With `in_order` the most relevant may be found first, where that is quicker.
+        """
 
     def save_texts(self, connection: Connection, texts: Sequence[dict[str, Any]], table: str = ...) -> None:
         """Enter texts, cut and folded: `number`, `title`, `keywords`, `rest`."""

@@ -95,6 +95,7 @@ class FacetSets:
         self._codes: dict[str, dict[str, int]] = {name: {} for name in FACETS}
         self._pairs: dict[str, list[tuple[int, int]]] = {name: [] for name in FACETS}
         self._arrays: dict[str, NDArray[np.int64]] = {}
+        self._values: dict[str, dict[int, frozenset[str]]] = {}
 
     def read_new(self, connection: Connection) -> None:
         """Read the sets that were added since the last time."""
@@ -107,6 +108,7 @@ class FacetSets:
                     self._pairs.setdefault(name, []).append((number, codes.setdefault(value, len(codes))))
                 self._last = number
             if rows or not self._arrays:
+                self._values = {}
                 self._arrays = {
                     name: np.array(pairs, np.int64).reshape(-1, 2) for name, pairs in self._pairs.items()
                 }
@@ -115,13 +117,19 @@ class FacetSets:
         """List all values that records have had of a facet, whoever may see them."""
         return list(self._codes.get(name, ()))
 
-    def values_of_sets(self, name: str) -> dict[int, set[str]]:
+    def values_of_sets(self, name: str) -> dict[int, frozenset[str]]:
         """Tell the values of a facet that each set has; sets without one are left out."""
-        values = self.values(name)
-        found: dict[int, set[str]] = {}
-        for number, code in self._arrays.get(name, np.zeros((0, 2), np.int64)).tolist():
-            found.setdefault(number, set()).add(values[code])
-        return found
+        with self._lock:
+            if name not in self._values:
+                values, found = self.values(name), dict[int, set[str]]()
+                for number, code in self._arrays.get(name, np.zeros((0, 2), np.int64)).tolist():
+                    found.setdefault(number, set()).add(values[code])
+                same: dict[frozenset[str], frozenset[str]] = {}
+                self._values[name] = {
+                    number: same.setdefault(frozenset(those), frozenset(those))
+                    for number, those in found.items()
+                }
+            return self._values[name]
 
     def tally(self, groups: Groups, filters: Filters) -> tuple[FacetCounts, ...]:
         """Count the values of each facet.

@@ -354,7 +354,8 @@ def _listed(
         # Few of many: the facets' index finds them without a look at all the others.
         few = select(records.c.number).where(*_conditions(asked))
         return select(records.c.number).where(records.c.number.in_(few)), (records.c.number,)
-    source, number, conditions = _source(connection, asked)
+    alone = not (asked.narrow or asked.few or asked.many)
+    source, number, conditions = _source(connection, asked, in_order=ranked and alone)
     kept = [*conditions, *_kept(asked, number)]
     if not ranked:  # a relevance is reckoned from all that has the words, however few are shown
         return select(number).select_from(source).where(*kept), (number,)
@@ -380,7 +381,7 @@ def _beyond(
 
 
 def _source(
-    connection: Connection, asked: Question
+    connection: Connection, asked: Question, *, in_order: bool = False
 ) -> tuple[FromClause, ColumnElement[int], list[ColumnElement[bool]]]:
     """Choose what drives a query: its tables, the column of the number, and the conditions of words and ranges."""
     conditions: list[ColumnElement[bool]] = []
@@ -388,7 +389,7 @@ def _source(
     number: ColumnElement[int] = records.c.number
     source: FromClause = records
     if asked.terms:
-        found = dialect_of(connection).match(asked.terms)
+        found = dialect_of(connection).match(asked.terms, in_order=in_order)
         source, number = found.join(records, records.c.number == found.c.number), found.c.number
     elif many and not asked.few:
         key, one = many.pop()

@@ -32,9 +32,11 @@ PLACES: Final = 255  # of one word; PostgreSQL keeps as many
 LAST_PLACE: Final = 16_383
 NOT_ALL: Final = "…"  # stands in the tsvector of a text whose words do not all fit; no word has this sign
 
-# Kept beside the tsvector, plainly: what it does not know for sure is looked up there.
+# Kept beside the tsvector, plainly, only of texts beyond its limits: what it does not know for sure is looked up there.
 _ENTER: Final = "COPY {} (number, words, plain, whole) FROM STDIN"
 _NUMBERS: Final = "COPY {} (key, record, number) FROM STDIN"
+# The offset keeps PostgreSQL from joining first and ordering after.
+_IN_ORDER: Final = " ORDER BY score DESC, number DESC OFFSET 0"
 _SWAP_PATIENCE_MS: Final = 300  # as long as new readers wait for the tables of a rebuild at most
 
 
@@ -96,13 +98,16 @@ def demand_suitable(connection: Connection, name: str) -> None:
         )
 
 
-def match(terms: Sequence[Term]) -> FromClause:
+def match(terms: Sequence[Term], *, in_order: bool = False) -> FromClause:
     """Return the rows that hold all terms.
 
     Parameters
     ----------
     terms : sequence of Term
         At least one.
+    in_order : bool
+        Whether the most relevant come first: what is asked of their records is then looked up of those on the page
+        alone, and not of all that has the words.
 
     Returns
     -------
@@ -112,21 +117,25 @@ def match(terms: Sequence[Term]) -> FromClause:
     conditions = ["words @@ CAST(:expression AS tsquery)"]
     values = {"expression": f"({' & '.join(_spell(term) for term in terms)}) | '{NOT_ALL}'"}
     for index, term in enumerate(terms):
-        sure = len(term.words) == 1 and len(term.words[0]) < LONGEST
-        conditions.append(f"({'whole OR ' if sure else ''}plain LIKE :plain_{index})")
         values[f"plain_{index}"] = f"% {' '.join(term.words)}{'' if term.prefix else ' '}%"
+        if len(term.words) == 1 and len(term.words[0]) < LONGEST:
+            conditions.append(f"(whole OR plain LIKE :plain_{index})")
+            continue
+        values[f"phrase_{index}"] = _spell(term, " <-> ")
+        beside = f"words @@ CAST(:phrase_{index} AS tsquery)"
+        conditions.append(f"CASE plain WHEN '' THEN {beside} ELSE plain LIKE :plain_{index} END")
     found: TextClause = text(
         "SELECT number, "
         "CAST(ts_rank(CAST(:weights AS real[]), words, CAST(:expression AS tsquery)) AS float8) AS score "
-        f"FROM record_text WHERE {' AND '.join(conditions)}"
+        f"FROM record_text WHERE {' AND '.join(conditions)}{_IN_ORDER if in_order else ''}"
     ).bindparams(weights=WEIGHTS, **values)
     return found.columns(number=BigInteger, score=Float).subquery("found")
 
 
-def _spell(term: Term) -> str:
-    """Spell the words of a term for a tsquery; that they stand side by side is looked up in the plain text."""
+def _spell(term: Term, between: str = " & ") -> str:
+    """Spell the words of a term for a tsquery: all of them, or with " <-> " side by side."""
     words = [f"'{word[:LONGEST]}'" for word in term.words]
-    return " & ".join([*words[:-1], f"{words[-1]}:*" if term.prefix else words[-1]])
+    return between.join([*words[:-1], f"{words[-1]}:*" if term.prefix else words[-1]])
 
 
 def save_texts(connection: Connection, texts: Sequence[dict[str, Any]], table: str = "record_text") -> None:
@@ -134,28 +143,32 @@ def save_texts(connection: Connection, texts: Sequence[dict[str, Any]], table: s
     with _cursor(connection) as cursor, cursor.copy(_ENTER.format(table)) as copy:
         for row in texts:
             parts = (row["title"], row["keywords"], row["rest"])
-            words, whole = _tsvector(parts)
-            plain = "\n".join(f" {part} " for part in parts)  # a phrase does not go on in the next part
+            words, whole, placed = _tsvector(parts)
+            plain = "" if placed else "\n".join(f" {part} " for part in parts)
             copy.write_row((row["number"], words, plain, whole))
 
 
-def _tsvector(parts: Sequence[str]) -> tuple[str, bool]:
-    """Write a tsvector with weights A, B, D; and whether it holds all words."""
+def _tsvector(parts: Sequence[str]) -> tuple[str, bool, bool]:
+    """Write a tsvector with weights A, B, D; whether it holds all words, and whether all of them at all places."""
     places: dict[str, list[str]] = {}
-    place = 0
+    place, placed = 0, True
     for part, weight in zip(parts, ("A", "B", ""), strict=True):
         for word in part.split():
             place += 1
             known = places.setdefault(word[:LONGEST], [])
             if len(known) < PLACES:
                 known.append(f"{min(place, LAST_PLACE)}{weight}")
+            else:
+                placed = False
+            placed = placed and place <= LAST_PLACE and len(word) < LONGEST
+        place += 1  # a phrase does not go on in the next part
     room, spelled = ROOM, list[str]()
     for word, known in places.items():
         room -= len(word.encode()) + 2 * len(known) + 4
         if room < 0:
-            return " ".join([*spelled, f"'{NOT_ALL}'"]), False
+            return " ".join([*spelled, f"'{NOT_ALL}'"]), False, False
         spelled.append(f"'{word}':{','.join(known)}")
-    return " ".join(spelled), True
+    return " ".join(spelled), True, placed
 
 
 def forget_texts(connection: Connection, numbers: Sequence[int], table: str = "record_text") -> None:

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Row, select
 from tomarium.catalogue import find, queries
 from tomarium.catalogue.asked import ranges_of
 from tomarium.catalogue.catalogue import Catalogue
-from tomarium.catalogue.companions import count_companions, read_companions
+from tomarium.catalogue.companions import MOST, count_companions, read_companions
 from tomarium.catalogue.cursor import Cursor, read_cursor
 from tomarium.catalogue.facet_counts import FacetCounts, sets_of
 from tomarium.catalogue.facets import read_filters
@@ -269,6 +269,8 @@ def _counted(
 
 def _by_companions(connection: Connection, asked: find.Question, total: int) -> tuple[FacetCounts, ...]:
     """Count by the techniques of other images of the specimen; nothing where there is none."""
+    if total > MOST and not asked.beside:  # of so many records it is not counted
+        return ()
     apart, sets = find.found_apart(connection, asked), sets_of(connection)
     counted = count_companions(
         connection, asked.reader, apart, asked.beside, sets, total=total, hides=asked.hides

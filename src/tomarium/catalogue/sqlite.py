@@ -61,13 +61,15 @@ def connect(path: Path | None) -> Engine:
     return engine
 
 
-def match(terms: Sequence[Term]) -> FromClause:
+def match(terms: Sequence[Term], *, in_order: bool = False) -> FromClause:
     """Return the rows that hold all terms.
 
     Parameters
     ----------
     terms : sequence of Term
         At least one.
+    in_order : bool
+        Whether the most relevant come first, which changes nothing here.
 
     Returns
     -------
