@@ -11,12 +11,15 @@ import tomarium.portal
 from tomarium.catalogue.facets import FACETS
 from tomarium.catalogue.reader import ROLES
 from tomarium.catalogue.tokens import SCOPES
+from tomarium.model.entity import KINDS
 from tomarium.model.level import LEVELS
 from tomarium.portal.page import Page
 from tomarium.portal.pages.download import KINDS as DOWNLOADS
 from tomarium.portal.pages.record import TAKEN
+from tomarium.portal.problems import NO_DATABASE, NOWHERE, TITLES
 from tomarium.registry import collect
 from tomarium.standards.standard import Standard
+from tomarium.viewers.parameters import ORIGINS
 from tomarium.viewers.viewer import Viewer
 
 TEMPLATES = Path(tomarium.portal.__file__).parent / "templates"
@@ -44,6 +47,13 @@ GIVEN = (
     ),
 )
 """Labels of the label and the like, which Python gives word by word."""
+
+TITLED = (
+    *("About and help", "Views and downloads", "Specimens at one scale", "What the words mean"),
+    *("What data are used where", "Saved searches"),
+    *("Identifier there", "Keywords", "Licence", "Files", "Size of its files"),
+)
+"""Titles of pages that are no record's, and what is told of a harvested record."""
 
 
 def marked() -> dict[str, tuple[str, ...]]:
@@ -79,6 +89,10 @@ def given() -> Iterator[str]:
     yield from (help for _kind, _words, help in DOWNLOADS)
     yield from (words for pair in TAKEN.values() for words in pair)
     yield from (f"Metadata, {known.title}" for known in collect("standards", Standard).values())
+    yield from ORIGINS.values()
+    yield from (kind.plural.capitalize() for kind in KINDS.values())
+    yield from (*TITLES.values(), NOWHERE, NO_DATABASE)
+    yield from TITLED
     yield from GIVEN
 
 

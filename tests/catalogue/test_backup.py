@@ -21,8 +21,9 @@ from tomarium.catalogue import (
     search,
 )
 from tomarium.catalogue.backup import HEAD, INDEX, backup, drill, durable_tables, restore
+from tomarium.catalogue.comments import comment, comments_of
 from tomarium.catalogue.edit import Changes, edit
-from tomarium.catalogue.life import Request, comment, comments_of, publish
+from tomarium.catalogue.life import Request, publish
 from tomarium.catalogue.record_folder import read_record
 from tomarium.catalogue.settings import all_settings, change_setting
 from tomarium.catalogue.tables import metadata

@@ -8,9 +8,10 @@ import pytest
 from tomarium.catalogue import LOCAL_OWNER, Catalogue, Reader, file_record, ingest, open_catalogue, search
 from tomarium.catalogue.accounts import account_named, change_role, make_account
 from tomarium.catalogue.assigned_instruments import change_instruments
+from tomarium.catalogue.comments import comment
 from tomarium.catalogue.edit import Changes, edit
 from tomarium.catalogue.invitations import make_invitation
-from tomarium.catalogue.life import Request, comment, publish, send_back, submit
+from tomarium.catalogue.life import Request, publish, send_back, submit
 from tomarium.catalogue.reader import NotAllowed
 from tomarium.catalogue.settings import change_setting
 from tomarium.errors import InputError

@@ -22,12 +22,11 @@ from tomarium.catalogue import (
     search,
     verify,
 )
+from tomarium.catalogue.comments import comment, comments_of
 from tomarium.catalogue.edit import Changes, edit
 from tomarium.catalogue.life import (
     NotReady,
     Request,
-    comment,
-    comments_of,
     open_files,
     publish,
     send_back,

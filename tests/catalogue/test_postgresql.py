@@ -28,10 +28,11 @@ from tomarium.catalogue import (
 )
 from tomarium.catalogue.audit import note, verify
 from tomarium.catalogue.backup import backup, durable_tables, restore
+from tomarium.catalogue.comments import comment
 from tomarium.catalogue.edit import Changes, edit
 from tomarium.catalogue.index_rows import Entry, save_records
 from tomarium.catalogue.jobs import add_job, take_job
-from tomarium.catalogue.life import Request, comment, publish
+from tomarium.catalogue.life import Request, publish
 from tomarium.catalogue.settings import all_settings, change_setting
 from tomarium.cli import execute
 from tomarium.errors import DatabaseUnavailable, EngineUnavailable, InputError

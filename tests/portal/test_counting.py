@@ -149,6 +149,15 @@ def test_many_files_of_one_record_in_a_row_are_one_download(catalogue: Catalogue
     assert use(client) == Use(downloads=1, takers=1, by_machines=1)
 
 
+def test_a_page_counts_in_every_language(catalogue: Catalogue, clock: Clock) -> None:
+    client = client_of(catalogue)
+    for browser, path in zip(BROWSERS, ("/fr/records/tooth", "/de/records/tooth"), strict=False):
+        client.get(path, headers={"User-Agent": browser})
+    assert use(client) == Use(views=2, visitors=2)
+    client.get("/records/tooth", headers={"User-Agent": BROWSERS[0]})
+    assert use(client) == Use(views=2, visitors=2)  # the same record in another language, within 30 seconds
+
+
 def test_double_clicks_count_once_and_visitors_once_a_day(catalogue: Catalogue, clock: Clock) -> None:
     client = client_of(catalogue)
     for wait in (10, 29, 31, 3600):

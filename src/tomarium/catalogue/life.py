@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
 
-from sqlalchemy import Connection, Row, insert, select
+from sqlalchemy import Connection
 
 from tomarium.catalogue import queries
 from tomarium.catalogue.audit import note
 from tomarium.catalogue.catalogue import Catalogue
+from tomarium.catalogue.comments import add_comment
 from tomarium.catalogue.dois import ask_for_update, doi_of
 from tomarium.catalogue.edit import place_for, rewrite, write_record
 from tomarium.catalogue.file_table import freeze, with_table_of
@@ -24,7 +25,6 @@ from tomarium.catalogue.publication_checks import Check, publication_checks
 from tomarium.catalogue.reader import Reader, demand_role
 from tomarium.catalogue.record_folder import read_record
 from tomarium.catalogue.settings import all_settings, publisher
-from tomarium.catalogue.tables import comments
 from tomarium.errors import InputError, ParameterError
 from tomarium.model import Publication, Record, Related
 
@@ -130,32 +130,6 @@ def send_back(catalogue: Catalogue, reader: Reader, id: str, text: str) -> None:
     if not text.strip():
         raise ParameterError(f"{id}: say what its owner is to change, such as: --because 'name the beamline'")
     _move(catalogue, reader, id, "send back", "review", "draft", text, "request")
-
-
-def comment(catalogue: Catalogue, reader: Reader, id: str, text: str) -> None:
-    """Leave a remark for those who may see a draft.
-
-    Parameters
-    ----------
-    catalogue : Catalogue
-        Open.
-    reader : Reader
-        Who remarks.
-    id : str
-        Identifier of the record.
-    text : str
-        The remark.
-
-    Raises
-    ------
-    InputError
-        There is no such record that the reader may change, or the text is empty.
-    """
-    if not text.strip():
-        raise ParameterError(f"{id}: the remark is empty")
-    with catalogue.writing() as connection:
-        place_for(connection, reader, id)
-        _say(connection, reader, id, text, "comment")
 
 
 def publish(catalogue: Catalogue, reader: Reader, id: str, request: Request | None = None) -> Record:
@@ -398,26 +372,6 @@ def withdraw(catalogue: Catalogue, reader: Reader, id: str, reason: str) -> Reco
     return rewrite(catalogue, reader, id, "withdraw", change, {"reason": reason})
 
 
-def comments_of(connection: Connection, id: str) -> list[Row[tuple[object, ...]]]:
-    """List the remarks on a record.
-
-    Parameters
-    ----------
-    connection : Connection
-        Of a catalogue.
-    id : str
-        Identifier of the record, which the reader may change.
-
-    Returns
-    -------
-    list of Row
-        Rows of `comment`, the oldest first.
-    """
-    return list(
-        connection.execute(select(comments).where(comments.c.record == id).order_by(comments.c.number)).all()
-    )
-
-
 def refuse_unready(id: str, checks: tuple[Check, ...]) -> None:
     """Refuse a record that lacks what it must have.
 
@@ -488,17 +442,9 @@ def _move(
         queries.change_state(connection, id, state, time.time())
         save(connection, read_record(place), place, reader)
         if text.strip():
-            _say(connection, reader, id, text, kind)
+            add_comment(connection, reader, id, text, kind)
         note(connection, reader, action, id, folder=place.name)
 
 
 def _named(state: str) -> str:
     return {"draft": "a draft", "review": "in review"}.get(state, state)
-
-
-def _say(connection: Connection, reader: Reader, id: str, text: str, kind: str) -> None:
-    connection.execute(
-        insert(comments).values(
-            record=id, who=reader.name, moment_utc=time.time(), kind=kind, text=text.strip()
-        )
-    )

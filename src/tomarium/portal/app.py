@@ -100,9 +100,9 @@ def create_app(
         redoc_url=None,
         middleware=[
             Middleware(with_headers),
-            Middleware(with_counting),
             Middleware(TrustedHostMiddleware, allowed_hosts=list(hosts), www_redirect=False),
             Middleware(with_languages),
+            Middleware(with_counting),  # after the language, which gives what follows a scope of its own
         ],
     )
     app.state.catalogue = catalogue

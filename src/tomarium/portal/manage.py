@@ -9,6 +9,7 @@ from fastapi import FastAPI, HTTPException
 from fastapi.responses import JSONResponse, RedirectResponse, Response
 
 from tomarium.catalogue import life
+from tomarium.catalogue.comments import comment
 from tomarium.catalogue.edit import Changes, edit
 from tomarium.catalogue.field_texts import changes_of
 from tomarium.catalogue.invitations import make_invitation, revoke_invitation
@@ -90,7 +91,7 @@ def remark(request_context: CurrentRequest, id: str, fields: Fields) -> Response
         request_context,
         id,
         "write",
-        lambda reader: life.comment(catalogue, reader, id, fields.get("text", "")),
+        lambda reader: comment(catalogue, reader, id, fields.get("text", "")),
         "Your remark is there.",
     )
 

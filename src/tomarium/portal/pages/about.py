@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tomarium import __version__
-from tomarium.portal.page import Page
+from tomarium.model.entity import KINDS
+from tomarium.portal.page import FOR_PEOPLE, Page
 from tomarium.portal.request_context import CurrentRequest
 from tomarium.registry import collect
 from tomarium.standards.standard import Standard
@@ -28,6 +29,8 @@ class AboutPage:
         What the marks of origin mean.
     origin : str
         Scheme, host and port, for examples that are copied.
+    kinds : tuple
+        Name of each kind of thing that records are of or come from, and of its page.
     """
 
     title: str
@@ -35,6 +38,7 @@ class AboutPage:
     standards: tuple[str, ...]
     origins: dict[str, str]
     origin: str
+    kinds: tuple[tuple[str, str], ...] = field(metadata=FOR_PEOPLE)
 
 
 def content(request_context: CurrentRequest) -> AboutPage:
@@ -45,6 +49,7 @@ def content(request_context: CurrentRequest) -> AboutPage:
         standards=tuple(known.title for known in collect("standards", Standard).values()),
         origins=dict(ORIGINS),
         origin=request_context.origin,
+        kinds=tuple((one.plural.capitalize(), one.plural) for one in KINDS.values()),
     )
 
 
@@ -54,6 +59,4 @@ ABOUT = Page(
     json_path="/about.json",
     template="about.html",
     content=content,
-    menu="About",
-    order=20,
 )

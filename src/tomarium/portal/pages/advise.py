@@ -186,5 +186,5 @@ ADVISE = Page(
     template="advise.html",
     content=content,
     menu="Plan",
-    order=4,
+    order=13,
 )

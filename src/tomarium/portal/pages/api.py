@@ -95,6 +95,4 @@ API = Page(
     json_path="/api.json",
     template="api.html",
     content=content,
-    menu="API",
-    order=30,
 )

@@ -46,6 +46,6 @@ LIVE = Page(
     template="live.html",
     content=content,
     menu="Live",
-    order=3,
+    order=16,
     shown=_is_shown,
 )

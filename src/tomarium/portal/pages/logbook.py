@@ -180,7 +180,7 @@ def _is_shown(request: Request) -> bool:
     return identify(request).reader.role != "visitor"
 
 
-LOGBOOK = Page("logbook", "/logbook", "/logbook.json", "logbook.html", content, "Log book", 45, _is_shown)
+LOGBOOK = Page("logbook", "/logbook", "/logbook.json", "logbook.html", content, "Log book", 30, _is_shown)
 ENTRY = Page(
     "log_entry", "/logbook/{number:int}", "/logbook/{number:int}.json", "log_entry.html", entry_content
 )

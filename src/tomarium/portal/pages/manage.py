@@ -9,11 +9,12 @@ from datetime import UTC, datetime
 from fastapi import HTTPException
 from sqlalchemy import Connection
 
+from tomarium.catalogue.comments import comments_of
 from tomarium.catalogue.dois import Told, states_of
 from tomarium.catalogue.edit import place_for
 from tomarium.catalogue.entities import as_told
 from tomarium.catalogue.invitations import invitations_of
-from tomarium.catalogue.life import comments_of, may_publish, usual_embargo
+from tomarium.catalogue.life import may_publish, usual_embargo
 from tomarium.catalogue.picture_credits import CREDITED, Credit
 from tomarium.catalogue.publication_checks import Check, publication_checks
 from tomarium.catalogue.reader import NotAllowed, Reader

@@ -160,6 +160,8 @@ ALL_NEWS = Page(
     json_path="/news.json",
     template="news.html",
     content=list_content,
+    menu="News",
+    order=12,
     levels=True,
 )
 NEWS = Page(

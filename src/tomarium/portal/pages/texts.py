@@ -236,7 +236,7 @@ TEXTS = Page(
     template="texts.html",
     content=list_content,
     menu="Learn",
-    order=12,
+    order=11,
 )
 TEXT = Page(
     name="pages.text",
