@@ -9,9 +9,10 @@ from sqlalchemy import Connection, select
 
 from tomarium.catalogue import audit
 from tomarium.catalogue.log_files import place_of_file
+from tomarium.catalogue.log_tables import log_entries
 from tomarium.catalogue.rebuild import left_by_the_dead, take_away
 from tomarium.catalogue.state_checks.state_check import AT_ONCE, Asked, Fault, StateCheck
-from tomarium.catalogue.tables import life, log_entries, records
+from tomarium.catalogue.tables import life, records
 from tomarium.doctor.core.finding import error, info, warning
 
 _MOST: Final = 20
