@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
@@ -24,6 +24,10 @@ from tomarium.standards.identifiers import classify, place_of
 
 DATACITE: Final = "https://api.datacite.org"
 _SAME: Final = "IsIdenticalTo"
+
+
+def _silent(address: str) -> None:
+    """Tell nobody that an address is asked."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +49,7 @@ class Asking:
     datacite: str = DATACITE
     resolver: str = RESOLVER
     private: bool = False
-    tell: Callable[[str], object] = field(default=lambda _address: None)
+    tell: Callable[[str], object] = _silent
 
 
 def check_claim(claim: SameSampleClaim, names: Sequence[str], asking: Asking) -> tuple[str, str]:
