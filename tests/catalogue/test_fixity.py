@@ -26,6 +26,7 @@ from tomarium.catalogue.reader_tables import mail_addresses
 from tomarium.catalogue.send_mail import mail_round
 from tomarium.catalogue.settings import change_setting
 from tomarium.catalogue.tokens import make_token
+from tomarium.cli import execute
 from tomarium.errors import InputError, ParameterError
 from tomarium.model import Person
 from tomarium.portal.app import create_app
@@ -228,3 +229,14 @@ def test_random_damage_is_found_wherever_it_is(catalogue: Catalogue) -> None:
         assert checked is not None
         assert checked.wrong or path.name == FILENAME, f"{path.name}, byte {place}"
         path.write_bytes(content)
+
+
+def test_the_command_tells_reads_and_clears(catalogue: Catalogue, capsys: pytest.CaptureFixture[str]) -> None:
+    place = ["--catalogue", str(catalogue.name)]
+    assert execute(["fixity", *place]) == 0
+    assert "0 alarms; 0 of 3 records were read" in capsys.readouterr().out
+    flip(chunk_of(catalogue, "tooth"))
+    assert execute(["fixity", "--check", "tooth", *place]) == 1
+    assert "is changed" in capsys.readouterr().out
+    assert execute(["fixity", "--clear", "1", *place]) == 2
+    assert execute(["fixity", "--clear", "1", "--because", "copied back", *place]) == 0

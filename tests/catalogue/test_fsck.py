@@ -1,5 +1,6 @@
 """What fsck finds: each half state that a stopped program can leave is made by hand, found, and repaired."""
 
+import json
 import os
 import shutil
 import time
@@ -12,6 +13,7 @@ from sqlalchemy import delete, insert, update
 
 from postgresql_server import Files
 from tomarium.catalogue import LOCAL_OWNER, Catalogue, Reader, file_record, ingest, open_catalogue
+from tomarium.catalogue.audit import lines
 from tomarium.catalogue.checksums import MANIFEST
 from tomarium.catalogue.edit import Changes, edit
 from tomarium.catalogue.fsck import Found, fsck
@@ -24,6 +26,7 @@ from tomarium.catalogue.settings import change_setting
 from tomarium.catalogue.tables import dois, jobs, life, rebuilds, upload_rooms
 from tomarium.catalogue.upload_filing import begin_filing
 from tomarium.catalogue.uploads import Uploads
+from tomarium.cli import execute
 from tomarium.model import Person
 from tomarium.standards.ro_crate import FILENAME
 
@@ -235,3 +238,25 @@ def test_what_is_young_is_left_alone(house: House) -> None:
     draft_left(house)
     upload_without_notes(house)
     assert [one.finding.code for one in fsck(house.catalogue)] == []
+
+
+def test_the_command_tells_repairs_and_leaves_with_its_code(
+    house: House, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    later = time.time() + 3600
+    monkeypatch.setattr("tomarium.catalogue.fsck.time.time", lambda: later)
+    place = str(house.catalogue.name)
+    assert execute(["fsck", "--catalogue", place]) == 0
+    assert "nothing is half done" in capsys.readouterr().out
+    row_lost(house)
+    assert execute(["fsck", "--catalogue", place]) == 2
+    assert "tomarium fsck --repair" in capsys.readouterr().out
+    assert execute(["fsck", "--quick", "--catalogue", place]) == 0
+    capsys.readouterr()
+    assert execute(["fsck", "--repair", "--json", "--catalogue", place]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["exit_code"], told["repaired"], told["counts"]) == (0, 1, {"rows-differ": 1})
+    with house.catalogue.reading() as connection:
+        assert [line.action for line in lines(connection)][-1] == "repair"
+    folder_gone(house)
+    assert execute(["fsck", "--repair", "--catalogue", place]) == 2

@@ -43,7 +43,7 @@ def give_feeds(app: FastAPI) -> None:
     give(app, "/feed.atom", feed, name="feed", kind=Response)
     give(app, "/news.atom", news_feed, name="news.feed", kind=Response)
     give(app, "/records.atom", feed_of_search, name="records.atom", kind=Response)
-    give(app, "/admin/alarms.atom", feed_of_alarms, name="admin.alarms.atom", kind=Response)
+    give(app, "/admin/alarms.atom", feed_of_alarms, name="admin.alarms.atom", kind=Response, told=False)
     give(app, "/sitemap.xml", sitemap, name="sitemap", kind=Response)
     give(app, "/robots.txt", robots, name="robots", kind=PlainTextResponse, told=False)
 
