@@ -16,7 +16,7 @@ PYTEST := -m pytest -n $(WORKERS) --dist worksteal
 test test-fast test-peers: export PYTHONDONTWRITEBYTECODE =
 
 .DEFAULT_GOAL := help
-.PHONY: help install web demo test test-fast test-peers lint docs gallery bench bench-catalogue accuracy accuracy-quick clean
+.PHONY: help install web demo test test-fast test-peers lint audit docs gallery bench bench-catalogue accuracy accuracy-quick clean
 
 help: ## list the tasks
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -68,6 +68,10 @@ lint: install ## ruff, mypy and the floors
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+audit: install ## ask PyPI and npm whether holes are known in what is installed; says so where they cannot be reached
+	-$(BIN)/python -m pip install --quiet --group audit
+	$(BIN)/python .ci/audit.py
 
 docs: install ## write the generated reference pages under docs/reference, and build the documentation as a site in build/docs
 	$(BIN)/python -m tomarium docs docs/reference
