@@ -16,7 +16,7 @@ PYTEST := -m pytest -n $(WORKERS) --dist worksteal
 test test-fast test-peers: export PYTHONDONTWRITEBYTECODE =
 
 .DEFAULT_GOAL := help
-.PHONY: help install web demo test test-fast test-peers lint audit docs gallery bench bench-catalogue accuracy accuracy-quick clean
+.PHONY: help install web demo test test-fast test-peers lint audit docs gallery bench bench-catalogue load accuracy accuracy-quick clean
 
 help: ## list the tasks
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -94,6 +94,9 @@ bench: install ## compare speed and memory with the peers, as ratios in one run
 bench-catalogue: install ## fill a catalogue with 100 000 datasets and ask it (BENCH_ARGS="--datasets 1250000" for ESRF's number)
 	$(BIN)/python benchmarks/catalogue.py $(BENCH_ARGS)
 	$(BIN)/python benchmarks/record_page.py
+
+load: install ## let 200 readers, 10 uploads, slow clients and a reconstruction at a portal at once (BENCH_ARGS="--readers 20 --seconds 5")
+	$(BIN)/python benchmarks/load.py $(BENCH_ARGS)
 
 clean: ## remove .venv, .venv-peers, builds and the demo's results
 	rm -rf $(VENV) $(PEERS) build dist demo web/node_modules $(dir $(BUILT))
