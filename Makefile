@@ -16,7 +16,7 @@ PYTEST := -m pytest -n $(WORKERS) --dist worksteal
 test test-fast test-peers: export PYTHONDONTWRITEBYTECODE =
 
 .DEFAULT_GOAL := help
-.PHONY: help install web demo test test-fast test-peers lint audit docs gallery bench bench-catalogue load accuracy accuracy-quick clean
+.PHONY: help install web demo test test-fast test-peers lint audit docs gallery bench bench-catalogue load accuracy accuracy-quick faults clean
 
 help: ## list the tasks
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -97,6 +97,9 @@ bench-catalogue: install ## fill a catalogue with 100 000 datasets and ask it (B
 
 load: install ## let 200 readers, 10 uploads, slow clients and a reconstruction at a portal at once (BENCH_ARGS="--readers 20 --seconds 5")
 	$(BIN)/python benchmarks/load.py $(BENCH_ARGS)
+
+faults: install ## stop runs, uploads, filings, publications and backups at 1,000 steps: kills, full disks, EIO, short writes (FAULTS="stops=100 seconds=60")
+	$(BIN)/python tests/faults/judge.py $(FAULTS)
 
 clean: ## remove .venv, .venv-peers, builds and the demo's results
 	rm -rf $(VENV) $(PEERS) build dist demo web/node_modules $(dir $(BUILT))

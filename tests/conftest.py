@@ -39,7 +39,8 @@ SLOW = (
     "beamtime/test_watch", "browser/", "catalogue/test_account_links", "catalogue/test_backup",
     "catalogue/test_catalogue", "catalogue/test_copy_parameters", "catalogue/test_dois", "catalogue/test_dump",
     "catalogue/test_edit_table", "catalogue/test_entities", "catalogue/test_facets", "catalogue/test_file_table",
-    "catalogue/test_filing", "catalogue/test_harvested", "catalogue/test_life", "catalogue/test_links",
+    "catalogue/test_filing", "catalogue/test_fixity", "catalogue/test_fsck", "catalogue/test_harvested",
+    "catalogue/test_life", "catalogue/test_links",
     "catalogue/test_make_series",
     "catalogue/test_postgresql", "catalogue/test_rebuild", "catalogue/test_record_pictures", "cli/",
     "catalogue/test_filing", "catalogue/test_life", "catalogue/test_links", "catalogue/test_log_book",
@@ -55,7 +56,7 @@ SLOW = (
     "docs/test_add_a_step", "docs/test_connect_images", "docs/test_gallery", "docs/test_notebooks",
     "docs/test_import_pages", "docs/test_tutorials",
     "doctor/test_checks", "doctor/test_damaged_files", "doctor/test_real_files",
-    "ewoks/", "executors/", "importers/test_bring_in",
+    "ewoks/", "executors/", "faults/", "importers/test_bring_in",
     "formats/test_bliss", "formats/test_data_exchange_tables", "formats/test_edf",
     "contracts/test_steps", "conversion/", "docs/test_add_a_format", "docs/test_add_a_page",
     "docs/test_add_a_step", "docs/test_connect_images", "docs/test_gallery", "docs/test_menu_picture",
@@ -100,6 +101,10 @@ SLOW = (
 
 
 ON_SQLITE_ALONE = (
+    "test_what_can_be_repaired_is", "test_what_is_lost_is_told_with_what_to_do", "test_what_is_young_is_left_alone",
+    "test_random_damage_is_found_wherever_it_is", "test_zero_days_reads_nothing", "test_other_damage_raises_alarms_too",
+    "test_what_is_being_written_is_read_later", "test_all_are_read_in_so_many_days",
+    "test_the_command_tells_repairs_and_leaves_with_its_code", "test_the_command_tells_reads_and_clears",
     "test_two_programs_may_make_it_at_once", "test_only_keepers_manage",
     *(f"test_every_door_for_every_reader[postgresql-{name}]"
       for name in ("administrator", "curator", "owner", "scientist", "team", "visitor")),

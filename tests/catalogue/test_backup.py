@@ -20,11 +20,13 @@ from tomarium.catalogue import (
     open_catalogue,
     search,
 )
-from tomarium.catalogue.backup import HEAD, INDEX, backup, durable_tables, restore
+from tomarium.catalogue.backup import HEAD, INDEX, backup, drill, durable_tables, restore
 from tomarium.catalogue.edit import Changes, edit
 from tomarium.catalogue.life import Request, comment, comments_of, publish
+from tomarium.catalogue.record_folder import read_record
 from tomarium.catalogue.settings import all_settings, change_setting
 from tomarium.catalogue.tables import metadata
+from tomarium.cli import execute
 from tomarium.errors import FormatError, InputError
 from tomarium.model import Person, Value
 
@@ -108,6 +110,27 @@ def test_what_is_lost_or_changed_is_named(saved: Path, tmp_path: Path, place: Fi
     assert "draft: its folder was not found" in restored.problems[1]
     with zipfile.ZipFile(saved) as archive:
         assert b"A draft" in archive.read("records/draft/ro-crate-metadata.json")
+
+
+def test_a_restore_is_practised_and_leaves_nothing(
+    saved: Path, tmp_path: Path, place: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    (tmp_path / "old" / "records").rename(tmp_path / "elsewhere")
+    moved = {str(tmp_path / "old" / "records"): str(tmp_path / "elsewhere")}
+    before = sorted(tmp_path.rglob("*"))
+    told = drill(saved, moved)
+    assert (told.restored.records, told.restored.problems) == (("draft", "tooth"), ())
+    assert told.files > 10
+    assert told.bytes == sum(
+        one.bytes for id in ("draft", "tooth") for one in read_record(tmp_path / "elsewhere" / id).files
+    )
+    assert sorted(tmp_path.rglob("*")) == before
+    chunk = next(one for one in (tmp_path / "elsewhere" / "draft").glob("*/0/c/**/*") if one.is_file())
+    chunk.write_bytes(b"x" + chunk.read_bytes()[1:])
+    words = ["restore", str(saved), "--check", "--moved", "=".join(*moved.items())]
+    assert execute(words) == 1
+    assert execute([*words, "--catalogue", "x"]) == 2
 
 
 def test_what_is_no_backup_changes_nothing(saved: Path, tmp_path: Path, place: Files) -> None:

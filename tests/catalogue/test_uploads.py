@@ -70,6 +70,18 @@ def test_assembling_again_goes_on(uploads: Uploads) -> None:
     assert uploads.title(ADA, batch) == "A title"
 
 
+def test_assembling_goes_on_where_it_was_killed_between_a_file_and_its_notes(uploads: Uploads) -> None:
+    batch = uploads.begin(ADA)
+    for name in ("a", "b/c"):
+        send(uploads, uploads.create(ADA, batch, name, 3).id, b"123")
+    moved = next(one for one in uploads.files(ADA, batch) if one.path == "a")
+    place = next((uploads.root / batch).rglob(moved.id[-22:]))
+    (uploads.root / batch / "incoming").mkdir()
+    (place / "data").replace(uploads.root / batch / "incoming" / "a")
+    folder = uploads.assemble(ADA, batch)
+    assert sorted(p.name for p in folder.rglob("*") if p.is_file()) == ["a", "c"]
+
+
 def test_bytes_for_another_place_are_refused(uploads: Uploads) -> None:
     upload = uploads.create(ADA, uploads.begin(ADA), "a", 10)
     assert send(uploads, upload.id, b"12345") == 5

@@ -34,10 +34,20 @@ PAGES = (
     "/admin/work",
     "/admin/sources",
     "/admin/disk",
+    "/admin/alarms",
     "/disks",
     "/admin/log",
 )
-OF_CURATORS = {"/admin", "/admin/work", "/admin/sources", "/admin/disk", "/disks", "/admin/log"}
+FEEDS = ("/admin/alarms.atom",)
+OF_CURATORS = {
+    "/admin",
+    "/admin/work",
+    "/admin/sources",
+    "/admin/disk",
+    "/admin/alarms",
+    "/disks",
+    "/admin/log",
+}
 FORMS = {
     "/admin/users": {"name": "new"},
     "/admin/users/ada/role": {"role": "administrator"},
@@ -50,6 +60,7 @@ FORMS = {
     "/admin/settings": {"name": "Taken over"},
     "/admin/work": {"job": "1"},
     "/admin/sources": {"source": "1"},
+    "/admin/alarms": {"alarm": "1", "reason": "copied back"},
     "/admin/disk": {"kind": "owner", "name": "ada", "quota": "1 TB"},
 }
 
@@ -108,7 +119,7 @@ def test_every_page_and_form_is_known(catalogue: Catalogue) -> None:
         if path.startswith(("/admin", "/disks"))
     }
     gets = {path for method, path in admin if method == "GET"}
-    assert gets == {*PAGES, *(f"{path}.json" for path in PAGES)}
+    assert gets == {*PAGES, *(f"{path}.json" for path in PAGES), *FEEDS}
     assert {path for method, path in admin if method == "POST"} == set(FORMS)
     assert {section.page for section in SECTIONS.values()} <= {"admin", "disks"} | {
         f"admin.{p[7:]}" for p in PAGES
@@ -126,6 +137,9 @@ def test_each_role_sees_and_changes_its_own(
         sees = role == "administrator" or (role == "curator" and path in OF_CURATORS)
         for door in (path, f"{path}.json"):
             assert client.get(door, headers=mine).status_code == (200 if sees else refused), (name, door)
+    for feed in FEEDS:
+        sees = role in ("administrator", "curator")
+        assert client.get(feed, headers=mine).status_code == (200 if sees else refused), (name, feed)
     if role != "administrator":
         for path, fields in FORMS.items():
             if role == "curator" and path == "/admin/work":

@@ -29,8 +29,10 @@ from tomarium.catalogue import (
     read_record,
     verify,
 )
-from tomarium.catalogue.backup import backup, restore
+from tomarium.catalogue.backup import backup, drill, restore
 from tomarium.catalogue.file_table import table_of
+from tomarium.catalogue.fixity import check_record
+from tomarium.catalogue.fsck import fsck
 from tomarium.catalogue.move import add_store, check_in_store, list_stores, move
 from tomarium.catalogue.object_store import ObjectStore
 from tomarium.catalogue.reader import LOCAL_OWNER
@@ -216,6 +218,22 @@ def test_index_is_made_again_from_the_bucket(there: Catalogue, s3: S3Server, tmp
         restored = restore(new, tmp_path / "backup.zip")
         assert restored.records == ("tooth",)
         assert not restored.problems
+        assert {one.finding.severity for one in fsck(new)} <= {"info"}
+        checked = check_record(new, "tooth")
+        assert checked is not None
+        assert not checked.wrong
+        told = drill(tmp_path / "backup.zip")
+        assert (told.restored.records, told.restored.problems) == (("tooth",), ())
+        file = s3.root / "tomograms/some/records/tooth/large.bin"
+        whole = file.read_bytes()
+        file.write_bytes(whole[:1000] + bytes([whole[1000] ^ 1]) + whole[1001:])
+        try:
+            checked = check_record(new, "tooth")
+            assert checked is not None
+            assert checked.new_alarms == 1
+            assert "large.bin is changed" in drill(tmp_path / "backup.zip").restored.problems[0]
+        finally:
+            file.write_bytes(whole)
 
 
 def test_flipped_byte_is_found(there: Catalogue, s3: S3Server) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import json
+import tempfile
 import time
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -18,9 +19,9 @@ from typing import Any, Final
 from sqlalchemy import Connection, Table, func, insert, select
 
 from tomarium import __version__
-from tomarium.catalogue import queries, reader_tables, tables
+from tomarium.catalogue import fixity_tables, queries, reader_tables, tables
 from tomarium.catalogue.audit import note
-from tomarium.catalogue.catalogue import Catalogue
+from tomarium.catalogue.catalogue import Catalogue, open_catalogue
 from tomarium.catalogue.checksums import MANIFEST
 from tomarium.catalogue.dialect import dialect_of
 from tomarium.catalogue.file_table import ROLE
@@ -38,9 +39,9 @@ FORM: Final = 1
 HEAD: Final = "backup.json"
 INDEX: Final = frozenset({
     "record", "wording", "retired", "facet_set", "facet", "parameter_key", "parameter", "record_total", "rebuild",
-    "rebuild_change", "shared", "shared_link",
+    "rebuild_change", "shared", "shared_link", "written_by",
 })  # fmt: skip
-"""Tables that are made from the records' folders."""
+"""Tables that are made from the records' folders, or tell of this database alone."""
 _AT_ONCE: Final = 1000
 
 
@@ -71,8 +72,9 @@ def durable_tables() -> list[Table]:
     list of Table
         All that are not made from the records' folders.
     """
-    every = reader_tables.mails.metadata  # the same as that of `tables`, and told the tables of both files
-    return [table for table in every.sorted_tables if table.name not in INDEX]
+    told = (tables, reader_tables, fixity_tables)  # each file tells its tables to the one list of all
+    every = {table.name: table for one in told for table in one.metadata.sorted_tables}
+    return [table for table in every.values() if table.name not in INDEX]
 
 
 def backup(catalogue: Catalogue, target: Path) -> int:
@@ -187,6 +189,60 @@ def restore(
             f"{source}: is no backup of a catalogue ({problem}); give a file that `tomarium backup` wrote"
         ) from problem
     return _find_records(catalogue, rows, listed, checksums)
+
+
+@dataclass(frozen=True)
+class Drill:
+    """What a restore on an empty machine would give.
+
+    Attributes
+    ----------
+    restored : Restored
+        As `restore` tells it, with every file compared with its checksum.
+    files, bytes : int
+        Of the records that were found, as their crates list them.
+    seconds : float
+        How long it took, reading all files included.
+    """
+
+    restored: Restored
+    files: int
+    bytes: int
+    seconds: float
+
+
+def drill(source: Path, moved: Mapping[str, str] | None = None) -> Drill:
+    """Practise a restore: fill a catalogue that is thrown away, and compare every file with its checksum.
+
+    Parameters
+    ----------
+    source : Path
+        A backup, from whatever database.
+    moved : Mapping of str to str, optional
+        As in `restore`.
+
+    Returns
+    -------
+    Drill
+        What would be there again. Nothing is left of it, and no file of a record is changed.
+
+    Raises
+    ------
+    FormatError
+        As `restore`.
+    """
+    start = time.monotonic()
+    with (
+        tempfile.TemporaryDirectory(prefix="tomarium-drill-") as home,
+        open_catalogue(Path(home) / "catalogue.sqlite") as opened,
+    ):
+        restored = restore(opened, source, moved, checksums=True)
+        files = size = 0
+        with opened.reading() as connection:
+            for folder in queries.all_folders(connection).values():
+                listed = read_record(folder).files
+                files, size = files + len(listed), size + sum(one.bytes for one in listed)
+    return Drill(restored, files, size, time.monotonic() - start)
 
 
 def _find_records(catalogue: Catalogue, rows: int, listed: list[str], checksums: bool) -> Restored:

@@ -15,6 +15,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from tomarium.catalogue import postgresql, sqlite
 from tomarium.catalogue.dialect import dialect_of
 from tomarium.catalogue.home import catalogue_file, home
+from tomarium.catalogue.written_by import needed_version, note_version
 from tomarium.errors import DatabaseUnavailable, FormatError, InputError
 
 
@@ -226,9 +227,12 @@ def _migrate(catalogue: Catalogue, absent: str) -> None:
         with catalogue.engine.connect().execution_options(write=True) as connection, connection.begin():
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
+            note_version(connection)
             dialect_of(connection).end_migration(connection)
     except CommandError as problem:
+        with catalogue.engine.connect() as connection:
+            needed = needed_version(connection)
         raise FormatError(
-            f"{catalogue.name}: belongs to another version of tomarium ({problem}); use that one, or take "
-            f"a new one and make the index anew with: tomarium index rebuild DIR --new, which loses nothing"
+            f"{catalogue.name}: needs {needed}, and nothing was changed in it; install that version, or take a backup "
+            f"with it (tomarium backup) and restore that into a new catalogue of this one"
         ) from problem

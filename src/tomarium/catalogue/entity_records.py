@@ -110,7 +110,7 @@ def rewrite(catalogue: Catalogue, reader: Reader, id: str) -> tuple[str, str]:
     for name in names:
         try:
             with catalogue.writing() as connection:
-                _rewrite(connection, reader, name)
+                rewrite_one(connection, reader, name)
         except DatabaseUnavailable:
             raise
         except (TomariumError, OSError) as problem:
@@ -167,7 +167,8 @@ def still_to_write(connection: Connection, id: str) -> str:
     return "Its records are being written anew by a worker; until then some tell what it said before."
 
 
-def _rewrite(connection: Connection, reader: Reader, name: str) -> None:
+def rewrite_one(connection: Connection, reader: Reader, name: str) -> None:
+    """Write the crate and rows of one record anew, with what its entities tell now."""
     folder = queries.folder_of(connection, name)
     connection.execute(delete(stale_records).where(stale_records.c.record == name))
     if folder is None:

@@ -22,8 +22,9 @@ from tomarium.catalogue.make_from_files import Wish
 from tomarium.catalogue.reader import Reader
 from tomarium.catalogue.record_folder import ID, read_record
 from tomarium.catalogue.record_pictures import ask_for_pictures
+from tomarium.catalogue.upload_filing import begin_filing, filed_as
 from tomarium.catalogue.upload_room import give_all_back
-from tomarium.catalogue.uploads import Uploads
+from tomarium.catalogue.uploads import INCOMING, Uploads
 from tomarium.model import Record
 from tomarium.standards.ro_crate import FILENAME
 
@@ -89,6 +90,8 @@ def finish(
     told = {name: text for name, text in (said or {}).items() if text.strip()}
     changes = changes_of(told)
     uploads.describe(reader, batch, told)
+    if filed_as(uploads.root / batch, uploads.root / batch / INCOMING):
+        return Finished(record=finish_again(catalogue, reader, uploads, batch, records))
     whole = uploads.assemble(reader, batch)
     inside = list(whole.iterdir())
     folder = (
@@ -109,6 +112,7 @@ def finish(
             f"{record.id}: there is a record of this identifier already; give yours another one"
         )
     records.mkdir(parents=True, exist_ok=True)
+    begin_filing(uploads.root / batch, record.id)
     folder.replace(target)
     try:
         if read_record(target) != record:  # another request put a crate there meanwhile
@@ -120,10 +124,56 @@ def finish(
     ):  # whatever it was: what nobody filed may not lie among the records, where a rebuild finds it
         target.replace(folder)
         raise
+    return Finished(record=_end(catalogue, reader, uploads, batch, filed, changes))
+
+
+def finish_again(
+    catalogue: Catalogue, reader: Reader, uploads: Uploads, batch: str, records: Path | None = None
+) -> Record:
+    """Go on with a batch whose folder is a record's already, and whose filing was stopped there.
+
+    Parameters
+    ----------
+    catalogue : Catalogue
+        Open.
+    reader : Reader
+        Whose it is.
+    uploads : Uploads
+        Where it lies; `upload_filing.filed_as` tells the record.
+    batch : str
+        The batch.
+    records : Path, optional
+        The folder in which records lie; that of the catalogue by default.
+
+    Returns
+    -------
+    Record
+        As it is filed now, with what its sender said of it.
+
+    Raises
+    ------
+    UploadProblem
+        The record is somebody else's by now.
+    FormatError
+        It is not what its crate says.
+    """
+    id = filed_as(uploads.root / batch, uploads.root / batch / INCOMING)
+    if _is_of_another(catalogue, reader, id):
+        raise UploadProblem(f"{id}: there is a record of this identifier already; give yours another one")
+    filed = ingest(catalogue, (records or catalogue.home / "records") / id, reader=reader)
+    _give_to_team(catalogue, (filed,), uploads.team(reader, batch))
+    return _end(catalogue, reader, uploads, batch, filed, changes_of(uploads.said(reader, batch)))
+
+
+def _end(
+    catalogue: Catalogue, reader: Reader, uploads: Uploads, batch: str, filed: Record, changes: Changes
+) -> Record:
+    """Say of a filed record what its sender said, and forget the batch last, so that all of it can be done again."""
+    ask_for_pictures(catalogue, reader, (filed,))
+    made = edit(catalogue, reader, filed.id, changes) if changes != Changes() else filed
     uploads.forget(batch)
     give_all_back(catalogue, batch)
-    ask_for_pictures(catalogue, reader, (filed,))
-    return Finished(record=edit(catalogue, reader, filed.id, changes) if changes != Changes() else filed)
+    return made
 
 
 def _is_of_another(catalogue: Catalogue, reader: Reader, id: str) -> bool:

@@ -157,7 +157,7 @@ def entry_of(
     adopt(connection, record, owner, lost=lost)
     adopt_links(connection, record, owner)
     note_if_unknown(connection, record)
-    row = _row(record) | {
+    row = row_of(record) | {
         "store": queries.store_of(connection, place.parent),
         "path": place.name,
         "state": state,
@@ -194,7 +194,19 @@ def _still_holds(folder: Path, id: str) -> bool:
         return False
 
 
-def _row(record: Record) -> dict[str, Any]:
+def row_of(record: Record) -> dict[str, Any]:
+    """Return what the row of a record takes from its crate.
+
+    Parameters
+    ----------
+    record : Record
+        As its folder says.
+
+    Returns
+    -------
+    dict
+        Columns of `record` but those of its place, its life and its facets.
+    """
     publication = record.publication
     return {
         "id": record.id,

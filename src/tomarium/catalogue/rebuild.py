@@ -140,6 +140,21 @@ def _lives(token: str, beat_utc: float) -> bool:
     return time.time() - beat_utc < SILENT_S
 
 
+def left_by_the_dead(catalogue: Catalogue) -> bool:
+    """Tell whether a rebuild was killed, so that its tables are still there."""
+    with catalogue.reading() as connection:
+        row = connection.execute(select(rebuilds)).first()
+    return row is not None and not _lives(row.token, row.beat_utc)
+
+
+def take_away(catalogue: Catalogue) -> None:
+    """Take away what a rebuild that was killed has left; one that lives keeps its tables."""
+    with catalogue.writing() as connection:
+        row = connection.execute(select(rebuilds)).first()
+        if row is not None and not _lives(row.token, row.beat_utc):
+            _end(connection, row.token)
+
+
 def _beat(connection: Connection, token: str) -> None:
     """Say that this rebuild goes on, and find out whether another one has taken its place."""
     mine = update(rebuilds).where(rebuilds.c.token == token).values(beat_utc=time.time())

@@ -74,6 +74,9 @@ SETTINGS: Final[Mapping[str, Setting]] = {
     ),
     "smtp_user": Setting("", "Account there, where it asks for one (its password: TOMARIUM_SMTP_PASSWORD)"),
     "mail_sender": Setting("", "Who the mails are from, Data portal <data@example.org>"),
+    "fixity_days": Setting(
+        "30", "In how many days workers read every file once and compare it with its checksum; 0: never"
+    ),
     "curators_choice": Setting(
         "", "Identifier of a published collection whose records the first page shows as Curator’s choice"
     ),
@@ -105,6 +108,7 @@ FORMS: Final[Mapping[str, tuple[re.Pattern[str], str]]] = {
         "give the name of a host without its port, such as smtp.example.org",
     ),
     "smtp_port": (re.compile(r"[1-9][0-9]{0,4}"), "give a number, such as 587"),
+    "fixity_days": (re.compile(r"0|[1-9][0-9]{0,3}"), "give a number of days, such as 30; 0: never"),
     "smtp_security": (re.compile("starttls|tls|none"), "give starttls, tls or none"),
     "oidc_role": (re.compile("member|visitor|nobody"), "give member, visitor or nobody"),
     "scientists_publish": (re.compile("yes|no"), "give yes or no"),

@@ -31,6 +31,7 @@ from tomarium.catalogue.appending import (
 )
 from tomarium.catalogue.checksums import sum_file
 from tomarium.catalogue.reader import Reader
+from tomarium.catalogue.upload_filing import forget_moved
 from tomarium.catalogue.upload_notes import (
     BATCH,
     INFO,
@@ -363,6 +364,7 @@ class Uploads:
         """
         home = self._batch(reader, batch)
         target = home / INCOMING
+        forget_moved(home, target, DATA)
         uploads = self.files(reader, batch)
         if not uploads and not target.exists():
             raise UploadProblem("nothing was uploaded in this batch; send its files first")

@@ -5,6 +5,7 @@ What is done for each kind of job is a table, `KINDS`; floors above add their ow
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,11 +25,13 @@ from tomarium.catalogue.catalogue import Catalogue
 from tomarium.catalogue.datacite_client import service
 from tomarium.catalogue.dois import any_due, tell_due
 from tomarium.catalogue.finish_upload import make_records
+from tomarium.catalogue.fixity import audit_round
 from tomarium.catalogue.jobs import (
     LEASE_S,
     Ended,
     end_job,
     holding,
+    is_any_due,
     leave_to_other,
     take_job,
     without_folders,
@@ -41,6 +44,9 @@ from tomarium.catalogue.settings import all_settings
 from tomarium.catalogue.upload_room import bring_up_to_date
 from tomarium.catalogue.uploads import INCOMING, Uploads
 from tomarium.errors import DatabaseUnavailable, InputError, TomariumError
+
+AUDIT_S: Final = 20.0
+"""Seconds of a round for which records are begun to be read again; one that is begun is read to its end."""
 
 
 class StillHeld(Exception):
@@ -161,6 +167,7 @@ def work_once(
     for batch in uploads.clean():
         tell(f"upload {batch}: removed, nobody went on with it")
     bring_up_to_date(catalogue, uploads)
+    well &= _audit_files(catalogue, tell)
     well &= send_mails(catalogue, tell)
     with catalogue.reading() as connection:
         waiting, place = any_due(connection), all_settings(connection)["datacite"]
@@ -174,6 +181,12 @@ def work_once(
             tell(f"{one.doi}: {one.state}{f' ({one.error})' if one.error else ''}")
             well &= one.state == "findable"
     return well
+
+
+def _audit_files(catalogue: Catalogue, tell: Callable[[str], object]) -> bool:
+    """Read the records whose turn it is, for some seconds and while nobody waits for a job."""
+    end = time.monotonic() + AUDIT_S
+    return audit_round(catalogue, tell, lambda: time.monotonic() < end and not is_any_due(catalogue))
 
 
 def send_mails(catalogue: Catalogue, tell: Callable[[str], object]) -> bool:

@@ -17,6 +17,12 @@ from tomarium.cli.catalogue_place import PLACE
     "--moved", multiple=True, metavar="OLD=NEW", help="A folder of records that lies elsewhere now."
 )
 @click.option("--checksums", is_flag=True, help="Compare every file of every record with its checksum.")
+@click.option(
+    "--check",
+    "check",
+    is_flag=True,
+    help="Practise it: compare every file with its checksum, say how long it took, and keep nothing.",
+)
 @click.pass_context
 def command(
     context: click.Context,
@@ -24,12 +30,15 @@ def command(
     catalogue: Path | str | None,
     moved: tuple[str, ...],
     checksums: bool,
+    check: bool,
 ) -> None:
     """Fill a new catalogue from BACKUP.zip and from the folders of its records.
 
-    Leaves with exit code 1 where a record was not found or is not as it was.
+    Leaves with exit code 1 where a record was not found or is not as it was. With --check, a catalogue that is thrown
+    away is filled, wherever the one of the backup was kept: do that on another machine before you need it.
 
     \b
+    tomarium restore catalogue-2026-11-28.zip --check --moved /old/records=/new/records
     tomarium restore catalogue-2026-11-28.zip --catalogue new.sqlite --moved /old/records=/new/records --checksums
     """
     from tomarium.catalogue.backup import restore
@@ -41,8 +50,27 @@ def command(
         if not equals or not new:
             raise click.UsageError(f"--moved {text!r}: give OLD=NEW, such as /old/records=/new/records")
         places[old] = new
+    if check:
+        if catalogue is not None:
+            raise click.UsageError(
+                "--check keeps nothing, so it takes no --catalogue; leave one of the two out"
+            )
+        context.exit(_practise(source, places))
     with open_catalogue(catalogue) as opened:
         told = restore(opened, source, places, checksums=checksums)
     show.warnings(told.problems)
     click.echo(f"{told.rows} rows and {len(told.records)} records are there again")
     context.exit(1 if told.problems else 0)
+
+
+def _practise(source: Path, places: dict[str, str]) -> int:
+    from tomarium import units
+    from tomarium.catalogue.backup import drill
+
+    told = drill(source, places)
+    show.warnings(told.restored.problems)
+    click.echo(
+        f"{told.restored.rows} rows and {len(told.restored.records)} records would be there again; "
+        f"{units.show(told.bytes, 'B', digits=3)} compared with their checksums in {show.clock(told.seconds)}"
+    )
+    return 1 if told.restored.problems else 0

@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 from tomarium import units
 from tomarium.catalogue import accounts, dois, jobs
 from tomarium.catalogue.account_links import make_link, revoke_link
+from tomarium.catalogue.alarms import clear_alarm
 from tomarium.catalogue.assigned_instruments import change_instruments
 from tomarium.catalogue.audit import note
 from tomarium.catalogue.disk_use import change_quota
@@ -55,6 +56,7 @@ def give_all(app: FastAPI) -> None:
     take(app, "/admin/work", again, name="admin.work.again")
     take(app, "/admin/sources", harvest_now, name="admin.sources.harvest")
     take(app, "/admin/disk", quota, name="admin.disk.quota")
+    take(app, "/admin/alarms", clear, name="admin.alarms.clear")
 
 
 def add_user(request_context: CurrentRequest, fields: Fields) -> Response:
@@ -237,6 +239,19 @@ def quota(request_context: CurrentRequest, fields: Fields) -> Response:
 
     _change(request_context, act)
     return _done(request_context, "admin.disk", {}, f"{name}: {text or 'no limit'}.")
+
+
+def clear(request_context: CurrentRequest, fields: Fields) -> Response:
+    """Clear an `alarm`, its number, with the `reason`: what was done; the log keeps it."""
+    reader = demand_section(request_context, "alarms", change=True)
+    number = fields.get("alarm", "")
+    if not (number.isascii() and number.isdecimal() and len(number) < 18):
+        raise HTTPException(422, f"{number[:20]!r} is no number of an alarm; the page lists them.")
+    _change(
+        request_context,
+        lambda connection: clear_alarm(connection, reader, int(number), fields.get("reason", "")),
+    )
+    return _done(request_context, "admin.alarms", {}, f"Alarm {number} is cleared.")
 
 
 def _of_user(

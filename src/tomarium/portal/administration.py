@@ -59,6 +59,7 @@ SECTIONS: Final[Mapping[str, Section]] = {
     "work": Section("Jobs, DOIs and mails", "admin.work", KEEPERS, KEEPERS),
     "sources": Section("Other catalogues", "admin.sources", KEEPERS, ADMINISTRATORS),
     "disk": Section("Disk", "admin.disk", KEEPERS, ADMINISTRATORS),
+    "alarms": Section("Alarms", "admin.alarms", KEEPERS, ADMINISTRATORS),
     "copies": Section("Copies", "disks", KEEPERS, ADMINISTRATORS),
     "log": Section("Log", "admin.log", KEEPERS, ADMINISTRATORS),
 }

@@ -9,12 +9,14 @@ from fastapi import FastAPI, HTTPException, Query
 from fastapi.responses import PlainTextResponse, Response
 
 from tomarium.catalogue import ANYBODY, Reader
+from tomarium.catalogue.alarms import all_alarms
 from tomarium.catalogue.asked import question_of, read_asked
 from tomarium.catalogue.entities import open_entities
 from tomarium.catalogue.publications import Published, newest_published, published_count
 from tomarium.catalogue.settings import publisher
 from tomarium.model.entity import KINDS
 from tomarium.model.wording import day
+from tomarium.portal.administration import demand_section
 from tomarium.portal.request_context import CurrentRequest, RequestContext
 from tomarium.portal.routes import give
 
@@ -37,6 +39,7 @@ def give_feeds(app: FastAPI) -> None:
     """
     give(app, "/feed.atom", feed, name="feed", kind=Response)
     give(app, "/records.atom", feed_of_search, name="records.atom", kind=Response)
+    give(app, "/admin/alarms.atom", feed_of_alarms, name="admin.alarms.atom", kind=Response)
     give(app, "/sitemap.xml", sitemap, name="sitemap", kind=Response)
     give(app, "/robots.txt", robots, name="robots", kind=PlainTextResponse, told=False)
 
@@ -66,17 +69,49 @@ def feed_of_search(request_context: CurrentRequest) -> Response:
     return _feed(request_context, title, found, f"{address}{query}", f"{page}{query}")
 
 
+def feed_of_alarms(request_context: CurrentRequest) -> Response:
+    """Tell the alarms as an Atom feed: files that are not as they were filed, those that are open first.
+
+    For who sees the administration: signed in, or with a token of the scope `admin`.
+    """
+    demand_section(request_context, "alarms")
+    with request_context.catalogue.reading() as connection:
+        known = all_alarms(connection, limit=ENTRIES)
+    page, settings = request_context.address("admin.alarms"), request_context.settings
+    root = Xml.Element(f"{{{ATOM}}}feed")
+    newest = max((max(one.seen_utc, one.cleared_utc or 0.0) for one in known), default=0.0)
+    _head(root, page, f"{settings['name']}: alarms", newest, request_context.address("admin.alarms.atom"))
+    _add(_add(root, "author"), "name", settings["name"])
+    for one in known:
+        entry = _add(root, "entry")
+        _add(entry, "id", f"{page}#alarm-{one.number}")
+        _add(entry, "title", f"{one.record}: {one.path or 'the record'} is {one.problem}")
+        _add(entry, "published", _moment(one.raised_utc))
+        _add(entry, "updated", _moment(one.cleared_utc or one.seen_utc))
+        record = request_context.address("record", {"id": one.record})
+        _add(entry, "link", rel="alternate", type="text/html", href=record)
+        _add(entry, "summary", f"Cleared by {one.cleared_by}: {one.reason}" if one.cleared_utc else "Open.")
+    Xml.register_namespace("", ATOM)
+    response = _xml(root, "application/atom+xml")
+    response.headers["Cache-Control"] = "private, no-cache"
+    return response
+
+
+def _head(root: Xml.Element, page: str, title: str, updated: float, address: str) -> None:
+    _add(root, "id", page)
+    _add(root, "title", title)
+    _add(root, "updated", _moment(updated))
+    _add(root, "link", rel="self", type="application/atom+xml", href=address)
+    _add(root, "link", rel="alternate", type="text/html", href=page)
+
+
 def _feed(
     request_context: RequestContext, title: str, found: Sequence[Published], address: str, page: str
 ) -> Response:
     """Write a feed; its identifier is the address of what it tells the news of, which stays."""
     settings = request_context.settings
     root = Xml.Element(f"{{{ATOM}}}feed")
-    _add(root, "id", page)
-    _add(root, "title", title)
-    _add(root, "updated", _moment(max((one.changed for one in found), default=0.0)))
-    _add(root, "link", rel="self", type="application/atom+xml", href=address)
-    _add(root, "link", rel="alternate", type="text/html", href=page)
+    _head(root, page, title, max((one.changed for one in found), default=0.0), address)
     author = _add(root, "author")
     _add(author, "name", publisher(settings) or settings["name"])
     for one in found:

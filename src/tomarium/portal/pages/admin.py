@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from tomarium.beamtime.work_jobs import PREVIEW
 from tomarium.catalogue.accounts import all_accounts
+from tomarium.catalogue.alarms import count_open
 from tomarium.catalogue.dois import open_first
 from tomarium.catalogue.find_jobs import newest_jobs
 from tomarium.catalogue.queries import count_records
@@ -29,6 +30,8 @@ class AdminPage:
         How many there are.
     accounts : int or None
         How many can sign in; None to who may not see them.
+    alarms : int
+        Files that are not as they were filed.
     jobs, dois : dict of str to int
         State → how many, of the newest 1000 jobs and of 1000 DOIs.
     free_bytes, disk_bytes : int
@@ -40,6 +43,7 @@ class AdminPage:
     title: str
     records: int
     accounts: int | None
+    alarms: int
     jobs: dict[str, int]
     dois: dict[str, int]
     free_bytes: int
@@ -56,12 +60,13 @@ def content(request_context: CurrentRequest) -> AdminPage:
             open_first(connection, COUNTED),
         )
         accounts = [one for one in all_accounts(connection) if not one.closed]
-        records = count_records(connection, reader)
+        records, alarms = count_records(connection, reader), count_open(connection)
     disk = shutil.disk_usage(request_context.catalogue.home)
     return AdminPage(
         title="Administration",
         records=records,
         accounts=len(accounts) if reader.role == "administrator" else None,
+        alarms=alarms,
         jobs=_counted([row.state for row in jobs]),
         dois=_counted([row.state for row in dois]),
         free_bytes=disk.free,

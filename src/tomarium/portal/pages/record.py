@@ -12,6 +12,7 @@ from typing import Any, Final
 from markupsafe import Markup
 
 from tomarium import units
+from tomarium.catalogue.alarms import alarms_of
 from tomarium.catalogue.log_book import entries_of
 from tomarium.catalogue.record_use import Use, use_of
 from tomarium.errors import FormatError
@@ -115,6 +116,21 @@ class Described:
 
 
 @dataclass(frozen=True)
+class Damage:
+    """A file that is not as it was filed.
+
+    Attributes
+    ----------
+    path, problem, found : str
+        The file, "" for all of the record; "missing", "changed" or "unreadable"; and the day on which it was found.
+    """
+
+    path: str
+    problem: str
+    found: str
+
+
+@dataclass(frozen=True)
 class RecordPage:
     """Content of a record's page.
 
@@ -190,6 +206,8 @@ class RecordPage:
         Address of its worksheet; "" where none can be made.
     use : Use
         How often it was seen and taken.
+    not_as_filed : tuple of Damage
+        Files of which the audit found that they are not what was filed, where its files are open to the reader.
     schema_org : Markup
         The record in schema.org's words, for search engines.
     address : str
@@ -258,6 +276,7 @@ class RecordPage:
     sizes: str = field(default="", metadata=FOR_PEOPLE)
     worksheet: str = field(default="", metadata=FOR_PEOPLE)
     use: Use = field(default_factory=Use)
+    not_as_filed: tuple[Damage, ...] = ()
     schema_org: Markup = field(default=Markup(""), metadata=FOR_PEOPLE)
 
 
@@ -270,6 +289,7 @@ def content(request_context: CurrentRequest, id: str) -> RecordPage:
         found = entries_of(connection, request_context.reader, f"records/{id}") if place.open else ()
         log = shown_entries(request_context, connection, found)
         as_files = request_context.request.app.state.as_files  # what is counted here is none of a site's
+        damage = alarms_of(connection, id) if place.open else ()
         use = Use() if as_files else use_of(connection, id)[0]
     record = record if place.open else without_content(record)
     level = level_of(request_context.request)
@@ -355,6 +375,7 @@ def content(request_context: CurrentRequest, id: str) -> RecordPage:
         if place.open and worksheet.suits(record)
         else "",
         use=use,
+        not_as_filed=tuple(Damage(one.path, one.problem, _day(one.raised_utc)) for one in damage),
         related=tuple(relations_of(record, request_context)),
         cited_by=tuple(citing(record, request_context)),
         funding=funders(record),
@@ -362,6 +383,10 @@ def content(request_context: CurrentRequest, id: str) -> RecordPage:
         schema_org=Markup(SCHEMA_ORG.export(record, address)) if record.publication else Markup(""),
     )
     return for_readers(page)
+
+
+def _day(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).date().isoformat()
 
 
 def _show(viewer: Viewer, record: Record, folder: Path, request_context: RequestContext) -> Shown:

@@ -1,0 +1,134 @@
+"""Folders of records that no row tells of, and what a run, a move or a repair that was stopped has left."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy import select
+
+from tomarium.catalogue.ingest import ingest
+from tomarium.catalogue.record_folder import read_record
+from tomarium.catalogue.state_checks.records import draft_left, folder_known
+from tomarium.catalogue.state_checks.state_check import AT_ONCE, DRAFT, Asked, Fault, StateCheck
+from tomarium.catalogue.store import ObjectPath, place_at
+from tomarium.catalogue.tables import records, stores
+from tomarium.catalogue.upload_filing import owner_who_files
+from tomarium.doctor.core.finding import info, warning
+from tomarium.errors import FormatError, InputError
+from tomarium.pipeline.run.journal import FOLDER as JOURNAL
+from tomarium.standards.ro_crate import FILENAME
+
+
+def run(asked: Asked) -> Iterator[tuple[str, Fault]]:
+    """Look at the folders of the catalogue's own stores, those below its home."""
+    if not asked.files:
+        return
+    with asked.catalogue.reading() as connection:
+        known = [place_at(one) for one in connection.execute(select(stores.c.address)).scalars()]
+    home = asked.catalogue.home / "records"
+    own = [one for one in known if not isinstance(one, ObjectPath) and one.is_relative_to(home)]
+    for place in dict.fromkeys((home, *own)):
+        some: list[Path] = []
+        for entry in _inside(place):
+            if entry.name.startswith("."):
+                yield from _hidden(asked, entry)
+            elif entry not in own and entry.is_dir():
+                some.append(entry)
+            if len(some) == AT_ONCE:
+                yield from _of_folders(asked, place, some)
+                some = []
+        yield from _of_folders(asked, place, some)
+
+
+def _inside(place: Path) -> Iterator[Path]:
+    try:
+        with os.scandir(place) as found:
+            yield from (place / one.name for one in found)
+    except FileNotFoundError:
+        return
+
+
+def _hidden(asked: Asked, entry: Path) -> Iterator[tuple[str, Fault]]:
+    if not asked.is_settled(entry):
+        return
+    if DRAFT.fullmatch(entry.name) and entry.is_file():
+        yield "draft-left", draft_left(entry, str(entry.parent))
+    elif entry.name.endswith(".repair"):
+
+        def remove() -> str:
+            shutil.rmtree(entry)
+            return "removed"
+
+        found = f"{entry.name}: slabs that `tomarium check --repair` was making when it was stopped"
+        told = warning(
+            str(entry.parent), found, "no such folder", "tomarium fsck --repair, then check it again"
+        )
+        yield "repair-left", Fault(told, remove)
+
+
+def _of_folders(asked: Asked, place: Path, folders: list[Path]) -> Iterator[tuple[str, Fault]]:
+    if not folders:
+        return
+    names = [one.name for one in folders]
+    here = select(stores.c.number).where(stores.c.address == str(place))
+    with asked.catalogue.reading() as connection:
+        asked_for = select(records.c.path).where(records.c.path.in_(names), records.c.store.in_(here))
+        filed = set(connection.execute(asked_for).scalars())
+    for folder in folders:
+        if folder.name not in filed and asked.is_settled(folder):
+            yield from _of_folder(asked, folder)
+
+
+def _of_folder(asked: Asked, folder: Path) -> Iterator[tuple[str, Fault]]:
+    if not (folder / FILENAME).is_file():
+        if (folder / JOURNAL).is_dir():
+            told = info(
+                str(folder),
+                "a run that has not come to its end",
+                "a record",
+                "give the same command again, which goes on where it was; or remove the folder",
+            )
+            yield "run-unfinished", Fault(told)
+        elif any(folder.iterdir()) and not any((one / FILENAME).is_file() for one in folder.iterdir()):
+            told = warning(
+                str(folder),
+                "files without a crate: what a filing or a move that was stopped has left",
+                "a record",
+                "give the same command again, or remove the folder",
+            )
+            yield "folder-without-crate", Fault(told)
+        return
+    try:
+        id = read_record(folder).id
+    except (FormatError, InputError) as problem:
+        yield "crate-unreadable", Fault(warning(str(folder), str(problem), "a record", "look at its files"))
+        return
+    known = folder_known(asked, id)
+    if known is not None and known != folder:
+        found = f"a second copy of the record {id}, which lies at {known}"
+        mend = f"tomarium store move {id} {known.parent} --remove takes it away after a move; or remove the folder"
+        yield "second-copy", Fault(info(str(folder), found, "one copy in the catalogue's folders", mend))
+        return
+    owner = owner_who_files(asked.catalogue.home / "uploads", id)
+
+    def file() -> str:
+        if owner is None:
+            ingest(asked.catalogue, folder)
+        else:
+            ingest(asked.catalogue, folder, reader=owner)
+        return f"filed as {id}"
+
+    told = warning(
+        str(folder),
+        f"the record {id}, which no row of the index tells of",
+        "a record that is filed",
+        f"tomarium fsck --repair, or: tomarium ingest {folder}",
+    )
+    yield "folder-not-filed", Fault(told, file)
+
+
+FOLDERS: Final = StateCheck("folders", run)

@@ -1,0 +1,172 @@
+"""Rows of the index against the folders they tell of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy import Row, select
+
+from tomarium.catalogue import queries
+from tomarium.catalogue.checksums import MANIFEST
+from tomarium.catalogue.dois import ask_for_update
+from tomarium.catalogue.ingest import row_of, save, state_of
+from tomarium.catalogue.life import address_of
+from tomarium.catalogue.record_folder import read_record, verify
+from tomarium.catalogue.settings import all_settings
+from tomarium.catalogue.state_checks.state_check import DRAFT, Asked, Fault, StateCheck, all_records
+from tomarium.catalogue.store import ObjectPath, place_at
+from tomarium.catalogue.tables import dois
+from tomarium.doctor.core.finding import error, info, warning
+from tomarium.errors import FormatError, InputError, StoreUnavailable
+from tomarium.model import Record
+from tomarium.standards.ro_crate import FILENAME
+
+_NAMED: Final = 5
+"""Files of one record that are told one by one."""
+
+
+def run(asked: Asked) -> Iterator[tuple[str, Fault]]:
+    """Compare each record's row with its crate, and the names of its files with its manifest."""
+    if not asked.files:
+        return
+    away: set[str] = set()
+    for row in all_records(asked, "records"):
+        if row.address in away:
+            continue
+        try:
+            yield from _of_record(asked, row)
+        except StoreUnavailable as problem:
+            away.add(row.address)
+            told = warning(row.address, str(problem), "a store that answers", "start it, then look again")
+            yield "store-unavailable", Fault(told)
+
+
+def _of_record(asked: Asked, row: Row[Any]) -> Iterator[tuple[str, Fault]]:
+    folder = place_at(row.address) / row.path
+    if not (folder / FILENAME).is_file():
+        there = "has no crate" if folder.is_dir() else "is not there"
+        told = error(
+            row.id,
+            f"its folder {folder} {there}",
+            "the folder of a record",
+            "copy it back from where its copies are kept; where it was removed on purpose, make the index anew with: "
+            "tomarium index rebuild DIR",
+        )
+        yield "folder-missing", Fault(told)
+        return
+    try:
+        record = read_record(folder)
+    except (FormatError, InputError) as problem:
+        mend = f"take {FILENAME} from a backup (records/{row.id}/ in its zip), or copy the record from its origin"
+        yield "crate-unreadable", Fault(error(row.id, str(problem), "a crate that can be read", mend))
+        return
+    if record.id != row.id:
+        found = f"its folder {folder} holds the record {record.id}"
+        told = error(row.id, found, "the record itself", f"look at it, then: tomarium ingest {folder}")
+        yield "other-record", Fault(told)
+        return
+    yield from _of_rows(asked, row, record, folder)
+    yield from _of_files(asked, record, folder)
+
+
+def _of_rows(asked: Asked, row: Row[Any], record: Record, folder: Path) -> Iterator[tuple[str, Fault]]:
+    said = {**row_of(record), "state": state_of(record, row.lived or "draft")}
+    other = [name for name, value in said.items() if getattr(row, name) != value]
+    if row.lived is None or row.lived != said["state"]:
+        other.append("life")
+
+    def again() -> str:
+        with asked.catalogue.writing() as connection:
+            save(connection, read_record(folder), folder)
+        return "its rows were written anew"
+
+    if other:
+        told = error(
+            row.id,
+            f"the index and its crate tell different things of {', '.join(other)}",
+            "rows that say what the crate says",
+            f"tomarium fsck --repair, or: tomarium ingest {folder}",
+        )
+        yield "rows-differ", Fault(told, again)
+    if record.publication is not None and record.publication.doi:
+        yield from _of_doi(asked, record)
+
+
+def _of_doi(asked: Asked, record: Record) -> Iterator[tuple[str, Fault]]:
+    assert record.publication is not None
+    with asked.catalogue.reading() as connection:
+        known = connection.execute(select(dois.c.doi).where(dois.c.doi == record.publication.doi)).first()
+
+    def ask() -> str:
+        with asked.catalogue.writing() as connection:
+            address = address_of(all_settings(connection), record.id)
+            ask_for_update(connection, record, address)
+        return "DataCite will be told of it"
+
+    if known is None:
+        told = error(
+            record.id,
+            f"its crate tells the DOI {record.publication.doi}, and the list of what DataCite is told has it not",
+            "a DOI that is registered, or waits for it",
+            "tomarium fsck --repair, then: tomarium worker",
+        )
+        yield "doi-not-listed", Fault(told, ask)
+
+
+def _of_files(asked: Asked, record: Record, folder: Path) -> Iterator[tuple[str, Fault]]:
+    try:
+        wrong = verify(folder, checksums=False)
+    except FormatError as problem:
+        mend = f"take {MANIFEST} from a backup, or file the record anew"
+        yield "manifest-unreadable", Fault(error(record.id, str(problem), "a manifest", mend))
+        return
+    drafts = [folder / one.path for one in wrong if DRAFT.fullmatch(Path(one.path).name)]
+    for path in drafts:
+        if not isinstance(path, ObjectPath) and asked.is_settled(path):
+            yield "draft-left", draft_left(path, record.id)
+    rest = [one for one in wrong if folder / one.path not in drafts]
+    lost = [one for one in rest if one.problem != "unlisted"]
+    for one in lost[:_NAMED]:
+        what = "is not there" if one.problem == "missing" else "is not what the crate says"
+        mend = (
+            f"copy it back from where its copies are kept; of a volume: tomarium check {folder} --repair; where a "
+            f"filing was stopped, give the same command again"
+        )
+        yield "file-missing", Fault(error(record.id, f"{one.path} {what}", "the file as it was filed", mend))
+    if len(lost) > _NAMED:
+        more = error(
+            record.id, f"{len(lost) - _NAMED} more files", "the files as they were filed", "as above"
+        )
+        yield "file-missing", Fault(more)
+    others = [one.path for one in rest if one.problem == "unlisted"]
+    if others:
+        rest_of = f" and {len(others) - 1} more" if len(others) > 1 else ""
+        told = info(
+            record.id,
+            f"{others[0]}{rest_of}: in its folder, and in no manifest",
+            "files that the manifest lists",
+            "file the record anew where they belong to it, else take them away",
+        )
+        yield "file-unlisted", Fault(told)
+
+
+def draft_left(path: Path, where: str) -> Fault:
+    """Tell of a file that a program was writing when it was stopped; what it was to replace is whole."""
+
+    def remove() -> str:
+        path.unlink(missing_ok=True)
+        return "removed"
+
+    told = info(where, f"{path.name}: was being written when a program was stopped", "no such file", "")
+    return Fault(told, remove)
+
+
+def folder_known(asked: Asked, id: str) -> Path | None:
+    """Return where the catalogue says that a record lies."""
+    with asked.catalogue.reading() as connection:
+        return queries.folder_of(connection, id)
+
+
+RECORDS: Final = StateCheck("records", run)

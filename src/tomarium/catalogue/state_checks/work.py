@@ -1,0 +1,106 @@
+"""Jobs that the dead hold, DOIs that cannot become findable, records that nobody writes anew."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Final
+
+from sqlalchemy import select
+
+from tomarium.catalogue import entity_records
+from tomarium.catalogue.dois import WORKER
+from tomarium.catalogue.state_checks.state_check import Asked, Fault, StateCheck
+from tomarium.catalogue.tables import dois, jobs, records, stale_records
+from tomarium.catalogue.workers import forget_workers, workers_seen
+from tomarium.doctor.core.finding import error, info, warning
+
+LONG_S: Final = 3600.0
+"""What waits longer than this is not taken by a worker."""
+
+
+def run(asked: Asked) -> Iterator[tuple[str, Fault]]:
+    """Look at the table of jobs, at that of DOIs, and at what waits to be written anew."""
+    yield from _of_jobs(asked)
+    yield from _of_dois(asked)
+    yield from _of_stale(asked)
+
+
+def _of_jobs(asked: Asked) -> Iterator[tuple[str, Fault]]:
+    forget_workers(asked.catalogue.home, asked.moment)
+    with asked.catalogue.reading() as connection:
+        found = connection.execute(
+            select(
+                jobs.c.number, jobs.c.kind, jobs.c.state, jobs.c.lease_until_utc, jobs.c.not_before_utc
+            ).where(jobs.c.state.in_(("waiting", "running")))
+        ).all()
+    heard = [one.name for one in workers_seen(asked.catalogue.home, asked.moment)]
+    start = "a worker takes it again: " + ("it does so of itself" if heard else "tomarium worker")
+    for row in found:
+        if row.state == "running" and row.lease_until_utc <= asked.moment:
+            until = datetime.fromtimestamp(row.lease_until_utc, UTC)
+            told = warning(
+                f"job {row.number}",
+                f"{row.kind}: whoever held it was not heard since {until:%Y-%m-%d %H:%M} UTC",
+                "a job that is done, or held by a worker",
+                start,
+            )
+            yield "job-of-the-dead", Fault(told)
+    waiting = sum(one.state == "waiting" for one in found)
+    if waiting and not heard:
+        told = info(
+            "jobs", f"{waiting} wait, and no worker is heard", "a worker", "start one: tomarium worker"
+        )
+        yield "no-worker", Fault(told)
+
+
+def _of_dois(asked: Asked) -> Iterator[tuple[str, Fault]]:
+    known = select(records.c.id)
+    lost = select(dois).where(dois.c.record.not_in(known), dois.c.record.not_like("%/%"))
+    with asked.catalogue.reading() as connection:
+        without, failed = (
+            connection.execute(asked_for.order_by(dois.c.doi)).all()
+            for asked_for in (lost, select(dois).where(dois.c.state == "failed"))
+        )
+    for row in without:
+        told = error(
+            row.doi,
+            f"stands for the record {row.record}, which is not in the index",
+            "a DOI that leads to a record",
+            "copy the record's folder back and file it with: tomarium ingest FOLDER",
+        )
+        yield "doi-without-record", Fault(told)
+    gone = {row.doi for row in without}
+    for row in failed:
+        if row.doi not in gone:
+            mend = "mend what it says, then: tomarium worker --again"
+            yield (
+                "doi-refused",
+                Fault(warning(row.doi, f"DataCite: {row.error}", "a DOI that is findable", mend)),
+            )
+
+
+def _of_stale(asked: Asked) -> Iterator[tuple[str, Fault]]:
+    open_jobs = select(jobs.c.number).where(
+        jobs.c.kind == entity_records.KIND, jobs.c.state.in_(("waiting", "running", "failed"))
+    )
+    with asked.catalogue.reading() as connection:
+        names = list(connection.execute(select(stale_records.c.record)).scalars())
+        any_job = connection.execute(open_jobs.limit(1)).first() is not None
+    for name in names if not any_job else ():
+
+        def write(name: str = name) -> str:
+            with asked.catalogue.writing() as connection:
+                entity_records.rewrite_one(connection, WORKER, name)
+            return "written anew"
+
+        told = warning(
+            name,
+            "its crate tells of an entity what was taken back, and no job writes it anew",
+            "a crate that tells what everybody may know",
+            "tomarium fsck --repair",
+        )
+        yield "record-stale", Fault(told, write)
+
+
+WORK: Final = StateCheck("work", run)
