@@ -17,7 +17,7 @@ PYTEST := -m pytest -n $(WORKERS) --dist worksteal
 test test-fast test-peers: export PYTHONDONTWRITEBYTECODE =
 
 .DEFAULT_GOAL := help
-.PHONY: help install web demo test test-fast test-peers fuzz lint docs gallery bench bench-catalogue accuracy accuracy-quick faults clean
+.PHONY: help install web demo test test-fast test-peers fuzz lint audit docs gallery bench bench-catalogue load accuracy accuracy-quick faults clean
 
 help: ## list the tasks
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -74,6 +74,10 @@ lint: install ## ruff, mypy and the floors
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+audit: install ## ask PyPI and npm whether holes are known in what is installed; says so where they cannot be reached
+	-$(BIN)/python -m pip install --quiet --group audit
+	$(BIN)/python .ci/audit.py
+
 docs: install ## write the generated reference pages under docs/reference, and build the documentation as a site in build/docs
 	$(BIN)/python -m tomarium docs docs/reference
 	$(BIN)/python docs/build.py
@@ -95,6 +99,9 @@ bench: install ## compare speed and memory with the peers, as ratios in one run
 bench-catalogue: install ## fill a catalogue with 100 000 datasets and ask it (BENCH_ARGS="--datasets 1250000" for ESRF's number)
 	$(BIN)/python benchmarks/catalogue.py $(BENCH_ARGS)
 	$(BIN)/python benchmarks/record_page.py
+
+load: install ## let 200 readers, 10 uploads, slow clients and a reconstruction at a portal at once (BENCH_ARGS="--readers 20 --seconds 5")
+	$(BIN)/python benchmarks/load.py $(BENCH_ARGS)
 
 faults: install ## stop runs, uploads, filings, publications and backups at 1,000 steps: kills, full disks, EIO, short writes (FAULTS="stops=100 seconds=60")
 	$(BIN)/python tests/faults/judge.py $(FAULTS)

@@ -121,7 +121,7 @@ def test_a_refusal_is_a_page_for_people_and_a_problem_for_programs(app: object) 
     )
     told = client.get("/about", headers={"Accept": "application/json"})
     assert told.headers["content-type"] == "application/problem+json"
-    assert client.get("/static/site.css").status_code != 429
+    assert client.get("/static/tomarium.css").status_code != 429
 
 
 def test_every_route_is_counted_as_something_and_content_is_no_page(catalogue: Catalogue) -> None:
