@@ -91,7 +91,7 @@ def main() -> None:
     once = guarded(read, Notes(Path(shared)), found)
     for one in seeds:
         once(one)
-    if engine == "atheris":
+    if engine == "atheris" and not chosen.judges_frames:
         import atheris
 
         for one in seeds:
@@ -100,17 +100,15 @@ def main() -> None:
             f"-seed={seed}",
             f"-max_len={chosen.longest}",
             "-rss_limit_mb=0",
-            "-timeout=0",
+            "-timeout=3600",
             "-verbosity=0",
         ]
         atheris.Setup([sys.argv[0], *options, str(corpus)], once, enable_python_coverage=True)
         atheris.Fuzz()
         return
-    from fuzz.mutate import mutated
-
     random = Random(int(seed))
     while True:
-        once(mutated(random.choice(seeds), seeds, random, chosen.longest))
+        once(chosen.changed(seeds, random))
 
 
 if __name__ == "__main__":
