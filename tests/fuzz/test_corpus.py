@@ -28,7 +28,7 @@ def inputs(chosen: Target, seeds: list[bytes], count: int) -> list[bytes]:
     """The good ones, the kept ones, and some that are nearly good, the same each time."""
     random = Random(chosen.name)
     kept = [one.read_bytes() for one in sorted((CORPUS / chosen.name).glob("*"))]
-    nearly = [mutate.mutated(random.choice(seeds), seeds, random, chosen.longest) for _ in range(count)]
+    nearly = [chosen.changed(seeds, random) for _ in range(count)]
     return [*seeds, *kept, *nearly]
 
 

@@ -10,6 +10,7 @@ import gc
 import importlib
 import io
 import json
+import mimetypes
 import os
 import pickle
 import shutil
@@ -113,6 +114,7 @@ def serve(pipe: Connection) -> None:
     answer, before = pickle.loads(work)
     if before is not None:
         before()
+    mimetypes.init()  # reads /etc/mime.types, once
     if means().landlock:
         needed_by_python()
     gc.freeze()  # a collection in a fork would copy the pages of all that was imported
