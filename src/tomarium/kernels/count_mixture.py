@@ -105,7 +105,7 @@ def _start(x: Array, classes: int, draw: np.random.Generator) -> Array:
         pick = draw.choice(len(root), p=away / total) if total > 0 else draw.integers(len(root))
         chosen.append(root[pick])
         away = np.minimum(away, ((root - chosen[-1]) ** 2).sum(axis=1))
-    return np.maximum(np.array(chosen) ** 2, _LEAST_MEAN)
+    return np.asarray(np.maximum(np.array(chosen) ** 2, _LEAST_MEAN))
 
 
 def _fit(x: Array, means: Array) -> tuple[float, Array, Array]:
