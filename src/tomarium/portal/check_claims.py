@@ -44,7 +44,7 @@ class Asking:
     datacite: str = DATACITE
     resolver: str = RESOLVER
     private: bool = False
-    tell: Callable[[str], object] = field(default=lambda _address: None)
+    tell: Callable[[str], object] = field(default_factory=lambda: lambda _address: None)
 
 
 def check_claim(claim: SameSampleClaim, names: Sequence[str], asking: Asking) -> tuple[str, str]:
