@@ -85,7 +85,6 @@ def dataset_json(sources: Sequence[MobieSource], description: str) -> Mapping[st
         "sources": {
             one.name: {
                 "image": {
-                    "description": one.description,
                     "imageData": {"ome.zarr": {"relativePath": one.path}},
                 }
             }
