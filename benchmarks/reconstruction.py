@@ -34,7 +34,14 @@ def measure(size: int, count: int, rounds: int, threads: int) -> list[Row]:
             stack = np.repeat(scene.sinogram[:, None].astype(np.float32), slices, axis=1)
             out = np.zeros((slices, size, size), np.float32)
             run = partial(
-                fbp, stack, scene.angles_deg, (size - 1) / 2, window="ramp", engine=name, threads=threads, out=out
+                fbp,
+                stack,
+                scene.angles_deg,
+                (size - 1) / 2,
+                window="ramp",
+                engine=name,
+                threads=threads,
+                out=out,
             )
             images[name], runs[name] = run()[0].copy(), run
     peers, absent = nufft_peers.candidates(scene, size)
@@ -150,7 +157,9 @@ def _skimage(scene: Scene, size: int) -> Image:
     from skimage.transform import iradon
 
     # Its axis lies on a pixel: of an even width half a pixel from where the others have it.
-    return iradon(scene.sinogram.T.astype(np.float32), theta=scene.angles_deg, filter_name="ramp", circle=True)
+    return iradon(
+        scene.sinogram.T.astype(np.float32), theta=scene.angles_deg, filter_name="ramp", circle=True
+    )
 
 
 def _tomopy(scene: Scene, size: int) -> Image:
