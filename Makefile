@@ -17,7 +17,7 @@ PYTEST := -m pytest -n $(WORKERS) --dist worksteal
 test test-fast test-peers: export PYTHONDONTWRITEBYTECODE =
 
 .DEFAULT_GOAL := help
-.PHONY: help install web demo test test-fast test-peers fuzz lint audit docs gallery bench bench-catalogue load accuracy accuracy-quick faults clean
+.PHONY: help install web demo test test-fast test-peers fuzz lint audit docs gallery bench bench-more bench-catalogue load accuracy accuracy-quick faults clean
 
 help: ## list the tasks
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -85,14 +85,13 @@ docs: install ## write the generated reference pages under docs/reference, and b
 gallery: install ## make the pictures of docs/gallery again (DATA=folder with the files that its page names; what it lacks is skipped)
 	for name in i13 tooth sand neutron; do $(BIN)/python docs/gallery/make.py $$name $(DATA) || exit 1; done
 
-bench: install ## compare speed and memory with the peers, as ratios in one run
-	$(BIN)/python benchmarks/run.py $(BENCH_ARGS)
-	$(BIN)/python benchmarks/whole_run.py
-	$(BIN)/python benchmarks/memory.py
+bench: $(PEERS)/.installed ## measure speed and memory beside peers for docs/reference/performance.md, in 18 minutes (BENCH_ARGS="--only engines")
+	$(PEERS)/bin/python -m pip install --quiet --group bench
+	$(PEERS)/bin/python benchmarks/bench.py $(BENCH_ARGS)
+
+bench-more: install ## what `make bench` leaves out: opening many files, stacks, converting, reading what grows
 	$(BIN)/python benchmarks/opening.py
-	$(BIN)/python benchmarks/reading.py
 	$(BIN)/python benchmarks/writing.py
-	$(BIN)/python benchmarks/zarr_writing.py
 	$(BIN)/python benchmarks/converting.py
 	$(BIN)/python benchmarks/live.py --seconds 9
 

@@ -4,6 +4,12 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from statistics import median
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Image = NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True)

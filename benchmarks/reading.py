@@ -1,8 +1,10 @@
 """Reading packed HDF5 frames: the library with its plugin, and tomarium past it, in one and in two threads."""
 
 import argparse
+import json
 import tempfile
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from statistics import median
 from time import perf_counter
@@ -85,7 +87,18 @@ def _contest(path: Path, topic: str, part: slice, rounds: int) -> list[Row]:
         gain = median(walls["h5py with its plugins"][1:]) / wall
         first = rows[0].cpu_ms if rows and rows[0].cpu_ms else cpu_ms
         note = f"{wall * 1e3:.1f} ms, {out.nbytes / wall / 1e9:.2f} GB/s"
-        rows.append(Row(topic, name, cpu_ms, spread, cpu_ms / first, "read", {"wall": gain}, note))
+        rows.append(
+            Row(
+                topic,
+                name,
+                cpu_ms,
+                spread,
+                cpu_ms / first,
+                "read",
+                {"wall": gain, "GB/s": out.nbytes / wall / 1e9},
+                note,
+            )
+        )
     return rows
 
 
@@ -101,11 +114,14 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=32)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()), help="disk to read from")
+    parser.add_argument("--json", type=Path, help="write the figures to this file as well")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=arguments.folder) as name:
         rows = measure(arguments.columns, arguments.frames, arguments.rounds, Path(name))
     for topic in dict.fromkeys(row.topic for row in rows):
         print(f"\n{topic}\n{table([row for row in rows if row.topic == topic])}")
+    if arguments.json:
+        arguments.json.write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -5,9 +5,9 @@ from collections.abc import Callable
 from functools import partial
 from importlib import import_module
 
+import nufft_peers
 import numpy as np
-from contest import Row, in_turns, middle
-from numpy.typing import NDArray
+from contest import Image, Row, in_turns, middle
 from scene import Scene, make_scene
 
 from tomarium.kernels.backprojection import reference
@@ -15,10 +15,11 @@ from tomarium.kernels.backprojection.geometry import make_task
 from tomarium.kernels.engines import engines
 from tomarium.kernels.fbp import fbp
 
-Image = NDArray[np.floating]
 SLICES = {"native": 64, "direct": 16, "nufft": 8}
 BAND = 64
 """Rows of the picture that are scored, for the references in double precision are slow."""
+LARGEST_IRADON = 1024
+"""Columns up to which scikit-image is run: it takes some 40 s for a slice of twice as many."""
 
 
 def measure(size: int, count: int, rounds: int, threads: int) -> list[Row]:
@@ -32,21 +33,35 @@ def measure(size: int, count: int, rounds: int, threads: int) -> list[Row]:
         if status[name].available:
             stack = np.repeat(scene.sinogram[:, None].astype(np.float32), slices, axis=1)
             out = np.zeros((slices, size, size), np.float32)
-            run = partial(fbp, stack, scene.angles_deg, (size - 1) / 2, engine=name, threads=threads, out=out)
+            run = partial(
+                fbp,
+                stack,
+                scene.angles_deg,
+                (size - 1) / 2,
+                window="ramp",
+                engine=name,
+                threads=threads,
+                out=out,
+            )
             images[name], runs[name] = run()[0].copy(), run
+    peers, absent = nufft_peers.candidates(scene, size)
+    for name, peer in peers.items():
+        images[name], runs[name] = peer().copy(), peer
     taken = in_turns(runs, rounds)
     rows = []
     for name in runs:
-        cpu_ms, spread = middle(taken[name], SLICES[name])
+        slices = SLICES.get(name, nufft_peers.SLICES)
+        cpu_ms, spread = middle(taken[name], slices)
         first = rows[0].cpu_ms if rows and rows[0].cpu_ms else cpu_ms
         scores = score(images[name][_band(size)], scene)
-        note = f"{SLICES[name]} slices a call"
+        note = f"{slices} slices a call"
         rows.append(Row(topic, name, cpu_ms, spread, cpu_ms / first, "slice", scores, note))
     rows += [
         Row(topic, name, None, None, None, "slice", {}, state.why)
         for name, state in status.items()
         if not state.available
     ]
+    rows += [Row(topic, name, None, None, None, "slice", {}, why) for name, why in absent.items()]
     smooth = fbp(scene.sinogram, scene.angles_deg, (size - 1) / 2, window="shepp-logan", threads=threads)
     scores = score(smooth[_band(size)], scene)
     rows.append(Row(topic, "default, shepp-logan", None, None, None, "slice", scores, "accuracy only"))
@@ -88,17 +103,22 @@ def _references(topic: str, scene: Scene, size: int) -> list[Row]:
 def _peers(topic: str, scene: Scene, size: int, ours_ms: float) -> list[Row]:
     """Whichever peers can be imported, one slice and one run each, for they take seconds."""
     rows = []
+    small = make_scene(64, 32)
     for name, module, run in (
         ("ASTRA FBP, CPU, linear", "astra", _astra),
         ("algotom FBP, CPU", "algotom.rec.reconstruction", _algotom),
+        ("scikit-image iradon", "skimage", _skimage),
         ("tomopy gridrec", "tomopy", _tomopy),
     ):
+        if module == "skimage" and size > LARGEST_IRADON:
+            rows.append(Row(topic, name, None, None, None, "slice", {}, "left out: some 40 s a slice"))
+            continue
         try:
             import_module(module)
         except ImportError as error:
             rows.append(Row(topic, name, None, None, None, "slice", {}, f"not installed here: {error}"))
             continue
-        run(scene, size)  # compiles, where the peer does so at run time
+        run(small, 64)  # compiles, where the peer does so at run time
         start = time.process_time()
         image = run(scene, size)
         cpu_ms = 1e3 * (time.process_time() - start)
@@ -131,6 +151,15 @@ def _algotom(scene: Scene, size: int) -> Image:
         scene.sinogram.astype(np.float32), (size - 1) / 2, angles=np.deg2rad(scene.angles_deg), ratio=None,
         filter_name=None, apply_log=False, gpu=False, ncore=1,
     )  # fmt: skip
+
+
+def _skimage(scene: Scene, size: int) -> Image:
+    from skimage.transform import iradon
+
+    # Its axis lies on a pixel: of an even width half a pixel from where the others have it.
+    return iradon(
+        scene.sinogram.T.astype(np.float32), theta=scene.angles_deg, filter_name="ramp", circle=True
+    )
 
 
 def _tomopy(scene: Scene, size: int) -> Image:

@@ -1,41 +1,50 @@
-"""A whole run beside the engine alone on the same sinograms: what reading, correcting and writing cost on top.
+"""A whole run beside its parts alone: the engine on the same sinograms, reading, computing, writing.
 
-1000 projections of 128 x 2048, packed frame by frame with bitshuffle and LZ4, to OME-Zarr. Prints seconds, processor
-seconds, page faults and the ratio of the run to the engine; `--slab-rows` and `--workers` try other ways to cut.
+1000 projections of 128 x 2048, packed frame by frame with bitshuffle and LZ4, to OME-Zarr in float32 with its pyramid.
+Prints seconds, processor seconds, page faults and the ratios of the run to the engine, and to the longest of the parts;
+`--slab-rows` and `--workers` try other ways to cut. Computing alone is the run from memory to memory.
 """
 
 import argparse
 import json
 import resource
-import shutil
 import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from statistics import median
+from typing import Any
 
 import numpy as np
 
-ANGLES, ROWS, COLUMNS = 1000, 128, 2048
+SLAB = 32
+"""Slices of a slab, as a run on two processors takes them."""
+PARTS = ("engine", "reading", "computing", "writing", "whole")
+VOLUME = (2048, 2048, 2048, 1500)
+"""Height, height and width of the slices, and projections of the volume that the run is extrapolated to."""
 
 
-def make_scan(path: Path) -> None:
+def make_scan(path: Path, views: int, rows: int, columns: int) -> None:
     import h5py
     import hdf5plugin
 
     draw = np.random.default_rng(0)
-    u = np.arange(COLUMNS) - 1023.5
-    theta = np.arange(ANGLES) * np.pi / ANGLES
+    u = np.arange(columns) - (columns - 1) / 2
+    theta = np.arange(views) * np.pi / views
     with h5py.File(path, "w") as file:
         packed = hdf5plugin.Bitshuffle(cname="lz4")
-        shape, chunk = (ANGLES, ROWS, COLUMNS), (1, ROWS, COLUMNS)
+        shape, chunk = (views, rows, columns), (1, rows, columns)
         data = file.create_dataset("exchange/data", shape, "u2", chunks=chunk, compression=packed)
         for k, angle in enumerate(theta):
-            chord = 2 * np.sqrt(np.clip(600.0**2 - (u - 200 * np.cos(angle)) ** 2, 0, None))
-            mean = 100 + 8000 * np.exp(-1e-3 * chord)
-            data[k] = draw.poisson(np.broadcast_to(mean, (ROWS, COLUMNS)))
-        file["exchange/data_white"] = draw.poisson(8100.0, (10, ROWS, COLUMNS)).astype("u2")
-        file["exchange/data_dark"] = draw.poisson(100.0, (10, ROWS, COLUMNS)).astype("u2")
+            chord = 2 * np.sqrt(
+                np.clip((0.3 * columns) ** 2 - (u - 0.1 * columns * np.cos(angle)) ** 2, 0, None)
+            )
+            mean = 100 + 8000 * np.exp(-2 / columns * chord)
+            data[k] = draw.poisson(np.broadcast_to(mean, (rows, columns)))
+        file["exchange/data_white"] = draw.poisson(8100.0, (10, rows, columns)).astype("u2")
+        file["exchange/data_dark"] = draw.poisson(100.0, (10, rows, columns)).astype("u2")
         file["exchange/theta"] = np.degrees(theta)
 
 
@@ -54,8 +63,7 @@ def engine(path: Path) -> dict[str, float]:
     import tomarium as tm
 
     scan = tm.open(path)
-    rows = slice(0, ROWS)
-    sinograms = scan.projections.read(slice(0, ANGLES), rows).astype(np.float32)
+    sinograms = scan.projections.read(slice(0, scan.shape[0]), slice(0, scan.shape[1])).astype(np.float32)
     # Attenuation, as the run hands it on: of raw counts the engine would take every view for truncated.
     sinograms -= 100
     np.clip(sinograms, 1, None, out=sinograms)
@@ -64,12 +72,61 @@ def engine(path: Path) -> dict[str, float]:
     np.negative(sinograms, out=sinograms)
     angles = scan.angles_deg.value
     began, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_SELF)
-    tm.fbp(sinograms, angles, 1023.5)
+    tm.fbp(sinograms, angles, (scan.shape[2] - 1) / 2)
+    return told(began, before)
+
+
+def reading(path: Path) -> dict[str, float]:
+    """Unpack all frames, as many rows at a time as a run takes."""
+    import tomarium as tm
+
+    scan = tm.open(path)
+    began, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_SELF)
+    scan.projections.read(slice(0, scan.shape[0]), slice(0, scan.shape[1]))
+    return told(began, before)
+
+
+def computing(path: Path) -> dict[str, float]:
+    """Flat field, logarithm and reconstruction, from memory to memory."""
+    import zarr  # noqa: F401  imports count in no figure
+
+    import tomarium as tm
+    import tomarium.pipeline.run.reconstruct
+    from tomarium.executors import find_executor
+
+    scan = tm.open(path)
+    whole = tm.scan_of_arrays(
+        np.asarray(scan.projections), scan.angles_deg.value, flats=np.asarray(scan.flats.frames),
+        darks=np.asarray(scan.darks.frames), axis_column=(scan.shape[2] - 1) / 2,
+    )  # fmt: skip
+    began, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_SELF)
+    tm.reconstruct(whole, mapper=find_executor("threads").map)
+    return told(began, before)
+
+
+def writing(path: Path, folder: Path) -> dict[str, float]:
+    """Write slices of noise, two slabs at a time, with the pyramid."""
+    import zarr  # noqa: F401
+
+    import tomarium as tm
+    from tomarium.array import processors
+    from tomarium.formats.zarr.writer import create
+
+    rows, columns = tm.open(path).shape[1:]
+    place = np.linspace(-1, 1, columns)
+    slab = np.random.default_rng(0).normal(1, 0.1, (SLAB, columns, columns)).astype(np.float32)
+    slab[:, place[:, None] ** 2 + place**2 > 1] = 0
+    began, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_SELF)
+    shape = (rows, columns, columns)
+    volume = create(folder / "v", shape, "float32", voxel_m=1e-6, slab_rows=SLAB, unit="1/cm", name="v")
+    with ThreadPoolExecutor(processors()) as pool:
+        list(pool.map(lambda z0: volume.write(z0, slab[: rows - z0]), range(0, rows, SLAB)))
+    volume.finish()
     return told(began, before)
 
 
 def whole(path: Path, folder: Path, slab_rows: int | None, workers: int | None) -> dict[str, float]:
-    import zarr  # noqa: F401  imports count in neither figure
+    import zarr  # noqa: F401
 
     import tomarium as tm
     from tomarium.executors import find_executor
@@ -77,7 +134,8 @@ def whole(path: Path, folder: Path, slab_rows: int | None, workers: int | None) 
     from tomarium.pipeline.protocol.protocol import default_protocol
     from tomarium.pipeline.run.runner import run
 
-    scan = tm.open(path, axis_column=1023.5)
+    scan = tm.open(path)
+    scan = tm.open(path, axis_column=(scan.shape[2] - 1) / 2)
     began, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_SELF)
     resources = measure(folder, None, workers) if workers else measure(folder)
     mapper = find_executor("threads").map
@@ -87,42 +145,75 @@ def whole(path: Path, folder: Path, slab_rows: int | None, workers: int | None) 
                     **outcome.provenance["timings_s"]}  # fmt: skip
 
 
+def one(what: str, path: Path, slab_rows: int | None, workers: int | None) -> dict[str, float]:
+    """Run a part in this process."""
+    with tempfile.TemporaryDirectory() as folder:
+        match what:
+            case "engine":
+                return engine(path)
+            case "reading":
+                return reading(path)
+            case "computing":
+                return computing(path)
+            case "writing":
+                return writing(path, Path(folder))
+            case _:
+                return whole(path, Path(folder) / "record", slab_rows, workers)
+
+
+def ratios(taken: dict[str, list[dict[str, float]]], views: int, rows: int, columns: int) -> dict[str, Any]:
+    """Medians, and the run beside its parts; each round's ratio is of figures that were taken side by side."""
+    seconds = {what: [one["seconds"] for one in rounds] for what, rounds in taken.items()}
+    parts = [max(some) for some in zip(*(seconds[what] for what in PARTS[1:4]), strict=True)]
+    height, depth, width, many = VOLUME
+    factor = height * depth * width / (rows * columns**2) * many / views
+    return {
+        "views": views,
+        "rows": rows,
+        "columns": columns,
+        "seconds": {what: median(values) for what, values in seconds.items()},
+        "spread": {what: (max(values) - min(values)) / median(values) for what, values in seconds.items()},
+        "faults": {what: median(one["faults"] for one in rounds) for what, rounds in taken.items()},
+        "peak_mb": {what: median(one["peak_mb"] for one in rounds) for what, rounds in taken.items()},
+        "to_engine": median(a / b for a, b in zip(seconds["whole"], seconds["engine"], strict=True)),
+        "to_longest_part": median(a / b for a, b in zip(seconds["whole"], parts, strict=True)),
+        "extrapolated_s": median(seconds["whole"]) * factor,
+    }
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--slab-rows", type=int)
     parser.add_argument("--workers", type=int)
     parser.add_argument("--repeat", type=int, default=3)
-    parser.add_argument("--only", choices=["engine", "whole"])
+    parser.add_argument("--only", choices=PARTS)
     parser.add_argument("--scan", type=Path)
+    parser.add_argument("--views", type=int, default=1000)
+    parser.add_argument("--rows", type=int, default=128)
+    parser.add_argument("--columns", type=int, default=2048)
+    parser.add_argument("--json", type=Path, help="write the figures to this file as well")
     given = parser.parse_args()
-    if given.only:
-        with tempfile.TemporaryDirectory() as folder:
-            made = (
-                engine(given.scan)
-                if given.only == "engine"
-                else whole(given.scan, Path(folder) / "record", given.slab_rows, given.workers)
-            )
-            print(json.dumps(made))
+    if given.only and given.scan:
+        print(json.dumps(one(given.only, given.scan, given.slab_rows, given.workers)))
         return
     with tempfile.TemporaryDirectory() as home:
         path = given.scan or Path(home) / "scan.h5"
         if not path.exists():
-            make_scan(path)
+            make_scan(path, given.views, given.rows, given.columns)
         words = [sys.executable, __file__, "--scan", str(path)]
-        more = [f"--slab-rows={given.slab_rows}"] if given.slab_rows else []
-        more += [f"--workers={given.workers}"] if given.workers else []
-        best: dict[str, float] = {}
-        for _ in range(given.repeat):
-            for what in ("engine", "whole"):
-                out = subprocess.run(
-                    [*words, *more, "--only", what], capture_output=True, text=True, check=True
-                )
-                found = json.loads(out.stdout)
-                print(what, {name: round(value, 2) for name, value in found.items()})
-                best[what] = min(best.get(what, 1e9), found["seconds"])
-        print(f"a whole run takes {best['whole'] / best['engine']:.2f} times the engine alone "
-              f"({best['whole']:.2f} s and {best['engine']:.2f} s, the least of {given.repeat})")  # fmt: skip
-        shutil.rmtree(Path(home) / "record", ignore_errors=True)
+        words += [f"--slab-rows={given.slab_rows}"] if given.slab_rows else []
+        words += [f"--workers={given.workers}"] if given.workers else []
+        taken: dict[str, list[dict[str, float]]] = {what: [] for what in PARTS}
+        for turn in range(given.repeat):
+            for what in PARTS[turn % len(PARTS) :] + PARTS[: turn % len(PARTS)]:
+                out = subprocess.run([*words, "--only", what], capture_output=True, text=True, check=True)
+                taken[what].append(json.loads(out.stdout))
+                print(what, {name: round(value, 2) for name, value in taken[what][-1].items()}, flush=True)
+    found = ratios(taken, given.views, given.rows, given.columns)
+    print(f"a whole run takes {found['to_engine']:.2f} times the engine alone, {found['to_longest_part']:.2f} times "
+          f"the longest of reading, computing and writing alone (medians of {given.repeat})")  # fmt: skip
+    if given.json:
+        given.json.write_text(json.dumps(found, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,9 +1,11 @@
 """Writing an OME-Zarr volume: our writer beside zarr-python with the same arrays, chunks, shards and codec."""
 
 import argparse
+import json
 import shutil
 import tempfile
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from statistics import median
 from time import perf_counter
@@ -108,7 +110,7 @@ def measure(dtype: str, columns: int, count: int, rounds: int, folder: Path) -> 
                 spread,
                 cpu_ms / first,
                 "slab",
-                {"wall": gain},
+                {"wall": gain, "GB/s": size / wall / 1e9},
                 f"{size / wall / 1e6:.0f} MB/s",
             )
         )
@@ -122,10 +124,15 @@ def main() -> None:
     parser.add_argument("--slabs", type=int, default=3)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()), help="disk to write to")
+    parser.add_argument("--json", type=Path, help="write the figures to this file as well")
     arguments = parser.parse_args()
+    every: list[Row] = []
     for dtype in ("float32", "uint16"):
         rows = measure(dtype, arguments.columns, arguments.slabs, arguments.rounds, arguments.folder)
         print(f"\n{rows[0].topic}\n{table(rows)}", flush=True)
+        every += rows
+    if arguments.json:
+        arguments.json.write_text(json.dumps([asdict(row) for row in every], indent=1) + "\n")
 
 
 if __name__ == "__main__":

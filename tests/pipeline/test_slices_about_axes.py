@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from tomarium.formats import open as open_scan
 from tomarium.model import Scan
+from tomarium.pipeline.run import reconstruct
 from tomarium.pipeline.run.reconstruct import slice_at, slices_at_axes, with_axis
+from tomarium.pipeline.run.slab_steps import process
 from tomarium.synth import SimulationConfig, simulate
 
 CONFIG = SimulationConfig(columns=96, rows=6, views=150, seed=1)
@@ -25,6 +28,7 @@ def scan_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     [
         "steps: [flat_field, {fbp: {window: hann}}]",
         "steps: [flat_field, {fbp: {engine: nufft, window: hann}}]",
+        "steps: [flat_field, half_acquisition, {fbp: {window: hann}}]",
         "steps: [flat_field, remove_stripes, {fbp: {region: '20:60,:', window: hann}}]",
     ],
 )
@@ -43,3 +47,17 @@ def test_they_are_those_made_one_by_one(scan_file: Path, protocol: str) -> None:
         wanted = np.asarray(alone.slab.data)
         assert found.slab.data.shape == wanted.shape
         assert np.abs(found.slab.data - wanted).max() < 2e-3 * wanted.std()
+
+
+def test_the_default_preset_is_carried_out_for_several_axes_at_once(
+    scan_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = []
+
+    def counted(slab: Any, *others: Any, **more: Any) -> Any:
+        rows.append(slab.data.shape[1])
+        return process(slab, *others, **more)
+
+    monkeypatch.setattr(reconstruct, "process", counted)
+    slices_at_axes(scan_file, [43.0 + 0.5 * k for k in range(18)], 3)
+    assert rows == [16, 2]

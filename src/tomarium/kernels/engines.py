@@ -63,18 +63,14 @@ def engines() -> dict[str, EngineStatus]:
 _INSTRUCTIONS = {"v4": "AVX-512 (x86-64-v4)", "v3": "AVX2 (x86-64-v3)", "plain": "plain instructions"}
 
 
-def choose(engine: str, rows: int, columns: int, region: tuple[int, int, int, int]) -> Engine:
+def choose(engine: str) -> Engine:
     """Return the engine to run.
 
     Parameters
     ----------
     engine : str
-        One of `Engine`, or "auto": native where it is there, else nufft; direct for so small a region of so
-        few slices that its sum costs less than gridding sixteen whole ones.
-    rows, columns : int
-        Detector rows and columns of the sinogram.
-    region : tuple of int
-        (y0, y1, x0, x1) of the image.
+        One of `Engine`, or "auto": native where it is there, else nufft. Gridding is quicker than direct
+        backprojection even for a few pixels of one slice, whose filter alone takes as long.
 
     Returns
     -------
@@ -94,30 +90,11 @@ def choose(engine: str, rows: int, columns: int, region: tuple[int, int, int, in
         )
     found = engines()
     if engine == "auto":
-        if not found["native"].available:
-            return "nufft"
-        return "direct" if _is_small(rows, columns, region) else "native"
+        return "native" if found["native"].available else "nufft"
     if not found[engine].available:
         raise EngineUnavailable(f"engine {engine!r}: {found[engine].why}")
     name: Engine = engine  # type: ignore[assignment]
     return name
-
-
-def _is_small(rows: int, columns: int, region: tuple[int, int, int, int]) -> bool:
-    """Compare the time of direct backprojection with that of gridding the whole slice."""
-    pixels = (region[1] - region[0]) * (region[3] - region[2])
-    batches = -(-rows // 16)
-    directly = rows * FILTER_NS * columns + batches * PIXEL_NS * pixels
-    return directly < batches * GRIDDING_NS * columns
-
-
-# Measured on one core with AVX-512 at 1024 columns and 900 projections; only their ratios matter.
-GRIDDING_NS = 90.0
-"""Nanoseconds of gridding per projection and column, for up to sixteen rows."""
-FILTER_NS = 27.0
-"""Nanoseconds of filtering for direct backprojection per projection and column, for each row."""
-PIXEL_NS = 2.1
-"""Nanoseconds of direct backprojection per projection and pixel, for up to sixteen rows."""
 
 
 def peak_bytes(

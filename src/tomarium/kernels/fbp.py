@@ -132,7 +132,7 @@ def fbp(
     if pixel_m is not None and not (isfinite(pixel_m) and pixel_m > 0):
         raise ParameterError(f"fbp: pixel_m is {pixel_m}; give the pixel size in metres, above 0")
     scale = 1.0 if pixel_m is None else 1 / (100 * pixel_m)
-    chosen = choose(engine, rows.shape[1], columns, region)
+    chosen = choose(engine)
     shape = (rows.shape[1], region[1] - region[0], region[3] - region[2])
     result = _output(out, shape if np.ndim(sinogram) == 3 else shape[1:]).reshape(shape)
     if chosen != "native":

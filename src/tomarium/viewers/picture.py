@@ -96,6 +96,19 @@ def png(
     InputError
         The image is not two-dimensional, is empty or complex, or the window is empty.
     """
+    target = BytesIO()
+    _drawn(image, window, scale_m, title, aspect).save(target, format="PNG")
+    return target.getvalue()
+
+
+def _drawn(
+    image: NDArray[Any],
+    window: tuple[float, float] | None,
+    scale_m: float | None,
+    title: str | None,
+    aspect: float,
+) -> Pillow.Image:
+    """Draw as `png` does."""
     if image.ndim != 2 or image.size == 0 or image.dtype.kind not in "biuf":
         raise InputError(
             f"an image of shape {image.shape} and type {image.dtype} cannot be drawn; "
@@ -104,17 +117,18 @@ def png(
     low, high = window or robust_window(image)
     if not (np.isfinite(low) and np.isfinite(high) and low < high):
         raise InputError(f"the grey window {low:g} … {high:g} is empty; give a lower and a higher value")
-    grey = (image.astype(np.float64) - low) * (255.0 / (high - low))
-    grey = np.nan_to_num(grey, nan=0.0, posinf=255.0, neginf=0.0)
-    picture = _proportioned(_picture(np.clip(grey + 0.5, 0, 255).astype(np.uint8)), aspect)
+    grey = image.astype(np.float64)
+    grey -= low
+    grey *= 255.0 / (high - low)
+    np.nan_to_num(grey, copy=False, nan=0.0, posinf=255.0, neginf=0.0)
+    grey += 0.5
+    picture = _proportioned(_picture(np.clip(grey, 0, 255, out=grey).astype(np.uint8)), aspect)
     size = max(10.0, picture.width / 32)
     if scale_m is not None:
         _draw_scale_bar(picture, scale_m * image.shape[1] / picture.width, size)
     if title:
         _write(picture, title, (size * 0.8, size * 0.6), size, anchor="la")
-    target = BytesIO()
-    picture.save(target, format="PNG")
-    return target.getvalue()
+    return picture
 
 
 def _picture(grey: NDArray[np.uint8]) -> Pillow.Image:
@@ -220,13 +234,12 @@ def contact_sheet(
     window = robust_window(np.stack(small))
     pixel_m = None if scale_m is None else scale_m * factor
     pictures = [
-        Pillow.open(BytesIO(png(image, window=window, scale_m=pixel_m, title=title, aspect=aspect)))
-        for image, title in zip(small, titles, strict=True)
+        _drawn(image, window, pixel_m, title, aspect) for image, title in zip(small, titles, strict=True)
     ]
     width, height = max(p.width for p in pictures), max(p.height for p in pictures)
     sheet = Pillow.new("L", (across * (width + 4) - 4, down * (height + 4) - 4), 255)
     for number, picture in enumerate(pictures):
-        sheet.paste(picture.convert("L"), (number % across * (width + 4), number // across * (height + 4)))
+        sheet.paste(picture, (number % across * (width + 4), number // across * (height + 4)))
     file = BytesIO()
     sheet.save(file, "PNG")
     return file.getvalue()
@@ -236,5 +249,6 @@ def _averaged(image: NDArray[np.float32], factor: int) -> NDArray[np.float32]:
     if factor == 1:
         return image
     rows, columns = image.shape[0] // factor, image.shape[1] // factor
-    part = image[: rows * factor, : columns * factor].reshape(rows, factor, columns, factor)
-    return np.asarray(part.mean(axis=(1, 3)), np.float32)
+    part = image[: rows * factor, : columns * factor].reshape(rows, factor, columns * factor)
+    # One axis after the other: the sum over both at once is several times as slow.
+    return np.asarray(part.sum(axis=1).reshape(rows, columns, factor).mean(axis=2) / factor, np.float32)

@@ -77,17 +77,16 @@ def save_slices(path: Path, planes: Sequence[Plane], *, pixel_m: PixelSize, unit
         Another ending.
     """
     images = [plane.image for plane in planes]
-    stack = images[0] if len(images) == 1 else np.stack(images)
     draft = path.with_name(f".{path.name}.part")
     try:
         match path.suffix.lower():
             case ".png":
                 draft.write_bytes(draw_slices(planes, pixel_m=pixel_m))
             case ".tif" | ".tiff":
-                _write_tiff(draft, stack, pixel_m, unit)
+                _write_tiff(draft, _stacked(images), pixel_m, unit)
             case ".npy":
                 with draft.open("wb") as file:
-                    np.save(file, stack)
+                    np.save(file, _stacked(images))
             case other:
                 raise InputError(
                     f"{path}: a slice cannot be written as {other or 'a file without ending'}; give .png, .tif or .npy"
@@ -95,6 +94,10 @@ def save_slices(path: Path, planes: Sequence[Plane], *, pixel_m: PixelSize, unit
         draft.replace(path)
     finally:
         draft.unlink(missing_ok=True)
+
+
+def _stacked(images: Sequence[NDArray[Any]]) -> NDArray[Any]:
+    return images[0] if len(images) == 1 else np.stack(images)
 
 
 def draw_slices(planes: Sequence[Plane], *, pixel_m: PixelSize) -> bytes:

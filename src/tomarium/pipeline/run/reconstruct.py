@@ -22,7 +22,7 @@ from tomarium.pipeline.plan.resources import measure
 from tomarium.pipeline.plan.slabs import reached
 from tomarium.pipeline.protocol.choice import with_parameter
 from tomarium.pipeline.protocol.read import AnyProtocol, as_protocol
-from tomarium.pipeline.protocol.resolve import Resolution, freeze, resolve
+from tomarium.pipeline.protocol.resolve import Resolution, Resolved, freeze, resolve
 from tomarium.pipeline.run.data_check import checked
 from tomarium.pipeline.run.evaluate import evaluate
 from tomarium.pipeline.run.journal import Journal
@@ -362,20 +362,25 @@ def slices_at_axes(
 def _all_at_once(told: Sequence[Resolution], number: int) -> bool:
     """Say whether nothing but fbp of half a turn depends on the axis, in slices of one size."""
     items = [resolution.work[number:] for resolution in told]
-    if any(len(one) != 1 or one[0].step.name != "fbp" for one in items):
+    if any(one[-1].step.name != "fbp" or not all(_leaves(item) for item in one[:-1]) for one in items):
         return False
-    first = items[0][0]
+    last = items[0][-1]
     if len({resolution.layout.shape for resolution in told}) > 1:
         return False
-    angles, columns = first.before.geometry.angles_deg.value, first.before.shape[2]
-    return all(turn_of(angles, one[0].plain["axis_column"], columns) == 180 for one in items)
+    angles, columns = last.before.geometry.angles_deg.value, last.before.shape[2]
+    return all(turn_of(angles, one[-1].plain["axis_column"], columns) == 180 for one in items)
+
+
+def _leaves(item: Resolved) -> bool:
+    """Say whether a step leaves a scan of half a turn as it is: a preset has it for other scans."""
+    return item.step.name == "half_acquisition" and item.plain["mode"] != "on"
 
 
 def _about_axes(
     told: Sequence[Resolution], number: int, slab: Slab, row: int, on_progress: Progress
 ) -> list[Slices]:
     """Reconstruct the one row of a slab about all axes, `BATCH` at a time."""
-    axes = np.array([resolution.work[number].plain["axis_column"] for resolution in told], np.float64)
+    axes = np.array([resolution.work[-1].plain["axis_column"] for resolution in told], np.float64)
     found: list[Slices] = []
     for first in range(0, len(told), BATCH):
         on_progress("axis", first, len(told))

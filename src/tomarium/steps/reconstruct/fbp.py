@@ -66,8 +66,7 @@ def _region(text: str, size: int, highest: int) -> tuple[int, int, int, int]:
 def _host(values: Values, layout: Layout) -> int:
     angles, rows, columns = layout.shape
     size = _size(values, layout)
-    y0, y1, x0, x1 = _box(values, layout)
-    engine = choose(values["engine"], rows, columns, (y0, y1, x0, x1))
+    engine = choose(values["engine"])
     continued = 0
     if values["padding"] in (
         "auto",
@@ -189,8 +188,7 @@ def fbp(
     whole = context.whole or Layout(slab.data.shape, slab.data.dtype, slab.domain, slab.unit, geometry)
     size = _size({"axis_column": axis_column, "field": field}, whole)
     y0, y1, x0, x1 = box = _region(region, size, size)
-    # Chosen by the whole scan, so that a slab, a slice and the volume are made by the same engine.
-    chosen = choose(engine, whole.shape[1], whole.shape[2], box)
+    chosen = choose(engine)
     turn = turn_of(geometry.angles_deg.value, axis_column, whole.shape[2])
     name = "continued" if padding in ("auto", "chord") and len(slab.data) >= FEWEST_ANGLES else "truncated"
     edge: Edge = "both" if turn == 180 else far_edge(whole.shape[2], axis_column)
