@@ -55,3 +55,13 @@ def test_missing_angles_of_a_half_acquisition_are_those_of_a_whole_turn() -> Non
     axis = Value(5.0, "user", "test")
     [said] = [said for said in of_scan(turned.with_geometry(axis_column=axis)) if "limited angle" in said]
     assert "between 343.3° and 360°, modulo 360°" in said
+
+
+def test_few_views_for_the_columns_are_told() -> None:
+    scan = make_scan(60)
+    assert not [said for said in of_scan(scan) if "few" in said]
+    few = 3
+    angles = np.linspace(0, 360, 2 * few, endpoint=False)
+    turned = replace(make_scan(2 * few)).with_geometry(angles_deg=Value(angles, "user", "test"))
+    [said] = [said for said in of_scan(turned) if "few" in said]
+    assert said.startswith(f"{few} directions of views are few for {scan.shape[2]} columns: beyond 1 px")

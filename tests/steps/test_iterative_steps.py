@@ -125,3 +125,16 @@ def test_a_change_of_the_slice_ends_it_in_either_unit(name: str) -> None:
         counts.append(made.report[f"{name}.iterations"])
     assert counts[0] == counts[1]
     assert 4 < counts[0] < 4 * 60
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_value_that_is_not_finite_is_refused_by_its_place(name: str) -> None:
+    scan = scan_with()
+    item = resolved(STEPS[name], scan, {})
+    slab = input_of(item, scan)
+    data = np.array(slab.data)
+    data[3, 2, 5] = np.nan
+    with pytest.raises(
+        InputError, match=rf"{name}: the sinogram is nan at \(angle, row, column\) = \(3, 2, 5\)"
+    ):
+        process(replace(slab, data=data), make_ready([item], scan, "row"))

@@ -66,13 +66,15 @@ def backproject(sinogram: NDArray[np.float32], task: Task, out: NDArray[np.float
         raise InputError(not_finite(sinogram))
 
 
-def not_finite(sinogram: NDArray[np.floating]) -> str:
+def not_finite(sinogram: NDArray[np.floating], name: str = "fbp") -> str:
     """Return the message that names the first value that is not finite.
 
     Parameters
     ----------
     sinogram : array of float, shape (angle, row, column)
         Attenuation.
+    name : str
+        Of the step that refuses it.
 
     Returns
     -------
@@ -81,7 +83,7 @@ def not_finite(sinogram: NDArray[np.floating]) -> str:
     """
     where = [int(i) for i in np.argwhere(~np.isfinite(sinogram))[0]]
     return (
-        f"fbp: the sinogram is {sinogram[tuple(where)]} at (angle, row, column) = {tuple(where)}; "
+        f"{name}: the sinogram is {sinogram[tuple(where)]} at (angle, row, column) = {tuple(where)}; "
         f"every value must be finite: normalise with flat and dark fields, or remove the projection"
     )
 

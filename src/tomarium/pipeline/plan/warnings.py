@@ -14,6 +14,9 @@ from tomarium.pipeline.protocol.resolve import Resolution
 from tomarium.pipeline.protocol.step_errors import told_as_its_own
 from tomarium.steps.core.step import Probe, Step
 
+FEWEST_VIEWS: Final = 0.25
+"""Directions for each column below which a warning is given; streaks begin at a sixth of the field's radius there."""
+
 MOST_GAPS: Final = 4
 """Ranges without views that a warning names."""
 
@@ -38,7 +41,21 @@ def of_scan(scan: Scan) -> tuple[str, ...]:
         )
     if scan.darks is None and scan.domain == "counts":
         sentences.append("the scan has no dark frames: darks are taken as 0")
-    return (*sentences, *_of_angles(scan))
+    return (*sentences, *_of_few_views(scan), *_of_angles(scan))
+
+
+def _of_few_views(scan: Scan) -> tuple[str, ...]:
+    """Say that the views are few for the columns, opposite ones counted once."""
+    columns, angles = scan.shape[2], scan.angles_deg.value
+    if not np.isfinite(angles).all():
+        return ()
+    folded = np.unique(np.round(np.mod(angles, 180), 2) % 180).size
+    if folded >= FEWEST_VIEWS * columns:
+        return ()
+    return (
+        f"{folded} directions of views are few for {columns} columns: beyond {folded / np.pi:.0f} px from the axis "
+        f"neighbouring views lie more than a pixel apart, and fbp draws streaks there; sirt and tv draw fewer",
+    )
 
 
 def _of_angles(scan: Scan) -> tuple[str, ...]:

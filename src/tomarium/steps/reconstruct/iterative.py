@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tomarium.array import processors
+from tomarium.errors import InputError
+from tomarium.kernels.backprojection.gridding import not_finite
 from tomarium.kernels.fbp import fbp
 from tomarium.kernels.iterative import Method, Solution, Stop, solve
 from tomarium.kernels.least_squares import Iterate, Problem, StopBy, make_setup
@@ -111,9 +113,11 @@ def reconstruct_slices(
     Raises
     ------
     InputError
-        The scan is a half acquisition, or no field is seen by all views.
+        The scan is a half acquisition, no field is seen by all views, or a value is not finite.
     """
     data = np.asarray(slab.data)
+    if not all(np.isfinite(view).all() for view in data):
+        raise InputError(not_finite(data, name))
     views, rows, columns = data.shape
     angles = geometry.angles_deg.value
     refuse_half_acquisition(name, geometry, axis_column, columns, INSTEAD)
