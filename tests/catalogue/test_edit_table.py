@@ -122,7 +122,9 @@ def test_a_workbook_says_what_csv_says(catalogue: Catalogue, tmp_path: Path) -> 
     values = {key: tooth.parameters[key].value for key in ("pixel_m", "projections", "cut_on", "sample_name")}
     assert values == {"pixel_m": 6.5e-7, "projections": 1500, "cut_on": "2026-11-20", "sample_name": "M2"}
     assert (tooth.licence, bone.parameters["projections"].value) == ("CC-BY-4.0", 900)
-    assert tooth.parameters["pixel_m"].source == "metadata.xlsx, line 3, column Pixel size at the sample (um)"
+    assert tooth.parameters["pixel_m"].source == (
+        "metadata.xlsx, line 3, column Pixel size at the sample (um): 0.65"  # as it is written there
+    )
 
 
 def test_a_workbook_that_cannot_be_used_says_why(catalogue: Catalogue, tmp_path: Path) -> None:

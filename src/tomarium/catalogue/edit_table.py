@@ -67,6 +67,8 @@ class Cell:
         Field or parameter.
     before, wanted : object
         What the record says (None: nothing), and the spreadsheet.
+    text : str
+        The latter as it is written there.
     """
 
     place: str
@@ -74,6 +76,7 @@ class Cell:
     field: str
     before: Any
     wanted: Any
+    text: str = ""
 
     @property
     def conflicts(self) -> bool:
@@ -218,7 +221,7 @@ def _cell(place: str, record: Record, header: str, text: str) -> Cell:
         return Cell(place, record.id, f"plain_{field}", getattr(record.card, field), read_field(field, text))
     key, number = _parameter(header, text)
     known = record.parameters.get(key)
-    return Cell(place, record.id, key, known.value if known else None, number)
+    return Cell(place, record.id, key, known.value if known else None, number, text)
 
 
 def _parameter(header: str, text: str) -> tuple[str, Any]:
@@ -260,7 +263,7 @@ def _changes(cells: list[Cell]) -> Changes:
     known = {field.name for field in fields(Changes)} & set(FIELDS)
     changes = Changes(
         parameters={
-            cell.field: Value(cell.wanted, "user", cell.place)
+            cell.field: Value(cell.wanted, "user", f"{cell.place}: {cell.text[:200]}")
             for cell in cells
             if cell.field not in {*known, *PLAIN}
         },

@@ -197,7 +197,8 @@ def _changes(given: dict[str, Any]) -> Any:
         credits=_credits(given),
         card=card,
         parameters={
-            key: Value(value, "user", "tomarium edit") for key, value in map(_parameter, given["parameters"])
+            key: Value(value, "user", f"tomarium edit: {text[:200]}")
+            for text, (key, value) in ((one, _parameter(one)) for one in given["parameters"])
         },
     )
 
