@@ -67,7 +67,7 @@ OWNER = "somebody else"
 YEARS_S = 380_000_000  # from the oldest to the newest
 COPIED_WITHOUT = {
     "record_text": {"record_text_words": "USING gin (words)"},
-    "parameter": {"parameter_number": "(key, number)"},
+    "parameter": {"parameter_number": "(key, number) INCLUDE (record)"},
 }
 DRAWN = 50_000  # datasets; more are copies of these
 

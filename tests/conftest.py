@@ -188,10 +188,13 @@ def server() -> Iterator[Server]:
     """Give a PostgreSQL server, one for all tests of a worker; skip where none can be started."""
     server = Server()
     try:
-        pytest.importorskip("psycopg")
+        if "TOMARIUM_TESTS_DEMAND_POSTGRESQL" not in os.environ:
+            pytest.importorskip("psycopg")
         try:
             server.start()
         except NoServer as problem:
+            if "TOMARIUM_TESTS_DEMAND_POSTGRESQL" in os.environ:
+                pytest.fail(f"no PostgreSQL server: {problem}")
             pytest.skip(f"no PostgreSQL server: {problem}")
         yield server
     finally:

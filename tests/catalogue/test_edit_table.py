@@ -1,8 +1,10 @@
 """A spreadsheet for many records: nothing is set silently, nothing is lost."""
 
 from collections.abc import Callable, Iterator
+from datetime import date
 from pathlib import Path
 
+import openpyxl
 import pytest
 
 from tomarium.catalogue import LOCAL_OWNER, Catalogue, file_record, ingest, open_catalogue, read_record
@@ -92,3 +94,56 @@ def test_what_cannot_be_used_is_named_and_the_rest_is_used(catalogue: Catalogue,
 def test_what_is_no_such_table_is_refused(catalogue: Catalogue, tmp_path: Path, text: str) -> None:
     with pytest.raises(FormatError):
         merge_table(catalogue, LOCAL_OWNER, table(tmp_path, text))
+
+
+def workbook(tmp_path: Path, sheets: dict[str, list[list[object]]]) -> Path:
+    book = openpyxl.Workbook()
+    book.remove(book.active)
+    for title, lines in sheets.items():
+        sheet = book.create_sheet(title)
+        for line in lines:
+            sheet.append(line)
+    book.save(tmp_path / "metadata.xlsx")
+    return tmp_path / "metadata.xlsx"
+
+
+def test_a_workbook_says_what_csv_says(catalogue: Catalogue, tmp_path: Path) -> None:
+    lines: list[list[object]] = [
+        [],
+        ["Record", "licence", "Pixel size at the sample (um)", "projections", "cut_on", "sample_name"],
+        ["tooth", "CC BY 4.0", 0.65, 1500.0, date(2026, 11, 20), " M2 "],
+        ["# a remark"],
+        ["bone", None, None, 900, None, 7],
+    ]
+    path = workbook(tmp_path, {"Read me": [["How to fill this in"]], "Scans": lines})
+    merged = merge_table(catalogue, LOCAL_OWNER, path)
+    assert (merged.conflicts, merged.problems) == ((), ())
+    tooth, bone = both(tmp_path)
+    values = {key: tooth.parameters[key].value for key in ("pixel_m", "projections", "cut_on", "sample_name")}
+    assert values == {"pixel_m": 6.5e-7, "projections": 1500, "cut_on": "2026-11-20", "sample_name": "M2"}
+    assert (tooth.licence, bone.parameters["projections"].value) == ("CC-BY-4.0", 900)
+    assert tooth.parameters["pixel_m"].source == (
+        "metadata.xlsx, line 3, column Pixel size at the sample (um): 0.65"  # as it is written there
+    )
+
+
+def test_a_workbook_that_cannot_be_used_says_why(catalogue: Catalogue, tmp_path: Path) -> None:
+    lines: list[list[object]] = [["record", "licence"], ["tooth", "CC0-1.0"]]
+    cases = [
+        (workbook(tmp_path, {"a": lines, "b": lines}), "the sheets a, b have a column `record` each"),
+        (tmp_path / "torn.xlsx", "is no Excel workbook"),
+        (tmp_path / "old.ods", "save it as .xlsx or CSV"),
+    ]
+    for path, said in cases:
+        if not path.exists():
+            path.write_bytes(b"PK\x03\x04 torn")
+        with pytest.raises(FormatError, match=said):
+            merge_table(catalogue, LOCAL_OWNER, path)
+    failed = openpyxl.load_workbook(cases[0][0])
+    failed.remove(failed["b"])
+    failed["a"]["B2"] = "#N/A"
+    failed["a"]["B2"].data_type = "e"
+    failed.save(cases[0][0])
+    with pytest.raises(FormatError, match="cell B2 holds #N/A, a formula that failed"):
+        merge_table(catalogue, LOCAL_OWNER, cases[0][0])
+    assert both(tmp_path)[0].licence == ""

@@ -115,6 +115,8 @@ ENTITIES = (
     "/instruments/instrument-{id}/linkset",
     "/specimens/organ-{id}/linkset.json",
 )
+HOUSES = ("/facilities/light", "/organisations/museum")
+"""Pages of what is published, and what they tell of what the catalogue holds."""
 LISTS = (
     "/records.json",
     "/records.json?q=secret",
@@ -178,7 +180,8 @@ def catalogue(
             make_entity(opened, ADA, "specimen", f"Block of {id}", {}, f"block-{id}")
             link_specimen(opened, ADA, f"block-{id}", f"organ-{id}", "section")
             for kind in ("proposal", "instrument"):
-                make_entity(opened, ADA, kind, f"{kind} of {id}", {}, f"{kind}-{id}")
+                at = {"facility": "A light source" if kind == "instrument" else "A museum"}
+                make_entity(opened, ADA, kind, f"{kind} of {id}", at, f"{kind}-{id}")
             told = Changes(
                 licence="CC-BY-4.0",
                 creators=(Person("Lovelace, Ada"),),
@@ -199,6 +202,10 @@ def catalogue(
             opened, LOCAL_OWNER, "document", "A paper", {"type": "paper", "members": members}, "paper"
         )
         publish_entity(opened, LOCAL_OWNER, "paper")
+        make_entity(opened, LOCAL_OWNER, "facility", "A light source", {}, "light")
+        make_entity(opened, LOCAL_OWNER, "organisation", "A museum", {}, "museum")
+        for id in ("light", "museum"):
+            publish_entity(opened, LOCAL_OWNER, id)
         add_use(opened, {Counted(id, "2026-11", "view", "regular"): (7, 7) for id in STATES})
         with opened.writing() as connection:
             VIEWS.update({id: save_view(connection, ADA, id, {"layers": []}) for id in STATES})
@@ -308,6 +315,22 @@ def test_what_a_record_is_of_is_seen_with_it(catalogue: Catalogue, name: str) ->
                 assert (f'"{own}"' in lists[kind]) is seen, (door, id)
             changed = client.post(f"/entities/organ-{id}/edit", json={"place": "here"})
             assert changed.status_code in (401, 403, 404), id
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_facilities_tell_of_no_hidden_record(catalogue: Catalogue, name: str) -> None:
+    seen = {id for id in STATES if expected(name, id) != "nothing"}
+    with client_of(catalogue, READERS[name]) as client:
+        for door, kind in zip(HOUSES, ("instrument", "proposal"), strict=True):
+            page, told = client.get(door).text, client.get(f"{door}.json").json()
+            assert {one["id"] for one in told["members"]} == {f"{kind}-{id}" for id in seen}
+            assert {id for id in STATES if f"{kind}-{id}" in page} == seen
+            found = (
+                seen if kind == "instrument" else set()
+            )  # the instrument's facility goes before the proposal's
+            assert {one["id"] for one in told["records"]} == found
+            assert {id for id in STATES if f"Secret {id}" in page} == found
+        assert 'href="/facilities/light"' in client.get("/instruments/instrument-open").text
 
 
 @pytest.mark.parametrize("name", READERS)

@@ -1,5 +1,6 @@
 """Planes come from the right place, at the resolution that is needed."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tomarium.errors import FormatError
-from tomarium.viewers.volume import PLANES, Plane, open_volume, read_plane
+from tomarium.viewers.volume import PLANES, Plane, open_volume, read_plane, volume_header
 
 
 @given(st.data())
@@ -81,3 +82,20 @@ def test_link_to_a_volume_is_refused(make_volume: Callable[..., Path], tmp_path:
     (tmp_path / "volume.ome.zarr").symlink_to(tmp_path / "elsewhere.zarr")
     with pytest.raises(FormatError, match="is a link"):
         open_volume(tmp_path / "volume.ome.zarr")
+
+
+def test_the_header_is_read_anew_when_the_volume_was_changed(
+    tmp_path: Path, make_volume: Callable[..., Path]
+) -> None:
+    path = make_volume(tmp_path / "volume.ome.zarr", size=16)
+    axes, finest = volume_header(path)
+    assert (axes, finest) == (open_volume(path).axes, "0")
+    told = json.loads((path / "zarr.json").read_text())
+    told["attributes"]["ome"]["multiscales"][0]["datasets"][0]["coordinateTransformations"][0]["scale"] = [
+        9.0
+    ] * 3
+    (path / "zarr.json").write_text(json.dumps(told))
+    assert volume_header(path)[0] == open_volume(path).axes != axes
+    (path / "zarr.json").unlink()
+    with pytest.raises(FormatError, match="take it from a backup"):
+        volume_header(path)

@@ -15,6 +15,7 @@ from tomarium.catalogue.catalogue import Catalogue
 from tomarium.catalogue.edit import FIELDS, Changes, edit
 from tomarium.catalogue.reader import Reader
 from tomarium.catalogue.record_folder import read_record
+from tomarium.catalogue.workbook import ENDINGS, workbook_lines
 from tomarium.doctor.core.table import cells_of, decoded
 from tomarium.errors import FormatError, InputError
 from tomarium.model import Record, Value, parameter
@@ -28,6 +29,7 @@ from tomarium.standards.panet import id_of
 LARGEST_BYTES: Final = 64 << 20
 NAMES: Final = ("record", "id", "identifier")
 """Headers of the column that names the record."""
+OTHER_SHEETS: Final = (".xls", ".xlsb", ".ods", ".numbers")
 LISTS: Final[dict[str, Callable[[str], Any]]] = {
     "creators": read_person,
     "keywords": str,
@@ -65,6 +67,8 @@ class Cell:
         Field or parameter.
     before, wanted : object
         What the record says (None: nothing), and the spreadsheet.
+    text : str
+        The latter as it is written there.
     """
 
     place: str
@@ -72,6 +76,7 @@ class Cell:
     field: str
     before: Any
     wanted: Any
+    text: str = ""
 
     @property
     def conflicts(self) -> bool:
@@ -110,10 +115,10 @@ def merge_table(
     reader : Reader
         Who changes the records.
     path : Path
-        CSV or TSV with a header: `record` names the record, then fields (title, description, creators, licence,
-        keywords, techniques, specimen, acknowledgement, funding, related; lists with ";" between) and parameters, with
-        the unit in the name: "energy_kev", "Pixel size (um)". Columns plain_title, plain_what, plain_why and
-        plain_look_for are its card in plain words.
+        CSV, TSV or an Excel workbook (.xlsx) with a header: `record` names the record, then fields (title,
+        description, creators, licence, keywords, techniques, specimen, acknowledgement, funding, related; lists with
+        ";" between) and parameters, with the unit in the name: "energy_kev", "Pixel size (um)". Columns plain_title,
+        plain_what, plain_why and plain_look_for are its card in plain words.
     overwrite : bool
         Whether what differs is set to what the spreadsheet says.
     dry_run : bool
@@ -163,7 +168,12 @@ def _rows(path: Path) -> Iterator[tuple[int, str, dict[str, str]]]:
         raise FormatError(
             f"{path}: is larger than {units.show(LARGEST_BYTES, 'B')}; a table of metadata was expected"
         )
-    lines = cells_of(decoded(path.read_bytes()))
+    if path.suffix.lower() in ENDINGS:
+        lines = workbook_lines(path, NAMES)
+    elif path.suffix.lower() in OTHER_SHEETS:
+        raise FormatError(f"{path}: {path.suffix} is not read; save it as .xlsx or CSV in its program")
+    else:
+        lines = cells_of(decoded(path.read_bytes()))
     header = next((line for line in lines if any(line)), [])
     named = [cell.lower() for cell in header]
     column = next((named.index(name) for name in NAMES if name in named), None)
@@ -211,7 +221,7 @@ def _cell(place: str, record: Record, header: str, text: str) -> Cell:
         return Cell(place, record.id, f"plain_{field}", getattr(record.card, field), read_field(field, text))
     key, number = _parameter(header, text)
     known = record.parameters.get(key)
-    return Cell(place, record.id, key, known.value if known else None, number)
+    return Cell(place, record.id, key, known.value if known else None, number, text)
 
 
 def _parameter(header: str, text: str) -> tuple[str, Any]:
@@ -253,7 +263,7 @@ def _changes(cells: list[Cell]) -> Changes:
     known = {field.name for field in fields(Changes)} & set(FIELDS)
     changes = Changes(
         parameters={
-            cell.field: Value(cell.wanted, "user", cell.place)
+            cell.field: Value(cell.wanted, "user", f"{cell.place}: {cell.text[:200]}")
             for cell in cells
             if cell.field not in {*known, *PLAIN}
         },

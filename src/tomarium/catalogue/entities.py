@@ -1,4 +1,4 @@
-"""Specimens, proposals, instruments, collections and documents: who may see them, and which records are of them."""
+"""Specimens, proposals, instruments and the like: who may see them, and which records are of them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from tomarium.catalogue.reader import ANYBODY, Reader, may_see
 from tomarium.catalogue.tables import entities, origins, record_entities, records
 from tomarium.errors import InputError, ParameterError
 from tomarium.model import Record
-from tomarium.model.entity import Entity, Origin, public_facts
+from tomarium.model.entity import KINDS, Entity, Origin, public_facts
 
 
 @dataclass(frozen=True)
@@ -450,7 +450,7 @@ def demand_entity(connection: Connection, reader: Reader, id: str) -> Held:
     held = entity_of(connection, reader, id)
     if held is None:
         raise InputError(
-            f"there is no specimen, proposal, instrument, collection or document {id[:80]!r}; "
+            f"there is no {', '.join(list(KINDS)[:-1])} or {list(KINDS)[-1]} {id[:80]!r}; "
             f"see those that are there with: tomarium entity list KIND"
         )
     return held

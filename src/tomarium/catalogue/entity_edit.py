@@ -1,4 +1,4 @@
-"""Making and changing specimens, proposals, instruments, collections and documents; their records are kept in step."""
+"""Making and changing specimens, proposals, instruments and the like; their records are kept in step."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ from tomarium.catalogue.settings import all_settings
 from tomarium.catalogue.tables import entities, origins
 from tomarium.catalogue.words import name_from
 from tomarium.errors import InputError, ParameterError
-from tomarium.model.entity import HOWS, KINDS, Entity, read_fact
+from tomarium.model.entity import HOUSES, HOWS, KINDS, Entity, read_fact
 
 
 def make_entity(
     catalogue: Catalogue, reader: Reader, kind: str, name: str, facts: Mapping[str, str], id: str = ""
 ) -> Entity:
-    """Make a specimen, proposal, instrument, collection or document.
+    """Make a specimen, proposal, instrument, or another of a kind of `model.entity.KINDS`.
 
     Parameters
     ----------
@@ -216,20 +216,21 @@ def publish_entity(catalogue: Catalogue, reader: Reader, id: str, *, doi: bool =
     id : str
         Its identifier.
     doi : bool
-        Whether it gets a DOI, where the catalogue has a prefix. The worker tells it to DataCite.
+        Whether it gets a DOI, where the catalogue has a prefix; a facility or an organisation gets none, for ROR
+        names it. The worker tells it to DataCite.
 
     Returns
     -------
     Entity
         As it is now; what was published before stays as it is.
     """
-    demand_role(reader, "curator", to="publish a specimen, proposal, instrument, collection or document")
+    demand_role(reader, "curator", to="publish what records are of and come from")
     with catalogue.writing() as connection:
         held = demand_entity(connection, reader, id)
         if held.entity.published is not None:
             return held.entity
         settings = all_settings(connection)
-        prefix = settings["doi_prefix"] if doi else ""
+        prefix = settings["doi_prefix"] if doi and held.entity.kind not in HOUSES else ""
         made = f"{prefix}/{held.entity.kind}/{id}" if prefix else ""
         moment = datetime.now(UTC).replace(microsecond=0).timestamp()
         connection.execute(update(entities).where(entities.c.id == id).values(published_utc=moment, doi=made))

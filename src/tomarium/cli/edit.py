@@ -78,7 +78,9 @@ from tomarium.cli.catalogue_place import PLACE
 @click.option("--permitted-on", "permitted_on", metavar="DAY", help="When: 2026-11-20.")
 @click.option("--letter", metavar="TEXT", help="Where the letter lies that says so; it is not published.")
 @click.option(
-    "--table", type=click.Path(path_type=Path), help="A spreadsheet of metadata for many records (CSV, TSV)."
+    "--table",
+    type=click.Path(path_type=Path),
+    help="A spreadsheet of metadata for many records (CSV, TSV, .xlsx).",
 )
 @click.option("--overwrite", is_flag=True, help="With --table: set what a record says otherwise.")
 @click.option("--dry-run", is_flag=True, help="With --table: only say what would be done.")
@@ -113,6 +115,7 @@ def command(
     tomarium edit tooth-1a2b3c4d --picture photo.jpg --made-by "Meyer, Anna" --holder "Museum of Bears" \\
         --terms CC-BY-4.0 --permitted-on 2026-11-20
     tomarium edit --table beamtime.csv --dry-run
+    tomarium edit --table beamtime.xlsx
     """
     if (record is None) == (table is None):
         raise click.UsageError("give either a RECORD or --table FILE")
@@ -153,7 +156,7 @@ def _merge(table: Path, catalogue: Path | str | None, overwrite: bool, dry_run: 
     from tomarium.errors import InputError
 
     if not table.is_file():
-        raise InputError(f"{table}: is no file; give a table of metadata in CSV or TSV")
+        raise InputError(f"{table}: is no file; give a table of metadata in CSV, TSV or .xlsx")
     with open_catalogue(catalogue, make=False) as opened:
         told = merge_table(opened, LOCAL_OWNER, table, overwrite=overwrite, dry_run=dry_run)
     records = len({cell.record for cell in told.changed})
@@ -194,7 +197,8 @@ def _changes(given: dict[str, Any]) -> Any:
         credits=_credits(given),
         card=card,
         parameters={
-            key: Value(value, "user", "tomarium edit") for key, value in map(_parameter, given["parameters"])
+            key: Value(value, "user", f"tomarium edit: {text[:200]}")
+            for text, (key, value) in ((one, _parameter(one)) for one in given["parameters"])
         },
     )
 

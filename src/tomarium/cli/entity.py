@@ -1,4 +1,4 @@
-"""`tomarium entity`: specimens, proposals, instruments, collections and documents."""
+"""`tomarium entity`: specimens, proposals, instruments, facilities, organisations, collections and documents."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ CATALOGUE = click.option(
 
 @click.group("entity")
 def command() -> None:
-    """Describe what records are of and come from: specimens, proposals, instruments, collections, documents.
+    """Describe what records are of and come from: specimens, proposals, instruments, facilities and more.
 
     `tomarium entity facts KIND` lists what can be told of each kind. Facts such as a donor's age are private: seen by
     who keeps the entity alone, unless they are disclosed.
@@ -39,6 +39,7 @@ def command() -> None:
     tomarium entity link heart-27-b1 --section heart-27
     tomarium edit tooth-1a2b3c4d --specimen heart-27-b1
     tomarium entity publish heart-27
+    tomarium entity new facility ESRF --fact ror=https://ror.org/02550n020 --fact country=France
     """
 
 

@@ -1,4 +1,4 @@
-"""What records are of and come from: specimens, proposals, instruments, collections and documents."""
+"""What records are of and come from: specimens, proposals, instruments, facilities, organisations and more."""
 
 from __future__ import annotations
 
@@ -92,6 +92,12 @@ _FACILITY: Final = (
     Fact("facility", "Facility", searched=True),
     Fact("facility_ror", "ROR of the facility", "ror"),
 )
+_HOUSE: Final = (
+    Fact("ror", "ROR", "ror"),
+    Fact("other_names", "Other names", "list"),
+    Fact("country", "Country"),
+    Fact("address", "Home page"),
+)
 KINDS: Final = {
     kind.name: kind
     for kind in (
@@ -154,6 +160,8 @@ KINDS: Final = {
             ),
             "Instrument",
         ),
+        Kind("facility", "facilities", (_DESCRIPTION, *_HOUSE, Fact("operator", "Operated by")), "Other"),
+        Kind("organisation", "organisations", (_DESCRIPTION, *_HOUSE), "Other"),
         Kind(
             "collection",
             "collections",
@@ -185,6 +193,11 @@ KINDS: Final = {
     )
 }
 """Name of a kind → what it is."""
+HOUSES: Final = {
+    "facility": (("facility", "facility_ror"),),
+    "organisation": (("institution", "institution_ror"), ("facility", "facility_ror"), ("operator", "")),
+}
+"""Kind of a house → the facts of others that name it, each with that of its ROR id ("" where there is none)."""
 
 
 @dataclass(frozen=True)

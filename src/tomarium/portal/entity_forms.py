@@ -1,4 +1,4 @@
-"""Forms of specimens, proposals, instruments, collections and documents, and of the log book."""
+"""Forms of specimens, proposals, instruments and the like, and of the log book."""
 
 from collections.abc import Callable
 from typing import TypeVar

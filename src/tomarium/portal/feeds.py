@@ -166,7 +166,7 @@ def sitemap(
 ) -> Response:
     """List the pages that anybody may see for search engines (sitemaps.org); beyond 50,000 an index of lists.
 
-    Published records come first, then specimens, proposals, instruments, collections and documents.
+    Published records come first, then specimens, proposals, instruments and the like.
     """
     with request_context.catalogue.reading() as connection:
         reader = request_context.anybody

@@ -44,6 +44,8 @@ TYPES: Final = {
     "specimen": "https://schema.org/Thing",
     "proposal": "https://schema.org/Project",
     "instrument": "https://schema.org/Thing",
+    "facility": "https://schema.org/Organization",
+    "organisation": "https://schema.org/Organization",
     "collection": "https://schema.org/Collection",
     "document": "https://schema.org/CreativeWork",
 }
@@ -130,7 +132,9 @@ def links_of_entity(request_context: RequestContext, entity: Entity) -> tuple[Li
         Its items are the pages of its members, or of its records, as far as the reader sees them.
     """
     address = request_context.address(entity.kind, {"id": entity.id})
-    cited = [Link("cite-as", doi_address(entity.doi) if entity.doi else address)] if entity.published else []
+    ror = str(entity.facts.get("ror", ""))
+    lasting = doi_address(entity.doi) if entity.doi else f"https://ror.org/{ror}" if ror else address
+    cited = [Link("cite-as", lasting)] if entity.published else []
     with request_context.catalogue.reading() as connection:
         members = [(kind, id) for kind, id, _ in members_of(connection, request_context.reader, entity.id)]
         records = [("record", id) for id, _ in records_of(connection, request_context.reader, entity.id)]
@@ -207,7 +211,7 @@ def entity_header(request_context: RequestContext, content: object) -> str:
 
 
 def give_signposting(app: FastAPI) -> None:
-    """Let an application give linksets of records, specimens, proposals, instruments, collections and documents.
+    """Let an application give linksets of records, specimens, proposals, instruments and the like.
 
     Parameters
     ----------

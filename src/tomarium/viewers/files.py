@@ -9,7 +9,7 @@ from tomarium import units
 from tomarium.model import Record
 from tomarium.model.record import FileEntry
 from tomarium.viewers.viewer import Piece, View, Viewer, fill
-from tomarium.viewers.volume import open_volume, volume_path
+from tomarium.viewers.volume import volume_header, volume_path
 
 WHAT: Final = {
     "volume": "Volume, OME-Zarr",
@@ -82,7 +82,7 @@ def render(record: Record, view: View) -> Piece:
             ],
             "total": units.show(total, "B", digits=3),
             "volume": view.origin + view.file(volume) if volume else None,
-            "level": _finest(view.folder / volume) if volume else None,
+            "level": volume_header(view.folder / volume)[1] if volume else None,
             "manifest": next((row["address"] for row in rows if row["role"] == "manifest"), None),
         },
     )
@@ -91,11 +91,6 @@ def render(record: Record, view: View) -> Piece:
 
 def _for_people(entry: FileEntry, view: View, credit: str) -> dict[str, str]:
     return {"what": ". ".join(filter(None, (_what(entry), credit))), "inside": view.inside(entry.path)}
-
-
-def _finest(volume: Path) -> str:
-    """Return the name of the finest level in the volume, "0" by custom."""
-    return Path(str(getattr(open_volume(volume).levels[0], "path", "0"))).name
 
 
 def _what(entry: FileEntry) -> str:

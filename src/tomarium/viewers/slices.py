@@ -19,7 +19,15 @@ from tomarium.viewers.slice_axes import WORDS as WAYS
 from tomarium.viewers.slice_axes import Axes, axes_of, marks
 from tomarium.viewers.slice_parts import MOST_TIFF, as_tiff, profile, read_region, region_of, signed
 from tomarium.viewers.viewer import Piece, View, Viewer, fill
-from tomarium.viewers.volume import PLANES, Plane, open_volume, read_plane, volume_path, volume_window
+from tomarium.viewers.volume import (
+    PLANES,
+    Plane,
+    open_volume,
+    read_plane,
+    volume_header,
+    volume_path,
+    volume_window,
+)
 
 PIXELS: Final = 1024
 THUMBNAIL_PIXELS: Final = 512
@@ -74,7 +82,7 @@ def render(record: Record, view: View) -> Piece:
     """
     low, high = window_of(record, view.folder, view.choices)
     chosen = {key: view.choices[key] for key in ("low", "high") if view.choices.get(key)}
-    axes = open_volume(view.folder / str(volume_path(record))).axes
+    axes, _ = volume_header(view.folder / str(volume_path(record)))
     # Where a file places its first voxel: a run counts from the rotation axis and from the first detector row.
     offsets = tuple(axis.offset for axis in axes) if voxel_m(record) and any(a.offset for a in axes) else None
     main = view.choices.get("main") or "z"

@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 from tomarium.errors import FormatError
 from tomarium.formats.zarr import reader as ome_zarr
 from tomarium.model import Record, Volume
-from tomarium.model.image import Sliceable, voxel_factors
+from tomarium.model.image import Axis, Sliceable, voxel_factors
 from tomarium.viewers.picture import robust_window
 
 Plane = Literal["z", "y", "x"]
 PLANES: Final[tuple[Plane, ...]] = ("z", "y", "x")
+_METADATA: Final = ("zarr.json", ".zattrs", ".zgroup")
 ENOUGH_VOXELS: Final = 2_000_000  # for percentiles: their error is then far below a grey level
 
 
@@ -69,6 +70,42 @@ def open_volume(path: Path) -> Volume:
     if not isinstance(volume, Volume) or not volume.levels or 0 in volume.shape:
         raise FormatError(f"{path.name}: holds no volume with three axes (z, y, x)")
     return volume
+
+
+def volume_header(path: Path) -> tuple[tuple[Axis, ...], str]:
+    """Tell the axes of a record's volume and the name of its finest level, which a page needs each time it is shown.
+
+    Parameters
+    ----------
+    path : Path
+        Folder of an OME-Zarr image; it is read once for as long as neither it nor its metadata are changed.
+
+    Returns
+    -------
+    tuple of tuple of Axis, and str
+        (z, y, x), and "0" by custom.
+
+    Raises
+    ------
+    FormatError
+        As `open_volume`.
+    """
+    if path.is_symlink():
+        open_volume(path)  # which refuses it
+    return _header(path, tuple(_changed_ns(path / name) for name in ("", *_METADATA)))
+
+
+@lru_cache(maxsize=256)
+def _header(path: Path, _changed: tuple[int, ...]) -> tuple[tuple[Axis, ...], str]:
+    volume = open_volume(path)
+    return volume.axes, Path(str(getattr(volume.levels[0], "path", "0"))).name
+
+
+def _changed_ns(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def read_plane(levels: Sequence[Sliceable], plane: Plane, index: int, pixels: int) -> NDArray[Any]:

@@ -1,9 +1,9 @@
-"""Specimens, proposals, instruments, collections and documents: a list of each kind, and a page of each one."""
+"""Specimens, proposals, instruments, facilities and the like: a list of each kind, and a page of each one."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from fastapi import HTTPException
@@ -19,15 +19,17 @@ from tomarium.catalogue.entities import (
     records_of,
 )
 from tomarium.catalogue.entity_records import still_to_write
+from tomarium.catalogue.houses import house_named, named_by, names_of, records_at
 from tomarium.catalogue.log_access import KINDS as WITH_LOG
 from tomarium.catalogue.log_access import keeps_log
 from tomarium.catalogue.log_book import entries_of
 from tomarium.catalogue.same_sample import claims_of
 from tomarium.catalogue.search import named
-from tomarium.model.entity import HOWS, KINDS, Entity, Kind, entity_line, public_facts
+from tomarium.model.entity import HOUSES, HOWS, KINDS, Entity, Kind, entity_line, public_facts
 from tomarium.model.level import DEFAULT, for_level
 from tomarium.model.same_sample import STATES, SameSampleClaim
 from tomarium.portal.administration import is_keeper
+from tomarium.portal.facet_links import with_query
 from tomarium.portal.identity import identify
 from tomarium.portal.levels import LevelLink, level_links, level_of
 from tomarium.portal.log_shown import ShownEntry, shown_entries
@@ -164,7 +166,10 @@ class EntityPage:
     beyond : tuple of Named
         The others.
     members : tuple of Named
-        Of a collection or a document.
+        Of a collection or a document; of a facility or an organisation the instruments, proposals, specimens and
+        facilities that name it.
+    all_records, records_found : str, int
+        Of a facility or an organisation, where all records that name it are listed, and how many there are.
     log : tuple of ShownEntry
         The newest entries about it that the reader may read: of a proposal, specimen or instrument those who keep it
         read its log book, for one published record does not open that of the others.
@@ -208,6 +213,8 @@ class EntityPage:
     cards: tuple[FoundRecord, ...] = field(metadata=FOR_PEOPLE)
     beyond: tuple[Named, ...] = field(metadata=FOR_PEOPLE)
     members: tuple[Named, ...]
+    all_records: str = field(metadata=FOR_PEOPLE)
+    records_found: int = field(metadata=FOR_PEOPLE)
     log: tuple[ShownEntry, ...]
     mine: bool = field(metadata=FOR_PEOPLE)
     may_publish: bool = field(metadata=FOR_PEOPLE)
@@ -253,7 +260,8 @@ def _page_of(kind: Kind) -> Callable[..., EntityPage]:
             held = entity_of(connection, request_context.reader, id)
             if held is None or held.entity.kind != kind.name:
                 raise HTTPException(404, f"There is no {kind.name} “{id[:80]}” in this catalogue.")
-            return _shown(request_context, connection, held.entity, held.mine, said)
+            shown = _shown(request_context, connection, held.entity, held.mine, said)
+        return _with_records(request_context, held.entity, shown) if kind.name in HOUSES else shown
 
     content.__doc__ = f"Show a {kind.name}, and the records of it that the reader may see."
     return content
@@ -269,7 +277,9 @@ def _shown(
     description = str(entity.facts.get("description", ""))
     if document:
         description = for_level(description, level)
-    members, found = members_of(connection, reader, entity.id), records_of(connection, reader, entity.id)
+    of_house = entity.kind in HOUSES
+    members = named_by(connection, reader, entity) if of_house else members_of(connection, reader, entity.id)
+    found = records_of(connection, reader, entity.id)
     records = tuple(Named(id, title, request_context.link("record", {"id": id})) for id, title in found)
     subject = f"{kind.plural}/{entity.id}"
     with_log = kind.plural in WITH_LOG
@@ -291,7 +301,10 @@ def _shown(
         level=level,
         levels=level_links(request_context) if document else (),
         facts=tuple(
-            _row(fact.key, fact.label, entity.facts[fact.key], private=fact.key not in public)
+            _linked(
+                *(request_context, connection, entity),
+                _row(fact.key, fact.label, entity.facts[fact.key], private=fact.key not in public),
+            )
             for fact in kind.facts
             if fact.key in entity.facts and fact.key not in ("description", "members")
         ),
@@ -312,6 +325,8 @@ def _shown(
         members=tuple(
             Named(id, name, request_context.link(what, {"id": id}), what) for what, id, name in members
         ),
+        all_records="",
+        records_found=len(records),
         log=shown_entries(request_context, connection, found_log),
         keeps_log=with_log and bool(keeps_log(connection, reader, subject)) and reader.name != "",
         images=request_context.link("specimen_images", {"id": entity.id})
@@ -332,6 +347,27 @@ def _shown(
     )
 
 
+def _with_records(request_context: RequestContext, house: Entity, shown: EntityPage) -> EntityPage:
+    """Show the newest records that name a facility or an organisation, and where all of them are."""
+    page = records_at(request_context.catalogue, request_context.reader, house)
+    link = request_context.link
+    return replace(
+        shown,
+        records=tuple(Named(hit.id, hit.title, link("record", {"id": hit.id})) for hit in page.hits),
+        cards=found_records(request_context, page.hits, shown.level),
+        all_records=with_query(link("records"), {"facility": names_of(house)}) if page.total else "",
+        records_found=page.total,
+    )
+
+
+def _linked(request_context: RequestContext, connection: Connection, entity: Entity, row: Row) -> Row:
+    """Let a fact that names a facility or an organisation lead to its page, where there is one."""
+    house = house_named(connection, request_context.reader, row.key, dict(entity.facts))
+    if row.address or house is None:
+        return row
+    return replace(row, address=request_context.link(house.kind, {"id": house.id}))
+
+
 def _named(request_context: RequestContext, entity: Entity, words: str) -> Named:
     return Named(entity.id, entity.name, request_context.link(entity.kind, {"id": entity.id}), words)
 
@@ -339,7 +375,7 @@ def _named(request_context: RequestContext, entity: Entity, words: str) -> Named
 def _row(key: str, label: str, told: Any, *, private: bool) -> Row:
     lines = (told,) if isinstance(told, str) else tuple(told)
     address = ""
-    if key.endswith("_ror"):
+    if key in ("ror", "facility_ror", "institution_ror"):
         address = f"https://ror.org/{told}"
     elif key == "paper_doi":
         address = doi_address(str(told))
@@ -377,5 +413,7 @@ def _pages(kind: Kind) -> tuple[Page, Page]:
 SPECIMENS, SPECIMEN = _pages(KINDS["specimen"])
 PROPOSALS, PROPOSAL = _pages(KINDS["proposal"])
 INSTRUMENTS, INSTRUMENT = _pages(KINDS["instrument"])
+FACILITIES, FACILITY = _pages(KINDS["facility"])
+ORGANISATIONS, ORGANISATION = _pages(KINDS["organisation"])
 COLLECTIONS, COLLECTION = _pages(KINDS["collection"])
 DOCUMENTS, DOCUMENT = _pages(KINDS["document"])

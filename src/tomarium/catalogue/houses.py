@@ -1,0 +1,109 @@
+"""Facilities and organisations: what names them, and where they are found by what names them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, and_, or_, select
+
+from tomarium.catalogue.catalogue import Catalogue
+from tomarium.catalogue.entities import may_see_entity
+from tomarium.catalogue.reader import Reader
+from tomarium.catalogue.search import Page, search
+from tomarium.catalogue.tables import entities
+from tomarium.model.entity import HOUSES, Entity
+
+CARDS = 24
+
+
+def names_of(house: Entity) -> tuple[str, ...]:
+    """Tell all names of a facility or an organisation: its own first, then the others that are told."""
+    others = house.facts.get("other_names", ())
+    return tuple(dict.fromkeys((house.name, *others)))
+
+
+def named_by(
+    connection: Connection, reader: Reader, house: Entity, most: int = 500
+) -> list[tuple[str, str, str]]:
+    """List what names a facility or an organisation by one of its names or its ROR id, and a reader may see.
+
+    Parameters
+    ----------
+    connection : Connection
+        Of a catalogue.
+    reader : Reader
+        Who asks; that the reader may see the house is asked before.
+    house : Entity
+        Of a kind of `HOUSES`.
+    most : int
+        How many at most.
+
+    Returns
+    -------
+    list of (str, str, str)
+        Kind, identifier and name of instruments, proposals, specimens and facilities, by kind and name.
+    """
+    ror, names = str(house.facts.get("ror", "")), names_of(house)
+    told: list[ColumnElement[bool]] = []
+    for fact, of_ror in HOUSES[house.kind]:
+        told.append(entities.c.facts[fact].as_string().in_(names))
+        if ror and of_ror:
+            told.append(entities.c.facts[of_ror].as_string() == ror)
+    asked = select(entities.c.kind, entities.c.id, entities.c.name).where(
+        or_(*told), entities.c.id != house.id, may_see_entity(reader)
+    )
+    rows = connection.execute(asked.order_by(entities.c.kind, entities.c.name, entities.c.id).limit(most))
+    return [(row.kind, row.id, row.name) for row in rows]
+
+
+def house_named(connection: Connection, reader: Reader, fact: str, facts: dict[str, Any]) -> Entity | None:
+    """Find the facility or organisation that a fact of something names, where a reader may see it.
+
+    Parameters
+    ----------
+    connection : Connection
+        Of a catalogue.
+    reader : Reader
+        Who asks.
+    fact : str
+        "facility", "institution" or "operator".
+    facts : dict
+        What is told of that which names it.
+
+    Returns
+    -------
+    Entity or None
+        With its kind, identifier and name alone; a facility before an organisation.
+    """
+    name = str(facts.get(fact, ""))
+    kinds = {kind: dict(pairs)[fact] for kind, pairs in HOUSES.items() if fact in dict(pairs)}
+    if not name or not kinds:
+        return None
+    told = [entities.c.name == name]
+    for ror in {str(facts.get(key, "")) for key in kinds.values()} - {""}:
+        told.append(entities.c.facts["ror"].as_string() == ror)
+    asked = select(entities.c.kind, entities.c.id, entities.c.name).where(
+        and_(entities.c.kind.in_(kinds), or_(*told)), may_see_entity(reader)
+    )
+    row = connection.execute(asked.order_by(entities.c.kind, entities.c.id).limit(1)).one_or_none()
+    return Entity(row.kind, row.id, row.name) if row else None
+
+
+def records_at(catalogue: Catalogue, reader: Reader, house: Entity) -> Page:
+    """Find the newest records that name a facility by one of its names, as a search by its facet does.
+
+    Parameters
+    ----------
+    catalogue : Catalogue
+        Open.
+    reader : Reader
+        Who asks.
+    house : Entity
+        A facility.
+
+    Returns
+    -------
+    Page
+        The newest 24 of them, and how many there are.
+    """
+    return search(catalogue, reader, filters={"facility": names_of(house)}, limit=CARDS)
