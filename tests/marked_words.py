@@ -8,10 +8,12 @@ from pathlib import Path
 from babel.messages.extract import extract_from_dir
 
 import tomarium.portal
+from tomarium.catalogue.data_use import BY
 from tomarium.catalogue.facets import FACETS
 from tomarium.catalogue.reader import ROLES
+from tomarium.catalogue.saved_searches import EVERY
 from tomarium.catalogue.tokens import SCOPES
-from tomarium.model.entity import KINDS
+from tomarium.model.entity import HOWS, KINDS
 from tomarium.model.level import LEVELS
 from tomarium.portal.page import Page
 from tomarium.portal.pages.download import KINDS as DOWNLOADS
@@ -90,7 +92,9 @@ def given() -> Iterator[str]:
     yield from (words for pair in TAKEN.values() for words in pair)
     yield from (f"Metadata, {known.title}" for known in collect("standards", Standard).values())
     yield from ORIGINS.values()
-    yield from (kind.plural.capitalize() for kind in KINDS.values())
+    for kind in KINDS.values():
+        yield from (kind.name.capitalize(), kind.plural.capitalize(), *(fact.label for fact in kind.facts))
+    yield from (*HOWS.values(), *BY.values(), *(words for words, _ in EVERY.values()))
     yield from (*TITLES.values(), NOWHERE, NO_DATABASE)
     yield from TITLED
     yield from GIVEN
