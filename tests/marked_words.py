@@ -52,7 +52,8 @@ GIVEN = (
 
 TITLED = (
     *("About and help", "Views and downloads", "Specimens at one scale", "What the words mean"),
-    *("What data are used where", "Saved searches"),
+    *("What data are used where", "Saved searches", "Compare two records", "record", "harvested"),
+    *("This catalogue", "Another catalogue"),
     *("Identifier there", "Keywords", "Licence", "Files", "Size of its files"),
 )
 """Titles of pages that are no record's, and what is told of a harvested record."""
@@ -93,7 +94,13 @@ def given() -> Iterator[str]:
     yield from (f"Metadata, {known.title}" for known in collect("standards", Standard).values())
     yield from ORIGINS.values()
     for kind in KINDS.values():
-        yield from (kind.name.capitalize(), kind.plural.capitalize(), *(fact.label for fact in kind.facts))
+        yield from (
+            kind.name,
+            kind.name.capitalize(),
+            kind.plural.capitalize(),
+            *(fact.label for fact in kind.facts),
+        )
+    yield from (f"{words} it" for words in HOWS.values())
     yield from (*HOWS.values(), *BY.values(), *(words for words, _ in EVERY.values()))
     yield from (*TITLES.values(), NOWHERE, NO_DATABASE)
     yield from TITLED
