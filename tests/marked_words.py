@@ -8,10 +8,12 @@ from pathlib import Path
 from babel.messages.extract import extract_from_dir
 
 import tomarium.portal
+from tomarium.catalogue.data_use import BY
 from tomarium.catalogue.facets import FACETS
 from tomarium.catalogue.reader import ROLES
+from tomarium.catalogue.saved_searches import EVERY
 from tomarium.catalogue.tokens import SCOPES
-from tomarium.model.entity import KINDS
+from tomarium.model.entity import HOWS, KINDS
 from tomarium.model.level import LEVELS
 from tomarium.portal.page import Page
 from tomarium.portal.pages.download import KINDS as DOWNLOADS
@@ -50,7 +52,8 @@ GIVEN = (
 
 TITLED = (
     *("About and help", "Views and downloads", "Specimens at one scale", "What the words mean"),
-    *("What data are used where", "Saved searches"),
+    *("What data are used where", "Saved searches", "Compare two records", "record", "harvested"),
+    *("This catalogue", "Another catalogue"),
     *("Identifier there", "Keywords", "Licence", "Files", "Size of its files"),
 )
 """Titles of pages that are no record's, and what is told of a harvested record."""
@@ -90,7 +93,15 @@ def given() -> Iterator[str]:
     yield from (words for pair in TAKEN.values() for words in pair)
     yield from (f"Metadata, {known.title}" for known in collect("standards", Standard).values())
     yield from ORIGINS.values()
-    yield from (kind.plural.capitalize() for kind in KINDS.values())
+    for kind in KINDS.values():
+        yield from (
+            kind.name,
+            kind.name.capitalize(),
+            kind.plural.capitalize(),
+            *(fact.label for fact in kind.facts),
+        )
+    yield from (f"{words} it" for words in HOWS.values())
+    yield from (*HOWS.values(), *BY.values(), *(words for words, _ in EVERY.values()))
     yield from (*TITLES.values(), NOWHERE, NO_DATABASE)
     yield from TITLED
     yield from GIVEN

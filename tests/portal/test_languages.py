@@ -85,6 +85,25 @@ def test_the_address_alone_decides(client: TestClient) -> None:
     assert 'lang="fr"' in client.get("/fr/nothing", headers={"Accept": "text/html"}).text
 
 
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("/about", "About and help"),
+        ("/statistics", "Views and downloads"),
+        ("/compare", "Compare two records"),
+        ("/glossary", "What the words mean"),
+        ("/specimens", "Specimens"),
+        ("/nothing", "There is nothing here"),
+    ],
+)
+def test_headings_are_translated_and_json_is_not(client: TestClient, path: str, words: str) -> None:
+    for language in OTHERS:
+        page = html.fromstring(client.get(f"/{language}{path}", headers={"Accept": "text/html"}).text)
+        assert page.xpath("string(//h1)") == translate(words, language) != words
+        assert page.xpath("string(//title)").startswith(translate(words, language))
+        assert words in client.get(f"/{language}{path}", headers={"Accept": "application/json"}).text
+
+
 def test_what_is_copied_names_no_language(client: TestClient) -> None:
     page = client.get("/fr/records/tooth").text
     assert "http://testserver/records/tooth" in page
