@@ -115,8 +115,8 @@ class _Child:
         words = [sys.executable, "-P", "-W", "ignore", "-m", child_process.__name__, str(other.fileno())]
         self.lives = True
         self._process = subprocess.Popen(
-            words, pass_fds=[other.fileno()], env={**child_process.environment(), "TMPDIR": self._scratch}, stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL, start_new_session=True,
+            words, pass_fds=[other.fileno()], env={**child_process.environment(), "TMPDIR": self._scratch},
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True,
         )  # fmt: skip
         other.close()
         try:
