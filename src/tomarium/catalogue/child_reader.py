@@ -10,9 +10,11 @@ import atexit
 import os
 import pickle
 import queue
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -109,11 +111,12 @@ class ChildReaders:
 class _Child:
     def __init__(self, work: tuple[Callable[[Any], Any], Callable[[], object] | None]) -> None:
         self._pipe, other = Pipe()
+        self._scratch = tempfile.mkdtemp(prefix="tomarium-reader-")
         words = [sys.executable, "-P", "-W", "ignore", "-m", child_process.__name__, str(other.fileno())]
         self.lives = True
         self._process = subprocess.Popen(
-            words, pass_fds=[other.fileno()], env=child_process.environment(), stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL, start_new_session=True,
+            words, pass_fds=[other.fileno()], env={**child_process.environment(), "TMPDIR": self._scratch},
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True,
         )  # fmt: skip
         other.close()
         try:
@@ -151,6 +154,7 @@ class _Child:
             os.killpg(self._process.pid, signal.SIGKILL)  # with the fork that reads
         self._process.wait(5)
         self._pipe.close()
+        shutil.rmtree(self._scratch, ignore_errors=True)
 
 
 def _why(code: int) -> str:
