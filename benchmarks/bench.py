@@ -56,7 +56,7 @@ class Topic:
 
 
 TOPICS = (
-    Topic("engines", ("run.py",), ("run.py", "--quick", "--rounds=2"), 300),
+    Topic("engines", ("run.py",), ("run.py", "--quick", "--rounds=2"), 480),
     Topic("steps", ("steps_speed.py",), ("steps_speed.py", "--columns=256", "--views=180", "--rounds=2"), 120),
     Topic("iterative", ("iterative_speed.py",), ("iterative_speed.py", "--size=256", "--views=180"), 120),
     Topic("reading", ("reading.py", "--rounds=3"), ("reading.py", "--columns=256", "--frames=8", "--rounds=2"), 60),
@@ -68,7 +68,7 @@ TOPICS = (
         "whole_run", ("whole_run.py",),
         ("whole_run.py", "--views=200", "--rows=32", "--columns=512", "--repeat=1"), 240,
     ),
-    Topic("first_look", ("first_look.py",), ("first_look.py", "--gigabytes=0.1", "--columns=512", "--rounds=2"), 180),
+    Topic("first_look", ("first_look.py",), ("first_look.py", "--gigabytes=0.1", "--columns=512", "--rounds=2"), 240),
     Topic("growth", ("growth.py",), ("growth.py", "--quick"), 240),
     Topic("memory", ("memory.py", "--gigabytes=4", "--views=200"), ("memory.py", "--gigabytes=0.2", "--views=50"), 120),
 )  # fmt: skip

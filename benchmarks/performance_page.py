@@ -178,7 +178,7 @@ def tables(rows: list[dict[str, Any]]) -> str:
                 row["name"], number(row["cpu_ms"], ".4g"), number(spread, ".0%"), number(row["ratio"], ".3g"),
                 *(number(row["accuracy"].get(key), ".3g") for key in keys), row["note"],
             ])  # fmt: skip
-        head = ["", f"processor ms a {some[0]['unit']}", "±", "beside the first", *keys, ""]
+        head = ["", f"processor ms per {some[0]['unit']}", "±", "beside the first", *keys, ""]
         parts.append(f"### {topic[0].upper()}{topic[1:]}\n\n{markdown(head, lines)}")
     return "\n\n".join(parts)
 
