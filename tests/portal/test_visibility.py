@@ -194,11 +194,6 @@ def catalogue(
         for id in ("open", "withdrawn"):
             publish(opened, LOCAL_OWNER, id, Request(embargo="0"))
         withdraw(opened, LOCAL_OWNER, "withdrawn", "the wrong bear")
-        members = "; ".join(STATES)
-        make_entity(
-            opened, LOCAL_OWNER, "document", "A paper", {"type": "paper", "members": members}, "paper"
-        )
-        publish_entity(opened, LOCAL_OWNER, "paper")
         add_use(opened, {Counted(id, "2026-11", "view", "regular"): (7, 7) for id in STATES})
         with opened.writing() as connection:
             VIEWS.update({id: save_view(connection, ADA, id, {"layers": []}) for id in STATES})
