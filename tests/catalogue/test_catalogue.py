@@ -336,7 +336,7 @@ def test_catalogue_of_a_newer_version_is_refused(tmp_path: Path) -> None:
     connection.execute("UPDATE alembic_version SET version_num = '9999'")
     connection.commit()
     connection.close()
-    with pytest.raises(FormatError, match="another version"):
+    with pytest.raises(FormatError, match="needs a newer tomarium"):
         open_catalogue(tmp_path / "c.sqlite")
 
 

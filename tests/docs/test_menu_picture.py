@@ -6,6 +6,8 @@ import base64
 import importlib.util
 import io
 import re
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -29,8 +31,14 @@ def made() -> ModuleType:
 
 
 @pytest.fixture(scope="module")
-def spool(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("spool")
+def spool() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(
+        prefix="spool"
+    ) as name:  # its path is short: the menu prints it in lines of 80
+        yield made_spool(Path(name))
+
+
+def made_spool(folder: Path) -> Path:
     simulate(folder / "tooth_1.h5", SimulationConfig(columns=48, rows=4, views=60, axis_column=23.5, seed=2))
     return folder
 

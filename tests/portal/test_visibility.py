@@ -197,11 +197,6 @@ def catalogue(
         for id in ("open", "withdrawn"):
             publish(opened, LOCAL_OWNER, id, Request(embargo="0"))
         withdraw(opened, LOCAL_OWNER, "withdrawn", "the wrong bear")
-        members = "; ".join(STATES)
-        make_entity(
-            opened, LOCAL_OWNER, "document", "A paper", {"type": "paper", "members": members}, "paper"
-        )
-        publish_entity(opened, LOCAL_OWNER, "paper")
         make_entity(opened, LOCAL_OWNER, "facility", "A light source", {}, "light")
         make_entity(opened, LOCAL_OWNER, "organisation", "A museum", {}, "museum")
         for id in ("light", "museum"):
