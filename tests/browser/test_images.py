@@ -126,6 +126,7 @@ def test_without_scripts_the_fields_do_the_same(address: str, browser: Any) -> N
     page.get_by_label("Band from").fill("5.95")
     page.locator("input[name=to]").fill("6.05")
     page.locator(".image-fields").get_by_role("button", name="Show").click()
+    page.wait_for_load_state("networkidle")  # the picture is drawn by another process, and may take a while
     left, right = quarters(seen(page.locator(".image-map img")))
     assert left > right + 50
     context.close()
