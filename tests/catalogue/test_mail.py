@@ -424,6 +424,8 @@ def test_commands(catalogue: Catalogue, mail: MailServer, capsys: pytest.Capture
     confirm(catalogue, EVE, "eve@example.org")
     search(catalogue, EVE, "q=tooth")
     put(catalogue, "new")
+    with catalogue.writing() as connection:
+        change_setting(connection, "fixity_days", "0")  # its files are no matter here, and it has none
     assert execute(["worker", "--once", *place]) == 0
     assert told(mail)[-1] == ("eve@example.org", ["new"])
     capsys.readouterr()
