@@ -9,10 +9,21 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import func, select, text
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import func, select
 
 from postgresql_server import Files
-from tomarium.catalogue import LOCAL_OWNER, Catalogue, Reader, find, open_catalogue, record_totals, search
+from tomarium.catalogue import (
+    LOCAL_OWNER,
+    Catalogue,
+    Reader,
+    find,
+    open_catalogue,
+    record_totals,
+    search,
+    tables,
+)
 from tomarium.catalogue.index_rows import Entry, forget_record, save_records
 from tomarium.catalogue.reader import is_counted_by_totals, may_see
 from tomarium.catalogue.record_totals import count_anew
@@ -103,9 +114,10 @@ def test_they_are_made_for_a_catalogue_from_before(tmp_path: Path, place: Files)
     at = place(tmp_path / "c.sqlite")
     with open_catalogue(at) as catalogue, catalogue.writing() as connection:
         save_records(connection, [entry(f"r{number}", draw, now) for number in range(30)])
-        connection.execute(text("DROP TABLE record_total"))
-        connection.execute(text("DROP INDEX IF EXISTS record_seen"))  # which a later migration makes
-        connection.execute(text("UPDATE alembic_version SET version_num = '0012'"))
+        config = Config()
+        config.set_main_option("script_location", str(Path(tables.__file__).parent / "migrations"))
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0012")
     with open_catalogue(at) as catalogue:
         assert_counted(catalogue)
 
