@@ -249,7 +249,7 @@ def test_angles_a_user_gave_are_given_again(scan_file: Path, tmp_path: Path) -> 
 
 def test_ctrl_c_stops_a_run_that_then_resumes(tmp_path: Path, warm: Warm) -> None:
     path = tmp_path / "disc.h5"
-    data_exchange.FORMAT.write(path, make_scan(angles=50, rows=64, columns=256))  # type: ignore[misc]
+    data_exchange.FORMAT.write(path, make_scan(angles=66, rows=64, columns=256))  # type: ignore[misc]
     words = ["run", "disc.h5", "-o", "record", "--set", "fbp.engine=reference"]
     words += ["--executor", "serial", "--memory", "400MB", "--axis", "126.5"]
     process = subprocess.Popen(
@@ -463,7 +463,8 @@ def test_slices_of_all_kinds(scan_file: Path, tmp_path: Path, capsys: pytest.Cap
         execute(["slice", str(scan_file), "--axis", "31.5", "--row", "5", "-o", str(tmp_path / "one.npy")])
         == 0
     )
-    np.testing.assert_allclose(stack[3], np.load(tmp_path / "one.npy"), atol=same)
+    # A sweep grids its axes together, a slice its rows: they agree to 1e-3 of the contrast.
+    np.testing.assert_allclose(stack[3], np.load(tmp_path / "one.npy"), atol=1e-3 * np.ptp(volume))
     assert np.abs(stack[3] - stack[2]).max() > 10 * same
     assert execute(["slice", str(scan_file), "--axis-sweep", "28:32", "-o", str(tmp_path / "x.png")]) == 2
     assert "write FIRST:LAST:STEP" in capsys.readouterr().err
