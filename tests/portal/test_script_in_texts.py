@@ -18,11 +18,11 @@ import pytest
 import chromium
 from app_client import TestClient
 from tomarium.catalogue import LOCAL_OWNER, Catalogue, file_record, ingest, open_catalogue
+from tomarium.catalogue.comments import comment
 from tomarium.catalogue.edit import Changes, edit
 from tomarium.catalogue.entity_edit import link_specimen, make_entity
 from tomarium.catalogue.harvest_sources import add_source
 from tomarium.catalogue.harvested import Item, keep
-from tomarium.catalogue.life import comment
 from tomarium.catalogue.log_book import write_entry
 from tomarium.catalogue.log_entry import Said
 from tomarium.catalogue.parcels import make_parcel, tell_of_parcel

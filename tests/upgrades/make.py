@@ -23,7 +23,8 @@ def main() -> None:
     from tomarium.catalogue import LOCAL_OWNER, Reader, file_record, ingest, open_catalogue
     from tomarium.catalogue.accounts import make_account
     from tomarium.catalogue.backup import backup
-    from tomarium.catalogue.life import Request, comment, publish
+    from tomarium.catalogue.comments import comment
+from tomarium.catalogue.life import Request, publish
     from tomarium.catalogue.log_book import write_entry
     from tomarium.catalogue.settings import change_setting
     from tomarium.model import Person, Value
