@@ -24,7 +24,7 @@ def main() -> None:
     from tomarium.catalogue.accounts import make_account
     from tomarium.catalogue.backup import backup
     from tomarium.catalogue.comments import comment
-from tomarium.catalogue.life import Request, publish
+    from tomarium.catalogue.life import Request, publish
     from tomarium.catalogue.log_book import write_entry
     from tomarium.catalogue.settings import change_setting
     from tomarium.model import Person, Value
