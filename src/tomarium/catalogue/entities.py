@@ -16,7 +16,6 @@ from sqlalchemy import (
     and_,
     delete,
     exists,
-    false,
     insert,
     literal,
     or_,
@@ -24,7 +23,7 @@ from sqlalchemy import (
     true,
 )
 
-from tomarium.catalogue.reader import ANYBODY, Reader, may_see
+from tomarium.catalogue.reader import ANYBODY, Reader, may_see, owns
 from tomarium.catalogue.tables import entities, origins, record_entities, records
 from tomarium.errors import InputError, ParameterError
 from tomarium.model import Record
@@ -69,27 +68,8 @@ def may_see_entity(reader: Reader) -> ColumnElement[bool]:
         may_see(reader),
     )
     since = entities.c.published_utc
-    return or_(and_(since.is_not(None), since <= literal(time.time(), Float)), owns_entity(reader), of_it)
-
-
-def owns_entity(reader: Reader) -> ColumnElement[bool]:
-    """Return the condition on `entity` that it is a reader's own.
-
-    Parameters
-    ----------
-    reader : Reader
-        Who asks.
-
-    Returns
-    -------
-    ColumnElement of bool
-        True for the owner, its team, curators and administrators.
-    """
-    if reader.sees_all:
-        return true()
     return or_(
-        entities.c.owner == reader.name if reader.name else false(),
-        entities.c.team.in_(reader.teams) if reader.teams else false(),
+        and_(since.is_not(None), since <= literal(time.time(), Float)), owns(reader, entities.c), of_it
     )
 
 
@@ -137,7 +117,10 @@ def entities_of_kind(connection: Connection, reader: Reader, kind: str, most: in
     """
     asked = select(entities).where(entities.c.kind == kind, may_see_entity(reader))
     rows = connection.execute(asked.order_by(entities.c.name, entities.c.id).limit(most)).all()
-    return [Held(_shown(row, mine=_mine(row, reader)), _mine(row, reader)) for row in rows]
+    return [
+        Held(_shown(row, mine=reader.owns(row.owner, row.team)), reader.owns(row.owner, row.team))
+        for row in rows
+    ]
 
 
 def children_of(connection: Connection, reader: Reader, id: str) -> list[tuple[Entity, str]]:
@@ -457,7 +440,7 @@ def demand_entity(connection: Connection, reader: Reader, id: str) -> Held:
 
 
 def _held(connection: Connection, reader: Reader, row: Row[Any]) -> Held:
-    mine = _mine(row, reader)
+    mine = reader.owns(row.owner, row.team)
     shown = _shown(row, mine=mine)
     seen = select(origins).join(entities, entities.c.id == origins.c.parent)
     rows = connection.execute(
@@ -469,11 +452,6 @@ def _held(connection: Connection, reader: Reader, row: Row[Any]) -> Held:
 def _origins(connection: Connection, id: str) -> tuple[Origin, ...]:
     rows = connection.execute(select(origins).where(origins.c.child == id).order_by(origins.c.parent))
     return tuple(Origin(row.parent, row.how) for row in rows)
-
-
-def _mine(row: Row[Any], reader: Reader) -> bool:
-    owns = bool(reader.name) and (row.owner == reader.name or row.team in reader.teams)
-    return reader.sees_all or owns
 
 
 def _shown(row: Row[Any], *, mine: bool) -> Entity:

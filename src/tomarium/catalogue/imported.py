@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, func, insert, select
 
-from tomarium.catalogue.reader import Reader
+from tomarium.catalogue.reader import Reader, owns
 from tomarium.catalogue.tables import entities, imported
 
 
@@ -74,9 +74,6 @@ def keep_imported(connection: Connection, source: str, kind: str, key: str, now:
 
 def own_entity(connection: Connection, reader: Reader, kind: str, name: str) -> str | None:
     """Find an entity of a kind that a reader may change by its name, capitals or not; None where there are none."""
-    asked = select(entities.c.id, entities.c.owner, entities.c.team)
-    asked = asked.where(entities.c.kind == kind, func.lower(entities.c.name) == name.lower())
-    for row in connection.execute(asked.order_by(entities.c.id)):
-        if reader.sees_all or row.owner == reader.name or row.team in reader.teams:
-            return str(row.id)
-    return None
+    named = (entities.c.kind == kind) & (func.lower(entities.c.name) == name.lower())
+    asked = select(entities.c.id).where(named, owns(reader, entities.c)).order_by(entities.c.id)
+    return connection.execute(asked.limit(1)).scalar_one_or_none()

@@ -7,10 +7,10 @@ from typing import Final
 
 from sqlalchemy import ColumnElement, Connection, and_, exists, false, func, or_, select, true
 
-from tomarium.catalogue.entities import may_see_entity, owns_entity
+from tomarium.catalogue.entities import may_see_entity
 from tomarium.catalogue.log_tables import log_entries
 from tomarium.catalogue.queries import place_of
-from tomarium.catalogue.reader import NotAllowed, Reader, may_open, may_see
+from tomarium.catalogue.reader import NotAllowed, Reader, may_open, may_see, owns
 from tomarium.catalogue.tables import entities, records
 from tomarium.errors import InputError
 
@@ -74,7 +74,7 @@ def keeps_entity(reader: Reader) -> ColumnElement[bool]:
         if reader.role == "instrument scientist" and reader.instruments
         else false()
     )
-    return or_(owns_entity(reader), looks_after)
+    return or_(owns(reader, entities.c), looks_after)
 
 
 def keeps_log(connection: Connection, reader: Reader, subject: str) -> bool | None:

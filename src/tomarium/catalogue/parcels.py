@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, delete, false, func, insert, or_, select, true, update
+from sqlalchemy import ColumnElement, Connection, Row, delete, false, func, insert, or_, select, update
 
 from tomarium.catalogue.accounts import account_named
 from tomarium.catalogue.catalogue import Catalogue
 from tomarium.catalogue.log_files import LogFile, files_told, keep_files, read_files
 from tomarium.catalogue.log_tables import parcel_contents, parcel_events, parcels
-from tomarium.catalogue.reader import NotAllowed, Reader, demand_role
+from tomarium.catalogue.reader import NotAllowed, Reader, demand_role, owns
 from tomarium.catalogue.record_folder import ID
 from tomarium.catalogue.specimen_events import Told, add_event, demand_kept
 from tomarium.catalogue.tables import entities
@@ -95,13 +95,7 @@ def may_see_parcel(reader: Reader) -> ColumnElement[bool]:
     ColumnElement of bool
         True for who announced it, that one's team, its receiver, curators and administrators.
     """
-    if reader.sees_all:
-        return true()
-    return or_(
-        parcels.c.owner == reader.name if reader.name else false(),
-        parcels.c.receiver == reader.name if reader.name else false(),
-        parcels.c.team.in_(reader.teams) if reader.teams else false(),
-    )
+    return or_(owns(reader, parcels.c), parcels.c.receiver == reader.name if reader.name else false())
 
 
 def parcels_of(
@@ -391,7 +385,7 @@ def _contents(connection: Connection, ids: Sequence[str]) -> dict[str, tuple[tup
 
 
 def _parcel(row: Row[Any], reader: Reader, held: tuple[tuple[str, str], ...]) -> Parcel:
-    mine = reader.sees_all or (bool(reader.name) and (row.owner == reader.name or row.team in reader.teams))
+    mine = reader.owns(row.owner, row.team)
     receives = mine or (bool(reader.name) and row.receiver == reader.name)
     facts = {fact.key: row.facts[fact.key] for fact in FACTS if fact.key in row.facts}
     changed = _moment(row.changed_utc)

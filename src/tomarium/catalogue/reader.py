@@ -54,6 +54,10 @@ class Reader:
         """Whether drafts and embargoed files of everybody are open to this reader."""
         return self.role in SEES_ALL
 
+    def owns(self, owner: str, team: str) -> bool:
+        """Tell whether what has this owner and team is the reader's own, as `owns` tells of rows."""
+        return self.sees_all or (bool(self.name) and (owner == self.name or team in self.teams))
+
 
 ANYBODY: Final = Reader()
 """A reader without an account."""
@@ -175,14 +179,14 @@ def may_change(reader: Reader) -> ColumnElement[bool]:
 
 
 def owns(reader: Reader, of: Columns = records.c) -> ColumnElement[bool]:
-    """Return the condition on `record` that it is a reader's own.
+    """Return the condition on `record`, or on another table with an owner and a team, that it is a reader's own.
 
     Parameters
     ----------
     reader : Reader
         Who asks.
     of : columns, optional
-        As in `may_see`.
+        As in `may_see`, or those of `entity` or `parcel`.
 
     Returns
     -------
