@@ -20,7 +20,7 @@ from sqlalchemy import text
 from postgresql_server import Databases, Files
 from tomarium.catalogue import LOCAL_OWNER, Catalogue, Page, Reader, open_catalogue, queries, search, sqlite
 from tomarium.catalogue.cursor import Cursor, read_cursor
-from tomarium.catalogue.facets import FACETS, facets_of
+from tomarium.catalogue.facets import CATALOGUE, FACETS, HERE, facets_of
 from tomarium.catalogue.index_rows import save_records
 from tomarium.catalogue.ingest import entry_of
 from tomarium.catalogue.ranges import Range, key_of, read_range, split_range
@@ -87,6 +87,8 @@ def small(tmp_path: Path, place: Files) -> Iterator[Catalogue]:
 def values_of(record: Record, name: str) -> set[str]:
     if name == "state":
         return {"published" if record.publication else "draft"}
+    if name == CATALOGUE:
+        return {HERE}
     return {value for facet, value in facets_of(record) if facet == name}
 
 
@@ -125,6 +127,7 @@ ANY_FILTERS = st.dictionaries(
                 "draft",
                 "published",
                 "none",
+                HERE,
             ]
         ),
         min_size=1,
