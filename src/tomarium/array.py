@@ -10,6 +10,7 @@ from typing import Any, Final
 import numpy as np
 
 from tomarium import control_groups
+from tomarium.optional_packages import optional_import
 
 M_MMAP_THRESHOLD: Final = -3
 """Number of that setting in malloc.h of the GNU C library."""
@@ -41,7 +42,29 @@ def namespace(array: Any) -> Any:
     """
     if isinstance(array, np.ndarray):
         return np
+    if (
+        type(array).__module__.partition(".")[0] == "cupy"
+    ):  # whose own namespace lacks some names of the standard
+        return optional_import("array_api_compat.cupy", "gpu")
     return array.__array_namespace__()
+
+
+def lies_elsewhere(array: Any) -> bool:
+    """Tell whether something is an array that NumPy does not work on: of CuPy, or of the array API standard.
+
+    Parameters
+    ----------
+    array : object
+        Array, or what NumPy makes one of.
+
+    Returns
+    -------
+    bool
+        False of what `numpy.asarray` takes.
+    """
+    if isinstance(array, np.ndarray | np.generic):
+        return False
+    return type(array).__module__.partition(".")[0] == "cupy" or hasattr(array, "__array_namespace__")
 
 
 def numpy_dtype(array: Any) -> np.dtype[Any]:

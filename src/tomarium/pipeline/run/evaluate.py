@@ -9,6 +9,7 @@ import numpy as np
 
 from tomarium.errors import InputError
 from tomarium.model import Slab
+from tomarium.model.slab import unit_of
 from tomarium.pipeline.plan.cost import (
     angles_block,
     halo_of,
@@ -18,7 +19,7 @@ from tomarium.pipeline.plan.cost import (
 from tomarium.pipeline.plan.slabs import cut_rows, reached
 from tomarium.pipeline.protocol.resolve import Resolution, Resolved
 from tomarium.pipeline.run.slab_steps import load, make_ready, process, trim
-from tomarium.steps.core.step import Step, unit_of
+from tomarium.steps.core.step import Step
 
 
 def evaluate(

@@ -1,0 +1,149 @@
+"""A device made of the processor, so that everything around a GPU is tested without one.
+
+Its arrays are those of array_api_strict on a device that NumPy cannot read: hidden NumPy raises. What is copied in
+comes late: no sooner than something is computed there. Its kernels are the compiled ones of the processors.
+"""
+
+import threading
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import array_api_strict as strict
+import numpy as np
+import pytest
+
+from tomarium.compiled import extension, level
+from tomarium.errors import DeviceFull
+from tomarium.kernels.backprojection import gridding
+from tomarium.kernels.cuda import device as devices
+from tomarium.kernels.flat_field import LOWEST_TRANSMISSION
+from tomarium.kernels.invalid import fill_invalid
+from tomarium.kernels.stripes import remove_stripes_by_sorting
+from tomarium.pipeline.plan import resources
+
+PLACE = strict.Device("device1")
+
+
+def there(host: Any) -> Any:
+    """An array of the stand-in."""
+    return strict.asarray(np.array(host), device=PLACE)
+
+
+class StandIn:
+    """See the module.
+
+    `rows` is how many rows (or slices) of an array fit; `faults` names what would go wrong on a GPU.
+    """
+
+    def __init__(self, rows: int = 10**9, free: int = 10**12) -> None:
+        self.index, self.name, self.driver = 0, "stand-in", "none"
+        self.rows, self.free = rows, free
+        self.faults: list[str] = []
+        self.most_there = 0
+        self.brought = 0
+        self.released = 0
+        self._here = threading.local()
+        self._lock, self._there = threading.Lock(), 0
+
+    def free_bytes(self) -> int:
+        return self.free
+
+    def pinned(self, size: int) -> Any:
+        return np.full(size, 0xFF, np.uint8)  # floats of it are NaN
+
+    def copy_in(self, host: Any) -> Any:
+        if not host.flags.c_contiguous:
+            self.faults.append("an array that is not contiguous was copied")
+        if host.shape[1] > self.rows:
+            raise DeviceFull("stand-in: no memory is left")
+        array = there(
+            np.full(host.shape, np.iinfo(host.dtype).max if host.dtype.kind in "iu" else np.nan, host.dtype)
+        )
+        self._pending().append((array, host))
+        with self._lock:
+            self.brought += 1
+            self._there += 1
+            self.most_there = max(self.most_there, self._there)
+        here = self._here
+        weakref.finalize(array, self._gone, here)
+        return array
+
+    def _gone(self, here: Any) -> None:
+        with self._lock:
+            self._there -= 1
+        if getattr(here, "computing", False):
+            self.faults.append("an array was given back while the device may still read it")
+
+    def _pending(self) -> list[Any]:
+        found: list[Any] = self._here.__dict__.setdefault("pending", [])
+        return found
+
+    @contextmanager
+    def computing(self) -> Iterator[None]:
+        for array, host in self._pending():
+            array._array[...] = host
+        self._pending().clear()
+        self._here.computing = True
+        yield
+
+    def copy_out(self, array: Any, host: Callable[[tuple[int, ...], Any], Any]) -> Any:
+        result = host(array.shape, np.dtype(array._array.dtype))
+        result[...] = array._array
+        self._here.computing = False
+        return result
+
+    def release(self) -> None:
+        self.released += 1
+        self._here.computing = False
+
+
+def _numpy(array: Any) -> Any:
+    return array._array if isinstance(array, strict.asarray(0).__class__) else array
+
+
+class ProcessorKernels:
+    """The kernels of the processors, for arrays of the stand-in."""
+
+    def flat_log(
+        self,
+        counts: Any,
+        dark: Any,
+        bright: Any,
+        lower: Any,
+        fraction: Any,
+        out: Any,
+        *,
+        lowest_counts: float,
+        log: bool,
+    ) -> Any:
+        angles, pixels = counts.shape[0], counts.shape[1] * counts.shape[2]
+        tally = np.zeros((3, angles), np.int64)
+        extension().normalise(
+            _numpy(counts).reshape(angles, pixels), _numpy(dark).reshape(pixels), _numpy(bright).reshape(-1, pixels),
+            _numpy(lower), _numpy(fraction), lowest_counts, LOWEST_TRANSMISSION, log,
+            _numpy(out).reshape(angles, pixels), tally, 1, level(),
+        )  # fmt: skip
+        return there(tally)
+
+    def fill_invalid(self, frames: Any, empty: float) -> int:
+        return fill_invalid(_numpy(frames), empty)
+
+    def fbp_tables(self, task: Any) -> Any:
+        return task
+
+    def grid_fbp(self, sinogram: Any, tables: Any, out: Any) -> None:
+        assert _numpy(out).flags.c_contiguous
+        gridding.backproject(_numpy(sinogram), tables, _numpy(out))
+
+    def sort_stripes(self, sinograms: Any, size: int, out: Any, *, strength: float = 1.0) -> None:
+        remove_stripes_by_sorting(_numpy(sinograms), size, strength=strength, out=_numpy(out))
+
+
+def put_in_place(monkeypatch: pytest.MonkeyPatch, stand_in: StandIn, kernels: Any = None) -> StandIn:
+    """Let the program find a stand-in where it looks for a GPU."""
+    monkeypatch.setattr(devices, "open_device", lambda _index: stand_in)
+    monkeypatch.setitem(devices.KERNELS, "array_api_strict", lambda _array: kernels or ProcessorKernels())
+    monkeypatch.setattr(resources, "why_not", lambda: None)
+    return stand_in
