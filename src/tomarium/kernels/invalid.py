@@ -39,8 +39,28 @@ def fill_invalid(frames: NDArray[np.float32], empty: float) -> int:
         values = _neighbour_median(frames, holes)
         frames[tuple(holes.T)] = values
         holes = holes[np.isnan(values)]
+    return fill_from_rows(frames, np.unique(holes[:, :2], axis=0), empty)
+
+
+def fill_from_rows(frames: NDArray[np.float32], rows: NDArray[np.intp], empty: float) -> int:
+    """Fill what is NaN by the median of the valid pixels of its row, in place.
+
+    Parameters
+    ----------
+    frames : array of float32, shape (angle, row, column)
+        Frames; the caller's own, changed.
+    rows : array of int, shape (n, 2)
+        Angle and row of what is looked at.
+    empty : float
+        Value of a row in which no pixel is valid.
+
+    Returns
+    -------
+    int
+        How many rows had no valid pixel.
+    """
     empty_rows = 0
-    for angle, row in np.unique(holes[:, :2], axis=0):
+    for angle, row in rows:
         line = frames[angle, row]
         missing = np.isnan(line)
         if missing.all():

@@ -63,8 +63,7 @@ def make_rays(angles_deg: NDArray[np.float64], axis_column: float, columns: int,
     """
     angles = np.deg2rad(np.asarray(angles_deg, np.float64))
     cosine, sine = np.cos(angles), -np.sin(angles)  # the rows of a slice run downwards
-    reach = max(axis_column, columns - 1 - axis_column)
-    length = good_length(max(ceil(reach + size / 2**0.5) + 16, columns + 16))
+    length = projected_length(axis_column, columns, size)
     frequency = np.arange(length // 2) / length
     coordinates = np.empty((len(angles), len(frequency), 2))
     coordinates[..., 0] = np.multiply.outer(sine, frequency)
@@ -74,6 +73,25 @@ def make_rays(angles_deg: NDArray[np.float64], axis_column: float, columns: int,
     shift = axis_column + half * (cosine + sine)
     phases = np.exp(-2j * np.pi * np.multiply.outer(shift, frequency)).astype(np.complex64)
     return Rays(len(angles), columns, size, length, coordinates.reshape(-1, 2), phases)
+
+
+def projected_length(axis_column: float, columns: int, size: int) -> int:
+    """Return the samples of a projection with the room that keeps its periodic copies away from the detector.
+
+    Parameters
+    ----------
+    axis_column : float
+        Rotation axis in pixels from the centre of column 0.
+    columns, size : int
+        Columns of the detector and pixels along an edge of the slices.
+
+    Returns
+    -------
+    int
+        Even length with a fast transform.
+    """
+    reach = max(axis_column, columns - 1 - axis_column)
+    return good_length(max(ceil(reach + size / 2**0.5) + 16, columns + 16))
 
 
 def forward(rays: Rays, image: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -9,8 +9,7 @@ import numpy as np
 from tomarium.errors import InputError
 from tomarium.kernels.cuda.modules import Modules
 from tomarium.kernels.flat_field import LOWEST_TRANSMISSION
-from tomarium.kernels.invalid import RINGS
-from tomarium.kernels.invalid import fill_invalid as fill_on_host
+from tomarium.kernels.invalid import RINGS, fill_from_rows
 
 THREADS: Final = 256
 """Of a block."""
@@ -117,8 +116,8 @@ def fill_invalid(modules: Modules, frames: Any, empty: float) -> int:
 
     Notes
     -----
-    The number of pixels to be filled comes to the host once for each ring around what is valid. Frames with larger
-    holes are filled there.
+    The number of pixels to be filled comes to the host once for each ring around what is valid. Rows with larger holes
+    are filled there.
     """
     xp = modules.xp
     rows, columns = frames.shape[1:]
@@ -136,9 +135,10 @@ def fill_invalid(modules: Modules, frames: Any, empty: float) -> int:
         holes = holes[xp.isnan(values)]
     if not len(holes):
         return 0
-    which = xp.unique(holes // (rows * columns))
-    beside = frames[which]
-    on_host = np.asarray(beside) if isinstance(beside, np.ndarray) else beside.get()
-    count = fill_on_host(on_host, empty)
-    frames[which] = xp.asarray(on_host)
+    where = xp.unique(holes // columns)
+    left = frames.reshape(-1, columns)[where]
+    on_host = left if isinstance(left, np.ndarray) else left.get()
+    every = np.arange(len(on_host))
+    count = fill_from_rows(on_host[None], np.stack([0 * every, every], axis=1), empty)
+    frames.reshape(-1, columns)[where] = xp.asarray(on_host)
     return count

@@ -4,8 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
+from tomarium.errors import InputError, ParameterError
 from tomarium.kernels.cuda.modules import Modules
 from tomarium.kernels.spikes import NoiseModel, Pattern
+
+KINDS = {
+    "uint16": ("-DCOUNT=unsigned short", "-DIS_FLOAT=0"),
+    "float32": ("-DCOUNT=float", "-DIS_FLOAT=1"),
+}
+"""Types of frames, and the options by which the source is compiled for them."""
 
 
 def despike(
@@ -44,5 +53,53 @@ def despike(
     -------
     int
         Pixels that were replaced.
+
+    Raises
+    ------
+    InputError
+        Frames are of another type, or `out`, `more` or `beside` does not fit them.
+    ParameterError
+        `threshold` is not above 0.
     """
-    raise NotImplementedError
+    if not threshold > 0:
+        raise ParameterError(f"despike: threshold is {threshold}; give standard deviations, above 0")
+    xp, kind = modules.xp, str(frames.dtype)
+    further = frames[:1] if more is None else more
+    near = xp.full((len(frames), 2), -1, np.int32) if beside is None else xp.asarray(beside, np.int32)
+    if kind not in KINDS or out.shape != frames.shape or out.dtype != frames.dtype:
+        raise InputError(
+            f"despike: frames are {kind} of shape {frames.shape} and out {out.dtype} of shape {out.shape}; give uint16 "
+            f"or float32 of one shape"
+        )
+    if (
+        near.shape != (len(frames), 2)
+        or further.dtype != frames.dtype
+        or further.shape[1:] != frames.shape[1:]
+    ):
+        raise InputError(
+            f"despike: beside has shape {near.shape} and more is {further.dtype} of shape {further.shape}; give "
+            f"({len(frames)}, 2), and {kind} frames of {frames.shape[1:]}"
+        )
+    angles, rows, columns = frames.shape
+    if not frames.size:
+        return 0
+    dark = xp.zeros((rows, columns), np.float32) if pattern is None else xp.asarray(pattern.dark)
+    relative = xp.ones((rows, columns), np.float32) if pattern is None else xp.asarray(pattern.relative)
+    tables = [
+        xp.asarray(np.ascontiguousarray(one, np.float64))
+        for one in (noise.brightness, noise.sigma, noise.steady)
+    ]
+    least = np.nextafter(np.float32(threshold * float(noise.sigma.min())), np.float32(0))
+    marks = xp.zeros(-(-frames.size // 32), np.uint32)
+    replaced = xp.zeros(angles, np.uint64)
+    given = (
+        frames, further, near, dark, relative, *tables,
+        *map(np.int32, (angles, rows, columns, len(noise.brightness))), np.float64(threshold),
+    )  # fmt: skip
+    modules.function("spikes", "mark_spikes", KINDS[kind])(
+        (-(-columns // 32), -(-rows // 8), angles), (32, 8), (*given, least, marks)
+    )
+    modules.function("spikes", "replace_spikes", KINDS[kind])(
+        (-(-rows * columns // 256), angles), (256,), (*given, marks, out, replaced)
+    )
+    return int(replaced.sum())
