@@ -18,6 +18,8 @@ from tomarium.compiled import extension, level
 from tomarium.errors import DeviceFull
 from tomarium.kernels.backprojection import gridding
 from tomarium.kernels.cuda import device as devices
+from tomarium.kernels.cuda import fbp_there
+from tomarium.kernels.cuda.device import KernelsThere
 from tomarium.kernels.flat_field import LOWEST_TRANSMISSION
 from tomarium.kernels.invalid import fill_invalid
 from tomarium.kernels.stripes import remove_stripes_by_sorting
@@ -141,8 +143,20 @@ class ProcessorKernels:
         remove_stripes_by_sorting(_numpy(sinograms), size, strength=strength, out=_numpy(out))
 
 
+class CudaKernels:
+    """The CUDA kernels themselves, run as C++ on the processor, for arrays of the stand-in."""
+
+    def __init__(self, modules: Any) -> None:
+        self._there = KernelsThere(modules)
+
+    def __getattr__(self, name: str) -> Any:
+        kernel = getattr(self._there, name)
+        return lambda *arguments, **how: kernel(*map(_numpy, arguments), **how)
+
+
 def put_in_place(monkeypatch: pytest.MonkeyPatch, stand_in: StandIn, kernels: Any = None) -> StandIn:
     """Let the program find a stand-in where it looks for a GPU."""
+    fbp_there.forget_tables()
     monkeypatch.setattr(devices, "open_device", lambda _index: stand_in)
     monkeypatch.setitem(devices.KERNELS, "array_api_strict", lambda _array: kernels or ProcessorKernels())
     monkeypatch.setattr(resources, "why_not", lambda: None)

@@ -18,7 +18,7 @@ from tomarium.catalogue.derived_technique import technique_of
 from tomarium.catalogue.export import Export, export
 from tomarium.catalogue.filing import file_record
 from tomarium.catalogue.record_folder import is_voxel_size
-from tomarium.errors import FormatError, InputError
+from tomarium.errors import FormatError, InputError, ParameterError
 from tomarium.executors import find_executor
 from tomarium.executors.executor import Executor
 from tomarium.executors.slurm.place import demand_no_jobs
@@ -49,6 +49,8 @@ def make_record(
     slab_rows: int | None = None,
     split: list[dict[str, Any]] | None = None,
     executor: str = "threads",
+    device: str | None = None,
+    device_memory: str | None = None,
     title: str | None = None,
     id: str | None = None,
     exports: Sequence[Export] = (),
@@ -76,6 +78,9 @@ def make_record(
         How another run was split into sections; chosen by price where absent.
     executor : str
         How slabs are shared out.
+    device, device_memory : str, optional
+        GPU that slabs go over, and how much of its memory; as `on` and `device_memory` of
+        `tomarium.pipeline.plan.resources.measure`.
     title : str, optional
         Title of the record; by default the scan's own, or its name.
     id : str, optional
@@ -125,7 +130,7 @@ def make_record(
         checked(scan, protocol, force=force),
         protocol,
         place,
-        resources_for(chosen, place, memory),
+        resources_for(chosen, place, memory, device, device_memory),
         rows=rows,
         slab_rows=slab_rows,
         split=split,
@@ -137,7 +142,13 @@ def make_record(
     )
 
 
-def resources_for(executor: Executor, place: Path, memory: str | None) -> Resources:
+def resources_for(
+    executor: Executor,
+    place: Path,
+    memory: str | None,
+    device: str | None = None,
+    device_memory: str | None = None,
+) -> Resources:
     """Tell what a run may use: of this computer, or of what an executor asks for elsewhere.
 
     Parameters
@@ -148,13 +159,27 @@ def resources_for(executor: Executor, place: Path, memory: str | None) -> Resour
         Where the result goes.
     memory : str or None
         Limit such as "4GB".
+    device, device_memory : str, optional
+        As for `make_record`.
 
     Returns
     -------
     Resources
         For the plan.
+
+    Raises
+    ------
+    ParameterError
+        A GPU was asked for, and the executor takes slabs to other processes.
     """
-    measured = measure(place, memory)
+    if executor.crosses:
+        if device not in (None, "auto", "none"):
+            raise ParameterError(
+                f"the executor {executor.name} takes slabs to other processes, which share no GPU; leave --device out, "
+                f"or take --on gpu or threads"
+            )
+        device = "none"
+    measured = measure(place, memory, on=device, device_memory=device_memory)
     return measured if executor.resources is None else executor.resources(measured)
 
 
@@ -189,6 +214,8 @@ def repeat_record(
     *,
     memory: str | None = None,
     executor: str = "threads",
+    device: str | None = None,
+    device_memory: str | None = None,
     title: str | None = None,
     exports: Sequence[Export] = (),
     on_progress: Progress = silent,
@@ -207,6 +234,8 @@ def repeat_record(
         Limit such as "4GB"; slabs are cut as they were then.
     executor : str
         How slabs are shared out.
+    device, device_memory : str, optional
+        As for `make_record`; by default the processors, unless the record was made over a GPU.
     title : str, optional
         Title of the new record.
     exports : sequence of Export
@@ -236,6 +265,8 @@ def repeat_record(
         slab_rows=again.slab_rows,
         split=again.split,
         executor=executor,
+        device=device or again.device,
+        device_memory=device_memory,
         title=title,
         exports=exports,
         force=True,  # what was made is made again
@@ -259,6 +290,8 @@ class Again:
         Rows of a slab.
     split : list or None
         How the run was split into sections.
+    device : str or None
+        "none" where the processors made all of it; None where a GPU did, or was chosen by the environment.
     """
 
     scan: Scan
@@ -266,6 +299,7 @@ class Again:
     rows: slice
     slab_rows: int
     split: list[dict[str, Any]] | None
+    device: str | None = None
 
 
 def again_of(record: Path, source: Path | None = None) -> Again:
@@ -309,6 +343,7 @@ def again_of(record: Path, source: Path | None = None) -> Again:
         slice(*told["rows"]),
         told["slab_rows"],
         told.get("split"),
+        "none" if set(told.get("devices", {})) <= {"processors"} else None,
     )
 
 

@@ -205,7 +205,7 @@ def repair(
             checked(again.scan, again.protocol, force=True),
             again.protocol,
             scratch / "slabs",
-            resources_for(chosen, scratch, memory),
+            resources_for(chosen, scratch, memory, again.device),
             rows=again.rows,
             slab_rows=again.slab_rows,
             split=again.split,

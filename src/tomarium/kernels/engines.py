@@ -10,6 +10,7 @@ from tomarium.compiled import extension, level
 from tomarium.errors import EngineUnavailable, ParameterError
 from tomarium.kernels.backprojection import direct, gridding, reference
 from tomarium.kernels.backprojection.geometry import padded_length
+from tomarium.kernels.cuda.gridding import PAIRS, ROWS
 from tomarium.kernels.cuda.modules import why_not
 
 Engine = Literal["native", "direct", "nufft", "reference", "cuda"]
@@ -169,7 +170,6 @@ def device_bytes(angles: int, columns: int, size: int) -> int:
         Upper bound in bytes, however many rows there are, for an axis anywhere on the detector; see
         `tomarium.kernels.cuda.gridding.scratch_bytes`.
     """
-    ROWS, PAIRS = 8, 4
     padded, cells = padded_length(columns, 0.0, size), gridding.grid_length(size)
     rows, grids = angles * ROWS * (padded + 2) * 4, PAIRS * cells**2 * 8
     return max(4 * rows, 2 * rows + 3 * grids) + 2**24

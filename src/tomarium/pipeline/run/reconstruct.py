@@ -78,6 +78,8 @@ def reconstruct(
     axis_column: float | None = None,
     memory: str | None = None,
     mapper: Map = in_turn,
+    device: str | int | None = None,
+    device_memory: str | None = None,
     force: bool = False,
     on_progress: Progress = silent,
 ) -> Volume | Scan:
@@ -100,6 +102,11 @@ def reconstruct(
         Limit such as "4GB"; by default 60 % of what is available.
     mapper : callable
         Executor; see `tomarium.executors`.
+    device : str or int, optional
+        GPU that slabs go over: "auto", one where there is one; "none"; or its number. By default what the environment
+        variable TOMARIUM_DEVICE says, else "auto".
+    device_memory : str, optional
+        Limit of the memory there; by default 80 % of what is free.
     force : bool
         Whether to go on where the frames cannot give a right volume; what is wrong becomes a warning.
     on_progress : callable
@@ -124,7 +131,9 @@ def reconstruct(
         checked(opened, asked, force=force),
         asked,
         folder,
-        measure(folder, memory, workers),
+        measure(
+            folder, memory, workers, on=None if device is None else str(device), device_memory=device_memory
+        ),
         rows=_rows(rows, opened),
         mapper=mapper,
         on_progress=on_progress,
