@@ -179,7 +179,7 @@ def test_an_error_in_one_slab_is_told_and_the_others_are_kept(
 
 
 def test_the_plan_prices_the_memory_of_the_device_and_cuts_slabs_so_that_three_fit() -> None:
-    scan = make_scan(rows=128)
+    scan = make_scan(rows=512)
 
     def planned(bytes_: int, *, demanded: bool, text: str = PROTOCOLS["through the host"]) -> Any:
         room = DeviceRoom(0, "card", "CUDA 12", bytes_, demanded)
