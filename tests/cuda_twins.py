@@ -1,4 +1,4 @@
-"""Each CUDA kernel beside what is compiled for the processors, at small sizes: a difference that counts is an assertion."""
+"""Each CUDA kernel beside what is compiled for the processors, at small sizes: what differs is an assertion."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ CLOSE: Final = 1e-5
 """Root of the mean square of the differences beside that of the values, in single precision."""
 
 CLOSE_GRID: Final = 2.5e-5
-"""The same of gridding with 1.25 cells to a pixel: at the edge of the disc the correction enlarges rounding sixty times, so
-that the processor's, too, differs by 1e-5 from double precision."""
+"""The same of gridding with 1.25 cells to a pixel: at the edge of the disc the correction enlarges rounding sixty
+times, so that the processor's, too, differs by 1e-5 from double precision."""
 
 CLOSE_HALF: Final = 1e-3
 """The same where filtered projections are kept in 16 bits, with eleven binary digits."""
@@ -242,7 +242,7 @@ def despike(modules: Modules) -> None:
 def sort_stripes(modules: Modules) -> None:
     """Equal values, a median that is wider than the block is far from the edge, and part of the correction."""
     data = np.random.default_rng(5).normal(0, 1, (20, 3, 150)).astype(np.float32).round(1)
-    for size, strength in ((21, 1.0), (5, 0.6)):
+    for size, strength in ((21, 1.0), (21, 0.6)):
         out = unwritten(modules, data.shape)
         kernels.sort_stripes(modules, modules.xp.asarray(data), size, out, strength=strength)
         expected = remove_stripes_by_sorting(data, size, strength=strength, engine="native", threads=1)
@@ -262,7 +262,7 @@ class Mistake:
 TWINS: Final[dict[str, Callable[[Modules], None]]] = {
     one.__name__: one
     for one in (
-        flat_log, fill_invalid, grid_fbp, grid_fbp_beyond, grid_fbp_about_axes, grid_fbp_short_period, grid_fbp_half, direct_fbp,
-        project, despike, sort_stripes,
+        flat_log, fill_invalid, grid_fbp, grid_fbp_beyond, grid_fbp_about_axes, grid_fbp_short_period, grid_fbp_half,
+        direct_fbp, project, despike, sort_stripes,
     )
 }  # fmt: skip

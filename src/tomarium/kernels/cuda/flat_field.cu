@@ -4,8 +4,8 @@
 // A thread takes WIDTH neighbouring pixels of ANGLES projections, so that the dark and the flats are read once for
 // all of them. Grid (pixels / (block WIDTH), angles / ANGLES), block a multiple of 32. `bright` is flat less dark of
 // each reference group; `tally` holds the clipped, dead and not finite of each angle.
-#ifndef COUNT
-#define COUNT unsigned short
+#ifndef IS_FLOAT
+#define IS_FLOAT 0
 #endif
 #ifndef WIDTH
 #define WIDTH 4
@@ -17,16 +17,22 @@
 #define LOG 1
 #endif
 
+#if IS_FLOAT
+typedef float Count;
+#else
+typedef unsigned short Count;
+#endif
+
 template <class T, int N> struct alignas(sizeof(T) * N) Pack {
     T at[N];
 };
 
 extern "C" __global__ void __launch_bounds__(256)
-flat_log(const COUNT* __restrict__ counts, const float* __restrict__ dark, const float* __restrict__ bright,
+flat_log(const Count* __restrict__ counts, const float* __restrict__ dark, const float* __restrict__ bright,
          const int* __restrict__ lower, const float* __restrict__ fraction, float* __restrict__ out,
          unsigned long long* __restrict__ tally, int pixels, int angles, float lowest_counts,
          float lowest_transmission) {
-    typedef Pack<COUNT, WIDTH> Counts;
+    typedef Pack<Count, WIDTH> Counts;
     typedef Pack<float, WIDTH> Floats;
     const float infinity = __int_as_float(0x7f800000), nan = __int_as_float(0x7fffffff);
     const long long pixel = ((long long)blockIdx.x * blockDim.x + threadIdx.x) * WIDTH;

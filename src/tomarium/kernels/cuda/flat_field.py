@@ -64,10 +64,10 @@ def flat_log(
         Shapes or types do not fit.
     """
     xp, angles = modules.xp, counts.shape[0]
-    kinds = {"uint16": "unsigned short", "float32": "float"}
+    kind = str(counts.dtype)
     fits = (
         counts.ndim == 3
-        and str(counts.dtype) in kinds
+        and kind in ("uint16", "float32")
         and dark.shape == counts.shape[1:] == bright.shape[1:]
         and out.shape == counts.shape
         and lower.shape == fraction.shape == (angles,)
@@ -83,7 +83,7 @@ def flat_log(
         return tally
     width = 4 if pixels % 4 == 0 else 1
     options = (
-        f"-DCOUNT={kinds[str(counts.dtype)]}",
+        f"-DIS_FLOAT={int(kind == 'float32')}",
         f"-DWIDTH={width}",
         f"-DANGLES={ANGLES}",
         f"-DLOG={int(log)}",

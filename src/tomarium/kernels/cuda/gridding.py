@@ -386,6 +386,6 @@ def scratch_bytes(tables: GridTables, angles: int, half: bool = False) -> int:
     rows = angles * ROWS * (tables.period + 2) * 4
     samples = angles * ROWS * (tables.period + 1) * (2 if half else 4)
     grids = PAIRS * tables.cells**2 * 8
-    # While filtering: the padded rows, their spectrum and the scratch of the transform; while gridding: the padded
-    # rows, the samples, the grids before and after their transform, and its scratch.
-    return max(3 * rows + samples, rows + samples + 3 * grids) + 2**24
+    # The padded rows; their spectrum, or the grids before and after their transform; the scratch of both transforms,
+    # which the library of the device keeps.
+    return rows + samples + max(rows, 2 * grids) + rows + grids + 2**24

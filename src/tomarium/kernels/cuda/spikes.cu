@@ -2,8 +2,7 @@
 // Spikes, pixels far above the median of their 3 x 3 neighbourhood; the twin is native/spikes.h, where the method is
 // told. A first kernel marks what is to be replaced, a second one replaces it: what a pixel becomes depends on the
 // frames alone, so that it does not matter which spike it was marked for.
-#ifndef COUNT
-#define COUNT unsigned short
+#ifndef IS_FLOAT
 #define IS_FLOAT 0
 #endif
 #define MOST_BRIGHT 4     // pixels of a spike
@@ -15,15 +14,21 @@
 #define WIDE 32
 #define HIGH 8
 
+#if IS_FLOAT
+typedef float Count;
+#else
+typedef unsigned short Count;
+#endif
+
 struct Frame {
-    const COUNT* pixels;
-    const COUNT* beside[2]; // frames near it, or null
+    const Count* pixels;
+    const Count* beside[2]; // frames near it, or null
     const float *dark, *relative; // a signal is (count - dark) * relative
     const double *brightness, *sigma, *in_time; // noise at each brightness, and from frame to frame
     int rows, columns, levels;
     double threshold;
 
-    __device__ float signal(const COUNT* from, int row, int column) const {
+    __device__ float signal(const Count* from, int row, int column) const {
         const long long i = (long long)row * columns + column;
         return ((float)from[i] - dark[i]) * relative[i];
     }
@@ -156,14 +161,14 @@ struct Frame {
     }
 };
 
-__device__ __forceinline__ const COUNT* frame_of(const COUNT* frames, const COUNT* more, int number, int angles,
+__device__ __forceinline__ const Count* frame_of(const Count* frames, const Count* more, int number, int angles,
                                                  long long pixels) {
     if (number < 0) return nullptr;
     return number < angles ? frames + number * pixels : more + (number - angles) * pixels;
 }
 
 #define PARAMETERS                                                                                                  \
-    const COUNT *__restrict__ frames, const COUNT *__restrict__ more, const int *__restrict__ beside,               \
+    const Count *__restrict__ frames, const Count *__restrict__ more, const int *__restrict__ beside,               \
         const float *__restrict__ dark, const float *__restrict__ relative, const double *__restrict__ brightness,  \
         const double *__restrict__ sigma, const double *__restrict__ in_time, int angles, int rows, int columns,    \
         int levels, double threshold
@@ -208,22 +213,22 @@ mark_spikes(PARAMETERS, float least, unsigned* marks) {
 // Copies the frames and replaces what is marked; `replaced` counts, for each angle, what took another value.
 // Grid (pixels / block, angles), block a multiple of 32.
 extern "C" __global__ void __launch_bounds__(256)
-replace_spikes(PARAMETERS, const unsigned* __restrict__ marks, COUNT* __restrict__ out,
+replace_spikes(PARAMETERS, const unsigned* __restrict__ marks, Count* __restrict__ out,
                unsigned long long* __restrict__ replaced) {
     const long long pixels = (long long)rows * columns, i = (long long)blockIdx.x * blockDim.x + threadIdx.x;
     if (i >= pixels) return;
     const int angle = blockIdx.y;
     const long long at = angle * pixels + i;
-    const COUNT was = frames[at];
+    const Count was = frames[at];
     out[at] = was;
     if (!(marks[at / 32] >> (at % 32) & 1)) return;
     const Frame frame = FRAME(angle);
     const int row = (int)(i / columns), column = (int)(i % columns);
     const float v = frame.mended(row, column, frame.median(row, column)) / relative[i] + dark[i];
 #if IS_FLOAT
-    const COUNT is = v;
+    const Count is = v;
 #else
-    const COUNT is = (COUNT)fminf(fmaxf(rintf(v), 0.0f), 65535.0f);
+    const Count is = (Count)fminf(fmaxf(rintf(v), 0.0f), 65535.0f);
 #endif
     out[at] = is;
     if (fabsf((float)was) <= LARGEST && is != was) atomicAdd(replaced + angle, 1ull);

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -10,10 +10,7 @@ from tomarium.errors import InputError, ParameterError
 from tomarium.kernels.cuda.modules import Modules
 from tomarium.kernels.spikes import NoiseModel, Pattern
 
-KINDS = {
-    "uint16": ("-DCOUNT=unsigned short", "-DIS_FLOAT=0"),
-    "float32": ("-DCOUNT=float", "-DIS_FLOAT=1"),
-}
+KINDS: Final = {"uint16": ("-DIS_FLOAT=0",), "float32": ("-DIS_FLOAT=1",)}
 """Types of frames, and the options by which the source is compiled for them."""
 
 

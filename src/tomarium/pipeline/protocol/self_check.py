@@ -9,6 +9,7 @@ from typing import Literal
 
 from tomarium import array, units
 from tomarium.confinement import Means, means
+from tomarium.kernels.cuda.modules import gpus, why_not
 from tomarium.kernels.engines import engines
 from tomarium.registry import BROKEN
 from tomarium.steps.core.serialization import all_steps
@@ -75,9 +76,17 @@ def _broken() -> list[Finding]:
 
 
 def _gpu() -> Finding:
-    if shutil.which("nvidia-smi") is None:
-        return Finding("GPU", "optional", "no NVIDIA driver is installed; the processors do the work")
-    return Finding("GPU", "optional", "there is one, but no GPU engine yet; the processors do the work")
+    """Name the GPUs; where there is a driver of NVIDIA's and none can be used, that is missing."""
+    why = why_not()
+    if why is not None:
+        has_driver = shutil.which("nvidia-smi") is not None
+        return Finding("GPU", "missing" if has_driver else "optional", f"{why}; the processors do the work")
+    told = (
+        f"{one.number}: {one.name}, {units.show(one.memory, 'B', 3)} of which {units.show(one.free, 'B', 3)} are free, "
+        f"{one.architecture}, driver for CUDA {one.driver}"
+        for one in gpus()
+    )
+    return Finding("GPU", "there", "; ".join(told))
 
 
 def _part(name: str, purpose: str) -> Finding:
