@@ -12,7 +12,6 @@ from contracts.test_steps import make_scan
 from pipeline.test_run import fill_disk, interrupt, scan_on_disk, stopping_after, volume_of
 from scans import changed
 from stand_in_device import CudaKernels, ProcessorKernels, StandIn, put_in_place
-from tomarium.catalogue.make_record import resources_for
 from tomarium.cli.executor_options import over_device
 from tomarium.errors import (
     CannotFit,
@@ -24,6 +23,7 @@ from tomarium.errors import (
     StorageFull,
 )
 from tomarium.executors import find_executor
+from tomarium.executors.resources import resources_for
 from tomarium.formats.frames.array_frames import ArrayFrames
 from tomarium.model import Scan, Value
 from tomarium.pipeline.plan import resources

@@ -18,15 +18,13 @@ from tomarium.catalogue.derived_technique import technique_of
 from tomarium.catalogue.export import Export, export
 from tomarium.catalogue.filing import file_record
 from tomarium.catalogue.record_folder import is_voxel_size
-from tomarium.errors import FormatError, InputError, ParameterError
+from tomarium.errors import FormatError, InputError
 from tomarium.executors import find_executor
-from tomarium.executors.executor import Executor
+from tomarium.executors.resources import resources_for
 from tomarium.executors.slurm.place import demand_no_jobs
 from tomarium.model import Record, Scan, Value
 from tomarium.model.geometry import NUMBERS
 from tomarium.model.motor import parameters_of_motors
-from tomarium.pipeline.plan.resources import measure
-from tomarium.pipeline.plan.section import Resources
 from tomarium.pipeline.protocol.protocol import Protocol, from_data, to_data
 from tomarium.pipeline.run.data_check import checked
 from tomarium.pipeline.run.folders import folders_of_scan, without_folders
@@ -79,8 +77,7 @@ def make_record(
     executor : str
         How slabs are shared out.
     device, device_memory : str, optional
-        GPU that slabs go over, and how much of its memory; as `on` and `device_memory` of
-        `tomarium.pipeline.plan.resources.measure`.
+        GPU that slabs go over, and how much of its memory; as for `tomarium.executors.resources.resources_for`.
     title : str, optional
         Title of the record; by default the scan's own, or its name.
     id : str, optional
@@ -140,47 +137,6 @@ def make_record(
         demand_wanted=demand_wanted,
         deliver=deliver,
     )
-
-
-def resources_for(
-    executor: Executor,
-    place: Path,
-    memory: str | None,
-    device: str | None = None,
-    device_memory: str | None = None,
-) -> Resources:
-    """Tell what a run may use: of this computer, or of what an executor asks for elsewhere.
-
-    Parameters
-    ----------
-    executor : Executor
-        How slabs are shared out.
-    place : Path
-        Where the result goes.
-    memory : str or None
-        Limit such as "4GB".
-    device, device_memory : str, optional
-        As for `make_record`.
-
-    Returns
-    -------
-    Resources
-        For the plan.
-
-    Raises
-    ------
-    ParameterError
-        A GPU was asked for, and the executor takes slabs to other processes.
-    """
-    if executor.crosses:
-        if device not in (None, "auto", "none"):
-            raise ParameterError(
-                f"the executor {executor.name} takes slabs to other processes, which share no GPU; leave --device out, "
-                f"or take --on gpu or threads"
-            )
-        device = "none"
-    measured = measure(place, memory, on=device, device_memory=device_memory)
-    return measured if executor.resources is None else executor.resources(measured)
 
 
 def demand_apart(scan: Path, place: Path) -> None:

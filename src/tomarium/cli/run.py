@@ -92,8 +92,9 @@ def command(
     from tomarium.catalogue.chosen_run import chosen_run
     from tomarium.catalogue.copy_parameters import find_record
     from tomarium.catalogue.export import parse_export
-    from tomarium.catalogue.make_record import make_record, repeat_record, resources_for
+    from tomarium.catalogue.make_record import make_record, repeat_record
     from tomarium.executors import find_executor
+    from tomarium.executors.resources import resources_for
     from tomarium.pipeline.plan.planner import plan
 
     exports = tuple(

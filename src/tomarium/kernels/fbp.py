@@ -9,12 +9,11 @@ from typing import Any, Final, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from tomarium.array import lies_elsewhere, namespace, numpy_dtype, processors
+from tomarium.array import empty_there, lies_elsewhere, namespace, numpy_dtype, processors
 from tomarium.errors import InputError, ParameterError
 from tomarium.kernels.backprojection import direct, gridding, nufft, reference
 from tomarium.kernels.backprojection.geometry import make_task
 from tomarium.kernels.cuda import device as devices
-from tomarium.kernels.cuda.device import empty_there
 from tomarium.kernels.cuda.fbp_there import backproject_there
 from tomarium.kernels.engines import choose
 from tomarium.kernels.ramp import Padding, Window

@@ -8,8 +8,7 @@ from typing import Any, Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from tomarium.array import namespace
-from tomarium.kernels.cuda.device import like, on_host
+from tomarium.array import like, namespace, on_host
 
 EDGE: Final = 8
 """Columns at either end whose mean tells whether the sample goes on."""

@@ -11,7 +11,6 @@ from typing import Any, Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from tomarium.array import namespace
 from tomarium.errors import DeviceFull, EngineUnavailable
 from tomarium.kernels.cuda import kernels
 from tomarium.kernels.cuda.modules import Modules, modules, why_not
@@ -211,36 +210,6 @@ def kernels_of(array: Any) -> Any:
             f"there are no compiled kernels for arrays of {package}; give arrays of NumPy or CuPy"
         )
     return KERNELS[package](array)
-
-
-def on_host(array: Any) -> NDArray[Any]:
-    """Return what an array holds as a NumPy array, wherever it lies: of few values, for it waits for the device."""
-    if isinstance(array, np.ndarray):
-        return array
-    if hasattr(array, "get"):  # CuPy
-        return np.asarray(array.get())
-    host = namespace(array).__array_namespace_info__().default_device()
-    return np.asarray(array.to_device(host))
-
-
-def like(host: Any, array: Any) -> Any:
-    """Return a copy of an array of the host where another one lies."""
-    return namespace(array).asarray(host, device=array.device)
-
-
-def empty_there(array: Any, shape: tuple[int, ...]) -> Any:
-    """Return a float32 array, not initialised, where another one lies."""
-    xp = namespace(array)
-    return xp.empty(shape, dtype=xp.float32, device=array.device)
-
-
-def contiguous(array: Any) -> Any:
-    """Return an array in C order, the same one where it is."""
-    flags = getattr(array, "flags", None)
-    if flags is not None and flags.c_contiguous:
-        return array
-    xp = namespace(array)
-    return getattr(xp, "ascontiguousarray", lambda one: xp.asarray(one, copy=True))(array)
 
 
 class Staging:

@@ -8,8 +8,9 @@ from typing import Any, Final
 
 import numpy as np
 
+from tomarium.array import contiguous
 from tomarium.kernels.backprojection.geometry import Task
-from tomarium.kernels.cuda.device import contiguous, kernels_of
+from tomarium.kernels.cuda.device import kernels_of
 
 MOST_KEPT: Final = 4
 """Geometries whose tables are kept."""

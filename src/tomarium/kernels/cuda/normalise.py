@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tomarium.array import namespace, numpy_dtype
-from tomarium.kernels.cuda.device import contiguous, empty_there, kernels_of, like, on_host
+from tomarium.array import contiguous, empty_there, like, namespace, numpy_dtype, on_host
+from tomarium.kernels.cuda.device import kernels_of
 from tomarium.kernels.flat_field import Report, check_shapes, interpolation
 
 

@@ -155,6 +155,7 @@ class Step:
     accepts: tuple[Domain, ...]
     after: Callable[[Layout, Values], Layout]
     halo: Callable[[Values, Layout], int]
+    anywhere: Callable[[Values, Layout], bool]
     cost: Cost
     prepare: Callable[..., Any] | None = None
     demand: Callable[[Scan, Layout], None] | None = None
@@ -167,7 +168,6 @@ class Step:
     aliases: tuple[str, ...] = ()
     gives: Domain | None = None
     together: int = 1
-    anywhere: Callable[[Values, Layout], bool] = lambda _values, _layout: False
 
     @cached_property
     def parameters(self) -> tuple[Parameter, ...]:

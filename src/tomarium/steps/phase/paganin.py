@@ -10,9 +10,8 @@ from typing import Annotated, Any, Final, Literal
 import numpy as np
 from annotated_types import Ge
 
-from tomarium.array import namespace
+from tomarium.array import like, namespace, on_host
 from tomarium.errors import EngineUnavailable, MissingData, ParameterError
-from tomarium.kernels.cuda.device import like, on_host
 from tomarium.kernels.invalid import fill_invalid
 from tomarium.kernels.paganin import Form, Pad, halo_pixels, length_m
 from tomarium.kernels.paganin import delta_beta as ratio_of

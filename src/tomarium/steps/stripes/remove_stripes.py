@@ -9,9 +9,9 @@ from typing import Any, Final, Literal, get_args
 
 import numpy as np
 
-from tomarium.array import namespace, processors
+from tomarium.array import contiguous, empty_there, namespace, processors
 from tomarium.errors import ParameterError
-from tomarium.kernels.cuda.device import contiguous, empty_there, kernels_of
+from tomarium.kernels.cuda.device import kernels_of
 from tomarium.kernels.stripe_agreement import (
     ANGLE_BLOCKS,
     bridge_dead_columns,
