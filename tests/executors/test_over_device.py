@@ -32,6 +32,7 @@ from tomarium.pipeline.plan.planner import plan
 from tomarium.pipeline.plan.report import plan_data
 from tomarium.pipeline.plan.section import Resources
 from tomarium.pipeline.protocol.protocol import default_protocol
+from tomarium.pipeline.run.reconstruct import slices_at, slices_at_axes
 from tomarium.pipeline.run.runner import Outcome, run
 
 ROOM = DeviceRoom(0, "stand-in", "none", 10**11, demanded=True)
@@ -226,3 +227,23 @@ def test_a_device_that_is_not_there_is_refused_in_words(
     )
     monkeypatch.setenv(resources.VARIABLE, "none")
     assert resources.measure(tmp_path).device is None
+
+
+def test_slices_and_sweeps_of_the_axis_go_over_the_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    stand_in, scan = put_in_place(monkeypatch, StandIn()), make_scan(rows=3)
+    [expected] = slices_at(scan, [1])
+    assert stand_in.brought == 0
+    [found] = slices_at(scan, [1], device=0)
+    np.testing.assert_allclose(
+        found.slab.data, expected.slab.data, atol=AGREE * np.ptp(expected.slab.data), rtol=0
+    )
+    for one, other in zip(
+        slices_at_axes(scan, [29.5, 30.5, 31], 1, device=0),
+        slices_at_axes(scan, [29.5, 30.5, 31], 1),
+        strict=True,
+    ):
+        np.testing.assert_allclose(
+            one.slab.data, other.slab.data, atol=AGREE * np.ptp(other.slab.data), rtol=0
+        )
+    assert stand_in.faults == []
+    assert stand_in.brought >= 3

@@ -69,7 +69,7 @@ def measure(
     """
     limit = _limit(memory) if memory else int(SHARE * array.available_memory())
     disk = None if folder is None else shutil.disk_usage(_standing(folder)).free
-    room, why = _room(_asked(on), device_memory)
+    room, why = find_room(on, device_memory)
     return Resources(limit, disk, array.processors(), workers, room, why)
 
 
@@ -89,8 +89,25 @@ def _asked(word: str | None) -> str:
     return told
 
 
-def _room(asked: str, device_memory: str | None) -> tuple[DeviceRoom | None, str]:
-    """Find the device that is asked for, and how much of it may be used; else say why there is none."""
+def find_room(on: str | None = None, device_memory: str | None = None) -> tuple[DeviceRoom | None, str]:
+    """Find the device that is asked for, and how much of it may be used.
+
+    Parameters
+    ----------
+    on, device_memory
+        As for `measure`.
+
+    Returns
+    -------
+    DeviceRoom or None, str
+        The device; where there is none, why.
+
+    Raises
+    ------
+    ParameterError, UnitError, InputError, EngineUnavailable
+        As `measure`.
+    """
+    asked = _asked(on)
     if asked == "none":
         return None, "none is asked for"
     why = why_not()
