@@ -17,7 +17,7 @@ PYTEST := -m pytest -n $(WORKERS) --dist worksteal
 test test-fast test-peers: export PYTHONDONTWRITEBYTECODE =
 
 .DEFAULT_GOAL := help
-.PHONY: help install web demo test test-fast test-peers fuzz lint audit docs gallery bench bench-more bench-catalogue load accuracy accuracy-quick faults clean
+.PHONY: help install web demo test test-fast test-peers fuzz cuda-check lint audit docs gallery bench bench-more bench-catalogue load accuracy accuracy-quick faults clean
 
 help: ## list the tasks
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -67,6 +67,10 @@ $(PEERS)/.installed: pyproject.toml CMakeLists.txt $(wildcard native/*)
 fuzz: install ## give readers and parsers inputs without end, MINUTES=60 in all; goes on where the last run ended (nightly)
 	$(BIN)/python -m pip install --quiet --group fuzz || echo "no atheris for this Python: inputs are changes of good ones"
 	$(BIN)/python tests/fuzz/run.py --minutes $(MINUTES) $(FUZZ_ARGS)
+
+cuda-check: install ## run the CUDA kernels on the processor with sanitizers and mistakes, and compile them for GPUs; needs no GPU (nightly)
+	$(BIN)/python -m pip install --quiet --group cuda || echo "no NVRTC for this system: nothing is compiled for a GPU"
+	$(BIN)/python tests/cuda/check.py
 
 lint: install ## ruff, mypy and the floors
 	$(BIN)/ruff check .

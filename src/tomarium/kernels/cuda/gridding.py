@@ -235,8 +235,10 @@ def grid_fbp(modules: Modules, sinogram: Any, tables: GridTables, out: Any, *, h
     for first in range(0, rows, ROWS):
         part = slice(first, min(first + ROWS, rows))
         samples = polar_samples(modules, sinogram[:, part], padded, tables, part, lost, half=half)
-        write_slices(modules, gridded_image(modules, samples, tables, half=half), tables, first, out)
+        grid = gathered(modules, samples, tables, half=half)
         del samples
+        write_slices(modules, transformed(modules, grid), tables, first, out)
+        del grid
     if int(lost[0]):
         if bool(xp.isfinite(sinogram).all()):
             raise InputError(
@@ -312,8 +314,8 @@ def _options(tables: GridTables, half: bool) -> tuple[str, ...]:
     return (*tables.options, f"-DREACH={gridding.TAPS / 2}f", f"-DHALF={int(half)}")
 
 
-def gridded_image(modules: Modules, samples: Any, tables: GridTables, *, half: bool = False) -> Any:
-    """Put samples on grids and transform these.
+def gathered(modules: Modules, samples: Any, tables: GridTables, *, half: bool = False) -> Any:
+    """Put samples on grids.
 
     Parameters
     ----------
@@ -329,7 +331,7 @@ def gridded_image(modules: Modules, samples: Any, tables: GridTables, *, half: b
     Returns
     -------
     array of complex64, shape (pair, cells, cells)
-        Slices not yet over the kernel's transform; frequencies as a transform leaves them.
+        Frequencies along y and x, as a transform wants them.
     """
     xp, cells = modules.xp, tables.cells
     tiles = -(-cells // TILE)
@@ -339,7 +341,25 @@ def gridded_image(modules: Modules, samples: Any, tables: GridTables, *, half: b
         (samples, tables.steps, tables.bearing, grid, np.int32(len(samples)), np.int32(tables.period // 2),
          np.int32(cells), np.float32(tables.period / cells)),
     )  # fmt: skip
-    return xp.fft.ifft2(grid, axes=(1, 2), norm="forward")
+    return grid
+
+
+def transformed(modules: Modules, grid: Any) -> Any:
+    """Transform grids back.
+
+    Parameters
+    ----------
+    modules : Modules
+        Of the device.
+    grid : array of complex64, shape (pair, cells, cells)
+        See `gathered`.
+
+    Returns
+    -------
+    array of complex64, shape (pair, cells, cells)
+        Slices not yet over the kernel's transform, with their middle at (0, 0).
+    """
+    return modules.xp.fft.ifft2(grid, axes=(1, 2), norm="forward")
 
 
 def write_slices(modules: Modules, image: Any, tables: GridTables, first: int, out: Any) -> None:
@@ -350,7 +370,7 @@ def write_slices(modules: Modules, image: Any, tables: GridTables, first: int, o
     modules : Modules
         Of the device.
     image : array of complex64, shape (pair, cells, cells)
-        See `gridded_image`.
+        See `transformed`.
     tables : GridTables
         The geometry.
     first : int

@@ -15,9 +15,10 @@ from tomarium.kernels.cuda.gridding import (
     ROWS,
     THREADS,
     GridTables,
-    gridded_image,
+    gathered,
     make_tables,
     polar_samples,
+    transformed,
     write_slices,
 )
 from tomarium.kernels.cuda.kaiser_bessel import shape_parameter
@@ -138,7 +139,7 @@ def project_adjoint(modules: Modules, sinogram: Any, tables: GridTables, out: An
     for first in range(0, len(out), ROWS):
         part = slice(first, min(first + ROWS, len(out)))
         samples = polar_samples(modules, sinogram[:, part], padded, tables, part, lost)
-        write_slices(modules, gridded_image(modules, samples, tables), tables, first, out)
+        write_slices(modules, transformed(modules, gathered(modules, samples, tables)), tables, first, out)
 
 
 def _demand_fit(name: str, images: Any, rows: Any, tables: GridTables) -> None:

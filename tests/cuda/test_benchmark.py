@@ -1,0 +1,36 @@
+"""The script that measures on a GPU runs to its end without one, and its figures come onto a page."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from cuda_on_processor import why_not
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.skipif(why_not() is not None, reason=str(why_not()))
+def test_everything_is_measured_at_tiny_sizes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    import gpu
+
+    monkeypatch.setattr(gpu, "twins", lambda device: {"flat_log": "well"})  # test_twins.py runs them
+    assert gpu.main(["--processor", "--results", str(tmp_path)]) == 0
+    figures = json.loads((tmp_path / "gpu.json").read_text())["figures"]
+    assert max(figures["full size"].values()) < 1e-3
+    assert figures["volume"]["seconds"] > 0
+    assert [row["name"] for row in figures["kernels"] if row.get("ms", 0) <= 0 and "GB/s" not in row] == []
+    assert len(figures["kernels"]) == 16
+    page = (tmp_path / "performance.md").read_text()
+    assert "### the processor, no GPU" in page
+    assert "24 columns and 5 rows were tried" in page
+
+
+def test_without_figures_the_page_says_that_nothing_was_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    import performance_page
+
+    page = performance_page.page({}, None)
+    assert "Not measured: no GPU was at hand" in page
+    assert page.count("| not measured |") == len(performance_page.TARGETS) + len(performance_page.GPU_TARGETS)
