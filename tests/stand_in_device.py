@@ -22,6 +22,7 @@ from tomarium.kernels.cuda import fbp_there
 from tomarium.kernels.cuda.device import KernelsThere
 from tomarium.kernels.flat_field import LOWEST_TRANSMISSION
 from tomarium.kernels.invalid import fill_invalid
+from tomarium.kernels.spikes import Pattern, remove_spikes
 from tomarium.kernels.stripes import remove_stripes_by_sorting
 from tomarium.pipeline.plan import resources
 
@@ -141,6 +142,11 @@ class ProcessorKernels:
 
     def sort_stripes(self, sinograms: Any, size: int, out: Any, *, strength: float = 1.0) -> None:
         remove_stripes_by_sorting(_numpy(sinograms), size, strength=strength, out=_numpy(out))
+
+    def despike(self, frames: Any, noise: Any, out: Any, **how: Any) -> int:
+        how["pattern"] = Pattern(_numpy(how["pattern"].dark), _numpy(how["pattern"].relative))
+        how |= {name: _numpy(how[name]) for name in ("beside", "more")}
+        return remove_spikes(_numpy(frames), noise, out=_numpy(out), **how)[1]
 
 
 class CudaKernels:
