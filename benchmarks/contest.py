@@ -26,10 +26,13 @@ class Row:
     note: str = ""
 
 
-def in_turns(candidates: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
+def in_turns(
+    candidates: Mapping[str, Callable[[], object]], rounds: int, slow: Mapping[str, int] | None = None
+) -> dict[str, list[float]]:
     """Run every candidate once a round after one run that does not count; CPU seconds of each run.
 
-    Every round begins with the next candidate, so none always follows the same neighbour's leavings.
+    Every round begins with the next candidate, so none always follows the same neighbour's leavings. Those that
+    are `slow` take part in so many rounds only.
     """
     for run in candidates.values():
         run()
@@ -38,6 +41,8 @@ def in_turns(candidates: Mapping[str, Callable[[], object]], rounds: int) -> dic
     for turn in range(rounds):
         first = turn % len(order)
         for name, run in order[first:] + order[:first]:
+            if turn >= (slow or {}).get(name, rounds):
+                continue
             start = time.process_time()
             run()
             taken[name].append(time.process_time() - start)

@@ -16,6 +16,8 @@ from tomarium.kernels.engines import engines
 from tomarium.kernels.fbp import fbp
 
 SLICES = {"native": 64, "direct": 16, "nufft": 8}
+SLOW = {"direct": 2}
+"""Rounds of those that take half a minute and more for a call."""
 BAND = 64
 """Rows of the picture that are scored, for the references in double precision are slow."""
 LARGEST_IRADON = 1024
@@ -47,7 +49,7 @@ def measure(size: int, count: int, rounds: int, threads: int) -> list[Row]:
     peers, absent = nufft_peers.candidates(scene, size)
     for name, peer in peers.items():
         images[name], runs[name] = peer().copy(), peer
-    taken = in_turns(runs, rounds)
+    taken = in_turns(runs, rounds, SLOW)
     rows = []
     for name in runs:
         slices = SLICES.get(name, nufft_peers.SLICES)

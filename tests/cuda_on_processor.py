@@ -101,7 +101,7 @@ class OnProcessor:
         self.xp: Any = np
         self._order, self._sanitize, self._changes = order, sanitize, tuple(changes)
 
-    def function(self, source: str, name: str, options: tuple[str, ...] = ()) -> Function:
+    def kernel(self, source: str, name: str, options: tuple[str, ...] = ()) -> Function:
         """Return the kernel `name` of `source`.cu, compiled with further options."""
         text = source_text(source)
         for right, wrong in self._changes:

@@ -1,11 +1,14 @@
 """The script that measures on a GPU runs to its end without one, and its figures come onto a page."""
 
 import json
+import re
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
-from cuda_on_processor import why_not
+from cuda_on_processor import OnProcessor, why_not
 
 ROOT = Path(__file__).parents[2]
 
@@ -34,3 +37,16 @@ def test_without_figures_the_page_says_that_nothing_was_measured(monkeypatch: py
     page = performance_page.page({}, None)
     assert "Not measured: no GPU was at hand" in page
     assert page.count("| not measured |") == len(performance_page.TARGETS) + len(performance_page.GPU_TARGETS)
+
+
+@pytest.mark.skipif(why_not() is not None, reason=str(why_not()))
+def test_what_the_page_shows_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    page = (ROOT / "docs" / "how-to" / "gpu.md").read_text("utf-8")
+    code = page.split("```python\n")[1].split("```")[0]
+    monkeypatch.setattr("tomarium.kernels.cuda.modules.modules", lambda number: OnProcessor())
+    names: dict[str, Any] = {}
+    exec(compile(code, "gpu.md", "exec"), names)
+    assert np.isfinite(names["slices"]).all()
+    assert names["slices"][0, 24, 24] > 0
+    for words in re.findall(r"bash (\S+\.sh)|python (\S+\.py)", page):
+        assert (ROOT / "".join(words)).exists()

@@ -55,7 +55,7 @@ def backproject(
             f"backproject: projections have shape {filtered.shape}, directions {directions.shape} and out {out.shape}; "
             f"give (3, {angles}) directions and {rows} slices of {y1 - y0} x {x1 - x0}"
         )
-    modules.function("direct", "backproject", (f"-DROWS={ROWS}",))(
+    modules.kernel("direct", "backproject", (f"-DROWS={ROWS}",))(
         (-(-(x1 - x0) // 32), -(-(y1 - y0) // 8), -(-rows // ROWS)), (32, 8),
         (filtered, directions, out, *map(np.int32, (angles, rows, samples, size, y0, y1, x0, x1))),
     )  # fmt: skip

@@ -89,7 +89,7 @@ def flat_log(
         f"-DLOG={int(log)}",
     )
     blocks = -(-pixels // (THREADS * width))
-    modules.function("flat_field", "flat_log", options)(
+    modules.kernel("flat_field", "flat_log", options)(
         (blocks, -(-angles // ANGLES)), (THREADS,),
         (counts, dark, bright, lower, fraction, out, tally, np.int32(pixels), np.int32(angles),
          np.float32(lowest_counts), np.float32(LOWEST_TRANSMISSION)),
@@ -122,7 +122,7 @@ def fill_invalid(modules: Modules, frames: Any, empty: float) -> int:
     xp = modules.xp
     rows, columns = frames.shape[1:]
     holes = xp.flatnonzero(xp.isnan(frames))
-    fill = modules.function("flat_field", "median_of_neighbours")
+    fill = modules.kernel("flat_field", "median_of_neighbours")
     for _ in range(RINGS):
         if not len(holes):
             return 0

@@ -302,7 +302,7 @@ def polar_samples(
     angles, frequencies = len(rows), tables.period + 1
     kind = np.uint16 if half else np.float32
     samples = xp.empty((angles, frequencies, ROWS), kind)
-    modules.function("gridding", "polar_samples", _options(tables, half))(
+    modules.kernel("gridding", "polar_samples", _options(tables, half))(
         (-(-frequencies // THREADS), angles), (THREADS,),
         (spectrum, tables.order, tables.shift, tables.weight, tables.response, offsets, samples, lost,
          np.int32(tables.period // 2), np.int32(tables.offsets is not None)),
@@ -336,7 +336,7 @@ def gathered(modules: Modules, samples: Any, tables: GridTables, *, half: bool =
     xp, cells = modules.xp, tables.cells
     tiles = -(-cells // TILE)
     grid = xp.empty((PAIRS, cells, cells), np.complex64)
-    modules.function("gridding", "gather", _options(tables, half))(
+    modules.kernel("gridding", "gather", _options(tables, half))(
         (tiles, tiles), (TILE, TILE),
         (samples, tables.steps, tables.bearing, grid, np.int32(len(samples)), np.int32(tables.period // 2),
          np.int32(cells), np.float32(tables.period / cells)),
@@ -379,7 +379,7 @@ def write_slices(modules: Modules, image: Any, tables: GridTables, first: int, o
         All slices.
     """
     y0, y1, x0, x1 = tables.region
-    modules.function("gridding", "write_slices", _options(tables, False))(
+    modules.kernel("gridding", "write_slices", _options(tables, False))(
         (-(-(x1 - x0) // 32), -(-(y1 - y0) // 8), PAIRS), (32, 8),
         (image, tables.correction, out, *map(np.int32, (first, len(out), tables.size, tables.cells, y0, y1, x0, x1)),
          np.float32(tables.scale), np.int32(tables.disc)),

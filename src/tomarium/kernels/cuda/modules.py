@@ -35,7 +35,7 @@ class Modules(Protocol):
     def xp(self) -> Any:
         """CuPy; NumPy where the kernels run on the processor."""
 
-    def function(self, source: str, name: str, options: tuple[str, ...] = ()) -> Function:
+    def kernel(self, source: str, name: str, options: tuple[str, ...] = ()) -> Function:
         """Return the kernel `name` of `source`.cu, compiled with further options."""
 
 
@@ -186,7 +186,7 @@ class _OfCuPy:
         self._number = number
         self._functions: dict[tuple[str, str, tuple[str, ...]], Function] = {}
 
-    def function(self, source: str, name: str, options: tuple[str, ...] = ()) -> Function:
+    def kernel(self, source: str, name: str, options: tuple[str, ...] = ()) -> Function:
         """Return the kernel `name` of `source`.cu, compiled with further options."""
         key = source, name, options
         if key not in self._functions:

@@ -92,8 +92,8 @@ def project(modules: Modules, images: Any, tables: GridTables, out: Any) -> None
     _demand_fit("project", images, out, tables)
     cells, period = tables.cells, tables.period
     options = (*tables.options, f"-DTAPS={TAPS}")
-    place = modules.function("projection", "place_slices", options)
-    read = modules.function("projection", "read_samples", options)
+    place = modules.kernel("projection", "place_slices", options)
+    read = modules.kernel("projection", "read_samples", options)
     for first in range(0, len(images), ROWS):
         grid = xp.empty((PAIRS, cells, cells), np.complex64)
         place(

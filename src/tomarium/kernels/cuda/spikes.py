@@ -93,10 +93,10 @@ def despike(
         frames, further, near, dark, relative, *tables,
         *map(np.int32, (angles, rows, columns, len(noise.brightness))), np.float64(threshold),
     )  # fmt: skip
-    modules.function("spikes", "mark_spikes", KINDS[kind])(
+    modules.kernel("spikes", "mark_spikes", KINDS[kind])(
         (-(-columns // 32), -(-rows // 8), angles), (32, 8), (*given, least, marks)
     )
-    modules.function("spikes", "replace_spikes", KINDS[kind])(
+    modules.kernel("spikes", "replace_spikes", KINDS[kind])(
         (-(-rows * columns // 256), angles), (256,), (*given, marks, out, replaced)
     )
     return int(replaced.sum())

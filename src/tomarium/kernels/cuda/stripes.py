@@ -54,7 +54,7 @@ def sort_stripes(modules: Modules, sinograms: Any, size: int, out: Any, *, stren
         )
     if not bool(xp.isfinite(sinograms).all()):
         raise InputError("sort_stripes: a value is not finite; normalise with flat and dark fields first")
-    median = modules.function("stripes", "median_of_ranks", (f"-DSIZE={size}",))
+    median = modules.kernel("stripes", "median_of_ranks", (f"-DSIZE={size}",))
     together = max(1, VALUES // max(1, angles * columns))
     for first in range(0, rows, together):
         part = sinograms[:, first : first + together]
