@@ -47,8 +47,10 @@ class StandIn:
         self.most_there = 0
         self.brought = 0
         self.released = 0
-        self._here = threading.local()
-        self._lock, self._there = threading.Lock(), 0
+        self._lock = threading.RLock()
+        self._pending: list[tuple[Any, Any]] = []
+        self._there: dict[int, int] = {}
+        self._read: set[int] = set()
 
     def free_bytes(self) -> int:
         return self.free
@@ -61,45 +63,43 @@ class StandIn:
             self.faults.append("an array that is not contiguous was copied")
         if host.shape[1] > self.rows:
             raise DeviceFull("stand-in: no memory is left")
-        array = there(
-            np.full(host.shape, np.iinfo(host.dtype).max if host.dtype.kind in "iu" else np.nan, host.dtype)
-        )
-        self._pending().append((array, host))
+        rubbish = np.iinfo(host.dtype).max if host.dtype.kind in "iu" else np.nan
+        array = there(np.full(host.shape, rubbish, host.dtype))
         with self._lock:
+            self._pending.append((array, host))
             self.brought += 1
-            self._there += 1
-            self.most_there = max(self.most_there, self._there)
-        here = self._here
-        weakref.finalize(array, self._gone, here)
+            self._there[id(array)] = threading.get_ident()
+            self.most_there = max(self.most_there, len(self._there))
+            weakref.finalize(array, self._gone, id(array))
         return array
 
-    def _gone(self, here: Any) -> None:
+    def _gone(self, key: int) -> None:
         with self._lock:
-            self._there -= 1
-        if getattr(here, "computing", False):
-            self.faults.append("an array was given back while the device may still read it")
-
-    def _pending(self) -> list[Any]:
-        found: list[Any] = self._here.__dict__.setdefault("pending", [])
-        return found
+            del self._there[key]
+            if key in self._read:
+                self.faults.append("an array was given back while the device may still read it")
 
     @contextmanager
     def computing(self) -> Iterator[None]:
-        for array, host in self._pending():
-            array._array[...] = host
-        self._pending().clear()
-        self._here.computing = True
+        with self._lock:
+            for array, host in self._pending:
+                array._array[...] = host
+            self._pending.clear()
         yield
+        with self._lock:
+            self._read |= set(self._there)
 
     def copy_out(self, array: Any, host: Callable[[tuple[int, ...], Any], Any]) -> Any:
         result = host(array.shape, np.dtype(array._array.dtype))
         result[...] = array._array
-        self._here.computing = False
+        with self._lock:
+            self._read -= {key for key, thread in self._there.items() if thread == threading.get_ident()}
         return result
 
     def release(self) -> None:
         self.released += 1
-        self._here.computing = False
+        with self._lock:
+            self._read.clear()
 
 
 def _numpy(array: Any) -> Any:

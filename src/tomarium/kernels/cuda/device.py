@@ -16,6 +16,9 @@ from tomarium.kernels.cuda import kernels
 from tomarium.kernels.cuda.modules import Modules, modules, why_not
 from tomarium.optional_packages import optional_import
 
+OUT_OF_MEMORY: Final = 2
+"""cudaErrorMemoryAllocation of the CUDA runtime."""
+
 
 class Device(Protocol):
     """Where slabs are computed beside the processors; all that a run does with CuPy goes through one of these.
@@ -128,7 +131,7 @@ class CudaDevice:
         return result
 
     def release(self) -> None:
-        """Give back memory that CuPy keeps."""
+        """Give back memory that CuPy keeps, with the plans of transforms of this thread."""
         with self._device:
             self._cupy.fft.config.get_plan_cache().clear()
             self._cupy.get_default_memory_pool().free_all_blocks()
@@ -141,7 +144,7 @@ class CudaDevice:
         except cuda.memory.OutOfMemoryError as problem:
             raise DeviceFull(f"{self.name}: {problem}") from problem
         except cuda.runtime.CUDARuntimeError as problem:
-            if problem.status == cuda.runtime.errorMemoryAllocation:
+            if problem.status == OUT_OF_MEMORY:
                 raise DeviceFull(f"{self.name}: {problem}") from problem
             raise
 

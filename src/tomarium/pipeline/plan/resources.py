@@ -10,6 +10,7 @@ from typing import Final
 from tomarium import array, units
 from tomarium.errors import EngineUnavailable, InputError, ParameterError
 from tomarium.kernels.cuda import device
+from tomarium.kernels.cuda.agreement import demand_agreement
 from tomarium.kernels.cuda.modules import why_not
 from tomarium.pipeline.plan.on_device import DeviceRoom
 from tomarium.pipeline.plan.section import Resources
@@ -117,7 +118,13 @@ def find_room(on: str | None = None, device_memory: str | None = None) -> tuple[
         raise EngineUnavailable(
             f"device {asked} was asked for, but {why}; to let the processors do the work, leave it out"
         )
-    found = device.open_device(0 if asked == "auto" else int(asked))
+    try:
+        found = device.open_device(0 if asked == "auto" else int(asked))
+        demand_agreement(found)
+    except EngineUnavailable as problem:
+        if asked == "auto":
+            return None, str(problem)
+        raise
     bytes_ = _limit(device_memory) if device_memory else int(DEVICE_SHARE * found.free_bytes())
     return DeviceRoom(found.index, found.name, found.driver, bytes_, asked != "auto"), ""
 

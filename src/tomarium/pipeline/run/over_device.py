@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial, reduce
 from math import lcm
@@ -55,15 +56,16 @@ class Traffic:
         The device.
     lanes : Lanes
         Slabs that are there.
-    work : lock
-        Held while the steps of a slab are told to the device: so no two have their scratch there at a time.
+    teller : executor
+        The one thread that tells the device what to compute: so no two slabs have their scratch there at a time, and
+        CuPy, which keeps plans of transforms for each thread, keeps them once.
     parts : int
         Into how many parts slabs are divided that come; 1 until the memory has not sufficed.
     """
 
     device: Device
     lanes: Lanes = field(default_factory=Lanes)
-    work: threading.Lock = field(default_factory=threading.Lock)
+    teller: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "device"))
     parts: int = 1
     _local: threading.local = field(default_factory=threading.local)
 
@@ -74,6 +76,15 @@ class Traffic:
         if held is None:
             held = self._local.staging = Staging(self.device)
         return held
+
+    def release(self) -> None:
+        """Give back memory of the device that is kept for further slabs."""
+        self.teller.submit(self.device.release).result()
+
+    def close(self) -> None:
+        """Give back all of it, and end the thread."""
+        self.release()
+        self.teller.shutdown()
 
 
 def traffic_to(index: int) -> Traffic:
@@ -98,14 +109,16 @@ class Way:
             return self._up(slab)
         return slab if there else self.down(slab)
 
-    def around(self, item: Resolved) -> AbstractContextManager[None]:
-        """Return a context for a step's work."""
-        return self._computing() if works_there(item) else nullcontext()
+    def done(self, item: Resolved, work: Callable[[], Slab]) -> Slab:
+        """Return what a step's work gives, where the step works."""
+        if not works_there(item):
+            return work()
 
-    @contextmanager
-    def _computing(self) -> Iterator[None]:
-        with self._traffic.work, self._traffic.device.computing():
-            yield
+        def told() -> Slab:
+            with self._traffic.device.computing():
+                return work()
+
+        return self._traffic.teller.submit(told).result()
 
     def _up(self, slab: Slab) -> Slab:
         staging = self._traffic.staging
@@ -164,7 +177,7 @@ def over_device(
                 made, told = through(slab, Way(traffic))
             return made, dict(told)
         except DeviceFull:
-            traffic.device.release()
+            traffic.release()
     # From here on alone, so that what others hold there is given back first.
     with traffic.lanes.taken(traffic.lanes.count):
         while True:
@@ -176,7 +189,7 @@ def over_device(
                     items,
                 )
             except DeviceFull as problem:
-                traffic.device.release()
+                traffic.release()
                 _halve(traffic, cut, reach, problem)
 
 

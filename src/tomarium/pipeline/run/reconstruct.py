@@ -23,7 +23,6 @@ from tomarium.pipeline.plan.slabs import reached
 from tomarium.pipeline.protocol.choice import with_parameter
 from tomarium.pipeline.protocol.read import AnyProtocol, as_protocol
 from tomarium.pipeline.protocol.resolve import Resolution, Resolved, freeze, resolve
-from tomarium.pipeline.run.agreement import demand_agreement
 from tomarium.pipeline.run.data_check import checked
 from tomarium.pipeline.run.evaluate import evaluate, through
 from tomarium.pipeline.run.journal import Journal
@@ -382,9 +381,7 @@ def _traffic(device: str | int | None) -> Traffic | None:
     room, _ = find_room("none" if device is None else str(device))
     if room is None:
         return None
-    traffic = traffic_to(room.index)
-    demand_agreement(traffic.device)
-    return traffic
+    return traffic_to(room.index)
 
 
 def _all_at_once(told: Sequence[Resolution], number: int) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -231,8 +230,8 @@ def _step(
     arguments = item.plain | {name: handed[name] for name in item.step.takes}
     with told_as_its_own(item.step):
         slab.demand(*item.step.accepts, by=item.step.name)
-        with nullcontext() if way is None else way.around(item):
-            result = item.step.function(slab, **arguments)
+        work = partial(item.step.function, slab, **arguments)
+        result = work() if way is None else way.done(item, work)
     reached = Layout(slab.data.shape, numpy_dtype(slab.data), slab.domain, slab.unit, geometry)
     with told_as_its_own(item.step):
         expected = item.step.after(reached, item.plain)

@@ -19,7 +19,6 @@ from tomarium.model import Frames, Layout, Scan, Slab
 from tomarium.pipeline.plan.cost import Direction
 from tomarium.pipeline.plan.slabs import Cut
 from tomarium.pipeline.protocol.resolve import Resolved
-from tomarium.pipeline.run.agreement import demand_agreement
 from tomarium.pipeline.run.over_device import Traffic, Way, over_device, traffic_to
 from tomarium.pipeline.run.slab_steps import Ready, load, make_ready, narrow, process, trim
 from tomarium.steps.core.context import Scratch
@@ -169,7 +168,7 @@ class Task:
         release_scratch()
         if kept is not None and kept.traffic is not None:
             forget_tables()
-            kept.traffic.device.release()
+            kept.traffic.close()
 
 
 @dataclass
@@ -217,7 +216,5 @@ def _kept(task: Task) -> _Kept:
             while len(_KEPT) >= MOST_KEPT:  # a worker of a cluster is not told when a run ends
                 _KEPT.pop(next(iter(_KEPT)))
             traffic = None if task.device is None else traffic_to(task.device)
-            if traffic is not None:
-                demand_agreement(traffic.device)
             _KEPT[task.key] = _Kept(ready, traffic=traffic)
         return _KEPT[task.key]

@@ -30,7 +30,7 @@ def demand_agreement(device: Device) -> None:
     Raises
     ------
     EngineUnavailable
-        The slices differ.
+        The slices differ, or the device does not compute at all.
     """
     if any(known is device for known in _AGREED):
         return
@@ -41,11 +41,18 @@ def demand_agreement(device: Device) -> None:
     dark, flats = np.full((2, 64), 100.0, np.float32), np.full((1, 2, 64), 3100.0, np.float32)
     at, when = np.arange(48.0), np.zeros(1)
     expected = fbp(normalise(counts, dark, flats, when, at)[0], angles, 32.0, padding="zero")
-    held = device.copy_in(counts)
-    with device.computing():
-        attenuation, _ = normalise_there(held, dark, flats, when, at)
-        made = fbp(attenuation, angles, 32.0, padding="zero")
-    found: NDArray[np.float32] = device.copy_out(made, np.empty)
+    try:
+        held = device.copy_in(counts)
+        with device.computing():
+            attenuation, _ = normalise_there(held, dark, flats, when, at)
+            made = fbp(attenuation, angles, 32.0, padding="zero")
+        found: NDArray[np.float32] = device.copy_out(made, np.empty)
+    except Exception as problem:  # what compilers, drivers and libraries raise has no class in common
+        told = str(problem).strip().partition("\n")[0] or type(problem).__name__
+        raise EngineUnavailable(
+            f"{device.name} cannot compute: {told}; install what CuPy needs with pip install 'tomarium[gpu]', see "
+            f"tomarium doctor --self, or let the processors do the work with --device none"
+        ) from problem
     worst = float(np.abs(found - expected).max() / np.ptp(expected))
     if not worst <= AGREE:
         raise EngineUnavailable(
