@@ -223,7 +223,7 @@ def test_all_that_wait_are_ended() -> None:
             self.lives = False
 
     readers, waiting = ChildReaders(attempt, count=3), [Waiting(), Waiting()]
-    for one in waiting:
+    for _ in waiting:
         readers._idle.get_nowait()
     for one in waiting:
         readers._idle.put(one)  # type: ignore[arg-type]
