@@ -47,7 +47,9 @@ def main() -> int:
     if unknown := set(asked.target or ()) - set(known):
         parser.error(f"there is no target {min(unknown)!r}; --list names them")
     engine = asked.engine or ("atheris" if find_spec("atheris") else "own")
-    signal.signal(signal.SIGTERM, lambda *_told: sys.exit(143))  # and the process that reads ends with this one
+    signal.signal(
+        signal.SIGTERM, lambda *_told: sys.exit(143)
+    )  # and the process that reads ends with this one
     names = asked.target or known
     ledger = asked.folder / "counts.json"
     asked.folder.mkdir(parents=True, exist_ok=True)
