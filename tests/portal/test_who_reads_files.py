@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
+import pytest
+
 import tomarium
+from tomarium.beamtime.work_jobs import work_kinds
+from tomarium.catalogue.work import KINDS
+from tomarium.formats import formats
+from tomarium.portal.harvest_jobs import harvest_kinds
+from tomarium.registry import collect
+from tomarium.viewers.viewer import Viewer
 
 SOURCE = Path(tomarium.__file__).parent
 FLOORS = ("portal", "catalogue", "viewers")
@@ -78,6 +87,26 @@ WHO = {
     "viewers/volume.py": PORTAL,
 }
 """File → who runs what reads in it. What is new here says so in docs/explanation/security.md, too."""
+
+
+PAGE = Path(__file__).parents[2] / "docs" / "explanation" / "security.md"
+
+
+@pytest.mark.parametrize(
+    ("row", "names"),
+    [
+        ("the job `file upload`", set(formats())),
+        ("what viewers draw", {name for name, one in collect("viewers", Viewer).items() if one.picture}),
+        ("", {*KINDS, *work_kinds(), *harvest_kinds()}),
+    ],
+    ids=["formats", "viewers", "jobs"],
+)
+def test_every_reader_has_its_row(row: str, names: set[str]) -> None:
+    """What is new among formats, viewers and jobs says on the page where it is read, and within which limits."""
+    rows = [one for one in PAGE.read_text("utf-8").splitlines() if one.count(" | ") == 2 and row in one]
+    assert rows
+    told = {name for one in rows for name in re.findall(r"`([^`]+)`", one)}
+    assert names - told == set()
 
 
 def reads(text: str) -> set[str]:
