@@ -4,6 +4,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +15,7 @@ from alembic.migration import MigrationContext
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete
+from sqlalchemy.exc import OperationalError
 
 from postgresql_server import Files
 from tomarium.catalogue import (
@@ -29,6 +31,7 @@ from tomarium.catalogue import (
     rebuild,
     records_folder,
     search,
+    sqlite,
 )
 from tomarium.catalogue.all_tables import EVERY, FILES
 from tomarium.catalogue.tables import parameters, records
@@ -289,6 +292,26 @@ def test_two_programs_may_make_it_at_once(tmp_path: Path, place: Files) -> None:
     command = [sys.executable, "-W", "error", "-c", code, str(place(tmp_path / "c.sqlite"))]
     programs = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(3)]
     assert [(program.communicate()[1], program.returncode) for program in programs] == [("", 0)] * 3
+
+
+def test_who_waits_for_a_migration_waits_longer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sqlite, "PRAGMAS", ("busy_timeout=50", *sqlite.PRAGMAS[1:]))
+    engine = sqlite.connect(tmp_path / "c.sqlite")
+    engine.connect().close()
+    busy = sqlite3.connect(tmp_path / "c.sqlite", isolation_level=None, check_same_thread=False)
+    busy.execute("BEGIN IMMEDIATE")
+    with (
+        engine.connect().execution_options(write=True) as refused,
+        pytest.raises(OperationalError, match="locked"),
+    ):
+        refused.begin()
+    done = threading.Timer(0.3, busy.execute, ["COMMIT"])
+    done.start()
+    with engine.connect().execution_options(write=True, patience_s=5) as waited, waited.begin():
+        assert waited.exec_driver_sql("PRAGMA busy_timeout").scalar() == 50
+    done.join()
+    busy.close()
+    engine.dispose()
 
 
 def test_migrations_make_the_tables_of_today(catalogue: Catalogue) -> None:

@@ -14,10 +14,14 @@ from typing import Any
 
 import h5py
 import pytest
+import tifffile
+import zarr
+from PIL import Image as Pillow
 from starlette.routing import Route
 
 from app_client import TestClient
 from postgresql_server import Files
+from tomarium import formats
 from tomarium.catalogue import ANYBODY, LOCAL_OWNER, Catalogue, Reader, file_record, ingest, open_catalogue
 from tomarium.catalogue.edit import Changes, edit
 from tomarium.catalogue.entity_edit import link_specimen, make_entity, publish_entity
@@ -28,9 +32,11 @@ from tomarium.catalogue.parcels import make_parcel, tell_of_parcel
 from tomarium.catalogue.record_use import Counted, add_use
 from tomarium.catalogue.saved_views import save_view
 from tomarium.catalogue.specimen_events import Told, tell_of_specimen
+from tomarium.formats.zarr import reader as ome_zarr
 from tomarium.model import Person, Value
 from tomarium.model.entity import KINDS
 from tomarium.portal.app import create_app
+from tomarium.viewers import volume
 
 ADA = Reader("ada", "member")
 READERS = {
@@ -294,6 +300,28 @@ def test_every_door_for_every_reader(catalogue: Catalogue, name: str) -> None:
         assert [not one["problem"] for one in moments] == [has[id] == "files" for id in STATES]
         page = client.get("/records/embargoed").text
         assert ("previews/thumbnail" in page) is (expected(name, "embargoed") == "files")
+
+
+def test_no_door_reads_a_file_of_a_stranger_in_the_portal_itself(
+    catalogue: Catalogue, doors: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Readers are other processes: those of this one are broken, and every door opens all the same."""
+    files = ((h5py, "File"), (tifffile, "TiffFile"), (Pillow, "open"), (zarr, "open_array"))
+    for library, name in (*files, (ome_zarr, "read"), (formats, "open")):
+
+        def broken(*_told: object, _what: str = f"{library.__name__}.{name}", **_more: object) -> None:
+            raise AssertionError(f"the portal itself asked {_what}")
+
+        monkeypatch.setattr(library, name, broken)
+    volume._header.cache_clear()
+    volume._window.cache_clear()
+    monkeypatch.setattr(volume, "_changed_ns", lambda _path: -1)  # and what was kept of each is asked again
+    with client_of(catalogue, LOCAL_OWNER) as client:
+        answers = {door: client.get(door.format(id="open", view=VIEWS["open"])) for door in doors}
+        told = {door: answer.text[:300] for door, answer in answers.items() if answer.status_code != 200}
+        assert told == {}
+        with pytest.raises(AssertionError, match="the portal itself"):
+            volume.open_here(catalogue.home / "records" / "open" / "volume.ome.zarr")
 
 
 @pytest.mark.parametrize("name", READERS)
