@@ -22,7 +22,7 @@ def folders() -> list[str]:
 
 def folder_of(module: str) -> str:
     """Tell in which folder of the package a module is."""
-    return (module.split(".") + ["__init__"])[1]
+    return module.split(".")[1] if "." in module else "__init__"
 
 
 def modules() -> Iterator[ModuleType]:

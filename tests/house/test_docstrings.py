@@ -75,9 +75,9 @@ def _unsaid_to_users(function: FunctionType, text: str, parameters: list[str]) -
     ]:
         return f"not documented: {missing}"
     returned = function.__annotations__["return"]
-    if returned not in ("None", None, "Iterator[None]"):
-        if not re.search(r"^(Returns|Yields)\n-+$", text, re.M):
-            return "its result is not documented"
+    unsaid = not re.search(r"^(Returns|Yields)\n-+$", text, re.M)
+    if unsaid and returned not in ("None", None, "Iterator[None]"):
+        return "its result is not documented"
     raised = _raised(function) - {"AssertionError", "AttributeError", "SystemExit", "KeyboardInterrupt"}
     return f"raises {raised}, which is not documented" if raised and "Raises\n------" not in text else ""
 
