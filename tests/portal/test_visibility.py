@@ -422,14 +422,19 @@ def test_an_embargo_ends_at_its_second_at_every_door(
     seconds: int,
     opened: bool,
 ) -> None:
-    """No job runs meanwhile: the clock alone is another one."""
+    """No job runs meanwhile: the clock alone is another one.
+
+    What a reader is given before and after is asked of each door in `test_every_door_for_every_reader`; the clock is in
+    the condition that all doors ask, so all of them are tried for two readers, and four for the others.
+    """
+    asked = doors if name in ("nobody", "scientist of it") else (doors[0], *doors[3:6])
     moment = ends.replace(hour=0, minute=0, second=0).timestamp() + seconds
     monkeypatch.setattr("tomarium.catalogue.reader.time.time", lambda: moment)
     wanted = 200 if opened else 403
     with client_of(catalogue, READERS[name]) as client:
-        for door in METADATA:
+        for door in METADATA if asked is doors else METADATA[:2]:
             assert client.get(door.format(id="embargoed")).status_code == 200, door
-        for door in doors:
+        for door in asked:
             answer = client.get(door.format(id="embargoed", view=VIEWS["embargoed"]))
             assert answer.status_code == wanted, door
         page = client.get("/records/embargoed").text
