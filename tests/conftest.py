@@ -91,6 +91,7 @@ ON_SQLITE_ALONE = (
     *(f"test_log_books_follow_the_files_and_whereabouts_their_keepers[postgresql-{name}]"
       for name in ("administrator", "curator", "member", "scientist", "scientist no more", "scientist of another",
                    "team", "visitor")),
+    "catalogue/test_catalogue.py::TestLinks",
     *(f"catalogue/test_log_book.py::{name}" for name in (
         "test_only_pictures", "test_a_form_writes", "test_it_is_exported", "test_a_page_hears",
     )),
