@@ -27,7 +27,7 @@ CLOSE_GRID: Final = 2.5e-5
 """The same of gridding with 1.25 cells to a pixel: at the edge of the disc the correction enlarges rounding sixty
 times, so that the processor's, too, differs by 1e-5 from double precision."""
 
-CLOSE_HALF: Final = 1e-3
+CLOSE_HALF: Final = 1e-4
 """The same where filtered projections are kept in 16 bits, with eleven binary digits."""
 
 MOST: Final = 4
