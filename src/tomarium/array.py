@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tomarium import control_groups
+from tomarium.optional_packages import optional_import
 
 M_MMAP_THRESHOLD: Final = -3
 """Number of that setting in malloc.h of the GNU C library."""
@@ -41,7 +43,107 @@ def namespace(array: Any) -> Any:
     """
     if isinstance(array, np.ndarray):
         return np
+    if (
+        type(array).__module__.partition(".")[0] == "cupy"
+    ):  # whose own namespace lacks some names of the standard
+        return optional_import("array_api_compat.cupy", "gpu")
     return array.__array_namespace__()
+
+
+def lies_elsewhere(array: Any) -> bool:
+    """Tell whether something is an array that NumPy does not work on: of CuPy, or of the array API standard.
+
+    Parameters
+    ----------
+    array : object
+        Array, or what NumPy makes one of.
+
+    Returns
+    -------
+    bool
+        False of what `numpy.asarray` takes.
+    """
+    if isinstance(array, np.ndarray | np.generic):
+        return False
+    return type(array).__module__.partition(".")[0] == "cupy" or hasattr(array, "__array_namespace__")
+
+
+def on_host(array: Any) -> NDArray[Any]:
+    """Return what an array holds as one of NumPy; of an array elsewhere, few values, for it waits for them.
+
+    Parameters
+    ----------
+    array : array
+        Wherever it lies.
+
+    Returns
+    -------
+    array
+        The same one where it is NumPy's, else a copy.
+    """
+    if isinstance(array, np.ndarray):
+        return array
+    if hasattr(array, "get"):  # CuPy
+        return np.asarray(array.get())
+    host = namespace(array).__array_namespace_info__().default_device()
+    return np.asarray(array.to_device(host))
+
+
+def like(host: Any, array: Any) -> Any:
+    """Return a copy of an array of the host where another one lies.
+
+    Parameters
+    ----------
+    host : array
+        NumPy's.
+    array : array
+        Tells the place.
+
+    Returns
+    -------
+    array
+        Of the same shape and type as `host`.
+    """
+    return namespace(array).asarray(host, device=array.device)
+
+
+def empty_there(array: Any, shape: tuple[int, ...]) -> Any:
+    """Return an array of float32 where another one lies, not initialised.
+
+    Parameters
+    ----------
+    array : array
+        Tells the place.
+    shape : tuple of int
+        Of the new one.
+
+    Returns
+    -------
+    array of float32
+        In C order.
+    """
+    xp = namespace(array)
+    return xp.empty(shape, dtype=xp.float32, device=array.device)
+
+
+def contiguous(array: Any) -> Any:
+    """Return an array in C order.
+
+    Parameters
+    ----------
+    array : array
+        Wherever it lies.
+
+    Returns
+    -------
+    array
+        The same one where it is in C order, else a copy.
+    """
+    flags = getattr(array, "flags", None)
+    if flags is not None and flags.c_contiguous:
+        return array
+    xp = namespace(array)
+    return getattr(xp, "ascontiguousarray", lambda one: xp.asarray(one, copy=True))(array)
 
 
 def numpy_dtype(array: Any) -> np.dtype[Any]:

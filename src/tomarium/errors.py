@@ -14,6 +14,7 @@
     ├── StoreUnavailable           2   a store of records does not answer, is absent or not permitted
     ├── Interrupted                3   stopped half-way; what is done is kept and the run can resume
     │   ├── StorageFull            3   the disk is full; free some space and resume
+    │   ├── DeviceFull             3   the memory of a device does not suffice for the least it can work on
     │   └── DatabaseUnavailable    3   the catalogue's database does not answer, or is held by somebody else
     └── CannotFit                  4   refused before it began: memory or disk would not suffice
 
@@ -71,6 +72,10 @@ class Interrupted(TomariumError):
 
 class StorageFull(Interrupted):
     """The disk is full; what is done is kept."""
+
+
+class DeviceFull(Interrupted):
+    """The memory of a device does not suffice for a slab, however small; what is done is kept."""
 
 
 class DatabaseUnavailable(Interrupted):

@@ -18,9 +18,10 @@ from tomarium.beamtime.batch_result import Making, place_of
 from tomarium.beamtime.choose_scans import names_of
 from tomarium.beamtime.log_file import MachineLog
 from tomarium.catalogue.chosen_run import ChosenRun
-from tomarium.catalogue.make_record import demand_apart, resources_for
+from tomarium.catalogue.make_record import demand_apart
 from tomarium.errors import CannotFit, InputError, TomariumError
 from tomarium.executors import find_executor
+from tomarium.executors.resources import resources_for
 from tomarium.model import Image, Scan
 from tomarium.pipeline.plan.planner import Plan, plan
 from tomarium.pipeline.plan.resources import measure

@@ -20,13 +20,11 @@ from tomarium.catalogue.filing import file_record
 from tomarium.catalogue.record_folder import is_voxel_size
 from tomarium.errors import FormatError, InputError
 from tomarium.executors import find_executor
-from tomarium.executors.executor import Executor
+from tomarium.executors.resources import resources_for
 from tomarium.executors.slurm.place import demand_no_jobs
 from tomarium.model import Record, Scan, Value
 from tomarium.model.geometry import NUMBERS
 from tomarium.model.motor import parameters_of_motors
-from tomarium.pipeline.plan.resources import measure
-from tomarium.pipeline.plan.section import Resources
 from tomarium.pipeline.protocol.protocol import Protocol, from_data, to_data
 from tomarium.pipeline.run.data_check import checked
 from tomarium.pipeline.run.folders import folders_of_scan, without_folders
@@ -49,6 +47,8 @@ def make_record(
     slab_rows: int | None = None,
     split: list[dict[str, Any]] | None = None,
     executor: str = "threads",
+    device: str | None = None,
+    device_memory: str | None = None,
     title: str | None = None,
     id: str | None = None,
     exports: Sequence[Export] = (),
@@ -76,6 +76,8 @@ def make_record(
         How another run was split into sections; chosen by price where absent.
     executor : str
         How slabs are shared out.
+    device, device_memory : str, optional
+        GPU that slabs go over, and how much of its memory; as for `tomarium.executors.resources.resources_for`.
     title : str, optional
         Title of the record; by default the scan's own, or its name.
     id : str, optional
@@ -125,7 +127,7 @@ def make_record(
         checked(scan, protocol, force=force),
         protocol,
         place,
-        resources_for(chosen, place, memory),
+        resources_for(chosen, place, memory, device, device_memory),
         rows=rows,
         slab_rows=slab_rows,
         split=split,
@@ -135,27 +137,6 @@ def make_record(
         demand_wanted=demand_wanted,
         deliver=deliver,
     )
-
-
-def resources_for(executor: Executor, place: Path, memory: str | None) -> Resources:
-    """Tell what a run may use: of this computer, or of what an executor asks for elsewhere.
-
-    Parameters
-    ----------
-    executor : Executor
-        How slabs are shared out.
-    place : Path
-        Where the result goes.
-    memory : str or None
-        Limit such as "4GB".
-
-    Returns
-    -------
-    Resources
-        For the plan.
-    """
-    measured = measure(place, memory)
-    return measured if executor.resources is None else executor.resources(measured)
 
 
 def demand_apart(scan: Path, place: Path) -> None:
@@ -189,6 +170,8 @@ def repeat_record(
     *,
     memory: str | None = None,
     executor: str = "threads",
+    device: str | None = None,
+    device_memory: str | None = None,
     title: str | None = None,
     exports: Sequence[Export] = (),
     on_progress: Progress = silent,
@@ -207,6 +190,8 @@ def repeat_record(
         Limit such as "4GB"; slabs are cut as they were then.
     executor : str
         How slabs are shared out.
+    device, device_memory : str, optional
+        As for `make_record`; by default the processors, unless the record was made over a GPU.
     title : str, optional
         Title of the new record.
     exports : sequence of Export
@@ -236,6 +221,8 @@ def repeat_record(
         slab_rows=again.slab_rows,
         split=again.split,
         executor=executor,
+        device=device or again.device,
+        device_memory=device_memory,
         title=title,
         exports=exports,
         force=True,  # what was made is made again
@@ -259,6 +246,8 @@ class Again:
         Rows of a slab.
     split : list or None
         How the run was split into sections.
+    device : str or None
+        "none" where the processors made all of it; None where a GPU did, or was chosen by the environment.
     """
 
     scan: Scan
@@ -266,6 +255,7 @@ class Again:
     rows: slice
     slab_rows: int
     split: list[dict[str, Any]] | None
+    device: str | None = None
 
 
 def again_of(record: Path, source: Path | None = None) -> Again:
@@ -309,6 +299,7 @@ def again_of(record: Path, source: Path | None = None) -> Again:
         slice(*told["rows"]),
         told["slab_rows"],
         told.get("split"),
+        "none" if set(told.get("devices", {})) <= {"processors"} else None,
     )
 
 

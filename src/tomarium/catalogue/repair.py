@@ -10,11 +10,12 @@ from pathlib import Path
 from tomarium import formats
 from tomarium.catalogue.checksums import MANIFEST, read_manifest, sum_file
 from tomarium.catalogue.filing import file_record
-from tomarium.catalogue.make_record import again_of, resources_for
+from tomarium.catalogue.make_record import again_of
 from tomarium.catalogue.record_folder import read_record, verify
 from tomarium.doctor.every_slice import Fault, Kind, find_faults
 from tomarium.errors import FormatError, InputError
 from tomarium.executors import find_executor
+from tomarium.executors.resources import resources_for
 from tomarium.formats.record.reader import PROVENANCE, VOLUME
 from tomarium.formats.zarr import reader as ome_zarr
 from tomarium.formats.zarr import writer as ome_zarr_writer
@@ -205,7 +206,7 @@ def repair(
             checked(again.scan, again.protocol, force=True),
             again.protocol,
             scratch / "slabs",
-            resources_for(chosen, scratch, memory),
+            resources_for(chosen, scratch, memory, again.device),
             rows=again.rows,
             slab_rows=again.slab_rows,
             split=again.split,

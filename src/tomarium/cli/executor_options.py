@@ -16,6 +16,7 @@ from tomarium.cli import show
 if TYPE_CHECKING:
     from tomarium.cli.scan_options import Opening
     from tomarium.pipeline.plan.planner import Plan
+    from tomarium.pipeline.plan.section import Section
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -26,10 +27,29 @@ on: Final[Callable[[F], F]] = click.option(
     default="threads",
     show_default=True,
     metavar="EXECUTOR",
-    help="How the slabs of a scan are shared out: threads; serial; dask, in processes; dask:tcp://HOST:PORT; slurm, in "
-    "job arrays; slurm:partition=long,account=p1,time=2h,memory=64GB,cpus=16, also qos, tasks, stop=cancel, sbatch.",
+    help="How the slabs of a scan are shared out: threads; serial; gpu, which demands one; dask, in processes; "
+    "dask:tcp://HOST:PORT; slurm, in job arrays; slurm:partition=long,account=p1,time=2h,memory=64GB,cpus=16, also "
+    "qos, tasks, stop=cancel, sbatch.",
 )
 """Takes `--on`."""
+
+_device = click.option(
+    "--device",
+    envvar="TOMARIUM_DEVICE",
+    metavar="N | auto | none",
+    help="GPU that slabs go over, by its number; auto, the first where there is one and the slabs fit; none, the "
+    "processors alone. By default what the environment variable TOMARIUM_DEVICE says, else auto.",
+)
+_device_memory = click.option(
+    "--device-memory",
+    metavar="SIZE",
+    help="Limit of the GPU's memory, such as 8GB; by default 80 % of what is free.",
+)
+
+
+def on_device(command: F) -> F:
+    """Take `--device` and `--device-memory`."""
+    return _device(_device_memory(command))
 
 
 def resolve(executor: str, opening: Opening) -> str:
@@ -93,14 +113,37 @@ def show_plan(made: Plan, place: Path, executor: str) -> None:
         steps = " → ".join(item.step.name for item in section.items) or "copy"
         click.echo(
             f"{section.name}: {steps}; {section.slabs} slabs, {units.show(section.peak_bytes, 'B', 3)} of memory, "
-            f"about {show.clock(section.seconds)}",
+            f"{clock(section)}",
             err=True,
         )
+        if section.device is not None:
+            click.echo(f"    {over_device(section)}", err=True)
     click.echo(
         f"{place}: nothing is made; without --dry-run a volume of {' × '.join(map(str, made.shape))}",
         err=True,
     )
     show_scripts(made, place, executor)
+
+
+def over_device(section: Section) -> str:
+    """Say which steps are done on a GPU, how much of its memory they take, and where slabs go down and up again."""
+    assert section.device is not None
+    room = section.device
+    taken = f"{units.show(section.device_bytes, 'B', 3)} of {units.show(room.memory_bytes, 'B', 3)}"
+    said = f"{', '.join(section.on_device)} on {room.name}, {taken} of its memory"
+    there = [item.step.name in section.on_device for item in section.items]
+    ends = [k for k, one in enumerate(there) if one]
+    between = [section.items[k].step.name for k in range(ends[0], ends[-1]) if not there[k]]
+    return (
+        f"{said}; {', '.join(between)} on the processors, for which slabs go down and up again"
+        if between
+        else said
+    )
+
+
+def clock(section: Section) -> str:
+    """Say how long a section takes: the estimate is that of the processors."""
+    return f"{'at most' if section.device is not None else 'about'} {show.clock(section.seconds)}"
 
 
 def show_scripts(made: Plan, place: Path, executor: str) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tomarium import units
-from tomarium.cli import scan_options, show
+from tomarium.cli import executor_options, scan_options, show
 
 if TYPE_CHECKING:
     from tomarium.pipeline.plan.planner import Plan
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 )
 @click.option("--memory", metavar="SIZE", help="Limit such as 4GB; by default 60 % of what is available.")
 @click.option("--rows", metavar="A:B", help="Detector rows wanted.")
+@executor_options.on_device
 @scan_options.opening
 @scan_options.steps
 @click.option("--json", "as_json", is_flag=True, help="Print it for machines.")
@@ -30,6 +31,8 @@ def command(
     output: Path | None,
     memory: str | None,
     rows: str | None,
+    device: str | None,
+    device_memory: str | None,
     opening: scan_options.Opening,
     choice: Choice,
     as_json: bool,
@@ -43,6 +46,7 @@ def command(
     \b
     tomarium plan scan.h5
     tomarium plan scan.h5 --memory 4GB --rows 100:200
+    tomarium plan scan.h5 --device 0 --device-memory 8GB
     """
     from tomarium.pipeline.plan.planner import plan
     from tomarium.pipeline.plan.report import plan_data
@@ -51,7 +55,7 @@ def command(
     scan = opening.open_scan(path)
     choice.demand_none_of("like", "crop")
     protocol = choice.protocol(scan.domain)
-    resources = measure(output or Path.cwd(), memory)
+    resources = measure(output or Path.cwd(), memory, on=device, device_memory=device_memory)
     made = plan(protocol, scan, resources, rows=scan_options.parse_rows(rows) or choice.rows())
     truncated = _truncated_part(made)
     if as_json:
@@ -67,7 +71,8 @@ def command(
                 ("reads", _bytes(stage.read_bytes) + f", decompresses {_bytes(stage.decompressed_bytes)}"),
                 ("writes", _bytes(stage.write_bytes) + _spool(stage)),
                 ("memory", _bytes(stage.peak_bytes)),
-                ("time", f"about {show.clock(stage.seconds)}"),
+                ("time", executor_options.clock(stage)),
+                *([("device", executor_options.over_device(stage))] if stage.device is not None else []),
             ]
         )
         for bound in stage.steps:
@@ -92,6 +97,8 @@ def command(
         f"memory: {_bytes(made.peak_bytes)} of {_bytes(resources.memory_bytes)}; "
         f"{made.workers} slabs at a time, {made.threads} threads each"
     )
+    if not any(stage.device for stage in made.stages):
+        click.echo(f"device: none: {plan_data(made)['device']['why']}")
     if resources.disk_bytes is not None:
         click.echo(f"disk:   {_bytes(made.write_bytes)} of {_bytes(resources.disk_bytes)} free")
     show.warnings(made.warnings)

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     help="Only the box of the object, found by a quick reconstruction; or a box of so many voxels about the middle.",
 )
 @executor_options.on
+@executor_options.on_device
 @click.option(
     "--dry-run",
     is_flag=True,
@@ -62,6 +63,8 @@ def command(
     rows: str | None,
     crop: str | None,
     executor: str,
+    device: str | None,
+    device_memory: str | None,
     dry_run: bool,
     title: str | None,
     again: Path | None,
@@ -82,14 +85,16 @@ def command(
     tomarium run scan.h5 -p protocol.txt
     tomarium run second.h5 --like first_record
     tomarium run scan.h5 -p protocol.yaml -o records/tooth --memory 4GB --rows 100:200
+    tomarium run scan.h5 --on gpu --device-memory 8GB
     tomarium run scan.h5 --on slurm:partition=long,cpus=16,memory=64GB --dry-run
     tomarium run --again records/tooth -o records/tooth_again
     """
     from tomarium.catalogue.chosen_run import chosen_run
     from tomarium.catalogue.copy_parameters import find_record
     from tomarium.catalogue.export import parse_export
-    from tomarium.catalogue.make_record import make_record, repeat_record, resources_for
+    from tomarium.catalogue.make_record import make_record, repeat_record
     from tomarium.executors import find_executor
+    from tomarium.executors.resources import resources_for
     from tomarium.pipeline.plan.planner import plan
 
     exports = tuple(
@@ -123,6 +128,8 @@ def command(
             output,
             memory=memory,
             executor=executor,
+            device=device,
+            device_memory=device_memory,
             title=title,
             exports=exports,
             on_progress=told,
@@ -148,7 +155,9 @@ def command(
             made = plan(
                 chosen.protocol,
                 chosen.scan,
-                resources_for(find_executor(executor), place, memory or choice.told("memory")),
+                resources_for(
+                    find_executor(executor), place, memory or choice.told("memory"), device, device_memory
+                ),
                 rows=chosen.rows,
             )
             executor_options.show_plan(made, place, executor)
@@ -161,6 +170,8 @@ def command(
             memory=memory or choice.told("memory"),
             rows=chosen.rows,
             executor=executor,
+            device=device,
+            device_memory=device_memory,
             title=title,
             exports=exports,
             force=force,

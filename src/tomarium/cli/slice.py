@@ -65,6 +65,12 @@ if TYPE_CHECKING:
     help="File to write: .png (several slices on one sheet), .tif or .npy (several as a stack). Without it the slice "
     "is shown in the terminal.",
 )
+@click.option(
+    "--device",
+    metavar="N | auto | none",
+    help="GPU to use; by default none, for one slice is made before a GPU is started. Worth it for --axis-sweep over "
+    "many axes, and for iterative steps.",
+)
 @click.option("--force", is_flag=True, help="Go on where the frames cannot give a right slice.")
 @scan_options.opening
 @scan_options.steps
@@ -78,6 +84,7 @@ def command(
     sweep: str | None,
     measure: Measure | None,
     output: Path | None,
+    device: str | None,
     force: bool,
     opening: scan_options.Opening,
     choice: Choice,
@@ -107,6 +114,8 @@ def command(
         output.resolve().parent,
     ):  # beside frames it would be taken for one
         raise InputError(f"{output} lies in the scan itself; choose another place for the slice with -o")
+    if device is not None and (along != "z" or plane is not None):
+        raise click.UsageError("--device goes with slices along z; leave --along and --plane out")
     if sweep is not None and ("axis_column" in opening.given or along != "z"):
         raise click.UsageError("--axis-sweep tries axes of a slice along z; leave --axis and --along out")
     if at is not None and along == "z":
@@ -130,13 +139,15 @@ def command(
             )
         return _of_volume(opened, rows, along, at, output)
     if sweep is not None:
-        return _sweep(opened, sweep, measure, rows, output, choice)
+        return _sweep(opened, sweep, measure, rows, output, choice, device)
     if along != "z":
         return _upright(opened, along, at, output, choice)
-    return _of_scan(opened, rows, output, choice, force)
+    return _of_scan(opened, rows, output, choice, force, device)
 
 
-def _of_scan(scan: Scan, rows: str | None, output: Path | None, choice: Choice, force: bool) -> int:
+def _of_scan(
+    scan: Scan, rows: str | None, output: Path | None, choice: Choice, force: bool, device: str | None
+) -> int:
     import numpy as np
 
     from tomarium.pipeline.plan.warnings import of_result
@@ -145,7 +156,7 @@ def _of_scan(scan: Scan, rows: str | None, output: Path | None, choice: Choice, 
 
     protocol = choice.protocol(scan.domain)
     height = resolve(protocol, scan).scan.shape[1]
-    found = slices_at(scan, _numbers(rows, height), protocol, force=force)
+    found = slices_at(scan, _numbers(rows, height), protocol, device=device, force=force)
     warnings: dict[str, None] = {}
     for one in found:
         lost = int(np.count_nonzero(~np.isfinite(one.slab.data)))
@@ -206,7 +217,13 @@ def _give(
 
 
 def _sweep(
-    scan: Scan, sweep: str, measure: Measure | None, rows: str | None, output: Path | None, choice: Choice
+    scan: Scan,
+    sweep: str,
+    measure: Measure | None,
+    rows: str | None,
+    output: Path | None,
+    choice: Choice,
+    device: str | None,
 ) -> int:
     from tomarium.pipeline.plan.warnings import of_scan
     from tomarium.pipeline.run.reconstruct import slices_at_axes
@@ -214,7 +231,7 @@ def _sweep(
     columns = columns_of(sweep)
     protocol = choice.protocol(scan.domain)
     [row] = _numbers(rows, scan.shape[1]) if rows else [None]
-    found = slices_at_axes(scan, columns, row, protocol, on_progress=show.progress())
+    found = slices_at_axes(scan, columns, row, protocol, device=device, on_progress=show.progress())
     layout = found[0].resolution.layout
     planes = [_plane(one.slab, f"axis {column:g}") for one, column in zip(found, columns, strict=True)]
     warnings = of_scan(found[0].resolution.scan)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tomarium.array import lies_elsewhere, like, namespace, on_host
 from tomarium.errors import InputError
 
 Sides = Literal["both", "left", "right"]
@@ -19,9 +20,7 @@ LEAST: Final = 0.01
 """Attenuation by which they may differ in any case."""
 
 
-def air_line(
-    attenuation: NDArray[np.float32], columns: int, sides: Sides
-) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+def air_line(attenuation: Any, columns: int, sides: Sides) -> tuple[Any, NDArray[np.bool_]]:
     """Return what the beam adds to the attenuation of each row of a view.
 
     Parameters
@@ -54,17 +53,29 @@ def air_line(
             f"there are"
         )
     strips = {"left": attenuation[..., :columns], "right": attenuation[..., width - columns :]}
-    used = strips if sides == "both" else {sides: strips[sides]}
+    used = {name: on_host(strips[name]) for name in (strips if sides == "both" else (sides,))}
     levels = {name: strip.mean(axis=2, dtype=np.float64) for name, strip in used.items()}
     covered = np.zeros(attenuation.shape[:2], np.bool_)
     for strip in used.values():
         covered |= _uneven(strip)
     if sides == "both":
         place = (np.arange(width) - (columns - 1) / 2) / (width - columns)
-        line = levels["left"][..., None] * (1 - place) + levels["right"][..., None] * place
+        place = place[None, None]
+        left, rest, right, place = (
+            _beside(part, attenuation)
+            for part in (levels["left"][..., None], 1 - place, levels["right"][..., None], place)
+        )
+        line = left * rest + right * place
     else:
-        line = np.broadcast_to(levels[sides][..., None], attenuation.shape)
-    return line.astype(np.float32), covered
+        level = _beside(levels[sides][..., None], attenuation)
+        line = namespace(attenuation).broadcast_to(level, tuple(attenuation.shape))
+    xp = namespace(attenuation)
+    return xp.astype(line, xp.float32), covered
+
+
+def _beside(part: NDArray[np.float64], attenuation: Any) -> Any:
+    """Return a factor of the line where the attenuation lies; on a device in single precision."""
+    return like(part.astype(np.float32), attenuation) if lies_elsewhere(attenuation) else part
 
 
 def _uneven(strip: NDArray[np.float32]) -> NDArray[np.bool_]:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from tomarium.array import lies_elsewhere, namespace, on_host
 from tomarium.errors import InputError
 from tomarium.kernels.stripes import mirrored_places
 
@@ -61,7 +62,7 @@ def mean_attenuation(
     Parameters
     ----------
     views : array of float32, shape (angle, row, column)
-        Attenuation p, or transmission T.
+        Attenuation p, or transmission T; wherever they lie.
     transmission : bool
         Whether they are T, whose logarithm is taken.
     mean_of_transmission : bool
@@ -77,18 +78,22 @@ def mean_attenuation(
     InputError
         There are no views, or a value is not finite.
     """
-    if np.ndim(views) != 3 or not len(views):
-        raise InputError(f"double_flat_field: views have shape {np.shape(views)}; give (angle, row, column)")
-    total = np.zeros(views.shape[1:], np.float64)
-    count = max(1, CHUNK // max(1, total.size))
-    for start in range(0, len(views), count):
-        part = views[start : start + count]
+    views = views if lies_elsewhere(views) else np.asarray(views)
+    if views.ndim != 3 or not views.shape[0]:
+        raise InputError(
+            f"double_flat_field: views have shape {tuple(views.shape)}; give (angle, row, column)"
+        )
+    xp, angles = namespace(views), views.shape[0]
+    total: Any = 0.0
+    count = max(1, CHUNK // max(1, views.shape[1] * views.shape[2]))
+    for start in range(0, angles, count):
+        part = views[start : min(start + count, angles), ...]
         if transmission and not mean_of_transmission:
-            part = -np.log(np.maximum(part, np.float32(LOWEST)))
+            part = -xp.log(xp.maximum(part, LOWEST))
         elif mean_of_transmission and not transmission:
-            part = np.exp(-part)
-        total += part.sum(axis=0, dtype=np.float64)
-    mean = total / len(views)
+            part = xp.exp(-part)
+        total = total + xp.sum(part, axis=0, dtype=xp.float64)
+    mean = on_host(total / angles)
     if mean_of_transmission:
         mean = -np.log(np.maximum(mean, LOWEST))
     if not np.isfinite(mean).all():
@@ -187,12 +192,13 @@ def constant_errors(
     InputError
         There are no views, or a value is not finite.
     """
-    count = 1 if mean_of_transmission else max(1, min(BLOCKS, len(views) // LEAST_VIEWS))
-    edges = np.linspace(0, len(views), count + 1).round().astype(int).tolist()
+    angles = views.shape[0]
+    count = 1 if mean_of_transmission else max(1, min(BLOCKS, angles // LEAST_VIEWS))
+    edges = np.linspace(0, angles, count + 1).round().astype(int).tolist()
     found = []
     for first, last in pairwise(edges):
         mean = mean_attenuation(
-            views[first:last], transmission=transmission, mean_of_transmission=mean_of_transmission
+            views[first:last, ...], transmission=transmission, mean_of_transmission=mean_of_transmission
         )
         error = pixel_errors(
             mean, background=background, size=size, columns_only=columns_only, threads=threads

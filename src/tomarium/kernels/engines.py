@@ -10,9 +10,12 @@ from tomarium.compiled import extension, level
 from tomarium.errors import EngineUnavailable, ParameterError
 from tomarium.kernels.backprojection import direct, gridding, reference
 from tomarium.kernels.backprojection.geometry import padded_length
+from tomarium.kernels.cuda.gridding import PAIRS, ROWS
+from tomarium.kernels.cuda.modules import why_not
 
-Engine = Literal["native", "direct", "nufft", "reference"]
-"""native: compiled gridding · direct: compiled backprojection · nufft: ducc0 · reference: NumPy, float64."""
+Engine = Literal["native", "direct", "nufft", "reference", "cuda"]
+"""native: compiled gridding · direct: compiled backprojection · nufft: ducc0 · reference: NumPy, float64 · cuda:
+gridding on a GPU."""
 
 
 @dataclass(frozen=True)
@@ -51,11 +54,13 @@ def engines() -> dict[str, EngineStatus]:
         available, how = True, f"{_INSTRUCTIONS[level()]}; {threads}"
     except EngineUnavailable as error:
         available, how = False, str(error)
+    missing = why_not()
     found = (
         EngineStatus("native", available, f"compiled gridding: {how}" if available else how),
         EngineStatus("direct", available, f"compiled backprojection: {how}" if available else how),
         EngineStatus("nufft", True, "non-uniform Fourier transform of ducc0, needs no compiler"),
         EngineStatus("reference", True, "NumPy in double precision, slow"),
+        EngineStatus("cuda", missing is None, missing or "gridding on a GPU"),
     )
     return {status.name: status for status in found}
 
@@ -64,12 +69,13 @@ _INSTRUCTIONS = {"v4": "AVX-512 (x86-64-v4)", "v3": "AVX2 (x86-64-v3)", "plain":
 
 
 def choose(engine: str) -> Engine:
-    """Return the engine to run.
+    """Return the engine to run on data of the host.
 
     Parameters
     ----------
     engine : str
-        One of `Engine`, or "auto": native where it is there, else nufft. Gridding is quicker than direct
+        One of `Engine`, or "auto": native where it is there, else nufft. What lies on a GPU is left to "cuda" by
+        `tomarium.kernels.fbp.fbp`. Gridding is quicker than direct
         backprojection even for a few pixels of one slice, whose filter alone takes as long.
 
     Returns
@@ -139,8 +145,31 @@ def peak_bytes(
             scratch = angles * (padded + 1) * (16 + (8 + 16) * pairs) + 8 * size**2 * (4 + 2) * pairs + 2**24
         case "reference":
             scratch = padded * 8 * (4 + 3 * reference.OVERSAMPLING) + size**2 * 8 * 10
+        case "cuda":
+            scratch = 4 * angles * rows * columns  # on its way to the GPU; see fbp's price there for that
         case _:
             raise ParameterError(
                 f"peak_bytes: there is no engine {engine!r}; choose from {', '.join(get_args(Engine))}"
             )
     return output + scratch
+
+
+def device_bytes(angles: int, columns: int, size: int) -> int:
+    """Return what engine "cuda" takes of a device beside its sinogram and slices, for planning.
+
+    Parameters
+    ----------
+    angles, columns : int
+        Of the sinogram.
+    size : int
+        Pixels along an edge of the image.
+
+    Returns
+    -------
+    int
+        Upper bound in bytes, however many rows there are, for an axis anywhere on the detector; see
+        `tomarium.kernels.cuda.gridding.scratch_bytes`.
+    """
+    padded, cells = padded_length(columns, 0.0, size), gridding.grid_length(size)
+    rows, grids = angles * ROWS * (padded + 2) * 4, PAIRS * cells**2 * 8
+    return max(4 * rows, 2 * rows + 3 * grids) + 2**24

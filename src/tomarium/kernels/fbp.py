@@ -1,4 +1,4 @@
-"""Filtered backprojection of parallel projections: one function, four engines."""
+"""Filtered backprojection of parallel projections: one function, five engines."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from typing import Any, Final, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from tomarium.array import processors
+from tomarium.array import empty_there, lies_elsewhere, namespace, numpy_dtype, processors
 from tomarium.errors import InputError, ParameterError
 from tomarium.kernels.backprojection import direct, gridding, nufft, reference
 from tomarium.kernels.backprojection.geometry import make_task
+from tomarium.kernels.cuda import device as devices
+from tomarium.kernels.cuda.fbp_there import backproject_there
 from tomarium.kernels.engines import choose
 from tomarium.kernels.ramp import Padding, Window
 from tomarium.kernels.truncation import FIT, Edge, continued, far_edge, fit_chords, truncated_views
@@ -75,8 +77,9 @@ def fbp(
         What is taken beyond the detector: "zero", "edge" values, or "chord", see `tomarium.kernels.truncation`. "auto"
         takes chords in rows where the sample is truncated, and zero in others. A half acquisition goes on beyond the
         edge far from its axis.
-    engine : {"auto", "native", "direct", "nufft", "reference"}
-        See `tomarium.kernels.engines.choose`.
+    engine : {"auto", "native", "direct", "nufft", "reference", "cuda"}
+        See `tomarium.kernels.engines.choose`. A sinogram that lies on a GPU takes "auto" or "cuda", and the slices lie
+        there too; with "cuda" one of the host goes to the first GPU, and its slices come back.
     size : int, optional
         Pixels along an edge of the image; by default the number of columns.
     region : tuple of int, optional
@@ -132,20 +135,37 @@ def fbp(
     if pixel_m is not None and not (isfinite(pixel_m) and pixel_m > 0):
         raise ParameterError(f"fbp: pixel_m is {pixel_m}; give the pixel size in metres, above 0")
     scale = 1.0 if pixel_m is None else 1 / (100 * pixel_m)
-    chosen = choose(engine)
+    chosen = _engine(engine, rows)
     shape = (rows.shape[1], region[1] - region[0], region[3] - region[2])
-    result = _output(out, shape if np.ndim(sinogram) == 3 else shape[1:]).reshape(shape)
-    if chosen != "native":
+    several = len(sinogram.shape if lies_elsewhere(sinogram) else np.shape(sinogram)) == 3
+    if lies_elsewhere(rows):
+        _demand_no_output(out)
+        result: Any = empty_there(rows, shape)
+    else:
+        result = _output(out, shape if several else shape[1:]).reshape(shape)
+    if chosen in ("direct", "nufft", "reference"):
         _check_finite(rows)
+    if chosen == "cuda" and not lies_elsewhere(rows):
+        device = devices.open_device(0)
+        held = device.copy_in(np.ascontiguousarray(rows))
+        with device.computing():
+            made = fbp(
+                held, angles, axis_column, window=window, cutoff=cutoff, padding=padding, size=size, region=region,
+                pixel_m=pixel_m, turn_deg=turn_deg, shift_columns_px=shifts, row_axes=row_axes,
+            )  # fmt: skip
+        device.copy_out(made, lambda _shape, _dtype: result)
+        returned: NDArray[np.float32] = result if several else result[0]
+        return returned
     offsets = _row_offsets(row_axes, axis_column, rows.shape[1], columns, turn_deg)
     plain: Padding = "edge" if padding == "edge" else "zero"
     half = float(axis_column) if turn_deg != 180 else None
     batches = _batches(rows, angles, padding, half)
-    if offsets is not None and chosen != "native":
+    gridded = chosen in ("native", "cuda")
+    if offsets is not None and not gridded:
         batches = _row_by_row(batches)
     for part, longer, before, after in batches:
         own = None if offsets is None else offsets[part]
-        first = 0.0 if own is None or chosen == "native" else float(own[0])
+        first = 0.0 if own is None or gridded else float(own[0])
         task = make_task(
             angles,
             longer.shape[2],
@@ -160,7 +180,7 @@ def fbp(
             turn_deg,
             min(before, after),
             shifts,
-            own if chosen == "native" else None,
+            own if gridded else None,
         )
         match chosen:
             case "native":
@@ -171,7 +191,27 @@ def fbp(
                 nufft.backproject(longer, task, result[part])
             case "reference":
                 reference.backproject(longer, task, result[part])
-    return result if np.ndim(sinogram) == 3 else result[0]
+            case "cuda":
+                backproject_there(longer, task, result[part, ...])
+    found: NDArray[np.float32] = result if several else result[0, ...]
+    return found
+
+
+def _engine(engine: str, rows: Any) -> str:
+    """Return the engine that works where the rows lie."""
+    if not lies_elsewhere(rows):
+        return choose(engine)
+    if engine not in ("auto", "cuda"):
+        raise ParameterError(
+            f"fbp: the sinogram lies on a device, and engine {engine!r} works on the processors; take engine cuda, or "
+            f"bring it to the host"
+        )
+    return "cuda"
+
+
+def _demand_no_output(out: Any) -> None:
+    if out is not None:
+        raise InputError("fbp: out is for sinograms of the host; leave it away")
 
 
 def _row_offsets(
@@ -193,17 +233,17 @@ def _row_offsets(
 
 
 def _row_by_row(
-    batches: Iterator[tuple[slice, NDArray[Any], int, int]],
-) -> Iterator[tuple[slice, NDArray[Any], int, int]]:
+    batches: Iterator[tuple[slice, Any, int, int]],
+) -> Iterator[tuple[slice, Any, int, int]]:
     """Cut batches into single rows, for engines that take all rows about one axis."""
     for part, longer, before, after in batches:
         for k, row in enumerate(range(part.start, part.stop)):
-            yield slice(row, row + 1), longer[:, k : k + 1], before, after
+            yield slice(row, row + 1), longer[:, k : k + 1, :], before, after
 
 
 def _batches(
-    rows: NDArray[Any], angles: NDArray[np.float64], padding: Beyond, half_axis: float | None
-) -> Iterator[tuple[slice, NDArray[Any], int, int]]:
+    rows: Any, angles: NDArray[np.float64], padding: Beyond, half_axis: float | None
+) -> Iterator[tuple[slice, Any, int, int]]:
     """Yield ranges of rows, their sinograms as they go on beyond the detector, and by how many columns on each side.
 
     Zero and edge values are the engines' own, and need no longer sinogram. Neighbours that go on alike come together,
@@ -221,7 +261,8 @@ def _batches(
     if not go_on.any():
         yield slice(0, count), rows, 0, 0
         return
-    left, right, more = fit_chords(rows.astype(np.float32, copy=False), angles, axis_column=half_axis)
+    single = rows if lies_elsewhere(rows) else rows.astype(np.float32, copy=False)
+    left, right, more = fit_chords(single, angles, axis_column=half_axis)
     wanted: list[int] = np.where(go_on, more, 0).tolist()
     first = 0
     while first < count:
@@ -235,7 +276,7 @@ def _batches(
         ):
             last += 1
         part, reach = slice(first, last), wanted[first]
-        held = rows[:, part]
+        held = rows[:, part, :]
         if reach:
             beside = [None if chord is None else chord.of_rows(part) for chord in (left, right)]
             held = continued(held, beside[0], beside[1], reach)
@@ -243,16 +284,20 @@ def _batches(
         first = last
 
 
-def _rows(sinogram: Any, engine: str) -> NDArray[Any]:
+def _rows(sinogram: Any, engine: str) -> Any:
     """Return the sinogram as (angle, row, column) of floats with contiguous columns."""
-    array = np.asarray(sinogram)
+    array = sinogram if lies_elsewhere(sinogram) else np.asarray(sinogram)
     if array.ndim not in (2, 3) or 0 in array.shape[1:]:
         raise InputError(
             f"fbp: the sinogram has shape {array.shape}; "
             f"give (angle, column) or (angle, row, column), none of them empty"
         )
-    if array.dtype.kind not in "fiub":
+    if numpy_dtype(array).kind not in "fiub":
         raise InputError(f"fbp: the sinogram holds {array.dtype}; give real numbers")
+    if lies_elsewhere(array):
+        xp = namespace(array)
+        array = xp.astype(array, xp.float32, copy=False)
+        return array[:, None, :] if array.ndim == 2 else array
     array = array.astype(np.float64 if engine == "reference" else np.float32, copy=False)
     array = array[:, None] if array.ndim == 2 else array
     if array.strides[2] != array.itemsize or array.strides[0] < 0 or array.strides[1] < 0:

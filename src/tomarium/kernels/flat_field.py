@@ -64,7 +64,7 @@ def normalise(
        it; before the first and after the last one it is that group's.
     2. T = (P - D) / (F - D), at least `lowest_counts` / (F - D) and at least 1e-6; there is no upper limit,
        for fringes of phase contrast do exceed 1.
-    3. p = -ln T, if `log`.
+    3. p = -ln T, if `log`; the compiled kernel is within one unit in the last place of float32.
     4. Where F - D is not above 0, or anything is not finite, the median of the valid neighbours in the frame
        is taken: NaN and infinity never leave.
 
@@ -112,7 +112,7 @@ def normalise(
     Van Nieuwenhove et al. (2015), doi 10.1364/OE.23.027975, eq. 1.
     """
     counts, dark, flats = np.asarray(counts), np.asarray(dark), np.asarray(flats)
-    _check_shapes(counts, dark, flats)
+    check_shapes(counts, dark, flats)
     if not lowest_counts >= 0:
         raise ParameterError(
             f"normalise: lowest_counts is {lowest_counts}; give a number of counts, 0 or more"
@@ -174,7 +174,23 @@ def interpolation(
     return lower, (where - lower).astype(np.float32)
 
 
-def _check_shapes(counts: NDArray[Any], dark: NDArray[Any], flats: NDArray[Any]) -> None:
+def check_shapes(counts: Any, dark: NDArray[Any], flats: NDArray[Any]) -> None:
+    """Refuse counts, a dark field and flat fields that do not fit each other.
+
+    Parameters
+    ----------
+    counts : array, shape (angle, row, column)
+        Detector counts, wherever they lie.
+    dark : array, shape (row, column)
+        Dark field.
+    flats : array, shape (group, row, column)
+        Flat fields.
+
+    Raises
+    ------
+    InputError
+        Their shapes are others, or there is no flat field.
+    """
     frame = counts.shape[1:]
     if counts.ndim != 3 or dark.shape != frame or flats.ndim != 3 or flats.shape[1:] != frame:
         raise InputError(

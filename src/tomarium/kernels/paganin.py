@@ -221,11 +221,11 @@ def paganin(
     if not xp.isdtype(transmission.dtype, "real floating"):
         transmission = xp.astype(transmission, xp.float32)
     count = max(1, _BATCH_BYTES // (3 * plan.frame_bytes))
-    parts = [
-        _filtered(transmission[k : min(k + count, shape[0]), ...], plan, xp)
-        for k in range(0, shape[0], count)
-    ]
-    return xp.concat(parts, axis=0) if parts else transmission
+    result = xp.empty_like(transmission)
+    for first in range(0, shape[0], count):
+        last = min(first + count, shape[0])
+        result[first:last, ...] = _filtered(transmission[first:last, ...], plan, xp)
+    return result
 
 
 @dataclass(frozen=True)

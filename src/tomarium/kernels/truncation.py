@@ -8,6 +8,8 @@ from typing import Any, Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from tomarium.array import like, namespace, on_host
+
 EDGE: Final = 8
 """Columns at either end whose mean tells whether the sample goes on."""
 
@@ -55,15 +57,13 @@ def far_edge(columns: int, axis_column: float) -> Edge:
     return "right" if axis_column < (columns - 1) / 2 else "left"
 
 
-def truncated_views(
-    sinogram: NDArray[np.float32], angles_deg: NDArray[np.float64], edge: Edge = "both"
-) -> NDArray[np.bool_]:
+def truncated_views(sinogram: Any, angles_deg: NDArray[np.float64], edge: Edge = "both") -> NDArray[np.bool_]:
     """Tell in which views the sample goes on beyond the detector.
 
     Parameters
     ----------
     sinogram : array of float32, shape (angle, row, column)
-        Attenuation.
+        Attenuation; of one on a device, the edges come to the host.
     angles_deg : array of float64, shape (angle,)
         Degrees, in any order.
     edge : {"both", "left", "right"}
@@ -81,7 +81,7 @@ def truncated_views(
         return np.zeros((angles, rows), np.bool_)
     turned = np.argsort(np.asarray(angles_deg, np.float64), kind="stable")
     sides = {"left": sinogram[..., :EDGE], "right": sinogram[..., columns - EDGE :]}
-    looked_at = list(sides.values()) if edge == "both" else [sides[edge]]
+    looked_at = [on_host(side) for side in (sides.values() if edge == "both" else [sides[edge]])]
     means = np.zeros((len(looked_at), angles, rows))
     leasts = np.zeros((len(looked_at), rows))
     for n, side in enumerate(looked_at):
@@ -95,7 +95,7 @@ def truncated_views(
         leasts[n] = np.maximum(4 * noise, FAINTEST)
     # The highest attenuation takes a pass over all columns: only where the edges alone do not settle it.
     for row in np.flatnonzero((means > leasts[:, None]).any(axis=0).mean(axis=0) >= FEWEST_VIEWS):
-        highest = sinogram[:, row].mean(axis=0, dtype=np.float64).max()
+        highest = _highest(sinogram, int(row))
         leasts[:, row] = np.maximum(leasts[:, row], LEAST * highest)
     found = np.zeros((angles, rows), np.bool_)
     found[turned] = (means > leasts[:, None]).any(axis=0)
@@ -128,7 +128,7 @@ class Chord:
 
 
 def fit_chords(
-    sinogram: NDArray[np.float32],
+    sinogram: Any,
     angles_deg: NDArray[np.float64],
     *,
     axis_column: float | None = None,
@@ -186,7 +186,8 @@ def fit_chords(
     squared = -sum(products) / (8 * (radius - middle))
     whole = _mean_over_views(squared)
     width = 2 * radius + 1
-    widest = _mean_over_views(sinogram.max(axis=2)) / width  # no slope outward: as flat as can be
+    largest = on_host(namespace(sinogram).max(sinogram, axis=2))
+    widest = _mean_over_views(largest) / width  # no slope outward: as flat as can be
     whole = np.where(whole > 0, whole, (0.3 * widest) ** 2)
     attenuation = np.sqrt(np.clip(_smooth(squared, far, round_turn=half), 0.25 * whole, 4 * whole))
     attenuation = np.maximum(attenuation, 1e-9)
@@ -203,9 +204,7 @@ def fit_chords(
     return chords.get("left"), chords.get("right"), more
 
 
-def continued(
-    sinogram: NDArray[np.float32], left: Chord | None, right: Chord | None, more: int
-) -> NDArray[np.float32]:
+def continued(sinogram: Any, left: Chord | None, right: Chord | None, more: int) -> Any:
     """Continue projections by chords.
 
     Parameters
@@ -222,20 +221,35 @@ def continued(
     array of float32, shape (angle, row, column + more), or column + 2 · more with chords on both sides
         What differs from the chord at the edge dies away within some columns.
     """
-    angles, rows, columns = sinogram.shape
     before, after = (more if chord is not None else 0 for chord in (left, right))
-    result = np.empty((angles, rows, before + columns + after), np.float32)
+    angles, rows, columns = sinogram.shape
+    xp = namespace(sinogram)
+    shape = angles, rows, before + columns + after
+    result = (
+        np.empty(shape, np.float32) if xp is np else xp.empty(shape, dtype=xp.float32, device=sinogram.device)
+    )
     result[..., before : before + columns] = sinogram
     if left is not None:
-        result[..., :before] = _beyond(left, before)[..., ::-1]
+        result[..., :before] = xp.flip(_beyond(left, before, sinogram), axis=2)
     if right is not None:
-        result[..., before + columns :] = _beyond(right, after)
+        result[..., before + columns :] = _beyond(right, after, sinogram)
     return result
 
 
-def _outward(sinogram: NDArray[np.float32], edge: str) -> NDArray[np.float32]:
-    """Return the columns of an edge that are fitted, from inside outward."""
-    return sinogram[..., FIT - 1 :: -1] if edge == "left" else sinogram[..., sinogram.shape[2] - FIT :]
+def _highest(sinogram: Any, row: int) -> float:
+    """Return the highest attenuation of a row: of the means over the angles of its columns."""
+    if isinstance(sinogram, np.ndarray):
+        return float(sinogram[:, row].mean(axis=0, dtype=np.float64).max())
+    xp = namespace(sinogram)
+    return float(xp.max(xp.mean(xp.astype(sinogram[:, row, :], xp.float64), axis=0)))
+
+
+def _outward(sinogram: Any, edge: str) -> NDArray[np.float32]:
+    """Return the columns of an edge that are fitted, from inside outward, on the host."""
+    columns = sinogram.shape[2]
+    return (
+        on_host(sinogram[..., :FIT])[..., ::-1] if edge == "left" else on_host(sinogram[..., columns - FIT :])
+    )
 
 
 def _half_a_turn_later(values: NDArray[np.float64], turn_deg: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -257,21 +271,32 @@ def _fit(
     return value, slope, _smooth(outermost, brief, round_turn=round_turn)
 
 
-def _beyond(chord: Chord, more: int) -> NDArray[np.float32]:
-    """Return what lies beyond an edge, shape (angle, row, column), columns outward."""
-    t = np.arange(1, more + 1, dtype=np.float32)
-    result = chord.start.astype(np.float32)[..., None] + t
-    np.square(result, out=result)
-    np.subtract(chord.radius2.astype(np.float32)[..., None], result, out=result)
-    np.maximum(result, 0, out=result)
-    np.sqrt(result, out=result)
-    result *= (2 * chord.attenuation)[..., None].astype(np.float32)
-    there = 2 * chord.attenuation * np.sqrt(np.maximum(chord.radius2 - (chord.start - 1.5) ** 2, 0))
-    rest = np.where(chord.attenuation > 0, chord.edge - there, 0).astype(np.float32)[..., None]
+def _beyond(chord: Chord, more: int, sinogram: Any) -> Any:
+    """Return what lies beyond an edge, shape (angle, row, column), columns outward, where the sinogram lies."""
+    xp = namespace(sinogram)
+
+    def there(values: NDArray[Any]) -> Any:
+        single = values.astype(np.float32)
+        return single if xp is np else like(single, sinogram)
+
+    t = np.arange(1, more + 1, dtype=np.float32)[None, None]
+    result = there(chord.start[..., None]) + there(t)
+    result *= result
+    result = _not_negative(there(chord.radius2[..., None]) - result)
+    result = np.sqrt(result, out=result) if xp is np else xp.sqrt(result)
+    result *= there(2 * chord.attenuation[..., None])
+    seen = 2 * chord.attenuation * np.sqrt(np.maximum(chord.radius2 - (chord.start - 1.5) ** 2, 0))
+    rest = np.where(chord.attenuation > 0, chord.edge - seen, 0)
     near = min(more, int(8 * BLEND))
-    result[..., :near] += rest * np.exp(-t[:near] / BLEND, dtype=np.float32)
-    np.maximum(result, 0, out=result)
-    return result
+    result[..., :near] += there(rest[..., None]) * there(np.exp(-t[..., :near] / BLEND))
+    return _not_negative(result)
+
+
+def _not_negative(values: Any) -> Any:
+    """Return values with 0 in place of those below, in the same memory where that is the host's."""
+    if isinstance(values, np.ndarray):
+        return np.maximum(values, 0, out=values)
+    return namespace(values).clip(values, min=0.0)
 
 
 def _mean_over_views(values: NDArray[Any]) -> NDArray[np.float64]:

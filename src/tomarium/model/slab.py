@@ -15,6 +15,11 @@ RAW_DOMAINS: Final[tuple[Domain, ...]] = ("counts", "transmission", "attenuation
 """What the numbers of a scan's frames may be."""
 
 
+def unit_of(domain: Domain) -> str:
+    """Return the unit of numbers of a kind before reconstruction."""
+    return "counts" if domain == "counts" else "1"
+
+
 @dataclass(frozen=True)
 class Slab:
     """A block of detector rows (or of slices) on its way through a pipeline.

@@ -16,7 +16,7 @@ FOLDER: Final = Path(__file__).parent
 OPTIONS: Final = ("-std=c++17",)
 """Options of NVRTC for every source; CuPy adds the architecture of the device."""
 
-INSTALL: Final = "pip install 'tomarium[gpu]', or for CUDA 13 pip install cupy-cuda13x"
+INSTALL: Final = "pip install 'tomarium[gpu]', or for CUDA 13 pip install 'cupy-cuda13x[ctk]'"
 
 
 class Function(Protocol):

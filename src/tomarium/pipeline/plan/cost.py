@@ -8,6 +8,7 @@ from math import ceil
 from typing import Final, Literal
 
 from tomarium.model import Layout
+from tomarium.pipeline.plan.on_device import LANES, works_there
 from tomarium.pipeline.plan.slabs import Reach
 from tomarium.pipeline.protocol.resolve import Resolved
 from tomarium.pipeline.protocol.step_errors import told_as_its_own
@@ -103,7 +104,7 @@ class SlabCost:
     Attributes
     ----------
     host_bytes, device_bytes : int
-        Memory at its worst moment.
+        Memory at its worst moment; of a device that of all slabs that are there.
     seconds : float
         Time of one core for its steps.
     """
@@ -121,6 +122,7 @@ def slab_cost(
     halo: int,
     unpacked: int,
     writes_volume: bool,
+    device: bool = False,
 ) -> SlabCost:
     """Price one slab of a section.
 
@@ -140,16 +142,21 @@ def slab_cost(
         Bytes that are held while it is read, beside what is read.
     writes_volume : bool
         Whether its result goes into a volume with a pyramid.
+    device : bool
+        Whether steps that work anywhere are done on a device.
 
     Returns
     -------
     SlabCost
-        Memory: what is read, two results in turn, and the most that a step takes beside its input and result.
+        Memory: what is read, two results in turn, and the most that a step takes beside its input and result. On a
+        device, what a step takes at most, and the largest that comes or leaves for each other slab that is there; on
+        the host, what comes and leaves once more.
     """
     reach = halo
     layout = part_of(source, direction, count + 2 * reach)
     raw = layout.bytes + unpacked
-    kept, inner, device, seconds = [0, 0], 0, 0, 0.0
+    kept, inner, seconds = [0, 0], 0, 0.0
+    there, comes, leaves = 0, 0, 0
     for item in items:
         if not isinstance(item.step, Step):
             continue
@@ -158,14 +165,19 @@ def slab_cost(
         with told_as_its_own(item.step):
             result = item.step.after(whole, item.plain)
             declared = item.step.cost.host_bytes(item.plain, whole)
-            device = max(device, item.step.cost.device_bytes(item.plain, whole))
-        inner = max(inner, declared - whole.bytes - result.bytes)
-        kept = [kept[1], max(kept[0], result.bytes)]
+            declared_there = item.step.cost.device_bytes(item.plain, whole)
+        if device and works_there(item):
+            there = max(there, declared_there)
+            comes, leaves = max(comes, whole.bytes), max(leaves, result.bytes)
+        else:
+            inner = max(inner, declared - whole.bytes - result.bytes)
+            kept = [kept[1], max(kept[0], result.bytes)]
         seconds += 1e-9 * item.step.cost.nanoseconds * whole.values
         layout = result
     last = part_of(layout, direction, count)
     written = int(last.bytes * (1 + PYRAMID)) if writes_volume else 0
-    return SlabCost(raw + sum(kept) + max(inner, written, 0), device, seconds)
+    on_device = there + (LANES - 1) * max(comes, leaves) if there else 0
+    return SlabCost(raw + comes + leaves + sum(kept) + max(inner, written, 0), on_device, seconds)
 
 
 def angles_block(layout: Layout, rows: int) -> int:

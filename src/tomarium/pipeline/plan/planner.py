@@ -10,6 +10,7 @@ from tomarium import units
 from tomarium.errors import CannotFit, InputError
 from tomarium.model import Layout, Scan
 from tomarium.pipeline.plan.cost import PROGRAM_BYTES, READ, UNPACK, halo_of
+from tomarium.pipeline.plan.on_device import DeviceRoom
 from tomarium.pipeline.plan.section import Resources, Section, expanded, price_sections, rank, size_of
 from tomarium.pipeline.plan.slabs import Cut
 from tomarium.pipeline.plan.split import Part, splits
@@ -344,10 +345,31 @@ def _judge(made: Plan, scan: Scan) -> Plan:
             f"{scan.path}: one slab of {size} needs {units.show(made.peak_bytes, 'B')} of memory, but "
             f"{units.show(limit, 'B')} may be used; give more with --memory, or bin the scan with --bin 2"
         )
+    refusals += [_too_large_for_device(section, scan) for section in made.sections if not section.fits_device]
     disk = made.resources.disk_bytes
     if disk is not None and made.write_bytes > disk:
         refusals.append(
             f"the result needs up to {units.show(made.write_bytes, 'B')} on disk, but "
             f"{units.show(disk, 'B')} are free; choose another folder with -o, or fewer rows with --rows"
         )
-    return replace(made, refusals=tuple(refusals), warnings=of_scan(made.resolution.scan))
+    missed = tuple(
+        f"{section.name}: {_needs_of_device(section, section.too_large_for)}; the processors do it"
+        for section in made.sections
+        if section.too_large_for is not None
+    )
+    return replace(made, refusals=tuple(refusals), warnings=(*of_scan(made.resolution.scan), *missed))
+
+
+def _too_large_for_device(section: Section, scan: Scan) -> str:
+    """Say what a slab needs on a device that was asked for, and what to do."""
+    assert section.device is not None
+    return (
+        f"{scan.path}: {_needs_of_device(section, section.device)}, and {units.show(section.device_bytes, 'B')} are "
+        f"needed; give more with --device-memory, bin the scan with --bin 2, or let the processors do it with "
+        f"--device none"
+    )
+
+
+def _needs_of_device(section: Section, room: DeviceRoom) -> str:
+    size = f"{size_of(section.cuts)} {'rows' if section.direction == 'row' else 'frames'}"
+    return f"slabs of {size} do not fit in the {units.show(room.memory_bytes, 'B')} of {room.name} that may be used"

@@ -21,7 +21,7 @@ def plan_data(made: Plan) -> dict[str, Any]:
     Returns
     -------
     dict
-        `stages`, `sections`, `recomputed`, `slabs`, `halo_rows`, `peak_bytes`, `device_bytes`, `read_bytes`,
+        `stages`, `sections`, `recomputed`, `slabs`, `halo_rows`, `peak_bytes`, `device_bytes`, `device`, `read_bytes`,
         `decompressed_bytes`, `write_bytes`, `seconds`, `fits` and more.
     """
     return {
@@ -39,6 +39,7 @@ def plan_data(made: Plan) -> dict[str, Any]:
         "unit": made.unit,
         "peak_bytes": made.peak_bytes,
         "device_bytes": made.device_bytes,
+        "device": _device_data(made),
         "read_bytes": sum(section.read_bytes for section in made.stages),
         "decompressed_bytes": sum(section.decompressed_bytes for section in made.stages),
         "write_bytes": made.write_bytes,
@@ -48,6 +49,19 @@ def plan_data(made: Plan) -> dict[str, Any]:
         "fits": made.fits,
         "refusals": list(made.refusals),
         "warnings": list(made.warnings),
+    }
+
+
+def _device_data(made: Plan) -> dict[str, Any]:
+    """Tell the device that is used, or why none is."""
+    room = next((section.device for section in made.sections if section.device is not None), None)
+    if room is None:
+        return {"name": None, "why": made.resources.no_device or "no step of the protocol is done there"}
+    return {
+        "name": room.name,
+        "index": room.index,
+        "driver": room.driver,
+        "memory_bytes": room.memory_bytes,
     }
 
 
@@ -62,6 +76,8 @@ def _section_data(section: Section) -> dict[str, Any]:
         "workers": section.workers,
         "threads": section.threads,
         "peak_bytes": section.peak_bytes,
+        "device_bytes": section.device_bytes,
+        "on_device": list(section.on_device),
         "seconds": section.seconds,
     }
 

@@ -26,6 +26,7 @@ from tomarium.pipeline.plan.cost import (
     slab_cost,
 )
 from tomarium.pipeline.plan.followed import FollowedCost, cost_of_following
+from tomarium.pipeline.plan.on_device import DeviceRoom, works_there, worth_a_device
 from tomarium.pipeline.plan.slabs import LARGEST, Cut, cut_rows, reached
 from tomarium.pipeline.plan.split import Part
 from tomarium.pipeline.protocol.resolve import Resolution, Resolved
@@ -50,12 +51,18 @@ class Resources:
         Processors.
     workers : int
         Slabs that may be in work at a time.
+    device : DeviceRoom or None
+        A device that may be used; None where all is done on the processors.
+    no_device : str
+        Why none is used; empty where one is.
     """
 
     memory_bytes: int
     disk_bytes: int | None
     processors: int
     workers: int = 1
+    device: DeviceRoom | None = None
+    no_device: str = ""
 
 
 @dataclass(frozen=True)
@@ -87,7 +94,11 @@ class Section:
     spool_in_memory : bool
         Whether that lies in memory.
     peak_bytes, device_bytes : int
-        Memory at its worst moment, the program included.
+        Memory at its worst moment, the program included; that of a device with all slabs that are there.
+    device : DeviceRoom or None
+        The device that its slabs go over; None where the processors do all.
+    too_large_for : DeviceRoom or None
+        A device that would have been used if a slab fitted there.
     recomputed : float
         Rows (or angles) computed for each that is needed; 1 without a halo.
     seconds : float
@@ -114,6 +125,19 @@ class Section:
     device_bytes: int
     recomputed: float
     seconds: float
+    device: DeviceRoom | None = None
+    too_large_for: DeviceRoom | None = None
+
+    @property
+    def on_device(self) -> tuple[str, ...]:
+        """Names of the steps that are done on the device."""
+        there = (item for item in self.items if self.device is not None and works_there(item))
+        return tuple(item.step.name for item in there)
+
+    @property
+    def fits_device(self) -> bool:
+        """Whether its slabs fit on the device they go over."""
+        return self.device is None or self.device_bytes <= self.device.memory_bytes
 
     @property
     def steps(self) -> tuple[Resolved, ...]:
@@ -135,7 +159,7 @@ def rank(sections: tuple[Section, ...], resources: Resources) -> tuple[bool, flo
     """Rank what fits before what does not, then the quicker, then what takes less memory."""
     peak = max(section.peak_bytes for section in sections)
     written = sum(section.write_bytes for section in sections)
-    fits = peak <= resources.memory_bytes
+    fits = peak <= resources.memory_bytes and all(section.fits_device for section in sections)
     fits_disk = resources.disk_bytes is None or written <= resources.disk_bytes
     seconds = sum(section.seconds for section in sections)
     if fits and fits_disk:
@@ -262,7 +286,7 @@ def _section(
                 read += slab_bytes(taken)
         return cuts, read, unpacked
 
-    def priced(size: int, workers: int) -> _Choice:
+    def priced(size: int, workers: int, device: DeviceRoom | None) -> _Choice:
         cuts, read, unpacked = io(size)
         made = min(size, length)
         most = max((cut.reads.stop - cut.reads.start for cut in cuts), default=0)
@@ -277,7 +301,16 @@ def _section(
                 else scan.projections.cost(min(size + 2 * halo, height), reads)
             )
             held_unpacked = 2 * one[1] if by_row else 0
-        cost = slab_cost(part.items, inner, part.direction, taken, halo, held_unpacked, writes_volume)
+        cost = slab_cost(
+            part.items,
+            inner,
+            part.direction,
+            taken,
+            halo,
+            held_unpacked,
+            writes_volume,
+            device is not None,
+        )
         compute = cost.seconds * len(cuts) / resources.processors
         disk = read / READ + unpacked / UNPACK / resources.processors
         disk += (
@@ -287,7 +320,13 @@ def _section(
         peak = PROGRAM_BYTES + beside + workers * cost.host_bytes
         return _Choice(size, workers, cost, seconds, peak)
 
-    choice = _choose(priced, by_row, length, source, read_rows, resources, slab_rows, halo)
+    device = resources.device if worth_a_device(part.items) else None
+    choice = _choose(priced, by_row, length, source, read_rows, resources, slab_rows, halo, device)
+    missed = None
+    demanded = device is not None and (device.demanded or _asks_for_it(part.items))
+    if device is not None and not demanded and choice.cost.device_bytes > device.memory_bytes:
+        device, missed = None, device
+        choice = _choose(priced, by_row, length, source, read_rows, resources, slab_rows, halo, None)
     cuts, read, unpacked = io(choice.size)
     for reference in (scan.flats, scan.darks) if prepared else ():
         if reference is not None:
@@ -322,10 +361,17 @@ def _section(
         spool_bytes=0 if last else spool_bytes,
         spool_in_memory=bool(in_memory and spool_bytes and not last),
         peak_bytes=choice.peak,
-        device_bytes=0,
+        device_bytes=choice.cost.device_bytes,
         recomputed=computed / max(1, length),
         seconds=seconds,
+        device=device,
+        too_large_for=missed,
     )
+
+
+def _asks_for_it(items: Sequence[Resolved]) -> bool:
+    """Tell whether an engine was chosen that works on a device alone."""
+    return any(item.plain.get("engine") == "cuda" for item in items)
 
 
 def _prepared_bytes(item: Resolved, scan: Scan) -> int:
@@ -348,7 +394,7 @@ def _further_bytes(item: Resolved, scan: Scan) -> tuple[int, int]:
 
 
 def _choose(
-    priced: Callable[[int, int], _Choice],
+    priced: Callable[[int, int, DeviceRoom | None], _Choice],
     by_row: bool,
     length: int,
     source: Layout,
@@ -356,6 +402,7 @@ def _choose(
     resources: Resources,
     slab_rows: int | None,
     halo: int,
+    device: DeviceRoom | None,
 ) -> _Choice:
     """Choose the size of the slabs and the workers: the quickest that fits, else what takes least memory."""
     if slab_rows:
@@ -368,16 +415,22 @@ def _choose(
         sizes = sorted({max(1, block >> k) for k in range(block.bit_length())}, reverse=True)
     best: _Choice | None = None
     least: _Choice | None = None
-    for workers in range(max(1, min(resources.processors, resources.workers)), 0, -1):
+    # Slabs on their way over a device wait more than they take of the processors.
+    most = resources.workers if device is not None else min(resources.processors, resources.workers)
+    for workers in range(max(1, most), 0, -1):
         for size in sizes:
             many = -(-length // size) >= 2 * workers
             worthwhile = workers == 1 or slab_rows or (many and (size >= BATCH or not by_row))
             if not worthwhile:
                 continue
-            choice: _Choice = priced(size, workers)
-            if least is None or choice.peak < least.peak:
+            choice: _Choice = priced(size, workers, device)
+            if least is None or (choice.cost.device_bytes, choice.peak) < (
+                least.cost.device_bytes,
+                least.peak,
+            ):
                 least = choice
-            if choice.peak <= resources.memory_bytes:
+            fits_there = device is None or choice.cost.device_bytes <= device.memory_bytes
+            if fits_there and choice.peak <= resources.memory_bytes:
                 if best is None or choice.seconds < 0.97 * best.seconds:
                     best = choice
                 if not halo and by_row:

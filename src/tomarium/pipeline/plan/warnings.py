@@ -10,6 +10,7 @@ import numpy as np
 from tomarium.kernels.backprojection.angular_weights import missing_angles
 from tomarium.kernels.half_acquisition import turn_of
 from tomarium.model import Scan
+from tomarium.pipeline.plan.on_device import HALVED
 from tomarium.pipeline.protocol.resolve import Resolution
 from tomarium.pipeline.protocol.step_errors import told_as_its_own
 from tomarium.steps.core.step import Probe, Step
@@ -114,6 +115,11 @@ def of_result(
             part = quality.get(f"{item.step.name}.{figure.name}", 0.0) / values
             if figure.warn_above is not None and part > figure.warn_above:
                 found.append(figure.warning.format(percent=f"{100 * part:.3g}"))
+    if quality.get(HALVED, 0):
+        found.append(
+            "the memory of the device did not suffice for whole slabs, and they were worked on in parts; end other "
+            "programs that use it, or give less with --device-memory"
+        )
     if not_finite:
         found.append(f"{not_finite} voxels are not finite numbers")
     return tuple(found)

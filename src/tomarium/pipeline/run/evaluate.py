@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from tomarium.errors import InputError
 from tomarium.model import Slab
+from tomarium.model.slab import unit_of
 from tomarium.pipeline.plan.cost import (
     angles_block,
     halo_of,
@@ -17,8 +19,9 @@ from tomarium.pipeline.plan.cost import (
 )
 from tomarium.pipeline.plan.slabs import cut_rows, reached
 from tomarium.pipeline.protocol.resolve import Resolution, Resolved
-from tomarium.pipeline.run.slab_steps import load, make_ready, process, trim
-from tomarium.steps.core.step import Step, unit_of
+from tomarium.pipeline.run.over_device import Traffic, Way
+from tomarium.pipeline.run.slab_steps import Ready, load, make_ready, process, trim
+from tomarium.steps.core.step import Step
 
 
 def evaluate(
@@ -27,6 +30,7 @@ def evaluate(
     rows: Sequence[slice],
     threads: int,
     demand_wanted: Callable[[], object] | None = None,
+    traffic: Traffic | None = None,
 ) -> tuple[Slab, ...]:
     """Take a few rows through steps, whatever these need for it.
 
@@ -42,6 +46,8 @@ def evaluate(
         Threads a step may use.
     demand_wanted : callable, optional
         Called between steps; raises an error of ours where the rows are not wanted any more.
+    traffic : Traffic, optional
+        Device that rows go over behind the steps on whole frames; by default all is done on the host.
 
     Returns
     -------
@@ -79,8 +85,17 @@ def evaluate(
     for slab, wanted in zip(slabs, rows, strict=True):
         cut = replace(slab, halo=(wanted.start - slab.rows.start, slab.rows.stop - wanted.stop))
         ready = make_ready(tail, scan, "row", slab.rows, head)
-        found.append(trim(process(cut, ready, threads, demand_wanted=demand_wanted)))
+        found.append(through(cut, ready, threads, traffic, demand_wanted=demand_wanted))
     return tuple(found)
+
+
+def through(slab: Slab, ready: Sequence[Ready], threads: int, traffic: Traffic | None, **how: Any) -> Slab:
+    """Take a slab through steps, over a device where there is one, to the host and without its halo."""
+    if traffic is None:
+        return trim(process(slab, ready, threads, **how))
+    way = Way(traffic)
+    made = way.down(trim(process(slab, ready, threads, way=way, **how)))
+    return replace(made, data=np.array(made.data))
 
 
 def _part_of(report: Mapping[str, int], part: float) -> dict[str, int]:

@@ -18,18 +18,19 @@ from tomarium.kernels.fbp import BATCH
 from tomarium.kernels.half_acquisition import turn_of
 from tomarium.model import Axis, Scan, Slab, Value, Volume
 from tomarium.pipeline.plan.cost import reach_of
-from tomarium.pipeline.plan.resources import measure
+from tomarium.pipeline.plan.resources import find_room, measure
 from tomarium.pipeline.plan.slabs import reached
 from tomarium.pipeline.protocol.choice import with_parameter
 from tomarium.pipeline.protocol.read import AnyProtocol, as_protocol
 from tomarium.pipeline.protocol.resolve import Resolution, Resolved, freeze, resolve
 from tomarium.pipeline.run.data_check import checked
-from tomarium.pipeline.run.evaluate import evaluate
+from tomarium.pipeline.run.evaluate import evaluate, through
 from tomarium.pipeline.run.journal import Journal
 from tomarium.pipeline.run.output import ArraySink
+from tomarium.pipeline.run.over_device import Traffic, traffic_to
 from tomarium.pipeline.run.result_files import PROJECTIONS, VOLUME, as_scan, first_voxel
 from tomarium.pipeline.run.runner import Map, Outcome, Progress, ask_probes, in_turn, run, silent
-from tomarium.pipeline.run.slab_steps import make_ready, process, trim
+from tomarium.pipeline.run.slab_steps import make_ready
 from tomarium.pipeline.run.spool import Spool
 from tomarium.steps.core.step import View
 
@@ -78,6 +79,8 @@ def reconstruct(
     axis_column: float | None = None,
     memory: str | None = None,
     mapper: Map = in_turn,
+    device: str | int | None = None,
+    device_memory: str | None = None,
     force: bool = False,
     on_progress: Progress = silent,
 ) -> Volume | Scan:
@@ -100,6 +103,11 @@ def reconstruct(
         Limit such as "4GB"; by default 60 % of what is available.
     mapper : callable
         Executor; see `tomarium.executors`.
+    device : str or int, optional
+        GPU that slabs go over: "auto", one where there is one; "none"; or its number. By default what the environment
+        variable TOMARIUM_DEVICE says, else "auto".
+    device_memory : str, optional
+        Limit of the memory there; by default 80 % of what is free.
     force : bool
         Whether to go on where the frames cannot give a right volume; what is wrong becomes a warning.
     on_progress : callable
@@ -124,7 +132,9 @@ def reconstruct(
         checked(opened, asked, force=force),
         asked,
         folder,
-        measure(folder, memory, workers),
+        measure(
+            folder, memory, workers, on=None if device is None else str(device), device_memory=device_memory
+        ),
         rows=_rows(rows, opened),
         mapper=mapper,
         on_progress=on_progress,
@@ -259,6 +269,7 @@ def slices_at(
     rows: Sequence[int | None],
     protocol: AnyProtocol = None,
     *,
+    device: str | int | None = None,
     force: bool = False,
     on_progress: Progress = silent,
     demand_wanted: Callable[[], object] | None = None,
@@ -271,6 +282,8 @@ def slices_at(
         As for `slice_at`.
     rows : sequence of int or None
         Detector rows, negative from the end; None is the middle one.
+    device : str or int, optional
+        GPU to use: its number, "auto" or "none"; by default none, for one slice is made before a GPU is started.
     force : bool
         As for `reconstruct`.
     demand_wanted : callable, optional
@@ -300,7 +313,7 @@ def slices_at(
     answers = ask_probes(opened, asked, Journal(None, {}), on_progress, demand_wanted)
     resolution = resolve(asked, opened, answers)
     parts = [slice(row, row + 1) for row in chosen]
-    slabs = evaluate(resolution, resolution.work, parts, array.processors(), demand_wanted)
+    slabs = evaluate(resolution, resolution.work, parts, array.processors(), demand_wanted, _traffic(device))
     return [Slices(slab, resolution, answers) for slab in slabs]
 
 
@@ -310,6 +323,7 @@ def slices_at_axes(
     row: int | None = None,
     protocol: AnyProtocol = None,
     *,
+    device: str | int | None = None,
     on_progress: Progress = silent,
 ) -> list[Slices]:
     """Reconstruct one slice about several rotation axes; what does not depend on the axis is done once.
@@ -318,6 +332,8 @@ def slices_at_axes(
     ----------
     scan, row, protocol, on_progress
         As for `slice_at`.
+    device
+        As for `slices_at`.
     columns : sequence of float
         Columns of the axis, 0-based, pixel centres at integers of the scan as its file holds it.
 
@@ -346,17 +362,26 @@ def slices_at_axes(
     at_once = _all_at_once(told, number)
     reach = () if at_once else reach_of(first.work[number:], "row")
     wanted = reached(slice(chosen, chosen + 1), reach, first.scan.shape[1])
-    [slab] = evaluate(first, first.work[:number], [wanted], array.processors())
+    traffic = _traffic(device)
+    [slab] = evaluate(first, first.work[:number], [wanted], array.processors(), traffic=traffic)
     slab = replace(slab, data=np.array(slab.data), halo=(chosen - wanted.start, wanted.stop - chosen - 1))
     if at_once:
-        return _about_axes(told, number, slab, chosen, on_progress)
+        return _about_axes(told, number, slab, chosen, on_progress, traffic)
     found = []
     for done, resolution in enumerate(told):
         on_progress("axis", done, len(told))
         ready = make_ready(resolution.work[number:], resolution.scan, "row", wanted)
-        found.append(Slices(trim(process(slab, ready, array.processors())), resolution, {}))
+        found.append(Slices(through(slab, ready, array.processors(), traffic), resolution, {}))
     on_progress("axis", len(told), len(told))
     return found
+
+
+def _traffic(device: str | int | None) -> Traffic | None:
+    """Open the device that is asked for; None where none is."""
+    room, _ = find_room("none" if device is None else str(device))
+    if room is None:
+        return None
+    return traffic_to(room.index)
 
 
 def _all_at_once(told: Sequence[Resolution], number: int) -> bool:
@@ -377,7 +402,12 @@ def _leaves(item: Resolved) -> bool:
 
 
 def _about_axes(
-    told: Sequence[Resolution], number: int, slab: Slab, row: int, on_progress: Progress
+    told: Sequence[Resolution],
+    number: int,
+    slab: Slab,
+    row: int,
+    on_progress: Progress,
+    traffic: Traffic | None,
 ) -> list[Slices]:
     """Reconstruct the one row of a slab about all axes, `BATCH` at a time."""
     axes = np.array([resolution.work[-1].plain["axis_column"] for resolution in told], np.float64)
@@ -388,7 +418,7 @@ def _about_axes(
         copies = np.broadcast_to(slab.data, (len(slab.data), len(some), slab.data.shape[2]))
         taken = replace(slab, data=copies, rows=slice(row, row + len(some)))
         ready = make_ready(some[0].work[number:], some[0].scan, "row", taken.rows)
-        made = process(taken, ready, array.processors(), row_axes=axes[first : first + BATCH])
+        made = through(taken, ready, array.processors(), traffic, row_axes=axes[first : first + BATCH])
         report = {
             name: count // len(some) if name.startswith("fbp.") else count
             for name, count in made.report.items()

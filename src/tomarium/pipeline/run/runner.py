@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from tomarium.array import processors, return_freed_memory
-from tomarium.errors import Interrupted, StepFailed, StorageFull
+from tomarium.errors import DeviceFull, Interrupted, StepFailed, StorageFull
 from tomarium.kernels.engines import engines
 from tomarium.model import Frames, Scan
 from tomarium.pipeline.plan.planner import Plan, plan, split_data
@@ -42,10 +42,11 @@ from tomarium.pipeline.run.provenance import (
     versions,
 )
 from tomarium.pipeline.run.result_files import discard_if_empty, finish, finished_outcome, open_output
+from tomarium.pipeline.run.slab_counts import devices_of, merged_tallies, sum_counts
 from tomarium.pipeline.run.spool import Spool, make_spool
 from tomarium.pipeline.run.work import SlabResult, Target, Task, wanted_while
 from tomarium.steps.core.sample import Sample
-from tomarium.steps.core.step import Probe, Tally
+from tomarium.steps.core.step import Probe
 from tomarium.steps.volume.statistics import statistics
 
 Map = Callable[[Callable[[Cut], SlabResult], Iterable[Cut], int], Iterator[SlabResult]]
@@ -208,8 +209,8 @@ def run(
         raise StorageFull(
             f"{folder}: the disk is full; free some space, then: {_how_far(journal, work)}"
         ) from problem
-    except StorageFull as problem:
-        raise StorageFull(f"{problem}; {_how_far(journal, work)}") from problem
+    except (StorageFull, DeviceFull) as problem:
+        raise type(problem)(f"{problem}; {_how_far(journal, work)}") from problem
     except StepFailed as problem:
         discard_if_empty(journal)
         raise StepFailed(f"{problem}{_log(folder, problem)}") from problem
@@ -310,7 +311,7 @@ def _carry_out(work: _Work) -> Outcome:
         return Outcome(chosen.resolution.scan, chosen, {}, journal.folder, sink)
     last = len(chosen.sections) - 1
     told = list(journal.slabs.values())
-    quality = _sum(slab["report"] for slab in told)
+    quality = sum_counts(slab["report"] for slab in told)
     total = reduce(statistics.merge, [slab["statistics"] for slab in journal.done(last).values()])
     resolution = chosen.resolution
     provenance = {
@@ -330,37 +331,20 @@ def _carry_out(work: _Work) -> Outcome:
         "warnings": of_result(resolution, answers, quality, total["not_finite"]),
         "quality": quality,
         "statistics": total,
-        "tallies": _tallies(resolution, told),
+        "tallies": merged_tallies(resolution, told),
         "versions": versions(),
         "packages": packages_of(resolution),
+        "devices": devices_of(told, chosen),
         "engines": {status.name: status.why for status in engines().values() if status.available},
         "started": began.isoformat(),
         "finished": datetime.now(UTC).isoformat(),
         "resumed_slabs": resumed,
-        "timings_s": {"all": time.perf_counter() - clock, **_sum(slab["seconds"] for slab in told)},
+        "timings_s": {"all": time.perf_counter() - clock, **sum_counts(slab["seconds"] for slab in told)},
     }
     folders = folders_of_scan(scan, provenance["further_scans"])
     told_to_all = without_folders(plain(provenance), folders)
     finish(journal, chosen, protocol_without_folders(protocol, folders), told_to_all, sink)
     return Outcome(resolution.scan, chosen, told_to_all, journal.folder, sink)
-
-
-def _tallies(resolution: Resolution, told: list[Any]) -> dict[str, Any]:
-    found = {}
-    for item in resolution.work:
-        parts = [slab["tallies"][item.key] for slab in told if item.key in slab.get("tallies", {})]
-        if isinstance(item.step, Tally) and parts:
-            with told_as_its_own(item.step):
-                found[item.key] = reduce(item.step.merge, parts)
-    return found
-
-
-def _sum(counts: Iterable[Mapping[str, float]]) -> dict[str, float]:
-    total: dict[str, float] = {}
-    for part in counts:
-        for name, count in part.items():
-            total[name] = total.get(name, 0) + count
-    return total
 
 
 def ask_probes(
@@ -450,6 +434,7 @@ def _run_sections(work: _Work, chosen: Plan, sink: Sink | Spool) -> None:
             name=section.name,
             peak_bytes=section.peak_bytes,
             slab_seconds=section.seconds / max(1, section.slabs),
+            device=None if section.device is None else section.device.index,
         )
         _map(work, number, section, task, target)
         done += section.items
@@ -487,6 +472,7 @@ def _map(work: _Work, number: int, section: Section, task: Task, target: Target)
                     "tallies": result.tallies,
                     "statistics": result.statistics,
                     "seconds": result.seconds,
+                    "device": result.device,
                 }
                 journal.note_slab(number, result.index, plain(told))
                 work.on_progress(section.name, len(journal.done(number)), total)

@@ -21,6 +21,7 @@ from tomarium.pipeline.plan.followed import FOLLOWED_ROWS, as_done, on_sinograms
 from tomarium.pipeline.plan.slabs import Cut, Reach, cut_rows, reached
 from tomarium.pipeline.protocol.resolve import Resolved
 from tomarium.pipeline.protocol.step_errors import package, told_as_its_own
+from tomarium.pipeline.run.over_device import Way
 from tomarium.pipeline.run.spool import Spool
 from tomarium.steps.core.context import Context, Scratch
 from tomarium.steps.core.further_scans import follows
@@ -148,6 +149,7 @@ def process(
     window: slice | None = None,
     row_axes: NDArray[np.float64] | None = None,
     demand_wanted: Callable[[], object] | None = None,
+    way: Way | None = None,
 ) -> Slab:
     """Take a slab through steps.
 
@@ -170,11 +172,13 @@ def process(
     demand_wanted : callable, optional
         Called before each step, and by steps between blocks of rows; raises an error of ours where nobody wants the
         slab any more.
+    way : Way, optional
+        Its way over a device; by default all is done on the host.
 
     Returns
     -------
     Slab
-        What the last step gives, with what halo it was given.
+        What the last step gives, with what halo it was given, where that lies.
 
     Raises
     ------
@@ -189,11 +193,13 @@ def process(
         item = ready.item
         if isinstance(item.step, Tally):
             if tallies is not None:
+                slab = slab if way is None else way.down(slab)
                 own = trim(slab) if window is None else narrow(trim(slab), window)
                 with told_as_its_own(item.step):
                     tallies[item.key] = item.step(own, **item.plain)
             continue
-        slab = _step(ready, slab, threads, held, row_axes, demand_wanted)
+        slab = slab if way is None else way.brought(slab, item)
+        slab = _step(ready, slab, threads, held, row_axes, demand_wanted, way)
     return slab
 
 
@@ -204,6 +210,7 @@ def _step(
     scratch: Scratch,
     row_axes: NDArray[np.float64] | None,
     demand_wanted: Callable[[], object] | None,
+    way: Way | None,
 ) -> Slab:
     item = ready.item
     assert isinstance(item.step, Step)
@@ -223,7 +230,8 @@ def _step(
     arguments = item.plain | {name: handed[name] for name in item.step.takes}
     with told_as_its_own(item.step):
         slab.demand(*item.step.accepts, by=item.step.name)
-        result = item.step.function(slab, **arguments)
+        work = partial(item.step.function, slab, **arguments)
+        result = work() if way is None else way.done(item, work)
     reached = Layout(slab.data.shape, numpy_dtype(slab.data), slab.domain, slab.unit, geometry)
     with told_as_its_own(item.step):
         expected = item.step.after(reached, item.plain)
@@ -278,7 +286,7 @@ def trim(slab: Slab, reach: Reach = ()) -> Slab:
     if not (before or after):
         return slab
     part = slice(before, slab.data.shape[slab.along] - after)
-    data = slab.data[part] if slab.along == 0 else slab.data[:, part]
+    data = slab.data[part, ...] if slab.along == 0 else slab.data[:, part, ...]
     if slab.frames is not None:
         frames = slice(slab.frames.start + before, slab.frames.stop - after)
         return replace(slab, data=data, frames=frames, halo=left)
@@ -290,7 +298,7 @@ def narrow(slab: Slab, rows: slice) -> Slab:
     if slab.frames is None or slab.rows == rows:
         return slab
     part = slice(rows.start - slab.rows.start, rows.stop - slab.rows.start)
-    return replace(slab, data=slab.data[:, part], rows=rows)
+    return replace(slab, data=slab.data[:, part, ...], rows=rows)
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,18 +7,19 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, Protocol
 
 import numpy as np
 
 from tomarium.compiled import release_scratch
+from tomarium.kernels.cuda.fbp_there import forget_tables
 from tomarium.model import Frames, Layout, Scan, Slab
-from tomarium.pipeline.plan.cost import (
-    Direction,
-)
+from tomarium.pipeline.plan.cost import Direction
 from tomarium.pipeline.plan.slabs import Cut
 from tomarium.pipeline.protocol.resolve import Resolved
+from tomarium.pipeline.run.over_device import Traffic, Way, over_device, traffic_to
 from tomarium.pipeline.run.slab_steps import Ready, load, make_ready, narrow, process, trim
 from tomarium.steps.core.context import Scratch
 from tomarium.steps.volume.statistics import statistics
@@ -48,6 +49,8 @@ class SlabResult:
         Those of the result, where it was asked for.
     seconds : mapping
         `read`, `compute`, `write`.
+    device : str
+        Name of the device that it went over; empty where there was none.
     slab : Slab or None
         The result, where the task had no place to put it.
     """
@@ -57,6 +60,7 @@ class SlabResult:
     tallies: Mapping[str, Any]
     statistics: Mapping[str, Any] | None
     seconds: Mapping[str, float]
+    device: str = ""
     slab: Slab | None = None
 
 
@@ -96,6 +100,8 @@ class Task:
         Memory of a process that works on it, by the plan; 0 where that is not told.
     slab_seconds : float
         Estimate of the time of one slab, among as many at a time as the plan says.
+    device : int or None
+        Number of the device that slabs go over; None where the processors do all.
     """
 
     key: str
@@ -114,6 +120,7 @@ class Task:
     name: str = "work"
     peak_bytes: int = 0
     slab_seconds: float = 0.0
+    device: int | None = None
 
     def __call__(self, cut: Cut) -> SlabResult:
         """Do one slab."""
@@ -121,17 +128,13 @@ class Task:
         clock = [time.perf_counter()]
         slab = load(self.source, self.layout, self.direction, cut, self.reads, kept.scratch)
         clock.append(time.perf_counter())
-        tallies: dict[str, Any] = {}
-        slab = process(
-            slab,
-            kept.ready,
-            self.threads,
-            kept.scratch,
-            tallies,
-            self.window,
-            demand_wanted=_WANTED.get(self.key),
-        )
-        slab = narrow(trim(slab), self.window)
+        if kept.traffic is None:
+            slab, tallies = self._through(kept, slab, None)
+        else:
+            reach = kept.ready[0].reach
+            slab, tallies = over_device(
+                kept.traffic, slab, cut, reach, partial(self._through, kept), self.items
+            )
         clock.append(time.perf_counter())
         counted = statistics(slab) if self.count else None
         if self.target is not None:
@@ -139,19 +142,40 @@ class Task:
         clock.append(time.perf_counter())
         seconds = dict(zip(("read", "compute", "write"), np.diff(clock).tolist(), strict=True))
         returned = None if self.target is not None else replace(slab, data=np.array(slab.data))
-        return SlabResult(cut.index, dict(slab.report), tallies, counted, seconds, returned)
+        over = "" if kept.traffic is None else kept.traffic.device.name
+        return SlabResult(cut.index, dict(slab.report), tallies, counted, seconds, over, returned)
+
+    def _through(self, kept: _Kept, slab: Slab, way: Way | None) -> tuple[Slab, dict[str, Any]]:
+        """Take a slab through the steps; its result lies on the host, without halo."""
+        tallies: dict[str, Any] = {}
+        made = process(
+            slab,
+            kept.ready,
+            self.threads,
+            kept.scratch,
+            tallies,
+            self.window,
+            demand_wanted=_WANTED.get(self.key),
+            way=way,
+        )
+        made = narrow(trim(made), self.window)
+        return (made if way is None else way.down(made)), tallies
 
     def forget(self) -> None:
         """Let go of what was prepared in this process."""
         with _LOCK:
-            _KEPT.pop(self.key, None)
+            kept = _KEPT.pop(self.key, None)
         release_scratch()
+        if kept is not None and kept.traffic is not None:
+            forget_tables()
+            kept.traffic.close()
 
 
 @dataclass
 class _Kept:
     ready: tuple[Ready, ...]
     scratch: Scratch = field(default_factory=Scratch)
+    traffic: Traffic | None = None
 
 
 MOST_KEPT: Final = 4
@@ -191,5 +215,6 @@ def _kept(task: Task) -> _Kept:
             ready = make_ready(task.items, task.scan, task.direction, rows, task.done, task.folder)
             while len(_KEPT) >= MOST_KEPT:  # a worker of a cluster is not told when a run ends
                 _KEPT.pop(next(iter(_KEPT)))
-            _KEPT[task.key] = _Kept(ready)
+            traffic = None if task.device is None else traffic_to(task.device)
+            _KEPT[task.key] = _Kept(ready, traffic=traffic)
         return _KEPT[task.key]

@@ -9,7 +9,7 @@ import numpy as np
 
 from tomarium.errors import InputError
 from tomarium.model import Layout, Scan, Slab
-from tomarium.steps.core.step import unit_of
+from tomarium.model.slab import unit_of
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from typing import Any, Literal
 import numpy as np
 
 from tomarium.model import Domain, Layout, Scan, Slab, Value
+from tomarium.model.slab import unit_of
 from tomarium.steps.core.parameter import HANDED_IN, Parameter, read_signature
 from tomarium.steps.core.values import check, spelled
 
@@ -120,6 +121,8 @@ class Step:
         slices ("slice").
     together : int
         Rows that it works on together, counted from the first of the scan: a slab holds all of them.
+    anywhere : callable
+        `anywhere(values, layout) -> bool`: whether it takes an array wherever that lies, and works on it there.
     cost : Cost
         Memory and time.
     prepare : callable or None
@@ -128,8 +131,7 @@ class Step:
     demand : callable or None
         `demand(scan, layout)` refuses a scan that lacks what the step needs, before anything is begun.
     first : callable or None
-        `first(layout, values) -> tuple of str`: names of steps that what reaches it has to pass before; they are put
-        there where the protocol lacks them.
+        `first(layout, values) -> tuple of str`: names of steps that are put before it where the protocol lacks them.
     settle : callable or None
         `settle(values) -> values`, of parameter name → `Value`: gives parameters that follow from others their value.
     asks : mapping of str to str
@@ -153,6 +155,7 @@ class Step:
     accepts: tuple[Domain, ...]
     after: Callable[[Layout, Values], Layout]
     halo: Callable[[Values, Layout], int]
+    anywhere: Callable[[Values, Layout], bool]
     cost: Cost
     prepare: Callable[..., Any] | None = None
     demand: Callable[[Scan, Layout], None] | None = None
@@ -360,6 +363,7 @@ def step(
     cut: Cut = "row",
     halo: int | Callable[[Values, Layout], int] = 0,
     together: int = 1,
+    anywhere: bool | Callable[[Values, Layout], bool] = False,
     cost: Cost = Cost(),
     prepare: Callable[..., Any] | None = None,
     demand: Callable[[Scan, Layout], None] | None = None,
@@ -381,8 +385,8 @@ def step(
         What numbers it returns; by default those it was given.
     after : callable, optional
         `after(layout, values)`: all that it changes, where that is more than the domain.
-    cut, halo, together, cost, prepare, demand, first, settle, asks, figures, place, example, aliases
-        See `Step`; a halo may be a number.
+    cut, halo, together, anywhere, cost, prepare, demand, first, settle, asks, figures, place, example, aliases
+        See `Step`; a halo may be a number, `anywhere` the same for all values.
 
     Returns
     -------
@@ -415,14 +419,10 @@ def step(
             aliases=aliases,
             gives=gives,
             together=together,
+            anywhere=anywhere if callable(anywhere) else lambda _values, _layout: bool(anywhere),
         )
 
     return decorate
-
-
-def unit_of(domain: Domain) -> str:
-    """Return the unit of numbers of a kind before reconstruction."""
-    return "counts" if domain == "counts" else "1"
 
 
 def view(

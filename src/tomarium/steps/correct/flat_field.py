@@ -8,7 +8,9 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from tomarium.array import namespace
 from tomarium.errors import MissingData
+from tomarium.kernels.cuda.normalise import normalise_there
 from tomarium.kernels.flat_field import normalise
 from tomarium.kernels.invalid import RINGS
 from tomarium.kernels.reference_fields import reduce_references
@@ -222,7 +224,8 @@ def attenuation_of(
         Attenuation -ln(I/I0).
     """
     at = np.arange(len(counts), dtype=np.float64) if position is None else position
-    return _normalise(counts, references, rows, at, threads, True, None, None)[0]
+    made: NDArray[np.float32] = _normalise(counts, references, rows, at, threads, True, None, None)[0]
+    return made
 
 
 def transmission_of(
@@ -246,11 +249,12 @@ def transmission_of(
     array of float32, shape (angle, row, column)
         Transmission I/I0.
     """
-    return _normalise(counts, references, rows, position, 1, False, None, None)[0]
+    made: NDArray[np.float32] = _normalise(counts, references, rows, position, 1, False, None, None)[0]
+    return made
 
 
 def _normalise(
-    counts: NDArray[Any],
+    counts: Any,
     references: AveragedReferences,
     rows: slice,
     position: NDArray[np.float64],
@@ -258,8 +262,19 @@ def _normalise(
     log: bool,
     lowest_counts: float | None,
     out: NDArray[np.float32] | None,
-) -> tuple[NDArray[np.float32], Any]:
+) -> tuple[Any, Any]:
     part = slice(rows.start - references.rows.start, rows.stop - references.rows.start)
+    lowest = references.lowest_counts if lowest_counts is None else lowest_counts
+    if namespace(counts) is not np:
+        return normalise_there(
+            counts,
+            references.dark[part],
+            references.flats[:, part],
+            references.position,
+            position,
+            log=log,
+            lowest_counts=lowest,
+        )
     return normalise(
         counts,
         references.dark[part],
@@ -267,7 +282,7 @@ def _normalise(
         references.position,
         position,
         log=log,
-        lowest_counts=references.lowest_counts if lowest_counts is None else lowest_counts,
+        lowest_counts=lowest,
         threads=threads,
         out=out,
     )
@@ -275,6 +290,12 @@ def _normalise(
 
 def _host(values: Values, layout: Layout) -> int:
     return layout.bytes + int(4 * layout.values * 1.25)
+
+
+def _device(values: Values, layout: Layout) -> int:
+    """Price counts, result, counts as float32 where they are of another kind, and flats and dark of the rows."""
+    _, rows, columns = layout.shape
+    return layout.bytes + 8 * layout.values + 4 * 8 * rows * columns
 
 
 def _prepared(scan: Scan, values: Values) -> int:
@@ -294,7 +315,8 @@ def after_correction(layout: Layout, values: Values) -> Layout:
     after=after_correction,
     cut="any",
     halo=RINGS,
-    cost=Cost(host=_host, prepared=_prepared, nanoseconds=3.0),
+    anywhere=True,
+    cost=Cost(host=_host, device=_device, prepared=_prepared, nanoseconds=3.0),
     prepare=lambda scan, values, rows: average_references(scan, rows),
     demand=demand_flats,
     figures=(
@@ -354,7 +376,7 @@ def flat_field(
     V. Van Nieuwenhove et al., Optics Express 23, 27975 (2015), equation 1.
     """
     first = 0 if slab.frames is None else slab.frames.start
-    position = np.arange(first, first + len(slab.data), dtype=np.float64)
+    position = np.arange(first, first + slab.data.shape[0], dtype=np.float64)
     result, told = _normalise(
         slab.data,
         prepared,
@@ -363,7 +385,7 @@ def flat_field(
         context.threads,
         log,
         lowest_counts,
-        context.result(slab.data.shape),
+        context.result(slab.data.shape) if namespace(slab.data) is np else None,
     )
     # Neighbours count their own part of the halo; ours is taken for as good as theirs.
     own = 1 - sum(slab.halo) / slab.data.shape[slab.along]

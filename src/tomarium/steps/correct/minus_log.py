@@ -14,6 +14,7 @@ from tomarium.steps.core.step import Cost, Figure, step
     accepts=("transmission", "counts"),
     gives="attenuation",
     cut="any",
+    anywhere=True,
     cost=Cost(host=4.5, nanoseconds=4.0),
     figures=(Figure("clipped", 1e-3, "{percent} % of the transmissions were raised to lowest_transmission"),),
     place=35,
@@ -42,6 +43,7 @@ def minus_log(slab: Slab, *, lowest_transmission: Positive = 1e-6) -> Slab:
     xp = namespace(slab.data)
     values = xp.astype(slab.data, xp.float32)
     low = xp.logical_not(xp.logical_and(values >= lowest_transmission, xp.isfinite(values)))
-    clipped = xp.where(low, xp.asarray(lowest_transmission, dtype=xp.float32), values)
+    lowest = xp.asarray(lowest_transmission, dtype=xp.float32, device=values.device)
+    clipped = xp.where(low, lowest, values)
     report = {**slab.report, "minus_log.clipped": int(xp.count_nonzero(low))}
     return replace(slab, data=-xp.log(clipped), domain="attenuation", unit="1", report=report)

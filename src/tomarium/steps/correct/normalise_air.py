@@ -8,6 +8,7 @@ from typing import Annotated
 import numpy as np
 from annotated_types import Ge
 
+from tomarium.array import lies_elsewhere, namespace
 from tomarium.kernels.air import Sides, air_line
 from tomarium.model import Slab
 from tomarium.steps.core.context import Context
@@ -17,7 +18,8 @@ from tomarium.steps.core.step import Cost, Example, Figure, step
 @step(
     accepts=("attenuation", "transmission"),
     cut="any",
-    cost=Cost(host=5.0, nanoseconds=8.0),
+    anywhere=True,
+    cost=Cost(host=5.0, device=8.0, nanoseconds=8.0),
     figures=(
         Figure(
             "covered",
@@ -65,14 +67,15 @@ def normalise_air(
     The background normalisation of TomoPy, D. Gürsoy et al., Journal of Synchrotron Radiation 21, 1188 (2014), doi
     10.1107/S1600577514013939.
     """
-    data = np.asarray(slab.data)
+    data, xp = slab.data, namespace(slab.data)
     transmission = slab.domain == "transmission"
-    seen = -np.log(np.maximum(data, np.float32(1e-6))) if transmission else data
+    seen = -xp.log(xp.maximum(data, 1e-6)) if transmission else data
     line, covered = air_line(seen, columns, sides)
-    result = context.result(data.shape)
-    if transmission:
-        np.multiply(data, np.exp(line), out=result)
+    if lies_elsewhere(data):
+        result = data * xp.exp(line) if transmission else data - line
+    elif transmission:
+        result = np.multiply(data, np.exp(line), out=context.result(data.shape))
     else:
-        np.subtract(data, line, out=result)
+        result = np.subtract(data, line, out=context.result(data.shape))
     counted = int(np.count_nonzero(covered)) * data.shape[2]
     return replace(slab, data=result, report={**slab.report, "normalise_air.covered": counted})

@@ -8,6 +8,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from tomarium.array import contiguous, lies_elsewhere, like, namespace, numpy_dtype
+from tomarium.kernels.cuda.device import kernels_of
 from tomarium.kernels.spikes import HALO, NoiseModel, Pattern, measure_noise, pattern_of
 from tomarium.kernels.spikes import remove_spikes as without_spikes
 from tomarium.model import Frames, Scan, Slab
@@ -116,16 +118,42 @@ def _pattern(scan: Scan, rows: slice) -> Pattern:
     return pattern_of(flat, known.dark).of(slice(rows.start - wide.start, rows.stop - wide.start))
 
 
+def _there(
+    frames: Any,
+    noise: NoiseModel,
+    threshold: float,
+    pattern: Pattern,
+    beside: NDArray[np.int32] | None,
+    more: NDArray[Any] | None,
+) -> tuple[Any, int]:
+    """Remove spikes where the frames lie."""
+    taken, xp = contiguous(frames), namespace(frames)
+    out = xp.empty_like(taken)
+    placed = Pattern(
+        like(np.ascontiguousarray(pattern.dark), taken), like(np.ascontiguousarray(pattern.relative), taken)
+    )
+    replaced = kernels_of(taken).despike(
+        taken,
+        noise,
+        out,
+        threshold=threshold,
+        pattern=placed,
+        beside=None if beside is None else like(beside, taken),
+        more=None if more is None or not len(more) else like(more, taken),
+    )
+    return out, replaced
+
+
 def _beside(slab: Slab, expected: Expected) -> tuple[NDArray[np.int32], NDArray[Any]]:
     """Return the numbers of the frames beside each as the kernel takes them, and those that the slab does not hold."""
-    views = slab.frames or slice(0, len(slab.data))
+    views = slab.frames or slice(0, slab.data.shape[0])
     wanted = expected.beside[views]
     absent = np.unique(wanted[(wanted >= 0) & ((wanted < views.start) | (wanted >= views.stop))])
-    more = np.empty((len(absent), *slab.data.shape[1:]), slab.data.dtype)
+    more = np.empty((len(absent), *slab.data.shape[1:]), numpy_dtype(slab.data))
     for place, number in zip(more, absent.tolist(), strict=True):
         place[:] = expected.projections.read(slice(number, number + 1), slab.rows)[0]
     inside = wanted - views.start
-    numbers = np.where(np.isin(wanted, absent), len(slab.data) + np.searchsorted(absent, wanted), inside)
+    numbers = np.where(np.isin(wanted, absent), slab.data.shape[0] + np.searchsorted(absent, wanted), inside)
     return np.where(wanted < 0, -1, numbers).astype(np.int32), more
 
 
@@ -140,7 +168,8 @@ def _prepared(scan: Scan, values: Values) -> int:
     after=lambda layout, _: layout,
     cut="any",
     halo=HALO,
-    cost=Cost(host=5.0, prepared=_prepared, nanoseconds=40.0),
+    anywhere=lambda _values, layout: layout.dtype in (np.uint16, np.float32),
+    cost=Cost(host=5.0, device=5.0, prepared=_prepared, nanoseconds=40.0),
     prepare=_prepare,
     figures=(
         Figure(
@@ -185,22 +214,25 @@ def remove_spikes(slab: Slab, *, context: Context, prepared: Expected, threshold
     ----------
     D. Gürsoy et al., Journal of Synchrotron Radiation 21, 1188 (2014), doi 10.1107/S1600577514013939.
     """
-    out = context.result(slab.data.shape, slab.data.dtype)
     start = slab.rows.start - prepared.rows.start
     pattern = prepared.pattern.of(slice(start, start + slab.data.shape[1]))
     # Flats and darks come one by one, and are no views.
     alone = context.whole is not None and context.whole.shape[0] != len(prepared.beside)
     alone = alone or bool((prepared.beside < 0).all())
     beside, more = (None, None) if alone else _beside(slab, prepared)
-    data, replaced = without_spikes(
-        slab.data,
-        prepared.noise,
-        threshold=threshold * (ALONE if alone else 1),
-        pattern=pattern,
-        beside=beside,
-        more=more,
-        threads=context.threads,
-        out=out,
-    )
+    limit = threshold * (ALONE if alone else 1)
+    if lies_elsewhere(slab.data):
+        data, replaced = _there(slab.data, prepared.noise, limit, pattern, beside, more)
+    else:
+        data, replaced = without_spikes(
+            slab.data,
+            prepared.noise,
+            threshold=limit,
+            pattern=pattern,
+            beside=beside,
+            more=more,
+            threads=context.threads,
+            out=context.result(slab.data.shape, slab.data.dtype),
+        )
     own = 1 - sum(slab.halo) / slab.data.shape[slab.along]
     return replace(slab, data=data, report={**slab.report, "remove_spikes.replaced": round(replaced * own)})

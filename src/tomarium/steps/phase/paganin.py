@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final, Literal
 import numpy as np
 from annotated_types import Ge
 
-from tomarium.array import namespace
+from tomarium.array import like, namespace, on_host
 from tomarium.errors import EngineUnavailable, MissingData, ParameterError
 from tomarium.kernels.invalid import fill_invalid
 from tomarium.kernels.paganin import Form, Pad, halo_pixels, length_m
@@ -178,11 +178,20 @@ def _host(values: Values, layout: Layout) -> int:
     return layout.bytes + 4 * layout.values + max(frame, min(64 << 20, angles * frame)) + frame // 2
 
 
+def _device(values: Values, layout: Layout) -> int:
+    """Input and result, and for one batch of padded frames its spectrum four times, with room for its transform."""
+    angles, rows, columns = layout.shape
+    reach = _halo(values, layout)
+    frame = int(12.5 * (rows + 2 * reach) * (columns + 2 * reach) * 1.1)
+    return layout.bytes + 4 * layout.values + 4 * max(frame, min(64 << 20, angles * frame))
+
+
 @step(
     accepts=("transmission",),
     cut="any",
     halo=_halo,
-    cost=Cost(host=_host, nanoseconds=50.0),
+    anywhere=True,
+    cost=Cost(host=_host, device=_device, nanoseconds=50.0),
     settle=settle,
     asks={"length_px": "find_filter_length"},
     figures=(Figure("not_finite", 0.0, "{percent} % of the transmissions were no finite numbers"),),
@@ -315,7 +324,7 @@ def finite(data: Any) -> tuple[Any, int]:
     bad = int(xp.count_nonzero(xp.logical_not(xp.isfinite(data))))
     if not bad:
         return data, 0
-    filled = np.array(data, np.float32)
+    filled = np.array(on_host(data), np.float32)
     filled[~np.isfinite(filled)] = np.nan
     fill_invalid(filled, 1.0)
-    return xp.asarray(filled), bad
+    return filled if xp is np else like(filled, data), bad

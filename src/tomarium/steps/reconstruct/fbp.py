@@ -7,8 +7,9 @@ from typing import Literal
 
 import numpy as np
 
+from tomarium.array import lies_elsewhere
 from tomarium.errors import ParameterError
-from tomarium.kernels.engines import choose, peak_bytes
+from tomarium.kernels.engines import choose, device_bytes, peak_bytes
 from tomarium.kernels.fbp import BATCH, FEWEST_ANGLES, Beyond
 from tomarium.kernels.fbp import fbp as reconstruct
 from tomarium.kernels.half_acquisition import field_columns, is_half_acquisition, turn_of
@@ -20,7 +21,7 @@ from tomarium.steps.core.parameter import FROM_SCAN, Column, Degrees, Fraction, 
 from tomarium.steps.core.step import Cost, Figure, Values, step
 from tomarium.steps.reconstruct.corrected import demand_corrected, rows_moved_back
 
-Engine = Literal["auto", "native", "direct", "nufft", "reference"]
+Engine = Literal["auto", "native", "direct", "nufft", "reference", "cuda"]
 
 
 def _size(values: Values, layout: Layout) -> int:
@@ -76,6 +77,15 @@ def _host(values: Values, layout: Layout) -> int:
     return 4 * layout.values + peak_bytes(engine, angles, rows, columns, size) + continued
 
 
+def _device(values: Values, layout: Layout) -> int:
+    """Sinogram and slices, the sinogram as it goes on beyond the detector, and what gridding works in."""
+    angles, rows, columns = layout.shape
+    size = _size(values, layout)
+    continued = angles * min(rows, BATCH) * 12 * columns if values["padding"] in ("auto", "chord") else 0
+    wide = 2 * columns if continued else columns
+    return 4 * layout.values + 4 * rows * size**2 + continued + device_bytes(angles, wide, size)
+
+
 def _after(layout: Layout, values: Values) -> Layout:
     size = _size(values, layout)
     y0, y1, x0, x1 = _box(values, layout)
@@ -95,7 +105,8 @@ def _after(layout: Layout, values: Values) -> Layout:
     accepts=("attenuation",),
     after=_after,
     together=2,  # the engines take two rows as one complex number, and each leaves its rounding errors in the other
-    cost=Cost(host=_host, nanoseconds=12.0),
+    anywhere=lambda values, _layout: values["engine"] in ("auto", "cuda"),
+    cost=Cost(host=_host, device=_device, nanoseconds=12.0),
     demand=demand_corrected("fbp"),
     first=rows_moved_back,
     figures=(
@@ -168,8 +179,10 @@ def fbp(
         Part of the slices that is wanted, "Y0:Y1,X0:X1" in voxels of the whole slice; all of it by default.
     engine : str
         "native", gridding in compiled code; "direct", backprojection in compiled code; "nufft", gridding by
-        ducc0 without compiled code of ours; "reference", NumPy in double precision, slow; "auto", the best
-        there is.
+        ducc0 without compiled code of ours; "reference", NumPy in double precision, slow; "cuda", gridding on a GPU;
+        "auto", the best there is, on a GPU where the slab lies there. Slices of "cuda" and "native" differ by
+        2.5e-5 in the root of the mean square, and by up to 1e-4 of the greatest value near the rim of the disc: single
+        precision rounds sums that are added in another order.
 
     Returns
     -------
@@ -188,37 +201,40 @@ def fbp(
     whole = context.whole or Layout(slab.data.shape, slab.data.dtype, slab.domain, slab.unit, geometry)
     size = _size({"axis_column": axis_column, "field": field}, whole)
     y0, y1, x0, x1 = box = _region(region, size, size)
-    chosen = choose(engine)
     turn = turn_of(geometry.angles_deg.value, axis_column, whole.shape[2])
-    name = "continued" if padding in ("auto", "chord") and len(slab.data) >= FEWEST_ANGLES else "truncated"
+    known = padding in ("auto", "chord") and slab.data.shape[0] >= FEWEST_ANGLES
+    name = "continued" if known else "truncated"
     edge: Edge = "both" if turn == 180 else far_edge(whole.shape[2], axis_column)
-    views = truncated_views(np.asarray(slab.data), geometry.angles_deg.value, edge)
+    there = lies_elsewhere(slab.data)
+    views = truncated_views(slab.data, geometry.angles_deg.value, edge)
     own = slice(slab.halo[0], views.shape[1] - slab.halo[1])
     seen = np.count_nonzero(views[:, own]) * slab.data.shape[2]
     shifts = geometry.shift_columns_px
     rows = slab.data.shape[1]
-    data = context.result((rows, y1 - y0, x1 - x0))
+    shape = rows, y1 - y0, x1 - x0
+    data = None if there else context.result(shape)
     # Where somebody asks how far it is, in blocks, each as many rows as the engines take together.
-    block = rows if context.on_progress is None else BATCH
+    block = rows if there or context.on_progress is None else BATCH
     for first in range(0, rows, block):
         last = min(first + block, rows)
-        reconstruct(
-            slab.data[:, first:last],
+        made = reconstruct(
+            slab.data[:, first:last, :],
             geometry.angles_deg.value + angle_offset_deg,
             axis_column,
             window=window,
             cutoff=cutoff,
             padding=padding,
-            engine=chosen,
+            engine=engine,
             size=size,
             region=box if region else None,
             threads=context.threads,
             pixel_m=pixel_m,
-            out=data[first:last],
+            out=None if data is None else data[first:last],
             turn_deg=turn,
             shift_columns_px=None if shifts is None else shifts.value,
             row_axes=None if context.row_axes is None else context.row_axes[first:last],
         )
+        data = made if there else data
         if context.on_progress is not None:
             context.on_progress(last, rows)
     report = {**slab.report, f"fbp.{name}": int(seen)}

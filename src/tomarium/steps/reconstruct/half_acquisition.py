@@ -7,6 +7,7 @@ from typing import Literal
 
 import numpy as np
 
+from tomarium.array import lies_elsewhere, like
 from tomarium.kernels.half_acquisition import is_half_acquisition, overlap_weights
 from tomarium.model import Geometry, Layout, Slab
 from tomarium.steps.core.context import Context
@@ -27,6 +28,7 @@ def _first(layout: Layout, values: Values) -> tuple[str, ...]:
 
 @step(
     accepts=("attenuation",),
+    anywhere=True,
     cost=Cost(host=2.0, nanoseconds=0.5),
     first=_first,
     place=50,
@@ -80,5 +82,7 @@ def half_acquisition(
     ):
         return slab
     weights = overlap_weights(columns, axis_column).astype(np.float32)
+    if lies_elsewhere(slab.data):
+        return replace(slab, data=slab.data * like(weights[None, None], slab.data))
     result = context.result(slab.data.shape)
     return replace(slab, data=np.multiply(slab.data, weights, out=result))

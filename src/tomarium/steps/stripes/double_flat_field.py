@@ -7,6 +7,7 @@ from typing import Final, Literal
 
 import numpy as np
 
+from tomarium.array import lies_elsewhere, like
 from tomarium.kernels.double_flat_field import (
     CHUNK,
     Background,
@@ -38,6 +39,7 @@ def _host(values: Values, layout: Layout) -> int:
 
 @step(
     accepts=("attenuation", "transmission"),
+    anywhere=True,
     halo=_halo,
     cost=Cost(host=_host, nanoseconds=6.0),
     place=26,
@@ -121,7 +123,7 @@ def double_flat_field(
     """
     transmission = slab.domain == "transmission"
     error = constant_errors(
-        slab.data[::every],
+        slab.data[::every, ...],
         transmission=transmission,
         mean_of_transmission=mean_of == "transmission",
         background=background,
@@ -132,6 +134,9 @@ def double_flat_field(
     )
     error = np.where(np.abs(error) < pixel_mask, 0, error)
     error *= strength
+    if lies_elsewhere(slab.data):
+        kept = like((np.exp(error) if transmission else error).astype(np.float32)[None], slab.data)
+        return replace(slab, data=slab.data * kept if transmission else slab.data - kept)
     result = context.result(slab.data.shape)
     if transmission:
         return replace(slab, data=np.multiply(slab.data, np.exp(error).astype(np.float32), out=result))

@@ -9,8 +9,9 @@ from typing import Any, Final, Literal, get_args
 
 import numpy as np
 
-from tomarium.array import processors
+from tomarium.array import contiguous, empty_there, namespace, processors
 from tomarium.errors import ParameterError
+from tomarium.kernels.cuda.device import kernels_of
 from tomarium.kernels.stripe_agreement import (
     ANGLE_BLOCKS,
     bridge_dead_columns,
@@ -56,9 +57,15 @@ def _host(values: Values, layout: Layout) -> int:
     return layout.bytes + 4 * layout.values * copies + 8 * 4 * (angles + 16) * (2 * columns + 24) + held
 
 
+def _device(values: Values, layout: Layout) -> int:
+    """Input, result, sorted values with their order, and the logarithm of a transmission."""
+    return layout.bytes + 4 * layout.values * (6 if layout.domain == "transmission" else 5)
+
+
 @step(
     accepts=("attenuation", "transmission"),
-    cost=Cost(host=_host, nanoseconds=35.0),
+    anywhere=lambda values, _layout: values["method"] == "sorting",
+    cost=Cost(host=_host, device=_device, nanoseconds=35.0),
     figures=tuple(Figure(name) for name in COUNTED),
     place=25,
     example=Example({"size": 9}),
@@ -118,11 +125,13 @@ def remove_stripes(
     N. T. Vo, R. C. Atwood and M. Drakopoulos, Optics Express 26, 28396 (2018), algorithms 3 to 6,
     doi 10.1364/OE.26.028396; B. Münch et al., Optics Express 17, 8567 (2009), doi 10.1364/OE.17.008567, on "wavelet".
     """
-    if method in COMPARING and len(slab.data) < ANGLE_BLOCKS:
+    if method in COMPARING and slab.data.shape[0] < ANGLE_BLOCKS:
         raise ParameterError(
-            f"remove_stripes: {len(slab.data)} angles are too few to compare parts of the scan, which takes "
+            f"remove_stripes: {slab.data.shape[0]} angles are too few to compare parts of the scan, which takes "
             f"{ANGLE_BLOCKS}; set remove_stripes.method=sorting"
         )
+    if namespace(slab.data) is not np:
+        return _sorted_there(slab, size, strength)
     data, rows = context.result(slab.data.shape), slab.data.shape[1]
     told: list[Counter[str]] = []
     # Where somebody asks how far it is, in blocks of rows, of which each is corrected by itself.
@@ -150,6 +159,17 @@ def remove_stripes(
         counts = sum(told[slab.halo[0] : len(told) - slab.halo[1]], Counter[str]())
         report |= {f"remove_stripes.{name}": counts[name.split("_", 1)[1]] for name in COUNTED}
     return replace(slab, data=data, report=report)
+
+
+def _sorted_there(slab: Slab, size: int, strength: float) -> Slab:
+    """Remove stripes by sorting where the slab lies."""
+    xp = namespace(slab.data)
+    taken = contiguous(slab.data)
+    if slab.domain == "transmission":
+        taken = -xp.log(xp.maximum(taken, xp.asarray(LOWEST, dtype=xp.float32, device=taken.device)))
+    out = empty_there(taken, taken.shape)
+    kernels_of(taken).sort_stripes(taken, size, out, strength=strength)
+    return replace(slab, data=xp.exp(-out) if slab.domain == "transmission" else out)
 
 
 def _corrected(

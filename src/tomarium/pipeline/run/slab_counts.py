@@ -1,0 +1,59 @@
+"""What the slabs of a run told, put together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import reduce
+from typing import Any
+
+from tomarium.pipeline.plan.planner import Plan
+from tomarium.pipeline.protocol.resolve import Resolution
+from tomarium.pipeline.protocol.step_errors import told_as_its_own
+from tomarium.steps.core.step import Tally
+
+
+def merged_tallies(resolution: Resolution, told: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Merge the partial results of each tally."""
+    found = {}
+    for item in resolution.work:
+        parts = [slab["tallies"][item.key] for slab in told if item.key in slab.get("tallies", {})]
+        if isinstance(item.step, Tally) and parts:
+            with told_as_its_own(item.step):
+                found[item.key] = reduce(item.step.merge, parts)
+    return found
+
+
+def sum_counts(counts: Iterable[Mapping[str, float]]) -> dict[str, float]:
+    """Add up what slabs counted."""
+    total: dict[str, float] = {}
+    for part in counts:
+        for name, count in part.items():
+            total[name] = total.get(name, 0) + count
+    return total
+
+
+def devices_of(told: Sequence[Mapping[str, Any]], chosen: Plan) -> dict[str, Any]:
+    """Tell over which devices slabs went: of a run that was resumed, perhaps several, or some over none.
+
+    Parameters
+    ----------
+    told : sequence of mapping
+        What the journal holds of each slab.
+    chosen : Plan
+        As it was carried out by the last call.
+
+    Returns
+    -------
+    dict
+        Name of a device, or "processors" → `slabs`; of the device of this plan, its driver and the steps done there.
+    """
+    found: dict[str, Any] = {}
+    for slab in told:
+        name = slab.get("device") or "processors"
+        found.setdefault(name, {"slabs": 0})["slabs"] += 1
+    for section in chosen.sections:
+        if section.device is not None and section.device.name in found:
+            one = found[section.device.name]
+            one["driver"] = section.device.driver
+            one["steps"] = [*one.get("steps", []), *section.on_device]
+    return found
