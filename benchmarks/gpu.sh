@@ -18,6 +18,9 @@ if ! timeout 240 "$VENV/bin/python" -m pip install --quiet .; then
   timeout 180 "$VENV/bin/python" -m pip install --quiet --no-deps --no-build-isolation .
 fi
 if ! "$VENV/bin/python" -c 'import cupy' 2>/dev/null; then
-  timeout 120 "$VENV/bin/python" -m pip install --quiet 'cupy-cuda12x>=13.0'
+  timeout 240 "$VENV/bin/python" -m pip install --quiet '.[gpu]'
 fi
+# Whole-array steps need it beside a CuPy that was there before; without it their rows say so.
+"$VENV/bin/python" -c 'import array_api_compat' 2>/dev/null ||
+  timeout 60 "$VENV/bin/python" -m pip install --quiet array-api-compat || true
 exec timeout 590 "$VENV/bin/python" benchmarks/gpu.py "$@"
