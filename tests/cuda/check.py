@@ -41,12 +41,12 @@ MISTAKES: Final = {
         "// what was at hand",
     ),
     "barrier in a branch": (
-        "grid_fbp_half",
+        "grid_fbp",
         "                    __syncthreads();\n                    add_chunk",
         "                    if (row < cells) __syncthreads();\n                    add_chunk",
     ),
     "return before a barrier": (
-        "grid_fbp_half",
+        "grid_fbp",
         "    Value sum = {};\n    // The tile",
         "    Value sum = {};\n    if (row >= cells) return;\n    // The tile",
     ),
@@ -63,7 +63,7 @@ MISTAKES: Final = {
     "a tile sees too few angles": (
         "grid_fbp_half",
         "asinf(radius / distance) + 1e-4f",
-        "0.9f * asinf(radius / distance)",
+        "0.6f * asinf(radius / distance)",
     ),
     "beyond the last column": (
         "direct_fbp",
