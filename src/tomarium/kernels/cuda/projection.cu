@@ -13,6 +13,7 @@
 #define COEFFICIENTS 1.0f, 0.0f
 #endif
 
+// Of a distance within REACH.
 __device__ __forceinline__ float kaiser_bessel(float distance) {
     constexpr float coefficient[] = {COEFFICIENTS};
     constexpr int degree = sizeof(coefficient) / sizeof(float) - 1;
@@ -20,7 +21,7 @@ __device__ __forceinline__ float kaiser_bessel(float distance) {
     float sum = coefficient[0];
 #pragma unroll
     for (int d = 1; d <= degree; ++d) sum = fmaf(sum, v, coefficient[d]);
-    return v >= 0.0f ? sum : 0.0f;
+    return sum;
 }
 
 // Slices first_row ..., (row, size, size), as pairs on grids (pair, cells, cells), over the kernel's own transform.
