@@ -97,18 +97,20 @@ def kernel_rows(device: Modules, sizes: Sizes, rounds: int, until: float) -> lis
     for make in (corrections, backprojections, projections):
         works = make(device, sizes)
         while time.monotonic() < until:
+            name = f"{make.__name__}: what follows"
             try:
                 work = next(works, None)
                 if work is None:
                     break
+                name = work.name
                 rows.append(row_of(work, clock.milliseconds(work.run, rounds), peak))
+                del work
             except (
                 Exception
             ) as why:  # of a driver, of memory, of a package: the others are measured all the same
-                rows.append(
-                    {"name": f"{make.__name__}: what follows", "note": f"{type(why).__name__}: {why}"[:200]}
-                )
-                break
+                rows.append({"name": name, "note": f"{type(why).__name__}: {why}"[:200]})
+                if name.endswith("what follows"):
+                    break
             print(
                 " ".join(
                     f"{value:.4g}" if isinstance(value, float) else str(value) for value in rows[-1].values()

@@ -44,7 +44,7 @@ SLOW = (
     "catalogue/test_panosc_filters", "catalogue/test_parcels", "catalogue/test_postgresql",
     "catalogue/test_publications", "catalogue/test_rebuild", "catalogue/test_record_pictures", "cli/",
     "contracts/test_formats", "contracts/test_negative_corpus", "contracts/test_pages", "contracts/test_standards",
-    "contracts/test_steps", "conversion/", "datasets/", "docs/test_add_a_format", "docs/test_add_a_page",
+    "contracts/test_steps", "conversion/", "cuda/", "datasets/", "docs/test_add_a_format", "docs/test_add_a_page",
     "docs/test_add_a_step", "docs/test_connect_images", "docs/test_gallery", "docs/test_import_pages",
     "docs/test_keep_a_logbook", "docs/test_machine_readable_doors", "docs/test_menu_picture", "docs/test_notebooks",
     "docs/test_tutorials", "doctor/test_checks", "doctor/test_damaged_files", "doctor/test_real_files", "ewoks/",

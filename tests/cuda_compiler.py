@@ -11,8 +11,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
+from tomarium.kernels.backprojection.kaiser_bessel import coefficients, shape_parameter
 from tomarium.kernels.cuda import gridding, projection
-from tomarium.kernels.cuda.kaiser_bessel import coefficients, shape_parameter
 from tomarium.kernels.cuda.modules import OPTIONS, source_text
 
 ARCHITECTURES: Final = ("sm_75", "sm_80", "sm_90")

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from tomarium.compiled import extension, level
 from tomarium.errors import InputError
 from tomarium.kernels.backprojection.geometry import Task, padded_length
+from tomarium.kernels.backprojection.kaiser_bessel import correction, shape_parameter
 from tomarium.kernels.backprojection.short_period import short_period
 from tomarium.kernels.ramp import filter_response, good_length
 
@@ -126,18 +127,13 @@ def scratch_bytes(angles: int, columns: int, axis_column: float, size: int, thre
     return lines * line + 3 * page + 16 * (padded + grid) + 40 * angles
 
 
-def _shape_parameter() -> float:
-    """Beatty's equation 5: the best Kaiser-Bessel kernel for the taps and the oversampling."""
-    return float(np.pi * np.sqrt((TAPS / OVERSAMPLING * (OVERSAMPLING - 0.5)) ** 2 - 0.8))
-
-
 @cache
 def _polynomials() -> NDArray[np.float32]:
     """Tap j of the kernel as a polynomial of z in [-1, 1], shape (DEGREE + 1, 8), highest power first.
 
     A sample lies (z + 1) / 2 below its footprint's first cell less half the width of the footprint.
     """
-    beta = _shape_parameter()
+    beta = shape_parameter(TAPS, OVERSAMPLING)
     table = np.zeros((DEGREE + 1, 8), np.float32)
     for tap in range(TAPS):
 
@@ -154,9 +150,4 @@ def _polynomials() -> NDArray[np.float32]:
 
 @cache
 def _correction(size: int, grid: int) -> NDArray[np.float32]:
-    """One over the kernel's Fourier transform at the pixels of an image row, shape (size,)."""
-    beta = _shape_parameter()
-    pixel = np.arange(size) - size // 2
-    root = np.sqrt(beta**2 - (np.pi * TAPS * pixel / grid) ** 2)
-    factors: NDArray[np.float64] = np.i0(beta) * root / (TAPS * np.sinh(root))
-    return factors.astype(np.float32)
+    return correction(size, grid, TAPS, shape_parameter(TAPS, OVERSAMPLING))

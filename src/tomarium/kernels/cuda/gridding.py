@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from tomarium.errors import InputError
 from tomarium.kernels.backprojection import gridding
 from tomarium.kernels.backprojection.geometry import Task
+from tomarium.kernels.backprojection.kaiser_bessel import coefficients, correction, shape_parameter
 from tomarium.kernels.backprojection.short_period import short_period
-from tomarium.kernels.cuda.kaiser_bessel import coefficients, correction, shape_parameter
 from tomarium.kernels.cuda.modules import Modules
 from tomarium.kernels.ramp import filter_response
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from tomarium.errors import InputError
 from tomarium.kernels.backprojection.gridding import TAPS
+from tomarium.kernels.backprojection.kaiser_bessel import shape_parameter
 from tomarium.kernels.cuda.gridding import (
     PAIRS,
     ROWS,
@@ -21,7 +22,6 @@ from tomarium.kernels.cuda.gridding import (
     transformed,
     write_slices,
 )
-from tomarium.kernels.cuda.kaiser_bessel import shape_parameter
 from tomarium.kernels.cuda.modules import Modules
 from tomarium.kernels.projection import projected_length
 from tomarium.kernels.ramp import good_length

@@ -1,4 +1,4 @@
-"""The Kaiser-Bessel kernel by which gridding spreads and reads, as the CUDA sources want it."""
+"""The Kaiser-Bessel kernel by which gridding spreads and reads."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def correction(size: int, cells: int, taps: int, beta: float) -> NDArray[np.floa
 
 @lru_cache(maxsize=8)
 def coefficients(beta: float) -> str:
-    """Return the kernel as a polynomial of v = 1 - (2 d / taps)².
+    """Return the kernel as a polynomial of v = 1 - (2 d / taps)², as the CUDA sources want it.
 
     Parameters
     ----------
