@@ -14,9 +14,6 @@
 // number of threads. The second transform runs along x, so that its results are written as whole rows of the image.
 #pragma once
 #include "fft.h"
-#if defined(__AVX__)
-#include <immintrin.h>
-#endif
 #ifdef _OPENMP
 #include <omp.h>
 #endif
@@ -304,26 +301,6 @@ static void spread_tile(const Gridding& g, const Spreader& s, int tile, double x
                            stride);
         }
     }
-}
-
-// Stores a line that is not read again soon; past the caches where it can be.
-static inline void store_past(float* to, Line value, bool past) {
-#if defined(__AVX512F__)
-    if (past) return _mm512_stream_ps(to, (__m512)value);
-#elif defined(__AVX__)
-    if (past) {
-        const Part* parts = reinterpret_cast<const Part*>(&value);
-        for (int p = 0; p < PARTS; ++p) _mm256_stream_ps(to + p * PART, (__m256)parts[p]);
-        return;
-    }
-#endif
-    store(to, value);
-}
-
-static inline void finish_stores() {
-#if defined(__AVX__)
-    _mm_sfence();
-#endif
 }
 
 static void make_strip(const Gridding& g, const Spreader& s, int x_from, Line* buffer, Line* spare) {

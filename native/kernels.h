@@ -78,6 +78,7 @@ struct FlatField {
     float lowest_counts, lowest_transmission;
     bool logarithm;
     float* out;                   // (angle, pixel); a value that must be replaced is NaN
+    bool past;                    // whether out is too large to stay in the caches
     std::int64_t *clipped, *dead, *not_finite; // (angle,)
     int threads;
 };
@@ -112,6 +113,18 @@ struct Spikes {
     std::int64_t* replaced; // (angle,)
     float* scratch;         // (thread, scratch_lines) lines
     std::ptrdiff_t scratch_lines;
+    int threads;
+};
+
+// Values that become whole numbers; see quantise.h.
+struct Quantising {
+    const void* values; // (count,)
+    bool is_double;     // float64, else float32
+    std::ptrdiff_t count;
+    double low, scale, most; // a number is (value - low) * scale, at least 0 and at most `most`
+    void* out;               // (count,)
+    int bytes;               // of a number: 1 or 2
+    bool past;               // whether out is too large to stay in the caches
     int threads;
 };
 
@@ -199,6 +212,7 @@ struct Kernels {
     std::int64_t (*reconstruct)(const Gridding&, int first_row); // returns how many inputs were not finite
     void (*backproject)(const Backprojection&, int first_row);
     void (*normalise)(const FlatField&);
+    void (*quantise)(const Quantising&);
     void (*moments)(const ImagePart&, Moments&);
     void (*histogram)(const ImagePart&, float scale, std::int32_t origin, std::int32_t bins, std::int64_t* counts);
     void (*halve_planes)(const Halving&, std::ptrdiff_t z);

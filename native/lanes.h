@@ -4,6 +4,9 @@
 // copy the linker keeps for every processor.
 #pragma once
 #include "kernels.h"
+#if defined(__AVX__)
+#include <immintrin.h>
+#endif
 
 namespace tomarium::TOMARIUM_LEVEL {
 
@@ -43,6 +46,26 @@ static inline Part alternate(float s) { return Part{-s, s, -s, s}; }
 #endif
 
 static inline Part times(Part a, Part re, Part im_alternating) { return a * re + exchange(a) * im_alternating; }
+
+// Stores a line that is not read again soon, to a place of 64-byte alignment; past the caches where it can be.
+static inline void store_past(float* to, Line value, bool past) {
+#if defined(__AVX512F__)
+    if (past) return _mm512_stream_ps(to, (__m512)value);
+#elif defined(__AVX__)
+    if (past) {
+        const Part* parts = reinterpret_cast<const Part*>(&value);
+        for (int p = 0; p < PARTS; ++p) _mm256_stream_ps(to + p * PART, (__m256)parts[p]);
+        return;
+    }
+#endif
+    store(to, value);
+}
+
+static inline void finish_stores() {
+#if defined(__AVX__)
+    _mm_sfence();
+#endif
+}
 
 template <class T> static inline T smaller(T a, T b) { return b < a ? b : a; }
 template <class T> static inline T larger(T a, T b) { return a < b ? b : a; }

@@ -4,6 +4,7 @@
 #include "direct.h"
 #include "flat_field.h"
 #include "halving.h"
+#include "quantise.h"
 #include "shadows.h"
 #include "shift_search.h"
 #include "sorting.h"
@@ -20,7 +21,7 @@ namespace tomarium {
 const Kernels& TOMARIUM_NAME(TOMARIUM_LEVEL)() {
     using namespace TOMARIUM_LEVEL;
     static const Kernels kernels{TOMARIUM_STRING(TOMARIUM_LEVEL), LARGEST_RADIX, gridding_scratch_lines,
-                                 reconstruct, backproject, normalise, moments, histogram, halve_planes,
+                                 reconstruct, backproject, normalise, quantise, moments, histogram, halve_planes,
                                  sorting_scratch_lines, sort_stripes, spikes_scratch_lines, mend_spikes, add_shadows,
                                  search_shifts, bitshuffle_lz4};
     return kernels;

@@ -316,6 +316,7 @@ void normalise(In<Count, 2> counts, In<float, 1> dark, In<float, 2> bright, In<s
     f.lowest_transmission = lowest_transmission;
     f.logarithm = logarithm;
     f.out = out.data();
+    f.past = double(angles) * double(pixels) * sizeof(float) > PAST_BYTES;
     f.clipped = tally.data();
     f.dead = f.clipped + angles;
     f.not_finite = f.dead + angles;
@@ -328,6 +329,24 @@ template <class Count> void def_normalise(nb::module_& m) {
     m.def("normalise", normalise<Count>, "counts"_a.noconvert(), "dark"_a.noconvert(), "bright"_a.noconvert(),
           "lower"_a.noconvert(), "fraction"_a.noconvert(), "lowest_counts"_a, "lowest_transmission"_a,
           "logarithm"_a, "out"_a.noconvert(), "tally"_a.noconvert(), "threads"_a, "level"_a);
+}
+
+template <class Value, class Number>
+void quantise(In<Value, 1> values, double low, double scale, Out<Number, 1> out, int threads,
+              const std::string& level) {
+    const Kernels& kernel = kernels(level);
+    demand(values.shape(0) == out.shape(0), "out must have as many numbers as there are values");
+    const double most = std::numeric_limits<Number>::max();
+    const bool past = double(out.shape(0)) * sizeof(Number) > PAST_BYTES;
+    const Quantising q{values.data(), std::is_same_v<Value, double>, std::ptrdiff_t(values.shape(0)), low, scale, most,
+                       out.data(), int(sizeof(Number)), past, threads};
+    nb::gil_scoped_release released;
+    kernel.quantise(q);
+}
+
+template <class Value, class Number> void def_quantise(nb::module_& m) {
+    m.def("quantise", quantise<Value, Number>, "values"_a.noconvert(), "low"_a, "scale"_a, "out"_a.noconvert(),
+          "threads"_a, "level"_a);
 }
 
 std::int64_t sort_stripes(Rows sinograms, int size, float strength, Out<float, 3> out, int threads,
@@ -532,6 +551,10 @@ NB_MODULE(_native, m) {
           "region"_a, "out"_a.noconvert(), "threads"_a, "level"_a);
     def_normalise<std::uint16_t>(m);
     def_normalise<float>(m);
+    def_quantise<float, std::uint8_t>(m);
+    def_quantise<float, std::uint16_t>(m);
+    def_quantise<double, std::uint8_t>(m);
+    def_quantise<double, std::uint16_t>(m);
     def_mend_spikes<std::uint16_t>(m);
     def_mend_spikes<float>(m);
     m.def("sort_stripes", sort_stripes, "sinograms"_a.noconvert(), "size"_a, "strength"_a, "out"_a.noconvert(),

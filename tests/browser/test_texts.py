@@ -5,14 +5,15 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
-import httpx2
 import pytest
 from lxml import html
 
+from app_client import TestClient
 from tomarium.catalogue import LOCAL_OWNER, Catalogue, file_record, ingest, open_catalogue
 from tomarium.catalogue.entity_edit import make_entity, publish_entity
 from tomarium.catalogue.messages import write_message
 from tomarium.catalogue.page_texts import write_text
+from tomarium.portal.app import create_app
 from tomarium.portal.languages import LANGUAGES
 from tomarium.portal.pages.texts import ELSEWHERE
 from tomarium.portal.texts import shipped
@@ -40,17 +41,22 @@ EDITED = (
 
 
 @pytest.fixture(scope="module")
-def address(
-    tmp_path_factory: pytest.TempPathFactory, make_volume: Callable[..., Path], serving: Callable[..., Any]
-) -> Iterator[str]:
+def catalogue(
+    tmp_path_factory: pytest.TempPathFactory, make_volume: Callable[..., Path]
+) -> Iterator[Catalogue]:
     home = tmp_path_factory.mktemp("texts")
     make_volume(home / "tooth" / "volume.ome.zarr", size=32)
     file_record(home / "tooth", title="Tooth", id="tooth")
     with open_catalogue(home / "catalogue.sqlite") as catalogue:
         ingest(catalogue, home / "tooth")
         announce(catalogue)
-        with serving(catalogue) as address:
-            yield address
+        yield catalogue
+
+
+@pytest.fixture(scope="module")
+def address(catalogue: Catalogue, serving: Callable[..., Any]) -> Iterator[str]:
+    with serving(catalogue) as address:
+        yield address
 
 
 def announce(catalogue: Catalogue) -> None:
@@ -99,9 +105,10 @@ def test_forms_of_editors_have_no_serious_fault(
     assert phone.evaluate("document.documentElement.scrollWidth") <= 390
 
 
-def test_every_link_of_the_texts_answers(address: str) -> None:
+def test_every_link_of_the_texts_answers(catalogue: Catalogue) -> None:
     asked: dict[str, int] = {}
-    with httpx2.Client() as client:
+    with TestClient(create_app(catalogue, local=True)) as client:
+        address = str(client.base_url)
         for language in LANGUAGES:
             for place in PLACES:
                 here = address + prefixed(language, place)

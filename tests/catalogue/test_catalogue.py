@@ -4,6 +4,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +15,7 @@ from alembic.migration import MigrationContext
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete
+from sqlalchemy.exc import OperationalError
 
 from postgresql_server import Files
 from tomarium.catalogue import (
@@ -29,6 +31,7 @@ from tomarium.catalogue import (
     rebuild,
     records_folder,
     search,
+    sqlite,
 )
 from tomarium.catalogue.all_tables import EVERY, FILES
 from tomarium.catalogue.tables import parameters, records
@@ -68,8 +71,17 @@ def catalogue(tmp_path: Path, place: Files) -> Iterator[Catalogue]:
         yield catalogue
 
 
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory, place: Files, roots: Path) -> Iterator[Catalogue]:
+    """For tests that only ask."""
+    with open_catalogue(place(tmp_path_factory.mktemp("filled") / "catalogue.sqlite")) as catalogue:
+        assert rebuild(catalogue, [roots]).problems == ()
+        yield catalogue
+
+
 @pytest.fixture
-def filled(catalogue: Catalogue, roots: Path) -> Catalogue:
+def changing(catalogue: Catalogue, roots: Path) -> Catalogue:
+    """For tests that write."""
     assert rebuild(catalogue, [roots]).problems == ()
     return catalogue
 
@@ -179,20 +191,20 @@ def test_hit_tells_what_a_card_needs(filled: Catalogue) -> None:
     assert search(filled, LOCAL_OWNER, "phase").hits[0].snippet == "tooth, phase contrast"
 
 
-def test_ingesting_twice_changes_nothing(filled: Catalogue, roots: Path) -> None:
-    before = [search(filled, LOCAL_OWNER, words) for words in ("", "tooth", "35.5")]
-    record = ingest(filled, roots / "2026" / "molar")
+def test_ingesting_twice_changes_nothing(changing: Catalogue, roots: Path) -> None:
+    before = [search(changing, LOCAL_OWNER, words) for words in ("", "tooth", "35.5")]
+    record = ingest(changing, roots / "2026" / "molar")
     assert record == read_record(roots / "2026" / "molar")
-    assert [search(filled, LOCAL_OWNER, words) for words in ("", "tooth", "35.5")] == before
+    assert [search(changing, LOCAL_OWNER, words) for words in ("", "tooth", "35.5")] == before
 
 
-def test_rebuilding_gives_the_same_answers(filled: Catalogue, roots: Path) -> None:
+def test_rebuilding_gives_the_same_answers(changing: Catalogue, roots: Path) -> None:
     questions = ("", "tooth", "t", "molar", "20 kev", "bear")
-    before = [search(filled, LOCAL_OWNER, words) for words in questions]
-    rebuilt = rebuild(filled, [roots])
+    before = [search(changing, LOCAL_OWNER, words) for words in questions]
+    rebuilt = rebuild(changing, [roots])
     assert set(rebuilt.ids) == {"molar", "premolar", "shell"}
-    assert [search(filled, LOCAL_OWNER, words) for words in questions] == before
-    assert rows(filled) == 5  # two energies, and the voxel sizes of three volumes
+    assert [search(changing, LOCAL_OWNER, words) for words in questions] == before
+    assert rows(changing) == 5  # two energies, and the voxel sizes of three volumes
 
 
 def rows(catalogue: Catalogue) -> int:
@@ -265,23 +277,23 @@ def test_rebuild_tells_what_it_could_not_take(catalogue: Catalogue, roots: Path,
     assert found(catalogue, "") == ["molar"]
 
 
-def test_readers_see_the_old_state_until_all_is_written(filled: Catalogue) -> None:
-    with filled.writing() as connection:
+def test_readers_see_the_old_state_until_all_is_written(changing: Catalogue) -> None:
+    with changing.writing() as connection:
         connection.execute(delete(records))
         assert queries.count_records(connection, LOCAL_OWNER) == 0
-        assert len(found(filled, "")) == 3
-    assert found(filled, "") == []
+        assert len(found(changing, "")) == 3
+    assert found(changing, "") == []
 
 
-def test_failed_write_leaves_everything(filled: Catalogue) -> None:
+def test_failed_write_leaves_everything(changing: Catalogue) -> None:
     def fail() -> None:
-        with filled.writing() as connection:
+        with changing.writing() as connection:
             connection.execute(delete(records))
             raise RuntimeError
 
     with pytest.raises(RuntimeError):
         fail()
-    assert len(found(filled, "")) == 3
+    assert len(found(changing, "")) == 3
 
 
 def test_two_programs_may_make_it_at_once(tmp_path: Path, place: Files) -> None:
@@ -289,6 +301,26 @@ def test_two_programs_may_make_it_at_once(tmp_path: Path, place: Files) -> None:
     command = [sys.executable, "-W", "error", "-c", code, str(place(tmp_path / "c.sqlite"))]
     programs = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(3)]
     assert [(program.communicate()[1], program.returncode) for program in programs] == [("", 0)] * 3
+
+
+def test_who_waits_for_a_migration_waits_longer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sqlite, "PRAGMAS", ("busy_timeout=50", *sqlite.PRAGMAS[1:]))
+    engine = sqlite.connect(tmp_path / "c.sqlite")
+    engine.connect().close()
+    busy = sqlite3.connect(tmp_path / "c.sqlite", isolation_level=None, check_same_thread=False)
+    busy.execute("BEGIN IMMEDIATE")
+    with (
+        engine.connect().execution_options(write=True) as refused,
+        pytest.raises(OperationalError, match="locked"),
+    ):
+        refused.begin()
+    done = threading.Timer(0.3, busy.execute, ["COMMIT"])
+    done.start()
+    with engine.connect().execution_options(write=True, patience_s=5) as waited, waited.begin():
+        assert waited.exec_driver_sql("PRAGMA busy_timeout").scalar() == 50
+    done.join()
+    busy.close()
+    engine.dispose()
 
 
 def test_migrations_make_the_tables_of_today(catalogue: Catalogue) -> None:
@@ -361,8 +393,8 @@ def test_address_of_a_file_is_taken(tmp_path: Path) -> None:
         assert (tmp_path / "c.sqlite").exists()
 
 
-def test_record_is_a_record(roots: Path, filled: Catalogue) -> None:
-    assert isinstance(ingest(filled, roots / "2026" / "shell"), Record)
+def test_record_is_a_record(roots: Path, changing: Catalogue) -> None:
+    assert isinstance(ingest(changing, roots / "2026" / "shell"), Record)
 
 
 @pytest.fixture

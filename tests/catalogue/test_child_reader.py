@@ -213,3 +213,20 @@ def test_without_landlock_it_is_refused_unless_that_is_allowed(
         readers.ask(("read", str(home / "scan" / "own")), readable=[])
     assert readers.ask(("temporary", ""), readable=[], unconfined=True) == 5
     assert "Landlock" in confinement.means().why
+
+
+def test_all_that_wait_are_ended() -> None:
+    class Waiting:
+        lives = True
+
+        def end(self) -> None:
+            self.lives = False
+
+    readers, waiting = ChildReaders(attempt, count=3), [Waiting(), Waiting()]
+    for _ in waiting:
+        readers._idle.get_nowait()
+    for one in waiting:
+        readers._idle.put(one)  # type: ignore[arg-type]
+    readers.close()
+    assert [one.lives for one in waiting] == [False, False]
+    assert readers._idle.qsize() == 3  # and it may be asked again

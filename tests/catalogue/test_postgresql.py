@@ -272,7 +272,7 @@ def test_one_writes_after_the_other(catalogue: Catalogue) -> None:
 
 
 def test_who_waits_too_long_is_told(catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(postgresql, "WRITING", postgresql.WRITING.replace("'10s'", "'50ms'"))
+    monkeypatch.setattr(postgresql, "WRITING", postgresql.WRITING.replace("'{}s'", "'50ms'"))
     with catalogue.writing() as connection:
         change_setting(connection, "name", "first")
         with pytest.raises(DatabaseUnavailable, match="held by another program"), catalogue.writing():

@@ -13,7 +13,6 @@ from PIL import Image as Pillow
 from app_client import TestClient
 from mesh.bodies import volume
 from tomarium.catalogue import LOCAL_OWNER, Catalogue, file_record, ingest, open_catalogue, record_pictures
-from tomarium.catalogue.child_reader import ChildReaders
 from tomarium.catalogue.file_path import file_path
 from tomarium.catalogue.jobs import add_job, take_job
 from tomarium.catalogue.life import Request, publish
@@ -40,21 +39,18 @@ from tomarium.viewers.drawn import FOLDER, told_of
 class InThisProcess:
     """Draws as the processes do that a worker begins, and sooner."""
 
-    def __init__(self, work: Callable[[Any], Any], count: int = 1) -> None:
-        self.work = work
-
     def ask(self, question: Any, **_: Any) -> Any:
-        return self.work(question)
+        return record_pictures._draw(question)
 
-    def close(self) -> None:
-        """There is nothing to end."""
+
+APART = record_pictures.readers
 
 
 @pytest.fixture(scope="module")
 def _soon() -> Iterator[None]:
     turntable = volume_pictures.turntable
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(record_pictures, "ChildReaders", InThisProcess)
+        patch.setattr(record_pictures, "readers", InThisProcess)
         patch.setattr(volume_pictures, "turntable", lambda volume: turntable(volume, 2, 24))
         yield
 
@@ -132,7 +128,7 @@ def test_at_once_by_the_command_and_within_its_time(
     folder = tmp_path / "records" / "quick"
     make_volume(folder / "volume.ome.zarr", size=8)
     file_record(folder, title="quick", id="quick")
-    monkeypatch.setattr(record_pictures, "ChildReaders", ChildReaders)
+    monkeypatch.setattr(record_pictures, "readers", APART)
     monkeypatch.setattr(record_pictures, "OF_VOLUME", ("sheet",))
     given = ["ingest", str(folder), "--catalogue", str(tmp_path / "catalogue.sqlite"), "--pictures"]
     with monkeypatch.context() as hurried:

@@ -447,8 +447,13 @@ class TestWriter:
         assert [path.name for path in tmp_path.iterdir()] == ["only"]
 
 
+ROOM = 512 << 20
+"""Bytes that a reader may take of a damaged file that claims more; all of what it claims would take it seconds."""
+
 # Damage is met in a process of its own, so that a crash or an endless loop there is one failure here.
-DAMAGE = """
+DAMAGE = (
+    f"ROOM = {ROOM}"
+    + """
 import os, resource, sys
 from pathlib import Path
 import numpy as np
@@ -456,7 +461,9 @@ import tomarium as tm
 from tomarium.errors import TomariumError
 from tomarium.model import Scan
 
-resource.setrlimit(resource.RLIMIT_AS, (4 << 30, 4 << 30))
+pages = Path("/proc/self/statm")
+taken = int(pages.read_text().split()[0]) * resource.getpagesize() if pages.exists() else 4 << 30
+resource.setrlimit(resource.RLIMIT_AS, (taken + ROOM, taken + ROOM))
 path, whole, how = Path(sys.argv[1]), Path(sys.argv[2]).read_bytes(), sys.argv[3]
 count, seed = map(int, sys.argv[4:])
 rng = np.random.default_rng(seed)
@@ -483,6 +490,7 @@ for trial in range(count):
         refused += 1
 print(opened, refused)
 """
+)
 
 
 @pytest.fixture(scope="module")
@@ -508,7 +516,9 @@ def test_damage_is_always_refused_in_words(name: str, how: str, warm: Warm, tmp_
 
 
 # Folders and single files alike: one of their files is cut, deleted, renamed or has bytes changed.
-FILE_DAMAGE = """
+FILE_DAMAGE = (
+    f"ROOM = {ROOM}"
+    + """
 import os, resource, sys
 from pathlib import Path
 import numpy as np
@@ -516,7 +526,9 @@ import tomarium as tm
 from tomarium.errors import TomariumError
 from tomarium.model import Scan
 
-resource.setrlimit(resource.RLIMIT_AS, (4 << 30, 4 << 30))
+pages = Path("/proc/self/statm")
+taken = int(pages.read_text().split()[0]) * resource.getpagesize() if pages.exists() else 4 << 30
+resource.setrlimit(resource.RLIMIT_AS, (taken + ROOM, taken + ROOM))
 path, count, seed = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
 rng = np.random.default_rng(seed)
 
@@ -558,6 +570,7 @@ for trial in range(count):
     os.utime(file, (10**9 + 2 * trial + 1,) * 2)
 print(refused)
 """
+)
 
 
 @pytest.mark.parametrize("name", FORMATS)

@@ -134,6 +134,10 @@ def main(words: Iterable[str]) -> int:
             for problem in sweep.problems(name, kind, step):
                 bad += 1
                 print(problem, flush=True)
+            if not counted.total() % 25:
+                print(
+                    f"{counted.total()} of {len(chosen)} stops, {time.monotonic() - begin:.0f} s", flush=True
+                )
     for what, count in sorted(counted.items()):
         print(f"{count:6d}  {what}")
     print(f"{sum(counted.values())} stops in {time.monotonic() - begin:.0f} s, {bad} problems")

@@ -126,6 +126,8 @@ CHECKED: dict[str, Callable[[Path], object]] = {
     "checked.h5": hdf5_with_checksums,
     "checked.mrc.gz": packed("mrc", ".mrc", lambda data: gzip.compress(data, mtime=0)),
     "checked.mrc.bz2": packed("mrc", ".mrc", bz2.compress),
+    "checked.tif.gz": packed("tiff", ".tif", lambda data: gzip.compress(data, mtime=0)),
+    "checked.edf.bz2": packed("edf", ".edf", bz2.compress),
     "checked.ome.zarr": lambda path: FORMATS["ome-zarr"].write(path, example_volume(), slab_rows=4),  # type: ignore[misc]
 }
 

@@ -10,6 +10,7 @@ import argparse
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -24,7 +25,7 @@ from fuzz.child import SHARED, Notes  # noqa: E402
 from fuzz.targets import names as all_names  # noqa: E402
 
 LONGEST_S = 5.0
-START_S = 120.0
+START_S = 300.0
 
 
 def main() -> int:
@@ -46,6 +47,9 @@ def main() -> int:
     if unknown := set(asked.target or ()) - set(known):
         parser.error(f"there is no target {min(unknown)!r}; --list names them")
     engine = asked.engine or ("atheris" if find_spec("atheris") else "own")
+    signal.signal(
+        signal.SIGTERM, lambda *_told: sys.exit(143)
+    )  # and the process that reads ends with this one
     names = asked.target or known
     ledger = asked.folder / "counts.json"
     asked.folder.mkdir(parents=True, exist_ok=True)
@@ -84,7 +88,11 @@ def run_one(name: str, seconds: float, engine: str, folder: Path, seed: int) -> 
                 child = subprocess.Popen(
                     [sys.executable, "-m", "fuzz.child", *words], env=environment, stdout=log, stderr=log
                 )
-                why, took = _watched(child, notes, left)
+                try:
+                    why, took = _watched(child, notes, left)
+                finally:
+                    child.kill()
+                    child.wait()
             count, _, content = notes.told()
             total += count
             left -= max(took, 0.1)
@@ -116,8 +124,6 @@ def _watched(child: subprocess.Popen[bytes], notes: Notes, seconds: float) -> tu
             last, since = count, now
         hangs = now - since > (LONGEST_S if count else START_S)
         if took > seconds or hangs:
-            child.kill()
-            child.wait()
             return "hang" if hangs and content else "", took
 
 

@@ -13,6 +13,18 @@ ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src" / "tomarium"
 
 
+def folders() -> list[str]:
+    """Folders of the package, and its files beside them, by name."""
+    return sorted(
+        path.stem for path in SOURCE.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()
+    )
+
+
+def folder_of(module: str) -> str:
+    """Tell in which folder of the package a module is."""
+    return module.split(".")[1] if "." in module else "__init__"
+
+
 def modules() -> Iterator[ModuleType]:
     """Every module of the package but the compiled one and the entry point."""
     for info in walk_packages(tomarium.__path__, "tomarium."):

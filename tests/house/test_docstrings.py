@@ -7,6 +7,7 @@ import ast
 import inspect
 import re
 import textwrap
+from functools import cache
 from types import FunctionType
 
 import pytest
@@ -15,37 +16,70 @@ import tomarium
 from house import source
 from tomarium.formats.format import Format
 
-FUNCTIONS = dict(source.functions())
 PUBLIC_MODULES = {home.partition(":")[0] for home in tomarium._HOMES.values()}
-STEPS = source.steps()
+FOLDERS = source.folders()
 
 
-@pytest.mark.parametrize("name", FUNCTIONS)
-def test_public_function_is_documented(name: str) -> None:
-    function = FUNCTIONS[name]
+@cache
+def functions() -> dict[str, FunctionType]:
+    """Every public function by its full name; looked for when it is asked for, not when tests are collected."""
+    return dict(source.functions())
+
+
+@cache
+def steps() -> dict[str, set[str]]:
+    """Names of the steps of each module."""
+    return source.steps()
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_public_functions_are_documented(folder: str) -> None:
+    """One test for all functions of a folder: there are thousands of them, and each takes no time."""
+    problems = {
+        name: found
+        for name, function in functions().items()
+        if source.folder_of(function.__module__) == folder and (found := problem(name, function))
+    }
+    assert not problems
+
+
+def test_every_function_is_in_a_folder() -> None:
+    assert {source.folder_of(function.__module__) for function in functions().values()} <= set(FOLDERS)
+
+
+def problem(name: str, function: FunctionType) -> str:
+    """Say what is missing of a function's documentation; "" where nothing is."""
     text = inspect.getdoc(function) or ""
-    assert text, "has no docstring"
+    if not text:
+        return "has no docstring"
     first = text.splitlines()[0]
-    assert first.endswith("."), f"the first line is not a sentence: {first!r}"
+    if not first.endswith("."):
+        return f"the first line is not a sentence: {first!r}"
     parameters = [p for p in inspect.signature(function).parameters if p not in {"self", "cls"}]
-    untyped = [p for p in parameters if p not in function.__annotations__]
-    assert not untyped, f"not typed: {untyped}"
-    assert "return" in function.__annotations__, "the result is not typed"
+    if untyped := [p for p in parameters if p not in function.__annotations__]:
+        return f"not typed: {untyped}"
+    if "return" not in function.__annotations__:
+        return "the result is not typed"
     if _is_of_a_format(name, function):
         told = inspect.getdoc(Format) or ""
         unsaid = [p for p in parameters[2:] if f"`{p}`" not in text and f"`{p}`" not in told]
-        assert not unsaid, f"neither here nor in Format: {unsaid}"
-        return
+        return f"neither here nor in Format: {unsaid}" if unsaid else ""
     if not _is_for_users(name, function):
-        return  # inside the house one good line is enough
-    missing = [
+        return ""  # inside the house one good line is enough
+    return _unsaid_to_users(function, text, parameters)
+
+
+def _unsaid_to_users(function: FunctionType, text: str, parameters: list[str]) -> str:
+    if missing := [
         p for p in parameters if not re.search(rf"^\*{{0,2}}[\w, *]*\b{p}\b[\w, *]*(?: :|$)", text, re.M)
-    ]
-    assert not missing, f"not documented: {missing}"
-    if function.__annotations__["return"] not in ("None", None, "Iterator[None]"):
-        assert re.search(r"^(Returns|Yields)\n-+$", text, re.M), "its result is not documented"
+    ]:
+        return f"not documented: {missing}"
+    returned = function.__annotations__["return"]
+    unsaid = not re.search(r"^(Returns|Yields)\n-+$", text, re.M)
+    if unsaid and returned not in ("None", None, "Iterator[None]"):
+        return "its result is not documented"
     raised = _raised(function) - {"AssertionError", "AttributeError", "SystemExit", "KeyboardInterrupt"}
-    assert not raised or "Raises\n------" in text, f"raises {raised}, which is not documented"
+    return f"raises {raised}, which is not documented" if raised and "Raises\n------" not in text else ""
 
 
 def _is_for_users(name: str, function: FunctionType) -> bool:
@@ -56,7 +90,7 @@ def _is_for_users(name: str, function: FunctionType) -> bool:
     module = function.__module__
     return (
         module.startswith("tomarium.kernels")
-        or (module.startswith("tomarium.steps") and short in STEPS.get(module, ()))
+        or (module.startswith("tomarium.steps") and short in steps().get(module, ()))
         or module in PUBLIC_MODULES
     )
 
@@ -86,4 +120,4 @@ def _raised(function: FunctionType) -> set[str]:
 
 
 def test_there_are_functions_to_look_at() -> None:
-    assert len(FUNCTIONS) > 50
+    assert len(functions()) > 50

@@ -52,6 +52,33 @@ def test_logarithm_is_exact_to_1e_6(engine: str) -> None:
     assert abs(found - -np.log(transmission.astype(np.float64))).max() < 1e-6
 
 
+def test_logarithm_is_exact_to_a_unit_in_the_last_place(engine: str) -> None:
+    bits = np.arange(0x36000000, 0x41800000, 7919, dtype=np.uint32)  # 2^-19 to 2^4
+    transmission = bits.view(np.float32).reshape(1, 1, -1)
+    nothing, one = np.zeros(transmission.shape[1:]), np.ones(transmission.shape)
+    found, _ = normalise(transmission, nothing, one, [0], [0], lowest_counts=0, engine=engine)  # type: ignore[arg-type]
+    expected = -np.log(transmission.astype(np.float64))
+    assert (abs(found - expected) < np.spacing(abs(expected).astype(np.float32))).all()
+
+
+@pytest.mark.parametrize("dtype", [np.uint16, np.float32])
+def test_a_value_is_the_same_in_any_slab(engine: str, dtype: type) -> None:
+    """A large stack is written past the caches, in other groups of lines than a part of it."""
+    counts, dark, flats, at, when = scan(2, dtype, (40, 30, 1001))
+    counts[:, 3, 50:400] = 90  # clipped
+    flats[:, 7, 100] = 0  # dead
+    whole, report = normalise(counts, dark, flats, at, when, engine=engine)  # type: ignore[arg-type]
+    assert report.clipped >= 40 * 350
+    for rows in (slice(0, 8), slice(3, 4), slice(7, 30)):
+        part, _ = normalise(
+            counts[:, rows], dark[rows], flats[:, rows], at, when, engine=engine, threads=1  # type: ignore[arg-type]
+        )  # fmt: skip
+        kept = np.delete(
+            np.arange(rows.start, rows.stop), np.flatnonzero(np.arange(rows.start, rows.stop) == 7)
+        )
+        np.testing.assert_array_equal(part[:, kept - rows.start], whole[:, kept])
+
+
 def test_flat_field_is_interpolated_between_groups(engine: str) -> None:
     counts = np.full((5, 2, 3), 100, np.uint16)
     flats = np.stack([np.full((2, 3), 100.0), np.full((2, 3), 200.0)])

@@ -14,10 +14,14 @@ from typing import Any
 
 import h5py
 import pytest
+import tifffile
+import zarr
+from PIL import Image as Pillow
 from starlette.routing import Route
 
 from app_client import TestClient
 from postgresql_server import Files
+from tomarium import formats
 from tomarium.catalogue import ANYBODY, LOCAL_OWNER, Catalogue, Reader, file_record, ingest, open_catalogue
 from tomarium.catalogue.edit import Changes, edit
 from tomarium.catalogue.entity_edit import link_specimen, make_entity, publish_entity
@@ -28,9 +32,11 @@ from tomarium.catalogue.parcels import make_parcel, tell_of_parcel
 from tomarium.catalogue.record_use import Counted, add_use
 from tomarium.catalogue.saved_views import save_view
 from tomarium.catalogue.specimen_events import Told, tell_of_specimen
+from tomarium.formats.zarr import reader as ome_zarr
 from tomarium.model import Person, Value
 from tomarium.model.entity import KINDS
 from tomarium.portal.app import create_app
+from tomarium.viewers import volume
 
 ADA = Reader("ada", "member")
 READERS = {
@@ -254,21 +260,16 @@ def expected(name: str, id: str) -> str:
 
 
 @pytest.mark.parametrize("name", READERS)
-def test_every_door_for_every_reader(catalogue: Catalogue, name: str) -> None:
+def test_every_door_for_every_reader(catalogue: Catalogue, doors: tuple[str, ...], name: str) -> None:
+    assert {CONTENT[0], CONTENT[3], CONTENT[5]} <= set(doors)
     with client_of(catalogue, READERS[name]) as client:
-        existing = {
-            door
-            for door in CONTENT
-            if client.get(door.format(id="open", view=VIEWS["open"])).status_code == 200
-        }
-        assert {CONTENT[0], CONTENT[3], CONTENT[5]} <= existing
         for id in STATES:
             has = expected(name, id)
             for door in METADATA:
                 status = client.get(door.format(id=id)).status_code
                 assert status == (404 if has == "nothing" else 200), (door, id)
                 assert client.head(door.format(id=id)).status_code == status
-            for door in existing:
+            for door in doors:
                 answer = client.get(door.format(id=id, view=VIEWS[id]))
                 assert answer.status_code == {"nothing": 404, "metadata": 403, "files": 200}[has], (door, id)
                 if has != "files":
@@ -294,6 +295,28 @@ def test_every_door_for_every_reader(catalogue: Catalogue, name: str) -> None:
         assert [not one["problem"] for one in moments] == [has[id] == "files" for id in STATES]
         page = client.get("/records/embargoed").text
         assert ("previews/thumbnail" in page) is (expected(name, "embargoed") == "files")
+
+
+def test_no_door_reads_a_file_of_a_stranger_in_the_portal_itself(
+    catalogue: Catalogue, doors: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Readers are other processes: those of this one are broken, and every door opens all the same."""
+    files = ((h5py, "File"), (tifffile, "TiffFile"), (Pillow, "open"), (zarr, "open_array"))
+    for library, name in (*files, (ome_zarr, "read"), (formats, "open")):
+
+        def broken(*_told: object, _what: str = f"{library.__name__}.{name}", **_more: object) -> None:
+            raise AssertionError(f"the portal itself asked {_what}")
+
+        monkeypatch.setattr(library, name, broken)
+    volume._header.cache_clear()
+    volume._window.cache_clear()
+    monkeypatch.setattr(volume, "_changed_ns", lambda _path: -1)  # and what was kept of each is asked again
+    with client_of(catalogue, LOCAL_OWNER) as client:
+        answers = {door: client.get(door.format(id="open", view=VIEWS["open"])) for door in doors}
+        told = {door: answer.text[:300] for door, answer in answers.items() if answer.status_code != 200}
+        assert told == {}
+        with pytest.raises(AssertionError, match="the portal itself"):
+            volume.open_here(catalogue.home / "records" / "open" / "volume.ome.zarr")
 
 
 @pytest.mark.parametrize("name", READERS)
@@ -427,14 +450,19 @@ def test_an_embargo_ends_at_its_second_at_every_door(
     seconds: int,
     opened: bool,
 ) -> None:
-    """No job runs meanwhile: the clock alone is another one."""
+    """No job runs meanwhile: the clock alone is another one.
+
+    What a reader is given before and after is asked of each door in `test_every_door_for_every_reader`; the clock is in
+    the condition that all doors ask, so all of them are tried for two readers, and four for the others.
+    """
+    asked = doors if name in ("nobody", "scientist of it") else (doors[0], *doors[3:6])
     moment = ends.replace(hour=0, minute=0, second=0).timestamp() + seconds
     monkeypatch.setattr("tomarium.catalogue.reader.time.time", lambda: moment)
     wanted = 200 if opened else 403
     with client_of(catalogue, READERS[name]) as client:
-        for door in METADATA:
+        for door in METADATA if asked is doors else METADATA[:2]:
             assert client.get(door.format(id="embargoed")).status_code == 200, door
-        for door in doors:
+        for door in asked:
             answer = client.get(door.format(id="embargoed", view=VIEWS["embargoed"]))
             assert answer.status_code == wanted, door
         page = client.get("/records/embargoed").text

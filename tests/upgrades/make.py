@@ -1,12 +1,15 @@
-"""Writes what later versions must be able to read of this one: a record's folder, and a backup; once for each release.
+"""Writes what later versions must be able to read of this one: records, a backup, a database; once for each release.
 
 `python tests/upgrades/make.py` makes `tests/upgrades/VERSION`; it is kept as it is from then on.
 """
 
+import gzip
 import os
 import shutil
+import sqlite3
 import sys
 import tempfile
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -58,7 +61,16 @@ def main() -> None:
             publish(opened, LOCAL_OWNER, "tooth", Request(embargo="0", files=False))
             backup(opened, target / "backup.zip")
         shutil.copytree(home / "records", target / "records")
+        keep_database(home / "catalogue.sqlite", target / "catalogue.sqlite.gz")
     print(f"{target}: {sum(one.stat().st_size for one in target.rglob('*') if one.is_file())} bytes")
+
+
+def keep_database(path: Path, target: Path) -> None:
+    """Pack a database that nobody has open, small and as one file."""
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA journal_mode = DELETE")
+        connection.execute("VACUUM")
+    target.write_bytes(gzip.compress(path.read_bytes(), mtime=0))
 
 
 if __name__ == "__main__":

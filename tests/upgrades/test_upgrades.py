@@ -1,5 +1,6 @@
 """What released versions wrote is read by this one, on both databases; what a later one wrote is refused by name."""
 
+import gzip
 import json
 import shutil
 from pathlib import Path
@@ -55,6 +56,26 @@ def test_a_backup_and_records_of_a_release_are_read(release: str, tmp_path: Path
         assert search(opened, ADA).total == 2
         with opened.reading() as connection:
             assert [one.text for one in entries_of(connection, ADA, "records/draft")] == ["The beam was lost"]
+        assert not verify_log(opened).problem
+        assert edit(opened, ADA, "draft", Changes(title="Another")).title == "Another"
+        assert {one.finding.severity for one in fsck(opened)} <= {"info"}
+
+
+@pytest.mark.parametrize("release", RELEASES)
+def test_a_database_of_a_release_is_brought_up_to_date(release: str, tmp_path: Path) -> None:
+    """The file itself, as somebody has it who installs this version over that one."""
+    shutil.copytree(HERE / release / "records", tmp_path / "records")
+    at = tmp_path / "catalogue.sqlite"
+    at.write_bytes(gzip.decompress((HERE / release / "catalogue.sqlite.gz").read_bytes()))
+    engine = sqlite.connect(at)
+    with engine.connect().execution_options(write=True) as connection, connection.begin():  # it lay elsewhere
+        was = connection.execute(text("SELECT address FROM store")).scalar_one()
+        connection.execute(text("UPDATE store SET address = :here"), {"here": str(tmp_path / "records")})
+        assert was != str(tmp_path / "records")
+    engine.dispose()
+    with open_catalogue(at) as opened:
+        assert [hit.id for hit in search(opened, ANYBODY, "tooth").hits] == ["tooth"]
+        assert search(opened, ADA).total == 2
         assert not verify_log(opened).problem
         assert edit(opened, ADA, "draft", Changes(title="Another")).title == "Another"
         assert {one.finding.severity for one in fsck(opened)} <= {"info"}

@@ -8,7 +8,6 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Final
 
-from tomarium.catalogue.home import home
 from tomarium.errors import InputError
 
 BEAMTIME: Final = "beamtime.toml"
@@ -66,6 +65,8 @@ def ledger_file(said: Path | None = None) -> Path:
         That of the beamtime, else the user's own. It need not exist yet.
     """
     found = find_beamtime(said)
+    from tomarium.catalogue.home import home  # the catalogue takes half a second to import
+
     return (found or home()) / LEDGER
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from sqlalchemy import URL, Connection, Engine, inspect, make_url, text
 from sqlalchemy.exc import ArgumentError, DatabaseError, InterfaceError, OperationalError
@@ -17,6 +18,9 @@ from tomarium.catalogue.dialect import dialect_of
 from tomarium.catalogue.home import catalogue_file, home
 from tomarium.catalogue.written_by import needed_version, note_version
 from tomarium.errors import DatabaseUnavailable, FormatError, InputError
+
+MIGRATION_S: Final = 600
+"""Seconds that a program waits while another one brings the same catalogue up to date: a large one takes long."""
 
 
 @dataclass(frozen=True)
@@ -224,7 +228,8 @@ def _migrate(catalogue: Catalogue, absent: str) -> None:
     config.set_main_option("script_location", str(home).replace("%", "%%"))
     try:
         # The writer's lock is taken first: of two programs that start at once, the second finds all done.
-        with catalogue.engine.connect().execution_options(write=True) as connection, connection.begin():
+        waiting = catalogue.engine.connect().execution_options(write=True, patience_s=MIGRATION_S)
+        with waiting as connection, connection.begin():
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
             note_version(connection)

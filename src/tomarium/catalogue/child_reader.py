@@ -100,12 +100,16 @@ class ChildReaders:
     def close(self) -> None:
         """End the processes that wait for questions."""
         atexit.unregister(self.close)
-        for _ in range(self._idle.qsize()):
-            with suppress(queue.Empty):
-                child = self._idle.get_nowait()
-                if child is not None:
-                    child.end()
-                self._idle.put(None)
+        idle: list[_Child | None] = []
+        with suppress(queue.Empty):
+            while (
+                True
+            ):  # all are taken out before any place is given back: the last one in is the first one out
+                idle.append(self._idle.get_nowait())
+        for child in idle:
+            if child is not None:
+                child.end()
+            self._idle.put(None)
 
 
 class _Child:

@@ -23,7 +23,7 @@ PATIENCE_S: Final = 10
 READING: Final = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"
 # Before the state that is read is fixed, so that no rebuild takes another table's place within one answer.
 READING_INDEX: Final = f"{READING}; LOCK TABLE record IN ACCESS SHARE MODE"
-WRITING: Final = f"SET LOCAL lock_timeout = '{PATIENCE_S}s'; SELECT pg_advisory_xact_lock({WRITERS_LOCK})"
+WRITING: Final = f"SET LOCAL lock_timeout = '{{}}s'; SELECT pg_advisory_xact_lock({WRITERS_LOCK})"
 
 WEIGHTS: Final = "{0.1, 0.1, 0.4, 1.0}"  # of D, C, B, A: the rest, nothing, keywords, the title
 LONGEST: Final = 500  # letters of a word; PostgreSQL takes 2046 bytes
@@ -53,7 +53,8 @@ def connect(address: URL) -> Engine:
     -------
     Engine
         Each connection is tried before it is used. One with the execution option `write=True` is the only one that
-        writes: it waits for the others, 10 s at most. All others see one state of the database, and only read.
+        writes: it waits for the others, 10 s at most, or `patience_s`. All others see one state of the database, and
+        only read.
 
     Raises
     ------
@@ -304,7 +305,8 @@ def _set_up(connection: Any, _record: Any) -> None:
 def _begin(connection: Connection) -> None:
     told = connection.get_execution_options()
     reading = READING_INDEX if told.get("index") else READING
-    connection.exec_driver_sql(WRITING if told.get("write") else reading)
+    writing = WRITING.format(int(told.get("patience_s", PATIENCE_S)))
+    connection.exec_driver_sql(writing if told.get("write") else reading)
 
 
 def _without_nul(

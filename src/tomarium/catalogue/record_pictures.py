@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -123,17 +123,16 @@ def make_pictures(catalogue: Catalogue, job: Row[Any]) -> Ended:
         reader = reader_who_asked(connection, job)
     ids, problems, done, state = list(job.arguments["records"]), [], 0, "done"
     until = time.monotonic() + ROUND_S
-    with closing(ChildReaders(_draw, count=1)) as artists:
-        while ids and time.monotonic() < until:
-            id = ids.pop(0)
-            try:
-                problems += draw_record_pictures(catalogue, reader, id, artists=artists)
-                done += 1
-            except DatabaseUnavailable:
-                raise
-            except (TomariumError, OSError) as problem:
-                problems.append(f"{id}: {problem}")
-                state = "failed"
+    while ids and time.monotonic() < until:
+        id = ids.pop(0)
+        try:
+            problems += draw_record_pictures(catalogue, reader, id)
+            done += 1
+        except DatabaseUnavailable:
+            raise
+        except (TomariumError, OSError) as problem:
+            problems.append(f"{id}: {problem}")
+            state = "failed"
     told = f"{done} records"
     if ids:
         with catalogue.writing() as connection:
@@ -148,7 +147,6 @@ def draw_record_pictures(
     reader: Reader,
     id: str,
     *,
-    artists: ChildReaders | None = None,
     again: bool = False,
     tell: Callable[[str, int, int], object] | None = None,
 ) -> list[str]:
@@ -162,8 +160,6 @@ def draw_record_pictures(
         Who may change the record.
     id : str
         Its identifier.
-    artists : ChildReaders, optional
-        Processes that draw; one that is made for it by default.
     again : bool
         Whether those that failed are tried once more.
     tell : callable, optional
@@ -188,11 +184,7 @@ def draw_record_pictures(
     kinds = kinds_due(record, again=again)
     if not kinds:
         return []
-    if artists is None:
-        with closing(ChildReaders(_draw, count=1)) as made_here:
-            drawn = _drawn(folder, kinds, made_here, tell, unconfined)
-    else:
-        drawn = _drawn(folder, kinds, artists, tell, unconfined)
+    drawn = _drawn(folder, kinds, tell, unconfined)
     key = _data_key(record)
     with catalogue.writing() as connection:
         now = read_record(folder)
@@ -208,10 +200,21 @@ def draw_record_pictures(
     return [f"{id}: {kind}: {why}" for kind, why in drawn.failed.items()]
 
 
+@cache
+def readers() -> ChildReaders:
+    """Return the process that draws pictures of records.
+
+    Returns
+    -------
+    ChildReaders
+        One, which begins when it is first asked, and draws for all jobs after.
+    """
+    return ChildReaders(_draw, count=1)
+
+
 def _drawn(
     folder: Path,
     kinds: Sequence[str],
-    artists: ChildReaders,
     tell: Callable[[str, int, int], object] | None,
     unconfined: bool,
 ) -> Drawn:
@@ -220,7 +223,7 @@ def _drawn(
         if tell is not None:
             tell("pictures", number, len(kinds))
         try:
-            answer = artists.ask(
+            answer = readers().ask(
                 (folder, kind), readable=[folder], longest_s=LONGEST_S, unconfined=unconfined
             )
         except CannotConfine as problem:

@@ -53,7 +53,8 @@ def connect(path: Path | None) -> Engine:
     -------
     Engine
         Write-ahead log, foreign keys, 5 s patience. A connection with the execution option `write=True`
-        takes the writer's lock when its transaction begins, so that it cannot fail later.
+        takes the writer's lock when its transaction begins, so that it cannot fail later; with `patience_s` it
+        waits so many seconds for it.
     """
     engine = create_engine(f"sqlite:///{path}" if path else "sqlite://")
     event.listen(engine, "connect", _set_up)
@@ -174,5 +175,9 @@ def _set_up(connection: Any, _record: Any) -> None:
 
 
 def _begin(connection: Connection) -> None:
-    write = connection.get_execution_options().get("write", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+    options = connection.get_execution_options()
+    if patience_s := options.get("patience_s"):
+        connection.exec_driver_sql(f"PRAGMA busy_timeout={1000 * int(patience_s)}").close()
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get("write", False) else "BEGIN")
+    if patience_s:
+        connection.exec_driver_sql(f"PRAGMA {PRAGMAS[0]}").close()

@@ -208,7 +208,7 @@ def _rows_table(head: bytes, region: _Region) -> ByteTable:
 
 def _cuts(region: _Region, row: int) -> list[tuple[int, int]]:
     """Cut a region into slabs of some 64 MiB that end where chunks do, so that few are unpacked twice."""
-    height = int(getattr(getattr(region.level, "array", None), "chunks", (1,))[0])
+    height = int(getattr(region.level, "chunks", (1,))[0])
     rows = max(1, _SLAB_BYTES // row)
     rows = rows // height * height or (height if height * row <= 4 * _SLAB_BYTES else rows)
     first = region.first[0]

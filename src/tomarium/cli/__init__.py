@@ -25,6 +25,7 @@ from tomarium.errors import TomariumError, TomariumWarning
 
 INTERRUPTED: Final = 3
 WRONG: Final = 2
+VERSION: Final = "--version"
 
 
 def commands(only: str | None = None) -> dict[str, click.Command]:
@@ -33,7 +34,8 @@ def commands(only: str | None = None) -> dict[str, click.Command]:
     Parameters
     ----------
     only : str, optional
-        Name of the one that is wanted; the others are then not imported, which keeps it quick.
+        Name of the one that is wanted, or `--version`, which is none; the others are then not imported, which keeps
+        it quick.
 
     Returns
     -------
@@ -41,6 +43,8 @@ def commands(only: str | None = None) -> dict[str, click.Command]:
         Name → command.
     """
     names = [info.name for info in iter_modules(__path__)]
+    if only == VERSION:
+        return {}
     wanted = [
         name for name in names if name.removesuffix("_") == only
     ] or names  # `import` is no name of a module
@@ -103,7 +107,7 @@ def execute(arguments: list[str]) -> int:
     int
         Exit code. Errors are told in one sentence; TOMARIUM_TRACEBACK=1 shows where they arose.
     """
-    first = next((word for word in arguments if not word.startswith("-")), None)
+    first = next((word for word in arguments if not word.startswith("-") or word == VERSION), None)
     try:
         words = tuple(arguments)  # click takes them away one by one
         code: Any = group(first).main(arguments, prog_name="tomarium", standalone_mode=False, obj=words)

@@ -21,6 +21,7 @@ from tomarium.formats.hdf5.attributes import is_hdf5
 from tomarium.formats.provenance.source_fingerprint import sources_of
 from tomarium.formats.record.reader import CRATE
 from tomarium.kernels.grey_values import grey_values
+from tomarium.kernels.quantise import quantise
 from tomarium.model import Image, Scan, Volume
 from tomarium.model.image import Sliceable
 
@@ -31,14 +32,9 @@ FEWEST_VOXELS: Final = 20_000_000
 """Voxels at least that the limits are taken from, in whole slices evenly over the volume."""
 
 SLAB_BYTES: Final = 32 << 20
-TYPES: Final = ("uint8", "uint16")
 
 _OWN: Final = "tiff-volume"
 """Format that states the limits in the file itself and in its side-car."""
-
-
-BLOCK: Final = 1 << 14
-"""Voxels that are scaled at a time."""
 
 
 @dataclass(frozen=True)
@@ -57,24 +53,7 @@ class Scaled:
         return tuple(self.source.shape)
 
     def __getitem__(self, key: Any) -> Any:
-        part = np.asarray(self.source[key])
-        levels = np.empty(part.shape, self.dtype)
-        flat, numbers = part.reshape(-1), levels.reshape(-1)
-        scratch = np.empty(min(BLOCK, flat.size))
-        for first in range(0, flat.size, BLOCK):
-            some = flat[first : first + BLOCK]
-            self._levels(some, scratch[: some.size], numbers[first : first + BLOCK])
-        return levels
-
-    def _levels(self, values: NDArray[Any], scratch: NDArray[np.float64], out: NDArray[Any]) -> None:
-        """Work in double precision, in memory that stays in the processor's cache from one pass to the next."""
-        most = float(np.iinfo(self.dtype).max)
-        np.subtract(values, self.low, out=scratch, dtype=np.float64)
-        scratch *= most / (self.high - self.low)
-        np.fmax(scratch, 0, out=scratch)  # of NaN and 0 it takes 0
-        np.fmin(scratch, most, out=scratch)
-        scratch += 0.5
-        out[:] = scratch  # cut to whole numbers, of which none is negative
+        return quantise(np.asarray(self.source[key]), self.low, self.high, self.dtype)
 
 
 @dataclass(frozen=True)

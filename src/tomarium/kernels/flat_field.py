@@ -64,7 +64,7 @@ def normalise(
        it; before the first and after the last one it is that group's.
     2. T = (P - D) / (F - D), at least `lowest_counts` / (F - D) and at least 1e-6; there is no upper limit,
        for fringes of phase contrast do exceed 1.
-    3. p = -ln T, if `log`.
+    3. p = -ln T, if `log`; the compiled kernel is within one unit in the last place of float32.
     4. Where F - D is not above 0, or anything is not finite, the median of the valid neighbours in the frame
        is taken: NaN and infinity never leave.
 

@@ -14,8 +14,9 @@ from starlette.routing import BaseRoute
 from tomarium import __version__
 from tomarium.catalogue import Catalogue
 from tomarium.catalogue.uploads import Uploads
-from tomarium.portal import account, admin_forms, downloads, files, sign_in, welcome
+from tomarium.portal import account, admin_forms, child_pictures, downloads, files, sign_in, welcome
 from tomarium.portal.catalogue_files import give_catalogue_files
+from tomarium.portal.confined_volumes import with_confined_volumes
 from tomarium.portal.counting import UseCounter, with_counting
 from tomarium.portal.description import describe
 from tomarium.portal.entity_forms import give_entity_forms
@@ -103,6 +104,7 @@ def create_app(
             Middleware(TrustedHostMiddleware, allowed_hosts=list(hosts), www_redirect=False),
             Middleware(with_languages),
             Middleware(with_counting),  # after the language, which gives what follows a scope of its own
+            Middleware(with_confined_volumes, readers=child_pictures.readers),
         ],
     )
     app.state.catalogue = catalogue

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from fastapi import HTTPException
 
@@ -15,6 +16,7 @@ from tomarium.confinement import CannotConfine
 from tomarium.errors import FormatError
 from tomarium.model import Record
 from tomarium.portal import webp
+from tomarium.portal.confined_volumes import VolumeQuestion, answer_in_child
 from tomarium.portal.request_context import RequestContext
 from tomarium.registry import collect
 from tomarium.viewers.viewer import Viewer
@@ -33,7 +35,7 @@ class Wanted:
 
 @cache
 def readers() -> ChildReaders:
-    """Return the processes that draw for this portal.
+    """Return the processes that draw for this portal, and read volumes for its pages.
 
     Returns
     -------
@@ -48,8 +50,10 @@ def load_viewers() -> None:
     collect("viewers", Viewer)
 
 
-def make(wanted: Wanted | Path) -> bytes | None:
-    """Draw a picture, or write one smaller; what a child does."""
+def make(wanted: Wanted | Path | VolumeQuestion) -> bytes | dict[str, Any] | None:
+    """Draw a picture, write one smaller, or read of a volume; what a child does."""
+    if isinstance(wanted, VolumeQuestion):
+        return answer_in_child(wanted)
     if isinstance(wanted, Path):
         return webp.as_webp(wanted.read_bytes())
     draw = collect("viewers", Viewer)[wanted.viewer].picture
@@ -82,7 +86,7 @@ def draw(request_context: RequestContext, wanted: Wanted) -> bytes:
     """
     remote = isinstance(wanted.folder, ObjectPath)
     content = make(wanted) if remote else _ask(request_context, wanted, wanted.folder)
-    assert content is not None
+    assert isinstance(content, bytes)
     return content
 
 

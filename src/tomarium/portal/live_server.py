@@ -141,12 +141,19 @@ def serving_live(folder: Path, address: str) -> Iterator[str]:
     """
     import uvicorn
 
+    from tomarium.portal.slow_clients import TimedConnection
+
     host, port = split_address(address)
     with listen(host, port) as listener:
         app = create_live_app(folder, local=is_loopback(host))
         app.state.ending = Event()  # streams of events end before the server does
         config = uvicorn.Config(
-            app, log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=1
+            app,
+            http=TimedConnection,
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=1,
         )
         server = uvicorn.Server(config)
         thread = Thread(

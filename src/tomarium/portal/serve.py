@@ -57,6 +57,9 @@ def serve(
     """
     import uvicorn
 
+    from tomarium.portal.slow_clients import TimedConnection, allow_many_connections
+
+    allow_many_connections()
     listener = listen(host, port)
     with listener:
         local = is_loopback(host)
@@ -67,6 +70,7 @@ def serve(
         app = create_app(catalogue, hosts=hosts, local=local, live=live, scans=scans, start_worker=children)
         config = uvicorn.Config(
             app,
+            http=TimedConnection,
             timeout_graceful_shutdown=2,  # events of the live page have no end
             log_level="warning",
             access_log=False,

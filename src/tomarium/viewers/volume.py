@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextvars import ContextVar
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -21,6 +22,9 @@ Plane = Literal["z", "y", "x"]
 PLANES: Final[tuple[Plane, ...]] = ("z", "y", "x")
 _METADATA: Final = ("zarr.json", ".zattrs", ".zgroup")
 ENOUGH_VOXELS: Final = 2_000_000  # for percentiles: their error is then far below a grey level
+
+OPENER: Final[ContextVar[Callable[[Path], Volume] | None]] = ContextVar("opener", default=None)
+"""What opens volumes instead of this process, as long as a portal answers a request; None reads them here."""
 
 
 def volume_path(record: Record) -> str | None:
@@ -51,12 +55,35 @@ def open_volume(path: Path) -> Volume:
     Returns
     -------
     Volume
-        With the axes z, y, x and at least one level; only its header is read.
+        With the axes z, y, x and at least one level; only its header is read, in a process of its own where a portal
+        asks.
 
     Raises
     ------
     FormatError
         The folder is no such image, is unfinished or damaged.
+    """
+    opener = OPENER.get()
+    return open_here(path) if opener is None else opener(path)
+
+
+def open_here(path: Path) -> Volume:
+    """Open the volume of a record in this process.
+
+    Parameters
+    ----------
+    path : Path
+        Folder of an OME-Zarr image.
+
+    Returns
+    -------
+    Volume
+        As for `open_volume`.
+
+    Raises
+    ------
+    FormatError
+        As for `open_volume`.
     """
     if path.is_symlink():
         raise FormatError(f"{path.name}: is a link, which could lead out of the record; put the volume there")

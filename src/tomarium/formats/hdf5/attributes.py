@@ -65,7 +65,8 @@ def raw_attribute(node: Node, name: Name) -> Any:
         return None
     held = h5a.open(node.id, key)
     shape, dtype = held.shape, held.dtype
-    if math.prod(shape or ()) > _MOST_IN_ATTRIBUTE or not _is_plain(dtype):
+    size = math.prod(shape or ())
+    if size > _MOST_IN_ATTRIBUTE or size * dtype.itemsize > _LONGEST_TEXT or not _is_plain(dtype):
         return None
     if shape is None:
         return h5py.Empty(dtype)
