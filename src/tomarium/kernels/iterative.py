@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from math import sqrt
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -381,7 +381,7 @@ def default_alpha(sinogram: NDArray[np.float32]) -> float:
     return WEIGHT * noise_of(sinogram) * sqrt(len(sinogram))
 
 
-def _admit(image: Image, problem: Problem, non_negative: bool) -> Image:
+def _admit(image: Any, problem: Problem, non_negative: bool) -> Any:
     inside = image * problem.setup.inside
     return not_negative(inside) if non_negative else inside
 

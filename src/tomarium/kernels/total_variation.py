@@ -21,7 +21,7 @@ def shrink_variation(
     inside: Any,
     non_negative: bool,
     steps: int = INNER,
-) -> Any:
+) -> NDArray[np.float32]:
     """Find the x that is near an image and varies little: ½ ‖x - wanted‖² + weight TV(x), by its dual.
 
     Parameters
@@ -79,7 +79,7 @@ def _image(
     weight: float,
     inside: NDArray[np.bool_],
     non_negative: bool,
-) -> Any:
+) -> NDArray[np.float32]:
     """Return the image that belongs to a dual: wanted - weight · divergence, held in its bounds."""
     rows, columns = dual[0, ...], dual[1, ...]
     image = rows + columns
@@ -88,7 +88,8 @@ def _image(
     image *= -weight
     image += wanted
     image *= inside
-    return not_negative(image) if non_negative else image
+    found: NDArray[np.float32] = not_negative(image) if non_negative else image
+    return found
 
 
 def total_variation(image: NDArray[np.float32]) -> float:

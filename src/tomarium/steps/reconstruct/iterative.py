@@ -70,7 +70,7 @@ def host_bytes(_: Values, layout: Layout) -> int:
 
 def device_bytes(_: Values, layout: Layout) -> int:
     """Return the memory on a device: data, slices, two kernels, transforms on the doubled grid, and what iterates."""
-    _, rows, columns = layout.shape
+    rows, columns = layout.shape[1:]
     pixels = columns * columns
     return 4 * layout.values + 4 * rows * pixels + 2 * 8 * pixels + 6 * 4 * 8 * pixels + 24 * 4 * pixels
 
