@@ -81,7 +81,7 @@ ON_SQLITE_ALONE = (
     "test_random_damage_is_found_wherever_it_is", "test_zero_days_reads_nothing", "test_other_damage_raises_alarms_too",
     "test_what_is_being_written_is_read_later", "test_all_are_read_in_so_many_days",
     "test_the_command_tells_repairs_and_leaves_with_its_code", "test_the_command_tells_reads_and_clears",
-    "test_two_programs_may_make_it_at_once", "test_only_keepers_manage",
+    "test_two_programs_may_make_it_at_once", "test_only_keepers_manage", "test_no_door_reads_a_file_of_a_stranger",
     *(f"test_every_door_for_every_reader[postgresql-{name}]"
       for name in ("administrator", "curator", "owner", "scientist", "team", "visitor")),
     *(f"test_log_books_follow_the_files_and_whereabouts_their_keepers[postgresql-{name}]"
