@@ -88,6 +88,9 @@ ON_SQLITE_ALONE = (
       for name in ("administrator", "curator", "member", "owner", "scientist", "scientist no more", "team", "visitor")),
     *(f"test_an_embargo_ends_at_its_second_at_every_door[postgresql-{name}"
       for name in ("member", "scientist-", "scientist no more", "scientist of another", "team", "visitor")),
+    "test_two_programs_may_make_it_at_once", "test_only_keepers_manage", "test_no_door_reads_a_file_of_a_stranger",
+    *(f"test_every_door_for_every_reader[postgresql-{name}]"
+      for name in ("administrator", "curator", "owner", "scientist", "team", "visitor")),
     *(f"test_log_books_follow_the_files_and_whereabouts_their_keepers[postgresql-{name}]"
       for name in ("administrator", "curator", "member", "scientist", "scientist no more", "scientist of another",
                    "team", "visitor")),
