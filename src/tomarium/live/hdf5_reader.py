@@ -17,13 +17,14 @@ from tomarium.errors import FormatError, MissingData
 from tomarium.formats.hdf5.array import first_axis
 from tomarium.formats.hdf5.attributes import raw_attribute
 from tomarium.formats.hdf5.errors import guarded
-from tomarium.formats.hdf5.frames import load_plugins, needs_plugin
+from tomarium.formats.hdf5.filters import load_plugins_for
+from tomarium.formats.hdf5.half_written import Stamp
 from tomarium.formats.hdf5.missing_data import Gap, gaps_of, is_found, unwritten
 from tomarium.formats.hdf5.security_check import check_growing, open_beside, open_checked
 from tomarium.formats.hdf5.source import Source
 from tomarium.formats.hdf5.superblock import ClosedView, read_superblock
 from tomarium.live.reader import Look, Shape, Status, count_leading
-from tomarium.live.retry import Stamp, retry_until_stable
+from tomarium.live.retry import retry_until_stable
 from tomarium.live.virtual_dataset import readable
 
 # A writer of a scan does something at least this often.
@@ -271,8 +272,7 @@ def _read(node: h5py.Dataset, key: Any) -> Any:
         return None
     if h5py.check_string_dtype(node.dtype) is not None:
         return _plain(node[key])
-    if needs_plugin(node):
-        load_plugins()
+    load_plugins_for(node)
     return node[key]
 
 

@@ -20,13 +20,15 @@ from typing import Any, Final
 
 import h5py
 
+from tomarium.atomic_files import replacing
 from tomarium.errors import FormatError, StorageFull
 from tomarium.formats.hdf5.errors import DAMAGE
+from tomarium.formats.hdf5.half_written import Stamp
 from tomarium.formats.hdf5.names import member, visit_links
 from tomarium.formats.hdf5.security_check import beside, open_checked
 from tomarium.formats.hdf5.superblock import mark_closed
 from tomarium.live.mirror_copy import Copier, copy_whole, is_same
-from tomarium.live.retry import Stamp, wait_for_rest
+from tomarium.live.retry import wait_for_rest
 
 CURRENT: Final = "current"
 KEPT: Final = 2
@@ -227,13 +229,9 @@ def _copy_sources(source: Path, candidate: Path, folder: Path) -> tuple[str, ...
         if not target.resolve().is_relative_to(folder.resolve()) or target.resolve() == place:
             continue
         target.parent.mkdir(parents=True, exist_ok=True)
-        draft = target.with_name(f".{target.name}.{os.getpid()}.part")
-        try:
+        with replacing(target) as draft:
             _copy(place, draft)
             os.utime(draft, ns=(now.st_atime_ns, now.st_mtime_ns))
-            draft.replace(target)
-        finally:
-            draft.unlink(missing_ok=True)
     return tuple(absent)
 
 
@@ -307,7 +305,5 @@ def _show(folder: Path) -> None:
 
 
 def _point(link: Path, target: str) -> None:
-    draft = link.with_name(f".{link.name}.{os.getpid()}.part")
-    draft.unlink(missing_ok=True)
-    draft.symlink_to(target)
-    draft.replace(link)
+    with replacing(link) as draft:
+        draft.symlink_to(target)

@@ -14,23 +14,21 @@ from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 import numpy as np
 
 from tomarium.errors import FormatError, MissingData, ParameterError, TomariumError
 from tomarium.formats.hdf5.attributes import is_hdf5
+from tomarium.formats.hdf5.half_written import FRESH_S, Stamp
 from tomarium.formats.hdf5.superblock import read_superblock
 from tomarium.formats.opening.messages import unusable
 from tomarium.live.hdf5_reader import Hdf5Reader
 from tomarium.live.mirror import CURRENT, is_mirror
 from tomarium.live.reader import Look, Reader, Shape, Status
-from tomarium.live.retry import Stamp
 from tomarium.live.zarr_reader import ZarrReader
 
 Mode = Literal["auto", "static", "live", "mirror", "zarr"]
-# A file that was written this recently is taken for one that still grows.
-_RECENT_S: Final = 60.0
 
 
 @dataclass(frozen=True)
@@ -316,7 +314,7 @@ class _MirrorReader:
         told: Status = self._try(lambda reader: reader.status)
         if told == "finished":
             return told
-        return "growing" if Stamp.of((self.folder / CURRENT).resolve()).age_s() < _RECENT_S else "quiet"
+        return "growing" if Stamp.of((self.folder / CURRENT).resolve()).age_s() < FRESH_S else "quiet"
 
     def look(self, path: str) -> Look | None:
         found: Look | None = self._try(lambda reader: reader.look(path))
@@ -398,4 +396,4 @@ def _mode(place: Path) -> str:
         flagged = read_superblock(place).is_written
     except FormatError:  # a user block stands before it, or it changes this moment
         flagged = False
-    return "live" if flagged or Stamp.of(place).age_s() < _RECENT_S else "static"
+    return "live" if flagged or Stamp.of(place).age_s() < FRESH_S else "static"

@@ -11,7 +11,6 @@ from __future__ import annotations
 import time
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -19,6 +18,7 @@ import numpy as np
 
 from tomarium.errors import FormatError, MissingData
 from tomarium.formats.hdf5.errors import DAMAGE
+from tomarium.formats.hdf5.half_written import Stamp
 
 # A clock of 100 Hz stamps the time of change: a write within the same tick would not be seen.
 REST_S: Final = 0.012
@@ -26,27 +26,6 @@ _PAUSE_S: Final = 0.004
 # A writer that is stopped by the system in the midst of a flush goes on within this time, if the machine works.
 _SURE_S: Final = 0.1
 _Result = TypeVar("_Result")
-
-
-@dataclass(frozen=True)
-class Stamp:
-    """What changes when a file is written or replaced."""
-
-    # which file stands there, its bytes, and when it was written last, in ns since 1970
-    inode: int
-    size: int
-    changed_ns: int
-
-    @staticmethod
-    def of(path: Path) -> Stamp:
-        """Look at a file now."""
-        now = path.stat()
-        return Stamp(now.st_ino, now.st_size, now.st_mtime_ns)
-
-    def age_s(self) -> float:
-        """Seconds since it was written; a large number where its clock is ahead of ours."""
-        age = (time.time_ns() - self.changed_ns) / 1e9
-        return age if age > -1.0 else 1e9
 
 
 def retry_until_stable(path: Path, read: Callable[[], _Result], patience_s: float) -> _Result:

@@ -15,10 +15,10 @@ import numpy as np
 
 from tomarium.errors import FormatError, MissingData, TomariumError
 from tomarium.formats.hdf5.array import first_axis
+from tomarium.formats.hdf5.half_written import Stamp
 from tomarium.formats.zarr.array import check_chunks
 from tomarium.live.hdf5_reader import QUIET_S, STATUS_ATTRIBUTE
 from tomarium.live.reader import Look, Shape, Status, count_leading
-from tomarium.live.retry import Stamp
 
 _MOST_LISTED: Final = 64
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from tomarium.errors import FormatError
 from tomarium.formats.hdf5.errors import guarded
-from tomarium.formats.hdf5.frames import load_plugins
+from tomarium.formats.hdf5.filters import demand_filters, load_plugins, needs_plugin
 from tomarium.formats.hdf5.missing_data import Gap, gaps_with_warnings, refuse_gaps
 from tomarium.formats.hdf5.names import file_of, member, path_of
 from tomarium.formats.hdf5.security_check import open_checked
@@ -131,17 +131,8 @@ def array_of(source: Source, dataset: h5py.Dataset) -> Hdf5Array:
         )
     plugin = False
     if dataset.chunks is not None and not dataset.is_virtual:
-        plist = dataset.id.get_create_plist()
-        for code in (plist.get_filter(i)[0] for i in range(plist.get_nfilters())):
-            # Codes of 256 and above are registered filters, which HDF5 does not bring; h5py brings 32000.
-            if code >= 256 and code != 32000:
-                load_plugins()
-                plugin = True
-            if not h5py.h5z.filter_avail(code):
-                raise FormatError(
-                    f"{place} is compressed with HDF5 filter {code}, which is not installed; install the "
-                    f"plugin that brings it, or repack the file with `h5repack -f GZIP=1`"
-                )
+        demand_filters(dataset, place)
+        plugin = needs_plugin(dataset)
     return Hdf5Array(
         path=source.path,
         file=file_of(dataset),

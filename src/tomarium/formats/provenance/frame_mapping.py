@@ -12,7 +12,8 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from tomarium.formats.hdf5.frames import Hdf5Frames, load_plugins
+from tomarium.formats.hdf5.filters import load_plugins
+from tomarium.formats.hdf5.frames import Hdf5Frames
 from tomarium.formats.hdf5.names import Name, as_bytes, member, path_of
 from tomarium.formats.hdf5.two_phase_writer import TwoPhaseFile
 from tomarium.model import Frames
