@@ -11,8 +11,7 @@ from typing import Final
 
 import h5py
 
-from tomarium.formats.hdf5.motor_writer import put_positions
-from tomarium.formats.hdf5.motors import by_short_names, motor_at
+from tomarium.formats.hdf5.motors import by_short_names, motor_at, put_positions
 from tomarium.formats.hdf5.names import path_of
 from tomarium.formats.hdf5.source import Source
 from tomarium.model import MotorPositions, Scan

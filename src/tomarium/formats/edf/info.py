@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from tomarium import units
 from tomarium.errors import UnitError
@@ -98,6 +98,18 @@ def values_of(values: Mapping[str, str], source: str) -> tuple[dict[str, Value[f
             continue
         found[name] = Value(number, "read", f"{source}: {key}")
     return found, said
+
+
+def metadata_of(
+    values: Mapping[str, str], numbers: Mapping[str, Value[float]], source: str
+) -> dict[str, Value[Any]]:
+    """Return the texts of a `.info` under the names a scan knows, and what of its `values_of` is no geometry."""
+    texts = {
+        TEXTS[key.lower()]: Value(text, "read", f"{source}: {key}")
+        for key, text in values.items()
+        if key.lower() in TEXTS and text
+    }
+    return texts | {name: numbers[name] for name in ("exposure_s", "ring_current_ma") if name in numbers}
 
 
 def _is_usual(name: str, power: int, unit: str) -> bool:

@@ -18,13 +18,14 @@ from numpy.typing import NDArray
 from tomarium.errors import FormatError
 from tomarium.formats.edf.frames import EdfFrames, edf_frames
 from tomarium.formats.edf.header import EdfBlock, all_blocks, first_block, looks_like_edf
-from tomarium.formats.edf.info import TEXTS, count_of, number_of, read_edf_info, values_of
+from tomarium.formats.edf.info import count_of, metadata_of, number_of, read_edf_info, values_of
 from tomarium.formats.edf.motors import motors_of
 from tomarium.formats.edf.writer import write
 from tomarium.formats.format import Format, Match, no_match
 from tomarium.formats.frames.memory_mapped import MappedArray
+from tomarium.formats.frames.per_frame import demand_same_size
 from tomarium.formats.opening.angle_file import numbers
-from tomarium.formats.opening.angles import default_angles
+from tomarium.formats.opening.angles import assumed_angles
 from tomarium.formats.opening.directory_listing import ending_in, named_in
 from tomarium.formats.opening.filenames import check_numbers, gaps
 from tomarium.formats.opening.unpacked import head_of
@@ -203,12 +204,7 @@ def _read_folder(path: Path, match: Match) -> Scan:
     source = series.info.name if series.info else ""
     values, said = values_of(info, source)
     first = first_block(series.projections[0])
-    metadata: dict[str, Value[Any]] = {
-        TEXTS[key.lower()]: Value(text, "read", f"{source}: {key}")
-        for key, text in info.items()
-        if key.lower() in TEXTS and text
-    }
-    metadata |= {name: values[name] for name in ("exposure_s", "ring_current_ma") if name in values}
+    metadata = metadata_of(info, values, source)
     metadata |= {f"/{source}/{key}": Value(text, "read", source) for key, text in info.items()}
     if series.others:
         shown = ", ".join(series.others[:5])
@@ -288,10 +284,7 @@ def _angles(
     found = _header_angles(tuple(first_block(file) for file in series.projections[:taken]))
     if found is not None and len(found.value) == count:
         return found
-    warnings.append(
-        "neither a .info nor the headers tell the angles: 0° to 180°, 180° left out, were assumed"
-    )
-    return default_angles(count)
+    return assumed_angles(count, "neither a .info nor the headers tell the angles", warnings)
 
 
 def _from_range(
@@ -322,6 +315,19 @@ def reference_position(at: int, count: int) -> float:
     if at <= 0:
         return -1.0
     return float(count) if at >= count else at - 0.5
+
+
+def single_references(
+    folder: Path, kind: FrameKind, info: Mapping[str, str], warnings: list[str]
+) -> list[tuple[int, Path]]:
+    """List the single frames of flats or darks in a folder, in order; say in `warnings` where some are lost.
+
+    Result: MMMM, the projection it was taken before, and the file `refNNNN_MMMM.edf` or `darkNNNN_MMMM.edf`.
+    """
+    named = ((SINGLE_FRAMES[kind].fullmatch(file.name), file) for file in folder.iterdir())
+    frames = sorted((int(match["at"]), int(match["number"]), file) for match, file in named if match)
+    warnings.extend(lost_references(kind, [(at, number) for at, number, _ in frames], info))
+    return [(at, file) for at, _, file in frames]
 
 
 def lost_references(
@@ -357,11 +363,9 @@ def _reference(
 ) -> Reference | None:
     """Find the flats or darks: each frame where they are kept, else their median or mean."""
     count = projections.shape[0]
-    single = [(int(matched["at"]), int(matched["number"]), file)
-              for file in named_in(folder, SINGLE_FRAMES[kind].fullmatch)
-              if (matched := SINGLE_FRAMES[kind].fullmatch(file.name))]  # fmt: skip
-    chosen = [(reference_position(at, count), file) for at, _, file in sorted(single)]
-    warnings.extend(lost_references(kind, [(at, number) for at, number, _ in single], info))
+    chosen = [
+        (reference_position(at, count), file) for at, file in single_references(folder, kind, info, warnings)
+    ]
     if not chosen and kind == FrameKind.FLAT:
         chosen = [(reference_position(int(found["at"]), count), file)
                   for file in named_in(folder, _MEDIAN.fullmatch)
@@ -379,11 +383,7 @@ def _reference(
         warnings.append(f"no {kind} fields were found; they would be called {looked}")
         return None
     frames = edf_frames([file for _, file in chosen])
-    if frames.size != projections.size:
-        raise FormatError(
-            f"{folder}: {chosen[0][1].name} has {frames.size} pixels (rows, columns), the projections "
-            f"{projections.size}; both must be equal, so crop or replace them"
-        )
+    demand_same_size(f"{folder}: {chosen[0][1].name}", frames, projections)
     repeats = frames.shape[0] // len(chosen)
     if repeats * len(chosen) != frames.shape[0]:
         raise FormatError(f"{folder}: its {kind} files hold different numbers of frames; make them alike")

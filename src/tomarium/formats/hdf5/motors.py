@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
-from typing import Final
+from typing import Any, Final
 
 import h5py
 import numpy as np
@@ -13,10 +14,11 @@ from tomarium import units
 from tomarium.errors import UnitError
 from tomarium.formats.hdf5.names import path_of
 from tomarium.formats.hdf5.source import NO_UNIT, Source
-from tomarium.model import MotorPositions
+from tomarium.formats.hdf5.writer import nexus_group, put
+from tomarium.model import MotorPositions, Scan
 
-# Units that positions are kept in.
-_UNITS: Final = ("m", "deg")
+UNITS: Final = {"m": "m", "deg": "degree"}
+"""Unit that positions are kept in → as it is written."""
 
 
 def motor_at(
@@ -62,7 +64,7 @@ def _unit_of(source: Source, node: h5py.Dataset) -> tuple[str | None, float]:
     written = (source.attribute(node, "units") or source.attribute(node, "unit") or "").strip()
     if written.lower() in NO_UNIT:
         return "", 1.0
-    for unit in _UNITS:
+    for unit in UNITS:
         try:
             return unit, units.factor(written, unit)
         except UnitError:
@@ -86,3 +88,25 @@ def by_short_names(found: Iterable[tuple[str, MotorPositions]]) -> dict[str, Mot
         )
         named["/".join(parts[-length:])] = one
     return named
+
+
+def put_positions(group: h5py.Group, name: str, one: MotorPositions) -> h5py.Dataset:
+    """Write where a motor stood; without a unit where none is known."""
+    value: Any = one.value if one.moved else float(one.value[0])
+    if one.unit:
+        return put(group, name, value, units=UNITS[one.unit])
+    return group.create_dataset(name, data=value)
+
+
+def write_positioners(instrument: h5py.Group, scan: Scan) -> None:
+    """Write all motors of a scan as NXpositioner of its NXinstrument, each with its own name."""
+    for number, (name, one) in enumerate(scan.geometry.motors.items(), 1):
+        if not one.value.size:
+            continue
+        plain = re.sub(r"[^A-Za-z0-9_]", "_", name)[:60]
+        group = f"motor_{plain}"
+        held = nexus_group(
+            instrument, group if group not in instrument else f"{group}_{number}", "NXpositioner"
+        )
+        held["name"] = name
+        put_positions(held, "value", one)

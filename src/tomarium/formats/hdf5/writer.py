@@ -9,6 +9,7 @@ import h5py
 import numpy as np
 
 from tomarium.errors import InputError
+from tomarium.formats.frames.blocks import blocks_of
 from tomarium.model import Frames, Value
 
 # Frames are copied in blocks of about this many bytes.
@@ -17,10 +18,8 @@ _BLOCK_BYTES: Final = 64 << 20
 
 def blocks(frames: Frames) -> Iterator[tuple[int, int]]:
     """Cut a stack into runs of frames that fit a block of memory."""
-    count, rows, columns = frames.shape
-    step = max(1, _BLOCK_BYTES // max(1, rows * columns * np.dtype(frames.dtype).itemsize))
-    for start in range(0, count, step):
-        yield start, min(start + step, count)
+    for part in blocks_of(frames.shape, np.dtype(frames.dtype).itemsize, _BLOCK_BYTES):
+        yield part.start, part.stop
 
 
 def put(group: h5py.Group, name: str, value: Any, units: str) -> h5py.Dataset:

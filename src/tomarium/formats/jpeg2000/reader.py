@@ -24,7 +24,7 @@ from tomarium.formats.frames.per_frame import PerFrame
 from tomarium.formats.jpeg2000.page import PageHeader, decode, is_jpeg2000, page_header
 from tomarium.formats.jpeg2000.writer import LEVELS, SIDE_CAR, write
 from tomarium.formats.opening.directory_listing import ending_in
-from tomarium.formats.opening.filenames import check_numbers, gaps, natural, series_of
+from tomarium.formats.opening.filenames import check_numbers, gaps_said, natural, series_of
 from tomarium.model import Axis, Image, Volume
 
 SUFFIXES: Final = (".jp2", ".j2k", ".j2c", ".jpx", ".jpf")
@@ -149,13 +149,7 @@ def _check_pages(path: Path, pages: list[Path]) -> list[str]:
             f"volume into a folder of its own"
         )
     check_numbers(path, ranked[0], "slice")
-    absent = gaps(ranked[0])
-    if not absent:
-        return []
-    shown = ", ".join(map(str, absent[:5])) + (" …" if len(absent) > 5 else "")
-    return [
-        f"{len(absent)} numbers are absent from the pages: {shown}; what follows lies closer than it should"
-    ]
+    return gaps_said(ranked[0], "pages")
 
 
 def _side_car(path: Path) -> Mapping[str, Any]:

@@ -22,6 +22,7 @@ import numpy as np
 from tomarium.errors import EngineUnavailable, FormatError
 from tomarium.formats.format import Format, Match
 from tomarium.formats.microscopy.axes import plain
+from tomarium.formats.opening.xml_text import parsed
 from tomarium.model import Axis, Image, Volume
 from tomarium.optional_packages import optional_import
 
@@ -210,11 +211,8 @@ def _told(xml: str) -> dict[str, Any]:
     """Read from the metadata the steps of the axes, m, the names of the channels, and what a mosaic leaves empty."""
     told: dict[str, Any] = {"steps": {}}
     notes: list[str] = []
-    if "<!DOCTYPE" in xml or "<!ENTITY" in xml:
-        return told
-    try:
-        root = ElementTree.fromstring(xml)
-    except ElementTree.ParseError:
+    root = parsed(xml)
+    if root is None:
         return told
     for item in root.iterfind(".//Scaling/Items/Distance"):
         name, text = str(item.get("Id")).lower(), item.findtext("Value") or ""

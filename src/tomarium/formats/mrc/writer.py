@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from tomarium import __version__
 from tomarium.atomic_files import write_at
 from tomarium.errors import InputError
+from tomarium.formats.frames.blocks import blocks_of
 from tomarium.formats.provenance.source_fingerprint import origin_of
 from tomarium.formats.resumable.hidden_file import HiddenFile, OnProgress, hidden_file
 from tomarium.model import Image, Scan
@@ -86,8 +87,7 @@ def _pour(
 ) -> _Tally:
     """Write the blocks that an earlier run has not written; return what all hold."""
     each = math.prod(one.shape[1:]) * stored.itemsize
-    rows = max(1, _BLOCK_BYTES // max(1, each))
-    key = f"{origin} {one.shape} {stored.str} {rows}"
+    key = f"{origin} {one.shape} {stored.str} {_BLOCK_BYTES}"
     blocks_there = hidden.blocks(key)
     if blocks_there is None:
         hidden.partial.write_bytes(bytes(_HEADER_BYTES))
@@ -95,18 +95,17 @@ def _pour(
     done = {start: _Tally(*told) for start, *told in blocks_there or ()}
     whole = _Tally()
     with hidden.writing() as (file, note):
-        for start in range(0, one.shape[0], rows):
-            stop = min(start + rows, one.shape[0])
-            tally = done.get(start)
+        for part in blocks_of(one.shape, stored.itemsize, _BLOCK_BYTES):
+            tally = done.get(part.start)
             if tally is None:
-                block = one.block(start, stop)
+                block = one.block(part.start, part.stop)
                 tally = _tally(block)
                 pixels = np.ascontiguousarray(block, stored)
-                write_at(file, pixels.data.cast("B"), _HEADER_BYTES + start * each)
-                note((start, *astuple(tally)))
+                write_at(file, pixels.data.cast("B"), _HEADER_BYTES + part.start * each)
+                note((part.start, *astuple(tally)))
             whole = whole.with_other(tally)
             if on_progress is not None:
-                on_progress(stop * each, one.shape[0] * each)
+                on_progress(part.stop * each, one.shape[0] * each)
     return whole
 
 

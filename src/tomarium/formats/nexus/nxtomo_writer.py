@@ -12,7 +12,7 @@ import numpy as np
 
 from tomarium import __version__
 from tomarium.formats.frames.mirrored import flipped, flips_of
-from tomarium.formats.hdf5.motor_writer import write_positioners
+from tomarium.formats.hdf5.motors import write_positioners
 from tomarium.formats.hdf5.two_phase_writer import TwoPhaseFile, two_phase_file
 from tomarium.formats.hdf5.writer import nexus_group, put, sayable, write_tree
 from tomarium.formats.provenance import embedded_source as car

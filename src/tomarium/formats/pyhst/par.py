@@ -19,10 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tomarium.errors import FormatError
-from tomarium.formats.edf.info import TEXTS, values_of
+from tomarium.formats.edf.info import metadata_of, values_of
 from tomarium.formats.format import Format, Match, no_match
 from tomarium.formats.opening.angle_file import numbers
-from tomarium.formats.opening.angles import default_angles
+from tomarium.formats.opening.angles import assumed_angles
 from tomarium.formats.opening.par_motors import motors_of
 from tomarium.formats.opening.pixel_aspect import aspect_of
 from tomarium.formats.opening.shift_file import read_shifts
@@ -132,12 +132,7 @@ def read(path: Path, match: Match) -> Scan:
     _check_paganin(par, values, warnings)
     _check_geometry(par, warnings)
     columns, rows = _shifts(par, count, warnings)
-    metadata: dict[str, Value[Any]] = {
-        TEXTS[key.lower()]: Value(text, "read", f"{source}: {key}")
-        for key, text in info.items()
-        if key.lower() in TEXTS and text
-    }
-    metadata |= {name: values[name] for name in ("exposure_s", "ring_current_ma") if name in values}
+    metadata = metadata_of(info, values, source)
     metadata |= {
         f"/{place.name}/{key}": Value(_plain(value), "read", place.name)
         for key, value in par.file.values.items()
@@ -257,8 +252,7 @@ def _angles(par: TypedPar, count: int, warnings: list[str]) -> Value[NDArray[np.
         warnings.append(f"ANGLES_FILE {named} is absent; the step between projections was taken")
     step = par.number("ANGLE_BETWEEN_PROJECTIONS")
     if step is None:
-        warnings.append("ANGLE_BETWEEN_PROJECTIONS is absent: 0° to 180°, 180° left out, were assumed")
-        return default_angles(count)
+        return assumed_angles(count, "ANGLE_BETWEEN_PROJECTIONS is absent", warnings)
     angles = step * np.arange(count, dtype=np.float64)
     return Value(angles, "derived", f"{par.path.name}: ANGLE_BETWEEN_PROJECTIONS {step:g}°, beginning at 0°")
 

@@ -12,7 +12,7 @@ import numpy as np
 from tomarium.errors import FormatError
 from tomarium.formats.edf.frames import edf_frames
 from tomarium.formats.edf.info import read_edf_info
-from tomarium.formats.edf.reader import SINGLE_FRAMES, lost_references, reference_position
+from tomarium.formats.edf.reader import reference_position, single_references
 from tomarium.formats.frames.concatenated import AbsentFrames
 from tomarium.formats.opening.trusted_folders import trusted
 from tomarium.formats.opening.unpacked import bare
@@ -139,12 +139,8 @@ def _single(
     par: TypedPar, kind: FrameKind, folder: Path, count: int, warnings: list[str]
 ) -> list[tuple[float, Path]]:
     """List the frames a median or mean was made of, where they are kept beside it."""
-    found = [(one, file) for file in folder.iterdir() if (one := SINGLE_FRAMES[kind].fullmatch(file.name))]
-    ranked = sorted((int(one["at"]), int(one["number"]), file) for one, file in found)
-    warnings.extend(
-        lost_references(kind, [(at, number) for at, number, _ in ranked], raw_info(par, folder)[0])
-    )
-    return [(_position(par, at, count), file) for at, _, file in ranked]
+    info, _ = raw_info(par, folder)
+    return [(_position(par, at, count), file) for at, file in single_references(folder, kind, info, warnings)]
 
 
 def _position(par: TypedPar, at: int, count: int) -> float:

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
-from xml.etree import ElementTree
 
 from tomarium.errors import FormatError
 from tomarium.formats.opening.unpacked import head_of, opened, size_of
+from tomarium.formats.tiff.metadata import ome_stack
 
 if TYPE_CHECKING:
     from tifffile import TiffFile
@@ -150,12 +150,9 @@ def _pages_described(description: str) -> tuple[int, str] | None:
             for length in shape[:-2]:
                 count *= int(length)
             return count, "shape"
-        if "<OME" in description[:4096] and "<!DOCTYPE" not in description and "<!ENTITY" not in description:
-            stacks = list(ElementTree.fromstring(description).iterfind(".//{*}Image/{*}Pixels"))
-            sizes = [int(stacks[0].get(f"Size{axis}", "1")) for axis in "ZCT"] if len(stacks) == 1 else []
-            # Planes may lie in other files, and the colours of one page are channels too.
-            here = sizes and stacks[0].find(".//{*}UUID") is None
-            return (sizes[0] * sizes[2], "OME description") if here else None
-    except (ValueError, TypeError, KeyError, RecursionError, ElementTree.ParseError):
+        # Planes may lie in other files, and the colours of one page are channels too.
+        if (stack := ome_stack(description)) is not None and stack.find(".//{*}UUID") is None:
+            return int(stack.get("SizeZ", "1")) * int(stack.get("SizeT", "1")), "OME description"
+    except (ValueError, TypeError, KeyError, RecursionError):
         return None
     return None

@@ -7,10 +7,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final
-from xml.etree import ElementTree
+from xml.etree.ElementTree import Element
 
 from tomarium import units
 from tomarium.errors import FormatError, UnitError
+from tomarium.formats.opening.xml_text import parsed
 
 if TYPE_CHECKING:
     from tifffile import TiffFile
@@ -92,6 +93,13 @@ def _imagej_unit(values: Mapping[str, str], key: str) -> str:
         return text.strip()
 
 
+def ome_stack(description: str) -> Element | None:
+    """Return the element Pixels of an OME description; None of another, or of one of several images."""
+    root = parsed(description) if "<OME" in description[:4096] else None
+    stacks = [] if root is None else list(root.iterfind(".//{*}Image/{*}Pixels"))
+    return stacks[0] if len(stacks) == 1 else None
+
+
 def planes_described(tif: TiffFile) -> dict[str, int]:
     """Return how many times, slices and channels a file's description tells.
 
@@ -106,12 +114,8 @@ def planes_described(tif: TiffFile) -> dict[str, int]:
     if description.startswith("ImageJ="):
         told = {key: value for key, equals, value in _pairs(description) if equals}
         names = ("frames", "slices", "channels")
-    elif "<OME" in description[:4096] and "<!DOCTYPE" not in description and "<!ENTITY" not in description:
-        try:
-            images = list(ElementTree.fromstring(description).iterfind(".//{*}Image/{*}Pixels"))
-        except (ElementTree.ParseError, ValueError):
-            return {}
-        told = dict(images[0].attrib) if len(images) == 1 else {}
+    elif (stack := ome_stack(description)) is not None:
+        told = dict(stack.attrib)
         names = ("SizeT", "SizeZ", "SizeC")
     counts = (told.get(name, "1").strip() for name in names)
     return {
@@ -209,14 +213,9 @@ def _checked(
 
 
 def _ome(description: str) -> Calibration | None:
-    if "<!DOCTYPE" in description or "<!ENTITY" in description:
-        return None
-    try:
-        root = ElementTree.fromstring(description)
-    except (ElementTree.ParseError, ValueError):
-        return None
-    pixels = root.find(".//{*}Image/{*}Pixels")
-    if pixels is None:
+    root = parsed(description)
+    pixels = None if root is None else root.find(".//{*}Image/{*}Pixels")
+    if root is None or pixels is None:
         return None
     ours = {
         str(item.get("K")): item.text or "" for item in root.iterfind(".//{*}MapAnnotation/{*}Value/{*}M")

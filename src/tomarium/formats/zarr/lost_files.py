@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from tomarium.errors import FormatError
 from tomarium.formats.zarr.missing_chunks import absent_files
+from tomarium.formats.zarr.reader import attributes_of, own_attributes
 from tomarium.formats.zarr.writer import count_shards
 from tomarium.model import Volume
 
@@ -79,16 +80,11 @@ def height_of_files(volume: Volume) -> int:
 
 def _file_counts(path: Path) -> list[int]:
     """Read how many files of each level the volume tells of."""
-    for name in ("zarr.json", ".zattrs"):
-        try:
-            content = json.loads((path / name).read_text("utf-8"))
-        except (OSError, ValueError):
-            continue
-        attributes = content.get("attributes", content) if isinstance(content, dict) else {}
-        counts = dict(attributes.get("tomarium") or {}).get("shards")
-        if isinstance(counts, list):
-            return [int(count) for count in counts]
-    return []
+    try:
+        counts = own_attributes(attributes_of(path) or {}).get("shards")
+    except FormatError:
+        return []
+    return [int(count) for count in counts] if isinstance(counts, list) else []
 
 
 def _shows(place: tuple[int, ...], array: Any, coarse: Any) -> bool:
