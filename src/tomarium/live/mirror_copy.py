@@ -248,8 +248,8 @@ def is_same(source: Path, copy: Path) -> bool:
 
     `source`: the file; where it is marked as open, it is compared as a closed one would read.
     """
-    with ClosedView(source) as one, copy.open("rb", buffering=0) as other:
-        while block := one.read(BLOCK):
-            if block != other.read(len(block)):
+    with ClosedView(source) as original, copy.open("rb", buffering=0) as copied:
+        while block := original.read(BLOCK):
+            if block != copied.read(len(block)):
                 return False
-        return not other.read(1)
+        return not copied.read(1)

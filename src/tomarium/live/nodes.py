@@ -67,10 +67,10 @@ class Dataset:
     name: str
 
     def _look(self) -> Shape:
-        told = self.reader.look(self.name)
-        if told is None or told.shape is None:
+        look = self.reader.look(self.name)
+        if look is None or look.shape is None:
             raise MissingData(f"{self.name}: there is no such dataset any more; open the file again")
-        return told.shape
+        return look.shape
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -166,7 +166,7 @@ class Dataset:
         while True:
             # The status first: frames that come between the two questions are then not lost.
             over = self.reader.status in ("closed", "finished")
-            ready = min(one.valid_frames for one in (self, *beside))
+            ready = min(dataset.valid_frames for dataset in (self, *beside))
             while number < ready:
                 yield self[number]
                 number += 1
@@ -219,18 +219,18 @@ class Group(Mapping[str, "Group | Dataset"]):
         return Attributes(self.reader, self.name)
 
     def _look(self) -> Look:
-        told = self.reader.look(self.name)
-        if told is None or told.kind != "group":
+        look = self.reader.look(self.name)
+        if look is None or look.kind != "group":
             raise MissingData(f"{self.name}: there is no such group any more; open the file again")
-        return told
+        return look
 
     def __getitem__(self, name: str) -> Group | Dataset:
         place = name if name.startswith("/") else f"{self.name.rstrip('/')}/{name}"
         place = "/" + "/".join(part for part in place.split("/") if part not in ("", "."))
-        told = self.reader.look(place)
-        if told is None:
+        look = self.reader.look(place)
+        if look is None:
             raise KeyError(f"{self.name} holds no {name!r}; it holds {', '.join(self) or 'nothing'}")
-        return Dataset(self.reader, place) if told.kind == "dataset" else Group(self.reader, place)
+        return Dataset(self.reader, place) if look.kind == "dataset" else Group(self.reader, place)
 
     def __repr__(self) -> str:
         return f"<Group {self.name}>"

@@ -36,7 +36,7 @@ def retry_until_stable(path: Path, read: Callable[[], _Result], patience_s: floa
     it returned twice in a row, REST_S apart, where the writer never rests.
     """
     end = time.monotonic() + patience_s
-    said: int | None = None
+    last_print: int | None = None
     refused: tuple[str, float] | None = None
     while True:
         problem: Exception | None = None
@@ -51,12 +51,12 @@ def retry_until_stable(path: Path, read: Callable[[], _Result], patience_s: floa
             result = read()
             if rested and Stamp.of(path) == before:
                 return result
-            print_ = fingerprint(result)
-            if print_ == said:
+            this_print = fingerprint(result)
+            if this_print == last_print:
                 return result
-            said = print_
+            last_print = this_print
         except (*DAMAGE, FormatError, MissingData) as found:
-            problem, said = found, None
+            problem, last_print = found, None
         now = time.monotonic()
         if isinstance(problem, FormatError | MissingData):
             # Said of a file at rest, and said again: waiting would not change it.
@@ -72,7 +72,7 @@ def retry_until_stable(path: Path, read: Callable[[], _Result], patience_s: floa
                 f"({problem or 'it never rests, and no two readings agree'}); "
                 f"wait for its writer to close it, or read a mirror of it (tomarium mirror)"
             ) from problem
-        time.sleep(REST_S if said is not None else _PAUSE_S)
+        time.sleep(REST_S if last_print is not None else _PAUSE_S)
 
 
 def fingerprint(result: Any) -> int:
@@ -82,8 +82,8 @@ def fingerprint(result: Any) -> int:
     """
     if isinstance(result, np.ndarray) and result.dtype.kind != "O":
         return zlib.crc32(result.tobytes(), result.size)
-    told = result.tolist() if isinstance(result, np.ndarray) else result
-    return zlib.crc32(repr(told).encode("utf-8", "replace"))
+    plain = result.tolist() if isinstance(result, np.ndarray) else result
+    return zlib.crc32(repr(plain).encode("utf-8", "replace"))
 
 
 def wait_for_rest(path: Path, end: float) -> Stamp:

@@ -108,9 +108,9 @@ def _series(folder: Path) -> _Series | None:
     if not groups:
         return None
     named = [prefix for prefix in groups if prefix == folder.name or prefix in texts]
-    prefix = max(named or groups, key=lambda one: len(groups[one]))
+    prefix = max(named or groups, key=lambda name: len(groups[name]))
     info = texts.get(prefix) or (next(iter(texts.values())) if len(texts) == 1 else None)
-    others = tuple(file.name for one, group in groups.items() if one != prefix for _, file in group)
+    others = tuple(file.name for name, group in groups.items() if name != prefix for _, file in group)
     return _Series(prefix, tuple(file for _, file in sorted(groups[prefix])), others, info)
 
 
@@ -174,19 +174,19 @@ def header_metadata(block: EdfBlock, source: str) -> dict[str, Value[Any]]:
 def _angle(block: EdfBlock) -> tuple[float, str] | None:
     motors = {name.lower(): position for name, position in block.motors().items()}
     for name in ROTATIONS:
-        found = motors.get(name, block.number(name))
-        if found is not None:
-            return found, name
+        angle = motors.get(name, block.number(name))
+        if angle is not None:
+            return angle, name
     return None
 
 
 def _header_angles(blocks: tuple[EdfBlock, ...]) -> Value[NDArray[np.float64]] | None:
     """Return the angles headers tell, where each does and they differ."""
-    found = [_angle(block) for block in blocks]
-    angles = np.array([one[0] for one in found if one is not None])
+    pairs = [_angle(block) for block in blocks]
+    angles = np.array([pair[0] for pair in pairs if pair is not None])
     if len(angles) < 3 or len(angles) < len(blocks) or not np.ptp(angles):
         return None
-    return Value(angles, "read", f"{found[0][1] if found[0] else ''} in the headers of the frames")
+    return Value(angles, "read", f"{pairs[0][1] if pairs[0] else ''} in the headers of the frames")
 
 
 def _read_folder(path: Path, match: Match) -> Scan:
@@ -249,12 +249,15 @@ def _motors(series: _Series, files: int, count: int) -> dict[str, MotorPositions
     return motors_of([first_block(file) for file in ends], count, " and ".join(file.name for file in ends))
 
 
+def _numbers(files: Sequence[Path]) -> list[int]:
+    """Read the numbers in the names of projections."""
+    return [int(match["number"]) for file in files if (match := _FRAME.fullmatch(file.name))]
+
+
 def _projections(series: _Series, info: Mapping[str, str], warnings: list[str]) -> int:
     """Count the projections: frames beyond TOMO_N were taken to check whether the sample moved."""
-    there, told = len(series.projections), count_of(info, "tomo_n")
-    numbers = [
-        int(matched["number"]) for file in series.projections if (matched := _FRAME.fullmatch(file.name))
-    ]
+    there, planned = len(series.projections), count_of(info, "tomo_n")
+    numbers = _numbers(series.projections)
     check_numbers(series.projections[0].parent, list(series.projections), "frame")
     absent = gaps(list(series.projections))
     if absent:
@@ -264,11 +267,11 @@ def _projections(series: _Series, info: Mapping[str, str], warnings: list[str]) 
             f"the series begins with {series.projections[0].name}; that was taken for the first projection, and if "
             f"those before it are lost the angles are off"
         )
-    if told is None or told < 1:
+    if planned is None or planned < 1:
         return there
-    if told > there:
-        warnings.append(f"{series.info and series.info.name} tells {told} projections, {there} are there")
-    return sum(number - numbers[0] < told for number in numbers)
+    if planned > there:
+        warnings.append(f"{series.info and series.info.name} tells {planned} projections, {there} are there")
+    return sum(number - numbers[0] < planned for number in numbers)
 
 
 def _angles(
@@ -278,33 +281,29 @@ def _angles(
     text = folder / "angles.txt"
     if text.is_file():
         return Value(numbers(text), "read", text.name)
-    turn, told = number_of(info, "scanrange"), count_of(info, "tomo_n")
-    if turn and told and taken == count:
-        return _from_range(series, turn, told, taken, warnings)
-    found = _header_angles(tuple(first_block(file) for file in series.projections[:taken]))
-    if found is not None and len(found.value) == count:
-        return found
+    turn, planned = number_of(info, "scanrange"), count_of(info, "tomo_n")
+    if turn and planned and taken == count:
+        return _from_range(series, turn, planned, taken, warnings)
+    from_headers = _header_angles(tuple(first_block(file) for file in series.projections[:taken]))
+    if from_headers is not None and len(from_headers.value) == count:
+        return from_headers
     return assumed_angles(count, "neither a .info nor the headers tell the angles", warnings)
 
 
 def _from_range(
-    series: _Series, turn: float, told: int, taken: int, warnings: list[str]
+    series: _Series, turn: float, planned: int, taken: int, warnings: list[str]
 ) -> Value[NDArray[np.float64]]:
-    numbers = [
-        int(matched["number"])
-        for file in series.projections[:taken]
-        if (matched := _FRAME.fullmatch(file.name))
-    ]
+    numbers = _numbers(series.projections[:taken])
     first, last = (_angle(first_block(series.projections[number])) for number in (0, taken - 1))
     start = first[0] if first else 0.0
-    angles = start + turn * (np.array(numbers, dtype=np.float64) - numbers[0]) / told
-    if last and abs(last[0] - angles[-1]) > _TOLERANCE * abs(turn / told):
+    angles = start + turn * (np.array(numbers, dtype=np.float64) - numbers[0]) / planned
+    if last and abs(last[0] - angles[-1]) > _TOLERANCE * abs(turn / planned):
         warnings.append(
             f"the header of {series.projections[taken - 1].name} tells {last[1]} = {last[0]:g}°, the .info's range "
-            f"of {turn:g}° in {told} steps gives {angles[-1]:g}°; the .info was believed"
+            f"of {turn:g}° in {planned} steps gives {angles[-1]:g}°; the .info was believed"
         )
     began = f", beginning at {first[1]} = {start:g}°" if first else ""
-    return Value(angles, "derived", f"ScanRange {turn:g}° in TOMO_N {told} steps, its end left out{began}")
+    return Value(angles, "derived", f"ScanRange {turn:g}° in TOMO_N {planned} steps, its end left out{began}")
 
 
 def reference_position(at: int, count: int) -> float:
@@ -345,12 +344,12 @@ def lost_references(
     total = count_of(info, "ref_total") if kind == FrameKind.FLAT else count_of(info, "dark_n")
     if total is not None and len(there) < total:
         return (f"the .info tells {total} frames {word}NNNN_MMMM.edf, {len(there)} are there",)
-    told = count_of(info, key.lower()) if kind == FrameKind.FLAT and total is None else None
+    each_set = count_of(info, key.lower()) if kind == FrameKind.FLAT and total is None else None
     said = []
     for at in sorted({at for at, _ in there}):
         held = {number for place, number in there if place == at}
-        if told is not None and len(held) < told:
-            said.append(f"{key} tells {told} frames {word}NNNN_{at:04d}.edf, {len(held)} are there")
+        if each_set is not None and len(held) < each_set:
+            said.append(f"{key} tells {each_set} frames {word}NNNN_{at:04d}.edf, {len(held)} are there")
         elif len(held) < max(held) + 1:
             said.append(
                 f"{len(held)} frames {word}NNNN_{at:04d}.edf are there, which are numbered up to {max(held)}"

@@ -50,7 +50,7 @@ class Hdf5Array:
 
     def _turned(self, key: Any) -> NDArray[Any]:
         """Read from a dataset of another order of axes."""
-        keys = _whole(key, len(self.shape))
+        keys = whole_key(key, len(self.shape))
         there, shape = keys.copy(), list(self.shape)
         for axis, one, length in zip(self.order, keys, self.shape, strict=True):
             there[axis], shape[axis] = one, length
@@ -87,11 +87,11 @@ class StackedArrays:
         return np.stack(parts) if parts else np.empty((0, *self.parts[0].shape), self.dtype)
 
 
-def _whole(key: Any, axes: int) -> list[Any]:
+def whole_key(key: Any, axes: int) -> list[Any]:
     """Write a key out for all axes."""
     keys = list(key) if isinstance(key, tuple) else [key]
-    if any(one is Ellipsis for one in keys):
-        place = next(i for i, one in enumerate(keys) if one is Ellipsis)
+    if any(part is Ellipsis for part in keys):
+        place = next(number for number, part in enumerate(keys) if part is Ellipsis)
         keys[place : place + 1] = [slice(None)] * (axes + 1 - len(keys))
     keys += [slice(None)] * (axes - len(keys))
     if len(keys) != axes:

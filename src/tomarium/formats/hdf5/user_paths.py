@@ -180,11 +180,11 @@ def with_paths(
     for kind, text in ((FrameKind.FLAT, flats), (FrameKind.DARK, darks)):
         if text is None:
             continue
-        found = _in_whole_file(text, scan, kind)
-        reference = _named(scan, found or place_of(text, scan.path), kind)
+        whole_file = _in_whole_file(text, scan, kind)
+        reference = _named(scan, whole_file or place_of(text, scan.path), kind)
         warnings = [said for said in warnings if not re.search(rf"\bno {kind} fields\b", said)]
-        if found is not None:
-            warnings.append(f"the {kind}s are those of {found}, taken as from before")
+        if whole_file is not None:
+            warnings.append(f"the {kind}s are those of {whole_file}, taken as from before")
         changed: dict[str, Any] = {f"{kind}s": reference}
         scan = replace(scan, counts={**scan.counts, kind: reference.frames.shape[0]}, **changed)
     if angles is not None:

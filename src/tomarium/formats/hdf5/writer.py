@@ -8,6 +8,7 @@ from typing import Any, Final
 import h5py
 import numpy as np
 
+from tomarium import __version__
 from tomarium.errors import InputError
 from tomarium.formats.frames.blocks import blocks_of
 from tomarium.model import Frames, Value
@@ -37,6 +38,16 @@ def nexus_group(parent: h5py.Group, name: str, nx_class: str) -> h5py.Group:
     group = parent.create_group(name)
     group.attrs["NX_class"] = nx_class
     return group
+
+
+def nexus_entry(file: h5py.File, definition: str = "") -> h5py.Group:
+    """Begin a NeXus file with its one entry, whose plot is to be its group `data`."""
+    file.attrs.update({"default": "entry", "creator": f"tomarium {__version__}"})
+    entry = nexus_group(file, "entry", "NXentry")
+    entry.attrs["default"] = "data"
+    if definition:
+        entry["definition"] = definition
+    return entry
 
 
 def sayable(text: str) -> str:

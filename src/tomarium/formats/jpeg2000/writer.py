@@ -67,9 +67,9 @@ def write(
         _demand_exact(path, volume, scale)
     origin = f"{origin_of(volume, 'jpeg2000')} {scale}" if resume else None
     with creating_folder(path, origin) as folder:
-        told = _write_pages(folder, volume, scale, on_progress)
-        (folder / SIDE_CAR).write_text(_described(path, volume, scale, told), "utf-8")
-    return told
+        fidelity = _write_pages(folder, volume, scale, on_progress)
+        (folder / SIDE_CAR).write_text(_described(path, volume, scale, fidelity), "utf-8")
+    return fidelity
 
 
 def _range(path: Path, volume: Volume) -> tuple[float, float]:
@@ -155,11 +155,11 @@ def _grey(values: NDArray[Any], scale: tuple[float, float] | None, folder: Path)
     return np.clip(levels, 0, LEVELS).astype(np.uint16), outside
 
 
-def _described(path: Path, volume: Volume, scale: tuple[float, float] | None, told: Fidelity) -> str:
+def _described(path: Path, volume: Volume, scale: tuple[float, float] | None, fidelity: Fidelity) -> str:
     kept = {
         key: value
         for key, value in volume.metadata.items()
-        if key not in {"grey_range", "uncalibrated", *asdict(told)}
+        if key not in {"grey_range", "uncalibrated", *asdict(fidelity)}
     }
     content = {
         "written_by": f"tomarium {__version__}",
@@ -170,7 +170,7 @@ def _described(path: Path, volume: Volume, scale: tuple[float, float] | None, to
         "voxel_m": volume.voxel_m,
         "origin_m": None if volume.voxel_m is None else [axis.offset for axis in volume.axes],
         "grey_range": scale,
-        **asdict(told),
+        **asdict(fidelity),
         "metadata": kept,
     }
     try:

@@ -186,19 +186,19 @@ def _plain(value: Any) -> Any:
 
 
 def _check_size(par: TypedPar, projections: Frames, warnings: list[str]) -> None:
-    told = (par.number("NUM_IMAGE_2"), par.number("NUM_IMAGE_1"))
+    size = (par.number("NUM_IMAGE_2"), par.number("NUM_IMAGE_1"))
     _, rows, columns = projections.shape
-    if rows and None not in told and told != (rows, columns):
+    if rows and None not in size and size != (rows, columns):
         warnings.append(
-            f"NUM_IMAGE_2 and NUM_IMAGE_1 are {told[0]:g} and {told[1]:g}, the frames {rows} x {columns}"
+            f"NUM_IMAGE_2 and NUM_IMAGE_1 are {size[0]:g} and {size[1]:g}, the frames {rows} x {columns}"
         )
 
 
 def _pixel(par: TypedPar, axis: int) -> Value[float] | None:
-    found = par.number(f"IMAGE_PIXEL_SIZE_{axis}")
-    if found is None or found <= 0:
+    micrometres = par.number(f"IMAGE_PIXEL_SIZE_{axis}")
+    if micrometres is None or micrometres <= 0:
         return None
-    return Value(float(f"{found * 1e-6:.15g}"), "read", f"{par.path.name}: IMAGE_PIXEL_SIZE_{axis}, µm")
+    return Value(float(f"{micrometres * 1e-6:.15g}"), "read", f"{par.path.name}: IMAGE_PIXEL_SIZE_{axis}, µm")
 
 
 def _shifts(
@@ -225,9 +225,9 @@ def _shifts(
 def _check_geometry(par: TypedPar, warnings: list[str]) -> None:
     """Say which keys ask for more than frames of a parallel beam that turn about an upright axis."""
     for key, said in _UNUSUAL:
-        found = par.file.values.get(key)
-        if found not in (None, False, 0, "", "None", "N.A."):
-            warnings.append(f"{key} is {'YES' if found is True else found}: {said}")
+        value = par.file.values.get(key)
+        if value not in (None, False, 0, "", "None", "N.A."):
+            warnings.append(f"{key} is {'YES' if value is True else value}: {said}")
     if not par.is_true("ROTATION_VERTICAL", True):
         warnings.append(
             "ROTATION_VERTICAL is NO: the rotation axis lies along the rows of the frames, so turn the frames by "
@@ -236,11 +236,11 @@ def _check_geometry(par: TypedPar, warnings: list[str]) -> None:
 
 
 def _axis(par: TypedPar) -> Value[float] | None:
-    found = par.number("ROTATION_AXIS_POSITION")
-    if found is None or not par.is_true("ROTATION_VERTICAL", True):
+    position = par.number("ROTATION_AXIS_POSITION")
+    if position is None or not par.is_true("ROTATION_VERTICAL", True):
         return None
-    source = f"{par.path.name}: ROTATION_AXIS_POSITION {found:g} counts from the first pixel's edge, half a pixel less"
-    return Value(found - HALF_PIXEL, "derived", source)
+    source = f"{par.path.name}: ROTATION_AXIS_POSITION {position:g} counts from the first pixel's edge, half a pixel less"
+    return Value(position - HALF_PIXEL, "derived", source)
 
 
 def _angles(par: TypedPar, count: int, warnings: list[str]) -> Value[NDArray[np.float64]]:

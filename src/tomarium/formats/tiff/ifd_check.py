@@ -86,8 +86,8 @@ def _chain(path: Path, size: int, changed_ns: int) -> Chain:
                 return Chain(len(seen), wrong=wrong)
             if len(seen) >= MOST_PAGES:
                 return Chain(len(seen), wrong=f"tells of more than {MOST_PAGES} pages, which is absurd")
-            told = _taken(stream, wide, place) if place < size else b""
-            end = place + wide + struct.unpack(count_form, told)[0] * entry if len(told) == wide else size
+            count = _taken(stream, wide, place) if place < size else b""
+            end = place + wide + struct.unpack(count_form, count)[0] * entry if len(count) == wide else size
             following = _taken(stream, width, end) if end < size else b""
             if len(following) < width:
                 return Chain(
@@ -130,9 +130,11 @@ def lost_pages(tif: TiffFile, pages: int) -> str | None:
     """
     path = Path(tif.filehandle.path)
     cut = chain_of(path).cut
-    told = _pages_described(str(getattr(tif.pages[0], "description", "") or ""))
-    if told is not None and told[0] > pages:
-        return f"{path.name} is truncated: it holds {pages} of the {told[0]} pages its {told[1]} tells"
+    described = _pages_described(str(getattr(tif.pages[0], "description", "") or ""))
+    if described is not None and described[0] > pages:
+        return (
+            f"{path.name} is truncated: it holds {pages} of the {described[0]} pages its {described[1]} tells"
+        )
     return f"{path.name} is truncated after {pages} pages: {cut}" if cut else None
 
 

@@ -107,17 +107,17 @@ def planes_described(tif: TiffFile) -> dict[str, int]:
     several images.
     """
     description = str(getattr(tif.pages[0], "description", "") or "")
-    told: Mapping[str, str] = {}
+    values: Mapping[str, str] = {}
     names: tuple[str, ...] = ()
     if len(description) > _LONGEST:
         return {}
     if description.startswith("ImageJ="):
-        told = {key: value for key, equals, value in _pairs(description) if equals}
+        values = {key: value for key, equals, value in _pairs(description) if equals}
         names = ("frames", "slices", "channels")
     elif (stack := ome_stack(description)) is not None:
-        told = dict(stack.attrib)
+        values = dict(stack.attrib)
         names = ("SizeT", "SizeZ", "SizeC")
-    counts = (told.get(name, "1").strip() for name in names)
+    counts = (values.get(name, "1").strip() for name in names)
     return {
         word: int(count) if count.isdecimal() and len(count) < 10 else 1
         for word, count in zip(("times", "slices", "channels"), counts, strict=False)
@@ -137,8 +137,8 @@ def hyperstack_said(tif: TiffFile) -> str | None:
     channels = meant and set(planes) == {"channels"} and planes["channels"] <= _MOST_CHANNELS
     if len(planes) < 2 and not channels:
         return None
-    told = " x ".join(f"{count} {word}" for word, count in planes.items())
-    return f"its description tells of {told}: its pages are no series of angles"
+    counts = " x ".join(f"{count} {word}" for word, count in planes.items())
+    return f"its description tells of {counts}: its pages are no series of angles"
 
 
 def slice_calibration(tif: TiffFile) -> tuple[tuple[float, float, float] | None, tuple[str, ...]]:
@@ -153,10 +153,10 @@ def slice_calibration(tif: TiffFile) -> tuple[tuple[float, float, float] | None,
     page: Any = tif.pages[0]
     if "spacing" in values:
         return _imagej_voxel(page, values, notes), tuple(notes)
-    found, said = pixel_calibration(tif)
-    if found is None:
+    pixel, said = pixel_calibration(tif)
+    if pixel is None:
         return None, said
-    y, x = found
+    y, x = pixel
     assumed = f"the distance of slices is not told: that of columns, {units.show(x, 'm')}, was taken"
     return (x, y, x), (*said, assumed)
 
@@ -171,8 +171,8 @@ def pixel_calibration(tif: TiffFile) -> tuple[tuple[float, float] | None, tuple[
         return None, ()
     page: Any = tif.pages[0]
     notes: list[str] = []
-    found = _imagej_voxel(page, {"spacing": "1", **values}, notes)
-    if found is None:
+    voxel = _imagej_voxel(page, {"spacing": "1", **values}, notes)
+    if voxel is None:
         return None, tuple(notes)
     # ImageJ: TiffEncoder writes pixels per unit, so that 1 is a pixel of one unit; others write 1 for "not known".
     if _pixel(page, 282) == _pixel(page, 283) == 1:
@@ -181,7 +181,7 @@ def pixel_calibration(tif: TiffFile) -> tuple[tuple[float, float] | None, tuple[
             f"its resolution is 1 pixel per {unit}, which programs also write where they know none: a pixel of "
             f"1 {unit} was taken, as ImageJ takes it"
         )
-    return found[1:], tuple(notes)
+    return voxel[1:], tuple(notes)
 
 
 def _imagej_values(tif: TiffFile) -> dict[str, str] | None:

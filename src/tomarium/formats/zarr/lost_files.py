@@ -35,22 +35,22 @@ def lost_files(volume: Volume) -> tuple[LostFile, ...]:
     Result: of all levels; empty where none is lost, or where nothing tells.
     """
     assert volume.path is not None
-    told = _file_counts(volume.path)
-    found: list[LostFile] = []
+    counts = _file_counts(volume.path)
+    lost: list[LostFile] = []
     for level, held in enumerate(volume.levels):
         array, home = getattr(held, "array", None), getattr(held, "path", None)
         if array is None or home is None:
             continue
-        if level < len(told) and told[level] == count_shards(home):
+        if level < len(counts) and counts[level] == count_shards(home):
             continue
         coarse = volume.levels[level + 1] if level + 1 < len(volume.levels) else None
         for place in absent_files(home, array):
-            if coarse is None and level >= len(told):
+            if coarse is None and level >= len(counts):
                 continue
             if coarse is None or _shows(place, array, coarse):
                 name = f"{home.relative_to(volume.path).as_posix()}/{array.metadata.encode_chunk_key(place)}"
-                found.append(LostFile(name, *_slices(place[0], array, volume.shape[0])))
-    return tuple(found)
+                lost.append(LostFile(name, *_slices(place[0], array, volume.shape[0])))
+    return tuple(lost)
 
 
 def slices_of_file(volume: Volume, name: str) -> tuple[int, int] | None:

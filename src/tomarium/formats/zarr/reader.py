@@ -245,22 +245,22 @@ def _axes(written: list[Any], transformations: list[Any]) -> tuple[tuple[Axis, .
     """Return the axes, in m where they are lengths, and what of their scale cannot be used, in words."""
     scale, offset = [1.0] * len(written), [0.0] * len(written)
     notes: list[str] = []
-    for one in transformations:  # one after the other: a scale stretches the offset before it too
-        if one["type"] == "scale" and "scale" in one:
-            factors = [float(factor) for factor in one["scale"]]
+    for part in transformations:  # one after the other: a scale stretches the offset before it too
+        if part["type"] == "scale" and "scale" in part:
+            factors = [float(factor) for factor in part["scale"]]
             scale = [a * b for a, b in zip(scale, factors, strict=True)]
             offset = [a * b for a, b in zip(offset, factors, strict=True)]
-        elif one["type"] == "translation" and "translation" in one:
-            offset = [a + float(b) for a, b in zip(offset, one["translation"], strict=True)]
-        elif one["type"] != "identity":
+        elif part["type"] == "translation" and "translation" in part:
+            offset = [a + float(b) for a, b in zip(offset, part["translation"], strict=True)]
+        elif part["type"] != "identity":
             notes.append(
-                f"the transformation {one['type']} is not applied, so the axes of space are in pixels"
+                f"the transformation {part['type']} is not applied, so the axes of space are in pixels"
             )
     lost = bool(notes)
     axes = []
-    for one, size, start in zip(written, scale, offset, strict=True):
-        name, unit = str(one["name"]), str(one.get("unit") or "px")
-        space = one.get("type") == "space" or ("type" not in one and name in _SPACE)
+    for part, size, start in zip(written, scale, offset, strict=True):
+        name, unit = str(part["name"]), str(part.get("unit") or "px")
+        space = part.get("type") == "space" or ("type" not in part and name in _SPACE)
         possible = size > 0 and math.isfinite(size) and math.isfinite(start)
         if not possible:
             notes.append(
