@@ -236,11 +236,11 @@ def _check_geometry(par: TypedPar, warnings: list[str]) -> None:
 
 
 def _axis(par: TypedPar) -> Value[float] | None:
-    position = par.number("ROTATION_AXIS_POSITION")
-    if position is None or not par.is_true("ROTATION_VERTICAL", True):
+    edge = par.number("ROTATION_AXIS_POSITION")
+    if edge is None or not par.is_true("ROTATION_VERTICAL", True):
         return None
-    source = f"{par.path.name}: ROTATION_AXIS_POSITION {position:g} counts from the first pixel's edge, half a pixel less"
-    return Value(position - HALF_PIXEL, "derived", source)
+    source = f"{par.path.name}: ROTATION_AXIS_POSITION {edge:g} counts from the first pixel's edge, half a pixel less"
+    return Value(edge - HALF_PIXEL, "derived", source)
 
 
 def _angles(par: TypedPar, count: int, warnings: list[str]) -> Value[NDArray[np.float64]]:
