@@ -8,7 +8,6 @@ opened the older one can go on.
 
 from __future__ import annotations
 
-import errno
 import os
 import subprocess
 import sys
@@ -20,13 +19,14 @@ from typing import Any, Final
 
 import h5py
 
-from tomarium.atomic_files import replacing
+from tomarium.atomic_files import clear_drafts, replacing
 from tomarium.errors import FormatError, StorageFull
 from tomarium.formats.hdf5.errors import DAMAGE
 from tomarium.formats.hdf5.half_written import Stamp
 from tomarium.formats.hdf5.names import member, visit_links
 from tomarium.formats.hdf5.security_check import beside, open_checked
 from tomarium.formats.hdf5.superblock import mark_closed
+from tomarium.formats.resumable.full_disk import is_full
 from tomarium.live.mirror_copy import Copier, copy_whole, is_same
 from tomarium.live.retry import wait_for_rest
 
@@ -79,7 +79,7 @@ def mirror_once(
     began, attempts, problem = time.monotonic(), 0, "it never rested"
     keep, copier = copier is not None, Copier(source) if copier is None else copier
     number = max(_numbers(folder), default=0) + 1
-    _sweep(folder)
+    clear_drafts(folder / "gen-")  # of mirrors that were killed
     candidate = _candidate(folder, number)
     try:
         while attempts == 0 or time.monotonic() - began < patience_s:
@@ -96,7 +96,7 @@ def mirror_once(
     except FormatError as trouble:  # of a copy whose name nobody knows
         raise FormatError(str(trouble).replace(str(candidate), str(source))) from trouble
     except OSError as trouble:
-        if trouble.errno in (errno.ENOSPC, errno.EDQUOT):
+        if is_full(trouble):
             raise StorageFull(
                 f"{folder}: the disk is full; free some space, the mirror then goes on"
             ) from trouble
@@ -174,17 +174,6 @@ def _renew(
     except OSError as problem:
         raise FormatError(f"{source}: is not there (yet); it is looked for again") from problem
     return None if now == made else mirror_once(source, folder, patience_s=patience_s, copier=copier)
-
-
-def _sweep(folder: Path) -> None:
-    """Remove what mirrors that were killed have left behind."""
-    for left in folder.glob(".gen-*.part"):
-        try:
-            os.kill(int(left.name.split(".")[-2]), 0)
-        except (ProcessLookupError, ValueError):
-            left.unlink(missing_ok=True)
-        except PermissionError:  # another user's, alive
-            continue
 
 
 def _numbers(folder: Path) -> list[int]:
