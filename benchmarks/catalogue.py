@@ -181,6 +181,12 @@ def main() -> None:
             if results:
                 results.mkdir(parents=True, exist_ok=True)
                 path = results / f"catalogue-{database}.json"
+                if (
+                    path.exists()
+                    and (before := json.loads(path.read_text("utf-8")))["datasets"] == asked.datasets
+                ):
+                    # What was filed by an earlier call is measured by none again.
+                    figures["filling"] = before["filling"] | figures["filling"]
                 path.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
     if results == catalogue_page.RESULTS:
         catalogue_page.write()
