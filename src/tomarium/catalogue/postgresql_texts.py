@@ -17,6 +17,7 @@ from tomarium.catalogue.words import Term
 LONGEST: Final = 500  # letters of a word of the index; PostgreSQL takes 2046 bytes
 ROOM: Final = 1_000_000  # bytes of all words of a text in it; PostgreSQL takes 1 048 575
 NOT_ALL: Final = "…"  # stands in the index for a text whose words do not all fit; no word has this sign
+WEIGHED: Final = 50  # terms that tell how relevant a text is; PostgreSQL nests a sum of thousands too deep
 LOOKED_AT: Final = 20_000  # hits, as many as are counted
 _SAMPLE: Final = 3000  # texts that words are looked for in to tell how many have them
 
@@ -65,8 +66,8 @@ def match(terms: Sequence[Term], *, in_order: bool = False, common: bool = False
     Returns
     -------
     FromClause
-        `number` of the record and `score`: of each term 1 where it stands in the title, else 0.4 among the keywords,
-        else 0.1.
+        `number` of the record and `score`: of each of the first 50 terms 1 where it stands in the title, else 0.4 among
+        the keywords, else 0.1.
     """
     conditions, scores, values = [], [], {}
     for index, term in enumerate(terms):
@@ -84,7 +85,7 @@ def match(terms: Sequence[Term], *, in_order: bool = False, common: bool = False
     order = " ORDER BY score DESC, number DESC" if in_order else ""
     once = _ONCE if in_order or not common else ""
     found = text(
-        f"SELECT number, CAST({' + '.join(scores)} AS float8) AS score FROM record_text "
+        f"SELECT number, CAST({' + '.join(scores[:WEIGHED])} AS float8) AS score FROM record_text "
         f"WHERE {' AND '.join(conditions)}{order}{once}"
     ).bindparams(**values)
     return found.columns(number=BigInteger, score=Float).subquery("found")
