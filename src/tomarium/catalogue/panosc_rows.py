@@ -27,13 +27,13 @@ from sqlalchemy import (
     union_all,
 )
 
-from tomarium.catalogue.dialect import unindexed
 from tomarium.catalogue.harvest_tables import harvest_sources
 from tomarium.catalogue.json_columns import ObjectAt, TextAt, items_of
 from tomarium.catalogue.panosc_conditions import Told, meets
 from tomarium.catalogue.panosc_filter import Filter, Include
 from tomarium.catalogue.reader import ANYBODY, Reader, may_open, may_see
 from tomarium.catalogue.tables import records, shared, shared_links, stale_records
+from tomarium.catalogue.unindexed import unindexed
 from tomarium.standards.panosc import RELATIONS
 
 OWN: Final = "own"
