@@ -282,6 +282,17 @@ def _home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 
 @pytest.fixture(scope="session", autouse=True)
+def _without_waiting_for_disks() -> Iterator[None]:
+    """No machine loses its power within a test, and filing a record waits sixteen times until a disk has something.
+
+    Programs that tests start wait as ever, those whose calls are made to fail among them.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda descriptor: None)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
 def _filled_by_migrations(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Copy new catalogues in SQLite files from one that migrations filled: their result is the same each time."""
     module = sys.modules.get("tomarium.catalogue.catalogue")
