@@ -37,6 +37,7 @@ READERS = {
     "nobody": ANYBODY,
     "visitor": Reader("vic", "visitor"),
     "member": Reader("eve", "member"),
+    "editor": Reader("edi", "editor"),
     "owner": ADA,
     "team": Reader("tim", "member", teams=("bones",)),
     "referee": Reader(invited=("embargoed", "draft")),

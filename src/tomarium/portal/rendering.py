@@ -116,13 +116,14 @@ def fill(request_context: RequestContext, template: str, content: Mapping[str, A
     """
     every = collect("portal.pages", Page).values()
     pages = [page for page in every if page.menu and page.shown(request_context.request)]
-    menu = [(page.name, page.menu) for page in sorted(pages, key=lambda page: page.order)]
+    pages.sort(key=lambda page: page.order)
     settings, language = request_context.settings, request_context.language
     base = settings["address"] or request_context.origin + root_of(request_context.request)
     house = {
         "link": request_context.link,
         "built": built,
-        "menu": menu,
+        "menu": [(page.name, page.menu) for page in pages if not page.own],
+        "own_menu": [(page.name, page.menu) for page in pages if page.own],
         "version": __version__,
         "house_name": settings["name"],
         "house": settings,
