@@ -56,8 +56,8 @@ def test_every_text_is_shipped_in_every_language() -> None:
         assert heads["fr"] == heads["de"] == heads["en"], name
         assert len({text.title for text in texts.values()}) > 1 or name == "pages/publications", name
         for language, text in texts.items():
-            links = re.findall(r"\]\((/[^)]*)\)", text.body)
-            assert links == re.findall(r"\]\((/[^)]*)\)", texts["en"].body), (name, language)
+            links = re.findall(r"\]\((/[^) ]*)", text.body)
+            assert links == re.findall(r"\]\((/[^) ]*)", texts["en"].body), (name, language)
             marks = re.findall(r"(?m)^:::.*$", text.body)
             assert marks == re.findall(r"(?m)^:::.*$", texts["en"].body), (name, language)
             assert bool(text.todo) is bool(texts["en"].todo)

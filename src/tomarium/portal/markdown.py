@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, MutableSet, Sequence
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
 
 from markupsafe import Markup, escape
 
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
     from markdown_it import MarkdownIt
     from markdown_it.token import Token
 
+PICTURES: Final = Path(__file__).parent / "static" / "pictures"
+"""Of the pages that come with tomarium: drawn by `benchmarks/page_pictures.py`, CC0."""
 UNUSED = ("heading", "lheading", "image", "html_block", "html_inline", "reference")
 """Headings would break the order of the page's own, pictures would be asked of other hosts; both stay text."""
 
@@ -189,10 +193,27 @@ def _page_picture(
     words = renderer.renderInlineAsText(tokens[place].children or [], {}, {})
     if not source.startswith("/"):
         return str(escape(words))
-    shown = Markup('<img src="{}" alt="{}" loading="lazy">').format(env["address"](source), words)
+    wide, high = _size(source)
+    size = Markup(' width="{}" height="{}"').format(wide, high) if wide else ""
+    shown = Markup('<img src="{}" alt="{}" loading="lazy"{}>').format(env["address"](source), words, size)
     if _is_figure(tokens):
         shown += Markup("<figcaption>{}</figcaption>").format(_caption(tokens[place]))
     return str(shown)
+
+
+@cache
+def _size(source: str) -> tuple[int, int]:
+    """Tell the size of a picture that came with tomarium, so that its place is kept; (0, 0) of all else."""
+    from PIL import Image
+
+    place = PICTURES / source.removeprefix("/static/pictures/")
+    if source != f"/static/pictures/{place.name}" or not place.is_file():
+        return 0, 0
+    if place.suffix == ".svg":
+        box = re.search(r'viewBox="0 0 (\d+) (\d+)"', place.read_text(encoding="utf-8"))
+        return (int(box[1]), int(box[2])) if box else (0, 0)
+    with Image.open(place) as image:
+        return image.size
 
 
 def _may_lead(address: str) -> bool:
