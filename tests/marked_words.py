@@ -22,6 +22,7 @@ from tomarium.portal.page import Page
 from tomarium.portal.pages.download import KINDS as DOWNLOADS
 from tomarium.portal.pages.record import TAKEN
 from tomarium.portal.problems import NO_DATABASE, NOWHERE, TITLES
+from tomarium.portal.script_words import SCRIPT_WORDS
 from tomarium.registry import collect
 from tomarium.standards.standard import Standard
 from tomarium.viewers import files, histogram, meshes, pictures, slice_axes, slices
@@ -140,6 +141,7 @@ def given() -> Iterator[str]:
     yield from (*parcel.STATES.values(), *parcel.DONE.values(), *(fact.label for fact in parcel.FACTS))
     yield from (sheet.words for sheet in SHEETS.values())
     yield from of_viewers()
+    yield from SCRIPT_WORDS
     yield from TITLED
     yield from GIVEN
 

@@ -29,6 +29,7 @@ from tomarium.portal.languages import (
 from tomarium.portal.markdown import marked_down
 from tomarium.portal.page import Page, machine, names
 from tomarium.portal.request_context import RequestContext
+from tomarium.portal.script_words import script_words
 from tomarium.registry import collect
 
 
@@ -130,6 +131,7 @@ def fill(request_context: RequestContext, template: str, content: Mapping[str, A
         "language": language,
         "languages": language_links(request_context.request, base),
         "hreflang": _is_indexed(request_context.request, template),
+        "script_words": script_words(template, language),
     }
     return _templates(language).get_template(template).render({**house, **content})
 
