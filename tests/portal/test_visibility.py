@@ -45,6 +45,7 @@ READERS = {
     "nobody": ANYBODY,
     "visitor": Reader("vic", "visitor"),
     "member": Reader("eve", "member"),
+    "editor": Reader("edi", "editor"),
     "owner": ADA,
     "team": Reader("tim", "member", teams=("bones",)),
     "referee": Reader(invited=("embargoed", "draft")),
