@@ -14,10 +14,8 @@ from starlette.routing import BaseRoute
 from tomarium import __version__
 from tomarium.catalogue import Catalogue
 from tomarium.catalogue.uploads import Uploads
-from tomarium.portal import account, admin_forms, child_pictures, downloads, files, sign_in, welcome
-from tomarium.portal.catalogue_files import give_catalogue_files
+from tomarium.portal import child_pictures, downloads
 from tomarium.portal.confined_volumes import with_confined_volumes
-from tomarium.portal import downloads
 from tomarium.portal.counting import UseCounter, with_counting
 from tomarium.portal.description import describe
 from tomarium.portal.door import Door
