@@ -199,7 +199,7 @@ def needed_by_python() -> Sequence[Path]:
     """
     import site
 
-    folders = [Path(one) for one in (*site.getsitepackages(), site.getusersitepackages())]
+    folders = [Path(text) for text in (*site.getsitepackages(), site.getusersitepackages())]
     linked = {place for folder in folders if folder.is_dir() for place in _linked_from(folder)}
     packages = {*map(str, folders), *map(str, linked), str(Path(__file__).parent)}
     python = {sys.prefix, sys.base_prefix, sys.exec_prefix, *packages} - {"/"}
@@ -214,9 +214,9 @@ def needed_by_python() -> Sequence[Path]:
 def _linked_from(folder: Path) -> Iterator[Path]:
     """List the folders from which an installer linked packages, whole or file by file, instead of copying them."""
     for pattern in ("*", "*/__init__.py"):
-        for one in folder.glob(pattern):
-            if one.is_symlink():
-                inside, real = one.relative_to(folder), one.resolve()
+        for path in folder.glob(pattern):
+            if path.is_symlink():
+                inside, real = path.relative_to(folder), path.resolve()
                 whole = real.parts[-len(inside.parts) :] == inside.parts
                 yield real.parents[len(inside.parts) - 1] if whole else real
 
@@ -250,8 +250,8 @@ def _refuse_calls() -> None:
     program += [(equal, 0, 1, _CLONE3), (answer, 0, 0, absent), (equal, 1, 0, clone), (answer, 0, 0, allow)]
     program += [(load, 0, 0, 16), (any_bit, 0, 1, _OF_THREAD), (answer, 0, 0, allow), (answer, 0, 0, refuse)]
     code = ctypes.create_string_buffer(b"".join(struct.pack("=HBBI", *line) for line in program))
-    told = ctypes.create_string_buffer(struct.pack("@HP", len(program), ctypes.addressof(code)))
-    _check(_prctl(_SET_SECCOMP, _FILTER, ctypes.addressof(told)), "refuse calls of the system")
+    array = ctypes.create_string_buffer(struct.pack("@HP", len(program), ctypes.addressof(code)))
+    _check(_prctl(_SET_SECCOMP, _FILTER, ctypes.addressof(array)), "refuse calls of the system")
 
 
 def _check(result: int, what: str) -> int:
@@ -262,11 +262,11 @@ def _check(result: int, what: str) -> int:
 
 def _call(number: int, *arguments: object) -> int:
     library = ctypes.CDLL(None, use_errno=True)
-    told = [ctypes.c_long(one) if isinstance(one, int) else one for one in arguments]
+    told = [ctypes.c_long(argument) if isinstance(argument, int) else argument for argument in arguments]
     return int(library.syscall(ctypes.c_long(number), *told))
 
 
 def _prctl(option: int, first: int, second: int) -> int:
     library = ctypes.CDLL(None, use_errno=True)
-    words = (ctypes.c_ulong(one) for one in (first, second, 0, 0))
+    words = (ctypes.c_ulong(value) for value in (first, second, 0, 0))
     return int(library.prctl(ctypes.c_int(option), *words))

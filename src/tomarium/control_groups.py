@@ -114,7 +114,7 @@ def hierarchies(process: Path) -> list[Hierarchy]:
     for line in groups:
         _, controllers, path = line.split(":", 2)
         own[frozenset(controllers.split(",")) - {""}] = path
-    return [found for line in mounts if (found := _mounted(line, own)) is not None]
+    return [hierarchy for line in mounts if (hierarchy := _mounted(line, own)) is not None]
 
 
 def _mounted(line: str, own: dict[frozenset[str], str]) -> Hierarchy | None:

@@ -88,8 +88,8 @@ def record_html(record: Record) -> str:
 
 def _table(title: str, rows: Rows) -> str:
     cells = "".join(
-        f'<tr><th style="text-align:left">{_text(word)}</th><td style="text-align:left">{_text(told)}</td></tr>'
-        for word, told in rows
+        f'<tr><th style="text-align:left">{_text(word)}</th><td style="text-align:left">{_text(text)}</td></tr>'
+        for word, text in rows
     )
     return f'<table><caption style="text-align:left"><b>{_text(title)}</b></caption><tbody>{cells}</tbody></table>'
 

@@ -135,7 +135,10 @@ def _providers() -> dict[str, tuple[str, str]]:
     found: dict[str, tuple[str, str]] = {}
     every = entry_points()
     for entry in (
-        one for group in every.groups if group.startswith("tomarium.") for one in every.select(group=group)
+        entry_point
+        for group in every.groups
+        if group.startswith("tomarium.")
+        for entry_point in every.select(group=group)
     ):
         if entry.dist is not None:
             told = entry.dist.name, entry.dist.version
@@ -146,7 +149,9 @@ def _providers() -> dict[str, tuple[str, str]]:
 
 @cache
 def _distributions() -> dict[str, list[str]]:
-    return {name: list(found) for name, found in packages_distributions().items()}
+    return {
+        name: list(packages_distribution) for name, packages_distribution in packages_distributions().items()
+    }
 
 
 def _version(name: str) -> str:

@@ -121,9 +121,9 @@ def factor(spelling: str, unit: str) -> float:
     try:
         # Pint takes angles, counts and bits for bare numbers, each of which it would turn into the others; their
         # roots differ.
-        given, wanted = (_pint().Quantity(1.0, one).to_root_units().units for one in (text, unit))
-        if given != wanted:
-            raise UnitError(f"it measures {given or 'a bare number'}; give a unit of {unit}")
+        plain_unit, wanted = (_pint().Quantity(1.0, one).to_root_units().units for one in (text, unit))
+        if plain_unit != wanted:
+            raise UnitError(f"it measures {plain_unit or 'a bare number'}; give a unit of {unit}")
         return float(_pint().Quantity(1.0, text).to(unit).magnitude)
     except Exception as problem:  # pint raises a dozen unrelated classes for unreadable text
         raise UnitError(f"the unit {text!r} cannot be read as {unit}: {problem}") from problem

@@ -127,7 +127,7 @@ def read_state(folder: Path) -> State:
     try:
         told = read_json(path)
         if told is None:
-            foreign = [one.name for one in folder.iterdir() if one.name != LOCK] if folder.is_dir() else []
+            foreign = [path.name for path in folder.iterdir() if path.name != LOCK] if folder.is_dir() else []
             if foreign or (folder.exists() and not folder.is_dir()):
                 raise InputError(
                     f"{folder} exists and is no folder of a batch; choose another with -o, or empty it"

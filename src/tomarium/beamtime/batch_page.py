@@ -161,7 +161,7 @@ def _line(row: Row) -> str:
     confidence = row.confidence or {"user": "given", "read": "read"}.get(row.axis_origin, "")
     told = [row.error] if row.error else []
     told += row.warnings
-    what = f"<ul>{''.join(f'<li>{escape(one)}</li>' for one in told)}</ul>" if told else ""
+    what = f"<ul>{''.join(f'<li>{escape(text)}</li>' for text in told)}</ul>" if told else ""
     time = "" if row.seconds is None else _time(row.seconds)
     return (
         f'<tr class="{_class(row.state)}"><td class="name" title="{escape(row.scan)}">{linked}</td>'

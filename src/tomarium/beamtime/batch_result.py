@@ -161,7 +161,7 @@ def differences(how: Making, name: str, wanted: ChosenRun, rows: slice) -> list[
     if now["rows"] != before.get("rows") or now.get("row") != before.get("row"):
         found.append("the rows")
     if not how.slice_only:
-        found += [f"{one.name} is missing" for one in how.exports if not (place / one.name).exists()]
+        found += [f"{export.name} is missing" for export in how.exports if not (place / export.name).exists()]
     return found
 
 
@@ -247,14 +247,14 @@ def make(how: Making, row: Row, wanted: ChosenRun, on_progress: Progress) -> Row
 
 def _make_slice(how: Making, row: Row, wanted: ChosenRun, on_progress: Progress) -> Row:
     began = time.perf_counter()
-    [found] = slices_at(
+    [slices] = slices_at(
         wanted.scan, [how.slice_row], wanted.protocol, force=how.force, on_progress=on_progress
     )
-    slab = found.slab
+    slab = slices.slab
     lost = int(np.count_nonzero(~np.isfinite(slab.data)))
-    warnings = tuple(dict.fromkeys(of_result(found.resolution, found.answers, slab.report, lost, rows=1)))
-    column = found.resolution.geometry.axis_column
-    pixel = found.resolution.layout.geometry.pixel_m
+    warnings = tuple(dict.fromkeys(of_result(slices.resolution, slices.answers, slab.report, lost, rows=1)))
+    column = slices.resolution.geometry.axis_column
+    pixel = slices.resolution.layout.geometry.pixel_m
     place = place_of(how, row.name)
     place.parent.mkdir(parents=True, exist_ok=True)
     place.with_suffix(".json").unlink(missing_ok=True)  # a picture without it is not known as finished
@@ -263,9 +263,9 @@ def _make_slice(how: Making, row: Row, wanted: ChosenRun, on_progress: Progress)
         place,
         [Plane(image, f"row {slab.rows.start}")],
         pixel_m=None if pixel is None else pixel.value,
-        unit=found.resolution.layout.unit,
+        unit=slices.resolution.layout.unit,
     )
-    axis = [one for key, one in found.answers.items() if key.split()[0] == "find_axis"]
+    axis = [answer for key, answer in slices.answers.items() if key.split()[0] == "find_axis"]
     name = place.relative_to(how.folder).as_posix()
     done = replace(
         row,

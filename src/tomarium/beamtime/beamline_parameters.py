@@ -89,7 +89,7 @@ def profile_toml(profile: Profile) -> str:
             lines += ["", f"[{name}]", *(f"{_key(key)} = {_toml(value)}" for key, value in table.items())]
     if profile.scan.values:
         lines += ["", "[scan]"]
-        lines += [f"{key} = {_toml(one.value)}" for key, one in profile.scan.values.items()]
+        lines += [f"{key} = {_toml(value.value)}" for key, value in profile.scan.values.items()]
         if profile.scan.corrects:
             lines.append(f"corrects = {_toml(list(profile.scan.corrects))}")
     if profile.acknowledgement or profile.requests:

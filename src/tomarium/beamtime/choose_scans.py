@@ -100,7 +100,7 @@ def matching(
     InputError
         A regular expression is none.
     """
-    wanted, unwanted = [_test(one) for one in match], [_test(one) for one in exclude]
+    wanted, unwanted = [_test(text) for text in match], [_test(text) for text in exclude]
     found = []
     for path in paths:
         names = path.relative_to(folder) if path.is_relative_to(folder) else path
@@ -143,13 +143,13 @@ def named(text: str, scans: Sequence[Path], folder: Path) -> Path:
     InputError
         There is none, or several have that name.
     """
-    found = [one for one in scans if text in (one.name, one.stem)]
-    if len(found) == 1:
-        return found[0]
+    paths = [scan for scan in scans if text in (scan.name, scan.stem)]
+    if len(paths) == 1:
+        return paths[0]
     for place in (Path(text), folder / text):
         if place.exists():
             return place
-    what = f"{len(found)} scans are called {text}" if found else f"no scan is called {text}"
+    what = f"{len(paths)} scans are called {text}" if paths else f"no scan is called {text}"
     raise InputError(f"{folder}: {what}; give the path of one")
 
 
@@ -178,10 +178,10 @@ def read_list(path: Path, folder: Path) -> list[Path]:
     except OSError as problem:
         raise InputError(f"{path}: the list of scans cannot be read: {problem.strerror}") from problem
     lines = (re.sub(r"(^|\s)#.*", "", line).strip() for line in text.splitlines())
-    found = list(dict.fromkeys(folder / line for line in lines if line))
-    if not found:
+    paths = list(dict.fromkeys(folder / line for line in lines if line))
+    if not paths:
         raise InputError(f"{path}: no scan is listed; write one a line")
-    return found
+    return paths
 
 
 def write_list(path: Path, scans: Sequence[Path], folder: Path) -> None:
@@ -203,7 +203,9 @@ def write_list(path: Path, scans: Sequence[Path], folder: Path) -> None:
     OSError
         It cannot be written.
     """
-    lines = [str(one.relative_to(folder) if one.is_relative_to(folder) else one.absolute()) for one in scans]
+    lines = [
+        str(scan.relative_to(folder) if scan.is_relative_to(folder) else scan.absolute()) for scan in scans
+    ]
     for line in lines:
         if re.search(r"[\r\n]|(^|\s)#|^\s|\s$", line):
             raise InputError(
@@ -240,7 +242,7 @@ def names_of(scans: Sequence[Path], known: dict[str, str]) -> list[str]:
                 f"{scan.resolve().parent.name}_{stem}",
                 *(f"{stem}_{k}" for k in range(2, 2 + len(taken) + 1)),
             )
-            known[key] = next(one for one in wishes if one not in taken)
+            known[key] = next(wish for wish in wishes if wish not in taken)
             taken.add(known[key])
         found.append(known[key])
     return found

@@ -103,29 +103,29 @@ def scans_known(ledger: CopyLedger, system: System = SYSTEM) -> list[ScanState]:
         Copies of one content are one scan; one that is not whole yet belongs to the whole ones of its name where
         these are of one content.
     """
-    places = {one.id: one for one in ledger.places()}
-    tops = {id: find_volume(id, one.top, system) for id, one in places.items()}
+    places = {place.id: place for place in ledger.places()}
+    tops = {id: find_volume(id, place.top, system) for id, place in places.items()}
     # A folder with a marker may lie on the disk of the source, and is lost with it.
     devices = {id: id if top is None else device_of(top, system) for id, top in tops.items()}
-    brought = {(one.place, one.path): one for one in ledger.transfers()}
-    seen = [
+    brought = {(transfer.place, transfer.path): transfer for transfer in ledger.transfers()}
+    copy_states = [
         _seen(copy, places[copy.place], tops[copy.place], brought.get((copy.place, copy.path)))
         for copy in ledger.copies()
     ]
     contents: dict[str, set[str]] = {}
-    for one in seen:
-        if one.copy.content:
-            contents.setdefault(one.copy.scan, set()).add(one.copy.content)
+    for copy_state in copy_states:
+        if copy_state.copy.content:
+            contents.setdefault(copy_state.copy.scan, set()).add(copy_state.copy.content)
     groups: dict[tuple[str, str], list[CopyState]] = {}
-    for one in seen:
-        of_name = contents.get(one.copy.scan, set())
-        content = one.copy.content or (next(iter(of_name)) if len(of_name) == 1 else "")
-        groups.setdefault((content, one.copy.scan if not content else ""), []).append(one)
+    for copy_state in copy_states:
+        of_name = contents.get(copy_state.copy.scan, set())
+        content = copy_state.copy.content or (next(iter(of_name)) if len(of_name) == 1 else "")
+        groups.setdefault((content, copy_state.copy.scan if not content else ""), []).append(copy_state)
     found = []
     for (content, _), copies in groups.items():
         copies.sort(key=lambda one: (one.state != "whole", one.copy.role != "source", one.place.label))
-        count = len({devices[one.place.id] for one in copies if one.state == "whole"})
-        largest = max(one.copy.bytes for one in copies)
+        count = len({devices[copy.place.id] for copy in copies if copy.state == "whole"})
+        largest = max(copy.copy.bytes for copy in copies)
         found.append(ScanState(copies[0].copy.scan, content, largest, count, tuple(copies)))
     return sorted(found, key=lambda one: (one.places, one.scan))
 
@@ -148,11 +148,11 @@ def places_known(ledger: CopyLedger, system: System = SYSTEM) -> list[PlaceState
     copies = ledger.copies()
     found = []
     for place in ledger.places():
-        here = [one for one in copies if one.place == place.id]
-        whole = [one for one in here if one.state == "whole"]
+        here = [copy for copy in copies if copy.place == place.id]
+        whole = [copy for copy in here if copy.state == "whole"]
         top = find_volume(place.id, place.top, system)
-        oldest = min((one.verified for one in whole if one.verified), default=None)
-        size = sum(one.bytes for one in here)
+        oldest = min((copy.verified for copy in whole if copy.verified), default=None)
+        size = sum(copy.bytes for copy in here)
         found.append(PlaceState(place, None if top is None else str(top), len(whole), size, oldest))
     return found
 

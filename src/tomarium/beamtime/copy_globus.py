@@ -86,9 +86,9 @@ def source_collection(said: str | None, told: Mapping[str, str]) -> Collection:
     id, _, root = said.partition(":") if said else (told.get("collection", ""), "", told.get("root", ""))
     if not id:
         demand_program()
-        found = _run("endpoint", "local-id")
-        id = found.stdout.strip()
-        if found.returncode or not id:
+        completed_process = _run("endpoint", "local-id")
+        id = completed_process.stdout.strip()
+        if completed_process.returncode or not id:
             raise InputError(
                 "which collection of Globus holds the scans is not known: Globus Connect Personal is not installed "
                 "here, and no profile tells it; give --globus-source ID:/FOLDER, FOLDER being its top on this machine"
@@ -150,11 +150,18 @@ def submit(
     inside = f"{folder}/{name}".strip("/")
     there = source.path(listing.source)
     volume = Volume(f"{KIND}:{id}", KIND, id, KIND, inside, Path("/"))
-    before = next((one for one in ledger.transfers() if (one.place, one.path) == (volume.id, inside)), None)
+    before = next(
+        (
+            transfer
+            for transfer in ledger.transfers()
+            if (transfer.place, transfer.path) == (volume.id, inside)
+        ),
+        None,
+    )
     if before is not None and before.open and before.task:
         return before
     sums = sums_of(listing, tell)
-    rows = [FileRow(one.path, one.bytes, sums[one.path], one.mtime_ns, 0, "") for one in listing.files]
+    rows = [FileRow(file.path, file.bytes, sums[file.path], file.mtime_ns, 0, "") for file in listing.files]
     lines = [_line(row, there, f"/{inside}") for row in rows]
     entry = Copy(volume.id, inside, name, "", "copying", "copy", len(rows), listing.bytes, now(), None)
     again = before is not None and {r.path: r.sha256 for r in ledger.files_of(entry).values()} == sums
@@ -213,10 +220,10 @@ def follow(ledger: CopyLedger) -> list[Transfer]:
     Interrupted
         Globus did not answer.
     """
-    waiting = [one for one in ledger.transfers() if one.open and one.task]
+    waiting = [transfer for transfer in ledger.transfers() if transfer.open and transfer.task]
     if waiting:
         demand_program()
-    return [_followed(one, ledger) for one in waiting]
+    return [_followed(transfer, ledger) for transfer in waiting]
 
 
 def _followed(transfer: Transfer, ledger: CopyLedger) -> Transfer:
@@ -240,7 +247,9 @@ def _followed(transfer: Transfer, ledger: CopyLedger) -> Transfer:
 
 
 def _entry(transfer: Transfer, ledger: CopyLedger) -> Copy:
-    return next(one for one in ledger.copies() if (one.place, one.path) == (transfer.place, transfer.path))
+    return next(
+        copy for copy in ledger.copies() if (copy.place, copy.path) == (transfer.place, transfer.path)
+    )
 
 
 def _wrong(
@@ -322,11 +331,11 @@ def _label(name: str) -> str:
 
 def _left_out(listing: Listing) -> list[str]:
     """Say what of a scan Globus does not take."""
-    full = {Path(one.path).parent.as_posix() for one in listing.files}
+    full = {Path(file.path).parent.as_posix() for file in listing.files}
     empty = [
         path
         for path, _ in listing.folders
-        if path and not any(one == path or one.startswith(f"{path}/") for one in full)
+        if path and not any(text == path or text.startswith(f"{path}/") for text in full)
     ]
     told = list(listing.remarks)
     if listing.links:

@@ -190,7 +190,7 @@ def content_of(files: Iterable[FileRow]) -> str:
     str
         SHA-256 of the lines "checksum  path", sorted by path, as `sha256sum` writes them.
     """
-    lines = sorted(f"{one.sha256}  {one.path}\n" for one in files)
+    lines = sorted(f"{file.sha256}  {file.path}\n" for file in files)
     return hashlib.sha256("".join(lines).encode(errors="surrogateescape")).hexdigest()
 
 
@@ -251,7 +251,7 @@ class CopyLedger:
         with self._connection as open_now:
             open_now.executemany(
                 "INSERT OR REPLACE INTO file VALUES (?,?,?,?,?,?,?,?)",
-                [_kept((copy.place, copy.path, *vars(one).values())) for one in files],
+                [_kept((copy.place, copy.path, *vars(file).values())) for file in files],
             )
 
     def files_of(self, copy: Copy) -> dict[str, FileRow]:
@@ -271,8 +271,8 @@ class CopyLedger:
             "SELECT path, bytes, sha256, source_mtime_ns, mtime_ns, verified FROM file WHERE place=? AND copy=? "
             "ORDER BY path"
         )
-        found = self._connection.execute(asked, _kept((copy.place, copy.path)))
-        return {row.path: row for row in (FileRow(*_told(values)) for values in found)}
+        cursor = self._connection.execute(asked, _kept((copy.place, copy.path)))
+        return {row.path: row for row in (FileRow(*_told(values)) for values in cursor)}
 
     def places(self) -> list[Place]:
         """List the places.
@@ -359,18 +359,22 @@ class CopyLedger:
             None or several are called so.
         """
         known = self.places()
-        exact = [one for one in known if name in (one.id, one.label, one.top, one.id.partition(":")[2])]
-        found = exact or [one for one in known if one.id.partition(":")[2].startswith(name)]
-        if len(found) == 1:
-            return found[0]
-        listed = ", ".join(f"{one.label} ({one.id})" for one in (found or known)) or "none yet"
-        what = "several places are" if found else "no place is"
+        exact = [
+            place for place in known if name in (place.id, place.label, place.top, place.id.partition(":")[2])
+        ]
+        places = exact or [place for place in known if place.id.partition(":")[2].startswith(name)]
+        if len(places) == 1:
+            return places[0]
+        listed = ", ".join(f"{place.label} ({place.id})" for place in (places or known)) or "none yet"
+        what = "several places are" if places else "no place is"
         raise InputError(f"{self.path}: {what} called {name!r}; give the id of one of: {listed}")
 
 
 def _kept(values: Iterable[Any]) -> tuple[Any, ...]:
     """Give values as the database takes them: text that is no UTF-8, such as a file's name may be, as bytes."""
-    return tuple(os.fsencode(one) if isinstance(one, str) and _is_odd(one) else one for one in values)
+    return tuple(
+        os.fsencode(value) if isinstance(value, str) and _is_odd(value) else value for value in values
+    )
 
 
 def _is_odd(text: str) -> bool:

@@ -63,12 +63,12 @@ class Listing:
     @property
     def bytes(self) -> int:
         """Bytes of its content; another name of a file is counted once."""
-        return sum(one.bytes for one in self.files if one.same_as is None)
+        return sum(file.bytes for file in self.files if file.same_as is None)
 
     @property
     def signature(self) -> tuple[tuple[str, int, int], ...]:
         """Names, sizes and times, which stand still when the scan is finished."""
-        return tuple((one.path, one.bytes, one.mtime_ns) for one in self.files)
+        return tuple((file.path, file.bytes, file.mtime_ns) for file in self.files)
 
 
 def list_scan(source: Path) -> Listing:
@@ -103,8 +103,8 @@ def list_scan(source: Path) -> Listing:
     while waiting:
         inside = waiting.pop()
         with os.scandir(source / inside) as entries:
-            found = sorted(entries, key=lambda entry: entry.name)
-        for entry in found:
+            dir_entries = sorted(entries, key=lambda entry: entry.name)
+        for entry in dir_entries:
             path = f"{inside}/{entry.name}" if inside else entry.name
             kind = entry.stat(follow_symlinks=False)
             if entry.name in _SYSTEM or entry.name.endswith(DRAFT):
@@ -147,7 +147,7 @@ def sums_of(listing: Listing, tell: Callable[[int, int], None] = lambda done, to
     OSError
         A file cannot be read.
     """
-    total, done = sum(one.bytes for one in listing.files), 0
+    total, done = sum(file.bytes for file in listing.files), 0
 
     def advance(count: int) -> None:
         nonlocal done
@@ -155,8 +155,8 @@ def sums_of(listing: Listing, tell: Callable[[int, int], None] = lambda done, to
         tell(min(done, total), total)
 
     return {
-        one.path: sum_of(listing.source / one.path if one.path else listing.source, advance)
-        for one in listing.files
+        file.path: sum_of(listing.source / file.path if file.path else listing.source, advance)
+        for file in listing.files
     }
 
 

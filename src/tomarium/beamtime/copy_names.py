@@ -79,9 +79,9 @@ def names_refused(listings: Sequence[Listing], target: Path) -> list[str]:
 
 def _paths(listings: Sequence[Listing]) -> list[str]:
     return [
-        f"{one.source.name}/{path}".rstrip("/")
-        for one in listings
-        for path in (*(file.path for file in one.files), *(folder for folder, _ in one.folders))
+        f"{listing.source.name}/{path}".rstrip("/")
+        for listing in listings
+        for path in (*(file.path for file in listing.files), *(folder for folder, _ in listing.folders))
     ]
 
 
@@ -97,7 +97,7 @@ def _is_taken(folder: Path, name: str) -> bool:
     """Make a file of a name, and look whether it is there under this name."""
     try:
         (folder / name).touch()
-        return name in {one.name for one in folder.iterdir()}
+        return name in {path.name for path in folder.iterdir()}
     except OSError:
         return False
 
@@ -112,5 +112,5 @@ def _count(found: Sequence[str], word: str) -> str:
 
 
 def _shown(found: Sequence[str]) -> str:
-    shown = ", ".join(repr(one)[1:-1] for one in found[:_SHOWN])
+    shown = ", ".join(repr(text)[1:-1] for text in found[:_SHOWN])
     return f"{shown} and {len(found) - _SHOWN} more" if len(found) > _SHOWN else shown

@@ -71,10 +71,10 @@ def copy_to_remote(
     Interrupted
         The program stopped with an error, which is told; the same command goes on.
     """
-    found = _REMOTE.fullmatch(remote)
-    if found is None:
+    match = _REMOTE.fullmatch(remote)
+    if match is None:
         raise InputError(f"{remote}: is no remote; NAME:PATH was expected")
-    name, scan = source_name(listing.source), _machine(found)
+    name, scan = source_name(listing.source), _machine(match)
     by_rclone = _has_remote(scan)
     if not by_rclone and shutil.which("rsync") is None:
         raise EngineUnavailable(
@@ -82,22 +82,22 @@ def copy_to_remote(
             f"set the remote up with `rclone config`, or install rsync"
         )
     volume = Volume(
-        f"remote:{scan}", "remote", scan, "rclone" if by_rclone else "rsync", found["path"], Path("/")
+        f"remote:{scan}", "remote", scan, "rclone" if by_rclone else "rsync", match["path"], Path("/")
     )
-    folder = found["path"].removeprefix(f"//{scan}").strip(":/")
+    folder = match["path"].removeprefix(f"//{scan}").strip(":/")
     inside = f"{folder}/{name}" if folder else name
     entry = Copy(volume.id, inside, name, "", "copying", "copy", 0, 0, now(), None)
     ledger.see(volume)
     ledger.enter(entry)
-    target = f"{remote.rstrip('/')}/{name}" if found["path"] else f"{remote}{name}"
+    target = f"{remote.rstrip('/')}/{name}" if match["path"] else f"{remote}{name}"
     sums = sums_of(listing, tell)
     wrong = (_by_rclone if by_rclone else _by_rsync)(listing.source, target, sums)
     rows = [
-        FileRow(one.path, one.bytes, sums[one.path], one.mtime_ns, one.mtime_ns, now())
-        for one in listing.files
-        if one.path not in wrong
+        FileRow(file.path, file.bytes, sums[file.path], file.mtime_ns, file.mtime_ns, now())
+        for file in listing.files
+        if file.path not in wrong
     ]
-    problems = [f"{target}/{path}".rstrip("/") + f": {told}" for path, told in wrong.items()]
+    problems = [f"{target}/{path}".rstrip("/") + f": {text}" for path, text in wrong.items()]
     size = sum(row.bytes for row in rows)
     remarks = list(listing.remarks)
     if listing.links:
@@ -146,7 +146,7 @@ def _by_rclone(source: Path, target: str, sums: dict[str, str]) -> dict[str, str
     wrong = _compared(sums, there)
     if (copied.returncode or listed.returncode) and not wrong:
         raise Interrupted(_failed("rclone", copied if copied.returncode else listed))
-    if copied.returncode and not any(told == _OTHER for told in wrong.values()):
+    if copied.returncode and not any(text == _OTHER for text in wrong.values()):
         raise Interrupted(_failed("rclone", copied))
     return wrong
 

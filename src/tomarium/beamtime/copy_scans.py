@@ -162,7 +162,7 @@ def list_all(sources: Sequence[Path], target: Path) -> list[Listing]:
             raise InputError(
                 f"{target}: the copy would lie in {source} itself; name a folder on another disk"
             )
-    return [list_scan(source) for source in {source_name(one): one for one in sources}.values()]
+    return [list_scan(source) for source in {source_name(source): source for source in sources}.values()]
 
 
 def source_name(source: Path) -> str:
@@ -195,18 +195,18 @@ def demand_room(listings: Sequence[Listing], disk: Disk) -> int:
     block, free = told.f_frsize or 512, told.f_bavail * (told.f_frsize or 512)
     needed = wanted = 0
     for listing in listings:
-        for one in listing.files:
-            if limit is not None and one.bytes > limit:
+        for file in listing.files:
+            if limit is not None and file.bytes > limit:
                 raise CannotFit(
-                    f"{listing.source / one.path}: has {units.show(float(one.bytes), 'B', digits=3)}, and a file on "
+                    f"{listing.source / file.path}: has {units.show(float(file.bytes), 'B', digits=3)}, and a file on "
                     f"{disk.target} ({disk.volume.filesystem}) at most 4 GiB; format the disk as NTFS or ext4"
                 )
-            target = _place(disk.target, listing, one.path)
-            if one.same_as is not None or os.path.lexists(target):
+            target = _place(disk.target, listing, file.path)
+            if file.same_as is not None or os.path.lexists(target):
                 continue
             there = _begun(draft_of(target))
-            needed += max(0, -(-one.bytes // block) - -(-there // block)) * block
-            wanted += max(0, one.bytes - there)
+            needed += max(0, -(-file.bytes // block) - -(-there // block)) * block
+            wanted += max(0, file.bytes - there)
     if needed > free:
         raise CannotFit(
             f"{disk.target}: has {units.show(float(free), 'B', digits=4)} free, the copy needs "
@@ -261,7 +261,7 @@ def copy_scans(
     StorageFull
         It is full.
     """
-    total = sum(one.bytes for one in listings)
+    total = sum(listing.bytes for listing in listings)
     work = _Work(disk.target, disk.target.stat().st_dev, disk.volume, ledger, tell, total)
     _see(work)
     done = []
@@ -290,9 +290,9 @@ def _copy_scan(listing: Listing, work: _Work, system: System) -> ScanCopied:
     inside = f"{work.volume.inside}/{name}".strip("/")
     entry = Copy(work.volume.id, inside, name, "", "copying", "copy", 0, 0, now(), None)
     sound = all(
-        one.state in ("whole", "copying")
-        for one in work.ledger.copies()
-        if (one.place, one.path) == (entry.place, entry.path)
+        copy.state in ("whole", "copying")
+        for copy in work.ledger.copies()
+        if (copy.place, copy.path) == (entry.place, entry.path)
     )
     known = (
         work.ledger.files_of(entry) if sound else {}
@@ -341,19 +341,21 @@ def _copy_files(
     last = time.monotonic()
     single = []
     try:
-        for one in listing.files:
+        for file in listing.files:
             _demand_there(work)
-            target = _place(work.target, listing, one.path)
-            row = _as_entered(one, known.get(one.path), target)
+            target = _place(work.target, listing, file.path)
+            row = _as_entered(file, known.get(file.path), target)
             if row is not None:
-                work.advance(one.bytes if one.same_as is None else 0)
+                work.advance(file.bytes if file.same_as is None else 0)
                 rows.append(row)
                 continue
             try:
-                linked = one.same_as is not None and _link(_place(work.target, listing, one.same_as), target)
-                if one.same_as is not None and not linked:
-                    single.append(one.path)
-                row = _copied(listing.source / one.path if one.path else listing.source, one, target, work)
+                linked = file.same_as is not None and _link(
+                    _place(work.target, listing, file.same_as), target
+                )
+                if file.same_as is not None and not linked:
+                    single.append(file.path)
+                row = _copied(listing.source / file.path if file.path else listing.source, file, target, work)
             except (FileExistsError, InputError, FormatError) as problem:
                 problems.append(_told(problem, target))
                 continue

@@ -86,7 +86,7 @@ class LiveState:
         """Index a list by its scans, once for each change of it: a watch asks for every scan at every look."""
         known = self._indexed.get(name)
         if known is None or known[0] is not entries or known[1] != len(entries):
-            known = (entries, len(entries), {one["scan"]: one for one in reversed(entries)})
+            known = (entries, len(entries), {entry["scan"]: entry for entry in reversed(entries)})
             self._indexed[name] = known
         return known[2]
 

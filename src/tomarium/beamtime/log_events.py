@@ -45,8 +45,8 @@ def of_watch(
     tuple of str
         Key and text. A scan that was replaced by another file of its name is another one.
     """
-    for one in arrivals:
-        yield f"{one.name} {one.stamp[0]} started", f"{one.name}: started"
+    for arrival in arrivals:
+        yield f"{arrival.name} {arrival.stamp[0]} started", f"{arrival.name}: started"
     for told in state.slices:
         if not told["complete"] or not told["stamp"]:
             continue

@@ -52,7 +52,7 @@ class LogEntry:
     @property
     def said(self) -> str:
         """Its text, and the names of its files without the checksums they begin with."""
-        names = ", ".join(one.partition("-")[2] for one in self.files)
+        names = ", ".join(file.partition("-")[2] for file in self.files)
         return f"{self.text} ({names})" if names else self.text
 
 
@@ -201,7 +201,7 @@ class MachineLog:
             self._read, self._keys = 0, set()
         file.seek(self._read)
         lines = file.read(size - self._read).split(b"\n")
-        self._keys |= {one.key for one in _entries(lines) if one.key}
+        self._keys |= {entry.key for entry in _entries(lines) if entry.key}
         self._read = size - len(lines[-1])  # the last line may be unfinished
 
 
@@ -236,7 +236,9 @@ def _entries(lines: Iterable[bytes]) -> Iterable[LogEntry]:
                 told.get("machine") is True,
                 key if isinstance(key, str) else "",
                 _texts(told.get("tags")),
-                tuple(one for one in _texts(told.get("files")) if "/" not in one and not one.startswith(".")),
+                tuple(
+                    text for text in _texts(told.get("files")) if "/" not in text and not text.startswith(".")
+                ),
             )
 
 

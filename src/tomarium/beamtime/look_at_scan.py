@@ -171,14 +171,14 @@ def look_at_scan(
         "axis_column" in item.step.fields for item in resolution.probes if isinstance(item.step, Probe)
     )
     hasty = quick and sought and known is not None and not _has_views(protocol)
-    given = with_axis(opened, known.column) if hasty and known is not None else opened
-    [made] = slices_at(given, [row], protocol)
-    axis = _axis_of(made, name, station)
+    scan = with_axis(opened, known.column) if hasty and known is not None else opened
+    [slices] = slices_at(scan, [row], protocol)
+    axis = _axis_of(slices, name, station)
     found: list[ScanWarning] = []
     if hasty and known is not None:
         axis = Axis(known.column, "last good", known.scan, station)
     elif _doubtful(axis) and known is not None and not _has_views(protocol):
-        [made] = slices_at(with_axis(opened, known.column), [row], protocol)
+        [slices] = slices_at(with_axis(opened, known.column), [row], protocol)
         assert axis.column is not None
         assert known.column is not None
         found.append(
@@ -199,29 +199,31 @@ def look_at_scan(
                 f"edges in the slice",
             )
         )
-    found += _of_place(axis, made.resolution.scan.shape[2], known)
-    found += [*of_data_check(opened, made.resolution.scan), *_of_turn(made)]
+    found += _of_place(axis, slices.resolution.scan.shape[2], known)
+    found += [*of_data_check(opened, slices.resolution.scan), *_of_turn(slices)]
     angles = opened.angles_deg.value
     covered = (float(np.min(angles)), float(np.max(angles)))
     written = any("still being written" in text for text in opened.warnings)
     complete = not (growing or written) and turn_deg(angles) >= ENOUGH_DEG
-    image = _small(np.asarray(made.slab.data[0] if made.slab.domain == "slice" else made.slab.data[:, 0]))
-    factor = max(1, -(-made.slab.data.shape[-1] // LARGEST_PX))
-    size = made.resolution.layout.geometry.pixel_m
+    image = _small(
+        np.asarray(slices.slab.data[0] if slices.slab.domain == "slice" else slices.slab.data[:, 0])
+    )
+    factor = max(1, -(-slices.slab.data.shape[-1] // LARGEST_PX))
+    size = slices.resolution.layout.geometry.pixel_m
     title = None if complete else f"incomplete: {len(angles)} views, {covered[0]:.4g}° to {covered[1]:.4g}°"
     picture = png(image, scale_m=None if size is None else size.value * factor, title=title)
     return Look(
         picture=picture,
-        row=made.slab.rows.start,
+        row=slices.slab.rows.start,
         views=len(angles),
         covered_deg=covered,
         complete=complete,
         axis=axis,
         axis_sought=not hasty,
         warnings=tuple(found),
-        notes=_notes(made, found),
+        notes=_notes(slices, found),
         opened=opened,
-        seen=made.resolution.scan,
+        seen=slices.resolution.scan,
         width=image.shape[1],
         height=image.shape[0],
     )
@@ -275,8 +277,8 @@ def _axis_of(made: Slices, name: str, station: str) -> Axis:
         if "axis_column" in getattr(item.step, "fields", ()) and item.key in made.answers:
             told = made.answers[item.key]
             return Axis(float(told["answer"]), str(told.get("confidence", "unknown")), name, station)
-    known = made.resolution.geometry.axis_column
-    return Axis(None if known is None else float(known.value), "given", name, station)
+    value = made.resolution.geometry.axis_column
+    return Axis(None if value is None else float(value.value), "given", name, station)
 
 
 def _doubtful(axis: Axis) -> bool:
@@ -306,7 +308,7 @@ def _of_place(axis: Axis, columns: int, known: Axis | None) -> list[ScanWarning]
 
 def _of_turn(made: Slices) -> list[ScanWarning]:
     """Tell where opposite views of a full turn place the axis in several columns."""
-    notes = [note for told in made.answers.values() for note in told.get("notes", ())]
+    notes = [note for answer in made.answers.values() for note in answer.get("notes", ())]
     return [
         ScanWarning("moved", "Sample moved", note) for note in notes if "in the course of the turn" in note
     ]
@@ -315,7 +317,7 @@ def _of_turn(made: Slices) -> list[ScanWarning]:
 def _notes(made: Slices, warnings: list[ScanWarning]) -> tuple[str, ...]:
     lost = int(np.count_nonzero(~np.isfinite(made.slab.data)))
     told = of_result(made.resolution, made.answers, made.slab.report, lost, rows=1)
-    said = {one.text for one in warnings}
+    said = {warning.text for warning in warnings}
     return tuple(
         text for text in dict.fromkeys(told) if text not in said and "rotation axis was found" not in text
     )

@@ -41,7 +41,9 @@ class Question:
         if self.default is not None or not self.parameter:
             return "" if self.default is None else in_words(self.default)
         step, _, name = self.parameter.partition(".")
-        return next(default_in_words(one) for one in find_step(step).parameters if one.name == name)
+        return next(
+            default_in_words(parameter) for parameter in find_step(step).parameters if parameter.name == name
+        )
 
 
 @dataclass(frozen=True)
@@ -189,12 +191,12 @@ def find_letter(typed: str) -> Letter | None:
         None where there is none.
     """
     bare = typed.removesuffix(".py")
-    return next((one for one in LETTERS if bare in (one.letter, one.function)), None)
+    return next((letter for letter in LETTERS if bare in (letter.letter, letter.function)), None)
 
 
 def nearest_letter(typed: str) -> Letter:
     """Return the option whose letter or function is nearest to what was typed."""
-    names = {name: one for one in LETTERS for name in (one.letter, one.function)}
+    names = {name: letter for letter in LETTERS for name in (letter.letter, letter.function)}
     [found] = get_close_matches(typed, list(names), n=1, cutoff=0.0)
     return names[found]
 
@@ -202,7 +204,7 @@ def nearest_letter(typed: str) -> Letter:
 def kind_of(letter: Letter, flag: str) -> tuple[str, int]:
     """Return the kind of an option of a letter's function and how many words it takes."""
     options = FUNCTIONS[letter.function].options
-    return next((one.kind, one.count) for one in options if flag in one.flags)
+    return next((option.kind, option.count) for option in options if flag in option.flags)
 
 
 def now_in_words(letter: Letter, values: Mapping[str, Any]) -> str:

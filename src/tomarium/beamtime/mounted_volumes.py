@@ -229,18 +229,20 @@ def find_volume(id: str, last_top: str, system: System = SYSTEM) -> Path | None:
     kind, _, name = id.partition(":")
     table = mounts(system)
     if kind == "uuid":
-        return next((_top(one) for one in table if _named(system.by_uuid, one.device) == name), None)
+        return next((_top(mount) for mount in table if _named(system.by_uuid, mount.device) == name), None)
     if kind == "network":
-        return next((_top(one) for one in table if one.device == name and one.filesystem in _NETWORK), None)
+        return next(
+            (_top(mount) for mount in table if mount.device == name and mount.filesystem in _NETWORK), None
+        )
     if kind == "marker":
         last = Path(last_top)
         under = [
-            one.point / Path(*last.parts[-deep:])
-            for one in table
+            mount.point / Path(*last.parts[-deep:])
+            for mount in table
             for deep in (1, 2)
             if len(last.parts) > deep
         ]
-        for top in (last, *(one.point for one in table if one.device.startswith("/dev/")), *under):
+        for top in (last, *(mount.point for mount in table if mount.device.startswith("/dev/")), *under):
             if _read_marker(top)[0] == name:
                 return top
         return None
@@ -258,11 +260,11 @@ def _plain(text: str) -> str:
 
 def _mount_of(place: Path, table: list[Mount]) -> Mount:
     best = Mount(Path(place.anchor or "/"), "/", "", "")
-    for one in table:  # the last of those with the same place is the one that is seen
-        if (one.point == place or one.point in place.parents) and len(one.point.parts) >= len(
+    for mount in table:  # the last of those with the same place is the one that is seen
+        if (mount.point == place or mount.point in place.parents) and len(mount.point.parts) >= len(
             best.point.parts
         ):
-            best = one
+            best = mount
     return best
 
 
@@ -286,8 +288,8 @@ def _named(links: Path, device: str) -> str:
     if not device.startswith("/dev/") or not links.is_dir():
         return ""
     real = os.path.realpath(device)
-    found = next((link for link in links.iterdir() if os.path.realpath(link) == real), None)
-    name = found.name if found else ""
+    path = next((link for link in links.iterdir() if os.path.realpath(link) == real), None)
+    name = path.name if path else ""
     return re.sub(r"\\x([0-9a-f]{2})", lambda one: chr(int(one[1], 16)), name)
 
 

@@ -216,7 +216,7 @@ def profile_of(told: Mapping[str, Any], source: str) -> Profile:
             signs=dict(signs),
             source=f"profile {name} ({source})",
         ),
-        detectors={key: dict(one) for key, one in detectors.items()},
+        detectors={key: dict(detector) for key, detector in detectors.items()},
         acknowledgement=_texts(publication, "acknowledgement", source, "publication"),
         requests=_texts(publication, "requests", source, "publication"),
         stations=stations,

@@ -34,7 +34,7 @@ def read_profile(said: str) -> Profile:
     """
     path = Path(said)
     if not path.is_file():
-        known = {one.stem: one for one in PROFILES.glob("*.toml")}
+        known = {path.stem: path for path in PROFILES.glob("*.toml")}
         if said.lower() not in known:
             raise InputError(
                 f"{said}: is no file, and no profile of tomarium; one of {', '.join(sorted(known))} is"

@@ -159,23 +159,23 @@ def look(
     views = any(isinstance(item.step, View) for item in protocol.items)
     known = axis is not None and not views and axis.behind == steps_behind_axis(protocol)
     taken = with_axis(scan, axis.column) if axis is not None and known else scan
-    [one] = slices_at(taken, [row], protocol, on_progress=on_progress, demand_wanted=demand_wanted)
-    if one.slab.domain != "slice":
+    [slices] = slices_at(taken, [row], protocol, on_progress=on_progress, demand_wanted=demand_wanted)
+    if slices.slab.domain != "slice":
         raise InputError("the protocol ends before a reconstruction, so that there is no slice to look at")
-    image = one.slab.data[0]
-    layout = one.resolution.layout
+    image = slices.slab.data[0]
+    layout = slices.resolution.layout
     lost = int(np.count_nonzero(~np.isfinite(image)))
-    column, pixel = one.resolution.geometry.axis_column, layout.geometry.pixel_m
+    column, pixel = slices.resolution.geometry.axis_column, layout.geometry.pixel_m
     source = "" if column is None else column.source
     height, width = image.shape
     return SliceLook(
         image=np.asarray(image),
-        row=one.slab.rows.start,
+        row=slices.slab.rows.start,
         first_voxel=layout.first_voxel or (-(height - 1) / 2, -(width - 1) / 2),
         pixel_m=None if pixel is None else float(pixel.value),
         axis_column=None if column is None else float(column.value),
         axis_source=f"found, confidence {axis.confidence}" if axis is not None and known else source,
-        warnings=tuple(of_result(one.resolution, one.answers, one.slab.report, lost, rows=1)),
+        warnings=tuple(of_result(slices.resolution, slices.answers, slices.slab.report, lost, rows=1)),
         unit=layout.unit,
     )
 
@@ -208,10 +208,10 @@ def look_at_axes(
     tuple of array, int, float or None
         The slices, shape (y, x) each, their row, and the voxel size in m.
     """
-    found = slices_at_axes(scan, columns, row, protocol, on_progress=on_progress)
-    pixel = found[0].resolution.layout.geometry.pixel_m
-    images = tuple(np.asarray(one.slab.data[0]) for one in found)
-    return images, found[0].slab.rows.start, None if pixel is None else float(pixel.value)
+    sliceses = slices_at_axes(scan, columns, row, protocol, on_progress=on_progress)
+    pixel = sliceses[0].resolution.layout.geometry.pixel_m
+    images = tuple(np.asarray(slices.slab.data[0]) for slices in sliceses)
+    return images, sliceses[0].slab.rows.start, None if pixel is None else float(pixel.value)
 
 
 def axes_in_words(shown: SliceLook, unit: str, start: tuple[int, int]) -> str:
@@ -249,7 +249,7 @@ def axes_in_words(shown: SliceLook, unit: str, start: tuple[int, int]) -> str:
 def motors_in_words(scan: Scan) -> str:
     """Tell where the first motors stood; empty where the file tells none."""
     motors = list(scan.geometry.motors.items())
-    told = [f"{name} {one.shown}" for name, one in motors[:_MOST_MOTORS]]
+    told = [f"{name} {motor_positions.shown}" for name, motor_positions in motors[:_MOST_MOTORS]]
     return "; ".join([*told, f"and {len(motors) - len(told)} more"] if len(motors) > len(told) else told)
 
 
@@ -281,6 +281,6 @@ def column_by_motor(scan: Scan, motor: str, sign: int | None = None) -> tuple[fl
 
     if scan.pixel_m is None:
         raise MissingData(f"{scan.path} does not tell its pixel size, by which positions become columns")
-    known = axis_motors.calibration_of(motor, sign=sign)
-    offset = known.offset_px(axis_motors.position_of(scan, motor), float(scan.pixel_m.value))
-    return (scan.shape[2] - 1) / 2 + offset, f"by motor {motor} and {known.scans} accepted scans"
+    motor_calibration = axis_motors.calibration_of(motor, sign=sign)
+    offset = motor_calibration.offset_px(axis_motors.position_of(scan, motor), float(scan.pixel_m.value))
+    return (scan.shape[2] - 1) / 2 + offset, f"by motor {motor} and {motor_calibration.scans} accepted scans"

@@ -85,7 +85,7 @@ class Card:
     @property
     def warnings(self) -> list[str]:
         """All warnings, each once."""
-        told = [text for one in self.results for text in one.warnings]
+        told = [text for result in self.results for text in result.warnings]
         told += [f"{one['title']}: {one['text']}" for one in self.live.get("warnings", [])]
         if self.failed:
             told.append(f"not reconstructed by the watch: {self.failed}")
@@ -166,9 +166,9 @@ def gather(folder: Path, log: Sequence[LogEntry] = (), records: Iterable[Path] =
             for state in scans_known(ledger):
                 _card(cards, state.scan).copies.append(state)
     ordered = sorted(cards.values(), key=lambda card: card.scan)
-    entries = {_moment_of(one): one for one in log}
+    entries = {_moment_of(log_entry): log_entry for log_entry in log}
     try:
-        entries |= {_moment_of(one): one for one in read_log(folder)}
+        entries |= {_moment_of(log_entry): log_entry for log_entry in read_log(folder)}
     except OSError as problem:
         problems.append(f"{folder / LOG}: cannot be read ({problem.strerror})")
     said = tuple(sorted(entries.values(), key=lambda one: one.when[:19]))
@@ -243,7 +243,7 @@ def _result(record: Record, place: Path, folder: Path) -> Result:
             for key in _SHOWN
             if key in record.parameters
         ),
-        warnings=tuple(str(one) for one in warnings) if isinstance(warnings, Sequence) else (),
+        warnings=tuple(str(warning) for warning in warnings) if isinstance(warnings, Sequence) else (),
     )  # fmt: skip
 
 

@@ -85,11 +85,11 @@ def print_pdf(html: Path, pdf: Path, program: str | None = None) -> None:
             f"and print it to a file"
         )
     with tempfile.TemporaryDirectory() as folder:
-        made = Path(folder) / "report.pdf"
+        path = Path(folder) / "report.pdf"
         command = [
             browser, "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
             "--disable-background-networking", f"--user-data-dir={folder}/profile", "--no-pdf-header-footer",
-            f"--print-to-pdf={made}", html.resolve().as_uri(),
+            f"--print-to-pdf={path}", html.resolve().as_uri(),
         ]  # fmt: skip
         try:
             done = subprocess.run(command, capture_output=True, timeout=_PATIENCE_S, check=False)
@@ -97,9 +97,9 @@ def print_pdf(html: Path, pdf: Path, program: str | None = None) -> None:
             raise StepFailed(
                 f"{pdf}: {browser} did not end in {_PATIENCE_S} s; print {html} by hand"
             ) from problem
-        if not made.is_file() or not made.read_bytes().startswith(b"%PDF"):
+        if not path.is_file() or not path.read_bytes().startswith(b"%PDF"):
             raise StepFailed(f"{pdf}: {browser} made no PDF (code {done.returncode}); print {html} by hand")
-        shutil.copyfile(made, pdf)
+        shutil.copyfile(path, pdf)
 
 
 def _copies_words(card: Card) -> str:

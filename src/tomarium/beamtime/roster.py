@@ -70,7 +70,7 @@ class Roster:
         tuple of Shift
             None, one, or several where shifts overlap.
         """
-        return tuple(one for one in self.shifts if one.begins <= when < one.ends)
+        return tuple(shift for shift in self.shifts if shift.begins <= when < shift.ends)
 
     def local(self, when: datetime) -> str:
         """Write a time as the clock on the wall shows it: "2026-11-28 22:00"."""
@@ -127,9 +127,9 @@ def read_roster(folder: Path) -> Roster | None:
         raise InputError(f'{path}: has no timezone; timezone = "Europe/Paris" was expected')
     check_zone(zone, str(path))
     shifts = told.get("shift", [])
-    if not isinstance(shifts, list) or not all(isinstance(one, dict) for one in shifts):
+    if not isinstance(shifts, list) or not all(isinstance(shift, dict) for shift in shifts):
         raise InputError(f"{path}: shift is {shifts!r}; tables [[shift]] were expected")
-    made = [_shift(one, zone, f"{path}: shift {number}") for number, one in enumerate(shifts, 1)]
+    made = [_shift(shift, zone, f"{path}: shift {number}") for number, shift in enumerate(shifts, 1)]
     return Roster(zone, tuple(sorted(made, key=lambda one: (one.begins, one.ends))))
 
 
@@ -245,8 +245,8 @@ def set_shift(roster: Roster, shift: Shift) -> Roster:
         Another one.
     """
     times = (shift.begins, shift.ends)
-    kept = [one for one in roster.shifts if (one.begins, one.ends) != times]
-    added = [*kept, shift] if shift.roles else kept
+    shifts = [shift for shift in roster.shifts if (shift.begins, shift.ends) != times]
+    added = [*shifts, shift] if shift.roles else shifts
     return Roster(roster.zone, tuple(sorted(added, key=lambda one: (one.begins, one.ends))))
 
 
@@ -274,15 +274,15 @@ def write_roster(folder: Path, roster: Roster) -> Path:
         "# Who is on shift. Times are those of the clock on the wall in this zone.",
         f"timezone = {json.dumps(roster.zone)}",
     ]
-    for one in roster.shifts:
+    for shift in roster.shifts:
         lines += [
             "",
             "[[shift]]",
-            f"from = {_written(one.begins, roster.zone)}",
-            f"to = {_written(one.ends, roster.zone)}",
+            f"from = {_written(shift.begins, roster.zone)}",
+            f"to = {_written(shift.ends, roster.zone)}",
         ]
         lines += [
-            f"{key} = {json.dumps(list(names), ensure_ascii=False)}" for key, names in one.roles.items()
+            f"{key} = {json.dumps(list(names), ensure_ascii=False)}" for key, names in shift.roles.items()
         ]
     path = folder / ROSTER
     write_whole(path, ("\n".join(lines) + "\n").encode())

@@ -69,14 +69,14 @@ def scan_named(folder: Path, told: str) -> Path:
     if not told.isdigit() and told not in ("", ".", "..") and (folder / told).exists():
         return folder / told
     names = scans_in(folder)
-    found = [path for path in names if told in (path.name, path.stem)]
-    if not found and told.isdigit() and 0 < int(told) <= len(names):
-        found = [names[int(told) - 1]]
-    found = found or [path for path in names if path.name.startswith(told)]
-    if len(found) == 1:
-        return found[0]
-    listed = ", ".join(path.name for path in (found or names)[:_MOST_NAMED])
-    kind = "several scans begin with" if found else "there is no scan"
+    paths = [path for path in names if told in (path.name, path.stem)]
+    if not paths and told.isdigit() and 0 < int(told) <= len(names):
+        paths = [names[int(told) - 1]]
+    paths = paths or [path for path in names if path.name.startswith(told)]
+    if len(paths) == 1:
+        return paths[0]
+    listed = ", ".join(path.name for path in (paths or names)[:_MOST_NAMED])
+    kind = "several scans begin with" if paths else "there is no scan"
     raise InputError(f"{kind} {told!r} in {folder}; there are: {listed or 'none'}")
 
 

@@ -115,7 +115,7 @@ class ScanParameters:
 
     def without_call(self, name: str) -> ScanParameters:
         """Leave a function out; nothing changes where it was not called."""
-        return replace(self, calls={one: values for one, values in self.calls.items() if one != name})
+        return replace(self, calls={text: values for text, values in self.calls.items() if text != name})
 
 
 def parameters_file(folder: Path, name: str) -> Path:

@@ -120,16 +120,16 @@ def of_frames(scan: Scan) -> list[ScanWarning]:
         What was found; empty as a rule.
     """
     subject = Subject(scan.name, scan=scan)
-    return [one for check, kind, title in CHECKS if check.applies_to(subject)
-            for one in _told(check, subject, kind, title)]  # fmt: skip
+    return [scan_warning for check, kind, title in CHECKS if check.applies_to(subject)
+            for scan_warning in _told(check, subject, kind, title)]  # fmt: skip
 
 
 def _told(check: Check, subject: Subject, kind: str, title: str) -> Iterator[ScanWarning]:
-    for found in check.run(subject):
+    for finding in check.run(subject):
         # A beam that is a few percent weaker at the end is told, for the next flats come from it too.
-        if found.severity == "info" and check is not flats.flats_intensity:
+        if finding.severity == "info" and check is not flats.flats_intensity:
             continue
-        yield ScanWarning(kind, title, _sentence(found), "stop" if found.severity == "error" else "warn")
+        yield ScanWarning(kind, title, _sentence(finding), "stop" if finding.severity == "error" else "warn")
 
 
 def _sentence(found: Finding) -> str:

@@ -237,10 +237,10 @@ class _Watch:
                 self.tell(f"{self.request.spool}: {refusal(problem)}")
             self.state.problem = f"the folder cannot be looked at: {refusal(problem)}"
             return spool.known
-        gone = {name: one for name, one in before.items() if name not in arrivals}
-        new = {one.identity: name for name, one in arrivals.items() if name not in before}
-        for name, one in gone.items():
-            self._note_gone(name, new.get(one.identity) if one.identity else None)
+        gone = {name: arrival for name, arrival in before.items() if name not in arrivals}
+        new = {arrival.identity: name for name, arrival in arrivals.items() if name not in before}
+        for name, arrival in gone.items():
+            self._note_gone(name, new.get(arrival.identity) if arrival.identity else None)
         return arrivals
 
     def _note_gone(self, name: str, now_called: str | None) -> None:
@@ -258,7 +258,7 @@ class _Watch:
     def _give_work(self, arrivals: dict[str, Arrival]) -> None:
         now = time.time()
         newest = sorted(arrivals.values(), key=lambda one: one.changed_at, reverse=True)
-        lacking = [one for one in newest if self._lacks_slice(one, now)]
+        lacking = [arrival for arrival in newest if self._lacks_slice(arrival, now)]
         for job in (self._next_slice(lacking, now), self._next_checks(newest, len(lacking), now)):
             if job is not None:
                 self.busy[job.kind] = job
@@ -271,21 +271,25 @@ class _Watch:
         """Choose the newest scan; one that is written to all the time is looked at now and then."""
         if "slice" in self.busy:
             return None
-        for one in lacking:
-            rests = one.at_rest_s(now) >= SETTLED_S
-            last = self.previewed.setdefault(one.name, now)
+        for arrival in lacking:
+            rests = arrival.at_rest_s(now) >= SETTLED_S
+            last = self.previewed.setdefault(arrival.name, now)
             if rests or now - last >= PREVIEW_S:
-                self.previewed[one.name] = now
-                return _Job("slice", one, growing=not rests, quick=len(lacking) > MANY)
+                self.previewed[arrival.name] = now
+                return _Job("slice", arrival, growing=not rests, quick=len(lacking) > MANY)
         return None
 
     def _next_checks(self, newest: list[Arrival], lacking: int, now: float) -> _Job | None:
         """Choose the newest scan with a slice and without checks; where many slices wait, not often."""
         if "checks" in self.busy or (lacking > MANY and now - self.checked_at < CHECKS_AT_LEAST_S):
             return None
-        one = next((one for one in newest if self._lacks_checks(one)), None)
-        entry = None if one is None else self.state.slice_of(one.name)
-        return None if one is None or entry is None else _Job("checks", one, quick=not entry["axis_sought"])
+        arrival = next((arrival for arrival in newest if self._lacks_checks(arrival)), None)
+        entry = None if arrival is None else self.state.slice_of(arrival.name)
+        return (
+            None
+            if arrival is None or entry is None
+            else _Job("checks", arrival, quick=not entry["axis_sought"])
+        )
 
     def _lacks_slice(self, one: Arrival, now: float) -> bool:
         entry = self.state.slice_of(one.name)
@@ -311,12 +315,15 @@ class _Watch:
     def _awaited(self, arrivals: dict[str, Arrival]) -> bool:
         """Tell whether something is still to be done that does not wait for another try."""
         return any(
-            self._lacks_checks(one)
+            self._lacks_checks(arrival)
             or (
-                self._lacks_slice(one, 0.0)
-                and ((told := self.state.failure_of(one.name)) is None or told["stamp"] != list(one.stamp))
+                self._lacks_slice(arrival, 0.0)
+                and (
+                    (told := self.state.failure_of(arrival.name)) is None
+                    or told["stamp"] != list(arrival.stamp)
+                )
             )
-            for one in arrivals.values()
+            for arrival in arrivals.values()
         )
 
     def _write(self, arrivals: dict[str, Arrival]) -> None:
@@ -325,12 +332,12 @@ class _Watch:
             return
         self.written_at = now
         waiting = []
-        for one in sorted(arrivals.values(), key=lambda one: one.changed_at, reverse=True):
-            told = {"scan": one.name, "arrived_at": moment(one.changed_at)}
-            if self._lacks_checks(one):
+        for arrival in sorted(arrivals.values(), key=lambda one: one.changed_at, reverse=True):
+            told = {"scan": arrival.name, "arrived_at": moment(arrival.changed_at)}
+            if self._lacks_checks(arrival):
                 waiting.append({**told, "why": "checks to come"})
-            elif self._lacks_slice(one, now):
-                rests = one.at_rest_s(now) >= SETTLED_S
+            elif self._lacks_slice(arrival, now):
+                rests = arrival.at_rest_s(now) >= SETTLED_S
                 waiting.append({**told, "why": "waiting" if rests else "being written"})
         self.state.queue = waiting
         try:
@@ -362,40 +369,40 @@ class _Watch:
             self._put_checks(result)
 
     def _put_failure(self, result: _Result) -> None:
-        one = result.job.arrival
+        arrival = result.job.arrival
         if result.job.kind == "checks":
-            entry = self.state.slice_of(one.name)
+            entry = self.state.slice_of(arrival.name)
             if entry is not None:
                 entry["checked"] = True
                 entry["notes"] = [*entry["notes"], f"its checks could not be made: {result.problem}"]
             return
-        before = self.state.failure_of(one.name)
-        tries = before["tries"] + 1 if before is not None and before["stamp"] == list(one.stamp) else 1
+        before = self.state.failure_of(arrival.name)
+        tries = before["tries"] + 1 if before is not None and before["stamp"] == list(arrival.stamp) else 1
         self.state.put_failure(
             {
-                "scan": one.name,
+                "scan": arrival.name,
                 "reason": result.problem,
                 "at": moment(time.time()),
-                "arrived_at": moment(one.changed_at),
-                "stamp": list(one.stamp),
+                "arrived_at": moment(arrival.changed_at),
+                "stamp": list(arrival.stamp),
                 "tries": tries,
             }
         )
-        self.tell(f"! {one.name}: {result.problem}")
+        self.tell(f"! {arrival.name}: {result.problem}")
 
     def _put_slice(self, result: _Result, look: Look) -> None:
-        one, axis = result.job.arrival, look.axis
-        self.looked = (one, replace(look, picture=b""))
+        arrival, axis = result.job.arrival, look.axis
+        self.looked = (arrival, replace(look, picture=b""))
         if axis.confidence == "high" and axis.column is not None:
             self.axes[axis.station] = axis
         entry: dict[str, Any] = {
-            "scan": one.name,
+            "scan": arrival.name,
             "row": look.row,
-            "picture": picture_name(one.name),
+            "picture": picture_name(arrival.name),
             "width": look.width,
             "height": look.height,
             "finished_at": moment(time.time()),
-            "arrived_at": moment(one.changed_at),
+            "arrived_at": moment(arrival.changed_at),
             "views": look.views,
             "covered_deg": list(look.covered_deg),
             "complete": look.complete,
@@ -409,23 +416,23 @@ class _Watch:
             "notes": list(look.notes),
             "checked": False,
             "seconds": round(result.seconds, 3),
-            "stamp": list(one.stamp),
+            "stamp": list(arrival.stamp),
         }
         self.state.put_slice(entry)
         self.tell(_sentence(entry))
 
     def _put_checks(self, result: _Result) -> None:
-        one = result.job.arrival
-        entry = self.state.slice_of(one.name)
+        arrival = result.job.arrival
+        entry = self.state.slice_of(arrival.name)
         self.checked_at = time.time()
-        if entry is None or entry["stamp"] != list(one.stamp):
+        if entry is None or entry["stamp"] != list(arrival.stamp):
             return
         entry["checked"] = True
         said = {warning["title"] for warning in entry["warnings"]}
         new = [warning for warning in result.found if warning.title not in said]
         entry["warnings"] = [*entry["warnings"], *(warning.as_data() for warning in new)]
         for warning in new:
-            self.tell(f"! {one.name}: {warning.title}: {warning.text}")
+            self.tell(f"! {arrival.name}: {warning.title}: {warning.text}")
 
     def _work(self, kind: Kind) -> None:
         """Do the jobs, one after the other; whatever a file does to one, the next is done."""
@@ -443,17 +450,17 @@ class _Watch:
             self.results.put(replace(result, seconds=time.perf_counter() - began))
 
     def _done(self, job: _Job) -> _Result:
-        one = job.arrival
-        if one.problem:
-            return _Result(job, problem=one.problem)
+        arrival = job.arrival
+        if arrival.problem:
+            return _Result(job, problem=arrival.problem)
         if job.kind == "slice":
-            return _Result(job, look=self._look_at(one, growing=job.growing, quick=job.quick))
+            return _Result(job, look=self._look_at(arrival, growing=job.growing, quick=job.quick))
         known, fresh = self.looked, None
-        look = known[1] if known is not None and known[0] == one else None
+        look = known[1] if known is not None and known[0] == arrival else None
         if job.quick:  # the slice was made in haste, about the axis of another scan
-            look = fresh = self._look_at(one)
+            look = fresh = self._look_at(arrival)
         elif look is None:  # it was made by an earlier process, and stays as it is
-            look = look_at_scan(one.path, one.name, self.request.settings, self.axes)
+            look = look_at_scan(arrival.path, arrival.name, self.request.settings, self.axes)
         column = None if look.axis.confidence == "last good" else look.axis.column
         return _Result(job, look=fresh, found=(*of_sample(look.seen, column), *of_frames(look.opened)))
 
@@ -472,5 +479,7 @@ def _sentence(entry: dict[str, Any]) -> str:
     first, last = entry["covered_deg"]
     part = "" if entry["complete"] else f", incomplete: {first:.4g}° to {last:.4g}°"
     late = seconds_of(entry["finished_at"]) - seconds_of(entry["arrived_at"])
-    told = "".join(f"\n! {entry['scan']}: {one['title']}: {one['text']}" for one in entry["warnings"])
+    told = "".join(
+        f"\n! {entry['scan']}: {warning['title']}: {warning['text']}" for warning in entry["warnings"]
+    )
     return f"{entry['scan']}: row {entry['row']}{axis}, {entry['views']} views{part}, {late:.1f} s old{told}"

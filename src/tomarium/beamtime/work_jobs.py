@@ -196,11 +196,11 @@ def _axis_of(
     key = (str(scan.path), state.st_mtime_ns, state.st_size, behind)
     if key in axes:
         return axes[key], ()
-    found, notes = quick_look.find_axis(scan, protocol, on_progress=progress, demand_wanted=wanted)
+    found_axis, notes = quick_look.find_axis(scan, protocol, on_progress=progress, demand_wanted=wanted)
     if len(axes) >= MOST_PREVIEWS:
         axes.pop(next(iter(axes)))
-    axes[key] = found
-    return found, notes
+    axes[key] = found_axis
+    return found_axis, notes
 
 
 def _slice(
@@ -215,25 +215,25 @@ def _slice(
     """Make one slice; its row and the axis are told as the detector's own, whatever is binned."""
     axis, notes = _axis_of(axes, scan, protocol, progress, wanted)
     rows, columns = settings.binning
-    taken, known = scan, axis
+    taken, found_axis = scan, axis
     if axis is not None and any(isinstance(item.step, View) for item in protocol.items):
-        taken, known = (
+        taken, found_axis = (
             with_axis(scan, detector_column(axis.column, columns)),
             None,
         )  # told of the file's own columns
-    seen = quick_look.look(taken, protocol, row, known, on_progress=progress, demand_wanted=wanted)
-    _demand_region(settings, seen.image.shape)
-    column = seen.axis_column
-    return [seen.image], {
-        "row": seen.row * rows,
-        "full": list(seen.image.shape),
-        "first_voxel": list(seen.first_voxel),
-        "pixel_m": seen.pixel_m,
-        "unit": seen.unit,
+    slice_look = quick_look.look(taken, protocol, row, found_axis, on_progress=progress, demand_wanted=wanted)
+    _demand_region(settings, slice_look.image.shape)
+    column = slice_look.axis_column
+    return [slice_look.image], {
+        "row": slice_look.row * rows,
+        "full": list(slice_look.image.shape),
+        "first_voxel": list(slice_look.first_voxel),
+        "pixel_m": slice_look.pixel_m,
+        "unit": slice_look.unit,
         "axis_column": None if column is None else detector_column(column, columns),
-        "axis_source": seen.axis_source if axis is None else f"found, confidence {axis.confidence}",
+        "axis_source": slice_look.axis_source if axis is None else f"found, confidence {axis.confidence}",
         "confidence": axis.confidence if axis is not None else "",
-        "warnings": list(dict.fromkeys([*seen.warnings, *notes])),
+        "warnings": list(dict.fromkeys([*slice_look.warnings, *notes])),
     }
 
 
@@ -269,13 +269,13 @@ def _axis_strip(
             replace(i, given={k: v for k, v in i.given.items() if k != "axis_column"}) for i in protocol.items
         )
     )
-    found, notes = _axis_of(axes, scan, free, progress, wanted)
+    found_axis, notes = _axis_of(axes, scan, free, progress, wanted)
     rows, columns_binned = settings.binning
     if settings.axis:
         middle, source, confidence = float(settings.axis), "given", "given"
-    elif found is not None:
-        middle, source = detector_column(found.column, columns_binned), "found"
-        confidence = found.confidence
+    elif found_axis is not None:
+        middle, source = detector_column(found_axis.column, columns_binned), "found"
+        confidence = found_axis.confidence
     elif scan.axis_column is not None:
         middle, source, confidence = float(scan.axis_column.value), "as the file tells", "given"
     else:
@@ -293,7 +293,7 @@ def _axis_strip(
         "axis_column": middle,
         "axis_source": source,
         "confidence": confidence,
-        "found": None if found is None else detector_column(found.column, columns_binned),
+        "found": None if found_axis is None else detector_column(found_axis.column, columns_binned),
         "warnings": list(notes),
     }
 

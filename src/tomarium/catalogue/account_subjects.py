@@ -26,7 +26,7 @@ def account_of_subject(connection: Connection, subject: str) -> Account | None:
     Account or None
         It may be closed.
     """
-    return next((one for one in all_accounts(connection) if one.subject == subject), None)
+    return next((account for account in all_accounts(connection) if account.subject == subject), None)
 
 
 def account_of_orcid(connection: Connection, orcid: str) -> Account | None:
@@ -44,7 +44,9 @@ def account_of_orcid(connection: Connection, orcid: str) -> Account | None:
     Account or None
         None where there is none, or more than one.
     """
-    found = [one for one in all_accounts(connection) if one.orcid == orcid and not one.subject]
+    found = [
+        account for account in all_accounts(connection) if account.orcid == orcid and not account.subject
+    ]
     return found[0] if len(found) == 1 else None
 
 

@@ -81,7 +81,7 @@ def raise_alarms(connection: Connection, id: str, wrong: Sequence[Mismatch | str
     known = {(row.path, row.problem) for row in connection.execute(select(alarms).where(here))}
     if known & set(told):
         connection.execute(update(alarms).where(here).values(seen_utc=moment))
-    new = [one for one in dict.fromkeys(told) if one not in known]
+    new = [pair for pair in dict.fromkeys(told) if pair not in known]
     if not new:
         return 0
     common = {"record": id, "raised_utc": moment, "seen_utc": moment, "cleared_utc": None, "cleared_by": ""}

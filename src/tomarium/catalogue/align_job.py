@@ -79,7 +79,7 @@ def ask_to_align(
     NotAllowed
         One of the two is not the reader's.
     """
-    told = known or HowKnown()
+    how_known = known or HowKnown()
     with catalogue.writing() as connection:
         demand_both_ends(connection, reader, start, end)
         for frame in (start, end):
@@ -96,8 +96,8 @@ def ask_to_align(
             "to": end,
             "near": near,
             "scale": scale,
-            "sigma_m": told.sigma_m,
-            "sigma_rad": told.sigma_rad,
+            "sigma_m": how_known.sigma_m,
+            "sigma_rad": how_known.sigma_rad,
             "replaces": replaces,
             "beside": beside,
         }
@@ -137,18 +137,18 @@ def align_images(catalogue: Catalogue, job: Row[Any]) -> Ended:
             demand_both_ends(connection, reader, start, end)
             places = [_place(connection, reader, frame) for frame in (start, end)]
         folders = {folder: read_frame(placed.frame).id for folder, placed in places}
-        moving, fixed = (read_placed(*one) for one in places)
-        found = align(
+        moving, fixed = (read_placed(*place) for place in places)
+        alignment = align(
             fixed,
             moving,
             search="near" if told["near"] else "global",
             scale=bool(told["scale"]),
             on_progress=stage_teller(catalogue, job, STAGES),
         )
-        if not found.accepted:
-            return "failed", _not_found(found, moving), ()
-        known = HowKnown(told["sigma_m"], told["sigma_rad"])
-        link = link_of_alignment(found, start, end, known)
+        if not alignment.accepted:
+            return "failed", _not_found(alignment, moving), ()
+        how_known = HowKnown(told["sigma_m"], told["sigma_rad"])
+        link = link_of_alignment(alignment, start, end, how_known)
         filed = file_link(
             catalogue, reader, link, replaces=str(told["replaces"]), beside=bool(told["beside"])
         )
@@ -156,8 +156,8 @@ def align_images(catalogue: Catalogue, job: Row[Any]) -> Ended:
         raise
     except TomariumError as problem:
         return "failed", without_folders(str(problem), folders), ()
-    words = f"found{' mirrored' if found.mirrored else ''}, error {units.show(found.tre_m, 'm', 3)}"
-    notes = "".join(f"; {without_folders(note, folders)}" for note in found.notes)
+    words = f"found{' mirrored' if alignment.mirrored else ''}, error {units.show(alignment.tre_m, 'm', 3)}"
+    notes = "".join(f"; {without_folders(note, folders)}" for note in alignment.notes)
     return "done", f"{words}: filed as {filed.id}, version {filed.version}{notes}", ()
 
 
@@ -167,7 +167,7 @@ def _place(connection: Connection, reader: Reader, frame: str) -> tuple[Path, Im
     place = queries.place_of(connection, reader, id) if kind == "records" else None
     image = None
     if place is not None:
-        image = next((one for one in images_at(place)[0] if one.frame == frame), None)
+        image = next((image_frame for image_frame in images_at(place)[0] if image_frame.frame == frame), None)
     if place is None or image is None:
         raise InputError(f"{frame} is no image whose pixels have a size; choose two such images to align")
     if not place.open:
@@ -210,13 +210,14 @@ def _not_found(found: Alignment, moving: Image) -> str:
     from tomarium.specimen.pose import similarity
 
     told = []
-    for one in found.candidates[:_SHOWN]:
-        at = one.matrix[:3, :3] @ np.array(moving.centre_m) + one.matrix[:3, 3]
-        turn = similarity(one.matrix)[1]
+    for candidate in found.candidates[:_SHOWN]:
+        at = candidate.matrix[:3, :3] @ np.array(moving.centre_m) + candidate.matrix[:3, 3]
+        turn = similarity(candidate.matrix)[1]
         degrees = np.rad2deg(angle_of(turn * np.sign(np.linalg.det(turn))))
         told.append(
-            f"{'mirrored, ' if one.mirrored else ''}middle at {', '.join(units.show(float(x), 'm', 3) for x in at)}, "
-            f"turned by {degrees:.0f}°, {one.score:.3f} nats"
+            f"{'mirrored, ' if candidate.mirrored else ''}"
+            f"middle at {', '.join(units.show(float(x), 'm', 3) for x in at)}, "
+            f"turned by {degrees:.0f}°, {candidate.score:.3f} nats"
         )
     reason = next(
         (note for note in found.notes if "best pose" in note or "place" in note), "no pose stands out"

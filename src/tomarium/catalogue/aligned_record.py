@@ -88,11 +88,11 @@ def make_aligned_record(
     if known is not None:
         found = {name: known.parameters.get(name) for name in INHERITED}
         parameters = {
-            name: Value(one.value, "derived", f"that of the record {known.id}")
-            for name, one in found.items()
-            if one is not None
+            name: Value(value.value, "derived", f"that of the record {known.id}")
+            for name, value in found.items()
+            if value is not None
         }
-    made = file_record(
+    record = file_record(
         folder,
         title=title or f"Aligned: {known.title if known else source.name.partition('.')[0]}",
         keywords=("slices", "aligned"),
@@ -109,8 +109,8 @@ def make_aligned_record(
         },
     )
     if known is None:
-        return made
-    return derive(made, known, folder)
+        return record
+    return derive(record, known, folder)
 
 
 def derive(made: Record, known: Record, folder: Path) -> Record:
@@ -129,15 +129,15 @@ def derive(made: Record, known: Record, folder: Path) -> Record:
         As it is written now.
     """
     origin = (known.publication.doi or known.id) if known.publication else known.id
-    told = replace(
+    record = replace(
         made,
         related=(Related("IsDerivedFrom", origin),),
         specimen=known.specimen,
         entities=known.entities,
         techniques=known.techniques,
     )
-    write_whole(folder / FILENAME, export(told).encode())
-    return told
+    write_whole(folder / FILENAME, export(record).encode())
+    return record
 
 
 def reslice_picture(aligned: AlignedSlices, place: Path) -> bytes:

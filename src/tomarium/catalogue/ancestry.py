@@ -34,12 +34,12 @@ def ancestors_of(catalogue: Catalogue, reader: Reader, record: Record) -> tuple[
         The first one of all in front, the one that the record was made of at the end; of several that it was made of,
         as of volumes that were stitched, none, for they are no way but a tree.
     """
-    found: list[Record] = []
+    records: list[Record] = []
     known = {record.id}
     one = record
     with catalogue.reading() as connection:
-        while len(found) < MOST:
-            origins = [told.identifier for told in one.related if told.relation == "IsDerivedFrom"]
+        while len(records) < MOST:
+            origins = [related.identifier for related in one.related if related.relation == "IsDerivedFrom"]
             if len(origins) != 1 or not ID.fullmatch(origins[0]) or origins[0] in known:
                 break
             place = place_of(connection, reader, origins[0])
@@ -51,6 +51,6 @@ def ancestors_of(catalogue: Catalogue, reader: Reader, record: Record) -> tuple[
             if earlier is None:
                 break
             known.add(earlier.id)
-            found.append(earlier)
+            records.append(earlier)
             one = earlier
-    return tuple(reversed(found))
+    return tuple(reversed(records))

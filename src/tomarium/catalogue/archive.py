@@ -154,10 +154,10 @@ def _zip_header(name: bytes, large: bool, clock: tuple[int, int]) -> bytes:
 
 
 def _zip_entry(name: bytes, size: int, crc: int, offset: int, clock: tuple[int, int]) -> bytes:
-    told = struct.pack("<QQ", size, size) if size >= _DWORD else b""
-    told += struct.pack("<Q", offset) if offset >= _DWORD else b""
-    extra = struct.pack("<HH", 1, len(told)) + told if told else b""
-    version = 45 if told else 20
+    content = struct.pack("<QQ", size, size) if size >= _DWORD else b""
+    content += struct.pack("<Q", offset) if offset >= _DWORD else b""
+    extra = struct.pack("<HH", 1, len(content)) + content if content else b""
+    version = 45 if content else 20
     short = min(size, _DWORD)
     fixed = (
         b"PK\1\2",

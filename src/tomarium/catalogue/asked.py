@@ -53,10 +53,10 @@ class Asked:
         """The query of the address of its list; the same for the same search."""
         pairs = [("q", " ".join(self.words.split()))] if self.words.strip() else []
         pairs += [
-            (name, one) for name in FACETS if name in self.filters for one in sorted(self.filters[name])
+            (name, text) for name in FACETS if name in self.filters for text in sorted(self.filters[name])
         ]
-        pairs += [(COMPANIONS, one) for one in self.companions]
-        pairs += [(name, one) for name in sorted(self.ranges) for one in self.ranges[name]]
+        pairs += [(COMPANIONS, companion) for companion in self.companions]
+        pairs += [(name, text) for name in sorted(self.ranges) for text in self.ranges[name]]
         return urlencode(pairs)
 
     @property
@@ -64,15 +64,15 @@ class Asked:
         """Tell it in a line for people."""
         told = [" ".join(self.words.split())] if self.words.strip() else []
         told += [
-            label_of(one) if name == "technique" else one
+            label_of(value) if name == "technique" else value
             for name, values in self.filters.items()
-            for one in values
+            for value in values
         ]
-        told += [f"beside {label_of(one)}" for one in self.companions]
+        told += [f"beside {label_of(companion)}" for companion in self.companions]
         told += [
-            f"{name} {one.removeprefix('=')}".replace("_", " ")
+            f"{name} {value.removeprefix('=')}".replace("_", " ")
             for name, values in self.ranges.items()
-            for one in values
+            for value in values
         ]
         return ", ".join(told) or "All records"
 
@@ -147,9 +147,9 @@ def ranges_of(connection: Connection, ranges: Mapping[str, str | Iterable[str]])
     """Read ranges of parameters that the catalogue knows; raises ParameterError where it knows none of that name."""
     if not ranges:
         return []
-    known = queries.parameter_numbers(connection).keys()
+    dict_keys = queries.parameter_numbers(connection).keys()
     read = []
     for name, texts in ranges.items():
-        key = key_of(name, known)
+        key = key_of(name, dict_keys)
         read += [read_range(key, text) for text in ((texts,) if isinstance(texts, str) else texts)]
     return read

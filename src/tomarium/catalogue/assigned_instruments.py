@@ -50,11 +50,11 @@ def change_instruments(
     """
     demand_role(by, to="assign instruments")
     account = account_named(connection, name)
-    for given in assign:
-        one = " ".join(given.split())
+    for text in assign:
+        one = " ".join(text.split())
         if not one.isprintable() or not 0 < len(one) <= LONGEST_INSTRUMENT:
             raise InputError(
-                f"{given[:60]!r} cannot be the name of an instrument; give it as records tell it, in 1 to "
+                f"{text[:60]!r} cannot be the name of an instrument; give it as records tell it, in 1 to "
                 f"{LONGEST_INSTRUMENT} characters, such as BM05"
             )
         if one not in account.instruments:

@@ -47,8 +47,8 @@ def position_of(scan: Scan, motor: str) -> float:
     MissingData
         The file tells no number of that name, or different ones.
     """
-    told: dict[str, Any] = {name: one.value for name, one in scan.geometry.motors.items()}
-    told |= {name: one.value for name, one in scan.metadata.items()}
+    told: dict[str, Any] = {name: motor.value for name, motor in scan.geometry.motors.items()}
+    told |= {name: value.value for name, value in scan.metadata.items()}
     alike = {name: value for name, value in told.items() if motor in (name, name.rsplit("/", 1)[-1])}
     if motor in alike:
         alike = {motor: alike[motor]}
@@ -125,11 +125,16 @@ def accept(scan: Scan, motor: str, column: float, file: Path | None = None) -> i
         The file holds something else.
     """
     place = file or motors_file()
-    one = as_accepted(scan, motor, column)
+    accepted = as_accepted(scan, motor, column)
     known = _known(place)
     kept = [entry for entry in known.get(motor, []) if entry["scan"] != scan.name]
     kept.append(
-        {"scan": scan.name, "position": one.position, "pixel_m": one.pixel_m, "offset_px": one.offset_px}
+        {
+            "scan": scan.name,
+            "position": accepted.position,
+            "pixel_m": accepted.pixel_m,
+            "offset_px": accepted.offset_px,
+        }
     )
     place.parent.mkdir(parents=True, exist_ok=True)
     write_json(place, {**known, motor: kept})
@@ -161,14 +166,17 @@ def calibration_of(motor: str, file: Path | None = None, *, sign: int | None = N
         The file holds something else.
     """
     entries = _known(file or motors_file()).get(motor, [])
-    return calibrate([Accepted(one["position"], one["pixel_m"], one["offset_px"]) for one in entries], sign)
+    return calibrate(
+        [Accepted(entry["position"], entry["pixel_m"], entry["offset_px"]) for entry in entries], sign
+    )
 
 
 def _known(file: Path) -> dict[str, list[dict[str, Any]]]:
     told = read_json(file) if file.is_file() else {}
     wanted = {"scan", "position", "pixel_m", "offset_px"}
     whole = isinstance(told, dict) and all(
-        isinstance(entries, list) and all(isinstance(one, dict) and wanted <= one.keys() for one in entries)
+        isinstance(entries, list)
+        and all(isinstance(entry, dict) and wanted <= entry.keys() for entry in entries)
         for entries in told.values()
     )
     if not whole:

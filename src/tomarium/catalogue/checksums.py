@@ -86,8 +86,8 @@ def list_files(folder: Path) -> Iterator[str]:
 
 
 def _list_objects(folder: ObjectPath) -> Iterator[str]:
-    for found in folder.rglob():
-        path = found.key.removeprefix(f"{folder.key}/")
+    for object_path in folder.rglob():
+        path = object_path.key.removeprefix(f"{folder.key}/")
         _demand_name(folder, path)
         if path != SOURCE and not path.startswith(f"{JOURNAL}/"):
             yield path

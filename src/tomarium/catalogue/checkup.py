@@ -71,7 +71,7 @@ def _problems(folder: Path) -> tuple[tuple[Problem, ...], int]:
         present = {path: (folder / path).stat().st_size for path in list_files(folder)}
         total = sum(present.values())
         if total <= COMPARED_BYTES:
-            return tuple(Problem(one.path, one.problem) for one in verify(folder)), 0
+            return tuple(Problem(mismatch.path, mismatch.problem) for mismatch in verify(folder)), 0
         listed = read_manifest(folder / MANIFEST).keys()
         there = {path for path in present if path != FILENAME and not is_manifest(path)}
     except TomariumError as problem:

@@ -140,8 +140,8 @@ def _in_a_fork(answer: Callable[[Any], Any], task: Task, scratch: Path, pipe: Co
         os.close(sink)
         _answer_and_end(answer, task, scratch, source)
     os.close(source)
-    with open(sink, "rb", buffering=0) as told:  # noqa: PTH123  # a number of a pipe is no path
-        content = _until_end(told, pipe)
+    with open(sink, "rb", buffering=0) as file_io:  # noqa: PTH123  # a number of a pipe is no path
+        content = _until_end(file_io, pipe)
     if content is None:
         os.kill(child, signal.SIGKILL)
     code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])

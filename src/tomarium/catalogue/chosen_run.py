@@ -118,4 +118,8 @@ def _own_axis(choice: Choice) -> bool:
     steps = dict(choice.instructions.steps) if choice.instructions else {}
     asked = "find_axis" in {*steps, *choice.steps}
     given = any("axis_column" in values for values in steps.values())
-    return asked or given or any(one.partition("=")[0].endswith(".axis_column") for one in choice.assignments)
+    return (
+        asked
+        or given
+        or any(assignment.partition("=")[0].endswith(".axis_column") for assignment in choice.assignments)
+    )

@@ -131,8 +131,8 @@ def published_contents(record: Record, folder: Path) -> tuple[Content, ...] | No
 def _states(folder: Path, paths: Sequence[str] | dict[str, str]) -> dict[str, os.stat_result]:
     """Look at files, one folder at a time; what is no regular file, or is reached through a link, is left out."""
     if isinstance(folder, ObjectPath):
-        found = ((one.key.removeprefix(f"{folder.key}/"), one) for one in folder.rglob())
-        return {path: one.stat() for path, one in found if path in paths}
+        generator = ((path.key.removeprefix(f"{folder.key}/"), path) for path in folder.rglob())
+        return {path: object_path.stat() for path, object_path in generator if path in paths}
     wanted: dict[str, set[str]] = {}
     for path in paths:
         above, _, name = path.rpartition("/")
@@ -178,10 +178,14 @@ def choose(contents: Sequence[Content], paths: Sequence[str]) -> tuple[Content, 
         raise ValueError(len(paths))
     files = {path for path in paths if not path.endswith("/")}
     folders = tuple({f"{path.rstrip('/')}/" for path in paths if path.strip("/")})
-    chosen = tuple(one for one in contents if one.path in files or (folders and one.path.startswith(folders)))
+    chosen = tuple(
+        content
+        for content in contents
+        if content.path in files or (folders and content.path.startswith(folders))
+    )
     for path in paths:
         inside = f"{path.rstrip('/')}/"
-        if not any(one.path == path or one.path.startswith(inside) for one in chosen):
+        if not any(content.path == path or content.path.startswith(inside) for content in chosen):
             raise KeyError(path)
     return chosen
 
@@ -285,8 +289,10 @@ def _blocks(folder: Path, content: Content, first: int, stop: int) -> Iterator[b
 def _object_blocks(place: ObjectPath, content: Content, first: int, stop: int) -> Iterator[bytes]:
     """Read a range of an object; that it is the same to the end is told by the tag that comes with each piece."""
     try:
-        told = place.state()  # its time is not compared: a list and a question may round it to other seconds
-        if (told.size, told.number) != (content.bytes, content.inode):
+        object_state = (
+            place.state()
+        )  # its time is not compared: a list and a question may round it to other seconds
+        if (object_state.size, object_state.number) != (content.bytes, content.inode):
             raise _changed(content)
         yield from place.blocks(first, stop)
     except OSError as problem:

@@ -154,8 +154,8 @@ def copy_parameters(
         if plane:
             protocol = _with_plane(protocol, record, scan, binning, scale, name, notes)
     notes.insert(0, f"protocol: {', '.join(item.step.name for item in protocol.items)} of {name}")
-    known = Value("; ".join(notes), "user", f"parameters copied from {name}")
-    return Copied(replace(scan, metadata={**scan.metadata, COPIED: known}), protocol, rows, tuple(notes))
+    value = Value("; ".join(notes), "user", f"parameters copied from {name}")
+    return Copied(replace(scan, metadata={**scan.metadata, COPIED: value}), protocol, rows, tuple(notes))
 
 
 def protocol_like(record: Path) -> Protocol:
@@ -400,14 +400,17 @@ def _with_plane(
     if binning != 1:
         step = find_step("bin")
         whole = Protocol((Item(step, check(step, {"rows": binning, "columns": binning})), *protocol.items))
-    seen = resolve(whole, scan)
+    resolution = resolve(whole, scan)
     angles = scan.angles_deg.value
-    if any("axis_column" in item.awaits for item in seen.items) and np.ptp(angles) > _MORE_THAN_HALF_DEG:
+    if (
+        any("axis_column" in item.awaits for item in resolution.items)
+        and np.ptp(angles) > _MORE_THAN_HALF_DEG
+    ):
         raise InputError(
             f"the region of {name} cannot be copied to {scan.path} before its rotation axis is known, which tells how "
             f"wide the slices of a full turn are; give --axis COLUMN, or --roi Y0:Y1,X0:X1"
         )
-    size = seen.layout.shape[2]
+    size = resolution.layout.shape[2]
     parts = []
     for axis, count in zip(volume.axes[1:], volume.shape[1:], strict=True):
         edge = axis.offset / axis.scale - 0.5  # voxels from the rotation axis

@@ -60,10 +60,10 @@ def read_cursor(text: str) -> Cursor:
         It is none.
     """
     try:
-        found = _FORM.fullmatch(urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode("ascii"))
-        if found is None or not math.isfinite(float.fromhex(found[4])):
+        match = _FORM.fullmatch(urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode("ascii"))
+        if match is None or not math.isfinite(float.fromhex(match[4])):
             raise ValueError("another form")
-        number, score = int(found[3], 16), float.fromhex(found[4])
+        number, score = int(match[3], 16), float.fromhex(match[4])
         if abs(number) >= 2**63:
             raise ValueError("no number of a record")
     except (ValueError, OverflowError):
@@ -71,4 +71,4 @@ def read_cursor(text: str) -> Cursor:
             f"after {text[:80]!r} is no place in an answer; take it from the address of the next page, or leave "
             f"it out for the first page"
         ) from None
-    return Cursor(number, score if found[1] == "r" else None, found[2] == "<", int(found[5]))
+    return Cursor(number, score if match[1] == "r" else None, match[2] == "<", int(match[5]))

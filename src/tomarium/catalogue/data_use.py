@@ -171,14 +171,14 @@ def grouped(uses: Iterable[DataUse], by: str) -> list[Group]:
     if by not in BY:
         raise ParameterError(f"{by[:40]!r}: give one of {', '.join(BY)}")
     together: dict[tuple[str, str], list[DataUse]] = {}
-    for one in uses:
-        together.setdefault(one.key(by), []).append(one)
+    for use in uses:
+        together.setdefault(use.key(by), []).append(use)
     groups = [
         Group(
             id,
             name,
-            len({one.publication for one in some}),
-            len({one.record for one in some}),
+            len({data_use.publication for data_use in some}),
+            len({data_use.record for data_use in some}),
             tuple(some),
         )
         for (id, name), some in together.items()
@@ -196,7 +196,7 @@ def as_csv(groups: Sequence[Group]) -> str:
     rows = csv.writer(text, lineterminator="\n")
     rows.writerow(COLUMNS)
     for group in groups:
-        rows.writerows([_cell(getattr(one, name)) for name in COLUMNS] for one in group.uses)
+        rows.writerows([_cell(getattr(use, name)) for name in COLUMNS] for use in group.uses)
     return text.getvalue()
 
 
@@ -211,7 +211,7 @@ def as_html(groups: Sequence[Group], by: str) -> str:
     parts = []
     for group in groups:
         lines = "".join(
-            "<tr>" + "".join(f"<td>{cell}</td>" for cell in _cells(one)) + "</tr>" for one in group.uses
+            "<tr>" + "".join(f"<td>{cell}</td>" for cell in _cells(use)) + "</tr>" for use in group.uses
         )
         parts.append(
             f"<h2>{escape(group.name)}</h2><p>{group.publications} publications, {group.records} records</p>"

@@ -141,10 +141,10 @@ def _refused(status: int, content: bytes) -> Answer:
     try:
         errors = json.loads(content)["errors"]
         told = "; ".join(
-            f"{one.get('source', '')}: {one['title']}".removeprefix(": ")
-            if isinstance(one, dict)
-            else str(one)
-            for one in errors
+            f"{error.get('source', '')}: {error['title']}".removeprefix(": ")
+            if isinstance(error, dict)
+            else str(error)
+            for error in errors
         )
     except (ValueError, KeyError, TypeError):
         told = content[:200].decode(errors="replace")

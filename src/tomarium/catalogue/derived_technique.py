@@ -39,14 +39,14 @@ def technique_of(scan: Scan) -> tuple[str, Value[str]] | None:
     turned = float(np.ptp(angles.value)) if angles.value.size else 0.0
     if turned < _LEAST_DEG or len(np.unique(angles.value)) < _LEAST_VIEWS or angles.origin == "default":
         return None
-    told = scan.metadata.get("probe")
-    probe = str(told.value).lower().replace("-", "").replace(" ", "") if told else ""
+    value = scan.metadata.get("probe")
+    probe = str(value.value).lower().replace("-", "").replace(" ", "") if value else ""
     energy = scan.geometry.energy_kev
     if probe and "xray" not in probe:
         return None
     why = f"{angles.value.size} projections over {turned:.4g}°"
     if probe:
-        term, why = _X_RAY, f"{why}, probe {told.value}" if told else why
+        term, why = _X_RAY, f"{why}, probe {value.value}" if value else why
     elif energy is not None:
         term, why = _X_RAY, f"{why}, photons of {energy.value:g} keV"
     elif scan.format in _X_RAY_FORMATS:

@@ -92,8 +92,8 @@ def use_of(connection: Connection, kind: Kind, name: str) -> Use:
     Use
         Of nothing where it has no records.
     """
-    found = [use for use in disk_use(connection) if (use.kind, use.name) == (kind, name)]
-    return found[0] if found else Use(kind, name, 0, 0, None)
+    uses = [use for use in disk_use(connection) if (use.kind, use.name) == (kind, name)]
+    return uses[0] if uses else Use(kind, name, 0, 0, None)
 
 
 def change_quota(connection: Connection, by: Reader, kind: str, name: str, size: int | None) -> None:

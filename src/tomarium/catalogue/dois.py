@@ -74,8 +74,8 @@ def ask_for_update(connection: Connection, record: Record, address: str = "") ->
     for doi in (publication.doi, publication.concept_doi):
         if not doi:
             continue
-        known = connection.execute(select(dois).where(dois.c.doi == doi)).one_or_none()
-        if doi == publication.concept_doi and known and known.record != record.id and not address:
+        row = connection.execute(select(dois).where(dois.c.doi == doi)).one_or_none()
+        if doi == publication.concept_doi and row and row.record != record.id and not address:
             continue  # it stands for the newest version, which this is not
         connection.execute(delete(dois).where(dois.c.doi == doi))
         connection.execute(
@@ -87,7 +87,7 @@ def ask_for_update(connection: Connection, record: Record, address: str = "") ->
                 tries=0,
                 next_utc=time.time(),
                 error="",
-                address=address or (known.address if known else ""),
+                address=address or (row.address if row else ""),
             )
         )
 
@@ -373,8 +373,8 @@ def _attributes(folder: Path, doi: str, address: str, versions: list[str]) -> di
     if doi == publication.concept_doi:
         related = [one for one in told.get("relatedIdentifiers", []) if one["relationType"] != "IsVersionOf"]
         told["relatedIdentifiers"] = related + [
-            {"relatedIdentifier": one, "relatedIdentifierType": "DOI", "relationType": "HasVersion"}
-            for one in versions
+            {"relatedIdentifier": version, "relatedIdentifierType": "DOI", "relationType": "HasVersion"}
+            for version in versions
         ]
         told.pop("version", None)
     return told

@@ -128,7 +128,7 @@ COLUMNS: Final[tuple[Column, ...]] = (
     Column("taxon", "text", "Taxon of the specimen", _entity("specimen", "taxon")),
     Column("instrument", "text", "Instrument", _entity("instrument")),
     Column("proposal", "text", "Proposal", _entity("proposal")),
-    Column("bytes", "whole", "Size of all files", lambda r, _: sum(one.bytes for one in r.files), "B"),
+    Column("bytes", "whole", "Size of all files", lambda r, _: sum(file.bytes for file in r.files), "B"),
     Column("citation", "text", "How it is cited", lambda r, p: cite(r, p["address"])),
 )  # fmt: skip
 
@@ -144,9 +144,9 @@ def schema() -> Any:
     from arro3.core import Field, Schema
 
     fields = []
-    for one in COLUMNS:
-        told = {"description": one.told} | ({"unit": one.unit} if one.unit else {})
-        fields.append(Field(one.name, _type(one.kind), nullable=True, metadata=told))
+    for column in COLUMNS:
+        told = {"description": column.told} | ({"unit": column.unit} if column.unit else {})
+        fields.append(Field(column.name, _type(column.kind), nullable=True, metadata=told))
     return Schema(fields)
 
 
@@ -165,7 +165,9 @@ def batch(found: Sequence[tuple[Record, Row]]) -> Any:
     """
     from arro3.core import RecordBatch
 
-    arrays = [_array(one.kind, [one.take(record, place) for record, place in found]) for one in COLUMNS]
+    arrays = [
+        _array(column.kind, [column.take(record, place) for record, place in found]) for column in COLUMNS
+    ]
     return RecordBatch.from_arrays(arrays, schema=schema())
 
 
@@ -195,11 +197,11 @@ def _array(kind: str, values: Sequence[Any]) -> Any:
     from arro3.core import Array, list_array, struct_array
 
     if kind == "moment":
-        return Array([_microseconds(one) for one in values], type=_type("whole")).cast(_type("moment"))
+        return Array([_microseconds(value) for value in values], type=_type("whole")).cast(_type("moment"))
     if kind in ("text", "whole", "number"):
         return Array(list(values), type=_type(kind))
-    ends = np.cumsum([0, *(len(one) for one in values)], dtype=np.int32)
-    flat = [item for one in values for item in one]
+    ends = np.cumsum([0, *(len(value) for value in values)], dtype=np.int32)
+    flat = [item for value in values for item in value]
     if kind == "people":
         columns = [
             Array([getattr(one, field.name) or None for one in flat], type=field.type) for field in _person()

@@ -106,7 +106,7 @@ def edit(catalogue: Catalogue, reader: Reader, id: str, changes: Changes) -> Rec
     changed = tuple(name for name in dict.fromkeys(FIELDS + KINDS) if getattr(changes, name) is not None)
     told = [*changed, *changes.parameters, *(f"withhold {key}" for key in changes.withhold)]
     told += [f"disclose {key}" for key in changes.disclose]
-    told += [f"credit {one.path}" for one in changes.credits]
+    told += [f"credit {credit.path}" for credit in changes.credits]
     told += [f"{name} in plain words" for name in changes.card]
     if not told:
         raise ParameterError(f"{id}: nothing to change was given; say what, such as --licence CC-BY-4.0")

@@ -209,27 +209,27 @@ def _cell(place: str, record: Record, header: str, text: str) -> Cell:
     if name in FIELDS:
         wanted: Any = text
         if name in LISTS:
-            wanted = tuple(LISTS[name](one.strip()) for one in text.split(";") if one.strip())
+            wanted = tuple(LISTS[name](word.strip()) for word in text.split(";") if word.strip())
         elif name == "licence":
             wanted = read_licence(text)
         elif name == "funding":
-            wanted = tuple(read_funding(one) for one in text.split(";") if one.strip())
+            wanted = tuple(read_funding(word) for word in text.split(";") if word.strip())
         elif name == "related":
-            wanted = tuple(read_related(one) for one in text.split(";") if one.strip())
+            wanted = tuple(read_related(word) for word in text.split(";") if word.strip())
         return Cell(place, record.id, name, getattr(record, name), wanted)
     if (field := plain.removeprefix("plain ").replace(" ", "_")) in CARD and plain.startswith("plain "):
         return Cell(place, record.id, f"plain_{field}", getattr(record.card, field), read_field(field, text))
     key, number = _parameter(header, text)
-    known = record.parameters.get(key)
-    return Cell(place, record.id, key, known.value if known else None, number, text)
+    value = record.parameters.get(key)
+    return Cell(place, record.id, key, value.value if value else None, number, text)
 
 
 def _parameter(header: str, text: str) -> tuple[str, Any]:
     """Read a parameter: its key from the header, its value in the key's unit."""
-    found = _UNIT.fullmatch(header)
-    words, unit = (found[1], found[2].strip()) if found else (header, "")
+    match = _UNIT.fullmatch(header)
+    words, unit = (match[1], match[2].strip()) if match else (header, "")
     key = re.sub(r"[^a-z0-9]+", "_", words.lower()).strip("_")
-    by_label = {parameter.label(one).lower(): one for one in parameter.PARAMETERS}
+    by_label = {parameter.label(text).lower(): text for text in parameter.PARAMETERS}
     key = by_label.get(words.strip().lower(), key)
     if not key or not key[0].isalpha():
         raise InputError(f"the header {header[:60]!r} names no field; write letters, such as energy_kev")

@@ -260,7 +260,7 @@ def told_of(connection: Connection, record: str) -> tuple[Entity, ...]:
     ).scalars()
     ids = list(chosen)
     found = [public_entity(connection, id) for id in (*ids, *ancestors(connection, ids))]
-    return tuple(one for one in found if one is not None)
+    return tuple(entity for entity in found if entity is not None)
 
 
 def as_told(connection: Connection, record: Record, *, stale: bool) -> Record:
@@ -285,10 +285,12 @@ def as_told(connection: Connection, record: Record, *, stale: bool) -> Record:
 
 def telling(record: Record, told: tuple[Entity, ...]) -> Record:
     """Return a record that tells of these entities, and of links to no other specimens."""
-    known = {f"specimens/{one.id}" for one in told}
+    known = {f"specimens/{entity.id}" for entity in told}
     ends = ((link, {link.from_frame, link.to_frame}) for link in record.links)
-    kept = [link for link, both in ends if all(one in known for one in both if one.startswith("specimens/"))]
-    return replace(record, entities=told, links=tuple(kept))
+    links = [
+        link for link, both in ends if all(text in known for text in both if text.startswith("specimens/"))
+    ]
+    return replace(record, entities=told, links=tuple(links))
 
 
 def choose(connection: Connection, reader: Reader, record: Record, kind: str, id: str) -> Record:
@@ -336,8 +338,8 @@ def choose(connection: Connection, reader: Reader, record: Record, kind: str, id
     if id and usable:
         connection.execute(insert(record_entities).values(record=record.id, entity=id, chosen=1))
         reach(connection, [record.id])
-    kept = tuple(one for one in record.entities if one.kind != kind)
-    told = tuple(one for one in told_of(connection, record.id) if one.kind == kind)
+    kept = tuple(entity for entity in record.entities if entity.kind != kind)
+    told = tuple(entity for entity in told_of(connection, record.id) if entity.kind == kind)
     specimen = id if kind == "specimen" else record.specimen
     return replace(record, entities=(*told, *kept), specimen=specimen)
 
@@ -381,18 +383,18 @@ def adopt(connection: Connection, record: Record, owner: str, *, lost: bool = Fa
     """
     if not record.entities:
         return
-    ids = [one.id for one in record.entities]
+    ids = [entity.id for entity in record.entities]
     held = connection.execute(select(entities).where(entities.c.id.in_(ids))).all()
     known = {row.id for row in held}
-    new = [one for one in record.entities if one.id not in known]
+    new = [entity for entity in record.entities if entity.id not in known]
     closed = {row.id for row in held if not lost and row.owner != owner and row.published_utc is None}
-    for one in new:
-        trusted = record.publication is not None and one.published is not None
+    for entity in new:
+        trusted = record.publication is not None and entity.published is not None
         connection.execute(
             insert(entities).values(
-                **row_of(one, owner),
-                published_utc=one.published.timestamp() if trusted and one.published else None,
-                doi=one.doi if trusted else "",
+                **row_of(entity, owner),
+                published_utc=entity.published.timestamp() if trusted and entity.published else None,
+                doi=entity.doi if trusted else "",
             )
         )
     for one in new:
@@ -446,7 +448,7 @@ def _held(connection: Connection, reader: Reader, row: Row[Any]) -> Held:
     rows = connection.execute(
         seen.where(origins.c.child == row.id, may_see_entity(reader)).order_by(origins.c.parent)
     )
-    return Held(replace(shown, origins=tuple(Origin(one.parent, one.how) for one in rows)), mine)
+    return Held(replace(shown, origins=tuple(Origin(row.parent, row.how) for row in rows)), mine)
 
 
 def _origins(connection: Connection, id: str) -> tuple[Origin, ...]:

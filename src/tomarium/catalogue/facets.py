@@ -56,7 +56,7 @@ def facets_of(record: Record) -> tuple[tuple[str, str], ...]:
     told.add(("instrument", named or typed))
     # What the file says of its instrument goes on to count for the scientists of that instrument.
     told.add((AS_MEASURED, typed if named and named != typed else ""))
-    at = (str(one.facts.get("facility", "")) for one in (instrument, proposal) if one)
+    at = (str(entity.facts.get("facility", "")) for entity in (instrument, proposal) if entity)
     told.add(("facility", next(filter(None, at), "") or _text(record, "facility")))
     told.add(("proposal", proposal.name if proposal else ""))
     told.add((SERIES, _text(record, SERIES)))

@@ -34,7 +34,9 @@ def changes_of(fields: Mapping[str, str]) -> Changes:
     """
 
     def lines(name: str) -> list[str] | None:
-        return [one.strip() for one in fields[name].splitlines() if one.strip()] if name in fields else None
+        return (
+            [line.strip() for line in fields[name].splitlines() if line.strip()] if name in fields else None
+        )
 
     creators, keywords, techniques = lines("creators"), lines("keywords"), lines("techniques")
     funding, related = lines("funding"), lines("related")

@@ -48,8 +48,8 @@ def file_in_specimen(catalogue: Catalogue, reader: Reader, folder: Path, specime
     Record
         As it is now.
     """
-    made = ingest(catalogue, folder, checksums=False, reader=reader)
-    return edit(catalogue, reader, made.id, Changes(specimen=specimen))
+    record = ingest(catalogue, folder, checksums=False, reader=reader)
+    return edit(catalogue, reader, record.id, Changes(specimen=specimen))
 
 
 def link_same_voxels(catalogue: Catalogue, reader: Reader, made: str, of: str) -> Link | None:

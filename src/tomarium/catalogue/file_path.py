@@ -105,7 +105,7 @@ def ingest_folders(
     InputError
         It is one record, and cannot be put there.
     """
-    made: list[Record] = []
+    records: list[Record] = []
     refused: list[TomariumError] = []
     problems = []
     for folder in folders:
@@ -113,15 +113,15 @@ def ingest_folders(
             problems.append(str(folder))
             continue
         try:
-            made.append(ingest(catalogue, folder, checksums=False, reader=reader))
+            records.append(ingest(catalogue, folder, checksums=False, reader=reader))
         except DatabaseUnavailable:
             raise
         except TomariumError as problem:
             problems.append(str(problem))
             refused.append(problem)
-    if not made and len(problems) == len(refused) == 1:
+    if not records and len(problems) == len(refused) == 1:
         raise refused[0]
-    return Filed(tuple(made), tuple(problems))
+    return Filed(tuple(records), tuple(problems))
 
 
 def make_folders(

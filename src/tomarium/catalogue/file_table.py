@@ -221,19 +221,19 @@ def freeze(folder: Path, record: Record) -> Record:
 
 def with_table_of(now: Record, frozen: Record) -> Record | None:
     """Return a record with the table that was written of it a moment ago; None where its files changed meanwhile."""
-    listed = tuple(one for one in frozen.files if one.role != ROLE)
-    if tuple(one for one in now.files if one.role != ROLE) != listed:
+    listed = tuple(file for file in frozen.files if file.role != ROLE)
+    if tuple(file for file in now.files if file.role != ROLE) != listed:
         return None
     return replace(now, files=frozen.files)
 
 
 def _with(record: Record, entry: FileEntry) -> Record:
-    return replace(record, files=(*(one for one in record.files if one.role != ROLE), entry))
+    return replace(record, files=(*(file for file in record.files if file.role != ROLE), entry))
 
 
 def _sizes(folder: Path, paths: Mapping[str, str]) -> dict[str, int]:
     if isinstance(folder, ObjectPath):
-        sizes = {one.key.removeprefix(f"{folder.key}/"): one.state().size for one in folder.rglob()}
+        sizes = {path.key.removeprefix(f"{folder.key}/"): path.state().size for path in folder.rglob()}
     else:
         sizes = {path: (folder / path).stat().st_size for path in paths if (folder / path).is_file()}
     for path in paths:
@@ -245,9 +245,9 @@ def _sizes(folder: Path, paths: Mapping[str, str]) -> dict[str, int]:
 def remove_others(folder: Path, record: Record) -> None:
     """Remove tables of what the record was before; called when its crate is written."""
     kept = {entry.path for entry in record.files}
-    for one in list(folder.glob("manifest-*.parquet")):
-        if FILE_TABLE.fullmatch(one.name) and one.name not in kept:
-            one.unlink(missing_ok=True)
+    for path in list(folder.glob("manifest-*.parquet")):
+        if FILE_TABLE.fullmatch(path.name) and path.name not in kept:
+            path.unlink(missing_ok=True)
 
 
 def table_of(folder: Path, record: Record) -> FileTable | None:
@@ -265,7 +265,7 @@ def table_of(folder: Path, record: Record) -> FileTable | None:
     FileTable or None
         None of a draft, whose own would be that of a stranger; and where what lies there is not what it lists.
     """
-    entry = next((one for one in record.files if one.role == ROLE), None)
+    entry = next((file for file in record.files if file.role == ROLE), None)
     if record.publication is None or entry is None or not FILE_TABLE.fullmatch(entry.path):
         return None
     try:

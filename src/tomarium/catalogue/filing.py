@@ -138,7 +138,7 @@ def file_record(
     if wrong := what_is_unsound(summary):
         told = brief(in_words({key: summary.get(key) for key in wrong.split(", ")}), 120)
         raise InputError(f"{folder}: the volume cannot be so: {told}; file it with what is right")
-    people = tuple(read_person(one) if isinstance(one, str) else one for one in creators)
+    people = tuple(read_person(creator) if isinstance(creator, str) else creator for creator in creators)
     if before and not people:
         people = before.creators
     draft = Record(
@@ -207,7 +207,7 @@ def refile_below(folder: Path, record: Record, below: str) -> Record:
     """
     start = f"{below}/"
     whole = next(
-        (one.path for one in record.files if one.path.endswith("/") and start.startswith(one.path)), ""
+        (file.path for file in record.files if file.path.endswith("/") and start.startswith(file.path)), ""
     )
     inside = [f"{start}{path}" for path in list_files(folder / below)] if (folder / below).is_dir() else []
     if whole or len(inside) > MOST_LISTED:
@@ -223,15 +223,18 @@ def refile_below(folder: Path, record: Record, below: str) -> Record:
     sums = {path: Sum(0, sha256) for path, sha256 in known.items()} | fresh  # a manifest has no sizes
     write_whole(folder / MANIFEST, write_manifest(dict(sorted(sums.items()))).encode())
     entries = _entries(fresh | sum_files(folder, [MANIFEST]), record.parts)
-    kept = [
-        one
-        for one in record.files
-        if one.role != TABLE and one.path != MANIFEST and not one.path.startswith(start)
+    file_entries = [
+        file
+        for file in record.files
+        if file.role != TABLE and file.path != MANIFEST and not file.path.startswith(start)
     ]
     singly = sorted(
-        (*(one for one in kept if not one.path.endswith("/")), *entries), key=lambda one: one.path
+        (*(file_entry for file_entry in file_entries if not file_entry.path.endswith("/")), *entries),
+        key=lambda one: one.path,
     )
-    told = replace(record, files=(*(one for one in kept if one.path.endswith("/")), *singly))
+    told = replace(
+        record, files=(*(file_entry for file_entry in file_entries if file_entry.path.endswith("/")), *singly)
+    )
     return freeze(folder, told) if told.publication is not None else told
 
 
@@ -327,7 +330,10 @@ def _whole_folders(paths: Iterable[str], data: set[str]) -> tuple[str, ...]:
             counts[folder] = counts.get(folder, 0) + 1
     many = sorted(folder for folder, count in counts.items() if count > MOST_LISTED and folder != VOLUME)
     first = (VOLUME,) if VOLUME in counts else ()
-    return (*first, *(one for one in many if not any(part.startswith(one) for part in parts if part != one)))
+    return (
+        *first,
+        *(text for text in many if not any(part.startswith(text) for part in parts if part != text)),
+    )
 
 
 def _belongs(path: str, parts: set[str]) -> bool:

@@ -79,10 +79,10 @@ def reader_who_asked(connection: Connection, job: Row[Any]) -> Reader:
     """
     if not any_account(connection):
         return LOCAL_OWNER
-    found = next((one for one in all_accounts(connection) if one.name == job.asked_by), None)
-    if found is None or found.closed:
+    account = next((account for account in all_accounts(connection) if account.name == job.asked_by), None)
+    if account is None or account.closed:
         raise NotAllowed(f"the account {job.asked_by!r}, which asked for it, may not be used any more")
-    return found.reader
+    return account.reader
 
 
 def job_of(connection: Connection, reader: Reader, number: int) -> Row[Any] | None:

@@ -178,10 +178,10 @@ def _end(
 ) -> Record:
     """Say of a filed record what its sender said, and forget the batch last, so that all of it can be done again."""
     ask_for_pictures(catalogue, reader, (filed,))
-    made = edit(catalogue, reader, filed.id, changes) if changes != Changes() else filed
+    record = edit(catalogue, reader, filed.id, changes) if changes != Changes() else filed
     uploads.forget(batch)
     give_all_back(catalogue, batch)
-    return made
+    return record
 
 
 def _is_of_another(catalogue: Catalogue, reader: Reader, id: str) -> bool:
@@ -342,7 +342,7 @@ def _laid_out(catalogue: Catalogue, reader: Reader, folder: Path, path: Path, wi
     finally:
         with suppress(OSError):
             wish.records.rmdir()  # where nothing was made
-    folders = [Path(one) for one in told["folders"]]
+    folders = [Path(folder) for folder in told["folders"]]
     # A file that took over that process could have written anything into its folders.
     for one in folders:
         if one.parent != asked[1] or read_record(one).publication is not None:

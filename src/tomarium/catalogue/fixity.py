@@ -93,10 +93,10 @@ def audit_state(connection: Connection, now: float | None = None) -> AuditState:
     """
     moment = time.time() if now is None else now
     ours = records.join(stores, stores.c.number == records.c.store)
-    known = ours.join(fixity_checks, fixity_checks.c.record == records.c.id)
+    join = ours.join(fixity_checks, fixity_checks.c.record == records.c.id)
     total = connection.execute(select(func.count()).select_from(ours)).scalar_one()
     read, oldest = connection.execute(
-        select(func.count(), func.min(fixity_checks.c.checked_utc)).select_from(known)
+        select(func.count(), func.min(fixity_checks.c.checked_utc)).select_from(join)
     ).one()
     lately = select(func.count()).where(fixity_checks.c.checked_utc > moment - DAY_S)
     days = int(all_settings(connection)["fixity_days"])
@@ -185,8 +185,10 @@ def _read(folder: Path) -> tuple[tuple[Mismatch | str, ...] | None, int]:
         return None, 0
     before = _crate(folder)
     try:
-        wrong: tuple[Mismatch | str, ...] = tuple(one for one in verify(folder) if one.problem != "unlisted")
-        size = sum(one.bytes for one in read_record(folder).files)
+        wrong: tuple[Mismatch | str, ...] = tuple(
+            mismatch for mismatch in verify(folder) if mismatch.problem != "unlisted"
+        )
+        size = sum(file.bytes for file in read_record(folder).files)
     except StoreUnavailable:
         raise
     except (FormatError, InputError, OSError) as problem:

@@ -71,11 +71,11 @@ def list_folder(record: Record, folder: Path, path: str, first: int = 0) -> tupl
             return items, len(folders) + len(rows)
     place = folder / path
     if isinstance(place, ObjectPath):
-        below = sorted((one.is_told is True, one.name, one) for one in place.iterdir())
+        below = sorted((path.is_told is True, path.name, path) for path in place.iterdir())
         shown = below[first : first + AT_ONCE]
         return [
-            Item(name, one.state().size) if is_file else Item(f"{name}/", None)
-            for is_file, name, one in shown
+            Item(name, object_path.state().size) if is_file else Item(f"{name}/", None)
+            for is_file, name, object_path in shown
         ], len(below)
     names = _names(place, place.stat().st_mtime_ns)
     found = []
@@ -88,4 +88,4 @@ def list_folder(record: Record, folder: Path, path: str, first: int = 0) -> tupl
 def _names(place: Path, _changed_ns: int) -> tuple[tuple[bool, str], ...]:
     """List names, folders first; a folder's time changes when one is added or taken away. Links are left out."""
     with os.scandir(place) as entries:
-        return tuple(sorted((one.is_file(), one.name) for one in entries if not one.is_symlink()))
+        return tuple(sorted((entry.is_file(), entry.name) for entry in entries if not entry.is_symlink()))

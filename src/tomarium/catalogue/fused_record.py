@@ -125,7 +125,7 @@ def make_fused_record(
         folder,
         title=title,
         description=_described(report),
-        keywords=("phases", "data fusion", *(str(one["name"]) for one in report["phases"])),
+        keywords=("phases", "data fusion", *(str(phase["name"]) for phase in report["phases"])),
         creators=tuple(dict.fromkeys(person for record in records for person in record.creators)),
         licence=first.licence if first and len({record.licence for record in records}) == 1 else "",
         parameters={key: first.parameters[key] for key in SHARED if key in first.parameters} if first else {},
@@ -170,7 +170,7 @@ def _confidence(volume: Volume) -> Part:
 
 
 def _described(report: Mapping[str, Any]) -> str:
-    names = ", ".join(f"{one['number']} {one['name']}" for one in report["phases"])
+    names = ", ".join(f"{phase['number']} {phase['name']}" for phase in report["phases"])
     return f"Phases of every voxel, learned from maps: {names}. {report['sentences'][0]['text']}"
 
 

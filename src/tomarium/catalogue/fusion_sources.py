@@ -127,7 +127,7 @@ def _image(path: Path, pixel_m: str | None, entry: str | None) -> Image:
     """Read a map; of a record its image, whose pixels have the size that the record tells."""
     if not (path / FILENAME).is_file():
         return read_image(path, pixel_m=pixel_m, entry=entry)
-    part = next((one for one in read_record(path).parts if one.kind == "image"), None)
+    part = next((part for part in read_record(path).parts if part.kind == "image"), None)
     if part is None:
         raise InputError(f"{path}: is a record without an image; give one that holds a map")
     opened = formats.open(path if part.path == "." else path / part.path, pixel_m=pixel_m, entry=entry)
@@ -159,7 +159,9 @@ def _of_file(link: Path, map: Path, volume: Path) -> Pose:
         ends = [Path(str(told.get(key, ""))).name for key in ("moving", "fixed")]
         return inverse(pose) if ends == [volume.name, map.name] and map.name != volume.name else pose
     found = link_of(told, str(link))
-    ends = [f"records/{read_record(one).id}" if (one / FILENAME).is_file() else "" for one in (map, volume)]
+    ends = [
+        f"records/{read_record(path).id}" if (path / FILENAME).is_file() else "" for path in (map, volume)
+    ]
     backwards = (found.from_frame, found.to_frame) == (ends[1], ends[0]) and all(ends)
     return inverse(pose_of(found)) if backwards else pose_of(found)
 

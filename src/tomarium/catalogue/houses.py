@@ -44,13 +44,13 @@ def named_by(
         Kind, identifier and name of instruments, proposals, specimens and facilities, by kind and name.
     """
     ror, names = str(house.facts.get("ror", "")), names_of(house)
-    told: list[ColumnElement[bool]] = []
+    conditions: list[ColumnElement[bool]] = []
     for fact, of_ror in HOUSES[house.kind]:
-        told.append(entities.c.facts[fact].as_string().in_(names))
+        conditions.append(entities.c.facts[fact].as_string().in_(names))
         if ror and of_ror:
-            told.append(entities.c.facts[of_ror].as_string() == ror)
+            conditions.append(entities.c.facts[of_ror].as_string() == ror)
     asked = select(entities.c.kind, entities.c.id, entities.c.name).where(
-        or_(*told), entities.c.id != house.id, may_see_entity(reader)
+        or_(*conditions), entities.c.id != house.id, may_see_entity(reader)
     )
     rows = connection.execute(asked.order_by(entities.c.kind, entities.c.name, entities.c.id).limit(most))
     return [(row.kind, row.id, row.name) for row in rows]
@@ -79,11 +79,11 @@ def house_named(connection: Connection, reader: Reader, fact: str, facts: dict[s
     kinds = {kind: dict(pairs)[fact] for kind, pairs in HOUSES.items() if fact in dict(pairs)}
     if not name or not kinds:
         return None
-    told = [entities.c.name == name]
+    conditions = [entities.c.name == name]
     for ror in {str(facts.get(key, "")) for key in kinds.values()} - {""}:
-        told.append(entities.c.facts["ror"].as_string() == ror)
+        conditions.append(entities.c.facts["ror"].as_string() == ror)
     asked = select(entities.c.kind, entities.c.id, entities.c.name).where(
-        and_(entities.c.kind.in_(kinds), or_(*told)), may_see_entity(reader)
+        and_(entities.c.kind.in_(kinds), or_(*conditions)), may_see_entity(reader)
     )
     row = connection.execute(asked.order_by(entities.c.kind, entities.c.id).limit(1)).one_or_none()
     return Entity(row.kind, row.id, row.name) if row else None

@@ -102,11 +102,11 @@ def import_works(
     """
     demand_role(reader, "curator", to="import publications")
     with catalogue.reading() as connection:
-        told, known = _known_records(connection, reader, data), Documents.all_of(connection)
+        told, documents = _known_records(connection, reader, data), Documents.all_of(connection)
     done = []
     for number, work in enumerate(works, 1):
         try:
-            done.append(_import(catalogue, reader, work, told, known, publish=publish, dry_run=dry_run))
+            done.append(_import(catalogue, reader, work, told, documents, publish=publish, dry_run=dry_run))
         except InputError as problem:
             done.append(Imported(work.place, work.title, work.doi, "", "failed", problem=str(problem)))
         if progress is not None:
@@ -132,11 +132,11 @@ def _import(
         result = Imported(work.place, work.title, work.doi, "", "new", used)
         if dry_run:
             return result
-        made = make_entity(catalogue, reader, "document", work.title, facts)
+        entity = make_entity(catalogue, reader, "document", work.title, facts)
         if publish:
-            publish_entity(catalogue, reader, made.id, doi=False)
-        known.read(catalogue, made.id)
-        return replace(result, document=made.id)
+            publish_entity(catalogue, reader, entity.id, doi=False)
+        known.read(catalogue, entity.id)
+        return replace(result, document=entity.id)
     changes, conflicts = _merged(found.facts, facts)
     if fold(found.name) != fold(work.title):
         conflicts.insert(0, f"title: kept “{found.name}”, the file says “{work.title}”")
@@ -191,8 +191,8 @@ def linked_records(connection: Connection, reader: Reader, work: Work) -> list[s
     """List the records that a work names by their DOIs, of a version or of all versions, or by their pages."""
     named = list(work.data)
     home = all_settings(connection)["address"]
-    pages = [one.rpartition("/")[2] for one in named if home and _same_place(one, home)]
-    lower = [one.lower() for one in named if one.startswith("10.")]
+    pages = [text.rpartition("/")[2] for text in named if home and _same_place(text, home)]
+    lower = [text.lower() for text in named if text.startswith("10.")]
     if not (pages or lower):
         return []
     by_doi = select(dois.c.record).where(func.lower(dois.c.doi).in_(lower))
@@ -210,7 +210,7 @@ def _same_place(address: str, home: str) -> bool:
 def _known_records(connection: Connection, reader: Reader, ids: Sequence[str]) -> list[str]:
     asked = select(records.c.id).where(records.c.id.in_(list(ids)), may_see(reader))
     known = set(connection.execute(asked).scalars())
-    if unknown := [one for one in ids if one not in known]:
+    if unknown := [text for text in ids if text not in known]:
         raise ParameterError(
             f"there is no record {unknown[0][:80]!r} in this catalogue; search for it by a word"
         )
@@ -229,7 +229,7 @@ def _facts(work: Work, used: Sequence[str]) -> dict[str, str]:
         work.address,
     )
     facts = dict(zip(SINGLE, single, strict=True))
-    facts["authors"] = "\n".join(one.replace(";", ",") for one in work.authors)
+    facts["authors"] = "\n".join(author.replace(";", ",") for author in work.authors)
     facts["members"] = "\n".join(used)
     return {key: text for key, text in facts.items() if text}
 

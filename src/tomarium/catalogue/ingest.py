@@ -61,7 +61,7 @@ def ingest(
     place = place_at(folder).resolve()
     refuse_links(place)
     record = read_record(place)
-    wrong = [one for one in verify(place, checksums=checksums) if one.problem != "unlisted"]
+    wrong = [mismatch for mismatch in verify(place, checksums=checksums) if mismatch.problem != "unlisted"]
     if wrong:
         raise FormatError(f"{place}: {_not_as_filed(wrong)}")
     with catalogue.writing() as connection:
@@ -71,7 +71,8 @@ def ingest(
 
 def _not_as_filed(wrong: Sequence[Mismatch]) -> str:
     told = [
-        f"{one.path} {'is missing' if one.problem == 'missing' else 'was changed'}" for one in wrong[:_NAMED]
+        f"{mismatch.path} {'is missing' if mismatch.problem == 'missing' else 'was changed'}"
+        for mismatch in wrong[:_NAMED]
     ]
     more = f" and {len(wrong) - _NAMED} more" if len(wrong) > _NAMED else ""
     return (
@@ -139,10 +140,10 @@ def entry_of(
     InputError
         Another folder, which is still there, holds a record of the same identifier.
     """
-    known = folder_in(connection, record.id, into)
-    if known is not None and known != place and _still_holds(known, record.id):
+    path = folder_in(connection, record.id, into)
+    if path is not None and path != place and _still_holds(path, record.id):
         raise InputError(
-            f"{place}: {known} already holds a record {record.id}; take one of the two away, or give this "
+            f"{place}: {path} already holds a record {record.id}; take one of the two away, or give this "
             f"one another identifier"
         )
     forget_folder(connection, place, record.id, into)
@@ -235,8 +236,8 @@ def _words(record: Record) -> str:
             ", ".join(record.keywords),
             ", ".join(person.name for person in record.creators),
             record.specimen,
-            *(one.searched for one in record.entities),
-            ", ".join(f"{label_of(one)} {one}" for one in record.techniques),
+            *(entity.searched for entity in record.entities),
+            ", ".join(f"{label_of(technique)} {technique}" for technique in record.techniques),
             publication.doi if publication else "",
             record.id,
             record.licence,

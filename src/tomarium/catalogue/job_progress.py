@@ -72,5 +72,5 @@ def parts_told(told: str) -> tuple[int, int]:
     int, int
         Parts that are done, and all; 0 and 0 where no number was told.
     """
-    found = _PARTS.search(told)
-    return (int(found[1]), int(found[2])) if found else (0, 0)
+    match = _PARTS.search(told)
+    return (int(match[1]), int(match[2])) if match else (0, 0)

@@ -357,8 +357,8 @@ def forget_jobs(connection: Connection, kind: str, kept: Callable[[Row[Any]], bo
     """
     newest = connection.execute(select(jobs.c.number).order_by(jobs.c.number.desc()).limit(1)).scalar()
     ended = (jobs.c.kind == kind) & jobs.c.state.not_in(("waiting", "running"))
-    found = connection.execute(select(jobs).where(ended).order_by(jobs.c.number.desc())).all()
-    numbers = [row.number for row in found if not kept(row) and row.number != newest]
+    rows = connection.execute(select(jobs).where(ended).order_by(jobs.c.number.desc())).all()
+    numbers = [row.number for row in rows if not kept(row) and row.number != newest]
     if numbers:
         connection.execute(delete(jobs).where(jobs.c.number.in_(numbers)))
     return numbers

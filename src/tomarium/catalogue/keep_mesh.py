@@ -95,11 +95,11 @@ def target_in_record(
 def mesh_part(keeper: Path, name: str) -> Any:
     """Return what a record keeps of the mesh of a name, as `write_files` gives it; None where there is none."""
     try:
-        found = read_record(keeper)
+        record = read_record(keeper)
     except InputError:
         return None
     path = f"meshes/{name}"
-    return next((one.summary for one in found.parts if one.path == path), None)
+    return next((part.summary for part in record.parts if part.path == path), None)
 
 
 def keep_surface(
@@ -189,7 +189,7 @@ def _keep(
         return {"folder": str(target.folder), **summary, "record": None}
     keeper, folder = place_of_mesh(target.record, target.name)
     try:
-        made = add_mesh(target.record, keeper, target.name, role, summary, draft=draft, known=target.known)
+        record = add_mesh(target.record, keeper, target.name, role, summary, draft=draft, known=target.known)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
-    return {"folder": str(folder), **summary, "record": made.id, "keeper": str(keeper)}
+    return {"folder": str(folder), **summary, "record": record.id, "keeper": str(keeper)}

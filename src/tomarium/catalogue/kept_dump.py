@@ -94,8 +94,8 @@ def make_dump(catalogue: Catalogue, address: str, reader: Reader = ANYBODY) -> K
             return found  # somebody else made it meanwhile
         made = time.time()
         target = place.with_name(f"{place.name}-{state}.parquet")
-        told = dump(catalogue, target, reader=reader, address=address, now=made)
-        kept = KeptDump(target, state, made, told.records, told.bytes, told.sha256)
+        dumped = dump(catalogue, target, reader=reader, address=address, now=made)
+        kept = KeptDump(target, state, made, dumped.records, dumped.bytes, dumped.sha256)
         write_json(place.with_suffix(".json"), {**vars(kept), "path": target.name})
         for other in place.parent.glob(f"{place.name}-*.parquet"):
             if other != target and (found is None or other != found.path):  # the last one may still be sent

@@ -292,7 +292,7 @@ def _modules(address: str) -> tuple[tuple[bool, ...], ...]:
     import segno
 
     code = segno.make_qr(address, error="m")
-    return tuple(tuple(bool(one) for one in row) for row in code.matrix)
+    return tuple(tuple(bool(value) for value in row) for row in code.matrix)
 
 
 def _broken(text: str, room_mm: float, size_mm: float, *, bold: bool = False) -> list[str]:

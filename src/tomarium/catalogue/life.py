@@ -216,9 +216,11 @@ def usual_embargo(record: Record, settings: Mapping[str, str]) -> str:
     str
         That day where it is to come, else the setting.
     """
-    told = record.parameters.get(OPENS_ON)
+    value = record.parameters.get(OPENS_ON)
     today = datetime.now(UTC).date().isoformat()
-    return told.value if told and isinstance(told.value, str) and told.value > today else settings["embargo"]
+    return (
+        value.value if value and isinstance(value.value, str) and value.value > today else settings["embargo"]
+    )
 
 
 def may_publish(connection: Connection, reader: Reader, id: str, settings: Mapping[str, str]) -> bool:
@@ -388,9 +390,9 @@ def refuse_unready(id: str, checks: tuple[Check, ...]) -> None:
         With each problem.
     """
     problems = [
-        f"{one.problem} ({one.mend})" if one.mend else one.problem
-        for one in checks
-        if one.problem and one.refuses
+        f"{check.problem} ({check.mend})" if check.mend else check.problem
+        for check in checks
+        if check.problem and check.refuses
     ]
     if problems:
         raise NotReady(f"{id}: cannot be published yet: {'; '.join(problems)}")
@@ -411,7 +413,9 @@ def _version_before(connection: Connection, reader: Reader, id: str) -> Record |
         return None
     before = read_record(place_for(connection, reader, id))
     _published(before)
-    later = next((one.identifier for one in before.related if one.relation == "IsPreviousVersionOf"), None)
+    later = next(
+        (related.identifier for related in before.related if related.relation == "IsPreviousVersionOf"), None
+    )
     if later:
         raise InputError(f"{id}: {later} is its next version already; give that one with --new-version-of")
     return before

@@ -100,15 +100,17 @@ def read_landmark_file(path: Path, unit: str, start: ImageFrame, end: ImageFrame
         exchanged.
     """
     if unit in _PIXEL:
-        found = [
-            replace(one, moving_m=_point(start, one.moving_m), fixed_m=_point(end, one.fixed_m))
-            for one in read_landmarks(path, "m")
+        landmarks = [
+            replace(
+                landmark, moving_m=_point(start, landmark.moving_m), fixed_m=_point(end, landmark.fixed_m)
+            )
+            for landmark in read_landmarks(path, "m")
         ]
     else:
-        found = read_landmarks(path, unit)
+        landmarks = read_landmarks(path, unit)
     for name, image, points in (
-        ("moving", start, [one.moving_m for one in found]),
-        ("fixed", end, [one.fixed_m for one in found]),
+        ("moving", start, [landmark.moving_m for landmark in landmarks]),
+        ("fixed", end, [landmark.fixed_m for landmark in landmarks]),
     ):
         reach = float(image.size_m.max())
         far = sum(float(image.beyond(point).max()) > reach for point in points)
@@ -118,7 +120,7 @@ def read_landmark_file(path: Path, unit: str, start: ImageFrame, end: ImageFrame
                 f"its size, {units.show(reach, 'm', 3)}; check the unit ({unit}), and which image is the moving one "
                 f"(--from)"
             )
-    return found
+    return landmarks
 
 
 def _point(image: ImageFrame, pixel: model.Point) -> model.Point:
@@ -161,9 +163,9 @@ def link_of_pairs(
     InputError
         They are too few, lie on a line, or leave a freedom open that nobody tells.
     """
-    made = _linked(fitted(pairs, mirror=mirror, scale=scale).as_data(), start, end, known)
-    landmarks = tuple(model.Landmark(one.name, one.moving_m, one.fixed_m) for one in pairs)
-    return replace(made, landmarks=landmarks)
+    link = _linked(fitted(pairs, mirror=mirror, scale=scale).as_data(), start, end, known)
+    landmarks = tuple(model.Landmark(pair.name, pair.moving_m, pair.fixed_m) for pair in pairs)
+    return replace(link, landmarks=landmarks)
 
 
 def link_of_alignment(found: Alignment, start: str, end: str, known: HowKnown) -> Link:
@@ -185,15 +187,15 @@ def link_of_text(text: str, start: str, end: str, known: HowKnown) -> Link:
     try:
         if is_alignment(told):
             return _linked(told, start, end, known)
-        made = link_of(told, "link.json")
+        link = link_of(told, "link.json")
     except FormatError as problem:
         raise InputError(str(problem)) from problem
-    named = {one for one in (made.from_frame, made.to_frame) if one}
-    if (made.from_frame or start, made.to_frame or end) != (start, end):
+    named = {text for text in (link.from_frame, link.to_frame) if text}
+    if (link.from_frame or start, link.to_frame or end) != (start, end):
         raise InputError(
             f"this link.json is of {' and '.join(sorted(named))}, and {start} in {end} was chosen; choose its two"
         )
-    return replace(made, from_frame=start, to_frame=end, id="", version=1, withdrawn="")
+    return replace(link, from_frame=start, to_frame=end, id="", version=1, withdrawn="")
 
 
 def _linked(told: Mapping[str, Any], start: str, end: str, known: HowKnown) -> Link:

@@ -103,11 +103,11 @@ def _touching(connection: Connection, frames: list[str]) -> Iterable[Row[Any]]:
 def versions_of(connection: Connection, reader: Reader, id: str) -> list[Link]:
     """List all versions of a link that a reader may see, the latest first; none where it may not see both ends."""
     asked = select(frame_links).where(frame_links.c.id == id).order_by(frame_links.c.version.desc())
-    found = [_link(row) for row in connection.execute(asked)]
+    links = [_link(row) for row in connection.execute(asked)]
     seen = visible_frames(
-        connection, reader, {end for one in found for end in (one.from_frame, one.to_frame)}
+        connection, reader, {end for link in links for end in (link.from_frame, link.to_frame)}
     )
-    return [one for one in found if one.from_frame in seen and one.to_frame in seen]
+    return [link for link in links if link.from_frame in seen and link.to_frame in seen]
 
 
 def withdrawn_links(connection: Connection, reader: Reader, frames: Iterable[str]) -> list[Link]:
@@ -119,21 +119,21 @@ def withdrawn_links(connection: Connection, reader: Reader, frames: Iterable[str
             of.latest == 1, of.withdrawn != "", of.from_frame.in_(names[start : start + _AT_ONCE])
         )
         rows = connection.execute(asked.order_by(of.number.desc()).limit(MOST))
-        found += [one for one in map(_link, rows) if one.to_frame in names]
+        found += [link for link in map(_link, rows) if link.to_frame in names]
     seen = visible_frames(
-        connection, reader, {end for one in found for end in (one.from_frame, one.to_frame)}
+        connection, reader, {end for link in found for end in (link.from_frame, link.to_frame)}
     )
-    return [one for one in found if one.from_frame in seen and one.to_frame in seen]
+    return [link for link in found if link.from_frame in seen and link.to_frame in seen]
 
 
 def demand_link(connection: Connection, reader: Reader, id: str) -> Link:
     """Return the latest version of a link, or refuse."""
-    found = versions_of(connection, reader, id)
-    if not found:
+    links = versions_of(connection, reader, id)
+    if not links:
         raise InputError(
             f"there is no link {id[:80]!r}; see those of a specimen with: tomarium specimen tree SPECIMEN"
         )
-    return found[0]
+    return links[0]
 
 
 def links_told(connection: Connection, record: Record) -> tuple[Link, ...]:
@@ -167,14 +167,16 @@ def links_told(connection: Connection, record: Record) -> tuple[Link, ...]:
     public = set(visible_frames(connection, ANYBODY, ends)) if links else set()
     public |= {end for end in ends if read_frame(end)[:2] == ("records", record.id)}
     if links:
-        public |= {f"specimens/{one.id}" for one in told_of(connection, record.id) if one.kind == "specimen"}
-    elsewhere = [one.id for one in record.links]
+        public |= {
+            f"specimens/{entity.id}" for entity in told_of(connection, record.id) if entity.kind == "specimen"
+        }
+    elsewhere = [link.id for link in record.links]
     known: set[str] = set()
     for start in range(0, len(elsewhere), _AT_ONCE):
         asked = select(of.id).where(of.id.in_(elsewhere[start : start + _AT_ONCE]))
         known |= set(connection.execute(asked).scalars())
-    kept = [one for one in record.links if one.id not in known]
-    return (*(one for one in links if {one.from_frame, one.to_frame} <= public), *kept)
+    kept = [link for link in record.links if link.id not in known]
+    return (*(link for link in links if {link.from_frame, link.to_frame} <= public), *kept)
 
 
 def adopt_links(connection: Connection, record: Record, owner: str) -> None:

@@ -40,12 +40,12 @@ def may_read_entry(reader: Reader) -> ColumnElement[bool]:
         subject.startswith("records/"),
         exists().where(records.c.id == func.substr(subject, len("records/") + 1), may_open(reader)),
     )
-    kept = keeps_entity(reader)
+    condition = keeps_entity(reader)
     of_entities = (
         and_(
             subject.startswith(f"{plural}/"),
             exists().where(
-                entities.c.id == func.substr(subject, len(plural) + 2), entities.c.kind == kind, kept
+                entities.c.id == func.substr(subject, len(plural) + 2), entities.c.kind == kind, condition
             ),
         )
         for plural, kind in KINDS.items()
@@ -100,10 +100,12 @@ def keeps_log(connection: Connection, reader: Reader, subject: str) -> bool | No
         return place.mine if place else None
     if plural not in KINDS:
         return None
-    kept = keeps_entity(reader)
-    asked = select(kept.label("kept")).select_from(entities)
+    condition = keeps_entity(reader)
+    asked = select(condition.label("kept")).select_from(entities)
     row = connection.execute(
-        asked.where(entities.c.id == id, entities.c.kind == KINDS[plural], or_(kept, may_see_entity(reader)))
+        asked.where(
+            entities.c.id == id, entities.c.kind == KINDS[plural], or_(condition, may_see_entity(reader))
+        )
     ).one_or_none()
     return bool(row.kept) if row is not None else None
 
@@ -139,17 +141,17 @@ def names_seen(connection: Connection, reader: Reader, subjects: Iterable[str]) 
         Subject → title or name; without those that the reader may not see.
     """
     by_kind: dict[str, list[str]] = {}
-    for one in dict.fromkeys(subjects):
-        plural, _, id = one.partition("/")
+    for subject in dict.fromkeys(subjects):
+        plural, _, id = subject.partition("/")
         by_kind.setdefault(plural, []).append(id)
     found: dict[str, str] = {}
     for plural, ids in by_kind.items():
         if plural == "records":
             asked = select(records.c.id, records.c.title).where(records.c.id.in_(ids), may_see(reader))
         elif plural in KINDS:
-            seen = or_(keeps_entity(reader), may_see_entity(reader))
+            condition = or_(keeps_entity(reader), may_see_entity(reader))
             asked = select(entities.c.id, entities.c.name).where(
-                entities.c.id.in_(ids), entities.c.kind == KINDS[plural], seen
+                entities.c.id.in_(ids), entities.c.kind == KINDS[plural], condition
             )
         else:
             continue

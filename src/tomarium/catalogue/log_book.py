@@ -124,7 +124,7 @@ def note_event(
     links : sequence of str
         What else it is about, as subjects.
     """
-    values = {"text": text[:LONGEST], "tags": "", "links": [one for one in links if one != subject]}
+    values = {"text": text[:LONGEST], "tags": "", "links": [link for link in links if link != subject]}
     _insert(connection, subject, {**values, "machine": 1, "files": [], "who": who, "event": event})
 
 
@@ -167,21 +167,21 @@ def add_entries(
             told = [[row.moment_utc, row.who, row.text], *row.before]
             there |= {(round(moment, 3), who, text) for moment, who, text, *_ in told}
         added = 0
-        for given in entries:
-            one = given if isinstance(given, Version) else Version(*given)
+        for entry in entries:
+            version = entry if isinstance(entry, Version) else Version(*entry)
             try:
-                moment = round(datetime.fromisoformat(one.when).timestamp(), 3)
+                moment = round(datetime.fromisoformat(version.when).timestamp(), 3)
             except ValueError as problem:
                 raise InputError(
-                    f"{one.when[:40]!r} is no time of an entry; ISO 8601 was expected"
+                    f"{version.when[:40]!r} is no time of an entry; ISO 8601 was expected"
                 ) from problem
-            text = read_text(one.text, files=bool(one.files))
-            if (moment, one.who, text) in there:
+            text = read_text(version.text, files=bool(version.files))
+            if (moment, version.who, text) in there:
                 continue
-            there.add((moment, one.who, text))
-            values: dict[str, Any] = {"text": text, "tags": read_tags(one.tags), "links": []}
-            values |= {"files": files_told(one.files)}
-            values |= {"machine": int(one.machine), "who": one.who, "event": ""}
+            there.add((moment, version.who, text))
+            values: dict[str, Any] = {"text": text, "tags": read_tags(version.tags), "links": []}
+            values |= {"files": files_told(version.files)}
+            values |= {"machine": int(version.machine), "who": version.who, "event": ""}
             _insert(connection, subject, values, moment)
             added += 1
     return added
@@ -230,14 +230,14 @@ def change_entry(
     told = said if isinstance(said, Said) else Said(said, machine=machine)
     with catalogue.reading() as connection:
         row = _own(connection, reader, subject, number)
-        stays = [one for one in row.files if keep is None or one["digest"] in keep]
+        stays = [file for file in row.files if keep is None or file["digest"] in keep]
         values = _checked(connection, reader, subject, told, files=bool(stays))
     if not whole:
         values |= {"tags": row.tags, "links": row.links}
     added = files_told(keep_files(catalogue.home, told.files))
     with catalogue.writing() as connection:
         row = _own(connection, reader, subject, number)
-        values["files"] = [one for one in row.files if keep is None or one["digest"] in keep] + added
+        values["files"] = [file for file in row.files if keep is None or file["digest"] in keep] + added
         _replace(connection, row, reader, values)
 
 
@@ -272,7 +272,7 @@ def remove_entry(catalogue: Catalogue, reader: Reader, subject: str, number: int
 
 def as_entries(connection: Connection, reader: Reader, rows: Sequence[Row[Any]]) -> tuple[Entry, ...]:
     """Turn rows of `log_entry` that a reader may read into entries, without links to what the reader does not see."""
-    linked = {one for row in rows for one in row.links}
+    linked = {link for row in rows for link in row.links}
     linked |= {one for row in rows for version in row.before for one in (*version[5:6], [])[0]}
     seen = names_seen(connection, reader, linked) if linked else {}
     return tuple(_entry(row, reader, seen) for row in rows)
@@ -291,7 +291,7 @@ def _entry(row: Row[Any], reader: Reader, seen: dict[str, str]) -> Entry:
         row.subject,
         _moment(row.written_utc or row.moment_utc),
         tuple(row.tags.split()),
-        tuple(one for one in row.links if one in seen),
+        tuple(link for link in row.links if link in seen),
         read_files(row.files),
         row.removed,
     )
@@ -300,7 +300,7 @@ def _entry(row: Row[Any], reader: Reader, seen: dict[str, str]) -> Entry:
 def _version(told: Sequence[Any], seen: dict[str, str]) -> Version:
     when, who, text, *more = told
     machine, tags, links, files = (*more, *(False, "", [], [])[len(more) :])[:4]
-    known = tuple(one for one in links if one in seen)
+    known = tuple(link for link in links if link in seen)
     return Version(_moment(when), who, text, bool(machine), tuple(tags.split()), known, read_files(files))
 
 
@@ -335,7 +335,7 @@ def _replace(
 
 
 def _link(connection: Connection, number: int, links: Iterable[str]) -> None:
-    if rows := [{"subject": one, "entry": number} for one in dict.fromkeys(links)]:
+    if rows := [{"subject": link, "entry": number} for link in dict.fromkeys(links)]:
         connection.execute(insert(log_links), rows)
 
 
@@ -362,9 +362,9 @@ def _checked(
     """Read what is to be written; raises InputError where a part of it is wrong."""
     if len(told.links) > MOST_LINKS:
         raise ParameterError(f"{len(told.links)} links were given; an entry has at most {MOST_LINKS}")
-    links = [one for one in dict.fromkeys(map(read_subject, told.links)) if one != subject]
+    links = [link for link in dict.fromkeys(map(read_subject, told.links)) if link != subject]
     seen = names_seen(connection, reader, links)
-    if unknown := [one for one in links if one not in seen]:
+    if unknown := [link for link in links if link not in seen]:
         raise InputError(f"there is no {unknown[0][:100]!r} in this catalogue to which the entry could lead")
     if len(told.event) > 200:
         raise ParameterError("the event has more than 200 characters; give a short word that tells it apart")
@@ -373,7 +373,7 @@ def _checked(
 
 
 def _words(row: dict[str, Any]) -> str:
-    names = " ".join(one["name"] for one in row["files"])
+    names = " ".join(file["name"] for file in row["files"])
     return f" {' '.join(fold(' '.join((row['text'], row['who'], row['tags'], names))))} "
 
 

@@ -113,12 +113,12 @@ class Said:
 
 def read_subject(text: str) -> str:
     """Read what an entry is about: "records/tooth", or the address of its page; raises ParameterError."""
-    if (found := _SUBJECT.fullmatch(text.strip())) is None:
+    if (match := _SUBJECT.fullmatch(text.strip())) is None:
         raise ParameterError(
             f"{text[:80]!r} names nothing that has a log book; write records/ID, proposals/ID, specimens/ID or "
             f"instruments/ID, or the address of its page"
         )
-    return f"{found[1]}/{found[2].removesuffix('.json')}"
+    return f"{match[1]}/{match[2].removesuffix('.json')}"
 
 
 def read_text(text: str, *, files: bool = False) -> str:
@@ -132,10 +132,10 @@ def read_text(text: str, *, files: bool = False) -> str:
 
 def read_tags(tags: Iterable[str]) -> str:
     """Write tags as the column holds them, with a space around each, so that one is found whole."""
-    read = list(dict.fromkeys(one.strip().lstrip("#").lower() for one in tags if one.strip("# \t\r\n")))
-    for one in read:
-        if not _TAG.fullmatch(one):
-            raise ParameterError(f"{one[:50]!r} is no tag; write a word of letters, digits, '.', '+' or '-'")
+    read = list(dict.fromkeys(tag.strip().lstrip("#").lower() for tag in tags if tag.strip("# \t\r\n")))
+    for text in read:
+        if not _TAG.fullmatch(text):
+            raise ParameterError(f"{text[:50]!r} is no tag; write a word of letters, digits, '.', '+' or '-'")
     if len(read) > MOST_TAGS:
         raise ParameterError(f"{len(read)} tags were given; an entry has at most {MOST_TAGS}")
     return f" {' '.join(read)} " if read else ""

@@ -56,16 +56,16 @@ def as_markdown(entries: Sequence[Entry], address: str = "", files: str = "") ->
         A heading, and a part for each entry with who wrote it, when, and what it said before.
     """
     lines = ["# Log book", ""]
-    for one in entries:
-        lines += [f"## {one.written[:16].replace('T', ' ')} UTC, {one.who}", ""]
-        marks = [f"entry {one.number} of {one.subject}", "by a program" if one.machine else ""]
-        marks += [f"tags: {', '.join(one.tags)}" if one.tags else ""]
-        marks += [f"also about: {', '.join(one.links)}" if one.links else ""]
+    for entry in entries:
+        lines += [f"## {entry.written[:16].replace('T', ' ')} UTC, {entry.who}", ""]
+        marks = [f"entry {entry.number} of {entry.subject}", "by a program" if entry.machine else ""]
+        marks += [f"tags: {', '.join(entry.tags)}" if entry.tags else ""]
+        marks += [f"also about: {', '.join(entry.links)}" if entry.links else ""]
         lines += [f"*{'; '.join(mark for mark in marks if mark)}*", ""]
-        lines += [f"Removed {one.removed}." if one.removed else one.text, ""]
-        lines += [f"- {_link(one.number, file, address, files)}" for file in one.files]
-        lines += [""] if one.files else []
-        for version in one.before if not one.removed else ():
+        lines += [f"Removed {entry.removed}." if entry.removed else entry.text, ""]
+        lines += [f"- {_link(entry.number, file, address, files)}" for file in entry.files]
+        lines += [""] if entry.files else []
+        for version in entry.before if not entry.removed else ():
             said = version.text.replace("\n", "\n> ")
             lines += [f"> Before, {version.when[:16].replace('T', ' ')} UTC, {version.who}:", f"> {said}", ""]
     return "\n".join(lines)
@@ -73,7 +73,7 @@ def as_markdown(entries: Sequence[Entry], address: str = "", files: str = "") ->
 
 def as_json(entries: Sequence[Entry]) -> list[dict[str, Any]]:
     """Return entries as JSON values, all that is known of them."""
-    return [asdict(one) for one in entries]
+    return [asdict(entry) for entry in entries]
 
 
 def log_members(home: Path, entries: Sequence[Entry], address: str, about: str) -> dict[str, LogMember]:
@@ -122,7 +122,7 @@ def log_archive(home: Path, entries: Sequence[Entry], address: str = "", about: 
     def crc(number: int) -> int:
         return crc_of_member(held[number])
 
-    last = max((one.when for one in entries), default="1980-01-01T00:00:00+00:00")
+    last = max((entry.when for entry in entries), default="1980-01-01T00:00:00+00:00")
     return make_archive("zip", names, held, datetime.fromisoformat(last), read, crc)
 
 
@@ -153,8 +153,8 @@ def _of_content(content: bytes) -> LogMember:
 
 def _all_files(entries: Iterable[Entry]) -> list[LogFile]:
     held: list[Entry | Version] = []
-    for one in entries:
-        held += [one, *one.before]
+    for entry in entries:
+        held += [entry, *entry.before]
     return list({file.digest: file for part in held for file in part.files}.values())
 
 
@@ -186,29 +186,31 @@ def _crate(entries: Sequence[Entry], members: dict[str, LogMember], address: str
         for path, member in members.items()
     ]
     people = {
-        one.who: {"@id": f"#by-{quote(one.who)}", "@type": "Person", "name": one.who}
-        for one in entries
-        if one.who
+        entry.who: {"@id": f"#by-{quote(entry.who)}", "@type": "Person", "name": entry.who}
+        for entry in entries
+        if entry.who
     }
     comments: list[dict[str, Any]] = []
-    for one in entries:
+    for entry in entries:
         told: dict[str, Any] = {
-            "@id": f"{address}/logbook/{one.number}" if address else f"#entry-{one.number}",
+            "@id": f"{address}/logbook/{entry.number}" if address else f"#entry-{entry.number}",
             "@type": "Comment",
-            "name": f"Entry {one.number} of {one.subject}",
-            "text": one.text or f"Removed {one.removed}" if one.removed else one.text,
-            "dateCreated": one.written,
-            "dateModified": one.when,
+            "name": f"Entry {entry.number} of {entry.subject}",
+            "text": entry.text or f"Removed {entry.removed}" if entry.removed else entry.text,
+            "dateCreated": entry.written,
+            "dateModified": entry.when,
         }
-        if one.who:
-            told["author"] = {"@id": people[one.who]["@id"]}
-        if one.files:
-            told["hasPart"] = [{"@id": quote(_path(file), safe="/")} for file in one.files]
-        if one.tags:
-            told["keywords"] = ", ".join(one.tags)
+        if entry.who:
+            told["author"] = {"@id": people[entry.who]["@id"]}
+        if entry.files:
+            told["hasPart"] = [{"@id": quote(_path(file), safe="/")} for file in entry.files]
+        if entry.tags:
+            told["keywords"] = ", ".join(entry.tags)
         comments.append(told)
     licence = ro_crate.licence_entity("")
-    moment = max((one.when for one in entries), default=datetime.fromtimestamp(time.time(), UTC).isoformat())
+    moment = max(
+        (entry.when for entry in entries), default=datetime.fromtimestamp(time.time(), UTC).isoformat()
+    )
     root = {
         "@id": "./",
         "@type": "Dataset",

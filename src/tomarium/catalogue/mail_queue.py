@@ -49,10 +49,10 @@ def queue_mail(connection: Connection, kind: str, receiver: str, content: Mappin
     """
     moment = time.time()
     values = {"kind": kind, "receiver": read_address(receiver), "content": dict(content), "state": "waiting"}
-    made = connection.execute(
+    result = connection.execute(
         insert(mails).values(**values, tries=0, made_utc=moment, next_utc=moment, error="")
     )
-    key = made.inserted_primary_key
+    key = result.inserted_primary_key
     assert key is not None
     return int(key[0])
 

@@ -225,15 +225,15 @@ def images_beside(path: Path, opened: Image) -> list[Image]:
     given = isinstance(told, dict) and told.get("origin") == "user"
     scales = [axis.scale for axis in opened.axes if axis.unit == "m"] if given else []
     pixel_m = scales[-1] if scales else None
-    found = [_beside(path, entry, pixel_m) for entry in match.entries[1:MOST_IMAGES]]
-    return [opened, *(one for one in found if one is not None)]
+    images = [_beside(path, entry, pixel_m) for entry in match.entries[1:MOST_IMAGES]]
+    return [opened, *(image for image in images if image is not None)]
 
 
 def _beside(path: Path, entry: str, pixel_m: float | None) -> Image | None:
     """Open one more image of a file, with the pixel size that a user told where it has any use."""
-    for told in dict.fromkeys((pixel_m, None)):
+    for pixel in dict.fromkeys((pixel_m, None)):
         with suppress(TomariumError):
-            opened = formats.open(path, entry=entry, pixel_m=told)
+            opened = formats.open(path, entry=entry, pixel_m=pixel)
             return opened if isinstance(opened, Image) else None
     return None
 

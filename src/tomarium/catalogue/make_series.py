@@ -120,7 +120,9 @@ def moments_of(
         raise InputError(
             f"{paths[0]} holds one scan; give the projections of a moment, such as --window 500, or several scans"
         )
-    return tuple(Moment(_numbered(k, len(entries), "scan"), paths[0], one) for k, one in enumerate(entries))
+    return tuple(
+        Moment(_numbered(k, len(entries), "scan"), paths[0], entry) for k, entry in enumerate(entries)
+    )
 
 
 def _entries(path: Path) -> tuple[str, ...]:
@@ -289,7 +291,8 @@ def _request(
     told: dict[str, Any] = plain(
         {
             "moments": [
-                [one.name, one.path.name, one.entry, one.views, one.step, one.number] for one in moments
+                [moment.name, moment.path.name, moment.entry, moment.views, moment.step, moment.number]
+                for moment in moments
             ],
             "protocol": to_data(protocol),
             "given": {name: str(value) for name, value in given.items()},
@@ -355,19 +358,21 @@ def find_axis_for_all(
     if not any(_COLUMN in item.awaits for item in first.items):
         return None
     answers = ask_probes(seen, protocol, Journal(None, {}), on_progress)
-    told = resolve(protocol, seen, answers)
-    item = next(item for item in told.work if _COLUMN in item.values)
+    resolution = resolve(protocol, seen, answers)
+    item = next(item for item in resolution.work if _COLUMN in item.values)
     value = item.values[_COLUMN]
     return {
         "value": float(value.value),
         "step": f"{item.step.name}.{_COLUMN}",
         "source": f"{value.source}, found in {name} for all",
-        "confidence": next((str(one["confidence"]) for one in answers.values() if "confidence" in one), ""),
+        "confidence": next(
+            (str(answer["confidence"]) for answer in answers.values() if "confidence" in answer), ""
+        ),
         "warnings": [
             said
-            for one in told.probes
-            if isinstance(one.step, Probe)
-            for said in one.step.warnings(answers[one.key])
+            for probe in resolution.probes
+            if isinstance(probe.step, Probe)
+            for said in probe.step.warnings(answers[probe.key])
         ],
     }
 

@@ -74,18 +74,18 @@ class About:
     @property
     def rights(self) -> str:
         """Who made it, and under which licence."""
-        return ", ".join(one for one in (self.creators, self.licence or "no licence stated") if one)
+        return ", ".join(text for text in (self.creators, self.licence or "no licence stated") if text)
 
     @property
     def lines(self) -> tuple[str, ...]:
         """What is embossed on a plate."""
         return tuple(
-            one
-            for one in (
+            text
+            for text in (
                 self.identifier or self.title,
                 self.licence or ("no licence" if self.identifier else ""),
             )
-            if one
+            if text
         )
 
 
@@ -173,7 +173,7 @@ def write_files(
 
 def demand_free(folder: Path, name: str, overwrite: bool) -> None:
     """Refuse to write over files of a mesh, unless that is allowed; raises InputError."""
-    found = sorted(one.name for one in _existing(folder, name))
+    found = sorted(path.name for path in _existing(folder, name))
     if found and not overwrite:
         raise InputError(
             f"{folder}: holds {found[0]} already; give another --name or folder, or allow to replace it (--overwrite)"
@@ -225,12 +225,12 @@ def _metadata(about: About) -> dict[str, str]:
         "Title": about.title,
         "Designer": about.creators,
         "Description": " ".join(
-            one
-            for one in (
+            text
+            for text in (
                 about.description,
                 f"Source: {about.link or about.identifier}" if about.identifier else "",
             )
-            if one
+            if text
         ),
         "Copyright": about.citation or about.rights,
         "LicenseTerms": f"{about.licence} {address_of(about.licence)}".strip()

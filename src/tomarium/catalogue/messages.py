@@ -117,10 +117,10 @@ def write_message(
             "page": page[:500],
             "answered": "",
         }
-        made = connection.execute(
+        result = connection.execute(
             insert(messages).values(moment_utc=time.time(), network=network(address), **row)
         )
-        key = made.inserted_primary_key
+        key = result.inserted_primary_key
         assert key is not None
         _mail(connection, row)
     return int(key[0])
@@ -167,8 +167,8 @@ def close_message(catalogue: Catalogue, reader: Reader, number: int, *, remove: 
         There is no such message that the reader may see.
     """
     with catalogue.writing() as connection:
-        found = connection.execute(_seen_by(reader).where(messages.c.number == number)).one_or_none()
-        if found is None:
+        row = connection.execute(_seen_by(reader).where(messages.c.number == number)).one_or_none()
+        if row is None:
             raise InputError(f"there is no message {number}")
         mine = messages.c.number == number
         if remove:
@@ -176,12 +176,12 @@ def close_message(catalogue: Catalogue, reader: Reader, number: int, *, remove: 
         else:
             connection.execute(update(messages).where(mine).values(answered=reader.name))
         action = "remove message" if remove else "answer message"
-        note(connection, reader, action, record=found.record, message=number)
+        note(connection, reader, action, record=row.record, message=number)
 
 
 def _seen_by(reader: Reader) -> Select[Any]:
-    kept = [column for column in messages.c if column.name != "network"]
-    return select(*kept).outerjoin(records, records.c.id == messages.c.record).where(_concerns(reader))
+    columns = [column for column in messages.c if column.name != "network"]
+    return select(*columns).outerjoin(records, records.c.id == messages.c.record).where(_concerns(reader))
 
 
 def _concerns(reader: Reader) -> ColumnElement[bool]:
@@ -235,8 +235,8 @@ def _receivers(connection: Connection, record: str, contact: str) -> list[str]:
         for account in all_accounts(connection)
         if not account.closed and (account.name == row.owner or (row.team and row.team in account.teams))
     ]
-    known = (mail_address_of(connection, name) for name in mine)
-    return [mail.address for mail in known if mail and mail.confirmed] or [contact] * bool(contact)
+    generator = (mail_address_of(connection, name) for name in mine)
+    return [mail.address for mail in generator if mail and mail.confirmed] or [contact] * bool(contact)
 
 
 def _message(row: Any) -> Message:

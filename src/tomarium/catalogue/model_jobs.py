@@ -149,7 +149,7 @@ def _make(
     if asked.how is None:
         mesh, figures = make_mesh(volume, asked.wish, asked.limits, tell)
         done = keep_surface(target, mesh, figures, about)
-        warnings = [in_form_words(one) for one in doubts(figures)]
+        warnings = [in_form_words(doubt) for doubt in doubts(figures)]
         return "; ".join([f"{figures.triangles} triangles", *warnings]), str(done["record"])
     mesh, printed = print_body(
         volume, asked.wish, how_printed(asked, about), level=asked.limits.level, tell=tell

@@ -32,12 +32,12 @@ def read_span(text: str) -> tuple[int, int]:
     """
     if text.strip() == "0":
         return 0, 0
-    found = _SPAN.fullmatch(text.strip())
-    if not found:
+    match = _SPAN.fullmatch(text.strip())
+    if not match:
         raise ParameterError(
             f"{text[:40]!r} is no span of time; write 3 years, 18 months, 2 weeks, 10 days or 0"
         )
-    count, unit = int(found[1]), found[2][0].lower()
+    count, unit = int(match[1]), match[2][0].lower()
     months, days = {"y": (12, 0), "m": (1, 0), "w": (0, 7), "d": (0, 1)}[unit]
     if count * (months / 12 + days / 365) > _LONGEST_YEARS:
         raise ParameterError(f"{text[:40]!r} is longer than {_LONGEST_YEARS} years; write a shorter one")

@@ -291,8 +291,8 @@ def _copy_all(
         waiting = {pool.submit(_copy, source / path, target / path, manifest[path], there.get(path)): path
                    for path in files}  # fmt: skip
         try:
-            for one in as_completed(waiting):
-                was_copied, size = one.result()
+            for future in as_completed(waiting):
+                was_copied, size = future.result()
                 copied, done = copied + was_copied, done + size
                 if tell:
                     tell(done, total)
@@ -361,7 +361,7 @@ def _remove(folder: Path, kept: Path) -> bool:
     _demand_only(folder, set(listed))
     _drop(folder / FILENAME)
     if isinstance(folder, ObjectPath):
-        folder.store.delete([one.key for one in folder.rglob()])
+        folder.store.delete([path.key for path in folder.rglob()])
     else:
         (folder / SOURCE).unlink(missing_ok=True)
         shutil.rmtree(folder)

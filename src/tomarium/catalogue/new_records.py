@@ -94,10 +94,12 @@ def _due(catalogue: Catalogue, moment: float) -> list[SavedSearch]:
     )
     with catalogue.reading() as connection:
         ids = list(connection.execute(asked).scalars())
-        searches = [one for id in ids if (one := search_numbered(connection, id)) is not None]
+        searches = [
+            saved_search for id in ids if (saved_search := search_numbered(connection, id)) is not None
+        ]
         if not searches:
             return []
-        oldest = min(one.looked_utc for one in searches) - OVERLAP_S
+        oldest = min(search.looked_utc for search in searches) - OVERLAP_S
         changed = select(life.c.record).where(life.c.changed_utc > oldest).limit(1)
         published = select(records.c.id).where(records.c.public_from > oldest).limit(1)
         if connection.execute(changed).first() or connection.execute(published).first():

@@ -147,7 +147,7 @@ def make_newsletter(
         themes.setdefault(name, []).append(_item(record, place, home))
     order = sorted(themes, key=lambda name: (name != CHOICE, name == OTHERS, -len(themes[name]), name))
     told = tuple(Theme(name, tuple(themes[name])) for name in order)
-    count = sum(len(one.items) for one in told)
+    count = sum(len(theme.items) for theme in told)
     days = f"{_day(since)} to {_day(last)}" if last != since else _day(since)
     lead = f"{count} record{'' if count == 1 else 's'} {'was' if count == 1 else 'were'} published."
     return Newsletter(
@@ -203,7 +203,7 @@ def _theme(record: Record) -> str:
 
 def _item(record: Record, place: Place, home: str) -> Item:
     page = f"{home}/records/{record.id}" if home else ""
-    has = place.open and any(one.path == THUMBNAIL for one in record.files)
+    has = place.open and any(file.path == THUMBNAIL for file in record.files)
     publication = record.publication
     opens = publication.open_from if publication is not None and not place.open else None
     return Item(
@@ -225,14 +225,14 @@ def _markdown(newsletter: Newsletter) -> Iterable[str]:
     yield from (f"# {_marked(newsletter.title)}", "", newsletter.lead, "")
     for theme in newsletter.themes:
         yield from (f"## {_marked(theme.name)}", "")
-        for one in theme.items:
-            title = _marked(one.title)
-            yield from (f"### [{title}]({one.page})" if one.page else f"### {title}", "")
-            if one.picture:
-                yield from (f"![{title}]({one.picture})", "")
-            if text := " ".join(filter(None, (one.text, one.note))):
+        for item in theme.items:
+            title = _marked(item.title)
+            yield from (f"### [{title}]({item.page})" if item.page else f"### {title}", "")
+            if item.picture:
+                yield from (f"![{title}]({item.picture})", "")
+            if text := " ".join(filter(None, (item.text, item.note))):
                 yield from (_marked(text), "")
-            yield from (f"*{_marked(one.citation)}*", "")
+            yield from (f"*{_marked(item.citation)}*", "")
 
 
 def _marked(text: str) -> str:
@@ -243,11 +243,11 @@ def _text(newsletter: Newsletter) -> Iterable[str]:
     yield from (newsletter.title, "=" * len(newsletter.title), "", newsletter.lead, "")
     for theme in newsletter.themes:
         yield from (theme.name, "-" * len(theme.name), "")
-        for one in theme.items:
-            yield one.title
-            yield from filter(None, (" ".join(filter(None, (one.text, one.note))), one.citation))
-            if one.page and one.page not in one.citation:
-                yield one.page
+        for item in theme.items:
+            yield item.title
+            yield from filter(None, (" ".join(filter(None, (item.text, item.note))), item.citation))
+            if item.page and item.page not in item.citation:
+                yield item.page
             yield ""
 
 
@@ -257,12 +257,12 @@ def _html(newsletter: Newsletter) -> Iterable[str]:
     yield f"<h1>{title}</h1><p>{escape(newsletter.lead)}</p>"
     for theme in newsletter.themes:
         yield f"<h2>{escape(theme.name)}</h2>"
-        for one in theme.items:
-            name = escape(one.title)
-            yield f'<h3><a href="{escape(one.page)}">{name}</a></h3>' if one.page else f"<h3>{name}</h3>"
-            if one.picture:
-                yield f'<p><img src="{escape(one.picture)}" alt="{name}" width="256"></p>'
-            if text := " ".join(filter(None, (one.text, one.note))):
+        for item in theme.items:
+            name = escape(item.title)
+            yield f'<h3><a href="{escape(item.page)}">{name}</a></h3>' if item.page else f"<h3>{name}</h3>"
+            if item.picture:
+                yield f'<p><img src="{escape(item.picture)}" alt="{name}" width="256"></p>'
+            if text := " ".join(filter(None, (item.text, item.note))):
                 yield f"<p>{escape(text)}</p>"
-            yield f"<p><small>{escape(one.citation)}</small></p>"
+            yield f"<p><small>{escape(item.citation)}</small></p>"
     yield "</body></html>"

@@ -88,7 +88,7 @@ class ObjectStore:
         with self._asking(prefix):
             found = _obstore().list_with_delimiter(self.client(), prefix or None)
             files = [(str(one["path"]), _state(one)) for one in found["objects"]]
-            return [str(one) for one in found["common_prefixes"]], files
+            return [str(common_prefix) for common_prefix in found["common_prefixes"]], files
 
     def has_below(self, prefix: str) -> bool:
         """Tell whether there is an object below a prefix."""
@@ -130,8 +130,8 @@ class ObjectStore:
             while waiting:
                 yield waiting.popleft().result()
         finally:
-            for one in waiting:
-                one.cancel()
+            for future in waiting:
+                future.cancel()
 
     def _piece(self, key: str, first: int, stop: int, tag: str) -> bytes:
         with self._asking(key):

@@ -97,7 +97,7 @@ def find(asked: Question, model: str, wanted: Filter) -> list[dict[str, Any]]:
     for one, row in zip(found, places, strict=True):
         one.out["score"] = round(float(row.score or 0.0), 6)
     _include(asked, model, found, wanted)
-    return [_only(one.out, wanted) for one in found]
+    return [_only(row.out, wanted) for row in found]
 
 
 def _newest(rows: Rows, wanted: Filter) -> Select[Any]:
@@ -226,15 +226,15 @@ def _score(asked: Question, rows: Rows, query: str) -> tuple[ColumnElement[Any],
         return share, None
     match = dialect_of(asked.connection).match(terms)
     # Ranked apart: SQLite's bm25 cannot be asked where rows are put together.
-    found = (
+    subquery = (
         select(match.c.number, match.c.score).order_by(match.c.score.desc()).limit(RANKED_AT_MOST).subquery()
     )
-    best = asked.connection.execute(select(found.c.score).limit(1)).scalar()
+    best = asked.connection.execute(select(subquery.c.score).limit(1)).scalar()
     if not best or best <= 0:
         return share * 0.5, None
     return case(
-        (found.c.score.is_not(None), 0.5 + 0.5 * found.c.score / float(best)), else_=share * 0.5
-    ), found
+        (subquery.c.score.is_not(None), 0.5 + 0.5 * subquery.c.score / float(best)), else_=share * 0.5
+    ), subquery
 
 
 def _include(asked: Question, model: str, found: Sequence[_Row], wanted: Filter) -> None:
@@ -250,25 +250,25 @@ def _include(asked: Question, model: str, found: Sequence[_Row], wanted: Filter)
 def _include_inner(asked: Question, model: str, found: Sequence[_Row], include: Include) -> None:
     relation = RELATIONS[model][include.relation]
     inner = include.asked
-    if inner.where == ALL and not any(one.demanded for one in inner.include):
-        lists = {(one.holder, one.pid): list(one.body.get(relation.inside, ())) for one in found}
+    if inner.where == ALL and not any(include.demanded for include in inner.include):
+        lists = {(row.holder, row.pid): list(row.body.get(relation.inside, ())) for row in found}
     else:
-        lists = {(one.holder, one.pid): [] for one in found}
+        lists = {(row.holder, row.pid): [] for row in found}
         of = shared.alias()
         items = items_of(asked.connection, of.c.body, relation.inside)
         told = Told(relation.model, items.c.value, {})
         query = select(of.c.holder, of.c.pid, items.c.value).select_from(of.join(items, true())).where(
             of.c.model == model,
-            of.c.holder.in_({one.holder for one in found}),
-            of.c.pid.in_({one.pid for one in found}),
+            of.c.holder.in_({row.holder for row in found}),
+            of.c.pid.in_({row.pid for row in found}),
             meets_inside(asked.connection, told, inner),
         ).order_by(of.c.holder, of.c.pid, items.c.key)  # fmt: skip
         for holder, pid, value in asked.connection.execute(query):
             if (holder, pid) in lists:
                 lists[holder, pid].append(value if isinstance(value, dict) else json.loads(value))
-    for one in found:
-        told_ones = lists[one.holder, one.pid][inner.skip : inner.skip + inner.limit]
-        one.out[include.relation] = [_only(_plain(relation.model, each, inner), inner) for each in told_ones]
+    for row in found:
+        told_ones = lists[row.holder, row.pid][inner.skip : inner.skip + inner.limit]
+        row.out[include.relation] = [_only(_plain(relation.model, each, inner), inner) for each in told_ones]
 
 
 def _plain(model: str, told: Mapping[str, Any], asked: Filter) -> dict[str, Any]:
@@ -295,12 +295,14 @@ def _units(where: Group, names: frozenset[str]) -> Iterator[tuple[frozenset[str]
     """Find the units that were asked for, each with the names of parameters that stand beside it."""
     tests = list(_flat(where)) if where.join == "and" else []
     here = {
-        str(one.value) for one in tests if one.name == "name" and one.operator == "eq" and not one.negated
+        str(test.value)
+        for test in tests
+        if test.name == "name" and test.operator == "eq" and not test.negated
     }
     names = frozenset(here) or names
-    for one in tests:
-        if one.name == "unit" and one.operator == "eq" and not one.negated and isinstance(one.value, str):
-            yield names, one.value
+    for test in tests:
+        if test.name == "unit" and test.operator == "eq" and not test.negated and isinstance(test.value, str):
+            yield names, test.value
     for part in where.parts:
         if isinstance(part, Group):
             yield from _units(part, names)
@@ -320,11 +322,11 @@ def _include_others(asked: Question, model: str, found: Sequence[_Row], include:
     rows, others, link = Rows(asked, model), Rows(asked, relation.model), shared_links.alias()
     here, there = rows.end(link), others.end(link)
     kind = model if relation.model == "Dataset" else relation.model
-    of_these = and_(here.in_({one.pid for one in found}), link.c.model == kind)
+    of_these = and_(here.in_({row.pid for row in found}), link.c.model == kind)
     of = others.shared.c
     place = tuple_(of.source, of.pid)
     # Of ours a dataset's own record tells its document and instrument, as many others do.
-    told_by = or_(of.source > 0, of.holder.in_({one.holder for one in found}))
+    told_by = or_(of.source > 0, of.holder.in_({row.holder for row in found}))
     own = told_by if model == "Dataset" else true()
     query: Select[Any] = (
         select(*others.columns)
@@ -351,7 +353,7 @@ def _include_others(asked: Question, model: str, found: Sequence[_Row], include:
     told = {
         key: list(some.values())[include.asked.skip :][: include.asked.limit] for key, some in lists.items()
     }
-    _include(asked, relation.model, [one for some in told.values() for one in some], include.asked)
+    _include(asked, relation.model, [row for some in told.values() for row in some], include.asked)
     for one in found:
         some = [_only(each.out, include.asked) for each in told.get((one.source, one.pid), [])]
         if relation.many:
@@ -363,5 +365,5 @@ def _include_others(asked: Question, model: str, found: Sequence[_Row], include:
 def _only(out: dict[str, Any], asked: Filter) -> dict[str, Any]:
     if asked.fields is None:
         return out
-    kept = asked.fields | {one.relation for one in asked.include}
+    kept = asked.fields | {include.relation for include in asked.include}
     return {name: value for name, value in out.items() if name in kept}

@@ -125,11 +125,11 @@ def _technique(told: Told, name: str, values: Sequence[Any]) -> ColumnElement[bo
     """Compare with techniques of PaNET and all that they comprise."""
     asked = [str(value) for value in values]
     wanted: set[str] = set()
-    for one in asked:
-        id = one.removeprefix(ADDRESS)
+    for text in asked:
+        id = text.removeprefix(ADDRESS)
         if name == "name":
             try:
-                id = id_of(one)
+                id = id_of(text)
             except ParameterError:
                 continue
         if id in terms():

@@ -112,13 +112,13 @@ def credited(record: Record, credit: Credit) -> Record:
                 raise ParameterError(
                     f"{record.id}: {credit.path} is its {part.kind}; a picture or a document was expected"
                 )
-            kept = None if credit.forgets else part.permission
+            permission = None if credit.forgets else part.permission
             creator = part.creator if credit.creator is None else credit.creator
-            changed = replace(part, creator=creator, permission=credit.permission or kept)
+            changed = replace(part, creator=creator, permission=credit.permission or permission)
             return replace(record, parts=(*record.parts[:place], changed, *record.parts[place + 1 :]))
-    entry = next((one for one in record.files if one.path == credit.path), None)
+    entry = next((file for file in record.files if file.path == credit.path), None)
     if entry is None:
-        known = ", ".join(one.path for one in record.files if not one.path.endswith("/"))
+        known = ", ".join(file.path for file in record.files if not file.path.endswith("/"))
         raise ParameterError(
             f"{record.id}: has no file {credit.path[:80]!r} (files: {known[:300] or 'none'})"
         )
@@ -150,8 +150,8 @@ def unpermitted(record: Record) -> tuple[str, ...]:
 def _among(creator: str, people: tuple[Person, ...]) -> bool:
     who = read_person(creator)
     return any(
-        who.orcid == one.orcid if who.orcid and one.orcid else _words(who.name) == _words(one.name)
-        for one in people
+        who.orcid == person.orcid if who.orcid and person.orcid else _words(who.name) == _words(person.name)
+        for person in people
     )
 
 

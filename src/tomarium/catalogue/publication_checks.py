@@ -58,7 +58,7 @@ def publication_checks(record: Record, folder: Path, *, files: bool = True) -> t
     unnamed = [person.name for person in record.creators if not person.orcid]
     foreign = unpermitted(record)
     id = record.id
-    found = [
+    checks = [
         Check(
             "Licence",
             "" if record.licence else "no licence is stated",
@@ -110,9 +110,9 @@ def publication_checks(record: Record, folder: Path, *, files: bool = True) -> t
     if files:
         report = examine(subject_of_record(folder))
         errors = [
-            f"{one.where}: {one.found}; {one.mend or one.expected}"
-            for one in report.findings
-            if one.severity == "error"
+            f"{finding.where}: {finding.found}; {finding.mend or finding.expected}"
+            for finding in report.findings
+            if finding.severity == "error"
         ]
-        found.append(Check("Doctor", "; ".join(errors[:3])))
-    return tuple(found)
+        checks.append(Check("Doctor", "; ".join(errors[:3])))
+    return tuple(checks)

@@ -112,13 +112,13 @@ def split_range(text: str) -> tuple[str, str]:
     ParameterError
         It holds no name or no sign.
     """
-    found = _SPLIT.fullmatch(text)
-    if found is None or not found[2].strip():
+    match = _SPLIT.fullmatch(text)
+    if match is None or not match[2].strip():
         raise ParameterError(
             f"{text!r} is no range; write a name, a sign and a number with its unit, such as 'pixel<1um' or "
             f"'energy=20..60keV'"
         )
-    return found[1], found[2].strip()
+    return match[1], match[2].strip()
 
 
 def read_range(key: str, text: str) -> Range:
@@ -145,10 +145,10 @@ def read_range(key: str, text: str) -> Range:
     low, dots, high = text.partition("..")
     if dots:
         return _between(key, text, low, high)
-    found = _BOUND.fullmatch(text)
-    assert found is not None
-    number = _number(key, text, found[2])
-    match found[1]:
+    match = _BOUND.fullmatch(text)
+    assert match is not None
+    number = _number(key, text, match[2])
+    match match[1]:
         case "<":
             return Range(key, high=number, with_high=False)
         case "<=" | "≤":

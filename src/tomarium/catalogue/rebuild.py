@@ -313,9 +313,9 @@ def _find(root: Path, problems: list[str]) -> Iterator[Path]:
 
 def _find_objects(root: ObjectPath) -> Iterator[Path]:
     inside = sorted(root.iterdir())
-    if any(one.name == FILENAME for one in inside):
+    if any(object_path.name == FILENAME for object_path in inside):
         yield root
         return
-    for one in inside:
-        if not one.name.endswith(".zarr") and not one.is_told:
-            yield from _find_objects(one)
+    for object_path in inside:
+        if not object_path.name.endswith(".zarr") and not object_path.is_told:
+            yield from _find_objects(object_path)

@@ -161,11 +161,11 @@ def changed_records(
         In the order of moment and identifier; withdrawn records among them.
     """
     now, of = time.time(), record_changes.c
-    asked = [may_see(reader), true() if within is None else within]
+    conditions = [may_see(reader), true() if within is None else within]
     halves = []
     for moment, holds in ((of.changed_utc, not_(_has_opened(now))), (of.opens_utc, _has_opened(now))):
         # Each half is read in the order of its own index, and no further than the page.
-        half = _chosen(moment).where(holds, *asked, *_within(moment, span))
+        half = _chosen(moment).where(holds, *conditions, *_within(moment, span))
         if after is not None:
             behind = and_(moment == after[0], of.record > after[1])
             half = half.where(moment >= after[0], or_(moment > after[0], behind))

@@ -75,8 +75,12 @@ def read_record(folder: Path) -> Record:
         record,
         description=without_folders(record.description, folders),
         parameters={
-            key: Value(without_folders(one.value, folders), one.origin, without_folders(one.source, folders))
-            for key, one in record.parameters.items()
+            key: Value(
+                without_folders(parameter.value, folders),
+                parameter.origin,
+                without_folders(parameter.source, folders),
+            )
+            for key, parameter in record.parameters.items()
         },
         provenance=without_folders(record.provenance, folders),
     )

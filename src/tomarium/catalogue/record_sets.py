@@ -39,8 +39,10 @@ def all_sets(connection: Connection, reader: Reader) -> dict[str, str]:
     dict of str to str
         Name of the set → what it holds, for people.
     """
-    of, seen = (records.c, may_see(reader)) if reader.open_only else (totals.c, may_see(reader, of=totals.c))
-    used = select(of.facets).where(seen).distinct()
+    of, condition = (
+        (records.c, may_see(reader)) if reader.open_only else (totals.c, may_see(reader, of=totals.c))
+    )
+    used = select(of.facets).where(condition).distinct()
     told = select(facets.c.name, facets.c.value).where(facets.c.facets.in_(used), facets.c.name.in_(_LABELS))
     found = {OPEN: "Records whose files are open to everybody"}
     for row in connection.execute(told.distinct().order_by(facets.c.name, facets.c.value)):
@@ -96,15 +98,18 @@ def sets_of(connection: Connection, some: Sequence[Changed]) -> dict[str, list[s
     dict of str to list of str
         Identifier → names of sets.
     """
-    wanted = {one.facets for one in some}
+    wanted = {changed.facets for changed in some}
     told = select(facets).where(facets.c.facets.in_(wanted), facets.c.name.in_(_LABELS))
     of_facets: dict[int, dict[str, None]] = {}
     for row in connection.execute(told.order_by(facets.c.name, facets.c.value)):
         names = [set_name(row.name, value) for value in _named_by(row.name, row.value)]
         of_facets.setdefault(row.facets, {}).update(dict.fromkeys(names))
     found = {
-        one.id: [*([OPEN] if one.open or one.withdrawn else []), *of_facets.get(one.facets, ())]
-        for one in some
+        changed.id: [
+            *([OPEN] if changed.open or changed.withdrawn else []),
+            *of_facets.get(changed.facets, ()),
+        ]
+        for changed in some
     }
     for id, _, members in _collections(connection):
         for member in found.keys() & members:

@@ -156,7 +156,7 @@ def added(uses: Iterable[Use]) -> Use:
     """Add up what was counted apart."""
     every = list(uses)
     names = ("views", "downloads", "visitors", "takers", "by_machines")
-    return Use(*(sum(getattr(one, name) for one in every) for name in names))
+    return Use(*(sum(getattr(use, name) for use in every) for name in names))
 
 
 def _of_seen(reader: Reader) -> Any:

@@ -90,7 +90,7 @@ def make_rescued_record(
     part = Part(
         "image", CALIBRATED, "raw", axes=axes, summary={"dtype": image.dtype.name, "unit": "", "shown": shown}
     )
-    made = file_record(
+    record = file_record(
         folder,
         title=title or source.stem,
         keywords=("image", "figure"),
@@ -103,4 +103,4 @@ def make_rescued_record(
         },
         parts=(part,),
     )
-    return made if of is None else derive(made, read_record(of), folder)
+    return record if of is None else derive(record, read_record(of), folder)

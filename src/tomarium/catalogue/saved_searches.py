@@ -107,9 +107,9 @@ def save_search(connection: Connection, reader: Reader, asked: str, name: str, e
     key = secrets.token_urlsafe(24)
     connection.execute(insert(saved_searches).values(**values, key=key, since_utc=moment, looked_utc=moment))
     note(connection, reader, "save search", told=title)
-    found = search_with_key(connection, key)
-    assert found is not None
-    return found
+    saved_search = search_with_key(connection, key)
+    assert saved_search is not None
+    return saved_search
 
 
 def searches_of(connection: Connection, account: str) -> list[SavedSearch]:
@@ -185,18 +185,18 @@ def delete_search(connection: Connection, reader: Reader, number: int) -> None:
 
 def unsubscribe(connection: Connection, key: str) -> SavedSearch | None:
     """End the mails of a search, by the link in them; it stays, paused. None where there is none of this key."""
-    found = search_with_key(connection, key)
-    if found is None:
+    saved_search = search_with_key(connection, key)
+    if saved_search is None:
         return None
     connection.execute(update(saved_searches).where(saved_searches.c.key == key).values(paused=1))
     return search_with_key(connection, key)
 
 
 def _own(connection: Connection, reader: Reader, number: int) -> SavedSearch:
-    found = search_numbered(connection, number)
-    if found is None or not reader.name or found.account != reader.name:
+    saved_search = search_numbered(connection, number)
+    if saved_search is None or not reader.name or saved_search.account != reader.name:
         raise InputError(f"there is no saved search {number} of yours")
-    return found
+    return saved_search
 
 
 def _checked(name: str, every: str) -> str:

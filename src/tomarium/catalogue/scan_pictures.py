@@ -120,17 +120,21 @@ def _step(scan: Scan) -> int:
 
 def _axis(scan: Scan, line: NDArray[np.float32], angles: NDArray[np.float64]) -> dict[str, Any] | None:
     """Take the axis that the file gives, or estimate it from a sinogram."""
-    known = scan.geometry.axis_column
-    if known is not None:
-        return {"column": float(known.value), "origin": known.origin, "confidence": ""}
+    value = scan.geometry.axis_column
+    if value is not None:
+        return {"column": float(value.value), "origin": value.origin, "confidence": ""}
     if scan.domain == "counts" and scan.flats is None:
         return None
     attenuation = line if scan.domain == "attenuation" else -np.log(np.clip(line, 1e-3, None))
     try:
-        found = find(attenuation[:, None], angles, rows_per_group=1)
+        axis_estimate = find(attenuation[:, None], angles, rows_per_group=1)
     except TomariumError:
         return None
-    return {"column": round(found.column, 3), "origin": "derived", "confidence": found.confidence}
+    return {
+        "column": round(axis_estimate.column, 3),
+        "origin": "derived",
+        "confidence": axis_estimate.confidence,
+    }
 
 
 def _frame(scan: Scan, index: int) -> NDArray[np.float32]:

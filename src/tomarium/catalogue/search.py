@@ -196,23 +196,29 @@ def search(
         if words.strip() and not terms:  # only signs: nothing has them
             return Page((), 0, False, limit, offset)
         beside = read_companions(companions, sets_of(connection).values("technique"))
-        asked = find.question(connection, reader, terms, chosen, asked_ranges, beside, elsewhere=elsewhere)
-        told, facets_whole, total = _counted(connection, asked) if facets else ((), True, None)
+        question = find.question(connection, reader, terms, chosen, asked_ranges, beside, elsewhere=elsewhere)
+        told, facets_whole, total = _counted(connection, question) if facets else ((), True, None)
         found: list[find.Place] | None = None
-        by_words = bool(terms) and asked.narrow and sort == "relevance"
-        if total is None and cursor is None and (by_words or (asked.few and not terms)):
+        by_words = bool(terms) and question.narrow and sort == "relevance"
+        if total is None and cursor is None and (by_words or (question.few and not terms)):
             found, total = find.listed_and_counted(
-                connection, asked, ranked=by_words, limit=limit + 1, offset=offset
+                connection, question, ranked=by_words, limit=limit + 1, offset=offset
             )
-        total = find.count(connection, asked) if total is None else total
-        told = (*told, *_by_companions(connection, asked, total)) if facets else told
-        more = total > queries.RANKED_AT_MOST and not asked.is_counted_whole
+        total = find.count(connection, question) if total is None else total
+        told = (*told, *_by_companions(connection, question, total)) if facets else told
+        more = total > queries.RANKED_AT_MOST and not question.is_counted_whole
         ranked = bool(terms) and sort == "relevance" and not more
         if cursor is not None:
             offset, ranked = 0, bool(terms) and cursor.score is not None
         if found is None or more:
             found = find.places(
-                connection, asked, total=total, ranked=ranked, limit=limit + 1, offset=offset, cursor=cursor
+                connection,
+                question,
+                total=total,
+                ranked=ranked,
+                limit=limit + 1,
+                offset=offset,
+                cursor=cursor,
             )
         shown, before, beyond = _beside(found, limit, offset, cursor, ranked=ranked)
         rows = find.rows_at(connection, reader, shown)

@@ -33,7 +33,7 @@ def file_labels(folder: Path, source: Path, account: Mapping[str, Any]) -> Recor
         It "IsDerivedFrom" the record that was segmented, by its DOI where it has one, and is of the same specimen.
     """
     known = read_record(source) if (source / FILENAME).is_file() else None
-    made = file_record(
+    record = file_record(
         folder,
         title=f"Segmented: {known.title if known else source.name.partition('.')[0]}",
         keywords=("labels", "segmented"),
@@ -49,4 +49,4 @@ def file_labels(folder: Path, source: Path, account: Mapping[str, Any]) -> Recor
             "finished": datetime.now(UTC).replace(microsecond=0).isoformat(),
         },
     )
-    return made if known is None else derive(made, known, folder)
+    return record if known is None else derive(record, known, folder)

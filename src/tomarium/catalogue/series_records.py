@@ -107,10 +107,10 @@ def places_of_series(connection: Connection, reader: Reader, series: str, like: 
     """
     owner = select(records.c.owner).where(records.c.id == like).scalar_subquery()
     sets = select(facets.c.facets).where(facets.c.name == SERIES_FACET, facets.c.value == series)
-    found = connection.execute(
+    result = connection.execute(
         select(records.c.id).where(records.c.facets.in_(sets), records.c.owner == owner, may_see(reader))
     )
-    places = {id: place_of(connection, reader, id) for id in found.scalars()}
+    places = {id: place_of(connection, reader, id) for id in result.scalars()}
     return {id: place for id, place in places.items() if place is not None}
 
 
@@ -202,7 +202,7 @@ def filed_moments(catalogue: Catalogue, reader: Reader, id: str) -> list[tuple[I
         place = in_series(read_record(own.folder)) if own is not None and own.open else None
         places = places_of_series(connection, reader, place.series, id) if place else {}
     found = []
-    for other in (one for one in places.values() if one.open):
+    for other in (place for place in places.values() if place.open):
         record = read_record(other.folder)
         if (told := in_series(record)) is not None:
             found.append((told, record, other.folder))
@@ -317,7 +317,7 @@ def _read(folder: Path) -> tuple[list[str], Mapping[str, Any], Sequence[Mapping[
     try:
         known = read_json(folder / SERIES)
         request, told = known["request"], known["moments"]
-        names = [str(one[0]) for one in request["moments"]]
+        names = [str(moment[0]) for moment in request["moments"]]
         finished = [dict(one) for one in told]
     except (KeyError, TypeError, ValueError, IndexError) as problem:
         raise FormatError(

@@ -148,8 +148,8 @@ def add_event(
         "who": who,
     }
     values |= {"place": place, "holder": holder, "condition": told.condition, "note": told.note}
-    made = connection.execute(insert(specimen_events).values(**values, files=files_told(files)))
-    key = made.inserted_primary_key
+    result = connection.execute(insert(specimen_events).values(**values, files=files_told(files)))
+    key = result.inserted_primary_key
     assert key is not None
     return int(key[0])
 

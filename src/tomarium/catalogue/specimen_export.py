@@ -129,10 +129,10 @@ def gather(connection: Connection, reader: Reader, specimen: str, frame: str = "
     own = f"specimens/{specimen}"
     shared = find_frame(connection, reader, frame) if frame else common_frame(own, space.links, space.images)
     placed, left_out = place_images(space.links, space.images, shared)
-    gaps = {one.id: one.reason for one in space.unplaced}
+    gaps = {unplaced.id: unplaced.reason for unplaced in space.unplaced}
     records: dict[str, Record] = {}
     volumes = []
-    for id in dict.fromkeys([*(read_frame(one.frame).id for one in space.images), *gaps]):
+    for id in dict.fromkeys([*(read_frame(image.frame).id for image in space.images), *gaps]):
         place = place_of(connection, reader, id)
         if place is None:
             continue
@@ -154,8 +154,10 @@ def gather(connection: Connection, reader: Reader, specimen: str, frame: str = "
         elif here is not None:
             volumes.append(PlacedVolume(here, records[id], place.folder, path))
     volumes.sort(key=lambda one: (-one.placed.size_m, one.record.id))
-    itself = next(one for one in space.specimens if one.id == specimen)
-    claims = tuple(claim for one in space.specimens for claim in standing_claims(connection, one.id))
+    itself = next(entity for entity in space.specimens if entity.id == specimen)
+    claims = tuple(
+        claim for specimen in space.specimens for claim in standing_claims(connection, specimen.id)
+    )
     return Gathered(itself, space, tuple(records.values()), shared, tuple(volumes), tuple(left_out), claims)
 
 
@@ -176,7 +178,7 @@ def export_bigwarp(gathered: Gathered, out: Path, unit: str = "um") -> list[str]
     list of str
         What each file holds, and which links have none.
     """
-    links = [one for one in gathered.space.links if one.landmarks]
+    links = [link for link in gathered.space.links if link.landmarks]
     if not links:
         raise InputError(
             f"{gathered.specimen.id}: none of its {len(gathered.space.links)} links was made from landmarks; choose "
@@ -186,14 +188,14 @@ def export_bigwarp(gathered: Gathered, out: Path, unit: str = "um") -> list[str]
     with _new_folder(out) as folder:
         for link in links:
             name = f"{link.id}.csv"
-            points = [Landmark(one.name, one.from_m, one.to_m) for one in link.landmarks]
+            points = [Landmark(landmark.name, landmark.from_m, landmark.to_m) for landmark in link.landmarks]
             ends = [gathered.space.image(end) for end in (link.from_frame, link.to_frame)]
-            flat = all(one is not None and one.flat for one in ends)
+            flat = all(end is not None and end.flat for end in ends)
             write_landmarks(folder / name, points, unit, flat=flat)
             said.append(
                 f"{out / name}: {len(points)} landmarks in {unit}, moving {link.from_frame}, fixed {link.to_frame}"
             )
-    rest = [one.id for one in gathered.space.links if not one.landmarks]
+    rest = [link.id for link in gathered.space.links if not link.landmarks]
     return said + ([f"without landmarks, left out: {', '.join(rest)}"] if rest else [])
 
 
@@ -203,13 +205,13 @@ def export_mobie(gathered: Gathered, out: Path) -> list[str]:
     dataset = gathered.specimen.id
     sources = [
         mobie.MobieSource(
-            one.record.id,
-            os.path.relpath(one.folder / one.path, (out / dataset).absolute()).replace(os.sep, "/"),
-            f"{one.record.title}, in {gathered.frame}, {placed_words(one.placed)}",
-            one.placed.matrix,
-            volume_window(one.record, one.folder),
+            volume.record.id,
+            os.path.relpath(volume.folder / volume.path, (out / dataset).absolute()).replace(os.sep, "/"),
+            f"{volume.record.title}, in {gathered.frame}, {placed_words(volume.placed)}",
+            volume.placed.matrix,
+            volume_window(volume.record, volume.folder),
         )
-        for one in volumes
+        for volume in volumes
     ]
     with _new_folder(out) as folder:
         (folder / dataset).mkdir()
@@ -247,33 +249,39 @@ def export_ome_zarr(gathered: Gathered, out: Path, *, with_matrices: bool = Fals
         The disk has no room for the copies.
     """
     wanted, said = [], []
-    for one in gathered.demand_volumes():
+    for demand_volume in gathered.demand_volumes():
         try:
-            document = _zarr_json(one.folder / one.path)
-            scene.demand_micrometres(document["attributes"]["ome"], f"{one.record.id}/{one.path}")
+            document = _zarr_json(demand_volume.folder / demand_volume.path)
+            scene.demand_micrometres(
+                document["attributes"]["ome"], f"{demand_volume.record.id}/{demand_volume.path}"
+            )
         except FormatError as problem:
-            said.append(f"records/{one.record.id} is left out: {problem}")
+            said.append(f"records/{demand_volume.record.id} is left out: {problem}")
             continue
-        if not with_matrices and scale_and_shift(one.placed) is None:
+        if not with_matrices and scale_and_shift(demand_volume.placed) is None:
             said.append(
-                f"records/{one.record.id} is left out: it is turned or mirrored in {gathered.frame}, which OME-Zarr "
-                f"0.5 cannot say; write its matrix with --rfc5, or take it as the frame: --in {one.record.id}"
+                f"records/{demand_volume.record.id} is left out: it is turned or mirrored in "
+                f"{gathered.frame}, which OME-Zarr "
+                f"0.5 cannot say; write its matrix with --rfc5, or take it as the frame: --in {demand_volume.record.id}"
             )
             continue
-        wanted.append(one)
+        wanted.append(demand_volume)
     if not wanted:
         raise InputError(f"{gathered.specimen.id}: no volume can be written: {'; '.join(said)}")
-    _demand_room(out, [one.folder / one.path for one in wanted])
+    _demand_room(out, [placed_volume.folder / placed_volume.path for placed_volume in wanted])
     attributes: dict[str, Any] = {}
     with _new_folder(out) as folder:
-        for one in wanted:
-            shutil.copytree(one.folder / one.path, folder / one.record.id, symlinks=True)
-            _place_copy(folder / one.record.id, None if with_matrices else one.placed)
+        for placed_volume in wanted:
+            shutil.copytree(
+                placed_volume.folder / placed_volume.path, folder / placed_volume.record.id, symlinks=True
+            )
+            _place_copy(folder / placed_volume.record.id, None if with_matrices else placed_volume.placed)
             version = scene.WITH_MATRICES if with_matrices else scene.VERSION
-            said.insert(0, f"{out / one.record.id}: OME-Zarr {version} in {gathered.frame}")
+            said.insert(0, f"{out / placed_volume.record.id}: OME-Zarr {version} in {gathered.frame}")
         if with_matrices:
             attributes["ome"] = scene.scene(
-                gathered.frame, {one.record.id: one.placed.matrix for one in wanted}
+                gathered.frame,
+                {placed_volume.record.id: placed_volume.placed.matrix for placed_volume in wanted},
             )
         write_json(folder / "zarr.json", {"zarr_format": 3, "node_type": "group", "attributes": attributes})
     return said
@@ -281,7 +289,7 @@ def export_ome_zarr(gathered: Gathered, out: Path, *, with_matrices: bool = Fals
 
 def export_crate(gathered: Gathered, out: Path, written: datetime, address: str = "") -> list[str]:
     """Write an RO-Crate of the specimen into a new folder: its tree, its records by identifier, its links as files."""
-    links: dict[str, Link] = {f"links/{one.id}.json": one for one in gathered.space.links}
+    links: dict[str, Link] = {f"links/{link.id}.json": link for link in gathered.space.links}
     files = {"specimen.json": _bytes(space_json(gathered.space))}
     files |= {path: _bytes(link_json(link)) for path, link in links.items()}
     text = export_specimen(
@@ -317,8 +325,8 @@ def _new_folder(out: Path) -> Iterator[Path]:
 
 
 def _demand_room(out: Path, sources: list[Path]) -> None:
-    size = sum(file.stat().st_size for one in sources for file in one.rglob("*") if file.is_file())
-    standing = next(one for one in (out.absolute(), *out.absolute().parents) if one.exists())
+    size = sum(file.stat().st_size for source in sources for file in source.rglob("*") if file.is_file())
+    standing = next(path for path in (out.absolute(), *out.absolute().parents) if path.exists())
     free = shutil.disk_usage(standing).free
     if size + _SPARE_BYTES > free:
         raise CannotFit(
@@ -328,7 +336,7 @@ def _demand_room(out: Path, sources: list[Path]) -> None:
 
 def _place_copy(folder: Path, placed: Placed | None) -> None:
     """Write the metadata of an image and of its labels anew; all of one version."""
-    for group in (folder, *(one.parent for one in sorted((folder / "labels").glob("*/zarr.json")))):
+    for group in (folder, *(path.parent for path in sorted((folder / "labels").glob("*/zarr.json")))):
         _place(group, placed)
     list_of_labels = folder / "labels" / "zarr.json"
     if placed is None and list_of_labels.is_file():

@@ -75,12 +75,12 @@ class Space:
     @property
     def frames(self) -> dict[str, str]:
         """Name of each frame → title of its image or name of its specimen."""
-        named = {f"specimens/{one.id}": one.name for one in self.specimens}
-        return named | {one.frame: one.title for one in self.images}
+        named = {f"specimens/{specimen.id}": specimen.name for specimen in self.specimens}
+        return named | {image.frame: image.title for image in self.images}
 
     def image(self, frame: str) -> ImageFrame | None:
         """Return the image of a frame; None where it has none."""
-        return next((one for one in self.images if one.frame == frame), None)
+        return next((image for image in self.images if image.frame == frame), None)
 
 
 def space_of(connection: Connection, reader: Reader, specimen: str) -> Space:
@@ -113,18 +113,20 @@ def space_of(connection: Connection, reader: Reader, specimen: str) -> Space:
 
 def space_around(connection: Connection, reader: Reader, frames: Iterable[str]) -> Space:
     """Gather what hangs together with some frames: by specimens, and by links to records of no specimen."""
-    start = [read_frame(one) for one in frames]
+    start = [read_frame(frame) for frame in frames]
     seeds = {one.id for one in start if one.kind == "specimens"}
     direct = {one.id for one in start if one.kind == "records"}
     seeds |= set(_specimens_of(connection, direct))
     family = _family(connection, seeds)
     specimens = [held.entity for id in family[:MOST_SPECIMENS] if (held := entity_of(connection, reader, id))]
-    of_them = _records_of(connection, reader, [one.id for one in specimens])
-    names = [f"specimens/{one.id}" for one in specimens] + [f"records/{one}" for one in (*direct, *of_them)]
+    of_them = _records_of(connection, reader, [specimen.id for specimen in specimens])
+    names = [f"specimens/{specimen.id}" for specimen in specimens] + [
+        f"records/{text}" for text in (*direct, *of_them)
+    ]
     links = links_around(connection, reader, [*names, *(one.name for one in start)])
     ends = [read_frame(end) for link in links for end in (link.from_frame, link.to_frame)]
     # A second image of a record hangs on its own links.
-    linked = [one.id for one in ends if one.kind == "records"]
+    linked = [end.id for end in ends if end.kind == "records"]
     wanted = list(dict.fromkeys([*sorted(direct), *sorted(of_them), *sorted(linked)]))
     images: list[ImageFrame] = []
     unplaced: list[Unplaced] = []
@@ -135,7 +137,9 @@ def space_around(connection: Connection, reader: Reader, frames: Iterable[str]) 
         own = of_them.get(id) or next(iter(_specimens_of(connection, [id])), "")
         seen = own if visible_frames(connection, reader, [f"specimens/{own}"] if own else []) else ""
         found, reason = images_at(place)
-        images += [replace(one, specimen=f"specimens/{seen}" if seen else "") for one in found]
+        images += [
+            replace(image_frame, specimen=f"specimens/{seen}" if seen else "") for image_frame in found
+        ]
         if reason:
             unplaced.append(Unplaced(id, _title(place, id), reason, seen))
     cut = len(family) > MOST_SPECIMENS or len(wanted) > MOST_RECORDS
@@ -206,7 +210,9 @@ def _family(connection: Connection, seeds: Iterable[str]) -> list[str]:
     found = list(dict.fromkeys(seeds))
     while len(found) <= MOST_SPECIMENS:
         more = [
-            one for one in ancestors(connection, found) + descendants(connection, found) if one not in found
+            text
+            for text in ancestors(connection, found) + descendants(connection, found)
+            if text not in found
         ]
         if not more:
             break

@@ -53,16 +53,16 @@ def tree_of(space: Space) -> list[Node]:
         Each specimen once, below the first that it was made from; at the end, where there are any, one without a name
         for images of no specimen.
     """
-    known = {one.id for one in space.specimens}
+    known = {specimen.id for specimen in space.specimens}
     below: dict[str, list[Any]] = {}
     tops = []
-    for one in space.specimens:
-        above = [origin for origin in one.origins if origin.parent in known]
+    for specimen in space.specimens:
+        above = [origin for origin in specimen.origins if origin.parent in known]
         if above:
-            below.setdefault(above[0].parent, []).append(one)
+            below.setdefault(above[0].parent, []).append(specimen)
         else:
-            tops.append(one)
-    found: list[Node] = []
+            tops.append(specimen)
+    nodes: list[Node] = []
     done: set[str] = set()
 
     def walk(one: Any, depth: int) -> None:
@@ -74,7 +74,7 @@ def tree_of(space: Space) -> list[Node]:
         )
         own = tuple(image for image in space.images if image.specimen == f"specimens/{one.id}")
         without = tuple(gap for gap in space.unplaced if gap.specimen == one.id)
-        found.append(Node(one.id, one.name, how, depth, own, without))
+        nodes.append(Node(one.id, one.name, how, depth, own, without))
         for child in sorted(below.get(one.id, ()), key=lambda child: (child.name, child.id)):
             walk(child, depth + 1)
 
@@ -83,22 +83,22 @@ def tree_of(space: Space) -> list[Node]:
     others = tuple(image for image in space.images if not image.specimen)
     gaps = tuple(gap for gap in space.unplaced if gap.specimen not in done)
     if others or gaps:
-        found.append(Node("", "of no specimen that is known", "", 0, others, gaps))
-    return found
+        nodes.append(Node("", "of no specimen that is known", "", 0, others, gaps))
+    return nodes
 
 
 def image_words(image: ImageFrame) -> str:
     """Tell how large an image is and how fine: "4 × 4 × 2 mm, voxel 2 µm"."""
     size = [units.show(float(one), "m", 3) for one in image.size_m[: image.count]]
-    step = list(dict.fromkeys(units.show(abs(one), "m", 3) for one in image.step_m[: image.count]))
+    step = list(dict.fromkeys(units.show(abs(value), "m", 3) for value in image.step_m[: image.count]))
     return f"{' × '.join(size)}, {'pixel' if image.flat else 'voxel'} {' × '.join(step)}"
 
 
 def warnings_of(space: Space) -> list[str]:
     """Tell what is wrong or missing between the images: groups that nothing connects, loops that contradict."""
-    told = [one.words for one in contradictions(space.links)]
-    apart = groups(space.links, [one.frame for one in space.images])
-    with_images = [group for group in apart if {one.frame for one in space.images} & set(group)]
+    told = [contradiction.words for contradiction in contradictions(space.links)]
+    apart = groups(space.links, [image.frame for image in space.images])
+    with_images = [group for group in apart if {image.frame for image in space.images} & set(group)]
     if len(with_images) > 1:
         shown = [f"({_named(group)})" for group in with_images[:6]]
         shown += [f"{len(with_images) - 6} more"] if len(with_images) > 6 else []
@@ -124,11 +124,12 @@ def space_json(space: Space) -> dict[str, Any]:
             for node in tree_of(space)
             if node.id
         ],
-        "images": [image_json(one) for one in space.images],
+        "images": [image_json(image) for image in space.images],
         "without_image": [
-            {"record": one.id, "title": one.title, "reason": one.reason} for one in space.unplaced
+            {"record": unplaced.id, "title": unplaced.title, "reason": unplaced.reason}
+            for unplaced in space.unplaced
         ],
-        "links": [link_json(one) for one in space.links],
+        "links": [link_json(link) for link in space.links],
         "warnings": warnings_of(space),
     }
 

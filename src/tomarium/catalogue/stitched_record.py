@@ -113,9 +113,9 @@ def _shared(records: Sequence[Record]) -> dict[str, Value[object]]:
     found = {}
     for name in SHARED:
         values = [record.parameters.get(name) for record in records]
-        one = values[0]
-        if one is not None and all(other is not None and other.value == one.value for other in values):
+        value = values[0]
+        if value is not None and all(other is not None and other.value == value.value for other in values):
             found[name] = Value(
-                one.value, "derived", f"the same in all records: {', '.join(r.id for r in records)}"
+                value.value, "derived", f"the same in all records: {', '.join(r.id for r in records)}"
             )
     return found

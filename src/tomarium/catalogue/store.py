@@ -89,24 +89,37 @@ class ObjectPath(PosixPath):
         return self._told
 
     def _at(self, key: str, state: ObjectState | None = None) -> ObjectPath:
-        found = ObjectPath(f"{SCHEME}{self.parts[1]}/{key}")
-        found._told = state
-        return found
+        object_path = ObjectPath(f"{SCHEME}{self.parts[1]}/{key}")
+        object_path._told = state
+        return object_path
 
     def state(self) -> ObjectState:
         """Return what the store tells of the object; raises FileNotFoundError where there is none."""
-        found = self._known()
-        if found is None:
+        object_state = self._known()
+        if object_state is None:
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(self))
-        return found
+        return object_state
 
     def stat(self, *, follow_symlinks: bool = True) -> os.stat_result:
         """Return size, time and number of the object."""
-        told = self.state()
-        seconds = told.changed_ns // 1_000_000_000
-        plain = (stat.S_IFREG | 0o444, told.number, 0, 1, 0, 0, told.size, seconds, seconds, seconds)
-        named: dict[str, Any] = {f"st_{kind}time_ns": told.changed_ns for kind in "amc"}
-        return os.stat_result(plain, named | {f"st_{kind}time": told.changed_ns / 1e9 for kind in "amc"})
+        object_state = self.state()
+        seconds = object_state.changed_ns // 1_000_000_000
+        plain = (
+            stat.S_IFREG | 0o444,
+            object_state.number,
+            0,
+            1,
+            0,
+            0,
+            object_state.size,
+            seconds,
+            seconds,
+            seconds,
+        )
+        named: dict[str, Any] = {f"st_{kind}time_ns": object_state.changed_ns for kind in "amc"}
+        return os.stat_result(
+            plain, named | {f"st_{kind}time": object_state.changed_ns / 1e9 for kind in "amc"}
+        )
 
     lstat = stat
 
@@ -146,17 +159,19 @@ class ObjectPath(PosixPath):
 
     def rglob(self, pattern: str = "*", **_kept: Any) -> Iterator[ObjectPath]:  # type: ignore[override]
         """List the objects below it whose name fits a pattern."""
-        found = (self._at(key, state) for key, state in self.store.objects(self.key))
-        return (one for one in found if one.match(pattern))
+        generator = (self._at(key, state) for key, state in self.store.objects(self.key))
+        return (object_path for object_path in generator if object_path.match(pattern))
 
     def glob(self, pattern: str, **_kept: Any) -> Iterator[ObjectPath]:  # type: ignore[override]
         """List what lies right below it and whose name fits a pattern."""
-        return (one for one in self.iterdir() if one.match(pattern))
+        return (path for path in self.iterdir() if path.match(pattern))
 
     def blocks(self, first: int = 0, stop: int | None = None) -> Iterator[bytes]:
         """Read a range of the object, of which `state` told, in blocks of at most 1 MiB."""
-        told = self.state()
-        for piece in self.store.read(self.key, first, told.size if stop is None else stop, told.tag):
+        object_state = self.state()
+        for piece in self.store.read(
+            self.key, first, object_state.size if stop is None else stop, object_state.tag
+        ):
             view = memoryview(piece)
             yield from (bytes(view[low : low + BLOCK]) for low in range(0, len(view), BLOCK))
 

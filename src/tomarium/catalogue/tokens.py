@@ -139,7 +139,7 @@ def make_token(
         raise InputError("say what the token is for in 1 to 80 characters, such as: beamline upload")
     if not 0 < days <= LONGEST_DAYS:
         raise InputError(f"a token cannot be for {days:g} days; give 1 to {LONGEST_DAYS}")
-    if any(one.name == name for one in tokens_of(connection, account)):
+    if any(token.name == name for token in tokens_of(connection, account)):
         raise InputError(
             f"{account} has a token named {name!r} already; give another name, or revoke that one first"
         )
@@ -196,7 +196,7 @@ def revoke_token(connection: Connection, by: Reader, account: str, name: str) ->
         demand_role(by, to="revoke a token of another")
     mine = (tokens.c.kind == "token") & (tokens.c.account == account) & (tokens.c.name == name)
     if not connection.execute(delete(tokens).where(mine)).rowcount:
-        known = ", ".join(repr(one.name) for one in tokens_of(connection, account)) or "none"
+        known = ", ".join(repr(token.name) for token in tokens_of(connection, account)) or "none"
         raise InputError(
             f"{account[:60]} has no token named {name[:80]!r} (tokens: {known}); see: tomarium token list"
         )

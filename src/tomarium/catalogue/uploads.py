@@ -221,7 +221,7 @@ class Uploads:
         key, token = key_of(path), secrets.token_urlsafe(16)
         upload = Upload(f"{batch}{key}{token}", batch, path, length, sha256, modified[:40])
         with changing(home, self._count) as total:
-            total.bytes -= sum(length_of(one) for one in (home / key).glob(f"*/{INFO}"))
+            total.bytes -= sum(length_of(path) for path in (home / key).glob(f"*/{INFO}"))
             shutil.rmtree(home / key, ignore_errors=True)
             place = home / key / token
             place.mkdir(parents=True)
@@ -339,8 +339,8 @@ class Uploads:
             Sorted by path.
         """
         home = self._batch(reader, batch)
-        found = [self.state(reader, home.name + key + token) for key, token in uploads_in(home)]
-        return sorted(found, key=lambda upload: upload.path)
+        uploads = [self.state(reader, home.name + key + token) for key, token in uploads_in(home)]
+        return sorted(uploads, key=lambda upload: upload.path)
 
     def assemble(self, reader: Reader, batch: str) -> Path:
         """Put the files of a batch in their places.
@@ -368,24 +368,24 @@ class Uploads:
         uploads = self.files(reader, batch)
         if not uploads and not target.exists():
             raise UploadProblem("nothing was uploaded in this batch; send its files first")
-        short = [one for one in uploads if one.offset != one.length]
+        short = [upload for upload in uploads if upload.offset != upload.length]
         if short:
             raise UploadProblem(
                 f"{len(short)} of {len(uploads)} files are not whole: {short[0].path} has {short[0].offset} of "
                 f"{short[0].length} bytes; send the rest"
             )
-        for one in uploads:
-            if one.sha256 and sum_file(self._place(reader, one.id) / DATA).sha256 != one.sha256:
-                self.remove(reader, one.id)
-                raise WrongChecksum(f"{one.path}: is not what its checksum says; send this file again")
-        for one in uploads:
-            here, place = self._place(reader, one.id), target / one.path
+        for upload in uploads:
+            if upload.sha256 and sum_file(self._place(reader, upload.id) / DATA).sha256 != upload.sha256:
+                self.remove(reader, upload.id)
+                raise WrongChecksum(f"{upload.path}: is not what its checksum says; send this file again")
+        for upload in uploads:
+            here, place = self._place(reader, upload.id), target / upload.path
             try:
                 place.parent.mkdir(parents=True, exist_ok=True)
                 (here / DATA).replace(place)
             except OSError as problem:
                 raise UploadProblem(
-                    f"{one.path}: cannot lie beside the other files ({problem.strerror})"
+                    f"{upload.path}: cannot lie beside the other files ({problem.strerror})"
                 ) from problem
             shutil.rmtree(here.parent)
         drop_total(home)
@@ -432,7 +432,7 @@ class Uploads:
         moment = time.time() if now is None else now
         gone = []
         for home in self.root.iterdir() if self.root.is_dir() else ():
-            newest = max((one.stat().st_mtime for one in home.rglob("*")), default=home.stat().st_mtime)
+            newest = max((path.stat().st_mtime for path in home.rglob("*")), default=home.stat().st_mtime)
             if moment - newest > KEPT_S and not (home / INCOMING).exists():
                 self.forget(home.name)
                 gone.append(home.name)
@@ -487,4 +487,4 @@ class Uploads:
     @staticmethod
     def _count(home: Path) -> int:
         begun = sum(length_of(home / key / token / INFO) for key, token in uploads_in(home))
-        return begun + sum(one.stat().st_size for one in (home / INCOMING).rglob("*") if one.is_file())
+        return begun + sum(path.stat().st_size for path in (home / INCOMING).rglob("*") if path.is_file())

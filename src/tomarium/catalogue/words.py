@@ -88,11 +88,11 @@ def read_terms(question: str) -> tuple[Term, ...]:
         In the order of the question; signs alone give none.
     """
     terms = []
-    for found in ASKED.finditer(question):
-        quoted, bare = found.groups()
+    for match in ASKED.finditer(question):
+        quoted, bare = match.groups()
         words = fold(quoted if bare is None else bare)
         if words:
-            terms.append(Term(words, prefix=bare is not None and found.end() == len(question)))
+            terms.append(Term(words, prefix=bare is not None and match.end() == len(question)))
     return tuple(dict.fromkeys(terms))
 
 

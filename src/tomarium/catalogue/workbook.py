@@ -66,7 +66,7 @@ def _demand_small(path: Path) -> None:
     """Refuse what is no archive, or unpacks to far more than a table."""
     try:
         with zipfile.ZipFile(path) as archive:
-            size = sum(one.file_size for one in archive.infolist())
+            size = sum(zip_info.file_size for zip_info in archive.infolist())
     except (zipfile.BadZipFile, OSError, ValueError) as problem:
         raise FormatError(
             f"{path}: is no Excel workbook ({problem}); save it anew as .xlsx, or as CSV"

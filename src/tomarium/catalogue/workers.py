@@ -113,7 +113,7 @@ def workers_seen(home: Path, now: float | None = None) -> list[Worker]:
         Those that were heard in the last 20 s.
     """
     moment = time.time() if now is None else now
-    return [one for _, one in _all(home) if moment - one.seen_utc < LATELY_S]
+    return [worker for _, worker in _all(home) if moment - worker.seen_utc < LATELY_S]
 
 
 def forget_workers(home: Path, now: float | None = None) -> None:
@@ -127,8 +127,8 @@ def forget_workers(home: Path, now: float | None = None) -> None:
         Seconds since 1970; the present moment by default.
     """
     moment = time.time() if now is None else now
-    for path, one in _all(home):
-        if moment - one.seen_utc > FORGOTTEN_S:
+    for path, worker in _all(home):
+        if moment - worker.seen_utc > FORGOTTEN_S:
             path.unlink(missing_ok=True)
 
 

@@ -18,13 +18,13 @@ from tomarium.pipeline.advice.questions import MATERIAL, OWN, Question
 def _numbers(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options that tell what a scan does not, or what a planned one will be."""
     command: Any = function
-    for one in reversed(OWN):
-        settings: dict[str, Any] = {"metavar": one.metavar}
-        if one.least is not None:
-            settings = {"type": click.IntRange(min=one.least)}
-        elif not one.unit:
+    for question in reversed(OWN):
+        settings: dict[str, Any] = {"metavar": question.metavar}
+        if question.least is not None:
+            settings = {"type": click.IntRange(min=question.least)}
+        elif not question.unit:
             settings = {"type": click.FloatRange(min=0, min_open=True)}
-        command = click.option(f"--{one.option}", help=one.help, **settings)(command)
+        command = click.option(f"--{question.option}", help=question.help, **settings)(command)
     decorated: Callable[..., Any] = command
     return decorated
 
@@ -68,7 +68,7 @@ def command(
 
     scan = None if path is None else opening.open_scan(path)
     told = {"material": given.pop("material")} | {
-        one.field: _number(one, given[one.option.replace("-", "_")]) for one in OWN
+        question.field: _number(question, given[question.option.replace("-", "_")]) for question in OWN
     }
     if path is None:
         told |= {name: opening.given.get(name) for name in ("pixel_m", "energy_kev", "distance_m")}

@@ -107,7 +107,7 @@ def command(
     )
     start = None if start_file is None else _matrix_of(start_file)
     search: Literal["near", "global"] = "near" if near else "global"
-    found = align(
+    alignment = align(
         *images,
         start=start,
         search=search,
@@ -118,20 +118,20 @@ def command(
         else read_landmarks(landmark_file, landmark_unit),
         on_progress=show.progress(),
     )
-    told = {"fixed": str(fixed), "moving": str(moving), **found.as_data()}
+    told = {"fixed": str(fixed), "moving": str(moving), **alignment.as_data()}
     if out is not None:
         out.write_text(json.dumps(told, indent=2, ensure_ascii=False, allow_nan=False) + "\n", "utf-8")
     if picture is not None:
         from tomarium.specimen.overlay import draw_check
 
-        picture.write_bytes(draw_check(*images, found, start=start))
+        picture.write_bytes(draw_check(*images, alignment, start=start))
     if as_json:
         show.as_json(told)
     else:
-        _tell(found, images)
-        for file in (one for one in (out, picture) if one is not None):
+        _tell(alignment, images)
+        for file in (path for path in (out, picture) if path is not None):
             click.echo(f"  {file}")
-    return 0 if found.accepted else 1
+    return 0 if alignment.accepted else 1
 
 
 def _image(path: Path, pixel: str | None, entry: str | None) -> Image:
@@ -197,11 +197,11 @@ def _tell(found: Alignment, images: tuple[Image, Image]) -> None:
         rows.append(("scale", f"{found.scale:.4f} ± {sigma:.4f}", "of MOVING's voxel size"))
     show.table(rows)
     if not found.accepted:
-        for one in found.candidates:
-            placed = one.matrix[:3, :3] @ np.array(images[1].centre_m) + one.matrix[:3, 3]
+        for candidate in found.candidates:
+            placed = candidate.matrix[:3, :3] @ np.array(images[1].centre_m) + candidate.matrix[:3, 3]
             where = ", ".join(units.show(float(at), "m") for at in placed)
-            aside = "" if one.in_range else "; outside of the range that was searched"
-            click.echo(f"  candidate: {one.score:.3f} nats, middle at {where}{aside}")
+            aside = "" if candidate.in_range else "; outside of the range that was searched"
+            click.echo(f"  candidate: {candidate.score:.3f} nats, middle at {where}{aside}")
     show.warnings(found.notes)
 
 

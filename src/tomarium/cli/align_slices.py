@@ -258,7 +258,7 @@ def _tell(aligned: AlignedSlices) -> None:
     sizes = f" of {' × '.join(units.show(size, 'm') for size in voxel[::-1])}" if voxel else ""
     click.secho(f"{columns} × {rows} × {planes} voxels (x, y, z){sizes}", bold=True)
     told = aligned.volume.metadata["aligned_slices"]
-    moved = [max(abs(one["row_px"]), abs(one["column_px"])) for one in aligned.rows]
+    moved = [max(abs(row["row_px"]), abs(row["column_px"])) for row in aligned.rows]
     click.echo(f"  {told['model']}: slices were moved by up to {max(moved):.2f} px")
     error = (
         "" if told["error_px"] is None else f"; estimated error {told['error_px']:.3f} px (root mean square)"

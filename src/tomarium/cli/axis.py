@@ -97,16 +97,16 @@ def _by_motor(
     from tomarium.errors import InputError
     from tomarium.kernels.axis.motor_guess import FAR_PX
 
-    given = scan.axis_column if scan.axis_column is not None and scan.axis_column.origin == "user" else None
-    column = found.column if given is None else given.value
-    one = axis_motors.as_accepted(scan, motor, column)
-    told: dict[str, Any] = {"name": motor, "position": one.position}
+    value = scan.axis_column if scan.axis_column is not None and scan.axis_column.origin == "user" else None
+    column = found.column if value is None else value.value
+    accepted = axis_motors.as_accepted(scan, motor, column)
+    told: dict[str, Any] = {"name": motor, "position": accepted.position}
     warning = None
     try:
-        known = axis_motors.calibration_of(motor, sign=sign)
-        guess = (scan.shape[2] - 1) / 2 + known.offset_px(one.position, one.pixel_m)
-        told |= {"column": guess, "error_px": known.error_px, "scans": known.scans}
-        told["said"] = f"motor {motor} tells column {guess:.1f}, by {known.scans} accepted scans"
+        motor_calibration = axis_motors.calibration_of(motor, sign=sign)
+        guess = (scan.shape[2] - 1) / 2 + motor_calibration.offset_px(accepted.position, accepted.pixel_m)
+        told |= {"column": guess, "error_px": motor_calibration.error_px, "scans": motor_calibration.scans}
+        told["said"] = f"motor {motor} tells column {guess:.1f}, by {motor_calibration.scans} accepted scans"
         if abs(guess - column) > FAR_PX:
             warning = (
                 f"the axis at column {column:.1f} lies {abs(guess - column):.0f} columns from {guess:.1f}, where motor "
@@ -115,7 +115,7 @@ def _by_motor(
     except InputError as problem:
         told["said"] = f"motor {motor} tells nothing yet: {problem}"
     if accept:
-        if given is None and found.confidence != "high":
+        if value is None and found.confidence != "high":
             raise InputError(
                 f"the axis was found with {found.confidence} confidence, which calibrates no motor; look at slices, "
                 f"and give the right column: --axis {column:.1f} --accept"

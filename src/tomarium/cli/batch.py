@@ -213,8 +213,8 @@ def _show_scripts(planned: BatchPlan, batch: Batch) -> None:
     from tomarium.beamtime.batch_result import place_of
 
     if planned.first is not None and not batch.how.slice_only:
-        name, made = planned.first
-        executor_options.show_scripts(made, place_of(batch.how, name), batch.how.executor)
+        name, plan = planned.first
+        executor_options.show_scripts(plan, place_of(batch.how, name), batch.how.executor)
 
 
 def _show_plan(planned: BatchPlan, folder: Path) -> None:
@@ -260,7 +260,7 @@ def _plan_data(planned: BatchPlan) -> dict[str, Any]:
         "free_bytes": planned.free_bytes,
         "fits": planned.write_bytes <= planned.free_bytes,
         "may_grow": list(planned.may_grow),
-        "passed_over": [str(one) for one in planned.passed_over],
+        "passed_over": [str(path) for path in planned.passed_over],
     }
 
 

@@ -59,7 +59,7 @@ def command(
         mend = "look at the scan and the protocol: what was made again has this fault too"
     report = report_of(path.name or str(path), faults, volume.shape[0], mend)
     if as_json:
-        slices = [[one.first, one.last] for one in faults]
+        slices = [[fault.first, fault.last] for fault in faults]
         show.as_json({**report.as_data(), "slices": slices, "remade": [vars(one) for one in remade]})
     else:
         for one in remade:

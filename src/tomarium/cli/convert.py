@@ -136,9 +136,14 @@ def _tell(done: Converted, as_json: bool, cast: CastReport | None = None) -> Non
         return
     click.secho(f"{done.target}: {done.format}", bold=True)
     show.table(
-        (one.fate, one.what, f"{one.source} → {one.target}" if one.source else one.target, one.detail)
-        for one in done.changes
-        if one.fate not in ("restored", "side-car")
+        (
+            change.fate,
+            change.what,
+            f"{change.source} → {change.target}" if change.source else change.target,
+            change.detail,
+        )
+        for change in done.changes
+        if change.fate not in ("restored", "side-car")
     )
     for fate, words in (("side-car", "kept in the side-car"), ("restored", "put back as it was")):
         if fate in told["counts"]:

@@ -95,19 +95,19 @@ def command(
         )
     *sources, first = places
     targets = [first, *also]
-    if watch and any(is_globus(one) or is_remote(one) for one in targets):
+    if watch and any(is_globus(target) or is_remote(target) for target in targets):
         raise InputError("--watch copies to folders of disks only; leave it out for a remote")
-    folders = [Path(one) for one in sources]
+    folders = [Path(source) for source in sources]
     seconds = units.parse(still, "s")
     place = find_beamtime(beamtime)
     log = None if place is None else MachineLog(place, "tomarium copy")
     collection = None
-    if any(is_globus(one) for one in targets):
+    if any(is_globus(target) for target in targets):
         profile = profile_in_use(beamtime=beamtime).profile
         collection = source_collection(globus_source, {} if profile is None else profile.globus)
     with open_ledger(ledger_file(beamtime)) as ledger:
         if watch:
-            return _watch(folders, [Path(one) for one in targets], ledger, seconds, log)
+            return _watch(folders, [Path(target) for target in targets], ledger, seconds, log)
         code = 0
         for target in targets:
             if is_globus(target):
@@ -124,7 +124,7 @@ def _scans(folders: Sequence[Path], target: Path, *, each: bool) -> list[Listing
     from tomarium.beamtime.copy_scans import list_all
     from tomarium.beamtime.copy_watch import listings_in
 
-    return list_all([one.source for one in listings_in(folders)] if each else folders, target)
+    return list_all([listing.source for listing in listings_in(folders)] if each else folders, target)
 
 
 def _to_disk(
@@ -162,7 +162,7 @@ def _copy(
     from tomarium.beamtime.log_events import of_copy
 
     said: set[str] = set()
-    listed, volume = {one.source.name: one for one in listings}, ""
+    listed, volume = {listing.source.name: listing for listing in listings}, ""
     arriving = arriving_bytes_s(listings, time.time())
 
     def after(scan: ScanCopied, speed: Speed, left: int) -> None:
@@ -183,15 +183,15 @@ def _copy(
     with taking(target, mark=not dry_run) as disk:
         volume = disk.volume.id
         left = demand_room(listings, disk)
-        size = _size(sum(one.bytes for one in listings))
+        size = _size(sum(listing.bytes for listing in listings))
         click.echo(
             f"{target}: {len(listings)} scans, {size}, of which {units.show(float(left), 'B', digits=3)} are to be "
             f"written to {disk.volume.label} ({disk.volume.id})"
         )
         warned = [
-            told
-            for told in (filesystem_warning(disk.volume.filesystem), _same_disk(listings, target))
-            if told
+            text
+            for text in (filesystem_warning(disk.volume.filesystem), _same_disk(listings, target))
+            if text
         ]
         warned += names_refused(listings, target)
         show.warnings(warned)
@@ -205,18 +205,18 @@ def _copy(
             tell=lambda here, all: moving("MB", here // 10**6, all // 10**6),
             after=after,
         )
-    whole = sum(one.state == "whole" for one in done)
+    whole = sum(scan_copied.state == "whole" for scan_copied in done)
     told = f"{target}: {whole} of {len(done)} scans are whole; {_size(speed.written)} written"
     if speed.bytes_s and speed.write_bytes_s:
         told += f" at {_size(speed.write_bytes_s)}/s, with reading back at {_size(speed.bytes_s)}/s"
     click.echo(told)
-    return 1 if warned or said or any(one.problems for one in done) else 0
+    return 1 if warned or said or any(scan_copied.problems for scan_copied in done) else 0
 
 
 def _same_disk(listings: Sequence[Listing], target: Path) -> str | None:
     """Tell of scans that lie on the disk to which they are copied."""
     device = target.stat().st_dev
-    same = [one.source.name for one in listings if one.source.stat().st_dev == device]
+    same = [listing.source.name for listing in listings if listing.source.stat().st_dev == device]
     if not same:
         return None
     others = f" and {len(same) - 1} more" if len(same) > 1 else ""
@@ -227,8 +227,8 @@ def _tell_scan(scan: ScanCopied, target: Path) -> None:
     size = _size(scan.bytes)
     state = "whole, read back" if scan.state == "whole" else "not whole"
     click.echo(f"  {scan.scan}: {state}; {scan.files} files, {size}")
-    for one in scan.remarks:
-        click.echo(f"    {one}")
+    for remark in scan.remarks:
+        click.echo(f"    {remark}")
     show.warnings(scan.problems)
 
 
@@ -280,8 +280,8 @@ def _to_globus(
                 f"{target}: {name}, {_size(listing.bytes)}, from {there} of the collection {collection.id}"
             )
             continue
-        given = submit(listing, target, collection, ledger, _megabytes(show.progress(), name))
-        click.echo(f"  {name}: given to Globus, task {given.task}: {given.told or given.state}")
+        transfer = submit(listing, target, collection, ledger, _megabytes(show.progress(), name))
+        click.echo(f"  {name}: given to Globus, task {transfer.task}: {transfer.told or transfer.state}")
     if not dry_run:
         click.echo("`tomarium disks status` tells when Globus has copied and verified them")
 
@@ -314,7 +314,7 @@ def _watch(
             click.echo(told)
             said = told
         for number, listing in enumerate(ready):
-            left = sum(one.bytes for one in (*ready[number + 1 :], *growing))
+            left = sum(listing.bytes for listing in (*ready[number + 1 :], *growing))
             for target in targets:
                 _copy([listing], target, ledger, log, dry_run=False, waiting=lambda left=left: left)  # type: ignore[misc]
             arrivals.taken(listing)

@@ -73,7 +73,7 @@ def command(
             raise click.UsageError("--specimen draws its own images; leave SCAN out")
         _specimen(folder, serve, port, told)
         return
-    show.warnings(f"{found.name}: {found.why}" for found in self_check() if found.state != "there")
+    show.warnings(f"{finding.name}: {finding.why}" for finding in self_check() if finding.state != "there")
     scan = opening.open_scan(path or _simulated(folder, size, views, told))
     choice = Choice() if path else SIMULATED
     record = folder / "records" / scan.name

@@ -36,20 +36,20 @@ def command(one: Path, other: Path, opening: scan_options.Opening, headers: bool
     from tomarium.conversion.compare import compare
 
     tell = show.progress()
-    found = compare(
+    comparison = compare(
         opening.open(one),
         opening.open(other),
         pixels=not headers,
         on_progress=lambda done, total: tell("compare MB", done // 1_000_000, total // 1_000_000),
     )
     if as_json:
-        findings = [vars(finding) for finding in found.findings]
-        verdict = "same" if found.same else "differs"
+        findings = [vars(finding) for finding in comparison.findings]
+        verdict = "same" if comparison.same else "differs"
         show.as_json({"a": str(one), "b": str(other), "verdict": verdict, "findings": findings})
     else:
-        show.table(map(_row, found.findings))
-        click.echo(_verdict(found))
-    return 0 if found.same else 1
+        show.table(map(_row, comparison.findings))
+        click.echo(_verdict(comparison))
+    return 0 if comparison.same else 1
 
 
 def _row(finding: Finding) -> tuple[str, ...]:

@@ -66,16 +66,22 @@ def status(few: bool, beamtime: Path | None, as_json: bool) -> int:
 
     with _opened(beamtime) as ledger:
         _follow(ledger, beamtime)
-        found = [one for one in scans_known(ledger) if not few or one.places < 2]
+        scan_states = [scan_state for scan_state in scans_known(ledger) if not few or scan_state.places < 2]
     if as_json:
-        show.as_json([asdict(one) for one in found])
+        show.as_json([asdict(scan_state) for scan_state in scan_states])
     else:
-        for one in found:
-            size = _size(one.bytes)
-            count = {0: "no whole copy", 1: "on one volume only"}.get(one.places, f"on {one.places} volumes")
-            click.secho(f"{one.scan}  {size}  {count}", fg="yellow" if one.places < 2 else None, bold=True)
-            show.table(_row(state) for state in one.copies)
-    return 1 if any(one.places < 2 for one in found) else 0
+        for scan_state in scan_states:
+            size = _size(scan_state.bytes)
+            count = {0: "no whole copy", 1: "on one volume only"}.get(
+                scan_state.places, f"on {scan_state.places} volumes"
+            )
+            click.secho(
+                f"{scan_state.scan}  {size}  {count}",
+                fg="yellow" if scan_state.places < 2 else None,
+                bold=True,
+            )
+            show.table(_row(state) for state in scan_state.copies)
+    return 1 if any(scan_state.places < 2 for scan_state in scan_states) else 0
 
 
 def _follow(ledger: CopyLedger, beamtime: Path | None) -> None:
@@ -85,14 +91,14 @@ def _follow(ledger: CopyLedger, beamtime: Path | None) -> None:
     from tomarium.beamtime.log_file import MachineLog
 
     try:
-        asked = follow(ledger)
+        transfers = follow(ledger)
     except (EngineUnavailable, Interrupted) as problem:
         show.warnings([f"how far Globus is could not be asked: {problem}"])
         return
     place = find_beamtime(beamtime)
     if place is not None:
-        labels = {one.id: one.label for one in ledger.places()}
-        ended = [told for one in asked if (told := event_of(one, labels[one.place]))]
+        labels = {place.id: place.label for place in ledger.places()}
+        ended = [told for transfer in transfers if (told := event_of(transfer, labels[transfer.place]))]
         MachineLog(place, "tomarium disks").note_all(ended, lambda text: show.warnings([text]))
 
 
@@ -123,12 +129,12 @@ def list_all(beamtime: Path | None, as_json: bool) -> None:
     from tomarium.beamtime.copies_known import places_known
 
     with _opened(beamtime) as ledger:
-        found = places_known(ledger)
+        place_states = places_known(ledger)
     if as_json:
-        show.as_json([asdict(one) for one in found])
+        show.as_json([asdict(place_state) for place_state in place_states])
         return
-    for one in found:
-        place = one.place
+    for place_state in place_states:
+        place = place_state.place
         click.secho(f"{place.label}  {place.id}", bold=True)
         free = (
             "" if place.free_bytes is None else f", {units.show(float(place.free_bytes), 'B', digits=3)} free"
@@ -138,13 +144,13 @@ def list_all(beamtime: Path | None, as_json: bool) -> None:
             if place.bytes_s is None
             else f", last copy {units.show(float(f'{place.bytes_s:.3g}'), 'B', digits=3)}/s"
         )
-        where = one.top or (
+        where = place_state.top or (
             {"remote": "a remote", "globus": "a collection of Globus"}.get(place.kind)
             or f"not plugged in, seen {place.last_seen}"
         )
-        size = _size(one.bytes)
-        click.echo(f"  {where}; {one.scans} whole scans, {size}{free}{rate}")
-        click.echo(f"  oldest reading: {one.last_verified or 'none'}")
+        size = _size(place_state.bytes)
+        click.echo(f"  {where}; {place_state.scans} whole scans, {size}{free}{rate}")
+        click.echo(f"  oldest reading: {place_state.last_verified or 'none'}")
 
 
 @command.command("verify")
@@ -178,9 +184,9 @@ def verify(disk: str, scans: tuple[str, ...], beamtime: Path | None) -> int:
                 f"reads it back)"
             )
         copies = [
-            one for one in ledger.copies() if one.place == place.id and (not scans or one.scan in scans)
+            copy for copy in ledger.copies() if copy.place == place.id and (not scans or copy.scan in scans)
         ]
-        if lacking := set(scans) - {one.scan for one in copies}:
+        if lacking := set(scans) - {copy.scan for copy in copies}:
             raise InputError(
                 f"{place.label}: holds no copy of {min(lacking)}; tomarium disks status says where it is"
             )

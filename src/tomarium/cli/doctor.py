@@ -75,14 +75,14 @@ def tell_report(report: Report) -> None:
     ordered = sorted(report.findings, key=lambda one: one.theme)
     for theme, findings in groupby(ordered, key=lambda one: one.theme):
         click.secho(theme, bold=True)
-        for one in findings:
-            mark, colour = MARKS[one.severity]
-            click.secho(f"  {mark} {one.code}", fg=colour, nl=False)
-            click.echo(f"  {one.where}")
-            click.echo(f"      found     {one.found}")
-            click.echo(f"      expected  {one.expected}")
-            if one.mend:
-                click.echo(f"      mend      {one.mend}")
+        for finding in findings:
+            mark, colour = MARKS[finding.severity]
+            click.secho(f"  {mark} {finding.code}", fg=colour, nl=False)
+            click.echo(f"  {finding.where}")
+            click.echo(f"      found     {finding.found}")
+            click.echo(f"      expected  {finding.expected}")
+            if finding.mend:
+                click.echo(f"      mend      {finding.mend}")
 
 
 def _installation(as_json: bool) -> int:

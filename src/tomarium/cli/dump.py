@@ -47,16 +47,16 @@ def command(
     from tomarium.catalogue.reader import ANYBODY, OPEN_ONLY
 
     with open_catalogue(catalogue, make=False) as opened:
-        told = dump(
+        dumped = dump(
             opened,
             target,
             reader=OPEN_ONLY if open_only else ANYBODY,
             address=address,
             tell=show.progress(),
         )
-    show.warnings(told.problems)
+    show.warnings(dumped.problems)
     if as_json:
-        show.as_json(vars(told))
+        show.as_json(vars(dumped))
     else:
-        click.echo(f"{target}: {told.records} published records, {told.bytes} bytes")
-    context.exit(1 if told.problems else 0)
+        click.echo(f"{target}: {dumped.records} published records, {dumped.bytes} bytes")
+    context.exit(1 if dumped.problems else 0)

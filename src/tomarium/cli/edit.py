@@ -158,17 +158,20 @@ def _merge(table: Path, catalogue: Path | str | None, overwrite: bool, dry_run: 
     if not table.is_file():
         raise InputError(f"{table}: is no file; give a table of metadata in CSV, TSV or .xlsx")
     with open_catalogue(catalogue, make=False) as opened:
-        told = merge_table(opened, LOCAL_OWNER, table, overwrite=overwrite, dry_run=dry_run)
-    records = len({cell.record for cell in told.changed})
-    click.echo(f"{len(told.changed)} fields of {records} records {'would be' if dry_run else 'were'} set")
-    if told.conflicts:
-        click.secho(f"{len(told.conflicts)} differ and were {'set' if overwrite else 'left'}:", fg="yellow")
+        merged = merge_table(opened, LOCAL_OWNER, table, overwrite=overwrite, dry_run=dry_run)
+    records = len({cell.record for cell in merged.changed})
+    click.echo(f"{len(merged.changed)} fields of {records} records {'would be' if dry_run else 'were'} set")
+    if merged.conflicts:
+        click.secho(f"{len(merged.conflicts)} differ and were {'set' if overwrite else 'left'}:", fg="yellow")
         show.table(
             [("record", "field", "record says", "table says")]
-            + [(c.record, c.field, show.line(str(c.before))[:60], str(c.wanted)[:60]) for c in told.conflicts]
+            + [
+                (c.record, c.field, show.line(str(c.before))[:60], str(c.wanted)[:60])
+                for c in merged.conflicts
+            ]
         )
-    show.warnings(told.problems)
-    return 1 if told.problems or (told.conflicts and not overwrite) else 0
+    show.warnings(merged.problems)
+    return 1 if merged.problems or (merged.conflicts and not overwrite) else 0
 
 
 def _changes(given: dict[str, Any]) -> Any:
@@ -198,7 +201,9 @@ def _changes(given: dict[str, Any]) -> Any:
         card=card,
         parameters={
             key: Value(value, "user", f"tomarium edit: {text[:200]}")
-            for text, (key, value) in ((one, _parameter(one)) for one in given["parameters"])
+            for text, (key, value) in (
+                (parameter, _parameter(parameter)) for parameter in given["parameters"]
+            )
         },
     )
 
@@ -267,7 +272,7 @@ def _parameter(text: str) -> tuple[str, Any]:
 
 
 def _rows(known: Any) -> list[tuple[str, str]]:
-    people = [f"{one.name}{f' {one.orcid}' if one.orcid else ''}" for one in known.creators]
+    people = [f"{creator.name}{f' {creator.orcid}' if creator.orcid else ''}" for creator in known.creators]
     publication = known.publication
     rows = [
         ("description", known.description),
@@ -277,7 +282,11 @@ def _rows(known: Any) -> list[tuple[str, str]]:
         ("techniques", ", ".join(known.techniques)),
         ("specimen", known.specimen),
         *((f"plain {name.replace('_', ' ')}", text) for name, text in known.card.told.items()),
-        *((one.kind, f"{one.name} ({one.id})") for one in known.entities if one.id != known.specimen),
+        *(
+            (entity.kind, f"{entity.name} ({entity.id})")
+            for entity in known.entities
+            if entity.id != known.specimen
+        ),
         ("related", ", ".join(f"{one.relation} {one.identifier}" for one in known.related)),
         (
             "published",

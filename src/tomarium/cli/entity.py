@@ -49,8 +49,8 @@ def facts_(kind: str) -> None:
     """List what can be told of a KIND."""
     show.table(
         [
-            (one.key, f"{one.label}{' (private)' if one.private else ''}", one.form)
-            for one in KINDS[kind].facts
+            (fact.key, f"{fact.label}{' (private)' if fact.private else ''}", fact.form)
+            for fact in KINDS[kind].facts
         ]
     )
 
@@ -68,8 +68,8 @@ def new(kind: str, name: str, id: str, facts: tuple[str, ...], catalogue: Path |
     from tomarium.catalogue.reader import LOCAL_OWNER
 
     with open_catalogue(catalogue) as opened:
-        made = make_entity(opened, LOCAL_OWNER, kind, name, read_facts(facts), id)
-    click.echo(f"{made.id}: {made.name}")
+        entity = make_entity(opened, LOCAL_OWNER, kind, name, read_facts(facts), id)
+    click.echo(f"{entity.id}: {entity.name}")
 
 
 @command.command("edit")
@@ -134,7 +134,10 @@ def list_(kind: str, catalogue: Path | None) -> None:
 
     with open_catalogue(catalogue, make=False) as opened, opened.reading() as connection:
         show.table(
-            [(one.entity.id, one.entity.name) for one in entities_of_kind(connection, LOCAL_OWNER, kind)]
+            [
+                (entity.entity.id, entity.entity.name)
+                for entity in entities_of_kind(connection, LOCAL_OWNER, kind)
+            ]
         )
 
 
@@ -198,14 +201,14 @@ def _show(opened: Any, id: str) -> None:
             told = entity.facts.get(fact.key, "")
             hidden = " (private)" if fact.private and fact.key not in entity.disclosed else ""
             rows.append((f"{fact.key}{hidden}", told if isinstance(told, str) else "; ".join(told)))
-        rows += [("made from", f"{HOWS[one.how]} {one.parent}") for one in entity.origins]
+        rows += [("made from", f"{HOWS[origin.how]} {origin.parent}") for origin in entity.origins]
         rows += [
             ("made from it", f"{child.id}, {how}") for child, how in children_of(connection, LOCAL_OWNER, id)
         ]
         rows += [("record", f"{name}: {title}") for name, title in records_of(connection, LOCAL_OWNER, id)]
         rows += [
-            ("names", f"{what} {name}: {title}")
-            for what, name, title in members_of(connection, LOCAL_OWNER, id)
+            ("names", f"{text} {name}: {title}")
+            for text, name, title in members_of(connection, LOCAL_OWNER, id)
         ]
         rows += [
             ("published", f"{entity.published:%Y-%m-%d}" if entity.published else "no"),

@@ -56,12 +56,12 @@ def command(
         with opened.reading() as connection:
             state, alarms = audit_state(connection), all_alarms(connection, open_only=True)
     if as_json:
-        show.as_json({"audit": vars(state), "alarms": [vars(one) for one in alarms]})
+        show.as_json({"audit": vars(state), "alarms": [vars(alarm) for alarm in alarms]})
     else:
-        for one in alarms:
-            click.secho(f"  ✗ {one.number}", fg="red", nl=False)
+        for alarm in alarms:
+            click.secho(f"  ✗ {alarm.number}", fg="red", nl=False)
             click.echo(
-                f"  {one.record}  {one.path or 'all of it'} is {one.problem}, found {_day(one.raised_utc)}"
+                f"  {alarm.record}  {alarm.path or 'all of it'} is {alarm.problem}, found {_day(alarm.raised_utc)}"
             )
         pace = f"all within {state.days} days" if state.days else "never, for the setting fixity_days is 0"
         click.echo(

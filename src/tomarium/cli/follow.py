@@ -59,13 +59,13 @@ def command(
     from tomarium.portal.follow import follow
 
     tell = (lambda address: click.echo(f"asking {show.line(address)}", err=True)) if not as_json else None
-    found = follow(identifier, depth=depth, hosts=hosts, resolver=resolver, save=save, tell=tell)
+    step = follow(identifier, depth=depth, hosts=hosts, resolver=resolver, save=save, tell=tell)
     if as_json:
         from dataclasses import asdict
 
-        show.as_json(asdict(found))
+        show.as_json(asdict(step))
         return
-    _tree(found, "")
+    _tree(step, "")
     if save is not None:
         click.echo(f"{save}: metadata and followed.json, which tells where each came from and when")
 
@@ -84,10 +84,10 @@ def _tree(step: Step, indent: str) -> None:
     )
     click.echo(indent + show.line(f"{name}{step.address}{kind}{size}{kept}{told}"))
     counts: dict[str, int] = {}
-    for one in step.links:
-        counts[one.relation] = counts.get(one.relation, 0) + 1
-        if counts[one.relation] <= SHOWN:
-            _tree(one, f"{indent}  ")
+    for link in step.links:
+        counts[link.relation] = counts.get(link.relation, 0) + 1
+        if counts[link.relation] <= SHOWN:
+            _tree(link, f"{indent}  ")
     for relation, count in counts.items():
         if count > SHOWN:
             click.echo(f"{indent}  {relation:12s} … {count - SHOWN} more; --json tells all")

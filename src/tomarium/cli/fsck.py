@@ -54,18 +54,18 @@ def command(
     from tomarium.catalogue.catalogue import open_catalogue
     from tomarium.catalogue.fsck import fsck
 
-    told: Counter[str] = Counter()
+    counter: Counter[str] = Counter()
     listed: list[dict[str, Any]] = []
     worst = repaired = 0
     with open_catalogue(catalogue, make=False) as opened:
         for one in fsck(opened, files=not quick, repair=repair, tell=show.progress()):
             code = one.finding.code
-            told[code] += 1
+            counter[code] += 1
             if one.repaired:
                 repaired += 1
             else:
                 worst = max(worst, WORST[one.finding.severity])
-            if told[code] > MOST:
+            if counter[code] > MOST:
                 continue
             if as_json:
                 listed.append({**vars(one.finding), "can_repair": one.can_repair, "repaired": one.repaired,
@@ -73,12 +73,12 @@ def command(
             else:
                 _tell(one)
     if as_json:
-        show.as_json({"exit_code": worst, "counts": dict(told), "repaired": repaired, "findings": listed})
+        show.as_json({"exit_code": worst, "counts": dict(counter), "repaired": repaired, "findings": listed})
     else:
-        for code, count in told.items():
+        for code, count in counter.items():
             if count > MOST:
                 click.echo(f"  {count - MOST} more of {code}")
-        _sum_up(told, repaired, repair)
+        _sum_up(counter, repaired, repair)
     context.exit(worst)
 
 

@@ -152,16 +152,16 @@ def _tell(report: Mapping[str, Any]) -> None:
     click.secho(f"{len(report['phases'])} phases", bold=True)
     show.table([
         (
-            f"{one['number']} {one['name']}",
-            f"{100 * one['volume_share']:.2f} % of the volume",
-            f"held out: {100 * (one['found'] or 0):.1f} % found, {100 * (one['right'] or 0):.1f} % right",
+            f"{phase['number']} {phase['name']}",
+            f"{100 * phase['volume_share']:.2f} % of the volume",
+            f"held out: {100 * (phase['found'] or 0):.1f} % found, {100 * (phase['right'] or 0):.1f} % right",
         )
-        for one in report["phases"]
+        for phase in report["phases"]
     ])  # fmt: skip
-    for one in report["sentences"]:
-        if one["sure"]:
-            click.echo(f"  {one['text']}")
-    show.warnings([one["text"] for one in report["sentences"] if not one["sure"]])
+    for sentence in report["sentences"]:
+        if sentence["sure"]:
+            click.echo(f"  {sentence['text']}")
+    show.warnings([sentence["text"] for sentence in report["sentences"] if not sentence["sure"]])
 
 
 def _names(texts: tuple[str, ...]) -> dict[int, str]:

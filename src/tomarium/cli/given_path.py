@@ -39,9 +39,9 @@ def check_paths(command: click.Command) -> click.Command:
     for parameter in command.params:
         if type(parameter.type) is click.Path:
             # Whether it may be read is said by what opens it, in its own words.
-            known = parameter.type
+            path = parameter.type
             parameter.type = GivenPath(
-                path_type=Path, file_okay=known.file_okay, dir_okay=known.dir_okay, readable=False
+                path_type=Path, file_okay=path.file_okay, dir_okay=path.dir_okay, readable=False
             )
     if isinstance(command, click.Group):
         for one in command.commands.values():

@@ -36,9 +36,9 @@ def command(word: tuple[str, ...], level: str, as_json: bool) -> None:
     if not word:
         known = words()
         if as_json:
-            show.as_json([_told(one, level) for one in known.values()])
+            show.as_json([_told(word, level) for word in known.values()])
         else:
-            show.table([(one.term, one.plain) for one in known.values()])
+            show.table([(word.term, word.plain) for word in known.values()])
         return
     one = word_of(" ".join(word))
     if as_json:

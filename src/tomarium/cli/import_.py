@@ -135,8 +135,12 @@ def _print(found: Found, outcome: Outcome, dry: bool) -> None:
         )
         show.table(
             [
-                (one.id, one.field, f"here {show.short(one.here)}; there {show.short(one.there)}")
-                for one in outcome.conflicts[:_SHOWN]
+                (
+                    conflict.id,
+                    conflict.field,
+                    f"here {show.short(conflict.here)}; there {show.short(conflict.there)}",
+                )
+                for conflict in outcome.conflicts[:_SHOWN]
             ]
         )
         _more(outcome.conflicts)
@@ -160,7 +164,7 @@ def _data(found: Found, outcome: Outcome) -> dict[str, Any]:
     return {
         "things": [vars(line) for line in outcome.lines],
         "published": outcome.published,
-        "conflicts": [vars(one) for one in outcome.conflicts],
+        "conflicts": [vars(conflict) for conflict in outcome.conflicts],
         "not_understood": dict(found.notes.unknown),
         "left_out": found.notes.left_out,
         "problems": list(dict.fromkeys([*found.notes.problems, *outcome.problems])),

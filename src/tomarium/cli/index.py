@@ -41,10 +41,10 @@ def rebuild_index(
 
     demand_folders(roots)  # before a catalogue is made for nothing
     with open_catalogue(catalogue, make=new or catalogue is None) as opened:
-        told = rebuild(opened, roots)
-    show.warnings(told.problems)
-    click.echo(f"{len(told.ids)} records are in the catalogue")
-    context.exit(1 if told.problems else 0)
+        rebuilt = rebuild(opened, roots)
+    show.warnings(rebuilt.problems)
+    click.echo(f"{len(rebuilt.ids)} records are in the catalogue")
+    context.exit(1 if rebuilt.problems else 0)
 
 
 @command.command("manifests")

@@ -112,8 +112,8 @@ def _show_scan(scan: Scan, told: dict[str, Any], everything: bool) -> None:
             *_motors(scan, everything),
             *([("values", scan.domain, "")] if scan.domain != "counts" else []),
             *[
-                (show.short(name), show.short(told.value), f"{told.origin}: {told.source}")
-                for name, told in scan.metadata.items()
+                (show.short(name), show.short(value.value), f"{value.origin}: {value.source}")
+                for name, value in scan.metadata.items()
                 if everything or not name.startswith("/")
             ],
         ]
@@ -134,8 +134,12 @@ def _motors(scan: Scan, everything: bool) -> list[tuple[str, str, str]]:
     """Tell where motors stood, those that moved first."""
     motors = sorted(scan.geometry.motors.items(), key=lambda item: not item[1].moved)
     return [
-        (show.short(f"motor {name}"), one.shown, show.short(f"{one.origin}: {one.source}", 200))
-        for name, one in motors[: None if everything else _MOST_MOTORS]
+        (
+            show.short(f"motor {name}"),
+            motor_positions.shown,
+            show.short(f"{motor_positions.origin}: {motor_positions.source}", 200),
+        )
+        for name, motor_positions in motors[: None if everything else _MOST_MOTORS]
     ]
 
 

@@ -46,8 +46,13 @@ def command(
         id = show.record_id(opened, record)
         if listed:
             with opened.reading() as connection:
-                found = invitations_of(connection, LOCAL_OWNER, id)
-            show.table([(one.digest[:12], one.made_by, f"until {_day(one.until_utc)}") for one in found])
+                invitations = invitations_of(connection, LOCAL_OWNER, id)
+            show.table(
+                [
+                    (invitation.digest[:12], invitation.made_by, f"until {_day(invitation.until_utc)}")
+                    for invitation in invitations
+                ]
+            )
             return
         with opened.writing() as connection:
             if revoke or revoke_all:

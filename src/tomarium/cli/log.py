@@ -178,9 +178,9 @@ def _into_catalogue(folder: Path, entries: Iterable[LogEntry], catalogue: Path |
     with open_catalogue(catalogue, make=False) as opened:
         with opened.reading() as connection:
             id = demand_entity(connection, LOCAL_OWNER, proposal).entity.id
-        told = [_version(opened, folder, one) for one in entries]
-        added = add_entries(opened, LOCAL_OWNER, f"proposals/{id}", told)
-    click.echo(f"proposal {id}: {added} of {len(told)} entries were not in its log book yet, and are now")
+        versions = [_version(opened, folder, entry) for entry in entries]
+        added = add_entries(opened, LOCAL_OWNER, f"proposals/{id}", versions)
+    click.echo(f"proposal {id}: {added} of {len(versions)} entries were not in its log book yet, and are now")
 
 
 def _version(opened: Catalogue, folder: Path, one: LogEntry) -> Version:
@@ -193,8 +193,8 @@ def _version(opened: Catalogue, folder: Path, one: LogEntry) -> Version:
     if len(there) < len(places):
         lost = next(place for place in places if not place.is_file())
         show.warnings([f"{lost}: is gone, so the entry of {one.when} goes into the catalogue without it"])
-    kept = keep_files(opened.home, there)
-    return Version(one.when, one.who, one.text, one.machine, one.tags, files=kept)
+    log_files = keep_files(opened.home, there)
+    return Version(one.when, one.who, one.text, one.machine, one.tags, files=log_files)
 
 
 def _subject(opened: Catalogue, given: str, proposal: bool) -> str:
@@ -234,13 +234,13 @@ def _show_or_save(opened: Catalogue, about: str, find: str | None, out: Path | N
 
 
 def _show(entries: Iterable[LogEntry | Entry]) -> None:
-    for one in entries:
-        when = getattr(one, "written", "") or one.when
-        tags = f" [{' '.join(one.tags)}]" if one.tags else ""
-        click.secho(f"{when} {one.who}{' (a program)' if one.machine else ''}{tags}", bold=True)
-        if removed := getattr(one, "removed", ""):
+    for entry in entries:
+        when = getattr(entry, "written", "") or entry.when
+        tags = f" [{' '.join(entry.tags)}]" if entry.tags else ""
+        click.secho(f"{when} {entry.who}{' (a program)' if entry.machine else ''}{tags}", bold=True)
+        if removed := getattr(entry, "removed", ""):
             click.echo(f"removed {removed}")
-        if one.text and not removed:
-            click.echo(one.text)
-        for file in one.files:
+        if entry.text and not removed:
+            click.echo(entry.text)
+        for file in entry.files:
             click.echo(f"- {file if isinstance(file, str) else file.name}")

@@ -223,8 +223,8 @@ def _of_quality(told: dict[str, Any]) -> list[tuple[str, str, str]]:
     """Tell what `FIGURES` of the measurement names; what could not be told is a dash."""
     unit = told["unit"]
     return [
-        (words, "–" if told[name] is None else shown(told[name]), what)
-        for name, words, shown, what in (
+        (words, "–" if told[name] is None else shown(told[name]), text)
+        for name, words, shown, text in (
             (
                 "ring_index_of_sectors",
                 "partial rings",

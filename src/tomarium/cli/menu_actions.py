@@ -131,19 +131,21 @@ class Menu:
         here = str(opened.path.resolve())
         held = self._lock(file)
         try:
-            known = read_parameters(file)
-            assert known.protocol  # raises where the lines do not fit together
+            scan_parameters = read_parameters(file)
+            assert scan_parameters.protocol  # raises where the lines do not fit together
         except BaseException:
             if held != self._held:
                 _release(held)
             raise
-        if known.scan not in ("", here):
-            show.warnings([f"{file} holds the parameters of {known.scan}, which are taken for {here}"])
-            known = replace(known, axis=None)
+        if scan_parameters.scan not in ("", here):
+            show.warnings(
+                [f"{file} holds the parameters of {scan_parameters.scan}, which are taken for {here}"]
+            )
+            scan_parameters = replace(scan_parameters, axis=None)
         if held != self._held:
             self.close()
         self._held = held
-        self.chosen, self.parameters = opened, replace(known, scan=here)
+        self.chosen, self.parameters = opened, replace(scan_parameters, scan=here)
         write_parameters(file, self.parameters)
         show.warnings(opened.warnings)
         self.state()
@@ -235,12 +237,12 @@ class Menu:
             demand_alike(self.scan, self.opening.open(Path(other.scan)))
         else:
             show.warnings([f"{file} does not tell its scan: whether its pixels are the same is not known"])
-        taken = replace(self.parameters, calls=other.calls, axis=None)
+        scan_parameters = replace(self.parameters, calls=other.calls, axis=None)
         if other.axis is not None and "-m" not in other.calls.get("rotation_axis", {}):
             column = other.axis.column
             if self.console.ask_yes(f"its axis too, column {column:.2f}", True):
-                taken = taken.with_call("rotation_axis", {"-m": column + 0.5})
-        self._keep(taken)
+                scan_parameters = scan_parameters.with_call("rotation_axis", {"-m": column + 0.5})
+        self._keep(scan_parameters)
 
     def _axis(self) -> None:
         told = self.console.ask("column from 0, 'm MOTOR' to guess, or find", "find")
@@ -268,15 +270,17 @@ class Menu:
         self._keep(self.parameters.with_call("rotation_axis", {"-m": column + 0.5}))
 
     def _find_axis(self) -> None:
-        asked = self.parameters.without_call("rotation_axis").with_call("rotation_axis", {})
-        found, notes = quick_look.find_axis(self.scan, asked.protocol, on_progress=show.progress())
+        scan_parameters = self.parameters.without_call("rotation_axis").with_call("rotation_axis", {})
+        found_axis, notes = quick_look.find_axis(
+            self.scan, scan_parameters.protocol, on_progress=show.progress()
+        )
         for note in notes:
             click.echo(f"  {note}")
-        if found.confidence == "low":
+        if found_axis.confidence == "low":
             show.warnings(
                 ["the axis was found with low confidence: look at slices with v, try columns with b"]
             )
-        self._keep(replace(asked, axis=found))
+        self._keep(replace(scan_parameters, axis=found_axis))
 
     def _sweep(self) -> None:
         if "preprocess_all" in self.parameters.calls:
@@ -385,23 +389,23 @@ class Menu:
         whole = self.parameters.without_call("roi").protocol
         words = told.replace(",", " ").split()
         if told == "auto":
-            found = find_crop(self.scan, whole, on_progress=show.progress())
+            crop = find_crop(self.scan, whole, on_progress=show.progress())
         elif len(words) == 3 and all(word.isdigit() for word in words):
-            found = centred_crop(self.scan, whole, (int(words[2]), int(words[1]), int(words[0])))
+            crop = centred_crop(self.scan, whole, (int(words[2]), int(words[1]), int(words[0])))
         else:
             raise InputError(f"crop {told}: three whole numbers x y z were expected, auto, or whole")
-        show.warnings(found.warnings)
-        click.echo(found.told)
-        (y, x), z = (part.split(":") for part in found.region.split(",")), found.rows
+        show.warnings(crop.warnings)
+        click.echo(crop.told)
+        (y, x), z = (part.split(":") for part in crop.region.split(",")), crop.rows
         corners = (int(x[0]) + 1, int(y[0]) + 1, z.start + 1, int(x[1]), int(y[1]), z.stop)
         self._keep(self.parameters.with_call("roi", {"-r": corners}))
 
     def _records(self) -> list[Path]:
         """List the folders of records of this scan that are there, the oldest first."""
-        found = [self.output / f"{self.scan.name}_record"]
-        while found[-1].exists():
-            found.append(self.output / f"{self.scan.name}_record_{len(found) + 1}")
-        return found[:-1]
+        paths = [self.output / f"{self.scan.name}_record"]
+        while paths[-1].exists():
+            paths.append(self.output / f"{self.scan.name}_record_{len(paths) + 1}")
+        return paths[:-1]
 
     def _newest_record(self) -> Path:
         there = self._records()
@@ -476,4 +480,4 @@ def _release(held: tuple[Path, int]) -> None:
 
 def letters() -> list[str]:
     """List what can be typed."""
-    return [one.letter for one in LETTERS]
+    return [letter.letter for letter in LETTERS]

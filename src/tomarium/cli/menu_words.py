@@ -69,15 +69,15 @@ def axis(scan: Scan, parameters: ScanParameters, protocol: Protocol) -> str:
         return f"column {given - 0.5:.2f}, given"
     if scan.axis_column is not None:
         return f"column {scan.axis_column.value:.2f}, {scan.axis_column.origin}: {scan.axis_column.source}"
-    found = parameters.axis
-    if found is not None and found.behind == steps_behind_axis(protocol):
-        return f"column {found.column:.2f}, found, confidence {found.confidence}"
+    found_axis = parameters.axis
+    if found_axis is not None and found_axis.behind == steps_behind_axis(protocol):
+        return f"column {found_axis.column:.2f}, found, confidence {found_axis.confidence}"
     return "not looked for yet: a finds it"
 
 
 def short_help(parameters: ScanParameters | None) -> None:
     """Print the letters that are used every day, with the values they have now."""
-    _list([one for one in LETTERS if not one.more], parameters)
+    _list([letter for letter in LETTERS if not letter.more], parameters)
 
 
 def extended_help(parameters: ScanParameters | None) -> None:
@@ -86,12 +86,12 @@ def extended_help(parameters: ScanParameters | None) -> None:
 
 
 def _list(letters: list[Letter], parameters: ScanParameters | None) -> None:
-    width = max(len(one.letter) for one in letters) + 1
-    for one in letters:
-        values = None if parameters is None else parameters.calls.get(one.function)
-        now = "" if values is None else f" [{now_in_words(one, values)}]"
-        click.secho(f"  {one.letter:<{width}}", bold=True, nl=False)
-        click.echo(f"{one.words}{now}")
+    width = max(len(letter.letter) for letter in letters) + 1
+    for letter in letters:
+        values = None if parameters is None else parameters.calls.get(letter.function)
+        now = "" if values is None else f" [{now_in_words(letter, values)}]"
+        click.secho(f"  {letter.letter:<{width}}", bold=True, nl=False)
+        click.echo(f"{letter.words}{now}")
 
 
 def filled(text: str) -> str:
@@ -99,12 +99,12 @@ def filled(text: str) -> str:
     blocks = [re.split(r"\n(?=\d+\. )", paragraph) for paragraph in text.split("\n\n")]
     return "\n\n".join(
         "\n".join(
-            one
-            if re.search(r"^\s", one, re.MULTILINE) and not re.match(r"\d+\. ", one)
+            item
+            if re.search(r"^\s", item, re.MULTILINE) and not re.match(r"\d+\. ", item)
             else textwrap.fill(
-                " ".join(one.split()), LINE - 1, subsequent_indent="   " * bool(re.match(r"\d+\. ", one))
+                " ".join(item.split()), LINE - 1, subsequent_indent="   " * bool(re.match(r"\d+\. ", item))
             )
-            for one in items
+            for item in items
         )
         for items in blocks
     )
@@ -118,14 +118,14 @@ def full_help(letter: Letter) -> None:
         click.echo(f"in tomodata {letter.function}.py")
     if not letter.step:
         return
-    told = describe(find_step(letter.step))
-    click.echo("\n" + filled(f"step {letter.step}: {told.summary}"))
-    if told.text:
-        click.echo("\n" + filled(told.text))
+    description = describe(find_step(letter.step))
+    click.echo("\n" + filled(f"step {letter.step}: {description.summary}"))
+    if description.text:
+        click.echo("\n" + filled(description.text))
     for number, question in enumerate(letter.questions, start=1):
         default = question.default_in_words()
         click.echo(f"\n  {number}. {question.words} [{default}], {question.flag} of tomodata")
         parameter = question.parameter.partition(".")[2]
-        click.echo(textwrap.indent(textwrap.fill(told.parameters.get(parameter, ""), 74), "     "))
+        click.echo(textwrap.indent(textwrap.fill(description.parameters.get(parameter, ""), 74), "     "))
     back = "auto" if letter.function == "half_acq" else "off"
     click.echo(f"\n  {letter.letter} {back} takes it back. All of it: tomarium steps {letter.step}")

@@ -54,19 +54,21 @@ def command(
     from tomarium.pipeline.run.provenance import plain
 
     scan = opening.open_scan(path)
-    found = _found(scan, method, returns)
-    if output is not None and not found.used:
+    motion_estimate = _found(scan, method, returns)
+    if output is not None and not motion_estimate.used:
         raise InputError(
             f"{path}: nothing tells how the sample moved, so {output} was not written; without -o it is said why"
         )
     if output is not None:
-        write_shifts(output, found.shift_columns_px, found.shift_rows_px)
+        write_shifts(output, motion_estimate.shift_columns_px, motion_estimate.shift_rows_px)
     if as_json:
-        show.as_json(plain({**asdict(found), "warnings": scan.warnings}))
+        show.as_json(plain({**asdict(motion_estimate), "warnings": scan.warnings}))
         return
-    _show(found)
+    _show(motion_estimate)
     if output is not None:
-        click.echo(f"  written to {output}; take it with --shifts {output} --axis {found.axis_column:.2f}")
+        click.echo(
+            f"  written to {output}; take it with --shifts {output} --axis {motion_estimate.axis_column:.2f}"
+        )
     show.warnings(scan.warnings)
 
 
@@ -82,8 +84,8 @@ def _found(scan: Scan, method: str, returns: str) -> MotionEstimate:
         scan = scan.with_geometry(axis_column=Value(axis.column, "derived", "found"))
     given: dict[str, Any] = {"returns": returns} if method == "drift" else {}
     probe = {"drift": movement_correction, "points": mercedes, "reprojection": align_by_reprojection}[method]
-    found: MotionEstimate = probe(scan, **given)
-    return found
+    motion_estimate: MotionEstimate = probe(scan, **given)
+    return motion_estimate
 
 
 def _show(found: MotionEstimate) -> None:

@@ -40,10 +40,10 @@ def command(since: str, until: str, form: str, output: Path | None, catalogue: P
 
     first, last = read_day(since), read_day(until) if until else None
     with open_catalogue(catalogue, make=False) as opened:
-        made = make_newsletter(opened, first, last)
-    text = write_newsletter(made, form)
+        newsletter = make_newsletter(opened, first, last)
+    text = write_newsletter(newsletter, form)
     if output is None:
         click.echo(text, nl=False)
         return
     output.write_text(text, encoding="utf-8")
-    click.echo(f"{output}: {made.total} records")
+    click.echo(f"{output}: {newsletter.total} records")

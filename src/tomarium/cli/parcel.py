@@ -64,8 +64,10 @@ def new(
     from tomarium.catalogue.reader import LOCAL_OWNER
 
     with open_catalogue(catalogue, make=False) as opened:
-        made = make_parcel(opened, LOCAL_OWNER, read_facts(facts), specimens, receiver=receiver or "", id=id)
-    _tell(made)
+        parcel = make_parcel(
+            opened, LOCAL_OWNER, read_facts(facts), specimens, receiver=receiver or "", id=id
+        )
+    _tell(parcel)
 
 
 @command.command("edit")
@@ -112,7 +114,7 @@ def send(
     from tomarium.catalogue.parcels import change_parcel, tell_of_parcel
     from tomarium.catalogue.reader import LOCAL_OWNER
 
-    files = [(one.name, one.read_bytes()) for one in pictures]
+    files = [(picture.name, picture.read_bytes()) for picture in pictures]
     with open_catalogue(catalogue, make=False) as opened:
         if tracking:
             change_parcel(opened, LOCAL_OWNER, parcel, {"tracking": tracking})
@@ -141,7 +143,7 @@ def _state(name: str, state: str, help: str) -> Callable[..., None]:
         from tomarium.catalogue.parcels import tell_of_parcel
         from tomarium.catalogue.reader import LOCAL_OWNER
 
-        files = [(one.name, one.read_bytes()) for one in pictures]
+        files = [(picture.name, picture.read_bytes()) for picture in pictures]
         with open_catalogue(catalogue, make=False) as opened:
             told = tell_of_parcel(
                 opened, LOCAL_OWNER, parcel, state, place=place, condition=condition, note=note, files=files
@@ -171,20 +173,20 @@ def list_(state: str | None, as_json: bool, catalogue: Path | None) -> None:
     from tomarium.catalogue.reader import LOCAL_OWNER
 
     with open_catalogue(catalogue, make=False) as opened, opened.reading() as connection:
-        found = parcels_of(connection, LOCAL_OWNER, state=state or "")
+        parcels = parcels_of(connection, LOCAL_OWNER, state=state or "")
     if as_json:
-        show.as_json([asdict(one) for one in found])
+        show.as_json([asdict(parcel) for parcel in parcels])
         return
     show.table(
         [
             (
-                one.id,
-                STATES[one.state],
-                ", ".join(id for id, _ in one.specimens),
-                one.facts.get("receiver", one.receiver),
-                one.changed[:10],
+                parcel.id,
+                STATES[parcel.state],
+                ", ".join(id for id, _ in parcel.specimens),
+                parcel.facts.get("receiver", parcel.receiver),
+                parcel.changed[:10],
             )
-            for one in found
+            for parcel in parcels
         ]
     )
 
@@ -211,10 +213,10 @@ def show_(parcel: str, as_json: bool, catalogue: Path | None) -> None:
     _tell(found)
     labels = {fact.key: fact.label for fact in FACTS}
     show.table([(labels[key], text.replace("\n", ", ")) for key, text in found.facts.items()])
-    for one in reversed(found.events):
-        click.secho(f"{one.when} {one.who}: {STATES[one.state]}", bold=True)
-        if one.note:
-            click.echo(one.note)
+    for event in reversed(found.events):
+        click.secho(f"{event.when} {event.who}: {STATES[event.state]}", bold=True)
+        if event.note:
+            click.echo(event.note)
 
 
 def _tell(parcel: Parcel) -> None:

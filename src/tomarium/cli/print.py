@@ -134,5 +134,5 @@ def _tell(figures: Any) -> None:
             ),
         ]
     )
-    for one in changes(figures):
-        click.echo(f"  {one}")
+    for change in changes(figures):
+        click.echo(f"  {change}")

@@ -51,11 +51,15 @@ def show_one(profile: str, toml: bool) -> None:
     for name, told in (("paths", found.paths), ("motors", found.motors), ("signs", found.signs)):
         show.table((name, str(key), str(value)) for key, value in told.items())
     show.table(
-        ("scans", BY_NAME[key].words, f"{units.show(one.value, BY_NAME[key].unit)}{_goes_before(found, key)}")
-        for key, one in found.scan.values.items()
+        (
+            "scans",
+            BY_NAME[key].words,
+            f"{units.show(value.value, BY_NAME[key].unit)}{_goes_before(found, key)}",
+        )
+        for key, value in found.scan.values.items()
     )
-    for key, one in found.detectors.items():
-        show.table([("detector", key, ", ".join(f"{name} {value:g}" for name, value in one.items()))])
+    for key, detector in found.detectors.items():
+        show.table([("detector", key, ", ".join(f"{name} {value:g}" for name, value in detector.items()))])
     for text in found.acknowledgement:
         click.echo(f"  all publications: {text}")
     for name, station in found.stations.items():

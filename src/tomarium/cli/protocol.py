@@ -44,13 +44,15 @@ def show_command(name: str | None, as_json: bool) -> None:
         if as_json:
             show.as_json(describe_presets())
             return
-        for told in describe_presets():
-            steps = " → ".join(next(iter(step)) for step in told["steps"])
-            click.secho(told["name"], bold=True)
-            show.table([(told["summary"],), (steps,)])
+        for describe_preset in describe_presets():
+            steps = " → ".join(next(iter(step)) for step in describe_preset["steps"])
+            click.secho(describe_preset["name"], bold=True)
+            show.table([(describe_preset["summary"],), (steps,)])
         return
-    found = None if name in PRESETS else instructions_in(Path(name))
-    protocol = preset(name) if name in PRESETS else protocol_of(found) if found else read(Path(name))
+    instructions = None if name in PRESETS else instructions_in(Path(name))
+    protocol = (
+        preset(name) if name in PRESETS else protocol_of(instructions) if instructions else read(Path(name))
+    )
     if as_json:
         show.as_json(to_data(protocol))
     else:
@@ -76,10 +78,11 @@ def new_command(path: Path, choice: Choice) -> None:
         case ".yaml" | ".yml":
             lines = [to_yaml(protocol).rstrip()]
             for item in protocol.items:
-                told = describe(item.step)
-                lines += ["", f"# {item.step.name}: {told.summary}"]
+                description = describe(item.step)
+                lines += ["", f"# {item.step.name}: {description.summary}"]
                 lines += [
-                    f"#   {parameter.name} (default {default_in_words(parameter)}): {told.parameters[parameter.name]}"
+                    f"#   {parameter.name} (default {default_in_words(parameter)}): "
+                    f"{description.parameters[parameter.name]}"
                     for parameter in item.step.parameters
                 ]
             text = "\n".join(lines) + "\n"
@@ -108,23 +111,23 @@ def convert_command(path: Path, output: Path | None) -> None:
     from tomarium.pipeline.protocol.protocol import to_yaml
     from tomarium.pipeline.protocol.read import instructions_in, protocol_of
 
-    found = instructions_in(path)
-    if found is None:
+    instructions = instructions_in(path)
+    if instructions is None:
         raise InputError(
             f"{path} calls no function of tomodata, such as: python ~/Python/paganin.py XXX -m 50. Other protocols are "
             f"shown by: tomarium protocol show {path}"
         )
     lines = [f"# from {path.name}"]
-    for one in found.lines:
-        lines += [f"# line {one.number}: {one.text}", f"#   {one.became}"]
-    text = "\n".join([*lines, to_yaml(protocol_of(found))])
+    for line in instructions.lines:
+        lines += [f"# line {line.number}: {line.text}", f"#   {line.became}"]
+    text = "\n".join([*lines, to_yaml(protocol_of(instructions))])
     if output is None:
         click.echo(text, nl=False)
         return
     if output.exists():
         raise InputError(f"{output} exists already; give another name, or remove it first")
     write_whole(output, text.encode())
-    options = " ".join(_option_words(found.run))
+    options = " ".join(_option_words(instructions.run))
     click.echo(f"{output}: use it with: tomarium run SCAN -p {output}{' ' + options if options else ''}")
 
 
@@ -163,8 +166,10 @@ def export_command(name: str, output: Path) -> None:
     from tomarium.pipeline.protocol.protocol import PRESETS, preset
     from tomarium.pipeline.protocol.read import instructions_in, protocol_of, read
 
-    found = None if name in PRESETS else instructions_in(Path(name))
-    protocol = preset(name) if name in PRESETS else protocol_of(found) if found else read(Path(name))
+    instructions = None if name in PRESETS else instructions_in(Path(name))
+    protocol = (
+        preset(name) if name in PRESETS else protocol_of(instructions) if instructions else read(Path(name))
+    )
     text = json.dumps(to_graph(protocol, Path(name).stem), indent=2, ensure_ascii=False) + "\n"
     if str(output) == "-":
         click.echo(text, nl=False)
@@ -184,10 +189,10 @@ def check_command(path: Path, scan: Path | None, opening: scan_options.Opening) 
     from tomarium.pipeline.protocol.read import instructions_in, protocol_of, read
     from tomarium.pipeline.protocol.resolve import resolve
 
-    found = instructions_in(path)
-    protocol = protocol_of(found) if found else read(path)
-    if found:
-        show.table([(f"line {one.number}", one.text, one.became) for one in found.lines])
+    instructions = instructions_in(path)
+    protocol = protocol_of(instructions) if instructions else read(path)
+    if instructions:
+        show.table([(f"line {line.number}", line.text, line.became) for line in instructions.lines])
     steps = " → ".join(item.step.name for item in protocol.items)
     if scan is None:
         click.echo(

@@ -73,28 +73,33 @@ def import_(
         (file, read_works(file.read_text(encoding="utf-8-sig", errors="replace"), str(file)))
         for file in files
     ]
-    problems = [f"{file}: {problem}" for file, found in read for problem in found.problems]
+    problems = [f"{file}: {problem}" for file, works in read for problem in works.problems]
     with open_catalogue(catalogue, make=False) as opened:
-        ids = [show.record_id(opened, one) for one in data]
-        works = [work for _, found in read for work in found.works]
+        ids = [show.record_id(opened, text) for text in data]
+        works = [work for _, works in read for work in works.works]
         told = show.progress() if len(works) > SHOWN else None
         how = {"publish": not draft, "dry_run": dry_run}
         done = import_works(opened, LOCAL_OWNER, works, data=ids, progress=told, **how)
     if as_json:
-        show.as_json({"publications": [asdict(one) for one in done], "problems": problems})
+        show.as_json({"publications": [asdict(imported) for imported in done], "problems": problems})
     else:
         _tell(done, dry_run)
         show.warnings(problems)
-    context.exit(1 if problems or any(one.problem for one in done) else 0)
+    context.exit(1 if problems or any(imported.problem for imported in done) else 0)
 
 
 def _tell(done: list[Imported], dry_run: bool) -> None:
-    for one in done:
-        used = f", used {', '.join(one.records)}" if one.records else ""
-        click.echo(f"{one.state}: {one.title}{used}{f' ({one.document})' if one.document else ''}")
-        for line in (*one.conflicts, *([one.problem] if one.problem else [])):
+    for imported in done:
+        used = f", used {', '.join(imported.records)}" if imported.records else ""
+        click.echo(
+            f"{imported.state}: {imported.title}{used}{f' ({imported.document})' if imported.document else ''}"
+        )
+        for line in (*imported.conflicts, *([imported.problem] if imported.problem else [])):
             click.secho(f"  {line}", fg="yellow")
-    count = {state: sum(one.state == state for one in done) for state in ("new", "changed", "same", "failed")}
+    count = {
+        state: sum(imported.state == state for imported in done)
+        for state in ("new", "changed", "same", "failed")
+    }
     told = ", ".join(f"{number} {state}" for state, number in count.items() if number)
     click.echo(f"{'would be ' if dry_run else ''}{told}")
 
@@ -111,7 +116,7 @@ def link(publication: str, records: tuple[str, ...], remove: bool, catalogue: Pa
     from tomarium.catalogue.reader import LOCAL_OWNER
 
     with open_catalogue(catalogue, make=False) as opened:
-        ids = [show.record_id(opened, one) for one in records]
+        ids = [show.record_id(opened, record) for record in records]
         document = link_publication(opened, LOCAL_OWNER, publication, ids, remove=remove)
     click.echo(f"{document.name}: used {', '.join(document.facts.get('members', ())) or 'no record'}")
 
@@ -126,21 +131,21 @@ def list_(as_json: bool, catalogue: Path | str | None) -> None:
     from tomarium.catalogue.reader import LOCAL_OWNER
 
     with open_catalogue(catalogue, make=False) as opened, opened.reading() as connection:
-        found = all_publications(connection, LOCAL_OWNER)
+        entities = all_publications(connection, LOCAL_OWNER)
     if as_json:
-        show.as_json([{"id": one.id, "title": one.name, **one.facts} for one in found])
+        show.as_json([{"id": entity.id, "title": entity.name, **entity.facts} for entity in entities])
         return
-    if not found:
+    if not entities:
         click.echo("there is no publication; import some with: tomarium publications import papers.bib")
         return
     show.table(
         [
             (
-                str(one.facts.get("year", "")),
-                show.line(one.name)[:70],
-                ", ".join(one.facts.get("members", ())),
+                str(entity.facts.get("year", "")),
+                show.line(entity.name)[:70],
+                ", ".join(entity.facts.get("members", ())),
             )
-            for one in found
+            for entity in entities
         ]
     )
 
@@ -176,21 +181,21 @@ def report(by: str, form: str, output: Path | None, catalogue: Path | str | None
         _table(groups, NAMES[by])
         return
     if form == "json" and output is None:
-        show.as_json([asdict(one) for one in groups])
+        show.as_json([asdict(group) for group in groups])
         return
     import json
 
     text = {
         "csv": lambda: as_csv(groups),
         "html": lambda: as_html(groups, by),
-        "json": lambda: json.dumps([asdict(one) for one in groups], indent=1, ensure_ascii=False) + "\n",
+        "json": lambda: json.dumps([asdict(group) for group in groups], indent=1, ensure_ascii=False) + "\n",
         "table": lambda: as_csv(groups),
     }[form]()
     if output is None:
         click.echo(text, nl=False)
     else:
         output.write_text(text, encoding="utf-8")
-        click.echo(f"{output}: {sum(len(one.uses) for one in groups)} uses of data, by {by}")
+        click.echo(f"{output}: {sum(len(group.uses) for group in groups)} uses of data, by {by}")
 
 
 def _table(groups: list[Group], name: str) -> None:
@@ -200,7 +205,7 @@ def _table(groups: list[Group], name: str) -> None:
     click.secho(name, bold=True)
     show.table(
         [
-            (show.line(one.name)[:70], f"{one.publications} publications", f"{one.records} records")
-            for one in groups
+            (show.line(group.name)[:70], f"{group.publications} publications", f"{group.records} records")
+            for group in groups
         ]
     )

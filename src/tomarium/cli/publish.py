@@ -81,7 +81,7 @@ def command(
                 )
                 click.secho(f"  {mark} {one.name}", fg=colour, nl=False)
                 click.echo(f": {one.problem}{f'; {one.mend}' if one.mend else ''}" if one.problem else "")
-            context.exit(2 if any(one.problem and one.refuses for one in checks) else 0)
+            context.exit(2 if any(check.problem and check.refuses for check in checks) else 0)
         if submit:
             life.submit(opened, LOCAL_OWNER, id)
             click.echo(f"{id}: is in review now")

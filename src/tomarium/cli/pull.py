@@ -75,11 +75,11 @@ def command(
     if roi:
         if target is None or paths:
             raise click.UsageError("--roi needs --output out.npy or out.tiff, and goes without --path")
-        told = pull.pull_region(
+        pulled = pull.pull_region(
             address, roi, target, token=token, level=level, resolver=resolver, tell=show.progress()
         )
     else:
-        told = pull.pull(
+        pulled = pull.pull(
             address,
             target,
             token=token,
@@ -89,11 +89,13 @@ def command(
             resolver=resolver,
             tell=show.progress(),
         )
-    size = units.show(told.bytes, "B", 3)
-    click.echo(f"{told.place}: {told.title}, {told.files} {'file' if told.files == 1 else 'files'}, {size}")
-    if told.whole:
+    size = units.show(pulled.bytes, "B", 3)
+    click.echo(
+        f"{pulled.place}: {pulled.title}, {pulled.files} {'file' if pulled.files == 1 else 'files'}, {size}"
+    )
+    if pulled.whole:
         click.echo(
-            f"Whole and as it was filed; put it into your catalogue with: tomarium ingest {told.place}"
+            f"Whole and as it was filed; put it into your catalogue with: tomarium ingest {pulled.place}"
         )
     elif not roi:
-        click.echo(f"This is a part of the record {told.id}, which cannot be filed as a record.")
+        click.echo(f"This is a part of the record {pulled.id}, which cannot be filed as a record.")

@@ -56,18 +56,21 @@ def _commands() -> str:
 def _steps() -> str:
     parts = [f"{_HEAD}\n# Steps\n\nWhat a protocol is made of; `tomarium steps NAME` shows the same.\n"]
     for name, step in all_steps().items():
-        told = describe(step)
+        description = describe(step)
         also = f", also {', '.join(step.aliases)}" if step.aliases else ""
-        parts.append(f"## {name}\n\n*{type(step).__name__}{also}.* {told.summary}\n\n{told.text}\n")
+        parts.append(
+            f"## {name}\n\n*{type(step).__name__}{also}.* {description.summary}\n\n{description.text}\n"
+        )
         if step.parameters:
             rows = [
-                f"| `{p.name}` | {type_in_words(p)} | {default_in_words(p)} | {told.parameters.get(p.name, '')} |"
+                f"| `{p.name}` | {type_in_words(p)} | {default_in_words(p)} | "
+                f"{description.parameters.get(p.name, '')} |"
                 for p in step.parameters
             ]
             parts.append(
                 "| parameter | type | default | meaning |\n|---|---|---|---|\n" + "\n".join(rows) + "\n"
             )
-        parts += [f"**{title}**\n\n{text}\n" for title, text in told.sections.items()]
+        parts += [f"**{title}**\n\n{text}\n" for title, text in description.sections.items()]
     return "\n".join(parts)
 
 
@@ -98,15 +101,15 @@ def _checks() -> str:
         sorted(all_checks().values(), key=lambda one: one.theme), lambda one: one.theme
     ):
         parts.append(f"## {theme}\n")
-        for one in members:
-            text = getdoc(one.function) or ""
+        for member in members:
+            text = getdoc(member.function) or ""
             said = re.search(r"^Yields\n-+\nFinding\n((?: +.*\n?)+)", text, re.M)
             outcome = " ".join(said[1].split()) if said else ""
             rows = [
                 f"| {saying.severity} | {_cell(saying.found)} | {_cell(saying.expected)} | {_cell(saying.mend)} |"
-                for saying in sayings(one.function)
+                for saying in sayings(member.function)
             ]
-            parts += [f"### {one.name}\n\n{text.splitlines()[0]} {outcome}\n",
+            parts += [f"### {member.name}\n\n{text.splitlines()[0]} {outcome}\n",
                       "| severity | found | expected | mend |\n|---|---|---|---|", *rows, ""]  # fmt: skip
     return "\n".join(parts)
 
@@ -121,10 +124,11 @@ def _glossary() -> str:
         f"{_HEAD}\n# Glossary\n\nWords of tomography as pages, cards and lessons use them; `tomarium glossary WORD` "
         "and the page `/glossary` tell the same. First plainly, then more exactly.\n"
     ]
-    for one in words().values():
-        also = ", ".join(f"[{words()[id].term}](#{id})" for id in one.related)
+    for word in words().values():
+        also = ", ".join(f"[{words()[id].term}](#{id})" for id in word.related)
         parts.append(
-            f"## {one.term} {{#{one.id}}}\n\n{one.plain}\n\n{one.student}\n\n*More in {one.source}. See also* {also}.\n"
+            f"## {word.term} {{#{word.id}}}\n\n{word.plain}\n\n"
+            f"{word.student}\n\n*More in {word.source}. See also* {also}.\n"
         )
     return "\n".join(parts)
 

@@ -59,15 +59,17 @@ def _sayings(function: Callable[..., Any], seen: set[str]) -> Iterator[Saying]:
             continue
         severity = _severity(node.func, held)
         if severity:
-            said = dict(zip(_ORDER, (_words(one, held) for one in node.args), strict=False))
-            said |= {one.arg: _words(one.value, held) for one in node.keywords if one.arg in _ORDER}
+            said = dict(zip(_ORDER, (_words(arg, held) for arg in node.args), strict=False))
+            said |= {
+                keyword.arg: _words(keyword.value, held) for keyword in node.keywords if keyword.arg in _ORDER
+            }
             yield Saying(severity, *(said.get(name, "") for name in _ORDER[1:]))
         elif isinstance(node.func, ast.Name) and node.func.id.startswith("_") and node.func.id not in seen:
             other = getattr(sys.modules[function.__module__], node.func.id, None)
             if isfunction(other):
                 # What is handed over as text is known here alone.
                 handed = dict(zip(_parameters(other), node.args, strict=False))
-                handed |= {one.arg: one.value for one in node.keywords if one.arg}
+                handed |= {keyword.arg: keyword.value for keyword in node.keywords if keyword.arg}
                 yield from _handed(other, handed, held, seen | {node.func.id})
 
 
@@ -76,8 +78,10 @@ def _handed(
 ) -> Iterator[Saying]:
     texts = {name: _words(value, held) for name, value in handed.items()}
     known = {name: text for name, text in texts.items() if text.strip(_NUMBER)}
-    for one in _sayings(function, seen):
-        yield Saying(one.severity, *(_filled(part, known) for part in (one.found, one.expected, one.mend)))
+    for saying in _sayings(function, seen):
+        yield Saying(
+            saying.severity, *(_filled(part, known) for part in (saying.found, saying.expected, saying.mend))
+        )
 
 
 def _filled(text: str, known: dict[str, str]) -> str:
@@ -95,8 +99,8 @@ def _assigned(tree: ast.AST) -> dict[str, ast.expr]:
     held: dict[str, ast.expr] = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef):
-            for one in node.args.args:
-                held[one.arg] = ast.Constant(f"{{{one.arg}}}")
+            for arg in node.args.args:
+                held[arg.arg] = ast.Constant(f"{{{arg.arg}}}")
         elif isinstance(node, ast.Assign) and len(node.targets) == 1:
             target, value = node.targets[0], node.value
             if isinstance(target, ast.Name):
@@ -114,7 +118,7 @@ def _severity(node: ast.expr, held: dict[str, ast.expr]) -> str:
     if isinstance(node, ast.Name) and isinstance(held.get(node.id), ast.IfExp):
         node = held[node.id]
     if isinstance(node, ast.IfExp):
-        both = [_severity(one, {}) for one in (node.body, node.orelse)]
+        both = [_severity(expr, {}) for expr in (node.body, node.orelse)]
         return " or ".join(sorted(both, key=_SEVERITIES.index)) if all(both) else ""
     return ""
 
@@ -131,7 +135,7 @@ def _words(node: ast.expr, held: dict[str, ast.expr]) -> str:
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
         return _words(node.left, held) + _words(node.right, held)
     if isinstance(node, ast.IfExp):
-        both = [text for one in (node.body, node.orelse) if (text := _words(one, held)).strip(_NUMBER)]
+        both = [text for expr in (node.body, node.orelse) if (text := _words(expr, held)).strip(_NUMBER)]
         return " / ".join(dict.fromkeys(both)) or _NUMBER
     if isinstance(node, ast.Name) and node.id in held:
         rest = {name: value for name, value in held.items() if name != node.id}

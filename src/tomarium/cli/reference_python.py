@@ -73,17 +73,19 @@ def _summary(member: Any) -> str:
 
 def _signature(name: str, function: Callable[..., Any], first: int = 0) -> str:
     """Write a signature, one parameter a line where it is long; types are told by the docstring, in words."""
-    known = inspect.signature(function)
-    parameters = list(known.parameters.values())[first:]
-    shown = [f"{one.name}{_default(one)}" for one in parameters]
-    keyword_only = [i for i, one in enumerate(parameters) if one.kind is one.KEYWORD_ONLY]
+    signature = inspect.signature(function)
+    parameters = list(signature.parameters.values())[first:]
+    shown = [f"{parameter.name}{_default(parameter)}" for parameter in parameters]
+    keyword_only = [i for i, parameter in enumerate(parameters) if parameter.kind is parameter.KEYWORD_ONLY]
     if keyword_only:
         shown.insert(keyword_only[0], "*")
-    result = known.return_annotation
-    ending = "" if result is known.empty or inspect.isclass(function) else f" -> {_type(result)}"
+    result = signature.return_annotation
+    ending = "" if result is signature.empty or inspect.isclass(function) else f" -> {_type(result)}"
     line = f"{name}({', '.join(shown)}){ending}"
     return (
-        line if len(line) <= 100 else f"{name}(\n" + "".join(f"    {one},\n" for one in shown) + f"){ending}"
+        line
+        if len(line) <= 100
+        else f"{name}(\n" + "".join(f"    {text},\n" for text in shown) + f"){ending}"
     )
 
 

@@ -62,14 +62,14 @@ def command(
     from tomarium.beamtime.report import gather
     from tomarium.beamtime.report_file import print_pdf, report_html
 
-    found = find_beamtime(folder)
-    if found is None:
+    path = find_beamtime(folder)
+    if path is None:
         raise InputError(
             "no folder here or above holds beamtime.toml; name the folder: tomarium report FOLDER"
         )
-    proposal = read_beamtime(found).proposal
-    report = gather(found, _log(proposal, catalogue) if proposal else (), records)
-    place = output or found / "report.html"
+    proposal = read_beamtime(path).proposal
+    report = gather(path, _log(proposal, catalogue) if proposal else (), records)
+    place = output or path / "report.html"
     write_whole(place, report_html(report).encode(errors="replace"))
     click.echo(f"{place}: {len(report.cards)} scans")
     if pdf:
@@ -95,5 +95,7 @@ def _log(proposal: str, catalogue: Path | None) -> tuple[LogEntry, ...]:
             id = demand_entity(connection, LOCAL_OWNER, proposal).entity.id
         except InputError:
             return ()
-        found = entries_of(connection, LOCAL_OWNER, f"proposals/{id}")
-    return tuple(LogEntry(one.when, one.who, one.text, one.machine) for one in found if not one.removed)
+        entries = entries_of(connection, LOCAL_OWNER, f"proposals/{id}")
+    return tuple(
+        LogEntry(entry.when, entry.who, entry.text, entry.machine) for entry in entries if not entry.removed
+    )

@@ -96,7 +96,7 @@ def command(
             demand_specimen(kept, LOCAL_OWNER, specimen)
     opened = formats.open(path, as_format="picture")
     assert isinstance(opened, Image)
-    found = rescue(
+    rescued = rescue(
         opened,
         path,
         bar_m=_length(bar),
@@ -108,14 +108,14 @@ def command(
     whole = np.asarray(opened)
     if confirm is not None:
         file = BytesIO()
-        Pillow.fromarray(marked(whole, found.bar)).save(file, format="PNG")
+        Pillow.fromarray(marked(whole, rescued.bar)).save(file, format="PNG")
         write_whole(confirm, file.getvalue())
     if target is not None and target.suffix:
-        convert(found.image, target)
+        convert(rescued.image, target)
     elif target is not None:
         from tomarium.catalogue.rescued_record import make_rescued_record
 
-        make_rescued_record(found, path, whole, target, title=title, of=of)
+        make_rescued_record(rescued, path, whole, target, title=title, of=of)
     filed = None
     if specimen is not None and target is not None:
         with open_catalogue(catalogue, make=False) as kept:
@@ -123,16 +123,17 @@ def command(
     if as_json:
         told = {} if filed is None else {"record": filed.id, "specimen": specimen}
         show.as_json({
-            "target": None if target is None else str(target), **told, **found.image.metadata["rescued"]
+            "target": None if target is None else str(target), **told, **rescued.image.metadata["rescued"]
         })  # fmt: skip
         return
-    spread = f" ± {100 * found.sigma_m / found.pixel_m:.2g} %" if found.sigma_m else ""
-    click.secho(f"a pixel is {units.show(found.pixel_m, 'm')}{spread}", bold=True)
-    click.echo(f"  by {found.by}")
-    if found.bar is not None:
+    spread = f" ± {100 * rescued.sigma_m / rescued.pixel_m:.2g} %" if rescued.sigma_m else ""
+    click.secho(f"a pixel is {units.show(rescued.pixel_m, 'm')}{spread}", bold=True)
+    click.echo(f"  by {rescued.by}")
+    if rescued.bar is not None:
         click.echo(
-            f"  the bar lies in rows {found.bar.top} to {found.bar.bottom - 1}, from column {found.bar.left:.1f} to "
-            f"{found.bar.right:.1f}; look at it with --confirm bar.png"
+            f"  the bar lies in rows {rescued.bar.top} to {rescued.bar.bottom - 1}, "
+            f"from column {rescued.bar.left:.1f} to "
+            f"{rescued.bar.right:.1f}; look at it with --confirm bar.png"
         )
     if filed is not None:
         click.echo(f"{target}: finished, and filed as {filed.id} of the specimen {specimen}")

@@ -57,10 +57,10 @@ def command(
             )
         context.exit(_practise(source, places))
     with open_catalogue(catalogue) as opened:
-        told = restore(opened, source, places, checksums=checksums)
-    show.warnings(told.problems)
-    click.echo(f"{told.rows} rows and {len(told.records)} records are there again")
-    context.exit(1 if told.problems else 0)
+        restored = restore(opened, source, places, checksums=checksums)
+    show.warnings(restored.problems)
+    click.echo(f"{restored.rows} rows and {len(restored.records)} records are there again")
+    context.exit(1 if restored.problems else 0)
 
 
 def _practise(source: Path, places: dict[str, str]) -> int:

@@ -57,19 +57,19 @@ def show_all(beamtime: Path | None, at: str | None, as_json: bool) -> int:
     if as_json:
         rows = [
             {
-                "from": one.begins.isoformat(),
-                "to": one.ends.isoformat(),
-                "now": one in here,
-                **{key: list(one.roles.get(key, ())) for key in ROLES},
+                "from": shift.begins.isoformat(),
+                "to": shift.ends.isoformat(),
+                "now": shift in here,
+                **{key: list(shift.roles.get(key, ())) for key in ROLES},
             }
-            for one in roster.shifts
+            for shift in roster.shifts
         ]
         show.as_json({"timezone": roster.zone, "at": when.isoformat(), "shifts": rows, "problems": told})
         return 1 if told else 0
-    for one in roster.shifts:
-        mark = "  on shift" if one in here else ""
-        click.secho(f"{roster.local(one.begins)} to {roster.local(one.ends)}{mark}", bold=bool(mark))
-        show.table((name, ", ".join(one.roles.get(key, ("nobody",)))) for key, name in ROLES.items())
+    for shift in roster.shifts:
+        mark = "  on shift" if shift in here else ""
+        click.secho(f"{roster.local(shift.begins)} to {roster.local(shift.ends)}{mark}", bold=bool(mark))
+        show.table((name, ", ".join(shift.roles.get(key, ("nobody",)))) for key, name in ROLES.items())
     if not here:
         click.echo(f"nobody is on shift at {roster.local(when)} ({roster.zone})")
     show.warnings(told)
@@ -142,7 +142,7 @@ def set_one(
 def _folder(said: Path | None) -> Path:
     from tomarium.beamtime.beamtime_folder import find_beamtime
 
-    found = find_beamtime(said)
-    if found is None:
+    path = find_beamtime(said)
+    if path is None:
         raise InputError("no folder here or above holds beamtime.toml; name the folder with --beamtime")
-    return found
+    return path

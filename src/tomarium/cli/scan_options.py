@@ -51,8 +51,8 @@ class Opening:
     @property
     def arguments(self) -> Mapping[str, Any]:
         """What `tomarium.open` is given: the user's own words, and what the profile tells."""
-        told = self.in_use.scan
-        return self.given if told is None else {**self.given, "profile": told}
+        profile_values = self.in_use.scan
+        return self.given if profile_values is None else {**self.given, "profile": profile_values}
 
     @property
     def words(self) -> tuple[str, ...]:

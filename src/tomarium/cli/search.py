@@ -85,8 +85,8 @@ def command(
             opened,
             LOCAL_OWNER,
             " ".join(words),
-            filters=_by_name(_split_filter(one) for one in filters),
-            ranges=_by_name(split_range(one) for one in ranges),
+            filters=_by_name(_split_filter(text) for text in filters),
+            ranges=_by_name(split_range(text) for text in ranges),
             companions=companions,
             sort=sort,
             limit=limit,
@@ -107,7 +107,9 @@ def command(
             click.echo(f"  {hit.snippet}")
     click.echo(f"{page.total}{'+' if page.more else ''} found")
     for facet in page.facets:
-        click.echo(f"{facet.label}: {', '.join(f'{one.value} ({one.count})' for one in facet.choices)}")
+        click.echo(
+            f"{facet.label}: {', '.join(f'{choice.value} ({choice.count})' for choice in facet.choices)}"
+        )
     if page.facets_of_newest:
         click.echo("Counted among the 20 000 newest only")
 

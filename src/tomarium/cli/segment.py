@@ -134,7 +134,7 @@ def command(
         show.as_json({"target": str(target), "unit": volume.unit, **as_data(done)})
         return
     click.secho(f"{target}: {method}", bold=True)
-    levels = ", ".join(f"{one:.4g}" for one in done.thresholds)
+    levels = ", ".join(f"{threshold:.4g}" for threshold in done.thresholds)
     if levels:
         click.echo(f"  threshold {levels} {volume.unit}".rstrip())
     where = "inside the circle" if done.field == "circle" else "of the volume"
@@ -150,6 +150,6 @@ def _numbers(text: str | None) -> tuple[float, ...]:
     if text is None:
         return ()
     try:
-        return tuple(float(one) for one in text.split(":"))
+        return tuple(float(word) for word in text.split(":"))
     except ValueError as problem:
         raise ParameterError(f"--threshold {text!r}: write numbers, such as 0.8 or 0.8:1.2") from problem

@@ -134,9 +134,9 @@ def command(output: Path, heights: int | None, overlap: int | None, format_name:
     files = [output]
     if heights is not None:
         scans = series(config, heights, config.rows // 4 if overlap is None else overlap)
-        files = [output.with_stem(f"{output.stem}-{one.part}") for one in scans]
-    for one, file in zip(scans, files, strict=True):
-        simulate(file, one, to=format_name, on_progress=lambda done, all: tell("simulate", done, all))
+        files = [output.with_stem(f"{output.stem}-{scan.part}") for scan in scans]
+    for scan, file in zip(scans, files, strict=True):
+        simulate(file, scan, to=format_name, on_progress=lambda done, all: tell("simulate", done, all))
     shown = ", ".join(map(str, files))
     then = f"tomarium info {files[0]}"
     if len(files) > 1:

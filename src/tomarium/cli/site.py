@@ -81,18 +81,18 @@ def build(
             click.echo(f"{done} of {known} pages known so far, {last - began:.0f} s", err=True)
 
     with open_catalogue(catalogue, make=False) as opened:
-        told = build_site(opened, out, files=files, level=level, address=address, progress=progress)
-    for problem in told.problems:
+        built = build_site(opened, out, files=files, level=level, address=address, progress=progress)
+    for problem in built.problems:
         click.echo(f"not written: {problem}", err=True)
     if as_json:
-        show.as_json(vars(told))
+        show.as_json(vars(built))
     else:
-        size = units.show(told.bytes, "B", digits=3)
-        removed = f", {told.removed} removed" if told.removed else ""
+        size = units.show(built.bytes, "B", digits=3)
+        removed = f", {built.removed} removed" if built.removed else ""
         click.echo(
-            f"{out}: {told.records} open records, {told.pages} pages, {size}; "
-            f"{told.written} files written, {told.kept} as they were{removed}"
+            f"{out}: {built.records} open records, {built.pages} pages, {size}; "
+            f"{built.written} files written, {built.kept} as they were{removed}"
         )
-        if not told.search:
+        if not built.search:
             click.echo("It has no search: this installation lacks the scripts that `make web` builds.")
-    context.exit(1 if told.problems else 0)
+    context.exit(1 if built.problems else 0)

@@ -66,26 +66,26 @@ def command(
     if out.suffix.lower() not in (".tif", ".tiff"):
         raise InputError(f"{out}: write a file that ends in .tif")
     targets = out, out.with_name(f"{out.stem}-confidence{out.suffix}"), out.with_suffix(".json")
-    for one in targets:
-        if one.exists():
-            raise InputError(f"{one}: exists already; give another name")
-    found = sort_into_phases(read_counts(maps, pixel), phases, sure=sure, summed=summed)
-    convert(found.confidence, targets[1])
-    write_json(targets[2], {"maps": [one.name for one in maps], **found.report})
-    convert(found.phases, out)
+    for target in targets:
+        if target.exists():
+            raise InputError(f"{target}: exists already; give another name")
+    sorted_map = sort_into_phases(read_counts(maps, pixel), phases, sure=sure, summed=summed)
+    convert(sorted_map.confidence, targets[1])
+    write_json(targets[2], {"maps": [path.name for path in maps], **sorted_map.report})
+    convert(sorted_map.phases, out)
     if as_json:
-        show.as_json({"target": str(out), **found.report})
+        show.as_json({"target": str(out), **sorted_map.report})
         return
     show.table([
         (
-            f"phase {one['number']}",
-            f"{100 * one['share']:.2f} % of the pixels",
-            ", ".join(f"{name} {mean:.3g}" for name, mean in one["mean_counts"].items()),
+            f"phase {phase['number']}",
+            f"{100 * phase['share']:.2f} % of the pixels",
+            ", ".join(f"{name} {mean:.3g}" for name, mean in phase["mean_counts"].items()),
         )
-        for one in found.report["phases"]
+        for phase in sorted_map.report["phases"]
     ])  # fmt: skip
-    click.echo(f"{100 * found.report['unsure_share']:.2f} % of the pixels are not sure: 0 in {out}")
-    wrong = found.report["expected_wrong_share"]
+    click.echo(f"{100 * sorted_map.report['unsure_share']:.2f} % of the pixels are not sure: 0 in {out}")
+    wrong = sorted_map.report["expected_wrong_share"]
     if wrong is not None:
         click.echo(f"of the others, {100 * wrong:.2g} % are expected to be of another phase")
-    show.warnings(found.report["notes"])
+    show.warnings(sorted_map.report["notes"])

@@ -75,10 +75,10 @@ def new(name: str, id: str, facts: tuple[str, ...], catalogue: Path | None, **gi
         with opened.reading() as connection:
             for parent in links.values():
                 demand_entity(connection, LOCAL_OWNER, parent)
-        made = make_entity(opened, LOCAL_OWNER, "specimen", name, read_facts(facts), id)
+        entity = make_entity(opened, LOCAL_OWNER, "specimen", name, read_facts(facts), id)
         for how, parent in links.items():
-            link_specimen(opened, LOCAL_OWNER, made.id, parent, how)
-    click.echo(f"{made.id}: {made.name}")
+            link_specimen(opened, LOCAL_OWNER, entity.id, parent, how)
+    click.echo(f"{entity.id}: {entity.name}")
 
 
 @command.command("add")
@@ -95,7 +95,7 @@ def add(specimen: str, records: tuple[str, ...], catalogue: Path | None) -> None
     with open_catalogue(catalogue, make=False) as opened:
         with opened.reading() as connection:
             space_of(connection, LOCAL_OWNER, specimen)
-        for id in [show.record_id(opened, one) for one in records]:
+        for id in [show.record_id(opened, record) for record in records]:
             edit(opened, LOCAL_OWNER, id, Changes(specimen=specimen))
         _tell_tree(opened, specimen)
 
@@ -183,17 +183,18 @@ def link(
         raise click.UsageError(
             f"{source}: is no file; give a link.json, or say where the image lies: --in IMAGE --shift"
         )
-    if not by_hand and any(one is not None for one in (shift, turn, mirror)):
+    if not by_hand and any(text is not None for text in (shift, turn, mirror)):
         raise click.UsageError("--shift, --turn and --mirror say by hand what a FILE says; leave one out")
     with open_catalogue(catalogue, make=False) as opened:
         with opened.reading() as connection:
             if by_hand:
-                ends = [find_frame(connection, LOCAL_OWNER, one) for one in (source, str(inside))]
+                ends = [find_frame(connection, LOCAL_OWNER, text) for text in (source, str(inside))]
                 made = _by_hand(connection, ends[0], ends[1], shift, turn, sigma, sigma_turn, mirror)
             else:
                 made = _from_file(Path(source), sigma, sigma_turn)
                 start, end = (
-                    find_frame(connection, LOCAL_OWNER, one) if one else "" for one in (from_image, to_image)
+                    find_frame(connection, LOCAL_OWNER, text) if text else ""
+                    for text in (from_image, to_image)
                 )
                 made = replace(made, from_frame=start or made.from_frame, to_frame=end or made.to_frame)
         made = replace(
@@ -318,8 +319,8 @@ def _tell_tree(opened: Any, specimen: str) -> None:
         click.secho(f"{indent}{node.id}: {node.name}{words}", bold=node.id == specimen)
         for image in node.images:
             click.echo(f"{indent}    {image.frame}: {show.short(image.title)}, {image_words(image)}")
-        for one in node.unplaced:
-            click.echo(f"{indent}    records/{one.id}: {show.short(one.title)}, {one.reason}")
+        for unplaced in node.unplaced:
+            click.echo(f"{indent}    records/{unplaced.id}: {show.short(unplaced.title)}, {unplaced.reason}")
     if space.links:
         click.echo("links")
         show.table(

@@ -57,9 +57,9 @@ def claim(
         elif target:
             claim_same(opened, LOCAL_OWNER, specimen, target, evidence)
         with opened.reading() as connection:
-            found = claims_of(connection, LOCAL_OWNER, specimen)
-    _tell(found, as_json)
-    if not found and not as_json:
+            same_sample_claims = claims_of(connection, LOCAL_OWNER, specimen)
+    _tell(same_sample_claims, as_json)
+    if not same_sample_claims and not as_json:
         click.echo(f"{specimen}: nothing is claimed of it")
 
 
@@ -121,16 +121,23 @@ def check_claims(
         with opened.reading() as connection:
             for id in specimens:
                 demand_entity(connection, LOCAL_OWNER, id)
-            standing = [one for id in specimens or ("",) for one in standing_claims(connection, id)]
-            names = {one.specimen: own_names(connection, one.specimen, address) for one in standing}
-        if nameless := [id for id, known in names.items() if not known]:
+            standing = [
+                standing_claim
+                for id in specimens or ("",)
+                for standing_claim in standing_claims(connection, id)
+            ]
+            names = {
+                same_sample_claim.specimen: own_names(connection, same_sample_claim.specimen, address)
+                for same_sample_claim in standing
+            }
+        if nameless := [id for id, name in names.items() if not name]:
             raise InputError(
                 f"{nameless[0]}: has no DOI, and this portal no address by which another could name it; give --address "
                 f"https://…, or set it once with: tomarium settings address https://…"
             )
-        for one in standing:
-            state, told = check_claim(one, names[one.specimen], asking)
-            found.append(note_checked(opened, LOCAL_OWNER, one, state, told))
+        for same_sample_claim in standing:
+            state, told = check_claim(same_sample_claim, names[same_sample_claim.specimen], asking)
+            found.append(note_checked(opened, LOCAL_OWNER, same_sample_claim, state, told))
     _tell(found, as_json)
     if not found and not as_json:
         click.echo("no claim stands here")
@@ -142,15 +149,20 @@ def _tell(found: list[SameSampleClaim], as_json: bool) -> None:
     from tomarium.model.same_sample import STATES
 
     if as_json:
-        show.as_json([asdict(one) for one in found])
+        show.as_json([asdict(same_sample_claim) for same_sample_claim in found])
         return
-    for one in found:
-        click.secho(f"{one.specimen} = {show.line(one.target)}", bold=True)
+    for same_sample_claim in found:
+        click.secho(f"{same_sample_claim.specimen} = {show.line(same_sample_claim.target)}", bold=True)
         rows = [
-            ("state", STATES[one.state]),
-            ("evidence", one.evidence),
-            ("claimed", f"{one.when[:10]} by {one.who}"),
-            ("asked", f"{one.checked[:10]}: {one.told}" if one.checked else ""),
-            ("withdrawn", one.withdrawn),
+            ("state", STATES[same_sample_claim.state]),
+            ("evidence", same_sample_claim.evidence),
+            ("claimed", f"{same_sample_claim.when[:10]} by {same_sample_claim.who}"),
+            (
+                "asked",
+                f"{same_sample_claim.checked[:10]}: {same_sample_claim.told}"
+                if same_sample_claim.checked
+                else "",
+            ),
+            ("withdrawn", same_sample_claim.withdrawn),
         ]
         show.table([row for row in rows if row[1]])

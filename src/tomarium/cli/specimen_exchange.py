@@ -172,17 +172,17 @@ def import_landmarks(
     from tomarium.catalogue.specimen_space import find_image
     from tomarium.specimen.link_file import link_json
 
-    known = read_known({"sigma": sigma or "", "sigma_turn": sigma_turn or ""})
+    how_known = read_known({"sigma": sigma or "", "sigma_turn": sigma_turn or ""})
     with open_catalogue(catalogue, make=False) as opened:
         with opened.reading() as connection:
-            start, end = (find_image(connection, LOCAL_OWNER, one) for one in (from_image, to_image))
+            start, end = (find_image(connection, LOCAL_OWNER, text) for text in (from_image, to_image))
         pairs = read_landmark_file(file, unit, start, end)
-        made = link_of_pairs(pairs, start.frame, end.frame, known, mirror=not no_mirror, scale=scale)
-        found = fitted(pairs, mirror=not no_mirror, scale=scale)
+        link = link_of_pairs(pairs, start.frame, end.frame, how_known, mirror=not no_mirror, scale=scale)
+        alignment = fitted(pairs, mirror=not no_mirror, scale=scale)
         filed = file_link(
             opened,
             LOCAL_OWNER,
-            replace(made, author=author, evidence=evidence),
+            replace(link, author=author, evidence=evidence),
             replaces=replaces,
             beside=beside,
         )
@@ -195,8 +195,8 @@ def import_landmarks(
             *link_rows(filed),
             (
                 "left out in turn",
-                f"{units.show(found.figures['left_out_m'], 'm', 3)}, predicted by the others",
+                f"{units.show(alignment.figures['left_out_m'], 'm', 3)}, predicted by the others",
             ),
         ]
     )
-    show.warnings(found.notes)
+    show.warnings(alignment.notes)

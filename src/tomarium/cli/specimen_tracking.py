@@ -55,7 +55,7 @@ def move(
     from tomarium.catalogue.reader import LOCAL_OWNER
     from tomarium.catalogue.specimen_events import Told, tell_of_specimen
 
-    files = [(one.name, one.read_bytes()) for one in pictures]
+    files = [(picture.name, picture.read_bytes()) for picture in pictures]
     kind = "handed-over" if holder else "moved" if place else "examined"
     with open_catalogue(catalogue, make=False) as opened:
         for id in specimens:
@@ -81,16 +81,18 @@ def where_(as_json: bool, catalogue: Path | None) -> None:
     with open_catalogue(catalogue, make=False) as opened, opened.reading() as connection:
         found = where_now(connection, LOCAL_OWNER)
     if as_json:
-        show.as_json({id: asdict(one) for id, one in found.items()})
+        show.as_json({id: asdict(specimen_event) for id, specimen_event in found.items()})
         return
     rows = [
         (
-            f"on its way in {one.parcel}" if one.on_its_way else one.place or "no place was said",
+            f"on its way in {specimen_event.parcel}"
+            if specimen_event.on_its_way
+            else specimen_event.place or "no place was said",
             id,
-            one.holder,
-            one.when[:10],
+            specimen_event.holder,
+            specimen_event.when[:10],
         )
-        for id, one in found.items()
+        for id, specimen_event in found.items()
     ]
     show.table(rows)
 
@@ -181,7 +183,7 @@ def _save(labels: list[Label], size: str, skip: int, targets: list[Path], overwr
     from tomarium.beamtime.report_file import print_pdf
     from tomarium.catalogue.label_sheet import SHEETS, label_html, label_pages, label_pictures
 
-    if (there := [one for one in targets if one.exists()]) and not overwrite:
+    if (there := [target for target in targets if target.exists()]) and not overwrite:
         raise InputError(
             f"{there[0]}: is there already; allow to replace it (--overwrite), or give another name"
         )

@@ -37,22 +37,24 @@ def command(name: str | None, as_json: bool) -> None:
         show.as_json(schemas[chosen[0].name] if name else schemas)
         return
     for step in chosen:
-        told = describe(step)
+        description = describe(step)
         kind = type(step).__name__.lower()
         click.secho(step.name, bold=True, nl=False)
         more = f", also {', '.join(step.aliases)}" if step.aliases else ""
         more += "".join(f", package {package}" for package in _package(step).values())
         click.echo(f"  ({kind}{more})")
-        click.echo(f"  {told.summary}")
-        if name and told.text:
-            click.echo("\n" + "\n".join(f"  {line}".rstrip() for line in told.text.splitlines()) + "\n")
+        click.echo(f"  {description.summary}")
+        if name and description.text:
+            click.echo(
+                "\n" + "\n".join(f"  {line}".rstrip() for line in description.text.splitlines()) + "\n"
+            )
         for parameter in step.parameters:
             click.echo(
                 f"    {parameter.name}: {type_in_words(parameter)}; default {default_in_words(parameter)}"
             )
             if name:
-                click.echo(f"        {told.parameters.get(parameter.name, '')}")
-        for title, text in told.sections.items() if name else ():
+                click.echo(f"        {description.parameters.get(parameter.name, '')}")
+        for title, text in description.sections.items() if name else ():
             click.echo(f"\n  {title}\n" + "\n".join(f"    {line}".rstrip() for line in text.splitlines()))
 
 

@@ -122,10 +122,10 @@ def _tell(stitched: Stitched, paths: tuple[Path, ...]) -> None:
     click.secho(f"{columns} × {rows} × {depth} voxels", bold=True)
     if stitched.unseen > 0.001:
         click.echo(f"  {100 * stitched.unseen:.1f} % of them are held by no volume and are 0")
-    for path, one in zip(paths, stitched.placed, strict=True):
+    for path, placed in zip(paths, stitched.placed, strict=True):
         click.echo(
-            f"  {path.name}: at {one.z:.2f}, {one.y:.2f}, {one.x:.2f}, turned by {one.turn_deg:.3f}°; "
-            f"values = {one.gain:.4f} · first + {one.offset:.4g}"
+            f"  {path.name}: at {placed.z:.2f}, {placed.y:.2f}, {placed.x:.2f}, turned by {placed.turn_deg:.3f}°; "
+            f"values = {placed.gain:.4f} · first + {placed.offset:.4g}"
         )
     for pair in stitched.pairs:
         click.echo(

@@ -62,12 +62,14 @@ def list_all(catalogue: Path | None, as_json: bool) -> None:
     from tomarium.catalogue.move import list_stores
 
     with open_catalogue(catalogue, make=False) as opened:
-        found = list_stores(opened)
+        store_rows = list_stores(opened)
     if as_json:
-        show.as_json([vars(one) for one in found])
+        show.as_json([vars(store_row) for store_row in store_rows])
         return
-    for one in found:
-        click.echo(f"{one.address}  {one.records} records, {units.show(one.bytes, 'B', digits=3)}")
+    for store_row in store_rows:
+        click.echo(
+            f"{store_row.address}  {store_row.records} records, {units.show(store_row.bytes, 'B', digits=3)}"
+        )
 
 
 @command.command("move")
@@ -122,8 +124,8 @@ def check(context: click.Context, record: str, catalogue: Path | None) -> None:
     with open_catalogue(catalogue, make=False) as opened:
         id = show.record_id(opened, record)
         wrong = check_in_store(opened, id)
-    for one in wrong:
-        click.echo(f"{id}: {one.path} is {one.problem}")
+    for mismatch in wrong:
+        click.echo(f"{id}: {mismatch.path} is {mismatch.problem}")
     if not wrong:
         click.echo(f"{id}: every file is as it was filed")
     context.exit(1 if wrong else 0)

@@ -71,13 +71,15 @@ def list_tokens(account: str, as_json: bool, catalogue: Path | str | None) -> No
     with open_catalogue(catalogue, make=False) as opened, opened.reading() as connection:
         if account:
             account_named(connection, account)
-        found = tokens_of(connection, account)
+        tokens = tokens_of(connection, account)
     if as_json:
-        show.as_json([asdict(one) for one in found])
-    elif not found:
+        show.as_json([asdict(token) for token in tokens])
+    elif not tokens:
         click.echo("no tokens; make one with: tomarium token make ACCOUNT NAME")
     else:
-        show.table([(one.account, one.name, " ".join(one.scopes), _until(one.until_utc)) for one in found])
+        show.table(
+            [(token.account, token.name, " ".join(token.scopes), _until(token.until_utc)) for token in tokens]
+        )
 
 
 @command.command("revoke")

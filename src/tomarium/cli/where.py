@@ -66,7 +66,7 @@ def command(
     with open_catalogue(catalogue, make=False) as opened, opened.reading() as connection:
         target = find_frame(connection, LOCAL_OWNER, inside) if inside else ""
         start = find_frame(connection, LOCAL_OWNER, from_image) if from_image else ""
-        space = space_around(connection, LOCAL_OWNER, [one for one in (start, target) if one])
+        space = space_around(connection, LOCAL_OWNER, [text for text in (start, target) if text])
     if not start:
         image = space.image(target)
         start = image.specimen if image else target
@@ -77,13 +77,16 @@ def command(
     source = space.image(start)
     at_m = read_point(point, source, pixel=given_as == "pixel")
     spread = None if sigma is None else np.eye(3) * units.parse(sigma, "m") ** 2
-    images = [one for one in space.images if one.frame == target or not target]
+    images = [image for image in space.images if image.frame == target or not target]
     if target and not images:
         reason = next(
-            (one.reason for one in space.unplaced if f"records/{one.id}" == target), "it is no image"
+            (unplaced.reason for unplaced in space.unplaced if f"records/{unplaced.id}" == target),
+            "it is no image",
         )
         raise click.UsageError(f"{inside}: a point cannot be told in it: {reason}")
-    found = where(space.links, [one for one in images if target or one.frame != start], start, at_m, spread)
+    found = where(
+        space.links, [image for image in images if target or image.frame != start], start, at_m, spread
+    )
     if as_json:
         show.as_json({"from": start, "point_m": rounded(at_m), "in": [found_json(one) for one in found]})
     else:
@@ -114,8 +117,10 @@ def command(
 def _lengths(at_m: Sequence[float]) -> str:
     from tomarium.specimen.where import unit_of
 
-    unit, metre = unit_of(max(abs(one) for one in at_m))
-    return f"{', '.join(f'{axis} {one / metre:.9g}' for axis, one in zip('xyz', at_m, strict=True))} {unit}"
+    unit, metre = unit_of(max(abs(value) for value in at_m))
+    return (
+        f"{', '.join(f'{axis} {value / metre:.9g}' for axis, value in zip('xyz', at_m, strict=True))} {unit}"
+    )
 
 
 def _rows(found: Found) -> list[tuple[str, str]]:

@@ -82,7 +82,7 @@ def command(
     if target.suffix.lower() not in (".html", ".pdf"):
         raise InputError(f"--out {target}: write a file that ends in .html or .pdf")
     html = target.with_suffix(".html")
-    there = [str(one) for one in dict.fromkeys((html, target)) if one.exists()]
+    there = [str(path) for path in dict.fromkeys((html, target)) if path.exists()]
     if there and not overwrite:
         raise InputError(
             f"{there[0]}: is there already; allow to replace it (--overwrite), or give another name"

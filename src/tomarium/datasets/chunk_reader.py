@@ -154,8 +154,8 @@ def read_boxes(plan: ChunkPlan) -> Generator[NDArray[Any], None, None]:
                 for number in ends.get(box, ()):
                     del held[number]
         finally:
-            for one in held.values():
-                one.cancel()
+            for future in held.values():
+                future.cancel()
 
 
 def _joined(plan: ChunkPlan, start: NDArray[np.int64], chunks: dict[int, NDArray[Any]]) -> NDArray[Any]:

@@ -154,8 +154,8 @@ def _level_of(dataset: Dataset, level: int) -> Sliceable:
 
 def _demand_same_grid(own: Dataset, other: Dataset, level: int) -> None:
     """Refuse labels whose voxels are not those of the volume: another shape, another size, or another place."""
-    shapes = [tuple(int(n) for n in one.volume.levels[level].shape) for one in (own, other)]
-    axes = [axes_of_level(one.volume, 0, one.volume.shape) for one in (own, other)]
+    shapes = [tuple(int(n) for n in dataset.volume.levels[level].shape) for dataset in (own, other)]
+    axes = [axes_of_level(dataset.volume, 0, dataset.volume.shape) for dataset in (own, other)]
     known = all(axis.unit == "m" for side in axes for axis in side)
     same = shapes[0] == shapes[1] and own.volume.shape == other.volume.shape
     for mine, theirs in zip(*axes, strict=True):
@@ -163,8 +163,8 @@ def _demand_same_grid(own: Dataset, other: Dataset, level: int) -> None:
         same &= not known or (near and abs(mine.offset - theirs.offset) <= 0.5 * mine.scale)
     if not same:
         told = [
-            f"{one.metadata.id} has {' × '.join(map(str, shape))} voxels"
-            for one, shape in zip((own, other), shapes, strict=True)
+            f"{dataset.metadata.id} has {' × '.join(map(str, shape))} voxels"
+            for dataset, shape in zip((own, other), shapes, strict=True)
         ]
         raise ParameterError(
             f"labels: {told[0]} and {told[1]} at level {level}, or their voxels have other sizes or places; give "

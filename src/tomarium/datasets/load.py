@@ -114,7 +114,7 @@ def _of_portal(address: str, token: str | None, resolver: str) -> Dataset:
     path = volume_path(record)
     if path is None:
         return Dataset(record, page.address, lambda: None, load)
-    files = RemoteFiles(page, {one.path: one for one in list_files_of(page)})
+    files = RemoteFiles(page, {file.path: file for file in list_files_of(page)})
     return Dataset(record, page.address, lambda: _volume(PortalPath(files, path)), load)
 
 

@@ -90,14 +90,16 @@ class Patches:
     def __iter__(self) -> Iterator[Patch]:
         """Read patch after patch."""
         plans = [
-            ChunkPlan(one, self._order, self.size) for one in (self.data, self.labels) if one is not None
+            ChunkPlan(sliceable, self._order, self.size)
+            for sliceable in (self.data, self.labels)
+            if sliceable is not None
         ]
         read = [read_boxes(plan) for plan in plans]
         try:
             yield from self._mixed(zip(self._order.tolist(), *read, strict=True))
         finally:
-            for one in read:
-                one.close()
+            for generator in read:
+                generator.close()
 
     def __repr__(self) -> str:
         given = shares(self.blocks)
@@ -129,8 +131,8 @@ class Patches:
     @property
     def positions(self) -> NDArray[np.int64]:
         """First voxels of the patches in the order in which they come, shape (patches, 3)."""
-        kept = list(self._mixed((tuple(at), np.empty(0)) for at in self._order.tolist()))
-        return np.array([one.position for one in kept], np.int64).reshape(-1, 3)
+        patches = list(self._mixed((tuple(at), np.empty(0)) for at in self._order.tolist()))
+        return np.array([patch.position for patch in patches], np.int64).reshape(-1, 3)
 
     def of_part(self, part: int, parts: int) -> Patches:
         """Take one part of the patches, as each of several workers does; all parts together are all of them.
@@ -193,7 +195,7 @@ class Patches:
 
     def _patch(self, told: Sequence[Any]) -> Patch:
         (z, y, x), *arrays = told
-        own = [one[0] if self.flat and one.ndim == 3 else one for one in arrays]
+        own = [array[0] if self.flat and array.ndim == 3 else array for array in arrays]
         return Patch(own[0], (z, y, x), own[1] if len(own) > 1 else None)
 
 
@@ -234,7 +236,7 @@ def choose_patches(
 
 def _size(size: int | Sequence[int]) -> tuple[bool, Triple]:
     given = (size,) * 3 if isinstance(size, int) else tuple(size)
-    whole = all(isinstance(one, int) and one > 0 for one in given)
+    whole = all(isinstance(value, int) and value > 0 for value in given)
     if not whole or len(given) not in (2, 3):
         raise ParameterError(
             f"size {size!r}: give voxels of a cube, 64, of a box, (32, 64, 64), or of a slice, (256, 256)"
@@ -254,7 +256,7 @@ def _side_by_side(block: Block, size: Triple) -> NDArray[np.int64]:
 def _drawn(blocks: Sequence[Block], size: Triple, number: int, seed: int) -> list[NDArray[np.int64]]:
     """Draw places, each of all that patches of these blocks can have alike likely."""
     counts = [[n - length + 1 for n, length in zip(block.shape, size, strict=True)] for block in blocks]
-    ends = list(itertools.accumulate(math.prod(one) for one in counts))
+    ends = list(itertools.accumulate(math.prod(count) for count in counts))
     found: list[list[Triple]] = [[] for _ in blocks]
     for k in range(number):
         place, z, y, x = draw(seed, "patch", k)

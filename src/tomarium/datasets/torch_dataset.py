@@ -44,9 +44,9 @@ def to_torch(patches: Patches) -> Any:
         def __iter__(self) -> Iterator[dict[str, Any]]:
             worker = get_worker_info()
             own = patches if worker is None else patches.of_part(worker.id, worker.num_workers)
-            for one in own:
-                told = {"data": one.data, "position": one.position}
-                yield told if one.labels is None else {**told, "labels": one.labels}
+            for patch in own:
+                told = {"data": patch.data, "position": patch.position}
+                yield told if patch.labels is None else {**told, "labels": patch.labels}
 
         def __len__(self) -> int:
             return len(patches)

@@ -109,8 +109,14 @@ def find_faults(
     """
     depth = volume.shape[0]
     faults = [
-        Fault("slab-missing", one.first, one.last, f"the file {one.path} is absent", "a file with voxels")
-        for one in (lost_files(volume) if volume.levels and volume.path is not None else ())
+        Fault(
+            "slab-missing",
+            lost_file.first,
+            lost_file.last,
+            f"the file {lost_file.path} is absent",
+            "a file with voxels",
+        )
+        for lost_file in (lost_files(volume) if volume.levels and volume.path is not None else ())
     ]
     missing = {
         z
@@ -165,9 +171,17 @@ def report_of(name: str, faults: tuple[Fault, ...], depth: int, mend: str) -> Re
     findings: list[Finding] = []
     for fault in faults:
         say = error if fault.severe else warning
-        made = say(f"{fault.slices} of {depth}", fault.found, fault.expected, mend)
+        finding = say(f"{fault.slices} of {depth}", fault.found, fault.expected, mend)
         findings.append(
-            Finding(made.severity, made.where, made.found, made.expected, made.mend, fault.kind, "slabs")
+            Finding(
+                finding.severity,
+                finding.where,
+                finding.found,
+                finding.expected,
+                finding.mend,
+                fault.kind,
+                "slabs",
+            )
         )
     kinds = tuple(Kind.__args__)  # type: ignore[attr-defined]
     return Report(name, tuple(findings), kinds)

@@ -119,6 +119,6 @@ def _rows(text: Any) -> slice | None:
     if not text:
         return None
     first, colon, last = str(text).partition(":")
-    if not colon or not all(not one or one.strip().isdigit() for one in (first, last)):
+    if not colon or not all(not text or text.strip().isdigit() for text in (first, last)):
         raise InputError(f"rows: {str(text)[:40]!r} names no rows; write them as 100:200")
     return slice(int(first) if first else None, int(last) if last else None)

@@ -94,7 +94,7 @@ def _agrees(place: Path, checksum: str) -> bool:
         with place.open("rb") as file:
             while block := file.read(_BLOCK):
                 found = zlib.crc32(block, found)
-        return found == int(wanted, 16) if all(one in "0123456789abcdef" for one in wanted) else True
+        return found == int(wanted, 16) if all(text in "0123456789abcdef" for text in wanted) else True
     name = _BY_LENGTH.get(len(wanted))
     if name is None:
         return True

@@ -165,13 +165,15 @@ def bring_in(
     outcome = Outcome()
     with catalogue.reading() as connection:
         known = imported_from(connection, order.source)
-    work = _Work(catalogue, reader, order, outcome, known, {key: one.id for key, one in known.items()})
-    first = [one for one in found.entities if one.kind not in _LATER]
-    last = [one for one in found.entities if one.kind in _LATER]
+    work = _Work(
+        catalogue, reader, order, outcome, known, {key: imported.id for key, imported in known.items()}
+    )
+    first = [entity for entity in found.entities if entity.kind not in _LATER]
+    last = [entity for entity in found.entities if entity.kind in _LATER]
     steps: list[tuple[Callable[[Any], None], DraftEntity | DraftRecord]] = [
-        *((work.entity, one) for one in first),
-        *((work.record, one) for one in found.records),
-        *((work.entity, one) for one in last),
+        *((work.entity, draft_entity) for draft_entity in first),
+        *((work.record, record) for record in found.records),
+        *((work.entity, draft_entity) for draft_entity in last),
     ]
     for done, (step, draft) in enumerate(steps):
         tell("import", done, len(steps))
@@ -240,8 +242,8 @@ class _Work:
         with self.catalogue.reading() as connection:
             there = queries.place_of(connection, self.reader, id)
             taken = there is None and queries.folder_of(connection, id) is not None
-        files = [look_for(one, self.order.files) for one in draft.files]
-        digest = digest_of(draft.original, told, [(one.file.name, one.state) for one in files])
+        files = [look_for(file, self.order.files) for file in draft.files]
+        digest = digest_of(draft.original, told, [(file.file.name, file.state) for file in files])
         self.ids[place] = id
         if there is None:
             if taken:
@@ -276,9 +278,9 @@ class _Work:
         """Make the record's folder, or bring it up to date."""
         laid, states = lay_files(draft, folder, self.order.files, copy=self.order.copy, before=before)
         self.outcome.problems += [
-            f"{draft.key}: {one.file.name}: {one.state}; it was not taken"
-            for one in states
-            if one.state not in ("at hand", "not at hand")
+            f"{draft.key}: {state.file.name}: {state.state}; it was not taken"
+            for state in states
+            if state.state not in ("at hand", "not at hand")
         ]
         public, private = without_private(draft.original, draft.private_names, draft.containers)
         write_whole(folder / ORIGINAL, original_text(public))
@@ -386,7 +388,7 @@ class _Work:
     def _note(
         self, kind: str, key: str, id: str, name: str, action: Action, files: Sequence[AtHand] = ()
     ) -> None:
-        there = sum(one.state == "at hand" for one in files)
+        there = sum(file.state == "at hand" for file in files)
         self.outcome.lines.append(Line(kind, key, id, name, action, len(files), there))
 
     def _keep(
@@ -401,7 +403,7 @@ def _filed(
     here: dict[str, Any], told: dict[str, Any], before: Imported | None, conflicts: list[Conflict]
 ) -> dict[str, Any]:
     """Return what stands here of what was told; a field that somebody changed here stays what it was filed as."""
-    changed = {one.field for one in conflicts}
+    changed = {conflict.field for conflict in conflicts}
     old = before.filed if before else {}
     return {key: old.get(key) if key.removeprefix(PARAMETER) in changed else here.get(key) for key in told}
 

@@ -79,9 +79,9 @@ def read(path: Path) -> Found:
     records: list[DraftRecord] = []
     entities: dict[tuple[str, str], DraftEntity] = {}
     for beamtime in _beamtimes(path.resolve()):
-        made = _records(beamtime, notes)
-        records += made
-        entities |= {(one.kind, one.key): one for one in _entities(beamtime, made)}
+        draft_records = _records(beamtime, notes)
+        records += draft_records
+        entities |= {(entity.kind, entity.key): entity for entity in _entities(beamtime, draft_records)}
     if not records:
         raise InputError(
             f"{path}: holds no scan, volume or document; give the folder of a beamtime, which holds {RAW}"
@@ -111,12 +111,12 @@ def _beamtimes(path: Path) -> list[Beamtime]:
     """List the sessions at a path: itself, else those up to three folders below it; else itself as it is."""
     level, found = [path], list[Path]()
     for _ in range(4):
-        found += [one for one in level if (one / RAW).is_dir() or (one / PROCESSED).is_dir()]
+        found += [path for path in level if (path / RAW).is_dir() or (path / PROCESSED).is_dir()]
         level = [
             below
-            for one in level
-            if one not in found
-            for below in sorted(one.iterdir())
+            for path in level
+            if path not in found
+            for below in sorted(path.iterdir())
             if below.is_dir() and not below.is_symlink() and not below.name.startswith(".")
         ]
     return [read_path(one) for one in found or [path]]
@@ -137,7 +137,7 @@ def _entities(beamtime: Beamtime, records: list[DraftRecord]) -> Iterator[DraftE
         yield DraftEntity(
             "proposal", beamtime.proposal, beamtime.proposal.upper(), told, id=id_words(beamtime.proposal)
         )
-    for key in dict.fromkeys(one.specimen for one in records if one.specimen):
+    for key in dict.fromkeys(record.specimen for record in records if record.specimen):
         yield DraftEntity("specimen", key, key.rpartition("/")[2])
 
 
@@ -153,9 +153,9 @@ def _records(beamtime: Beamtime, notes: Notes) -> list[DraftRecord]:
                 notes.problems.append(str(opened))
                 continue
             record = _record(beamtime, part, place, opened)
-            taken |= {one for _, one in record.beside}
+            taken |= {path for _, path in record.beside}
             (raw if part.name != PROCESSED else others).append(record)
-    derived = [_with_source(one, raw, notes) for one in others]
+    derived = [_with_source(draft_record, raw, notes) for draft_record in others]
     documents, rest = _documents(beamtime, taken)
     for ending, count in rest.most_common():
         notes.left_out[f"{count} file{'s' if count > 1 else ''} {ending}"] = (
@@ -225,7 +225,11 @@ def _beside(place: Path) -> tuple[tuple[str, Path], ...]:
 
 def _with_source(record: DraftRecord, raw: list[DraftRecord], notes: Notes) -> DraftRecord:
     """Say from which scan of its sample something was made: one whose name its own path holds, or the only one."""
-    same = [one for one in raw if one.specimen and one.specimen == record.specimen]
+    same = [
+        draft_record
+        for draft_record in raw
+        if draft_record.specimen and draft_record.specimen == record.specimen
+    ]
     assert record.data is not None
     names = {part.partition(".")[0] for part in record.data.parts}
 
@@ -236,9 +240,9 @@ def _with_source(record: DraftRecord, raw: list[DraftRecord], notes: Notes) -> D
     def fits(one: DraftRecord) -> bool:
         return any(name == stem(one) or name.startswith(f"{stem(one)}_") for name in names)
 
-    fitting = [one for one in same if fits(one)]
-    longest = max((len(stem(one)) for one in fitting), default=0)
-    chosen = [one for one in fitting if len(stem(one)) == longest] or same
+    fitting = [draft_record for draft_record in same if fits(draft_record)]
+    longest = max((len(stem(draft_record)) for draft_record in fitting), default=0)
+    chosen = [draft_record for draft_record in fitting if len(stem(draft_record)) == longest] or same
     if len(chosen) == 1:
         return replace(record, derived_from=(chosen[0].key,))
     notes.problems.append(
@@ -256,9 +260,9 @@ def _documents(beamtime: Beamtime, taken: set[Path]) -> tuple[list[DraftRecord],
     for folder, folders, names in os.walk(beamtime.folder):
         here = Path(folder)
         folders[:] = sorted(
-            one
-            for one in folders
-            if not one.startswith(".") and here / one not in taken and not (here / one).is_symlink()
+            folder
+            for folder in folders
+            if not folder.startswith(".") and here / folder not in taken and not (here / folder).is_symlink()
         )
         if FILENAME in names:  # a record
             folders[:] = []
@@ -297,10 +301,10 @@ def _documents(beamtime: Beamtime, taken: set[Path]) -> tuple[list[DraftRecord],
 
 def _moment(told: Any) -> datetime | None:
     try:
-        found = datetime.fromisoformat(str(told.value)) if isinstance(told, Value) else None
+        moment = datetime.fromisoformat(str(told.value)) if isinstance(told, Value) else None
     except ValueError:
         return None
-    return found.replace(tzinfo=UTC) if found and found.tzinfo is None else found
+    return moment.replace(tzinfo=UTC) if moment and moment.tzinfo is None else moment
 
 
 def _is_day(text: str) -> bool:

@@ -189,16 +189,16 @@ class Source:
 
 def sources_first(records: list[DraftRecord]) -> tuple[DraftRecord, ...]:
     """Put what others were derived from before them; of a circle the order of the file stays."""
-    by_key = {one.key: one for one in records}
+    by_key = {record.key: record for record in records}
     ordered: dict[str, DraftRecord] = {}
     for record in records:
         path, stack = set[str](), [record.key]
         while stack:
             key = stack[-1]
             waiting = [
-                one
-                for one in by_key[key].derived_from
-                if one in by_key and one not in ordered and one not in path
+                text
+                for text in by_key[key].derived_from
+                if text in by_key and text not in ordered and text not in path
             ]
             path.add(key)
             if waiting:

@@ -68,7 +68,7 @@ def read(path: Path) -> Found:
         for number, (name, told) in enumerate(_datasets(read_json(file), file.stem), 1):
             record, of_it = _read(told, name, f"{file.name}: dataset {number}", notes)
             records.append(record)
-            entities |= {(one.kind, one.key): one for one in of_it}
+            entities |= {(draft_entity.kind, draft_entity.key): draft_entity for draft_entity in of_it}
     if not records:
         raise FormatError(
             f"{path}: holds no dataset of the Human Organ Atlas, with fields such as organ or pixel size"
@@ -96,32 +96,38 @@ class _Dataset:
 
 
 def _read(told: dict[str, Any], name: str, where: str, notes: Notes) -> tuple[DraftRecord, list[DraftEntity]]:
-    found = _Dataset()
+    dataset = _Dataset()
     by_schema = isinstance(told.get("scan"), Mapping) and isinstance(told.get("donor"), Mapping)
     for block, field_name, value in _fields(told):
-        _put(found, block, field_name, value, where, by_schema, notes)
-    key = str(found.record.get("name") or found.record.get("doi") or name)
-    entities = [one for one in (_specimen(found), _proposal(found, notes), _instrument(found)) if one]
-    keys = {one.kind: one.key for one in entities}
-    related = _related(found, notes)
-    people = _people(found, notes)
-    if "grey_minimum" in found.parameters:
+        _put(dataset, block, field_name, value, where, by_schema, notes)
+    key = str(dataset.record.get("name") or dataset.record.get("doi") or name)
+    entities = [
+        draft_entity
+        for draft_entity in (_specimen(dataset), _proposal(dataset, notes), _instrument(dataset))
+        if draft_entity
+    ]
+    keys = {entity.kind: entity.key for entity in entities}
+    related = _related(dataset, notes)
+    people = _people(dataset, notes)
+    if "grey_minimum" in dataset.parameters:
         notes.problems.append(
             f"{key}: the grey values from which 16 bits were made are told without a unit; they are kept without one"
         )
     return (
         DraftRecord(
             key=key,
-            title=str(found.record.get("title") or key),
-            created=_day(found.record.get("created")),
-            description=str(found.record.get("description") or ""),
+            title=str(dataset.record.get("title") or key),
+            created=_day(dataset.record.get("created")),
+            description=str(dataset.record.get("description") or ""),
             creators=people,
-            keywords=tuple(dict.fromkeys(["Human Organ Atlas", *map(str, found.record.get("keywords", []))])),
-            licence=_licence(found, notes),
-            techniques=_techniques(found, notes),
+            keywords=tuple(
+                dict.fromkeys(["Human Organ Atlas", *map(str, dataset.record.get("keywords", []))])
+            ),
+            licence=_licence(dataset, notes),
+            techniques=_techniques(dataset, notes),
             related=related,
-            funding=_funding(found, notes),
-            parameters=found.parameters,
+            funding=_funding(dataset, notes),
+            parameters=dataset.parameters,
             specimen=keys.get("specimen", ""),
             proposal=keys.get("proposal", ""),
             instrument=keys.get("instrument", ""),
@@ -231,8 +237,8 @@ def _proposal(found: _Dataset, notes: Notes) -> DraftEntity | None:
     number = str(found.proposal.get("number") or "")
     if not number:
         return None
-    people = [person_of(one, "", "", "", notes) for one in _names(found.proposal.get("team"))]
-    facts = {"number": number, "team": "\n".join(write_person(one) for one in people if one)}
+    people = [person_of(name, "", "", "", notes) for name in _names(found.proposal.get("team"))]
+    facts = {"number": number, "team": "\n".join(write_person(person) for person in people if person)}
     return DraftEntity(
         "proposal", number, str(found.proposal.get("title") or number), facts, id=id_words(number)
     )
@@ -245,12 +251,12 @@ def _instrument(found: _Dataset) -> DraftEntity | None:
 
 def _people(found: _Dataset, notes: Notes) -> tuple[Person, ...]:
     names = _names(found.record.get("creators")) or _names(found.record.get("contributors"))
-    return tuple(dict.fromkeys(one for text in names if (one := person_of(text, "", "", "", notes))))
+    return tuple(dict.fromkeys(person for text in names if (person := person_of(text, "", "", "", notes))))
 
 
 def _names(told: Any) -> list[str]:
     texts = told if isinstance(told, list) else re.split(r"[,;]", str(told or ""))
-    return [str(one).strip() for one in texts if str(one).strip()]
+    return [str(text).strip() for text in texts if str(text).strip()]
 
 
 def _techniques(found: _Dataset, notes: Notes) -> tuple[str, ...]:
@@ -294,10 +300,10 @@ def _funding(found: _Dataset, notes: Notes) -> tuple[Funding, ...]:
 
 def _day(told: Any) -> datetime | None:
     try:
-        found = datetime.fromisoformat(str(told)) if told else None
+        moment = datetime.fromisoformat(str(told)) if told else None
     except ValueError:
         return None
-    return found.replace(tzinfo=UTC) if found and found.tzinfo is None else found
+    return moment.replace(tzinfo=UTC) if moment and moment.tzinfo is None else moment
 
 
 def _words(value: Any) -> str:

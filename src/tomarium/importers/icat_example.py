@@ -66,7 +66,7 @@ def as_dump(document: Mapping[str, Any]) -> dict[str, Any]:
         dump["parameterType"][key] = type | ({"permissibleStringValues": values} if values else {})
     for key, related in _pairs(dump, "relatedDatafile"):
         ends = {"sourceDatafile": related.pop("source", {}), "destDatafile": related.pop("dest", {})}
-        dump["relatedDatafile"][key] = related | {name: _file_key(one) for name, one in ends.items()}
+        dump["relatedDatafile"][key] = related | {name: _file_key(end) for name, end in ends.items()}
         if {"fileSize"} & set(ends["destDatafile"]):
             _add_file(dump, ends["destDatafile"])
     return dump
@@ -74,13 +74,13 @@ def as_dump(document: Mapping[str, Any]) -> dict[str, Any]:
 
 def _pairs(dump: Mapping[str, Any], type: str) -> list[tuple[str, dict[str, Any]]]:
     things = dump.get(type)
-    return [(key, dict(one)) for key, one in things.items()] if isinstance(things, Mapping) else []
+    return [(key, dict(thing)) for key, thing in things.items()] if isinstance(things, Mapping) else []
 
 
 def _cycles(told: Any) -> dict[str, Any]:
     """Name the cycles of each year; their days are those of the example's makers, and none of this catalogue's."""
     rules = told if isinstance(told, list) else []
-    return {f"cycles {k}": {"name": f"cycles {k}", "rule": str(one)} for k, one in enumerate(rules)}
+    return {f"cycles {k}": {"name": f"cycles {k}", "rule": str(rule)} for k, rule in enumerate(rules)}
 
 
 def _investigations(dump: dict[str, Any]) -> None:

@@ -119,7 +119,7 @@ class Icat:
         if told.key:
             return among.get(told.key)
         return next(
-            (one for one in among.values() if all(one.text(k) == v for k, v in told.says.items())), None
+            (thing for thing in among.values() if all(thing.text(k) == v for k, v in told.says.items())), None
         )
 
     def of(self, thing: Thing, type: str, name: str = "") -> list[Thing]:
@@ -209,10 +209,10 @@ def _from_yaml(path: Path, icat: Icat) -> None:
         for type, things in as_dump(document).items():
             if not isinstance(things, Mapping):
                 raise FormatError(f"{path}: {type}: objects by their keys were expected")
-            for key, told in things.items():
-                if not isinstance(told, Mapping):
+            for key, thing in things.items():
+                if not isinstance(thing, Mapping):
                     raise FormatError(f"{path}: {type} {str(key)[:60]}: attributes and values were expected")
-                _flatten(icat, str(type), str(key), {str(name): value for name, value in told.items()})
+                _flatten(icat, str(type), str(key), {str(name): value for name, value in thing.items()})
 
 
 def _flatten(icat: Icat, type: str, key: str, told: Mapping[str, Any]) -> None:
@@ -224,7 +224,7 @@ def _flatten(icat: Icat, type: str, key: str, told: Mapping[str, Any]) -> None:
             continue
         child, back = EMBEDDED[type, name]
         items = value if isinstance(value, list) else [value]
-        for number, item in enumerate(one for one in items if isinstance(one, Mapping)):
+        for number, item in enumerate(item for item in items if isinstance(item, Mapping)):
             _flatten(icat, child, f"{key}/{name}/{number}", {**item, back: Reference(key)})
 
 

@@ -24,14 +24,16 @@ class Ties:
         """Return the datasets of a collection, also those whose files or investigations alone are named."""
         if collection is None:
             return []
-        found = [self.icat.named(one, "dataset") for one in self.icat.of(collection, "dataCollectionDataset")]
+        found = [
+            self.icat.named(thing, "dataset") for thing in self.icat.of(collection, "dataCollectionDataset")
+        ]
         for link in self.icat.of(collection, "dataCollectionDatafile"):
             file = self.icat.named(link, "datafile")
             found.append(self.icat.named(file, "dataset") if file else None)
         for link in self.icat.of(collection, "dataCollectionInvestigation"):
             investigation = self.icat.named(link, "investigation")
             found += self.icat.of(investigation, "dataset") if investigation else []
-        return list(dict.fromkeys(one for one in found if one))
+        return list(dict.fromkeys(thing for thing in found if thing))
 
     def published_in(self, publication: Thing) -> list[Thing]:
         """Return the datasets of a data publication."""
@@ -51,12 +53,12 @@ class Ties:
         """Dataset → those from which jobs made it; one to which a job added a file is not derived as a whole."""
         found: dict[Thing, list[Thing]] = {}
         for job in self.icat.all("job"):
-            given = self.datasets_of(self.icat.named(job, "inputDataCollection", "dataCollection"))
+            things = self.datasets_of(self.icat.named(job, "inputDataCollection", "dataCollection"))
             out = self.icat.named(job, "outputDataCollection", "dataCollection")
             for link in self.icat.of(out, "dataCollectionDataset") if out else ():
-                if (made := self.icat.named(link, "dataset")) is not None:
-                    kept = found.setdefault(made, [])
-                    kept += [one for one in given if one is not made and one not in kept]
+                if (thing := self.icat.named(link, "dataset")) is not None:
+                    kept = found.setdefault(thing, [])
+                    kept += [thing for thing in things if thing is not thing and thing not in kept]
         return found
 
     @cached_property

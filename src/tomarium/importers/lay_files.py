@@ -62,16 +62,16 @@ def lay_files(
         laid = Laid((), {}, ("volume",), dict(before.volume))
     elif draft.data is not None and draft.opened is not None:
         laid = lay_out(draft.data, draft.opened, folder, copy=copy)
-    states = [look_for(one, files, read=True) for one in distinct(draft.files)]
-    for one in states:
-        if one.place is None or one.state != "at hand":
+    states = [look_for(draft_file, files, read=True) for draft_file in distinct(draft.files)]
+    for state in states:
+        if state.place is None or state.state != "at hand":
             continue
         shown = laid.parts or laid.volume is not None
-        opened = None if shown or one.place.name != one.file.name else _opened(one.place)
+        opened = None if shown or state.place.name != state.file.name else _opened(state.place)
         if opened is not None:
-            laid = lay_out(one.place, opened, folder, copy=copy)
+            laid = lay_out(state.place, opened, folder, copy=copy)
         else:
-            _take(one.place, folder / one.file.name, copy)
+            _take(state.place, folder / state.file.name, copy)
     if states:
         write_whole(folder / FILES, _table(states))
     return laid, states
@@ -125,7 +125,9 @@ def _table(states: Sequence[AtHand]) -> bytes:
     text = io.StringIO()
     rows = csv.writer(text, delimiter="\t", lineterminator="\n")
     rows.writerow(["name", "location", "bytes", "checksum", "state"])
-    for one in states:
-        size = "" if one.file.bytes is None else one.file.bytes
-        rows.writerow([one.file.name, next(iter(one.file.locations), ""), size, one.file.checksum, one.state])
+    for state in states:
+        size = "" if state.file.bytes is None else state.file.bytes
+        rows.writerow(
+            [state.file.name, next(iter(state.file.locations), ""), size, state.file.checksum, state.state]
+        )
     return text.getvalue().encode()

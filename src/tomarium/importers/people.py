@@ -29,12 +29,12 @@ def person_of(name: str, orcid: str, affiliation: str, ror: str, notes: Notes) -
     name = " ".join(name.replace("@", " ").split())
     if not name:
         return None
-    found, home = _ORCID.search(orcid.strip()), _ROR.search(ror.strip())
-    if orcid.strip() and not (found and is_orcid(found[1].upper())):
+    match, home = _ORCID.search(orcid.strip()), _ROR.search(ror.strip())
+    if orcid.strip() and not (match and is_orcid(match[1].upper())):
         notes.unknown[f"{orcid.strip()}, no ORCID iD"] += 1
-        found = None
+        match = None
     if ror.strip() and not (home and is_ror(home[1])):
         notes.unknown[f"{ror.strip()}, no ROR id"] += 1
         home = None
     where = " ".join(affiliation.split())
-    return Person(name, found[1].upper() if found else "", where, home[1] if home else "")
+    return Person(name, match[1].upper() if match else "", where, home[1] if home else "")

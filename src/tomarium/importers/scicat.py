@@ -84,7 +84,7 @@ def read(path: Path) -> Found:
     if not (all_of.datasets or all_of.published or all_of.samples or all_of.proposals):
         raise FormatError(f"{path}: holds no dataset, published data, sample or proposal of SciCat")
     reading = _Reading(all_of, path.name, notes)
-    records = [reading.record(one) for one in all_of.datasets]
+    records = [reading.record(dataset) for dataset in all_of.datasets]
     return Found(tuple(reading.entities(records)), sources_first(records), notes)
 
 
@@ -175,20 +175,22 @@ class _Reading:
 
     def entities(self, records: list[DraftRecord]) -> Iterator[DraftEntity]:
         """Read what records are of, also where it is only named."""
-        for told in self.all_of.instruments:
-            facts = {"description": str(told.get("description") or ""), "pid": _key(told)}
-            yield DraftEntity("instrument", _key(told), str(told.get("name") or _key(told)), _said(facts))
-        for told in self.all_of.samples:
-            yield self._sample(told)
-        for told in self.all_of.proposals:
-            yield self._proposal(told)
+        for instrument in self.all_of.instruments:
+            facts = {"description": str(instrument.get("description") or ""), "pid": _key(instrument)}
+            yield DraftEntity(
+                "instrument", _key(instrument), str(instrument.get("name") or _key(instrument)), _said(facts)
+            )
+        for sample in self.all_of.samples:
+            yield self._sample(sample)
+        for proposal in self.all_of.proposals:
+            yield self._proposal(proposal)
         known = {
-            "instrument": {_key(one) for one in self.all_of.instruments},
-            "specimen": {_key(one, "sampleId") for one in self.all_of.samples},
-            "proposal": {_key(one, "proposalId") for one in self.all_of.proposals},
+            "instrument": {_key(instrument) for instrument in self.all_of.instruments},
+            "specimen": {_key(sample, "sampleId") for sample in self.all_of.samples},
+            "proposal": {_key(proposal, "proposalId") for proposal in self.all_of.proposals},
         }
         for kind, there in known.items():
-            named = dict.fromkeys(getattr(one, kind) for one in records)
+            named = dict.fromkeys(getattr(record, kind) for record in records)
             for key in sorted(named.keys() - there - {""}):
                 facts = {"number": key} if kind == "proposal" else {}
                 yield DraftEntity(kind, key, key, facts, id=id_words(key) if kind == "proposal" else "")
@@ -216,7 +218,7 @@ class _Reading:
         facts = {
             "description": str(told.get("abstract") or ""),
             "number": number,
-            "team": "\n".join(dict.fromkeys(write_person(one) for one in team if one)),
+            "team": "\n".join(dict.fromkeys(write_person(person) for person in team if person)),
             "start": str(told.get("startTime") or "")[:10],
             "end": str(told.get("endTime") or "")[:10],
             "email": str(told.get("email") or ""),
@@ -228,7 +230,7 @@ class _Reading:
     def _publication(self, told: dict[str, Any]) -> DraftEntity:
         self._note_unknown("PublishedData", told, _PUBLISHED)
         members = tuple(("record", pid) for pid in _listed(told, "datasetPids", "pidArray"))
-        known = {_key(one) for one in self.all_of.datasets}
+        known = {_key(dataset) for dataset in self.all_of.datasets}
         lost = [pid for _, pid in members if pid not in known]
         if lost:
             self.notes.problems.append(
@@ -236,7 +238,7 @@ class _Reading:
             )
         facts = {
             "description": str(told.get("abstract") or told.get("dataDescription") or ""),
-            "curators": "\n".join(write_person(one) for one in self._creators(told)),
+            "curators": "\n".join(write_person(creator) for creator in self._creators(told)),
         }
         name = " ".join(str(told.get("title") or _key(told, "doi")).split())
         return DraftEntity("collection", _key(told, "doi"), name, _said(facts), members)
@@ -270,15 +272,15 @@ class _Reading:
                 )
             else:
                 people.append(person_of(str(one), "", "", "", self.notes))
-        return [one for one in people if one]
+        return [person for person in people if person]
 
     def _investigators(self, told: Mapping[str, Any]) -> tuple[Person, ...]:
         for name in _PEOPLE:
             names = [text for one in _listed(told, name) for text in one.split(";")]
             orcid = str(told.get("orcidOfOwner") or "") if names == _listed(told, "owner") else ""
-            people = [person_of(one, orcid, "", "", self.notes) for one in names]
-            if found := tuple(one for one in people if one):
-                return found
+            people = [person_of(name, orcid, "", "", self.notes) for name in names]
+            if persons := tuple(person for person in people if person):
+                return persons
         return ()
 
     def _licence(self, told: Mapping[str, Any]) -> str:
@@ -295,9 +297,9 @@ class _Reading:
         found = []
         for one in _some(told.get("techniques")):
             pid = str(one.get("pid", "")) if isinstance(one, Mapping) else str(one)
-            known = re.search(r"PaNET\d{5}", pid)
-            if known and known[0] in panet.terms():
-                found.append(known[0])
+            match = re.search(r"PaNET\d{5}", pid)
+            if match and match[0] in panet.terms():
+                found.append(match[0])
             else:
                 self.notes.unknown[f"technique {pid[-40:]}, no imaging technique of PaNET"] += 1
         return tuple(dict.fromkeys(found))
@@ -351,7 +353,10 @@ class _Reading:
     def _files(self, told: Mapping[str, Any], pid: str) -> Iterator[DraftFile]:
         folder = str(told.get("sourceFolder") or "")
         inside = [one for one in _some(told.get("origdatablocks")) if isinstance(one, Mapping)]
-        for block in [*(one for one in self.all_of.blocks if str(one.get("datasetId")) == pid), *inside]:
+        for block in [
+            *(block for block in self.all_of.blocks if str(block.get("datasetId")) == pid),
+            *inside,
+        ]:
             for one in _some(block.get("dataFileList")):
                 path = str(one.get("path") or "") if isinstance(one, Mapping) else str(one)
                 if not path:
@@ -377,11 +382,11 @@ class _Reading:
         if not text:
             return None
         try:
-            found = datetime.fromisoformat(str(text))
+            moment = datetime.fromisoformat(str(text))
         except ValueError:
             self.notes.problems.append(f"{_key(told)}: {name} {str(text)[:40]!r} is no moment of ISO 8601")
             return None
-        return found if found.tzinfo else found.replace(tzinfo=UTC)
+        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
     def _note_unknown(self, kind: str, told: Mapping[str, Any], known: frozenset[str]) -> None:
         for name in told.keys() - known:
@@ -404,7 +409,7 @@ def _listed(told: Mapping[str, Any], *names: str) -> list[str]:
     """Return the texts under the first of these names that is told, one or several."""
     for name in names:
         found = [str(one).strip() for one in _some(told.get(name)) if not isinstance(one, Mapping)]
-        if found := [one for one in found if one]:
+        if found := [text for text in found if text]:
             return found
     return []
 

@@ -57,11 +57,11 @@ def told_record(draft: DraftRecord, ids: Mapping[tuple[str, str], str]) -> dict[
         "title": " ".join(draft.title.split()),
         "description": draft.description,
         "licence": draft.licence,
-        "creators": [write_person(one) for one in draft.creators],
+        "creators": [write_person(creator) for creator in draft.creators],
         "keywords": list(draft.keywords),
         "techniques": list(draft.techniques),
-        "related": [write_related(one) for one in draft.related],
-        "funding": [write_funding(one) for one in draft.funding],
+        "related": [write_related(related) for related in draft.related],
+        "funding": [write_funding(funding) for funding in draft.funding],
         "specimen": ids.get(("specimen", draft.specimen), ""),
         "proposal": ids.get(("proposal", draft.proposal), ""),
         "instrument": ids.get(("instrument", draft.instrument), ""),
@@ -71,7 +71,7 @@ def told_record(draft: DraftRecord, ids: Mapping[tuple[str, str], str]) -> dict[
     shown = {key: value for key, value in draft.parameters.items() if not is_private(key)}
     if draft.opens is not None and draft.opens > datetime.now(UTC):
         fields[f"{PARAMETER}{OPENS_ON}"] = f"{draft.opens:%Y-%m-%d}"
-    return {key: told for key, told in fields.items() if told} | {
+    return {key: field for key, field in fields.items() if field} | {
         f"{PARAMETER}{key}": plain(value.value) for key, value in shown.items()
     }
 
@@ -87,11 +87,11 @@ def record_here(record: Record) -> dict[str, Any]:
         "title": record.title,
         "description": record.description,
         "licence": record.licence,
-        "creators": [write_person(one) for one in record.creators],
+        "creators": [write_person(creator) for creator in record.creators],
         "keywords": list(record.keywords),
         "techniques": list(record.techniques),
-        "related": [write_related(one) for one in record.related],
-        "funding": [write_funding(one) for one in record.funding],
+        "related": [write_related(related) for related in record.related],
+        "funding": [write_funding(funding) for funding in record.funding],
         "specimen": record.specimen,
     }
     for kind in ("proposal", "instrument"):
@@ -130,8 +130,8 @@ def as_typed(kind: str, fields: Mapping[str, Any]) -> dict[str, str]:
     """Write facts as people type them."""
     known = {fact.key for fact in KINDS[kind].facts}
     return {
-        key: told if isinstance(told, str) else "\n".join(told)
-        for key, told in fields.items()
+        key: field if isinstance(field, str) else "\n".join(field)
+        for key, field in fields.items()
         if key in known
     }
 

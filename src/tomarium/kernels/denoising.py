@@ -59,7 +59,7 @@ def _gaussian(image: NDArray[np.float32], sigma_px: float) -> NDArray[np.float32
     weights = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma_px) ** 2).astype(np.float32)
     weights /= weights.sum()
     for axis in range(2):
-        ends = [(reach, reach) if axis == one else (0, 0) for one in range(2)]
+        ends = [(reach, reach) if axis == value else (0, 0) for value in range(2)]
         padded = np.pad(image, ends, mode="edge")
         length = image.shape[axis]
         parts = [np.take(padded, range(k, k + length), axis) * w for k, w in enumerate(weights)]

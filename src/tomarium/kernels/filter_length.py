@@ -194,11 +194,13 @@ def _beside(attenuation: NDArray[np.float32], length_px: float) -> NDArray[np.fl
 def _is_seen(lengths: NDArray[np.float64], signs: NDArray[np.float64], length: float) -> bool:
     """Tell whether shorter lengths leave less and longer ones more than nothing, by five standard errors."""
     count = np.isfinite(signs).sum(axis=1)
-    middle = np.array([np.nanmedian(one) if many else np.nan for one, many in zip(signs, count, strict=True)])
+    middle = np.array(
+        [np.nanmedian(sign) if many else np.nan for sign, many in zip(signs, count, strict=True)]
+    )
     scatter = np.array(
         [
-            np.nanmedian(np.abs(one - m)) if many else np.nan
-            for one, m, many in zip(signs, middle, count, strict=True)
+            np.nanmedian(np.abs(sign - m)) if many else np.nan
+            for sign, m, many in zip(signs, middle, count, strict=True)
         ]
     )
     certain = middle / (1.2533 * 1.4826 * scatter / np.sqrt(np.maximum(count, 1)) + 1e-12)

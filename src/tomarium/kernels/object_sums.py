@@ -137,11 +137,11 @@ def add_crossings(sums: ObjectSums, numbers: NDArray[np.int64], values: NDArray[
     for column, step in enumerate(DIRECTIONS):
         start = skip if step[0] == 0 else 0
         here, there = [], []
-        for axis, one in enumerate(step):
+        for axis, value in enumerate(step):
             low = start if axis == 0 else 0
             length = numbers.shape[axis]
-            here.append(slice(low + max(0, -one), length - max(0, one)))
-            there.append(slice(low + max(0, one), length - max(0, -one)))
+            here.append(slice(low + max(0, -value), length - max(0, value)))
+            there.append(slice(low + max(0, value), length - max(0, -value)))
         a, b = tuple(here), tuple(there)
         differ = values[a] != values[b]
         ends = np.concatenate([numbers[a][differ], numbers[b][differ]])

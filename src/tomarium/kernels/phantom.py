@@ -124,7 +124,7 @@ def line_integrals(
 @lru_cache(maxsize=64)
 def _forms(ellipsoids: tuple[Ellipsoid, ...]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return Q of `Ellipsoid.covariance` and its inverse, shape (ellipsoid, 3, 3); each view asks for them again."""
-    Q = np.stack([one.covariance() for one in ellipsoids])
+    Q = np.stack([ellipsoid.covariance() for ellipsoid in ellipsoids])
     return Q, np.asarray(np.linalg.inv(Q), np.float64)
 
 
@@ -140,8 +140,8 @@ def _shadows(
         c du²; and the sign of µ.
     """
     Q, M = _forms(ellipsoids)
-    z, y, x = np.array([one.centre for one in ellipsoids]).T
-    attenuation = np.array([one.attenuation for one in ellipsoids])
+    z, y, x = np.array([ellipsoid.centre for ellipsoid in ellipsoids]).T
+    attenuation = np.array([ellipsoid.attenuation for ellipsoid in ellipsoids])
     sine, cosine = np.sin(theta)[:, None], np.cos(theta)[:, None]
     # d = (0, cos θ, -sin θ) runs along the beam, (0, sin θ, cos θ) across it; each line is a product with Q or M.
     a = cosine**2 * M[:, 1, 1] - sine * cosine * (M[:, 1, 2] + M[:, 2, 1]) + sine**2 * M[:, 2, 2]

@@ -45,7 +45,7 @@ class Material:
         """The parts by weight, which sum to 1, with their formulas."""
         if "+" not in self.formula:
             return ((1.0, self.formula),)
-        told = [one.split() for one in self.formula.split("+")]
+        told = [word.split() for word in self.formula.split("+")]
         return tuple((float(weight), formula) for weight, formula in told)
 
     def __str__(self) -> str:
@@ -128,11 +128,11 @@ def _mixture(text: str, before: list[str], last: str) -> Material:
     words = re.match(r"^(\s*\S+\s+\S+?)[\s,;:]+([-+.\deE]+)\s*(.*?)\s*$", last)
     if words is None:
         raise ParameterError(f"the mixture {text!r} has no density; {wanted}")
-    found = [_PART.match(one) for one in (*before, words[1])]
-    if None in found:
-        part = (*before, words[1])[found.index(None)].strip()
+    matches = [_PART.match(one) for one in (*before, words[1])]
+    if None in matches:
+        part = (*before, words[1])[matches.index(None)].strip()
         raise ParameterError(f"the mixture {text!r}: {part!r} is no part by weight; {wanted}")
-    parts = [(float(one[1]) / (100 if one[2] else 1), one[3]) for one in found if one is not None]
+    parts = [(float(match[1]) / (100 if match[2] else 1), match[3]) for match in matches if match is not None]
     total = sum(weight for weight, _ in parts)
     if abs(total - 1) > 0.005:
         raise ParameterError(f"the mixture {text!r}: its parts sum to {total:g}, not to 1; {wanted}")

@@ -65,10 +65,12 @@ def skeleton(mask: NDArray[np.bool_]) -> Skeleton:
     number[lines] = np.arange(count)
     pairs, lengths = [], []
     for step in _STEPS:
-        there = np.roll(lines, tuple(-one for one in step), (0, 1, 2))
+        there = np.roll(lines, tuple(-value for value in step), (0, 1, 2))
         both = lines & there
         pairs.append(
-            np.stack([number[both], np.roll(number, tuple(-one for one in step), (0, 1, 2))[both]], axis=1)
+            np.stack(
+                [number[both], np.roll(number, tuple(-value for value in step), (0, 1, 2))[both]], axis=1
+            )
         )
         lengths.append(np.full(int(both.sum()), np.sqrt(np.dot(step, step))))
     edges, length = np.concatenate(pairs), np.concatenate(lengths)

@@ -85,18 +85,18 @@ def cut(
         The volume is too small for as many blocks as there are splits, or the fractions are none.
     """
     wanted = _checked(fractions)
-    needed = sum(one > 0 for one in wanted)
+    needed = sum(value > 0 for value in wanted)
     lengths = [int(length) for length in shape]
     counts = range(1, MOST_PER_AXIS + 1)
     along = [
-        [_kept(length, one, count, gap) for count in counts]
-        for length, one in zip(lengths, patch, strict=True)
+        [_kept(length, value, count, gap) for count in counts]
+        for length, value in zip(lengths, patch, strict=True)
     ]
     held = {
         way: math.prod(kept[count - 1] for kept, count in zip(along, way, strict=True))
         for way in itertools.product(counts, repeat=3)
     }
-    good = [way for way, kept in held.items() if kept and math.prod(way) >= needed]
+    good = [way for way, value in held.items() if value and math.prod(way) >= needed]
     if not good:
         raise ParameterError(
             f"a volume of {_times(lengths)} voxels has no {needed} blocks for patches of {_times(patch)} with gaps of "
@@ -125,15 +125,20 @@ def shares(blocks: Sequence[Block]) -> Mapping[str, float]:
     Mapping of str to float
         Split → share, 0 to 1.
     """
-    whole = sum(math.prod(one.shape) for one in blocks)
+    whole = sum(math.prod(block.shape) for block in blocks)
     return {
-        split: sum(math.prod(one.shape) for one in blocks if one.split == split) / whole for split in SPLITS
+        split: sum(math.prod(block.shape) for block in blocks if block.split == split) / whole
+        for split in SPLITS
     }
 
 
 def _checked(fractions: Sequence[float]) -> tuple[float, ...]:
-    told = tuple(float(one) for one in fractions)
-    if len(told) != len(SPLITS) or not all(0 <= one <= 1 for one in told) or not math.isclose(sum(told), 1):
+    told = tuple(float(fraction) for fraction in fractions)
+    if (
+        len(told) != len(SPLITS)
+        or not all(0 <= value <= 1 for value in told)
+        or not math.isclose(sum(told), 1)
+    ):
         raise ParameterError(
             f"fractions {told}: give three numbers for train, validation and test that add up to 1, (0.7, 0.15, 0.15)"
         )
@@ -157,8 +162,8 @@ def _spans(length: int, count: int, gap: int) -> list[tuple[int, int]]:
 
 def _assigned(count: int, fractions: Sequence[float], seed: int) -> list[str]:
     """Give each block to a split: at least one to each that has a fraction, the others by the largest remainder."""
-    exact = [count * one for one in fractions]
-    numbers = [max(int(one), 1) if one > 0 else 0 for one in exact]
+    exact = [count * fraction for fraction in fractions]
+    numbers = [max(int(value), 1) if value > 0 else 0 for value in exact]
     while sum(numbers) < count:
         behind = max(range(len(numbers)), key=lambda k: (exact[k] - numbers[k], -k))
         numbers[behind] += 1

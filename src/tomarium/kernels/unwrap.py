@@ -141,10 +141,10 @@ def _least(lacking: tuple[Array, ...], weights: tuple[Array, ...], sums: Array |
     now = weights
     for number in range(ROUNDS):
         if number:
-            left = (np.diff(field, axis=axis) - one for axis, one in enumerate(lacking))
+            generator = (np.diff(field, axis=axis) - one for axis, one in enumerate(lacking))
             now = tuple(
                 weight / np.sqrt(1 + (one / TOLERANT_RAD) ** 2)
-                for weight, one in zip(weights, left, strict=True)
+                for weight, one in zip(weights, generator, strict=True)
             )
         before = field.copy()
         _solve(field, lacking, now, inverse, sums)

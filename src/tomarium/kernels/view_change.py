@@ -111,10 +111,10 @@ def compare_views(
     inside = slice(margin, seen.shape[1] - margin)
     first, second = expected[:, inside], np.ascontiguousarray(back[:, inside])
     bands = band_pass(np.stack([first, second]), FINEST_PX, COARSEST_PX)
-    found = register(bands[0], bands[1], reach_px)
-    columns_error, rows_error = _errors(bands[0], bands[1], found, reach_px)
-    plain = ViewChange(found.columns, found.rows, columns_error, rows_error, found.likeness)
-    if found.likeness < ALIKE:
+    offset = register(bands[0], bands[1], reach_px)
+    columns_error, rows_error = _errors(bands[0], bands[1], offset, reach_px)
+    plain = ViewChange(offset.columns, offset.rows, columns_error, rows_error, offset.likeness)
+    if offset.likeness < ALIKE:
         return plain
     return _with_change(plain, first, second, natural[:, inside], margin)
 
@@ -130,12 +130,12 @@ def _errors(first: Image, second: Image, found: Offset, reach_px: float) -> tupl
         register(np.ascontiguousarray(first[r]), np.ascontiguousarray(second[r]), reach_px, start)
         for r in rows
     ]
-    told = [one for one in each if one.likeness >= ALIKE]
-    if len(told) < 2:
+    offsets = [offset for offset in each if offset.likeness >= ALIKE]
+    if len(offsets) < 2:
         return float("nan"), float("nan")
-    columns = np.array([one.columns for one in told]) - found.columns
-    down = np.array([one.rows for one in told]) - found.rows
-    scale = np.sqrt(len(told) * (len(told) - 1))
+    columns = np.array([offset.columns for offset in offsets]) - found.columns
+    down = np.array([offset.rows for offset in offsets]) - found.rows
+    scale = np.sqrt(len(offsets) * (len(offsets) - 1))
     return float(np.linalg.norm(columns) / scale), float(np.linalg.norm(down) / scale)
 
 

@@ -39,9 +39,14 @@ def rows_of_scan(scan: Scan) -> Rows:
     """
     dtype = np.dtype(scan.projections.dtype)
     references = (
-        (word, one) for word, one in (("flats", scan.flats), ("darks", scan.darks)) if one is not None
+        (word, reference)
+        for word, reference in (("flats", scan.flats), ("darks", scan.darks))
+        if reference is not None
     )
-    frames = [f"{scan.shape[0]} projections", *(f"{one.frames.shape[0]} {word}" for word, one in references)]
+    frames = [
+        f"{scan.shape[0]} projections",
+        *(f"{reference.frames.shape[0]} {word}" for word, reference in references),
+    ]
     stored = "" if dtype.kind == "V" else f", {dtype.name}"
     counts = (
         (word, len(one)) for word, one in (("missing", scan.missing), ("repaired", scan.repaired)) if one
@@ -116,7 +121,7 @@ def rows_of_record(record: Record) -> Rows:
     return [
         ("title", record.title),
         ("created", record.created.isoformat(timespec="seconds")),
-        *((word, told) for word, told in optional if told),
+        *((word, text) for word, text in optional if text),
         ("parts", ", ".join(parts) if parts else "none"),
         ("files", f"{len(record.files)}, {units.show(total, 'B', digits=3)}"),
         ("parameters", str(len(record.parameters))),
@@ -141,18 +146,19 @@ def in_lines(title: str, rows: Rows) -> str:
     """
     width = max((len(word) for word, _ in rows), default=0)
     lines = [
-        f"  {brief(word, 20).ljust(min(width, 20))}  {brief(in_words(told), _LONGEST)}" for word, told in rows
+        f"  {brief(word, 20).ljust(min(width, 20))}  {brief(in_words(text), _LONGEST)}" for word, text in rows
     ]
     return "\n".join([brief(in_words(title), _LONGEST), *lines])
 
 
 def _published(record: Record) -> str:
-    told = record.publication
-    if told is None:
+    publication = record.publication
+    if publication is None:
         return "no, a draft"
-    if told.withdrawn is not None:
-        return f"withdrawn {told.withdrawn.date()}"
-    return f"{told.published.date()}, version {told.version}, files open from {told.open_from.date()}"
+    if publication.withdrawn is not None:
+        return f"withdrawn {publication.withdrawn.date()}"
+    days = publication.published.date(), publication.open_from.date()
+    return f"{days[0]}, version {publication.version}, files open from {days[1]}"
 
 
 def _times(shape: tuple[int, ...]) -> str:

@@ -273,7 +273,7 @@ def public_facts(entity: Entity) -> dict[str, Any]:
         which may be hidden from who asks.
     """
     public = {fact.key for fact in KINDS[entity.kind].facts if not fact.private} | set(entity.disclosed)
-    shown = {key: told for key, told in entity.facts.items() if key in public and key != "members"}
+    shown = {key: fact for key, fact in entity.facts.items() if key in public and key != "members"}
     years = re.match(r"\s*(\d+)", str(shown.get("age", "")))
     if years and int(years[1][:4]) >= _OLDEST:
         shown["age"] = f"{_OLDEST}+"  # few are as old, so that the number would tell who it was
@@ -322,8 +322,8 @@ def read_fact(kind: str, key: str, text: str) -> str | list[str]:
         raise ParameterError(f"{key}: has {len(text)} characters; at most {_LONGEST} were expected")
     form = known[key].form
     if form in ("list", "people"):
-        items = [" ".join(one.split()) for one in re.split(r"[;\n]", text) if one.strip()]
-        return [write_person(read_person(one)) for one in items] if form == "people" else items
+        items = [" ".join(word.split()) for word in re.split(r"[;\n]", text) if word.strip()]
+        return [write_person(read_person(item)) for item in items] if form == "people" else items
     if kind == "document" and key == "description":
         check_marks(text)
     return _checked(key, form, text) if text else ""

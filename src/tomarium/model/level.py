@@ -126,8 +126,8 @@ def _lines(text: str) -> Iterator[tuple[str, tuple[str, ...], str | None]]:
                 fence = ""
         elif fenced:
             fence = fenced[1]
-        elif found := _MARK.fullmatch(line):
-            levels = tuple(found[1].split())
-            yield line, levels, found[1]
+        elif match := _MARK.fullmatch(line):
+            levels = tuple(match[1].split())
+            yield line, levels, match[1]
             continue
         yield line, levels, None

@@ -56,12 +56,12 @@ class Frame(NamedTuple):
 
 def read_frame(text: str) -> Frame:
     """Read the name of a frame; raises ParameterError where it is none."""
-    found = _FRAME.fullmatch(text)
-    if found is None or (found[1] == "specimens" and found[3]):
+    match = _FRAME.fullmatch(text)
+    if match is None or (match[1] == "specimens" and match[3]):
         raise ParameterError(
             f"{text[:80]!r} is no name of a frame; write specimens/ID, records/ID or records/ID/image-2"
         )
-    return Frame(found[1], found[2], int(found[3] or 0))
+    return Frame(match[1], match[2], int(match[3] or 0))
 
 
 def is_link_id(text: str) -> bool:

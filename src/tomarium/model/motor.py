@@ -74,18 +74,22 @@ def parameters_of_motors(motors: Mapping[str, MotorPositions]) -> dict[str, Valu
     >>> parameters_of_motors({"x_translation": one})["motor_x_translation_position_m"].value
     0.001
     """
-    held = [(name, one) for name, one in motors.items() if one.value.size]
+    held = [(name, motor) for name, motor in motors.items() if motor.value.size]
     held.sort(key=lambda item: not item[1].moved)
     found: dict[str, Value[Any]] = {}
-    for name, one in held[:MOST_LISTED]:
-        key = f"motor_{name.replace('/', '_')}_position{_ENDINGS[one.unit]}"
-        source = one.source if one.unit else f"{one.source}, which tells no unit"
-        low, high = float(one.value.min()), float(one.value.max())
-        if one.moved:
-            source = f"{source}: lowest and highest of {one.value.size} positions"
-            found[key] = Value([low, high], one.origin, source)
+    for name, motor_positions in held[:MOST_LISTED]:
+        key = f"motor_{name.replace('/', '_')}_position{_ENDINGS[motor_positions.unit]}"
+        source = (
+            motor_positions.source
+            if motor_positions.unit
+            else f"{motor_positions.source}, which tells no unit"
+        )
+        low, high = float(motor_positions.value.min()), float(motor_positions.value.max())
+        if motor_positions.moved:
+            source = f"{source}: lowest and highest of {motor_positions.value.size} positions"
+            found[key] = Value([low, high], motor_positions.origin, source)
         else:
-            found[key] = Value(low, one.origin, source)
+            found[key] = Value(low, motor_positions.origin, source)
     if len(held) > MOST_LISTED:
         left = len(held) - MOST_LISTED
         found["motors_not_listed"] = Value(

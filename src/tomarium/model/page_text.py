@@ -133,11 +133,11 @@ def read_page_text(kind: str, source: str) -> PageText:
     for number, line in enumerate(lines[1:end], 2):
         if not line.strip():
             continue
-        if not (found := _LINE.fullmatch(line.strip())):
+        if not (match := _LINE.fullmatch(line.strip())):
             raise ParameterError(
                 f"line {number}, {line.strip()[:40]!r}, is no fact; write it as title: Open day"
             )
-        facts[found[1]] = found[2].strip()
+        facts[match[1]] = match[2].strip()
     todo = facts.pop("todo", "")
     return checked(PageText(kind, facts, "\n".join(lines[end + 1 :]).strip("\n"), todo))
 
@@ -180,7 +180,7 @@ def checked(text: PageText) -> PageText:
     if text.kind not in FACTS:
         raise ParameterError(f"there are no texts of kind {text.kind[:40]!r}; there are {', '.join(FACTS)}")
     known = FACTS[text.kind]
-    facts = {key: " ".join(told.split()) for key, told in text.facts.items() if told.strip()}
+    facts = {key: " ".join(fact.split()) for key, fact in text.facts.items() if fact.strip()}
     for key in facts:
         if key not in known:
             raise ParameterError(f"a text of {text.kind} tells no {key[:40]!r}; it tells {', '.join(known)}")
@@ -192,7 +192,7 @@ def checked(text: PageText) -> PageText:
     if facts.get("starts"):
         _demand_order(facts)
     body = text.body.replace("\r\n", "\n").strip("\n")
-    if len(body) > LONGEST or any(len(told) > 500 for told in facts.values()):
+    if len(body) > LONGEST or any(len(fact) > 500 for fact in facts.values()):
         raise ParameterError(
             f"the text is too long; at most {LONGEST} letters, and 500 in a line of its head"
         )

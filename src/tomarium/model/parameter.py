@@ -142,8 +142,8 @@ def ending_of(key: str) -> str:
     """
     words = key.split("_")
     longest = min(_MOST_WORDS, len(words) - 1)
-    found = ("_".join(words[-count:]) for count in range(longest, 0, -1))
-    return next((one for one in found if one in ENDINGS), "")
+    generator = ("_".join(words[-count:]) for count in range(longest, 0, -1))
+    return next((text for text in generator if text in ENDINGS), "")
 
 
 def is_private(key: str) -> bool:

@@ -91,8 +91,8 @@ def read_place(text: str) -> str:
     ParameterError
         It is too long, or has more than eight parts.
     """
-    parts = [" ".join(one.split()) for one in text.split("/")]
-    read = " / ".join(one for one in parts if one)
+    parts = [" ".join(word.split()) for word in text.split("/")]
+    read = " / ".join(part for part in parts if part)
     if len(read) > _LONGEST_PLACE or read.count("/") >= _DEEPEST:
         raise ParameterError(
             f"{text[:60]!r} is no place; write at most {_DEEPEST} parts with '/' between, {_LONGEST_PLACE} "

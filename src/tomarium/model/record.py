@@ -142,8 +142,8 @@ class Record:
 
     def entity(self, kind: str) -> Entity | None:
         """Return what the record tells of its own specimen, proposal or instrument."""
-        own = (one for one in self.entities if one.kind == kind)
-        return next((one for one in own if kind != "specimen" or one.id == self.specimen), None)
+        own = (entity for entity in self.entities if entity.kind == kind)
+        return next((entity for entity in own if kind != "specimen" or entity.id == self.specimen), None)
 
     @property
     def volume(self) -> Mapping[str, Any]:

@@ -92,12 +92,12 @@ class IndexedFrames:
 def _three(key: Any, shape: tuple[int, int, int]) -> tuple[Any, Any, Any]:
     """Complete an index to frames, rows and columns."""
     keys = list(key) if isinstance(key, tuple) else [key]
-    if any(one is None for one in keys):
+    if any(key is None for key in keys):
         raise IndexError("frames have the axes (frame, row, column); a new axis cannot be put among them")
-    if sum(one is Ellipsis for one in keys) > 1 or len([one for one in keys if one is not Ellipsis]) > 3:
+    if sum(key is Ellipsis for key in keys) > 1 or len([key for key in keys if key is not Ellipsis]) > 3:
         raise IndexError(f"frames of shape {shape} have three axes, but {len(keys)} indices were given")
-    if Ellipsis in [one for one in keys if not isinstance(one, np.ndarray)]:
-        place = next(k for k, one in enumerate(keys) if one is Ellipsis)
+    if Ellipsis in [key for key in keys if not isinstance(key, np.ndarray)]:
+        place = next(k for k, key in enumerate(keys) if key is Ellipsis)
         keys[place : place + 1] = [slice(None)] * (4 - len(keys))
     keys += [slice(None)] * (3 - len(keys))
     for name, one, length in zip(("frame", "row", "column"), keys, shape, strict=True):

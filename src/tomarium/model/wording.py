@@ -62,7 +62,7 @@ def _in_words(value: Any, depth: int) -> str:
             return "…"
         parts = _pairs(value, depth) if isinstance(value, Mapping) else _items(value, depth)
         return parts or "–"
-    return "".join(one if one.isprintable() else " " for one in str(value)).strip()
+    return "".join(text if text.isprintable() else " " for text in str(value)).strip()
 
 
 def _pairs(value: Mapping[Any, Any], depth: int) -> str:

@@ -190,7 +190,7 @@ class Progress:
 def progress_of(request_context: RequestContext, job: Row[Any]) -> Progress:
     """Tell how far a job is."""
     if job.state == "waiting":
-        there = any(one.takes(job.kind) for one in workers_seen(request_context.catalogue.home))
+        there = any(worker.takes(job.kind) for worker in workers_seen(request_context.catalogue.home))
         words = "waits for its turn" if there else "a worker is being started for it"
         words = worker_words(request_context, job.kind) or words
         return Progress("waiting", words, 0, 0)
@@ -203,7 +203,7 @@ def worker_words(request_context: RequestContext, kind: str) -> str:
     """Say that nobody takes a kind of job; "" where a worker was heard lately, or one is started when it is needed."""
     if starter(request_context.request) is not None:
         return ""
-    if any(one.takes(kind) for one in workers_seen(request_context.catalogue.home)):
+    if any(worker.takes(kind) for worker in workers_seen(request_context.catalogue.home)):
         return ""
     return "no worker was heard in the last 20 s, so it waits; whoever runs this portal starts one: tomarium worker"
 

@@ -54,14 +54,14 @@ def wanted_range(request: Request, size: int, tag: str) -> tuple[int, int] | Non
         raise HTTPException(
             416, f"Several ranges were asked for at once ({asked[:80]}); ask for one in each request.", beyond
         )
-    found = _RANGE.fullmatch(asked)
-    if found is None or not (found[1] or found[2]) or max(len(found[1]), len(found[2])) > 18:
+    match = _RANGE.fullmatch(asked)
+    if match is None or not (match[1] or match[2]) or max(len(match[1]), len(match[2])) > 18:
         return None
-    if not found[1]:
-        first, stop = max(0, size - int(found[2])), size
+    if not match[1]:
+        first, stop = max(0, size - int(match[2])), size
     else:
-        first, stop = int(found[1]), min(size, int(found[2]) + 1) if found[2] else size
-        if found[2] and int(found[2]) < first:
+        first, stop = int(match[1]), min(size, int(match[2]) + 1) if match[2] else size
+        if match[2] and int(match[2]) < first:
             return None
     if first >= size:
         raise HTTPException(

@@ -69,7 +69,7 @@ def check_claim(claim: SameSampleClaim, names: Sequence[str], asking: Asking) ->
     state, told : str
         "claimed", "confirmed" or "not-reachable", and why, in a sentence.
     """
-    wanted = {_plain(one) for one in names}
+    wanted = {_plain(name) for name in names}
     doi = classify(claim.target)
     answers = []
     if doi[1] == "DOI":
@@ -77,9 +77,9 @@ def check_claim(claim: SameSampleClaim, names: Sequence[str], asking: Asking) ->
     if not answers or answers[0][0] != CONFIRMED:
         answers.append(_by_page(claim.target, wanted, asking))
     for state in (CONFIRMED, CLAIMED):
-        if found := [told for known, told in answers if known == state]:
+        if found := [text for known, text in answers if known == state]:
             return state, "; ".join(found)
-    return NOT_REACHABLE, "; ".join(told for _, told in answers)
+    return NOT_REACHABLE, "; ".join(text for _, text in answers)
 
 
 def _by_datacite(doi: str, wanted: set[str], asking: Asking) -> tuple[str, str]:
@@ -114,16 +114,16 @@ def _get(address: str, asking: Asking) -> dict[str, Any]:
 
 def _by_page(target: str, wanted: set[str], asking: Asking) -> tuple[str, str]:
     with TemporaryDirectory() as folder:
-        kept = Path(folder) / "kept"
+        path = Path(folder) / "kept"
         private = None if asking.private else False
         try:
-            page = follow(target, resolver=asking.resolver, save=kept, tell=asking.tell, private=private)
+            page = follow(target, resolver=asking.resolver, save=path, tell=asking.tell, private=private)
         except (InputError, OSError) as problem:
             return NOT_REACHABLE, str(problem)
-        claims = _claims_told(page, kept)
+        claims = _claims_told(page, path)
     if claims is None:
         return CLAIMED, f"{page.address} tells programs of no claims: it is no page of a specimen of tomarium"
-    about = [one for one in claims if _plain(str(one.get("target", ""))) in wanted]
+    about = [claim for claim in claims if _plain(str(claim.get("target", ""))) in wanted]
     if not about:
         return CLAIMED, f"{page.address} claims nothing of this specimen"
     about.sort(
@@ -148,7 +148,7 @@ def _claims_told(page: Step, kept: Path) -> list[dict[str, Any]] | None:
         except ValueError:
             continue
         if isinstance(told, dict) and isinstance(told.get("claims"), list):
-            return [one for one in told["claims"] if isinstance(one, dict)]
+            return [claim for claim in told["claims"] if isinstance(claim, dict)]
     return None
 
 

@@ -100,13 +100,13 @@ def facet_links(facets: Iterable[FacetCounts], path: str, chosen: Chosen) -> tup
             facet.label,
             tuple(
                 Choice(
-                    one.value,
-                    _label(facet.name, one.value),
-                    one.count,
-                    one.chosen,
-                    with_query(path, {**chosen, facet.name: _turn(chosen.get(facet.name, ()), one.value)}),
+                    choice.value,
+                    _label(facet.name, choice.value),
+                    choice.count,
+                    choice.chosen,
+                    with_query(path, {**chosen, facet.name: _turn(chosen.get(facet.name, ()), choice.value)}),
                 )
-                for one in facet.choices
+                for choice in facet.choices
             ),
         )
         for facet in facets
@@ -120,4 +120,4 @@ def _label(facet: str, value: str) -> str:
 
 
 def _turn(values: tuple[str, ...], value: str) -> tuple[str, ...]:
-    return tuple(one for one in values if one != value) if value in values else (*values, value)
+    return tuple(text for text in values if text != value) if value in values else (*values, value)

@@ -169,13 +169,13 @@ def _work(
 ) -> None:
     while not progress.stop.is_set():
         try:
-            one = waiting.get_nowait()
+            wanted = waiting.get_nowait()
         except queue.Empty:
             return
         try:
-            _fetch_one(portal, one, refusal, progress)
+            _fetch_one(portal, wanted, refusal, progress)
         except OSError as problem:
-            progress.fail(_of_disk(one, problem))
+            progress.fail(_of_disk(wanted, problem))
         except BaseException as problem:
             progress.fail(problem)
 
@@ -302,8 +302,8 @@ class _Transfer:
             if self.file.tell():
                 self.clear()
             return True
-        found = _RANGE.fullmatch(answer.headers.get("Content-Range", ""))
-        told = (int(found[1]), int(found[3])) if found else None
+        match = _RANGE.fullmatch(answer.headers.get("Content-Range", ""))
+        told = (int(match[1]), int(match[3])) if match else None
         return answer.status == 206 and told == (self.file.tell(), self.one.bytes)
 
     def _copy(self, stream: HTTPResponse) -> None:

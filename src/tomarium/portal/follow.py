@@ -153,14 +153,14 @@ def follow(
         raise InputError(f"{save}: is not empty; give a folder that is empty or not there by --save")
     allowed = {host.lower() for host in (first.hostname or "", urlsplit(resolver).hostname or "", *hosts)}
     walk = _Walk(allowed, depth, save, tell or (lambda _address: None), private)
-    found = _visit(walk, TypedLink("start", start), 1, lead=doi is not None)
-    if found.state in ("failed", "refused"):
-        raise InputError(f"{identifier[:120]}: {found.told}")
+    step = _visit(walk, TypedLink("start", start), 1, lead=doi is not None)
+    if step.state in ("failed", "refused"):
+        raise InputError(f"{identifier[:120]}: {step.told}")
     if save is not None:
         save.mkdir(parents=True, exist_ok=True)
-        told = {"followed": identifier, "tomarium": __version__, "found": asdict(found)}
+        told = {"followed": identifier, "tomarium": __version__, "found": asdict(step)}
         (save / "followed.json").write_text(json.dumps(told, indent=1, ensure_ascii=False), encoding="utf-8")
-    return found
+    return step
 
 
 def _visit(walk: _Walk, link: TypedLink, level: int, *, lead: bool = False) -> Step:
@@ -174,23 +174,23 @@ def _visit(walk: _Walk, link: TypedLink, level: int, *, lead: bool = False) -> S
         return replace(step, state="failed", told=str(problem))
     if answer.status != 200:
         return replace(step, state="failed", told=f"{answer.address[:120]} answered {answer.status}")
-    walk.seen |= {_plain(one) for one in chain}
+    walk.seen |= {_plain(text) for text in chain}
     page = answer.address
     media_type = _media_type(answer)
     links = links_in_header(answer.headers.get_all("Link") or (), page)
     if "html" in media_type:
         links += links_in_html(answer.content, page)
-    names = [*chain, *(one.address for one in links if one.relation == "cite-as")]
+    names = [*chain, *(link.address for link in links if link.relation == "cite-as")]
     told, sets = "", list[Step]()
-    for one in [one for one in links if one.relation == "linkset"]:
-        found, more = _read_linkset(walk, one, names)
+    for typed_link in [link for link in links if link.relation == "linkset"]:
+        found, more = _read_linkset(walk, typed_link, names)
         sets.append(found)
         links += more
     if not links:
         told = "gives no typed links (Signposting); what it says is for people"
-    elif not any(one.relation in ("describedby", "item") for one in links):
+    elif not any(link.relation in ("describedby", "item") for link in links):
         told = "tells of no metadata and no files"
-    below = [_below(walk, one, level) for one in _once(links)]
+    below = [_below(walk, typed_link, level) for typed_link in _once(links)]
     order = sorted([*sets, *below], key=lambda one: RELATIONS.index(one.relation))
     step = replace(step, address=page, type=media_type, told=told, fetched=_now(), bytes=len(answer.content))
     return replace(step, links=tuple(order))
@@ -216,7 +216,7 @@ def _read_linkset(walk: _Walk, link: TypedLink, pages: Sequence[str]) -> tuple[S
         links = links_in_linkset(answer.content, kind, answer.address, pages)
     except ValueError as problem:
         return replace(step, state="failed", told=f"is no linkset ({str(problem)[:120]})"), []
-    return step, [one for one in links if one.relation != "linkset"]
+    return step, [link for link in links if link.relation != "linkset"]
 
 
 def _read_metadata(walk: _Walk, link: TypedLink) -> Step:
@@ -287,9 +287,9 @@ def _demand_allowed(walk: _Walk, address: str) -> None:
 def _once(links: Iterable[TypedLink]) -> list[TypedLink]:
     """Take each link once: what a header tells, a linkset tells again."""
     found: dict[tuple[str, str], TypedLink] = {}
-    for one in links:
-        if one.relation != "linkset":
-            found.setdefault((one.relation, one.address), one)
+    for link in links:
+        if link.relation != "linkset":
+            found.setdefault((link.relation, link.address), link)
     return list(found.values())
 
 

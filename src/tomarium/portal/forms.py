@@ -219,13 +219,13 @@ def is_form(route: object) -> bool:
         Whether its endpoint reads a form or JSON, with files or without.
     """
     needs = getattr(getattr(route, "dependant", None), "dependencies", ())
-    return any(one.call in (_read_fields, _read_sent) for one in needs)
+    return any(need.call in (_read_fields, _read_sent) for need in needs)
 
 
 def takes_files(route: object) -> bool:
     """Tell whether a route takes a `SentForm`, as `is_form` tells whether it takes any."""
     needs = getattr(getattr(route, "dependant", None), "dependencies", ())
-    return any(one.call is _read_sent for one in needs)
+    return any(need.call is _read_sent for need in needs)
 
 
 def own_path(text: str) -> str:

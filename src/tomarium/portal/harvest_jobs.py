@@ -23,18 +23,18 @@ def harvest(
     catalogue: Catalogue, source: Source, *, again: bool = False, tell: Tell | None = None
 ) -> Harvest:
     """Harvest a source by its protocol; parameters, result and errors as of `Harvesting`."""
-    known = collect("portal.harvests", Harvester).get(source.kind)
-    if known is None:
+    harvester = collect("portal.harvests", Harvester).get(source.kind)
+    if harvester is None:
         raise InputError(
             f"{source.title}: nothing here harvests by {source.kind!r}; take a newer version of tomarium"
         )
-    return known.harvest(catalogue, source, again=again, tell=tell)
+    return harvester.harvest(catalogue, source, again=again, tell=tell)
 
 
 def due_sources(catalogue: Catalogue) -> list[Source]:
     """List the sources that are harvested of themselves and were not for as long as that is to be."""
     with catalogue.reading() as connection:
-        return [one for one in all_sources(connection) if one.is_due()]
+        return [source for source in all_sources(connection) if source.is_due()]
 
 
 def ask_for_due(catalogue: Catalogue) -> None:
@@ -59,7 +59,7 @@ def told(found: Harvest) -> str:
 
 def _do(catalogue: Catalogue, job: Row[Any]) -> Ended:
     with catalogue.reading() as connection:
-        known = {one.number: one for one in all_sources(connection)}
+        known = {source.number: source for source in all_sources(connection)}
     source = known.get(job.arguments["source"])
     if source is None:
         return "done", "this source is not harvested any more", ()

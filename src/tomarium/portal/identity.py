@@ -75,8 +75,8 @@ def identify(request: Request) -> Identity:
     """
     if not hasattr(request.state, "identity"):
         request.state.identity = _identify(request)
-    found: Identity = request.state.identity
-    return found
+    identity: Identity = request.state.identity
+    return identity
 
 
 def reader_of(request: Request) -> Reader:
@@ -270,10 +270,10 @@ def _identify(request: Request) -> Identity:
     grant = None
     with catalogue.reading() as connection:
         if token:
-            found = _of_token(connection, token)
-            if not found.problem:
+            identity = _of_token(connection, token)
+            if not identity.problem:
                 request.app.state.rates.remember(token)
-            return found
+            return identity
         if session:
             grant = grant_of(connection, session, "session")
         owner = local and grant is None and not any_account(connection)
@@ -297,8 +297,8 @@ def _of_token(connection: Connection, token: str) -> Identity:
 
 
 def _invited(connection: Connection, links: str) -> tuple[str, ...]:
-    found = [invited_to(connection, secret) for secret in links.split(".")[:MOST_LINKS]]
-    return tuple(dict.fromkeys(one.record for one in found if one is not None))
+    invitations = [invited_to(connection, secret) for secret in links.split(".")[:MOST_LINKS]]
+    return tuple(dict.fromkeys(invitation.record for invitation in invitations if invitation is not None))
 
 
 def _renew(catalogue: Catalogue, grant: Grant) -> None:

@@ -68,9 +68,9 @@ def with_languages(app: ASGIApp) -> ASGIApp:
     """
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and (found := _PREFIX.fullmatch(get_route_path(scope))):
-            root = f"{scope.get('root_path', '')}/{found[1]}"
-            scope = {**scope, "root_path": root, "path": root + (found[2] or "/"), _STATE: found[1]}
+        if scope["type"] == "http" and (match := _PREFIX.fullmatch(get_route_path(scope))):
+            root = f"{scope.get('root_path', '')}/{match[1]}"
+            scope = {**scope, "root_path": root, "path": root + (match[2] or "/"), _STATE: match[1]}
         await app(scope, receive, send)
 
     return answer
@@ -136,13 +136,13 @@ def language_links(request: Request, base: str) -> tuple[LanguageLink, ...]:
     rest = path + (f"?{query}" if query else "")
     return tuple(
         LanguageLink(
-            language=one,
+            language=text,
             name=name,
-            address=root_of(request, one) + rest,
-            whole=base + ("" if one == ENGLISH else f"/{one}") + rest,
-            here=one == here,
+            address=root_of(request, text) + rest,
+            whole=base + ("" if text == ENGLISH else f"/{text}") + rest,
+            here=text == here,
         )
-        for one, name in LANGUAGES.items()
+        for text, name in LANGUAGES.items()
     )
 
 
@@ -159,8 +159,8 @@ def without_language(path: str) -> tuple[str, str]:
     tuple of str
         "fr" and "/records"; "en" and the path where it names no language.
     """
-    found = _PREFIX.fullmatch(path)
-    return (found[1], found[2] or "/") if found else (ENGLISH, path)
+    match = _PREFIX.fullmatch(path)
+    return (match[1], match[2] or "/") if match else (ENGLISH, path)
 
 
 @cache
@@ -184,11 +184,11 @@ def translations(language: str) -> Translations:
     place = FOLDER / f"{language}.po"
     if language == ENGLISH:
         return Translations(None)
-    made = BytesIO()
+    bytes_io = BytesIO()
     with place.open("rb") as file:
-        write_mo(made, read_po(file, locale=language))
-    made.seek(0)
-    return Translations(made)
+        write_mo(bytes_io, read_po(file, locale=language))
+    bytes_io.seek(0)
+    return Translations(bytes_io)
 
 
 def translate(words: str, language: str) -> str:

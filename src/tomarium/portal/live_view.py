@@ -302,7 +302,10 @@ def _log(beamtime: Path | None) -> tuple[tuple[LogLine, ...], str]:
     except OSError as problem:
         return (), f"{beamtime / LOG}: {problem.strerror}"
     newest = entries[: -LOGGED - 1 : -1]
-    return tuple(LogLine(one.when, one.who, one.said, one.machine, clock(one.when)) for one in newest), ""
+    return tuple(
+        LogLine(log_entry.when, log_entry.who, log_entry.said, log_entry.machine, clock(log_entry.when))
+        for log_entry in newest
+    ), ""
 
 
 def _on_shift(beamtime: Path | None, now: float) -> tuple[tuple[OnShift, ...], str]:
@@ -336,7 +339,9 @@ def _page(
     slices = tuple(
         _slice(one, number, now, picture) for number, one in enumerate(state.slices[:SHOWN], start=1)
     )
-    warnings = tuple(sorted((w for one in slices for w in one.warnings), key=lambda w: w.level != "stop"))
+    warnings = tuple(
+        sorted((w for live_slice in slices for w in live_slice.warnings), key=lambda w: w.level != "stop")
+    )
     gone = [*state.failed, *state.skipped]
     newest = sorted(gone, key=lambda one: str(one["at"]), reverse=True)
     return LivePage(
@@ -419,10 +424,10 @@ def _slice(one: Mapping[str, Any], number: int, now: float, picture: Callable[[s
     anchor = f"slice-{number}"
     at = clock(one["arrived_at"])
     warnings = tuple(
-        LiveWarning(told["title"], told["text"], one["scan"], told["level"], at, anchor)
-        for told in one["warnings"]
+        LiveWarning(warning["title"], warning["text"], one["scan"], warning["level"], at, anchor)
+        for warning in one["warnings"]
     )
-    flags = tuple(dict.fromkeys(told.title for told in warnings))
+    flags = tuple(dict.fromkeys(warning.title for warning in warnings))
     first, last = one["covered_deg"]
     return LiveSlice(
         scan=one["scan"],

@@ -111,27 +111,27 @@ def shown_entries(
         In this order.
     """
     listed, reader = list(entries), request_context.reader
-    subjects = {one.subject for one in listed}
-    names = names_seen(connection, reader, subjects | {link for one in listed for link in one.links})
-    kept = {one: bool(keeps_log(connection, reader, one)) for one in subjects}
+    subjects = {entry.subject for entry in listed}
+    names = names_seen(connection, reader, subjects | {link for entry in listed for link in entry.links})
+    kept = {subject: bool(keeps_log(connection, reader, subject)) for subject in subjects}
     return tuple(
         ShownEntry(
-            number=one.number,
-            address=request_context.link("log_entry", {"number": str(one.number)}),
-            about=about(request_context, one.subject, names.get(one.subject, one.subject)),
-            who=one.who,
-            when=one.when,
-            written=one.written,
-            machine=one.machine,
-            text=one.text,
-            tags=one.tags,
-            links=tuple(about(request_context, link, names.get(link, link)) for link in one.links),
-            files=_files(request_context, one.number, one.files),
-            removed=one.removed,
-            before=tuple(_version(request_context, one.number, version) for version in one.before),
-            may_change=kept[one.subject] and not one.removed and may_change_entry(reader, one),
+            number=entry.number,
+            address=request_context.link("log_entry", {"number": str(entry.number)}),
+            about=about(request_context, entry.subject, names.get(entry.subject, entry.subject)),
+            who=entry.who,
+            when=entry.when,
+            written=entry.written,
+            machine=entry.machine,
+            text=entry.text,
+            tags=entry.tags,
+            links=tuple(about(request_context, link, names.get(link, link)) for link in entry.links),
+            files=_files(request_context, entry.number, entry.files),
+            removed=entry.removed,
+            before=tuple(_version(request_context, entry.number, version) for version in entry.before),
+            may_change=kept[entry.subject] and not entry.removed and may_change_entry(reader, entry),
         )
-        for one in listed
+        for entry in listed
     )
 
 
@@ -152,13 +152,13 @@ def files_at(
     """Give files their addresses; `name` is that of the route, `parts` what it needs but the digest."""
     return tuple(
         ShownFile(
-            one.name,
-            one.digest,
-            one.bytes,
-            one.is_picture,
-            request_context.link(name, {**parts, "digest": one.digest}),
+            file.name,
+            file.digest,
+            file.bytes,
+            file.is_picture,
+            request_context.link(name, {**parts, "digest": file.digest}),
         )
-        for one in files
+        for file in files
     )
 
 

@@ -282,16 +282,16 @@ def account_of(catalogue: Catalogue, person: Person) -> Account:
     """
     subject = f"{person.issuer} {person.subject}"
     with catalogue.writing() as connection:
-        found = account_of_subject(connection, subject)
-        if found is None and person.orcid:
-            found = account_of_orcid(connection, person.orcid)
-            if found is not None and not found.closed:
-                tie_subject(connection, found.name, subject)
-                note(connection, _PROVIDER, "tie account", account=found.name, subject=subject)
-        if found is not None and found.closed:
+        account = account_of_subject(connection, subject)
+        if account is None and person.orcid:
+            account = account_of_orcid(connection, person.orcid)
+            if account is not None and not account.closed:
+                tie_subject(connection, account.name, subject)
+                note(connection, _PROVIDER, "tie account", account=account.name, subject=subject)
+        if account is not None and account.closed:
             raise HTTPException(403, "This account is closed. Ask an administrator of this catalogue.")
-        if found is not None:
-            return account_named(connection, found.name)
+        if account is not None:
+            return account_named(connection, account.name)
         role = all_settings(connection)["oidc_role"]
         if role == "nobody":
             raise HTTPException(

@@ -127,7 +127,7 @@ class Click:
 def _whole_numbers(text: str, count: int) -> list[int]:
     if not re.fullmatch(r"\d{1,9}(,\d{1,9})*", text, re.ASCII) or text.count(",") != count - 1:
         raise ParameterError(f"{text[:40]!r} does not tell what was clicked; open the page again")
-    return [int(one) for one in text.split(",")]
+    return [int(word) for word in text.split(",")]
 
 
 def crop_of(
@@ -164,19 +164,19 @@ def crop_of(
     page = request_context.link("record", {"id": read_frame(image.frame).id})
     if isinstance(one, Unknown):
         return Crop(image.title, image.frame, page, found_json(one), reason=one.reason)
-    told = Crop(
+    crop = Crop(
         image.title, image.frame, page, found_json(one), state=one.words, position=_position(one),
         pixel=_pixel(one), way=_way(one, titles), assumed=bool(one.resolved.assumed),
     )  # fmt: skip
     record, place = request_context.seen(read_frame(image.frame).id)
     if not place.open:
-        return replace(told, reason="Its files are not open to you, so that there is no picture.")
+        return replace(crop, reason="Its files are not open to you, so that there is no picture.")
     axis = "z" if image.flat else plane
     right, down = DRAWN[axis]
     held = 3 - right - down
     index = 0 if image.flat else round(float(one.pixel[held]))
     if one.state == "outside" or not 0 <= index < image.shape[held]:
-        return replace(told, reason="There is nothing of it around the point.")
+        return replace(crop, reason="There is nothing of it around the point.")
     box = _box(one, right, down, whole)
     picture = _picture(request_context, record, image, axis, index, box)
     left, top, wide, high = box
@@ -184,7 +184,7 @@ def crop_of(
     size = np.array([wide, high]) * steps
     width, height = (max(1, round(SHOWN * float(one) / float(size.max()))) for one in size)
     return replace(
-        told, picture=picture, width=width, height=height,
+        crop, picture=picture, width=width, height=height,
         mark=_mark(one, right, down, box, (width, height)), box=f"{left},{top},{wide},{high}",
         plane="" if image.flat else axis, slice="" if image.flat else str(index),
         whole=whole, point=point_in_words(image, one.position_m),
@@ -239,7 +239,7 @@ def _picture(
         return request_context.link("picture", parts, region)
     images, number = shown_images(record), read_frame(image.frame).image
     group = [images[k] for k in groups_of(images)[number]]
-    channels = ";".join(one.written for one in layers_of(group, {}) if one.on)
+    channels = ";".join(layer.written for layer in layers_of(group, {}) if layer.on)
     parts = {"id": id, "viewer": "images", "name": "map.png"}
     return request_context.link("picture", parts, {"image": str(number), "channels": channels, **region})
 
@@ -271,10 +271,10 @@ def point_in_words(image: ImageFrame, point_m: ArrayLike) -> str:
     """Write a point as it is read again, with the digits that a thousandth of a pixel needs: "1.2, 0.9, 2 mm"."""
     unit, metre = unit_of(float(image.size_m.max()))
     numbers = [float(one) / metre for one in np.asarray(point_m, np.float64)[: image.count]]
-    fine = min(abs(one) for one in image.step_m[: image.count]) / metre / 1000
+    fine = min(abs(value) for value in image.step_m[: image.count]) / metre / 1000
     digits = max(0, min(12, math.ceil(-math.log10(fine))))
-    texts = [f"{round(one, digits) + 0.0:.{digits}f}" for one in numbers]
-    texts = [one.rstrip("0").rstrip(".") if digits else one for one in texts]
+    texts = [f"{round(number, digits) + 0.0:.{digits}f}" for number in numbers]
+    texts = [text.rstrip("0").rstrip(".") if digits else text for text in texts]
     return f"{', '.join(texts)} {unit}"
 
 

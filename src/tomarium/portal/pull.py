@@ -111,13 +111,21 @@ def pull(
     _demand_space(folder, chosen, there)
     base = f"records/{page.id}/files/"
     wanted = [
-        Wanted(base + quote(one.path), folder / one.path, partial_of(folder, one), one.bytes, one.sha256)
-        for one in chosen
+        Wanted(
+            base + quote(content.path),
+            folder / content.path,
+            partial_of(folder, content),
+            content.bytes,
+            content.sha256,
+        )
+        for content in chosen
     ]
     folder.mkdir(parents=True, exist_ok=True)
     fetched = fetch(page.portal, wanted, jobs, page.refusal, tell)
     if whole:
-        for path in there - {one.path for one in chosen}:  # partial files of what the portal gave before
+        for path in there - {
+            content.path for content in chosen
+        }:  # partial files of what the portal gave before
             (folder / path).unlink(missing_ok=True)  # most are whole files by now
         _verify(folder)
     return Pulled(page.id, page.title, folder, len(chosen), _size(chosen), fetched, whole)
@@ -195,7 +203,7 @@ def _chosen(
     page: RemoteRecord, contents: Sequence[Content], paths: Sequence[str], level: int
 ) -> tuple[Content, ...]:
     finer = _finer(page, contents, level) if level else ()
-    kept = tuple(one for one in contents if not finer or not one.path.startswith(finer))
+    kept = tuple(content for content in contents if not finer or not content.path.startswith(finer))
     try:
         return choose(kept, paths)
     except KeyError as problem:
@@ -219,13 +227,13 @@ def _finer(page: RemoteRecord, contents: Sequence[Content], level: int) -> tuple
         raise InputError(
             f"{page.portal.address}records/{page.id}: has no volume with levels; leave --level out"
         )
-    listed = {one.path for one in contents}
+    listed = {content.path for content in contents}
     header = next((name for name in ("zarr.json", ".zattrs") if f"{volume}/{name}" in listed), "zarr.json")
     try:
         told = json.loads(_small(page, contents, f"{volume}/{header}"))
         attributes = told.get("attributes", told)
         scales = attributes.get("ome", attributes)["multiscales"][0]["datasets"]
-        levels = [str(one["path"]).strip("/") for one in scales]
+        levels = [str(scale["path"]).strip("/") for scale in scales]
     except (ValueError, KeyError, TypeError, IndexError, AttributeError) as problem:
         raise FormatError(f"{volume}/{header}: tells no levels; leave --level out") from problem
     if level >= len(levels):
@@ -237,8 +245,8 @@ def _finer(page: RemoteRecord, contents: Sequence[Content], level: int) -> tuple
 
 def _small(page: RemoteRecord, contents: Sequence[Content], path: str) -> bytes:
     """Read a small file of the record into memory, and compare it with its checksum."""
-    known = next((one for one in contents if one.path == path), None)
-    if known is None or known.bytes > LONGEST_CRATE_BYTES:
+    content = next((content for content in contents if content.path == path), None)
+    if content is None or content.bytes > LONGEST_CRATE_BYTES:
         raise FormatError(
             f"{page.portal.address}records/{page.id}: {path} is not listed, or too large to be one"
         )
@@ -246,7 +254,7 @@ def _small(page: RemoteRecord, contents: Sequence[Content], path: str) -> bytes:
     answer = patiently(lambda: get(page.portal, asked, LONGEST_CRATE_BYTES), TRIES)
     if answer.status != 200:
         raise page.refusal(answer)
-    if hashlib.sha256(answer.content).hexdigest() != known.sha256:
+    if hashlib.sha256(answer.content).hexdigest() != content.sha256:
         raise FormatError(
             f"{urljoin(page.portal.address, asked)}: is not what the portal lists; ask its keeper"
         )
@@ -262,17 +270,17 @@ def _what_is_there(
     if not folder.is_dir():
         raise InputError(f"{folder}: is a file; give a folder that is empty or not there by --output")
     there = frozenset(list_files(folder))
-    listed = {one.path for one in contents}
+    listed = {content.path for content in contents}
     strange = sorted(path for path in there - listed if not PARTIAL.search(path))
     if strange and whole:
         raise InputError(
             f"{folder}: holds {strange[0]!r}, which is no file of this record; give a folder that is empty or not "
             f"there by --output"
         )
-    for one in chosen:
-        if one.path in there and (folder / one.path).stat().st_size != one.bytes:
+    for content in chosen:
+        if content.path in there and (folder / content.path).stat().st_size != content.bytes:
             raise InputError(
-                f"{folder / one.path}: is there and is another file than the portal's; remove it, or give another "
+                f"{folder / content.path}: is there and is another file than the portal's; remove it, or give another "
                 f"folder"
             )
     return there
@@ -280,11 +288,11 @@ def _what_is_there(
 
 def _demand_space(folder: Path, chosen: Sequence[Content], there: frozenset[str]) -> None:
     wanted = 0
-    for one in chosen:
-        if one.path in there:
+    for content in chosen:
+        if content.path in there:
             continue
-        partial = partial_of(folder, one)
-        wanted += one.bytes - (min(one.bytes, partial.stat().st_size) if partial.exists() else 0)
+        partial = partial_of(folder, content)
+        wanted += content.bytes - (min(content.bytes, partial.stat().st_size) if partial.exists() else 0)
     _demand_free(folder, wanted)
 
 
@@ -303,7 +311,7 @@ def _demand_free(folder: Path, wanted: int) -> None:
 def _verify(folder: Path) -> None:
     wrong = verify(folder)
     if wrong:
-        named = ", ".join(f"{one.path} ({one.problem})" for one in wrong[:3])
+        named = ", ".join(f"{mismatch.path} ({mismatch.problem})" for mismatch in wrong[:3])
         raise FormatError(
             f"{folder}: what the portal gave is not what the record itself lists: {named}; {len(wrong)} in all. It is "
             f"kept and cannot be filed; ask the portal's keeper"
@@ -311,4 +319,4 @@ def _verify(folder: Path) -> None:
 
 
 def _size(contents: Sequence[Content]) -> int:
-    return sum(one.bytes for one in contents)
+    return sum(content.bytes for content in contents)

@@ -84,10 +84,10 @@ def funders(record: Record) -> tuple[Funder, ...]:
         In the order of the record.
     """
     told = []
-    for one in record.funding:
-        words, identifier, address = read_award(one.award)
-        about = f"https://ror.org/{quote(one.ror)}" if one.ror else ""
-        told.append(Funder(one.funder, words or identifier, about, address))
+    for funding in record.funding:
+        words, identifier, address = read_award(funding.award)
+        about = f"https://ror.org/{quote(funding.ror)}" if funding.ror else ""
+        told.append(Funder(funding.funder, words or identifier, about, address))
     return tuple(told)
 
 
@@ -140,7 +140,9 @@ def label_rows(record: Record, language: str = ENGLISH) -> tuple[tuple[str, str]
     ]
     rows.append(("Voxel", show_decimal(voxel_words(record), language)))
     rows.append(("Volume", _volume(record)))
-    paid = [f"{one.funder}: {one.award}" if one.award else one.funder for one in funders(record)]
+    paid = [
+        f"{funder.funder}: {funder.award}" if funder.award else funder.funder for funder in funders(record)
+    ]
     rows.append(("Funding", "; ".join(paid)))
     rows.append(("Made", _day(record.created.isoformat(), language)))
     return tuple((name, brief(value, 80)) for name, value in rows if value)
@@ -222,7 +224,9 @@ def _published(record: Record, now: datetime) -> list[Slip]:
     told = []
     if publication.withdrawn:
         told.append(Slip("Withdrawn", publication.reason, _by(by, publication.withdrawn)))
-    later = next((one.identifier for one in record.related if one.relation == "IsPreviousVersionOf"), "")
+    later = next(
+        (related.identifier for related in record.related if related.relation == "IsPreviousVersionOf"), ""
+    )
     if later:
         told.append(Slip("A newer version", f"is there: {later}.", ""))
     opens = (
@@ -259,8 +263,8 @@ def _volume(record: Record) -> str:
 
 
 def _shown(record: Record, key: str) -> str:
-    known = record.parameters.get(key)
-    return parameter.show(key, known.value) if known and known.value is not None else ""
+    value = record.parameters.get(key)
+    return parameter.show(key, value.value) if value and value.value is not None else ""
 
 
 def _day(moment: str, language: str = ENGLISH) -> str:

@@ -57,32 +57,34 @@ class Citing:
 
 def relations_of(record: Record, request_context: RequestContext) -> Iterator[Relation]:
     """List what a record is related to, but for what cites it."""
-    for one in record.related:
-        if one.relation == "IsCitedBy":
+    for related in record.related:
+        if related.relation == "IsCitedBy":
             continue
-        words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", one.relation).capitalize()
-        if doi := DOI.fullmatch(one.identifier):
+        words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", related.relation).capitalize()
+        if doi := DOI.fullmatch(related.identifier):
             yield Relation(words, doi[1], f"https://doi.org/{quote(doi[1], safe='/')}")
-        elif place := place_of(one.identifier):
-            yield Relation(words, one.identifier, place)
-        elif ID.fullmatch(one.identifier):
-            yield Relation(words, one.identifier, request_context.link("record", {"id": one.identifier}))
+        elif place := place_of(related.identifier):
+            yield Relation(words, related.identifier, place)
+        elif ID.fullmatch(related.identifier):
+            yield Relation(
+                words, related.identifier, request_context.link("record", {"id": related.identifier})
+            )
         else:
-            yield Relation(words, one.identifier, "")
+            yield Relation(words, related.identifier, "")
 
 
 def citing(record: Record, request_context: RequestContext) -> Iterator[Citing]:
     """List the documents that cite the record, and then the DOIs that it names itself and no document has."""
     with request_context.catalogue.reading() as connection:
-        found = publications_about(connection, request_context.reader, record.id)
+        entities = publications_about(connection, request_context.reader, record.id)
     told = set()
-    for one in found:
-        doi = str(one.facts.get("paper_doi", ""))
+    for entity in entities:
+        doi = str(entity.facts.get("paper_doi", ""))
         told.add(doi.lower())
-        authors = "; ".join(name_of(read_person(text)).cited for text in one.facts.get("authors", ())[:20])
-        about = (str(one.facts.get("year", "")), str(one.facts.get("journal", "")))
-        page = request_context.link("document", {"id": one.id})
-        yield Citing(one.name, authors, *about, doi, place_of(doi), page)
+        authors = "; ".join(name_of(read_person(text)).cited for text in entity.facts.get("authors", ())[:20])
+        about = (str(entity.facts.get("year", "")), str(entity.facts.get("journal", "")))
+        page = request_context.link("document", {"id": entity.id})
+        yield Citing(entity.name, authors, *about, doi, place_of(doi), page)
     for doi in cited_dois(record):
         if doi.lower() not in told:
             yield Citing(doi, "", "", "", doi, place_of(doi), "")
@@ -90,5 +92,5 @@ def citing(record: Record, request_context: RequestContext) -> Iterator[Citing]:
 
 def ancestor_relations(record: Record, request_context: RequestContext) -> Iterator[Relation]:
     """List what a record was made of, the first one in front."""
-    for one in ancestors_of(request_context.catalogue, request_context.reader, record):
-        yield Relation(one.title, one.id, request_context.link("record", {"id": one.id}))
+    for ancestor in ancestors_of(request_context.catalogue, request_context.reader, record):
+        yield Relation(ancestor.title, ancestor.id, request_context.link("record", {"id": ancestor.id}))

@@ -115,14 +115,14 @@ def _after_redirects(base: str, address: str, id: str) -> str:
 
 def _page_address(given: str, address: str) -> tuple[str, str]:
     parts = web_address(address, _EXAMPLE)
-    found = _PAGE.fullmatch(parts.path)
-    id = unquote(found[2]) if found else ""
-    if not found or not ID.fullmatch(id):
+    match = _PAGE.fullmatch(parts.path)
+    id = unquote(match[2]) if match else ""
+    if not match or not ID.fullmatch(id):
         leads = f" leads to {address[:120]}, which" if address != given.strip() else ""
         raise InputError(
             f"{given[:120]}:{leads} is no page of a record of a tomarium portal; give an address like {_EXAMPLE}"
         )
-    return f"{parts.scheme}://{parts.netloc}{found[1]}/", id
+    return f"{parts.scheme}://{parts.netloc}{match[1]}/", id
 
 
 def _resolve(place: str) -> str:
@@ -202,14 +202,14 @@ def list_files_of(page: RemoteRecord) -> tuple[Content, ...]:
     where = f"{page.portal.address}records/{page.id}/manifest.json"
     try:
         told = answer.json()
-        listed = [(one["path"], one["bytes"], one["sha256"]) for one in told["files"]]
+        listed = [(file["path"], file["bytes"], file["sha256"]) for file in told["files"]]
         same = told["id"] == page.id
     except (ValueError, KeyError, TypeError) as problem:
         raise FormatError(f"{where}: is no list of a record's files ({problem}); ask its keeper") from problem
     if not same:
         raise FormatError(f"{where}: lists the files of another record; ask its keeper")
     contents = tuple(_content(where, *one) for one in listed)
-    names = {one.path for one in contents}
+    names = {content.path for content in contents}
     above = {"/".join(path.split("/")[:end]) for path in names for end in range(1, path.count("/") + 1)}
     twice = len(names) != len(contents)
     if not contents or twice or names & above:

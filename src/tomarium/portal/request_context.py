@@ -179,14 +179,14 @@ class RequestContext:
         """
         with self.catalogue.reading() as connection:
             place = place_of(connection, self.reader, id)
-            told = told_of(connection, id) if place is not None and place.stale else ()
+            entities = told_of(connection, id) if place is not None and place.stale else ()
         if place is None:
             raise HTTPException(
                 404, f"There is no record “{id[:80]}” in this catalogue. Search for it by a word."
             )
         try:
             record = read_at(place)
-            return (telling(record, told) if place.stale else record), place
+            return (telling(record, entities) if place.stale else record), place
         except (OSError, FormatError) as problem:
             raise HTTPException(
                 503,

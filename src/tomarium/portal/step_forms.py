@@ -47,11 +47,11 @@ def step_forms(text: str) -> tuple[StepForm, ...]:
         step = offered.get(name)
         if step is not None:
             parts = tuple(
-                replace(one, value=typed.get(one.name, ""))
-                for one in form(step, {})
-                if one.name not in OF_FIELDS
+                replace(form_field, value=typed.get(form_field.name, ""))
+                for form_field in form(step, {})
+                if form_field.name not in OF_FIELDS
             )
-            defaults = {one.name: default_in_words(one) for one in step.parameters}
+            defaults = {parameter.name: default_in_words(parameter) for parameter in step.parameters}
             found.append(StepForm(name, describe(step).summary, parts, defaults))
     return tuple(found)
 

@@ -113,9 +113,9 @@ def shown_texts(connection: Connection, reader: Reader, kind: str, language: str
     editor = may_edit(reader)
     written = newest_of(connection, f"{kind}/")
     drafts = newest_of(connection, f"{kind}/", drafts=True) if editor else {}
-    names = sorted({*written, *drafts, *(one for one in shipped() if one.startswith(f"{kind}/"))})
-    found = (_choose(name, written.get(name, {}), drafts.get(name, {}), language) for name in names)
-    return tuple(one for one in found if one is not None and (editor or not is_to_come(one.text)))
+    names = sorted({*written, *drafts, *(text for text in shipped() if text.startswith(f"{kind}/"))})
+    generator = (_choose(name, written.get(name, {}), drafts.get(name, {}), language) for name in names)
+    return tuple(one for one in generator if one is not None and (editor or not is_to_come(one.text)))
 
 
 def is_to_come(text: PageText) -> bool:
@@ -126,8 +126,8 @@ def is_to_come(text: PageText) -> bool:
 def _choose(
     name: str, written: Mapping[str, Version], drafts: Mapping[str, Version], language: str
 ) -> ShownText | None:
-    waits = any(one.draft for one in drafts.values())
-    kept = {one: version for one, version in written.items() if version.text is not None}
+    waits = any(draft.draft for draft in drafts.values())
+    kept = {text: version for text, version in written.items() if version.text is not None}
     came = shipped().get(name, {})
     order = dict.fromkeys((language, ENGLISH, *LANGUAGES))
     for one in order:

@@ -98,9 +98,9 @@ def links_in_linkset(content: bytes, media_type: str, place: str, pages: Iterabl
     contexts = (one for one in told["linkset"] if isinstance(one, dict))
     return [
         link
-        for one in contexts
-        if _plain(urljoin(place, str(one.get("anchor", "")))) in anchors
-        for link in _of_context(one, place)
+        for context in contexts
+        if _plain(urljoin(place, str(context.get("anchor", "")))) in anchors
+        for link in _of_context(context, place)
     ][:MOST]
 
 
@@ -124,12 +124,12 @@ class _Head(HTMLParser):
 
 
 def _parse(text: str, base: str, anchors: set[str]) -> Iterator[TypedLink]:
-    for found in _LINK.finditer(text):
+    for match in _LINK.finditer(text):
         told: dict[str, str] = {}
-        for name, quoted, plain in _PARAMETER.findall(found[2]):
+        for name, quoted, plain in _PARAMETER.findall(match[2]):
             told.setdefault(name.lower(), re.sub(r"\\(.)", r"\1", quoted) or plain)
         if _plain(urljoin(base, told["anchor"])) in anchors if "anchor" in told else True:
-            yield from _links(told.get("rel", ""), urljoin(base, found[1]), told)
+            yield from _links(told.get("rel", ""), urljoin(base, match[1]), told)
 
 
 def _of_context(context: Mapping[str, Any], place: str) -> Iterator[TypedLink]:

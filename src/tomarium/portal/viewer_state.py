@@ -112,8 +112,8 @@ def source_of(record: Record, folder: Path, file: Callable[[str], str]) -> Sourc
     return Source(
         record=record,
         address=f"{address}/|{form}:",
-        scale_m=tuple(1e-6 * one for one in scale) if micrometres else None,
-        start=tuple(move / one for move, one in zip(shift, scale, strict=True)),
+        scale_m=tuple(1e-6 * value for value in scale) if micrometres else None,
+        start=tuple(move / value for move, value in zip(shift, scale, strict=True)),
         shape=tuple(volume.levels[0].shape),
         window=volume_window(record, folder),
         labels=tuple(
@@ -293,8 +293,8 @@ def without_closed(state: Mapping[str, Any], may_open: Callable[[str], bool]) ->
     opened: dict[str, bool] = {}
 
     def is_closed(layer: Mapping[str, Any]) -> bool:
-        found = (ADDRESS.fullmatch(str(address)) for address in _addresses(layer.get("source")))
-        ids = {match[1] for match in found if match}
+        generator = (ADDRESS.fullmatch(str(address)) for address in _addresses(layer.get("source")))
+        ids = {match[1] for match in generator if match}
         return not all(opened.setdefault(id, may_open(id)) for id in ids)
 
     closed = [layer for layer in state["layers"] if is_closed(layer)]

@@ -31,7 +31,7 @@ def is_wanted(path: str, headers: Mapping[str, str]) -> bool:
     bool
         Whoever opens the file itself (`text/html` is accepted), asks for a range of it or names no WebP gets the file.
     """
-    taken = {one.split(";")[0].strip().lower() for one in headers.get("accept", "").split(",")}
+    taken = {word.split(";")[0].strip().lower() for word in headers.get("accept", "").split(",")}
     return path == THUMBNAIL and MEDIA_TYPE in taken and "text/html" not in taken and "range" not in headers
 
 

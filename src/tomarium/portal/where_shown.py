@@ -88,10 +88,10 @@ def where_shown(
         now=_now(last),
         place=here.place if here else "",
         holder=here.holder if here else "",
-        events=tuple(_shown(request_context, one) for one in events),
+        events=tuple(_shown(request_context, event) for event in events),
         parcels=tuple(
-            (one.id, STATES[one.state], request_context.link("parcel", {"id": one.id}))
-            for one in parcels_of(connection, reader, specimen=id)
+            (parcel.id, STATES[parcel.state], request_context.link("parcel", {"id": parcel.id}))
+            for parcel in parcels_of(connection, reader, specimen=id)
         ),
         kinds=tuple((kind, EVENTS[kind]) for kind in BY_HAND),
         labels=request_context.link("labels", query={"specimens": id}),
@@ -105,7 +105,7 @@ def _now(last: SpecimenEvent | None) -> str:
     if last.on_its_way:
         return f"On its way{' back' if last.kind == 'returned' else ''} in {last.parcel}"
     told = [last.place, f"with {last.holder}" if last.holder else ""]
-    return ", ".join(one for one in told if one)
+    return ", ".join(text for text in told if text)
 
 
 def _shown(request_context: RequestContext, one: SpecimenEvent) -> ShownWhere:

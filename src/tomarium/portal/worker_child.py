@@ -60,7 +60,7 @@ class WorkerChildren:
                 return
             if time.monotonic() - self._begun.get(kind, -PATIENCE_S) < PATIENCE_S:
                 return
-            if any(one.takes(kind) for one in workers_seen(self._catalogue.home)) and child is None:
+            if any(worker.takes(kind) for worker in workers_seen(self._catalogue.home)) and child is None:
                 return
             if child is not None and child.stdin is not None:
                 child.stdin.close()

@@ -299,7 +299,7 @@ def _told(
         method="mutual information",
         candidates=tuple(candidates[:_SHOWN]),
         notes=tuple(notes),
-        freedoms=tuple(FREEDOMS[one] for one in levels.freedoms),
+        freedoms=tuple(FREEDOMS[freedom] for freedom in levels.freedoms),
         figures={
             "share_inside": fit.share,
             "chance": verdict.chance,

@@ -112,12 +112,12 @@ class Alignment:
             "notes": list(self.notes),
             "candidates": [
                 {
-                    "matrix": _listed(one.matrix),
-                    "score": _number(one.score),
-                    "mirrored": one.mirrored,
-                    "in_range": one.in_range,
+                    "matrix": _listed(candidate.matrix),
+                    "score": _number(candidate.score),
+                    "mirrored": candidate.mirrored,
+                    "in_range": candidate.in_range,
                 }
-                for one in self.candidates
+                for candidate in self.candidates
             ],
         }
 

@@ -52,7 +52,7 @@ def as_link_json(
         )
     try:
         covariance = [[float(number) for number in row] for row in told["covariance"]]
-        open_ones = [one for one in FREEDOMS if one not in told.get("freedoms", FREEDOMS)]
+        open_ones = [freedom for freedom in FREEDOMS if freedom not in told.get("freedoms", FREEDOMS)]
         for freedom in open_ones:
             known = sigma_rad if freedom.startswith("rotation") else sigma_m
             if known is None:

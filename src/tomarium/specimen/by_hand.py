@@ -83,7 +83,7 @@ def _angles(text: str) -> tuple[float, float, float]:
     value, _, unit = last.strip().rpartition(" ")
     if len(numbers) != 2 or not value:
         raise ParameterError(f'{text[:80]!r} are no three angles with a unit; write them as "0, 90, 0 deg"')
-    x, y, z = (units.parse(f"{one.strip()} {unit}", "deg") for one in (*numbers, value))
+    x, y, z = (units.parse(f"{text.strip()} {unit}", "deg") for text in (*numbers, value))
     return x, y, z
 
 

@@ -132,7 +132,7 @@ def frame_of_axes(
 
 
 def _three(values: Sequence[Any]) -> tuple[float, float, float]:
-    x, y, z = (float(one) for one in values)
+    x, y, z = (float(value) for value in values)
     return x, y, z
 
 
@@ -158,23 +158,23 @@ def read_point(text: str, image: ImageFrame | None = None, *, pixel: bool = Fals
     ParameterError
         It is no point, has no unit of length or one that should not be there, or has too few coordinates.
     """
-    found = _POINT.fullmatch(text)
+    match = _POINT.fullmatch(text)
     example = '"120, 33, 8"' if pixel else '"12.1, 3.3, 8.0 mm"'
-    if found is None:
+    if match is None:
         raise ParameterError(
             f"{text[:80]!r} is no point; write x, y and z"
             + (f" in pixel, {example}" if pixel else f" and a unit, {example}")
         )
-    numbers = [float(one) for one in re.split(r"[,;]", found[1])]
+    numbers = [float(word) for word in re.split(r"[,;]", match[1])]
     wanted = 3 if image is None else image.count
     if len(numbers) < wanted:
         raise ParameterError(
             f"{text[:80]!r} has {len(numbers)} coordinates; x, y and z were expected, such as {example}"
         )
     if pixel:
-        if found[2] and found[2] not in ("px", "pixel", "pixels"):
+        if match[2] and match[2] not in ("px", "pixel", "pixels"):
             raise ParameterError(
-                f"{text[:80]!r} has the unit {found[2][:20]!r}, but pixels were asked for; leave one out"
+                f"{text[:80]!r} has the unit {match[2][:20]!r}, but pixels were asked for; leave one out"
             )
         if image is None:
             raise ParameterError(
@@ -185,11 +185,11 @@ def read_point(text: str, image: ImageFrame | None = None, *, pixel: bool = Fals
                 f"{text[:80]!r} has 3 coordinates, and {image.frame} is a plane; give column and row"
             )
         return image.point_of(numbers)
-    if not found[2]:
+    if not match[2]:
         raise ParameterError(
             f"{text[:80]!r} has no unit; write it with one, {example}, or give pixels with --as pixel"
         )
-    metre = units.convert(1.0, found[2], "m")
+    metre = units.convert(1.0, match[2], "m")
     point = np.zeros(3)
     point[: len(numbers)] = np.asarray(numbers) * metre
     if not np.isfinite(point).all():

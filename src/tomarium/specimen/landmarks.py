@@ -53,7 +53,7 @@ def read_landmarks(path: str | Path, unit: str) -> list[Landmark]:
     that one image lacks (written as Infinity), are left out. Raises FormatError where a line is none.
     """
     factor = units.factor(unit, "m")
-    found: list[Landmark] = []
+    landmarks: list[Landmark] = []
     with Path(path).open(newline="", encoding="utf-8") as file:
         for number, row in enumerate(csv.reader(file), 1):
             if not row:
@@ -73,8 +73,8 @@ def read_landmarks(path: str | Path, unit: str) -> list[Landmark]:
                 continue
             half = len(numbers) // 2
             moving, fixed = ((*part, 0.0)[:3] for part in (numbers[:half], numbers[half:]))
-            found.append(Landmark(row[0], moving, fixed))  # type: ignore[arg-type]
-    return found
+            landmarks.append(Landmark(row[0], moving, fixed))  # type: ignore[arg-type]
+    return landmarks
 
 
 def write_landmarks(
@@ -82,12 +82,16 @@ def write_landmarks(
 ) -> None:
     """Write landmarks as BigWarp reads them, in a unit of length; of two flat images x and y alone."""
     factor = units.factor(unit, "m")
-    axes = 2 if flat and all(one.moving_m[2] == 0 == one.fixed_m[2] for one in landmarks) else 3
+    axes = (
+        2 if flat and all(landmark.moving_m[2] == 0 == landmark.fixed_m[2] for landmark in landmarks) else 3
+    )
     with Path(path).open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, quoting=csv.QUOTE_ALL)
-        for one in landmarks:
-            places = [repr(float(at / factor)) for at in (*one.moving_m[:axes], *one.fixed_m[:axes])]
-            writer.writerow([one.name, "true", *places])
+        for landmark in landmarks:
+            places = [
+                repr(float(at / factor)) for at in (*landmark.moving_m[:axes], *landmark.fixed_m[:axes])
+            ]
+            writer.writerow([landmark.name, "true", *places])
 
 
 def align_landmarks(landmarks: Sequence[Landmark], *, mirror: bool = True, scale: bool = False) -> Alignment:
@@ -101,8 +105,8 @@ def align_landmarks(landmarks: Sequence[Landmark], *, mirror: bool = True, scale
         raise InputError(
             f"landmarks: {len(landmarks)} were given; {FEWEST} or more are needed, so that residuals tell the error"
         )
-    moving = np.array([one.moving_m for one in landmarks], np.float64)
-    fixed = np.array([one.fixed_m for one in landmarks], np.float64)
+    moving = np.array([landmark.moving_m for landmark in landmarks], np.float64)
+    fixed = np.array([landmark.fixed_m for landmark in landmarks], np.float64)
     for name, points in (("moving", moving), ("fixed", fixed)):
         across = np.linalg.svd(points - points.mean(axis=0), compute_uv=False)
         if not across[1] > _LINE * across[0]:

@@ -127,7 +127,8 @@ def link_json(link: Link) -> dict[str, Any]:
         "centre_m": list(told.pop("centre_m")),
     }
     landmarks = [
-        {"name": one.name, "from_m": list(one.from_m), "to_m": list(one.to_m)} for one in link.landmarks
+        {"name": landmark.name, "from_m": list(landmark.from_m), "to_m": list(landmark.to_m)}
+        for landmark in link.landmarks
     ]
     del told["landmarks"]
     found |= {key: value for key, value in told.items() if value not in ("", None, False)}

@@ -83,12 +83,12 @@ def dataset_json(sources: Sequence[MobieSource], description: str) -> Mapping[st
         "description": description,
         "is2D": False,
         "sources": {
-            one.name: {
+            source.name: {
                 "image": {
-                    "imageData": {"ome.zarr": {"relativePath": one.path}},
+                    "imageData": {"ome.zarr": {"relativePath": source.path}},
                 }
             }
-            for one in sources
+            for source in sources
         },
         "views": views,
     }
@@ -100,25 +100,25 @@ def _view(
     displays = [
         {
             "imageDisplay": {
-                "name": one.name,
-                "sources": [one.name],
+                "name": source.name,
+                "sources": [source.name],
                 "color": _COLOURS[(first + number) % len(_COLOURS)],
-                "contrastLimits": [float(value) for value in one.window],
+                "contrastLimits": [float(value) for value in source.window],
                 "opacity": 1.0,
                 "blendingMode": "sum",
             }
         }
-        for number, one in enumerate(sources)
+        for number, source in enumerate(sources)
     ]
     transforms = [
         {
             "affine": {
-                "name": f"{one.name}-placed",
-                "parameters": in_micrometres(one.matrix)[:3].ravel().tolist(),
-                "sources": [one.name],
+                "name": f"{source.name}-placed",
+                "parameters": in_micrometres(source.matrix)[:3].ravel().tolist(),
+                "sources": [source.name],
             }
         }
-        for one in sources
+        for source in sources
     ]
     return {
         "isExclusive": exclusive,

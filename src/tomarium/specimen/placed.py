@@ -70,13 +70,13 @@ def place_images(
     known, placed, left_out = list(links), [], []
     for image in images:
         try:
-            found = resolve(known, image.frame, frame, image.middle_m)
+            resolved = resolve(known, image.frame, frame, image.middle_m)
         except NotConnected:
             left_out.append(f"{image.frame} is left out: no link connects it with {frame}")
             continue
-        _, covariance = place(found.pose, image.middle_m)
-        assumed = tuple(dict.fromkeys(link.id for link in found.assumed))
-        placed.append(Placed(image, found.pose.matrix, sigma(covariance), assumed))
+        _, covariance = place(resolved.pose, image.middle_m)
+        assumed = tuple(dict.fromkeys(link.id for link in resolved.assumed))
+        placed.append(Placed(image, resolved.pose.matrix, sigma(covariance), assumed))
     return sorted(placed, key=lambda one: (-one.size_m, one.image.frame)), left_out
 
 
@@ -125,6 +125,6 @@ def scale_and_shift(placed: Placed) -> tuple[float, Array] | None:
 
 def placed_words(placed: Placed) -> str:
     """Tell how well an image's place is known: "known to 2 µm, 2 µm, 3 µm (x, y, z)"."""
-    told = ", ".join(units.show(one, "m", 3) for one in placed.sigma_m)
+    told = ", ".join(units.show(value, "m", 3) for value in placed.sigma_m)
     rests = f"; rests on {', '.join(placed.assumed)}, which nobody has measured" if placed.assumed else ""
     return f"known to {told} (x, y, z){rests}"

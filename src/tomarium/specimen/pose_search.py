@@ -130,11 +130,11 @@ def levels_of(room: Image, cloud: Image, search: Search = "global") -> Levels:
     unit = max(_typical(room), _typical(cloud))
     grids = [
         grid_of(
-            one.array,
-            np.array(one.voxel_m[::-1]) / unit,
-            np.array(one.first_m) / unit,
+            image.array,
+            np.array(image.voxel_m[::-1]) / unit,
+            np.array(image.first_m) / unit,
         )
-        for one in (room, cloud)
+        for image in (room, cloud)
     ]
     across = [n * step for n, step in zip(grids[0].lengths, grids[0].spacing, strict=True) if n > 1]
     of_section = WIDEST_OF_SECTION[search]

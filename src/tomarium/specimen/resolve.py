@@ -202,7 +202,7 @@ def resolve_all(
     used = [link for link in links if not link.withdrawn]
     around = _steps_of(used)
     reached = _best_paths(around, from_frame, at_m)
-    wrong = contradictions(used) if any(reached.get(one) for one in to_frames) else []
+    wrong = contradictions(used) if any(reached.get(to_frame) for to_frame in to_frames) else []
 
     def found(to_frame: str) -> Resolved:
         if to_frame not in reached:
@@ -216,14 +216,14 @@ def resolve_all(
         for step in path:
             pose = compose(pose, step.pose)
         passed = {step.link.id for step in path}
-        loops = tuple(one for one in wrong if passed & set(one.links))
+        loops = tuple(contradiction for contradiction in wrong if passed & set(contradiction.links))
         return Resolved(from_frame, to_frame, pose, path, loops)
 
     return found
 
 
 def _group(frame: str, reached: Iterable[str]) -> str:
-    others = sorted(one for one in reached if one != frame)
+    others = sorted(text for text in reached if text != frame)
     if not others:
         return f"{frame} has no link"
     more = f" and {len(others) - 8} more" if len(others) > 8 else ""
@@ -291,7 +291,7 @@ def groups(links: Iterable[Link], frames: Iterable[str] = ()) -> list[list[str]]
     while left:
         reached = _best_paths(around, next(iter(left)), (0.0, 0.0, 0.0))
         found.append(sorted(reached))
-        left = {one: None for one in left if one not in reached}
+        left = {text: None for text in left if text not in reached}
     return sorted(found, key=lambda group: (-len(group), group))
 
 
@@ -350,21 +350,21 @@ def _closed(path: Sequence[Step], link: Link) -> Contradiction | None:
     around = about(pose, direct.centre_m)
     ratio = float(np.linalg.det(pose.matrix[:3, :3]) / np.linalg.det(direct.matrix[:3, :3]))
     scale = float(np.cbrt(ratio))
-    told = Contradiction(
+    contradiction = Contradiction(
         frames=(*(step.start for step in path), link.to_frame),
         links=tuple(dict.fromkeys([*(step.link.id for step in path), link.id])),
         shift_m=0.0, turn_rad=0.0, scale=scale, times_sigma=float("inf"),
     )  # fmt: skip
     if ratio < 0:
-        return told
+        return contradiction
     motion = motion_between(direct, around.matrix)
-    told = replace(
-        told, shift_m=float(np.linalg.norm(motion[3:])), turn_rad=float(np.linalg.norm(motion[:3]))
+    contradiction = replace(
+        contradiction, shift_m=float(np.linalg.norm(motion[3:])), turn_rad=float(np.linalg.norm(motion[:3]))
     )
     if abs(scale - 1) > _LEAST_SCALE:
-        return told
+        return contradiction
     spread = direct.covariance + around.covariance + _LEAST
     squared = float(motion @ np.linalg.solve(spread, motion))
     if squared <= CONTRADICTION:
         return None
-    return replace(told, times_sigma=float(np.sqrt(squared / 6)))
+    return replace(contradiction, times_sigma=float(np.sqrt(squared / 6)))

@@ -32,7 +32,7 @@ def demand_micrometres(ome: Ome, name: str) -> None:
         axes = [(axis["name"], axis.get("unit")) for axis in ome["multiscales"][0]["axes"]]
     except (KeyError, IndexError, TypeError) as problem:
         raise FormatError(f"{name}: its metadata are not those of an image ({problem})") from problem
-    if str(ome.get("version")) != VERSION or axes != [(one, "micrometer") for one in "zyx"]:
+    if str(ome.get("version")) != VERSION or axes != [(text, "micrometer") for text in "zyx"]:
         raise FormatError(
             f"{name}: is OME-Zarr {ome.get('version')} with the axes {axes}; {VERSION} with z, y and x in micrometers "
             f"was expected: convert it with tomarium convert --to ome-zarr"
@@ -113,7 +113,7 @@ def scene(name: str, matrices: Mapping[str, Array]) -> dict[str, Any]:
     dict
         Content of `attributes.ome` of the group: matrices for points (z, y, x) in micrometres.
     """
-    axes = [{"name": one, "type": "space", "unit": "micrometer"} for one in "zyx"]
+    axes = [{"name": text, "type": "space", "unit": "micrometer"} for text in "zyx"]
     told = [
         {
             **_transformation(in_micrometres(matrix)),

@@ -151,7 +151,7 @@ def _inside(image: ImageFrame, position: Array, spread: Array) -> tuple[str, str
 
 def _rounding(image: ImageFrame) -> float:
     """Return a millionth of a pixel: a point that was typed in a plane does not leave it by the rounding of numbers."""
-    return 1e-6 * float(min(abs(one) for one in image.step_m[:2]))
+    return 1e-6 * float(min(abs(value) for value in image.step_m[:2]))
 
 
 def found_json(one: Found | Unknown) -> dict[str, Any]:
@@ -177,12 +177,12 @@ def found_json(one: Found | Unknown) -> dict[str, Any]:
 
 def unit_of(length_m: float) -> tuple[str, float]:
     """Choose the unit in which the positions of an image are told, by how large it is: mm, µm or nm, and it in m."""
-    return next((one for one in _LENGTHS if length_m >= 0.2 * one[1]), _LENGTHS[-1])
+    return next((length for length in _LENGTHS if length_m >= 0.2 * length[1]), _LENGTHS[-1])
 
 
 def rounded(values: Iterable[float], digits: int = 12) -> list[float]:
     """Cut the digits that a computer adds to numbers."""
-    return [float(f"{one:.{digits}g}") for one in values]
+    return [float(f"{value:.{digits}g}") for value in values]
 
 
 def with_sigma(value: float, spread: float, unit: str = "") -> str:

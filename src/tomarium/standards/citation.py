@@ -95,8 +95,8 @@ def day_of(record: Record) -> date:
 
 def doi_of(record: Record) -> str:
     """Return the bare DOI of a record, "10.5072/tooth.v1"; "" where it has none."""
-    found = DOI.fullmatch(record.publication.doi.strip()) if record.publication else None
-    return found[1] if found else ""
+    match = DOI.fullmatch(record.publication.doi.strip()) if record.publication else None
+    return match[1] if match else ""
 
 
 def link_of(record: Record, address: str = "") -> str:

@@ -122,12 +122,12 @@ def table(
             "@type": "cr:Field",
             "@id": f"{name}/{column}",
             "name": column,
-            "description": told,
+            "description": text,
             "dataType": kind,
             "source": {"fileObject": {"@id": quote(file)}, "extract": {"column": column}},
             **({"repeated": True} if column in repeated else {}),
         }
-        for column, kind, told in columns
+        for column, kind, text in columns
     ]
     return {"@type": "cr:RecordSet", "@id": name, "name": name, "description": description, "field": fields}
 
@@ -173,8 +173,14 @@ def _files(record: Record, address: str) -> list[Entity]:
     if len(singly) > schema_org.MOST_FILES:
         singly = [entry for entry in singly if entry.role in ("manifest", "file table")]
     files = [
-        file_object(one.path, f"{address}/files/{quote(one.path)}", one.bytes, one.media_type, one.sha256)
-        for one in singly
+        file_object(
+            file_entry.path,
+            f"{address}/files/{quote(file_entry.path)}",
+            file_entry.bytes,
+            file_entry.media_type,
+            file_entry.sha256,
+        )
+        for file_entry in singly
     ]
     manifest = _list_of_files(singly)
     if manifest is None:
@@ -183,14 +189,14 @@ def _files(record: Record, address: str) -> list[Entity]:
     sets = [
         {
             "@type": "cr:FileSet",
-            "@id": quote(one.path),
-            "name": one.path,
-            "description": f"{one.bytes} B; the address of each file is {address}/files/ and its path.",
+            "@id": quote(folder.path),
+            "name": folder.path,
+            "description": f"{folder.bytes} B; the address of each file is {address}/files/ and its path.",
             "containedIn": {"@id": quote(manifest.path)},
-            "encodingFormat": one.media_type,
-            "includes": f"{one.path}**",
+            "encodingFormat": folder.media_type,
+            "includes": f"{folder.path}**",
         }
-        for one in folders
+        for folder in folders
     ]
     return [*files, *sets]
 
@@ -201,8 +207,8 @@ def _list_of_files(entries: Sequence[FileEntry]) -> FileEntry | None:
 
 
 def _record_sets(record: Record, address: str, files: Sequence[Entity]) -> Iterator[Entity]:
-    manifest = next((one for one in record.files if one.role == "file table"), None)
-    if manifest is not None and any(one["name"] == manifest.path for one in files):
+    manifest = next((file for file in record.files if file.role == "file table"), None)
+    if manifest is not None and any(file["name"] == manifest.path for file in files):
         columns = (
             ("path", "sc:Text", "Path of a file; its address is that of the record, /files/ and the path."),
             ("bytes", "sc:Integer", "Its size."),

@@ -59,7 +59,7 @@ def attributes(record: Record, address: str = "") -> dict[str, Any]:
         "version": str(publication.version) if publication else "",
         "rightsList": [_rights(record.licence)],
         "descriptions": _descriptions(record),
-        "fundingReferences": [_funding(one) for one in record.funding if one_line(one.funder)],
+        "fundingReferences": [_funding(funding) for funding in record.funding if one_line(funding.funder)],
         "schemaVersion": SCHEMA,
     }
     return {key: _once(told) if isinstance(told, list) else told for key, told in known.items() if told}
@@ -111,13 +111,13 @@ def _subjects(record: Record) -> list[dict[str, str]]:
     words = [{"subject": one_line(word)} for word in record.keywords if one_line(word)]
     terms = [
         {
-            "subject": panet.label_of(one),
+            "subject": panet.label_of(text),
             "subjectScheme": "PaNET",
             "schemeUri": panet.ADDRESS,
-            "valueUri": panet.address_of(one),
+            "valueUri": panet.address_of(text),
         }
-        for one in map(one_line, record.techniques)
-        if one
+        for text in map(one_line, record.techniques)
+        if text
     ]
     return words + terms
 
@@ -149,7 +149,7 @@ def _alternates(record: Record, address: str) -> list[dict[str, str]]:
 
 
 def _related(record: Record, address: str) -> list[dict[str, str]]:
-    found = [_relation(one.relation, one.identifier, address) for one in record.related]
+    found = [_relation(related.relation, related.identifier, address) for related in record.related]
     if record.publication and record.publication.concept_doi:
         found.append(_relation("IsVersionOf", record.publication.concept_doi, ""))
     for kind, relation in (

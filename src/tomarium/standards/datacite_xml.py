@@ -102,8 +102,8 @@ def resource(record: Record, address: str = "", access: Mapping[str, str] | None
     for creator in told["creators"]:
         _add_creator(creators, creator)
     titles = _add(root, "titles")
-    for one in told["titles"]:
-        _add(titles, "title", one["title"])
+    for title in told["titles"]:
+        _add(titles, "title", title["title"])
     _add(root, "publisher", told["publisher"]["name"])
     _add(root, "publicationYear", told["publicationYear"])
     kinds = told["types"]
@@ -115,14 +115,19 @@ def resource(record: Record, address: str = "", access: Mapping[str, str] | None
         _add(root, "version", told["version"])
     if "fundingReferences" in told:
         references = _add(root, "fundingReferences")
-        for one in told["fundingReferences"]:
+        for fundingreference in told["fundingReferences"]:
             reference = _add(references, "fundingReference")
             for term in ("funderName", "awardTitle"):
-                if term in one:
-                    _add(reference, term, one[term])
+                if term in fundingreference:
+                    _add(reference, term, fundingreference[term])
             for term, key, attribute in _IDENTIFIED:
-                if term in one:
-                    _add(reference, term, one[term], {attribute: one[key]} if key in one else None)
+                if term in fundingreference:
+                    _add(
+                        reference,
+                        term,
+                        fundingreference[term],
+                        {attribute: fundingreference[key]} if key in fundingreference else None,
+                    )
     return root
 
 
@@ -150,9 +155,9 @@ def _add_list(parent: Element, name: str, items: list[Any], called: str = "") ->
 
 def _add(parent: Element, name: str, text: str = "", others: Mapping[str, str] | None = None) -> Element:
     for content in (text, *(others or {}).values()):
-        if found := _FORBIDDEN.search(content):
+        if match := _FORBIDDEN.search(content):
             raise FormatError(
-                f"{name} {content[:60]!r} holds the character U+{ord(found[0]):04X}, which XML cannot hold; "
+                f"{name} {content[:60]!r} holds the character U+{ord(match[0]):04X}, which XML cannot hold; "
                 f"take it out of the record, or export it as JSON"
             )
     element = ElementTree.SubElement(parent, name, dict(others or {}))

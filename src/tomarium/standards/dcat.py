@@ -87,11 +87,14 @@ def dataset(record: Record, address: str = "") -> Entity:
         "dct:description": known["description"],
         "dct:identifier": doi_address(doi) if doi else record.id,
         "adms:identifier": _notation(doi_address(doi)) if doi else {},
-        "dct:creator": [_person(one) for one in record.creators if one.name.strip()],
+        "dct:creator": [_person(creator) for creator in record.creators if creator.name.strip()],
         "dct:publisher": _agent(publication.publisher) if publication else {},
         "dcat:keyword": known.get("keywords", []),
         "dcat:theme": _nodes(
-            [*THEMES, *(panet.address_of(one) for one in record.techniques if _is_term(one))]
+            [
+                *THEMES,
+                *(panet.address_of(technique) for technique in record.techniques if _is_term(technique)),
+            ]
         ),
         "dct:created": _typed(record.created.isoformat(), "dateTime"),
         "dct:issued": _typed(known["datePublished"], "date") if publication else {},
@@ -150,7 +153,7 @@ def _node(address: str) -> Entity:
 
 
 def _nodes(addresses: Sequence[str]) -> list[Entity]:
-    return [_node(one) for one in addresses]
+    return [_node(address) for address in addresses]
 
 
 def _typed(text: str, kind: str) -> Entity:
@@ -214,8 +217,8 @@ def _distribution(one: Entity, known: Entity, address: str) -> Entity:
 
 def _relations(record: Record, address: str) -> Entity:
     found: dict[str, list[Entity]] = {}
-    for one in record.related:
-        if (term := _TERMS.get(one.relation)) and (place := place_of(one.identifier, address)):
+    for related in record.related:
+        if (term := _TERMS.get(related.relation)) and (place := place_of(related.identifier, address)):
             found.setdefault(term, []).append(_node(place))
     return dict(found)
 

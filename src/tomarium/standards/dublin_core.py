@@ -83,8 +83,11 @@ def _told(record: Record, address: str) -> Iterator[tuple[str, str]]:
         yield "format", media_type
     yield "identifier", link_of(record, address)
     yield "identifier", address if address != link_of(record, address) else ""
-    for one in record.related:
-        yield "source" if one.relation == "IsDerivedFrom" else "relation", place_of(one.identifier, address)
+    for related in record.related:
+        yield (
+            "source" if related.relation == "IsDerivedFrom" else "relation",
+            place_of(related.identifier, address),
+        )
     yield "rights", f"{SEMANTICS}{access}"
     licence = in_line(record.licence)
     yield "rights", address_of(licence) or licence

@@ -47,10 +47,10 @@ def entity_attributes(
     named = [creator(person) for person in people] or [
         {"name": owner, "nameType": "Organizational"} if owner else {"name": UNKNOWN}
     ]
-    labels = {one.key: one.label for one in KINDS[entity.kind].facts}
+    labels = {fact.key: fact.label for fact in KINDS[entity.kind].facts}
     technical = [
-        f"{labels[key]}: {told if isinstance(told, str) else ', '.join(told)}"
-        for key, told in facts.items()
+        f"{labels[key]}: {fact if isinstance(fact, str) else ', '.join(fact)}"
+        for key, fact in facts.items()
         if key != "description"
     ]
     descriptions = {

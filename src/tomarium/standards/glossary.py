@@ -70,16 +70,16 @@ def words() -> dict[str, Word]:
     found = [
         Word(
             id=id,
-            term=told["term"],
-            also=tuple(told.get("also", ())),
-            plain=told["plain"],
-            student=told["student"],
-            source=told["source"],
-            related=tuple(told["related"]),
+            term=load["term"],
+            also=tuple(load.get("also", ())),
+            plain=load["plain"],
+            student=load["student"],
+            source=load["source"],
+            related=tuple(load["related"]),
         )
-        for id, told in tomllib.loads(text).items()
+        for id, load in tomllib.loads(text).items()
     ]
-    return {one.id: one for one in sorted(found, key=lambda one: one.term.casefold())}
+    return {word.id: word for word in sorted(found, key=lambda one: one.term.casefold())}
 
 
 def word_of(text: str) -> Word:
@@ -101,11 +101,13 @@ def word_of(text: str) -> Word:
         The glossary has no such term.
     """
     wanted = " ".join(text.split()).casefold()
-    known = {spelling.casefold(): one for one in words().values() for spelling in (*one.spellings, one.id)}
+    known = {
+        spelling.casefold(): word for word in words().values() for spelling in (*word.spellings, word.id)
+    }
     if wanted in known:
         return known[wanted]
     near = get_close_matches(wanted, known, n=3, cutoff=0.6)
-    hint = f"near are {', '.join(dict.fromkeys(known[one].term for one in near))}; " if near else ""
+    hint = f"near are {', '.join(dict.fromkeys(known[text].term for text in near))}; " if near else ""
     raise ParameterError(
         f"the glossary has no word {text[:60]!r}; {hint}`tomarium glossary` lists all {len(words())}"
     )
@@ -173,9 +175,9 @@ def linked(text: str, seen: MutableSet[str], address: Callable[[str], str]) -> M
 def _spelled() -> dict[str, str]:
     """Spelling → id; abbreviations as they are, all others also in small letters."""
     found: dict[str, str] = {}
-    for one in words().values():
-        for spelling in one.spellings:
-            found.setdefault(spelling if _capitals(spelling) else spelling.casefold(), one.id)
+    for word in words().values():
+        for spelling in word.spellings:
+            found.setdefault(spelling if _capitals(spelling) else spelling.casefold(), word.id)
     return found
 
 
@@ -183,11 +185,11 @@ def _spelled() -> dict[str, str]:
 def _pattern() -> re.Pattern[str]:
     longest_first = sorted(_spelled(), key=len, reverse=True)
     some = "|".join(
-        re.escape(one) if _capitals(one) else f"(?i:{re.escape(one)})" for one in longest_first
+        re.escape(text) if _capitals(text) else f"(?i:{re.escape(text)})" for text in longest_first
     ).replace(r"\ ", r"\s+")
     return re.compile(rf"(?<![\w-])(?:{some})(?![\w-])")
 
 
 def _capitals(spelling: str) -> bool:
     """Tell whether a spelling is an abbreviation, such as DOI, that no word in small letters stands for."""
-    return sum(one.isupper() for one in spelling) > 1
+    return sum(text.isupper() for text in spelling) > 1

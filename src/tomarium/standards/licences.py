@@ -191,9 +191,11 @@ def read_licence(text: str) -> str:
     known = _spellings()
     if squeezed in known:
         return known[squeezed]
-    near = [known[one] for one in get_close_matches(squeezed, known, n=6, cutoff=0.6)]
+    near = [known[text] for text in get_close_matches(squeezed, known, n=6, cutoff=0.6)]
     near += [id for id in LICENCES if squeezed and _squeeze(id).startswith(squeezed)]
-    told = ", ".join(list(dict.fromkeys(near))[:4] or [id for id, one in LICENCES.items() if one.for_data])
+    told = ", ".join(
+        list(dict.fromkeys(near))[:4] or [id for id, licence in LICENCES.items() if licence.for_data]
+    )
     raise ParameterError(
         f"{text[:80]!r} is no licence that is known here, with its version; give an SPDX identifier, such as {told}"
     )
@@ -227,10 +229,10 @@ def is_identifier(licence: str) -> bool:
 @cache
 def _spellings() -> dict[str, str]:
     found: dict[str, str] = {}
-    for one in LICENCES.values():
-        for text in (one.id, one.name, one.address, f"{_SPDX}/{one.id}"):
-            found[_squeeze(text)] = one.id
-            found[_squeeze(text).removesuffix("international").removesuffix("universal")] = one.id
+    for licence in LICENCES.values():
+        for text in (licence.id, licence.name, licence.address, f"{_SPDX}/{licence.id}"):
+            found[_squeeze(text)] = licence.id
+            found[_squeeze(text).removesuffix("international").removesuffix("universal")] = licence.id
     return {**found, **_ALSO}
 
 

@@ -80,8 +80,8 @@ def label_of(id: str) -> str:
     str
         "x-ray tomography"; the id itself where the term is not in the excerpt.
     """
-    known = terms().get(id)
-    return known.label if known else id
+    term = terms().get(id)
+    return term.label if term else id
 
 
 def address_of(id: str) -> str:
@@ -114,7 +114,7 @@ def id_of(name: str) -> str:
         return known[wanted]
     near = get_close_matches(wanted, known, n=3, cutoff=0.6)
     hint = (
-        f"near are {', '.join(f'{terms()[known[one]].label!r} ({known[one]})' for one in near)}; "
+        f"near are {', '.join(f'{terms()[known[text]].label!r} ({known[text]})' for text in near)}; "
         if near
         else ""
     )
@@ -138,7 +138,7 @@ def narrower(id: str) -> frozenset[str]:
         Ids, its own among them: with "x-ray tomography" also "x-ray microtomography", which PaNET
         puts below "microtomography" and "x-ray probe" alone. Of an unknown id only itself.
     """
-    return frozenset({id}) | {one for one, above in _broader().items() if id in above}
+    return frozenset({id}) | {text for text, above in _broader().items() if id in above}
 
 
 def broader(id: str) -> frozenset[str]:
@@ -165,7 +165,7 @@ def _broader() -> dict[str, frozenset[str]]:
     while changed:
         changed = False
         for above in found.values():
-            more = set().union(*(found[one] for one in above))
+            more = set().union(*(found[text] for text in above))
             more |= {term.id for term in defined if above.issuperset(term.broader)}
             if not more <= above:
                 above |= more

@@ -41,18 +41,18 @@ def read_works(text: str, name: str = "the text") -> Works:
     start = text.lstrip("\ufeff \t\r\n")
     if start[:1] in ("{", "["):
         try:
-            found = works_json.read(json.loads(start))
+            works = works_json.read(json.loads(start))
         except (ValueError, RecursionError) as problem:
             raise FormatError(f"{name}: is no JSON ({problem})") from problem
     elif re.search(r"^TY  ?- ", start, re.MULTILINE):
-        found = works_ris.read(start)
+        works = works_ris.read(start)
     elif re.search(r"^\s*@\s*\w+\s*[{(]", start, re.MULTILINE):
-        found = works_bibtex.read(start)
+        works = works_bibtex.read(start)
     else:
         raise FormatError(
             f"{name}: is neither BibTeX nor RIS, CSL-JSON or JSON of Crossref or DataCite; export it from your "
             f"reference manager as BibTeX"
         )
-    if not found.works and not found.problems:
+    if not works.works and not works.problems:
         raise FormatError(f"{name}: holds no work")
-    return found
+    return works

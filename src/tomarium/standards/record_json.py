@@ -96,14 +96,14 @@ def details(record: Record) -> dict[str, Any]:
             for key, value in asdict(record.publication).items()
         }
     found["people"] = [asdict(person) for person in record.creators]
-    found["related"] = [asdict(one) for one in record.related]
+    found["related"] = [asdict(related) for related in record.related]
     found["techniques"] = list(record.techniques)
     found["disclosed"] = list(record.disclosed)
     found["specimen"] = record.specimen
-    found["funding"] = [_funding_json(one) for one in record.funding]
-    found["entities"] = [entity_json(one) for one in record.entities]
+    found["funding"] = [_funding_json(funding) for funding in record.funding]
+    found["entities"] = [entity_json(entity) for entity in record.entities]
     found["acknowledgement"] = record.acknowledgement
-    found["links"] = [link_json(one) for one in record.links]
+    found["links"] = [link_json(link) for link in record.links]
     found["card"] = record.card.told
     return {key: value for key, value in found.items() if value}
 
@@ -143,19 +143,19 @@ def read_parts(told: Mapping[str, Any], volume: Mapping[str, Any]) -> tuple[Part
     if "parts" not in told:
         return (Part("volume", str(volume.get("path") or OLD_VOLUME), summary=volume),) if volume else ()
     parts, summary = [], volume
-    for one in told["parts"]:
-        if one["kind"] not in KINDS:
-            raise ValueError(f"a part of the kind {one['kind']!r} is unknown; known are {', '.join(KINDS)}")
+    for part in told["parts"]:
+        if part["kind"] not in KINDS:
+            raise ValueError(f"a part of the kind {part['kind']!r} is unknown; known are {', '.join(KINDS)}")
         parts.append(
             Part(
-                kind=cast(Kind, one["kind"]),
-                path=_text(one, "path"),
-                role=_text(one, "role"),
-                frame=_text(one, "frame"),
-                axes=tuple(dict(axis) for axis in one["axes"]),
-                summary=dict(one["summary"]) if "summary" in one else summary,
-                creator=_text(one, "creator") if "creator" in one else "",
-                permission=_permission(one["permission"]) if "permission" in one else None,
+                kind=cast(Kind, part["kind"]),
+                path=_text(part, "path"),
+                role=_text(part, "role"),
+                frame=_text(part, "frame"),
+                axes=tuple(dict(axis) for axis in part["axes"]),
+                summary=dict(part["summary"]) if "summary" in part else summary,
+                creator=_text(part, "creator") if "creator" in part else "",
+                permission=_permission(part["permission"]) if "permission" in part else None,
             )
         )
     return tuple(parts)
@@ -183,7 +183,7 @@ def read_people(told: Mapping[str, Any], names: list[str]) -> tuple[Person, ...]
     if "people" not in told:
         return tuple(Person(name) for name in names)
     keys = ("name", "orcid", "affiliation", "ror")
-    return tuple(Person(*(_text(one, key) for key in keys)) for one in told["people"])
+    return tuple(Person(*(_text(person, key) for key in keys)) for person in told["people"])
 
 
 def read_publication(told: Mapping[str, Any]) -> Publication | None:
@@ -253,7 +253,7 @@ def read_others(told: Mapping[str, Any]) -> dict[str, Any]:
     """
     lists = {key: told.get(key, []) for key in ("techniques", "disclosed")}
     for key, items in lists.items():
-        if not all(isinstance(one, str) for one in items):
+        if not all(isinstance(item, str) for item in items):
             raise ValueError(f"{key}: an item is no text")
     return {
         **{key: tuple(items) for key, items in lists.items()},
@@ -292,7 +292,7 @@ def entity_json(entity: Entity) -> dict[str, Any]:
         "name": entity.name,
         "facts": public_facts(entity),
         **({"disclosed": list(entity.disclosed)} if entity.disclosed else {}),
-        **({"origins": [asdict(one) for one in entity.origins]} if entity.origins else {}),
+        **({"origins": [asdict(origin) for origin in entity.origins]} if entity.origins else {}),
         **({"doi": entity.doi} if entity.doi else {}),
         **({"published": entity.published.isoformat()} if entity.published else {}),
     }
@@ -302,7 +302,7 @@ def _entity(told: Mapping[str, Any]) -> Entity:
     kind, facts = _text(told, "kind"), told["facts"]
     if kind not in ENTITIES:
         raise ValueError(f"an entity of the kind {kind!r} is unknown; known are {', '.join(ENTITIES)}")
-    forms = {one.key: one.form for one in ENTITIES[kind].facts}
+    forms = {fact.key: fact.form for fact in ENTITIES[kind].facts}
     if not isinstance(facts, dict) or not facts.keys() <= forms.keys():
         raise ValueError(f"the facts of the {kind} are unknown; known are {', '.join(forms)}")
     for key, value in facts.items():
@@ -310,7 +310,7 @@ def _entity(told: Mapping[str, Any]) -> Entity:
         if not isinstance(lines, list) or not all(isinstance(line, str) for line in lines):
             raise ValueError(f"{key} of the {kind} is no text, or no list of texts")
     origins = tuple(Origin(_text(one, "parent"), _text(one, "how")) for one in told.get("origins", []))
-    if unknown := [one.how for one in origins if one.how not in HOWS]:
+    if unknown := [origin.how for origin in origins if origin.how not in HOWS]:
         raise ValueError(f"how a specimen was made, {unknown[0]!r}, is unknown; known are {', '.join(HOWS)}")
     disclosed = told.get("disclosed", [])
     if not isinstance(disclosed, list) or not all(isinstance(key, str) for key in disclosed):

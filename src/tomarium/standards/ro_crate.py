@@ -80,7 +80,7 @@ def export(record: Record, address: str = "") -> str:
     """
     people = _people(record)
     organisations = _organisations(record)
-    entities = [described_entity(one) for one in record.entities]
+    entities = [described_entity(entity) for entity in record.entities]
     described = [*people, *organisations, *_techniques(record), *entities]
     parameters = [_parameter(key, value) for key, value in record.parameters.items()]
     credits = {part.path: {"creditText": part.credit} for part in record.parts if part.credit}
@@ -109,14 +109,18 @@ def export(record: Record, address: str = "") -> str:
         "hasPart": references(files),
         "variableMeasured": references(parameters),
         "mentions": references(
-            [*action[:1], *details, *(one for one in entities if one["additionalType"] != "specimen")]
+            [
+                *action[:1],
+                *details,
+                *(entity for entity in entities if entity["additionalType"] != "specimen"),
+            ]
         ),
     }
     if publication:
         root |= {"publisher": {"@id": "#publisher"}, "version": str(publication.version)}
         if publication.doi:
             root["cite-as"] = f"https://doi.org/{quote(publication.doi, safe='/')}"
-    specimens = [one for one in entities if one["additionalType"] == "specimen"]
+    specimens = [entity for entity in entities if entity["additionalType"] == "specimen"]
     if record.techniques or specimens:
         root["about"] = references([*_techniques(record), *specimens])
     descriptor: Entity = {
@@ -251,8 +255,13 @@ def _organisations(record: Record) -> list[Entity]:
 
 def _techniques(record: Record) -> list[Entity]:
     return [
-        {"@id": panet.address_of(one), "@type": "DefinedTerm", "name": panet.label_of(one), "termCode": one}
-        for one in dict.fromkeys(record.techniques)
+        {
+            "@id": panet.address_of(technique),
+            "@type": "DefinedTerm",
+            "name": panet.label_of(technique),
+            "termCode": technique,
+        }
+        for technique in dict.fromkeys(record.techniques)
     ]
 
 

@@ -73,12 +73,16 @@ def export(record: Record, address: str = "") -> str:
         "publisher": _organisation(publication.publisher) if publication else {},
         "isAccessibleForFree": _is_open(record),
         "conditionsOfAccess": _conditions(record),
-        "measurementTechnique": [_technique(one) for one in record.techniques if one.strip()],
+        "measurementTechnique": [
+            _technique(technique) for technique in record.techniques if technique.strip()
+        ],
         "variableMeasured": [
             _parameter(key, value) for key, value in record.parameters.items() if value.value is not None
         ],
-        "funder": [_organisation(one.funder, one.ror) for one in record.funding if one.funder.strip()],
-        "funding": [_grant(one) for one in record.funding if one.award.strip()],
+        "funder": [
+            _organisation(funding.funder, funding.ror) for funding in record.funding if funding.funder.strip()
+        ],
+        "funding": [_grant(funding) for funding in record.funding if funding.award.strip()],
         "includedInDataCatalog": _catalogue(address),
         "distribution": _distribution(record, address) if _is_open(record) and address else [],
         "creditText": cite(record, address),
@@ -263,17 +267,17 @@ _TERMS: Final[Mapping[str, str]] = {
 
 def _relations(record: Record, address: str) -> Entity:
     found: dict[str, list[Any]] = {}
-    for one in record.related:
-        if (term := _TERMS.get(one.relation)) and (place := place_of(one.identifier, address)):
+    for related in record.related:
+        if (term := _TERMS.get(related.relation)) and (place := place_of(related.identifier, address)):
             kind = "Dataset" if term in {"isPartOf", "hasPart"} else "CreativeWork"
             other = place if term == "isBasedOn" else {"@type": kind, "@id": place, "url": place}
             found.setdefault(term, []).append(other)
-    for kind, kept in (("specimen", "about"), ("proposal", "isPartOf"), ("instrument", "mentions")):
+    for kind, text in (("specimen", "about"), ("proposal", "isPartOf"), ("instrument", "mentions")):
         if entity := record.entity(kind):
             doi = doi_address(entity.doi) if entity.doi else ""
             told = {"name": entity.name, "description": entity_line(entity), "identifier": doi or entity.id}
             kind_of = "CreativeWork" if kind == "proposal" else "Thing"
-            found.setdefault(kept, []).append({"@type": kind_of, **told, **({"@id": doi} if doi else {})})
+            found.setdefault(text, []).append({"@type": kind_of, **told, **({"@id": doi} if doi else {})})
     if place := place_of(record.specimen):
         found.setdefault("isBasedOn", []).append(place)
     return dict(found)

@@ -64,15 +64,15 @@ def export_specimen(
     FormatError
         A value has no spelling in JSON.
     """
-    shown = {one.id: _specimen(one, {other.id for other in family}) for one in family}
+    shown = {entity.id: _specimen(entity, {other.id for other in family}) for entity in family}
     for one in family:
         above = [shown[origin.parent] for origin in one.origins if origin.parent in shown]
         if above:
             shown[one.id]["isBasedOn"] = ro_crate.references(above)
     claimed = [entity for claim in claims if claim.specimen in shown for entity in _claimed(shown, claim)]
-    parts: dict[str, list[Entity]] = {one.id: _record(one, address) for one in records}
+    parts: dict[str, list[Entity]] = {record.id: _record(record, address) for record in records}
     known = {f"specimens/{id}": entity for id, entity in shown.items()}
-    known |= {f"records/{id}": told[0] for id, told in parts.items()}
+    known |= {f"records/{id}": part[0] for id, part in parts.items()}
     described = [_file(path, content, links.get(path), known) for path, content in files.items()]
     licences = {record.licence for record in records}
     licence = ro_crate.licence_entity(licences.pop() if len(licences) == 1 else "")
@@ -88,7 +88,7 @@ def export_specimen(
         "datePublished": written.isoformat(),
         "license": {"@id": licence["@id"]},
         "about": ro_crate.references(list(shown.values())),
-        "hasPart": ro_crate.references([*described, *(told[0] for told in parts.values())]),
+        "hasPart": ro_crate.references([*described, *(part[0] for part in parts.values())]),
     }
     descriptor: Entity = {
         "@id": ro_crate.FILENAME,
@@ -96,7 +96,7 @@ def export_specimen(
         "about": {"@id": "./"},
         "conformsTo": {"@id": ro_crate.SPECIFICATION},
     }
-    of_records = [entity for told in parts.values() for entity in told]
+    of_records = [entity for part in parts.values() for entity in part]
     every = [descriptor, root, licence, *shown.values(), *claimed, *described, *of_records]
     graph = list({entity["@id"]: entity for entity in every}.values())
     return record_json.to_json({"@context": ro_crate.CONTEXT, "@graph": graph}, indent=1) + "\n"

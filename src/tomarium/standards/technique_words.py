@@ -73,9 +73,9 @@ def values_of(word: str, known: Iterable[str]) -> tuple[str, ...]:
             f"{word[:80]!r} is no technique; give one such as {', '.join(WORDS)}, or a name of PaNET"
         )
     ids, spelled = _meant(word, asked)
-    phrases = [_letters(one) for one in spelled]
+    phrases = [_letters(text) for text in spelled]
     return tuple(
-        value for value in known if value in ids or any(_holds(_letters(value), one) for one in phrases)
+        value for value in known if value in ids or any(_holds(_letters(value), phrase) for phrase in phrases)
     )
 
 
@@ -83,7 +83,7 @@ def _meant(word: str, asked: tuple[str, ...]) -> tuple[frozenset[str], tuple[str
     """Return identifiers of PaNET, and the words that are looked for."""
     for name, (terms, spelled) in WORDS.items():
         if asked in (_letters(name), *map(_letters, spelled)):
-            return frozenset().union(*(panet.narrower(panet.id_of(one)) for one in terms)), spelled
+            return frozenset().union(*(panet.narrower(panet.id_of(term)) for term in terms)), spelled
     try:
         id = panet.id_of(word)
     except ParameterError:

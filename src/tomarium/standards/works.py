@@ -73,8 +73,8 @@ class Works:
 
 def bare_doi(text: str) -> str:
     """Return a DOI without "https://doi.org/" and in small letters; "" where the text is none."""
-    found = DOI.fullmatch(in_line(text))
-    return found[1].lower() if found else ""
+    match = DOI.fullmatch(in_line(text))
+    return match[1].lower() if match else ""
 
 
 def named_in(texts: Iterable[str], but: str = "") -> tuple[str, ...]:
@@ -98,13 +98,13 @@ def named_in(texts: Iterable[str], but: str = "") -> tuple[str, ...]:
             found[_trimmed(one).lower()] = None
         for one in _PAGE_IN_TEXT.findall(text):
             found[one] = None
-    return tuple(one for one in found if one != but)
+    return tuple(text for text in found if text != but)
 
 
 def year_in(text: str) -> str:
     """Return the first year in a text; "" where there is none."""
-    found = re.search(r"\b(1[5-9]|20|21)\d\d\b", text)
-    return found[0] if found else ""
+    match = re.search(r"\b(1[5-9]|20|21)\d\d\b", text)
+    return match[0] if match else ""
 
 
 def _trimmed(doi: str) -> str:

@@ -57,9 +57,9 @@ def read(text: str) -> Works:
         database = Parser().parse_string(text)
         works = tuple(_work(key, entry, Person) for key, entry in database.entries.items())
     return Works(
-        tuple(one for one in works if one.title),
-        tuple(in_line(str(one))[:300] for one in problems)
-        + tuple(f"{one.place}: has no title" for one in works if not one.title),
+        tuple(work for work in works if work.title),
+        tuple(in_line(str(problem))[:300] for problem in problems)
+        + tuple(f"{work.place}: has no title" for work in works if not work.title),
     )
 
 

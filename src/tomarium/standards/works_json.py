@@ -40,11 +40,11 @@ TYPES: Final = {
 def read(told: Any) -> Works:
     """Read one work or a list of them; what is no work is told, and the others are read."""
     works, problems = [], []
-    for number, one in enumerate(_entries(told), 1):
+    for number, entry in enumerate(_entries(told), 1):
         place = f"entry {number}"
         work = (
-            (_datacite(one, place) if "titles" in one else _csl(one, place))
-            if isinstance(one, Mapping)
+            (_datacite(entry, place) if "titles" in entry else _csl(entry, place))
+            if isinstance(entry, Mapping)
             else None
         )
         if work is not None and work.title:

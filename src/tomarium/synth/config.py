@@ -240,7 +240,7 @@ class Truth:
             `ellipsoids` has the columns that `ellipsoid_columns` names, `zingers` those that `zinger_columns` names,
             and `settings` all that was asked for, as JSON; the rest as the attributes say.
         """
-        asked = {one.name: getattr(self.config, one.name) for one in fields(self.config)}
+        asked = {field.name: getattr(self.config, field.name) for field in fields(self.config)}
         del asked["ellipsoids"]
         table = [[*e.centre, *e.half_axes, *e.rotation_deg, e.attenuation] for e in self.ellipsoids]
         return {

@@ -117,7 +117,7 @@ def _preview(path: Path, changed_ns: int, wish: Wish, up: str) -> BodyPreview:
 def _small(path: Path, _changed_ns: int) -> tuple[Volume, NDArray[np.float32]]:
     volume = open_volume(path)
     shape = small_shape(volume.shape, VOXELS)
-    fine = [one for one in volume.levels if all(n >= m for n, m in zip(one.shape, shape, strict=True))]
+    fine = [level for level in volume.levels if all(n >= m for n, m in zip(level.shape, shape, strict=True))]
     return volume, averaged(fine[-1], shape)
 
 

@@ -138,25 +138,25 @@ def content_of(report: Report, pictures: list[dict[str, str]], title: str) -> di
     dict
         Texts; shares as percent.
     """
-    names = {one.number: one.name for one in report.phases}
+    names = {phase.number: phase.name for phase in report.phases}
     return {
         "title": title,
         "planes": [
             {"name": plane, "pictures": shown}
             for plane in PLANES
-            if (shown := [one for one in pictures if one["plane"] == plane])
+            if (shown := [picture for picture in pictures if picture["plane"] == plane])
         ],
         "sentences": report.sentences,
         "phases": [
             {
-                "name": one.name,
+                "name": phase.name,
                 "colour": colour_of(place),
-                "volume": _share(one.volume_share, one.volume_interval),
-                "maps": _share(one.map_share, one.map_interval),
-                "found": _percent(one.found),
-                "right": _percent(one.right),
+                "volume": _share(phase.volume_share, phase.volume_interval),
+                "maps": _share(phase.map_share, phase.map_interval),
+                "found": _percent(phase.found),
+                "right": _percent(phase.right),
             }
-            for place, one in enumerate(report.phases)
+            for place, phase in enumerate(report.phases)
         ],
         "confusion": [[_percent(value) for value in row] for row in report.held_out.confusion],
         "curve": [
@@ -165,21 +165,21 @@ def content_of(report: Report, pictures: list[dict[str, str]], title: str) -> di
         ],
         "pairs": [
             {
-                "names": " and ".join(names.get(number, str(number)) for number in one.phases),
-                "auc": _percent(one.auc),
-                "mistaken": _percent(one.mistaken),
-                "separable": {True: "yes", False: "no", None: "not known"}[one.separable],
+                "names": " and ".join(names.get(number, str(number)) for number in pair.phases),
+                "auc": _percent(pair.auc),
+                "mistaken": _percent(pair.mistaken),
+                "separable": {True: "yes", False: "no", None: "not known"}[pair.separable],
             }
-            for one in report.pairs
+            for pair in report.pairs
         ],
         "demanded": _percent(report.separable_from),
         "sections": [
             {
-                "through": ", ".join(units.show(value, "m", 3) for value in one.through_m),
-                "normal": ", ".join(f"{value:.2f}" for value in one.normal),
-                "gain": f"{one.gain:.2f}",
+                "through": ", ".join(units.show(value, "m", 3) for value in section.through_m),
+                "normal": ", ".join(f"{value:.2f}" for value in section.normal),
+                "gain": f"{section.gain:.2f}",
             }
-            for one in report.look_next
+            for section in report.look_next
         ],
         "maps": [
             {

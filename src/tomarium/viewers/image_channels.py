@@ -30,16 +30,16 @@ def groups_of(images: Sequence[Mapping[str, Any]]) -> list[list[int]]:
         without a map stand alone.
     """
     found: dict[Any, list[int]] = {}
-    for number, one in enumerate(images):
-        if not one.get("folder"):
+    for number, image in enumerate(images):
+        if not image.get("folder"):
             continue
         key: Any = number
-        if one.get("column"):
+        if image.get("column"):
             sizes = [
                 (axis["unit"], f"{axis['scale']:.6g}", f"{axis['offset']:.6g}") if axis else None
-                for axis in (one.get("row"), one["column"])
+                for axis in (image.get("row"), image["column"])
             ]
-            key = (one["shape"][0], *one["shape"][2:4], *sizes)
+            key = (image["shape"][0], *image["shape"][2:4], *sizes)
         found.setdefault(key, []).append(number)
     return sorted(found.values(), key=lambda group: not images[group[0]].get("column"))
 
@@ -94,12 +94,12 @@ class Layer:
     def read(text: str, known: Sequence[Layer]) -> list[Layer]:
         """Read layers from an address: "0,ff0000,0,255;2,00ff00,0,80"; ParameterError where they cannot be."""
         found = []
-        for one in text.split(";") if text else ():
-            words = one.split(",")
+        for word in text.split(";") if text else ():
+            words = word.split(",")
             colour = _COLOUR.fullmatch(words[1]) if len(words) == 4 else None
             if colour is None or not re.fullmatch(r"\d{1,4}", words[0]) or int(words[0]) >= len(known):
                 raise ParameterError(
-                    f"channels = {one[:80]!r} is not understood; give number,colour,low,high such as 0,ff0000,0,255"
+                    f"channels = {word[:80]!r} is not understood; give number,colour,low,high such as 0,ff0000,0,255"
                 )
             layer = known[int(words[0])]
             low, high = (
@@ -176,11 +176,11 @@ def _layer(
 ) -> Layer:  # fmt: skip
     on = bool(choices.get(f"on{number}")) if chosen else usual
     text = choices.get(f"colour{number}") or colour
-    found = _COLOUR.fullmatch(text)
-    if found is None:
+    match = _COLOUR.fullmatch(text)
+    if match is None:
         raise ParameterError(f"colour{number} = {text[:40]!r} is no colour; give one such as #ff0000")
     told = (choices.get(f"low{number}", ""), choices.get(f"high{number}", ""))
-    plain = Layer(number, name, image, channel, band, on, f"#{found[1].lower()}", *contrast)
+    plain = Layer(number, name, image, channel, band, on, f"#{match[1].lower()}", *contrast)
     if not any(told):
         return plain
     low, high = _contrast(told[0], told[1], plain)

@@ -134,14 +134,14 @@ class Arranged:
     @property
     def shape(self) -> tuple[int, int, int, int, int, int]:
         """Lengths along `AXES`."""
-        own, told = tuple(int(n) for n in self.data.shape), self.layout
+        own, image_layout = tuple(int(n) for n in self.data.shape), self.layout
 
         def length(axis: int | None) -> int:
             return 1 if axis is None else own[axis]
 
-        frames = int(np.prod([own[k] for k in told.frames], dtype=np.int64))
-        u, v = (own[k] for k in told.pattern) if told.pattern else (length(told.spectrum), 1)
-        return frames, length(told.channel), length(told.row), length(told.column), u, v
+        frames = int(np.prod([own[k] for k in image_layout.frames], dtype=np.int64))
+        u, v = (own[k] for k in image_layout.pattern) if image_layout.pattern else (length(image_layout.spectrum), 1)
+        return frames, length(image_layout.channel), length(image_layout.row), length(image_layout.column), u, v
 
     def rows(self, frame: int, start: int, stop: int) -> NDArray[Any]:
         """Read some rows of a frame.
@@ -158,15 +158,15 @@ class Arranged:
         array, shape (channel, row, column, u, v)
             Of the type that is stored; absolute values where it is complex.
         """
-        own, told = tuple(int(n) for n in self.data.shape), self.layout
+        own, image_layout = tuple(int(n) for n in self.data.shape), self.layout
         key: list[int | slice] = [slice(None)] * len(own)
-        if told.frames:
-            places = np.unravel_index(frame, [own[k] for k in told.frames])
-            for axis, place in zip(told.frames, places, strict=True):
+        if image_layout.frames:
+            places = np.unravel_index(frame, [own[k] for k in image_layout.frames])
+            for axis, place in zip(image_layout.frames, places, strict=True):
                 key[axis] = slice(int(place), int(place) + 1)
-        if told.row is not None:
-            key[told.row] = slice(start, stop)
-        part = np.asarray(self.data[tuple(key)]).transpose(told.order)
+        if image_layout.row is not None:
+            key[image_layout.row] = slice(start, stop)
+        part = np.asarray(self.data[tuple(key)]).transpose(image_layout.order)
         _, channels, _, columns, u, v = self.shape
         part = part.reshape(channels, stop - start, columns, u, v)
         return np.abs(part) if part.dtype.kind == "c" else part

@@ -87,16 +87,16 @@ def picture_of_scan(scan: Scan, kind: str, choice: Choice, on_progress: Progress
     protocol = choice.protocol(scan.domain)
     row = scan.shape[1] // 2
     if kind == "axis":
-        given = scan.axis_column
-        column = find_axis(scan).column if given is None else given.value
+        value = scan.axis_column
+        column = find_axis(scan).column if value is None else value.value
         columns = [column + step - AXES // 2 for step in range(AXES)]
         swept = slices_at_axes(scan, columns, row, protocol, on_progress=on_progress)
-        titles = [f"axis {one:.2f}" for one in columns]
-        return contact_sheet([one.slab.data[0] for one in swept], titles)
-    [found] = slices_at(scan, [row], protocol)
-    if found.slab.domain != "slice":
+        titles = [f"axis {column:.2f}" for column in columns]
+        return contact_sheet([slices.slab.data[0] for slices in swept], titles)
+    [slices] = slices_at(scan, [row], protocol)
+    if slices.slab.domain != "slice":
         raise InputError(
             "the protocol ends before slices are made; end it with a reconstruction, such as fbp"
         )
-    image = found.slab.data[0]
+    image = slices.slab.data[0]
     return png(image) if kind == "thumbnail" else pictures.rings(image, f"row {row}")

@@ -69,7 +69,7 @@ def probe_of(record: Record) -> str:
     str
         "X-rays" or "Neutrons"; "" where nothing tells it, or what shines by itself was seen.
     """
-    reached = frozenset[str]().union(*(panet.broader(one) for one in record.techniques))
+    reached = frozenset[str]().union(*(panet.broader(technique) for technique in record.techniques))
     if EMISSION in reached:
         return ""
     told = next((name for id, name in PROBES if id in reached), "")
@@ -95,7 +95,7 @@ def extent_m(record: Record) -> tuple[float, float, float] | None:
     shape, size = record.volume.get("shape") or (), voxel_m(record)
     if len(shape) != 3 or size is None or not all(size):
         return None
-    z, y, x = (int(n) * one for n, one in zip(shape, size, strict=True))
+    z, y, x = (int(n) * value for n, value in zip(shape, size, strict=True))
     return z, y, x
 
 
@@ -116,13 +116,13 @@ def plain_size(record: Record) -> str:
     size = extent_m(record)
     if size is None:
         return ""
-    known = beside(max(size))
-    words = known.words if known else f"{plain_length(max(size))} at its longest"
+    comparison = beside(max(size))
+    words = comparison.words if comparison else f"{plain_length(max(size))} at its longest"
     return words[0].upper() + words[1:]
 
 
 def _technique(record: Record) -> Iterator[PlainFact]:
-    known = [panet.broader(one) for one in record.techniques]
+    known = [panet.broader(technique) for technique in record.techniques]
     if not any(TOMOGRAPHY in above for above in known):
         return
     reached = frozenset().union(*known)
@@ -145,10 +145,10 @@ def _extent(record: Record) -> Iterator[PlainFact]:
         return
     height, depth, width = map(plain_length, size)
     longest = max(size)
-    known = beside(longest)
+    comparison = beside(longest)
     yield PlainFact(
         f"What the scan shows is {width} wide, {depth} deep and {height} high"
-        + (f"; its longest side is {known.words}." if known else "."),
+        + (f"; its longest side is {comparison.words}." if comparison else "."),
         "volume: shape, voxel_m",
     )
 
@@ -157,12 +157,12 @@ def _voxel(record: Record) -> Iterator[PlainFact]:
     size = voxel_m(record)
     if size is None or not all(size):
         return
-    known = beside(size[2], "wide")
+    comparison = beside(size[2], "wide")
     cube = max(size) <= 1.005 * min(size)
     others = "" if cube else f", {plain_length(size[1])} deep and {plain_length(size[0])} high"
     yield PlainFact(
         f"It is made of tiny blocks, called voxels; each is {plain_length(size[2])} wide{others}"
-        + (f", {known.words}." if known and cube else "."),
+        + (f", {comparison.words}." if comparison and cube else "."),
         "volume: voxel_m",
     )
 

@@ -76,12 +76,12 @@ def draw_frames(frames: Sequence[Frame], plane: Plane, index: int | None, pixels
     index = shape[axis] // 2 if index is None else index
     if not 0 <= index < shape[axis]:
         raise InputError(f"there is no slice {plane} = {index}; give --at from 0 to {shape[axis] - 1}")
-    windows = [volume_window(one.record, one.folder) for one in frames]
+    windows = [volume_window(frame.record, frame.folder) for frame in frames]
     window = min(low for low, _ in windows), max(high for _, high in windows)
     sizes_m = voxel_m(frames[0].record)
     down, across = (k for k in range(3) if k != axis)
-    for one in frames:
-        levels = open_volume(one.folder / str(volume_path(one.record))).levels
+    for frame in frames:
+        levels = open_volume(frame.folder / str(volume_path(frame.record))).levels
         image = read_plane(levels, plane, index, pixels)
         step = math.ceil(max(image.shape) / pixels)
         image = image[::step, ::step]
@@ -94,7 +94,7 @@ def draw_frames(frames: Sequence[Frame], plane: Plane, index: int | None, pixels
             image,
             window=window,
             scale_m=pixel_m[1] if pixel_m else None,
-            title=one.title,
+            title=frame.title,
             aspect=pixel_m[0] / pixel_m[1] if pixel_m else 1.0,
         )
 
@@ -103,13 +103,13 @@ def _demand_alike(frames: Sequence[Frame]) -> None:
     if not frames:
         raise InputError("the series has no moment to be drawn; finish it with `tomarium series`")
     first = frames[0].record
-    for one in frames:
-        if not SLICES.shows(one.record):
-            raise InputError(f"{one.folder}: has no volume, so the series cannot be drawn")
-        told = [(r.volume["shape"], r.volume.get("unit")) for r in (first, one.record)]
+    for frame in frames:
+        if not SLICES.shows(frame.record):
+            raise InputError(f"{frame.folder}: has no volume, so the series cannot be drawn")
+        told = [(r.volume["shape"], r.volume.get("unit")) for r in (first, frame.record)]
         if told[0] != told[1]:
             raise InputError(
-                f"{one.folder}: a volume of {told[1][0]} in {told[1][1] or 'no unit'} cannot be drawn beside one of "
+                f"{frame.folder}: a volume of {told[1][0]} in {told[1][1] or 'no unit'} cannot be drawn beside one of "
                 f"{told[0][0]} in {told[0][1] or 'no unit'}; draw them one by one, without --series"
             )
 
@@ -134,13 +134,13 @@ def series_sheet(frames: Sequence[Frame], plane: Plane, index: int | None) -> by
     """
     from PIL import Image as Pillow
 
-    drawn = [Pillow.open(BytesIO(one)) for one in draw_frames(frames, plane, index, SHEET_PIXELS)]
+    drawn = [Pillow.open(BytesIO(draw_frame)) for draw_frame in draw_frames(frames, plane, index, SHEET_PIXELS)]
     across = math.ceil(math.sqrt(len(drawn)))
     width, height = drawn[0].size
     down = -(-len(drawn) // across)
     sheet = Pillow.new("L", (across * (width + 4) - 4, down * (height + 4) - 4), 255)
-    for number, one in enumerate(drawn):
-        sheet.paste(one.convert("L"), (number % across * (width + 4), number // across * (height + 4)))
+    for number, image_file in enumerate(drawn):
+        sheet.paste(image_file.convert("L"), (number % across * (width + 4), number // across * (height + 4)))
     file = BytesIO()
     sheet.save(file, "PNG")
     return file.getvalue()
@@ -169,7 +169,7 @@ def series_webp(frames: Sequence[Frame], plane: Plane, index: int | None, speed:
     from PIL import Image as Pillow
 
     drawn = [
-        Pillow.open(BytesIO(one)).convert("RGB") for one in draw_frames(frames, plane, index, FILM_PIXELS)
+        Pillow.open(BytesIO(draw_frame)).convert("RGB") for draw_frame in draw_frames(frames, plane, index, FILM_PIXELS)
     ]
     file = BytesIO()
     drawn[0].save(
@@ -209,8 +209,8 @@ def series_film(frames: Sequence[Frame], plane: Plane, index: int | None, speed:
         )
     even = "pad=ceil(iw/2)*2:ceil(ih/2)*2"
     with tempfile.TemporaryDirectory(prefix="tomarium-") as folder:
-        for number, one in enumerate(draw_frames(frames, plane, index, FILM_PIXELS)):
-            (Path(folder) / f"{number:06d}.png").write_bytes(one)
+        for number, draw_frame in enumerate(draw_frames(frames, plane, index, FILM_PIXELS)):
+            (Path(folder) / f"{number:06d}.png").write_bytes(draw_frame)
         film = Path(folder) / f"film{ending}"
         done = subprocess.run(
             [program, "-nostdin", "-loglevel", "error", "-framerate", f"{speed:g}", "-i", f"{folder}/%06d.png",

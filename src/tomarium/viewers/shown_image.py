@@ -33,7 +33,7 @@ def shown_images(record: Record) -> list[Mapping[str, Any]]:
     list of Mapping
         As `catalogue.image_views.keep_views` tells them; empty where none are kept.
     """
-    return next((found for part in record.parts if (found := images_of(part))), [])
+    return next((images for part in record.parts if (images := images_of(part))), [])
 
 
 def images_of(part: Part) -> list[Mapping[str, Any]]:

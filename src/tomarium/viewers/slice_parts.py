@@ -165,7 +165,7 @@ def profile(
     distance = np.hypot((x - x0) * across_m, (y - y0) * down_m)
     told = {
         "distance": [float(f"{one:.7g}") for one in distance],
-        "value": [float(f"{one:.6g}") if math.isfinite(one) else None for one in values],
+        "value": [float(f"{value:.6g}") if math.isfinite(value) else None for value in values],
         "unit_of_distance": "m" if voxel_m else "px",
     }
     return json.dumps(told).encode()
@@ -273,7 +273,7 @@ def cited(record: Record) -> str:
 
 
 def _read(text: str, count: int, name: str, such: str) -> list[float]:
-    numbers = [float(one) for one in text.split(",")] if _NUMBERS.fullmatch(text) else []
+    numbers = [float(word) for word in text.split(",")] if _NUMBERS.fullmatch(text) else []
     if len(numbers) != count:
         raise ParameterError(f"{name} = {text[:80]!r} is not understood; give {such}")
     return numbers

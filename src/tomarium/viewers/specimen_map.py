@@ -173,10 +173,10 @@ def map_of(images: Sequence[ImageFrame], links: Sequence[Link], view: str = "", 
     ordered = sorted(images, key=lambda one: (-float(one.size_m.max()), one.frame))
     if not ordered:
         raise InputError("there is no image whose pixels have a size, so that nothing can be drawn")
-    shown = next((one for one in ordered if one.frame == view), ordered[0] if not view else None)
+    shown = next((image_frame for image_frame in ordered if image_frame.frame == view), ordered[0] if not view else None)
     if shown is None:
         raise InputError(
-            f"there is no image {view[:80]!r} here; there are {', '.join(one.frame for one in ordered)}"
+            f"there is no image {view[:80]!r} here; there are {', '.join(image_frame.frame for image_frame in ordered)}"
         )
     right, down = DRAWN[along]
     low, high = shown.box_m
@@ -188,7 +188,7 @@ def map_of(images: Sequence[ImageFrame], links: Sequence[Link], view: str = "", 
     unit = SIDE / ((1 + 2 * _MARGIN) * max(wide, tall))
     corner = np.array([low[right], low[down]]) - _MARGIN * max(wide, tall)
     size = (unit * (wide + 2 * _MARGIN * max(wide, tall)), unit * (tall + 2 * _MARGIN * max(wide, tall)))
-    find = resolve_all(links, shown.frame, [one.frame for one in ordered], shown.middle_m)
+    find = resolve_all(links, shown.frame, [image_frame.frame for image_frame in ordered], shown.middle_m)
     boxes, left_out = [], []
     for number, image in enumerate(ordered, 1):
         try:
@@ -284,7 +284,7 @@ def _hull(points: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _on_one_axis(images: Sequence[ImageFrame]) -> tuple[tuple[Span, ...], tuple[tuple[str, float], ...]]:
-    sizes = [(float(one.size_m.max()), min(abs(step) for step in one.step_m[: one.count])) for one in images]
+    sizes = [(float(image.size_m.max()), min(abs(step) for step in image.step_m[: image.count])) for image in images]
     high = math.ceil(math.log10(max(widest for widest, _ in sizes)) - 1e-9)
     low = math.floor(math.log10(min(finest for _, finest in sizes)) + 1e-9)
     length = max(1, high - low)

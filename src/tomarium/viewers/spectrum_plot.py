@@ -74,7 +74,7 @@ def drawn_line(x: NDArray[np.float64], values: NDArray[np.float64]) -> bytes:
     from PIL import ImageDraw
 
     path = plot(x, values, logarithmic=False, band=None)["path"]
-    points = [tuple(float(one) for one in point.split()) for point in path.lstrip("M").split("L") if point]
+    points = [tuple(float(word) for word in point.split()) for point in path.lstrip("M").split("L") if point]
     picture = Pillow.new("L", (512, 512), 0)
     placed = [(16 + 480 * a / WIDTH, 40 + 432 * b / HEIGHT) for a, b in points]
     ImageDraw.Draw(picture).line(placed, fill=255, width=2)
@@ -98,7 +98,7 @@ def _log_range(known: NDArray[Any]) -> tuple[float, float, list[tuple[float, str
     high = max(low + 1, math.log10(positive.max()) + 0.05)
     step = max(1, math.ceil((high - low) / 6))
     powers = range(low, math.floor(high) + 1, step)
-    return float(low), float(high), [(float(one), f"{10.0**one:g}") for one in powers]
+    return float(low), float(high), [(float(power), f"{10.0**power:g}") for power in powers]
 
 
 def _path(across: NDArray[np.float64], up: NDArray[np.float64]) -> str:
@@ -111,12 +111,12 @@ def _path(across: NDArray[np.float64], up: NDArray[np.float64]) -> str:
             continue
         middle = float(across[start : start + group].mean())
         heights = {float(np.nanmin(part)), float(np.nanmax(part))}
-        points += [f"{WIDTH * middle:.1f} {HEIGHT * (1 - one):.1f}" for one in sorted(heights)]
+        points += [f"{WIDTH * middle:.1f} {HEIGHT * (1 - height):.1f}" for height in sorted(heights)]
     return "M" + "L".join(points) if points else ""
 
 
 def _marked(band: tuple[float, float] | None, low: float, high: float) -> tuple[str, str] | None:
     if band is None:
         return None
-    left, right = (min(1.0, max(0.0, (one - low) / (high - low))) for one in band)
+    left, right = (min(1.0, max(0.0, (value - low) / (high - low))) for value in band)
     return f"{100 * left:.3f}", f"{100 * (right - left):.3f}"

@@ -284,7 +284,7 @@ def _levels(volume: Volume) -> Sequence[Any]:
 def _level(volume: Volume, most: int) -> Any:
     """Return the coarsest level that still has the voxels of the small volume."""
     shape = small_shape(volume.shape, most)
-    fine = [one for one in _levels(volume) if all(n >= m for n, m in zip(one.shape, shape, strict=True))]
+    fine = [level for level in _levels(volume) if all(n >= m for n, m in zip(level.shape, shape, strict=True))]
     return fine[-1]
 
 

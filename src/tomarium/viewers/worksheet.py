@@ -192,7 +192,7 @@ def worksheet(record: Record, folder: Path, level: str, parts: str = "") -> Work
         licence=record.licence,
         credit=", ".join([*(person.name for person in record.creators), f"doi:{doi}" if doi else record.id]),
         picture=picture,
-        tasks=tuple(one for one in found if one is not None),
+        tasks=tuple(task for task in found if task is not None),
         left_out=tuple(sheet.left_out),
         parts="" if body is None else PARTS[body.dark],
     )
@@ -214,7 +214,7 @@ class _Maker:
         self.shape = (z, y, x)
         self.left_out: list[str] = []
         # One unit on the whole sheet, so that nobody has to turn one into the other.
-        large = max(n * one for n, one in zip(self.shape, size_m, strict=True)) >= 1e-4
+        large = max(n * value for n, value in zip(self.shape, size_m, strict=True)) >= 1e-4
         self.unit, self.unit_m = ("mm", 1e-3) if large else ("µm", 1e-6)
 
     def picture(
@@ -340,7 +340,7 @@ class _Maker:
             self.left_out.append(f"Volume and share of the specimen: {what}.")
             return None
         edge_m = math.prod(self.body.voxel_m) ** (1 / 3)
-        edges = [self.told(edge_m if self.body.cubes else one, 4) for one in self.body.voxel_m[::-1]]
+        edges = [self.told(edge_m if self.body.cubes else value, 4) for value in self.body.voxel_m[::-1]]
         size = f"{edges[0]} wide"
         size += "" if self.body.cubes else f", {edges[1]} deep and {edges[2]} high"
         block = math.prod(self.body.voxel_m) / self.unit_m**3

@@ -69,18 +69,18 @@ def _of_lives(asked: Asked) -> Iterator[tuple[str, Fault]]:
             some = connection.execute(some_of).all()
             known = set(
                 connection.execute(
-                    select(records.c.id).where(records.c.id.in_([one.record for one in some]))
+                    select(records.c.id).where(records.c.id.in_([row.record for row in some]))
                 ).scalars()
             )
         for row in some:
             if row.record not in known:
-                told = warning(
+                finding = warning(
                     row.record,
                     f"is {row.state}, belongs to {row.owner}, and no row of the index tells where it lies",
                     "a record in the index",
                     "file its folder with: tomarium ingest FOLDER; without it, take it from where copies are kept",
                 )
-                yield "record-without-rows", Fault(told)
+                yield "record-without-rows", Fault(finding)
         if len(some) < AT_ONCE:
             return
         last = some[-1].record
@@ -96,13 +96,13 @@ def _of_log_files(asked: Asked) -> Iterator[tuple[str, Fault]]:
         for row in some:
             for file in row.files:
                 if not place_of_file(asked.catalogue.home, file["digest"]).is_file():
-                    told = error(
+                    finding = error(
                         f"log book, entry {row.number}",
                         f"its file {file['name']!r} is not there",
                         f"the file {place_of_file(asked.catalogue.home, file['digest'])}",
                         f"take logbook/{file['digest']} from a backup",
                     )
-                    yield "log-file-missing", Fault(told)
+                    yield "log-file-missing", Fault(finding)
         if len(some) < AT_ONCE:
             return
         last = some[-1].number

@@ -28,9 +28,9 @@ def run(asked: Asked) -> Iterator[tuple[str, Fault]]:
     if not asked.files:
         return
     with asked.catalogue.reading() as connection:
-        known = [place_at(one) for one in connection.execute(select(stores.c.address)).scalars()]
+        paths = [place_at(row) for row in connection.execute(select(stores.c.address)).scalars()]
     home = asked.catalogue.home / "records"
-    own = [one for one in known if not isinstance(one, ObjectPath) and one.is_relative_to(home)]
+    own = [path for path in paths if not isinstance(path, ObjectPath) and path.is_relative_to(home)]
     for place in dict.fromkeys((home, *own)):
         some: list[Path] = []
         for entry in _inside(place):
@@ -46,8 +46,8 @@ def run(asked: Asked) -> Iterator[tuple[str, Fault]]:
 
 def _inside(place: Path) -> Iterator[Path]:
     try:
-        with os.scandir(place) as found:
-            yield from (place / one.name for one in found)
+        with os.scandir(place) as scandir_iterator:
+            yield from (place / dir_entry.name for dir_entry in scandir_iterator)
     except FileNotFoundError:
         return
 
@@ -64,16 +64,16 @@ def _hidden(asked: Asked, entry: Path) -> Iterator[tuple[str, Fault]]:
             return "removed"
 
         found = f"{entry.name}: slabs that `tomarium check --repair` was making when it was stopped"
-        told = warning(
+        finding = warning(
             str(entry.parent), found, "no such folder", "tomarium fsck --repair, then check it again"
         )
-        yield "repair-left", Fault(told, remove)
+        yield "repair-left", Fault(finding, remove)
 
 
 def _of_folders(asked: Asked, place: Path, folders: list[Path]) -> Iterator[tuple[str, Fault]]:
     if not folders:
         return
-    names = [one.name for one in folders]
+    names = [folder.name for folder in folders]
     here = select(stores.c.number).where(stores.c.address == str(place))
     with asked.catalogue.reading() as connection:
         asked_for = select(records.c.path).where(records.c.path.in_(names), records.c.store.in_(here))
@@ -86,31 +86,31 @@ def _of_folders(asked: Asked, place: Path, folders: list[Path]) -> Iterator[tupl
 def _of_folder(asked: Asked, folder: Path) -> Iterator[tuple[str, Fault]]:
     if not (folder / FILENAME).is_file():
         if (folder / JOURNAL).is_dir():
-            told = info(
+            finding = info(
                 str(folder),
                 "a run that has not come to its end",
                 "a record",
                 "give the same command again, which goes on where it was; or remove the folder",
             )
-            yield "run-unfinished", Fault(told)
-        elif any(folder.iterdir()) and not any((one / FILENAME).is_file() for one in folder.iterdir()):
-            told = warning(
+            yield "run-unfinished", Fault(finding)
+        elif any(folder.iterdir()) and not any((path / FILENAME).is_file() for path in folder.iterdir()):
+            finding = warning(
                 str(folder),
                 "files without a crate: what a filing or a move that was stopped has left",
                 "a record",
                 "give the same command again, or remove the folder",
             )
-            yield "folder-without-crate", Fault(told)
+            yield "folder-without-crate", Fault(finding)
         return
     try:
         id = read_record(folder).id
     except (FormatError, InputError) as problem:
         yield "crate-unreadable", Fault(warning(str(folder), str(problem), "a record", "look at its files"))
         return
-    known = folder_known(asked, id)
-    if known is not None and known != folder:
-        found = f"a second copy of the record {id}, which lies at {known}"
-        mend = f"tomarium store move {id} {known.parent} --remove takes it away after a move; or remove the folder"
+    path = folder_known(asked, id)
+    if path is not None and path != folder:
+        found = f"a second copy of the record {id}, which lies at {path}"
+        mend = f"tomarium store move {id} {path.parent} --remove takes it away after a move; or remove the folder"
         yield "second-copy", Fault(info(str(folder), found, "one copy in the catalogue's folders", mend))
         return
     owner = owner_who_files(asked.catalogue.home / "uploads", id)
@@ -122,13 +122,13 @@ def _of_folder(asked: Asked, folder: Path) -> Iterator[tuple[str, Fault]]:
             ingest(asked.catalogue, folder, reader=owner)
         return f"filed as {id}"
 
-    told = warning(
+    finding = warning(
         str(folder),
         f"the record {id}, which no row of the index tells of",
         "a record that is filed",
         f"tomarium fsck --repair, or: tomarium ingest {folder}",
     )
-    yield "folder-not-filed", Fault(told, file)
+    yield "folder-not-filed", Fault(finding, file)
 
 
 FOLDERS: Final = StateCheck("folders", run)

@@ -39,22 +39,22 @@ def run(asked: Asked) -> Iterator[tuple[str, Fault]]:
             yield from _of_record(asked, row)
         except StoreUnavailable as problem:
             away.add(row.address)
-            told = warning(row.address, str(problem), "a store that answers", "start it, then look again")
-            yield "store-unavailable", Fault(told)
+            finding = warning(row.address, str(problem), "a store that answers", "start it, then look again")
+            yield "store-unavailable", Fault(finding)
 
 
 def _of_record(asked: Asked, row: Row[Any]) -> Iterator[tuple[str, Fault]]:
     folder = place_at(row.address) / row.path
     if not (folder / FILENAME).is_file():
         there = "has no crate" if folder.is_dir() else "is not there"
-        told = error(
+        finding = error(
             row.id,
             f"its folder {folder} {there}",
             "the folder of a record",
             "copy it back from where its copies are kept; where it was removed on purpose, make the index anew with: "
             "tomarium index rebuild DIR",
         )
-        yield "folder-missing", Fault(told)
+        yield "folder-missing", Fault(finding)
         return
     try:
         record = read_record(folder)
@@ -64,8 +64,8 @@ def _of_record(asked: Asked, row: Row[Any]) -> Iterator[tuple[str, Fault]]:
         return
     if record.id != row.id:
         found = f"its folder {folder} holds the record {record.id}"
-        told = error(row.id, found, "the record itself", f"look at it, then: tomarium ingest {folder}")
-        yield "other-record", Fault(told)
+        finding = error(row.id, found, "the record itself", f"look at it, then: tomarium ingest {folder}")
+        yield "other-record", Fault(finding)
         return
     yield from _of_rows(asked, row, record, folder)
     yield from _of_files(asked, record, folder)
@@ -83,13 +83,13 @@ def _of_rows(asked: Asked, row: Row[Any], record: Record, folder: Path) -> Itera
         return "its rows were written anew"
 
     if other:
-        told = error(
+        finding = error(
             row.id,
             f"the index and its crate tell different things of {', '.join(other)}",
             "rows that say what the crate says",
             f"tomarium fsck --repair, or: tomarium ingest {folder}",
         )
-        yield "rows-differ", Fault(told, again)
+        yield "rows-differ", Fault(finding, again)
     if record.publication is not None and record.publication.doi:
         yield from _of_doi(asked, record)
 
@@ -97,7 +97,7 @@ def _of_rows(asked: Asked, row: Row[Any], record: Record, folder: Path) -> Itera
 def _of_doi(asked: Asked, record: Record) -> Iterator[tuple[str, Fault]]:
     assert record.publication is not None
     with asked.catalogue.reading() as connection:
-        known = connection.execute(select(dois.c.doi).where(dois.c.doi == record.publication.doi)).first()
+        row = connection.execute(select(dois.c.doi).where(dois.c.doi == record.publication.doi)).first()
 
     def ask() -> str:
         with asked.catalogue.writing() as connection:
@@ -105,14 +105,14 @@ def _of_doi(asked: Asked, record: Record) -> Iterator[tuple[str, Fault]]:
             ask_for_update(connection, record, address)
         return "DataCite will be told of it"
 
-    if known is None:
-        told = error(
+    if row is None:
+        finding = error(
             record.id,
             f"its crate tells the DOI {record.publication.doi}, and the list of what DataCite is told has it not",
             "a DOI that is registered, or waits for it",
             "tomarium fsck --repair, then: tomarium worker",
         )
-        yield "doi-not-listed", Fault(told, ask)
+        yield "doi-not-listed", Fault(finding, ask)
 
 
 def _of_files(asked: Asked, record: Record, folder: Path) -> Iterator[tuple[str, Fault]]:
@@ -122,34 +122,37 @@ def _of_files(asked: Asked, record: Record, folder: Path) -> Iterator[tuple[str,
         mend = f"take {MANIFEST} from a backup, or file the record anew"
         yield "manifest-unreadable", Fault(error(record.id, str(problem), "a manifest", mend))
         return
-    drafts = [folder / one.path for one in wrong if DRAFT.fullmatch(Path(one.path).name)]
+    drafts = [folder / mismatch.path for mismatch in wrong if DRAFT.fullmatch(Path(mismatch.path).name)]
     for path in drafts:
         if not isinstance(path, ObjectPath) and asked.is_settled(path):
             yield "draft-left", draft_left(path, record.id)
-    rest = [one for one in wrong if folder / one.path not in drafts]
-    lost = [one for one in rest if one.problem != "unlisted"]
-    for one in lost[:_NAMED]:
-        what = "is not there" if one.problem == "missing" else "is not what the crate says"
+    rest = [mismatch for mismatch in wrong if folder / mismatch.path not in drafts]
+    lost = [mismatch for mismatch in rest if mismatch.problem != "unlisted"]
+    for mismatch in lost[:_NAMED]:
+        what = "is not there" if mismatch.problem == "missing" else "is not what the crate says"
         mend = (
             f"copy it back from where its copies are kept; of a volume: tomarium check {folder} --repair; where a "
             f"filing was stopped, give the same command again"
         )
-        yield "file-missing", Fault(error(record.id, f"{one.path} {what}", "the file as it was filed", mend))
+        yield (
+            "file-missing",
+            Fault(error(record.id, f"{mismatch.path} {what}", "the file as it was filed", mend)),
+        )
     if len(lost) > _NAMED:
         more = error(
             record.id, f"{len(lost) - _NAMED} more files", "the files as they were filed", "as above"
         )
         yield "file-missing", Fault(more)
-    others = [one.path for one in rest if one.problem == "unlisted"]
+    others = [mismatch.path for mismatch in rest if mismatch.problem == "unlisted"]
     if others:
         rest_of = f" and {len(others) - 1} more" if len(others) > 1 else ""
-        told = info(
+        finding = info(
             record.id,
             f"{others[0]}{rest_of}: in its folder, and in no manifest",
             "files that the manifest lists",
             "file the record anew where they belong to it, else take them away",
         )
-        yield "file-unlisted", Fault(told)
+        yield "file-unlisted", Fault(finding)
 
 
 def draft_left(path: Path, where: str) -> Fault:
@@ -159,8 +162,8 @@ def draft_left(path: Path, where: str) -> Fault:
         path.unlink(missing_ok=True)
         return "removed"
 
-    told = info(where, f"{path.name}: was being written when a program was stopped", "no such file", "")
-    return Fault(told, remove)
+    finding = info(where, f"{path.name}: was being written when a program was stopped", "no such file", "")
+    return Fault(finding, remove)
 
 
 def folder_known(asked: Asked, id: str) -> Path | None:

@@ -27,7 +27,7 @@ def run(asked: Asked) -> Iterator[tuple[str, Fault]]:
         open_jobs = select(jobs.c.arguments).where(
             jobs.c.kind == KIND, jobs.c.state.in_(("waiting", "running"))
         )
-        taken = {str(told.get("batch")) for told in connection.execute(open_jobs).scalars()}
+        taken = {str(row.get("batch")) for row in connection.execute(open_jobs).scalars()}
     there = set()
     for home in sorted(uploads.root.iterdir()) if uploads.root.is_dir() else ():
         if not NAME.fullmatch(home.name):
@@ -38,20 +38,20 @@ def run(asked: Asked) -> Iterator[tuple[str, Fault]]:
                 yield "draft-left", draft_left(path, f"upload {home.name}")
         if asked.is_settled(home):
             yield from _of_batch(asked, uploads, home.name, home.name in taken)
-    missing = [one for one in there - rooms if owner_of(uploads.root / one)]
+    missing = [text for text in there - rooms if owner_of(uploads.root / text)]
     if rooms - there or missing:
 
         def again() -> str:
             bring_up_to_date(asked.catalogue, uploads)
             return "the rows were brought up to date"
 
-        told = info(
+        finding = info(
             "uploads",
             f"{len(rooms - there)} rows of batches that are gone, {len(missing)} batches without a row",
             "a row for each batch",
             "a worker does it of itself",
         )
-        yield "room-of-uploads", Fault(told, again)
+        yield "room-of-uploads", Fault(finding, again)
 
 
 def _of_batch(asked: Asked, uploads: Uploads, batch: str, taken: bool) -> Iterator[tuple[str, Fault]]:
@@ -73,24 +73,24 @@ def _of_batch(asked: Asked, uploads: Uploads, batch: str, taken: bool) -> Iterat
     if filed := filed_as(home, home / INCOMING):
 
         def finish() -> str:
-            made = finish_again(asked.catalogue, reader, uploads, batch)
-            return f"filed as {made.id}"
+            record = finish_again(asked.catalogue, reader, uploads, batch)
+            return f"filed as {record.id}"
 
-        told = warning(
+        finding = warning(
             f"upload {batch}",
             f"its files became the folder of the record {filed}, and the program was stopped before its end",
             "a record that is filed, and no batch",
             "tomarium fsck --repair, or let its sender hand it in again",
         )
-        yield "upload-half-filed", Fault(told, finish)
+        yield "upload-half-filed", Fault(finding, finish)
     elif (home / INCOMING).is_dir() and not taken:
-        told = info(
+        finding = info(
             f"upload {batch}",
             "all its files are here, and no job makes a record of them",
             "a record, or a job that makes it",
             f"let {owner} hand it in again on the page of uploads",
         )
-        yield "upload-not-handed-in", Fault(told)
+        yield "upload-not-handed-in", Fault(finding)
 
 
 UPLOADS: Final = StateCheck("uploads", run)

@@ -34,24 +34,24 @@ def _of_jobs(asked: Asked) -> Iterator[tuple[str, Fault]]:
                 jobs.c.number, jobs.c.kind, jobs.c.state, jobs.c.lease_until_utc, jobs.c.not_before_utc
             ).where(jobs.c.state.in_(("waiting", "running")))
         ).all()
-    heard = [one.name for one in workers_seen(asked.catalogue.home, asked.moment)]
+    heard = [worker.name for worker in workers_seen(asked.catalogue.home, asked.moment)]
     start = "a worker takes it again: " + ("it does so of itself" if heard else "tomarium worker")
     for row in found:
         if row.state == "running" and row.lease_until_utc <= asked.moment:
             until = datetime.fromtimestamp(row.lease_until_utc, UTC)
-            told = warning(
+            finding = warning(
                 f"job {row.number}",
                 f"{row.kind}: whoever held it was not heard since {until:%Y-%m-%d %H:%M} UTC",
                 "a job that is done, or held by a worker",
                 start,
             )
-            yield "job-of-the-dead", Fault(told)
+            yield "job-of-the-dead", Fault(finding)
     waiting = sum(one.state == "waiting" for one in found)
     if waiting and not heard:
-        told = info(
+        finding = info(
             "jobs", f"{waiting} wait, and no worker is heard", "a worker", "start one: tomarium worker"
         )
-        yield "no-worker", Fault(told)
+        yield "no-worker", Fault(finding)
 
 
 def _of_dois(asked: Asked) -> Iterator[tuple[str, Fault]]:
@@ -63,13 +63,13 @@ def _of_dois(asked: Asked) -> Iterator[tuple[str, Fault]]:
             for asked_for in (lost, select(dois).where(dois.c.state == "failed"))
         )
     for row in without:
-        told = error(
+        finding = error(
             row.doi,
             f"stands for the record {row.record}, which is not in the index",
             "a DOI that leads to a record",
             "copy the record's folder back and file it with: tomarium ingest FOLDER",
         )
-        yield "doi-without-record", Fault(told)
+        yield "doi-without-record", Fault(finding)
     gone = {row.doi for row in without}
     for row in failed:
         if row.doi not in gone:
@@ -94,13 +94,13 @@ def _of_stale(asked: Asked) -> Iterator[tuple[str, Fault]]:
                 entity_records.rewrite_one(connection, WORKER, name)
             return "written anew"
 
-        told = warning(
+        finding = warning(
             name,
             "its crate tells of an entity what was taken back, and no job writes it anew",
             "a crate that tells what everybody may know",
             "tomarium fsck --repair",
         )
-        yield "record-stale", Fault(told, write)
+        yield "record-stale", Fault(finding, write)
 
 
 WORK: Final = StateCheck("work", run)

@@ -325,7 +325,7 @@ def axis_far_off(subject: Subject) -> Iterator[Finding]:
     if column is None:
         return
     assert subject.scan is not None
-    columns, told = subject.scan.shape[2], subject.scan.axis_column
+    columns, value = subject.scan.shape[2], subject.scan.axis_column
     middle = (columns - 1) / 2
     full_turn = "span_deg" in subject.facts and subject.facts["span_deg"].value > 340
     if abs(column - middle) > FAR_OFF * columns:
@@ -338,10 +338,10 @@ def axis_far_off(subject: Subject) -> Iterator[Finding]:
             yield warning(
                 "rotation axis", found, expected, "part of the sample is seen from one side only: centre it"
             )
-    if told is not None and abs(column - told.value) > max(5.0, 0.01 * columns):
+    if value is not None and abs(column - value.value) > max(5.0, 0.01 * columns):
         yield warning(
             "rotation axis",
-            f"{told.source} says column {told.value:.1f}",
+            f"{value.source} says column {value.value:.1f}",
             f"about {column:.0f}, where opposite views agree",
             "leave the axis to `tomarium axis`; the file may count from the middle or from the other side",
         )

@@ -67,7 +67,7 @@ def nxvalidate(subject: Subject) -> Iterator[Finding]:
                 entry.name, f"nxvalidate did not answer in {SECONDS:g} s", "an answer", "run it by hand"
             )
             continue
-        for say, one, many, problems in (
+        for say, text, many, problems in (
             (warning, "error", "errors", parse(told, errors=True)),
             (info, "warning", "warnings", parse(told, errors=False)),
         ):
@@ -75,7 +75,7 @@ def nxvalidate(subject: Subject) -> Iterator[Finding]:
                 more = f"; and {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else ""
                 yield say(
                     entry.name,
-                    f"{len(problems)} {one if len(problems) == 1 else many}: {'; '.join(problems[:_SHOWN])}{more}",
+                    f"{len(problems)} {text if len(problems) == 1 else many}: {'; '.join(problems[:_SHOWN])}{more}",
                     "NXtomo as the NeXus definitions have it",
                     f"`nxvalidate {subject.name} -a NXtomo -p {entry.name}` lists all; other programs may refuse it",
                 )

@@ -40,16 +40,16 @@ def quantity_absurd(subject: Subject) -> Iterator[Finding]:
     Finding
         An error for each that is out of its range, or no finite number.
     """
-    for name, told in subject.facts.items():
+    for name, value in subject.facts.items():
         fact = FACTS.get(name)
-        if fact is None or not isinstance(told.value, (int, float)):
+        if fact is None or not isinstance(value.value, (int, float)):
             continue
-        if math.isfinite(told.value) and fact.lowest <= told.value <= fact.highest:
+        if math.isfinite(value.value) and fact.lowest <= value.value <= fact.highest:
             continue
-        placeholder = " (-1 often stands for unknown)" if told.value == -1 else ""
+        placeholder = " (-1 often stands for unknown)" if value.value == -1 else ""
         yield error(
-            told.source or name,
-            f"{name} = {units.show(told.value, fact.unit)}{placeholder}",
+            value.source or name,
+            f"{name} = {units.show(value.value, fact.unit)}{placeholder}",
             f"{units.show(fact.lowest, fact.unit)} to {units.show(fact.highest, fact.unit)}",
             "check the number and its unit, and give the right one when you open the scan",
         )
@@ -175,12 +175,12 @@ def placeholders(subject: Subject) -> Iterator[Finding]:
     """
     assert subject.scan is not None
     found = []
-    for path, told in subject.scan.metadata.items():
+    for path, value in subject.scan.metadata.items():
         if path.startswith("/") and _PHYSICAL.search(path):
-            text = str(told.value).split(" ")[0]
+            text = str(value.value).split(" ")[0]
             said = any(f":{path} " in warned for warned in subject.scan.warnings)
             if not said and (text in {"-1", "-1.0", "nan"} or _UUID.fullmatch(text)):
-                found.append(f"{path} = {told.value}")
+                found.append(f"{path} = {value.value}")
     if found:
         more = f" and {len(found) - 3} more" if len(found) > 3 else ""
         yield warning(

@@ -75,7 +75,7 @@ def angles_against_images(subject: Subject) -> Iterator[Finding]:
     if len(sample.projections) < 3 or not len(sample.flats) or not sample.good.any():
         return
     first, middle, last = (profiles(sample, place) for place in sample.landmarks)
-    opposites = [(profiles(sample, one), profiles(sample, other)) for one, other in sample.opposites]
+    opposites = [(profiles(sample, value), profiles(sample, other)) for value, other in sample.opposites]
     match other_turn(span, first, last, opposites, [(first, middle)]):
         case 180:
             found, remedy = (

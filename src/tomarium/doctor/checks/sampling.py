@@ -274,9 +274,9 @@ def rotation_blur(
 
 def _angles(subject: Subject) -> NDArray[np.float64]:
     assert subject.scan is not None
-    told = subject.scan.angles_deg
-    values = np.asarray(told.value, np.float64)
-    return values[np.isfinite(values)] if told.origin != "default" else values[:0]
+    value = subject.scan.angles_deg
+    values = np.asarray(value.value, np.float64)
+    return values[np.isfinite(values)] if value.origin != "default" else values[:0]
 
 
 def _step(angles: NDArray[np.float64]) -> float:
@@ -295,5 +295,5 @@ def _number(subject: Subject, name: str) -> float | None:
 
 def _extended(subject: Subject) -> bool:
     """Tell whether the axis stands near an edge of the detector, by the scan's own words."""
-    told = subject.facts.get("scan_geometry")
-    return told is not None and any(word in str(told.value).lower() for word in HALF_ACQUISITION)
+    value = subject.facts.get("scan_geometry")
+    return value is not None and any(word in str(value.value).lower() for word in HALF_ACQUISITION)

@@ -38,13 +38,13 @@ def size_against_volume(
         An information within 15 % (a JPEG 2000 encoder is asked for a ratio, and metadata lie beside), else a
         warning.
     """
-    told = subject.facts.get("bytes_per_voxel")
+    value = subject.facts.get("bytes_per_voxel")
     kind = subject.facts.get("data_type")
-    size = told.value if told is not None else _bytes(str(kind.value)) if kind is not None else 2.0
+    size = value.value if value is not None else _bytes(str(kind.value)) if kind is not None else 2.0
     ratio = subject.facts["compression_ratio"].value if "compression_ratio" in subject.facts else 1.0
     needed = volume_x * volume_y * volume_z * size / ratio
     over = f" / {ratio:g}" if ratio != 1 else ""
-    assumed = " (16 bits assumed)" if told is None and kind is None else ""
+    assumed = " (16 bits assumed)" if value is None and kind is None else ""
     expected = f"{volume_x:.0f} × {volume_y:.0f} × {volume_z:.0f} × {size:g} B{over}"
     expected += f" = {units.show(needed, 'B')}{assumed}"
     found = f"{units.show(file_bytes, 'B')}, {100 * (file_bytes / needed - 1):+.1f} %"

@@ -199,8 +199,8 @@ def exchange_implements(subject: Subject) -> Iterator[Finding]:
     """
     with reading(_path(subject)) as source:
         told = source.text("/implements")
-        listed = [one.strip() for one in (told or "").replace(" ", ":").split(":") if one.strip()]
-        absent = [one for one in listed if one not in source.file]
+        listed = [word.strip() for word in (told or "").replace(" ", ":").split(":") if word.strip()]
+        absent = [text for text in listed if text not in source.file]
         if absent:
             yield warning(
                 "/implements",
@@ -231,7 +231,7 @@ def units_wrong(subject: Subject) -> Iterator[Finding]:
         name, wanted = names[0], KINDS_OF_UNIT[names[0].rsplit("/", 1)[-1]]
         if spelling is None or spelling.lower() in NO_UNIT:
             # What the reader warns of is told there, with what it took instead.
-            if not any(f":{one} " in text for one in names for text in warned):
+            if not any(f":{name} " in text for name in names for text in warned):
                 without.append(name)
             continue
         try:
@@ -363,8 +363,8 @@ def entries_of(subject: Subject) -> list[Entry]:
 
 
 def _first(source: Source, *paths: str) -> NDArray[np.float64] | None:
-    found = (source.array(path) for path in paths)
-    return next((values for values in found if values is not None), None)
+    generator = (source.array(path) for path in paths)
+    return next((values for values in generator if values is not None), None)
 
 
 def _groups(source: Source, parent: h5py.Group) -> list[h5py.Group]:

@@ -229,9 +229,9 @@ def _derived(number: float, source: str) -> Value[Any]:
 def _duration(scan: Scan) -> Value[Any] | None:
     times = []
     for name in ("start_time", "end_time"):
-        told = scan.metadata.get(name)
+        value = scan.metadata.get(name)
         try:
-            times.append(datetime.fromisoformat(str(told.value)) if told is not None else None)
+            times.append(datetime.fromisoformat(str(value.value)) if value is not None else None)
         except ValueError:  # written for people, "September 25, 2020 12:41:57"
             return None
     start, end = times

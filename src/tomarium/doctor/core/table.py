@@ -244,7 +244,9 @@ def _plain(row: Row) -> tuple[str, str]:
     if not unit and len(words) > 1 and "_" in row.name and row.name.lower() not in FACTS:
         ending = row.name.rsplit("_", 1)[-1]
         # Names are lower case, units are not: "energy_ev".
-        ending = next((one for one in units.SPELLINGS if one.lower() == ending.lower()), ending)
+        ending = next(
+            (spelling for spelling in units.SPELLINGS if spelling.lower() == ending.lower()), ending
+        )
         if _is_unit(ending):
             unit, words = ending, words[:-1]
     if row.name.lower() in FACTS:
@@ -367,9 +369,9 @@ def _of_csv(lines: list[list[str]]) -> Iterator[Row]:
     first = [line[0] for line in lines if line and line[0] and line[0][:1] != "#"]
     of_numbers = 2 * sum(read_number(cell) is not None for cell in first) >= max(2, len(first))
     for number, line in enumerate(lines, 1):
-        told = _PREAMBLE.match(",".join(line)) if line and line[0][:1] == "#" else None
-        if told is not None and told[1].lower() != "rows" and _names_a_fact(told[1]):
-            yield Row(told[1], told[2], "", f"line {number}")  # as `tomarium convert` begins its tables
+        match = _PREAMBLE.match(",".join(line)) if line and line[0][:1] == "#" else None
+        if match is not None and match[1].lower() != "rows" and _names_a_fact(match[1]):
+            yield Row(match[1], match[2], "", f"line {number}")  # as `tomarium convert` begins its tables
         cells = {key: line[i] if 0 <= i < len(line) else "" for key, i in columns.items()}
         # Where numbers stand in the place of names, it is a spectrum or the like.
         if cells["name"] and cells["name"][:1] != "#" and not of_numbers:

@@ -176,7 +176,7 @@ def sample_frames(scan: Scan) -> FrameSample:
     band = slice((rows - height) // 2, (rows - height) // 2 + height)
     share = _share(scan.projections, band)
     numbers, opposites = _projections(scan, max(2, round(PROJECTIONS * share)), max(1, round(PAIRS * share)))
-    landmarks = tuple(int(np.searchsorted(numbers, one)) for one in (0, views // 2, views - 1))
+    landmarks = tuple(int(np.searchsorted(numbers, value)) for value in (0, views // 2, views - 1))
     watched, few = _watched(scan, band)
     most = max(2, round(REFERENCES * share))
     before, after = _groups(scan.flats, views, most)
@@ -237,7 +237,7 @@ def _projections(scan: Scan, count: int, pairs: int) -> tuple[NDArray[np.intp], 
             halves.append((int(number), other))
     numbers = np.unique(np.array([*chosen, *(number for pair in halves for number in pair)], np.intp))
     places = {int(number): place for place, number in enumerate(numbers)}
-    return numbers, tuple((places[one], places[other]) for one, other in halves)
+    return numbers, tuple((places[value], places[other]) for value, other in halves)
 
 
 def _spread(numbers: NDArray[np.intp], most: int) -> NDArray[np.intp]:

@@ -27,7 +27,7 @@ def axis_of(sample: FrameSample) -> float | None:
     seen = {
         place: profiles(sample, place) for place in sorted({p for pair in sample.opposites for p in pair})
     }
-    return mirror_column([(seen[one], seen[other]) for one, other in sample.opposites])
+    return mirror_column([(seen[value], seen[other]) for value, other in sample.opposites])
 
 
 def profiles(sample: FrameSample, place: int) -> NDArray[np.float32]:

@@ -138,7 +138,7 @@ class _Following:
         found = []
         for array in self.arrays:
             with suppress(queue.NoAnswer):
-                if not any(one.live for one in queue.standings(array.job).values()):
+                if not any(standing.live for standing in queue.standings(array.job).values()):
                     continue
             found.append(array.job)
         return found
@@ -151,7 +151,12 @@ class _Following:
         live: set[int] = set()
         for array in self.arrays:
             standings = queue.standings(array.job)
-            live |= {number for task, one in standings.items() if one.live for number in array.groups[task]}
+            live |= {
+                number
+                for task, standing in standings.items()
+                if standing.live
+                for number in array.groups[task]
+            }
         if live:
             _LOG.info("job %s of an earlier call is at work: it is followed", ", ".join(self.jobs()))
         else:
@@ -235,21 +240,23 @@ class _Following:
         of = {
             number: standings[owners[number][0]].get(owners[number][1], queue.Standing()) for number in left
         }
-        self.tell({owners[number]: one for number, one in of.items()})
+        self.tell({owners[number]: standing for number, standing in of.items()})
         lost = {
-            number: one for number, one in of.items() if not one.live and self.is_lost(owners[number], one)
+            number: standing
+            for number, standing in of.items()
+            if not standing.live and self.is_lost(owners[number], standing)
         }
         if not lost:
             return
-        if all(one.state == "CANCELLED" for one in of.values()):
+        if all(standing.state == "CANCELLED" for standing in of.values()):
             jobs = ", ".join(dict.fromkeys(self.name(*owners[number]) for number in sorted(lost)))
             raise Interrupted(f"{jobs} of SLURM was cancelled before its slabs were done")
-        for number, one in sorted(lost.items()):
-            self.demand_again(number, owners[number], one)
+        for number, standing in sorted(lost.items()):
+            self.demand_again(number, owners[number], standing)
         _LOG.info(
             "%s ended as %s before its slabs were done; they are sent again",
             ", ".join(dict.fromkeys(self.name(*owners[number]) for number in sorted(lost))),
-            ", ".join(sorted({one.state for one in lost.values()})),
+            ", ".join(sorted({standing.state for standing in lost.values()})),
         )
         self.send(lost)
 
@@ -287,8 +294,10 @@ class _Following:
 
     def tell(self, standings: dict[tuple[int, int], queue.Standing]) -> None:
         """Tell how many tasks wait and run, where that has changed."""
-        states = Counter(one.state for one in standings.values() if one.live)
-        reasons = sorted({one.reason for one in standings.values() if one.state == "PENDING"} - {"None", ""})
+        states = Counter(standing.state for standing in standings.values() if standing.live)
+        reasons = sorted(
+            {standing.reason for standing in standings.values() if standing.state == "PENDING"} - {"None", ""}
+        )
         words = [f"{count} {state.lower()}" for state, count in sorted(states.items())]
         text = ", ".join(words) + (f" ({', '.join(reasons)})" if reasons else "")
         if words and text != self.told:

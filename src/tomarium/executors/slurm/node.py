@@ -41,7 +41,7 @@ def work(place: Place, name: str) -> int:
         return 1
     workers, items = place.todo(name)
     told_before = place.done()
-    items = [one for one in items if one[0] not in told_before]  # SLURM may start a task again
+    items = [item for item in items if item[0] not in told_before]  # SLURM may start a task again
     try:
         for path in place.paths():
             if not path.exists():
@@ -91,7 +91,7 @@ def _is_known(place: Place, name: str) -> bool:
     submission, job = int(name.partition("-")[0]), os.environ.get("SLURM_ARRAY_JOB_ID", "")
     until = time.monotonic() + NOTED_WITHIN_S
     while True:
-        if any((one.submission, one.job) == (submission, job) for one in place.arrays()):
+        if any((array.submission, array.job) == (submission, job) for array in place.arrays()):
             return True
         if time.monotonic() > until:
             return False

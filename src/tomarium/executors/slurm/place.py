@@ -135,7 +135,9 @@ class Place:
 
     def note(self, arrays: Iterable[Array]) -> None:
         """Keep which arrays were sent."""
-        told = [{"submission": one.submission, "job": one.job, "groups": one.groups} for one in arrays]
+        told = [
+            {"submission": array.submission, "job": array.job, "groups": array.groups} for array in arrays
+        ]
         write_json(self.folder / "arrays.json", told)
 
     def remove(self) -> None:
@@ -178,7 +180,7 @@ def live_jobs(folder: Path) -> list[str]:
     found = []
     for array in Place(folder).arrays():
         try:
-            live = any(one.live for one in queue.standings(array.job).values())
+            live = any(standing.live for standing in queue.standings(array.job).values())
         except queue.NoAnswer:
             live = True
         if live:

@@ -154,9 +154,14 @@ def cancel(job: str) -> None:
 
 def _run(*words: str) -> str:
     try:
-        made = subprocess.run(words, capture_output=True, text=True, timeout=ANSWERS_WITHIN_S, check=False)
+        completed_process = subprocess.run(
+            words, capture_output=True, text=True, timeout=ANSWERS_WITHIN_S, check=False
+        )
     except subprocess.TimeoutExpired as problem:
         raise NoAnswer(f"{words[0]} gave no answer within {ANSWERS_WITHIN_S:.0f} s") from problem
-    if made.returncode:
-        raise NoAnswer(" ".join(made.stderr.split()) or f"{words[0]} ended with {made.returncode}")
-    return made.stdout
+    if completed_process.returncode:
+        raise NoAnswer(
+            " ".join(completed_process.stderr.split())
+            or f"{words[0]} ended with {completed_process.returncode}"
+        )
+    return completed_process.stdout

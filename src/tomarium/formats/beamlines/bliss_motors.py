@@ -33,21 +33,23 @@ def motors_of(source: Source, runs: Mapping[str, int]) -> dict[str, MotorPositio
             _positions(source, f"{POSITIONERS.format(scan=scan)}/{name}", count)
             for scan, count in runs.items()
         ]
-        told = [part for part in parts if part is not None]
-        if len(told) < len(runs) or len({part.unit for part in told}) > 1:
+        motor_positionses = [part for part in parts if part is not None]
+        if len(motor_positionses) < len(runs) or len({part.unit for part in motor_positionses}) > 1:
             continue
         source_text = (
-            told[0].source if len(told) == 1 else f"{told[0].source} and those of {len(told) - 1} more scans"
+            motor_positionses[0].source
+            if len(motor_positionses) == 1
+            else f"{motor_positionses[0].source} and those of {len(motor_positionses) - 1} more scans"
         )
-        value = np.concatenate([part.value for part in told])
-        found[name] = MotorPositions(value, told[0].unit, "read", source_text)
+        value = np.concatenate([part.value for part in motor_positionses])
+        found[name] = MotorPositions(value, motor_positionses[0].unit, "read", source_text)
     return found
 
 
 def _positions(source: Source, path: str, count: int) -> MotorPositions | None:
     """Read a motor in one scan; a list may have one position more than frames, where it came to rest."""
-    one = motor_at(source, path, count)
-    if one is not None:
-        return one
+    motor_positions = motor_at(source, path, count)
+    if motor_positions is not None:
+        return motor_positions
     more = motor_at(source, path, count + 1)
     return None if more is None else MotorPositions(more.value[:count], more.unit, more.origin, more.source)

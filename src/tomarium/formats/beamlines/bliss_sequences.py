@@ -109,13 +109,13 @@ def detectors(source: Source, group: h5py.Group) -> dict[str, h5py.Dataset]:
 
 def _sequences(steps: list[NumberedScan]) -> list[Sequence]:
     """Cut the scans into tomographies: each begins with a scan that says so, or with the first frames."""
-    found: list[Sequence] = []
+    sequences: list[Sequence] = []
     for step in steps:
-        if step.begins or (not found and step.kind is not None):
-            found.append(Sequence(step.name, step.title))
-        if found and step.kind is not None:
-            found[-1].steps.append(step)
-    return [sequence for sequence in found if any(s.kind == FrameKind.PROJECTION for s in sequence.steps)]
+        if step.begins or (not sequences and step.kind is not None):
+            sequences.append(Sequence(step.name, step.title))
+        if sequences and step.kind is not None:
+            sequences[-1].steps.append(step)
+    return [sequence for sequence in sequences if any(s.kind == FrameKind.PROJECTION for s in sequence.steps)]
 
 
 def _heights(source: Source, sequence: Sequence) -> list[Sequence]:
@@ -130,7 +130,7 @@ def _heights(source: Source, sequence: Sequence) -> list[Sequence]:
         if values is None or np.ptp(values) > _SAME_HEIGHT:
             return [sequence]
         height = float(values[0])
-        part = next((one for known, one in found if abs(known - height) <= _SAME_HEIGHT), None)
+        part = next((sequence for value, sequence in found if abs(value - height) <= _SAME_HEIGHT), None)
         if part is None:
             part = Sequence(sequence.name, sequence.title, [], f"/height_{len(found)}")
             found.append((height, part))

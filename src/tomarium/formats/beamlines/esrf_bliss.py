@@ -186,7 +186,10 @@ def _read_scan(source: Source, match: Match, sequence: Sequence, detector: str) 
 
 def _demand_alike(source: Source, parts: dict[FrameKind, list[Frames]]) -> None:
     sizes = {
-        one.shape[1:]: kind for kind, some in parts.items() for one in some if kind != FrameKind.ALIGNMENT
+        frames.shape[1:]: kind
+        for kind, some in parts.items()
+        for frames in some
+        if kind != FrameKind.ALIGNMENT
     }
     if len(sizes) > 1:
         said = ", ".join(f"{kind} {size[0]} × {size[1]}" for size, kind in sizes.items())

@@ -142,11 +142,13 @@ def _distances(place: Place) -> Iterator[str]:
 
 def _dots(analysis: bool) -> Look:
     def look(place: Place) -> Iterator[str]:
-        for name in (one for word in DESCRIPTIONS for one in place.source.numbered(place.source.file, word)):
+        for name in (
+            text for word in DESCRIPTIONS for text in place.source.numbered(place.source.file, word)
+        ):
             group = place.source.find(f"/{name}")
             if not isinstance(group, h5py.Group):
                 continue
-            for path in (one for one in place.source.walk(group) if "." in one):
+            for path in (text for text in place.source.walk(group) if "." in text):
                 last = path.rsplit("/", 1)[-1]
                 if last.startswith(("iterative", "analytic")) == analysis:
                     yield f"{path} was read as {last.replace('.', '_')}"
@@ -245,6 +247,6 @@ def report(place: Place) -> None:
 
     `place`: the open file; its `source.repaired` takes the sentences.
     """
-    for one in INCONSISTENCIES:
-        if one.look is not None:
-            place.source.repaired.extend(one.look(place))
+    for inconsistency in INCONSISTENCIES:
+        if inconsistency.look is not None:
+            place.source.repaired.extend(inconsistency.look(place))

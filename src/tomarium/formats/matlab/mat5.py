@@ -75,8 +75,8 @@ def arrays(path: Path) -> tuple[MatlabArray, ...]:
             head = stream.read(min(length, _HEAD_BYTES))
             if kind == _COMPRESSED:
                 head = _inflated(head, _HEAD_BYTES, path)[8:]
-            if kind in (_MATRIX, _COMPRESSED) and (one := _described(head, order, place, path)):
-                found.append(one)
+            if kind in (_MATRIX, _COMPRESSED) and (matlab_array := _described(head, order, place, path)):
+                found.append(matlab_array)
             place += 8 + length
             place += -length % 8 if kind != _COMPRESSED else 0
     return tuple(found)
@@ -147,14 +147,14 @@ def _parts(content: bytes, order: str, path: Path) -> Iterator[tuple[int, bytes]
 
 def _described(head: bytes, order: str, place: int, path: Path) -> MatlabArray | None:
     parts = _parts(head, order, path)
-    found = [part for part, _ in zip((content for _, content in parts), range(3), strict=False)]
-    if len(found) < 3 or len(found[0]) < 8:
+    contents = [part for part, _ in zip((content for _, content in parts), range(3), strict=False)]
+    if len(contents) < 3 or len(contents[0]) < 8:
         return None
-    flags = struct.unpack_from(f"{order}I", found[0])[0]
+    flags = struct.unpack_from(f"{order}I", contents[0])[0]
     class_ = flags & 0xFF
-    if class_ not in _CLASSES or flags & _COMPLEX or len(found[1]) > 4 * _MOST_DIMENSIONS:
+    if class_ not in _CLASSES or flags & _COMPLEX or len(contents[1]) > 4 * _MOST_DIMENSIONS:
         return None
-    shape = struct.unpack(f"{order}{len(found[1]) // 4}i", found[1][: len(found[1]) // 4 * 4])
+    shape = struct.unpack(f"{order}{len(contents[1]) // 4}i", contents[1][: len(contents[1]) // 4 * 4])
     if min(shape, default=0) < 1:
         return None
-    return MatlabArray(found[2].decode("latin-1"), shape, np.dtype(_CLASSES[class_]), place)
+    return MatlabArray(contents[2].decode("latin-1"), shape, np.dtype(_CLASSES[class_]), place)

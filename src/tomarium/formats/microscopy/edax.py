@@ -53,8 +53,8 @@ class GridArray:
 
     def __getitem__(self, key: Any) -> Any:
         keys = list(key) if isinstance(key, tuple) else [key]
-        if any(one is Ellipsis for one in keys):
-            place = next(number for number, one in enumerate(keys) if one is Ellipsis)
+        if any(key is Ellipsis for key in keys):
+            place = next(number for number, key in enumerate(keys) if key is Ellipsis)
             keys[place : place + 1] = [slice(None)] * (len(self.shape) - len(keys) + 1)
         here, rest = tuple(keys[:2]), tuple(keys[2:])
         numbers = np.arange(self.rows * self.columns).reshape(self.rows, self.columns)[here]

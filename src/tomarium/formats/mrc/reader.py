@@ -178,7 +178,7 @@ def _metres(angstroms: float) -> float:
 
 
 def _finite(origin: tuple[float, ...]) -> tuple[float, float, float]:
-    x, y, z = (_metres(one) if math.isfinite(one) else 0.0 for one in origin)
+    x, y, z = (_metres(value) if math.isfinite(value) else 0.0 for value in origin)
     return (z, y, x)
 
 
@@ -264,7 +264,7 @@ def _scan(
 ) -> Scan:
     _, height, pixel = header.cell_m
     across, upright = (
-        Value(one, "read", f"{path.name}: CELLA / M{axis}") for one, axis in ((pixel, "X"), (height, "Y"))
+        Value(value, "read", f"{path.name}: CELLA / M{axis}") for value, axis in ((pixel, "X"), (height, "Y"))
     )
     return Scan(
         path=path,

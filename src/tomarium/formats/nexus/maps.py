@@ -143,9 +143,9 @@ def _signal(source: Source, path: str, group: h5py.Group) -> h5py.Dataset | None
     name = source.attribute(group, "signal")
     if name is None:
         marked = [
-            one
-            for one in source.names(group)
-            if isinstance(n := source.find(f"{path}/{one}"), h5py.Dataset)
+            name
+            for name in source.names(group)
+            if isinstance(n := source.find(f"{path}/{name}"), h5py.Dataset)
             and source.attribute(n, "signal") == "1"
         ]
         name = next(iter(marked), "data")

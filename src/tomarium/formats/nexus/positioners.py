@@ -37,18 +37,18 @@ def motors_of(source: Source, place: Place, chosen: NDArray[np.bool_]) -> dict[s
     named: dict[str, MotorPositions] = {}
     found: list[tuple[str, MotorPositions]] = []
     for path in place.paths(*TRANSLATIONS):
-        one = motor_at(source, path, count, chosen=chosen, demand_unit=True)
-        found += [] if one is None else [(path, one)]
+        motor_positions = motor_at(source, path, count, chosen=chosen, demand_unit=True)
+        found += [] if motor_positions is None else [(path, motor_positions)]
     for path in _transformations(source, place.paths(TRANSFORMATIONS)[0]):
-        one = motor_at(source, path, count, chosen=chosen, demand_unit=True)
-        found += [] if one is None else [(path, one)]
+        motor_positions = motor_at(source, path, count, chosen=chosen, demand_unit=True)
+        found += [] if motor_positions is None else [(path, motor_positions)]
     for group in _positioners(source, place):
-        one = motor_at(source, "value", count, group, chosen=chosen)
+        motor_positions = motor_at(source, "value", count, group, chosen=chosen)
         name = source.text("name", group)
-        if one is not None and name and name not in named:
-            named[name] = one
-        elif one is not None:
-            found.append((path_of(group), one))
+        if motor_positions is not None and name and name not in named:
+            named[name] = motor_positions
+        elif motor_positions is not None:
+            found.append((path_of(group), motor_positions))
     return by_short_names(found) | named
 
 

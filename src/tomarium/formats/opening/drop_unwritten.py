@@ -32,8 +32,8 @@ def without_unwritten(scan: Scan) -> Scan:
         f"{len(there)} are there"
     )
     motors = {
-        name: replace(one, value=one.value[there]) if len(one.value) == count else one
-        for name, one in scan.geometry.motors.items()
+        name: replace(motor, value=motor.value[there]) if len(motor.value) == count else motor
+        for name, motor in scan.geometry.motors.items()
     }
     return replace(
         scan,

@@ -90,7 +90,7 @@ def _motors_along(scan: Scan, profile: ProfileValues) -> dict[str, Value[Any]]:
     """Name the motors along the axes of a volume, and their signs, where the scan tells their positions."""
     told: dict[str, Value[Any]] = {}
     for axis, roles in {"x": ("x", "axis"), "y": ("y",), "z": ("z",)}.items():
-        role = next((one for one in roles if one in profile.motors), "")
+        role = next((role for role in roles if role in profile.motors), "")
         if profile.motors.get(role) not in scan.geometry.motors:
             continue
         told[f"motor_along_{axis}"] = Value(profile.motors[role], "profile", profile.source)

@@ -95,7 +95,7 @@ def main(open_scan: Callable[..., Any]) -> None:
 
     `open_scan`: `tomarium.formats.open`; handed in, for this module lies below it.
     """
-    path, trusted = Path(sys.argv[1]).resolve(), [Path(one).resolve() for one in sys.argv[3:]]
+    path, trusted = Path(sys.argv[1]).resolve(), [Path(text).resolve() for text in sys.argv[3:]]
     limit(address_space=_MOST_BYTES, cpu_s=int(LONGEST_S))
     if means().landlock:
         confine([path.parent if path.is_file() else path, *trusted], [Path(tempfile.gettempdir())])

@@ -26,11 +26,11 @@ def trusting(folders: Iterable[str | PathLike[str]]) -> Iterator[None]:
 
     `folders`: folders; symbolic links are resolved, and those that were trusted before stay so.
     """
-    given = tuple(Path(folder).expanduser() for folder in folders)
-    absent = next((folder for folder in given if not folder.is_dir()), None)
+    paths = tuple(Path(folder).expanduser() for folder in folders)
+    absent = next((folder for folder in paths if not folder.is_dir()), None)
     if absent is not None:
         raise ParameterError(f"{absent} was given to be trusted, but there is no such folder; check its path")
-    token = _TRUSTED.set((*_TRUSTED.get(), *(folder.resolve() for folder in given)))
+    token = _TRUSTED.set((*_TRUSTED.get(), *(folder.resolve() for folder in paths)))
     try:
         yield
     finally:

@@ -40,7 +40,7 @@ def with_domain(scan: Scan, domain: str | None) -> Scan:
     """
     if domain is None:
         return scan
-    said = next((one for one in RAW_DOMAINS if one == domain), None)
+    said = next((raw_domain for raw_domain in RAW_DOMAINS if raw_domain == domain), None)
     if said is None:
         raise ParameterError(
             f"domain={domain!r} was given; frames hold {', '.join(RAW_DOMAINS[:-1])} or {RAW_DOMAINS[-1]}"
@@ -115,14 +115,14 @@ def _without_absurd(scan: Scan) -> Scan:
     """Leave out what a file says and no scan has: mostly a number whose unit is another than the format's default."""
     absurd: dict[str, Any] = {}
     said = []
-    for told, value in scan.geometry.items():
-        if told.per_view or value.origin == "user" or told.lowest <= value.value <= told.highest:
+    for field, value in scan.geometry.items():
+        if field.per_view or value.origin == "user" or field.lowest <= value.value <= field.highest:
             continue
-        low, high = (units.show(edge, told.unit) for edge in (told.lowest, told.highest))
-        absurd[told.name] = None
+        low, high = (units.show(edge, field.unit) for edge in (field.lowest, field.highest))
+        absurd[field.name] = None
         said.append(
-            f"{value.source} was left out: {units.show(value.value, told.unit)} is no {told.words} of a scan "
-            f"({low} to {high} is taken); give the right one as --{told.option}"
+            f"{value.source} was left out: {units.show(value.value, field.unit)} is no {field.words} of a scan "
+            f"({low} to {high} is taken); give the right one as --{field.option}"
         )
     if not absurd:
         return scan

@@ -72,7 +72,9 @@ def _text(content: bytes) -> str:
 
 
 def _hitachi(lines: list[str], beside: Path, path: Path, shape: tuple[int, int]) -> MicroscopeTags | None:
-    told = {key.strip(): value.strip() for key, mark, value in (one.partition("=") for one in lines) if mark}
+    told = {
+        key.strip(): value.strip() for key, mark, value in (line.partition("=") for line in lines) if mark
+    }
     number = re.match(r"[\d.eE+-]+", told.get("PixelSize", ""))
     pixel = sound_pixel(float(number[0]) * 1e-9) if number else None
     if pixel is None:
@@ -83,7 +85,7 @@ def _hitachi(lines: list[str], beside: Path, path: Path, shape: tuple[int, int])
 
 
 def _jeol(lines: list[str], beside: Path, path: Path, shape: tuple[int, int]) -> MicroscopeTags | None:
-    told = {parts[0]: parts[1].strip() for one in lines if len(parts := one.split(None, 1)) == 2}
+    told = {parts[0]: parts[1].strip() for line in lines if len(parts := line.split(None, 1)) == 2}
     if _BAR not in told or _MARKER not in told:
         return None
     bar_px, length = float(told[_BAR].split()[0]), re.fullmatch(r"([\d.]+)\s*([a-zA-Zµμ]+)", told[_MARKER])

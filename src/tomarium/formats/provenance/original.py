@@ -139,7 +139,7 @@ def digest_of(scan: Scan) -> str:
             if (value := getattr(scan.geometry, field.name)) or field.expected
         ),
         *(reference.position.tolist() if reference else None for reference in (scan.flats, scan.darks)),
-        {name: as_json(one.value) for name, one in sorted(scan.metadata.items())},
+        {name: as_json(value.value) for name, value in sorted(scan.metadata.items())},
     ]
     return hashlib.sha256(json.dumps(told).encode()).hexdigest()
 

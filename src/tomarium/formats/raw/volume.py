@@ -132,7 +132,10 @@ def _check_other_text(found: _Found, info: VolumeInfo) -> None:
         return
     xml = read_volume_info(other)
     # Only what both tell can disagree.
-    orders = all("BYTEORDER" in one.values for one in (info, xml)) and info.byte_order != xml.byte_order
+    orders = (
+        all("BYTEORDER" in volume_info.values for volume_info in (info, xml))
+        and info.byte_order != xml.byte_order
+    )
     voxels = None not in (info.voxel_m, xml.voxel_m) and info.voxel_m != xml.voxel_m
     if xml.shape != info.shape or orders or voxels:
         raise FormatError(

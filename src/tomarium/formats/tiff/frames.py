@@ -264,7 +264,7 @@ def frames_of(files: list[Path]) -> TiffFrames:
         whole=place.offset is None,
         stored=min(1.0, size / pixels),
         notes=tuple(note for note in (_meant(files[0], place), *notes) if note),
-        _known={page: one for places in known.values() for page, one in places.items()},
+        _known={page: place for places in known.values() for page, place in places.items()},
     )
     for page, one in list(frames._known.items()):
         frames._check(page, one)

@@ -41,8 +41,8 @@ def decode_stamps(pixels: NDArray[Any]) -> Stamps | None:
         return None
     for shift in _SHIFTS:
         digits = pixels.astype(np.int64) >> shift
-        if np.array_equal(digits << shift, pixels) and (found := _decoded(digits)) is not None:
-            return found
+        if np.array_equal(digits << shift, pixels) and (stamps := _decoded(digits)) is not None:
+            return stamps
     return None
 
 

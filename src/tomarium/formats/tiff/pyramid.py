@@ -54,11 +54,11 @@ def levels_of(path: Path, tif: TiffFile) -> tuple[Sliceable, ...]:
 
     Result: each of three axes; empty where there is no pyramid.
     """
-    found = tif.series[0].levels if tif.series else []
-    if len(found) < 2:
+    tiff_page_serieses = tif.series[0].levels if tif.series else []
+    if len(tiff_page_serieses) < 2:
         return ()
     levels: list[Sliceable] = []
-    for number, level in enumerate(found):
+    for number, level in enumerate(tiff_page_serieses):
         shape = tuple(map(int, level.shape))
         if len(shape) != 3 or min(shape) < 1 or level.dtype is None:
             break

@@ -44,9 +44,9 @@ def write(
     if scan.domain != "counts":
         told["domain"] = scan.domain
     told["metadata"] = {
-        name: one.value
-        for name, one in scan.metadata.items()
-        if isinstance(one.value, str | int | float | bool) and math.isfinite(_number(one.value))
+        name: value.value
+        for name, value in scan.metadata.items()
+        if isinstance(value.value, str | int | float | bool) and math.isfinite(_number(value.value))
     }
     tally = tally_of(scan, on_progress)
     with creating_folder(path, origin_of(scan, "tiff") if resume else None) as folder:

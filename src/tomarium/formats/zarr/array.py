@@ -104,7 +104,7 @@ def check_chunks(path: Path, array: Any) -> None:
         )
     chunk = math.prod(array.chunks) * array.dtype.itemsize
     chunks = math.prod(
-        -(-length // max(1, one)) for length, one in zip(array.shape, array.chunks, strict=True)
+        -(-length // max(1, chunk)) for length, chunk in zip(array.shape, array.chunks, strict=True)
     )
     many = chunks > _MOST_SMALL_CHUNKS and math.prod(array.chunks) < _SMALL_CHUNK
     if math.prod(array.shape) > MOST_ELEMENTS or chunk > _LARGEST_CHUNK or many:

@@ -220,8 +220,8 @@ def _frames(info: _Info, repaired: list[str]) -> TxrmFrames:
 def _numbered(info: _Info, group: str) -> list[tuple[str, str]]:
     """List ImageData1/Image1 … ImageData2/Image101 … by the number of the image."""
     pattern = re.compile(rf"({group}\d*)/(Image(\d{{1,9}}))")
-    found = [match for name in info.names if (match := pattern.fullmatch(name))]
-    return [(match[1], match[2]) for match in sorted(found, key=lambda match: int(match[3]))]
+    matches = [match for name in info.names if (match := pattern.fullmatch(name))]
+    return [(match[1], match[2]) for match in sorted(matches, key=lambda match: int(match[3]))]
 
 
 def _pixel_type(info: _Info, name: str, pixels: int, repaired: list[str]) -> np.dtype[Any]:

@@ -234,8 +234,8 @@ def score(pair: Pair, matrix: Array) -> Fit:
     share = float(inside.mean())
     if np.count_nonzero(inside) < _FEWEST:
         return Fit(matrix, 0.0, share)
-    told = mutual_information(values[inside], pair.classes[inside], pair.spread)
-    return Fit(matrix, told.information * share, share)
+    likeness = mutual_information(values[inside], pair.classes[inside], pair.spread)
+    return Fit(matrix, likeness.information * share, share)
 
 
 def covariance(
@@ -313,7 +313,7 @@ def covariance(
 
 def _lengths(freedoms: Sequence[int], radius: float) -> Array:
     """Return how far a point at the typical distance moves with one unit of each freedom."""
-    return np.array([1.0 if 3 <= one < SCALE else max(radius, 1e-9) for one in freedoms])
+    return np.array([1.0 if 3 <= freedom < SCALE else max(radius, 1e-9) for freedom in freedoms])
 
 
 def _slope(
@@ -325,12 +325,12 @@ def _slope(
     parts = np.zeros((len(freedoms), len(placed)))
     if np.count_nonzero(inside) < _FEWEST:
         return _Slope(0.0, share, parts)
-    told = mutual_information(values[inside], pair.classes[inside], pair.spread)
-    pull = slopes[:, inside] * (told.slopes / len(placed))
+    likeness = mutual_information(values[inside], pair.classes[inside], pair.spread)
+    pull = slopes[:, inside] * (likeness.slopes / len(placed))
     away = (placed[inside] - centre).T
     growing = np.sum(away * pull, axis=0, keepdims=True)
     if normal is not None:
-        usual = _usual(values[inside], slopes[:, inside], told.slopes, pair.spread) / len(placed)
+        usual = _usual(values[inside], slopes[:, inside], likeness.slopes, pair.spread) / len(placed)
         in_plane = slopes[:, inside] - np.outer(normal, normal @ slopes[:, inside])
         pull = pull - in_plane * usual
     turning = np.stack(
@@ -342,7 +342,7 @@ def _slope(
     )
     whole = np.concatenate([turning, pull, growing])
     parts[:, inside] = whole[list(freedoms)]
-    return _Slope(told.information * share, share, parts)
+    return _Slope(likeness.information * share, share, parts)
 
 
 def _usual(values: Block, slopes: Block, pushes: Block, spread: Range) -> Block:

@@ -171,14 +171,14 @@ class _Room:
         shape = tuple(
             1 if n == 1 else good_length(n + reach + b) for n, b in zip(lengths, beyond, strict=True)
         )
-        kept = tuple(slice(0, n + 2 * b) for n, b in zip(lengths, beyond, strict=True))
+        slices = tuple(slice(0, n + 2 * b) for n, b in zip(lengths, beyond, strict=True))
         spectra = []
         valid = np.ones(lengths, bool) if fixed.valid is None else fixed.valid
-        for one in range(int(classes.max()) + 1):
+        for value in range(int(classes.max()) + 1):
             padded = np.zeros(shape, np.float32)
-            padded[tuple(slice(0, n) for n in lengths)] = (classes == one) & valid
+            padded[tuple(slice(0, n) for n in lengths)] = (classes == value) & valid
             spectra.append(ducc0.fft.r2c(padded, axes=[0, 1, 2], nthreads=1))
-        return cls(spectra, shape, kept, beyond)  # type: ignore[arg-type]
+        return cls(spectra, shape, slices, beyond)  # type: ignore[arg-type]
 
     def best(self, away: Array, classes: NDArray[np.intp], many: int) -> list[tuple[float, Array]]:
         """Return scores and shifts (x, y, z) of the peaks of one orientation."""
@@ -191,8 +191,8 @@ class _Room:
                 inside &= np.abs(at[:, axis]) < 1
         counts: list[list[Any]] = [[] for _ in self.spectra]
         size = pz * py * px
-        for one in range(many):
-            chosen = flat[inside & (classes == one)]
+        for value in range(many):
+            chosen = flat[inside & (classes == value)]
             laid = np.bincount(chosen, minlength=size).astype(np.float32).reshape(self.shape)
             spectrum = np.conj(ducc0.fft.r2c(laid, axes=[0, 1, 2], nthreads=1))
             for k, known in enumerate(self.spectra):
@@ -228,7 +228,7 @@ def information_of_counts(counts: Sequence[Sequence[NDArray[np.float32]]], total
         Nats; 0 where less than `LEAST_SHARE` of the points lie inside.
     """
     of_first = [np.sum(row, axis=0) for row in counts]
-    of_second = [np.sum([row[one] for row in counts], axis=0) for one in range(len(counts[0]))]
+    of_second = [np.sum([row[value] for row in counts], axis=0) for value in range(len(counts[0]))]
     inside = np.sum(of_first, axis=0)
     score = _n_log_n(inside)
     for row in counts:

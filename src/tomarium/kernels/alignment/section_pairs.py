@@ -123,18 +123,18 @@ def register_sections(
     shape = (first.shape[0], first.shape[1])
     far = [min(length / 4, reach) if reach is not None else length / 4 for length in shape]
     at = (round(start[0]), round(start[1]))
-    found = _Peak(0.0, 0.0, 0.0, 0.0)
+    peak = _Peak(0.0, 0.0, 0.0, 0.0)
     for _ in range(3):
         one, other = _overlap(first, second, at)
-        found = _peak(one, other, (far[0] + start[0] - at[0], far[1] + start[1] - at[1]), far)
-        step = (round(found.rows), round(found.columns))
-        if step == (0, 0) or not found.height:
+        peak = _peak(one, other, (far[0] + start[0] - at[0], far[1] + start[1] - at[1]), far)
+        step = (round(peak.rows), round(peak.columns))
+        if step == (0, 0) or not peak.height:
             break
         at = (at[0] + step[0], at[1] + step[1])
-    rows, columns = at[0] + found.rows, at[1] + found.columns
+    rows, columns = at[0] + peak.rows, at[1] + peak.columns
     nearest = (round(rows), round(columns))
     places, shifts = _tiles(first, second, nearest, tiles)
-    return SectionShift(rows, columns, found.likeness, found.height, places, shifts)
+    return SectionShift(rows, columns, peak.likeness, peak.height, places, shifts)
 
 
 @dataclass(frozen=True)
@@ -250,7 +250,7 @@ def _tiles(first: Plane, second: Plane, at: tuple[int, int], count: int) -> tupl
                 continue
             part = slice(top, bottom), slice(left, right)
             reach = max(TILE_REACH, min(bottom - top, right - left) / 16)
-            found = _peak(one[part], other[part], (reach, reach), [reach, reach])
-            told = found.height > 4 and max(abs(found.rows), abs(found.columns)) < reach
-            shifts.append([at[0] + found.rows, at[1] + found.columns] if told else [np.nan, np.nan])
+            peak = _peak(one[part], other[part], (reach, reach), [reach, reach])
+            told = peak.height > 4 and max(abs(peak.rows), abs(peak.columns)) < reach
+            shifts.append([at[0] + peak.rows, at[1] + peak.columns] if told else [np.nan, np.nan])
     return np.array(places), np.array(shifts)

@@ -90,9 +90,9 @@ def search_sections(
         ]
         lattice = _lattice(fixed, flat, tilt, start, (ends[0], ends[1], shifts[2]), many[0])
         spectra = []
-        for one in range(many[0]):
+        for value in range(many[0]):
             padded = np.zeros((len(lattice), lengths[1], lengths[0]), np.float32)
-            padded[:, : lattice.shape[1], : lattice.shape[2]] = lattice == one
+            padded[:, : lattice.shape[1], : lattice.shape[2]] = lattice == value
             spectra.append(ducc0.fft.r2c(padded, axes=[1, 2], nthreads=1))
         low = [end - shift for end, shift in zip(ends[:2], shifts[:2], strict=True)]
         part: Any = (
@@ -105,8 +105,8 @@ def search_sections(
             at = np.floor((away @ turn.T)[:, :2] + 0.5).astype(np.intp)
             index = (at[:, 1] % lengths[1]) * lengths[0] + at[:, 0] % lengths[0]
             counts: list[list[Any]] = [[] for _ in spectra]
-            for one in range(many[1]):
-                laid = np.bincount(index[point_classes == one], minlength=lengths[0] * lengths[1])
+            for value in range(many[1]):
+                laid = np.bincount(index[point_classes == value], minlength=lengths[0] * lengths[1])
                 spectrum = np.conj(
                     ducc0.fft.r2c(laid.astype(np.float32).reshape(lengths[::-1]), axes=[0, 1], nthreads=1)
                 )

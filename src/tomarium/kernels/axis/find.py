@@ -288,10 +288,10 @@ def _confidence(agreeing: Sequence[Candidate], others: Sequence[Candidate]) -> C
         return "low"
     if not credible or len(standing) < 2:
         return "low"
-    asked = [c for c in credible if c.family != "mass"]
-    asked = asked if len(asked) > 1 else credible
-    spread = max(c.column for c in asked) - min(c.column for c in asked)
-    return "high" if len(asked) >= 2 and spread <= _AGREE_WELL_PX else "medium"
+    candidates = [c for c in credible if c.family != "mass"]
+    candidates = candidates if len(candidates) > 1 else credible
+    spread = max(c.column for c in candidates) - min(c.column for c in candidates)
+    return "high" if len(candidates) >= 2 and spread <= _AGREE_WELL_PX else "medium"
 
 
 def _parts_agree(places: NDArray[np.float64], first: Candidate, others: Sequence[Candidate]) -> bool:

@@ -63,7 +63,10 @@ def fit_roll(rows: Sequence[float], found: Sequence[AxisEstimate], middle: float
         From the heights whose confidence is not low, if they are three; a roll of 0 with low confidence where fewer
         are, or where they lie at one height.
     """
-    heights = tuple((float(row), one.column, one.confidence) for row, one in zip(rows, found, strict=True))
+    heights = tuple(
+        (float(row), axis_estimate.column, axis_estimate.confidence)
+        for row, axis_estimate in zip(rows, found, strict=True)
+    )
     used = [height for height in heights if height[2] != "low"]
     if len(used) < FEWEST or len({row for row, _, _ in used}) < FEWEST:
         column = float(np.median([column for _, column, _ in used or heights]))

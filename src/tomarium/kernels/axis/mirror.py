@@ -53,7 +53,7 @@ def mirror_column(pairs: Sequence[Pair]) -> float | None:
         return joint
     # Chance and defective pixels favour no column twice: where they made the peak, the profiles differ.
     halves = [_peak(first[part::2], second[part::2], columns, sure=0.0, stands_out=0.0) for part in (0, 1)]
-    agree = all(one is not None and abs(one - joint) <= max(3.0, 0.02 * columns) for one in halves)
+    agree = all(half is not None and abs(half - joint) <= max(3.0, 0.02 * columns) for half in halves)
     return joint if agree else None
 
 

@@ -67,14 +67,14 @@ def neighbours(places: Sequence[Place], shape: tuple[int, int]) -> list[tuple[in
         Pairs that share at least 8 rows and 8 columns, and half of a tile's length along one of the two.
     """
     found = []
-    for one in range(len(places)):
-        for other in range(one + 1, len(places)):
+    for value in range(len(places)):
+        for other in range(value + 1, len(places)):
             shared = [
-                length - abs(places[other][axis] - places[one][axis]) for axis, length in enumerate(shape)
+                length - abs(places[other][axis] - places[value][axis]) for axis, length in enumerate(shape)
             ]
             long = any(part >= length / 2 for part, length in zip(shared, shape, strict=True))
             if min(shared) >= FEWEST and long:
-                found.append((one, other))
+                found.append((value, other))
     return found
 
 
@@ -107,9 +107,9 @@ def register_pair(tiles: Sequence[Stack], one: int, other: int, told: Place, rea
         fixed, moving = (along_columns(part.transpose(0, 2, 1) if upright else part) for part in parts)
         # The whole reach may lie between the place that was told and the true one.
         reach = max(1.5, reach_px + max(abs(near[k] - told[k]) for k in (0, 1)))
-        found = [register(a, b, reach, row_edge=0.5) for a, b in zip(fixed, moving, strict=True)]
-        likeness = float(np.median([each.likeness for each in found]))
-        alike = [(each.rows, each.columns) for each in found if each.likeness >= LIKE]
+        offsets = [register(a, b, reach, row_edge=0.5) for a, b in zip(fixed, moving, strict=True)]
+        likeness = float(np.median([each.likeness for each in offsets]))
+        alike = [(each.rows, each.columns) for each in offsets if each.likeness >= LIKE]
         if not reach_px or not alike:
             break
         # Content that lies further on in the other begins so much earlier in the first.

@@ -88,15 +88,15 @@ def align(
             continue
         axis = (axis_column + 0.5) / level - 0.5
         for made in range(1, rounds + 1):  # noqa: B007 - the number of the last round is told
-            found = _round(
+            offsets = _round(
                 binned, angles_deg, axis, columns / level, rows / level, reach_px / level, coarsest_px
             )
-            new = np.array([[one.columns, one.rows] for one in found]).T * level
+            new = np.array([[offset.columns, offset.rows] for offset in offsets]).T * level
             new[0] -= _place(new[0], turning)
             new[1] -= new[1].mean()
             change = float(np.median(np.hypot(new[0] - columns, new[1] - rows)))
             columns, rows = new
-            likeness = float(np.median([one.likeness for one in found]))
+            likeness = float(np.median([offset.likeness for offset in offsets]))
             if change < SETTLED_PX * (level if level > 1 else 0.5):
                 break
     return Alignment(columns, rows, change, made, likeness)
@@ -121,7 +121,7 @@ def _by_profiles(views: Stack, reach_px: float) -> Array:
         moved = np.empty_like(profiles)
         move_views(profiles, shifts, np.zeros(len(views)), moved)
         mean = np.median(moved, axis=0)
-        shifts = np.array([register(mean, one, reach_px).columns for one in profiles])
+        shifts = np.array([register(mean, profile, reach_px).columns for profile in profiles])
         shifts -= np.median(shifts)
     return shifts
 

@@ -122,8 +122,8 @@ OWN: Final = (*_DETECTOR, *_BEAMTIME, *_SAMPLE, *_MOTION)
 
 
 def _of_geometry(name: str) -> Question:
-    told = BY_NAME[name]
-    return Question(told.option, name, told.label, told.help, told.unit)
+    field = BY_NAME[name]
+    return Question(field.option, name, field.label, field.help, field.unit)
 
 
 GROUPS: Final[tuple[tuple[str, tuple[Question, ...]], ...]] = (

@@ -142,7 +142,7 @@ def align_slices(
     drift = _drift(series, model, reference, reach_px, say)
     odd = odd_slices(drift, series.count)
     known = {*skipped, *_gaps(series)}
-    said += _odd_warnings(replace(odd, wide=tuple(one for one in odd.wide if one not in known)))
+    said += _odd_warnings(replace(odd, wide=tuple(value for value in odd.wide if value not in known)))
     length = _slow(drift, slow, reference, series.count, said)
     matrices, shifts, left = _undone(drift, length)
     gains, offsets = _levels(series, levels, length, say)
@@ -207,7 +207,7 @@ def _demand(
         raise ParameterError(f"a tilt of {tilt:g}°: give the angle between the beam and the face, 10 to 90°")
     if not isinstance(slow, str) and not slow >= 2:
         raise ParameterError(f"slow movement of {slow:g} slices: give 2 or more, or auto, or drift")
-    if any(not 0 <= one < series.count - 1 for one in skipped):
+    if any(not 0 <= value < series.count - 1 for value in skipped):
         raise ParameterError(f"skipped after {list(skipped)}: slices go from 0 to {series.count - 1}")
     if reference is None:
         return
@@ -341,7 +341,9 @@ def _planes(
 ) -> tuple[tuple[tuple[int, int, float], ...], list[int], list[str]]:
     """Tell of what each plane is made: a slice, or the two good ones about it."""
     at, doubt = series.positions()
-    places = np.array(at) + np.array([sum(one < number for one in skipped) for number in range(series.count)])
+    places = np.array(at) + np.array(
+        [sum(value < number for value in skipped) for number in range(series.count)]
+    )
     good = [number for number in range(series.count) if number not in set(bad)]
     held = places[good]
     made, filled = [], []

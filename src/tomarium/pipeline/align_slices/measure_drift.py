@@ -60,12 +60,12 @@ class Pairs:
     @property
     def likeness(self) -> Array:
         """Correlation of each pair."""
-        return np.array([one.likeness for one in self.found])
+        return np.array([section_shift.likeness for section_shift in self.found])
 
     @property
     def told(self) -> NDArray[np.bool_]:
         """Which of them tell anything."""
-        return np.array([one.height >= SURE for one in self.found])
+        return np.array([section_shift.height >= SURE for section_shift in self.found])
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,7 +104,7 @@ class Drift:
         """Estimate the error of what is faster than some slices, by how far the parts agree; root mean square."""
         if len(self.parts) < 2:
             return float("nan")
-        flat = [one.reshape(one.shape[0], -1) for one in self.parts]
+        flat = [part.reshape(part.shape[0], -1) for part in self.parts]
         fast = np.array([one - (slow_part(one, slow) if np.isfinite(slow) else 0.0) for one in flat])
         variance = fast.var(axis=0, ddof=1) / len(fast)
         return SHARED * float(np.sqrt(variance.mean()))
@@ -217,13 +217,13 @@ def _measured(
             jobs = [
                 pool.submit(
                     register_sections,
-                    kept[one],
+                    kept[value],
                     kept[number],
-                    start=(float(guess[0] - place[one, 0]), float(guess[1] - place[one, 1])),
+                    start=(float(guess[0] - place[value, 0]), float(guess[1] - place[value, 1])),
                     reach=reach,
                     tiles=tiles,
                 )
-                for one in earlier
+                for value in earlier
             ]
             answers = [job.result() for job in jobs]
             best = max(range(len(answers)), key=lambda k: answers[k].height)
@@ -258,10 +258,10 @@ def _weights(pairs: Pairs) -> Array:
 def _values(pairs: Pairs, half: Array, model: Model, chosen: slice = slice(None)) -> Array:
     """Give each pair its parameters, pixels: shifts, and of an affine model what its matrix does at the edges."""
     if model == "translation":
-        return np.array([[one.rows, one.columns] for one in pairs.found])
+        return np.array([[section_shift.rows, section_shift.columns] for section_shift in pairs.found])
     made = np.full((len(pairs.found), 6), np.nan)
-    for number, one in enumerate(pairs.found):
-        places, tiles = one.places[chosen], one.tiles[chosen]
+    for number, section_shift in enumerate(pairs.found):
+        places, tiles = section_shift.places[chosen], section_shift.tiles[chosen]
         told = np.isfinite(tiles[:, 0])
         if told.sum() < 5:
             continue
@@ -322,7 +322,7 @@ def _parts(pairs: Pairs, count: int, half: Array, model: Model) -> Array:
             made.append(np.einsum("pi,kij->kpj", system, linear))
         return np.array(made)
     for tile in range(TILES**2):
-        values = np.array([one.tiles[tile] for one in pairs.found])
+        values = np.array([section_shift.tiles[tile] for section_shift in pairs.found])
         used = pairs.told & np.isfinite(values[:, 0])
         if used.sum() < 0.5 * pairs.told.sum():
             continue

@@ -64,7 +64,7 @@ def odd_slices(drift: Drift, count: int) -> Odd:
                 share = float(line[number] / usual[number])
                 shares[number].append(share)
                 shares[number + lag].append(share)
-    found = np.array([float(np.median(one)) if one else 0.0 for one in shares])
+    found = np.array([float(np.median(share)) if share else 0.0 for share in shares])
     bad = tuple(int(number) for number in np.flatnonzero(found < BAD))
     wide, narrow = _steps(by_lag[1], by_lag[2], set(bad))
     return Odd(found, bad, wide, narrow)

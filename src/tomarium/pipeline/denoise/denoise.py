@@ -162,7 +162,7 @@ def _again(
     views: list[tuple[NDArray[np.float64], float, int]],
 ) -> Callable[[NDArray[np.float32], int | None], NDArray[np.floating]]:
     """Return what projects a slice and reconstructs it from a part of the views, or from all."""
-    everything = np.concatenate([one[0] for one in views])
+    everything = np.concatenate([view[0] for view in views])
     order = np.argsort(everything, kind="stable")
 
     def again(image: NDArray[np.float32], part: int | None) -> NDArray[np.floating]:
@@ -187,7 +187,7 @@ def _tuned(
     sigma = float(np.median([noise(np.mean(parts, axis=0)) for parts in stacks]))
     if sigma <= 0:
         return Tuned(kinds[0], 0.0, rows, splits, 1.0, False)
-    known = [one for one in views if one is not None]
+    known = [view for view in views if view is not None]
     alias: list[list[NDArray[np.floating]] | None] = [None] * len(stacks)
     if len(known) == splits:
         first, again = strengths("tv", sigma), _again(known)
@@ -202,8 +202,8 @@ def _tuned(
         tried = strengths(kind, sigma)
         with ThreadPoolExecutor(processors()) as pool:
             jobs = [
-                pool.submit(cross_error, parts, mask, kind, tried, alias=one)
-                for parts, one in zip(stacks, alias, strict=True)
+                pool.submit(cross_error, parts, mask, kind, tried, alias=alia)
+                for parts, alia in zip(stacks, alias, strict=True)
             ]
             errors = np.mean([job.result() for job in jobs], axis=0)
         strength = strength_of_whole(best_strength(tried, errors), kind, splits)

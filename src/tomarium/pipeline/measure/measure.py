@@ -298,7 +298,7 @@ def _axis(volume: Volume) -> tuple[float, float] | None:
 
 
 def _median(found: list[float]) -> float | None:
-    finite = [one for one in found if np.isfinite(one)]
+    finite = [value for value in found if np.isfinite(value)]
     return float(np.median(finite)) if finite else None
 
 

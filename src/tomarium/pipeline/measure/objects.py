@@ -154,11 +154,11 @@ def _tallied(plane: NDArray[Any]) -> dict[int, int]:
 
 
 def _shares(counts: list[dict[int, int]], voxels: int) -> tuple[NDArray[np.float64], tuple[int, ...]]:
-    values = sorted({0, *(value for one in counts for value in one)})
+    values = sorted({0, *(value for count in counts for value in count)})
     if len(values) > MOST_VALUES or values[0] < 0:
-        filled = [[one.get(0, 0), voxels - one.get(0, 0)] for one in counts]
+        filled = [[count.get(0, 0), voxels - count.get(0, 0)] for count in counts]
         return np.array(filled) / voxels, (0, 1)
-    return np.array([[one.get(value, 0) for value in values] for one in counts]) / voxels, tuple(values)
+    return np.array([[count.get(value, 0) for value in values] for count in counts]) / voxels, tuple(values)
 
 
 def _skeleton(labels: Volume, told: Measures, number: int, circle: NDArray[np.bool_]) -> Skeleton | None:

@@ -61,9 +61,9 @@ def measure_scan(
     say = tell or (lambda stage, done, total: None)
     height = resolve(protocol, scan).scan.shape[1]
     rows = sorted({int(row) for row in np.linspace(0.1 * (height - 1), 0.9 * (height - 1), SLICES).round()})
-    found = slices_at(scan, rows, protocol)
+    sliceses = slices_at(scan, rows, protocol)
     say("reconstruct", 1, 3)
-    first = found[0]
+    first = sliceses[0]
     if first.slab.domain != "slice":
         raise InputError(
             f"{scan.path}: the protocol ends in {first.slab.domain}, not in slices; give one that reconstructs"
@@ -77,7 +77,7 @@ def measure_scan(
     for k, keep in enumerate(("::2", "1::2")):
         planes.append(_planes(select_views(scan, keep=keep), rows, protocol, first))
         say("reconstruct", k + 2, 3)
-    volume = _volume(scan, found)
+    volume = _volume(scan, sliceses)
     measured = measure(volume, whole=whole, tell=tell)
     pairs = (
         (np.asarray(one, np.float64), np.asarray(other, np.float64))
@@ -98,6 +98,6 @@ def _volume(scan: Scan, found: list[Slices]) -> Volume:
     layout = found[0].resolution.layout
     voxel = layout.geometry.voxel_m
     scales, unit = ((1.0, 1.0, 1.0), "px") if voxel is None else (voxel, "m")
-    data = np.concatenate([one.slab.data for one in found])
+    data = np.concatenate([slices.slab.data for slices in found])
     axes = tuple(Axis(name, scale, 0.0, unit) for name, scale in zip("zyx", scales, strict=True))
     return Volume(data, axes, layout.unit, scan.name)

@@ -134,4 +134,4 @@ def _broken(line: str, width_mm: float) -> list[str]:
 
 def _ascii(line: str) -> str:
     spelled = unicodedata.normalize("NFKD", line.replace("µ", "u").replace("©", "(c)").replace("ß", "ss"))
-    return " ".join("".join(one for one in spelled if 32 <= ord(one) < 127).split())
+    return " ".join("".join(text for text in spelled if 32 <= ord(text) < 127).split())

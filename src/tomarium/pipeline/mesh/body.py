@@ -318,7 +318,7 @@ def _percentile(values: GreyValues, part: float) -> float:
 def _box(solid: NDArray[np.bool_]) -> tuple[slice, slice, slice]:
     found = []
     for axis in range(3):
-        along = np.flatnonzero(solid.any(axis=tuple(one for one in range(3) if one != axis)))
+        along = np.flatnonzero(solid.any(axis=tuple(value for value in range(3) if value != axis)))
         found.append(
             slice(max(0, int(along[0]) - MARGIN), min(solid.shape[axis], int(along[-1]) + 1 + MARGIN))
         )

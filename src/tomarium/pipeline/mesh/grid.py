@@ -91,9 +91,9 @@ def grids_of(volume: Volume) -> tuple[Grid, ...]:
     last, block = found[-1], 2
     while min(length // block for length in last.shape) >= SMALLEST_SIDE:
         shape = tuple(length // block for length in last.shape)
-        factor = tuple(block * one for one in last.factor)
+        factor = tuple(block * value for value in last.factor)
         first = tuple(
-            place + (block - 1) / 2 * one for place, one in zip(last.first, last.factor, strict=True)
+            place + (block - 1) / 2 * value for place, value in zip(last.first, last.factor, strict=True)
         )
         found.append(Grid(found[-1].number + 1, last.data, block, shape, factor, first))
         block *= 2

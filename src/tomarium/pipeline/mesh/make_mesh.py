@@ -170,7 +170,7 @@ def make_mesh(
 
 def pitch_mm(volume: Volume, grid: Grid) -> tuple[float, float, float]:
     """Return the size of a grid's voxel (z, y, x), mm; of a volume that is not calibrated in voxels of it."""
-    z, y, x = (1e3 * one for one in volume.voxel_m) if volume.voxel_m else (1.0, 1.0, 1.0)
+    z, y, x = (1e3 * value for value in volume.voxel_m) if volume.voxel_m else (1.0, 1.0, 1.0)
     return z * grid.factor[0], y * grid.factor[1], x * grid.factor[2]
 
 

@@ -299,7 +299,7 @@ def _turned(body: Body, volume: Volume, grid: Grid, up: str) -> tuple[Body, floa
     pitch, field = min(sizes), body.field
     if max(sizes) > 1.005 * pitch:
         ndimage = optional_import("scipy.ndimage", "mesh")
-        field = ndimage.zoom(field, [one / pitch for one in sizes], order=1, grid_mode=True, mode="nearest")
+        field = ndimage.zoom(field, [siz / pitch for siz in sizes], order=1, grid_mode=True, mode="nearest")
     turns, axes = UP[up]
     return replace(body, field=np.ascontiguousarray(np.rot90(field, turns, axes))), pitch
 

@@ -83,8 +83,8 @@ def as_done(steps: Sequence[Resolved], scan: Scan) -> tuple[Resolved, ...]:
         moved = item.before.geometry.shift_columns_px, item.before.geometry.shift_rows_px
         left = item.after.geometry.shift_columns_px, item.after.geometry.shift_rows_px
         if any(
-            one is not None and np.any(one.value) and one is not two
-            for one, two in zip(moved, left, strict=True)
+            value is not None and np.any(value.value) and value is not two
+            for value, two in zip(moved, left, strict=True)
         ):
             raise ParameterError(
                 f"step {item.step.name} moves the views of the first scan, and the shifts of {scan.path} are not "

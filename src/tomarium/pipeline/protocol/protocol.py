@@ -125,15 +125,15 @@ def for_domain(protocol: Protocol, domain: Domain) -> Protocol:
     """
     if domain == "counts":
         return protocol
-    kept: list[Item] = []
+    items: list[Item] = []
     for item in protocol.items:
         accepts = getattr(item.step, "accepts", ())
         if "counts" in accepts and item.step.name == "flat_field":
             if domain == "transmission" and item.given.get("log", True):
-                kept.append(Item(find_step("minus_log")))
+                items.append(Item(find_step("minus_log")))
         elif not (domain == "attenuation" and item.step.name == "minus_log"):
-            kept.append(item)
-    return Protocol(tuple(kept))
+            items.append(item)
+    return Protocol(tuple(items))
 
 
 RECONSTRUCTION: Final = 60

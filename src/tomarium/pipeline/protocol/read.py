@@ -157,14 +157,14 @@ def protocol_of(instructions: Instructions, base: Protocol | None = None) -> Pro
     protocol = from_steps([name for name in given if name != "minus_log"], base or preset("standard"))
     if "minus_log" in given and all(item.step.name != "minus_log" for item in protocol.items):
         protocol = from_steps(["minus_log"], protocol)
-    kept = [item for item in protocol.items if item.step.name not in instructions.left_out]
-    missing = sorted(given.keys() - {item.step.name for item in kept})
+    items = [item for item in protocol.items if item.step.name not in instructions.left_out]
+    missing = sorted(given.keys() - {item.step.name for item in items})
     if missing:
         raise ParameterError(
             f"{', '.join(missing)}: another line takes the step out of the protocol; leave one of the lines out"
         )
     return Protocol(
-        tuple(replace(item, given={**item.given, **given.get(item.step.name, {})}) for item in kept)
+        tuple(replace(item, given={**item.given, **given.get(item.step.name, {})}) for item in items)
     )
 
 

@@ -270,9 +270,9 @@ def _step(state: _State, item: Item, answers: Answers) -> None:
             _follow(state, Item(lacking, {}), {})
     if before:
         values = _values(state, item)
-    for name, asked in item.step.asks.items():
+    for name, ask in item.step.asks.items():
         if values[name].value == "auto":
-            values[name] = _asked(state, asked, answers)
+            values[name] = _asked(state, ask, answers)
     if item.step.settle is not None:
         values |= item.step.settle(values)
     plain = {name: value.value for name, value in values.items()}
@@ -341,11 +341,11 @@ def _value(state: _State, parameter: Parameter, item: Item) -> Value[Any]:
         return Value(item.given[name], "user", "given in the protocol")
     if parameter.default is not FROM_SCAN:
         return Value(parameter.default, "default", f"default of step {item.step.name}")
-    told: Value[Any] | None = getattr(state.layout.geometry, name)
+    value: Value[Any] | None = getattr(state.layout.geometry, name)
     if name in state.awaited:
         return _AWAITED
-    if told is not None:
-        return told
+    if value is not None:
+        return value
     if parameter.optional:
         return Value(None, "default", f"{state.scan.path.name} does not tell it")
     option = f"--{BY_NAME[name].option}, " if name in BY_NAME else ""
@@ -369,5 +369,5 @@ def freeze(resolution: Resolution) -> Protocol:
         The same views, steps and tallies with every parameter given; probes are left out, their answers stand in
         the steps.
     """
-    kept = (item for item in resolution.items if not isinstance(item.step, Probe))
-    return Protocol(tuple(Item(item.step, item.plain) for item in kept))
+    generator = (item for item in resolution.items if not isinstance(item.step, Probe))
+    return Protocol(tuple(Item(item.step, item.plain) for item in generator))

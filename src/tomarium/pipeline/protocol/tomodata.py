@@ -99,7 +99,7 @@ def read_instructions(text: str, where: str) -> Instructions:
             words = shlex.split(line, comments=True)
             if words:
                 lines.append(Line(number, line.strip(), _apply(settings, words)))
-                steps = tuple((name, check(find_step(name), given)) for name, given in settings.steps.items())
+                steps = tuple((name, check(find_step(name), step)) for name, step in settings.steps.items())
         except (ParameterError, ValueError) as problem:
             raise ParameterError(f"{where}, line {number}: {problem}") from problem
     if "region_used" not in settings.run and "roi" in settings.run:

@@ -71,10 +71,10 @@ def centred_crop(scan: Scan, protocol: Protocol, sizes: tuple[int, int, int]) ->
     ParameterError
         It is larger than the volume, or the protocol has no step fbp.
     """
-    known = resolve(protocol, scan)
-    if "axis_column" in _fbp(known).awaits:  # a half acquisition is as wide as its axis tells
-        known = resolve(protocol, scan, ask_probes(scan, protocol, Journal(None, {}), silent))
-    whole = _whole(known)
+    resolution = resolve(protocol, scan)
+    if "axis_column" in _fbp(resolution).awaits:  # a half acquisition is as wide as its axis tells
+        resolution = resolve(protocol, scan, ask_probes(scan, protocol, Journal(None, {}), silent))
+    whole = _whole(resolution)
     starts = []
     for name, size, length in zip("zyx", sizes, whole, strict=True):
         if not 1 <= size <= length:
@@ -120,17 +120,17 @@ def find_crop(scan: Scan, protocol: Protocol, *, on_progress: Progress = silent)
     that needs; see `tomarium.kernels.object_box.object_box` for what follows.
     """
     _fbp(resolve(protocol, scan))
-    told = resolve(protocol, scan, ask_probes(scan, protocol, Journal(None, {}), on_progress))
-    views, rows, columns = told.scan.shape
+    resolution = resolve(protocol, scan, ask_probes(scan, protocol, Journal(None, {}), on_progress))
+    views, rows, columns = resolution.scan.shape
     size = max(1, round(max(rows, columns) / QUICK))
     needed = math.ceil(math.pi * columns / size)
-    thinned = chosen(told.scan, np.arange(0, views, max(1, views // needed)))
+    thinned = chosen(resolution.scan, np.arange(0, views, max(1, views // needed)))
     quick = binned(thinned, rows=min(size, rows), columns=size)
     if quick.pixel_m is None:  # the box counts in voxels, whatever their shape
         quick = quick.with_geometry(pixel_aspect=None)
-    volume = reconstruct(quick, _quick_protocol(told, quick, size), force=True, on_progress=on_progress)
+    volume = reconstruct(quick, _quick_protocol(resolution, quick, size), force=True, on_progress=on_progress)
     box = object_box(np.asarray(volume))
-    whole = _whole(told)
+    whole = _whole(resolution)
     made = np.asarray(volume).shape
     ends = []
     for axis, (start, stop) in enumerate(zip(box.start, box.stop, strict=True)):
@@ -183,12 +183,12 @@ def parse_sizes(text: str) -> tuple[int, int, int]:
 
 
 def _fbp(told: Resolution) -> Resolved:
-    found = next((item for item in told.work if item.step.name == "fbp"), None)
-    if found is None:
+    resolved = next((item for item in told.work if item.step.name == "fbp"), None)
+    if resolved is None:
         raise ParameterError(
             "the protocol has no step fbp, which alone makes a part of the slices; crop with --rows instead"
         )
-    return found
+    return resolved
 
 
 def _whole(told: Resolution) -> tuple[int, int, int]:
@@ -203,14 +203,14 @@ def _quick_protocol(told: Resolution, quick: Scan, size: int) -> Protocol:
     """Make a short protocol whose slices lie as those of the whole one."""
     phase = next((item for item in told.work if item.step.name == "paganin"), None)
     standard = default_protocol(quick.domain)
-    asked = standard if phase is None else from_steps(("paganin",), standard, quick.domain)
+    protocol = standard if phase is None else from_steps(("paganin",), standard, quick.domain)
     own = _fbp(told).plain
     given = {
         "fbp": {name: own[name] for name in ("field", "padding", "angle_offset_deg")},
         "paganin": {} if phase is None else _retrieved(phase.plain, size),
     }
     return Protocol(
-        tuple(Item(item.step, {**item.given, **given.get(item.step.name, {})}) for item in asked.items)
+        tuple(Item(item.step, {**item.given, **given.get(item.step.name, {})}) for item in protocol.items)
     )
 
 

@@ -39,7 +39,9 @@ def folders_of(paths: Iterable[str]) -> re.Pattern[str]:
         if not path.is_absolute():
             continue
         separator = "\\" if isinstance(path, PureWindowsPath) else "/"
-        found |= {re.escape(f"{one}{separator}") for one in path.parents if len(one.parts) >= _LEAST_PARTS}
+        found |= {
+            re.escape(f"{parent}{separator}") for parent in path.parents if len(parent.parts) >= _LEAST_PARTS
+        }
         if len(path.parent.parts) == _LEAST_PARTS - 1:
             found.add(f"{re.escape(f'{path.parent}{separator}')}(?={re.escape(path.name)})")
     longest_first = sorted(found, key=lambda one: (-len(one), one))

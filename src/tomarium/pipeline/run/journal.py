@@ -72,7 +72,7 @@ class Journal:
 
     def done(self, section: int) -> dict[int, Any]:
         """Return the finished slabs of a section: number → what was told of it."""
-        return {index: told for (one, index), told in self.slabs.items() if one == section}
+        return {index: slab for (one, index), slab in self.slabs.items() if one == section}
 
     def note_slab(self, section: int, index: int, told: Mapping[str, Any]) -> None:
         """Keep that a slab is written, after it is.
@@ -93,9 +93,9 @@ class Journal:
     def forget_spools(self) -> None:
         """Do all sections but the last anew: their files were not forced to disk before the computer was started."""
         last = len(self.notes.get("split", [])) - 1
-        self.slabs = {place: told for place, told in self.slabs.items() if place[0] >= last}
+        self.slabs = {place: slab for place, slab in self.slabs.items() if place[0] >= last}
         if self.home is not None:
-            _log(self.home).replace({"section": s, "slab": k, **told} for (s, k), told in self.slabs.items())
+            _log(self.home).replace({"section": s, "slab": k, **slab} for (s, k), slab in self.slabs.items())
         self.note(BOOT, _boot())
 
     def discard(self, made: Sequence[str]) -> None:

@@ -97,7 +97,7 @@ def further_fingerprints(scan: Scan, steps: Iterable[Any]) -> dict[str, Any]:
     dict of str to dict
         Path as it was given → as `fingerprint`; what is not there is left out, for the step itself says so.
     """
-    return {given: fingerprint(path) for given, path in further_paths(scan, steps) if path.exists()}
+    return {text: fingerprint(path) for text, path in further_paths(scan, steps) if path.exists()}
 
 
 def source_data(scan: Scan) -> dict[str, Any]:

@@ -80,7 +80,7 @@ def told_field(volume: Volume) -> tuple[Literal["circle", "box", ""], str]:
 def _of_parts(volume: Volume, stitched: Mapping[str, Any]) -> tuple[Literal["circle", "box"], str]:
     """Tell the field of volumes that were stitched: their circle where all have one, of slices as wide as theirs."""
     shapes = [_mapping(one).get("shape") for one in stitched.get("volumes") or ()]
-    beside = any(not isinstance(one, list) or tuple(one[1:]) != volume.shape[1:] for one in shapes)
+    beside = any(not isinstance(shape, list) or tuple(shape[1:]) != volume.shape[1:] for shape in shapes)
     if stitched.get("field") and not beside and all(one == "circle" for one in stitched["field"]):
         return "circle", "it was stitched of volumes in circles, one above the other"
     return "box", "it was stitched of volumes beside each other, or of boxes"

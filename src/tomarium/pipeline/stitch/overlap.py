@@ -129,23 +129,23 @@ def rough_pose(
         ]
     fewest = max(2, -(-FEWEST_SLICES // factors[0]))
     turn = 0.0 if told is None else told.turn_deg
-    found = find_lag(coarse, beside, seen, seen_beside, bounds, fewest, (turn,))
-    if turns and found.likeness < LIKE:
+    lag = find_lag(coarse, beside, seen, seen_beside, bounds, fewest, (turn,))
+    if turns and lag.likeness < LIKE:
         tried = tuple(turn + each for each in TURNS_DEG)
         more = find_lag(coarse, beside, seen, seen_beside, bounds, fewest, tried)
-        found = more if more.likeness > found.likeness else found
-    if found.likeness < UNLIKE:
+        lag = more if more.likeness > lag.likeness else lag
+    if lag.likeness < UNLIKE:
         where = "nowhere" if told is None else f"within {search_px:g} voxels of the place that was told"
         raise InputError(
-            f"{other.name}: is {where} like {one.name} (correlation {found.likeness:.2f}); tell where it lies with "
+            f"{other.name}: is {where} like {one.name} (correlation {lag.likeness:.2f}); tell where it lies with "
             f"--at Z,Y,X, and with --search 0 to take that as it is"
         )
-    pose = Pose(found.z * factors[0], found.y * factors[1], found.x * factors[2], found.turn_deg)
-    if found.second < ALIKE * found.likeness:
+    pose = Pose(lag.z * factors[0], lag.y * factors[1], lag.x * factors[2], lag.turn_deg)
+    if lag.second < ALIKE * lag.likeness:
         return pose, ()
     said = (
         f"{other.name} and {one.name}: what both hold is as alike elsewhere as where they were laid on each other "
-        f"(correlation {found.second:.2f} beside {found.likeness:.2f}); tell the place with --at Z,Y,X"
+        f"(correlation {lag.second:.2f} beside {lag.likeness:.2f}); tell the place with --at Z,Y,X"
     )
     return pose, (said,)
 
@@ -381,18 +381,19 @@ def _smoothed(
 ) -> tuple[tuple[int, int, int], NDArray[np.float32]]:
     """Read a block with voxels about it, smooth it, and cut off what the smoothing at its edges has not seen."""
     shape, extra = part.coarse_shape(factors), 3
-    kept = [
+    slices = [
         slice(max(0, one.start - reach), min(n, one.stop + reach))
         for one, n in zip(region, shape, strict=True)
     ]
     wide = [
-        slice(max(0, one.start - extra), min(n, one.stop + extra)) for one, n in zip(kept, shape, strict=True)
+        slice(max(0, one.start - extra), min(n, one.stop + extra))
+        for one, n in zip(slices, shape, strict=True)
     ]
     block = part.coarse((wide[0], wide[1], wide[2]), factors)
     for axis in range(3):
         block = smooth(block, _SIGMA, axis)
-    cut = tuple(slice(k.start - w.start, k.stop - w.start) for k, w in zip(kept, wide, strict=True))
-    return (kept[0].start, kept[1].start, kept[2].start), np.ascontiguousarray(block[cut])
+    cut = tuple(slice(k.start - w.start, k.stop - w.start) for k, w in zip(slices, wide, strict=True))
+    return (slices[0].start, slices[1].start, slices[2].start), np.ascontiguousarray(block[cut])
 
 
 def overlapping(parts: list[Part], poses: list[Pose]) -> Iterator[tuple[int, int]]:
@@ -411,14 +412,14 @@ def overlapping(parts: list[Part], poses: list[Pose]) -> Iterator[tuple[int, int
         Numbers of two that share eight slices, and more than a twentieth of the narrower one's area.
     """
     for other in range(len(parts)):
-        for one in range(other):
-            a, b = parts[one], parts[other]
-            lag = Pose(poses[other].z - poses[one].z, 0, 0)
+        for value in range(other):
+            a, b = parts[value], parts[other]
+            lag = Pose(poses[other].z - poses[value].z, 0, 0)
             if _shared_slices(a, b, lag) < FEWEST_SLICES:
                 continue
             y, x = np.mgrid[0 : a.shape[1] : 24j, 0 : a.shape[2] : 24j]
-            down, across = poses[one].y + y, poses[one].x + x
+            down, across = poses[value].y + y, poses[value].x + x
             both = (a.seen(y, x) > 0) & (b.seen(down - poses[other].y, across - poses[other].x) > 0)
             area = np.count_nonzero(both) / both.size * a.shape[1] * a.shape[2]
             if area > 0.05 * min(a.shape[1] * a.shape[2], b.shape[1] * b.shape[2]):
-                yield one, other
+                yield value, other

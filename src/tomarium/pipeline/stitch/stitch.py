@@ -146,19 +146,20 @@ def stitch_volumes(
         raise ParameterError("a search begins at a place: give --at Z,Y,X, and not less than 0 with --search")
     reach = SEARCH_PX if search_px is None else search_px
     parts = [
-        Part(one, field == "circle" or (field == "auto" and one.shape[1] == one.shape[2])) for one in volumes
+        Part(volume, field == "circle" or (field == "auto" and volume.shape[1] == volume.shape[2]))
+        for volume in volumes
     ]
     demand_alike(parts)
     poses, doubts = [Pose(0, 0, 0)], list[str]()
     for k in range(1, len(parts)):
         say("places", k - 1, len(parts) - 1)
-        told = Pose(*(float(n) for n in at[k - 1])) if at else None
-        if told is None:
+        pose = Pose(*(float(n) for n in at[k - 1])) if at else None
+        if pose is None:
             found, doubt = rough_pose(parts[k - 1], parts[k], None, 0, turns)
             doubts += doubt
             poses.append(_behind(poses[k - 1], found, parts[k - 1], parts[k]))
         else:
-            poses.append(told)
+            poses.append(pose)
     say("places", len(parts) - 1, len(parts) - 1)
     chosen = list(overlapping(parts, poses))
     _demand_joined(parts, chosen)
@@ -174,13 +175,13 @@ def stitch_volumes(
     say("overlaps", len(chosen), len(chosen))
     settled = _settled(parts, poses, pairs) if search else poses
     gains, offsets = _levels(len(parts), pairs, levels)
-    made, top = _framed(parts, settled, gains, offsets)
-    unseen = made.unseen_share()
+    stitched_volume, top = _framed(parts, settled, gains, offsets)
+    unseen = stitched_volume.unseen_share()
     placed = tuple(
         Placed(Path(part.name).name, p.z - top[0], p.y - top[1], p.x - top[2], p.turn_deg, gain, offset)
         for part, p, gain, offset in zip(parts, settled, gains, offsets, strict=True)
     )
-    volume = _described(volumes[0], parts, made, placed, pairs, levels, top)
+    volume = _described(volumes[0], parts, stitched_volume, placed, pairs, levels, top)
     said = _warnings(parts, pairs, gains)
     if at and search:
         said += _far(parts, settled, poses, reach)
@@ -276,7 +277,7 @@ def as_data(stitched: Stitched) -> dict[str, Any]:
     """
     return {
         "shape": list(stitched.volume.shape),
-        "volumes": [asdict(one) for one in stitched.placed],
+        "volumes": [asdict(placed) for placed in stitched.placed],
         "pairs": [_pair_data(pair) for pair in stitched.pairs],
         "unseen": stitched.unseen,
         "warnings": list(stitched.warnings),

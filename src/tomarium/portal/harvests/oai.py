@@ -99,13 +99,17 @@ def known_source(
     """
     with catalogue.reading() as connection:
         everyone = all_sources(connection)
-    known = next(
-        (one for one in everyone if (one.kind, one.address, one.selection) == ("oai", address, selection)),
+    source = next(
+        (
+            source
+            for source in everyone
+            if (source.kind, source.address, source.selection) == ("oai", address, selection)
+        ),
         None,
     )
-    every_s = (known.every_s if known else 0.0) if every_s is None else every_s
+    every_s = (source.every_s if source else 0.0) if every_s is None else every_s
     title = title or (
-        known.title if known else _own_title(address, selection, {one.title for one in everyone})
+        source.title if source else _own_title(address, selection, {source.title for source in everyone})
     )
     with catalogue.writing() as connection:
         return add_source(connection, "oai", address, title, selection, every_s)

@@ -59,7 +59,7 @@ def read_item(record: Element) -> Item:
     root = next(iter(metadata), None) if metadata is not None else None
     if root is None:
         raise FormatError(f"{identifier[:120]}: has no metadata, and is not told to be deleted")
-    sets = [_line(one.text) for one in header.iter(f"{OAI}setSpec")]
+    sets = [_line(element.text) for element in header.iter(f"{OAI}setSpec")]
     told = _read_metadata(root, identifier)
     kinds = {kind: value for kind, value in map(read_set_name, sets) if kind in ("instrument", "facility")}
     content = {"metadata": tostring(root, encoding="unicode"), "sets": sets}
@@ -81,37 +81,41 @@ def _read_metadata(root: Element, identifier: str) -> dict[str, Any]:
 
 def _read_datacite(root: Element) -> dict[str, Any]:
     found: dict[str, list[Element]] = {}
-    for one in root.iter():
-        found.setdefault(_name(one), []).append(one)
+    for element in root.iter():
+        found.setdefault(_name(element), []).append(element)
     identifier = next(iter(found.get("identifier", [])), None)
     name = _line(identifier.text) if identifier is not None else ""
     doi = DOI.fullmatch(name)
     dates: dict[str, str] = {}
-    for one in found.get("date", []):
-        dates.setdefault(one.get("dateType", ""), _line(one.text))
-    year = _line(next((one.text for one in found.get("publicationYear", [])), ""))
+    for element in found.get("date", []):
+        dates.setdefault(element.get("dateType", ""), _line(element.text))
+    year = _line(next((element.text for element in found.get("publicationYear", [])), ""))
     abstracts = [
-        one for one in found.get("description", []) if one.get("descriptionType", "Abstract") == "Abstract"
+        element
+        for element in found.get("description", [])
+        if element.get("descriptionType", "Abstract") == "Abstract"
     ]
     rights = [
-        (one.get("rightsURI", ""), one.get("rightsIdentifier", ""), _line(one.text))
-        for one in found.get("rights", [])
+        (element.get("rightsURI", ""), element.get("rightsIdentifier", ""), _line(element.text))
+        for element in found.get("rights", [])
     ]
     pages = [
-        _line(one.text)
-        for one in found.get("alternateIdentifier", [])
-        if one.get("alternateIdentifierType") == "URL"
+        _line(element.text)
+        for element in found.get("alternateIdentifier", [])
+        if element.get("alternateIdentifierType") == "URL"
     ]
-    sizes = [int(size[1]) for one in found.get("size", []) if (size := _BYTES.fullmatch(_line(one.text)))]
-    subjects = [(_line(one.text), one.get("valueURI", "")) for one in found.get("subject", [])]
-    access = _access(word for one in rights for word in one)
+    sizes = [
+        int(size[1]) for element in found.get("size", []) if (size := _BYTES.fullmatch(_line(element.text)))
+    ]
+    subjects = [(_line(element.text), element.get("valueURI", "")) for element in found.get("subject", [])]
+    access = _access(word for right in rights for word in right)
     return {
         "title": _first(found.get("title", ())),
         "description": "\n".join(filter(None, map(_text, abstracts))),
-        "creators": tuple(filter(None, (_line(one.text) for one in found.get("creatorName", [])))),
+        "creators": tuple(filter(None, (_line(element.text) for element in found.get("creatorName", [])))),
         "created": _readable([dates.get(kind, "").partition("/")[0] for kind in _MADE] + [year]),
         **_split_subjects(subjects),
-        "licence": _licence(word for one in rights for word in (one[1], one[0], one[2])),
+        "licence": _licence(word for right in rights for word in (right[1], right[0], right[2])),
         "doi": doi[1] if doi else "",
         "address": next(filter(_is_web, [*pages, name]), "") or (f"https://doi.org/{doi[1]}" if doi else ""),
         "bytes": sizes[0] if sizes else 0,
@@ -122,12 +126,12 @@ def _read_datacite(root: Element) -> dict[str, Any]:
 
 def _read_dublin_core(root: Element) -> dict[str, Any]:
     found: dict[str, list[str]] = {}
-    for one in root:
-        found.setdefault(_name(one), []).append(_text(one))
+    for element in root:
+        found.setdefault(_name(element), []).append(_text(element))
     dates = [text for text in found.get("date", []) if not text.startswith(EMBARGO_END)]
     ends = [text.removeprefix(EMBARGO_END) for text in found.get("date", []) if text.startswith(EMBARGO_END)]
     names = [_line(text) for text in found.get("identifier", [])]
-    dois = [known[1] for text in names if (known := DOI.fullmatch(text))]
+    dois = [match[1] for text in names if (match := DOI.fullmatch(text))]
     access = _access(found.get("rights", []))
     pages = [text for text in names if _is_web(text)]
     others = [text for text in pages if not DOI.fullmatch(text)]
@@ -150,7 +154,7 @@ def _split_subjects(subjects: Sequence[tuple[str, str]]) -> Mapping[str, tuple[s
     techniques = [
         address.removeprefix(panet.ADDRESS) for _, address in subjects if address.startswith(panet.ADDRESS)
     ]
-    labels = {panet.label_of(one) for one in techniques}
+    labels = {panet.label_of(technique) for technique in techniques}
     words = [
         word for word, _ in subjects if word and word not in labels and not word.startswith(panet.ADDRESS)
     ]
@@ -171,15 +175,15 @@ def _licence(words: Iterable[str]) -> str:
         with suppress(ParameterError):
             return read_licence(line)
         others.append(line)
-    return next((one for one in others if not one.lower().endswith(" access")), "")
+    return next((text for text in others if not text.lower().endswith(" access")), "")
 
 
 def _readable(dates: Sequence[str]) -> str:
-    return next((one for one in dates if one and read_moment(one) is not None), "")
+    return next((date for date in dates if date and read_moment(date) is not None), "")
 
 
 def _first(elements: Iterable[Element]) -> str:
-    return next((line for one in elements if (line := _line(one.text))), "")
+    return next((line for element in elements if (line := _line(element.text))), "")
 
 
 def _name(element: Element) -> str:

@@ -95,7 +95,7 @@ def read_reply(content: bytes, place: str) -> Reply:
         name=_text(root, f".//{OAI}repositoryName"),
         granularity=_text(root, f".//{OAI}granularity"),
         deletions=_text(root, f".//{OAI}deletedRecord"),
-        prefixes=tuple("".join(one.itertext()).strip() for one in root.iter(f"{OAI}metadataPrefix")),
+        prefixes=tuple("".join(element.itertext()).strip() for element in root.iter(f"{OAI}metadataPrefix")),
     )
 
 

@@ -98,11 +98,16 @@ def known_source(
     if "://" in address:
         web_address(address, EXAMPLE)
     with catalogue.writing() as connection:
-        known = next(
-            (one for one in all_sources(connection) if (one.kind, one.address) == (_NAME, address)), None
+        source = next(
+            (
+                source
+                for source in all_sources(connection)
+                if (source.kind, source.address) == (_NAME, address)
+            ),
+            None,
         )
-        title = title or (known.title if known else (urlsplit(address).netloc or address)[:LONGEST_TITLE])
-        every_s = (known.every_s if known else 0.0) if every_s is None else every_s
+        title = title or (source.title if source else (urlsplit(address).netloc or address)[:LONGEST_TITLE])
+        every_s = (source.every_s if source else 0.0) if every_s is None else every_s
         return add_source(connection, _NAME, address, title, every_s=every_s)
 
 
@@ -150,8 +155,8 @@ def _left(token: str) -> Iterator[tuple[str, int]]:
     """Tell what is still to be listed, from where a listing was interrupted."""
     name, _, number = token.partition(" ")
     names = list(KINDS)
-    for one in names[names.index(name) if name in names else 0 :]:
-        yield one, int(number) if one == name and number.isdecimal() else 0
+    for text in names[names.index(name) if name in names else 0 :]:
+        yield text, int(number) if text == name and number.isdecimal() else 0
 
 
 def _list(catalogue: Catalogue, source: Source, name: str, skip: int, tell: Tell | None) -> Kept:
@@ -193,7 +198,7 @@ def _count(address: str, name: str) -> int:
 
 def _page(address: str, name: str, skip: int) -> list[dict[str, Any]]:
     """Ask for one page, with all that belongs to its entries."""
-    includes = [{"relation": one} for one in _INCLUDES[name]]
+    includes = [{"relation": text} for text in _INCLUDES[name]]
     page = _found(address, name, {"include": includes, "limit": PAGE, "skip": skip, "order": "pid ASC"})
     with_members = [one["pid"] for one in page if one.get("members") and isinstance(one.get("pid"), str)]
     if with_members:  # asked apart: a scope would leave out those that have none

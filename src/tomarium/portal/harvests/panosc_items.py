@@ -102,10 +102,10 @@ def item_of(kind: str, told: Mapping[str, Any]) -> Item | None:
     Item or None
         All that it told is in `content`.
     """
-    known = read_shared(MODELS[kind], told)
-    if known is None:
+    shared = read_shared(MODELS[kind], told)
+    if shared is None:
         return None
-    body, instrument = known.body, told.get("instrument")
+    body, instrument = shared.body, told.get("instrument")
     place = instrument if isinstance(instrument, Mapping) else {}
     samples = [
         ": ".join(filter(None, (str(one.get("name") or ""), str(one.get("description") or ""))))
@@ -113,17 +113,18 @@ def item_of(kind: str, told: Mapping[str, Any]) -> Item | None:
     ]
     size = body.get("size")
     return Item(
-        identifier=known.pid,
+        identifier=shared.pid,
         kind=kind,
-        title=str(body.get("title") or body.get("name") or known.pid),
-        description=str(body.get("summary") or "") or "; ".join(f"Sample {one}" for one in samples if one),
+        title=str(body.get("title") or body.get("name") or shared.pid),
+        description=str(body.get("summary") or "")
+        or "; ".join(f"Sample {sample}" for sample in samples if sample),
         created=str(body.get("creationDate") or ""),
         keywords=tuple(body.get("keywords", ())),
         techniques=techniques_of(body),
         instrument=str(place.get("name") or ""),
         facility=str(place.get("facility") or ""),
-        doi=known.pid if known.pid.startswith("10.") else "",
-        address=_address(known.pid, body),
+        doi=shared.pid if shared.pid.startswith("10.") else "",
+        address=_address(shared.pid, body),
         bytes=int(size) if isinstance(size, (int, float)) and 0 <= size < 2**62 else 0,
         parameters=keyed(body.get("parameters", ())),
         content=dict(told),

@@ -46,10 +46,10 @@ def content(request_context: CurrentRequest) -> AboutPage:
     return AboutPage(
         title="About and help",
         version=__version__,
-        standards=tuple(known.title for known in collect("standards", Standard).values()),
+        standards=tuple(standard.title for standard in collect("standards", Standard).values()),
         origins=dict(ORIGINS),
         origin=request_context.origin,
-        kinds=tuple((one.plural.capitalize(), one.plural) for one in KINDS.values()),
+        kinds=tuple((kind.plural.capitalize(), kind.plural) for kind in KINDS.values()),
     )
 
 

@@ -92,7 +92,7 @@ def content(
     reader = demand_section(request_context, "alarms")
     with request_context.catalogue.reading() as connection:
         known, state = all_alarms(connection), audit_state(connection)
-    rows = [_row(request_context, one) for one in known]
+    rows = [_row(request_context, alarm) for alarm in known]
     return AlarmsPage(
         title="Alarms",
         open=tuple(row for row in rows if not row.cleared),

@@ -95,7 +95,7 @@ def content(
     asked = {"who": who, "record": record, "action": action, "since": since, "until": until}
     everything = reader.role == "administrator"
     with request_context.catalogue.reading() as connection:
-        found = newest_lines(
+        lines = newest_lines(
             connection,
             who=who.strip(),
             record=record.strip(),
@@ -109,8 +109,8 @@ def content(
         known_actions = tuple(actions(connection, of_records=not everything))
     if check and not everything:
         raise HTTPException(403, "The whole log is checked by administrators alone. Ask one.")
-    rows = tuple(map(_row, found[:SHOWN]))
-    more = {**asked, "before": str(rows[-1].number)} if len(found) > SHOWN else {}
+    rows = tuple(map(_row, lines[:SHOWN]))
+    more = {**asked, "before": str(rows[-1].number)} if len(lines) > SHOWN else {}
     return LogPage(
         title="Log",
         lines=rows,

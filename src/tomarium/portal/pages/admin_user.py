@@ -102,7 +102,7 @@ def content_of(context: RequestContext, name: str, said: str = "", *, secret: st
     reader = demand_section(context, "users")
     with context.catalogue.reading() as connection:
         try:
-            one = account_named(connection, name)
+            account = account_named(connection, name)
         except InputError as problem:
             raise HTTPException(
                 404, f"There is no account “{name[:60]}”. See the list of users."
@@ -111,15 +111,15 @@ def content_of(context: RequestContext, name: str, said: str = "", *, secret: st
         known = tuple(known_instruments(connection))
     until = datetime.fromtimestamp(link.until_utc, UTC).date().isoformat() if link else ""
     return UserPage(
-        title=f"User {one.name}",
-        name=one.name,
-        role=one.role,
-        orcid=one.orcid,
-        teams=one.teams,
-        instruments=one.instruments,
-        means=means(one, until),
-        closed=one.closed,
-        made=datetime.fromtimestamp(one.made_utc, UTC).date().isoformat(),
+        title=f"User {account.name}",
+        name=account.name,
+        role=account.role,
+        orcid=account.orcid,
+        teams=account.teams,
+        instruments=account.instruments,
+        means=means(account, until),
+        closed=account.closed,
+        made=datetime.fromtimestamp(account.made_utc, UTC).date().isoformat(),
         use=use,
         invited=link is not None,
         said=said[:300],

@@ -114,20 +114,28 @@ def content_of(
     reader = demand_section(context, "users")
     with context.catalogue.reading() as connection:
         known, links = all_accounts(connection), open_links(connection)
-    found = [one for one in known if _fits(one, q)]
+    accounts = [account for account in known if _fits(account, q)]
     rows = []
-    for one in found[:SHOWN]:
-        link = links.get(one.name)
+    for account in accounts[:SHOWN]:
+        link = links.get(account.name)
         until = datetime.fromtimestamp(link.until_utc, UTC).date().isoformat() if link else ""
-        page = context.link("admin.user", {"name": one.name})
+        page = context.link("admin.user", {"name": account.name})
         rows.append(
-            UserRow(one.name, one.role, one.teams, one.instruments, means(one, until), one.closed, page)
+            UserRow(
+                account.name,
+                account.role,
+                account.teams,
+                account.instruments,
+                means(account, until),
+                account.closed,
+                page,
+            )
         )
     return UsersPage(
         title="Users",
         q=q,
         users=tuple(rows),
-        total=len(found),
+        total=len(accounts),
         roles=ROLES,
         first=not known,
         said=said[:300],

@@ -109,9 +109,9 @@ class AdvisePage:
 
 def content(request_context: CurrentRequest) -> AdvisePage:
     """Say what planned scans need, as `tomarium advise` does: views, disk, hours, exposure, phase contrast, energy."""
-    asked = request_context.request.query_params
-    told = {name: text for name in BY_OPTION if (text := asked.get(name, "").strip()[:LONGEST])}
-    extended = "extended" in asked
+    query_params = request_context.request.query_params
+    told = {name: text for name in BY_OPTION if (text := query_params.get(name, "").strip()[:LONGEST])}
+    extended = "extended" in query_params
     given: dict[str, Any] = {"extended": True} if extended else {}
     problems: list[str] = []
     for name, text in told.items():

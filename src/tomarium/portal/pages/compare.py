@@ -287,8 +287,8 @@ def _query(record: Record, window: tuple[float, float]) -> Mapping[str, str]:
 
 def _choices(request_context: RequestContext, a: str) -> tuple[Choice, ...]:
     """Offer the newest volumes that may be opened; the one that is named already is left out."""
-    found = search(request_context.catalogue, request_context.reader, "", limit=OFFERED)
-    chosen: Any = (hit for hit in found.hits if hit.shape and hit.thumbnail and hit.id != a)
+    page = search(request_context.catalogue, request_context.reader, "", limit=OFFERED)
+    chosen: Any = (hit for hit in page.hits if hit.shape and hit.thumbnail and hit.id != a)
     return tuple(
         Choice(hit.title, request_context.link("compare", query={"a": a or hit.id, "b": hit.id if a else ""}))
         for hit in chosen

@@ -98,8 +98,8 @@ def content(request_context: CurrentRequest, by: By = "record") -> DataUsePage:
     return DataUsePage(
         title="What data are used where",
         by=by,
-        publications=len({one.publication for one in uses}),
-        records=len({one.record for one in uses}),
+        publications=len({use.publication for use in uses}),
+        records=len({use.record for use in uses}),
         groups=tuple(
             GroupRow(
                 group.name,
@@ -108,15 +108,15 @@ def content(request_context: CurrentRequest, by: By = "record") -> DataUsePage:
                 group.records,
                 tuple(
                     UseRow(
-                        *(one.publication_title, request_context.link("document", {"id": one.publication})),
+                        *(use.publication_title, request_context.link("document", {"id": use.publication})),
                         *(
-                            doi_address(one.publication_doi) if one.publication_doi else "",
-                            one.publication_year,
+                            doi_address(use.publication_doi) if use.publication_doi else "",
+                            use.publication_year,
                         ),
-                        *(one.authors, one.record_title, request_context.link("record", {"id": one.record})),
-                        *(one.instrument, one.facility),
+                        *(use.authors, use.record_title, request_context.link("record", {"id": use.record})),
+                        *(use.instrument, use.facility),
                     )
-                    for one in group.uses
+                    for use in group.uses
                 ),
             )
             for group in grouped(uses, by)

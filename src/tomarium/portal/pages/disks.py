@@ -47,7 +47,7 @@ def content(request_context: CurrentRequest) -> DisksPage:
     if place.is_file():
         with open_ledger(place, make=False) as ledger:
             scans, places = tuple(scans_known(ledger)), tuple(places_known(ledger))
-    few = sum(one.places < 2 for one in scans)
+    few = sum(scan.places < 2 for scan in scans)
     return DisksPage("Copies", len(scans), few, scans, places, tabs(request_context, reader, "copies"))
 
 

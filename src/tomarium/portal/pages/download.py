@@ -104,7 +104,7 @@ def content(request_context: CurrentRequest, id: str) -> DownloadPage:
         volume=request_context.address("file", {"id": id, "path": path}) if path else "",
         levels=levels,
         most_bytes=MOST_BYTES,
-        suggested=next((one.level for one in levels if one.fits), len(levels) - 1),
+        suggested=next((level.level for level in levels if level.fits), len(levels) - 1),
         slice=levels[0].shape[0] // 2 if levels else 0,
         kinds=KINDS,
         page=request_context.address("record", {"id": id}),

@@ -246,7 +246,7 @@ def _list_of(kind: Kind) -> Callable[..., EntitiesPage]:
                 for one in held
             ),
             boxes=_boxes(Entity(kind.name, "", "")) if makes else (),
-            kinds=tuple((one.plural.capitalize(), one.plural) for one in KINDS.values()),
+            kinds=tuple((kind.plural.capitalize(), kind.plural) for kind in KINDS.values()),
             imports=is_keeper(request_context.request),
         )
 
@@ -323,7 +323,7 @@ def _shown(
             request_context, named(connection, reader, [id for id, _ in found[:CARDS]]), level
         ),
         members=tuple(
-            Named(id, name, request_context.link(what, {"id": id}), what) for what, id, name in members
+            Named(id, name, request_context.link(text, {"id": id}), text) for text, id, name in members
         ),
         all_records="",
         records_found=len(records),

@@ -130,8 +130,14 @@ def list_content(request_context: CurrentRequest) -> EventsPage:
     return EventsPage(
         title=text.title,
         text=text,
-        coming=tuple(event_line(request_context, one) for one in found if not is_over(one.text)),
-        past=tuple(event_line(request_context, one) for one in reversed(found) if is_over(one.text)),
+        coming=tuple(
+            event_line(request_context, shown_text) for shown_text in found if not is_over(shown_text.text)
+        ),
+        past=tuple(
+            event_line(request_context, shown_text)
+            for shown_text in reversed(found)
+            if is_over(shown_text.text)
+        ),
         calendar=request_context.link("events.ics", query={"language": request_context.language}),
         new=edit if may_edit(request_context.reader) else "",
     )

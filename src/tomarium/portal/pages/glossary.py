@@ -62,22 +62,22 @@ def content(request_context: CurrentRequest) -> GlossaryPage:
     """Tell what the words of tomography mean: `level=pupil` plainly, `student` more exactly, else with sources."""
     level, known = level_of(request_context.request), words()
     letters: dict[str, str] = {}
-    for one in known.values():
-        letters.setdefault(one.term[0].upper(), one.id)
+    for word in known.values():
+        letters.setdefault(word.term[0].upper(), word.id)
     return GlossaryPage(
         title="What the words mean",
         level=level,
         levels=level_links(request_context),
         entries=tuple(
             Entry(
-                id=one.id,
-                term=one.term,
-                plain=one.plain,
-                student=one.student if level != "pupil" else "",
-                source=one.source if level == "scientist" else "",
-                related=tuple((id, known[id].term) for id in one.related),
+                id=word.id,
+                term=word.term,
+                plain=word.plain,
+                student=word.student if level != "pupil" else "",
+                source=word.source if level == "scientist" else "",
+                related=tuple((id, known[id].term) for id in word.related),
             )
-            for one in known.values()
+            for word in known.values()
         ),
         number=len(known),
         letters=tuple(letters.items()),

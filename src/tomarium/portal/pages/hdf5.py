@@ -135,11 +135,11 @@ class Hdf5Page:
 def content(request_context: CurrentRequest, id: str, path: str, at: str = "/", slice: int = -1) -> Hdf5Page:
     """Show the inside of an HDF5 file: `at` names a group or dataset in it, `slice` a picture of a stack."""
     at = "/" + "/".join(part for part in at.split("/") if part)
-    told = ask_file(request_context, id, path, "page", {"path": at})
-    if told.status == 404:
+    answer = ask_file(request_context, id, path, "page", {"path": at})
+    if answer.status == 404:
         raise HTTPException(404, f"The file {path[:200]} has no group or dataset “{at[:200]}”.")
-    node = json.loads(told.content)
-    trouble = node.get("message", "") if told.status != 200 else ""
+    node = json.loads(answer.content)
+    trouble = node.get("message", "") if answer.status != 200 else ""
     node = {} if trouble else node
 
     def here(place: str, **query: str) -> str:
@@ -184,7 +184,7 @@ def content(request_context: CurrentRequest, id: str, path: str, at: str = "/", 
         record=request_context.link("record", {"id": id}),
         file_address=request_context.link("file", {"id": id, "path": path}),
         data_at=request_context.link("h5", {"id": id, "endpoint": "meta"}).removesuffix("/meta"),
-        above=(Place(path, here("/")), *(Place(one.split("/")[-1], here(f"/{one}")) for one in parts)),
+        above=(Place(path, here("/")), *(Place(part.split("/")[-1], here(f"/{part}")) for part in parts)),
         script=request_context.link("static", {"path": script}) if script else "",
         style=request_context.link("static", {"path": "built/hdf5.css"}) if script else "",
         as_files=as_files,

@@ -129,9 +129,9 @@ class HomePage:
 def content(request_context: CurrentRequest) -> HomePage:
     """Show the newest records; `level=pupil` and `student` tell their cards in plain words."""
     level = level_of(request_context.request)
-    found = search(request_context.catalogue, request_context.reader, limit=NEWEST)
-    specimen, words = _specimen(request_context, found.hits, level)
-    hits = found_records(request_context, found.hits, level)
+    page = search(request_context.catalogue, request_context.reader, limit=NEWEST)
+    specimen, words = _specimen(request_context, page.hits, level)
+    hits = found_records(request_context, page.hits, level)
     choice = _choice(request_context, level)
     with request_context.catalogue.reading() as connection:
         shown = shown_text(connection, request_context.reader, "pages/home", request_context.language)
@@ -139,7 +139,7 @@ def content(request_context: CurrentRequest) -> HomePage:
     text = page_of(request_context, shown) if shown else None
     return HomePage(
         title=text.title if text else request_context.settings["name"],
-        total=found.total,
+        total=page.total,
         hits=hits,
         specimen=specimen,
         words=words,

@@ -69,13 +69,13 @@ def content_of(
     """Tell what became of what was sent; arguments as the fields of `ImportPage`."""
     rows = tuple(
         Done(
-            one.title,
-            context.link("document", {"id": one.document}) if one.document else "",
-            one.state,
-            tuple((id, context.link("record", {"id": id})) for id in one.records),
-            (*one.conflicts, *([one.problem] if one.problem else [])),
+            imported.title,
+            context.link("document", {"id": imported.document}) if imported.document else "",
+            imported.state,
+            tuple((id, context.link("record", {"id": id})) for id in imported.records),
+            (*imported.conflicts, *([imported.problem] if imported.problem else [])),
         )
-        for one in done
+        for imported in done
     )
     return ImportPage("Import publications", rows, problems, text, data)
 

@@ -54,7 +54,7 @@ def content(
     skip: Annotated[int, Query(ge=0, le=100, description="Labels of the first sheet that are used")] = 0,
 ) -> LabelsPage:
     """Draw labels with QR codes for specimens that the reader may see, to be printed at 100 %."""
-    ids = [one for one in re.split(r"[\s,;]+", specimens) if one]
+    ids = [word for word in re.split(r"[\s,;]+", specimens) if word]
     if len(ids) > MOST:
         raise HTTPException(400, f"{len(ids)} specimens were asked for; at most {MOST} at once.")
     if size not in SHEETS:
@@ -72,7 +72,7 @@ def content(
         pages = label_pages(labels, SHEETS[size], skip) if labels else []
     except ParameterError as problem:
         raise HTTPException(400, f"{problem}.") from problem
-    sizes = tuple((one.name, one.words) for one in SHEETS.values())
+    sizes = tuple((sheet.name, sheet.words) for sheet in SHEETS.values())
     drawn = tuple(Markup(page) for page in pages)
     return LabelsPage("Labels", tuple(labels), drawn, " ".join(ids), size, skip, sizes)
 

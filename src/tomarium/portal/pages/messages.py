@@ -76,9 +76,11 @@ def content(request_context: CurrentRequest) -> MessagesPage:
     """List the messages that concern who asks: about their records; all for curators and administrators."""
     reader = demand_scope(request_context.request, "read")
     with request_context.catalogue.reading() as connection:
-        found = messages_of(connection, reader)
+        messages = messages_of(connection, reader)
     table = request_context.link("messages.csv") if reader.role == "administrator" else ""
-    return MessagesPage("Messages", tuple(message_row(request_context, one) for one in found), table)
+    return MessagesPage(
+        "Messages", tuple(message_row(request_context, message) for message in messages), table
+    )
 
 
 MESSAGES = Page(

@@ -108,7 +108,7 @@ def newest_news(context: RequestContext, connection: Connection) -> tuple[NewsLi
     """List the news that a reader may see, the newest first."""
     found = shown_texts(connection, context.reader, "news", context.language)
     ordered = sorted(found, key=lambda one: (one.text.facts["date"], one.name), reverse=True)
-    return tuple(_line(context, one) for one in ordered)
+    return tuple(_line(context, shown_text) for shown_text in ordered)
 
 
 def _line(context: RequestContext, one: ShownText) -> NewsLine:
@@ -148,7 +148,13 @@ def content(request_context: CurrentRequest, name: str) -> OneNewsPage:
         with request_context.catalogue.reading() as connection:
             hits = named(connection, request_context.reader, [record])
         shown_records = found_records(request_context, hits)
-        picture = next((Picture(one.title, one.page, one.thumbnail) for one in shown_records), None)
+        picture = next(
+            (
+                Picture(shown_record.title, shown_record.page, shown_record.thumbnail)
+                for shown_record in shown_records
+            ),
+            None,
+        )
         credit = facts.get("credit", "") if picture and picture.thumbnail else ""
     text = page_of(request_context, shown)
     return OneNewsPage(text.title, facts["date"], text, picture, credit, is_to_come(shown.text))

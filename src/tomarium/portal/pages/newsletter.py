@@ -54,13 +54,13 @@ def content(
     today = datetime.now(UTC).date()
     first, last = read_day(since) if since else today - USUAL, read_day(until) if until else today
     home = request_context.address("home").rstrip("/")
-    made = make_newsletter(request_context.catalogue, first, last, home)
+    newsletter = make_newsletter(request_context.catalogue, first, last, home)
     return NewsletterPage(
         title="Newsletter",
         since=first.isoformat(),
         until=last.isoformat(),
-        newsletter=made,
-        texts=tuple((form, write_newsletter(made, form)) for form in FORMS),
+        newsletter=newsletter,
+        texts=tuple((form, write_newsletter(newsletter, form)) for form in FORMS),
     )
 
 

@@ -128,20 +128,22 @@ def content(
     text = page_of(request_context, find_text(request_context, "pages/publications"))
     with request_context.catalogue.reading() as connection:
         held = [
-            one
-            for one in entities_of_kind(connection, request_context.reader, "document")
-            if _is_publication(one)
+            entity
+            for entity in entities_of_kind(connection, request_context.reader, "document")
+            if _is_publication(entity)
         ]
         every = [_publication(request_context, connection, one) for one in held]
-    found = [one for one in every if _holds(one, q) and (one.used or not data)]
+    publications = [
+        publication for publication in every if _holds(publication, q) and (publication.used or not data)
+    ]
     counts: dict[str, int] = {}
-    for one in found:
-        counts[one.year] = counts.get(one.year, 0) + 1
-    shown = [one for one in found if not year or one.year == year]
+    for publication in publications:
+        counts[publication.year] = counts.get(publication.year, 0) + 1
+    shown = [publication for publication in publications if not year or publication.year == year]
     shown.sort(key=lambda one: fold(one.title))
     if sort != "title":
         shown.sort(key=lambda one: one.year, reverse=sort == "newest")
-    years = [YearLink(one, counts[one], one == year) for one in sorted(counts, reverse=True) if one]
+    years = [YearLink(count, counts[count], count == year) for count in sorted(counts, reverse=True) if count]
     return PublicationsPage(
         title=text.title,
         text=text,
@@ -180,7 +182,7 @@ def _publication(context: RequestContext, connection: Connection, held: Held) ->
 
 def _holds(one: Publication, q: str) -> bool:
     words = fold(" ".join((one.title, one.authors, one.doi)))
-    return all(any(word.startswith(asked) for word in words) for asked in fold(q))
+    return all(any(word.startswith(text) for word in words) for text in fold(q))
 
 
 PUBLICATIONS = Page(

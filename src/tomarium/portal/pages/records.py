@@ -148,7 +148,7 @@ def content(
     if facets is None:
         request = request_context.request
         facets = first_page and not (request.url.path.endswith(".json") or wants_json(request))
-    found = search(
+    page = search(
         request_context.catalogue,
         request_context.reader,
         q,
@@ -184,16 +184,16 @@ def content(
         if chosen or ranges or wanted
         else "All records",
         q=q,
-        total=found.total,
-        more=found.more,
-        first=found.offset + 1 if found.hits else 0,
-        last=found.offset + len(found.hits) if found.hits else 0,
-        hits=found_records(request_context, found.hits, level),
-        previous=beside(found.previous),
-        next=beside(found.next),
-        sort=found.sort,
-        facets=facet_links(found.facets, path, asked),
-        facets_of_newest=found.facets_of_newest,
+        total=page.total,
+        more=page.more,
+        first=page.offset + 1 if page.hits else 0,
+        last=page.offset + len(page.hits) if page.hits else 0,
+        hits=found_records(request_context, page.hits, level),
+        previous=beside(page.previous),
+        next=beside(page.next),
+        sort=page.sort,
+        facets=facet_links(page.facets, path, asked),
+        facets_of_newest=page.facets_of_newest,
         ranges=tuple(
             AskedRange(
                 name, text, with_query(path, {**asked, name: tuple(one for one in texts if one != text)})

@@ -94,16 +94,16 @@ def content(
         title="Saved searches",
         searches=tuple(
             Row(
-                one.number,
-                one.name,
-                read_spelled(one.asked).title,
-                one.every,
-                one.paused,
-                datetime.fromtimestamp(int(one.since_utc), UTC).isoformat(),
-                f"{records}?{one.asked}".removesuffix("?"),
-                f"{feed}?{one.asked}".removesuffix("?"),
+                search.number,
+                search.name,
+                read_spelled(search.asked).title,
+                search.every,
+                search.paused,
+                datetime.fromtimestamp(int(search.since_utc), UTC).isoformat(),
+                f"{records}?{search.asked}".removesuffix("?"),
+                f"{feed}?{search.asked}".removesuffix("?"),
             )
-            for one in searches
+            for search in searches
         ),
         address=address.address if address else "",
         confirmed=bool(address and address.confirmed),

@@ -97,8 +97,8 @@ def content(request_context: CurrentRequest, records: Records = None) -> SizesPa
     """Draw the specimens of records beside one another at one scale, and tell their heights and widths."""
     found = chosen(request_context, records)
     specimens = []
-    for number, (record, _, one) in enumerate(found):
-        height, width = one.size_m
+    for number, (record, _, silhouette) in enumerate(found):
+        height, width = silhouette.size_m
         specimens.append(
             Specimen(
                 letter="ABCDEF"[number],
@@ -107,15 +107,15 @@ def content(request_context: CurrentRequest, records: Records = None) -> SizesPa
                 page=request_context.link("record", {"id": record.id}),
                 height_m=height,
                 width_m=width,
-                known_to_m=2 * max(one.pixel_m),
-                cut=one.cut,
+                known_to_m=2 * max(silhouette.pixel_m),
+                cut=silhouette.cut,
                 height=in_mm(height),
                 width=in_mm(width),
-                known_to=in_mm(2 * max(one.pixel_m)),
+                known_to=in_mm(2 * max(silhouette.pixel_m)),
             )
         )
-    _, pixel_m, bar_m = in_a_row([one for _, _, one in found]) if found else (b"", 0.0, 0.0)
-    ids = [one.id for one in specimens]
+    _, pixel_m, bar_m = in_a_row([silhouette for _, _, silhouette in found]) if found else (b"", 0.0, 0.0)
+    ids = [specimen.id for specimen in specimens]
     hits = search(request_context.catalogue, request_context.reader, "", limit=OFFERED).hits
     others = [hit for hit in hits if hit.shape and hit.thumbnail and hit.voxel_m and hit.id not in ids]
     return SizesPage(
@@ -127,7 +127,7 @@ def content(request_context: CurrentRequest, records: Records = None) -> SizesPa
         bar=in_mm(bar_m),
         most=MOST,
         choices=(
-            *(Offered(one.id, one.title, True) for one in specimens),
+            *(Offered(specimen.id, specimen.title, True) for specimen in specimens),
             *(Offered(hit.id, hit.title, False) for hit in others),
         ),
     )

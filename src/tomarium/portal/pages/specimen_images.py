@@ -239,8 +239,8 @@ def content(
         volumes=_volumes(request_context, id, space),
         spans=tuple((span, size_in_words(span)) for span in drawn.spans) if drawn else (),
         ticks=drawn.ticks if drawn else (),
-        links=tuple(link_line(one, space.frames) for one in space.links),
-        choices=tuple((one.frame, one.title) for one in space.images),
+        links=tuple(link_line(link, space.frames) for link in space.links),
+        choices=tuple((image.frame, image.title) for image in space.images),
         frame=source.frame if source else "",
         at=at,
         plane=plane,
@@ -250,18 +250,22 @@ def content(
 
 def _volumes(request_context: RequestContext, id: str, space: Space) -> str:
     """Return the address at which all volumes are shown where they lie in each other."""
-    solid = sorted((one for one in space.images if not one.flat), key=lambda one: -float(one.size_m.max()))
+    solid = sorted(
+        (image for image in space.images if not image.flat), key=lambda one: -float(one.size_m.max())
+    )
     with request_context.catalogue.reading() as connection:
         opened = [
-            one
-            for one in solid
-            if (place := place_of(connection, request_context.reader, read_frame(one.frame).id))
+            image_frame
+            for image_frame in solid
+            if (place := place_of(connection, request_context.reader, read_frame(image_frame.frame).id))
             and place.open
         ]
     if not opened:
         return ""
     together = next(group for group in groups(space.links, [opened[0].frame]) if opened[0].frame in group)
-    others = [read_frame(one.frame).id for one in opened[1:] if one.frame in together][:MOST_WITH]
+    others = [
+        read_frame(image_frame.frame).id for image_frame in opened[1:] if image_frame.frame in together
+    ][:MOST_WITH]
     if not others:
         return ""
     query = {"with": ",".join(others), "specimen": id}
@@ -285,7 +289,7 @@ def _crops(
     request_context: RequestContext, space: Space, source: ImageFrame, point: Any, plane: str, whole: str,
     shown_whole: Callable[[str], str],
 ) -> tuple[Crop, ...]:  # fmt: skip
-    ordered = [source, *(one for one in space.images if one.frame != source.frame)][:MOST_CROPS]
+    ordered = [source, *(image for image in space.images if image.frame != source.frame)][:MOST_CROPS]
     found = where(space.links, ordered, source.frame, point)
     titles = space.frames
 
@@ -311,10 +315,19 @@ def _tree(
             request_context.link("specimen", {"id": node.id}) if node.id else "",
             node.depth,
             tuple(
-                ImageLine(numbers[one.frame], one.title, image_words(one), page(one.frame), zoom(one.frame))
-                for one in node.images
+                ImageLine(
+                    numbers[image.frame],
+                    image.title,
+                    image_words(image),
+                    page(image.frame),
+                    zoom(image.frame),
+                )
+                for image in node.images
             ),
-            tuple((one.title, page(f"records/{one.id}"), one.reason) for one in node.unplaced),
+            tuple(
+                (unplaced.title, page(f"records/{unplaced.id}"), unplaced.reason)
+                for unplaced in node.unplaced
+            ),
         )
         for node in tree_of(space)
     )
@@ -331,7 +344,7 @@ def link_line(link: Link, titles: dict[str, str]) -> LinkLine:
     """Tell a link for people."""
     spread = sigma(np.asarray(link.covariance))
     shift, turn = max(spread[3:]), np.rad2deg(max(spread[:3]))
-    ends = [titles.get(one, one) for one in (link.from_frame, link.to_frame)]
+    ends = [titles.get(text, text) for text in (link.from_frame, link.to_frame)]
     return LinkLine(
         f"{link.id}, version {link.version}",
         f"{ends[0]} in {ends[1]}",

@@ -202,17 +202,19 @@ def content(
         if held is None or held.entity.kind != "specimen":
             raise HTTPException(404, f"There is no specimen “{id[:80]}” in this catalogue.")
         space = space_of(connection, reader, id)
-        mine = [one for one in space.images if may_change_frame(connection, reader, one.frame)]
+        mine = [image for image in space.images if may_change_frame(connection, reader, image.frame)]
         used = [*space.links, *withdrawn_links(connection, reader, space.frames)]
-        versions = [versions_of(connection, reader, one.id) for one in used]
+        versions = [versions_of(connection, reader, link.id) for link in used]
         histories = tuple(
             _history(
-                told, space.frames, not told[0].withdrawn and may_change_both(connection, reader, told[0])
+                version,
+                space.frames,
+                not version[0].withdrawn and may_change_both(connection, reader, version[0]),
             )
-            for told in versions
-            if told
+            for version in versions
+            if version
         )
-        jobs = alignments_asked(connection, *(one.frame for one in mine))
+        jobs = alignments_asked(connection, *(image_frame.frame for image_frame in mine))
     images = _two(mine, start, to)
     sides: tuple[Side, ...] = ()
     fit: tuple[tuple[str, str], ...] = ()
@@ -248,10 +250,10 @@ def content(
     return SpecimenLinksPage(
         title=held.entity.name,
         id=id,
-        links=tuple(link_json(one) for told in versions for one in told),
+        links=tuple(link_json(link) for version in versions for link in version),
         asked=tuple(_asked(job, space.frames) for job in jobs),
         histories=histories,
-        choices=tuple((one.frame, one.title) for one in mine),
+        choices=tuple((image_frame.frame, image_frame.title) for image_frame in mine),
         sides=sides,
         pairs=pairs,
         fit=fit,
@@ -266,7 +268,7 @@ def content(
 
 def _two(mine: Sequence[ImageFrame], start: str, to: str) -> tuple[ImageFrame, ImageFrame] | None:
     """Choose the two images: those that are asked for, else the first flat one in the first other."""
-    by_name = {one.frame: one for one in mine}
+    by_name = {image_frame.frame: image_frame for image_frame in mine}
     for name in filter(None, (start, to)):
         if name not in by_name:
             raise HTTPException(
@@ -274,17 +276,19 @@ def _two(mine: Sequence[ImageFrame], start: str, to: str) -> tuple[ImageFrame, I
             )
     if len(mine) < 2:
         return None
-    first = by_name.get(start) or next((one for one in mine if one.flat and one.frame != to), None)
-    first = first or next(one for one in mine if one.frame != to)
-    second = by_name.get(to) or next(one for one in mine if one.frame != first.frame)
+    first = by_name.get(start) or next(
+        (image_frame for image_frame in mine if image_frame.flat and image_frame.frame != to), None
+    )
+    first = first or next(image_frame for image_frame in mine if image_frame.frame != to)
+    second = by_name.get(to) or next(image_frame for image_frame in mine if image_frame.frame != first.frame)
     if first.frame == second.frame:
-        second = next(one for one in mine if one.frame != first.frame)
+        second = next(image_frame for image_frame in mine if image_frame.frame != first.frame)
     return first, second
 
 
 def _between(links: Sequence[Link], images: tuple[ImageFrame, ImageFrame] | None) -> tuple[str, ...]:
-    ends = {one.frame for one in images or ()}
-    return tuple(one.id for one in links if {one.from_frame, one.to_frame} == ends)
+    ends = {image.frame for image in images or ()}
+    return tuple(link.id for link in links if {link.from_frame, link.to_frame} == ends)
 
 
 def _cut(drawn: str) -> tuple[str, str]:
@@ -320,16 +324,16 @@ def _side(
         request_context, where([], [image], image.frame, point)[0], {image.frame: image.title}, axis, True, ""
     )
     marks = []
-    for one in pairs:
+    for pair in pairs:
         at = np.zeros(3)
-        at[: image.count] = image.pixel_of(one.moving_m if key == "from" else one.fixed_m)
+        at[: image.count] = image.pixel_of(pair.moving_m if key == "from" else pair.fixed_m)
         place = (at[[right, down]] + 0.5) / np.array(image.shape)[[right, down]] * (crop.width, crop.height)
         if (
             abs(at[across] - number) <= _NEAR_SLICE
             and (place >= 0).all()
             and (place <= (crop.width, crop.height)).all()
         ):
-            marks.append((one.name, round(float(place[0]), 1), round(float(place[1]), 1)))
+            marks.append((pair.name, round(float(place[0]), 1), round(float(place[1]), 1)))
     words = "Lies in the other" if key == "from" else "Holds it"
     last = "" if image.flat else str(image.shape[across] - 1)
     return Side(
@@ -346,23 +350,25 @@ def _side(
 
 
 def _fit(pairs: list[Landmark], mirror: bool, scale: bool) -> tuple[tuple[str, str], ...]:
-    found = fitted(pairs, mirror=mirror, scale=scale)
+    alignment = fitted(pairs, mirror=mirror, scale=scale)
     rows = (
-        [("Mirrored", "found mirrored: one image is a mirror image of the other")] if found.mirrored else []
+        [("Mirrored", "found mirrored: one image is a mirror image of the other")]
+        if alignment.mirrored
+        else []
     )
     rows += [
-        ("Residual", units.show(found.figures["residual_m"], "m", 3)),
-        ("Each left out in turn", units.show(found.figures["left_out_m"], "m", 3)),
-        ("Error of a point", f"{units.show(found.tre_m, 'm', 3)}, 1 σ"),
+        ("Residual", units.show(alignment.figures["residual_m"], "m", 3)),
+        ("Each left out in turn", units.show(alignment.figures["left_out_m"], "m", 3)),
+        ("Error of a point", f"{units.show(alignment.tre_m, 'm', 3)}, 1 σ"),
     ]
     if scale:
-        rows.append(("Factor", f"{found.scale:.4f} ± {found.figures['scale_sigma']:.4f}"))
-    return (*rows, *(("Note", note) for note in found.notes))
+        rows.append(("Factor", f"{alignment.scale:.4f} ± {alignment.figures['scale_sigma']:.4f}"))
+    return (*rows, *(("Note", note) for note in alignment.notes))
 
 
 def _history(versions: Sequence[Link], titles: dict[str, str], mine: bool) -> History:
     return History(
-        versions[0].id, versions[0].withdrawn, tuple(link_line(one, titles) for one in versions), mine
+        versions[0].id, versions[0].withdrawn, tuple(link_line(version, titles) for version in versions), mine
     )
 
 

@@ -100,8 +100,12 @@ def content(
         title=record.title,
         id=id,
         layers=tuple(
-            Layer(one.record.id, one.record.title, request_context.link("record", {"id": one.record.id}))
-            for one in found
+            Layer(
+                source.record.id,
+                source.record.title,
+                request_context.link("record", {"id": source.record.id}),
+            )
+            for source in found
         ),
         view=view,
         state=state_of(request_context, id, view, others, rendering, specimen),

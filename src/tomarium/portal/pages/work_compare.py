@@ -115,16 +115,16 @@ def content(
     settings = [settings_of(job.arguments["settings"]) for job in jobs]
     script = built("compare")
     sides = []
-    for job, told in zip(jobs, facts, strict=True):
-        assert told is not None
-        longest = max(told["full"])
-        height, width = (FIELD * length / longest for length in told["full"])
+    for job, fact in zip(jobs, facts, strict=True):
+        assert fact is not None
+        longest = max(fact["full"])
+        height, width = (FIELD * length / longest for length in fact["full"])
         query = {"scan": scan, "session": job.arguments["session"], "look": str(job.number)}
-        column = told["axis_column"]
+        column = fact["axis_column"]
         sides.append(
             Side(
                 job.number,
-                told["row"],
+                fact["row"],
                 "no axis was needed" if column is None else f"axis at column {column:.2f}",
                 request_context.link("work.picture", {"number": str(job.number), "index": "0"}, greys),
                 request_context.link("work.slice", query=query),
@@ -135,7 +135,7 @@ def content(
         title="Two settings for one scan",
         scan=scan,
         sides=tuple(sides),
-        changes=tuple(Change(name, one, other) for name, one, other in changes_between(*settings)),
+        changes=tuple(Change(name, text, other) for name, text, other in changes_between(*settings)),
         window=window,
         unit=facts[0]["unit"],
         back=sides[1].page,

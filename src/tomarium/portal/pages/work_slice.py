@@ -477,7 +477,7 @@ def _others(
         if not alike or job.state != "done" or job.number == shown.number:
             continue
         changes = changes_between(settings_of(asked["settings"]), here)
-        words = ", ".join(f"{name}: {one}" for name, one, _ in changes if name not in OF_THE_VOLUME)
+        words = ", ".join(f"{name}: {text}" for name, text, _ in changes if name not in OF_THE_VOLUME)
         if words and words not in told:
             told.add(words)
             query = {"a": str(job.number), "b": str(shown.number), "low": window[0], "high": window[1]}

@@ -112,19 +112,19 @@ def content(
         title=sheet.title,
         id=id,
         level=level,
-        levels=tuple(one for one in level_links(request_context) if one.level in LEVELS),
+        levels=tuple(level_link for level_link in level_links(request_context) if level_link.level in LEVELS),
         tasks=tuple(
             AskedTask(
-                one.title,
-                one.text,
-                one.value if answers else None,
-                one.tolerance if answers else None,
-                one.unit,
-                one.answer if answers else "",
-                one.way if answers else "",
-                tuple(picture.index for picture in one.pictures),
+                task.title,
+                task.text,
+                task.value if answers else None,
+                task.tolerance if answers else None,
+                task.unit,
+                task.answer if answers else "",
+                task.way if answers else "",
+                tuple(picture.index for picture in task.pictures),
             )
-            for one in sheet.tasks
+            for task in sheet.tasks
         ),
         left_out=sheet.left_out,
         answers=answers,

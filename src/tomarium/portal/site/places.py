@@ -108,7 +108,11 @@ class Places:
                 and PurePosixPath(path).stem not in WITHOUT_PORTAL
             )
             return None if needs_portal else path[1:]
-        if path in FEEDS and self.feeds and query in ("", *(f"language={one}" for one in LANGUAGES)):
+        if (
+            path in FEEDS
+            and self.feeds
+            and query in ("", *(f"language={language}" for language in LANGUAGES))
+        ):
             asked = query.removeprefix("language=") or ENGLISH
             return path[1:] if asked == ENGLISH else f"{asked}{path}"
         if self.has_levels(path) and (level := level_in(query)):
@@ -158,10 +162,10 @@ class Places:
         return f"{plural}/{id}" if id.endswith(".json") else f"{plural}/{id}/index.html"
 
     def _of_record(self, path: str, query: str) -> str | None:
-        found = RECORD.match(path)
-        if found is None:
+        match = RECORD.match(path)
+        if match is None:
             return None
-        id = found[1]
+        id = match[1]
         if RECORD.fullmatch(path) and id in self.records:
             return f"records/{id}/index.html"
         if RECORD.fullmatch(path) and id.endswith(".json") and id.removesuffix(".json") in self.records:

@@ -45,11 +45,11 @@ def entry(record: Record, thumbnail: str) -> Mapping[str, Any]:
         "created": record.created.isoformat(),
         "text": snippet(record.description, ())[:LONGEST],
         "words": " ".join(told),
-        "facets": [list(one) for one in facets_of(record) if one[0] in FACETS],
+        "facets": [list(facet) for facet in facets_of(record) if facet[0] in FACETS],
         "numbers": {name: number for name, number in numbers.items() if number is not None},
         "thumbnail": thumbnail,
         "licence": record.licence,
-        "bytes": sum(one.bytes for one in record.files),
+        "bytes": sum(file.bytes for file in record.files),
     }
 
 

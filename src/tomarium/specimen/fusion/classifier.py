@@ -148,14 +148,14 @@ def learn(features: NDArray[np.float32], samples: Samples, tell: Tell) -> Classi
     for fold in range(count):
         out = folds == fold
         held[out] = calibrated(raw[~out], numbers[~out], samples.weights[~out])(raw[out])
-    made = Classifier(
+    classifier = Classifier(
         _forest(features, numbers, samples.weights),
         calibrated(raw, numbers, samples.weights),
         phases,
         HeldOut(folds, held),
     )
     tell("hold out", count + 1, count + 1)
-    return made
+    return classifier
 
 
 def folds_of(samples: Samples, numbers: NDArray[Any]) -> NDArray[np.int64]:

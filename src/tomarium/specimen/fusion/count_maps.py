@@ -171,8 +171,8 @@ def sort_into_phases(maps: CountMaps, phases: int, *, sure: float = 0.8, summed:
         ],
         "notes": _notes(mixture.dispersion, numbers, phases),
     }
-    made = (Image(one, maps.axes, metadata={"sorted": report}) for one in (numbers, percent))
-    return SortedMap(next(made), next(made), report)
+    generator = (Image(one, maps.axes, metadata={"sorted": report}) for one in (numbers, percent))
+    return SortedMap(next(generator), next(generator), report)
 
 
 def _notes(dispersion: float, numbers: NDArray[np.uint8], phases: int) -> list[str]:

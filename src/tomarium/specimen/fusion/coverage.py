@@ -156,12 +156,12 @@ def sections_to_add(space: Space, points: Array, places_m: Array, uncertainty: A
     mean = float(np.mean([gain for gain, _, _ in found]))
     if mean <= 0:
         return ()
-    told: list[Section] = []
+    sections: list[Section] = []
     for gain, normal, at in sorted(found, key=lambda one: -one[0]):
         through = middle + at * normal
-        if len(told) < _SHOWN:
-            told.append(Section(_three(normal), _three(through), gain / mean))
-    return tuple(told)
+        if len(sections) < _SHOWN:
+            sections.append(Section(_three(normal), _three(through), gain / mean))
+    return tuple(sections)
 
 
 def _directions() -> list[Array]:
@@ -175,5 +175,5 @@ def _directions() -> list[Array]:
 
 
 def _three(values: Array) -> tuple[float, float, float]:
-    x, y, z = (float(one) + 0.0 for one in values)
+    x, y, z = (float(value) + 0.0 for value in values)
     return x, y, z

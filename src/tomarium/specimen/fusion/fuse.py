@@ -149,7 +149,8 @@ def fuse(
     if not judgement.above_chance:
         low, high = judgement.balanced_interval
         raise InputError(
-            f"{', '.join(one.name for one in maps)}: where parts of it were held out, {100 * judgement.balanced:.0f} % "
+            f"{', '.join(class_map.name for class_map in maps)}: where parts of it were held out, "
+            f"{100 * judgement.balanced:.0f} % "
             f"({100 * low:.0f} to {100 * high:.0f} %) of each phase were told right, and "
             f"{100 * judgement.balanced_chance:.0f} % are by chance: the volume shows nothing of these phases, or the "
             f"map is of another place or specimen; look at the picture of tomarium align --picture"
@@ -200,16 +201,16 @@ def _whole(
     """Tell all voxels, slab by slab; slabs that an earlier run has told are left."""
     writers = _writers(volume, folder, account)
     progress = folder / _PROGRESS
-    done = set.intersection(*(set(one.done()) for one in writers)) if len(writers) == 2 else set()
+    done = set.intersection(*(set(writer.done()) for writer in writers)) if len(writers) == 2 else set()
     depth = volume.shape[0]
     height = writers[0].slab_rows
     for start, stop in slabs(depth, height):
-        kept = progress / f"{start:06d}.npz"
-        if not (start in done and kept.is_file()):
+        path = progress / f"{start:06d}.npz"
+        if not (start in done and path.is_file()):
             labels, sure, counts = _slab(volume, source, learned, space, (start, stop), say)
             file = BytesIO()
             np.savez(file, **counts)
-            write_whole(kept, file.getvalue())
+            write_whole(path, file.getvalue())
             for writer, block in zip(writers, (labels, sure), strict=True):
                 if start not in writer.done():
                     writer.write(start, block)
@@ -220,11 +221,11 @@ def _whole(
     for writer in writers:
         writer.finish()
     return Counted(
-        sum(one["voxels"] for one in parts),
-        sum(one["expected"] for one in parts),
-        int(sum(one["unknown"] for one in parts)),
-        sum(one["sure"] for one in parts),
-        *(np.concatenate([one[name] for one in parts]) for name in ("points", "places", "probabilities")),
+        sum(part["voxels"] for part in parts),
+        sum(part["expected"] for part in parts),
+        int(sum(part["unknown"] for part in parts)),
+        sum(part["sure"] for part in parts),
+        *(np.concatenate([part[name] for part in parts]) for name in ("points", "places", "probabilities")),
     )
 
 

@@ -203,7 +203,7 @@ def calibration_error(
             told = float(weights[part] @ sure[part] / total)
             curve.append((told, float(weights[part] @ right[part] / total), float(total)))
     whole = sum(weight for _, _, weight in curve)
-    return sum(weight * abs(told - true) for told, true, weight in curve) / max(whole, 1e-12), curve
+    return sum(weight * abs(value - true) for value, true, weight in curve) / max(whole, 1e-12), curve
 
 
 def _pair(
@@ -216,7 +216,7 @@ def _pair(
     enough = min(second.sum(), (~second).sum()) >= FEWEST_OF_A_PHASE
     auc = _area(share, second, weight)
     draws = block_draws(block)
-    interval = _interval([_area(share, second, weight * taken[block]) for taken in draws[:: DRAWS // 50]])
+    interval = _interval([_area(share, second, weight * draw[block]) for draw in draws[:: DRAWS // 50]])
     mistaken = float(weight @ ((share > 0.5) != second) / max(weight.sum(), 1e-12))
     one, other = int(learned.phases[i]), int(learned.phases[j])
     return PairOfPhases(one, other, auc, interval, mistaken, bool(auc >= SEPARABLE) if enough else None)

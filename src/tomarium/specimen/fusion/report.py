@@ -44,8 +44,8 @@ def report_of(fusion: Fusion, names: Mapping[int, str], maps: Sequence[Mapping[s
         Shares from 0 to 1, lengths in m; None for what is not known. `sentences` are for people, each with `sure`.
     """
     judged, counted = fusion.judgement, fusion.counted
-    phases = [int(one) for one in fusion.learned.phases]
-    named = {one: names.get(one, f"phase {one}") for one in phases}
+    phases = [int(phase) for phase in fusion.learned.phases]
+    named = {phase: names.get(phase, f"phase {phase}") for phase in phases}
     told: dict[str, Any] = {
         "form": FORM,
         "phases": [
@@ -83,13 +83,13 @@ def report_of(fusion: Fusion, names: Mapping[int, str], maps: Sequence[Mapping[s
         },
         "pairs": [
             {
-                "phases": [one.one, one.other],
-                "auc": _number(one.auc),
-                "interval": _numbers(one.interval),
-                "mistaken": _number(one.mistaken),
-                "separable": one.separable,
+                "phases": [pair.one, pair.other],
+                "auc": _number(pair.auc),
+                "interval": _numbers(pair.interval),
+                "mistaken": _number(pair.mistaken),
+                "separable": pair.separable,
             }
-            for one in judged.pairs
+            for pair in judged.pairs
         ],
         "separable_from": SEPARABLE,
         "unlike_share": _number(fusion.unlike),
@@ -107,8 +107,9 @@ def report_of(fusion: Fusion, names: Mapping[int, str], maps: Sequence[Mapping[s
             )
         ],
         "look_next": [
-            {"normal": _numbers(one.normal), "through_m": _numbers(one.through_m), "gain": _number(one.gain)}
-            for one in fusion.sections
+            {"normal": _numbers(section.normal), "through_m": _numbers(section.through_m),
+             "gain": _number(section.gain)}
+            for section in fusion.sections
         ],
         "method": {
             "classifier": "forest of decision trees",
@@ -134,7 +135,9 @@ def _sentences(told: Mapping[str, Any], named: Mapping[int, str]) -> list[tuple[
         f"{_percent(held['interval'][0])} to {_percent(held['interval'][1])}); always telling the commonest phase "
         f"would reach {_percent(held['chance'])}.",
     ))  # fmt: skip
-    good = [one["name"] for one in told["phases"] if min(one["found"] or 0, one["right"] or 0) >= SURE]
+    good = [
+        phase["name"] for phase in told["phases"] if min(phase["found"] or 0, phase["right"] or 0) >= SURE
+    ]
     if good:
         said.append((True, f"Found surely ({_percent(SURE)} or more right, both ways): {', '.join(good)}."))
     for one in told["phases"]:
@@ -213,4 +216,4 @@ def _number(value: Any) -> float | None:
 
 
 def _numbers(values: Any) -> list[float | None]:
-    return [_number(one) for one in values]
+    return [_number(value) for value in values]

@@ -40,7 +40,7 @@ def paths_beside(scan: Scan, scans: str) -> list[Path]:
     list of Path
         Whether they are there is not asked.
     """
-    return [scan.path.parent / given for given in _given(scans)]
+    return [scan.path.parent / text for text in _given(scans)]
 
 
 def scans_beside(scan: Scan, scans: str) -> Iterator[Scan]:
@@ -96,7 +96,7 @@ def further_paths(scan: Scan, steps: Iterable[Any]) -> Iterator[tuple[str, Path]
         for values in step.values() if isinstance(step, Mapping) else ():
             paths = values.get("scans") if isinstance(values, Mapping) else None
             if isinstance(paths, str):
-                yield from ((given, scan.path.parent / given) for given in _given(paths))
+                yield from ((text, scan.path.parent / text) for text in _given(paths))
 
 
 def with_places(steps: Iterable[Any], places: Mapping[str, str]) -> list[Any]:
@@ -128,7 +128,7 @@ def _with_places(values: Any, places: Mapping[str, str]) -> Any:
     paths = values.get("scans") if isinstance(values, Mapping) else None
     if not isinstance(paths, str):
         return values
-    return {**values, "scans": ",".join(places.get(given, given) for given in _given(paths))}
+    return {**values, "scans": ",".join(places.get(text, text) for text in _given(paths))}
 
 
 def _given(scans: str) -> list[str]:

@@ -20,8 +20,8 @@ def _after(layout: Layout, _: Values) -> Layout:
 
 
 def _halo(_: Values, layout: Layout) -> int:
-    told = layout.geometry.shift_rows_px
-    farthest = 0.0 if told is None or not len(told.value) else float(np.abs(told.value).max())
+    value = layout.geometry.shift_rows_px
+    farthest = 0.0 if value is None or not len(value.value) else float(np.abs(value.value).max())
     return math.ceil(farthest) + TAPS // 2 if farthest else 0
 
 

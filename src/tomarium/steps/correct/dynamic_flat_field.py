@@ -224,7 +224,7 @@ def dynamic_flat_field(
         np.exp(bright, out=bright)
         bright += dark
         place = np.arange(start, stop, dtype=np.float64)
-        _, told = normalise(
+        _, report = normalise(
             slab.data[start:stop],
             dark,
             np.nan_to_num(bright, nan=-1.0),
@@ -236,9 +236,9 @@ def dynamic_flat_field(
             out=result[start:stop],
         )
         clipped, dead, not_finite = (
-            clipped + told.clipped,
-            dead + told.dead,
-            not_finite + told.not_finite,
+            clipped + report.clipped,
+            dead + report.dead,
+            not_finite + report.not_finite,
         )
     own = 1 - sum(slab.halo) / slab.data.shape[slab.along]
     outside = int(np.count_nonzero(prepared.beyond[first : first + views])) * rows * columns

@@ -101,7 +101,7 @@ def prepare(scan: Scan, values: Values, rows: slice, through: Through) -> Prepar
     if len({round(1e9 * distance) for distance in distances}) < len(distances):
         listed = ", ".join(units.show(distance, "m") for distance in distances)
         raise ParameterError(f"step ctf: the distances are {listed}; two are the same, and one would do")
-    known = kernel.transfer(
+    transfer = kernel.transfer(
         shape,
         distances,
         values["pixel_m"],
@@ -111,15 +111,15 @@ def prepare(scan: Scan, values: Values, rows: slice, through: Through) -> Prepar
         high=values["regularisation_high"],
     )
     if not others or values["align"] == "none":
-        return Prepared(others, known, ())
+        return Prepared(others, transfer, ())
     factors = _factors(shape, distances, values)
     if values["align"] == "scan":
         others = tuple(
             replace(other, shift=_shift(scan, values, other, factors[0], factor, through))
             for other, factor in zip(others, factors[1:], strict=True)
         )
-        return Prepared(others, known, ())
-    return Prepared(others, known, factors)
+        return Prepared(others, transfer, ())
+    return Prepared(others, transfer, factors)
 
 
 def _factors(
@@ -171,8 +171,8 @@ def _shift(
 
 def _there(other: Distance, image: NDArray[np.float32], shape: tuple[int, int]) -> NDArray[np.float32]:
     """Return a view of a further scan, enlarged but not moved."""
-    put = other.onto(shape, (0.0, 0.0))
-    return image if put is None else put(image)
+    placement = other.onto(shape, (0.0, 0.0))
+    return image if placement is None else placement(image)
 
 
 def _found(
@@ -223,7 +223,8 @@ def _further(scan: Scan, values: Values) -> tuple[int, int]:
     read = unpacked = 0
     for other in scans_beside(scan, values["scans"]):
         stacks = [(other.projections, min(scan.shape[0], other.shape[0]))]
-        stacks += [(one.frames, one.frames.shape[0]) for one in (other.flats, other.darks) if one is not None]
+        references = [reference.frames for reference in (other.flats, other.darks) if reference is not None]
+        stacks += [(frames, frames.shape[0]) for frames in references]
         for frames, count in stacks:
             more, more_unpacked = frames.cost(count, slice(0, frames.shape[1]))
             read, unpacked = read + more, unpacked + more_unpacked
@@ -372,7 +373,7 @@ def _stack(image: NDArray[Any], prepared: Prepared, angle: slice) -> NDArray[np.
         if prepared.factors:
             found = _found(image, other, angle, shape, prepared.factors[0], prepared.factors[number])
             shift = found.rows_px, found.columns_px
-        put = other.onto(shape, shift)
+        placement = other.onto(shape, shift)
         there = other.transmission(angle)[0]
-        stack[number] = there if put is None else put(there)
+        stack[number] = there if placement is None else placement(there)
     return stack

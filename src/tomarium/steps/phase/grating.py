@@ -158,7 +158,7 @@ def prepare(scan: Scan, values: Values, rows: slice) -> Reference:
     numbers = np.arange(count)
     cycle = values["flat_order"] == "cycle"
     which = numbers % steps if cycle else numbers // (count // steps)
-    stack = np.stack([_mean(frames, np.flatnonzero(which == one), rows) - dark for one in range(steps)])
+    stack = np.stack([_mean(frames, np.flatnonzero(which == value), rows) - dark for value in range(steps)])
     return Reference(rows, demodulate(stack, weights(steps, values["periods"])), dark)
 
 

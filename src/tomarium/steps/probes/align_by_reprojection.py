@@ -96,20 +96,20 @@ def align_by_reprojection(
         )
     rows = bands_of({"bands": 1, "band_rows": band_rows}, reached.layout)
     views = attenuation_of_slab(reached.read(rows)[0], reached.scan)
-    found = align(views, angles, axis, reach_px, rounds, coarsest_px)
-    settled = found.change_px <= LEAST_PX
+    alignment = align(views, angles, axis, reach_px, rounds, coarsest_px)
+    settled = alignment.change_px <= LEAST_PX
     sure: Confidence = "low"
-    if settled and found.likeness > 0.5:
+    if settled and alignment.likeness > 0.5:
         cut = float(truncated_views(views, angles).mean())
-        sure = "high" if found.likeness >= LIKE and cut < CUT_OFF else "medium"
-    moved = views.shape[1] > 8 and float(np.abs(found.rows_px).max()) > LEAST_PX
+        sure = "high" if alignment.likeness >= LIKE and cut < CUT_OFF else "medium"
+    moved = views.shape[1] > 8 and float(np.abs(alignment.rows_px).max()) > LEAST_PX
     return MotionEstimate(
-        found.columns_px,
-        found.rows_px if moved else None,
+        alignment.columns_px,
+        alignment.rows_px if moved else None,
         axis,
         "each view",
         sure,
-        found.change_px,
-        found.change_px,
+        alignment.change_px,
+        alignment.change_px,
         len(angles),
     )

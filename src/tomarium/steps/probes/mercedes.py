@@ -77,8 +77,8 @@ def mercedes(
     """
     reached = sample_of(sample)
     if axis_column is FROM_SCAN:  # called without a protocol
-        known = reached.layout.geometry.axis_column
-        axis_column = None if known is None else known.value
+        value = reached.layout.geometry.axis_column
+        axis_column = None if value is None else value.value
     if axis_column is None:
         raise MissingData(
             f"step mercedes needs axis_column, which {reached.scan.path} does not tell; put find_axis before it, or "

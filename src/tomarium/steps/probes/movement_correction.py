@@ -38,7 +38,9 @@ def bands_of(values: Values, layout: Layout) -> tuple[slice, ...]:
     size = min(values["band_rows"], height)
     count = max(1, min(values["bands"], height // size))
     starts = [round((k + 0.5) * height / count - size / 2) for k in range(count)]
-    return tuple(slice(start, start + size) for start in (min(max(0, one), height - size) for one in starts))
+    return tuple(
+        slice(start, start + size) for start in (min(max(0, start), height - size) for start in starts)
+    )
 
 
 def answer_of(found: MotionEstimate) -> tuple[Any, Any]:
@@ -139,8 +141,8 @@ def movement_correction(
         parts = [np.concatenate(both) for both in zip(parts, extra, strict=True)]
         times, angles = np.r_[times, np.full(len(more), 0.55)], np.r_[angles, more]
     if axis_column is FROM_SCAN:  # called without a protocol
-        known = reached.layout.geometry.axis_column
-        axis_column = None if known is None else known.value
+        value = reached.layout.geometry.axis_column
+        axis_column = None if value is None else value.value
     seen = slice(0, parts[0].shape[2]) if axis_column is None else overlap(parts[0].shape[2], axis_column)
     reach = reach_px if axis_column is not None else max(reach_px, parts[0].shape[2] / 3)
     pairs = view_pairs(angles, times)
@@ -149,7 +151,7 @@ def movement_correction(
     together = ViewPairs(
         np.tile(pairs.first, again), np.tile(pairs.second, again), np.tile(pairs.mirrored, again)
     )
-    flat = [one for some in offsets for one in some]
+    flat = [offset for some in offsets for offset in some]
     chosen, along = _columns(together, flat, angles, times, seen.stop - seen.start, model, degree)
     across = fit_rows(together, flat, times, degree=degree)
     shifts = along.shifts_px[:count]

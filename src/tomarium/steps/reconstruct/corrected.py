@@ -84,5 +84,5 @@ def moved_back(layout: Layout, _: Values) -> tuple[str, ...]:
 
 def rows_moved_back(layout: Layout, _: Values) -> tuple[str, ...]:
     """Return the step that moves views back, for a step that takes shifts along columns alone: its `first`."""
-    told = layout.geometry.shift_rows_px
-    return () if told is None or not np.any(told.value) else ("apply_shifts",)
+    value = layout.geometry.shift_rows_px
+    return () if value is None or not np.any(value.value) else ("apply_shifts",)

@@ -76,20 +76,20 @@ def bin(scan: Scan, *, rows: Count = 1, columns: Count = 1, angles: Count = 1) -
 
 
 def _geometry(scan: Scan, rows: int, columns: int, angles: int) -> Geometry:
-    told = scan.geometry
+    geometry = scan.geometry
     changed: dict[str, Any] = {}
     if columns > 1:
         note = f"binned {columns} times"
-        if told.pixel_m is not None:
-            changed["pixel_m"] = _moved(told.pixel_m, told.pixel_m.value * columns, note)
-        if told.axis_column is not None:
+        if geometry.pixel_m is not None:
+            changed["pixel_m"] = _moved(geometry.pixel_m, geometry.pixel_m.value * columns, note)
+        if geometry.axis_column is not None:
             changed["axis_column"] = _moved(
-                told.axis_column, (told.axis_column.value + 0.5) / columns - 0.5, note
+                geometry.axis_column, (geometry.axis_column.value + 0.5) / columns - 0.5, note
             )
     if rows != columns:
-        changed["pixel_aspect"] = _aspect(told, rows, columns)
+        changed["pixel_aspect"] = _aspect(geometry, rows, columns)
     for name in PER_VIEW:
-        value = getattr(told, name)
+        value = getattr(geometry, name)
         if value is None:
             continue
         numbers = _means(
@@ -99,8 +99,10 @@ def _geometry(scan: Scan, rows: int, columns: int, angles: int) -> Geometry:
             _demand_neighbours(scan, np.unwrap(value.value, period=360.0), angles)
         scale = {"shift_columns_px": columns, "shift_rows_px": rows}.get(name, 1)
         changed[name] = replace(value, value=numbers / scale)
-    motors = {name: replace(value, value=_means(value.value, angles)) for name, value in told.motors.items()}
-    return replace(told, **changed, motors=motors)
+    motors = {
+        name: replace(value, value=_means(value.value, angles)) for name, value in geometry.motors.items()
+    }
+    return replace(geometry, **changed, motors=motors)
 
 
 def _aspect(told: Geometry, rows: int, columns: int) -> Value[float] | None:

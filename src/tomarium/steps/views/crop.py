@@ -64,7 +64,9 @@ def crop(scan: Scan, *, rows: Range = "", columns: Range = "") -> Scan:
         axis = Value(axis.value + lower * math.tan(math.radians(roll.value)), axis.origin, moved)
     # The position of a motor along z holds at the middle row, which is another one now.
     same_middle = kept_rows.start + kept_rows.stop == height
-    metadata = {name: one for name, one in scan.metadata.items() if same_middle or name not in _AT_MIDDLE_ROW}
+    metadata = {
+        name: value for name, value in scan.metadata.items() if same_middle or name not in _AT_MIDDLE_ROW
+    }
     made = replace(
         scan,
         metadata=metadata,

@@ -137,25 +137,25 @@ class _Turn:
 
 def _heights(scan: Scan, pitch_px: float | None) -> NDArray[np.float64]:
     """Return how far the sample lies towards higher rows in each view, from the first on."""
-    told = scan.geometry.shift_rows_px
+    value = scan.geometry.shift_rows_px
     if scan.geometry.shift_columns_px is not None:
         raise InputError(
             f"{scan.path} tells shifts of single views along columns, which gather_helix does not move; correct "
             f"them first"
         )
     if pitch_px is not None:
-        if told is not None:
+        if value is not None:
             raise ParameterError(
                 "step gather_helix: pitch_px was given, but the scan tells the shift of each view along rows; give one"
             )
         angles = np.asarray(scan.angles_deg.value, np.float64)
         return np.asarray(pitch_px * np.abs(angles - angles[0]) / _FULL)
-    if told is None:
+    if value is None:
         raise MissingData(
             f"{scan.path} does not tell how far the sample moved along the axis; give gather_helix.pitch_px, in rows a "
             f"turn, or --shift-rows, one number a view"
         )
-    return np.asarray(told.value, np.float64)
+    return np.asarray(value.value, np.float64)
 
 
 def _turn(scan: Scan, angles: NDArray[np.float64], heights: NDArray[np.float64], turn: str) -> _Turn:

@@ -47,17 +47,19 @@ def join_half_turns(scan: Scan, *, axis_column: Column | None = FROM_SCAN) -> Sc
     frames = JoinedFrames(scan.projections, first, opposite, axis)
     several = scan.flats is not None and len(np.unique(scan.flats.position)) > 1
     warned = ("joined views are of two times: flats of several times are averaged",) if several else ()
-    told = scan.geometry.of_views(first)
+    geometry = scan.geometry.of_views(first)
     if axis_column is not None:
-        origin = "user" if told.axis_column is None else told.axis_column.origin
-        source = "" if told.axis_column is None else f"{told.axis_column.source}, "
-        told = replace(told, axis_column=Value(axis - frames.start, origin, f"{source}in joined views"))
+        origin = "user" if geometry.axis_column is None else geometry.axis_column.origin
+        source = "" if geometry.axis_column is None else f"{geometry.axis_column.source}, "
+        geometry = replace(
+            geometry, axis_column=Value(axis - frames.start, origin, f"{source}in joined views")
+        )
     return replace(
         scan,
         projections=frames,
         flats=_joined(scan.flats, axis),
         darks=_joined(scan.darks, axis),
-        geometry=told,
+        geometry=geometry,
         warnings=(*scan.warnings, *warned),
     )
 

@@ -87,7 +87,7 @@ def mosaic(
     told = [(0.0, 0.0), *_places(places_px, len(paths))]
     tiles = [scan, *(open_beside(path, scan, "joined") for path in paths)]
     size = (scan.shape[1], scan.shape[2])
-    if any(one.shape != scan.shape for one in tiles):
+    if any(tile.shape != scan.shape for tile in tiles):
         raise InputError(
             f"{scan.path}: its rows are not those of the other tiles; crop the larger ones first"
         )
@@ -105,8 +105,8 @@ def mosaic(
         scan,
         projections=MosaicFrames(
             tuple(
-                _tile(one, k, places, level, size)
-                for k, (one, level) in enumerate(zip(tiles, levels, strict=True))
+                _tile(scan, k, places, level, size)
+                for k, (scan, level) in enumerate(zip(tiles, levels, strict=True))
             ),
             kept[0].stop - top,
             kept[1].stop - left,
@@ -117,7 +117,7 @@ def mosaic(
         domain="attenuation",
         counts={FrameKind.PROJECTION: scan.shape[0]},
         warnings=(
-            *dict.fromkeys(said for one in tiles for said in one.warnings),
+            *dict.fromkeys(said for tile in tiles for said in tile.warnings),
             *(_doubts(tiles, pairs) if search_px else ()),
             *_left_out(share),
         ),
@@ -163,8 +163,8 @@ def _pairs(tiles: Sequence[Scan], told: Sequence[Place], search_px: float, match
     angles = tiles[0].shape[0]
     chosen = np.unique(np.linspace(0, angles - 1, min(VIEWS, angles)).round().astype(np.intp))
     views = [
-        Piece(one, 0.0, np.zeros(angles), 0.0, np.ones(one.shape[1])).attenuation(chosen, slice(0, size[0]))
-        for one in tiles
+        Piece(tile, 0.0, np.zeros(angles), 0.0, np.ones(tile.shape[1])).attenuation(chosen, slice(0, size[0]))
+        for tile in tiles
     ]
     return [
         register_pair(views, a, b, (told[b][0] - told[a][0], told[b][1] - told[a][1]), search_px)

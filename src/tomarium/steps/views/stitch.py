@@ -92,11 +92,11 @@ def stitch(
     top = int(np.ceil(min(starts) - 1e-3))
     starts = [start - top for start in starts]
     height = int(
-        np.floor(max(start + one.shape[1] for start, one in zip(starts, all_scans, strict=True)) + 1e-3)
+        np.floor(max(start + all_scan.shape[1] for start, all_scan in zip(starts, all_scans, strict=True)) + 1e-3)
     )
     pieces = tuple(
-        Piece(one, start, _or_none(side @ turning), level, weights)
-        for one, start, side, level, weights in zip(
+        Piece(all_scan, start, _or_none(side @ turning), level, weights)
+        for all_scan, start, side, level, weights in zip(
             all_scans, starts, sideways, levels, _weights(all_scans, starts), strict=True
         )
     )
@@ -108,7 +108,7 @@ def stitch(
         darks=None,
         domain="attenuation",
         counts={FrameKind.PROJECTION: len(angles)},
-        warnings=(*dict.fromkeys(said for one in all_scans for said in one.warnings), *warnings),
+        warnings=(*dict.fromkeys(said for all_scan in all_scans for said in all_scan.warnings), *warnings),
     )
 
 
@@ -178,10 +178,10 @@ def open_beside(path: object, first: Scan, done: str) -> Scan:
             f"{path}: pixel_m is {b.value:g}, but {a.value:g} in {first.path}; these are not one scan"
         )
     demand_same_aspect(first, opened)
-    for one in (first, opened):
-        if one.geometry.shift_columns_px is not None or one.geometry.shift_rows_px is not None:
+    for scan in (first, opened):
+        if scan.geometry.shift_columns_px is not None or scan.geometry.shift_rows_px is not None:
             raise InputError(
-                f"{one.path} tells shifts of single views; scans that move are not {done}: correct them first"
+                f"{scan.path} tells shifts of single views; scans that move are not {done}: correct them first"
             )
     return opened
 

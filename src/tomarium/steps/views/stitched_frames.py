@@ -161,13 +161,13 @@ class StitchedFrames(IndexedFrames):
 def _part(piece: Piece, first: int, last: int) -> tuple[int, int, int, int, float] | None:
     """Return the rows of a piece that are read, those of the tall detector that they make, and the part of a row."""
     height = piece.scan.shape[1]
-    seen = span_of(piece.start, height)  # row r of the tall detector lies at r - whole - rest of the piece
-    top, bottom = max(first, seen.first), min(last, seen.stop)
+    span = span_of(piece.start, height)  # row r of the tall detector lies at r - whole - rest of the piece
+    top, bottom = max(first, span.first), min(last, span.stop)
     if top >= bottom:
         return None
-    halo = TAPS // 2 + 1 if seen.rest else 0
-    begin, end = max(0, top - seen.whole - halo), min(height, bottom - seen.whole + halo)
-    return begin, end, top, bottom, seen.rest
+    halo = TAPS // 2 + 1 if span.rest else 0
+    begin, end = max(0, top - span.whole - halo), min(height, bottom - span.whole + halo)
+    return begin, end, top, bottom, span.rest
 
 
 def _add(

@@ -124,10 +124,10 @@ def _move(
         "description": row.pop("description"),
         "words": zlib.compress(row.pop("words").encode()),
     }
-    found = bind.execute(
+    rows = bind.execute(
         sa.text("SELECT key, number, text FROM old_parameter WHERE record = :old"), {"old": old}
     ).all()
-    texts = {one.key: " ".join(one.text.split()) for one in found if one.number is None}
+    texts = {row.key: " ".join(row.text.split()) for row in rows if row.number is None}
     told = {(name, texts.get(key, "")) for name, key in FACETS.items()}
     if not texts.get("instrument"):
         told.add(("instrument", texts.get("beamline", "")))
@@ -144,7 +144,7 @@ def _move(
     places = ", ".join(f":{name}" for name in row)
     bind.execute(sa.text(f"INSERT INTO record ({columns}) VALUES ({places})"), row)
     bind.execute(sa.text("INSERT INTO wording VALUES (:number, :description, :words)"), wording)
-    for one in found:
+    for one in rows:
         if one.number is None:
             continue
         if one.key not in keys:
