@@ -105,10 +105,10 @@ MISTAKES: Final = {
         "    __syncthreads();\n    const int row = top",
         "    const int row = top",
     ),
-    "a tile without its margin": (
+    "a tile without its last rows": (
         "despike",
-        "n < (HIGH + 2) * (WIDE + 2);",
-        "n < (HIGH + 1) * (WIDE + 2);",
+        "n += WIDE * HIGH) {",
+        "n += 2 * WIDE * HIGH) {",
     ),
     "keys that were not written": (
         "sort_stripes",
