@@ -126,6 +126,45 @@ def empty_there(array: Any, shape: tuple[int, ...]) -> Any:
     return xp.empty(shape, dtype=xp.float32, device=array.device)
 
 
+def zeros_there(array: Any, shape: tuple[int, ...]) -> Any:
+    """Return an array of float32 where another one lies, all zero.
+
+    Parameters
+    ----------
+    array : array
+        Tells the place.
+    shape : tuple of int
+        Of the new one.
+
+    Returns
+    -------
+    array of float32
+        In C order.
+    """
+    if isinstance(array, np.ndarray):
+        return np.zeros(shape, np.float32)
+    xp = namespace(array)
+    return xp.zeros(shape, dtype=xp.float32, device=array.device)
+
+
+def not_negative(array: Any) -> Any:
+    """Return an array with 0 in place of what is below.
+
+    Parameters
+    ----------
+    array : array of float
+        The caller's own: one of NumPy is changed.
+
+    Returns
+    -------
+    array
+        The same one where it is NumPy's.
+    """
+    if isinstance(array, np.ndarray):
+        return np.maximum(array, 0, out=array)
+    return namespace(array).maximum(array, 0.0)
+
+
 def contiguous(array: Any) -> Any:
     """Return an array in C order.
 

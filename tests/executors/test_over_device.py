@@ -1,5 +1,6 @@
 """Slabs over a device: the voxels of the processors, whatever stops, and memory that does not suffice."""
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +28,10 @@ from tomarium.executors.resources import resources_for
 from tomarium.formats.frames.array_frames import ArrayFrames
 from tomarium.model import Scan, Value
 from tomarium.pipeline.plan import resources
-from tomarium.pipeline.plan.on_device import DeviceRoom
+from tomarium.pipeline.plan.on_device import LANES, DeviceRoom
 from tomarium.pipeline.plan.planner import plan
 from tomarium.pipeline.plan.report import plan_data
-from tomarium.pipeline.plan.section import Resources
+from tomarium.pipeline.plan.section import Resources, Section
 from tomarium.pipeline.protocol.protocol import default_protocol
 from tomarium.pipeline.run.reconstruct import slices_at, slices_at_axes
 from tomarium.pipeline.run.runner import Outcome, run
@@ -63,23 +64,24 @@ def voxels(outcome: Outcome) -> Any:
 @pytest.mark.parametrize("name", PROTOCOLS)
 def test_the_voxels_are_those_of_the_processors(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     scan, stand_in = make_scan(), put_in_place(monkeypatch, StandIn())
-    in_memory = Resources(10**12, None, 2, 3, ROOM)
-    over = made(scan, PROTOCOLS[name], in_memory)
+    over = made(scan, PROTOCOLS[name], Resources(10**12, None, 2, 5, ROOM), slab_rows=2)
     expected = made(scan, PROTOCOLS[name], Resources(10**12, None, 2, 3))
     np.testing.assert_allclose(voxels(over), voxels(expected), atol=AGREE * np.ptp(voxels(expected)), rtol=0)
     assert over.provenance["quality"] == expected.provenance["quality"]
     for key, tally in expected.provenance["tallies"].items():
         assert over.provenance["tallies"][key]["sum"] == pytest.approx(tally["sum"], rel=1e-5)
     assert stand_in.faults == []
-    slabs = sum(section.slabs for section in over.plan.sections)
-    assert stand_in.brought == slabs * (2 if name == "through the host" else 1)
-    assert 1 <= stand_in.most_there <= 6
+    assert stand_in.brought == sum(section.slabs * ways_up(section) for section in over.plan.sections)
+    assert 1 <= stand_in.most_there <= LANES
     told = over.provenance["devices"]["stand-in"]
-    assert told["slabs"] == slabs
-    host_only = {"remove_stripes", "statistics"} if name == "through the host" else set()
-    assert told["steps"] == [
-        item.step.name for item in over.plan.resolution.work if item.step.name not in host_only
-    ]
+    assert told["steps"] == [name for section in over.plan.sections for name in section.on_device]
+    assert told["slabs"] == sum(section.slabs for section in over.plan.sections if section.device is not None)
+
+
+def ways_up(section: Section) -> int:
+    """How often each slab of a section goes to the device."""
+    there = [False, *(item.step.name in section.on_device for item in section.items)]
+    return sum(now and not before for before, now in pairwise(there))
 
 
 @pytest.mark.parametrize(("most", "halvings"), [(25, 1), (21, 2)])

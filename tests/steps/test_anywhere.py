@@ -14,6 +14,7 @@ from tomarium.pipeline.run.slab_steps import make_ready, process
 FURTHER: dict[str, dict[str, Any]] = {
     "remove_stripes": {"method": "sorting"},
     "half_acquisition": {"mode": "on"},
+    "sirt": {"weights": "equal", "stop_by": "held-out"},
 }
 """Values for which a step works anywhere, or does more than by default."""
 
@@ -31,6 +32,7 @@ def test_these_steps_work_anywhere() -> None:
         "fbp",
         "remove_spikes",
     }
+    least |= {"normalise_air", "double_flat_field", "sirt", "cgls", "tv"}
     assert least <= set(ANYWHERE)
 
 
@@ -50,5 +52,6 @@ def test_an_array_stays_where_it_is(name: str, domain: Any, monkeypatch: pytest.
     made = process(replace(slab, data=there(slab.data)), ready)
     assert type(made.data) is type(strict.asarray(0))
     assert made.data.device == there(0).device
-    assert (made.domain, made.unit, made.report) == (expected.domain, expected.unit, expected.report)
+    assert (made.domain, made.unit) == (expected.domain, expected.unit)
+    assert made.report == pytest.approx(expected.report, rel=2e-4)  # sums of residuals are rounded
     np.testing.assert_allclose(made.data._array, expected.data, atol=1e-5 * np.ptp(expected.data), rtol=0)

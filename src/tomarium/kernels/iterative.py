@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from math import sqrt
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tomarium.array import not_negative, zeros_there
 from tomarium.kernels.least_squares import Image, Iterate, Problem, Setup, dot, make_problem
 from tomarium.kernels.projection import Rays, adjoint, forward
 from tomarium.kernels.total_variation import shrink_variation
@@ -96,11 +97,11 @@ def solve(
     Parameters
     ----------
     setup : Setup
-        The geometry.
+        The geometry; of one that was moved to a device, the iterations are done there.
     sinogram : array of float32, shape (view, column)
-        Attenuation.
+        Attenuation, on the host.
     method : callable
-        The method with its options.
+        The method with its options; on a device `cgls`, `tv`, or `sirt` with equal weights.
     begin : callable
         `begin(sinogram)` gives the start.
     stop : Stop
@@ -117,7 +118,7 @@ def solve(
     doi 10.1109/TIP.2008.2001404.
     """
     problem = make_problem(setup, sinogram)
-    iterates = method(problem, begin(problem.data))
+    iterates = method(problem, setup.put(begin(problem.data)))
     watched = _errors(problem, iterates, method, begin) if setup.stop_by == "error" else _plain(iterates)
     before, best_value = next(watched)
     best, at, done = before, 0, 0
@@ -159,8 +160,9 @@ def _errors(
     signs = np.random.default_rng(0).integers(0, 2, problem.data.shape).astype(np.float32) * 2 - 1
     added = noise * signs
     other = make_problem(problem.setup, problem.data + added, watch=False)
-    back = adjoint(problem.setup.rays, added, problem.setup.weights)
-    others = method(other, begin(other.data))
+    setup = problem.setup
+    back = setup.put(adjoint(setup.rays, added, setup.weights))
+    others = method(other, setup.put(begin(other.data)))
     for now, then in zip(iterates, others, strict=False):
         yield now, now.watched2 + 2 * dot(back, then.image - now.image)
 
@@ -201,9 +203,9 @@ def sirt(
     J. Gregor and T. Benson, IEEE Transactions on Medical Imaging 27, 918 (2008), doi 10.1109/TMI.2008.923696.
     """
     setup, image = problem.setup, _admit(start, problem, non_negative)
-    rate = np.float32(relaxation / len(setup.used))
+    rate = relaxation / len(setup.used)
     if weights == "equal":
-        rate /= np.float32(setup.diameter)
+        rate /= setup.diameter
         while True:
             product, watched2 = problem.multiply(image)
             yield problem.iterate(image, product, watched2)
@@ -263,12 +265,12 @@ def cgls(problem: Problem, start: Image) -> Iterator[Iterate]:
     while power > 0:
         product = problem.setup.normal.apply(direction)[0] * problem.setup.inside
         length = power / dot(direction, product)
-        image = image + np.float32(length) * direction
-        gradient = gradient - np.float32(length) * product
+        image = image + length * direction
+        gradient = gradient - length * product
         residual2 = problem.norm2 - dot(image, problem.target) - dot(image, gradient)
         yield Iterate(image, residual2, problem.watched(image))
         before, power = power, dot(gradient, gradient)
-        direction = gradient + np.float32(power / before) * direction
+        direction = gradient + (power / before) * direction
 
 
 def tv(problem: Problem, start: Image, alpha: float, *, non_negative: bool = True) -> Iterator[Iterate]:
@@ -297,20 +299,20 @@ def tv(problem: Problem, start: Image, alpha: float, *, non_negative: bool = Tru
     """
     setup = problem.setup
     rate = 1 / (len(setup.used) * setup.diameter)
-    dual = np.zeros((2, *start.shape), np.float32)
+    dual = zeros_there(start, (2, *start.shape))
     image = _admit(start, problem, non_negative)
     product, watched2 = problem.multiply(image)
     yield problem.iterate(image, product, watched2)
     ahead, ahead_product, t = image, product, 1.0
     while True:
-        wanted = ahead + np.float32(rate) * (problem.target - ahead_product)
+        wanted = ahead + rate * (problem.target - ahead_product)
         made = shrink_variation(wanted, alpha * rate, dual, setup.inside, non_negative)
         made_product, watched2 = problem.multiply(made)
         yield problem.iterate(made, made_product, watched2)
         if dot(ahead - made, made - image) > 0:  # it swings over: begin anew
             t = 1.0
         t, before = (1 + sqrt(1 + 4 * t * t)) / 2, t
-        far = np.float32((before - 1) / t)
+        far = (before - 1) / t
         ahead, ahead_product = made + far * (made - image), made_product + far * (made_product - product)
         image, product = made, made_product
 
@@ -379,9 +381,9 @@ def default_alpha(sinogram: NDArray[np.float32]) -> float:
     return WEIGHT * noise_of(sinogram) * sqrt(len(sinogram))
 
 
-def _admit(image: Image, problem: Problem, non_negative: bool) -> Image:
+def _admit(image: Any, problem: Problem, non_negative: bool) -> Any:
     inside = image * problem.setup.inside
-    return np.maximum(inside, 0, out=inside) if non_negative else inside
+    return not_negative(inside) if non_negative else inside
 
 
 def _rms(iterate: Iterate, problem: Problem) -> float:
@@ -395,5 +397,4 @@ def _changed_little(now: Image, before: Image, stop: Stop, problem: Problem) -> 
     difference = now - before
     change = sqrt(dot(difference, difference))
     percent = 100 * change / sqrt(max(dot(now, now), 1e-30))
-    pixels = int(np.count_nonzero(problem.setup.inside))
-    return percent < stop.change_percent or change < stop.change * sqrt(pixels)
+    return percent < stop.change_percent or change < stop.change * sqrt(problem.setup.pixels)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tomarium.array import lies_elsewhere, like, namespace
 from tomarium.errors import InputError
 from tomarium.kernels.normal_operator import NormalOperator, make_normal_operator
 from tomarium.kernels.projection import Rays, adjoint, make_rays
@@ -50,7 +51,9 @@ class Setup:
     diameter : float
         Of the field that every view sees, in pixels.
     inside : array of bool, shape (y, x)
-        The field.
+        The field; of a setup that was moved, 1 there and 0 elsewhere, float32.
+    host : Setup or None
+        Of one that was moved to a device, the one on the host.
     """
 
     angles_deg: NDArray[np.float64]
@@ -64,7 +67,28 @@ class Setup:
     watched_normal: NormalOperator | None
     weights: NDArray[np.float32]
     diameter: float
-    inside: NDArray[np.bool_]
+    inside: Any
+    host: Setup | None = None
+
+    @property
+    def pixels(self) -> int:
+        """How many pixels the field has."""
+        return int(np.count_nonzero((self.host or self).inside))
+
+    def moved(self, array: Any) -> Setup:
+        """Return it for slices that lie where an array does: their iterations are done there."""
+        watched = None if self.watched_normal is None else self.watched_normal.moved(array)
+        return replace(
+            self,
+            normal=self.normal.moved(array),
+            watched_normal=watched,
+            inside=like(self.inside.astype(np.float32), array),
+            host=self,
+        )
+
+    def put(self, image: Image) -> Any:
+        """Return an image of the host where the iterations are done."""
+        return image if self.host is None else like(image, self.inside)
 
 
 @dataclass(frozen=True)
@@ -235,24 +259,27 @@ def make_problem(setup: Setup, sinogram: NDArray[np.float32], watch: bool = True
     """
     data = np.ascontiguousarray(sinogram, np.float32)
     used = data[setup.used]
-    target = adjoint(setup.rays, used) * setup.inside
+    target = adjoint(setup.rays, used) * (setup.host or setup).inside
     watched = None
     if watch and setup.watched_normal is not None:
-        watched = adjoint(setup.watched_rays, data[setup.watched], setup.weights)
-    return Problem(setup, data, target, dot(used, used), watched)
+        watched = setup.put(adjoint(setup.watched_rays, data[setup.watched], setup.weights))
+    return Problem(setup, data, setup.put(target), dot(used, used), watched)
 
 
-def dot(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
+def dot(a: Any, b: Any) -> float:
     """Inner product: in float32 along rows, in float64 over them.
 
     Parameters
     ----------
     a, b : array of float32, shape (row, column)
-        Two images or sinograms.
+        Two images or sinograms, wherever they lie.
 
     Returns
     -------
     float
         Sum of the products.
     """
+    if lies_elsewhere(a):
+        xp = namespace(a)
+        return float(xp.sum(xp.sum(a * b, axis=1), dtype=xp.float64))
     return float(np.einsum("ij,ij->i", a, b).sum(dtype=np.float64))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, replace
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tomarium.array import contiguous, lies_elsewhere, like, namespace
 from tomarium.kernels.projection import ACCURACY, Rays
 from tomarium.kernels.ramp import good_length
 
@@ -39,15 +40,13 @@ class NormalOperator:
     grid: int
     spectrum: NDArray[np.float32]
 
-    def apply(
-        self, image: NDArray[np.float32], other: NormalOperator | None = None
-    ) -> tuple[NDArray[np.float32], float]:
+    def apply(self, image: Any, other: NormalOperator | None = None) -> tuple[Any, float]:
         """Return A'A image, and image' B'B image of another set of views for the price of a sum.
 
         Parameters
         ----------
         image : array of float32, shape (y, x)
-            A slice.
+            A slice, where the spectrum lies; see `moved`.
         other : NormalOperator, optional
             Of other views, for slices of the same size.
 
@@ -60,9 +59,13 @@ class NormalOperator:
         """
         return self._convolve(image, other, True)
 
-    def _convolve(
-        self, image: NDArray[np.float32], other: NormalOperator | None, wanted: bool
-    ) -> tuple[NDArray[np.float32], float]:
+    def moved(self, array: Any) -> NormalOperator:
+        """Return it for slices that lie where an array does."""
+        return replace(self, spectrum=like(self.spectrum, array))
+
+    def _convolve(self, image: Any, other: NormalOperator | None, wanted: bool) -> tuple[Any, float]:
+        if lies_elsewhere(image):
+            return self._convolve_there(image, other, wanted)
         import ducc0
 
         n, grid = self.size, self.grid
@@ -96,7 +99,23 @@ class NormalOperator:
             np.multiply(out[:, :n], np.float32(1 / grid**2), out=result[first : first + BLOCK])
         return result, energy
 
-    def energy(self, image: NDArray[np.float32]) -> float:
+    def _convolve_there(self, image: Any, other: NormalOperator | None, wanted: bool) -> tuple[Any, float]:
+        """Do the same where the image lies, all of it at a time."""
+        xp, n, grid = namespace(image), self.size, self.grid
+        padded = xp.zeros((grid, grid), dtype=xp.float32, device=image.device)
+        padded[:n, :n] = image
+        transform = xp.fft.rfftn(padded, axes=(0, 1))
+        energy = 0.0
+        if other is not None:
+            power = (xp.real(transform) ** 2 + xp.imag(transform) ** 2) * other.spectrum
+            sums = xp.sum(power, axis=0, dtype=xp.float64)
+            energy = float(2 * xp.sum(sums) - sums[0] - sums[-1]) / grid**2
+        if not wanted:
+            return image, energy
+        product = xp.fft.irfftn(transform * self.spectrum, s=(grid, grid), axes=(0, 1))
+        return contiguous(product[:n, :n]), energy
+
+    def energy(self, image: Any) -> float:
         """Return image' A'A image, the squared norm of its projections."""
         return self._convolve(image, self, False)[1]
 

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from math import sqrt
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
+
+from tomarium.array import namespace, not_negative
 
 INNER: Final = 8
 """Steps on the dual; what is left the next call takes up."""
 
 
 def shrink_variation(
-    wanted: NDArray[np.float32],
+    wanted: Any,
     weight: float,
-    dual: NDArray[np.float32],
-    inside: NDArray[np.bool_],
+    dual: Any,
+    inside: Any,
     non_negative: bool,
     steps: int = INNER,
 ) -> NDArray[np.float32]:
@@ -25,7 +27,7 @@ def shrink_variation(
     Parameters
     ----------
     wanted : array of float32, shape (y, x)
-        The image.
+        The image, wherever it lies; the others there, too.
     weight : float
         Weight of the total variation.
     dual : array of float32, shape (2, y, x)
@@ -47,23 +49,27 @@ def shrink_variation(
     A. Beck and M. Teboulle, IEEE Transactions on Image Processing 18, 2419 (2009), doi 10.1109/TIP.2009.2028250,
     algorithm FGP.
     """
+    xp = namespace(wanted)
     if weight <= 0:
-        return _image(wanted, np.zeros_like(dual), 0.0, inside, non_negative)
-    ahead, last, t = dual.copy(), dual.copy(), 1.0
-    rate = np.float32(1 / (8 * weight))
-    length = np.empty_like(wanted)
+        return _image(wanted, xp.zeros_like(dual), 0.0, inside, non_negative)
+    ahead, last, t = xp.asarray(dual, copy=True), xp.asarray(dual, copy=True), 1.0
+    rate = 1 / (8 * weight)
+    length = xp.empty_like(wanted)
     for _ in range(steps):
         image = _image(wanted, ahead, weight, inside, non_negative)
         made = ahead
-        made[0, :-1] += rate * (image[:-1] - image[1:])
+        made[0, :-1, :] += rate * (image[:-1, :] - image[1:, :])
         made[1, :, :-1] += rate * (image[:, :-1] - image[:, 1:])
-        np.hypot(made[0], made[1], out=length)
-        np.maximum(length, 1, out=length)
+        if xp is np:
+            np.hypot(made[0], made[1], out=length)
+            np.maximum(length, 1, out=length)
+        else:
+            length = xp.maximum(xp.hypot(made[0, ...], made[1, ...]), 1.0)
         made /= length
         t, before = (1 + sqrt(1 + 4 * t * t)) / 2, t
-        ahead = made + np.float32((before - 1) / t) * (made - last)
+        ahead = made + ((before - 1) / t) * (made - last)
         last = made
-    dual[:] = last
+    dual[...] = last
     return _image(wanted, last, weight, inside, non_negative)
 
 
@@ -75,16 +81,15 @@ def _image(
     non_negative: bool,
 ) -> NDArray[np.float32]:
     """Return the image that belongs to a dual: wanted - weight · divergence, held in its bounds."""
-    rows, columns = dual
-    image: NDArray[np.float32] = rows + columns
-    image[1:] -= rows[:-1]
+    rows, columns = dual[0, ...], dual[1, ...]
+    image = rows + columns
+    image[1:, :] -= rows[:-1, :]
     image[:, 1:] -= columns[:, :-1]
-    image *= np.float32(-weight)
+    image *= -weight
     image += wanted
     image *= inside
-    if non_negative:
-        np.maximum(image, 0, out=image)
-    return image
+    found: NDArray[np.float32] = not_negative(image) if non_negative else image
+    return found
 
 
 def total_variation(image: NDArray[np.float32]) -> float:

@@ -8,7 +8,7 @@ from typing import Any, Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from tomarium.array import like, namespace, on_host
+from tomarium.array import like, namespace, not_negative, on_host
 
 EDGE: Final = 8
 """Columns at either end whose mean tells whether the sample goes on."""
@@ -282,21 +282,14 @@ def _beyond(chord: Chord, more: int, sinogram: Any) -> Any:
     t = np.arange(1, more + 1, dtype=np.float32)[None, None]
     result = there(chord.start[..., None]) + there(t)
     result *= result
-    result = _not_negative(there(chord.radius2[..., None]) - result)
+    result = not_negative(there(chord.radius2[..., None]) - result)
     result = np.sqrt(result, out=result) if xp is np else xp.sqrt(result)
     result *= there(2 * chord.attenuation[..., None])
     seen = 2 * chord.attenuation * np.sqrt(np.maximum(chord.radius2 - (chord.start - 1.5) ** 2, 0))
     rest = np.where(chord.attenuation > 0, chord.edge - seen, 0)
     near = min(more, int(8 * BLEND))
     result[..., :near] += there(rest[..., None]) * there(np.exp(-t[..., :near] / BLEND))
-    return _not_negative(result)
-
-
-def _not_negative(values: Any) -> Any:
-    """Return values with 0 in place of those below, in the same memory where that is the host's."""
-    if isinstance(values, np.ndarray):
-        return np.maximum(values, 0, out=values)
-    return namespace(values).clip(values, min=0.0)
+    return not_negative(result)
 
 
 def _mean_over_views(values: NDArray[Any]) -> NDArray[np.float64]:

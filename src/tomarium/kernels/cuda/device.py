@@ -84,29 +84,33 @@ class CudaDevice:
         if not 0 <= index < count:
             raise EngineUnavailable(f"there is no GPU {index}; there are {count}, counted from 0")
         self.index = index
-        self._device = self._cupy.cuda.Device(index)
         name = runtime.getDeviceProperties(index)["name"]
         self.name = name.decode() if isinstance(name, bytes) else str(name)
         version = runtime.driverGetVersion()
         self.driver = f"CUDA {version // 1000}.{version % 1000 // 10}"
-        with self._device:
+        with self._current():
             self._in, self._work, self._out = (self._cupy.cuda.Stream(non_blocking=True) for _ in range(3))
+
+    def _current(self) -> AbstractContextManager[object]:
+        """Make it CuPy's current device: an object for each use, for each remembers what was current before."""
+        made: AbstractContextManager[object] = self._cupy.cuda.Device(self.index)
+        return made
 
     def free_bytes(self) -> int:
         """Return the memory that is free, with what CuPy keeps for further arrays."""
-        with self._device:
+        with self._current():
             free, _ = self._cupy.cuda.runtime.memGetInfo()
             return int(free + self._cupy.get_default_memory_pool().free_bytes())
 
     def pinned(self, size: int) -> NDArray[np.uint8]:
         """Return page-locked memory."""
-        with self._device:
+        with self._current():
             held = self._cupy.cuda.alloc_pinned_memory(size)
         return np.frombuffer(held, np.uint8, size)
 
     def copy_in(self, host: NDArray[Any]) -> Any:
         """Begin to copy a contiguous array to the device."""
-        with self._device, self._saying_full(), self._in:
+        with self._current(), self._saying_full(), self._in:
             made = self._cupy.empty(host.shape, host.dtype)
             made.data.copy_from_host_async(host.ctypes.data, host.nbytes, self._in)
             self._work.wait_event(self._in.record())
@@ -115,7 +119,7 @@ class CudaDevice:
     @contextmanager
     def computing(self) -> Iterator[None]:
         """Work in the stream of computing."""
-        with self._device, self._saying_full(), self._work:
+        with self._current(), self._saying_full(), self._work:
             yield
 
     def copy_out(self, array: Any, host: Callable[[tuple[int, ...], Any], NDArray[Any]]) -> NDArray[Any]:
@@ -124,7 +128,7 @@ class CudaDevice:
             whole = self._cupy.ascontiguousarray(array)
             made = self._work.record()
         result = host(whole.shape, np.dtype(whole.dtype))
-        with self._device:
+        with self._current():
             self._out.wait_event(made)
             whole.data.copy_to_host_async(result.ctypes.data, whole.nbytes, self._out)
             self._out.record().synchronize()
@@ -132,7 +136,7 @@ class CudaDevice:
 
     def release(self) -> None:
         """Give back memory that CuPy keeps, with the plans of transforms of this thread."""
-        with self._device:
+        with self._current():
             self._cupy.fft.config.get_plan_cache().clear()
             self._cupy.get_default_memory_pool().free_all_blocks()
 

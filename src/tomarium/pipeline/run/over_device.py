@@ -122,7 +122,8 @@ class Way:
 
     def _up(self, slab: Slab) -> Slab:
         staging = self._traffic.staging
-        held = staging.empty("in", slab.data.shape, slab.data.dtype)
+        # Detectors write either order of bytes, devices read their own.
+        held = staging.empty("in", slab.data.shape, slab.data.dtype.newbyteorder("="))
         np.copyto(held, slab.data)
         data = self._traffic.device.copy_in(held)
         self._held.append(data)

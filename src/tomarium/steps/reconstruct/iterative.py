@@ -11,7 +11,7 @@ from typing import Any, Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from tomarium.array import processors
+from tomarium.array import empty_there, lies_elsewhere, on_host, processors
 from tomarium.errors import InputError
 from tomarium.kernels.backprojection.gridding import not_finite
 from tomarium.kernels.fbp import fbp
@@ -68,6 +68,13 @@ def host_bytes(_: Values, layout: Layout) -> int:
     return 4 * layout.values + 4 * rows * pixels + shared + max(making, working)
 
 
+def device_bytes(_: Values, layout: Layout) -> int:
+    """Return the memory on a device: data, slices, two kernels, transforms on the doubled grid, and what iterates."""
+    rows, columns = layout.shape[1:]
+    pixels = columns * columns
+    return 4 * layout.values + 4 * rows * pixels + 2 * 8 * pixels + 6 * 4 * 8 * pixels + 24 * 4 * pixels
+
+
 def host_bytes_of_subsets(values: Values, layout: Layout) -> int:
     """Return the memory where the geometry of subsets is kept beside that of all views."""
     views, _, columns = layout.shape
@@ -115,14 +122,16 @@ def reconstruct_slices(
     InputError
         The scan is a half acquisition, no field is seen by all views, or a value is not finite.
     """
-    data = np.asarray(slab.data)
+    data, there = on_host(slab.data), lies_elsewhere(slab.data)
     if not all(np.isfinite(view).all() for view in data):
         raise InputError(not_finite(data, name))
     views, rows, columns = data.shape
     angles = geometry.angles_deg.value
     refuse_half_acquisition(name, geometry, axis_column, columns, INSTEAD)
     setup = make_setup(angles, axis_column, columns, stop_by, held_out_percent)
-    result = context.result((rows, columns, columns))
+    setup = setup.moved(slab.data) if there else setup
+    shape = rows, columns, columns
+    result = empty_there(slab.data, shape) if there else context.result(shape)
     scale = 1.0 if pixel_m is None else 1 / (100 * pixel_m)
     stop = replace(stop, change=stop.change / scale)
 
@@ -144,14 +153,20 @@ def reconstruct_slices(
 
     def one(row: int) -> Solution:
         found = solve(setup, np.ascontiguousarray(data[:, row]), told, partial(begin, row), stop)
-        np.multiply(found.image, np.float32(scale), out=result[row])
+        if there:
+            result[row, ...] = found.image * scale
+        else:
+            np.multiply(found.image, np.float32(scale), out=result[row])
         ready.append(row)
         if context.on_progress is not None:
             context.on_progress(len(ready), rows)
-        return replace(found, image=result[row])
+        return replace(found, image=result[row, ...])
 
-    with ThreadPoolExecutor(min(context.threads, rows)) as pool:
-        found = list(pool.map(one, range(rows)))
+    if there:  # the device is told what to do by this thread alone
+        found = [one(row) for row in range(rows)]
+    else:
+        with ThreadPoolExecutor(min(context.threads, rows)) as pool:
+            found = list(pool.map(one, range(rows)))
     open_ended = stop_by == "iterations" and not (stop.change_percent or stop.residual or stop.change)
     unfinished = 0 if open_ended else sum(one.reason == "iterations" for one in found)
     counted: dict[str, Any] = {

@@ -15,13 +15,22 @@ from tomarium.steps.core.context import Context
 from tomarium.steps.core.parameter import FROM_SCAN, Column, Count, Metres, NotNegative
 from tomarium.steps.core.step import Cost, Example, step
 from tomarium.steps.reconstruct.corrected import moved_back
-from tomarium.steps.reconstruct.iterative import FIGURES, Start, after, demand, host_bytes, reconstruct_slices
+from tomarium.steps.reconstruct.iterative import (
+    FIGURES,
+    Start,
+    after,
+    demand,
+    device_bytes,
+    host_bytes,
+    reconstruct_slices,
+)
 
 
 @step(
     accepts=("attenuation",),
     after=after,
-    cost=Cost(host=host_bytes, nanoseconds=10000.0),
+    anywhere=True,
+    cost=Cost(host=host_bytes, device=device_bytes, nanoseconds=10000.0),
     demand=demand("tv"),
     first=moved_back,
     figures=FIGURES,
