@@ -117,8 +117,8 @@ MISTAKES: Final = {
     ),
     "a footprint not wrapped": (
         "project",
-        "y >= cells ? y - cells : y) * cells",
-        "y) * cells",
+        "column[t] = x < 0 ? x + cells : x;",
+        "column[t] = x < 0 ? 0 : x;",
     ),
     "a neighbour beyond the frame": (
         "fill_invalid",
