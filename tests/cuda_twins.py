@@ -119,7 +119,7 @@ def fill_invalid(modules: Modules) -> None:
     """Single pixels, pixels at corners, and a hole so large that the median of the row fills it."""
     frames = np.random.default_rng(2).normal(1, 0.1, (4, 24, 30)).astype(np.float32)
     frames[0, 3, 5] = frames[0, 0, 0] = frames[1, 23, 29] = frames[1, 4:9, 10:13] = np.nan
-    frames[2, :20, 2:28] = frames[3, 7] = np.nan
+    frames[2, :20, 2:28] = frames[3, 7] = frames[0, -1, 3:20:4] = np.nan
     expected = frames.copy()
     empty = invalid.fill_invalid(expected, 0.0)
     result = modules.xp.asarray(frames)

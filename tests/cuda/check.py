@@ -105,10 +105,10 @@ MISTAKES: Final = {
         "    __syncthreads();\n    const int row = top",
         "    const int row = top",
     ),
-    "a tile without its margin": (
+    "a tile without its last rows": (
         "despike",
-        "n < (HIGH + 2) * (WIDE + 2);",
-        "n < (HIGH + 1) * (WIDE + 2);",
+        "n += WIDE * HIGH) {",
+        "n += 2 * WIDE * HIGH) {",
     ),
     "keys that were not written": (
         "sort_stripes",
@@ -117,8 +117,8 @@ MISTAKES: Final = {
     ),
     "a footprint not wrapped": (
         "project",
-        "y >= cells ? y - cells : y) * cells",
-        "y) * cells",
+        "column[t] = x < 0 ? x + cells : x;",
+        "column[t] = x < 0 ? 0 : x;",
     ),
     "a neighbour beyond the frame": (
         "fill_invalid",

@@ -62,14 +62,14 @@ read_samples(const float2* __restrict__ grid, const float4* __restrict__ steps, 
     for (int t = 0; t < TAPS; ++t) {
         across[t] = kaiser_bessel(fmaf(-f, step.z, fmaf(-f, step.x, left + t)));
         const int x = (int)left + t;
-        column[t] = x < 0 ? x + cells : x >= cells ? x - cells : x;
+        column[t] = x < 0 ? x + cells : x;
     }
     float2 sum[PAIRS] = {};
 #pragma unroll 1 // or all places of a footprint are kept in registers
     for (int j = 0; j < TAPS; ++j) {
         const float down = kaiser_bessel(fmaf(-f, step.w, fmaf(-f, step.y, top + j)));
         const int y = (int)top + j;
-        const float2* line = grid + (long long)(y < 0 ? y + cells : y >= cells ? y - cells : y) * cells;
+        const float2* line = grid + (long long)(y < 0 ? y + cells : y) * cells;
 #pragma unroll
         for (int p = 0; p < PAIRS; ++p) {
             float re = 0.0f, im = 0.0f;
