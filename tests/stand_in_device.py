@@ -16,6 +16,7 @@ import pytest
 
 from tomarium.compiled import extension, level
 from tomarium.errors import DeviceFull
+from tomarium.kernels import engines
 from tomarium.kernels.backprojection import gridding
 from tomarium.kernels.cuda import device as devices
 from tomarium.kernels.cuda import fbp_there
@@ -136,7 +137,7 @@ class ProcessorKernels:
     def fbp_tables(self, task: Any) -> Any:
         return task
 
-    def grid_fbp(self, sinogram: Any, tables: Any, out: Any) -> None:
+    def grid_fbp(self, sinogram: Any, tables: Any, out: Any, *, half: bool = False) -> None:
         assert _numpy(out).flags.c_contiguous
         gridding.backproject(_numpy(sinogram), tables, _numpy(out))
 
@@ -165,5 +166,6 @@ def put_in_place(monkeypatch: pytest.MonkeyPatch, stand_in: StandIn, kernels: An
     fbp_there.forget_tables()
     monkeypatch.setattr(devices, "open_device", lambda _index: stand_in)
     monkeypatch.setitem(devices.KERNELS, "array_api_strict", lambda _array: kernels or ProcessorKernels())
-    monkeypatch.setattr(resources, "why_not", lambda: None)
+    for module in (resources, engines):
+        monkeypatch.setattr(module, "why_not", lambda: None)
     return stand_in
