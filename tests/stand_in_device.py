@@ -41,8 +41,8 @@ class StandIn:
     `rows` is how many rows (or slices) of an array fit; `faults` names what would go wrong on a GPU.
     """
 
-    def __init__(self, rows: int = 10**9, free: int = 10**12) -> None:
-        self.index, self.name, self.driver = 0, "stand-in", "none"
+    def __init__(self, rows: int = 10**9, free: int = 10**12, index: int = 0) -> None:
+        self.index, self.name, self.driver = index, "stand-in", "none"
         self.rows, self.free = rows, free
         self.faults: list[str] = []
         self.most_there = 0

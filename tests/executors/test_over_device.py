@@ -26,6 +26,7 @@ from tomarium.errors import (
 from tomarium.executors import find_executor
 from tomarium.executors.resources import resources_for
 from tomarium.formats.frames.array_frames import ArrayFrames
+from tomarium.kernels.cuda import device as devices
 from tomarium.model import Scan, Value
 from tomarium.pipeline.plan import resources
 from tomarium.pipeline.plan.on_device import LANES, DeviceRoom
@@ -280,3 +281,22 @@ def test_a_sinogram_of_the_host_goes_to_the_device_and_its_slices_come_back(
     assert stand_in.brought == 2
     with pytest.raises(ParameterError, match="lies on a device, and engine 'native' works on the processors"):
         tm.fbp(there(sinogram), angles, 23.5, engine="native")
+
+
+def test_slabs_go_over_two_devices_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    stand_ins = [put_in_place(monkeypatch, StandIn(index=index, free=10**9)) for index in range(2)]
+    monkeypatch.setattr(devices, "open_device", stand_ins.__getitem__)
+    found = resources.measure(None, workers=2, on="0,1")
+    assert found.device is not None
+    assert (found.device.indices, found.workers) == ((0, 1), 4)
+    scan = make_scan()
+    over = made(scan, PROTOCOLS["plain"], found)
+    expected = voxels(made(scan, PROTOCOLS["plain"], Resources(10**12, None, 2, 3)))
+    np.testing.assert_allclose(voxels(over), expected, atol=AGREE * np.ptp(expected), rtol=0)
+    told = over.provenance["devices"]
+    assert {name: one["slabs"] for name, one in told.items()} == {
+        "stand-in, number 0": 2,
+        "stand-in, number 1": 1,
+    }
+    assert all(one["steps"] == ["flat_field", "fbp"] for one in told.values())
+    assert "numbers 0, 1 in turn" in over_device(over.plan.sections[-1])
