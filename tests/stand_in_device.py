@@ -16,7 +16,7 @@ import pytest
 
 from tomarium.compiled import extension, level
 from tomarium.errors import DeviceFull
-from tomarium.kernels import engines
+from tomarium.kernels import engines, projection
 from tomarium.kernels.backprojection import gridding
 from tomarium.kernels.cuda import device as devices
 from tomarium.kernels.cuda import fbp_there
@@ -143,6 +143,17 @@ class ProcessorKernels:
 
     def sort_stripes(self, sinograms: Any, size: int, out: Any, *, strength: float = 1.0) -> None:
         remove_stripes_by_sorting(_numpy(sinograms), size, strength=strength, out=_numpy(out))
+
+    def projection_tables(self, angles_deg: Any, axis_column: float, columns: int, size: int) -> Any:
+        return projection.make_rays(angles_deg, axis_column, columns, size)
+
+    def project(self, images: Any, tables: Any, out: Any) -> None:
+        for row, image in enumerate(_numpy(images)):
+            _numpy(out)[:, row] = projection.forward(tables, image)
+
+    def project_adjoint(self, sinogram: Any, tables: Any, out: Any) -> None:
+        for row, made in enumerate(_numpy(out)):
+            made[...] = projection.adjoint(tables, np.ascontiguousarray(_numpy(sinogram)[:, row]))
 
     def despike(self, frames: Any, noise: Any, out: Any, **how: Any) -> int:
         how["pattern"] = Pattern(_numpy(how["pattern"].dark), _numpy(how["pattern"].relative))
