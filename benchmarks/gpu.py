@@ -7,7 +7,8 @@
 1. Every kernel against its twin of the processors, and gridding at full size against the compiled engine.
 2. Every kernel by the events of the device: milliseconds, memory traffic beside that of a copy, sums in a second.
 3. A whole volume from memory to memory, slab by slab: copied in, flat field, logarithm, fbp, copied out.
-4. ASTRA's filtered backprojection and projections by CUDA on the same sinograms, where it is installed.
+4. A run from disk to disk that goes over the GPU, beside one on the processors and beside writing alone.
+5. ASTRA's filtered backprojection and projections by CUDA on the same sinograms, where it is installed.
 
 What there is no time for is left out, and said. With `--processor` the same runs without a GPU, so that it is tried
 before it meets one; the figures of that mean nothing and go to no page of the documentation.
@@ -19,6 +20,7 @@ import argparse
 import json
 import os
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -195,6 +197,43 @@ def volume(device: Modules, sizes: Sizes, until: float) -> dict[str, Any]:
             "views": sizes.views}  # fmt: skip
 
 
+def disk_to_disk(sizes: Sizes, on: str, rounds: int) -> dict[str, Any]:
+    """Runs of a packed scan of a few rows, over the GPU and without it, beside writing their volume alone."""
+    import whole_run
+
+    import tomarium as tm
+    from tomarium.executors import find_executor
+    from tomarium.pipeline.plan.resources import measure as measure_resources
+    from tomarium.pipeline.protocol.protocol import default_protocol
+    from tomarium.pipeline.run.runner import run
+
+    rows, taken = (
+        min(sizes.rows, 2 * sizes.slab),
+        {"over the GPU": [], "on the processors": [], "writing": []},
+    )
+    with tempfile.TemporaryDirectory() as home:
+        path = Path(home) / "scan.h5"
+        whole_run.make_scan(path, sizes.views, rows, sizes.columns)
+        scan = tm.open(path, axis_column=(sizes.columns - 1) / 2)
+
+        def once(device: str, number: int) -> float:
+            folder = Path(home) / f"{device}-{number}"
+            begin = time.monotonic()
+            run(scan, default_protocol(), folder, measure_resources(folder, on=device),
+                mapper=find_executor("threads").map)  # fmt: skip
+            return time.monotonic() - begin
+
+        once(on, -1)  # kernels are compiled
+        for number in range(rounds):
+            taken["over the GPU"].append(once(on, number))
+            taken["on the processors"].append(once("none", rounds + number))
+            folder = Path(home) / f"writing-{number}"
+            folder.mkdir()
+            taken["writing"].append(whole_run.writing(path, folder)["seconds"])
+    seconds = {name: median(each) for name, each in taken.items()}
+    return {"rows": rows, **seconds, "to writing": seconds["over the GPU"] / seconds["writing"]}
+
+
 class Now:
     """Stands for a stream on the processor: everything is done at once."""
 
@@ -276,14 +315,16 @@ def timed(run: Callable[[], object]) -> float:
     return 1e3 * (time.perf_counter() - begin)
 
 
-def measure(device: Modules, sizes: Sizes, rounds: int, seconds: float, on_device: bool) -> dict[str, Any]:
+def measure(device: Modules, sizes: Sizes, rounds: int, seconds: float, number: int | None) -> dict[str, Any]:
     """Everything, in the order in which it matters."""
     until = time.monotonic() + seconds
+    on_device = number is not None
     figures: dict[str, Any] = {"twins": twins(device)}
     for name, what in (
         ("full size", lambda: full_size(device, sizes)),
         ("volume", lambda: volume(device, sizes, until)),
         ("kernels", lambda: kernel_rows(device, sizes, rounds, until)),
+        ("disk to disk", lambda: disk_to_disk(sizes, str(number) if on_device else "none", min(rounds, 3))),
         ("astra", lambda: beside_astra(sizes, rounds, on_device)),
     ):
         if time.monotonic() > until:
@@ -328,9 +369,8 @@ def main(words: list[str] | None = None) -> int:
         one = gpus()[given.device]
         told = {"name": one.name, "architecture": one.architecture, "memory_bytes": one.memory, "driver": one.driver,
                 "cupy": device.xp.__version__}  # fmt: skip
-    figures = measure(
-        device, sizes, 1 if given.processor else given.rounds, given.seconds, not given.processor
-    )
+    rounds, number = (1, None) if given.processor else (given.rounds, given.device)
+    figures = measure(device, sizes, rounds, given.seconds, number)
     kept = {
         "topic": "gpu", "command": "bash benchmarks/gpu.sh", "script": "python benchmarks/gpu.py",
         "date": datetime.now(UTC).date().isoformat(), "seconds": round(time.monotonic() - began, 1),

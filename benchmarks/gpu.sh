@@ -12,12 +12,21 @@ if command -v nvidia-smi >/dev/null; then
   nvidia-smi --query-gpu=name,driver_version,memory.total,memory.used --format=csv
 fi
 # What the machine has already, CuPy above all, is used; without the net nothing else can be had.
-[ -x "$VENV/bin/python" ] || "$PYTHON" -m venv --system-site-packages "$VENV"
-if ! timeout 240 "$VENV/bin/python" -m pip install --quiet .; then
+if [ ! -x "$VENV/bin/python" ]; then
+  "$PYTHON" -m venv --system-site-packages "$VENV"
+  # Those of an environment in which PYTHON lies itself, too.
+  where='import sysconfig; print(sysconfig.get_path("purelib"))'
+  "$PYTHON" -c "$where" >"$("$VENV/bin/python" -c "$where")/of-the-machine.pth"
+fi
+if ! timeout 180 "$VENV/bin/python" -m pip install --quiet .; then
   echo "tomarium's packages cannot be fetched: it is built with those that are there"
   timeout 180 "$VENV/bin/python" -m pip install --quiet --no-deps --no-build-isolation .
 fi
 if ! "$VENV/bin/python" -c 'import cupy' 2>/dev/null; then
-  timeout 120 "$VENV/bin/python" -m pip install --quiet 'cupy-cuda12x>=13.0'
+  timeout 240 "$VENV/bin/python" -m pip install --quiet '.[gpu]'
 fi
-exec timeout 590 "$VENV/bin/python" benchmarks/gpu.py "$@"
+# Whole-array steps need it beside a CuPy that was there before; without it their rows say so.
+"$VENV/bin/python" -c 'import array_api_compat' 2>/dev/null ||
+  timeout 60 "$VENV/bin/python" -m pip install --quiet array-api-compat || true
+left=$((590 - SECONDS))
+exec timeout "$left" "$VENV/bin/python" benchmarks/gpu.py --seconds "$((left - 60))" "$@"

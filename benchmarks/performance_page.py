@@ -134,6 +134,12 @@ GPU_TARGETS = (
 )  # fmt: skip
 
 
+def gpu_rows(one: dict[str, Any]) -> list[dict[str, Any]]:
+    """Rows of the kernels and of ASTRA's; what was not measured has a note in place of its rows."""
+    parts = (one["kernels"], one["astra"])
+    return [row for part in parts for row in (part if isinstance(part, list) else [part])]
+
+
 def of_volume(one: dict[str, Any], size: int) -> float:
     """Seconds of a whole volume, if it was of that size."""
     volume = one["volume"]
@@ -146,8 +152,8 @@ def of_volume(one: dict[str, Any], size: int) -> float:
 
 def beside_astra(one: dict[str, Any]) -> float:
     """ASTRA's time of a projection and a backprojection over ours, both of one slice."""
-    took = {row["name"].split(", ")[-2] if "ASTRA" in row["name"] else row["name"]: row.get("ms")
-            for row in (*one["kernels"], *one["astra"]) if "ms" in row}  # fmt: skip
+    took = {row["name"].split(", ")[-2] if row["name"].startswith("ASTRA") else row["name"]: row.get("ms")
+            for row in gpu_rows(one) if "ms" in row}  # fmt: skip
     try:
         ours = (took["forward projection of 8 slices"] + took["its transpose of 8 slices"]) / 8
         return float((took["FP_CUDA"] + took["BP_CUDA"]) / ours)
@@ -157,11 +163,11 @@ def beside_astra(one: dict[str, Any]) -> float:
 
 def gpu_table(one: dict[str, Any]) -> str:
     """What was measured on a GPU: kernels, the volume, twins."""
-    device, kernels = one["device"], one["kernels"] if isinstance(one["kernels"], list) else [one["kernels"]]
+    device = one["device"]
     lines = [
         [row.get("name", "kernels"), number(row.get("ms"), ".3g"), number(row.get("GB/s"), ".4g"),
          number(row.get("of copy"), ".0%"), number(row.get("GUPS"), ".3g"), row.get("note", "")]
-        for row in (*kernels, *(one["astra"] if isinstance(one["astra"], list) else [one["astra"]]))
+        for row in gpu_rows(one)
     ]  # fmt: skip
     wrong = {name: told for name, told in one["twins"].items() if told != "well"}
     told = ", ".join(f"{name}: {why}" for name, why in wrong.items()) or "all of them"
@@ -172,6 +178,13 @@ def gpu_table(one: dict[str, Any]) -> str:
         if "slabs" in volume
         else ""
     )
+    disk = one["disk to disk"]
+    runs = (
+        f"A run of {disk['rows']} rows from disk to disk: {disk['over the GPU']:.3g} s over the GPU, "
+        f"{disk['on the processors']:.3g} s on the processors, {disk['writing']:.3g} s for writing its volume alone."
+        if "rows" in disk
+        else f"A run from disk to disk was not measured: {disk['note']}."
+    )
     size = ", ".join(
         f"{name} {value:.1e}" for name, value in one["full size"].items() if isinstance(value, float)
     )
@@ -179,7 +192,7 @@ def gpu_table(one: dict[str, Any]) -> str:
         f"### {', '.join(str(value) for key, value in device.items() if key != 'memory_bytes')}",
         f"Kernels that do what their twins do: {told}. Gridding at full size differs from the processor's by {size}, "
         f"parts of the root of the mean square. A volume{extent} from memory to memory: {seconds}. Traffic is the "
-        f"least that a kernel has to read and write.",
+        f"least that a kernel has to read and write. {runs}",
         markdown(["", "ms", "GB/s", "beside a copy", "GUPS", ""], lines),
     ])  # fmt: skip
 

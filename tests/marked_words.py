@@ -8,23 +8,30 @@ from pathlib import Path
 from babel.messages.extract import extract_from_dir
 
 import tomarium.portal
+import tomarium.viewers
 from tomarium.catalogue.data_use import BY
 from tomarium.catalogue.facets import FACETS
+from tomarium.catalogue.label_sheet import SHEETS
 from tomarium.catalogue.reader import ROLES
 from tomarium.catalogue.saved_searches import EVERY
 from tomarium.catalogue.tokens import SCOPES
+from tomarium.model import parcel, plain_card
 from tomarium.model.entity import HOWS, KINDS
 from tomarium.model.level import LEVELS
 from tomarium.portal.page import Page
 from tomarium.portal.pages.download import KINDS as DOWNLOADS
 from tomarium.portal.pages.record import TAKEN
 from tomarium.portal.problems import NO_DATABASE, NOWHERE, TITLES
+from tomarium.portal.script_words import SCRIPT_WORDS
 from tomarium.registry import collect
 from tomarium.standards.standard import Standard
-from tomarium.viewers.parameters import ORIGINS
+from tomarium.viewers import files, histogram, meshes, pictures, slice_axes, slices
+from tomarium.viewers.drawn import WORDS as DRAWN
+from tomarium.viewers.groups import GROUPS
+from tomarium.viewers.parameters import MARKS, ORIGINS
 from tomarium.viewers.viewer import Viewer
 
-TEMPLATES = Path(tomarium.portal.__file__).parent / "templates"
+TEMPLATES = tuple(Path(str(one.__file__)).parent / "templates" for one in (tomarium.portal, tomarium.viewers))
 GIVEN = (
     *("All records", "Records found", "No picture", "Withdrawn", "Under embargo", "Made from"),
     *(
@@ -50,10 +57,36 @@ GIVEN = (
 )
 """Labels of the label and the like, which Python gives word by word."""
 
+VIEWERS = (
+    *(
+        "min",
+        "max",
+        "mean",
+        "Grey value",
+        "Surface",
+        "Print",
+        "Triangles",
+        "Warning",
+        "Left out",
+        "Scale",
+        "Size",
+    ),
+    *("Walls", "counts", "transmission", "attenuation", "the axis of rotation is not known"),
+)
+"""What viewers give word by word."""
+
 TITLED = (
     *("About and help", "Views and downloads", "Specimens at one scale", "What the words mean"),
     *("What data are used where", "Saved searches", "Compare two records", "record", "harvested"),
-    *("This catalogue", "Another catalogue"),
+    *(
+        "This catalogue",
+        "Another catalogue",
+        "Upload",
+        "Messages",
+        "Labels",
+        "Parcels",
+        "Where specimens are",
+    ),
     *("Identifier there", "Keywords", "Licence", "Files", "Size of its files"),
 )
 """Titles of pages that are no record's, and what is told of a harvested record."""
@@ -64,9 +97,10 @@ def marked() -> dict[str, tuple[str, ...]]:
     found: dict[str, tuple[str, ...]] = {}
     options = {"**.html": {"trimmed": "true", "silent": "false"}}
     methods = [("**.html", "jinja2.ext:babel_extract")]
-    for name, _line, message, _notes, _context in extract_from_dir(str(TEMPLATES), methods, options):
-        for one in message if isinstance(message, tuple) else (message,):
-            found[one] = (*found.get(one, ()), name)
+    for folder in TEMPLATES:
+        for name, _line, message, _notes, _context in extract_from_dir(str(folder), methods, options):
+            for one in message if isinstance(message, tuple) else (message,):
+                found[one] = (*found.get(one, ()), name)
     return found
 
 
@@ -76,7 +110,8 @@ def plurals() -> set[tuple[str, str]]:
     methods = [("**.html", "jinja2.ext:babel_extract")]
     return {
         (message[0], message[1])
-        for _name, _line, message, _notes, _context in extract_from_dir(str(TEMPLATES), methods, options)
+        for folder in TEMPLATES
+        for _name, _line, message, _notes, _context in extract_from_dir(str(folder), methods, options)
         if isinstance(message, tuple)
     }
 
@@ -103,8 +138,21 @@ def given() -> Iterator[str]:
     yield from (f"{words} it" for words in HOWS.values())
     yield from (*HOWS.values(), *BY.values(), *(words for words, _ in EVERY.values()))
     yield from (*TITLES.values(), NOWHERE, NO_DATABASE)
+    yield from (*parcel.STATES.values(), *parcel.DONE.values(), *(fact.label for fact in parcel.FACTS))
+    yield from (sheet.words for sheet in SHEETS.values())
+    yield from of_viewers()
+    yield from SCRIPT_WORDS
     yield from TITLED
     yield from GIVEN
+
+
+def of_viewers() -> Iterator[str]:
+    """Give every text that a viewer hands to its template."""
+    yield from (*MARKS.values(), *GROUPS, *DRAWN.values(), *files.WHAT.values(), *meshes.WHAT.values())
+    yield from (*slices.WORDS.values(), *(words.replace("seen ", "") for words in slices.WORDS.values()))
+    yield from (*slice_axes.WORDS.values(), *histogram.QUANTITIES.values(), *pictures.TITLES.values())
+    yield from (label for label, _longest in plain_card.FIELDS.values())
+    yield from VIEWERS
 
 
 if __name__ == "__main__":

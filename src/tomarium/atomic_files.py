@@ -19,6 +19,33 @@ _BUSY: Final = (errno.EACCES, errno.EAGAIN, errno.EDEADLK)
 _NO_LOCKS: Final = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 
 
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Write a file under a hidden name in the block; it has its own when the block ends, and replaces an older one.
+
+    Parameters
+    ----------
+    path : Path
+        File to write or to replace; its folder is there.
+
+    Yields
+    ------
+    Path
+        The hidden name. It is removed where the block raises.
+
+    Raises
+    ------
+    OSError
+        It cannot be written; the old file is untouched.
+    """
+    draft = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        yield draft
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
 def write_whole(path: Path, content: bytes) -> None:
     """Write a file so that a reader, or a crash, finds the old or the new one and never a part.
 
@@ -34,15 +61,10 @@ def write_whole(path: Path, content: bytes) -> None:
     OSError
         It cannot be written; the old file is untouched.
     """
-    draft = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with draft.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
+    with replacing(path) as draft, draft.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
     if os.name == "posix":  # the new name is on disk only when its folder is; Windows cannot flush a folder
         handle = os.open(path.parent, os.O_RDONLY)
         try:

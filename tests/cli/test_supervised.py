@@ -23,8 +23,10 @@ CRASHING = """
 import os, signal, sys, time
 if "batch" in sys.argv and "TOMARIUM_SUPERVISOR" in os.environ:
     from pathlib import Path
+    import tomarium.beamtime.batch_plan as plan
     import tomarium.beamtime.batch_result as made
     import tomarium.formats as formats
+    plan.MOST_BEGUN = int(os.environ.get("MOST_BEGUN", plan.MOST_BEGUN))
     make, opened = made.make, formats.open
     def make_or_crash(how, row, *more):
         if row.name == "b_make":
@@ -68,7 +70,8 @@ def batch(spool: Path, *words: str) -> tuple[list[str], dict[str, Any]]:
         "serial",
         *words,
     ]
-    more = {"PYTHONPATH": str(here / "start"), "PLACE": str(here / "place")}
+    # Each time is another start of Python; how often a scan is tried otherwise, tests/beamtime/test_batch.py says.
+    more = {"PYTHONPATH": str(here / "start"), "PLACE": str(here / "place"), "MOST_BEGUN": "2"}
     return [*told, "--rows", "2:3"], {**os.environ, **more}
 
 
@@ -83,8 +86,8 @@ def test_a_scan_that_crashes_the_interpreter_is_named_and_the_others_are_done(sp
         "b_make": "failed",
         "c_open": "failed",
     }
-    assert "ended 3 times while it was at work on" in rows["b_make"]["error"]
-    assert "ended 3 times while it opened" in rows["c_open"]["error"]
+    assert "ended 2 times while it was at work on" in rows["b_make"]["error"]
+    assert "ended 2 times while it opened" in rows["c_open"]["error"]
     for name in ("a", "d"):
         assert (spool.parent / "night" / "records" / name / "ro-crate-metadata.json").is_file()
     assert (

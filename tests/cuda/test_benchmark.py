@@ -23,11 +23,27 @@ def test_everything_is_measured_at_tiny_sizes(tmp_path: Path, monkeypatch: pytes
     figures = json.loads((tmp_path / "gpu.json").read_text())["figures"]
     assert max(figures["full size"].values()) < 1e-3
     assert figures["volume"]["seconds"] > 0
+    assert figures["disk to disk"]["to writing"] > 0
     assert [row["name"] for row in figures["kernels"] if row.get("ms", 0) <= 0 and "GB/s" not in row] == []
     assert len(figures["kernels"]) == 16
     page = (tmp_path / "performance.md").read_text()
     assert "### the processor, no GPU" in page
     assert "24 columns and 5 rows were tried" in page
+
+
+def test_what_was_not_measured_is_said_on_the_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    import performance_page
+
+    left_out = {"note": "left out: the time was spent"}
+    parts = ("volume", "kernels", "disk to disk", "astra", "full size")
+    figures = {"device": {"name": "a GPU"}, "twins": {"project": "differs"}} | dict.fromkeys(parts, left_out)
+    page = performance_page.gpu_table(figures)
+    assert "project: differs" in page
+    assert page.count("left out: the time was spent") == 4
+    ours = [{"name": f"{what} of 8 slices", "ms": 12.0} for what in ("forward projection", "its transpose")]
+    theirs = [{"name": f"ASTRA 2.5.0, {word}_CUDA, a slice", "ms": 6.0} for word in ("BP", "FP")]
+    assert performance_page.beside_astra(figures | {"kernels": ours, "astra": theirs}) == 4
 
 
 def test_without_figures_the_page_says_that_nothing_was_measured(monkeypatch: pytest.MonkeyPatch) -> None:

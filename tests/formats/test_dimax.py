@@ -218,7 +218,7 @@ def turn_of(path: Path, turn: int) -> Scan:
 def test_references_of_another_size(tmp_path: Path) -> None:
     write_par(save_ring(tmp_path / "r", stamped(views(3, 40, 8)), 9), 40, 9)
     tifffile.imwrite(tmp_path / "r" / "flat.tif", np.ones((3, 5, 5), np.uint16), photometric="minisblack")
-    with pytest.raises(FormatError, match=r"flat.tif: has frames of \(5, 5\) pixels"):
+    with pytest.raises(FormatError, match=r"flat.tif: has frames of \(5, 5\) rows and columns"):
         tm.open(tmp_path / "r")
 
 

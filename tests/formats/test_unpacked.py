@@ -8,7 +8,6 @@ import gzip
 import io
 import os
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -240,16 +239,16 @@ def test_bombs_are_refused(tmp_path: Path, name: str, monkeypatch: pytest.Monkey
 def test_a_full_disk_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, temporary: Path) -> None:
     monkeypatch.setattr(unpacked, "MOST_IN_MEMORY", 100)
     path = packed_stack(tmp_path)
-    written: Callable[..., int] = unpacked._written
+    write_at = unpacked.write_at
 
-    def full(spool: Any, place: int, piece: bytes) -> int:
-        written(spool, place, piece[:10])
+    def full(descriptor: int, piece: bytes, place: int) -> None:
+        write_at(descriptor, piece[:10], place)
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(unpacked, "_written", full)
+    monkeypatch.setattr(unpacked, "write_at", full)
     with pytest.raises(StorageFull, match=f"{temporary} is full.*set TMPDIR"):
         tm.open(path)
-    monkeypatch.setattr(unpacked, "_written", written)  # space was freed
+    monkeypatch.setattr(unpacked, "write_at", write_at)  # space was freed
     scan = tm.open(path, angles_deg="0:150:6")
     assert isinstance(scan, Scan)
     np.testing.assert_array_equal(scan.projections.read(*ALL), FRAMES)

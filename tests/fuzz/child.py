@@ -1,4 +1,4 @@
-"""One target in a process of its own, which `run.py` watches: `python -m fuzz.child TARGET SHARED SEED ENGINE FOLDER`.
+"""One target in a process of its own, a fork of `run.py`, which watches it: everything is imported already.
 
 What it is at stands in a file both share: how many inputs it read, the last one, and whether it is reading.
 """
@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import mmap
+import os
+import signal
 import struct
 import sys
 import tempfile
@@ -93,10 +95,14 @@ def follow_code(read: Callable[[bytes], object], seeds: list[bytes]) -> None:
                 atheris.instrument_func(one)
 
 
-def main() -> None:
-    name, shared, seed, engine, folder = sys.argv[1:]
-    found = Path(folder) / "found" / name
-    corpus = Path(folder) / "corpus" / name
+def run(name: str, scratch: Path, seed: int, engine: str, folder: Path) -> None:
+    """Give a target inputs without end; what it prints, and what it makes, lies in `scratch`."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    log = os.open(scratch / "log", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    for number in (1, 2):
+        os.dup2(log, number)
+    os.environ["TMPDIR"] = tempfile.tempdir = str(scratch)
+    found, corpus = folder / "found" / name, folder / "corpus" / name
     for place in (found, corpus):
         place.mkdir(parents=True, exist_ok=True)
     from fuzz.targets import target
@@ -109,10 +115,10 @@ def main() -> None:
     seeds += [one.read_bytes() for one in sorted(kept.glob("*"))]
     limit(memory=4 << 30)
     if name.startswith(("reader-", "frames-")) and means().landlock:  # as a portal reads files of strangers
-        confine([Path(__file__).parents[1]], [Path(tempfile.gettempdir()), Path(folder)])
+        confine([Path(__file__).parents[1]], [scratch, folder])
     if engine == "atheris" and not chosen.judges_frames:
         follow_code(read, seeds[:5])
-    once = guarded(read, Notes(Path(shared)), found)
+    once = guarded(read, Notes(scratch / "shared"), found)
     for one in seeds:
         once(one)
     if engine == "atheris" and not chosen.judges_frames:
@@ -131,10 +137,6 @@ def main() -> None:
         atheris.Setup([sys.argv[0], *options, str(corpus)], once, enable_python_coverage=True)
         atheris.Fuzz()
         return
-    random = Random(int(seed))
+    random = Random(seed)
     while True:
         once(chosen.changed(seeds, random))
-
-
-if __name__ == "__main__":
-    main()

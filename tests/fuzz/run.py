@@ -8,24 +8,26 @@ from __future__ import annotations
 
 import argparse
 import json
+import multiprocessing
 import os
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 import time
 from importlib.util import find_spec
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 TESTS = Path(__file__).parents[1]
+os.environ["OMP_NUM_THREADS"] = "1"
 sys.path[:0] = [str(TESTS)]
 
-from fuzz.child import SHARED, Notes  # noqa: E402
+from fuzz.child import SHARED, Notes, run  # noqa: E402
 from fuzz.targets import names as all_names  # noqa: E402
 
 LONGEST_S = 5.0
-START_S = 300.0
+START_S = 120.0
 
 
 def main() -> int:
@@ -82,17 +84,14 @@ def run_one(name: str, seconds: float, engine: str, folder: Path, seed: int) -> 
             shared = Path(scratch) / "shared"
             shared.write_bytes(bytes(SHARED))
             notes = Notes(shared)
-            words = [name, str(shared), str(seed + total + 1), engine, str(folder.absolute())]
-            environment = {**os.environ, "PYTHONPATH": str(TESTS), "TMPDIR": scratch, "OMP_NUM_THREADS": "1"}
-            with (Path(scratch) / "log").open("w") as log:
-                child = subprocess.Popen(
-                    [sys.executable, "-m", "fuzz.child", *words], env=environment, stdout=log, stderr=log
-                )
-                try:
-                    why, took = _watched(child, notes, left)
-                finally:
-                    child.kill()
-                    child.wait()
+            told_it = (name, Path(scratch), seed + total + 1, engine, folder.absolute())
+            child = multiprocessing.get_context("fork").Process(target=run, args=told_it)
+            child.start()
+            try:
+                why, took = _watched(child, notes, left)
+            finally:
+                child.kill()
+                child.join()
             count, _, content = notes.told()
             total += count
             left -= max(took, 0.1)
@@ -107,14 +106,12 @@ def run_one(name: str, seconds: float, engine: str, folder: Path, seed: int) -> 
     return total, told
 
 
-def _watched(child: subprocess.Popen[bytes], notes: Notes, seconds: float) -> tuple[str, float]:
+def _watched(child: BaseProcess, notes: Notes, seconds: float) -> tuple[str, float]:
     """Wait for the end of the time, which begins with the first input; tell "crash" or "hang" where it came sooner."""
     last, since, begun = 0, time.monotonic(), None
     while True:
-        try:
-            code = child.wait(0.2)
-        except subprocess.TimeoutExpired:
-            code = None
+        child.join(0.2)
+        code = child.exitcode
         now, (count, _, content) = time.monotonic(), notes.told()
         begun = now if begun is None and count else begun
         took = now - begun if begun is not None else 0.0

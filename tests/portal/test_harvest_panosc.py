@@ -276,7 +276,7 @@ def test_a_file_of_the_api_s_answers_is_kept(here: Catalogue, tmp_path: Path) ->
     assert (done.exit_code, done.stdout) == (0, "told.json: 1 new, 0 changed, 0 as before, 0 gone\n")
     assert titles(here) == ["Scan 1"]
     listed = CliRunner().invoke(command, ["--catalogue", here.name])
-    assert "told.json  panosc  1 records" in listed.stdout
+    assert "told.json  panosc  1 record, as of" in listed.stdout
     for wrong in ("[]", "{}", '{"models": {"Dataset": {"1": "x"}}}', '{"Datasets": 5}', "x"):
         file.write_text(wrong)
         with pytest.raises(FormatError, match=r"is no file|holds no"):

@@ -1,6 +1,8 @@
 """Languages of the pages: addresses, what leads where, every marked word, numbers and days."""
 
+import json
 import re
+from pathlib import Path
 
 import pytest
 from babel.messages.pofile import read_po
@@ -19,7 +21,10 @@ from tomarium.portal.languages import (
     translate,
     translations,
 )
+from tomarium.portal.script_words import SCRIPT_WORDS
 
+ROOT = Path(__file__).parents[2]
+TOOLS = {"Distance", "Angle", "Profile"}  # of which a script makes the first letter a capital
 OTHERS = [language for language in LANGUAGES if language != ENGLISH]
 PLACEHOLDER = re.compile(r"%\(\w+\)s")
 
@@ -61,6 +66,19 @@ def test_a_page_is_in_the_language_of_its_address(client: TestClient, language: 
         "/fr/records?q=tooth",
         "/de/records?q=tooth",
     ]
+
+
+def test_scripts_find_their_words_on_the_page(client: TestClient) -> None:
+    scripts = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "web" / "src").rglob("*.ts"))
+    called = set(re.findall(r'(?<![\w.])t\("((?:[^"\\]|\\.)*)"', scripts))
+    assert called - set(SCRIPT_WORDS) == set(), "add these to script_words.py"
+    assert {words for words in SCRIPT_WORDS if f'"{words}"' not in scripts} - TOOLS == set()
+    told = json.loads(
+        html.fromstring(client.get("/fr/records/tooth").text).xpath("string(//script[@id='words'])")
+    )
+    assert set(told) == set(SCRIPT_WORDS)
+    assert told["Full screen"] == "Plein écran"
+    assert 'id="words"' not in client.get("/records/tooth").text
 
 
 def test_search_engines_find_the_other_languages(client: TestClient) -> None:

@@ -172,7 +172,7 @@ def test_lists_tell_their_cards_for_the_level(client: TestClient, home: Path, ca
         "A molar of": "student scientist",
         "as long as a red blood cell": "pupil student",
         "0.65 µm": "student scientist",
-        '<dt class="hidden">Voxels</dt>': "student scientist",
+        '<dt class="hidden">Volume in voxels</dt>': "student scientist",
     }
     for address in ("/records", "/records?year=2026"):
         joint = "&" if "?" in address else "?"

@@ -391,3 +391,38 @@ def test_the_guide_is_true(client: TestClient) -> None:
 def wanted_by_curl(guide: str) -> str:
     (text,) = re.findall(r"'filter=(.*?)'", guide)
     return str(text)
+
+
+@pytest.mark.parametrize(
+    ("name", "condition", "unit"),
+    [
+        ("photon_energy", {"between": [880, 990]}, "eV"),
+        ("photon_energy", {"inq": [930, 20000]}, "eV"),
+        ("photon_energy", {"neq": 930}, "eV"),
+        ("photon_energy", {"gt": 1}, "nm"),
+        ("temperature", {"lt": 80}, "celsius"),
+        ("temperature", {"between": [298.15, 298.15]}, "K"),
+        ("wavelength", {"gte": 1e-6}, "m"),
+    ],
+)
+def test_the_index_of_numbers_loses_no_dataset(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch, name: str, condition: dict[str, Any], unit: str
+) -> None:
+    """What is found by it is what is found by reading all that is told, of ours and of harvested ones."""
+    wanted = {"include": [measured(name, condition, unit)]}
+    found = ask(client, "Datasets", wanted)
+    assert found or unit == "nm"
+    monkeypatch.setattr("tomarium.catalogue.panosc_ranges.RARE", -1)
+    assert found == ask(client, "Datasets", wanted)
+
+
+def test_a_dataset_that_tells_a_parameter_twice_is_found_by_both(tmp_path: Path) -> None:
+    twice = [{"name": "photon_energy", "value": value, "unit": "keV"} for value in (7.1, 9.3)]
+    file = tmp_path / "told.json"
+    file.write_text(json.dumps({"Datasets": [{"pid": "a", "title": "A", "parameters": twice}]}))
+    with open_catalogue(tmp_path / "catalogue.sqlite") as opened:
+        harvest_file(opened, file)
+        client = client_of(opened, ANYBODY)
+        for value, count in ((7.1, 1), (9.3, 1), (8.0, 0)):
+            wanted = measured("photon_energy", {"between": [value, value]}, "keV")
+            assert len(ask(client, "Datasets", {"include": [wanted]})) == count, value

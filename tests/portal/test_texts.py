@@ -33,12 +33,12 @@ def opened(tmp_path: Path) -> Iterator[Catalogue]:
 
 @pytest.fixture
 def people(opened: Catalogue) -> dict[str, TestClient]:
-    """Give a client of everybody, of a member and of a curator."""
+    """Give a client of everybody, of a member, of an editor and of a curator."""
     app = create_app(opened)
     found = {"nobody": TestClient(app)}
     with opened.writing() as connection:
         make_account(connection, LOCAL_OWNER, "root", "administrator")
-        for name, role in (("eve", "member"), ("cora", "curator")):
+        for name, role in (("eve", "member"), ("edi", "editor"), ("cora", "curator")):
             make_account(connection, LOCAL_OWNER, name, role)
             secret = make_token(
                 connection, LOCAL_OWNER, name, "test", ("read", "write", "review", "admin"), 1
@@ -56,8 +56,8 @@ def test_every_text_is_shipped_in_every_language() -> None:
         assert heads["fr"] == heads["de"] == heads["en"], name
         assert len({text.title for text in texts.values()}) > 1 or name == "pages/publications", name
         for language, text in texts.items():
-            links = re.findall(r"\]\((/[^)]*)\)", text.body)
-            assert links == re.findall(r"\]\((/[^)]*)\)", texts["en"].body), (name, language)
+            links = re.findall(r"\]\((/[^) ]*)", text.body)
+            assert links == re.findall(r"\]\((/[^) ]*)", texts["en"].body), (name, language)
             marks = re.findall(r"(?m)^:::.*$", text.body)
             assert marks == re.findall(r"(?m)^:::.*$", texts["en"].body), (name, language)
             assert bool(text.todo) is bool(texts["en"].todo)
@@ -213,6 +213,37 @@ def test_a_text_is_spelled_and_read_again() -> None:
     with pytest.raises(ParameterError, match="no head"):
         read_page_text("pages", "only words")
     assert set(FACTS) == {"pages", "news", "events"}
+
+
+def test_an_editor_writes_texts_and_sees_no_more_of_the_administration(people: dict[str, TestClient]) -> None:
+    edi = people["edi"]
+    page = html.fromstring(edi.get("/texts").text)
+    assert page.xpath("//nav[@class='onpage']//a/@href") == ["/texts"]
+    assert "/texts" in page.xpath("//details[contains(@class, 'you')]//a/@href")
+    for kind, more in (("news", {"date": "2027-06-05"}), ("events", {"starts": "2027-06-05"}), ("pages", {})):
+        draft = {
+            "name": "opening",
+            "title": "Opening",
+            "summary": "Doors open.",
+            "body": "Come.",
+            "seen": "0",
+        }
+        number = write(edi, kind, **draft, **more, draft="1")["version"]
+        assert people["eve"].get(f"/{kind}/opening").status_code == 404
+        assert edi.get(f"/{kind}/opening").status_code == 200
+        write(edi, kind, **{**draft, **more, "seen": str(number)})
+        assert people["nobody"].get(f"/{kind}/opening").status_code == (404 if kind == "news" else 200)
+    sections = (
+        "admin",
+        "admin/users",
+        "admin/settings",
+        "admin/work",
+        "admin/sources",
+        "admin/log",
+        "newsletter",
+    )
+    assert {door: edi.get(f"/{door}").status_code for door in sections} == dict.fromkeys(sections, 403)
+    assert people["eve"].get("/texts").status_code == 403
 
 
 HOSTILE = (

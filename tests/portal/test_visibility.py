@@ -2,6 +2,7 @@
 
 import io
 import json
+import pickle
 import re
 import time
 import zipfile
@@ -23,6 +24,7 @@ from app_client import TestClient
 from postgresql_server import Files
 from tomarium import formats
 from tomarium.catalogue import ANYBODY, LOCAL_OWNER, Catalogue, Reader, file_record, ingest, open_catalogue
+from tomarium.catalogue.child_reader import ChildReaders
 from tomarium.catalogue.edit import Changes, edit
 from tomarium.catalogue.entity_edit import link_specimen, make_entity, publish_entity
 from tomarium.catalogue.life import Request, publish, withdraw
@@ -43,6 +45,7 @@ READERS = {
     "nobody": ANYBODY,
     "visitor": Reader("vic", "visitor"),
     "member": Reader("eve", "member"),
+    "editor": Reader("edi", "editor"),
     "owner": ADA,
     "team": Reader("tim", "member", teams=("bones",)),
     "referee": Reader(invited=("embargoed", "draft")),
@@ -149,6 +152,23 @@ LISTS = (
 VIEWS: dict[str, str] = {}
 ENTRIES: dict[str, tuple[int, str]] = {}
 """Entries of the log book and events of specimens and parcels: the number of each, and the checksum of its picture."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _each_is_drawn_once() -> Iterator[None]:
+    """Keep what processes answered that draw and read: a door asks them after it asked whether the reader may."""
+    kept: dict[tuple[ChildReaders, bytes], Any] = {}
+    ask = ChildReaders.ask
+
+    def ask_once(readers: ChildReaders, question: Any, **how: Any) -> Any:
+        key = (readers, pickle.dumps(question))
+        if key not in kept:
+            kept[key] = ask(readers, question, **how)
+        return kept[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ChildReaders, "ask", ask_once)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -268,7 +288,8 @@ def test_every_door_for_every_reader(catalogue: Catalogue, doors: tuple[str, ...
             for door in METADATA:
                 status = client.get(door.format(id=id)).status_code
                 assert status == (404 if has == "nothing" else 200), (door, id)
-                assert client.head(door.format(id=id)).status_code == status
+                if name in ("nobody", "owner"):  # all else of the two is the same
+                    assert client.head(door.format(id=id)).status_code == status
             for door in doors:
                 answer = client.get(door.format(id=id, view=VIEWS[id]))
                 assert answer.status_code == {"nothing": 404, "metadata": 403, "files": 200}[has], (door, id)

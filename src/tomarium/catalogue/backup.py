@@ -28,7 +28,7 @@ from tomarium.catalogue.dialect import dialect_of
 from tomarium.catalogue.file_table import ROLE
 from tomarium.catalogue.harvested import index_again
 from tomarium.catalogue.ingest import save
-from tomarium.catalogue.log_files import FOLDER, keep_files
+from tomarium.catalogue.log_files import FOLDER, keep_content
 from tomarium.catalogue.reader import LOCAL_OWNER
 from tomarium.catalogue.record_folder import read_record, refuse_links, verify
 from tomarium.catalogue.signing import forget_key, make_key
@@ -179,7 +179,7 @@ def restore(
                 note(connection, LOCAL_OWNER, "restore", told={"backup": source.name, "rows": rows})
             for name in archive.namelist():
                 if name.startswith(f"{FOLDER}/"):
-                    keep_files(catalogue.home, [(name, archive.read(name))])
+                    keep_content(catalogue.home, archive.read(name))
             listed = sorted(
                 {name.split("/")[1] for name in archive.namelist() if name.startswith("records/")}
             )

@@ -13,10 +13,10 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Select, Subquery, and_, false, func, or_, select, true
 
-from tomarium.catalogue.dialect import unindexed
 from tomarium.catalogue.facet_counts import FacetChoice, FacetCounts, FacetSets
 from tomarium.catalogue.reader import Reader, may_see
 from tomarium.catalogue.tables import entities, facets, record_entities, records, stale_records
+from tomarium.catalogue.unindexed import unindexed
 from tomarium.standards.technique_words import values_of
 
 NAME: Final = "with"

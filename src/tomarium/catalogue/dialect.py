@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from typing import Any, Final, Protocol
 
 from sqlalchemy import ColumnElement, Connection, FromClause
-from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.sql.functions import FunctionElement
 
 from tomarium.catalogue import postgresql, sqlite
+from tomarium.catalogue.ranges import Range
 from tomarium.catalogue.tables import IndexTables
 from tomarium.catalogue.words import Term
 
@@ -17,11 +16,14 @@ from tomarium.catalogue.words import Term
 class Dialect(Protocol):
     """The functions that the module of a database has."""
 
-    def match(self, terms: Sequence[Term], *, in_order: bool = ...) -> FromClause:
+    def match(self, terms: Sequence[Term], *, in_order: bool = ..., common: bool = ...) -> FromClause:
         """Select `number` and `score` (larger is better) of the records that hold all of at least one term.
 
-        With `in_order` the most relevant may be found first, where that is quicker.
+        With `in_order` the most relevant may be found first, where that is quicker; `common` is what `are_common` told.
         """
+
+    def are_common(self, connection: Connection, terms: Sequence[Term]) -> bool:
+        """Tell whether so many records hold all terms that the newest are found sooner without the text index."""
 
     def save_texts(self, connection: Connection, texts: Sequence[dict[str, Any]], table: str = ...) -> None:
         """Enter texts, cut and folded: `number`, `title`, `keywords`, `rest`."""
@@ -32,7 +34,21 @@ class Dialect(Protocol):
     def save_numbers(
         self, connection: Connection, rows: Sequence[tuple[int, int, float]], table: str = ...
     ) -> None:
-        """Enter rows of `parameter`: key, record, number."""
+        """Enter numbers of parameters: key, record, number; all of a record at once."""
+
+    def forget_numbers(self, connection: Connection, records: Sequence[int], table: str = ...) -> None:
+        """Forget the numbers of records."""
+
+    def in_ranges(
+        self, ranges: Sequence[tuple[int, Range]], *, by_size: bool, name: str
+    ) -> tuple[FromClause, ColumnElement[int], list[ColumnElement[bool]]]:
+        """Return what has numbers in all of some ranges: a table, its column of the record, and conditions on its rows.
+
+        With `by_size` the index by size is asked, for few records; or rows are tried in the order of time.
+        """
+
+    def size_of_range(self, connection: Connection, key: int, one: Range, at_most: int) -> int:
+        """Tell about how many records are in a range, no more than `at_most`."""
 
     def begin_bulk(self, connection: Connection) -> None:
         """Prepare for many records in one transaction."""
@@ -76,38 +92,3 @@ def dialect_of(connection: Connection) -> Dialect:
         The module.
     """
     return _BY_NAME[connection.dialect.name]
-
-
-class Unindexed(FunctionElement[Any]):
-    """A column by which SQLite does not choose an index; PostgreSQL, which counts what columns hold, chooses itself."""
-
-    name = "unindexed"
-    inherit_cache = True
-
-
-def unindexed(column: ColumnElement[Any]) -> ColumnElement[Any]:
-    """Return a column by whose index SQLite finds no rows.
-
-    Parameters
-    ----------
-    column : ColumnElement
-        A number.
-
-    Returns
-    -------
-    ColumnElement
-        Equal to it.
-    """
-    element = Unindexed(column)
-    element.type = column.type
-    return element
-
-
-@compiles(Unindexed)
-def _plain(element: Unindexed, compiler: Any, **more: Any) -> str:
-    return str(compiler.process(element.clauses, **more))
-
-
-@compiles(Unindexed, "sqlite")
-def _sum(element: Unindexed, compiler: Any, **more: Any) -> str:
-    return f"+{compiler.process(element.clauses, **more)}"

@@ -22,7 +22,7 @@ from tomarium.catalogue.entities import (
     row_of,
 )
 from tomarium.catalogue.entity_records import ask_to_rewrite, rewrite_now
-from tomarium.catalogue.reader import NotAllowed, Reader, demand_role
+from tomarium.catalogue.reader import MEMBERS, NotAllowed, Reader, demand_role
 from tomarium.catalogue.record_changes import note_changes
 from tomarium.catalogue.record_folder import ID
 from tomarium.catalogue.settings import all_settings
@@ -64,7 +64,7 @@ def make_entity(
     NotAllowed
         A visitor asks.
     """
-    demand_role(reader, "member", "instrument scientist", "curator", to=f"make a {kind}")
+    demand_role(reader, *MEMBERS, to=f"make a {kind}")
     if kind not in KINDS:
         raise ParameterError(f"there is no kind {kind[:40]!r}; there are {', '.join(KINDS)}")
     if id and not ID.fullmatch(id):

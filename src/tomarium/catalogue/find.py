@@ -21,9 +21,7 @@ from sqlalchemy import (
     and_,
     cast,
     exists,
-    false,
     func,
-    intersect,
     or_,
     select,
 )
@@ -31,7 +29,7 @@ from sqlalchemy import (
 from tomarium.catalogue import queries
 from tomarium.catalogue.companions import MOST, Companion, has_companions
 from tomarium.catalogue.cursor import Cursor
-from tomarium.catalogue.dialect import dialect_of, unindexed
+from tomarium.catalogue.dialect import dialect_of
 from tomarium.catalogue.facet_counts import Groups
 from tomarium.catalogue.facets import CATALOGUE, HERE, Filters
 from tomarium.catalogue.harvest_tables import harvest_sources, harvested
@@ -45,7 +43,8 @@ from tomarium.catalogue.reader import (
     may_open,
     may_see,
 )
-from tomarium.catalogue.tables import facets, parameters, records, stale_records, totals, wordings
+from tomarium.catalogue.tables import facets, records, stale_records, totals, wordings
+from tomarium.catalogue.unindexed import sorted_at_last, unindexed
 from tomarium.catalogue.words import Term
 
 _NARROW: Final = 100_000  # records of a set that is made before words are looked for
@@ -68,6 +67,8 @@ class Question:
         Number of the key, and the range: those that fewer than 20 000 records are in, and the others.
     narrow : bool
         Whether the facets alone leave so few records that a set of them is made first.
+    common : bool
+        Whether so many records hold the terms that the newest are found sooner without the text index.
     hides : bool
         Whether there are records whose words and facets tell what was taken back; these are not found.
     beside : tuple of Companion
@@ -82,6 +83,7 @@ class Question:
     few: tuple[tuple[int, Range], ...] = ()
     many: tuple[tuple[int, Range], ...] = ()
     narrow: bool = False
+    common: bool = False
     hides: bool = False
     beside: tuple[Companion, ...] = ()
     elsewhere: bool = False
@@ -159,13 +161,13 @@ def question(
     many: list[tuple[int, Range]] = []
     for one in ranges:
         asked = (keys.get(one.key, -1), one)
-        some = _numbers_in(*asked).limit(queries.RANKED_AT_MOST + 1).subquery()
-        size = connection.execute(select(func.count()).select_from(some)).scalar_one()
+        size = dialect_of(connection).size_of_range(connection, *asked, queries.RANKED_AT_MOST + 1)
         (few if size <= queries.RANKED_AT_MOST else many).append(asked)
     hides = connection.execute(select(stale_records.c.record).limit(1)).first() is not None
     asked_all = Question(
-        reader, terms, filters, tuple(few), tuple(many), hides=hides, beside=beside, elsewhere=elsewhere
-    )
+        reader, terms, filters, tuple(few), tuple(many), hides=hides, beside=beside, elsewhere=elsewhere,
+        common=bool(terms) and dialect_of(connection).are_common(connection, terms),
+    )  # fmt: skip
     if not (filters or beside) or asked_all.is_counted_whole:
         return asked_all
     alone = Question(reader, (), filters, hides=hides, beside=beside, elsewhere=elsewhere)
@@ -325,22 +327,23 @@ def listed_and_counted(
         As `places` lists them; and how many there are, however many. None where no record is beyond the offset.
     """
     wanted, order = (
-        _in_one_range(asked)
+        _in_one_range(connection, asked)
         if not ranked and len(asked.few) == 1 and not asked.many
         else _listed(connection, asked, 0, ranked=ranked)
     )
-    wanted = wanted.add_columns(func.count().over()).order_by(*(column.desc() for column in order))
+    wanted = wanted.add_columns(func.count().over())
+    wanted = wanted.order_by(*(sorted_at_last(column).desc() for column in order))
     found = connection.execute(wanted.limit(limit).offset(offset)).all()
     return [Place(row[0], row[1] if ranked else None) for row in found], int(found[0][-1]) if found else None
 
 
-def _in_one_range(asked: Question) -> tuple[Select[Any], tuple[ColumnElement[Any], ...]]:
+def _in_one_range(
+    connection: Connection, asked: Question
+) -> tuple[Select[Any], tuple[ColumnElement[Any], ...]]:
     """Select what a narrow range holds in the order of its index, which is quicker than to make a set of it first."""
-    (key, one), number = asked.few[0], parameters.c.record
-    source = parameters.join(records, records.c.number == number)
-    wanted = (
-        select(number).select_from(source).where(parameters.c.key == key, *_within(parameters.c.number, one))
-    )
+    held, number, conditions = dialect_of(connection).in_ranges(asked.few, by_size=True, name="narrow")
+    source = held.join(records, records.c.number == number)
+    wanted = select(number).select_from(source).where(*conditions)
     return wanted.where(*_kept(asked, number)), (unindexed(number),)
 
 
@@ -372,7 +375,7 @@ def _beyond(
     if len(order) == 1:
         return older
     # Records that were added have changed all scores a little: that of the cursor's record is taken as it is now.
-    found = dialect_of(connection).match(asked.terms)
+    found = dialect_of(connection).match(asked.terms, common=True)  # of one record alone
     now = select(found.c.score).where(found.c.number == cursor.number)
     at = connection.execute(now).scalar_one_or_none()
     at = cursor.score if at is None else at
@@ -384,31 +387,23 @@ def _source(
     connection: Connection, asked: Question, *, in_order: bool = False
 ) -> tuple[FromClause, ColumnElement[int], list[ColumnElement[bool]]]:
     """Choose what drives a query: its tables, the column of the number, and the conditions of words and ranges."""
+    dialect = dialect_of(connection)
     conditions: list[ColumnElement[bool]] = []
-    many = list(asked.many)
     number: ColumnElement[int] = records.c.number
     source: FromClause = records
     if asked.terms:
-        found = dialect_of(connection).match(asked.terms, in_order=in_order)
+        found = dialect.match(asked.terms, in_order=in_order, common=asked.common)
         source, number = found.join(records, records.c.number == found.c.number), found.c.number
-    elif many and not asked.few:
-        key, one = many.pop()
-        drive = parameters.alias("drive")
-        source, number = drive.join(records, records.c.number == drive.c.record), drive.c.record
-        # This keeps SQLite from its order by size: in that of time the rows of `record` lie side by side, too.
-        conditions += [drive.c.key == key, *_within(unindexed(drive.c.number), one)]
+    elif asked.many and not asked.few:
+        # In the order of time rather than by size: the rows of `record` lie side by side then, too.
+        held, number, conditions = dialect.in_ranges(asked.many, by_size=False, name="drive")
+        return held.join(records, records.c.number == number), number, conditions
     if asked.few:
-        sets = [_numbers_in(key, one) for key, one in asked.few]
-        conditions.append(_driven(asked, number).in_(intersect(*sets) if len(sets) > 1 else sets[0]))
-    for index, (key, one) in enumerate(many):
-        probe = parameters.alias(f"probe_{index}")
-        conditions.append(
-            exists(
-                select(probe.c.key).where(
-                    probe.c.key == key, probe.c.record == number, *_within(unindexed(probe.c.number), one)
-                )
-            )
-        )
+        held, of, within = dialect.in_ranges(asked.few, by_size=True, name="few")
+        conditions.append(_driven(asked, number).in_(select(of).select_from(held).where(*within)))
+    if asked.many:
+        held, of, within = dialect.in_ranges(asked.many, by_size=False, name="probe")
+        conditions.append(exists(select(of).select_from(held).where(of == number, *within)))
     return source, number, conditions
 
 
@@ -441,19 +436,6 @@ def _filtered(asked: Question, of: Any, *, streamed: bool = False) -> list[Colum
             here = name == CATALOGUE and HERE in values
             conditions.append(or_(of.state != HARVESTED, column.in_(sets)) if here else column.in_(sets))
     return conditions
-
-
-def _numbers_in(key: int, one: Range) -> Select[tuple[int]]:
-    return select(parameters.c.record).where(parameters.c.key == key, *_within(parameters.c.number, one))
-
-
-def _within(column: ColumnElement[float], one: Range) -> list[ColumnElement[bool]]:
-    conditions = []
-    if one.low > -float("inf"):
-        conditions.append(column >= one.low if one.with_low else column > one.low)
-    if one.high < float("inf"):
-        conditions.append(column <= one.high if one.with_high else column < one.high)
-    return conditions or [column.is_not(None) if one.low < one.high else false()]
 
 
 def rows_at(connection: Connection, reader: Reader, found: Sequence[Place]) -> dict[int, Row[Any]]:

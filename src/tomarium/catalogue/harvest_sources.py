@@ -46,8 +46,8 @@ class Source:
         Where a listing that was interrupted goes on; "" where none was.
     error : str
         Why the last harvest was not complete; "" where it was.
-    count : int
-        Items that are kept of it.
+    count, documents, instruments : int
+        Records, documents and instruments that are kept of it.
     """
 
     number: int
@@ -63,6 +63,14 @@ class Source:
     token: str
     error: str
     count: int
+    documents: int
+    instruments: int
+
+    def kept(self) -> str:
+        """Tell what is kept of it: "8 records, 2 documents"; documents and instruments where there are any."""
+        others = ((self.documents, "document"), (self.instruments, "instrument"))
+        told = [(self.count, "record"), *(one for one in others if one[0])]
+        return ", ".join(f"{number} {word}{'' if number == 1 else 's'}" for number, word in told)
 
     def is_due(self, now: float | None = None) -> bool:
         """Tell whether it is harvested of itself, and was not for as long as that is to be."""
@@ -125,13 +133,23 @@ def add_source(
 
 def all_sources(connection: Connection) -> list[Source]:
     """List the catalogues that are harvested, by their titles."""
-    counts = select(harvested.c.source, func.count().label("count")).group_by(harvested.c.source).subquery()
-    wanted = (
-        select(harvest_sources, func.coalesce(counts.c.count, 0).label("count"))
-        .outerjoin(counts, counts.c.source == harvest_sources.c.number)
-        .order_by(harvest_sources.c.title)
-    )
-    return [Source(**dict(row._mapping)) for row in connection.execute(wanted)]
+    of = harvested.c
+    counts: dict[tuple[int, str], int] = {
+        (row.source, row.kind): row.kept
+        for row in connection.execute(
+            select(of.source, of.kind, func.count().label("kept")).group_by(of.source, of.kind)
+        )
+    }
+    rows = connection.execute(select(harvest_sources).order_by(harvest_sources.c.title))
+    return [
+        Source(
+            **row._mapping,
+            count=counts.get((row.number, "dataset"), 0),
+            documents=counts.get((row.number, "document"), 0),
+            instruments=counts.get((row.number, "instrument"), 0),
+        )
+        for row in rows
+    ]
 
 
 def source_of(connection: Connection, number: int) -> Source:

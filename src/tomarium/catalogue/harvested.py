@@ -28,6 +28,7 @@ from tomarium.catalogue.index_rows import (
     save_records,
     save_shared,
 )
+from tomarium.catalogue.panosc_ranges import SEVERAL, tells_several
 from tomarium.catalogue.reader import HARVESTED
 from tomarium.catalogue.tables import LIVE
 from tomarium.model import parameter
@@ -424,8 +425,14 @@ def _entry(id: str, item: Item, source: int, title: str) -> Entry:
         "doi": "",  # that of a record of ours is found by it
         "licence": item.licence,
     }
-    facets, numbers = _facets(item, created[:4], title), finite_numbers(item.parameters)
-    return Entry(row, item.description, _words(item), facets, numbers, _shared(item), source)
+    facets, numbers, shared = (
+        _facets(item, created[:4], title),
+        finite_numbers(item.parameters),
+        _shared(item),
+    )
+    if any(tells_several(one.body.get("parameters", ())) for one in shared):
+        numbers[SEVERAL] = 1.0
+    return Entry(row, item.description, _words(item), facets, numbers, shared, source)
 
 
 def _shared(item: Item) -> tuple[Shared, ...]:

@@ -293,10 +293,8 @@ def _delete(connection: Connection, numbers: Sequence[int], into: IndexTables, t
     if not numbers:
         return
     totals.take(numbers)
+    dialect_of(connection).forget_numbers(connection, numbers, into.parameters.name)
     gone = [{"gone": number} for number in numbers]
-    keys = select(parameter_keys.c.number).scalar_subquery()
-    here = into.parameters.c.record == bindparam("gone")
-    connection.execute(delete(into.parameters).where(into.parameters.c.key.in_(keys), here), gone)
     connection.execute(delete(into.records).where(into.records.c.number == bindparam("gone")), gone)
 
 

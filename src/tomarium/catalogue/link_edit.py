@@ -18,7 +18,7 @@ from tomarium.catalogue.catalogue import Catalogue
 from tomarium.catalogue.edit import write_record
 from tomarium.catalogue.entities import entity_of
 from tomarium.catalogue.links import demand_link, links_around, row_of, visible_frames
-from tomarium.catalogue.reader import NotAllowed, Reader, demand_role
+from tomarium.catalogue.reader import MEMBERS, NotAllowed, Reader, demand_role
 from tomarium.catalogue.record_folder import read_record
 from tomarium.catalogue.specimen_space import images_at
 from tomarium.catalogue.tables import frame_links
@@ -59,7 +59,7 @@ def file_link(
     NotAllowed
         Neither end is the reader's.
     """
-    demand_role(reader, "member", "instrument scientist", "curator", to="link images")
+    demand_role(reader, *MEMBERS, to="link images")
     sound = checked(link)
     if not (sound.from_frame and sound.to_frame):
         raise InputError("a link needs both of its frames; say which image each is: --from IMAGE --to IMAGE")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tomarium.atomic_files import write_whole
+from tomarium.catalogue.bare_pictures import Unreadable, bare_picture
 from tomarium.errors import ParameterError
 
 FOLDER: Final = "logbook"
@@ -54,7 +55,7 @@ class LogFile:
 
 
 def keep_files(home: Path, given: Iterable[tuple[str, bytes]]) -> tuple[LogFile, ...]:
-    """Keep files; one that is there already is not written again.
+    """Keep files, pictures without what a camera wrote into them; one that is there already is not written again.
 
     Parameters
     ----------
@@ -66,7 +67,7 @@ def keep_files(home: Path, given: Iterable[tuple[str, bytes]]) -> tuple[LogFile,
     Returns
     -------
     tuple of LogFile
-        In this order.
+        In this order. What begins like a picture and cannot be read as one is kept as it is, and is no picture.
 
     Raises
     ------
@@ -81,14 +82,38 @@ def keep_files(home: Path, given: Iterable[tuple[str, bytes]]) -> tuple[LogFile,
             raise ParameterError(
                 f"{_named(name)}: has {len(content)} bytes; 1 byte to {LARGEST_BYTES >> 20} MiB were expected"
             )
-    kept = []
-    for name, content in files:
-        digest = hashlib.sha256(content).hexdigest()
-        if not (place := place_of_file(home, digest)).is_file():
-            place.parent.mkdir(parents=True, exist_ok=True)
-            write_whole(place, content)
-        kept.append(LogFile(_named(name), digest, len(content), picture_type(content)))
-    return tuple(kept)
+    return tuple(_kept(home, _named(name), content) for name, content in files)
+
+
+def _kept(home: Path, name: str, content: bytes) -> LogFile:
+    type = picture_type(content)
+    try:
+        content = bare_picture(content, type) if type else content
+    except Unreadable:
+        type = ""
+    return LogFile(name, keep_content(home, content), len(content), type)
+
+
+def keep_content(home: Path, content: bytes) -> str:
+    """Keep a file as it is, once; return its SHA-256.
+
+    Parameters
+    ----------
+    home : Path
+        Folder of the catalogue.
+    content : bytes
+        Of the file.
+
+    Returns
+    -------
+    str
+        Hexadecimal.
+    """
+    digest = hashlib.sha256(content).hexdigest()
+    if not (place := place_of_file(home, digest)).is_file():
+        place.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(place, content)
+    return digest
 
 
 def place_of_file(home: Path, digest: str) -> Path:

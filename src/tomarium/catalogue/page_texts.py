@@ -5,15 +5,19 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Final
 
 from sqlalchemy import Connection, Row, Select, func, insert, select
 
 from tomarium.catalogue.audit import note
 from tomarium.catalogue.catalogue import Catalogue
-from tomarium.catalogue.reader import Reader, demand_role
+from tomarium.catalogue.reader import Reader, Role, demand_role
 from tomarium.catalogue.text_tables import page_texts
 from tomarium.errors import InputError, ParameterError
 from tomarium.model.page_text import PageText, read_page_text
+
+EDITORS: Final[tuple[Role, ...]] = ("editor", "curator", "administrator")
+"""Roles that write the texts of the portal."""
 
 
 @dataclass(frozen=True)
@@ -73,9 +77,9 @@ def may_edit(reader: Reader) -> bool:
     Returns
     -------
     bool
-        Curators and administrators.
+        Editors, curators and administrators.
     """
-    return reader.role in ("curator", "administrator")
+    return reader.role in EDITORS
 
 
 def newest(connection: Connection, name: str, *, drafts: bool = False) -> dict[str, Version]:
@@ -165,7 +169,7 @@ def write_text(
     catalogue : Catalogue
         Open.
     reader : Reader
-        A curator or an administrator.
+        One of `EDITORS`.
     name, language : str
         "pages/faq", "fr".
     source : str
@@ -191,7 +195,7 @@ def write_text(
     ParameterError
         The text cannot be read.
     """
-    demand_role(reader, "curator", to="write the texts of the portal")
+    demand_role(reader, *EDITORS[:-1], to="write the texts of the portal")
     if source:
         read_page_text(name.partition("/")[0], source)
     if len(remark) > 200 or not remark.isprintable():

@@ -6,6 +6,7 @@ everybody.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -27,13 +28,14 @@ from sqlalchemy import (
     union_all,
 )
 
-from tomarium.catalogue.dialect import unindexed
 from tomarium.catalogue.harvest_tables import harvest_sources
 from tomarium.catalogue.json_columns import ObjectAt, TextAt, items_of
 from tomarium.catalogue.panosc_conditions import Told, meets
 from tomarium.catalogue.panosc_filter import Filter, Include
+from tomarium.catalogue.panosc_ranges import rare_in_range
 from tomarium.catalogue.reader import ANYBODY, Reader, may_open, may_see
 from tomarium.catalogue.tables import records, shared, shared_links, stale_records
+from tomarium.catalogue.unindexed import unindexed
 from tomarium.standards.panosc import RELATIONS
 
 OWN: Final = "own"
@@ -138,8 +140,17 @@ class Rows:
         """Tell what a row must be, also by what it must be related to."""
         connection = self._asked.connection
         parts = [meets(connection, self.told, asked.where)]
-        parts += [self._related(one) for one in asked.include if one.demanded]
+        for one in asked.include:
+            if one.demanded:
+                parts += [*self._near(one), self._related(one)]
         return and_(true(), *parts)
+
+    def _near(self, include: Include) -> Iterator[ColumnElement[bool]]:
+        """Tell among which datasets all are that have a parameter, where the index knows that they are few."""
+        if self.model == "Dataset" and include.relation == "parameters":
+            found = rare_in_range(self._asked.connection, include)
+            if found is not None:
+                yield self.record.c.number.in_(found)
 
     def _related(self, include: Include) -> ColumnElement[bool]:
         relation = RELATIONS[self.model][include.relation]

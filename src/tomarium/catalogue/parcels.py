@@ -14,7 +14,7 @@ from tomarium.catalogue.accounts import account_named
 from tomarium.catalogue.catalogue import Catalogue
 from tomarium.catalogue.log_files import LogFile, files_told, keep_files, read_files
 from tomarium.catalogue.log_tables import parcel_contents, parcel_events, parcels
-from tomarium.catalogue.reader import NotAllowed, Reader, demand_role, owns
+from tomarium.catalogue.reader import MEMBERS, NotAllowed, Reader, demand_role, owns
 from tomarium.catalogue.record_folder import ID
 from tomarium.catalogue.specimen_events import Told, add_event, demand_kept
 from tomarium.catalogue.tables import entities
@@ -188,7 +188,7 @@ def make_parcel(
     NotAllowed
         A visitor asks, or a specimen is not the reader's.
     """
-    demand_role(reader, "member", "instrument scientist", "curator", to="announce a parcel")
+    demand_role(reader, *MEMBERS, to="announce a parcel")
     told = {key: text for key, text in read_parcel_facts(facts).items() if text}
     if id and not ID.fullmatch(id):
         raise ParameterError(f"{id[:80]!r} is no identifier; write lower-case letters, digits and hyphens")

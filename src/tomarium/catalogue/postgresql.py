@@ -1,19 +1,23 @@
-"""What is PostgreSQL's own: connections, one writer at a time, and full text search with a tsvector.
-
-Words are cut and folded before, by `words.fold`, as for every database. The tsvector is written out here rather than
-made by `to_tsvector`, whose parser would cut them once more ("1e5" is a number to it).
-"""
+"""What is PostgreSQL's own: connections, one writer at a time, and tables that a rebuild fills."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Final
 
-from sqlalchemy import URL, BigInteger, Connection, Engine, Float, FromClause, create_engine, event, text
-from sqlalchemy.sql.elements import TextClause
+from sqlalchemy import URL, Connection, Engine, create_engine, event, text
 
+from tomarium.catalogue.postgresql_numbers import forget_numbers as forget_numbers
+from tomarium.catalogue.postgresql_numbers import in_ranges as in_ranges
+from tomarium.catalogue.postgresql_numbers import make_numbers
+from tomarium.catalogue.postgresql_numbers import save_numbers as save_numbers
+from tomarium.catalogue.postgresql_numbers import size_of_range as size_of_range
+from tomarium.catalogue.postgresql_texts import are_common as are_common
+from tomarium.catalogue.postgresql_texts import forget_texts as forget_texts
+from tomarium.catalogue.postgresql_texts import make_texts
+from tomarium.catalogue.postgresql_texts import match as match
+from tomarium.catalogue.postgresql_texts import save_texts as save_texts
 from tomarium.catalogue.tables import SHADOW_PREFIX, IndexTables
-from tomarium.catalogue.words import Term
 from tomarium.errors import InputError
 from tomarium.optional_packages import optional_import
 
@@ -25,18 +29,6 @@ READING: Final = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"
 READING_INDEX: Final = f"{READING}; LOCK TABLE record IN ACCESS SHARE MODE"
 WRITING: Final = f"SET LOCAL lock_timeout = '{{}}s'; SELECT pg_advisory_xact_lock({WRITERS_LOCK})"
 
-WEIGHTS: Final = "{0.1, 0.1, 0.4, 1.0}"  # of D, C, B, A: the rest, nothing, keywords, the title
-LONGEST: Final = 500  # letters of a word; PostgreSQL takes 2046 bytes
-ROOM: Final = 1_000_000  # bytes of a tsvector; PostgreSQL takes 1 048 575
-PLACES: Final = 255  # of one word; PostgreSQL keeps as many
-LAST_PLACE: Final = 16_383
-NOT_ALL: Final = "…"  # stands in the tsvector of a text whose words do not all fit; no word has this sign
-
-# Kept beside the tsvector, plainly, only of texts beyond its limits: what it does not know for sure is looked up there.
-_ENTER: Final = "COPY {} (number, words, plain, whole) FROM STDIN"
-_NUMBERS: Final = "COPY {} (key, record, number) FROM STDIN"
-# The offset keeps PostgreSQL from joining first and ordering after.
-_IN_ORDER: Final = " ORDER BY score DESC, number DESC OFFSET 0"
 _SWAP_PATIENCE_MS: Final = 300  # as long as new readers wait for the tables of a rebuild at most
 
 
@@ -99,96 +91,6 @@ def demand_suitable(connection: Connection, name: str) -> None:
         )
 
 
-def match(terms: Sequence[Term], *, in_order: bool = False) -> FromClause:
-    """Return the rows that hold all terms.
-
-    Parameters
-    ----------
-    terms : sequence of Term
-        At least one.
-    in_order : bool
-        Whether the most relevant come first: what is asked of their records is then looked up of those on the page
-        alone, and not of all that has the words.
-
-    Returns
-    -------
-    FromClause
-        `number` of the record and `score` (ts_rank, larger is better).
-    """
-    conditions = ["words @@ CAST(:expression AS tsquery)"]
-    values = {"expression": f"({' & '.join(_spell(term) for term in terms)}) | '{NOT_ALL}'"}
-    for index, term in enumerate(terms):
-        values[f"plain_{index}"] = f"% {' '.join(term.words)}{'' if term.prefix else ' '}%"
-        if len(term.words) == 1 and len(term.words[0]) < LONGEST:
-            conditions.append(f"(whole OR plain LIKE :plain_{index})")
-            continue
-        values[f"phrase_{index}"] = _spell(term, " <-> ")
-        beside = f"words @@ CAST(:phrase_{index} AS tsquery)"
-        conditions.append(f"CASE plain WHEN '' THEN {beside} ELSE plain LIKE :plain_{index} END")
-    found: TextClause = text(
-        "SELECT number, "
-        "CAST(ts_rank(CAST(:weights AS real[]), words, CAST(:expression AS tsquery)) AS float8) AS score "
-        f"FROM record_text WHERE {' AND '.join(conditions)}{_IN_ORDER if in_order else ''}"
-    ).bindparams(weights=WEIGHTS, **values)
-    return found.columns(number=BigInteger, score=Float).subquery("found")
-
-
-def _spell(term: Term, between: str = " & ") -> str:
-    """Spell the words of a term for a tsquery: all of them, or with " <-> " side by side."""
-    words = [f"'{word[:LONGEST]}'" for word in term.words]
-    return between.join([*words[:-1], f"{words[-1]}:*" if term.prefix else words[-1]])
-
-
-def save_texts(connection: Connection, texts: Sequence[dict[str, Any]], table: str = "record_text") -> None:
-    """Enter texts, cut and folded: `number`, `title`, `keywords`, `rest`."""
-    with _cursor(connection) as cursor, cursor.copy(_ENTER.format(table)) as copy:
-        for row in texts:
-            parts = (row["title"], row["keywords"], row["rest"])
-            words, whole, placed = _tsvector(parts)
-            plain = "" if placed else "\n".join(f" {part} " for part in parts)
-            copy.write_row((row["number"], words, plain, whole))
-
-
-def _tsvector(parts: Sequence[str]) -> tuple[str, bool, bool]:
-    """Write a tsvector with weights A, B, D; whether it holds all words, and whether all of them at all places."""
-    places: dict[str, list[str]] = {}
-    place, placed = 0, True
-    for part, weight in zip(parts, ("A", "B", ""), strict=True):
-        for word in part.split():
-            place += 1
-            known = places.setdefault(word[:LONGEST], [])
-            if len(known) < PLACES:
-                known.append(f"{min(place, LAST_PLACE)}{weight}")
-            else:
-                placed = False
-            placed = placed and place <= LAST_PLACE and len(word) < LONGEST
-        place += 1  # a phrase does not go on in the next part
-    room, spelled = ROOM, list[str]()
-    for word, known in places.items():
-        room -= len(word.encode()) + 2 * len(known) + 4
-        if room < 0:
-            return " ".join([*spelled, f"'{NOT_ALL}'"]), False, False
-        spelled.append(f"'{word}':{','.join(known)}")
-    return " ".join(spelled), True, placed
-
-
-def forget_texts(connection: Connection, numbers: Sequence[int], table: str = "record_text") -> None:
-    """Take the texts of records out."""
-    connection.execute(
-        text(f"DELETE FROM {table} WHERE number = ANY(CAST(:numbers AS bigint[]))"),
-        {"numbers": list(numbers)},
-    )
-
-
-def save_numbers(
-    connection: Connection, rows: Sequence[tuple[int, int, float]], table: str = "parameter"
-) -> None:
-    """Enter rows of `parameter`: key, record, number."""
-    with _cursor(connection) as cursor, cursor.copy(_NUMBERS.format(table)) as copy:
-        for row in rows:
-            copy.write_row(row)
-
-
 def begin_bulk(connection: Connection) -> None:
     """Do nothing: readers would wait for an index that is dropped."""
 
@@ -213,21 +115,10 @@ def end_bulk(connection: Connection) -> None:
 def make_shadow(connection: Connection, shadow: IndexTables) -> None:
     """Make the tables that a rebuild fills."""
     for table in shadow.all:
-        table.create(connection)
-    # With the number in its key, a wide range is read in the order of time without a look at the rows.
-    name = shadow.parameters.name
-    key = f"SELECT conname FROM pg_constraint WHERE conrelid = '{name}'::regclass AND contype = 'p'"
-    made = connection.exec_driver_sql(key).scalar_one()
-    connection.exec_driver_sql(
-        f'ALTER TABLE {name} DROP CONSTRAINT "{made}", ADD PRIMARY KEY (key, record) INCLUDE (number)'
-    )
-    connection.exec_driver_sql(
-        f"CREATE TABLE {shadow.texts} (number bigint PRIMARY KEY, words tsvector NOT NULL, plain text NOT NULL, "
-        "whole boolean NOT NULL)"
-    )
-    # In the row itself: fetched from beside it, the words of many hits took twice as long to be ranked, or longer.
-    connection.exec_driver_sql(f"ALTER TABLE {shadow.texts} ALTER COLUMN words SET STORAGE MAIN")
-    connection.exec_driver_sql(f"CREATE INDEX {shadow.texts}_words ON {shadow.texts} USING gin (words)")
+        if table is not shadow.parameters:
+            table.create(connection)
+    make_numbers(connection, shadow.parameters.name)
+    make_texts(connection, shadow.texts)
     end_migration(connection)
 
 
@@ -283,12 +174,6 @@ def go_on_counting(connection: Connection) -> None:
             f"SELECT setval(pg_get_serial_sequence('\"{table}\"', '{column}'), max(\"{column}\")) "
             f'FROM "{table}" HAVING max("{column}") > 0'
         )
-
-
-def _cursor(connection: Connection) -> Any:
-    driver = connection.connection.driver_connection
-    assert driver is not None
-    return driver.cursor()
 
 
 def _set_up(connection: Any, _record: Any) -> None:

@@ -14,12 +14,14 @@ from tomarium.catalogue.tables import facets, records
 from tomarium.errors import InputError
 
 Columns = ReadOnlyColumnCollection[str, Column[Any]]
-Role = Literal["visitor", "member", "curator", "instrument scientist", "administrator"]
+Role = Literal["visitor", "member", "editor", "curator", "instrument scientist", "administrator"]
 ROLES: Final[tuple[str, ...]] = get_args(Role)
 HARVESTED: Final = "harvested"
 """State of a row that was harvested from another catalogue: it is found by a search, and behind no other door."""
 SEES_ALL: Final = frozenset({"curator", "administrator"})
 """Roles that see every record."""
+MEMBERS: Final[tuple[Role, ...]] = ("member", "editor", "instrument scientist", "curator")
+"""Roles that bring data of their own, beside administrators."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,7 @@ class Reader:
     name : str
         Name of the account; "" for who has none.
     role : str
-        "visitor", "member", "curator", "instrument scientist" or "administrator".
+        One of `ROLES`.
     teams : tuple of str
         Groups of people whose drafts are open to this reader.
     invited : tuple of str

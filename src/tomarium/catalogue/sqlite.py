@@ -6,10 +6,28 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, Float, FromClause, Integer, create_engine, event, inspect, text
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    Float,
+    FromClause,
+    Integer,
+    create_engine,
+    event,
+    exists,
+    func,
+    inspect,
+    intersect,
+    select,
+    text,
+)
 from sqlalchemy.schema import CreateTable
 
-from tomarium.catalogue.tables import LIVE, SHADOW_PREFIX, IndexTables, by_facets, by_number
+from tomarium.catalogue.range_condition import within
+from tomarium.catalogue.ranges import Range
+from tomarium.catalogue.tables import LIVE, SHADOW_PREFIX, IndexTables, by_facets, by_number, parameters
+from tomarium.catalogue.unindexed import unindexed
 from tomarium.catalogue.words import Term
 
 PRAGMAS: Final = (
@@ -62,7 +80,7 @@ def connect(path: Path | None) -> Engine:
     return engine
 
 
-def match(terms: Sequence[Term], *, in_order: bool = False) -> FromClause:
+def match(terms: Sequence[Term], *, in_order: bool = False, common: bool = False) -> FromClause:
     """Return the rows that hold all terms.
 
     Parameters
@@ -71,6 +89,8 @@ def match(terms: Sequence[Term], *, in_order: bool = False) -> FromClause:
         At least one.
     in_order : bool
         Whether the most relevant come first, which changes nothing here.
+    common : bool
+        Whether very many have them, which changes nothing here either.
 
     Returns
     -------
@@ -79,6 +99,11 @@ def match(terms: Sequence[Term], *, in_order: bool = False) -> FromClause:
     """
     found = MATCH.bindparams(expression=" AND ".join(_spell(term) for term in terms))
     return found.columns(number=Integer, score=Float).subquery("found")
+
+
+def are_common(connection: Connection, terms: Sequence[Term]) -> bool:
+    """Tell no: the text index gives the newest first, however many there are."""
+    return False
 
 
 def save_texts(connection: Connection, texts: Sequence[dict[str, Any]], table: str = "record_text") -> None:
@@ -96,6 +121,54 @@ def save_numbers(
 ) -> None:
     """Enter rows of `parameter`, by the driver's own form, which is quick."""
     connection.exec_driver_sql(f"INSERT INTO {table} (key, record, number) VALUES (?, ?, ?)", list(rows))
+
+
+def forget_numbers(connection: Connection, records: Sequence[int], table: str = "parameter") -> None:
+    """Forget the numbers of records."""
+    # Rows are in the order of keys: with all of them named, each record's are found at once.
+    gone = f"DELETE FROM {table} WHERE key IN (SELECT number FROM parameter_key) AND record = ?"
+    connection.exec_driver_sql(gone, [(record,) for record in records])
+
+
+def in_ranges(
+    ranges: Sequence[tuple[int, Range]], *, by_size: bool, name: str
+) -> tuple[FromClause, ColumnElement[int], list[ColumnElement[bool]]]:
+    """Return what has numbers in all of some ranges: a table, its column of the record, and conditions on its rows.
+
+    Parameters
+    ----------
+    ranges : sequence of (int, Range)
+        At least one: number of the key, and the range in its unit.
+    by_size : bool
+        Whether the index by size is asked; or the rows of the first key, in the order of time.
+    name : str
+        Of the table in the query.
+
+    Returns
+    -------
+    tuple of FromClause, ColumnElement and list of ColumnElement
+        These three.
+    """
+    held = [parameters.alias(f"{name}_{index}") for index in range(len(ranges))]
+    conditions = [
+        [of.c.key == key, *within(of.c.number if by_size else unindexed(of.c.number), one)]
+        for of, (key, one) in zip(held, ranges, strict=True)
+    ]
+    if len(held) > 1 and by_size:
+        sets = [select(of.c.record).where(*told) for of, told in zip(held, conditions, strict=True)]
+        both = intersect(*sets).subquery(name)
+        return both, both.c.record, []
+    first, *others = zip(held, conditions, strict=True)
+    record: ColumnElement[int] = first[0].c.record
+    also = [exists(select(of.c.key).where(of.c.record == record, *told)) for of, told in others]
+    return first[0], record, [*first[1], *also]
+
+
+def size_of_range(connection: Connection, key: int, one: Range, at_most: int) -> int:
+    """Count the records in a range, no more than `at_most`."""
+    of, record, conditions = in_ranges([(key, one)], by_size=True, name="sized")
+    some = select(record).select_from(of).where(*conditions).limit(at_most).subquery()
+    return int(connection.execute(select(func.count()).select_from(some)).scalar_one())
 
 
 def begin_bulk(connection: Connection) -> None:

@@ -398,7 +398,8 @@ def index_tables(prefix: str, among: MetaData) -> IndexTables:
     # The text index cannot take words out again: a record that changes gets a new number, and its old one, which
     # is never given again, stands here until the next rebuild.
     retired = Table(f"{prefix}retired", among, Column("number", Whole, primary_key=True))
-    # Numbers only, in two orders: by record, which is by time, and by size.
+    # Numbers only, in two orders: by record, which is by time, and by size. PostgreSQL has another table of this name:
+    # see `postgresql_numbers.py`.
     parameters = Table(
         f"{prefix}parameter",
         among,
@@ -406,10 +407,9 @@ def index_tables(prefix: str, among: MetaData) -> IndexTables:
         Column("record", Whole, primary_key=True),
         Column("number", Float, nullable=False),  # in the unit that the key tells
         sqlite_with_rowid=False,
+        info={"only": "sqlite"},
     )
-    Index(
-        f"{prefix}parameter_number", parameters.c.key, parameters.c.number, postgresql_include=("record",)
-    )  # in SQLite every index of this table holds the record
+    Index(f"{prefix}parameter_number", parameters.c.key, parameters.c.number)  # which holds the record, too
     # How many records have each combination of what a search of all records asks of them: see `record_totals.py`.
     totals = Table(
         f"{prefix}record_total",

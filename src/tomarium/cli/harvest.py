@@ -243,7 +243,7 @@ def _list(known: list[Source], *, as_json: bool) -> None:
         last = "not read to its end yet"
         if one.finished_utc is not None:
             last = f"as of {datetime.fromtimestamp(one.finished_utc, UTC):%Y-%m-%d %H:%M} UTC"
-        click.echo(f"  {one.kind}  {one.count} records, {last}  {one.address}")
+        click.echo(f"  {one.kind}  {one.kept()}, {last}  {one.address}")
         if one.error:
             show.warnings([one.error])
 
@@ -254,6 +254,6 @@ def _forget(opened: Catalogue, name: str) -> None:
 
     with opened.writing() as connection:
         source = find_source(connection, name)
-        count = forget_all(connection, source.number)
+        forget_all(connection, source.number)
         forget_source(connection, source.number)
-    click.echo(f"{source.title}: forgotten, with {count} records that were kept of it")
+    click.echo(f"{source.title}: forgotten, with {source.kept()} that were kept of it")

@@ -22,10 +22,10 @@ STDIN = click.option(
 def command() -> None:
     """Look after the accounts of a catalogue: who may sign in to its portal, and what they may do there.
 
-    A visitor sees what is published and what a team of theirs works on; a member also files records; an instrument
-    scientist also edits the drafts of their instruments; a curator sees every draft, checks and publishes; an
-    administrator may do everything. Without any account `tomarium serve` takes who sits at this machine for the owner;
-    the first account, an administrator's, ends that.
+    A visitor sees what is published and what a team of theirs works on; a member also files records; an editor also
+    writes the pages of text, news and events; an instrument scientist also edits the drafts of their instruments; a
+    curator sees every draft, checks and publishes; an administrator may do everything. Without any account `tomarium
+    serve` takes who sits at this machine for the owner; the first account, an administrator's, ends that.
 
     \b
     tomarium user add ada --role administrator
@@ -37,7 +37,10 @@ def command() -> None:
 @command.command("add")
 @click.argument("name")
 @click.option(
-    "--role", default="member", show_default=True, help="visitor, member, instrument scientist, curator …"
+    "--role",
+    default="member",
+    show_default=True,
+    help="visitor, member, editor, instrument scientist, curator …",
 )
 @click.option("--team", "join", multiple=True, help="A group whose drafts they see; may be repeated.")
 @click.option("--orcid", default="", help="Their ORCID iD, by which they may sign in through orcid.org.")

@@ -17,6 +17,7 @@ from tomarium.atomic_files import write_json
 from tomarium.conversion.convert import Converted, convert
 from tomarium.conversion.target_format import choose
 from tomarium.errors import FormatError, InputError, ParameterError
+from tomarium.formats.frames.blocks import blocks_of
 from tomarium.formats.hdf5.attributes import is_hdf5
 from tomarium.formats.provenance.source_fingerprint import sources_of
 from tomarium.formats.record.reader import CRATE
@@ -248,9 +249,6 @@ def _verified(
 def _slabs(
     volume: Volume, say: Callable[[str, int, int], None]
 ) -> Iterator[tuple[slice, NDArray[np.float64]]]:
-    depth, rows, columns = volume.shape
-    height = max(1, SLAB_BYTES // (8 * rows * columns))
-    for start in range(0, depth, height):
-        part = slice(start, min(start + height, depth))
+    for part in blocks_of(volume.shape, 8, SLAB_BYTES):
         yield part, np.asarray(volume[part], np.float64)
-        say("verify", part.stop, depth)
+        say("verify", part.stop, len(volume))

@@ -51,9 +51,9 @@ def restored(target: Path, original: Original) -> Iterator[Change]:
     """
     left = left_links(original)
     with reading(target) as source:
-        found: list[tuple[str, Any]] = []
-        visit_links(source.file, lambda name, link: found.append((name, link)))
-        for name, link in found:
+        links: list[tuple[str, Any]] = []
+        visit_links(source.file, lambda name, link: links.append((name, link)))
+        for name, link in links:
             if name.split("/")[0] == SIDE_CAR or isinstance(link, h5py.SoftLink):
                 continue
             place, lacking = f"/{SIDE_CAR}/source/{name}", _lacking(source, name, link)
@@ -89,16 +89,16 @@ def scan_changes(scan: Scan, again: Scan, beside: str) -> Iterator[Change]:
     """
     used: set[str] = set()
     written = _Units(scan.path, again.path)
-    for what, one, other in stacks(scan, again):
-        place, there = place_of(one), place_of(other)
+    for what, frames, frames_again in stacks(scan, again):
+        place, there = place_of(frames), place_of(frames_again)
         used.add(place)
-        a, b = np.dtype(one.dtype), np.dtype(other.dtype)
+        a, b = np.dtype(frames.dtype), np.dtype(frames_again.dtype)
         detail = (
             ""
             if a == b
             else f"{a.name} stored as {b.name}, {'every number exact' if holds(b, a) else 'rounded'}"
         )
-        if flips_of(one) != flips_of(other):
+        if flips_of(frames) != flips_of(frames_again):
             detail = f"{detail}; mirrored, as the scan shows them".lstrip("; ")
         yield Change("kept" if place == there else "renamed", what, place, there, detail)
     for name, value in _values(scan):
@@ -114,9 +114,12 @@ def scan_changes(scan: Scan, again: Scan, beside: str) -> Iterator[Change]:
 def stacks(scan: Scan, again: Scan) -> Iterator[tuple[str, Frames, Frames]]:
     """Pair the stacks of two scans."""
     yield "projections", scan.projections, again.projections
-    for what, one, other in (("flats", scan.flats, again.flats), ("darks", scan.darks, again.darks)):
-        if one is not None and other is not None:
-            yield what, one.frames, other.frames
+    for what, reference, reference_again in (
+        ("flats", scan.flats, again.flats),
+        ("darks", scan.darks, again.darks),
+    ):
+        if reference is not None and reference_again is not None:
+            yield what, reference.frames, reference_again.frames
 
 
 def place_of(frames: Frames) -> str:
@@ -131,8 +134,8 @@ def place_of(frames: Frames) -> str:
 def _values(scan: Scan) -> Iterator[tuple[str, Value[Any]]]:
     for field, value in scan.geometry.items():
         yield field.name, value
-    for name, one in scan.geometry.motors.items():
-        yield f"motor {name}", Value(one.value, one.origin, one.source)
+    for name, motor in scan.geometry.motors.items():
+        yield f"motor {name}", Value(motor.value, motor.origin, motor.source)
     for name, value in scan.metadata.items():
         if not name.startswith("/"):
             yield name, value
@@ -185,21 +188,21 @@ def _rest(scan: Scan, used: set[str], beside: str) -> Iterator[Change]:
     if not is_hdf5(scan.path):
         return
     with reading(scan.path) as source:
-        found: list[tuple[str, str]] = []
+        parts: list[tuple[str, str]] = []
         ours = own(source.file)
 
         def visit(name: str, link: Any) -> None:
             if name.split("/")[0] in ours or f"/{name}" in used:
                 return
             if isinstance(link, h5py.ExternalLink):
-                found.append((f"/{name}", _linked(source, name, link)))
+                parts.append((f"/{name}", _linked(source, name, link)))
             elif isinstance(link, h5py.HardLink) and isinstance(
                 node := member(source.file, name), h5py.Dataset
             ):
-                found.append((f"/{name}", f"{node.shape} {node.dtype}"))
+                parts.append((f"/{name}", f"{node.shape} {node.dtype}"))
 
         visit_links(source.file, visit)
-    for place, detail in found:
+    for place, detail in parts:
         yield Change("side-car", place, place, beside, detail)
 
 

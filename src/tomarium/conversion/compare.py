@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from tomarium import units
 from tomarium.errors import InputError
 from tomarium.formats.data_exchange.writer import RAW_TITLE
+from tomarium.formats.frames.blocks import blocks_of
 from tomarium.formats.provenance.json_values import as_json
 from tomarium.formats.resumable.hidden_file import OnProgress
 from tomarium.model import Axis, FrameKind, Frames, Image, MotorPositions, Scan, Value
@@ -222,9 +223,9 @@ def _pixels(
 ) -> Finding:
     """Compare block by block; `one` and `other` read from a first to a last element of the first axis."""
     each = max(1, int(np.prod(shape[1:], dtype=np.int64)) * np.dtype(dtype).itemsize)
-    step, count, first, most = max(1, _BLOCK_BYTES // each), 0, None, 0.0
-    for start in range(0, shape[0], step):
-        stop = min(start + step, shape[0])
+    count, first, most = 0, None, 0.0
+    for part in blocks_of(shape, np.dtype(dtype).itemsize, _BLOCK_BYTES):
+        start, stop = part.start, part.stop
         a, b = one(start, stop), other(start, stop)
         unequal = _unequal(a, b)
         if unequal.any():

@@ -114,19 +114,21 @@ def convert(
     _take_back(target)
     begun, there = _begun(target, form, opened), target.exists() or target.is_symlink()
     if there and not overwrite and not begun:
-        raise InputError(
-            f"{target}: exists already; give another name, or allow to overwrite it (--overwrite)"
-        )
+        raise _exists(target)
     if there and not begun and form.name not in _REPLACING:
         _set_aside(target)
     try:
         done = _convert(opened, target, form, on_progress)
-        for one in (target, *(target / name for name in _WHOLE if form.name.startswith("ome-zarr"))):
-            clear_drafts(one)
+        for file in (target, *(target / name for name in _WHOLE if form.name.startswith("ome-zarr"))):
+            clear_drafts(file)
         shutil.rmtree(target.with_name(f".{target.name}.progress"), ignore_errors=True)
         return done
     finally:
         _take_back(target)
+
+
+def _exists(target: Path) -> InputError:
+    return InputError(f"{target}: exists already; give another name, or allow to overwrite it (--overwrite)")
 
 
 def _check_name(target: Path, form: Format) -> None:
@@ -206,9 +208,7 @@ def convert_dataset(path: Path, place: str, target: Path, *, overwrite: bool = F
     is left out, and nothing is said of it.
     """
     if target.exists() and not overwrite:
-        raise InputError(
-            f"{target}: exists already; give another name, or allow to overwrite it (--overwrite)"
-        )
+        raise _exists(target)
     return _written_table(path, target, csv_images.table_of_dataset(path, place), None)
 
 
@@ -225,8 +225,8 @@ def _written_table(path: Path, target: Path, table: Table, scan: Scan | None) ->
         for column in table.columns
     ]
     changes += [
-        Change("kept", name, "", f"# {name}", f"{one.value} {one.unit}".strip())
-        for name, one in table.positions.items()
+        Change("kept", name, "", f"# {name}", f"{position.value} {position.unit}".strip())
+        for name, position in table.positions.items()
     ]
     for what, frames, _ in () if scan is None else stacks(scan, scan):
         changes.append(Change("left out", what, place_of(frames), "", "a table holds no frames"))
@@ -275,8 +275,10 @@ def _convert_scan(scan: Scan, target: Path, form: Format, on_progress: OnProgres
 
 def _restored_differences(scan: Scan, target: Path, form: Format) -> list[str]:
     """Say what of the geometry a file put back says otherwise, by the most alike of its scans."""
-    found = [match.entries for one, match in formats.recognise(target) if one.name == form.name]
-    entries: list[str | None] = [*(found[0] if found else ())] or [None]
+    entry_lists = [
+        match.entries for candidate, match in formats.recognise(target) if candidate.name == form.name
+    ]
+    entries: list[str | None] = [*(entry_lists[0] if entry_lists else ())] or [None]
     tried = [
         _differences(scan, formats.open(target, as_format=form.name, entry=entry)) for entry in entries[:50]
     ]

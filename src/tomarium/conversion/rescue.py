@@ -93,14 +93,14 @@ def rescue(
     names = tuple(axis.name for axis in image.axes)
     if names not in (("y", "x"), ("y", "x", "sample")):
         raise InputError(f"{path}: holds an image of ({', '.join(names)}), no picture")
-    told = [one for one in (bar_m, pixel_m, width_m) if one is not None]
-    if len(told) > 1 or (bar_px is not None and bar_m is None):
+    scales_m = [length_m for length_m in (bar_m, pixel_m, width_m) if length_m is not None]
+    if len(scales_m) > 1 or (bar_px is not None and bar_m is None):
         raise ParameterError(
             "tell one scale: the bar (with its length in pixels or without), a pixel, or the width"
         )
-    if any(not 1e-13 < one < 10 for one in told) or (bar_px is not None and not bar_px > 2):
+    if any(not 1e-13 < length_m < 10 for length_m in scales_m) or (bar_px is not None and not bar_px > 2):
         raise ParameterError(
-            f"a scale of {', '.join(f'{one:g} m' for one in told)} cannot be that of a picture"
+            f"a scale of {', '.join(f'{length_m:g} m' for length_m in scales_m)} cannot be that of a picture"
         )
     pixels = np.asarray(image)
     height, width = pixels.shape[:2]
@@ -134,7 +134,7 @@ def rescue(
         Axis("x", pixel, 0.0, "m"),
         *image.axes[2:],
     )
-    kept: dict[str, Any] = {name: one for name, one in image.metadata.items() if name != "uncalibrated"}
+    kept: dict[str, Any] = {name: value for name, value in image.metadata.items() if name != "uncalibrated"}
     account = {"pixel_m": pixel, "sigma_m": sigma, "by": by, "rows": [first, last], "file": path.name}
     made = replace(image, data=pixels[first:last], axes=axes, metadata={**kept, "rescued": account})
     return Rescued(made, pixel, sigma, by, bar, (first, last))
@@ -149,16 +149,16 @@ def _the_bar(pixels: NDArray[Any], path: Path) -> Bar:
         )
     best = bars[0]
     rivals = [
-        one
-        for one in bars[1:]
-        if one.score > RIVAL * best.score
-        and abs(one.length_px - best.length_px) > max(2.0, 3 * best.sigma_px)
-        and not _within(one, best)
+        bar
+        for bar in bars[1:]
+        if bar.score > RIVAL * best.score
+        and abs(bar.length_px - best.length_px) > max(2.0, 3 * best.sigma_px)
+        and not _within(bar, best)
     ]
     if rivals:
         several = "; ".join(
-            f"{one.length_px:.0f} px in row {one.top} from column {one.left:.0f}"
-            for one in (best, *rivals)[:NAMED]
+            f"{bar.length_px:.0f} px in row {bar.top} from column {bar.left:.0f}"
+            for bar in (best, *rivals)[:NAMED]
         )
         raise InputError(f"{path}: several strips may be its scale bar ({several}); tell which, by --bar-px")
     return best

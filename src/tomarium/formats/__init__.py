@@ -18,7 +18,6 @@ from tomarium.formats.hdf5.half_written import looks_truncated, while_written
 from tomarium.formats.hdf5.held_open import held_open
 from tomarium.formats.hdf5.user_paths import open_paths, stacks_in, with_paths
 from tomarium.formats.opening.drop_unwritten import without_unwritten
-from tomarium.formats.opening.external_references import with_references
 from tomarium.formats.opening.image_user_values import scan_of, settled
 from tomarium.formats.opening.messages import explain, place_of, unusable
 from tomarium.formats.opening.per_view import is_place, numbers_given
@@ -265,7 +264,7 @@ def _open(place: Path, as_format: str | None, named: _Named, given: dict[str, An
         else:
             with_angles = with_user_values(with_paths(opened, angles=named.angles), given)
             scan = _in_order(with_angles, named.axes)
-        scan = _with_references(scan, named.flats, named.darks)
+        scan = with_paths(scan, flats=named.flats, darks=named.darks)
     told = {
         f"opened_{name}": Value(text, "user", "given when the scan was opened")
         for name in PLACES
@@ -304,17 +303,6 @@ def _refuse(place: Path, *told: str | None) -> None:
             f"{place}: is an image, which has no flats, darks or angles; give its angles too, or name its frames, as "
             f"data=…, to open it as a scan"
         )
-
-
-def _with_references(scan: Scan, flats: str | None, darks: str | None) -> Scan:
-    """Take flats and darks from whole files, or from datasets."""
-    own = {name: text for name, text in (("flats", flats), ("darks", darks)) if _is_file(text)}
-    scan = with_references(scan, flats=own.get("flats"), darks=own.get("darks"))
-    return with_paths(
-        scan,
-        flats=None if "flats" in own else flats,
-        darks=None if "darks" in own else darks,
-    )
 
 
 def _in_order(scan: Scan, axes: str | None) -> Scan:
@@ -387,11 +375,6 @@ def _opened(place: Path, as_format: str | None, entry: str | None) -> Scan | Ima
         match = replace(match, entry=found)
     opened = form.read(place, match)
     return with_geometry_beside(without_unwritten(opened)) if isinstance(opened, Scan) else opened
-
-
-def _is_file(text: str | None) -> bool:
-    """Tell whether a place names a whole file, in which the dataset is to be found."""
-    return text is not None and ":/" not in text and Path(text).is_file()
 
 
 def _choose(

@@ -17,13 +17,14 @@ from tomarium.errors import FormatError, MissingData
 from tomarium.formats.hdf5.array import first_axis
 from tomarium.formats.hdf5.attributes import raw_attribute
 from tomarium.formats.hdf5.errors import guarded
-from tomarium.formats.hdf5.frames import load_plugins, needs_plugin
+from tomarium.formats.hdf5.filters import load_plugins_for
+from tomarium.formats.hdf5.half_written import Stamp
 from tomarium.formats.hdf5.missing_data import Gap, gaps_of, is_found, unwritten
 from tomarium.formats.hdf5.security_check import check_growing, open_beside, open_checked
 from tomarium.formats.hdf5.source import Source
 from tomarium.formats.hdf5.superblock import ClosedView, read_superblock
 from tomarium.live.reader import Look, Shape, Status, count_leading
-from tomarium.live.retry import Stamp, retry_until_stable
+from tomarium.live.retry import retry_until_stable
 from tomarium.live.virtual_dataset import readable
 
 # A writer of a scan does something at least this often.
@@ -108,10 +109,10 @@ class Hdf5Reader:
             with readable(node) as dataset:
                 return _read(dataset, key)
 
-        told = self._ask(act)
-        if isinstance(told, IndexError):  # not raised below, where it would pass for damage
-            raise told
-        return told
+        result = self._ask(act)
+        if isinstance(result, IndexError):  # not raised below, where it would pass for damage
+            raise result
+        return result
 
     def attributes(self, path: str) -> dict[str, Any]:
         """Read the attributes of a node; those of a kind that no scan has are left out."""
@@ -120,8 +121,8 @@ class Hdf5Reader:
             node = source.find(path)
             if node is None:
                 raise MissingData(f"{self.path}: there is nothing at {path}; look at what its group holds")
-            told = {str(name): raw_attribute(node, name) for name in node.attrs}
-            return {name: _plain(value) for name, value in told.items() if value is not None}
+            raw = {str(name): raw_attribute(node, name) for name in node.attrs}
+            return {name: _plain(value) for name, value in raw.items() if value is not None}
 
         return self._ask(act)
 
@@ -173,9 +174,9 @@ def open_growing(path: Path, stack: ExitStack) -> h5py.File:
 def _is_finished(source: Source) -> bool | None:
     """Look for what a writer says of itself; None where it says nothing."""
     root = source.file["/"]
-    told = raw_attribute(root, STATUS_ATTRIBUTE)
-    if told is not None:
-        return bool(_plain(told) == "finished")
+    status = raw_attribute(root, STATUS_ATTRIBUTE)
+    if status is not None:
+        return bool(_plain(status) == "finished")
     # Of many scans in a file the last decides; a link is not followed to find it.
     below = [name for name in list(root)[-8:] if isinstance(root.get(name, getlink=True), h5py.HardLink)]
     groups = [root, *(node for name in below if isinstance(node := root[name], h5py.Group))]
@@ -271,8 +272,7 @@ def _read(node: h5py.Dataset, key: Any) -> Any:
         return None
     if h5py.check_string_dtype(node.dtype) is not None:
         return _plain(node[key])
-    if needs_plugin(node):
-        load_plugins()
+    load_plugins_for(node)
     return node[key]
 
 
@@ -281,5 +281,5 @@ def _plain(value: Any) -> Any:
     if isinstance(value, bytes | np.bytes_):
         return value.decode("utf-8", "replace").split("\0")[0]
     if isinstance(value, np.ndarray) and value.dtype.kind in "SOU":
-        return np.array([_plain(one) for one in value.ravel()], object).reshape(value.shape)
+        return np.array([_plain(text) for text in value.ravel()], object).reshape(value.shape)
     return value

@@ -8,7 +8,6 @@ opened the older one can go on.
 
 from __future__ import annotations
 
-import errno
 import os
 import subprocess
 import sys
@@ -20,13 +19,16 @@ from typing import Any, Final
 
 import h5py
 
+from tomarium.atomic_files import clear_drafts, replacing
 from tomarium.errors import FormatError, StorageFull
 from tomarium.formats.hdf5.errors import DAMAGE
+from tomarium.formats.hdf5.half_written import Stamp
 from tomarium.formats.hdf5.names import member, visit_links
 from tomarium.formats.hdf5.security_check import beside, open_checked
 from tomarium.formats.hdf5.superblock import mark_closed
+from tomarium.formats.resumable.full_disk import is_full
 from tomarium.live.mirror_copy import Copier, copy_whole, is_same
-from tomarium.live.retry import Stamp, wait_for_rest
+from tomarium.live.retry import wait_for_rest
 
 CURRENT: Final = "current"
 KEPT: Final = 2
@@ -77,7 +79,7 @@ def mirror_once(
     began, attempts, problem = time.monotonic(), 0, "it never rested"
     keep, copier = copier is not None, Copier(source) if copier is None else copier
     number = max(_numbers(folder), default=0) + 1
-    _sweep(folder)
+    clear_drafts(folder / "gen-")  # of mirrors that were killed
     candidate = _candidate(folder, number)
     try:
         while attempts == 0 or time.monotonic() - began < patience_s:
@@ -94,7 +96,7 @@ def mirror_once(
     except FormatError as trouble:  # of a copy whose name nobody knows
         raise FormatError(str(trouble).replace(str(candidate), str(source))) from trouble
     except OSError as trouble:
-        if trouble.errno in (errno.ENOSPC, errno.EDQUOT):
+        if is_full(trouble):
             raise StorageFull(
                 f"{folder}: the disk is full; free some space, the mirror then goes on"
             ) from trouble
@@ -174,17 +176,6 @@ def _renew(
     return None if now == made else mirror_once(source, folder, patience_s=patience_s, copier=copier)
 
 
-def _sweep(folder: Path) -> None:
-    """Remove what mirrors that were killed have left behind."""
-    for left in folder.glob(".gen-*.part"):
-        try:
-            os.kill(int(left.name.split(".")[-2]), 0)
-        except (ProcessLookupError, ValueError):
-            left.unlink(missing_ok=True)
-        except PermissionError:  # another user's, alive
-            continue
-
-
 def _numbers(folder: Path) -> list[int]:
     names = (path.stem.removeprefix("gen-") for path in folder.glob("gen-*.h5"))
     return sorted(int(name) for name in names if name.isdigit())
@@ -227,13 +218,9 @@ def _copy_sources(source: Path, candidate: Path, folder: Path) -> tuple[str, ...
         if not target.resolve().is_relative_to(folder.resolve()) or target.resolve() == place:
             continue
         target.parent.mkdir(parents=True, exist_ok=True)
-        draft = target.with_name(f".{target.name}.{os.getpid()}.part")
-        try:
+        with replacing(target) as draft:
             _copy(place, draft)
             os.utime(draft, ns=(now.st_atime_ns, now.st_mtime_ns))
-            draft.replace(target)
-        finally:
-            draft.unlink(missing_ok=True)
     return tuple(absent)
 
 
@@ -307,7 +294,5 @@ def _show(folder: Path) -> None:
 
 
 def _point(link: Path, target: str) -> None:
-    draft = link.with_name(f".{link.name}.{os.getpid()}.part")
-    draft.unlink(missing_ok=True)
-    draft.symlink_to(target)
-    draft.replace(link)
+    with replacing(link) as draft:
+        draft.symlink_to(target)

@@ -13,7 +13,7 @@ import h5py
 
 from tomarium.errors import TomariumError
 from tomarium.formats.hdf5.errors import DAMAGE
-from tomarium.formats.hdf5.frames import load_plugins, needs_plugin
+from tomarium.formats.hdf5.filters import load_plugins_for
 from tomarium.formats.hdf5.security_check import examine, open_checked
 
 
@@ -38,8 +38,7 @@ def _touch(name: str, node: Any) -> None:
     list(node.attrs.items())
     if not isinstance(node, h5py.Dataset) or node.is_virtual or not node.size:
         return
-    if needs_plugin(node):
-        load_plugins()
+    load_plugins_for(node)
     if not node.shape:
         node[()]
         return

@@ -24,9 +24,10 @@ from h5py import h5d, h5o
 
 from tomarium.atomic_files import write_at
 from tomarium.formats.hdf5.errors import DAMAGE
+from tomarium.formats.hdf5.half_written import Stamp, stamp_of
 from tomarium.formats.hdf5.superblock import ClosedView, mark_closed
 from tomarium.live.hdf5_reader import open_growing
-from tomarium.live.retry import Stamp, wait_for_rest
+from tomarium.live.retry import wait_for_rest
 
 BLOCK: Final = 8 << 20
 # What a disk copies within a few milliseconds.
@@ -69,7 +70,7 @@ class Copier:
         try:
             stamp = self._bring_up_to_date(target, end)
         finally:
-            self._work = _stamp(target)
+            self._work = stamp_of(target)
         if stamp is not None and self._work is not None:
             self._copies[self._work] = self._held
         return stamp
@@ -97,7 +98,7 @@ class Copier:
         if inode != self._inode:
             self._copies.clear()
             self._inode, self._work = inode, None
-        there = _stamp(target)
+        there = stamp_of(target)
         if there is not None and there == self._work:
             return
         if there in self._copies and _is_read_by_nobody(target):
@@ -105,7 +106,7 @@ class Copier:
             target.chmod(0o644)
             return
         target.unlink(missing_ok=True)
-        newest = None if last is None else _stamp(last)
+        newest = None if last is None else stamp_of(last)
         known = None if newest is None else self._copies.get(newest)
         if last is not None and known is not None:
             copy_whole(last, target)
@@ -140,13 +141,6 @@ class Copier:
         moved = [piece for piece in kept if piece not in there]
         self._held.difference_update(moved)
         return not moved
-
-
-def _stamp(path: Path) -> Stamp | None:
-    try:
-        return Stamp.of(path)
-    except OSError:
-        return None
 
 
 def _is_read_by_nobody(path: Path) -> bool:
@@ -254,8 +248,8 @@ def is_same(source: Path, copy: Path) -> bool:
 
     `source`: the file; where it is marked as open, it is compared as a closed one would read.
     """
-    with ClosedView(source) as one, copy.open("rb", buffering=0) as other:
-        while block := one.read(BLOCK):
-            if block != other.read(len(block)):
+    with ClosedView(source) as original, copy.open("rb", buffering=0) as copied:
+        while block := original.read(BLOCK):
+            if block != copied.read(len(block)):
                 return False
-        return not other.read(1)
+        return not copied.read(1)

@@ -14,23 +14,21 @@ from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 import numpy as np
 
 from tomarium.errors import FormatError, MissingData, ParameterError, TomariumError
 from tomarium.formats.hdf5.attributes import is_hdf5
+from tomarium.formats.hdf5.half_written import FRESH_S, Stamp
 from tomarium.formats.hdf5.superblock import read_superblock
 from tomarium.formats.opening.messages import unusable
 from tomarium.live.hdf5_reader import Hdf5Reader
 from tomarium.live.mirror import CURRENT, is_mirror
 from tomarium.live.reader import Look, Reader, Shape, Status
-from tomarium.live.retry import Stamp
 from tomarium.live.zarr_reader import ZarrReader
 
 Mode = Literal["auto", "static", "live", "mirror", "zarr"]
-# A file that was written this recently is taken for one that still grows.
-_RECENT_S: Final = 60.0
 
 
 @dataclass(frozen=True)
@@ -69,10 +67,10 @@ class Dataset:
     name: str
 
     def _look(self) -> Shape:
-        told = self.reader.look(self.name)
-        if told is None or told.shape is None:
+        look = self.reader.look(self.name)
+        if look is None or look.shape is None:
             raise MissingData(f"{self.name}: there is no such dataset any more; open the file again")
-        return told.shape
+        return look.shape
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -168,7 +166,7 @@ class Dataset:
         while True:
             # The status first: frames that come between the two questions are then not lost.
             over = self.reader.status in ("closed", "finished")
-            ready = min(one.valid_frames for one in (self, *beside))
+            ready = min(dataset.valid_frames for dataset in (self, *beside))
             while number < ready:
                 yield self[number]
                 number += 1
@@ -221,18 +219,18 @@ class Group(Mapping[str, "Group | Dataset"]):
         return Attributes(self.reader, self.name)
 
     def _look(self) -> Look:
-        told = self.reader.look(self.name)
-        if told is None or told.kind != "group":
+        look = self.reader.look(self.name)
+        if look is None or look.kind != "group":
             raise MissingData(f"{self.name}: there is no such group any more; open the file again")
-        return told
+        return look
 
     def __getitem__(self, name: str) -> Group | Dataset:
         place = name if name.startswith("/") else f"{self.name.rstrip('/')}/{name}"
         place = "/" + "/".join(part for part in place.split("/") if part not in ("", "."))
-        told = self.reader.look(place)
-        if told is None:
+        look = self.reader.look(place)
+        if look is None:
             raise KeyError(f"{self.name} holds no {name!r}; it holds {', '.join(self) or 'nothing'}")
-        return Dataset(self.reader, place) if told.kind == "dataset" else Group(self.reader, place)
+        return Dataset(self.reader, place) if look.kind == "dataset" else Group(self.reader, place)
 
     def __repr__(self) -> str:
         return f"<Group {self.name}>"
@@ -316,7 +314,7 @@ class _MirrorReader:
         told: Status = self._try(lambda reader: reader.status)
         if told == "finished":
             return told
-        return "growing" if Stamp.of((self.folder / CURRENT).resolve()).age_s() < _RECENT_S else "quiet"
+        return "growing" if Stamp.of((self.folder / CURRENT).resolve()).age_s() < FRESH_S else "quiet"
 
     def look(self, path: str) -> Look | None:
         found: Look | None = self._try(lambda reader: reader.look(path))
@@ -398,4 +396,4 @@ def _mode(place: Path) -> str:
         flagged = read_superblock(place).is_written
     except FormatError:  # a user block stands before it, or it changes this moment
         flagged = False
-    return "live" if flagged or Stamp.of(place).age_s() < _RECENT_S else "static"
+    return "live" if flagged or Stamp.of(place).age_s() < FRESH_S else "static"

@@ -11,7 +11,6 @@ from __future__ import annotations
 import time
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -19,6 +18,7 @@ import numpy as np
 
 from tomarium.errors import FormatError, MissingData
 from tomarium.formats.hdf5.errors import DAMAGE
+from tomarium.formats.hdf5.half_written import Stamp
 
 # A clock of 100 Hz stamps the time of change: a write within the same tick would not be seen.
 REST_S: Final = 0.012
@@ -26,27 +26,6 @@ _PAUSE_S: Final = 0.004
 # A writer that is stopped by the system in the midst of a flush goes on within this time, if the machine works.
 _SURE_S: Final = 0.1
 _Result = TypeVar("_Result")
-
-
-@dataclass(frozen=True)
-class Stamp:
-    """What changes when a file is written or replaced."""
-
-    # which file stands there, its bytes, and when it was written last, in ns since 1970
-    inode: int
-    size: int
-    changed_ns: int
-
-    @staticmethod
-    def of(path: Path) -> Stamp:
-        """Look at a file now."""
-        now = path.stat()
-        return Stamp(now.st_ino, now.st_size, now.st_mtime_ns)
-
-    def age_s(self) -> float:
-        """Seconds since it was written; a large number where its clock is ahead of ours."""
-        age = (time.time_ns() - self.changed_ns) / 1e9
-        return age if age > -1.0 else 1e9
 
 
 def retry_until_stable(path: Path, read: Callable[[], _Result], patience_s: float) -> _Result:
@@ -57,7 +36,7 @@ def retry_until_stable(path: Path, read: Callable[[], _Result], patience_s: floa
     it returned twice in a row, REST_S apart, where the writer never rests.
     """
     end = time.monotonic() + patience_s
-    said: int | None = None
+    last_print: int | None = None
     refused: tuple[str, float] | None = None
     while True:
         problem: Exception | None = None
@@ -72,12 +51,12 @@ def retry_until_stable(path: Path, read: Callable[[], _Result], patience_s: floa
             result = read()
             if rested and Stamp.of(path) == before:
                 return result
-            print_ = fingerprint(result)
-            if print_ == said:
+            this_print = fingerprint(result)
+            if this_print == last_print:
                 return result
-            said = print_
+            last_print = this_print
         except (*DAMAGE, FormatError, MissingData) as found:
-            problem, said = found, None
+            problem, last_print = found, None
         now = time.monotonic()
         if isinstance(problem, FormatError | MissingData):
             # Said of a file at rest, and said again: waiting would not change it.
@@ -93,7 +72,7 @@ def retry_until_stable(path: Path, read: Callable[[], _Result], patience_s: floa
                 f"({problem or 'it never rests, and no two readings agree'}); "
                 f"wait for its writer to close it, or read a mirror of it (tomarium mirror)"
             ) from problem
-        time.sleep(REST_S if said is not None else _PAUSE_S)
+        time.sleep(REST_S if last_print is not None else _PAUSE_S)
 
 
 def fingerprint(result: Any) -> int:
@@ -103,8 +82,8 @@ def fingerprint(result: Any) -> int:
     """
     if isinstance(result, np.ndarray) and result.dtype.kind != "O":
         return zlib.crc32(result.tobytes(), result.size)
-    told = result.tolist() if isinstance(result, np.ndarray) else result
-    return zlib.crc32(repr(told).encode("utf-8", "replace"))
+    plain = result.tolist() if isinstance(result, np.ndarray) else result
+    return zlib.crc32(repr(plain).encode("utf-8", "replace"))
 
 
 def wait_for_rest(path: Path, end: float) -> Stamp:

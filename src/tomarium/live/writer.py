@@ -7,7 +7,6 @@ master names is closed. A writer that is killed leaves the last master; it loses
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Mapping
 from os import PathLike
@@ -19,6 +18,7 @@ import h5py
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from tomarium.atomic_files import replacing
 from tomarium.errors import FormatError, InputError, StorageFull
 from tomarium.formats.resumable.full_disk import saying_full
 from tomarium.live.hdf5_reader import STATUS_ATTRIBUTE
@@ -212,39 +212,34 @@ class LiveWriter:
         return self._parts / f"part-{number:06d}.h5"
 
     def _write_part(self) -> None:
-        target = self._part(len(self._lengths) + 1)
-        draft = target.with_name(f".{target.name}.part")
-        try:
-            with h5py.File(draft, "w", libver=("earliest", "v108"), locking=False) as file:
-                for name, (shape, dtype) in self._entries.items():
-                    data = np.stack(self._waiting[name]).astype(dtype, copy=False)
-                    packed = self._compression if shape else None
-                    chunks = (1, *shape) if packed else None
-                    file.create_dataset(name, data=data, chunks=chunks, compression=packed)
-            draft.replace(target)
-        finally:
-            draft.unlink(missing_ok=True)
+        with (
+            replacing(self._part(len(self._lengths) + 1)) as draft,
+            h5py.File(draft, "w", libver=("earliest", "v108"), locking=False) as file,
+        ):
+            for name, (shape, dtype) in self._entries.items():
+                data = np.stack(self._waiting[name]).astype(dtype, copy=False)
+                packed = self._compression if shape else None
+                chunks = (1, *shape) if packed else None
+                file.create_dataset(name, data=data, chunks=chunks, compression=packed)
 
     def _replace_master(self, status: str) -> None:
         self._guard(lambda: self._write_master(status))
         self._named = sum(self._lengths)
 
     def _write_master(self, status: str) -> None:
-        draft = self.path.with_name(f".{self.path.name}.{os.getpid()}.part")
-        try:
-            # Virtual datasets need the library's format of 1.10; the superblock stays the oldest.
-            with h5py.File(draft, "w", libver=("earliest", "v110"), locking=False) as file:
-                file.attrs[STATUS_ATTRIBUTE] = status
-                for name, value in self._fixed.items():
-                    file[name] = value
-                for name, (shape, dtype) in self._entries.items():
-                    self._join(file, name, shape, dtype)
-                for name, attributes in self._attributes.items():
-                    file.require_group(name) if name not in file else None
-                    file[name].attrs.update(attributes)
-            draft.replace(self.path)
-        finally:
-            draft.unlink(missing_ok=True)
+        # Virtual datasets need the library's format of 1.10; the superblock stays the oldest.
+        with (
+            replacing(self.path) as draft,
+            h5py.File(draft, "w", libver=("earliest", "v110"), locking=False) as file,
+        ):
+            file.attrs[STATUS_ATTRIBUTE] = status
+            for name, value in self._fixed.items():
+                file[name] = value
+            for name, (shape, dtype) in self._entries.items():
+                self._join(file, name, shape, dtype)
+            for name, attributes in self._attributes.items():
+                file.require_group(name) if name not in file else None
+                file[name].attrs.update(attributes)
 
     def _join(self, file: h5py.File, name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
         total = sum(self._lengths)

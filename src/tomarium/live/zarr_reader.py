@@ -15,10 +15,10 @@ import numpy as np
 
 from tomarium.errors import FormatError, MissingData, TomariumError
 from tomarium.formats.hdf5.array import first_axis
+from tomarium.formats.hdf5.half_written import Stamp
 from tomarium.formats.zarr.array import check_chunks
 from tomarium.live.hdf5_reader import QUIET_S, STATUS_ATTRIBUTE
 from tomarium.live.reader import Look, Shape, Status, count_leading
-from tomarium.live.retry import Stamp
 
 _MOST_LISTED: Final = 64
 
@@ -67,14 +67,14 @@ class ZarrReader:
             )
         try:
             node = zarr.open_group(store=self.path, mode="r")
-            found = node.get(inner) if inner else node
+            member = node.get(inner) if inner else node
         except Exception as problem:  # zarr raises what parsing runs into
             raise FormatError(
                 f"{self.path}: {path} cannot be read as zarr ({type(problem).__name__}: {problem}); copy it again"
             ) from problem
-        if isinstance(found, zarr.Array):
-            check_chunks(self.path / inner, found)
-        return found
+        if isinstance(member, zarr.Array):
+            check_chunks(self.path / inner, member)
+        return member
 
     def look(self, path: str) -> Look | None:
         """Say what stands at a path."""

@@ -9,6 +9,7 @@ from tomarium.catalogue.audit import note
 from tomarium.catalogue.reader import Reader
 from tomarium.catalogue.tokens import SCOPES, end_sessions, make_token, open_session, revoke_token
 from tomarium.errors import InputError
+from tomarium.portal.door import Door
 from tomarium.portal.forms import Fields, read_days, take
 from tomarium.portal.identity import SESSION, forget_session, identify, session_seconds, set_cookie
 from tomarium.portal.pages.sign_in import SIGN_IN, content_of
@@ -118,3 +119,6 @@ def _show(
     response.status_code = status
     response.headers["Cache-Control"] = "no-store"
     return response
+
+
+DOOR = Door("account", give_all)

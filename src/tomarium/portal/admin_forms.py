@@ -22,6 +22,7 @@ from tomarium.catalogue.reader import LOCAL_OWNER, NotAllowed, Reader
 from tomarium.catalogue.settings import SETTINGS, all_settings, change_setting
 from tomarium.errors import InputError
 from tomarium.portal.administration import SECTIONS, demand_section
+from tomarium.portal.door import Door
 from tomarium.portal.forms import Fields, read_days, take
 from tomarium.portal.harvest_jobs import ask_for
 from tomarium.portal.page import Page
@@ -307,3 +308,6 @@ def _secret(response: Response) -> Response:
 def _lines(fields: Mapping[str, str], name: str) -> tuple[str, ...]:
     lines = (" ".join(line.split()) for line in fields.get(name, "").splitlines())
     return tuple(dict.fromkeys(line for line in lines if line))
+
+
+DOOR = Door("administration", give_all)

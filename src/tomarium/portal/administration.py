@@ -8,6 +8,7 @@ from typing import Final
 
 from fastapi import HTTPException, Request
 
+from tomarium.catalogue.page_texts import EDITORS
 from tomarium.catalogue.reader import Reader, Role
 from tomarium.portal.identity import demand_scope, identify
 from tomarium.portal.request_context import RequestContext
@@ -30,6 +31,22 @@ def is_keeper(request: Request) -> bool:
         Curators and administrators.
     """
     return identify(request).reader.role in KEEPERS
+
+
+def is_editor(request: Request) -> bool:
+    """Tell whether who asks finds the texts of the portal in the menu, for they see nothing else of the administration.
+
+    Parameters
+    ----------
+    request : Request
+        As it came.
+
+    Returns
+    -------
+    bool
+        Editors; curators and administrators come there by the administration.
+    """
+    return identify(request).reader.role == "editor"
 
 
 @dataclass(frozen=True)
@@ -56,7 +73,7 @@ SECTIONS: Final[Mapping[str, Section]] = {
     "overview": Section("Overview", "admin", KEEPERS, ADMINISTRATORS),
     "users": Section("Users", "admin.users", ADMINISTRATORS, ADMINISTRATORS),
     "settings": Section("Settings", "admin.settings", ADMINISTRATORS, ADMINISTRATORS),
-    "texts": Section("Pages", "texts", KEEPERS, KEEPERS),
+    "texts": Section("Pages", "texts", EDITORS, EDITORS),
     "work": Section("Jobs, DOIs and mails", "admin.work", KEEPERS, KEEPERS),
     "sources": Section("Other catalogues", "admin.sources", KEEPERS, ADMINISTRATORS),
     "disk": Section("Disk", "admin.disk", KEEPERS, ADMINISTRATORS),

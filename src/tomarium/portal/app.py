@@ -1,4 +1,4 @@
-"""The application: every page of `portal.pages`, each as HTML and as JSON."""
+"""The application: every page of `portal.pages`, each as HTML and as JSON, and every door of `portal`."""
 
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -14,47 +14,23 @@ from starlette.routing import BaseRoute
 from tomarium import __version__
 from tomarium.catalogue import Catalogue
 from tomarium.catalogue.uploads import Uploads
-from tomarium.portal import account, admin_forms, child_pictures, downloads, files, sign_in, welcome
-from tomarium.portal.catalogue_files import give_catalogue_files
+from tomarium.portal import child_pictures, downloads
 from tomarium.portal.confined_volumes import with_confined_volumes
 from tomarium.portal.counting import UseCounter, with_counting
 from tomarium.portal.description import describe
-from tomarium.portal.entity_forms import give_entity_forms
-from tomarium.portal.event_calendar import give_calendars
-from tomarium.portal.feeds import give_feeds
+from tomarium.portal.door import Door
 from tomarium.portal.forms import demand_same_site
-from tomarium.portal.hdf5 import give_hdf5
 from tomarium.portal.hdf5_browser import StaticFolder
 from tomarium.portal.identity import reader_of
 from tomarium.portal.languages import with_languages
 from tomarium.portal.levels import remember
-from tomarium.portal.link_forms import give_link_forms
-from tomarium.portal.live import give_live
-from tomarium.portal.logbook import give_logbook
-from tomarium.portal.logo import give_logo
-from tomarium.portal.manage import give_forms
-from tomarium.portal.message_forms import give_messages
-from tomarium.portal.models import give_models
-from tomarium.portal.notebook_file import give_notebook
-from tomarium.portal.oai import give_oai
 from tomarium.portal.page import Page
-from tomarium.portal.panosc import give_panosc
 from tomarium.portal.problems import explain
-from tomarium.portal.publications import give_publications
 from tomarium.portal.rate_limits import RateLimits, demand_rate
 from tomarium.portal.rendering import answer_html, answer_json, wants_json
 from tomarium.portal.request_context import CurrentRequest
 from tomarium.portal.routes import give
-from tomarium.portal.saved_searches import give_saved_searches
 from tomarium.portal.security import with_headers
-from tomarium.portal.signposting import give_signposting
-from tomarium.portal.sizes import give_sizes
-from tomarium.portal.text_forms import give_text_forms
-from tomarium.portal.tracking import give_tracking
-from tomarium.portal.uploads import give_uploads
-from tomarium.portal.use_reports import give_use_reports
-from tomarium.portal.volume_view import give_volume_view
-from tomarium.portal.work import give_work
 from tomarium.registry import collect
 
 # Annotations are evaluated here, not postponed: FastAPI reads those of the functions made below.
@@ -118,52 +94,28 @@ def create_app(
     app.state.use = UseCounter(catalogue)
     app.state.rates = RateLimits(catalogue)
     app.state.crc_store = downloads.crc_store_of(catalogue)
-    app.router.routes.extend(_routes(tuple(collect("portal.pages", Page).values())))
+    pages, doors = collect("portal.pages", Page), collect("portal", Door)
+    app.router.routes.extend(_routes(tuple(pages.values()), tuple(doors.values())))
     explain(app)
     describe(app)
     return app
 
 
 @cache
-def _routes(pages: tuple[Page, ...]) -> tuple[BaseRoute, ...]:
+def _routes(pages: tuple[Page, ...], doors: tuple[Door, ...]) -> tuple[BaseRoute, ...]:
     """Make the routes of all addresses; they know no catalogue, and what FastAPI reads from signatures serves all."""
     app = FastAPI(openapi_url=None, dependencies=[Depends(demand_same_site), Depends(demand_rate)])
     for page in sorted(pages, key=lambda page: page.path):
         give(app, page.json_path, _machine(page), name=f"{page.name}.json", kind=JSONResponse)
-    give_calendars(app)  # /events/{name}.ics is no name of an event
+    for door in doors:
+        if door.first:
+            door.give(app)
     # Longer addresses first, so that one with a free end does not take what is another's.
     for page in sorted(pages, key=lambda page: -len(page.path)):
         give(app, page.path, _people(page), name=page.name, kind=HTMLResponse)
-    files.give_all(app)
-    give_hdf5(app)
-    give_volume_view(app)
-    sign_in.give_all(app)
-    account.give_all(app)
-    admin_forms.give_all(app)
-    welcome.give_all(app)
-    give_forms(app)
-    give_models(app)
-    give_entity_forms(app)
-    give_link_forms(app)
-    give_text_forms(app)
-    give_messages(app)
-    give_feeds(app)
-    give_panosc(app)
-    give_oai(app)
-    give_publications(app)
-    give_saved_searches(app)
-    give_logbook(app)
-    give_logo(app)
-    give_live(app)
-    give_work(app)
-    give_sizes(app)
-    give_signposting(app)
-    give_tracking(app)
-    give_catalogue_files(app)
-    give_uploads(app)
-    give_use_reports(app)
-    downloads.give_all(app)
-    give_notebook(app)
+    for door in doors:
+        if not door.first:
+            door.give(app)
     app.mount("/static", StaticFolder(directory=Path(__file__).parent / "static"), name="static")
     return tuple(app.routes)
 

@@ -16,6 +16,7 @@ from tomarium.catalogue.kept_dump import KeptDump, kept_dump
 from tomarium.catalogue.search import search
 from tomarium.catalogue.settings import publisher
 from tomarium.portal.byte_answer import FileAnswer, wanted_range
+from tomarium.portal.door import Door
 from tomarium.portal.request_context import CurrentRequest, RequestContext, without_content
 from tomarium.portal.routes import give
 from tomarium.portal.security import LOCKED
@@ -154,3 +155,6 @@ def dump_of(request_context: RequestContext) -> KeptDump:
             {"Retry-After": str(WAIT_S)},
         )
     return kept
+
+
+DOOR = Door("catalogue files", give_catalogue_files)

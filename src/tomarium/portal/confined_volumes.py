@@ -7,10 +7,11 @@ the portal itself, whichever page, picture or download asks.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from fastapi import HTTPException
@@ -21,6 +22,9 @@ from tomarium.catalogue.store import ObjectPath
 from tomarium.errors import FormatError
 from tomarium.model import Axis, Volume
 from tomarium.viewers.volume import OPENER, open_here
+
+WAIT_S: Final = 30.0
+"""Seconds that a part of a volume waits for a process that is free."""
 
 
 @dataclass(frozen=True)
@@ -124,13 +128,19 @@ def open_confined(readers: ChildReaders, path: Path) -> Volume:
         return open_here(path)
 
     def ask(level: int | None = None, key: Any = None) -> Any:
-        try:
-            # Where the system cannot confine it, a process of its own is still better than this one.
-            return readers.ask(VolumeQuestion(path, level, key), readable=[path], unconfined=True)
-        except ReadersBusy as problem:
-            raise HTTPException(503, f"{str(problem).capitalize()}.", {"Retry-After": "2"}) from problem
-        except ReaderDied as problem:
-            raise FormatError(f"{path.name}: {problem}") from problem
+        until = time.monotonic() + (0 if level is None else WAIT_S)
+        while True:
+            try:
+                # Where the system cannot confine it, a process of its own is still better than this one.
+                return readers.ask(VolumeQuestion(path, level, key), readable=[path], unconfined=True)
+            except ReadersBusy as problem:
+                if time.monotonic() > until:
+                    raise HTTPException(
+                        503, f"{str(problem).capitalize()}.", {"Retry-After": "2"}
+                    ) from problem
+            except ReaderDied as problem:
+                raise FormatError(f"{path.name}: {problem}") from problem
+            time.sleep(0.2)  # an answer has begun, and would be cut off
 
     return _volume_of(ask(), path, ask)
 

@@ -38,6 +38,7 @@ from tomarium.model import Record
 from tomarium.pipeline.run.folders import NOWHERE
 from tomarium.portal.byte_answer import ByteAnswer, wanted_range
 from tomarium.portal.counting import note_download
+from tomarium.portal.door import Door
 from tomarium.portal.files import cleared_text
 from tomarium.portal.request_context import CurrentRequest, RequestContext
 from tomarium.portal.routes import give
@@ -315,3 +316,6 @@ def _part(
     except CannotFit as problem:
         raise HTTPException(413, f"{problem}.") from problem
     return _answer(request, part.table, part.tag, part.name, kind)
+
+
+DOOR = Door("downloads", give_all)

@@ -16,6 +16,7 @@ from tomarium.catalogue.same_sample_edit import claim_same, withdraw_claim
 from tomarium.catalogue.tokens import Scope
 from tomarium.errors import InputError
 from tomarium.model.entity import KINDS
+from tomarium.portal.door import Door
 from tomarium.portal.forms import Fields, take, tried
 from tomarium.portal.identity import demand_log_scope, demand_scope, identify
 from tomarium.portal.rendering import wants_json
@@ -160,3 +161,6 @@ def _entity_done(request_context: RequestContext, id: str, kind: str, said: str)
     if wants_json(request_context.request):
         return JSONResponse({kind: id, "said": said})
     return RedirectResponse(f"{request_context.link(kind, {'id': id})}?said={quote(said)}", 303)
+
+
+DOOR = Door("entities", give_entity_forms)

@@ -10,6 +10,7 @@ from fastapi.responses import Response
 
 from tomarium.catalogue import ANYBODY
 from tomarium.model.page_text import moment_of
+from tomarium.portal.door import Door
 from tomarium.portal.languages import ENGLISH
 from tomarium.portal.request_context import CurrentRequest, RequestContext
 from tomarium.portal.routes import give
@@ -117,3 +118,6 @@ def _folded(line: str) -> str:
             piece = b""
         piece += encoded
     return "\r\n ".join(one.decode() for one in (*pieces, piece))
+
+
+DOOR = Door("calendars", give_calendars, first=True)

@@ -17,6 +17,7 @@ from tomarium.model.entity import KINDS
 from tomarium.model.page_text import FACTS
 from tomarium.model.wording import day
 from tomarium.portal.administration import demand_section
+from tomarium.portal.door import Door
 from tomarium.portal.languages import ENGLISH, LANGUAGES, translate
 from tomarium.portal.pages.texts import ELSEWHERE
 from tomarium.portal.request_context import CurrentRequest, RequestContext
@@ -259,3 +260,6 @@ def _xml(root: Xml.Element, media_type: str) -> Response:
         media_type=media_type,
         headers={"Cache-Control": "public, max-age=300"},
     )
+
+
+DOOR = Door("feeds", give_feeds)

@@ -25,6 +25,7 @@ from tomarium.pipeline.run.folders import NOWHERE, without_folders
 from tomarium.portal import child_pictures, webp
 from tomarium.portal.byte_answer import ByteAnswer, FileAnswer, wanted_range
 from tomarium.portal.counting import note_download, note_view
+from tomarium.portal.door import Door
 from tomarium.portal.request_context import CurrentRequest, without_content
 from tomarium.portal.routes import give
 from tomarium.portal.security import LOCKED
@@ -298,3 +299,6 @@ def _disposition(name: str, media_type: str) -> str:
     """Name a file for saving (RFC 6266), and say whether it may be shown."""
     kind = "inline" if media_type in SHOWN | TEXTS else "attachment"
     return f"{kind}; filename*=UTF-8''{quote(name, safe='')}"
+
+
+DOOR = Door("files", give_all)

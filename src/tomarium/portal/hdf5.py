@@ -16,6 +16,7 @@ from fastapi.responses import Response
 
 from tomarium.catalogue.child_reader import SETTING, ChildReaders, ReaderDied, ReadersBusy
 from tomarium.confinement import CannotConfine
+from tomarium.portal.door import Door
 from tomarium.portal.files import find_file
 from tomarium.portal.hdf5_answers import Answer, Question, answer_in_child
 from tomarium.portal.request_context import CurrentRequest, RequestContext
@@ -130,3 +131,6 @@ def read_hdf5(
     told = ask_file(request_context, id, file, endpoint, query)
     headers = {"Cache-Control": "private, no-cache", "Content-Security-Policy": LOCKED}
     return Response(told.content, told.status, headers=headers, media_type=told.media_type)
+
+
+DOOR = Door("hdf5", give_hdf5)

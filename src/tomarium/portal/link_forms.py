@@ -14,6 +14,7 @@ from tomarium.catalogue.reader import Reader
 from tomarium.catalogue.specimen_space import Space, space_of
 from tomarium.errors import InputError
 from tomarium.model import Link
+from tomarium.portal.door import Door
 from tomarium.portal.forms import Fields, take, tried
 from tomarium.portal.identity import demand_scope
 from tomarium.portal.rendering import wants_json
@@ -145,3 +146,6 @@ def _back(request_context: RequestContext, id: str, said: str, part: str = "link
     return RedirectResponse(
         f"{request_context.link('specimen_links', {'id': id})}?said={quote(said)}#{part}", 303
     )
+
+
+DOOR = Door("links of images", give_link_forms)

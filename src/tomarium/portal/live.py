@@ -16,6 +16,7 @@ from tomarium.beamtime.live_file import NAME, PICTURES, read_live, runs
 from tomarium.beamtime.log_file import LOG, write_remark
 from tomarium.catalogue.reader import LOCAL_OWNER, Reader
 from tomarium.errors import FormatError
+from tomarium.portal.door import Door
 from tomarium.portal.forms import Fields, demand_known, take, tried
 from tomarium.portal.live_view import beamtime_of
 from tomarium.portal.request_context import CurrentRequest
@@ -230,3 +231,6 @@ def _digest(folder: Path | None) -> str:
         len(state.failed), len(state.skipped), len(state.slices), _length_of_log(folder),
     )  # fmt: skip
     return f"{hash(repr(shown)) & 0xFFFFFFFFFFFF:x}"
+
+
+DOOR = Door("live", give_live)

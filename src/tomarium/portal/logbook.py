@@ -20,6 +20,7 @@ from tomarium.catalogue.reader import Reader
 from tomarium.errors import ParameterError
 from tomarium.portal.byte_answer import ByteAnswer, wanted_range
 from tomarium.portal.days import read_day
+from tomarium.portal.door import Door
 from tomarium.portal.forms import Sent, SentForm, demand_known, own_path, take, tried
 from tomarium.portal.identity import demand_log_scope, identify
 from tomarium.portal.rendering import fill, wants_json
@@ -268,3 +269,6 @@ async def _events(request_context: RequestContext, wanted: Wanted) -> AsyncItera
 def _state(request_context: RequestContext, wanted: Wanted) -> str:
     with request_context.catalogue.reading() as connection:
         return last_change(connection, request_context.reader, wanted)
+
+
+DOOR = Door("log book", give_logbook)

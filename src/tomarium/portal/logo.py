@@ -5,6 +5,7 @@ from typing import Final
 from fastapi import FastAPI, HTTPException
 from fastapi.responses import FileResponse, Response
 
+from tomarium.portal.door import Door
 from tomarium.portal.request_context import CurrentRequest
 from tomarium.portal.routes import give
 from tomarium.portal.security import LOCKED
@@ -41,3 +42,6 @@ def logo(request_context: CurrentRequest) -> Response:
         "Cache-Control": "max-age=3600",
     }
     return FileResponse(place, media_type=TYPES[name.rpartition(".")[2]], headers=headers)
+
+
+DOOR = Door("logo", give_logo)

@@ -17,6 +17,7 @@ from tomarium.catalogue.picture_credits import read_credit
 from tomarium.catalogue.queries import place_of
 from tomarium.catalogue.reader import Reader
 from tomarium.catalogue.tokens import Scope
+from tomarium.portal.door import Door
 from tomarium.portal.forms import Fields, demand_known, read_days, take, tried
 from tomarium.portal.identity import demand_scope
 from tomarium.portal.pages.manage import FIELDS, MANAGE, content_of
@@ -188,3 +189,6 @@ def _act(request_context: RequestContext, reader: Reader, id: str, act: Callable
         if place_of(connection, reader, id) is None:
             raise HTTPException(404, f"There is no record “{id[:80]}” in this catalogue.")
     return tried(lambda: act(reader))
+
+
+DOOR = Door("life of a record", give_forms)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, MutableSet, Sequence
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
 
 from markupsafe import Markup, escape
 
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
     from markdown_it import MarkdownIt
     from markdown_it.token import Token
 
+PICTURES: Final = Path(__file__).parent / "static" / "pictures"
+"""Of the pages that come with tomarium: drawn by `benchmarks/page_pictures.py`, CC0."""
 UNUSED = ("heading", "lheading", "image", "html_block", "html_inline", "reference")
 """Headings would break the order of the page's own, pictures would be asked of other hosts; both stay text."""
 
@@ -52,8 +56,9 @@ def marked_page(text: str, address: Callable[[str], str], term: Callable[[str], 
     Parameters
     ----------
     text : str
-        As for `marked_down`; also headings, of which the highest are second to the page's own, pictures of this portal,
-        and links to its pages, "/records?q=tooth", to parts of this page and to e-mail addresses.
+        As for `marked_down`; also headings, of which the highest are second to the page's own, pictures of this portal
+        (one that is alone in its paragraph has its title as a caption), and links to its pages, "/records?q=tooth", to
+        parts of this page and to e-mail addresses.
     address : callable
         Path that begins with "/" → the address of that page here.
     term : callable, optional
@@ -75,7 +80,19 @@ def marked_page(text: str, address: Callable[[str], str], term: Callable[[str], 
             token.attrSet("id", _free_id(name_from(tokens[place + 1].content), ids))
         elif token.type == "inline" and token.children and term and tokens[place - 1].type != "heading_open":
             token.children = list(_with_terms(token.children, seen, term))
+        if token.type == "inline" and token.children and _is_figure(token.children):
+            for paragraph in (tokens[place - 1], tokens[place + 1]):
+                paragraph.tag = "figure"
     return Markup(parser.renderer.render(tokens, parser.options, {"address": address}))
+
+
+def _is_figure(tokens: Sequence[Token]) -> bool:
+    """Tell whether a paragraph is one picture of this portal with a title."""
+    return len(tokens) == 1 and tokens[0].type == "image" and bool(_caption(tokens[0]))
+
+
+def _caption(token: Token) -> str:
+    return str(token.attrGet("title") or "") if str(token.attrGet("src") or "").startswith("/") else ""
 
 
 def _free_id(wanted: str, taken: MutableSet[str]) -> str:
@@ -169,14 +186,34 @@ def _page_picture(
     tokens: Sequence[Token],
     place: int,
     _options: Mapping[str, Any],
-    _env: MutableMapping[str, Any],
+    env: MutableMapping[str, Any],
 ) -> str:
     """Show a picture of this portal; of a picture elsewhere, which the page may not load, its words."""
     source = str(tokens[place].attrGet("src") or "")
     words = renderer.renderInlineAsText(tokens[place].children or [], {}, {})
     if not source.startswith("/"):
         return str(escape(words))
-    return str(Markup('<img src="{}" alt="{}" loading="lazy">').format(source, words))
+    wide, high = _size(source)
+    size = Markup(' width="{}" height="{}"').format(wide, high) if wide else ""
+    shown = Markup('<img src="{}" alt="{}" loading="lazy"{}>').format(env["address"](source), words, size)
+    if _is_figure(tokens):
+        shown += Markup("<figcaption>{}</figcaption>").format(_caption(tokens[place]))
+    return str(shown)
+
+
+@cache
+def _size(source: str) -> tuple[int, int]:
+    """Tell the size of a picture that came with tomarium, so that its place is kept; (0, 0) of all else."""
+    from PIL import Image
+
+    place = PICTURES / source.removeprefix("/static/pictures/")
+    if source != f"/static/pictures/{place.name}" or not place.is_file():
+        return 0, 0
+    if place.suffix == ".svg":
+        box = re.search(r'viewBox="0 0 (\d+) (\d+)"', place.read_text(encoding="utf-8"))
+        return (int(box[1]), int(box[2])) if box else (0, 0)
+    with Image.open(place) as image:
+        return image.size
 
 
 def _may_lead(address: str) -> bool:

@@ -10,6 +10,7 @@ from fastapi.responses import RedirectResponse, Response
 
 from tomarium.catalogue.messages import TooMany, close_message, messages_of, write_message
 from tomarium.errors import ParameterError
+from tomarium.portal.door import Door
 from tomarium.portal.forms import Fields, demand_known, own_path, take, tried
 from tomarium.portal.identity import demand_scope
 from tomarium.portal.page import Page
@@ -134,3 +135,6 @@ def table(request_context: CurrentRequest) -> Response:
 def _cell(text: str) -> str:
     """Keep a spreadsheet from taking what somebody wrote for a formula."""
     return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+
+
+DOOR = Door("messages", give_messages)

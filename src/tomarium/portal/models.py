@@ -9,6 +9,7 @@ from fastapi.responses import JSONResponse, RedirectResponse, Response
 from tomarium.catalogue.model_jobs import ask_for_model
 from tomarium.catalogue.queries import place_of
 from tomarium.errors import InputError
+from tomarium.portal.door import Door
 from tomarium.portal.files import Picture
 from tomarium.portal.forms import Fields, take, tried
 from tomarium.portal.identity import demand_scope
@@ -72,3 +73,6 @@ def _ask(request_context: CurrentRequest, id: str, role: str, fields: Fields) ->
         return JSONResponse({"job": number, "address": told}, 202, headers={"Location": told})
     shown = {name: fields[name] for name in SHOWN if fields.get(name)}
     return RedirectResponse(f"{place}?{urlencode({**shown, 'said': 'A worker makes it.'})}#asked", 303)
+
+
+DOOR = Door("models", give_models)

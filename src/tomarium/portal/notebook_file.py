@@ -15,6 +15,7 @@ from fastapi.responses import Response
 from tomarium import units
 from tomarium.formats.zarr.reader import level_axes
 from tomarium.model import Record
+from tomarium.portal.door import Door
 from tomarium.portal.request_context import CurrentRequest
 from tomarium.portal.routes import give
 from tomarium.standards.citation import cite
@@ -143,3 +144,6 @@ def _text(source: str) -> dict[str, Any]:
 def _code(source: str) -> dict[str, Any]:
     lines = source.splitlines(keepends=True)
     return {"cell_type": "code", "metadata": {}, "execution_count": None, "outputs": [], "source": lines}
+
+
+DOOR = Door("notebook", give_notebook)

@@ -29,6 +29,7 @@ from tomarium.catalogue.record_changes import (
 from tomarium.catalogue.record_sets import all_sets, is_in_set, sets_of
 from tomarium.errors import FormatError
 from tomarium.model import Record
+from tomarium.portal.door import Door
 from tomarium.portal.forms import MOST_BYTES, MOST_FIELDS, take
 from tomarium.portal.oai_request import (
     ARGUMENTS,
@@ -317,3 +318,6 @@ _VERBS: Final[Mapping[str, Callable[[RequestContext, Connection, Mapping[str, st
     "ListRecords": _list,
 }
 assert _VERBS.keys() == ARGUMENTS.keys()
+
+
+DOOR = Door("oai", give_oai)

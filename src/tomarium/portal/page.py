@@ -56,6 +56,8 @@ class Page:
         `levels` of `portal.levels`.
     links : callable or None
         `links(request_context, content) -> str`: what else its header Link says, for programs.
+    own : bool
+        Whether its word stands below "You" in the menu, with what is for those who are signed in.
     """
 
     name: str
@@ -69,6 +71,7 @@ class Page:
     policy: str = ""
     levels: bool = False
     links: Callable[[Any, Any], str] | None = None
+    own: bool = False
 
 
 FOR_PEOPLE = {"people only": True}

@@ -22,6 +22,7 @@ from tomarium.catalogue.panosc_filter import (
 )
 from tomarium.catalogue.panosc_rows import EVERY, OWN, Question
 from tomarium.errors import ParameterError
+from tomarium.portal.door import Door
 from tomarium.portal.request_context import CurrentRequest, RequestContext
 from tomarium.portal.routes import give
 
@@ -218,3 +219,6 @@ def _bracketed(request_context: RequestContext, name: str) -> dict[str, Any]:
         last = steps[-1] if steps and steps[-1] else str(len(here))
         here[last] = text
     return told
+
+
+DOOR = Door("panosc", give_panosc)

@@ -6,6 +6,7 @@ from fastapi.responses import Response
 from tomarium.catalogue.data_use import as_csv, grouped, uses_of_data
 from tomarium.catalogue.import_publications import import_works
 from tomarium.errors import InputError
+from tomarium.portal.door import Door
 from tomarium.portal.forms import Fields, take, tried
 from tomarium.portal.identity import demand_scope
 from tomarium.portal.pages.data_use import By
@@ -59,3 +60,6 @@ def import_text(request_context: CurrentRequest, fields: Fields) -> Response:
     response = answer_html(request_context, IMPORT, page, request_context.link("publications.import.json"))
     response.status_code = status
     return response
+
+
+DOOR = Door("publications", give_publications)

@@ -29,6 +29,7 @@ from tomarium.portal.languages import (
 from tomarium.portal.markdown import marked_down
 from tomarium.portal.page import Page, machine, names
 from tomarium.portal.request_context import RequestContext
+from tomarium.portal.script_words import script_words
 from tomarium.registry import collect
 
 
@@ -116,19 +117,21 @@ def fill(request_context: RequestContext, template: str, content: Mapping[str, A
     """
     every = collect("portal.pages", Page).values()
     pages = [page for page in every if page.menu and page.shown(request_context.request)]
-    menu = [(page.name, page.menu) for page in sorted(pages, key=lambda page: page.order)]
+    pages.sort(key=lambda page: page.order)
     settings, language = request_context.settings, request_context.language
     base = settings["address"] or request_context.origin + root_of(request_context.request)
     house = {
         "link": request_context.link,
         "built": built,
-        "menu": menu,
+        "menu": [(page.name, page.menu) for page in pages if not page.own],
+        "own_menu": [(page.name, page.menu) for page in pages if page.own],
         "version": __version__,
         "house_name": settings["name"],
         "house": settings,
         "language": language,
         "languages": language_links(request_context.request, base),
         "hreflang": _is_indexed(request_context.request, template),
+        "script_words": script_words(template, language),
     }
     return _templates(language).get_template(template).render({**house, **content})
 

@@ -11,6 +11,7 @@ from tomarium.catalogue import saved_searches
 from tomarium.catalogue.mail_addresses import change_mail_address, confirm_mail_address
 from tomarium.catalogue.saved_searches import change_search, delete_search, save_search, search_with_key
 from tomarium.portal.account import holder_of
+from tomarium.portal.door import Door
 from tomarium.portal.forms import Fields, take, tried
 from tomarium.portal.page import FOR_PEOPLE, Page
 from tomarium.portal.rendering import answer_html, answer_json, wants_json
@@ -166,3 +167,6 @@ def _done(context: RequestContext, said: str) -> Response:
     if wants_json(context.request):
         return answer_json({"said": said})
     return RedirectResponse(f"{context.link('account.searches')}?said={quote(said)}", 303)
+
+
+DOOR = Door("saved searches", give_saved_searches)

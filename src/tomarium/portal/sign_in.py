@@ -12,6 +12,7 @@ from tomarium.catalogue.audit import note
 from tomarium.catalogue.invitations import invited_to
 from tomarium.catalogue.tokens import close_session, open_session
 from tomarium.portal import oidc
+from tomarium.portal.door import Door
 from tomarium.portal.forms import Fields, own_path, take
 from tomarium.portal.identity import (
     MOST_LINKS,
@@ -169,3 +170,6 @@ def _client(context: RequestContext) -> oidc.Client:
 
 def _home(context: RequestContext) -> str:
     return context.link("home")
+
+
+DOOR = Door("sign in", give_all)

@@ -19,6 +19,7 @@ from tomarium.catalogue.memberships import collections_of
 from tomarium.catalogue.queries import Place
 from tomarium.model import Record
 from tomarium.model.entity import KINDS, Entity, Kind
+from tomarium.portal.door import Door
 from tomarium.portal.request_context import CurrentRequest, RequestContext
 from tomarium.portal.routes import give
 from tomarium.portal.security import LOCKED
@@ -319,3 +320,6 @@ def _items(request_context: RequestContext, record: Record, place: Place) -> Ite
     for entry in record.files:
         if not entry.path.endswith("/"):
             yield Link("item", base + quote(entry.path), entry.media_type)
+
+
+DOOR = Door("signposting", give_signposting)

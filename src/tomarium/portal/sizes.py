@@ -10,6 +10,7 @@ from fastapi.responses import Response
 
 from tomarium.errors import InputError
 from tomarium.model import Record
+from tomarium.portal.door import Door
 from tomarium.portal.request_context import CurrentRequest, RequestContext
 from tomarium.portal.routes import give
 from tomarium.portal.volume_view import split_ids
@@ -84,3 +85,6 @@ def draw_sizes(request_context: CurrentRequest, records: Records = None) -> Resp
         raise InputError("records: none is named; give identifiers, as in ?records=tooth,femur")
     png, _, _ = in_a_row([one for _, _, one in found])
     return Png(png, headers={"Cache-Control": "private, no-cache"})
+
+
+DOOR = Door("sizes", give_sizes)

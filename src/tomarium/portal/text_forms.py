@@ -12,6 +12,7 @@ from tomarium.catalogue.words import name_from
 from tomarium.errors import InputError, ParameterError
 from tomarium.model.page_text import FACTS, PageText, checked, write_page_text
 from tomarium.portal.administration import demand_section
+from tomarium.portal.door import Door
 from tomarium.portal.forms import Fields, demand_known, take, tried
 from tomarium.portal.languages import ENGLISH
 from tomarium.portal.pages.text_edit import (
@@ -185,3 +186,6 @@ def _number(fields: Mapping[str, str], key: str) -> int:
     if not (text.isascii() and text.isdecimal() and len(text) < 18):
         raise HTTPException(400, f"{key}: {text[:20]!r} is no number of a version.")
     return int(text)
+
+
+DOOR = Door("texts", give_text_forms)

@@ -11,6 +11,7 @@ from tomarium.catalogue.parcels import change_parcel, make_parcel, parcel_of, te
 from tomarium.catalogue.reader import Reader
 from tomarium.catalogue.specimen_events import Told, event_numbered, tell_of_specimen
 from tomarium.model.parcel import FACTS
+from tomarium.portal.door import Door
 from tomarium.portal.forms import SentForm, demand_known, take, tried
 from tomarium.portal.identity import demand_scope
 from tomarium.portal.logbook import answer_file
@@ -163,3 +164,6 @@ def _listed(text: str) -> list[str]:
     """Read identifiers of specimens, or addresses of their pages as a scanner of labels gives them."""
     words = re.split(r"[\s,;]+", text.strip())
     return [one.rstrip("/").rpartition("/")[2].partition("?")[0] for one in words if one]
+
+
+DOOR = Door("tracking", give_tracking)

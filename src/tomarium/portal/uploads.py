@@ -34,6 +34,7 @@ from tomarium.catalogue.reader import Reader
 from tomarium.catalogue.upload_room import give_back, taking_room
 from tomarium.catalogue.uploads import Upload, Uploads
 from tomarium.errors import FormatError, InputError, ParameterError, StorageFull
+from tomarium.portal.door import Door
 from tomarium.portal.forms import Fields, demand_known
 from tomarium.portal.identity import demand_scope, may_upload
 from tomarium.portal.pages.manage import FIELDS
@@ -336,3 +337,6 @@ def _checksum(text: str) -> tuple[Any, bytes]:
         raise HTTPException(
             400, f"Upload-Checksum: {problem}.", headers={"Tus-Resumable": VERSION}
         ) from problem
+
+
+DOOR = Door("uploads", give_uploads)

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, select
 from tomarium import __version__
 from tomarium.catalogue.record_use import Counted, counts_of
 from tomarium.catalogue.tables import records
+from tomarium.portal.door import Door
 from tomarium.portal.rendering import answer_json
 from tomarium.portal.request_context import CurrentRequest, RequestContext
 from tomarium.portal.routes import give
@@ -142,3 +143,6 @@ def _end(month: str) -> date:
     year, number = int(month[:4]), int(month[5:7])
     following = date(year + number // 12, number % 12 + 1, 1) if year < 9999 else date.max
     return date.fromordinal(following.toordinal() - 1)
+
+
+DOOR = Door("use reports", give_use_reports)

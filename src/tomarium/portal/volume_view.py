@@ -18,6 +18,7 @@ from tomarium.catalogue.specimen_export import gather
 from tomarium.errors import InputError
 from tomarium.model.link import rows
 from tomarium.portal import built
+from tomarium.portal.door import Door
 from tomarium.portal.forms import Fields, take
 from tomarium.portal.languages import root_of
 from tomarium.portal.rendering import fill
@@ -285,3 +286,6 @@ def poster(folder: Path, request_context: RequestContext, id: str, middle: int) 
         Of a PNG.
     """
     return request_context.link("picture", {"id": id, "viewer": "slices", "name": f"z-{middle}.png"})
+
+
+DOOR = Door("volume view", give_volume_view)

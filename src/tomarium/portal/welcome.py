@@ -10,6 +10,7 @@ from tomarium.catalogue.accounts import account_named
 from tomarium.catalogue.audit import note
 from tomarium.catalogue.tokens import close_session, open_session
 from tomarium.errors import InputError
+from tomarium.portal.door import Door
 from tomarium.portal.forms import Fields, take
 from tomarium.portal.identity import SESSION, cookie_of, session_seconds, set_cookie
 from tomarium.portal.page import FOR_PEOPLE, Page
@@ -108,3 +109,6 @@ def _page(context: RequestContext, secret: str, status: int = 200, problem: str 
 def _private(response: Response) -> Response:
     response.headers.update({"Referrer-Policy": "no-referrer", "Cache-Control": "no-store"})
     return response
+
+
+DOOR = Door("welcome", give_all)

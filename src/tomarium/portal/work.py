@@ -33,6 +33,7 @@ from tomarium.portal.asked_work import (
     progress_of,
     see_that_somebody_works,
 )
+from tomarium.portal.door import Door
 from tomarium.portal.forms import Fields, demand_known, take, tried
 from tomarium.portal.identity import demand_scope, may_upload
 from tomarium.portal.page import machine
@@ -278,3 +279,6 @@ def protocol(request_context: CurrentRequest, number: int) -> Response:
         "Cache-Control": "no-store",
     }
     return Response(facts["yaml"], media_type="application/yaml", headers=headers)
+
+
+DOOR = Door("work", give_work)

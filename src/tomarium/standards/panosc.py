@@ -97,7 +97,8 @@ RELATIONS: Final[dict[str, dict[str, Relation]]] = {
 
 # What is called otherwise by others than in our keys.
 NAMES: Final = {"energy": "photon_energy"}
-_UNITS: Final = {"m": "m", "keV": "kev", "deg": "deg", "s": "s", "B": "bytes"}  # base unit → ending of a key
+UNITS: Final = {"m": "m", "keV": "kev", "deg": "deg", "s": "s", "B": "bytes"}
+"""Base unit → ending of a key."""
 _MOST: Final = 1000  # of files, members or parameters of one body
 _EXACT: Final = 2**53
 
@@ -388,8 +389,8 @@ def keyed(parameters: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         value, unit, base = one.get("value"), str(one.get("unit", "")), str(one.get("base", ""))
         if not name or value is None:
             continue
-        if base in _UNITS:
-            found.setdefault(f"{name}_{_UNITS[base]}", one["si"])
+        if base in UNITS:
+            found.setdefault(f"{name}_{UNITS[base]}", one["si"])
         elif base == "K":
             found.setdefault(f"{name}_celsius", float(f"{one['si'] - 273.15:.12g}"))
         else:

@@ -83,7 +83,7 @@ def render(record: Record, view: View) -> Piece:
             pictures.append({"kind": kind, "path": path, "address": view.file(path), "caption": caption})
     failed = {kind: str(told["failed"][kind]) for kind in WORDS if kind in told["failed"]}
     data = {"pictures": pictures, "failed": failed}
-    return Piece(data, fill("drawn.html", {**data, "title": record.title}))
+    return Piece(data, fill("drawn.html", {**data, "title": record.title}, view.translations))
 
 
 DRAWN = Viewer(name="drawn", title="Overviews", order=25, suits=suits, render=render)

@@ -85,12 +85,14 @@ def render(record: Record, view: View) -> Piece:
             "level": volume_header(view.folder / volume)[1] if volume else None,
             "manifest": next((row["address"] for row in rows if row["role"] == "manifest"), None),
         },
+        view.translations,
     )
     return Piece({"files": rows, "bytes": total}, html)
 
 
 def _for_people(entry: FileEntry, view: View, credit: str) -> dict[str, str]:
-    return {"what": ". ".join(filter(None, (_what(entry), credit))), "inside": view.inside(entry.path)}
+    what = view.translations.gettext(_what(entry)) if _what(entry) else ""
+    return {"what": ". ".join(filter(None, (what, credit))), "inside": view.inside(entry.path)}
 
 
 def _what(entry: FileEntry) -> str:

@@ -83,7 +83,7 @@ def render(record: Record, view: View) -> Piece:
             "ticks": [
                 (f"{100 * (tick - low) / (high - low):.3f}", text) for tick, text in round_ticks(low, high)
             ],
-            "axis": f"{QUANTITIES.get(unit, 'Grey value')}{f' in {unit}' if unit else ''}",
+            "quantity": QUANTITIES.get(unit, "Grey value"),
             "window": [f"{100 * part:.3f}" for part in window],
             "window_width": f"{100 * (window[1] - window[0]):.3f}" if len(window) == 2 else "",
             "statistics": {key: f"{value:.4g}" for key, value in statistics.items() if value is not None},
@@ -96,6 +96,7 @@ def render(record: Record, view: View) -> Piece:
             "usual": view.page({"low": None, "high": None}) + "#slices",
             "most": f"{max(counts):,}".replace(",", "\u202f"),
         },
+        view.translations,
     )
     return Piece({"edges": edges, "counts": counts, "unit": unit, **statistics}, html)
 

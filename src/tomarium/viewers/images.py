@@ -138,7 +138,7 @@ def render(record: Record, view: View) -> Piece:
             data["spectrum"] = view.picture("spectrum.json", {**told, **at})
             content["plot"] = _plot(view, shown, frame, pixel, choices)
             content["numbers"] = data["spectrum"]
-    return Piece(data, fill("images.html", content))
+    return Piece(data, fill("images.html", content, view.translations))
 
 
 def picture(record: Record, folder: Path, name: str, choices: Mapping[str, str]) -> bytes:

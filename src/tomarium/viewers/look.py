@@ -72,7 +72,7 @@ def render(record: Record, view: View) -> Piece:
         "still": view.picture(STILL, version),
     }
     size = f"{np.prod(shape) / 1e6:.2g} MB"
-    return Piece(data, fill("look.html", {**data, "title": record.title, "size": size}))
+    return Piece(data, fill("look.html", {**data, "title": record.title, "size": size}, view.translations))
 
 
 def picture(record: Record, folder: Path, name: str, choices: Mapping[str, str]) -> bytes:

@@ -105,7 +105,8 @@ def render(record: Record, view: View) -> Piece:
         "views": VIEWS,
         "pictures": {name.removesuffix(".png"): view.picture(name, version) for name in NAMES},
     }
-    return Piece(data, fill("make_a_slice.html", {**data, "title": record.title, "few": FEW}))
+    content = {**data, "title": record.title, "few": FEW}
+    return Piece(data, fill("make_a_slice.html", content, view.translations))
 
 
 def picture(record: Record, folder: Path, name: str, choices: Mapping[str, str]) -> bytes:

@@ -52,7 +52,8 @@ def render(record: Record, view: View) -> Piece:
     """
     held = {entry.path for entry in record.files}
     meshes = [_told(part, view, held) for part in _meshes(record)]
-    return Piece({"meshes": meshes}, fill("meshes.html", {"meshes": meshes, "title": record.title}))
+    content = {"meshes": meshes, "title": record.title}
+    return Piece({"meshes": meshes}, fill("meshes.html", content, view.translations))
 
 
 def _meshes(record: Record) -> Iterator[Part]:

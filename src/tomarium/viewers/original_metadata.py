@@ -92,7 +92,7 @@ def render(record: Record, view: View) -> Piece:
         "before": page({"line": str(max(0, start - LINES))}) if start else "",
         "after": page({"line": str(start + LINES)}) if start + LINES < len(found) else "",
     }
-    return Piece(data, fill("original_metadata.html", content))
+    return Piece(data, fill("original_metadata.html", content, view.translations))
 
 
 def _kept(record: Record) -> list[Mapping[str, Any]]:

@@ -36,14 +36,14 @@ def is_shown(record: Record) -> bool:
     return bool(record.parameters)
 
 
-def render(record: Record, _view: View) -> Piece:
+def render(record: Record, view: View) -> Piece:
     """List the parameters: for machines in the order of the record, for people in groups.
 
     Parameters
     ----------
     record : Record
         With parameters.
-    _view : View
+    view : View
         Not needed.
 
     Returns
@@ -74,6 +74,7 @@ def render(record: Record, _view: View) -> Piece:
             "legend": {MARKS[origin]: ORIGINS[origin] for origin in MARKS if origin in used},
             "rest_is_read": "read" in used,
         },
+        view.translations,
     )
     return Piece({"parameters": rows}, html)
 

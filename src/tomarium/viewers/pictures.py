@@ -50,7 +50,7 @@ def render(record: Record, view: View) -> Piece:
     """
     shown = record.parts[0].summary.get("picture", "") if record.parts else ""
     data = {"picture": view.file(PICTURE), "caption": TITLES.get(str(shown), "The image")}
-    return Piece(data, fill("pictures.html", {**data, "title": record.title}))
+    return Piece(data, fill("pictures.html", {**data, "title": record.title}, view.translations))
 
 
 PICTURES = Viewer(name="picture", title="Picture", order=10, whole=is_shown, render=render, plainest="pupil")

@@ -62,6 +62,7 @@ def render(record: Record, view: View) -> Piece:
             "facts": [(words(fact.text), fact.source) for fact in facts],
             "sources": view.level != "pupil",
         },
+        view.translations,
     )
     return Piece({"told": told, "facts": [{"text": one.text, "from": one.source} for one in facts]}, html)
 

@@ -79,6 +79,7 @@ def render(record: Record, view: View) -> Piece:
             "account": view.file(account) if account else None,
             "provenance": {key: shorten(value) for key, value in details.items()},
         },
+        view.translations,
     )
     return Piece({"protocol": text, "provenance": dict(record.provenance)}, html)
 

@@ -101,6 +101,7 @@ def render(record: Record, view: View) -> Piece:
                 told.get("domain", ""), "counts"
             ),
         },
+        view.translations,
     )
     return Piece(data, html)
 

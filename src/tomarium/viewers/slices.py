@@ -118,6 +118,7 @@ def render(record: Record, view: View) -> Piece:
             "next_way": view.page({"axes": axes_drawn.after(way).replace("none", "") or None}) + "#slices",
             "whole_window": view.page({"low": None, "high": None}),
         },
+        view.translations,
     )
     return Piece(data, html)
 
@@ -263,7 +264,7 @@ def _plane(record: Record, view: View, plane: Plane, chosen: Mapping[str, str], 
         "marks": [],
         "cited": view.picture(f"{plane}-{index}.png", {**chosen, "cite": "1"}),
         "numbers": view.picture(f"{plane}-{index}.tif", {}),
-        "thin": _thin(shape[down], shape[across], plane),
+        "thin": _thin(shape[down], shape[across]),
         "bar": None,
         "position": "",
         "step": None,
@@ -290,11 +291,9 @@ def _plane(record: Record, view: View, plane: Plane, chosen: Mapping[str, str], 
     return known
 
 
-def _thin(rows: int, columns: int, plane: Plane) -> str:
-    """Say why there is nothing to see in a plane of a few rows; "" where there is."""
-    if rows * THIN > columns:
-        return ""
-    return f"{rows} row{'s' if rows > 1 else ''} only: nothing to see {WORDS[plane].removeprefix('seen ')}"
+def _thin(rows: int, columns: int) -> int:
+    """Tell how many rows a plane has in which there is nothing to see, for they are few; 0 where there is."""
+    return 0 if rows * THIN > columns else rows
 
 
 def _index(record: Record, plane: Plane, text: str) -> int:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
+from gettext import NullTranslations
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from tomarium.model import Part, Record
 from tomarium.model.level import DEFAULT
@@ -15,6 +16,9 @@ from tomarium.model.wording import brief
 if TYPE_CHECKING:
     from jinja2 import Environment
     from markupsafe import Markup
+
+ENGLISH: Final = NullTranslations()
+"""Each word is its own."""
 
 
 def no_page(name: str) -> str:
@@ -57,6 +61,8 @@ class View:
         `term(id) -> str`: address of a term of the glossary; "" where there is no page of it.
     level : str
         For whom the page is shown: a key of `model.level.LEVELS`.
+    translations : gettext.NullTranslations
+        Of the words of templates into the language of the page.
     """
 
     folder: Path
@@ -68,6 +74,7 @@ class View:
     inside: Callable[[str], str] = no_page
     term: Callable[[str], str] = no_page
     level: str = DEFAULT
+    translations: NullTranslations = ENGLISH
 
 
 @dataclass(frozen=True)
@@ -141,7 +148,7 @@ class Viewer:
         return self.suits is not None and any(map(self.suits, record.parts))
 
 
-def fill(template: str, content: Mapping[str, Any]) -> Markup:
+def fill(template: str, content: Mapping[str, Any], translations: NullTranslations = ENGLISH) -> Markup:
     """Fill one of the viewers' templates.
 
     Parameters
@@ -150,6 +157,8 @@ def fill(template: str, content: Mapping[str, Any]) -> Markup:
         File in `viewers/templates`.
     content : Mapping of str to any
         Names the template uses; text is escaped.
+    translations : gettext.NullTranslations
+        As a `View` has them.
 
     Returns
     -------
@@ -158,19 +167,23 @@ def fill(template: str, content: Mapping[str, Any]) -> Markup:
     """
     from markupsafe import Markup
 
-    return Markup(_templates().get_template(template).render(dict(content)))
+    return Markup(_templates(translations).get_template(template).render(dict(content)))
 
 
 @cache
-def _templates() -> Environment:
+def _templates(translations: NullTranslations) -> Environment:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
         loader=PackageLoader("tomarium.viewers"),
+        extensions=["jinja2.ext.i18n"],
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.policies["ext.i18n.trimmed"] = True
+    environment.install_gettext_translations(translations, newstyle=True)  # type: ignore[attr-defined]
     environment.filters["brief"] = brief
+    environment.filters["translated"] = lambda words: translations.gettext(words) if words else ""
     return environment

@@ -1,5 +1,6 @@
 // Images of microscopes: what a reader does is sent to the page, and what it answers is put in its place.
 // Without this script the same fields, links and buttons do the same.
+import { t } from "../shared/words";
 
 let asked = 0;
 let waiting = 0;
@@ -16,7 +17,7 @@ async function show(address: URL): Promise<void> {
   if (mine !== asked) return; // a later wish is on its way
   const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
   if (!answer.ok) {
-    tell(fresh.querySelector("main p")?.textContent ?? "The page cannot be fetched.");
+    tell(fresh.querySelector("main p")?.textContent ?? t("The page cannot be fetched."));
     return;
   }
   const picture = fresh.querySelector<HTMLImageElement>("#images .image-map img");
@@ -108,7 +109,7 @@ function pixels(form: HTMLFormElement, map: HTMLElement): void {
   };
   map.tabIndex = 0;
   map.setAttribute("role", "application");
-  map.setAttribute("aria-label", "Map. A click or the arrow keys choose a pixel, Escape all of them.");
+  map.setAttribute("aria-label", t("Map. A click or the arrow keys choose a pixel, Escape all of them."));
   map.addEventListener("click", (event) => {
     const box = map.querySelector("img")!.getBoundingClientRect();
     const [x, y] = [(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height];

@@ -1,6 +1,7 @@
 // Make your own slice: projections are put back one after the other, and the slice appears.
 import { sequence, type Choice } from "./choice";
 import { prepare, putBack, type Prepared, type Projections } from "./reconstruction";
+import { t } from "../shared/words";
 
 interface Told {
   sinogram: string;
@@ -45,12 +46,12 @@ function begin(root: HTMLElement, told: Told): void {
   const made = root.querySelector<HTMLElement>("#slice-made")!;
   const lines = root.querySelector<HTMLElement>("#projections")!;
   const output = made.querySelector("output")!;
-  const slice = canvas(columns, columns, "The slice made of the projections that are put back");
+  const slice = canvas(columns, columns, t("The slice made of the projections that are put back"));
   const rays = canvas(2 * columns, 2 * columns, "");
   rays.className = "rays";
   made.querySelector("img")!.replaceWith(slice, rays);
-  const sinogram = canvas(columns, angles.length, "All projections, one a line; those that are put back are bright");
-  const curve = canvas(2 * columns, columns, "The projection that was put back last");
+  const sinogram = canvas(columns, angles.length, t("All projections, one a line; those that are put back are bright"));
+  const curve = canvas(2 * columns, columns, t("The projection that was put back last"));
   sinogram.className = "lines";
   curve.className = "curve";
   lines.querySelector("img")!.replaceWith(sinogram, curve);
@@ -58,20 +59,20 @@ function begin(root: HTMLElement, told: Told): void {
   const form = document.createElement("div");
   form.className = "slice-do";
   form.setAttribute("role", "group");
-  form.setAttribute("aria-label", "What is put back");
+  form.setAttribute("aria-label", t("What is put back"));
   const play = document.createElement("button");
   play.type = "button";
-  play.textContent = "Play";
-  const count = field(form, "Projections put back", slider(0, order.length, 1, used));
+  play.textContent = t("Play");
+  const count = field(form, t("Projections put back"), slider(0, order.length, 1, used));
   count.parentElement!.className = "slice-count";
   form.prepend(play);
-  const views = field(form, "Taken in half a turn", select([...VIEWS.filter((n) => n < angles.length), angles.length].map((n) => [String(n), String(n)])));
+  const views = field(form, t("Taken in half a turn"), select([...VIEWS.filter((n) => n < angles.length), angles.length].map((n) => [String(n), String(n)])));
   views.value = String(angles.length);
-  const range = field(form, "Turned by", slider(30, 180, 15, 180));
+  const range = field(form, t("Turned by"), slider(30, 180, 15, 180));
   const turned = document.createElement("output");
   range.after(turned);
-  const way = field(form, "Order", select([["turn", "one after the other"], ["spread", "spread out"]]));
-  const filter = field(form, "Filter each projection first", document.createElement("input"));
+  const way = field(form, t("Order"), select([["turn", t("one after the other")], ["spread", t("spread out")]]));
+  const filter = field(form, t("Filter each projection first"), document.createElement("input"));
   filter.type = "checkbox";
   filter.checked = true;
   root.append(form);
@@ -90,8 +91,8 @@ function begin(root: HTMLElement, told: Told): void {
     count.max = String(order.length);
     count.value = String(used);
     turned.textContent = `${choice.range}°`;
-    const far = filter.checked && used ? ` · ${difference(image, whole, told.window).toPrecision(2)} % from all` : "";
-    output.textContent = `${used} of ${order.length} projections${far}`;
+    const far = filter.checked && used ? ` · ${t("%(share)s from all", { share: `${difference(image, whole, told.window).toPrecision(2)} %` })}` : "";
+    output.textContent = `${t("%(number)s of %(count)s projections", { number: used, count: order.length })}${far}`;
     root.dataset["used"] = String(used);
   }
 
@@ -120,13 +121,13 @@ function begin(root: HTMLElement, told: Told): void {
   function stop(): void {
     clearInterval(playing);
     playing = 0;
-    play.textContent = "Play";
+    play.textContent = t("Play");
   }
 
   play.addEventListener("click", () => {
     if (playing) return stop();
     if (used === order.length) used = 0;
-    play.textContent = "Stop";
+    play.textContent = t("Stop");
     playing = window.setInterval(() => {
       used++;
       if (used >= order.length) stop();

@@ -4,6 +4,7 @@ import { hasWebGl2 } from "../shared/webgl";
 import { AmbientLight, Box3, DirectionalLight, PerspectiveCamera, Scene, Vector3, WebGLRenderer } from "three";
 import { OrbitControls } from "three/addons/controls/OrbitControls.js";
 import { GLTFLoader } from "three/addons/loaders/GLTFLoader.js";
+import { t } from "../shared/words";
 
 const HEIGHT_DEG = 35; // of what the camera sees
 
@@ -16,13 +17,13 @@ function offer(stage: HTMLElement, address: string): void {
   const button = document.createElement("button");
   button.type = "button";
   button.className = "button mesh-turn";
-  button.textContent = "Turn it";
+  button.textContent = t("Turn it");
   button.addEventListener("click", () => {
     button.disabled = true;
-    button.textContent = "Loading …";
+    button.textContent = t("Loading …");
     show(stage, address).then(
       () => button.remove(),
-      () => { button.textContent = "The model cannot be shown here"; },
+      () => { button.textContent = t("The model cannot be shown here"); },
     );
   });
   stage.append(button);
@@ -39,7 +40,7 @@ async function show(stage: HTMLElement, address: string): Promise<void> {
   const canvas = renderer.domElement;
   canvas.tabIndex = 0;
   canvas.setAttribute("role", "img");
-  canvas.setAttribute("aria-label", `${picture?.alt ?? "Model"}; drag, or use the arrow keys, to turn it`);
+  canvas.setAttribute("aria-label", `${picture?.alt ?? ""}; ${t("drag, or use the arrow keys, to turn it")}`);
   const world = new Scene();
   world.add(scene, new AmbientLight(0xffffff, 0.9));
   const box = new Box3().setFromObject(scene);

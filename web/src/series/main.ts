@@ -1,4 +1,5 @@
 // The moments of a series: a slider of time over the slices and the 3-D look, and an animation.
+import { t } from "../shared/words";
 export {};
 
 type Plane = "z" | "y" | "x";
@@ -55,7 +56,7 @@ async function show(number: number): Promise<void> {
   at = number;
   tell(moment);
   if (moment.problem) {
-    for (const figure of figures) say(figure, figure === figures[0] ? `Moment ${number}: ${moment.problem}` : "Not shown");
+    for (const figure of figures) say(figure, figure === figures[0] ? `${t("Moment %(number)s", { number })}: ${moment.problem}` : t("Not shown"));
     planes!.dataset["shown"] = String(number);
     return;
   }
@@ -70,7 +71,7 @@ async function show(number: number): Promise<void> {
   figures.forEach((figure, k) => {
     const picture = came[k]!;
     if (picture.status === "rejected") {
-      say(figure, `Moment ${number}: the picture could not be fetched`);
+      say(figure, `${t("Moment %(number)s", { number })}: ${t("the picture could not be fetched")}`);
       return;
     }
     place(figure, picture.value, moment);
@@ -108,7 +109,7 @@ function say(figure: HTMLElement, words: string): void {
 
 function tell(moment: Moment): void {
   slider!.value = String(moment.number);
-  told!.textContent = `${moment.number} of ${moments.length}${moment.when ? ` · ${moment.when}` : ""}`;
+  told!.textContent = `${t("%(number)s of %(count)s", { number: moment.number, count: moments.length })}${moment.when ? ` · ${moment.when}` : ""}`;
   for (const one of moments) {
     if (one === moment) one.item.setAttribute("aria-current", "true");
     else one.item.removeAttribute("aria-current");
@@ -149,13 +150,13 @@ function animate(): void {
   };
   let playing = 0;
   const speed = document.createElement("select");
-  speed.setAttribute("aria-label", "Moments a second");
-  for (const one of SPEEDS) speed.append(new Option(`${one} a second`, String(one), one === FIRST_SPEED, one === FIRST_SPEED));
+  speed.setAttribute("aria-label", t("Moments a second"));
+  for (const one of SPEEDS) speed.append(new Option(t("%(number)s a second", { number: one }), String(one), one === FIRST_SPEED, one === FIRST_SPEED));
   const stop = () => {
     if (!playing) return;
     playing = 0;
-    play.textContent = "Play";
-    play.setAttribute("aria-label", "Play the moments");
+    play.textContent = t("Play");
+    play.setAttribute("aria-label", t("Play the moments"));
     planes!.dataset["playing"] = "";
     remember();
   };
@@ -168,14 +169,14 @@ function animate(): void {
     }
   }
   let turns = 0;
-  const play = button("Play", "Play the moments", () => {
+  const play = button(t("Play"), t("Play the moments"), () => {
     if (playing) {
       stop();
       return;
     }
     playing = ++turns;
-    play.textContent = "Stop";
-    play.setAttribute("aria-label", "Stop");
+    play.textContent = t("Stop");
+    play.setAttribute("aria-label", t("Stop"));
     planes!.dataset["playing"] = "true";
     void run(playing);
   });
@@ -184,7 +185,7 @@ function animate(): void {
     void show(next(at, by)).then(remember);
   };
   form!.append(
-    play, button("−", "Previous moment", () => step(-1)), button("+", "Next moment", () => step(1)), speed,
+    play, button("−", t("Previous moment"), () => step(-1)), button("+", t("Next moment"), () => step(1)), speed,
   );
   slider!.addEventListener("input", () => {
     stop();

@@ -3,6 +3,7 @@ import { measureOf, type Measure, type Tool } from "./measure";
 import { paneOf, type Coordinates, type Pane, type Whole } from "./pane";
 import { STYLE } from "./style";
 import { handlesOf } from "./window";
+import { t } from "../shared/words";
 
 const sheet = new CSSStyleSheet();
 sheet.replaceSync(STYLE);
@@ -173,11 +174,11 @@ function tools(pane: Pane, measure: Measure, axes: Axes): void {
   const bar = document.createElement("div");
   bar.className = "slice-tools";
   bar.setAttribute("role", "group");
-  bar.setAttribute("aria-label", `Tools for ${pane.plane}`);
+  bar.setAttribute("aria-label", t("Tools for %(axis)s", { axis: pane.plane }));
   const buttons = (["distance", "angle", "profile"] as Tool[]).map((tool) => {
     const button = document.createElement("button");
     button.type = "button";
-    button.textContent = tool[0]!.toUpperCase() + tool.slice(1);
+    button.textContent = t(tool[0]!.toUpperCase() + tool.slice(1));
     button.setAttribute("aria-pressed", "false");
     button.addEventListener("click", () => {
       measure.choose(measure.tool === tool ? null : tool);
@@ -186,10 +187,10 @@ function tools(pane: Pane, measure: Measure, axes: Axes): void {
     return button;
   });
   const ruler = document.createElement("select");
-  ruler.setAttribute("aria-label", "Axes");
+  ruler.setAttribute("aria-label", t("Axes"));
   for (const [value, words] of Object.entries(axes.words)) ruler.append(new Option(words, value));
   if (axes.lacking) {
-    const option = new Option(`No motor positions: ${axes.lacking}`, "");
+    const option = new Option(t("no motor positions: %(why)s", { why: axes.lacking }), "");
     option.disabled = true;
     ruler.append(option);
   }
@@ -197,7 +198,7 @@ function tools(pane: Pane, measure: Measure, axes: Axes): void {
   ruler.addEventListener("change", () => axes.choose(ruler.value));
   const full = document.createElement("button");
   full.type = "button";
-  full.textContent = "Full screen";
+  full.textContent = t("Full screen");
   full.addEventListener("click", () => fullScreen(pane));
   full.hidden = !document.fullscreenEnabled;
   bar.append(...buttons, ruler, full);

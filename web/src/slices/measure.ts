@@ -1,6 +1,7 @@
 // Measuring in a slice: a distance, an angle, the grey values along a line.
 import { drawn, type Pane } from "./pane";
 import { length } from "./place";
+import { t } from "../shared/words";
 
 export type Tool = "distance" | "angle" | "profile";
 type Point = [number, number];
@@ -14,7 +15,7 @@ export interface Measure {
 
 /** Give a pane its measures; `unit` is that of the grey values. */
 export function measureOf(pane: Pane, unit: string): Measure {
-  const drawing = drawn("svg", { class: "measure-drawing", role: "img", "aria-label": "Measure" });
+  const drawing = drawn("svg", { class: "measure-drawing", role: "img", "aria-label": t("Measure") });
   pane.fit.append(drawing);
   let points: Point[] = [];
   let panel: HTMLElement | null = null;
@@ -47,7 +48,7 @@ export function measureOf(pane: Pane, unit: string): Measure {
       }
     });
     const told = words();
-    drawing.setAttribute("aria-label", told || "Measure");
+    drawing.setAttribute("aria-label", told || t("Measure"));
     if (told) {
       const [x, y] = percent(points[measure.tool === "angle" ? 1 : points.length - 1]!);
       drawing.append(drawn("text", { x, y, dx: 10, dy: -8 }, told));
@@ -62,13 +63,13 @@ export function measureOf(pane: Pane, unit: string): Measure {
     panel.className = "profile";
     const close = document.createElement("button");
     close.type = "button";
-    close.textContent = "Close";
+    close.textContent = t("Close");
     close.addEventListener("click", measure.clear);
     const told = document.createElement("p");
     panel.append(told, close);
     pane.frame.append(panel);
     if (!answer.ok) {
-      told.textContent = "The grey values could not be fetched.";
+      told.textContent = t("The grey values could not be fetched.");
       return;
     }
     const { distance, value } = (await answer.json()) as { distance: number[]; value: (number | null)[] };
@@ -78,7 +79,7 @@ export function measureOf(pane: Pane, unit: string): Measure {
     told.textContent = `${low.toPrecision(4)} to ${high.toPrecision(4)}${unit ? ` ${unit}` : ""} along ${length(end, !!pane.pixel)}`;
     const path = value.flatMap((one, k) =>
       one === null ? [] : [`${((100 * distance[k]!) / end).toFixed(2)},${(96 - (72 * (one - low)) / (high - low || 1)).toFixed(2)}`]);
-    const plotted = drawn("svg", { viewBox: "0 0 100 100", preserveAspectRatio: "none", role: "img", "aria-label": `Profile: ${told.textContent}` });
+    const plotted = drawn("svg", { viewBox: "0 0 100 100", preserveAspectRatio: "none", role: "img", "aria-label": `${t("profile of grey values")}: ${told.textContent}` });
     plotted.append(drawn("polyline", { points: path.join(" ") }));
     panel.prepend(plotted);
   }

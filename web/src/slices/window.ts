@@ -1,4 +1,5 @@
 // The grey window, set by two handles on the histogram.
+import { t } from "../shared/words";
 
 /** Put handles on the histogram of a light table; `chosen` is told of each change, null for the usual window. */
 export function handlesOf(
@@ -15,7 +16,7 @@ export function handlesOf(
   const window_: [number, number] = [0, 1].map((k) => (fields[k]!.value ? Number(fields[k]!.value) : usual[k]!)) as [number, number];
   const digits = (value: number) => Number(value.toPrecision(4));
 
-  const handles = ["Black", "White"].map((name, k) => {
+  const handles = [t("Black"), t("White")].map((name, k) => {
     const handle = document.createElement("div");
     handle.className = "grey-handle";
     handle.tabIndex = 0;

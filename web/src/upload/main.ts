@@ -4,6 +4,7 @@ import { type Chosen, ofDrop, ofInput, withoutHidden } from "./chosen";
 import { Pace, size } from "./pace";
 import { type Known, Queue } from "./queue";
 import { List } from "./show";
+import { t } from "../shared/words";
 
 const SAY_MS = 10_000; // how often progress is read out
 const ASK_MS = 1500; // how often the worker is asked
@@ -66,9 +67,9 @@ function take(chosen: Chosen[]): void {
   const { kept, hidden } = withoutHidden(chosen);
   const large = kept.filter(({ file }) => file.size > largest);
   const notes = [];
-  if (large.length) notes.push(`${large[0]!.path} is larger than the ${size(largest)} that are taken.`);
-  if (hidden) notes.push(`${hidden} hidden file${hidden > 1 ? "s were" : " was"} left out.`);
-  if (!kept.length) notes.push("Nothing was chosen that can be sent.");
+  if (large.length) notes.push(t("%(file)s is larger than the %(size)s that are taken.", { file: large[0]!.path, size: size(largest) }));
+  if (hidden) notes.push(t("Hidden files were left out: %(number)s.", { number: hidden }));
+  if (!kept.length) notes.push(t("Nothing was chosen that can be sent."));
   trouble(notes.join(" "));
   queue.add(kept.filter((one) => !large.includes(one)));
 }
@@ -96,12 +97,12 @@ function show(): void {
   const busy = queue.of("sending", "retrying", "waiting").length > 0;
   pace.note(sent);
   part("sending").hidden = all.length === 0;
-  part("sum").textContent = `${count(done)} of ${count(all.length)} files, ${size(sent)} of ${size(total)}`;
+  part("sum").textContent = t("%(done)s of %(all)s files, %(sent)s of %(total)s", { done: count(done), all: count(all.length), sent: size(sent), total: size(total) });
   part<HTMLProgressElement>("all").value = total ? sent / total : done ? 1 : 0;
   part("pace").textContent = paceWords(busy, total - sent, failed);
   const pause = part("pause");
   pause.hidden = !busy;
-  pause.textContent = queue.paused ? "Go on" : "Pause";
+  pause.textContent = queue.paused ? t("Go on") : t("Pause");
   part("again").hidden = failed === 0;
   list.show(queue.transfers);
   read(busy, failed, `${part("sum").textContent}. ${part("pace").textContent}`);
@@ -110,10 +111,10 @@ function show(): void {
 
 function paceWords(busy: boolean, left: number, failed: number): string {
   const how = CHECKED ? "each piece with its SHA-256" : "without checksums: this page is not opened over https";
-  if (busy && queue.paused) return "Paused; what arrived is kept.";
-  if (queue.of("retrying").length && !queue.of("sending").length) return "The server does not answer; it is tried again.";
+  if (busy && queue.paused) return t("Paused; what arrived is kept.");
+  if (queue.of("retrying").length && !queue.of("sending").length) return t("The server does not answer; it is tried again.");
   if (busy) return [pace.words(left), how].filter(Boolean).join(", ");
-  return failed ? `${count(failed)} failed.` : `All files are there, ${how}.`;
+  return failed ? t("%(number)s failed.", { number: count(failed) }) : t("All files are there, %(how)s.", { how });
 }
 
 /** Have progress read out now and then, and the end at once. */
@@ -121,7 +122,7 @@ function read(busy: boolean, failed: number, text: string): void {
   const now = performance.now();
   if (busy && now - said < SAY_MS) return;
   said = now;
-  const words = busy || failed ? text : queue.transfers.size ? "All files are there." : "";
+  const words = busy || failed ? text : queue.transfers.size ? t("All files are there.") : "";
   if (part("say").textContent !== words) part("say").textContent = words;
 }
 
@@ -133,7 +134,7 @@ async function finish(): Promise<void> {
   const lacking = queue.lacking();
   if (lacking.length) return offerToLeaveOut(lacking);
   submit.disabled = true;
-  result("The draft is being made …");
+  result(t("The draft is being made …"));
   try {
     const told = await ask("POST", `${begin}/${batch}/done`, fields());
     if (told.record) finished([{ id: String(told.record), address: String(told.address) }]);
@@ -147,12 +148,12 @@ async function finish(): Promise<void> {
 /** Ask about files that were begun before, are not whole, and were not chosen again. */
 function offerToLeaveOut(lacking: Known[]): void {
   const names = lacking.slice(0, 3).map(({ path }) => path);
-  const rest = lacking.length > 3 ? ` and ${count(lacking.length - 3)} more` : "";
-  const slip = result(`Begun before and not whole: ${names.join(", ")}${rest}. Choose them again above, or `, "warn");
+  const rest = lacking.length > 3 ? ` (+ ${count(lacking.length - 3)})` : "";
+  const slip = result(`${t("Begun before and not whole: %(files)s. Choose them again above, or", { files: names.join(", ") + rest })} `, "warn");
   const button = document.createElement("button");
   button.type = "button";
   button.className = "plain";
-  button.textContent = "leave them out";
+  button.textContent = t("leave them out");
   button.addEventListener("click", () => void leaveOut(lacking).then(finish, (error: Error) => result(error.message, "warn")));
   slip.append(button);
 }
@@ -167,7 +168,7 @@ async function leaveOut(lacking: Known[]): Promise<void> {
 
 /** Wait for the worker that makes the record. */
 async function wait(address: string): Promise<void> {
-  result("All files are there. A worker makes the record now; you may close this page.");
+  result(t("All files are there. A worker makes the record now; you may close this page."));
   for (;;) {
     await new Promise((go) => setTimeout(go, ASK_MS));
     let told;
@@ -190,10 +191,10 @@ function finished(records: { id: string; address: string }[]): void {
   submit.disabled = false;
   part("going-on").hidden = true;
   show();
-  const slip = result(records.length > 1 ? `${records.length} drafts were made: ` : "The draft was made: ");
+  const slip = result(`${records.length > 1 ? t("%(number)s drafts were made:", { number: records.length }) : t("The draft was made:")} `);
   records.forEach(({ id, address }, at) => {
     if (at) slip.append(", ");
-    slip.append(link(id, address), " (", link("manage", `${address}/manage`), ")");
+    slip.append(link(id, address), " (", link(t("manage"), `${address}/manage`), ")");
   });
   slip.querySelector("a")?.focus();
 }
@@ -232,8 +233,8 @@ async function goOn(id: string): Promise<void> {
   const whole = files.filter((one) => one.offset === one.bytes).length;
   const slip = part("going-on");
   slip.textContent = files.length
-    ? `${count(whole)} of ${count(files.length)} files are there. Choose the same files or the same folder again: only what lacks is sent.`
-    : "Its files are there. Say what it is, and make the draft.";
+    ? t("%(number)s of %(count)s files are there. Choose the same files or the same folder again: only what lacks is sent.", { number: count(whole), count: count(files.length) })
+    : t("Its files are there. Say what it is, and make the draft.");
   slip.hidden = false;
   slip.scrollIntoView({ block: "nearest" });
 }
@@ -245,7 +246,7 @@ function offerToGoOn(): void {
     if (!id || state === "waiting" || state === "running") continue;
     const button = document.createElement("button");
     button.type = "button";
-    button.textContent = "Go on with it";
+    button.textContent = t("Go on with it");
     button.addEventListener("click", () => void goOn(id).catch((error: Error) => trouble(error.message)));
     item.querySelector("form")!.prepend(button);
   }
@@ -282,11 +283,11 @@ function listen(): void {
   form.addEventListener("input", () => batch && sessionStorage.setItem(batch, JSON.stringify(fields())));
   form.addEventListener("submit", (event) => {
     event.preventDefault();
-    if (!batch && !queue.transfers.size) return void result("Choose files first.", "warn");
-    if (queue.of("failed").length) return void result("Some files failed: try them again, or leave them out.", "warn");
+    if (!batch && !queue.transfers.size) return void result(t("Choose files first."), "warn");
+    if (queue.of("failed").length) return void result(t("Some files failed: try them again, or leave them out."), "warn");
     if (!queue.of("sending", "retrying", "waiting").length) return void finish();
     wanted = true;
-    result("The draft is made as soon as all files are there; keep this page open.");
+    result(t("The draft is made as soon as all files are there; keep this page open."));
   });
   window.addEventListener("online", () => queue.hurry());
   window.addEventListener("beforeunload", (event) => {

@@ -1,4 +1,5 @@
 // How fast bytes go, and how long the rest takes.
+import { t } from "../shared/words";
 
 const OVER_S = 5; // seconds over which the rate is averaged
 
@@ -26,7 +27,7 @@ export class Pace {
   /** Say the rate and the time left; "" where nothing moves. */
   words(left: number): string {
     if (this.rate < 1) return "";
-    return `${size(this.rate)}/s, ${time(left / this.rate)} left`;
+    return t("%(rate)s/s, %(time)s left", { rate: size(this.rate), time: time(left / this.rate) });
   }
 }
 

@@ -2,6 +2,7 @@
 import * as tus from "tus-js-client";
 import { checkedStack } from "./checked";
 import type { Chosen } from "./chosen";
+import { t } from "../shared/words";
 
 export const AT_ONCE = 4;
 const WAITS = [500, 1000, 2000, 5000, 10_000, ...Array<number>(30).fill(30_000)];
@@ -222,16 +223,16 @@ function mayRetry(error: Error): boolean {
 /** Say what went wrong: the server's own words where there are some. */
 export function words(error: Error): string {
   if (/NotReadableError|could not be read|ERR_UPLOAD_FILE_CHANGED/i.test(`${error.name} ${error.message}`)) {
-    return "The file changed or went away while it was sent; choose it again.";
+    return t("The file changed or went away while it was sent; choose it again.");
   }
   if (!(error instanceof tus.DetailedError)) return error.message;
   const status = statusOf(error);
-  if (status === 0) return "The server does not answer.";
+  if (status === 0) return t("The server does not answer.");
   const body = error.originalResponse?.getBody() ?? "";
-  if (status === 401) return "You were signed out. Sign in again in another tab, then try again here.";
+  if (status === 401) return t("You were signed out. Sign in again in another tab, then try again here.");
   try {
     return String((JSON.parse(body) as { detail: string }).detail);
   } catch {
-    return `The server answers ${status}.`;
+    return t("The server answers %(status)s.", { status });
   }
 }

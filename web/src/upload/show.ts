@@ -1,16 +1,17 @@
 // The list of files, as elements; of many only those that matter now.
 import { size } from "./pace";
 import type { State, Transfer } from "./queue";
+import { t } from "../shared/words";
 
 const ALL_UP_TO = 100;
 const MOST_OF: Record<State, number> = { failed: 50, retrying: 10, sending: 10, waiting: 10, done: 10 };
 const ORDER: State[] = ["failed", "retrying", "sending", "waiting", "done"];
 const WORDS: Record<State, string> = {
-  failed: "failed",
-  retrying: "tries again",
+  failed: t("failed"),
+  retrying: t("tries again"),
   sending: "",
-  waiting: "waits",
-  done: "✓ is there",
+  waiting: t("waits"),
+  done: t("✓ is there"),
 };
 
 type Row = { item: HTMLLIElement; bar: HTMLProgressElement; told: HTMLSpanElement; failed: HTMLElement; out: HTMLButtonElement };
@@ -36,7 +37,7 @@ export class List {
       for (const path of this.rows.keys()) if (!kept.has(path)) this.rows.delete(path);
     }
     const rest = transfers.size - shown.length;
-    this.more.textContent = rest ? `and ${rest.toLocaleString("en")} more` : "";
+    this.more.textContent = rest ? t("%(number)s more", { number: rest.toLocaleString("en") }) : "";
   }
 
   private row(one: Transfer): Row {
@@ -47,7 +48,7 @@ export class List {
     }
     row.bar.value = one.state === "done" ? 1 : one.file.size ? one.sent / one.file.size : 0;
     const words = WORDS[one.state];
-    row.told.textContent = words || `${size(one.sent)} of ${size(one.file.size)}`;
+    row.told.textContent = words || t("%(number)s of %(count)s", { number: size(one.sent), count: size(one.file.size) });
     const problem = one.state === "failed" || one.state === "retrying" ? one.problem : "";
     row.failed.hidden = !problem;
     if (row.failed.firstChild?.textContent !== problem) row.failed.firstChild!.textContent = problem;
@@ -76,8 +77,8 @@ function make(one: Transfer, leaveOut: () => void): Row {
   const out = document.createElement("button");
   out.type = "button";
   out.className = "plain";
-  out.textContent = "Leave it out";
-  out.setAttribute("aria-label", `Leave ${one.path} out`);
+  out.textContent = t("Leave it out");
+  out.setAttribute("aria-label", t("Leave %(file)s out", { file: one.path }));
   out.addEventListener("click", leaveOut);
   failed.append(document.createElement("p"), out);
   item.append(name, bar, told, failed);

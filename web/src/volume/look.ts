@@ -3,6 +3,7 @@ import { overlayOf } from "./overlay";
 import { pictureOf } from "./picture";
 import { rendererOf, STYLES, type Renderer, type Scene, type Style } from "./renderer";
 import { axesOf, FIRST, halfHeight, type Triple } from "./view";
+import { t } from "../shared/words";
 
 const WORDS: Record<Style, string> = {
   surface: "Surface", translucent: "Translucent", "x-ray": "X-ray", brightest: "Brightest",
@@ -29,7 +30,7 @@ export function make<K extends keyof HTMLElementTagNameMap>(
 /** Open the stage below the slices; `closed` is called when it is gone. Gives what closes it. */
 export function open(figure: HTMLElement, planes: Element, closed: () => void): () => void {
   const stage = make("section", { class: "look-stage", "aria-label": "3-D look", id: "look-stage" });
-  const wait = make("p", { class: "look-wait", role: "status" }, "Fetching the volume …");
+  const wait = make("p", { class: "look-wait", role: "status" }, t("Fetching the volume …"));
   stage.append(make("div", { class: "look-view" }, wait));
   planes.append(stage);
   const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
@@ -51,7 +52,7 @@ export function open(figure: HTMLElement, planes: Element, closed: () => void): 
 
 /** Say why there is no look, and what there is instead. */
 function fail(stage: HTMLElement, why: string): void {
-  const told = `${why}. The slices above show the inside, and the still picture stays.`;
+  const told = `${t(why)}. ${t("The slices above show the inside, and the still picture stays.")}`;
   stage.replaceChildren(make("p", { class: "look-told", role: "alert" }, told));
   stage.dataset["state"] = "failed";
 }
@@ -73,7 +74,7 @@ function show(stage: HTMLElement, figure: HTMLElement, grey: Uint8Array, close: 
   const view = stage.querySelector<HTMLElement>(".look-view")!;
   const canvas = make("canvas", {
     tabindex: "0", role: "application",
-    "aria-label": "The volume in three dimensions. Arrow keys turn it, plus and minus zoom, 0 goes back.",
+    "aria-label": t("The volume in three dimensions. Arrow keys turn it, plus and minus zoom, 0 goes back."),
   });
   const [nz, ny, nx] = numbers(figure, "shape");
   const extent = numbers(figure, "extent").reverse() as Triple; // x, y, z
@@ -132,7 +133,7 @@ function show(stage: HTMLElement, figure: HTMLElement, grey: Uint8Array, close: 
   }
 
   const threshold = make("input", {
-    type: "range", min: "1", max: "254", value: String(Math.round(scene.threshold * 255)), "aria-label": "Threshold",
+    type: "range", min: "1", max: "254", value: String(Math.round(scene.threshold * 255)), "aria-label": t("Threshold"),
   });
   const thresholdTold = make("output");
   const tellThreshold = () => {
@@ -145,7 +146,7 @@ function show(stage: HTMLElement, figure: HTMLElement, grey: Uint8Array, close: 
     draw();
   });
   const styles = STYLES.map((style) => {
-    const button = make("button", { type: "button", "aria-pressed": String(style === scene.style) }, WORDS[style]);
+    const button = make("button", { type: "button", "aria-pressed": String(style === scene.style) }, t(WORDS[style]));
     button.addEventListener("click", () => {
       scene.style = style;
       styles.forEach((one) => one.setAttribute("aria-pressed", String(one === button)));
@@ -153,9 +154,9 @@ function show(stage: HTMLElement, figure: HTMLElement, grey: Uint8Array, close: 
     });
     return button;
   });
-  const cuts = make("select", { "aria-label": "What is cut" });
-  for (const [name, words] of Object.entries(CUTS)) cuts.append(make("option", { value: name }, words));
-  const deep = make("input", { type: "range", min: "0", max: "1", step: "0.005", value: "0.5", "aria-label": "How deep the cut goes" });
+  const cuts = make("select", { "aria-label": t("What is cut") });
+  for (const [name, words] of Object.entries(CUTS)) cuts.append(make("option", { value: name }, t(words)));
+  const deep = make("input", { type: "range", min: "0", max: "1", step: "0.005", value: "0.5", "aria-label": t("How deep the cut goes") });
   cuts.addEventListener("change", () => {
     cut = cuts.value as Cut;
     side = axesOf(scene.view)[2];
@@ -181,15 +182,15 @@ function show(stage: HTMLElement, figure: HTMLElement, grey: Uint8Array, close: 
     renderer.draw(scene, canvas.width, canvas.height);
     pictureOf(canvas, overlay.bar(scene), figure.dataset["title"] ?? "");
   };
-  const full = button("Full screen", () => {
+  const full = button(t("Full screen"), () => {
     void (document.fullscreenElement ? document.exitFullscreen() : stage.requestFullscreen());
   });
   if (!document.fullscreenEnabled) full.hidden = true;
   stage.append(make("div", { class: "look-tools" },
-    make("div", { role: "group", "aria-label": "How it is drawn" }, ...styles),
-    make("label", {}, "Threshold", threshold, thresholdTold),
-    make("label", {}, "With", cuts, deep),
-    make("div", { class: "look-last" }, button("Reset", reset), full, button("Save PNG", save), button("Close", close)),
+    make("div", { role: "group", "aria-label": t("How it is drawn") }, ...styles),
+    make("label", {}, t("Threshold"), threshold, thresholdTold),
+    make("label", {}, t("With"), cuts, deep),
+    make("div", { class: "look-last" }, button(t("Reset"), reset), full, button(t("Save PNG"), save), button(t("Close"), close)),
   ));
 
   const turn = (across: number, down: number) => {

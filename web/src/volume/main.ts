@@ -2,6 +2,7 @@
 import { hasWebGl2 } from "../shared/webgl";
 import { open } from "./look";
 import { STYLE } from "./style";
+import { t } from "../shared/words";
 
 const sheet = new CSSStyleSheet();
 sheet.replaceSync(STYLE);
@@ -15,12 +16,12 @@ function offer(figure: HTMLElement): void {
   const planes = figure.closest(".planes");
   if (!place || !planes) return;
   if (!hasWebGl2()) {
-    place.textContent = "No WebGL 2 here: the slices show the inside.";
+    place.textContent = t("No WebGL 2 here: the slices show the inside.");
     return;
   }
   const button = document.createElement("button");
   button.type = "button";
-  button.textContent = "Turn it in 3-D";
+  button.textContent = t("Turn it in 3-D");
   place.replaceChildren(button);
   let close: (() => void) | null = null;
   button.addEventListener("click", () => {
@@ -28,10 +29,10 @@ function offer(figure: HTMLElement): void {
       close();
       return;
     }
-    button.textContent = "Close the 3-D look";
+    button.textContent = t("Close the 3-D look");
     close = open(figure, planes, () => {
       close = null;
-      button.textContent = "Turn it in 3-D";
+      button.textContent = t("Turn it in 3-D");
       button.focus();
     });
   });

@@ -22,14 +22,14 @@ from numpy.typing import NDArray
 from tomarium import units
 from tomarium.errors import FormatError
 from tomarium.formats.format import Format, Match, no_match
-from tomarium.formats.frames.per_frame import PerFrame, plain_cost
+from tomarium.formats.frames.per_frame import PerFrame, demand_same_size, plain_cost
 from tomarium.formats.hdf5.attributes import attribute
-from tomarium.formats.hdf5.dialect import demand_same_size, detecting, lacking, scan_of
+from tomarium.formats.hdf5.dialect import detecting, lacking, scan_of
 from tomarium.formats.hdf5.errors import guarded
 from tomarium.formats.hdf5.frames import frames_of
 from tomarium.formats.hdf5.security_check import open_checked
 from tomarium.formats.hdf5.source import Source, reading
-from tomarium.formats.opening.angles import default_angles
+from tomarium.formats.opening.angles import assumed_angles
 from tomarium.model import FrameKind, Geometry, Scan, Value
 from tomarium.model.scan import Reference
 
@@ -209,10 +209,7 @@ def _angles(source: Source, group: h5py.Group, chosen: list[_Frame]) -> Value[ND
     place = f"{source.path.name}:{group.name}@arange and @nangles"
     count = len(chosen)
     if total is None or turn is None or total < 2 or not turn:
-        source.warnings.append(
-            "the file gives no angles (arange, nangles): 0° to 180° in equal steps, 180° left out, were assumed"
-        )
-        return default_angles(count)
+        return assumed_angles(count, "the file gives no angles (arange, nangles)", source.warnings)
     if round(total) != count:
         source.warnings.append(
             f"nangles says {total:g} projections, {count} are there; each keeps its own angle"

@@ -24,8 +24,9 @@ from tomarium import units
 from tomarium.errors import FormatError
 from tomarium.formats.format import Format, Match, no_match
 from tomarium.formats.frames.concatenated import JoinedFrames
+from tomarium.formats.frames.per_frame import demand_same_size
 from tomarium.formats.hdf5.attributes import is_hdf5
-from tomarium.formats.hdf5.dialect import degrees_of, demand_same_size, group_at, scan_of, texts_of
+from tomarium.formats.hdf5.dialect import degrees_of, group_at, scan_of, texts_of
 from tomarium.formats.hdf5.frames import Hdf5Frames, frames_of
 from tomarium.formats.hdf5.source import Source, reading
 from tomarium.formats.opening.directory_listing import ending_in

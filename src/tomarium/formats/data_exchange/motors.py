@@ -11,8 +11,7 @@ from typing import Final
 
 import h5py
 
-from tomarium.formats.hdf5.motor_writer import put_positions
-from tomarium.formats.hdf5.motors import by_short_names, motor_at
+from tomarium.formats.hdf5.motors import by_short_names, motor_at, put_positions
 from tomarium.formats.hdf5.names import path_of
 from tomarium.formats.hdf5.source import Source
 from tomarium.model import MotorPositions, Scan
@@ -29,15 +28,15 @@ _OTHER: Final = re.compile(
 
 def write_motors(instrument: h5py.Group, scan: Scan) -> None:
     """Write the motors that `motors_of` reads again: those with a unit, under names of no other quantity."""
-    for name, one in scan.geometry.motors.items():
+    for name, positions in scan.geometry.motors.items():
         path = f"{STACK}/{name.replace('/', '_')}"
         if (
-            one.unit
-            and one.value.size
+            positions.unit
+            and positions.value.size
             and not _OTHER.search(name.rsplit("/", 1)[-1])
             and path not in instrument
         ):
-            put_positions(instrument, path, one)
+            put_positions(instrument, path, positions)
 
 
 def motors_of(source: Source, measurement: h5py.Group | None, count: int) -> dict[str, MotorPositions]:
@@ -50,7 +49,7 @@ def motors_of(source: Source, measurement: h5py.Group | None, count: int) -> dic
     if not isinstance(group, h5py.Group):
         return {}
     base = f"{path_of(group)}/"
-    found = []
+    motors = []
     for _, node in source.linked(group):
         path = path_of(node)
         below = path.removeprefix(base)
@@ -60,7 +59,7 @@ def motors_of(source: Source, measurement: h5py.Group | None, count: int) -> dic
             or _OTHER.search(below.rsplit("/", 1)[-1])
         ):
             continue
-        one = motor_at(source, path, count, demand_unit=True)
-        if one is not None:
-            found.append((below, one))
-    return by_short_names(found)
+        positions = motor_at(source, path, count, demand_unit=True)
+        if positions is not None:
+            motors.append((below, positions))
+    return by_short_names(motors)

@@ -26,12 +26,13 @@ from tomarium.formats.data_exchange.volume import is_volume, read_volume
 from tomarium.formats.data_exchange.writer import write
 from tomarium.formats.format import Format, Match, no_match
 from tomarium.formats.frames.concatenated import JoinedFrames
+from tomarium.formats.frames.per_frame import demand_same_size
 from tomarium.formats.hdf5.attributes import attribute
-from tomarium.formats.hdf5.dialect import dataset_at, degrees_of, demand_same_size, detecting, scan_of
+from tomarium.formats.hdf5.dialect import dataset_at, degrees_of, detecting, scan_of
 from tomarium.formats.hdf5.frames import STACK, Hdf5Frames, frames_of
 from tomarium.formats.hdf5.plain_values import as_text
 from tomarium.formats.hdf5.source import Source, reading
-from tomarium.formats.opening.angles import default_angles, still_written
+from tomarium.formats.opening.angles import assumed_angles, still_written
 from tomarium.formats.opening.pixel_aspect import aspect_of
 from tomarium.formats.provenance.embedded_source import meaning, with_geometry
 from tomarium.model import Geometry, Scan, Value, Volume
@@ -248,8 +249,7 @@ def _angles(
         if types is not None and len(types) == len(angles):
             angles = angles[types == PROJECTION_TYPE]
         return Value(angles, "read", f"{source.path.name}:/process/acquisition/image_theta")
-    source.warnings.append("the file gives no angles: 0° to 180° in equal steps, 180° left out, were assumed")
-    return default_angles(count)
+    return assumed_angles(count, "the file gives no angles", source.warnings)
 
 
 def _reference(

@@ -39,13 +39,13 @@ class EdfFrames(PerFrame):
                 for out in run:
                     block = self._block(file, blocks, self.places[wanted[out]][1])
                     stream.seek(block.offset + rows.start * self.size[1] * self.dtype.itemsize)
-                    found = stream.read(result[out].nbytes)
-                    if len(found) != result[out].nbytes:
+                    content = stream.read(result[out].nbytes)
+                    if len(content) != result[out].nbytes:
                         raise FormatError(
                             f"{file}: is truncated: {result[out].nbytes} bytes of rows {rows.start} to "
-                            f"{rows.stop} were looked for and {len(found)} found; copy it again"
+                            f"{rows.stop} were looked for and {len(content)} found; copy it again"
                         )
-                    result[out] = np.frombuffer(found, block.dtype).reshape(result.shape[1:])
+                    result[out] = np.frombuffer(content, block.dtype).reshape(result.shape[1:])
 
     def cost(self, frames: int, rows: slice) -> tuple[int, int]:
         """Return what `read` costs for that many frames and these rows.

@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from tomarium import units
 from tomarium.errors import UnitError
@@ -80,7 +80,7 @@ def values_of(values: Mapping[str, str], source: str) -> tuple[dict[str, Value[f
 
     Result: `pixel_m`, `energy_kev`, `distance_m`, `ring_current_ma`, `exposure_s`, `axis_column`.
     """
-    found: dict[str, Value[float]] = {}
+    known: dict[str, Value[float]] = {}
     said: list[str] = []
     for key, (name, power) in NUMBERS.items():
         number = number_of(values, key, power)
@@ -96,8 +96,20 @@ def values_of(values: Mapping[str, str], source: str) -> tuple[dict[str, Value[f
         if number <= 0 and name in ("pixel_m", "energy_kev"):
             said.append(f"{source}: {key} is {number:g}, which cannot be, and was left out")
             continue
-        found[name] = Value(number, "read", f"{source}: {key}")
-    return found, said
+        known[name] = Value(number, "read", f"{source}: {key}")
+    return known, said
+
+
+def metadata_of(
+    values: Mapping[str, str], numbers: Mapping[str, Value[float]], source: str
+) -> dict[str, Value[Any]]:
+    """Return the texts of a `.info` under the names a scan knows, and what of its `values_of` is no geometry."""
+    texts = {
+        TEXTS[key.lower()]: Value(text, "read", f"{source}: {key}")
+        for key, text in values.items()
+        if key.lower() in TEXTS and text
+    }
+    return texts | {name: numbers[name] for name in ("exposure_s", "ring_current_ma") if name in numbers}
 
 
 def _is_usual(name: str, power: int, unit: str) -> bool:

@@ -18,11 +18,11 @@ def motors_of(blocks: Sequence[EdfBlock], count: int, source: str) -> dict[str, 
     told whose position is known at each projection.
     """
     held = [block.listed("motor") for block in blocks]
-    found: dict[str, MotorPositions] = {}
+    motors: dict[str, MotorPositions] = {}
     for name in held[0] if held and count else ():
-        told = np.array([one[name] for one in held if name in one], dtype=np.float64)
-        if len(told) < len(held) or not np.isfinite(told).all() or (np.ptp(told) and len(told) != count):
+        stood = np.array([positions[name] for positions in held if name in positions], dtype=np.float64)
+        if len(stood) < len(held) or not np.isfinite(stood).all() or (np.ptp(stood) and len(stood) != count):
             continue
-        value = told if len(told) == count else np.full(count, told[0])
-        found[name] = MotorPositions(value, "", "read", f"{source}: motor_pos of {name}")
-    return found
+        value = stood if len(stood) == count else np.full(count, stood[0])
+        motors[name] = MotorPositions(value, "", "read", f"{source}: motor_pos of {name}")
+    return motors

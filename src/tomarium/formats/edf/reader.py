@@ -18,13 +18,14 @@ from numpy.typing import NDArray
 from tomarium.errors import FormatError
 from tomarium.formats.edf.frames import EdfFrames, edf_frames
 from tomarium.formats.edf.header import EdfBlock, all_blocks, first_block, looks_like_edf
-from tomarium.formats.edf.info import TEXTS, count_of, number_of, read_edf_info, values_of
+from tomarium.formats.edf.info import count_of, metadata_of, number_of, read_edf_info, values_of
 from tomarium.formats.edf.motors import motors_of
 from tomarium.formats.edf.writer import write
 from tomarium.formats.format import Format, Match, no_match
 from tomarium.formats.frames.memory_mapped import MappedArray
+from tomarium.formats.frames.per_frame import demand_same_size
 from tomarium.formats.opening.angle_file import numbers
-from tomarium.formats.opening.angles import default_angles
+from tomarium.formats.opening.angles import assumed_angles
 from tomarium.formats.opening.directory_listing import ending_in, named_in
 from tomarium.formats.opening.filenames import check_numbers, gaps
 from tomarium.formats.opening.unpacked import head_of
@@ -107,9 +108,9 @@ def _series(folder: Path) -> _Series | None:
     if not groups:
         return None
     named = [prefix for prefix in groups if prefix == folder.name or prefix in texts]
-    prefix = max(named or groups, key=lambda one: len(groups[one]))
+    prefix = max(named or groups, key=lambda name: len(groups[name]))
     info = texts.get(prefix) or (next(iter(texts.values())) if len(texts) == 1 else None)
-    others = tuple(file.name for one, group in groups.items() if one != prefix for _, file in group)
+    others = tuple(file.name for name, group in groups.items() if name != prefix for _, file in group)
     return _Series(prefix, tuple(file for _, file in sorted(groups[prefix])), others, info)
 
 
@@ -173,19 +174,19 @@ def header_metadata(block: EdfBlock, source: str) -> dict[str, Value[Any]]:
 def _angle(block: EdfBlock) -> tuple[float, str] | None:
     motors = {name.lower(): position for name, position in block.motors().items()}
     for name in ROTATIONS:
-        found = motors.get(name, block.number(name))
-        if found is not None:
-            return found, name
+        angle = motors.get(name, block.number(name))
+        if angle is not None:
+            return angle, name
     return None
 
 
 def _header_angles(blocks: tuple[EdfBlock, ...]) -> Value[NDArray[np.float64]] | None:
     """Return the angles headers tell, where each does and they differ."""
-    found = [_angle(block) for block in blocks]
-    angles = np.array([one[0] for one in found if one is not None])
+    pairs = [_angle(block) for block in blocks]
+    angles = np.array([pair[0] for pair in pairs if pair is not None])
     if len(angles) < 3 or len(angles) < len(blocks) or not np.ptp(angles):
         return None
-    return Value(angles, "read", f"{found[0][1] if found[0] else ''} in the headers of the frames")
+    return Value(angles, "read", f"{pairs[0][1] if pairs[0] else ''} in the headers of the frames")
 
 
 def _read_folder(path: Path, match: Match) -> Scan:
@@ -203,12 +204,7 @@ def _read_folder(path: Path, match: Match) -> Scan:
     source = series.info.name if series.info else ""
     values, said = values_of(info, source)
     first = first_block(series.projections[0])
-    metadata: dict[str, Value[Any]] = {
-        TEXTS[key.lower()]: Value(text, "read", f"{source}: {key}")
-        for key, text in info.items()
-        if key.lower() in TEXTS and text
-    }
-    metadata |= {name: values[name] for name in ("exposure_s", "ring_current_ma") if name in values}
+    metadata = metadata_of(info, values, source)
     metadata |= {f"/{source}/{key}": Value(text, "read", source) for key, text in info.items()}
     if series.others:
         shown = ", ".join(series.others[:5])
@@ -253,12 +249,15 @@ def _motors(series: _Series, files: int, count: int) -> dict[str, MotorPositions
     return motors_of([first_block(file) for file in ends], count, " and ".join(file.name for file in ends))
 
 
+def _numbers(files: Sequence[Path]) -> list[int]:
+    """Read the numbers in the names of projections."""
+    return [int(match["number"]) for file in files if (match := _FRAME.fullmatch(file.name))]
+
+
 def _projections(series: _Series, info: Mapping[str, str], warnings: list[str]) -> int:
     """Count the projections: frames beyond TOMO_N were taken to check whether the sample moved."""
-    there, told = len(series.projections), count_of(info, "tomo_n")
-    numbers = [
-        int(matched["number"]) for file in series.projections if (matched := _FRAME.fullmatch(file.name))
-    ]
+    there, planned = len(series.projections), count_of(info, "tomo_n")
+    numbers = _numbers(series.projections)
     check_numbers(series.projections[0].parent, list(series.projections), "frame")
     absent = gaps(list(series.projections))
     if absent:
@@ -268,11 +267,11 @@ def _projections(series: _Series, info: Mapping[str, str], warnings: list[str]) 
             f"the series begins with {series.projections[0].name}; that was taken for the first projection, and if "
             f"those before it are lost the angles are off"
         )
-    if told is None or told < 1:
+    if planned is None or planned < 1:
         return there
-    if told > there:
-        warnings.append(f"{series.info and series.info.name} tells {told} projections, {there} are there")
-    return sum(number - numbers[0] < told for number in numbers)
+    if planned > there:
+        warnings.append(f"{series.info and series.info.name} tells {planned} projections, {there} are there")
+    return sum(number - numbers[0] < planned for number in numbers)
 
 
 def _angles(
@@ -282,36 +281,29 @@ def _angles(
     text = folder / "angles.txt"
     if text.is_file():
         return Value(numbers(text), "read", text.name)
-    turn, told = number_of(info, "scanrange"), count_of(info, "tomo_n")
-    if turn and told and taken == count:
-        return _from_range(series, turn, told, taken, warnings)
-    found = _header_angles(tuple(first_block(file) for file in series.projections[:taken]))
-    if found is not None and len(found.value) == count:
-        return found
-    warnings.append(
-        "neither a .info nor the headers tell the angles: 0° to 180°, 180° left out, were assumed"
-    )
-    return default_angles(count)
+    turn, planned = number_of(info, "scanrange"), count_of(info, "tomo_n")
+    if turn and planned and taken == count:
+        return _from_range(series, turn, planned, taken, warnings)
+    from_headers = _header_angles(tuple(first_block(file) for file in series.projections[:taken]))
+    if from_headers is not None and len(from_headers.value) == count:
+        return from_headers
+    return assumed_angles(count, "neither a .info nor the headers tell the angles", warnings)
 
 
 def _from_range(
-    series: _Series, turn: float, told: int, taken: int, warnings: list[str]
+    series: _Series, turn: float, planned: int, taken: int, warnings: list[str]
 ) -> Value[NDArray[np.float64]]:
-    numbers = [
-        int(matched["number"])
-        for file in series.projections[:taken]
-        if (matched := _FRAME.fullmatch(file.name))
-    ]
+    numbers = _numbers(series.projections[:taken])
     first, last = (_angle(first_block(series.projections[number])) for number in (0, taken - 1))
     start = first[0] if first else 0.0
-    angles = start + turn * (np.array(numbers, dtype=np.float64) - numbers[0]) / told
-    if last and abs(last[0] - angles[-1]) > _TOLERANCE * abs(turn / told):
+    angles = start + turn * (np.array(numbers, dtype=np.float64) - numbers[0]) / planned
+    if last and abs(last[0] - angles[-1]) > _TOLERANCE * abs(turn / planned):
         warnings.append(
             f"the header of {series.projections[taken - 1].name} tells {last[1]} = {last[0]:g}°, the .info's range "
-            f"of {turn:g}° in {told} steps gives {angles[-1]:g}°; the .info was believed"
+            f"of {turn:g}° in {planned} steps gives {angles[-1]:g}°; the .info was believed"
         )
     began = f", beginning at {first[1]} = {start:g}°" if first else ""
-    return Value(angles, "derived", f"ScanRange {turn:g}° in TOMO_N {told} steps, its end left out{began}")
+    return Value(angles, "derived", f"ScanRange {turn:g}° in TOMO_N {planned} steps, its end left out{began}")
 
 
 def reference_position(at: int, count: int) -> float:
@@ -322,6 +314,19 @@ def reference_position(at: int, count: int) -> float:
     if at <= 0:
         return -1.0
     return float(count) if at >= count else at - 0.5
+
+
+def single_references(
+    folder: Path, kind: FrameKind, info: Mapping[str, str], warnings: list[str]
+) -> list[tuple[int, Path]]:
+    """List the single frames of flats or darks in a folder, in order; say in `warnings` where some are lost.
+
+    Result: MMMM, the projection it was taken before, and the file `refNNNN_MMMM.edf` or `darkNNNN_MMMM.edf`.
+    """
+    named = ((SINGLE_FRAMES[kind].fullmatch(file.name), file) for file in folder.iterdir())
+    frames = sorted((int(match["at"]), int(match["number"]), file) for match, file in named if match)
+    warnings.extend(lost_references(kind, [(at, number) for at, number, _ in frames], info))
+    return [(at, file) for at, _, file in frames]
 
 
 def lost_references(
@@ -339,12 +344,12 @@ def lost_references(
     total = count_of(info, "ref_total") if kind == FrameKind.FLAT else count_of(info, "dark_n")
     if total is not None and len(there) < total:
         return (f"the .info tells {total} frames {word}NNNN_MMMM.edf, {len(there)} are there",)
-    told = count_of(info, key.lower()) if kind == FrameKind.FLAT and total is None else None
+    each_set = count_of(info, key.lower()) if kind == FrameKind.FLAT and total is None else None
     said = []
     for at in sorted({at for at, _ in there}):
         held = {number for place, number in there if place == at}
-        if told is not None and len(held) < told:
-            said.append(f"{key} tells {told} frames {word}NNNN_{at:04d}.edf, {len(held)} are there")
+        if each_set is not None and len(held) < each_set:
+            said.append(f"{key} tells {each_set} frames {word}NNNN_{at:04d}.edf, {len(held)} are there")
         elif len(held) < max(held) + 1:
             said.append(
                 f"{len(held)} frames {word}NNNN_{at:04d}.edf are there, which are numbered up to {max(held)}"
@@ -357,11 +362,9 @@ def _reference(
 ) -> Reference | None:
     """Find the flats or darks: each frame where they are kept, else their median or mean."""
     count = projections.shape[0]
-    single = [(int(matched["at"]), int(matched["number"]), file)
-              for file in named_in(folder, SINGLE_FRAMES[kind].fullmatch)
-              if (matched := SINGLE_FRAMES[kind].fullmatch(file.name))]  # fmt: skip
-    chosen = [(reference_position(at, count), file) for at, _, file in sorted(single)]
-    warnings.extend(lost_references(kind, [(at, number) for at, number, _ in single], info))
+    chosen = [
+        (reference_position(at, count), file) for at, file in single_references(folder, kind, info, warnings)
+    ]
     if not chosen and kind == FrameKind.FLAT:
         chosen = [(reference_position(int(found["at"]), count), file)
                   for file in named_in(folder, _MEDIAN.fullmatch)
@@ -379,11 +382,7 @@ def _reference(
         warnings.append(f"no {kind} fields were found; they would be called {looked}")
         return None
     frames = edf_frames([file for _, file in chosen])
-    if frames.size != projections.size:
-        raise FormatError(
-            f"{folder}: {chosen[0][1].name} has {frames.size} pixels (rows, columns), the projections "
-            f"{projections.size}; both must be equal, so crop or replace them"
-        )
+    demand_same_size(f"{folder}: {chosen[0][1].name}", frames, projections)
     repeats = frames.shape[0] // len(chosen)
     if repeats * len(chosen) != frames.shape[0]:
         raise FormatError(f"{folder}: its {kind} files hold different numbers of frames; make them alike")

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from tomarium.errors import FormatError
 from tomarium.model import Frames
 from tomarium.model.scan import IndexedFrames
 
@@ -49,3 +50,12 @@ def plain_cost(stack: Frames, frames: int, rows: slice) -> tuple[int, int]:
     """Return the bytes that rows of that many frames take on disk where nothing is packed, and 0 decompressed."""
     _, height, columns = stack.shape
     return frames * len(range(*rows.indices(height))) * columns * np.dtype(stack.dtype).itemsize, 0
+
+
+def demand_same_size(place: str, frames: Frames, projections: Frames) -> None:
+    """Refuse references of another size than the projections; `place`: their file, and dataset."""
+    if frames.shape[1:] != projections.shape[1:]:
+        raise FormatError(
+            f"{place} has frames of {frames.shape[1:]} rows and columns, the projections {projections.shape[1:]}; "
+            f"both must be equal, so crop or replace them"
+        )

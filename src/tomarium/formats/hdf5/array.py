@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from tomarium.errors import FormatError
 from tomarium.formats.hdf5.errors import guarded
-from tomarium.formats.hdf5.frames import load_plugins
+from tomarium.formats.hdf5.filters import demand_filters, load_plugins, needs_plugin
 from tomarium.formats.hdf5.missing_data import Gap, gaps_with_warnings, refuse_gaps
 from tomarium.formats.hdf5.names import file_of, member, path_of
 from tomarium.formats.hdf5.security_check import open_checked
@@ -50,7 +50,7 @@ class Hdf5Array:
 
     def _turned(self, key: Any) -> NDArray[Any]:
         """Read from a dataset of another order of axes."""
-        keys = _whole(key, len(self.shape))
+        keys = whole_key(key, len(self.shape))
         there, shape = keys.copy(), list(self.shape)
         for axis, one, length in zip(self.order, keys, self.shape, strict=True):
             there[axis], shape[axis] = one, length
@@ -87,11 +87,11 @@ class StackedArrays:
         return np.stack(parts) if parts else np.empty((0, *self.parts[0].shape), self.dtype)
 
 
-def _whole(key: Any, axes: int) -> list[Any]:
+def whole_key(key: Any, axes: int) -> list[Any]:
     """Write a key out for all axes."""
     keys = list(key) if isinstance(key, tuple) else [key]
-    if any(one is Ellipsis for one in keys):
-        place = next(i for i, one in enumerate(keys) if one is Ellipsis)
+    if any(part is Ellipsis for part in keys):
+        place = next(number for number, part in enumerate(keys) if part is Ellipsis)
         keys[place : place + 1] = [slice(None)] * (axes + 1 - len(keys))
     keys += [slice(None)] * (axes - len(keys))
     if len(keys) != axes:
@@ -131,17 +131,8 @@ def array_of(source: Source, dataset: h5py.Dataset) -> Hdf5Array:
         )
     plugin = False
     if dataset.chunks is not None and not dataset.is_virtual:
-        plist = dataset.id.get_create_plist()
-        for code in (plist.get_filter(i)[0] for i in range(plist.get_nfilters())):
-            # Codes of 256 and above are registered filters, which HDF5 does not bring; h5py brings 32000.
-            if code >= 256 and code != 32000:
-                load_plugins()
-                plugin = True
-            if not h5py.h5z.filter_avail(code):
-                raise FormatError(
-                    f"{place} is compressed with HDF5 filter {code}, which is not installed; install the "
-                    f"plugin that brings it, or repack the file with `h5repack -f GZIP=1`"
-                )
+        demand_filters(dataset, place)
+        plugin = needs_plugin(dataset)
     return Hdf5Array(
         path=source.path,
         file=file_of(dataset),

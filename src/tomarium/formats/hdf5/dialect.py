@@ -89,15 +89,6 @@ def positions_among(before: ArrayLike, count: int) -> NDArray[np.float64]:
     return np.where(taken == 0, -1.0, np.where(taken == count, float(count), taken - 0.5))
 
 
-def demand_same_size(place: str, frames: Frames, projections: Frames) -> None:
-    """Refuse references of another size than the projections; `place`: file and dataset."""
-    if frames.shape[1:] != projections.shape[1:]:
-        raise FormatError(
-            f"{place} has frames of {frames.shape[1:]} rows and columns, the projections {projections.shape[1:]}; "
-            f"both must be equal, so crop or replace them"
-        )
-
-
 def lacking(source: Source, kind: FrameKind, why: str = "") -> Reference | None:
     """Say that a scan holds no flats or no darks; return None."""
     source.warnings.append(f"the scan holds no {kind} fields{why}")

@@ -16,14 +16,13 @@ from tomarium.errors import FormatError
 from tomarium.formats.frames.per_frame import PerFrame, plain_cost
 from tomarium.formats.hdf5.chunk_reader import Packing, packing_of, read_chunks
 from tomarium.formats.hdf5.errors import guarded
+from tomarium.formats.hdf5.filters import demand_filters, filters_of, load_plugins, needs_plugin
 from tomarium.formats.hdf5.missing_data import Gap, gaps_with_warnings, refuse_gaps
 from tomarium.formats.hdf5.names import file_of, member, path_of
 from tomarium.formats.hdf5.security_check import open_checked
 from tomarium.formats.hdf5.source import Source
 from tomarium.formats.hdf5.virtual_dataset import Part, parts_of, read_parts
 
-# Filters HDF5 brings itself (deflate, shuffle, fletcher32, szip, nbit, scale-offset), and h5py's lzf.
-_BUILT_IN: Final = frozenset({1, 2, 3, 4, 5, 6, 32000})
 # HDF5's order of axes: these name where frame, row and column lie in the dataset.
 STACK: Final = (0, 1, 2)
 
@@ -207,39 +206,15 @@ def _layout(source: Source, dataset: h5py.Dataset, order: tuple[int, int, int], 
         return Layout()
     if dataset.chunks is None:
         return Layout()
-    plist = dataset.id.get_create_plist()
-    filters = [plist.get_filter(i)[0] for i in range(plist.get_nfilters())]
-    packing = packing_of(dataset)
-    plugin = any(code not in _BUILT_IN for code in filters)
-    if plugin and packing is None:
-        load_plugins()
-    for code in filters if packing is None else ():
-        if not h5py.h5z.filter_avail(code):
-            raise FormatError(
-                f"{place} is compressed with HDF5 filter {code}, which is not installed; "
-                f"install the plugin that brings it, or repack the file with `h5repack -f GZIP=1`"
-            )
+    filters, packing = filters_of(dataset), packing_of(dataset)
+    if packing is None:
+        demand_filters(dataset, place)
     raw = dataset.size * dataset.dtype.itemsize
     chunks = tuple(dataset.chunks[axis] if axis >= 0 else 1 for axis in order)
     return Layout(
         chunks=(chunks[0], chunks[1], chunks[2]),
         stored=min(1.0, dataset.id.get_storage_size() / raw) if filters else 1.0,
         compressed=bool(filters),
-        plugin=plugin,
+        plugin=needs_plugin(dataset),
         packing=packing,
     )
-
-
-def needs_plugin(dataset: h5py.Dataset) -> bool:
-    """Tell whether a dataset is packed with a filter that neither HDF5 nor h5py brings.
-
-    Result: whether `load_plugins` must be called before it is read.
-    """
-    plist = dataset.id.get_create_plist()
-    return any(plist.get_filter(number)[0] not in _BUILT_IN for number in range(plist.get_nfilters()))
-
-
-def load_plugins() -> None:
-    """Let HDF5 know the filters of the package hdf5plugin."""
-    # Imported only here: it registers some twenty filters, which costs a fifth of a second.
-    import hdf5plugin  # noqa: F401

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, TypeAlias, TypeVar
+from typing import Final, TypeVar
 
 from tomarium.errors import FormatError
 
@@ -30,10 +31,31 @@ WRITTEN: Final = "is being written"
 # Words of HDF5, and of what is made of them.
 _TRUNCATED: Final = ("truncated file", "is truncated (")
 
-Stamp: TypeAlias = tuple[int, int, int]
-
 _Result = TypeVar("_Result")
 _Kept = TypeVar("_Kept")
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """What changes when a file is written or replaced."""
+
+    # which file stands there, its bytes, and when it was written last, in ns since 1970
+    inode: int
+    size: int
+    changed_ns: int
+
+    @staticmethod
+    def of(path: Path) -> Stamp:
+        """Look at a file now."""
+        now = path.stat()
+        return Stamp(now.st_ino, now.st_size, now.st_mtime_ns)
+
+    def age_s(self) -> float:
+        """Seconds since it was written; a large number where its clock is ahead of ours."""
+        age = (time.time_ns() - self.changed_ns) / 1e9
+        return age if age > -1.0 else 1e9
+
+
 # Files that looked truncated and did not change, as they were; and when others were given up.
 _resting: dict[Path, Stamp] = {}
 _given_up: dict[Path, float] = {}
@@ -77,18 +99,17 @@ def _words(path: Path, tries: int, spent: float, problem: Exception) -> str:
 
 
 def stamp_of(path: Path) -> Stamp | None:
-    """Return what changes when a file is written or replaced; None where there is none."""
+    """Look at a file now; None where there is none."""
     try:
-        now = path.stat()
+        return Stamp.of(path)
     except OSError:
         return None
-    return now.st_ino, now.st_size, now.st_mtime_ns
 
 
 def _may_recover(path: Path, before: Stamp, problem: Exception) -> bool:
     """Tell whether another attempt may end better: the file changed, or is to change as it looks truncated."""
     now = stamp_of(path)
-    if now is None or not -1.0 < time.time() - now[2] / 1e9 < FRESH_S:
+    if now is None or now.age_s() >= FRESH_S:
         return False
     if now != before:
         return True

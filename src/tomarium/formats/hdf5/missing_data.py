@@ -7,10 +7,10 @@ the virtual dataset was told is an error, once the entries it lacks are read.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import h5py
 import numpy as np
@@ -20,6 +20,9 @@ from numpy.typing import NDArray
 from tomarium.errors import FormatError
 from tomarium.formats.hdf5.names import file_of
 
+if TYPE_CHECKING:
+    from tomarium.formats.hdf5.source import Source
+
 ABSENT: Final = "is absent"
 NEVER: Final = "were never written"
 # Chunks that one node of HDF5's oldest index names: as many as a writer that is killed may leave half-written.
@@ -28,38 +31,6 @@ _LEAF: Final = 64
 _MOST_SEARCHED: Final = 200_000
 Run: TypeAlias = tuple[int, int]
 """First entry, and the one after the last."""
-
-
-class Opened(Protocol):
-    """An open file, and the files beside it that its datasets take entries from: `hdf5.Source`."""
-
-    @property
-    def trusted(self) -> set[tuple[str, str]]:
-        """File and name of the virtual sources that are known to be whole."""
-        ...
-
-    @property
-    def damaged(self) -> Mapping[Path, str]:
-        """Files that cannot be opened, and why."""
-        ...
-
-    @property
-    def opened(self) -> Mapping[Path, h5py.File]:
-        """Files it points to, as far as they were needed."""
-        ...
-
-    @property
-    def warnings(self) -> list[str]:
-        """What the user should know."""
-        ...
-
-    def find(self, path: str, start: h5py.Group | None = None) -> h5py.Group | h5py.Dataset | None:
-        """Follow a path to a group or dataset."""
-        ...
-
-    def locate(self, parent: Path, name: str) -> Path | None:
-        """Find a file that another one points to."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -143,7 +114,7 @@ def is_sparse(dataset: h5py.Dataset) -> bool:
 
 
 def gaps_of(
-    source: Opened,
+    source: Source,
     dataset: h5py.Dataset,
     axis: int = 0,
     lacking: Callable[[h5py.Dataset, int], list[Run]] = unwritten,
@@ -193,7 +164,7 @@ def gaps_of(
                     yield Gap(there, min(until, bounds[1]), item.file_name, said)
 
 
-def gaps_with_warnings(source: Opened, dataset: h5py.Dataset, axis: int = 0) -> tuple[Gap, ...]:
+def gaps_with_warnings(source: Source, dataset: h5py.Dataset, axis: int = 0) -> tuple[Gap, ...]:
     """List the entries that HDF5 would make up, and say so among the source's warnings.
 
     Result: for `refuse_gaps`, when entries are asked for.
@@ -233,7 +204,7 @@ def refuse_gaps(path: Path, place: str, gaps: tuple[Gap, ...], wanted: NDArray[n
 
 
 def _state(
-    source: Opened,
+    source: Source,
     dataset: h5py.Dataset,
     item: Any,
     axis: int,

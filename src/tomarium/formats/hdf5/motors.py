@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
-from typing import Final
+from typing import Any, Final
 
 import h5py
 import numpy as np
@@ -13,10 +14,11 @@ from tomarium import units
 from tomarium.errors import UnitError
 from tomarium.formats.hdf5.names import path_of
 from tomarium.formats.hdf5.source import NO_UNIT, Source
-from tomarium.model import MotorPositions
+from tomarium.formats.hdf5.writer import nexus_group, put
+from tomarium.model import MotorPositions, Scan
 
-# Units that positions are kept in.
-_UNITS: Final = ("m", "deg")
+UNITS: Final = {"m": "m", "deg": "degree"}
+"""Unit that positions are kept in → as it is written."""
 
 
 def motor_at(
@@ -53,7 +55,7 @@ def motor_at(
     if len(numbers) != count:
         return None
     # To 15 digits, so that 0.65 µm is 6.5e-07 m.
-    value = np.array([float(f"{one * scale:.15g}") for one in numbers]) if scale != 1 else numbers
+    value = np.array([float(f"{number * scale:.15g}") for number in numbers]) if scale != 1 else numbers
     return MotorPositions(value, unit, "read", f"{source.path.name}:{path_of(node)}")
 
 
@@ -62,7 +64,7 @@ def _unit_of(source: Source, node: h5py.Dataset) -> tuple[str | None, float]:
     written = (source.attribute(node, "units") or source.attribute(node, "unit") or "").strip()
     if written.lower() in NO_UNIT:
         return "", 1.0
-    for unit in _UNITS:
+    for unit in UNITS:
         try:
             return unit, units.factor(written, unit)
         except UnitError:
@@ -77,12 +79,34 @@ def by_short_names(found: Iterable[tuple[str, MotorPositions]]) -> dict[str, Mot
     """
     held = list(found)
     named: dict[str, MotorPositions] = {}
-    for path, one in held:
+    for path, positions in held:
         parts = path.strip("/").split("/")
         others = [other.strip("/").split("/") for other, _ in held if other != path]
         length = next(
             (n for n in range(1, len(parts) + 1) if all(other[-n:] != parts[-n:] for other in others)),
             len(parts),
         )
-        named["/".join(parts[-length:])] = one
+        named["/".join(parts[-length:])] = positions
     return named
+
+
+def put_positions(group: h5py.Group, name: str, positions: MotorPositions) -> h5py.Dataset:
+    """Write where a motor stood; without a unit where none is known."""
+    value: Any = positions.value if positions.moved else float(positions.value[0])
+    if positions.unit:
+        return put(group, name, value, units=UNITS[positions.unit])
+    return group.create_dataset(name, data=value)
+
+
+def write_positioners(instrument: h5py.Group, scan: Scan) -> None:
+    """Write all motors of a scan as NXpositioner of its NXinstrument, each with its own name."""
+    for number, (name, positions) in enumerate(scan.geometry.motors.items(), 1):
+        if not positions.value.size:
+            continue
+        plain = re.sub(r"[^A-Za-z0-9_]", "_", name)[:60]
+        group = f"motor_{plain}"
+        positioner = nexus_group(
+            instrument, group if group not in instrument else f"{group}_{number}", "NXpositioner"
+        )
+        positioner["name"] = name
+        put_positions(positioner, "value", positions)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tomarium.errors import FormatError, InputError, ParameterError
-from tomarium.formats.hdf5.frames import load_plugins, needs_plugin
+from tomarium.formats.hdf5.filters import load_plugins_for
 from tomarium.formats.hdf5.heap_check import claims_too_much
 from tomarium.formats.hdf5.missing_data import gaps_of
 from tomarium.formats.hdf5.node_description import plain
@@ -100,8 +100,7 @@ def read_values(source: Source, path: str, selection: str | None) -> Any:
     if texts and count == node.size and claims_too_much(node):
         raise FormatError(f"{source.path}: {path} claims texts longer than the file; copy it again")
     _refuse_absent(source, node, path, chosen)
-    if needs_plugin(node):
-        load_plugins()
+    load_plugins_for(node)
     return node[chosen] if node.shape else node[()]
 
 

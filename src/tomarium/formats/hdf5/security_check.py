@@ -19,6 +19,7 @@ import h5py
 from h5py import h5d, h5g, h5l, h5o, h5z
 
 from tomarium.errors import FormatError
+from tomarium.formats.hdf5.errors import DAMAGE
 from tomarium.formats.hdf5.half_written import while_written
 from tomarium.formats.hdf5.heap_check import check_heaps
 from tomarium.formats.hdf5.superblock import read_superblock
@@ -42,8 +43,6 @@ MOST_FILES: Final = 200
 # Below this a dataset that was never written to is not absurd, however small its file.
 _SMALL_CLAIM: Final = 64 << 20
 _PLACEHOLDER: Final = re.compile("(%[b%])")
-# What h5py raises for a damaged node; there is no common parent below Exception.
-_DAMAGE: Final = (OSError, RuntimeError, KeyError, ValueError, TypeError, OverflowError)
 
 
 @dataclass(frozen=True)
@@ -91,7 +90,7 @@ def examine(path: Path, file: h5py.File, *, growing: bool = False) -> tuple[Find
         group, name, above = waiting.pop()
         try:
             waiting.extend(_visit_group(walk, group, name, above))
-        except _DAMAGE as problem:
+        except DAMAGE as problem:
             walk.note("damaged", name or "/", f"the group {name or '/'} cannot be listed ({problem})")
         if walk.inspected > MOST_INSPECTED:
             walk.note(
@@ -230,7 +229,7 @@ def _visit_group(
         elif kind == h5l.TYPE_HARD:
             try:
                 below = _visit_object(walk, group, key, place, (*above, here))
-            except _DAMAGE as problem:
+            except DAMAGE as problem:
                 walk.note("damaged", place, f"{place} cannot be opened ({problem})")
                 continue
             if below is not None:

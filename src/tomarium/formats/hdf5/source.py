@@ -24,6 +24,7 @@ from tomarium import units
 from tomarium.errors import FormatError, UnitError
 from tomarium.formats.hdf5.attributes import Node, attribute, content, plain_text, size_of
 from tomarium.formats.hdf5.errors import DAMAGE, advice, guarded
+from tomarium.formats.hdf5.half_written import FRESH_S
 from tomarium.formats.hdf5.held_open import shared_open
 from tomarium.formats.hdf5.members import Found, KnownGroups, Members
 from tomarium.formats.hdf5.missing_data import gaps_of
@@ -39,7 +40,6 @@ from tomarium.formats.hdf5.names import (
 )
 from tomarium.formats.hdf5.plain_values import as_number, as_text
 from tomarium.formats.hdf5.security_check import beside, open_checked
-from tomarium.formats.opening.numbers_as_text import numbers_in
 from tomarium.model import Value
 
 # What files write where a unit is unknown.
@@ -51,8 +51,6 @@ _MOST_TYPED: Final = 6_000
 _MOST_HOPS: Final = 32
 # Of so many paths what lies there is kept, open until the file is closed; readers ask for most of them several times.
 _MOST_FOUND: Final = 1_000
-# A file that changed so lately may still be written.
-_FRESH_S: Final = 60.0
 _MOST_NUMBERS: Final = 1 << 24
 
 
@@ -99,7 +97,7 @@ class Source:
             if not isinstance(node, h5py.Dataset) or node.maxshape is None or node.maxshape[axis] is not None:
                 return False
             age = time.time() - file_of(node).stat().st_mtime
-            if age > _FRESH_S and not node.file.swmr_mode:
+            if age > FRESH_S and not node.file.swmr_mode:
                 return False
         return True
 
@@ -309,15 +307,17 @@ class Source:
         held = self._content(node)
         if held is None:
             return None
-        numbers, odd = numbers_in([as_text(one) or "" for one in np.ravel(held)])
-        place = f"{self.path.name}:{path_of(node)}"
-        told, said = self.repaired, f"{place} holds texts, which were read as numbers"
-        if numbers is None:
-            told, said = (
-                self.warnings,
-                f"{place} holds texts such as {odd[:40]!r}, no numbers, and was left out",
-            )
-        told.extend([said] if said not in told else [])
+        words = [as_text(text) or "" for text in np.ravel(held)]
+        place, numbers = f"{self.path.name}:{path_of(node)}", np.empty(len(words))
+        for number, word in enumerate(words):
+            try:
+                numbers[number] = float(word)
+            except ValueError:
+                said = f"{place} holds texts such as {word[:40]!r}, no numbers, and was left out"
+                self.warnings += [] if said in self.warnings else [said]
+                return None
+        said = f"{place} holds texts, which were read as numbers"
+        self.repaired += [] if said in self.repaired else [said]
         return numbers
 
     def quantity(

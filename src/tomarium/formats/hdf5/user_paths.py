@@ -17,14 +17,16 @@ from numpy.typing import NDArray
 
 from tomarium.errors import FormatError, ParameterError
 from tomarium.formats.frames.mirrored import flipped, flips_of, stored
+from tomarium.formats.frames.per_frame import demand_same_size
 from tomarium.formats.hdf5.attributes import attribute, is_hdf5
 from tomarium.formats.hdf5.dialect import positions_among
 from tomarium.formats.hdf5.frames import STACK, Hdf5Frames, frames_of
 from tomarium.formats.hdf5.image_key import IMAGE_KEY_KINDS
+from tomarium.formats.hdf5.names import path_of, visit_links
 from tomarium.formats.hdf5.plain_values import as_text
-from tomarium.formats.hdf5.source import Source, reading
+from tomarium.formats.hdf5.source import SIDE_CAR, Source, reading
 from tomarium.formats.opening.angle_file import named_file
-from tomarium.formats.opening.angles import default_angles, in_degrees, without_assumed
+from tomarium.formats.opening.angles import assumed_angles, in_degrees, without_assumed
 from tomarium.formats.opening.stored_axes import stored_axes
 from tomarium.model import FrameKind, Frames, Geometry, Scan, Value
 from tomarium.model.scan import Reference
@@ -137,7 +139,9 @@ def open_paths(
         why=f"its user named {', '.join(f'{name} {text}' for name, text in named.items() if text)}",
         projections=projections,
         geometry=Geometry(
-            angles_deg=default_angles(total) if given is None else _angles(given, chosen, kinds, warnings)
+            assumed_angles(total, "no angles were named", warnings)
+            if given is None
+            else _angles(given, chosen, kinds, warnings)
         ),
         counts={
             kind: int(np.sum(kinds[chosen] == kind)) for kind in FrameKind if np.any(kinds[chosen] == kind)
@@ -147,8 +151,6 @@ def open_paths(
     )
     if isinstance(angles, Value):
         scan = scan.with_geometry(angles_deg=replace(scan.angles_deg, origin=angles.origin))
-    if given is None:
-        warnings.append("no angles were named: 0° to 180° in equal steps, 180° left out, were assumed")
     scan = replace(
         scan,
         flats=_of_kind(stack, chosen, kinds, FrameKind.FLAT),
@@ -170,21 +172,21 @@ def with_paths(
 ) -> Scan:
     """Put references or angles from named datasets in place of a scan's own.
 
-    `flats`, `darks`, `angles`: places; None keeps the scan's own. Result: the scan with these. References
-    count as taken before it, or after it where they are later frames of the scan's own dataset.
+    `flats`, `darks`, `angles`: places; None keeps the scan's own. Of a file that is named alone the flats or darks are
+    the one dataset that fits. Result: the scan with these. References count as taken before it, or after it where they
+    are later frames of the scan's own dataset.
     """
     warnings = list(scan.warnings)
     for kind, text in ((FrameKind.FLAT, flats), (FrameKind.DARK, darks)):
         if text is None:
             continue
-        held = _named(scan, place_of(text, scan.path), kind)
+        whole_file = _in_whole_file(text, scan, kind)
+        reference = _named(scan, whole_file or place_of(text, scan.path), kind)
         warnings = [said for said in warnings if not re.search(rf"\bno {kind} fields\b", said)]
-        counts = {**scan.counts, kind: held.frames.shape[0]}
-        scan = (
-            replace(scan, flats=held, counts=counts)
-            if kind == FrameKind.FLAT
-            else replace(scan, darks=held, counts=counts)
-        )
+        if whole_file is not None:
+            warnings.append(f"the {kind}s are those of {whole_file}, taken as from before")
+        changed: dict[str, Any] = {f"{kind}s": reference}
+        scan = replace(scan, counts={**scan.counts, kind: reference.frames.shape[0]}, **changed)
     if angles is not None:
         values, unit, place = _numbers(place_of(angles, scan.path))
         value, said = in_degrees(values, unit, place, guess=False)
@@ -284,17 +286,52 @@ def _named(scan: Scan, where: Place, kind: FrameKind) -> Reference:
             and isinstance(projections, Hdf5Frames)
         ):
             stack = frames_of(source, node, projections.order)
-    if stack.shape[1:] != projections.shape[1:] and 0 not in projections.shape:
-        raise FormatError(
-            f"{where.file}: {where.path}, given as {kind} fields, has frames of {stack.shape[1:]} rows and columns, "
-            f"the projections {projections.shape[1:]}; both must be equal, so crop or replace them"
-        )
+    if 0 not in projections.shape:
+        demand_same_size(f"{where.file}: {where.path}, given as {kind} fields,", stack, projections)
     index = np.arange(stack.shape[0])[where.frames]
     frames: Frames = stack if len(index) == stack.shape[0] else replace(stack, index=index)
     late = _is_later(projections, stack, index)
     # They are of the scan's detector, and so mirrored as its frames are.
     shown = flipped(frames, *flips_of(scan.projections))
     return Reference(shown, np.full(len(index), float(projections.shape[0]) if late else -1.0))
+
+
+def _in_whole_file(text: str, scan: Scan, kind: FrameKind) -> Place | None:
+    """Find the one dataset of frames in a file that is named alone; where several fit, the one named after its kind."""
+    path = Path(text)
+    if ":/" in text or not path.is_file():
+        return None
+    if not is_hdf5(path):
+        raise FormatError(
+            f"{path}: {kind}s of a file of their own must lie in HDF5; convert it, or check its name"
+        )
+    with reading(path) as source:
+        stacks = _stacks(source)
+    fits = [name for name, shape in stacks.items() if shape[-2:] == scan.shape[1:]]
+    named = [name for name in fits if re.search(str(kind), name, re.IGNORECASE)]
+    for choice in (fits, named):
+        if len(choice) == 1:
+            return Place(path, choice[0], slice(None))
+    held = ", ".join(f"{name} {shape}" for name, shape in stacks.items()) or "none"
+    raise FormatError(
+        f"{path}: {len(fits) or 'none'} of its datasets hold frames of {scan.shape[1:]} rows and columns ({held}); "
+        f"name the one with the {kind}s: {path.name}:/path"
+    )
+
+
+def _stacks(source: Source) -> dict[str, tuple[int, ...]]:
+    """List the datasets of frames, without those of another file that a conversion keeps."""
+    stacks: dict[str, tuple[int, ...]] = {}
+
+    def visit(name: str, link: Any) -> None:
+        if name.startswith(f"{SIDE_CAR}/") or isinstance(link, h5py.ExternalLink):
+            return
+        node = source.find(f"/{name}")
+        if isinstance(node, h5py.Dataset) and node.ndim in (2, 3) and node.dtype.kind in "iuf":
+            stacks.setdefault(f"/{path_of(node).lstrip('/')}", node.shape)
+
+    visit_links(source.file, visit)
+    return stacks
 
 
 def _is_later(projections: Frames, stack: Hdf5Frames, index: NDArray[np.intp]) -> bool:

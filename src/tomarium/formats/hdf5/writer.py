@@ -8,7 +8,9 @@ from typing import Any, Final
 import h5py
 import numpy as np
 
+from tomarium import __version__
 from tomarium.errors import InputError
+from tomarium.formats.frames.blocks import blocks_of
 from tomarium.model import Frames, Value
 
 # Frames are copied in blocks of about this many bytes.
@@ -17,10 +19,8 @@ _BLOCK_BYTES: Final = 64 << 20
 
 def blocks(frames: Frames) -> Iterator[tuple[int, int]]:
     """Cut a stack into runs of frames that fit a block of memory."""
-    count, rows, columns = frames.shape
-    step = max(1, _BLOCK_BYTES // max(1, rows * columns * np.dtype(frames.dtype).itemsize))
-    for start in range(0, count, step):
-        yield start, min(start + step, count)
+    for part in blocks_of(frames.shape, np.dtype(frames.dtype).itemsize, _BLOCK_BYTES):
+        yield part.start, part.stop
 
 
 def put(group: h5py.Group, name: str, value: Any, units: str) -> h5py.Dataset:
@@ -38,6 +38,16 @@ def nexus_group(parent: h5py.Group, name: str, nx_class: str) -> h5py.Group:
     group = parent.create_group(name)
     group.attrs["NX_class"] = nx_class
     return group
+
+
+def nexus_entry(file: h5py.File, definition: str = "") -> h5py.Group:
+    """Begin a NeXus file with its one entry, whose plot is to be its group `data`."""
+    file.attrs.update({"default": "entry", "creator": f"tomarium {__version__}"})
+    entry = nexus_group(file, "entry", "NXentry")
+    entry.attrs["default"] = "data"
+    if definition:
+        entry["definition"] = definition
+    return entry
 
 
 def sayable(text: str) -> str:

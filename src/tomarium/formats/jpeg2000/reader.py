@@ -24,7 +24,7 @@ from tomarium.formats.frames.per_frame import PerFrame
 from tomarium.formats.jpeg2000.page import PageHeader, decode, is_jpeg2000, page_header
 from tomarium.formats.jpeg2000.writer import LEVELS, SIDE_CAR, write
 from tomarium.formats.opening.directory_listing import ending_in
-from tomarium.formats.opening.filenames import check_numbers, gaps, natural, series_of
+from tomarium.formats.opening.filenames import check_numbers, gaps_said, natural, series_of
 from tomarium.model import Axis, Image, Volume
 
 SUFFIXES: Final = (".jp2", ".j2k", ".j2c", ".jpx", ".jpf")
@@ -103,13 +103,13 @@ def read(path: Path, match: Match) -> Image:
             {"uncalibrated": True},
         )
     notes = _check_pages(path, pages)
-    told = _side_car(path)
+    side_car = _side_car(path)
     try:
-        count, size = told.get("pages", len(pages)), tuple(told.get("page_size", header.size))
-        grey_range = _grey_range(told.get("grey_range"))
-        axes = _axes(told.get("voxel_m"), told.get("origin_m"))
-        unit, name = str(told.get("unit", "")), str(told.get("name") or path.name)
-        metadata = dict(told.get("metadata", {}))
+        count, size = side_car.get("pages", len(pages)), tuple(side_car.get("page_size", header.size))
+        grey_range = _grey_range(side_car.get("grey_range"))
+        axes = _axes(side_car.get("voxel_m"), side_car.get("origin_m"))
+        unit, name = str(side_car.get("unit", "")), str(side_car.get("name") or path.name)
+        metadata = dict(side_car.get("metadata", {}))
     except (TypeError, ValueError, AttributeError) as problem:
         raise FormatError(
             f"{path / SIDE_CAR}: is damaged ({problem}); copy it again, or move it away"
@@ -119,8 +119,8 @@ def read(path: Path, match: Match) -> Image:
     if count != len(pages):
         raise FormatError(f"{path}: holds {len(pages)} of {count} pages; copy the missing ones again")
     for key in ("grey_range", "ratio", "clipped", "rounded", "largest_rounding"):
-        if told.get(key) is not None:
-            metadata[key] = told[key]
+        if side_car.get(key) is not None:
+            metadata[key] = side_car[key]
     if notes:
         metadata["notes"] = notes
     if grey_range is not None and header.bits != _GREY_BITS:
@@ -149,13 +149,7 @@ def _check_pages(path: Path, pages: list[Path]) -> list[str]:
             f"volume into a folder of its own"
         )
     check_numbers(path, ranked[0], "slice")
-    absent = gaps(ranked[0])
-    if not absent:
-        return []
-    shown = ", ".join(map(str, absent[:5])) + (" …" if len(absent) > 5 else "")
-    return [
-        f"{len(absent)} numbers are absent from the pages: {shown}; what follows lies closer than it should"
-    ]
+    return gaps_said(ranked[0], "pages")
 
 
 def _side_car(path: Path) -> Mapping[str, Any]:
@@ -165,20 +159,20 @@ def _side_car(path: Path) -> Mapping[str, Any]:
     try:
         if file.stat().st_size > _LONGEST_SIDE_CAR:
             raise ValueError(f"{file.stat().st_size} bytes")
-        told = json.loads(file.read_text("utf-8"))
-        if not isinstance(told, Mapping):
+        content = json.loads(file.read_text("utf-8"))
+        if not isinstance(content, Mapping):
             raise ValueError("no mapping")
     except (OSError, ValueError, RecursionError) as problem:
         raise FormatError(f"{file}: is damaged ({problem}); copy it again, or move it away") from problem
-    return told
+    return content
 
 
-def _grey_range(told: Any) -> tuple[float, float] | None:
-    if told is None:
+def _grey_range(pair: Any) -> tuple[float, float] | None:
+    if pair is None:
         return None
-    least, most = map(float, told)
+    least, most = map(float, pair)
     if not (math.isfinite(least) and math.isfinite(most) and least <= most):
-        raise ValueError(f"its grey range is {told}")
+        raise ValueError(f"its grey range is {pair}")
     return least, most
 
 

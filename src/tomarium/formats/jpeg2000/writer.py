@@ -17,12 +17,13 @@ from tomarium.formats.jpeg2000.page import encode
 from tomarium.formats.provenance.source_fingerprint import origin_of
 from tomarium.formats.resumable.folder import creating_folder, put
 from tomarium.formats.resumable.hidden_file import OnProgress
+from tomarium.formats.resumable.progress import ProgressLog
 from tomarium.model import Volume
 
 SIDE_CAR: Final = "volume.json"
-_DIARY: Final = ".pages"
+_LOG: Final = ".pages"
 # Bytes of the pixels and of the page, voxels clipped and rounded, and the largest rounding.
-_Page: TypeAlias = tuple[int, int, int, int, float]
+_Page: TypeAlias = tuple[float, ...]
 # A grey range is stretched over 16 bits.
 LEVELS: Final = 65535
 
@@ -66,9 +67,9 @@ def write(
         _demand_exact(path, volume, scale)
     origin = f"{origin_of(volume, 'jpeg2000')} {scale}" if resume else None
     with creating_folder(path, origin) as folder:
-        told = _write_pages(folder, volume, scale, on_progress)
-        (folder / SIDE_CAR).write_text(_described(path, volume, scale, told), "utf-8")
-    return told
+        fidelity = _write_pages(folder, volume, scale, on_progress)
+        (folder / SIDE_CAR).write_text(_described(path, volume, scale, fidelity), "utf-8")
+    return fidelity
 
 
 def _range(path: Path, volume: Volume) -> tuple[float, float]:
@@ -113,36 +114,23 @@ def _write_pages(
     scale: tuple[float, float] | None,
     on_progress: OnProgress | None,
 ) -> Fidelity:
-    digits, progress_log = max(4, len(str(len(volume)))), folder / _DIARY
-    known, frame = _known(progress_log), math.prod(volume.shape[1:]) * volume.dtype.itemsize
-    with progress_log.open("a", encoding="utf-8") as stream:
+    digits, frame = max(4, len(str(len(volume)))), math.prod(volume.shape[1:]) * volume.dtype.itemsize
+    log = ProgressLog(folder / _LOG)
+    known: dict[int, _Page] = {z: tuple(page) for z, *page in log.read()}
+    with log.adding() as note:
         for z in range(len(volume)):
             file = folder / f"slice_{z:0{digits}d}.jp2"
             if z not in known or not file.exists():
                 file.unlink(missing_ok=True)
                 known[z] = _write_page(file, np.asarray(volume[z]), scale, folder)
-                stream.write(json.dumps([z, *known[z]]) + "\n")
-                stream.flush()
+                note([z, *known[z]])
             if on_progress is not None:
                 on_progress((z + 1) * frame, len(volume) * frame)
-    progress_log.unlink()
+    log.path.unlink()
     raw, written, clipped, rounded, change = (np.array(part) for part in zip(*known.values(), strict=True))
     return Fidelity(
         float(raw.sum() / written.sum()), int(clipped.sum()), int(rounded.sum()), float(change.max())
     )
-
-
-def _known(progress_log: Path) -> dict[int, _Page]:
-    """Read what an earlier run noted of its pages; a last line that was cut is left out."""
-    found: dict[int, _Page] = {}
-    for line in progress_log.read_text("utf-8").splitlines() if progress_log.exists() else ():
-        try:
-            z, *page = json.loads(line)
-            raw, written, clipped, rounded, change = page
-        except ValueError:
-            continue
-        found[z] = raw, written, clipped, rounded, change
-    return found
 
 
 def _write_page(file: Path, values: NDArray[Any], scale: tuple[float, float] | None, folder: Path) -> _Page:
@@ -167,11 +155,11 @@ def _grey(values: NDArray[Any], scale: tuple[float, float] | None, folder: Path)
     return np.clip(levels, 0, LEVELS).astype(np.uint16), outside
 
 
-def _described(path: Path, volume: Volume, scale: tuple[float, float] | None, told: Fidelity) -> str:
+def _described(path: Path, volume: Volume, scale: tuple[float, float] | None, fidelity: Fidelity) -> str:
     kept = {
         key: value
         for key, value in volume.metadata.items()
-        if key not in {"grey_range", "uncalibrated", *asdict(told)}
+        if key not in {"grey_range", "uncalibrated", *asdict(fidelity)}
     }
     content = {
         "written_by": f"tomarium {__version__}",
@@ -182,7 +170,7 @@ def _described(path: Path, volume: Volume, scale: tuple[float, float] | None, to
         "voxel_m": volume.voxel_m,
         "origin_m": None if volume.voxel_m is None else [axis.offset for axis in volume.axes],
         "grey_range": scale,
-        **asdict(told),
+        **asdict(fidelity),
         "metadata": kept,
     }
     try:

@@ -21,7 +21,9 @@ import numpy as np
 
 from tomarium.errors import EngineUnavailable, FormatError
 from tomarium.formats.format import Format, Match
+from tomarium.formats.hdf5.array import whole_key
 from tomarium.formats.microscopy.axes import plain
+from tomarium.formats.opening.xml_text import parsed
 from tomarium.model import Axis, Image, Volume
 from tomarium.optional_packages import optional_import
 
@@ -136,7 +138,7 @@ class CziData:
         return np.dtype(self.sample)
 
     def __getitem__(self, key: Any) -> Any:
-        keys = _expanded(key, len(self.shape))
+        keys = whole_key(key, len(self.shape))
         chosen = [np.arange(n)[one] for n, one in zip(self.lengths, keys, strict=False)]
         planes = list(product(*(np.atleast_1d(one) for one in chosen)))
         with _opened(self.path) as file:
@@ -154,16 +156,6 @@ class CziData:
         if pixels.shape[:2] != (self.place[3], self.place[2]) or pixels.dtype != self.dtype:
             raise FormatError(f"{self.path}: has changed since it was opened; open it again")
         return pixels
-
-
-def _expanded(key: Any, axes: int) -> list[Any]:
-    keys = list(key) if isinstance(key, tuple) else [key]
-    if Ellipsis in keys:
-        place = keys.index(Ellipsis)
-        keys[place : place + 1] = [slice(None)] * (axes - len(keys) + 1)
-    if len(keys) > axes:
-        raise IndexError(f"{len(keys)} indices were given for {axes} axes")
-    return keys + [slice(None)] * (axes - len(keys))
 
 
 @contextmanager
@@ -210,11 +202,8 @@ def _told(xml: str) -> dict[str, Any]:
     """Read from the metadata the steps of the axes, m, the names of the channels, and what a mosaic leaves empty."""
     told: dict[str, Any] = {"steps": {}}
     notes: list[str] = []
-    if "<!DOCTYPE" in xml or "<!ENTITY" in xml:
-        return told
-    try:
-        root = ElementTree.fromstring(xml)
-    except ElementTree.ParseError:
+    root = parsed(xml)
+    if root is None:
         return told
     for item in root.iterfind(".//Scaling/Items/Distance"):
         name, text = str(item.get("Id")).lower(), item.findtext("Value") or ""

@@ -127,33 +127,11 @@ def _loaded(path: Path, kind: Kind) -> tuple[list[Mapping[str, Any]], list[str]]
     return found, list(dict.fromkeys(told))
 
 
-class _Stream(io.RawIOBase):
-    """A file that is closed with the last image that reads from it; nobody else knows when that is."""
+class _Stream(io.FileIO):
+    """A file that is closed, without a warning, with the last image that reads from it; nobody else knows when."""
 
-    def __init__(self, path: Path) -> None:
-        self._file = path.open("rb", buffering=0)
-
-    def readable(self) -> bool:
-        """Whether it can be read: always."""
-        return True
-
-    def seekable(self) -> bool:
-        """Whether it has places: always."""
-        return True
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Go to a place and return it."""
-        return self._file.seek(offset, whence)
-
-    def readinto(self, buffer: bytearray | memoryview) -> int | None:  # type: ignore[override]
-        """Fill a buffer; return how many bytes there were."""
-        return self._file.readinto(buffer)
-
-    def close(self) -> None:
-        """Close it; the last reference to it does so."""
-        if not self.closed:
-            self._file.close()
-        super().close()
+    def __del__(self) -> None:
+        self.close()
 
 
 def _names(found: list[Mapping[str, Any]]) -> tuple[str, ...]:

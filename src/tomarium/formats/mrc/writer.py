@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from tomarium import __version__
 from tomarium.atomic_files import write_at
 from tomarium.errors import InputError
+from tomarium.formats.frames.blocks import blocks_of
 from tomarium.formats.provenance.source_fingerprint import origin_of
 from tomarium.formats.resumable.hidden_file import HiddenFile, OnProgress, hidden_file
 from tomarium.model import Image, Scan
@@ -62,32 +63,33 @@ def write(
     Raises InputError: the kind of pixels, the number of axes or a negative step has no place in MRC, or a
     scan has flats or darks, which would be lost.
     """
-    one = _of_scan(path, content) if isinstance(content, Scan) else _of_image(path, content)
-    if lossy and one.dtype.kind == "f" and one.dtype.itemsize == 8:
-        one = replace(one, dtype=np.dtype(np.float32))
-    spelling = one.dtype.newbyteorder("=").str[1:]
+    pixels = _of_scan(path, content) if isinstance(content, Scan) else _of_image(path, content)
+    if lossy and pixels.dtype.kind == "f" and pixels.dtype.itemsize == 8:
+        pixels = replace(pixels, dtype=np.dtype(np.float32))
+    spelling = pixels.dtype.newbyteorder("=").str[1:]
     if spelling not in _MODES:
         remedy = "convert them to float32 first"
-        if one.dtype == np.float64:
+        if pixels.dtype == np.float64:
             remedy = "allow it to be lossy (--lossy) to round them to float32"
-        raise InputError(f"{path}: pixels of {one.dtype} have no mode in MRC; {remedy}")
+        raise InputError(f"{path}: pixels of {pixels.dtype} have no mode in MRC; {remedy}")
     mode, stored = _MODES[spelling]
     with hidden_file(path, resume=resume) as hidden:
-        tally = _pour(hidden, one, np.dtype(stored).newbyteorder("<"), origin_of(content, "mrc"), on_progress)
+        tally = _pour(
+            hidden, pixels, np.dtype(stored).newbyteorder("<"), origin_of(content, "mrc"), on_progress
+        )
         with hidden.partial.open("r+b") as stream:
-            stream.write(_header(one, mode, tally))
+            stream.write(_header(pixels, mode, tally))
         if isinstance(content, Scan):
             angles = "".join(f"{angle!r}\n" for angle in content.angles_deg.value.tolist())
             path.with_suffix(".rawtlt").write_text(angles, "ascii")
 
 
 def _pour(
-    hidden: HiddenFile, one: _Content, stored: np.dtype[Any], origin: str, on_progress: OnProgress | None
+    hidden: HiddenFile, content: _Content, stored: np.dtype[Any], origin: str, on_progress: OnProgress | None
 ) -> _Tally:
     """Write the blocks that an earlier run has not written; return what all hold."""
-    each = math.prod(one.shape[1:]) * stored.itemsize
-    rows = max(1, _BLOCK_BYTES // max(1, each))
-    key = f"{origin} {one.shape} {stored.str} {rows}"
+    each = math.prod(content.shape[1:]) * stored.itemsize
+    key = f"{origin} {content.shape} {stored.str} {_BLOCK_BYTES}"
     blocks_there = hidden.blocks(key)
     if blocks_there is None:
         hidden.partial.write_bytes(bytes(_HEADER_BYTES))
@@ -95,18 +97,17 @@ def _pour(
     done = {start: _Tally(*told) for start, *told in blocks_there or ()}
     whole = _Tally()
     with hidden.writing() as (file, note):
-        for start in range(0, one.shape[0], rows):
-            stop = min(start + rows, one.shape[0])
-            tally = done.get(start)
+        for part in blocks_of(content.shape, stored.itemsize, _BLOCK_BYTES):
+            tally = done.get(part.start)
             if tally is None:
-                block = one.block(start, stop)
+                block = content.block(part.start, part.stop)
                 tally = _tally(block)
                 pixels = np.ascontiguousarray(block, stored)
-                write_at(file, pixels.data.cast("B"), _HEADER_BYTES + start * each)
-                note((start, *astuple(tally)))
+                write_at(file, pixels.data.cast("B"), _HEADER_BYTES + part.start * each)
+                note((part.start, *astuple(tally)))
             whole = whole.with_other(tally)
             if on_progress is not None:
-                on_progress(stop * each, one.shape[0] * each)
+                on_progress(part.stop * each, content.shape[0] * each)
     return whole
 
 
@@ -185,25 +186,25 @@ def _tally(block: NDArray[Any]) -> _Tally:
     return _Tally(float(values.min()), float(values.max()), len(values), total, squares)
 
 
-def _header(one: _Content, mode: int, tally: _Tally) -> bytes:
-    sections, rows, columns = one.shape
-    z, y, x = (length / _ANGSTROM_M for length in one.cell_m)
+def _header(content: _Content, mode: int, tally: _Tally) -> bytes:
+    sections, rows, columns = content.shape
+    z, y, x = (length / _ANGSTROM_M for length in content.cell_m)
     mean = tally.total / tally.count if tally.count else 0.0
     spread = math.sqrt(max(0.0, tally.squares / tally.count - mean**2)) if tally.count else -1.0
     least, most = (tally.least, tally.most) if tally.count else (0.0, -1.0)  # max < min says unknown
     header = bytearray(1024)
     struct.pack_into(
-        "<10i", header, 0, columns, rows, sections, mode, 0, 0, 0, columns, rows, _intervals(one)
+        "<10i", header, 0, columns, rows, sections, mode, 0, 0, 0, columns, rows, _intervals(content)
     )
-    struct.pack_into("<6f", header, 40, x * columns, y * rows, z * _intervals(one), 90.0, 90.0, 90.0)
-    struct.pack_into("<3i3f2i", header, 64, 1, 2, 3, least, most, mean, one.space_group, 0)
+    struct.pack_into("<6f", header, 40, x * columns, y * rows, z * _intervals(content), 90.0, 90.0, 90.0)
+    struct.pack_into("<3i3f2i", header, 64, 1, 2, 3, least, most, mean, content.space_group, 0)
     struct.pack_into("<i", header, 108, 20141)  # NVERSION
-    struct.pack_into("<3f", header, 196, *(start / _ANGSTROM_M for start in reversed(one.origin_m)))
+    struct.pack_into("<3f", header, 196, *(start / _ANGSTROM_M for start in reversed(content.origin_m)))
     header[208:216] = b"MAP \x44\x44\0\0"
     struct.pack_into("<f", header, 216, spread)
     labels = [
         f"written by tomarium {__version__}",
-        *([f"unit of the values: {one.unit}"] if one.unit else []),
+        *([f"unit of the values: {content.unit}"] if content.unit else []),
     ]
     struct.pack_into("<i", header, 220, len(labels))
     for number, label in enumerate(labels):
@@ -212,6 +213,6 @@ def _header(one: _Content, mode: int, tally: _Tally) -> bytes:
     return bytes(header)
 
 
-def _intervals(one: _Content) -> int:
+def _intervals(content: _Content) -> int:
     """Return MZ: the sections of a volume, 1 in a stack of images (MRC2014, note 6)."""
-    return one.shape[0] if one.space_group else 1
+    return content.shape[0] if content.space_group else 1

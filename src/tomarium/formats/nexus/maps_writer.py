@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import json
-import math
 import re
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import h5py
 import numpy as np
 
-from tomarium import __version__
 from tomarium.errors import InputError
+from tomarium.formats.frames.blocks import copy_blocks
 from tomarium.formats.hdf5.two_phase_writer import two_phase_file
-from tomarium.formats.hdf5.writer import sayable
+from tomarium.formats.hdf5.writer import nexus_entry, nexus_group, sayable
 from tomarium.formats.provenance.json_values import as_json
 from tomarium.model import Image
 
-# Elements are copied in blocks of about this many bytes.
-_BLOCK_BYTES: Final = 64 << 20
 # What HDF5 paths and lists of axes take in a name.
 _ODD: Final = re.compile(r"[^0-9A-Za-z_]+")
 
@@ -43,17 +40,13 @@ def write(path: Path, image: Image) -> None:
     if len(set(names)) != len(names) or "data" in names:
         raise InputError(f"{path}: the axes {', '.join(names)} need names of their own, none of them data")
     with two_phase_file(path) as output:
-        root = output.file
-        root.attrs.update({"NX_class": "NXroot", "default": "entry", "creator": f"tomarium {__version__}"})
-        entry = root.create_group("entry")
-        entry.attrs.update({"NX_class": "NXentry", "default": "data"})
+        output.file.attrs["NX_class"] = "NXroot"
+        entry = nexus_entry(output.file)
         entry["title"] = sayable(image.name)
         entry["program_name"] = "tomarium"
         entry["metadata"] = json.dumps({name: as_json(one) for name, one in image.metadata.items()})
-        group = entry.create_group("data")
-        group.attrs.update(
-            {"NX_class": "NXdata", "signal": "data", "axes": np.array(names, h5py.string_dtype())}
-        )
+        group = nexus_group(entry, "data", "NXdata")
+        group.attrs.update({"signal": "data", "axes": np.array(names, h5py.string_dtype())})
         data = group.create_dataset("data", image.shape, image.dtype.newbyteorder("="))
         if image.unit:
             data.attrs["units"] = sayable(image.unit)
@@ -63,11 +56,4 @@ def write(path: Path, image: Image) -> None:
             group[name] = np.asarray(positions, np.float64)
             group[name].attrs.update({"units": sayable(axis.unit), "long_name": sayable(axis.name)})
             group.attrs[f"{name}_indices"] = number
-        _fill(data, image)
-
-
-def _fill(data: Any, image: Image) -> None:
-    each = max(1, math.prod(image.shape[1:]) * image.dtype.itemsize)
-    step = max(1, _BLOCK_BYTES // each)
-    for start in range(0, image.shape[0], step):
-        data[start : start + step] = np.asarray(image[start : start + step])
+        copy_blocks(image, data)

@@ -10,11 +10,10 @@ from typing import Any, Final
 import h5py
 import numpy as np
 
-from tomarium import __version__
 from tomarium.formats.frames.mirrored import flipped, flips_of
-from tomarium.formats.hdf5.motor_writer import write_positioners
+from tomarium.formats.hdf5.motors import write_positioners
 from tomarium.formats.hdf5.two_phase_writer import TwoPhaseFile, two_phase_file
-from tomarium.formats.hdf5.writer import nexus_group, put, sayable, write_tree
+from tomarium.formats.hdf5.writer import nexus_entry, nexus_group, put, sayable, write_tree
 from tomarium.formats.provenance import embedded_source as car
 from tomarium.formats.provenance.frame_mapping import Placed
 from tomarium.formats.resumable.hidden_file import OnProgress
@@ -45,11 +44,7 @@ def write(
     """
     with two_phase_file(path, resume=resume, on_progress=on_progress) as output:
         file = output.file
-        file.attrs["default"] = "entry"
-        file.attrs["creator"] = f"tomarium {__version__}"
-        entry = nexus_group(file, "entry", "NXentry")
-        entry.attrs["default"] = "data"
-        entry["definition"] = "NXtomo"
+        entry = nexus_entry(file, "NXtomo")
         for name in ("title", "start_time", "end_time"):
             if name in scan.metadata and (name == "title" or _is_time(str(scan.metadata[name].value))):
                 entry[name] = str(scan.metadata[name].value)

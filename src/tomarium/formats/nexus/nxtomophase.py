@@ -16,11 +16,10 @@ from numpy.typing import NDArray
 
 from tomarium.errors import FormatError
 from tomarium.formats.format import Format, Match, no_match
-from tomarium.formats.frames.per_frame import PerFrame
+from tomarium.formats.frames.per_frame import PerFrame, demand_same_size
 from tomarium.formats.hdf5.dialect import (
     dataset_at,
     degrees_of,
-    demand_same_size,
     detecting,
     lacking,
     positions_among,

@@ -24,7 +24,7 @@ from tomarium.formats.hdf5.names import shown
 from tomarium.formats.hdf5.plain_values import as_text
 from tomarium.formats.hdf5.source import Source, reading
 from tomarium.formats.hdf5.two_phase_writer import two_phase_file
-from tomarium.formats.hdf5.writer import nexus_group, put
+from tomarium.formats.hdf5.writer import nexus_entry, nexus_group, put
 from tomarium.formats.opening.image_user_values import ImageFrames
 from tomarium.formats.provenance.json_values import as_json, from_json
 from tomarium.formats.resumable.hidden_file import OnProgress
@@ -177,12 +177,7 @@ def write(
         raise InputError(f"{path}: an image of {volume.ndim} axes is no volume; give one with z, y and x")
     known = dict(volume.metadata)
     with two_phase_file(path, resume=resume, on_progress=on_progress) as output:
-        file = output.file
-        file.attrs["default"] = "entry"
-        file.attrs["creator"] = f"tomarium {__version__}"
-        entry = nexus_group(file, "entry", "NXentry")
-        entry.attrs["default"] = "data"
-        entry["definition"] = "NXtomoproc"
+        entry = nexus_entry(output.file, "NXtomoproc")
         entry["title"] = str(known.get("title") or volume.name or path.stem)
         source = nexus_group(nexus_group(entry, "instrument", "NXinstrument"), "source", "NXsource")
         source["name"] = str(known.get("source", "unknown"))

@@ -41,6 +41,12 @@ def default_angles(count: int) -> Value[NDArray[np.float64]]:
     )
 
 
+def assumed_angles(count: int, why: str, warnings: list[str]) -> Value[NDArray[np.float64]]:
+    """Assume the usual angles, and say so in `warnings`; `why`: what of the file tells none."""
+    warnings.append(f"{why}: 0° to 180° in equal steps, 180° left out, were assumed")
+    return default_angles(count)
+
+
 def without_assumed(warnings: tuple[str, ...]) -> tuple[str, ...]:
     """Leave out what readers say of angles they assumed, where others are given."""
     return tuple(said for said in warnings if not _ASSUMED.search(said))

@@ -32,6 +32,8 @@ PROJECTIONS: Final = frozenset(
     )
 )
 _NUMBERS: Final = re.compile(r"(\d+)")
+# How many absent numbers are named.
+_NAMED: Final = 5
 _LAST_NUMBER: Final = re.compile(r"\d+(?=[^\d/\\]*$)")
 
 
@@ -67,6 +69,17 @@ def gaps(series: list[Path]) -> list[int]:
     for one, following in pairwise(found):
         absent.extend(range(one + 1, min(following, one + 1001 - len(absent))))
     return absent
+
+
+def gaps_said(series: list[Path], what: str) -> list[str]:
+    """Say which numbers a series of slices leaves out; `what` it is: "series", "pages". Nothing where it has all."""
+    absent = gaps(series)
+    if not absent:
+        return []
+    shown = ", ".join(map(str, absent[:_NAMED])) + (" …" if len(absent) > _NAMED else "")
+    return [
+        f"{len(absent)} numbers are absent from the {what}: {shown}; what follows lies closer than it should"
+    ]
 
 
 def one_series(folder: Path, files: list[Path], what: str, remedy: str) -> list[list[Path]]:

@@ -7,6 +7,7 @@ from typing import Final
 from xml.etree import ElementTree
 
 from tomarium.errors import FormatError
+from tomarium.formats.opening.xml_text import declares_entities
 
 _LONGEST: Final = 1 << 20
 
@@ -40,7 +41,7 @@ def read_key_values(path: Path, what: str, below: str = "") -> dict[str, str]:
 
 
 def _leaves(path: Path, text: str, below: str) -> dict[str, str]:
-    if "<!DOCTYPE" in text or "<!ENTITY" in text:
+    if declares_entities(text):
         raise FormatError(f"{path}: declares entities, which no program of the field writes; it is not read")
     try:
         root = ElementTree.fromstring(text)

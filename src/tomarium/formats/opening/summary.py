@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
-from typing import Any
+from functools import partial
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tomarium.formats.format import Format, Match
+from tomarium.formats.provenance.json_values import as_json
 from tomarium.model import Axis, FrameKind, Image, MotorPositions, Scan, Value, Volume
 from tomarium.model.geometry import FIELDS
+
+_plain: Final = partial(as_json, null=True)
 
 
 def describe(opened: Scan | Image, recognised: tuple[Format, Match] | None = None) -> dict[str, Any]:
@@ -119,16 +121,3 @@ def _value(value: Value[Any] | None) -> dict[str, Any] | None:
     if value is None:
         return None
     return {"value": _plain(value.value), "origin": value.origin, "source": value.source}
-
-
-def _plain(value: Any) -> Any:
-    """Turn a value into one JSON holds; what is not finite becomes null, since JSON has no word for it."""
-    if isinstance(value, np.generic | np.ndarray):
-        value = value.tolist()
-    if isinstance(value, Mapping):
-        return {str(name): _plain(item) for name, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value if isinstance(value, str | int | float | bool | None) else str(value)

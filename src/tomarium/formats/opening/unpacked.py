@@ -25,6 +25,7 @@ from weakref import finalize
 import numpy as np
 from numpy.typing import NDArray
 
+from tomarium.atomic_files import write_at
 from tomarium.errors import FormatError, StorageFull
 from tomarium.formats.opening.size_limits import LARGE_BLOCK, MOST_RATIO
 from tomarium.formats.resumable.full_disk import is_full
@@ -293,17 +294,10 @@ def _spooled(path: Path, folder: _Folder, begun: bytearray, pieces: Iterator[byt
         end, spool = start, folder.spool
         try:
             for piece in chain([bytes(begun)], pieces):
-                end += _written(spool, end, piece)
+                write_at(spool.fileno(), piece, end)
+                end += len(piece)
         except BaseException:
             spool.truncate(folder.end)
             raise
         folder.end = end
         return memoryview(mmap.mmap(spool.fileno(), end - start, access=mmap.ACCESS_READ, offset=start))
-
-
-def _written(spool: Any, place: int, piece: bytes) -> int:
-    spool.seek(place)
-    rest = memoryview(piece)
-    while rest:
-        rest = rest[spool.write(rest) :]
-    return len(piece)

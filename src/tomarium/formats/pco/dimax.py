@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from tomarium.errors import FormatError, ParameterError
 from tomarium.formats.format import Format, Match
+from tomarium.formats.frames.per_frame import demand_same_size
 from tomarium.formats.opening.directory_listing import ending_in
 from tomarium.formats.opening.filenames import natural
 from tomarium.formats.pco.ring_buffer import (
@@ -321,11 +322,7 @@ def _reference(
         return None
     frames = frames_of(list(files))
     warnings.extend(frames.notes)
-    if frames.size != stack.size:
-        raise FormatError(
-            f"{files[0]}: has frames of {frames.size} pixels (rows, columns), the recording {stack.size}; both must "
-            f"be equal, so replace it"
-        )
+    demand_same_size(f"{files[0]}:", frames, stack)
     return Reference(frames, np.full(frames.shape[0], -1.0))
 
 

@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from typing import Any, Final
 from xml.etree import ElementTree
 
+from tomarium.formats.opening.xml_text import parsed
+
 _LONGEST: Final = 4 << 20
 _MOST_PLANES: Final = 64
 """Planes and places of planes that are kept: a series has one of each for each picture."""
@@ -31,11 +33,8 @@ def ome_metadata(description: str) -> dict[str, Any]:
         `channels`, a list of `name` and `colour` ("#ff0000"), where there are any, and `/original_metadata`: name of an
         element or attribute → text.
     """
-    if len(description) > _LONGEST or "<!DOCTYPE" in description or "<!ENTITY" in description:
-        return {}
-    try:
-        root = ElementTree.fromstring(re.sub(r"^\s*<\?xml[^>]*\?>", "", description))
-    except ElementTree.ParseError:
+    root = parsed(re.sub(r"^\s*<\?xml[^>]*\?>", "", description), _LONGEST)
+    if root is None:
         return {}
     told: dict[str, Any] = {"/original_metadata": dict(_lines(root, ""))}
     pixels = next((one for one in root.iter() if _name(one) == "Pixels"), None)

@@ -7,7 +7,6 @@ X, Y, Z, C and T. A grey TIFF page that is told angles is a sinogram, which has 
 from __future__ import annotations
 
 import math
-import os
 import re
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tomarium import units
+from tomarium.atomic_files import replacing
 from tomarium.errors import FormatError, InputError, UnitError
 from tomarium.formats.format import Format, Match, no_match
 from tomarium.formats.opening.size_limits import MOST_ELEMENTS, check_claim
@@ -211,13 +211,9 @@ def write(path: Path, image: Image, *, lossy: bool = False) -> None:
     least to the greatest for PNG, to float32 for float64 in OME-TIFF. Raises InputError: the image does not
     fit.
     """
-    hidden = path.with_name(f".{path.name}.{os.getpid()}.partial")
     path.parent.mkdir(parents=True, exist_ok=True)
-    try:
+    with replacing(path) as hidden:
         (_write_png if path.suffix.lower() == ".png" else _write_tiff)(hidden, path, image, lossy)
-        hidden.replace(path)
-    finally:
-        hidden.unlink(missing_ok=True)
 
 
 def _write_png(hidden: Path, path: Path, image: Image, lossy: bool) -> None:

@@ -44,10 +44,10 @@ def keep(output: TwoPhaseFile, scan: Scan, placed: Sequence[Placed]) -> None:
     _begin(output, scan, fingerprint(output.file, frozenset(output.names)))
     output.file[f"{GROUP}/frames"] = names
     stored = {
-        name: Stored(output.file[one.dataset].dtype, one)
+        name: Stored(output.file[part.dataset].dtype, part)
         for name, frames in stacks_of(scan).items()
-        for one in placed
-        if one.frames is frames
+        for part in placed
+        if part.frames is frames
     }
     keep_original(output, scan, stored, placed)
 
@@ -67,31 +67,31 @@ def _begin(output: TwoPhaseFile, scan: Scan, digest: str) -> None:
     home = output.file.create_group(GROUP)
     home.attrs.update({"format": scan.format, "program": f"tomarium {__version__}", "digest": digest})
     home["meaning"] = _meaning(scan.metadata)
-    told = _geometry(scan)
-    if told:
-        home["geometry"] = json.dumps(told)
+    geometry = _geometry(scan)
+    if geometry:
+        home["geometry"] = json.dumps(geometry)
 
 
 def _meaning(metadata: Mapping[str, Value[Any]]) -> str:
     # Names that begin with "/" are places in the source, which the tree keeps as they were; what a user named of the
     # source to open it names nothing in the target.
-    told = {
-        name: {"value": as_json(one.value), "origin": one.origin, "source": one.source}
-        for name, one in metadata.items()
+    values = {
+        name: {"value": as_json(value.value), "origin": value.origin, "source": value.source}
+        for name, value in metadata.items()
         if not name.startswith(("/", "opened_"))
     }
     # What is no UTF-8, as in names of files, becomes the escape JSON has for it.
-    return json.dumps(told, ensure_ascii=False).encode("utf-8", "backslashreplace").decode()
+    return json.dumps(values, ensure_ascii=False).encode("utf-8", "backslashreplace").decode()
 
 
 def meaning(source: Source) -> dict[str, Value[Any]]:
     """Read what the reader of the first file understood, for values the file itself cannot say."""
     text = source.text(f"/{GROUP}/meaning")
     try:
-        found = json.loads(text) if text else {}
+        values = json.loads(text) if text else {}
         return {
-            str(name): Value(from_json(one["value"]), one["origin"], str(one["source"]))
-            for name, one in found.items()
+            str(name): Value(from_json(value["value"]), value["origin"], str(value["source"]))
+            for name, value in values.items()
         }
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as problem:
         source.warnings.append(f"/{GROUP}/meaning is damaged and was left out ({problem})")
@@ -100,12 +100,12 @@ def meaning(source: Source) -> dict[str, Value[Any]]:
 
 def _geometry(scan: Scan) -> dict[str, Any]:
     """Tell what formats have no place for; what most of them have is not told twice."""
-    told: dict[str, Any] = {
+    fields: dict[str, Any] = {
         field.name: {"value": as_json(value.value), "source": value.source}
         for field, value in scan.geometry.items()
         if not field.expected
     }
-    return told if scan.domain == "counts" else {**told, "domain": scan.domain}
+    return fields if scan.domain == "counts" else {**fields, "domain": scan.domain}
 
 
 def with_geometry(scan: Scan, source: Source) -> Scan:
@@ -135,7 +135,7 @@ def with_geometry_beside(scan: Scan) -> Scan:
 
 
 def _filled(scan: Scan, told: Mapping[str, Any]) -> Scan:
-    found: dict[str, Value[Any]] = {}
+    values: dict[str, Value[Any]] = {}
     for field in FIELDS:
         if field.name not in told or getattr(scan.geometry, field.name) is not None:
             continue
@@ -143,7 +143,7 @@ def _filled(scan: Scan, told: Mapping[str, Any]) -> Scan:
         number = np.asarray(value, np.float64) if field.per_view else float(value)
         # A list of another length says nothing of these frames: the file was cut since.
         if not field.per_view or np.shape(number) == scan.shape[:1]:
-            found[field.name] = Value(number, "read", str(told[field.name]["source"]))
+            values[field.name] = Value(number, "read", str(told[field.name]["source"]))
     said = next((one for one in RAW_DOMAINS if one == told.get("domain")), scan.domain)
     domain = said if scan.domain == "counts" else scan.domain
-    return replace(scan, domain=domain).with_geometry(**found)
+    return replace(scan, domain=domain).with_geometry(**values)

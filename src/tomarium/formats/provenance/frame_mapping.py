@@ -12,7 +12,8 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from tomarium.formats.hdf5.frames import Hdf5Frames, load_plugins
+from tomarium.formats.hdf5.filters import load_plugins
+from tomarium.formats.hdf5.frames import Hdf5Frames
 from tomarium.formats.hdf5.names import Name, as_bytes, member, path_of
 from tomarium.formats.hdf5.two_phase_writer import TwoPhaseFile
 from tomarium.model import Frames
@@ -55,11 +56,11 @@ def frame_maps(placed: Sequence[Placed]) -> dict[tuple[Path, str], FrameMap]:
     Result: file and HDF5 path of each dataset → where its frames went.
     """
     maps: dict[tuple[Path, str], FrameMap] = {}
-    for one in placed:
+    for stack in placed:
         first = 0
-        for part in getattr(one.frames, "parts", (one.frames,)):
+        for part in getattr(stack.frames, "parts", (stack.frames,)):
             count = part.shape[0]
-            where = one.where[first : first + count]
+            where = stack.where[first : first + count]
             first += count
             if not isinstance(part, Hdf5Frames):
                 continue
@@ -67,10 +68,10 @@ def frame_maps(placed: Sequence[Placed]) -> dict[tuple[Path, str], FrameMap]:
             frame_map = maps.setdefault(key, FrameMap(part.order, part.size))
             if not len(frame_map.which):
                 frame_map.which, frame_map.frame = (np.full(part.size[0], -1, np.intp) for _ in range(2))
-            if one.dataset not in frame_map.datasets:
-                frame_map.datasets.append(one.dataset)
+            if stack.dataset not in frame_map.datasets:
+                frame_map.datasets.append(stack.dataset)
             index = np.arange(part.size[0]) if part.index is None else part.index
-            frame_map.which[index] = frame_map.datasets.index(one.dataset)
+            frame_map.which[index] = frame_map.datasets.index(stack.dataset)
             frame_map.frame[index] = where
     return maps
 

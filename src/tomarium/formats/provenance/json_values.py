@@ -9,22 +9,22 @@ from typing import Any
 import numpy as np
 
 
-def as_json(value: Any) -> Any:
+def as_json(value: Any, *, null: bool = False) -> Any:
     """Turn a value into one JSON holds.
 
-    `value`: text, number, truth, array, or lists and mappings of them. Result: JSON-ready; an infinity or no
-    number becomes {"float": "inf"}, anything unknown its text.
+    `value`: text, number, truth, array, or lists and mappings of them. `null`: whether an infinity or no number becomes
+    null. Result: JSON-ready; else these become {"float": "inf"}; anything unknown becomes its text.
     """
     if isinstance(value, np.generic | np.ndarray):
         value = value.tolist()
     if isinstance(value, bytes):
         value = value.decode("utf-8", "replace")
     if isinstance(value, Mapping):
-        return {str(name): as_json(item) for name, item in value.items()}
+        return {str(name): as_json(item, null=null) for name, item in value.items()}
     if isinstance(value, list | tuple):
-        return [as_json(item) for item in value]
+        return [as_json(item, null=null) for item in value]
     if isinstance(value, float) and not math.isfinite(value):
-        return {"float": str(value)}
+        return None if null else {"float": str(value)}
     return value if isinstance(value, str | int | float | bool | None) else str(value)
 
 

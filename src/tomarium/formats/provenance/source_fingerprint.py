@@ -60,28 +60,28 @@ def sources_of(opened: Scan | Image) -> tuple[Path, ...]:
     return tuple(known)
 
 
-def _description(one: Any, known: dict[Path, Any]) -> Any:
+def _description(part: Any, known: dict[Path, Any]) -> Any:
     """Spell out what a stack is made of; `known` are files that were looked at before."""
-    if isinstance(one, Path):
-        if one not in known:
-            known[one] = list(_stamps(one))
-        return known[one]
-    if isinstance(one, np.ndarray) and one.dtype.kind in "biufc":
-        content = one.tobytes() if one.nbytes <= _MOST_SUMMED else b""
-        return [one.dtype.str, one.shape, hashlib.sha256(content).hexdigest()]
-    if is_dataclass(one) and not isinstance(one, type):
+    if isinstance(part, Path):
+        if part not in known:
+            known[part] = list(_stamps(part))
+        return known[part]
+    if isinstance(part, np.ndarray) and part.dtype.kind in "biufc":
+        content = part.tobytes() if part.nbytes <= _MOST_SUMMED else b""
+        return [part.dtype.str, part.shape, hashlib.sha256(content).hexdigest()]
+    if is_dataclass(part) and not isinstance(part, type):
         parts = [
-            _description(getattr(one, field.name), known) for field in fields(one) if field.name[0] != "_"
+            _description(getattr(part, field.name), known) for field in fields(part) if field.name[0] != "_"
         ]
-        more = [_description(file, known) for file in _virtual(one)] if isinstance(one, Hdf5Frames) else []
-        return [type(one).__name__, *parts, *more]
-    if isinstance(one, Mapping):
-        return {str(name): _description(item, known) for name, item in one.items()}
-    if isinstance(one, list | tuple):
-        return [_description(item, known) for item in one]
-    if isinstance(one, str | int | float | bool | np.generic | np.ndarray | None):
-        return as_json(one)
-    return str(one) if isinstance(one, np.dtype) else type(one).__name__
+        more = [_description(file, known) for file in _virtual(part)] if isinstance(part, Hdf5Frames) else []
+        return [type(part).__name__, *parts, *more]
+    if isinstance(part, Mapping):
+        return {str(name): _description(item, known) for name, item in part.items()}
+    if isinstance(part, list | tuple):
+        return [_description(item, known) for item in part]
+    if isinstance(part, str | int | float | bool | np.generic | np.ndarray | None):
+        return as_json(part)
+    return str(part) if isinstance(part, np.dtype) else type(part).__name__
 
 
 def _virtual(frames: Hdf5Frames) -> Iterator[Path]:

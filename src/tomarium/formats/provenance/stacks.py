@@ -84,7 +84,9 @@ def runs_by_stack(scan: Scan) -> dict[tuple[Path, str], FrameMap]:
 
     Result: whose `datasets` are names of stacks.
     """
-    return frame_maps([Placed(one, name, np.arange(one.shape[0])) for name, one in stacks_of(scan).items()])
+    return frame_maps(
+        [Placed(frames, name, np.arange(frames.shape[0])) for name, frames in stacks_of(scan).items()]
+    )
 
 
 def runs_of_stacks(stacks: FrameMap | None, wanted: FrameMap, rest: str) -> list[Run]:

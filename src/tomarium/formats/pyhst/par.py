@@ -19,10 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tomarium.errors import FormatError
-from tomarium.formats.edf.info import TEXTS, values_of
+from tomarium.formats.edf.info import metadata_of, values_of
 from tomarium.formats.format import Format, Match, no_match
 from tomarium.formats.opening.angle_file import numbers
-from tomarium.formats.opening.angles import default_angles
+from tomarium.formats.opening.angles import assumed_angles
 from tomarium.formats.opening.par_motors import motors_of
 from tomarium.formats.opening.pixel_aspect import aspect_of
 from tomarium.formats.opening.shift_file import read_shifts
@@ -132,12 +132,7 @@ def read(path: Path, match: Match) -> Scan:
     _check_paganin(par, values, warnings)
     _check_geometry(par, warnings)
     columns, rows = _shifts(par, count, warnings)
-    metadata: dict[str, Value[Any]] = {
-        TEXTS[key.lower()]: Value(text, "read", f"{source}: {key}")
-        for key, text in info.items()
-        if key.lower() in TEXTS and text
-    }
-    metadata |= {name: values[name] for name in ("exposure_s", "ring_current_ma") if name in values}
+    metadata = metadata_of(info, values, source)
     metadata |= {
         f"/{place.name}/{key}": Value(_plain(value), "read", place.name)
         for key, value in par.file.values.items()
@@ -191,19 +186,19 @@ def _plain(value: Any) -> Any:
 
 
 def _check_size(par: TypedPar, projections: Frames, warnings: list[str]) -> None:
-    told = (par.number("NUM_IMAGE_2"), par.number("NUM_IMAGE_1"))
+    size = (par.number("NUM_IMAGE_2"), par.number("NUM_IMAGE_1"))
     _, rows, columns = projections.shape
-    if rows and None not in told and told != (rows, columns):
+    if rows and None not in size and size != (rows, columns):
         warnings.append(
-            f"NUM_IMAGE_2 and NUM_IMAGE_1 are {told[0]:g} and {told[1]:g}, the frames {rows} x {columns}"
+            f"NUM_IMAGE_2 and NUM_IMAGE_1 are {size[0]:g} and {size[1]:g}, the frames {rows} x {columns}"
         )
 
 
 def _pixel(par: TypedPar, axis: int) -> Value[float] | None:
-    found = par.number(f"IMAGE_PIXEL_SIZE_{axis}")
-    if found is None or found <= 0:
+    micrometres = par.number(f"IMAGE_PIXEL_SIZE_{axis}")
+    if micrometres is None or micrometres <= 0:
         return None
-    return Value(float(f"{found * 1e-6:.15g}"), "read", f"{par.path.name}: IMAGE_PIXEL_SIZE_{axis}, µm")
+    return Value(float(f"{micrometres * 1e-6:.15g}"), "read", f"{par.path.name}: IMAGE_PIXEL_SIZE_{axis}, µm")
 
 
 def _shifts(
@@ -230,9 +225,9 @@ def _shifts(
 def _check_geometry(par: TypedPar, warnings: list[str]) -> None:
     """Say which keys ask for more than frames of a parallel beam that turn about an upright axis."""
     for key, said in _UNUSUAL:
-        found = par.file.values.get(key)
-        if found not in (None, False, 0, "", "None", "N.A."):
-            warnings.append(f"{key} is {'YES' if found is True else found}: {said}")
+        value = par.file.values.get(key)
+        if value not in (None, False, 0, "", "None", "N.A."):
+            warnings.append(f"{key} is {'YES' if value is True else value}: {said}")
     if not par.is_true("ROTATION_VERTICAL", True):
         warnings.append(
             "ROTATION_VERTICAL is NO: the rotation axis lies along the rows of the frames, so turn the frames by "
@@ -241,11 +236,11 @@ def _check_geometry(par: TypedPar, warnings: list[str]) -> None:
 
 
 def _axis(par: TypedPar) -> Value[float] | None:
-    found = par.number("ROTATION_AXIS_POSITION")
-    if found is None or not par.is_true("ROTATION_VERTICAL", True):
+    edge = par.number("ROTATION_AXIS_POSITION")
+    if edge is None or not par.is_true("ROTATION_VERTICAL", True):
         return None
-    source = f"{par.path.name}: ROTATION_AXIS_POSITION {found:g} counts from the first pixel's edge, half a pixel less"
-    return Value(found - HALF_PIXEL, "derived", source)
+    source = f"{par.path.name}: ROTATION_AXIS_POSITION {edge:g} counts from the first pixel's edge, half a pixel less"
+    return Value(edge - HALF_PIXEL, "derived", source)
 
 
 def _angles(par: TypedPar, count: int, warnings: list[str]) -> Value[NDArray[np.float64]]:
@@ -257,8 +252,7 @@ def _angles(par: TypedPar, count: int, warnings: list[str]) -> Value[NDArray[np.
         warnings.append(f"ANGLES_FILE {named} is absent; the step between projections was taken")
     step = par.number("ANGLE_BETWEEN_PROJECTIONS")
     if step is None:
-        warnings.append("ANGLE_BETWEEN_PROJECTIONS is absent: 0° to 180°, 180° left out, were assumed")
-        return default_angles(count)
+        return assumed_angles(count, "ANGLE_BETWEEN_PROJECTIONS is absent", warnings)
     angles = step * np.arange(count, dtype=np.float64)
     return Value(angles, "derived", f"{par.path.name}: ANGLE_BETWEEN_PROJECTIONS {step:g}°, beginning at 0°")
 

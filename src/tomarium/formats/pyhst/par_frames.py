@@ -12,7 +12,7 @@ import numpy as np
 from tomarium.errors import FormatError
 from tomarium.formats.edf.frames import edf_frames
 from tomarium.formats.edf.info import read_edf_info
-from tomarium.formats.edf.reader import SINGLE_FRAMES, lost_references, reference_position
+from tomarium.formats.edf.reader import reference_position, single_references
 from tomarium.formats.frames.concatenated import AbsentFrames
 from tomarium.formats.opening.trusted_folders import trusted
 from tomarium.formats.opening.unpacked import bare
@@ -32,30 +32,30 @@ class TypedPar:
 
     def text(self, key: str, default: str = "") -> str:
         """Return a value as text."""
-        found = self.file.values.get(key)
-        return default if found is None else str(found)
+        value = self.file.values.get(key)
+        return default if value is None else str(value)
 
     def number(self, key: str) -> float | None:
         """Return a finite number, or None."""
-        found = self.file.values.get(key)
-        if isinstance(found, bool) or not isinstance(found, int | float) or not math.isfinite(found):
+        value = self.file.values.get(key)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
             return None
-        return float(found)
+        return float(value)
 
     def whole(self, key: str, default: int | None = None) -> int:
         """Return a whole number, or the default where the key is absent."""
-        found = self.number(key)
-        if found is None and default is not None and self.file.values.get(key) is None:
+        value = self.number(key)
+        if value is None and default is not None and self.file.values.get(key) is None:
             return default
-        if found is None or found != int(found) or abs(found) > _MOST_IMAGES:
+        if value is None or value != int(value) or abs(value) > _MOST_IMAGES:
             said = f"{key} is {self.file.values[key]!r}" if key in self.file.values else f"{key} is absent"
             raise FormatError(f"{self.path}: {said}; write {key} = and a whole number")
-        return int(found)
+        return int(value)
 
     def is_true(self, key: str, default: bool) -> bool:
         """Tell whether a value is YES."""
-        found = self.file.values.get(key)
-        return default if found is None else found in (True, 1)
+        value = self.file.values.get(key)
+        return default if value is None else value in (True, 1)
 
 
 def inside(par: TypedPar, named: str) -> Path:
@@ -63,7 +63,7 @@ def inside(par: TypedPar, named: str) -> Path:
     home = par.path.parent.resolve()
     given = Path(named.replace("\\", "/"))  # as Windows writes it
     folder = (home / given).parent.resolve()
-    if any(folder.is_relative_to(one) for one in (home, *trusted())) and folder.is_dir():
+    if any(folder.is_relative_to(place) for place in (home, *trusted())) and folder.is_dir():
         return folder / given.name
     beside = home / given.parent.name
     return (beside if given.parent.name not in ("", "..") and beside.is_dir() else home) / given.name
@@ -128,10 +128,10 @@ def _frames(files: list[Path]) -> Frames:
 def raw_info(par: TypedPar, folder: Path) -> tuple[dict[str, str], str]:
     """Read the .info beside the frames or beside the .par, where there is just one."""
     for place in dict.fromkeys((folder, par.path.parent)):
-        found = sorted(place.glob("*.info")) if place.is_dir() else []
-        found = [file for file in found if not file.name.endswith((".vol.info", ".raw.info"))]
-        if len(found) == 1:
-            return read_edf_info(found[0]), found[0].name
+        texts = sorted(place.glob("*.info")) if place.is_dir() else []
+        texts = [file for file in texts if not file.name.endswith((".vol.info", ".raw.info"))]
+        if len(texts) == 1:
+            return read_edf_info(texts[0]), texts[0].name
     return {}, ""
 
 
@@ -139,12 +139,8 @@ def _single(
     par: TypedPar, kind: FrameKind, folder: Path, count: int, warnings: list[str]
 ) -> list[tuple[float, Path]]:
     """List the frames a median or mean was made of, where they are kept beside it."""
-    found = [(one, file) for file in folder.iterdir() if (one := SINGLE_FRAMES[kind].fullmatch(file.name))]
-    ranked = sorted((int(one["at"]), int(one["number"]), file) for one, file in found)
-    warnings.extend(
-        lost_references(kind, [(at, number) for at, number, _ in ranked], raw_info(par, folder)[0])
-    )
-    return [(_position(par, at, count), file) for at, _, file in ranked]
+    info, _ = raw_info(par, folder)
+    return [(_position(par, at, count), file) for at, file in single_references(folder, kind, info, warnings)]
 
 
 def _position(par: TypedPar, at: int, count: int) -> float:

@@ -17,7 +17,7 @@ from typing import Any, Generic, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from tomarium.atomic_files import write_json
+from tomarium.atomic_files import replacing, write_json
 from tomarium.errors import FormatError, InputError
 
 
@@ -103,12 +103,9 @@ class Slabs(Generic[PlanT]):
 
     def mark(self, z0: int, values: NDArray[np.float64] | None = None) -> None:
         """Note that a slab is complete, with values that are kept of it."""
-        mark = self._mark(z0)
-        draft = mark.with_name(f".{mark.name}.draft")
-        with draft.open("wb") as stream:
+        with replacing(self._mark(z0)) as draft, draft.open("wb") as stream:
             if values is not None:
                 np.save(stream, values)
-        draft.replace(mark)
 
     def values(self) -> list[NDArray[np.float64]]:
         """Return what is kept of each slab that is complete, in their order."""

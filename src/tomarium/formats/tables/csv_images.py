@@ -19,7 +19,8 @@ from tomarium.formats.format import Format, Match
 from tomarium.formats.frames.mirrored import stored
 from tomarium.formats.hdf5.attributes import attribute, is_hdf5
 from tomarium.formats.hdf5.axes import spaced
-from tomarium.formats.hdf5.frames import Hdf5Frames, load_plugins
+from tomarium.formats.hdf5.filters import load_plugins_for
+from tomarium.formats.hdf5.frames import Hdf5Frames
 from tomarium.formats.hdf5.names import Name, path_of, shown
 from tomarium.formats.hdf5.plain_values import as_text
 from tomarium.formats.hdf5.source import Source, reading
@@ -32,8 +33,6 @@ _FIELD: Final = re.compile(r"[^\[\]]*\[[^\]]+\]")
 _NUMBER: Final = re.compile(r"(?:[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|nan|[+-]?inf)?", re.IGNORECASE)
 # What a table has no place for is kept in the side-car.
 _MOST_COLUMNS: Final = 1000
-# Filters below this number are the library's own.
-_FIRST_PLUGIN: Final = 256
 _SCAN_UNITS: Final = {field.name: field.unit for field in FIELDS if not field.per_view}
 
 
@@ -212,9 +211,7 @@ def table_of_dataset(path: Path, place: str) -> Table:
                 f"{path}: {place} holds {found}, where a table needs one row of numbers; such are "
                 f"{', '.join(held) or 'none in this file'}"
             )
-        plist = node.id.get_create_plist()
-        if any(plist.get_filter(number)[0] >= _FIRST_PLUGIN for number in range(plist.get_nfilters())):
-            load_plugins()
+        load_plugins_for(node)
         home, _, name = place.rpartition("/")
         group = source.find(home or "/")
         along = _along(source, node, group if isinstance(group, h5py.Group) else None, home)

@@ -74,7 +74,9 @@ def tiff_head(plan: TiffPlan, shown: tuple[float, float] | None = None) -> bytes
     resolutions = [_rational(value) for value in _resolutions(plan)]
     entries = _entries(plan, description_at, room, resolutions if big else [resolution_at, resolution_at + 8])
     first, others = entries, [entry for entry in entries if entry[0] != 270]
-    lengths = [prefix + width * len(one) + (8 if big else 4) for one in (first, others)]
+    lengths = [
+        prefix + width * len(entries_of_page) + (8 if big else 4) for entries_of_page in (first, others)
+    ]
     end = first_at + lengths[0] + (plan.shape[0] - 1) * lengths[1]
     aligned = _ALIGNED if plan.shape[0] > 1 else 16
     data_at = -(-end // aligned) * aligned
@@ -152,14 +154,14 @@ def _resolutions(plan: TiffPlan) -> tuple[Fraction | None, Fraction | None]:
 
 def _rational(value: Fraction | None) -> bytes:
     """Return numerator and denominator in 32 bits each; 1 where there is no value."""
-    found = Fraction(1) if value is None else value
+    ratio = Fraction(1) if value is None else value
     limit = _WORD
-    while found.numerator > _WORD or found.denominator > _WORD:
+    while ratio.numerator > _WORD or ratio.denominator > _WORD:
         limit //= 2
-        found = (Fraction(1) if value is None else value).limit_denominator(max(1, limit))
+        ratio = (Fraction(1) if value is None else value).limit_denominator(max(1, limit))
         if limit == 0:
             return struct.pack("<II", 1, 1)
-    return struct.pack("<II", found.numerator, found.denominator)
+    return struct.pack("<II", ratio.numerator, ratio.denominator)
 
 
 def _imagej_text(plan: TiffPlan, shown: tuple[float, float] | None) -> str:
@@ -180,10 +182,10 @@ def _imagej_text(plan: TiffPlan, shown: tuple[float, float] | None) -> str:
 
 def _ours(plan: TiffPlan) -> Mapping[str, str]:
     """Return what only tomarium reads back."""
-    found = {"value_name": plan.name, "value_unit": plan.unit}
+    values = {"value_name": plan.name, "value_unit": plan.unit}
     if plan.grey_range is not None:
-        found |= {"grey_low": repr(plan.grey_range[0]), "grey_high": repr(plan.grey_range[1])}
-    return {key: " ".join(value.split()) for key, value in found.items() if value.strip()}
+        values |= {"grey_low": repr(plan.grey_range[0]), "grey_high": repr(plan.grey_range[1])}
+    return {key: " ".join(value.split()) for key, value in values.items() if value.strip()}
 
 
 def _um(length_m: float) -> str:

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
-from xml.etree import ElementTree
 
 from tomarium.errors import FormatError
 from tomarium.formats.opening.unpacked import head_of, opened, size_of
+from tomarium.formats.tiff.metadata import ome_stack
 
 if TYPE_CHECKING:
     from tifffile import TiffFile
@@ -86,8 +86,8 @@ def _chain(path: Path, size: int, changed_ns: int) -> Chain:
                 return Chain(len(seen), wrong=wrong)
             if len(seen) >= MOST_PAGES:
                 return Chain(len(seen), wrong=f"tells of more than {MOST_PAGES} pages, which is absurd")
-            told = _taken(stream, wide, place) if place < size else b""
-            end = place + wide + struct.unpack(count_form, told)[0] * entry if len(told) == wide else size
+            count = _taken(stream, wide, place) if place < size else b""
+            end = place + wide + struct.unpack(count_form, count)[0] * entry if len(count) == wide else size
             following = _taken(stream, width, end) if end < size else b""
             if len(following) < width:
                 return Chain(
@@ -130,9 +130,11 @@ def lost_pages(tif: TiffFile, pages: int) -> str | None:
     """
     path = Path(tif.filehandle.path)
     cut = chain_of(path).cut
-    told = _pages_described(str(getattr(tif.pages[0], "description", "") or ""))
-    if told is not None and told[0] > pages:
-        return f"{path.name} is truncated: it holds {pages} of the {told[0]} pages its {told[1]} tells"
+    described = _pages_described(str(getattr(tif.pages[0], "description", "") or ""))
+    if described is not None and described[0] > pages:
+        return (
+            f"{path.name} is truncated: it holds {pages} of the {described[0]} pages its {described[1]} tells"
+        )
     return f"{path.name} is truncated after {pages} pages: {cut}" if cut else None
 
 
@@ -150,12 +152,9 @@ def _pages_described(description: str) -> tuple[int, str] | None:
             for length in shape[:-2]:
                 count *= int(length)
             return count, "shape"
-        if "<OME" in description[:4096] and "<!DOCTYPE" not in description and "<!ENTITY" not in description:
-            stacks = list(ElementTree.fromstring(description).iterfind(".//{*}Image/{*}Pixels"))
-            sizes = [int(stacks[0].get(f"Size{axis}", "1")) for axis in "ZCT"] if len(stacks) == 1 else []
-            # Planes may lie in other files, and the colours of one page are channels too.
-            here = sizes and stacks[0].find(".//{*}UUID") is None
-            return (sizes[0] * sizes[2], "OME description") if here else None
-    except (ValueError, TypeError, KeyError, RecursionError, ElementTree.ParseError):
+        # Planes may lie in other files, and the colours of one page are channels too.
+        if (stack := ome_stack(description)) is not None and stack.find(".//{*}UUID") is None:
+            return int(stack.get("SizeZ", "1")) * int(stack.get("SizeT", "1")), "OME description"
+    except (ValueError, TypeError, KeyError, RecursionError):
         return None
     return None

@@ -7,10 +7,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final
-from xml.etree import ElementTree
+from xml.etree.ElementTree import Element
 
 from tomarium import units
 from tomarium.errors import FormatError, UnitError
+from tomarium.formats.opening.xml_text import parsed
 
 if TYPE_CHECKING:
     from tifffile import TiffFile
@@ -92,6 +93,13 @@ def _imagej_unit(values: Mapping[str, str], key: str) -> str:
         return text.strip()
 
 
+def ome_stack(description: str) -> Element | None:
+    """Return the element Pixels of an OME description; None of another, or of one of several images."""
+    root = parsed(description) if "<OME" in description[:4096] else None
+    stacks = [] if root is None else list(root.iterfind(".//{*}Image/{*}Pixels"))
+    return stacks[0] if len(stacks) == 1 else None
+
+
 def planes_described(tif: TiffFile) -> dict[str, int]:
     """Return how many times, slices and channels a file's description tells.
 
@@ -99,21 +107,17 @@ def planes_described(tif: TiffFile) -> dict[str, int]:
     several images.
     """
     description = str(getattr(tif.pages[0], "description", "") or "")
-    told: Mapping[str, str] = {}
+    values: Mapping[str, str] = {}
     names: tuple[str, ...] = ()
     if len(description) > _LONGEST:
         return {}
     if description.startswith("ImageJ="):
-        told = {key: value for key, equals, value in _pairs(description) if equals}
+        values = {key: value for key, equals, value in _pairs(description) if equals}
         names = ("frames", "slices", "channels")
-    elif "<OME" in description[:4096] and "<!DOCTYPE" not in description and "<!ENTITY" not in description:
-        try:
-            images = list(ElementTree.fromstring(description).iterfind(".//{*}Image/{*}Pixels"))
-        except (ElementTree.ParseError, ValueError):
-            return {}
-        told = dict(images[0].attrib) if len(images) == 1 else {}
+    elif (stack := ome_stack(description)) is not None:
+        values = dict(stack.attrib)
         names = ("SizeT", "SizeZ", "SizeC")
-    counts = (told.get(name, "1").strip() for name in names)
+    counts = (values.get(name, "1").strip() for name in names)
     return {
         word: int(count) if count.isdecimal() and len(count) < 10 else 1
         for word, count in zip(("times", "slices", "channels"), counts, strict=False)
@@ -133,8 +137,8 @@ def hyperstack_said(tif: TiffFile) -> str | None:
     channels = meant and set(planes) == {"channels"} and planes["channels"] <= _MOST_CHANNELS
     if len(planes) < 2 and not channels:
         return None
-    told = " x ".join(f"{count} {word}" for word, count in planes.items())
-    return f"its description tells of {told}: its pages are no series of angles"
+    counts = " x ".join(f"{count} {word}" for word, count in planes.items())
+    return f"its description tells of {counts}: its pages are no series of angles"
 
 
 def slice_calibration(tif: TiffFile) -> tuple[tuple[float, float, float] | None, tuple[str, ...]]:
@@ -149,10 +153,10 @@ def slice_calibration(tif: TiffFile) -> tuple[tuple[float, float, float] | None,
     page: Any = tif.pages[0]
     if "spacing" in values:
         return _imagej_voxel(page, values, notes), tuple(notes)
-    found, said = pixel_calibration(tif)
-    if found is None:
+    pixel, said = pixel_calibration(tif)
+    if pixel is None:
         return None, said
-    y, x = found
+    y, x = pixel
     assumed = f"the distance of slices is not told: that of columns, {units.show(x, 'm')}, was taken"
     return (x, y, x), (*said, assumed)
 
@@ -167,8 +171,8 @@ def pixel_calibration(tif: TiffFile) -> tuple[tuple[float, float] | None, tuple[
         return None, ()
     page: Any = tif.pages[0]
     notes: list[str] = []
-    found = _imagej_voxel(page, {"spacing": "1", **values}, notes)
-    if found is None:
+    voxel = _imagej_voxel(page, {"spacing": "1", **values}, notes)
+    if voxel is None:
         return None, tuple(notes)
     # ImageJ: TiffEncoder writes pixels per unit, so that 1 is a pixel of one unit; others write 1 for "not known".
     if _pixel(page, 282) == _pixel(page, 283) == 1:
@@ -177,7 +181,7 @@ def pixel_calibration(tif: TiffFile) -> tuple[tuple[float, float] | None, tuple[
             f"its resolution is 1 pixel per {unit}, which programs also write where they know none: a pixel of "
             f"1 {unit} was taken, as ImageJ takes it"
         )
-    return found[1:], tuple(notes)
+    return voxel[1:], tuple(notes)
 
 
 def _imagej_values(tif: TiffFile) -> dict[str, str] | None:
@@ -209,14 +213,9 @@ def _checked(
 
 
 def _ome(description: str) -> Calibration | None:
-    if "<!DOCTYPE" in description or "<!ENTITY" in description:
-        return None
-    try:
-        root = ElementTree.fromstring(description)
-    except (ElementTree.ParseError, ValueError):
-        return None
-    pixels = root.find(".//{*}Image/{*}Pixels")
-    if pixels is None:
+    root = parsed(description)
+    pixels = None if root is None else root.find(".//{*}Image/{*}Pixels")
+    if root is None or pixels is None:
         return None
     ours = {
         str(item.get("K")): item.text or "" for item in root.iterfind(".//{*}MapAnnotation/{*}Value/{*}M")

@@ -20,7 +20,7 @@ from tomarium.formats.format import Format, Match, no_match
 from tomarium.formats.frames.concatenated import JoinedFrames
 from tomarium.formats.opening import unpacked
 from tomarium.formats.opening.angle_file import numbers
-from tomarium.formats.opening.angles import default_angles, in_degrees, without_references
+from tomarium.formats.opening.angles import assumed_angles, in_degrees, without_references
 from tomarium.formats.opening.directory_listing import named_in
 from tomarium.formats.opening.filenames import gaps, natural, one_series, slices_said
 from tomarium.formats.tiff.frames import (
@@ -305,8 +305,7 @@ def _angles(
 ) -> Value[NDArray[np.float64]]:
     files = named_in(home, ANGLE_NAMES.fullmatch) if home else []
     if not files:
-        warnings.append("no file of angles was found: 0° to 180° in equal steps, 180° left out, were assumed")
-        return default_angles(count)
+        return assumed_angles(count, "no file of angles was found", warnings)
     if len(files) > 1:
         warnings.append(f"{files[0].name} was read; {', '.join(file.name for file in files[1:])} was not")
     value, said = in_degrees(numbers(files[0]), "degree", files[0].name, guess=False)

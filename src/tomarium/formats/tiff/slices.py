@@ -10,7 +10,7 @@ import numpy as np
 from tomarium.errors import FormatError
 from tomarium.formats.format import Format, Match, no_match
 from tomarium.formats.opening.filenames import (
-    gaps,
+    gaps_said,
     natural,
     one_series,
     projections_said,
@@ -22,7 +22,7 @@ from tomarium.formats.tiff.metadata import slice_calibration
 from tomarium.formats.tiff.series import ring_buffer, scan_evidence, tiffs_in
 from tomarium.model import Axis, Volume
 
-# How many absent or odd files are named.
+# How many odd files are named.
 _NAMED: Final = 5
 
 
@@ -107,14 +107,7 @@ def read(path: Path, match: Match) -> Volume:
 
 
 def _oddities(files: list[Path], slices: list[Path]) -> list[str]:
-    notes = []
-    absent = gaps(slices)
-    if absent:
-        more = " …" if len(absent) > _NAMED else ""
-        notes.append(
-            f"{len(absent)} numbers are absent from the series: {', '.join(map(str, absent[:_NAMED]))}{more}; "
-            f"what follows lies closer than it should"
-        )
+    notes = gaps_said(slices, "series")
     kept = set(slices)
     others = [file.name for file in sorted(files, key=natural) if file not in kept]
     if others:

@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tomarium.array import processors
+from tomarium.atomic_files import write_at
 
 # Slices are noise in their lower bits: shuffled by bits LZ4 packs them smaller and faster than shuffled by bytes, and
 # unpacks 2.5 times as fast as Zstandard.
@@ -160,14 +161,10 @@ def _write_file(path: Path, contents: Iterator[bytes]) -> None:
     partial = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}.partial")
     try:
         with partial.open("wb", buffering=0) as stream:
+            place = 0
             for content in itertools.chain((first,), contents):
-                _write_all(stream, content)
+                write_at(stream.fileno(), content, place)
+                place += len(content)
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
-
-
-def _write_all(stream: Any, content: bytes) -> None:
-    rest = memoryview(content)
-    while rest:  # a file without buffer may take a part only
-        rest = rest[stream.write(rest) :]

@@ -7,16 +7,14 @@ import math
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
-
 from tomarium.errors import InputError
+from tomarium.formats.frames.blocks import copy_blocks
 from tomarium.formats.provenance.json_values import as_json
 from tomarium.formats.resumable.folder import creating_folder
 from tomarium.model import Axis, Image
 
 _SPACE: Final = ("z", "y", "x")
 _CHUNK_BYTES: Final = 4 << 20
-_BLOCK_BYTES: Final = 64 << 20
 
 
 def write_image(path: Path, image: Image, version: str) -> None:
@@ -92,9 +90,7 @@ def _fill(folder: Path, image: Image, version: str) -> None:
         dimension_names=None if version == "0.4" else [axis.name for axis in image.axes],
         chunk_key_encoding={"name": "v2", "separator": "/"} if version == "0.4" else None,
     )
-    step = max(1, _BLOCK_BYTES // max(1, math.prod(image.shape[1:]) * image.dtype.itemsize))
-    for start in range(0, image.shape[0], step):
-        array[start : start + step] = np.asarray(image[start : start + step])
+    copy_blocks(image, array)
 
 
 def _chunks(shape: tuple[int, ...], itemsize: int) -> tuple[int, ...]:

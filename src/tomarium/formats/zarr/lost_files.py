@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from tomarium.errors import FormatError
 from tomarium.formats.zarr.missing_chunks import absent_files
+from tomarium.formats.zarr.reader import attributes_of, own_attributes
 from tomarium.formats.zarr.writer import count_shards
 from tomarium.model import Volume
 
@@ -34,22 +35,22 @@ def lost_files(volume: Volume) -> tuple[LostFile, ...]:
     Result: of all levels; empty where none is lost, or where nothing tells.
     """
     assert volume.path is not None
-    told = _file_counts(volume.path)
-    found: list[LostFile] = []
+    counts = _file_counts(volume.path)
+    lost: list[LostFile] = []
     for level, held in enumerate(volume.levels):
         array, home = getattr(held, "array", None), getattr(held, "path", None)
         if array is None or home is None:
             continue
-        if level < len(told) and told[level] == count_shards(home):
+        if level < len(counts) and counts[level] == count_shards(home):
             continue
         coarse = volume.levels[level + 1] if level + 1 < len(volume.levels) else None
         for place in absent_files(home, array):
-            if coarse is None and level >= len(told):
+            if coarse is None and level >= len(counts):
                 continue
             if coarse is None or _shows(place, array, coarse):
                 name = f"{home.relative_to(volume.path).as_posix()}/{array.metadata.encode_chunk_key(place)}"
-                found.append(LostFile(name, *_slices(place[0], array, volume.shape[0])))
-    return tuple(found)
+                lost.append(LostFile(name, *_slices(place[0], array, volume.shape[0])))
+    return tuple(lost)
 
 
 def slices_of_file(volume: Volume, name: str) -> tuple[int, int] | None:
@@ -79,16 +80,11 @@ def height_of_files(volume: Volume) -> int:
 
 def _file_counts(path: Path) -> list[int]:
     """Read how many files of each level the volume tells of."""
-    for name in ("zarr.json", ".zattrs"):
-        try:
-            content = json.loads((path / name).read_text("utf-8"))
-        except (OSError, ValueError):
-            continue
-        attributes = content.get("attributes", content) if isinstance(content, dict) else {}
-        counts = dict(attributes.get("tomarium") or {}).get("shards")
-        if isinstance(counts, list):
-            return [int(count) for count in counts]
-    return []
+    try:
+        counts = own_attributes(attributes_of(path) or {}).get("shards")
+    except FormatError:
+        return []
+    return [int(count) for count in counts] if isinstance(counts, list) else []
 
 
 def _shows(place: tuple[int, ...], array: Any, coarse: Any) -> bool:

@@ -83,7 +83,7 @@ def _detect(path: Path) -> Match | None:
     if is_unfinished(path):
         return Match(0.9, "unfinished", "a volume tomarium began to write")
     try:
-        attributes = _attributes(path)
+        attributes = attributes_of(path)
     except FormatError as problem:
         return no_match(str(problem))
     if attributes is None:
@@ -95,7 +95,7 @@ def _detect(path: Path) -> Match | None:
     return Match(1.0, version, f"a Zarr group with OME multiscales, version {version}")
 
 
-def _attributes(path: Path) -> Mapping[str, Any] | None:
+def attributes_of(path: Path) -> Mapping[str, Any] | None:
     """Read a group's attributes: zarr.json (Zarr v3) or .zattrs (v2)."""
     for name in ("zarr.json", ".zattrs"):
         file = path / name
@@ -127,7 +127,7 @@ def read(path: Path, match: Match, *, in_part: bool = False) -> Image:
             f"{path}: is unfinished, {len(progress.done())} of {progress.count} slabs are written; "
             f"resume the run"
         )
-    attributes = _attributes(path) or {}
+    attributes = attributes_of(path) or {}
     try:
         multiscale = attributes.get("ome", attributes)["multiscales"][0]
         if len(multiscale["datasets"]) > _MOST_LEVELS:
@@ -135,7 +135,7 @@ def read(path: Path, match: Match, *, in_part: bool = False) -> Image:
                 f"{path}: tells of {len(multiscale['datasets'])} levels of resolution, which is absurd; it is made to "
                 f"mislead, so take it from its origin"
             )
-        kept = _ours(attributes)
+        kept = own_attributes(attributes)
         counts = kept.pop("shards", None) or [None] * len(multiscale["datasets"])
         counts = [None] * len(counts) if in_part else counts
         levels = tuple(
@@ -196,7 +196,7 @@ def level_axes(path: Path, level: int) -> tuple[Axis, ...]:
     FormatError
         The metadata cannot be read, or tell of no such level.
     """
-    attributes = _attributes(path) or {}
+    attributes = attributes_of(path) or {}
     try:
         multiscale = attributes.get("ome", attributes)["multiscales"][0]
         return _axes_of_level(multiscale, level)[0]
@@ -206,7 +206,8 @@ def level_axes(path: Path, level: int) -> tuple[Axis, ...]:
         ) from problem
 
 
-def _ours(attributes: Mapping[str, Any]) -> dict[str, Any]:
+def own_attributes(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what tomarium keeps of a volume among the attributes of its group."""
     found = attributes.get("tomarium")
     return dict(found) if isinstance(found, Mapping) else {}
 
@@ -244,22 +245,22 @@ def _axes(written: list[Any], transformations: list[Any]) -> tuple[tuple[Axis, .
     """Return the axes, in m where they are lengths, and what of their scale cannot be used, in words."""
     scale, offset = [1.0] * len(written), [0.0] * len(written)
     notes: list[str] = []
-    for one in transformations:  # one after the other: a scale stretches the offset before it too
-        if one["type"] == "scale" and "scale" in one:
-            factors = [float(factor) for factor in one["scale"]]
+    for part in transformations:  # one after the other: a scale stretches the offset before it too
+        if part["type"] == "scale" and "scale" in part:
+            factors = [float(factor) for factor in part["scale"]]
             scale = [a * b for a, b in zip(scale, factors, strict=True)]
             offset = [a * b for a, b in zip(offset, factors, strict=True)]
-        elif one["type"] == "translation" and "translation" in one:
-            offset = [a + float(b) for a, b in zip(offset, one["translation"], strict=True)]
-        elif one["type"] != "identity":
+        elif part["type"] == "translation" and "translation" in part:
+            offset = [a + float(b) for a, b in zip(offset, part["translation"], strict=True)]
+        elif part["type"] != "identity":
             notes.append(
-                f"the transformation {one['type']} is not applied, so the axes of space are in pixels"
+                f"the transformation {part['type']} is not applied, so the axes of space are in pixels"
             )
     lost = bool(notes)
     axes = []
-    for one, size, start in zip(written, scale, offset, strict=True):
-        name, unit = str(one["name"]), str(one.get("unit") or "px")
-        space = one.get("type") == "space" or ("type" not in one and name in _SPACE)
+    for part, size, start in zip(written, scale, offset, strict=True):
+        name, unit = str(part["name"]), str(part.get("unit") or "px")
+        space = part.get("type") == "space" or ("type" not in part and name in _SPACE)
         possible = size > 0 and math.isfinite(size) and math.isfinite(start)
         if not possible:
             notes.append(

@@ -75,6 +75,7 @@ __device__ __forceinline__ Value read(const Sample& sample) {
     return value;
 }
 
+// Of a distance within REACH.
 __device__ __forceinline__ float kaiser_bessel(float distance) {
     constexpr float coefficient[] = {COEFFICIENTS};
     constexpr int degree = sizeof(coefficient) / sizeof(float) - 1;
@@ -82,7 +83,7 @@ __device__ __forceinline__ float kaiser_bessel(float distance) {
     float sum = coefficient[0];
 #pragma unroll
     for (int d = 1; d <= degree; ++d) sum = fmaf(sum, v, coefficient[d]);
-    return v >= 0.0f ? sum : 0.0f;
+    return sum;
 }
 
 // From the spectra of real rows, (angle, row, frequency from 0 to `half`), the samples at -half ... half: ramp, move of

@@ -13,6 +13,7 @@
 #define COEFFICIENTS 1.0f, 0.0f
 #endif
 
+// Of a distance within REACH.
 __device__ __forceinline__ float kaiser_bessel(float distance) {
     constexpr float coefficient[] = {COEFFICIENTS};
     constexpr int degree = sizeof(coefficient) / sizeof(float) - 1;
@@ -20,7 +21,7 @@ __device__ __forceinline__ float kaiser_bessel(float distance) {
     float sum = coefficient[0];
 #pragma unroll
     for (int d = 1; d <= degree; ++d) sum = fmaf(sum, v, coefficient[d]);
-    return v >= 0.0f ? sum : 0.0f;
+    return sum;
 }
 
 // Slices first_row ..., (row, size, size), as pairs on grids (pair, cells, cells), over the kernel's own transform.
@@ -61,14 +62,14 @@ read_samples(const float2* __restrict__ grid, const float4* __restrict__ steps, 
     for (int t = 0; t < TAPS; ++t) {
         across[t] = kaiser_bessel(fmaf(-f, step.z, fmaf(-f, step.x, left + t)));
         const int x = (int)left + t;
-        column[t] = x < 0 ? x + cells : x >= cells ? x - cells : x;
+        column[t] = x < 0 ? x + cells : x;
     }
     float2 sum[PAIRS] = {};
 #pragma unroll 1 // or all places of a footprint are kept in registers
     for (int j = 0; j < TAPS; ++j) {
         const float down = kaiser_bessel(fmaf(-f, step.w, fmaf(-f, step.y, top + j)));
         const int y = (int)top + j;
-        const float2* line = grid + (long long)(y < 0 ? y + cells : y >= cells ? y - cells : y) * cells;
+        const float2* line = grid + (long long)(y < 0 ? y + cells : y) * cells;
 #pragma unroll
         for (int p = 0; p < PAIRS; ++p) {
             float re = 0.0f, im = 0.0f;

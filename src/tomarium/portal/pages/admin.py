@@ -87,5 +87,6 @@ ADMIN = Page(
     content=content,
     menu="Admin",
     order=50,
+    own=True,
     shown=is_keeper,
 )

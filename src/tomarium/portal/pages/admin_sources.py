@@ -22,8 +22,10 @@ class SourceRow:
 
     Attributes
     ----------
-    number, count : int
-        Its number, and how many records are kept of it.
+    number, count, documents, instruments : int
+        Its number, and how many records, documents and instruments are kept of it.
+    kept : str
+        The same in words.
     title, protocol, address, set : str
         What it is called here, by which protocol and where it answers, and what part of it is taken ("" for all).
     every : str
@@ -40,6 +42,9 @@ class SourceRow:
 
     number: int
     count: int
+    documents: int
+    instruments: int
+    kept: str = field(metadata=FOR_PEOPLE)
     title: str
     protocol: str
     address: str
@@ -91,6 +96,9 @@ def content(
             SourceRow(
                 number=one.number,
                 count=one.count,
+                documents=one.documents,
+                instruments=one.instruments,
+                kept=one.kept(),
                 title=one.title,
                 protocol=KINDS.get(one.kind, one.kind),
                 address=one.address,

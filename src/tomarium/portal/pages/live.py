@@ -47,5 +47,6 @@ LIVE = Page(
     content=content,
     menu="Live",
     order=16,
+    own=True,
     shown=_is_shown,
 )

@@ -180,7 +180,9 @@ def _is_shown(request: Request) -> bool:
     return identify(request).reader.role != "visitor"
 
 
-LOGBOOK = Page("logbook", "/logbook", "/logbook.json", "logbook.html", content, "Log book", 30, _is_shown)
+LOGBOOK = Page(
+    "logbook", "/logbook", "/logbook.json", "logbook.html", content, "Log book", 30, _is_shown, own=True
+)
 ENTRY = Page(
     "log_entry", "/logbook/{number:int}", "/logbook/{number:int}.json", "log_entry.html", entry_content
 )

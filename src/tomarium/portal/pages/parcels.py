@@ -20,12 +20,17 @@ from tomarium.portal.request_context import CurrentRequest, RequestContext
 
 @dataclass(frozen=True)
 class Content:
-    """A specimen in a parcel or at a place: its `id`, its `name`, its `page` where the reader may see it, `words`."""
+    """A specimen in a parcel or at a place: its `id`, its `name`, its `page` where the reader may see it.
+
+    `words` say with whom it is or in which parcel; `holder` and `parcel` are the same alone.
+    """
 
     id: str
     name: str
     page: str
     words: str = ""
+    holder: str = field(default="", metadata=FOR_PEOPLE)
+    parcel: str = field(default="", metadata=FOR_PEOPLE)
 
 
 @dataclass(frozen=True)
@@ -210,7 +215,9 @@ def places_content(request_context: CurrentRequest) -> PlacesPage:
     at: dict[str, list[Content]] = {}
     elsewhere = []
     for id, event in found.items():
-        one = Content(id, names[id], request_context.link("specimen", {"id": id}), _words(event))
+        page = request_context.link("specimen", {"id": id})
+        parcel = str(event.parcel) if event.on_its_way else ""
+        one = Content(id, names[id], page, _words(event), event.holder, parcel)
         if event.on_its_way or not event.place:
             elsewhere.append(one)
         else:

@@ -22,6 +22,7 @@ from tomarium.model.level import DEFAULT, shown_at
 from tomarium.portal.built import built
 from tomarium.portal.counting import note_view
 from tomarium.portal.hdf5 import is_hdf5_name
+from tomarium.portal.languages import translations
 from tomarium.portal.levels import LevelLink, level_links, level_of
 from tomarium.portal.log_shown import ShownEntry, shown_entries
 from tomarium.portal.page import FOR_PEOPLE, Page
@@ -441,7 +442,18 @@ def view_of(viewer: Viewer, record: Record, folder: Path, request_context: Reque
     def term(id: str) -> str:
         return f"{request_context.link('glossary')}#{id}"
 
-    return View(folder, choices, page, file, picture, request_context.origin, inside, term, level)
+    return View(
+        folder,
+        choices,
+        page,
+        file,
+        picture,
+        request_context.origin,
+        inside,
+        term,
+        level,
+        translations(request_context.language),
+    )
 
 
 def _entities(record: Record, request_context: RequestContext) -> Iterator[Described]:

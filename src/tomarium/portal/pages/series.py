@@ -21,6 +21,7 @@ from tomarium.catalogue.series_records import InSeries, in_series, places_of_ser
 from tomarium.errors import FormatError
 from tomarium.model import Record
 from tomarium.portal.built import built
+from tomarium.portal.languages import translations
 from tomarium.portal.page import FOR_PEOPLE, Page
 from tomarium.portal.request_context import CurrentRequest, RequestContext, closed
 from tomarium.standards.ro_crate import FILENAME
@@ -142,6 +143,10 @@ class SeriesPage:
         All of them, in the order of time.
     missing : str
         Which moments are not shown, and why; "" where all are.
+    record_title : str
+        Title of the record that was asked for.
+    gaps : tuple of str
+        Numbers of the moments that are not shown: "4", "7–9".
     planes : Mapping of str to Slice
         The slices along z, y and x.
     window : tuple of float
@@ -169,6 +174,8 @@ class SeriesPage:
     window: tuple[float, float]
     chosen: bool
     unit: str
+    record_title: str = field(metadata=FOR_PEOPLE)
+    gaps: tuple[str, ...] = field(metadata=FOR_PEOPLE)
     shown: Moment = field(metadata=FOR_PEOPLE)
     look: Markup = field(metadata=FOR_PEOPLE)
     modules: tuple[str, ...] = field(metadata=FOR_PEOPLE)
@@ -225,6 +232,8 @@ def content(
         count=count,
         moments=moments,
         missing=_missing(moments),
+        record_title=base.title,
+        gaps=tuple(f"{first}–{last}" if last > first else str(first) for first, last in _gaps(moments)),
         planes=planes,
         window=window,
         chosen=bool(low or high),
@@ -357,13 +366,19 @@ def _slice(plane: Plane, base: Told, index: int | None) -> Slice:
     )
 
 
+def _gaps(moments: Sequence[Moment]) -> list[tuple[int, int]]:
+    """Tell the first and last number of each run of moments that are not shown."""
+    lost = [one.number for one in moments if one.problem]
+    runs = [[n for _, n in group] for _, group in groupby(enumerate(lost), lambda pair: pair[1] - pair[0])]
+    return [(run[0], run[-1]) for run in runs]
+
+
 def _missing(moments: Sequence[Moment]) -> str:
     """Tell which moments are not shown: "Moments 4 and 7 to 9 …"."""
     lost = [one.number for one in moments if one.problem]
     if not lost:
         return ""
-    runs = [[n for _, n in group] for _, group in groupby(enumerate(lost), lambda pair: pair[1] - pair[0])]
-    words = [str(run[0]) if len(run) == 1 else f"{run[0]} to {run[-1]}" for run in runs]
+    words = [f"{first} to {last}" if last > first else str(first) for first, last in _gaps(moments)]
     if len(words) > GAPS_TOLD:
         return f"{len(lost)} of {len(moments)} moments are not shown; each says why."
     text = words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
@@ -387,7 +402,7 @@ def _look(request_context: RequestContext, shown: Moment, base: Told, window: tu
         "title": base.title,
         "size": f"{np.prod(shape) / 1e6:.2g} MB a moment",
     }
-    return fill("look.html", told)
+    return fill("look.html", told, translations(request_context.language))
 
 
 def words_of(record: Record) -> str:

@@ -160,4 +160,5 @@ SIGN_IN = Page(
     content=content,
     menu="Account",
     order=40,
+    own=True,
 )

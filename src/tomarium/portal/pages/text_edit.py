@@ -16,7 +16,7 @@ from tomarium.catalogue.reader import Reader
 from tomarium.errors import ParameterError
 from tomarium.model.level import LEVELS, for_level
 from tomarium.model.page_text import FACTS, PageText, text_name, write_page_text
-from tomarium.portal.administration import Tab, demand_section, tabs
+from tomarium.portal.administration import Tab, demand_section, is_editor, tabs
 from tomarium.portal.languages import ENGLISH, LANGUAGES
 from tomarium.portal.page import FOR_PEOPLE, Page
 from tomarium.portal.pages.texts import html_of, text_address
@@ -364,7 +364,7 @@ def compared(before: str, after: str) -> tuple[DiffLine, ...]:
 def edit_content(
     request_context: CurrentRequest, kind: str, name: Name = "", language: Language = ENGLISH
 ) -> EditPage:
-    """Show the form of a text of the portal, for curators and administrators."""
+    """Show the form of a text of the portal, for editors, curators and administrators."""
     reader = demand_section(request_context, "texts", change=True)
     if kind not in FACTS:
         known_name(kind, "x")
@@ -379,7 +379,7 @@ def history_content(
         int, Query(ge=0, lt=2**62, description="Version to be compared with the one before")
     ] = 0,
 ) -> HistoryPage:
-    """Tell who changed a text of the portal when, and what; for curators and administrators."""
+    """Tell who changed a text of the portal when, and what; for editors, curators and administrators."""
     reader = demand_section(request_context, "texts")
     whole = known_name(kind, name)
     with request_context.catalogue.reading() as connection:
@@ -407,7 +407,7 @@ def history_content(
 
 
 def overview_content(request_context: CurrentRequest) -> OverviewPage:
-    """List the texts of the portal and in which languages they are there; for curators and administrators."""
+    """List the texts of the portal and in which languages they are there; for editors, curators and administrators."""
     reader = demand_section(request_context, "texts")
     lines = []
     with request_context.catalogue.reading() as connection:
@@ -484,4 +484,8 @@ OVERVIEW = Page(
     json_path="/texts.json",
     template="texts_overview.html",
     content=overview_content,
+    menu="Pages",
+    order=50,
+    own=True,
+    shown=is_editor,
 )

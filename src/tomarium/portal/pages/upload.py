@@ -131,5 +131,6 @@ UPLOAD = Page(
     content=content,
     menu="Upload",
     order=15,
+    own=True,
     shown=may_upload,
 )

@@ -184,5 +184,6 @@ WORK = Page(
     content=content,
     menu="Reconstruct",
     order=14,
+    own=True,
     shown=may_upload,
 )

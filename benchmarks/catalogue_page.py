@@ -1,0 +1,125 @@
+"""Write docs/reference/catalogue-performance.md from the figures of benchmarks/catalogue.py.
+
+python benchmarks/catalogue_page.py
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "benchmarks" / "results"
+PAGE = ROOT / "docs" / "reference" / "catalogue-performance.md"
+NAMES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
+WANTED_MS = {"facets": 150.0, "range": 20.0}
+MOST_BYTES, LEAST_FILED = 3e9, 2000.0
+
+
+def wanted(question: str) -> float | None:
+    """Tell within how many milliseconds 95 of 100 answers are to be there; None where nothing was aimed at."""
+    if "facets" in question and "without" not in question:
+        return WANTED_MS["facets"]
+    return WANTED_MS["range"] if question == "a range of 1 %" else None
+
+
+def table(head: list[str], rows: list[list[str]]) -> str:
+    """Write a table of Markdown; all columns but the first are numbers."""
+    marks = ["---"] + ["---:"] * (len(head) - 1)
+    return "\n".join("| " + " | ".join(row) + " |" for row in [head, marks, *rows])
+
+
+def is_busy(one: dict[str, Any]) -> bool:
+    """Tell whether others used the processors meanwhile, so that times by the clock tell nothing."""
+    return bool(one["machine"]["load at the end"] > one["machine"]["cores"] + 1)
+
+
+def answers(figures: dict[str, dict[str, Any]]) -> str:
+    """Tell how long answers took."""
+    head = ["question", "aim"]
+    for name, one in figures.items():
+        head += (
+            [f"{NAMES[name]}: processors"] if is_busy(one) else [f"{NAMES[name]}: p50", "p95", "processors"]
+        )
+    rows = []
+    for question in next(iter(figures.values()))["answers"]:
+        aim = wanted(question)
+        row = [question, f"{aim:.0f}" if aim else ""]
+        for one in figures.values():
+            took = one["answers"][question]
+            missed = "**" if aim and took["p95"] > aim else ""
+            by_clock = [f"{took['p50']:.1f}", f"{missed}{took['p95']:.1f}{missed}"]
+            row += [] if is_busy(one) else by_clock
+            row.append(f"{took['own_p50'] + took['server_mean']:.1f}")
+        rows.append(row)
+    return table(head, rows)
+
+
+def sizes(name: str, one: dict[str, Any]) -> str:
+    """Tell what each table and index takes."""
+    rows = [
+        [part, f"{size / 1e6:.0f}", f"{size / one['datasets']:.0f}"]
+        for part, size in one["bytes"].items()
+        if part == "all" or size >= one["bytes"]["all"] / 200
+    ]
+    return table([NAMES[name], "MB", "bytes a dataset"], rows)
+
+
+def settings(name: str, one: dict[str, Any]) -> str:
+    """Tell what the figures were measured with."""
+    (engine, version), *rest = one["database"].items()
+    machine = one["machine"]
+    told = "; ".join(f"`{key} = {value}`" for key, value in rest)
+    return (
+        f"{engine} {version}{f', {told}' if told else ''}; Python {machine['Python']}, {machine['cores']} cores, load "
+        f"{machine['load at the end']} at the end, {machine['when']}; {machine['seconds'] / 60:.0f} minutes in all."
+    )
+
+
+def filled(one: dict[str, Any]) -> str:
+    """Tell how quick filing in bulk was, where it was measured."""
+    filing = {
+        key: value
+        for key, value in one["filling"].items()
+        if "filed" in key and ("processor" in key or not is_busy(one))
+    }
+    return "; ".join(f"{key}: {value:.0f} (aim {LEAST_FILED:.0f})" for key, value in filing.items())
+
+
+def page(figures: dict[str, dict[str, Any]]) -> str:
+    """Write the page."""
+    first = next(iter(figures.values()))
+    parts = [
+        "# Performance of the catalogue",
+        f"Written by `python benchmarks/catalogue.py --datasets {first['datasets']}` from the figures under "
+        "`benchmarks/results`: "
+        f"{first['datasets']:,} datasets of 25 parameters (18 numbers, 7 texts), a quarter of them drafts of others, a "
+        f"visitor asks {first['times']} questions of each kind, each another one. Milliseconds until the answer is in "
+        "Python (half of the answers, p50, and 95 of 100, p95, were quicker); “processors” are those of tomarium "
+        "(median) and of the database's server (mean). Bold: aim missed. Where others used the processors meanwhile, "
+        "times by the clock are left out. "
+        "How it is stored is told [elsewhere](../explanation/catalogue.md).",
+        answers(figures),
+        f"## Size\n\nAim: {MOST_BYTES / 1e9:.0f} GB.",
+        *(sizes(name, one) for name, one in figures.items()),
+        "## Filing",
+        *(f"{NAMES[name]}: {filled(one) or 'not measured in this call'}." for name, one in figures.items()),
+        "## Measured with",
+        *(settings(name, one) for name, one in figures.items()),
+        "What records tell the PaNOSC search API (kept as JSON) is not in the datasets that are drawn.",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def write() -> None:
+    """Write it from what is there."""
+    paths = {name: RESULTS / f"catalogue-{name}.json" for name in NAMES}
+    figures = {
+        name: json.loads(path.read_text(encoding="utf-8")) for name, path in paths.items() if path.exists()
+    }
+    if not figures:
+        raise SystemExit(f"{RESULTS}: has no figures of the catalogue; run benchmarks/catalogue.py first")
+    PAGE.write_text(page(figures), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write()

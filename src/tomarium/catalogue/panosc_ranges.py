@@ -1,0 +1,144 @@
+"""Ranges of parameters that a PaNOSC filter asks for, found by the index of numbers and not by reading bodies of JSON.
+
+What is found here is more than what is asked, never less; the conditions on the bodies still decide. It helps where few
+datasets are in the range: of many, the newest are found sooner by looking at one after the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Connection, Select, func, select, union_all
+
+from tomarium.catalogue.panosc_filter import Group, Include, Test
+from tomarium.catalogue.queries import parameter_numbers
+from tomarium.catalogue.tables import parameters
+from tomarium.model import parameter
+from tomarium.standards.panosc import NAMES, UNITS, keyed
+from tomarium.standards.panosc_units import base_of, in_base
+
+RARE: Final = 5000
+"""Datasets in a range, at most, that are looked at one by one."""
+SEVERAL: Final = "panosc_several"
+"""Key of a dataset that tells two numbers by one key, of which the index has the first: such are always looked at."""
+_WIDER: Final = 1e-9  # relative: what conversions of units may lose
+_BASES: Final = frozenset((*UNITS, "K"))
+"""Base units whose numbers are in the index of all that is told, of other catalogues too."""
+
+
+def tells_several(told: Sequence[Mapping[str, Any]]) -> bool:
+    """Tell whether parameters of a dataset have two of one key."""
+    keys = [key for one in told for key in keyed((one,))]
+    return len(keys) > len(set(keys))
+
+
+def rare_in_range(connection: Connection, include: Include) -> Select[Any] | None:
+    """Select the numbers of records among which all are that meet the range of a parameter.
+
+    Parameters
+    ----------
+    connection : Connection
+        Of a catalogue.
+    include : Include
+        Parameters that are demanded: their name, a range, and its unit.
+
+    Returns
+    -------
+    Select or None
+        None where no range is asked, the index cannot tell, or many are in it.
+    """
+    asked = _asked(include.asked.where)
+    if asked is None:
+        return None
+    name, test = asked
+    found = _numbers(connection, name, test)
+    if found is None:
+        return None
+    count = connection.execute(
+        select(func.count()).select_from(found.limit(RARE + 1).subquery())
+    ).scalar_one()
+    return found if count <= RARE else None
+
+
+def _asked(where: Group) -> tuple[str, Test] | None:
+    """Find one name and one range of numbers with a unit that must all be met."""
+    tests = list(_all_of(where))
+    names = {
+        str(one.value)
+        for one in tests
+        if one.name == "name" and one.operator == "eq" and isinstance(one.value, str)
+    }
+    ranges = [one for one in tests if one.name == "value" and base_of(one.unit) in _BASES and _bounds(one)]
+    return (names.pop(), ranges[0]) if len(names) == 1 and ranges else None
+
+
+def _all_of(where: Group) -> Iterator[Test]:
+    if where.join != "and" and len(where.parts) > 1:
+        return
+    for part in where.parts:
+        if isinstance(part, Group):
+            yield from _all_of(part)
+        elif not part.negated:
+            yield part
+
+
+def _bounds(test: Test) -> tuple[float, float] | None:
+    """Return the lowest and the highest number that meets a test; None of one that is no range of numbers."""
+    values = test.value if test.operator in ("inq", "between") else (test.value,)
+    if not values or not all(isinstance(one, (int, float)) and not isinstance(one, bool) for one in values):
+        return None
+    low, high = min(values), max(values)
+    ends = {
+        "eq": (low, high),
+        "inq": (low, high),
+        "between": (low, high),
+        "lt": (-float("inf"), high),
+        "lte": (-float("inf"), high),
+        "gt": (low, float("inf")),
+        "gte": (low, float("inf")),
+    }
+    return ends.get(test.operator)
+
+
+def _numbers(connection: Connection, name: str, test: Test) -> Select[Any] | None:
+    bounds, base = _bounds(test), base_of(test.unit)
+    assert bounds is not None
+    known = parameter_numbers(connection)
+    of = parameters.c
+    chosen = [select(of.record).where(of.key == known[SEVERAL])] if SEVERAL in known else []
+    for key in _keys(name, known):
+        unit = parameter.unit(key)
+        zero, one = in_base(0.0, unit), in_base(1.0, unit)
+        if zero is None or one is None or zero[1] != base:
+            continue
+        low, high = (_in_unit(bound, test.unit, zero[0], one[0]) for bound in bounds)
+        chosen.append(select(of.record).where(of.key == known[key], *_within(of.number, low, high)))
+    if not chosen:
+        return select(of.record).where(of.key == -1)
+    return select(union_all(*chosen).subquery().c.record)
+
+
+def _keys(name: str, known: Mapping[str, int]) -> list[str]:
+    """List the keys by which a parameter of this name may be in the index."""
+    plain = "_".join(name.lower().split())
+    stem = {theirs: ours for ours, theirs in NAMES.items()}.get(plain, plain)
+    return [
+        key
+        for key in known
+        if key == stem or (key.startswith(f"{stem}_") and key[len(stem) + 1 :] in parameter.ENDINGS)
+    ]
+
+
+def _in_unit(bound: float, asked: str, zero: float, one: float) -> float:
+    told = in_base(bound, asked)
+    assert told is not None
+    return (told[0] - zero) / (one - zero)
+
+
+def _within(column: ColumnElement[float], low: float, high: float) -> list[ColumnElement[bool]]:
+    spare = _WIDER * max(abs(one) for one in (low, high, 1e-300) if abs(one) != float("inf"))
+    return [
+        *([column >= low - spare] if low > -float("inf") else []),
+        *([column <= high + spare] if high < float("inf") else []),
+    ]
