@@ -10,8 +10,8 @@ from markupsafe import Markup
 
 from tomarium.portal.built import built
 from tomarium.portal.page import FOR_PEOPLE, Page
-from tomarium.portal.pages.record import view_of
 from tomarium.portal.request_context import CurrentRequest
+from tomarium.portal.view_of_record import view_of
 from tomarium.viewers import make_a_slice
 
 

@@ -21,8 +21,6 @@ from tomarium.model.entity import KINDS, entity_line
 from tomarium.model.level import DEFAULT, shown_at
 from tomarium.portal.built import built
 from tomarium.portal.counting import note_view
-from tomarium.portal.hdf5 import is_hdf5_name
-from tomarium.portal.languages import translations
 from tomarium.portal.levels import LevelLink, level_links, level_of
 from tomarium.portal.log_shown import ShownEntry, shown_entries
 from tomarium.portal.page import FOR_PEOPLE, Page
@@ -32,13 +30,14 @@ from tomarium.portal.record_levels import for_readers
 from tomarium.portal.record_relations import Citing, Relation, ancestor_relations, citing, relations_of
 from tomarium.portal.request_context import CurrentRequest, RequestContext, closed, without_content
 from tomarium.portal.signposting import record_header
+from tomarium.portal.view_of_record import view_of
 from tomarium.registry import collect
 from tomarium.standards import record_json
 from tomarium.standards.citation import acknowledgement_of, cite
 from tomarium.standards.schema_org import SCHEMA_ORG
 from tomarium.standards.standard import Standard
 from tomarium.viewers import slices, worksheet
-from tomarium.viewers.viewer import Piece, View, Viewer
+from tomarium.viewers.viewer import Piece, Viewer
 from tomarium.viewers.volume import volume_path
 
 TAKEN: Final = {
@@ -399,61 +398,6 @@ def _show(viewer: Viewer, record: Record, folder: Path, request_context: Request
         told = "This part of the record is damaged or missing, so it cannot be shown."
         piece = Piece({"problem": told}, Markup('<p class="damaged">{}</p>').format(told))
     return Shown(viewer.title, piece.data, piece.html)
-
-
-def view_of(viewer: Viewer, record: Record, folder: Path, request_context: RequestContext) -> View:
-    """Tell a viewer where it finds things, with the choices that stand in the page's address.
-
-    Parameters
-    ----------
-    viewer : Viewer
-        Whose pictures are addressed.
-    record : Record
-        Whose files and pages are.
-    folder : Path
-        Its folder.
-    request_context : RequestContext
-        Of the request.
-
-    Returns
-    -------
-    View
-        What it is rendered with.
-    """
-    choices = dict(request_context.request.query_params)
-    level = level_of(request_context.request)
-
-    def page(changes: Mapping[str, str | None]) -> str:
-        changed = {**choices, **changes}
-        return request_context.link(
-            "record", {"id": record.id}, {key: text for key, text in changed.items() if text}
-        )
-
-    def file(path: str) -> str:
-        name = "folder" if path.endswith("/") else "file"
-        return request_context.link(name, {"id": record.id, "path": path.rstrip("/")})
-
-    def picture(name: str, query: Mapping[str, str]) -> str:
-        return request_context.link("picture", {"id": record.id, "viewer": viewer.name, "name": name}, query)
-
-    def inside(path: str) -> str:
-        return request_context.link("hdf5", {"id": record.id, "path": path}) if is_hdf5_name(path) else ""
-
-    def term(id: str) -> str:
-        return f"{request_context.link('glossary')}#{id}"
-
-    return View(
-        folder,
-        choices,
-        page,
-        file,
-        picture,
-        request_context.origin,
-        inside,
-        term,
-        level,
-        translations(request_context.language),
-    )
 
 
 def _entities(record: Record, request_context: RequestContext) -> Iterator[Described]:
