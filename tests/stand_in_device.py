@@ -16,6 +16,7 @@ import pytest
 
 from tomarium.compiled import extension, level
 from tomarium.errors import DeviceFull
+from tomarium.kernels import engines, projection
 from tomarium.kernels.backprojection import gridding
 from tomarium.kernels.cuda import device as devices
 from tomarium.kernels.cuda import fbp_there
@@ -40,8 +41,8 @@ class StandIn:
     `rows` is how many rows (or slices) of an array fit; `faults` names what would go wrong on a GPU.
     """
 
-    def __init__(self, rows: int = 10**9, free: int = 10**12) -> None:
-        self.index, self.name, self.driver = 0, "stand-in", "none"
+    def __init__(self, rows: int = 10**9, free: int = 10**12, index: int = 0) -> None:
+        self.index, self.name, self.driver = index, "stand-in", "none"
         self.rows, self.free = rows, free
         self.faults: list[str] = []
         self.most_there = 0
@@ -136,12 +137,23 @@ class ProcessorKernels:
     def fbp_tables(self, task: Any) -> Any:
         return task
 
-    def grid_fbp(self, sinogram: Any, tables: Any, out: Any) -> None:
+    def grid_fbp(self, sinogram: Any, tables: Any, out: Any, *, half: bool = False) -> None:
         assert _numpy(out).flags.c_contiguous
         gridding.backproject(_numpy(sinogram), tables, _numpy(out))
 
     def sort_stripes(self, sinograms: Any, size: int, out: Any, *, strength: float = 1.0) -> None:
         remove_stripes_by_sorting(_numpy(sinograms), size, strength=strength, out=_numpy(out))
+
+    def projection_tables(self, angles_deg: Any, axis_column: float, columns: int, size: int) -> Any:
+        return projection.make_rays(angles_deg, axis_column, columns, size)
+
+    def project(self, images: Any, tables: Any, out: Any) -> None:
+        for row, image in enumerate(_numpy(images)):
+            _numpy(out)[:, row] = projection.forward(tables, image)
+
+    def project_adjoint(self, sinogram: Any, tables: Any, out: Any) -> None:
+        for row, made in enumerate(_numpy(out)):
+            made[...] = projection.adjoint(tables, np.ascontiguousarray(_numpy(sinogram)[:, row]))
 
     def despike(self, frames: Any, noise: Any, out: Any, **how: Any) -> int:
         how["pattern"] = Pattern(_numpy(how["pattern"].dark), _numpy(how["pattern"].relative))
@@ -165,5 +177,6 @@ def put_in_place(monkeypatch: pytest.MonkeyPatch, stand_in: StandIn, kernels: An
     fbp_there.forget_tables()
     monkeypatch.setattr(devices, "open_device", lambda _index: stand_in)
     monkeypatch.setitem(devices.KERNELS, "array_api_strict", lambda _array: kernels or ProcessorKernels())
-    monkeypatch.setattr(resources, "why_not", lambda: None)
+    for module in (resources, engines):
+        monkeypatch.setattr(module, "why_not", lambda: None)
     return stand_in

@@ -12,7 +12,7 @@ import tomarium as tm
 from contracts.test_steps import make_scan
 from pipeline.test_run import fill_disk, interrupt, scan_on_disk, stopping_after, volume_of
 from scans import changed
-from stand_in_device import CudaKernels, ProcessorKernels, StandIn, put_in_place
+from stand_in_device import CudaKernels, ProcessorKernels, StandIn, put_in_place, there
 from tomarium.cli.executor_options import over_device
 from tomarium.errors import (
     CannotFit,
@@ -26,6 +26,7 @@ from tomarium.errors import (
 from tomarium.executors import find_executor
 from tomarium.executors.resources import resources_for
 from tomarium.formats.frames.array_frames import ArrayFrames
+from tomarium.kernels.cuda import device as devices
 from tomarium.model import Scan, Value
 from tomarium.pipeline.plan import resources
 from tomarium.pipeline.plan.on_device import LANES, DeviceRoom
@@ -116,15 +117,21 @@ def test_a_device_that_is_too_small_leaves_what_the_processors_go_on_with(
     np.testing.assert_allclose(volume_of(folder), expected, atol=AGREE * np.ptp(expected), rtol=0)
 
 
-def test_the_cuda_kernels_themselves_give_these_voxels(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("engine", "apart"), [("auto", 1e-4), ("cuda-half", 4e-3)])
+def test_the_cuda_kernels_themselves_give_these_voxels(
+    engine: str, apart: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
     if (why := cuda_on_processor.why_not()) is not None:
         pytest.skip(why)
     kernels = CudaKernels(cuda_on_processor.OnProcessor())
     put_in_place(monkeypatch, StandIn(), kernels)
     scan = make_scan(angles=40, rows=4, columns=48)
-    over = made(scan, PROTOCOLS["stripes"], Resources(10**12, None, 2, 1, ROOM))
+    there = PROTOCOLS["stripes"].replace(" fbp]", f" {{fbp: {{engine: {engine}}}}}]")
+    over = made(scan, there, Resources(10**12, None, 2, 1, ROOM))
     expected = voxels(made(scan, PROTOCOLS["stripes"], Resources(10**12, None, 2, 1)))
-    np.testing.assert_allclose(voxels(over), expected, atol=1e-4 * np.ptp(expected), rtol=0)
+    np.testing.assert_allclose(voxels(over), expected, atol=apart * np.ptp(expected), rtol=0)
+    if engine == "cuda-half":
+        assert np.abs(voxels(over) - expected).max() > 1e-5 * np.ptp(expected), "it was not kept in 16 bits"
 
 
 @pytest.mark.parametrize("turn", [180.0, 360.0])
@@ -146,7 +153,7 @@ def test_a_sample_that_is_wider_than_the_detector_is_continued_there(
 
 def test_a_device_that_computes_something_else_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
     class Wrong(ProcessorKernels):
-        def grid_fbp(self, sinogram: Any, tables: Any, out: Any) -> None:
+        def grid_fbp(self, sinogram: Any, tables: Any, out: Any, *, half: bool = False) -> None:
             super().grid_fbp(sinogram, tables, out)
             out *= 1.01
 
@@ -168,7 +175,7 @@ def test_an_error_in_one_slab_is_told_and_the_others_are_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Breaking(ProcessorKernels):
-        def grid_fbp(self, sinogram: Any, tables: Any, out: Any) -> None:
+        def grid_fbp(self, sinogram: Any, tables: Any, out: Any, *, half: bool = False) -> None:
             if breaks and sinogram.shape[0] == 60:
                 breaks.pop()()
             super().grid_fbp(sinogram, tables, out)
@@ -258,3 +265,38 @@ def test_slices_and_sweeps_of_the_axis_go_over_the_device(monkeypatch: pytest.Mo
         )
     assert stand_in.faults == []
     assert stand_in.brought == 4, "one to compare, one for each call"
+
+
+def test_a_sinogram_of_the_host_goes_to_the_device_and_its_slices_come_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stand_in = put_in_place(monkeypatch, StandIn())
+    sinogram = np.random.default_rng(0).random((40, 3, 48), np.float32)
+    angles = np.arange(40) * 4.5
+    for given in (sinogram, sinogram[:, 1]):
+        expected = tm.fbp(given, angles, 23.5)
+        found = tm.fbp(given, angles, 23.5, engine="cuda")
+        assert found.shape == expected.shape
+        np.testing.assert_allclose(found, expected, atol=AGREE * np.ptp(expected), rtol=0)
+    assert stand_in.brought == 2
+    with pytest.raises(ParameterError, match="lies on a device, and engine 'native' works on the processors"):
+        tm.fbp(there(sinogram), angles, 23.5, engine="native")
+
+
+def test_slabs_go_over_two_devices_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    stand_ins = [put_in_place(monkeypatch, StandIn(index=index, free=10**9)) for index in range(2)]
+    monkeypatch.setattr(devices, "open_device", stand_ins.__getitem__)
+    found = resources.measure(None, workers=2, on="0,1")
+    assert found.device is not None
+    assert (found.device.indices, found.workers) == ((0, 1), 4)
+    scan = make_scan()
+    over = made(scan, PROTOCOLS["plain"], found)
+    expected = voxels(made(scan, PROTOCOLS["plain"], Resources(10**12, None, 2, 3)))
+    np.testing.assert_allclose(voxels(over), expected, atol=AGREE * np.ptp(expected), rtol=0)
+    told = over.provenance["devices"]
+    assert {name: one["slabs"] for name, one in told.items()} == {
+        "stand-in, number 0": 2,
+        "stand-in, number 1": 1,
+    }
+    assert all(one["steps"] == ["flat_field", "fbp"] for one in told.values())
+    assert "numbers 0, 1 in turn" in over_device(over.plan.sections[-1])

@@ -9,7 +9,7 @@ import pytest
 from late_cupy import CUDARuntimeError, LateCuPy, OutOfMemoryError
 from tomarium.errors import DeviceFull, EngineUnavailable
 from tomarium.kernels.cuda import device as devices
-from tomarium.kernels.cuda.device import CudaDevice, Staging, kernels_of
+from tomarium.kernels.cuda.device import CudaDevice, Staging, kernels_of, open_device
 
 
 def opened(monkeypatch: pytest.MonkeyPatch, seed: int = 0) -> tuple[CudaDevice, LateCuPy]:
@@ -38,10 +38,13 @@ def test_streams_wait_for_each_other(seed: int, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_what_a_device_tells_of_itself(monkeypatch: pytest.MonkeyPatch) -> None:
-    device, _ = opened(monkeypatch)
+    device, cupy = opened(monkeypatch)
     assert (device.name, device.driver, device.free_bytes()) == ("late", "CUDA 12.4", 8)
     with pytest.raises(EngineUnavailable, match="there is no GPU 1; there are 1"):
         CudaDevice(1)
+    monkeypatch.setattr(cupy.cuda, "Stream", lambda **_: [][0])
+    with pytest.raises(EngineUnavailable, match="GPU 0 cannot be opened: list index out of range"):
+        open_device.__wrapped__(0)
     with pytest.raises(EngineUnavailable, match="no compiled kernels for arrays of builtins"):
         kernels_of(object())
 

@@ -15,7 +15,7 @@ from tomarium.kernels.flat_field import normalise
 
 def test_engines_are_listed_with_a_reason() -> None:
     found = engines()
-    assert list(found) == ["native", "direct", "nufft", "reference", "cuda"]
+    assert list(found) == ["native", "direct", "nufft", "reference", "cuda", "cuda-half"]
     assert all(found[name].name == name and found[name].why for name in found)
     assert found["nufft"].available
     assert found["reference"].available

@@ -11,8 +11,8 @@ import pytest
 from tomarium.formats import open as open_scan
 from tomarium.model import Scan
 from tomarium.pipeline.run import reconstruct
+from tomarium.pipeline.run.evaluate import through
 from tomarium.pipeline.run.reconstruct import slice_at, slices_at_axes, with_axis
-from tomarium.pipeline.run.slab_steps import process
 from tomarium.synth import SimulationConfig, simulate
 
 CONFIG = SimulationConfig(columns=96, rows=6, views=150, seed=1)
@@ -56,8 +56,8 @@ def test_the_default_preset_is_carried_out_for_several_axes_at_once(
 
     def counted(slab: Any, *others: Any, **more: Any) -> Any:
         rows.append(slab.data.shape[1])
-        return process(slab, *others, **more)
+        return through(slab, *others, **more)
 
-    monkeypatch.setattr(reconstruct, "process", counted)
+    monkeypatch.setattr(reconstruct, "through", counted)
     slices_at_axes(scan_file, [43.0 + 0.5 * k for k in range(18)], 3)
     assert rows == [16, 2]

@@ -14,7 +14,6 @@ from tomarium.pipeline.run.slab_steps import make_ready, process
 FURTHER: dict[str, dict[str, Any]] = {
     "remove_stripes": {"method": "sorting"},
     "half_acquisition": {"mode": "on"},
-    "sirt": {"weights": "equal", "stop_by": "held-out"},
 }
 """Values for which a step works anywhere, or does more than by default."""
 

@@ -35,10 +35,9 @@ on: Final[Callable[[F], F]] = click.option(
 
 _device = click.option(
     "--device",
-    envvar="TOMARIUM_DEVICE",
-    metavar="N | auto | none",
-    help="GPU that slabs go over, by its number; auto, the first where there is one and the slabs fit; none, the "
-    "processors alone. By default what the environment variable TOMARIUM_DEVICE says, else auto.",
+    metavar="N[,N…] | auto | none",
+    help="GPU that slabs go over, by its number, or several in turn; auto, the first where there is one and the slabs "
+    "fit; none, the processors alone. By default what the environment variable TOMARIUM_DEVICE says, else auto.",
 )
 _device_memory = click.option(
     "--device-memory",
@@ -130,7 +129,8 @@ def over_device(section: Section) -> str:
     assert section.device is not None
     room = section.device
     taken = f"{units.show(section.device_bytes, 'B', 3)} of {units.show(room.memory_bytes, 'B', 3)}"
-    said = f"{', '.join(section.on_device)} on {room.name}, {taken} of its memory"
+    which = f", numbers {', '.join(map(str, room.indices))} in turn" if room.others else ""
+    said = f"{', '.join(section.on_device)} on {room.name}{which}, {taken} of its memory"
     there = [item.step.name in section.on_device for item in section.items]
     ends = [k for k, one in enumerate(there) if one]
     between = [section.items[k].step.name for k in range(ends[0], ends[-1]) if not there[k]]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Final, Literal, get_args
 
 from tomarium.array import processors
 from tomarium.compiled import extension, level
@@ -13,9 +13,12 @@ from tomarium.kernels.backprojection.geometry import padded_length
 from tomarium.kernels.cuda.gridding import PAIRS, ROWS
 from tomarium.kernels.cuda.modules import why_not
 
-Engine = Literal["native", "direct", "nufft", "reference", "cuda"]
+Engine = Literal["native", "direct", "nufft", "reference", "cuda", "cuda-half"]
 """native: compiled gridding · direct: compiled backprojection · nufft: ducc0 · reference: NumPy, float64 · cuda:
-gridding on a GPU."""
+gridding on a GPU · cuda-half: the same with filtered projections kept in 16 bits."""
+
+ON_DEVICE: Final = ("cuda", "cuda-half")
+"""Engines that work on a GPU."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,7 @@ def engines() -> dict[str, EngineStatus]:
         EngineStatus("nufft", True, "non-uniform Fourier transform of ducc0, needs no compiler"),
         EngineStatus("reference", True, "NumPy in double precision, slow"),
         EngineStatus("cuda", missing is None, missing or "gridding on a GPU"),
+        EngineStatus("cuda-half", missing is None, missing or "gridding on a GPU of samples in 16 bits"),
     )
     return {status.name: status for status in found}
 
@@ -145,7 +149,7 @@ def peak_bytes(
             scratch = angles * (padded + 1) * (16 + (8 + 16) * pairs) + 8 * size**2 * (4 + 2) * pairs + 2**24
         case "reference":
             scratch = padded * 8 * (4 + 3 * reference.OVERSAMPLING) + size**2 * 8 * 10
-        case "cuda":
+        case "cuda" | "cuda-half":
             scratch = 4 * angles * rows * columns  # on its way to the GPU; see fbp's price there for that
         case _:
             raise ParameterError(

@@ -1,4 +1,4 @@
-"""Filtered backprojection of parallel projections: one function, five engines."""
+"""Filtered backprojection of parallel projections: one function, several engines."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tomarium.kernels.backprojection import direct, gridding, nufft, reference
 from tomarium.kernels.backprojection.geometry import make_task
 from tomarium.kernels.cuda import device as devices
 from tomarium.kernels.cuda.fbp_there import backproject_there
-from tomarium.kernels.engines import choose
+from tomarium.kernels.engines import ON_DEVICE, choose
 from tomarium.kernels.ramp import Padding, Window
 from tomarium.kernels.truncation import FIT, Edge, continued, far_edge, fit_chords, truncated_views
 
@@ -77,9 +77,10 @@ def fbp(
         What is taken beyond the detector: "zero", "edge" values, or "chord", see `tomarium.kernels.truncation`. "auto"
         takes chords in rows where the sample is truncated, and zero in others. A half acquisition goes on beyond the
         edge far from its axis.
-    engine : {"auto", "native", "direct", "nufft", "reference", "cuda"}
-        See `tomarium.kernels.engines.choose`. A sinogram that lies on a GPU takes "auto" or "cuda", and the slices lie
-        there too; with "cuda" one of the host goes to the first GPU, and its slices come back.
+    engine : {"auto", "native", "direct", "nufft", "reference", "cuda", "cuda-half"}
+        See `tomarium.kernels.engines.choose`. A sinogram that lies on a GPU takes "auto", "cuda" or "cuda-half", and
+        the slices lie there too; with "cuda" or "cuda-half" one of the host goes to the first GPU, and its slices come
+        back.
     size : int, optional
         Pixels along an edge of the image; by default the number of columns.
     region : tuple of int, optional
@@ -145,13 +146,13 @@ def fbp(
         result = _output(out, shape if several else shape[1:]).reshape(shape)
     if chosen in ("direct", "nufft", "reference"):
         _check_finite(rows)
-    if chosen == "cuda" and not lies_elsewhere(rows):
+    if chosen in ON_DEVICE and not lies_elsewhere(rows):
         device = devices.open_device(0)
         held = device.copy_in(np.ascontiguousarray(rows))
         with device.computing():
             made = fbp(
-                held, angles, axis_column, window=window, cutoff=cutoff, padding=padding, size=size, region=region,
-                pixel_m=pixel_m, turn_deg=turn_deg, shift_columns_px=shifts, row_axes=row_axes,
+                held, angles, axis_column, window=window, cutoff=cutoff, padding=padding, engine=chosen, size=size,
+                region=region, pixel_m=pixel_m, turn_deg=turn_deg, shift_columns_px=shifts, row_axes=row_axes,
             )  # fmt: skip
         device.copy_out(made, lambda _shape, _dtype: result)
         returned: NDArray[np.float32] = result if several else result[0]
@@ -160,7 +161,7 @@ def fbp(
     plain: Padding = "edge" if padding == "edge" else "zero"
     half = float(axis_column) if turn_deg != 180 else None
     batches = _batches(rows, angles, padding, half)
-    gridded = chosen in ("native", "cuda")
+    gridded = chosen in ("native", *ON_DEVICE)
     if offsets is not None and not gridded:
         batches = _row_by_row(batches)
     for part, longer, before, after in batches:
@@ -191,8 +192,8 @@ def fbp(
                 nufft.backproject(longer, task, result[part])
             case "reference":
                 reference.backproject(longer, task, result[part])
-            case "cuda":
-                backproject_there(longer, task, result[part, ...])
+            case "cuda" | "cuda-half":
+                backproject_there(longer, task, result[part, ...], half=chosen == "cuda-half")
     found: NDArray[np.float32] = result if several else result[0, ...]
     return found
 
@@ -201,12 +202,12 @@ def _engine(engine: str, rows: Any) -> str:
     """Return the engine that works where the rows lie."""
     if not lies_elsewhere(rows):
         return choose(engine)
-    if engine not in ("auto", "cuda"):
+    if engine not in ("auto", *ON_DEVICE):
         raise ParameterError(
             f"fbp: the sinogram lies on a device, and engine {engine!r} works on the processors; take engine cuda, or "
             f"bring it to the host"
         )
-    return "cuda"
+    return "cuda" if engine == "auto" else engine
 
 
 def _demand_no_output(out: Any) -> None:

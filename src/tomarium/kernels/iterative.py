@@ -101,7 +101,7 @@ def solve(
     sinogram : array of float32, shape (view, column)
         Attenuation, on the host.
     method : callable
-        The method with its options; on a device `cgls`, `tv`, or `sirt` with equal weights.
+        The method with its options; on a device `cgls`, `tv` or `sirt`.
     begin : callable
         `begin(sinogram)` gives the start.
     stop : Stop
@@ -210,13 +210,13 @@ def sirt(
             product, watched2 = problem.multiply(image)
             yield problem.iterate(image, product, watched2)
             image = _admit(image + rate * (problem.target - product), problem, non_negative)
-    by_length = weights_by_length(setup.rays, setup.inside)
-    used = problem.data[setup.used]
+    by_length = setup.put(weights_by_length(setup.rays, (setup.host or setup).inside))
+    used = setup.put(problem.data[setup.used])
     while True:
-        missed = used - forward(setup.rays, image)
+        missed = used - setup.forward(image)
         yield Iterate(image, dot(missed, missed), problem.watched(image))
         missed *= by_length
-        image = _admit(image + rate * adjoint(setup.rays, missed), problem, non_negative)
+        image = _admit(image + rate * setup.adjoint(missed), problem, non_negative)
 
 
 def weights_by_length(rays: Rays, inside: NDArray[np.bool_]) -> NDArray[np.float32]:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tomarium.array import lies_elsewhere, like, namespace
+from tomarium.array import empty_there, lies_elsewhere, like, namespace
 from tomarium.errors import InputError
+from tomarium.kernels.cuda.device import kernels_of
 from tomarium.kernels.normal_operator import NormalOperator, make_normal_operator
-from tomarium.kernels.projection import Rays, adjoint, make_rays
+from tomarium.kernels.projection import Rays, adjoint, forward, make_rays
 
 Image = NDArray[np.float32]
 
@@ -85,6 +86,29 @@ class Setup:
             inside=like(self.inside.astype(np.float32), array),
             host=self,
         )
+
+    @cached_property
+    def _tables(self) -> Any:
+        """Geometry of the views that are fitted, on the device."""
+        return kernels_of(self.inside).projection_tables(
+            self.angles_deg[self.used], self.axis_column, self.rays.columns, self.rays.size
+        )
+
+    def forward(self, image: Any) -> Any:
+        """Project a slice onto the views that are fitted, shape (view, column)."""
+        if self.host is None:
+            return forward(self.rays, image)
+        out = empty_there(image, (self.rays.views, 1, self.rays.columns))
+        kernels_of(image).project(image[None, ...], self._tables, out)
+        return out[:, 0, :]
+
+    def adjoint(self, sinogram: Any) -> Any:
+        """Backproject these views, without filter: the transpose of `forward`."""
+        if self.host is None:
+            return adjoint(self.rays, sinogram)
+        out = empty_there(sinogram, (1, self.rays.size, self.rays.size))
+        kernels_of(sinogram).project_adjoint(sinogram[:, None, :], self._tables, out)
+        return out[0, ...]
 
     def put(self, image: Image) -> Any:
         """Return an image of the host where the iterations are done."""

@@ -170,9 +170,16 @@ def open_device(index: int) -> Device:
     Raises
     ------
     EngineUnavailable
-        It is not there, or CuPy is not installed.
+        It is not there or cannot be opened, or CuPy is not installed.
     """
-    return CudaDevice(index)
+    try:
+        return CudaDevice(index)
+    except EngineUnavailable:
+        raise
+    except Exception as problem:  # what drivers raise has no class in common
+        raise EngineUnavailable(
+            f"GPU {index} cannot be opened: {problem}; see what nvidia-smi says"
+        ) from problem
 
 
 class KernelsThere:

@@ -18,7 +18,7 @@ MOST_KEPT: Final = 4
 _TABLES: dict[tuple[str, str], Any] = {}
 
 
-def backproject_there(sinogram: Any, task: Task, out: Any) -> None:
+def backproject_there(sinogram: Any, task: Task, out: Any, *, half: bool = False) -> None:
     """Reconstruct by gridding where the sinogram lies.
 
     Parameters
@@ -29,6 +29,8 @@ def backproject_there(sinogram: Any, task: Task, out: Any) -> None:
         What to reconstruct.
     out : array of float32, shape (row, y, x)
         Where the result goes, on the same device.
+    half : bool
+        Whether filtered projections are kept in 16 bits.
 
     Raises
     ------
@@ -38,7 +40,7 @@ def backproject_there(sinogram: Any, task: Task, out: Any) -> None:
         There are no kernels for such arrays.
     """
     there = kernels_of(sinogram)
-    there.grid_fbp(contiguous(sinogram), _tables(there, task, str(sinogram.device)), out)
+    there.grid_fbp(contiguous(sinogram), _tables(there, task, str(sinogram.device)), out, half=half)
 
 
 def _tables(there: Any, task: Task, place: str) -> Any:

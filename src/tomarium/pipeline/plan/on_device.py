@@ -34,6 +34,8 @@ class DeviceRoom:
         Memory of it that may be used.
     demanded : bool
         Whether the user asked for it; else steps go to the processors where it does not suffice.
+    others : tuple of int
+        Numbers of further devices that slabs go over in turn; the memory is that of the one with least.
     """
 
     index: int
@@ -41,6 +43,12 @@ class DeviceRoom:
     driver: str
     memory_bytes: int
     demanded: bool = False
+    others: tuple[int, ...] = ()
+
+    @property
+    def indices(self) -> tuple[int, ...]:
+        """Numbers of all devices."""
+        return self.index, *self.others
 
 
 def works_there(item: Resolved) -> bool:

@@ -60,6 +60,7 @@ def _device_data(made: Plan) -> dict[str, Any]:
     return {
         "name": room.name,
         "index": room.index,
+        "others": list(room.others),
         "driver": room.driver,
         "memory_bytes": room.memory_bytes,
     }

@@ -47,7 +47,8 @@ def measure(
     workers : int
         Slabs that may be in work at a time.
     on : str, optional
-        Device: "auto", one where there is one; "none"; or its number, which is demanded. By default what the
+        Device: "auto", one where there is one; "none"; or its number, which is demanded; of several, "0,1", slabs go
+        over one after the other. By default what the
         environment variable TOMARIUM_DEVICE says, else "auto".
     device_memory : str, optional
         Limit of the memory there; by default 80 % of what is free.
@@ -71,6 +72,7 @@ def measure(
     limit = _limit(memory) if memory else int(SHARE * array.available_memory())
     disk = None if folder is None else shutil.disk_usage(_standing(folder)).free
     room, why = find_room(on, device_memory)
+    workers *= 1 if room is None else len(room.indices)
     return Resources(limit, disk, array.processors(), workers, room, why)
 
 
@@ -84,9 +86,11 @@ def _limit(memory: str) -> int:
 def _asked(word: str | None) -> str:
     """Return which device is asked for: the option's word, else that of the environment, else "auto"."""
     told = word if word is not None else os.environ.get(VARIABLE) or "auto"
-    if told not in ("auto", "none") and not told.isdecimal():
+    if told not in ("auto", "none") and not all(number.isdecimal() for number in told.split(",")):
         where = "--device" if word is not None else VARIABLE
-        raise ParameterError(f"{where} is {told!r}; write auto, none, or the number of a GPU such as 0")
+        raise ParameterError(
+            f"{where} is {told!r}; write auto, none, or the number of a GPU such as 0, several by commas"
+        )
     return told
 
 
@@ -119,14 +123,22 @@ def find_room(on: str | None = None, device_memory: str | None = None) -> tuple[
             f"device {asked} was asked for, but {why}; to let the processors do the work, leave it out"
         )
     try:
-        found = device.open_device(0 if asked == "auto" else int(asked))
-        demand_agreement(found)
+        found = [device.open_device(index) for index in ([0] if asked == "auto" else _numbers(asked))]
+        for one in found:
+            demand_agreement(one)
     except EngineUnavailable as problem:
         if asked == "auto":
             return None, str(problem)
         raise
-    bytes_ = _limit(device_memory) if device_memory else int(DEVICE_SHARE * found.free_bytes())
-    return DeviceRoom(found.index, found.name, found.driver, bytes_, asked != "auto"), ""
+    first, *others = found
+    free = min(one.free_bytes() for one in found)
+    bytes_ = _limit(device_memory) if device_memory else int(DEVICE_SHARE * free)
+    further = tuple(one.index for one in others)
+    return DeviceRoom(first.index, first.name, first.driver, bytes_, asked != "auto", further), ""
+
+
+def _numbers(asked: str) -> list[int]:
+    return list(dict.fromkeys(int(number) for number in asked.split(",")))
 
 
 def _standing(folder: Path) -> Path:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Final
 
+from tomarium.kernels.engines import ON_DEVICE
 from tomarium.model import Layout, Scan
 from tomarium.pipeline.plan.cost import (
     PACK,
@@ -371,7 +372,7 @@ def _section(
 
 def _asks_for_it(items: Sequence[Resolved]) -> bool:
     """Tell whether an engine was chosen that works on a device alone."""
-    return any(item.plain.get("engine") == "cuda" for item in items)
+    return any(item.plain.get("engine") in ON_DEVICE for item in items)
 
 
 def _prepared_bytes(item: Resolved, scan: Scan) -> int:

@@ -434,7 +434,7 @@ def _run_sections(work: _Work, chosen: Plan, sink: Sink | Spool) -> None:
             name=section.name,
             peak_bytes=section.peak_bytes,
             slab_seconds=section.seconds / max(1, section.slabs),
-            device=None if section.device is None else section.device.index,
+            devices=() if section.device is None else section.device.indices,
         )
         _map(work, number, section, task, target)
         done += section.items

@@ -52,8 +52,9 @@ def devices_of(told: Sequence[Mapping[str, Any]], chosen: Plan) -> dict[str, Any
         name = slab.get("device") or "processors"
         found.setdefault(name, {"slabs": 0})["slabs"] += 1
     for section in chosen.sections:
-        if section.device is not None and section.device.name in found:
-            one = found[section.device.name]
-            one["driver"] = section.device.driver
-            one["steps"] = [*one.get("steps", []), *section.on_device]
+        room = section.device
+        for name in found if room is not None else ():
+            if room is not None and name.partition(",")[0] == room.name:
+                found[name]["driver"] = room.driver
+                found[name]["steps"] = [*found[name].get("steps", []), *section.on_device]
     return found

@@ -100,8 +100,8 @@ class Task:
         Memory of a process that works on it, by the plan; 0 where that is not told.
     slab_seconds : float
         Estimate of the time of one slab, among as many at a time as the plan says.
-    device : int or None
-        Number of the device that slabs go over; None where the processors do all.
+    devices : tuple of int
+        Numbers of the devices that slabs go over in turn; none where the processors do all.
     """
 
     key: str
@@ -120,7 +120,7 @@ class Task:
     name: str = "work"
     peak_bytes: int = 0
     slab_seconds: float = 0.0
-    device: int | None = None
+    devices: tuple[int, ...] = ()
 
     def __call__(self, cut: Cut) -> SlabResult:
         """Do one slab."""
@@ -128,13 +128,15 @@ class Task:
         clock = [time.perf_counter()]
         slab = load(self.source, self.layout, self.direction, cut, self.reads, kept.scratch)
         clock.append(time.perf_counter())
-        if kept.traffic is None:
+        over = ""
+        if not kept.traffics:
             slab, tallies = self._through(kept, slab, None)
         else:
-            reach = kept.ready[0].reach
-            slab, tallies = over_device(
-                kept.traffic, slab, cut, reach, partial(self._through, kept), self.items
+            traffic, reach = kept.traffics[cut.index % len(kept.traffics)], kept.ready[0].reach
+            over = traffic.device.name + (
+                f", number {traffic.device.index}" if len(kept.traffics) > 1 else ""
             )
+            slab, tallies = over_device(traffic, slab, cut, reach, partial(self._through, kept), self.items)
         clock.append(time.perf_counter())
         counted = statistics(slab) if self.count else None
         if self.target is not None:
@@ -142,7 +144,6 @@ class Task:
         clock.append(time.perf_counter())
         seconds = dict(zip(("read", "compute", "write"), np.diff(clock).tolist(), strict=True))
         returned = None if self.target is not None else replace(slab, data=np.array(slab.data))
-        over = "" if kept.traffic is None else kept.traffic.device.name
         return SlabResult(cut.index, dict(slab.report), tallies, counted, seconds, over, returned)
 
     def _through(self, kept: _Kept, slab: Slab, way: Way | None) -> tuple[Slab, dict[str, Any]]:
@@ -166,16 +167,17 @@ class Task:
         with _LOCK:
             kept = _KEPT.pop(self.key, None)
         release_scratch()
-        if kept is not None and kept.traffic is not None:
+        if kept is not None and kept.traffics:
             forget_tables()
-            kept.traffic.close()
+            for traffic in kept.traffics:
+                traffic.close()
 
 
 @dataclass
 class _Kept:
     ready: tuple[Ready, ...]
     scratch: Scratch = field(default_factory=Scratch)
-    traffic: Traffic | None = None
+    traffics: tuple[Traffic, ...] = ()
 
 
 MOST_KEPT: Final = 4
@@ -215,6 +217,5 @@ def _kept(task: Task) -> _Kept:
             ready = make_ready(task.items, task.scan, task.direction, rows, task.done, task.folder)
             while len(_KEPT) >= MOST_KEPT:  # a worker of a cluster is not told when a run ends
                 _KEPT.pop(next(iter(_KEPT)))
-            traffic = None if task.device is None else traffic_to(task.device)
-            _KEPT[task.key] = _Kept(ready, traffic=traffic)
+            _KEPT[task.key] = _Kept(ready, traffics=tuple(map(traffic_to, task.devices)))
         return _KEPT[task.key]

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from tomarium.array import empty_there, lies_elsewhere, on_host, processors
 from tomarium.errors import InputError
 from tomarium.kernels.backprojection.gridding import not_finite
+from tomarium.kernels.cuda.gridding import PAIRS
 from tomarium.kernels.fbp import fbp
 from tomarium.kernels.iterative import Method, Solution, Stop, solve
 from tomarium.kernels.least_squares import Iterate, Problem, StopBy, make_setup
@@ -69,10 +70,11 @@ def host_bytes(_: Values, layout: Layout) -> int:
 
 
 def device_bytes(_: Values, layout: Layout) -> int:
-    """Return the memory on a device: data, slices, two kernels, transforms on the doubled grid, and what iterates."""
+    """Return the memory on a device: data, slices, two kernels, transforms on doubled grids, and what iterates."""
     rows, columns = layout.shape[1:]
     pixels = columns * columns
-    return 4 * layout.values + 4 * rows * pixels + 2 * 8 * pixels + 6 * 4 * 8 * pixels + 24 * 4 * pixels
+    grids = 8 * 4 * 8 * pixels + 3 * 4 * 8 * PAIRS * pixels
+    return 8 * layout.values + 4 * rows * pixels + 2 * 8 * pixels + grids + 24 * 4 * pixels
 
 
 def host_bytes_of_subsets(values: Values, layout: Layout) -> int:

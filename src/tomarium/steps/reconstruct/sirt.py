@@ -26,7 +26,7 @@ from tomarium.steps.reconstruct.iterative import (
 @step(
     accepts=("attenuation",),
     after=after,
-    anywhere=lambda values, _layout: values["weights"] == "equal",
+    anywhere=True,
     cost=Cost(host=host_bytes, device=device_bytes, nanoseconds=10000.0),
     demand=demand("sirt"),
     first=moved_back,
