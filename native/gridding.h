@@ -106,13 +106,13 @@ static void add_far_part(const Gridding& g, const Line* coarse, Line* spectrum) 
 // transform of a real row at -f is the conjugate of that at f: with the phases p of a and q of b,
 // pA(f) + iqB(f) = u Z(f) + v Z*(-f), where u = (p + q) / 2 and v = (p - q) / 2. A frequency's lines are the real and
 // imaginary parts of u and v, the latter alternating in sign as `times` wants them.
-static void turn_rows(const Gridding& g, Line* spectrum) {
+static void turn_rows(const Gridding& g, Line* spectrum, Line& lowest) {
     const int n = g.padded;
     const Part conjugate = alternate(-1.0f); // (1, -1, ...)
     for (int f = 0; f <= n / 2; ++f) {
         const Part* turn = reinterpret_cast<const Part*>(g.turns) + PARTS * 4 * std::ptrdiff_t(f);
         Part *here = reinterpret_cast<Part*>(spectrum + f);
-        Part *there = reinterpret_cast<Part*>(spectrum + (f == 0 ? 0 : n - f));
+        Part *there = reinterpret_cast<Part*>(f == n / 2 ? &lowest : spectrum + (f == 0 ? 0 : n - f));
         for (int p = 0; p < PARTS; ++p) {
             const Part a = here[p], b = there[p];
             const Part u = turn[p], iu = turn[PARTS + p], v = turn[2 * PARTS + p], iv = turn[3 * PARTS + p];
@@ -133,7 +133,8 @@ static bool filter_projection(const Gridding& g, int k, int first_row, Line* a, 
     for (int u = g.columns; u < n; ++u) a[u] = u < middle ? right : left;
     Line* spectrum = fft<-1>(g.filter_plan, a, b);
     if (coarse) add_far_part(g, coarse, spectrum);
-    if (g.turns) turn_rows(g, spectrum);
+    Line lowest = spectrum[half]; // of -half, which is the same sample until rows are turned by themselves
+    if (g.turns) turn_rows(g, spectrum, lowest);
 
     // An image of even size has its pixels half-way between the integers of the transform.
     const double shift = g.axis[k] + (g.size % 2 ? 0.0 : 0.5 * (g.cosine[k] + g.sine[k]));
@@ -160,7 +161,8 @@ static bool filter_projection(const Gridding& g, int k, int first_row, Line* a, 
             const float size = g.response[f < 0 ? -f : f] * (f == half || f == -half ? 0.5f * weight : weight);
             const float c = size * (coarse_re * fine_re[j] - coarse_im * fine_im[j]);
             const float s = size * (coarse_re * fine_im[j] + coarse_im * fine_re[j]);
-            const Part *from_parts = reinterpret_cast<const Part*>(spectrum + index), re_part = part(c);
+            const Line* sample = f == -half ? &lowest : spectrum + index;
+            const Part *from_parts = reinterpret_cast<const Part*>(sample), re_part = part(c);
             const Part im_part = alternate(s);
             Part* to = reinterpret_cast<Part*>(out + f + half);
             for (int p = 0; p < PARTS; ++p) to[p] = times(from_parts[p], re_part, im_part);
