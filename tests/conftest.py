@@ -121,17 +121,29 @@ ON_SQLITE_ALONE = (
 """Tests of what is the same on every database and takes long: not repeated on PostgreSQL."""
 
 
+LONGEST = (
+    "beamtime/test_rehearsal", "browser/test_texts", "browser/test_upload", "browser/test_volume",
+    "catalogue/test_postgresql", "cli/test_supervised", "docs/test_tutorials", "faults/", "live/test_torture",
+    "test_public_names",
+)  # fmt: skip
+"""Where single tests take twenty seconds and more: begun last, one would keep all other workers waiting."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark every test as slow or fast, by the file it stands in."""
+    """Mark every test as slow or fast, by the file it stands in; the longest come first."""
     home = Path(__file__).parent
-    items[:] = [
+    asked = [
         item
         for item in items
         if "[postgresql" not in item.nodeid or not any(name in item.nodeid for name in ON_SQLITE_ALONE)
     ]
-    for item in items:
-        place = item.path.relative_to(home).as_posix() if item.path.is_relative_to(home) else ""
+    places = {
+        item: item.path.relative_to(home).as_posix() if item.path.is_relative_to(home) else ""
+        for item in asked
+    }
+    for item, place in places.items():
         item.add_marker("slow" if place.startswith(SLOW) else "fast")
+    items[:] = sorted(asked, key=lambda item: not places[item].startswith(LONGEST))
 
 
 def pytest_collection_finish() -> None:
