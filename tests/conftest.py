@@ -166,10 +166,21 @@ def shared() -> Callable[[str], Path]:
     return find
 
 
+FOR_COMMANDS = """
+import alembic.command, tomarium.pipeline.run.runner, tomarium.portal.app
+from tomarium import registry
+from tomarium.portal.page import Page
+from tomarium.steps.core.serialization import all_steps
+all_steps(), registry.collect("portal.pages", Page)
+all_steps.cache_clear()  # packages that a test installs have steps, too
+"""
+"""What many commands import beside the rest: the portal, all steps, the migrations of catalogues."""
+
+
 @pytest.fixture(scope="session")
 def warm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warm]:
     """Give a process in which everything is imported, one for all tests of a worker."""
-    with Warm(tmp_path_factory.mktemp("warm")) as warm:
+    with Warm(tmp_path_factory.mktemp("warm"), first=FOR_COMMANDS) as warm:
         yield warm
 
 
