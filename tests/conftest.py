@@ -115,8 +115,9 @@ ON_SQLITE_ALONE = (
     "portal/test_panosc.py::test_what_is_no_filter", "portal/test_panosc.py::test_a_simple_regular",
     *(f"portal/test_uploads.py::{name}" for name in (
         "test_server_tells", "test_an_upload", "test_creation_with", "test_what_is_refused", "test_wrong_offset",
-        "test_a_push_that", "test_a_portal_that",
+        "test_a_push_that", "test_a_portal_that", "test_titles_may", "test_what_the_form", "test_why_no_record",
     )),
+    "portal/test_changed_visibility.py::test_nothing_given_before", "catalogue/test_backup.py::test_what_is_no_backup",
 )  # fmt: skip
 """Tests of what is the same on every database and takes long: not repeated on PostgreSQL."""
 
