@@ -118,23 +118,36 @@ ON_SQLITE_ALONE = (
     "portal/test_panosc.py::test_what_is_no_filter", "portal/test_panosc.py::test_a_simple_regular",
     *(f"portal/test_uploads.py::{name}" for name in (
         "test_server_tells", "test_an_upload", "test_creation_with", "test_what_is_refused", "test_wrong_offset",
-        "test_a_push_that", "test_a_portal_that",
+        "test_a_push_that", "test_a_portal_that", "test_titles_may", "test_what_the_form", "test_why_no_record",
     )),
+    "portal/test_changed_visibility.py::test_nothing_given_before", "catalogue/test_backup.py::test_what_is_no_backup",
 )  # fmt: skip
 """Tests of what is the same on every database and takes long: not repeated on PostgreSQL."""
 
 
+LONGEST = (
+    "beamtime/test_rehearsal", "browser/test_texts", "browser/test_upload", "browser/test_volume",
+    "catalogue/test_postgresql", "cli/test_supervised", "docs/test_tutorials", "faults/", "live/test_torture",
+    "test_public_names",
+)  # fmt: skip
+"""Where single tests take twenty seconds and more: begun last, one would keep all other workers waiting."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark every test as slow or fast, by the file it stands in."""
+    """Mark every test as slow or fast, by the file it stands in; the longest come first."""
     home = Path(__file__).parent
-    items[:] = [
+    asked = [
         item
         for item in items
         if "[postgresql" not in item.nodeid or not any(name in item.nodeid for name in ON_SQLITE_ALONE)
     ]
-    for item in items:
-        place = item.path.relative_to(home).as_posix() if item.path.is_relative_to(home) else ""
+    places = {
+        item: item.path.relative_to(home).as_posix() if item.path.is_relative_to(home) else ""
+        for item in asked
+    }
+    for item, place in places.items():
         item.add_marker("slow" if place.startswith(SLOW) else "fast")
+    items[:] = sorted(asked, key=lambda item: not places[item].startswith(LONGEST))
 
 
 def pytest_collection_finish() -> None:
@@ -157,10 +170,21 @@ def shared() -> Callable[[str], Path]:
     return find
 
 
+FOR_COMMANDS = """
+import alembic.command, tomarium.pipeline.run.runner, tomarium.portal.app
+from tomarium import registry
+from tomarium.portal.page import Page
+from tomarium.steps.core.serialization import all_steps
+all_steps(), registry.collect("portal.pages", Page)
+all_steps.cache_clear()  # packages that a test installs have steps, too
+"""
+"""What many commands import beside the rest: the portal, all steps, the migrations of catalogues."""
+
+
 @pytest.fixture(scope="session")
 def warm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warm]:
     """Give a process in which everything is imported, one for all tests of a worker."""
-    with Warm(tmp_path_factory.mktemp("warm")) as warm:
+    with Warm(tmp_path_factory.mktemp("warm"), first=FOR_COMMANDS) as warm:
         yield warm
 
 

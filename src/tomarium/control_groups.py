@@ -7,14 +7,16 @@ group of each hierarchy, and every group above it limits it as well.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
-from typing import TypeVar
+from typing import Final, TypeVar
 
 _Number = TypeVar("_Number", int, float)
 
+SELF: Final = Path("/proc/self")
 UNLIMITED_BYTES = 1 << 60
 """Version 1 writes its largest whole pages for "no limit"."""
 
@@ -56,7 +58,7 @@ class Hierarchy:
             folder = folder.parent
 
 
-def available_memory(process: Path = Path("/proc/self")) -> int | None:
+def available_memory(process: Path = SELF) -> int | None:
     """Return how much memory the control groups still let this process take.
 
     Parameters
@@ -73,7 +75,7 @@ def available_memory(process: Path = Path("/proc/self")) -> int | None:
     return _least(process, "memory", {1: _memory_left_1, 2: _memory_left_2})
 
 
-def processors(process: Path = Path("/proc/self")) -> float | None:
+def processors(process: Path = SELF) -> float | None:
     """Return how many processors' time the control groups give this process.
 
     Parameters
@@ -84,8 +86,18 @@ def processors(process: Path = Path("/proc/self")) -> float | None:
     Returns
     -------
     float or None
-        Quota over period, the least over all groups; None where nothing limits it.
+        Quota over period, the least over all groups; None where nothing limits it. What is told of this process is
+        kept for a second: a plan asks thousands of times, and each time reads several files.
     """
+    return _own_quota(int(time.monotonic())) if process == SELF else _quota(process)
+
+
+@lru_cache(maxsize=1)
+def _own_quota(_second: int) -> float | None:
+    return _quota(SELF)
+
+
+def _quota(process: Path) -> float | None:
     return _least(process, "cpu", {1: _quota_1, 2: _quota_2})
 
 

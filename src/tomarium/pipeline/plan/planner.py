@@ -195,7 +195,8 @@ def plan(
     resolution = resolve(protocol, scan, answers)
     wanted = demand_rows(rows, resolution.scan)
     ways = [_as_parts(split, resolution.work)] if split else list(splits(resolution.work))
-    candidates = [price_sections(parts, resolution, wanted, resources, slab_rows) for parts in ways]
+    known: dict[tuple[object, ...], Section] = {}
+    candidates = [price_sections(parts, resolution, wanted, resources, slab_rows, known) for parts in ways]
     best = min(candidates, key=lambda sections: rank(sections, resources))
     probes = tuple(_probe_section(item, resolution) for item in resolution.probes)
     length = wanted.stop - wanted.start

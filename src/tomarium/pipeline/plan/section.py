@@ -183,8 +183,12 @@ def price_sections(
     wanted: slice,
     resources: Resources,
     slab_rows: int | None,
+    known: dict[tuple[object, ...], Section],
 ) -> tuple[Section, ...]:
-    """Price one way to split, from the last section, which knows the rows it makes, to the first."""
+    """Price one way to split, from the last section, which knows the rows it makes, to the first.
+
+    `known`: sections that were priced for other ways of this plan; most ways have most sections in common.
+    """
     height = resolution.scan.shape[1]
     windows, window = [], wanted
     for part in reversed(parts):
@@ -197,22 +201,28 @@ def price_sections(
         window = reads
     windows.reverse()
     sections: list[Section] = []
+    before = 0  # steps of the sections before
     held = 0  # a spool in memory is held while the section behind it reads it
     layout = _first_layout(resolution)
     for number, (part, (makes, reads)) in enumerate(zip(parts, windows, strict=True)):
         last = number == len(parts) - 1
-        section = _section(
-            part,
-            layout,
-            makes,
-            reads,
-            resolution,
-            resources,
-            number == 0,
-            last,
-            slab_rows if last else None,
-            held,
-        )
+        steps = (part.direction, before, *(item.key for item in part.items))
+        before += len(part.items)
+        key = (steps, number == 0, last, makes.start, makes.stop, reads.start, reads.stop, held)
+        if key not in known:
+            known[key] = _section(
+                part,
+                layout,
+                makes,
+                reads,
+                resolution,
+                resources,
+                number == 0,
+                last,
+                slab_rows if last else None,
+                held,
+            )
+        section = known[key]
         held = section.spool_bytes if section.spool_in_memory else 0
         layout = section.result
         sections.append(section)

@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import unquote
 
@@ -53,6 +54,8 @@ class Portal:
         self.app: FastAPI = create_app(catalogue)
         self.app.state.reader_of = lambda request: OPEN_ONLY
         self.app.state.as_files = True
+        # Pages lead to the same places again and again, and hundreds of routes are asked for each.
+        self._has_route = lru_cache(maxsize=1 << 16)(self._ask_routes)
         # In a thread of its own: whoever calls, such as a notebook, may run a loop already.
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="site", daemon=True)
@@ -85,7 +88,9 @@ class Portal:
         bool
             It has.
         """
-        bare = without_language(unquote(path))[1]
+        return self._has_route(without_language(unquote(path))[1])
+
+    def _ask_routes(self, bare: str) -> bool:
         scope = {"type": "http", "method": "GET", "path": bare, "root_path": "", "headers": []}
         return any(route.matches(scope)[0] is not Match.NONE for route in self.app.routes)
 
