@@ -7,7 +7,7 @@ padded to twice its size, grey values by the memory they read in a second.
 import argparse
 import json
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 
@@ -59,7 +59,16 @@ def rings(columns: int, views: int, rounds: int, random: np.random.Generator) ->
         "remove_all_stripes": partial(remove_all_stripes, made, threads=1, out=out),
     }
     topic = f"ring filters, {columns} columns x {views} projections, 1 thread, per slice"
-    return contest(topic, "slice", runs, ROWS, rounds)
+    rows = contest(topic, "slice", runs, ROWS, rounds)
+    try:
+        from algotom.prep.removal import remove_stripe_based_sorting
+    except ImportError:
+        return rows
+    one = np.ascontiguousarray(made[:, 0])
+    peers = {"algotom, sorting": partial(remove_stripe_based_sorting, one, size=31)}
+    theirs = contest(topic, "slice", peers, 1, 1)
+    own = rows[0].cpu_ms
+    return rows + [replace(row, ratio=row.cpu_ms / own if row.cpu_ms and own else None) for row in theirs]
 
 
 def frames(columns: int, rounds: int, random: np.random.Generator) -> list[Row]:

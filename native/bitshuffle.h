@@ -7,7 +7,7 @@
 //
 // The bytes are taken to be hostile: nothing is read beyond `in_end` or written beyond the block.
 #pragma once
-#include "kernels.h"
+#include "lanes.h"
 
 namespace tomarium::TOMARIUM_LEVEL {
 
@@ -78,10 +78,40 @@ static inline void join(const std::uint8_t* bytes, std::ptrdiff_t count, std::ui
     }
 }
 
+#if defined(__AVX512F__)
+// The bytes of 64 elements from eight rows of bits, the lowest first.
+static inline __m512i bytes_of_rows(const std::uint8_t* row, std::ptrdiff_t stride) {
+    __m512i bytes = _mm512_setzero_si512();
+    for (int bit = 0; bit < 8; ++bit) {
+        std::uint64_t mask;
+        __builtin_memcpy(&mask, row + bit * stride, sizeof mask);
+        bytes = _mm512_mask_add_epi8(bytes, mask, bytes, _mm512_set1_epi8(char(1 << bit)));
+    }
+    return bytes;
+}
+
+// Elements of two bytes, as many sixty-fours as there are; returns how many eights these are.
+static inline std::ptrdiff_t unshuffle_words(const std::uint8_t* in, std::ptrdiff_t eights, std::uint8_t* out) {
+    // Quarters of a register are interleaved each by itself: what belongs together is brought into one before.
+    const __m512i order = _mm512_setr_epi64(0, 4, 1, 5, 2, 6, 3, 7);
+    std::ptrdiff_t i = 0;
+    for (; i + 8 <= eights; i += 8) {
+        const __m512i low = _mm512_permutexvar_epi64(order, bytes_of_rows(in + i, eights));
+        const __m512i high = _mm512_permutexvar_epi64(order, bytes_of_rows(in + 8 * eights + i, eights));
+        _mm512_storeu_si512(out + 16 * i, _mm512_unpacklo_epi8(low, high));
+        _mm512_storeu_si512(out + 16 * i + 64, _mm512_unpackhi_epi8(low, high));
+    }
+    return i;
+}
+#endif
+
 // `count` elements, in eights, from `element` x 8 rows of bits; `planes` has room for them.
 static inline void unshuffle(const std::uint8_t* in, std::ptrdiff_t count, int element, std::uint8_t* planes,
                              std::uint8_t* out) {
     const std::ptrdiff_t eights = count / 8;
+#if defined(__AVX512F__)
+    if (element == 2 && unshuffle_words(in, eights, out) == eights) return;
+#endif
     for (int k = 0; k < element; ++k) {
         const std::uint8_t* row = in + k * count; // 8 rows of count / 8 bytes
         std::uint8_t* plane = element == 1 ? out : planes + k * count;

@@ -205,6 +205,20 @@ inline std::uint64_t bitshuffle_scratch_bytes(const BitshuffledChunk& c) {
     return 3 * (bitshuffle_longest_block(c) + SLACK);
 }
 
+constexpr std::ptrdiff_t BLOSC_STREAM = 1 << 16; // as many elements are a block within a chunk
+
+// A chunk of whole blocks to be packed; see blosc.h.
+struct BloscChunk {
+    const void* data;
+    std::ptrdiff_t shape[3], stride[2]; // elements; rows are contiguous
+    int element;                        // bytes of an element
+    std::uint8_t* out;                  // (blosc_room,)
+    std::uint8_t* scratch;              // (BLOSC_STREAM * (element + 1),)
+};
+
+// Most bytes that a chunk of so many takes when it is packed.
+inline std::ptrdiff_t blosc_room(std::ptrdiff_t bytes) { return 16 + bytes + bytes / BLOSC_STREAM * 8; }
+
 struct Kernels {
     const char* level;
     int largest_radix;
@@ -222,6 +236,7 @@ struct Kernels {
     void (*mend_spikes)(const Spikes&);
     void (*add_shadows)(const Shadows&);
     void (*search_shifts)(const ShiftSearch&);
+    std::ptrdiff_t (*blosc_pack)(const BloscChunk&); // 0 where this level cannot
     bool (*bitshuffle_lz4)(const BitshuffledChunk&); // false where the bytes are not such a chunk
 };
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Compiled once for each instruction-set level, with TOMARIUM_LEVEL = plain, v3 or v4.
 #include "bitshuffle.h"
+#include "blosc.h"
 #include "direct.h"
 #include "flat_field.h"
 #include "halving.h"
@@ -23,7 +24,7 @@ const Kernels& TOMARIUM_NAME(TOMARIUM_LEVEL)() {
     static const Kernels kernels{TOMARIUM_STRING(TOMARIUM_LEVEL), LARGEST_RADIX, gridding_scratch_lines,
                                  reconstruct, backproject, normalise, quantise, moments, histogram, halve_planes,
                                  sorting_scratch_lines, sort_stripes, spikes_scratch_lines, mend_spikes, add_shadows,
-                                 search_shifts, bitshuffle_lz4};
+                                 search_shifts, blosc_pack, bitshuffle_lz4};
     return kernels;
 }
 

@@ -526,6 +526,26 @@ void unpack_bitshuffle_lz4(In<std::uint8_t, 1> packed, std::uint64_t unpacked_by
         throw std::invalid_argument("the bytes are not a chunk packed by bitshuffle and LZ4");
 }
 
+// None where this level has no such kernel, or the chunk is not of whole blocks.
+nb::object blosc_lz4(nb::ndarray<nb::ro, nb::ndim<3>, nb::device::cpu> chunk, const std::string& level) {
+    const Kernels& kernel = kernels(level);
+    const std::ptrdiff_t element = std::ptrdiff_t(chunk.itemsize()), bytes = std::ptrdiff_t(chunk.size()) * element;
+    if (bytes == 0 || bytes % (BLOSC_STREAM * element) || bytes > std::numeric_limits<std::int32_t>::max() / 2 || chunk.stride(2) != 1)
+        return nb::none();
+    BloscChunk c{chunk.data(), {}, {std::ptrdiff_t(chunk.stride(0)), std::ptrdiff_t(chunk.stride(1))}, int(element), nullptr, nullptr};
+    for (int axis = 0; axis < 3; ++axis) c.shape[axis] = std::ptrdiff_t(chunk.shape(axis));
+    const Scratch packed(std::size_t(BLOSC_STREAM * (element + 1) + blosc_room(bytes)) / (LANES * sizeof(float)) + 1);
+    c.scratch = reinterpret_cast<std::uint8_t*>(packed.get());
+    c.out = c.scratch + BLOSC_STREAM * (element + 1);
+    std::ptrdiff_t length;
+    {
+        nb::gil_scoped_release released;
+        length = kernel.blosc_pack(c);
+    }
+    if (!length) return nb::none();
+    return nb::bytes(c.out, std::size_t(length));
+}
+
 } // namespace
 
 NB_MODULE(_native, m) {
@@ -568,5 +588,6 @@ NB_MODULE(_native, m) {
     m.def("halve", halve, "block"_a.noconvert(), "out"_a.noconvert(), "z"_a, "level"_a);
     m.def("search_shifts", search_shifts, "field"_a.noconvert(), "offsets"_a.noconvert(), "ends"_a.noconvert(),
           "n_log_n"_a.noconvert(), "least"_a, "out"_a.noconvert(), "level"_a);
+    m.def("blosc_lz4", blosc_lz4, "chunk"_a.noconvert(), "level"_a);
     m.def("bitshuffle_lz4", unpack_bitshuffle_lz4, "packed"_a.noconvert(), "unpacked_bytes"_a, "element"_a, "first"_a, "out"_a.noconvert(), "level"_a);
 }

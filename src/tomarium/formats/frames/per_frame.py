@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import groupby
 from pathlib import Path
 from typing import Any, Protocol
@@ -26,12 +26,20 @@ class PerFrame(IndexedFrames):
         """Write `rows`, a slice of step 1, of the frames numbered `wanted` into `result`."""
         raise NotImplementedError
 
-    def read(self: _Filling, frames: slice | NDArray[np.intp], rows: slice) -> NDArray[Any]:
-        """Read detector rows of some frames: (frame, row, column) of the stored type, in this machine's byte order."""
+    def read(
+        self: _Filling,
+        frames: slice | NDArray[np.intp],
+        rows: slice,
+        empty: Callable[..., NDArray[Any]] = np.empty,
+    ) -> NDArray[Any]:
+        """Read detector rows of some frames: (frame, row, column) of the stored type, in this machine's byte order.
+
+        `empty` makes the array from its shape and type.
+        """
         wanted = np.arange(self.shape[0])[frames]
         first, last, step = rows.indices(self.shape[1])
         band = slice(first, max(first, last))
-        result = np.empty((len(wanted), band.stop - first, self.shape[2]), self.dtype)
+        result = empty((len(wanted), band.stop - first, self.shape[2]), self.dtype)
         self._fill(result, wanted, band)
         return result if step == 1 else result[:, ::step]
 

@@ -28,6 +28,8 @@ _DEFLATE: Final = 1
 _SHUFFLE: Final = 2
 _BITSHUFFLE: Final = 32008
 _WITH_LZ4: Final = 2
+# Fewer chunks are asked for one by one.
+_FEW: Final = 16
 # Less than this is unpacked before a second thread has begun.
 _SMALL_BYTES: Final = 1 << 20
 
@@ -131,14 +133,16 @@ def _chunks(dataset: h5py.Dataset, frames: NDArray[np.intp], rows: slice) -> Ite
     """Find the chunks that hold a part of what is wanted; None for one that only the library can read."""
     deep, tall, wide = dataset.chunks
     owners = frames // deep
+    told = _told_of_all(dataset, len(np.unique(owners)) * -(-dataset.shape[2] // wide))
     for first in np.unique(owners):
         places = np.flatnonzero(owners == first)
         members = frames[places] - first * deep
         for top in range(rows.start // tall * tall, rows.stop, tall):
             low, high = max(rows.start, top), min(rows.stop, top + tall)
             for left in range(0, dataset.shape[2], wide):
-                info = dataset.id.get_chunk_info_by_coord((int(first) * deep, top, left))
-                if not info.size or info.byte_offset is None or info.filter_mask:
+                place = int(first) * deep, top, left
+                info = dataset.id.get_chunk_info_by_coord(place) if told is None else told.get(place)
+                if info is None or not info.size or info.byte_offset is None or info.filter_mask:
                     yield None
                     return
                 yield _Chunk(
@@ -152,6 +156,19 @@ def _chunks(dataset: h5py.Dataset, frames: NDArray[np.intp], rows: slice) -> Ite
                     slice(low - rows.start, high - rows.start),
                     slice(left, min(left + wide, dataset.shape[2])),
                 )
+
+
+def _told_of_all(dataset: h5py.Dataset, wanted: int) -> dict[tuple[int, ...], Any] | None:
+    """Tell of every chunk by its place, where so many are wanted that asking for each would take longer."""
+    if wanted < _FEW or 4 * wanted < dataset.id.get_num_chunks() or not hasattr(dataset.id, "chunk_iter"):
+        return None
+    found: dict[tuple[int, ...], Any] = {}
+
+    def told(info: Any) -> None:
+        found[info.chunk_offset] = info
+
+    dataset.id.chunk_iter(told)
+    return found
 
 
 def _fill(

@@ -30,11 +30,11 @@ class ArraySink:
     Attributes
     ----------
     array : array, shape (z, y, x), float32
-        The volume; slabs not yet written are zero.
+        The volume; slabs not yet written are not initialised.
     """
 
     def __init__(self, shape: tuple[int, int, int]) -> None:
-        self.array: NDArray[np.float32] = np.zeros(shape, np.float32)
+        self.array: NDArray[np.float32] = np.empty(shape, np.float32)
 
     def write(self, z0: int, block: NDArray[np.float32]) -> None:
         """Store slices (z, y, x); the first is slice `z0` of the volume."""

@@ -14,6 +14,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from tomarium.array import numpy_dtype, processors
 from tomarium.errors import StepFailed
+from tomarium.formats.frames.per_frame import PerFrame
 from tomarium.model import Frames, Geometry, Layout, Scan, Slab
 from tomarium.model.scan import IndexedFrames, Reference
 from tomarium.pipeline.plan.cost import Direction, halo_of, needs_whole_frames, row_halo_of, step_reach
@@ -125,7 +126,7 @@ def load(
     reads : slice
         Rows of a slab of angles.
     scratch : Scratch, optional
-        Memory to use again for what a spool holds.
+        Memory to use again for what is read of a file or a spool.
 
     Returns
     -------
@@ -133,7 +134,7 @@ def load(
         Of the source's own type.
     """
     frames, rows = (slice(0, layout.shape[0]), cut.reads) if direction == "row" else (cut.reads, reads)
-    if isinstance(source, Spool) and scratch is not None:
+    if isinstance(source, Spool | PerFrame) and scratch is not None:
         data = source.read(frames, rows, partial(scratch.empty, "read"))
     else:
         data = source.read(frames, rows)
