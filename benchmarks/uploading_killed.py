@@ -24,8 +24,9 @@ from time import monotonic
 
 from downloading import free_port, started
 
-from tomarium.catalogue import file_record
+from tomarium.catalogue import file_record, open_catalogue
 from tomarium.errors import TomariumError
+from tomarium.model import Part
 from tomarium.portal.push import push
 
 FILES, LONGEST = 6, 3_000_000
@@ -40,7 +41,7 @@ def make_record(folder: Path, draw: random.Random) -> dict[str, bytes]:
         place = folder / "raw" / f"{number}.bin"
         place.parent.mkdir(exist_ok=True)
         place.write_bytes(draw.randbytes(draw.choice((0, 1, draw.randrange(5000), draw.randrange(LONGEST)))))
-    file_record(folder, title="Sent in spite of kills", id=folder.name)
+    file_record(folder, title="Sent in spite of kills", id=folder.name, parts=[Part("document", "raw/0.bin")])
     return {
         path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()
     }
@@ -119,6 +120,7 @@ def main() -> None:
         home = Path(name) / "portal"
         home.mkdir()
         os.environ["TOMARIUM_HOME"] = str(home)
+        open_catalogue(home / "catalogue.sqlite").close()
         portal = Portal(home)
         try:
             while killed.total() < asked.kills:
