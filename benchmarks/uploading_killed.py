@@ -4,7 +4,7 @@
     python benchmarks/uploading_killed.py --kills 1000 --seed 2
 
 Folders of files of random lengths are sent by `push` to a real `tomarium serve`, over and over. A process is killed
-(SIGKILL) at a random moment: three times of four the sender, else the server, which is started again. Then the same
+(SIGKILL) at a random moment: nine times of ten the sender, else the server, which is started again. Then the same
 folder is pushed once more, until it is a record of the portal. Printed is how many uploads and kills there were; a file
 with other bytes, or an upload that cannot be brought to its end, ends it with 1.
 """
@@ -91,7 +91,7 @@ def upload(folder: Path, portal: Portal, draw: random.Random, left: int) -> Coun
         if killed.total() < left:
             sender.join(draw.uniform(0, 1.2) ** 2)
             if sender.is_alive():
-                whom = "server" if draw.random() < 0.25 else "sender"
+                whom = "server" if draw.random() < 0.1 else "sender"
                 killed[whom] += 1
                 if whom == "server":
                     portal.kill()
