@@ -174,6 +174,7 @@ def main() -> None:
     asked = parser.parse_args()
     results = asked.results or (catalogue_page.RESULTS if asked.datasets >= 1_000_000 else None)
     with tempfile.TemporaryDirectory() as scratch:
+        Path(scratch).chmod(0o711)  # the server of PostgreSQL, which does not run as root, comes through
         for database in asked.on:
             folder = (asked.folder or Path(scratch)) / f"{asked.datasets}"
             folder.mkdir(parents=True, exist_ok=True)
