@@ -17,7 +17,7 @@ PYTEST := -m pytest -n $(WORKERS) --dist worksteal
 test test-fast test-peers: export PYTHONDONTWRITEBYTECODE =
 
 .DEFAULT_GOAL := help
-.PHONY: help install web demo test test-fast test-peers fuzz cuda-check lint audit docs gallery bench bench-more bench-catalogue load accuracy accuracy-quick faults clean
+.PHONY: help install web demo test test-fast test-peers fuzz cuda-check lint audit docs gallery bench bench-more bench-catalogue bench-doors load accuracy accuracy-quick faults clean
 
 help: ## list the tasks
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -99,9 +99,13 @@ bench-more: install ## what `make bench` leaves out: opening many files, stacks,
 	$(BIN)/python benchmarks/converting.py
 	$(BIN)/python benchmarks/live.py --seconds 9
 
-bench-catalogue: install ## fill a catalogue with 100 000 datasets and ask it (BENCH_ARGS="--datasets 1250000" for ESRF's number)
+bench-catalogue: install ## fill SQLite and PostgreSQL with 100 000 datasets and ask them (BENCH_ARGS="--datasets 1250000" for ESRF's number)
 	$(BIN)/python benchmarks/catalogue.py $(BENCH_ARGS)
 	$(BIN)/python benchmarks/record_page.py
+
+bench-doors: install ## compare downloads with a plain file server, and kill uploads at 100 random moments
+	$(BIN)/python benchmarks/downloading.py
+	$(BIN)/python benchmarks/uploading_killed.py
 
 load: install ## let 200 readers, 10 uploads, slow clients and a reconstruction at a portal at once (BENCH_ARGS="--readers 20 --seconds 5")
 	$(BIN)/python benchmarks/load.py $(BENCH_ARGS)

@@ -6,7 +6,7 @@
 1.25 million datasets of 25 parameters is what the ESRF's catalogue holds. The datasets are drawn by a seed: 47
 instruments, 12 techniques, words of which the commonest is in a third of all, a quarter of them drafts of others. With
 `--folder` the catalogues are kept: a call that was stopped goes on where it was, and a later one asks what is there.
-Figures go to `benchmarks/results/catalogue-DATABASE.json`, and from there to docs/reference/catalogue-performance.md.
+Figures go to `benchmarks/results/catalogue/DATABASE.json`, and from there to docs/reference/catalogue-performance.md.
 """
 
 import argparse
@@ -174,13 +174,14 @@ def main() -> None:
     asked = parser.parse_args()
     results = asked.results or (catalogue_page.RESULTS if asked.datasets >= 1_000_000 else None)
     with tempfile.TemporaryDirectory() as scratch:
+        Path(scratch).chmod(0o711)  # the server of PostgreSQL, which does not run as root, comes through
         for database in asked.on:
             folder = (asked.folder or Path(scratch)) / f"{asked.datasets}"
             folder.mkdir(parents=True, exist_ok=True)
             figures = judge(database, folder, asked)
             if results:
                 results.mkdir(parents=True, exist_ok=True)
-                path = results / f"catalogue-{database}.json"
+                path = results / f"{database}.json"
                 if (
                     path.exists()
                     and (before := json.loads(path.read_text("utf-8")))["datasets"] == asked.datasets

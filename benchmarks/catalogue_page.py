@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
-RESULTS = ROOT / "benchmarks" / "results"
+RESULTS = ROOT / "benchmarks" / "results" / "catalogue"
 PAGE = ROOT / "docs" / "reference" / "catalogue-performance.md"
 NAMES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
 WANTED_MS = {"facets": 150.0, "range": 20.0}
@@ -91,7 +91,7 @@ def page(figures: dict[str, dict[str, Any]]) -> str:
     parts = [
         "# Performance of the catalogue",
         f"Written by `python benchmarks/catalogue.py --datasets {first['datasets']}` from the figures under "
-        "`benchmarks/results`: "
+        "`benchmarks/results/catalogue`: "
         f"{first['datasets']:,} datasets of 25 parameters (18 numbers, 7 texts), a quarter of them drafts of others, a "
         f"visitor asks {first['times']} questions of each kind, each another one. Milliseconds until the answer is in "
         "Python (half of the answers, p50, and 95 of 100, p95, were quicker); “processors” are those of tomarium "
@@ -112,7 +112,7 @@ def page(figures: dict[str, dict[str, Any]]) -> str:
 
 def write() -> None:
     """Write it from what is there."""
-    paths = {name: RESULTS / f"catalogue-{name}.json" for name in NAMES}
+    paths = {name: RESULTS / f"{name}.json" for name in NAMES}
     figures = {
         name: json.loads(path.read_text(encoding="utf-8")) for name, path in paths.items() if path.exists()
     }

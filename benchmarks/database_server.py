@@ -52,9 +52,12 @@ class DatabaseServer:
         self.folder.mkdir(parents=True, exist_ok=True)
         if "user" in self._as:
             os.chown(self.folder, NOBODY, NOBODY)
-            for parent in self.folder.parents:  # nobody must come through, as into a temporary folder
-                if parent.stat().st_uid == 0 and not parent.stat().st_mode & 1:
-                    parent.chmod(parent.stat().st_mode | 0o011)
+            closed = [parent for parent in self.folder.parents if not parent.stat().st_mode & 1]
+            if closed:
+                raise SystemExit(
+                    f"{closed[-1]}: lets nobody but its owner through, and PostgreSQL does not run as root; give a "
+                    f"folder elsewhere, or ask with: --on sqlite"
+                )
         if not (self.folder / "data" / "PG_VERSION").exists():
             subprocess.run(
                 [program("initdb"), "-D", self.folder / "data", "-A", "trust", "-U", "tomarium", "-E", "UTF8",

@@ -4,7 +4,7 @@
     python benchmarks/uploading_killed.py --kills 1000 --seed 2
 
 Folders of files of random lengths are sent by `push` to a real `tomarium serve`, over and over. A process is killed
-(SIGKILL) at a random moment: three times of four the sender, else the server, which is started again. Then the same
+(SIGKILL) at a random moment: nine times of ten the sender, else the server, which is started again. Then the same
 folder is pushed once more, until it is a record of the portal. Printed is how many uploads and kills there were; a file
 with other bytes, or an upload that cannot be brought to its end, ends it with 1.
 """
@@ -24,8 +24,9 @@ from time import monotonic
 
 from downloading import free_port, started
 
-from tomarium.catalogue import file_record
+from tomarium.catalogue import file_record, open_catalogue
 from tomarium.errors import TomariumError
+from tomarium.model import Part
 from tomarium.portal.push import push
 
 FILES, LONGEST = 6, 3_000_000
@@ -40,7 +41,7 @@ def make_record(folder: Path, draw: random.Random) -> dict[str, bytes]:
         place = folder / "raw" / f"{number}.bin"
         place.parent.mkdir(exist_ok=True)
         place.write_bytes(draw.randbytes(draw.choice((0, 1, draw.randrange(5000), draw.randrange(LONGEST)))))
-    file_record(folder, title="Sent in spite of kills", id=folder.name)
+    file_record(folder, title="Sent in spite of kills", id=folder.name, parts=[Part("document", "raw/0.bin")])
     return {
         path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()
     }
@@ -90,7 +91,7 @@ def upload(folder: Path, portal: Portal, draw: random.Random, left: int) -> Coun
         if killed.total() < left:
             sender.join(draw.uniform(0, 1.2) ** 2)
             if sender.is_alive():
-                whom = "server" if draw.random() < 0.25 else "sender"
+                whom = "server" if draw.random() < 0.1 else "sender"
                 killed[whom] += 1
                 if whom == "server":
                     portal.kill()
@@ -119,6 +120,7 @@ def main() -> None:
         home = Path(name) / "portal"
         home.mkdir()
         os.environ["TOMARIUM_HOME"] = str(home)
+        open_catalogue(home / "catalogue.sqlite").close()
         portal = Portal(home)
         try:
             while killed.total() < asked.kills:

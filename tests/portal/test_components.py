@@ -205,6 +205,8 @@ def test_slips_tell_versions_embargo_and_withdrawal() -> None:
     assert "DOI 10.5072/a.v1" in version.text
     assert "Its files open on 1 June 2027." in version.text
     assert "open on" not in slips(record(publication=closed), later)[0].text
+    promised = replace(closed, kept_until=datetime(2036, 11, 21, tzinfo=UTC))
+    assert "It is kept until 21 November 2036 at least." in slips(record(publication=promised), day)[0].text
     gone = replace(closed, withdrawn=later, reason="the wrong bear")
     newer = (Related("IsPreviousVersionOf", "10.5072/a.v2"),)
     leads = [(slip.lead, slip.text) for slip in slips(record(publication=gone, related=newer), later)[:2]]

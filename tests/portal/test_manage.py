@@ -143,8 +143,16 @@ def test_each_does_what_their_role_allows(catalogue: Catalogue) -> None:
         assert post("cora", "send-back", text="name the beamline") == 200
         assert post("ada", "submit") == 200
         assert post("cora", "publish", embargo="1 year") == 200
+
+        def opens(name: str) -> str:
+            headers = {"Authorization": f"Bearer {tokens[name]}"}
+            return str(client.get("/records.json", headers=headers).json()["hits"][0]["opens"])
+
+        assert opens("ada")  # who has the files already is told when others will
+        assert opens("ada") == opens("eve")
         assert post("eve", "open-now") == 403
         assert post("ada", "open-now") == 200
+        assert opens("ada") == opens("eve") == ""
         assert client.get("/records/tooth/manage").status_code in (403, 404)
 
 

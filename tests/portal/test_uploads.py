@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from email.message import Message
 from pathlib import Path
 
 import h5py
@@ -225,6 +226,19 @@ def test_a_portal_that_is_not_there(tmp_path: Path, opened: Catalogue, record: P
         push(record, "http://data.example.org", token="tom_x")
     with pytest.raises(InputError, match="no address"):
         push(record, "data.example.org")
+
+
+def test_a_batch_that_ends_while_a_push_goes_on_is_told(
+    record: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = [
+        client_module.Answer(201, Message(), b'{"batch": "b"}'),
+        client_module.Answer(404, Message(), b'{"detail": "there is no batch"}'),
+    ]
+    monkeypatch.setattr(client_module.Portal, "ask", lambda *_asked: answers.pop(0))
+    monkeypatch.setenv("TOMARIUM_HOME", str(tmp_path))
+    with pytest.raises(InputError, match="there is no batch"):
+        push(record, "http://127.0.0.1:9")
 
 
 def sent(client: TestClient, batch: str, name: str, content: bytes) -> None:

@@ -8,6 +8,7 @@ A range is some hundred of these at most; what they find is compared itself.
 
 from __future__ import annotations
 
+import math
 import struct
 from collections.abc import Sequence
 from typing import Any, Final
@@ -16,6 +17,7 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     Connection,
+    Double,
     Float,
     FromClause,
     Integer,
@@ -170,5 +172,12 @@ def _place(number: float) -> int:
 def _tried(of: FromClause, key: int, one: Range) -> list[ColumnElement[bool]]:
     """Return the conditions on a row that its number of a key lies in a range; none of a record without this key."""
     number: ColumnElement[Any] = of.c.numbers[func.array_position(of.c["keys"], cast(key, Integer))]
+    first = one.low if one.with_low else math.nextafter(one.low, math.inf)
+    beyond = math.nextafter(one.high, math.inf) if one.with_high else one.high
+    if (
+        -math.inf < first < beyond < math.inf
+    ):  # the number is looked up in its row once, and not for each bound
+        bounds = cast([first, beyond], ARRAY(Double))
+        return [case((func.width_bucket(number, bounds) == 1, true()), else_=false())]
     # PostgreSQL takes every second row to meet a CASE, but one of two hundred to have a number between two others.
     return [case((and_(*within(number, one)), true()), else_=false())]

@@ -70,8 +70,10 @@ def push(
     portal = Portal(address.rstrip("/") + "/", token, {"Tus-Resumable": VERSION})
     notes = _notes(path, address)
     batch = _batch(portal, notes, title, team)
-    listed = patiently(lambda: portal.ask("GET", f"uploads/batches/{batch}")).json()["files"]
-    begun = {one["path"]: one for one in listed}
+    listed = patiently(lambda: portal.ask("GET", f"uploads/batches/{batch}"))
+    if listed.status != 200:  # the end of an earlier push, whose answer was lost, came about meanwhile
+        raise InputError(f"{address}: {words(listed)}")
+    begun = {one["path"]: one for one in listed.json()["files"]}
     done, total = 0, sum(place.stat().st_size for place in files.values())
     for name, place in files.items():
         _send(portal, batch, name, place, begun.get(name), chunk, _told(tell, done, total))

@@ -233,9 +233,13 @@ def _published(record: Record, now: datetime) -> list[Slip]:
         f"Its files open on {_day(publication.open_from.isoformat())}." if publication.open_from > now else ""
     )
     doi = f", DOI {publication.doi}" if publication.doi else ""
-    version = Slip(
-        f"Version {publication.version}", f"published{doi}. {opens}".strip(), _by(by, publication.published)
+    kept = (
+        f"It is kept until {_day(publication.kept_until.isoformat())} at least."
+        if publication.kept_until
+        else ""
     )
+    told_of_it = " ".join(filter(None, (f"published{doi}.", opens, kept)))
+    version = Slip(f"Version {publication.version}", told_of_it, _by(by, publication.published))
     return [*told, version]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -28,7 +29,7 @@ class FoundRecord:
     state, licence : str
         As in `catalogue.Hit`.
     opens : str
-        When its files open, ISO 8601; "" where they are open, or nobody knows.
+        When its files open to anybody, ISO 8601; "" where they are open, or nobody knows.
     withheld : str
         Why no picture is shown.
     level : str
@@ -66,7 +67,9 @@ def _moment(seconds: float) -> str:
 def _opens(hit: Hit) -> str:
     if hit.source:  # a day that has passed since the harvest is told no more
         return hit.opens if hit.opens > datetime.now(UTC).date().isoformat() else ""
-    return "" if hit.open or hit.open_from is None else _moment(hit.open_from)
+    # Who may have them already is told, too, since others may not.
+    until = hit.open_from if hit.open_from is not None and hit.open_from > time.time() else None
+    return "" if until is None or hit.state == "withdrawn" else _moment(until)
 
 
 def _withheld(hit: Hit) -> str:
