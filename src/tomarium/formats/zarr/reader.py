@@ -16,12 +16,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
+
 from tomarium import units
 from tomarium.errors import FormatError, InputError, UnitError
 from tomarium.formats.format import Format, Match, no_match
 from tomarium.formats.provenance.source_fingerprint import origin_of
 from tomarium.formats.resumable.hidden_file import OnProgress
-from tomarium.formats.resumable.slabs import fill
 from tomarium.formats.zarr.array import ZarrArray
 from tomarium.formats.zarr.image import write_image
 from tomarium.formats.zarr.missing_chunks import check_absent
@@ -306,7 +307,13 @@ def write(
         shutil.rmtree(path)  # what another volume left unfinished
     begun = resume and is_unfinished(path)
     writer = _resumed(path, volume, version) if begun else _create(path, volume, slab_rows, version, origin)
-    fill(writer, volume, volume.dtype.itemsize, on_progress)
+    done, each = set(writer.done()), math.prod(volume.shape[1:]) * volume.dtype.itemsize
+    for start in range(0, len(volume), writer.slab_rows):
+        stop = min(start + writer.slab_rows, len(volume))
+        if start not in done:
+            writer.write(start, np.asarray(volume[start:stop]))
+        if on_progress is not None:
+            on_progress(stop * each, len(volume) * each)
     for left in path.rglob("*.partial") if begun else ():  # chunks a killed run was writing
         if left.is_file():
             left.unlink()
