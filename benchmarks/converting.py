@@ -15,7 +15,6 @@ import numpy as np
 from memory import write_scan
 
 from tomarium.formats import formats
-from tomarium.formats.raw.volume_writer import create_raw_volume
 
 # The peak of the process alone: what `wait4` tells begins with the size of the process that started it.
 ONE = """
@@ -33,13 +32,12 @@ VIEWS = 400
 def write_volume(path: Path, depth: int, columns: int) -> None:
     """Write noise, slab by slab."""
     random = np.random.default_rng(0)
-    writer = create_raw_volume(
-        path, (depth, columns, columns), "float32", voxel_m=1e-6, slab_rows=16, unit="1/cm"
-    )
     slab = random.normal(size=(16, columns, columns)).astype(np.float32)
-    for start in range(0, depth, 16):
-        writer.write(start, np.roll(slab, start, axis=2)[: depth - start])
-    writer.finish()
+    with path.open("wb") as stream:
+        for start in range(0, depth, 16):
+            stream.write(np.roll(slab, start, axis=2)[: depth - start].tobytes())
+    text = f"NUM_X = {columns}\nNUM_Y = {columns}\nNUM_Z = {depth}\nvoxelSize = 1\nBYTEORDER = LOWBYTEFIRST\n"
+    path.with_name(f"{path.name}.info").write_text(f"{text}DATATYPE = float32\nvalueUnit = 1/cm\n")
 
 
 def main() -> None:

@@ -4,6 +4,7 @@ import argparse
 import shutil
 import tempfile
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from time import perf_counter
@@ -12,8 +13,8 @@ import numpy as np
 from contest import Row, in_turns, middle, table
 from numpy.typing import NDArray
 
-from tomarium.formats.raw.volume_writer import create_raw_volume
-from tomarium.formats.tiff.volume import create_tiff_volume
+from tomarium.formats import formats
+from tomarium.model import Axis, Volume
 
 DEPTH = 16
 
@@ -25,23 +26,44 @@ def plain(path: Path, slabs: list[NDArray[np.float32]]) -> None:
             stream.write(slab.data.cast("B"))
 
 
+@dataclass(frozen=True)
+class Slabs:
+    """Slabs in memory as one array of three axes."""
+
+    slabs: list[NDArray[np.float32]]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Slices, rows, columns."""
+        return (DEPTH * len(self.slabs), *self.slabs[0].shape[1:])
+
+    @property
+    def dtype(self) -> np.dtype[np.float32]:
+        """Type of a voxel."""
+        return self.slabs[0].dtype
+
+    def __getitem__(self, key: slice) -> NDArray[np.float32]:
+        """Take whole slabs."""
+        chosen = self.slabs[key.start // DEPTH : -(-key.stop // DEPTH)]
+        whole = chosen[0] if len(chosen) == 1 else np.concatenate(chosen)
+        return whole[key.start % DEPTH :][: key.stop - key.start]
+
+
+def write_as(form: str, path: Path, slabs: list[NDArray[np.float32]]) -> None:
+    """Write slabs as a volume of a format."""
+    write = formats()[form].write
+    assert write is not None
+    write(path, Volume(Slabs(slabs), tuple(Axis(name, 1e-6, 0.0, "m") for name in "zyx"), "1/cm", "v"))
+
+
 def as_vol(path: Path, slabs: list[NDArray[np.float32]]) -> None:
     """Write `.vol` with the true extremes and the bounds in its `.info`."""
-    shape = (DEPTH * len(slabs), *slabs[0].shape[1:])
-    writer = create_raw_volume(path, shape, "float32", voxel_m=1e-6, slab_rows=DEPTH, unit="1/cm")
-    for number, slab in enumerate(slabs):
-        writer.write(DEPTH * number, slab)
-    writer.finish()
+    write_as("pyhst-volume", path, slabs)
 
 
 def as_tiff(path: Path, slabs: list[NDArray[np.float32]]) -> None:
     """Write one TIFF with the range ImageJ shows."""
-    shape = (DEPTH * len(slabs), *slabs[0].shape[1:])
-    voxel = (1e-6, 1e-6, 1e-6)
-    writer = create_tiff_volume(path, shape, "float32", voxel_m=voxel, slab_rows=DEPTH, unit="1/cm", name="v")
-    for number, slab in enumerate(slabs):
-        writer.write(DEPTH * number, slab)
-    writer.finish()
+    write_as("tiff-volume", path, slabs)
 
 
 def by_tifffile(path: Path, slabs: list[NDArray[np.float32]]) -> None:

@@ -1,4 +1,4 @@
-"""PyHST2 .par: read as data and never run, written back to the byte, opened as the scan it describes."""
+"""PyHST2 .par: read as data and never run, opened as the scan it describes."""
 
 from __future__ import annotations
 
@@ -81,9 +81,11 @@ class TestText:
         assert par.twice() == ("ANGLE_OFFSET",)
 
     @given(st.binary(max_size=400).filter(lambda content: b"\0" not in content))
-    def test_any_bytes_come_back(self, content: bytes) -> None:
-        assert parse_par(content, "x").to_bytes() == content
-        assert parse_par(OLD + content + TWICE, "x").to_bytes() == OLD + content + TWICE
+    def test_any_bytes_are_read(self, content: bytes) -> None:
+        assert set(parse_par(content, "x").values) >= {
+            one.key for one in parse_par(content, "x").statements if one.key and not one.index
+        }
+        parse_par(OLD + content + TWICE, "x")
 
     def test_nothing_is_run(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.chdir(tmp_path)
@@ -99,7 +101,7 @@ class TestText:
         "content", [b"A={\n" * 40_000, b"A = [" * 10_000, b"A = " + b"(" * 9000 + b"\n" * 9]
     )
     def test_brackets_without_end_take_no_time(self, content: bytes) -> None:
-        assert parse_par(content, "x").to_bytes() == content
+        assert len(parse_par(content, "x").statements) == len(content.splitlines())
 
 
 def opened(path: Path) -> Scan:
@@ -350,8 +352,8 @@ WRITTEN: dict[str, tuple[str, object]] = {
 
 
 @pytest.mark.parametrize("name", ["own", "table"])
-def test_every_keyword_is_parsed_and_kept(name: str, shared: Callable[[str], Path], par: Path) -> None:
-    """All of PyHST2's keywords in one file, which is written back to the byte, alone and after a change."""
+def test_every_keyword_is_parsed(name: str, shared: Callable[[str], Path], par: Path) -> None:
+    """All of PyHST2's keywords in one file, alone and beside a scan."""
     table = KEYWORDS if name == "own" else shared("../design/pyhst2-keywords.csv").read_text("utf-8")
     given = {
         key.strip(): WRITTEN[row["type"]]
@@ -364,7 +366,6 @@ def test_every_keyword_is_parsed_and_kept(name: str, shared: Callable[[str], Pat
     content = "".join(lines).encode()
     parsed = parse_par(content, "x")
     assert {key: parsed.values[key] for key in given} == {key: value for key, (_, value) in given.items()}
-    assert parsed.to_bytes() == content
 
     # Beside a real scan, each key that the scan itself does not need.
     free = [
@@ -377,7 +378,6 @@ def test_every_keyword_is_parsed_and_kept(name: str, shared: Callable[[str], Pat
     assert isinstance(scan, Scan)
     for key in given.keys() - kept - {"ANGLES_FILE", "FILE_INTERVAL"}:
         assert scan.metadata[f"/{par.name}/{key}"].value == given[key][1], key
-    assert read_par(par).to_bytes() == par.read_bytes()
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -12,10 +11,10 @@ import numpy as np
 import pytest
 
 import tomarium as tm
+from tomarium.atomic_files import write_at
 from tomarium.errors import FormatError, InputError, StorageFull
 from tomarium.formats import formats
 from tomarium.formats.raw.info import FIRST_LINE
-from tomarium.formats.raw.volume_writer import create_raw_volume
 from tomarium.model import Axis, Volume
 
 Find = Callable[[str], Path]
@@ -23,6 +22,7 @@ RNG = np.random.default_rng(4)
 VOL, RAW = formats()["pyhst-volume"].write, formats()["raw-volume"].write
 assert VOL is not None
 assert RAW is not None
+BLOCK_BYTES = "tomarium.formats.resumable.array_file._BLOCK_BYTES"
 INFO = f"{FIRST_LINE}\nNUM_X =  4\nNUM_Y =  3\nNUM_Z =  5\n"
 
 
@@ -37,6 +37,11 @@ def opened(path: Path) -> Volume:
     volume = tm.open(path)
     assert isinstance(volume, Volume)
     return volume
+
+
+def a_volume_in_a_file(path: Path, shape: tuple[int, int, int]) -> Volume:
+    RAW(path, a_volume(shape=shape))
+    return opened(path)
 
 
 class TestReading:
@@ -176,14 +181,12 @@ class TestWriting:
         VOL(tmp_path / "a.vol", a_volume(voxel_m=voxel_m))
         assert opened(tmp_path / "a.vol").voxel_m == (voxel_m,) * 3
 
-    def test_extremes_are_true_and_bounds_are_quantiles(self, tmp_path: Path) -> None:
+    def test_extremes_are_true_and_bounds_are_quantiles(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(BLOCK_BYTES, 7 * 64 * 66 * 4)
         volume = a_volume(shape=(60, 64, 66))
-        writer = create_raw_volume(
-            tmp_path / "a.vol", (60, 64, 66), "float32", voxel_m=1e-6, slab_rows=7, unit=""
-        )
-        for z0 in range(0, 60, 7):
-            writer.write(z0, volume[z0 : z0 + 7])
-        writer.finish()
+        VOL(tmp_path / "a.vol", volume)
         info = {
             key: float(text)
             for key, text in opened(tmp_path / "a.vol").metadata["info"].items()
@@ -206,51 +209,33 @@ class TestWriting:
         assert (info["ValMin"], info["ValMax"]) == ("1.0", "7.0")
         np.testing.assert_array_equal(opened(tmp_path / "a.vol")[:], data)
 
-    def test_a_killed_run_goes_on(self, tmp_path: Path) -> None:
-        volume = a_volume(shape=(10, 6, 7))
+    def test_a_run_that_was_stopped_goes_on(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(BLOCK_BYTES, 4 * 6 * 7 * 4)
+        volume = a_volume_in_a_file(tmp_path / "source.raw", (10, 6, 7))
+        done: list[int] = []
 
-        def begin() -> object:
-            return create_raw_volume(
-                tmp_path / "a.vol", (10, 6, 7), "float32", voxel_m=1e-6, slab_rows=4, unit="", resume=True
-            )
+        def stop(written: int, total: int) -> None:
+            done.append(written)
+            if len(done) == 2:
+                raise KeyboardInterrupt
 
-        first = begin()
-        first.write(8, volume[8:])  # type: ignore[attr-defined]
-        first.write(0, volume[:4])  # type: ignore[attr-defined]
+        with pytest.raises(KeyboardInterrupt):
+            VOL(tmp_path / "a.vol", volume, resume=True, on_progress=stop)
         assert not (tmp_path / "a.vol").exists()
-        with pytest.raises(InputError, match="1 of 3 slabs are not written, the first at slice 4"):
-            first.finish()  # type: ignore[attr-defined]
-        second = begin()
-        assert second.done() == (0, 8)  # type: ignore[attr-defined]
-        second.write(4, volume[4:8])  # type: ignore[attr-defined]
-        second.finish()  # type: ignore[attr-defined]
+        log = (tmp_path / ".a.vol.partial.done").read_text().splitlines()
+        assert len(log) == 3, "what it is made from, and two blocks"
+        VOL(tmp_path / "a.vol", volume, resume=True)
+        VOL(tmp_path / "b.vol", volume)
         np.testing.assert_array_equal(opened(tmp_path / "a.vol")[:], volume[:])
-        assert sorted(file.name for file in tmp_path.iterdir()) == ["a.vol", "a.vol.info", "a.vol.xml"]
+        assert (tmp_path / "a.vol.info").read_text() == (tmp_path / "b.vol.info").read_text()
+        names = sorted(file.name for file in tmp_path.iterdir() if "a.vol" in file.name)
+        assert names == ["a.vol", "a.vol.info", "a.vol.xml"]
 
-    def test_slabs_from_several_threads(self, tmp_path: Path) -> None:
-        volume = a_volume(shape=(32, 40, 41))
-        writer = create_raw_volume(
-            tmp_path / "a.raw", (32, 40, 41), "float32", voxel_m=None, slab_rows=2, unit=""
-        )
-        with ThreadPoolExecutor(4) as pool:
-            list(pool.map(lambda z0: writer.write(z0, volume[z0 : z0 + 2]), range(30, -2, -2)))
-        writer.finish()
-        np.testing.assert_array_equal(opened(tmp_path / "a.raw")[:], volume[:])
-
-    def test_another_plan_is_no_resuming(self, tmp_path: Path) -> None:
-        create_raw_volume(tmp_path / "a.raw", (4, 4, 4), "uint8", voxel_m=None, slab_rows=2, unit="")
-        with pytest.raises(FormatError, match="exists already, unfinished; resume it"):
-            create_raw_volume(tmp_path / "a.raw", (4, 4, 4), "uint8", voxel_m=None, slab_rows=2, unit="")
-        with pytest.raises(InputError, match="its unfinished volume has shape"):
-            create_raw_volume(
-                tmp_path / "a.raw", (4, 4, 5), "uint8", voxel_m=None, slab_rows=2, unit="", resume=True
-            )
-
-    def test_a_block_that_is_no_slab(self, tmp_path: Path) -> None:
-        writer = create_raw_volume(tmp_path / "a.raw", (4, 4, 4), "uint8", voxel_m=None, slab_rows=2, unit="")
-        for z0, depth in ((1, 2), (0, 1), (4, 2), (-2, 2)):
-            with pytest.raises(InputError, match="is no slab of this file"):
-                writer.write(z0, np.zeros((depth, 4, 4), np.uint8))
+    def test_what_is_there_is_not_replaced(self, tmp_path: Path) -> None:
+        (tmp_path / "a.raw").write_bytes(b"mine")
+        with pytest.raises(FormatError, match="exists already; remove it or choose another path"):
+            RAW(tmp_path / "a.raw", a_volume())
+        assert (tmp_path / "a.raw").read_bytes() == b"mine"
 
     def test_values_float32_would_round(self, tmp_path: Path) -> None:
         with pytest.raises(InputError, match="float64 does not fit into float32"):
@@ -267,22 +252,23 @@ class TestWriting:
         assert list(tmp_path.iterdir()) == []
 
     def test_a_full_disk_keeps_what_is_done(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        volume = a_volume(shape=(4, 6, 7))
-        writer = create_raw_volume(
-            tmp_path / "a.raw", (4, 6, 7), "float32", voxel_m=None, slab_rows=2, unit=""
-        )
-        writer.write(0, volume[:2])
+        monkeypatch.setattr(BLOCK_BYTES, 2 * 6 * 7 * 4)
+        volume = a_volume_in_a_file(tmp_path / "source.raw", (4, 6, 7))
+        places: list[int] = []
 
-        def full(*_: object) -> int:
-            raise OSError(errno.ENOSPC, "No space left on device")
+        def full(file: int, content: memoryview, place: int) -> None:
+            places.append(place)
+            if place and len(places) < 3:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            write_at(file, content, place)
 
-        with monkeypatch.context() as patch:
-            patch.setattr("tomarium.formats.resumable.slab_file.os.pwrite", full)
-            with pytest.raises(StorageFull, match="1 slabs are kept; free some space and resume"):
-                writer.write(2, volume[2:])
-        assert writer.done() == (0,)
-        writer.write(2, volume[2:])
-        writer.finish()
+        monkeypatch.setattr("tomarium.formats.resumable.array_file.write_at", full)
+        with pytest.raises(
+            StorageFull, match="what is written is kept; free some space and repeat the command"
+        ):
+            RAW(tmp_path / "a.raw", volume, resume=True)
+        RAW(tmp_path / "a.raw", volume, resume=True)
+        assert places == [0, 336, 336], "the first block was not written again"
         np.testing.assert_array_equal(opened(tmp_path / "a.raw")[:], volume[:])
 
 

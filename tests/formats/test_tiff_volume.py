@@ -17,7 +17,6 @@ from tomarium.errors import FormatError
 from tomarium.formats import formats, recognise
 from tomarium.formats.frames.array_frames import ArrayFrames
 from tomarium.formats.tiff.header import TiffPlan, tiff_head
-from tomarium.formats.tiff.volume import create_tiff_volume
 from tomarium.model import Axis, Scan, Volume
 
 WRITE, WRITE_SERIES = formats()["tiff-volume"].write, formats()["tiff"].write
@@ -217,21 +216,18 @@ def test_the_range_that_integers_stand_for_is_kept(dtype: str, name: str, tmp_pa
     assert json.loads((tmp_path / f"{name}.json").read_text())["grey_range"] == told
 
 
-def test_a_killed_run_goes_on(tmp_path: Path) -> None:
-    volume = a_volume()
+def test_a_run_that_was_stopped_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tomarium.formats.resumable.array_file._BLOCK_BYTES", 3 * 12 * 14 * 4)
+    WRITE(tmp_path / "source.tif", a_volume())
+    volume = opened(tmp_path / "source.tif")
 
-    def begin() -> Any:
-        return create_tiff_volume(
-            tmp_path / "v.tif", (7, 12, 14), "float32", voxel_m=volume.voxel_m, slab_rows=3, unit="1/cm",
-            name="v", resume=True,
-        )  # fmt: skip
+    def stop(written: int, total: int) -> None:
+        raise KeyboardInterrupt
 
-    begin().write(3, volume[3:6])
-    writer = begin()
-    assert writer.done() == (3,)
-    writer.write(6, volume[6:])
-    writer.write(0, volume[:3])
-    writer.finish()
+    with pytest.raises(KeyboardInterrupt):
+        WRITE(tmp_path / "v.tif", volume, resume=True, on_progress=stop)
+    assert not (tmp_path / "v.tif").exists()
+    WRITE(tmp_path / "v.tif", volume, resume=True)
     np.testing.assert_array_equal(tifffile.imread(tmp_path / "v.tif"), volume[:])
 
 

@@ -121,7 +121,6 @@ def convert(
         done = _convert(opened, target, form, on_progress)
         for file in (target, *(target / name for name in _WHOLE if form.name.startswith("ome-zarr"))):
             clear_drafts(file)
-        shutil.rmtree(target.with_name(f".{target.name}.progress"), ignore_errors=True)
         return done
     finally:
         _take_back(target)
@@ -315,6 +314,8 @@ def _write_marked(form: Format, target: Path, opened: Scan | Image, on_progress:
     # A .par has its name a moment before the folder of its frames has.
     folders = target / ".partial", target.with_name(f".{target.stem}_edfs.partial")
     whole = target.exists() and not any(folder.is_dir() for folder in folders)
+    # A raw volume may be written into a folder, which is there from the beginning.
+    whole = whole and not (target.is_dir() and any(target.glob(".*.partial")))
     if whole and _begun(target, form, opened):
         return
     origin = "" if form.carries else origin_of(opened, form.name)

@@ -34,35 +34,23 @@ _LARGE: Final = 60_000
 _MOST_LINKED: Final = 64 << 20
 
 
-@dataclass
-class Copied:
-    """What became of a tree."""
-
-    # path of each group and dataset in the source → its path in the copy
-    nodes: dict[str, Name] = field(default_factory=dict)
-    # "path@name" of each attribute, as the source calls it
-    attributes: list[str] = field(default_factory=list)
-    links: list[str] = field(default_factory=list)  # soft and external links, kept as links
-
-
 def copy_tree(
     source: h5py.Group,
     target: h5py.Group,
     *,
     skip: frozenset[str] = frozenset(),
     replace: Replace | None = None,
-) -> Copied:
+) -> None:
     """Copy all that lies below a group, with the group's own attributes.
 
     `target`: where it goes; another file or another place of the same one. `replace`: makes some datasets in
-    its own way; their attributes are copied here all the same. Result: what was copied. A dataset keeps its
+    its own way; their attributes are copied here all the same. A dataset keeps its
     type, layout and filters, its chunks are not decoded; an object with several names keeps them all;
     references point to the copies.
     """
-    work = _Work(source, target, Copied(), replace)
+    work = _Work(source, target, replace)
     work.groups(source, target, skip)
     work.finish()
-    return work.copied
 
 
 def is_taken_along(source: Source, old: h5py.Group, node: h5py.Dataset) -> bool:
@@ -104,8 +92,9 @@ def take_along(
 class _Work:
     source: h5py.Group
     target: h5py.Group
-    copied: Copied
     replace: Replace | None
+    # path of each group and dataset in the source → its path in the copy
+    nodes: dict[str, Name] = field(default_factory=dict)
     seen: dict[Any, Name] = field(default_factory=dict)
     made: set[int] = field(default_factory=set)
     pairs: list[tuple[Node, Node]] = field(default_factory=list)
@@ -119,7 +108,6 @@ class _Work:
             if isinstance(link, h5py.SoftLink | h5py.ExternalLink):
                 if isinstance(link, h5py.SoftLink) or not self.replaced(old, name, new):
                     copy_link(old, name, new, self._moved)
-                    self.copied.links.append(place_of(old, name))
             else:
                 self.hard(old, new, name)
 
@@ -176,7 +164,7 @@ class _Work:
 
     def note(self, old: Node, new: Node) -> None:
         if old.file.filename == self.source.file.filename:  # a path of another file is none of this one
-            self.copied.nodes[path_of(old)] = new.name
+            self.nodes[path_of(old)] = new.name
         self.pairs.append((old, new))
 
     def finish(self) -> None:
@@ -185,7 +173,6 @@ class _Work:
             for name in old.attrs:
                 if name not in _SCALES:
                     self.attribute(old, new, name)
-                self.copied.attributes.append(f"{path_of(old)}@{shown(name)}")
             if isinstance(old, h5py.Dataset) and _refers(kind := _type_of(old.id)):
                 value = np.asarray(old[()], dtype=kind)
                 new.id.write(h5py.h5s.ALL, h5py.h5s.ALL, self.moved(old.file, value, kind))
@@ -193,7 +180,7 @@ class _Work:
             if isinstance(old, h5py.Dataset) and "DIMENSION_LIST" in old.attrs:
                 for axis in range(old.ndim):
                     for scale in old.dims[axis].values():
-                        there = self.copied.nodes.get(path_of(scale))
+                        there = self.nodes.get(path_of(scale))
                         if there is not None:
                             h5py.h5ds.attach_scale(new.id, self.target.file[there].id, axis)
 
@@ -238,7 +225,7 @@ class _Work:
     def reference(self, file: h5py.File, one: Any, kind: Any) -> Any:
         try:
             is_here = bool(one) and file.filename == self.source.file.filename
-            there = self.copied.nodes.get(path_of(file[one])) if is_here else None
+            there = self.nodes.get(path_of(file[one])) if is_here else None
         except (OSError, RuntimeError, ValueError):  # it points to what is no longer there
             there = None
         if there is None:

@@ -12,7 +12,6 @@ from typing import Any, Final
 
 import h5py
 import numpy as np
-from h5py import h5d, h5o
 from numpy.typing import NDArray
 
 from tomarium.errors import FormatError, ParameterError
@@ -319,16 +318,24 @@ def _in_whole_file(text: str, scan: Scan, kind: FrameKind) -> Place | None:
     )
 
 
-def _stacks(source: Source) -> dict[str, tuple[int, ...]]:
-    """List the datasets of frames, without those of another file that a conversion keeps."""
+def _stacks(source: Source, most: int | None = None) -> dict[str, tuple[int, ...]]:
+    """List the datasets of frames among the first `most` members, without those that a conversion keeps."""
     stacks: dict[str, tuple[int, ...]] = {}
+    visited = 0
 
-    def visit(name: str, link: Any) -> None:
-        if name.startswith(f"{SIDE_CAR}/") or isinstance(link, h5py.ExternalLink):
-            return
-        node = source.find(f"/{name}")
-        if isinstance(node, h5py.Dataset) and node.ndim in (2, 3) and node.dtype.kind in "iuf":
-            stacks.setdefault(f"/{path_of(node).lstrip('/')}", node.shape)
+    def visit(name: str, link: Any) -> bool | None:
+        nonlocal visited
+        visited += 1
+        if not name.startswith(f"{SIDE_CAR}/") and not isinstance(link, h5py.ExternalLink):
+            node = source.find(f"/{name}")
+            if (
+                isinstance(node, h5py.Dataset)
+                and node.ndim in (2, 3)
+                and node.dtype.kind in "iuf"
+                and node.size
+            ):
+                stacks.setdefault(f"/{path_of(node).lstrip('/')}", node.shape)
+        return True if most is not None and visited > most else None
 
     visit_links(source.file, visit)
     return stacks
@@ -366,22 +373,12 @@ def stacks_in(path: Path) -> list[str]:
     """
     if not path.is_file() or not is_hdf5(path):
         return []
-    found: dict[str, tuple[int, ...]] = {}
-    visited = 0
-
-    def visit(name: bytes, kind: Any) -> bool | None:
-        nonlocal visited
-        visited += 1
-        if kind.type == h5o.TYPE_DATASET:
-            node = h5d.open(source.file.id, name)
-            if node.rank == 3 and node.dtype.kind in "iuf" and all(node.shape):
-                found[f"/{name.decode('utf-8', 'replace')}"] = node.shape
-        return True if visited > _MOST_VISITED else None
-
     try:
         with reading(path) as source:
-            h5o.visit(source.file.id, visit, info=True)  # it follows no soft and no external link
+            stacks = {
+                name: shape for name, shape in _stacks(source, _MOST_VISITED).items() if len(shape) == 3
+            }
     except FormatError:
         return []
-    ranked = sorted(found.items(), key=lambda item: -int(np.prod(item[1], dtype=np.float64)))
+    ranked = sorted(stacks.items(), key=lambda item: -int(np.prod(item[1], dtype=np.float64)))
     return [f"{name} ({' × '.join(map(str, shape))})" for name, shape in ranked[:_MOST_TOLD]]

@@ -6,6 +6,7 @@ import math
 import struct
 from collections.abc import Callable
 from dataclasses import astuple, dataclass, replace
+from functools import reduce
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,11 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tomarium import __version__
-from tomarium.atomic_files import write_at
 from tomarium.errors import InputError
-from tomarium.formats.frames.blocks import blocks_of
 from tomarium.formats.provenance.source_fingerprint import origin_of
-from tomarium.formats.resumable.hidden_file import HiddenFile, OnProgress, hidden_file
+from tomarium.formats.resumable.array_file import write_array
+from tomarium.formats.resumable.hidden_file import OnProgress, hidden_file
 from tomarium.model import Image, Scan
 
 _ANGSTROM_M: Final = 1e-10
@@ -30,7 +30,6 @@ _MODES: Final = {
     "u2": (6, "u2"),
     "f2": (12, "f2"),
 }
-_BLOCK_BYTES: Final = 32 << 20
 _HEADER_BYTES: Final = 1024
 
 
@@ -74,41 +73,22 @@ def write(
         raise InputError(f"{path}: pixels of {pixels.dtype} have no mode in MRC; {remedy}")
     mode, stored = _MODES[spelling]
     with hidden_file(path, resume=resume) as hidden:
-        tally = _pour(
-            hidden, pixels, np.dtype(stored).newbyteorder("<"), origin_of(content, "mrc"), on_progress
+        measures = write_array(
+            hidden,
+            origin_of(content, "mrc"),
+            bytes(_HEADER_BYTES),
+            pixels.shape,
+            np.dtype(stored).newbyteorder("<"),
+            lambda part: pixels.block(part.start, part.stop),
+            lambda block: astuple(_tally(block)),
+            on_progress,
         )
+        tally = reduce(_Tally.with_other, (_Tally(*numbers) for numbers in measures))
         with hidden.partial.open("r+b") as stream:
             stream.write(_header(pixels, mode, tally))
         if isinstance(content, Scan):
             angles = "".join(f"{angle!r}\n" for angle in content.angles_deg.value.tolist())
             path.with_suffix(".rawtlt").write_text(angles, "ascii")
-
-
-def _pour(
-    hidden: HiddenFile, content: _Content, stored: np.dtype[Any], origin: str, on_progress: OnProgress | None
-) -> _Tally:
-    """Write the blocks that an earlier run has not written; return what all hold."""
-    each = math.prod(content.shape[1:]) * stored.itemsize
-    key = f"{origin} {content.shape} {stored.str} {_BLOCK_BYTES}"
-    blocks_there = hidden.blocks(key)
-    if blocks_there is None:
-        hidden.partial.write_bytes(bytes(_HEADER_BYTES))
-        hidden.begin(key)
-    done = {start: _Tally(*told) for start, *told in blocks_there or ()}
-    whole = _Tally()
-    with hidden.writing() as (file, note):
-        for part in blocks_of(content.shape, stored.itemsize, _BLOCK_BYTES):
-            tally = done.get(part.start)
-            if tally is None:
-                block = content.block(part.start, part.stop)
-                tally = _tally(block)
-                pixels = np.ascontiguousarray(block, stored)
-                write_at(file, pixels.data.cast("B"), _HEADER_BYTES + part.start * each)
-                note((part.start, *astuple(tally)))
-            whole = whole.with_other(tally)
-            if on_progress is not None:
-                on_progress(part.stop * each, content.shape[0] * each)
-    return whole
 
 
 def _of_image(path: Path, image: Image) -> _Content:

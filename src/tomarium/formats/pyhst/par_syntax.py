@@ -1,9 +1,8 @@
-"""The text of a PyHST2 parameter file: read as data, never run, and written back to the byte.
+"""The text of a PyHST2 parameter file, read as data and never run.
 
 PyHST2 runs its `.par` as Python after small replacements (YES becomes 1). Here each line is only looked at:
 constants, lists, dictionaries and the statements that build an array of ones (`ar = numpy.ones(2048,'f')`,
-`ar[0] = 0.0`) are understood; any other text stays the text it is. Every byte is kept, so that an unchanged
-file is written back as it was, and a change touches one value only.
+`ar[0] = 0.0`) are understood; any other text stays the text it is.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ _MOST_LINES: Final = 1000
 _LONGEST_ARRAY: Final = 1 << 16
 _MOST_NUMBERS: Final = 1 << 22
 _STATEMENT: Final = re.compile(
-    r"(?P<before>\s*(?P<name>[A-Za-z_]\w*)\s*(?:\[(?P<index>[^\]\n]*)\]\s*)?=(?!=)[ \t]*)", re.ASCII
+    r"\s*(?P<name>[A-Za-z_]\w*)\s*(?:\[(?P<index>[^\]\n]*)\]\s*)?=(?!=)[ \t]*", re.ASCII
 )
 # A quoted text ends with its line at the latest, unless the line end is escaped; a comment always does.
 _PART: Final = re.compile(
@@ -51,22 +50,8 @@ class ParStatement:
     key: str  # its name; "" for a comment or an empty line
     # what stands in brackets after the name, as in `MULTI_PAGANIN_PARS["BONE_Lmicron"] = 30`; else ""
     index: str
-    # the text up to the value, the value, and what follows it: blanks, comment and line end
-    before: str
-    written: str
-    after: str
+    comment: str  # what follows its "#", or all of a line that is a comment
     value: ParValue  # what the value says
-
-    @property
-    def text(self) -> str:
-        """The statement as it stands in the file."""
-        return self.before + self.written + self.after
-
-    @property
-    def comment(self) -> str:
-        """What follows its "#", or all of a line that is a comment."""
-        text = self.after if self.key else self.before
-        return text.partition("#")[2].strip() if "#" in text else text.strip().removeprefix("!").strip()
 
 
 @dataclass(frozen=True)
@@ -102,10 +87,6 @@ class ParFile:
         return tuple(
             key for key in keys if key.isupper() and len({repr(value) for value in self.all_values(key)}) > 1
         )
-
-    def to_bytes(self) -> bytes:
-        """Return the file; the very bytes that were read where nothing was changed."""
-        return "".join(statement.text for statement in self.statements).encode("utf-8", "surrogateescape")
 
 
 def parse_par(content: bytes, source: str) -> ParFile:
@@ -168,7 +149,7 @@ def _statement(chunk: str, arrays: Mapping[str, Any]) -> ParStatement:
     matched = _STATEMENT.match(chunk)
     # HST1 begins comments with "!" too.
     if matched is None or chunk.lstrip().startswith(("#", "!")):
-        return ParStatement("", "", chunk, "", "", None)
+        return ParStatement("", "", _comment(chunk), None)
     rest = chunk[matched.end() :]
     depth = 0
     end = len(rest)
@@ -178,10 +159,12 @@ def _statement(chunk: str, arrays: Mapping[str, Any]) -> ParStatement:
             end = place
             break
     written = rest[:end].rstrip()
-    value = _value(written, arrays)
-    return ParStatement(
-        matched["name"], matched["index"] or "", matched["before"], written, rest[len(written) :], value
-    )
+    comment = _comment(rest[len(written) :])
+    return ParStatement(matched["name"], matched["index"] or "", comment, _value(written, arrays))
+
+
+def _comment(text: str) -> str:
+    return text.partition("#")[2].strip() if "#" in text else text.strip().removeprefix("!").strip()
 
 
 def _value(text: str, arrays: Mapping[str, Any]) -> ParValue:

@@ -14,8 +14,8 @@ from tomarium.formats.provenance.source_fingerprint import origin_of
 from tomarium.formats.pyhst.par_syntax import parse_par
 from tomarium.formats.raw.info import in_micrometres
 from tomarium.formats.resumable.folder import creating_folder, is_begun
+from tomarium.formats.resumable.full_disk import write_text
 from tomarium.formats.resumable.hidden_file import OnProgress
-from tomarium.formats.resumable.slab_file import write_text
 from tomarium.model import Image, Scan
 
 # ROTATION_AXIS_POSITION counts from the edge of the first pixel, columns here from its centre.

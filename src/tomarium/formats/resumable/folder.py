@@ -6,25 +6,20 @@ complete and need not be written again.
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tomarium.atomic_files import alone
 from tomarium.errors import FormatError
 from tomarium.formats.hdf5.writer import blocks
-from tomarium.formats.resumable.full_disk import KEPT, NOT_KEPT, saying_full
-from tomarium.formats.resumable.hidden_file import OnProgress
+from tomarium.formats.resumable.hidden_file import OnProgress, hidden_file
 from tomarium.model import Frames, Scan
-
-_ORIGIN: Final = ".origin"
 
 
 @contextmanager
@@ -32,47 +27,24 @@ def creating_folder(path: Path, origin: str | None = None) -> Iterator[Path]:
     """Write a folder beside its final name and rename it when it is complete.
 
     `path`: final name; it must not exist, or be an empty folder. `origin`: where its content comes from, as
-    `origins.origin_of` says. A run that stops then leaves what it has, and the next one with the same origin
-    finds it. None leaves nothing behind.
+    `source_fingerprint.origin_of` says. A run that stops then leaves what it has, and the next one with the same
+    origin finds it. None, or "", leaves nothing behind.
     """
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
         raise FormatError(f"{path}: exists already; remove it or choose another path")
-    draft = _draft(path) if origin else path.with_name(f".{path.name}.{os.getpid()}.partial")
-    busy = f"{path}: another process is writing this folder; wait for it, or give another name"
-    kept, ours = origin is not None, False
-    try:
-        with saying_full(path, NOT_KEPT):
-            draft.mkdir(parents=True, exist_ok=True)
-        with saying_full(path, KEPT if kept else NOT_KEPT), alone(draft, busy):
-            ours = True
-            if origin and _origin(draft) != origin:
-                for left in draft.iterdir():
-                    shutil.rmtree(left) if left.is_dir() else left.unlink()
-                put(draft / _ORIGIN, origin.encode())
-            yield draft
-            (draft / _ORIGIN).unlink(missing_ok=True)
-            if path.exists():
-                path.rmdir()
-            draft.replace(path)
-    finally:
-        if not kept or (ours and draft.is_dir() and {entry.name for entry in draft.iterdir()} <= {_ORIGIN}):
-            shutil.rmtree(draft, ignore_errors=True)
+    with hidden_file(path, resume=bool(origin), what="folder") as hidden:
+        if hidden.blocks(origin or "") is None:
+            shutil.rmtree(hidden.partial, ignore_errors=True)
+            hidden.partial.mkdir()
+            hidden.log.replace([origin or ""])
+        yield hidden.partial
+        if path.exists():
+            path.rmdir()
 
 
 def is_begun(path: Path) -> bool:
     """Tell whether a run that stopped has left part of a folder."""
-    return _draft(path).is_dir()
-
-
-def _draft(path: Path) -> Path:
-    return path.with_name(f".{path.name}.partial")
-
-
-def _origin(draft: Path) -> str:
-    try:
-        return (draft / _ORIGIN).read_text("utf-8", "replace")
-    except OSError:
-        return ""
+    return path.with_name(f".{path.name}.partial").is_dir()
 
 
 def put(path: Path, *parts: bytes | memoryview) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tomarium.atomic_files import write_whole
 from tomarium.errors import StorageFull, TomariumError
 
 KEPT = "what is written is kept; free some space and repeat the command to go on"
@@ -34,3 +35,9 @@ def saying_full(path: Path, remedy: str | Callable[[], str]) -> Iterator[None]:
             said = remedy if isinstance(remedy, str) else remedy()
             raise StorageFull(f"{path}: the disk is full; {said}") from problem
         raise
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a small text, as UTF-8 with the line endings it has, so that the file is there whole or not at all."""
+    with saying_full(path, NOT_KEPT):
+        write_whole(path, text.encode("utf-8", "surrogateescape"))

@@ -1,8 +1,9 @@
-"""The least and greatest value of each slab and a sample of the others, and quantiles of them."""
+"""The least and greatest value of each block of an array and a sample of the others, and quantiles of them."""
 
 from __future__ import annotations
 
 import math
+from base64 import b64decode, b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -10,8 +11,12 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-# Values kept of a slab for the quantiles of the whole: 32 slabs give two million.
-_SAMPLE: Final = 1 << 16
+from tomarium.formats.frames.blocks import blocks_of
+
+# Values kept of all blocks together for the quantiles of the whole, of a block at least and at most.
+_SAMPLES: Final = 1 << 20
+_FEWEST: Final = 1 << 10
+_MOST: Final = 1 << 16
 # Of these as many are put in order: a quarter of a million tells a thousandth to a few parts in a hundred.
 _MOST_ORDERED: Final = 1 << 18
 
@@ -23,31 +28,43 @@ class ValueRange:
     # of all finite values; NaN where there is none
     least: float
     greatest: float
-    # shape (n,): finite values taken at equal steps, for quantiles; at most 65,536 of each slab
+    # shape (n,): finite values taken at equal steps, for quantiles; about a million at most
     sample: NDArray[np.float64]
 
 
-def value_range(kept: Sequence[NDArray[np.float64]]) -> ValueRange:
-    """Sum up what is kept of each slab: its least and greatest value, then its sample."""
-    least = min((float(slab[0]) for slab in kept), default=math.inf)
-    greatest = max((float(slab[1]) for slab in kept), default=-math.inf)
+def samples_of(shape: tuple[int, ...], itemsize: int, block_bytes: int) -> int:
+    """Return how many values are kept of each block of an array."""
+    blocks = sum(1 for _ in blocks_of(shape, itemsize, block_bytes))
+    return min(_MOST, max(_FEWEST, _SAMPLES // blocks))
+
+
+def measured(block: NDArray[Any], count: int) -> list[Any]:
+    """Return the least and the greatest finite value of a block and a sample of the others, JSON-ready."""
+    least, greatest = _extremes(block)
+    return [least, greatest, b64encode(_sampled(block, count).tobytes()).decode()]
+
+
+def value_range(measures: Sequence[Sequence[Any]]) -> ValueRange:
+    """Sum up what was measured of each block."""
+    least = min((part[0] for part in measures), default=math.inf)
+    greatest = max((part[1] for part in measures), default=-math.inf)
     if least > greatest:
         least = greatest = math.nan
-    return ValueRange(least, greatest, np.concatenate([slab[2:] for slab in kept] or [np.empty(0)]))
+    samples = [np.frombuffer(b64decode(part[2]), np.float64) for part in measures]
+    return ValueRange(least, greatest, np.concatenate(samples or [np.empty(0)]))
 
 
-def extremes(piece: NDArray[Any]) -> tuple[float, float]:
-    """Return the least and greatest finite value."""
-    low, high = float(piece.min()), float(piece.max())
+def _extremes(block: NDArray[Any]) -> tuple[float, float]:
+    low, high = float(block.min()), float(block.max())
     if math.isfinite(low) and math.isfinite(high):
         return low, high
-    finite = piece[np.isfinite(piece)]
+    finite = block[np.isfinite(block)]
     return (float(finite.min()), float(finite.max())) if finite.size else (math.inf, -math.inf)
 
 
-def sampled(block: NDArray[Any]) -> NDArray[np.float64]:
+def _sampled(block: NDArray[Any], count: int) -> NDArray[np.float64]:
     """Take values at equal steps; a step that shares no factor with the row length meets every column."""
-    step = max(1, -(-block.size // _SAMPLE))
+    step = max(1, -(-block.size // count))
     while step > 1 and math.gcd(step, block.shape[-1]) > 1:
         step += 1
     taken = block.reshape(-1)[::step].astype(np.float64)

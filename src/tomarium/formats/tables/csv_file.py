@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tomarium.errors import FormatError, InputError
-from tomarium.formats.resumable.slab_file import write_text
+from tomarium.formats.resumable.full_disk import write_text
 
 _LONGEST: Final = 1 << 30
 _LONGEST_LINE: Final = 1 << 20

@@ -12,11 +12,9 @@ import numpy as np
 from tomarium.errors import FormatError, InputError
 from tomarium.formats.format import Format, Match
 from tomarium.formats.frames.memory_mapped import MappedArray
-from tomarium.formats.provenance.source_fingerprint import origin_of
+from tomarium.formats.resumable.array_file import write_voxels
+from tomarium.formats.resumable.full_disk import write_text
 from tomarium.formats.resumable.hidden_file import OnProgress
-from tomarium.formats.resumable.progress import check_volume
-from tomarium.formats.resumable.slab_file import SlabFile, begin_slab_file, usual_slab_rows, write_text
-from tomarium.formats.resumable.slabs import fill
 from tomarium.formats.resumable.value_range import ValueRange
 from tomarium.formats.tiff.frames import frames_of, guarded, is_stack, opened_tiff, page_count
 from tomarium.formats.tiff.header import TiffPlan, tiff_head
@@ -114,43 +112,6 @@ def _data(path: Path, tif: Any) -> Sliceable:
     return frames_of([path])
 
 
-def create_tiff_volume(
-    path: Path,
-    shape: tuple[int, int, int],
-    dtype: str,
-    *,
-    voxel_m: tuple[float, float, float] | None,
-    slab_rows: int,
-    unit: str,
-    name: str,
-    ome: bool = False,
-    grey_range: tuple[float, float] | None = None,
-    resume: bool = False,
-    origin: str = "",
-) -> SlabFile:
-    """Begin a TIFF volume, or go on with one; it becomes BigTIFF where 4 GB would not hold it.
-
-    `voxel_m`: distance of slices, rows and columns, m. `ome`: describe it in OME-XML instead of as ImageJ
-    does. `grey_range`: the values that 0 and the greatest integer of `dtype` stand for, where they were scaled.
-    `resume`: go on with an unfinished file where there is one of the same shape, type and origin. `origin`:
-    where the content comes from, as `origins.origin_of` says; one of another origin is begun anew.
-    """
-    kind = np.dtype(dtype)
-    check_volume(path, shape, kind, slab_rows)
-    plan = TiffPlan(shape, kind, voxel_m, unit, name, ome, grey_range)
-    head = tiff_head(plan)
-    progress = begin_slab_file(path, shape, kind, slab_rows, head, resume=resume, origin=origin)
-
-    def ending(values: ValueRange) -> bytes:
-        """Keep the grey range in a side-car; return the head with the range that viewers show."""
-        if grey_range is not None:
-            told = {"grey_range": {"low": grey_range[0], "high": grey_range[1], "unit": unit}}
-            write_text(path.with_name(f"{path.name}.json"), json.dumps(told, indent=2) + "\n")
-        return tiff_head(plan, (values.least, values.greatest))
-
-    return SlabFile(progress, ending)
-
-
 def write(
     path: Path,
     volume: Image | Scan,
@@ -169,21 +130,28 @@ def write(
         )
     z, y, x = volume.shape
     stated = _stated(volume)
-    writer = create_tiff_volume(
+    unit = volume.unit if stated is None else str(stated.get("unit", ""))
+    grey_range = None if stated is None else (float(stated["low"]), float(stated["high"]))
+    is_ome = path.name.lower().endswith((".ome.tif", ".ome.tiff"))
+    plan = TiffPlan((z, y, x), volume.dtype, volume.voxel_m, unit, volume.name, is_ome, grey_range)
+
+    def ending(values: ValueRange) -> bytes:
+        """Keep the grey range in a side-car; return the head with the range that viewers show."""
+        if grey_range is not None:
+            kept = {"grey_range": {"low": grey_range[0], "high": grey_range[1], "unit": unit}}
+            write_text(path.with_name(f"{path.name}.json"), json.dumps(kept, indent=2) + "\n")
+        return tiff_head(plan, (values.least, values.greatest))
+
+    write_voxels(
         path,
-        (z, y, x),
-        volume.dtype.name,
-        voxel_m=volume.voxel_m,
-        slab_rows=usual_slab_rows((z, y, x), volume.dtype),
-        unit=volume.unit if stated is None else str(stated.get("unit", "")),
-        name=volume.name,
-        ome=path.name.lower().endswith((".ome.tif", ".ome.tiff")),
-        grey_range=None if stated is None else (float(stated["low"]), float(stated["high"])),
+        volume,
+        volume.dtype,
+        "tiff",
+        ending,
+        head=lambda: tiff_head(plan),
         resume=resume,
-        origin=origin_of(volume, "tiff") if resume else "",
+        on_progress=on_progress,
     )
-    fill(writer, volume, volume.dtype.itemsize, on_progress)
-    writer.finish()
 
 
 def _stated(volume: Volume) -> Mapping[str, Any] | None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from tomarium.errors import FormatError
-from tomarium.formats.resumable.progress import Slabs, has_plan, load_slabs
+import numpy as np
+
+from tomarium.atomic_files import replacing, write_json
+from tomarium.errors import FormatError, InputError
 
 # Folder of what is kept only until the volume is finished.
 PARTIAL: Final = ".partial"
@@ -51,16 +54,80 @@ class Plan:
         return z, y, x
 
 
+@dataclass(frozen=True)
+class Slabs:
+    """The plan of an unfinished volume and which slabs are complete; several processes and computers may mark them."""
+
+    path: Path  # the volume
+    plan: Plan
+
+    @property
+    def folder(self) -> Path:
+        """Where the plan lies, and a file for each slab that is complete."""
+        return self.path / PARTIAL
+
+    @property
+    def count(self) -> int:
+        """Number of slabs."""
+        return -(-self.plan.shape[0] // self.plan.slab_rows)
+
+    def begin(self) -> None:
+        """Keep the plan."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        write_json(self.folder / "plan.json", asdict(self.plan))
+
+    def done(self) -> tuple[int, ...]:
+        """List the first slices of the slabs that are complete, sorted."""
+        numbers = (file.name.removeprefix("slab-") for file in self.folder.glob("slab-*"))
+        return tuple(sorted(int(number) for number in numbers if number.isdigit()))
+
+    def mark(self, z0: int) -> None:
+        """Note that a slab is complete."""
+        with replacing(self.folder / f"slab-{z0:06d}") as draft:
+            draft.touch()
+
+    def check_slab(self, z0: int, block: tuple[int, ...]) -> None:
+        """Refuse a block of some shape at slice `z0` that is no slab."""
+        slices, *plane = self.plan.shape
+        depth = min(self.plan.slab_rows, slices - z0)
+        if z0 % self.plan.slab_rows or z0 < 0 or block != (depth, *plane):
+            raise InputError(
+                f"{self.path}: a block {block} at slice {z0} is no slab of this volume; slabs begin at multiples of "
+                f"{self.plan.slab_rows} and are {(depth, *plane)} there"
+            )
+
+    def check_complete(self) -> None:
+        """Refuse to end the volume before every slab is written."""
+        missing = sorted(set(range(0, self.plan.shape[0], self.plan.slab_rows)) - set(self.done()))
+        if missing:
+            raise InputError(
+                f"{self.path}: {len(missing)} of {self.count} slabs are not written, the first at slice "
+                f"{missing[0]}; write them, then finish"
+            )
+
+
 def is_unfinished(path: Path) -> bool:
     """Tell whether a folder holds an unfinished volume."""
-    return has_plan(path / PARTIAL)
+    return (path / PARTIAL / "plan.json").is_file()
 
 
-def load_progress(path: Path) -> Slabs[Plan]:
+def load_progress(path: Path) -> Slabs:
     """Read the plan of an unfinished volume; raises FormatError where it is damaged."""
-    progress = load_slabs(path, path / PARTIAL, Plan)
-    if progress.plan.version not in VERSIONS:
+    file = path / PARTIAL / "plan.json"
+    try:
+        stored = json.loads(file.read_text("utf-8"))
+        fields: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in stored.items()
+        }
+        plan = Plan(**fields)
+        np.dtype(plan.dtype)
+        if len(plan.shape) != 3 or plan.slab_rows < 1:
+            raise ValueError(f"shape {plan.shape}, slabs of {plan.slab_rows}")
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as problem:
         raise FormatError(
-            f"{path}: this unfinished volume is of version {progress.plan.version}; write it again"
-        )
-    return progress
+            f"{file}: the plan of this unfinished volume is damaged ({problem}); remove {file.parent} and what is "
+            f"written of {path.name}, and write it again"
+        ) from problem
+    if plan.version not in VERSIONS:
+        raise FormatError(f"{path}: this unfinished volume is of version {plan.version}; write it again")
+    return Slabs(path, plan)

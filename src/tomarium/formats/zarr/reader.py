@@ -16,12 +16,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
+
 from tomarium import units
 from tomarium.errors import FormatError, InputError, UnitError
 from tomarium.formats.format import Format, Match, no_match
 from tomarium.formats.provenance.source_fingerprint import origin_of
 from tomarium.formats.resumable.hidden_file import OnProgress
-from tomarium.formats.resumable.slabs import fill
 from tomarium.formats.zarr.array import ZarrArray
 from tomarium.formats.zarr.image import write_image
 from tomarium.formats.zarr.missing_chunks import check_absent
@@ -283,30 +284,33 @@ def write(
     path: Path,
     volume: Image,
     *,
-    slab_rows: int | None = None,
     resume: bool = False,
     on_progress: OnProgress | None = None,
     version: str = "0.5",
 ) -> None:
     """Write a whole volume.
 
-    `path`: folder to make. `volume`: a volume is read slab by slab, and gets a pyramid, another image as
-    `write_image` says. `slab_rows`: slices written at once; a power of two keeps the whole pyramid. None
-    takes 64, or as many as fit 1 GiB. `version`: of OME-NGFF: "0.5" or "0.4". Raises InputError: the axes are
-    not z, y, x.
+    `path`: folder to make. `volume`: a volume is read in slabs of 64 slices, or of as many as fit 1 GiB, and gets a
+    pyramid; another image is written as `write_image` says. `version`: of OME-NGFF: "0.5" or "0.4". Raises InputError:
+    the axes are not z, y, x.
     """
     if not isinstance(volume, Volume):
         write_image(path, volume, version)
         return
     if volume.ndim != 3:
         raise InputError(f"{path}: a volume of {volume.ndim} axes cannot be written; it needs three")
-    slab_rows = _slab_rows(volume) if slab_rows is None else slab_rows
     origin = origin_of(volume, f"ome-zarr {version}") if resume else ""
     if resume and is_unfinished(path) and load_progress(path).plan.origin != origin:
         shutil.rmtree(path)  # what another volume left unfinished
     begun = resume and is_unfinished(path)
-    writer = _resumed(path, volume, version) if begun else _create(path, volume, slab_rows, version, origin)
-    fill(writer, volume, volume.dtype.itemsize, on_progress)
+    writer = _resumed(path, volume, version) if begun else _create(path, volume, version, origin)
+    done, each = set(writer.done()), math.prod(volume.shape[1:]) * volume.dtype.itemsize
+    for start in range(0, len(volume), writer.slab_rows):
+        stop = min(start + writer.slab_rows, len(volume))
+        if start not in done:
+            writer.write(start, np.asarray(volume[start:stop]))
+        if on_progress is not None:
+            on_progress(stop * each, len(volume) * each)
     for left in path.rglob("*.partial") if begun else ():  # chunks a killed run was writing
         if left.is_file():
             left.unlink()
@@ -321,7 +325,7 @@ def _slab_rows(volume: Volume) -> int:
     return rows
 
 
-def _create(path: Path, volume: Volume, slab_rows: int, version: str, origin: str) -> VolumeWriter:
+def _create(path: Path, volume: Volume, version: str, origin: str) -> VolumeWriter:
     voxel = volume.voxel_m
     z, y, x = (axis.offset for axis in volume.axes)
     return create(
@@ -329,7 +333,7 @@ def _create(path: Path, volume: Volume, slab_rows: int, version: str, origin: st
         (volume.shape[0], volume.shape[1], volume.shape[2]),
         volume.dtype,
         voxel_m=voxel,
-        slab_rows=slab_rows,
+        slab_rows=_slab_rows(volume),
         unit=volume.unit,
         name=volume.name or path.name,
         origin_m=(0.0, 0.0, 0.0) if voxel is None else (z, y, x),

@@ -22,16 +22,23 @@ from tomarium import __version__
 from tomarium.atomic_files import write_json
 from tomarium.errors import FormatError, InputError
 from tomarium.formats.resumable.full_disk import saying_full
-from tomarium.formats.resumable.progress import Slabs, check_volume
 from tomarium.formats.zarr.chunk_writer import write_block
 from tomarium.formats.zarr.levels import chunk_grid, create_level, group_metadata, halved, height
-from tomarium.formats.zarr.progress import PARTIAL, SMALLEST, VERSIONS, Plan, is_unfinished, load_progress
+from tomarium.formats.zarr.progress import (
+    PARTIAL,
+    SMALLEST,
+    VERSIONS,
+    Plan,
+    Slabs,
+    is_unfinished,
+    load_progress,
+)
 
 
 class VolumeWriter:
     """A volume that is being written; different slabs may be written by different threads or processes."""
 
-    def __init__(self, progress: Slabs[Plan]) -> None:
+    def __init__(self, progress: Slabs) -> None:
         self.path = progress.path
         self._progress = progress
         self._plan = progress.plan
@@ -91,7 +98,7 @@ class VolumeWriter:
         `z0`: its first slice, a multiple of `slab_rows`. `block`: the slab, whole: `slab_rows` slices, or
         what is left at the end. Cast to the volume's type.
         """
-        self._progress.check_slab(z0, block.shape, "volume")
+        self._progress.check_slab(z0, block.shape)
         level_block = np.asarray(block, dtype=self.dtype)
         with saying_full(self.path, self._kept_slabs):
             for level, grid in enumerate(self._grids):
@@ -167,7 +174,11 @@ def create(
     coarser levels hold every second voxel.
     """
     kind = np.dtype(dtype)
-    check_volume(path, shape, kind, slab_rows)
+    if kind.kind not in "iuf" or kind.itemsize > 8 or min(shape) < 1 or slab_rows < 1:
+        raise InputError(
+            f"{path}: a volume of shape {shape}, type {kind} and slabs of {slab_rows} cannot be written; all "
+            f"lengths must be above zero and the type an integer or a float of at most 64 bits"
+        )
     if version not in VERSIONS:
         raise InputError(f"{path}: OME-Zarr {version} cannot be written; choose {' or '.join(VERSIONS)}")
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
@@ -178,7 +189,7 @@ def create(
     with saying_full(path, "free some space and run again"):
         for level in range(plan.levels):
             create_level(path, plan, level)
-        progress = Slabs(path, path / PARTIAL, plan)
+        progress = Slabs(path, plan)
         progress.begin()
     return VolumeWriter(progress)
 
