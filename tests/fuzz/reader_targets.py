@@ -110,24 +110,29 @@ def hdf5_with_checksums(path: Path) -> None:
         file.create_dataset("exchange/theta", data=scan.angles_deg.value, chunks=(12,), fletcher32=True)
 
 
-def packed(name: str, suffix: str, squeeze: Callable[[bytes], bytes]) -> Callable[[Path], None]:
-    """A file of a format inside gzip or bzip2."""
+def packed(
+    suffix: str, write: Callable[[Path], object], squeeze: Callable[[bytes], bytes]
+) -> Callable[[Path], None]:
+    """A file inside gzip or bzip2."""
 
     def make(path: Path) -> None:
         bare = path.with_name(f"bare{suffix}")
-        FORMATS[name].write(bare, example_volume())  # type: ignore[misc]
+        write(bare)
         path.write_bytes(squeeze(bare.read_bytes()))
         bare.unlink()
 
     return make
 
 
+def _mrc(path: Path) -> None:
+    FORMATS["mrc"].write(path, example_volume())  # type: ignore[misc]
+
+
 CHECKED: dict[str, Callable[[Path], object]] = {
     "checked.h5": hdf5_with_checksums,
-    "checked.mrc.gz": packed("mrc", ".mrc", lambda data: gzip.compress(data, mtime=0)),
-    "checked.mrc.bz2": packed("mrc", ".mrc", bz2.compress),
-    "checked.tif.gz": packed("tiff", ".tif", lambda data: gzip.compress(data, mtime=0)),
-    "checked.edf.bz2": packed("edf", ".edf", bz2.compress),
+    "checked.mrc.gz": packed(".mrc", _mrc, lambda data: gzip.compress(data, mtime=0)),
+    "checked.mrc.bz2": packed(".mrc", _mrc, bz2.compress),
+    "checked.tif.gz": packed(".tif", FILES["tiff"], lambda data: gzip.compress(data, mtime=0)),
     "checked.ome.zarr": lambda path: FORMATS["ome-zarr"].write(path, example_volume(), slab_rows=4),  # type: ignore[misc]
 }
 

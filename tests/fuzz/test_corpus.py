@@ -13,7 +13,7 @@ from fuzz.targets import Target, target
 from fuzz.text_targets import BEGIN
 
 CORPUS = Path(__file__).parent / "corpus"
-CHECKED = ["frames-checked.h5", "frames-checked.mrc.gz", "frames-checked.mrc.bz2", "frames-checked.ome.zarr"]
+CHECKED = [f"frames-{name}" for name in reader_targets.CHECKED]
 KEPT = sorted(one.name for one in CORPUS.iterdir() if one.is_dir())
 MUTANTS = 25
 

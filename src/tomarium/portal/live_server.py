@@ -150,6 +150,7 @@ def serving_live(folder: Path, address: str) -> Iterator[str]:
         config = uvicorn.Config(
             app,
             http=TimedConnection,
+            ws="none",  # there are none, and what upgrades to one is looked at no more
             log_level="warning",
             access_log=False,
             server_header=False,

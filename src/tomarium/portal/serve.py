@@ -71,6 +71,7 @@ def serve(
         config = uvicorn.Config(
             app,
             http=TimedConnection,
+            ws="none",  # there are none, and what upgrades to one is looked at no more
             timeout_graceful_shutdown=2,  # events of the live page have no end
             log_level="warning",
             access_log=False,
