@@ -20,6 +20,7 @@ from tomarium.model.entity import HOWS, KINDS
 from tomarium.model.level import LEVELS
 from tomarium.portal.page import Page
 from tomarium.portal.pages.download import KINDS as DOWNLOADS
+from tomarium.portal.pages.harvested import ACCESS
 from tomarium.portal.pages.record import TAKEN
 from tomarium.portal.problems import NO_DATABASE, NOWHERE, TITLES
 from tomarium.portal.script_words import SCRIPT_WORDS
@@ -142,6 +143,7 @@ def given() -> Iterator[str]:
     yield from (sheet.words for sheet in SHEETS.values())
     yield from of_viewers()
     yield from SCRIPT_WORDS
+    yield from ACCESS.values()
     yield from TITLED
     yield from GIVEN
 

@@ -442,18 +442,8 @@ def view_of(viewer: Viewer, record: Record, folder: Path, request_context: Reque
     def term(id: str) -> str:
         return f"{request_context.link('glossary')}#{id}"
 
-    return View(
-        folder,
-        choices,
-        page,
-        file,
-        picture,
-        request_context.origin,
-        inside,
-        term,
-        level,
-        translations(request_context.language),
-    )
+    origin, told = request_context.origin, translations(request_context.language)
+    return View(folder, choices, page, file, picture, origin, inside, term, level, told)
 
 
 def _entities(record: Record, request_context: RequestContext) -> Iterator[Described]:
