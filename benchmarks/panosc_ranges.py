@@ -55,13 +55,13 @@ def main() -> None:
                 while some := [told(one) for one in islice(drawn, AT_ONCE)]:
                     save_records(connection, some)
             # Energies are drawn as 5 + 115 r² keV: a part r of all lies below.
-            for share in (1e-4, 1e-3, 1e-2, 0.3):
+            for share in (2e-3, 5e-3, 2e-2, 0.3):
                 low, high = 5e3, (5 + 115 * share**2) * 1e3
                 where = {
                     "and": [{"name": "photon_energy"}, {"value": {"between": [low, high]}}, {"unit": "eV"}]
                 }
                 wanted = {"include": [{"relation": "parameters", "scope": {"where": where}}], "limit": 100}
-                line = f"{share:8.4%} of {asked.datasets}:"
+                line = f"{share:6.2%} of {asked.datasets}:"
                 for rare, words in ((panosc_ranges.RARE, "index"), (-1, "bodies")):
                     panosc_ranges.RARE = rare
                     line += f"  {words}"
