@@ -18,8 +18,10 @@ from tomarium.catalogue.tokens import SCOPES
 from tomarium.model import parcel, plain_card
 from tomarium.model.entity import HOWS, KINDS
 from tomarium.model.level import LEVELS
+from tomarium.model.parameter import PARAMETERS
 from tomarium.portal.page import Page
 from tomarium.portal.pages.download import KINDS as DOWNLOADS
+from tomarium.portal.pages.harvested import ACCESS
 from tomarium.portal.pages.record import TAKEN
 from tomarium.portal.problems import NO_DATABASE, NOWHERE, TITLES
 from tomarium.portal.script_words import SCRIPT_WORDS
@@ -140,8 +142,10 @@ def given() -> Iterator[str]:
     yield from (*TITLES.values(), NOWHERE, NO_DATABASE)
     yield from (*parcel.STATES.values(), *parcel.DONE.values(), *(fact.label for fact in parcel.FACTS))
     yield from (sheet.words for sheet in SHEETS.values())
+    yield from (label for label, _unit in PARAMETERS.values())
     yield from of_viewers()
     yield from SCRIPT_WORDS
+    yield from ACCESS.values()
     yield from TITLED
     yield from GIVEN
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from app_client import TestClient
 from tomarium.beamtime.batch_files import Row
@@ -156,7 +157,7 @@ def test_it_goes_into_the_catalogue_once_and_into_the_report(
     assert execute(into) == 0
     assert "2 of 2 entries" in capsys.readouterr().out
     picture = work / "slit.png"
-    picture.write_bytes(b"\x89PNG\r\n\x1a\n slit")
+    Image.new("L", (2, 2)).save(picture)
     told = ["beam back", "--who", "Ben", "--picture", str(picture), "--tag", "beam"]
     assert execute(["log", "--beamtime", str(work), *told]) == 0
     assert read_log(work)[-1].said == "beam back (slit.png)"

@@ -119,7 +119,9 @@ def through_sample(
 @lru_cache(maxsize=16)
 def _lifted(sample: tuple[Ellipsoid, ...], rows: float) -> tuple[Ellipsoid, ...]:
     """Return the sample as a detector sees it that stands so many rows below its middle."""
-    return tuple(replace(ellipsoid, centre=(ellipsoid.centre[0] - rows, *ellipsoid.centre[1:])) for ellipsoid in sample)
+    return tuple(
+        replace(ellipsoid, centre=(ellipsoid.centre[0] - rows, *ellipsoid.centre[1:])) for ellipsoid in sample
+    )
 
 
 def _beyond(length: int, margin: int) -> tuple[int, int]:

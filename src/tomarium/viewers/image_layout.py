@@ -140,8 +140,19 @@ class Arranged:
             return 1 if axis is None else own[axis]
 
         frames = int(np.prod([own[k] for k in image_layout.frames], dtype=np.int64))
-        u, v = (own[k] for k in image_layout.pattern) if image_layout.pattern else (length(image_layout.spectrum), 1)
-        return frames, length(image_layout.channel), length(image_layout.row), length(image_layout.column), u, v
+        u, v = (
+            (own[k] for k in image_layout.pattern)
+            if image_layout.pattern
+            else (length(image_layout.spectrum), 1)
+        )
+        return (
+            frames,
+            length(image_layout.channel),
+            length(image_layout.row),
+            length(image_layout.column),
+            u,
+            v,
+        )
 
     def rows(self, frame: int, start: int, stop: int) -> NDArray[Any]:
         """Read some rows of a frame.

@@ -134,7 +134,9 @@ def series_sheet(frames: Sequence[Frame], plane: Plane, index: int | None) -> by
     """
     from PIL import Image as Pillow
 
-    drawn = [Pillow.open(BytesIO(draw_frame)) for draw_frame in draw_frames(frames, plane, index, SHEET_PIXELS)]
+    drawn = [
+        Pillow.open(BytesIO(draw_frame)) for draw_frame in draw_frames(frames, plane, index, SHEET_PIXELS)
+    ]
     across = math.ceil(math.sqrt(len(drawn)))
     width, height = drawn[0].size
     down = -(-len(drawn) // across)
@@ -169,7 +171,8 @@ def series_webp(frames: Sequence[Frame], plane: Plane, index: int | None, speed:
     from PIL import Image as Pillow
 
     drawn = [
-        Pillow.open(BytesIO(draw_frame)).convert("RGB") for draw_frame in draw_frames(frames, plane, index, FILM_PIXELS)
+        Pillow.open(BytesIO(draw_frame)).convert("RGB")
+        for draw_frame in draw_frames(frames, plane, index, FILM_PIXELS)
     ]
     file = BytesIO()
     drawn[0].save(

@@ -108,7 +108,10 @@ class Axes:
     def as_json(self) -> str:
         """Write the ways for the script of the page."""
         return json.dumps(
-            {way: {axis: asdict(coordinates) for axis, coordinates in held.items()} for way, held in self.ways.items()}
+            {
+                way: {axis: asdict(coordinates) for axis, coordinates in held.items()}
+                for way, held in self.ways.items()
+            }
         )
 
 

@@ -114,7 +114,11 @@ def render(record: Record, view: View) -> Piece:
             "has_histogram": histogram.HISTOGRAM.shows(record),
             "axes": axes_drawn,
             "way": way,
-            "ways": {one: words for one, words in WAYS.items() if one == "none" or one in axes_drawn.ways},
+            "ways": {
+                one: view.translations.gettext(words)
+                for one, words in WAYS.items()
+                if one == "none" or one in axes_drawn.ways
+            },
             "next_way": view.page({"axes": axes_drawn.after(way).replace("none", "") or None}) + "#slices",
             "whole_window": view.page({"low": None, "high": None}),
         },

@@ -173,7 +173,10 @@ def map_of(images: Sequence[ImageFrame], links: Sequence[Link], view: str = "", 
     ordered = sorted(images, key=lambda one: (-float(one.size_m.max()), one.frame))
     if not ordered:
         raise InputError("there is no image whose pixels have a size, so that nothing can be drawn")
-    shown = next((image_frame for image_frame in ordered if image_frame.frame == view), ordered[0] if not view else None)
+    shown = next(
+        (image_frame for image_frame in ordered if image_frame.frame == view),
+        ordered[0] if not view else None,
+    )
     if shown is None:
         raise InputError(
             f"there is no image {view[:80]!r} here; there are {', '.join(image_frame.frame for image_frame in ordered)}"
@@ -284,7 +287,10 @@ def _hull(points: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _on_one_axis(images: Sequence[ImageFrame]) -> tuple[tuple[Span, ...], tuple[tuple[str, float], ...]]:
-    sizes = [(float(image.size_m.max()), min(abs(step) for step in image.step_m[: image.count])) for image in images]
+    sizes = [
+        (float(image.size_m.max()), min(abs(step) for step in image.step_m[: image.count]))
+        for image in images
+    ]
     high = math.ceil(math.log10(max(widest for widest, _ in sizes)) - 1e-9)
     low = math.floor(math.log10(min(finest for _, finest in sizes)) + 1e-9)
     length = max(1, high - low)

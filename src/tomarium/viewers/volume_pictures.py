@@ -284,7 +284,9 @@ def _levels(volume: Volume) -> Sequence[Any]:
 def _level(volume: Volume, most: int) -> Any:
     """Return the coarsest level that still has the voxels of the small volume."""
     shape = small_shape(volume.shape, most)
-    fine = [level for level in _levels(volume) if all(n >= m for n, m in zip(level.shape, shape, strict=True))]
+    fine = [
+        level for level in _levels(volume) if all(n >= m for n, m in zip(level.shape, shape, strict=True))
+    ]
     return fine[-1]
 
 

@@ -24,8 +24,8 @@ class SourceRow:
     ----------
     number, count, documents, instruments : int
         Its number, and how many records, documents and instruments are kept of it.
-    kept : str
-        The same in words.
+    kept, others : str
+        Records in words, and documents and instruments where there are any.
     title, protocol, address, set : str
         What it is called here, by which protocol and where it answers, and what part of it is taken ("" for all).
     every : str
@@ -45,6 +45,7 @@ class SourceRow:
     documents: int
     instruments: int
     kept: str = field(metadata=FOR_PEOPLE)
+    others: str = field(metadata=FOR_PEOPLE)
     title: str
     protocol: str
     address: str
@@ -98,7 +99,8 @@ def content(
                 count=one.count,
                 documents=one.documents,
                 instruments=one.instruments,
-                kept=one.kept(),
+                kept=one.kept().partition(", ")[0],
+                others=one.kept().partition(", ")[2],
                 title=one.title,
                 protocol=KINDS.get(one.kind, one.kind),
                 address=one.address,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 from fastapi import HTTPException
 
@@ -16,6 +16,13 @@ from tomarium.portal.page import FOR_PEOPLE, Page
 from tomarium.portal.request_context import CurrentRequest
 from tomarium.standards.panet import label_of
 from tomarium.units import show
+
+ACCESS: Final = {
+    "open": "Open at the source",
+    "embargoed": "Under embargo",
+    "closed": "Not open at the source",
+}
+"""Who may have the files, as the source tells → words for it."""
 
 
 @dataclass(frozen=True)
@@ -131,20 +138,18 @@ def _facts(kept: Harvested) -> list[Fact]:
         Fact("Files", _access(kept)),
         Fact("Size of its files", show(item.bytes, "B", 3) if item.bytes else ""),
     ]
-    told += [Fact(parameter.label(key), parameter.show(key, value)) for key, value in item.parameters.items()]
+    known = {fact.label for fact in told if fact.text} | {"Title", "Sample"}  # which stand above
+    for key, value in item.parameters.items():
+        if (label := parameter.label(key)) not in known:
+            shown = float(f"{value:.7g}") if isinstance(value, float) else value
+            told.append(Fact(label, parameter.show(key, shown)))
     return [fact for fact in told if fact.text]
 
 
 def _access(kept: Harvested) -> str:
     """Tell who may have the files, as the source told."""
     item = kept.item
-    until = f" until {item.opens}" if item.opens else ""
-    told = {
-        "open": "Open at the source",
-        "embargoed": f"Under embargo{until}",
-        "closed": "Not open at the source",
-    }
-    return told.get(item.access, "")
+    return ACCESS.get(item.access, "")
 
 
 def _moment(seconds: float) -> str:

@@ -64,6 +64,8 @@ class TextPage:
         For whom it is shown, and the switch; empty where it is the same for all.
     listed, cards : tuple of Listed, tuple of FoundRecord
         What of the catalogue is listed below it.
+    lists : bool
+        Whether something is to be listed, be there any or none.
     editing : Editing or None
         For editors.
     """
@@ -80,6 +82,7 @@ class TextPage:
     levels: tuple[LevelLink, ...] = field(metadata=FOR_PEOPLE)
     listed: tuple[Listed, ...]
     cards: tuple[FoundRecord, ...]
+    lists: bool = field(metadata=FOR_PEOPLE)
     editing: Editing | None = field(metadata=FOR_PEOPLE)
 
 
@@ -186,6 +189,7 @@ def page_of(context: RequestContext, shown: ShownText) -> TextPage:
         levels=level_links(context) if leveled else (),
         listed=lists.listed,
         cards=lists.cards,
+        lists=bool(shown.text.facts.get("list")),
         editing=editing_of(context, shown),
     )
 

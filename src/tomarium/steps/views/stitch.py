@@ -92,7 +92,9 @@ def stitch(
     top = int(np.ceil(min(starts) - 1e-3))
     starts = [start - top for start in starts]
     height = int(
-        np.floor(max(start + all_scan.shape[1] for start, all_scan in zip(starts, all_scans, strict=True)) + 1e-3)
+        np.floor(
+            max(start + all_scan.shape[1] for start, all_scan in zip(starts, all_scans, strict=True)) + 1e-3
+        )
     )
     pieces = tuple(
         Piece(all_scan, start, _or_none(side @ turning), level, weights)
