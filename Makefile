@@ -102,12 +102,13 @@ bench-more: install ## what `make bench` leaves out: opening many files, stacks,
 bench-catalogue: install ## fill SQLite and PostgreSQL with 100 000 datasets and ask them (BENCH_ARGS="--datasets 1250000" for ESRF's number)
 	$(BIN)/python benchmarks/catalogue.py $(BENCH_ARGS)
 	$(BIN)/python benchmarks/record_page.py
+	$(BIN)/python benchmarks/fsck.py
 
 bench-doors: install ## compare downloads with a plain file server, and kill uploads at 100 random moments
 	$(BIN)/python benchmarks/downloading.py
 	$(BIN)/python benchmarks/uploading_killed.py
 
-load: install ## let 200 readers, 10 uploads, slow clients and a reconstruction at a portal at once (BENCH_ARGS="--readers 20 --seconds 5")
+load: install ## let 200 readers, 10 uploads, slow clients and a reconstruction at a portal at once, for docs/reference/load.md, in four minutes (BENCH_ARGS="--readers 20 --seconds 5")
 	$(BIN)/python benchmarks/load.py $(BENCH_ARGS)
 
 faults: install ## stop runs, uploads, filings, publications and backups at 1,000 steps: kills, full disks, EIO, short writes (FAULTS="stops=100 seconds=60")

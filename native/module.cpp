@@ -151,7 +151,7 @@ void fill_turns(const double* offsets, int rows, int padded, float* turns) {
             for (int k = 0; k < 2; ++k) {
                 const double angle = pair + k < rows ? step * f * offsets[pair + k] : 0.0;
                 re[k] = std::cos(angle);
-                im[k] = 2 * f == padded ? 0.0 : std::sin(angle); // the Nyquist frequency of a real row is real
+                im[k] = std::sin(angle);
             }
             const double parts[4] = {re[0] + re[1], im[0] + im[1], re[0] - re[1], im[0] - im[1]};
             for (int line = 0; line < 4; ++line) {
