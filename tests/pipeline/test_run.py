@@ -20,6 +20,7 @@ from tomarium.errors import CannotFit, InputError, Interrupted, MissingData, Sto
 from tomarium.executors import find_executor
 from tomarium.executors.executor import Executor
 from tomarium.formats.zarr import reader as ome_zarr
+from tomarium.formats.zarr.progress import PARTIAL, Slabs
 from tomarium.model import Scan, Slab, Value
 from tomarium.pipeline.plan.section import Resources
 from tomarium.pipeline.protocol.protocol import Item, Protocol, default_protocol, from_data
@@ -151,6 +152,32 @@ def test_a_killed_run_resumes_at_the_slabs_that_are_missing(tmp_path: Path) -> N
     assert outcome.provenance["resumed_slabs"] == 3
     run(scan, default_protocol(), tmp_path / "straight", PLENTY, slab_rows=2)
     np.testing.assert_array_equal(volume_of(tmp_path / "record"), volume_of(tmp_path / "straight"))
+
+
+def plan_left(slabs: Slabs) -> None:
+    """The process dies when the metadata are written, and nothing is removed."""
+    raise KeyboardInterrupt
+
+
+def marks_left(slabs: Slabs) -> None:
+    """The process dies when the plan is removed, and the marks of slabs are not."""
+    (slabs.folder / "plan.json").unlink()
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("end", [plan_left, marks_left])
+def test_a_run_killed_as_it_finishes_its_volume_comes_to_its_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, end: Callable[[Slabs], None]
+) -> None:
+    scan, folder = scan_on_disk(tmp_path), tmp_path / "record"
+    with monkeypatch.context() as patch:
+        patch.setattr(Slabs, "end", end)
+        with pytest.raises(Interrupted):
+            run(scan, default_protocol(), folder, PLENTY, slab_rows=2)
+    run(scan, default_protocol(), folder, PLENTY)
+    assert volume_of(folder).shape == (12, 64, 64)
+    assert not (folder / "volume.ome.zarr" / PARTIAL).exists()
+    assert not (folder / "unfinished").exists()
 
 
 def test_a_run_killed_before_its_first_slab_begins_anew(tmp_path: Path) -> None:

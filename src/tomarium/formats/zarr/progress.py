@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -104,6 +105,17 @@ class Slabs:
                 f"{self.path}: {len(missing)} of {self.count} slabs are not written, the first at slice "
                 f"{missing[0]}; write them, then finish"
             )
+
+    def end(self) -> None:
+        """Remove the plan, and then what else is kept until the volume is finished."""
+        (self.folder / "plan.json").unlink(missing_ok=True)
+        clear_marks(self.path)
+
+
+def clear_marks(path: Path) -> None:
+    """Remove what a process that was killed as it finished a volume left of what was kept until then."""
+    if (path / PARTIAL).is_dir():
+        shutil.rmtree(path / PARTIAL)
 
 
 def is_unfinished(path: Path) -> bool:

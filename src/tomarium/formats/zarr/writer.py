@@ -9,7 +9,6 @@ finished one.
 from __future__ import annotations
 
 import json
-import shutil
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -25,7 +24,6 @@ from tomarium.formats.resumable.full_disk import saying_full
 from tomarium.formats.zarr.chunk_writer import write_block
 from tomarium.formats.zarr.levels import chunk_grid, create_level, group_metadata, halved, height
 from tomarium.formats.zarr.progress import (
-    PARTIAL,
     SMALLEST,
     VERSIONS,
     Plan,
@@ -128,7 +126,7 @@ class VolumeWriter:
         with saying_full(self.path, self._kept_slabs):
             for name, content in group_metadata(self._plan, ours).items():
                 write_json(self.path / name, content)
-        shutil.rmtree(self.path / PARTIAL)
+        self._progress.end()
         return self.path
 
     def _empty(self, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
@@ -197,9 +195,9 @@ def create(
 def is_finished(path: Path) -> bool:
     """Tell whether a volume has come to its end.
 
-    Result: True where the group's metadata is there, which is written last.
+    Result: True where the group's metadata is there, and the plan is removed, which is done last.
     """
-    return (path / "zarr.json").is_file() or (path / ".zattrs").is_file()
+    return not is_unfinished(path) and any((path / name).is_file() for name in ("zarr.json", ".zattrs"))
 
 
 def open_writer(path: Path) -> VolumeWriter:
