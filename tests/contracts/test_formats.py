@@ -188,7 +188,7 @@ def write_volume_folder(name: str) -> Callable[[Path], None]:
 def write_record(path: Path) -> None:
     """The volume and the metadata of a record; what else lies there plays no part in opening it."""
     path.mkdir()
-    FORMATS["ome-zarr"].write(path / "volume.ome.zarr", example_volume(), slab_rows=4)
+    FORMATS["ome-zarr"].write(path / "volume.ome.zarr", example_volume())
     (path / "ro-crate-metadata.json").write_text("{}")
 
 
@@ -221,8 +221,8 @@ MAKERS: dict[str, Callable[[Path], object]] = {
     "nxtomo": lambda path: FORMATS["nxtomo"].write(path, example_scan()),
     "nxtomophase": write_nxtomophase,
     "nxtomoproc": lambda path: FORMATS["nxtomoproc"].write(path, example_volume()),
-    "ome-zarr": lambda path: FORMATS["ome-zarr"].write(path, example_volume(), slab_rows=4),
-    "ome-zarr-0.4": lambda path: FORMATS["ome-zarr-0.4"].write(path, example_volume(), slab_rows=4),
+    "ome-zarr": lambda path: FORMATS["ome-zarr"].write(path, example_volume()),
+    "ome-zarr-0.4": lambda path: FORMATS["ome-zarr-0.4"].write(path, example_volume()),
     "picture": lambda path: FORMATS["picture"].write(path, example_picture()),
     "record": write_record,
     "sinogram": write_sinogram,

@@ -133,7 +133,7 @@ CHECKED: dict[str, Callable[[Path], object]] = {
     "checked.mrc.gz": packed(".mrc", _mrc, lambda data: gzip.compress(data, mtime=0)),
     "checked.mrc.bz2": packed(".mrc", _mrc, bz2.compress),
     "checked.tif.gz": packed(".tif", FILES["tiff"], lambda data: gzip.compress(data, mtime=0)),
-    "checked.ome.zarr": lambda path: FORMATS["ome-zarr"].write(path, example_volume(), slab_rows=4),  # type: ignore[misc]
+    "checked.ome.zarr": lambda path: FORMATS["ome-zarr"].write(path, example_volume()),  # type: ignore[misc]
 }
 
 _FOLDERS: list[Path] = []

@@ -162,7 +162,8 @@ def list_all(sources: Sequence[Path], target: Path) -> list[Listing]:
             raise InputError(
                 f"{target}: the copy would lie in {source} itself; name a folder on another disk"
             )
-    return [list_scan(source) for source in {source_name(source): source for source in sources}.values()]
+    by_name = {source_name(source): source for source in sources}
+    return [list_scan(source) for source in by_name.values()]
 
 
 def source_name(source: Path) -> str:

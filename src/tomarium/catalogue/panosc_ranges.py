@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Select, func, select, union_all
+from sqlalchemy import Connection, Select, false, func, select, union_all
 
+from tomarium.catalogue.dialect import dialect_of
 from tomarium.catalogue.panosc_filter import Group, Include, Test
 from tomarium.catalogue.queries import parameter_numbers
-from tomarium.catalogue.tables import parameters
+from tomarium.catalogue.ranges import Range
+from tomarium.catalogue.tables import records
 from tomarium.model import parameter
 from tomarium.standards.panosc import NAMES, UNITS, keyed
 from tomarium.standards.panosc_units import base_of, in_base
@@ -105,18 +107,26 @@ def _numbers(connection: Connection, name: str, test: Test) -> Select[Any] | Non
     bounds, base = _bounds(test), base_of(test.unit)
     assert bounds is not None
     known = parameter_numbers(connection)
-    of = parameters.c
-    chosen = [select(of.record).where(of.key == known[SEVERAL])] if SEVERAL in known else []
+    ranges = [(known[SEVERAL], Range(SEVERAL))] if SEVERAL in known else []
     for key in _keys(name, known):
         unit = parameter.unit(key)
         zero, one = in_base(0.0, unit), in_base(1.0, unit)
         if zero is None or one is None or zero[1] != base:
             continue
         low, high = (_in_unit(bound, test.unit, zero[0], one[0]) for bound in bounds)
-        chosen.append(select(of.record).where(of.key == known[key], *_within(of.number, low, high)))
-    if not chosen:
-        return select(of.record).where(of.key == -1)
-    return select(union_all(*chosen).subquery().c.record)
+        ranges.append((known[key], _wider(key, low, high)))
+    if not ranges:
+        return select(records.c.number).where(false())
+    return select(
+        union_all(*(_held(connection, place, *asked) for place, asked in enumerate(ranges))).subquery()
+    )
+
+
+def _held(connection: Connection, place: int, key: int, span: Range) -> Select[Any]:
+    of, record, conditions = dialect_of(connection).in_ranges(
+        [(key, span)], by_size=True, name=f"span{place}"
+    )
+    return select(record.label("record")).select_from(of).where(*conditions)
 
 
 def _keys(name: str, known: Mapping[str, int]) -> list[str]:
@@ -136,9 +146,6 @@ def _in_unit(bound: float, asked: str, zero: float, one: float) -> float:
     return (told[0] - zero) / (one - zero)
 
 
-def _within(column: ColumnElement[float], low: float, high: float) -> list[ColumnElement[bool]]:
-    spare = _WIDER * max(abs(one) for one in (low, high, 1e-300) if abs(one) != float("inf"))
-    return [
-        *([column >= low - spare] if low > -float("inf") else []),
-        *([column <= high + spare] if high < float("inf") else []),
-    ]
+def _wider(key: str, low: float, high: float) -> Range:
+    spare = _WIDER * max(abs(bound) for bound in (low, high, 1e-300) if abs(bound) != float("inf"))
+    return Range(key, low - spare, high + spare)

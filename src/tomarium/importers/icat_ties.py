@@ -53,12 +53,12 @@ class Ties:
         """Dataset → those from which jobs made it; one to which a job added a file is not derived as a whole."""
         found: dict[Thing, list[Thing]] = {}
         for job in self.icat.all("job"):
-            things = self.datasets_of(self.icat.named(job, "inputDataCollection", "dataCollection"))
+            sources = self.datasets_of(self.icat.named(job, "inputDataCollection", "dataCollection"))
             out = self.icat.named(job, "outputDataCollection", "dataCollection")
             for link in self.icat.of(out, "dataCollectionDataset") if out else ():
-                if (thing := self.icat.named(link, "dataset")) is not None:
-                    kept = found.setdefault(thing, [])
-                    kept += [thing for thing in things if thing is not thing and thing not in kept]
+                if (dataset := self.icat.named(link, "dataset")) is not None:
+                    kept = found.setdefault(dataset, [])
+                    kept += [source for source in sources if source is not dataset and source not in kept]
         return found
 
     @cached_property
