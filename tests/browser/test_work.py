@@ -55,6 +55,7 @@ def test_from_a_raw_scan_to_a_filed_volume(
     address: str, page: Any, axe: Callable[[Any], list[str]], catalogue: Catalogue
 ) -> None:
     page.goto(address)
+    page.locator(".menu.you > summary").click()
     page.get_by_role("link", name="Reconstruct").click()
     page.get_by_role("button", name="Reconstruct A tooth").click()
     strip = page.locator(".work-strip button")

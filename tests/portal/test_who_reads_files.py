@@ -50,6 +50,7 @@ COMMAND = "a command, by whoever gives it"
 OURS = "what this program wrote itself a moment ago"
 WHO = {
     "portal/confined_volumes.py": CHILD,
+    "portal/markdown.py": "the portal, only pictures that came with tomarium",
     "portal/notebook_file.py": PORTAL,
     "portal/pages/download.py": PORTAL,
     "portal/viewer_state.py": PORTAL,
