@@ -34,7 +34,7 @@ from tomarium.catalogue.tables import LIVE
 from tomarium.model import parameter
 from tomarium.model.wording import brief
 from tomarium.standards.panet import label_of
-from tomarium.standards.panosc import Shared, read_shared
+from tomarium.standards.panosc import Shared, keyed, read_shared
 
 DATASET: Final = "dataset"
 LARGEST: Final = 1_000_000  # letters of one item
@@ -425,11 +425,10 @@ def _entry(id: str, item: Item, source: int, title: str) -> Entry:
         "doi": "",  # that of a record of ours is found by it
         "licence": item.licence,
     }
-    facets, numbers, shared = (
-        _facets(item, created[:4], title),
-        finite_numbers(item.parameters),
-        _shared(item),
-    )
+    facets, shared = _facets(item, created[:4], title), _shared(item)
+    numbers = finite_numbers(item.parameters)
+    for body in (shown.body for shown in shared):  # a range finds whatever a body tells
+        numbers = finite_numbers(keyed(body.get("parameters", ()))) | numbers
     if any(tells_several(one.body.get("parameters", ())) for one in shared):
         numbers[SEVERAL] = 1.0
     return Entry(row, item.description, _words(item), facets, numbers, shared, source)
