@@ -179,7 +179,7 @@ def test_a_repeated_run_demands_the_same_scan(
         (["slice", "disc.h5", "--row", "99", "-o", "s.png"], "rows 0 to 11"),
         (["run", "disc.h5", "--rows", "5:3"], "the scan has the rows 0:12"),
         (["run", "disc.h5", "--rows", "5"], "write A:B"),
-        (["run", "disc.h5", "--executor", "carrier pigeon"], "there are: dask, serial, slurm, threads"),
+        (["run", "disc.h5", "--executor", "carrier pigeon"], "there are: dask, gpu, serial, slurm, threads"),
         (["run", "disc.h5", "-p", "absent.yaml"], "cannot be read"),
         (["run", "disc.h5", "--memory", "4"], "has no unit"),
         (["run", "disc.h5", "--set", "fbp.windw=hann"], "did you mean window"),
