@@ -41,6 +41,7 @@ from tomarium.model import Scan
 from tomarium.pipeline.run.runner import Progress, silent
 
 _PAGE_EVERY_S: Final = 20.0
+_ENDING_S: Final = 3.0  # what the process of a killed batch may take to notice it
 
 
 OnScan = Callable[[Row, int, int, float], None]
@@ -148,10 +149,17 @@ def run(
 
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
-    held = take_lock(
-        folder / LOCK,
-        f"{folder}: another batch is at work in this folder; wait until it has ended, or choose another with -o",
-    )
+    """Keep other batches out; the process of one that was killed a moment ago is given time to notice it."""
+    busy = f"{folder}: another batch is at work in this folder; wait until it has ended, or choose another with -o"
+    end = time.monotonic() + _ENDING_S
+    while True:
+        try:
+            held = take_lock(folder / LOCK, busy)
+            break
+        except InputError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.1)
     try:
         yield
     finally:
