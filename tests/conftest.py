@@ -21,7 +21,9 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # before any library that reads them is
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 # A test that shares its processor may wait long for it; whether it is quick is for the benchmarks to say.
-hypothesis.settings.register_profile("unhurried", deadline=None)
+hypothesis.settings.register_profile(
+    "unhurried", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
 hypothesis.settings.load_profile("unhurried")
 
 
