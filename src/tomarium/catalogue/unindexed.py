@@ -34,11 +34,6 @@ def unindexed(column: ColumnElement[Any]) -> ColumnElement[Any]:
     return element
 
 
-@compiles(Unindexed)
-def _plain(element: Unindexed, compiler: Any, **more: Any) -> str:
-    return str(compiler.process(element.clauses, **more))
-
-
 @compiles(Unindexed, "sqlite")
 def _sum(element: Unindexed, compiler: Any, **more: Any) -> str:
     return f"+{compiler.process(element.clauses, **more)}"
@@ -72,11 +67,12 @@ def sorted_at_last(column: ColumnElement[Any]) -> ColumnElement[Any]:
     return element
 
 
-@compiles(Sorted)
-def _same(element: Sorted, compiler: Any, **more: Any) -> str:
-    return str(compiler.process(element.clauses, **more))
-
-
 @compiles(Sorted, "postgresql")
 def _and_zero(element: Sorted, compiler: Any, **more: Any) -> str:
     return f"{compiler.process(element.clauses, **more)} + 0"
+
+
+@compiles(Unindexed)
+@compiles(Sorted)
+def _plain(element: Unindexed | Sorted, compiler: Any, **more: Any) -> str:
+    return str(compiler.process(element.clauses, **more))
