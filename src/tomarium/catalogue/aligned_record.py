@@ -17,8 +17,7 @@ from tomarium.catalogue.filing import VOLUME, file_record
 from tomarium.catalogue.record_folder import read_record
 from tomarium.conversion.convert import convert
 from tomarium.errors import InputError
-from tomarium.formats.zarr.progress import clear_marks
-from tomarium.formats.zarr.writer import is_finished
+from tomarium.formats.zarr.writer import end_finished
 from tomarium.model import Record, Value, Volume
 from tomarium.model.publication import Related
 from tomarium.pipeline.align_slices.align import AlignedSlices
@@ -177,9 +176,8 @@ def reslice_picture(aligned: AlignedSlices, place: Path) -> bytes:
 
 def _is_written(place: Path, account: dict[str, object]) -> bool:
     """Tell whether an earlier run has written the volume, from the same slices by the same choices, and no crate."""
-    if not is_finished(place):
+    if not end_finished(place):
         return False
-    clear_marks(place)
     return bool(
         formats.open(place).metadata.get("aligned_slices") == json.loads(json.dumps(account, default=str))
     )

@@ -13,8 +13,7 @@ from tomarium.atomic_files import write_whole
 from tomarium.catalogue.filing import VOLUME, file_record
 from tomarium.catalogue.record_folder import read_record
 from tomarium.errors import InputError
-from tomarium.formats.zarr.progress import clear_marks
-from tomarium.formats.zarr.writer import is_finished
+from tomarium.formats.zarr.writer import end_finished
 from tomarium.model import Record, Value
 from tomarium.model.publication import Related
 from tomarium.pipeline.run.provenance import versions
@@ -103,9 +102,8 @@ def make_stitched_record(
 
 def _is_written(place: Path, stitched: Stitched) -> bool:
     """Tell whether an earlier run has written the volume, from the same volumes by the same choices, and no crate."""
-    if not is_finished(place):
+    if not end_finished(place):
         return False
-    clear_marks(place)
     account = json.loads(json.dumps(stitched.volume.metadata["stitched"]))
     return bool(formats.open(place).metadata.get("stitched") == account)
 

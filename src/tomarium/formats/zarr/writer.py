@@ -28,6 +28,7 @@ from tomarium.formats.zarr.progress import (
     VERSIONS,
     Plan,
     Slabs,
+    clear_marks,
     is_unfinished,
     load_progress,
 )
@@ -198,6 +199,17 @@ def is_finished(path: Path) -> bool:
     Result: True where the group's metadata is there, and the plan is removed, which is done last.
     """
     return not is_unfinished(path) and any((path / name).is_file() for name in ("zarr.json", ".zattrs"))
+
+
+def end_finished(path: Path) -> bool:
+    """Tell whether a volume has come to its end, and remove what a process that was killed there left beside it.
+
+    Result: as `is_finished`.
+    """
+    if not is_finished(path):
+        return False
+    clear_marks(path)
+    return True
 
 
 def open_writer(path: Path) -> VolumeWriter:

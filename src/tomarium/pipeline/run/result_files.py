@@ -10,7 +10,6 @@ from typing import Any, Final
 from tomarium.atomic_files import write_json
 from tomarium.formats.data_exchange import writer as data_exchange_writer
 from tomarium.formats.zarr import writer as ome_zarr_writer
-from tomarium.formats.zarr.progress import clear_marks
 from tomarium.model import Scan, Value
 from tomarium.pipeline.plan.planner import Plan
 from tomarium.pipeline.protocol.protocol import Protocol, to_yaml
@@ -34,12 +33,12 @@ def finished_outcome(journal: Journal, chosen: Plan) -> Any:
     """Return the provenance of a run that wrote everything and was stopped before it was filed."""
     if journal.folder is None:
         return None
-    if chosen.output != "volume":
-        return read_json(journal.folder / PROVENANCE) if (journal.folder / PROJECTIONS).exists() else None
-    if not ome_zarr_writer.is_finished(journal.folder / VOLUME):
-        return None
-    clear_marks(journal.folder / VOLUME)
-    return read_json(journal.folder / PROVENANCE)
+    whole = (
+        ome_zarr_writer.end_finished(journal.folder / VOLUME)
+        if chosen.output == "volume"
+        else (journal.folder / PROJECTIONS).exists()
+    )
+    return read_json(journal.folder / PROVENANCE) if whole else None
 
 
 def open_output(journal: Journal, chosen: Plan) -> Sink | Spool:
