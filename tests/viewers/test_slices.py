@@ -15,7 +15,7 @@ from tomarium.viewers.slices import _thin, render
 from tomarium.viewers.viewer import View
 
 
-def shown(folder: Path, **choices: str) -> str:
+def shown(folder: Path, shape: tuple[int, ...] = (12, 16, 16), **choices: str) -> str:
     record = Record(
         "a",
         "A",
@@ -24,7 +24,7 @@ def shown(folder: Path, **choices: str) -> str:
             Part(
                 "volume",
                 "volume.ome.zarr",
-                summary={"shape": [12, 16, 16], "window": [0, 2], "voxel_m": 1e-6},
+                summary={"shape": list(shape), "window": [0, 2], "voxel_m": 1e-6},
             ),
         ),
         files=(FileEntry("volume.ome.zarr/", 1, "0" * 64, role="volume"),),
@@ -56,5 +56,8 @@ def test_no_other_word_is_an_axis(folder: Path) -> None:
         shown(folder, main="w")
 
 
-def test_a_plane_of_a_few_rows_says_so() -> None:
+def test_a_plane_of_a_few_rows_says_so(folder: Path) -> None:
     assert (_thin(2, 640), _thin(1, 640), _thin(100, 640)) == (2, 1, 0)
+    assert shown(folder, (2, 640, 640)).count("2 rows only: nothing to see here") == 2
+    assert shown(folder, (1, 640, 640)).count("1 row only: nothing to see here") == 2
+    assert "nothing to see here" not in shown(folder)
