@@ -159,7 +159,7 @@ def list_all(sources: Sequence[Path], target: Path) -> list[Listing]:
         if (other := names.setdefault(source_name(source), place)) != place:
             raise InputError(f"{source} and {other}: have one name; copy them to two folders")
         if real == place or place in real.parents or real / source_name(source) == place:
-            raise InputError(f"{target}: the copy would lie in {source}; name a folder on another disk")
+            raise InputError(f"{target}: the copy would lie in {source} itself; name another folder")
     by_name = dict(zip(map(source_name, sources), sources, strict=True))
     return [list_scan(source) for source in by_name.values()]
 
