@@ -9,7 +9,15 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Row, delete, exists, func, insert, select, update
 
-from tomarium.catalogue.reader import LOCAL_OWNER, Reader, keeps_instrument, may_change, may_open, may_see
+from tomarium.catalogue.reader import (
+    HARVESTED,
+    LOCAL_OWNER,
+    Reader,
+    keeps_instrument,
+    may_change,
+    may_open,
+    may_see,
+)
 from tomarium.catalogue.store import place_at
 from tomarium.catalogue.tables import life, parameter_keys, records, stale_records, stores
 
@@ -32,6 +40,33 @@ def count_records(connection: Connection, reader: Reader) -> int:
         How many there are.
     """
     return connection.execute(select(func.count()).select_from(records).where(may_see(reader))).scalar_one()
+
+
+def identifiers(connection: Connection, reader: Reader, begun: str, at_most: int) -> list[str]:
+    """List identifiers of records by how they begin.
+
+    Parameters
+    ----------
+    connection : Connection
+        Of a catalogue.
+    reader : Reader
+        Who asks.
+    begun : str
+        Their first characters; "" for those of all.
+    at_most : int
+        How many are listed.
+
+    Returns
+    -------
+    list of str
+        In alphabetical order, of records of this catalogue that the reader may see.
+    """
+    among = (
+        records.c.id.between(begun, begun + "\U0010ffff") & (records.c.state != HARVESTED) & may_see(reader)
+    )
+    return list(
+        connection.execute(select(records.c.id).where(among).order_by(records.c.id).limit(at_most)).scalars()
+    )
 
 
 @dataclass(frozen=True)

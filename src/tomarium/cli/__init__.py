@@ -12,63 +12,39 @@ import sys
 import traceback
 import warnings
 from collections.abc import Sequence
-from importlib import import_module
-from pkgutil import iter_modules
 from typing import Any, Final
 
 import click
 
 from tomarium import __version__
 from tomarium.cli import interrupts
-from tomarium.cli.given_path import check_paths
+from tomarium.cli.command_group import CommandGroup, load, names
 from tomarium.errors import TomariumError, TomariumWarning
 
 INTERRUPTED: Final = 3
 WRONG: Final = 2
-VERSION: Final = "--version"
 
 
 def commands(only: str | None = None) -> dict[str, click.Command]:
-    """Find the commands: every module of this package that holds one called `command`.
+    """Import the commands.
 
     Parameters
     ----------
     only : str, optional
-        Name of the one that is wanted, or `--version`, which is none; the others are then not imported, which keeps
-        it quick.
+        Name of the one that is wanted; none is found where there is none of this name.
 
     Returns
     -------
     dict of str to click.Command
         Name → command.
     """
-    names = [info.name for info in iter_modules(__path__)]
-    if only == VERSION:
-        return {}
-    wanted = [
-        name for name in names if name.removesuffix("_") == only
-    ] or names  # `import` is no name of a module
-    modules = [import_module(f"{__name__}.{name}") for name in wanted]
-    found = [check_paths(module.command) for module in modules if hasattr(module, "command")]
-    return {command.name or "": command for command in sorted(found, key=lambda command: command.name or "")}
+    return {name: load(name) for name in names() if only in (None, name)}
 
 
-def group(only: str | None = None) -> click.Group:
-    """Make the command `tomarium`.
-
-    Parameters
-    ----------
-    only : str, optional
-        Name of the one command that is wanted.
-
-    Returns
-    -------
-    click.Group
-        With its commands.
-    """
-    made = click.Group(
+def group() -> click.Group:
+    """Make the command `tomarium`; each of its commands is imported when it is asked for."""
+    made = CommandGroup(
         "tomarium",
-        commands=commands(only),
         help=(
             "From the beamline's raw file to an open, citable, browsable record.\n\n"
             "Start with `tomarium info SCAN`, then `tomarium slice SCAN -o slice.png`, then "
@@ -107,10 +83,9 @@ def execute(arguments: list[str]) -> int:
     int
         Exit code. Errors are told in one sentence; TOMARIUM_TRACEBACK=1 shows where they arose.
     """
-    first = next((word for word in arguments if not word.startswith("-") or word == VERSION), None)
     try:
         words = tuple(arguments)  # click takes them away one by one
-        code: Any = group(first).main(arguments, prog_name="tomarium", standalone_mode=False, obj=words)
+        code: Any = group().main(arguments, prog_name="tomarium", standalone_mode=False, obj=words)
         return code if isinstance(code, int) else 0
     except (
         SystemExit

@@ -8,6 +8,7 @@ from itertools import groupby
 
 import click
 
+from tomarium.cli.command_group import HEADINGS
 from tomarium.cli.reference_checks import sayings
 from tomarium.cli.reference_formats import does, section
 from tomarium.cli.reference_python import entry, overview, public
@@ -39,13 +40,17 @@ def pages() -> dict[str, str]:
 
 
 def _commands() -> str:
-    from tomarium.cli import group
+    from tomarium.cli import commands, group
 
     tomarium = group()
     parent = click.Context(tomarium, info_name="tomarium", **tomarium.context_settings)
 
-    parts = [f"{_HEAD}\n# Commands\n"]
-    for name, command in tomarium.commands.items():
+    contents = [
+        f"- **{heading}**: " + ", ".join(f"[{name}](#tomarium-{name})" for name in listed)
+        for heading, listed in HEADINGS.items()
+    ]
+    parts = [f"{_HEAD}\n# Commands\n", "\n".join(contents) + "\n"]
+    for name, command in commands().items():
         if command.hidden:  # another name of a command that is told
             continue
         context = click.Context(command, parent, name, terminal_width=96, max_content_width=96)
