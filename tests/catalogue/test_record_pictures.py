@@ -51,7 +51,6 @@ def _soon() -> Iterator[None]:
     turntable = volume_pictures.turntable
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(record_pictures, "readers", InThisProcess)
-        patch.setattr("tomarium.catalogue.life.ask_for_patches", lambda *_given: None)
         patch.setattr(volume_pictures, "turntable", lambda volume: turntable(volume, 2, 24))
         yield
 

@@ -25,7 +25,7 @@ from tomarium.catalogue.edit import write_record
 from tomarium.catalogue.file_table import remove_others
 from tomarium.catalogue.filing import refile_below
 from tomarium.catalogue.jobs import Ended, add_job, without_folders
-from tomarium.catalogue.patch_table import write_patch_table
+from tomarium.catalogue.patch_table import LARGEST, SMALLEST, write_patch_table
 from tomarium.catalogue.reader import LOCAL_OWNER, Reader, demand_role
 from tomarium.catalogue.record_folder import read_record
 from tomarium.catalogue.record_pictures import data_key
@@ -33,6 +33,7 @@ from tomarium.catalogue.settings import all_settings
 from tomarium.catalogue.store import ObjectPath
 from tomarium.catalogue.tables import records
 from tomarium.errors import DatabaseUnavailable, InputError, TomariumError
+from tomarium.kernels.patch_places import largest_that_fits
 from tomarium.model import Record
 from tomarium.standards.patch_file import FOLDER, PATH, told_of
 from tomarium.viewers.volume import open_volume, volume_path
@@ -53,10 +54,13 @@ def is_due(record: Record) -> bool:
     Returns
     -------
     bool
-        It is published, not withdrawn, has a volume, and tells nothing of patches of the data that it holds now.
+        It is published, not withdrawn, has a volume that is large enough for patches in three splits, and tells nothing
+        of patches of the data that it holds now.
     """
-    publication = record.publication
+    publication, shape = record.publication, record.volume.get("shape") or ()
     if publication is None or publication.withdrawn or volume_path(record) is None:
+        return False
+    if not largest_that_fits(shape, LARGEST, SMALLEST)[1]:
         return False
     return told_of(record).get("of") != data_key(record)
 

@@ -31,7 +31,7 @@ def largest_that_fits(shape: Sequence[int], largest: int, smallest: int) -> tupl
         smallest does not fit.
     """
     size = largest
-    while size >= smallest:
+    while len(shape) == 3 and size >= smallest:
         try:
             return size, cut(shape, (size,) * 3, size)
         except ParameterError:
