@@ -16,6 +16,8 @@ from standards.examples import ADDRESS, DRAFT, FULL, OPEN
 from tomarium.catalogue import LOCAL_OWNER, file_record, ingest, open_catalogue
 from tomarium.catalogue.edit import Changes, edit
 from tomarium.catalogue.life import Request, publish
+from tomarium.catalogue.work import do_jobs
+from tomarium.datasets.load import load
 from tomarium.model import Person
 from tomarium.standards.croissant import export
 
@@ -40,6 +42,7 @@ def portal(
             catalogue, LOCAL_OWNER, "tooth", Changes(licence="CC-BY-4.0", creators=(Person("Lovelace, Ada"),))
         )
         publish(catalogue, LOCAL_OWNER, "tooth", Request(embargo="0"))
+        assert do_jobs(catalogue, print)
         with served(catalogue) as (address, _):
             yield address, home / "tooth"
 
@@ -75,6 +78,24 @@ def test_a_patch_and_the_list_of_files_are_loaded(portal: tuple[str, Path], tmp_
         assert np.array_equal(patch, volume[z : z + size, y : y + size, x : x + size])
     files = {row["files/path"].decode(): row["files/bytes"] for row in dataset.records("files")}
     assert files["volume.ome.zarr/zarr.json"] == (folder / "volume.ome.zarr" / "zarr.json").stat().st_size
+
+
+def test_patches_are_loaded_with_their_values(portal: tuple[str, Path], tmp_path: Path) -> None:
+    address = f"{portal[0]}/records/tooth"
+    with urlopen(f"{address}/metadata/croissant") as answer:
+        dataset = read(answer.read().decode(), tmp_path)
+    held: dict[str, dict[tuple[int, int, int], Any]] = {"train": {}, "validation": {}, "test": {}}
+    for row in dataset.records("patch_values"):
+        z, y, x = (row[f"patch_values/{axis}"] for axis in "zyx")
+        held[row["patch_values/split"].decode()][z, y, x] = np.asarray(row["patch_values/values"], np.float32)
+    sizes = {patch.shape for patches in held.values() for patch in patches.values()}
+    ((size, *_),) = sizes
+    opened = load(address, token="")
+    for split, patches in held.items():
+        told = {"size": size, "split": split, "number": len(patches), "seed": 0}
+        ours = {patch.position: patch.data for patch in opened.patches(**told)}
+        assert ours.keys() == patches.keys()
+        assert all(np.array_equal(ours[place], patches[place]) for place in ours)
 
 
 def test_the_catalogue_is_a_table(portal: tuple[str, Path], tmp_path: Path) -> None:

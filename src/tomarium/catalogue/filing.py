@@ -38,13 +38,20 @@ from tomarium.model.person import read_person
 from tomarium.model.wording import brief, in_words
 from tomarium.pipeline.run.provenance import plain
 from tomarium.registry import collect
+from tomarium.standards.patch_file import MEDIA_TYPE as PARQUET
+from tomarium.standards.patch_file import PATH as PATCHES
 from tomarium.standards.ro_crate import FILENAME, export
 from tomarium.viewers.viewer import Viewer
 from tomarium.viewers.volume import open_volume, volume_window
 
 VOLUME: Final = f"{VOLUME_NAME}/"
 PREVIEWS: Final = "previews"
-ROLES: Final = {"protocol.yaml": "protocol", PROVENANCE: "provenance", MANIFEST: "manifest"}
+ROLES: Final = {
+    "protocol.yaml": "protocol",
+    PROVENANCE: "provenance",
+    MANIFEST: "manifest",
+    PATCHES: "patches",
+}
 KEPT: Final = (
     "publication", "related", "techniques", "specimen", "funding", "acknowledgement", "entities", "disclosed", "links",
     "card",
@@ -54,7 +61,12 @@ MOST_LISTED: Final = 1000
 """Files of a folder that a crate lists one by one; a folder of more it lists as one thing, as it does a volume."""
 DATA: Final = ("volume", "data")
 """Roles of the files that a version of a record stands for."""
-MEDIA_TYPES: Final = {".yaml": "application/yaml", ".log": "text/plain", ".nxs": "application/x-hdf5"}
+MEDIA_TYPES: Final = {
+    ".yaml": "application/yaml",
+    ".log": "text/plain",
+    ".nxs": "application/x-hdf5",
+    ".parquet": PARQUET,
+}
 
 
 def file_record(

@@ -24,6 +24,7 @@ from tomarium.catalogue.moments import after
 from tomarium.catalogue.publication_checks import Check, publication_checks
 from tomarium.catalogue.reader import Reader, demand_role
 from tomarium.catalogue.record_folder import read_record
+from tomarium.catalogue.record_patches import ask_for_patches
 from tomarium.catalogue.settings import all_settings, publisher
 from tomarium.errors import InputError, ParameterError
 from tomarium.model import Publication, Record, Related
@@ -150,7 +151,8 @@ def publish(catalogue: Catalogue, reader: Reader, id: str, request: Request | No
     Returns
     -------
     Record
-        As it is now. One that was published before is returned as it is.
+        As it is now. One that was published before is returned as it is. A worker writes patches of a volume
+        into it after, for learning; nobody waits for them.
 
     Raises
     ------
@@ -194,6 +196,7 @@ def publish(catalogue: Catalogue, reader: Reader, id: str, request: Request | No
         )
         named = f", DOI {publication.doi}" if publication.doi else ""
         note_publication(connection, id, f"published{named}{opens}")
+        ask_for_patches(connection, reader, published)
         return published
 
     published = rewrite(catalogue, reader, id, "publish", change, {"embargo": embargo})

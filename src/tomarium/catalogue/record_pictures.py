@@ -31,6 +31,7 @@ from tomarium.confinement import CannotConfine
 from tomarium.errors import DatabaseUnavailable, InputError, TomariumError
 from tomarium.model import Record, Scan, Volume
 from tomarium.pipeline.protocol.choice import Choice
+from tomarium.standards.patch_file import FOLDER as LEARNING
 from tomarium.viewers.drawn import FOLDER, told_of
 from tomarium.viewers.picture_kinds import ENDINGS, picture_of_scan, picture_of_volume
 from tomarium.viewers.volume import open_volume, volume_path
@@ -74,7 +75,7 @@ def kinds_due(record: Record, *, again: bool = False) -> tuple[str, ...]:
     if not kinds and record.parts and record.parts[0].kind == "projections":
         kinds = OF_SCAN
     told = told_of(record)
-    if not kinds or told.get("of") != _data_key(record):
+    if not kinds or told.get("of") != data_key(record):
         return kinds
     return tuple(kind for kind in kinds if again and kind in told.get("failed", {}))
 
@@ -185,10 +186,10 @@ def draw_record_pictures(
     if not kinds:
         return []
     drawn = _drawn(folder, kinds, tell, unconfined)
-    key = _data_key(record)
+    key = data_key(record)
     with catalogue.writing() as connection:
         now = read_record(folder)
-        if _data_key(now) != key:
+        if data_key(now) != key:
             return [
                 f"{id}: its data changed while its pictures were drawn; they are drawn when it is filed anew"
             ]
@@ -260,12 +261,23 @@ def _with(record: Record, folder: Path, drawn: Drawn, key: str, kept: Mapping[st
     return replace(record, parts=tuple(parts))
 
 
-def _data_key(record: Record) -> str:
-    """Name the data of a record: pictures are drawn again where they are others."""
+def data_key(record: Record) -> str:
+    """Name the data of a record: pictures are drawn, and patches written, again where they are others.
+
+    Parameters
+    ----------
+    record : Record
+        Any record.
+
+    Returns
+    -------
+    str
+        16 hexadecimal digits of its files that are data, without what is made of them.
+    """
     data = sorted(
         (one.path, one.sha256)
         for one in record.files
-        if one.role in DATA and not one.path.startswith((f"{PREVIEWS}/", "meshes/"))
+        if one.role in DATA and not one.path.startswith((f"{PREVIEWS}/", "meshes/", f"{LEARNING}/"))
     )
     return hashlib.sha256(repr(data).encode()).hexdigest()[:16]
 

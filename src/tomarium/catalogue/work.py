@@ -19,6 +19,7 @@ from tomarium.catalogue import (
     finish_upload,
     kept_dump,
     model_jobs,
+    record_patches,
     record_pictures,
 )
 from tomarium.catalogue.catalogue import Catalogue
@@ -270,6 +271,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     align_job.KIND: Kind(align_job.align_images, noted="aligned"),
     model_jobs.KIND: Kind(model_jobs.make_model, noted="made into a model"),
     record_pictures.KIND: Kind(record_pictures.make_pictures),
+    record_patches.KIND: Kind(record_patches.patches_job, lease_s=2 * record_patches.LONGEST_S),
     kept_dump.KIND: Kind(kept_dump.dump_job),
 }
 """Kinds of jobs that the catalogue itself does."""

@@ -70,3 +70,29 @@ def write_manifests(context: click.Context, catalogue: Path | str | None) -> Non
     show.warnings(problems)
     click.echo(f"{written} manifests were written")
     context.exit(1 if problems else 0)
+
+
+@command.command("patches")
+@click.option("--catalogue", type=PLACE, help="Its file or address; the user's own by default.")
+@click.pass_context
+def write_patch_files(context: click.Context, catalogue: Path | str | None) -> None:
+    """Write patches of published volumes for programs that learn, where they have none.
+
+    A worker does it after each publication: 48 cubes of 32 voxels at most go into learning/patches.parquet, which the
+    record's Croissant describes, so that other programs read their values. Records that were published by an earlier
+    version get theirs here, and those of which a worker could not read them; their data are not touched. What was
+    done is kept: it can be stopped and done again. Leaves with exit code 1 where some have none.
+
+    \b
+    tomarium index patches
+    tomarium index patches --catalogue postgresql://tomarium@db.example.org/catalogue
+    """
+    from tomarium.catalogue.catalogue import open_catalogue
+    from tomarium.catalogue.reader import LOCAL_OWNER
+    from tomarium.catalogue.record_patches import write_patches
+
+    with open_catalogue(catalogue, make=False) as opened:
+        written, problems = write_patches(opened, LOCAL_OWNER, show.progress())
+    show.warnings(problems)
+    click.echo(f"{written} records got their patches")
+    context.exit(1 if problems else 0)

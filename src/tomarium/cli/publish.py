@@ -97,6 +97,8 @@ def command(
 
 
 def _tell(record: Record) -> None:
+    from tomarium.catalogue.record_patches import is_due
+
     publication = record.publication
     assert publication is not None
     click.secho(f"{record.id}: {record.title}", bold=True)
@@ -109,6 +111,8 @@ def _tell(record: Record) -> None:
         ),
         ("doi", f"{publication.doi}, registered by `tomarium worker`" if publication.doi else "none"),
     ]
+    if is_due(record):
+        rows.append(("learning", "patches of its volume are written by `tomarium worker`"))
     if publication.withdrawn:
         rows[1] = ("files", f"withdrawn on {publication.withdrawn:%Y-%m-%d}: {publication.reason}")
     show.table(rows)

@@ -16,6 +16,7 @@ from tomarium import units
 from tomarium.datasets.chunk_reader import ChunkPlan, read_boxes
 from tomarium.errors import ParameterError
 from tomarium.kernels.drawing import draw, permutation
+from tomarium.kernels.patch_places import drawn, side_by_side
 from tomarium.kernels.spatial_blocks import FRACTIONS, SPLITS, Block, cut, shares
 from tomarium.model.image import Sliceable
 
@@ -168,9 +169,9 @@ class Patches:
         """First voxels in the order in which they are read."""
         own = [block for block in self.blocks if block.split == self.split]
         if self.number is None:
-            found = [_side_by_side(block, self.size) for block in own]
+            found = [side_by_side(block, self.size) for block in own]
         else:
-            found = _drawn(own, self.size, self.number, self.seed)
+            found = drawn(own, self.size, self.number, self.seed)
         chunk = np.array(_chunk_of(self.data, self.size))
         sorted_each = [
             one[np.lexsort((*one.T[::-1], *(one // chunk).T[::-1]))] if len(one) else one for one in found
@@ -243,27 +244,6 @@ def _size(size: int | Sequence[int]) -> tuple[bool, Triple]:
         )
     z, y, x = (1, *given) if len(given) == 2 else given
     return len(given) == 2, (z, y, x)
-
-
-def _side_by_side(block: Block, size: Triple) -> NDArray[np.int64]:
-    axes = [
-        np.arange(start, stop - length + 1, length)
-        for start, stop, length in zip(block.start, block.stop, size, strict=True)
-    ]
-    return np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3).astype(np.int64)
-
-
-def _drawn(blocks: Sequence[Block], size: Triple, number: int, seed: int) -> list[NDArray[np.int64]]:
-    """Draw places, each of all that patches of these blocks can have alike likely."""
-    counts = [[n - length + 1 for n, length in zip(block.shape, size, strict=True)] for block in blocks]
-    ends = list(itertools.accumulate(math.prod(count) for count in counts))
-    found: list[list[Triple]] = [[] for _ in blocks]
-    for k in range(number):
-        place, z, y, x = draw(seed, "patch", k)
-        which = int(np.searchsorted(ends, place % ends[-1], side="right"))
-        low, room = blocks[which].start, counts[which]
-        found[which].append((low[0] + z % room[0], low[1] + y % room[1], low[2] + x % room[2]))
-    return [np.array(one, np.int64).reshape(-1, 3) for one in found]
 
 
 def _chunk_of(data: Sliceable, size: Triple) -> Triple:

@@ -43,7 +43,8 @@ class FileEntry:
     media_type : str
         IANA media type.
     role : str
-        "volume", "preview", "protocol", "provenance", "manifest", "file table", "log", "data" or "other".
+        "volume", "preview", "protocol", "provenance", "manifest", "file table", "patches", "log", "data"
+        or "other".
     """
 
     path: str

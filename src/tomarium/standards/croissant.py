@@ -2,21 +2,20 @@
 
 Source: https://docs.mlcommons.org/croissant/docs/croissant-spec-1.1.html. It is schema.org's Dataset with more said of
 files (FileObject, FileSet) and of their content (RecordSet). A volume is no table, so patches of it are rows: where
-each lies, for which split it is, and the address at which it is a NumPy array.
+each lies, for which split it is, and the address at which it is a NumPy array; and of a published record, whose worker
+wrote some into a file, also their values.
 """
 
 from __future__ import annotations
 
-import itertools
 import json
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 from urllib.parse import quote
 
-from tomarium.errors import ParameterError
-from tomarium.kernels.spatial_blocks import Block, cut
+from tomarium.kernels.patch_places import largest_that_fits, side_by_side
 from tomarium.model import FileEntry, Record
-from tomarium.standards import record_json, schema_org
+from tomarium.standards import patch_file, record_json, schema_org
 from tomarium.standards.citation import cite
 from tomarium.standards.standard import Standard
 
@@ -26,7 +25,6 @@ PATCH: Final = 64
 SMALLEST_PATCH: Final = 8
 MOST_PATCHES: Final = 60
 """Patches that are listed, of each split in proportion; tomarium.load draws any others."""
-PARQUET: Final = "application/vnd.apache.parquet"
 _TAKEN: Final = (
     "name", "description", "url", "identifier", "creator", "keywords", "license", "version", "dateCreated",
     "datePublished", "publisher", "isAccessibleForFree", "conditionsOfAccess", "measurementTechnique",
@@ -162,7 +160,7 @@ def file_object(id: str, address: str, size: int, media_type: str, sha256: str) 
         "name": id,
         "contentUrl": address,
         "contentSize": f"{size} B",
-        "encodingFormat": "application/x-parquet" if media_type == PARQUET else media_type,
+        "encodingFormat": "application/x-parquet" if media_type == patch_file.MEDIA_TYPE else media_type,
         "sha256": sha256,
     }
 
@@ -171,7 +169,7 @@ def _files(record: Record, address: str) -> list[Entity]:
     """Describe the files; of a folder that is one thing, the set of its files as the list of all files has them."""
     singly = [entry for entry in record.files if not entry.path.endswith("/") and entry.path.strip()]
     if len(singly) > schema_org.MOST_FILES:
-        singly = [entry for entry in singly if entry.role in ("manifest", "file table")]
+        singly = [entry for entry in singly if entry.role in ("manifest", "file table", patch_file.ROLE)]
     files = [
         file_object(
             file_entry.path,
@@ -223,6 +221,26 @@ def _record_sets(record: Record, address: str, files: Sequence[Entity]) -> Itera
         return
     if rows := list(_patches(tuple(shape), address)):
         yield _patch_set(rows)
+    if (held := patch_file.patch_file_of(record)) is not None:
+        yield _patch_values(held)
+
+
+def _patch_values(held: patch_file.PatchFile) -> Entity:
+    size, counts = held.size, ", ".join(f"{count} {split}" for split, count in held.counts.items())
+    columns = (
+        ("split", "sc:Text", "train, validation or test: between two splits lie gaps as wide as a patch."),
+        *((axis, "sc:Integer", f"First voxel along {axis} in the finest level.") for axis in "zyx"),
+        ("values", "sc:Float" if held.dtype.startswith("float") else "sc:Integer", "Grey values, [z][y][x]."),
+    )
+    told = (
+        f"Cubes of {size} voxels with their values ({counts}), as tomarium.load(…).patches({size}, split=…, "
+        f"number=…, seed={held.seed}) draws them."
+    )
+    entity = table("patch_values", told, held.entry.path, columns)
+    split, *_, values = entity["field"]
+    split["dataType"] = ["sc:Text", "cr:Split"]
+    values |= {"isArray": True, "arrayShape": f"{size},{size},{size}"}
+    return entity
 
 
 def _patch_set(rows: Sequence[dict[str, Any]]) -> Entity:
@@ -255,19 +273,8 @@ def _patch_set(rows: Sequence[dict[str, Any]]) -> Entity:
 
 def _patches(shape: tuple[int, ...], address: str) -> Iterator[dict[str, Any]]:
     """List patches, evenly among all that lie side by side in the blocks of the splits."""
-    size, blocks = PATCH, tuple[Block, ...]()
-    while not blocks and size >= SMALLEST_PATCH:
-        try:
-            blocks = cut(shape, (size,) * 3, size)
-        except ParameterError:
-            size //= 2
-    places = [
-        (block.split, place)
-        for block in blocks
-        for place in itertools.product(
-            *(range(low, high - size + 1, size) for low, high in zip(block.start, block.stop, strict=True))
-        )
-    ]
+    size, blocks = largest_that_fits(shape, PATCH, SMALLEST_PATCH)
+    places = [(block.split, place) for block in blocks for place in side_by_side(block, (size,) * 3).tolist()]
     for number in range(min(MOST_PATCHES, len(places))):
         split, place = places[number * len(places) // min(MOST_PATCHES, len(places))]
         spans = "&".join(f"{axis}={low}:{low + size}" for axis, low in zip("zyx", place, strict=True))

@@ -52,6 +52,7 @@ DESCRIPTIONS: Final = {
     "provenance": "What was done: plan, versions, timings, source.",
     "manifest": "SHA-256 of each file, for sha256sum -c.",
     "file table": "Path, size and SHA-256 of each file, as a table.",
+    "patches": "Patches of the volume for learning: split, place and values of each, as a table.",
     "log": "What the programs said.",
 }
 

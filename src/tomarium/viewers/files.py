@@ -18,11 +18,22 @@ WHAT: Final = {
     "preview": "Picture",
     "manifest": "Checksums",
     "file table": "Checksums and sizes, as a table",
+    "patches": "Patches of the volume, for learning",
     "log": "Log",
 }
 """Role → what a reader is told; another role stands for itself."""
 
-ROLES: Final = ("volume", "protocol", "provenance", "preview", "manifest", "file table", "log", "other")
+ROLES: Final = (
+    "volume",
+    "protocol",
+    "provenance",
+    "preview",
+    "manifest",
+    "file table",
+    "patches",
+    "log",
+    "other",
+)
 
 
 def is_shown(record: Record) -> bool:
