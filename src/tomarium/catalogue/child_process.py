@@ -17,7 +17,6 @@ import shutil
 import signal
 import sys
 import tempfile
-import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -26,6 +25,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tomarium import errors
+from tomarium.catalogue.child_progress import AT_WORK, HEAD, TELLER
 from tomarium.confinement import CannotConfine, confine, limit, means, needed_by_python
 from tomarium.errors import TomariumError
 
@@ -44,9 +44,6 @@ _ONCE: Final = (
 )
 """What most questions import, which is done once, before any fork."""
 _READY, _TOLD, _DIED = b"r", b"t", b"d"
-AT_WORK: Final = b"p"
-"""First byte of a message that tells how far the work is."""
-_HEAD: Final = 9  # of what a fork tells: its kind, and its length
 _MOST_WORDS: Final = 2000
 _LIMITED: Final = {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "passive", "OPENBLAS_NUM_THREADS": "1"}
 
@@ -175,63 +172,30 @@ def _until_end(told: io.FileIO, pipe: Connection) -> bytes | None:
             return None
         part = told.read(1 << 20)
         if not part:
-            whole = content[:1] == _TOLD and len(content) == _HEAD + _length(content)
-            return bytes(content[_HEAD:]) if whole else b""
+            whole = content[:1] == _TOLD and len(content) == HEAD + _length(content)
+            return bytes(content[HEAD:]) if whole else b""
         content += part
-        while content[:1] == AT_WORK and len(content) >= _HEAD:
+        while content[:1] == AT_WORK and len(content) >= HEAD:
             size = _length(content)
             if size > _MOST_WORDS:
                 return None
-            if len(content) < _HEAD + size:
+            if len(content) < HEAD + size:
                 break
-            pipe.send_bytes(AT_WORK + content[_HEAD : _HEAD + size])
-            del content[: _HEAD + size]
+            pipe.send_bytes(AT_WORK + content[HEAD : HEAD + size])
+            del content[: HEAD + size]
     return None
 
 
 def _length(content: bytearray) -> int:
-    return int.from_bytes(content[1:_HEAD], "little")
-
-
-class _Teller:
-    """Where a fork tells how far it is; many threads may."""
-
-    def __init__(self) -> None:
-        self.file = -1
-        self._lock = threading.Lock()
-
-    def __call__(self, kind: bytes, content: bytes) -> None:
-        if self.file < 0:
-            return
-        left = memoryview(kind + len(content).to_bytes(_HEAD - 1, "little") + content)
-        with self._lock:
-            while left:
-                left = left[os.write(self.file, left) :]
-
-
-_TELLER: Final = _Teller()
-
-
-def tell_progress(stage: str, done: int, total: int) -> None:
-    """Tell who asked how far the answer is; nothing outside of such a process."""
-    _TELLER(AT_WORK, json.dumps([stage[:200], int(done), int(total)]).encode())
-
-
-def read_progress(content: bytes) -> tuple[str, int, int]:
-    """Read what `tell_progress` told; ValueError for anything else. For the one who asked."""
-    told = json.loads(content)
-    kinds = [type(one) for one in told] if isinstance(told, list) else []
-    if kinds != [str, int, int]:
-        raise ValueError("no progress")
-    return told[0], told[1], told[2]
+    return int.from_bytes(content[1:HEAD], "little")
 
 
 def _answer_and_end(answer: Callable[[Any], Any], task: Task, scratch: Path, told: int) -> None:
     """Answer, and end without what Python does at the end of a program."""
     code = 1
     try:
-        _TELLER.file = told
-        _TELLER(_TOLD, to_bytes(_answered(answer, task, scratch)))
+        TELLER.file = told
+        TELLER(_TOLD, to_bytes(_answered(answer, task, scratch)))
         code = 0
     finally:
         os._exit(code)

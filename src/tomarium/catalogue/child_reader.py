@@ -24,7 +24,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from tomarium.catalogue import child_process
-from tomarium.catalogue.child_process import AT_WORK, MOST_MEMORY, Task
+from tomarium.catalogue.child_process import MOST_MEMORY, Task
+from tomarium.catalogue.child_progress import AT_WORK, read_progress
 from tomarium.confinement import CannotConfine, means
 from tomarium.errors import TomariumError
 
@@ -172,11 +173,9 @@ class _Child:
         except (ValueError, RecursionError) as problem:
             raise ReaderDied("the process that read it answered nonsense; the file is damaged") from problem
 
-    def _told(
-        self, longest_s: float, tell: Tell | None, demand_wanted: Callable[[], object] | None
-    ) -> bytes:
+    def _told(self, longest_s: float, tell: Tell | None, demand_wanted: Callable[[], object] | None) -> bytes:
         """Wait for the answer, and pass on how far it is."""
-        begun = last = time.monotonic()
+        begun, last = time.monotonic(), 0.0
         newest: tuple[str, int, int] | None = None
         while (left := begun + longest_s - time.monotonic()) > 0:
             answered = self._pipe.poll(left if tell is None and demand_wanted is None else min(left, LOOK_S))
@@ -206,7 +205,7 @@ class _Child:
 
 def _progress(content: bytes) -> tuple[str, int, int]:
     try:
-        return child_process.read_progress(content)
+        return read_progress(content)
     except (ValueError, RecursionError) as problem:
         raise ReaderDied("the process that read it told nonsense; the file is damaged") from problem
 
