@@ -21,6 +21,7 @@ from PIL import Image
 
 import tomarium as tm
 from app_client import TestClient
+from portal.worker_reads_nothing import worker_reads_nothing
 from postgresql_server import Files
 from tomarium.beamtime import work_jobs, work_results
 from tomarium.beamtime.work_jobs import PREVIEW, RECONSTRUCT, clear_work, work_kinds
@@ -96,7 +97,8 @@ def accounts(catalogue: Catalogue, **roles: str) -> dict[str, dict[str, str]]:
 
 def work(catalogue: Catalogue) -> list[str]:
     said: list[str] = []
-    do_jobs(catalogue, said.append, work_kinds())
+    with worker_reads_nothing():
+        do_jobs(catalogue, said.append, work_kinds())
     return said
 
 
