@@ -19,6 +19,7 @@ from tomarium.model import parcel, plain_card
 from tomarium.model.entity import HOWS, KINDS
 from tomarium.model.level import LEVELS
 from tomarium.model.parameter import PARAMETERS
+from tomarium.portal import second_factor
 from tomarium.portal.page import Page
 from tomarium.portal.pages.download import KINDS as DOWNLOADS
 from tomarium.portal.pages.harvested import ACCESS
@@ -55,6 +56,13 @@ GIVEN = (
     *(
         "fetches a coarse level and shows it; needs Matplotlib",
         "By a command, as lists, or opened where it lies",
+    ),
+    *(
+        second_factor.IS_ON,
+        second_factor.IS_OFF,
+        second_factor.ANEW,
+        second_factor.WRONG,
+        second_factor.WRONG_PASSWORD,
     ),
 )
 """Labels of the label and the like, which Python gives word by word."""

@@ -27,6 +27,7 @@ from tomarium.errors import TomariumError
 _CREATE, _ADD, _RESTRICT = 444, 445, 446  # the same on all processors
 _NO_NEW_PRIVILEGES, _SET_SECCOMP, _FILTER = 38, 22, 2  # of prctl
 _OF_FILES: Final = 1 << 1 | 1 << 2 | 1 << 14  # what a rule of a single file may hold: write, read, truncate
+_IOCTL: Final = 1 << 15  # of a device
 _READ: Final = 1 << 2 | 1 << 3  # files, and names in folders
 _RIGHTS_BY_ABI: Final = ((1, 13), (2, 14), (3, 15), (5, 16))
 """Version of Landlock → how many rights of files it knows."""
@@ -116,7 +117,7 @@ def means() -> Means:
     )
 
 
-def confine(readable: Iterable[Path], writable: Iterable[Path] = ()) -> None:
+def confine(readable: Iterable[Path], writable: Iterable[Path] = (), devices: Iterable[Path] = ()) -> None:
     """Keep this process, from now on and for ever, to some folders, and from the network and other programs.
 
     What Python itself needs to import its packages stays readable too.
@@ -127,6 +128,8 @@ def confine(readable: Iterable[Path], writable: Iterable[Path] = ()) -> None:
         Files and folders that may be read, with all that lies in them; those that are absent are left out.
     writable : iterable of Path
         Those in which files may also be written, linked and removed.
+    devices : iterable of Path
+        Files of devices, as of a GPU, that may be used.
 
     Raises
     ------
@@ -146,6 +149,8 @@ def confine(readable: Iterable[Path], writable: Iterable[Path] = ()) -> None:
             _allow(ruleset, path, _READ)
         for path in writable:
             _allow(ruleset, path, rights & ~_NOT_WRITE)
+        for path in devices:
+            _allow(ruleset, path, rights & (_OF_FILES | _IOCTL))
         _check(_call(_RESTRICT, ruleset, 0), "keep to them")
     finally:
         os.close(ruleset)
@@ -228,7 +233,7 @@ def _allow(ruleset: int, path: Path, rights: int) -> None:
         return
     try:
         if not path.is_dir():
-            rights &= _OF_FILES
+            rights &= _OF_FILES | _IOCTL
         rule = struct.pack("=Qi", rights, place)
         _check(_call(_ADD, ruleset, 1, rule, 0), f"allow {path}")
     finally:

@@ -12,8 +12,9 @@ from fastapi import HTTPException
 
 from tomarium.catalogue.child_process import from_bytes, to_bytes
 from tomarium.catalogue.child_reader import ReaderDied, ReadersBusy
+from tomarium.catalogue.confined_volumes import answer_in_child
 from tomarium.errors import FormatError
-from tomarium.portal.confined_volumes import answer_in_child, open_confined
+from tomarium.portal.confined_volumes import open_confined
 from tomarium.viewers.volume import open_here
 
 

@@ -13,6 +13,7 @@ import pytest
 import tifffile
 from fastapi.testclient import TestClient
 
+from portal.worker_reads_nothing import worker_reads_nothing
 from specimen_rock import ADA, CORE, FIB, IN_CORE, MAP, file_rock
 from tomarium import formats
 from tomarium.catalogue import Catalogue, Reader, ingest, open_catalogue
@@ -206,7 +207,8 @@ def test_a_worker_aligns_two_images_or_lists_candidates(
     assert asked.status_code == 202
     ask_to_align(opened, ADA, MAP, "records/bse", known=HowKnown(1e-6, 0.02), beside=True)
     assert "waits for a worker" in owner.get(PAGE).text
-    do_jobs(opened, print, only=["align images"])
+    with worker_reads_nothing():
+        do_jobs(opened, print, only=["align images"])
     told = owner.get(f"{PAGE}.json").json()
     by_ends = {one["ends"]: one for one in told["asked"]}
     assert by_ends["si in bse"]["state"] == "done", by_ends

@@ -45,21 +45,21 @@ NAMES = {
 
 CHILD = "a confined process"
 PORTAL = "the portal, whose volumes a confined process reads: confined_volumes.py"
-MEMBER = "a worker, for a member who asked for it"
 COMMAND = "a command, by whoever gives it"
 OURS = "what this program wrote itself a moment ago"
 WHO = {
-    "portal/confined_volumes.py": CHILD,
+    "portal/confined_volumes.py": "the portal, of records in an object store; a confined process else",
     "portal/markdown.py": "the portal, only pictures that came with tomarium",
     "portal/notebook_file.py": PORTAL,
     "portal/pages/download.py": PORTAL,
     "portal/viewer_state.py": PORTAL,
     "portal/webp.py": CHILD,
-    "catalogue/align_job.py": MEMBER,
+    "catalogue/align_job.py": CHILD,
     "catalogue/aligned_record.py": COMMAND,
     "catalogue/backup.py": COMMAND,
     "catalogue/checkup.py": PORTAL,
     "catalogue/child_process.py": "the process that confines, of the portal's own question",
+    "catalogue/confined_volumes.py": CHILD,
     "catalogue/copy_parameters.py": COMMAND,
     "catalogue/demo_specimen.py": COMMAND,
     "catalogue/export.py": COMMAND,
@@ -70,7 +70,7 @@ WHO = {
     "catalogue/make_record.py": COMMAND,
     "catalogue/make_series.py": COMMAND,
     "catalogue/mesh_part.py": OURS,
-    "catalogue/model_jobs.py": MEMBER,
+    "catalogue/model_jobs.py": CHILD,
     "catalogue/record_pictures.py": CHILD,
     "catalogue/repair.py": COMMAND,
     "catalogue/specimen_space.py": PORTAL,

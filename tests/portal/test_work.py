@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from PIL import Image
 
 import tomarium as tm
 from app_client import TestClient
+from portal.worker_reads_nothing import worker_reads_nothing
 from postgresql_server import Files
 from tomarium.beamtime import work_jobs, work_results
 from tomarium.beamtime.work_jobs import PREVIEW, RECONSTRUCT, clear_work, work_kinds
@@ -96,7 +97,8 @@ def accounts(catalogue: Catalogue, **roles: str) -> dict[str, dict[str, str]]:
 
 def work(catalogue: Catalogue) -> list[str]:
     said: list[str] = []
-    do_jobs(catalogue, said.append, work_kinds())
+    with worker_reads_nothing():
+        do_jobs(catalogue, said.append, work_kinds())
     return said
 
 
@@ -418,36 +420,29 @@ def test_a_volume_that_waits_or_is_made_is_cancelled(
     # Cancelled while a worker is at it: what it made is removed, and no record comes of it.
     number = launched(client, catalogue)
     monkeypatch.setattr(work_jobs, "ASK_S", 0.0)
-    made = work_jobs.make_record
+    teller = work_jobs.stage_teller
 
-    def slow(*given: Any, on_progress: Any, **named: Any) -> Any:
+    def cancelling(*given: Any) -> Callable[[str, int, int], None]:
+        on_progress = teller(*given)
+
         def tell(stage: str, done: int, total: int) -> None:
-            if stage not in ("probe", "file"):
-                client.post(f"/reconstruct/jobs/{number}/cancel", headers=JSON)
+            client.post(f"/reconstruct/jobs/{number}/cancel", headers=JSON)
             on_progress(stage, done, total)
 
-        return made(*given, on_progress=tell, **named)
+        return tell
 
-    monkeypatch.setattr(work_jobs, "make_record", slow)
+    monkeypatch.setattr(work_jobs, "stage_teller", cancelling)
     assert work(catalogue) == [f"job {number}, reconstruct: was cancelled"]
     assert page(client, f"/reconstruct/jobs/{number}")["progress"]["state"] == "cancelled"
     assert records_of(catalogue) == before
 
 
 SLOW_WORKER = """
-import sys, time
+import sys
+from portal.slow_work import make_slowly
 from tomarium.beamtime import work_jobs
-from tomarium.pipeline.run import runner
 from tomarium.cli import execute
-made = work_jobs.make_record
-def slow(*given, on_progress, **named):
-    def tell(stage, done, total):
-        on_progress(stage, done, total)
-        if stage == "file":
-            print("here", flush=True)
-            time.sleep(60)
-    return made(*given, on_progress=tell, **named)
-work_jobs.make_record = slow
+work_jobs.make_volume = make_slowly
 execute(["worker", "--catalogue", sys.argv[1], "--once"])
 """
 
@@ -456,14 +451,15 @@ def test_a_worker_that_is_killed_loses_nothing_and_makes_no_second_record(
     client: TestClient, catalogue: Catalogue
 ) -> None:
     number, before = launched(client, catalogue), records_of(catalogue)
+    tests = str(Path(__file__).parents[1])
     killed = subprocess.Popen(
-        [sys.executable, "-c", SLOW_WORKER, catalogue.name], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", SLOW_WORKER, catalogue.name], env={**os.environ, "PYTHONPATH": tests}
     )
-    assert killed.stdout is not None
-    for line in killed.stdout:  # it has written the volume, and has not filed it
-        if "here" in line:
-            break
     sentence = "writing previews and checksums: 0 of 1"
+    until = time.monotonic() + 60  # then it has written the volume, and has not filed it
+    while page(client, f"/reconstruct/jobs/{number}")["progress"]["sentence"] != sentence:
+        assert time.monotonic() < until
+        time.sleep(0.1)
     assert page(client, f"/reconstruct/jobs/{number}")["progress"] == {
         "state": "running", "sentence": sentence, "done": 0, "total": 1,
     }  # fmt: skip
@@ -481,7 +477,6 @@ def test_a_worker_that_is_killed_loses_nothing_and_makes_no_second_record(
         work_kinds()[RECONSTRUCT].do(catalogue, taken)
     os.kill(killed.pid, signal.SIGKILL)
     killed.wait()
-    killed.stdout.close()
     assert not (folder / "ro-crate-metadata.json").exists()  # no half volume looks finished
     _end_leases(catalogue)
     assert work(catalogue)[0].startswith(f"job {number}, reconstruct: done")

@@ -7,9 +7,8 @@ import os
 import shutil
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -18,30 +17,26 @@ import numpy as np
 from sqlalchemy import Row
 
 from tomarium.atomic_files import take_lock
-from tomarium.beamtime import quick_look, work_results
-from tomarium.beamtime.look_at_scan import row_of
+from tomarium.beamtime import work_results
 from tomarium.beamtime.scan_parameters import FoundAxis
-from tomarium.beamtime.work_settings import WorkSettings, detector_column, rows_of, settings_of
-from tomarium.beamtime.work_source import RECORD, facts_of, open_source
+from tomarium.beamtime.work_in_child import Axes, make_slices, make_volume
+from tomarium.beamtime.work_settings import settings_of
+from tomarium.beamtime.work_source import RECORD, find_source
 from tomarium.catalogue import Catalogue, ingest
+from tomarium.catalogue.confined_work import confined
 from tomarium.catalogue.edit import Changes, edit
 from tomarium.catalogue.find_jobs import jobs_of_kind
 from tomarium.catalogue.job_progress import stage_teller
 from tomarium.catalogue.jobs import Ended, begin_last_part, forget_jobs, is_held, without_folders
-from tomarium.catalogue.make_record import make_record
 from tomarium.catalogue.queries import folder_of
+from tomarium.catalogue.record_folder import read_record
 from tomarium.catalogue.work import Kind, NotWanted, StillHeld
 from tomarium.catalogue.workers import forget_workers
-from tomarium.errors import DatabaseUnavailable, InputError
-from tomarium.model import Scan
+from tomarium.errors import DatabaseUnavailable, FormatError, InputError
 from tomarium.model.publication import Related
-from tomarium.pipeline.protocol.protocol import Protocol, from_data, to_data, to_yaml
-from tomarium.pipeline.protocol.resolve import resolve
+from tomarium.pipeline.protocol.protocol import to_data, to_yaml
 from tomarium.pipeline.run.journal import is_unfinished
-from tomarium.pipeline.run.reconstruct import with_axis
-from tomarium.pipeline.run.runner import Progress
 from tomarium.standards.ro_crate import FILENAME
-from tomarium.steps.core.step import View
 from tomarium.viewers.picture import robust_window
 
 PREVIEW: Final = "preview"
@@ -50,12 +45,6 @@ RECONSTRUCT: Final = "reconstruct"
 """Kind of a job that makes a volume and files it."""
 LEASE_S: Final = 60.0
 """Seconds after which another worker takes such a job where the first one was killed."""
-CANDIDATES: Final = 9
-"""Columns of the axis that are tried side by side."""
-STRIP_PX: Final = 512
-"""Width of the middle of a slice that is shown for each column."""
-SPACING: Final = {"high": 1.0, "given": 1.0, "medium": 2.0}
-"""Columns between two candidates by the confidence of the axis; 4 where it is low or there is none."""
 ASK_S: Final = 0.25
 """Seconds from one question whether a job is still wanted to the next."""
 STAGES: Final = {
@@ -63,9 +52,6 @@ STAGES: Final = {
 }  # fmt: skip
 MOST_PREVIEWS: Final = 60
 """Previews of one person that are remembered."""
-
-Axes = dict[tuple[str, int, int, str], FoundAxis]
-"""Axes that this process has found: file, its time and size, and the steps behind which it was looked for."""
 
 
 def work_kinds() -> Mapping[str, Kind]:
@@ -100,39 +86,43 @@ def _preview(axes: Axes, catalogue: Catalogue, job: Row[Any]) -> Ended:
     settings = settings_of(told["settings"])
     folder = work_results.results_folder(catalogue.home, job.number)
     shutil.rmtree(folder, ignore_errors=True)  # what a worker that was killed has left
-    wanted = Wanted(catalogue, job)
-    progress = _told(wanted, stage_teller(catalogue, job, STAGES, "reconstructing"))
-    scan, _ = open_source(catalogue, job.asked_by, told["scan"])
-    scan.demand_frames()
-    protocol = settings.protocol(scan.domain)
-    seen = _without_region(protocol)
-    height = resolve(seen, scan).scan.shape[1]
-    row = _row_of(settings, scan, height)
-    make = _axis_strip if told["what"] == "axes" else _slice
-    images, facts = make(axes, scan, seen, row, settings, progress, wanted)
-    kept = [work_results.averaged(image) for image in images]
-    factor = kept[0][1]
-    stack = np.stack([image for image, _ in kept])
+    path, readable, _ = find_source(catalogue, job.asked_by, told["scan"])
+    made = confined(
+        make_slices,
+        *(path, told["settings"], told["what"], axes),
+        readable=[readable],
+        tell=stage_teller(catalogue, job, STAGES, "reconstructing"),
+        demand_wanted=Wanted(catalogue, job),
+    )
+    _remember(axes, made["axes"])
+    stack = np.frombuffer(made["stack"], np.float32).reshape(made["shape"])
+    facts = dict(made["facts"])
+    protocol = settings.protocol(facts["domain"])
     low, high = robust_window(stack)
     finite = stack[np.isfinite(stack)]
     facts |= {
         "what": told["what"],
-        "scan": facts_of(scan),
-        "domain": scan.domain,
-        "height": height,
         "binning": list(settings.binning),
-        "factor": factor,
         "shape": list(stack.shape[1:]),
         "window": [low, high],
         "values": [float(finite.min()), float(finite.max())] if finite.size else [low, high],
         "protocol": to_data(protocol),
         "yaml": to_yaml(protocol),
-        "command": settings.command(scan.path.name),
+        "command": settings.command(path.name),
     }
     if not is_held(catalogue, job):
         raise NotWanted
     work_results.write_results(folder, stack, facts)
     return "done", f"row {facts['row']}", ()
+
+
+def _remember(axes: Axes, found: Sequence[Any]) -> None:
+    """Keep the axes that were found, the newest ones."""
+    for key, axis in found:
+        path, changed_ns, size, behind = key
+        axes[path, changed_ns, size, behind] = FoundAxis(*axis)
+        while len(axes) > MOST_PREVIEWS:
+            axes.pop(next(iter(axes)))
 
 
 class Wanted:
@@ -154,153 +144,6 @@ class Wanted:
                 self._asked = time.monotonic()
         if self._lost:
             raise NotWanted
-
-
-def _told(wanted: Wanted, progress: Progress) -> Progress:
-    """Give what is told of progress; it stops the job where nobody wants it any more."""
-
-    def tell(stage: str, done: int, total: int) -> None:
-        progress(stage, done, total)
-        wanted()
-
-    return tell
-
-
-def _row_of(settings: WorkSettings, scan: Scan, height: int) -> int | None:
-    """Return the row of the binned frames that holds the detector's row that was typed; None for the middle one."""
-    if not settings.row:
-        return None
-    try:
-        typed = str(int(settings.row) // settings.binning[0])
-    except ValueError:  # a height, or what is refused
-        typed = settings.row
-    return row_of(typed, scan, height)
-
-
-def _without_region(protocol: Protocol) -> Protocol:
-    """Leave the region out, so that the whole slice is seen with the region drawn over it."""
-    return Protocol(
-        tuple(replace(i, given={k: v for k, v in i.given.items() if k != "region"}) for i in protocol.items)
-    )
-
-
-def _axis_of(
-    axes: Axes, scan: Scan, protocol: Protocol, progress: Any, wanted: Wanted
-) -> tuple[FoundAxis | None, tuple[str, ...]]:
-    """Find the axis as a run would, once for a file, in columns of binned frames; None where it is told already."""
-    behind = quick_look.steps_behind_axis(protocol)
-    given = any("axis_column" in item.given for item in protocol.items) or scan.axis_column is not None
-    if behind is None or given:
-        return None, ()
-    state = scan.path.stat()
-    key = (str(scan.path), state.st_mtime_ns, state.st_size, behind)
-    if key in axes:
-        return axes[key], ()
-    found_axis, notes = quick_look.find_axis(scan, protocol, on_progress=progress, demand_wanted=wanted)
-    if len(axes) >= MOST_PREVIEWS:
-        axes.pop(next(iter(axes)))
-    axes[key] = found_axis
-    return found_axis, notes
-
-
-def _slice(
-    axes: Axes,
-    scan: Scan,
-    protocol: Protocol,
-    row: int | None,
-    settings: WorkSettings,
-    progress: Any,
-    wanted: Wanted,
-) -> tuple[list[Any], dict[str, Any]]:
-    """Make one slice; its row and the axis are told as the detector's own, whatever is binned."""
-    axis, notes = _axis_of(axes, scan, protocol, progress, wanted)
-    rows, columns = settings.binning
-    taken, found_axis = scan, axis
-    if axis is not None and any(isinstance(item.step, View) for item in protocol.items):
-        taken, found_axis = (
-            with_axis(scan, detector_column(axis.column, columns)),
-            None,
-        )  # told of the file's own columns
-    slice_look = quick_look.look(taken, protocol, row, found_axis, on_progress=progress, demand_wanted=wanted)
-    _demand_region(settings, slice_look.image.shape)
-    column = slice_look.axis_column
-    return [slice_look.image], {
-        "row": slice_look.row * rows,
-        "full": list(slice_look.image.shape),
-        "first_voxel": list(slice_look.first_voxel),
-        "pixel_m": slice_look.pixel_m,
-        "unit": slice_look.unit,
-        "axis_column": None if column is None else detector_column(column, columns),
-        "axis_source": slice_look.axis_source if axis is None else f"found, confidence {axis.confidence}",
-        "confidence": axis.confidence if axis is not None else "",
-        "warnings": list(dict.fromkeys([*slice_look.warnings, *notes])),
-    }
-
-
-def _demand_region(settings: WorkSettings, shape: tuple[int, ...]) -> None:
-    """Refuse a region that does not lie in the slice, in the words of the step that would."""
-    if settings.region is None:
-        return
-    try:
-        y, x = (part.split(":") for part in settings.region.split(","))
-        x0, x1, y0, y1 = (int(text) for text in (*x, *y))
-        inside = 0 <= x0 < x1 <= shape[1] and 0 <= y0 < y1 <= shape[0]
-    except ValueError:
-        inside = False
-    if not inside:
-        raise InputError(
-            f"step fbp: region {settings.region!r} does not lie in a slice of {shape[0]} × {shape[1]} voxels; write "
-            f"Y0:Y1,X0:X1 with numbers from 0 to {max(shape)}"
-        )
-
-
-def _axis_strip(
-    axes: Axes,
-    scan: Scan,
-    protocol: Protocol,
-    row: int | None,
-    settings: WorkSettings,
-    progress: Any,
-    wanted: Wanted,
-) -> tuple[list[Any], dict[str, Any]]:
-    """Make the middle of one slice about several columns, the found or given one in their middle."""
-    free = Protocol(
-        tuple(
-            replace(i, given={k: v for k, v in i.given.items() if k != "axis_column"}) for i in protocol.items
-        )
-    )
-    found_axis, notes = _axis_of(axes, scan, free, progress, wanted)
-    rows, columns_binned = settings.binning
-    if settings.axis:
-        middle, source, confidence = float(settings.axis), "given", "given"
-    elif found_axis is not None:
-        middle, source = detector_column(found_axis.column, columns_binned), "found"
-        confidence = found_axis.confidence
-    elif scan.axis_column is not None:
-        middle, source, confidence = float(scan.axis_column.value), "as the file tells", "given"
-    else:
-        middle, source, confidence = (scan.shape[2] - 1) / 2, "the middle of the frames", "unknown"
-    spacing = SPACING.get(confidence, 4.0) * columns_binned
-    columns = [round(middle + k * spacing, 3) for k in range(-(CANDIDATES // 2), CANDIDATES // 2 + 1)]
-    images, used, pixel = quick_look.look_at_axes(scan, free, columns, row, on_progress=progress)
-    side = min(STRIP_PX, *(min(image.shape) for image in images))
-    return [_middle(image, side) for image in images], {
-        "row": used * rows,
-        "full": list(images[0].shape),
-        "pixel_m": pixel,
-        "unit": "",
-        "columns": columns,
-        "axis_column": middle,
-        "axis_source": source,
-        "confidence": confidence,
-        "found": None if found_axis is None else detector_column(found_axis.column, columns_binned),
-        "warnings": list(notes),
-    }
-
-
-def _middle(image: Any, side: int) -> Any:
-    top, left = ((length - side) // 2 for length in image.shape)
-    return image[top : top + side, left : left + side]
 
 
 def _reconstruct(catalogue: Catalogue, job: Row[Any]) -> Ended:
@@ -343,24 +186,24 @@ def _reconstruct_alone(catalogue: Catalogue, job: Row[Any]) -> Ended:
     told, folder = job.arguments, _record_folder(catalogue, job)
     if not is_held(catalogue, job):
         raise NotWanted
-    scan, reader = open_source(catalogue, job.asked_by, told["scan"])
+    path, readable, reader = find_source(catalogue, job.asked_by, told["scan"])
     warnings: list[str] = []
-    wanted = Wanted(catalogue, job)
     if not (folder / FILENAME).is_file() or is_unfinished(folder):
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        outcome = make_record(
-            scan,
-            from_data(told["protocol"], "the protocol that was shown"),
-            folder,
-            rows=rows_of(told["rows"]),
-            title=told["title"],
-            id=told["id"],
-            on_progress=_told(wanted, stage_teller(catalogue, job, STAGES, "reconstructing ({})")),
-            demand_wanted=wanted,
+        folder.mkdir(parents=True, exist_ok=True)
+        warnings = confined(
+            make_volume,
+            *(path, told["protocol"], folder, told["rows"], told["title"], told["id"]),
+            readable=[readable],
+            writable=[folder],
+            tell=stage_teller(catalogue, job, STAGES, "reconstructing ({})"),
+            demand_wanted=Wanted(catalogue, job),
         )
-        warnings = list(outcome.provenance["warnings"])
     if not begin_last_part(catalogue, job, "the volume is whole, and is filed"):
         raise NotWanted
+    if read_record(folder).publication is not None:  # a file could have taken over the process that read it
+        raise FormatError(
+            f"{path.name}: the process that read it made no draft of it; take it from its origin"
+        )
     record = ingest(catalogue, folder, checksums=False, reader=reader)
     if told["scan"].startswith(RECORD) and not record.related:
         origin = Related("IsDerivedFrom", told["scan"].removeprefix(RECORD))

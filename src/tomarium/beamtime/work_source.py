@@ -59,8 +59,8 @@ def reader_named(connection: Connection, name: str) -> Reader:
     return account.reader
 
 
-def open_source(catalogue: Catalogue, asked_by: str, source: str) -> tuple[Scan, Reader]:
-    """Open the scan of a job, for who asked for it and may have its files now.
+def find_source(catalogue: Catalogue, asked_by: str, source: str) -> tuple[Path, Path, Reader]:
+    """Find the scan of a job, for who asked for it and may have its files now; nothing of it is read.
 
     Parameters
     ----------
@@ -73,13 +73,14 @@ def open_source(catalogue: Catalogue, asked_by: str, source: str) -> tuple[Scan,
 
     Returns
     -------
-    Scan, Reader
-        The scan, and who asked.
+    Path, Path, Reader
+        The file, the folder in which all lies that it may lead to, and who asked. A file of the owner of this machine
+        may lead to any other, as those of beamlines do.
 
     Raises
     ------
     InputError
-        There is no such record that they may have, it holds no raw scan, or the file cannot be opened.
+        There is no such record that they may have, or it holds no raw scan.
     """
     with catalogue.reading() as connection:
         reader = reader_named(connection, asked_by)
@@ -88,20 +89,40 @@ def open_source(catalogue: Catalogue, asked_by: str, source: str) -> tuple[Scan,
         )
     if source.startswith(PATH) and reader == LOCAL_OWNER:
         path = Path(source.removeprefix(PATH))
-    elif place is not None and place.open:
-        record = read_record(place.folder)
-        part = scan_part(record)
-        if part is None:
-            raise InputError(f"the record {record.id} holds no raw scan; choose one of a raw scan")
-        path = place.folder / part.path
-    else:
+        return path, Path(path.anchor), reader
+    if place is None or not place.open:
         raise InputError(
             f"there is no scan {source.partition(':')[2][:80]!r} whose files are open to {asked_by}"
         )
+    record = read_record(place.folder)
+    part = scan_part(record)
+    if part is None:
+        raise InputError(f"the record {record.id} holds no raw scan; choose one of a raw scan")
+    return place.folder / part.path, place.folder, reader
+
+
+def open_scan(path: Path) -> Scan:
+    """Open a scan.
+
+    Parameters
+    ----------
+    path : Path
+        A file or a folder.
+
+    Returns
+    -------
+    Scan
+        Its frames are read when they are asked for.
+
+    Raises
+    ------
+    InputError
+        It holds no scan, or cannot be opened.
+    """
     opened = formats.open(path)
     if not isinstance(opened, Scan):
         raise InputError(f"{path.name} holds an image of shape {opened.shape}, not a scan with projections")
-    return opened, reader
+    return opened
 
 
 def below(folders: Sequence[Path], text: str) -> Path:

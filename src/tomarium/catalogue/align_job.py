@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,11 +13,12 @@ from sqlalchemy import Connection, Row, select
 from tomarium import units
 from tomarium.catalogue import queries
 from tomarium.catalogue.catalogue import Catalogue
+from tomarium.catalogue.confined_work import confined
 from tomarium.catalogue.find_jobs import reader_who_asked
 from tomarium.catalogue.job_progress import stage_teller
 from tomarium.catalogue.jobs import Ended, add_job, without_folders
 from tomarium.catalogue.link_edit import demand_both_ends, file_link
-from tomarium.catalogue.link_request import HowKnown, link_of_alignment
+from tomarium.catalogue.link_request import HowKnown, link_of_text
 from tomarium.catalogue.reader import NotAllowed, Reader
 from tomarium.catalogue.record_folder import read_record
 from tomarium.catalogue.specimen_space import images_at
@@ -137,18 +140,16 @@ def align_images(catalogue: Catalogue, job: Row[Any]) -> Ended:
             demand_both_ends(connection, reader, start, end)
             places = [_place(connection, reader, frame) for frame in (start, end)]
         folders = {folder: read_frame(placed.frame).id for folder, placed in places}
-        moving, fixed = (read_placed(*place) for place in places)
-        alignment = align(
-            fixed,
-            moving,
-            search="near" if told["near"] else "global",
-            scale=bool(told["scale"]),
-            on_progress=stage_teller(catalogue, job, STAGES),
+        found = confined(
+            align_places,
+            *(places, bool(told["near"]), bool(told["scale"])),
+            readable=[folder for folder, _ in places],
+            tell=stage_teller(catalogue, job, STAGES),
         )
-        if not alignment.accepted:
-            return "failed", _not_found(alignment, moving), ()
+        if found["refused"]:
+            return "failed", without_folders(str(found["refused"]), folders), ()
         how_known = HowKnown(told["sigma_m"], told["sigma_rad"])
-        link = link_of_alignment(alignment, start, end, how_known)
+        link = link_of_text(str(found["alignment"]), start, end, how_known)
         filed = file_link(
             catalogue, reader, link, replaces=str(told["replaces"]), beside=bool(told["beside"])
         )
@@ -156,9 +157,48 @@ def align_images(catalogue: Catalogue, job: Row[Any]) -> Ended:
         raise
     except TomariumError as problem:
         return "failed", without_folders(str(problem), folders), ()
-    words = f"found{' mirrored' if alignment.mirrored else ''}, error {units.show(alignment.tre_m, 'm', 3)}"
-    notes = "".join(f"; {without_folders(note, folders)}" for note in alignment.notes)
-    return "done", f"{words}: filed as {filed.id}, version {filed.version}{notes}", ()
+    notes = "".join(f"; {without_folders(str(note), folders)}" for note in found["notes"])
+    return "done", f"{found['words']}: filed as {filed.id}, version {filed.version}{notes}", ()
+
+
+def align_places(
+    tell: Callable[[str, int, int], None],
+    places: Sequence[tuple[Path, ImageFrame]],
+    near: bool,
+    scale: bool,
+) -> dict[str, Any]:
+    """Align the image of one record to that of another; what a child does, which knows no catalogue.
+
+    Parameters
+    ----------
+    tell : callable
+        `tell(stage, done, total)`.
+    places : sequence of (Path, ImageFrame)
+        Folder and frame of the image that is laid on the other, and of that other one.
+    near, scale : bool
+        As `ask_to_align` takes them.
+
+    Returns
+    -------
+    dict
+        The "alignment" as JSON, "words" and "notes" for who asked; or in "refused" why there is none.
+
+    Raises
+    ------
+    InputError
+        As `read_placed`.
+    """
+    moving, fixed = (read_placed(*place) for place in places)
+    alignment = align(fixed, moving, search="near" if near else "global", scale=scale, on_progress=tell)
+    if not alignment.accepted:
+        return {"refused": _not_found(alignment, moving)}
+    mirrored = " mirrored" if alignment.mirrored else ""
+    return {
+        "refused": "",
+        "alignment": json.dumps(alignment.as_data()),
+        "words": f"found{mirrored}, error {units.show(alignment.tre_m, 'm', 3)}",
+        "notes": list(alignment.notes),
+    }
 
 
 def _place(connection: Connection, reader: Reader, frame: str) -> tuple[Path, ImageFrame]:

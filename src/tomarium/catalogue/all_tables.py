@@ -7,7 +7,17 @@ from typing import Final
 from sqlalchemy import MetaData
 
 # Each file that describes tables is imported, so that none is missing below.
-from tomarium.catalogue import fixity_tables, harvest_tables, log_tables, reader_tables, tables, text_tables
+from tomarium.catalogue import (
+    fixity_tables,
+    harvest_tables,
+    log_tables,
+    reader_tables,
+    second_factor_tables,
+    tables,
+    text_tables,
+)
 
-FILES: Final = (tables, fixity_tables, harvest_tables, log_tables, reader_tables, text_tables)
+FILES: Final = (
+    tables, fixity_tables, harvest_tables, log_tables, reader_tables, second_factor_tables, text_tables,
+)  # fmt: skip
 EVERY: Final[MetaData] = tables.metadata

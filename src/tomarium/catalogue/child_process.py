@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tomarium import errors
+from tomarium.catalogue.child_progress import AT_WORK, HEAD, TELLER
 from tomarium.confinement import CannotConfine, confine, limit, means, needed_by_python
 from tomarium.errors import TomariumError
 
@@ -43,6 +44,8 @@ _ONCE: Final = (
 )
 """What most questions import, which is done once, before any fork."""
 _READY, _TOLD, _DIED = b"r", b"t", b"d"
+_MOST_WORDS: Final = 2000
+_LIMITED: Final = {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "passive", "OPENBLAS_NUM_THREADS": "1"}
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,12 @@ class Task:
         Seconds that it may take.
     unconfined : bool
         Whether it is answered where the system has no Landlock.
+    memory : int
+        Bytes that it may take.
+    processors : int
+        How many it may keep busy all that time.
+    devices : tuple of Path
+        Files of a GPU that it may use.
     """
 
     question: Any
@@ -66,6 +75,9 @@ class Task:
     writable: tuple[Path, ...]
     longest_s: float
     unconfined: bool
+    memory: int = MOST_MEMORY
+    processors: int = 1
+    devices: tuple[Path, ...] = ()
 
 
 def to_bytes(told: Any) -> bytes:
@@ -149,28 +161,41 @@ def _in_a_fork(answer: Callable[[Any], Any], task: Task, scratch: Path, pipe: Co
 
 
 def _until_end(told: io.FileIO, pipe: Connection) -> bytes | None:
-    """Read what the fork tells until it ends; None where that is too much, or the one who asked has ended."""
-    parts: list[bytes] = []
-    size = 0
-    while size <= MOST_ANSWERED:
+    """Read what the fork tells until it ends, and pass on how far it is.
+
+    None where that is too much, or the one who asked has ended; b"" where it is no answer.
+    """
+    content = bytearray()
+    while len(content) <= MOST_ANSWERED:
         # Who asked sends nothing meanwhile: what can be read there is the end of it.
         if pipe in wait([told.fileno(), pipe]):
             return None
         part = told.read(1 << 20)
         if not part:
-            return b"".join(parts)
-        parts.append(part)
-        size += len(part)
+            whole = content[:1] == _TOLD and len(content) == HEAD + _length(content)
+            return bytes(content[HEAD:]) if whole else b""
+        content += part
+        while content[:1] == AT_WORK and len(content) >= HEAD:
+            size = _length(content)
+            if size > _MOST_WORDS:
+                return None
+            if len(content) < HEAD + size:
+                break
+            pipe.send_bytes(AT_WORK + content[HEAD : HEAD + size])
+            del content[: HEAD + size]
     return None
+
+
+def _length(content: bytearray) -> int:
+    return int.from_bytes(content[1:HEAD], "little")
 
 
 def _answer_and_end(answer: Callable[[Any], Any], task: Task, scratch: Path, told: int) -> None:
     """Answer, and end without what Python does at the end of a program."""
     code = 1
     try:
-        content = to_bytes(_answered(answer, task, scratch))
-        with open(told, "wb") as out:
-            out.write(content)
+        TELLER.file = told
+        TELLER(_TOLD, to_bytes(_answered(answer, task, scratch)))
         code = 0
     finally:
         os._exit(code)
@@ -183,7 +208,7 @@ def _answered(answer: Callable[[Any], Any], task: Task, scratch: Path) -> dict[s
     except TomariumError as problem:
         return {"raised": type(problem).__name__, "text": str(problem)}
     except MemoryError:
-        most = f"{MOST_MEMORY >> 30} GiB"
+        most = f"{task.memory >> 30} GiB"
         return {
             "raised": "FormatError",
             "text": f"reading it takes more than {most} of memory; the file is damaged",
@@ -196,13 +221,13 @@ def _give_up(task: Task, scratch: Path) -> None:
     """Give up what the question does not need."""
     tempfile.tempdir = str(scratch)
     limit(
-        memory=MOST_MEMORY,
-        cpu_s=int(task.longest_s) + 2,
+        memory=task.memory,
+        cpu_s=int(task.longest_s) * task.processors + 2,
         file_bytes=None if task.writable else _SCRATCH_BYTES,
         open_files=_OPEN_FILES,
     )
     if means().landlock or not task.unconfined:
-        confine(task.readable, (*task.writable, scratch))
+        confine(task.readable, (*task.writable, scratch), task.devices)
 
 
 def reading(content: bytes) -> Any:
@@ -221,8 +246,11 @@ def reading(content: bytes) -> Any:
     raise kind(str(told.get("text", ""))[:4000])
 
 
-def environment() -> dict[str, str]:
-    """Return what such a process is told of this one's environment: no password, and no plugin of HDF5."""
+def environment(*, computes: bool = False) -> dict[str, str]:
+    """Return what such a process is told of this one's environment: no password, and no plugin of HDF5.
+
+    One that computes may take the processors and the GPU that this one may.
+    """
     kept: Sequence[str] = (
         "PATH",
         "LANG",
@@ -232,7 +260,8 @@ def environment() -> dict[str, str]:
         "TMPDIR",
         "PYTHONDONTWRITEBYTECODE",
     )
-    limited = {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "passive", "OPENBLAS_NUM_THREADS": "1"}
+    own = (*_LIMITED, "TOMARIUM_DEVICE", "TOMARIUM_INSTRUCTIONS", "CUDA_VISIBLE_DEVICES")
+    limited = {key: os.environ[key] for key in own if key in os.environ} if computes else _LIMITED
     plugins = {"HDF5_PLUGIN_PRELOAD": "::", "HDF5_PLUGIN_PATH": ""}
     return {key: os.environ[key] for key in kept if key in os.environ} | limited | plugins
 

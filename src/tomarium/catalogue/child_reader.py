@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from multiprocessing import Pipe
@@ -23,13 +24,20 @@ from pathlib import Path
 from typing import Any, Final
 
 from tomarium.catalogue import child_process
-from tomarium.catalogue.child_process import Task
+from tomarium.catalogue.child_process import MOST_MEMORY, Task
+from tomarium.catalogue.child_progress import AT_WORK, read_progress
 from tomarium.confinement import CannotConfine, means
 from tomarium.errors import TomariumError
 
 LONGEST_S: Final = 20.0
 START_S: Final = 60.0
 SETTING: Final = "unconfined_reading"
+LOOK_S: Final = 0.25
+"""Seconds from one look whether an answer is still wanted to the next."""
+TELL_S: Final = 0.05
+"""Seconds between two words of how far an answer is; what comes sooner waits, and the newest counts."""
+
+Tell = Callable[[str, int, int], object]
 
 
 class ReaderDied(TomariumError):
@@ -45,6 +53,7 @@ class ChildReaders:
 
     `work(question)` is a function of a module; what it returns, `child_process.to_bytes` can write.
     `before()` is called once in each process, for what all questions need. More than `waiting` questions are refused.
+    Where they `compute`, they may take the processors that this process may, and else one.
     """
 
     def __init__(
@@ -54,8 +63,9 @@ class ChildReaders:
         *,
         before: Callable[[], object] | None = None,
         waiting: int = 16,
+        computes: bool = False,
     ) -> None:
-        self._work = (work, before)
+        self._work, self._computes = (work, before), computes
         self._idle: queue.LifoQueue[_Child | None] = queue.LifoQueue()
         for _ in range(count):
             self._idle.put(None)
@@ -70,11 +80,18 @@ class ChildReaders:
         writable: Sequence[Path] = (),
         longest_s: float = LONGEST_S,
         unconfined: bool = False,
+        memory: int = MOST_MEMORY,
+        processors: int = 1,
+        devices: Sequence[Path] = (),
+        tell: Tell | None = None,
+        demand_wanted: Callable[[], object] | None = None,
     ) -> Any:
         """Have a question answered by a process.
 
         `readable`, `writable`: folders and files that it may touch. `longest_s`: when it is ended. `unconfined`:
         whether it is answered where the system cannot confine a process, as the setting `unconfined_reading` says.
+        `memory`, `processors`, `devices`: bytes, processors and files of a GPU that it may take. `tell`: told how far
+        it is. `demand_wanted`: called some times a second; what it raises ends the process.
         Raises ReaderDied where the process died or took longer, ReadersBusy where too many wait, CannotConfine, and
         what the work raised of `tomarium.errors`.
         """
@@ -92,8 +109,11 @@ class ChildReaders:
         finally:
             self._waiting.release()
         try:
-            child = child or _Child(self._work)
-            return child.ask(Task(question, tuple(readable), tuple(writable), longest_s, unconfined))
+            child = child or _Child(self._work, self._computes)
+            task = Task(
+                question, tuple(readable), tuple(writable), longest_s, unconfined, memory, processors, tuple(devices)
+            )  # fmt: skip
+            return child.ask(task, tell, demand_wanted)
         finally:
             self._idle.put(child if child is not None and child.lives else None)
 
@@ -113,14 +133,16 @@ class ChildReaders:
 
 
 class _Child:
-    def __init__(self, work: tuple[Callable[[Any], Any], Callable[[], object] | None]) -> None:
+    def __init__(
+        self, work: tuple[Callable[[Any], Any], Callable[[], object] | None], computes: bool = False
+    ) -> None:
         self._pipe, other = Pipe()
         self._scratch = tempfile.mkdtemp(prefix="tomarium-reader-")
         words = [sys.executable, "-P", "-W", "ignore", "-m", child_process.__name__, str(other.fileno())]
         self.lives = True
         self._process = subprocess.Popen(
-            words, pass_fds=[other.fileno()], env={**child_process.environment(), "TMPDIR": self._scratch},
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True,
+            words, pass_fds=[other.fileno()], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            env={**child_process.environment(computes=computes), "TMPDIR": self._scratch}, start_new_session=True,
         )  # fmt: skip
         other.close()
         try:
@@ -132,17 +154,16 @@ class _Child:
         self.end()
         raise ReaderDied("the process that reads files could not begin")
 
-    def ask(self, task: Task) -> Any:
+    def ask(
+        self, task: Task, tell: Tell | None = None, demand_wanted: Callable[[], object] | None = None
+    ) -> Any:
         try:
             self._pipe.send_bytes(pickle.dumps(task))
-            if not self._pipe.poll(task.longest_s):
-                self.end()
-                raise ReaderDied(f"reading it takes longer than {task.longest_s:g} s; choose a smaller part")
-            told = self._pipe.recv_bytes()
+            told = self._told(task.longest_s, tell, demand_wanted)
         except (EOFError, OSError) as problem:
             self.end()
             raise ReaderDied("the library crashed on it; the file is damaged") from problem
-        except KeyboardInterrupt:
+        except BaseException:
             self.end()
             raise
         if told[:1] != b"t":
@@ -152,13 +173,41 @@ class _Child:
         except (ValueError, RecursionError) as problem:
             raise ReaderDied("the process that read it answered nonsense; the file is damaged") from problem
 
+    def _told(self, longest_s: float, tell: Tell | None, demand_wanted: Callable[[], object] | None) -> bytes:
+        """Wait for the answer, and pass on how far it is."""
+        begun, last = time.monotonic(), 0.0
+        newest: tuple[str, int, int] | None = None
+        while (left := begun + longest_s - time.monotonic()) > 0:
+            answered = self._pipe.poll(left if tell is None and demand_wanted is None else min(left, LOOK_S))
+            if answered:
+                told = self._pipe.recv_bytes()
+                if told[:1] != AT_WORK:
+                    return told
+                newest = _progress(told[1:])
+            now = time.monotonic()
+            if newest is not None and tell is not None and (not answered or now - last >= TELL_S):
+                tell(*newest)
+                newest, last = None, now
+            if demand_wanted is not None:
+                demand_wanted()
+        raise ReaderDied(f"reading it takes longer than {longest_s:g} s; choose a smaller part")
+
     def end(self) -> None:
+        if not self.lives:
+            return
         self.lives = False
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)  # with the fork that reads
         self._process.wait(5)
         self._pipe.close()
         shutil.rmtree(self._scratch, ignore_errors=True)
+
+
+def _progress(content: bytes) -> tuple[str, int, int]:
+    try:
+        return read_progress(content)
+    except (ValueError, RecursionError) as problem:
+        raise ReaderDied("the process that read it told nonsense; the file is damaged") from problem
 
 
 def _why(code: int) -> str:

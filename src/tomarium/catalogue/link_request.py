@@ -168,11 +168,6 @@ def link_of_pairs(
     return replace(link, landmarks=landmarks)
 
 
-def link_of_alignment(found: Alignment, start: str, end: str, known: HowKnown) -> Link:
-    """Make a link of what an alignment found; raises InputError where it was not accepted or leaves something open."""
-    return _linked(found.as_data(), start, end, known)
-
-
 def link_of_text(text: str, start: str, end: str, known: HowKnown) -> Link:
     """Make a link of the text of a link.json, as `tomarium align --out` or `tomarium specimen links --json` tells it.
 

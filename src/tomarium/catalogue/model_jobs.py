@@ -11,8 +11,8 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Row
 
-from tomarium import formats
 from tomarium.catalogue.catalogue import Catalogue
+from tomarium.catalogue.confined_work import open_for_job
 from tomarium.catalogue.edit import place_for
 from tomarium.catalogue.find_jobs import jobs_of_record, reader_who_asked
 from tomarium.catalogue.job_progress import stage_teller
@@ -29,7 +29,7 @@ from tomarium.errors import DatabaseUnavailable, InputError, TomariumError
 from tomarium.model import Volume
 from tomarium.pipeline.mesh.make_mesh import doubts, make_mesh
 from tomarium.pipeline.mesh.print_body import PrintWish, print_body
-from tomarium.viewers.volume import volume_path
+from tomarium.viewers.volume import open_here, volume_path
 
 KIND: Final = "make model"
 STAGES: Final = {
@@ -145,7 +145,7 @@ def make_model(catalogue: Catalogue, job: Row[Any]) -> Ended:
 def _make(
     folder: Path, asked: Asked, target: Target, tell: Callable[[str, int, int], None]
 ) -> tuple[str, str]:
-    volume, about = open_record_volume(folder, asked.voxel_m)
+    volume, about = open_record_volume(folder, asked.voxel_m, open_for_job)
     if asked.how is None:
         mesh, figures = make_mesh(volume, asked.wish, asked.limits, tell)
         done = keep_surface(target, mesh, figures, about)
@@ -159,16 +159,20 @@ def _make(
     return f"{size} mm, {printed.triangles} triangles", str(done["record"])
 
 
-def open_record_volume(folder: Path, voxel_m: float | None = None) -> tuple[Volume, About]:
+def open_record_volume(
+    folder: Path, voxel_m: float | None = None, open_volume: Callable[[Path], Volume] = open_here
+) -> tuple[Volume, About]:
     """Open the volume of a record, with the size of a voxel where somebody tells it, and say where it comes from."""
-    volume = formats.open(folder)
-    if not isinstance(volume, Volume):
+    record = read_record(folder)
+    path = volume_path(record)
+    if path is None:
         raise InputError(
             f"{folder.name}: holds no volume (z, y, x); reconstruct its scan with `tomarium run` first"
         )
+    volume = open_volume(folder / path)
     if voxel_m is not None:
         volume = with_voxel(volume, voxel_m)
-    return volume, about_of(read_record(folder))
+    return volume, about_of(record)
 
 
 def how_printed(asked: Asked, about: About) -> PrintWish:

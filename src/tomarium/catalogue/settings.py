@@ -60,6 +60,11 @@ SETTINGS: Final[Mapping[str, Setting]] = {
     "oidc_role": Setting(
         "member", "What who comes through it for the first time becomes: member, visitor, or nobody"
     ),
+    "second_factor": Setting(
+        "nobody",
+        "Who may act only with a second factor beside the password, and counts as a member without: nobody, or "
+        "curators, administrators among them",
+    ),
     "scientists_publish": Setting(
         "no", "Whether instrument scientists publish drafts of their instruments: yes or no"
     ),
@@ -116,6 +121,7 @@ FORMS: Final[Mapping[str, tuple[re.Pattern[str], str]]] = {
     "fixity_days": (re.compile(r"0|[1-9][0-9]{0,3}"), "give a number of days, such as 30; 0: never"),
     "smtp_security": (re.compile("starttls|tls|none"), "give starttls, tls or none"),
     "oidc_role": (re.compile("member|visitor|nobody"), "give member, visitor or nobody"),
+    "second_factor": (re.compile("nobody|curators"), "give nobody or curators"),
     "scientists_publish": (re.compile("yes|no"), "give yes or no"),
     **dict.fromkeys(
         ("rate_searches", "rate_files", "rate_forms", "rate_pages"),

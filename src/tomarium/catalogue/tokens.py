@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from sqlalchemy import Connection, delete, insert, select, update
@@ -13,6 +13,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 from tomarium.catalogue.accounts import account_named
 from tomarium.catalogue.audit import note
 from tomarium.catalogue.reader import Reader, demand_role
+from tomarium.catalogue.second_factor import lacks_factor
 from tomarium.catalogue.tables import tokens
 from tomarium.errors import InputError
 
@@ -290,7 +291,8 @@ def grant_of(
     Returns
     -------
     Grant or None
-        None where there is no such secret, it has ended, or its account is closed.
+        None where there is no such secret, it has ended, or its account is closed. A session of an account that must
+        have a second factor and has none acts as a member.
     """
     moment = time.time() if now is None else now
     wanted = select(tokens).where(
@@ -302,7 +304,10 @@ def grant_of(
     account = account_named(connection, row.account)
     if account.closed:
         return None
-    return Grant(account.reader, frozenset(row.scopes.split()), row.digest, row.until_utc)
+    reader = account.reader
+    if kind == "session" and account.has_password and lacks_factor(connection, account.name, account.role):
+        reader = replace(reader, role="member")
+    return Grant(reader, frozenset(row.scopes.split()), row.digest, row.until_utc)
 
 
 def must_renew(grant: Grant, now: float | None = None) -> bool:

@@ -211,6 +211,34 @@ def change_password(name: str, password_stdin: bool, catalogue: Path | str | Non
     click.echo(f"{name} has another password, and signs in anew everywhere")
 
 
+@command.command("second-factor")
+@click.argument("name")
+@click.option("--off", is_flag=True, help="Switch it off, where the app and the recovery codes are lost.")
+@CATALOGUE
+def second_factor(name: str, off: bool, catalogue: Path | str | None) -> None:
+    """Tell whether signing in to the account NAME asks for a code of an app, or switch that off.
+
+    Its holder switches it on, on the page of the account. --off lets in who runs the machine and is locked out; the log
+    keeps that it was done. Of whom it is demanded says `tomarium settings second_factor`.
+
+    \b
+    tomarium user second-factor ada
+    tomarium user second-factor ada --off
+    """
+    from tomarium.catalogue.accounts import account_named
+    from tomarium.catalogue.catalogue import open_catalogue
+    from tomarium.catalogue.reader import LOCAL_OWNER
+    from tomarium.catalogue.second_factor import end_factor, factor_of
+
+    with open_catalogue(catalogue, make=False) as opened, opened.writing() as connection:
+        account_named(connection, name)
+        if off:
+            end_factor(connection, LOCAL_OWNER, name)
+        factor = factor_of(connection, name)
+    told = f"on, with {factor.codes} recovery codes left" if factor.on else "off"
+    click.echo(f"the second factor of {name} is {told}")
+
+
 @command.command("close")
 @click.argument("name")
 @click.option("--reopen", is_flag=True, help="Open a closed account again; its tokens are gone.")

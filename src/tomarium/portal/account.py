@@ -37,13 +37,7 @@ def new_password(request_context: CurrentRequest, fields: Fields) -> Response:
     """Change one's own password: `current` and `password`; all other sessions end."""
     reader = holder_of(request_context)
     request, catalogue = request_context.request, request_context.catalogue
-    address = request.client.host if request.client else ""
-    with catalogue.writing() as connection:
-        wait = sign_in_limits.begin(connection, reader.name, address)
-    if wait:
-        raise HTTPException(
-            429, "Too many tries failed; try again later.", {"Retry-After": str(int(wait) + 1)}
-        )
+    address = demand_try(request_context, reader)
     if check_password(catalogue, reader.name, fields.get("current", "")) is None:
         with catalogue.writing() as connection:
             note(connection, reader, "change password failed", address=address)
@@ -97,6 +91,19 @@ def revoke(request_context: CurrentRequest, fields: Fields) -> Response:
     except InputError as problem:
         return _show(request_context, 400, problem=f"{problem}."[:1].upper() + f"{problem}."[1:])
     return _show(request_context, 200, told="The token is revoked; it opens nothing any more.")
+
+
+def demand_try(context: RequestContext, reader: Reader) -> str:
+    """Refuse to look at a password or a code where too many were wrong; returns the address that asks."""
+    client = context.request.client
+    address = client.host if client else ""
+    with context.catalogue.writing() as connection:
+        wait = sign_in_limits.begin(connection, reader.name, address)
+    if wait:
+        raise HTTPException(
+            429, "Too many tries failed; try again later.", {"Retry-After": str(int(wait) + 1)}
+        )
+    return address
 
 
 def holder_of(context: RequestContext) -> Reader:

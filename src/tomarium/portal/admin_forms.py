@@ -19,6 +19,7 @@ from tomarium.catalogue.disk_use import change_quota
 from tomarium.catalogue.harvest_sources import all_sources
 from tomarium.catalogue.mail_queue import retry_mails
 from tomarium.catalogue.reader import LOCAL_OWNER, NotAllowed, Reader
+from tomarium.catalogue.second_factor import end_factor
 from tomarium.catalogue.settings import SETTINGS, all_settings, change_setting
 from tomarium.errors import InputError
 from tomarium.portal.administration import SECTIONS, demand_section
@@ -51,6 +52,7 @@ def give_all(app: FastAPI) -> None:
     take(app, "/admin/users/{name}/instruments", instruments, name="admin.user.instruments")
     take(app, "/admin/users/{name}/link", link, name="admin.user.link")
     take(app, "/admin/users/{name}/withdraw-link", withdraw_link, name="admin.user.withdraw_link")
+    take(app, "/admin/users/{name}/second-factor-off", factor_off, name="admin.user.factor_off")
     take(app, "/admin/users/{name}/close", close, name="admin.user.close")
     take(app, "/admin/users/{name}/open", reopen, name="admin.user.open")
     take(app, "/admin/settings", settings, name="admin.settings.change")
@@ -136,6 +138,16 @@ def link(request_context: CurrentRequest, name: str, fields: Fields) -> Response
         return _secret(answer_json({"name": name, "link": address}, 201))
     page = admin_user.content_of(request_context, name, secret=address)
     return _secret(_html(request_context, admin_user.USER, page, {"name": name}))
+
+
+def factor_off(request_context: CurrentRequest, name: str) -> Response:
+    """Switch the second factor of an account off, whose holder lost the app and the recovery codes."""
+    return _of_user(
+        request_context,
+        name,
+        lambda connection, reader: end_factor(connection, reader, name),
+        "The second factor is off; the password alone signs in.",
+    )
 
 
 def withdraw_link(request_context: CurrentRequest, name: str) -> Response:

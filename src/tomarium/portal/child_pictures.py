@@ -11,12 +11,12 @@ from typing import Any
 from fastapi import HTTPException
 
 from tomarium.catalogue.child_reader import SETTING, ChildReaders, ReaderDied, ReadersBusy
+from tomarium.catalogue.confined_volumes import VolumeQuestion, answer_in_child
 from tomarium.catalogue.store import ObjectPath
 from tomarium.confinement import CannotConfine
 from tomarium.errors import FormatError
 from tomarium.model import Record
 from tomarium.portal import webp
-from tomarium.portal.confined_volumes import VolumeQuestion, answer_in_child
 from tomarium.portal.request_context import RequestContext
 from tomarium.registry import collect
 from tomarium.viewers.viewer import Viewer

@@ -10,6 +10,7 @@ from tomarium.catalogue import Reader, sign_in_limits
 from tomarium.catalogue.accounts import NAME, Account, check_password
 from tomarium.catalogue.audit import note
 from tomarium.catalogue.invitations import invited_to
+from tomarium.catalogue.second_factor import any_factor, passes
 from tomarium.catalogue.tokens import close_session, open_session
 from tomarium.portal import oidc
 from tomarium.portal.door import Door
@@ -32,6 +33,7 @@ from tomarium.portal.routes import give
 # Annotations are evaluated here, not postponed: FastAPI reads them.
 
 WRONG = "The name or the password is wrong."
+WRONG_CODE = "The name, the password or the code is wrong."
 
 
 def give_all(app: FastAPI) -> None:
@@ -50,7 +52,7 @@ def give_all(app: FastAPI) -> None:
 
 
 def sign_in(request_context: CurrentRequest, fields: Fields) -> Response:
-    """Sign in with `name` and `password`, and go to `back`; a program gets a cookie and who it is."""
+    """Sign in with `name`, `password` and the `code` of a second factor, and go to `back`; a program gets a cookie."""
     name, password = fields.get("name", "").strip(), fields.get("password", "")
     client = request_context.request.client
     address = client.host if client else ""
@@ -62,13 +64,18 @@ def sign_in(request_context: CurrentRequest, fields: Fields) -> Response:
         told = f"Too many sign-ins failed; try again in {minutes} minute{'s' if minutes > 1 else ''}."
         return _failed(request_context, fields, 429, told, {"Retry-After": str(math.ceil(wait))})
     account = check_password(catalogue, name, password)
-    if account is None:
-        shown = name if NAME.fullmatch(name) else ""  # what is no name may be a password in the wrong field
-        with catalogue.writing() as connection:
-            note(connection, Reader(), "sign in failed", account=shown[:80], address=address)
-        return _failed(request_context, fields, 403, WRONG)
     with catalogue.writing() as connection:
-        sign_in_limits.succeed(connection, name, address)
+        asks_code = any_factor(connection)
+        passed = account is not None and passes(connection, name, fields.get("code", ""))
+        if passed:
+            sign_in_limits.succeed(connection, name, address)
+        else:
+            # What is no name may be a password in the wrong field.
+            shown = name[:80] if NAME.fullmatch(name) else ""
+            why = {} if account is None else {"wrong": "second factor"}
+            note(connection, Reader(), "sign in failed", account=shown, address=address, **why)
+    if account is None or not passed:
+        return _failed(request_context, fields, 403, WRONG_CODE if asks_code else WRONG)
     return _begin(request_context, account, own_path(fields.get("back", "/")), "password")
 
 

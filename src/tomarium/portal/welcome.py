@@ -8,6 +8,7 @@ from fastapi.responses import RedirectResponse, Response
 from tomarium.catalogue.account_links import link_of, use_link
 from tomarium.catalogue.accounts import account_named
 from tomarium.catalogue.audit import note
+from tomarium.catalogue.second_factor import factor_of
 from tomarium.catalogue.tokens import close_session, open_session
 from tomarium.errors import InputError
 from tomarium.portal.door import Door
@@ -66,7 +67,7 @@ def show(request_context: CurrentRequest, secret: str) -> Response:
 
 
 def set_password(request_context: CurrentRequest, secret: str, fields: Fields) -> Response:
-    """Set the `password` of the account of a link, which opens nothing afterwards, and sign in."""
+    """Set the `password` of the account of a link, which opens nothing afterwards; without a second factor sign in."""
     password = fields.get("password", "")
     if password != fields.get("again", password):
         return _page(request_context, secret, 400, "The two passwords differ; write the same twice.")
@@ -77,6 +78,8 @@ def set_password(request_context: CurrentRequest, secret: str, fields: Fields) -
                 raise HTTPException(404, NOTHING)
             name = use_link(connection, secret, password)
             account = account_named(connection, name)
+            if factor_of(connection, name).on:  # a link that somebody else read is no second factor
+                return _private(RedirectResponse(request_context.link("sign-in"), 303))
             close_session(connection, cookie_of(request, SESSION))  # never goes on under another name
             session = open_session(connection, name)
             note(connection, account.reader, "sign in", means="invitation")

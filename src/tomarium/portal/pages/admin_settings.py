@@ -30,7 +30,7 @@ GROUPS: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "Mail": ("smtp_host", "smtp_port", "smtp_security", "smtp_user", "mail_sender"),
     "Requests a minute": ("rate_searches", "rate_files", "rate_forms", "rate_pages"),
-    "Signing in": ("oidc_issuer", "oidc_client_id", "oidc_label", "oidc_role"),
+    "Signing in": ("oidc_issuer", "oidc_client_id", "oidc_label", "oidc_role", "second_factor"),
 }
 """Heading → keys; what is in none stands under "More"."""
 LABELS: Final[Mapping[str, str]] = {
@@ -49,6 +49,7 @@ LABELS: Final[Mapping[str, str]] = {
     "doi_prefix": "DOI prefix",
     "datacite": "DataCite service",
     "scientists_publish": "Instrument scientists publish",
+    "second_factor": "Second factor demanded of",
     "smtp_host": "Mail server",
     "smtp_port": "Port",
     "smtp_security": "Protection",

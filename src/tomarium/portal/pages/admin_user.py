@@ -13,6 +13,7 @@ from tomarium.catalogue.accounts import account_named
 from tomarium.catalogue.assigned_instruments import known_instruments
 from tomarium.catalogue.disk_use import Use, use_of
 from tomarium.catalogue.reader import ROLES
+from tomarium.catalogue.second_factor import factor_of
 from tomarium.errors import InputError
 from tomarium.portal.administration import Tab, demand_section, tabs
 from tomarium.portal.page import FOR_PEOPLE, Page
@@ -38,6 +39,8 @@ class UserPage:
         When, as an ISO date.
     use : Use
         What its records take of the disk.
+    second_factor : bool
+        Whether signing in asks for a code, too.
     invited : bool
         Whether a link to set the password works.
     said : str
@@ -60,6 +63,7 @@ class UserPage:
     closed: bool
     made: str
     use: Use
+    second_factor: bool
     invited: bool
     said: str = field(metadata=FOR_PEOPLE)
     secret: str = field(metadata=FOR_PEOPLE)
@@ -109,6 +113,7 @@ def content_of(context: RequestContext, name: str, said: str = "", *, secret: st
             ) from problem
         link, use = open_links(connection).get(name), use_of(connection, "owner", name)
         known = tuple(known_instruments(connection))
+        on = factor_of(connection, name).on
     until = datetime.fromtimestamp(link.until_utc, UTC).date().isoformat() if link else ""
     return UserPage(
         title=f"User {account.name}",
@@ -121,6 +126,7 @@ def content_of(context: RequestContext, name: str, said: str = "", *, secret: st
         closed=account.closed,
         made=datetime.fromtimestamp(account.made_utc, UTC).date().isoformat(),
         use=use,
+        second_factor=on,
         invited=link is not None,
         said=said[:300],
         secret=secret,

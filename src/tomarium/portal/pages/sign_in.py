@@ -9,6 +9,7 @@ from typing import Annotated
 from fastapi import Query
 
 from tomarium.catalogue.accounts import account_named, any_account
+from tomarium.catalogue.second_factor import any_factor, factor_of, lacks_factor
 from tomarium.catalogue.settings import all_settings
 from tomarium.catalogue.tokens import SCOPES, tokens_of
 from tomarium.portal.forms import own_path
@@ -62,8 +63,12 @@ class SignInPage:
         What went wrong, or was done.
     secret : str
         A token that was just made; it is shown this once.
-    has_password : bool
-        Whether who asks has a password.
+    has_password, has_factor : bool
+        Whether who asks has a password, and a second factor.
+    lacks_factor : bool
+        Whether who asks counts as a member until they have one.
+    asks_code : bool
+        Whether anybody has one, so that there is a field for its code.
     tokens : tuple of TokenRow
         Those of who asks, to who signed in.
     choices : dict of str to str
@@ -84,6 +89,9 @@ class SignInPage:
     told: str = field(default="", metadata=FOR_PEOPLE)
     secret: str = field(default="", metadata=FOR_PEOPLE)
     has_password: bool = False
+    has_factor: bool = False
+    lacks_factor: bool = False
+    asks_code: bool = field(default=False, metadata=FOR_PEOPLE)
     tokens: tuple[TokenRow, ...] = ()
     choices: dict[str, str] = field(default_factory=dict, metadata=FOR_PEOPLE)
 
@@ -121,6 +129,9 @@ def content_of(
         accounts = any_account(connection)
         mine = account_named(connection, identity.reader.name) if identity.way == "session" else None
         tokens = tokens_of(connection, mine.name) if mine else []
+        has_factor = mine is not None and factor_of(connection, mine.name).on
+        lacking = mine is not None and mine.has_password and lacks_factor(connection, mine.name, mine.role)
+        asks_code = mine is None and any_factor(connection)
     known = identity.way != "nobody"
     return SignInPage(
         title=f"Signed in as {identity.reader.name}" if known else "Sign in",
@@ -137,6 +148,9 @@ def content_of(
         told=told,
         secret=secret,
         has_password=mine is not None and mine.has_password,
+        has_factor=has_factor,
+        lacks_factor=lacking,
+        asks_code=asks_code,
         tokens=tuple(
             TokenRow(one.name, one.scopes, datetime.fromtimestamp(one.until_utc, UTC).date().isoformat())
             for one in tokens

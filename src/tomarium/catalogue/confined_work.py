@@ -1,0 +1,170 @@
+"""Work of jobs on the files of members, in a process that touches those files alone and has no network.
+
+A worker asks the database and files what was made; what reads a scan or a volume, and computes with it, is done by
+`child_reader`'s process, for a whole job or for a part of a volume.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+from tomarium.array import available_memory
+from tomarium.catalogue.child_process import MOST_MEMORY, from_bytes, to_bytes
+from tomarium.catalogue.child_progress import tell_progress
+from tomarium.catalogue.child_reader import ChildReaders, ReaderDied, Tell
+from tomarium.catalogue.confined_volumes import VolumeQuestion, answer_in_child, confined_volume
+from tomarium.catalogue.store import ObjectPath
+from tomarium.confinement import means
+from tomarium.errors import FormatError
+from tomarium.model import Volume
+
+LONGEST_S: Final = 30 * 86400.0
+"""Seconds that a job may take: a volume of a large scan takes days."""
+PART_S: Final = 600.0
+"""Seconds that a part of a volume may take."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """A function of a module, and what it is called with after `tell(stage, done, total)`."""
+
+    work: Callable[..., Any]
+    given: tuple[Any, ...]
+
+
+def answer(asked: Call | VolumeQuestion) -> Any:
+    """Do what is asked; what a child does."""
+    if isinstance(asked, VolumeQuestion):
+        return answer_in_child(asked)
+    return asked.work(tell_progress, *asked.given)
+
+
+@cache
+def readers() -> ChildReaders:
+    """Return the process that works on files of members.
+
+    Returns
+    -------
+    ChildReaders
+        One, which begins when it is first asked, and does all jobs after.
+    """
+    return ChildReaders(answer, count=1, before=load, computes=True)
+
+
+def load() -> None:
+    """Import the readers, once for all questions."""
+    from tomarium.formats import formats
+
+    formats()
+
+
+def confined(
+    work: Callable[..., Any],
+    *given: Any,
+    readable: Sequence[Path],
+    writable: Sequence[Path] = (),
+    tell: Tell,
+    demand_wanted: Callable[[], object] | None = None,
+) -> Any:
+    """Have a function done in a process that may touch some folders and nothing else.
+
+    Parameters
+    ----------
+    work : callable
+        Of a module: `work(tell, *given)`, whose result `child_process.to_bytes` can write.
+    *given
+        What it is called with.
+    readable, writable : sequence of Path
+        Folders and files; what lies in an object store is read in this process, for a child has no network.
+    tell : callable
+        `tell(stage, done, total)`, as the work tells it.
+    demand_wanted : callable, optional
+        Called some times a second; what it raises ends the process.
+
+    Returns
+    -------
+    object
+        What the work returned; sequences come as lists.
+
+    Raises
+    ------
+    FormatError
+        The process died.
+    TomariumError
+        As the work raises it, or `demand_wanted`.
+    """
+    if any(isinstance(one, ObjectPath) for one in readable) or not hasattr(os, "fork"):
+        return _done_here(work, given, tell, demand_wanted)
+    try:
+        return readers().ask(
+            Call(work, given),
+            readable=[*readable, *_of_gpus()[1]],
+            writable=writable,
+            longest_s=LONGEST_S,
+            unconfined=not means().landlock,  # a process of its own is still better than the worker's
+            memory=max(MOST_MEMORY, available_memory()),
+            processors=os.cpu_count() or 1,
+            devices=_of_gpus()[0],
+            tell=tell,
+            demand_wanted=demand_wanted,
+        )
+    except ReaderDied as problem:
+        raise FormatError(str(problem)) from problem
+
+
+def _done_here(
+    work: Callable[..., Any],
+    given: tuple[Any, ...],
+    tell: Tell,
+    demand_wanted: Callable[[], object] | None,
+) -> Any:
+    def tell_here(stage: str, done: int, total: int) -> None:
+        tell(stage, done, total)
+        if demand_wanted is not None:
+            demand_wanted()
+
+    return from_bytes(to_bytes(work(tell_here, *given)))
+
+
+def open_for_job(path: Path) -> Volume:
+    """Open the volume of a record for a job, whose parts another process reads.
+
+    Parameters
+    ----------
+    path : Path
+        Folder of an OME-Zarr image on this machine.
+
+    Returns
+    -------
+    Volume
+        As `tomarium.viewers.volume.open_volume` gives it.
+
+    Raises
+    ------
+    FormatError
+        The volume is damaged.
+    """
+
+    def ask(question: VolumeQuestion) -> Any:
+        return readers().ask(question, readable=[path], longest_s=PART_S, unconfined=not means().landlock)
+
+    return confined_volume(path, ask)
+
+
+def _of_gpus() -> tuple[list[Path], list[Path]]:
+    """Return the files of devices of NVIDIA's GPUs, and what their driver reads besides; none where there is none."""
+    devices = [*Path("/dev").glob("nvidia*"), *Path("/dev/nvidia-caps").glob("*")]
+    told = [
+        "/proc/driver/nvidia",
+        "/proc/devices",
+        "/proc/modules",
+        "/proc/self",
+        "/sys/bus/pci",
+        "/sys/devices",
+    ]
+    return devices, [Path(one) for one in told] if devices else []
