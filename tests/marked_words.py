@@ -12,15 +12,21 @@ import tomarium.viewers
 from tomarium.catalogue.data_use import BY
 from tomarium.catalogue.facets import FACETS
 from tomarium.catalogue.label_sheet import SHEETS
+from tomarium.catalogue.mail_queue import STATES as MAIL_STATES
 from tomarium.catalogue.reader import ROLES
 from tomarium.catalogue.saved_searches import EVERY
+from tomarium.catalogue.settings import SETTINGS
 from tomarium.catalogue.tokens import SCOPES
 from tomarium.model import parcel, plain_card
 from tomarium.model.entity import HOWS, KINDS
 from tomarium.model.level import LEVELS
 from tomarium.model.parameter import PARAMETERS
 from tomarium.portal import second_factor
+from tomarium.portal.administration import SECTIONS
 from tomarium.portal.page import Page
+from tomarium.portal.pages.admin_settings import GROUPS as SETTING_GROUPS
+from tomarium.portal.pages.admin_settings import LABELS as SETTING_LABELS
+from tomarium.portal.pages.admin_sources import SPANS
 from tomarium.portal.pages.download import KINDS as DOWNLOADS
 from tomarium.portal.pages.harvested import ACCESS
 from tomarium.portal.pages.record import TAKEN
@@ -154,6 +160,15 @@ def given() -> Iterator[str]:
     yield from of_viewers()
     yield from SCRIPT_WORDS
     yield from ACCESS.values()
+    yield from (*(section.title for section in SECTIONS.values()), *SPANS.values())
+    yield from (
+        *SETTING_GROUPS,
+        *SETTING_LABELS.values(),
+        *(one.help for one in SETTINGS.values()),
+        "yes",
+        "no",
+    )
+    yield from (*MAIL_STATES, "running", "done", "registered", "findable", "missing", "changed", "unreadable")
     yield from TITLED
     yield from GIVEN
 

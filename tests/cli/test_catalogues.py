@@ -42,14 +42,21 @@ def test_a_mistyped_catalogue_is_refused_and_not_made(
     assert sorted(tmp_path.iterdir()) == before
 
 
-@pytest.mark.parametrize("words", [["search"], ["serve"]])
 def test_without_any_catalogue_it_says_how_to_begin(
-    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("TOMARIUM_HOME", str(tmp_path / "home"))
-    assert execute(words) == 2
+    assert execute(["search"]) == 2
     assert "nothing has been filed yet; file a record with: tomarium ingest RECORD" in capsys.readouterr().err
     assert not (tmp_path / "home").exists()
+
+
+def test_the_own_portal_starts_empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOMARIUM_HOME", str(tmp_path / "home"))
+    served = []
+    monkeypatch.setattr("tomarium.portal.serve.serve", lambda opened, **_: served.append(opened.name))
+    assert execute(["serve"]) == 0
+    assert served == [str(tmp_path / "home" / "catalogue.sqlite")]
 
 
 def test_an_index_that_is_lost_is_made_anew(

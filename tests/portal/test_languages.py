@@ -111,6 +111,7 @@ def test_the_address_alone_decides(client: TestClient) -> None:
         ("/compare", "Compare two records"),
         ("/glossary", "What the words mean"),
         ("/specimens", "Specimens"),
+        ("/admin/settings", "Settings"),
         ("/nothing", "There is nothing here"),
     ],
 )

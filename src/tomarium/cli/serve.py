@@ -56,7 +56,8 @@ def command(
 ) -> None:
     """Serve the portal: search, record pages, files, and the same as JSON. Stop it with Ctrl-C.
 
-    CATALOGUE is its file, or the address of a database; the user's own by default.
+    CATALOGUE is its file, or the address of a database; the user's own by default, which is made empty where there is
+    none yet.
 
     Heard on this machine only, and without any account, whoever opens it is its owner and needs no account. With a host
     that others reach, or once there is an account (`tomarium user add`), everybody signs in; what is published is open.
@@ -74,7 +75,8 @@ def command(
     from tomarium.catalogue.catalogue import open_catalogue
     from tomarium.portal.serve import is_owners, notices, serve
 
-    with open_catalogue(place or catalogue, make=False) as opened:
+    named = place or catalogue  # a name that is mistyped is not answered with an empty catalogue
+    with open_catalogue(named, make=named is None) as opened:
         show.warnings(notices(opened, host))
         owners = is_owners(opened, host)
         for proxy in proxies:

@@ -79,7 +79,7 @@ SECTIONS: Final[Mapping[str, Section]] = {
     "disk": Section("Disk", "admin.disk", KEEPERS, ADMINISTRATORS),
     "alarms": Section("Alarms", "admin.alarms", KEEPERS, ADMINISTRATORS),
     "copies": Section("Copies", "disks", KEEPERS, ADMINISTRATORS),
-    "log": Section("Log", "admin.log", KEEPERS, ADMINISTRATORS),
+    "log": Section("Audit log", "admin.log", KEEPERS, ADMINISTRATORS),
 }
 
 

@@ -112,7 +112,7 @@ def content(
     rows = tuple(map(_row, lines[:SHOWN]))
     more = {**asked, "before": str(rows[-1].number)} if len(lines) > SHOWN else {}
     return LogPage(
-        title="Log",
+        title="Audit log",
         lines=rows,
         verdict=verify(request_context.catalogue, known.strip()) if check else None,
         older=request_context.link("admin.log", query=more) if more else "",
