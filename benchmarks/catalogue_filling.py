@@ -232,14 +232,14 @@ def _copy(
     names = [column.name for column in records.c]
     values = [columns.get(name, name) for name in names]
     _run(connection, "record", names, values, f"number <= {last}")
-    names = [column.name for column in wordings.c]
-    _run(connection, "wording", names, [f"record + {shift}", *names[1:]], f"record <= {last}")
     if connection.dialect.name == "postgresql":
         _run(connection, "parameter", ["record", "keys", "numbers"], [f"record + {shift}", "keys", "numbers"],
              f"record <= {last}")  # fmt: skip
-        names = ["number", "title", "keywords", "rest", "whole"]
+        names = ["number", "title", "keywords", "rest", "whole", "wording"]
         _run(connection, "record_text", names, [f"number + {shift}", *names[1:]], f"number <= {last}")
         return
+    names = [column.name for column in wordings.c]
+    _run(connection, "wording", names, [f"record + {shift}", *names[1:]], f"record <= {last}")
     _run(connection, "parameter", ["key", "record", "number"], ["key", f"record + {shift}", "number"],
          f"key IN (SELECT number FROM parameter_key) AND record <= {last}")  # fmt: skip
     named = [dict(zip(("title", "keywords", "rest"), text, strict=True)) for text in texts]

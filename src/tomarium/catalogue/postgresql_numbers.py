@@ -2,7 +2,7 @@
 
 Each row of PostgreSQL takes 28 bytes besides its values, and each entry of a B-tree 12: with a row for each number the
 numbers took more room than all else of a catalogue. So the numbers of a record stand in one row, as two arrays, and an
-inverted index (GIN) has each number by its key with the first 4, 8, 12 and 18 bits of the number, in the order of size.
+inverted index (GIN) has each number by its key with the first 6, 12 and 18 bits of the number, in the order of size.
 A range is some hundred of these at most; what they find is compared itself.
 """
 
@@ -38,7 +38,7 @@ from tomarium.catalogue.range_condition import within
 from tomarium.catalogue.ranges import Range
 
 # Of the first 24 bits of a number, how many are left out: the finest comes first.
-SHIFTS: Final = (6, 12, 16, 20)
+SHIFTS: Final = (6, 12, 18)
 _SIGN: Final = 0x800000
 _ALL: Final = 0xFFFFFF
 
@@ -148,7 +148,7 @@ def size_of_range(connection: Connection, key: int, one: Range, at_most: int) ->
 
 
 def codes_of(key: int, one: Range) -> list[int]:
-    """List what the index has of the numbers in a range, and of some just beyond its bounds; at most 204."""
+    """List what the index has of the numbers in a range, and of some just beyond its bounds; at most 316."""
     at, last = _place(one.low) >> SHIFTS[0], _place(one.high) >> SHIFTS[0]
     codes = []
     while at <= last:
