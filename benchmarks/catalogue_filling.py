@@ -58,7 +58,7 @@ PARAMETERS = {  # label, numeric key, lowest and highest
 }
 OWNER = "somebody else"
 YEARS_S = 380_000_000  # from the oldest to the newest
-POSTGRESQL_INDEXES = {  # made at once at the end, as a restored dump makes them
+POSTGRESQL_INDEXES = {  # made at once at the end, as `index rebuild` and a restored dump make them
     "record_text_words": "record_text USING gin (record_words(title, keywords, rest, whole))",
     "parameter_number": "parameter USING gin (parameter_codes(keys, numbers))",
 }
@@ -213,6 +213,7 @@ def _make_indexes(connection: Connection) -> None:
     connection.exec_driver_sql("SET LOCAL maintenance_work_mem = '1GB'")
     for name, told in POSTGRESQL_INDEXES.items():
         connection.exec_driver_sql(f"CREATE INDEX {name} ON {told}")
+    connection.exec_driver_sql("REINDEX TABLE record")
 
 
 def _copy(

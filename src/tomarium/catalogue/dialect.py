@@ -76,6 +76,9 @@ class Dialect(Protocol):
     def drop_shadow(self, connection: Connection, shadow: IndexTables) -> None:
         """Take away what a rebuild that was stopped has left."""
 
+    def shadow_indexes(self, shadow: IndexTables) -> tuple[str, ...]:
+        """Spell what makes indexes of the new tables when they are full, each in a transaction of its own."""
+
     def settle_shadow(self, connection: Connection, shadow: IndexTables) -> bool:
         """Put a part of what was filled in order; whether all of it is."""
 

@@ -7,16 +7,15 @@ from typing import Any, Final
 
 from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, text
 
+from tomarium.catalogue import postgresql_numbers, postgresql_texts
 from tomarium.catalogue.postgresql_numbers import forget_numbers as forget_numbers
 from tomarium.catalogue.postgresql_numbers import in_ranges as in_ranges
-from tomarium.catalogue.postgresql_numbers import make_numbers
 from tomarium.catalogue.postgresql_numbers import save_numbers as save_numbers
 from tomarium.catalogue.postgresql_numbers import size_of_range as size_of_range
 from tomarium.catalogue.postgresql_texts import add_wording as add_wording
 from tomarium.catalogue.postgresql_texts import are_common as are_common
 from tomarium.catalogue.postgresql_texts import description_of as description_of
 from tomarium.catalogue.postgresql_texts import forget_texts as forget_texts
-from tomarium.catalogue.postgresql_texts import make_texts
 from tomarium.catalogue.postgresql_texts import match as match
 from tomarium.catalogue.postgresql_texts import save_texts as save_texts
 from tomarium.catalogue.postgresql_texts import save_wordings as save_wordings
@@ -33,6 +32,7 @@ READING: Final = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"
 READING_INDEX: Final = f"{READING}; LOCK TABLE record IN ACCESS SHARE MODE"
 WRITING: Final = f"SET LOCAL lock_timeout = '{{}}s'; SELECT pg_advisory_xact_lock({WRITERS_LOCK})"
 
+_INDEXING_MB: Final = 256  # of memory, for an index of a full table
 _SWAP_PATIENCE_MS: Final = 300  # as long as new readers wait for the tables of a rebuild at most
 
 
@@ -121,12 +121,12 @@ def _tables(of: IndexTables) -> list[Table]:
 
 
 def make_shadow(connection: Connection, shadow: IndexTables) -> None:
-    """Make the tables that a rebuild fills."""
+    """Make the tables that a rebuild fills, without the indexes that are made when they are full."""
     for table in _tables(shadow):
         if table is not shadow.parameters:
             table.create(connection)
-    make_numbers(connection, shadow.parameters.name)
-    make_texts(connection, shadow.texts)
+    connection.exec_driver_sql(postgresql_numbers.MAKE_TABLE.format(shadow.parameters.name))
+    connection.exec_driver_sql(postgresql_texts.MAKE_TABLE.format(shadow.texts))
     end_migration(connection)
 
 
@@ -134,6 +134,15 @@ def drop_shadow(connection: Connection, shadow: IndexTables) -> None:
     """Take away what a rebuild that was stopped has left."""
     for name in (shadow.texts, *(table.name for table in reversed(shadow.all))):
         connection.exec_driver_sql(f"DROP TABLE IF EXISTS {name}")
+
+
+def shadow_indexes(shadow: IndexTables) -> tuple[str, ...]:
+    """Spell what makes the indexes of full tables: sooner than record after record, and in half the room."""
+    return (
+        postgresql_numbers.MAKE_INDEX.format(shadow.parameters.name),
+        postgresql_texts.MAKE_INDEX.format(shadow.texts),
+        f"REINDEX TABLE {shadow.records.name}",
+    )
 
 
 def settle_shadow(connection: Connection, shadow: IndexTables) -> bool:
@@ -209,6 +218,9 @@ def _set_up(connection: Any, _record: Any) -> None:
 
 def _begin(connection: Connection) -> None:
     told = connection.get_execution_options()
+    if told.get("unlocked"):
+        connection.exec_driver_sql(f"SET LOCAL maintenance_work_mem = '{_INDEXING_MB}MB'")
+        return
     reading = READING_INDEX if told.get("index") else READING
     writing = WRITING.format(int(told.get("patience_s", PATIENCE_S)))
     connection.exec_driver_sql(writing if told.get("write") else reading)

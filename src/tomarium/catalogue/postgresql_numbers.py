@@ -59,6 +59,7 @@ $$
 MAKE_TABLE: Final = """
 CREATE TABLE {} (record bigint PRIMARY KEY, keys integer[] NOT NULL, numbers double precision[] NOT NULL)
 """
+# The function that it needs is made by a migration.
 MAKE_INDEX: Final = "CREATE INDEX {0}_number ON {0} USING gin (parameter_codes(keys, numbers))"
 _ENTER: Final = "COPY {} (record, keys, numbers) FROM STDIN"
 _SAMPLE: Final = 3000  # records that a range is tried at to tell how many it has
@@ -69,12 +70,6 @@ _PARAMETER: Final = table(
     column("keys", ARRAY(Integer)),
     column("numbers", ARRAY(Float)),
 )
-
-
-def make_numbers(connection: Connection, name: str) -> None:
-    """Make the table and its index; the function that the index needs is made by a migration."""
-    connection.exec_driver_sql(MAKE_TABLE.format(name))
-    connection.exec_driver_sql(MAKE_INDEX.format(name))
 
 
 def save_numbers(

@@ -44,16 +44,11 @@ CREATE TABLE {} (
     wording bytea NOT NULL
 )
 """
+# The function that it needs is made by a migration.
 MAKE_INDEX: Final = "CREATE INDEX {0}_words ON {0} USING gin (record_words(title, keywords, rest, whole))"
 _ENTER: Final = "COPY {} (number, title, keywords, rest, whole, wording) FROM STDIN"
 # The offset has the index asked once, before anything is joined: PostgreSQL would try the text of each record instead.
 _ONCE: Final = " OFFSET 0"
-
-
-def make_texts(connection: Connection, name: str) -> None:
-    """Make the table and its index; the function that the index needs is made by a migration."""
-    connection.exec_driver_sql(MAKE_TABLE.format(name))
-    connection.exec_driver_sql(MAKE_INDEX.format(name))
 
 
 def match(terms: Sequence[Term], *, in_order: bool = False, common: bool = False) -> FromClause:

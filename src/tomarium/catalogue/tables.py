@@ -389,7 +389,7 @@ def index_tables(prefix: str, among: MetaData) -> IndexTables:
     # PostgreSQL has that in the order of time, which it reads beside the hits of a word or a range, too. SQLite's rows
     # are small.
     _only("postgresql", Index(f"{prefix}record_facets", of.facets))
-    seen = [*(column.name for column in counted), "facets"]
+    seen = ("public_from", "state", "owner", "team", "facets")
     _only("postgresql", Index(f"{prefix}record_seen", of.number, postgresql_include=seen))
     # Long texts lie apart: rows of `record` stay small, and many of them are looked at for each that is shown.
     # PostgreSQL has them beside the words of its text index: see `postgresql_texts.py`.
