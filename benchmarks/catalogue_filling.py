@@ -58,7 +58,7 @@ PARAMETERS = {  # label, numeric key, lowest and highest
 }
 OWNER = "somebody else"
 YEARS_S = 380_000_000  # from the oldest to the newest
-POSTGRESQL_INDEXES = {  # made at once at the end, as a restored dump makes them
+POSTGRESQL_INDEXES = {  # made at once at the end, as `index rebuild` and a restored dump make them
     "record_text_words": "record_text USING gin (record_words(title, keywords, rest, whole))",
     "parameter_number": "parameter USING gin (parameter_codes(keys, numbers))",
 }
@@ -213,6 +213,7 @@ def _make_indexes(connection: Connection) -> None:
     connection.exec_driver_sql("SET LOCAL maintenance_work_mem = '1GB'")
     for name, told in POSTGRESQL_INDEXES.items():
         connection.exec_driver_sql(f"CREATE INDEX {name} ON {told}")
+    connection.exec_driver_sql("REINDEX TABLE record")
 
 
 def _copy(
@@ -232,14 +233,14 @@ def _copy(
     names = [column.name for column in records.c]
     values = [columns.get(name, name) for name in names]
     _run(connection, "record", names, values, f"number <= {last}")
-    names = [column.name for column in wordings.c]
-    _run(connection, "wording", names, [f"record + {shift}", *names[1:]], f"record <= {last}")
     if connection.dialect.name == "postgresql":
         _run(connection, "parameter", ["record", "keys", "numbers"], [f"record + {shift}", "keys", "numbers"],
              f"record <= {last}")  # fmt: skip
-        names = ["number", "title", "keywords", "rest", "whole"]
+        names = ["number", "title", "keywords", "rest", "whole", "wording"]
         _run(connection, "record_text", names, [f"number + {shift}", *names[1:]], f"number <= {last}")
         return
+    names = [column.name for column in wordings.c]
+    _run(connection, "wording", names, [f"record + {shift}", *names[1:]], f"record <= {last}")
     _run(connection, "parameter", ["key", "record", "number"], ["key", f"record + {shift}", "number"],
          f"key IN (SELECT number FROM parameter_key) AND record <= {last}")  # fmt: skip
     named = [dict(zip(("title", "keywords", "rest"), text, strict=True)) for text in texts]

@@ -118,6 +118,14 @@ def test_the_largest_dataset_is_small_and_quick() -> None:
     assert page[0] == ("scan_07/proj_145000.tif", files["scan_07/proj_145000.tif"].bytes)
 
 
+@pytest.mark.parametrize("count", [387, 5000])
+def test_tables_of_many_datasets_take_40_bytes_a_file(count: int) -> None:
+    """484 million files of 1.25 million datasets are 387 of each; what a table takes besides its rows counts there."""
+    names = [f"scan_{number // 20_000:02d}/proj_{number:06d}.tif" for number in range(count)]
+    content = write_table({name: Sum(8_000_000, hashlib.sha256(name.encode()).hexdigest()) for name in names})
+    assert len(content) <= min(1400 + 33 * count, 40 * count)
+
+
 def test_publishing_writes_the_table(published: Published) -> None:
     record = read_record(published.folder)
     entry = next(one for one in record.files if one.role == "file table")

@@ -10,6 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tomarium.catalogue.packed_text import DICTIONARY, pack, unpack
+from tomarium.catalogue.word_marks import _DICTIONARY, description_of, pack_marks, words_of
+from tomarium.catalogue.words import fold
 
 WORDS = "bone, fresh\nAda\nPixel size at the sample 0.65 µm\nPhoton energy 60 keV\nRotation axis 1023 px"
 
@@ -38,3 +40,34 @@ def test_the_dictionary_is_that_of_the_rows_that_are_there() -> None:
 def test_a_text_that_was_cut_off_is_refused() -> None:
     with pytest.raises(zlib.error, match="too early"):
         unpack(pack(WORDS)[:-6])
+
+
+@given(st.text(), st.text())
+def test_every_text_comes_back_from_what_its_folded_words_lack(description: str, words: str) -> None:
+    folded = [" ".join(fold(text)) for text in (description, words)]
+    packed = pack_marks(description, words, *folded)
+    assert description_of(packed, f" {folded[0]} ") == description
+    assert words_of(packed, f" {folded[1]} ") == words
+
+
+@pytest.mark.parametrize(
+    "text", ["", "µ", "½ mm", "Énamel_No. 3", "LuAG\n\nIJ ß ẞ", "a\1b", "e\u0301", "ͅ", "  \n A  b", "ǆ Ǆ ǅ"]
+)
+def test_texts_that_folding_changes_much_come_back(text: str) -> None:
+    folded = " ".join(fold(text))
+    packed = pack_marks(text, text, folded, folded)
+    assert (description_of(packed, folded), words_of(packed, folded)) == (text, text)
+
+
+def test_what_folded_words_lack_takes_half_of_the_packed_text() -> None:
+    packed = pack_marks("", WORDS, "", " ".join(fold(WORDS)))
+    assert len(packed) < len(pack(WORDS)) / 2
+    with pytest.raises(zlib.error, match="too early"):
+        words_of(packed[:-6], " ".join(fold(WORDS)))
+
+
+def test_the_dictionary_of_marks_is_that_of_the_rows_that_are_there() -> None:
+    assert (
+        hashlib.sha256(_DICTIONARY).hexdigest()
+        == "130a5a79fb2f6b908111b3e7084f27fc792c528b85726a6253f003e0679eae9d"
+    )

@@ -54,7 +54,8 @@ def entry(id: str, draw: random.Random, now: float) -> Entry:
         "team": draw.choice(("", "night")), "public_from": public, "open_from": public,
     }  # fmt: skip
     facets = (("instrument", draw.choice(("ID16", "ID19"))), ("year", draw.choice(("2020", "2021"))))
-    return Entry(row, description="", words="", facets=facets, numbers={"energy_kev": 1.0})
+    words = f"Énamel of {id.upper()}, 0.65 µm"
+    return Entry(row, description=f"A {id}", words=words, facets=facets, numbers={"energy_kev": 1.0})
 
 
 def assert_counted(catalogue: Catalogue) -> None:
@@ -120,6 +121,9 @@ def test_they_are_made_for_a_catalogue_from_before(tmp_path: Path, place: Files)
         command.downgrade(config, "0012")
     with open_catalogue(at) as catalogue:
         assert_counted(catalogue)
+        for words, snippet in (("enamel", "Énamel of R7, 0.65 µm"), ("r7", "A r7"), ('"enamel a"', None)):
+            found = search(catalogue, LOCAL_OWNER, words, ranges={"energy": "0.9..1.1 keV"}, limit=30)
+            assert {hit.id: hit.snippet for hit in found.hits}.get("r7") == snippet
 
 
 def test_who_sees_single_records_or_only_open_ones_is_counted_by_these(catalogue: Catalogue) -> None:

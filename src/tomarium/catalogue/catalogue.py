@@ -83,6 +83,22 @@ class Catalogue:
         ):
             yield connection
 
+    @contextmanager
+    def changing_own_tables(self) -> Iterator[Connection]:
+        """Hold a connection that changes tables which nobody else knows of; others write meanwhile.
+
+        Raises
+        ------
+        DatabaseUnavailable
+            The database does not answer.
+        """
+        with (
+            _answering(),
+            self.engine.connect().execution_options(unlocked=True) as connection,
+            connection.begin(),
+        ):
+            yield connection
+
     def close(self) -> None:
         """Let go of the database."""
         self.engine.dispose()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final, Protocol
 
-from sqlalchemy import ColumnElement, Connection, FromClause
+from sqlalchemy import ColumnElement, Connection, FromClause, Row, Select
 
 from tomarium.catalogue import postgresql, sqlite
 from tomarium.catalogue.ranges import Range
@@ -26,10 +26,24 @@ class Dialect(Protocol):
         """Tell whether so many records hold all terms that the newest are found sooner without the text index."""
 
     def save_texts(self, connection: Connection, texts: Sequence[dict[str, Any]], table: str = ...) -> None:
-        """Enter texts, cut and folded: `number`, `title`, `keywords`, `rest`."""
+        """Enter texts, cut and folded: `number`, `title`, `keywords`, `rest`; `description` and `words` as they are."""
 
     def forget_texts(self, connection: Connection, numbers: Sequence[int], table: str = ...) -> None:
         """Take the texts of records out, as far as the text index can."""
+
+    def save_wordings(
+        self, connection: Connection, rows: Sequence[tuple[int, str, str]], into: IndexTables
+    ) -> None:
+        """Enter texts as they are, where `save_texts` does not: number, description, all other words."""
+
+    def add_wording(self, wanted: Select[Any], of: IndexTables) -> Select[Any]:
+        """Ask of records for their texts, too."""
+
+    def description_of(self, row: Row[Any]) -> str:
+        """Return the description of a record, of a row that `add_wording` asked for."""
+
+    def words_of(self, row: Row[Any]) -> str:
+        """Return all that is searched besides title and description, of a row that `add_wording` asked for."""
 
     def save_numbers(
         self, connection: Connection, rows: Sequence[tuple[int, int, float]], table: str = ...
@@ -61,6 +75,9 @@ class Dialect(Protocol):
 
     def drop_shadow(self, connection: Connection, shadow: IndexTables) -> None:
         """Take away what a rebuild that was stopped has left."""
+
+    def shadow_indexes(self, shadow: IndexTables) -> tuple[str, ...]:
+        """Spell what makes indexes of the new tables when they are full, each in a transaction of its own."""
 
     def settle_shadow(self, connection: Connection, shadow: IndexTables) -> bool:
         """Put a part of what was filled in order; whether all of it is."""

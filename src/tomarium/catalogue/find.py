@@ -43,7 +43,7 @@ from tomarium.catalogue.reader import (
     may_open,
     may_see,
 )
-from tomarium.catalogue.tables import facets, records, stale_records, totals, wordings
+from tomarium.catalogue.tables import LIVE, facets, records, stale_records, totals
 from tomarium.catalogue.unindexed import sorted_at_last, unindexed
 from tomarium.catalogue.words import Term
 
@@ -453,16 +453,16 @@ def rows_at(connection: Connection, reader: Reader, found: Sequence[Place]) -> d
     Returns
     -------
     dict of int to Row
-        Number → columns of `record`, `description`, `words`, `open`: whether the reader may have the files; and of
-        what was harvested `source`, the title of its catalogue, `fetched_utc`, and `opens`, the day its files do.
+        Number → columns of `record`; texts for the dialect's `description_of` and `words_of`; `open`: whether the
+        reader may have the files; and of what was harvested `source`, the title of its catalogue, `fetched_utc`, and
+        `opens`, the day its files do.
     """
     wanted = (
-        select(records, wordings.c.description, wordings.c.words, may_open(reader).label("open"))
+        select(records, may_open(reader).label("open"))
         .add_columns(harvest_sources.c.title.label("source"), harvested.c.fetched_utc)
         .add_columns(harvested.c.item["opens"].as_string().label("opens"))
-        .join(wordings, wordings.c.record == records.c.number)
         .outerjoin(harvested, and_(records.c.state == HARVESTED, harvested.c.id == records.c.id))
         .outerjoin(harvest_sources, harvest_sources.c.number == harvested.c.source)
         .where(records.c.number.in_([place.number for place in found]))
     )
-    return {row.number: row for row in connection.execute(wanted)}
+    return {row.number: row for row in connection.execute(dialect_of(connection).add_wording(wanted, LIVE))}

@@ -9,12 +9,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, union_all, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    and_,
+    bindparam,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    union_all,
+    update,
+)
 
 from tomarium.catalogue.dialect import dialect_of
 from tomarium.catalogue.facets import spell
 from tomarium.catalogue.numbers import free_number, number_at
 from tomarium.catalogue.queries import parameter_numbers, store_of
+from tomarium.catalogue.reader import Columns
 from tomarium.catalogue.record_totals import TotalsChange
 from tomarium.catalogue.store import place_at
 from tomarium.catalogue.tables import (
@@ -89,28 +102,28 @@ def save_records(connection: Connection, entries: Sequence[Entry], into: IndexTa
     connection.execute(insert(into.records), rows)
     totals.add(rows)
     totals.save()
-    connection.execute(
-        insert(into.wordings),
-        [{"record": n, "description": entry.description, "words": entry.words} for n, entry in numbered],
-    )
+    dialect = dialect_of(connection)
+    dialect.save_wordings(connection, [(n, entry.description, entry.words) for n, entry in numbered], into)
     save_shared(connection, [(entry.row["id"], entry.source, entry.shared) for entry in entries], into)
     values = sorted(
         (keys[key], number, value) for number, entry in numbered for key, value in entry.numbers.items()
     )
     if values:
-        dialect_of(connection).save_numbers(connection, values, into.parameters.name)
+        dialect.save_numbers(connection, values, into.parameters.name)
     texts = [
         {
             "number": number,
             "title": " ".join(fold(entry.row["title"])),
             "keywords": " ".join(fold(entry.words)),
             "rest": " ".join(fold(entry.description)),
+            "description": entry.description,
+            "words": entry.words,
         }
         for number, entry in numbered
         if entry.row["id"] not in kept
     ]
     if texts:
-        dialect_of(connection).save_texts(connection, texts, into.texts)
+        dialect.save_texts(connection, texts, into.texts)
 
 
 def save_shared(connection: Connection, told: Sequence[Telling], into: IndexTables = LIVE) -> None:
@@ -181,18 +194,14 @@ def _forget_known(
 ) -> dict[str, int]:
     """Forget what is known of records, and return the numbers of those whose texts and moments stay as they are."""
     told = {entry.row["id"]: entry for entry in entries}
-    of, wording = into.records.c, into.wordings.c
-    wanted = (
-        select(of.id, of.number, of.title, of.created_utc)
-        .add_columns(wording.description, wording.words)
-        .join(into.wordings, wording.record == of.number)
-        .where(of.id.in_(told))
-    )
+    of, dialect = into.records.c, dialect_of(connection)
+    wanted = select(of.id, of.number, of.title, of.created_utc).where(of.id.in_(told))
     kept, gone = {}, []
-    for row in connection.execute(wanted).all():
+    for row in connection.execute(dialect.add_wording(wanted, into)).all():
         new = told[row.id]
         texts = (new.row["title"], new.row["created_utc"], new.description, new.words)
-        if texts == (row.title, row.created_utc, row.description, row.words):
+        before = (row.title, row.created_utc, dialect.description_of(row), dialect.words_of(row))
+        if texts == before:
             kept[row.id] = row.number
         else:
             gone.append(row.number)
@@ -305,6 +314,17 @@ def _retire(connection: Connection, numbers: Sequence[int], into: IndexTables) -
         connection.execute(insert(into.retired), [{"number": number} for number in numbers])
 
 
+def lies_in(of: Columns, names: Sequence[str]) -> ColumnElement[bool]:
+    """Return the condition on rows of `record` that they lie in folders of these names, in whichever store.
+
+    Those that lie in a folder of their own name are found by it, and an index has the others alone.
+    """
+    return or_(
+        and_(of.id.in_(names), of.path == of.id),
+        and_(of.path.in_(names), of.path != of.id),
+    )
+
+
 def forget_folder(connection: Connection, folder: Path, but: str, into: IndexTables = LIVE) -> None:
     """Forget what a folder held before: records of other identifiers.
 
@@ -321,7 +341,7 @@ def forget_folder(connection: Connection, folder: Path, but: str, into: IndexTab
     """
     of = into.records.c
     home = select(stores.c.number).where(stores.c.address == str(folder.parent))
-    here = (of.path == folder.name) & (of.id != but) & of.store.in_(home)
+    here = lies_in(of, [folder.name]) & (of.id != but) & of.store.in_(home)
     rows = connection.execute(select(of.id, of.number).where(here)).all()
     _forget(connection, rows, into)
 

@@ -5,18 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, text
+from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, text
 
+from tomarium.catalogue import postgresql_numbers, postgresql_texts
 from tomarium.catalogue.postgresql_numbers import forget_numbers as forget_numbers
 from tomarium.catalogue.postgresql_numbers import in_ranges as in_ranges
-from tomarium.catalogue.postgresql_numbers import make_numbers
 from tomarium.catalogue.postgresql_numbers import save_numbers as save_numbers
 from tomarium.catalogue.postgresql_numbers import size_of_range as size_of_range
+from tomarium.catalogue.postgresql_texts import add_wording as add_wording
 from tomarium.catalogue.postgresql_texts import are_common as are_common
+from tomarium.catalogue.postgresql_texts import description_of as description_of
 from tomarium.catalogue.postgresql_texts import forget_texts as forget_texts
-from tomarium.catalogue.postgresql_texts import make_texts
 from tomarium.catalogue.postgresql_texts import match as match
 from tomarium.catalogue.postgresql_texts import save_texts as save_texts
+from tomarium.catalogue.postgresql_texts import save_wordings as save_wordings
+from tomarium.catalogue.postgresql_texts import words_of as words_of
 from tomarium.catalogue.tables import SHADOW_PREFIX, IndexTables
 from tomarium.errors import InputError
 from tomarium.optional_packages import optional_import
@@ -29,6 +32,7 @@ READING: Final = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"
 READING_INDEX: Final = f"{READING}; LOCK TABLE record IN ACCESS SHARE MODE"
 WRITING: Final = f"SET LOCAL lock_timeout = '{{}}s'; SELECT pg_advisory_xact_lock({WRITERS_LOCK})"
 
+_INDEXING_MB: Final = 256  # of memory, for an index of a full table
 _SWAP_PATIENCE_MS: Final = 300  # as long as new readers wait for the tables of a rebuild at most
 
 
@@ -99,7 +103,6 @@ def end_bulk(connection: Connection) -> None:
     """Count what the tables hold now, by which queries are planned."""
     for table in (
         "record",
-        "wording",
         "record_text",
         "facet_set",
         "facet",
@@ -112,13 +115,18 @@ def end_bulk(connection: Connection) -> None:
         connection.exec_driver_sql(f"ANALYZE {table}")
 
 
+def _tables(of: IndexTables) -> list[Table]:
+    """List the tables but those that SQLite alone has."""
+    return [table for table in of.all if table is not of.wordings]
+
+
 def make_shadow(connection: Connection, shadow: IndexTables) -> None:
-    """Make the tables that a rebuild fills."""
-    for table in shadow.all:
+    """Make the tables that a rebuild fills, without the indexes that are made when they are full."""
+    for table in _tables(shadow):
         if table is not shadow.parameters:
             table.create(connection)
-    make_numbers(connection, shadow.parameters.name)
-    make_texts(connection, shadow.texts)
+    connection.exec_driver_sql(postgresql_numbers.MAKE_TABLE.format(shadow.parameters.name))
+    connection.exec_driver_sql(postgresql_texts.MAKE_TABLE.format(shadow.texts))
     end_migration(connection)
 
 
@@ -128,9 +136,24 @@ def drop_shadow(connection: Connection, shadow: IndexTables) -> None:
         connection.exec_driver_sql(f"DROP TABLE IF EXISTS {name}")
 
 
+def shadow_indexes(shadow: IndexTables) -> tuple[str, ...]:
+    """Spell what makes the indexes of full tables: sooner than record after record, and in half the room."""
+    return (
+        postgresql_numbers.MAKE_INDEX.format(shadow.parameters.name),
+        postgresql_texts.MAKE_INDEX.format(shadow.texts),
+        f"REINDEX TABLE {shadow.records.name}",
+    )
+
+
 def settle_shadow(connection: Connection, shadow: IndexTables) -> bool:
     """Count what the new tables hold, by which queries are planned."""
-    for name in (*(table.name for table in shadow.all), shadow.texts, "facet_set", "facet", "parameter_key"):
+    for name in (
+        *(table.name for table in _tables(shadow)),
+        shadow.texts,
+        "facet_set",
+        "facet",
+        "parameter_key",
+    ):
         connection.exec_driver_sql(f"ANALYZE {name}")
     return True
 
@@ -138,12 +161,18 @@ def settle_shadow(connection: Connection, shadow: IndexTables) -> bool:
 def swap(connection: Connection, live: IndexTables, shadow: IndexTables) -> None:
     """Put the tables that a rebuild has filled in the place of those that are asked, once no reader holds them."""
     connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{_SWAP_PATIENCE_MS}ms'")
-    names = (*(table.name for table in live.all), live.texts)
+    names = (*(table.name for table in _tables(live)), live.texts)
     connection.exec_driver_sql(f"LOCK TABLE {', '.join(names)} IN ACCESS EXCLUSIVE MODE")
     drop_shadow(connection, live)
     for name in names:
         connection.exec_driver_sql(f"ALTER TABLE {SHADOW_PREFIX}{name} RENAME TO {name}")
-    indexes = [str(index.name) for table in live.all for index in table.indexes]
+    indexes = {
+        str(index.name)
+        for table in _tables(live)
+        for index in table.indexes
+        if index.info.get("only", "postgresql") == "postgresql" and table is not live.parameters
+    }
+    indexes.add(f"{live.parameters.name}_number")
     for name in (*indexes, f"{live.texts}_words"):
         connection.exec_driver_sql(f"ALTER INDEX {SHADOW_PREFIX}{name} RENAME TO {name}")
 
@@ -189,6 +218,9 @@ def _set_up(connection: Any, _record: Any) -> None:
 
 def _begin(connection: Connection) -> None:
     told = connection.get_execution_options()
+    if told.get("unlocked"):
+        connection.exec_driver_sql(f"SET LOCAL maintenance_work_mem = '{_INDEXING_MB}MB'")
+        return
     reading = READING_INDEX if told.get("index") else READING
     writing = WRITING.format(int(told.get("patience_s", PATIENCE_S)))
     connection.exec_driver_sql(writing if told.get("write") else reading)

@@ -2,7 +2,7 @@
 
 Each row of PostgreSQL takes 28 bytes besides its values, and each entry of a B-tree 12: with a row for each number the
 numbers took more room than all else of a catalogue. So the numbers of a record stand in one row, as two arrays, and an
-inverted index (GIN) has each number by its key with the first 4, 8, 12 and 18 bits of the number, in the order of size.
+inverted index (GIN) has each number by its key with the first 6, 12 and 18 bits of the number, in the order of size.
 A range is some hundred of these at most; what they find is compared itself.
 """
 
@@ -38,7 +38,7 @@ from tomarium.catalogue.range_condition import within
 from tomarium.catalogue.ranges import Range
 
 # Of the first 24 bits of a number, how many are left out: the finest comes first.
-SHIFTS: Final = (6, 12, 16, 20)
+SHIFTS: Final = (6, 12, 18)
 _SIGN: Final = 0x800000
 _ALL: Final = 0xFFFFFF
 
@@ -59,6 +59,7 @@ $$
 MAKE_TABLE: Final = """
 CREATE TABLE {} (record bigint PRIMARY KEY, keys integer[] NOT NULL, numbers double precision[] NOT NULL)
 """
+# The function that it needs is made by a migration.
 MAKE_INDEX: Final = "CREATE INDEX {0}_number ON {0} USING gin (parameter_codes(keys, numbers))"
 _ENTER: Final = "COPY {} (record, keys, numbers) FROM STDIN"
 _SAMPLE: Final = 3000  # records that a range is tried at to tell how many it has
@@ -69,12 +70,6 @@ _PARAMETER: Final = table(
     column("keys", ARRAY(Integer)),
     column("numbers", ARRAY(Float)),
 )
-
-
-def make_numbers(connection: Connection, name: str) -> None:
-    """Make the table and its index; the function that the index needs is made by a migration."""
-    connection.exec_driver_sql(MAKE_TABLE.format(name))
-    connection.exec_driver_sql(MAKE_INDEX.format(name))
 
 
 def save_numbers(
@@ -148,7 +143,7 @@ def size_of_range(connection: Connection, key: int, one: Range, at_most: int) ->
 
 
 def codes_of(key: int, one: Range) -> list[int]:
-    """List what the index has of the numbers in a range, and of some just beyond its bounds; at most 204."""
+    """List what the index has of the numbers in a range, and of some just beyond its bounds; at most 316."""
     at, last = _place(one.low) >> SHIFTS[0], _place(one.high) >> SHIFTS[0]
     codes = []
     while at <= last:

@@ -2,7 +2,8 @@
 
 Words are cut and folded before, by `words.fold`, as for every database. The index is of a tsvector that is made of them
 when a row is written and not kept: with places of words it took twice the room of the texts. What stands side by side,
-and how relevant a text is, is looked up in the texts of what the index finds.
+and how relevant a text is, is looked up in the texts of what the index finds. The texts as they are shown stand beside
+them, as what their folded words lack.
 """
 
 from __future__ import annotations
@@ -10,8 +11,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from sqlalchemy import BigInteger, Connection, Float, FromClause, text
+from sqlalchemy import BigInteger, Connection, Float, FromClause, Row, Select, column, text
+from sqlalchemy import table as table_of
 
+from tomarium.catalogue import word_marks
+from tomarium.catalogue.tables import IndexTables
+from tomarium.catalogue.word_marks import pack_marks
 from tomarium.catalogue.words import Term
 
 LONGEST: Final = 500  # letters of a word of the index; PostgreSQL takes 2046 bytes
@@ -35,19 +40,15 @@ $$
 MAKE_TABLE: Final = """
 CREATE TABLE {} (
     number bigint PRIMARY KEY, title text COLLATE pg_catalog."C" NOT NULL,
-    keywords text COLLATE pg_catalog."C" NOT NULL, rest text COLLATE pg_catalog."C" NOT NULL, whole boolean NOT NULL
+    keywords text COLLATE pg_catalog."C" NOT NULL, rest text COLLATE pg_catalog."C" NOT NULL, whole boolean NOT NULL,
+    wording bytea NOT NULL
 )
 """
+# The function that it needs is made by a migration.
 MAKE_INDEX: Final = "CREATE INDEX {0}_words ON {0} USING gin (record_words(title, keywords, rest, whole))"
-_ENTER: Final = "COPY {} (number, title, keywords, rest, whole) FROM STDIN"
+_ENTER: Final = "COPY {} (number, title, keywords, rest, whole, wording) FROM STDIN"
 # The offset has the index asked once, before anything is joined: PostgreSQL would try the text of each record instead.
 _ONCE: Final = " OFFSET 0"
-
-
-def make_texts(connection: Connection, name: str) -> None:
-    """Make the table and its index; the function that the index needs is made by a migration."""
-    connection.exec_driver_sql(MAKE_TABLE.format(name))
-    connection.exec_driver_sql(MAKE_INDEX.format(name))
 
 
 def match(terms: Sequence[Term], *, in_order: bool = False, common: bool = False) -> FromClause:
@@ -119,16 +120,46 @@ def are_common(connection: Connection, terms: Sequence[Term]) -> bool:
 
 
 def save_texts(connection: Connection, texts: Sequence[dict[str, Any]], table: str = "record_text") -> None:
-    """Enter texts, cut and folded: `number`, `title`, `keywords`, `rest`."""
+    """Enter texts, cut and folded: `number`, `title`, `keywords`, `rest`; and `description`, `words` as they are."""
+    rows = []
+    for row in texts:
+        parts = (row["title"], row["keywords"], row["rest"])
+        wording = pack_marks(row["description"], row["words"], row["rest"], row["keywords"])
+        rows.append((row["number"], *(f" {part} " for part in parts), all_fit(" ".join(parts)), wording))
+    copy_texts(connection, rows, table)
+
+
+def copy_texts(connection: Connection, rows: Sequence[Sequence[Any]], table: str = "record_text") -> None:
+    """Enter rows as they are."""
     driver = connection.connection.driver_connection
     assert driver is not None
     with driver.cursor() as cursor, cursor.copy(_ENTER.format(table)) as copy:
-        for row in texts:
-            parts = (row["title"], row["keywords"], row["rest"])
-            copy.write_row((row["number"], *(f" {part} " for part in parts), _all_fit(" ".join(parts))))
+        for row in rows:
+            copy.write_row(row)
 
 
-def _all_fit(folded: str) -> bool:
+def save_wordings(_connection: Connection, _rows: Sequence[tuple[int, str, str]], _into: IndexTables) -> None:
+    """Do nothing: `save_texts` has kept them."""
+
+
+def add_wording(wanted: Select[Any], of: IndexTables) -> Select[Any]:
+    """Ask of records for their texts, too."""
+    texts = table_of(of.texts, *(column(name) for name in ("number", "keywords", "rest", "wording")))
+    told = (texts.c.wording, texts.c.keywords.label("folded_words"), texts.c.rest.label("folded_description"))
+    return wanted.join(texts, texts.c.number == of.records.c.number).add_columns(*told)
+
+
+def description_of(row: Row[Any]) -> str:
+    """Return the description of a record."""
+    return word_marks.description_of(row.wording, row.folded_description)
+
+
+def words_of(row: Row[Any]) -> str:
+    """Return all that is searched besides title and description."""
+    return word_marks.words_of(row.wording, row.folded_words)
+
+
+def all_fit(folded: str) -> bool:
     """Tell whether the index can hold all words of a text."""
     words = folded.split()
     if max(map(len, words), default=0) >= LONGEST:

@@ -8,9 +8,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, func, select
 
+from tomarium.catalogue.dialect import dialect_of
 from tomarium.catalogue.find import Question, numbers
 from tomarium.catalogue.reader import ANYBODY, Reader, may_see
-from tomarium.catalogue.tables import life, records, wordings
+from tomarium.catalogue.tables import LIVE, life, records
 
 
 @dataclass(frozen=True)
@@ -66,8 +67,7 @@ def newest_published(
         Withdrawn records among them: their pages stay.
     """
     wanted = (
-        select(records, wordings.c.description, life.c.changed_utc)
-        .join(wordings, wordings.c.record == records.c.number)
+        select(records, life.c.changed_utc)
         .outerjoin(life, life.c.record == records.c.id)
         .where(may_see(reader))
         .order_by(records.c.public_from.desc(), records.c.id)
@@ -76,16 +76,18 @@ def newest_published(
     )
     if asked is not None:
         wanted = wanted.where(records.c.number.in_(numbers(connection, asked)))
-    return [_published(row, time.time()) for row in connection.execute(wanted)]
+    dialect, now = dialect_of(connection), time.time()
+    rows = connection.execute(dialect.add_wording(wanted, LIVE))
+    return [_published(row, dialect.description_of(row), now) for row in rows]
 
 
-def _published(row: Row[Any], now: float) -> Published:
+def _published(row: Row[Any], description: str, now: float) -> Published:
     opens = row.open_from if row.open_from is not None and row.open_from > now else None
     opened = row.open_from if row.open_from is not None and opens is None else 0.0
     return Published(
         id=row.id,
         title=row.title,
-        description=row.description,
+        description=description,
         doi=row.doi,
         published=row.public_from,
         changed=max(row.public_from, row.changed_utc or 0.0, opened),

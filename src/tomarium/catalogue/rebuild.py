@@ -103,6 +103,7 @@ def rebuild(catalogue: Catalogue, roots: Sequence[Path]) -> Rebuilt:
                 _beat(connection, token)
                 _write(connection, some, told, lost=lost)
         _write_harvested(catalogue, token)
+        _make_indexes(catalogue, token)
         _settle(catalogue, token)
         _swap(catalogue, token, told)
     except BaseException:
@@ -219,6 +220,17 @@ def _write_harvested(catalogue: Catalogue, token: str) -> None:
             save_shared(connection, others, SHADOW)
         ready = not others
         last = "" if ready else others[-1][0]
+
+
+def _make_indexes(catalogue: Catalogue, token: str) -> None:
+    """Make the indexes that the new tables were filled without; others write meanwhile."""
+    with catalogue.reading() as connection:
+        statements = dialect_of(connection).shadow_indexes(SHADOW)
+    for statement in statements:
+        with catalogue.writing() as connection:
+            _beat(connection, token)
+        with catalogue.changing_own_tables() as connection:
+            connection.exec_driver_sql(statement)
 
 
 def _settle(catalogue: Catalogue, token: str) -> None:

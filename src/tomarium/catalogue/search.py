@@ -13,6 +13,7 @@ from tomarium.catalogue.asked import ranges_of
 from tomarium.catalogue.catalogue import Catalogue
 from tomarium.catalogue.companions import MOST, count_companions, read_companions
 from tomarium.catalogue.cursor import Cursor, read_cursor
+from tomarium.catalogue.dialect import dialect_of
 from tomarium.catalogue.facet_counts import FacetCounts, sets_of
 from tomarium.catalogue.facets import read_filters
 from tomarium.catalogue.reader import Reader, may_see
@@ -223,7 +224,11 @@ def search(
         shown, before, beyond = _beside(found, limit, offset, cursor, ranked=ranked)
         rows = find.rows_at(connection, reader, shown)
     return Page(
-        hits=tuple(_hit(rows[place.number], place.score, terms) for place in shown if place.number in rows),
+        hits=tuple(
+            _hit(connection, rows[place.number], place.score, terms)
+            for place in shown
+            if place.number in rows
+        ),
         total=min(total, queries.RANKED_AT_MOST) if more else total,
         more=more,
         limit=limit,
@@ -256,7 +261,9 @@ def named(connection: Connection, reader: Reader, ids: Sequence[str]) -> tuple[H
     asked = select(records.c.id, records.c.number).where(records.c.id.in_(ids), may_see(reader))
     numbers = {row.id: row.number for row in connection.execute(asked)}
     rows = find.rows_at(connection, reader, [find.Place(number, None) for number in numbers.values()])
-    return tuple(_hit(rows[numbers[id]], None, ()) for id in dict.fromkeys(ids) if numbers.get(id) in rows)
+    return tuple(
+        _hit(connection, rows[numbers[id]], None, ()) for id in dict.fromkeys(ids) if numbers.get(id) in rows
+    )
 
 
 def _counted(
@@ -305,11 +312,12 @@ def _beside(
     return shown, str(before) if has_before else None, str(beyond) if has_next else None
 
 
-def _hit(row: Row[Any], score: float | None, terms: tuple[Term, ...]) -> Hit:
+def _hit(connection: Connection, row: Row[Any], score: float | None, terms: tuple[Term, ...]) -> Hit:
     # The description tells most; but where only a parameter or a keyword holds the words, that line is shown.
-    text = row.description
+    dialect = dialect_of(connection)
+    text = dialect.description_of(row)
     if terms and not mark(f"{row.title} {text}", terms):
-        text = next((line for line in row.words.split("\n") if mark(line, terms)), text)
+        text = next((line for line in dialect.words_of(row).split("\n") if mark(line, terms)), text)
     return Hit(
         id=row.id,
         title=row.title,

@@ -13,10 +13,13 @@ from sqlalchemy import (
     Float,
     FromClause,
     Integer,
+    Row,
+    Select,
     create_engine,
     event,
     exists,
     func,
+    insert,
     inspect,
     intersect,
     select,
@@ -116,6 +119,30 @@ def forget_texts(connection: Connection, numbers: Sequence[int], table: str = "r
     """Do nothing: the text index cannot take one record's words out; see the table `retired`."""
 
 
+def save_wordings(connection: Connection, rows: Sequence[tuple[int, str, str]], into: IndexTables) -> None:
+    """Enter texts as they are: number, description, all other words."""
+    names = ("record", "description", "words")
+    connection.execute(insert(into.wordings), [dict(zip(names, row, strict=True)) for row in rows])
+
+
+def add_wording(wanted: Select[Any], of: IndexTables) -> Select[Any]:
+    """Ask of records for their texts, too."""
+    wording = of.wordings.c
+    return wanted.join(of.wordings, wording.record == of.records.c.number).add_columns(
+        wording.description, wording.words
+    )
+
+
+def description_of(row: Row[Any]) -> str:
+    """Return the description of a record."""
+    return str(row.description)
+
+
+def words_of(row: Row[Any]) -> str:
+    """Return all that is searched besides title and description."""
+    return str(row.words)
+
+
 def save_numbers(
     connection: Connection, rows: Sequence[tuple[int, int, float]], table: str = "parameter"
 ) -> None:
@@ -198,8 +225,10 @@ def make_shadow(connection: Connection, shadow: IndexTables) -> None:
             name = str(index.name)
             plain = name.removeprefix(SHADOW_PREFIX)
             columns = ", ".join(column.name for column in index.columns)
+            where = index.dialect_options["sqlite"]["where"]
+            some = "" if where is None else f" WHERE {where.left.name} <> {where.right.name}"
             connection.exec_driver_sql(
-                f"CREATE INDEX {name if plain in taken else plain} ON {table.name} ({columns})"
+                f"CREATE INDEX {name if plain in taken else plain} ON {table.name} ({columns}){some}"
             )
     connection.exec_driver_sql(MAKE_TEXT.format(shadow.texts))
 
@@ -208,6 +237,11 @@ def drop_shadow(connection: Connection, shadow: IndexTables) -> None:
     """Take away what a rebuild that was stopped has left."""
     for name in (shadow.texts, *(table.name for table in reversed(shadow.all))):
         connection.exec_driver_sql(f"DROP TABLE IF EXISTS {name}")
+
+
+def shadow_indexes(shadow: IndexTables) -> tuple[str, ...]:
+    """Spell nothing: the indexes are there from the beginning."""
+    return ()
 
 
 def settle_shadow(connection: Connection, shadow: IndexTables) -> bool:

@@ -379,21 +379,27 @@ def index_tables(prefix: str, among: MetaData) -> IndexTables:
         Column("facets", Whole, nullable=False),  # number of its set of facets
     )
     of = records.c
-    Index(f"{prefix}record_place", of.store, of.path)
+    # Most records lie in a folder of their name, which `id` finds: see `index_rows.lies_in`.
+    elsewhere = of.path != of.id
+    Index(f"{prefix}record_place", of.path, sqlite_where=elsewhere, postgresql_where=elsewhere)
     Index(f"{prefix}record_doi", of.doi)
     # All that counting by facets asks of a record, so that it never reads the rows themselves.
-    Index(f"{prefix}record_facets", of.facets, of.state, of.public_from, of.owner, of.team)
-    # The same in the order of time: PostgreSQL reads it beside the hits of a word or a range. SQLite's rows are small.
+    counted = (of.state, of.public_from, of.owner, of.team)
+    _only("sqlite", Index(f"{prefix}record_facets", of.facets, *counted))
+    # PostgreSQL has that in the order of time, which it reads beside the hits of a word or a range, too. SQLite's rows
+    # are small.
+    _only("postgresql", Index(f"{prefix}record_facets", of.facets))
     seen = ("public_from", "state", "owner", "team", "facets")
-    seen_by = Index(f"{prefix}record_seen", of.number, postgresql_include=seen, info={"only": "postgresql"})
-    seen_by.ddl_if(dialect="postgresql")
+    _only("postgresql", Index(f"{prefix}record_seen", of.number, postgresql_include=seen))
     # Long texts lie apart: rows of `record` stay small, and many of them are looked at for each that is shown.
+    # PostgreSQL has them beside the words of its text index: see `postgresql_texts.py`.
     wordings = Table(
         f"{prefix}wording",
         among,
         Column("record", Whole, ForeignKey(f"{prefix}record.number", ondelete="CASCADE"), primary_key=True),
         Column("description", Text, nullable=False),
         Column("words", PackedText, nullable=False),  # all that is searched besides title and description
+        info={"only": "sqlite"},
     )
     # The text index cannot take words out again: a record that changes gets a new number, and its old one, which
     # is never given again, stands here until the next rebuild.
@@ -451,12 +457,17 @@ def index_tables(prefix: str, among: MetaData) -> IndexTables:
     return IndexTables(records, wordings, retired, parameters, totals, shared, shared_links, texts)
 
 
+def _only(dialect: str, index: Index) -> None:
+    index.info["only"] = dialect
+    index.ddl_if(dialect=dialect)
+
+
 SHADOW_PREFIX: Final = "new_"
 LIVE: Final = index_tables("", metadata)
 SHADOW: Final = index_tables(SHADOW_PREFIX, MetaData())
 """What a rebuild fills, and then puts in the place of `LIVE`; a database has these tables only meanwhile."""
 records, wordings, retired, parameters, totals, shared, shared_links = LIVE.all
-by_facets: Final = next(index for index in records.indexes if index.name == "record_facets")
+by_facets: Final = next(index for index in records.indexes if len(index.columns) > 1)
 by_number: Final = next(iter(parameters.indexes))
 
 # A rebuild that is under way: who does it, and when it was heard of last. What is changed meanwhile is done again in

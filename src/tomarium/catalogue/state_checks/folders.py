@@ -10,6 +10,7 @@ from typing import Final
 
 from sqlalchemy import select
 
+from tomarium.catalogue.index_rows import lies_in
 from tomarium.catalogue.ingest import ingest
 from tomarium.catalogue.record_folder import read_record
 from tomarium.catalogue.state_checks.records import draft_left, folder_known
@@ -76,7 +77,7 @@ def _of_folders(asked: Asked, place: Path, folders: list[Path]) -> Iterator[tupl
     names = [folder.name for folder in folders]
     here = select(stores.c.number).where(stores.c.address == str(place))
     with asked.catalogue.reading() as connection:
-        asked_for = select(records.c.path).where(records.c.path.in_(names), records.c.store.in_(here))
+        asked_for = select(records.c.path).where(lies_in(records.c, names), records.c.store.in_(here))
         filed = set(connection.execute(asked_for).scalars())
     for folder in folders:
         if folder.name not in filed and asked.is_settled(folder):
