@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Filtered backprojection of 16 detector rows by gridding in Fourier space.
+// Filtered backprojection of 16 detector rows, or of 4, by gridding in Fourier space.
 //
 // The backprojection f(x, y) = sum_theta w_theta integral Q_theta(k) exp(2 pi i k (x cos + y sin)) dk is a sum of
 // plane waves on a polar grid (central slice theorem). Each polar sample is spread over taps x taps cells of a
@@ -200,8 +200,11 @@ static inline float beyond_middle(std::int64_t place) {
     return float(std::int32_t(std::uint32_t(place) ^ 0x80000000u)) * -4.656612873077393e-10f; // 2^-31
 }
 
+// The weights of a sample along x and along y.
+typedef float Weights __attribute__((vector_size(8 * TAP_SLOTS), aligned(8 * TAP_SLOTS), may_alias));
+
 struct Spreader {
-    Line coefficient[16];
+    Weights coefficient[16];
     int degree;
 };
 
@@ -211,10 +214,10 @@ struct Spreader {
 // loaded and stored once. Weights beside a footprint are the zeros of the unused slots.
 static inline void spread_run(const Spreader& s, const Line* sample, int count, std::int64_t x, std::int64_t y,
                               std::int64_t dx, std::int64_t dy, bool close, Line* corner, std::ptrdiff_t stride) {
-    alignas(64) float slots[RUN + 1][LANES];
-    float(*weight)[LANES] = slots + 1;
+    alignas(64) float slots[RUN + 1][2 * TAP_SLOTS];
+    float(*weight)[2 * TAP_SLOTS] = slots + 1;
     int cell_x[RUN], cell_y[RUN];
-    *reinterpret_cast<Line*>(slots[0]) = Line{};
+    *reinterpret_cast<Weights*>(slots[0]) = Weights{};
     for (int n = 0; n < count; ++n) {
         __builtin_prefetch(sample + n);
         cell_x[n] = int(x >> CELL_BITS) + 1;
@@ -222,10 +225,10 @@ static inline void spread_run(const Spreader& s, const Line* sample, int count, 
         const float zx = beyond_middle(x), zy = beyond_middle(y);
         x += dx;
         y += dy;
-        const Line z = {zx, zx, zx, zx, zx, zx, zx, zx, zy, zy, zy, zy, zy, zy, zy, zy};
-        Line p = s.coefficient[0];
+        const Weights z = {zx, zx, zx, zx, zx, zx, zx, zx, zy, zy, zy, zy, zy, zy, zy, zy};
+        Weights p = s.coefficient[0];
         for (int d = 1; d <= s.degree; ++d) p = p * z + s.coefficient[d];
-        *reinterpret_cast<Line*>(weight[n]) = p;
+        *reinterpret_cast<Weights*>(weight[n]) = p;
     }
     int n = 0;
     for (; PARTS == 1 && close && n + 1 < count; n += 2) {
@@ -379,7 +382,7 @@ static std::int64_t reconstruct(const Gridding& g, int first_row) {
     Spreader s;
     s.degree = g.degree;
     for (int d = 0; d <= g.degree; ++d)
-        for (int j = 0; j < LANES; ++j) s.coefficient[d][j] = g.polynomial[d * TAP_SLOTS + j % TAP_SLOTS];
+        for (int j = 0; j < 2 * TAP_SLOTS; ++j) s.coefficient[d][j] = g.polynomial[d * TAP_SLOTS + j % TAP_SLOTS];
 #pragma omp parallel num_threads(g.threads) reduction(+ : broken)
     {
         Line* mine = scratch + thread_index() * g.scratch_lines;

@@ -8,6 +8,7 @@
 namespace tomarium {
 
 constexpr int LANES = 16;   // detector rows that travel together, innermost: one 64-byte cache line
+constexpr int FEW_LANES = 4; // the same where no more rows are asked for; see few_rows.cpp
 constexpr int TAPS = 6;     // grid cells along an edge of a sample's footprint
 constexpr int TAP_SLOTS = 8; // floats that hold the weights of one footprint edge
 
@@ -219,11 +220,17 @@ struct BloscChunk {
 // Most bytes that a chunk of so many takes when it is packed.
 inline std::ptrdiff_t blosc_room(std::ptrdiff_t bytes) { return 16 + bytes + bytes / BLOSC_STREAM * 8; }
 
+// Gridding of so many rows at a time, each line holding one number of each.
+struct GriddingKernel {
+    int lanes;
+    std::ptrdiff_t (*scratch_lines)(const Gridding&);
+    std::int64_t (*reconstruct)(const Gridding&, int first_row); // returns how many inputs were not finite
+};
+
 struct Kernels {
     const char* level;
     int largest_radix;
-    std::ptrdiff_t (*gridding_scratch_lines)(const Gridding&);
-    std::int64_t (*reconstruct)(const Gridding&, int first_row); // returns how many inputs were not finite
+    GriddingKernel gridding, gridding_few;
     void (*backproject)(const Backprojection&, int first_row);
     void (*normalise)(const FlatField&);
     void (*quantise)(const Quantising&);
@@ -240,6 +247,9 @@ struct Kernels {
     bool (*bitshuffle_lz4)(const BitshuffledChunk&); // false where the bytes are not such a chunk
 };
 
+GriddingKernel plain_few_kernel();
+GriddingKernel v3_few_kernel();
+GriddingKernel v4_few_kernel();
 const Kernels& plain_kernels();
 const Kernels& v3_kernels();
 const Kernels& v4_kernels();

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Sixteen float32 side by side: eight complex numbers (re, im, re, im, ...), that is sixteen detector rows.
+// Sixteen float32 side by side: eight complex numbers (re, im, re, im, ...), that is sixteen detector rows; four and
+// two of them where few rows are asked for.
 // No function of the standard library is used at this level: an inline one compiled for AVX-512 could be the
 // copy the linker keeps for every processor.
 #pragma once
@@ -10,8 +11,11 @@
 
 namespace tomarium::TOMARIUM_LEVEL {
 
-typedef float Line __attribute__((vector_size(64), aligned(64), may_alias));
-typedef float LooseLine __attribute__((vector_size(64), aligned(4), may_alias));
+#ifdef TOMARIUM_FEW_ROWS
+constexpr int LANES = FEW_LANES;
+#endif
+typedef float Line __attribute__((vector_size(4 * LANES), aligned(4 * LANES), may_alias));
+typedef float LooseLine __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
 
 static inline Line load(const float* p) { return *reinterpret_cast<const LooseLine*>(p); }
 static inline void store(float* p, Line a) { *reinterpret_cast<LooseLine*>(p) = a; }
@@ -19,25 +23,26 @@ static inline Line spread(float a) { return Line{} + a; }
 
 // What one register holds of a line. Arithmetic is written on parts: a compiler that has to cut a line into
 // registers by itself keeps it in memory instead, which made gridding three times slower with AVX2.
-#if defined(__AVX512F__)
-constexpr int PART = 16;
-#elif defined(__AVX__)
-constexpr int PART = 8;
+#if defined(__AVX512F__) && !defined(TOMARIUM_FEW_ROWS)
+#define TOMARIUM_PART 16
+#elif defined(__AVX__) && !defined(TOMARIUM_FEW_ROWS)
+#define TOMARIUM_PART 8
 #else
-constexpr int PART = 4;
+#define TOMARIUM_PART 4
 #endif
+constexpr int PART = TOMARIUM_PART;
 constexpr int PARTS = LANES / PART;
 typedef float Part __attribute__((vector_size(4 * PART), aligned(4 * PART), may_alias));
 
 static inline Part part(float a) { return Part{} + a; }
 
 // exchange: re <-> im. alternate: (-s, s, -s, s, ...), so that exchange(a) * alternate(s) is i s a.
-#if defined(__AVX512F__)
+#if TOMARIUM_PART == 16
 static inline Part exchange(Part a) {
     return __builtin_shufflevector(a, a, 1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 15, 14);
 }
 static inline Part alternate(float s) { return Part{-s, s, -s, s, -s, s, -s, s, -s, s, -s, s, -s, s, -s, s}; }
-#elif defined(__AVX__)
+#elif TOMARIUM_PART == 8
 static inline Part exchange(Part a) { return __builtin_shufflevector(a, a, 1, 0, 3, 2, 5, 4, 7, 6); }
 static inline Part alternate(float s) { return Part{-s, s, -s, s, -s, s, -s, s}; }
 #else
@@ -49,7 +54,9 @@ static inline Part times(Part a, Part re, Part im_alternating) { return a * re +
 
 // Stores a line that is not read again soon, to a place of 64-byte alignment; past the caches where it can be.
 static inline void store_past(float* to, Line value, bool past) {
-#if defined(__AVX512F__)
+#if defined(TOMARIUM_FEW_ROWS)
+    (void)past; // a quarter of a cache line
+#elif defined(__AVX512F__)
     if (past) return _mm512_stream_ps(to, (__m512)value);
 #elif defined(__AVX__)
     if (past) {
@@ -70,9 +77,18 @@ static inline void finish_stores() {
 template <class T> static inline T smaller(T a, T b) { return b < a ? b : a; }
 template <class T> static inline T larger(T a, T b) { return a < b ? b : a; }
 
-// Transposes a 16 x 16 block held in 16 lines, in four rounds of interleaving.
+// Transposes a 16 x 16 block held in 16 lines, in four rounds of interleaving; 4 x 4 in two.
 static inline void transpose(Line* a) {
     Line b[LANES];
+#ifdef TOMARIUM_FEW_ROWS
+#define TOMARIUM_ROUND(from, to)                                                        \
+    for (int k = 0; k < 2; ++k) {                                                       \
+        to[2 * k] = __builtin_shufflevector(from[k], from[k + 2], 0, 4, 1, 5);          \
+        to[2 * k + 1] = __builtin_shufflevector(from[k], from[k + 2], 2, 6, 3, 7);      \
+    }
+    TOMARIUM_ROUND(a, b)
+    TOMARIUM_ROUND(b, a)
+#else
 #define TOMARIUM_ROUND(from, to)                                                                                \
     for (int k = 0; k < 8; ++k) {                                                                               \
         to[2 * k] = __builtin_shufflevector(from[k], from[k + 8], 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6,  \
@@ -84,6 +100,7 @@ static inline void transpose(Line* a) {
     TOMARIUM_ROUND(b, a)
     TOMARIUM_ROUND(a, b)
     TOMARIUM_ROUND(b, a)
+#endif
 #undef TOMARIUM_ROUND
 }
 

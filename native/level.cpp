@@ -14,6 +14,7 @@
 
 #define TOMARIUM_JOIN(a, b) a##b
 #define TOMARIUM_NAME(level) TOMARIUM_JOIN(level, _kernels)
+#define TOMARIUM_FEW(level) TOMARIUM_JOIN(level, _few_kernel)
 #define TOMARIUM_TEXT(a) #a
 #define TOMARIUM_STRING(a) TOMARIUM_TEXT(a)
 
@@ -21,8 +22,9 @@ namespace tomarium {
 
 const Kernels& TOMARIUM_NAME(TOMARIUM_LEVEL)() {
     using namespace TOMARIUM_LEVEL;
-    static const Kernels kernels{TOMARIUM_STRING(TOMARIUM_LEVEL), LARGEST_RADIX, gridding_scratch_lines,
-                                 reconstruct, backproject, normalise, quantise, moments, histogram, halve_planes,
+    const GriddingKernel gridding{LANES, gridding_scratch_lines, reconstruct};
+    static const Kernels kernels{TOMARIUM_STRING(TOMARIUM_LEVEL), LARGEST_RADIX, gridding,
+                                 TOMARIUM_FEW(TOMARIUM_LEVEL)(), backproject, normalise, quantise, moments, histogram, halve_planes,
                                  sorting_scratch_lines, sort_stripes, spikes_scratch_lines, mend_spikes, add_shadows,
                                  search_shifts, blosc_pack, bitshuffle_lz4};
     return kernels;

@@ -143,10 +143,10 @@ const Kernels& kernels(const std::string& level) {
 }
 
 // See turn_rows in gridding.h. Rows beyond the last stay where they are.
-void fill_turns(const double* offsets, int rows, int padded, float* turns) {
+void fill_turns(const double* offsets, int rows, int padded, int lanes, float* turns) {
     const double step = 2 * std::acos(-1.0) / padded;
-    for (int f = 0; f <= padded / 2; ++f, turns += 4 * LANES)
-        for (int pair = 0; pair < LANES; pair += 2) {
+    for (int f = 0; f <= padded / 2; ++f, turns += 4 * lanes)
+        for (int pair = 0; pair < lanes; pair += 2) {
             double re[2], im[2];
             for (int k = 0; k < 2; ++k) {
                 const double angle = pair + k < rows ? step * f * offsets[pair + k] : 0.0;
@@ -155,8 +155,8 @@ void fill_turns(const double* offsets, int rows, int padded, float* turns) {
             }
             const double parts[4] = {re[0] + re[1], im[0] + im[1], re[0] - re[1], im[0] - im[1]};
             for (int line = 0; line < 4; ++line) {
-                turns[line * LANES + pair] = float((line % 2 ? -0.5 : 0.5) * parts[line]);
-                turns[line * LANES + pair + 1] = float(0.5 * parts[line]);
+                turns[line * lanes + pair] = float((line % 2 ? -0.5 : 0.5) * parts[line]);
+                turns[line * lanes + pair + 1] = float(0.5 * parts[line]);
             }
         }
 }
@@ -234,20 +234,26 @@ std::int64_t gridding(Rows sinogram, In<std::int32_t, 1> order, In<double, 2> di
     g.filter_plan = filter.plan;
     g.far_plan = far_tables.plan;
     g.image_plan = image.plan;
-    g.scratch_lines = kernel.gridding_scratch_lines(g);
+    const int lanes = g.rows <= FEW_LANES ? FEW_LANES : LANES;
+    const auto shared = [lanes](std::size_t lines) { return (lines * lanes + LANES - 1) / LANES; };
+    g.scratch_lines = std::max(kernel.gridding.scratch_lines(g), kernel.gridding_few.scratch_lines(g));
     g.past = double(g.rows) * (g.y1 - g.y0) * (g.x1 - g.x0) * sizeof(float) > PAST_BYTES;
     const std::size_t height = (g.y1 - g.y0 + LANES - 1) / LANES * LANES;
-    Scratch filtered(std::size_t(g.angles) * (g.padded + 1)), plane(height * grid);
-    Scratch scratch(std::size_t(threads) * g.scratch_lines);
+    Scratch filtered(shared(std::size_t(g.angles) * (g.padded + 1))), plane(shared(height * grid));
+    Scratch scratch(shared(std::size_t(threads) * g.scratch_lines));
     g.filtered = filtered.get();
     g.plane = plane.get();
     g.scratch = scratch.get();
     Scratch turns(turned ? 4 * (std::size_t(g.padded) / 2 + 1) : 1);
     if (turned) g.turns = turns.get();
     std::int64_t broken = 0;
-    for (int row = 0; row < g.rows; row += LANES) {
-        if (turned) fill_turns(row_offsets.data() + row, std::min(LANES, g.rows - row), g.padded, turns.get());
-        broken += kernel.reconstruct(g, row);
+    for (int row = 0; row < g.rows;) {
+        const int left = g.rows - row;
+        const GriddingKernel& some = left <= FEW_LANES ? kernel.gridding_few : kernel.gridding;
+        if (turned)
+            fill_turns(row_offsets.data() + row, std::min(some.lanes, left), g.padded, some.lanes, turns.get());
+        broken += some.reconstruct(g, row);
+        row += some.lanes;
     }
     return broken;
 }

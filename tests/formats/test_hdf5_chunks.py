@@ -76,6 +76,16 @@ def test_large_frames_in_threads_and_through_the_stack(levels: list[str], folder
     )
 
 
+def test_rows_of_a_frame_that_is_packed_unevenly(levels: list[str], folder: Path) -> None:
+    values = np.zeros((3, 512, 512), "u2")
+    values[:, :250] = np.random.default_rng(3).integers(0, 2**16, (3, 250, 512))
+    path = written(folder / "uneven.h5", values, (1, 512, 512), "bitshuffle-lz4")
+    out = np.empty((3, 20, 512), "u2")
+    with h5py.File(path) as file:
+        assert read_chunks(file["data"], "bitshuffle-lz4", np.arange(3), slice(235, 255), out)
+    np.testing.assert_array_equal(out, values[:, 235:255])
+
+
 @pytest.mark.parametrize("packing", sorted(PACKINGS))
 def test_an_absent_chunk_is_refused_and_an_unpacked_one_left_to_hdf5(
     levels: list[str], folder: Path, packing: str

@@ -139,7 +139,7 @@ def peak_bytes(
     output = 4 * rows * size**2
     match engine:
         case "native":
-            scratch = gridding.scratch_bytes(angles, columns, worst_axis, size, threads)
+            scratch = gridding.scratch_bytes(angles, rows, columns, worst_axis, size, threads)
         case "direct":
             scratch = direct.scratch_bytes(angles, rows, columns, worst_axis, size)
         case "nufft":

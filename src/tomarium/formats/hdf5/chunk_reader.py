@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from threading import local
 from typing import Any, Final, Literal
 
@@ -32,6 +33,9 @@ _WITH_LZ4: Final = 2
 _FEW: Final = 16
 # Less than this is unpacked before a second thread has begun.
 _SMALL_BYTES: Final = 1 << 20
+# What is read beyond the place where the wanted rows of a chunk should end, for no chunk is packed evenly.
+_MARGIN: Final = 1 << 16
+_FURTHER: Final = 1.25
 
 
 @dataclass(frozen=True)
@@ -112,12 +116,19 @@ def read_chunks(
 
     def fill(chunk: _Chunk) -> None:
         if not hasattr(room, "bytes"):
-            room.bytes = bytearray(longest)
-        packed = memoryview(room.bytes)[: chunk.size]
-        os.preadv(descriptor, [packed], chunk.offset)
-        _fill(
-            out, chunk, shape, kind, lambda *part: unpack(packed, *part), f"{where}: at byte {chunk.offset}"
-        )
+            room.bytes, room.further = bytearray(longest), 1.0
+        packed, have = memoryview(room.bytes)[: chunk.size], 0
+        share = _share_before_end(chunk, shape) if packing == "bitshuffle-lz4" else 1.0
+        while True:
+            end = min(chunk.size, int(chunk.size * share * room.further) + _MARGIN)
+            os.preadv(descriptor, [packed[have:end]], chunk.offset + have)
+            try:
+                _fill(out, chunk, shape, kind, partial(unpack, packed[:end]), f"{where}: at byte {chunk.offset}")
+                return
+            except FormatError:
+                if end == chunk.size:
+                    raise
+            have, room.further = end, room.further * _FURTHER
 
     threads = min(threads or processors(), len(chunks)) if out.nbytes > _SMALL_BYTES else 1
     if threads <= 1:
@@ -169,6 +180,13 @@ def _told_of_all(dataset: h5py.Dataset, wanted: int) -> dict[tuple[int, ...], An
 
     dataset.id.chunk_iter(told)
     return found
+
+
+def _share_before_end(chunk: _Chunk, shape: tuple[int, int, int]) -> float:
+    """Return how much of a chunk's blocks is wanted or lies before what is, from 0 to 1."""
+    deep, tall, _ = shape
+    alone = chunk.frames.stop - chunk.frames.start == 1
+    return (chunk.frames.start + chunk.rows.stop / tall if alone else chunk.frames.stop) / deep
 
 
 def _fill(

@@ -1,6 +1,6 @@
 """Filtered backprojection by gridding in Fourier space, in the compiled extension: the default engine.
 
-Sixteen slices are worked on side by side; `native/gridding.h` tells how.
+Sixteen slices are worked on side by side, or four where no more are asked for; `native/gridding.h` tells how.
 """
 
 from __future__ import annotations
@@ -23,6 +23,9 @@ TAPS = 6
 
 OVERSAMPLING = 1.25
 """Grid cells per pixel of the image."""
+
+BATCH, FEW = 16, 4
+"""Rows worked on side by side, and where no more than a few are asked for, as in native/kernels.h."""
 
 DEGREE = 9
 """Of the polynomials that stand for the kernel; their error is below that of the kernel itself."""
@@ -105,12 +108,12 @@ def grid_length(size: int) -> int:
     return good_length(max(ceil(OVERSAMPLING * size), size + 2 * TAPS, 64))
 
 
-def scratch_bytes(angles: int, columns: int, axis_column: float, size: int, threads: int) -> int:
+def scratch_bytes(angles: int, rows: int, columns: int, axis_column: float, size: int, threads: int) -> int:
     """Return the memory a call takes beside its input and output.
 
     Parameters
     ----------
-    angles, columns, size, threads : int
+    angles, rows, columns, size, threads : int
         See `Task`.
     axis_column : float
         Rotation axis in pixels from the centre of column 0.
@@ -121,7 +124,7 @@ def scratch_bytes(angles: int, columns: int, axis_column: float, size: int, thre
         Upper bound in bytes.
     """
     padded, grid = padded_length(columns, axis_column, size), grid_length(size)
-    line, page, strip = 64, 2**21, 32
+    line, page, strip = 4 * (FEW if rows <= FEW else BATCH), 2**21, 32
     own = max(2 * padded, (strip + 2 * TAPS) * (grid + 3 * TAPS + 2) + grid, 5 * grid) + 4
     lines = angles * (padded + 1) + grid * (size + 16) + threads * own
     return lines * line + 3 * page + 16 * (padded + grid) + 40 * angles

@@ -17,7 +17,7 @@ from tomarium.formats.zarr import reader as ome_zarr
 from tomarium.kernels.fbp import BATCH
 from tomarium.kernels.half_acquisition import turn_of
 from tomarium.model import Axis, Scan, Slab, Value, Volume
-from tomarium.pipeline.plan.cost import reach_of
+from tomarium.pipeline.plan.cost import needs_whole_frames, reach_of
 from tomarium.pipeline.plan.resources import find_room, measure
 from tomarium.pipeline.plan.slabs import reached
 from tomarium.pipeline.protocol.choice import with_parameter
@@ -33,6 +33,7 @@ from tomarium.pipeline.run.runner import Map, Outcome, Progress, ask_probes, in_
 from tomarium.pipeline.run.slab_steps import make_ready
 from tomarium.pipeline.run.spool import Spool
 from tomarium.steps.core.step import View
+from tomarium.steps.views.frames import HeldRows
 
 AnyScan = Scan | str | PathLike[str]
 """A scan, or the path of its file."""
@@ -304,11 +305,16 @@ def slices_at(
     opened = as_scan_of(scan)
     opened.demand_frames()
     asked = as_protocol(protocol, opened.domain)
-    height = resolve(asked, opened).scan.shape[1]
+    seen = resolve(asked, opened)
+    height = seen.scan.shape[1]
     chosen = [_row(row, height, opened) for row in rows]
     alike = not any(
         isinstance(item.step, View) for item in asked.items
     )  # rows of the protocol are those of the file
+    if alike and len(chosen) == 1 and not needs_whole_frames(seen.work):
+        # The check looks at the row, too, and of frames packed one by one all before it is read for that.
+        read = reached(slice(chosen[0], chosen[0] + 1), reach_of(seen.work, "row"), height)
+        opened = replace(opened, projections=HeldRows(opened.projections, read))
     opened = checked(opened, asked, chosen[0] if alike and chosen else None, force=force)
     answers = ask_probes(opened, asked, Journal(None, {}), on_progress, demand_wanted)
     resolution = resolve(asked, opened, answers)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from math import ceil, floor
 from typing import Any, Final
 
@@ -90,6 +91,47 @@ class ChosenFrames(IndexedFrames):
 
     def cost(self, frames: int, rows: slice) -> tuple[int, int]:
         """Bytes read and decompressed."""
+        return self.source.cost(frames, rows)
+
+
+@dataclass(frozen=True, eq=False)
+class HeldRows(IndexedFrames):
+    """Frames of which some rows are read once, when they are first wanted, and kept.
+
+    Attributes
+    ----------
+    source : Frames
+        The frames.
+    rows : slice
+        Which rows are kept, `start` and `stop` given; others are read anew each time.
+    """
+
+    source: Frames
+    rows: slice
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Frames, rows, columns."""
+        return self.source.shape
+
+    @property
+    def dtype(self) -> DTypeLike:
+        """Type of a pixel, that of the source."""
+        return self.source.dtype
+
+    @cached_property
+    def _held(self) -> NDArray[Any]:
+        return self.source.read(slice(0, self.shape[0]), self.rows)
+
+    def read(self, frames: Which, rows: slice) -> NDArray[Any]:
+        """Read rows of some frames, or copy what is kept of them."""
+        first, last, step = rows.indices(self.shape[1])
+        if not self.rows.start <= first < last <= self.rows.stop:
+            return self.source.read(frames, rows)
+        return self._held[frames, first - self.rows.start : last - self.rows.start : step].copy()
+
+    def cost(self, frames: int, rows: slice) -> tuple[int, int]:
+        """Bytes read and decompressed, as of rows that are not kept."""
         return self.source.cost(frames, rows)
 
 
