@@ -4,10 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, delete, exists, func, insert, select, update
+from sqlalchemy import (
+    Connection,
+    Float,
+    Row,
+    Select,
+    bindparam,
+    delete,
+    exists,
+    func,
+    insert,
+    select,
+    update,
+)
 
 from tomarium.catalogue.reader import (
     HARVESTED,
@@ -17,6 +30,7 @@ from tomarium.catalogue.reader import (
     may_change,
     may_open,
     may_see,
+    present,
 )
 from tomarium.catalogue.store import place_at
 from tomarium.catalogue.tables import life, parameter_keys, records, stale_records, stores
@@ -135,20 +149,7 @@ def places_of(connection: Connection, reader: Reader, ids: Sequence[str]) -> dic
     dict of str to Place
         Those that there are and that the reader may see.
     """
-    rows = connection.execute(
-        select(
-            records.c.id,
-            stores.c.address,
-            records.c.path,
-            records.c.state,
-            may_open(reader).label("open"),
-            may_change(reader).label("mine"),
-            keeps_instrument(reader).label("as_scientist"),
-            exists().where(stale_records.c.record == records.c.id).label("stale"),
-        )
-        .join(stores, stores.c.number == records.c.store)
-        .where(records.c.id.in_(ids), may_see(reader))
-    )
+    rows = connection.execute(_places_for(reader), {"ids": list(ids), "moment": present()})
     return {
         row.id: Place(
             *(place_at(row.address) / row.path, bool(row.open), row.state, bool(row.mine)),
@@ -156,6 +157,26 @@ def places_of(connection: Connection, reader: Reader, ids: Sequence[str]) -> dic
         )
         for row in rows
     }
+
+
+@lru_cache(maxsize=256)
+def _places_for(reader: Reader) -> Select[Any]:
+    """Write the question for a reader once: it is asked of each record and of each file that is sent."""
+    moment = bindparam("moment", type_=Float)
+    return (
+        select(
+            records.c.id,
+            stores.c.address,
+            records.c.path,
+            records.c.state,
+            may_open(reader, moment).label("open"),
+            may_change(reader).label("mine"),
+            keeps_instrument(reader).label("as_scientist"),
+            exists().where(stale_records.c.record == records.c.id).label("stale"),
+        )
+        .join(stores, stores.c.number == records.c.store)
+        .where(records.c.id.in_(bindparam("ids", expanding=True)), may_see(reader, moment))
+    )
 
 
 def folder_of(connection: Connection, id: str) -> Path | None:

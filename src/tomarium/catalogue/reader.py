@@ -14,6 +14,7 @@ from tomarium.catalogue.tables import facets, records
 from tomarium.errors import InputError
 
 Columns = ReadOnlyColumnCollection[str, Column[Any]]
+Moment = float | ColumnElement[float]
 Role = Literal["visitor", "member", "editor", "curator", "instrument scientist", "administrator"]
 ROLES: Final[tuple[str, ...]] = get_args(Role)
 HARVESTED: Final = "harvested"
@@ -69,14 +70,19 @@ LOCAL_OWNER: Final = Reader("owner", "administrator")
 """Who runs tomarium on this machine, at the command line or at a portal that only this machine hears."""
 
 
-def may_see(reader: Reader, now: float | None = None, of: Columns = records.c) -> ColumnElement[bool]:
+def present() -> float:
+    """Return the moment of which readers are told what they may see: seconds since 1970."""
+    return time.time()
+
+
+def may_see(reader: Reader, now: Moment | None = None, of: Columns = records.c) -> ColumnElement[bool]:
     """Return the condition on `record` that a reader may know of it: find it, count it, read its metadata.
 
     Parameters
     ----------
     reader : Reader
         Who asks.
-    now : float, optional
+    now : float or ColumnElement of float, optional
         Seconds since 1970; the present moment by default.
     of : columns, optional
         Those of `record`, or of `record_total`, by which a reader is counted for whom `is_counted_by_totals`.
@@ -91,14 +97,14 @@ def may_see(reader: Reader, now: float | None = None, of: Columns = records.c) -
     return _condition(reader, of.open_from if reader.open_only else of.public_from, now, of)
 
 
-def may_find(reader: Reader, now: float | None = None, of: Columns = records.c) -> ColumnElement[bool]:
+def may_find(reader: Reader, now: Moment | None = None, of: Columns = records.c) -> ColumnElement[bool]:
     """Return the condition on `record` that a search among all catalogues finds it for a reader.
 
     Parameters
     ----------
     reader : Reader
         Who asks.
-    now : float, optional
+    now : float or ColumnElement of float, optional
         Seconds since 1970; the present moment by default.
     of : columns, optional
         As in `may_see`.
@@ -130,14 +136,14 @@ def is_counted_by_totals(reader: Reader) -> bool:
     return not (reader.invited or reader.open_only)
 
 
-def may_open(reader: Reader, now: float | None = None, of: Columns = records.c) -> ColumnElement[bool]:
+def may_open(reader: Reader, now: Moment | None = None, of: Columns = records.c) -> ColumnElement[bool]:
     """Return the condition on `record` that a reader may have its files and pictures.
 
     Parameters
     ----------
     reader : Reader
         Who asks.
-    now : float, optional
+    now : float or ColumnElement of float, optional
         Seconds since 1970; the present moment by default.
     of : columns, optional
         Those of `record`.
@@ -151,11 +157,11 @@ def may_open(reader: Reader, now: float | None = None, of: Columns = records.c) 
 
 
 def _condition(
-    reader: Reader, since: ColumnElement[float], now: float | None, of: Columns = records.c
+    reader: Reader, since: ColumnElement[float], now: Moment | None, of: Columns = records.c
 ) -> ColumnElement[bool]:
     if reader.sees_all:
         return of.state != HARVESTED
-    moment = literal(time.time() if now is None else now, Float)
+    moment = now if isinstance(now, ColumnElement) else literal(present() if now is None else now, Float)
     return or_(
         and_(since.is_not(None), since <= moment),  # never NULL, which is neither
         owns(reader, of),

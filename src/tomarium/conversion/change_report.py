@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
@@ -88,7 +89,6 @@ def scan_changes(scan: Scan, again: Scan, beside: str) -> Iterator[Change]:
     Yields: frames first, then values, then what is not understood.
     """
     used: set[str] = set()
-    written = _Units(scan.path, again.path)
     for what, frames, frames_again in stacks(scan, again):
         place, there = place_of(frames), place_of(frames_again)
         used.add(place)
@@ -101,13 +101,14 @@ def scan_changes(scan: Scan, again: Scan, beside: str) -> Iterator[Change]:
         if flips_of(frames) != flips_of(frames_again):
             detail = f"{detail}; mirrored, as the scan shows them".lstrip("; ")
         yield Change("kept" if place == there else "renamed", what, place, there, detail)
-    for name, value in _values(scan):
-        held = dict(_values(again)).get(name)
-        yield _value_change(name, value, held, written, used, beside)
-    known = dict(_values(scan))
-    for name, value in _values(again):
-        if name not in known:
-            yield Change("defaulted", name, "", written.of(value)[0], str(as_json(value.value))[:80])
+    known, known_again = dict(_values(scan)), dict(_values(again))
+    with ExitStack() as stack:
+        written = _Units(stack, scan.path, again.path)
+        for name, value in known.items():
+            yield _value_change(name, value, known_again.get(name), written, used, beside)
+        for name, value in known_again.items():
+            if name not in known:
+                yield Change("defaulted", name, "", written.of(value)[0], str(as_json(value.value))[:80])
     yield from _rest(scan, used, beside)
 
 
@@ -142,19 +143,23 @@ def _values(scan: Scan) -> Iterator[tuple[str, Value[Any]]]:
 
 
 class _Units:
-    """The units two files write beside their values."""
+    """The units two files write beside their values; both stay open until the stack is closed."""
 
-    def __init__(self, *paths: Path) -> None:
+    def __init__(self, stack: ExitStack, *paths: Path) -> None:
+        self._stack = stack
         self._paths = {path.name: path for path in paths if is_hdf5(path)}
+        self._sources: dict[str, Source] = {}
 
     def of(self, value: Value[Any]) -> tuple[str, str | None]:
         """Return (place in the file, unit written there or None)."""
         name, _, place = value.source.partition(":")
         if name not in self._paths or not place.startswith("/"):
             return value.source, None
-        with reading(self._paths[name]) as source:
-            node = source.find(place)
-            return place, None if node is None else attribute(node, "units")
+        if name not in self._sources:
+            self._sources[name] = self._stack.enter_context(reading(self._paths[name]))
+        source = self._sources[name]
+        node = source.find(place)
+        return place, None if node is None else attribute(node, "units")
 
 
 def _value_change(

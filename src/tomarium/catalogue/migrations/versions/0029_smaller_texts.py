@@ -12,7 +12,7 @@ from tomarium.catalogue.packed_text import pack, unpack
 from tomarium.catalogue.word_marks import description_of, pack_marks, words_of
 
 revision = "0029"
-down_revision = "0026"
+down_revision = "0028"
 
 AT_ONCE = 5000
 ELSEWHERE = sa.text("path <> id")
