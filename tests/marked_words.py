@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 from babel.messages.extract import extract_from_dir
@@ -108,28 +109,30 @@ TITLED = (
 """Titles of pages that are no record's, and what is told of a harvested record."""
 
 
+@cache
+def _messages() -> tuple[tuple[str, str | tuple[str, ...]], ...]:
+    """Read the templates: the file and the text, or the texts of a plural, of each mark."""
+    options = {"**.html": {"trimmed": "true", "silent": "false"}}
+    methods = [("**.html", "jinja2.ext:babel_extract")]
+    return tuple(
+        (name, message)
+        for folder in TEMPLATES
+        for name, _line, message, _notes, _context in extract_from_dir(str(folder), methods, options)
+    )
+
+
 def marked() -> dict[str, tuple[str, ...]]:
     """Give every text that is marked in a template, and where; of plurals both."""
     found: dict[str, tuple[str, ...]] = {}
-    options = {"**.html": {"trimmed": "true", "silent": "false"}}
-    methods = [("**.html", "jinja2.ext:babel_extract")]
-    for folder in TEMPLATES:
-        for name, _line, message, _notes, _context in extract_from_dir(str(folder), methods, options):
-            for one in message if isinstance(message, tuple) else (message,):
-                found[one] = (*found.get(one, ()), name)
+    for name, message in _messages():
+        for one in message if isinstance(message, tuple) else (message,):
+            found[one] = (*found.get(one, ()), name)
     return found
 
 
 def plurals() -> set[tuple[str, str]]:
     """Give the texts that depend on a number: of one, of several."""
-    options = {"**.html": {"trimmed": "true", "silent": "false"}}
-    methods = [("**.html", "jinja2.ext:babel_extract")]
-    return {
-        (message[0], message[1])
-        for folder in TEMPLATES
-        for _name, _line, message, _notes, _context in extract_from_dir(str(folder), methods, options)
-        if isinstance(message, tuple)
-    }
+    return {(message[0], message[1]) for _, message in _messages() if isinstance(message, tuple)}
 
 
 def given() -> Iterator[str]:

@@ -49,9 +49,13 @@ def test_a_type_checker_knows_them(tmp_path: Path, request: pytest.FixtureReques
     assert not any(line in ('"Any"', '"builtins.object"') for line in told), told
 
 
+@pytest.fixture(scope="module")
+def page() -> str:
+    return pages()["python.md"]
+
+
 @pytest.mark.parametrize("name", NAMES)
-def test_the_page_tells_every_parameter(name: str) -> None:
-    page = pages()["python.md"]
+def test_the_page_tells_every_parameter(name: str, page: str) -> None:
     assert f"| [`{name}`](#tm{name.lower()}) | " in page
     entry = page.split(f"## tm.{name}\n")[1].split("\n## ")[0]
     member = getattr(tm, name)

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from ewokscore import execute_graph, load_graph
 from numpy.typing import NDArray
 
 from tomarium.cli import execute
@@ -39,6 +38,8 @@ def voxels(record: Path) -> NDArray[Any]:
 
 
 def test_the_same_voxels_as_run(scan: Path, workflow: Path, tmp_path: Path) -> None:
+    from ewokscore import execute_graph
+
     inputs = [
         {"id": "scan", "name": "scan", "value": str(scan)},
         {"id": "scan", "name": "pixel_m", "value": "1.3 um"},
@@ -87,6 +88,8 @@ def test_the_command_of_ewoks(scan: Path, workflow: Path, tmp_path: Path) -> Non
 
 
 def test_the_graph_is_one_of_ewoks() -> None:
+    from ewokscore import load_graph
+
     steps = [{"flat_field": {}}, {"remove_stripes": {}}, {"remove_stripes": {}}, "fbp"]
     graph = to_graph(from_data({"tomarium": 1, "steps": steps}, "a test"), "twice")
     ids = [node["id"] for node in graph["nodes"]]
@@ -98,6 +101,8 @@ def test_the_graph_is_one_of_ewoks() -> None:
 
 
 def test_what_is_wrong_is_said(scan: Path, tmp_path: Path) -> None:
+    from ewokscore import execute_graph
+
     graph = to_graph(preset("phase"), "phase")
     for inputs, said in (
         ([{"id": "scan", "name": "scan", "value": str(tmp_path / "none.h5")}], "none.h5"),

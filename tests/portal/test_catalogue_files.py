@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pyshacl import validate
 from rdflib import DCAT, DCTERMS, RDF, Graph, Namespace, URIRef
 
 from app_client import TestClient
@@ -84,6 +83,8 @@ def catalogue(
 
 
 def graph_of(text: str) -> Graph:
+    from pyshacl import validate
+
     graph = Graph().parse(data=text, format="json-ld")
     sound, _, told = validate(graph, shacl_graph=Graph().parse(data=SHAPES, format="turtle"))
     assert sound, told

@@ -234,11 +234,16 @@ def test_a_folder_that_holds_something_else_is_refused(catalogue: Catalogue, tmp
         build_site(catalogue, tmp_path / "www", address="example.org")
 
 
-def test_with_an_address_there_is_a_feed_and_a_sitemap(
+def test_by_the_command_with_an_address_there_is_a_feed_and_a_sitemap(
     catalogue: Catalogue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    from tomarium.cli.site import command
+
     monkeypatch.setattr(build, "LIMIT", 1)  # two pages of records
-    build_site(catalogue, tmp_path / "www", files="none", address="https://example.org/tomograms")
+    asked = ["build", str(tmp_path / "www"), "--catalogue", catalogue.name, "--with-files", "none"]
+    done = CliRunner().invoke(command, [*asked, "--address", "https://example.org/tomograms"])
+    assert done.exit_code == 0, done.output
+    assert "2 open records" in done.output
     assert (
         "https://example.org/tomograms/records/tooth/"
         in (tmp_path / "www/records/tooth/index.html").read_text()
@@ -252,12 +257,3 @@ def test_with_an_address_there_is_a_feed_and_a_sitemap(
     assert dead_links(tmp_path / "www") == []
     assert 'href="page-2.html"' in (tmp_path / "www/records/index.html").read_text()
     assert 'href="index.html"' in (tmp_path / "www/records/page-2.html").read_text()
-
-
-def test_the_command_tells_what_it_wrote(catalogue: Catalogue, tmp_path: Path) -> None:
-    from tomarium.cli.site import command
-
-    asked = ["build", str(tmp_path / "www"), "--catalogue", catalogue.name, "--with-files", "none"]
-    done = CliRunner().invoke(command, asked)
-    assert done.exit_code == 0, done.output
-    assert "2 open records" in done.output

@@ -117,7 +117,13 @@ def _routes(pages: tuple[Page, ...], doors: tuple[Door, ...]) -> tuple[BaseRoute
         if not door.first:
             door.give(app)
     app.mount("/static", StaticFolder(directory=Path(__file__).parent / "static"), name="static")
-    return tuple(app.routes)
+    return tuple(sorted(app.routes, key=_rank))
+
+
+def _rank(route: BaseRoute) -> int:
+    """Tell which addresses come first: of some 500, each is compared with all before it, and these are asked most."""
+    path = getattr(route, "path", "")
+    return 0 if path.startswith("/static") else 1 if path.startswith("/records") else 2
 
 
 def _people(page: Page) -> Callable[..., Response]:
