@@ -134,9 +134,6 @@ ON_SQLITE_ALONE = (
 BY_NIGHT = (
     *(f"test_every_door_for_every_reader[postgresql-{name}]"
       for name in ("editor", "member", "referee", "scientist no more", "scientist of another")),
-    *(f"test_{test}[postgresql-{name}]" for name in ("editor", "scientist of another")
-      for test in ("what_a_record_is_of_is_seen_with_it",
-                   "log_books_follow_the_files_and_whereabouts_their_keepers")),
     "test_an_embargo_ends_at_its_second_at_every_door[postgresql-editor",
 )  # fmt: skip
 """Tests of doors on PostgreSQL for readers whose condition `test_totals_count_what_is_seen` tries there too; on SQLite
