@@ -17,7 +17,6 @@ from hypothesis import strategies as st
 from sqlalchemy import delete
 from sqlalchemy.exc import OperationalError
 
-from nightly import count
 from postgresql_server import Files
 from tomarium.catalogue import (
     LOCAL_OWNER,
@@ -161,9 +160,7 @@ SIGNS = [
 ]
 
 
-@settings(
-    max_examples=count(60, 200), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(words=st.lists(st.sampled_from([*SIGNS, "tooth"]) | st.text(max_size=6), max_size=8).map(" ".join))
 def test_no_question_is_an_error(filled: Catalogue, words: str) -> None:
     page = search(filled, LOCAL_OWNER, words)

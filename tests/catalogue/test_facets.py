@@ -17,7 +17,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 
-from nightly import count
 from postgresql_server import Databases, Files
 from tomarium.catalogue import LOCAL_OWNER, Catalogue, Page, Reader, open_catalogue, queries, search, sqlite
 from tomarium.catalogue.cursor import Cursor, read_cursor
@@ -145,9 +144,7 @@ ANY_RANGES = st.fixed_dictionaries(
 )
 
 
-@settings(
-    max_examples=count(15, 40), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     reader=st.sampled_from(READERS),
     words=st.sampled_from(["", "bone", "tooth fresh", "shel", "unicorn"]),
@@ -220,7 +217,7 @@ def test_pages_lead_back_as_they_led_on(filled: Catalogue) -> None:
         assert search(filled, LOCAL_OWNER, words, limit=7, offset=7).hits == on[1].hits
 
 
-@settings(max_examples=count(2, 4), deadline=None)
+@settings(max_examples=4, deadline=None)
 @given(seed=st.integers(0, 10_000), limit=st.integers(3, 9), words=st.sampled_from(["", "bone"]))
 def test_nothing_is_passed_over_or_doubled_while_records_are_added(
     seed: int, limit: int, words: str, place: Files

@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nightly import count
 from tomarium.compiled import extension
 from tomarium.errors import EngineUnavailable, FormatError
 from tomarium.formats.hdf5.chunk_reader import packing_of, read_chunks
@@ -43,7 +42,7 @@ def written(path: Path, data: np.ndarray[Any, Any], chunks: tuple[int, int, int]
     return path
 
 
-@settings(max_examples=count(50, 150), deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.data())
 def test_any_part_of_any_chunking_is_what_hdf5_reads(
     levels: list[str], folder: Path, data: st.DataObject

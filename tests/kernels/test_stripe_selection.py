@@ -8,7 +8,6 @@ import pytest
 import tifffile
 
 from kernels.test_stripes import MATRIX, clean_scan, error, stripes
-from nightly import nightly
 from tomarium.errors import InputError
 from tomarium.kernels.fbp import fbp
 from tomarium.kernels.metrics import noise, ring_index
@@ -17,7 +16,7 @@ from tomarium.kernels.stripe_selection import best_treatment, remove_stripes_whe
 from tomarium.kernels.stripes import remove_stripes_by_sorting
 
 
-@pytest.mark.parametrize("sigma", [0.005, *nightly(0.0005, 0.02)])
+@pytest.mark.parametrize("sigma", [0.0005, 0.005, 0.02])
 def test_less_is_left_than_by_agreement_and_a_clean_sinogram_stays(sigma: float) -> None:
     before, agreed, chosen, damage = np.zeros((4, 6))
     for seed in range(6):
@@ -47,7 +46,7 @@ def test_what_a_narrow_sinogram_without_stripes_loses_is_bounded() -> None:
     assert max(damage) < 0.03
 
 
-@pytest.mark.parametrize("seed", [0, *nightly(1, 2, 3)])
+@pytest.mark.parametrize("seed", range(4))
 def test_each_kind_is_told(seed: int) -> None:
     clean = clean_scan(seed, 0.005)
     struck = clean.copy()

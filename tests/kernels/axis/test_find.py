@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from nightly import nightly
 from tomarium.errors import InputError
 from tomarium.kernels.axis import AxisEstimate, find
 
@@ -64,7 +63,7 @@ def test_hard_scans_are_right_where_they_are_sure(draw: Draw) -> None:
     assert np.median(error) < 0.15
 
 
-@pytest.mark.parametrize("seed", [0, 1, *nightly(2, 3, 4, 5)])
+@pytest.mark.parametrize("seed", range(6))
 def test_noise_has_no_axis(seed: int) -> None:
     noise = np.random.default_rng(seed).normal(0, 0.05, (181, 40, 128)).astype(np.float32)
     assert find(noise, np.arange(181.0)).confidence == "low"
