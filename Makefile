@@ -14,10 +14,10 @@ TEST_ARGS ?=
 WORKERS ?= auto
 PYTEST := -m pytest -n $(WORKERS) --dist worksteal
 # Tests start Python hundreds of times, and kept bytecode spares each the compiling.
-test test-fast test-nightly test-peers: export PYTHONDONTWRITEBYTECODE =
+test test-fast test-peers: export PYTHONDONTWRITEBYTECODE =
 
 .DEFAULT_GOAL := help
-.PHONY: help install web demo test test-fast test-nightly test-peers fuzz cuda-check lint audit docs gallery bench bench-more bench-catalogue bench-doors load accuracy accuracy-quick faults clean
+.PHONY: help install web demo test test-fast test-peers fuzz cuda-check lint audit docs gallery bench bench-more bench-catalogue bench-doors load accuracy accuracy-quick faults clean
 
 help: ## list the tasks
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -46,10 +46,6 @@ test: install web ## run the tests on all processors (TEST_ARGS="-k axis" for so
 
 test-fast: install web ## run the tests that are not marked slow, in under two minutes
 	$(BIN)/python $(PYTEST) -m fast $(TEST_ARGS)
-
-test-nightly: export TOMARIUM_TESTS_NIGHTLY = 1
-test-nightly: install web ## run the tests with the whole of the sweeps of which `make test` takes a part (nightly)
-	$(BIN)/python $(PYTEST) $(TEST_ARGS)
 
 test-peers: $(PEERS)/.installed ## read what other programs write, and have them read ours, in a venv of their own
 	$(PEERS)/bin/python $(PYTEST) tests/peers tests/formats/test_microscopy.py tests/formats/test_czi.py $(TEST_ARGS)

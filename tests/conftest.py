@@ -12,7 +12,6 @@ import hypothesis
 import pytest
 
 import chromium
-from nightly import NIGHTLY, count
 from postgresql_server import Databases, Files, NoServer, Server
 from slurm_server import NoSlurm, Slurm
 from warm import Warm
@@ -23,10 +22,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # before any library that reads them is
 
 # A test that shares its processor may wait long for it; whether it is quick is for the benchmarks to say.
 hypothesis.settings.register_profile(
-    "unhurried",
-    max_examples=count(50, 100),
-    deadline=None,
-    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+    "unhurried", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
 hypothesis.settings.load_profile("unhurried")
 
@@ -131,15 +127,6 @@ ON_SQLITE_ALONE = (
 """Tests of what is the same on every database and takes long: not repeated on PostgreSQL."""
 
 
-BY_NIGHT = (
-    *(f"test_every_door_for_every_reader[postgresql-{name}]"
-      for name in ("editor", "member", "referee", "scientist no more", "scientist of another")),
-    "test_an_embargo_ends_at_its_second_at_every_door[postgresql-editor",
-)  # fmt: skip
-"""Tests of doors on PostgreSQL for readers whose condition `test_totals_count_what_is_seen` tries there too; on SQLite
-every door is tried for every reader."""
-
-
 LONGEST = (
     "beamtime/test_rehearsal", "browser/test_texts", "browser/test_upload", "browser/test_volume",
     "catalogue/test_postgresql", "cli/test_supervised", "docs/test_tutorials", "faults/", "live/test_torture",
@@ -154,8 +141,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     asked = [
         item
         for item in items
-        if "[postgresql" not in item.nodeid
-        or not any(name in item.nodeid for name in (*ON_SQLITE_ALONE, *(() if NIGHTLY else BY_NIGHT)))
+        if "[postgresql" not in item.nodeid or not any(name in item.nodeid for name in ON_SQLITE_ALONE)
     ]
     places = {
         item: item.path.relative_to(home).as_posix() if item.path.is_relative_to(home) else ""

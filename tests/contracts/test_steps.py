@@ -411,7 +411,7 @@ small = example_scan(step)
 item = resolved(step, small)
 process(input_of(item, small), make_ready([item], small, "row"))
 # An iterative step takes seconds for each row, and most of its memory is for slices, however many angles there are.
-angles, rows = (40, 10) if step.cost.nanoseconds > 1000 else (360, 32)
+angles, rows = (120, 10) if step.cost.nanoseconds > 1000 else (360, 32)
 scan = example_scan(step, angles=angles, rows=rows, columns=512)
 item = resolved(step, scan)
 ready = make_ready([item], scan, "row")

@@ -24,7 +24,6 @@ from doctor.subjects import (
     with_metadata,
     written,
 )
-from nightly import count
 from pipeline.test_run import PLENTY, interrupt, scan_on_disk, stopping_after
 from tomarium.catalogue.checkup import subject_of_path
 from tomarium.doctor import Check, Finding, Subject, all_checks, examine, subject_of
@@ -515,10 +514,10 @@ def test_a_check_says_what_it_looks_at(check: Check) -> None:
     assert check.theme == check.function.__module__.rsplit(".", 1)[-1]
 
 
-def test_good_scans_give_no_warning() -> None:
+def test_twenty_good_scans_give_no_warning() -> None:
     draw = np.random.default_rng(5)
     alarms = {}
-    for seed in range(count(6, 20)):
+    for seed in range(20):
         columns, span_deg = int(draw.choice([96, 128, 160, 256])), float(draw.choice([180.0, 360.0]))
         config = SimulationConfig(
             columns=columns,
@@ -598,16 +597,15 @@ def _judged(config: SimulationConfig, times: float) -> list[Finding]:
 
 def test_angles_that_are_doubled_or_halved_are_seen_in_the_images() -> None:
     """Never an alarm where the angles are right; nearly always one where they are not, for some samples mirror."""
-    seeds = range(count(2, 4))
-    half = [replace(SMALL, seed=seed) for seed in seeds]
-    whole = [replace(SMALL, seed=seed, span_deg=360.0, views=304) for seed in seeds]
-    assert [_judged(config, 1.0) for config in half + whole] == [[]] * 2 * len(seeds)
+    half = [replace(SMALL, seed=seed) for seed in range(4)]
+    whole = [replace(SMALL, seed=seed, span_deg=360.0, views=304) for seed in range(4)]
+    assert [_judged(config, 1.0) for config in half + whole] == [[]] * 8
     doubled = [finding.mend for config in half for finding in _judged(config, 2.0)]
     halved = [finding.mend for config in whole for finding in _judged(config, 0.5)]
     assert set(doubled) == {"the sample turned by 180°: halve the angles"}
     assert set(halved) == {"the sample turned by 360°: double the angles"}
-    assert len(doubled) >= len(seeds) - 1
-    assert len(halved) >= len(seeds) / 2
+    assert len(doubled) >= 3
+    assert len(halved) >= 2
 
 
 def test_one_shut_frame_among_few_is_named() -> None:

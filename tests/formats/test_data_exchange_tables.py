@@ -17,7 +17,6 @@ import numpy as np
 import pytest
 
 import tomarium as tm
-from nightly import nightly
 from tomarium.conversion.convert import convert
 from tomarium.model import Scan
 
@@ -197,14 +196,10 @@ def guide(name: str, shared: Callable[[str], Path]) -> list[dict[str, str]]:
 
 
 BOTH = pytest.mark.parametrize("name", ["own", "guide"])
-HOW = ("documented unit", "another unit", "no unit")
 
 
-# A row of each kind is read in each unit, all rows of the guide in their own.
-@pytest.mark.parametrize(
-    ("name", "how"),
-    [*(("own", how) for how in HOW), ("guide", HOW[0]), *nightly(("guide", HOW[1]), ("guide", HOW[2]))],
-)
+@BOTH
+@pytest.mark.parametrize("how", ["documented unit", "another unit", "no unit"])
 def test_each_row_alone_is_read_by_meaning(
     name: str, how: str, shared: Callable[[str], Path], tmp_path: Path
 ) -> None:
@@ -218,14 +213,9 @@ def test_each_row_alone_is_read_by_meaning(
     assert len(told) >= (31 if name == "own" else 140)
 
 
-@pytest.mark.parametrize(
-    ("name", "how", "number"),
-    [
-        *(("own", how, number) for how in HOW[:2] for number in (1, 2)),
-        *(("guide", HOW[0], 1), ("guide", HOW[1], 2)),
-        *nightly(("guide", HOW[0], 2), ("guide", HOW[1], 1)),
-    ],
-)
+@BOTH
+@pytest.mark.parametrize("number", [1, 2], ids=["unnumbered", "numbered"])
+@pytest.mark.parametrize("how", ["documented unit", "another unit"])
 def test_all_rows_together_come_back_by_way_of_nxtomo(
     name: str, how: str, number: int, shared: Callable[[str], Path], tmp_path: Path
 ) -> None:

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from kernels.test_fbp import Ellipse, picture
 from kernels.test_fbp import project as exact_pixel_averages
-from nightly import nightly
 from tomarium.errors import InputError
 from tomarium.kernels.fbp import fbp
 from tomarium.kernels.iterative import (
@@ -115,7 +114,7 @@ class Written:
         return found.image.ravel()[self.inside].astype(np.float64)
 
 
-@pytest.mark.parametrize("seed", [0, *nightly(1, 2)])
+@pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize(("non_negative", "weights"), [(True, "length"), (True, "equal"), (False, "equal")])
 def test_sirt_is_that_of_the_matrix(seed: int, non_negative: bool, weights: RayWeights) -> None:
     written = Written(seed)
@@ -131,7 +130,7 @@ def test_sirt_is_that_of_the_matrix(seed: int, non_negative: bool, weights: RayW
     assert np.linalg.norm(made - x) < 2e-5 * np.linalg.norm(x)
 
 
-@pytest.mark.parametrize("seed", [0, *nightly(1, 2)])
+@pytest.mark.parametrize("seed", range(3))
 def test_cgls_is_that_of_the_matrix(seed: int) -> None:
     written = Written(seed)
     A, x = written.A, np.zeros(written.A.shape[1])
@@ -161,7 +160,7 @@ def test_residuals_are_those_of_the_projections() -> None:
         assert found.residual == pytest.approx(own, rel=1e-3)
 
 
-@pytest.mark.parametrize("seed", [0, *nightly(1, 2)])
+@pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize(("views", "noise"), [(60, 0.02), (30, 0.02), (60, 0.005), (180, 0.05)])
 def test_sirt_ends_within_five_percent_of_its_best(seed: int, views: int, noise: float) -> None:
     sinogram, angles, truth = scan(seed, views, noise)
@@ -172,7 +171,7 @@ def test_sirt_ends_within_five_percent_of_its_best(seed: int, views: int, noise:
     assert rmse(found.image, truth, setup) <= 1.05 * lowest
 
 
-@pytest.mark.parametrize("seed", [0, *nightly(1)])
+@pytest.mark.parametrize("seed", range(2))
 @pytest.mark.parametrize("views", [60, 180])
 def test_noise_of_counting_does_not_mislead_it(seed: int, views: int) -> None:
     clean, angles, truth = scan(seed, views, 0.0)
@@ -184,7 +183,7 @@ def test_noise_of_counting_does_not_mislead_it(seed: int, views: int) -> None:
     assert rmse(found.image, truth, setup) <= 1.05 * best(setup, sinogram, sirt, truth, 120)
 
 
-@pytest.mark.parametrize("seed", [0, *nightly(1, 2)])
+@pytest.mark.parametrize("seed", range(3))
 def test_cgls_ends_near_its_best(seed: int) -> None:
     sinogram, angles, truth = scan(seed, 60, 0.02)
     setup = make_setup(angles, MIDDLE, SIZE)
@@ -192,7 +191,7 @@ def test_cgls_ends_near_its_best(seed: int) -> None:
     assert rmse(found.image, truth, setup) <= 1.1 * best(setup, sinogram, cgls, truth, 20)
 
 
-@pytest.mark.parametrize("seed", [0, *nightly(1)])
+@pytest.mark.parametrize("seed", range(2))
 def test_views_held_out_end_a_scan_with_many_views(seed: int) -> None:
     sinogram, angles, truth = scan(seed, 180, 0.02)
     setup = make_setup(angles, MIDDLE, SIZE, "held-out")
@@ -204,7 +203,7 @@ def test_views_held_out_end_a_scan_with_many_views(seed: int) -> None:
     assert rmse(found.image, truth, setup) <= 1.1 * best(whole, sinogram, sirt, truth, 200)
 
 
-@pytest.mark.parametrize("seed", [0, *nightly(1, 2)])
+@pytest.mark.parametrize("seed", range(3))
 def test_total_variation_has_a_third_of_the_error_of_fbp(seed: int) -> None:
     sinogram, angles, truth = scan(seed, 60, 0.02)
     found = solve_tv(sinogram, angles, Stop(300, change_percent=0.1))
@@ -215,7 +214,7 @@ def test_total_variation_has_a_third_of_the_error_of_fbp(seed: int) -> None:
 
 
 @pytest.mark.parametrize(("views", "span"), [(24, 180.0), (80, 120.0)])
-@pytest.mark.parametrize("seed", [0, *nightly(1)])
+@pytest.mark.parametrize("seed", range(2))
 def test_few_views_and_missing_angles_come_out_better_than_by_fbp(seed: int, views: int, span: float) -> None:
     sinogram, angles, truth = scan(seed, views, 0.01, span)
     setup = make_setup(angles, MIDDLE, SIZE)
