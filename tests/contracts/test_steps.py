@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 import yaml
 
-from nightly import nightly
 from tomarium.errors import InputError, StepFailed
 from tomarium.formats.frames.array_frames import ArrayFrames
 from tomarium.kernels.phantom import Ellipsoid
@@ -426,10 +425,6 @@ print(peak - now + slab.data.nbytes, step.cost.host_bytes(item.plain, item.befor
 )
 
 
-DECLARED_TOGETHER = ("osem", "sart", "sirt", "tv")
-"""Slow steps whose memory is declared by the function that declares it for mlem, or for cgls."""
-
-
 @pytest.fixture(scope="module")
 def warm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warm]:
     with Warm(tmp_path_factory.mktemp("warm"), first=DRAWN) as warm:
@@ -437,9 +432,7 @@ def warm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warm]:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the peak of memory from /proc")
-@pytest.mark.parametrize(
-    "name", [name for name in STEPS if name not in DECLARED_TOGETHER] + nightly(*DECLARED_TOGETHER)
-)
+@pytest.mark.parametrize("name", STEPS)
 def test_memory_stays_below_what_is_declared(name: str, warm: Warm) -> None:
     done = warm.run(PEAK, name, seconds=600)
     assert done.returncode == 0, done.output
