@@ -71,6 +71,7 @@ WHO = {
     "catalogue/make_series.py": COMMAND,
     "catalogue/mesh_part.py": OURS,
     "catalogue/model_jobs.py": MEMBER,
+    "catalogue/record_patches.py": CHILD,
     "catalogue/record_pictures.py": CHILD,
     "catalogue/repair.py": COMMAND,
     "catalogue/specimen_space.py": PORTAL,
