@@ -1,6 +1,7 @@
 """`load`: a record by DOI, address, catalogue or folder, whose patches cost hardly more bytes than their chunks."""
 
 import re
+import socket
 import struct
 import sys
 from collections.abc import Callable, Iterator
@@ -235,6 +236,30 @@ def test_a_portal_in_trouble_is_asked_again(place: Place) -> None:
     place.app.status = lambda path: next(failing, 0) if "/c/" in path else 0
     try:
         assert len(list(patches)) == 3
+    finally:
+        place.app.status = lambda path: 0
+
+
+def test_who_does_not_answer_is_named(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tomarium.portal.client._sleep", lambda _seconds: None)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        nobody = f"http://127.0.0.1:{taken.getsockname()[1]}"
+    for source in (
+        f"{nobody}/records/tooth",
+        f"tooth@{nobody}",
+        "doi:10.1234/tooth",
+    ):  # nobody listens any more
+        with pytest.raises(
+            InputError, match=rf"^{source}: there is no answer .*check the address and the net"
+        ):
+            tomarium.load(source, resolver=nobody)
+    patches = tomarium.load(f"{place.address}/records/tooth").patches(16, split="train", number=3)
+    place.app.status = lambda path: 503 if "/c/" in path else 0
+    try:
+        with pytest.raises(
+            InputError, match=r"/records/tooth/files/volume.*: there is no answer \(closed for re"
+        ):
+            list(patches)
     finally:
         place.app.status = lambda path: 0
 

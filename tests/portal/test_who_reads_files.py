@@ -72,6 +72,7 @@ WHO = {
     "catalogue/mesh_part.py": OURS,
     "catalogue/model_jobs.py": CHILD,
     "catalogue/record_pictures.py": CHILD,
+    "catalogue/record_patches.py": CHILD,
     "catalogue/repair.py": COMMAND,
     "catalogue/specimen_space.py": PORTAL,
     "catalogue/stitched_record.py": COMMAND,

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final, cast
 
 from tomarium.datasets.dataset import Dataset
-from tomarium.datasets.portal_path import PortalPath, RemoteFiles
+from tomarium.datasets.portal_path import PortalPath, RemoteFiles, answered
 from tomarium.errors import FormatError, InputError
 from tomarium.model import Record, Volume
 
@@ -46,7 +46,8 @@ def load(
     Raises
     ------
     InputError
-        There is no such record, or its files are not open: the message tells from when they are.
+        There is no such record, nobody answers at its address, or its files are not open: the message tells from when
+        they are.
     FormatError
         What is there is no record.
 
@@ -61,10 +62,12 @@ def load(
 
     text = str(source).strip()
     if DOI.fullmatch(text) or text.startswith(("https://", "http://")):
-        return _of_portal(text, token, resolver)
+        with answered(text):
+            return _of_portal(text, token, resolver)
     id, _, place = (text, "@", str(catalogue)) if catalogue else text.rpartition("@")
     if place.startswith(("https://", "http://")) and id:
-        return _of_portal(f"{place.rstrip('/')}/records/{id}", token, resolver)
+        with answered(text):
+            return _of_portal(f"{place.rstrip('/')}/records/{id}", token, resolver)
     if id:
         return _of_catalogue(id, place)
     folder = Path(text).expanduser()

@@ -8,6 +8,7 @@ import posixpath
 import stat
 import threading
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import PurePosixPath
@@ -15,12 +16,23 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from tomarium.catalogue.contents import Content
-from tomarium.errors import FormatError
-from tomarium.portal.client import Answer, patiently
+from tomarium.errors import FormatError, InputError
+from tomarium.portal.client import Answer, NoAnswer, patiently
 from tomarium.portal.remote_record import TRIES, RemoteRecord
 
 _MOST_KEPT: Final = 4096
 _SMALL: Final = 1 << 16
+
+
+@contextmanager
+def answered(address: str) -> Iterator[None]:
+    """Say of a portal that does not answer which address was asked, and what to do; nothing of it is kept here."""
+    try:
+        yield
+    except NoAnswer as problem:
+        raise InputError(
+            f"{address}: there is no answer ({problem.reason}); check the address and the network, or try later"
+        ) from problem
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +88,8 @@ class RemoteFiles:
         def ask() -> Answer:
             return self.page.portal.ask("GET", asked, headers)
 
-        answer = patiently(ask, TRIES)
+        with answered(f"{self.page.portal.address}{asked}"):
+            answer = patiently(ask, TRIES)
         if answer.status not in (200, 206):
             raise self.page.refusal(answer)
         told = answer.headers.get("Content-Range", f"bytes {first}-{stop - 1}/{size}" if whole else "")

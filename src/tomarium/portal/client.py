@@ -356,6 +356,16 @@ def _until(told: str) -> float:
         return 0.0
 
 
+class NoAnswer(Interrupted):
+    """A portal gave no answer each time it was asked, or one that told of its own trouble: `reason`."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            f"the portal does not answer ({reason}); what is there is kept, start again to go on"
+        )
+        self.reason = reason
+
+
 def patiently(ask: Callable[[], Answer], tries: int = TRIES, longest: float = LONGEST_WAIT_S) -> Answer:
     """Ask until there is an answer that is not the portal's own trouble.
 
@@ -375,7 +385,7 @@ def patiently(ask: Callable[[], Answer], tries: int = TRIES, longest: float = LO
 
     Raises
     ------
-    Interrupted
+    NoAnswer
         There is none after all tries.
     """
     for tried in range(tries):
@@ -389,7 +399,7 @@ def patiently(ask: Callable[[], Answer], tries: int = TRIES, longest: float = LO
             reason = str(problem)
         if tried + 1 < tries:
             _sleep(wait_s(tried, answer, longest))
-    raise Interrupted(f"the portal does not answer ({reason}); what is there is kept, start again to go on")
+    raise NoAnswer(reason)
 
 
 def is_passing(status: int) -> bool:
