@@ -135,7 +135,8 @@ def given() -> Iterator[str]:
     yield from (help for _kind, _words, help in DOWNLOADS)
     yield from (words for pair in TAKEN.values() for words in pair)
     yield from (f"Metadata, {known.title}" for known in collect("standards", Standard).values())
-    yield from ORIGINS.values()
+    yield from (*ORIGINS.values(), *(one for one in ORIGINS if one != "user"), "%(size)s wide")
+    yield from ("paper", "tutorial", "lesson", "report")
     for kind in KINDS.values():
         yield from (
             kind.name,
