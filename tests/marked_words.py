@@ -136,7 +136,8 @@ def given() -> Iterator[str]:
     yield from (words for pair in TAKEN.values() for words in pair)
     yield from (f"Metadata, {known.title}" for known in collect("standards", Standard).values())
     yield from (*ORIGINS.values(), *(one for one in ORIGINS if one != "user"), "%(size)s wide")
-    yield from ("paper", "tutorial", "lesson", "report")
+    yield from ("paper", "tutorial", "lesson", "report", "password", "identity provider", "not at all")
+    yield from ("Private fields", "Pictures of others", "ORCID iDs")
     for kind in KINDS.values():
         yield from (
             kind.name,

@@ -111,7 +111,7 @@ def content_of(context: RequestContext, name: str, said: str = "", *, secret: st
         known = tuple(known_instruments(connection))
     until = datetime.fromtimestamp(link.until_utc, UTC).date().isoformat() if link else ""
     return UserPage(
-        title=f"User {account.name}",
+        title=account.name,
         name=account.name,
         role=account.role,
         orcid=account.orcid,
