@@ -146,7 +146,9 @@ def given() -> Iterator[str]:
     yield from (help for _kind, _words, help in DOWNLOADS)
     yield from (words for pair in TAKEN.values() for words in pair)
     yield from (f"Metadata, {known.title}" for known in collect("standards", Standard).values())
-    yield from ORIGINS.values()
+    yield from (*ORIGINS.values(), *(one for one in ORIGINS if one != "user"), "%(size)s wide")
+    yield from ("paper", "tutorial", "lesson", "report", "password", "identity provider", "not at all")
+    yield from ("Private fields", "Pictures of others", "ORCID iDs")
     for kind in KINDS.values():
         yield from (
             kind.name,

@@ -232,4 +232,4 @@ def _link(
 
 
 def _table(*_given: object) -> str:
-    return '<div class="scroll" role="region" tabindex="0" aria-label="Table"><table>'
+    return '<div class="scroll" role="group" tabindex="0" aria-label="Table"><table>'

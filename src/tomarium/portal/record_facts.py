@@ -10,7 +10,7 @@ from urllib.parse import quote
 from tomarium import units
 from tomarium.model import Record, parameter
 from tomarium.model.wording import brief
-from tomarium.portal.languages import ENGLISH, show_day, show_decimal
+from tomarium.portal.languages import ENGLISH, show_day, show_decimal, translate
 from tomarium.standards.identifiers import read_award
 from tomarium.standards.panet import label_of
 from tomarium.viewers.scale_bar import scale_bar
@@ -139,7 +139,7 @@ def label_rows(record: Record, language: str = ENGLISH) -> tuple[tuple[str, str]
         for key in NUMBERS
     ]
     rows.append(("Voxel", show_decimal(voxel_words(record), language)))
-    rows.append(("Volume", _volume(record)))
+    rows.append(("Volume", _volume(record, language)))
     paid = [
         f"{funder.funder}: {funder.award}" if funder.award else funder.funder for funder in funders(record)
     ]
@@ -258,12 +258,15 @@ def _voxel_m(record: Record) -> Sequence[float]:
     return (float(voxel),) if isinstance(voxel, (int, float)) else tuple(float(size) for size in voxel)
 
 
-def _volume(record: Record) -> str:
+def _volume(record: Record, language: str) -> str:
     shape, sizes_m = _shape(record), _voxel_m(record)
     if len(shape) != 3:
         return ""
-    wide = f", {units.show(shape[2] * sizes_m[-1], 'm', digits=3)} wide" if sizes_m else ""
-    return " × ".join(str(length) for length in shape[::-1]) + wide
+    voxels = " × ".join(str(length) for length in shape[::-1])
+    if not sizes_m:
+        return voxels
+    size = show_decimal(units.show(shape[2] * sizes_m[-1], "m", digits=3), language)
+    return f"{voxels}, {translate('%(size)s wide', language) % {'size': size}}"
 
 
 def _shown(record: Record, key: str) -> str:

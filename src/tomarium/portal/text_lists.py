@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from tomarium.catalogue import search
 from tomarium.catalogue.entities import entities_of_kind, published_collection, records_of
 from tomarium.catalogue.search import named
+from tomarium.portal.languages import translate
 from tomarium.portal.request_context import RequestContext
 from tomarium.portal.result_card import FoundRecord, found_records
 
@@ -114,7 +115,7 @@ def _documents(*types: str) -> Callable[[RequestContext, Connection, str], Lists
             kind = str(facts.get("type", ""))
             if types and not any(word in kind.casefold() for word in types):
                 continue
-            words = ", ".join(filter(None, (kind, str(facts.get("year", "")))))
+            words = ", ".join(filter(None, (translate(kind, context.language), str(facts.get("year", "")))))
             listed.append(Listed(held.entity.name, context.link("document", {"id": held.entity.id}), words))
         return Lists(tuple(listed))
 

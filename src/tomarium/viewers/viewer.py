@@ -185,5 +185,7 @@ def _templates(translations: NullTranslations) -> Environment:
     environment.policies["ext.i18n.trimmed"] = True
     environment.install_gettext_translations(translations, newstyle=True)  # type: ignore[attr-defined]
     environment.filters["brief"] = brief
+    mark = "." if translations is ENGLISH else ","  # as French and German write it
+    environment.filters["decimal"] = lambda number: number.replace(".", mark)
     environment.filters["translated"] = lambda words: translations.gettext(words) if words else ""
     return environment

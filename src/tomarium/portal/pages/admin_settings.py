@@ -28,6 +28,7 @@ GROUPS: Final[Mapping[str, tuple[str, ...]]] = {
         *("publisher", "embargo", "kept", "acknowledgement", "doi_prefix", "datacite"),
         "scientists_publish",
     ),
+    "Files": ("fixity_days", "unconfined_reading"),
     "Mail": ("smtp_host", "smtp_port", "smtp_security", "smtp_user", "mail_sender"),
     "Requests a minute": ("rate_searches", "rate_files", "rate_forms", "rate_pages"),
     "Signing in": ("oidc_issuer", "oidc_client_id", "oidc_label", "oidc_role", "second_factor"),
@@ -49,7 +50,12 @@ LABELS: Final[Mapping[str, str]] = {
     "doi_prefix": "DOI prefix",
     "datacite": "DataCite service",
     "scientists_publish": "Instrument scientists publish",
+<<<<<<< HEAD
     "second_factor": "Second factor demanded of",
+=======
+    "fixity_days": "Days of the rolling audit",
+    "unconfined_reading": "Read without confinement",
+>>>>>>> pages
     "smtp_host": "Mail server",
     "smtp_port": "Port",
     "smtp_security": "Protection",

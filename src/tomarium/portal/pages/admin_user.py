@@ -116,7 +116,7 @@ def content_of(context: RequestContext, name: str, said: str = "", *, secret: st
         on = factor_of(connection, name).on
     until = datetime.fromtimestamp(link.until_utc, UTC).date().isoformat() if link else ""
     return UserPage(
-        title=f"User {account.name}",
+        title=account.name,
         name=account.name,
         role=account.role,
         orcid=account.orcid,
