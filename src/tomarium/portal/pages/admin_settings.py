@@ -50,12 +50,9 @@ LABELS: Final[Mapping[str, str]] = {
     "doi_prefix": "DOI prefix",
     "datacite": "DataCite service",
     "scientists_publish": "Instrument scientists publish",
-<<<<<<< HEAD
     "second_factor": "Second factor demanded of",
-=======
     "fixity_days": "Days of the rolling audit",
     "unconfined_reading": "Read without confinement",
->>>>>>> pages
     "smtp_host": "Mail server",
     "smtp_port": "Port",
     "smtp_security": "Protection",
