@@ -123,7 +123,9 @@ def read_chunks(
             end = min(chunk.size, int(chunk.size * share * room.further) + _MARGIN)
             os.preadv(descriptor, [packed[have:end]], chunk.offset + have)
             try:
-                _fill(out, chunk, shape, kind, partial(unpack, packed[:end]), f"{where}: at byte {chunk.offset}")
+                _fill(
+                    out, chunk, shape, kind, partial(unpack, packed[:end]), f"{where}: at byte {chunk.offset}"
+                )
                 return
             except FormatError:
                 if end == chunk.size:
