@@ -389,7 +389,7 @@ def _level_large(
 
 
 def _ranked(sinogram: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return each column by the size of its values, shape (column, rank): side by side they are sorted twice as fast."""
+    """Return each column's values by size, shape (column, rank): side by side they are sorted twice as fast."""
     columns = np.array(sinogram.T, order="C")
     columns.sort(axis=1)
     return columns
