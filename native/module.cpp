@@ -38,7 +38,8 @@ void demand(bool truth, const char* what) {
 }
 
 // Blocks of scratch that no call uses just now. The system clears every page that it hands out, which costs as much as
-// the kernel itself; so they are kept for the next call, until `release_scratch`.
+// the kernel itself; so they are kept for the next call, until `release_scratch`. Small blocks lie apart: a chunk that is
+// packed must not take the memory of a slab, for which the next slab would have to be given new.
 class Shelf {
   public:
     struct Block {
@@ -48,21 +49,22 @@ class Shelf {
 
     Block take(std::size_t bytes) {
         const std::lock_guard<std::mutex> held(mutex_);
-        std::size_t best = idle_.size();
-        for (std::size_t k = 0; k < idle_.size(); ++k)
-            if (idle_[k].bytes >= bytes && (best == idle_.size() || idle_[k].bytes < idle_[best].bytes)) best = k;
-        if (best < idle_.size()) {
-            const Block found = idle_[best];
-            idle_.erase(idle_.begin() + std::ptrdiff_t(best));
+        std::vector<Block>& idle = blocks_of(bytes);
+        std::size_t best = idle.size();
+        for (std::size_t k = 0; k < idle.size(); ++k)
+            if (idle[k].bytes >= bytes && (best == idle.size() || idle[k].bytes < idle[best].bytes)) best = k;
+        if (best < idle.size()) {
+            const Block found = idle[best];
+            idle.erase(idle.begin() + std::ptrdiff_t(best));
             return found;
         }
         // None is large enough: give the largest back, which would only lie beside the new one.
-        if (!idle_.empty()) {
+        if (!idle.empty()) {
             std::size_t largest = 0;
-            for (std::size_t k = 1; k < idle_.size(); ++k)
-                if (idle_[k].bytes > idle_[largest].bytes) largest = k;
-            std::free(idle_[largest].memory);
-            idle_.erase(idle_.begin() + std::ptrdiff_t(largest));
+            for (std::size_t k = 1; k < idle.size(); ++k)
+                if (idle[k].bytes > idle[largest].bytes) largest = k;
+            std::free(idle[largest].memory);
+            idle.erase(idle.begin() + std::ptrdiff_t(largest));
         }
         void* memory = std::aligned_alloc(PAGE, bytes);
         if (!memory) throw std::bad_alloc();
@@ -74,25 +76,30 @@ class Shelf {
 
     void put(Block block) {
         const std::lock_guard<std::mutex> held(mutex_);
-        idle_.push_back(block);
+        blocks_of(block.bytes).push_back(block);
     }
 
     std::size_t clear() {
         const std::lock_guard<std::mutex> held(mutex_);
         std::size_t bytes = 0;
-        for (const Block& block : idle_) {
-            bytes += block.bytes;
-            std::free(block.memory);
+        for (std::vector<Block>* idle : {&small_, &large_}) {
+            for (const Block& block : *idle) {
+                bytes += block.bytes;
+                std::free(block.memory);
+            }
+            idle->clear();
         }
-        idle_.clear();
         return bytes;
     }
 
     static constexpr std::size_t PAGE = std::size_t(1) << 21;
 
   private:
+    static constexpr std::size_t SMALL = 8 * PAGE;
+    std::vector<Block>& blocks_of(std::size_t bytes) { return bytes <= SMALL ? small_ : large_; }
+
     std::mutex mutex_;
-    std::vector<Block> idle_;
+    std::vector<Block> small_, large_;
 };
 
 Shelf& shelf() {

@@ -19,6 +19,9 @@ LARGEST: Final = 101
 SMOOTH: Final = 10
 """Angles of the running mean against which a column's fluctuation is told, as published."""
 
+_ANGLES: Final = 32
+"""Angles whose fluctuation is told at a time."""
+
 LEAST_SPREAD: Final = 1e-5
 """Where columns differ by less, as in data without noise, none stands out."""
 
@@ -347,16 +350,27 @@ def _sorted(sinogram: NDArray[np.float32], size: int, engine: Engine) -> NDArray
 
 def _bridge_dead(sinogram: NDArray[np.float32], snr: float, size: int) -> NDArray[np.float32]:
     """Algorithm 6 of Vo et al. (2018): columns that do not follow the object, or follow too much."""
-    places = mirrored_places(len(sinogram), SMOOTH)
-    total = np.cumsum(sinogram[places], axis=0, dtype=np.float64)
-    first = SMOOTH - SMOOTH // 2 - 1  # the window of angle k is k - 5 … k + 4
-    smooth = (total[first + SMOOTH :] - total[first:-SMOOTH])[: len(sinogram)] / SMOOTH
-    rough = np.abs(sinogram - smooth).sum(axis=0)
+    rough = _roughness(sinogram)
     usual = median_over_columns(rough, size)
     usual[usual == 0] = max(float(usual.mean()), 1e-30)
     mask = _widened(_stands_out(rough / usual, snr))
     mask[:2] = mask[-2:] = False
     return bridge(sinogram, mask)
+
+
+def _roughness(sinogram: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Sum over the angles of how far a column lies from its own mean of ten: of angle k, those of k - 5 to k + 4."""
+    angles = len(sinogram)
+    places = mirrored_places(angles, SMOOTH)[SMOOTH - SMOOTH // 2 :]
+    rough = np.zeros(sinogram.shape[1])
+    for first in range(0, angles, _ANGLES):  # few at a time, which lie in the processor's cache
+        count = min(_ANGLES, angles - first)
+        window = sinogram[places[first : first + count + SMOOTH - 1]].astype(np.float64)
+        two = window[:-1] + window[1:]
+        four = two[:-2] + two[2:]
+        mean = (four[:count] + four[4 : 4 + count] + two[8 : 8 + count]) / SMOOTH
+        rough += np.abs(sinogram[first : first + count] - mean).sum(axis=0)
+    return rough
 
 
 def _level_large(
@@ -366,11 +380,19 @@ def _level_large(
     left_out = int(0.5 * drop * len(sinogram))
     kept = slice(left_out, len(sinogram) - left_out)
     # A median over columns leaves the ranks in order, so that sorting again gives them back.
-    level, usual = (np.sort(part, axis=0)[kept].mean(axis=0) for part in (sinogram, smoothed))
+    level, usual = (_ranked(part)[:, kept].mean(axis=1) for part in (sinogram, smoothed))
     factor = np.divide(level, usual, out=np.ones_like(level), where=usual != 0)
     mask = _widened(_stands_out(factor, snr))
-    divisor = np.where(factor != 0, factor, 1)
-    return np.where(mask, smoothed, sinogram / divisor).astype(np.float32)
+    levelled = sinogram / np.where(factor != 0, factor, 1)
+    levelled[:, mask] = smoothed[:, mask]
+    return levelled.astype(np.float32, copy=False)
+
+
+def _ranked(sinogram: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return each column's values by size, shape (column, rank): side by side they are sorted twice as fast."""
+    columns = np.array(sinogram.T, order="C")
+    columns.sort(axis=1)
+    return columns
 
 
 def _stands_out(values: NDArray[Any], snr: float) -> NDArray[np.bool_]:

@@ -188,7 +188,8 @@ def _share_before_end(chunk: _Chunk, shape: tuple[int, int, int]) -> float:
     """Return how much of a chunk's blocks is wanted or lies before what is, from 0 to 1."""
     deep, tall, _ = shape
     alone = chunk.frames.stop - chunk.frames.start == 1
-    return (chunk.frames.start + chunk.rows.stop / tall if alone else chunk.frames.stop) / deep
+    frames: float = chunk.frames.start + chunk.rows.stop / tall if alone else chunk.frames.stop
+    return frames / deep
 
 
 def _fill(
