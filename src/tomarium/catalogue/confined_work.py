@@ -19,6 +19,7 @@ from tomarium.catalogue.child_progress import tell_progress
 from tomarium.catalogue.child_reader import ChildReaders, ReaderDied, Tell
 from tomarium.catalogue.confined_volumes import VolumeQuestion, answer_in_child, confined_volume
 from tomarium.catalogue.store import ObjectPath
+from tomarium.compiled import takes_compiled
 from tomarium.confinement import means
 from tomarium.errors import FormatError
 from tomarium.model import Volume
@@ -57,10 +58,13 @@ def readers() -> ChildReaders:
 
 
 def load() -> None:
-    """Import the readers, once for all questions."""
+    """Import the readers, the steps and their kernels once for all questions: a fork would do it each time."""
     from tomarium.formats import formats
+    from tomarium.steps.core.serialization import all_steps
 
     formats()
+    all_steps()
+    takes_compiled("auto", "a worker")
 
 
 def confined(
