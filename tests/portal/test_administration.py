@@ -55,6 +55,7 @@ FORMS = {
     "/admin/users/ada/instruments": {"instruments": "BM05"},
     "/admin/users/ada/link": {"days": "3"},
     "/admin/users/ada/withdraw-link": {},
+    "/admin/users/ada/second-factor-off": {},
     "/admin/users/ada/close": {},
     "/admin/users/ada/open": {},
     "/admin/settings": {"name": "Taken over"},

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
+from importlib import import_module
 from pathlib import Path
+from pkgutil import walk_packages
 from typing import Any, Final
 
 from tomarium.array import available_memory
@@ -19,6 +22,7 @@ from tomarium.catalogue.child_progress import tell_progress
 from tomarium.catalogue.child_reader import ChildReaders, ReaderDied, Tell
 from tomarium.catalogue.confined_volumes import VolumeQuestion, answer_in_child, confined_volume
 from tomarium.catalogue.store import ObjectPath
+from tomarium.compiled import takes_compiled
 from tomarium.confinement import means
 from tomarium.errors import FormatError
 from tomarium.model import Volume
@@ -27,6 +31,7 @@ LONGEST_S: Final = 30 * 86400.0
 """Seconds that a job may take: a volume of a large scan takes days."""
 PART_S: Final = 600.0
 """Seconds that a part of a volume may take."""
+_BESIDES: Final = ("numpy.fft", "pydantic", "pydantic.main", "pydantic.type_adapter")
 
 
 @dataclass(frozen=True)
@@ -57,10 +62,18 @@ def readers() -> ChildReaders:
 
 
 def load() -> None:
-    """Import the readers, once for all questions."""
+    """Import the readers, the steps and their kernels once for all questions: a fork would do it each time."""
+    from tomarium import kernels
     from tomarium.formats import formats
+    from tomarium.steps.core.serialization import all_steps
 
     formats()
+    all_steps()
+    takes_compiled("auto", "a worker")
+    names = [one.name for one in walk_packages(kernels.__path__, f"{kernels.__name__}.")]
+    for name in (*_BESIDES, *(one for one in names if ".cuda" not in one)):
+        with suppress(ImportError):  # of an extra that is not installed
+            import_module(name)
 
 
 def confined(

@@ -188,7 +188,8 @@ def _place(tif: TiffFile, number: int) -> _Place:
         plain = page.is_contiguous and page.compression == 1 and page.predictor == 1 and page.fillorder == 1
         plain = plain and page.bitspersample == 8 * dtype.itemsize
         offset = page.dataoffsets[0] if plain else None
-    if dtype.kind not in "iuf" or rows * columns == 0:
+    rows, columns = int(rows), int(columns)  # a tag may tell a fraction
+    if dtype.kind not in "iuf" or rows < 1 or columns < 1:
         raise FormatError(
             f"{tif.filehandle.path}: page {number} holds {pixel_words((rows, columns), dtype)}, no frame"
         )
@@ -196,7 +197,7 @@ def _place(tif: TiffFile, number: int) -> _Place:
     size = tif.filehandle.size
     meaning = meaning_of(tif.pages[number if len(tif.pages) > number else 0])
     if offset is None:
-        stored = min(size, sum(page.databytecounts))
+        stored = max(1, min(size, sum(page.databytecounts)))
         where = f"{tif.filehandle.path}: page {number}"
         tile = (
             (max(rows, page.tilelength), max(columns, page.tilewidth)) if page.is_tiled else (rows, columns)
@@ -207,7 +208,7 @@ def _place(tif: TiffFile, number: int) -> _Place:
             f"{tif.filehandle.path}: is truncated: page {number} ends at byte "
             f"{offset + rows * columns * dtype.itemsize}, the file at {size}; copy it again"
         )
-    return _Place((int(rows), int(columns)), dtype, None if offset is None else int(offset), meaning)
+    return _Place((rows, columns), dtype, None if offset is None else int(offset), meaning)
 
 
 def meaning_of(page: Any) -> str:

@@ -29,8 +29,8 @@ class SecondFactorPage:
         Recovery codes that are left.
     demanded : bool
         Whether the account counts as a member until it is on.
-    has_password : bool
-        Whether the account signs in with a password at all.
+    has_account, has_password : bool
+        Whether who asks has an account, which the owner of this machine needs not, and signs in to it with a password.
     problem, told : str
         What went wrong, or was done.
     secret : str
@@ -46,6 +46,7 @@ class SecondFactorPage:
     on: bool
     codes: int
     demanded: bool
+    has_account: bool
     has_password: bool
     problem: str = field(default="", metadata=FOR_PEOPLE)
     told: str = field(default="", metadata=FOR_PEOPLE)
@@ -89,6 +90,8 @@ def content_of(
         401: nobody signed in.
     """
     identity = identify(context.request)
+    if identity.way == "owner":
+        return SecondFactorPage("Second factor", identity.reader.name, False, 0, False, False, False)
     if identity.way != "session":
         raise HTTPException(401, "Sign in first; an account is changed by its holder alone.")
     name = identity.reader.name
@@ -104,6 +107,7 @@ def content_of(
         on=factor.on,
         codes=factor.codes,
         demanded=demanded,
+        has_account=True,
         has_password=account.has_password,
         problem=problem,
         told=told,
