@@ -87,13 +87,14 @@ def filled(one: dict[str, Any]) -> str:
 
 def page(figures: dict[str, dict[str, Any]]) -> str:
     """Write the page."""
-    first = next(iter(figures.values()))
+    counts = " and ".join(f"{one['datasets']:,} ({NAMES[name]})" for name, one in figures.items())
+    times = " or ".join(str(times) for times in sorted({one["times"] for one in figures.values()}))
     parts = [
         "# Performance of the catalogue",
-        f"Written by `python benchmarks/catalogue.py --datasets {first['datasets']}` from the figures under "
+        "Written by `python benchmarks/catalogue.py --datasets COUNT` from the figures under "
         "`benchmarks/results/catalogue`: "
-        f"{first['datasets']:,} datasets of 25 parameters (18 numbers, 7 texts), a quarter of them drafts of others, a "
-        f"visitor asks {first['times']} questions of each kind, each another one. Milliseconds until the answer is in "
+        f"{counts} datasets of 25 parameters (18 numbers, 7 texts), a quarter of them drafts of others, a "
+        f"visitor asks {times} questions of each kind, each another one. Milliseconds until the answer is in "
         "Python (half of the answers, p50, and 95 of 100, p95, were quicker); “processors” are those of tomarium "
         "(median) and of the database's server (mean). Bold: aim missed. Where others used the processors meanwhile, "
         "times by the clock are left out. "

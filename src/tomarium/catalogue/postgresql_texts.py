@@ -83,8 +83,10 @@ def match(terms: Sequence[Term], *, in_order: bool = False, common: bool = False
     if not common:
         values["expression"] = f"({' & '.join(_spell(term) for term in terms)}) | '{NOT_ALL}'"
         conditions.append("record_words(title, keywords, rest, whole) @@ CAST(:expression AS tsquery)")
-    order = " ORDER BY score DESC, number DESC" if in_order else ""
-    once = _ONCE if in_order or not common else ""
+    # In the order of time by itself: where few are wanted of many, PostgreSQL would compare all that is found with one
+    # record after the other.
+    order = " ORDER BY score DESC, number DESC" if in_order else "" if common else " ORDER BY number DESC"
+    once = _ONCE if order else ""
     found = text(
         f"SELECT number, CAST({' + '.join(scores[:WEIGHED])} AS float8) AS score FROM record_text "
         f"WHERE {' AND '.join(conditions)}{order}{once}"

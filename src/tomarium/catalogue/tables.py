@@ -339,15 +339,8 @@ class IndexTables:
     @property
     def all(self) -> tuple[Table, ...]:
         """All but the text index, in the order in which they can be made."""
-        return (
-            self.records,
-            self.wordings,
-            self.retired,
-            self.parameters,
-            self.totals,
-            self.shared,
-            self.shared_links,
-        )
+        indexed = (self.records, self.wordings, self.retired, self.parameters, self.totals)
+        return (*indexed, self.shared, self.shared_links)
 
 
 def index_tables(prefix: str, among: MetaData) -> IndexTables:
@@ -366,9 +359,8 @@ def index_tables(prefix: str, among: MetaData) -> IndexTables:
         Column("thumbnail", Text, nullable=False),  # path below the folder, "" where there is none
         Column("shape", JSON, nullable=False),
         Column("voxel_m", Float),
-        Column(
-            "state", Text, nullable=False
-        ),  # that of `life`; "harvested": another catalogue's, without a store
+        # that of `life`; "harvested": another catalogue's, without a store
+        Column("state", Text, nullable=False),
         Column("owner", Text, nullable=False),
         Column("team", Text, nullable=False),
         # seconds since 1970 since when anybody may see its metadata; NULL: not public
@@ -386,8 +378,7 @@ def index_tables(prefix: str, among: MetaData) -> IndexTables:
     # All that counting by facets asks of a record, so that it never reads the rows themselves.
     counted = (of.state, of.public_from, of.owner, of.team)
     _only("sqlite", Index(f"{prefix}record_facets", of.facets, *counted))
-    # PostgreSQL has that in the order of time, which it reads beside the hits of a word or a range, too. SQLite's rows
-    # are small.
+    # PostgreSQL has that in the order of time, read beside the hits of a word or a range, too; SQLite's rows are small.
     _only("postgresql", Index(f"{prefix}record_facets", of.facets))
     seen = ("public_from", "state", "owner", "team", "facets")
     _only("postgresql", Index(f"{prefix}record_seen", of.number, postgresql_include=seen))
@@ -435,9 +426,8 @@ def index_tables(prefix: str, among: MetaData) -> IndexTables:
         Column("holder", Text, primary_key=True),  # id of the record, or of the harvested item, that tells it
         Column("model", Text, primary_key=True),  # Dataset, Document, Instrument
         Column("pid", Text, primary_key=True),
-        Column(
-            "source", Whole, nullable=False
-        ),  # number of the harvested source; 0: a record of this catalogue
+        # number of the harvested source; 0: a record of this catalogue
+        Column("source", Whole, nullable=False),
         Column("body", Body, nullable=False),  # as `standards.panosc` tells it
     )
     Index(f"{prefix}shared_pid", shared.c.model, shared.c.pid)
