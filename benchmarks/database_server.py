@@ -14,8 +14,8 @@ from typing import Any
 NOBODY = 65534
 """PostgreSQL does not run as root."""
 SETTINGS = {
-    "shared_buffers": "1GB",
-    "effective_cache_size": "4GB",
+    "shared_buffers": "4GB",
+    "effective_cache_size": "8GB",
     "maintenance_work_mem": "512MB",
     "max_wal_size": "4GB",
     "autovacuum": "off",

@@ -102,6 +102,7 @@ def test_lists_counts_and_pictures_change_with_a_withdrawal(client: TestClient, 
     assert page.status_code == 200
     assert "the wrong bear" in page.text
     assert "previews/thumbnail" not in page.text
+    assert [hit["id"] for hit in client.get("/index.json").json()["hits"]] == ["other"]
     assert before.keys() == set(LISTS)
 
 

@@ -98,6 +98,9 @@ def test_no_watch_and_a_damaged_file_are_said(tmp_path: Path) -> None:
     assert seen(tmp_path).title == "Nothing is watched"
     (tmp_path / "live.json").write_text("{")
     assert seen(tmp_path).verdict == "stop"
+    for wrong in ({"queue": ["s1"]}, {"slices": [{"scan": "s1"}]}, {"failed": {"scan": "s1"}}):
+        write(tmp_path, entry("s14", 12), **wrong)
+        assert seen(tmp_path).verdict == "stop", wrong
 
 
 @pytest.mark.parametrize(

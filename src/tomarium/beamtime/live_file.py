@@ -134,9 +134,20 @@ def read_live(folder: Path) -> LiveState | None:
             f"{path}: cannot be read ({problem}); move it away to begin a new watch"
         ) from problem
     names = {one.name for one in fields(LiveState)}
-    if not isinstance(told, dict) or not {"spool", "slices", "failed"} <= told.keys():
+    if not isinstance(told, dict) or not {"spool", "slices", "failed"} <= told.keys() or not _are_scans(told):
         raise FormatError(f"{path}: is not what a watch writes; choose another folder with --output")
     return LiveState(**{name: value for name, value in told.items() if name in names})
+
+
+def _are_scans(told: dict[str, Any]) -> bool:
+    """Tell whether the lists of scans hold entries that name one each, and when it arrived where that is shown."""
+    keys = {"queue": {"scan"}, "slices": {"scan", "arrived_at"}, "skipped": {"scan"}, "failed": {"scan"}}
+    lists = [(told.get(name, []), wanted) for name, wanted in keys.items()]
+    return all(
+        isinstance(entries, list)
+        and all(isinstance(entry, dict) and wanted <= entry.keys() for entry in entries)
+        for entries, wanted in lists
+    )
 
 
 def write_live(folder: Path, state: LiveState) -> None:

@@ -296,6 +296,9 @@ def places(
     list of Place
         In the order of the answer; with a cursor that goes back, from its place backwards.
     """
+    if asked.terms and not ranked and total > queries.RANKED_AT_MOST:
+        # So many have the words that a page of the newest is found in some thousand texts, whatever else is asked.
+        asked = replace(asked, common=True)
     wanted, order = _listed(connection, asked, total, ranked=ranked)
     if cursor is not None:
         wanted = wanted.where(_beyond(connection, asked, cursor, order))

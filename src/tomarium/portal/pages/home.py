@@ -23,6 +23,7 @@ from tomarium.portal.result_card import FoundRecord, found_records
 from tomarium.portal.texts import shown_text
 
 NEWEST = 8
+LOOKED_AT = 24  # for that many that are not withdrawn
 WORDS = 4
 NEWS = 3
 THUMBNAIL = "previews/thumbnail.png"
@@ -99,7 +100,7 @@ class HomePage:
     total : int
         Records in the catalogue.
     hits : tuple of FoundRecord
-        The newest.
+        The newest that are not withdrawn.
     specimen : Specimen or None
         The curators' record, or the newest that has a picture; None where there is none.
     words : tuple of str
@@ -129,9 +130,10 @@ class HomePage:
 def content(request_context: CurrentRequest) -> HomePage:
     """Show the newest records; `level=pupil` and `student` tell their cards in plain words."""
     level = level_of(request_context.request)
-    page = search(request_context.catalogue, request_context.reader, limit=NEWEST)
-    specimen, words = _specimen(request_context, page.hits, level)
-    hits = found_records(request_context, page.hits, level)
+    page = search(request_context.catalogue, request_context.reader, limit=LOOKED_AT)
+    newest = [hit for hit in page.hits if hit.state != "withdrawn"][:NEWEST]
+    specimen, words = _specimen(request_context, newest, level)
+    hits = found_records(request_context, newest, level)
     choice = _choice(request_context, level)
     with request_context.catalogue.reading() as connection:
         shown = shown_text(connection, request_context.reader, "pages/home", request_context.language)
