@@ -38,9 +38,7 @@ WHERE number > :last ORDER BY number LIMIT :at_once
 
 def upgrade() -> None:
     """Make these anew, within the one transaction."""
-    # A rebuild on SQLite leaves an index under another name: "record_place" and "new_record_place" take turns.
-    for name in ("record_place", "new_record_place"):
-        op.execute(f"DROP INDEX IF EXISTS {name}")
+    _drop_place()
     op.create_index("record_place", "record", ["path"], sqlite_where=ELSEWHERE, postgresql_where=ELSEWHERE)
     if op.get_bind().dialect.name != "postgresql":
         return
@@ -71,6 +69,12 @@ def upgrade() -> None:
     op.execute("ANALYZE record_text")
 
 
+def _drop_place() -> None:
+    # A rebuild on SQLite leaves an index under another name: "record_place" and "new_record_place" take turns.
+    for name in ("record_place", "new_record_place"):
+        op.execute(f"DROP INDEX IF EXISTS {name}")
+
+
 def _rows(asked: str) -> Iterator[Sequence[sa.Row[Any]]]:
     """Read rows some thousand at a time."""
     last = -(2**63)
@@ -88,7 +92,7 @@ def _unpacked(packed: bytes) -> str:
 
 def downgrade() -> None:
     """Make what was there before."""
-    op.drop_index("record_place", "record")
+    _drop_place()
     op.create_index("record_place", "record", ["store", "path"])
     if op.get_bind().dialect.name != "postgresql":
         return
