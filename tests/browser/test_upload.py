@@ -70,7 +70,7 @@ def test_a_folder_is_cut_off_gone_on_with_and_becomes_a_draft(
     page.route("**/uploads/**", watch)
     page.goto(address)
     page.locator(".menu.you > summary").click()
-    page.get_by_role("link", name="Upload").click()
+    page.locator(".menu.you").get_by_role("link", name="Upload").click()
     page.locator("#upload").wait_for()  # the script shows it, and hears of files from then on
     page.get_by_label("Choose a folder").set_input_files(folder)
     page.get_by_text("Hidden files were left out: 1.").wait_for()

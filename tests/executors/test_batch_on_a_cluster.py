@@ -57,7 +57,8 @@ def test_a_batch_on_slurm_that_is_killed_in_the_middle_is_gone_on_with(
         words, cwd=tmp_path, env=slurm.environment, stderr=subprocess.PIPE, text=True
     ) as killed:
         until = time.monotonic() + 240
-        while not (out / "records" / NAMES[-1]).exists():  # the first is made, and the second at work
+        noted = out / "records" / f"{NAMES[-1]}.slurm"
+        while not list(noted.rglob("arrays.json")):  # the first is made, and the job of the second is known
             assert killed.poll() is None, killed.stderr.read() if killed.stderr else ""
             assert time.monotonic() < until
             time.sleep(0.05)
