@@ -1,11 +1,11 @@
 """The reference pages are what the program says now, and every page's links lead somewhere."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
-
-from tomarium.cli.reference import pages
 
 ROOT = Path(__file__).parents[2]
 WRITTEN = [
@@ -17,8 +17,11 @@ DOCUMENTS = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
 
 
 @pytest.fixture(scope="module")
-def told() -> dict[str, str]:
-    return pages()
+def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Write the pages in a process of their own, which no plugin of another test has reached."""
+    folder = tmp_path_factory.mktemp("reference")
+    subprocess.run([sys.executable, "-m", "tomarium", "docs", str(folder)], check=True, capture_output=True)
+    return {path.name: path.read_text(encoding="utf-8") for path in folder.iterdir()}
 
 
 def test_every_reference_page_is_written(told: dict[str, str]) -> None:
