@@ -94,7 +94,7 @@ def page(figures: dict[str, dict[str, Any]]) -> str:
         "Written by `python benchmarks/catalogue.py --datasets COUNT` from the figures under "
         "`benchmarks/results/catalogue`: "
         f"{counts} datasets of 25 parameters (18 numbers, 7 texts), a quarter of them drafts of others, a "
-        f"visitor asks {times} questions of each kind, each another one. Milliseconds until the answer is in "
+        f"visitor asks {times} questions of each kind, each another one, after half as many that are not counted. Milliseconds until the answer is in "
         "Python (half of the answers, p50, and 95 of 100, p95, were quicker); “processors” are those of tomarium "
         "(median) and of the database's server (mean). Bold: aim missed. Where others used the processors meanwhile, "
         "times by the clock are left out. "
