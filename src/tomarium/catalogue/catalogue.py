@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -48,8 +48,7 @@ class Catalogue:
             return home()
         return (catalogue_file() if self.name == "memory" else Path(self.name)).absolute().parent
 
-    @contextmanager
-    def reading(self) -> Iterator[Connection]:
+    def reading(self) -> AbstractContextManager[Connection]:
         """Hold a connection that sees one state of the catalogue.
 
         Raises
@@ -57,15 +56,9 @@ class Catalogue:
         DatabaseUnavailable
             The database does not answer.
         """
-        with (
-            _answering(),
-            self.engine.connect().execution_options(index=True) as connection,
-            connection.begin(),
-        ):
-            yield connection
+        return self._transaction(index=True)
 
-    @contextmanager
-    def writing(self) -> Iterator[Connection]:
+    def writing(self) -> AbstractContextManager[Connection]:
         """Hold the one connection that may write; all of it happens, or nothing.
 
         What is read here cannot change before it ends: nobody else writes. SQLite and PostgreSQL take a lock for it
@@ -76,15 +69,9 @@ class Catalogue:
         DatabaseUnavailable
             The database does not answer, or somebody else writes for longer than one waits.
         """
-        with (
-            _answering(),
-            self.engine.connect().execution_options(write=True) as connection,
-            connection.begin(),
-        ):
-            yield connection
+        return self._transaction(write=True)
 
-    @contextmanager
-    def changing_own_tables(self) -> Iterator[Connection]:
+    def changing_own_tables(self) -> AbstractContextManager[Connection]:
         """Hold a connection that changes tables which nobody else knows of; others write meanwhile.
 
         Raises
@@ -92,9 +79,14 @@ class Catalogue:
         DatabaseUnavailable
             The database does not answer.
         """
+        return self._transaction(unlocked=True)
+
+    @contextmanager
+    def _transaction(self, **options: bool) -> Iterator[Connection]:
+        """Hold a connection of some kind; all that is done with it happens, or nothing."""
         with (
             _answering(),
-            self.engine.connect().execution_options(unlocked=True) as connection,
+            self.engine.connect().execution_options(**options) as connection,
             connection.begin(),
         ):
             yield connection
