@@ -52,6 +52,7 @@ class StandIn:
         self._pending: list[tuple[Any, Any]] = []
         self._there: dict[int, int] = {}
         self._read: set[int] = set()
+        self._back: set[int] = set()
 
     def free_bytes(self) -> int:
         return self.free
@@ -77,6 +78,7 @@ class StandIn:
     def _gone(self, key: int) -> None:
         with self._lock:
             del self._there[key]
+            self._back.discard(key)
             if key in self._read:
                 self.faults.append("an array was given back while the device may still read it")
 
@@ -88,13 +90,16 @@ class StandIn:
             self._pending.clear()
         yield
         with self._lock:
-            self._read |= set(self._there)
+            # What has come back is not read by what is computed for other slabs.
+            self._read |= set(self._there) - self._back
 
     def copy_out(self, array: Any, host: Callable[[tuple[int, ...], Any], Any]) -> Any:
         result = host(array.shape, np.dtype(array._array.dtype))
         result[...] = array._array
         with self._lock:
-            self._read -= {key for key, thread in self._there.items() if thread == threading.get_ident()}
+            of_this = {key for key, thread in self._there.items() if thread == threading.get_ident()}
+            self._read -= of_this
+            self._back |= of_this
         return result
 
     def release(self) -> None:

@@ -40,6 +40,11 @@ def batch(spool: Path, out: Path, executor: str, *more: str) -> list[str]:
     return [*words, "--rows", "0:4", "--axis", "23.5", *more]
 
 
+def jobs_of(slurm: Slurm) -> set[str]:
+    """List the jobs that SLURM knows, also those at their end."""
+    return {line.split("_")[0] for line in str(slurm.run("squeue", "-h", "-t", "all", "-o", "%i")).split()}
+
+
 def demand_whole(spool: Path, out: Path, name: str) -> None:
     """Compare a volume of a batch with what one process makes."""
     volume = np.asarray(tm.open(out / "records" / name / "volume.ome.zarr"))
@@ -52,6 +57,7 @@ def test_a_batch_on_slurm_that_is_killed_in_the_middle_is_gone_on_with(
     spool: Path, tmp_path: Path, slurm: Slurm
 ) -> None:
     out = tmp_path / "batch"
+    before = jobs_of(slurm)  # other tests' jobs are known to SLURM for a while
     words = batch(spool, out, "slurm:tasks=1")
     with subprocess.Popen(
         words, cwd=tmp_path, env=slurm.environment, stderr=subprocess.PIPE, text=True
@@ -77,8 +83,7 @@ def test_a_batch_on_slurm_that_is_killed_in_the_middle_is_gone_on_with(
     for name in NAMES:
         demand_whole(spool, out, name)
     # The job that went on without its command is followed, and no other was sent.
-    jobs = {line.split("_")[0] for line in str(slurm.run("squeue", "-h", "-t", "all", "-o", "%i")).split()}
-    assert len(jobs) == len(NAMES)
+    assert len(jobs_of(slurm) - before) == len(NAMES)
     assert slurm.run("squeue", "-h", "-o", "%i") == ""
 
 
