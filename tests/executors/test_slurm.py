@@ -75,6 +75,13 @@ class Cluster:
             patch.setenv("SLURM_ARRAY_JOB_ID", str(job))
             node.work(place, name)
 
+    def tasks(self, submission: int) -> list[int]:
+        """List the tasks of an array."""
+        return [
+            int(path.stem.split("-")[1])
+            for path in (self.place().folder / "todo").glob(f"{submission}-*.pickle")
+        ]
+
     def place(self) -> Place:
         """Return the folder of the only section."""
         [folder] = [path for path in Path.cwd().glob("*.slurm/*") if path.is_dir()]
@@ -347,11 +354,13 @@ def test_jobs_are_left_by_ctrl_c_and_followed_by_the_same_command(
     with pytest.raises(Interrupted, match="4 of 6 slabs are done"):
         run()
     cluster.states(1, "COMPLETED", "FAILED", "COMPLETED")
-    cluster.states(2, "RUNNING")
-    cluster.then(lambda: cluster.work(2, 0))
+    cluster.states(2, "RUNNING", "RUNNING")
+    cluster.then(lambda: [cluster.work(2, task) for task in cluster.tasks(2)])
     outcome = run()
     assert len(cluster.lines("sent")) == 2
-    assert "#SBATCH --array=0-0\n" in (cluster.folder / "last.sh").read_text()  # two slabs, two at a time
+    # Two slabs, as many at a time as the plan says.
+    last = -(-2 // outcome.plan.workers) - 1
+    assert f"#SBATCH --array=0-{last}\n" in (cluster.folder / "last.sh").read_text()
     np.testing.assert_array_equal(tm.open(Path("record") / "volume.ome.zarr"), whole)  # type: ignore[arg-type]
     assert outcome.provenance["resumed_slabs"] == 4
     assert sorted(path.name for path in Path.cwd().iterdir()) == ["record"]

@@ -84,7 +84,9 @@ def test_frames_packed_one_by_one_are_spooled_once() -> None:
     assert [stage.name for stage in made.stages] == ["spool", "reconstruct"]
     told = plan_data(made)
     one_pass = 1500 * 2048 * 2048 * 2
-    assert told["stages"][0]["decompressed_bytes"] == one_pass
+    assert (
+        one_pass <= told["stages"][0]["decompressed_bytes"] < 1.05 * one_pass
+    )  # with the flats, where it needs them
     assert told["decompressed_bytes"] < 4 * one_pass
     plain = plan(default_protocol(), big_scan(), Resources(3 * 10**9, 10**12, 2, 2))
     assert [stage.name for stage in plain.stages] == ["reconstruct"]
@@ -161,7 +163,7 @@ def test_a_result_in_memory_leaves_less_of_it_to_slabs(rows: int) -> None:
     wanted = slice(0, rows)
     free = plan(default_protocol(), big_scan(), Resources(10**11, None, 2, 1), rows=wanted)
     result = rows * 2048 * 2048 * 4
-    least = plan(default_protocol(), big_scan(), Resources(10**11, None, 2, 1), rows=wanted, slab_rows=1)
+    least = plan(default_protocol(), big_scan(), Resources(10**11, None, 2, 1), rows=wanted, slab_rows=4)
     tight = plan(default_protocol(), big_scan(), Resources(least.peak_bytes + 10**8, None, 2, 1), rows=wanted)
     assert free.peak_bytes > least.peak_bytes > result
     assert tight.fits, tight.refusals

@@ -275,8 +275,8 @@ def test_a_step_on_whole_frames_goes_through_a_spool(tmp_path: Path) -> None:
 def test_a_run_stopped_in_its_second_section_goes_on_there(tmp_path: Path) -> None:
     scan, folder = scan_on_disk(tmp_path), tmp_path / "record"
     protocol = Protocol((Item(doubled, {}), *default_protocol().items))
-    with pytest.raises(Interrupted, match="6 of 10 slabs are done"):
-        run(scan, protocol, folder, PLENTY, slab_rows=2, mapper=stopping_after_all(6, interrupt))
+    with pytest.raises(Interrupted, match="3 of 7 slabs are done"):
+        run(scan, protocol, folder, PLENTY, slab_rows=2, mapper=stopping_after_all(3, interrupt))
     seen: list[Any] = []
 
     def counting(function: Any, items: Iterable[Any], workers: int) -> Iterator[Any]:

@@ -35,6 +35,20 @@ WRITE: Final = 0.7e9
 PACK: Final = 0.35e9
 """Bytes a second of a volume that a core compresses and writes with its pyramid."""
 
+TOUCH: Final = 1.0e9
+"""Bytes of new memory a second that a core gets from the system, which clears them: 0.5 to 1.5e9 on a virtual machine,
+2 to 4e9 on others."""
+
+SLAB_SECONDS: Final = 0.01
+"""Time of one core that a slab costs whatever its size."""
+
+EDGE: Final = 5
+"""Slices that a slab costs beside those it makes, in the time to write them: levels of the pyramid that do not end with
+it, and scratch that is laid out anew."""
+
+SERIAL: Final = 0.05
+"""Part of the work on a slab that does not go over several threads."""
+
 FAST_BLOCK: Final = 64_000_000
 """Bytes of frames as float32 that a slab of angles holds, about."""
 

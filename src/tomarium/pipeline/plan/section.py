@@ -10,10 +10,14 @@ from typing import Final
 from tomarium.kernels.engines import ON_DEVICE
 from tomarium.model import Layout, Scan
 from tomarium.pipeline.plan.cost import (
+    EDGE,
     PACK,
     PROGRAM_BYTES,
     PYRAMID,
     READ,
+    SERIAL,
+    SLAB_SECONDS,
+    TOUCH,
     UNPACK,
     WRITE,
     Direction,
@@ -36,6 +40,9 @@ from tomarium.steps.core.step import Step
 
 BATCH: Final = 16
 """Rows the compiled engines take at a time; lower slabs are not worth a worker of their own."""
+
+NEARLY: Final = 1.03
+"""Slabs that take no longer than this many times the quickest are as good, if they take less memory."""
 
 
 @dataclass(frozen=True)
@@ -322,11 +329,13 @@ def _section(
             writes_volume,
             device is not None,
         )
-        compute = cost.seconds * len(cuts) / resources.processors
-        disk = read / READ + unpacked / UNPACK / resources.processors
-        disk += (
-            int(out.bytes * PYRAMID) / PACK / resources.processors if writes_volume else spool_bytes / WRITE
-        )
+        threads = max(1, resources.processors // workers)
+        compute = cost.seconds * len(cuts) + unpacked / UNPACK
+        if writes_volume:
+            compute += out.bytes * PYRAMID / PACK * (1 + EDGE * len(cuts) / out.rows)
+        compute = compute * (1 + SERIAL * (threads - 1)) + len(cuts) * SLAB_SECONDS
+        compute = (compute + workers * cost.host_bytes / TOUCH) / resources.processors
+        disk = read / READ + (0 if writes_volume else spool_bytes / WRITE)
         seconds = compute + disk if workers == 1 else max(compute, disk) + 0.1 * min(compute, disk)
         peak = PROGRAM_BYTES + beside + workers * cost.host_bytes
         return _Choice(size, workers, cost, seconds, peak)
@@ -415,7 +424,11 @@ def _choose(
     halo: int,
     device: DeviceRoom | None,
 ) -> _Choice:
-    """Choose the size of the slabs and the workers: the quickest that fits, else what takes least memory."""
+    """Choose the size of the slabs and the workers.
+
+    Of those that fit and take nearly the least time it is the one with the least memory; where none fits, that with the
+    least memory of all.
+    """
     if slab_rows:
         sizes = [slab_rows]
     elif by_row:
@@ -424,28 +437,23 @@ def _choose(
     else:
         block = min(length, max(angles_block(source, rows), 4 * halo))
         sizes = sorted({max(1, block >> k) for k in range(block.bit_length())}, reverse=True)
-    best: _Choice | None = None
-    least: _Choice | None = None
     # Slabs on their way over a device wait more than they take of the processors.
     most = resources.workers if device is not None else min(resources.processors, resources.workers)
+    choices: list[_Choice] = []
     for workers in range(max(1, most), 0, -1):
         for size in sizes:
             many = -(-length // size) >= 2 * workers
-            worthwhile = workers == 1 or slab_rows or (many and (size >= BATCH or not by_row))
-            if not worthwhile:
-                continue
-            choice: _Choice = priced(size, workers, device)
-            if least is None or (choice.cost.device_bytes, choice.peak) < (
-                least.cost.device_bytes,
-                least.peak,
-            ):
-                least = choice
-            fits_there = device is None or choice.cost.device_bytes <= device.memory_bytes
-            if fits_there and choice.peak <= resources.memory_bytes:
-                if best is None or choice.seconds < 0.97 * best.seconds:
-                    best = choice
-                if not halo and by_row:
-                    break  # lower slabs of as many workers are no quicker
-    chosen = best or least
-    assert chosen is not None
-    return chosen
+            if workers == 1 or slab_rows or (many and (size >= BATCH or not by_row)):
+                choices.append(priced(size, workers, device))
+    fitting = [
+        choice
+        for choice in choices
+        if choice.peak <= resources.memory_bytes
+        and (device is None or choice.cost.device_bytes <= device.memory_bytes)
+    ]
+    if not fitting:
+        return min(choices, key=lambda choice: (choice.cost.device_bytes, choice.peak))
+    quickest = min(choice.seconds for choice in fitting)
+    return min(
+        (choice for choice in fitting if choice.seconds <= NEARLY * quickest), key=lambda choice: choice.peak
+    )
