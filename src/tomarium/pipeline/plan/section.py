@@ -304,37 +304,26 @@ def _section(
                 read += slab_bytes(taken)
         return cuts, read, unpacked
 
-    def priced(size: int, workers: int, device: DeviceRoom | None) -> _Choice:
-        cuts, read, unpacked = io(size)
+    @cache
+    def cost_of(size: int, there: bool) -> SlabCost:
         made = min(size, length)
-        most = max((cut.reads.stop - cut.reads.start for cut in cuts), default=0)
-        taken = max(
-            made, most - 2 * halo
-        )  # more than it makes, where rows that are worked on together are cut apart
-        held_unpacked = 0
-        if first:
-            one = (
-                scan.projections.cost(1, slice(0, min(size + 2 * halo, height)))
-                if by_row
-                else scan.projections.cost(min(size + 2 * halo, height), reads)
-            )
-            held_unpacked = 2 * one[1] if by_row else 0
-        cost = slab_cost(
-            part.items,
-            inner,
-            part.direction,
-            taken,
-            halo,
-            held_unpacked,
-            writes_volume,
-            device is not None,
-        )
+        most = max((cut.reads.stop - cut.reads.start for cut in io(size)[0]), default=0)
+        # More than it makes, where rows that are worked on together are cut apart.
+        taken = max(made, most - 2 * halo)
+        unpacked = 0
+        if first and by_row:
+            unpacked = 2 * scan.projections.cost(1, slice(0, min(size + 2 * halo, height)))[1]
+        return slab_cost(part.items, inner, part.direction, taken, halo, unpacked, writes_volume, there)
+
+    def priced(size: int, workers: int, device: DeviceRoom | None) -> _Choice:
+        (cuts, read, unpacked), cost = io(size), cost_of(size, device is not None)
         threads = max(1, resources.processors // workers)
         compute = cost.seconds * len(cuts) + unpacked / UNPACK
         if writes_volume:
             compute += out.bytes * PYRAMID / PACK * (1 + EDGE * len(cuts) / out.rows)
-        compute = compute * (1 + SERIAL * (threads - 1)) + len(cuts) * SLAB_SECONDS
-        compute = (compute + workers * cost.host_bytes / TOUCH) / resources.processors
+        if device is None:
+            compute = compute * (1 + SERIAL * (threads - 1)) + workers * cost.host_bytes / TOUCH
+        compute = (compute + len(cuts) * SLAB_SECONDS) / resources.processors
         disk = read / READ + (0 if writes_volume else spool_bytes / WRITE)
         seconds = compute + disk if workers == 1 else max(compute, disk) + 0.1 * min(compute, disk)
         peak = PROGRAM_BYTES + beside + workers * cost.host_bytes
@@ -426,8 +415,8 @@ def _choose(
 ) -> _Choice:
     """Choose the size of the slabs and the workers.
 
-    Of those that fit and take nearly the least time it is the one with the least memory; where none fits, that with the
-    least memory of all.
+    Of those that fit and take nearly the least time it is the one with the least memory, or over a device the one with
+    most slabs at a time; where none fits, that with the least memory of all.
     """
     if slab_rows:
         sizes = [slab_rows]
@@ -454,6 +443,6 @@ def _choose(
     if not fitting:
         return min(choices, key=lambda choice: (choice.cost.device_bytes, choice.peak))
     quickest = min(choice.seconds for choice in fitting)
-    return min(
-        (choice for choice in fitting if choice.seconds <= NEARLY * quickest), key=lambda choice: choice.peak
-    )
+    good = [choice for choice in fitting if choice.seconds <= NEARLY * quickest]
+    # Over a device go as many slabs as may, and tall ones, so that one comes and one leaves while one is worked on.
+    return min(good, key=lambda choice: choice.peak) if device is None else good[0]
