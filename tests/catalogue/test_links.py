@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -178,6 +179,11 @@ def test_the_map_is_to_scale(made: Rock) -> None:
         map_of(space.images, space.links, "records/other")
     side = map_of(space.images, space.links, MAP, "y")
     assert side.height > 0
+    copies = [replace(space.images[0], frame=f"records/copy-{k}") for k in (1, 2)]
+    lying = [link(copy.frame, space.images[0].frame) for copy in copies]
+    labels = [box.label for box in map_of((*space.images, *copies), (*space.links, *lying)).boxes]
+    apart = [max(abs(x - a), abs(y - b)) for k, (x, y) in enumerate(labels) for a, b in labels[:k]]
+    assert min(apart) > 30, "a number stands upon another"
 
 
 def test_crates_tell_what_all_their_readers_may_see(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
 import numpy as np
@@ -28,6 +28,8 @@ _MARGIN: Final = 0.06
 _FOOT: Final = 60.0
 """Room for the scale bar below, in units of the drawing."""
 _SMALL: Final = 110.0
+_LETTER: Final = 32.0
+"""Room that a number takes."""
 TINY: Final = 14.0
 """An image that is smaller in the drawing is a mark."""
 
@@ -54,6 +56,9 @@ class Box:
         Whether its place rests on a link that nobody has measured.
     sigma_m : float
         Standard deviation of the place of its middle, the largest along an axis of the drawing.
+    label : (float, float)
+        Where its number stands: in its upper left part that is in sight, of a small one to the right of it, and beside
+        the numbers of others.
     """
 
     number: int
@@ -64,22 +69,12 @@ class Box:
     tiny: bool
     assumed: bool
     sigma_m: float
+    label: tuple[float, float] = (0.0, 0.0)
 
     @property
     def points(self) -> str:
         """Its outline as SVG writes it."""
         return " ".join(f"{x:.1f},{y:.1f}" for x, y in self.outline)
-
-    @property
-    def label(self) -> tuple[float, float]:
-        """Where its number stands: in its upper left part that is in sight; of a small one to the right of it."""
-        low, high = np.min(self.outline, axis=0), np.max(self.outline, axis=0)
-        if self.tiny:
-            return self.middle[0] + 14, self.middle[1] - 12
-        if (high - low).max() < _SMALL:
-            return float(high[0]) + 8, float(low[1] + high[1]) / 2 + 12
-        x, y = min(self.outline, key=lambda corner: max(corner[0], 0) + max(corner[1], 0))
-        return max(x, 0.0) + 8, max(y, 0.0) + 36
 
 
 @dataclass(frozen=True)
@@ -221,13 +216,37 @@ def map_of(images: Sequence[ImageFrame], links: Sequence[Link], view: str = "", 
         along,
         size[0],
         size[1] + _FOOT,
-        tuple(boxes),
+        _with_labels(boxes),
         spans,
         ticks,
         units.show(length, "m"),
         fraction * size[0],
         tuple(left_out),
     )
+
+
+def _with_labels(boxes: Sequence[Box]) -> tuple[Box, ...]:
+    """Put a number to each image, none upon another: images of one place have their corners there."""
+    labelled: list[Box] = []
+    for box in boxes:
+        x, y = _usual_label(box)
+        while any(
+            abs(x - other.label[0]) < _LETTER - 1 and abs(y - other.label[1]) < _LETTER - 1
+            for other in labelled
+        ):
+            x += _LETTER
+        labelled.append(replace(box, label=(x, y)))
+    return tuple(labelled)
+
+
+def _usual_label(box: Box) -> tuple[float, float]:
+    low, high = np.min(box.outline, axis=0), np.max(box.outline, axis=0)
+    if box.tiny:
+        return box.middle[0] + 14, box.middle[1] - 12
+    if (high - low).max() < _SMALL:
+        return float(high[0]) + 8, float(low[1] + high[1]) / 2 + 12
+    x, y = min(box.outline, key=lambda corner: max(corner[0], 0) + max(corner[1], 0))
+    return max(x, 0.0) + 8, max(y, 0.0) + 36
 
 
 def map_svg(drawn: Map) -> str:
