@@ -1,7 +1,8 @@
 """Judge the steps against analytic truth, beside whichever peers are installed: writes docs/reference/accuracy.md.
 
 Each row of the page is written when it is made, and says its columns and seeds; `--resume` makes those that the page
-has not at that size. Slices are compared first, then each step is judged by its criterion.
+has not at that size. Slices are compared first, then each step is judged by its criterion. Each row is printed with
+the time of a processor that it took, which others on the same machine change little; and the whole is told last.
 """
 
 from __future__ import annotations
@@ -9,15 +10,19 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
 from functools import cache
-from itertools import repeat
 from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import sizes
+
+# Told before anything that has threads is imported: a thread that waits leaves its processor to others.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 from tomarium.array import processors
 
@@ -54,38 +59,90 @@ def judge(number: int, seeds: int) -> tuple[list[str], str]:
     return judged(cases()[number], seeds)
 
 
-def judgements(numbers: list[int], seeds: int, processes: int) -> Iterator[tuple[list[str], str]]:
-    """Judge cases in so many processes, in their order."""
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # a thread that waits leaves its processor to others
+def compare(number: int, seeds: int) -> tuple[list[str], str]:
+    """Make the row of slices of that number, in whichever process."""
+    from accuracy_tables import cells, lines
+
+    return cells(lines()[number], seeds), ""
+
+
+@dataclass(frozen=True)
+class Made:
+    """A row, what it lost, and what it took."""
+
+    number: int
+    row: list[str]
+    lost: str
+    processor_s: float
+
+
+def timed(job: Callable[[int, int], tuple[list[str], str]], number: int, seeds: int) -> Made:
+    """Make a row, print it, and tell the time that it took."""
+    from criteria import line
+
+    began, spent = time.perf_counter(), time.process_time()
+    row, lost = job(number, seeds)
+    taken = time.process_time() - spent
+    print(line(row), f"{taken:.0f} s of a processor, {time.perf_counter() - began:.0f} s", flush=True)
+    return Made(number, row, lost, taken)
+
+
+def made(
+    job: Callable[[int, int], tuple[list[str], str]], numbers: list[int], seeds: int, processes: int
+) -> Iterator[Made]:
+    """Make rows in so many processes, begun in their order; each is told when it is made."""
     if processes == 1:
-        yield from map(judge, numbers, repeat(seeds))
+        yield from (timed(job, number, seeds) for number in numbers)
         return
     with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
-        yield from pool.map(judge, numbers, repeat(seeds))
+        for done in as_completed([pool.submit(timed, job, number, seeds) for number in numbers]):
+            yield done.result()
 
 
-def write_steps(page: Path, chosen: str, seeds: int, processes: int, *, resume: bool) -> None:
-    """Judge the cases whose step and input hold the words, and put each row into the page when it is made."""
-    from criteria import rows_of, table, with_peers
+def write_slices(page: Path, seeds: int, processes: int, *, resume: bool) -> float:
+    """Compare slices, and write the first part of the page; the seconds of processors that it took."""
+    from accuracy_tables import lines, slices_page, told_size
+
+    slices, head, steps = (page.read_text(encoding="utf-8") if page.exists() else "").partition(STEPS)
+    if resume and told_size(seeds) in slices:
+        return 0.0
+    found = sorted(made(compare, list(range(len(lines()))), seeds, processes), key=lambda one: one.number)
+    text = slices_page(seeds, [one.row for one in found])
+    page.write_text(f"{text.rstrip()}\n\n{head}{steps}", encoding="utf-8")
+    return sum(one.processor_s for one in found)
+
+
+def write_steps(page: Path, chosen: str, seeds: int, processes: int, *, resume: bool) -> float:
+    """Judge the cases whose step and input hold the words, and put each row into the page when it is made.
+
+    Returns
+    -------
+    float
+        Seconds of processors that it took.
+    """
+    from criteria import missed, rows_of, table, with_peers
 
     slices, _, steps = (page.read_text(encoding="utf-8") if page.exists() else "").partition(STEPS)
-    rows = rows_of(steps)
+    rows, spent = rows_of(steps), 0.0
     numbers = [
         number
         for number, case in enumerate(cases())
         if chosen in f"{case.step} {case.what}"
         and not (resume and rows.get(case.key, [""] * 3)[2] == case.size(seeds))
     ]
-    for number, (row, _) in zip(numbers, judgements(numbers, seeds, processes), strict=True):
-        key = cases()[number].key
-        rows[key] = with_peers(row, rows.get(key))
-        page.write_text(f"{slices.rstrip()}\n\n{HEAD}{table(cases(), rows)}\n", encoding="utf-8")
+    # What takes longest comes first, so that no process is left alone with it.
+    for one in made(judge, sorted(numbers, key=lambda number: cases()[number].quick), seeds, processes):
+        key, spent = cases()[one.number].key, spent + one.processor_s
+        rows[key] = with_peers(one.row, rows.get(key))
+        text = f"{HEAD}{missed(cases(), rows)}\n\n{table(cases(), rows)}"
+        page.write_text(f"{slices.rstrip()}\n\n{text}\n", encoding="utf-8")
+    return spent
 
 
 def quick(processes: int) -> int:
     """Print the small cases with 3 seeds; 1 where one lost its criterion."""
     numbers = [number for number, case in enumerate(cases()) if case.quick]
-    lost = [words for _, words in judgements(numbers, 3, processes) if words]
+    lost = [one.lost for one in made(judge, numbers, 3, processes) if one.lost]
     print("\n".join(lost), file=sys.stderr)
     return 1 if lost else 0
 
@@ -112,14 +169,12 @@ def main() -> int:
     os.environ[sizes.SETTING] = str(sizes.set_columns(0 if given.quick else given.columns))
     if given.quick:
         return quick(given.processes)
+    spent, began = 0.0, time.perf_counter()
     if given.only != "steps" and not given.case:
-        from accuracy_tables import slices_page
-
-        before = given.output.read_text(encoding="utf-8") if given.output.exists() else ""
-        steps = "".join(before.partition(STEPS)[1:])
-        given.output.write_text(f"{slices_page(given.seeds).rstrip()}\n\n{steps}", encoding="utf-8")
+        spent += write_slices(given.output, given.seeds, given.processes, resume=given.resume)
     if given.only != "slices":
-        write_steps(given.output, given.case, given.seeds, given.processes, resume=given.resume)
+        spent += write_steps(given.output, given.case, given.seeds, given.processes, resume=given.resume)
+    print(f"{spent / 60:.1f} minutes of processors in {(time.perf_counter() - began) / 60:.1f} minutes")
     return 0
 
 

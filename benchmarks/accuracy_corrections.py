@@ -246,6 +246,7 @@ def stripes(kind: str, seed: int) -> Array:
     return made
 
 
+@lru_cache(maxsize=2)
 def striped(kind: str, seed: int, contrast: float = 1.0, noise: float = 0.01) -> Array:
     made = attenuation(seed, contrast, noise) + stripes(kind, seed)
     if kind in ("dead column", "mixed"):
@@ -295,14 +296,19 @@ def by_sinogram(method: Callable[[Array], Array]) -> Callable[[Array], Array]:
 
 def beside_clean(kind: str, correct: Callable[[Array], Array], seed: int) -> float:
     """Error of the slice beside that of the sinogram without stripes, in parts of the body's attenuation."""
-    clean, bad = attenuation(seed), striped(kind, seed)
-    return rmse(slice_of(correct(bad)), slice_of(clean), inside()) / MATRIX
+    return rmse(slice_of(correct(striped(kind, seed))), clean_slice(seed), inside()) / MATRIX
+
+
+@lru_cache(maxsize=2)
+def clean_slice(seed: int, contrast: float = 1.0, noise: float = 0.01) -> Array:
+    """The slice of the sinogram without stripes."""
+    return slice_of(attenuation(seed, contrast, noise))
 
 
 def damage(correct: Callable[[Array], Array], seed: int) -> float:
     """Error that a correction makes in a sinogram without stripes and noise, in parts of the body's attenuation."""
-    exact = attenuation(seed, 1.0, 0.0)
-    return rmse(slice_of(correct(exact)), slice_of(exact), inside()) / MATRIX
+    found = slice_of(correct(attenuation(seed, 1.0, 0.0)))
+    return rmse(found, clean_slice(seed, 1.0, 0.0), inside()) / MATRIX
 
 
 AUTO = {"remove_stripes": {"method": "auto"}}
@@ -358,7 +364,7 @@ def index_ratio(
 
 def error_ratio(seed: int) -> float:
     """Error of double_flat_field_special over that of double_flat_field, of a weak sample."""
-    clean, bad = slice_of(attenuation(seed, 0.02, WEAK)), striped("gain of 2 %", seed, 0.02, WEAK)
+    clean, bad = clean_slice(seed, 0.02, WEAK), striped("gain of 2 %", seed, 0.02, WEAK)
     steps = ("double_flat_field_special", "double_flat_field")
     found = [rmse(slice_of(by_steps(step)(bad)), clean, inside()) for step in steps]
     return found[0] / found[1]

@@ -47,8 +47,9 @@ if accuracy_peers.HTTOMOLIB:
     PHASE_PEERS["httomolib paganin_filter, alpha of 4 β/δ"] = accuracy_peers.httomolib_paganin
 
 
-def thickness(noise: float, largest: float, seed: int, method: str = "paganin") -> float:
-    """Relative error of the thickness that a method tells of spheres with such a largest attenuation."""
+@lru_cache(maxsize=2)
+def waves(noise: float, largest: float, seed: int) -> tuple[SimulationConfig, Array, Array]:
+    """The scan of spheres with such a largest attenuation, what they absorb, and one projection with its fringes."""
     draw = np.random.default_rng(seed)
     scale = WIDE / 192
     radii = (40.0 * scale, *scale * draw.uniform(8, 20, 4))
@@ -61,7 +62,12 @@ def thickness(noise: float, largest: float, seed: int, method: str = "paganin") 
     known, behind = truth(config), replace(config, distance_m=0.0)
     exact = -np.log(wave_intensity(behind, truth(behind), 0))  # by the same detector
     seen = wave_intensity(config, known, 0)[None]
-    seen = seen + draw.normal(0, noise, seen.shape).astype(np.float32)
+    return config, exact, seen + draw.normal(0, noise, seen.shape).astype(np.float32)
+
+
+def thickness(noise: float, largest: float, seed: int, method: str = "paganin") -> float:
+    """Relative error of the thickness that a method tells."""
+    config, exact, seen = waves(noise, largest, seed)
     if method in PHASE_PEERS:
         found = PHASE_PEERS[method](seen[0], config)
     elif method == "ctf":
@@ -205,21 +211,18 @@ def axis_cases() -> list[Case]:
 METHODS, ANGLES = accuracy_tables.installed(), accuracy_tables.ANGLES
 
 
-def whole(
-    method: accuracy_tables.Method, seed: int, noise: float = 0.0, scale: float = 0.6
-) -> tuple[Array, Array]:
-    things = accuracy_tables.body(seed, scale)
-    made = accuracy_tables.noisy(accuracy_tables.project(things, ANGLES, N, MIDDLE), seed, noise)
-    return method(made, ANGLES, MIDDLE, N), accuracy_tables.picture(things)
+scene = lru_cache(maxsize=2)(accuracy_tables.scene)  # which the methods share
 
 
 def fbp_error(method: accuracy_tables.Method, noise: float, seed: int) -> float:
-    return accuracy_tables.rmse(*whole(method, seed, noise), 0.75)
+    sinogram, wanted = scene(seed, 0.6, noise=noise)
+    return accuracy_tables.rmse(method(sinogram, ANGLES, MIDDLE, N), wanted, 0.75)
 
 
 def wide(which: int, method: accuracy_tables.Method, seed: int) -> float:
     """Bias (0) or cupping (1) of a sample of 1.8 times the field."""
-    return abs(accuracy_tables.bias_and_cupping(*whole(method, seed, 0.005, 1.8))[which])
+    sinogram, wanted = scene(seed, 1.8, noise=0.005)
+    return abs(accuracy_tables.bias_and_cupping(method(sinogram, ANGLES, MIDDLE, N), wanted)[which])
 
 
 def slice_cases() -> list[Case]:
@@ -241,21 +244,27 @@ def slice_cases() -> list[Case]:
     return made
 
 
-def half_ratio(by: Callable[[Array, Array, float, int], Array], seed: int) -> float:
-    """Error of a half acquisition over that of a whole detector with the same angles."""
+@lru_cache(maxsize=2)
+def half_scene(seed: int) -> tuple[Array, Array, float, int, Array, float]:
+    """A half acquisition, its angles, axis and size; the picture, and the error of a whole detector."""
     axis, half_turn = float(sizes.scaled(40, 257)), sizes.scaled(360, 257)
     angles = np.arange(2 * half_turn) * 180.0 / half_turn
     size = field_columns(N, axis)
-    things = accuracy_tables.body(seed, 0.75 * size / N)
-    wanted = accuracy_tables.picture(things, size)
-    made = accuracy_tables.noisy(accuracy_tables.project(things, angles, N, axis), seed, 0.01)
-    broad = accuracy_tables.noisy(
-        accuracy_tables.project(things, angles[:half_turn], size, (size - 1) / 2), seed + 500, 0.01
+    made, wanted = accuracy_tables.scene(seed, 0.75 * size / N, angles, axis=axis, size=size, noise=0.01)
+    broad = accuracy_tables.project(
+        accuracy_tables.body(seed, 0.75 * size / N), angles[:half_turn], size, (size - 1) / 2
     )
-    full = tm.fbp(broad.astype(np.float32), angles[:half_turn], (size - 1) / 2, size=size, padding="zero")
-    return accuracy_tables.rmse(by(made, angles, axis, size), wanted, 0.7) / accuracy_tables.rmse(
-        full, wanted, 0.7
-    )
+    full = tm.fbp(
+        accuracy_tables.noisy(broad, seed + 500, 0.01).astype(np.float32),
+        angles[:half_turn], (size - 1) / 2, size=size, padding="zero",
+    )  # fmt: skip
+    return made, angles, axis, size, wanted, accuracy_tables.rmse(full, wanted, 0.7)
+
+
+def half_ratio(by: Callable[[Array, Array, float, int], Array], seed: int) -> float:
+    """Error of a half acquisition over that of a whole detector with the same angles."""
+    made, angles, axis, size, wanted, full = half_scene(seed)
+    return accuracy_tables.rmse(by(made, angles, axis, size), wanted, 0.7) / full
 
 
 def half_ours(p: Array, angles: Array, axis: float, size: int) -> Array:
@@ -336,7 +345,12 @@ def over_fbp(method: str, seed: int) -> float:
     return sparse_error(iterative.METHODS[method](sinogram, angles)[0], wanted) / plain
 
 
-def astra_sirt(iterations: int, seed: int) -> float:
+ASTRA_ITERATIONS = (50, 100, 200)
+
+
+@lru_cache(maxsize=2)
+def astra_sirt(seed: int) -> dict[int, float]:
+    """Error over that of fbp after each count of iterations."""
     import astra
 
     sinogram, angles, wanted, plain = sparse(seed)
@@ -350,16 +364,23 @@ def astra_sirt(iterations: int, seed: int) -> float:
         "option": {"MinConstraint": 0.0},
     }
     algorithm = astra.algorithm.create(settings)
-    astra.algorithm.run(algorithm, iterations)
-    made = astra.data2d.get(settings["ReconstructionDataId"])
+    errors, done = {}, 0
+    for count in ASTRA_ITERATIONS:  # more of them go on from fewer
+        astra.algorithm.run(algorithm, count - done)
+        done = count
+        made = astra.data2d.get(settings["ReconstructionDataId"])
+        errors[count] = sparse_error(made, wanted) / plain
     astra.clear()
-    return sparse_error(made, wanted) / plain
+    return errors
 
 
 def iterative_cases() -> list[Case]:
     peers: dict[str, Score] = {}
     if ASTRA:
-        peers = {f"ASTRA SIRT, {n} iterations": lambda seed, n=n: astra_sirt(n, seed) for n in (50, 100, 200)}  # type: ignore[misc]
+        peers = {
+            f"ASTRA SIRT, {n} iterations": lambda seed, n=n: astra_sirt(seed)[n]  # type: ignore[misc]
+            for n in ASTRA_ITERATIONS
+        }
     what = "a view to 4.3 columns, noise of 2 %: error over that of fbp"
     return [
         Case(
@@ -373,6 +394,7 @@ def iterative_cases() -> list[Case]:
             peers,
             quick=False,
             columns=iterative.N,
+            peer_seeds=3,  # 90 s each at 513 columns
         ),
     ]
 

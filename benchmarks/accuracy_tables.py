@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache, partial
 from importlib import import_module
 from importlib.metadata import version
 
@@ -159,106 +161,166 @@ def noisy(made: Array, seed: int, sigma: float) -> Array:
     return made + np.random.default_rng(1000 + seed).normal(0, sigma, made.shape)
 
 
-def mean_of(seeds: int, one: Callable[[int], list[float]]) -> Array:
-    return np.mean([np.abs(one(seed)) for seed in range(seeds)], axis=0)
+@dataclass(frozen=True)
+class Line:
+    """A row of a table of slices.
+
+    Attributes
+    ----------
+    table : str
+        Which table it is in.
+    name : str
+        Its first cell.
+    draw : callable
+        Seed → sinogram, and the picture of what was projected.
+    images : dict of str to callable
+        Name of a method → its image of a sinogram.
+    score : callable
+        Image, picture → numbers of which the means over the seeds are told.
+    digits : int
+        Of each number.
+    """
+
+    table: str
+    name: str
+    draw: Callable[[int], tuple[Array, Array]]
+    images: dict[str, Callable[[Array], Array]]
+    score: Callable[[Array, Array], tuple[float, ...]]
+    digits: int
 
 
-def whole_rows(methods: dict[str, Method], seeds: int) -> list[list[str]]:
-    rows, aside = [], sizes.scaled(20, SMALL)
-    for what, angles, columns, axis in (
-        (f"{VIEWS} views over 180°", ANGLES, N, MIDDLE),
-        (f"{VIEWS + 1} views, the last repeats the first", np.linspace(0, 180, VIEWS + 1), N, MIDDLE),
-        (f"{2 * VIEWS} views over 360°", FULL_TURN, N, MIDDLE),
-        (f"{VIEWS} golden angles", np.mod(np.arange(VIEWS) * 111.24611797, 180), N, MIDDLE),
-        (f"axis {aside} columns off the middle", ANGLES, N, MIDDLE + aside),
-        (f"{N - 1} columns", ANGLES, N - 1, MIDDLE - 0.5),
-    ):
-
-        def score(
-            seed: int, method: Method, angles: Array = angles, columns: int = columns, axis: float = axis
-        ) -> list[float]:
-            things = body(seed, 0.6)
-            made = project(things, angles, columns, axis)
-            return [rmse(method(made, angles, axis, columns), picture(things, columns), 0.75)]
-
-        figures = [mean_of(seeds, lambda seed, m=method: score(seed, m))[0] for method in methods.values()]
-        rows.append([what, *("–" if np.isnan(figure) else f"{figure:.4f}" for figure in figures)])
-    return rows
+def cells(line: Line, seeds: int) -> list[str]:
+    """Cells of a row; all methods have the same sinograms."""
+    found = []
+    for seed in range(seeds):
+        sinogram, wanted = line.draw(seed)
+        found.append([np.abs(line.score(image(sinogram), wanted)) for image in line.images.values()])
+    means = np.mean(found, axis=0)
+    return [line.name, *("–" if np.isnan(some).any() else _told(some, line.digits) for some in means)]
 
 
-def truncated_rows(methods: dict[str, Method], seeds: int) -> list[list[str]]:
-    rows = []
-    for scale in (0.8, 1.05, 1.3, 1.8, 2.2):
-        cells = []
-        for method in methods.values():
-
-            def score(seed: int, scale: float = scale, method: Method = method) -> list[float]:
-                things = body(seed, scale)
-                made = noisy(project(things, ANGLES, N, MIDDLE), seed, 0.005)
-                return list(bias_and_cupping(method(made, ANGLES, MIDDLE, N), picture(things)))
-
-            bias, cupping = mean_of(seeds, score)
-            cells.append(f"{bias:.3f} / {cupping:.3f}")
-        rows.append([f"{scale:g} × the field", *cells])
-    return rows
+def _told(numbers: Array, digits: int) -> str:
+    return " / ".join(f"{number:.{digits}f}" for number in numbers)
 
 
-def limited_rows(methods: dict[str, Method], seeds: int) -> list[list[str]]:
-    rows = []
+def scene(
+    seed: int,
+    scale: float,
+    angles: Array | None = None,
+    columns: int = N,
+    axis: float = MIDDLE,
+    size: int = N,
+    noise: float = 0.0,
+) -> tuple[Array, Array]:
+    """A sinogram, of `ANGLES` if no others are given, and the picture of its body."""
+    things = body(seed, scale)
+    made = project(things, ANGLES if angles is None else angles, columns, axis)
+    return noisy(made, seed, noise), picture(things, size)
+
+
+def by(
+    methods: dict[str, Method], angles: Array, axis: float = MIDDLE, size: int = N
+) -> dict[str, Callable[[Array], Array]]:
+    """The methods for sinograms of such angles and axis."""
+    return {name: lambda p, m=method: m(p, angles, axis, size) for name, method in methods.items()}  # type: ignore[misc]
+
+
+def error_within(within: float) -> Callable[[Array, Array], tuple[float]]:
+    return lambda image, wanted: (rmse(image, wanted, within),)
+
+
+def whole_lines(methods: dict[str, Method]) -> list[Line]:
+    aside = sizes.scaled(20, SMALL)
+    return [
+        Line(
+            "whole",
+            what,
+            partial(scene, scale=0.6, angles=angles, columns=columns, axis=axis, size=columns),
+            by(methods, angles, axis, columns),
+            error_within(0.75),
+            4,
+        )
+        for what, angles, columns, axis in (
+            (f"{VIEWS} views over 180°", ANGLES, N, MIDDLE),
+            (f"{VIEWS + 1} views, the last repeats the first", np.linspace(0, 180, VIEWS + 1), N, MIDDLE),
+            (f"{2 * VIEWS} views over 360°", FULL_TURN, N, MIDDLE),
+            (f"{VIEWS} golden angles", np.mod(np.arange(VIEWS) * 111.24611797, 180), N, MIDDLE),
+            (f"axis {aside} columns off the middle", ANGLES, N, MIDDLE + aside),
+            (f"{N - 1} columns", ANGLES, N - 1, MIDDLE - 0.5),
+        )
+    ]
+
+
+WIDER = (0.8, 1.05, 1.3, 1.8, 2.2)
+
+
+def truncated_lines(methods: dict[str, Method]) -> list[Line]:
+    return [
+        Line(
+            "truncated",
+            f"{scale:g} × the field",
+            partial(scene, scale=scale, angles=ANGLES, noise=0.005),
+            by(methods, ANGLES),
+            bias_and_cupping,
+            3,
+        )
+        for scale in WIDER
+    ]
+
+
+def limited_lines(methods: dict[str, Method]) -> list[Line]:
+    made = []
     for cover in (60, 70, 80):
-        for sigma in (0.0, 0.03):
-            angles = np.linspace(-cover, cover, sizes.scaled(2 * cover, SMALL) + 1)
+        angles = np.linspace(-cover, cover, sizes.scaled(2 * cover, SMALL) + 1)
+        made += [
+            Line(
+                "limited",
+                f"± {cover}°, noise {sigma:g}",
+                partial(scene, scale=0.7, angles=angles, noise=sigma),
+                by(methods, angles),
+                error_within(0.5),
+                3,
+            )
+            for sigma in (0.0, 0.03)
+        ]
+    return made
 
-            def score(seed: int, method: Method, angles: Array = angles, sigma: float = sigma) -> list[float]:
-                things = body(seed, 0.7)
-                made = noisy(project(things, angles, N, MIDDLE), seed, sigma)
-                return [rmse(method(made, angles, MIDDLE, N), picture(things), 0.5)]
 
-            figures = [
-                mean_of(seeds, lambda seed, m=method: score(seed, m))[0] for method in methods.values()
-            ]
-            rows.append([f"± {cover}°, noise {sigma:g}", *(f"{figure:.3f}" for figure in figures)])
-    return rows
+ASIDE = float(sizes.scaled(30, SMALL))  # the axis of a half acquisition
 
 
-def half_rows(seeds: int) -> list[list[str]]:
-    axis = float(sizes.scaled(30, SMALL))
-    size = field_columns(N, axis)
-    rows = []
+def over_a_turn(angles: Array, padding: str = "auto") -> Callable[[Array], Array]:
+    """Slices of half acquisitions."""
+
+    def image(p: Array) -> Array:
+        weighted = (p * overlap_weights(N, ASIDE)).astype(np.float32)
+        size = field_columns(N, ASIDE)
+        return tm.fbp(weighted, angles, ASIDE, size=size, turn_deg=360, padding=padding)
+
+    return image
+
+
+def half_lines() -> list[Line]:
+    size, step = field_columns(N, ASIDE), 180 / sizes.scaled(360, SMALL)
+    place = {"axis": ASIDE, "size": size}
+    made = []
     for turn in (345, 360, 380):
-        angles = np.arange(0, turn, 180 / sizes.scaled(360, SMALL))
+        angles = np.arange(0, turn, step)
+        draw = partial(scene, scale=1.2, angles=angles, **place)
+        made.append(Line("half", f"{turn}°", draw, {"tomarium": over_a_turn(angles)}, error_within(0.6), 4))
+    angles = np.arange(0, 360, step)
+    images = {"tomarium": over_a_turn(angles), "tomarium, zeros beyond": over_a_turn(angles, "zero")}
+    for scale in WIDER:
+        draw = partial(scene, scale=scale * size / N, angles=angles, noise=0.005, **place)
+        made.append(Line("wide half", f"{scale:g} × the field", draw, images, bias_and_cupping, 3))
+    return made
 
-        def score(seed: int, angles: Array = angles) -> list[float]:
-            things = body(seed, 1.2)
-            made = project(things, angles, N, axis) * overlap_weights(N, axis)
-            image = tm.fbp(made.astype(np.float32), angles, axis, size=size, turn_deg=360)
-            return [rmse(image, picture(things, size), 0.6)]
 
-        rows.append([f"{turn}°", f"{mean_of(seeds, score)[0]:.4f}"])
-    return rows
-
-
-def wide_half_rows(seeds: int) -> list[list[str]]:
-    axis = float(sizes.scaled(30, SMALL))
-    size = field_columns(N, axis)
-    angles = np.arange(0, 360, 180 / sizes.scaled(360, SMALL))
-    rows = []
-    for scale in (0.8, 1.05, 1.3, 1.8, 2.2):
-        cells = []
-        for padding in ("auto", "zero"):
-
-            def score(seed: int, scale: float = scale, padding: str = padding) -> list[float]:
-                things = body(seed, scale * size / N)
-                made = noisy(project(things, angles, N, axis), seed, 0.005) * overlap_weights(N, axis)
-                image = tm.fbp(
-                    made.astype(np.float32), angles, axis, size=size, turn_deg=360, padding=padding
-                )
-                return list(bias_and_cupping(image, picture(things, size)))
-
-            bias, cupping = mean_of(seeds, score)
-            cells.append(f"{bias:.3f} / {cupping:.3f}")
-        rows.append([f"{scale:g} × the field", *cells])
-    return rows
+@cache
+def lines() -> list[Line]:
+    """All rows of the tables of slices."""
+    methods = {"tomarium": ours(), "tomarium, ramp": ours("ramp"), **installed()}
+    return [*whole_lines(methods), *truncated_lines(methods), *limited_lines(methods), *half_lines()]
 
 
 def table(head: list[str], rows: list[list[str]]) -> str:
@@ -266,16 +328,24 @@ def table(head: list[str], rows: list[list[str]]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-def slices_page(seeds: int) -> str:
-    """Compare slices with analytic truth."""
+def told_size(seeds: int) -> str:
+    """Seeds and columns, as the page tells them of its tables of slices."""
+    return f"{seeds} drawings a row, {N} columns,"
+
+
+def slices_page(seeds: int, rows: list[list[str]]) -> str:
+    """Tell the cells of all lines."""
     peers = installed()
-    methods = {"tomarium": ours(), "tomarium, ramp": ours("ramp"), **peers}
+
+    def of(name: str, *first: str) -> str:
+        mine = [(line, row) for line, row in zip(lines(), rows, strict=True) if line.table == name]
+        return table([*first, *mine[0][0].images], [row for _, row in mine])
+
     names = sorted({package for name, (_, package, _) in PEERS.items() if name in peers})
     beside = ", ".join(f"{name} {version(name)}" for name in names) or "no peer, for none was installed"
-    head = ["", *methods]
     return f"""# Accuracy
 
-Written by `make accuracy`: {seeds} drawings a row, {N} columns, beside {beside}, on the same
+Written by `make accuracy`: {told_size(seeds)} beside {beside}, on the same
 sinograms. Numbers are parts of the attenuation of the sample's body; smaller is better. The samples are
 ellipses with ten inclusions, projected exactly and averaged over each pixel's width. Truth is the
 picture of the same ellipses, averaged over each pixel. Peers are called with the plain ramp, and with their own
@@ -285,13 +355,13 @@ defaults else.
 
 Root mean square error inside, edges of the inclusions included; the sample is 0.6 of the field.
 
-{table(head, whole_rows(methods, seeds))}
+{of("whole", "")}
 
 ## Samples wider than the detector
 
 Mean of | bias | and of | cupping | inside 0.9 of the field (error = b + c (r² - mean of r²)), at noise of 0.005.
 
-{table(head, truncated_rows(methods, seeds))}
+{of("truncated", "")}
 
 ## Missing angles
 
@@ -299,7 +369,7 @@ Root mean square error inside half of the field, views in steps of {180 / sizes.
 noise, whoever smooths more wins: the linear interpolation of peers damps the finest detail, which the Shepp–Logan
 window keeps.
 
-{table(head, limited_rows(methods, seeds))}
+{of("limited", "")}
 
 ## Half acquisition
 
@@ -307,9 +377,9 @@ Root mean square error inside 0.6 of the field; axis at column {sizes.scaled(30,
 steps of {180 / sizes.scaled(360, SMALL):.2g}°, over a turn of so many degrees. In less than a whole turn the outer
 part of the field is not seen at all angles.
 
-{table(["turn", "tomarium"], half_rows(seeds))}
+{of("half", "turn")}
 
 Samples wider than the field of a half acquisition: mean of | bias | and of | cupping |, as above.
 
-{table(["", "tomarium", "tomarium, zeros beyond"], wide_half_rows(seeds))}
+{of("wide half", "")}
 """

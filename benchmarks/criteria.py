@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -43,6 +42,8 @@ class Case:
         Why the criterion is not met, told where it is not.
     columns : int
         Of the input.
+    peer_seeds : int or None
+        Peers that take minutes have the first seeds alone, as many as this; the row says so.
     """
 
     step: str
@@ -54,6 +55,7 @@ class Case:
     reached: bool = True
     bound: str = ""
     columns: int = 0
+    peer_seeds: int | None = None
 
     @property
     def key(self) -> tuple[str, str]:
@@ -62,7 +64,8 @@ class Case:
 
     def size(self, seeds: int) -> str:
         """Columns and seeds, as a row tells them."""
-        return f"{self.columns}, {seeds}"
+        fewer = self.peers and self.peer_seeds and self.peer_seeds < seeds
+        return f"{self.columns}, {seeds}" + (f"; peers {self.peer_seeds}" if fewer else "")
 
 
 def through(scan: Scan, *steps: Any, rows: slice | None = None) -> Array:
@@ -82,17 +85,18 @@ def judged(case: Case, seeds: int) -> tuple[list[str], str]:
     str
         What is lost: the criterion was met once, and is not any more; "" where nothing is.
     """
-    began = time.perf_counter()
-    methods = [*case.ours.values(), *case.peers.values()]
-    found = [[score(seed) for score in methods] for seed in range(seeds)]  # methods share the input of a seed
-    each = [list(scores) for scores in zip(*found, strict=True)]
-    ours = dict(zip(case.ours, each, strict=False))
-    peers = dict(zip(case.peers, each[len(ours) :], strict=True))
+    ours: dict[str, list[float]] = {name: [] for name in case.ours}
+    peers: dict[str, list[float]] = {name: [] for name in case.peers}
+    for seed in range(seeds):  # methods share the input of a seed
+        for name, score in case.ours.items():
+            ours[name].append(score(seed))
+        if seed < (case.peer_seeds or seeds):
+            for name, score in case.peers.items():
+                peers[name].append(score(seed))
     cells = ["<br>".join(_cell(name, scores) for name, scores in some.items()) for some in (ours, peers)]
     limit = "" if case.limit is None else f"≤ {case.limit:.3g}"
     said = verdict(case, ours, peers)
     row = [*case.key, case.size(seeds), limit, *cells, said]
-    print(_line(row), f"{time.perf_counter() - began:.0f} s", flush=True)
     lost = case.reached and "**not met**" in said
     return row, f"{case.step}: {case.what}: {cells[0]}, and {limit} was expected" if lost else ""
 
@@ -101,7 +105,7 @@ def table(cases: Iterable[Case], rows: dict[tuple[str, str], list[str]]) -> str:
     """Put the rows that there are in the order of the cases; in Markdown."""
     heads = ["step", "input, and number", "columns, seeds", "criterion", "tomarium", "peers", ""]
     made = [rows[case.key] for case in cases if case.key in rows]
-    return "\n".join(_line(row) for row in [heads, ["---"] * len(heads), *made])
+    return "\n".join(line(row) for row in [heads, ["---"] * len(heads), *made])
 
 
 def rows_of(page: str) -> dict[tuple[str, str], list[str]]:
@@ -123,7 +127,21 @@ def with_peers(row: list[str], before: list[str] | None) -> list[str]:
     return [*row[:5], before[5], "; ".join(part for part in said if part)]
 
 
-def _line(row: list[str]) -> str:
+def missed(cases: Iterable[Case], rows: dict[tuple[str, str], list[str]]) -> str:
+    """Tell which criteria are not met, and which are met by the median seed and not by the worst."""
+    made = [rows[case.key] for case in cases if case.key in rows]
+    said = []
+    for words, head in (
+        ("**not met**", "Not met"),
+        ("met in the median", "Met by the median seed, and not by the worst"),
+    ):
+        some = [f"{row[0]}, {row[1].split(':')[0]}" for row in made if row[6].startswith(words)]
+        said.append(f"{head}: {'; '.join(some) or 'none'}.")
+    return "\n\n".join(said)
+
+
+def line(row: list[str]) -> str:
+    """A row in Markdown."""
     return f"| {' | '.join(row)} |"
 
 
