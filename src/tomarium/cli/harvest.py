@@ -163,8 +163,8 @@ def panosc(
     Datasets are found by the search with their parameters, techniques, samples and instrument; they, documents and
     instruments are told by the PaNOSC search API of this catalogue, too (/panosc/api). All of it is listed each time;
     what is listed no longer goes, once the listing came to its end. Stop it with Ctrl-C: the same command goes on where
-    it was. A provider that says nothing is asked three times, 5 s each; one that is busy as it asks (Retry-After), up to
-    a minute at a time. One that is slow, down or wrong is noted, and what was kept of it stays.
+    it was. A provider that says nothing is asked three times, 5 s each; one that is busy as it asks (Retry-After), up
+    to a minute at a time. One that is slow, down or wrong is noted, and what was kept of it stays.
 
     FILE is JSON: the lists Datasets, Documents and Instruments as the API answers them, or the data of the reference
     implementation.
