@@ -70,6 +70,7 @@ GIVEN = (
         second_factor.ANEW,
         second_factor.WRONG,
         second_factor.WRONG_PASSWORD,
+        second_factor.NO_KEY,
     ),
 )
 """Labels of the label and the like, which Python gives word by word."""

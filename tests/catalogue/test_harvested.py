@@ -38,6 +38,7 @@ from tomarium.catalogue.publications import newest_published
 from tomarium.catalogue.queries import all_folders, count_records, place_of
 from tomarium.catalogue.reader import OPEN_ONLY
 from tomarium.catalogue.search import named
+from tomarium.cli import execute
 from tomarium.errors import InputError
 from tomarium.model import Part
 
@@ -197,6 +198,46 @@ def test_a_rebuild_and_a_restore_keep_it(
         restore(second, tmp_path / "backup.zip")
         assert sorted(found(second)) == sorted(found(catalogue))
         assert found(second, words="femur") == ["Bone of a cave bear"]
+
+
+def test_a_record_of_two_sources_is_found_once(
+    catalogue: Catalogue, source: int, tmp_path: Path, place: Files, capsys: pytest.CaptureFixture[str]
+) -> None:
+    more = replace(BONE, identifier="10.1/B", doi="10.1234/B", address="https://doi.org/10.1234/B")
+    less = Item(identifier="other:b", title="Bone", doi="10.1234/b", address="https://other.org/b")
+    by_page = replace(TOOTH, identifier="t", address="http://Elsewhere.org/2/")
+    twins = [Item(f"twin {n}", title=f"Twin {n}", address="https://elsewhere.org/all") for n in (1, 2)]
+    with catalogue.writing() as connection:
+        other = add_source(connection, "panosc", "https://elsewhere.org/api", "Twice").number
+        begin_listing(connection, other)
+        keep(
+            connection, source, [replace(TOOTH, address="https://elsewhere.org/2#top"), *twins, less], MOMENT
+        )
+        keep(connection, source, [Item(BONE.identifier, deleted=True)], MOMENT)
+        keep(connection, other, [more, by_page, replace(twins[0], identifier="one")], MOMENT)
+        keep(connection, other, [replace(more, title="Bone of a bear")], MOMENT)
+    whole = ["Bear ours", "Tooth of a cave bear", "Bone of a bear", "Twin 1", "Twin 2", "Twin 1"]
+    assert sorted(found(catalogue)) == sorted(whole)  # of twins nobody knows which is which
+    bone = search(catalogue, ANYBODY, "femur", elsewhere=True).hits[0]
+    assert (bone.source, bone.also, bone.doi) == ("Twice", ("Elsewhere",), "10.1234/B")
+    tooth = search(catalogue, ANYBODY, "tooth", elsewhere=True).hits[0]
+    assert (tooth.source, tooth.also) == ("Elsewhere", ("Twice",))  # as much: the one that was known first
+    for title in ("Elsewhere", "Twice"):
+        assert found(catalogue, words="femur", filters={"catalogue": title}) == ["Bone of a bear"]
+    rebuild_index(catalogue, [tmp_path / "records"])
+    assert sorted(found(catalogue)) == sorted(whole)
+    assert execute(["search", "femur", "--catalogue", str(place(tmp_path / "catalogue.sqlite"))]) == 0
+    told = capsys.readouterr().out
+    assert "from Twice, as of 2027-01-15; also in Elsewhere\n  https://doi.org/10.1234/B\n" in told
+    with catalogue.writing() as connection:
+        keep(connection, other, [Item("10.1/B", deleted=True)], MOMENT)
+        assert harvested_item(connection, bone.id) is None
+    (left,) = search(catalogue, ANYBODY, "bone", elsewhere=True).hits
+    assert (left.title, left.source, left.also, left.address) == ("Bone", "Elsewhere", (), less.address)
+    with catalogue.writing() as connection:
+        forget_all(connection, source)
+    assert sorted(found(catalogue)) == ["Bear ours", "Tooth of a cave bear", "Twin 1"]
+    assert search(catalogue, ANYBODY, "tooth", elsewhere=True).hits[0].source == "Twice"
 
 
 def test_another_title_of_the_source_is_found(catalogue: Catalogue, source: int) -> None:

@@ -13,6 +13,8 @@ from PIL import Image as Pillow
 from app_client import TestClient
 from mesh.bodies import volume
 from tomarium.catalogue import LOCAL_OWNER, Catalogue, file_record, ingest, open_catalogue, record_pictures
+from tomarium.catalogue.accounts import make_account
+from tomarium.catalogue.audit import lines as lines_of
 from tomarium.catalogue.file_path import file_path
 from tomarium.catalogue.jobs import add_job, take_job
 from tomarium.catalogue.life import Request, publish
@@ -26,7 +28,7 @@ from tomarium.catalogue.record_pictures import (
     kinds_due,
     make_pictures,
 )
-from tomarium.catalogue.work import work_once
+from tomarium.catalogue.work import do_jobs, work_once
 from tomarium.cli import execute
 from tomarium.formats.zarr.reader import write
 from tomarium.portal.app import create_app
@@ -165,3 +167,20 @@ def test_a_record_that_is_gone_fails_and_the_others_are_drawn(catalogue: Catalog
     state, told, _ = make_pictures(catalogue, job)
     assert (state, told.partition(";")[0]) == ("failed", "1 records")
     assert "there is no record 'gone'" in told
+
+
+def test_what_is_asked_for_at_the_command_line_is_done_though_there_are_accounts(
+    catalogue: Catalogue, tmp_path: Path, make_volume: Callable[..., Path]
+) -> None:
+    folder = tmp_path / "late"
+    make_volume(folder / "volume.ome.zarr", size=8)
+    file_record(folder, title="late", id="late")
+    with catalogue.writing() as connection:
+        make_account(connection, LOCAL_OWNER, "root", "administrator")
+    assert execute(["ingest", str(folder), "--catalogue", str(catalogue.home / "catalogue.sqlite")]) == 0
+    said: list[str] = []
+    do_jobs(catalogue, said.append)
+    assert said[-1].endswith("done (1 records)")
+    with catalogue.reading() as connection:
+        lines = [(line.who, line.action) for line in lines_of(connection) if line.record == "late"]
+    assert lines[-1] == ("owner", "draw pictures")

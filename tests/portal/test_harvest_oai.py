@@ -310,6 +310,7 @@ def test_a_harvest_goes_on_where_it_was_interrupted(odd: Odd, here: Catalogue, w
     source = known_source(here, odd.address)
     with pytest.raises(Interrupted, match="does not answer"):
         harvest(here, source)
+    assert (len(odd.asked), len(waits)) == (2 + oai.SILENCES, oai.SILENCES - 1)
     assert len(items(here)) == 6
     assert "does not answer" in state(here).error
     assert (

@@ -27,6 +27,7 @@ from tomarium.catalogue import (
     open_catalogue,
     queries,
     read_record,
+    record_patches,
     verify,
 )
 from tomarium.catalogue.backup import backup, drill, restore
@@ -43,6 +44,8 @@ from tomarium.errors import FormatError, InputError, ParameterError, StoreUnavai
 from tomarium.model import Person, Value
 from tomarium.portal.app import create_app
 from tomarium.portal.pull import pull, pull_region
+from tomarium.standards.patch_file import PATH as PATCHES
+from tomarium.standards.patch_file import patch_file_of
 from tomarium.standards.ro_crate import export
 
 pytest.importorskip("obstore", reason="obstore is not installed: pip install 'tomarium[s3]'")
@@ -453,3 +456,19 @@ def test_a_new_version_in_s3(s3: S3Server, make_volume: Callable[..., Path], tmp
         finest = [one for one in (tmp_path / "two" / "volume.ome.zarr" / "0").rglob("*") if one.is_file()]
         assert page["entries"][0]["files"] == len(finest)
         assert client.get("/records/one.json").json()["related"][0]["identifier"] == "two"
+
+
+def test_patches_for_learning_are_written_into_s3(there: Catalogue) -> None:
+    from arro3.io import read_parquet
+
+    assert record_patches.write_record_patches(there, LOCAL_OWNER, "tooth") == ""
+    with there.reading() as connection:
+        place = queries.folder_of(connection, "tooth")
+    assert isinstance(place, ObjectPath)
+    told = patch_file_of(read_record(place))
+    assert told is not None
+    assert (
+        sum(told.counts.values()) == read_parquet(place.joinpath(PATCHES).open("rb")).read_all().num_rows > 0
+    )
+    assert check_in_store(there, "tooth") == ()
+    assert record_patches.write_record_patches(there, LOCAL_OWNER, "tooth") is None

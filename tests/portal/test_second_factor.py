@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import base64
 import re
+import stat
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from argon2 import profiles
+from cryptography.fernet import Fernet, InvalidToken
+from sqlalchemy import select
 
 from app_client import TestClient
 from tomarium.catalogue import LOCAL_OWNER, Catalogue, open_catalogue, passwords
@@ -19,6 +22,7 @@ from tomarium.catalogue.account_links import make_link
 from tomarium.catalogue.accounts import account_named, make_account
 from tomarium.catalogue.audit import lines
 from tomarium.catalogue.reader import Reader
+from tomarium.catalogue.sealing import KEY_FILE, SEALED, KeyUnusable, is_sealed
 from tomarium.catalogue.second_factor import (
     app_address,
     begin_factor,
@@ -28,9 +32,12 @@ from tomarium.catalogue.second_factor import (
     factor_of,
     passes,
 )
+from tomarium.catalogue.second_factor_tables import second_factors
 from tomarium.catalogue.settings import change_setting
 from tomarium.catalogue.tokens import make_token
+from tomarium.cli import execute
 from tomarium.portal.app import create_app
+from tomarium.portal.serve import notices
 
 WORDS = "seven grey stones"
 JSON = {"Accept": "application/json"}
@@ -76,8 +83,8 @@ def switched_on(catalogue: Catalogue, name: str) -> tuple[str, tuple[str, ...]]:
     """The secret and the recovery codes; its code of the step before this one is used."""
     with catalogue.writing() as connection:
         by = Reader(name, "member")
-        secret = begin_factor(connection, by)
-        return secret, confirm_factor(connection, by, now_code(secret, -1))
+        secret = begin_factor(connection, catalogue.home, by)
+        return secret, confirm_factor(connection, catalogue.home, by, now_code(secret, -1))
 
 
 @pytest.mark.parametrize(
@@ -102,15 +109,17 @@ def test_a_code_opens_an_account_once_and_for_a_minute_and_a_half(catalogue: Cat
     moment = 1_800_000_000.0
     with catalogue.writing() as connection:
         by = Reader("ben", "member")
-        secret = begin_factor(connection, by)
-        assert passes(connection, "ben", "", moment)  # it is not on yet
-        assert confirm_factor(connection, by, "000000x", moment) == ()
+        secret = begin_factor(connection, catalogue.home, by)
+        assert passes(connection, catalogue.home, "ben", "", moment)  # it is not on yet
+        assert confirm_factor(connection, catalogue.home, by, "000000x", moment) == ()
         step = int(moment // 30)
-        assert len(set(confirm_factor(connection, by, code_at(secret, step - 1), moment))) == 10
+        assert (
+            len(set(confirm_factor(connection, catalogue.home, by, code_at(secret, step - 1), moment))) == 10
+        )
         for code in ("", code_at(secret, step - 1), code_at(secret, step + 2), code_at(secret, step - 2)):
-            assert not passes(connection, "ben", code, moment), code
+            assert not passes(connection, catalogue.home, "ben", code, moment), code
         spaced = f" {code_at(secret, step)[:3]} {code_at(secret, step)[3:]}"
-        assert passes(connection, "ben", spaced, moment)
+        assert passes(connection, catalogue.home, "ben", spaced, moment)
 
 
 def test_from_the_page_to_signing_in_and_off_again(catalogue: Catalogue) -> None:
@@ -225,3 +234,47 @@ def test_the_command_lets_in_who_is_locked_out(catalogue: Catalogue, tmp_path: P
         "the second factor of ada is off\n",
         "the second factor of ada is off\n",
     ]
+
+
+def test_secrets_stand_sealed_and_the_key_is_changed(
+    catalogue: Catalogue, capsys: pytest.CaptureFixture[str]
+) -> None:
+    key, place = catalogue.home / KEY_FILE, str(catalogue.home / "catalogue.sqlite")
+    secret, codes = switched_on(catalogue, "ben")
+
+    def kept() -> str:
+        with catalogue.reading() as connection:
+            return str(connection.execute(select(second_factors.c.secret)).scalar_one())
+
+    assert is_sealed(kept())
+    assert secret not in kept()
+    assert stat.S_IMODE(key.stat().st_mode) == 0o600
+    before, sealed = key.read_text(), kept()
+    assert Fernet(before).decrypt(sealed.removeprefix(SEALED).encode()).decode() == secret
+    assert execute(["user", "second-factor", "--new-key", "--catalogue", place]) == 0
+    assert "sealed anew: 1 secret" in capsys.readouterr().out
+    with pytest.raises(InvalidToken):
+        Fernet(before).decrypt(kept().removeprefix(SEALED).encode())
+    assert sign_in(client_of(catalogue), "ben", now_code(secret))[0] == 200
+
+    new = key.read_text()
+    for content, mode in ((before, 0o600), (None, 0), (new, 0o644), ("nothing", 0o600)):
+        key.unlink(missing_ok=True)
+        if content is not None:
+            key.write_text(content)
+            key.chmod(mode)
+        status, text = sign_in(client_of(catalogue), "ben", now_code(secret, 1))
+        assert (status, "key of this catalogue is missing" in text) == (503, True)
+        assert str(key) not in text
+        assert execute(["user", "second-factor", "ben", "--catalogue", place]) == 2
+        assert str(key) in capsys.readouterr().err
+        assert str(key) in notices(catalogue, "127.0.0.1")[0]
+        with catalogue.writing() as connection, pytest.raises(KeyUnusable):
+            begin_factor(connection, catalogue.home, Reader("cas", "curator"))  # which makes no other key
+    assert sign_in(client_of(catalogue), "ben", codes[0])[0] == 200  # a recovery code needs no key
+    key.write_text(new)
+    key.chmod(0o600)
+    with catalogue.writing() as connection:  # as it stood before secrets were sealed
+        connection.execute(second_factors.update().values(secret=secret, last_step=0))
+    assert sign_in(client_of(catalogue), "ben", now_code(secret))[0] == 200
+    assert is_sealed(kept())

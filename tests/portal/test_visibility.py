@@ -383,6 +383,11 @@ def test_use_and_publications_tell_of_no_hidden_record(catalogue: Catalogue, nam
         assert {id for id in STATES if f"Secret {id}" in document} == seen
         for door in ("/account/searches", "/account/searches.json", "/newsletter", "/publications/import"):
             assert client.get(door).status_code in (401, 403), door  # nobody is signed in
+        own = "/account/second-factor"
+        assert [client.get(door).status_code for door in (own, f"{own}.json")] == [401, 401]
+        for form in ("set-up", "on", "codes", "off"):
+            answer = client.post(f"{own}/{form}", json={"current": "x", "code": "000000"})
+            assert answer.status_code in (401, 403), form
 
 
 @pytest.mark.parametrize("name", READERS)

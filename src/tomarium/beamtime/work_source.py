@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from tomarium import formats
 from tomarium.beamtime.scan_folder import may_be_scan
 from tomarium.catalogue import Catalogue
-from tomarium.catalogue.accounts import account_named, any_account
+from tomarium.catalogue.accounts import account_named
 from tomarium.catalogue.queries import place_of
 from tomarium.catalogue.reader import LOCAL_OWNER, Reader
 from tomarium.catalogue.record_folder import read_record
@@ -44,14 +44,14 @@ def reader_named(connection: Connection, name: str) -> Reader:
     Returns
     -------
     Reader
-        The owner of this machine while there is no account, else the account.
+        The owner of this machine, whose name no account has, or the account.
 
     Raises
     ------
     InputError
         There is no such account, it was closed, or it only looks.
     """
-    if name == LOCAL_OWNER.name and not any_account(connection):
+    if name == LOCAL_OWNER.name:
         return LOCAL_OWNER
     account = account_named(connection, name)
     if account.closed or account.role == "visitor":

@@ -29,6 +29,7 @@ from tomarium.catalogue.checksums import (
 from tomarium.catalogue.file_table import ROLE as TABLE
 from tomarium.catalogue.file_table import freeze, remove_others
 from tomarium.catalogue.record_folder import ID, read_record, what_is_unsound
+from tomarium.catalogue.store import write_crate
 from tomarium.catalogue.volume_summary import summarise
 from tomarium.errors import FormatError, InputError, StorageFull
 from tomarium.formats.record.reader import PROVENANCE
@@ -233,7 +234,7 @@ def refile_below(folder: Path, record: Record, below: str) -> Record:
         if not path.startswith(start)
     }
     sums = {path: Sum(0, sha256) for path, sha256 in known.items()} | fresh  # a manifest has no sizes
-    write_whole(folder / MANIFEST, write_manifest(dict(sorted(sums.items()))).encode())
+    write_crate(folder / MANIFEST, write_manifest(dict(sorted(sums.items()))).encode())
     entries = _entries(fresh | sum_files(folder, [MANIFEST]), record.parts)
     file_entries = [
         file

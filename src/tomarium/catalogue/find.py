@@ -457,13 +457,14 @@ def rows_at(connection: Connection, reader: Reader, found: Sequence[Place]) -> d
     -------
     dict of int to Row
         Number → columns of `record`; texts for the dialect's `description_of` and `words_of`; `open`: whether the
-        reader may have the files; and of what was harvested `source`, the title of its catalogue, `fetched_utc`, and
-        `opens`, the day its files do.
+        reader may have the files; and of what was harvested `source`, the title of its catalogue, `fetched_utc`,
+        `opens`, the day its files do, and `address` and `doi_there`, of its page and its DOI at the source.
     """
     wanted = (
         select(records, may_open(reader).label("open"))
         .add_columns(harvest_sources.c.title.label("source"), harvested.c.fetched_utc)
-        .add_columns(harvested.c.item["opens"].as_string().label("opens"))
+        .add_columns(*(harvested.c.item[name].as_string().label(name) for name in ("opens", "address")))
+        .add_columns(harvested.c.item["doi"].as_string().label("doi_there"))
         .outerjoin(harvested, and_(records.c.state == HARVESTED, harvested.c.id == records.c.id))
         .outerjoin(harvest_sources, harvest_sources.c.number == harvested.c.source)
         .where(records.c.number.in_([place.number for place in found]))

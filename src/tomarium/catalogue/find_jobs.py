@@ -70,14 +70,15 @@ def reader_who_asked(connection: Connection, job: Row[Any]) -> Reader:
     Returns
     -------
     Reader
-        As long as the catalogue has no account, the owner of this machine.
+        The owner of this machine, an administrator, of a job that was asked for at the command line (no account has
+        that name), and of all as long as the catalogue has no account.
 
     Raises
     ------
     NotAllowed
         Their account was closed or is gone.
     """
-    if not any_account(connection):
+    if job.asked_by == LOCAL_OWNER.name or not any_account(connection):
         return LOCAL_OWNER
     account = next((account for account in all_accounts(connection) if account.name == job.asked_by), None)
     if account is None or account.closed:

@@ -42,7 +42,13 @@ harvested: Final = Table(
     Column("fetched_utc", Float, nullable=False),
     Column("listing", Whole, nullable=False),  # the last one that had it
     Column("item", JSON, nullable=False),  # fields of `harvested.Item`
+    Column(
+        "same", Text, nullable=False, server_default=""
+    ),  # what items of one record share: DOI, else address
+    Column("shown_by", Text, nullable=False, server_default=""),  # id of the item that is shown in its place
 )
 harvested_of_source: Final = Index(
     "harvested_source", harvested.c.source, harvested.c.kind, harvested.c.identifier, unique=True
 )
+harvested_same: Final = Index("harvested_same", harvested.c.same)
+harvested_shown_by: Final = Index("harvested_shown_by", harvested.c.shown_by)

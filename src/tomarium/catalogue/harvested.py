@@ -19,6 +19,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 
 from tomarium.catalogue.facets import CATALOGUE
 from tomarium.catalogue.harvest_tables import harvest_sources, harvested
+from tomarium.catalogue.harvested_twice import other_titles, same_as, same_of, settle
 from tomarium.catalogue.index_rows import (
     Entry,
     Telling,
@@ -183,7 +184,6 @@ def keep(connection: Connection, source: int, items: Sequence[Item], moment: flo
     told, problems = _readable(items)
     before = _known(connection, source, told)
     rows: list[dict[str, Any]] = []
-    entries: list[Entry] = []
     gone: list[str] = []
     same: list[str] = []
     changed = 0
@@ -197,16 +197,25 @@ def keep(connection: Connection, source: int, items: Sequence[Item], moment: flo
         else:
             changed += old is not None
             row = {"id": id, "source": source, "kind": kind, "identifier": identifier, "item": item}
+            row |= {"same": same_of(item), "shown_by": ""}
             rows.append(row | {"fetched_utc": fetched, "listing": known_source.listing})
-            if kind == DATASET:
-                entries.append(_entry(id, read_item(item), source, known_source.title))
+    before_same = same_as(connection, [row["id"] for row in rows])
     _take_away(connection, gone)
     others = [row for row in rows if row["kind"] != DATASET]
     save_shared(connection, [(row["id"], source, _shared(read_item(row["item"]))) for row in others])
     if rows:
         connection.execute(delete(harvested).where(harvested.c.id.in_([row["id"] for row in rows])))
         connection.execute(insert(harvested), rows)
-    save_records(connection, entries)
+    twice = _settle(connection, before_same | {same_of(item) for item in told.values()})
+    others_of = other_titles(connection, [row["id"] for row in rows])
+    save_records(
+        connection,
+        [
+            _entry(id, read_item(row["item"]), source, (known_source.title, *others_of.get(id, ())))
+            for row in rows
+            if row["kind"] == DATASET and (id := row["id"]) not in twice
+        ],
+    )
     if same:
         seen = update(harvested).where(harvested.c.id.in_(same))
         connection.execute(seen.values(fetched_utc=fetched, listing=known_source.listing))
@@ -245,6 +254,8 @@ def forget_all(connection: Connection, source: int) -> int:
 def harvested_item(connection: Connection, id: str) -> Harvested | None:
     """Find what is kept of an item, for anybody: the source tells it to everybody.
 
+    Of one that is not shown, since another source tells more of the same record, that other item is found.
+
     Parameters
     ----------
     connection : Connection
@@ -258,10 +269,11 @@ def harvested_item(connection: Connection, id: str) -> Harvested | None:
         None where there is none.
     """
     of = harvest_sources.c
+    shown_by = connection.execute(select(harvested.c.shown_by).where(harvested.c.id == id)).scalar()
     wanted = (
         select(harvested, of.title, of.address, of.kind.label("protocol"), of.finished_utc, of.error)
         .join(harvest_sources, of.number == harvested.c.source)
-        .where(harvested.c.id == id)
+        .where(harvested.c.id == (shown_by or id))
     )
     row = connection.execute(wanted).one_or_none()
     if row is None:
@@ -290,13 +302,17 @@ def entries_after(connection: Connection, last: str, among: Sequence[str] | None
     wanted = (
         select(harvested.c.id, harvested.c.item, harvested.c.source, harvest_sources.c.title)
         .join(harvest_sources, harvest_sources.c.number == harvested.c.source)
-        .where(harvested.c.kind == DATASET, harvested.c.id > last)
+        .where(harvested.c.kind == DATASET, harvested.c.id > last, harvested.c.shown_by == "")
         .order_by(harvested.c.id)
         .limit(AT_ONCE)
     )
     if among is not None:
         wanted = wanted.where(harvested.c.id.in_(among))
-    return [_entry(row.id, read_item(row.item), row.source, row.title) for row in connection.execute(wanted)]
+    rows = connection.execute(wanted).all()
+    others = other_titles(connection, [row.id for row in rows])
+    return [
+        _entry(row.id, read_item(row.item), row.source, (row.title, *others.get(row.id, ()))) for row in rows
+    ]
 
 
 def others_after(connection: Connection, last: str, among: Sequence[str] | None = None) -> list[Telling]:
@@ -397,13 +413,26 @@ def _known(connection: Connection, source: int, told: Mapping[tuple[str, str], A
 def _take_away(connection: Connection, ids: Sequence[str]) -> None:
     for start in range(0, len(ids), AT_ONCE):
         some = ids[start : start + AT_ONCE]
+        left = same_as(connection, some)
         connection.execute(delete(harvested).where(harvested.c.id.in_(some)))
         forget_shared(connection, some)
         for id in some:
             forget_record(connection, id, LIVE)
+        _settle(connection, left)
 
 
-def _entry(id: str, item: Item, source: int, title: str) -> Entry:
+def _settle(connection: Connection, told: set[str]) -> set[str]:
+    """Show each record once that several sources tell; return the items whose rows of the index are right now."""
+    shown, hidden = settle(connection, told)
+    for id in hidden:
+        forget_record(connection, id, LIVE)
+    ids = sorted(shown)
+    for start in range(0, len(ids), AT_ONCE):
+        save_records(connection, entries_after(connection, "", ids[start : start + AT_ONCE]))
+    return shown | hidden
+
+
+def _entry(id: str, item: Item, source: int, titles: tuple[str, ...]) -> Entry:
     made = read_moment(item.created)
     created, created_utc = made or ("", 0.0)  # the oldest of all where it is not known
     row = {
@@ -425,7 +454,7 @@ def _entry(id: str, item: Item, source: int, title: str) -> Entry:
         "doi": "",  # that of a record of ours is found by it
         "licence": item.licence,
     }
-    facets, shared = _facets(item, created[:4], title), _shared(item)
+    facets, shared = _facets(item, created[:4], titles), _shared(item)
     numbers = finite_numbers(item.parameters)
     for body in (shown.body for shown in shared):  # a range finds whatever a body tells
         numbers = finite_numbers(keyed(body.get("parameters", ()))) | numbers
@@ -458,8 +487,8 @@ def _words(item: Item) -> str:
     )
 
 
-def _facets(item: Item, year: str, source: str) -> tuple[tuple[str, str], ...]:
+def _facets(item: Item, year: str, sources: Sequence[str]) -> tuple[tuple[str, str], ...]:
     told = {("technique", " ".join(one.split())) for one in item.techniques}
     told |= {("instrument", item.instrument), ("facility", item.facility), ("licence", item.licence)}
-    told |= {("year", year), (CATALOGUE, source)}
+    told |= {("year", year), *((CATALOGUE, title) for title in sources)}
     return tuple(sorted((name, value) for name, value in told if 0 < len(value) <= _LONGEST))

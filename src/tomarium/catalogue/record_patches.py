@@ -15,7 +15,6 @@ from typing import Any, Final
 from sqlalchemy import Connection, Row, select
 
 from tomarium import __version__
-from tomarium.atomic_files import write_whole
 from tomarium.catalogue import queries
 from tomarium.catalogue.audit import note
 from tomarium.catalogue.catalogue import Catalogue
@@ -30,7 +29,7 @@ from tomarium.catalogue.reader import LOCAL_OWNER, Reader, demand_role
 from tomarium.catalogue.record_folder import read_record
 from tomarium.catalogue.record_pictures import data_key
 from tomarium.catalogue.settings import all_settings
-from tomarium.catalogue.store import ObjectPath
+from tomarium.catalogue.store import ObjectPath, write_crate
 from tomarium.catalogue.tables import records
 from tomarium.errors import DatabaseUnavailable, InputError, TomariumError
 from tomarium.kernels.patch_places import largest_that_fits
@@ -169,8 +168,8 @@ def write_record_patches(catalogue: Catalogue, reader: Reader, id: str) -> str |
     Raises
     ------
     InputError
-        The record is gone, lies in S3, or was changed meanwhile.
-    ReaderDied, CannotConfine
+        The record is gone, or was changed meanwhile.
+    ReaderDied, CannotConfine, StoreUnavailable
         Its volume could not be read.
     """
     with catalogue.reading() as connection:
@@ -181,10 +180,6 @@ def write_record_patches(catalogue: Catalogue, reader: Reader, id: str) -> str |
     record = read_record(folder)
     if not is_due(record):
         return None
-    if isinstance(folder, ObjectPath):
-        raise InputError(
-            f"{id}: lies in S3, where no patches are written; move it into a folder with tomarium store"
-        )
     content, told = _read_apart(folder, record, unconfined)
     told = {"of": data_key(record), **told, "by": f"tomarium {__version__}", "when": _now()}
     with catalogue.writing() as connection:
@@ -192,8 +187,9 @@ def write_record_patches(catalogue: Catalogue, reader: Reader, id: str) -> str |
         if not is_due(now) or data_key(now) != told["of"]:
             raise InputError(f"{id}: was changed while its patches were read; do tomarium index patches")
         if content:
-            (folder / FOLDER).mkdir(exist_ok=True)
-            write_whole(folder / PATH, content)
+            if not isinstance(folder, ObjectPath):
+                (folder / FOLDER).mkdir(exist_ok=True)
+            write_crate(folder / PATH, content)
         changed = refile_below(folder, _with(now, told), FOLDER)
         write_record(connection, reader, changed, folder)
         if changed.publication is not None and changed.publication.doi:
@@ -241,10 +237,15 @@ def read_patches(question: tuple[Path, str]) -> Sequence[Any]:
 
 
 def _read_apart(folder: Path, record: Record, unconfined: bool) -> tuple[bytes, dict[str, Any]]:
+    """Read the patches in a process of its own; of a record in S3 here, as pages do."""
+    question = (folder, volume_path(record) or "")
     try:
-        content, told = readers().ask(
-            (folder, volume_path(record)), readable=[folder], longest_s=LONGEST_S, unconfined=unconfined
-        )
+        if isinstance(folder, ObjectPath):  # a confined process has no network
+            content, told = read_patches(question)
+        else:
+            content, told = readers().ask(
+                question, readable=[folder], longest_s=LONGEST_S, unconfined=unconfined
+            )
     except InputError as problem:
         return b"", {"none": without_folders(str(problem), {folder: folder.name})}
     return content, told

@@ -16,6 +16,7 @@ from tomarium.catalogue.cursor import Cursor, read_cursor
 from tomarium.catalogue.dialect import dialect_of
 from tomarium.catalogue.facet_counts import FacetCounts, sets_of
 from tomarium.catalogue.facets import read_filters
+from tomarium.catalogue.harvested_twice import other_titles
 from tomarium.catalogue.reader import Reader, may_see
 from tomarium.catalogue.tables import records
 from tomarium.catalogue.words import Term, mark, read_terms, snippet
@@ -58,6 +59,12 @@ class Hit:
         Seconds since 1970 when it was harvested last; None of a record of this catalogue.
     opens : str
         Of what was harvested, the day when its source opens its files; "" where none is told.
+    also : tuple of str
+        Of what was harvested, titles of other catalogues that tell the same record.
+    address : str
+        Of what was harvested, the address of its page at the source; "" where none is told.
+    doi : str
+        Without "https://doi.org/"; "" where there is none.
     """
 
     id: str
@@ -76,6 +83,9 @@ class Hit:
     source: str = ""
     fetched: float | None = None
     opens: str = ""
+    also: tuple[str, ...] = ()
+    address: str = ""
+    doi: str = ""
 
 
 @dataclass(frozen=True)
@@ -223,11 +233,12 @@ def search(
             )
         shown, before, beyond = _beside(found, limit, offset, cursor, ranked=ranked)
         rows = find.rows_at(connection, reader, shown)
+        also = other_titles(connection, [row.id for row in rows.values() if row.source])
     return Page(
         hits=tuple(
-            _hit(connection, rows[place.number], place.score, terms)
+            _hit(connection, row, place.score, terms, also.get(row.id, ()))
             for place in shown
-            if place.number in rows
+            if (row := rows.get(place.number)) is not None
         ),
         total=min(total, queries.RANKED_AT_MOST) if more else total,
         more=more,
@@ -312,7 +323,13 @@ def _beside(
     return shown, str(before) if has_before else None, str(beyond) if has_next else None
 
 
-def _hit(connection: Connection, row: Row[Any], score: float | None, terms: tuple[Term, ...]) -> Hit:
+def _hit(
+    connection: Connection,
+    row: Row[Any],
+    score: float | None,
+    terms: tuple[Term, ...],
+    also: tuple[str, ...] = (),
+) -> Hit:
     # The description tells most; but where only a parameter or a keyword holds the words, that line is shown.
     dialect = dialect_of(connection)
     text = dialect.description_of(row)
@@ -335,4 +352,7 @@ def _hit(connection: Connection, row: Row[Any], score: float | None, terms: tupl
         source=row.source or "",
         fetched=row.fetched_utc,
         opens=row.opens or "",
+        also=also,
+        address=(row.address or "") if row.source else "",
+        doi=(row.doi_there or "") if row.source else row.doi,
     )

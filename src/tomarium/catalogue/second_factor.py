@@ -14,13 +14,16 @@ import re
 import secrets
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 from urllib.parse import quote, urlencode
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 
 from tomarium.catalogue.audit import note
+from tomarium.catalogue.catalogue import Catalogue
 from tomarium.catalogue.reader import Reader, demand_role
+from tomarium.catalogue.sealing import SEALED, add_key, drop_old_keys, is_sealed, seal, unseal
 from tomarium.catalogue.second_factor_tables import recovery_codes, second_factors
 from tomarium.catalogue.tables import settings
 from tomarium.errors import InputError
@@ -155,13 +158,15 @@ def lacks_factor(connection: Connection, name: str, role: str) -> bool:
     return demanded == "curators" and not factor_of(connection, name).on
 
 
-def begin_factor(connection: Connection, by: Reader) -> str:
+def begin_factor(connection: Connection, home: Path, by: Reader) -> str:
     """Make the secret of a second factor; signing in asks for no code before `confirm_factor`.
 
     Parameters
     ----------
     connection : Connection
         That may write.
+    home : Path
+        Of the catalogue, where the key lies that seals secrets.
     by : Reader
         Who has the account.
 
@@ -174,22 +179,27 @@ def begin_factor(connection: Connection, by: Reader) -> str:
     ------
     InputError
         The account has a second factor.
+    KeyUnusable
+        Secrets are sealed with a key that cannot be read; none is made in its place.
     """
     if factor_of(connection, by.name).on:
         raise InputError("a second factor is on already; switch it off before you set up another app")
     secret = base64.b32encode(secrets.token_bytes(SECRET_BYTES)).decode()
     connection.execute(delete(second_factors).where(second_factors.c.account == by.name))
-    connection.execute(insert(second_factors).values(account=by.name, secret=secret, last_step=0))
+    sealed = _sealed(connection, home, secret)
+    connection.execute(insert(second_factors).values(account=by.name, secret=sealed, last_step=0))
     return secret
 
 
-def pending_secret(connection: Connection, name: str) -> str:
+def pending_secret(connection: Connection, home: Path, name: str) -> str:
     """Return the secret that was shown to the holder of an account and not used yet.
 
     Parameters
     ----------
     connection : Connection
         Of a catalogue.
+    home : Path
+        Of the catalogue, where the key lies that seals secrets.
     name : str
         Of the account.
 
@@ -197,13 +207,19 @@ def pending_secret(connection: Connection, name: str) -> str:
     -------
     str
         Base32; "" where there is none.
+
+    Raises
+    ------
+    KeyUnusable
+        The key cannot be read.
     """
     mine = (second_factors.c.account == name) & second_factors.c.since_utc.is_(None)
-    return connection.execute(select(second_factors.c.secret).where(mine)).scalar() or ""
+    secret = connection.execute(select(second_factors.c.secret).where(mine)).scalar()
+    return unseal(home, secret) if secret else ""
 
 
 def confirm_factor(
-    connection: Connection, by: Reader, code: str, now: float | None = None
+    connection: Connection, home: Path, by: Reader, code: str, now: float | None = None
 ) -> tuple[str, ...]:
     """Switch a second factor on, with the first code of the app.
 
@@ -211,6 +227,8 @@ def confirm_factor(
     ----------
     connection : Connection
         That may write.
+    home : Path
+        Of the catalogue, where the key lies that seals secrets.
     by : Reader
         Who has the account.
     code : str
@@ -222,9 +240,14 @@ def confirm_factor(
     -------
     tuple of str
         Ten recovery codes; they are told this once. None where the code was wrong: ().
+
+    Raises
+    ------
+    KeyUnusable
+        The key cannot be read.
     """
     moment = time.time() if now is None else now
-    if not _uses_app(connection, by.name, code, moment, on=False):
+    if not _uses_app(connection, home, by.name, code, moment, on=False):
         return ()
     mine = second_factors.c.account == by.name
     connection.execute(update(second_factors).where(mine).values(since_utc=moment))
@@ -251,13 +274,15 @@ def make_codes(connection: Connection, by: Reader) -> tuple[str, ...]:
     return _made_codes(connection, by.name)
 
 
-def passes(connection: Connection, name: str, code: str, now: float | None = None) -> bool:
+def passes(connection: Connection, home: Path, name: str, code: str, now: float | None = None) -> bool:
     """Tell whether a code opens an account, beside its password; a code opens it once.
 
     Parameters
     ----------
     connection : Connection
         That may write.
+    home : Path
+        Of the catalogue, where the key lies that seals secrets.
     name : str
         Of the account.
     code : str
@@ -269,10 +294,15 @@ def passes(connection: Connection, name: str, code: str, now: float | None = Non
     -------
     bool
         True, too, where the account has no second factor.
+
+    Raises
+    ------
+    KeyUnusable
+        It is a code of an app, and the key cannot be read; recovery codes need none.
     """
     if not factor_of(connection, name).on:
         return True
-    if _uses_app(connection, name, code, time.time() if now is None else now, on=True):
+    if _uses_app(connection, home, name, code, time.time() if now is None else now, on=True):
         return True
     mine = (recovery_codes.c.digest == _digest(name, code)) & (recovery_codes.c.account == name)
     return bool(connection.execute(delete(recovery_codes).where(mine)).rowcount)
@@ -306,21 +336,85 @@ def end_factor(connection: Connection, by: Reader, name: str) -> None:
     note(connection, by, "switch second factor off", account=name)
 
 
-def _uses_app(connection: Connection, name: str, code: str, now: float, *, on: bool) -> bool:
+def seal_anew(catalogue: Catalogue, by: Reader) -> int:
+    """Seal the secrets of all accounts with a new key, and forget the one before.
+
+    Parameters
+    ----------
+    catalogue : Catalogue
+        Open.
+    by : Reader
+        An administrator.
+
+    Returns
+    -------
+    int
+        How many there are. Where it is stopped, the file holds both keys, and all secrets are read still.
+
+    Raises
+    ------
+    KeyUnusable
+        One of them cannot be read; nothing is changed then.
+    """
+    demand_role(by, to="seal the second factors of others")
+    home = catalogue.home
+    with catalogue.writing() as connection:
+        rows = connection.execute(select(second_factors.c.account, second_factors.c.secret)).all()
+        known = {row.account: unseal(home, row.secret) for row in rows}
+        add_key(home)
+        for name, secret in known.items():
+            mine = second_factors.c.account == name
+            connection.execute(update(second_factors).where(mine).values(secret=seal(home, secret)))
+        note(connection, by, "seal second factors anew", accounts=len(known))
+    drop_old_keys(home)
+    return len(known)
+
+
+def demand_key(connection: Connection, home: Path) -> None:
+    """Refuse a key that is gone or another one, where an account has a second factor.
+
+    Parameters
+    ----------
+    connection : Connection
+        Of a catalogue.
+    home : Path
+        Of the catalogue.
+
+    Raises
+    ------
+    KeyUnusable
+        The codes of apps cannot be checked; the message says what to do.
+    """
+    for secret in connection.execute(select(second_factors.c.secret)).scalars():
+        unseal(home, secret)
+
+
+def _sealed(connection: Connection, home: Path, secret: str) -> str:
+    """Seal a secret with the key that seals the others; the first of all makes it."""
+    other = select(second_factors.c.secret).where(second_factors.c.secret.startswith(SEALED)).limit(1)
+    known = connection.execute(other).scalar()
+    if known is not None:
+        unseal(home, known)  # which refuses another key
+    return seal(home, secret, makes_key=known is None)
+
+
+def _uses_app(connection: Connection, home: Path, name: str, code: str, now: float, *, on: bool) -> bool:
     """Take a code of the app where it is right and newer than the last one; two at once cannot take the same."""
     state = second_factors.c.since_utc.is_not(None) if on else second_factors.c.since_utc.is_(None)
     mine = (second_factors.c.account == name) & state
-    secret = connection.execute(select(second_factors.c.secret).where(mine)).scalar()
+    kept = connection.execute(select(second_factors.c.secret).where(mine)).scalar()
     typed = re.sub(r"\s", "", code)
-    if secret is None or not re.fullmatch(rf"[0-9]{{{DIGITS}}}", typed):
+    if kept is None or not re.fullmatch(rf"[0-9]{{{DIGITS}}}", typed):
         return False
+    secret = unseal(home, kept)
     for away in AWAY:
         step = int(now // STEP_S) + away
         if hmac.compare_digest(code_at(secret, step), typed):
             newer = mine & (second_factors.c.last_step < step)
-            return bool(
-                connection.execute(update(second_factors).where(newer).values(last_step=step)).rowcount
-            )
+            if not is_sealed(kept):
+                kept = _sealed(connection, home, secret)
+            used = {"last_step": step, "secret": kept}
+            return bool(connection.execute(update(second_factors).where(newer).values(used)).rowcount)
     return False
 
 

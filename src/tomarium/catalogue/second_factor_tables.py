@@ -12,7 +12,7 @@ second_factors: Final = Table(
     "second_factor",
     metadata,
     Column("account", Text, ForeignKey("account.name", ondelete="CASCADE"), primary_key=True),
-    Column("secret", Text, nullable=False),  # base32; an app has the same
+    Column("secret", Text, nullable=False),  # base32, sealed; an app has the same
     Column("since_utc", Float),  # NULL: it was shown, and no code came yet
     Column("last_step", Whole, nullable=False),  # of the newest code that was used
 )

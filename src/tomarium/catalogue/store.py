@@ -245,12 +245,12 @@ def _zarr_store_class() -> Any:
 
 
 def write_crate(path: Path, content: bytes) -> None:
-    """Write a record's crate, whole or not at all, in a folder or in S3.
+    """Write a record's crate, or another small file of it, whole or not at all, in a folder or in S3.
 
     Parameters
     ----------
     path : Path
-        Of the crate.
+        Of the file.
     content : bytes
         All of it.
     """

@@ -40,7 +40,9 @@ def command(
     """Harvest other catalogues, so that one search finds their records beside ours; alone, list the sources.
 
     What is harvested is shown with its source and its age, and is nobody's to edit or publish here; its files stay at
-    the source. A worker harvests what is due by itself.
+    the source. A record that several sources tell, by its DOI or else by the address of its page, is found once, as the
+    source that tells most tells it, with the others named. It goes when the last of them tells it no more. A worker
+    harvests what is due by itself. No source is waited for long: see the help of oai and panosc.
 
     \b
     tomarium harvest oai https://data.example.org/oai --every day
@@ -99,7 +101,9 @@ def oai(
     Title, creators, dates, licence, DOI, techniques, keywords and the description are kept, of DataCite's metadata or
     of Dublin Core. The next call asks only for what was changed since; what the source deleted goes, and what is under
     embargo there says so. Stop it with Ctrl-C: the same command goes on where it was. A repository that is busy is
-    waited for as it asks (Retry-After); one that is slow, down or wrong is noted, and its records stay as they were.
+    waited for as it asks (Retry-After), up to ten minutes at a time and twenty for one part of the list; one that says
+    nothing is asked three times, 30 s each. One that is slow, down or wrong is noted, its records stay as they were,
+    and the next harvest goes on where this one ended.
 
     \b
     tomarium harvest oai https://data.example.org/oai
@@ -159,7 +163,8 @@ def panosc(
     Datasets are found by the search with their parameters, techniques, samples and instrument; they, documents and
     instruments are told by the PaNOSC search API of this catalogue, too (/panosc/api). All of it is listed each time;
     what is listed no longer goes, once the listing came to its end. Stop it with Ctrl-C: the same command goes on where
-    it was. A provider that is slow (5 s), down or wrong is noted, and what was kept of it stays.
+    it was. A provider that says nothing is asked three times, 5 s each; one that is busy as it asks (Retry-After), up
+    to a minute at a time. One that is slow, down or wrong is noted, and what was kept of it stays.
 
     FILE is JSON: the lists Datasets, Documents and Instruments as the API answers them, or the data of the reference
     implementation.

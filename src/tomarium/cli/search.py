@@ -13,6 +13,7 @@ from tomarium import units
 from tomarium.cli import show
 from tomarium.cli.catalogue_place import PLACE
 from tomarium.errors import ParameterError
+from tomarium.standards.identifiers import doi_address
 
 
 @click.command("search")
@@ -67,7 +68,8 @@ def command(
     whatever else there is of a specimen that has both.
 
     Records that were harvested from other catalogues (tomarium harvest) are found beside those of this one, with their
-    source and the day of the harvest; --filter catalogue=here leaves them out.
+    source, the day of the harvest, the address of their page there and their DOI; --filter catalogue=here leaves them
+    out.
 
     \b
     tomarium search tooth
@@ -102,7 +104,13 @@ def command(
         size = units.show(hit.bytes, "B", 3) if hit.bytes or not hit.source else ""
         click.echo(f"  {hit.id}  {hit.created[:10]}  {size}")
         if hit.fetched is not None:
-            click.echo(f"  from {hit.source}, as of {datetime.fromtimestamp(hit.fetched, UTC):%Y-%m-%d}")
+            also = f"; also in {', '.join(hit.also)}" if hit.also else ""
+            click.echo(
+                f"  from {hit.source}, as of {datetime.fromtimestamp(hit.fetched, UTC):%Y-%m-%d}{also}"
+            )
+            address_of_doi = doi_address(hit.doi) if hit.doi else ""
+            for address in dict.fromkeys(filter(None, (hit.address, address_of_doi))):
+                click.echo(f"  {address}")
         if hit.snippet:
             click.echo(f"  {hit.snippet}")
     click.echo(f"{page.total}{'+' if page.more else ''} found")

@@ -212,29 +212,45 @@ def change_password(name: str, password_stdin: bool, catalogue: Path | str | Non
 
 
 @command.command("second-factor")
-@click.argument("name")
+@click.argument("name", required=False)
 @click.option("--off", is_flag=True, help="Switch it off, where the app and the recovery codes are lost.")
+@click.option(
+    "--new-key", is_flag=True, help="Seal the secrets of all accounts with a new key, without NAME."
+)
 @CATALOGUE
-def second_factor(name: str, off: bool, catalogue: Path | str | None) -> None:
+def second_factor(name: str | None, off: bool, new_key: bool, catalogue: Path | str | None) -> None:
     """Tell whether signing in to the account NAME asks for a code of an app, or switch that off.
 
     Its holder switches it on, on the page of the account. --off lets in who runs the machine and is locked out; the log
     keeps that it was done. Of whom it is demanded says `tomarium settings second_factor`.
 
+    Secrets stand sealed in the database, by the key secrets.key in the folder of the catalogue, which is in no backup:
+    keep a copy elsewhere. --new-key makes another one, where somebody may have read it; apps stay as they are.
+
     \b
     tomarium user second-factor ada
     tomarium user second-factor ada --off
+    tomarium user second-factor --new-key
     """
     from tomarium.catalogue.accounts import account_named
     from tomarium.catalogue.catalogue import open_catalogue
     from tomarium.catalogue.reader import LOCAL_OWNER
-    from tomarium.catalogue.second_factor import end_factor, factor_of
+    from tomarium.catalogue.second_factor import demand_key, end_factor, factor_of, seal_anew
 
-    with open_catalogue(catalogue, make=False) as opened, opened.writing() as connection:
-        account_named(connection, name)
-        if off:
-            end_factor(connection, LOCAL_OWNER, name)
-        factor = factor_of(connection, name)
+    if (name is None) != new_key or (off and new_key):
+        raise click.UsageError("give the NAME of an account, or --new-key alone")
+    with open_catalogue(catalogue, make=False) as opened:
+        if name is None:
+            count = seal_anew(opened, LOCAL_OWNER)
+            click.echo(f"sealed anew: {count} {'secret' if count == 1 else 'secrets'} of second factors")
+            return
+        with opened.writing() as connection:
+            account_named(connection, name)
+            if off:
+                end_factor(connection, LOCAL_OWNER, name)
+            factor = factor_of(connection, name)
+            if factor.on:
+                demand_key(connection, opened.home)
     told = f"on, with {factor.codes} recovery codes left" if factor.on else "off"
     click.echo(f"the second factor of {name} is {told}")
 

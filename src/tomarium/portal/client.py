@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -366,7 +367,14 @@ class NoAnswer(Interrupted):
         self.reason = reason
 
 
-def patiently(ask: Callable[[], Answer], tries: int = TRIES, longest: float = LONGEST_WAIT_S) -> Answer:
+def patiently(
+    ask: Callable[[], Answer],
+    tries: int = TRIES,
+    longest: float = LONGEST_WAIT_S,
+    *,
+    silences: int | None = None,
+    within_s: float = math.inf,
+) -> Answer:
     """Ask until there is an answer that is not the portal's own trouble.
 
     Parameters
@@ -377,6 +385,10 @@ def patiently(ask: Callable[[], Answer], tries: int = TRIES, longest: float = LO
         How often at most.
     longest : float
         The longest wait between two tries, s.
+    silences : int, optional
+        After how many tries without an answer it is asked no more; after all tries by default.
+    within_s : float
+        Since when it was asked first, s, it is asked no more; a try that is under way then comes to its end.
 
     Returns
     -------
@@ -388,6 +400,7 @@ def patiently(ask: Callable[[], Answer], tries: int = TRIES, longest: float = LO
     NoAnswer
         There is none after all tries.
     """
+    end, silent = time.monotonic() + within_s, 0
     for tried in range(tries):
         answer = None
         try:
@@ -397,8 +410,11 @@ def patiently(ask: Callable[[], Answer], tries: int = TRIES, longest: float = LO
             reason = words(answer)
         except (URLError, OSError) as problem:
             reason = str(problem)
-        if tried + 1 < tries:
-            _sleep(wait_s(tried, answer, longest))
+            silent += 1
+        wait = wait_s(tried, answer, longest)
+        if tried + 1 == tries or silent == silences or time.monotonic() + wait > end:
+            break
+        _sleep(wait)
     raise NoAnswer(reason)
 
 

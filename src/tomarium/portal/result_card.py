@@ -36,6 +36,8 @@ class FoundRecord:
         For whom it is told: "pupil", "student" or "scientist".
     source, fetched : str
         Title of the catalogue that it was harvested from, and when last (ISO 8601); "" of a record of this one.
+    also : tuple of str
+        Titles of other catalogues that tell the same record.
     plain_size : str
         How large it is beside a known thing; "" for scientists, and where it is not known.
     """
@@ -58,6 +60,7 @@ class FoundRecord:
     plain_size: str = ""
     source: str = ""
     fetched: str = ""
+    also: tuple[str, ...] = ()
 
 
 def _moment(seconds: float) -> str:
@@ -139,6 +142,7 @@ def _found(request_context: RequestContext, hits: Iterable[Hit]) -> tuple[FoundR
             withheld=_withheld(hit),
             source=hit.source,
             fetched="" if hit.fetched is None else _moment(hit.fetched),
+            also=hit.also,
         )
         for hit in hits
     )

@@ -1,6 +1,7 @@
 """The forms of a second factor: set up, switched on with the first code, recovery codes anew, switched off."""
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 from fastapi import FastAPI, HTTPException
 from fastapi.responses import Response
@@ -10,11 +11,12 @@ from tomarium.catalogue import second_factor, sign_in_limits
 from tomarium.catalogue.accounts import check_password
 from tomarium.catalogue.audit import note
 from tomarium.catalogue.reader import Reader
+from tomarium.catalogue.sealing import KeyUnusable
 from tomarium.errors import InputError
 from tomarium.portal.account import demand_try, holder_of
 from tomarium.portal.door import Door
 from tomarium.portal.forms import Fields, take
-from tomarium.portal.pages.second_factor import SECOND_FACTOR, content_of
+from tomarium.portal.pages.second_factor import NO_KEY, SECOND_FACTOR, content_of
 from tomarium.portal.rendering import answer_html, answer_json, wants_json
 from tomarium.portal.request_context import CurrentRequest, RequestContext
 
@@ -53,7 +55,9 @@ def set_up(request_context: CurrentRequest, fields: Fields) -> Response:
         sign_in_limits.succeed(connection, reader.name, address)
     try:
         with catalogue.writing() as connection:
-            secret = second_factor.begin_factor(connection, reader)
+            secret = second_factor.begin_factor(connection, catalogue.home, reader)
+    except KeyUnusable:
+        return _show(request_context, 503, problem=NO_KEY)
     except InputError as problem:
         return _show(request_context, 400, problem=f"{problem}."[:1].upper() + f"{problem}."[1:])
     if wants_json(request_context.request):
@@ -63,18 +67,20 @@ def set_up(request_context: CurrentRequest, fields: Fields) -> Response:
 
 def switch_on(request_context: CurrentRequest, fields: Fields) -> Response:
     """Switch the second factor on with the first `code` of the app; recovery codes are told, once."""
+    home = request_context.catalogue.home
 
     def act(connection: Connection, reader: Reader) -> tuple[str, ...]:
-        return second_factor.confirm_factor(connection, reader, fields.get("code", ""))
+        return second_factor.confirm_factor(connection, home, reader, fields.get("code", ""))
 
     return _with_code(request_context, act, IS_ON, setting_up=True)
 
 
 def codes_anew(request_context: CurrentRequest, fields: Fields) -> Response:
     """Make recovery codes anew, with a `code` of the app or a recovery code."""
+    home = request_context.catalogue.home
 
     def act(connection: Connection, reader: Reader) -> tuple[str, ...] | None:
-        right = _is_right(connection, reader, fields)
+        right = _is_right(connection, home, reader, fields)
         return second_factor.make_codes(connection, reader) if right else None
 
     return _with_code(request_context, act, "The recovery codes are new; those before open nothing any more.")
@@ -82,9 +88,10 @@ def codes_anew(request_context: CurrentRequest, fields: Fields) -> Response:
 
 def switch_off(request_context: CurrentRequest, fields: Fields) -> Response:
     """Switch the second factor off, with a `code` of the app or a recovery code."""
+    home = request_context.catalogue.home
 
     def act(connection: Connection, reader: Reader) -> tuple[str, ...] | None:
-        if not _is_right(connection, reader, fields):
+        if not _is_right(connection, home, reader, fields):
             return None
         second_factor.end_factor(connection, reader, reader.name)
         return ()
@@ -92,9 +99,9 @@ def switch_off(request_context: CurrentRequest, fields: Fields) -> Response:
     return _with_code(request_context, act, IS_OFF, ends=True)
 
 
-def _is_right(connection: Connection, reader: Reader, fields: Mapping[str, str]) -> bool:
+def _is_right(connection: Connection, home: Path, reader: Reader, fields: Mapping[str, str]) -> bool:
     on = second_factor.factor_of(connection, reader.name).on
-    return on and second_factor.passes(connection, reader.name, fields.get("code", ""))
+    return on and second_factor.passes(connection, home, reader.name, fields.get("code", ""))
 
 
 def _with_code(
@@ -108,8 +115,11 @@ def _with_code(
     """Do what a code allows; as many may be wrong as passwords when signing in."""
     reader = holder_of(context)
     address = demand_try(context, reader)
-    with context.catalogue.writing() as connection:
-        made = act(connection, reader)
+    try:
+        with context.catalogue.writing() as connection:
+            made = act(connection, reader)
+    except KeyUnusable:
+        return _show(context, 503, problem=NO_KEY)
     if made is None or not (made or ends):
         with context.catalogue.writing() as connection:
             note(connection, reader, "second factor failed", address=address)

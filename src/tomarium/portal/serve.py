@@ -9,8 +9,12 @@ from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from sqlalchemy import Connection
+
 from tomarium.catalogue import Catalogue
 from tomarium.catalogue.accounts import any_account
+from tomarium.catalogue.sealing import KeyUnusable
+from tomarium.catalogue.second_factor import demand_key
 from tomarium.catalogue.settings import all_settings
 from tomarium.errors import InputError
 from tomarium.portal.app import create_app
@@ -105,6 +109,19 @@ def notices(catalogue: Catalogue, host: str) -> list[str]:
     with catalogue.reading() as connection:
         accounts = any_account(connection)
         address = all_settings(connection)["address"]
+        keyless = _keyless(connection, catalogue.home)
+    return [*keyless, *_of_users(accounts, address, host)]
+
+
+def _keyless(connection: Connection, home: Path) -> list[str]:
+    try:
+        demand_key(connection, home)
+    except KeyUnusable as problem:
+        return [f"codes of second factors cannot be checked: {problem}"]
+    return []
+
+
+def _of_users(accounts: bool, address: str, host: str) -> list[str]:
     if is_loopback(host):
         return ["the catalogue has accounts, so everybody signs in, on this machine too"] if accounts else []
     if not accounts:

@@ -10,6 +10,7 @@ from tomarium.catalogue import Reader, sign_in_limits
 from tomarium.catalogue.accounts import NAME, Account, check_password
 from tomarium.catalogue.audit import note
 from tomarium.catalogue.invitations import invited_to
+from tomarium.catalogue.sealing import KeyUnusable
 from tomarium.catalogue.second_factor import any_factor, passes
 from tomarium.catalogue.tokens import close_session, open_session
 from tomarium.portal import oidc
@@ -25,6 +26,7 @@ from tomarium.portal.identity import (
     session_seconds,
     set_cookie,
 )
+from tomarium.portal.pages.second_factor import NO_KEY
 from tomarium.portal.pages.sign_in import SIGN_IN, content_of
 from tomarium.portal.rendering import answer_html, answer_json, wants_json
 from tomarium.portal.request_context import CurrentRequest, RequestContext
@@ -64,16 +66,24 @@ def sign_in(request_context: CurrentRequest, fields: Fields) -> Response:
         told = f"Too many sign-ins failed; try again in {minutes} minute{'s' if minutes > 1 else ''}."
         return _failed(request_context, fields, 429, told, {"Retry-After": str(math.ceil(wait))})
     account = check_password(catalogue, name, password)
+    keyless = False
     with catalogue.writing() as connection:
         asks_code = any_factor(connection)
-        passed = account is not None and passes(connection, name, fields.get("code", ""))
+        try:
+            passed = account is not None and passes(connection, catalogue.home, name, fields.get("code", ""))
+        except KeyUnusable:
+            passed, keyless = False, True
         if passed:
             sign_in_limits.succeed(connection, name, address)
         else:
             # What is no name may be a password in the wrong field.
             shown = name[:80] if NAME.fullmatch(name) else ""
-            why = {} if account is None else {"wrong": "second factor"}
+            why = (
+                {} if account is None else {"wrong": "key of second factors" if keyless else "second factor"}
+            )
             note(connection, Reader(), "sign in failed", account=shown, address=address, **why)
+    if keyless:
+        return _failed(request_context, fields, 503, NO_KEY)
     if account is None or not passed:
         return _failed(request_context, fields, 403, WRONG_CODE if asks_code else WRONG)
     return _begin(request_context, account, own_path(fields.get("back", "/")), "password")

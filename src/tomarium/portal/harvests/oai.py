@@ -34,8 +34,12 @@ from tomarium.portal.harvests.oai_items import PREFIXES, read_item
 from tomarium.portal.harvests.oai_reply import Reply, read_reply
 from tomarium.portal.peer_judge import outward
 
-LIMITS: Final = Limits(silent_s=60.0, whole_s=600.0, bytes=64 << 20)
+LIMITS: Final = Limits(silent_s=30.0, whole_s=600.0, bytes=64 << 20)
 TRIES: Final = 5
+SILENCES: Final = 3
+"""How often a part is asked for that brings no answer: a repository that says nothing costs a minute and a half."""
+WITHIN_S: Final = 1200.0
+"""How long a part is asked for in all, with the waits that the repository asks for."""
 EXAMPLE: Final = "https://data.example.org/oai"
 LONGEST_WAIT_S: Final = 600.0
 """Longest wait that a repository may ask for by Retry-After."""
@@ -251,7 +255,9 @@ def _ask_at(address: str) -> Ask:
         separator = "&" if "?" in portal.address else "?"
         place = f"{portal.address}{separator}{urlencode(arguments)}"
         try:
-            answer = patiently(lambda: portal.get(place), TRIES, LONGEST_WAIT_S)
+            answer = patiently(
+                lambda: portal.get(place), TRIES, LONGEST_WAIT_S, silences=SILENCES, within_s=WITHIN_S
+            )
         except Interrupted as problem:
             raise Interrupted(f"{portal.address}: {problem}") from problem
         if answer.status != 200:

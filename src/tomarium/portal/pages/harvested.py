@@ -11,6 +11,7 @@ from fastapi import HTTPException
 
 from tomarium.catalogue.harvest_sources import KINDS
 from tomarium.catalogue.harvested import DATASET, Harvested, harvested_item, read_moment
+from tomarium.catalogue.harvested_twice import told_by_others
 from tomarium.model import parameter
 from tomarium.portal.page import FOR_PEOPLE, Page
 from tomarium.portal.request_context import CurrentRequest
@@ -35,6 +36,16 @@ class Fact:
 
 
 @dataclass(frozen=True)
+class AlsoThere:
+    """Another source of the same record: its title, its page of the record, when it told it, and who may have files."""
+
+    source: str
+    address: str
+    fetched: str
+    access: str
+
+
+@dataclass(frozen=True)
 class HarvestedPage:
     """Content of the page.
 
@@ -46,6 +57,9 @@ class HarvestedPage:
         At its source.
     source, source_address, protocol : str
         Title and address of the catalogue it is of, and how it was harvested.
+    also : tuple of AlsoThere
+        Other sources that tell the same record: by its DOI, or else by the address of its page. What is shown is what
+        the source tells that tells most.
     fetched, checked : str
         ISO 8601: when the source told this last, and when it was read to its end last ("" where it never was).
     problem : str
@@ -73,6 +87,7 @@ class HarvestedPage:
     source: str
     source_address: str
     protocol: str
+    also: tuple[AlsoThere, ...]
     fetched: str
     checked: str
     problem: str
@@ -92,6 +107,7 @@ def content(request_context: CurrentRequest, id: str) -> HarvestedPage:
     """Tell what was harvested of a record of another catalogue, from where and when; its files are there."""
     with request_context.catalogue.reading() as connection:
         kept = harvested_item(connection, id)
+        others = told_by_others(connection, kept.id) if kept is not None else ()
     if kept is None or kept.item.kind != DATASET or request_context.reader.open_only:
         raise HTTPException(
             404,
@@ -101,12 +117,21 @@ def content(request_context: CurrentRequest, id: str) -> HarvestedPage:
     item = kept.item
     return HarvestedPage(
         title=item.title or item.identifier,
-        id=id,
+        id=kept.id,
         description=item.description,
         identifier=item.identifier,
         source=kept.source,
         source_address=kept.source_address if _is_web(kept.source_address) else "",
         protocol=KINDS.get(kept.kind, kept.kind),
+        also=tuple(
+            AlsoThere(
+                one.source,
+                one.address if _is_web(one.address) else "",
+                _moment(one.fetched_utc),
+                ACCESS.get(one.access, ""),
+            )
+            for one in others
+        ),
         fetched=_moment(kept.fetched_utc),
         checked="" if kept.checked_utc is None else _moment(kept.checked_utc),
         problem=kept.error,

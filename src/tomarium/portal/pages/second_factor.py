@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Final
 
 from fastapi import HTTPException
 from markupsafe import Markup
@@ -13,6 +14,11 @@ from tomarium.catalogue.settings import all_settings
 from tomarium.portal.identity import identify
 from tomarium.portal.page import FOR_PEOPLE, Page
 from tomarium.portal.request_context import CurrentRequest, RequestContext
+
+NO_KEY: Final = (
+    "Codes of apps cannot be checked now: the key of this catalogue is missing. Use a recovery code, and tell an "
+    "administrator."
+)
 
 
 @dataclass(frozen=True)
@@ -98,7 +104,7 @@ def content_of(
     with context.catalogue.reading() as connection:
         account = account_named(connection, name)
         factor = factor_of(connection, name)
-        secret = pending_secret(connection, name) if setting_up else ""
+        secret = pending_secret(connection, context.catalogue.home, name) if setting_up else ""
         portal = all_settings(connection)["name"]
         demanded = account.has_password and lacks_factor(connection, name, account.role)
     return SecondFactorPage(
