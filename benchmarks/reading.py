@@ -62,7 +62,7 @@ def _contest(path: Path, topic: str, part: slice, rounds: int) -> list[Row]:
             data.read_direct(out, np.s_[:, part])
 
         def ours(threads: int) -> Callable[[], None]:
-            return lambda: _check(read_chunks(data, packing, every, part, out, threads))
+            return lambda: _check(read_chunks(data, packing, every, [part], [out], threads))
 
         def timed(name: str, way: Callable[[], None]) -> Callable[[], None]:
             def once() -> None:

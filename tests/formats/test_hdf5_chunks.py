@@ -59,9 +59,11 @@ def test_any_part_of_any_chunking_is_what_hdf5_reads(
     rows = slice(low, data.draw(st.integers(low + 1, shape[1])))
     with h5py.File(path) as file:
         assert packing_of(file["data"]) == packing
-        out = np.zeros((len(wanted), rows.stop - rows.start, shape[2]), kind)
-        assert read_chunks(file["data"], packing, wanted, rows, out)
-    np.testing.assert_array_equal(out, values[wanted, rows])
+        ranges = [rows, slice(0, 1), slice(shape[1] // 2, shape[1])]
+        outs = [np.zeros((len(wanted), part.stop - part.start, shape[2]), kind) for part in ranges]
+        assert read_chunks(file["data"], packing, wanted, ranges, outs)
+    for part, out in zip(ranges, outs, strict=True):
+        np.testing.assert_array_equal(out, values[wanted, part])
 
 
 def test_large_frames_in_threads_and_through_the_stack(levels: list[str], folder: Path) -> None:
@@ -74,6 +76,10 @@ def test_large_frames_in_threads_and_through_the_stack(levels: list[str], folder
     np.testing.assert_array_equal(
         stack.read(np.array([7, 0, 3]), slice(10, 90, 3)), values[[7, 0, 3], 10:90:3]
     )
+    ranges = [slice(200, 256), slice(0, 8), slice(4, 20, 2)]
+    for wanted in (ranges, ranges[:2]):
+        for rows, part in zip(wanted, stack.read_ranges(np.array([5, 1]), wanted), strict=True):
+            np.testing.assert_array_equal(part, values[[5, 1], rows])
 
 
 def test_rows_of_a_frame_that_is_packed_unevenly(levels: list[str], folder: Path) -> None:
@@ -82,7 +88,7 @@ def test_rows_of_a_frame_that_is_packed_unevenly(levels: list[str], folder: Path
     path = written(folder / "uneven.h5", values, (1, 512, 512), "bitshuffle-lz4")
     out = np.empty((3, 20, 512), "u2")
     with h5py.File(path) as file:
-        assert read_chunks(file["data"], "bitshuffle-lz4", np.arange(3), slice(235, 255), out)
+        assert read_chunks(file["data"], "bitshuffle-lz4", np.arange(3), [slice(235, 255)], [out])
     np.testing.assert_array_equal(out, values[:, 235:255])
 
 
@@ -100,7 +106,7 @@ def test_an_absent_chunk_is_refused_and_an_unpacked_one_left_to_hdf5(
     with reading(path) as source:
         out = np.zeros((1, 8, 64), "u2")
         for frame, stood in ((0, True), (1, False), (2, False)):
-            assert read_chunks(source.file["data"], packing, np.array([frame]), slice(0, 8), out) is stood
+            assert read_chunks(source.file["data"], packing, np.array([frame]), [slice(0, 8)], [out]) is stood
         stack = frames_of(source, source.file["data"])
     assert stack.read(np.array([0, 2]), slice(0, 8))[:, 0, 0].tolist() == [1, 5]
     with pytest.raises(FormatError, match=r"entries 1 to 1 of .* were never written"):
@@ -126,7 +132,7 @@ def test_damaged_chunks_are_told_never_crash(levels: list[str], folder: Path, pa
         with h5py.File(path) as file:
             out = np.zeros_like(values)
             try:
-                assert read_chunks(file["data"], packing, np.array([0]), slice(0, 40), out)
+                assert read_chunks(file["data"], packing, np.array([0]), [slice(0, 40)], [out])
             except FormatError as error:
                 told.append(str(error))
     assert len(told) > 10

@@ -12,6 +12,7 @@ from contracts.test_steps import SAME, make_scan
 from tomarium.errors import InputError
 from tomarium.formats.frames.array_frames import ArrayFrames
 from tomarium.model import Layout, Slab
+from tomarium.model.scan import IndexedFrames
 from tomarium.pipeline.plan.planner import plan
 from tomarium.pipeline.plan.section import Resources
 from tomarium.pipeline.protocol.protocol import Item, Protocol, default_protocol
@@ -26,7 +27,7 @@ PLENTY = Resources(10**12, 10**12, 2, 2)
 
 
 @dataclass(frozen=True, eq=False)
-class PackedFrames:
+class PackedFrames(IndexedFrames):
     """Frames in memory that cost as if each were packed as a whole; counts how often one is unpacked."""
 
     inner: ArrayFrames

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from importlib import import_module
@@ -47,6 +47,12 @@ class Frames(Protocol):
         """Read detector rows of some frames: an array (frame, row, column) of the stored type."""
         ...
 
+    def read_ranges(
+        self, frames: slice | NDArray[np.intp], ranges: Sequence[slice]
+    ) -> tuple[NDArray[Any], ...]:
+        """Read several ranges of rows of some frames: an array as of `read` for each, in one pass where it can be."""
+        ...
+
     def cost(self, frames: int, rows: slice) -> tuple[int, int]:
         """Bytes read from disk and bytes decompressed by `read` for that many frames and these rows."""
         ...
@@ -63,6 +69,12 @@ class IndexedFrames:
 
     Frames of every reader derive from it; `shape`, `dtype` and `read` are their own.
     """
+
+    def read_ranges(
+        self: Frames, frames: slice | NDArray[np.intp], ranges: Sequence[slice]
+    ) -> tuple[NDArray[Any], ...]:
+        """Read several ranges of rows of some frames, one after the other; readers that can, do it in one pass."""
+        return tuple(self.read(frames, rows) for rows in ranges)
 
     def __len__(self: Frames) -> int:
         return self.shape[0]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -84,28 +84,32 @@ def read_chunks(
     dataset: h5py.Dataset,
     packing: Packing,
     frames: NDArray[np.intp],
-    rows: slice,
-    out: NDArray[Any],
+    ranges: Sequence[slice],
+    outs: Sequence[NDArray[Any]],
     threads: int | None = None,
 ) -> bool:
-    """Read rows of some frames of a packed dataset.
+    """Read ranges of rows of some frames of a packed dataset, each chunk once.
 
-    `threads`: how many unpack at a time; None for all processors. Result: False where a chunk is absent, was
-    stored unpacked, or the file is not an ordinary one: the HDF5 library must read it then.
+    `outs`: for each range an array (frame, row, column) that is filled. `threads`: how many unpack at a time;
+    None for all processors. Result: False where a chunk is absent, was stored unpacked, or the file is not an
+    ordinary one: the HDF5 library must read it then.
     """
     if dataset.file.driver != "sec2" or dataset.file.userblock_size or not hasattr(os, "preadv"):
         return False
-    chunks = []
-    for chunk in _chunks(dataset, frames, rows):
-        if chunk is None:
-            return False
-        chunks.append(chunk)
-    if not chunks:
+    found: dict[int, list[tuple[_Chunk, NDArray[Any]]]] = {}
+    for rows, out in zip(ranges, outs, strict=True):
+        for chunk in _chunks(dataset, frames, rows):
+            if chunk is None:
+                return False
+            found.setdefault(chunk.offset, []).append((chunk, out))
+    if not found:
         return True
+    chunks = [parts[0][0] for parts in found.values()]
     shape, kind = dataset.chunks, dataset.dtype
     descriptor = dataset.file.id.get_vfd_handle()
     where = f"{dataset.file.filename}: {dataset.name}"
-    unpack = _UNPACKERS[packing]
+    unpack, whole = _UNPACKERS[packing], packing != "bitshuffle-lz4"
+    total = int(np.prod(shape)) * kind.itemsize
     # One buffer a thread, for fresh pages cost as much as reading into them.
     longest, room = max(chunk.size for chunk in chunks), local()
     end = max(chunk.offset + chunk.size for chunk in chunks)
@@ -114,31 +118,36 @@ def read_chunks(
             f"{where} has a chunk that ends at byte {end}, behind the file; copy the file again"
         )
 
-    def fill(chunk: _Chunk) -> None:
+    def fill(parts: list[tuple[_Chunk, NDArray[Any]]]) -> None:
+        chunk = parts[0][0]
         if not hasattr(room, "bytes"):
             room.bytes, room.further = bytearray(longest), 1.0
         packed, have = memoryview(room.bytes)[: chunk.size], 0
-        share = _share_before_end(chunk, shape) if packing == "bitshuffle-lz4" else 1.0
+        share = 1.0 if whole else max(_share_before_end(one, shape) for one, _ in parts)
         while True:
             end = min(chunk.size, int(chunk.size * share * room.further) + _MARGIN)
             os.preadv(descriptor, [packed[have:end]], chunk.offset + have)
             try:
-                _fill(
-                    out, chunk, shape, kind, partial(unpack, packed[:end]), f"{where}: at byte {chunk.offset}"
-                )
+                content = _inflated(packed[:end], total) if whole else packed[:end]
+                for one, out in parts:
+                    _fill(out, one, shape, kind, partial(unpack, content))
                 return
-            except FormatError:
+            except (ValueError, zlib.error) as error:
                 if end == chunk.size:
-                    raise
+                    raise FormatError(
+                        f"{where}: at byte {chunk.offset} lies a chunk that does not unpack ({error}); copy the file "
+                        f"again"
+                    ) from error
             have, room.further = end, room.further * _FURTHER
 
-    threads = min(threads or processors(), len(chunks)) if out.nbytes > _SMALL_BYTES else 1
+    enough = sum(out.nbytes for out in outs) > _SMALL_BYTES
+    threads = min(threads or processors(), len(chunks)) if enough else 1
     if threads <= 1:
-        for chunk in chunks:
-            fill(chunk)
+        for parts in found.values():
+            fill(parts)
         return True
     with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(fill, chunks))
+        list(pool.map(fill, found.values()))
     return True
 
 
@@ -198,7 +207,6 @@ def _fill(
     shape: tuple[int, int, int],
     kind: np.dtype[Any],
     unpack: Callable[[int, int, int, NDArray[np.uint8]], None],
-    where: str,
 ) -> None:
     _, tall, wide = shape
     total = int(np.prod(shape)) * kind.itemsize
@@ -211,12 +219,7 @@ def _fill(
     target = out[int(chunk.places[0]), chunk.to_rows, chunk.to_columns]
     direct = alone and len(chunk.places) == 1 and chunk.columns == wide and target.flags.c_contiguous
     block = target if direct else np.empty((count, wide), kind)
-    try:
-        unpack(total, kind.itemsize, first, block.reshape(-1).view(np.uint8))
-    except (ValueError, zlib.error) as error:
-        raise FormatError(
-            f"{where} lies a chunk that does not unpack ({error}); copy the file again"
-        ) from error
+    unpack(total, kind.itemsize, first, block.reshape(-1).view(np.uint8))
     if not direct:
         held = block.reshape(chunk.frames.stop - chunk.frames.start, rows.stop - rows.start, wide)
         part = held[:, chunk.rows if not alone else slice(None), : chunk.columns]
@@ -224,20 +227,21 @@ def _fill(
 
 
 def _unpack_bitshuffle(
-    packed: memoryview, total: int, element: int, first: int, out: NDArray[np.uint8]
+    packed: bytes | memoryview, total: int, element: int, first: int, out: NDArray[np.uint8]
 ) -> None:
     extension().bitshuffle_lz4(np.frombuffer(packed, np.uint8), total, element, first, out, level())
 
 
-def _unpack_deflate(packed: memoryview, total: int, element: int, first: int, out: NDArray[np.uint8]) -> None:
-    content = np.frombuffer(_inflated(packed, total), np.uint8)
-    out[:] = content[first : first + len(out)]
-
-
-def _unpack_shuffled(
-    packed: memoryview, total: int, element: int, first: int, out: NDArray[np.uint8]
+def _take(
+    inflated: bytes | memoryview, _total: int, _element: int, first: int, out: NDArray[np.uint8]
 ) -> None:
-    planes = np.frombuffer(_inflated(packed, total), np.uint8).reshape(element, -1)
+    out[:] = np.frombuffer(inflated, np.uint8)[first : first + len(out)]
+
+
+def _take_shuffled(
+    inflated: bytes | memoryview, _total: int, element: int, first: int, out: NDArray[np.uint8]
+) -> None:
+    planes = np.frombuffer(inflated, np.uint8).reshape(element, -1)
     wanted = planes[:, first // element : first // element + len(out) // element]
     for number, plane in enumerate(wanted):
         out[number::element] = plane
@@ -253,8 +257,9 @@ def _inflated(packed: memoryview, total: int) -> bytes:
     return content
 
 
-_UNPACKERS: Final[dict[Packing, Callable[[memoryview, int, int, int, NDArray[np.uint8]], None]]] = {
+# What takes part of a chunk: of one that is packed, or of one that was inflated whole before.
+_UNPACKERS: Final[dict[Packing, Callable[[bytes | memoryview, int, int, int, NDArray[np.uint8]], None]]] = {
     "bitshuffle-lz4": _unpack_bitshuffle,
-    "deflate": _unpack_deflate,
-    "shuffle-deflate": _unpack_shuffled,
+    "deflate": _take,
+    "shuffle-deflate": _take_shuffled,
 }

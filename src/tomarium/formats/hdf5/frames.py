@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -68,22 +68,43 @@ class Hdf5Frames(PerFrame):
         refuse_gaps(self.path, f"{self.file.name}:{self.name}", self.gaps, stored)
         with guarded(self.file), open_checked(self.file, scan=self.path) as file:
             dataset = member(file, self.name)
-            if self._unpack(result, dataset, stored, rows):
+            if self._unpack([result], dataset, stored, [rows]):
                 return
             if self.layout.plugin:
                 load_plugins()
             for piece in _pieces(stored, self.layout.chunks[0] if self.layout.chunks else 1):
                 self._fill_piece(result, dataset, piece, rows)
 
+    def read_ranges(
+        self, frames: slice | NDArray[np.intp], ranges: Sequence[slice]
+    ) -> tuple[NDArray[Any], ...]:
+        """Read several ranges of rows of some frames: packed chunks once, where they are unpacked here."""
+        wanted = np.arange(self.shape[0])[frames]
+        bands = [slice(*rows.indices(self.shape[1])) for rows in ranges]
+        if self.layout.packing and not self.layout.parts and all(band.step == 1 for band in bands):
+            stored = wanted if self.index is None else self.index[wanted]
+            refuse_gaps(self.path, f"{self.file.name}:{self.name}", self.gaps, stored)
+            tall = (max(0, band.stop - band.start) for band in bands)
+            results = [np.empty((len(wanted), rows, self.shape[2]), self.dtype) for rows in tall]
+            with guarded(self.file), open_checked(self.file, scan=self.path) as file:
+                if self._unpack(results, member(file, self.name), stored, bands):
+                    return tuple(results)
+        return super().read_ranges(frames, ranges)
+
     def _unpack(
-        self, result: NDArray[Any], dataset: h5py.Dataset, wanted: NDArray[np.intp], rows: slice
+        self,
+        results: list[NDArray[Any]],
+        dataset: h5py.Dataset,
+        wanted: NDArray[np.intp],
+        ranges: list[slice],
     ) -> bool:
         """Read past the HDF5 library where that is faster."""
-        if self.layout.packing is None or self.order != STACK or not result.size:
+        if self.layout.packing is None or self.order != STACK or not all(one.size for one in results):
             return False
         if self.layout.parts:
+            [result], [rows] = results, ranges
             return read_parts(self.path, self.layout.parts, wanted, rows, result)
-        return read_chunks(dataset, self.layout.packing, wanted, rows, result)
+        return read_chunks(dataset, self.layout.packing, wanted, ranges, results)
 
     def _fill_piece(self, result: NDArray[Any], dataset: h5py.Dataset, piece: _Piece, rows: slice) -> None:
         by_name = {

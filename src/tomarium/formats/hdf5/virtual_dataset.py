@@ -99,7 +99,7 @@ def read_parts(
                 return False
             together = np.array_equal(places, np.arange(places[0], places[0] + len(places)))
             target = out[places[0] : places[0] + len(places)] if together else np.empty_like(out[places])
-            if not read_chunks(dataset, packing, frames, rows, target):
+            if not read_chunks(dataset, packing, frames, [rows], [target]):
                 return False
             if not together:
                 out[places] = target

@@ -80,7 +80,8 @@ def evaluate(
     else:
         everything = slice(0, scan.shape[0])
         unit = unit_of(scan.domain)
-        slabs = [Slab(scan.projections.read(everything, r), r, domain=scan.domain, unit=unit) for r in reads]
+        data = scan.projections.read_ranges(everything, reads)
+        slabs = [Slab(read, r, domain=scan.domain, unit=unit) for read, r in zip(data, reads, strict=True)]
     found = []
     for slab, wanted in zip(slabs, rows, strict=True):
         cut = replace(slab, halo=(wanted.start - slab.rows.start, slab.rows.stop - wanted.stop))

@@ -82,8 +82,8 @@ def sample_of(given: object) -> Sample:
         layout = layout_of(scan)
         everything = slice(0, scan.shape[0])
         return tuple(
-            Slab(scan.projections.read(everything, part), part, domain=layout.domain, unit=layout.unit)
-            for part in rows
+            Slab(data, part, domain=layout.domain, unit=layout.unit)
+            for data, part in zip(scan.projections.read_ranges(everything, rows), rows, strict=True)
         )
 
     return Sample(scan, layout_of(scan), read)

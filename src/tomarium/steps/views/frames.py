@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import ceil, floor
@@ -51,6 +52,13 @@ class CroppedFrames(IndexedFrames):
         part = self.source.read(frames, slice(self.rows.start + first, self.rows.start + last))
         return np.ascontiguousarray(part[:, :, self.columns])
 
+    def read_ranges(self, frames: Which, ranges: Sequence[slice]) -> tuple[NDArray[Any], ...]:
+        """Read several ranges of rows of some frames, in one pass where the source can."""
+        bounds = [rows.indices(self.shape[1]) for rows in ranges]
+        wanted = [slice(self.rows.start + first, self.rows.start + last) for first, last, _ in bounds]
+        parts = self.source.read_ranges(frames, wanted)
+        return tuple(np.ascontiguousarray(part[:, :, self.columns]) for part in parts)
+
     def cost(self, frames: int, rows: slice) -> tuple[int, int]:
         """Bytes read and decompressed, those of the source's whole rows."""
         first, last, _ = rows.indices(self.shape[1])
@@ -84,10 +92,17 @@ class ChosenFrames(IndexedFrames):
 
     def read(self, frames: Which, rows: slice) -> NDArray[Any]:
         """Read rows of some of the chosen frames."""
+        return self.source.read(self._of_source(frames), rows)
+
+    def read_ranges(self, frames: Which, ranges: Sequence[slice]) -> tuple[NDArray[Any], ...]:
+        """Read several ranges of rows of some of the chosen frames, in one pass where the source can."""
+        return self.source.read_ranges(self._of_source(frames), ranges)
+
+    def _of_source(self, frames: Which) -> Which:
         wanted = self.chosen[frames]
         if len(wanted) > 1 and (np.diff(wanted) == 1).all():
-            return self.source.read(slice(int(wanted[0]), int(wanted[-1]) + 1), rows)
-        return self.source.read(wanted, rows)
+            return slice(int(wanted[0]), int(wanted[-1]) + 1)
+        return wanted
 
     def cost(self, frames: int, rows: slice) -> tuple[int, int]:
         """Bytes read and decompressed."""
@@ -129,6 +144,12 @@ class HeldRows(IndexedFrames):
         if not self.rows.start <= first < last <= self.rows.stop:
             return self.source.read(frames, rows)
         return self._held[frames, first - self.rows.start : last - self.rows.start : step].copy()
+
+    def read_ranges(self, frames: Which, ranges: Sequence[slice]) -> tuple[NDArray[Any], ...]:
+        """Read several ranges of rows of some frames of the source, in one pass where it can."""
+        if len(ranges) == 1:
+            return (self.read(frames, ranges[0]),)
+        return self.source.read_ranges(frames, ranges)
 
     def cost(self, frames: int, rows: slice) -> tuple[int, int]:
         """Bytes read and decompressed, as of rows that are not kept."""
