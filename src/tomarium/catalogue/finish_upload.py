@@ -31,8 +31,11 @@ from tomarium.catalogue.upload_filing import begin_filing, filed_as
 from tomarium.catalogue.upload_room import give_all_back
 from tomarium.catalogue.uploads import INCOMING, Uploads
 from tomarium.errors import FormatError, InputError
+from tomarium.formats import formats
 from tomarium.model import Record
+from tomarium.registry import collect
 from tomarium.standards.ro_crate import FILENAME
+from tomarium.viewers.viewer import Viewer
 
 KIND = "file upload"
 LONGEST_S: Final = 24 * 3600.0
@@ -302,7 +305,13 @@ def readers() -> ChildReaders:
     ChildReaders
         One, which begins when it is first asked.
     """
-    return ChildReaders(lay_out_upload, count=1)
+    return ChildReaders(lay_out_upload, count=1, before=load)
+
+
+def load() -> None:
+    """Import the formats and the viewers once for all uploads: a fork would do it each time."""
+    formats()
+    collect("viewers", Viewer)
 
 
 def lay_out_upload(asked: tuple[Path, Path, str]) -> dict[str, list[str]]:
