@@ -50,9 +50,9 @@ test-fast: install web ## run the tests that are not marked slow, in under two m
 test-peers: $(PEERS)/.installed ## read what other programs write, and have them read ours, in a venv of their own
 	$(PEERS)/bin/python $(PYTEST) tests/peers tests/formats/test_microscopy.py tests/formats/test_czi.py $(TEST_ARGS)
 
-accuracy: $(PEERS)/.installed ## compare slices with analytic truth, beside peers, into docs/reference/accuracy.md
+accuracy: $(PEERS)/.installed ## compare slices with analytic truth, beside peers, into docs/reference/accuracy.md, within an hour (ACCURACY_ARGS="--resume")
 	$(PEERS)/bin/python -m pip install --quiet --group accuracy
-	$(PEERS)/bin/python benchmarks/accuracy.py
+	$(PEERS)/bin/python benchmarks/accuracy.py $(ACCURACY_ARGS)
 
 accuracy-quick: $(PEERS)/.installed ## judge the steps by their criteria with 3 seeds, in five minutes; fails on a loss
 	$(PEERS)/bin/python -m pip install --quiet --group accuracy

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib.util import find_spec
+from textwrap import fill
 from typing import Any
 
 import numpy as np
@@ -136,7 +137,7 @@ def missed(cases: Iterable[Case], rows: dict[tuple[str, str], list[str]]) -> str
         ("met in the median", "Met by the median seed, and not by the worst"),
     ):
         some = [f"{row[0]}, {row[1].split(':')[0]}" for row in made if row[6].startswith(words)]
-        said.append(f"{head}: {'; '.join(some) or 'none'}.")
+        said.append(fill(f"{head}: {'; '.join(some) or 'none'}.", 120))
     return "\n\n".join(said)
 
 
