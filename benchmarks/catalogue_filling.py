@@ -59,7 +59,8 @@ PARAMETERS = {  # label, numeric key, lowest and highest
 OWNER = "somebody else"
 YEARS_S = 380_000_000  # from the oldest to the newest
 POSTGRESQL_INDEXES = {  # made at once at the end, as `index rebuild` and a restored dump make them
-    "record_text_words": "record_text USING gin (record_words(title, keywords, rest, whole))",
+    "record_text_words": "record_text_brief USING gin (record_text_words(number))",
+    "record_text_facets": "record_text_brief (facets)",
     "parameter_number": "parameter USING gin (parameter_codes(keys, numbers))",
 }
 DRAWN = 50_000  # datasets; more are copies of these
@@ -238,6 +239,8 @@ def _copy(
              f"record <= {last}")  # fmt: skip
         names = ["number", "title", "keywords", "rest", "whole", "wording"]
         _run(connection, "record_text", names, [f"number + {shift}", *names[1:]], f"number <= {last}")
+        names = ["number", "public_from", "facets", "whole", "state", "owner", "team"]
+        _run(connection, "record_text_brief", names, [f"number + {shift}", *names[1:]], f"number <= {last}")
         return
     names = [column.name for column in wordings.c]
     _run(connection, "wording", names, [f"record + {shift}", *names[1:]], f"record <= {last}")

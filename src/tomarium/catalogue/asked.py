@@ -14,6 +14,7 @@ from tomarium.catalogue.companions import NAME as COMPANIONS
 from tomarium.catalogue.companions import read_companions
 from tomarium.catalogue.facet_counts import sets_of
 from tomarium.catalogue.facets import FACETS, read_filters
+from tomarium.catalogue.question import Question
 from tomarium.catalogue.ranges import Range, key_of, read_range
 from tomarium.catalogue.reader import Reader
 from tomarium.catalogue.words import read_terms
@@ -113,7 +114,7 @@ def read_spelled(text: str) -> Asked:
     return read_asked(parse_qsl(text.removeprefix("?"), keep_blank_values=True))
 
 
-def question_of(connection: Connection, reader: Reader, asked: Asked) -> find.Question | None:
+def question_of(connection: Connection, reader: Reader, asked: Asked) -> Question | None:
     """Make the question that is asked of the catalogue.
 
     Parameters

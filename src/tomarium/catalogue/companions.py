@@ -137,6 +137,11 @@ def _seen(reader: Reader, of: Any, hides: bool) -> list[ColumnElement[bool]]:
     return [may_see(reader, of=of), *([of.id.not_in(select(stale_records.c.record))] if hides else [])]
 
 
+def any_linked(connection: Connection) -> bool:
+    """Tell whether any record is of a specimen or of anything else that is described."""
+    return connection.execute(select(record_entities.c.record).limit(1)).first() is not None
+
+
 def count_companions(
     connection: Connection,
     reader: Reader,

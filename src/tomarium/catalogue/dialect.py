@@ -8,6 +8,7 @@ from typing import Any, Final, Protocol
 from sqlalchemy import ColumnElement, Connection, FromClause, Row, Select
 
 from tomarium.catalogue import postgresql, sqlite
+from tomarium.catalogue.facets import Filters
 from tomarium.catalogue.ranges import Range
 from tomarium.catalogue.tables import IndexTables
 from tomarium.catalogue.words import Term
@@ -16,17 +17,27 @@ from tomarium.catalogue.words import Term
 class Dialect(Protocol):
     """The functions that the module of a database has."""
 
-    def match(self, terms: Sequence[Term], *, in_order: bool = ..., common: bool = ...) -> FromClause:
-        """Select `number` and `score` (larger is better) of the records that hold all of at least one term.
+    def match(
+        self, terms: Sequence[Term], *, common: bool = ..., since: int | None = ..., among: Filters = ...
+    ) -> tuple[FromClause, ColumnElement[float]]:
+        """Select `number` of the records that hold all of at least one term; and the relevance, larger is better.
 
-        With `in_order` the most relevant may be found first, where that is quicker; `common` is what `are_common` told.
+        It may have what is asked of a record, too: `public_from`, `facets`, `state`, `owner` and `team`. With `common`
+        the newest are found without the text index, where that is quicker; with `since` records from a number on.
+        What is not `among` those of facets that few have may be left out.
         """
 
-    def are_common(self, connection: Connection, terms: Sequence[Term]) -> bool:
-        """Tell whether so many records hold all terms that the newest are found sooner without the text index."""
+    def newest_from(self, connection: Connection, terms: Sequence[Term], count: int) -> int | None:
+        """Tell from which number on more than so many records hold all terms, by a guess; None where that is no use."""
 
     def save_texts(self, connection: Connection, texts: Sequence[dict[str, Any]], table: str = ...) -> None:
-        """Enter texts, cut and folded: `number`, `title`, `keywords`, `rest`; `description` and `words` as they are."""
+        """Enter texts, cut and folded: `number`, `title`, `keywords`, `rest`; `description` and `words` as they are.
+
+        Each with `public_from`, `facets`, `state`, `owner` and `team` of its record.
+        """
+
+    def keep_texts(self, connection: Connection, rows: Sequence[dict[str, Any]], table: str = ...) -> None:
+        """Enter these columns of records whose texts stay, where texts have them."""
 
     def forget_texts(self, connection: Connection, numbers: Sequence[int], table: str = ...) -> None:
         """Take the texts of records out, as far as the text index can."""

@@ -80,10 +80,23 @@ class Groups:
     @classmethod
     def read(cls, lines: Iterable[tuple[str, str]]) -> Groups:
         """Read states, each with a line "set,count,set,count …"."""
-        read = [(state, np.fromstring(line, np.int64, sep=",").reshape(-1, 2)) for state, line in lines]
+        return cls._of([(state, _numbers(line).reshape(-1, 2)) for state, line in lines])
+
+    @classmethod
+    def count(cls, lines: Iterable[tuple[str, str]]) -> Groups:
+        """Count what states have, each with a line "set,set …" of all their records."""
+        counted = [(state, np.unique(_numbers(line), return_counts=True)) for state, line in lines]
+        return cls._of([(state, np.stack(pair, axis=1)) for state, pair in counted])
+
+    @classmethod
+    def _of(cls, read: Sequence[tuple[str, NDArray[np.int64]]]) -> Groups:
         pairs = np.concatenate([np.zeros((0, 2), np.int64), *(pair for _, pair in read)])
         states = np.repeat([state for state, _ in read], [len(pair) for _, pair in read])
         return cls(pairs[:, 0], pairs[:, 1], states.astype(np.str_))
+
+
+def _numbers(line: str) -> NDArray[np.int64]:
+    return np.fromstring(line, np.int64, sep=",")
 
 
 class FacetSets:

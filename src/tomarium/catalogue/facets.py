@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
+from types import MappingProxyType
 from typing import Final
 
 from tomarium.errors import ParameterError
@@ -34,6 +35,7 @@ SERIES: Final = "series"
 _LONGEST: Final = 200  # letters of a value; longer texts are no names
 
 Filters = Mapping[str, tuple[str, ...]]
+NO_FILTERS: Final[Filters] = MappingProxyType({})
 
 
 def facets_of(record: Record) -> tuple[tuple[str, str], ...]:

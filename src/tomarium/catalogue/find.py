@@ -14,104 +14,36 @@ from typing import Any, Final
 from sqlalchemy import (
     ColumnElement,
     Connection,
-    FromClause,
     Row,
     Select,
     Text,
     and_,
     cast,
-    exists,
     func,
     or_,
     select,
 )
 
 from tomarium.catalogue import queries
-from tomarium.catalogue.companions import MOST, Companion, has_companions
+from tomarium.catalogue.companions import MOST, Companion
 from tomarium.catalogue.cursor import Cursor
 from tomarium.catalogue.dialect import dialect_of
 from tomarium.catalogue.facet_counts import Groups
-from tomarium.catalogue.facets import CATALOGUE, HERE, Filters
+from tomarium.catalogue.facets import Filters
 from tomarium.catalogue.harvest_tables import harvest_sources, harvested
+from tomarium.catalogue.question import Question, Source, conditions_on, filtered, source_of
 from tomarium.catalogue.ranges import Range
 from tomarium.catalogue.reader import (
     HARVESTED,
-    Columns,
     Reader,
-    is_counted_by_totals,
-    may_find,
     may_open,
-    may_see,
 )
-from tomarium.catalogue.tables import LIVE, facets, records, stale_records, totals
+from tomarium.catalogue.tables import LIVE, records, stale_records, totals
 from tomarium.catalogue.unindexed import sorted_at_last, unindexed
 from tomarium.catalogue.words import Term
 
 _NARROW: Final = 100_000  # records of a set that is made before words are looked for
 _FEW: Final = 1000  # records that are found and sorted at once, rather than looked for from the newest on
-
-
-@dataclass(frozen=True)
-class Question:
-    """What is asked of a catalogue.
-
-    Attributes
-    ----------
-    reader : Reader
-        Who asks.
-    terms : tuple of Term
-        All must occur.
-    filters : Mapping of str to tuple of str
-        Facet → values, any of which will do.
-    few, many : tuple of (int, Range)
-        Number of the key, and the range: those that fewer than 20 000 records are in, and the others.
-    narrow : bool
-        Whether the facets alone leave so few records that a set of them is made first.
-    common : bool
-        Whether so many records hold the terms that the newest are found sooner without the text index.
-    hides : bool
-        Whether there are records whose words and facets tell what was taken back; these are not found.
-    beside : tuple of Companion
-        Techniques that the images of the record's specimen are to have.
-    elsewhere : bool
-        Whether what was harvested from other catalogues is found, too.
-    """
-
-    reader: Reader
-    terms: tuple[Term, ...]
-    filters: Filters
-    few: tuple[tuple[int, Range], ...] = ()
-    many: tuple[tuple[int, Range], ...] = ()
-    narrow: bool = False
-    common: bool = False
-    hides: bool = False
-    beside: tuple[Companion, ...] = ()
-    elsewhere: bool = False
-
-    @property
-    def is_counted_whole(self) -> bool:
-        """Whether the facets' index alone answers how many there are, however many."""
-        return not (self.terms or self.few or self.many)
-
-    @property
-    def is_totalled(self) -> bool:
-        """Whether this is answered by the numbers that are kept, without a look at the records."""
-        alone = self.is_counted_whole and not (self.hides or self.beside)
-        return alone and is_counted_by_totals(self.reader)
-
-    def visible(self, of: Columns) -> ColumnElement[bool]:
-        """Return the condition on rows of `record`, or of `record_total`, that the reader may know of them."""
-        return may_find(self.reader, of=of) if self.elsewhere else may_see(self.reader, of=of)
-
-    def seen(self, *, streamed: bool = False) -> ColumnElement[bool]:
-        """Return the condition on `record` that it may be found at all; of rows that come one by one by no index."""
-        conditions = [self.visible(records.c)]
-        if self.hides:
-            conditions.append(records.c.id.not_in(select(stale_records.c.record)))
-        if self.beside:
-            id = unindexed(records.c.id) if streamed else records.c.id
-            conditions.append(has_companions(self.reader, self.beside, id, hides=self.hides))
-        return and_(*conditions)
 
 
 @dataclass(frozen=True)
@@ -165,9 +97,8 @@ def question(
         (few if size <= queries.RANKED_AT_MOST else many).append(asked)
     hides = connection.execute(select(stale_records.c.record).limit(1)).first() is not None
     asked_all = Question(
-        reader, terms, filters, tuple(few), tuple(many), hides=hides, beside=beside, elsewhere=elsewhere,
-        common=bool(terms) and dialect_of(connection).are_common(connection, terms),
-    )  # fmt: skip
+        reader, terms, filters, tuple(few), tuple(many), hides=hides, beside=beside, elsewhere=elsewhere
+    )
     if not (filters or beside) or asked_all.is_counted_whole:
         return asked_all
     alone = Question(reader, (), filters, hides=hides, beside=beside, elsewhere=elsewhere)
@@ -191,23 +122,22 @@ def count(connection: Connection, asked: Question) -> int:
         With words or ranges at most 20 001, which means "more than 20 000".
     """
     if asked.is_totalled:
-        kept = [asked.visible(totals.c), *_filtered(asked, totals.c)]
+        kept = [asked.visible(totals.c), *filtered(asked, totals.c)]
         number = select(func.coalesce(func.sum(totals.c.total), 0)).where(*kept)
         return int(connection.execute(number).scalar_one())
     if asked.is_counted_whole:
-        number = select(func.count()).select_from(records).where(*_conditions(asked))
+        number = select(func.count()).select_from(records).where(*conditions_on(asked))
         return int(connection.execute(number).scalar_one())
-    source, number_of, conditions = _source(connection, asked)
-    some = select(number_of).select_from(source).where(*conditions, *_kept(asked, number_of))
+    source = source_of(connection, asked)
+    some = source.select(asked, source.number)
     cut = some.limit(queries.RANKED_AT_MOST + 1).subquery()
     return int(connection.execute(select(func.count()).select_from(cut)).scalar_one())
 
 
 def numbers(connection: Connection, asked: Question) -> Select[Any]:
     """Return the query of the numbers of all that is found, in no order, to be asked together with other conditions."""
-    source, number, conditions = _source(connection, asked)
-    kept = _conditions(asked) if asked.is_counted_whole else _kept(asked, number)
-    return select(number).select_from(source).where(*conditions, *kept)
+    source = source_of(connection, asked)
+    return source.select(asked, source.number)
 
 
 def groups(connection: Connection, asked: Question) -> tuple[Groups, bool]:
@@ -226,41 +156,48 @@ def groups(connection: Connection, asked: Question) -> tuple[Groups, bool]:
         How many have each set of facets and state; and whether these are all, or only those of the
         20 000 newest.
     """
-    of: FromClause = records
-    number: ColumnElement[int] = func.count()
-    kept: list[ColumnElement[bool]] = []
-    if asked.is_totalled:
-        of, number = totals, func.sum(totals.c.total)
-        kept = [asked.visible(totals.c)]
-    elif asked.is_counted_whole:
-        kept = [asked.seen()]
-    else:
-        source, number_of, conditions = _source(connection, asked)
-        of = (
-            select(records.c.facets, records.c.state)
-            .select_from(source)
-            .where(*conditions, asked.seen(streamed=True))
-            .order_by(number_of.desc())
+    if asked.terms and asked.since is None and not (asked.few or asked.many):
+        since = dialect_of(connection).newest_from(connection, asked.terms, queries.RANKED_AT_MOST)
+        if since is not None:
+            counted, whole = groups(connection, replace(asked, since=since))
+            if not whole:
+                return counted, whole
+    if not asked.is_counted_whole:
+        source = source_of(connection, replace(asked, narrow=False))
+        newest = (
+            select(source.of.facets, source.of.state)
+            .select_from(source.rows)
+            .where(*source.conditions, asked.seen(source.of, streamed=True))
+            .order_by(source.number.desc())
             .limit(queries.RANKED_AT_MOST + 1)
             .subquery()
         )
+        counted = Groups.count(_lines(connection, newest.c.state, cast(newest.c.facets, Text)))
+        return counted, counted.total <= queries.RANKED_AT_MOST
+    of, number = (totals, func.sum(totals.c.total)) if asked.is_totalled else (records, func.count())
+    kept = asked.visible(totals.c) if asked.is_totalled else asked.seen()
     found = (
-        select(of.c.facets, of.c.state, number.label("count")).where(*kept).group_by(of.c.facets, of.c.state)
+        select(of.c.facets, of.c.state, number.label("count")).where(kept).group_by(of.c.facets, of.c.state)
     ).subquery()
-    # One line of numbers for each state: ten thousands of rows would take longer to be read than to be counted.
     pair = cast(found.c.facets, Text).concat(",").concat(cast(found.c.count, Text))
-    lines = select(found.c.state, func.aggregate_strings(pair, ",")).group_by(found.c.state)
-    counted = Groups.read([(row[0], row[1]) for row in connection.execute(lines)])
-    return counted, asked.is_counted_whole or counted.total <= queries.RANKED_AT_MOST
+    return Groups.read(_lines(connection, found.c.state, pair)), True
+
+
+def _lines(
+    connection: Connection, state: ColumnElement[str], told: ColumnElement[str]
+) -> list[tuple[str, str]]:
+    """Read one line of numbers for each state: rows would take longer to be read than to be counted."""
+    lines = select(state, func.aggregate_strings(told, ",")).group_by(state)
+    return [(row[0], row[1]) for row in connection.execute(lines)]
 
 
 def found_apart(connection: Connection, asked: Question) -> list[tuple[str, int]]:
     """List identifiers and sets of facets of what is found whatever is asked of other images; one more than `MOST`."""
     asked = replace(asked, beside=(), narrow=asked.narrow and bool(asked.filters))
-    source, number, conditions = _source(connection, asked)
-    kept = _conditions(asked) if asked.is_counted_whole else _kept(asked, number)
-    wanted = select(records.c.id, records.c.facets).select_from(source).where(*conditions, *kept)
-    rows = connection.execute(wanted.limit(MOST + 1)).all()
+    source = source_of(connection, asked)
+    some = source.select(asked, source.number.label("number")).limit(MOST + 1).subquery()
+    wanted = select(records.c.id, records.c.facets).join(some, some.c.number == records.c.number)
+    rows = connection.execute(wanted).all()
     return [(row.id, row.facets) for row in rows]
 
 
@@ -335,7 +272,7 @@ def listed_and_counted(
         else _listed(connection, asked, 0, ranked=ranked)
     )
     wanted = wanted.add_columns(func.count().over())
-    wanted = wanted.order_by(*(sorted_at_last(column).desc() for column in order))
+    wanted = wanted.order_by(*((column if ranked else sorted_at_last(column)).desc() for column in order))
     found = connection.execute(wanted.limit(limit).offset(offset)).all()
     return [Place(row[0], row[1] if ranked else None) for row in found], int(found[0][-1]) if found else None
 
@@ -345,9 +282,8 @@ def _in_one_range(
 ) -> tuple[Select[Any], tuple[ColumnElement[Any], ...]]:
     """Select what a narrow range holds in the order of its index, which is quicker than to make a set of it first."""
     held, number, conditions = dialect_of(connection).in_ranges(asked.few, by_size=True, name="narrow")
-    source = held.join(records, records.c.number == number)
-    wanted = select(number).select_from(source).where(*conditions)
-    return wanted.where(*_kept(asked, number)), (unindexed(number),)
+    source = Source(held.join(records, records.c.number == number), number, conditions)
+    return source.select(asked, number), (unindexed(number),)
 
 
 def _listed(
@@ -358,15 +294,14 @@ def _listed(
         queries.RANKED_AT_MOST if asked.filters or asked.beside else _FEW
     ):
         # Few of many: the facets' index finds them without a look at all the others.
-        few = select(records.c.number).where(*_conditions(asked))
+        few = select(records.c.number).where(*conditions_on(asked))
         return select(records.c.number).where(records.c.number.in_(few)), (records.c.number,)
-    alone = not (asked.narrow or asked.few or asked.many)
-    source, number, conditions = _source(connection, asked, in_order=ranked and alone)
-    kept = [*conditions, *_kept(asked, number)]
-    if not ranked:  # a relevance is reckoned from all that has the words, however few are shown
-        return select(number).select_from(source).where(*kept), (number,)
-    score: ColumnElement[Any] = next(column for column in source.c if column.name == "score")
-    return select(number, score.label("score")).select_from(source).where(*kept), (score, number)
+    source = source_of(connection, asked)
+    number = source.number
+    if not ranked or source.score is None:  # a relevance is reckoned from all that has the words
+        return source.select(asked, number), (number,)
+    score = source.score.label("score")
+    return source.select(asked, number, score), (score, number)
 
 
 def _beyond(
@@ -378,67 +313,12 @@ def _beyond(
     if len(order) == 1:
         return older
     # Records that were added have changed all scores a little: that of the cursor's record is taken as it is now.
-    found = dialect_of(connection).match(asked.terms, common=True)  # of one record alone
-    now = select(found.c.score).where(found.c.number == cursor.number)
+    found, score_now = dialect_of(connection).match(asked.terms, common=True)  # of one record alone
+    now = select(score_now).select_from(found).where(found.c.number == cursor.number)
     at = connection.execute(now).scalar_one_or_none()
     at = cursor.score if at is None else at
     score = order[0]
     return or_(score > at if cursor.back else score < at, and_(score == at, older))
-
-
-def _source(
-    connection: Connection, asked: Question, *, in_order: bool = False
-) -> tuple[FromClause, ColumnElement[int], list[ColumnElement[bool]]]:
-    """Choose what drives a query: its tables, the column of the number, and the conditions of words and ranges."""
-    dialect = dialect_of(connection)
-    conditions: list[ColumnElement[bool]] = []
-    number: ColumnElement[int] = records.c.number
-    source: FromClause = records
-    if asked.terms:
-        found = dialect.match(asked.terms, in_order=in_order, common=asked.common)
-        source, number = found.join(records, records.c.number == found.c.number), found.c.number
-    elif asked.many and not asked.few:
-        # In the order of time rather than by size: the rows of `record` lie side by side then, too.
-        held, number, conditions = dialect.in_ranges(asked.many, by_size=False, name="drive")
-        return held.join(records, records.c.number == number), number, conditions
-    if asked.few:
-        held, of, within = dialect.in_ranges(asked.few, by_size=True, name="few")
-        conditions.append(_driven(asked, number).in_(select(of).select_from(held).where(*within)))
-    if asked.many:
-        held, of, within = dialect.in_ranges(asked.many, by_size=False, name="probe")
-        conditions.append(exists(select(of).select_from(held).where(of == number, *within)))
-    return source, number, conditions
-
-
-def _driven(asked: Question, number: ColumnElement[int]) -> ColumnElement[int]:
-    """Keep SQLite from asking the text index for one number after the other: it reads all words each time."""
-    return unindexed(number) if asked.terms else number
-
-
-def _kept(asked: Question, number: ColumnElement[int]) -> list[ColumnElement[bool]]:
-    """Tell the same of rows that come one by one; few that facets leave are a set, made before."""
-    if asked.narrow:
-        return [_driven(asked, number).in_(select(records.c.number).where(*_conditions(asked)))]
-    return _conditions(asked, streamed=True)
-
-
-def _conditions(asked: Question, *, streamed: bool = False) -> list[ColumnElement[bool]]:
-    """Tell what a row of `record` must meet: the reader and the facets."""
-    return [asked.seen(streamed=streamed), *_filtered(asked, records.c, streamed=streamed)]
-
-
-def _filtered(asked: Question, of: Any, *, streamed: bool = False) -> list[ColumnElement[bool]]:
-    """Tell what the facets of a row of `record`, or of `record_total`, must be."""
-    conditions: list[ColumnElement[bool]] = []
-    column: ColumnElement[int] = unindexed(of.facets) if streamed else of.facets
-    for name, values in asked.filters.items():
-        if name == "state":
-            conditions.append(of.state.in_(values))
-        else:
-            sets = select(facets.c.facets).where(facets.c.name == name, facets.c.value.in_(values))
-            here = name == CATALOGUE and HERE in values
-            conditions.append(or_(of.state != HARVESTED, column.in_(sets)) if here else column.in_(sets))
-    return conditions
 
 
 def rows_at(connection: Connection, reader: Reader, found: Sequence[Place]) -> dict[int, Row[Any]]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import (
     ColumnElement,
@@ -45,6 +45,7 @@ from tomarium.catalogue.words import fold
 from tomarium.standards.panosc import Shared
 
 Telling = tuple[str, int, Sequence[Shared]]
+_ASKED: Final = ("public_from", "facets", "state", "owner", "team")
 
 
 @dataclass(frozen=True)
@@ -110,9 +111,10 @@ def save_records(connection: Connection, entries: Sequence[Entry], into: IndexTa
     )
     if values:
         dialect.save_numbers(connection, values, into.parameters.name)
+    asked = {row["number"]: {name: row[name] for name in ("number", *_ASKED)} for row in rows}
     texts = [
-        {
-            "number": number,
+        asked[number]
+        | {
             "title": " ".join(fold(entry.row["title"])),
             "keywords": " ".join(fold(entry.words)),
             "rest": " ".join(fold(entry.description)),
@@ -124,6 +126,8 @@ def save_records(connection: Connection, entries: Sequence[Entry], into: IndexTa
     ]
     if texts:
         dialect.save_texts(connection, texts, into.texts)
+    if kept:
+        dialect.keep_texts(connection, [asked[number] for number in kept.values()], into.texts)
 
 
 def save_shared(connection: Connection, told: Sequence[Telling], into: IndexTables = LIVE) -> None:

@@ -224,10 +224,15 @@ def _score(asked: Question, rows: Rows, query: str) -> tuple[ColumnElement[Any],
     terms = read_terms(query) if rows.model == "Dataset" else ()
     if not terms:
         return share, None
-    match = dialect_of(asked.connection).match(terms)
+    match, score = dialect_of(asked.connection).match(terms)
+    score = score.label("score")
     # Ranked apart: SQLite's bm25 cannot be asked where rows are put together.
     subquery = (
-        select(match.c.number, match.c.score).order_by(match.c.score.desc()).limit(RANKED_AT_MOST).subquery()
+        select(match.c.number, score)
+        .select_from(match)
+        .order_by(score.desc())
+        .limit(RANKED_AT_MOST)
+        .subquery()
     )
     best = asked.connection.execute(select(subquery.c.score).limit(1)).scalar()
     if not best or best <= 0:

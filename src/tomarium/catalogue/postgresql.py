@@ -13,10 +13,11 @@ from tomarium.catalogue.postgresql_numbers import in_ranges as in_ranges
 from tomarium.catalogue.postgresql_numbers import save_numbers as save_numbers
 from tomarium.catalogue.postgresql_numbers import size_of_range as size_of_range
 from tomarium.catalogue.postgresql_texts import add_wording as add_wording
-from tomarium.catalogue.postgresql_texts import are_common as are_common
 from tomarium.catalogue.postgresql_texts import description_of as description_of
 from tomarium.catalogue.postgresql_texts import forget_texts as forget_texts
+from tomarium.catalogue.postgresql_texts import keep_texts as keep_texts
 from tomarium.catalogue.postgresql_texts import match as match
+from tomarium.catalogue.postgresql_texts import newest_from as newest_from
 from tomarium.catalogue.postgresql_texts import save_texts as save_texts
 from tomarium.catalogue.postgresql_texts import save_wordings as save_wordings
 from tomarium.catalogue.postgresql_texts import words_of as words_of
@@ -104,6 +105,7 @@ def end_bulk(connection: Connection) -> None:
     for table in (
         "record",
         "record_text",
+        "record_text_brief",
         "facet_set",
         "facet",
         "parameter",
@@ -126,21 +128,24 @@ def make_shadow(connection: Connection, shadow: IndexTables) -> None:
         if table is not shadow.parameters:
             table.create(connection)
     connection.exec_driver_sql(postgresql_numbers.MAKE_TABLE.format(shadow.parameters.name))
-    connection.exec_driver_sql(postgresql_texts.MAKE_TABLE.format(shadow.texts))
+    for made in (postgresql_texts.MAKE_TABLE, postgresql_texts.MAKE_BRIEF, postgresql_texts.MAKE_WORDS_OF):
+        connection.exec_driver_sql(made.format(shadow.texts))
     end_migration(connection)
 
 
 def drop_shadow(connection: Connection, shadow: IndexTables) -> None:
     """Take away what a rebuild that was stopped has left."""
-    for name in (shadow.texts, *(table.name for table in reversed(shadow.all))):
-        connection.exec_driver_sql(f"DROP TABLE IF EXISTS {name}")
+    for gone in postgresql_texts.DROP:
+        connection.exec_driver_sql(gone.format(shadow.texts))
+    for table in reversed(shadow.all):
+        connection.exec_driver_sql(f"DROP TABLE IF EXISTS {table.name}")
 
 
 def shadow_indexes(shadow: IndexTables) -> tuple[str, ...]:
     """Spell what makes the indexes of full tables: sooner than record after record, and in half the room."""
     return (
         postgresql_numbers.MAKE_INDEX.format(shadow.parameters.name),
-        postgresql_texts.MAKE_INDEX.format(shadow.texts),
+        *(made.format(shadow.texts) for made in postgresql_texts.MAKE_INDEXES),
         f"REINDEX TABLE {shadow.records.name}",
     )
 
@@ -150,6 +155,7 @@ def settle_shadow(connection: Connection, shadow: IndexTables) -> bool:
     for name in (
         *(table.name for table in _tables(shadow)),
         shadow.texts,
+        f"{shadow.texts}_brief",
         "facet_set",
         "facet",
         "parameter_key",
@@ -161,11 +167,14 @@ def settle_shadow(connection: Connection, shadow: IndexTables) -> bool:
 def swap(connection: Connection, live: IndexTables, shadow: IndexTables) -> None:
     """Put the tables that a rebuild has filled in the place of those that are asked, once no reader holds them."""
     connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{_SWAP_PATIENCE_MS}ms'")
-    names = (*(table.name for table in _tables(live)), live.texts)
+    names = (*(table.name for table in _tables(live)), live.texts, f"{live.texts}_brief")
     connection.exec_driver_sql(f"LOCK TABLE {', '.join(names)} IN ACCESS EXCLUSIVE MODE")
     drop_shadow(connection, live)
     for name in names:
         connection.exec_driver_sql(f"ALTER TABLE {SHADOW_PREFIX}{name} RENAME TO {name}")
+    connection.exec_driver_sql(
+        f"ALTER FUNCTION {SHADOW_PREFIX}{live.texts}_words RENAME TO {live.texts}_words"
+    )
     indexes = {
         str(index.name)
         for table in _tables(live)
@@ -173,7 +182,7 @@ def swap(connection: Connection, live: IndexTables, shadow: IndexTables) -> None
         if index.info.get("only", "postgresql") == "postgresql" and table is not live.parameters
     }
     indexes.add(f"{live.parameters.name}_number")
-    for name in (*indexes, f"{live.texts}_words"):
+    for name in (*indexes, f"{live.texts}_words", f"{live.texts}_facets"):
         connection.exec_driver_sql(f"ALTER INDEX {SHADOW_PREFIX}{name} RENAME TO {name}")
 
 

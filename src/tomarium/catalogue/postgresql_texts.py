@@ -4,6 +4,9 @@ Words are cut and folded before, by `words.fold`, as for every database. The ind
 when a row is written and not kept: with places of words it took twice the room of the texts. What stands side by side,
 and how relevant a text is, is looked up in the texts of what the index finds. The texts as they are shown stand beside
 them, as what their folded words lack.
+
+The index lies on a table of its own, of short rows: who may see a record, and its set of facets. PostgreSQL reads the
+row of each hit, and texts lie nine on a page of 8 kB, these a hundred.
 """
 
 from __future__ import annotations
@@ -11,10 +14,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from sqlalchemy import BigInteger, Connection, Float, FromClause, Row, Select, column, text
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Float,
+    FromClause,
+    Row,
+    Select,
+    Text,
+    TextualSelect,
+    column,
+    text,
+)
 from sqlalchemy import table as table_of
 
 from tomarium.catalogue import word_marks
+from tomarium.catalogue.facets import NO_FILTERS, Filters
 from tomarium.catalogue.tables import IndexTables
 from tomarium.catalogue.word_marks import pack_marks
 from tomarium.catalogue.words import Term
@@ -25,6 +41,7 @@ NOT_ALL: Final = "…"  # stands in the index for a text whose words do not all 
 WEIGHED: Final = 50  # terms that tell how relevant a text is; PostgreSQL nests a sum of thousands too deep
 LOOKED_AT: Final = 20_000  # hits, as many as are counted
 _SAMPLE: Final = 3000  # texts that words are looked for in to tell how many have them
+_PARTS: Final = 4
 
 # It costs 20 µs: stated as so dear, the planner looks words up in the index and never makes a tsvector to compare one.
 MAKE_WORDS: Final = f"""
@@ -44,54 +61,107 @@ CREATE TABLE {} (
     wording bytea NOT NULL
 )
 """
-# The function that it needs is made by a migration.
-MAKE_INDEX: Final = "CREATE INDEX {0}_words ON {0} USING gin (record_words(title, keywords, rest, whole))"
+MAKE_BRIEF: Final = """
+CREATE TABLE {}_brief (
+    number bigint PRIMARY KEY, public_from double precision, facets bigint NOT NULL, whole boolean NOT NULL,
+    state text COLLATE pg_catalog."C" NOT NULL, owner text COLLATE pg_catalog."C" NOT NULL,
+    team text COLLATE pg_catalog."C" NOT NULL
+)
+"""
+# It reads a table, and is immutable all the same: the text of a number never changes, for a record that does gets
+# another number. So a text is entered before its row of the brief table, and taken out after it. Written as RETURN, it
+# is bound to the table and not to its name, which changes when a rebuild ends.
+MAKE_WORDS_OF: Final = """
+CREATE FUNCTION {0}_words(bigint) RETURNS tsvector LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE COST 10000
+RETURN (SELECT record_words(title, keywords, rest, whole) FROM {0} WHERE {0}.number = $1)
+"""
+# What it needs of `MAKE_WORDS` is made by a migration.
+MAKE_INDEXES: Final = (
+    "CREATE INDEX {0}_words ON {0}_brief USING gin ({0}_words(number))",
+    "CREATE INDEX {0}_facets ON {0}_brief (facets)",
+)
+DROP: Final = ("DROP TABLE IF EXISTS {}_brief", "DROP FUNCTION IF EXISTS {}_words", "DROP TABLE IF EXISTS {}")
 _ENTER: Final = "COPY {} (number, title, keywords, rest, whole, wording) FROM STDIN"
-# The offset has the index asked once, before anything is joined: PostgreSQL would try the text of each record instead.
+_SEEN: Final = ("public_from", "facets", "state", "owner", "team")
+_ENTER_BRIEF: Final = f"COPY {{}}_brief (number, whole, {', '.join(_SEEN)}) FROM STDIN"
+FILL_BRIEF: Final = (
+    f"INSERT INTO {{0}}_brief (number, whole, {', '.join(_SEEN)}) "
+    f"SELECT number, whole, {', '.join(_SEEN)} FROM record JOIN {{0}} USING (number) ORDER BY number"
+)
+_BRIEF: Final[dict[str, Any]] = {
+    **dict.fromkeys(("number", "facets"), BigInteger),
+    "public_from": Float,
+    **dict.fromkeys(("state", "owner", "team"), Text),
+}
+_HAS: Final = "strpos(title || keywords || rest, :{}) > 0"
+# The offset has the index asked once: PostgreSQL would try the texts of the newest in their order where few are wanted.
 _ONCE: Final = " OFFSET 0"
 
 
-def match(terms: Sequence[Term], *, in_order: bool = False, common: bool = False) -> FromClause:
-    """Return the rows that hold all terms.
+def match(
+    terms: Sequence[Term], *, common: bool = False, since: int | None = None, among: Filters = NO_FILTERS
+) -> tuple[FromClause, ColumnElement[float]]:
+    """Return the rows that hold all terms, and how relevant each is.
 
     Parameters
     ----------
     terms : sequence of Term
         At least one.
-    in_order : bool
-        Whether the most relevant come first: what is asked of their records is then looked up of those on the page
-        alone, and not of all that has the words.
     common : bool
         Whether the texts themselves are read, in whichever order, and not the index.
+    since : int, optional
+        Number that only records from it on are wanted of.
+    among : Mapping of str to tuple of str
+        Facets that few records have, and the values that are wanted of each: their index is asked beside that of words.
 
     Returns
     -------
     FromClause
-        `number` of the record and `score`: of each of the first 50 terms 1 where it stands in the title, else 0.4 among
-        the keywords, else 0.1.
+        `number` of the record; but for common words also `public_from`, `facets`, `state`, `owner` and `team`.
+    ColumnElement of float
+        The relevance: of each of the first 50 terms 1 where it stands in the title, else 0.4 among the keywords, else
+        0.1. It is looked up where it is asked for alone.
     """
-    conditions, scores, values = [], [], {}
-    for index, term in enumerate(terms):
-        name = f"plain_{index}"
-        values[name] = f" {' '.join(term.words)}{'' if term.prefix else ' '}"
-        has = f"strpos(title || keywords || rest, :{name}) > 0"
-        surely = not common and len(term.words) == 1 and len(term.words[0]) < LONGEST
-        conditions.append(f"(whole OR {has})" if surely else has)
-        scores.append(
+    values: dict[str, Any] = {f"plain_{index}": _plain(term) for index, term in enumerate(terms)}
+    has = [_HAS.format(f"plain_{index}") for index in range(len(terms))]
+    of, once = "record_text_brief AS brief", _ONCE
+    if common:
+        of, once, conditions = f"{of} JOIN record_text AS told ON told.number = brief.number", "", has
+    else:
+        values["expression"] = f"({' & '.join(_spell(term) for term in terms)}) | '{NOT_ALL}'"
+        conditions = ["record_text_words(brief.number) @@ CAST(:expression AS tsquery)"]
+        for term, one in zip(terms, has, strict=True):
+            tried = f"(SELECT {one} FROM record_text AS told WHERE told.number = brief.number)"
+            surely = len(term.words) == 1 and len(term.words[0]) < LONGEST
+            conditions.append(f"(whole OR {tried})" if surely else tried)
+    if since is not None:
+        values["since"] = since
+        conditions.append("brief.number >= :since")
+    for index, (name, wanted) in enumerate(among.items()):
+        values |= {f"among_{index}_name": name, f"among_{index}_any": list(wanted)}
+        one = f"name = :among_{index}_name AND value = ANY(CAST(:among_{index}_any AS text[]))"
+        conditions.append(f"brief.facets = ANY(ARRAY(SELECT facets FROM facet WHERE {one}))")
+    columns = ", ".join(f"brief.{name}" for name in _BRIEF)
+    rows = text(f"SELECT {columns} FROM {of} WHERE {' AND '.join(conditions)}{once}")
+    found = rows.bindparams(**values).columns(**_BRIEF).subquery("found")
+    return found, _score(terms)
+
+
+def _score(terms: Sequence[Term]) -> ColumnElement[float]:
+    """Look up how relevant the text of a row of `found` is."""
+    parts, values = [], {}
+    for index, term in enumerate(terms[:WEIGHED]):
+        name = f"weighed_{index}"
+        values[name] = _plain(term)
+        parts.append(
             f"CASE WHEN strpos(title, :{name}) > 0 THEN 1.0 WHEN strpos(keywords, :{name}) > 0 THEN 0.4 ELSE 0.1 END"
         )
-    if not common:
-        values["expression"] = f"({' & '.join(_spell(term) for term in terms)}) | '{NOT_ALL}'"
-        conditions.append("record_words(title, keywords, rest, whole) @@ CAST(:expression AS tsquery)")
-    # In the order of time by itself: where few are wanted of many, PostgreSQL would compare all that is found with one
-    # record after the other.
-    order = " ORDER BY score DESC, number DESC" if in_order else "" if common else " ORDER BY number DESC"
-    once = _ONCE if order else ""
-    found = text(
-        f"SELECT number, CAST({' + '.join(scores[:WEIGHED])} AS float8) AS score FROM record_text "
-        f"WHERE {' AND '.join(conditions)}{order}{once}"
-    ).bindparams(**values)
-    return found.columns(number=BigInteger, score=Float).subquery("found")
+    wanted = f"(SELECT CAST({' + '.join(parts)} AS float8) FROM record_text AS told WHERE told.number = found.number)"
+    return TextualSelect(text(wanted).bindparams(**values), [column("score", Float)]).scalar_subquery()
+
+
+def _plain(term: Term) -> str:
+    return f" {' '.join(term.words)}{'' if term.prefix else ' '}"
 
 
 def _spell(term: Term) -> str:
@@ -100,42 +170,58 @@ def _spell(term: Term) -> str:
     return " & ".join([*words[:-1], f"{words[-1]}:*" if term.prefix else words[-1]])
 
 
-def are_common(connection: Connection, terms: Sequence[Term]) -> bool:
-    """Tell whether so many texts have all terms that the newest are found sooner by reading text after text.
+def newest_from(connection: Connection, terms: Sequence[Term], count: int) -> int | None:
+    """Tell from which number on probably twice as many records have all terms; None where that spares nothing.
 
-    The index gives all that have a word before the first of them is known. Of a share s of N texts it takes s N looks,
-    and the newest 20 000 are among 20 000 / s texts: these are fewer where s² N is more than 20 000.
+    A sample of some thousand texts tells it.
     """
     known = "SELECT reltuples FROM pg_class WHERE oid = 'record_text'::regclass"
     rows = float(connection.exec_driver_sql(known).scalar_one())
-    if rows <= LOOKED_AT:
-        return False
-    has = [f"strpos(title || keywords || rest, :plain_{index}) > 0" for index in range(len(terms))]
-    values = {
-        f"plain_{index}": f" {' '.join(term.words)}{'' if term.prefix else ' '}"
-        for index, term in enumerate(terms)
-    }
-    sample = f"record_text TABLESAMPLE SYSTEM ({100 * _SAMPLE / rows:.9f}) REPEATABLE (1)"
-    asked = text(f"SELECT count(*) FILTER (WHERE {' AND '.join(has)}), count(*) FROM {sample}")
-    found, tried = connection.execute(asked, values).one()
-    return bool(rows * (found / max(tried, 1)) ** 2 > LOOKED_AT)
+    beyond = int(2 * count * _SAMPLE / rows) if rows > 0 else _SAMPLE
+    if beyond >= _SAMPLE // 2:
+        return None
+    values = {f"plain_{index}": _plain(term) for index, term in enumerate(terms)}
+    has = " AND ".join(_HAS.format(f"plain_{index}") for index in range(len(terms)))
+    asked = text(
+        f"SELECT number, count(*) OVER () FROM record_text TABLESAMPLE SYSTEM ({100 * _SAMPLE / rows:.9f}) "
+        f"REPEATABLE (1) WHERE {has} ORDER BY number DESC LIMIT 1 OFFSET {beyond}"
+    )
+    row = connection.execute(asked, values).one_or_none()
+    # Of a large part of all, to leave the others out takes as long as to look at them.
+    return int(row[0]) if row is not None and row[1] > _PARTS * beyond else None
 
 
 def save_texts(connection: Connection, texts: Sequence[dict[str, Any]], table: str = "record_text") -> None:
-    """Enter texts, cut and folded: `number`, `title`, `keywords`, `rest`; and `description`, `words` as they are."""
-    rows = []
+    """Enter texts, cut and folded: `number`, `title`, `keywords`, `rest`; and `description`, `words` as they are.
+
+    Also what is asked of a record: `public_from`, `facets`, `state`, `owner` and `team`.
+    """
+    rows, briefs = [], []
     for row in texts:
         parts = (row["title"], row["keywords"], row["rest"])
         wording = pack_marks(row["description"], row["words"], row["rest"], row["keywords"])
-        rows.append((row["number"], *(f" {part} " for part in parts), all_fit(" ".join(parts)), wording))
+        whole = all_fit(" ".join(parts))
+        rows.append((row["number"], *(f" {part} " for part in parts), whole, wording))
+        briefs.append((row["number"], whole, *(row[name] for name in _SEEN)))
     copy_texts(connection, rows, table)
+    _copy(connection, _ENTER_BRIEF.format(table), briefs)
+
+
+def keep_texts(connection: Connection, rows: Sequence[dict[str, Any]], table: str = "record_text") -> None:
+    """Enter what is asked of records whose texts stay: `number`, `public_from`, `facets`, `state`, `owner`, `team`."""
+    told = ", ".join(f"{name} = :{name}" for name in _SEEN)
+    connection.execute(text(f"UPDATE {table}_brief SET {told} WHERE number = :number"), list(rows))
 
 
 def copy_texts(connection: Connection, rows: Sequence[Sequence[Any]], table: str = "record_text") -> None:
-    """Enter rows as they are."""
+    """Enter rows of texts as they are."""
+    _copy(connection, _ENTER.format(table), rows)
+
+
+def _copy(connection: Connection, into: str, rows: Sequence[Sequence[Any]]) -> None:
     driver = connection.connection.driver_connection
     assert driver is not None
-    with driver.cursor() as cursor, cursor.copy(_ENTER.format(table)) as copy:
+    with driver.cursor() as cursor, cursor.copy(into) as copy:
         for row in rows:
             copy.write_row(row)
 
@@ -171,7 +257,6 @@ def all_fit(folded: str) -> bool:
 
 def forget_texts(connection: Connection, numbers: Sequence[int], table: str = "record_text") -> None:
     """Take the texts of records out."""
-    connection.execute(
-        text(f"DELETE FROM {table} WHERE number = ANY(CAST(:numbers AS bigint[]))"),
-        {"numbers": list(numbers)},
-    )
+    for name in (f"{table}_brief", table):
+        gone = text(f"DELETE FROM {name} WHERE number = ANY(CAST(:numbers AS bigint[]))")
+        connection.execute(gone, {"numbers": list(numbers)})

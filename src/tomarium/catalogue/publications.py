@@ -9,7 +9,8 @@ from typing import Any
 from sqlalchemy import Connection, Row, func, select
 
 from tomarium.catalogue.dialect import dialect_of
-from tomarium.catalogue.find import Question, numbers
+from tomarium.catalogue.find import numbers
+from tomarium.catalogue.question import Question
 from tomarium.catalogue.reader import ANYBODY, Reader, may_see
 from tomarium.catalogue.tables import LIVE, life, records
 

@@ -11,12 +11,13 @@ from sqlalchemy import Connection, Row, select
 from tomarium.catalogue import find, queries
 from tomarium.catalogue.asked import ranges_of
 from tomarium.catalogue.catalogue import Catalogue
-from tomarium.catalogue.companions import MOST, count_companions, read_companions
+from tomarium.catalogue.companions import MOST, any_linked, count_companions, read_companions
 from tomarium.catalogue.cursor import Cursor, read_cursor
 from tomarium.catalogue.dialect import dialect_of
 from tomarium.catalogue.facet_counts import FacetCounts, sets_of
 from tomarium.catalogue.facets import read_filters
 from tomarium.catalogue.harvested_twice import other_titles
+from tomarium.catalogue.question import Question
 from tomarium.catalogue.reader import Reader, may_see
 from tomarium.catalogue.tables import records
 from tomarium.catalogue.words import Term, mark, read_terms, snippet
@@ -210,7 +211,7 @@ def search(
         question = find.question(connection, reader, terms, chosen, asked_ranges, beside, elsewhere=elsewhere)
         told, facets_whole, total = _counted(connection, question) if facets else ((), True, None)
         found: list[find.Place] | None = None
-        by_words = bool(terms) and question.narrow and sort == "relevance"
+        by_words = bool(terms and (question.narrow or question.few)) and sort == "relevance"
         if total is None and cursor is None and (by_words or (question.few and not terms)):
             found, total = find.listed_and_counted(
                 connection, question, ranked=by_words, limit=limit + 1, offset=offset
@@ -277,9 +278,7 @@ def named(connection: Connection, reader: Reader, ids: Sequence[str]) -> tuple[H
     )
 
 
-def _counted(
-    connection: Connection, asked: find.Question
-) -> tuple[tuple[FacetCounts, ...], bool, int | None]:
+def _counted(connection: Connection, asked: Question) -> tuple[tuple[FacetCounts, ...], bool, int | None]:
     """Count by facets; whether of all, and the number of records found where that tells it, too."""
     groups, whole = find.groups(connection, asked)
     sets = sets_of(connection)
@@ -291,9 +290,11 @@ def _counted(
     return sets.tally(groups, asked.filters), whole, total
 
 
-def _by_companions(connection: Connection, asked: find.Question, total: int) -> tuple[FacetCounts, ...]:
+def _by_companions(connection: Connection, asked: Question, total: int) -> tuple[FacetCounts, ...]:
     """Count by the techniques of other images of the specimen; nothing where there is none."""
-    if total > MOST and not asked.beside:  # of so many records it is not counted
+    if not asked.beside and (
+        total > MOST or not any_linked(connection)
+    ):  # of so many records it is not counted
         return ()
     apart, sets = find.found_apart(connection, asked), sets_of(connection)
     counted = count_companions(

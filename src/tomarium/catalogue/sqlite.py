@@ -27,6 +27,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.schema import CreateTable
 
+from tomarium.catalogue.facets import NO_FILTERS, Filters
 from tomarium.catalogue.range_condition import within
 from tomarium.catalogue.ranges import Range
 from tomarium.catalogue.tables import LIVE, SHADOW_PREFIX, IndexTables, by_facets, by_number, parameters
@@ -83,36 +84,47 @@ def connect(path: Path | None) -> Engine:
     return engine
 
 
-def match(terms: Sequence[Term], *, in_order: bool = False, common: bool = False) -> FromClause:
-    """Return the rows that hold all terms.
+def match(
+    terms: Sequence[Term], *, common: bool = False, since: int | None = None, among: Filters = NO_FILTERS
+) -> tuple[FromClause, ColumnElement[float]]:
+    """Return the rows that hold all terms, and how relevant each is.
 
     Parameters
     ----------
     terms : sequence of Term
         At least one.
-    in_order : bool
-        Whether the most relevant come first, which changes nothing here.
     common : bool
-        Whether very many have them, which changes nothing here either.
+        Whether very many have them, which changes nothing here.
+    since : int, optional
+        Not taken: the text index gives the newest first, and stops.
+    among : Mapping of str to tuple of str
+        Not taken either.
 
     Returns
     -------
     FromClause
-        `number` of the record and `score` (bm25, larger is better).
+        `number` of the record and `score`.
+    ColumnElement of float
+        The score: bm25, larger is better.
     """
     found = MATCH.bindparams(expression=" AND ".join(_spell(term) for term in terms))
-    return found.columns(number=Integer, score=Float).subquery("found")
+    rows = found.columns(number=Integer, score=Float).subquery("found")
+    return rows, rows.c.score
 
 
-def are_common(connection: Connection, terms: Sequence[Term]) -> bool:
-    """Tell no: the text index gives the newest first, however many there are."""
-    return False
+def newest_from(connection: Connection, terms: Sequence[Term], count: int) -> int | None:
+    """Tell nothing: the text index gives the newest first, however many there are."""
+    return None
 
 
 def save_texts(connection: Connection, texts: Sequence[dict[str, Any]], table: str = "record_text") -> None:
     """Enter texts, cut and folded: `number`, `title`, `keywords`, `rest`."""
     columns = "(rowid, title, keywords, rest) VALUES (:number, :title, :keywords, :rest)"
     connection.execute(text(f"INSERT INTO {table} {columns}"), texts)
+
+
+def keep_texts(connection: Connection, rows: Sequence[dict[str, Any]], table: str = "record_text") -> None:
+    """Do nothing: texts have nothing else of their records."""
 
 
 def forget_texts(connection: Connection, numbers: Sequence[int], table: str = "record_text") -> None:

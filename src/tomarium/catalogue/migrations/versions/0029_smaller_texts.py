@@ -65,7 +65,9 @@ def upgrade() -> None:
         )
     op.execute("DROP TABLE old_text")
     op.execute("DROP TABLE wording")
-    op.execute(postgresql_texts.MAKE_INDEX.format("record_text"))
+    op.execute(
+        "CREATE INDEX record_text_words ON record_text USING gin (record_words(title, keywords, rest, whole))"
+    )
     op.execute("ANALYZE record_text")
 
 

@@ -1,0 +1,192 @@
+"""What a search asks, and what drives its query: words, ranges of few records, or the records themselves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, FromClause, Select, and_, exists, or_, select
+
+from tomarium.catalogue.companions import Companion, has_companions
+from tomarium.catalogue.dialect import dialect_of
+from tomarium.catalogue.facets import CATALOGUE, HERE, Filters
+from tomarium.catalogue.ranges import Range
+from tomarium.catalogue.reader import HARVESTED, Columns, Reader, is_counted_by_totals, may_find, may_see
+from tomarium.catalogue.tables import facets, records, stale_records
+from tomarium.catalogue.unindexed import unindexed
+from tomarium.catalogue.words import Term
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked of a catalogue.
+
+    Attributes
+    ----------
+    reader : Reader
+        Who asks.
+    terms : tuple of Term
+        All must occur.
+    filters : Mapping of str to tuple of str
+        Facet → values, any of which will do.
+    few, many : tuple of (int, Range)
+        Number of the key, and the range: those that fewer than 20 000 records are in, and the others.
+    narrow : bool
+        Whether the facets alone leave so few records that a set of them is made first.
+    common : bool
+        Whether so many records hold the terms that the newest are found sooner without the text index.
+    since : int or None
+        Number that only records from it on are found of.
+    hides : bool
+        Whether there are records whose words and facets tell what was taken back; these are not found.
+    beside : tuple of Companion
+        Techniques that the images of the record's specimen are to have.
+    elsewhere : bool
+        Whether what was harvested from other catalogues is found, too.
+    """
+
+    reader: Reader
+    terms: tuple[Term, ...]
+    filters: Filters
+    few: tuple[tuple[int, Range], ...] = ()
+    many: tuple[tuple[int, Range], ...] = ()
+    narrow: bool = False
+    common: bool = False
+    since: int | None = None
+    hides: bool = False
+    beside: tuple[Companion, ...] = ()
+    elsewhere: bool = False
+
+    @property
+    def is_counted_whole(self) -> bool:
+        """Whether the facets' index alone answers how many there are, however many."""
+        return not (self.terms or self.few or self.many)
+
+    @property
+    def is_totalled(self) -> bool:
+        """Whether this is answered by the numbers that are kept, without a look at the records."""
+        return self.is_counted_whole and self.asks_little
+
+    @property
+    def asks_little(self) -> bool:
+        """Whether all that is asked of a record besides words and ranges is what `record_total` tells."""
+        return is_counted_by_totals(self.reader) and not (self.hides or self.beside)
+
+    def visible(self, of: Columns) -> ColumnElement[bool]:
+        """Return the condition on rows of `record`, or of `record_total`, that the reader may know of them."""
+        return may_find(self.reader, of=of) if self.elsewhere else may_see(self.reader, of=of)
+
+    def seen(self, of: Columns = records.c, *, streamed: bool = False) -> ColumnElement[bool]:
+        """Return the condition on `record` that it may be found at all; of rows that come one by one by no index.
+
+        Of other columns where it `asks_little`.
+        """
+        conditions = [self.visible(of)]
+        if self.hides:
+            conditions.append(records.c.id.not_in(select(stale_records.c.record)))
+        if self.beside:
+            id = unindexed(records.c.id) if streamed else records.c.id
+            conditions.append(has_companions(self.reader, self.beside, id, hides=self.hides))
+        return and_(*conditions)
+
+
+@dataclass(frozen=True)
+class Source:
+    """What drives a query.
+
+    Attributes
+    ----------
+    rows : FromClause
+        Its tables.
+    number : ColumnElement of int
+        The column of the record's number.
+    conditions : list of ColumnElement of bool
+        Those of words and ranges.
+    of : columns
+        Of `record`, or others that have what is asked of it.
+    score : ColumnElement of float or None
+        How relevant a record is; None without words.
+    """
+
+    rows: FromClause
+    number: ColumnElement[int]
+    conditions: list[ColumnElement[bool]]
+    of: Columns = field(default_factory=lambda: records.c)
+    score: ColumnElement[float] | None = None
+
+    def select(self, asked: Question, *columns: ColumnElement[Any]) -> Select[Any]:
+        """Select columns of what is found."""
+        return select(*columns).select_from(self.rows).where(*self.conditions, *_kept(asked, self))
+
+
+def source_of(connection: Connection, asked: Question) -> Source:
+    """Choose what drives a query."""
+    dialect = dialect_of(connection)
+    conditions: list[ColumnElement[bool]] = []
+    number: ColumnElement[int] = records.c.number
+    source = Source(records, number, conditions)
+    if asked.terms:
+        among = {
+            name: values
+            for name, values in asked.filters.items()
+            if asked.narrow and name != "state" and not (name == CATALOGUE and HERE in values)
+        }
+        found, score = dialect.match(asked.terms, common=asked.common, since=asked.since, among=among)
+        columns: Any = found.c
+        number = columns.number
+        if asked.asks_little and "facets" in columns:
+            source = Source(found, number, conditions, columns, score)
+        else:
+            joined = found.join(records, records.c.number == number)
+            source = Source(joined, number, conditions, score=score)
+    elif asked.many and not asked.few:
+        # In the order of time rather than by size: the rows of `record` lie side by side then, too.
+        held, number, within = dialect.in_ranges(asked.many, by_size=False, name="drive")
+        return Source(held.join(records, records.c.number == number), number, within)
+    if asked.few:
+        held, of, within = dialect.in_ranges(asked.few, by_size=True, name="few")
+        conditions.append(_driven(asked, source.number).in_(select(of).select_from(held).where(*within)))
+    if asked.many:
+        held, of, within = dialect.in_ranges(asked.many, by_size=False, name="probe")
+        conditions.append(exists(select(of).select_from(held).where(of == source.number, *within)))
+    return source
+
+
+def _driven(asked: Question, number: ColumnElement[int]) -> ColumnElement[int]:
+    """Keep SQLite from asking the text index for one number after the other: it reads all words each time."""
+    return unindexed(number) if asked.terms else number
+
+
+def _kept(asked: Question, source: Source) -> list[ColumnElement[bool]]:
+    """Tell the same of rows that come one by one; few that facets leave are a set, made before."""
+    if asked.is_counted_whole:
+        return conditions_on(asked)
+    if asked.narrow and source.of is records.c:
+        among = select(records.c.number).where(*conditions_on(asked))
+        return [_driven(asked, source.number).in_(among)]
+    return conditions_on(asked, source.of, streamed=True)
+
+
+def conditions_on(
+    asked: Question, of: Columns = records.c, *, streamed: bool = False
+) -> list[ColumnElement[bool]]:
+    """Tell what a row of `record`, or of what has the same of it, must meet: the reader and the facets."""
+    return [asked.seen(of, streamed=streamed), *filtered(asked, of, streamed=streamed)]
+
+
+def filtered(asked: Question, of: Any, *, streamed: bool = False) -> list[ColumnElement[bool]]:
+    """Tell what the facets of a row of `record`, or of `record_total`, must be."""
+    conditions: list[ColumnElement[bool]] = []
+    column: ColumnElement[int] = unindexed(of.facets) if streamed else of.facets
+    for name, values in asked.filters.items():
+        if name == "state":
+            conditions.append(of.state.in_(values))
+        else:
+            sets = select(facets.c.facets).where(facets.c.name == name, facets.c.value.in_(values))
+            if (
+                streamed and of is not records.c
+            ):  # the offset has PostgreSQL make a set once, not look in it row by row
+                sets = sets.offset(0)
+            here = name == CATALOGUE and HERE in values
+            conditions.append(or_(of.state != HARVESTED, column.in_(sets)) if here else column.in_(sets))
+    return conditions
