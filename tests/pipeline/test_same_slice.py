@@ -6,11 +6,13 @@ from numpy.typing import NDArray
 
 import tomarium as tm
 from tomarium.kernels.engines import engines
-from tomarium.model import Scan
+from tomarium.model import Scan, Slab
 from tomarium.pipeline.plan.section import Resources
 from tomarium.pipeline.protocol.protocol import Protocol, from_data
 from tomarium.pipeline.run.reconstruct import slice_at
 from tomarium.pipeline.run.runner import run
+from tomarium.pipeline.run.work import _counted
+from tomarium.steps.volume.statistics import statistics
 
 ROWS, ANGLES, COLUMNS = 19, 70, 50
 PLENTY = Resources(10**12, None, 2, 2)
@@ -78,3 +80,12 @@ def test_a_slice_that_is_looked_at_is_that_of_the_volume(
     scan, protocol, whole = case
     for row in (0, 7, ROWS - 1):
         np.testing.assert_array_equal(slice_at(scan, row, protocol).slab.data[0], whole[row])
+
+
+@pytest.mark.parametrize("threads", [1, 2, 5])
+def test_statistics_do_not_depend_on_threads(threads: int) -> None:
+    data = np.random.default_rng(0).normal(0, 3, (7, 64, 64)).astype(np.float32)
+    data[2, 30, 30] = np.nan
+    data[4] *= 100
+    slab = Slab(data, slice(0, 7), domain="slice", unit="1/px")
+    assert _counted(slab, threads) == statistics(slab)
