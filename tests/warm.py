@@ -63,24 +63,34 @@ for line in sys.stdin:
 """
 
 
-TOMARIUM = """
+IN_A_FOLDER = """
 import importlib, os, runpy, sys
 from tomarium import registry
 
 folder, home, site, *words = sys.argv[1:]
 os.chdir(folder)
-os.environ["TOMARIUM_HOME"] = home
-os.dup2(os.open("errors", os.O_WRONLY | os.O_CREAT | os.O_TRUNC), 2)
+if home:
+    os.environ["TOMARIUM_HOME"] = home
 if site:  # what the process knows of packages it asks anew
     os.environ["PYTHONPATH"] = site
     sys.path.insert(0, site)
     importlib.invalidate_caches()
     for known in (registry._collect, registry._providers, registry._distributions):
         known.cache_clear()
+"""
+
+TOMARIUM = (
+    IN_A_FOLDER
+    + """
+os.dup2(os.open("errors", os.O_WRONLY | os.O_CREAT | os.O_TRUNC), 2)
 sys.argv = ["tomarium", *words]
 runpy.run_module("tomarium", run_name="__main__", alter_sys=True)
 """
+)
 """The program `tomarium` in a folder, with packages of another folder installed; its errors go to a file there."""
+
+PYTEST = IN_A_FOLDER + "import pytest; raise SystemExit(int(pytest.main(words)))"
+"""The program `pytest` in a folder, with packages of another folder installed."""
 
 
 @dataclass(frozen=True)
@@ -116,6 +126,19 @@ class Warm:
         errors = (folder / "errors").read_text(encoding="utf-8")
         (folder / "errors").unlink()
         return subprocess.CompletedProcess(words, done.returncode, done.output, errors)
+
+    def pytest(self, folder: Path, *words: str, site: Path) -> Done:
+        """Run pytest in a folder, with packages that another folder has, in one process and without a cache."""
+        options = [
+            "-q",
+            "-n",
+            "0",
+            "-p",
+            "no:cacheprovider",
+            "-W",
+            "ignore::pytest.PytestAssertRewriteWarning",
+        ]
+        return self.run(PYTEST, folder, "", site, *options, *words, seconds=300)
 
     def kill_after(self, lines: int, program: str, *arguments: object) -> None:
         """Run a program in a child and kill it when it has printed so many lines."""

@@ -1,11 +1,10 @@
 """The page on pages of other packages: what it says is done."""
 
-import os
 import re
-import subprocess
-import sys
 import tomllib
 from pathlib import Path
+
+from warm import Warm
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "how-to" / "add-a-page.md"
@@ -13,7 +12,7 @@ BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", PAGE.read_text(encoding="utf-8"), r
 TOML, MODULE, TEMPLATE = (text for _, text in BLOCKS)
 
 
-def test_the_page_is_done_and_the_contract_suite_takes_it(tmp_path: Path) -> None:
+def test_the_page_is_done_and_the_contract_suite_takes_it(tmp_path: Path, warm: Warm) -> None:
     project = tomllib.loads(TOML)["project"]
     about = tmp_path / "voxel_page-0.1.0.dist-info"
     about.mkdir()
@@ -25,11 +24,6 @@ def test_the_page_is_done_and_the_contract_suite_takes_it(tmp_path: Path) -> Non
     )
     [(name, place)] = project["entry-points"]["tomarium.portal.pages"].items()
     (about / "entry_points.txt").write_text(f"[tomarium.portal.pages]\n{name} = {place}\n")
-    environment = os.environ | {"PYTHONPATH": str(tmp_path)}
-    told = subprocess.run(
-        [sys.executable, "-m", "pytest", "tests/contracts/test_pages.py", "-q", "-n", "0", "-k", "voxels", "-p",
-         "no:cacheprovider"],
-        cwd=ROOT, capture_output=True, text=True, check=False, env=environment,
-    )  # fmt: skip
-    assert told.returncode == 0, told.stdout
-    assert int(re.search(r"(\d+) passed", told.stdout)[1]) >= 3  # type: ignore[index]
+    told = warm.pytest(ROOT, "tests/contracts/test_pages.py", "-k", "voxels", site=tmp_path)
+    assert told.returncode == 0, told.output
+    assert int(re.search(r"(\d+) passed", told.output)[1]) >= 3  # type: ignore[index]

@@ -1,11 +1,9 @@
 """The page on steps of other packages: what it says is done, and what goes wrong in them is theirs."""
 
 import json
-import os
 import re
 import shlex
 import subprocess
-import sys
 import tomllib
 from pathlib import Path
 
@@ -44,13 +42,6 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def call(folder: Path, *words: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", *words], cwd=cwd or folder, capture_output=True, text=True, check=False,
-        env=os.environ | {"PYTHONPATH": str(folder / "site")},
-    )  # fmt: skip
-
-
 def tomarium(warm: Warm, folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     return warm.tomarium(folder, *words, site=folder / "site")
 
@@ -69,8 +60,8 @@ def test_the_page_is_done(folder: Path, warm: Warm) -> None:
     assert steps[-1] == "average_slices"
     assert provenance["quality"]["adjust_gamma.replaced"] == 0
     (folder / "test_gamma_steps.py").write_text(TEST)
-    told = call(folder, "pytest", "-q", "test_gamma_steps.py")
-    assert told.returncode == 0, told.stdout
+    checked = warm.pytest(folder, "test_gamma_steps.py", site=folder / "site")
+    assert checked.returncode == 0, checked.output
     listed = tomarium(warm, folder, "steps").stdout
     assert "adjust_gamma  (step, package gamma-steps 1.2.0)" in listed
     assert "fbp  (step, also filtered_backprojection, fbp.py)" in listed
@@ -78,11 +69,13 @@ def test_the_page_is_done(folder: Path, warm: Warm) -> None:
     assert schema["package"] == "gamma-steps 1.2.0"
 
 
-def test_the_contract_suite_takes_its_steps(folder: Path) -> None:
+def test_the_contract_suite_takes_its_steps(folder: Path, warm: Warm) -> None:
     install(folder / "site")
-    told = call(folder, *shlex.split(SUITE.removeprefix("$ ")), "-q", cwd=ROOT)
-    assert told.returncode == 0, told.stdout
-    assert int(re.search(r"(\d+) passed", told.stdout)[1]) > 15  # type: ignore[index]
+    program, *words = shlex.split(SUITE.removeprefix("$ "))
+    assert program == "pytest"
+    told = warm.pytest(ROOT, *words, site=folder / "site")
+    assert told.returncode == 0, told.output
+    assert int(re.search(r"(\d+) passed", told.output)[1]) > 15  # type: ignore[index]
 
 
 def test_an_error_in_it_is_its_own(folder: Path, warm: Warm) -> None:

@@ -41,6 +41,10 @@ _ONCE: Final = (
     "PIL.Image",
     "PIL.PngImagePlugin",
     "PIL.WebPImagePlugin",
+    *(f"PIL.{name}ImagePlugin" for name in ("Bmp", "Gif", "Jpeg", "Ppm")),  # as the first picture asks
+    "resource",
+    "tomarium.formats.zarr.chunk_check",
+    "tomarium.formats.zarr.contained_store",
 )
 """What most questions import, which is done once, before any fork."""
 _READY, _TOLD, _DIED = b"r", b"t", b"d"
