@@ -23,6 +23,8 @@ import sizes
 
 # Told before anything that has threads is imported: a thread that waits leaves its processor to others.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+# algotom's threads add views to the same pixels at once, and lose some of them in one run or another.
+os.environ.setdefault("NUMBA_NUM_THREADS", "1")
 
 from tomarium.array import processors
 

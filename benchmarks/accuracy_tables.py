@@ -349,7 +349,7 @@ Written by `make accuracy`: {told_size(seeds)} beside {beside}, on the same
 sinograms. Numbers are parts of the attenuation of the sample's body; smaller is better. The samples are
 ellipses with ten inclusions, projected exactly and averaged over each pixel's width. Truth is the
 picture of the same ellipses, averaged over each pixel. Peers are called with the plain ramp, and with their own
-defaults else.
+defaults else; algotom has one thread, for several lose a part of some pixels.
 
 ## Whole scans
 
