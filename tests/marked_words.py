@@ -32,10 +32,11 @@ from tomarium.portal.pages.download import KINDS as DOWNLOADS
 from tomarium.portal.pages.harvested import ACCESS
 from tomarium.portal.pages.record import TAKEN
 from tomarium.portal.problems import NO_DATABASE, NOWHERE, TITLES
+from tomarium.portal.record_facts import SLIPS
 from tomarium.portal.script_words import SCRIPT_WORDS
 from tomarium.registry import collect
 from tomarium.standards.standard import Standard
-from tomarium.viewers import files, histogram, meshes, pictures, slice_axes, slices
+from tomarium.viewers import files, histogram, known_things, meshes, pictures, plain_facts, slice_axes, slices
 from tomarium.viewers.drawn import WORDS as DRAWN
 from tomarium.viewers.groups import GROUPS
 from tomarium.viewers.parameters import MARKS, ORIGINS
@@ -176,6 +177,7 @@ def given() -> Iterator[str]:
     )
     yield from (*MAIL_STATES, "running", "done", "registered", "findable", "missing", "changed", "unreadable")
     yield from TITLED
+    yield from SLIPS
     yield from GIVEN
 
 
@@ -186,6 +188,10 @@ def of_viewers() -> Iterator[str]:
     yield from (*slice_axes.WORDS.values(), *histogram.QUANTITIES.values(), *pictures.TITLES.values())
     yield from (label for label, _longest in plain_card.FIELDS.values())
     yield from VIEWERS
+    yield from (*plain_facts.SENTENCES.values(), *plain_facts.LARGE.values(), "X-rays", "Neutrons")
+    yield from (words for pair in plain_facts.TIMES.values() for words in pair)
+    yield from (*known_things.FACTORS.values(), *known_things.SIDES, *known_things.SIDES.values())
+    yield from (thing.name for thing in known_things.THINGS)
 
 
 if __name__ == "__main__":

@@ -84,6 +84,7 @@ FACETS = (
     Facet("year", "Year", ()),
 )
 CALLS: dict[str, tuple[Any, ...]] = {
+    "heads": ((HOSTILE,),),
     "label": (HOSTILE, [(HOSTILE, HOSTILE)], HOSTILE, HOSTILE, (HOSTILE,), HOSTILE, HOSTILE, "/a"),
     "slip": (HOSTILE, HOSTILE, HOSTILE),
     "badge": (HOSTILE, "open", "/a", "license"),

@@ -16,6 +16,7 @@ from tomarium.catalogue.print_sheet import sheet_html
 from tomarium.model import FileEntry, Part, Record, Value
 from tomarium.model.plain_card import PlainCard
 from tomarium.pipeline.mesh.print_body import PrintFigures
+from tomarium.portal.languages import LANGUAGES, translations
 from tomarium.viewers.known_things import THINGS, WITHIN, beside, plain_length
 from tomarium.viewers.plain_card import PLAIN_CARD
 from tomarium.viewers.plain_facts import extent_m, plain_facts, probe_of
@@ -170,3 +171,14 @@ def test_the_card_shows_what_its_keepers_wrote_as_text(tmp_path: Path) -> None:
     assert "From volume" not in pupil.html
     assert "tooth" not in pupil.html  # the page's own heading
     assert "<a" not in show("pupil", "").html
+
+
+def test_sentences_are_told_in_the_language_of_the_page() -> None:
+    told = {
+        language: [one.text for one in plain_facts(record(), translations(language))]
+        for language in LANGUAGES
+    }
+    assert told["en"] == [one.text for one in plain_facts(record())]
+    assert "die längste Seite ist etwa so lang wie ein Reiskorn (6 mm)." in told["de"][0]
+    assert "6,2 mm de large" in told["fr"][0]
+    assert len(set(map(len, told.values()))) == 1

@@ -184,7 +184,28 @@ def picture_bar(record: Record) -> Bar | None:
     return Bar(units.show(length_m, "m"), round(100 * fraction, 3))
 
 
-def slips(record: Record, now: datetime) -> tuple[Slip, ...]:
+SLIPS = (
+    *(
+        "Created",
+        "as a draft.",
+        "Computed",
+        "Withdrawn",
+        "A newer version",
+        "is there: %(record)s.",
+        "%(people)s and others",
+    ),
+    *(
+        "by %(who)s, as told under How it was made.",
+        "Version %(number)s",
+        "published.",
+        "published, DOI %(doi)s.",
+    ),
+    *("Its files open on %(day)s.", "It is kept until %(day)s at least."),
+)
+"""What slips say, in English."""
+
+
+def slips(record: Record, now: datetime, language: str = ENGLISH) -> tuple[Slip, ...]:
     """Tell what happened to a record, the newest first.
 
     Parameters
@@ -193,58 +214,66 @@ def slips(record: Record, now: datetime) -> tuple[Slip, ...]:
         Any record.
     now : datetime
         The present moment, with its time zone.
+    language : str
+        In which they are told.
 
     Returns
     -------
     tuple of Slip
         That it was withdrawn, published, made, and with what it was reconstructed where its provenance says so.
     """
+
+    def say(words: str, **values: str) -> str:
+        return translate(words, language) % values
+
     people = ", ".join(brief(person.name, 100) for person in record.creators[:3])
-    people += " and others" if len(record.creators) > 3 else ""
-    made = _day(record.created.isoformat())
-    told = [*_published(record, now), Slip("Made", "as a draft.", f"{people}, {made}" if people else made)]
+    people = say("%(people)s and others", people=people) if len(record.creators) > 3 else people
+    made = _day(record.created.isoformat(), language)
+    draft = Slip(say("Created"), say("as a draft."), f"{people}, {made}" if people else made)
+    told = [*_published(record, now, language), draft]
     versions, finished = record.provenance.get("versions"), record.provenance.get("finished")
     version = versions.get("tomarium") if isinstance(versions, dict) else None
     if isinstance(version, str) and isinstance(finished, str):
         told.append(
             Slip(
-                "Computed",
-                f"by {record.made_by}, as told under How it was made.",
-                f"tomarium {brief(version, 20)}, {_day(finished)}",
+                say("Computed"),
+                say("by %(who)s, as told under How it was made.", who=record.made_by),
+                f"tomarium {brief(version, 20)}, {_day(finished, language)}",
             )
         )
     return tuple(told)
 
 
-def _published(record: Record, now: datetime) -> list[Slip]:
+def _published(record: Record, now: datetime, language: str) -> list[Slip]:
+    def say(words: str, **values: str) -> str:
+        return translate(words, language) % values
+
     publication = record.publication
     if publication is None:
         return []
     by = brief(publication.publisher, 100)
     told = []
     if publication.withdrawn:
-        told.append(Slip("Withdrawn", publication.reason, _by(by, publication.withdrawn)))
+        told.append(Slip(say("Withdrawn"), publication.reason, _by(by, publication.withdrawn, language)))
     later = next(
         (related.identifier for related in record.related if related.relation == "IsPreviousVersionOf"), ""
     )
     if later:
-        told.append(Slip("A newer version", f"is there: {later}.", ""))
-    opens = (
-        f"Its files open on {_day(publication.open_from.isoformat())}." if publication.open_from > now else ""
-    )
-    doi = f", DOI {publication.doi}" if publication.doi else ""
-    kept = (
-        f"It is kept until {_day(publication.kept_until.isoformat())} at least."
-        if publication.kept_until
-        else ""
-    )
-    told_of_it = " ".join(filter(None, (f"published{doi}.", opens, kept)))
-    version = Slip(f"Version {publication.version}", told_of_it, _by(by, publication.published))
-    return [*told, version]
+        told.append(Slip(say("A newer version"), say("is there: %(record)s.", record=later), ""))
+    doi = publication.doi
+    sentences = [say("published, DOI %(doi)s.", doi=doi) if doi else say("published.")]
+    if publication.open_from > now:
+        day = _day(publication.open_from.isoformat(), language)
+        sentences.append(say("Its files open on %(day)s.", day=day))
+    if publication.kept_until:
+        day = _day(publication.kept_until.isoformat(), language)
+        sentences.append(say("It is kept until %(day)s at least.", day=day))
+    lead = say("Version %(number)s", number=str(publication.version))
+    return [*told, Slip(lead, " ".join(sentences), _by(by, publication.published, language))]
 
 
-def _by(who: str, when: datetime) -> str:
-    return ", ".join(filter(None, (who, _day(when.isoformat()))))
+def _by(who: str, when: datetime, language: str) -> str:
+    return ", ".join(filter(None, (who, _day(when.isoformat(), language))))
 
 
 def _shape(record: Record) -> Sequence[int]:

@@ -11,6 +11,7 @@ from fastapi import HTTPException
 
 from tomarium.catalogue import Hit
 from tomarium.model.level import DEFAULT
+from tomarium.portal.languages import translations
 from tomarium.portal.request_context import RequestContext
 from tomarium.viewers.plain_facts import plain_size
 
@@ -117,7 +118,8 @@ def _told_for(request_context: RequestContext, found: FoundRecord, level: str) -
     except HTTPException:  # its folder is gone or damaged, which its own page says
         return replace(found, level=level)
     title = record.card.title or found.title
-    told = replace(found, level=level, title=title, plain_size=plain_size(record))
+    words = translations(request_context.language)
+    told = replace(found, level=level, title=title, plain_size=plain_size(record, words))
     return replace(told, snippet=" ".join(record.card.what.split())) if level == "pupil" else told
 
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from fractions import Fraction
+from gettext import NullTranslations
 from typing import Final
+
+from tomarium.viewers.viewer import ENGLISH, decimal
 
 WITHIN: Final = 1.15
 """A thing is named where the length is a simple multiple of its own, up to this factor."""
@@ -48,20 +51,22 @@ THINGS: Final = (
     Thing("a sheet of A4 paper", "long", 0.297, "ISO 216"),
     Thing("a door", "high", 2.0, "typical"),
 )
-_FACTORS: Final = {
-    Fraction(1): "about as {side} as",
-    Fraction(1, 2): "about half as {side} as",
-    Fraction(2): "about twice as {side} as",
-    Fraction(1, 3): "about a third as {side} as",
-    Fraction(3): "about 3 times as {side} as",
-    Fraction(1, 4): "about a quarter as {side} as",
-    Fraction(4): "about 4 times as {side} as",
-    Fraction(1, 5): "about a fifth as {side} as",
-    Fraction(5): "about 5 times as {side} as",
-    Fraction(1, 10): "about a tenth as {side} as",
-    Fraction(10): "about 10 times as {side} as",
+FACTORS: Final = {
+    Fraction(1): "about as %(side)s as %(thing)s",
+    Fraction(1, 2): "about half as %(side)s as %(thing)s",
+    Fraction(2): "about twice as %(side)s as %(thing)s",
+    Fraction(1, 3): "about a third as %(side)s as %(thing)s",
+    Fraction(3): "about 3 times as %(side)s as %(thing)s",
+    Fraction(1, 4): "about a quarter as %(side)s as %(thing)s",
+    Fraction(4): "about 4 times as %(side)s as %(thing)s",
+    Fraction(1, 5): "about a fifth as %(side)s as %(thing)s",
+    Fraction(5): "about 5 times as %(side)s as %(thing)s",
+    Fraction(1, 10): "about a tenth as %(side)s as %(thing)s",
+    Fraction(10): "about 10 times as %(side)s as %(thing)s",
 }
-"""Simple multiples, the simplest first."""
+"""Simple multiples, the simplest first, with their words."""
+SIDES: Final = {"long": "%(thing)s is long", "wide": "%(thing)s is wide", "high": "%(thing)s is high"}
+"""Which length is meant → words for a thing of which another one is compared."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +88,9 @@ class Comparison:
     factor: float
 
 
-def beside(length_m: float, side: str = "long") -> Comparison | None:
+def beside(
+    length_m: float, side: str = "long", translations: NullTranslations = ENGLISH
+) -> Comparison | None:
     """Compare a length with a thing that everybody knows.
 
     Parameters
@@ -92,6 +99,8 @@ def beside(length_m: float, side: str = "long") -> Comparison | None:
         The length, m; positive.
     side : str
         What it is: "long", "wide", "high".
+    translations : gettext.NullTranslations
+        Of the words; English by default.
 
     Returns
     -------
@@ -106,12 +115,16 @@ def beside(length_m: float, side: str = "long") -> Comparison | None:
     >>> beside(2.5e-05, "wide").words
     'about a third as wide as a human hair (0.075 mm)'
     """
-    for factor, words in _FACTORS.items():
+    for factor, words in FACTORS.items():
         off = {thing: abs(math.log(length_m / (factor * thing.length_m))) for thing in THINGS}
         nearest = min(off, key=lambda thing: off[thing])
         if off[nearest] <= math.log(WITHIN):
-            which = "" if nearest.side == side else f" is {nearest.side}"
-            told = f"{words.format(side=side)} {nearest.name}{which} ({plain_length(nearest.length_m)})"
+            say = translations.gettext
+            thing = say(nearest.name)
+            if nearest.side != side:
+                thing = say(SIDES[nearest.side]) % {"thing": thing}
+            compared = say(words) % {"side": say(side), "thing": thing}
+            told = f"{compared} ({decimal(plain_length(nearest.length_m), translations)})"
             return Comparison(told, nearest, float(factor))
     return None
 

@@ -49,6 +49,7 @@ def render(record: Record, view: View) -> Piece:
         return linked(text, seen, view.term)
 
     told = record.card.told
+    shown = plain_facts(record, view.translations)
     html = fill(
         "plain_card.html",
         {
@@ -59,7 +60,7 @@ def render(record: Record, view: View) -> Piece:
                 for name, text in told.items()
                 if name != "title"
             ],
-            "facts": [(words(fact.text), fact.source) for fact in facts],
+            "facts": [(words(fact.text), fact.source) for fact in shown],
             "sources": view.level != "pupil",
         },
         view.translations,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from gettext import NullTranslations
 from math import prod
 from typing import Any, Final
 
@@ -12,6 +13,7 @@ from tomarium.model import Record
 from tomarium.standards import panet
 from tomarium.viewers.known_things import beside, plain_length
 from tomarium.viewers.slices import voxel_m
+from tomarium.viewers.viewer import ENGLISH, decimal
 
 TOMOGRAPHY: Final = "PaNET01129"
 PROBES: Final = (("PaNET01012", "X-rays"), ("PaNET00101", "Neutrons"))
@@ -21,6 +23,35 @@ SPELLED: Final = {"x-ray": "X-rays", "xray": "X-rays", "neutron": "Neutrons"}
 PHASE: Final = "PaNET00204"
 EMISSION: Final = "PaNET00201"
 LONGEST_S: Final = 30 * 86400.0
+_INSIDE: Final = "from the pictures a computer worked out what is inside."
+SENTENCES: Final = {
+    "through": f"%(probe)s went through it from many sides, and each time a picture was taken; {_INSIDE}",
+    "seen": f"Pictures of it were taken from many sides; {_INSIDE}",
+    "bent": "%(probe)s are bent a little at the edges of things; the computer made use of that, so that even things "
+    "show that hardly cast a shadow.",
+    "extent": "What the scan shows is %(width)s wide, %(depth)s deep and %(height)s high.",
+    "extent beside": "What the scan shows is %(width)s wide, %(depth)s deep and %(height)s high; its longest side is "
+    "%(beside)s.",
+    "cubes": "It is made of tiny blocks, called voxels; each is %(width)s wide.",
+    "cubes beside": "It is made of tiny blocks, called voxels; each is %(width)s wide, %(beside)s.",
+    "blocks": "It is made of tiny blocks, called voxels; each is %(width)s wide, %(depth)s deep and %(height)s high.",
+    "slices": "The computer made %(slices)s slices of it, like those of a loaf of bread; they have %(voxels)s voxels "
+    "in all.",
+    "pictures": "%(pictures)s pictures were taken for it, each from another side; such a picture is called a "
+    "projection.",
+    "time": "The scan took %(time)s.",
+    "longest": "%(length)s at its longest",
+    "and": "%(hours)s and %(minutes)s",
+}
+"""What is said of records, in English."""
+LARGE: Final = {
+    10**12: "%(count)s million million",
+    10**9: "%(count)s thousand million",
+    10**6: "%(count)s million",
+}
+"""Large numbers in words."""
+TIMES: Final = {unit: (f"%(count)s {unit}", f"%(count)s {unit}s") for unit in ("second", "minute", "hour")}
+"""Units of time: of one, of several."""
 
 
 @dataclass(frozen=True)
@@ -39,13 +70,56 @@ class PlainFact:
     source: str
 
 
-def plain_facts(record: Record) -> tuple[PlainFact, ...]:
+class _Say:
+    """Says things in a language."""
+
+    def __init__(self, translations: NullTranslations) -> None:
+        self.translations = translations
+
+    def __call__(self, words: str, **values: str) -> str:
+        told = {
+            key: self.translations.gettext(value) if key == "probe" else value
+            for key, value in values.items()
+        }
+        return self.translations.gettext(SENTENCES.get(words, words)) % told
+
+    def length(self, length_m: float) -> str:
+        return decimal(plain_length(length_m), self.translations)
+
+    def beside(self, length_m: float, side: str = "long") -> str:
+        comparison = beside(length_m, side, self.translations)
+        return "" if comparison is None else comparison.words
+
+    def counted(self, number: int) -> str:
+        for size, words in LARGE.items():
+            if number >= size:
+                count = decimal(f"{float(f'{number / size:.3g}'):.12g}", self.translations)
+                return self(words, count=count)
+        return f"{number:,}".replace(",", "\u202f")
+
+    def lasting(self, seconds: float) -> str:
+        if seconds < 120:
+            return self.of(round(seconds), "second")
+        minutes = round(seconds / 60)
+        if minutes < 120:
+            return self.of(minutes, "minute")
+        hours, rest = divmod(minutes, 60)
+        told = self.of(hours, "hour")
+        return self("and", hours=told, minutes=self.of(rest, "minute")) if rest else told
+
+    def of(self, number: int, unit: str) -> str:
+        return self(TIMES[unit][number != 1], count=str(number))
+
+
+def plain_facts(record: Record, translations: NullTranslations = ENGLISH) -> tuple[PlainFact, ...]:
     """Tell in plain sentences what follows from a record.
 
     Parameters
     ----------
     record : Record
         Any record.
+    translations : gettext.NullTranslations
+        Of the sentences; English by default.
 
     Returns
     -------
@@ -53,7 +127,8 @@ def plain_facts(record: Record) -> tuple[PlainFact, ...]:
         How it was seen, how large it is beside a known thing, how small its voxels are, of how many slices and pictures
         it is made, and how long the scan took; what the record does not tell, or only assumes, has no sentence.
     """
-    return tuple(fact for rule in _RULES for fact in rule(record))
+    say = _Say(translations)
+    return tuple(fact for rule in _RULES for fact in rule(record, say))
 
 
 def probe_of(record: Record) -> str:
@@ -99,13 +174,15 @@ def extent_m(record: Record) -> tuple[float, float, float] | None:
     return z, y, x
 
 
-def plain_size(record: Record) -> str:
+def plain_size(record: Record, translations: NullTranslations = ENGLISH) -> str:
     """Tell in a few words how large what the volume of a record shows is.
 
     Parameters
     ----------
     record : Record
         Any record.
+    translations : gettext.NullTranslations
+        Of the words; English by default.
 
     Returns
     -------
@@ -116,86 +193,68 @@ def plain_size(record: Record) -> str:
     size = extent_m(record)
     if size is None:
         return ""
-    comparison = beside(max(size))
-    words = comparison.words if comparison else f"{plain_length(max(size))} at its longest"
+    say = _Say(translations)
+    words = say.beside(max(size)) or say("longest", length=say.length(max(size)))
     return words[0].upper() + words[1:]
 
 
-def _technique(record: Record) -> Iterator[PlainFact]:
+def _technique(record: Record, say: _Say) -> Iterator[PlainFact]:
     known = [panet.broader(technique) for technique in record.techniques]
     if not any(TOMOGRAPHY in above for above in known):
         return
     reached = frozenset().union(*known)
     # What shines by itself, as in fluorescence, is not told by what goes through.
     probe = probe_of(record)
-    how = f"{probe} went through it from many sides" if probe else "Pictures of it were taken from many sides"
-    took = ", and each time a picture was taken" if probe else ""
-    yield PlainFact(f"{how}{took}; from the pictures a computer worked out what is inside.", "techniques")
+    yield PlainFact(say("through", probe=probe) if probe else say("seen"), "techniques")
     if PHASE in reached and probe:
-        yield PlainFact(
-            f"{probe} are bent a little at the edges of things; the computer made use of that, so that even things "
-            f"show that hardly cast a shadow.",
-            "techniques",
-        )
+        yield PlainFact(say("bent", probe=probe), "techniques")
 
 
-def _extent(record: Record) -> Iterator[PlainFact]:
+def _extent(record: Record, say: _Say) -> Iterator[PlainFact]:
     size = extent_m(record)
     if size is None:
         return
-    height, depth, width = map(plain_length, size)
-    longest = max(size)
-    comparison = beside(longest)
-    yield PlainFact(
-        f"What the scan shows is {width} wide, {depth} deep and {height} high"
-        + (f"; its longest side is {comparison.words}." if comparison else "."),
-        "volume: shape, voxel_m",
-    )
+    height, depth, width = map(say.length, size)
+    told = {"width": width, "depth": depth, "height": height}
+    compared = say.beside(max(size))
+    text = say("extent beside", **told, beside=compared) if compared else say("extent", **told)
+    yield PlainFact(text, "volume: shape, voxel_m")
 
 
-def _voxel(record: Record) -> Iterator[PlainFact]:
+def _voxel(record: Record, say: _Say) -> Iterator[PlainFact]:
     size = voxel_m(record)
     if size is None or not all(size):
         return
-    comparison = beside(size[2], "wide")
-    cube = max(size) <= 1.005 * min(size)
-    others = "" if cube else f", {plain_length(size[1])} deep and {plain_length(size[0])} high"
-    yield PlainFact(
-        f"It is made of tiny blocks, called voxels; each is {plain_length(size[2])} wide{others}"
-        + (f", {comparison.words}." if comparison and cube else "."),
-        "volume: voxel_m",
-    )
+    height, depth, width = map(say.length, size)
+    compared = say.beside(size[2], "wide")
+    if max(size) > 1.005 * min(size):
+        text = say("blocks", width=width, depth=depth, height=height)
+    else:
+        text = say("cubes beside", width=width, beside=compared) if compared else say("cubes", width=width)
+    yield PlainFact(text, "volume: voxel_m")
 
 
-def _slices(record: Record) -> Iterator[PlainFact]:
+def _slices(record: Record, say: _Say) -> Iterator[PlainFact]:
     shape = [int(n) for n in record.volume.get("shape") or ()]
     if len(shape) == 3 and shape[0] > 1:
-        voxels = prod(shape)
-        yield PlainFact(
-            f"The computer made {_counted(shape[0])} slices of it, like those of a loaf of bread; they have "
-            f"{_counted(voxels)} voxels in all.",
-            "volume: shape",
-        )
+        text = say("slices", slices=say.counted(shape[0]), voxels=say.counted(prod(shape)))
+        yield PlainFact(text, "volume: shape")
 
 
-def _pictures(record: Record) -> Iterator[PlainFact]:
+def _pictures(record: Record, say: _Say) -> Iterator[PlainFact]:
     number = _told(record, "projections")
     if isinstance(number, int) and not isinstance(number, bool) and number > 1:
-        yield PlainFact(
-            f"{_counted(number)} pictures were taken for it, each from another side; such a picture is called a "
-            f"projection.",
-            "parameter: projections",
-        )
+        yield PlainFact(say("pictures", pictures=say.counted(number)), "parameter: projections")
 
 
-def _duration(record: Record) -> Iterator[PlainFact]:
+def _duration(record: Record, say: _Say) -> Iterator[PlainFact]:
     try:
         began, ended = (datetime.fromisoformat(_told(record, key)) for key in ("start_time", "end_time"))
         seconds = (ended - began).total_seconds()
     except (TypeError, ValueError):  # not told, no moments, or one with a time zone and one without
         return
     if 0 < seconds < LONGEST_S:
-        yield PlainFact(f"The scan took {_lasting(seconds)}.", "parameters: start_time, end_time")
+        yield PlainFact(say("time", time=say.lasting(seconds)), "parameters: start_time, end_time")
 
 
 def _told(record: Record, key: str) -> Any:
@@ -204,28 +263,6 @@ def _told(record: Record, key: str) -> Any:
     return None if value is None or value.origin == "default" else value.value
 
 
-def _counted(number: int) -> str:
-    for name, size in (("million million", 10**12), ("thousand million", 10**9), ("million", 10**6)):
-        if number >= size:
-            return f"{float(f'{number / size:.3g}'):.12g} {name}"
-    return f"{number:,}".replace(",", "\u202f")
-
-
-def _lasting(seconds: float) -> str:
-    if seconds < 120:
-        return _of(round(seconds), "second")
-    minutes = round(seconds / 60)
-    if minutes < 120:
-        return _of(minutes, "minute")
-    return " and ".join(
-        _of(n, unit) for n, unit in zip(divmod(minutes, 60), ("hour", "minute"), strict=True) if n
-    )
-
-
-def _of(number: int, unit: str) -> str:
-    return f"{number} {unit}{'' if number == 1 else 's'}"
-
-
-_RULES: Final[tuple[Callable[[Record], Iterator[PlainFact]], ...]] = (
+_RULES: Final[tuple[Callable[[Record, _Say], Iterator[PlainFact]], ...]] = (
     _technique, _extent, _voxel, _slices, _pictures, _duration,
 )  # fmt: skip

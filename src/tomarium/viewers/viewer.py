@@ -170,6 +170,24 @@ def fill(template: str, content: Mapping[str, Any], translations: NullTranslatio
     return Markup(_templates(translations).get_template(template).render(dict(content)))
 
 
+def decimal(number: str, translations: NullTranslations) -> str:
+    """Write a number's decimal mark as French and German do, where it is for one of these.
+
+    Parameters
+    ----------
+    number : str
+        As English has it, with a unit or without.
+    translations : gettext.NullTranslations
+        As a `View` has them.
+
+    Returns
+    -------
+    str
+        "0,65 µm".
+    """
+    return number.replace(".", ",") if translations.info().get("language") else number
+
+
 @cache
 def _templates(translations: NullTranslations) -> Environment:
     from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -185,7 +203,6 @@ def _templates(translations: NullTranslations) -> Environment:
     environment.policies["ext.i18n.trimmed"] = True
     environment.install_gettext_translations(translations, newstyle=True)  # type: ignore[attr-defined]
     environment.filters["brief"] = brief
-    mark = "." if translations is ENGLISH else ","  # as French and German write it
-    environment.filters["decimal"] = lambda number: number.replace(".", mark)
+    environment.filters["decimal"] = lambda number: decimal(number, translations)
     environment.filters["translated"] = lambda words: translations.gettext(words) if words else ""
     return environment

@@ -344,7 +344,7 @@ def content(request_context: CurrentRequest, id: str) -> RecordPage:
         address=address,
         downloads=tuple(_downloads(record, request_context)) if place.open else (),
         exports_and_json=(*exports, as_json),
-        slips=slips(record, datetime.now(UTC)),
+        slips=slips(record, datetime.now(UTC), request_context.language),
         opens=place.open and volume_path(record) is not None,
         provenance_known=bool(record.provenance),
         reconstructed=bool(record.provenance) and record.made_by == "reconstruction",
