@@ -9,7 +9,7 @@ from alembic import op
 from tomarium.catalogue.harvested_twice import same_of
 
 revision = "0031"
-down_revision = "0029"
+down_revision = "0030"
 
 AT_ONCE = 1000
 
