@@ -111,8 +111,8 @@ def beside(length_m: float, side: str = "long") -> Comparison | None:
         nearest = min(off, key=lambda thing: off[thing])
         if off[nearest] <= math.log(WITHIN):
             which = "" if nearest.side == side else f" is {nearest.side}"
-            told = f"{words.format(side=side)} {nearest.name}{which} ({plain_length(nearest.length_m)})"
-            return Comparison(told, nearest, float(factor))
+            line = f"{words.format(side=side)} {nearest.name}{which} ({plain_length(nearest.length_m)})"
+            return Comparison(line, nearest, float(factor))
     return None
 
 

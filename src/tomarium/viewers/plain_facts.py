@@ -122,10 +122,10 @@ def plain_size(record: Record) -> str:
 
 
 def _technique(record: Record) -> Iterator[PlainFact]:
-    known = [panet.broader(technique) for technique in record.techniques]
-    if not any(TOMOGRAPHY in above for above in known):
+    broader = [panet.broader(technique) for technique in record.techniques]
+    if not any(TOMOGRAPHY in above for above in broader):
         return
-    reached = frozenset().union(*known)
+    reached = frozenset().union(*broader)
     # What shines by itself, as in fluorescence, is not told by what goes through.
     probe = probe_of(record)
     how = f"{probe} went through it from many sides" if probe else "Pictures of it were taken from many sides"
