@@ -98,23 +98,23 @@ class Spool:
             The folder itself cannot be listed now, as when a network disk is away; what was known stays.
         """
         now = time.time()
-        found: dict[str, Arrival] = {}
+        arrivals: dict[str, Arrival] = {}
         changed: list[Arrival] = []
-        for one in _scans(self.path, self.path, DEPTH):
-            if not self._matches(one.name):
+        for arrival in _scans(self.path, self.path, DEPTH):
+            if not self._matches(arrival.name):
                 continue
-            before = self.known.get(one.name)
-            if before is not None and before.stamp == one.stamp:
-                found[one.name] = before
+            before = self.known.get(arrival.name)
+            if before is not None and before.stamp == arrival.stamp:
+                arrivals[arrival.name] = before
             elif before is None and not self._looked:  # it was there before: its own time tells its age
-                found[one.name] = replace(one, changed_at=min(one.changed_at, now))
+                arrivals[arrival.name] = replace(arrival, changed_at=min(arrival.changed_at, now))
             else:
-                changed.append(one)
+                changed.append(arrival)
         # Of those that changed since the last look the newest is known by the times of the files alone.
-        for rank, one in enumerate(sorted(changed, key=lambda one: one.changed_at, reverse=True)):
-            found[one.name] = replace(one, changed_at=now - rank * APART_S)
-        self.known, self._looked = found, True
-        return found
+        for rank, arrival in enumerate(sorted(changed, key=lambda arrival: arrival.changed_at, reverse=True)):
+            arrivals[arrival.name] = replace(arrival, changed_at=now - rank * APART_S)
+        self.known, self._looked = arrivals, True
+        return arrivals
 
     def _matches(self, name: str) -> bool:
         last = name.rpartition("/")[2]
@@ -145,7 +145,7 @@ def _scans(folder: Path, root: Path, depth: int) -> Iterator[Arrival]:
 
 
 def _in_folder(path: Path, root: Path, depth: int) -> Iterator[Arrival]:
-    names = sorted(one.name for one in path.iterdir())
+    names = sorted(entry.name for entry in path.iterdir())
     if _is_scan(path, names):
         yield _of_folder(path, names, root)
     elif depth > 1:
@@ -162,10 +162,10 @@ def _is_scan(folder: Path, names: list[str]) -> bool:
 
 
 def _of_file(entry: os.DirEntry[str], path: Path, root: Path) -> Arrival:
-    told = entry.stat()
-    identity = (told.st_ino, told.st_size, told.st_mtime_ns)
-    stamp = (*identity, told.st_ctime_ns)  # a file that may be read from now on has another time of change
-    return Arrival(path.relative_to(root).as_posix(), path, stamp, identity, told.st_mtime_ns / 1e9)
+    status = entry.stat()
+    identity = (status.st_ino, status.st_size, status.st_mtime_ns)
+    stamp = (*identity, status.st_ctime_ns)  # a file that may be read from now on has another time of change
+    return Arrival(path.relative_to(root).as_posix(), path, stamp, identity, status.st_mtime_ns / 1e9)
 
 
 def _of_folder(path: Path, names: list[str], root: Path) -> Arrival:
@@ -173,8 +173,8 @@ def _of_folder(path: Path, names: list[str], root: Path) -> Arrival:
     own = path.stat()
     shown = [name for name in names if not name.startswith(".")]
     last = [(path / name).stat() for name in shown[-_LOOKED_AT:]]
-    newest = max([own.st_mtime_ns, *(one.st_mtime_ns for one in last)])
-    size = sum(one.st_size for one in last)
+    newest = max([own.st_mtime_ns, *(status.st_mtime_ns for status in last)])
+    size = sum(status.st_size for status in last)
     stamp = (own.st_ino, len(shown), size, newest, own.st_ctime_ns)
     return Arrival(
         path.relative_to(root).as_posix(), path, stamp, (own.st_ino, len(shown), size, newest), newest / 1e9

@@ -174,15 +174,15 @@ def _axis(night: _Night, on_progress: Progress) -> tuple[dict[str, Any], Scan] |
         return None
     wanted, key = axis_scan(batch), axis_key(batch)
     if state.axis is None or state.axis["key"] != key:
-        found = find_axis_for_all(
+        axis_found = find_axis_for_all(
             wanted.scan, wanted.protocol, wanted.scan.name, force=batch.how.force, on_progress=on_progress
         )
-        if found is None:
+        if axis_found is None:
             raise InputError(
                 f"no rotation axis is looked for in {wanted.scan.path}: the protocol needs none, or it is given; leave "
                 f"--axis-from out"
             )
-        state.axis = {"key": key, **found}
+        state.axis = {"key": key, **axis_found}
         write_state(batch.how.folder, state)
     return state.axis, wanted.scan
 
@@ -211,8 +211,8 @@ def _all(
             state.begun.pop(row.name)
             write_state(batch.how.folder, state)
             night.put(place, row, last=True)
-            left = len(todo)
-            raise _stopped(stop, left, count) from stop
+            remaining = len(todo)
+            raise _stopped(stop, remaining, count) from stop
         except Exception as problem:  # one bad scan never stops the others
             done = replace(row, state="failed", error=told(problem))
         state.begun.pop(row.name)
@@ -230,11 +230,13 @@ def _pace(spent: float, foreseen: float) -> float:
     return spent / foreseen if foreseen > 0 else 1.0
 
 
-def _stopped(stop: BaseException, left: int, count: int) -> Interrupted:
+def _stopped(stop: BaseException, remaining: int, count: int) -> Interrupted:
     """Say how far the batch is, with what stopped it."""
     kind = type(stop) if isinstance(stop, Interrupted) else Interrupted
     said = str(stop) if isinstance(stop, Interrupted) else "stopped"
-    return kind(f"{said}; {count - left} of {count} scans are done; the same command goes on with the batch")
+    return kind(
+        f"{said}; {count - remaining} of {count} scans are done; the same command goes on with the batch"
+    )
 
 
 def _one(
@@ -246,6 +248,8 @@ def _one(
     wanted = batch.choose(scan)
     if axis is None:
         return batch_result.make(batch.how, row, wanted, on_progress)
-    found, other = axis
+    axis_found, other = axis
     demand_same_frames(scan, other)
-    return told_axis(batch_result.make(batch.how, row, with_axis(wanted, found), on_progress), found)
+    return told_axis(
+        batch_result.make(batch.how, row, with_axis(wanted, axis_found), on_progress), axis_found
+    )

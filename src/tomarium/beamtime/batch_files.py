@@ -125,15 +125,15 @@ def read_state(folder: Path) -> State:
     """
     path = folder / STATE
     try:
-        told = read_json(path)
-        if told is None:
+        content = read_json(path)
+        if content is None:
             foreign = [path.name for path in folder.iterdir() if path.name != LOCK] if folder.is_dir() else []
             if foreign or (folder.exists() and not folder.is_dir()):
                 raise InputError(
                     f"{folder} exists and is no folder of a batch; choose another with -o, or empty it"
                 )
             return State()
-        return State(**told)
+        return State(**content)
     except (TypeError, ValueError) as problem:
         raise InputError(
             f"{path}: the state of the batch cannot be read ({problem}); remove that file alone: finished records are "
@@ -156,12 +156,12 @@ def write_results(folder: Path, rows: Iterable[Row]) -> None:
     rows : iterable of Row
         One for each scan.
     """
-    told = [asdict(row) for row in rows]
-    write_json(folder / RESULTS, {"scans": told})
+    rows_as_data = [asdict(row) for row in rows]
+    write_json(folder / RESULTS, {"scans": rows_as_data})
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
     table.writerow(COLUMNS)
-    for row in told:
+    for row in rows_as_data:
         cells = {**row, "warnings": " | ".join(row["warnings"])}
         table.writerow(["" if cells[name] is None else cells[name] for name in COLUMNS])
     write_whole(folder / TABLE, text.getvalue().encode("utf-8", "backslashreplace"))
@@ -180,5 +180,5 @@ def read_results(folder: Path) -> list[Row]:
     list of Row
         Empty where there is none.
     """
-    told = read_json(folder / RESULTS) or {"scans": []}
-    return [Row(**{**row, "warnings": tuple(row["warnings"])}) for row in told["scans"]]
+    content = read_json(folder / RESULTS) or {"scans": []}
+    return [Row(**{**row, "warnings": tuple(row["warnings"])}) for row in content["scans"]]

@@ -159,14 +159,14 @@ def _line(row: Row) -> str:
     linked = f'<a href="{escape(quote(row.record))}">{name}</a>' if row.record else name
     axis = "" if row.axis_column is None else f"{row.axis_column:.2f}"
     confidence = row.confidence or {"user": "given", "read": "read"}.get(row.axis_origin, "")
-    told = [row.error] if row.error else []
-    told += row.warnings
-    what = f"<ul>{''.join(f'<li>{escape(text)}</li>' for text in told)}</ul>" if told else ""
+    messages = [row.error] if row.error else []
+    messages += row.warnings
+    cell = f"<ul>{''.join(f'<li>{escape(text)}</li>' for text in messages)}</ul>" if messages else ""
     time = "" if row.seconds is None else _time(row.seconds)
     return (
         f'<tr class="{_class(row.state)}"><td class="name" title="{escape(row.scan)}">{linked}</td>'
         f'<td class="state">{escape(WORDS[row.state])}</td><td class="number axis">{axis}</td>'
-        f'<td>{escape(confidence)}</td><td class="number">{time}</td><td>{what}</td></tr>\n'
+        f'<td>{escape(confidence)}</td><td class="number">{time}</td><td>{cell}</td></tr>\n'
     )
 
 

@@ -164,7 +164,7 @@ def plan_scans(batch: Batch, state: State) -> BatchPlan:
     rows, paths, passed, seconds = [], [], [], {}
     growing: list[str] = []
     first: tuple[str, Plan] | None = None
-    kept, most, how = 0, 0, batch.how
+    bytes_kept, most, how = 0, 0, batch.how
     once: dict[Path, Path] = {}
     for path in batch.scans:
         once.setdefault(path.resolve(), path)  # a link to a scan is no other scan
@@ -174,7 +174,7 @@ def plan_scans(batch: Batch, state: State) -> BatchPlan:
             passed.append(path)
             continue
         [name] = names_of([path], state.names)
-        row, made = Row(str(path), name), None
+        row, planned = Row(str(path), name), None
         try:
             if isinstance(opened, Exception):
                 raise opened
@@ -182,17 +182,17 @@ def plan_scans(batch: Batch, state: State) -> BatchPlan:
                 raise InputError(
                     f"{path} holds an image of shape {opened.shape}, not a scan with projections"
                 )
-            row, made = _plan_one(batch, state, row, opened, key)
+            row, planned = _plan_one(batch, state, row, opened, key)
         except Exception as problem:  # one bad scan is told of, and the others are done
             row = replace(row, state="failed", error=told(problem))
         rows.append(row)
         paths.append(path)
-        if made is not None:
-            first = first or (name, made)
-            seconds[name] = made.seconds + FILING_S
-            result, besides = _bytes(how, name, made)
-            kept, most = kept + result, max(most, besides)
-            if not how.slice_only and _may_grow(made):
+        if planned is not None:
+            first = first or (name, planned)
+            seconds[name] = planned.seconds + FILING_S
+            result, besides = _bytes(how, name, planned)
+            bytes_kept, most = bytes_kept + result, max(most, besides)
+            if not how.slice_only and _may_grow(planned):
                 growing.append(name)
     if not rows:
         raise InputError(
@@ -202,7 +202,15 @@ def plan_scans(batch: Batch, state: State) -> BatchPlan:
     assert free is not None
     begun = {name: count for name in seconds if (count := state.begun.get(name, 0))}
     return BatchPlan(
-        tuple(rows), tuple(paths), seconds, kept + most, free, tuple(passed), tuple(growing), begun, first
+        tuple(rows),
+        tuple(paths),
+        seconds,
+        bytes_kept + most,
+        free,
+        tuple(passed),
+        tuple(growing),
+        begun,
+        first,
     )
 
 
@@ -222,19 +230,19 @@ def _opened(batch: Batch, state: State, path: Path) -> Scan | Image | Exception:
         state.begun.pop(key, None)
 
 
-def _ended_at(path: Path, what: str) -> str:
+def _ended_at(path: Path, action: str) -> str:
     return (
-        f"the program ended {MOST_BEGUN} times while it {what} {path} (crashed, killed, or out of memory), so it is "
+        f"the program ended {MOST_BEGUN} times while it {action} {path} (crashed, killed, or out of memory), so it is "
         f"left out; --redo tries it again"
     )
 
 
-def _may_grow(made: Plan) -> bool:
+def _may_grow(planned: Plan) -> bool:
     """Tell whether a plan is of a full turn whose axis, and so the width of whose slices, is not known yet."""
     awaits = [
-        item for item in made.resolution.items if "axis_column" in item.awaits and "field" in item.values
+        item for item in planned.resolution.items if "axis_column" in item.awaits and "field" in item.values
     ]
-    angles = made.resolution.scan.angles_deg.value
+    angles = planned.resolution.scan.angles_deg.value
     wide = any(item.plain["field"] != "detector" and not item.plain["region"] for item in awaits)
     return wide and bool(np.ptp(angles) > _MORE_THAN_HALF_DEG)
 
@@ -253,38 +261,38 @@ def _plan_one(
     resources = replace(
         resources_for(find_executor(how.executor), how.folder, how.memory), disk_bytes=sys.maxsize
     )
-    made = plan(wanted.protocol, wanted.scan, resources, rows=wanted.rows)
+    planned = plan(wanted.protocol, wanted.scan, resources, rows=wanted.rows)
     if how.slice_only:
-        middle = made.resolution.scan.shape[1] // 2
-        made = plan(wanted.protocol, wanted.scan, resources, rows=slice(middle, middle + 1))
+        middle = planned.resolution.scan.shape[1] // 2
+        planned = plan(wanted.protocol, wanted.scan, resources, rows=slice(middle, middle + 1))
     anew = row.name in state.anew if state.anew else batch.anew
-    known = batch_result.made(how, row)
-    if known is not None and not anew:
-        changed = batch_result.differences(how, row.name, wanted, made.rows)
+    earlier = batch_result.made(how, row)
+    if earlier is not None and not anew:
+        changed = batch_result.differences(how, row.name, wanted, planned.rows)
         if key is not None and axis is None:
             changed.append("the rotation axis is to be that of another scan")
         if not changed:
-            return (known if axis is None else told_axis(known, axis)), None
+            return (earlier if axis is None else told_axis(earlier, axis)), None
         error = (
             f"its result was made otherwise and is left as it is ({'; '.join(changed)}); --redo makes it anew"
         )
-        return replace(known, state="differs", error=error), None
+        return replace(earlier, state="differs", error=error), None
     if state.begun.get(row.name, 0) >= MOST_BEGUN and not anew:
         raise InputError(_ended_at(scan.path, "was at work on"))
-    made.demand_fit()
-    return row, made
+    planned.demand_fit()
+    return row, planned
 
 
-def _bytes(how: Making, name: str, made: Plan) -> tuple[int, int]:
+def _bytes(how: Making, name: str, planned: Plan) -> tuple[int, int]:
     """Return the bytes that stay of a run, less those that are there of it, and those that it needs while it works."""
     if how.slice_only:
-        return 4 * int(np.prod(made.shape[1:])), 0
-    last = made.sections[-1].write_bytes
-    for one in how.exports:
-        last += int(np.prod(made.shape)) * np.dtype(one.dtype).itemsize
+        return 4 * int(np.prod(planned.shape[1:])), 0
+    last = planned.sections[-1].write_bytes
+    for export in how.exports:
+        last += int(np.prod(planned.shape)) * np.dtype(export.dtype).itemsize
     place = place_of(how, name)
-    there = sum(one.stat().st_size for one in place.rglob("*") if one.is_file()) if place.is_dir() else 0
-    return max(0, last - there), made.write_bytes - made.sections[-1].write_bytes
+    there = sum(file.stat().st_size for file in place.rglob("*") if file.is_file()) if place.is_dir() else 0
+    return max(0, last - there), planned.write_bytes - planned.sections[-1].write_bytes
 
 
 def axis_scan(batch: Batch) -> ChosenRun:
@@ -304,8 +312,8 @@ def axis_key(batch: Batch) -> dict[str, Any]:
         "fingerprint": fingerprint_of(wanted.scan),
         "protocol": to_data(wanted.protocol),
     }
-    known: dict[str, Any] = json.loads(json.dumps(plain(key)))
-    return known
+    key_as_json: dict[str, Any] = json.loads(json.dumps(plain(key)))
+    return key_as_json
 
 
 def with_axis(wanted: ChosenRun, axis: dict[str, Any]) -> ChosenRun:

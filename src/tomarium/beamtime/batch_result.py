@@ -85,22 +85,26 @@ def made(how: Making, row: Row) -> Row | None:
     """
     place = place_of(how, row.name)
     if how.slice_only:
-        told = read_json(place.with_suffix(".json")) if place.is_file() else None
-        return None if told is None else Row(**{**told["row"], "warnings": tuple(told["row"]["warnings"])})
+        content = read_json(place.with_suffix(".json")) if place.is_file() else None
+        return (
+            None
+            if content is None
+            else Row(**{**content["row"], "warnings": tuple(content["row"]["warnings"])})
+        )
     if not is_made(place):
         return None
     return _row_of_record(how, row, read_provenance(place))
 
 
-def _row_of_record(how: Making, row: Row, told: Mapping[str, Any]) -> Row:
+def _row_of_record(how: Making, row: Row, provenance: Mapping[str, Any]) -> Row:
     place = place_of(how, row.name)
-    axis = told["geometry"].get("axis_column") or {}
+    axis = provenance["geometry"].get("axis_column") or {}
     confidences = [
-        str(one["confidence"])
-        for key, one in told.get("probes", {}).items()
-        if key.split()[0] == "find_axis" and "confidence" in one
+        str(answer["confidence"])
+        for key, answer in provenance.get("probes", {}).items()
+        if key.split()[0] == "find_axis" and "confidence" in answer
     ]
-    warnings = tuple(told["warnings"])
+    warnings = tuple(provenance["warnings"])
     picture = place / _THUMBNAIL
     return replace(
         row,
@@ -109,7 +113,7 @@ def _row_of_record(how: Making, row: Row, told: Mapping[str, Any]) -> Row:
         axis_origin=axis.get("origin", ""),
         confidence=confidences[-1] if confidences else "",
         warnings=warnings,
-        seconds=told["timings_s"]["all"],
+        seconds=provenance["timings_s"]["all"],
         record=place.relative_to(how.folder).as_posix(),
         picture=picture.relative_to(how.folder).as_posix() if picture.is_file() else "",
         error="",
@@ -141,45 +145,49 @@ def differences(how: Making, name: str, wanted: ChosenRun, rows: slice) -> list[
         before = (read_json(place.with_suffix(".json")) or {}).get("request", {})
         now["row"] = how.slice_row
     else:
-        told = read_provenance(place)
+        provenance = read_provenance(place)
         before = {
-            "content": told["source"]["fingerprint"],
-            "further": told.get("further_scans", {}),
-            "given": told["source"]["given"],
-            "protocol": told["protocol"],
-            "rows": told["rows"],
+            "content": provenance["source"]["fingerprint"],
+            "further": provenance.get("further_scans", {}),
+            "given": provenance["source"]["given"],
+            "protocol": provenance["protocol"],
+            "rows": provenance["rows"],
         }
-    found = []
+    differences_found = []
     if now["content"] != before.get("content") or now["further"] != before.get("further"):
-        found.append("the scan's file is another one now")
+        differences_found.append("the scan's file is another one now")
     if now["given"] != before.get("given"):
-        found.append(f"what is told of the scan: {_changed(before.get('given') or {}, now['given'])}")
+        differences_found.append(
+            f"what is told of the scan: {_changed(before.get('given') or {}, now['given'])}"
+        )
     if now["protocol"] != before.get("protocol"):
-        found.append(
+        differences_found.append(
             f"the protocol: {_changed_steps(before.get('protocol') or {'steps': []}, now['protocol'])}"
         )
     if now["rows"] != before.get("rows") or now.get("row") != before.get("row"):
-        found.append("the rows")
+        differences_found.append("the rows")
     if not how.slice_only:
-        found += [f"{export.name} is missing" for export in how.exports if not (place / export.name).exists()]
-    return found
+        differences_found += [
+            f"{export.name} is missing" for export in how.exports if not (place / export.name).exists()
+        ]
+    return differences_found
 
 
 def _request(wanted: ChosenRun, rows: slice) -> dict[str, Any]:
     """Write what makes a result the same one, as a record's provenance states it."""
     scan, steps = wanted.scan, to_data(wanted.protocol)
     further = further_fingerprints(scan, [*scan.recipe, *steps["steps"]])
-    told = {
+    request = {
         "content": fingerprint_of(scan),
         "further": further,
         "given": given_by_user(scan),
         "protocol": steps,
         "rows": [rows.start, rows.stop],
     }
-    known: dict[str, Any] = json.loads(
-        json.dumps(without_folders(plain(told), folders_of_scan(scan, further)))
+    request_as_json: dict[str, Any] = json.loads(
+        json.dumps(without_folders(plain(request), folders_of_scan(scan, further)))
     )
-    return known
+    return request_as_json
 
 
 def _changed(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
@@ -193,13 +201,13 @@ def _spelled(values: Mapping[str, Any], key: str) -> str:
 
 def _changed_steps(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
     """Tell the steps and parameters that differ."""
-    one, other = ([next(iter(step.items())) for step in data["steps"]] for data in (before, now))
-    if [name for name, _ in one] != [name for name, _ in other]:
-        return f"{', '.join(name for name, _ in one)} → {', '.join(name for name, _ in other)}"
+    earlier, other = ([next(iter(step.items())) for step in data["steps"]] for data in (before, now))
+    if [name for name, _ in earlier] != [name for name, _ in other]:
+        return f"{', '.join(name for name, _ in earlier)} → {', '.join(name for name, _ in other)}"
     changes = [
-        f"{name}: {_changed(was, given)}"
-        for (name, was), (_, given) in zip(one, other, strict=True)
-        if was != given
+        f"{name}: {_changed(was, now_given)}"
+        for (name, was), (_, now_given) in zip(earlier, other, strict=True)
+        if was != now_given
     ]
     return "; ".join(changes)
 
@@ -306,7 +314,9 @@ def remove(how: Making, name: str) -> None:
         return
     going = place.with_name(f".{name}.replaced")
     if place.exists():
-        if not is_unfinished(place) and not any((place / one).is_file() for one in (CRATE, PROVENANCE)):
+        if not is_unfinished(place) and not any(
+            (place / name_of_file).is_file() for name_of_file in (CRATE, PROVENANCE)
+        ):
             raise InputError(f"{place} is no record, so it is not made anew; move it to another place")
         if going.exists():
             shutil.rmtree(going)

@@ -36,7 +36,7 @@ def read_beamline_parameters(path: Path) -> Profile:
     InputError
         A line is no KEY = VALUE, a key stands twice with two values, or two keys name a spool.
     """
-    told: dict[str, str] = {}
+    values: dict[str, str] = {}
     for number, line in enumerate(path.read_text("utf-8", errors="replace").splitlines(), 1):
         text = re.split(r"(?:^|\s)[#!]", line, maxsplit=1)[0].strip()
         if not text:
@@ -45,24 +45,24 @@ def read_beamline_parameters(path: Path) -> Profile:
         if not equals or not re.fullmatch(r"\w+", key):
             raise InputError(f"{path}: line {number} is {line.strip()[:80]!r}; KEY = VALUE was expected")
         value = value.strip("\"'")
-        if told.setdefault(key, value) != value:
+        if values.setdefault(key, value) != value:
             raise InputError(
-                f"{path}: {key} is {told[key]!r} and, in line {number}, {value!r}; leave one of the two"
+                f"{path}: {key} is {values[key]!r} and, in line {number}, {value!r}; leave one of the two"
             )
-    names = {key.upper(): key for key in told}
-    taken = {
+    names = {key.upper(): key for key in values}
+    keys = {
         word: next((names[name] for name in choice if name in names), None)
         for word, choice in (("name", _NAMES), ("facility", _FACILITIES))
     }
-    spools = [key for key, value in told.items() if "SPOOL" in key.upper() and value.startswith("/")]
-    if len({told[key] for key in spools}) > 1:
+    spools = [key for key, value in values.items() if "SPOOL" in key.upper() and value.startswith("/")]
+    if len({values[key] for key in spools}) > 1:
         raise InputError(f"{path}: {' and '.join(spools)} name different spools; leave one of them")
-    used = {key for key in (*taken.values(), *spools[:1]) if key}
+    used = {key for key in (*keys.values(), *spools[:1]) if key}
     return Profile(
-        name=told[taken["name"]] if taken["name"] else path.resolve().parent.name,
-        facility=told[taken["facility"]] if taken["facility"] else "",
-        paths={"spool": told[spools[0]].replace("{", "").replace("}", "")} if spools else {},
-        tomodata={key: value for key, value in told.items() if key not in used},
+        name=values[keys["name"]] if keys["name"] else path.resolve().parent.name,
+        facility=values[keys["facility"]] if keys["facility"] else "",
+        paths={"spool": values[spools[0]].replace("{", "").replace("}", "")} if spools else {},
+        tomodata={key: value for key, value in values.items() if key not in used},
         source=path.name,
     )
 
@@ -111,9 +111,9 @@ def _key(key: str) -> str:
 
 def _toml(value: Any) -> str:
     if isinstance(value, list):
-        return "[" + "".join(f"\n    {_toml(one)}," for one in value) + ("\n]" if value else "]")
+        return "[" + "".join(f"\n    {_toml(element)}," for element in value) + ("\n]" if value else "]")
     if isinstance(value, dict):
-        return "{ " + ", ".join(f"{_key(key)} = {_toml(one)}" for key, one in value.items()) + " }"
+        return "{ " + ", ".join(f"{_key(key)} = {_toml(element)}" for key, element in value.items()) + " }"
     if isinstance(
         value, str
     ):  # a string of JSON is one of TOML, but for the one control character that JSON leaves

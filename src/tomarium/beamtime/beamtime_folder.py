@@ -64,10 +64,10 @@ def ledger_file(said: Path | None = None) -> Path:
     Path
         That of the beamtime, else the user's own. It need not exist yet.
     """
-    found = find_beamtime(said)
+    folder = find_beamtime(said)
     from tomarium.catalogue.home import home  # the catalogue takes half a second to import
 
-    return (found or home()) / LEDGER
+    return (folder or home()) / LEDGER
 
 
 @dataclass(frozen=True)
@@ -119,22 +119,24 @@ def read_beamtime(folder: Path) -> Beamtime:
     if not path.is_file():
         return Beamtime(folder.resolve().name)
     try:
-        told = tomllib.loads(path.read_text("utf-8"))
+        content = tomllib.loads(path.read_text("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
         raise InputError(f"{path}: is no TOML ({problem}); correct it there") from problem
-    known = {one.name for one in fields(Beamtime)}
-    for key, value in told.items():
-        if key not in known:
-            near = get_close_matches(key, known, 1)
-            hint = f"did you mean {near[0]!r}" if near else f"one of {', '.join(sorted(known))} was expected"
+    names = {field.name for field in fields(Beamtime)}
+    for key, value in content.items():
+        if key not in names:
+            near = get_close_matches(key, names, 1)
+            hint = f"did you mean {near[0]!r}" if near else f"one of {', '.join(sorted(names))} was expected"
             raise InputError(f"{path}: has {key!r}, which means nothing there; {hint}")
-        if key == "people" and not (isinstance(value, list) and all(isinstance(one, str) for one in value)):
+        if key == "people" and not (
+            isinstance(value, list) and all(isinstance(person, str) for person in value)
+        ):
             raise InputError(f"{path}: people is {value!r}; a list of names was expected")
         if key != "people" and not isinstance(value, str | int):
             raise InputError(f"{path}: {key} is {value!r}; text in quotes was expected")
-    words = {key: str(value) for key, value in told.items() if key != "people"}
+    words = {key: str(value) for key, value in content.items() if key != "people"}
     profile = words.pop("profile", "")
     if profile and (folder / profile).is_file():
         profile = str(folder / profile)
     name = words.pop("name", "") or folder.resolve().name
-    return Beamtime(name, people=tuple(told.get("people", ())), profile=profile, **words)
+    return Beamtime(name, people=tuple(content.get("people", ())), profile=profile, **words)

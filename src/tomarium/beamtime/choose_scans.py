@@ -42,27 +42,27 @@ def find_scans(folder: Path) -> Iterator[Path]:
     """
     if not folder.is_dir():
         raise InputError(f"{folder}: a folder with scans was expected; one scan alone is for tomarium run")
-    endings = {ending for one in formats.formats().values() for ending in one.suffixes}
+    endings = {ending for form in formats.formats().values() for ending in form.suffixes}
     yield from _below(folder, endings)
 
 
 def _below(folder: Path, endings: set[str]) -> Iterator[Path]:
-    for child in sorted(folder.iterdir(), key=lambda one: _in_order(one.name)):
+    for child in sorted(folder.iterdir(), key=lambda entry: _in_order(entry.name)):
         if child.name.startswith("."):
             continue
         if child.is_dir():
-            made = (CRATE, JOURNAL, STATE)
-            if child.is_symlink() or any((child / name).exists() for name in made):
+            names_of_results = (CRATE, JOURNAL, STATE)
+            if child.is_symlink() or any((child / name).exists() for name in names_of_results):
                 continue
         elif not child.is_file():
             continue
         try:
-            known = bool(formats.recognise(child)) or (
+            is_scan = bool(formats.recognise(child)) or (
                 child.is_file() and bare(child).suffix.lower() in SCAN_FILES
             )
         except (FormatError, OSError):  # it cannot be read; by its name it should have been a scan
-            known = bare(child).suffix.lower() in endings
-        if known:
+            is_scan = bare(child).suffix.lower() in endings
+        if is_scan:
             yield child
         elif child.is_dir():
             yield from _below(child, endings)
@@ -101,23 +101,23 @@ def matching(
         A regular expression is none.
     """
     wanted, unwanted = [_test(text) for text in match], [_test(text) for text in exclude]
-    found = []
+    chosen = []
     for path in paths:
         names = path.relative_to(folder) if path.is_relative_to(folder) else path
         if (not wanted or any(test(names) for test in wanted)) and not any(test(names) for test in unwanted):
-            found.append(path)
-    return found
+            chosen.append(path)
+    return chosen
 
 
 def _test(pattern: str) -> Callable[[Path], bool]:
     if pattern.startswith(REGEX):
         try:
-            known = re.compile(pattern.removeprefix(REGEX))
+            expression = re.compile(pattern.removeprefix(REGEX))
         except re.error as problem:
             raise InputError(
                 f"{pattern!r} is no regular expression: {problem}; write one such as 're:sampleA_\\d+'"
             ) from problem
-        return lambda path: known.search(path.as_posix()) is not None
+        return lambda path: expression.search(path.as_posix()) is not None
     return lambda path: any(fnmatchcase(name, pattern) for name in (*path.parts, path.stem, path.as_posix()))
 
 
@@ -149,8 +149,8 @@ def named(text: str, scans: Sequence[Path], folder: Path) -> Path:
     for place in (Path(text), folder / text):
         if place.exists():
             return place
-    what = f"{len(paths)} scans are called {text}" if paths else f"no scan is called {text}"
-    raise InputError(f"{folder}: {what}; give the path of one")
+    problem = f"{len(paths)} scans are called {text}" if paths else f"no scan is called {text}"
+    raise InputError(f"{folder}: {problem}; give the path of one")
 
 
 def read_list(path: Path, folder: Path) -> list[Path]:
@@ -231,8 +231,8 @@ def names_of(scans: Sequence[Path], known: dict[str, str]) -> list[str]:
     list of str
         The stem of its file; where another has it, with the name of its folder before it, or a number behind it.
     """
-    taken = set(known.values())
-    found = []
+    used = set(known.values())
+    names = []
     for scan in scans:
         key = str(scan.resolve())
         if key not in known:
@@ -240,9 +240,9 @@ def names_of(scans: Sequence[Path], known: dict[str, str]) -> list[str]:
             wishes = (
                 stem,
                 f"{scan.resolve().parent.name}_{stem}",
-                *(f"{stem}_{k}" for k in range(2, 2 + len(taken) + 1)),
+                *(f"{stem}_{k}" for k in range(2, 2 + len(used) + 1)),
             )
-            known[key] = next(wish for wish in wishes if wish not in taken)
-            taken.add(known[key])
-        found.append(known[key])
-    return found
+            known[key] = next(wish for wish in wishes if wish not in used)
+            used.add(known[key])
+        names.append(known[key])
+    return names

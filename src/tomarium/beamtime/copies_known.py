@@ -121,13 +121,15 @@ def scans_known(ledger: CopyLedger, system: System = SYSTEM) -> list[ScanState]:
         of_name = contents.get(copy_state.copy.scan, set())
         content = copy_state.copy.content or (next(iter(of_name)) if len(of_name) == 1 else "")
         groups.setdefault((content, copy_state.copy.scan if not content else ""), []).append(copy_state)
-    found = []
+    states = []
     for (content, _), copies in groups.items():
-        copies.sort(key=lambda one: (one.state != "whole", one.copy.role != "source", one.place.label))
+        copies.sort(
+            key=lambda state: (state.state != "whole", state.copy.role != "source", state.place.label)
+        )
         count = len({devices[copy.place.id] for copy in copies if copy.state == "whole"})
         largest = max(copy.copy.bytes for copy in copies)
-        found.append(ScanState(copies[0].copy.scan, content, largest, count, tuple(copies)))
-    return sorted(found, key=lambda one: (one.places, one.scan))
+        states.append(ScanState(copies[0].copy.scan, content, largest, count, tuple(copies)))
+    return sorted(states, key=lambda scan_state: (scan_state.places, scan_state.scan))
 
 
 def places_known(ledger: CopyLedger, system: System = SYSTEM) -> list[PlaceState]:
@@ -146,15 +148,15 @@ def places_known(ledger: CopyLedger, system: System = SYSTEM) -> list[PlaceState
         By label.
     """
     copies = ledger.copies()
-    found = []
+    states = []
     for place in ledger.places():
         here = [copy for copy in copies if copy.place == place.id]
         whole = [copy for copy in here if copy.state == "whole"]
         top = find_volume(place.id, place.top, system)
         oldest = min((copy.verified for copy in whole if copy.verified), default=None)
         size = sum(copy.bytes for copy in here)
-        found.append(PlaceState(place, None if top is None else str(top), len(whole), size, oldest))
-    return found
+        states.append(PlaceState(place, None if top is None else str(top), len(whole), size, oldest))
+    return states
 
 
 def verify_copy(
@@ -198,14 +200,14 @@ def verify_copy(
             wrong[row.path] = f"{path}: has other content than what was copied"
         done += row.bytes
         tell(done, total)
-    told = "; ".join(list(wrong.values())[:5])
+    problems = "; ".join(list(wrong.values())[:5])
     if not wrong:
         state = copy.state if copy.state == "copying" else "whole"
         ledger.enter(
             replace(copy, state=state, verified=now(), told=copy.told if state == copy.state else "")
         )
     else:
-        ledger.enter(replace(copy, state="missing" if missing == len(rows) else "damaged", told=told))
+        ledger.enter(replace(copy, state="missing" if missing == len(rows) else "damaged", told=problems))
     return list(wrong.values())
 
 

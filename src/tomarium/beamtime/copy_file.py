@@ -103,10 +103,10 @@ def copy_file(source: Path, target: Path, on_bytes: Callable[[int], None] = lamb
     draft = draft_of(target)
     if os.path.lexists(target):
         return _compare(source, target, draft, on_bytes)
-    kept = draft.stat().st_size if draft.is_file() and not draft.is_symlink() else 0
+    size_kept = draft.stat().st_size if draft.is_file() and not draft.is_symlink() else 0
     done = _copy_once(source, target, draft, on_bytes)
     if (
-        done is None and kept
+        done is None and size_kept
     ):  # what the earlier try left was not what it had written, as after a cut of the power
         on_bytes(-source.stat().st_size)
         draft.unlink(missing_ok=True)
@@ -165,8 +165,8 @@ def _copy_once(source: Path, target: Path, draft: Path, on_bytes: Callable[[int]
             new = memoryview(piece)[max(0, there - place) :]
             place += len(piece)
             while new:
-                taken = writing.write(new)
-                written, new = written + taken, new[taken:]
+                count = writing.write(new)
+                written, new = written + count, new[count:]
             on_bytes(len(piece))
         os.fsync(writing.fileno())
     write_s = time.monotonic() - start
@@ -183,10 +183,10 @@ def _copy_once(source: Path, target: Path, draft: Path, on_bytes: Callable[[int]
     return Copied("copied", digest.hexdigest(), place, written, write_s, read_back_s)
 
 
-def _read(reading: RawIOBase, source: Path, left: int) -> bytes:
+def _read(reading: RawIOBase, source: Path, remaining: int) -> bytes:
     """Read a piece of the source; where it fails, say that it is the source."""
     try:
-        return reading.read(min(PIECE, left)) or b""
+        return reading.read(min(PIECE, remaining)) or b""
     except OSError as problem:
         raise InputError(
             f"{source}: cannot be read ({problem.strerror}); look at the disk that it is on"

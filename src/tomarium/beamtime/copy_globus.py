@@ -188,8 +188,8 @@ def submit(
         transfer, task=str(answer["task_id"]), state="ACTIVE", told=str(answer.get("message", ""))
     )
     ledger.enter_transfer(transfer)
-    left = _left_out(listing)
-    ledger.enter(replace(entry, told="; ".join(left)))
+    remarks = _left_out(listing)
+    ledger.enter(replace(entry, told="; ".join(remarks)))
     here = volume_of(listing.source)
     ledger.see(here)
     origin = replace(
@@ -262,10 +262,18 @@ def _wrong(
     if skipped := task.get("subtasks_skipped_errors"):
         wrong.append(f"Globus skipped {skipped} files with errors")
     sums = {f"/{entry.path}/{row.path}".rstrip("/"): row.sha256 for row in ledger.files_of(entry).values()}
-    for one in listed:
-        path, told = str(one.get("destination_path")), str(one.get("checksum") or "").lower()
-        if one.get("checksum_algorithm") == "SHA256" and path in sums and told and told != sums[path]:
-            wrong.append(f"{path}: has the SHA-256 {told[:12]}… there, {sums[path][:12]}… here")
+    for entry_of_task in listed:
+        path, checksum = (
+            str(entry_of_task.get("destination_path")),
+            str(entry_of_task.get("checksum") or "").lower(),
+        )
+        if (
+            entry_of_task.get("checksum_algorithm") == "SHA256"
+            and path in sums
+            and checksum
+            and checksum != sums[path]
+        ):
+            wrong.append(f"{path}: has the SHA-256 {checksum[:12]}… there, {sums[path][:12]}… here")
     return wrong
 
 
@@ -277,10 +285,10 @@ def _listed(task: str) -> list[Mapping[str, Any]]:
 def _words(task: Mapping[str, Any]) -> str:
     """Say how a task is doing."""
     error = task.get("fatal_error") or {}
-    told = error.get("description") or task.get("nice_status_short_description") or task.get("nice_status")
+    status = error.get("description") or task.get("nice_status_short_description") or task.get("nice_status")
     files = f"{task.get('files_transferred') or 0} of {task.get('files') or 0} files"
     faults = f", {task['faults']} faults" if task.get("faults") else ""
-    return f"{files}{faults}{f': {told}' if told and told != 'OK' else ''}"
+    return f"{files}{faults}{f': {status}' if status and status != 'OK' else ''}"
 
 
 def _target(target: str) -> tuple[str, str]:
@@ -308,7 +316,7 @@ def _demand_free(id: str, folder: str, name: str, target: str) -> None:
     done = _run("ls", "--all", "--format", "json", "--map-http-status", f"404={_ABSENT}", f"{id}:/{folder}")
     if done.returncode == _ABSENT:
         return
-    if name in {str(one.get("name")) for one in _parsed(done).get("DATA", [])}:
+    if name in {str(entry.get("name")) for entry in _parsed(done).get("DATA", [])}:
         raise InputError(
             f"{target}: holds {name} already, which is no copy that the ledger knows, and Globus would replace its "
             f"files; name another folder"
@@ -337,12 +345,12 @@ def _left_out(listing: Listing) -> list[str]:
         for path, _ in listing.folders
         if path and not any(text == path or text.startswith(f"{path}/") for text in full)
     ]
-    told = list(listing.remarks)
+    remarks = list(listing.remarks)
     if listing.links:
-        told.append(f"{len(listing.links)} symbolic links were left out")
+        remarks.append(f"{len(listing.links)} symbolic links were left out")
     if empty:
-        told.append(f"{len(empty)} empty folders were left out")
-    return told
+        remarks.append(f"{len(empty)} empty folders were left out")
+    return remarks
 
 
 def _run(*words: str, batch: str = "") -> subprocess.CompletedProcess[str]:
@@ -371,11 +379,11 @@ def _parsed(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
     if done.returncode:
         raise Interrupted(_failed(done))
     try:
-        told = json.loads(done.stdout)
+        content = json.loads(done.stdout)
     except ValueError as problem:
         raise Interrupted(f"globus answered {done.stdout[:200]!r}, and JSON was expected") from problem
-    assert isinstance(told, dict)
-    return told
+    assert isinstance(content, dict)
+    return content
 
 
 def _failed(done: subprocess.CompletedProcess[str]) -> str:

@@ -267,11 +267,11 @@ class CopyLedger:
         dict of str to FileRow
             By path, sorted.
         """
-        asked = (
+        query = (
             "SELECT path, bytes, sha256, source_mtime_ns, mtime_ns, verified FROM file WHERE place=? AND copy=? "
             "ORDER BY path"
         )
-        cursor = self._connection.execute(asked, _kept((copy.place, copy.path)))
+        cursor = self._connection.execute(query, _kept((copy.place, copy.path)))
         return {row.path: row for row in (FileRow(*_told(values)) for values in cursor)}
 
     def places(self) -> list[Place]:
@@ -358,16 +358,18 @@ class CopyLedger:
         InputError
             None or several are called so.
         """
-        known = self.places()
+        places_known = self.places()
         exact = [
-            place for place in known if name in (place.id, place.label, place.top, place.id.partition(":")[2])
+            place
+            for place in places_known
+            if name in (place.id, place.label, place.top, place.id.partition(":")[2])
         ]
-        places = exact or [place for place in known if place.id.partition(":")[2].startswith(name)]
+        places = exact or [place for place in places_known if place.id.partition(":")[2].startswith(name)]
         if len(places) == 1:
             return places[0]
-        listed = ", ".join(f"{place.label} ({place.id})" for place in (places or known)) or "none yet"
-        what = "several places are" if places else "no place is"
-        raise InputError(f"{self.path}: {what} called {name!r}; give the id of one of: {listed}")
+        listed = ", ".join(f"{place.label} ({place.id})" for place in (places or places_known)) or "none yet"
+        problem = "several places are" if places else "no place is"
+        raise InputError(f"{self.path}: {problem} called {name!r}; give the id of one of: {listed}")
 
 
 def _kept(values: Iterable[Any]) -> tuple[Any, ...]:
@@ -383,7 +385,7 @@ def _is_odd(text: str) -> bool:
 
 def _told(row: Iterable[Any]) -> tuple[Any, ...]:
     """Give values as they were before they were kept."""
-    return tuple(os.fsdecode(one) if isinstance(one, bytes) else one for one in row)
+    return tuple(os.fsdecode(value) if isinstance(value, bytes) else value for value in row)
 
 
 @contextmanager

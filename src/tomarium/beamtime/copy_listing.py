@@ -91,13 +91,13 @@ def list_scan(source: Path) -> Listing:
     OSError
         A folder cannot be read.
     """
-    told = source.stat()
-    if stat.S_ISREG(told.st_mode):
-        return Listing(source, (Listed("", told.st_size, told.st_mtime_ns),), (), (), ())
-    if not stat.S_ISDIR(told.st_mode):
+    status = source.stat()
+    if stat.S_ISREG(status.st_mode):
+        return Listing(source, (Listed("", status.st_size, status.st_mtime_ns),), (), (), ())
+    if not stat.S_ISDIR(status.st_mode):
         raise InputError(f"{source}: is neither a file nor a folder; a scan was expected")
     files: list[Listed] = []
-    folders, links, remarks = [("", told.st_mtime_ns)], [], []
+    folders, links, remarks = [("", status.st_mtime_ns)], [], []
     seen: dict[tuple[int, int], str] = {}
     waiting = [""]
     while waiting:
@@ -123,7 +123,7 @@ def list_scan(source: Path) -> Listing:
                 files.append(Listed(path, kind.st_size, kind.st_mtime_ns, None if other == path else other))
             else:
                 remarks.append(f"{path}: left out, it is neither a file nor a folder")
-    files.sort(key=lambda one: (one.same_as is not None, one.path))
+    files.sort(key=lambda file: (file.same_as is not None, file.path))
     return Listing(source, tuple(files), tuple(folders), tuple(links), tuple(remarks))
 
 

@@ -60,21 +60,21 @@ def names_refused(listings: Sequence[Listing], target: Path) -> list[str]:
     probe.mkdir(exist_ok=True)
     try:
         refused = [name for name in names if not _is_taken(probe, name)]
-        one = bool(pairs) and _is_one(probe)
+        is_one_name = bool(pairs) and _is_one(probe)
     finally:
         shutil.rmtree(probe, ignore_errors=True)
-    told = []
+    problems = []
     if refused:
-        told.append(
+        problems.append(
             f"{target}: this disk does not take {_count(refused, 'name')}: {_shown(refused)}; files of these names "
             f"are left out: rename them, copy to a disk of ext4, or put the scan into one file with tar"
         )
-    if one:
-        told.append(
+    if is_one_name:
+        problems.append(
             f"{target}: this disk does not tell upper from lower case, and {_shown([' and '.join(p) for p in pairs])} "
             f"differ by nothing else; one of each is left out"
         )
-    return told
+    return problems
 
 
 def _paths(listings: Sequence[Listing]) -> list[str]:
@@ -107,10 +107,10 @@ def _is_one(folder: Path) -> bool:
     return (folder / "cASE").exists()
 
 
-def _count(found: Sequence[str], word: str) -> str:
-    return f"{len(found)} {word}{'' if len(found) == 1 else 's'}"
+def _count(names: Sequence[str], word: str) -> str:
+    return f"{len(names)} {word}{'' if len(names) == 1 else 's'}"
 
 
-def _shown(found: Sequence[str]) -> str:
-    shown = ", ".join(repr(text)[1:-1] for text in found[:_SHOWN])
-    return f"{shown} and {len(found) - _SHOWN} more" if len(found) > _SHOWN else shown
+def _shown(names: Sequence[str]) -> str:
+    shown = ", ".join(repr(text)[1:-1] for text in names[:_SHOWN])
+    return f"{shown} and {len(names) - _SHOWN} more" if len(names) > _SHOWN else shown

@@ -104,8 +104,8 @@ def copy_to_remote(
         remarks.append(
             f"{len(listing.links)} symbolic links were {'left out' if by_rclone else 'copied as links'}"
         )
-    told = "; ".join([*problems, *remarks])[:2000]
-    entry = replace(entry, files=len(rows), bytes=size, told=told)
+    remarks_kept = "; ".join([*problems, *remarks])[:2000]
+    entry = replace(entry, files=len(rows), bytes=size, told=remarks_kept)
     if not problems:
         entry = replace(entry, state="whole", content=content_of(rows), verified=now())
         here = volume_of(listing.source)
@@ -118,11 +118,11 @@ def copy_to_remote(
     return ScanCopied(name, entry.state, len(rows), size, size, tuple(problems), tuple(remarks))
 
 
-def _machine(found: re.Match[str]) -> str:
+def _machine(match: re.Match[str]) -> str:
     """Tell the remote of rclone, or the machine: of rsync://HOST/MODULE/PATH the host."""
-    if found["name"] == "rsync" and found["path"].startswith("//"):
-        return found["path"].removeprefix("//").partition("/")[0]
-    return found["name"]
+    if match["name"] == "rsync" and match["path"].startswith("//"):
+        return match["path"].removeprefix("//").partition("/")[0]
+    return match["name"]
 
 
 def _has_remote(name: str) -> bool:
@@ -205,5 +205,5 @@ def _output(command: Sequence[str]) -> str:
 def _failed(program: str, done: subprocess.CompletedProcess[str]) -> str:
     lines = [line for line in done.stderr.splitlines() if line.strip()] or ["it said nothing"]
     said = lines[0 if program == "rsync" else -1]  # rsync says first what is wrong, rclone last
-    told = f"{program} stopped with code {done.returncode}: {said[:300]}"
-    return f"{told}; give the same command again when it answers"
+    problem = f"{program} stopped with code {done.returncode}: {said[:300]}"
+    return f"{problem}; give the same command again when it answers"

@@ -190,8 +190,8 @@ def demand_room(listings: Sequence[Listing], disk: Disk) -> int:
         The disk is too small, or its file system holds no file as large.
     """
     limit = disk.volume.largest_file
-    told = os.statvfs(disk.target)
-    block, free = told.f_frsize or 512, told.f_bavail * (told.f_frsize or 512)
+    status = os.statvfs(disk.target)
+    block, free = status.f_frsize or 512, status.f_bavail * (status.f_frsize or 512)
     needed = wanted = 0
     for listing in listings:
         for file in listing.files:
@@ -273,9 +273,9 @@ def copy_scans(
 
 
 def _see(work: _Work) -> None:
-    told = os.statvfs(work.target)
-    block = told.f_frsize or 512
-    work.ledger.see(work.volume, told.f_blocks * block, told.f_bavail * block, work.speed.bytes_s)
+    status = os.statvfs(work.target)
+    block = status.f_frsize or 512
+    work.ledger.see(work.volume, status.f_blocks * block, status.f_bavail * block, work.speed.bytes_s)
 
 
 def _place(target: Path, listing: Listing, path: str) -> Path:
@@ -375,23 +375,23 @@ def _copy_files(
     return rows
 
 
-def _copied(source: Path, one: Listed, target: Path, work: _Work) -> FileRow:
+def _copied(source: Path, listed: Listed, target: Path, work: _Work) -> FileRow:
     """Copy a file and make its row."""
-    done: Copied = copy_file(source, target, work.advance if one.same_as is None else lambda count: None)
+    done: Copied = copy_file(source, target, work.advance if listed.same_as is None else lambda count: None)
     work.speed = work.speed.plus(done.written, done.write_s, done.read_back_s if done.written else 0.0)
-    told = target.stat()
-    return FileRow(one.path, done.bytes, done.sha256, one.mtime_ns, told.st_mtime_ns, now())
+    status = target.stat()
+    return FileRow(listed.path, done.bytes, done.sha256, listed.mtime_ns, status.st_mtime_ns, now())
 
 
-def _as_entered(one: Listed, row: FileRow | None, target: Path) -> FileRow | None:
+def _as_entered(listed: Listed, row: FileRow | None, target: Path) -> FileRow | None:
     """Find a file as the ledger says that it was read back, when neither it nor its source changed since."""
-    if row is None or (row.bytes, row.source_mtime_ns) != (one.bytes, one.mtime_ns):
+    if row is None or (row.bytes, row.source_mtime_ns) != (listed.bytes, listed.mtime_ns):
         return None
     try:
-        told = target.lstat()
+        status = target.lstat()
     except FileNotFoundError:
         return None
-    return row if (told.st_size, told.st_mtime_ns) == (row.bytes, row.mtime_ns) else None
+    return row if (status.st_size, status.st_mtime_ns) == (row.bytes, row.mtime_ns) else None
 
 
 def _link(other: Path, target: Path) -> bool:

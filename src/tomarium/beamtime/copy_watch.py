@@ -43,10 +43,10 @@ class Arrivals:
             path, signature = listing.source, listing.signature
             if self._taken.get(path) == signature:
                 continue
-            known = self._seen.get(path)
-            if known is None or known[0] != signature:
-                self._seen[path] = known = (signature, now_s)
-            (ready if signature and now_s - known[1] >= self._still_s else growing).append(listing)
+            entry = self._seen.get(path)
+            if entry is None or entry[0] != signature:
+                self._seen[path] = entry = (signature, now_s)
+            (ready if signature and now_s - entry[1] >= self._still_s else growing).append(listing)
         return ready, growing
 
     def taken(self, listing: Listing) -> None:
@@ -78,17 +78,17 @@ def listings_in(folders: Iterable[Path]) -> list[Listing]:
     InputError
         One is no folder.
     """
-    found = []
+    listings = []
     for folder in folders:
         if not folder.is_dir():
             raise InputError(f"{folder}: is no folder; a folder with a scan in each entry was expected")
         for entry in sorted(folder.iterdir()):
             if not entry.name.startswith("."):
                 try:
-                    found.append(list_scan(entry))
+                    listings.append(list_scan(entry))
                 except (FileNotFoundError, InputError):
                     continue
-    return found
+    return listings
 
 
 def arriving_bytes_s(listings: Iterable[Listing], now_s: float) -> float | None:
@@ -107,10 +107,10 @@ def arriving_bytes_s(listings: Iterable[Listing], now_s: float) -> float | None:
         Bytes a second; None where less than two files came, or all within a minute.
     """
     times = [
-        (one.mtime_ns * 1e-9, one.bytes)
+        (file.mtime_ns * 1e-9, file.bytes)
         for listing in listings
-        for one in listing.files
-        if one.same_as is None
+        for file in listing.files
+        if file.same_as is None
     ]
     recent = [(when, size) for when, size in times if now_s - LOOK_BACK_S <= when <= now_s]
     if len(recent) < 2:

@@ -84,26 +84,30 @@ class LiveState:
 
     def _by_scan(self, name: str, entries: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
         """Index a list by its scans, once for each change of it: a watch asks for every scan at every look."""
-        known = self._indexed.get(name)
-        if known is None or known[0] is not entries or known[1] != len(entries):
-            known = (entries, len(entries), {entry["scan"]: entry for entry in reversed(entries)})
-            self._indexed[name] = known
-        return known[2]
+        index = self._indexed.get(name)
+        if index is None or index[0] is not entries or index[1] != len(entries):
+            index = (entries, len(entries), {entry["scan"]: entry for entry in reversed(entries)})
+            self._indexed[name] = index
+        return index[2]
 
     def put_slice(self, entry: dict[str, Any]) -> None:
         """Take a slice in the place of an older one of the same scan; newest first."""
-        self.slices = [one for one in self.slices if one["scan"] != entry["scan"]]
+        self.slices = [other for other in self.slices if other["scan"] != entry["scan"]]
         place = next(
-            (number for number, one in enumerate(self.slices) if one["arrived_at"] <= entry["arrived_at"]),
+            (
+                number
+                for number, other in enumerate(self.slices)
+                if other["arrived_at"] <= entry["arrived_at"]
+            ),
             len(self.slices),
         )
         self.slices.insert(place, entry)
-        self.failed = [one for one in self.failed if one["scan"] != entry["scan"]]
-        self.skipped = [one for one in self.skipped if one["scan"] != entry["scan"]]
+        self.failed = [other for other in self.failed if other["scan"] != entry["scan"]]
+        self.skipped = [other for other in self.skipped if other["scan"] != entry["scan"]]
 
     def put_failure(self, entry: dict[str, Any]) -> None:
         """Take a failure in the place of an older one of the same scan; newest first."""
-        self.failed = [entry, *(one for one in self.failed if one["scan"] != entry["scan"])]
+        self.failed = [entry, *(other for other in self.failed if other["scan"] != entry["scan"])]
 
 
 def read_live(folder: Path) -> LiveState | None:
@@ -126,23 +130,27 @@ def read_live(folder: Path) -> LiveState | None:
     """
     path = folder / NAME
     try:
-        told = json.loads(path.read_bytes())
+        content = json.loads(path.read_bytes())
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as problem:
         raise FormatError(
             f"{path}: cannot be read ({problem}); move it away to begin a new watch"
         ) from problem
-    names = {one.name for one in fields(LiveState)}
-    if not isinstance(told, dict) or not {"spool", "slices", "failed"} <= told.keys() or not _are_scans(told):
+    names = {field.name for field in fields(LiveState)}
+    if (
+        not isinstance(content, dict)
+        or not {"spool", "slices", "failed"} <= content.keys()
+        or not _are_scans(content)
+    ):
         raise FormatError(f"{path}: is not what a watch writes; choose another folder with --output")
-    return LiveState(**{name: value for name, value in told.items() if name in names})
+    return LiveState(**{name: value for name, value in content.items() if name in names})
 
 
-def _are_scans(told: dict[str, Any]) -> bool:
+def _are_scans(content: dict[str, Any]) -> bool:
     """Tell whether the lists of scans hold entries that name one each, and when it arrived where that is shown."""
     keys = {"queue": {"scan"}, "slices": {"scan", "arrived_at"}, "skipped": {"scan"}, "failed": {"scan"}}
-    lists = [(told.get(name, []), wanted) for name, wanted in keys.items()]
+    lists = [(content.get(name, []), wanted) for name, wanted in keys.items()]
     return all(
         isinstance(entries, list)
         and all(isinstance(entry, dict) and wanted <= entry.keys() for entry in entries)
@@ -154,7 +162,7 @@ def write_live(folder: Path, state: LiveState) -> None:
     """Write the state, whole or not at all, with the time as its heartbeat."""
     state.heartbeat = moment(time.time())
     state.process = os.getpid()
-    write_json(folder / NAME, {one.name: getattr(state, one.name) for one in fields(state)})
+    write_json(folder / NAME, {field.name: getattr(state, field.name) for field in fields(state)})
 
 
 def moment(seconds: float) -> str:

@@ -47,25 +47,30 @@ def of_watch(
     """
     for arrival in arrivals:
         yield f"{arrival.name} {arrival.stamp[0]} started", f"{arrival.name}: started"
-    for told in state.slices:
-        if not told["complete"] or not told["stamp"]:
+    for shown in state.slices:
+        if not shown["complete"] or not shown["stamp"]:
             continue
-        name, mark = told["scan"], f"{told['scan']} {told['stamp'][0]}"
+        name, mark = shown["scan"], f"{shown['scan']} {shown['stamp'][0]}"
         axis = (
-            "" if told["axis_column"] is None else f", axis {told['axis_column']:.2f} ({told['confidence']})"
+            ""
+            if shown["axis_column"] is None
+            else f", axis {shown['axis_column']:.2f} ({shown['confidence']})"
         )
         yield (
             f"{mark} reconstructed",
-            f"{name}: reconstructed, row {told['row']}, {told['views']} views{axis}",
+            f"{name}: reconstructed, row {shown['row']}, {shown['views']} views{axis}",
         )
-        for one_warning in told["warnings"]:
+        for one_warning in shown["warnings"]:
             title = one_warning["title"]
             yield f"{mark} warning {title}", f"{name}: warning: {title}: {one_warning['text']}"
-    for told in state.failed:
-        if now - seconds_of(told["arrived_at"]) >= still_s:
-            yield f"{told['scan']} {told['stamp'][0]} failed", f"{told['scan']}: failed: {told['reason']}"
-    for told in state.skipped:
-        yield f"{told['scan']} {told['at']} gone", f"{told['scan']}: failed: {told['reason']}"
+    for failure in state.failed:
+        if now - seconds_of(failure["arrived_at"]) >= still_s:
+            yield (
+                f"{failure['scan']} {failure['stamp'][0]} failed",
+                f"{failure['scan']}: failed: {failure['reason']}",
+            )
+    for skipped in state.skipped:
+        yield f"{skipped['scan']} {skipped['at']} gone", f"{skipped['scan']}: failed: {skipped['reason']}"
 
 
 def of_batch(name: str, rows: Iterable[Row]) -> Iterator[Event]:

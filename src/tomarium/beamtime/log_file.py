@@ -115,8 +115,8 @@ def write_remark(
             raise ParameterError(f"the {name} is empty; a remark in the log book has a name and a text")
         if len(value) > most:
             raise ParameterError(f"the {name} has {len(value)} characters; at most {most} were expected")
-    kept = tuple(_keep(folder / LOG_FILES, file) for file in files)
-    entry = LogEntry(_now(), " ".join(who.split()), text.strip(), tags=tuple(tags), files=kept)
+    names = tuple(_keep(folder / LOG_FILES, file) for file in files)
+    entry = LogEntry(_now(), " ".join(who.split()), text.strip(), tags=tuple(tags), files=names)
     with adding_to(folder / LOG) as file:
         _append(file, entry)
     return entry
@@ -213,37 +213,39 @@ def _append(file: BinaryIO, entry: LogEntry) -> None:
         torn = file.read(1) != b"\n"
     else:
         torn = False
-    told = {name: value for name, value in asdict(entry).items() if value not in ("", False, ())}
-    file.write(b"\n" * torn + json.dumps(told, ensure_ascii=False).encode(errors="replace") + b"\n")
+    content = {name: value for name, value in asdict(entry).items() if value not in ("", False, ())}
+    file.write(b"\n" * torn + json.dumps(content, ensure_ascii=False).encode(errors="replace") + b"\n")
     file.flush()
 
 
 def _entries(lines: Iterable[bytes]) -> Iterable[LogEntry]:
     for line in lines:
         try:
-            told: Any = json.loads(line)
+            content: Any = json.loads(line)
         except ValueError:
             continue
-        texts = isinstance(told, dict) and all(
-            isinstance(told.get(one), str) for one in ("when", "who", "text")
+        texts = isinstance(content, dict) and all(
+            isinstance(content.get(key_of_text), str) for key_of_text in ("when", "who", "text")
         )
         if texts:
-            key = told.get("key")
+            key = content.get("key")
             yield LogEntry(
-                told["when"],
-                told["who"],
-                told["text"],
-                told.get("machine") is True,
+                content["when"],
+                content["who"],
+                content["text"],
+                content.get("machine") is True,
                 key if isinstance(key, str) else "",
-                _texts(told.get("tags")),
+                _texts(content.get("tags")),
                 tuple(
-                    text for text in _texts(told.get("files")) if "/" not in text and not text.startswith(".")
+                    text
+                    for text in _texts(content.get("files"))
+                    if "/" not in text and not text.startswith(".")
                 ),
             )
 
 
-def _texts(told: object) -> tuple[str, ...]:
-    return tuple(one for one in told if isinstance(one, str)) if isinstance(told, list) else ()
+def _texts(values: object) -> tuple[str, ...]:
+    return tuple(value for value in values if isinstance(value, str)) if isinstance(values, list) else ()
 
 
 def _now() -> str:

@@ -166,32 +166,32 @@ def look_at_scan(
     resolution = resolve(protocol, opened)
     row = row_of(settings.row, opened, resolution.scan.shape[1])
     station = _station(resolution.scan)
-    known = last.get(station)
+    last_axis = last.get(station)
     sought = any(
         "axis_column" in item.step.fields for item in resolution.probes if isinstance(item.step, Probe)
     )
-    hasty = quick and sought and known is not None and not _has_views(protocol)
-    scan = with_axis(opened, known.column) if hasty and known is not None else opened
+    hasty = quick and sought and last_axis is not None and not _has_views(protocol)
+    scan = with_axis(opened, last_axis.column) if hasty and last_axis is not None else opened
     [slices] = slices_at(scan, [row], protocol)
     axis = _axis_of(slices, name, station)
-    found: list[ScanWarning] = []
-    if hasty and known is not None:
-        axis = Axis(known.column, "last good", known.scan, station)
-    elif _doubtful(axis) and known is not None and not _has_views(protocol):
-        [slices] = slices_at(with_axis(opened, known.column), [row], protocol)
+    warnings_found: list[ScanWarning] = []
+    if hasty and last_axis is not None:
+        axis = Axis(last_axis.column, "last good", last_axis.scan, station)
+    elif _doubtful(axis) and last_axis is not None and not _has_views(protocol):
+        [slices] = slices_at(with_axis(opened, last_axis.column), [row], protocol)
         assert axis.column is not None
-        assert known.column is not None
-        found.append(
+        assert last_axis.column is not None
+        warnings_found.append(
             ScanWarning(
                 "axis",
                 "Axis not sure",
                 f"found with {axis.confidence} confidence at column {axis.column:.2f}; the slice is shown about "
-                f"{known.column:.2f}, the axis of {known.scan}",
+                f"{last_axis.column:.2f}, the axis of {last_axis.scan}",
             )
         )
-        axis = Axis(known.column, "last good", known.scan, station)
+        axis = Axis(last_axis.column, "last good", last_axis.scan, station)
     elif _doubtful(axis):
-        found.append(
+        warnings_found.append(
             ScanWarning(
                 "axis",
                 "Axis not sure",
@@ -199,8 +199,8 @@ def look_at_scan(
                 f"edges in the slice",
             )
         )
-    found += _of_place(axis, slices.resolution.scan.shape[2], known)
-    found += [*of_data_check(opened, slices.resolution.scan), *_of_turn(slices)]
+    warnings_found += _of_place(axis, slices.resolution.scan.shape[2], last_axis)
+    warnings_found += [*of_data_check(opened, slices.resolution.scan), *_of_turn(slices)]
     angles = opened.angles_deg.value
     covered = (float(np.min(angles)), float(np.max(angles)))
     written = any("still being written" in text for text in opened.warnings)
@@ -220,8 +220,8 @@ def look_at_scan(
         complete=complete,
         axis=axis,
         axis_sought=not hasty,
-        warnings=tuple(found),
-        notes=_notes(slices, found),
+        warnings=tuple(warnings_found),
+        notes=_notes(slices, warnings_found),
         opened=opened,
         seen=slices.resolution.scan,
         width=image.shape[1],
@@ -272,12 +272,12 @@ def _station(scan: Scan) -> str:
     return f"{scan.shape[2]} columns, pixel " + ("unknown" if pixel is None else units.show(pixel.value, "m"))
 
 
-def _axis_of(made: Slices, name: str, station: str) -> Axis:
-    for item in made.resolution.probes:
-        if "axis_column" in getattr(item.step, "fields", ()) and item.key in made.answers:
-            told = made.answers[item.key]
-            return Axis(float(told["answer"]), str(told.get("confidence", "unknown")), name, station)
-    value = made.resolution.geometry.axis_column
+def _axis_of(slices: Slices, name: str, station: str) -> Axis:
+    for item in slices.resolution.probes:
+        if "axis_column" in getattr(item.step, "fields", ()) and item.key in slices.answers:
+            answer = slices.answers[item.key]
+            return Axis(float(answer["answer"]), str(answer.get("confidence", "unknown")), name, station)
+    value = slices.resolution.geometry.axis_column
     return Axis(None if value is None else float(value.value), "given", name, station)
 
 
@@ -290,36 +290,43 @@ def _has_views(protocol: Protocol) -> bool:
     return any(isinstance(item.step, View) for item in protocol.items)
 
 
-def _of_place(axis: Axis, columns: int, known: Axis | None) -> list[ScanWarning]:
+def _of_place(axis: Axis, columns: int, last_axis: Axis | None) -> list[ScanWarning]:
     """Tell where the axis lies outside of the field, or elsewhere than in the scans before."""
     if axis.column is None:
         return []
     if not 0 <= axis.column <= columns - 1:
-        told = f"at column {axis.column:.1f}, and the frames have the columns 0 to {columns - 1}; move the sample stage"
-        return [ScanWarning("axis", "Axis out of the field", told, "stop")]
-    if known is None or known.column is None or axis.confidence != "high" or known.scan == axis.scan:
+        text = f"at column {axis.column:.1f}, and the frames have the columns 0 to {columns - 1}; move the sample stage"
+        return [ScanWarning("axis", "Axis out of the field", text, "stop")]
+    if (
+        last_axis is None
+        or last_axis.column is None
+        or axis.confidence != "high"
+        or last_axis.scan == axis.scan
+    ):
         return []
-    moved = axis.column - known.column
+    moved = axis.column - last_axis.column
     if abs(moved) <= AXIS_MOVED_PX:
         return []
-    told = f"{moved:+.1f} px from where it is in {known.scan}; is the sample loose, or was the stage moved?"
-    return [ScanWarning("axis", "Axis moved", told)]
+    text = (
+        f"{moved:+.1f} px from where it is in {last_axis.scan}; is the sample loose, or was the stage moved?"
+    )
+    return [ScanWarning("axis", "Axis moved", text)]
 
 
-def _of_turn(made: Slices) -> list[ScanWarning]:
+def _of_turn(slices: Slices) -> list[ScanWarning]:
     """Tell where opposite views of a full turn place the axis in several columns."""
-    notes = [note for answer in made.answers.values() for note in answer.get("notes", ())]
+    notes = [note for answer in slices.answers.values() for note in answer.get("notes", ())]
     return [
         ScanWarning("moved", "Sample moved", note) for note in notes if "in the course of the turn" in note
     ]
 
 
-def _notes(made: Slices, warnings: list[ScanWarning]) -> tuple[str, ...]:
-    lost = int(np.count_nonzero(~np.isfinite(made.slab.data)))
-    told = of_result(made.resolution, made.answers, made.slab.report, lost, rows=1)
+def _notes(slices: Slices, warnings: list[ScanWarning]) -> tuple[str, ...]:
+    lost = int(np.count_nonzero(~np.isfinite(slices.slab.data)))
+    messages = of_result(slices.resolution, slices.answers, slices.slab.report, lost, rows=1)
     said = {warning.text for warning in warnings}
     return tuple(
-        text for text in dict.fromkeys(told) if text not in said and "rotation axis was found" not in text
+        text for text in dict.fromkeys(messages) if text not in said and "rotation axis was found" not in text
     )
 
 

@@ -43,7 +43,7 @@ def commands(only: str | None = None) -> dict[str, click.Command]:
 
 def group() -> click.Group:
     """Make the command `tomarium`; each of its commands is imported when it is asked for."""
-    made = CommandGroup(
+    group_of_commands = CommandGroup(
         "tomarium",
         help=(
             "From the beamline's raw file to an open, citable, browsable record.\n\n"
@@ -54,7 +54,7 @@ def group() -> click.Group:
         "4 refused because it cannot fit.",
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     )
-    return click.version_option(__version__, prog_name="tomarium")(made)
+    return click.version_option(__version__, prog_name="tomarium")(group_of_commands)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -115,7 +115,7 @@ def execute(arguments: list[str]) -> int:
 
 def _printable(text: str) -> str:
     """Write what moves a terminal's cursor, or has no character, as an escape; names of files may hold it."""
-    return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)
+    return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)
 
 
 def _show_warning(

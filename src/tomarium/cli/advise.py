@@ -67,21 +67,21 @@ def command(
     from tomarium.pipeline.advice.advise import advise, as_data
 
     scan = None if path is None else opening.open_scan(path)
-    told = {"material": given.pop("material")} | {
+    answers = {"material": given.pop("material")} | {
         question.field: _number(question, given[question.option.replace("-", "_")]) for question in OWN
     }
     if path is None:
-        told |= {name: opening.given.get(name) for name in ("pixel_m", "energy_kev", "distance_m")}
+        answers |= {name: opening.given.get(name) for name in ("pixel_m", "energy_kev", "distance_m")}
         unused = set(opening.given) - {"pixel_m", "energy_kev", "distance_m"}
         if unused:
             words = ", ".join(sorted(f"--{BY_NAME[n].option if n in BY_NAME else n}" for n in unused))
             raise InputError(
                 f"{words} tells how a SCAN is opened, but none was named; name it, or leave that out"
             )
-    known = acquisition(told | {"extended": True if extended else None}, scan)
-    topics = advise(known)
+    facts = acquisition(answers | {"extended": True if extended else None}, scan)
+    topics = advise(facts)
     if as_json:
-        show.as_json(as_data(known, topics))
+        show.as_json(as_data(facts, topics))
     else:
         for topic in topics:
             click.secho(topic.name, bold=True)
@@ -93,6 +93,6 @@ def command(
     return 1 if warnings else 0
 
 
-def _number(one: Question, given: Any) -> Any:
+def _number(question: Question, value: Any) -> Any:
     """Read text of a number with its unit."""
-    return units.parse(given, one.unit) if one.unit and given is not None else given
+    return units.parse(value, question.unit) if question.unit and value is not None else value

@@ -118,15 +118,15 @@ def command(
         else read_landmarks(landmark_file, landmark_unit),
         on_progress=show.progress(),
     )
-    told = {"fixed": str(fixed), "moving": str(moving), **alignment.as_data()}
+    content = {"fixed": str(fixed), "moving": str(moving), **alignment.as_data()}
     if out is not None:
-        out.write_text(json.dumps(told, indent=2, ensure_ascii=False, allow_nan=False) + "\n", "utf-8")
+        out.write_text(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n", "utf-8")
     if picture is not None:
         from tomarium.specimen.overlay import draw_check
 
         picture.write_bytes(draw_check(*images, alignment, start=start))
     if as_json:
-        show.as_json(told)
+        show.as_json(content)
     else:
         _tell(alignment, images)
         for file in (path for path in (out, picture) if path is not None):
@@ -160,49 +160,53 @@ def _matrix_of(path: Path) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
     return matrix
 
 
-def _tell(found: Alignment, images: tuple[Image, Image]) -> None:
+def _tell(alignment: Alignment, images: tuple[Image, Image]) -> None:
     from tomarium.kernels.alignment.rotations import angle_of
     from tomarium.specimen.pose import similarity
 
-    _, turn = similarity(found.matrix)
+    _, turn = similarity(alignment.matrix)
     upright = turn * np.sign(np.linalg.det(turn))
-    middle = found.map(np.array([images[1].centre_m]))[0]
+    middle = alignment.map(np.array([images[1].centre_m]))[0]
     click.secho(
-        f"found{' mirrored' if found.mirrored else ''}"
-        if found.accepted
+        f"found{' mirrored' if alignment.mirrored else ''}"
+        if alignment.accepted
         else "not found; the best candidate:",
         bold=True,
-        fg=None if found.accepted else "yellow",
+        fg=None if alignment.accepted else "yellow",
     )
     rows = [
-        ("turned by", f"{np.rad2deg(angle_of(upright)):.2f}°", "mirror image" if found.mirrored else ""),
+        ("turned by", f"{np.rad2deg(angle_of(upright)):.2f}°", "mirror image" if alignment.mirrored else ""),
         ("middle at", ", ".join(units.show(float(at), "m") for at in middle), "(x, y, z) of FIXED"),
-        ("error", _length(found.tre_m), "standard deviation of where a point lies, estimated"),
+        ("error", _length(alignment.tre_m), "standard deviation of where a point lies, estimated"),
     ]
-    if found.method == "landmarks":
+    if alignment.method == "landmarks":
         rows.append(
             (
                 "landmarks",
-                f"{found.figures['landmarks']:.0f}",
-                f"residual {_length(found.figures['residual_m'])}, "
-                f"each left out in turn {_length(found.figures['left_out_m'])}",
+                f"{alignment.figures['landmarks']:.0f}",
+                f"residual {_length(alignment.figures['residual_m'])}, "
+                f"each left out in turn {_length(alignment.figures['left_out_m'])}",
             )
         )
     else:
         rows.append(
-            ("score", f"{found.score:.3f} nats", f"unrelated places reach {found.null_level:.3f} at most")
+            (
+                "score",
+                f"{alignment.score:.3f} nats",
+                f"unrelated places reach {alignment.null_level:.3f} at most",
+            )
         )
-    sigma = found.figures.get("scale_sigma", float("nan"))
+    sigma = alignment.figures.get("scale_sigma", float("nan"))
     if np.isfinite(sigma):
-        rows.append(("scale", f"{found.scale:.4f} ± {sigma:.4f}", "of MOVING's voxel size"))
+        rows.append(("scale", f"{alignment.scale:.4f} ± {sigma:.4f}", "of MOVING's voxel size"))
     show.table(rows)
-    if not found.accepted:
-        for candidate in found.candidates:
+    if not alignment.accepted:
+        for candidate in alignment.candidates:
             placed = candidate.matrix[:3, :3] @ np.array(images[1].centre_m) + candidate.matrix[:3, 3]
             where = ", ".join(units.show(float(at), "m") for at in placed)
             aside = "" if candidate.in_range else "; outside of the range that was searched"
             click.echo(f"  candidate: {candidate.score:.3f} nats, middle at {where}{aside}")
-    show.warnings(found.notes)
+    show.warnings(alignment.notes)
 
 
 def _length(metres: float) -> str:

@@ -148,10 +148,10 @@ def command(
     from tomarium.viewers.slice_drift import drift_picture, drift_table
 
     is_record = not target.suffix
-    for one in (table, picture, None if is_record or find_only else target):
-        if one is not None and one.exists() and not overwrite:
+    for file in (table, picture, None if is_record or find_only else target):
+        if file is not None and file.exists() and not overwrite:
             raise InputError(
-                f"{one}: exists already; give another name, or allow to overwrite it (--overwrite)"
+                f"{file}: exists already; give another name, or allow to overwrite it (--overwrite)"
             )
     tell = show.progress()
     aligned = align_slices(
@@ -257,15 +257,17 @@ def _tell(aligned: AlignedSlices) -> None:
     voxel = aligned.volume.voxel_m
     sizes = f" of {' × '.join(units.show(size, 'm') for size in voxel[::-1])}" if voxel else ""
     click.secho(f"{columns} × {rows} × {planes} voxels (x, y, z){sizes}", bold=True)
-    told = aligned.volume.metadata["aligned_slices"]
+    account = aligned.volume.metadata["aligned_slices"]
     moved = [max(abs(row["row_px"]), abs(row["column_px"])) for row in aligned.rows]
-    click.echo(f"  {told['model']}: slices were moved by up to {max(moved):.2f} px")
+    click.echo(f"  {account['model']}: slices were moved by up to {max(moved):.2f} px")
     error = (
-        "" if told["error_px"] is None else f"; estimated error {told['error_px']:.3f} px (root mean square)"
+        ""
+        if account["error_px"] is None
+        else f"; estimated error {account['error_px']:.3f} px (root mean square)"
     )
     if aligned.slow_slices is None:
-        click.echo(f"  all movement was undone, by {told['chosen_by']}{error}")
-        if not told["reference"]:
+        click.echo(f"  all movement was undone, by {account['chosen_by']}{error}")
+        if not account["reference"]:
             click.echo(
                 "  bodies that lie aslant were taken for drift and stand upright now: nothing tells them apart"
             )
@@ -276,9 +278,9 @@ def _tell(aligned: AlignedSlices) -> None:
             f"  slower movement stays, {down:.1f} px along y and {across:.1f} px along x in all: drift, or bodies that "
             f"lie aslant; nothing tells them apart but a mark (--reference)"
         )
-    if told["curtains"]:
-        one = told["curtains"]
+    if account["curtains"]:
+        curtains = account["curtains"]
         click.echo(
-            f"  curtains: {one['taken']:.3g} of a spread of {one['spread_of_values']:.3g} is taken (root mean square), "
-            f"of which {one['of_the_specimen']:.3g} is likely specimen"
+            f"  curtains: {curtains['taken']:.3g} of a spread of {curtains['spread_of_values']:.3g} is taken (root "
+            f"mean square), of which {curtains['of_the_specimen']:.3g} is likely specimen"
         )

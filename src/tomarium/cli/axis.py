@@ -62,35 +62,39 @@ def command(
     if roll:
         _roll(scan, as_json)
         return 0
-    found = find_axis(scan)
-    told: dict[str, Any] = {}
+    estimate = find_axis(scan)
+    motor_content: dict[str, Any] = {}
     warning = None
     if named is not None:
         try:
-            told, warning = _by_motor(
-                scan, named, use.axis_sign if named == use.axis_motor else None, found, accept
+            motor_content, warning = _by_motor(
+                scan, named, use.axis_sign if named == use.axis_motor else None, estimate, accept
             )
         except MissingData as problem:
             if motor is not None or accept:
                 raise
-            told = {"name": named, "said": f"motor {named} of the profile tells nothing: {problem}"}
+            motor_content = {"name": named, "said": f"motor {named} of the profile tells nothing: {problem}"}
     if as_json:
         said = [*scan.warnings, *([warning] if warning else [])]
-        show.as_json(plain({**asdict(found), **({"motor": told} if told else {}), "warnings": said}))
+        show.as_json(
+            plain(
+                {**asdict(estimate), **({"motor": motor_content} if motor_content else {}), "warnings": said}
+            )
+        )
         return 1 if warning else 0
-    click.secho(f"column {found.column:.2f}", bold=True, nl=False)
-    click.echo(f"  confidence {found.confidence}, scan over {found.scan_type}")
-    show.table((c.method, f"{c.column:.2f}", f"score {c.score:.3g}") for c in found.candidates)
-    for note in found.notes:
+    click.secho(f"column {estimate.column:.2f}", bold=True, nl=False)
+    click.echo(f"  confidence {estimate.confidence}, scan over {estimate.scan_type}")
+    show.table((c.method, f"{c.column:.2f}", f"score {c.score:.3g}") for c in estimate.candidates)
+    for note in estimate.notes:
         click.echo(f"  {note}")
-    if told:
-        click.echo(f"  {told['said']}")
+    if motor_content:
+        click.echo(f"  {motor_content['said']}")
     show.warnings([*scan.warnings, *([warning] if warning else [])])
     return 1 if warning else 0
 
 
 def _by_motor(
-    scan: Scan, motor: str, sign: int | None, found: AxisEstimate, accept: bool
+    scan: Scan, motor: str, sign: int | None, estimate: AxisEstimate, accept: bool
 ) -> tuple[dict[str, Any], str | None]:
     """Tell what the motor says of the axis, before this one is accepted; and a warning where they lie far apart."""
     from tomarium.catalogue import axis_motors
@@ -98,45 +102,47 @@ def _by_motor(
     from tomarium.kernels.axis.motor_guess import FAR_PX
 
     value = scan.axis_column if scan.axis_column is not None and scan.axis_column.origin == "user" else None
-    column = found.column if value is None else value.value
+    column = estimate.column if value is None else value.value
     accepted = axis_motors.as_accepted(scan, motor, column)
-    told: dict[str, Any] = {"name": motor, "position": accepted.position}
+    content: dict[str, Any] = {"name": motor, "position": accepted.position}
     warning = None
     try:
         motor_calibration = axis_motors.calibration_of(motor, sign=sign)
         guess = (scan.shape[2] - 1) / 2 + motor_calibration.offset_px(accepted.position, accepted.pixel_m)
-        told |= {"column": guess, "error_px": motor_calibration.error_px, "scans": motor_calibration.scans}
-        told["said"] = f"motor {motor} tells column {guess:.1f}, by {motor_calibration.scans} accepted scans"
+        content |= {"column": guess, "error_px": motor_calibration.error_px, "scans": motor_calibration.scans}
+        content["said"] = (
+            f"motor {motor} tells column {guess:.1f}, by {motor_calibration.scans} accepted scans"
+        )
         if abs(guess - column) > FAR_PX:
             warning = (
                 f"the axis at column {column:.1f} lies {abs(guess - column):.0f} columns from {guess:.1f}, where motor "
                 f"{motor} tells it: look at slices, tomarium slice SCAN --axis-sweep"
             )
     except InputError as problem:
-        told["said"] = f"motor {motor} tells nothing yet: {problem}"
+        content["said"] = f"motor {motor} tells nothing yet: {problem}"
     if accept:
-        if value is None and found.confidence != "high":
+        if value is None and estimate.confidence != "high":
             raise InputError(
-                f"the axis was found with {found.confidence} confidence, which calibrates no motor; look at slices, "
+                f"the axis was found with {estimate.confidence} confidence, which calibrates no motor; look at slices, "
                 f"and give the right column: --axis {column:.1f} --accept"
             )
         count = axis_motors.accept(scan, motor, column)
-        told["said"] += f"; column {column:.2f} is accepted as its scan {count}"
-    return told, warning
+        content["said"] += f"; column {column:.2f} is accepted as its scan {count}"
+    return content, warning
 
 
 def _roll(scan: Scan, as_json: bool) -> None:
     from tomarium.pipeline.run.provenance import plain
     from tomarium.steps.probes.find_roll import find_roll
 
-    found = find_roll(scan)
+    estimate = find_roll(scan)
     if as_json:
-        show.as_json(plain({**asdict(found), "warnings": scan.warnings}))
+        show.as_json(plain({**asdict(estimate), "warnings": scan.warnings}))
         return
-    error = "" if isnan(found.error_deg) else f" ± {found.error_deg:.3f}°"
-    click.secho(f"roll {found.roll_deg:.3f}°{error}", bold=True, nl=False)
-    click.echo(f"  confidence {found.confidence}, column {found.column:.2f} at the middle row")
-    show.table((f"row {row:g}", f"{column:.2f}", confidence) for row, column, confidence in found.heights)
-    if found.confidence != "low" and found.roll_deg:
-        click.echo(f"  to turn the frames upright: --axis-roll {found.roll_deg:.3f} --step correct_roll")
+    error = "" if isnan(estimate.error_deg) else f" ± {estimate.error_deg:.3f}°"
+    click.secho(f"roll {estimate.roll_deg:.3f}°{error}", bold=True, nl=False)
+    click.echo(f"  confidence {estimate.confidence}, column {estimate.column:.2f} at the middle row")
+    show.table((f"row {row:g}", f"{column:.2f}", confidence) for row, column, confidence in estimate.heights)
+    if estimate.confidence != "low" and estimate.roll_deg:
+        click.echo(f"  to turn the frames upright: --axis-roll {estimate.roll_deg:.3f} --step correct_roll")
     show.warnings(scan.warnings)

@@ -183,15 +183,15 @@ def _batch(
     # A wrong word is told before any scan is opened.
     choice.protocol(base=None if like is None else protocol_like(like))
     wanted, volume = scan_options.parse_rows(rows), choice.told("volume")
-    asked = choice.instructions.run if choice.instructions else {}
+    wishes = choice.instructions.run if choice.instructions else {}
     how = Making(
         folder=place,
         executor=executor,
         memory=memory or choice.told("memory"),
         exports=() if volume is None else (parse_export(volume),),
         force=force,
-        slice_only="slice" in asked and "whole" not in asked,
-        slice_row=asked.get("slice"),
+        slice_only="slice" in wishes and "whole" not in wishes,
+        slice_row=wishes.get("slice"),
     )
     return Batch(
         scans=tuple(scans),
@@ -227,9 +227,9 @@ def _show_plan(planned: BatchPlan, folder: Path) -> None:
     for row in planned.rows:
         if row.state in ("failed", "differs"):
             show.warnings([f"{row.name}: {row.error}"])
-    kept = sum(row.state in ("finished", "warnings") for row in planned.rows)
+    finished = sum(row.state in ("finished", "warnings") for row in planned.rows)
     click.echo(
-        f"{folder}: {len(planned.seconds)} of {len(planned.rows)} scans to do, {kept} finished before; "
+        f"{folder}: {len(planned.seconds)} of {len(planned.rows)} scans to do, {finished} finished before; "
         f"about {show.clock(planned.all_seconds)}, {units.show(planned.write_bytes, 'B', 3)} of "
         f"{units.show(planned.free_bytes, 'B', 3)} free on disk"
     )
@@ -273,20 +273,20 @@ def _tell(row: Row, number: int, count: int, left_s: float) -> None:
     else:
         axis = "" if row.axis_column is None else f", axis at {row.axis_column:.2f}"
         said = axis.removeprefix(", ") + (f" ({row.confidence})" if row.confidence else "")
-    left = f"; about {show.clock(left_s)} left" if left_s else ""
-    told = f"{number} of {count}  {row.name}: {WORDS[row.state]}{f', {said}' if said else ''}{left}"
+    time_left = f"; about {show.clock(left_s)} left" if left_s else ""
+    message = f"{number} of {count}  {row.name}: {WORDS[row.state]}{f', {said}' if said else ''}{time_left}"
     colour = {"failed": "red", "differs": "red", "warnings": "yellow"}.get(row.state)
-    click.secho(show.line(told), fg=colour, err=True)
+    click.secho(show.line(message), fg=colour, err=True)
 
 
-def _end(found: list[Row], folder: Path, as_json: bool) -> int:
+def _end(rows: list[Row], folder: Path, as_json: bool) -> int:
     from dataclasses import asdict
 
     from tomarium.beamtime.batch_files import PAGE, RECORDS, read_results
     from tomarium.beamtime.batch_page import headline, worst_first
 
     if as_json:
-        show.as_json([asdict(row) for row in found])
+        show.as_json([asdict(row) for row in rows])
     else:
         show.table(
             [
@@ -298,10 +298,10 @@ def _end(found: list[Row], folder: Path, as_json: bool) -> int:
                     "" if row.seconds is None else show.clock(row.seconds),
                     row.error or "; ".join(row.warnings),
                 )
-                for row in reversed(worst_first(found))
+                for row in reversed(worst_first(rows))
             ]
         )
         click.echo(f"{folder / PAGE}: {headline(read_results(folder))}")
         if (folder / RECORDS).is_dir():
             click.echo(f"file them with: tomarium ingest {folder / RECORDS}/*")
-    return 1 if any(row.state != "finished" for row in found) else 0
+    return 1 if any(row.state != "finished" for row in rows) else 0

@@ -60,10 +60,10 @@ def command(
     report = report_of(path.name or str(path), faults, volume.shape[0], mend)
     if as_json:
         slices = [[fault.first, fault.last] for fault in faults]
-        show.as_json({**report.as_data(), "slices": slices, "remade": [vars(one) for one in remade]})
+        show.as_json({**report.as_data(), "slices": slices, "remade": [vars(slice_) for slice_ in remade]})
     else:
-        for one in remade:
-            click.echo(f"  {one.words}")
+        for slice_ in remade:
+            click.echo(f"  {slice_.words}")
         tell_report(report)
     code = report.exit_code
-    context.exit(max(code, 1) if any(one.outcome == "other" for one in remade) else code)
+    context.exit(max(code, 1) if any(slice_.outcome == "other" for slice_ in remade) else code)

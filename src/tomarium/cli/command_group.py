@@ -120,7 +120,7 @@ class CommandGroup(click.Group):
             if meant
             else get_close_matches(name, [name for name in names() if name not in OTHER_NAMES])
         )
-        tried = " or ".join(f"`tomarium {one}`" for one in alike)
+        tried = " or ".join(f"`tomarium {name}`" for name in alike)
         raise click.UsageError(
             f"there is no command {name!r}" + (f"; did you mean {tried}?" if alike else ""), ctx
         )

@@ -71,8 +71,8 @@ def command(
     """
     from tomarium.conversion.convert import convert, convert_dataset
 
-    for option, given in (("--limits", limits is not None), ("--remove-source", remove_source)):
-        if given and dtype is None:
+    for option, is_given in (("--limits", limits is not None), ("--remove-source", remove_source)):
+        if is_given and dtype is None:
             raise click.UsageError(f"{option} goes with --dtype uint8 or --dtype uint16")
     if "data" in opening.given and (to or target.suffix.lower().lstrip(".")) == "csv":
         _tell(convert_dataset(path, opening.given["data"], target, overwrite=overwrite), as_json)
@@ -116,10 +116,12 @@ def cast_volume(
     """Cast a volume, tell what became of it, and remove the source where that was asked."""
     from tomarium.conversion.cast import convert_cast, demand_removable, parse_limits, remove
 
-    given = parse_limits(limits or "auto")
+    range_given = parse_limits(limits or "auto")
     sources = demand_removable(opened) if remove_source else ()
     tell = show.progress()
-    written, report = convert_cast(opened, target, dtype, given, to=to, overwrite=overwrite, on_progress=tell)
+    written, report = convert_cast(
+        opened, target, dtype, range_given, to=to, overwrite=overwrite, on_progress=tell
+    )
     remove(sources, target)
     _tell(written, as_json, report)
     if sources and not as_json:
@@ -130,9 +132,9 @@ def _tell(done: Converted, as_json: bool, cast: CastReport | None = None) -> Non
     from tomarium.conversion import cast as casting
     from tomarium.conversion.convert import as_data
 
-    told = as_data(done) | ({} if cast is None else {"cast": casting.as_data(cast)})
+    content = as_data(done) | ({} if cast is None else {"cast": casting.as_data(cast)})
     if as_json:
-        show.as_json(told)
+        show.as_json(content)
         return
     click.secho(f"{done.target}: {done.format}", bold=True)
     show.table(
@@ -146,8 +148,8 @@ def _tell(done: Converted, as_json: bool, cast: CastReport | None = None) -> Non
         if change.fate not in ("restored", "side-car")
     )
     for fate, words in (("side-car", "kept in the side-car"), ("restored", "put back as it was")):
-        if fate in told["counts"]:
-            click.echo(f"  {told['counts'][fate]} more {words}; --json names each")
+        if fate in content["counts"]:
+            click.echo(f"  {content['counts'][fate]} more {words}; --json names each")
     size = done.target.stat().st_size if done.target.is_file() else None
     if size is not None:
         click.echo(f"  {units.show(size, 'B')}")

@@ -172,13 +172,13 @@ def _copy(
                 [of_copy(scan, listed[scan.scan], str(target), volume)], lambda text: show.warnings([text])
             )
         left += waiting()
-        for name, told in (
+        for name, warning in (
             ("speed", speed_warning(speed, left)),
             ("behind", falls_behind(speed, left, arriving)),
         ):
-            if told and name not in said:
+            if warning and name not in said:
                 said.add(name)
-                show.warnings([told])
+                show.warnings([warning])
 
     with taking(target, mark=not dry_run) as disk:
         volume = disk.volume.id
@@ -206,10 +206,10 @@ def _copy(
             after=after,
         )
     whole = sum(scan_copied.state == "whole" for scan_copied in done)
-    told = f"{target}: {whole} of {len(done)} scans are whole; {_size(speed.written)} written"
+    message = f"{target}: {whole} of {len(done)} scans are whole; {_size(speed.written)} written"
     if speed.bytes_s and speed.write_bytes_s:
-        told += f" at {_size(speed.write_bytes_s)}/s, with reading back at {_size(speed.bytes_s)}/s"
-    click.echo(told)
+        message += f" at {_size(speed.write_bytes_s)}/s, with reading back at {_size(speed.bytes_s)}/s"
+    click.echo(message)
     return 1 if warned or said or any(scan_copied.problems for scan_copied in done) else 0
 
 
@@ -309,10 +309,10 @@ def _watch(
     while True:
         interrupts.check()
         ready, growing = arrivals.look(time.monotonic())
-        told = f"{len(ready)} scans to copy, {len(growing)} still written or just finished"
-        if told != said:
-            click.echo(told)
-            said = told
+        message = f"{len(ready)} scans to copy, {len(growing)} still written or just finished"
+        if message != said:
+            click.echo(message)
+            said = message
         for number, listing in enumerate(ready):
             left = sum(listing.bytes for listing in (*ready[number + 1 :], *growing))
             for target in targets:

@@ -67,14 +67,14 @@ def command(
     from tomarium.pipeline.protocol.self_check import self_check
     from tomarium.standards.ro_crate import FILENAME
 
-    told = show.progress()
+    progress = show.progress()
     if specimen:
         if path is not None:
             raise click.UsageError("--specimen draws its own images; leave SCAN out")
-        _specimen(folder, serve, port, told)
+        _specimen(folder, serve, port, progress)
         return
     show.warnings(f"{finding.name}: {finding.why}" for finding in self_check() if finding.state != "there")
-    scan = opening.open_scan(path or _simulated(folder, size, views, told))
+    scan = opening.open_scan(path or _simulated(folder, size, views, progress))
     choice = Choice() if path else SIMULATED
     record = folder / "records" / scan.name
     if (record / FILENAME).exists():
@@ -83,7 +83,7 @@ def command(
         words = [f"--step {step}" for step in choice.steps] + [f"--set {text}" for text in choice.assignments]
         click.echo(f"tomarium run {scan.path} {' '.join([*words, f'-o {record}'])}")
         protocol = choice.protocol(scan.domain)
-        show.warnings(make_record(scan, protocol, record, on_progress=told).provenance["warnings"])
+        show.warnings(make_record(scan, protocol, record, on_progress=progress).provenance["warnings"])
     with open_catalogue(folder / "catalogue.sqlite") as catalogue:
         filed = ingest(catalogue, record)
         click.echo(f"filed: {filed.title} as {filed.id} in {folder / 'catalogue.sqlite'}")
@@ -106,13 +106,13 @@ def _serve(catalogue: Catalogue, id: str, port: int | None) -> None:
         serve_portal(catalogue, port=0, announce=tell)
 
 
-def _specimen(folder: Path, serve: bool, port: int | None, told: Any) -> None:
+def _specimen(folder: Path, serve: bool, port: int | None, progress: Any) -> None:
     from tomarium.catalogue.catalogue import open_catalogue
     from tomarium.catalogue.demo_specimen import FOLDER, make_demo_specimen
 
     folder.mkdir(parents=True, exist_ok=True)
     with open_catalogue(folder / "catalogue.sqlite") as catalogue:
-        ids = make_demo_specimen(catalogue, folder, tell=told)
+        ids = make_demo_specimen(catalogue, folder, tell=progress)
         click.echo(
             f"filed: {', '.join(ids)} in {folder / 'catalogue.sqlite'}; their files: {folder / FOLDER}"
         )
@@ -142,7 +142,7 @@ def _announcer(id: str) -> Callable[[str], None]:
     return lambda address: click.echo(f"portal: {address}records/{id} (stop it with Ctrl-C)")
 
 
-def _simulated(folder: Path, size: int, views: int, told: Any) -> Path:
+def _simulated(folder: Path, size: int, views: int, progress: Any) -> Path:
     from tomarium.synth.config import SimulationConfig
     from tomarium.synth.scan import simulate
 
@@ -150,5 +150,7 @@ def _simulated(folder: Path, size: int, views: int, told: Any) -> Path:
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
         config = SimulationConfig(columns=size, rows=size, views=views, delta_beta=DELTA_BETA, zingers=20.0)
-        simulate(path, config, to="data-exchange", on_progress=lambda done, all: told("simulate", done, all))
+        simulate(
+            path, config, to="data-exchange", on_progress=lambda done, all: progress("simulate", done, all)
+        )
     return path

@@ -53,15 +53,15 @@ def command(one: Path, other: Path, opening: scan_options.Opening, headers: bool
 
 
 def _row(finding: Finding) -> tuple[str, ...]:
-    told = [show.short(finding.one)] + ([] if finding.same else [show.short(finding.other)])
+    texts = [show.short(finding.one)] + ([] if finding.same else [show.short(finding.other)])
     mark = "  " if finding.same else "≠ " if finding.content else "· "
-    return mark, finding.what, " | ".join(told), finding.detail
+    return mark, finding.what, " | ".join(texts), finding.detail
 
 
-def _verdict(found: Comparison) -> str:
-    if not found.same:
+def _verdict(comparison: Comparison) -> str:
+    if not comparison.same:
         return "they differ"
-    if not found.notes:
+    if not comparison.notes:
         return "the same"
-    count = len(found.notes)
+    count = len(comparison.notes)
     return f"the same, but for {count} note{'s' if count > 1 else ''} (·) on what is told of them"

@@ -98,7 +98,7 @@ def _follow(ledger: CopyLedger, beamtime: Path | None) -> None:
     place = find_beamtime(beamtime)
     if place is not None:
         labels = {place.id: place.label for place in ledger.places()}
-        ended = [told for transfer in transfers if (told := event_of(transfer, labels[transfer.place]))]
+        ended = [event for transfer in transfers if (event := event_of(transfer, labels[transfer.place]))]
         MachineLog(place, "tomarium disks").note_all(ended, lambda text: show.warnings([text]))
 
 

@@ -72,8 +72,8 @@ def tell_report(report: Report) -> None:
     click.echo(f" ({count} {'check' if count == 1 else 'checks'})")
     if not count:
         click.echo("  no check applies: it opens, and is neither scan, volume, record nor table of metadata")
-    ordered = sorted(report.findings, key=lambda one: one.theme)
-    for theme, findings in groupby(ordered, key=lambda one: one.theme):
+    ordered = sorted(report.findings, key=lambda finding: finding.theme)
+    for theme, findings in groupby(ordered, key=lambda finding: finding.theme):
         click.secho(theme, bold=True)
         for finding in findings:
             mark, colour = MARKS[finding.severity]

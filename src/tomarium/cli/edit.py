@@ -129,7 +129,7 @@ def command(
     changes = _changes(given)
     with open_catalogue(catalogue, make=False) as opened:
         id = show.record_id(opened, record)
-        known = (
+        record_read = (
             show.record(opened, id)
             if not any(given.values()) and "" not in given.values()
             else edit(opened, LOCAL_OWNER, id, changes)
@@ -137,16 +137,16 @@ def command(
     if as_json:
         from tomarium.standards.record_json import details
 
-        told = {
-            "id": known.id,
-            "title": known.title,
-            "description": known.description,
-            "licence": known.licence,
+        content = {
+            "id": record_read.id,
+            "title": record_read.title,
+            "description": record_read.description,
+            "licence": record_read.licence,
         }
-        show.as_json(told | {"keywords": list(known.keywords)} | details(known))
+        show.as_json(content | {"keywords": list(record_read.keywords)} | details(record_read))
         return
-    click.secho(f"{known.id}: {known.title}", bold=True)
-    show.table(_rows(known))
+    click.secho(f"{record_read.id}: {record_read.title}", bold=True)
+    show.table(_rows(record_read))
 
 
 def _merge(table: Path, catalogue: Path | str | None, overwrite: bool, dry_run: bool) -> int:
@@ -174,48 +174,48 @@ def _merge(table: Path, catalogue: Path | str | None, overwrite: bool, dry_run: 
     return 1 if merged.problems or (merged.conflicts and not overwrite) else 0
 
 
-def _changes(given: dict[str, Any]) -> Any:
+def _changes(values: dict[str, Any]) -> Any:
     from tomarium.catalogue.edit import Changes
     from tomarium.model.person import read_person
     from tomarium.model.plain_card import FIELDS as CARD
     from tomarium.model.value import Value
     from tomarium.standards.panet import id_of
 
-    card = {name: _text(given[f"plain_{name}"]) for name in CARD if given[f"plain_{name}"] is not None}
+    card = {name: _text(values[f"plain_{name}"]) for name in CARD if values[f"plain_{name}"] is not None}
     return Changes(
-        title=given["title"],
-        description=_text(given["description"]),
-        licence=_licence(given["licence"]),
-        specimen=given["specimen"],
-        proposal=given["proposal"],
-        instrument=given["instrument"],
-        acknowledgement=given["acknowledgement"],
-        creators=tuple(map(read_person, given["creators"])) or None,
-        keywords=tuple(word for word in given["keywords"] if word) if given["keywords"] else None,
-        techniques=tuple(map(id_of, given["techniques"])) or None,
-        funding=tuple(map(_funding, given["funders"])) or None,
-        related=tuple(map(_related, given["related"])) or None,
-        withhold=given["withhold"],
-        disclose=given["disclose"],
-        credits=_credits(given),
+        title=values["title"],
+        description=_text(values["description"]),
+        licence=_licence(values["licence"]),
+        specimen=values["specimen"],
+        proposal=values["proposal"],
+        instrument=values["instrument"],
+        acknowledgement=values["acknowledgement"],
+        creators=tuple(map(read_person, values["creators"])) or None,
+        keywords=tuple(word for word in values["keywords"] if word) if values["keywords"] else None,
+        techniques=tuple(map(id_of, values["techniques"])) or None,
+        funding=tuple(map(_funding, values["funders"])) or None,
+        related=tuple(map(_related, values["related"])) or None,
+        withhold=values["withhold"],
+        disclose=values["disclose"],
+        credits=_credits(values),
         card=card,
         parameters={
             key: Value(value, "user", f"tomarium edit: {text[:200]}")
             for text, (key, value) in (
-                (parameter, _parameter(parameter)) for parameter in given["parameters"]
+                (parameter, _parameter(parameter)) for parameter in values["parameters"]
             )
         },
     )
 
 
-def _text(given: Any) -> Any:
+def _text(text: Any) -> Any:
     """Take a text as it stands, or from the file that is named after "@"."""
-    if given and given.startswith("@"):
-        return Path(given[1:]).read_text(encoding="utf-8").strip()
-    return given
+    if text and text.startswith("@"):
+        return Path(text[1:]).read_text(encoding="utf-8").strip()
+    return text
 
 
-def _credits(given: dict[str, Any]) -> Any:
+def _credits(values: dict[str, Any]) -> Any:
     from tomarium.catalogue.picture_credits import read_credit
 
     names = {
@@ -226,10 +226,10 @@ def _credits(given: dict[str, Any]) -> Any:
         "permitted_on": "date",
         "letter": "document",
     }
-    told = {field: given[option] for option, field in names.items() if given[option]}
-    if told and not given["picture"]:
+    told = {field: values[option] for option, field in names.items() if values[option]}
+    if told and not values["picture"]:
         raise click.UsageError("say of which file this is told, such as --picture photo.jpg")
-    return (read_credit({"path": given["picture"], **told}),) if given["picture"] else ()
+    return (read_credit({"path": values["picture"], **told}),) if values["picture"] else ()
 
 
 def _licence(text: str | None) -> str | None:
@@ -271,23 +271,23 @@ def _parameter(text: str) -> tuple[str, Any]:
     return key, number if isinstance(number, (int, float, bool)) else value.strip()
 
 
-def _rows(known: Any) -> list[tuple[str, str]]:
-    people = [f"{creator.name}{f' {creator.orcid}' if creator.orcid else ''}" for creator in known.creators]
-    publication = known.publication
+def _rows(record: Any) -> list[tuple[str, str]]:
+    people = [f"{creator.name}{f' {creator.orcid}' if creator.orcid else ''}" for creator in record.creators]
+    publication = record.publication
     rows = [
-        ("description", known.description),
+        ("description", record.description),
         ("creators", ", ".join(people) or "none named"),
-        ("licence", known.licence or "none stated"),
-        ("keywords", ", ".join(known.keywords)),
-        ("techniques", ", ".join(known.techniques)),
-        ("specimen", known.specimen),
-        *((f"plain {name.replace('_', ' ')}", text) for name, text in known.card.told.items()),
+        ("licence", record.licence or "none stated"),
+        ("keywords", ", ".join(record.keywords)),
+        ("techniques", ", ".join(record.techniques)),
+        ("specimen", record.specimen),
+        *((f"plain {name.replace('_', ' ')}", text) for name, text in record.card.told.items()),
         *(
             (entity.kind, f"{entity.name} ({entity.id})")
-            for entity in known.entities
-            if entity.id != known.specimen
+            for entity in record.entities
+            if entity.id != record.specimen
         ),
-        ("related", ", ".join(f"{one.relation} {one.identifier}" for one in known.related)),
+        ("related", ", ".join(f"{related.relation} {related.identifier}" for related in record.related)),
         (
             "published",
             f"{publication.published:%Y-%m-%d}, version {publication.version}"

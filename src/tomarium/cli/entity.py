@@ -148,9 +148,9 @@ def made_from(function: Any) -> Any:
     return function
 
 
-def parents(given: Mapping[str, str | None]) -> dict[str, str]:
+def parents(values: Mapping[str, str | None]) -> dict[str, str]:
     """Read these options: how a specimen was made → from which."""
-    return {how: parent for how in HOWS if (parent := given[how.replace("-", "_")])}
+    return {how: parent for how in HOWS if (parent := values[how.replace("-", "_")])}
 
 
 @command.command("link")
@@ -198,9 +198,11 @@ def _show(opened: Any, id: str) -> None:
         entity = held.entity
         rows = [("kind", entity.kind)]
         for fact in KINDS[entity.kind].facts:
-            told = entity.facts.get(fact.key, "")
+            fact_text = entity.facts.get(fact.key, "")
             hidden = " (private)" if fact.private and fact.key not in entity.disclosed else ""
-            rows.append((f"{fact.key}{hidden}", told if isinstance(told, str) else "; ".join(told)))
+            rows.append(
+                (f"{fact.key}{hidden}", fact_text if isinstance(fact_text, str) else "; ".join(fact_text))
+            )
         rows += [("made from", f"{HOWS[origin.how]} {origin.parent}") for origin in entity.origins]
         rows += [
             ("made from it", f"{child.id}, {how}") for child, how in children_of(connection, LOCAL_OWNER, id)
@@ -221,12 +223,12 @@ def _show(opened: Any, id: str) -> None:
         show.warnings([f"{behind} Let a worker do it: tomarium worker --once"])
 
 
-def read_facts(given: tuple[str, ...]) -> dict[str, str]:
+def read_facts(texts: tuple[str, ...]) -> dict[str, str]:
     """Read the facts that are given as KEY=TEXT."""
     facts = {}
-    for one in given:
-        key, equals, text = one.partition("=")
+    for fact_text in texts:
+        key, equals, text = fact_text.partition("=")
         if not equals:
-            raise click.UsageError(f"--fact {one!r}: give KEY=TEXT, such as taxon='Ursus spelaeus'")
+            raise click.UsageError(f"--fact {fact_text!r}: give KEY=TEXT, such as taxon='Ursus spelaeus'")
         facts[key.strip()] = Path(text[1:]).read_text(encoding="utf-8") if text.startswith("@") else text
     return facts

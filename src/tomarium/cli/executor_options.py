@@ -81,7 +81,7 @@ def resolve(executor: str, opening: Opening) -> str:
         read_options(executor.partition(":")[2])
         logger = logging.getLogger("tomarium.executors")
         logger.setLevel(logging.INFO)
-        if not any(isinstance(one, _Lines) for one in logger.handlers):
+        if not any(isinstance(handler, _Lines) for handler in logger.handlers):
             logger.addHandler(_Lines())
     find_executor(executor)
     return executor
@@ -96,19 +96,19 @@ class _Lines(logging.Handler):
         click.echo(moving + show.line(record.getMessage()), err=True)
 
 
-def show_plan(made: Plan, place: Path, executor: str) -> None:
+def show_plan(plan: Plan, place: Path, executor: str) -> None:
     """Say what a run would do, with the scripts of its jobs.
 
     Parameters
     ----------
-    made : Plan
+    plan : Plan
         Its plan.
     place : Path
         Folder of the record.
     executor : str
         How slabs are shared out.
     """
-    for section in made.sections:
+    for section in plan.sections:
         steps = " → ".join(item.step.name for item in section.items) or "copy"
         click.echo(
             f"{section.name}: {steps}; {section.slabs} slabs, {units.show(section.peak_bytes, 'B', 3)} of memory, "
@@ -118,21 +118,21 @@ def show_plan(made: Plan, place: Path, executor: str) -> None:
         if section.device is not None:
             click.echo(f"    {over_device(section)}", err=True)
     click.echo(
-        f"{place}: nothing is made; without --dry-run a volume of {' × '.join(map(str, made.shape))}",
+        f"{place}: nothing is made; without --dry-run a volume of {' × '.join(map(str, plan.shape))}",
         err=True,
     )
-    show_scripts(made, place, executor)
+    show_scripts(plan, place, executor)
 
 
 def over_device(section: Section) -> str:
     """Say which steps are done on a GPU, how much of its memory they take, and where slabs go down and up again."""
     assert section.device is not None
     room = section.device
-    taken = f"{units.show(section.device_bytes, 'B', 3)} of {units.show(room.memory_bytes, 'B', 3)}"
+    memory = f"{units.show(section.device_bytes, 'B', 3)} of {units.show(room.memory_bytes, 'B', 3)}"
     which = f", numbers {', '.join(map(str, room.indices))} in turn" if room.others else ""
-    said = f"{', '.join(section.on_device)} on {room.name}{which}, {taken} of its memory"
+    said = f"{', '.join(section.on_device)} on {room.name}{which}, {memory} of its memory"
     there = [item.step.name in section.on_device for item in section.items]
-    ends = [k for k, one in enumerate(there) if one]
+    ends = [k for k, is_there in enumerate(there) if is_there]
     between = [section.items[k].step.name for k in range(ends[0], ends[-1]) if not there[k]]
     return (
         f"{said}; {', '.join(between)} on the processors, for which slabs go down and up again"
@@ -146,12 +146,12 @@ def clock(section: Section) -> str:
     return f"{'at most' if section.device is not None else 'about'} {show.clock(section.seconds)}"
 
 
-def show_scripts(made: Plan, place: Path, executor: str) -> None:
+def show_scripts(plan: Plan, place: Path, executor: str) -> None:
     """Print the scripts that a run would send; nothing where it sends none.
 
     Parameters
     ----------
-    made : Plan
+    plan : Plan
         Its plan.
     place : Path
         Folder of the record.
@@ -162,5 +162,5 @@ def show_scripts(made: Plan, place: Path, executor: str) -> None:
     if word == "slurm":
         from tomarium.executors.slurm.follow import scripts_of
 
-        for script in scripts_of(made, place, argument):
+        for script in scripts_of(plan, place, argument):
             click.echo(script)

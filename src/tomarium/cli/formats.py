@@ -25,20 +25,20 @@ def command(name: str | None, as_json: bool) -> None:
     from tomarium.errors import ParameterError
     from tomarium.formats import formats
 
-    known = formats()
-    if name is not None and name not in known:
-        alike = " or ".join(get_close_matches(name, known, cutoff=0.5))
+    all_formats = formats()
+    if name is not None and name not in all_formats:
+        alike = " or ".join(get_close_matches(name, all_formats, cutoff=0.5))
         said = f"did you mean {alike}?" if alike else "`tomarium formats` lists them"
         raise ParameterError(f"there is no format {name!r}; {said}")
-    chosen = list(known.values()) if name is None else [known[name]]
+    chosen = list(all_formats.values()) if name is None else [all_formats[name]]
     if as_json:
         show.as_json(
             [
-                {"name": one.name, "title": one.title, "endings": one.suffixes, "does": does(one)}
-                for one in chosen
+                {"name": form.name, "title": form.title, "endings": form.suffixes, "does": does(form)}
+                for form in chosen
             ]
         )
     elif name is None:
-        show.table((one.name, does(one), one.title, " ".join(one.suffixes)) for one in chosen)
+        show.table((form.name, does(form), form.title, " ".join(form.suffixes)) for form in chosen)
     else:
         click.echo(section(chosen[0]).rstrip())

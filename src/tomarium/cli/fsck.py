@@ -58,20 +58,20 @@ def command(
     listed: list[dict[str, Any]] = []
     worst = repaired = 0
     with open_catalogue(catalogue, make=False) as opened:
-        for one in fsck(opened, files=not quick, repair=repair, tell=show.progress()):
-            code = one.finding.code
+        for entry in fsck(opened, files=not quick, repair=repair, tell=show.progress()):
+            code = entry.finding.code
             counter[code] += 1
-            if one.repaired:
+            if entry.repaired:
                 repaired += 1
             else:
-                worst = max(worst, WORST[one.finding.severity])
+                worst = max(worst, WORST[entry.finding.severity])
             if counter[code] > MOST:
                 continue
             if as_json:
-                listed.append({**vars(one.finding), "can_repair": one.can_repair, "repaired": one.repaired,
-                               "problem": one.problem})  # fmt: skip
+                listed.append({**vars(entry.finding), "can_repair": entry.can_repair, "repaired": entry.repaired,
+                               "problem": entry.problem})  # fmt: skip
             else:
-                _tell(one)
+                _tell(entry)
     if as_json:
         show.as_json({"exit_code": worst, "counts": dict(counter), "repaired": repaired, "findings": listed})
     else:
@@ -82,25 +82,25 @@ def command(
     context.exit(worst)
 
 
-def _tell(one: Found) -> None:
-    mark, colour = MARKS[one.finding.severity]
-    click.secho(f"  {mark} {one.finding.code}", fg=colour, nl=False)
-    click.echo(f"  {one.finding.where}")
-    click.echo(f"      found     {one.finding.found}")
-    if one.repaired:
-        click.echo(f"      repaired  {one.repaired}")
+def _tell(problem: Found) -> None:
+    mark, colour = MARKS[problem.finding.severity]
+    click.secho(f"  {mark} {problem.finding.code}", fg=colour, nl=False)
+    click.echo(f"  {problem.finding.where}")
+    click.echo(f"      found     {problem.finding.found}")
+    if problem.repaired:
+        click.echo(f"      repaired  {problem.repaired}")
         return
-    click.echo(f"      expected  {one.finding.expected}")
-    if one.problem:
-        click.echo(f"      repair    failed: {one.problem}")
-    if one.finding.mend:
-        click.echo(f"      mend      {one.finding.mend}")
-    elif one.can_repair:
+    click.echo(f"      expected  {problem.finding.expected}")
+    if problem.problem:
+        click.echo(f"      repair    failed: {problem.problem}")
+    if problem.finding.mend:
+        click.echo(f"      mend      {problem.finding.mend}")
+    elif problem.can_repair:
         click.echo("      mend      tomarium fsck --repair")
 
 
-def _sum_up(told: Counter[str], repaired: int, repair: bool) -> None:
-    total = sum(told.values())
+def _sum_up(counts: Counter[str], repaired: int, repair: bool) -> None:
+    total = sum(counts.values())
     if not total:
         click.echo("nothing is half done")
     elif repair:

@@ -116,8 +116,8 @@ def command(
     )
     filed, link = (None, None) if specimen is None else _file(folder, specimen, path, catalogue)
     if as_json:
-        told = {} if filed is None else {"record": filed, "specimen": specimen, "link": link}
-        show.as_json({"target": str(folder), **told, **report})
+        filed_content = {} if filed is None else {"record": filed, "specimen": specimen, "link": link}
+        show.as_json({"target": str(folder), **filed_content, **report})
         return
     _tell(report)
     if filed is None:
@@ -174,12 +174,12 @@ def _names(texts: tuple[str, ...]) -> dict[int, str]:
     return named
 
 
-def _each(told: tuple[str, ...], count: int, flag: str) -> list[str | None]:
+def _each(values: tuple[str, ...], count: int, flag: str) -> list[str | None]:
     """Return what was given for each map: one for all, one for each, or nothing."""
-    if len(told) in (0, 1):
-        return [told[0] if told else None] * count
-    if len(told) != count:
+    if len(values) in (0, 1):
+        return [values[0] if values else None] * count
+    if len(values) != count:
         raise click.UsageError(
-            f"{count} maps and {len(told)} {flag} were given; give one for all, or one for each"
+            f"{count} maps and {len(values)} {flag} were given; give one for all, or one for each"
         )
-    return list(told)
+    return list(values)

@@ -44,6 +44,6 @@ def check_paths(command: click.Command) -> click.Command:
                 path_type=Path, file_okay=path.file_okay, dir_okay=path.dir_okay, readable=False
             )
     if isinstance(command, click.Group):
-        for one in command.commands.values():
-            check_paths(one)
+        for subcommand in command.commands.values():
+            check_paths(subcommand)
     return command

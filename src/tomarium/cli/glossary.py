@@ -34,32 +34,32 @@ def command(word: tuple[str, ...], level: str, as_json: bool) -> None:
     from tomarium.standards.glossary import word_of, words
 
     if not word:
-        known = words()
+        all_words = words()
         if as_json:
-            show.as_json([_told(word, level) for word in known.values()])
+            show.as_json([_told(word, level) for word in all_words.values()])
         else:
-            show.table([(word.term, word.plain) for word in known.values()])
+            show.table([(word.term, word.plain) for word in all_words.values()])
         return
-    one = word_of(" ".join(word))
+    entry = word_of(" ".join(word))
     if as_json:
-        show.as_json(_told(one, level))
+        show.as_json(_told(entry, level))
         return
-    click.secho(one.term, bold=True)
-    told = _told(one, level)
+    click.secho(entry.term, bold=True)
+    content = _told(entry, level)
     for key in ("plain", "student"):
-        if key in told:
-            click.echo(textwrap.fill(told[key], 96, initial_indent="  ", subsequent_indent="  "))
-    click.echo(f"  See also {', '.join(words()[id].term for id in one.related)}")
-    if "source" in told:
+        if key in content:
+            click.echo(textwrap.fill(content[key], 96, initial_indent="  ", subsequent_indent="  "))
+    click.echo(f"  See also {', '.join(words()[id].term for id in entry.related)}")
+    if "source" in content:
         click.echo(
-            textwrap.fill(f"More in {told['source']}", 96, initial_indent="  ", subsequent_indent="  ")
+            textwrap.fill(f"More in {content['source']}", 96, initial_indent="  ", subsequent_indent="  ")
         )
 
 
-def _told(one: Any, level: str) -> dict[str, Any]:
-    told = {"id": one.id, "term": one.term, "also": list(one.also), "plain": one.plain}
+def _told(entry: Any, level: str) -> dict[str, Any]:
+    content = {"id": entry.id, "term": entry.term, "also": list(entry.also), "plain": entry.plain}
     if level != "pupil":
-        told["student"] = one.student
+        content["student"] = entry.student
     if level == "scientist":
-        told["source"] = one.source
-    return told | {"related": list(one.related)}
+        content["source"] = entry.source
+    return content | {"related": list(entry.related)}

@@ -61,11 +61,11 @@ def command(
             _forget(opened, forget)
             return
         with opened.reading() as connection:
-            known = all_sources(connection)
+            all_known = all_sources(connection)
         if due or again:
-            chosen = [one for one in known if again or one.is_due()]
+            chosen = [source for source in all_known if again or source.is_due()]
             context.exit(0 if _harvest_each(opened, chosen, again=again) else 1)
-        _list(known, as_json=as_json)
+        _list(all_known, as_json=as_json)
 
 
 @command.command("oai")
@@ -126,7 +126,7 @@ def oai(
         )
     with open_catalogue(catalogue) as opened:
         if file is not None:
-            source, found = protocol.harvest_file(opened, file, title=title)
+            source, outcome = protocol.harvest_file(opened, file, title=title)
         else:
             every_s = None if every is None else SPANS[every]
             source = protocol.known_source(opened, place, selection, title=title, every_s=every_s)
@@ -134,9 +134,9 @@ def oai(
                 with opened.writing() as connection:
                     note(connection, source.number, response_date=f"{since:%Y-%m-%dT00:00:00Z}", token="")
                     source = source_of(connection, source.number)
-            found = harvest(opened, source, again=again, tell=show.progress())
-    _tell(source, found, as_json=as_json)
-    context.exit(1 if found.kept.problems else 0)
+            outcome = harvest(opened, source, again=again, tell=show.progress())
+    _tell(source, outcome, as_json=as_json)
+    context.exit(1 if outcome.kept.problems else 0)
 
 
 @command.command("panosc")
@@ -186,13 +186,13 @@ def panosc(
         raise click.UsageError("--every is for the address of a provider; a file is kept as it is")
     with open_catalogue(catalogue) as opened:
         if file is not None:
-            source, found = protocol.harvest_file(opened, file, title=title, tell=show.progress())
+            source, outcome = protocol.harvest_file(opened, file, title=title, tell=show.progress())
         else:
             every_s = None if every is None else SPANS[every]
             source = protocol.known_source(opened, place, title=title, every_s=every_s)
-            found = harvest(opened, source, again=again, tell=show.progress())
-    _tell(source, found, as_json=as_json)
-    context.exit(1 if found.kept.problems else 0)
+            outcome = harvest(opened, source, again=again, tell=show.progress())
+    _tell(source, outcome, as_json=as_json)
+    context.exit(1 if outcome.kept.problems else 0)
 
 
 def _harvest_each(opened: Catalogue, sources: list[Source], *, again: bool) -> bool:
@@ -205,52 +205,52 @@ def _harvest_each(opened: Catalogue, sources: list[Source], *, again: bool) -> b
         click.echo("No source is due.")
     for source in sources:
         try:
-            found = harvest(opened, source, again=again, tell=show.progress())
+            outcome = harvest(opened, source, again=again, tell=show.progress())
         except DatabaseUnavailable:
             raise
         except TomariumError as problem:
             show.warnings([f"{source.title}: {problem}"])
             well = False
             continue
-        _tell(source, found, as_json=False)
-        well &= not found.kept.problems
+        _tell(source, outcome, as_json=False)
+        well &= not outcome.kept.problems
     return well
 
 
-def _tell(source: Source, found: Harvest, *, as_json: bool) -> None:
+def _tell(source: Source, harvest_made: Harvest, *, as_json: bool) -> None:
     from dataclasses import asdict
 
     from tomarium.portal.harvest_jobs import told
 
     if as_json:
-        show.as_json({"source": source.title, "address": source.address, **asdict(found)})
+        show.as_json({"source": source.title, "address": source.address, **asdict(harvest_made)})
         return
-    click.echo(f"{source.title}: {told(found)}")
-    for note in found.notes:
+    click.echo(f"{source.title}: {told(harvest_made)}")
+    for note in harvest_made.notes:
         click.echo(f"  {note[:1].upper()}{note[1:]}.")
-    problems = list(found.kept.problems)
+    problems = list(harvest_made.kept.problems)
     more = [f"and {len(problems) - SHOWN} more"] if len(problems) > SHOWN else []
     show.warnings([*problems[:SHOWN], *more])
 
 
-def _list(known: list[Source], *, as_json: bool) -> None:
+def _list(all_known: list[Source], *, as_json: bool) -> None:
     from dataclasses import asdict
 
     if as_json:
-        show.as_json([asdict(one) for one in known])
+        show.as_json([asdict(source) for source in all_known])
         return
-    if not known:
+    if not all_known:
         click.echo(
             "No other catalogue is harvested; begin with: tomarium harvest oai https://data.example.org/oai"
         )
-    for one in known:
-        click.secho(one.title, bold=True, nl=False)
+    for source in all_known:
+        click.secho(source.title, bold=True, nl=False)
         last = "not read to its end yet"
-        if one.finished_utc is not None:
-            last = f"as of {datetime.fromtimestamp(one.finished_utc, UTC):%Y-%m-%d %H:%M} UTC"
-        click.echo(f"  {one.kind}  {one.kept()}, {last}  {one.address}")
-        if one.error:
-            show.warnings([one.error])
+        if source.finished_utc is not None:
+            last = f"as of {datetime.fromtimestamp(source.finished_utc, UTC):%Y-%m-%d %H:%M} UTC"
+        click.echo(f"  {source.kind}  {source.kept()}, {last}  {source.address}")
+        if source.error:
+            show.warnings([source.error])
 
 
 def _forget(opened: Catalogue, name: str) -> None:

@@ -93,22 +93,22 @@ def command(
     from tomarium.importers.bring_in import Order, bring_in
 
     demand_folder(files)
-    found = sources()[source].read(path)
+    content = sources()[source].read(path)
     with open_catalogue(catalogue) as opened:
         order = Order(
             source, (records or opened.home / "records").absolute(), files, copy, teams, publish_open, dry_run
         )
-        outcome = bring_in(opened, LOCAL_OWNER, found, order, show.progress())
+        outcome = bring_in(opened, LOCAL_OWNER, content, order, show.progress())
         if outcome.made:
             ask_for_pictures(opened, LOCAL_OWNER, outcome.made)
     if as_json:
-        show.as_json(_data(found, outcome))
+        show.as_json(_data(content, outcome))
     else:
-        _print(found, outcome, dry_run)
+        _print(content, outcome, dry_run)
     context.exit(2 if outcome.problems else 0)
 
 
-def _print(found: Found, outcome: Outcome, dry: bool) -> None:
+def _print(content: Found, outcome: Outcome, dry: bool) -> None:
     kinds = Counter((line.kind, line.action) for line in outcome.lines)
     click.secho("would be made" if dry else "made", bold=True)
     show.table([(kind, action, str(count)) for (kind, action), count in sorted(kinds.items())])
@@ -144,15 +144,15 @@ def _print(found: Found, outcome: Outcome, dry: bool) -> None:
             ]
         )
         _more(outcome.conflicts)
-    if found.notes.unknown:
+    if content.notes.unknown:
         click.secho("not understood, kept in the original metadata", bold=True)
-        unknown = found.notes.unknown.most_common()
+        unknown = content.notes.unknown.most_common()
         show.table([(str(count), name) for name, count in unknown[:_SHOWN]])
         _more(unknown)
-    if found.notes.left_out:
+    if content.notes.left_out:
         click.secho("left out", bold=True)
-        show.table(found.notes.left_out.items())
-    show.warnings(dict.fromkeys([*found.notes.problems, *outcome.problems]))
+        show.table(content.notes.left_out.items())
+    show.warnings(dict.fromkeys([*content.notes.problems, *outcome.problems]))
 
 
 def _more(listed: list[Any]) -> None:
@@ -160,12 +160,12 @@ def _more(listed: list[Any]) -> None:
         click.echo(f"  and {len(listed) - _SHOWN} more, with --json")
 
 
-def _data(found: Found, outcome: Outcome) -> dict[str, Any]:
+def _data(content: Found, outcome: Outcome) -> dict[str, Any]:
     return {
         "things": [vars(line) for line in outcome.lines],
         "published": outcome.published,
         "conflicts": [vars(conflict) for conflict in outcome.conflicts],
-        "not_understood": dict(found.notes.unknown),
-        "left_out": found.notes.left_out,
-        "problems": list(dict.fromkeys([*found.notes.problems, *outcome.problems])),
+        "not_understood": dict(content.notes.unknown),
+        "left_out": content.notes.left_out,
+        "problems": list(dict.fromkeys([*content.notes.problems, *outcome.problems])),
     }

@@ -42,38 +42,45 @@ def command(
     from tomarium.formats.opening.summary import describe
 
     opened = opening.open(path)
-    told = describe(opened, recognise(path)[0] if isinstance(opened, Image) else None)
+    description = describe(opened, recognise(path)[0] if isinstance(opened, Image) else None)
     if as_json:
-        show.as_json(told)
+        show.as_json(description)
     else:
         click.secho(show.short(opened.name, 120), bold=True)
         if isinstance(opened, Image):
-            _show_image(told)
+            _show_image(description)
         else:
-            _show_scan(opened, told, everything)
-    return 1 if told["warnings"] else 0
+            _show_scan(opened, description, everything)
+    return 1 if description["warnings"] else 0
 
 
-def _show_image(told: dict[str, Any]) -> None:
-    unit = f", values in {told['unit']}" if told["unit"] else ""
-    sources = told["metadata"].get(SOURCES) or {}
-    entries = told["entries"] if len(told["entries"]) > 1 else []
+def _show_image(description: dict[str, Any]) -> None:
+    unit = f", values in {description['unit']}" if description["unit"] else ""
+    sources = description["metadata"].get(SOURCES) or {}
+    entries = description["entries"] if len(description["entries"]) > 1 else []
     show.table(
         [
-            ("format", f"{told['format']} ({told['dialect']})", told["why"]),
-            (told["kind"], " × ".join(map(str, told["shape"])), f"{told['dtype']}{unit}"),
-            *[(f"axis {axis['name']}", *_axis(axis)) for axis in told["axes"]],
+            ("format", f"{description['format']} ({description['dialect']})", description["why"]),
+            (
+                description["kind"],
+                " × ".join(map(str, description["shape"])),
+                f"{description['dtype']}{unit}",
+            ),
+            *[(f"axis {axis['name']}", *_axis(axis)) for axis in description["axes"]],
             *[(f"entry {number}", show.short(entry, 200), "") for number, entry in enumerate(entries, 1)],
             *[
                 (show.short(name), *_told(name, value, sources.get(name)))
-                for name, value in told["metadata"].items()
-                if name != SOURCES and value not in ([], {}, "") and value != told["why"] and name != "format"
+                for name, value in description["metadata"].items()
+                if name != SOURCES
+                and value not in ([], {}, "")
+                and value != description["why"]
+                and name != "format"
             ],
         ]
     )
-    for text in told["missing"]:
+    for text in description["missing"]:
         click.echo(f"  missing: {show.line(text)}")
-    show.warnings(told["warnings"])
+    show.warnings(description["warnings"])
 
 
 def _told(name: str, value: Any, source: dict[str, str] | None) -> tuple[str, str]:
@@ -91,13 +98,17 @@ def _axis(axis: dict[str, Any]) -> tuple[str, str]:
     return f"{first} … {last}, {axis['length']}", spacing if axis["unit"] else f"{spacing}, unit not given"
 
 
-def _show_scan(scan: Scan, told: dict[str, Any], everything: bool) -> None:
-    angles = told["angles_deg"]
+def _show_scan(scan: Scan, description: dict[str, Any], everything: bool) -> None:
+    angles = description["angles_deg"]
     show.table(
         [
-            ("format", f"{told['format']} ({told['dialect']})", told["why"]),
-            ("frames", ", ".join(f"{count} {kind}" for kind, count in told["frames"].items()), ""),
-            ("shape", " × ".join(map(str, told["shape"])), f"frames × rows × columns, {told['dtype']}"),
+            ("format", f"{description['format']} ({description['dialect']})", description["why"]),
+            ("frames", ", ".join(f"{count} {kind}" for kind, count in description["frames"].items()), ""),
+            (
+                "shape",
+                " × ".join(map(str, description["shape"])),
+                f"frames × rows × columns, {description['dtype']}",
+            ),
             (
                 "angles",
                 f"{angles['first']:.6g}° … {angles['last']:.6g}°, {angles['count']}",
@@ -118,9 +129,9 @@ def _show_scan(scan: Scan, told: dict[str, Any], everything: bool) -> None:
             ],
         ]
     )
-    left = len(scan.geometry.motors) - _MOST_MOTORS
-    if left > 0 and not everything:
-        click.echo(f"  and {left} motors; --all lists them")
+    more = len(scan.geometry.motors) - _MOST_MOTORS
+    if more > 0 and not everything:
+        click.echo(f"  and {more} motors; --all lists them")
     raw = sum(name.startswith("/") for name in scan.metadata)
     if raw and not everything:
         click.echo(f"  and {raw} values under the file's own names; --all lists them")

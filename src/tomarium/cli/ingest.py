@@ -83,7 +83,7 @@ def command(
     from tomarium.errors import InputError
 
     problems: list[str] = []
-    made: list[Record] = []
+    filed_records: list[Record] = []
     with open_catalogue(catalogue) as opened:
         wish = Wish(records or opened.home / "records", title, in_place, copy)
         for path in paths:
@@ -94,14 +94,14 @@ def command(
                 for record in filed.records:
                     click.echo(f"{record.id}: {record.title}")
                 problems += filed.problems
-                made += filed.records
+                filed_records += filed.records
             except InputError as problem:
                 if len(paths) == 1:
                     raise
                 problems.append(str(problem))
         if not pictures:
-            ask_for_pictures(opened, LOCAL_OWNER, made)
-        for record in made if pictures else ():
+            ask_for_pictures(opened, LOCAL_OWNER, filed_records)
+        for record in filed_records if pictures else ():
             problems += draw_record_pictures(opened, LOCAL_OWNER, record.id, again=True, tell=show.progress())
     show.warnings(problems)
     context.exit(2 if problems else 0)

@@ -138,9 +138,9 @@ def convert_cast(
         limits, source = auto_limits(opened, say, constant=constant)
     low, high = limits
     step = (high - low) / np.iinfo(dtype).max
-    told = {"low": low, "high": high, "unit": opened.unit}
+    grey_range = {"low": low, "high": high, "unit": opened.unit}
     data = Scaled(opened.data, np.dtype(dtype), low, high)
-    grey = replace(opened, data=data, levels=(), unit="", metadata={"grey_range": told})
+    grey = replace(opened, data=data, levels=(), unit="", metadata={"grey_range": grey_range})
     done = convert(
         grey,
         target,
@@ -153,7 +153,9 @@ def convert_cast(
         dtype, low, high, opened.unit, source, step, below, above, lost, _voxels(opened), error
     )
     if form.name != _OWN:
-        write_json(target.with_name(f"{target.name}.json"), {"grey_range": told, "value": report.formula})
+        write_json(
+            target.with_name(f"{target.name}.json"), {"grey_range": grey_range, "value": report.formula}
+        )
     return done, report
 
 
@@ -165,7 +167,7 @@ def demand_removable(opened: Scan | Image) -> tuple[Path, ...]:
     if any((folder / CRATE).is_file() for folder in (path, *path.resolve().parents[:2])):
         raise InputError(f"{path}: is part of a record, which needs it; leave out --remove-source")
     is_zarr = path.is_dir() and any((path / name).is_file() for name in ("zarr.json", ".zattrs"))
-    if not is_zarr and [one.resolve() for one in sources_of(opened)] not in ([path.resolve()], []):
+    if not is_zarr and [file.resolve() for file in sources_of(opened)] not in ([path.resolve()], []):
         raise InputError(
             f"{path}: is read from several files; remove them yourself once you have looked at the cast"
         )

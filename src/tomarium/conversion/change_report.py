@@ -50,7 +50,7 @@ def restored(target: Path, original: Original) -> Iterator[Change]:
 
     Yields: one for each group, dataset and link; a link that led somewhere and now leads nowhere is left out.
     """
-    left = left_links(original)
+    links_left = left_links(original)
     with reading(target) as source:
         links: list[tuple[str, Any]] = []
         visit_links(source.file, lambda name, link: links.append((name, link)))
@@ -58,7 +58,7 @@ def restored(target: Path, original: Original) -> Iterator[Change]:
             if name.split("/")[0] == SIDE_CAR or isinstance(link, h5py.SoftLink):
                 continue
             place, lacking = f"/{SIDE_CAR}/source/{name}", _lacking(source, name, link)
-            if lacking and (f"/{name}" in left or not isinstance(link, h5py.ExternalLink)):
+            if lacking and (f"/{name}" in links_left or not isinstance(link, h5py.ExternalLink)):
                 yield Change("left out", f"/{name}", place, "", lacking)
             else:
                 yield Change("restored", f"/{name}", place, f"/{name}")
@@ -101,13 +101,13 @@ def scan_changes(scan: Scan, again: Scan, beside: str) -> Iterator[Change]:
         if flips_of(frames) != flips_of(frames_again):
             detail = f"{detail}; mirrored, as the scan shows them".lstrip("; ")
         yield Change("kept" if place == there else "renamed", what, place, there, detail)
-    known, known_again = dict(_values(scan)), dict(_values(again))
+    values, known_again = dict(_values(scan)), dict(_values(again))
     with ExitStack() as stack:
         written = _Units(stack, scan.path, again.path)
-        for name, value in known.items():
+        for name, value in values.items():
             yield _value_change(name, value, known_again.get(name), written, used, beside)
         for name, value in known_again.items():
-            if name not in known:
+            if name not in values:
                 yield Change("defaulted", name, "", written.of(value)[0], str(as_json(value.value))[:80])
     yield from _rest(scan, used, beside)
 
@@ -115,12 +115,12 @@ def scan_changes(scan: Scan, again: Scan, beside: str) -> Iterator[Change]:
 def stacks(scan: Scan, again: Scan) -> Iterator[tuple[str, Frames, Frames]]:
     """Pair the stacks of two scans."""
     yield "projections", scan.projections, again.projections
-    for what, reference, reference_again in (
+    for stack, reference, reference_again in (
         ("flats", scan.flats, again.flats),
         ("darks", scan.darks, again.darks),
     ):
         if reference is not None and reference_again is not None:
-            yield what, reference.frames, reference_again.frames
+            yield stack, reference.frames, reference_again.frames
 
 
 def place_of(frames: Frames) -> str:

@@ -85,45 +85,45 @@ def compare(
     raise InputError(f"{one.path} and {other.path} are {kinds}; compare two scans or two images")
 
 
-def _meaning(one: Scan, other: Scan) -> Iterator[Finding]:
-    yield Finding("shape", one.shape == other.shape, list(one.shape), list(other.shape))
-    yield _types("dtype", one.projections.dtype, other.projections.dtype)
+def _meaning(first: Scan, other: Scan) -> Iterator[Finding]:
+    yield Finding("shape", first.shape == other.shape, list(first.shape), list(other.shape))
+    yield _types("dtype", first.projections.dtype, other.projections.dtype)
     for field in FIELDS:
-        values = [getattr(scan.geometry, field.name) for scan in (one, other)]
+        values = [getattr(scan.geometry, field.name) for scan in (first, other)]
         if field.per_view and None not in values:
             yield _per_view(field, *(value.value for value in values))
         elif field.expected or values != [None, None]:
             yield _value(field.name, *values)
-    yield from _motors(one.geometry.motors, other.geometry.motors)
-    if {one.domain, other.domain} != {"counts"}:
-        yield Finding("domain", one.domain == other.domain, one.domain, other.domain)
+    yield from _motors(first.geometry.motors, other.geometry.motors)
+    if {first.domain, other.domain} != {"counts"}:
+        yield Finding("domain", first.domain == other.domain, first.domain, other.domain)
     for kind in FrameKind:
-        counts = one.counts.get(kind, 0), other.counts.get(kind, 0)
+        counts = first.counts.get(kind, 0), other.counts.get(kind, 0)
         if any(counts):
             yield Finding(f"frames.{kind}", counts[0] == counts[1], *counts)
-    for name, a, b in (("flats", one.flats, other.flats), ("darks", one.darks, other.darks)):
+    for name, a, b in (("flats", first.flats, other.flats), ("darks", first.darks, other.darks)):
         if a is not None and b is not None:
             same = np.array_equal(a.position, b.position)
             yield Finding(f"{name}.position", same, a.position.tolist(), b.position.tolist())
-    names = [name for name in {**one.metadata, **other.metadata} if not name.startswith("/")]
+    names = [name for name in {**first.metadata, **other.metadata} if not name.startswith("/")]
     names = [name for name in names if name not in _NOT_CONTENT]
     for name in names:
-        said, told = one.metadata.get(name), other.metadata.get(name)
-        filled = _is_filled_in(name, told, one) if said is None else _is_filled_in(name, said, other)
-        if (said is not None and told is not None) or not filled:
-            yield _value(name, said, told)
+        said, other_value = first.metadata.get(name), other.metadata.get(name)
+        filled = _is_filled_in(name, other_value, first) if said is None else _is_filled_in(name, said, other)
+        if (said is not None and other_value is not None) or not filled:
+            yield _value(name, said, other_value)
 
 
-def _motors(one: Mapping[str, MotorPositions], other: Mapping[str, MotorPositions]) -> Iterator[Finding]:
+def _motors(first: Mapping[str, MotorPositions], other: Mapping[str, MotorPositions]) -> Iterator[Finding]:
     """Compare where motors stood; that a format has no place for them is a note."""
-    for name in {**one, **other}:
-        said, told = one.get(name), other.get(name)
-        a, b = (None if motor is None else motor.shown for motor in (said, told))
-        if said is None or told is None:
+    for name in {**first, **other}:
+        said, other_motor = first.get(name), other.get(name)
+        a, b = (None if motor is None else motor.shown for motor in (said, other_motor))
+        if said is None or other_motor is None:
             yield Finding(f"motor {name}", False, a, b, content=False)
             continue
-        alike = said.value.shape == told.value.shape and said.unit == told.unit
-        same = alike and np.allclose(said.value, told.value, rtol=_RELATIVE, atol=1e-12)
+        alike = said.value.shape == other_motor.value.shape and said.unit == other_motor.unit
+        same = alike and np.allclose(said.value, other_motor.value, rtol=_RELATIVE, atol=1e-12)
         yield Finding(f"motor {name}", bool(same), a, b)
 
 
@@ -136,9 +136,9 @@ def _is_filled_in(name: str, value: Value[Any] | None, lacking: Scan) -> bool:
     )
 
 
-def _types(what: str, one: Any, other: Any) -> Finding:
-    a, b = np.dtype(one), np.dtype(other)
-    return Finding(what, True, a.name, b.name, "" if a == b else "stored in another type")
+def _types(name: str, first: Any, other: Any) -> Finding:
+    a, b = np.dtype(first), np.dtype(other)
+    return Finding(name, True, a.name, b.name, "" if a == b else "stored in another type")
 
 
 def _per_view(field: Field, one: NDArray[np.float64], other: NDArray[np.float64]) -> Finding:
@@ -153,26 +153,26 @@ def _per_view(field: Field, one: NDArray[np.float64], other: NDArray[np.float64]
     return Finding(name, apart <= _PER_VIEW, first, second, f"up to {apart:.3g}{unit} apart")
 
 
-def _value(what: str, one: Value[Any] | None, other: Value[Any] | None) -> Finding:
-    a, b = (None if item is None else as_json(item.value) for item in (one, other))
+def _value(name: str, first: Value[Any] | None, other: Value[Any] | None) -> Finding:
+    a, b = (None if item is None else as_json(item.value) for item in (first, other))
     if a is None or b is None:
         said = "" if a is b else f"only the {'first' if b is None else 'second'} says it"
-        return Finding(what, a is b, a, b, said)
+        return Finding(name, a is b, a, b, said)
     if _is_number(a) and _is_number(b):
         apart = abs(a - b)
-        return Finding(what, _agree(a, b), a, b, f"{apart:.3g} apart" if apart else "")
-    return Finding(what, _agree(a, b), a, b)
+        return Finding(name, _agree(a, b), a, b, f"{apart:.3g} apart" if apart else "")
+    return Finding(name, _agree(a, b), a, b)
 
 
-def _agree(one: Any, other: Any) -> bool:
+def _agree(first: Any, other: Any) -> bool:
     """Compare what JSON holds, numbers to 1e-9 of themselves wherever they stand."""
-    if _is_number(one) and _is_number(other):
-        return bool(abs(one - other) <= _RELATIVE * max(abs(one), abs(other)))
-    if isinstance(one, list) and isinstance(other, list):
-        return len(one) == len(other) and all(map(_agree, one, other))
-    if isinstance(one, dict) and isinstance(other, dict):
-        return one.keys() == other.keys() and all(_agree(one[name], other[name]) for name in one)
-    return bool(one == other)
+    if _is_number(first) and _is_number(other):
+        return bool(abs(first - other) <= _RELATIVE * max(abs(first), abs(other)))
+    if isinstance(first, list) and isinstance(other, list):
+        return len(first) == len(other) and all(map(_agree, first, other))
+    if isinstance(first, dict) and isinstance(other, dict):
+        return first.keys() == other.keys() and all(_agree(first[name], other[name]) for name in first)
+    return bool(first == other)
 
 
 def _is_number(value: Any) -> bool:
@@ -187,14 +187,14 @@ def _stacks(one: Scan, other: Scan, on_progress: OnProgress | None) -> Iterator[
     ]
     total = sum(_bytes(a) for _, a, b in pairs if a is not None and b is not None and a.shape == b.shape)
     begun = 0
-    for what, a, b in pairs:
+    for stack, a, b in pairs:
         if a is None and b is None:
             continue
         if a is None or b is None or a.shape != b.shape:
             first, second = (None if item is None else list(item.shape) for item in (a, b))
-            yield Finding(what, False, first, second, "not the same frames")
+            yield Finding(stack, False, first, second, "not the same frames")
             continue
-        yield _pixels(what, a.shape, _reader(a), _reader(b), a.dtype, begun, total, on_progress)
+        yield _pixels(stack, a.shape, _reader(a), _reader(b), a.dtype, begun, total, on_progress)
         begun += _bytes(a)
 
 
@@ -212,7 +212,7 @@ def _reader(frames: Frames) -> Callable[[int, int], NDArray[Any]]:
 
 
 def _pixels(
-    what: str,
+    name: str,
     shape: tuple[int, ...],
     one: Callable[[int, int], NDArray[Any]],
     other: Callable[[int, int], NDArray[Any]],
@@ -239,9 +239,9 @@ def _pixels(
         if on_progress is not None:
             on_progress(begun + stop * each, total)
     if first is None:
-        return Finding(what, True, list(shape), list(shape), "every pixel equal")
+        return Finding(name, True, list(shape), list(shape), "every pixel equal")
     said = f"{count} pixels differ, by up to {most:.6g}, first in number {first}"
-    return Finding(what, False, list(shape), list(shape), said)
+    return Finding(name, False, list(shape), list(shape), said)
 
 
 def _unequal(one: NDArray[Any], other: NDArray[Any]) -> NDArray[np.bool_]:
@@ -255,61 +255,65 @@ def _unequal(one: NDArray[Any], other: NDArray[Any]) -> NDArray[np.bool_]:
     return np.asarray((one != other) & ~((one != one) & (other != other)))
 
 
-def _image(one: Image, other: Image) -> Iterator[Finding]:
-    yield Finding("shape", one.shape == other.shape, list(one.shape), list(other.shape))
-    yield _types("dtype", one.dtype, other.dtype)
-    yield Finding("unit", one.unit == other.unit, one.unit, other.unit)
-    for number in range(max(one.ndim, other.ndim)):
-        yield _axes(f"axis.{number}", *(i.axes[number] if number < i.ndim else None for i in (one, other)))
-    for name in {**one.metadata, **other.metadata}:
+def _image(first: Image, other: Image) -> Iterator[Finding]:
+    yield Finding("shape", first.shape == other.shape, list(first.shape), list(other.shape))
+    yield _types("dtype", first.dtype, other.dtype)
+    yield Finding("unit", first.unit == other.unit, first.unit, other.unit)
+    for number in range(max(first.ndim, other.ndim)):
+        yield _axes(f"axis.{number}", *(i.axes[number] if number < i.ndim else None for i in (first, other)))
+    for name in {**first.metadata, **other.metadata}:
         if name not in _NOT_CONTENT:
-            a, b = as_json(one.metadata.get(name)), as_json(other.metadata.get(name))
+            a, b = as_json(first.metadata.get(name)), as_json(other.metadata.get(name))
             said = not (a in _NOTHING and b in _NOTHING)
             yield Finding(name, not said or _agree(a, b), a, b, _unlike(a, b), content=False)
 
 
-def _unlike(one: Any, other: Any) -> str:
+def _unlike(first: Any, other: Any) -> str:
     """Name what differs in two mappings."""
-    if not isinstance(one, dict) or not isinstance(other, dict):
+    if not isinstance(first, dict) or not isinstance(other, dict):
         return ""
-    names = [name for name in {**one, **other} if not _agree(one.get(name), other.get(name))]
+    names = [name for name in {**first, **other} if not _agree(first.get(name), other.get(name))]
     more = f" and {len(names) - 5} more" if len(names) > 5 else ""
     return f"in {', '.join(names[:5])}{more}" if names else ""
 
 
-def _axes(what: str, one: Axis | None, other: Axis | None) -> Finding:
-    if one is None or other is None:
-        return Finding(what, False, _axis(one), _axis(other))
-    alike = (one.name, one.unit, len(one.coordinates)) == (other.name, other.unit, len(other.coordinates))
-    least = abs(one.scale)
-    spaced = _near(one.scale, other.scale, least) and all(
-        _near(a, b, least) for a, b in zip(one.coordinates, other.coordinates, strict=alike)
+def _axes(name: str, first: Axis | None, other: Axis | None) -> Finding:
+    if first is None or other is None:
+        return Finding(name, False, _axis(first), _axis(other))
+    alike = (first.name, first.unit, len(first.coordinates)) == (
+        other.name,
+        other.unit,
+        len(other.coordinates),
     )
-    placed = _near(one.offset, other.offset, least)
+    least = abs(first.scale)
+    spaced = _near(first.scale, other.scale, least) and all(
+        _near(a, b, least) for a, b in zip(first.coordinates, other.coordinates, strict=alike)
+    )
+    placed = _near(first.offset, other.offset, least)
     # Energies that are shifted are other energies; a volume that is moved in space is the same volume.
-    moved = alike and spaced and not placed and one.name in _SPACE and one.unit in ("m", "px")
-    said = f"begins {units.show(other.offset - one.offset, one.unit)} apart" if moved else ""
-    return Finding(what, alike and spaced and placed, _axis(one), _axis(other), said, content=not moved)
+    moved = alike and spaced and not placed and first.name in _SPACE and first.unit in ("m", "px")
+    said = f"begins {units.show(other.offset - first.offset, first.unit)} apart" if moved else ""
+    return Finding(name, alike and spaced and placed, _axis(first), _axis(other), said, content=not moved)
 
 
-def _near(one: float, other: float, least: float) -> bool:
-    return abs(one - other) <= _RELATIVE * max(abs(one), abs(other), least)
+def _near(first: float, other: float, least: float) -> bool:
+    return abs(first - other) <= _RELATIVE * max(abs(first), abs(other), least)
 
 
 def _axis(axis: Axis | None) -> str | None:
     return None if axis is None else f"{axis.name}: {axis.offset:g} + {axis.scale:g} i, {axis.unit}"
 
 
-def _voxels(one: Image, other: Image, on_progress: OnProgress | None) -> Iterator[Finding]:
-    if one.shape != other.shape:
+def _voxels(first: Image, other: Image, on_progress: OnProgress | None) -> Iterator[Finding]:
+    if first.shape != other.shape:
         return
-    total = int(np.prod(one.shape, dtype=np.int64)) * one.dtype.itemsize
+    total = int(np.prod(first.shape, dtype=np.int64)) * first.dtype.itemsize
     yield _pixels(
         "values",
-        one.shape,
-        lambda start, stop: np.asarray(one[start:stop]),
+        first.shape,
+        lambda start, stop: np.asarray(first[start:stop]),
         lambda start, stop: np.asarray(other[start:stop]),
-        one.dtype,
+        first.dtype,
         0,
         total,
         on_progress,

@@ -146,8 +146,8 @@ def _spare_source(opened: Scan | Image, target: Path) -> None:
     whole = target.resolve()
     for source in sources_of(opened):
         if source.resolve() == whole:
-            what = "is the source itself" if source == opened.path else f"holds frames of {opened.path}"
-            raise InputError(f"{target}: {what}; give another name")
+            problem = "is the source itself" if source == opened.path else f"holds frames of {opened.path}"
+            raise InputError(f"{target}: {problem}; give another name")
         if source.resolve().is_relative_to(whole):
             raise InputError(f"{target}: holds the source {source}; give another name")
 
@@ -227,8 +227,8 @@ def _written_table(path: Path, target: Path, table: Table, scan: Scan | None) ->
         Change("kept", name, "", f"# {name}", f"{position.value} {position.unit}".strip())
         for name, position in table.positions.items()
     ]
-    for what, frames, _ in () if scan is None else stacks(scan, scan):
-        changes.append(Change("left out", what, place_of(frames), "", "a table holds no frames"))
+    for stack, frames, _ in () if scan is None else stacks(scan, scan):
+        changes.append(Change("left out", stack, place_of(frames), "", "a table holds no frames"))
     return Converted(path, target, csv_images.FORMAT.name, tuple(changes), ())
 
 
@@ -293,7 +293,10 @@ def _differences(scan: Scan, again: Scan | Image) -> list[str]:
         for finding in compare(scan, again, pixels=False).findings
         if finding.what in BY_NAME and not finding.same
     ]
-    return [f"{one.what} reads back differently: {one.one} → {one.other} {one.detail}" for one in wrong]
+    return [
+        f"{finding.what} reads back differently: {finding.one} → {finding.other} {finding.detail}"
+        for finding in wrong
+    ]
 
 
 def _lost_links(changes: list[Change], target: Path) -> list[str]:
@@ -361,7 +364,7 @@ def _convert_image(image: Image, target: Path, form: Format, on_progress: OnProg
     if not isinstance(again, Image):
         raise FormatError(f"{target}: was written as an image and reads back as a scan; report this file")
     place, beside = str(image.path or ""), target.with_name(f"{target.name}.side-car.json")
-    changes, left = [], {}
+    changes, values_left_out = [], {}
     for finding in compare(image, again, pixels=False).findings:
         if finding.same:
             changes.append(Change("kept", finding.what, place, str(target), finding.detail))
@@ -370,12 +373,12 @@ def _convert_image(image: Image, target: Path, form: Format, on_progress: OnProg
                 Change("derived", finding.what, "", str(target), brief(in_words(finding.other), 80))
             )
         else:
-            left[finding.what] = finding.one
+            values_left_out[finding.what] = finding.one
             changes.append(
                 Change("side-car", finding.what, place, beside.name, brief(in_words(finding.other or ""), 80))
             )
-    if left:
-        write_json(beside, left)
+    if values_left_out:
+        write_json(beside, values_left_out)
     else:
         beside.unlink(missing_ok=True)  # of what was here before
     _marker(target).unlink(missing_ok=True)

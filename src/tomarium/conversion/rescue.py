@@ -134,10 +134,12 @@ def rescue(
         Axis("x", pixel, 0.0, "m"),
         *image.axes[2:],
     )
-    kept: dict[str, Any] = {name: value for name, value in image.metadata.items() if name != "uncalibrated"}
+    metadata: dict[str, Any] = {
+        name: value for name, value in image.metadata.items() if name != "uncalibrated"
+    }
     account = {"pixel_m": pixel, "sigma_m": sigma, "by": by, "rows": [first, last], "file": path.name}
-    made = replace(image, data=pixels[first:last], axes=axes, metadata={**kept, "rescued": account})
-    return Rescued(made, pixel, sigma, by, bar, (first, last))
+    scaled = replace(image, data=pixels[first:last], axes=axes, metadata={**metadata, "rescued": account})
+    return Rescued(scaled, pixel, sigma, by, bar, (first, last))
 
 
 def _the_bar(pixels: NDArray[Any], path: Path) -> Bar:
@@ -191,10 +193,10 @@ def marked(pixels: NDArray[Any], bar: Bar | None) -> NDArray[np.uint8]:
     if pixels.dtype != np.uint8:
         low, high = float(np.nanmin(values)), float(np.nanmax(values))
         values = (values - low) * (255 / ((high - low) or 1.0))
-    made = np.clip(np.nan_to_num(values), 0, 255).astype(np.uint8)
+    picture = np.clip(np.nan_to_num(values), 0, 255).astype(np.uint8)
     if bar is None:
-        return made
-    height, width = made.shape[:2]
+        return picture
+    height, width = picture.shape[:2]
     top, bottom = max(0, bar.top - 6), min(height - 1, bar.bottom + 5)
     left, right = max(0, round(bar.left) - 6), min(width - 1, round(bar.right) + 5)
     for rows, columns in (
@@ -203,5 +205,5 @@ def marked(pixels: NDArray[Any], bar: Bar | None) -> NDArray[np.uint8]:
         (slice(top, bottom + 1), slice(left, left + 2)),
         (slice(top, bottom + 1), slice(right - 1, right + 1)),
     ):
-        made[rows, columns] = (220, 30, 30)
-    return made
+        picture[rows, columns] = (220, 30, 30)
+    return picture

@@ -53,7 +53,7 @@ def choose(target: Path, kind: str, to: str | None) -> Format:
     names = ", ".join(form.name for form in said)
     why = f"{names} all have its ending" if said else f"no format that writes a {kind} has its ending"
     others = [
-        one for one in formats.formats().values() if one.write and target.suffix.lower() in one.suffixes
+        form for form in formats.formats().values() if form.write and target.suffix.lower() in form.suffixes
     ]
     hint = "" if said or not others else f" {_HINTS[kind]}; or"
     raise ParameterError(f"{target}: {why};{hint} name one with --to: {listed}")

@@ -137,16 +137,16 @@ def find_faults(
         else:
             for number, plane in enumerate(block, first):
                 if number in missing:
-                    one, before = _Slice(), None
+                    slice_, before = _Slice(), None
                 else:
-                    one, before = _measure(plane, before)
-                slices.append(one)
+                    slice_, before = _measure(plane, before)
+                slices.append(slice_)
         if on_progress is not None:
             on_progress("slices", len(slices), depth)
     whole_numbers = volume.dtype.kind in "iub"
     faults += _of_values(slices, whole_numbers)
     faults += _of_jumps(slices, volume, whole_numbers)
-    return tuple(sorted(faults, key=lambda one: (one.first, one.last, one.kind)))
+    return tuple(sorted(faults, key=lambda fault: (fault.first, fault.last, fault.kind)))
 
 
 def report_of(name: str, faults: tuple[Fault, ...], depth: int, mend: str) -> Report:
@@ -238,18 +238,18 @@ def _rows_constant(
     values: NDArray[np.float32], first: NDArray[np.int32], last: NDArray[np.int32]
 ) -> NDArray[np.bool_]:
     """Tell which rows hold one value within the circle."""
-    found = np.zeros(len(values), bool)
+    constant = np.zeros(len(values), bool)
     wide = np.flatnonzero(last - first >= LEAST_ROW)
     starts = values[wide, first[wide]]
     ends = starts == values[wide, last[wide] - 1]
     for y in wide[ends & (starts == values[wide, (first[wide] + last[wide]) // 2])]:
-        found[y] = bool((values[y, first[y] : last[y]] == values[y, first[y]]).all())
-    return found
+        constant[y] = bool((values[y, first[y] : last[y]] == values[y, first[y]]).all())
+    return constant
 
 
 def _of_values(slices: list[_Slice], whole_numbers: bool) -> Iterator[Fault]:
     low, high, finite = (
-        np.array([getattr(one, name) for one in slices]) for name in ("low", "high", "finite")
+        np.array([getattr(slice_, name) for slice_ in slices]) for name in ("low", "high", "finite")
     )
     depth = len(slices)
     for first, last in _runs(low == high):
@@ -281,14 +281,14 @@ def _of_values(slices: list[_Slice], whole_numbers: bool) -> Iterator[Fault]:
 
 def _of_rows(slices: list[_Slice], empty: NDArray[np.bool_]) -> Iterator[Fault]:
     """Name slices with rows of one value, where these rows hold several in most slices."""
-    known = [one.rows_constant for one in slices if one.rows_constant is not None]
-    if not known:
+    rows_constant = [slice_.rows_constant for slice_ in slices if slice_.rows_constant is not None]
+    if not rows_constant:
         return
-    seldom = np.mean(known, axis=0) <= SELDOM
+    seldom = np.mean(rows_constant, axis=0) <= SELDOM
     longest = np.zeros(len(slices), int)
-    for z, one in enumerate(slices):
-        if one.rows_constant is not None and not empty[z]:
-            runs = _runs(one.rows_constant & seldom)
+    for z, slice_ in enumerate(slices):
+        if slice_.rows_constant is not None and not empty[z]:
+            runs = _runs(slice_.rows_constant & seldom)
             longest[z] = max((last - first + 1 for first, last in runs), default=0)
     for first, last in _runs(longest >= ROWS_EMPTY):
         yield Fault(
@@ -301,10 +301,10 @@ def _of_rows(slices: list[_Slice], empty: NDArray[np.bool_]) -> Iterator[Fault]:
 
 
 def _of_jumps(slices: list[_Slice], volume: Volume, whole_numbers: bool) -> Iterator[Fault]:
-    mean, spread = (np.array([getattr(one, name) for one in slices]) for name in ("mean", "spread"))
-    empty = np.array([one.low == one.high or not one.finite > 0.5 for one in slices])
+    mean, spread = (np.array([getattr(slice_, name) for slice_ in slices]) for name in ("mean", "spread"))
+    empty = np.array([slice_.low == slice_.high or not slice_.finite > 0.5 for slice_ in slices])
     mean[empty], spread[empty] = np.nan, np.nan
-    change = np.array([one.change for one in slices[1:]], np.float64).reshape(-1, 2)
+    change = np.array([slice_.change for slice_ in slices[1:]], np.float64).reshape(-1, 2)
     change[empty[1:] | empty[:-1]] = np.nan
     first, last = counted_columns(*volume.shape[1:], disc=True)
     inside = int((last - first).sum())
@@ -324,13 +324,13 @@ def _of_jumps(slices: list[_Slice], volume: Volume, whole_numbers: bool) -> Iter
 
 def _between(jumps: tuple[Jump, ...], depth: int) -> Iterator[tuple[int, int, Jump]]:
     """Give the slices of each shifted slab: from a jump to the one that takes it back, else to the nearer end."""
-    left = list(jumps)
-    while left:
-        jump = left.pop(0)
+    remaining = list(jumps)
+    while remaining:
+        jump = remaining.pop(0)
         if jump.alone:
             yield jump.place, jump.place, jump
-        elif left and jump.size * left[0].size < 0 and 0.5 < abs(left[0].size / jump.size) < 2:
-            yield jump.place, left.pop(0).place - 1, jump
+        elif remaining and jump.size * remaining[0].size < 0 and 0.5 < abs(remaining[0].size / jump.size) < 2:
+            yield jump.place, remaining.pop(0).place - 1, jump
         elif jump.place <= depth // 2:
             yield 0, jump.place - 1, jump
         else:
@@ -340,7 +340,7 @@ def _between(jumps: tuple[Jump, ...], depth: int) -> Iterator[tuple[int, int, Ju
 def _runs(flags: NDArray[np.bool_]) -> list[tuple[int, int]]:
     """Return the first and last place of each run of True."""
     runs = []
-    for value, group in groupby(enumerate(flags.tolist()), key=lambda one: one[1]):
+    for value, group in groupby(enumerate(flags.tolist()), key=lambda pair: pair[1]):
         places = [place for place, _ in group]
         if value:
             runs.append((places[0], places[-1]))

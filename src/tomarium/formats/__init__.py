@@ -100,7 +100,9 @@ def recognise(path: str | PathLike[str]) -> tuple[tuple[Format, Match], ...]:
     if problem:
         raise FormatError(problem)
     with held_open(place):
-        matches = [(one, match) for one in formats().values() if (match := _ask(one, place)) is not None]
+        matches = [
+            (format_, match) for format_ in formats().values() if (match := _ask(format_, place)) is not None
+        ]
     suffix = bare(place).suffix.lower()
     return tuple(sorted(matches, key=lambda pair: (-pair[1].score, suffix not in pair[0].suffixes)))
 
@@ -240,48 +242,48 @@ def open(
     with trusting([trust] if isinstance(trust, str | PathLike) else trust):
         if isolated:
             open_in_subprocess(place, as_format, trust=trusted())
-        given = _given(place, geometry)
-        opened = while_written(place, lambda: _open(place, as_format, named, dict(given)))
+        values = _given(place, geometry)
+        opened = while_written(place, lambda: _open(place, as_format, named, dict(values)))
     return opened if profile is None or isinstance(opened, Image) else with_profile_values(opened, profile)
 
 
-def _open(place: Path, as_format: str | None, named: _Named, given: dict[str, Any]) -> Scan | Image:
-    if isinstance(given.get("angles_deg"), str):
-        named = replace(named, angles=given.pop("angles_deg"))
+def _open(place: Path, as_format: str | None, named: _Named, values: dict[str, Any]) -> Scan | Image:
+    if isinstance(values.get("angles_deg"), str):
+        named = replace(named, angles=values.pop("angles_deg"))
     if named.data is not None or named.image_key is not None:
-        scan = _by_paths(place, as_format, named, given.pop("angles_deg", None))
+        scan = _by_paths(place, as_format, named, values.pop("angles_deg", None))
     else:
-        opened = _page_as_image(place, _by_format(place, as_format, named.entry), as_format, named, given)
+        opened = _page_as_image(place, _by_format(place, as_format, named.entry), as_format, named, values)
         if isinstance(opened, Image):
             if named.angles is not None:
-                given["angles_deg"] = numbers_given(BY_NAME["angles_deg"], named.angles, place)
+                values["angles_deg"] = numbers_given(BY_NAME["angles_deg"], named.angles, place)
                 named = replace(named, angles=None)
-            opened = _as_scan(place, opened, given.get("angles_deg"), named.axes)
+            opened = _as_scan(place, opened, values.get("angles_deg"), named.axes)
             if isinstance(opened, Image):
                 _refuse(place, named.axes, named.flats, named.darks)
-                return settled(opened, {**given, "domain": named.domain})
+                return settled(opened, {**values, "domain": named.domain})
             scan = opened
         else:
-            with_angles = with_user_values(with_paths(opened, angles=named.angles), given)
+            with_angles = with_user_values(with_paths(opened, angles=named.angles), values)
             scan = _in_order(with_angles, named.axes)
         scan = with_paths(scan, flats=named.flats, darks=named.darks)
-    told = {
+    places = {
         f"opened_{name}": Value(text, "user", "given when the scan was opened")
         for name in PLACES
         if (text := getattr(named, name)) is not None
     }
-    scan = replace(scan, metadata={**scan.metadata, **told}) if told else scan
-    return checked(with_domain(with_user_values(scan, given), named.domain))
+    scan = replace(scan, metadata={**scan.metadata, **places}) if places else scan
+    return checked(with_domain(with_user_values(scan, values), named.domain))
 
 
 def _page_as_image(
-    place: Path, opened: Scan | Image, as_format: str | None, named: _Named, given: Mapping[str, Any]
+    place: Path, opened: Scan | Image, as_format: str | None, named: _Named, values: Mapping[str, Any]
 ) -> Scan | Image:
     """Take one grey TIFF page for a picture where nobody says that it is a sinogram."""
-    told = (as_format, named.angles, given.get("angles_deg"), named.axes, named.flats, named.darks)
+    options = (as_format, named.angles, values.get("angles_deg"), named.axes, named.flats, named.darks)
     if not isinstance(opened, Scan) or (opened.format, opened.dialect) != ("sinogram", "tiff"):
         return opened
-    if any(one is not None for one in told) or len(opened.angles_deg.value):
+    if any(option is not None for option in options) or len(opened.angles_deg.value):
         return opened
     match = picture.detect(place)
     return opened if match is None or not match.score else picture.read(place, match)
@@ -296,9 +298,9 @@ def _as_scan(
     return image if angles is None else scan_of(place, image, angles, axes)
 
 
-def _refuse(place: Path, *told: str | None) -> None:
+def _refuse(place: Path, *options: str | None) -> None:
     """Refuse what only projections have, told of an image."""
-    if any(one is not None for one in told):
+    if any(option is not None for option in options):
         raise ParameterError(
             f"{place}: is an image, which has no flats, darks or angles; give its angles too, or name its frames, as "
             f"data=…, to open it as a scan"
@@ -318,23 +320,23 @@ def _in_order(scan: Scan, axes: str | None) -> Scan:
     return scan
 
 
-def _given(place: Path, told: Mapping[str, Any]) -> dict[str, Any]:
+def _given(place: Path, geometry: Mapping[str, Any]) -> dict[str, Any]:
     """Make values of what the user gave; angles that are a place in HDF5 stay text, for the reader of the frames."""
-    given: dict[str, Any] = {}
-    for name, one in told.items():
-        if one is None:
+    values: dict[str, Any] = {}
+    for name, number in geometry.items():
+        if number is None:
             continue
         field = BY_NAME[name]
-        if isinstance(one, Value):
-            given[name] = one
-        elif field.per_view and isinstance(one, str | PathLike):
-            text = fspath(one)
-            given[name] = (
+        if isinstance(number, Value):
+            values[name] = number
+        elif field.per_view and isinstance(number, str | PathLike):
+            text = fspath(number)
+            values[name] = (
                 text if name == "angles_deg" and is_place(text) else numbers_given(field, text, place)
             )
         else:
-            given[name] = user_value(name, one)
-    return given
+            values[name] = user_value(name, number)
+    return values
 
 
 def _by_paths(
@@ -368,11 +370,11 @@ def _by_format(place: Path, as_format: str | None, entry: str | None) -> Scan | 
 def _opened(place: Path, as_format: str | None, entry: str | None) -> Scan | Image:
     form, match = _choose(place, recognise(place), as_format)
     if entry is not None:
-        found = next((one for one in match.entries if one.strip("/") == entry.strip("/")), None)
-        if found is None:
+        entry_found = next((name for name in match.entries if name.strip("/") == entry.strip("/")), None)
+        if entry_found is None:
             held = ", ".join(match.entries) or "only one, without a name"
             raise ParameterError(f"{place}: holds no scan called {entry!r}; it holds {held}")
-        match = replace(match, entry=found)
+        match = replace(match, entry=entry_found)
     opened = form.read(place, match)
     return with_geometry_beside(without_unwritten(opened)) if isinstance(opened, Scan) else opened
 
@@ -387,8 +389,8 @@ def _choose(
     chosen = [pair for pair in matches if pair[1].score > 0]
     if not chosen:
         refusals = [(form, match.why) for form, match in matches if match.why]
-        asked, stacks = (formats()[as_format], []) if as_format else (None, stacks_in(place))
-        raise FormatError(explain(place, refusals, asked, stacks))
+        as_asked, stacks = (formats()[as_format], []) if as_format else (None, stacks_in(place))
+        raise FormatError(explain(place, refusals, as_asked, stacks))
     cut = next((match.why for _, match in matches if not match.score and looks_truncated(match.why)), None)
     if cut is not None:  # another moment's answer would be that of a file half-written
         raise FormatError(cut if cut.startswith(f"{place}: ") else f"{place}: {cut}")

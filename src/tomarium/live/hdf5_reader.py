@@ -75,15 +75,15 @@ class Hdf5Reader:
                 return None if node is None else Look("group", tuple(node))
             return Look("dataset", shape=_shape(source, node))
 
-        seen = self._ask(act)
-        if seen is not None and seen.shape is not None and self.growing:
-            return Look("dataset", shape=self._remember(path, seen.shape))
-        return seen
+        answer = self._ask(act)
+        if answer is not None and answer.shape is not None and self.growing:
+            return Look("dataset", shape=self._remember(path, answer.shape))
+        return answer
 
-    def _remember(self, path: str, told: Shape) -> Shape:
-        held = min(max(told.valid, self._held.get(path, 0)), told.shape[0] if told.shape else 1)
+    def _remember(self, path: str, shape: Shape) -> Shape:
+        held = min(max(shape.valid, self._held.get(path, 0)), shape.shape[0] if shape.shape else 1)
         self._held[path] = held
-        return Shape(told.shape, told.dtype, told.chunks, held)
+        return Shape(shape.shape, shape.dtype, shape.chunks, held)
 
     def values(self, path: str, key: Any) -> Any:
         """Read part of a dataset; entries that are not written are never made up while it grows."""

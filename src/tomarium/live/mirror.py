@@ -73,8 +73,10 @@ def mirror_once(
     it changed.
     """
     if not source.is_file():
-        what = "is a folder" if source.is_dir() else "is no file" if source.exists() else "is not there (yet)"
-        raise FormatError(f"{source}: {what}; give the HDF5 file that a scan is written to")
+        state = (
+            "is a folder" if source.is_dir() else "is no file" if source.exists() else "is not there (yet)"
+        )
+        raise FormatError(f"{source}: {state}; give the HDF5 file that a scan is written to")
     _claim(folder)
     began, attempts, problem = time.monotonic(), 0, "it never rested"
     keep, copier = copier is not None, Copier(source) if copier is None else copier
@@ -124,7 +126,7 @@ def mirror(
     of it. `complain`: called with the reason where no copy could be made; the older ones stay, and it goes
     on. `stop`: asked ten times a second; True ends it. None lets it run until it is interrupted.
     """
-    made: Stamp | None = None
+    copied: Stamp | None = None
     copier, compared = Copier(source), False
     following = time.monotonic()
     try:
@@ -134,13 +136,18 @@ def mirror(
                 continue
             began = time.monotonic()
             try:
-                if made is not None and not compared and made.age_s() > _ALONE_S and Stamp.of(source) == made:
+                if (
+                    copied is not None
+                    and not compared
+                    and copied.age_s() > _ALONE_S
+                    and Stamp.of(source) == copied
+                ):
                     compared = True
                     if not is_same(source, (folder / CURRENT).resolve()):
-                        made, copier = None, Copier(source)  # a frame was written again
-                generation = _renew(source, folder, made, max(10 * every_s, 10.0), copier)
+                        copied, copier = None, Copier(source)  # a frame was written again
+                generation = _renew(source, folder, copied, max(10 * every_s, 10.0), copier)
                 if generation is not None:
-                    made, compared = generation.source, False
+                    copied, compared = generation.source, False
                     if on_copy is not None:
                         on_copy(generation)
             except (FormatError, StorageFull) as problem:
@@ -149,8 +156,8 @@ def mirror(
             took = time.monotonic() - began
             following = began + max(every_s, _SHARE * took)
     finally:
-        for left in folder.glob(f".gen-*.{os.getpid()}.part"):
-            left.unlink(missing_ok=True)
+        for file in folder.glob(f".gen-*.{os.getpid()}.part"):
+            file.unlink(missing_ok=True)
 
 
 def _claim(folder: Path) -> None:
@@ -167,13 +174,13 @@ def _claim(folder: Path) -> None:
 
 
 def _renew(
-    source: Path, folder: Path, made: Stamp | None, patience_s: float, copier: Copier
+    source: Path, folder: Path, copied: Stamp | None, patience_s: float, copier: Copier
 ) -> Generation | None:
     try:
         now = Stamp.of(source)
     except OSError as problem:
         raise FormatError(f"{source}: is not there (yet); it is looked for again") from problem
-    return None if now == made else mirror_once(source, folder, patience_s=patience_s, copier=copier)
+    return None if now == copied else mirror_once(source, folder, patience_s=patience_s, copier=copier)
 
 
 def _numbers(folder: Path) -> list[int]:

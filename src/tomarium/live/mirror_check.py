@@ -25,7 +25,9 @@ def what_is_wrong(path: Path) -> str:
     """
     try:
         with open_checked(path, growing=True) as file:
-            damaged = [found.text for found in examine(path, file, growing=True) if found.code == "damaged"]
+            damaged = [
+                finding.text for finding in examine(path, file, growing=True) if finding.code == "damaged"
+            ]
             if damaged:
                 return damaged[0]
             file.visititems(_touch)

@@ -83,15 +83,17 @@ class Copier:
                 if sum(piece.size for piece in pieces if piece not in self._held) <= _LITTLE:
                     break
                 self._advance(pieces, read.fileno(), write.fileno())
-            kept = sorted((piece for piece in pieces if piece in self._held), key=lambda piece: piece.place)
+            unchanged = sorted(
+                (piece for piece in pieces if piece in self._held), key=lambda piece: piece.place
+            )
             stamp = wait_for_rest(self.source, end)
             write.truncate(stamp.size)
-            for start, stop in _between(kept, stamp.size):
+            for start, stop in _between(unchanged, stamp.size):
                 _copy_range(read.fileno(), write.fileno(), start, stop)
             if Stamp.of(self.source) != stamp:
                 return None
         mark_closed(target)
-        return stamp if self._is_where_it_was(target, kept) else None
+        return stamp if self._is_where_it_was(target, unchanged) else None
 
     def _begin(self, target: Path, last: Path | None) -> None:
         inode = self.source.stat().st_ino
@@ -107,12 +109,12 @@ class Copier:
             return
         target.unlink(missing_ok=True)
         newest = None if last is None else stamp_of(last)
-        known = None if newest is None else self._copies.get(newest)
-        if last is not None and known is not None:
+        pieces_of_newest = None if newest is None else self._copies.get(newest)
+        if last is not None and pieces_of_newest is not None:
             copy_whole(last, target)
         else:
             target.write_bytes(b"")
-        self._held = set(known or ())
+        self._held = set(pieces_of_newest or ())
 
     def _listed(self) -> dict[Piece, bool]:
         """List the pieces of the source; where its index cannot be read this moment, none."""
@@ -132,13 +134,13 @@ class Copier:
                 write_at(write, content, piece.place)
                 self._held.add(piece)
 
-    def _is_where_it_was(self, target: Path, kept: list[Piece]) -> bool:
+    def _is_where_it_was(self, target: Path, unchanged: list[Piece]) -> bool:
         try:
             with h5py.File(target, "r", locking=False) as file:
                 there = pieces_of(file)
         except DAMAGE:
             there = {}
-        moved = [piece for piece in kept if piece not in there]
+        moved = [piece for piece in unchanged if piece not in there]
         self._held.difference_update(moved)
         return not moved
 
@@ -203,10 +205,10 @@ def _is_filled(content: bytes) -> bool:
     return bool(np.any(np.frombuffer(content[-_SMALL_PIECE:], np.uint8)))
 
 
-def _between(kept: list[Piece], size: int) -> Iterator[tuple[int, int]]:
+def _between(unchanged: list[Piece], size: int) -> Iterator[tuple[int, int]]:
     """Yield the runs of a file that lie in no piece."""
     start = 0
-    for piece in kept:
+    for piece in unchanged:
         if piece.place > start:
             yield start, min(piece.place, size)
         start = max(start, piece.place + piece.size)

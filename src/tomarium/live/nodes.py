@@ -311,21 +311,21 @@ class _MirrorReader:
 
     @property
     def status(self) -> Status:
-        told: Status = self._try(lambda reader: reader.status)
-        if told == "finished":
-            return told
+        status: Status = self._try(lambda reader: reader.status)
+        if status == "finished":
+            return status
         return "growing" if Stamp.of((self.folder / CURRENT).resolve()).age_s() < FRESH_S else "quiet"
 
     def look(self, path: str) -> Look | None:
-        found: Look | None = self._try(lambda reader: reader.look(path))
-        return found
+        answer: Look | None = self._try(lambda reader: reader.look(path))
+        return answer
 
     def values(self, path: str, key: Any) -> Any:
         return self._try(lambda reader: reader.values(path, key))
 
     def attributes(self, path: str) -> dict[str, Any]:
-        found: dict[str, Any] = self._try(lambda reader: reader.attributes(path))
-        return found
+        attributes: dict[str, Any] = self._try(lambda reader: reader.attributes(path))
+        return attributes
 
     def _try(self, ask: Callable[[Hdf5Reader], Any]) -> Any:
         for _ in range(5):

@@ -55,8 +55,8 @@ def retry_until_stable(path: Path, read: Callable[[], _Result], patience_s: floa
             if this_print == last_print:
                 return result
             last_print = this_print
-        except (*DAMAGE, FormatError, MissingData) as found:
-            problem, last_print = found, None
+        except (*DAMAGE, FormatError, MissingData) as failure:
+            problem, last_print = failure, None
         now = time.monotonic()
         if isinstance(problem, FormatError | MissingData):
             # Said of a file at rest, and said again: waiting would not change it.

@@ -125,12 +125,12 @@ class LiveWriter:
         """
         if not self._open:
             raise InputError(f"{self.path}: is closed; open another writer")
-        given = {name.strip("/"): value for name, value in entry.items()}
-        if given.keys() != self._entries.keys():
+        values = {name.strip("/"): value for name, value in entry.items()}
+        if values.keys() != self._entries.keys():
             raise InputError(
-                f"{self.path}: an entry needs {', '.join(self._entries)}; {', '.join(given) or 'nothing'} was given"
+                f"{self.path}: an entry needs {', '.join(self._entries)}; {', '.join(values) or 'nothing'} was given"
             )
-        arrays = {name: self._stored(name, given[name]) for name in self._entries}
+        arrays = {name: self._stored(name, values[name]) for name in self._entries}
         for name, array in arrays.items():
             self._waiting[name].append(array)
         waiting = len(next(iter(self._waiting.values())))
@@ -144,18 +144,22 @@ class LiveWriter:
     def _stored(self, name: str, value: Any) -> NDArray[Any]:
         """Return a copy in the type that was promised; refuse what it does not hold."""
         shape, dtype = self._entries[name]
-        given = np.asarray(value)
-        if given.shape != shape:
+        original = np.asarray(value)
+        if original.shape != shape:
             raise InputError(
-                f"{self.path}: an entry of {name} has shape {shape}; one of {given.shape} was given"
+                f"{self.path}: an entry of {name} has shape {shape}; one of {original.shape} was given"
             )
         try:
             with np.errstate(invalid="ignore", over="ignore"):
-                array = np.array(given.astype(dtype))
+                array = np.array(original.astype(dtype))
         except (TypeError, ValueError, OverflowError) as problem:
             raise InputError(f"{self.path}: {name} holds {dtype}, and {problem}; give numbers") from problem
-        if dtype.kind in "iub" and not np.can_cast(given.dtype, dtype) and not np.array_equal(array, given):
-            lost = given[array != given][0] if shape else given
+        if (
+            dtype.kind in "iub"
+            and not np.can_cast(original.dtype, dtype)
+            and not np.array_equal(array, original)
+        ):
+            lost = original[array != original][0] if shape else original
             raise InputError(
                 f"{self.path}: {name} holds {dtype}, which does not hold {lost}; round or scale it, or promise "
                 f"another type"

@@ -37,17 +37,22 @@ class ZarrReader:
     @property
     def status(self) -> Status:
         """What its writer says of it, else what its age does: "closed" after ten seconds without a new chunk."""
-        told = self.attributes("/").get(STATUS_ATTRIBUTE)
-        if told == "finished":
+        status = self.attributes("/").get(STATUS_ATTRIBUTE)
+        if status == "finished":
             return "finished"
         if min(self._stamp().age_s(), self._age_of_chunks_s()) < QUIET_S:
             return "growing"
-        return "closed" if told is None else "quiet"
+        return "closed" if status is None else "quiet"
 
     def _age_of_chunks_s(self) -> float:
         """Seconds since the last chunk file was made in a new place, as the times of folders tell."""
         folders = [folder for folder in islice(self.path.iterdir(), _MOST_LISTED) if folder.is_dir()]
-        ages = [Stamp.of(place).age_s() for one in folders for place in (one, one / "c") if place.is_dir()]
+        ages = [
+            Stamp.of(place).age_s()
+            for folder in folders
+            for place in (folder, folder / "c")
+            if place.is_dir()
+        ]
         return min(ages, default=float("inf"))
 
     def _stamp(self) -> Stamp:
@@ -134,10 +139,10 @@ class ZarrReader:
                 f"{self.path}: some chunks of {path} are damaged ({type(problem).__name__}: {problem}); "
                 f"copy it again"
             ) from problem
-        told = np.asarray(read)
-        if told.dtype.kind in "TU":
-            told = told.astype(object)
-        return told[()] if told.ndim == 0 else told
+        values = np.asarray(read)
+        if values.dtype.kind in "TU":
+            values = values.astype(object)
+        return values[()] if values.ndim == 0 else values
 
     def attributes(self, path: str) -> dict[str, Any]:
         """Read the attributes of a group or array."""

@@ -49,7 +49,9 @@ def rows_of_scan(scan: Scan) -> Rows:
     ]
     stored = "" if dtype.kind == "V" else f", {dtype.name}"
     counts = (
-        (word, len(one)) for word, one in (("missing", scan.missing), ("repaired", scan.repaired)) if one
+        (word, len(entries))
+        for word, entries in (("missing", scan.missing), ("repaired", scan.repaired))
+        if entries
     )
     return [
         ("path", in_words(scan.path)),

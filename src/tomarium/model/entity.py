@@ -252,9 +252,9 @@ class Entity:
     @property
     def searched(self) -> str:
         """The words by which records of it are found."""
-        told = [self.facts.get(fact.key, "") for fact in KINDS[self.kind].facts if fact.searched]
+        values = [self.facts.get(fact.key, "") for fact in KINDS[self.kind].facts if fact.searched]
         return ", ".join(
-            [self.name, self.id, *(one if isinstance(one, str) else ", ".join(one) for one in told)]
+            [self.name, self.id, *(value if isinstance(value, str) else ", ".join(value) for value in values)]
         )
 
 
@@ -283,8 +283,8 @@ def public_facts(entity: Entity) -> dict[str, Any]:
 def entity_line(entity: Entity) -> str:
     """Write an entity on one line: its name, and what of its public facts tells it from others."""
     keys = ("taxon", "number", "facility", "institution", "accession_number")
-    told = [str(public_facts(entity).get(key, "")) for key in keys]
-    return ", ".join(filter(None, (f"{entity.name} ({entity.id})", *told)))
+    values = [str(public_facts(entity).get(key, "")) for key in keys]
+    return ", ".join(filter(None, (f"{entity.name} ({entity.id})", *values)))
 
 
 def read_fact(kind: str, key: str, text: str) -> str | list[str]:
@@ -310,17 +310,17 @@ def read_fact(kind: str, key: str, text: str) -> str | list[str]:
         There is no such fact, or the text is none of its form; of a document, that its parts for levels
         (`model.level`) are not begun and ended.
     """
-    known = {fact.key: fact for fact in KINDS[kind].facts}
-    if key not in known:
-        near = difflib.get_close_matches(key, known, 1)
+    facts = {fact.key: fact for fact in KINDS[kind].facts}
+    if key not in facts:
+        near = difflib.get_close_matches(key, facts, 1)
         raise ParameterError(
             f"a {kind} has no fact {key[:60]!r}{f'; {near[0]} was meant?' if near else ''}; "
-            f"there are {', '.join(known)}"
+            f"there are {', '.join(facts)}"
         )
     text = text.strip()
     if len(text) > _LONGEST:
         raise ParameterError(f"{key}: has {len(text)} characters; at most {_LONGEST} were expected")
-    form = known[key].form
+    form = facts[key].form
     if form in ("list", "people"):
         items = [" ".join(word.split()) for word in re.split(r"[;\n]", text) if word.strip()]
         return [write_person(read_person(item)) for item in items] if form == "people" else items

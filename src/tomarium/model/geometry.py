@@ -220,48 +220,48 @@ def user_value(name: str, given: Any, source: str = "given when the scan was ope
     ParameterError
         It is no finite number, or one no acquisition has, as 0.65 m for a pixel.
     """
-    told = BY_NAME[name]
-    if told.per_view:
-        return Value(_numbers(told, given), "user", source)
-    number = _number(told, given)
+    field = BY_NAME[name]
+    if field.per_view:
+        return Value(_numbers(field, given), "user", source)
+    number = _number(field, given)
     if not math.isfinite(number):
         raise ParameterError(f"{name}={given!r} was given; it must be a finite number")
-    if not told.lowest <= number <= told.highest:
-        if told.unit in ("m", "keV") and number <= 0 < told.lowest:
+    if not field.lowest <= number <= field.highest:
+        if field.unit in ("m", "keV") and number <= 0 < field.lowest:
             raise ParameterError(f"{name}={given!r} was given; it must be a finite number above 0")
-        low, high = (units.show(edge, told.unit) for edge in (told.lowest, told.highest))
+        low, high = (units.show(edge, field.unit) for edge in (field.lowest, field.highest))
         raise ParameterError(
-            f"{name}={given!r} is {units.show(number, told.unit)}, which no scan has ({low} to {high} is taken); "
-            f"check its unit{_example(told)}"
+            f"{name}={given!r} is {units.show(number, field.unit)}, which no scan has ({low} to {high} is taken); "
+            f"check its unit{_example(field)}"
         )
     return Value(number, "user", source)
 
 
-def _numbers(told: Field, given: Any) -> NDArray[np.float64]:
+def _numbers(field: Field, given: Any) -> NDArray[np.float64]:
     try:
         return np.asarray(given, np.float64).ravel()
     except (TypeError, ValueError) as problem:
         raise ParameterError(
-            f"{told.name}={given!r} was given; it must be one number for each projection"
+            f"{field.name}={given!r} was given; it must be one number for each projection"
         ) from problem
 
 
-def _number(told: Field, given: Any) -> float:
+def _number(field: Field, given: Any) -> float:
     if not isinstance(given, str):
         try:
             return float(given)
         except (TypeError, ValueError) as problem:
-            raise ParameterError(f"{told.name}={given!r} was given; it must be a number") from problem
-    if not told.needs_unit:
+            raise ParameterError(f"{field.name}={given!r} was given; it must be a number") from problem
+    if not field.needs_unit:
         try:
             return float(given)
         except ValueError:
             pass
-    if not told.unit:
-        raise ParameterError(f"{told.name}={given!r} was given; it must be a number without a unit")
-    return units.parse(given, "pixel" if told.unit == "px" else told.unit)
+    if not field.unit:
+        raise ParameterError(f"{field.name}={given!r} was given; it must be a number without a unit")
+    return units.parse(given, "pixel" if field.unit == "px" else field.unit)
 
 
-def _example(told: Field) -> str:
-    example = {"m": "'0.65 um'", "keV": "'20 keV'"}.get(told.unit)
+def _example(field: Field) -> str:
+    example = {"m": "'0.65 um'", "keV": "'20 keV'"}.get(field.unit)
     return f", such as {example}" if example else ""

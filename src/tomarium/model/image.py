@@ -228,9 +228,11 @@ def axes_of_level(image: Image, level: int, shape: Sequence[int]) -> Sequence[Ax
     sequence of Axis
         Its scale and the place of its first pixel, in the unit of the image's axes.
     """
-    if told := getattr(image, "level_axes", ()):
+    if level_axes := getattr(image, "level_axes", ()):
         # The finest level keeps what a user told of it when it was opened.
-        axes: Sequence[Axis] = image.axes if level == 0 else _as_told(image.axes, told[0], told[level])
+        axes: Sequence[Axis] = (
+            image.axes if level == 0 else _as_told(image.axes, level_axes[0], level_axes[level])
+        )
         return axes
     factors = voxel_factors(image.shape, shape)
     return [

@@ -71,13 +71,13 @@ def for_level(text: str, level: str | None) -> str:
     str
         The text without marks and without the parts that are for others.
     """
-    kept = []
+    lines = []
     for line, levels, mark in _lines(text):
         if mark is None and (level is None or not levels or level in levels):
-            kept.append(line)
+            lines.append(line)
         elif mark is not None:
-            kept.append("")  # so that a paragraph ends at a mark
-    return re.sub(r"\n{3,}", "\n\n", "\n".join(kept)).strip("\n") if "\n" in text or len(kept) > 1 else text
+            lines.append("")  # so that a paragraph ends at a mark
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip("\n") if "\n" in text or len(lines) > 1 else text
 
 
 def check_marks(text: str) -> None:

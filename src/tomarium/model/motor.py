@@ -76,7 +76,7 @@ def parameters_of_motors(motors: Mapping[str, MotorPositions]) -> dict[str, Valu
     """
     held = [(name, motor) for name, motor in motors.items() if motor.value.size]
     held.sort(key=lambda item: not item[1].moved)
-    found: dict[str, Value[Any]] = {}
+    parameters: dict[str, Value[Any]] = {}
     for name, motor_positions in held[:MOST_LISTED]:
         key = f"motor_{name.replace('/', '_')}_position{_ENDINGS[motor_positions.unit]}"
         source = (
@@ -87,12 +87,12 @@ def parameters_of_motors(motors: Mapping[str, MotorPositions]) -> dict[str, Valu
         low, high = float(motor_positions.value.min()), float(motor_positions.value.max())
         if motor_positions.moved:
             source = f"{source}: lowest and highest of {motor_positions.value.size} positions"
-            found[key] = Value([low, high], motor_positions.origin, source)
+            parameters[key] = Value([low, high], motor_positions.origin, source)
         else:
-            found[key] = Value(low, motor_positions.origin, source)
+            parameters[key] = Value(low, motor_positions.origin, source)
     if len(held) > MOST_LISTED:
-        left = len(held) - MOST_LISTED
-        found["motors_not_listed"] = Value(
-            left, "derived", "the provenance holds the positions of all motors"
+        omitted = len(held) - MOST_LISTED
+        parameters["motors_not_listed"] = Value(
+            omitted, "derived", "the provenance holds the positions of all motors"
         )
-    return found
+    return parameters

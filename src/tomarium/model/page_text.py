@@ -245,12 +245,12 @@ def moment_of(facts: Mapping[str, str], key: str) -> datetime | date | None:
     datetime or date or None
         A moment with its time zone, a day, or None where it is not told.
     """
-    told = facts.get(key, "")
-    if not told:
+    text = facts.get(key, "")
+    if not text:
         return None
-    if len(told) == 10:
-        return date.fromisoformat(told)
-    return datetime.fromisoformat(told).replace(tzinfo=ZoneInfo(facts.get("zone", "UTC")))
+    if len(text) == 10:
+        return date.fromisoformat(text)
+    return datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(facts.get("zone", "UTC")))
 
 
 def last_moment(facts: Mapping[str, str]) -> datetime:
@@ -273,28 +273,28 @@ def last_moment(facts: Mapping[str, str]) -> datetime:
     return datetime(end.year, end.month, end.day, 23, 59, 59, tzinfo=UTC)
 
 
-def _demand(fact: Fact, told: str) -> None:
+def _demand(fact: Fact, text: str) -> None:
     problem = ""
     try:
         if fact.form == "day":
-            date.fromisoformat(told)
+            date.fromisoformat(text)
         elif fact.form == "moment":
-            date.fromisoformat(told) if len(told) == 10 else datetime.fromisoformat(told).replace(tzinfo=None)
-            problem = "" if re.fullmatch(r"\d{4}-\d\d-\d\d(?:[ T]\d\d:\d\d)?", told) else "2027-06-05 10:00"
+            date.fromisoformat(text) if len(text) == 10 else datetime.fromisoformat(text).replace(tzinfo=None)
+            problem = "" if re.fullmatch(r"\d{4}-\d\d-\d\d(?:[ T]\d\d:\d\d)?", text) else "2027-06-05 10:00"
         elif fact.form == "number":
-            int(told)
+            int(text)
         elif fact.form == "zone":
-            ZoneInfo(told)
-        elif fact.form == "level" and told not in LEVELS:
+            ZoneInfo(text)
+        elif fact.form == "level" and text not in LEVELS:
             problem = f"one of {', '.join(LEVELS)}"
-        elif fact.form == "address" and not re.fullmatch(r"https?://\S+", told):
+        elif fact.form == "address" and not re.fullmatch(r"https?://\S+", text):
             problem = "the whole address, such as https://example.org/day"
     except (ValueError, OSError, KeyError):
         problem = {"day": "2027-06-05", "moment": "2027-06-05 10:00", "zone": "Europe/Paris"}.get(
             fact.form, "7"
         )
     if problem:
-        raise ParameterError(f"{fact.label}: {told[:60]!r} cannot be read; write it as {problem}")
+        raise ParameterError(f"{fact.label}: {text[:60]!r} cannot be read; write it as {problem}")
 
 
 def _demand_order(facts: Mapping[str, str]) -> None:

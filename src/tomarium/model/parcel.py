@@ -119,10 +119,10 @@ def read_parcel_facts(given: Mapping[str, str]) -> dict[str, str]:
     ParameterError
         There is no such fact, or a text is too long.
     """
-    known = {fact.key for fact in FACTS}
+    keys = {fact.key for fact in FACTS}
     for key, text in given.items():
-        if key not in known:
-            raise ParameterError(f"a parcel has no fact {key[:60]!r}; there are {', '.join(sorted(known))}")
+        if key not in keys:
+            raise ParameterError(f"a parcel has no fact {key[:60]!r}; there are {', '.join(sorted(keys))}")
         if len(text) > _LONGEST:
             raise ParameterError(f"{key}: has {len(text)} characters; at most {_LONGEST} were expected")
     return {

@@ -75,6 +75,6 @@ class Part:
         words = [self.creator] if self.creator else []
         if self.permission is not None:
             terms = (f"© {self.permission.holder}", self.permission.licence)
-            told = ", ".join(term for term in (*terms, f"by permission of {self.permission.date}") if term)
-            words.append(told)
+            line = ", ".join(term for term in (*terms, f"by permission of {self.permission.date}") if term)
+            words.append(line)
         return ". ".join(words)

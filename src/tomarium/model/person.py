@@ -44,8 +44,8 @@ class Person:
     @property
     def given_name(self) -> str:
         """What stands behind the comma, or all words but the last."""
-        _, comma, given = self.name.partition(",")
-        return given.strip() if comma else self.name.rpartition(" ")[0]
+        _, comma, given_names = self.name.partition(",")
+        return given_names.strip() if comma else self.name.rpartition(" ")[0]
 
 
 def read_person(text: str) -> Person:
@@ -74,12 +74,12 @@ def read_person(text: str) -> Person:
         raise ParameterError(
             f"{text[:80]!r} names nobody; write a person as {FORM}; all but the name may be left out"
         )
-    found = orcid[1].upper() if orcid else ""
-    if found and not is_orcid(found):
+    orcid_id = orcid[1].upper() if orcid else ""
+    if orcid_id and not is_orcid(orcid_id):
         raise ParameterError(
-            f"{found} is no ORCID iD: its last digit does not fit the others; check it at orcid.org"
+            f"{orcid_id} is no ORCID iD: its last digit does not fit the others; check it at orcid.org"
         )
-    return Person(name, found, *split_ror(where))
+    return Person(name, orcid_id, *split_ror(where))
 
 
 def split_ror(text: str) -> tuple[str, str]:

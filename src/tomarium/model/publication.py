@@ -85,13 +85,13 @@ def read_related(text: str) -> Related:
         There is no such relation, or nothing that it leads to.
     """
     relation, _, identifier = re.sub(r"[\s=:]+", " ", text.strip(), count=1).partition(" ")
-    known = {name.lower(): name for name in RELATIONS}
-    if relation.lower() not in known or not identifier.strip():
+    names = {name.lower(): name for name in RELATIONS}
+    if relation.lower() not in names or not identifier.strip():
         raise ParameterError(
             f"{text[:80]!r} is no relation and identifier; give RELATION=IDENTIFIER, such as IsCitedBy=10.1038/abc; "
             f"relations are {', '.join(RELATIONS)}"
         )
-    return Related(cast(Relation, known[relation.lower()]), identifier.strip())
+    return Related(cast(Relation, names[relation.lower()]), identifier.strip())
 
 
 def write_related(related: Related) -> str:

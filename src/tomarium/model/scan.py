@@ -112,9 +112,9 @@ def _three(key: Any, shape: tuple[int, int, int]) -> tuple[Any, Any, Any]:
         place = next(k for k, key in enumerate(keys) if key is Ellipsis)
         keys[place : place + 1] = [slice(None)] * (4 - len(keys))
     keys += [slice(None)] * (3 - len(keys))
-    for name, one, length in zip(("frame", "row", "column"), keys, shape, strict=True):
-        if isinstance(one, int | np.integer) and not -length <= one < length:
-            raise IndexError(f"{name} {one} was asked for, but there are {length}, from 0 to {length - 1}")
+    for name, index, length in zip(("frame", "row", "column"), keys, shape, strict=True):
+        if isinstance(index, int | np.integer) and not -length <= index < length:
+            raise IndexError(f"{name} {index} was asked for, but there are {length}, from 0 to {length - 1}")
     rows = keys[1]
     if not isinstance(rows, int | np.integer | slice):
         raise IndexError("rows are chosen by a number or a slice; choose some of them from what is read")

@@ -109,15 +109,17 @@ def align(
         raise ParameterError(f"align: there is no search {search!r}; take global or near")
     for image in (fixed, moving):
         _check(image)
-    given = beginning(fixed, moving, start)
+    first_guess = beginning(fixed, moving, start)
     swapped = _is_larger(moving, fixed)
     room, cloud = (moving, fixed) if swapped else (fixed, moving)
-    first = np.asarray(np.linalg.inv(given)) if swapped else given
+    first = np.asarray(np.linalg.inv(first_guess)) if swapped else first_guess
     levels = levels_of(room, cloud, search)
-    found, pair = _search(levels, room, cloud, first, search, mirror, scale, tell)
-    verdict = judge([(one.fit.score, one.wanted) for one in found])
-    best = next((one for one in found if one.wanted), found[0])
-    return _told(levels, best, found, verdict, pair, scale=scale, swapped=swapped, images=(fixed, moving))
+    candidates, pair = _search(levels, room, cloud, first, search, mirror, scale, tell)
+    verdict = judge([(candidate.fit.score, candidate.wanted) for candidate in candidates])
+    best = next((candidate for candidate in candidates if candidate.wanted), candidates[0])
+    return _told(
+        levels, best, candidates, verdict, pair, scale=scale, swapped=swapped, images=(fixed, moving)
+    )
 
 
 def _check(image: Image) -> None:
@@ -135,9 +137,9 @@ def _check(image: Image) -> None:
 def beginning(fixed: Image, moving: Image, start: NDArray[Any] | None) -> Array:
     """Return where a search begins: what is given, once it is checked; else the middles lie on each other."""
     if start is None:
-        made = np.eye(4)
-        made[:3, 3] = np.array(fixed.centre_m) - np.array(moving.centre_m)
-        return made
+        matrix = np.eye(4)
+        matrix[:3, 3] = np.array(fixed.centre_m) - np.array(moving.centre_m)
+        return matrix
     given = np.asarray(start, np.float64)
     if given.shape != (4, 4) or not np.isfinite(given).all() or not np.allclose(given[3], (0, 0, 0, 1)):
         raise ParameterError(
@@ -150,12 +152,12 @@ def beginning(fixed: Image, moving: Image, start: NDArray[Any] | None) -> Array:
     return given
 
 
-def _is_larger(one: Image, other: Image) -> bool:
+def _is_larger(first: Image, other: Image) -> bool:
     """Tell whether an image is the one that is interpolated: the volume, or by far the larger one."""
-    if one.is_flat != other.is_flat:
+    if first.is_flat != other.is_flat:
         return other.is_flat
     sizes = [
-        np.prod([n * step for n, step in zip(i.array.shape, i.voxel_m, strict=True)]) for i in (one, other)
+        np.prod([n * step for n, step in zip(i.array.shape, i.voxel_m, strict=True)]) for i in (first, other)
     ]
     return bool(sizes[0] > 1.5 * sizes[1])
 
@@ -226,10 +228,10 @@ def how_well(pair: Pair, fit: Fit, freedoms: Sequence[int], kind: str) -> Known:
     points = mapped(fit.matrix, pair.points)
     whole = np.zeros((7, 7))
     try:
-        found, centre = covariance(pair, fit, _blocks(pair, _BLOCKS[kind]), freedoms)
+        matrix, centre = covariance(pair, fit, _blocks(pair, _BLOCKS[kind]), freedoms)
     except np.linalg.LinAlgError:
         return Known(np.full((6, 6), np.nan), points.mean(axis=0), np.nan, np.nan)
-    whole[np.ix_(freedoms, freedoms)] = found
+    whole[np.ix_(freedoms, freedoms)] = matrix
     some = points[:: max(1, len(points) // 500)]
     spread = float(np.median(spread_of_points(whole[:6, :6], centre, some)))
     return Known(whole[:6, :6], centre, spread, float(np.sqrt(whole[6, 6])))
@@ -263,24 +265,25 @@ def _told(
     pair = levels.pair(1.0, most=FINEST_POINTS)
     fit = refine(pair, best.fit.matrix, freedoms, rounds=40)
     kind = levels.kind
-    known = how_well(pair, fit, freedoms, kind)
+    certainty = how_well(pair, fit, freedoms, kind)
     notes = [note for image in images for note in image.notes]
-    accepted = verdict.stands_out and bool(known.spread <= verdict.most_spread)
+    accepted = verdict.stands_out and bool(certainty.spread <= verdict.most_spread)
     if not verdict.stands_out:
         notes.append(verdict.reason)
     elif not accepted:
         notes.append(
             "the best pose is not fixed by the images: along some direction the score hardly changes"
-            if not np.isfinite(known.spread)
-            else f"the best pose is known to {known.spread:.1f} voxels only, which a pose found by chance may be"
+            if not np.isfinite(certainty.spread)
+            else f"the best pose is known to {certainty.spread:.1f} voxels only, which a pose found by chance may be"
         )
     if not fit.settled:
         notes.append("the refinement did not come to rest")
     if accepted and not scale:
         notes += _scale_note(pair, fit, levels.freedoms, kind)
-    matrix, spread, centre = _metres(fit.matrix, known, levels.unit_m)
+    matrix, spread, centre = _metres(fit.matrix, certainty, levels.unit_m)
     candidates = [
-        _candidate(one, levels.unit_m, swapped) for one in (best, *(f for f in found if f is not best))
+        _candidate(candidate, levels.unit_m, swapped)
+        for candidate in (best, *(f for f in found if f is not best))
     ]
     if swapped:
         matrix, spread, centre = inverted(matrix, spread, centre)
@@ -293,7 +296,7 @@ def _told(
         accepted=accepted,
         score=fit.score,
         null_level=verdict.null_level,
-        tre_m=known.spread * levels.unit_m * (size if swapped else 1.0),
+        tre_m=certainty.spread * levels.unit_m * (size if swapped else 1.0),
         mirrored=best.mirrored,
         scale=size if scale else 1.0,
         method="mutual information",
@@ -304,16 +307,16 @@ def _told(
             "share_inside": fit.share,
             "chance": verdict.chance,
             "unit_m": levels.unit_m,
-            "scale_sigma": known.scale_sigma if scale else float("nan"),
+            "scale_sigma": certainty.scale_sigma if scale else float("nan"),
         },
     )
 
 
-def _metres(matrix: Array, known: Known, unit_m: float) -> tuple[Array, Array, Array]:
+def _metres(matrix: Array, certainty: Known, unit_m: float) -> tuple[Array, Array, Array]:
     made = matrix.copy()
     made[:3, 3] *= unit_m
     units = np.array([1.0, 1.0, 1.0, unit_m, unit_m, unit_m])
-    return made, known.covariance * np.outer(units, units), known.centre * unit_m
+    return made, certainty.covariance * np.outer(units, units), certainty.centre * unit_m
 
 
 def _candidate(one: Found, unit_m: float, swapped: bool) -> Candidate:
@@ -328,13 +331,13 @@ def _scale_note(pair: Pair, fit: Fit, freedoms: Sequence[int], kind: str) -> lis
     """Tell where the images fit better with another voxel size than they state."""
     free = (*freedoms, SCALE)
     scaled = refine(pair, fit.matrix, free, rounds=20)
-    known = how_well(pair, scaled, free, kind)
+    fitted = how_well(pair, scaled, free, kind)
     factor = float(np.abs(np.linalg.det(scaled.matrix[:3, :3])) / np.abs(np.linalg.det(fit.matrix[:3, :3])))
     change = factor ** (1 / 3) - 1
-    if not abs(change) > _SCALE_DOUBT * known.scale_sigma:
+    if not abs(change) > _SCALE_DOUBT * fitted.scale_sigma:
         return []
     return [
-        f"the voxel sizes do not fit each other: a factor of {1 + change:.4f} ± {known.scale_sigma:.4f} fits better; "
+        f"the voxel sizes do not fit each other: a factor of {1 + change:.4f} ± {fitted.scale_sigma:.4f} fits better; "
         f"align with scale=True (--scale) to take it"
     ]
 
@@ -349,6 +352,6 @@ def _mirror_notes(best: Found, images: tuple[Image, Image]) -> list[str]:
             f"volume the two are the same"
         ]
     if len(flat) == 2:
-        told = ["both images are taken to show one plane: tilt and depth are not measured"]
-        return [*told, "one image is a mirror image of the other"] if best.mirrored else told
+        notes = ["both images are taken to show one plane: tilt and depth are not measured"]
+        return [*notes, "one image is a mirror image of the other"] if best.mirrored else notes
     return ["one volume is a mirror image of the other"] if best.mirrored else []

@@ -12,9 +12,9 @@ from tomarium.specimen.alignment import FREEDOMS
 from tomarium.specimen.link_file import FORM
 
 
-def is_alignment(told: Mapping[str, Any]) -> bool:
+def is_alignment(content: Mapping[str, Any]) -> bool:
     """Tell whether JSON is that of an alignment and not of a link."""
-    return "form" not in told and {"matrix", "covariance", "accepted"} <= told.keys()
+    return "form" not in content and {"matrix", "covariance", "accepted"} <= content.keys()
 
 
 def as_link_json(
@@ -54,14 +54,14 @@ def as_link_json(
         covariance = [[float(number) for number in row] for row in told["covariance"]]
         open_ones = [freedom for freedom in FREEDOMS if freedom not in told.get("freedoms", FREEDOMS)]
         for freedom in open_ones:
-            known = sigma_rad if freedom.startswith("rotation") else sigma_m
-            if known is None:
+            stated_sigma = sigma_rad if freedom.startswith("rotation") else sigma_m
+            if stated_sigma is None:
                 raise InputError(
                     f"{name}: the images do not determine {', '.join(open_ones)}; say how well the two are known to "
                     f'lie in one plane: --sigma "20 um" --sigma-turn "1 deg"'
                 )
             number = FREEDOMS.index(freedom)
-            covariance[number][number] = known**2
+            covariance[number][number] = stated_sigma**2
     except (TypeError, ValueError, IndexError) as problem:
         raise FormatError(
             f"{name}: its covariance is none of 6 x 6 numbers, so that nobody knows how well the images are aligned; "
@@ -83,15 +83,15 @@ def as_link_json(
     }
 
 
-def _method(told: Mapping[str, Any]) -> str:
-    words = ["found mirrored"] if told.get("mirrored") is True else []
-    words.append(f"tomarium align: {told.get('method', '')}".rstrip(": "))
-    if _number(told.get("score")):
-        words.append(f"score {told['score']:.4g}")
-    if _number(told.get("null_level")):
-        words.append(f"unrelated places reach {told['null_level']:.4g}")
-    if _number(told.get("tre_m")):
-        words.append(f"error {units.show(told['tre_m'], 'm', 3)}")
+def _method(content: Mapping[str, Any]) -> str:
+    words = ["found mirrored"] if content.get("mirrored") is True else []
+    words.append(f"tomarium align: {content.get('method', '')}".rstrip(": "))
+    if _number(content.get("score")):
+        words.append(f"score {content['score']:.4g}")
+    if _number(content.get("null_level")):
+        words.append(f"unrelated places reach {content['null_level']:.4g}")
+    if _number(content.get("tre_m")):
+        words.append(f"error {units.show(content['tre_m'], 'm', 3)}")
     return ", ".join(words)
 
 

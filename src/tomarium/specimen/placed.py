@@ -67,17 +67,17 @@ def place_images(
     left_out : list of str
         In a sentence each: which image no path of links leads from.
     """
-    known, placed, left_out = list(links), [], []
+    known_links, placed, left_out = list(links), [], []
     for image in images:
         try:
-            resolved = resolve(known, image.frame, frame, image.middle_m)
+            resolved = resolve(known_links, image.frame, frame, image.middle_m)
         except NotConnected:
             left_out.append(f"{image.frame} is left out: no link connects it with {frame}")
             continue
         _, covariance = place(resolved.pose, image.middle_m)
         assumed = tuple(dict.fromkeys(link.id for link in resolved.assumed))
         placed.append(Placed(image, resolved.pose.matrix, sigma(covariance), assumed))
-    return sorted(placed, key=lambda one: (-one.size_m, one.image.frame)), left_out
+    return sorted(placed, key=lambda item: (-item.size_m, item.image.frame)), left_out
 
 
 def common_frame(specimen: str, links: Sequence[Link], images: Sequence[ImageFrame]) -> str:
@@ -101,7 +101,7 @@ def common_frame(specimen: str, links: Sequence[Link], images: Sequence[ImageFra
         specimen in (link.from_frame, link.to_frame) and not link.withdrawn for link in links
     ):
         return specimen
-    return max(images, key=lambda one: (float(one.size_m.max()), one.frame)).frame
+    return max(images, key=lambda image: (float(image.size_m.max()), image.frame)).frame
 
 
 def scale_and_shift(placed: Placed) -> tuple[float, Array] | None:
@@ -125,6 +125,6 @@ def scale_and_shift(placed: Placed) -> tuple[float, Array] | None:
 
 def placed_words(placed: Placed) -> str:
     """Tell how well an image's place is known: "known to 2 µm, 2 µm, 3 µm (x, y, z)"."""
-    told = ", ".join(units.show(value, "m", 3) for value in placed.sigma_m)
+    sigmas = ", ".join(units.show(value, "m", 3) for value in placed.sigma_m)
     rests = f"; rests on {', '.join(placed.assumed)}, which nobody has measured" if placed.assumed else ""
-    return f"known to {told} (x, y, z){rests}"
+    return f"known to {sigmas} (x, y, z){rests}"

@@ -168,11 +168,11 @@ def place(pose: Pose, point_m: ArrayLike, covariance_m2: Array | None = None) ->
     """
     position = apply(pose.matrix, point_m)
     how = np.hstack([-cross(position - pose.centre_m), np.eye(3)])
-    found = how @ pose.covariance @ how.T
+    variance = how @ pose.covariance @ how.T
     if covariance_m2 is not None:
         linear = pose.matrix[:3, :3]
-        found = found + linear @ covariance_m2 @ linear.T
-    return position, found
+        variance = variance + linear @ covariance_m2 @ linear.T
+    return position, variance
 
 
 def apply(matrix: Array, points_m: ArrayLike) -> Array:
@@ -207,9 +207,9 @@ def motion_between(pose: Pose, matrix: Array) -> Array:
     array, shape (6,)
         Rotation vector (rad) and translation (m); a difference of the scales is left out.
     """
-    _, one = similarity(pose.matrix)
+    _, first_turn = similarity(pose.matrix)
     _, other = similarity(matrix)
-    turned = vector_of(other @ one.T)
+    turned = vector_of(other @ first_turn.T)
     source = apply(inverse(pose).matrix, pose.centre_m)
     return np.concatenate([turned, apply(matrix, source) - pose.centre_m])
 
@@ -226,4 +226,4 @@ def rotation_from_degrees(x: float, y: float, z: float) -> Array:
 
 def sigma(covariance: Array) -> tuple[Any, ...]:
     """Return the standard deviation along each axis."""
-    return tuple(float(one) for one in np.sqrt(np.clip(np.diag(covariance), 0.0, None)))
+    return tuple(float(deviation) for deviation in np.sqrt(np.clip(np.diag(covariance), 0.0, None)))

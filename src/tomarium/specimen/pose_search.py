@@ -207,18 +207,18 @@ def search_poses(
             on_progress=told,
         )
     corners = _few(points)
-    found: list[Found] = []
+    poses: list[Found] = []
     for place in places:
-        one = Found(
+        pose = Found(
             Fit(place.matrix, place.score, 1.0),
             bool(tried.wanted[place.orientation]),
             bool(tried.mirrored[place.orientation]),
         )
-        if not any(_apart(one.fit, other.fit, corners) < 2 * _SAME * size for other in found):
-            found.append(one)
-        if len(found) == FIRST:
+        if not any(_apart(pose.fit, other.fit, corners) < 2 * _SAME * size for other in poses):
+            poses.append(pose)
+        if len(poses) == FIRST:
             break
-    return found
+    return poses
 
 
 def _regular(grid: Grid, size: float) -> Grid:
@@ -229,10 +229,10 @@ def _regular(grid: Grid, size: float) -> Grid:
         max(1, int((n - 1) * step / size) + 1) for n, step in zip(grid.lengths, grid.spacing, strict=True)
     ]
     first = grid.centre - 0.5 * (np.array(counts) - 1) * size
-    made = Grid(np.zeros(counts[::-1], np.float32), np.full(3, size), first)
-    values, _, inside = sample(grid, made.points())
-    valid = inside.reshape(made.values.shape)
-    return replace(made, values=values.reshape(made.values.shape), valid=None if valid.all() else valid)
+    regular = Grid(np.zeros(counts[::-1], np.float32), np.full(3, size), first)
+    values, _, inside = sample(grid, regular.points())
+    valid = inside.reshape(regular.values.shape)
+    return replace(regular, values=values.reshape(regular.values.shape), valid=None if valid.all() else valid)
 
 
 def _few(points: Array) -> Array:
@@ -243,9 +243,9 @@ def _few(points: Array) -> Array:
     )
 
 
-def _apart(one: Fit, other: Fit, points: Array) -> float:
+def _apart(first: Fit, other: Fit, points: Array) -> float:
     """Return how far two poses lie apart, the root mean square over a few points."""
-    away = mapped(one.matrix - other.matrix, points)
+    away = mapped(first.matrix - other.matrix, points)
     return float(np.sqrt(np.mean(np.sum(away**2, axis=1))))
 
 
@@ -254,16 +254,16 @@ def better(
 ) -> list[Found]:
     """Refine poses at one level; result: those that differ, best first, at most `keep`."""
     refined = [
-        replace(one, fit=refine(pair, one.fit.matrix, freedoms, rounds=rounds, settled_px=_ROUGHLY_PX))
-        for one in found
+        replace(pose, fit=refine(pair, pose.fit.matrix, freedoms, rounds=rounds, settled_px=_ROUGHLY_PX))
+        for pose in found
     ]
     corners = _few(pair.points)
     apart = max(2 * _SAME * pair.voxel, _BASIN * pair.radius)
-    kept: list[Found] = []
-    for one in sorted(refined, key=lambda each: -each.fit.score):
-        if not any(_apart(one.fit, other.fit, corners) < apart for other in kept):
-            kept.append(one)
-    return kept[:keep]
+    best: list[Found] = []
+    for pose in sorted(refined, key=lambda each: -each.fit.score):
+        if not any(_apart(pose.fit, other.fit, corners) < apart for other in best):
+            best.append(pose)
+    return best[:keep]
 
 
 def from_coarse_to_fine(

@@ -246,14 +246,14 @@ def _best_paths(
     waiting: list[tuple[float, int, int, str, Point, float, tuple[Step, ...]]] = [
         (0.0, 0, next(order), start, _point(np.asarray(at_m, np.float64)), 1.0, ())
     ]
-    found: dict[str, tuple[Step, ...]] = {}
+    paths: dict[str, tuple[Step, ...]] = {}
     while waiting:
         variance, length, _, frame, point, scale, path = heapq.heappop(waiting)
-        if frame in found:
+        if frame in paths:
             continue
-        found[frame] = path
+        paths[frame] = path
         for step in around.get(frame, ()):
-            if step.end in found or step.link is without:
+            if step.end in paths or step.link is without:
                 continue
             position, covariance = place(step.pose, point)
             longer = scale * step.scale
@@ -262,7 +262,7 @@ def _best_paths(
                 waiting,
                 (more, length + 1, next(order), step.end, _point(position), longer, (*path, step)),
             )
-    return found
+    return paths
 
 
 def _point(values: ArrayLike) -> Point:
@@ -286,13 +286,13 @@ def groups(links: Iterable[Link], frames: Iterable[str] = ()) -> list[list[str]]
         Names of frames, sorted.
     """
     used = [link for link in links if not link.withdrawn]
-    left = dict.fromkeys([*frames, *(end for link in used for end in (link.from_frame, link.to_frame))])
-    found, around = [], _steps_of(used)
-    while left:
-        reached = _best_paths(around, next(iter(left)), (0.0, 0.0, 0.0))
-        found.append(sorted(reached))
-        left = {text: None for text in left if text not in reached}
-    return sorted(found, key=lambda group: (-len(group), group))
+    remaining = dict.fromkeys([*frames, *(end for link in used for end in (link.from_frame, link.to_frame))])
+    sets, around = [], _steps_of(used)
+    while remaining:
+        reached = _best_paths(around, next(iter(remaining)), (0.0, 0.0, 0.0))
+        sets.append(sorted(reached))
+        remaining = {text: None for text in remaining if text not in reached}
+    return sorted(sets, key=lambda group: (-len(group), group))
 
 
 def contradictions(links: Iterable[Link]) -> list[Contradiction]:
@@ -311,7 +311,7 @@ def contradictions(links: Iterable[Link]) -> list[Contradiction]:
     """
     used = [link for link in links if not link.withdrawn]
     around = _steps_of(used)
-    found: dict[frozenset[str], Contradiction] = {}
+    loops: dict[frozenset[str], Contradiction] = {}
     for number in _closing(used)[:MOST_LOOPS]:
         link = used[number]
         back = apply(np.linalg.inv(np.asarray(link.matrix)), link.centre_m)
@@ -320,8 +320,8 @@ def contradictions(links: Iterable[Link]) -> list[Contradiction]:
             continue
         loop = _closed(path, link)
         if loop is not None:
-            found.setdefault(frozenset(loop.links), loop)
-    return sorted(found.values(), key=lambda one: -one.times_sigma)
+            loops.setdefault(frozenset(loop.links), loop)
+    return sorted(loops.values(), key=lambda contradiction: -contradiction.times_sigma)
 
 
 def _closing(links: Sequence[Link]) -> list[int]:
@@ -335,10 +335,10 @@ def _closing(links: Sequence[Link]) -> list[int]:
 
     closing = []
     for number, link in enumerate(links):
-        one, other = root(link.from_frame), root(link.to_frame)
-        if one == other:
+        first, other = root(link.from_frame), root(link.to_frame)
+        if first == other:
             closing.append(number)
-        group[one] = other
+        group[first] = other
     return closing
 
 

@@ -62,13 +62,13 @@ def moved(ome: Ome, scale: float, shift_m: Array) -> dict[str, Any]:
         datasets = []
         for dataset in image["datasets"]:
             size, start = _size_and_start(dataset, image)
-            told = [
+            transformations = [
                 {"type": "scale", "scale": (scale * size).tolist()},
                 {"type": "translation", "translation": (scale * start + shift).tolist()},
             ]
-            datasets.append({**dataset, "coordinateTransformations": told})
-        kept = {key: value for key, value in image.items() if key != "coordinateTransformations"}
-        images.append({**kept, "datasets": datasets})
+            datasets.append({**dataset, "coordinateTransformations": transformations})
+        rest = {key: value for key, value in image.items() if key != "coordinateTransformations"}
+        images.append({**rest, "datasets": datasets})
     return {**ome, "multiscales": images}
 
 
@@ -83,18 +83,18 @@ def with_systems(ome: Ome) -> dict[str, Any]:
                 {"type": "scale", "scale": size.tolist()},
                 {"type": "translation", "translation": start.tolist()},
             ]
-            told = {
+            transformation = {
                 "type": "sequence",
                 "input": {"path": dataset["path"]},
                 "output": {"name": OWN},
                 "transformations": parts,
             }
-            datasets.append({**dataset, "coordinateTransformations": [told]})
-        kept = {
+            datasets.append({**dataset, "coordinateTransformations": [transformation]})
+        rest = {
             key: value for key, value in image.items() if key not in ("axes", "coordinateTransformations")
         }
         systems = [{"name": OWN, "axes": image["axes"]}]
-        images.append({**kept, "coordinateSystems": systems, "datasets": datasets})
+        images.append({**rest, "coordinateSystems": systems, "datasets": datasets})
     return {**ome, "version": WITH_MATRICES, "multiscales": images}
 
 
@@ -114,7 +114,7 @@ def scene(name: str, matrices: Mapping[str, Array]) -> dict[str, Any]:
         Content of `attributes.ome` of the group: matrices for points (z, y, x) in micrometres.
     """
     axes = [{"name": text, "type": "space", "unit": "micrometer"} for text in "zyx"]
-    told = [
+    transformations = [
         {
             **_transformation(in_micrometres(matrix)),
             "input": {"path": path, "name": OWN},
@@ -125,7 +125,7 @@ def scene(name: str, matrices: Mapping[str, Array]) -> dict[str, Any]:
     systems = [{"name": name, "axes": axes}]
     return {
         "version": WITH_MATRICES,
-        "scene": {"coordinateSystems": systems, "coordinateTransformations": told},
+        "scene": {"coordinateSystems": systems, "coordinateTransformations": transformations},
     }
 
 
@@ -141,13 +141,13 @@ def _transformation(matrix: Array) -> dict[str, Any]:
 def _size_and_start(dataset: Mapping[str, Any], image: Mapping[str, Any]) -> tuple[Array, Array]:
     """Return the size of a level's voxels and the centre of its first one (z, y, x; micrometres)."""
     size, start = np.ones(3), np.zeros(3)
-    told: Sequence[Mapping[str, Any]] = [
+    transformations: Sequence[Mapping[str, Any]] = [
         *dataset.get("coordinateTransformations", ()),
         *image.get("coordinateTransformations", ()),
     ]
-    for one in told:
-        if one["type"] == "scale":
-            size, start = size * one["scale"], start * one["scale"]
-        elif one["type"] == "translation":
-            start = start + one["translation"]
+    for transformation in transformations:
+        if transformation["type"] == "scale":
+            size, start = size * transformation["scale"], start * transformation["scale"]
+        elif transformation["type"] == "translation":
+            start = start + transformation["translation"]
     return size, start

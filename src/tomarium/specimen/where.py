@@ -105,15 +105,15 @@ def where(
         One for each image, in their order.
     """
     resolve_to = resolve_all(links, from_frame, [image.frame for image in images], point_m)
-    found: list[Found | Unknown] = []
+    places: list[Found | Unknown] = []
     for image in images:
         try:
             resolved = resolve_to(image.frame)
         except NotConnected as problem:
-            found.append(Unknown(image, str(problem)))
+            places.append(Unknown(image, str(problem)))
             continue
-        found.append(found_in(image, resolved, point_m, covariance_m2))
-    return found
+        places.append(found_in(image, resolved, point_m, covariance_m2))
+    return places
 
 
 def found_in(

@@ -240,8 +240,8 @@ class Truth:
             `ellipsoids` has the columns that `ellipsoid_columns` names, `zingers` those that `zinger_columns` names,
             and `settings` all that was asked for, as JSON; the rest as the attributes say.
         """
-        asked = {field.name: getattr(self.config, field.name) for field in fields(self.config)}
-        del asked["ellipsoids"]
+        settings = {field.name: getattr(self.config, field.name) for field in fields(self.config)}
+        del settings["ellipsoids"]
         table = [[*e.centre, *e.half_axes, *e.rotation_deg, e.attenuation] for e in self.ellipsoids]
         return {
             "ellipsoids": np.array(table, np.float64).reshape(-1, 10),
@@ -259,7 +259,7 @@ class Truth:
             **self.course.entries(),
             "zingers": all_hits(self.config),
             "zinger_columns": "projection, row, first column, columns hit, height (counts)",
-            "settings": json.dumps(asked),
+            "settings": json.dumps(settings),
             "seed": float(self.seed),
         }
 

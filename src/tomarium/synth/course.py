@@ -159,6 +159,8 @@ def all_hits(config: SimulationConfig) -> NDArray[np.float64]:
     """Return the hits in all projections; shape (hit, 5), the projection before what `hits` returns."""
     if not config.zingers:
         return np.zeros((0, 5))
-    found = [hits(config, FrameKind.PROJECTION, view) for view in range(config.views)]
-    numbers = np.repeat(np.arange(config.views, dtype=np.float64), [len(one) for one in found])
-    return np.column_stack([numbers, np.concatenate(found)])
+    hits_of_views = [hits(config, FrameKind.PROJECTION, view) for view in range(config.views)]
+    numbers = np.repeat(
+        np.arange(config.views, dtype=np.float64), [len(hits_of_view) for hits_of_view in hits_of_views]
+    )
+    return np.column_stack([numbers, np.concatenate(hits_of_views)])

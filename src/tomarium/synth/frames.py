@@ -84,9 +84,9 @@ class SimulatedFrames(IndexedFrames):
         """
         numbers = np.arange(self.shape[0])[frames]
         with ThreadPoolExecutor(processors()) as pool:
-            made = list(pool.map(lambda number: self._make(int(number))[rows], numbers))
+            images = list(pool.map(lambda number: self._make(int(number))[rows], numbers))
         empty = np.empty((0, *self.shape[1:]), np.uint16)[:, rows]
-        return np.stack(made) if made else empty
+        return np.stack(images) if images else empty
 
     def cost(self, frames: int, rows: slice) -> tuple[int, int]:
         """Return the bytes read from disk and decompressed: none of either.
@@ -140,7 +140,7 @@ def frames(
     counts : array of uint16, shape (frame, row, column)
         Detector counts, as `SimulatedFrames.read` makes them.
     """
-    known = truth(config)
+    scan_truth = truth(config)
     sequence = [
         (FrameKind.DARK, 0, config.darks),
         (FrameKind.FLAT, 0, config.flats),
@@ -150,7 +150,7 @@ def frames(
     total = sum(stop - start for _, start, stop in sequence)
     done = 0
     for kind, start, stop in sequence:
-        stack = SimulatedFrames(config, known, kind)
+        stack = SimulatedFrames(config, scan_truth, kind)
         for first in range(start, stop, block):
             counts = stack.read(slice(first, min(first + block, stop)), slice(None))
             done += len(counts)
@@ -244,8 +244,8 @@ def propagated(config: SimulationConfig, contact: NDArray[np.float32]) -> NDArra
     gain = (1 + length**2 * squared) * np.exp(-2 * (np.pi * BLUR_PIXELS) ** 2 * squared)
     spectrum = r2c(contact, axes=(0, 1))
     spectrum *= gain.astype(np.float32)
-    made = c2r(spectrum, axes=(0, 1), lastsize=columns, forward=False, inorm=2)
-    return np.asarray(np.maximum(made, np.float32(1e-3)))
+    intensity = c2r(spectrum, axes=(0, 1), lastsize=columns, forward=False, inorm=2)
+    return np.asarray(np.maximum(intensity, np.float32(1e-3)))
 
 
 def photon_counts(draw: np.random.Generator, expected: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -148,7 +148,7 @@ def labels(
     dz, dy, dx = (float(size) for size in voxel_m)
     pose = beginning(voxel_m) if matrix is None else np.asarray(matrix, np.float64)
     axis = [np.arange(n) * step for n, step in ((columns, dx), (rows, dy), (depth, dz))]
-    found = np.zeros((depth, rows, columns), np.uint8)
+    phases = np.zeros((depth, rows, columns), np.uint8)
     back = np.linalg.inv(pose)
     for centre, half, turn, phase in zip(
         rock.centres_m, rock.half_axes_m, rock.turns, rock.phases, strict=True
@@ -168,14 +168,14 @@ def labels(
             (row[0] * x[None, None, :] + row[1] * y[None, :, None] + row[2] * z[:, None, None]) ** 2
             for row in form
         )
-        found[box[2], box[1], box[0]][square <= 1] = phase
+        phases[box[2], box[1], box[0]][square <= 1] = phase
     if rock.radius_m is not None:
         x, y, z = axis[0][None, None, :], axis[1][None, :, None], axis[2][:, None, None]
         across = sum(
             (row[0] * x + row[1] * y + row[2] * z + row[3] - rock.size_m / 2) ** 2 for row in pose[:2]
         )
-        found[across > rock.radius_m**2] = OUTSIDE
-    return found
+        phases[across > rock.radius_m**2] = OUTSIDE
+    return phases
 
 
 def image(
@@ -223,7 +223,7 @@ def image(
     start[:3, 3] = [(fine - size) / 2 for fine, size in zip(fine_m[::-1], tuple(voxel_m)[::-1], strict=True)]
     greys = np.zeros(256, np.float32)
     greys[: len(PHASES)] = SIGNALS[signal]
-    made = np.empty(tuple(shape), np.float32)
+    image_drawn = np.empty(tuple(shape), np.float32)
     together = max(1, (1 << 24) // (int(np.prod(shape[1:])) * supersample**3))
     for first in range(0, shape[0], together):
         count = min(together, shape[0] - first)
@@ -232,8 +232,8 @@ def image(
         size = (count * parts[0], shape[1] * parts[1], shape[2] * parts[2])
         fine = greys[labels(rock, size, fine_m, pose @ moved)]
         split = fine.reshape(count, parts[0], shape[1], parts[1], shape[2], parts[2])
-        made[first : first + count] = split.mean(axis=(1, 3, 5))
-    return made
+        image_drawn[first : first + count] = split.mean(axis=(1, 3, 5))
+    return image_drawn
 
 
 def beginning(voxel_m: Sequence[float]) -> Matrix:

@@ -98,9 +98,9 @@ def rock_images(edge: int = 48, seed: int = 3) -> Iterator[RockImage]:
     across = _placed(
         middle + np.array([-0.2, 0, 0]) * EDGE_M, (1, edge, edge), (small,) * 3, (0.0, 84.0, 0.0)
     )
-    told = labels(drawn, (1, edge, edge), (small,) * 3, across)[0] + np.uint8(1)
-    told[draw.uniform(size=told.shape) < NOT_INDEXED] = 0
-    yield RockImage("ebsd", "Pallasite, phases by EBSD", told, (small,) * 2, 0.0, across)
+    phases_measured = labels(drawn, (1, edge, edge), (small,) * 3, across)[0] + np.uint8(1)
+    phases_measured[draw.uniform(size=phases_measured.shape) < NOT_INDEXED] = 0
+    yield RockImage("ebsd", "Pallasite, phases by EBSD", phases_measured, (small,) * 2, 0.0, across)
 
     thin = (fine / 4, fine / 8, fine / 8)
     shape = (edge // 2, edge, edge)

@@ -32,10 +32,10 @@ def simulated(config: SimulationConfig, *, on_read: Callable[[int], None] | None
     Scan
         Without the axis: `truth(config).axis_column` has it, and finding it is part of the game.
     """
-    known = truth(config)
+    scan_truth = truth(config)
     source = f"simulated with seed {config.seed}"
     darks, flats, projections = (
-        SimulatedFrames(config, known, kind, on_read)
+        SimulatedFrames(config, scan_truth, kind, on_read)
         for kind in (FrameKind.DARK, FrameKind.FLAT, FrameKind.PROJECTION)
     )
     return Scan(
@@ -46,7 +46,7 @@ def simulated(config: SimulationConfig, *, on_read: Callable[[int], None] | None
         why="it was simulated",
         projections=projections,
         geometry=Geometry(
-            angles_deg=Value(known.angles_deg, "derived", source),
+            angles_deg=Value(scan_truth.angles_deg, "derived", source),
             pixel_m=Value(config.pixel_m, "derived", source),
             energy_kev=Value(config.energy_kev, "derived", source),
             distance_m=Value(config.distance_m, "derived", source),
@@ -98,9 +98,9 @@ def simulate(
         raise InputError(f"{out} is there already; remove it, or give another name")
     formats = registry.collect("formats", Format)
     writers = {
-        name: one.write
-        for name, one in formats.items()
-        if one.write is not None and "extra" in signature(one.write).parameters  # what truth is kept by
+        name: form.write
+        for name, form in formats.items()
+        if form.write is not None and "extra" in signature(form.write).parameters  # what truth is kept by
     }
     if to not in writers:
         raise ParameterError(

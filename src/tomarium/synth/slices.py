@@ -92,7 +92,7 @@ def simulated_slices(
     inner = slice(MARGIN, MARGIN + shape[0]), slice(MARGIN, MARGIN + shape[1])
     truth = np.stack([moved_by(plane, lean)[inner] for plane, lean in zip(phases, leaning, strict=True)])
     images = np.stack(
-        [moved_by(plane, one)[inner] for plane, one in zip(phases, shifts + leaning, strict=True)]
+        [moved_by(plane, shift)[inner] for plane, shift in zip(phases, shifts + leaning, strict=True)]
     )
     stripes = np.zeros_like(images)
     if curtains:
@@ -125,10 +125,10 @@ def _curtains(shape: tuple[int, int], strength: float, draw: np.random.Generator
     """Draw stripes that begin at some row and fade below it."""
     rows, columns = shape
     y, x = np.arange(rows)[:, None], np.arange(columns)[None]
-    made = np.zeros(shape, np.float32)
+    stripes = np.zeros(shape, np.float32)
     for _ in range(columns // 6):
         begin = draw.integers(-rows // 2, 2 * rows // 3)
         long, wide, at = draw.uniform(0.4, 1.5) * rows, draw.uniform(0.7, 4), draw.integers(columns)
         fade = np.exp(-np.maximum(y - begin, 0) / long) * np.clip((y - begin) / 10, 0, 1)
-        made += np.float32(draw.normal(0, strength)) * (fade * np.exp(-0.5 * ((x - at) / wide) ** 2))
-    return made
+        stripes += np.float32(draw.normal(0, strength)) * (fade * np.exp(-0.5 * ((x - at) / wide) ** 2))
+    return stripes

@@ -76,17 +76,17 @@ def _pack(
     to_ball = np.linalg.inv(np.linalg.cholesky(body.covariance()))
     reach = np.array([height / 2, body.half_axes[1], body.half_axes[1]])
     places: list[NDArray[np.float64] | None] = []
-    taken, radii, count = np.zeros((len(sizes), 3)), np.zeros(len(sizes)), 0
+    centres, radii, count = np.zeros((len(sizes), 3)), np.zeros(len(sizes)), 0
     for size in sizes:
         place = None
         for _ in range(_TRIES):
             offset = draw.uniform(-1, 1, 3) * reach
             if np.linalg.norm(to_ball @ offset) + size / min(body.half_axes) >= 0.97:
                 continue  # not deep enough
-            apart = np.asarray(body.centre + offset - taken[:count])
+            apart = np.asarray(body.centre + offset - centres[:count])
             if (np.einsum("ij,ij->i", apart, apart) > (size + radii[:count]) ** 2).all():
                 place = body.centre + offset
-                taken[count], radii[count] = place, size
+                centres[count], radii[count] = place, size
                 count += 1
                 break
         places.append(place)

@@ -113,11 +113,11 @@ def chain_of(record: Record, view: View) -> Chain | None:
 def steps_told(provenance: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Name the steps of a provenance's plan, else those of its protocol, with what was chosen for each."""
     stages = _list(_part(provenance, "plan", "stages"))
-    told = [step for stage in stages if isinstance(stage, Mapping) for step in _list(stage.get("steps"))]
-    told = (
-        told or _list(_part(provenance, "frozen", "steps")) or _list(_part(provenance, "protocol", "steps"))
+    steps = [step for stage in stages if isinstance(stage, Mapping) for step in _list(stage.get("steps"))]
+    steps = (
+        steps or _list(_part(provenance, "frozen", "steps")) or _list(_part(provenance, "protocol", "steps"))
     )
-    for step in told:
+    for step in steps:
         if isinstance(step, str):
             yield _title(step), ""
         elif isinstance(step, Mapping) and isinstance(step.get("step"), str):
@@ -132,9 +132,11 @@ def _chosen(parameters: Any) -> str:
     if not isinstance(parameters, Mapping):
         return ""
     chosen = {
-        name: told.get("value")
-        for name, told in parameters.items()
-        if isinstance(told, Mapping) and told.get("origin") == "user" and told.get("value") is not None
+        name: parameter.get("value")
+        for name, parameter in parameters.items()
+        if isinstance(parameter, Mapping)
+        and parameter.get("origin") == "user"
+        and parameter.get("value") is not None
     }
     return ", ".join(f"{parameter.label(str(name))}: {in_words(value)}" for name, value in chosen.items())
 
@@ -180,12 +182,12 @@ def _volume(record: Record, view: View) -> Thing:
     facts = [parameter.show_voxel(voxel)] if voxel else []
     facts += [units.show(entry.bytes, "B", digits=3)] if entry else []
     version, finished = _part(record.provenance, "versions", "tomarium"), record.provenance.get("finished")
-    made = [f"tomarium {version}"] if isinstance(version, str) else []
-    made += [_day(finished)] if isinstance(finished, str) else []
+    origin = [f"tomarium {version}"] if isinstance(version, str) else []
+    origin += [_day(finished)] if isinstance(finished, str) else []
     return Thing(
         "Volume, this record",
         " × ".join(str(length) for length in shape[::-1]) or record.title,
-        tuple(", ".join(line) for line in (facts, made) if line),
+        tuple(", ".join(line) for line in (facts, origin) if line),
         view.file(entry.path) if entry else "",
         entry.path if entry else "",
         here=True,

@@ -36,11 +36,11 @@ def told_of(record: Record) -> Mapping[str, Any]:
 
 
 def _told(part: Part) -> Mapping[str, Any]:
-    told = part.summary.get("drawn")
-    sound = isinstance(told, Mapping) and all(
-        isinstance(told.get(key), Mapping) for key in ("files", "failed")
+    summary = part.summary.get("drawn")
+    sound = isinstance(summary, Mapping) and all(
+        isinstance(summary.get(key), Mapping) for key in ("files", "failed")
     )
-    return told if sound and told is not None else {}
+    return summary if sound and summary is not None else {}
 
 
 def suits(part: Part) -> bool:
@@ -56,8 +56,8 @@ def suits(part: Part) -> bool:
     bool
         It tells of at least one.
     """
-    told = _told(part)
-    return bool(told.get("files") or told.get("failed"))
+    summary = _told(part)
+    return bool(summary.get("files") or summary.get("failed"))
 
 
 def render(record: Record, view: View) -> Piece:

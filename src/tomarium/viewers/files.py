@@ -102,8 +102,8 @@ def render(record: Record, view: View) -> Piece:
 
 
 def _for_people(entry: FileEntry, view: View, credit: str) -> dict[str, str]:
-    what = view.translations.gettext(_what(entry)) if _what(entry) else ""
-    return {"what": ". ".join(filter(None, (what, credit))), "inside": view.inside(entry.path)}
+    description = view.translations.gettext(_what(entry)) if _what(entry) else ""
+    return {"what": ". ".join(filter(None, (description, credit))), "inside": view.inside(entry.path)}
 
 
 def _what(entry: FileEntry) -> str:

@@ -79,9 +79,9 @@ class Report(BaseModel):
 
 def fused(record: Record) -> Report | None:
     """Return the report of a record that was fused; None where it has none, or one that cannot be shown."""
-    told = record.provenance.get("fused")
+    account = record.provenance.get("fused")
     try:
-        report = Report.model_validate(told)
+        report = Report.model_validate(account)
     except ValidationError:
         return None
     sound = all(len(row) == len(report.phases) for row in report.held_out.confusion)
@@ -160,8 +160,8 @@ def content_of(report: Report, pictures: list[dict[str, str]], title: str) -> di
         ],
         "confusion": [[_percent(value) for value in row] for row in report.held_out.confusion],
         "curve": [
-            {"confidence": _percent(one.confidence), "right": _percent(one.right)}
-            for one in report.held_out.curve
+            {"confidence": _percent(point.confidence), "right": _percent(point.right)}
+            for point in report.held_out.curve
         ],
         "pairs": [
             {
@@ -183,13 +183,13 @@ def content_of(report: Report, pictures: list[dict[str, str]], title: str) -> di
         ],
         "maps": [
             {
-                "name": one.name,
-                "inside": _percent(one.inside_share),
-                "sigma": "not known" if one.sigma_m is None else units.show(one.sigma_m, "m", 2),
-                "samples": str(one.samples),
-                "link": one.link,
+                "name": map_.name,
+                "inside": _percent(map_.inside_share),
+                "sigma": "not known" if map_.sigma_m is None else units.show(map_.sigma_m, "m", 2),
+                "samples": str(map_.samples),
+                "link": map_.link,
             }
-            for one in report.maps
+            for map_ in report.maps
         ],
     }
 

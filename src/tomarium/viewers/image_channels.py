@@ -29,7 +29,7 @@ def groups_of(images: Sequence[Mapping[str, Any]]) -> list[list[int]]:
         Numbers of images, in their order, maps before spectra; those that cannot be shown are left out, and spectra
         without a map stand alone.
     """
-    found: dict[Any, list[int]] = {}
+    groups: dict[Any, list[int]] = {}
     for number, image in enumerate(images):
         if not image.get("folder"):
             continue
@@ -40,8 +40,8 @@ def groups_of(images: Sequence[Mapping[str, Any]]) -> list[list[int]]:
                 for axis in (image.get("row"), image["column"])
             ]
             key = (image["shape"][0], *image["shape"][2:4], *sizes)
-        found.setdefault(key, []).append(number)
-    return sorted(found.values(), key=lambda group: not images[group[0]].get("column"))
+        groups.setdefault(key, []).append(number)
+    return sorted(groups.values(), key=lambda group: not images[group[0]].get("column"))
 
 
 @dataclass(frozen=True)
@@ -91,25 +91,25 @@ class Layer:
         return f"{self.number},{self.colour[1:]},{numbers}"
 
     @staticmethod
-    def read(text: str, known: Sequence[Layer]) -> list[Layer]:
+    def read(text: str, layers_known: Sequence[Layer]) -> list[Layer]:
         """Read layers from an address: "0,ff0000,0,255;2,00ff00,0,80"; ParameterError where they cannot be."""
-        found = []
+        layers = []
         for word in text.split(";") if text else ():
             words = word.split(",")
             colour = _COLOUR.fullmatch(words[1]) if len(words) == 4 else None
-            if colour is None or not re.fullmatch(r"\d{1,4}", words[0]) or int(words[0]) >= len(known):
+            if colour is None or not re.fullmatch(r"\d{1,4}", words[0]) or int(words[0]) >= len(layers_known):
                 raise ParameterError(
                     f"channels = {word[:80]!r} is not understood; give number,colour,low,high such as 0,ff0000,0,255"
                 )
-            layer = known[int(words[0])]
+            layer = layers_known[int(words[0])]
             low, high = (
                 (math.nan, math.nan) if words[2:] == ["", ""] else _contrast(words[2], words[3], layer)
             )
-            found.append(
+            layers.append(
                 Layer(layer.number, layer.name, layer.image, layer.channel, layer.band, True, f"#{colour[1]}",
                       low, high)
             )  # fmt: skip
-        return found
+        return layers
 
 
 def layers_of(
@@ -141,18 +141,20 @@ def layers_of(
     """
     first = len(group[0]["channels"])
     # A form that was sent before there was a band says nothing of it: the band is then shown alone.
-    known = band is None or f"colour{sum(len(one['channels']) for one in group)}" in choices
-    chosen = bool(choices.get("chosen")) and known
+    is_drawn = (
+        band is None or f"colour{sum(len(image_of_group['channels']) for image_of_group in group)}" in choices
+    )
+    chosen = bool(choices.get("chosen")) and is_drawn
     layers: list[Layer] = []
-    for image, one in enumerate(group):
-        for channel, told in enumerate(one["channels"]):
+    for image, image_summary in enumerate(group):
+        for channel, told in enumerate(image_summary["channels"]):
             number = len(layers)
             usual = band is None and image == 0 and (channel < MOST_SHOWN if first > 1 else channel == 0)
             name = str(told["name"])
-            if len(one["channels"]) > 1 and len(group) > 1:
-                name = f"{one['name']} {name}"
-            if math.prod(one["shape"][4:]) > 1:
-                name += " (mean)" if one["pattern"] else " (sum)"
+            if len(image_summary["channels"]) > 1 and len(group) > 1:
+                name = f"{image_summary['name']} {name}"
+            if math.prod(image_summary["shape"][4:]) > 1:
+                name += " (mean)" if image_summary["pattern"] else " (sum)"
             colour = str(told["colour"])
             if len(group) > 1 and first == 1 and number:
                 colour = _SPREAD[number % len(_SPREAD)]
@@ -179,12 +181,12 @@ def _layer(
     match = _COLOUR.fullmatch(text)
     if match is None:
         raise ParameterError(f"colour{number} = {text[:40]!r} is no colour; give one such as #ff0000")
-    told = (choices.get(f"low{number}", ""), choices.get(f"high{number}", ""))
+    contrast_texts = (choices.get(f"low{number}", ""), choices.get(f"high{number}", ""))
     plain = Layer(number, name, image, channel, band, on, f"#{match[1].lower()}", *contrast)
-    if not any(told):
+    if not any(contrast_texts):
         return plain
-    low, high = _contrast(told[0], told[1], plain)
-    return Layer(number, name, image, channel, band, on, plain.colour, low, high, told)
+    low, high = _contrast(contrast_texts[0], contrast_texts[1], plain)
+    return Layer(number, name, image, channel, band, on, plain.colour, low, high, contrast_texts)
 
 
 def _contrast(low_text: str, high_text: str, layer: Layer) -> tuple[float, float]:

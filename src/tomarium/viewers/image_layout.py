@@ -52,7 +52,9 @@ class ImageLayout:
         """Numbers of the axes in the order of `AXES`."""
         inner = self.pattern if self.pattern else (self.spectrum,)
         return tuple(
-            one for one in (*self.frames, self.channel, self.row, self.column, *inner) if one is not None
+            number
+            for number in (*self.frames, self.channel, self.row, self.column, *inner)
+            if number is not None
         )
 
 
@@ -76,17 +78,17 @@ def layout_of(axes: Sequence[Axis], shape: Sequence[int]) -> ImageLayout:
         return ImageLayout(None, None, spectrum=0)
     names = [axis.name.lower() for axis in axes]
     spectrum = next((k for k in range(len(axes)) if _is_spectral(axes[k], shape[k])), None)
-    left = [k for k in range(len(axes)) if k != spectrum]
-    channel = next((k for k in left if names[k] in _CHANNELS and shape[k] <= _MOST_CHANNELS), None)
-    left = [k for k in left if k != channel]
-    if {"y", "x"} <= {names[k] for k in left}:
-        row, column = (next(k for k in left if names[k] == name) for name in "yx")
-    elif len(left) >= 2:
-        lengths = [k for k in left if axes[k].unit == "m"]
-        row, column = lengths[:2] if len(lengths) == 2 else left[-2:]
+    remaining = [k for k in range(len(axes)) if k != spectrum]
+    channel = next((k for k in remaining if names[k] in _CHANNELS and shape[k] <= _MOST_CHANNELS), None)
+    remaining = [k for k in remaining if k != channel]
+    if {"y", "x"} <= {names[k] for k in remaining}:
+        row, column = (next(k for k in remaining if names[k] == name) for name in "yx")
+    elif len(remaining) >= 2:
+        lengths = [k for k in remaining if axes[k].unit == "m"]
+        row, column = lengths[:2] if len(lengths) == 2 else remaining[-2:]
     else:
-        return ImageLayout(None, left[0] if left else None, channel, spectrum)
-    rest = [k for k in left if k not in (row, column)]
+        return ImageLayout(None, remaining[0] if remaining else None, channel, spectrum)
+    rest = [k for k in remaining if k not in (row, column)]
     if spectrum is None and len(rest) == 2 and rest[0] > column and rest[1] > column:
         return ImageLayout(row, column, channel, pattern=(rest[0], rest[1]))
     return ImageLayout(row, column, channel, spectrum, frames=tuple(rest))
@@ -94,8 +96,8 @@ def layout_of(axes: Sequence[Axis], shape: Sequence[int]) -> ImageLayout:
 
 def _is_spectral(axis: Axis, length: int) -> bool:
     name = axis.name.lower()
-    told = axis.unit in _ENERGIES or any(word in name for word in _SPECTRAL)
-    return told or (name == "channel" and length > _MOST_CHANNELS)
+    spectral_name = axis.unit in _ENERGIES or any(word in name for word in _SPECTRAL)
+    return spectral_name or (name == "channel" and length > _MOST_CHANNELS)
 
 
 def is_colour(axis: Axis, length: int) -> bool:

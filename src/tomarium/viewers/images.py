@@ -49,7 +49,7 @@ def suits(part: Part) -> bool:
     bool
         An image, at least one of whose groups can be shown.
     """
-    return any(one.get("folder") for one in images_of(part))
+    return any(image.get("folder") for image in images_of(part))
 
 
 def render(record: Record, view: View) -> Piece:
@@ -188,13 +188,13 @@ def picture(record: Record, folder: Path, name: str, choices: Mapping[str, str])
     values = inner_of(folder, shown, 0, frame, pixel)
     if name == "pattern.png":
         return png(values)
-    told = {
-        "position": [float(f"{one:.9g}") for one in positions(shown)],
-        "value": [float(f"{one:.9g}") if math.isfinite(one) else None for one in values[:, 0].tolist()],
+    spectrum = {
+        "position": [float(f"{position:.9g}") for position in positions(shown)],
+        "value": [float(f"{value:.9g}") if math.isfinite(value) else None for value in values[:, 0].tolist()],
         "unit_of_position": shown["spectrum"]["unit"],
         "unit": shown["unit"],
     }
-    return json.dumps(told).encode()
+    return json.dumps(spectrum).encode()
 
 
 def previews(record: Record, folder: Path) -> dict[str, bytes]:
@@ -218,14 +218,14 @@ def previews(record: Record, folder: Path) -> dict[str, bytes]:
         values = inner_of(folder, group[0], 0, 0, None)[:, 0].astype(np.float64)
         line = drawn_line(positions(group[0]), values)
         return {"picture.png": line, "thumbnail.png": line}
-    layers = [one for one in layers_of(group, {}) if one.on]
-    maps = [map_of(folder, group[one.image], one.channel, 0) for one in layers]
+    layers = [layer for layer in layers_of(group, {}) if layer.on]
+    maps = [map_of(folder, group[layer.image], layer.channel, 0) for layer in layers]
     drawn = {}
     for name, pixels in (("picture.png", 1024), ("thumbnail.png", 512)):
         step = math.ceil(max(maps[0].shape) / pixels)
         drawn[name] = composite(
-            [(values[::step, ::step], one.colour, one.low, one.high)
-             for one, values in zip(layers, maps, strict=True)]
+            [(values[::step, ::step], layer.colour, layer.low, layer.high)
+             for layer, values in zip(layers, maps, strict=True)]
         )  # fmt: skip
     return drawn
 
@@ -242,11 +242,11 @@ def _draw(
     rows, columns = slice(part.top, part.bottom), slice(part.left, part.right)
     drawn = []
     for layer in Layer.read(choices.get("channels", ""), layers):
-        one = group[layer.image]
+        summary = group[layer.image]
         if layer.band is not None:
-            values = band_map(folder, one, layer.channel, frame, layer.band)[rows, columns]
+            values = band_map(folder, summary, layer.channel, frame, layer.band)[rows, columns]
         else:
-            values = map_of(folder, one, layer.channel, frame, rows, columns)
+            values = map_of(folder, summary, layer.channel, frame, rows, columns)
         step = math.ceil(max(values.shape) / MOST_PIXELS)
         # Contrast that nobody chose is that of the band as it is now.
         low, high = (layer.low, layer.high) if math.isfinite(layer.low) else _range(values)
@@ -258,18 +258,20 @@ def _draw(
 
 
 def _range(values: Any) -> tuple[float, float]:
-    known = values[np.isfinite(values)]
-    low, high = (float(one) for one in np.percentile(known, (0.5, 99.5))) if known.size else (0.0, 1.0)
+    finite = values[np.isfinite(values)]
+    low, high = (
+        (float(number) for number in np.percentile(finite, (0.5, 99.5))) if finite.size else (0.0, 1.0)
+    )
     return (low, high) if high > low else (low, low + 1.0)
 
 
 def _map(told: Mapping[str, Any], address: str, pixel: tuple[int, int] | None) -> dict[str, Any]:
     """Tell a template how large a map is, with a scale bar where its pixels have a size."""
-    rows, columns = (int(one) for one in told["shape"][2:4])
+    rows, columns = (int(length) for length in told["shape"][2:4])
     across = told["column"]
     down = told["row"] or across
-    known = across["unit"] in _LENGTHS and down["unit"] == across["unit"]
-    size = [abs(one["scale"]) * told["averaged"] for one in (down, across)] if known else [1.0, 1.0]
+    calibrated = across["unit"] in _LENGTHS and down["unit"] == across["unit"]
+    size = [abs(one["scale"]) * told["averaged"] for one in (down, across)] if calibrated else [1.0, 1.0]
     ratio = size[0] / size[1]
     drawn: dict[str, Any] = {
         "picture": address,
@@ -283,11 +285,11 @@ def _map(told: Mapping[str, Any], address: str, pixel: tuple[int, int] | None) -
         "pixel_size": "",
         "place": None,
     }
-    if known:
+    if calibrated:
         length, part = scale_bar(columns * size[1])
         unit = across["unit"]
         drawn["bar"] = {"text": units.show(length, unit, digits=3), "percent": round(100 * part, 3)}
-        sizes = [units.show(one, unit, digits=3) for one in size[::-1]]
+        sizes = [units.show(length, unit, digits=3) for length in size[::-1]]
         drawn["pixel_size"] = sizes[0] if sizes[0] == sizes[1] else " × ".join(sizes)
     if pixel is not None:
         drawn["place"] = (f"{100 * (pixel[1] + 0.5) / columns:.3f}", f"{100 * (pixel[0] + 0.5) / rows:.3f}")
@@ -328,21 +330,21 @@ def _band(choices: Mapping[str, str], told: Mapping[str, Any] | None) -> tuple[i
         low, high = float(choices["from"]), float(choices["to"])
     except ValueError:
         low, high = math.nan, math.nan
-    found = band_of(told, low, high) if low <= high else None
-    if found is None:
+    band = band_of(told, low, high) if low <= high else None
+    if band is None:
         x = positions(told)
         raise ParameterError(
             f"from = {choices['from'][:40]!r} and to = {choices['to'][:40]!r} are no band of this spectrum; give two "
             f"numbers from {x.min():.6g} to {x.max():.6g} {told['spectrum']['unit']}, the lower one first"
         )
-    return found if told["cube"] else None
+    return band if told["cube"] else None
 
 
 def _pixel(choices: Mapping[str, str], told: Mapping[str, Any]) -> tuple[int, int] | None:
     """Read the pixel that is chosen; row 0 of a line."""
     if not choices.get("column") and not choices.get("row"):
         return None
-    rows, columns = (int(one) for one in told["shape"][2:4])
+    rows, columns = (int(length) for length in told["shape"][2:4])
     return _whole(choices, "row", rows), _whole(choices, "column", columns)
 
 
@@ -361,8 +363,8 @@ def _own(key: str) -> bool:
     return key in single or re.fullmatch(r"(on|colour|low|high)\d{1,4}", key) is not None
 
 
-def _only(choices: Mapping[str, str], kept: Mapping[str, str]) -> dict[str, str | None]:
-    return {**{key: None for key in choices if _own(key)}, **kept}
+def _only(choices: Mapping[str, str], changes: Mapping[str, str]) -> dict[str, str | None]:
+    return {**{key: None for key in choices if _own(key)}, **changes}
 
 
 def _version(record: Record) -> str:

@@ -124,8 +124,8 @@ def beside(
             if nearest.side != side:
                 thing = say(SIDES[nearest.side]) % {"thing": thing}
             compared = say(words) % {"side": say(side), "thing": thing}
-            told = f"{compared} ({decimal(plain_length(nearest.length_m), translations)})"
-            return Comparison(told, nearest, float(factor))
+            line = f"{compared} ({decimal(plain_length(nearest.length_m), translations)})"
+            return Comparison(line, nearest, float(factor))
     return None
 
 

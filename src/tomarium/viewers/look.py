@@ -122,9 +122,9 @@ def _still(
     """Draw the still of a volume made smaller once more."""
     from PIL import Image as Pillow
 
-    known = small_of(path, changed_ns, window, STILL_VOXELS)
-    voxel = tuple(length / count for length, count in zip(extent, known.grey.shape, strict=True))
-    still = draw_still(known.grey, known.threshold, (voxel[0], voxel[1], voxel[2]))
+    small = small_of(path, changed_ns, window, STILL_VOXELS)
+    voxel = tuple(length / count for length, count in zip(extent, small.grey.shape, strict=True))
+    still = draw_still(small.grey, small.threshold, (voxel[0], voxel[1], voxel[2]))
     file = BytesIO()
     Pillow.fromarray(still).save(file, format="PNG")
     return file.getvalue()

@@ -137,11 +137,11 @@ def picture(record: Record, folder: Path, name: str, choices: Mapping[str, str])
     """
     if name not in NAMES:
         raise ParameterError(f"there is no picture {name[:80]!r}; name one of {', '.join(NAMES)}")
-    one = one_slice(record, folder)
+    made_slice = one_slice(record, folder)
     if name == "sinogram.png":
-        return png(one.sinogram, window=_ends(one.sinogram))
-    shown = one.values if name == "slice.png" else one.back(int(name[3:-4]))
-    return png(shown, window=one.window)
+        return png(made_slice.sinogram, window=_ends(made_slice.sinogram))
+    shown = made_slice.values if name == "slice.png" else made_slice.back(int(name[3:-4]))
+    return png(shown, window=made_slice.window)
 
 
 def for_script(record: Record, folder: Path) -> Mapping[str, Any]:
@@ -165,17 +165,17 @@ def for_script(record: Record, folder: Path) -> Mapping[str, Any]:
     FormatError
         The volume is damaged.
     """
-    one = one_slice(record, folder)
-    low, high = _ends(one.sinogram)
-    steps = np.rint((one.sinogram - low) * (65535 / (high - low))).astype("<u2")
+    made_slice = one_slice(record, folder)
+    low, high = _ends(made_slice.sinogram)
+    steps = np.rint((made_slice.sinogram - low) * (65535 / (high - low))).astype("<u2")
     return {
         "sinogram": b64encode(steps.tobytes()).decode(),
         "low": low,
         "high": high,
-        "angles_deg": one.angles_deg.tolist(),
-        "columns": one.sinogram.shape[1],
-        "axis_column": one.axis_column,
-        "window": list(one.window),
+        "angles_deg": made_slice.angles_deg.tolist(),
+        "columns": made_slice.sinogram.shape[1],
+        "axis_column": made_slice.axis_column,
+        "window": list(made_slice.window),
         "unit": str(record.volume.get("unit") or ""),
     }
 

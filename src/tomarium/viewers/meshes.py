@@ -88,59 +88,64 @@ def _told(part: Part, view: View, held: set[str]) -> dict[str, Any]:
     }
 
 
-def _surface_rows(told: Mapping[str, Any]) -> list[tuple[str, str]]:
+def _surface_rows(surface: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Name what is stated of a surface; what is not there is left out."""
-    unit, rows = told.get("length_unit", "mm"), []
-    if box := told.get("box"):
-        rows.append(("Size", " × ".join(f"{one:.3g}" for one in box) + f" {unit}"))
-    if "volume" in told:
+    unit, rows = surface.get("length_unit", "mm"), []
+    if box := surface.get("box"):
+        rows.append(("Size", " × ".join(f"{length:.3g}" for length in box) + f" {unit}"))
+    if "volume" in surface:
         rows.append(
             (
                 "Volume",
-                f"{told['volume']:.4g} {unit}³, {100 * told.get('difference', 0):+.2f} % against voxels",
+                f"{surface['volume']:.4g} {unit}³, {100 * surface.get('difference', 0):+.2f} % against voxels",
             )
         )
-    if "surface" in told:
-        rows.append(("Surface", f"{told['surface']:.4g} {unit}²"))
-    if "triangles" in told:
-        rows.append(("Triangles", f"{told['triangles']}, closed, Euler characteristic {told.get('euler')}"))
-    rows += _shared_rows(told, "unit")
-    rows += [("Warning", str(one)) for one in told.get("warnings") or ()]
-    if told.get("dropped"):
+    if "surface" in surface:
+        rows.append(("Surface", f"{surface['surface']:.4g} {unit}²"))
+    if "triangles" in surface:
         rows.append(
-            ("Left out", f"{told['dropped']} small pieces, {100 * told.get('dropped_share', 0):.2g} %")
+            ("Triangles", f"{surface['triangles']}, closed, Euler characteristic {surface.get('euler')}")
+        )
+    rows += _shared_rows(surface, "unit")
+    rows += [("Warning", str(warning)) for warning in surface.get("warnings") or ()]
+    if surface.get("dropped"):
+        rows.append(
+            ("Left out", f"{surface['dropped']} small pieces, {100 * surface.get('dropped_share', 0):.2g} %")
         )
     return rows
 
 
-def _print_rows(told: Mapping[str, Any]) -> list[tuple[str, str]]:
+def _print_rows(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Name what is stated of a print."""
     rows = []
-    if "scale" in told:
-        rows.append(("Scale", f"{told['scale']:.3g} : 1"))
-    if size := told.get("size_mm"):
-        rows.append(("Size", " × ".join(f"{one:.0f}" for one in size) + " mm"))
-    if "wall_mm" in told:
-        before, change = told.get("thin_before", 0), told.get("volume_change", 0)
+    if "scale" in summary:
+        rows.append(("Scale", f"{summary['scale']:.3g} : 1"))
+    if size := summary.get("size_mm"):
+        rows.append(("Size", " × ".join(f"{length:.0f}" for length in size) + " mm"))
+    if "wall_mm" in summary:
+        before, change = summary.get("thin_before", 0), summary.get("volume_change", 0)
         rows.append(
             (
                 "Walls",
-                f"{told['wall_mm']:g} mm or more; {100 * before:.2g} % was thinner, {100 * change:+.2g} % volume",
+                f"{summary['wall_mm']:g} mm or more; {100 * before:.2g} % was thinner, {100 * change:+.2g} % volume",
             )
         )
-    if told.get("dropped"):
+    if summary.get("dropped"):
         rows.append(
-            ("Left out", f"{told['dropped']} loose pieces, {100 * told.get('dropped_share', 0):.2g} %")
+            (
+                "Left out",
+                f"{summary['dropped']} loose pieces, {100 * summary.get('dropped_share', 0):.2g} %",
+            )
         )
-    return rows + _shared_rows(told, "threshold_unit")
+    return rows + _shared_rows(summary, "threshold_unit")
 
 
-def _shared_rows(told: Mapping[str, Any], unit: str) -> list[tuple[str, str]]:
-    if "threshold" not in told:
+def _shared_rows(body: Mapping[str, Any], unit: str) -> list[tuple[str, str]]:
+    if "threshold" not in body:
         return []
-    side = "below" if told.get("dark") else "above"
+    side = "below" if body.get("dark") else "above"
     return [
-        ("Body", f"{side} {told['threshold']:.4g} {told.get(unit) or ''}, {told.get('threshold_source', '')}")
+        ("Body", f"{side} {body['threshold']:.4g} {body.get(unit) or ''}, {body.get('threshold_source', '')}")
     ]
 
 

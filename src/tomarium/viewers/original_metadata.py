@@ -33,7 +33,7 @@ def suits(part: Part) -> bool:
     bool
         An image that was filed with them, or the file of what another catalogue told of the record.
     """
-    return part.role == IMPORTED or any(one.get("metadata") for one in images_of(part))
+    return part.role == IMPORTED or any(image.get("metadata") for image in images_of(part))
 
 
 def render(record: Record, view: View) -> Piece:
@@ -64,8 +64,8 @@ def render(record: Record, view: View) -> Piece:
     lines = _read(view.folder, str(images[number].get("metadata", "")))
     words = view.choices.get("metadata", "")[:200]
     wanted = words.casefold().split()
-    found = [line for line in lines if all(word in f"{line[0]} {line[1]}".casefold() for word in wanted)]
-    start = _whole(view.choices, "line", max(1, len(found)))
+    matches = [line for line in lines if all(word in f"{line[0]} {line[1]}".casefold() for word in wanted)]
+    start = _whole(view.choices, "line", max(1, len(matches)))
     own = ("metadata", "image_metadata", "line")
 
     def page(changes: Mapping[str, str | None]) -> str:
@@ -74,8 +74,8 @@ def render(record: Record, view: View) -> Piece:
     data = {
         "image": str(images[number]["name"]),
         "words": words,
-        "count": len(found),
-        "lines": found[start : start + LINES],
+        "count": len(matches),
+        "lines": matches[start : start + LINES],
         "file": view.file(str(images[number]["metadata"])),
     }
     content = {
@@ -84,31 +84,31 @@ def render(record: Record, view: View) -> Piece:
         "start": start,
         "number": number,
         "names": [
-            (str(one["name"]), page({"image_metadata": str(k), "line": None}), k == number)
-            for k, one in enumerate(images)
+            (str(image["name"]), page({"image_metadata": str(k), "line": None}), k == number)
+            for k, image in enumerate(images)
         ],
         "form": view.page(dict.fromkeys(view.choices, None)),
         "others": {key: text for key, text in view.choices.items() if key not in own},
         "before": page({"line": str(max(0, start - LINES))}) if start else "",
-        "after": page({"line": str(start + LINES)}) if start + LINES < len(found) else "",
+        "after": page({"line": str(start + LINES)}) if start + LINES < len(matches) else "",
     }
     return Piece(data, fill("original_metadata.html", content, view.translations))
 
 
 def _kept(record: Record) -> list[Mapping[str, Any]]:
     """List what metadata are kept: of each image, and of the record as its source told it."""
-    told = [{"name": "Source", "metadata": part.path} for part in record.parts if part.role == IMPORTED]
-    return [*shown_images(record), *told]
+    sources = [{"name": "Source", "metadata": part.path} for part in record.parts if part.role == IMPORTED]
+    return [*shown_images(record), *sources]
 
 
-def _lines(told: Any, above: str = "") -> Iterator[list[str]]:
+def _lines(metadata: Any, above: str = "") -> Iterator[list[str]]:
     """Write nested metadata as names and values, "dataset.parameters.2.value" and what stands there."""
-    if isinstance(told, Mapping | list) and told:
-        pairs = told.items() if isinstance(told, Mapping) else enumerate(told, 1)
+    if isinstance(metadata, Mapping | list) and metadata:
+        pairs = metadata.items() if isinstance(metadata, Mapping) else enumerate(metadata, 1)
         for name, value in pairs:
             yield from _lines(value, f"{above}.{name}" if above else str(name))
-    elif told not in (None, "", [], {}):
-        yield [above, told if isinstance(told, str) else json.dumps(told)]
+    elif metadata not in (None, "", [], {}):
+        yield [above, metadata if isinstance(metadata, str) else json.dumps(metadata)]
 
 
 def _whole(choices: Mapping[str, str], name: str, count: int) -> int:
@@ -123,18 +123,18 @@ def _whole(choices: Mapping[str, str], name: str, count: int) -> int:
 def _read(folder: Path, path: str) -> list[list[str]]:
     place = place_of(folder, path)
     try:
-        told: Any = json.loads(place.read_text("utf-8")) if place is not None else None
+        metadata: Any = json.loads(place.read_text("utf-8")) if place is not None else None
     except (OSError, ValueError) as problem:
         raise FormatError(f"{path}: cannot be read ({problem}); file the image again") from problem
-    if isinstance(told, Mapping):
-        return list(_lines(told))
-    whole = isinstance(told, list) and all(
-        isinstance(line, list) and len(line) == 2 and all(isinstance(one, str) for one in line)
-        for line in told
+    if isinstance(metadata, Mapping):
+        return list(_lines(metadata))
+    whole = isinstance(metadata, list) and all(
+        isinstance(line, list) and len(line) == 2 and all(isinstance(text, str) for text in line)
+        for line in metadata
     )
     if not whole:
         raise FormatError(f"{path}: is absent, or holds no names and values; file the image again")
-    lines: list[list[str]] = told
+    lines: list[list[str]] = metadata
     return lines
 
 

@@ -54,7 +54,7 @@ def draw_planes(volume: Volume, labels: Volume, confidence: Volume, numbers: lis
         index = volume.shape[axis] // 2
         down, across = (step for k, step in enumerate(size) if k != axis)
         step = max(1, *(-(-n // PIXELS) for k, n in enumerate(volume.shape) if k != axis))
-        grey, called, sure = (_plane(one, axis, index, step) for one in (volume, labels, confidence))
+        grey, called, sure = (_plane(image, axis, index, step) for image in (volume, labels, confidence))
         low, high = robust_window(grey)
         even = np.clip(np.nan_to_num((grey - low) / (high - low)) * 255, 0, 255)
         of_slice = np.repeat(even[..., None], 3, axis=2)
@@ -72,17 +72,17 @@ def draw_planes(volume: Volume, labels: Volume, confidence: Volume, numbers: lis
 
 def _plane(volume: Volume, axis: int, index: int, step: int) -> NDArray[Any]:
     """Read every n-th voxel of a plane, the same of all volumes, so that pictures lie on each other."""
-    kept = slice(None, None, step)
-    return np.asarray(volume[tuple(index if k == axis else kept for k in range(3))])
+    strided = slice(None, None, step)
+    return np.asarray(volume[tuple(index if k == axis else strided for k in range(3))])
 
 
 def coloured(grey: NDArray[Any], labels: NDArray[Any], numbers: list[int]) -> NDArray[np.float64]:
     """Lay the colours of phases over a grey picture, shape (y, x, 3), 0 to 255; the label 0 leaves it as it is."""
-    made = np.array(grey, np.float64)
+    picture = np.array(grey, np.float64)
     for place, number in enumerate(numbers):
         inside = labels == number
-        made[inside] = (1 - _OVER) * made[inside] + _OVER * np.array(_rgb(colour_of(place)))
-    return made
+        picture[inside] = (1 - _OVER) * picture[inside] + _OVER * np.array(_rgb(colour_of(place)))
+    return picture
 
 
 def colour_of(place: int) -> str:

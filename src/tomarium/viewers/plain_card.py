@@ -48,16 +48,16 @@ def render(record: Record, view: View) -> Piece:
     def words(text: str) -> Markup:
         return linked(text, seen, view.term)
 
-    told = record.card.told
+    texts = record.card.told
     shown = plain_facts(record, view.translations)
     html = fill(
         "plain_card.html",
         {
-            "title": told.get("title", "") if view.level == "scientist" else "",
+            "title": texts.get("title", "") if view.level == "scientist" else "",
             # In this order, so that a word is linked where it is read first.
             "parts": [
                 (FIELDS[name][0], [words(line) for line in text.splitlines() if line.strip()])
-                for name, text in told.items()
+                for name, text in texts.items()
                 if name != "title"
             ],
             "facts": [(words(fact.text), fact.source) for fact in shown],
@@ -65,7 +65,7 @@ def render(record: Record, view: View) -> Piece:
         },
         view.translations,
     )
-    return Piece({"told": told, "facts": [{"text": one.text, "from": one.source} for one in facts]}, html)
+    return Piece({"told": texts, "facts": [{"text": fact.text, "from": fact.source} for fact in facts]}, html)
 
 
 PLAIN_CARD = Viewer(

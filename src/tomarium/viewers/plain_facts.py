@@ -199,10 +199,10 @@ def plain_size(record: Record, translations: NullTranslations = ENGLISH) -> str:
 
 
 def _technique(record: Record, say: _Say) -> Iterator[PlainFact]:
-    known = [panet.broader(technique) for technique in record.techniques]
-    if not any(TOMOGRAPHY in above for above in known):
+    broader = [panet.broader(technique) for technique in record.techniques]
+    if not any(TOMOGRAPHY in above for above in broader):
         return
-    reached = frozenset().union(*known)
+    reached = frozenset().union(*broader)
     # What shines by itself, as in fluorescence, is not told by what goes through.
     probe = probe_of(record)
     yield PlainFact(say("through", probe=probe) if probe else say("seen"), "techniques")

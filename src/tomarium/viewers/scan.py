@@ -35,9 +35,11 @@ def suits(part: Part) -> bool:
     bool
         A scan that was filed with them.
     """
-    told = part.summary.get("pictures")
+    pictures = part.summary.get("pictures")
     return (
-        part.kind == "projections" and isinstance(told, Mapping) and isinstance(told.get("projections"), list)
+        part.kind == "projections"
+        and isinstance(pictures, Mapping)
+        and isinstance(pictures.get("projections"), list)
     )
 
 
@@ -62,21 +64,24 @@ def render(record: Record, view: View) -> Piece:
     ParameterError
         There is no such projection.
     """
-    told = _told(record)
+    pictures = _told(record)
     projections, sinograms = (
-        [_addressed(one, view) for one in told[name]] for name in ("projections", "sinograms")
+        [_addressed(one, view) for one in pictures[name]] for name in ("projections", "sinograms")
     )
     text = view.choices.get("projection") or "0"
     if not re.fullmatch(r"\d{1,4}", text, re.ASCII) or int(text) >= len(projections):
         raise ParameterError(
             f"projection = {text[:40]!r} is not kept; give a whole number from 0 to {len(projections) - 1}"
         )
-    number, axis, columns, rows = int(text), told.get("axis"), told["columns"], told["rows"]
+    number, axis, columns, rows = int(text), pictures.get("axis"), pictures["columns"], pictures["rows"]
     data: dict[str, Any] = {
         "projections": projections,
         "sinograms": sinograms,
-        **{name: view.file(f"{FOLDER}/{told[name]}") if told.get(name) else "" for name in ("flat", "dark")},
-        **{name: told[name] for name in ("rows", "columns", "angles")},
+        **{
+            name: view.file(f"{FOLDER}/{pictures[name]}") if pictures.get(name) else ""
+            for name in ("flat", "dark")
+        },
+        **{name: pictures[name] for name in ("rows", "columns", "angles")},
         "axis": axis,
     }
 
@@ -94,11 +99,11 @@ def render(record: Record, view: View) -> Piece:
             "next": page(number + 1),
             "axis_percent": f"{100 * (axis['column'] + 0.5) / columns:.3f}" if axis else "",
             "axis_words": _words(axis),
-            "row_percents": [f"{100 * (one['row'] + 0.5) / rows:.3f}" for one in sinograms],
-            "angle_percent": f"{100 * (projections[number]['index'] + 0.5) / told['angles']:.3f}",
+            "row_percents": [f"{100 * (sinogram['row'] + 0.5) / rows:.3f}" for sinogram in sinograms],
+            "angle_percent": f"{100 * (projections[number]['index'] + 0.5) / pictures['angles']:.3f}",
             "few": rows < FEW_ROWS,
             "kind": {"transmission": "transmission", "attenuation": "attenuation"}.get(
-                told.get("domain", ""), "counts"
+                pictures.get("domain", ""), "counts"
             ),
         },
         view.translations,
@@ -107,12 +112,12 @@ def render(record: Record, view: View) -> Piece:
 
 
 def _told(record: Record) -> Mapping[str, Any]:
-    told: Mapping[str, Any] = next(part.summary["pictures"] for part in record.parts if suits(part))
-    return told
+    pictures: Mapping[str, Any] = next(part.summary["pictures"] for part in record.parts if suits(part))
+    return pictures
 
 
-def _addressed(one: Mapping[str, Any], view: View) -> dict[str, Any]:
-    return {**one, "file": view.file(f"{FOLDER}/{one['file']}")}
+def _addressed(picture: Mapping[str, Any], view: View) -> dict[str, Any]:
+    return {**picture, "file": view.file(f"{FOLDER}/{picture['file']}")}
 
 
 def _words(axis: Mapping[str, Any] | None) -> str:

@@ -106,11 +106,11 @@ def _demand_alike(frames: Sequence[Frame]) -> None:
     for frame in frames:
         if not SLICES.shows(frame.record):
             raise InputError(f"{frame.folder}: has no volume, so the series cannot be drawn")
-        told = [(r.volume["shape"], r.volume.get("unit")) for r in (first, frame.record)]
-        if told[0] != told[1]:
+        both = [(r.volume["shape"], r.volume.get("unit")) for r in (first, frame.record)]
+        if both[0] != both[1]:
             raise InputError(
-                f"{frame.folder}: a volume of {told[1][0]} in {told[1][1] or 'no unit'} cannot be drawn beside one of "
-                f"{told[0][0]} in {told[0][1] or 'no unit'}; draw them one by one, without --series"
+                f"{frame.folder}: a volume of {both[1][0]} in {both[1][1] or 'no unit'} cannot be drawn beside one of "
+                f"{both[0][0]} in {both[0][1] or 'no unit'}; draw them one by one, without --series"
             )
 
 

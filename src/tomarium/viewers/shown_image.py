@@ -38,20 +38,20 @@ def shown_images(record: Record) -> list[Mapping[str, Any]]:
 
 def images_of(part: Part) -> list[Mapping[str, Any]]:
     """List what is kept of the images of a part; empty where it is none, or none are kept."""
-    told = part.summary.get("shown")
-    if part.kind != "image" or not isinstance(told, (list, tuple)):
+    summaries = part.summary.get("shown")
+    if part.kind != "image" or not isinstance(summaries, (list, tuple)):
         return []
-    return [one for one in told if isinstance(one, Mapping) and "shape" in one]
+    return [summary for summary in summaries if isinstance(summary, Mapping) and "shape" in summary]
 
 
-def kept_array(folder: Path, told: Mapping[str, Any], name: str) -> ZarrArray:
+def kept_array(folder: Path, summary: Mapping[str, Any], name: str) -> ZarrArray:
     """Open an array that is kept of an image.
 
     Parameters
     ----------
     folder : Path
         The record's folder.
-    told : Mapping
+    summary : Mapping
         What the record tells of the image.
     name : str
         "map", "sum" or "cube".
@@ -66,11 +66,11 @@ def kept_array(folder: Path, told: Mapping[str, Any], name: str) -> ZarrArray:
     FormatError
         Its place leads out of the record, or its shape is not the one that is told.
     """
-    place = str(told.get("folder", ""))
+    place = str(summary.get("folder", ""))
     if not is_inside(place):
         raise FormatError(f"{place[:80]!r} is no place inside a record; file its image again")
     array = ZarrArray(folder / place / name)
-    shape = tuple(told["shape"])
+    shape = tuple(summary["shape"])
     wanted = {"map": shape[:4], "cube": shape, "sum": (shape[1], *shape[4:])}[name]
     if array.shape != wanted:
         raise FormatError(

@@ -87,10 +87,10 @@ def silhouette(record: Record, folder: Path) -> Silhouette:
         )
     path = folder / str(volume_path(record))
     window = volume_window(record, folder)
-    found = _silhouette(path, (path / "zarr.json").stat().st_mtime_ns, window)
-    if found is None:
+    parted = _silhouette(path, (path / "zarr.json").stat().st_mtime_ns, window)
+    if parted is None:
         raise InputError(f"nothing stands out in the volume of the record {record.id}; leave it out")
-    grey, shape, cut = found
+    grey, shape, cut = parted
     full = record.volume["shape"]
     return Silhouette(grey, (full[0] * voxel_m[0] / shape[0], full[2] * voxel_m[2] / shape[2]), cut)
 
@@ -123,12 +123,12 @@ def _without_specks(seen: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return np.asarray(votes >= 5)
 
 
-def in_a_row(found: Sequence[Silhouette]) -> tuple[bytes, float, float]:
+def in_a_row(silhouettes: Sequence[Silhouette]) -> tuple[bytes, float, float]:
     """Draw silhouettes beside one another at one scale, on one ground, with letters and a scale bar.
 
     Parameters
     ----------
-    found : sequence of Silhouette
+    silhouettes : sequence of Silhouette
         At least one, at most six.
 
     Returns
@@ -143,23 +143,23 @@ def in_a_row(found: Sequence[Silhouette]) -> tuple[bytes, float, float]:
     from PIL import Image as Pillow
     from PIL import ImageDraw
 
-    sizes = [one.size_m for one in found]
-    across = WIDTH - MARGIN * (len(found) + 1)
+    sizes = [item.size_m for item in silhouettes]
+    across = WIDTH - MARGIN * (len(silhouettes) + 1)
     pixel_m = max(sum(width for _, width in sizes) / across, max(height for height, _ in sizes) / HEIGHT)
     ground = MARGIN + max(round(height / pixel_m) for height, _ in sizes)
     picture = Pillow.new("L", (WIDTH, ground + LETTER + 2 * MARGIN), PAPER)
     draw = ImageDraw.Draw(picture)
     letters, _ = font(LETTER * 0.8)
     spare = WIDTH - sum(width for _, width in sizes) / pixel_m
-    left = spare / (len(found) + 1)
-    for number, (one, (height, width)) in enumerate(zip(found, sizes, strict=True)):
+    left = spare / (len(silhouettes) + 1)
+    for number, (item, (height, width)) in enumerate(zip(silhouettes, sizes, strict=True)):
         size = max(1, round(width / pixel_m)), max(1, round(height / pixel_m))
-        drawn = Pillow.fromarray(one.grey).resize(size, Pillow.Resampling.BOX)
-        mask = Pillow.fromarray(np.where(one.grey > 0, np.uint8(255), np.uint8(0)))
+        drawn = Pillow.fromarray(item.grey).resize(size, Pillow.Resampling.BOX)
+        mask = Pillow.fromarray(np.where(item.grey > 0, np.uint8(255), np.uint8(0)))
         picture.paste(drawn, (round(left), ground - size[1]), mask.resize(size, Pillow.Resampling.BOX))
         middle = left + size[0] / 2, ground + LETTER * 0.2
         draw.text(middle, "ABCDEF"[number], fill=230, font=letters, anchor="ma")
-        left += width / pixel_m + spare / (len(found) + 1)
+        left += width / pixel_m + spare / (len(silhouettes) + 1)
     bar_m, part = scale_bar(WIDTH * pixel_m)
     bottom, right = picture.height - MARGIN // 2, WIDTH - MARGIN
     draw.rectangle((right - round(part * WIDTH), bottom - 6, right - 1, bottom), fill=255)

@@ -149,12 +149,12 @@ def axes_of(record: Record, sizes_m: Sequence[float] | None, offsets_m: Sequence
         offsets = dict(zip(PLANES, offsets_m, strict=True))
         ways["file"] = {plane: Coordinates(plane, offsets[plane], sizes[plane]) for plane in PLANES}
         for plane in PLANES:
-            found = _motor(record.parameters, plane, sizes[plane])
+            motor = _motor(record.parameters, plane, sizes[plane])
             datum = _datum(record.parameters, plane, sizes[plane])
-            if isinstance(found, str):
-                lacking = found or lacking
+            if isinstance(motor, str):
+                lacking = motor or lacking
             elif datum is not None:
-                name, position, sign = found
+                name, position, sign = motor
                 motors[plane] = Coordinates(
                     name, position + sign * (offsets[plane] - datum), sign * sizes[plane]
                 )
@@ -166,8 +166,8 @@ def axes_of(record: Record, sizes_m: Sequence[float] | None, offsets_m: Sequence
 
 def _lacking(parameters: Mapping[str, Value[Any]]) -> str:
     """Say what is missing where a record tells positions and nobody which motor moves along which axis."""
-    told = any(key.startswith("motor_") and key.endswith("_position_m") for key in parameters)
-    return "sign of the motor not known" if told else ""
+    has_position = any(key.startswith("motor_") and key.endswith("_position_m") for key in parameters)
+    return "sign of the motor not known" if has_position else ""
 
 
 def _motor(parameters: Mapping[str, Value[Any]], plane: Plane, size_m: float) -> tuple[str, float, int] | str:
@@ -197,12 +197,12 @@ def _datum(parameters: Mapping[str, Value[Any]], plane: Plane, size_m: float) ->
     return None if rows is None else (float(rows.value) - 1) / 2 * size_m
 
 
-def marks(one: Coordinates, count: int) -> list[tuple[float, str]]:
+def marks(coordinates: Coordinates, count: int) -> list[tuple[float, str]]:
     """Choose round coordinates along an edge.
 
     Parameters
     ----------
-    one : Coordinates
+    coordinates : Coordinates
         Of the axis along it.
     count : int
         Voxels along it.
@@ -212,13 +212,13 @@ def marks(one: Coordinates, count: int) -> list[tuple[float, str]]:
     list of (float, str)
         Part of the edge, from its beginning, and the coordinate there: in mm, in voxels where it is no length.
     """
-    scale = 1e3 if one.metric else 1.0
-    first, step = one.first * scale, one.step * scale
+    scale = 1e3 if coordinates.metric else 1.0
+    first, step = coordinates.first * scale, coordinates.step * scale
     most = abs(step) * count / _STEPS * (1 + 1e-9)
     power = 10.0 ** math.floor(math.log10(most))
     apart = next(digit * power for digit in (5, 2, 1) if digit * power <= most)
     decimals = max(0, -math.floor(math.log10(apart) + 1e-9))
     ends = sorted((first - step / 2, first + step * (count - 0.5)))
     numbers = range(math.ceil(ends[0] / apart), math.floor(ends[1] / apart) + 1)
-    found = [(((n * apart - first) / step + 0.5) / count, f"{n * apart:.{decimals}f}") for n in numbers]
-    return sorted((part, words) for part, words in found if 0.02 < part < 0.98)
+    labels = [(((n * apart - first) / step + 0.5) / count, f"{n * apart:.{decimals}f}") for n in numbers]
+    return sorted((part, words) for part, words in labels if 0.02 < part < 0.98)

@@ -102,10 +102,10 @@ def render(record: Record, view: View) -> Piece:
         "slow": slow if _is_number(slow) else None,
         "reference": bool(account.get("reference")),
         "error_px": error if _is_number(error) else None,
-        "left_px": [one for one in _list(account.get("left_px")) if _is_number(one)],
+        "left_px": [value for value in _list(account.get("left_px")) if _is_number(value)],
         "residual_px": residuals[len(residuals) // 2] if residuals else None,
-        "bad": [one for one in _list(account.get("bad")) if isinstance(one, int)],
-        "filled": [one for one in _list(account.get("filled")) if isinstance(one, int)],
+        "bad": [number for number in _list(account.get("bad")) if isinstance(number, int)],
+        "filled": [number for number in _list(account.get("filled")) if isinstance(number, int)],
         "curtains": _curtains(account.get("curtains")),
     }
     html = fill(
@@ -135,11 +135,11 @@ def _list(value: Any) -> list[Any]:
     return list(value) if isinstance(value, (list, tuple)) else []
 
 
-def _curtains(told: Any) -> dict[str, float] | None:
+def _curtains(account: Any) -> dict[str, float] | None:
     names = ("taken", "of_the_specimen", "spread_of_values")
-    if not isinstance(told, Mapping) or not all(_is_number(told.get(name)) for name in names):
+    if not isinstance(account, Mapping) or not all(_is_number(account.get(name)) for name in names):
         return None
-    return {name: told[name] for name in names}
+    return {name: account[name] for name in names}
 
 
 def _drawn(account: Mapping[str, Any]) -> dict[str, Any]:

@@ -163,12 +163,12 @@ def profile(
     values = _linear(image, y - 0.5 - region.top, x - 0.5 - region.left)
     down_m, across_m = _without(axis, voxel_m) if voxel_m else (1.0, 1.0)
     distance = np.hypot((x - x0) * across_m, (y - y0) * down_m)
-    told = {
-        "distance": [float(f"{one:.7g}") for one in distance],
+    content = {
+        "distance": [float(f"{place:.7g}") for place in distance],
         "value": [float(f"{value:.6g}") if math.isfinite(value) else None for value in values],
         "unit_of_distance": "m" if voxel_m else "px",
     }
-    return json.dumps(told).encode()
+    return json.dumps(content).encode()
 
 
 def as_tiff(image: NDArray[Any], pixel_m: tuple[float, float] | None, record: Record, what: str) -> bytes:

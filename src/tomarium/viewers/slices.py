@@ -92,11 +92,11 @@ def render(record: Record, view: View) -> Piece:
     planes = {plane: _plane(record, view, plane, chosen, axes_drawn) for plane in PLANES}
     way = view.choices.get("axes") or "none"
     data = {
-        "planes": {plane: {key: known[key] for key in ("index", "count", "position_m", "picture")}
-                   for plane, known in planes.items()},
+        "planes": {plane: {key: view_of_plane[key] for key in ("index", "count", "position_m", "picture")}
+                   for plane, view_of_plane in planes.items()},
         "window": [low, high],
         "unit": record.volume.get("unit", ""),
-        "axes": {way: {plane: asdict(one) for plane, one in held.items()} for way, held in axes_drawn.ways.items()},
+        "axes": {way: {plane: asdict(axis) for plane, axis in held.items()} for way, held in axes_drawn.ways.items()},
     }  # fmt: skip
     others = {key: text for key, text in view.choices.items() if key not in (*PLANES, "low", "high")}
     html = fill(
@@ -115,9 +115,9 @@ def render(record: Record, view: View) -> Piece:
             "axes": axes_drawn,
             "way": way,
             "ways": {
-                one: view.translations.gettext(words)
-                for one, words in WAYS.items()
-                if one == "none" or one in axes_drawn.ways
+                way: view.translations.gettext(words)
+                for way, words in WAYS.items()
+                if way == "none" or way in axes_drawn.ways
             },
             "next_way": view.page({"axes": axes_drawn.after(way).replace("none", "") or None}) + "#slices",
             "whole_window": view.page({"low": None, "high": None}),
@@ -168,9 +168,9 @@ def picture(record: Record, folder: Path, name: str, choices: Mapping[str, str])
     shape = [length for number, length in enumerate(levels[0].shape) if number != axis]
     pixel_m = [size for number, size in enumerate(sizes_m) if number != axis] if sizes_m else None
     region = region_of(choices.get("region", ""), shape)
-    what = f"slice {plane} = {index}"
+    words = f"slice {plane} = {index}"
     if choices.get("region"):
-        what += f", columns {region.left} to {region.right - 1}, rows {region.top} to {region.bottom - 1}"
+        words += f", columns {region.left} to {region.right - 1}, rows {region.top} to {region.bottom - 1}"
     if match[3] == "tif":
         wide, high = region.right - region.left, region.bottom - region.top
         if wide * high > MOST_TIFF:
@@ -178,7 +178,7 @@ def picture(record: Record, folder: Path, name: str, choices: Mapping[str, str])
                 f"a slice of {wide} x {high} is too large for a TIFF; give a region, or take the volume"
             )
         image = read_region(levels, plane, index, region, max(wide, high))
-        return as_tiff(image, (pixel_m[0], pixel_m[1]) if pixel_m else None, record, what)
+        return as_tiff(image, (pixel_m[0], pixel_m[1]) if pixel_m else None, record, words)
     window = window_of(record, folder, choices)
     small = choices.get("size") == "small"
     image = read_region(levels, plane, index, region, SMALL_PIXELS if small else PIXELS)
@@ -187,7 +187,7 @@ def picture(record: Record, folder: Path, name: str, choices: Mapping[str, str])
         image = image[::step, ::step]
     shown_m = _shown_m(image.shape, (region.bottom - region.top, region.right - region.left), pixel_m)
     if choices.get("cite"):
-        return signed(image, window, shown_m, record, what)
+        return signed(image, window, shown_m, record, words)
     return png(image, window=window, aspect=shown_m[0] / shown_m[1] if shown_m else 1.0)
 
 
@@ -247,7 +247,7 @@ def _plane(record: Record, view: View, plane: Plane, chosen: Mapping[str, str], 
     # A picture's address names its content, so that it may be kept for ever: the volume's checksum is in it.
     version = next(entry.sha256[:12] for entry in record.files if entry.role == "volume")
     address = view.picture(f"{plane}-{index}.png", {**chosen, "v": version})
-    known: dict[str, Any] = {
+    content: dict[str, Any] = {
         "words": WORDS[plane],
         "index": index,
         "count": count,
@@ -275,16 +275,16 @@ def _plane(record: Record, view: View, plane: Plane, chosen: Mapping[str, str], 
     }
     if sizes_m:
         length_m, fraction = scale_bar(shape[across] * sizes_m[across])
-        known["bar"] = {"text": units.show(length_m, "m"), "percent": round(100 * fraction, 3)}
+        content["bar"] = {"text": units.show(length_m, "m"), "percent": round(100 * fraction, 3)}
         extent, unit = units.show(count * sizes_m[axis], "m").rsplit(" ", 1)
         per_index = float(extent) / count
         decimals = max(0, 1 - math.floor(math.log10(per_index)))  # two digits of the step
-        known["step"] = {"size": f"{per_index:.6g}", "unit": unit, "decimals": decimals}
-        known["position"] = f"{index * per_index:.{decimals}f} {unit}"
+        content["step"] = {"size": f"{per_index:.6g}", "unit": unit, "decimals": decimals}
+        content["position"] = f"{index * per_index:.{decimals}f} {unit}"
     drawn = axes.chosen(view.choices.get("axes", ""))
     if drawn:
-        known["position"] = f"{drawn[plane].name} {drawn[plane].at(index)}"
-        known["marks"] = [
+        content["position"] = f"{drawn[plane].name} {drawn[plane].at(index)}"
+        content["marks"] = [
             {
                 "upright": bool(number),
                 "name": f"{drawn[PLANES[k]].name} in {'mm' if drawn[PLANES[k]].metric else 'px'}",
@@ -292,7 +292,7 @@ def _plane(record: Record, view: View, plane: Plane, chosen: Mapping[str, str], 
             }
             for number, k in enumerate((across, down))
         ]
-    return known
+    return content
 
 
 def _thin(rows: int, columns: int) -> int:

@@ -171,10 +171,10 @@ def _shares(long: int, short: int) -> list[tuple[NDArray[np.intp], NDArray[np.fl
     """Tell of each of `short` voxels which of `long` it covers, one after the other, and by which share."""
     edges = np.arange(short + 1) * (long / short)
     first = np.floor(edges[:-1] + 1e-9).astype(np.intp)
-    found = []
+    shares = []
     for number in range(math.ceil(long / short) + 1):
         overlap = np.minimum(edges[1:], first + number + 1) - np.maximum(edges[:-1], first + number)
         weights = (np.clip(overlap, 0, None) * (short / long)).astype(np.float32)
         if weights.max() > 1e-6:
-            found.append((np.minimum(first + number, long - 1), weights))
-    return found
+            shares.append((np.minimum(first + number, long - 1), weights))
+    return shares

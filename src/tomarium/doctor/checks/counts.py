@@ -154,13 +154,13 @@ def dead_lines(subject: Subject) -> Iterator[Finding]:
             continue
         runs = np.split(lines, np.flatnonzero(np.diff(lines) > 1) + 1)
         widest = max(runs, key=len)
-        found = (
+        description = (
             f"{len(lines)} dead, the first is number {lines[0] + offset}, at most {len(widest)} side by side"
         )
         if len(widest) >= 3:
             yield warning(
                 f"{where} of the detector",
-                found,
+                description,
                 "at most 2 side by side",
                 "neighbours cannot stand in for so many: expect rings or a stripe there; move the detector sideways "
                 "between scans",
@@ -168,7 +168,7 @@ def dead_lines(subject: Subject) -> Iterator[Finding]:
         else:
             yield info(
                 f"{where} of the detector",
-                found,
+                description,
                 "none",
                 "the step flat_field fills them from their neighbours",
             )
@@ -412,8 +412,8 @@ def frames_repeated(subject: Subject) -> Iterator[Finding]:
     """
     sample = subject.frames
     seen: dict[bytes, int] = {}
-    kept = ~sample.blank
-    for number, frame in zip(sample.numbers[kept], sample.projections[kept], strict=True):
+    usable = ~sample.blank
+    for number, frame in zip(sample.numbers[usable], sample.projections[usable], strict=True):
         first = seen.setdefault(frame.tobytes(), int(number))
         if first != number:
             yield error(

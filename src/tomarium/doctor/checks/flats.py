@@ -115,8 +115,8 @@ def _logarithms(group: NDArray[Any], sample: FrameSample, good: NDArray[np.bool_
 def _rms(image: NDArray[np.float64]) -> float:
     """Return the rms of the fine structure, without the thousandth that is largest: dust, stray hits."""
     fine = np.abs(image - _running_mean(_running_mean(image, 0), 1)).ravel()
-    kept = np.sort(fine)[: max(1, int(0.999 * fine.size))]
-    return float(np.sqrt(np.mean(kept**2)))
+    smallest = np.sort(fine)[: max(1, int(0.999 * fine.size))]
+    return float(np.sqrt(np.mean(smallest**2)))
 
 
 def _running_mean(image: NDArray[np.float64], axis: int) -> NDArray[np.float64]:

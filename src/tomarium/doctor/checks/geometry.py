@@ -61,20 +61,23 @@ def pixel_against_sensor(
     optics = f"{units.show(sensor_pixel_m, 'm')} / {magnification:g} = {units.show(expected, 'm')}"
     if source is not None and distance is not None:
         beam = 1 + distance.value / source.value
-        told = f"{optics}, / {beam:.4g} for the diverging beam = {units.show(expected / beam, 'm')}"
+        expectation = f"{optics}, / {beam:.4g} for the diverging beam = {units.show(expected / beam, 'm')}"
         good = abs(rest / beam - 1) < 0.05
     else:
-        told = f"{optics}: a geometric magnification of {rest:.3f}"
+        expectation = f"{optics}: a geometric magnification of {rest:.3f}"
         good = 0.97 <= rest <= MOST_PARALLEL
         if good and rest > 1.005 and distance is not None and distance.value > 0:
-            told += (
+            expectation += (
                 f" at {units.show(distance.value, 'm')}, so a source {distance.value / (rest - 1):.0f} m away"
             )
     if good:
-        yield info("pixel size", found, told)
+        yield info("pixel size", found, expectation)
     else:
         yield warning(
-            "pixel size", found, told, "one of the three is wrong: measure the pixel size with a known object"
+            "pixel size",
+            found,
+            expectation,
+            "one of the three is wrong: measure the pixel size with a known object",
         )
 
 

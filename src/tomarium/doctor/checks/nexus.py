@@ -61,15 +61,15 @@ def nxvalidate(subject: Subject) -> Iterator[Finding]:
         return
     for entry in entries:
         try:
-            told = _ask(subject.path, entry.name)
+            output = _ask(subject.path, entry.name)
         except subprocess.TimeoutExpired:
             yield info(
                 entry.name, f"nxvalidate did not answer in {SECONDS:g} s", "an answer", "run it by hand"
             )
             continue
         for say, text, many, problems in (
-            (warning, "error", "errors", parse(told, errors=True)),
-            (info, "warning", "warnings", parse(told, errors=False)),
+            (warning, "error", "errors", parse(output, errors=True)),
+            (info, "warning", "warnings", parse(output, errors=False)),
         ):
             if problems:
                 more = f"; and {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else ""
@@ -96,15 +96,15 @@ def parse(text: str, *, errors: bool) -> list[str]:
     list of str
         "path: problem", each once, in the order of the file.
     """
-    found, where = [], ""
+    messages, where = [], ""
     for line in text.splitlines():
         plain = _COLOUR.sub("", line)
         match = _OBJECT.match(plain)
         if match:
             where = match[1]
         elif _MARKED in line and (_ERROR in line) == errors:
-            found.append(f"{where}: {plain.strip()}")
-    return list(dict.fromkeys(found))
+            messages.append(f"{where}: {plain.strip()}")
+    return list(dict.fromkeys(messages))
 
 
 def _ask(path: Path, entry: str) -> str:

@@ -144,17 +144,17 @@ def scans_apart(subject: Subject) -> Iterator[Finding]:
     assert subject.table is not None
     scans = subject.table.scans
     for name, fact in FACTS.items():
-        told = [(place, scan.facts[name].value) for place, scan in scans if name in scan.facts]
-        usual = median_low(value for _, value in told) if len(told) > 1 else 0.0
+        values = [(place, scan.facts[name].value) for place, scan in scans if name in scan.facts]
+        usual = median_low(value for _, value in values) if len(values) > 1 else 0.0
         if not fact.unit or usual <= 0:
             continue
-        far = [(place, value) for place, value in told if value > 0 and not 1 / _FAR < value / usual < _FAR]
+        far = [(place, value) for place, value in values if value > 0 and not 1 / _FAR < value / usual < _FAR]
         if far:
             more = f" and {len(far) - 3} more" if len(far) > 3 else ""
             yield warning(
                 ", ".join(place for place, _ in far[:3]) + more,
                 f"{name} = {units.show(far[0][1], fact.unit)}",
-                f"the order of {units.show(usual, fact.unit)}, as in others of the {len(told)} scans",
+                f"the order of {units.show(usual, fact.unit)}, as in others of the {len(values)} scans",
                 "check the unit of the cell: mm for m, eV for keV, ms for s",
             )
 
@@ -174,18 +174,18 @@ def placeholders(subject: Subject) -> Iterator[Finding]:
         One warning that names them.
     """
     assert subject.scan is not None
-    found = []
+    placeholders = []
     for path, value in subject.scan.metadata.items():
         if path.startswith("/") and _PHYSICAL.search(path):
             text = str(value.value).split(" ")[0]
             said = any(f":{path} " in warned for warned in subject.scan.warnings)
             if not said and (text in {"-1", "-1.0", "nan"} or _UUID.fullmatch(text)):
-                found.append(f"{path} = {value.value}")
-    if found:
-        more = f" and {len(found) - 3} more" if len(found) > 3 else ""
+                placeholders.append(f"{path} = {value.value}")
+    if placeholders:
+        more = f" and {len(placeholders) - 3} more" if len(placeholders) > 3 else ""
         yield warning(
             "metadata",
-            ", ".join(found[:3]) + more,
+            ", ".join(placeholders[:3]) + more,
             "measured values, or nothing",
             "these were not recorded: take them from the logbook, and give what the reconstruction needs yourself",
         )

@@ -86,7 +86,9 @@ def statements_absent(subject: Subject) -> Iterator[Finding]:
     record = subject.record
     if record is None:
         return
-    absent = [word for word, told in (("licence", record.licence), ("creators", record.creators)) if not told]
+    absent = [
+        word for word, value in (("licence", record.licence), ("creators", record.creators)) if not value
+    ]
     if absent:
         yield info(
             subject.name,

@@ -289,8 +289,8 @@ def _step(angles: NDArray[np.float64]) -> float:
 
 
 def _number(subject: Subject, name: str) -> float | None:
-    told: Any = subject.facts.get(name)
-    return None if told is None else float(told.value)
+    value: Any = subject.facts.get(name)
+    return None if value is None else float(value.value)
 
 
 def _extended(subject: Subject) -> bool:

@@ -315,22 +315,22 @@ def _other_order(source: Source, name: str) -> bool:
 
 def _units(subject: Subject) -> list[tuple[list[str], str | None]]:
     """List the numbers of known kind that lie in the file itself: all names of each, and its unit if it has one."""
-    found: list[str] = []
+    names: list[str] = []
 
     def visit(name: str, link: object) -> bool | None:
         if isinstance(link, h5py.HardLink) and name.rsplit("/", 1)[-1] in KINDS_OF_UNIT:
-            found.append(name)
-        return True if len(found) > _MOST_NODES else None
+            names.append(name)
+        return True if len(names) > _MOST_NODES else None
 
-    told: dict[int, tuple[list[str], str | None]] = {}
+    spellings: dict[int, tuple[list[str], str | None]] = {}
     with reading(_path(subject)) as source:
         visit_links(source.file, visit)
-        for name in found:
+        for name in names:
             node = member(source.file, name)
             if isinstance(node, h5py.Dataset) and node.dtype.kind in "iuf":
                 spelling = attribute(node, "units") or attribute(node, "unit")
-                told.setdefault(h5py.h5o.get_info(node.id).addr, ([], spelling))[0].append(f"/{name}")
-    return list(told.values())
+                spellings.setdefault(h5py.h5o.get_info(node.id).addr, ([], spelling))[0].append(f"/{name}")
+    return list(spellings.values())
 
 
 def entries_of(subject: Subject) -> list[Entry]:
@@ -353,7 +353,7 @@ def entries_of(subject: Subject) -> list[Entry]:
     """
     with reading(_path(subject)) as source:
         groups = _groups(source, source.file)
-        inner = [one for group in groups for one in _groups(source, group)]
+        inner = [entry for group in groups for entry in _groups(source, group)]
         entries = []
         for group in [*groups, *inner]:
             definition = source.text("definition", group) or attribute(group, "definition")
@@ -368,8 +368,8 @@ def _first(source: Source, *paths: str) -> NDArray[np.float64] | None:
 
 
 def _groups(source: Source, parent: h5py.Group) -> list[h5py.Group]:
-    found = [source.find(shown(name), parent) for name in parent]
-    return [node for node in found if isinstance(node, h5py.Group)]
+    nodes = [source.find(shown(name), parent) for name in parent]
+    return [node for node in nodes if isinstance(node, h5py.Group)]
 
 
 def _entry(source: Source, group: h5py.Group) -> Entry:

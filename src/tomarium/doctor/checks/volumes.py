@@ -105,11 +105,11 @@ def slices_jump(subject: Subject) -> Iterator[Finding]:
     whole = subject.image is not None and np.dtype(subject.image.dtype).kind in "iub"
     jumps = slice_jumps(sample.mean, sample.spread, sample.change, sample.voxels, whole_numbers=whole)
     if jumps:
-        worst = max(jumps, key=lambda one: abs(one.size))
-        what = "the mean leaves that of both neighbours" if worst.alone else "all grey values shift"
+        worst = max(jumps, key=lambda jump: abs(jump.size))
+        change = "the mean leaves that of both neighbours" if worst.alone else "all grey values shift"
         yield warning(
             f"slice {int(sample.z[worst.place])} of {subject.image.shape[0] if subject.image else 0}",
-            f"{what} by {abs(worst.size):.3g}; {len(jumps)} such places",
+            f"{change} by {abs(worst.size):.3g}; {len(jumps)} such places",
             f"at most {worst.bound:.3g}, what neighbours and noise differ by",
             "slabs were treated differently there, or the beam was: compare flats and normalisation of those rows",
         )
@@ -137,8 +137,8 @@ def grey_range(subject: Subject) -> Iterator[Finding]:
             "below 1 %",
             "the grey window was too narrow: cast again with a wider one",
         )
-    told = subject.record.volume if subject.record is not None else {}
-    low, high = told.get("minimum"), told.get("maximum")
+    statistics = subject.record.volume if subject.record is not None else {}
+    low, high = statistics.get("minimum"), statistics.get("maximum")
     if isinstance(low, (int, float)) and isinstance(high, (int, float)):
         slack = 1e-3 * max(high - low, abs(high), abs(low)) + 1e-30
         found = float(sample.low.min()), float(sample.high.max())
@@ -149,7 +149,7 @@ def grey_range(subject: Subject) -> Iterator[Finding]:
                 f"{low:.4g} … {high:.4g}, as the record says",
                 "the volume was changed after its statistics were taken: file the record again",
             )
-    histogram = told.get("histogram") or {}
+    histogram = statistics.get("histogram") or {}
     edges = histogram.get("edges") or []
     if edges and isinstance(low, (int, float)) and isinstance(high, (int, float)):
         wide = max(edges[1] - edges[0] if len(edges) > 1 else 0.0, 1e-6 * max(abs(low), abs(high)))

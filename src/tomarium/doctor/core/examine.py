@@ -44,8 +44,10 @@ def examine(subject: Subject, *, on_progress: Callable[[int, int], None] | None 
             on_progress(done, len(applying))
     if subject.table is not None and subject.table.scans:
         findings += _of_scans(subject.table)
-    found = sorted(dict.fromkeys(findings), key=lambda one: (SEVERITIES.index(one.severity), one.theme))
-    return Report(subject.name, tuple(found), tuple(check.name for check in applying))
+    sorted_findings = sorted(
+        dict.fromkeys(findings), key=lambda finding: (SEVERITIES.index(finding.severity), finding.theme)
+    )
+    return Report(subject.name, tuple(sorted_findings), tuple(check.name for check in applying))
 
 
 def examine_path(path: Path, *, on_progress: Callable[[int, int], None] | None = None) -> Report:
@@ -75,19 +77,19 @@ def _of_scans(table: Table) -> list[Finding]:
             if check.applies_to(subject):
                 for finding in _made(check, subject):
                     places.setdefault(replace(finding, where=_LINE.sub("", finding.where)), []).append(place)
-    told: dict[tuple[str, str], int] = {}
+    counts: dict[tuple[str, str], int] = {}
     findings = []
     for finding, where in places.items():
         kind = (finding.code, finding.severity)
-        told[kind] = told.get(kind, 0) + 1
-        if told[kind] <= MOST_OF_A_KIND:
+        counts[kind] = counts.get(kind, 0) + 1
+        if counts[kind] <= MOST_OF_A_KIND:
             more = f" and {len(where) - 3} more" if len(where) > 3 else ""
             findings.append(replace(finding, where=f"{', '.join(where[:3])}{more}: {finding.where}"))
-    for (code, severity), count in told.items():
+    for (code, severity), count in counts.items():
         if count > MOST_OF_A_KIND:
-            one = next(held for held in findings if (held.code, held.severity) == (code, severity))
+            first = next(held for held in findings if (held.code, held.severity) == (code, severity))
             more = f"{count - MOST_OF_A_KIND} more findings of this kind, with other numbers"
-            findings.append(replace(one, where="other scans", found=more))
+            findings.append(replace(first, where="other scans", found=more))
     return findings
 
 

@@ -117,7 +117,7 @@ def facts_of_scan(scan: Scan) -> Facts:
     """
     views, rows, columns = scan.shape
     angles = scan.angles_deg
-    found: dict[str, Value[Any] | None] = {
+    facts: dict[str, Value[Any] | None] = {
         "projections": _derived(views, "number of projections"),
         "rows": _derived(rows, "frame shape") if rows else None,
         "columns": _derived(columns, "frame shape") if columns else None,
@@ -130,10 +130,10 @@ def facts_of_scan(scan: Scan) -> Facts:
         "scan_time_s": _duration(scan),
     }
     if angles.origin != "default" and len(angles.value) > 1:
-        found["span_deg"] = _derived(turn_deg(angles.value), angles.source)
+        facts["span_deg"] = _derived(turn_deg(angles.value), angles.source)
     for name in ("sensor_pixel_m", "magnification", "source_distance_m", "ring_current_ma", "mode"):
-        found[name] = scan.metadata.get(name)
-    return {name: value for name, value in found.items() if value is not None}
+        facts[name] = scan.metadata.get(name)
+    return {name: value for name, value in facts.items() if value is not None}
 
 
 def facts_of_image(image: Image) -> Facts:
@@ -151,11 +151,11 @@ def facts_of_image(image: Image) -> Facts:
     """
     if not isinstance(image, Volume):
         return {}
-    found = {f"volume_{axis}": _derived(n, "its shape") for axis, n in zip("zyx", image.shape, strict=True)}
+    facts = {f"volume_{axis}": _derived(n, "its shape") for axis, n in zip("zyx", image.shape, strict=True)}
     if image.voxel_m is not None:
-        found["voxel_m"] = Value(image.voxel_m[2], "read", "its axes")
-        found |= _given(voxel_height_m=_height(image.voxel_m, "its axes"))
-    return found
+        facts["voxel_m"] = Value(image.voxel_m[2], "read", "its axes")
+        facts |= _given(voxel_height_m=_height(image.voxel_m, "its axes"))
+    return facts
 
 
 def facts_of_record(record: Record) -> Facts:
@@ -171,25 +171,25 @@ def facts_of_record(record: Record) -> Facts:
     mapping of str to Value
         Name → value, in the unit its name carries.
     """
-    found = {
+    facts = {
         name: value
         for name, value in record.parameters.items()
         if name in TEXTS or (name in FACTS and isinstance(value.value, (int, float)))
     }
     ends = [record.parameters.get(f"{name}_angle_deg") for name in ("first", "last")]
     angles = [float(end.value) for end in ends if end is not None and isinstance(end.value, (int, float))]
-    if len(angles) == 2 and "projections" in found:
-        steps = max(1.0, found["projections"].value - 1)
-        found["span_deg"] = _derived(abs(angles[1] - angles[0]) * (1 + 1 / steps), "first and last angle")
+    if len(angles) == 2 and "projections" in facts:
+        steps = max(1.0, facts["projections"].value - 1)
+        facts["span_deg"] = _derived(abs(angles[1] - angles[0]) * (1 + 1 / steps), "first and last angle")
     shape, voxel = record.volume.get("shape") or (), record.volume.get("voxel_m")
-    found |= {
+    facts |= {
         f"volume_{axis}": _derived(n, "the volume's shape") for axis, n in zip("zyx", shape, strict=False)
     }
     sizes = voxel if isinstance(voxel, (list, tuple)) else [voxel]
     if sizes and isinstance(sizes[-1], (int, float)):
-        found["voxel_m"] = _derived(sizes[-1], "the volume's axes")
-        found |= _given(voxel_height_m=_height(sizes, "the volume's axes"))
-    return found
+        facts["voxel_m"] = _derived(sizes[-1], "the volume's axes")
+        facts |= _given(voxel_height_m=_height(sizes, "the volume's axes"))
+    return facts
 
 
 def _height(size_m: Sequence[Any] | None, source: str) -> Value[Any] | None:

@@ -77,16 +77,16 @@ class Subject:
     @cached_property
     def facts(self) -> Mapping[str, Value[Any]]:
         """Numbers and words by name, in the unit the name carries; the measured win over the told."""
-        found: dict[str, Value[Any]] = {}
+        facts: dict[str, Value[Any]] = {}
         if self.table is not None:
-            found |= self.table.facts
+            facts |= self.table.facts
         if self.record is not None:
-            found |= facts_of_record(self.record)
+            facts |= facts_of_record(self.record)
         if self.image is not None:
-            found |= facts_of_image(self.image)
+            facts |= facts_of_image(self.image)
         if self.scan is not None:
-            found |= facts_of_scan(self.scan)
-        return found
+            facts |= facts_of_scan(self.scan)
+        return facts
 
     @cached_property
     def frames(self) -> FrameSample:

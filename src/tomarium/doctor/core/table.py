@@ -126,8 +126,8 @@ def read_table(path: Path) -> Table:
         text = decoded(path.read_bytes())
         content = json.loads(text) if path.suffix.lower() == ".json" else cells_of(text)
         scans = _scans(content)
-        found = _of_json(content) if path.suffix.lower() == ".json" else _of_csv(content)
-        rows = [] if scans else list(islice(found, _MOST_ROWS + 1))
+        rows_read = _of_json(content) if path.suffix.lower() == ".json" else _of_csv(content)
+        rows = [] if scans else list(islice(rows_read, _MOST_ROWS + 1))
     except (ValueError, csv.Error, RecursionError) as problem:
         raise FormatError(
             f"{path}: cannot be read as a table ({problem}); give CSV with the columns name, value, unit, "
@@ -270,8 +270,8 @@ def _is_unit(text: str) -> bool:
 
 def _known(plain: str) -> list[str]:
     spelt = plain.replace(" ", "_")
-    found = [name for name, words in TEXTS.items() if plain in words or spelt == name]
-    return found or [name for name, fact in FACTS.items() if plain in fact.aliases or spelt == name]
+    names = [name for name, words in TEXTS.items() if plain in words or spelt == name]
+    return names or [name for name, fact in FACTS.items() if plain in fact.aliases or spelt == name]
 
 
 def _fitting(names: list[str], row: Row, unit: str) -> str:
@@ -295,10 +295,10 @@ def _of_json(content: Any) -> Iterator[Row]:
     for number, item in enumerate(content, 1):
         if isinstance(item, dict) and isinstance(item.get("name"), str):
             value = item.get("value")
-            told = (
+            text = (
                 ",".join(map(str, value)) if isinstance(value, list) else "" if value is None else str(value)
             )
-            yield Row(item["name"], told, str(item.get("unit") or item.get("units") or ""), f"item {number}")
+            yield Row(item["name"], text, str(item.get("unit") or item.get("units") or ""), f"item {number}")
 
 
 def _flat(content: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -381,20 +381,22 @@ def _of_csv(lines: list[list[str]]) -> Iterator[Row]:
 def _scans(content: Any) -> list[tuple[str, str, list[Row]]]:
     """Return place, name and rows of each scan, where a table has one a line, column or object; else nothing."""
     if isinstance(content, dict):
-        held = {name: one for name, one in content.items() if isinstance(one, dict) and "value" not in one}
-        shared = Counter(name for one in held.values() for name in one if _names_a_fact(name))
+        held = {
+            name: entry for name, entry in content.items() if isinstance(entry, dict) and "value" not in entry
+        }
+        shared = Counter(name for entry in held.values() for name in entry if _names_a_fact(name))
         if len(held) < 2 or max(shared.values(), default=0) < 2:
             return []
-        return [(name, "", list(_of_json(one))) for name, one in held.items()]
+        return [(name, "", list(_of_json(entry))) for name, entry in held.items()]
     if not isinstance(content, list) or not content:
         return []
     if isinstance(content[0], dict):
-        objects = [(i, one) for i, one in enumerate(content, 1) if isinstance(one, dict)]
+        objects = [(i, entry) for i, entry in enumerate(content, 1) if isinstance(entry, dict)]
         if {"name", "value"} <= content[0].keys() or sum(
-            sum(map(_names_a_fact, one)) > 1 for _, one in objects
+            sum(map(_names_a_fact, entry)) > 1 for _, entry in objects
         ) < 2:
             return []
-        return [(f"item {i}", _label(one), list(_of_json(one))) for i, one in objects]
+        return [(f"item {i}", _label(entry), list(_of_json(entry))) for i, entry in objects]
     if not isinstance(content[0], list):
         return []
     lines = [(n, line) for n, line in enumerate(content, 1) if any(line) and line[0][:1] != "#"]
@@ -405,20 +407,20 @@ def _scans(content: Any) -> list[tuple[str, str, list[Row]]]:
 
 def _scans_in_lines(lines: list[tuple[int, list[str]]]) -> list[tuple[str, str, list[Row]]]:
     (_, head), body = lines[0], lines[1:]
-    known = [i for i, cell in enumerate(head) if _names_a_fact(cell)]
-    if len(known) < 2 or sum(_names_a_fact(line[0]) for _, line in body) >= len(known):
+    columns = [i for i, cell in enumerate(head) if _names_a_fact(cell)]
+    if len(columns) < 2 or sum(_names_a_fact(line[0]) for _, line in body) >= len(columns):
         return []
-    told = [""] * len(head)
-    below = [body[0][1][i] for i in known if i < len(body[0][1])]
+    units_of_columns = [""] * len(head)
+    below = [body[0][1][i] for i in columns if i < len(body[0][1])]
     if any(below) and all(not cell or _is_unit(cell) for cell in below):
-        told[: len(body[0][1])] = body[0][1][: len(head)]
+        units_of_columns[: len(body[0][1])] = body[0][1][: len(head)]
         body = body[1:]
-    named = next((i for i in range(len(head)) if i not in known), len(head))
+    named = next((i for i in range(len(head)) if i not in columns), len(head))
     return [
         (
             f"line {n}",
             line[named] if named < len(line) else "",
-            [Row(head[i], line[i], told[i], f"line {n}") for i in known if i < len(line)],
+            [Row(head[i], line[i], units_of_columns[i], f"line {n}") for i in columns if i < len(line)],
         )
         for n, line in body
     ]
@@ -426,14 +428,12 @@ def _scans_in_lines(lines: list[tuple[int, list[str]]]) -> list[tuple[str, str, 
 
 def _scans_in_columns(lines: list[tuple[int, list[str]]]) -> list[tuple[str, str, list[Row]]]:
     (_, head), body = lines[0], lines[1:]
-    known = [(n, line) for n, line in body if _names_a_fact(line[0])]
-    if len(known) < 2 or _names_a_fact(head[0]):
+    rows = [(n, line) for n, line in body if _names_a_fact(line[0])]
+    if len(rows) < 2 or _names_a_fact(head[0]):
         return []
-    held = {i: [line[i] for _, line in known if i < len(line)] for i in range(1, len(head))}
+    held = {i: [line[i] for _, line in rows if i < len(line)] for i in range(1, len(head))}
     numbers = [
-        i
-        for i, cells in held.items()
-        if 2 * sum(read_number(cell) is not None for cell in cells) > len(known)
+        i for i, cells in held.items() if 2 * sum(read_number(cell) is not None for cell in cells) > len(rows)
     ]
     unit = next((i for i in held if head[i].lower() in _HEADERS["unit"]), len(lines))
     if len(numbers) < 2 or any(read_number(head[i]) is not None for i in numbers):
@@ -444,7 +444,7 @@ def _scans_in_columns(lines: list[tuple[int, list[str]]]) -> list[tuple[str, str
             head[i],
             [
                 Row(line[0], line[i], line[unit] if unit < len(line) else "", f"line {n}")
-                for n, line in known
+                for n, line in rows
                 if i < len(line)
             ],
         )
@@ -459,4 +459,6 @@ def _names_a_fact(text: object) -> bool:
 
 
 def _label(held: dict[str, Any]) -> str:
-    return next((one for name, one in held.items() if isinstance(one, str) and not _names_a_fact(name)), "")
+    return next(
+        (text for name, text in held.items() if isinstance(text, str) and not _names_a_fact(name)), ""
+    )

@@ -49,7 +49,7 @@ def profiles(sample: FrameSample, place: int) -> NDArray[np.float32]:
     through = (sample.projections[place].astype(np.float32) - sample.dark) / beam
     attenuation = -np.log(np.clip(np.nan_to_num(through, nan=1.0), 1e-3, 10.0))
     groups = min(8, len(attenuation))
-    found = []
+    profiles = []
     for values, good in zip(
         np.array_split(attenuation, groups), np.array_split(sample.good, groups), strict=True
     ):
@@ -58,5 +58,5 @@ def profiles(sample: FrameSample, place: int) -> NDArray[np.float32]:
         seen = np.flatnonzero(count)
         if len(seen):
             profile = np.interp(np.arange(len(profile)), seen, profile[seen])
-        found.append(profile)
-    return np.asarray(found, np.float32)
+        profiles.append(profile)
+    return np.asarray(profiles, np.float32)

@@ -156,9 +156,9 @@ def read(path: Path, match: Match) -> Scan:
             pixel_m=_quantity(source, group, *PIXEL),
             energy_kev=_quantity(source, group, *ENERGY),
         )
-        known = _metadata(source, group)
+        metadata = _metadata(source, group)
         return scan_of(
-            source, match, FORMAT.name, projections, geometry, flats=flats, darks=darks, metadata=known
+            source, match, FORMAT.name, projections, geometry, flats=flats, darks=darks, metadata=metadata
         )
 
 
@@ -177,8 +177,8 @@ def _stack(source: Source, group: h5py.Group, chosen: list[_Frame]) -> SeparateF
             )
         names.append(str(node.name))
         if first is None:
-            one = frames_of(source, node)
-            first = SeparateFrames(source.path, (), one.size[1:], one.dtype, one.layout.compressed)
+            frames = frames_of(source, node)
+            first = SeparateFrames(source.path, (), frames.size[1:], frames.dtype, frames.layout.compressed)
         if tuple(node.shape[-2:]) != first.size or node.dtype.newbyteorder("=") != first.dtype:
             raise FormatError(
                 f"{source.path}: {node.name} has {node.shape[-2:]} pixels of {node.dtype}, {names[0]} "
@@ -239,7 +239,7 @@ def _quantity(source: Source, group: h5py.Group, name: str, unit: str, wanted: s
 
 def _metadata(source: Source, group: h5py.Group) -> dict[str, Value[Any]]:
     place = f"{source.path.name}:{group.name}"
-    known: dict[str, Value[Any]] = {
+    metadata: dict[str, Value[Any]] = {
         name: Value(text, "read", f"{place}@{key}")
         for name, key in TEXTS.items()
         if (text := attribute(group, key))
@@ -249,10 +249,10 @@ def _metadata(source: Source, group: h5py.Group) -> dict[str, Value[Any]]:
         for key in owner.attrs:
             text = attribute(owner, key)
             if text:
-                known[f"{home}@{key}" if home else f"/@{key}"] = Value(
+                metadata[f"{home}@{key}" if home else f"/@{key}"] = Value(
                     text, "read", f"{source.path.name}:{home}@{key}"
                 )
-    return known
+    return metadata
 
 
 FORMAT = Format(

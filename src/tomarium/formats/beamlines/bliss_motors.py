@@ -27,8 +27,8 @@ def motors_of(source: Source, runs: Mapping[str, int]) -> dict[str, MotorPositio
     first = source.find(POSITIONERS.format(scan=next(iter(runs)))) if runs else None
     if not isinstance(first, h5py.Group):
         return {}
-    found: dict[str, MotorPositions] = {}
-    for name in [shown(one) for one in list(first)[: _MOST_READ // len(runs)]]:
+    motors: dict[str, MotorPositions] = {}
+    for name in [shown(key) for key in list(first)[: _MOST_READ // len(runs)]]:
         parts = [
             _positions(source, f"{POSITIONERS.format(scan=scan)}/{name}", count)
             for scan, count in runs.items()
@@ -42,8 +42,8 @@ def motors_of(source: Source, runs: Mapping[str, int]) -> dict[str, MotorPositio
             else f"{motor_positionses[0].source} and those of {len(motor_positionses) - 1} more scans"
         )
         value = np.concatenate([part.value for part in motor_positionses])
-        found[name] = MotorPositions(value, motor_positionses[0].unit, "read", source_text)
-    return found
+        motors[name] = MotorPositions(value, motor_positionses[0].unit, "read", source_text)
+    return motors
 
 
 def _positions(source: Source, path: str, count: int) -> MotorPositions | None:

@@ -123,39 +123,39 @@ def _heights(source: Source, sequence: Sequence) -> list[Sequence]:
     if not sequence.title.lower().startswith(HEIGHTS):
         return [sequence]
     motors = dict.fromkeys([*names_of(source, sequence, "translation_z"), *HEIGHT_MOTORS])
-    found: list[tuple[float, Sequence]] = []
+    by_height: list[tuple[float, Sequence]] = []
     for step in sequence.steps:
         arrays = (source.array(f"/{step.name}/instrument/positioners/{motor}") for motor in motors)
         values = next((array for array in arrays if array is not None and len(array)), None)
         if values is None or np.ptp(values) > _SAME_HEIGHT:
             return [sequence]
         height = float(values[0])
-        part = next((sequence for value, sequence in found if abs(value - height) <= _SAME_HEIGHT), None)
+        part = next((sequence for value, sequence in by_height if abs(value - height) <= _SAME_HEIGHT), None)
         if part is None:
-            part = Sequence(sequence.name, sequence.title, [], f"/height_{len(found)}")
-            found.append((height, part))
+            part = Sequence(sequence.name, sequence.title, [], f"/height_{len(by_height)}")
+            by_height.append((height, part))
         part.steps.append(step)
-    parts = [part for _, part in found]
+    parts = [part for _, part in by_height]
     return parts if all(part.detectors() for part in parts) else [sequence]
 
 
 def tomographies(source: Source, steps: list[NumberedScan]) -> dict[str, tuple[Sequence, str]]:
     """Name each tomography by its first scan, its height in a series, and its detector where there are several."""
-    found = {}
+    by_name = {}
     for sequence in (part for whole in _sequences(steps) for part in _heights(source, whole)):
         detectors = sequence.detectors()
         named = names_of(source, sequence, "detector")
         detectors.sort(key=lambda name: name not in named)
         label = f"{sequence.name}{sequence.part}"
         for detector in detectors:
-            found[label if len(detectors) == 1 else f"{label}/{detector}"] = (sequence, detector)
-    return found
+            by_name[label if len(detectors) == 1 else f"{label}/{detector}"] = (sequence, detector)
+    return by_name
 
 
-def names_of(source: Source, sequence: Sequence, what: str) -> list[str]:
+def names_of(source: Source, sequence: Sequence, part: str) -> list[str]:
     """Read which devices played a part: technique/tomoconfig/<part> of the scan that begins the sequence."""
     for name in (sequence.name, *(step.name for step in sequence.steps[:MOST_SEARCHED])):
-        node = source.find(f"/{name}/technique/tomoconfig/{what}")
+        node = source.find(f"/{name}/technique/tomoconfig/{part}")
         if isinstance(node, h5py.Dataset) and node.size and node.size < 16:
-            return [text for one in np.ravel(node[()]) if (text := as_text(one))]
+            return [text for value in np.ravel(node[()]) if (text := as_text(value))]
     return []

@@ -81,19 +81,19 @@ def detect(source: Source) -> Match | None:
     steps = list(numbered_scans(source))
     if not steps:
         return None
-    found = tomographies(source, steps)
-    if found:
-        kept = _Found(found, tuple(source.missing))
-        return Match(0.9, "BLISS tomography", _why(steps), next(iter(found)), tuple(found), kept)
+    sequences = tomographies(source, steps)
+    if sequences:
+        details = _Found(sequences, tuple(source.missing))
+        return Match(0.9, "BLISS tomography", _why(steps), next(iter(sequences)), tuple(sequences), details)
     images = tuple(_image_entries(steps))
     absent = ", ".join(source.missing[:3])
     if any(step.kind == FrameKind.PROJECTION for step in steps) and absent:
         return no_match(f"{_why(steps)}, but its frames lie in {absent}, absent; copy them beside it")
     titles = "; ".join(dict.fromkeys(f"{step.title!r}" for step in steps[:5]))
-    told = f"its root holds {len(steps)} numbered scans as BLISS writes them, none of them projections ({titles})"
+    scans = f"its root holds {len(steps)} numbered scans as BLISS writes them, none of them projections ({titles})"
     if not images:
-        return no_match(f"{told}, and none has a detector with stacked images")
-    return Match(0.6, "BLISS scans", f"{told}: images over what moved", entry=images[0], entries=images)
+        return no_match(f"{scans}, and none has a detector with stacked images")
+    return Match(0.6, "BLISS scans", f"{scans}: images over what moved", entry=images[0], entries=images)
 
 
 def _why(steps: list[NumberedScan]) -> str:
@@ -116,12 +116,12 @@ def read(path: Path, match: Match) -> Scan | Image:
             sequence, detector = match.found.tomographies[match.entry]
             return _read_scan(source, match, _opened(source, sequence), detector)
         steps = list(numbered_scans(source))
-        found = tomographies(source, steps)
-        if match.entry in found:
-            return _read_scan(source, match, *found[match.entry])
+        sequences = tomographies(source, steps)
+        if match.entry in sequences:
+            return _read_scan(source, match, *sequences[match.entry])
         if match.entry in _image_entries(steps):
             return _read_image(source, match, steps)
-        held = ", ".join(found or _image_entries(steps)) or "none"
+        held = ", ".join(sequences or _image_entries(steps)) or "none"
         raise FormatError(f"{path}: holds no scan {match.entry!r}; choose one of {held}")
 
 
@@ -147,7 +147,7 @@ def _read_scan(source: Source, match: Match, sequence: Sequence, detector: str) 
     angles: list[Value[NDArray[np.float64]]] = []
     runs: dict[str, int] = {}
     rotations = names_of(source, sequence, "rotation")
-    taken = 0
+    count = 0
     for step in sequence.steps:
         data = step.detectors.get(detector)
         if data is None or step.kind is None:
@@ -155,11 +155,11 @@ def _read_scan(source: Source, match: Match, sequence: Sequence, detector: str) 
             continue
         frames = frames_of(source, data)
         parts.setdefault(step.kind, []).append(frames)
-        positions.setdefault(step.kind, []).extend([float(taken)] * frames.shape[0])
+        positions.setdefault(step.kind, []).extend([float(count)] * frames.shape[0])
         if step.kind == FrameKind.PROJECTION:
             angles.append(_angles(source, rotations, step, frames.shape[0]))
             runs[step.name] = frames.shape[0]
-            taken += frames.shape[0]
+            count += frames.shape[0]
     stacks = {kind: some[0] if len(some) == 1 else JoinedFrames(tuple(some)) for kind, some in parts.items()}
     _demand_alike(source, parts)
     name = source.path.stem
@@ -177,8 +177,8 @@ def _read_scan(source: Source, match: Match, sequence: Sequence, detector: str) 
         stacks[FrameKind.PROJECTION],
         geometry,
         name=name if len(match.entries) < 2 else f"{name}_{match.entry.replace('/', '_')}",
-        flats=_reference(source, stacks, positions, FrameKind.FLAT, taken),
-        darks=_reference(source, stacks, positions, FrameKind.DARK, taken),
+        flats=_reference(source, stacks, positions, FrameKind.FLAT, count),
+        darks=_reference(source, stacks, positions, FrameKind.DARK, count),
         counts={kind: stack.shape[0] for kind, stack in stacks.items()},
         metadata=_metadata(source, sequence),
     )
@@ -204,8 +204,8 @@ def _angles(
 ) -> Value[NDArray[np.float64]]:
     """Read where the rotation stood at each projection, under the motor's name the file gives, else known ones."""
     motors = source.find(f"/{step.name}/technique/scan/motor")
-    told = [as_text(motor) for motor in np.ravel(motors[()])] if isinstance(motors, h5py.Dataset) else []
-    named = told[1:] if told[:1] == ["rotation"] else []
+    texts = [as_text(motor) for motor in np.ravel(motors[()])] if isinstance(motors, h5py.Dataset) else []
+    named = texts[1:] if texts[:1] == ["rotation"] else []
     for name in dict.fromkeys([*rotations, *named, *ROTATIONS]):
         for template in POSITIONS:
             path = f"/{step.name}/{template.format(name=name)}"
@@ -257,17 +257,17 @@ def _quantity(source: Source, sequence: Sequence, where: tuple[str, str, str]) -
 
 
 def _metadata(source: Source, sequence: Sequence) -> dict[str, Value[Any]]:
-    known = texts_of(source, TEXTS, f"/{sequence.name}/")
+    metadata = texts_of(source, TEXTS, f"/{sequence.name}/")
     names = list(dict.fromkeys([sequence.name, *(step.name for step in sequence.steps)]))
     for name in names[:_MOST_WALKED]:
         group = source.find(f"/{name}")
         if isinstance(group, h5py.Group):
-            known |= source.walk(group)
+            metadata |= source.walk(group)
     if len(names) > _MOST_WALKED:
         source.warnings.append(
             f"other values were read of the first {_MOST_WALKED} of {len(names)} scans only"
         )
-    return known
+    return metadata
 
 
 def _image_entries(steps: list[NumberedScan]) -> list[str]:
@@ -313,15 +313,15 @@ def _read_image(source: Source, match: Match, steps: list[NumberedScan]) -> Imag
 def _moved(source: Source, step: NumberedScan, count: int) -> Any:
     """Find what moved from frame to frame: a positioner of as many values, one the title names before others."""
     instrument = source.find(f"/{step.name}/instrument")
-    found = {}
+    paths = {}
     for name in instrument if isinstance(instrument, h5py.Group) else ():
         for path in (f"/{step.name}/instrument/{name}/value", f"/{step.name}/instrument/positioners/{name}"):
             values = source.array(path)
             if values is not None and len(values) == count and np.ptp(values):
-                found[name] = path
+                paths[name] = path
     words = step.title.split()
-    for name in sorted(found, key=lambda name: words.index(name) if name in words else len(words)):
-        return axis_of(source, found[name], name)
+    for name in sorted(paths, key=lambda name: words.index(name) if name in words else len(words)):
+        return axis_of(source, paths[name], name)
     return pixel_axis("frame")
 
 

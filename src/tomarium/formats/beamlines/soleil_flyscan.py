@@ -75,13 +75,15 @@ def detect(path: Path) -> Match | None:
                 if images is None:
                     reasons.append(f"{file.name}: /{group}/scan_data holds no three-dimensional dataset")
                     continue
-                told = f"{file.name}: /{group}/scan_data holds the images {images.name.rsplit('/', 1)[-1]}"
+                images_held = (
+                    f"{file.name}: /{group}/scan_data holds the images {images.name.rsplit('/', 1)[-1]}"
+                )
         except FormatError as problem:
             reasons.append(str(problem))
             continue
         beside = sorted(_beside(file))
         said = f", beside it lie {', '.join(beside)}" if beside else ", but no pre_ref, post_ref or post_dark"
-        return Match(0.95 if ROOT.fullmatch(group) else 0.85, _dialect(file), told + said, entry=group)
+        return Match(0.95 if ROOT.fullmatch(group) else 0.85, _dialect(file), images_held + said, entry=group)
     return no_match("; ".join(reasons)) if reasons and path.is_file() else None
 
 
@@ -173,25 +175,25 @@ def rotation(source: Source, group: str, count: int) -> Value[NDArray[np.float64
     3. Then the one whose span, with one step more, lies closest to a multiple of 180° is taken.
     """
     home = source.find(f"/{group}/scan_data")
-    found: list[tuple[bool, float, str, NDArray[np.float64]]] = []
-    seen = []
+    candidates: list[tuple[bool, float, str, NDArray[np.float64]]] = []
+    lengths = []
     for name in home if isinstance(home, h5py.Group) else ():
         node = source.find(f"/{group}/scan_data/{name}")
         if not isinstance(node, h5py.Dataset) or node.ndim != 1 or node.dtype.kind != "f":
             continue
-        seen.append(f"{name} of {node.shape[0]}")
+        lengths.append(f"{name} of {node.shape[0]}")
         if node.shape[0] != count or NEVER.search(name):
             continue
         values = source.array(name, home)
         if values is not None and _turns(values):
-            found.append((name not in ROTATIONS, _off_half_turns(values), name, values))
-    if not found:
-        had = f" (there are {', '.join(seen)})" if seen else ""
+            candidates.append((name not in ROTATIONS, _off_half_turns(values), name, values))
+    if not candidates:
+        had = f" (there are {', '.join(lengths)})" if lengths else ""
         return Value(np.empty(0), "read", f"/{group}/scan_data holds no rotation of {count} positions{had}")
-    found.sort(key=lambda item: item[:3])
-    unknown, off, name, values = found[0]
-    if unknown and (off > _HALF_TURN or len(found) > 1):
-        others = ", ".join(item[2] for item in found[1:])
+    candidates.sort(key=lambda item: item[:3])
+    unknown, off, name, values = candidates[0]
+    if unknown and (off > _HALF_TURN or len(candidates) > 1):
+        others = ", ".join(item[2] for item in candidates[1:])
         source.warnings.append(
             f"{name} was taken for the rotation by how it moves{f'; so do {others}' if others else ''}; "
             f"if it is another, name it as angles"
@@ -211,7 +213,7 @@ def _off_half_turns(values: NDArray[np.float64]) -> float:
     span = float(np.ptp(values))
     step = span / max(1, len(values) - 1)
     spans = (span, span + step)
-    return min(abs(one / 180 - max(1, round(one / 180))) for one in spans)
+    return min(abs(span / 180 - max(1, round(span / 180))) for span in spans)
 
 
 def _reference(source: Source, master: Path, kind: FrameKind, projections: Hdf5Frames) -> Reference | None:
@@ -270,11 +272,11 @@ def _stack(source: Source, file: Path, names: re.Pattern[str], projections: Hdf5
 
 def _metadata(source: Source, group: str) -> dict[str, Value[Any]]:
     home = source.find(f"/{group}")
-    known = texts_of(source, TEXTS, f"/{group}/")
+    metadata = texts_of(source, TEXTS, f"/{group}/")
     beamline = next((name for name in BEAMLINES if source.find(f"/{group}/{name}")), None)
     if beamline is not None:
-        known["beamline"] = Value(beamline, "read", f"{source.path.name}:/{group}/{beamline}")
-    return known | (source.walk(home) if isinstance(home, h5py.Group) else {})
+        metadata["beamline"] = Value(beamline, "read", f"{source.path.name}:/{group}/{beamline}")
+    return metadata | (source.walk(home) if isinstance(home, h5py.Group) else {})
 
 
 def _par(source: Source, master: Path, metadata: dict[str, Value[Any]]) -> Value[float] | None:
@@ -307,11 +309,11 @@ def _par(source: Source, master: Path, metadata: dict[str, Value[Any]]) -> Value
 
 def _motors(metadata: Mapping[str, Value[Any]], count: int) -> dict[str, MotorPositions]:
     """Read the motors among what the `.par` says."""
-    told = {name: one for name, one in metadata.items() if one.source.endswith(".par")}
-    found: dict[str, MotorPositions] = {}
-    for name, one in told.items():
-        found |= motors_of({name.rsplit("/", 1)[-1]: one.value}, count, one.source)
-    return found
+    from_par = {name: value for name, value in metadata.items() if value.source.endswith(".par")}
+    motors: dict[str, MotorPositions] = {}
+    for name, value in from_par.items():
+        motors |= motors_of({name.rsplit("/", 1)[-1]: value.value}, count, value.source)
+    return motors
 
 
 def par_values(file: Path) -> Mapping[str, str]:
@@ -320,14 +322,14 @@ def par_values(file: Path) -> Mapping[str, str]:
     Result: key → its value without comment and quotes; of a key that comes twice the last one, as PyHST2
     takes it.
     """
-    found = {}
+    values = {}
     with file.open("rb") as stream:
         text = stream.read(_LONGEST_PAR).decode("utf-8", "replace")
     for line in text.splitlines():
         match = re.match(r"\s*([A-Za-z_]\w*)\s*=\s*(.*)", line)
         if match and not line.lstrip().startswith(("#", "!")):
-            found[match[1]] = match[2].split("#")[0].strip().strip("'\"")
-    return found
+            values[match[1]] = match[2].split("#")[0].strip().strip("'\"")
+    return values
 
 
 FORMAT = Format(

@@ -103,9 +103,9 @@ FIELDS: Final = (
                                  f"{_DETECTOR}/pixel_size"), "m"),
     Field("detector_pixel_y_m", (f"{_DETECTOR}/y_pixel_size", f"{_DETECTOR}/pixel_size_y",
                                  f"{_DETECTOR}/pixel_size"), "m"),
-    *(Field(f"detector_{what}_{axis}", (f"{_DETECTOR}/{axis}_{what}", f"{_DETECTOR}/{axis}_{what}s",
-                                        f"{_DETECTOR}/{what}_{axis}"), "")
-      for what in ("dimension", "binning") for axis in ("x", "y")),
+    *(Field(f"detector_{quantity}_{axis}", (f"{_DETECTOR}/{axis}_{quantity}", f"{_DETECTOR}/{axis}_{quantity}s",
+                                        f"{_DETECTOR}/{quantity}_{axis}"), "")
+      for quantity in ("dimension", "binning") for axis in ("x", "y")),
     Field("detector_temperature_k", (f"{_DETECTOR}/operating_temperature", f"{_DETECTOR}/temperature"), "K"),
     Field("detector_frame_rate_per_s", (f"{_DETECTOR}/frame_rate",), "1/s"),
     Field("detector_counts_per_joule", (f"{_DETECTOR}/counts_per_joule",), "1/J"),
@@ -267,7 +267,7 @@ def temperature_k(source: Source, start: h5py.Group, place: str) -> Value[float]
 
 def _geometry(source: Source, measurement: h5py.Group, group: str) -> dict[str, Value[Any]]:
     """Read Tables 28 and 29: where a thing lies, x, y, z in m, and how it is turned, two unit vectors."""
-    found: dict[str, Value[Any]] = {}
+    geometry: dict[str, Value[Any]] = {}
     word = group.rsplit("/", 1)[-1].rstrip("*")
     for numbers, place in instances(source, measurement, f"{group}/geometry/translation/distances"):
         value = _vector(source, measurement, place, "m")
@@ -278,12 +278,12 @@ def _geometry(source: Source, measurement: h5py.Group, group: str) -> dict[str, 
         if sorted(written) == ["x", "y", "z"] and written != ["x", "y", "z"]:
             ordered = [value.value[written.index(axis)] for axis in "xyz"]
             value = Value(ordered, value.origin, value.source)
-        found[named(f"{word}_translation_m", numbers)] = value
+        geometry[named(f"{word}_translation_m", numbers)] = value
     for numbers, place in instances(source, measurement, f"{group}/geometry/orientation/value"):
         value = _vector(source, measurement, place, "")
         if value is not None and len(value.value) == 6:
-            found[named(f"{word}_orientation", numbers)] = value
-    return found
+            geometry[named(f"{word}_orientation", numbers)] = value
+    return geometry
 
 
 def _vector(source: Source, start: h5py.Group, place: str, unit: str) -> Value[list[float]] | None:

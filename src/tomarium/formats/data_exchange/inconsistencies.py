@@ -65,8 +65,8 @@ def _spelt(path: str, normal: str, instead_of: str | None = None) -> Look:
 
 def _both(*looks: Look) -> Look:
     def look(place: Place) -> Iterator[str]:
-        for one in looks:
-            yield from one(place)
+        for check in looks:
+            yield from check(place)
 
     return look
 
@@ -189,10 +189,10 @@ def region(source: Source, node: Node, columns: int, rows: int) -> tuple[int, in
     """
     if not isinstance(node, h5py.Group):
         return None
-    found = [source.array(name, node) for name in ("x1", "y1", "x2", "y2")]
-    if any(one is None or len(one) != 1 or not np.isfinite(one[0]) for one in found):
+    corners = [source.array(name, node) for name in ("x1", "y1", "x2", "y2")]
+    if any(corner is None or len(corner) != 1 or not np.isfinite(corner[0]) for corner in corners):
         return None
-    x1, y1, x2, y2 = (int(one[0]) for one in found if one is not None)
+    x1, y1, x2, y2 = (int(corner[0]) for corner in corners if corner is not None)
     inclusive = (x2 - x1 + 1, y2 - y1 + 1) == (columns, rows)
     return x2 - x1 + inclusive, y2 - y1 + inclusive, inclusive
 

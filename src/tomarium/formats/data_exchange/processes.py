@@ -23,20 +23,20 @@ def read_processes(source: Source) -> dict[str, Value[Any]]:
     Result: "processes": a list in the order of execution, each {"name", "status", "actor", "reference",
     "message" and, below "parameters", what the description it points to says}. Empty where nothing is told.
     """
-    told = [_step(source, f"/provenance/{name}") for name in _members(source, "/provenance", "process")]
-    seen = {one.get("reference", "").strip("/") for one in told}
+    steps = [_step(source, f"/provenance/{name}") for name in _members(source, "/provenance", "process")]
+    references = {step.get("reference", "").strip("/") for step in steps}
     for name in DESCRIPTIONS:
         for group in source.numbered(source.file, name):
-            if group not in seen and isinstance(source.find(f"/{group}"), h5py.Group):
-                told.append({"name": group, "parameters": _parameters(source, f"/{group}")})
+            if group not in references and isinstance(source.find(f"/{group}"), h5py.Group):
+                steps.append({"name": group, "parameters": _parameters(source, f"/{group}")})
     for actor in ACTORS:
         if isinstance(source.find(f"/process/{actor}"), h5py.Group):
-            told.append(_later(source, actor))
-    told += _table(source)
-    told = [one for one in told if one]
-    if not told:
+            steps.append(_later(source, actor))
+    steps += _table(source)
+    steps = [step for step in steps if step]
+    if not steps:
         return {}
-    return {"processes": Value(told, "read", f"{source.path.name}:/provenance and /process")}
+    return {"processes": Value(steps, "read", f"{source.path.name}:/provenance and /process")}
 
 
 def _members(source: Source, group: str, name: str) -> list[str]:
@@ -46,15 +46,15 @@ def _members(source: Source, group: str, name: str) -> list[str]:
 
 def _step(source: Source, place: str) -> dict[str, Any]:
     words = ("status", "actor", "reference", "message")
-    told: dict[str, Any] = {word: text for word in words if (text := source.text(f"{place}/{word}"))}
-    if told.get("status") and told["status"] not in STATUS:
-        source.warnings.append(f"{place}/status is {told['status']!r}, which is none of {', '.join(STATUS)}")
-    reference = told.get("reference", "")
+    step: dict[str, Any] = {word: text for word in words if (text := source.text(f"{place}/{word}"))}
+    if step.get("status") and step["status"] not in STATUS:
+        source.warnings.append(f"{place}/status is {step['status']!r}, which is none of {', '.join(STATUS)}")
+    reference = step.get("reference", "")
     if reference and isinstance(source.find(f"/{reference.strip('/')}"), h5py.Group):
-        told["parameters"] = _parameters(source, f"/{reference.strip('/')}")
+        step["parameters"] = _parameters(source, f"/{reference.strip('/')}")
     elif reference:
         source.warnings.append(f"{place}/reference points to {reference}, which the file does not hold")
-    return {"name": reference.strip("/") or place.rsplit("/", 1)[-1], **told}
+    return {"name": reference.strip("/") or place.rsplit("/", 1)[-1], **step}
 
 
 def _parameters(source: Source, place: str) -> dict[str, Any]:
@@ -72,9 +72,9 @@ def _parameters(source: Source, place: str) -> dict[str, Any]:
 def _later(source: Source, actor: str) -> dict[str, Any]:
     place = f"/process/{actor}"
     words = ("status", "start_date", "end_date", "start_time", "end_time", "message", "version")
-    told = {word: text for word in words if (text := source.text(f"{place}/{word}"))}
+    step = {word: text for word in words if (text := source.text(f"{place}/{word}"))}
     algorithm = _parameters(source, f"{place}/setup/algorithm")
-    return {"name": actor, "actor": actor, **told} | ({"parameters": algorithm} if algorithm else {})
+    return {"name": actor, "actor": actor, **step} | ({"parameters": algorithm} if algorithm else {})
 
 
 def _table(source: Source) -> list[dict[str, Any]]:
@@ -85,8 +85,8 @@ def _table(source: Source) -> list[dict[str, Any]]:
         node = source.find(f"/process/table/{column}")
         if isinstance(node, h5py.Dataset) and node.ndim <= 1 and h5py.check_string_dtype(node.dtype):
             held[column] = [
-                one.decode("utf-8", "replace") if isinstance(one, bytes) else str(one)
-                for one in np.ravel(node[()])
+                text.decode("utf-8", "replace") if isinstance(text, bytes) else str(text)
+                for text in np.ravel(node[()])
             ]
     count = min((len(texts) for texts in held.values()), default=0)
     rows = [{column: texts[row] for column, texts in held.items() if texts[row]} for row in range(count)]

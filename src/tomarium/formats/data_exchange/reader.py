@@ -102,7 +102,7 @@ def detect(source: Source) -> Match | None:
         return no_match("its root holds no group /exchange")
     held = {group: dataset_at(source, f"/{group}/data") for group in groups}
     entries = tuple(group for group, node in held.items() if node is not None and node.ndim == 3)
-    dialect = next(one for one in DIALECTS if all(source.find(f"/{path}") for path in one.evidence))
+    dialect = next(row for row in DIALECTS if all(source.find(f"/{path}") for path in row.evidence))
     if not entries:
         return no_match(f"its group /{groups[0]} holds no three-dimensional dataset `data`")
     said = " and /implements" if dialect.name == "0.9.1" else ", but no /implements"
@@ -169,7 +169,7 @@ def read(path: Path, match: Match) -> Scan | Volume:
         known = metadata | {name: value for name, value in values.items() if value is not None}
         metadata = read_rest(source, (measurement, exchange), known) | metadata
         said = attribute(data, "domain")
-        domain: Domain = next((one for one in RAW_DOMAINS if one == said), "counts")
+        domain: Domain = next((domain_name for domain_name in RAW_DOMAINS if domain_name == said), "counts")
         if said and said != domain:
             source.warnings.append(
                 f"{data.name}: its domain {said!r} is none of {', '.join(RAW_DOMAINS)}; counts were taken"
@@ -273,11 +273,11 @@ def _reference(
             frames = frames_of(source, node, projections.order)
         demand_same_size(f"{source.path}: {node.name}", frames, projections)
         parts.append(frames)
-        taken = source.array(f"{theta}{suffix}", exchange)
+        reference_angles = source.array(f"{theta}{suffix}", exchange)
         if place is not None:
             positions.append(np.full(frames.shape[0], place))
-        elif taken is not None and len(taken) == frames.shape[0]:
-            positions.append(_positions(taken, angles))
+        elif reference_angles is not None and len(reference_angles) == frames.shape[0]:
+            positions.append(_positions(reference_angles, angles))
         else:
             positions.append(_by_mode(source, modes, frames.shape[0], projections.shape[0]))
     if not parts:
@@ -318,8 +318,8 @@ def _measurement(source: Source, entry: str) -> h5py.Group | None:
 
 
 def _metadata(source: Source, measurement: h5py.Group | None) -> dict[str, Value[Any]]:
-    found = source.walk(source.file)
-    known: dict[str, Value[Any]] = {}
+    others = source.walk(source.file)
+    values: dict[str, Value[Any]] = {}
     for field in TEXTS:
         for path in field.paths:
             if measurement is None and not path.startswith("/"):
@@ -329,22 +329,22 @@ def _metadata(source: Source, measurement: h5py.Group | None) -> dict[str, Value
                 continue
             node = source.find(path, measurement)
             place = node.name if node is not None else path
-            known[field.name] = Value(text, "read", f"{source.path.name}:{place}")
+            values[field.name] = Value(text, "read", f"{source.path.name}:{place}")
             break
     exposure = first_measured(source, measurement, EXPOSURE, "s", "s")
     if exposure is not None:
-        known["exposure_s"] = exposure
+        values["exposure_s"] = exposure
     _check_implements(source)
     fields = read_free(source, measurement) | read_fields(source, measurement)
-    return fields | known | read_processes(source) | found
+    return fields | values | read_processes(source) | others
 
 
 def _shifts(source: Source, exchange: h5py.Group, count: int) -> dict[str, Value[Any]]:
     """Read by how many pixels each projection is displaced (dxfile 1.6)."""
-    found = {name: source.array(f"data_{name}", exchange) for name in ("shift_x", "shift_y")}
+    shifts = {name: source.array(f"data_{name}", exchange) for name in ("shift_x", "shift_y")}
     return {
         f"{name}_pixel": Value(shift.tolist(), "read", f"{source.path.name}:{exchange.name}/data_{name}")
-        for name, shift in found.items()
+        for name, shift in shifts.items()
         if shift is not None and len(shift) == count
     }
 

@@ -88,7 +88,7 @@ def read_free(source: Source, measurement: h5py.Group | None) -> dict[str, Value
 
     `measurement`: /measurement, or one of several; None where there is none, and /process alone is read.
     """
-    found: dict[str, Value[Any]] = {}
+    values: dict[str, Value[Any]] = {}
     for prefix, path in FREE:
         group = source.find(path, measurement) if measurement is not None or path.startswith("/") else None
         if not isinstance(group, h5py.Group):
@@ -97,8 +97,8 @@ def read_free(source: Source, measurement: h5py.Group | None) -> dict[str, Value
         for place in source.walk(group):
             read = own_value(source, source.find(place)) if place.startswith(base) else None
             if read is not None and not place.endswith(AXIS):
-                found[f"{prefix}_{place.removeprefix(base).replace('/', '_')}{read[0]}"] = read[1]
-    return found
+                values[f"{prefix}_{place.removeprefix(base).replace('/', '_')}{read[0]}"] = read[1]
+    return values
 
 
 def read_rest(
@@ -110,7 +110,7 @@ def read_rest(
     """
     meant = {name: value for name, value in known.items() if not name.startswith("/")}
     used = {place for value in meant.values() for place in _PLACES.findall(value.source)}
-    found: dict[str, Value[Any]] = {}
+    values: dict[str, Value[Any]] = {}
     for group in groups:
         if group is None:
             continue
@@ -127,8 +127,8 @@ def read_rest(
             name = f"{own_name(below)}{read[0]}"
             # A stage called /measurement/instrument/sample is not the sample.
             whole = f"{below.lower().replace('/', '_')}{read[0]}"
-            found[whole if name in meant or name in found else name] = read[1]
-    return found
+            values[whole if name in meant or name in values else name] = read[1]
+    return values
 
 
 def read_scales(source: Source, exchange: h5py.Group, rows: int, columns: int) -> dict[str, Value[Any]]:
@@ -192,7 +192,7 @@ def own_name(below: str) -> str:
 def _lists(source: Source, group: h5py.Group) -> list[str]:
     """Find the lists of one number for each frame, which areaDetector writes on "OnFileWrite"."""
     lists: list[str] = []
-    numbers, left = 0, 0
+    numbers, unread = 0, 0
 
     for _, node in source.linked(group):
         if not isinstance(node, h5py.Dataset) or node.ndim != 1 or not 1 < node.size <= _MOST_FRAMES:
@@ -202,9 +202,9 @@ def _lists(source: Source, group: h5py.Group) -> list[str]:
             if numbers <= _MOST_NUMBERS:
                 lists.append(path_of(node))
             else:
-                left += 1
-    if left:
+                unread += 1
+    if unread:
         source.warnings.append(
-            f"{left} lists of numbers below {group.name} were not read: together they hold {numbers} numbers"
+            f"{unread} lists of numbers below {group.name} were not read: together they hold {numbers} numbers"
         )
     return lists

@@ -42,26 +42,28 @@ def read_volume(
     """
     order = (names.index("z"), names.index("y"), names.index("x"))
     voxels = volume_of(source, data, order)
-    found = [
+    found_axes = [
         _axis(source, match.entry, name, length) for name, length in zip(_AXES, voxels.shape, strict=True)
     ]
-    told: dict[str, Any] = {name: value.value for name, value in metadata.items()}
-    told |= {"format": match.dialect, "why": match.why, "entry": match.entry}
-    if not all(found) and pixel_m is not None:
+    details: dict[str, Any] = {name: value.value for name, value in metadata.items()}
+    details |= {"format": match.dialect, "why": match.why, "entry": match.entry}
+    if not all(found_axes) and pixel_m is not None:
         aspect = aspect_of(metadata.get("detector_pixel_x_m"), metadata.get("detector_pixel_y_m"))
         height = pixel_m.value * (1.0 if aspect is None else aspect.value)
         sizes = (height, pixel_m.value, pixel_m.value)
-        found = [Axis(name, size, 0.0, "m") for name, size in zip(_AXES, sizes, strict=True)]
+        found_axes = [Axis(name, size, 0.0, "m") for name, size in zip(_AXES, sizes, strict=True)]
         source.warnings.append(
             f"{data.name} says no size of its voxels; the pixel size of the projections was taken"
         )
-    axes = tuple(axis or Axis(name) for axis, name in zip(found, _AXES, strict=True))
+    axes = tuple(axis or Axis(name) for axis, name in zip(found_axes, _AXES, strict=True))
     if any(axis.unit != "m" for axis in axes):
-        told["uncalibrated"] = True
+        details["uncalibrated"] = True
     if source.warnings:
-        told["warnings"] = tuple(source.warnings)
+        details["warnings"] = tuple(source.warnings)
     title = source.text(f"/{match.entry}/title")
-    return Volume(voxels, axes, attribute(data, "units") or "", title or source.path.stem, source.path, told)
+    return Volume(
+        voxels, axes, attribute(data, "units") or "", title or source.path.stem, source.path, details
+    )
 
 
 def _axis(source: Source, entry: str, name: str, length: int) -> Axis | None:

@@ -84,24 +84,24 @@ def edf_frames(files: Sequence[Path], first_file: tuple[EdfBlock, ...] = ()) -> 
     """
     size = files[0].stat().st_size
     compressed = is_compressed(files[0])
-    known = {files[0]: first_file or all_blocks(files[0])}
-    several = len(known[files[0]]) > 1
+    blocks_of = {files[0]: first_file or all_blocks(files[0])}
+    several = len(blocks_of[files[0]]) > 1
     for file in files[1:]:
         if not file.is_file():
             raise FormatError(f"{file}: this file of the scan is absent; restore it")
         if several or (not compressed and file.stat().st_size != size):
-            known[file] = all_blocks(file)
-    first = known[files[0]][0]
+            blocks_of[file] = all_blocks(file)
+    first = blocks_of[files[0]][0]
     if len(first.shape) != 2:
         raise FormatError(f"{files[0]}: has {first.shape} pixels; a frame has rows and columns")
     frames = EdfFrames(
-        tuple((file, number) for file in files for number in range(len(known.get(file, (first,))))),
+        tuple((file, number) for file in files for number in range(len(blocks_of.get(file, (first,))))),
         (first.shape[0], first.shape[1]),
         first.dtype.newbyteorder("="),
         compressed,
-        known,
+        blocks_of,
     )
-    for file, blocks in known.items():
+    for file, blocks in blocks_of.items():
         for number in range(len(blocks)):
             frames._block(file, blocks, number)
     return frames

@@ -188,14 +188,14 @@ def _header(path: Path, stream: Stream, place: int, head: bytes) -> EdfBlock:
 
 
 def _described(path: Path, header: dict[str, str], offset: int) -> EdfBlock:
-    known = {key.lower(): value for key, value in header.items()}
+    keys = {key.lower(): value for key, value in header.items()}
     sizes = tuple(
-        _whole(path, f"Dim_{number}", known[f"dim_{number}"])
+        _whole(path, f"Dim_{number}", keys[f"dim_{number}"])
         for number in (3, 2, 1)
-        if known.get(f"dim_{number}")
+        if keys.get(f"dim_{number}")
     )
-    told = known.get("size") or known.get("edf_binarysize")
-    told_bytes = _whole(path, "Size", told) if told else None
+    size = keys.get("size") or keys.get("edf_binarysize")
+    told_bytes = _whole(path, "Size", size) if size else None
     if not sizes:  # a general block, which describes the ones that follow
         return EdfBlock(header, offset, (), np.dtype("V"), told_bytes or 0, ())
     if len(sizes) == 3 and sizes[0] == 1:
@@ -204,25 +204,25 @@ def _described(path: Path, header: dict[str, str], offset: int) -> EdfBlock:
         raise FormatError(
             f"{path}: its header tells of {sizes} pixels; an image has rows and columns above 0"
         )
-    if known.get("compression", "").lower() not in _NO_COMPRESSION:
+    if keys.get("compression", "").lower() not in _NO_COMPRESSION:
         raise FormatError(
-            f"{path}: its pixels are compressed ({known['compression']}), which is not read; write it "
+            f"{path}: its pixels are compressed ({keys['compression']}), which is not read; write it "
             f"uncompressed with the program it comes from"
         )
     notes = []
-    order = _ORDERS.get(known.get("byteorder", "").lower())
+    order = _ORDERS.get(keys.get("byteorder", "").lower())
     if order is None:
         notes.append(
-            f"{path.name}: ByteOrder is {known.get('byteorder') or 'absent'}; low byte first was assumed"
+            f"{path.name}: ByteOrder is {keys.get('byteorder') or 'absent'}; low byte first was assumed"
         )
-    if (turned := known.get("rasterconfiguration", "1")) not in ("", "1"):
+    if (turned := keys.get("rasterconfiguration", "1")) not in ("", "1"):
         notes.append(
             f"{path.name}: RasterConfiguration is {turned}, so its pixels are turned or mirrored; they are given as "
             f"they are stored"
         )
-    if (added := known.get("datavalueoffset", "0")) and added.strip("+-0.eE") != "":
+    if (added := keys.get("datavalueoffset", "0")) and added.strip("+-0.eE") != "":
         notes.append(f"{path.name}: DataValueOffset is {added}, which was not added to its pixels")
-    dtype = _type(path, known.get("datatype", "")).newbyteorder(">" if order == ">" else "<")
+    dtype = _type(path, keys.get("datatype", "")).newbyteorder(">" if order == ">" else "<")
     needed = math.prod(sizes) * dtype.itemsize
     if told_bytes is not None and told_bytes < needed:
         raise FormatError(
@@ -244,8 +244,8 @@ def _type(path: Path, text: str) -> np.dtype[Any]:
     plain = text.lower().replace("value", "").replace("_", "").replace(" ", "")
     if plain not in TYPES:
         said = f"DataType is {text!r}" if text else "no DataType is given"
-        known = ", ".join(SPELLINGS.values())
-        raise FormatError(f"{path}: {said}; known are {known}")
+        spellings = ", ".join(SPELLINGS.values())
+        raise FormatError(f"{path}: {said}; known are {spellings}")
     return np.dtype(TYPES[plain])
 
 

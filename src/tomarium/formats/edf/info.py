@@ -80,7 +80,7 @@ def values_of(values: Mapping[str, str], source: str) -> tuple[dict[str, Value[f
 
     Result: `pixel_m`, `energy_kev`, `distance_m`, `ring_current_ma`, `exposure_s`, `axis_column`.
     """
-    known: dict[str, Value[float]] = {}
+    values_known: dict[str, Value[float]] = {}
     said: list[str] = []
     for key, (name, power) in NUMBERS.items():
         number = number_of(values, key, power)
@@ -96,8 +96,8 @@ def values_of(values: Mapping[str, str], source: str) -> tuple[dict[str, Value[f
         if number <= 0 and name in ("pixel_m", "energy_kev"):
             said.append(f"{source}: {key} is {number:g}, which cannot be, and was left out")
             continue
-        known[name] = Value(number, "read", f"{source}: {key}")
-    return known, said
+        values_known[name] = Value(number, "read", f"{source}: {key}")
+    return values_known, said
 
 
 def metadata_of(

@@ -39,13 +39,13 @@ class FlippedFrames(IndexedFrames):
     def read(self, frames: slice | NDArray[np.intp], rows: slice) -> NDArray[Any]:
         """Read rows of some frames, mirrored."""
         first, last, step = rows.indices(self.shape[1])
-        found = self.stored.read(frames, self._rows(slice(first, last)))
-        if not found.flags.writeable:
-            found = found.copy()
-        for frame in found:
+        block = self.stored.read(frames, self._rows(slice(first, last)))
+        if not block.flags.writeable:
+            block = block.copy()
+        for frame in block:
             # Frame by frame, so that no second stack lies in memory.
             frame[...] = frame[:: -1 if self.up_down else 1, :: -1 if self.left_right else 1].copy()
-        return found if step == 1 else found[:, ::step]
+        return block if step == 1 else block[:, ::step]
 
     def cost(self, frames: int, rows: slice) -> tuple[int, int]:
         """Return bytes read from disk and decompressed, those of the stored rows."""

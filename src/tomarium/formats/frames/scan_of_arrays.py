@@ -76,7 +76,7 @@ def scan_of_arrays(
         "distance_m": distance_m,
         "axis_column": axis_column,
     }
-    told = {key: user_value(key, number) for key, number in numbers.items() if number is not None}
+    values = {key: user_value(key, number) for key, number in numbers.items() if number is not None}
     references = {
         key: _reference(key, array, stack.shape) for key, array in (("flats", flats), ("darks", darks))
     }
@@ -92,7 +92,7 @@ def scan_of_arrays(
         dialect="arrays",
         why="made of arrays in memory",
         projections=ArrayFrames(stack),
-        geometry=Geometry(Value(angles, "user", "given with the array")).with_values(told),
+        geometry=Geometry(Value(angles, "user", "given with the array")).with_values(values),
         flats=references["flats"],
         darks=references["darks"],
         domain=domain,
@@ -100,14 +100,14 @@ def scan_of_arrays(
     )
 
 
-def _reference(name: str, given: Any, shape: tuple[int, ...]) -> Reference | None:
-    if given is None:
+def _reference(name: str, array: Any, shape: tuple[int, ...]) -> Reference | None:
+    if array is None:
         return None
-    frames = np.asarray(given)
+    frames = np.asarray(array)
     frames = frames[None] if frames.ndim == 2 else frames
     if frames.ndim != 3 or frames.shape[1:] != shape[1:]:
         raise InputError(
-            f"{name} have shape {np.shape(given)}, but the projections are {shape[1]} rows × {shape[2]} columns; give "
+            f"{name} have shape {np.shape(array)}, but the projections are {shape[1]} rows × {shape[2]} columns; give "
             f"(frame, row, column) of the same size"
         )
     return Reference(ArrayFrames(frames), np.full(len(frames), -1.0))

@@ -52,11 +52,11 @@ class Hdf5Array:
         """Read from a dataset of another order of axes."""
         keys = whole_key(key, len(self.shape))
         there, shape = keys.copy(), list(self.shape)
-        for axis, one, length in zip(self.order, keys, self.shape, strict=True):
-            there[axis], shape[axis] = one, length
+        for axis, key_of_axis, length in zip(self.order, keys, self.shape, strict=True):
+            there[axis], shape[axis] = key_of_axis, length
         block = self._stored(tuple(there), tuple(shape))
-        left = [axis for axis, one in enumerate(there) if not isinstance(one, int | np.integer)]
-        return block.transpose([left.index(axis) for axis in self.order if axis in left])
+        remaining = [axis for axis, index in enumerate(there) if not isinstance(index, int | np.integer)]
+        return block.transpose([remaining.index(axis) for axis in self.order if axis in remaining])
 
 
 @dataclass(frozen=True, eq=False)

@@ -75,7 +75,7 @@ def raw_attribute(node: Node, name: Name) -> Any:
     if dtype.kind == "O" and shape == ():
         return read[()].decode("utf-8", "surrogateescape")
     if dtype.kind == "O":
-        words = [one.decode("utf-8", "surrogateescape") for one in read.flat]
+        words = [word.decode("utf-8", "surrogateescape") for word in read.flat]
         read = np.array(words, dtype).reshape(shape)
     return read[()] if shape == () else read
 
@@ -120,9 +120,9 @@ def plain_text(held: Any, unit: Callable[[], str | None]) -> Any:
 
     `held`: what a dataset holds, a single value. `unit`: reads the dataset's unit.
     """
-    one = np.asarray(held)
-    kind = one.dtype.kind
+    array = np.asarray(held)
+    kind = array.dtype.kind
     if kind in "iufb":
-        value, written = one.ravel()[0].item(), unit()
+        value, written = array.ravel()[0].item(), unit()
         return f"{value:g} {written}" if written and kind != "b" else value
     return as_text(held)

@@ -45,11 +45,11 @@ def axis_of(
         return pixel_axis(name)
     spelling = attribute(node, "units") or attribute(node, "unit")
     if spelling is None or spelling.lower() in NO_UNIT:
-        taken = f"{unit} was taken" if unit else "the numbers were kept without one"
-        source.warnings.append(f"{path} has no unit; {taken}")
+        unit_used = f"{unit} was taken" if unit else "the numbers were kept without one"
+        source.warnings.append(f"{path} has no unit; {unit_used}")
         spelling = unit or ""
-    factor, known = in_si(spelling)
-    return spaced(name, np.asarray(positions, dtype=np.float64) * factor, known)
+    factor, base_unit = in_si(spelling)
+    return spaced(name, np.asarray(positions, dtype=np.float64) * factor, base_unit)
 
 
 def in_si(spelling: str) -> tuple[float, str]:
@@ -67,9 +67,9 @@ def in_si(spelling: str) -> tuple[float, str]:
     # "Angstrom" is written with a capital by many and known without; short units differ by their case.
     spellings = (text, text.lower()) if len(text) > 4 else (text,)
     for base in ("m", "keV", "s", "deg") if text else ():
-        for one in spellings:
+        for spelling_known in spellings:
             with suppress(UnitError):
-                return units.factor(one, base), base
+                return units.factor(spelling_known, base), base
     return 1.0, text
 
 

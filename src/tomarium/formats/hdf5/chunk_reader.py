@@ -155,7 +155,7 @@ def _chunks(dataset: h5py.Dataset, frames: NDArray[np.intp], rows: slice) -> Ite
     """Find the chunks that hold a part of what is wanted; None for one that only the library can read."""
     deep, tall, wide = dataset.chunks
     owners = frames // deep
-    told = _told_of_all(dataset, len(np.unique(owners)) * -(-dataset.shape[2] // wide))
+    infos = _told_of_all(dataset, len(np.unique(owners)) * -(-dataset.shape[2] // wide))
     for first in np.unique(owners):
         places = np.flatnonzero(owners == first)
         members = frames[places] - first * deep
@@ -163,7 +163,7 @@ def _chunks(dataset: h5py.Dataset, frames: NDArray[np.intp], rows: slice) -> Ite
             low, high = max(rows.start, top), min(rows.stop, top + tall)
             for left in range(0, dataset.shape[2], wide):
                 place = int(first) * deep, top, left
-                info = dataset.id.get_chunk_info_by_coord(place) if told is None else told.get(place)
+                info = dataset.id.get_chunk_info_by_coord(place) if infos is None else infos.get(place)
                 if info is None or not info.size or info.byte_offset is None or info.filter_mask:
                     yield None
                     return
@@ -184,13 +184,13 @@ def _told_of_all(dataset: h5py.Dataset, wanted: int) -> dict[tuple[int, ...], An
     """Tell of every chunk by its place, where so many are wanted that asking for each would take longer."""
     if wanted < _FEW or 4 * wanted < dataset.id.get_num_chunks() or not hasattr(dataset.id, "chunk_iter"):
         return None
-    found: dict[tuple[int, ...], Any] = {}
+    infos: dict[tuple[int, ...], Any] = {}
 
     def told(info: Any) -> None:
-        found[info.chunk_offset] = info
+        infos[info.chunk_offset] = info
 
     dataset.id.chunk_iter(told)
-    return found
+    return infos
 
 
 def _share_before_end(chunk: _Chunk, shape: tuple[int, int, int]) -> float:

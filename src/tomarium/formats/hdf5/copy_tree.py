@@ -113,10 +113,10 @@ class _Work:
 
     def group(self, old: h5py.Group, new: h5py.Group, name: Name) -> h5py.Group:
         """Make an empty group that keeps the order of its members as the old one does."""
-        told = old.id.get_create_plist()
+        old_plist = old.id.get_create_plist()
         plist = h5py.h5p.create(h5py.h5p.GROUP_CREATE)  # its other properties tell where its names lay
-        plist.set_link_creation_order(told.get_link_creation_order())
-        plist.set_attr_creation_order(told.get_attr_creation_order())
+        plist.set_link_creation_order(old_plist.get_link_creation_order())
+        plist.set_attr_creation_order(old_plist.get_attr_creation_order())
         if any(_is_large(old, attr) for attr in old.attrs):
             # Only a header of the newer kind, which counts its attributes, holds one above 64 KiB.
             plist.set_attr_creation_order(h5py.h5p.CRT_ORDER_TRACKED)
@@ -134,7 +134,7 @@ class _Work:
 
     def _moved(self, path: bytes) -> bytes:
         """Keep an absolute soft link inside the tree when the tree moves to another root."""
-        old, new = (as_bytes(one.name).rstrip(b"/") for one in (self.source, self.target))
+        old, new = (as_bytes(group.name).rstrip(b"/") for group in (self.source, self.target))
         return new + path.removeprefix(old) if path.startswith(old + b"/") else path
 
     def hard(self, old: h5py.Group, new: h5py.Group, name: Name) -> None:
@@ -145,9 +145,9 @@ class _Work:
             return
         node = old[name]
         if isinstance(node, h5py.Group):
-            made = self.group(node, new, name)
-            self.seen[key] = made.name
-            self.groups(node, made)
+            copy = self.group(node, new, name)
+            self.seen[key] = copy.name
+            self.groups(node, copy)
             return
         if not isinstance(node, h5py.Dataset):
             h5py.h5o.copy(old.id, as_bytes(name), new.id, as_bytes(name))
@@ -188,7 +188,7 @@ class _Work:
         held = h5py.h5a.open(old.id, as_bytes(name))
         kind, space = held.get_type(), held.get_space()
         try:
-            made = h5py.h5a.create(new.id, as_bytes(name), kind, space)
+            copy = h5py.h5a.create(new.id, as_bytes(name), kind, space)
         except (OSError, RuntimeError) as problem:
             if is_full(problem) or not _is_large(old, name):
                 raise
@@ -202,11 +202,11 @@ class _Work:
         if not dtype.hasobject:  # as bytes, since numpy has no word for some types (bit fields, times)
             raw = np.empty(held.shape, f"V{kind.get_size()}")
             held.read(raw, mtype=kind)
-            made.write(raw, mtype=kind)
+            copy.write(raw, mtype=kind)
             return
         value = np.empty(held.shape, dtype)
         held.read(value, mtype=h5py.h5t.py_create(dtype))
-        made.write(self.moved(old.file, value, dtype), mtype=h5py.h5t.py_create(dtype))
+        copy.write(self.moved(old.file, value, dtype), mtype=h5py.h5t.py_create(dtype))
 
     def moved(self, file: h5py.File, value: NDArray[Any], kind: np.dtype[Any]) -> NDArray[Any]:
         """Point references to the copies; what lies outside the tree refers to nothing."""
@@ -238,7 +238,7 @@ class _Work:
 
 def _moved_between(node: h5py.Dataset, new: h5py.Group) -> tuple[Path, Path] | None:
     """Name the folders of a virtual dataset and of its copy, where they are two and it matters."""
-    here, there = (Path(one.file.filename).resolve().parent for one in (node, new))
+    here, there = (Path(dataset.file.filename).resolve().parent for dataset in (node, new))
     relative = any(item.file_name != "." for item in node.virtual_sources())
     return (here, there) if here != there and relative else None
 
@@ -258,14 +258,14 @@ def _virtual_elsewhere(
         if file != "." and (here / file).exists():  # else it is sought beside the copy, as it was beside this
             file = os.path.relpath(here / file, there)
         plist.set_virtual(item.vspace, file.encode(), item.dset_name.encode(), item.src_space)
-    made = h5py.h5d.create(new.id, as_bytes(name), node.id.get_type(), node.id.get_space(), dcpl=plist)
-    return h5py.Dataset(made)
+    copy = h5py.h5d.create(new.id, as_bytes(name), node.id.get_type(), node.id.get_space(), dcpl=plist)
+    return h5py.Dataset(copy)
 
 
 def _type_of(held: h5py.h5a.AttrID | h5py.h5d.DatasetID) -> np.dtype[Any]:
     try:
-        told: np.dtype[Any] = held.dtype
-        return told
+        dtype: np.dtype[Any] = held.dtype
+        return dtype
     except TypeError:  # no equivalent
         return np.dtype(f"V{held.get_type().get_size()}")
 

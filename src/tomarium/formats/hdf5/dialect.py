@@ -85,8 +85,8 @@ def texts_of(
 
 def positions_among(before: ArrayLike, count: int) -> NDArray[np.float64]:
     """Place references, as `Reference` tells, by how many of `count` projections were taken before each."""
-    taken = np.asarray(before)
-    return np.where(taken == 0, -1.0, np.where(taken == count, float(count), taken - 0.5))
+    before_each = np.asarray(before)
+    return np.where(before_each == 0, -1.0, np.where(before_each == count, float(count), before_each - 0.5))
 
 
 def lacking(source: Source, kind: FrameKind, why: str = "") -> Reference | None:

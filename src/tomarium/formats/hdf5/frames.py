@@ -221,9 +221,9 @@ def _layout(source: Source, dataset: h5py.Dataset, order: tuple[int, int, int], 
             below = None if file is None else source.opened.get(file, dataset.file if own else None)
             part = None if below is None else below.get(item.dset_name)
             if isinstance(part, h5py.Dataset) and part.ndim == dataset.ndim and part.size:
-                found = _layout(source, part, order, place)
-                parts = parts_of(source, dataset) if found.packing and part.dtype == dataset.dtype else ()
-                return replace(found, packing=found.packing if parts else None, parts=parts)
+                layout = _layout(source, part, order, place)
+                parts = parts_of(source, dataset) if layout.packing and part.dtype == dataset.dtype else ()
+                return replace(layout, packing=layout.packing if parts else None, parts=parts)
         return Layout()
     if dataset.chunks is None:
         return Layout()

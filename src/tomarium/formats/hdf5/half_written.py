@@ -128,7 +128,7 @@ def _was_given_up(path: Path) -> bool:
     return time.monotonic() - _given_up.get(path, -_AGAIN_S) < _AGAIN_S
 
 
-def _keep(known: dict[Path, _Kept], path: Path, told: _Kept) -> None:
+def _keep(known: dict[Path, _Kept], path: Path, state: _Kept) -> None:
     if len(known) >= _MOST_KNOWN:
         known.clear()
-    known[path] = told
+    known[path] = state

@@ -73,9 +73,9 @@ class KnownGroups:
 
         Result: None where it holds too many, or cannot be listed: then it is to be asked name by name.
         """
-        known = self._known.get(id(group))
-        if known is not None:
-            return known[1]
+        entry = self._known.get(id(group))
+        if entry is not None:
+            return entry[1]
         if len(self._known) >= _MOST_KEPT:
             return None
         members = _listed(group.id)
@@ -106,21 +106,21 @@ class KnownGroups:
 
     def content(self, dataset: h5py.Dataset) -> Any:
         """Read a short dataset once; as `attributes.content`."""
-        known = self._contents.get(id(dataset))
-        if known is None:
+        entry = self._contents.get(id(dataset))
+        if entry is None:
             if len(self._contents) >= _MOST_KEPT:
                 self._contents.clear()
-            known = self._contents[id(dataset)] = (dataset, content(dataset))
-        return known[1]
+            entry = self._contents[id(dataset)] = (dataset, content(dataset))
+        return entry[1]
 
     def attribute(self, node: Node, name: str) -> str | None:
         """Read an attribute once; as `attributes.attribute`."""
-        known = self._attributes.get((id(node), name))
-        if known is None:
+        entry = self._attributes.get((id(node), name))
+        if entry is None:
             if len(self._attributes) >= _MOST_KEPT:
                 self._attributes.clear()
-            known = self._attributes[id(node), name] = (node, attribute(node, name))
-        return known[1]
+            entry = self._attributes[id(node), name] = (node, attribute(node, name))
+        return entry[1]
 
 
 def _listed(group: h5g.GroupID) -> Members | None:

@@ -69,19 +69,19 @@ def unwritten(dataset: h5py.Dataset, axis: int = 0) -> list[Run]:
     except (OSError, RuntimeError):  # a torn index, which cannot be listed but may still be searched
         listed = [_place(dataset, blocks, number) for number in range(min(total, _MOST_SEARCHED))]
     step = dataset.chunks[axis]
-    found = np.zeros(blocks[axis], np.int64)
+    counts = np.zeros(blocks[axis], np.int64)
     for place in listed:
-        inside = all(0 <= one < length for one, length in zip(place, shape, strict=True))
+        inside = all(0 <= index < length for index, length in zip(place, shape, strict=True))
         if inside and is_found(dataset, place):
-            found[place[axis] // step] += 1
-    runs = _runs(np.flatnonzero(found < each))
+            counts[place[axis] // step] += 1
+    runs = _runs(np.flatnonzero(counts < each))
     return [(first * step, min(last * step, shape[axis])) for first, last in runs]
 
 
 def _place(dataset: h5py.Dataset, blocks: list[int], number: int) -> tuple[int, ...]:
     """Return where the chunk of this number begins."""
     where = np.unravel_index(number, blocks)
-    return tuple(int(one) * chunk for one, chunk in zip(where, dataset.chunks, strict=True))
+    return tuple(int(index) * chunk for index, chunk in zip(where, dataset.chunks, strict=True))
 
 
 def is_found(dataset: h5py.Dataset, place: tuple[int, ...]) -> bool:
@@ -229,10 +229,10 @@ def _state(
         return ("", []) if below is None else (f"lacks {below.file or 'entries'}, which {below.why}", [])
     if node.ndim != dataset.ndim:
         return (f"does not hold all of {item.dset_name}" if lacking(node, 0) else ""), []
-    told, there = _expected_length(dataset, item, axis), node.shape[axis]
+    expected, there = _expected_length(dataset, item, axis), node.shape[axis]
     runs = lacking(node, axis)
-    if told is not None and there < told:
-        runs = [*runs, (there, told)]
+    if expected is not None and there < expected:
+        runs = [*runs, (there, expected)]
     return "", _joined(runs)
 
 
@@ -252,7 +252,7 @@ def _expected_length(dataset: h5py.Dataset, item: Any, axis: int) -> int | None:
         return _bounds(item.src_space, axis, 0)[1] or None
     first, last = _bounds(item.vspace, axis, 0)  # all of the part; how much that was is not kept in the file
     if item.vspace.get_select_type() == h5s.SEL_HYPERSLABS and item.vspace.is_regular_hyperslab():
-        _, _, count, block = (one[axis] for one in item.vspace.get_regular_hyperslab())
+        _, _, count, block = (numbers[axis] for numbers in item.vspace.get_regular_hyperslab())
         return int(count * block) if last else None
     return last - first or None
 
@@ -270,7 +270,7 @@ def _entry(space: h5s.SpaceID, axis: int, number: int, bounds: tuple[int, int]) 
     """Return which entry of the virtual dataset is that of this number in the selection."""
     try:
         if space.get_select_type() == h5s.SEL_HYPERSLABS and space.is_regular_hyperslab():
-            start, stride, _, block = (one[axis] for one in space.get_regular_hyperslab())
+            start, stride, _, block = (numbers[axis] for numbers in space.get_regular_hyperslab())
             return int(start + number // block * stride + number % block)
     except (RuntimeError, ValueError):
         return bounds[0]

@@ -72,12 +72,12 @@ def _unit_of(source: Source, node: h5py.Dataset) -> tuple[str | None, float]:
     return None, 1.0
 
 
-def by_short_names(found: Iterable[tuple[str, MotorPositions]]) -> dict[str, MotorPositions]:
+def by_short_names(motors: Iterable[tuple[str, MotorPositions]]) -> dict[str, MotorPositions]:
     """Name motors by the last part of their path, or by as much of it as tells them apart.
 
-    `found`: path → positions. Result: "sx", or "stage_1/sx" and "stage_2/sx".
+    `motors`: path → positions. Result: "sx", or "stage_1/sx" and "stage_2/sx".
     """
-    held = list(found)
+    held = list(motors)
     named: dict[str, MotorPositions] = {}
     for path, positions in held:
         parts = path.strip("/").split("/")

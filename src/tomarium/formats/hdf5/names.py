@@ -91,12 +91,12 @@ def hard_linked(group: h5py.Group, key: bytes, *, is_dataset: bool = False) -> A
     `group`: where it lies, in a file that is open for reading. `key`: its name, as `key_in` returns it. `is_dataset`:
     whether it is known to be one.
     """
-    found = h5d.open(group.id, key) if is_dataset else h5o.open(group.id, key)
-    if isinstance(found, h5g.GroupID):
-        return h5py.Group(found)
-    if isinstance(found, h5d.DatasetID):
-        return h5py.Dataset(found, readonly=True)
-    return h5py.Datatype(found)
+    object_id = h5d.open(group.id, key) if is_dataset else h5o.open(group.id, key)
+    if isinstance(object_id, h5g.GroupID):
+        return h5py.Group(object_id)
+    if isinstance(object_id, h5d.DatasetID):
+        return h5py.Dataset(object_id, readonly=True)
+    return h5py.Datatype(object_id)
 
 
 def link_in(group: h5py.Group, name: Name) -> h5py.HardLink | h5py.SoftLink | h5py.ExternalLink | None:

@@ -37,10 +37,10 @@ def describe(source: Source, path: str, *, children: bool = True) -> dict[str, A
     node = source.find(path)
     if node is None:
         raise FormatError(f"{source.path}: {path} is not there{_absent(source)}")
-    told = _node(node, path.rstrip("/").split("/")[-1], attributes=True)
+    description = _node(node, path.rstrip("/").split("/")[-1], attributes=True)
     if children and isinstance(node, h5py.Group):
-        told["children"] = _children(source, node)
-    return told
+        description["children"] = _children(source, node)
+    return description
 
 
 def _absent(source: Source) -> str:
@@ -48,18 +48,18 @@ def _absent(source: Source) -> str:
 
 
 def _node(node: Node, name: str, *, attributes: bool) -> dict[str, Any]:
-    told: dict[str, Any] = {"name": name, "attributes": _attributes(node) if attributes else []}
+    description: dict[str, Any] = {"name": name, "attributes": _attributes(node) if attributes else []}
     if isinstance(node, h5py.Group):
-        return told | {"kind": "group"}
+        return description | {"kind": "group"}
     plist = node.id.get_create_plist()
     chunks = plist.get_chunk() if plist.get_layout() == h5py.h5d.CHUNKED else None
     filters = [plist.get_filter(number) for number in range(plist.get_nfilters())]
-    return told | {
+    return description | {
         "kind": "dataset",
         "shape": _shape(node.id.get_space()),
         "type": type_of(node.id.get_type()),
         "chunks": None if chunks is None else list(chunks),
-        "filters": [{"id": one[0], "name": one[3].decode("utf-8", "replace")} for one in filters] or None,
+        "filters": [{"id": row[0], "name": row[3].decode("utf-8", "replace")} for row in filters] or None,
     }
 
 
@@ -72,11 +72,11 @@ def _children(source: Source, group: h5py.Group) -> list[dict[str, Any]]:
 
     group.id.links.iterate(note, info=True)
     few = len(links) <= _MOST_WITH_ATTRIBUTES
-    told = [_child(source, group, key, kind, few) for key, kind in links[:MOST_CHILDREN]]
+    descriptions = [_child(source, group, key, kind, few) for key, kind in links[:MOST_CHILDREN]]
     if len(links) > MOST_CHILDREN:
         more = group.id.get_num_objs() - MOST_CHILDREN
-        told.append({"name": f"… {more} more are not listed", "kind": "other", "attributes": []})
-    return told
+        descriptions.append({"name": f"… {more} more are not listed", "kind": "other", "attributes": []})
+    return descriptions
 
 
 def _child(source: Source, group: h5py.Group, key: bytes, kind: int, attributes: bool) -> dict[str, Any]:
@@ -87,20 +87,20 @@ def _child(source: Source, group: h5py.Group, key: bytes, kind: int, attributes:
             return _node(node, name, attributes=attributes)
     except (FormatError, *DAMAGE):
         pass  # told as what it is, a link that leads nowhere or a node that cannot be opened
-    told = {"name": name, "attributes": []}
+    description = {"name": name, "attributes": []}
     if kind == h5l.TYPE_SOFT:
         link = link_in(group, key)
-        return told | {"kind": "soft_link", "target_path": getattr(link, "path", "")}
+        return description | {"kind": "soft_link", "target_path": getattr(link, "path", "")}
     if kind == h5l.TYPE_EXTERNAL:
         link = link_in(group, key)
         # The name alone: where it lay on another machine is nobody's business here.
         name = Path(getattr(link, "filename", "")).name
-        return told | {
+        return description | {
             "kind": "external_link",
             "target_file": name,
             "target_path": getattr(link, "path", ""),
         }
-    return told | {"kind": "other"}
+    return description | {"kind": "other"}
 
 
 def _attributes(node: Node) -> list[dict[str, Any]]:
@@ -125,28 +125,28 @@ def _shape(space: h5s.SpaceID) -> list[int] | None:
 
 def type_of(kind: h5t.TypeID, depth: int = 0) -> dict[str, Any]:
     """Describe a type as h5grove does: its HDF5 class, size in bytes, and what belongs to that class."""
-    told: dict[str, Any] = {"class": int(kind.get_class()), "size": int(kind.get_size())}
+    description: dict[str, Any] = {"class": int(kind.get_class()), "size": int(kind.get_size())}
     if depth > _DEEPEST_TYPE:
-        return {"class": -1, "size": told["size"]}
+        return {"class": -1, "size": description["size"]}
     if isinstance(kind, h5t.TypeEnumID):
         members = {}
         for number in range(kind.get_nmembers()):
             name = kind.get_member_name(number)
             members[name.decode("utf-8", "replace")] = int(kind.get_member_value(number))
-        return told | {"members": members, "base": type_of(kind.get_super(), depth + 1)}
+        return description | {"members": members, "base": type_of(kind.get_super(), depth + 1)}
     if isinstance(kind, h5t.TypeIntegerID):
-        return told | {"order": _ORDERS.get(kind.get_order(), 4), "sign": int(kind.get_sign())}
+        return description | {"order": _ORDERS.get(kind.get_order(), 4), "sign": int(kind.get_sign())}
     if isinstance(kind, h5t.TypeFloatID):
-        return told | {"order": _ORDERS.get(kind.get_order(), 4)}
+        return description | {"order": _ORDERS.get(kind.get_order(), 4)}
     if isinstance(kind, h5t.TypeStringID):
-        return told | {
+        return description | {
             "cset": int(kind.get_cset()),
             "strPad": int(kind.get_strpad()),
             "vlen": bool(kind.is_variable_str()),
         }
     if isinstance(kind, h5t.TypeCompoundID):
         parts = range(kind.get_nmembers())
-        return told | {
+        return description | {
             "members": [
                 {
                     "name": kind.get_member_name(number).decode("utf-8", "replace"),
@@ -157,15 +157,18 @@ def type_of(kind: h5t.TypeID, depth: int = 0) -> dict[str, Any]:
         }
     if isinstance(kind, h5t.TypeArrayID):
         dims = [int(length) for length in kind.get_array_dims()]
-        return told | {"dims": dims, "base": type_of(kind.get_super(), depth + 1)}
+        return description | {"dims": dims, "base": type_of(kind.get_super(), depth + 1)}
     if isinstance(kind, h5t.TypeVlenID):
-        return told | {"base": type_of(kind.get_super(), depth + 1)}
+        return description | {"base": type_of(kind.get_super(), depth + 1)}
     if isinstance(kind, h5t.TypeOpaqueID):
-        return told | {"tag": kind.get_tag().decode("utf-8", "replace")}
-    if told["class"] == _COMPLEX:
-        part = {"class": int(h5t.FLOAT), "size": told["size"] // 2, "order": 0}
-        return told | {"class": int(h5t.COMPOUND), "members": [{"name": "r", **part}, {"name": "i", **part}]}
-    return told
+        return description | {"tag": kind.get_tag().decode("utf-8", "replace")}
+    if description["class"] == _COMPLEX:
+        part = {"class": int(h5t.FLOAT), "size": description["size"] // 2, "order": 0}
+        return description | {
+            "class": int(h5t.COMPOUND),
+            "members": [{"name": "r", **part}, {"name": "i", **part}],
+        }
+    return description
 
 
 def attribute_values(source: Source, path: str) -> dict[str, Any]:
@@ -228,4 +231,4 @@ def _plain_array(value: np.ndarray[Any, Any]) -> Any:
         return value.tolist()
     if value.ndim == 0:
         return plain(value[()])
-    return [plain(one) for one in value]
+    return [plain(element) for element in value]

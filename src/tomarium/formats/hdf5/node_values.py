@@ -37,8 +37,8 @@ def dataset_at(source: Source, path: str) -> h5py.Dataset:
     """Find a dataset; raises FormatError where there is none."""
     node = source.find(path)
     if not isinstance(node, h5py.Dataset):
-        what = "is a group" if isinstance(node, h5py.Group) else "is not there"
-        raise FormatError(f"{source.path}: {path} {what}; name a dataset")
+        state = "is a group" if isinstance(node, h5py.Group) else "is not there"
+        raise FormatError(f"{source.path}: {path} {state}; name a dataset")
     return node
 
 
@@ -85,9 +85,9 @@ def read_values(source: Source, path: str, selection: str | None) -> Any:
         return None
     chosen = read_selection(node, selection)
     count = math.prod(
-        len(range(*one.indices(length)))
-        for one, length in zip(chosen, node.shape, strict=True)
-        if isinstance(one, slice)
+        len(range(*part.indices(length)))
+        for part, length in zip(chosen, node.shape, strict=True)
+        if isinstance(part, slice)
     )
     size = count * max(node.dtype.itemsize, 1)
     texts = node.dtype.hasobject

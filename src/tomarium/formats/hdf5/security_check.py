@@ -180,23 +180,23 @@ def beside(scan: Path, parent: Path, name: str) -> Path | None:
     in_folder = _PLACEHOLDER.search(str(Path(name).parent)) is not None
     for place in (folder / name, folder / Path(name).name):
         if _PLACEHOLDER.search(place.name):
-            found = sorted(place.parent.glob(_pattern(place.name)))[:10_000]
+            files = sorted(place.parent.glob(_pattern(place.name)))[:10_000]
         else:
-            found = [place] if place.is_file() else []
-        if in_folder or not all(_lies_in(one.resolve(), homes) for one in found):
+            files = [place] if place.is_file() else []
+        if in_folder or not all(_lies_in(file.resolve(), homes) for file in files):
             raise FormatError(
                 f"{scan}: points to {name}, which lies outside the scan's own folder; copy that file beside the scan, "
                 f"or say --trust DIR (in Python trust=[DIR]) where you trust the folder it lies in"
             )
-        if found:
-            return found[0].resolve()
+        if files:
+            return files[0].resolve()
     return None
 
 
 def _pattern(name: str) -> str:
     """Write what HDF5 makes of a file's name as a pattern of `glob`; all else in it is meant as it stands."""
-    told = {"%b": "[0-9]*", "%%": "%"}
-    return "".join(told.get(part, glob.escape(part)) for part in _PLACEHOLDER.split(name))
+    replacements = {"%b": "[0-9]*", "%%": "%"}
+    return "".join(replacements.get(part, glob.escape(part)) for part in _PLACEHOLDER.split(name))
 
 
 def _lies_in(place: Path, homes: set[Path]) -> bool:

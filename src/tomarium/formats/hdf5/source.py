@@ -113,23 +113,23 @@ class Source:
         if self.known is None:
             return self._walk(here, _parts(path), 0)
         key = (id(here), path)
-        found = self.known.found.get(key) or self.found.get(key) or self._keep(self.known, here, path)
-        if found[2]:
-            self.missing += [name for name in found[2] if name not in self.missing]
-        return found[1]
+        node_found = self.known.found.get(key) or self.found.get(key) or self._keep(self.known, here, path)
+        if node_found[2]:
+            self.missing += [name for name in node_found[2] if name not in self.missing]
+        return node_found[1]
 
     def _keep(self, known: KnownGroups, here: Node, path: str) -> Found:
         """Find what lies at a path and keep it: for all who read the file where it is plain, else for this one."""
         before, self.missing[:] = self.missing[:], []
         node = self._walk(here, _parts(path), 0)
-        found = (here, node, tuple(self.missing))
+        node_found = (here, node, tuple(self.missing))
         self.missing[:] = before
         # Files it points to are closed with this one, and virtual datasets are looked at by each who reads.
-        kept = self.found if found[2] or self.opened or self.admitted else known.found
-        if len(kept) >= _MOST_FOUND:
-            kept.clear()
-        kept[id(here), path] = found
-        return found
+        cache = self.found if node_found[2] or self.opened or self.admitted else known.found
+        if len(cache) >= _MOST_FOUND:
+            cache.clear()
+        cache[id(here), path] = node_found
+        return node_found
 
     def _walk(self, here: Node, parts: list[str], hops: int) -> Node | None:
         if hops > _MOST_HOPS:
@@ -142,7 +142,7 @@ class Source:
             return None
         name, rest = parts[0], parts[1:]
         if name.endswith("*"):
-            branches = (self._walk(here, [one, *rest], hops) for one in self.numbered(here, name[:-1]))
+            branches = (self._walk(here, [member, *rest], hops) for member in self.numbered(here, name[:-1]))
             return next((node for node in branches if node is not None), None)
         if name == ".":
             return self._walk(here, rest, hops)
@@ -198,12 +198,12 @@ class Source:
                 return
             if (links.get_info(key).type if members is None else members.kinds[key]) == h5l.TYPE_HARD:
                 if self.known is not None:
-                    found = self.known.opened(group, key) if self.known.is_group(group, key) else None
+                    member = self.known.opened(group, key) if self.known.is_group(group, key) else None
                 else:
                     is_group = h5o.get_info(group.id, key).type == h5o.TYPE_GROUP
-                    found = h5py.Group(h5g.open(group.id, key)) if is_group else None
-                if found is not None and (not having or any(map(found.id.links.exists, having))):
-                    yield shown(name), found
+                    member = h5py.Group(h5g.open(group.id, key)) if is_group else None
+                if member is not None and (not having or any(map(member.id.links.exists, having))):
+                    yield shown(name), member
                 continue
             node = self._walk(group, [shown(name)], 0)
             if isinstance(node, h5py.Group):
@@ -342,8 +342,8 @@ class Source:
                 raise UnitError(f"{as_text(held) or number} is no finite number")
             if spelling is None and default is None:
                 raise UnitError(f"{number:g} has no unit")
-            given = spelling or default or unit
-            value = number if given == unit else units.convert(number, given, unit)
+            unit_given = spelling or default or unit
+            value = number if unit_given == unit else units.convert(number, unit_given, unit)
         except UnitError as problem:
             self.warnings.append(f"{place} was left out: {problem}")
             return None
@@ -357,11 +357,11 @@ class Source:
         `start`: where to begin; links to other files are checked, not followed. Result: full HDF5 path →
         value, a unit kept as "12.3 mm".
         """
-        found: dict[str, Value[Any]] = {}
+        values: dict[str, Value[Any]] = {}
         home = as_bytes(start.name).rstrip(b"/")
         links = start.id.links
-        kept: dict[bytes, tuple[str, Value[Any]] | None]
-        kept = {} if self.known is None else self.values.setdefault(str(file_of(start)), {})
+        cache: dict[bytes, tuple[str, Value[Any]] | None]
+        cache = {} if self.known is None else self.values.setdefault(str(file_of(start)), {})
 
         def visit(key: bytes, info: Any) -> None:
             below = home + b"/" + key
@@ -373,25 +373,25 @@ class Source:
                 except FormatError as problem:
                     self.warnings.append(str(problem))
             elif info.type == h5l.TYPE_HARD:
-                if below not in kept:
-                    kept[below] = self._value_at(start, key)
-                value = kept[below]
+                if below not in cache:
+                    cache[below] = self._value_at(start, key)
+                value = cache[below]
                 if value is not None:
-                    found[value[0]] = value[1]
+                    values[value[0]] = value[1]
 
         links.visit(visit, info=True)
-        return found
+        return values
 
     def linked(self, start: h5py.Group) -> Iterator[tuple[bytes, Node]]:
         """List all that lies below a group by hard links, with the path to it; each object once."""
-        found: list[bytes] = []
+        keys: list[bytes] = []
 
         def visit(key: bytes, info: Any) -> None:
             if info.type == h5l.TYPE_HARD:
-                found.append(key)
+                keys.append(key)
 
         start.id.links.visit(visit, info=True)
-        for key in found:
+        for key in keys:
             node = self._hard_linked(start, key)
             if not isinstance(node, h5py.Datatype):
                 yield key, node

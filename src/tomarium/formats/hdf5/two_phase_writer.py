@@ -67,9 +67,9 @@ class TwoPhaseFile:
         plist.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
         plist.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
         kind, space = h5py.h5t.py_create(dtype, logical=True), h5py.h5s.create_simple(shape)
-        made = h5py.Dataset(h5py.h5d.create(group.id, as_bytes(name), kind, space, dcpl=plist))
-        self.names.append(path_of(made))
-        return made
+        dataset = h5py.Dataset(h5py.h5d.create(group.id, as_bytes(name), kind, space, dcpl=plist))
+        self.names.append(path_of(dataset))
+        return dataset
 
     def fill(self, dataset: h5py.Dataset, frames: Frames, where: NDArray[np.intp] | None = None) -> None:
         """Write frames into a dataset: now where it is chunked, after the structure is closed otherwise.
@@ -137,7 +137,7 @@ def _key(fresh: Path, output: TwoPhaseFile) -> str:
     Not by its bytes: HDF5 stamps the second into each object that is copied from a file with such stamps, so that
     no two structures of a scan from most detectors are the same.
     """
-    told = [
+    contents = [
         (
             waiting.dataset,
             waiting.dtype.str,
@@ -151,7 +151,7 @@ def _key(fresh: Path, output: TwoPhaseFile) -> str:
     with h5py.File(fresh, "r", locking=False) as file:
         said = fingerprint(file, frozenset(output.names))
     size = fresh.stat().st_size
-    return hashlib.sha256(json.dumps([size, said, told]).encode()).hexdigest()
+    return hashlib.sha256(json.dumps([size, said, contents]).encode()).hexdigest()
 
 
 def _pour(

@@ -102,13 +102,13 @@ def open_paths(
     where = place_of(data, path)
     warnings: list[str] = []
     repaired: list[str] = []
-    given = None if angles is None else _given(angles, path)
+    angles_given = None if angles is None else _given(angles, path)
     with reading(where.file) as source:
         node = _dataset(source, where)
         order = STACK
-        if node.ndim in (2, 3) and all(node.shape) and (given is not None or axes is not None):
-            views = None if given is None else len(given[0])
-            told = stored_axes(
+        if node.ndim in (2, 3) and all(node.shape) and (angles_given is not None or axes is not None):
+            views = None if angles_given is None else len(angles_given[0])
+            frame_axes = stored_axes(
                 node.shape,
                 views,
                 axes,
@@ -116,9 +116,9 @@ def open_paths(
                 values=lambda: frames_of(source, node).read(slice(0, 1), slice(None))[0],
                 sinograms=True,
             )
-            order = told.order
-            repaired += told.repaired
-            warnings += told.warnings
+            order = frame_axes.order
+            repaired += frame_axes.repaired
+            warnings += frame_axes.warnings
         stack = frames_of(source, node, order)
         metadata = source.walk(source.file)
         missing = list(source.missing)
@@ -139,8 +139,8 @@ def open_paths(
         projections=projections,
         geometry=Geometry(
             assumed_angles(total, "no angles were named", warnings)
-            if given is None
-            else _angles(given, chosen, kinds, warnings)
+            if angles_given is None
+            else _angles(angles_given, chosen, kinds, warnings)
         ),
         counts={
             kind: int(np.sum(kinds[chosen] == kind)) for kind in FrameKind if np.any(kinds[chosen] == kind)
@@ -199,10 +199,10 @@ def _dataset(source: Source, where: Place) -> h5py.Dataset:
     if isinstance(node, h5py.Dataset):
         return node
     held = node if isinstance(node, h5py.Group) else source.file
-    what = "is a group" if isinstance(node, h5py.Group) else "is not there"
+    state = "is a group" if isinstance(node, h5py.Group) else "is not there"
     more = f" ({', '.join(source.missing)} is absent)" if source.missing else ""
     raise FormatError(
-        f"{where.file}: {where.path} {what}{more}; {held.name} holds {', '.join(list(held)[:12]) or 'nothing'}"
+        f"{where.file}: {where.path} {state}{more}; {held.name} holds {', '.join(list(held)[:12]) or 'nothing'}"
     )
 
 

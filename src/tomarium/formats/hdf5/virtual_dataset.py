@@ -34,7 +34,7 @@ def parts_of(source: Source, dataset: h5py.Dataset) -> tuple[Part, ...]:
 
     Result: empty where it is made of anything else, or a file is absent.
     """
-    found = []
+    parts = []
     parent = file_of(dataset)
     for item in dataset.virtual_sources():
         file = parent if item.file_name == "." else source.locate(parent, item.file_name)
@@ -56,8 +56,8 @@ def parts_of(source: Source, dataset: h5py.Dataset) -> tuple[Part, ...]:
             return ()
         if not whole:
             return ()
-        found.append(Part(first, last, file, item.dset_name, begin))
-    return tuple(sorted(found, key=lambda part: part.first))
+        parts.append(Part(first, last, file, item.dset_name, begin))
+    return tuple(sorted(parts, key=lambda part: part.first))
 
 
 def _box(space: h5s.SpaceID) -> tuple[tuple[int, ...], tuple[int, ...]] | None:

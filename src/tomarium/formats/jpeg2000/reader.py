@@ -68,11 +68,11 @@ def detect(path: Path) -> Match | None:
         header = page_header(pages[0])
     except FormatError as problem:
         return no_match(str(problem))
-    what = f"{header.size[0]} x {header.size[1]} pixels of {header.bits} bits"
+    pixels = f"{header.size[0]} x {header.size[1]} pixels of {header.bits} bits"
     if path.is_file():
-        return Match(0.6, "page", f"a JPEG 2000 page of {what}")
+        return Match(0.6, "page", f"a JPEG 2000 page of {pixels}")
     beside = f", and {SIDE_CAR} beside them" if (path / SIDE_CAR).is_file() else ""
-    return Match(0.7 if beside else 0.6, "stack", f"{len(pages)} JPEG 2000 pages of {what}{beside}")
+    return Match(0.7 if beside else 0.6, "stack", f"{len(pages)} JPEG 2000 pages of {pixels}{beside}")
 
 
 def _pages(path: Path) -> list[Path]:
@@ -135,8 +135,8 @@ def read(path: Path, match: Match) -> Image:
 
 def _check_pages(path: Path, pages: list[Path]) -> list[str]:
     """Refuse a folder whose pages cannot be in order, and say which numbers are absent."""
-    kept = set(pages)
-    strange = [file for file in ending_in(path, *SUFFIXES) if file.is_file() and file not in kept]
+    page_set = set(pages)
+    strange = [file for file in ending_in(path, *SUFFIXES) if file.is_file() and file not in page_set]
     if strange:
         raise FormatError(
             f"{strange[0]}: is called a JPEG 2000 page and is none, so a slice would be missing; copy it again, or "

@@ -73,13 +73,13 @@ def write(
 
 
 def _range(path: Path, volume: Volume) -> tuple[float, float]:
-    found = volume.metadata.get("grey_range")
-    if found is None:
+    grey_range = volume.metadata.get("grey_range")
+    if grey_range is None:
         extremes = np.array(
             [[part.min(), part.max()] for part in (np.asarray(volume[z]) for z in range(len(volume)))]
         )
-        found = float(extremes[:, 0].min()), float(extremes[:, 1].max())
-    least, most = map(float, found)
+        grey_range = float(extremes[:, 0].min()), float(extremes[:, 1].max())
+    least, most = map(float, grey_range)
     if not (math.isfinite(least) and math.isfinite(most)) or least > most:
         raise InputError(
             f"{path}: the grey range is {least:g} … {most:g}; give two finite numbers, the smaller first"
@@ -116,18 +116,18 @@ def _write_pages(
 ) -> Fidelity:
     digits, frame = max(4, len(str(len(volume)))), math.prod(volume.shape[1:]) * volume.dtype.itemsize
     log = ProgressLog(folder / _LOG)
-    known: dict[int, _Page] = {z: tuple(page) for z, *page in log.read()}
+    pages: dict[int, _Page] = {z: tuple(page) for z, *page in log.read()}
     with log.adding() as note:
         for z in range(len(volume)):
             file = folder / f"slice_{z:0{digits}d}.jp2"
-            if z not in known or not file.exists():
+            if z not in pages or not file.exists():
                 file.unlink(missing_ok=True)
-                known[z] = _write_page(file, np.asarray(volume[z]), scale, folder)
-                note([z, *known[z]])
+                pages[z] = _write_page(file, np.asarray(volume[z]), scale, folder)
+                note([z, *pages[z]])
             if on_progress is not None:
                 on_progress((z + 1) * frame, len(volume) * frame)
     log.path.unlink()
-    raw, written, clipped, rounded, change = (np.array(part) for part in zip(*known.values(), strict=True))
+    raw, written, clipped, rounded, change = (np.array(part) for part in zip(*pages.values(), strict=True))
     return Fidelity(
         float(raw.sum() / written.sum()), int(clipped.sum()), int(rounded.sum()), float(change.max())
     )
@@ -156,7 +156,7 @@ def _grey(values: NDArray[Any], scale: tuple[float, float] | None, folder: Path)
 
 
 def _described(path: Path, volume: Volume, scale: tuple[float, float] | None, fidelity: Fidelity) -> str:
-    kept = {
+    metadata = {
         key: value
         for key, value in volume.metadata.items()
         if key not in {"grey_range", "uncalibrated", *asdict(fidelity)}
@@ -171,7 +171,7 @@ def _described(path: Path, volume: Volume, scale: tuple[float, float] | None, fi
         "origin_m": None if volume.voxel_m is None else [axis.offset for axis in volume.axes],
         "grey_range": scale,
         **asdict(fidelity),
-        "metadata": kept,
+        "metadata": metadata,
     }
     try:
         return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)

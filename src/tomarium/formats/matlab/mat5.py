@@ -59,7 +59,7 @@ def arrays(path: Path) -> tuple[MatlabArray, ...]:
 
     Result: in the order of the file; texts, cells, structures, sparse and complex arrays are left out.
     """
-    found = []
+    matlab_arrays = []
     with path.open("rb") as stream:
         order = _order(stream.read(_HEADER_BYTES), path)
         size = stream.seek(0, 2)
@@ -76,10 +76,10 @@ def arrays(path: Path) -> tuple[MatlabArray, ...]:
             if kind == _COMPRESSED:
                 head = _inflated(head, _HEAD_BYTES, path)[8:]
             if kind in (_MATRIX, _COMPRESSED) and (matlab_array := _described(head, order, place, path)):
-                found.append(matlab_array)
+                matlab_arrays.append(matlab_array)
             place += 8 + length
             place += -length % 8 if kind != _COMPRESSED else 0
-    return tuple(found)
+    return tuple(matlab_arrays)
 
 
 def load(path: Path, wanted: MatlabArray) -> NDArray[Any]:

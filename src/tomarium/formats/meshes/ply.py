@@ -12,14 +12,14 @@ from tomarium.model import Mesh
 FACE: Final = np.dtype([("count", "u1"), ("corners", "<i4", 3)])
 
 
-def ply_bytes(mesh: Mesh, told: Mapping[str, str]) -> bytes:
+def ply_bytes(mesh: Mesh, metadata: Mapping[str, str]) -> bytes:
     """Write a mesh as binary PLY.
 
     Parameters
     ----------
     mesh : Mesh
         In mm.
-    told : Mapping of str to str
+    metadata : Mapping of str to str
         What stands in its comments, a line each.
 
     Returns
@@ -31,7 +31,7 @@ def ply_bytes(mesh: Mesh, told: Mapping[str, str]) -> bytes:
     ----------
     Turk, The PLY Polygon File Format (1994).
     """
-    lines = [f"comment {key}: {' '.join(text.split())}" for key, text in told.items() if text]
+    lines = [f"comment {key}: {' '.join(text.split())}" for key, text in metadata.items() if text]
     header = [
         "ply",
         "format binary_little_endian 1.0",

@@ -79,7 +79,7 @@ def _put(package: zipfile.ZipFile, name: str, content: bytes) -> None:
 
 
 def _model(mesh: Mesh, metadata: Mapping[str, str]) -> str:
-    told = "".join(
+    elements = "".join(
         f"<metadata name={quoteattr(key)}>{escape(_printable(text))}</metadata>"
         for key, text in metadata.items()
         if text
@@ -92,7 +92,7 @@ def _model(mesh: Mesh, metadata: Mapping[str, str]) -> str:
         '<?xml version="1.0" encoding="UTF-8"?>\n'
         '<model unit="millimeter" xml:lang="en" '
         'xmlns="http://schemas.microsoft.com/3dmanufacturing/core/2015/02">'
-        f'{told}<resources><object id="1" type="model"><mesh><vertices>{vertices}</vertices>'
+        f'{elements}<resources><object id="1" type="model"><mesh><vertices>{vertices}</vertices>'
         f"<triangles>{triangles}</triangles></mesh></object></resources>"
         '<build><item objectid="1"/></build></model>'
     )
@@ -100,4 +100,4 @@ def _model(mesh: Mesh, metadata: Mapping[str, str]) -> str:
 
 def _printable(text: str) -> str:
     """Leave out the control characters that XML 1.0 cannot hold."""
-    return "".join(one for one in text if one in "\n\t" or ord(one) >= 32)
+    return "".join(character for character in text if character in "\n\t" or ord(character) >= 32)

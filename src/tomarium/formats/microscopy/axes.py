@@ -21,22 +21,22 @@ _TARGETS: Final = ("m", "keV", "s", "1/m", "deg")
 _DEEPEST: Final = 64
 
 
-def axis_of(told: Mapping[str, Any], number: int) -> Axis:
+def axis_of(description: Mapping[str, Any], number: int) -> Axis:
     """Turn one axis.
 
-    `told`: `name`, `units`, `scale`, `offset`, or `axis` with the coordinates. `number`: which axis of the
+    `description`: `name`, `units`, `scale`, `offset`, or `axis` with the coordinates. `number`: which axis of the
     data it is, for one without a name. Result: in m, keV, deg, s or 1/m; in the file's own unit where it is
     none of these, "px" where it has none.
     """
-    name = str(told.get("name") or f"axis_{number}")
+    name = str(description.get("name") or f"axis_{number}")
     name = _NAMES.get(name, name)
-    text = str(told.get("units") or "")
+    text = str(description.get("units") or "")
     unit, factor = ("px", 1.0) if text.lower() in _PIXELS else in_base_units(text)
-    if (listed := told.get("axis")) is not None:
+    if (listed := description.get("axis")) is not None:
         values = tuple(_clean(float(value), factor) for value in np.asarray(listed).ravel())
         step = (values[-1] - values[0]) / (len(values) - 1) if len(values) > 1 else 1.0
         return Axis(name, step, values[0], "" if unit == "px" else unit, values)
-    scale, offset = float(told.get("scale") or 1.0), float(told.get("offset") or 0.0)
+    scale, offset = float(description.get("scale") or 1.0), float(description.get("offset") or 0.0)
     if unit == "px" and (scale, offset) != (1.0, 0.0):
         unit = ""  # calibrated, but nothing says in what
     return Axis(name, _clean(scale, factor), _clean(offset, factor), unit)

@@ -75,20 +75,24 @@ def read(path: Path, match: Match) -> Image:
         xml, original = str(file.raw_metadata), file.metadata
     others = [f"{key} of {n}" for key, n in lengths.items() if n > 1 and key not in (*NAMES, "X", "Y", "S")]
     if others or len(kinds) != 1 or not kinds <= set(PIXELS):
-        what = f"the dimensions {', '.join(others)}" if others else f"pixels of {', '.join(sorted(kinds))}"
-        raise FormatError(f"{path}: has {what}, which is not read; export it from ZEN as OME-TIFF")
+        content = f"the dimensions {', '.join(others)}" if others else f"pixels of {', '.join(sorted(kinds))}"
+        raise FormatError(f"{path}: has {content}, which is not read; export it from ZEN as OME-TIFF")
     dtype, samples = PIXELS[next(iter(kinds))]
     lead = tuple(key for key in NAMES if lengths.get(key, 1) > 1)
     data = CziData(
         path, scene, (x, y, width, height), lead, tuple(lengths[key] for key in lead), dtype, samples
     )
-    told = _told(xml)
-    steps: Mapping[str, float] = told.pop("steps")
+    details = _told(xml)
+    steps: Mapping[str, float] = details.pop("steps")
     axes = [Axis(NAMES[key], *_step(steps, NAMES[key])) for key in lead]
     axes += [Axis(key, *_step(steps, key)) for key in "yx"]
     if samples > 1:
         axes.append(Axis("sample", unit=""))
-    metadata: dict[str, Any] = {"vendor_format": "Zeiss CZI", "/original_metadata": plain(original), **told}
+    metadata: dict[str, Any] = {
+        "vendor_format": "Zeiss CZI",
+        "/original_metadata": plain(original),
+        **details,
+    }
     metadata["place_px"] = {"x": x, "y": y}
     if not {"y", "x"} <= set(steps):
         metadata["uncalibrated"] = True
@@ -139,14 +143,14 @@ class CziData:
 
     def __getitem__(self, key: Any) -> Any:
         keys = whole_key(key, len(self.shape))
-        chosen = [np.arange(n)[one] for n, one in zip(self.lengths, keys, strict=False)]
-        planes = list(product(*(np.atleast_1d(one) for one in chosen)))
+        chosen = [np.arange(n)[key_of_axis] for n, key_of_axis in zip(self.lengths, keys, strict=False)]
+        planes = list(product(*(np.atleast_1d(numbers) for numbers in chosen)))
         with _opened(self.path) as file:
-            found = [self._plane(file, plane)[tuple(keys[len(self.lead) :])] for plane in planes]
-        if not found:
+            planes_read = [self._plane(file, plane)[tuple(keys[len(self.lead) :])] for plane in planes]
+        if not planes_read:
             return np.empty(self.shape, self.dtype)[tuple(keys)]
-        lead = tuple(len(one) for one in chosen if np.ndim(one))
-        return np.stack(found).reshape(*lead, *np.shape(found[0]))[()]
+        lead = tuple(len(numbers) for numbers in chosen if np.ndim(numbers))
+        return np.stack(planes_read).reshape(*lead, *np.shape(planes_read[0]))[()]
 
     def _plane(self, file: Any, plane: tuple[Any, ...]) -> Any:
         where = {key: int(index) for key, index in zip(self.lead, plane, strict=True)}
@@ -186,12 +190,15 @@ def _opened(path: Path) -> Iterator[Any]:
 
 def _scenes(file: Any) -> dict[str, tuple[int | None, tuple[int, int, int, int]]]:
     """Name the scenes: number, and left, top, width and height; a file without scenes is one."""
-    found = file.scenes_bounding_rectangle_no_pyramid
-    places = {number: (one.x, one.y, one.w, one.h) for number, one in sorted(found.items())}
+    rectangles = file.scenes_bounding_rectangle_no_pyramid
+    places = {
+        number: (rectangle.x, rectangle.y, rectangle.w, rectangle.h)
+        for number, rectangle in sorted(rectangles.items())
+    }
     if places:
         return {f"scene {number}": (number, place) for number, place in places.items()}
-    one = file.total_bounding_rectangle_no_pyramid
-    return {"image": (None, (one.x, one.y, one.w, one.h))}
+    rectangle = file.total_bounding_rectangle_no_pyramid
+    return {"image": (None, (rectangle.x, rectangle.y, rectangle.w, rectangle.h))}
 
 
 def _step(steps: Mapping[str, float], name: str) -> tuple[float, float, str]:
@@ -200,11 +207,11 @@ def _step(steps: Mapping[str, float], name: str) -> tuple[float, float, str]:
 
 def _told(xml: str) -> dict[str, Any]:
     """Read from the metadata the steps of the axes, m, the names of the channels, and what a mosaic leaves empty."""
-    told: dict[str, Any] = {"steps": {}}
+    details: dict[str, Any] = {"steps": {}}
     notes: list[str] = []
     root = parsed(xml)
     if root is None:
-        return told
+        return details
     for item in root.iterfind(".//Scaling/Items/Distance"):
         name, text = str(item.get("Id")).lower(), item.findtext("Value") or ""
         try:
@@ -214,27 +221,27 @@ def _told(xml: str) -> dict[str, Any]:
         if name not in ("x", "y", "z") or not 0 < step < math.inf:
             continue
         if step <= LARGEST_M:
-            told["steps"][name] = float(f"{step:.12g}")
+            details["steps"][name] = float(f"{step:.12g}")
         else:  # pylibCZIrw's own writer documents µm, and writes the number as it is given
             notes.append(f"its scaling along {name} of {step:g} m cannot be and was left out")
     channels = list(root.iterfind(".//Information/Image/Dimensions/Channels/Channel"))
     shown = root.iterfind(".//DisplaySetting/Channels/Channel")
-    colours = {one.get("Id"): (one.findtext("Color") or "").strip() for one in shown}
+    colours = {element.get("Id"): (element.findtext("Color") or "").strip() for element in shown}
     if channels:
-        told["channels"] = [_channel(one, number, colours) for number, one in enumerate(channels)]
+        details["channels"] = [_channel(element, number, colours) for number, element in enumerate(channels)]
     if (root.findtext(".//Information/Image/SizeM") or "1") not in ("", "1"):
         notes.append("its tiles are laid side by side; pixels that no tile covers are 0")
     if notes:
-        told["notes"] = notes
-    return told
+        details["notes"] = notes
+    return details
 
 
 def _channel(element: ElementTree.Element, number: int, colours: Mapping[str | None, str]) -> dict[str, str]:
     """Tell the name of a channel, and the colour in which it is shown, written #AARRGGBB."""
-    found = {"name": element.get("Name") or f"channel {number}"}
+    channel = {"name": element.get("Name") or f"channel {number}"}
     if colour := re.fullmatch(r"#(?:[0-9A-Fa-f]{2})?([0-9A-Fa-f]{6})", colours.get(element.get("Id"), "")):
-        found["colour"] = f"#{colour[1].lower()}"
-    return found
+        channel["colour"] = f"#{colour[1].lower()}"
+    return channel
 
 
 FORMAT = Format(name="czi", title="Zeiss CZI (libCZI)", suffixes=(".czi",), detect=detect, read=read)

@@ -87,7 +87,7 @@ def detect(source: Source) -> Match | None:
     """Look for a file of EDAX with points on a grid."""
     if not _is_edax(source):
         return None
-    entries = tuple(one.entry for one in _maps(source))
+    entries = tuple(map_.entry for map_ in _maps(source))
     if not entries:
         return no_match("its Manufacturer is EDAX, but no scan in it holds EBSD data of the points it tells")
     why = f"its Manufacturer is EDAX, and {entries[0].split('/')[0]} holds EBSD data"
@@ -129,8 +129,8 @@ def _maps(source: Source) -> Iterator[_Map]:
 
 
 def _number(source: Source, path: str) -> int:
-    found = source.array(path)
-    return int(found[0]) if found is not None and len(found) == 1 and found[0] > 0 else 0
+    numbers = source.array(path)
+    return int(numbers[0]) if numbers is not None and len(numbers) == 1 and numbers[0] > 0 else 0
 
 
 def read(path: Path, match: Match) -> Image:
@@ -140,36 +140,36 @@ def read(path: Path, match: Match) -> Image:
     `point`), then row and column of the pattern in px. The header of the scan is in `metadata`, whole.
     """
     with reading(path) as source:
-        found = {one.entry: one for one in _maps(source)}
-        if match.entry not in found:
+        maps = {map_.entry: map_ for map_ in _maps(source)}
+        if match.entry not in maps:
             raise FormatError(
-                f"{path}: holds no map {match.entry!r}; choose one of {', '.join(found) or 'none'}"
+                f"{path}: holds no map {match.entry!r}; choose one of {', '.join(maps) or 'none'}"
             )
-        one = found[match.entry]
-        header = source.find(f"/{one.scan}/EBSD/Header")
-        known = source.walk(header) if isinstance(header, h5py.Group) else {}
-        metadata: dict[str, Any] = {name: value.value for name, value in known.items()}
-        data: Any = array_of(source, one.node)
-        axes = _points(source, one)
-        if one.rows:
-            data = GridArray(data, one.rows, one.columns)
-        axes += tuple(pixel_axis(name) for name in ("row", "column")[: one.node.ndim - 1])
-        metadata |= {"format": match.dialect, "why": match.why, "value_name": one.name}
-        if any(axis.unit != "m" for axis in axes[: 2 if one.rows else 1]):
+        map_ = maps[match.entry]
+        header = source.find(f"/{map_.scan}/EBSD/Header")
+        values = source.walk(header) if isinstance(header, h5py.Group) else {}
+        metadata: dict[str, Any] = {name: value.value for name, value in values.items()}
+        data: Any = array_of(source, map_.node)
+        axes = _points(source, map_)
+        if map_.rows:
+            data = GridArray(data, map_.rows, map_.columns)
+        axes += tuple(pixel_axis(name) for name in ("row", "column")[: map_.node.ndim - 1])
+        metadata |= {"format": match.dialect, "why": match.why, "value_name": map_.name}
+        if any(axis.unit != "m" for axis in axes[: 2 if map_.rows else 1]):
             metadata["uncalibrated"] = True
         if source.warnings:
             metadata["warnings"] = tuple(source.warnings)
-        unit = _UNITS.get(one.name, "counts" if one.name == PATTERNS else "")
-        return Image(data, axes, unit, f"{path.stem} {one.entry}", path, metadata)
+        unit = _UNITS.get(map_.name, "counts" if map_.name == PATTERNS else "")
+        return Image(data, axes, unit, f"{path.stem} {map_.entry}", path, metadata)
 
 
-def _points(source: Source, one: _Map) -> tuple[Axis, ...]:
-    if not one.rows:
+def _points(source: Source, map_: _Map) -> tuple[Axis, ...]:
+    if not map_.rows:
         return (pixel_axis("point"),)
     axes = []
     for name, letter in (("y", "Y"), ("x", "X")):
-        step = source.array(f"/{one.scan}/EBSD/Header/Step {letter}")
-        first = source.array(f"/{one.scan}/EBSD/Data/{letter} Position")
+        step = source.array(f"/{map_.scan}/EBSD/Header/Step {letter}")
+        first = source.array(f"/{map_.scan}/EBSD/Data/{letter} Position")
         if step is None or len(step) != 1 or not step[0] > 0:
             axes.append(pixel_axis(name))
             continue

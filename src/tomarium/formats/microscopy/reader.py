@@ -55,10 +55,10 @@ class LazyData:
             if self._fields:
                 whole = np.asarray(self.array)
                 return np.stack([whole[name] for name in self._fields], axis=-1)[key]
-            found = self.array[key]
-            found = found.compute() if hasattr(found, "compute") else found
-            found = found.todense() if hasattr(found, "todense") else found
-            return np.asarray(found, dtype=self.dtype)[()]
+            block = self.array[key]
+            block = block.compute() if hasattr(block, "compute") else block
+            block = block.todense() if hasattr(block, "todense") else block
+            return np.asarray(block, dtype=self.dtype)[()]
         except IndexError:
             raise
         except Exception as problem:  # each vendor's reader raises what its parsing runs into
@@ -105,9 +105,9 @@ def _loaded(path: Path, kind: Kind) -> tuple[list[Mapping[str, Any]], list[str]]
             # By its path h5py would lock the file for as long as the image lives; a stream it only reads.
             source: Any = _Stream(path) if kind.reader == "emd" else str(path)
             try:
-                found = list(reader.file_reader(source, lazy=True))
+                images = list(reader.file_reader(source, lazy=True))
             except NotImplementedError:  # spectra in text are read whole
-                found = list(reader.file_reader(source))
+                images = list(reader.file_reader(source))
     except TomariumError:
         raise
     except ModuleNotFoundError as problem:
@@ -119,12 +119,14 @@ def _loaded(path: Path, kind: Kind) -> tuple[list[Mapping[str, Any]], list[str]]
             f"{path}: cannot be read as {kind.title} ({type(problem).__name__}: {problem}); it is damaged, or a file "
             f"that belongs to it is absent, so copy it again with what lies beside it"
         ) from problem
-    if not found:
+    if not images:
         raise FormatError(f"{path}: holds no image; copy it again with the files that belong to it")
-    told = [
-        str(one.message) for one in said if not issubclass(one.category, ResourceWarning | DeprecationWarning)
+    messages = [
+        str(warning.message)
+        for warning in said
+        if not issubclass(warning.category, ResourceWarning | DeprecationWarning)
     ]
-    return found, list(dict.fromkeys(told))
+    return images, list(dict.fromkeys(messages))
 
 
 class _Stream(io.FileIO):
@@ -134,11 +136,11 @@ class _Stream(io.FileIO):
         self.close()
 
 
-def _names(found: list[Mapping[str, Any]]) -> tuple[str, ...]:
+def _names(images: list[Mapping[str, Any]]) -> tuple[str, ...]:
     """Name each image by its title, numbered where titles repeat."""
     names: list[str] = []
-    for number, one in enumerate(found, 1):
-        title = str(one.get("metadata", {}).get("General", {}).get("title") or f"image {number}")
+    for number, image in enumerate(images, 1):
+        title = str(image.get("metadata", {}).get("General", {}).get("title") or f"image {number}")
         same = sum(name == title or name.startswith(f"{title} #") for name in names)
         names.append(f"{title} #{same + 1}" if same else title)
     return tuple(names)
@@ -155,13 +157,13 @@ def read(path: Path, match: Match) -> Image:
     kind = kind_of(path)
     if kind is None or not kind.reader:
         raise FormatError(f"{path}: has changed since it was recognised; open it again")
-    found, said = _loaded(path, kind)
-    names = _names(found)
+    images, said = _loaded(path, kind)
+    names = _names(images)
     number = names.index(match.entry) if match.entry in names else 0
-    one = found[number]
-    data = LazyData(path, one["data"])
-    original = one.get("original_metadata", {})
-    axes = tuple(axis_of(axis, place) for place, axis in enumerate(_in_order(one["axes"])))
+    image = images[number]
+    data = LazyData(path, image["data"])
+    original = image.get("original_metadata", {})
+    axes = tuple(axis_of(axis, place) for place, axis in enumerate(_in_order(image["axes"])))
     repaired: list[str] = []
     if kind.reader == "tia":
         axes = _tia_offsets(axes, original, repaired)
@@ -170,13 +172,13 @@ def read(path: Path, match: Match) -> Image:
         axes = (*axes, Axis("colour", unit=""))
     metadata: dict[str, Any] = {
         "vendor_format": kind.title,
-        "/metadata": plain(one.get("metadata", {})),
+        "/metadata": plain(image.get("metadata", {})),
         "/original_metadata": plain(original),
     }
     if any(axis.unit == "px" and axis.name.lower() in SPATIAL for axis in axes):
         metadata["uncalibrated"] = True
     metadata |= {key: texts for key, texts in (("warnings", said), ("repaired", repaired)) if texts}
-    quantity = str(one.get("metadata", {}).get("Signal", {}).get("quantity") or "")
+    quantity = str(image.get("metadata", {}).get("Signal", {}).get("quantity") or "")
     unit = "counts" if "counts" in quantity.lower() else ""
     shape = Volume if [axis.name for axis in axes] == ["z", "y", "x"] else Image
     return shape(data, axes, unit, names[number], path, metadata)

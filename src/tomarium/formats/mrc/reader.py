@@ -80,9 +80,9 @@ def detect(path: Path) -> Match | None:
         tilted = _angles(path, header) is not None
     except FormatError as problem:
         return no_match(str(problem))
-    what = "volume" if header.space_group else "stack of images"
-    dialect = "tilt series" if tilted else what
-    why = f"MAP stands at byte 208, and space group {header.space_group} says a {what} of {header.size[0]} sections"
+    content = "volume" if header.space_group else "stack of images"
+    dialect = "tilt series" if tilted else content
+    why = f"MAP stands at byte 208, and space group {header.space_group} says a {content} of {header.size[0]} sections"
     return Match(0.9, dialect, f"{why}; tilt angles are known" if tilted else why)
 
 
@@ -229,27 +229,27 @@ def _axes(header: Header) -> tuple[Axis, ...]:
     first = "z" if header.space_group else "image"
     names = (first, "y", "x")
     # A stack of images has a pixel size and no distance between its images.
-    known = all(header.cell_m if header.space_group else header.cell_m[1:])
+    calibrated = all(header.cell_m if header.space_group else header.cell_m[1:])
     return tuple(
         Axis(name, length, start, "m")
-        if known and name != "image"
+        if calibrated and name != "image"
         else Axis(name, unit="" if name == "image" else "px")
         for name, length, start in zip(names, header.cell_m, header.origin_m, strict=True)
     )
 
 
 def _metadata(path: Path, header: Header) -> dict[str, Any]:
-    kept: dict[str, Any] = {"/labels": list(header.labels), "/space_group": header.space_group}
+    metadata: dict[str, Any] = {"/labels": list(header.labels), "/space_group": header.space_group}
     if header.extended:
-        kept["/extended_header_type"] = header.kind.decode("latin-1").strip("\0 ")
-        kept["/extended_header_base64"] = base64.b64encode(_extended(path, header)).decode("ascii")
+        metadata["/extended_header_type"] = header.kind.decode("latin-1").strip("\0 ")
+        metadata["/extended_header_base64"] = base64.b64encode(_extended(path, header)).decode("ascii")
     if header.repaired:
-        kept["repaired"] = [header.repaired]
+        metadata["repaired"] = [header.repaired]
     if header.surplus:
-        kept["notes"] = [_surplus(header)]
+        metadata["notes"] = [_surplus(header)]
     if not all(header.cell_m if header.space_group else header.cell_m[1:]):
-        kept["uncalibrated"] = True
-    return kept
+        metadata["uncalibrated"] = True
+    return metadata
 
 
 def _surplus(header: Header) -> str:

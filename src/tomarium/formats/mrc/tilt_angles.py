@@ -62,12 +62,14 @@ def _from_mdoc(file: Path) -> NDArray[np.float64]:
         text = file.read_text("utf-8", "replace")
         parts = _SECTION.split(text)
         if len(parts) == 1:  # no sections of a stack: the angles of files, in their order
-            return np.asarray([float(one) for one in _TILT.findall(text)], dtype=np.float64)
+            return np.asarray(
+                [float(text_of_angle) for text_of_angle in _TILT.findall(text)], dtype=np.float64
+            )
         # Before the first section, then the number and the text of each.
         held = {
             int(number): _TILT.findall(part) for number, part in zip(parts[1::2], parts[2::2], strict=True)
         }
-        found = [float(angle) for number in sorted(held) for angle in held[number]]
+        angles = [float(angle) for number in sorted(held) for angle in held[number]]
     except OSError as problem:
         raise FormatError(f"{file}: cannot be read ({problem.strerror}); check its permissions") from problem
     except ValueError as problem:
@@ -79,7 +81,7 @@ def _from_mdoc(file: Path) -> NDArray[np.float64]:
             f"{file}: its sections are not numbered ZValue = 0 to {len(parts) // 2 - 1}, each once, so its angles "
             f"belong to no sections; mend it or move it away"
         )
-    return np.asarray(found, dtype=np.float64)
+    return np.asarray(angles, dtype=np.float64)
 
 
 def _from_extended(

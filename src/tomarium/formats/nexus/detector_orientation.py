@@ -84,5 +84,5 @@ def _turns(source: Source, group: h5py.Group) -> dict[str, tuple[float, tuple[fl
         about = np.ravel(raw_attribute(node, "vector"))
         turn = source.quantity(name, "deg", "deg", group)
         if turn is not None and about.dtype.kind in "iuf" and about.size == 3:
-            turns[name] = (turn.value, tuple(float(abs(one)) for one in about))
+            turns[name] = (turn.value, tuple(float(abs(component)) for component in about))
     return turns

@@ -55,18 +55,18 @@ class _Map:
 @detecting
 def detect(source: Source) -> Match | None:
     """Look for NXdata groups with a signal and axes, else for a detector beside the positions of a raster."""
-    found, lacking = _maps(source)
-    if not found:
+    maps, lacking = _maps(source)
+    if not maps:
         return no_match("; ".join(lacking[:4])) if lacking else None
-    told = [f"{one.group} ({_shape(one.signal)} over {', '.join(one.axes)})" for one in found]
-    is_nexus = found[0].dialect == "NXdata"
-    what = "NXdata groups with a signal and axes" if is_nexus else "a detector beside positions"
+    descriptions = [f"{map_.group} ({_shape(map_.signal)} over {', '.join(map_.axes)})" for map_ in maps]
+    is_nexus = maps[0].dialect == "NXdata"
+    content = "NXdata groups with a signal and axes" if is_nexus else "a detector beside positions"
     return Match(
         0.5 if is_nexus else 0.3,
-        found[0].dialect,
-        f"it holds {what}: {'; '.join(told[:8])}",
-        entry=found[0].group,
-        entries=tuple(one.group for one in found),
+        maps[0].dialect,
+        f"it holds {content}: {'; '.join(descriptions[:8])}",
+        entry=maps[0].group,
+        entries=tuple(map_.group for map_ in maps),
     )
 
 
@@ -94,7 +94,7 @@ def _groups(source: Source) -> Iterator[tuple[str, h5py.Group, str, str]]:
 
 def _maps(source: Source) -> tuple[list[_Map], list[str]]:
     """Collect the images, the default one first, and why other groups are none."""
-    found, lacking = [], []
+    maps, lacking = [], []
     groups = list(_groups(source))
     for path, group, entry, definition in groups:
         if source.attribute(group, "NX_class") != "NXdata":
@@ -112,19 +112,19 @@ def _maps(source: Source) -> tuple[list[_Map], list[str]]:
                 f"{path} is NXdata of {_shape(signal)} without axes: a stack of frames, part of a scan"
             )
             continue
-        found.append(_Map(path, signal, axes, entry, "NXdata"))
+        maps.append(_Map(path, signal, axes, entry, "NXdata"))
     # What carries no class at all has lost them, or never was NeXus: such a raster lies below its entry.
-    if not found and not any(source.attribute(group, "NX_class") for _, group, _, _ in groups):
-        found = [
+    if not maps and not any(source.attribute(group, "NX_class") for _, group, _, _ in groups):
+        maps = [
             raster
             for path, group, _, _ in groups
             if path.count("/") == 2
             for raster in _rasters(source, path, group)
         ]
-        found.sort(key=lambda one: -one.signal.ndim)
+        maps.sort(key=lambda map_: -map_.signal.ndim)
     default = _default(source)
-    found.sort(key=lambda one: not (default and f"{one.group}/".startswith(f"{default}/")))
-    return found, lacking
+    maps.sort(key=lambda map_: not (default and f"{map_.group}/".startswith(f"{default}/")))
+    return maps, lacking
 
 
 def _default(source: Source) -> str:
@@ -159,7 +159,9 @@ def _axis_names(source: Source, group: h5py.Group, signal: h5py.Dataset) -> tupl
     written = raw_attribute(group, "axes")
     if written is None:
         written = raw_attribute(signal, "axes")
-    names: list[str] = [as_text(one) or "" for one in np.ravel(written)] if written is not None else []
+    names: list[str] = (
+        [as_text(element) or "" for element in np.ravel(written)] if written is not None else []
+    )
     if len(names) == 1:
         names = re.split(r"[:,\s]+", names[0].strip("[]"))
     if not names:
@@ -213,18 +215,18 @@ def read(path: Path, match: Match) -> Image:
     group's entry holds besides is in `metadata`; "uncalibrated" is true where an axis has no unit.
     """
     with reading(path) as source:
-        found, _ = _maps(source)
-        one = next((one for one in found if one.group == match.entry), None)
-        if one is None:
-            held = ", ".join(each.group for each in found) or "none"
+        maps, _ = _maps(source)
+        map_ = next((map_ for map_ in maps if map_.group == match.entry), None)
+        if map_ is None:
+            held = ", ".join(each.group for each in maps) or "none"
             raise FormatError(f"{path}: holds no image {match.entry!r}; choose one of {held}")
-        if len(found) > 1:
+        if len(maps) > 1:
             source.warnings.append(
-                f"{one.group} was opened; the file holds {len(found)} images: {', '.join(m.group for m in found)}"
+                f"{map_.group} was opened; the file holds {len(maps)} images: {', '.join(m.group for m in maps)}"
             )
-        data = array_of(source, one.signal)
-        axes = tuple(_axis(source, one, dimension) for dimension in range(one.signal.ndim))
-        metadata = _metadata(source, one)
+        data = array_of(source, map_.signal)
+        axes = tuple(_axis(source, map_, dimension) for dimension in range(map_.signal.ndim))
+        metadata = _metadata(source, map_)
         if any(axis.unit in ("px", "") for axis in axes):
             metadata["uncalibrated"] = True
         metadata |= {"warnings": list(source.warnings), "missing": list(source.missing)}
@@ -232,24 +234,24 @@ def read(path: Path, match: Match) -> Image:
         return kind(
             data=data,
             axes=axes,
-            unit=source.attribute(one.signal, "units") or "",
-            name=f"{path.stem} {one.group}",
+            unit=source.attribute(map_.signal, "units") or "",
+            name=f"{path.stem} {map_.group}",
             path=path,
             metadata=metadata,
         )
 
 
-def _axis(source: Source, one: _Map, dimension: int) -> Axis:
+def _axis(source: Source, map_: _Map, dimension: int) -> Axis:
     """Make the axis of one dimension; where its positions do not fit the array, they are left out aloud."""
-    name, length = one.axes[dimension], one.signal.shape[dimension]
+    name, length = map_.axes[dimension], map_.signal.shape[dimension]
     if not name:
         return pixel_axis(f"axis_{dimension}")
-    home = one.group if one.dialect == "NXdata" else one.entry
+    home = map_.group if map_.dialect == "NXdata" else map_.entry
     path = f"{home}/{name}"
     node = source.find(path)
     if not isinstance(node, h5py.Dataset) or node.dtype.kind not in "iuf":
         source.warnings.append(
-            f"{path}, an axis of {one.group}, is not there; its elements are counted instead"
+            f"{path}, an axis of {map_.group}, is not there; its elements are counted instead"
         )
         return pixel_axis(name)
     unit = "deg" if source.attribute(node, "transformation_type") == "rotation" else None
@@ -258,22 +260,22 @@ def _axis(source: Source, one: _Map, dimension: int) -> Axis:
         return axis_of(source, path, name, values, unit)
     if values is not None and node.ndim == 1 and len(values) == length + 1:
         source.warnings.append(
-            f"{path} has {length + 1} positions for {length} elements of {one.group}; these were read as edges of bins"
+            f"{path} has {length + 1} positions for {length} elements of {map_.group}; these were read as edges of bins"
         )
         return axis_of(source, path, name, (values[1:] + values[:-1]) / 2, unit)
     mesh = None if values is None else values.reshape(node.shape)
-    along = None if mesh is None else _mesh(one, home, source, node, name, mesh, dimension)
+    along = None if mesh is None else _mesh(map_, home, source, node, name, mesh, dimension)
     if along is not None:
         return axis_of(source, path, name, along, unit)
     source.warnings.append(
-        f"{path} has {_shape(node)} positions for {length} elements of {one.group}, which has {_shape(one.signal)}; "
+        f"{path} has {_shape(node)} positions for {length} elements of {map_.group}, which has {_shape(map_.signal)}; "
         f"they do not fit and were left out"
     )
     return pixel_axis(name)
 
 
 def _mesh(
-    one: _Map,
+    map_: _Map,
     home: str,
     source: Source,
     node: h5py.Dataset,
@@ -285,20 +287,22 @@ def _mesh(
     if mesh.ndim < 2:
         return None
     group = source.find(home)
-    told = raw_attribute(group, f"{name}_indices") if isinstance(group, h5py.Group) else None
+    indices = raw_attribute(group, f"{name}_indices") if isinstance(group, h5py.Group) else None
     try:
-        dimensions = [int(as_text(one) or one) for one in np.ravel(told)] if told is not None else []
+        dimensions = (
+            [int(as_text(index) or index) for index in np.ravel(indices)] if indices is not None else []
+        )
     except ValueError:
         dimensions = []
     if len(dimensions) != mesh.ndim:
         dimensions = list(range(dimension - mesh.ndim + 1, dimension + 1))
         fits = [
             start
-            for start in range(one.signal.ndim - mesh.ndim + 1)
-            if one.signal.shape[start : start + mesh.ndim] == mesh.shape
+            for start in range(map_.signal.ndim - mesh.ndim + 1)
+            if map_.signal.shape[start : start + mesh.ndim] == mesh.shape
         ]
         dimensions = list(range(fits[0], fits[0] + mesh.ndim)) if fits else dimensions
-    shape = tuple(one.signal.shape[d] for d in dimensions if 0 <= d < one.signal.ndim)
+    shape = tuple(map_.signal.shape[d] for d in dimensions if 0 <= d < map_.signal.ndim)
     if dimension not in dimensions or shape != mesh.shape:
         return None
     along = dimensions.index(dimension)
@@ -309,17 +313,17 @@ def _mesh(
     return np.asarray(line) if off <= _STRAIGHT * step else None
 
 
-def _metadata(source: Source, one: _Map) -> dict[str, Any]:
-    entry = source.find(one.entry) if one.entry else source.file
-    known: dict[str, Any] = {}
+def _metadata(source: Source, map_: _Map) -> dict[str, Any]:
+    entry = source.find(map_.entry) if map_.entry else source.file
+    metadata: dict[str, Any] = {}
     for name in TEXTS:
-        text = source.text(f"{one.entry}/{name}")
+        text = source.text(f"{map_.entry}/{name}")
         if text is not None:
-            known[name] = text
-    sample = source.text(f"{one.entry}/sample/name")
+            metadata[name] = text
+    sample = source.text(f"{map_.entry}/sample/name")
     if sample is not None:
-        known["sample_name"] = sample
-    return known | (
+        metadata["sample_name"] = sample
+    return metadata | (
         {n: v.value for n, v in source.walk(entry).items()} if isinstance(entry, h5py.Group) else {}
     )
 

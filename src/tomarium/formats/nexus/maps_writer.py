@@ -44,7 +44,7 @@ def write(path: Path, image: Image) -> None:
         entry = nexus_entry(output.file)
         entry["title"] = sayable(image.name)
         entry["program_name"] = "tomarium"
-        entry["metadata"] = json.dumps({name: as_json(one) for name, one in image.metadata.items()})
+        entry["metadata"] = json.dumps({name: as_json(value) for name, value in image.metadata.items()})
         group = nexus_group(entry, "data", "NXdata")
         group.attrs.update({"signal": "data", "axes": np.array(names, h5py.string_dtype())})
         data = group.create_dataset("data", image.shape, image.dtype.newbyteorder("="))

@@ -125,7 +125,7 @@ def read(path: Path, match: Match) -> Scan:
             )
         data = node_of(source, place, DATA)
         kinds = _with_angles(source, place, _kinds(source, place, key, data), data)
-        known = source.walk(source.file)
+        metadata_of_file = source.walk(source.file)
         absent = _absent(source, place)
         mirrored = flips(source, place.entry, place.detector)
         stacks = {
@@ -157,7 +157,7 @@ def read(path: Path, match: Match) -> Scan:
             counts={
                 kind: int(np.sum(kinds == kind)) for kind in IMAGE_KEY_KINDS.values() if np.any(kinds == kind)
             },
-            metadata=metadata | known,
+            metadata=metadata | metadata_of_file,
         )
         return with_geometry(scan, source)
 
@@ -190,7 +190,7 @@ def _with_angles(
 ) -> NDArray[np.object_]:
     """Leave out the last frames of a scan that is being written where their angles are not there yet."""
     held = ((source.array(path), source.find(path)) for path in place.paths(*ANGLES))
-    angles, node = next((one for one in held if one[0] is not None), (None, None))
+    angles, node = next((pair for pair in held if pair[0] is not None), (None, None))
     if angles is None or not source.grows((data, 0), (node, 0)):
         return kinds
     chosen = int(np.sum(kinds == FrameKind.PROJECTION))
@@ -203,11 +203,11 @@ def _with_angles(
 
 def _absent(source: Source, place: Place) -> tuple[str, ...]:
     """Name the files the frames would lie in."""
-    known = source.missing[:]
+    before = source.missing[:]
     source.missing.clear()
     node_of(source, place, DATA)
     absent = tuple(source.missing)
-    source.missing[:] = dict.fromkeys([*known, *absent])
+    source.missing[:] = dict.fromkeys([*before, *absent])
     return absent
 
 
@@ -326,10 +326,10 @@ def _metadata(source: Source, place: Place) -> dict[str, Value[Any]]:
         said = [
             path for path, node in nodes if node is not None and (not unit or source.attribute(node, "units"))
         ]
-        told = len(source.warnings)
+        count = len(source.warnings)
         number = source.quantity(said[0], unit, unit) if said else None
         # What reconstruction needs has been warned of where it is read; these are only worth a mention.
-        del source.warnings[told:]
+        del source.warnings[count:]
         if number is not None:
             metadata[name] = number
     half = source.array(f"{place.detector}/half_acquisition")
@@ -360,13 +360,15 @@ def _translations(source: Source, place: Place, kinds: NDArray[np.object_]) -> d
 def _flips(source: Source, place: Place, mirrored: tuple[bool, bool]) -> dict[str, Value[Any]]:
     where = f"{source.path.name}:{place.detector}, applied to the frames as they are read"
     names = ("flip_left_right", "flip_up_down")
-    found: dict[str, Value[Any]] = {
-        name: Value(True, "read", where) for name, one in zip(names, mirrored, strict=True) if one
+    flips: dict[str, Value[Any]] = {
+        name: Value(True, "read", where)
+        for name, is_mirrored in zip(names, mirrored, strict=True)
+        if is_mirrored
     }
-    if found:
-        said = " and ".join(name.removeprefix("flip_").replace("_", "-") for name in found)
+    if flips:
+        said = " and ".join(name.removeprefix("flip_").replace("_", "-") for name in flips)
         source.repaired.append(f"the detector mirrors its frames {said}: they are shown mirrored back")
-    return found
+    return flips
 
 
 FORMAT = Format(

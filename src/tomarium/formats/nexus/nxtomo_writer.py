@@ -128,7 +128,7 @@ def _write_sample(entry: h5py.Group, scan: Scan) -> None:
     sample["name"] = sayable(str(named.value) if named else scan.name)
     sizes = _pixel_sizes(scan)
     own = {axis: scan.metadata.get(f"detector_pixel_{axis}_m") for axis in sizes}
-    if any(told is not None and told.value != sizes[axis] for axis, told in own.items()):
+    if any(size is not None and size.value != sizes[axis] for axis, size in own.items()):
         # The ESRF's place for the size at the sample (path version 1.5); NXtomo itself has none.
         for axis, size in sizes.items():
             put(sample, f"{axis}_pixel_size", size, units="m")
@@ -151,10 +151,10 @@ def _in_time(scan: Scan) -> list[tuple[FrameKind, np.ndarray[Any, np.dtype[np.fl
         (FrameKind.DARK, scan.darks),
         (FrameKind.FLAT, scan.flats),
     ]
-    found = [(kind, ref.position, ref.frames) for kind, ref in references if ref is not None]
-    found.append((FrameKind.PROJECTION, np.arange(scan.shape[0], dtype=np.float64), scan.projections))
+    stacks = [(kind, ref.position, ref.frames) for kind, ref in references if ref is not None]
+    stacks.append((FrameKind.PROJECTION, np.arange(scan.shape[0], dtype=np.float64), scan.projections))
     back = flips_of(scan.projections)
-    return [(kind, place, flipped(frames, *back)) for kind, place, frames in found]
+    return [(kind, place, flipped(frames, *back)) for kind, place, frames in stacks]
 
 
 def _write_frames(output: TwoPhaseFile, detector: h5py.Group, scan: Scan) -> list[Placed]:

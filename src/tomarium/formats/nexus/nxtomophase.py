@@ -104,7 +104,7 @@ def read(path: Path, match: Match) -> Scan:
         if steps > 1:
             source.warnings.append(f"phase step {step} of {steps} was opened: {', '.join(match.entries)}")
         references = {kind: _reference(source, entry, kind, step, steps, frames) for kind in REFERENCES}
-        known = source.walk(source.file)
+        metadata_of_file = source.walk(source.file)
         geometry = Geometry(
             angles_deg=_angles(source, entry),
             pixel_m=source.quantity(f"{entry}/{PROJECTIONS}/x_pixel_size", "m", None),
@@ -112,7 +112,9 @@ def read(path: Path, match: Match) -> Scan:
         )
         metadata = texts_of(source, TEXTS, f"{entry}/") | {"phase_step": Value(step, "read", match.entry)}
         held = {"flats": references[FrameKind.FLAT], "darks": references[FrameKind.DARK]}
-        return scan_of(source, match, FORMAT.name, frames, geometry, metadata=metadata | known, **held)
+        return scan_of(
+            source, match, FORMAT.name, frames, geometry, metadata=metadata | metadata_of_file, **held
+        )
 
 
 def _angles(source: Source, entry: str) -> Value[NDArray[np.float64]]:

@@ -85,39 +85,40 @@ def read(path: Path, match: Match) -> Volume:
             )
         group = data.parent
         order, said = _order(source, data, group)
-        found: dict[str, Any] = {
+        metadata: dict[str, Any] = {
             name: text for name, place in TEXTS.items() if (text := source.text(f"{match.entry}/{place}"))
         }
-        kept = source.text(f"{match.entry}/{METADATA}")
-        if kept:
+        text_kept = source.text(f"{match.entry}/{METADATA}")
+        if text_kept:
             try:
-                found |= from_json(json.loads(kept))
+                metadata |= from_json(json.loads(text_kept))
             except (ValueError, TypeError, RecursionError) as problem:
                 raise FormatError(
                     f"{path}: {METADATA} is damaged ({problem}); copy the file again"
                 ) from problem
         for name in ("scaling", "offset", "transform"):
             if name in data.attrs:
-                found[name] = as_json(raw_attribute(data, name))
+                metadata[name] = as_json(raw_attribute(data, name))
         if said:
-            found["axes_assumed"] = said
+            metadata["axes_assumed"] = said
         voxels = volume_of(source, data, order)
         axes = tuple(
-            _axis(source, group, name, length, found) for name, length in zip(AXES, voxels.shape, strict=True)
+            _axis(source, group, name, length, metadata)
+            for name, length in zip(AXES, voxels.shape, strict=True)
         )
         if any(axis.unit == "px" for axis in axes):
-            found["uncalibrated"] = True
-        name = str(found.pop("name", found.get("title", path.stem)))
+            metadata["uncalibrated"] = True
+        name = str(metadata.pop("name", metadata.get("title", path.stem)))
         if source.warnings:
-            found["warnings"] = list(source.warnings)
-        return Volume(voxels, axes, attribute(data, "units") or "", name, path, found)
+            metadata["warnings"] = list(source.warnings)
+        return Volume(voxels, axes, attribute(data, "units") or "", name, path, metadata)
 
 
 def _order(source: Source, data: h5py.Dataset, group: h5py.Group) -> tuple[tuple[int, int, int], str]:
     """Find z, y and x among the axes: as `axes` says, else by the lengths of the three lists of positions."""
     written = raw_attribute(group, "axes") if "axes" in group.attrs else attribute(data, "axes")
     texts = (
-        [as_text(one) or "" for one in np.ravel(np.asarray(written, dtype=object))]
+        [as_text(name) or "" for name in np.ravel(np.asarray(written, dtype=object))]
         if written is not None
         else []
     )
@@ -133,7 +134,7 @@ def _order(source: Source, data: h5py.Dataset, group: h5py.Group) -> tuple[tuple
     return (0, 1, 2), "z, y, x: nothing in the file tells"
 
 
-def _axis(source: Source, group: h5py.Group, name: str, length: int, found: dict[str, Any]) -> Axis:
+def _axis(source: Source, group: h5py.Group, name: str, length: int, metadata: dict[str, Any]) -> Axis:
     """Read the positions along an axis as a scale and an offset."""
     node = source.find(name, group)
     positions = source.array(name, group)
@@ -149,7 +150,7 @@ def _axis(source: Source, group: h5py.Group, name: str, length: int, found: dict
     steps = np.diff(positions)
     scale = float((positions[-1] - positions[0]) / len(steps)) if len(steps) else 1.0
     if len(steps) and (not scale or not np.allclose(steps, scale, rtol=1e-6, atol=0.0)):
-        found[f"{name}_positions"] = positions.tolist()
+        metadata[f"{name}_positions"] = positions.tolist()
         return Axis(name)
     try:
         size = units.factor(unit, "m")
@@ -175,18 +176,18 @@ def write(
     """
     if volume.ndim != 3:
         raise InputError(f"{path}: an image of {volume.ndim} axes is no volume; give one with z, y and x")
-    known = dict(volume.metadata)
+    metadata = dict(volume.metadata)
     with two_phase_file(path, resume=resume, on_progress=on_progress) as output:
         entry = nexus_entry(output.file, "NXtomoproc")
-        entry["title"] = str(known.get("title") or volume.name or path.stem)
+        entry["title"] = str(metadata.get("title") or volume.name or path.stem)
         source = nexus_group(nexus_group(entry, "instrument", "NXinstrument"), "source", "NXsource")
-        source["name"] = str(known.get("source", "unknown"))
-        source["type"] = str(known.get("source_type", "unknown"))
-        source["probe"] = str(known.get("probe", PROBE))
+        source["name"] = str(metadata.get("source", "unknown"))
+        source["type"] = str(metadata.get("source_type", "unknown"))
+        source["probe"] = str(metadata.get("probe", PROBE))
         nexus_group(entry, "sample", "NXsample")["name"] = str(
-            known.get("sample_name") or volume.name or path.stem
+            metadata.get("sample_name") or volume.name or path.stem
         )
-        _write_process(entry, volume, known)
+        _write_process(entry, volume, metadata)
         data = nexus_group(entry, "data", "NXdata")
         data.attrs["signal"] = "data"
         data.attrs["axes"] = list(AXES)
@@ -199,14 +200,14 @@ def write(
             data.attrs[f"{AXES[number]}_indices"] = number
 
 
-def _write_process(entry: h5py.Group, volume: Volume, known: dict[str, Any]) -> None:
+def _write_process(entry: h5py.Group, volume: Volume, metadata: dict[str, Any]) -> None:
     process = nexus_group(entry, "reconstruction", "NXprocess")
-    process["program"] = str(known.get("program", "tomarium"))
-    process["version"] = str(known.get("version", __version__))
-    process["date"] = str(known.get("date") or _when(volume.path))
+    process["program"] = str(metadata.get("program", "tomarium"))
+    process["version"] = str(metadata.get("version", __version__))
+    process["date"] = str(metadata.get("date") or _when(volume.path))
     parameters = nexus_group(process, "parameters", "NXparameters")
-    parameters["raw_file"] = str(known.get("raw_file") or (volume.path.name if volume.path else "unknown"))
-    parameters["metadata"] = json.dumps({"name": volume.name, **as_json(known)}, ensure_ascii=False)
+    parameters["raw_file"] = str(metadata.get("raw_file") or (volume.path.name if volume.path else "unknown"))
+    parameters["metadata"] = json.dumps({"name": volume.name, **as_json(metadata)}, ensure_ascii=False)
 
 
 def _when(path: Path | None) -> str:

@@ -35,21 +35,21 @@ def motors_of(source: Source, place: Place, chosen: NDArray[np.bool_]) -> dict[s
     """
     count = int(chosen.sum())
     named: dict[str, MotorPositions] = {}
-    found: list[tuple[str, MotorPositions]] = []
+    motors: list[tuple[str, MotorPositions]] = []
     for path in place.paths(*TRANSLATIONS):
         motor_positions = motor_at(source, path, count, chosen=chosen, demand_unit=True)
-        found += [] if motor_positions is None else [(path, motor_positions)]
+        motors += [] if motor_positions is None else [(path, motor_positions)]
     for path in _transformations(source, place.paths(TRANSFORMATIONS)[0]):
         motor_positions = motor_at(source, path, count, chosen=chosen, demand_unit=True)
-        found += [] if motor_positions is None else [(path, motor_positions)]
+        motors += [] if motor_positions is None else [(path, motor_positions)]
     for group in _positioners(source, place):
         motor_positions = motor_at(source, "value", count, group, chosen=chosen)
         name = source.text("name", group)
         if motor_positions is not None and name and name not in named:
             named[name] = motor_positions
         elif motor_positions is not None:
-            found.append((path_of(group), motor_positions))
-    return by_short_names(found) | named
+            motors.append((path_of(group), motor_positions))
+    return by_short_names(motors) | named
 
 
 def _transformations(source: Source, path: str) -> Iterator[str]:

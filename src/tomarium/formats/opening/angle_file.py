@@ -39,7 +39,7 @@ def numbers(file: Path) -> NDArray[np.float64]:
         raise FormatError(f"{file}: is no text; a file of angles has one number a line") from problem
     except OSError as problem:
         raise FormatError(f"{file}: cannot be read ({problem.strerror}); check its permissions") from problem
-    found: list[float] = []
+    angles: list[float] = []
     for line_number, line in enumerate(lines, 1):
         words = _words(line)
         if not words:
@@ -47,13 +47,13 @@ def numbers(file: Path) -> NDArray[np.float64]:
         try:
             if "_" in line.split("#")[0]:  # Python reads 1_0 as ten
                 raise ValueError(line)
-            found.extend(float(word) for word in words)
+            angles.extend(float(word) for word in words)
         except ValueError as problem:
             raise FormatError(
                 f"{file}: line {line_number} is {line.strip()[:40]!r}, no number; "
                 f"write one angle in degrees a line"
             ) from problem
-    return np.asarray(found, dtype=np.float64)
+    return np.asarray(angles, dtype=np.float64)
 
 
 def text_lines(file: Path) -> list[list[str]]:

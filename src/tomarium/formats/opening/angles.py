@@ -61,24 +61,24 @@ def in_degrees(
     without a unit may be radians; where False they are degrees. Result: what was repaired, or what to look at,
     in words, or "".
     """
-    known = unit if unit is not None and unit.lower() not in NO_UNIT else None
-    if known is not None:
+    unit_known = unit if unit is not None and unit.lower() not in NO_UNIT else None
+    if unit_known is not None:
         try:
-            return Value(angles * units.factor(known, "deg"), "read", place), ""
+            return Value(angles * units.factor(unit_known, "deg"), "read", place), ""
         except UnitError:
-            said = f"{place} has the unit {known!r}, which is none of an angle"
+            said = f"{place} has the unit {unit_known!r}, which is none of an angle"
     else:
         said = f"{place} has no unit"
     if guess and _look_like_radians(angles):
         return Value(np.rad2deg(angles), "derived", place), f"{said}; its size says radians"
-    if not guess and known is None:
+    if not guess and unit_known is None:
         return Value(angles, "read", place), f"{said}; {_doubt(angles)}" if _may_be_radians(angles) else ""
     return Value(angles, "read", place), f"{said}; degrees were taken"
 
 
 def _may_be_radians(angles: NDArray[np.float64]) -> bool:
-    known = angles[np.isfinite(angles)]
-    return len(known) >= _FEW and np.abs(known).max() <= 2 * math.pi + 0.1 and bool(np.ptp(known) >= 1)
+    finite = angles[np.isfinite(angles)]
+    return len(finite) >= _FEW and np.abs(finite).max() <= 2 * math.pi + 0.1 and bool(np.ptp(finite) >= 1)
 
 
 def _doubt(angles: NDArray[np.float64]) -> str:
@@ -98,12 +98,12 @@ def still_written(projections: int, angles: int) -> str:
 
 
 def _look_like_radians(angles: NDArray[np.float64]) -> bool:
-    known = angles[np.isfinite(angles)]
-    if len(known) < 2 or not np.ptp(known):
+    finite = angles[np.isfinite(angles)]
+    if len(finite) < 2 or not np.ptp(finite):
         return False
-    span = float(np.ptp(known)) * len(known) / (len(known) - 1)
+    span = float(np.ptp(finite)) * len(finite) / (len(finite) - 1)
     near = any(abs(span / turn - 1) < _TURN_TOLERANCE for turn in (math.pi, 2 * math.pi))
-    return near or float(np.abs(known).max()) <= 2 * math.pi
+    return near or float(np.abs(finite).max()) <= 2 * math.pi
 
 
 def look_like_turns_in_radians(angles: NDArray[np.float64]) -> bool:

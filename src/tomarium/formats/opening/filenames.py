@@ -64,10 +64,10 @@ def gaps(series: list[Path]) -> list[int]:
 
     `series`: files whose names differ only in their last number.
     """
-    found = sorted({int(digits[-1]) for file in series if (digits := re.findall(r"\d+", bare(file).stem))})
+    present = sorted({int(digits[-1]) for file in series if (digits := re.findall(r"\d+", bare(file).stem))})
     absent: list[int] = []
-    for one, following in pairwise(found):
-        absent.extend(range(one + 1, min(following, one + 1001 - len(absent))))
+    for number, following in pairwise(present):
+        absent.extend(range(number + 1, min(following, number + 1001 - len(absent))))
     return absent
 
 

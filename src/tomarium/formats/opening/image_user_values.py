@@ -97,19 +97,19 @@ def _is_length(axis: Axis) -> bool:
     return not axis.coordinates and (axis.unit == "m" or (axis.unit == "px" and axis.name.lower() in SPATIAL))
 
 
-def settled(image: Image, given: Mapping[str, Any]) -> Image:
+def settled(image: Image, values: Mapping[str, Any]) -> Image:
     """Give an image the scale its user tells, and refuse what only a scan has.
 
-    `given`: name of a field of a scan's geometry, or "domain" → what the user gave. An image takes `pixel_m`
+    `values`: name of a field of a scan's geometry, or "domain" → what the user gave. An image takes `pixel_m`
     alone.
     """
-    useless = [name for name, value in given.items() if value is not None and name != "pixel_m"]
+    useless = [name for name, value in values.items() if value is not None and name != "pixel_m"]
     if useless:
         raise ParameterError(
             f"{image.path}: {', '.join(useless)} was given, but this is an image, not a scan; leave it out, or "
             f"give angles_deg too where it holds projections"
         )
-    pixel = given.get("pixel_m")
+    pixel = values.get("pixel_m")
     return image if pixel is None else with_user_scale(image, pixel.value)
 
 
@@ -172,8 +172,8 @@ def scan_of(path: Path, image: Image, angles: Value[NDArray[np.float64]], axes: 
 
 def _value_in_metadata(image: Image, name: str) -> Value[float] | None:
     """Return what the file of an image tells of how it was taken, with its place."""
-    told = dict(image.metadata.get(SOURCES) or {}).get(name)
-    return None if told is None else Value(float(image.metadata[name]), told["origin"], told["source"])
+    source = dict(image.metadata.get(SOURCES) or {}).get(name)
+    return None if source is None else Value(float(image.metadata[name]), source["origin"], source["source"])
 
 
 def _pixel(column: Axis, path: Path) -> Value[float] | None:

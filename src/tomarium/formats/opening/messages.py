@@ -95,20 +95,20 @@ def unusable(path: Path) -> str | None:
 def explain(
     path: Path,
     refusals: Sequence[tuple[Format, str]],
-    asked: Format | None = None,
+    as_asked: Format | None = None,
     stacks: Sequence[str] = (),
 ) -> str:
     """Say why a file is no scan.
 
-    `refusals`: the formats that looked inside, each with what it found lacking. `asked`: the one it was to be
+    `refusals`: the formats that looked inside, each with what it found lacking. `as_asked`: the one it was to be
     read as; any by default. `stacks`: datasets that could be frames, as "/path (shape)"; the answer then
     tells how to name one. Result: what was found, why the nearest formats refuse, what to do next.
     """
-    found = _folder(path) if path.is_dir() else _file(path)
+    content = _folder(path) if path.is_dir() else _file(path)
     why = _why_not(path, refusals)
-    wanted = f" as {asked.name}" if asked is not None else ""
+    wanted = f" as {as_asked.name}" if as_asked is not None else ""
     return (
-        f"{path}: is not a scan or volume tomarium can read{wanted}. Found: {found}. "
+        f"{path}: is not a scan or volume tomarium can read{wanted}. Found: {content}. "
         f"{f'Why not: {why}. ' if why else ''}Give the scan's own file or folder; `tomarium formats` lists what can be "
         f"read.{_named(stacks)}"
     )
@@ -117,7 +117,9 @@ def explain(
 def _why_not(path: Path, refusals: Sequence[tuple[Format, str]]) -> str:
     """Word why the nearest formats refuse: those of this ending first, then those that tomarium writes too."""
     suffix = bare(path).suffix.lower()
-    ranked = sorted(refusals, key=lambda one: (suffix not in one[0].suffixes, one[0].write is None))
+    ranked = sorted(
+        refusals, key=lambda refusal: (suffix not in refusal[0].suffixes, refusal[0].write is None)
+    )
     said: dict[str, str] = {}
     for form, reason in ranked:  # formats of one container fail on the same damage with the same words
         said.setdefault(brief(reason.removeprefix(f"{path}: "), _LONGEST_REASON), form.title)

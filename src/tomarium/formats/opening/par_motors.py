@@ -21,7 +21,7 @@ def motors_of(values: Mapping[str, Any], count: int, source: str) -> dict[str, M
     `values`: key → value, as number or text. `count`: projections. `source`: name of the file. Result: name →
     positions, without a unit, which the file tells nowhere.
     """
-    found: dict[str, MotorPositions] = {}
+    motors: dict[str, MotorPositions] = {}
     for key, value in values.items():
         if (
             _NAME.fullmatch(key) is None
@@ -34,5 +34,5 @@ def motors_of(values: Mapping[str, Any], count: int, source: str) -> dict[str, M
         except ValueError:
             continue
         if math.isfinite(number) and count:
-            found[key] = MotorPositions(np.full(count, number), "", "read", f"{source}: {key}")
-    return found
+            motors[key] = MotorPositions(np.full(count, number), "", "read", f"{source}: {key}")
+    return motors

@@ -50,50 +50,50 @@ def with_profile_values(scan: Scan, profile: ProfileValues) -> Scan:
     A user's value stands. A file's stands too, with a warning where the profile's differs by more than 1 %; where the
     profile corrects the file its value is taken, and what it replaces is told in `repaired`.
     """
-    taken: dict[str, Value[float]] = {}
+    values: dict[str, Value[float]] = {}
     said: list[str] = []
     repaired: list[str] = []
     for name, value in profile.values.items():
-        known: Value[Any] | None = getattr(scan.geometry, name)
-        if known is None or known.origin == "default":
-            taken[name] = value
+        own: Value[Any] | None = getattr(scan.geometry, name)
+        if own is None or own.origin == "default":
+            values[name] = value
             continue
-        if known.origin in ("user", "profile"):
+        if own.origin in ("user", "profile"):
             continue
-        differs = not math.isclose(known.value, value.value, rel_tol=_ALIKE)
+        differs = not math.isclose(own.value, value.value, rel_tol=_ALIKE)
         field_of, unit = BY_NAME[name], BY_NAME[name].unit
-        here, there = (units.show(one, unit) for one in (known.value, value.value))
+        here, there = (units.show(one, unit) for one in (own.value, value.value))
         if name in profile.corrects:
-            taken[name] = value
+            values[name] = value
             if differs:
                 repaired.append(
-                    f"{field_of.words} is {there}: {value.source} corrects {here} of {known.source}"
+                    f"{field_of.words} is {there}: {value.source} corrects {here} of {own.source}"
                 )
         elif differs:
             said.append(
-                f"{field_of.words} is {here} by {known.source}, but {there} by {value.source}: the file's was taken; "
+                f"{field_of.words} is {here} by {own.source}, but {there} by {value.source}: the file's was taken; "
                 f"give the right one as --{field_of.option}, or write corrects = [{name!r}] into the profile's [scan]"
             )
     along = _motors_along(scan, profile)
-    if not taken and not said and not along:
+    if not values and not said and not along:
         return scan
-    made = scan.with_geometry(**taken) if taken else scan
+    changed = scan.with_geometry(**values) if values else scan
     return replace(
-        made,
-        metadata={**made.metadata, **along},
-        warnings=(*made.warnings, *said),
-        repaired=(*made.repaired, *repaired),
+        changed,
+        metadata={**changed.metadata, **along},
+        warnings=(*changed.warnings, *said),
+        repaired=(*changed.repaired, *repaired),
     )
 
 
 def _motors_along(scan: Scan, profile: ProfileValues) -> dict[str, Value[Any]]:
     """Name the motors along the axes of a volume, and their signs, where the scan tells their positions."""
-    told: dict[str, Value[Any]] = {}
+    values: dict[str, Value[Any]] = {}
     for axis, roles in {"x": ("x", "axis"), "y": ("y",), "z": ("z",)}.items():
         role = next((role for role in roles if role in profile.motors), "")
         if profile.motors.get(role) not in scan.geometry.motors:
             continue
-        told[f"motor_along_{axis}"] = Value(profile.motors[role], "profile", profile.source)
+        values[f"motor_along_{axis}"] = Value(profile.motors[role], "profile", profile.source)
         if role in profile.signs:
-            told[f"motor_sign_along_{axis}"] = Value(profile.signs[role], "profile", profile.source)
-    return told
+            values[f"motor_sign_along_{axis}"] = Value(profile.signs[role], "profile", profile.source)
+    return values

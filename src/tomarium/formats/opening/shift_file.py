@@ -28,7 +28,7 @@ def read_shifts(file: Path) -> Shifts:
     `file`: text with one line for each view: its shift along columns and, with a second number, along rows,
     in pixels; `#` begins a comment. Result, shape (view,): along rows; None where lines hold one number.
     """
-    found = numbers(file)
+    values = numbers(file)
     lines = text_lines(file)
     widths = {len(words) for words in lines}
     if widths - {1, 2} or len(widths) != 1:
@@ -36,7 +36,7 @@ def read_shifts(file: Path) -> Shifts:
             f"{file}: its lines hold {' or '.join(map(str, sorted(widths))) or 'no'} numbers; a correction file has a "
             f"line for each view, with its shift along columns and, where wanted, along rows, in pixels"
         )
-    table = found.reshape(len(lines), widths.pop())
+    table = values.reshape(len(lines), widths.pop())
     return table[:, 0], table[:, 1] if table.shape[1] == 2 else None
 
 
@@ -75,5 +75,5 @@ def shifts_given(given: object, scan: Path) -> dict[str, Value[NDArray[np.float6
             )
         columns, rows = table[:, 0], table[:, 1] if table.shape[1] == 2 else None
         source = "given when the scan was opened"
-    told = {"shift_columns_px": Value(columns, "user", source)}
-    return told if rows is None else {**told, "shift_rows_px": Value(rows, "user", source)}
+    shifts = {"shift_columns_px": Value(columns, "user", source)}
+    return shifts if rows is None else {**shifts, "shift_rows_px": Value(rows, "user", source)}

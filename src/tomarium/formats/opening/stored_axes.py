@@ -178,10 +178,10 @@ def with_axes(scan: Scan, axes: str | None) -> Scan:
     own = scan.flats is not None or scan.darks is not None
     if axes is None and (own or angles.origin != "user"):
         return scan
-    known = None if angles.origin == "default" else len(angles.value)
+    views = None if angles.origin == "default" else len(angles.value)
     stored = stored_axes(
         scan.shape,
-        known,
+        views,
         axes,
         str(scan.path),
         values=lambda: scan.projections.read(slice(None), slice(None)),

@@ -38,8 +38,8 @@ def describe(opened: Scan | Image, recognised: tuple[Format, Match] | None = Non
 
 def _image(image: Image, recognised: tuple[Format, Match] | None) -> dict[str, Any]:
     form, match = recognised or (None, None)
-    told = dict(image.metadata)
-    notes = {name: [str(one) for one in told.pop(name, ())] for name in ("missing", "warnings")}
+    metadata = dict(image.metadata)
+    notes = {name: [str(note) for note in metadata.pop(name, ())] for name in ("missing", "warnings")}
     return {
         "kind": "volume" if isinstance(image, Volume) else "image",
         "path": str(image.path or ""),
@@ -52,9 +52,11 @@ def _image(image: Image, recognised: tuple[Format, Match] | None) -> dict[str, A
         "dtype": image.dtype.name,
         "unit": image.unit,
         "axes": [_axis(axis, length) for axis, length in zip(image.axes, image.shape, strict=True)],
-        "uncalibrated": bool(told.pop("uncalibrated", any(axis.unit in ("px", "") for axis in image.axes))),
+        "uncalibrated": bool(
+            metadata.pop("uncalibrated", any(axis.unit in ("px", "") for axis in image.axes))
+        ),
         **notes,
-        "metadata": {name: _plain(value) for name, value in told.items() if not name.startswith("/")},
+        "metadata": {name: _plain(value) for name, value in metadata.items() if not name.startswith("/")},
     }
 
 
@@ -92,7 +94,7 @@ def _scan(scan: Scan) -> dict[str, Any]:
             for field in FIELDS
             if (value := getattr(scan.geometry, field.name)) or field.expected
         },
-        "motors": {name: _motor(one) for name, one in scan.geometry.motors.items()},
+        "motors": {name: _motor(motor) for name, motor in scan.geometry.motors.items()},
         "missing": list(scan.missing),
         "repaired": list(scan.repaired),
         "warnings": list(scan.warnings),
@@ -111,10 +113,10 @@ def _per_view(value: Value[NDArray[np.float64]] | MotorPositions) -> dict[str, A
     }
 
 
-def _motor(one: MotorPositions) -> dict[str, Any]:
-    edges = (one.value.min(), one.value.max()) if one.value.size else (None, None)
+def _motor(motor: MotorPositions) -> dict[str, Any]:
+    edges = (motor.value.min(), motor.value.max()) if motor.value.size else (None, None)
     lowest, highest = (None if edge is None else _plain(edge) for edge in edges)
-    return {**_per_view(one), "lowest": lowest, "highest": highest, "unit": one.unit}
+    return {**_per_view(motor), "lowest": lowest, "highest": highest, "unit": motor.unit}
 
 
 def _value(value: Value[Any] | None) -> dict[str, Any] | None:

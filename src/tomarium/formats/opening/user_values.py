@@ -16,18 +16,18 @@ from tomarium.model.geometry import BY_NAME, PER_VIEW, user_value
 from tomarium.model.slab import RAW_DOMAINS
 
 
-def with_user_values(scan: Scan, given: Mapping[str, Any]) -> Scan:
+def with_user_values(scan: Scan, values: Mapping[str, Any]) -> Scan:
     """Put the user's values in place of the file's.
 
-    `given`: name of a field of the geometry → what `user_value` takes for it, or a Value made already; None
+    `values`: name of a field of the geometry → what `user_value` takes for it, or a Value made already; None
     keeps the file's.
     """
-    if given.get("angles_deg") is not None:
+    if values.get("angles_deg") is not None:
         scan = replace(scan, warnings=without_assumed(scan.warnings))
     return scan.with_geometry(
         **{
             name: value if isinstance(value, Value) else user_value(name, value)
-            for name, value in given.items()
+            for name, value in values.items()
             if value is not None
         }
     )
@@ -86,9 +86,9 @@ def _demand_one_each(scan: Scan, name: str, count: int) -> None:
     value = getattr(scan.geometry, name)
     if value is None or (len(value.value) == count and np.isfinite(value.value).all()):
         return
-    found = f"{len(value.value)} numbers" if len(value.value) != count else "numbers that are not finite"
+    content = f"{len(value.value)} numbers" if len(value.value) != count else "numbers that are not finite"
     raise FormatError(
-        f"{scan.path}: {value.source}: {BY_NAME[name].words} has {found} for {count} projections; give one finite "
+        f"{scan.path}: {value.source}: {BY_NAME[name].words} has {content} for {count} projections; give one finite "
         f"number for each as {name}, or leave it out"
     )
 
@@ -100,14 +100,14 @@ def _without_radians(scan: Scan) -> Scan:
         return scan
     if any("may be radians" in said for said in scan.warnings):
         return scan
-    seen = f"its {len(angles)} angles, {angles[0]:.6g} to {angles[-1]:.6g}"
-    found = f"{scan.angles_deg.source}: {seen}, look like radians"
+    span = f"its {len(angles)} angles, {angles[0]:.6g} to {angles[-1]:.6g}"
+    finding = f"{scan.angles_deg.source}: {span}, look like radians"
     degrees = f"{np.rad2deg(angles[0]):.6g}:{np.rad2deg(angles[-1]):.6g}:{len(angles)}"
     if origin == "user":
         raise ParameterError(
-            f"{scan.path}: {found}; write them in degrees, each times 57.29578, such as {degrees}"
+            f"{scan.path}: {finding}; write them in degrees, each times 57.29578, such as {degrees}"
         )
-    said = f"{found}, and were taken for degrees; if they are radians, open it with --angles {degrees}"
+    said = f"{finding}, and were taken for degrees; if they are radians, open it with --angles {degrees}"
     return replace(scan, warnings=(*scan.warnings, said))
 
 

@@ -139,8 +139,10 @@ def _from_par(recording: _Recording) -> tuple[int | None, float | None, ParFile 
     first, last = par.values.get("NUM_FIRST_IMAGE", 0), par.values.get("NUM_LAST_IMAGE")
     step = par.values.get("ANGLE_BETWEEN_PROJECTIONS")
     each = last - first + 1 if isinstance(last, int) and isinstance(first, int) and last >= first else None
-    known = float(step) if isinstance(step, int | float) and not isinstance(step, bool) and step else None
-    return each, known, par
+    step_known = (
+        float(step) if isinstance(step, int | float) and not isinstance(step, bool) and step else None
+    )
+    return each, step_known, par
 
 
 def read(path: Path, match: Match) -> Scan:
@@ -197,8 +199,8 @@ def _opened(path: Path, match: Match, turn: int | None) -> Scan:
         "turn": Value("all" if turn is None else turn, "derived", f"frames {start} to {start + count - 1}")
     }
     if stamps is not None:
-        taken = np.datetime64(round(float(stamps.time_s[order[start]]) * 1e6), "us")
-        metadata["start_time"] = Value(str(taken), "read", "the camera's time stamp of the first frame")
+        started = np.datetime64(round(float(stamps.time_s[order[start]]) * 1e6), "us")
+        metadata["start_time"] = Value(str(started), "read", "the camera's time stamp of the first frame")
     if par is not None and recording.par is not None:
         metadata |= {
             f"/{recording.par.name}/{key}": Value(value, "read", recording.par.name)
@@ -267,20 +269,20 @@ def _order(
 
 def _period(ordered: ChosenFrames, each: int | None, step: float | None, warnings: list[str]) -> float | None:
     """Estimate the frames of a turn, and compare them with what the .par tells."""
-    told = abs(_TURN_DEG / step) if step else float(each) if each else None
-    if ordered.shape[0] < (2 * told if told else 32):
+    expected = abs(_TURN_DEG / step) if step else float(each) if each else None
+    if ordered.shape[0] < (2 * expected if expected else 32):
         return None
-    found = rotation_period(signatures(ordered))
-    if found is None:
+    period = rotation_period(signatures(ordered))
+    if period is None:
         warnings.append(
             "no view comes again in the recording; the period of the rotation could not be checked"
         )
         return None
-    if told is not None and abs(found[0] - told) > _TOLERANCE:
+    if expected is not None and abs(period[0] - expected) > _TOLERANCE:
         warnings.append(
-            f"the views come again every {found[0]:.2f} frames, not every {told:g}; check the .par"
+            f"the views come again every {period[0]:.2f} frames, not every {expected:g}; check the .par"
         )
-    return found[0]
+    return period[0]
 
 
 def _angles(

@@ -66,19 +66,19 @@ def signatures(frames: Frames) -> NDArray[np.float32]:
         parts.append(
             block.reshape(len(block), band.stop - band.start, -1, each).mean(axis=3).reshape(len(block), -1)
         )
-    found: NDArray[np.float32] = np.concatenate(parts)
-    found -= found.mean(axis=0)
-    return found
+    sums: NDArray[np.float32] = np.concatenate(parts)
+    sums -= sums.mean(axis=0)
+    return sums
 
 
-def ring_start(found: NDArray[np.float32]) -> tuple[int, float]:
+def ring_start(sums: NDArray[np.float32]) -> tuple[int, float]:
     """Find the oldest frame of a ring buffer by the largest step between neighbours.
 
-    `found`: what `signatures` returned, in the file's order. Result: its number; 0 where the step from the
+    `sums`: what `signatures` returned, in the file's order. Result: its number; 0 where the step from the
     last frame to the first is the largest. Result: how many times the median step the largest is; below 3 it
     says little.
     """
-    steps = np.sqrt(np.mean((found - np.roll(found, 1, axis=0)) ** 2, axis=1))
+    steps = np.sqrt(np.mean((sums - np.roll(sums, 1, axis=0)) ** 2, axis=1))
     start = int(np.argmax(steps))
     middle = float(np.median(steps))
     return start, float(steps[start]) / middle if middle > 0 else np.inf if steps[start] > 0 else 1.0
@@ -89,10 +89,10 @@ def seam_is_clear(ratio: float) -> bool:
     return ratio >= _SEAM
 
 
-def rotation_period(found: NDArray[np.float32]) -> tuple[float, float] | None:
+def rotation_period(sums: NDArray[np.float32]) -> tuple[float, float] | None:
     """Estimate after how many frames the same view comes again.
 
-    `found`: what `signatures` returned, in the order they were taken; two turns at least. Result:
+    `sums`: what `signatures` returned, in the order they were taken; two turns at least. Result:
     the period in frames and the correlation of frames that far apart, 1 at most; None where no two views are alike.
 
     Notes
@@ -102,13 +102,13 @@ def rotation_period(found: NDArray[np.float32]) -> tuple[float, float] | None:
     3. Its highest multiple that half of the frames still overlap is found likewise and divided by its number,
        each time with the vertex of the parabola through three neighbours: the error is divided too.
     """
-    count = len(found)
+    count = len(sums)
     if count < 2 * _SHORTEST:
         return None
     size = 1 << (2 * count - 1).bit_length()
-    spectrum = np.fft.rfft(found.astype(np.float64), size, axis=0)
+    spectrum = np.fft.rfft(sums.astype(np.float64), size, axis=0)
     products = np.fft.irfft((np.abs(spectrum) ** 2).sum(axis=1), size)[:count]
-    energy = np.concatenate([[0.0], np.cumsum((found.astype(np.float64) ** 2).sum(axis=1))])
+    energy = np.concatenate([[0.0], np.cumsum((sums.astype(np.float64) ** 2).sum(axis=1))])
     lags = np.arange(count)
     # The energy of the frames that overlap at each lag, at the beginning and at the end.
     norm = np.sqrt((energy[count - lags] - energy[0]) * (energy[count] - energy[lags]))
@@ -126,7 +126,7 @@ def rotation_period(found: NDArray[np.float32]) -> tuple[float, float] | None:
     while turns * period < count / 2:
         guess = round(turns * period)
         window = range(max(1, guess - 2), min(count - 2, guess + 3))
-        top = max(window, key=lambda one: float(correlation[one]))
+        top = max(window, key=lambda lag: float(correlation[lag]))
         if not _is_peak(correlation, top) or correlation[top] < 0.5 * quality:
             break
         period = _vertex(correlation, top) / turns

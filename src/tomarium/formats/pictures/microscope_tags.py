@@ -71,9 +71,9 @@ def microscope_tags(path: Path) -> MicroscopeTags | None:
         page: Any = tif.pages[0]
         height = int(page.imagelength)
         with suppress(ValueError, TypeError, KeyError):
-            for found in (_fei(tif), _zeiss(tif), _tescan(page, height)):
-                if found is not None:
-                    return found
+            for tags in (_fei(tif), _zeiss(tif), _tescan(page, height)):
+                if tags is not None:
+                    return tags
     return None
 
 
@@ -84,12 +84,12 @@ def sound_pixel(value: Any) -> float | None:
 
 
 def _fei(tif: Any) -> MicroscopeTags | None:
-    told = tif.fei_metadata
-    scan = told.get("Scan") if isinstance(told, Mapping) else None
+    metadata = tif.fei_metadata
+    scan = metadata.get("Scan") if isinstance(metadata, Mapping) else None
     if not isinstance(scan, Mapping) or (pixel := sound_pixel(scan.get("PixelWidth", "nan"))) is None:
         return None
     tall = sound_pixel(scan.get("PixelHeight", "nan")) or pixel
-    image = told.get("Image")
+    image = metadata.get("Image")
     rows = int(image["ResolutionY"]) if isinstance(image, Mapping) and "ResolutionY" in image else None
     height = int(tif.pages[0].imagelength)
     return MicroscopeTags(
@@ -98,9 +98,9 @@ def _fei(tif: Any) -> MicroscopeTags | None:
 
 
 def _zeiss(tif: Any) -> MicroscopeTags | None:
-    told = tif.sem_metadata
-    for name in _ZEISS if isinstance(told, Mapping) else ():
-        entry = told.get(name)
+    metadata = tif.sem_metadata
+    for name in _ZEISS if isinstance(metadata, Mapping) else ():
+        entry = metadata.get(name)
         if isinstance(entry, tuple) and len(entry) == 3:
             with suppress(UnitError):
                 pixel = sound_pixel(float(entry[1]) * units.factor(str(entry[2]), "m"))
@@ -114,12 +114,12 @@ def _tescan(page: Any, height: int) -> MicroscopeTags | None:
     if tag is None:
         return None
     text = tag.value.decode("latin-1") if isinstance(tag.value, bytes) else str(tag.value)
-    told = dict(re.findall(r"(PixelSizeX|PixelSizeY|ImageStripSize)=([^\r\n]{1,40})", text))
-    pixel = sound_pixel(told.get("PixelSizeX", "nan"))
+    values = dict(re.findall(r"(PixelSizeX|PixelSizeY|ImageStripSize)=([^\r\n]{1,40})", text))
+    pixel = sound_pixel(values.get("PixelSizeX", "nan"))
     if pixel is None:
         return None
-    tall = sound_pixel(told.get("PixelSizeY", "nan")) or pixel
-    strip = int(told.get("ImageStripSize", "0") or 0)
+    tall = sound_pixel(values.get("PixelSizeY", "nan")) or pixel
+    strip = int(values.get("ImageStripSize", "0") or 0)
     return MicroscopeTags(
         "TESCAN", pixel, tall / pixel, height - strip if 0 < strip < height else None, "PixelSizeX"
     )

@@ -36,20 +36,20 @@ def ome_metadata(description: str) -> dict[str, Any]:
     root = parsed(re.sub(r"^\s*<\?xml[^>]*\?>", "", description), _LONGEST)
     if root is None:
         return {}
-    told: dict[str, Any] = {"/original_metadata": dict(_lines(root, ""))}
-    pixels = next((one for one in root.iter() if _name(one) == "Pixels"), None)
-    channels = [one for one in pixels if _name(one) == "Channel"] if pixels is not None else []
-    if any(one.get("Name") or one.get("Color") for one in channels):
-        told["channels"] = [_channel(one, number) for number, one in enumerate(channels)]
-    return told
+    metadata: dict[str, Any] = {"/original_metadata": dict(_lines(root, ""))}
+    pixels = next((element for element in root.iter() if _name(element) == "Pixels"), None)
+    channels = [element for element in pixels if _name(element) == "Channel"] if pixels is not None else []
+    if any(channel.get("Name") or channel.get("Color") for channel in channels):
+        metadata["channels"] = [_channel(channel, number) for number, channel in enumerate(channels)]
+    return metadata
 
 
 def _channel(element: ElementTree.Element, number: int) -> dict[str, str]:
-    found = {"name": element.get("Name") or f"channel {number}"}
+    channel = {"name": element.get("Name") or f"channel {number}"}
     colour = element.get("Color") or ""
     if re.fullmatch(r"-?\d{1,10}", colour, re.ASCII):
-        found["colour"] = f"#{(int(colour) & 0xFFFFFFFF) >> 8:06x}"
-    return found
+        channel["colour"] = f"#{(int(colour) & 0xFFFFFFFF) >> 8:06x}"
+    return channel
 
 
 def _name(element: ElementTree.Element) -> str:
@@ -63,11 +63,11 @@ def _lines(element: ElementTree.Element, place: str) -> Iterator[tuple[str, str]
     if element.text and element.text.strip():
         yield name, element.text.strip()
     counted: dict[str, int] = {}
-    total = Counter(_name(one) for one in element)
-    for one in element:
-        own = _name(one)
+    total = Counter(_name(child) for child in element)
+    for child in element:
+        own = _name(child)
         number = counted[own] = counted.get(own, -1) + 1
         if number < _MOST_PLANES:
-            for key, text in _lines(one, name):
+            for key, text in _lines(child, name):
                 inner = key[len(name) + 1 + len(own) :]
                 yield f"{name}/{own}{f' {number}' if total[own] > 1 else ''}{inner}", text

@@ -115,12 +115,12 @@ def detect(path: Path) -> Match | None:
                 return no_match("its planes are of several colours each, which is not read")
     except FormatError as problem:
         return no_match(str(problem))
-    what = f"{', '.join(axes)} of {' × '.join(map(str, shape))}"
+    content = f"{', '.join(axes)} of {' × '.join(map(str, shape))}"
     if planes:
-        return Match(0.5, "planes", f"a TIFF file of {what}: {planes}")
+        return Match(0.5, "planes", f"a TIFF file of {content}: {planes}")
     if pages == 1 and len(shape) > 2:
-        return Match(0.5, "colour", f"a TIFF page of {what}")
-    return Match(0.05, "page", f"one TIFF page of {what}") if pages == 1 and len(shape) == 2 else None
+        return Match(0.5, "colour", f"a TIFF page of {content}")
+    return Match(0.05, "page", f"one TIFF page of {content}") if pages == 1 and len(shape) == 2 else None
 
 
 def _header(path: Path, kind: str) -> tuple[tuple[int, ...], tuple[str, ...], np.dtype[Any]]:
@@ -155,7 +155,7 @@ def read(path: Path, match: Match) -> Image:
     kind = _kind(path)
     shape, names, dtype = _header(path, kind)
     steps: dict[str, float] = {}
-    told: dict[str, Any] = {}
+    details: dict[str, Any] = {}
     unit = ""
     notes: tuple[str, ...] = ()
     if kind == "TIFF":
@@ -171,15 +171,15 @@ def read(path: Path, match: Match) -> Image:
         elif pixel is not None:
             steps = dict(zip("yx", pixel, strict=True))
         if "<OME" in said[:4096]:
-            told = ome_metadata(said)
+            details = ome_metadata(said)
         unit = calibration.unit if calibration is not None else ""
     axes = tuple(Axis(name, steps.get(name, 1.0), 0.0, "m" if name in steps else "px") for name in names)
-    metadata: dict[str, Any] = {"why": match.why, **told}
+    metadata: dict[str, Any] = {"why": match.why, **details}
     if not steps:
         metadata["uncalibrated"] = True
     if match.dialect == "page":
-        one = "it is one page: open the folder of the series it belongs to; or, if it is a sinogram, give its angles"
-        notes = (one, *notes)
+        advice = "it is one page: open the folder of the series it belongs to; or, if it is a sinogram, give its angles"
+        notes = (advice, *notes)
     if notes:
         metadata["notes"] = list(notes)
     return Image(
@@ -255,17 +255,17 @@ def _write_tiff(hidden: Path, path: Path, image: Image, lossy: bool) -> None:
         values = values.astype(np.float32)
     if values.dtype.kind not in "iuf" or values.dtype.itemsize > (8 if values.dtype.kind == "f" else 4):
         raise InputError(f"{path}: OME-TIFF has no pixels of {image.dtype}; convert them to float32 first")
-    told: dict[str, Any] = {"Name": image.name}
+    metadata: dict[str, Any] = {"Name": image.name}
     for axis in image.axes:
         if axis.name in ("z", "y", "x") and axis.unit == "m":
-            told[f"PhysicalSize{axis.name.upper()}"] = axis.scale * 1e6
-            told[f"PhysicalSize{axis.name.upper()}Unit"] = "µm"
+            metadata[f"PhysicalSize{axis.name.upper()}"] = axis.scale * 1e6
+            metadata[f"PhysicalSize{axis.name.upper()}Unit"] = "µm"
     samples = values.shape[-1] if letters.endswith("S") else 1
     plane = values.shape[len(plain) - 2 :]
     pages = values.reshape(-1, *plane)
     described = tifffile.OmeXml()
     stored = (len(pages), 1, 1, *plane[:2], samples)
-    described.addimage(values.dtype, values.shape, stored, axes=letters, **told)
+    described.addimage(values.dtype, values.shape, stored, axes=letters, **metadata)
     # Before the pixels, so that a file that is cut short still says how many planes it should have.
     tifffile.imwrite(
         hidden, pages, description=described.tostring(declaration=True).encode(), metadata=None,

@@ -54,7 +54,7 @@ def side_text_tags(path: Path, shape: tuple[int, int]) -> MicroscopeTags | None:
     InputError
         The text is of a picture of another size: this one was made smaller or larger, or cut.
     """
-    beside = next((one for end in (".txt", ".TXT") if (one := path.with_suffix(end)).is_file()), None)
+    beside = next((file for end in (".txt", ".TXT") if (file := path.with_suffix(end)).is_file()), None)
     if beside is None or beside == path or beside.stat().st_size > _LONGEST:
         return None
     lines = [line.strip() for line in _text(beside.read_bytes()).splitlines()]
@@ -72,30 +72,33 @@ def _text(content: bytes) -> str:
 
 
 def _hitachi(lines: list[str], beside: Path, path: Path, shape: tuple[int, int]) -> MicroscopeTags | None:
-    told = {
+    values = {
         key.strip(): value.strip() for key, mark, value in (line.partition("=") for line in lines) if mark
     }
-    number = re.match(r"[\d.eE+-]+", told.get("PixelSize", ""))
+    number = re.match(r"[\d.eE+-]+", values.get("PixelSize", ""))
     pixel = sound_pixel(float(number[0]) * 1e-9) if number else None
     if pixel is None:
         return None
-    if size := re.fullmatch(r"(\d+)\s*[xX]\s*(\d+)", told.get("DataSize", "")):
+    if size := re.fullmatch(r"(\d+)\s*[xX]\s*(\d+)", values.get("DataSize", "")):
         _demand_shape(beside, path, shape, (int(size[2]), int(size[1])), bar=False)
     return MicroscopeTags("Hitachi", pixel, 1.0, None, f"PixelSize in {beside.name}")
 
 
 def _jeol(lines: list[str], beside: Path, path: Path, shape: tuple[int, int]) -> MicroscopeTags | None:
-    told = {parts[0]: parts[1].strip() for line in lines if len(parts := line.split(None, 1)) == 2}
-    if _BAR not in told or _MARKER not in told:
+    values = {parts[0]: parts[1].strip() for line in lines if len(parts := line.split(None, 1)) == 2}
+    if _BAR not in values or _MARKER not in values:
         return None
-    bar_px, length = float(told[_BAR].split()[0]), re.fullmatch(r"([\d.]+)\s*([a-zA-Zµμ]+)", told[_MARKER])
+    bar_px, length = (
+        float(values[_BAR].split()[0]),
+        re.fullmatch(r"([\d.]+)\s*([a-zA-Zµμ]+)", values[_MARKER]),
+    )
     if length is None or not bar_px > 2:
         return None
     pixel = sound_pixel(float(length[1]) * units.factor(length[2], "m") / bar_px)
     if pixel is None:
         return None
     rows = None
-    if size := re.fullmatch(r"(\d+)\s+(\d+)", told.get(_FULL, "")):
+    if size := re.fullmatch(r"(\d+)\s+(\d+)", values.get(_FULL, "")):
         _demand_shape(beside, path, shape, (int(size[2]), int(size[1])), bar=True)
         rows = int(size[2]) if int(size[2]) < shape[0] else None
     # The bar is told in whole pixels: half a pixel to either side, of a rectangle whose deviation is 1 / sqrt(12).
@@ -104,12 +107,12 @@ def _jeol(lines: list[str], beside: Path, path: Path, shape: tuple[int, int]) ->
 
 
 def _demand_shape(
-    beside: Path, path: Path, shape: tuple[int, int], told: tuple[int, int], *, bar: bool
+    beside: Path, path: Path, shape: tuple[int, int], size: tuple[int, int], *, bar: bool
 ) -> None:
     """Refuse a text that is of other pixels; below the image of some, there is an information bar."""
-    if shape[1] == told[1] and (shape[0] >= told[0] if bar else shape[0] == told[0]):
+    if shape[1] == size[1] and (shape[0] >= size[0] if bar else shape[0] == size[0]):
         return
     raise InputError(
-        f"{path}: has {shape[1]} × {shape[0]} pixels, and {beside.name} is of a picture of {told[1]} × {told[0]}: it "
+        f"{path}: has {shape[1]} × {shape[0]} pixels, and {beside.name} is of a picture of {size[1]} × {size[0]}: it "
         f"was made smaller or cut, so that its scale is not known; tell it by --bar, --pixel or --width"
     )

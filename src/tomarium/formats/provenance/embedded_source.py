@@ -134,16 +134,16 @@ def with_geometry_beside(scan: Scan) -> Scan:
         return with_geometry(scan, source)
 
 
-def _filled(scan: Scan, told: Mapping[str, Any]) -> Scan:
+def _filled(scan: Scan, geometry: Mapping[str, Any]) -> Scan:
     values: dict[str, Value[Any]] = {}
     for field in FIELDS:
-        if field.name not in told or getattr(scan.geometry, field.name) is not None:
+        if field.name not in geometry or getattr(scan.geometry, field.name) is not None:
             continue
-        value = from_json(told[field.name]["value"])
+        value = from_json(geometry[field.name]["value"])
         number = np.asarray(value, np.float64) if field.per_view else float(value)
         # A list of another length says nothing of these frames: the file was cut since.
         if not field.per_view or np.shape(number) == scan.shape[:1]:
-            values[field.name] = Value(number, "read", str(told[field.name]["source"]))
-    said = next((one for one in RAW_DOMAINS if one == told.get("domain")), scan.domain)
+            values[field.name] = Value(number, "read", str(geometry[field.name]["source"]))
+    said = next((domain for domain in RAW_DOMAINS if domain == geometry.get("domain")), scan.domain)
     domain = said if scan.domain == "counts" else scan.domain
     return replace(scan, domain=domain).with_geometry(**values)

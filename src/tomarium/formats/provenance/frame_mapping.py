@@ -44,9 +44,9 @@ class FrameMap:
 
     def completed(self, rest: str) -> FrameMap:
         """Say that the frames which went nowhere lie in `rest`, one after the other."""
-        left = np.flatnonzero(self.which < 0)
+        unplaced = np.flatnonzero(self.which < 0)
         which, frame = self.which.copy(), self.frame.copy()
-        which[left], frame[left] = len(self.datasets), np.arange(len(left))
+        which[unplaced], frame[unplaced] = len(self.datasets), np.arange(len(unplaced))
         return FrameMap(self.order, self.size, [*self.datasets, rest], which, frame)
 
 
@@ -168,5 +168,5 @@ def unfold(
         plist.set_filter(code, flags, tuple(values))
     most = tuple(h5py.h5s.UNLIMITED if length is None else length for length in layout["maxshape"])
     space = h5py.h5s.create_simple(node.shape, most)
-    made = h5py.h5d.create(new.id, as_bytes(name), h5py.h5t.py_create(node.dtype), space, dcpl=plist)
-    output.fill(h5py.Dataset(made), frames)
+    dataset = h5py.h5d.create(new.id, as_bytes(name), h5py.h5t.py_create(node.dtype), space, dcpl=plist)
+    output.fill(h5py.Dataset(dataset), frames)

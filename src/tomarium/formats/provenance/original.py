@@ -110,26 +110,26 @@ def original_of(scan: Scan) -> Original | None:
         names = frozenset(json.loads(source.text(f"/{SIDE_CAR}/frames") or "[]"))
         digest = fingerprint(source.file, names) if file == scan.path else digest_of(scan)
         changed = digest != attributes["digest"]
-        given = f"{', '.join(_given(scan))} were given" if _given(scan) else ""
-        why = str(attributes.get("stale", "")) or given or ("it was changed since" if changed else "")
+        values_given = f"{', '.join(_given(scan))} were given" if _given(scan) else ""
+        why = str(attributes.get("stale", "")) or values_given or ("it was changed since" if changed else "")
         return Original(str(attributes["format"]), file, changed, why)
 
 
 def _given(scan: Scan) -> list[str]:
     """Name what the user gave that the file itself does not say."""
-    given = [*scan.geometry.given(), *(["domain"] if "opened_domain" in scan.metadata else [])]
+    words = [*scan.geometry.given(), *(["domain"] if "opened_domain" in scan.metadata else [])]
     home = scan.path if scan.path.is_dir() or is_hdf5(scan.path) else scan.path.parent
     for word, reference in (("flats", scan.flats), ("darks", scan.darks)):
         for part in getattr(reference and reference.frames, "parts", (reference and reference.frames,)):
             file = getattr(part, "file", None) or getattr(part, "path", None)
             if file is not None and not Path(file).resolve().is_relative_to(home.resolve()):
-                given.append(word)
-    return list(dict.fromkeys(given))
+                words.append(word)
+    return list(dict.fromkeys(words))
 
 
 def digest_of(scan: Scan) -> str:
     """Sum up what a scan says that is not HDF5, its pixels left out."""
-    told = [
+    contents = [
         scan.shape,
         *(
             (as_json(value.value) if field.expected else [field.name, as_json(value.value)])
@@ -141,7 +141,7 @@ def digest_of(scan: Scan) -> str:
         *(reference.position.tolist() if reference else None for reference in (scan.flats, scan.darks)),
         {name: as_json(value.value) for name, value in sorted(scan.metadata.items())},
     ]
-    return hashlib.sha256(json.dumps(told).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(contents).encode()).hexdigest()
 
 
 def keep_original(
@@ -158,7 +158,7 @@ def keep_original(
         with reading(original.file) as source:
             if source.find(f"/{SIDE_CAR}/rest") is not None:
                 source.file.copy(f"/{SIDE_CAR}/rest", home, "rest")
-            same = {name: one for name, one in stored.items() if name not in _given(scan)}
+            same = {name: part for name, part in stored.items() if name not in _given(scan)}
             layouts, links = _hand_on(output, source, scan, same, bool(placed)), _links(source)
     elif is_hdf5(scan.path):
         with reading(scan.path) as source:
@@ -174,9 +174,9 @@ def _own_tree(
     """Keep the tree of a scan's own file, and what it carries where it was made from another and changed since."""
     stacks = runs_by_stack(scan)
     maps = frame_maps(placed) if placed else stacks
-    types = {one.dataset: output.file[one.dataset].dtype for one in placed}
-    types |= {name: one.dtype for name, one in stored.items()}
-    layouts, links, made = dict[str, Any](), dict[str, list[str]](), dict[tuple[Path, str], str]()
+    types = {part.dataset: output.file[part.dataset].dtype for part in placed}
+    types |= {name: part.dtype for name, part in stored.items()}
+    layouts, links, copies = dict[str, Any](), dict[str, list[str]](), dict[tuple[Path, str], str]()
 
     def replace(old: h5py.Group, name: Name, new: h5py.Group) -> h5py.Dataset | None:
         node = source.find(shown(name), old)
@@ -184,8 +184,8 @@ def _own_tree(
         frame_map = None if key is None else maps.get(key)
         if node is None or key is None or frame_map is None:
             return take_along(source, old, name, new, links)
-        if key in made:  # a second link to the same frames
-            new[name] = member(output.file, made[key])
+        if key in copies:  # a second link to the same frames
+            new[name] = member(output.file, copies[key])
             return node
         if is_sparse(node):
             return None
@@ -200,8 +200,8 @@ def _own_tree(
             _show(output, node, frame_map.completed(f"/{SIDE_CAR}/{rest}") if placed else None, new, name)
         else:
             output.fill(output.reserve(new, name, node.shape, node.dtype), frames_of(source, node))
-        made[key] = place_of(new, name)
-        layouts[made[key].removeprefix(_TREE)] = layout
+        copies[key] = place_of(new, name)
+        layouts[copies[key].removeprefix(_TREE)] = layout
         return node
 
     tree = output.file.create_group(_TREE)
@@ -212,12 +212,12 @@ def _own_tree(
 
 def _keep_rest(output: TwoPhaseFile, source: Source, node: h5py.Dataset, frame_map: FrameMap) -> str:
     """Store the frames that went nowhere; return where, below the side-car."""
-    left = np.flatnonzero(frame_map.which < 0)
-    group = output.file.require_group(f"{SIDE_CAR}/rest") if len(left) else None
+    unplaced = np.flatnonzero(frame_map.which < 0)
+    group = output.file.require_group(f"{SIDE_CAR}/rest") if len(unplaced) else None
     if group is None:
         return ""
-    kept = output.frames(group, str(len(group)), frames_of(source, node, frame_map.order, left))
-    return str(kept.name).removeprefix(f"/{SIDE_CAR}/")
+    dataset = output.frames(group, str(len(group)), frames_of(source, node, frame_map.order, unplaced))
+    return str(dataset.name).removeprefix(f"/{SIDE_CAR}/")
 
 
 def _show(
@@ -292,10 +292,10 @@ def restore(
 
 def _link_again(file: h5py.File, links: Mapping[str, Sequence[str]], target: Path) -> None:
     """Put links in the place of copies where what they lead to lies beside the target, as it did beside the source."""
-    for place, (name, path, what) in links.items():
+    for place, (name, path, state) in links.items():
         neighbour = target.parent / name
         group, here = _held(file, place)
-        if what == "left" or here is None or not is_hdf5(neighbour):
+        if state == "left" or here is None or not is_hdf5(neighbour):
             continue
         with reading(neighbour) as source:
             there = source.find(path)
@@ -324,7 +324,7 @@ def left_links(original: Original) -> frozenset[str]:
     Result: places in that file; of links that led nowhere then, none.
     """
     with reading(original.file) as source:
-        return frozenset(place for place, (*_, what) in _links(source).items() if what == "left")
+        return frozenset(place for place, (*_, state) in _links(source).items() if state == "left")
 
 
 def _links(source: Source) -> dict[str, list[str]]:

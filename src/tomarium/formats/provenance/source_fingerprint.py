@@ -31,17 +31,17 @@ def origin_of(opened: Scan | Image, form: str) -> str:
     Result: another one where a file was changed, or another is meant, or its user gave other values; "" where
     it lies in no file.
     """
-    told: list[Any] = [form, opened.shape]
+    contents: list[Any] = [form, opened.shape]
     if isinstance(opened, Scan):
-        told.append([opened.domain, {field.name: value for field, value in opened.geometry.items()}])
-        told += [opened.metadata, opened.projections, opened.flats, opened.darks]
-        told += [opened.path] if opened.path.is_file() else []
+        contents.append([opened.domain, {field.name: value for field, value in opened.geometry.items()}])
+        contents += [opened.metadata, opened.projections, opened.flats, opened.darks]
+        contents += [opened.path] if opened.path.is_file() else []
     elif opened.path is None or not opened.path.exists():
         return ""
     else:
-        told += [opened.path, opened.dtype.str, opened.name, repr(opened.axes)]
-        told += [opened.metadata[name] for name in _MADE_BY if name in opened.metadata]
-    return hashlib.sha256(json.dumps(_description(told, {})).encode()).hexdigest()
+        contents += [opened.path, opened.dtype.str, opened.name, repr(opened.axes)]
+        contents += [opened.metadata[name] for name in _MADE_BY if name in opened.metadata]
+    return hashlib.sha256(json.dumps(_description(contents, {})).encode()).hexdigest()
 
 
 def files_of(frames: Frames) -> Any:
@@ -54,31 +54,31 @@ def sources_of(opened: Scan | Image) -> tuple[Path, ...]:
 
     Result: its own first; those of frames that lie in other files after it.
     """
-    known: dict[Path, Any] = {} if opened.path is None else {opened.path: None}
+    stamps: dict[Path, Any] = {} if opened.path is None else {opened.path: None}
     if isinstance(opened, Scan):
-        _description([opened.projections, opened.flats, opened.darks], known)
-    return tuple(known)
+        _description([opened.projections, opened.flats, opened.darks], stamps)
+    return tuple(stamps)
 
 
-def _description(part: Any, known: dict[Path, Any]) -> Any:
-    """Spell out what a stack is made of; `known` are files that were looked at before."""
+def _description(part: Any, stamps: dict[Path, Any]) -> Any:
+    """Spell out what a stack is made of; `stamps` are files that were looked at before."""
     if isinstance(part, Path):
-        if part not in known:
-            known[part] = list(_stamps(part))
-        return known[part]
+        if part not in stamps:
+            stamps[part] = list(_stamps(part))
+        return stamps[part]
     if isinstance(part, np.ndarray) and part.dtype.kind in "biufc":
         content = part.tobytes() if part.nbytes <= _MOST_SUMMED else b""
         return [part.dtype.str, part.shape, hashlib.sha256(content).hexdigest()]
     if is_dataclass(part) and not isinstance(part, type):
         parts = [
-            _description(getattr(part, field.name), known) for field in fields(part) if field.name[0] != "_"
+            _description(getattr(part, field.name), stamps) for field in fields(part) if field.name[0] != "_"
         ]
-        more = [_description(file, known) for file in _virtual(part)] if isinstance(part, Hdf5Frames) else []
+        more = [_description(file, stamps) for file in _virtual(part)] if isinstance(part, Hdf5Frames) else []
         return [type(part).__name__, *parts, *more]
     if isinstance(part, Mapping):
-        return {str(name): _description(item, known) for name, item in part.items()}
+        return {str(name): _description(item, stamps) for name, item in part.items()}
     if isinstance(part, list | tuple):
-        return [_description(item, known) for item in part]
+        return [_description(item, stamps) for item in part]
     if isinstance(part, str | int | float | bool | np.generic | np.ndarray | None):
         return as_json(part)
     return str(part) if isinstance(part, np.dtype) else type(part).__name__

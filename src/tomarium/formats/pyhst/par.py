@@ -69,8 +69,10 @@ def detect(path: Path) -> Match | None:
             return no_match(f"it holds {len(named)} parameter files, {names}; give the one you mean")
         if any(path.glob("*.nxs")):
             return no_match(f"{named[0].name} lies beside NeXus files, which hold the frames")
-        found = _detect_file(named[0])
-        return found and Match(min(found.score, 0.75), found.dialect, f"{named[0].name} is {found.why}")
+        match_of_file = _detect_file(named[0])
+        return match_of_file and Match(
+            min(match_of_file.score, 0.75), match_of_file.dialect, f"{named[0].name} is {match_of_file.why}"
+        )
     return _detect_file(path) if path.is_file() else None
 
 

@@ -61,12 +61,12 @@ class TypedPar:
 def inside(par: TypedPar, named: str) -> Path:
     """Find where a named file or prefix lies, without leaving the parameter file's folder and those trusted."""
     home = par.path.parent.resolve()
-    given = Path(named.replace("\\", "/"))  # as Windows writes it
-    folder = (home / given).parent.resolve()
+    path = Path(named.replace("\\", "/"))  # as Windows writes it
+    folder = (home / path).parent.resolve()
     if any(folder.is_relative_to(place) for place in (home, *trusted())) and folder.is_dir():
-        return folder / given.name
-    beside = home / given.parent.name
-    return (beside if given.parent.name not in ("", "..") and beside.is_dir() else home) / given.name
+        return folder / path.name
+    beside = home / path.parent.name
+    return (beside if path.parent.name not in ("", "..") and beside.is_dir() else home) / path.name
 
 
 def _numbered(par: TypedPar, start: str, numbers: range) -> list[Path]:

@@ -100,13 +100,13 @@ def parse_par(content: bytes, source: str) -> ParFile:
     statements: list[ParStatement] = []
     numbers = 0
     for chunk in _logical_lines(content.decode("utf-8", "surrogateescape")):
-        one = _statement(chunk, arrays)
-        statements.append(one)
-        if one.key and not one.index and isinstance(one.value, np.ndarray):
-            arrays[one.key] = one.value
-        elif one.key and one.index and one.key in arrays:
-            arrays[one.key] = _with_item(arrays[one.key], one.index, one.value)
-        numbers += len(arrays[one.key]) if one.key in arrays else 0
+        statement = _statement(chunk, arrays)
+        statements.append(statement)
+        if statement.key and not statement.index and isinstance(statement.value, np.ndarray):
+            arrays[statement.key] = statement.value
+        elif statement.key and statement.index and statement.key in arrays:
+            arrays[statement.key] = _with_item(arrays[statement.key], statement.index, statement.value)
+        numbers += len(arrays[statement.key]) if statement.key in arrays else 0
         if numbers > _MOST_NUMBERS:
             raise FormatError(
                 f"{source}: builds arrays of more than {_MOST_NUMBERS} numbers, which no detector needs; it is made to "
@@ -140,9 +140,9 @@ def _depth(text: str) -> int:
 
 def _parts(text: str) -> Iterator[tuple[int, str]]:
     """Yield where brackets open and close and comments begin, outside of quoted texts."""
-    for found in _PART.finditer(text):
-        if kind := _KINDS.get(found[0][0]):
-            yield found.start(), kind
+    for match in _PART.finditer(text):
+        if kind := _KINDS.get(match[0][0]):
+            yield match.start(), kind
 
 
 def _statement(chunk: str, arrays: Mapping[str, Any]) -> ParStatement:

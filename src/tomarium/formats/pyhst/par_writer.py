@@ -73,10 +73,12 @@ def _type(path: Path, scan: Scan, lossy: bool) -> np.dtype[Any]:
     """Choose the type of all frames, flats and darks among them."""
     stacks = {"projections": scan.projections}
     stacks |= {
-        kind: one.frames for kind, one in (("flats", scan.flats), ("darks", scan.darks)) if one is not None
+        kind: reference.frames
+        for kind, reference in (("flats", scan.flats), ("darks", scan.darks))
+        if reference is not None
     }
-    kinds = {what: np.dtype(frames.dtype).name for what, frames in stacks.items()}
-    odd = [f"{what} of {kind}" for what, kind in kinds.items() if kind not in _TYPES]
+    kinds = {stack: np.dtype(frames.dtype).name for stack, frames in stacks.items()}
+    odd = [f"{stack} of {kind}" for stack, kind in kinds.items() if kind not in _TYPES]
     if odd and not lossy:
         raise InputError(
             f"{path}: {' and '.join(odd)} fit into neither uint16 nor float32, which PyHST2 reads; "
@@ -102,12 +104,12 @@ def _check_angles(path: Path, scan: Scan) -> None:
 def _check_name(path: Path, scan: Scan) -> None:
     """Refuse a name that reads back otherwise, for the frames would not be found."""
     name = path.stem if path.suffix.lower() == ".par" else path.name
-    told = parse_par(par_text(name, scan).encode("utf-8", "surrogateescape"), str(path)).values.get(
+    back = parse_par(par_text(name, scan).encode("utf-8", "surrogateescape"), str(path)).values.get(
         "FILE_PREFIX"
     )
-    if told != f"{name}_edfs/{name}" or "\\" in name:  # of which readers make "/"
+    if back != f"{name}_edfs/{name}" or "\\" in name:  # of which readers make "/"
         raise InputError(
-            f"{path}: the name {name!r} cannot stand in a parameter file, which reads it as {str(told)[:80]!r}; give a "
+            f"{path}: the name {name!r} cannot stand in a parameter file, which reads it as {str(back)[:80]!r}; give a "
             f"name of letters, digits, - and _"
         )
 

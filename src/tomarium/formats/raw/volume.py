@@ -50,17 +50,17 @@ def detect_volume(path: Path, suffix: str, *, with_name: bool) -> Match | None:
     stand in the file's name instead. Result: None where there is nothing of the kind; a score of 0 says what
     is lacking.
     """
-    found = _find(path, suffix)
-    if found is None:
+    files = _find(path, suffix)
+    if files is None:
         return None
-    if found.info is not None:
-        if not found.data.is_file():
-            return no_match(f"{found.info.name} is there, but the volume {found.data.name} is not")
-        return Match(0.9, found.info.suffix[1:], f"{found.info.name} beside {found.data.name} tells its size")
-    if with_name and _NAMED.search(found.data.stem):
-        return Match(0.7, "name", f"its name, {found.data.name}, tells its size; no .info lies beside it")
+    if files.info is not None:
+        if not files.data.is_file():
+            return no_match(f"{files.info.name} is there, but the volume {files.data.name} is not")
+        return Match(0.9, files.info.suffix[1:], f"{files.info.name} beside {files.data.name} tells its size")
+    if with_name and _NAMED.search(files.data.stem):
+        return Match(0.7, "name", f"its name, {files.data.name}, tells its size; no .info lies beside it")
     return no_match(
-        f"{found.data.name} has no header and no {found.data.name}.info beside it that tells its size",
+        f"{files.data.name} has no header and no {files.data.name}.info beside it that tells its size",
     )
 
 
@@ -101,19 +101,19 @@ def read_volume(path: Path, match: Match, suffix: str, default_dtype: str) -> Vo
     none; "" tells it by the file's size. Result: lazy; `metadata` holds `info`, every key of the text, and
     `notes`, what was assumed.
     """
-    found = _find(path, suffix)
-    if found is None:
+    files = _find(path, suffix)
+    if files is None:
         raise FormatError(f"{path}: holds no {suffix} volume any more; open it again")
-    info = read_volume_info(found.info) if found.info else _from_name(found.data)
-    _check_other_text(found, info)
-    array, notes = _array(found.data, info, default_dtype)
+    info = read_volume_info(files.info) if files.info else _from_name(files.data)
+    _check_other_text(files, info)
+    array, notes = _array(files.data, info, default_dtype)
     notes = (*info.notes, *notes, *_zeros(array))
     scale, unit = (1.0, "px") if info.voxel_m is None else (info.voxel_m, "m")
     return Volume(
         data=array,
         axes=tuple(Axis(axis, scale, 0.0, unit) for axis in "zyx"),
         unit=info.unit,
-        name=found.data.stem,
+        name=files.data.stem,
         path=path,
         metadata={
             "format": match.dialect,
@@ -125,10 +125,10 @@ def read_volume(path: Path, match: Match, suffix: str, default_dtype: str) -> Vo
     )
 
 
-def _check_other_text(found: _Found, info: VolumeInfo) -> None:
+def _check_other_text(files: _Found, info: VolumeInfo) -> None:
     """Refuse a volume whose `.info` and `.xml` tell of other sizes or orders: one of them is another volume's."""
-    other = found.data.with_name(f"{found.data.name}.xml")
-    if found.info is None or found.info.suffix.lower() != ".info" or not other.is_file():
+    other = files.data.with_name(f"{files.data.name}.xml")
+    if files.info is None or files.info.suffix.lower() != ".info" or not other.is_file():
         return
     xml = read_volume_info(other)
     # Only what both tell can disagree.
@@ -139,7 +139,7 @@ def _check_other_text(found: _Found, info: VolumeInfo) -> None:
     voxels = None not in (info.voxel_m, xml.voxel_m) and info.voxel_m != xml.voxel_m
     if xml.shape != info.shape or orders or voxels:
         raise FormatError(
-            f"{found.data}: {info.source} tells {_words(info)}, {info.byte_order} and voxels of {info.voxel_m} m, "
+            f"{files.data}: {info.source} tells {_words(info)}, {info.byte_order} and voxels of {info.voxel_m} m, "
             f"{xml.source} {_words(xml)}, {xml.byte_order} and {xml.voxel_m} m; remove the one that is wrong"
         )
 
@@ -188,12 +188,12 @@ def _words(info: VolumeInfo) -> str:
 def _wrong_size(size: int, info: VolumeInfo, stored: np.dtype[Any]) -> str:
     each = info.shape[1] * info.shape[2] * stored.itemsize
     whole, rest = divmod(size, each)
-    told = f"{info.source} tells {info.shape[0]} slices of {each} bytes ({_words(info)} of {stored.name})"
+    expected = f"{info.source} tells {info.shape[0]} slices of {each} bytes ({_words(info)} of {stored.name})"
     if whole >= info.shape[0]:
         held = f"{whole} slices" + (f" and {rest} bytes" if rest else "")
-        return f"holds {held} in {size} bytes where {told}; correct NUM_Z or the other sizes"
+        return f"holds {held} in {size} bytes where {expected}; correct NUM_Z or the other sizes"
     return (
-        f"holds {whole} whole slices in {size} bytes where {told}; if it is still being reconstructed wait for "
+        f"holds {whole} whole slices in {size} bytes where {expected}; if it is still being reconstructed wait for "
         f"its end, else copy it again"
     )
 

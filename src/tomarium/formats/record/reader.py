@@ -26,8 +26,8 @@ def detect(path: Path) -> Match | None:
     Result: None where there is no such folder; the dialect is that of the volume.
     """
     volume = path / VOLUME
-    told = any((path / name).is_file() for name in (CRATE, PROVENANCE))
-    if not volume.is_dir() or not (told or is_unfinished(volume)):
+    has_metadata = any((path / name).is_file() for name in (CRATE, PROVENANCE))
+    if not volume.is_dir() or not (has_metadata or is_unfinished(volume)):
         return None
     inner = _form(volume).detect(volume)
     if inner is None or not inner.score:

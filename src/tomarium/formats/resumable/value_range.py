@@ -67,8 +67,8 @@ def _sampled(block: NDArray[Any], count: int) -> NDArray[np.float64]:
     step = max(1, -(-block.size // count))
     while step > 1 and math.gcd(step, block.shape[-1]) > 1:
         step += 1
-    taken = block.reshape(-1)[::step].astype(np.float64)
-    return taken[np.isfinite(taken)]
+    sample = block.reshape(-1)[::step].astype(np.float64)
+    return sample[np.isfinite(sample)]
 
 
 def quantiles(values: ValueRange, shares: tuple[float, ...]) -> Mapping[float, float]:

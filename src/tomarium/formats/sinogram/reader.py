@@ -106,7 +106,8 @@ def _candidates(path: Path) -> list[MatlabArray]:
     """List the arrays of two long axes; those called sinogram first, then real numbers before whole ones."""
     candidates = [array for array in arrays(path) if len(array.shape) == 2 and min(array.shape) >= _LEAST]
     return sorted(
-        candidates, key=lambda one: ("sino" not in one.name.lower(), one.dtype.kind != "f", one.offset)
+        candidates,
+        key=lambda array: ("sino" not in array.name.lower(), array.dtype.kind != "f", array.offset),
     )
 
 
@@ -168,10 +169,10 @@ def angles_beside(path: Path, shape: tuple[int, int]) -> Value[NDArray[np.float6
     ):  # a note, or another file's angles, may be called so
         beside = path.with_name(name)
         with suppress(FormatError):
-            found = numbers(beside) if beside.is_file() else np.zeros(0)
-            series = name == "angles.txt" and len(found) == len(list(path.parent.glob(f"*{path.suffix}")))
-            if len(found) in shape and not series:
-                return Value(found, "read", beside.name)
+            angles = numbers(beside) if beside.is_file() else np.zeros(0)
+            series = name == "angles.txt" and len(angles) == len(list(path.parent.glob(f"*{path.suffix}")))
+            if len(angles) in shape and not series:
+                return Value(angles, "read", beside.name)
     return None
 
 
@@ -185,17 +186,17 @@ def oriented(scan: Scan, axes: str | None) -> Scan:
     frames = scan.projections
     assert isinstance(frames, SinogramFrames)
     first, second = frames.source.shape[-2:]
-    known = len(scan.angles_deg.value) or None
+    views = len(scan.angles_deg.value) or None
     stored = stored_axes(
         (first, second),
-        known,
+        views,
         axes,
         str(scan.path),
         values=lambda: frames.read(slice(None), slice(None))[:, 0],
     )
     turned = replace(frames, turned=stored.axes[0] == "column")
     count = turned.shape[0]
-    if known is None:
+    if views is None:
         said = scan.angles_deg.source.replace(f"{first} angles", f"{count} angles")
         scan = scan.with_geometry(angles_deg=Value(np.zeros(0), "default", said))
     return replace(
@@ -209,12 +210,10 @@ def oriented(scan: Scan, axes: str | None) -> Scan:
 
 def _asking(match: Match, count: int, columns: int) -> str:
     """Say what was found, up to where `checked` says what to give."""
-    found = f"if it is a sinogram of {count} angles and {columns} columns"
+    advice = f"if it is a sinogram of {count} angles and {columns} columns"
     if match.dialect == "matlab":
-        return f"its array {match.entry} says no angles; {found}"
-    return (
-        f"is one page of {count} x {columns} pixels; open the folder of the series it belongs to; or, {found}"
-    )
+        return f"its array {match.entry} says no angles; {advice}"
+    return f"is one page of {count} x {columns} pixels; open the folder of the series it belongs to; or, {advice}"
 
 
 FORMAT = Format(

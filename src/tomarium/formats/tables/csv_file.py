@@ -82,8 +82,8 @@ def write_table(path: Path, table: Table) -> None:
 def _check(path: Path, table: Table) -> None:
     lengths = {column.values.shape for column in table.columns}
     if len(lengths) != 1 or len(next(iter(lengths), ())) != 1:
-        told = ", ".join(f"{column.name} {column.values.shape}" for column in table.columns) or "none"
-        raise InputError(f"{path}: columns of a table have one axis of the same length; these are {told}")
+        shapes = ", ".join(f"{column.name} {column.values.shape}" for column in table.columns) or "none"
+        raise InputError(f"{path}: columns of a table have one axis of the same length; these are {shapes}")
     for column in table.columns:
         if column.values.dtype.kind not in "iuf":
             raise InputError(f"{path}: column {column.name!r} holds {column.values.dtype}; give numbers")
@@ -124,23 +124,23 @@ def read_table(path: Path) -> Table:
         raise FormatError(f"{path}: cannot be read as text ({problem}); give a CSV file") from problem
     title, positions = "", {}
     for comment in comments:
-        name, colon, told = comment.partition(":")
+        name, colon, text = comment.partition(":")
         if colon and name == "title":
-            title = told.strip()
-        elif colon and name == "rows" and told.strip().isdigit():
-            if int(told) != count:
+            title = text.strip()
+        elif colon and name == "rows" and text.strip().isdigit():
+            if int(text) != count:
                 raise FormatError(
-                    f"{path}: is truncated: it holds {count} rows of {told.strip()}; copy it again"
+                    f"{path}: is truncated: it holds {count} rows of {text.strip()}; copy it again"
                 )
         elif colon:
-            positions[name.strip()] = _position(told.strip())
+            positions[name.strip()] = _position(text.strip())
     named = tuple(Column(*name, held) for name, held in zip(names, columns, strict=True))
     return Table(named, title, positions)
 
 
 def _lines(path: Path, stream: TextIO, comments: list[str]) -> Iterator[str]:
     """Yield the lines of a table and collect its comments; no more than a line is in memory."""
-    line, told = "", False
+    line, counted = "", False
     while piece := stream.readline(_LONGEST_LINE):
         line = piece
         if len(line) == _LONGEST_LINE or "\0" in line:
@@ -148,10 +148,10 @@ def _lines(path: Path, stream: TextIO, comments: list[str]) -> Iterator[str]:
             raise FormatError(f"{path}: is no table of numbers: a line of it holds {held}")
         if line.startswith("#"):
             comments.append(line[1:].strip())
-            told = told or line.startswith("# rows:")
+            counted = counted or line.startswith("# rows:")
         elif line.strip():
             yield line
-    if told and not line.endswith("\n"):
+    if counted and not line.endswith("\n"):
         raise FormatError(f"{path}: is truncated: its last line has no end; copy it again")
 
 
@@ -185,11 +185,11 @@ def _name_and_unit(field: str) -> tuple[str, str]:
 
 def _numbers(path: Path, name: str, fields: Sequence[str]) -> NDArray[Any]:
     try:
-        if fields and all(re.fullmatch(r"\s*[+-]?\d{1,18}\s*", one) for one in fields):
-            return np.array([int(one) for one in fields], dtype=np.int64)
-        if any("_" in one for one in fields):  # Python reads 1_0 as ten
+        if fields and all(re.fullmatch(r"\s*[+-]?\d{1,18}\s*", field) for field in fields):
+            return np.array([int(field) for field in fields], dtype=np.int64)
+        if any("_" in field for field in fields):  # Python reads 1_0 as ten
             raise ValueError("an underscore in a number")
-        return np.array([float(one) if one.strip() else math.nan for one in fields], dtype=np.float64)
+        return np.array([float(field) if field.strip() else math.nan for field in fields], dtype=np.float64)
     except ValueError as problem:
         raise FormatError(
             f"{path}: column {name!r} holds something else than numbers ({problem})"

@@ -55,7 +55,7 @@ def detect(path: Path) -> Match | None:
         len(names) < 2
         or len(first) != len(names)
         or not united
-        or not all(_NUMBER.fullmatch(one.strip()) for one in first)
+        or not all(_NUMBER.fullmatch(field.strip()) for field in first)
     ):
         return None
     return Match(0.8, "table with units", f"a table of {len(names)} columns, {united[0]} among them")
@@ -120,14 +120,14 @@ def table_of_image(path: Path, image: Image) -> Table:
         )
     axis = image.axes[long[0] if long else 0]
     values = np.asarray(image[:]).reshape(-1)
-    known = image.metadata
+    metadata = image.metadata
     columns = [
         Column(_safe(axis.name) or "position", _safe(axis.unit), positions_of(axis, len(values))),
-        Column(_safe(str(known.get("value_name", ""))) or "value", _safe(image.unit), values),
+        Column(_safe(str(metadata.get("value_name", ""))) or "value", _safe(image.unit), values),
     ]
-    for name, held in (known.get("columns") or {}).items():
+    for name, held in (metadata.get("columns") or {}).items():
         columns.append(Column(name, held["unit"], np.asarray(held["values"])))
-    return Table(tuple(columns), image.name, _positions(known))
+    return Table(tuple(columns), image.name, _positions(metadata))
 
 
 def positions_of(axis: Axis, count: int) -> np.ndarray[Any, np.dtype[np.float64]]:
@@ -188,7 +188,7 @@ def table_of_scan(scan: Scan) -> Table:
 
 def _is_other_entry(name: str, home: str) -> bool:
     """Tell whether a group of the root is another scan's: called alike but for its number."""
-    bare = [re.sub(r"[\d_.]+", "", one) for one in (name, home)]
+    bare = [re.sub(r"[\d_.]+", "", name_of_group) for name_of_group in (name, home)]
     return name != home and bare[0] == bare[1]
 
 
@@ -201,14 +201,14 @@ def table_of_dataset(path: Path, place: str) -> Table:
     with reading(path) as source:
         node = source.find(place)
         if not isinstance(node, h5py.Dataset) or node.ndim != 1 or node.dtype.kind not in "iuf":
-            held = [name for name, one in _datasets(source) if one.shape[0] > 1][:8]
-            found = (
+            held = [name for name, dataset in _datasets(source) if dataset.shape[0] > 1][:8]
+            content = (
                 f"shape {node.shape} and type {node.dtype}"
                 if isinstance(node, h5py.Dataset)
                 else "no dataset"
             )
             raise FormatError(
-                f"{path}: {place} holds {found}, where a table needs one row of numbers; such are "
+                f"{path}: {place} holds {content}, where a table needs one row of numbers; such are "
                 f"{', '.join(held) or 'none in this file'}"
             )
         load_plugins_for(node)
@@ -217,13 +217,13 @@ def table_of_dataset(path: Path, place: str) -> Table:
         along = _along(source, node, group if isinstance(group, h5py.Group) else None, home)
         beside = {}
         for key in map(shown, group if isinstance(group, h5py.Group) else ()):
-            one = source.find(f"{home}/{key}")
-            if key != name and isinstance(one, h5py.Dataset) and one.size == 1 and _can_be_name(key):
-                text = as_text(one[()])
-                value = text if text is not None else np.ravel(one[()])[0]
+            member = source.find(f"{home}/{key}")
+            if key != name and isinstance(member, h5py.Dataset) and member.size == 1 and _can_be_name(key):
+                text = as_text(member[()])
+                value = text if text is not None else np.ravel(member[()])[0]
                 if isinstance(value, str) or np.asarray(value).dtype.kind in "iufb":
-                    told = value if isinstance(value, str) else float(value)
-                    beside[key] = Position(told, _safe(attribute(one, "units") or ""))
+                    position = value if isinstance(value, str) else float(value)
+                    beside[key] = Position(position, _safe(attribute(member, "units") or ""))
         values = Column(_safe(name), _safe(attribute(node, "units") or ""), np.asarray(node[()]))
     return Table((along, values), f"{path.name}: {place}", beside)
 
@@ -234,15 +234,15 @@ def _along(source: Source, node: h5py.Dataset, group: h5py.Group | None, home: s
         axes = None if holder is None else holder.attrs.get("axes")
         named += [f"{home}/{as_text(axis)}" for axis in np.ravel(axes)[:1]] if axes is not None else []
     for place in named:
-        one = source.find(place)
+        candidate = source.find(place)
         if (
-            isinstance(one, h5py.Dataset)
-            and one.shape == node.shape
-            and one.dtype.kind in "iuf"
-            and one != node
+            isinstance(candidate, h5py.Dataset)
+            and candidate.shape == node.shape
+            and candidate.dtype.kind in "iuf"
+            and candidate != node
         ):
             name = place.rpartition("/")[2]
-            return Column(_safe(name), _safe(attribute(one, "units") or ""), np.asarray(one[()]))
+            return Column(_safe(name), _safe(attribute(candidate, "units") or ""), np.asarray(candidate[()]))
     return Column("number", "", np.arange(node.shape[0]))
 
 
@@ -260,10 +260,10 @@ def _datasets(source: Source) -> list[tuple[str, h5py.Dataset]]:
     return datasets
 
 
-def _positions(known: Mapping[str, Any]) -> dict[str, Position]:
+def _positions(metadata: Mapping[str, Any]) -> dict[str, Position]:
     """Take what a table can say; the rest is not lost, for the side-car holds it."""
     positions: dict[str, Position] = {}
-    for name, held in known.items():
+    for name, held in metadata.items():
         pair = isinstance(held, Mapping) and set(held) == {"value", "unit"}
         value, unit = (held["value"], str(held["unit"])) if pair else (held, "")
         plain = isinstance(value, str | int | float) and not isinstance(value, bool)

@@ -251,10 +251,10 @@ def frames_of(files: list[Path]) -> TiffFrames:
     """
     count, first, lost = _pages(files[0])
     size, packed = files[0].stat().st_size, is_packed(files[0])
-    counts, known, notes = {files[0]: count}, {files[0]: first}, [lost]
+    counts, pages, notes = {files[0]: count}, {files[0]: first}, [lost]
     for file in files[1:]:
         if count > 1 or lost or (not packed and file.stat().st_size != size):
-            counts[file], known[file], said = _pages(file)
+            counts[file], pages[file], said = _pages(file)
             notes.append(said)
     place = first[Page(files[0], 0)]
     pixels = place.shape[0] * place.shape[1] * place.dtype.itemsize * count
@@ -265,10 +265,10 @@ def frames_of(files: list[Path]) -> TiffFrames:
         whole=place.offset is None,
         stored=min(1.0, size / pixels),
         notes=tuple(note for note in (_meant(files[0], place), *notes) if note),
-        _known={page: place for places in known.values() for page, place in places.items()},
+        _known={page: place for places in pages.values() for page, place in places.items()},
     )
-    for page, one in list(frames._known.items()):
-        frames._check(page, one)
+    for page, page_place in list(frames._known.items()):
+        frames._check(page, page_place)
     return frames
 
 

@@ -137,9 +137,9 @@ def _entries(
 def _directory(entries: list[Entry], big: bool, data_at: int, following: int) -> bytes:
     parts = [struct.pack("<Q" if big else "<H", len(entries))]
     for tag, kind, count, value in entries:
-        told = data_at if tag == 273 else value
+        content = data_at if tag == 273 else value
         parts.append(struct.pack("<HHQ" if big else "<HHI", tag, kind, count))
-        parts.append(told if isinstance(told, bytes) else struct.pack("<Q" if big else "<I", told))
+        parts.append(content if isinstance(content, bytes) else struct.pack("<Q" if big else "<I", content))
     return b"".join([*parts, struct.pack("<Q" if big else "<I", following)])
 
 

@@ -133,8 +133,8 @@ def ring_buffer(files: list[Path], home: Path) -> str | None:
 
 def _files(folder: Path) -> list[Path]:
     """List a folder's TIFF files and those one level below, hidden ones left out."""
-    found, below = tiffs_in(folder)
-    return [*found, *(file for sub in below for file in tiffs_in(sub)[0])]
+    files, below = tiffs_in(folder)
+    return [*files, *(file for sub in below for file in tiffs_in(sub)[0])]
 
 
 def tiffs_in(folder: Path) -> tuple[list[Path], list[Path]]:
@@ -156,10 +156,10 @@ def kind_of(file: Path, home: Path) -> FrameKind:
 
     `home`: folder of the scan; its own name says nothing.
     """
-    told = _kind_said(unpacked.bare(file).stem)
-    if told is None and file.parent != home:
-        told = _kind_said(file.parent.name)
-    return FrameKind.PROJECTION if told is None else told
+    kind = _kind_said(unpacked.bare(file).stem)
+    if kind is None and file.parent != home:
+        kind = _kind_said(file.parent.name)
+    return FrameKind.PROJECTION if kind is None else kind
 
 
 @lru_cache(maxsize=1 << 16)
@@ -172,7 +172,7 @@ def _kind_said(name: str) -> FrameKind | None:
 def _kind_worded(name: str) -> FrameKind | None:
     """Look for a known word in a name without its numbers, which is the same for a whole series."""
     words = set(re.split(r"[\W_]+", name.lower()))
-    return next((kind for kind, known in WORDS.items() if words & set(known)), None)
+    return next((kind for kind, words_of_kind in WORDS.items() if words & set(words_of_kind)), None)
 
 
 def read(path: Path, match: Match) -> Scan:
@@ -196,9 +196,9 @@ def read(path: Path, match: Match) -> Scan:
         for kind in (FrameKind.FLAT, FrameKind.DARK)
     }
     angles = _angles(home if path.is_dir() else None, projections.shape[0], warnings, repaired)
-    kept = read_side_car(home) if path.is_dir() else {}
+    side_car = read_side_car(home) if path.is_dir() else {}
     flats, darks = (
-        _placed(references[kind], kept.get(f"{kind}_position"), warnings)
+        _placed(references[kind], side_car.get(f"{kind}_position"), warnings)
         for kind in (FrameKind.FLAT, FrameKind.DARK)
     )
     return Scan(
@@ -210,13 +210,13 @@ def read(path: Path, match: Match) -> Scan:
         projections=projections,
         geometry=replace(
             Geometry(angles_deg=angles),
-            **(_pixel(series[0], warnings) if "pixel_m" not in kept else {}),
-            **{name: kept[name] for name in BY_NAME if name in kept},
+            **(_pixel(series[0], warnings) if "pixel_m" not in side_car else {}),
+            **{name: side_car[name] for name in BY_NAME if name in side_car},
         ),
-        domain=kept.get("domain", "counts"),
+        domain=side_car.get("domain", "counts"),
         flats=flats,
         darks=darks,
-        metadata=kept.get("metadata", {}),
+        metadata=side_car.get("metadata", {}),
         repaired=tuple(repaired),
         warnings=tuple(warnings),
     )
@@ -226,18 +226,22 @@ def _pixel(file: Path, warnings: list[str]) -> dict[str, Any]:
     """Read the size of a pixel where ImageJ described the first projection; a resolution for print says nothing."""
     try:
         with guarded(file), opened_tiff(file) as tif:
-            found, notes = pixel_calibration(tif)
+            calibration, notes = pixel_calibration(tif)
             printed = _FOR_PRINT.search(str(tif.pages[0].description or "")) is not None  # type: ignore[union-attr]
     except FormatError:
         return {}
-    if found is None or printed or not BY_NAME["pixel_m"].lowest <= found[1] <= BY_NAME["pixel_m"].highest:
+    if (
+        calibration is None
+        or printed
+        or not BY_NAME["pixel_m"].lowest <= calibration[1] <= BY_NAME["pixel_m"].highest
+    ):
         return {}
     warnings.extend(notes)
     source = f"{file.name}: its description by ImageJ, and its resolution"
-    told: dict[str, Any] = {"pixel_m": Value(found[1], "read", source)}
-    if abs(found[0] / found[1] - 1) > 1e-4:
-        told["pixel_aspect"] = Value(found[0] / found[1], "read", source)
-    return told
+    values: dict[str, Any] = {"pixel_m": Value(calibration[1], "read", source)}
+    if abs(calibration[0] / calibration[1] - 1) > 1e-4:
+        values["pixel_aspect"] = Value(calibration[0] / calibration[1], "read", source)
+    return values
 
 
 def _series(path: Path, files: list[Path], warnings: list[str]) -> list[Path]:
@@ -309,9 +313,9 @@ def _angles(
     if len(files) > 1:
         warnings.append(f"{files[0].name} was read; {', '.join(file.name for file in files[1:])} was not")
     value, said = in_degrees(numbers(files[0]), "degree", files[0].name, guess=False)
-    kept, left_out = without_references(value.value, count)
+    angles, left_out = without_references(value.value, count)
     repaired.extend(text for text in (said, left_out and f"{files[0].name}: {left_out}") if text)
-    return Value(kept, value.origin, value.source)
+    return Value(angles, value.origin, value.source)
 
 
 FORMAT = Format(

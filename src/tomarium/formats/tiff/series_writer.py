@@ -37,13 +37,13 @@ def write(
         raise InputError(
             f"{path}: only a scan can be written as a TIFF series; write a volume as tiff-volume"
         )
-    told: dict[str, Any] = {"made_by": "tomarium", "name": scan.name}
+    side_car: dict[str, Any] = {"made_by": "tomarium", "name": scan.name}
     for field, value in scan.geometry.items():
         if field.name != "angles_deg":  # they have a file of their own
-            told[field.name] = as_json(value.value)
+            side_car[field.name] = as_json(value.value)
     if scan.domain != "counts":
-        told["domain"] = scan.domain
-    told["metadata"] = {
+        side_car["domain"] = scan.domain
+    side_car["metadata"] = {
         name: value.value
         for name, value in scan.metadata.items()
         if isinstance(value.value, str | int | float | bool) and math.isfinite(_number(value.value))
@@ -54,10 +54,10 @@ def write(
         for word, reference in (("flat", scan.flats), ("dark", scan.darks)):
             if reference is not None:
                 _write_frames(folder, word, reference.frames, scan, tally)
-                told[f"{word}_position"] = [float(place) for place in reference.position]
+                side_car[f"{word}_position"] = [float(place) for place in reference.position]
         angles = "".join(f"{float(angle)!r}\n" for angle in scan.angles_deg.value)
         (folder / "angles.txt").write_text(f"# degrees, one for each projection\n{angles}", "utf-8")
-        (folder / SIDE_CAR).write_text(json.dumps(told, indent=2) + "\n", "utf-8")
+        (folder / SIDE_CAR).write_text(json.dumps(side_car, indent=2) + "\n", "utf-8")
 
 
 def _number(value: object) -> float:
@@ -91,24 +91,26 @@ def read_side_car(folder: Path) -> dict[str, Any]:
     try:
         if not file.is_file() or file.stat().st_size > _LONGEST:
             return {}
-        told = json.loads(file.read_text("utf-8"))
-        if not isinstance(told, dict) or told.get("made_by") != "tomarium":
+        side_car = json.loads(file.read_text("utf-8"))
+        if not isinstance(side_car, dict) or side_car.get("made_by") != "tomarium":
             return {}
-        found: dict[str, Any] = {
-            field.name: Value(_numbers(told[field.name], field.per_view), "read", f"{SIDE_CAR}: {field.name}")
+        values: dict[str, Any] = {
+            field.name: Value(
+                _numbers(side_car[field.name], field.per_view), "read", f"{SIDE_CAR}: {field.name}"
+            )
             for field in FIELDS
-            if field.name in told
+            if field.name in side_car
         }
-        if told.get("domain") in RAW_DOMAINS:
-            found["domain"] = told["domain"]
+        if side_car.get("domain") in RAW_DOMAINS:
+            values["domain"] = side_car["domain"]
         for name in ("flat_position", "dark_position"):
-            if name in told:
-                found[name] = np.asarray([_finite(place) for place in told[name]], dtype=np.float64)
-        metadata = dict(told.get("metadata", {}))
-        found["metadata"] = {str(name): Value(value, "read", SIDE_CAR) for name, value in metadata.items()}
+            if name in side_car:
+                values[name] = np.asarray([_finite(place) for place in side_car[name]], dtype=np.float64)
+        metadata = dict(side_car.get("metadata", {}))
+        values["metadata"] = {str(name): Value(value, "read", SIDE_CAR) for name, value in metadata.items()}
     except (OSError, ValueError, TypeError, RecursionError) as problem:
         raise FormatError(f"{file}: cannot be read ({problem}); restore it, or remove it") from problem
-    return found
+    return values
 
 
 def _numbers(value: object, per_view: bool) -> float | NDArray[np.float64]:

@@ -52,15 +52,15 @@ def detect(path: Path) -> Match | None:
         return no_match(str(problem))
     if pages > 1:
         return no_match(f"{first.name} has {pages} pages; a slice has one, so open that file")
-    told = f"{len(files)} TIFF files without flats, darks or angles"
+    files_held = f"{len(files)} TIFF files without flats, darks or angles"
     said = slices_said(files, path)
     if said:
-        return Match(0.7, "slices", f"{told}; {said}")
+        return Match(0.7, "slices", f"{files_held}; {said}")
     if kind.kind == "f" and not projections_said(first):
         return Match(
-            0.65, "slices", f"{told}; their pixels are {kind.name}, as of slices and not of a camera"
+            0.65, "slices", f"{files_held}; their pixels are {kind.name}, as of slices and not of a camera"
         )
-    return Match(0.3, "slices", f"{told}; nothing says that they are slices")
+    return Match(0.3, "slices", f"{files_held}; nothing says that they are slices")
 
 
 def _files(path: Path) -> list[Path]:
@@ -69,7 +69,7 @@ def _files(path: Path) -> list[Path]:
         return []
     try:
         files, folders = tiffs_in(path)
-        below = [] if files else [found for folder in folders if (found := tiffs_in(folder)[0])]
+        below = [] if files else [tiffs for folder in folders if (tiffs := tiffs_in(folder)[0])]
     except OSError:
         return []
     return files or (below[0] if len(below) == 1 else [])
@@ -108,8 +108,8 @@ def read(path: Path, match: Match) -> Volume:
 
 def _oddities(files: list[Path], slices: list[Path]) -> list[str]:
     notes = gaps_said(slices, "series")
-    kept = set(slices)
-    others = [file.name for file in sorted(files, key=natural) if file not in kept]
+    slice_set = set(slices)
+    others = [file.name for file in sorted(files, key=natural) if file not in slice_set]
     if others:
         notes.append(
             f"{len(others)} TIFF files are of no series and were left out: {', '.join(others[:_NAMED])}"

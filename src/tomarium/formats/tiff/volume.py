@@ -138,8 +138,8 @@ def write(
     def ending(values: ValueRange) -> bytes:
         """Keep the grey range in a side-car; return the head with the range that viewers show."""
         if grey_range is not None:
-            kept = {"grey_range": {"low": grey_range[0], "high": grey_range[1], "unit": unit}}
-            write_text(path.with_name(f"{path.name}.json"), json.dumps(kept, indent=2) + "\n")
+            side_car = {"grey_range": {"low": grey_range[0], "high": grey_range[1], "unit": unit}}
+            write_text(path.with_name(f"{path.name}.json"), json.dumps(side_car, indent=2) + "\n")
         return tiff_head(plan, (values.least, values.greatest))
 
     write_voxels(
@@ -156,9 +156,13 @@ def write(
 
 def _stated(volume: Volume) -> Mapping[str, Any] | None:
     """Return what a volume of integers says they stand for."""
-    told = volume.metadata.get("grey_range")
+    grey_range = volume.metadata.get("grey_range")
     whole = volume.dtype in (np.uint8, np.uint16)
-    return told if whole and isinstance(told, Mapping) and {"low", "high"} <= told.keys() else None
+    return (
+        grey_range
+        if whole and isinstance(grey_range, Mapping) and {"low", "high"} <= grey_range.keys()
+        else None
+    )
 
 
 FORMAT = Format(

@@ -49,10 +49,10 @@ class ZarrArray:
             ) from problem
 
         check_chunks(self.path, array)
-        found = None if self.shards is None else count_shards(self.path)
-        if found != self.shards:
+        shards = None if self.shards is None else count_shards(self.path)
+        if shards != self.shards:
             raise FormatError(
-                f"{self.path}: holds {found} of {self.shards} shards; copy the volume again from its "
+                f"{self.path}: holds {shards} of {self.shards} shards; copy the volume again from its "
                 f"origin, or reconstruct it again"
             )
         return array

@@ -167,8 +167,8 @@ def _buffer(shape: tuple[int, int, int], dtype: np.dtype[Any]) -> NDArray[Any]:
     """Return this thread's memory for one chunk: new memory for each would take three times the copy itself."""
     if getattr(_KEPT, "form", None) != (shape, dtype):
         _KEPT.form, _KEPT.chunk = (shape, dtype), np.empty(shape, dtype)
-    kept: NDArray[Any] = _KEPT.chunk
-    return kept
+    chunk: NDArray[Any] = _KEPT.chunk
+    return chunk
 
 
 def _has_negative_zero(part: NDArray[Any]) -> bool:

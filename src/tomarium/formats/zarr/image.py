@@ -55,27 +55,27 @@ def write_image(path: Path, image: Image, version: str) -> None:
                 }
             ],
         }
-        own = {name: as_json(one) for name, one in image.metadata.items()} | {"unit": image.unit}
+        own = {name: as_json(value) for name, value in image.metadata.items()} | {"unit": image.unit}
         if version == "0.4":
-            told: dict[str, Any] = {"multiscales": [{**multiscale, "version": "0.4"}], "tomarium": own}
-            (folder / ".zattrs").write_text(json.dumps(told), "utf-8")
+            attributes: dict[str, Any] = {"multiscales": [{**multiscale, "version": "0.4"}], "tomarium": own}
+            (folder / ".zattrs").write_text(json.dumps(attributes), "utf-8")
             (folder / ".zgroup").write_text('{"zarr_format": 2}', "utf-8")
             return
-        told = {"ome": {"version": version, "multiscales": [multiscale]}, "tomarium": own}
-        group = {"zarr_format": 3, "node_type": "group", "attributes": told}
+        attributes = {"ome": {"version": version, "multiscales": [multiscale]}, "tomarium": own}
+        group = {"zarr_format": 3, "node_type": "group", "attributes": attributes}
         (folder / "zarr.json").write_text(json.dumps(group), "utf-8")
 
 
 def _axis(axis: Axis) -> dict[str, str]:
-    told = {"name": axis.name}
+    description = {"name": axis.name}
     if axis.name in _SPACE:
-        told["type"] = "space"
+        description["type"] = "space"
     elif axis.name in ("t", "time"):
-        told["type"] = "time"
+        description["type"] = "time"
     elif axis.name in ("c", "channel"):
-        told["type"] = "channel"
+        description["type"] = "channel"
     unit = {"m": "meter", "s": "second"}.get(axis.unit, axis.unit)
-    return told | ({"unit": unit} if unit and unit != "px" else {})
+    return description | ({"unit": unit} if unit and unit != "px" else {})
 
 
 def _fill(folder: Path, image: Image, version: str) -> None:

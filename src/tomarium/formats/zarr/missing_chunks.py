@@ -86,9 +86,9 @@ def _lost(
             first = math.ceil(number * size * short / length) + margin
             last = math.floor(min((number + 1) * size, length) * short / length) - margin
             key.append(slice(first, max(first, last)))
-        found = np.asarray(coarse[tuple(key)])
+        values = np.asarray(coarse[tuple(key)])
         if not np.array_equal(
-            found, np.full_like(found, fill), equal_nan=bool(found.dtype.kind == "f" and np.isnan(fill))
+            values, np.full_like(values, fill), equal_nan=bool(values.dtype.kind == "f" and np.isnan(fill))
         ):
             return place
     return None

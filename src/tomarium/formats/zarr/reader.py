@@ -106,12 +106,12 @@ def attributes_of(path: Path) -> Mapping[str, Any] | None:
             if file.stat().st_size > _LONGEST_METADATA:
                 raise ValueError(f"{file.stat().st_size} bytes of metadata")
             content = json.loads(file.read_text("utf-8"))
-            found = content.get("attributes", {}) if name == "zarr.json" else content
-            if not isinstance(found, Mapping):
+            attributes = content.get("attributes", {}) if name == "zarr.json" else content
+            if not isinstance(attributes, Mapping):
                 raise ValueError("its attributes are no mapping")
         except (OSError, ValueError, AttributeError, RecursionError) as problem:
             raise FormatError(f"{file}: cannot be read ({problem}); copy it again") from problem
-        return found
+        return attributes
     return None
 
 
@@ -136,12 +136,12 @@ def read(path: Path, match: Match, *, in_part: bool = False) -> Image:
                 f"{path}: tells of {len(multiscale['datasets'])} levels of resolution, which is absurd; it is made to "
                 f"mislead, so take it from its origin"
             )
-        kept = own_attributes(attributes)
-        counts = kept.pop("shards", None) or [None] * len(multiscale["datasets"])
+        own = own_attributes(attributes)
+        counts = own.pop("shards", None) or [None] * len(multiscale["datasets"])
         counts = [None] * len(counts) if in_part else counts
         levels = tuple(
-            ZarrArray(_inside(path, str(one["path"])), count)
-            for one, count in zip(multiscale["datasets"], counts, strict=True)
+            ZarrArray(_inside(path, str(level["path"])), count)
+            for level, count in zip(multiscale["datasets"], counts, strict=True)
         )
         placed = [_axes_of_level(multiscale, number) for number in range(len(levels))]
         axes, notes = placed[0]
@@ -164,17 +164,17 @@ def read(path: Path, match: Match, *, in_part: bool = False) -> Image:
     if counts[0] is None and not in_part:  # what was written here tells how many chunks it has
         notes.extend(check_absent(path, levels))
     if notes:
-        kept["notes"] = [
-            *kept.get("notes", []),
-            *(note for note in notes if note not in kept.get("notes", [])),
+        own["notes"] = [
+            *own.get("notes", []),
+            *(note for note in notes if note not in own.get("notes", [])),
         ]
     if any(axis.unit == "px" for axis in axes if axis.name in _SPACE):
-        kept["uncalibrated"] = True
-    unit = str(kept.pop("unit", ""))
+        own["uncalibrated"] = True
+    unit = str(own.pop("unit", ""))
     if [axis.name for axis in axes] == ["z", "y", "x"]:
-        return Volume(levels[0], axes, unit, name, path, kept, levels=levels,
-                      level_axes=tuple(one for one, _ in placed) if placing else ())  # fmt: skip
-    return Image(levels[0], axes, unit, name, path, kept)
+        return Volume(levels[0], axes, unit, name, path, own, levels=levels,
+                      level_axes=tuple(axes_of_level for axes_of_level, _ in placed) if placing else ())  # fmt: skip
+    return Image(levels[0], axes, unit, name, path, own)
 
 
 def level_axes(path: Path, level: int) -> tuple[Axis, ...]:
@@ -209,8 +209,8 @@ def level_axes(path: Path, level: int) -> tuple[Axis, ...]:
 
 def own_attributes(attributes: Mapping[str, Any]) -> dict[str, Any]:
     """Return what tomarium keeps of a volume among the attributes of its group."""
-    found = attributes.get("tomarium")
-    return dict(found) if isinstance(found, Mapping) else {}
+    own = attributes.get("tomarium")
+    return dict(own) if isinstance(own, Mapping) else {}
 
 
 def _inside(path: Path, name: str) -> Path:
@@ -228,11 +228,14 @@ def _tells_places(ome: Mapping[str, Any], multiscale: Mapping[str, Any]) -> bool
     Many programs write means of voxels and only their scale: without a translation nothing says that they lie in the
     middle of what they are taken of. Of labels voxels are picked, and these need none.
     """
-    told = [one.get("coordinateTransformations", ()) for one in multiscale["datasets"]]
+    transformations = [level.get("coordinateTransformations", ()) for level in multiscale["datasets"]]
     return (
         "image-label" in ome
         or multiscale.get("type") == "nearest"
-        or all(any(one["type"] == "translation" for one in each) for each in told)
+        or all(
+            any(transformation["type"] == "translation" for transformation in each)
+            for each in transformations
+        )
     )
 
 
@@ -311,9 +314,9 @@ def write(
             writer.write(start, np.asarray(volume[start:stop]))
         if on_progress is not None:
             on_progress(stop * each, len(volume) * each)
-    for left in path.rglob("*.partial") if begun else ():  # chunks a killed run was writing
-        if left.is_file():
-            left.unlink()
+    for file in path.rglob("*.partial") if begun else ():  # chunks a killed run was writing
+        if file.is_file():
+            file.unlink()
     writer.finish()
 
 

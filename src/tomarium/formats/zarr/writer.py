@@ -218,8 +218,8 @@ def open_writer(path: Path) -> VolumeWriter:
     Result: its `done()` lists what need not be written again.
     """
     if not is_unfinished(path):
-        what = "is finished already" if is_finished(path) else "holds no volume tomarium began to write"
-        raise FormatError(f"{path}: {what}; there is nothing to resume")
+        state = "is finished already" if is_finished(path) else "holds no volume tomarium began to write"
+        raise FormatError(f"{path}: {state}; there is nothing to resume")
     return VolumeWriter(load_progress(path))
 
 

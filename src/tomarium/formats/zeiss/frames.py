@@ -51,8 +51,8 @@ class TxrmFrames(PerFrame):
     def _rows(self, offset: int, first: int, count: int) -> NDArray[Any]:
         start = offset + first * self.size[1] * self.dtype.itemsize
         try:
-            found = np.fromfile(self.path, self.dtype.newbyteorder("<"), count * self.size[1], offset=start)
-            return found.reshape(count, self.size[1])
+            pixels = np.fromfile(self.path, self.dtype.newbyteorder("<"), count * self.size[1], offset=start)
+            return pixels.reshape(count, self.size[1])
         except (OSError, ValueError) as problem:
             raise FormatError(
                 f"{self.path}: {count} rows cannot be read at byte {start} ({problem}); the file has gone or was "

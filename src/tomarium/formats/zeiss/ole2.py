@@ -90,10 +90,10 @@ def stream_offset(ole: Any, path: Path, name: str) -> int | None:
 
 def _chain(table: NDArray[np.uint32], first: int, count: int) -> NDArray[np.uint64]:
     """Follow the sectors of a stream; the chain is shorter than `count` where it breaks off."""
-    found = [first]
-    while len(found) < count and found[-1] < len(table):
-        found.append(int(table[found[-1]]))
-    return np.array(found, np.uint64) if found[-1] < len(table) else np.zeros(0, np.uint64)
+    sectors = [first]
+    while len(sectors) < count and sectors[-1] < len(table):
+        sectors.append(int(table[sectors[-1]]))
+    return np.array(sectors, np.uint64) if sectors[-1] < len(table) else np.zeros(0, np.uint64)
 
 
 def _cut(path: Path, name: str, size: int) -> FormatError:

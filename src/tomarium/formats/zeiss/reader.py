@@ -78,10 +78,10 @@ class _Info:
         return np.frombuffer(content, dtype, len(content) // size)[:most]
 
     def whole_number(self, name: str, least: int, most: int) -> int:
-        found = self.values(name, "<u4")
-        if found is None:
+        numbers = self.values(name, "<u4")
+        if numbers is None:
             raise FormatError(f"{self.path}: lacks {name}, which every Zeiss file has; copy it again")
-        number = int(found[0])
+        number = int(numbers[0])
         if not least <= number <= most:
             raise FormatError(f"{self.path}: {name} is {number}, which cannot be; copy it again")
         return number
@@ -124,8 +124,8 @@ def _dialect(info: _Info, count: int) -> str:
 
 
 def _angles(info: _Info) -> NDArray[np.float64] | None:
-    found = info.values("ImageInfo/Angles", "<f4")
-    return None if found is None else found.astype(np.float64)
+    angles = info.values("ImageInfo/Angles", "<f4")
+    return None if angles is None else angles.astype(np.float64)
 
 
 def read(path: Path, match: Match) -> Scan | Image:
@@ -189,22 +189,22 @@ def _frames(info: _Info, repaired: list[str]) -> TxrmFrames:
     count = info.whole_number("ImageInfo/NoOfImages", 1, _MOST_IMAGES)
     columns = info.whole_number("ImageInfo/ImageWidth", 1, _MOST_PIXELS)
     rows = info.whole_number("ImageInfo/ImageHeight", 1, _MOST_PIXELS // columns)
-    found = _numbered(info, "ImageData")
-    taken = info.values("ImageInfo/ImagesTaken", "<u4")
-    if len(found) < count and taken is not None and 0 < int(taken[0]) == len(found):
-        repaired.append(f"{count} images were planned and {len(found)} taken: the scan was stopped")
-        count = len(found)
-    if len(found) < count:
+    images = _numbered(info, "ImageData")
+    images_taken = info.values("ImageInfo/ImagesTaken", "<u4")
+    if len(images) < count and images_taken is not None and 0 < int(images_taken[0]) == len(images):
+        repaired.append(f"{count} images were planned and {len(images)} taken: the scan was stopped")
+        count = len(images)
+    if len(images) < count:
         raise FormatError(
-            f"{info.path}: says it has {count} images and holds {len(found)}; it is cut or still being written"
+            f"{info.path}: says it has {count} images and holds {len(images)}; it is cut or still being written"
         )
-    for place, (_, image) in enumerate(found[:count], 1):
+    for place, (_, image) in enumerate(images[:count], 1):
         if image != f"Image{place}":
             raise FormatError(
                 f"{info.path}: Image{place} should be frame {place} and {image} is, so each angle after it would be "
                 f"another frame's; an image is lost or there twice, so copy it again"
             )
-    names = [f"{group}/{image}" for group, image in found[:count]]
+    names = [f"{group}/{image}" for group, image in images[:count]]
     dtype = _pixel_type(info, names[0], rows * columns, repaired)
     frame_bytes = rows * columns * dtype.itemsize
     for name in names:
@@ -240,10 +240,10 @@ def _pixel_type(info: _Info, name: str, pixels: int, repaired: list[str]) -> np.
 
 
 def _pixel(info: _Info) -> Value[float] | None:
-    found = info.values("ImageInfo/PixelSize", "<f4")
-    if found is None or not math.isfinite(found[0]) or found[0] <= 0:
+    size = info.values("ImageInfo/PixelSize", "<f4")
+    if size is None or not math.isfinite(size[0]) or size[0] <= 0:
         return None
-    return Value(_decimal(found[0], 1e-6), "read", f"{info.place('ImageInfo/PixelSize')}, in µm")
+    return Value(_decimal(size[0], 1e-6), "read", f"{info.place('ImageInfo/PixelSize')}, in µm")
 
 
 def _decimal(number: np.float32, factor: float) -> float:
@@ -252,12 +252,12 @@ def _decimal(number: np.float32, factor: float) -> float:
 
 
 def _energy(info: _Info) -> Value[float] | None:
-    found = info.values("ImageInfo/Energy", "<f4")
-    if found is None or not math.isfinite(found[0]) or found[0] <= 0:
+    energy = info.values("ImageInfo/Energy", "<f4")
+    if energy is None or not math.isfinite(energy[0]) or energy[0] <= 0:
         return None
-    unit, factor = ("eV", 1e-3) if found[0] >= _EV_FROM else ("keV", 1.0)
+    unit, factor = ("eV", 1e-3) if energy[0] >= _EV_FROM else ("keV", 1.0)
     return Value(
-        _decimal(found[0], factor), "read", f"{info.place('ImageInfo/Energy')}, its size says {unit}"
+        _decimal(energy[0], factor), "read", f"{info.place('ImageInfo/Energy')}, its size says {unit}"
     )
 
 
@@ -282,7 +282,7 @@ def _geometry(
             "parallel beam is assumed"
         )
         return None
-    source_m, detector_m = (_decimal(abs(one[0]), 1e-3) for one in (source, detector))
+    source_m, detector_m = (_decimal(abs(distance[0]), 1e-3) for distance in (source, detector))
     metadata["source_distance_m"] = Value(source_m, "read", f"{info.place('ImageInfo/StoRADistance')}, in mm")
     if pixel is not None and source_m > 0:
         # A point at radius r is magnified by 1 ± r / source, so at the edge it is off by r² / source.
@@ -347,21 +347,21 @@ def _say_shifts(info: _Info, warnings: list[str]) -> None:
 
 
 def _metadata(info: _Info, names: list[str], warnings: list[str]) -> dict[str, Value[Any]]:
-    found: dict[str, Value[Any]] = {}
+    metadata: dict[str, Value[Any]] = {}
     for key, (name, kind) in KNOWN.items():
         if kind == "text":
             if text := info.text(name):
-                found[key] = Value(text, "read", info.place(name))
+                metadata[key] = Value(text, "read", info.place(name))
         elif (numbers := info.values(name, kind, 1)) is not None and math.isfinite(numbers[0]) and numbers[0]:
-            found[key] = Value(_decimal(numbers[0], 1.0), "read", info.place(name))
+            metadata[key] = Value(_decimal(numbers[0], 1.0), "read", info.place(name))
     exposures = info.values("ImageInfo/ExpTimes", "<f4")
     if exposures is not None and math.isfinite(exposures[0]):
-        found["exposure_s"] = Value(_decimal(exposures[0], 1.0), "read", info.place("ImageInfo/ExpTimes"))
+        metadata["exposure_s"] = Value(_decimal(exposures[0], 1.0), "read", info.place("ImageInfo/ExpTimes"))
     if start := _date(info.text("ImageInfo/Date")):
-        found["start_time"] = Value(
+        metadata["start_time"] = Value(
             start, "derived", f"{info.place('ImageInfo/Date')}, read as month/day/year"
         )
-    return found | _everything(info, names, warnings)
+    return metadata | _everything(info, names, warnings)
 
 
 def _date(text: str) -> str:
@@ -377,7 +377,7 @@ def _date(text: str) -> str:
 
 def _everything(info: _Info, names: list[str], warnings: list[str]) -> dict[str, Value[Any]]:
     """Keep every other stream under its own name: as text where it is text, else as hexadecimal digits."""
-    kept: dict[str, Value[Any]] = {}
+    streams: dict[str, Value[Any]] = {}
     left_out: list[str] = []
     total = 0
     for name in names:
@@ -392,26 +392,26 @@ def _everything(info: _Info, names: list[str], warnings: list[str]) -> dict[str,
         text = content.rstrip(b"\0").decode("latin-1")
         # Four bytes may be letters by chance; longer ones that all print are text.
         plain = len(content) > 4 and text.isprintable()
-        kept[f"/{name}"] = Value(text if plain else f"0x{content.hex()}", "read", info.place(name))
+        streams[f"/{name}"] = Value(text if plain else f"0x{content.hex()}", "read", info.place(name))
     if left_out:
         warnings.append(
             f"{len(left_out)} streams were too large to keep with the metadata: {', '.join(left_out[:3])}"
         )
-    return kept
+    return streams
 
 
 def _taken(info: _Info, frames: TxrmFrames, pixel: Value[float] | None) -> dict[str, Value[Any]]:
     """Read how an image was taken: its energy, its angle and its distances, as those of a scan."""
-    found: dict[str, Value[Any]] = {}
-    distance = _geometry(info, frames, pixel, found, [])
+    metadata: dict[str, Value[Any]] = {}
+    distance = _geometry(info, frames, pixel, metadata, [])
     angles = _angles(info)
     if angles is not None and info.path.suffix.lower() != ".txm":
         own = angles[: frames.shape[0]]
         if len(own) and np.isfinite(own).all() and not np.ptp(own):
             source = f"{info.place('ImageInfo/Angles')}, degrees with the sign of the file"
-            found["angle_deg"] = Value(_decimal(np.float32(own[0]), 1.0), "read", source)
-    known = {"energy_kev": _energy(info), "distance_m": distance}
-    return {**{name: value for name, value in known.items() if value is not None}, **found}
+            metadata["angle_deg"] = Value(_decimal(np.float32(own[0]), 1.0), "read", source)
+    values = {"energy_kev": _energy(info), "distance_m": distance}
+    return {**{name: value for name, value in values.items() if value is not None}, **metadata}
 
 
 def _image(
@@ -425,18 +425,18 @@ def _image(
     size = pixel.value if pixel else 1.0
     unit = "m" if pixel else "px"
     axes = tuple(Axis(name, size, 0.0, unit) for name in ("zyx"[1:] if single else "zyx"))
-    kept: dict[str, Any] = {key: value.value for key, value in metadata.items()}
-    kept[SOURCES] = {
+    metadata_kept: dict[str, Any] = {key: value.value for key, value in metadata.items()}
+    metadata_kept[SOURCES] = {
         key: {"origin": value.origin, "source": value.source}
         for key, value in metadata.items()
         if not key.startswith("/")
     }
     if pixel is None:
-        kept["uncalibrated"] = True
+        metadata_kept["uncalibrated"] = True
     if repaired:
-        kept["repaired"] = repaired
+        metadata_kept["repaired"] = repaired
     kind = Image if single else Volume
-    return kind(OneFrame(frames) if single else frames, axes, "", path.stem, path, kept)
+    return kind(OneFrame(frames) if single else frames, axes, "", path.stem, path, metadata_kept)
 
 
 FORMAT = Format(

@@ -105,13 +105,13 @@ class Choice:
         else:
             # A view may give other numbers than the scan's, as one that corrects several scans by their flats.
             named = [find_step(name) for name in self.steps]
-            domain = next((one.gives for one in named if isinstance(one, View) and one.gives), domain)
+            domain = next((step.gives for step in named if isinstance(step, View) and step.gives), domain)
             chosen = for_domain(preset(self.preset), domain) if self.preset else default_protocol(domain)
             protocol = from_steps(self.steps, base or chosen, domain)
         if self.binning != 1:
             step = find_step("bin")
-            given = check(step, {"rows": self.binning, "columns": self.binning})
-            protocol = Protocol((Item(step, given), *protocol.items))
+            values = check(step, {"rows": self.binning, "columns": self.binning})
+            protocol = Protocol((Item(step, values), *protocol.items))
         for assignment in self.assignments:
             protocol = with_parameter(protocol, assignment)
         plane = self._parts()[-2:]
@@ -167,14 +167,14 @@ def with_parameter(protocol: Protocol, assignment: str) -> Protocol:
     if not (equals and dot and parameter.strip()):
         raise ParameterError(f"{assignment!r}: write STEP.PARAMETER=VALUE, such as fbp.window=hann")
     step = find_step(name)
-    given = from_form(step, {parameter.strip(): text.strip()})
+    values = from_form(step, {parameter.strip(): text.strip()})
     if step not in [item.step for item in protocol.items]:
         raise ParameterError(
             f"{assignment!r}: the protocol has no step {step.name}; "
             f"it has {', '.join(item.step.name for item in protocol.items)}"
         )
     return Protocol(
-        tuple(replace(i, given={**i.given, **given}) if i.step is step else i for i in protocol.items)
+        tuple(replace(i, given={**i.given, **values}) if i.step is step else i for i in protocol.items)
     )
 
 

@@ -250,11 +250,11 @@ def _item(entry: Any, written: bool) -> Item:
         raise ParameterError(
             f"a step is 'name' or 'name: {{parameter: value}}', but {_kind(entry)} was found"
         )
-    [(name, given)] = entry.items()
-    if not isinstance(given, Mapping | None):
-        raise ParameterError(f"the parameters of step {name} are a mapping, but {_kind(given)} was found")
+    [(name, values)] = entry.items()
+    if not isinstance(values, Mapping | None):
+        raise ParameterError(f"the parameters of step {name} are a mapping, but {_kind(values)} was found")
     step = find_step(str(name))
-    return Item(step, check(step, given or {}, written=written))
+    return Item(step, check(step, values or {}, written=written))
 
 
 def _kind(data: Any) -> str:
@@ -285,8 +285,8 @@ def to_data(protocol: Protocol) -> dict[str, Any]:
 
 
 def _entry(item: Item) -> Any:
-    known = {parameter.name: parameter for parameter in item.step.parameters}
-    return {item.step.name: {name: spell(known[name], value) for name, value in item.given.items()}}
+    parameters = {parameter.name: parameter for parameter in item.step.parameters}
+    return {item.step.name: {name: spell(parameters[name], value) for name, value in item.given.items()}}
 
 
 def to_yaml(protocol: Protocol) -> str:

@@ -153,18 +153,22 @@ def protocol_of(instructions: Instructions, base: Protocol | None = None) -> Pro
     ParameterError
         A step of one line is taken out by another.
     """
-    given = dict(instructions.steps)
-    protocol = from_steps([name for name in given if name != "minus_log"], base or preset("standard"))
-    if "minus_log" in given and all(item.step.name != "minus_log" for item in protocol.items):
+    values_of_steps = dict(instructions.steps)
+    protocol = from_steps(
+        [name for name in values_of_steps if name != "minus_log"], base or preset("standard")
+    )
+    if "minus_log" in values_of_steps and all(item.step.name != "minus_log" for item in protocol.items):
         protocol = from_steps(["minus_log"], protocol)
     items = [item for item in protocol.items if item.step.name not in instructions.left_out]
-    missing = sorted(given.keys() - {item.step.name for item in items})
+    missing = sorted(values_of_steps.keys() - {item.step.name for item in items})
     if missing:
         raise ParameterError(
             f"{', '.join(missing)}: another line takes the step out of the protocol; leave one of the lines out"
         )
     return Protocol(
-        tuple(replace(item, given={**item.given, **given.get(item.step.name, {})}) for item in items)
+        tuple(
+            replace(item, given={**item.given, **values_of_steps.get(item.step.name, {})}) for item in items
+        )
     )
 
 

@@ -177,7 +177,7 @@ def _follow(state: _State, item: Item, answers: Answers) -> None:
 
 def _given(protocol: Protocol, scan: Scan) -> dict[str, Value[Any]]:
     """Collect what the protocol gives of the geometry; one thing has one value; what the scan says too stays so."""
-    found: dict[str, tuple[str, Value[Any]]] = {}
+    values: dict[str, tuple[str, Value[Any]]] = {}
     views = any(isinstance(item.step, View) for item in protocol.items)
     for item in protocol.items:
         for parameter in item.step.parameters:
@@ -189,15 +189,15 @@ def _given(protocol: Protocol, scan: Scan) -> dict[str, Value[Any]]:
                 continue
             place = f"{item.step.name}.{name}"
             user_value(name, number, place)  # refuses what no scan has
-            if name in found and not _same(found[name][1].value, number):
+            if name in values and not _same(values[name][1].value, number):
                 raise ParameterError(
-                    f"{place} is {number:g}, but {found[name][0]} is {found[name][1].value:g}; one scan has one "
+                    f"{place} is {number:g}, but {values[name][0]} is {values[name][1].value:g}; one scan has one "
                     f"{BY_NAME[name].label.lower()}, so give it once"
                 )
-            known = getattr(scan.geometry, name)
-            same = not views and known is not None and _same(known.value, number)
-            found[name] = place, known if same else Value(number, "user", f"given in the protocol as {place}")
-    for name, (place, value) in found.items():
+            own = getattr(scan.geometry, name)
+            same = not views and own is not None and _same(own.value, number)
+            values[name] = place, own if same else Value(number, "user", f"given in the protocol as {place}")
+    for name, (place, value) in values.items():
         opened_with = getattr(scan.geometry, name)
         if (
             opened_with is not None
@@ -208,11 +208,11 @@ def _given(protocol: Protocol, scan: Scan) -> dict[str, Value[Any]]:
             raise ParameterError(
                 f"{place} is {value.value:g}, but --{BY_NAME[name].option} is {opened_with.value:g}; give it once"
             )
-    return {name: value for name, (_, value) in found.items()}
+    return {name: value for name, (_, value) in values.items()}
 
 
-def _same(one: Any, other: Any) -> bool:
-    return math.isclose(one, other, rel_tol=1e-12, abs_tol=1e-12)
+def _same(first: Any, other: Any) -> bool:
+    return math.isclose(first, other, rel_tol=1e-12, abs_tol=1e-12)
 
 
 def _view(state: _State, item: Item) -> None:
@@ -235,18 +235,18 @@ def _probe(state: _State, item: Item, answers: Answers) -> None:
     if not wanted:
         return  # its answer would not be used
     state.add(item.step, _values(state, item), state.layout)
-    told = answers.get(state.items[-1].key)
-    if told is None:
+    answer = answers.get(state.items[-1].key)
+    if answer is None:
         state.awaited.update(wanted)
         # So that the plan holds the steps which shifts ask for, before anybody knows how large they are.
         still = {name: Value(np.zeros(state.layout.shape[0]), "derived", _AWAITED.source) for name in wanted
                  if BY_NAME[name].per_view}  # fmt: skip
         state.layout = replace(state.layout, geometry=state.layout.geometry.with_values(still))
         return
-    source = f"probe {item.step.name}, confidence {told.get('confidence', 'unknown')}"
+    source = f"probe {item.step.name}, confidence {answer.get('confidence', 'unknown')}"
     answers_used = {
-        name: Value(found, "derived", source)
-        for name, found in item.step.filled(told["answer"]).items()
+        name: Value(number, "derived", source)
+        for name, number in item.step.filled(answer["answer"]).items()
         if name in wanted
     }
     state.awaited.difference_update(wanted)
@@ -255,8 +255,8 @@ def _probe(state: _State, item: Item, answers: Answers) -> None:
 
 
 def _told_by_user(state: _State, name: str) -> bool:
-    known = getattr(state.layout.geometry, name)
-    return name in state.given or (known is not None and known.origin == "user")
+    value = getattr(state.layout.geometry, name)
+    return name in state.given or (value is not None and value.origin == "user")
 
 
 def _step(state: _State, item: Item, answers: Answers) -> None:
@@ -311,9 +311,9 @@ def _demand_voxels(state: _State) -> None:
 
 def _asked(state: _State, name: str, answers: Answers) -> Value[Any]:
     """Put the probe that a step asks before it, and return what it told, if it was asked already."""
-    asked = find_step(name)
-    with told_as_its_own(asked):
-        state.add(asked, _values(state, Item(asked, {})), state.layout)
+    probe = find_step(name)
+    with told_as_its_own(probe):
+        state.add(probe, _values(state, Item(probe, {})), state.layout)
     answer = answers.get(state.items[-1].key)
     if answer is None:
         return _AWAITED

@@ -81,12 +81,12 @@ def _gpu() -> Finding:
     if why is not None:
         has_driver = shutil.which("nvidia-smi") is not None
         return Finding("GPU", "missing" if has_driver else "optional", f"{why}; the processors do the work")
-    told = (
-        f"{one.number}: {one.name}, {units.show(one.memory, 'B', 3)} of which {units.show(one.free, 'B', 3)} are free, "
-        f"{one.architecture}, driver for CUDA {one.driver}"
-        for one in gpus()
+    descriptions = (
+        f"{gpu.number}: {gpu.name}, {units.show(gpu.memory, 'B', 3)} of which {units.show(gpu.free, 'B', 3)} are free, "
+        f"{gpu.architecture}, driver for CUDA {gpu.driver}"
+        for gpu in gpus()
     )
-    return Finding("GPU", "there", "; ".join(told))
+    return Finding("GPU", "there", "; ".join(descriptions))
 
 
 def _part(name: str, purpose: str) -> Finding:

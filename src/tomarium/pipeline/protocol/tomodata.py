@@ -168,7 +168,10 @@ def call_line(name: str, values: Mapping[str, Any]) -> str:
     """
     words = [f"python ~/Python/{name}.py {SCAN}"]
     for flag, value in values.items():
-        words += [flag, *(shlex.quote(str(one)) for one in (value if isinstance(value, tuple) else (value,)))]
+        words += [
+            flag,
+            *(shlex.quote(str(word)) for word in (value if isinstance(value, tuple) else (value,))),
+        ]
     return " ".join(words)
 
 
@@ -207,12 +210,12 @@ def _values(name: str, function: Function, words: list[str]) -> dict[str, Any]:
         option = by_flag[flag]
         if glued is not None:
             rest.insert(0, glued)
-        taken = rest[: option.count]
+        texts = rest[: option.count]
         del rest[: option.count]
-        if len(taken) < option.count or any(text == SCAN for text in taken):
+        if len(texts) < option.count or any(text == SCAN for text in texts):
             kind = "a value" if option.count == 1 else f"{option.count} values"
-            raise ParameterError(f"{name} {word} takes {kind}, but {' '.join(taken) or 'none'} was found")
-        read = [_value(name, word, option, text) for text in taken]
+            raise ParameterError(f"{name} {word} takes {kind}, but {' '.join(texts) or 'none'} was found")
+        read = [_value(name, word, option, text) for text in texts]
         values[option.flags[0]] = read[0] if option.count == 1 else tuple(read)
     values.pop("-i", None)  # nothing is asked on the console here
     return values
@@ -229,9 +232,9 @@ def _flag(name: str, word: str, by_flag: Mapping[str, Option]) -> tuple[str, str
     if flag in by_flag:
         return flag, value if equals else None
     if word.startswith("--"):
-        known = [longer for longer in by_flag if longer.startswith(flag)]
-        if len(known) == 1:
-            return known[0], value if equals else None
+        flags = [longer for longer in by_flag if longer.startswith(flag)]
+        if len(flags) == 1:
+            return flags[0], value if equals else None
     elif word[:2] in by_flag:
         return word[:2], word[2:]
     listed = ", ".join(sorted({each for each in by_flag if each not in _INTERACTIVE.flags})) or "none but -i"
@@ -262,6 +265,6 @@ def _is_number(word: str) -> bool:
     return True
 
 
-def _nearest(word: str, known: Mapping[str, Any]) -> str:
-    nearest = get_close_matches(word, list(known), n=1, cutoff=0.5)
+def _nearest(word: str, words: Mapping[str, Any]) -> str:
+    nearest = get_close_matches(word, list(words), n=1, cutoff=0.5)
     return f"; the nearest is {nearest[0]}" if nearest else ""

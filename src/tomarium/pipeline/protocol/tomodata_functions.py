@@ -114,17 +114,17 @@ def _copy_parameters(settings: Settings, values: Values) -> str:
 def _double_ff(settings: Settings, values: Values) -> str:
     if not values.get("-a", True):
         return settings.switch_off("double_flat_field")
-    given: dict[str, Any] = {**_windows(values), "mean_of": "transmission"}
+    parameters: dict[str, Any] = {**_windows(values), "mean_of": "transmission"}
     if values.get("-t"):
-        given["columns_only"] = True
+        parameters["columns_only"] = True
     if values.get("-p"):
-        given["pixel_mask"] = values["-p"]
+        parameters["pixel_mask"] = values["-p"]
     if values.get("--homogeneous"):
-        given["background"] = "homogeneous"
+        parameters["background"] = "homogeneous"
     if values.get("-n", 1) > 1:
-        given["every"] = values["-n"]
-    told = settings.set("double_flat_field", **given)
-    return told + ("; each scan of a spiral is corrected by itself" if values.get("-s") else "")
+        parameters["every"] = values["-n"]
+    line = settings.set("double_flat_field", **parameters)
+    return line + ("; each scan of a spiral is corrected by itself" if values.get("-s") else "")
 
 
 def _windows(values: Values) -> dict[str, int]:
@@ -134,8 +134,8 @@ def _windows(values: Values) -> dict[str, int]:
 
 
 def _half_acq(settings: Settings, values: Values) -> str:
-    told = settings.set("half_acquisition", mode="on" if values.get("-a", True) else "off")
-    return told + ("; the slice is as wide as the views see, -p is not needed" if "-p" in values else "")
+    line = settings.set("half_acquisition", mode="on" if values.get("-a", True) else "off")
+    return line + ("; the slice is as wide as the views see, -p is not needed" if "-p" in values else "")
 
 
 def _pentezone(settings: Settings, values: Values) -> str:
@@ -169,20 +169,20 @@ def _movement(settings: Settings, values: Values) -> str:
             f"movement_correction -m {values['-m']}: a correction file belongs to one scan; give it to the command, "
             f"as tomarium run SCAN --shifts {values['-m']}"
         )
-    given: dict[str, Any] = {"degree": 1} if values.get("-l") else {}
+    parameters: dict[str, Any] = {"degree": 1} if values.get("-l") else {}
     if values.get("-f"):
-        given["coarsest_px"] = values["-f"]
-    return settings.set("movement_correction", **given)
+        parameters["coarsest_px"] = values["-f"]
+    return settings.set("movement_correction", **parameters)
 
 
 def _nonconstant(settings: Settings, values: Values) -> str:
     if not values.get("-a", True):
         return settings.switch_off("nonconstant_rings")
-    given: dict[str, Any] = _windows(values)
+    parameters: dict[str, Any] = _windows(values)
     if "-n" in values:
-        given["blocks"] = values["-n"]
-    told = settings.set("nonconstant_rings", **given)
-    return told + ("; every pixel is corrected, -p is not followed" if values.get("-p") else "")
+        parameters["blocks"] = values["-n"]
+    line = settings.set("nonconstant_rings", **parameters)
+    return line + ("; every pixel is corrected, -p is not followed" if values.get("-p") else "")
 
 
 def _paganin(settings: Settings, values: Values) -> str:
@@ -242,8 +242,8 @@ def _axis(settings: Settings, values: Values) -> str:
             settings.set("fbp", axis_column=column) + f" (PyHST2's {values['-m']:g}, counted from the edge)"
         )
     settings.steps.get("fbp", {}).pop("axis_column", None)
-    told = settings.set("find_axis")
-    return told + ("; it is looked for in the frames, without a guess" if values.get("-g") else "")
+    line = settings.set("find_axis")
+    return line + ("; it is looked for in the frames, without a guess" if values.get("-g") else "")
 
 
 def _axis_by_reconstruction(settings: Settings, values: Values) -> str:

@@ -130,14 +130,14 @@ def class_map(image: Image, pose: Pose, name: str = "map") -> ClassMap:
             f"{name}: its values are no numbers of phases; give a map of whole numbers, one for each phase and 0 where "
             f"nothing is known"
         )
-    found = np.unique(finite[finite > 0])
-    if len(found) > MOST_PHASES or (len(found) and found[-1] > 255):
+    numbers = np.unique(finite[finite > 0])
+    if len(numbers) > MOST_PHASES or (len(numbers) and numbers[-1] > 255):
         raise InputError(
-            f"{name}: has {len(found)} different values up to {found[-1]:g}; a map of phases has at most "
+            f"{name}: has {len(numbers)} different values up to {numbers[-1]:g}; a map of phases has at most "
             f"{MOST_PHASES}, numbered 1 to 255. Counts are sorted into phases first: tomarium sort-map {name} "
             f"--phases 4 -o phases.tif"
         )
-    if len(found) == 0:
+    if len(numbers) == 0:
         raise InputError(f"{name}: is 0 everywhere, which means that no phase is known; number phases from 1")
     return ClassMap(image, pose, name)
 
@@ -168,14 +168,14 @@ def samples_of(maps: Sequence[ClassMap], volume: Volume) -> Samples:
     InputError
         A map lies outside of the volume, or there is one phase only.
     """
-    found, inside, spreads, first_block = [], [], [], 0
-    for number, one in enumerate(maps):
-        rows, share, spread = _of_map(one, volume, first_block)
+    rows_of_maps, inside, spreads, first_block = [], [], [], 0
+    for number, map_ in enumerate(maps):
+        rows, share, spread = _of_map(map_, volume, first_block)
         inside.append(share)
         spreads.append(spread)
         first_block = int(rows[:, 5].max()) + 1
-        found.append(np.concatenate([rows, np.full((len(rows), 1), float(number))], axis=1))
-    rows = _voted(np.concatenate(found))
+        rows_of_maps.append(np.concatenate([rows, np.full((len(rows), 1), float(number))], axis=1))
+    rows = _voted(np.concatenate(rows_of_maps))
     samples = Samples(
         rows[:, :3].astype(np.int64),
         rows[:, 3].astype(np.int64),
@@ -188,11 +188,11 @@ def samples_of(maps: Sequence[ClassMap], volume: Volume) -> Samples:
     numbers, counts = np.unique(samples.classes, return_counts=True)
     enough = numbers[counts >= FEWEST_OF_A_PHASE]
     if len(enough) < 2:
-        told = ", ".join(f"{number}: {count}" for number, count in zip(numbers, counts, strict=True))
+        seen_in = ", ".join(f"{number}: {count}" for number, count in zip(numbers, counts, strict=True))
         raise InputError(
-            f"{', '.join(one.name for one in maps)}: the volume shows {len(enough)} phase of them in "
-            f"{FEWEST_OF_A_PHASE} voxels or more (phase: voxels {told}); two are needed to tell them apart: give a "
-            f"larger map, or another one besides"
+            f"{', '.join(map_.name for map_ in maps)}: the volume shows {len(enough)} phase of them in "
+            f"{FEWEST_OF_A_PHASE} voxels or more (phase: voxels {seen_in}); two are needed to tell them apart: give "
+            f"a larger map, or another one besides"
         )
     kept = np.flatnonzero(np.isin(samples.classes, enough))
     if len(kept) > MOST_SAMPLES:
@@ -200,23 +200,23 @@ def samples_of(maps: Sequence[ClassMap], volume: Volume) -> Samples:
     return samples.chosen(kept)
 
 
-def _of_map(one: ClassMap, volume: Volume, first_block: int) -> tuple[Array, float, float]:
+def _of_map(map_: ClassMap, volume: Volume, first_block: int) -> tuple[Array, float, float]:
     """Return a row for each pixel in the volume: z, y, x, phase, weight, block; the share inside; σ."""
-    labels = np.nan_to_num(one.image.array[0]).astype(np.int64)
+    labels = np.nan_to_num(map_.image.array[0]).astype(np.int64)
     y, x = np.nonzero(labels)
-    away = _to_boundary(labels, one.image.voxel_m[1:])[y, x]
+    away = _to_boundary(labels, map_.image.voxel_m[1:])[y, x]
     phases = labels[y, x]
     voxel, first = _grid(volume)
     shape = np.array(volume.shape[::-1])
     rows, spreads = [], []
     for start in range(0, len(x), _ROWS):
         part = slice(start, start + _ROWS)
-        points = np.stack([x[part], y[part], np.zeros(len(x[part]))], axis=1) * one.image.voxel_m[::-1]
-        points = apply(one.pose.matrix, points + one.image.first_m)
+        points = np.stack([x[part], y[part], np.zeros(len(x[part]))], axis=1) * map_.image.voxel_m[::-1]
+        points = apply(map_.pose.matrix, points + map_.image.first_m)
         at = (points - first) / voxel
         nearest = np.rint(at)
         within = ((nearest >= 0) & (nearest < shape)).all(axis=1)
-        variance = _variance(one.pose, points)
+        variance = _variance(map_.pose, points)
         spreads.append(variance[within])
         off = (((at - nearest) * voxel) ** 2).sum(axis=1) / 3
         rows.append(np.column_stack([
@@ -225,8 +225,8 @@ def _of_map(one: ClassMap, volume: Volume, first_block: int) -> tuple[Array, flo
         ]))  # fmt: skip
     all_rows = np.concatenate(rows)
     if not len(all_rows):
-        raise InputError(_outside(one, volume, first, voxel))
-    sizes = [BLOCK * float(np.min(voxel)) / step for step in one.image.voxel_m[1:]]
+        raise InputError(_outside(map_, volume, first, voxel))
+    sizes = [BLOCK * float(np.min(voxel)) / step for step in map_.image.voxel_m[1:]]
     many = [
         min(max(_BLOCKS[0], int(n / size)), _BLOCKS[1]) for n, size in zip(labels.shape, sizes, strict=True)
     ]
@@ -252,14 +252,14 @@ def _grid(volume: Volume) -> tuple[Array, Array]:
 def _to_boundary(labels: NDArray[np.int64], pixel_m: Sequence[float]) -> Array:
     """Return how far each pixel lies from the next pixel of another phase, less half a pixel, m."""
     ndimage = optional_import("scipy.ndimage", "analysis")
-    found = np.full(labels.shape, np.inf)
+    distances = np.full(labels.shape, np.inf)
     for phase in np.unique(labels[labels > 0]):
         other = (labels > 0) & (labels != phase)
         if other.any():
             own = labels == phase
             distance = ndimage.distance_transform_edt(~other, sampling=pixel_m)
-            found[own] = distance[own] - 0.5 * min(pixel_m)
-    return found
+            distances[own] = distance[own] - 0.5 * min(pixel_m)
+    return distances
 
 
 def _variance(pose: Pose, points_m: Array) -> Array:
@@ -286,19 +286,19 @@ def _voted(rows: Array) -> Array:
     new_phase = np.r_[True, (np.diff(rows[:, :4], axis=0) != 0).any(axis=1)]
     starts = np.flatnonzero(new_phase)
     sums = np.add.reduceat(rows[:, 4], starts)
-    told = rows[starts]
-    new_voxel = np.r_[True, (np.diff(told[:, :3], axis=0) != 0).any(axis=1)]
+    votes = rows[starts]
+    new_voxel = np.r_[True, (np.diff(votes[:, :3], axis=0) != 0).any(axis=1)]
     voxel = np.cumsum(new_voxel) - 1
     pixels = np.add.reduceat(np.diff(np.r_[starts, len(rows)]), np.flatnonzero(new_voxel))
     best = np.lexsort((-sums, voxel))
     best = best[np.r_[True, np.diff(voxel[best]) != 0]]
-    won = told[best]
+    won = votes[best]
     won[:, 4] = sums[best] / pixels
     return won
 
 
-def _outside(one: ClassMap, volume: Volume, first: Array, voxel: Array) -> str:
-    middle = apply(one.pose.matrix, one.image.centre_m)
+def _outside(map_: ClassMap, volume: Volume, first: Array, voxel: Array) -> str:
+    middle = apply(map_.pose.matrix, map_.image.centre_m)
     last = first + (np.array(volume.shape[::-1]) - 1) * voxel
     spans = ", ".join(
         f"{axis} {units.show(float(low), 'm', 4)} to {units.show(float(high), 'm', 4)}"
@@ -306,6 +306,6 @@ def _outside(one: ClassMap, volume: Volume, first: Array, voxel: Array) -> str:
     )
     at = ", ".join(units.show(float(value), "m", 4) for value in middle)
     return (
-        f"{one.name}: lies outside of the volume: its middle is at {at} (x, y, z), and the volume spans {spans}; see "
+        f"{map_.name}: lies outside of the volume: its middle is at {at} (x, y, z), and the volume spans {spans}; see "
         f"that the link is that of this map into this volume, and that pixel sizes are right"
     )

@@ -52,8 +52,8 @@ class Calibration:
         """Return calibrated probabilities, shape (voxel, phase)."""
         logs = self.power * np.log(np.maximum(probabilities, _LEAST)) + self.offsets
         logs -= logs.max(axis=1, keepdims=True)
-        made = np.exp(logs)
-        return np.asarray(made / made.sum(axis=1, keepdims=True))
+        odds = np.exp(logs)
+        return np.asarray(odds / odds.sum(axis=1, keepdims=True))
 
 
 @dataclass(frozen=True, eq=False)
@@ -191,9 +191,9 @@ def _threads(voxels: int) -> int:
 
 
 def _told(forest: Any, features: NDArray[np.float32], count: int) -> Array:
-    told = np.zeros((len(features), count))
-    told[:, forest.classes_] = forest.predict_proba(features)
-    return told
+    probabilities = np.zeros((len(features), count))
+    probabilities[:, forest.classes_] = forest.predict_proba(features)
+    return probabilities
 
 
 def calibrated(probabilities: Array, numbers: NDArray[Any], weights: Array) -> Calibration:
@@ -230,5 +230,5 @@ def calibrated(probabilities: Array, numbers: NDArray[Any], weights: Array) -> C
 
     start = np.eye(logs.shape[1] + 1)[0]
     bounds = [(0.05, 20.0), *[(-10.0, 10.0)] * logs.shape[1]]
-    found = optimize.minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds).x
-    return Calibration(float(found[0]), np.asarray(found[1:] - found[1:].mean()))
+    parameters = optimize.minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds).x
+    return Calibration(float(parameters[0]), np.asarray(parameters[1:] - parameters[1:].mean()))

@@ -151,16 +151,16 @@ def sort_into_phases(maps: CountMaps, phases: int, *, sure: float = 0.8, summed:
     mixture = fit_mixture(x, phases)
     likely = probabilities(x, mixture)
     best, probability = likely.argmax(axis=1), likely.max(axis=1)
-    known = probability >= sure
-    numbers = np.where(known, best + 1, 0).astype(np.uint8).reshape(counts.shape[1:])
+    is_sure = probability >= sure
+    numbers = np.where(is_sure, best + 1, 0).astype(np.uint8).reshape(counts.shape[1:])
     percent = np.floor(100 * probability).astype(np.uint8).reshape(counts.shape[1:])
     report = {
         "method": METHOD,
         "summed_px": summed,
         "sure": sure,
         "dispersion": mixture.dispersion,
-        "unsure_share": float(1 - known.mean()),
-        "expected_wrong_share": float((1 - probability[known]).mean()) if known.any() else None,
+        "unsure_share": float(1 - is_sure.mean()),
+        "expected_wrong_share": float((1 - probability[is_sure]).mean()) if is_sure.any() else None,
         "phases": [
             {
                 "number": k + 1,
@@ -171,19 +171,19 @@ def sort_into_phases(maps: CountMaps, phases: int, *, sure: float = 0.8, summed:
         ],
         "notes": _notes(mixture.dispersion, numbers, phases),
     }
-    generator = (Image(one, maps.axes, metadata={"sorted": report}) for one in (numbers, percent))
+    generator = (Image(values, maps.axes, metadata={"sorted": report}) for values in (numbers, percent))
     return SortedMap(next(generator), next(generator), report)
 
 
 def _notes(dispersion: float, numbers: NDArray[np.uint8], phases: int) -> list[str]:
-    told = [
+    notes = [
         f"no pixel is surely of phase {k}: fewer phases may be there, or too few counts"
         for k in range(1, phases + 1)
         if not (numbers == k).any()
     ]
     if dispersion > _SPREAD:
-        told.append(
+        notes.append(
             f"the counts within a phase vary {dispersion:.1f} times more than by chance: there are more phases, or "
             f"relief, or pixels of two phases; the probabilities allow for it"
         )
-    return told
+    return notes

@@ -76,13 +76,13 @@ def space_of(features: NDArray[np.float32], samples: Samples, folds: NDArray[np.
     scale = np.where(scale > 1e-12 * np.abs(mean).max(), scale, np.inf)
     even = (features - mean) / scale
     values, vectors = np.linalg.eigh(even.T @ even / len(even))
-    kept = np.argsort(values)[::-1][: min(_COMPONENTS, int((values > 1e-9).sum()))]
-    components = vectors[:, kept] / np.sqrt(values[kept])
+    components_kept = np.argsort(values)[::-1][: min(_COMPONENTS, int((values > 1e-9).sum()))]
+    components = vectors[:, components_kept] / np.sqrt(values[components_kept])
     points = even @ components
     some = np.random.default_rng(0).permutation(len(points))[:_MOST_KNOWN]
     points, folds = points[some], folds[some]
     away = np.concatenate([
-        _nearest(points[folds != one], points[folds == one]) for one in np.unique(folds)
+        _nearest(points[folds != fold], points[folds == fold]) for fold in np.unique(folds)
     ])  # fmt: skip
     return Space(mean, scale, components, points, float(np.quantile(away, REFERENCE)))
 
@@ -146,18 +146,18 @@ def sections_to_add(space: Space, points: Array, places_m: Array, uncertainty: A
     count = int(np.quantile(sizes, 0.5)) if len(sizes) else 0
     if count < 30:
         return ()
-    found = []
+    candidates = []
     for normal, at, inside in planes:
         if len(inside) < count:
             continue  # a corner, with less to see than half of the planes have
         seen = points[inside[:count]]
         shorter = np.maximum(0.0, before - _nearest(seen, points))
-        found.append((float(doubt @ shorter), normal, at))
-    mean = float(np.mean([gain for gain, _, _ in found]))
+        candidates.append((float(doubt @ shorter), normal, at))
+    mean = float(np.mean([gain for gain, _, _ in candidates]))
     if mean <= 0:
         return ()
     sections: list[Section] = []
-    for gain, normal, at in sorted(found, key=lambda one: -one[0]):
+    for gain, normal, at in sorted(candidates, key=lambda candidate: -candidate[0]):
         through = middle + at * normal
         if len(sections) < _SHOWN:
             sections.append(Section(_three(normal), _three(through), gain / mean))
@@ -166,12 +166,12 @@ def sections_to_add(space: Space, points: Array, places_m: Array, uncertainty: A
 
 def _directions() -> list[Array]:
     """Return thirteen directions: along the edges, the diagonals of faces, and those of the cube."""
-    found = []
-    for one in product((0, 1, -1), repeat=3):
-        first = next((value for value in one if value), 0)
+    directions = []
+    for steps in product((0, 1, -1), repeat=3):
+        first = next((value for value in steps if value), 0)
         if first == 1:
-            found.append(np.array(one, np.float64) / np.linalg.norm(one))
-    return sorted(found, key=lambda one: float(np.count_nonzero(one)))
+            directions.append(np.array(steps, np.float64) / np.linalg.norm(steps))
+    return sorted(directions, key=lambda direction: float(np.count_nonzero(direction)))
 
 
 def _three(values: Array) -> tuple[float, float, float]:

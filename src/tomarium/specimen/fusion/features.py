@@ -47,8 +47,8 @@ def described(block: NDArray[np.float32]) -> NDArray[np.float32]:
         σ = 1 px, averaged with σ = 2 px), ascending: how lamellae and rims lie.
     """
     ndimage = optional_import("scipy.ndimage", "analysis")
-    found = np.empty((*block.shape, FEATURES), np.float32)
-    found[..., : forest.FEATURES] = forest.features(block)
+    described_voxels = np.empty((*block.shape, FEATURES), np.float32)
+    described_voxels[..., : forest.FEATURES] = forest.features(block)
     smooth = ndimage.gaussian_filter(block, _DERIVED, mode="nearest", truncate=4.0)
     slopes = [ndimage.correlate1d(smooth, [-0.5, 0.0, 0.5], axis, mode="nearest") for axis in range(3)]
     tensor = np.empty((*block.shape, 3, 3), np.float32)
@@ -56,8 +56,8 @@ def described(block: NDArray[np.float32]) -> NDArray[np.float32]:
         for j in range(i, 3):
             mean = ndimage.gaussian_filter(slopes[i] * slopes[j], _AVERAGED, mode="nearest", truncate=4.0)
             tensor[..., i, j] = tensor[..., j, i] = mean
-    found[..., forest.FEATURES :] = np.sqrt(np.maximum(np.linalg.eigvalsh(tensor), 0.0))
-    return found
+    described_voxels[..., forest.FEATURES :] = np.sqrt(np.maximum(np.linalg.eigvalsh(tensor), 0.0))
+    return described_voxels
 
 
 def of_slices(source: Smoothed, start: int, stop: int) -> NDArray[np.float32]:
@@ -90,7 +90,7 @@ def at_places(
     array of float32, shape (voxel, 19)
         In their order.
     """
-    found = np.empty((len(places), FEATURES), np.float32)
+    values = np.empty((len(places), FEATURES), np.float32)
     depth = source.shape[0]
     for start, stop in slabs(depth, min(HALO, height_of(source.shape))):
         first, last = np.searchsorted(places[:, 0], (start, stop))
@@ -101,6 +101,6 @@ def at_places(
         high = np.minimum(here.max(axis=0) + 1 + HALO, source.shape)
         block = source.read(int(low[0]), int(high[0]))[:, low[1] : high[1], low[2] : high[2]]
         z, y, x = (here - low).T
-        found[first:last] = described(np.ascontiguousarray(block))[z, y, x]
+        values[first:last] = described(np.ascontiguousarray(block))[z, y, x]
         tell("features", stop, depth)
-    return found
+    return values

@@ -156,8 +156,8 @@ def fuse(
             f"map is of another place or specimen; look at the picture of tomarium align --picture"
         )
     space = space_of(of_samples, samples, learned.held_out.folds)
-    told = {"phases": learned.phases.tolist(), **(account or {})}
-    counted = _whole(volume, source, learned, space, folder, told, say)
+    details = {"phases": learned.phases.tolist(), **(account or {})}
+    counted = _whole(volume, source, learned, space, folder, details, say)
     doubt = 1 - counted.probabilities.max(axis=1)
     away = space.distance(counted.points)
     fractions, on_maps = _fractions(samples, learned, counted)
@@ -291,23 +291,25 @@ def _slab(
     points, places, probabilities = [], [], []
     for low, high in slabs(stop - start, described.height_of(volume.shape)):
         rows = described.of_slices(source, start + low, start + high).reshape(-1, described.FEATURES)
-        known = np.isfinite(np.asarray(volume[start + low : start + high], np.float32)).ravel()
-        told = learned.probabilities(rows)
-        called = told.argmax(axis=1)
+        finite = np.isfinite(np.asarray(volume[start + low : start + high], np.float32)).ravel()
+        probabilities_of_rows = learned.probabilities(rows)
+        called = probabilities_of_rows.argmax(axis=1)
         # Cut, not rounded: a confidence is never told too great.
-        percent = np.floor(100 * told[np.arange(len(told)), called] + 1e-9).astype(np.uint8)
-        labels[low:high] = np.where(known, learned.phases[called], 0).reshape(high - low, *shape[1:])
-        sure[low:high] = np.where(known, percent, 0).reshape(high - low, *shape[1:])
-        voxels += np.bincount(called[known], minlength=count)
-        expected += told[known].sum(axis=0)
-        unknown += int((~known).sum())
+        percent = np.floor(
+            100 * probabilities_of_rows[np.arange(len(probabilities_of_rows)), called] + 1e-9
+        ).astype(np.uint8)
+        labels[low:high] = np.where(finite, learned.phases[called], 0).reshape(high - low, *shape[1:])
+        sure[low:high] = np.where(finite, percent, 0).reshape(high - low, *shape[1:])
+        voxels += np.bincount(called[finite], minlength=count)
+        expected += probabilities_of_rows[finite].sum(axis=0)
+        unknown += int((~finite).sum())
         wanted = round(_DRAWN * (high - low) / volume.shape[0])
-        drawn = np.flatnonzero(known)
+        drawn = np.flatnonzero(finite)
         drawn = np.sort(random.choice(drawn, min(wanted, len(drawn)), replace=False))
         at = np.stack(np.unravel_index(drawn, (high - low, *shape[1:])), axis=1)
         places.append(at + np.array([start + low, 0, 0]))
         points.append(space.points(rows[drawn]))
-        probabilities.append(told[drawn])
+        probabilities.append(probabilities_of_rows[drawn])
         say("phases", start + high, volume.shape[0])
     counts = {
         "voxels": voxels, "expected": expected, "unknown": unknown,

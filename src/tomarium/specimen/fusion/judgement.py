@@ -120,9 +120,9 @@ def judge(learned: Classifier, samples: Samples) -> Judgement:
         precisions = np.diag(whole) / whole.sum(axis=0)
     return Judgement(
         accuracy=_accuracy(whole),
-        accuracy_interval=_interval([_accuracy(one) for one in drawn]),
+        accuracy_interval=_interval([_accuracy(draw) for draw in drawn]),
         balanced=float(np.nanmean(_recalls(whole))),
-        balanced_interval=_interval([float(np.nanmean(_recalls(one))) for one in drawn]),
+        balanced_interval=_interval([float(np.nanmean(_recalls(draw))) for draw in drawn]),
         chance=float(whole.sum(axis=1).max() / whole.sum()),
         balanced_chance=1 / count,
         recalls=_recalls(whole),
@@ -143,10 +143,10 @@ def block_draws(blocks: NDArray[np.int64]) -> NDArray[np.int64]:
     count = int(blocks.max()) + 1
     present = np.unique(blocks)
     random = np.random.default_rng(0)
-    taken = np.zeros((DRAWS, count), np.int64)
-    for row in taken:
+    draws = np.zeros((DRAWS, count), np.int64)
+    for row in draws:
         np.add.at(row, random.choice(present, len(present)), 1)
-    return taken
+    return draws
 
 
 def _tables(
@@ -200,8 +200,8 @@ def calibration_error(
     for part in np.array_split(np.argsort(sure, kind="stable"), BINS):
         total = weights[part].sum() if len(part) else 0.0
         if total > 0:
-            told = float(weights[part] @ sure[part] / total)
-            curve.append((told, float(weights[part] @ right[part] / total), float(total)))
+            stated = float(weights[part] @ sure[part] / total)
+            curve.append((stated, float(weights[part] @ right[part] / total), float(total)))
     whole = sum(weight for _, _, weight in curve)
     return sum(weight * abs(value - true) for value, true, weight in curve) / max(whole, 1e-12), curve
 
@@ -218,8 +218,8 @@ def _pair(
     draws = block_draws(block)
     interval = _interval([_area(share, second, weight * draw[block]) for draw in draws[:: DRAWS // 50]])
     mistaken = float(weight @ ((share > 0.5) != second) / max(weight.sum(), 1e-12))
-    one, other = int(learned.phases[i]), int(learned.phases[j])
-    return PairOfPhases(one, other, auc, interval, mistaken, bool(auc >= SEPARABLE) if enough else None)
+    first, other = int(learned.phases[i]), int(learned.phases[j])
+    return PairOfPhases(first, other, auc, interval, mistaken, bool(auc >= SEPARABLE) if enough else None)
 
 
 def _area(share: Array, second: NDArray[np.bool_], weight: Array) -> float:

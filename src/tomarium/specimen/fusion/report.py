@@ -46,7 +46,7 @@ def report_of(fusion: Fusion, names: Mapping[int, str], maps: Sequence[Mapping[s
     judged, counted = fusion.judgement, fusion.counted
     phases = [int(phase) for phase in fusion.learned.phases]
     named = {phase: names.get(phase, f"phase {phase}") for phase in phases}
-    told: dict[str, Any] = {
+    content: dict[str, Any] = {
         "form": FORM,
         "phases": [
             {
@@ -122,8 +122,8 @@ def report_of(fusion: Fusion, names: Mapping[int, str], maps: Sequence[Mapping[s
             },
         },
     }  # fmt: skip
-    told["sentences"] = [{"sure": sure, "text": text} for sure, text in _sentences(told, named)]
-    return told
+    content["sentences"] = [{"sure": sure, "text": text} for sure, text in _sentences(content, named)]
+    return content
 
 
 def _sentences(told: Mapping[str, Any], named: Mapping[int, str]) -> list[tuple[bool, str]]:

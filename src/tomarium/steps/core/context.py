@@ -28,20 +28,20 @@ class Scratch:
         return self._shaped(name, shape, dtype)
 
     def other(
-        self, names: tuple[str, str], shape: tuple[int, ...], dtype: DTypeLike, taken: Any
+        self, names: tuple[str, str], shape: tuple[int, ...], dtype: DTypeLike, array: Any
     ) -> NDArray[Any]:
-        """Return one of two arrays, the smaller that suffices and holds nothing of `taken`."""
+        """Return one of two arrays, the smaller that suffices and holds nothing of `array`."""
         held = self._held()
         size = prod(shape) * np.dtype(dtype).itemsize
-        free = [name for name in names if name not in held or not _overlap(held[name], taken)]
+        free = [name for name in names if name not in held or not _overlap(held[name], array)]
         fitting = [name for name in free if name in held and held[name].nbytes >= size]
         fresh = [name for name in free if name not in held]
-        name = min(fitting, key=lambda one: held[one].nbytes) if fitting else (fresh or free)[0]
+        name = min(fitting, key=lambda buffer: held[buffer].nbytes) if fitting else (fresh or free)[0]
         return self._shaped(name, shape, dtype)
 
     def _held(self) -> dict[str, NDArray[np.uint8]]:
-        found: dict[str, NDArray[np.uint8]] = self._local.__dict__.setdefault("held", {})
-        return found
+        buffers: dict[str, NDArray[np.uint8]] = self._local.__dict__.setdefault("held", {})
+        return buffers
 
     def _shaped(self, name: str, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
         held = self._held()
@@ -54,8 +54,8 @@ class Scratch:
         return buffer[:size].view(dtype).reshape(shape)
 
 
-def _overlap(buffer: NDArray[np.uint8], taken: Any) -> bool:
-    return taken is not None and bool(np.may_share_memory(buffer, np.asarray(taken)))
+def _overlap(buffer: NDArray[np.uint8], array: Any) -> bool:
+    return array is not None and bool(np.may_share_memory(buffer, np.asarray(array)))
 
 
 @dataclass(frozen=True)

@@ -37,14 +37,14 @@ class Unit:
 
         return core_schema.no_info_before_validator_function(self._number, handler(source))
 
-    def _number(self, given: Any) -> Any:
-        if not isinstance(given, str):
-            return given
+    def _number(self, number: Any) -> Any:
+        if not isinstance(number, str):
+            return number
         if self.name == "deg":  # a bare number of degrees is what everybody writes
             with suppress(ValueError):
-                return float(given)
+                return float(number)
         try:
-            return units.parse(given, self.name)
+            return units.parse(number, self.name)
         except UnitError as problem:
             raise ValueError(str(problem)) from problem
 
@@ -81,13 +81,15 @@ class RangeText:
 
         return core_schema.no_info_before_validator_function(self._text, handler(source))
 
-    def _text(self, given: Any) -> Any:
-        parts = [given] if isinstance(given, str | int | slice | range) else list(given)
-        texts = [part for one in parts for part in (one.split(",") if isinstance(one, str) else [one])]
-        found = [self._one(part) for part in texts if not (isinstance(part, str) and not part.strip())]
-        if len(found) > 1 and not self.several:
-            raise ValueError(f"{given!r} holds {len(found)} ranges; write one, A:B")
-        return ",".join(found)
+    def _text(self, written: Any) -> Any:
+        parts = [written] if isinstance(written, str | int | slice | range) else list(written)
+        texts = [
+            part for entry in parts for part in (entry.split(",") if isinstance(entry, str) else [entry])
+        ]
+        ranges = [self._one(part) for part in texts if not (isinstance(part, str) and not part.strip())]
+        if len(ranges) > 1 and not self.several:
+            raise ValueError(f"{written!r} holds {len(ranges)} ranges; write one, A:B")
+        return ",".join(ranges)
 
     def _one(self, part: Any) -> str:
         if isinstance(part, slice | range):

@@ -47,13 +47,13 @@ def find_step(name: str) -> AnyStep:
     ParameterError
         There is none; the message names those that sound alike.
     """
-    known = {
+    steps = {
         alias.removesuffix(".py"): step
         for step in all_steps().values()
         for alias in (step.name, *step.aliases)
     }
-    if (bare := name.removesuffix(".py")) in known:
-        return known[bare]
+    if (bare := name.removesuffix(".py")) in steps:
+        return steps[bare]
     raise ParameterError(f"there is no step {name!r}; {names_alike(name, all_steps())}")
 
 

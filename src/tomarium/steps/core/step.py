@@ -225,11 +225,11 @@ class View:
         values = check(self, values)
         for parameter in self.parameters:
             if parameter.from_scan and parameter.name not in values:
-                known = getattr(scan.geometry, parameter.name)
-                values[parameter.name] = None if known is None else known.value
-        made = self.function(scan, **values)
+                value = getattr(scan.geometry, parameter.name)
+                values[parameter.name] = None if value is None else value.value
+        view = self.function(scan, **values)
         opened = scan.recipe or ({"open": scan.geometry.given()},)
-        return replace(made, recipe=(*opened, {self.name: spelled(self, values)}))
+        return replace(view, recipe=(*opened, {self.name: spelled(self, values)}))
 
     def __reduce__(self) -> Any:
         return _again, (self.function.__module__, self.function.__name__)
@@ -292,7 +292,9 @@ class Probe:
         each = (answer,) if isinstance(self.fills, str) else answer
         named = zip(self.fields, each, strict=True)
         return {
-            name: np.asarray(one) if isinstance(one, list) else one for name, one in named if one is not None
+            name: np.asarray(value) if isinstance(value, list) else value
+            for name, value in named
+            if value is not None
         }
 
     def __call__(self, sample: Any, **values: Any) -> Any:

@@ -45,31 +45,33 @@ def check(step: Named, given: Mapping[str, Any], *, written: bool = False) -> di
     ParameterError
         An unknown parameter, or a value it does not allow.
     """
-    known = {parameter.name: parameter for parameter in step.parameters}
+    parameters = {parameter.name: parameter for parameter in step.parameters}
     for name in given:
-        if name not in known:
+        if name not in parameters:
             raise ParameterError(
-                f"step {step.name} has no parameter {name!r}; {names_alike(str(name), known)}"
+                f"step {step.name} has no parameter {name!r}; {names_alike(str(name), parameters)}"
             )
     for name, value in given.items():
         is_bare = isinstance(value, int | float) and not isinstance(value, bool)
-        if written and is_bare and known[name].needs_unit:
-            example = {"m": "0.65 um", "keV": "20 keV"}.get(known[name].unit, f"{value:g} {known[name].unit}")
+        if written and is_bare and parameters[name].needs_unit:
+            example = {"m": "0.65 um", "keV": "20 keV"}.get(
+                parameters[name].unit, f"{value:g} {parameters[name].unit}"
+            )
             raise ParameterError(
                 f"step {step.name}: {name} = {value!r} has no unit; write it with one, such as '{example}'"
             )
-    return {name: _value(step, known[name], value) for name, value in given.items()}
+    return {name: _value(step, parameters[name], value) for name, value in given.items()}
 
 
-def _value(step: Named, parameter: Parameter, given: Any) -> Any:
+def _value(step: Named, parameter: Parameter, value: Any) -> Any:
     from pydantic import TypeAdapter, ValidationError
 
     try:
-        return TypeAdapter(parameter.annotation).validate_python(given)
+        return TypeAdapter(parameter.annotation).validate_python(value)
     except ValidationError as problem:
         reasons = "; ".join(dict.fromkeys(str(error["msg"]) for error in problem.errors()))
         raise ParameterError(
-            f"step {step.name}: {parameter.name} = {given!r} is not allowed: {reasons.removeprefix('Value error, ')}"
+            f"step {step.name}: {parameter.name} = {value!r} is not allowed: {reasons.removeprefix('Value error, ')}"
         ) from problem
 
 
@@ -93,10 +95,14 @@ def from_form(step: Named, fields: Mapping[str, str]) -> dict[str, Any]:
     ParameterError
         As `check`.
     """
-    known = {parameter.name: parameter for parameter in step.parameters}
-    given = {name: text for name, text in fields.items() if text != ""}
+    parameters = {parameter.name: parameter for parameter in step.parameters}
+    texts = {name: text for name, text in fields.items() if text != ""}
     return check(
-        step, {name: _from_text(known[name], text) if name in known else text for name, text in given.items()}
+        step,
+        {
+            name: _from_text(parameters[name], text) if name in parameters else text
+            for name, text in texts.items()
+        },
     )
 
 
@@ -162,8 +168,8 @@ def spelled(step: Named, values: Mapping[str, Any]) -> dict[str, Any]:
     dict of str to object
         JSON-ready.
     """
-    known = {parameter.name: parameter for parameter in step.parameters}
-    return {name: spell(known[name], value) for name, value in values.items()}
+    parameters = {parameter.name: parameter for parameter in step.parameters}
+    return {name: spell(parameters[name], value) for name, value in values.items()}
 
 
 def as_text(value: Any) -> str:

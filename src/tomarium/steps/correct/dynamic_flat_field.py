@@ -102,7 +102,7 @@ def prepare(scan: Scan, values: Values, rows: slice) -> MovingReferences:
     flats = eigen_flats(signal)
     flats.mean[without_weak(np.nan_to_num(np.exp(flats.mean)), np.zeros_like(dark)) == 0] = np.nan
     good = np.isfinite(flats.mean)
-    level = np.array([np.log(one[good].mean(dtype=np.float64)) for one in signal])
+    level = np.array([np.log(frame[good].mean(dtype=np.float64)) for frame in signal])
     level -= np.log(signal[:, good].mean(dtype=np.float64))
     del signal
     views = scan.shape[0]

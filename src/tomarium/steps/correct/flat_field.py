@@ -224,8 +224,8 @@ def attenuation_of(
         Attenuation -ln(I/I0).
     """
     at = np.arange(len(counts), dtype=np.float64) if position is None else position
-    made: NDArray[np.float32] = _normalise(counts, references, rows, at, threads, True, None, None)[0]
-    return made
+    attenuation: NDArray[np.float32] = _normalise(counts, references, rows, at, threads, True, None, None)[0]
+    return attenuation
 
 
 def transmission_of(
@@ -249,8 +249,10 @@ def transmission_of(
     array of float32, shape (angle, row, column)
         Transmission I/I0.
     """
-    made: NDArray[np.float32] = _normalise(counts, references, rows, position, 1, False, None, None)[0]
-    return made
+    transmission: NDArray[np.float32] = _normalise(counts, references, rows, position, 1, False, None, None)[
+        0
+    ]
+    return transmission
 
 
 def _normalise(
@@ -377,7 +379,7 @@ def flat_field(
     """
     first = 0 if slab.frames is None else slab.frames.start
     position = np.arange(first, first + slab.data.shape[0], dtype=np.float64)
-    result, told = _normalise(
+    result, counts = _normalise(
         slab.data,
         prepared,
         slab.rows,
@@ -390,9 +392,9 @@ def flat_field(
     # Neighbours count their own part of the halo; ours is taken for as good as theirs.
     own = 1 - sum(slab.halo) / slab.data.shape[slab.along]
     counted = {
-        "flat_field.clipped": round(told.clipped * own),
-        "flat_field.dead": round(told.dead * own),
-        "flat_field.not_finite": round(told.not_finite * own),
+        "flat_field.clipped": round(counts.clipped * own),
+        "flat_field.dead": round(counts.dead * own),
+        "flat_field.not_finite": round(counts.not_finite * own),
     }
     domain: Domain = "attenuation" if log else "transmission"
     return replace(slab, data=result, domain=domain, unit="1", report={**slab.report, **counted})

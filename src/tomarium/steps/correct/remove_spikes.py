@@ -76,17 +76,17 @@ def views_beside(angles_deg: NDArray[np.float64]) -> NDArray[np.int32]:
         Numbers of views; -1 where one is more than 10° away.
     """
     count = len(angles_deg)
-    found = np.full((count, 2), -1, np.int32)
+    neighbours = np.full((count, 2), -1, np.int32)
     if count < 3:
-        return found
+        return neighbours
     scattered = np.median(np.abs(np.diff(angles_deg))) > FARTHEST_DEG
     order = np.argsort(np.mod(angles_deg, 360), kind="stable") if scattered else np.arange(count)
     places = np.arange(count)[:, None] + np.array([-1, 1])
     places[0], places[-1] = (1, 2), (count - 3, count - 2)
-    found[order] = order[places]
-    apart = np.abs(angles_deg[found] - angles_deg[:, None])
-    found[np.minimum(apart, np.abs(360 - apart)) > FARTHEST_DEG] = -1
-    return found
+    neighbours[order] = order[places]
+    apart = np.abs(angles_deg[neighbours] - angles_deg[:, None])
+    neighbours[np.minimum(apart, np.abs(360 - apart)) > FARTHEST_DEG] = -1
+    return neighbours
 
 
 def _prepare(scan: Scan, values: Values, rows: slice) -> Expected:
@@ -113,9 +113,9 @@ def _pattern(scan: Scan, rows: slice) -> Pattern:
         shape = rows.stop - rows.start, columns
         return Pattern(np.zeros(shape, np.float32), np.ones(shape, np.float32))
     wide = slice(max(0, rows.start - 1), min(height, rows.stop + 1))
-    known = average_references(scan, wide)
-    flat = known.flats.mean(axis=0, dtype=np.float32)
-    return pattern_of(flat, known.dark).of(slice(rows.start - wide.start, rows.stop - wide.start))
+    references = average_references(scan, wide)
+    flat = references.flats.mean(axis=0, dtype=np.float32)
+    return pattern_of(flat, references.dark).of(slice(rows.start - wide.start, rows.stop - wide.start))
 
 
 def _there(
@@ -127,19 +127,19 @@ def _there(
     more: NDArray[Any] | None,
 ) -> tuple[Any, int]:
     """Remove spikes where the frames lie."""
-    taken, xp = contiguous(frames), namespace(frames)
-    out = xp.empty_like(taken)
+    data, xp = contiguous(frames), namespace(frames)
+    out = xp.empty_like(data)
     placed = Pattern(
-        like(np.ascontiguousarray(pattern.dark), taken), like(np.ascontiguousarray(pattern.relative), taken)
+        like(np.ascontiguousarray(pattern.dark), data), like(np.ascontiguousarray(pattern.relative), data)
     )
-    replaced = kernels_of(taken).despike(
-        taken,
+    replaced = kernels_of(data).despike(
+        data,
         noise,
         out,
         threshold=threshold,
         pattern=placed,
-        beside=None if beside is None else like(beside, taken),
-        more=None if more is None or not len(more) else like(more, taken),
+        beside=None if beside is None else like(beside, data),
+        more=None if more is None or not len(more) else like(more, data),
     )
     return out, replaced
 

@@ -86,16 +86,16 @@ def prepare(scan: Scan, values: Values, rows: slice, through: Through) -> Prepar
     """
     shape = (scan.shape[1], scan.shape[2])
     paths = paths_beside(scan, values["scans"])
-    told = [part.strip() for part in values["distances"].split(",") if part.strip()]
-    if told and len(told) != len(paths):
+    texts = [part.strip() for part in values["distances"].split(",") if part.strip()]
+    if texts and len(texts) != len(paths):
         raise ParameterError(
-            f"step ctf: {len(paths)} scans and {len(told)} distances are given; give one distance for each of "
+            f"step ctf: {len(paths)} scans and {len(texts)} distances are given; give one distance for each of "
             f"scans, or none where the files tell them"
         )
-    given: list[float | None] = [units.parse(text, "m") for text in told]
-    given = given or [None] * len(paths)
+    lengths: list[float | None] = [units.parse(text, "m") for text in texts]
+    lengths = lengths or [None] * len(paths)
     others = tuple(
-        open_distance(scan, path, far, values, through) for path, far in zip(paths, given, strict=True)
+        open_distance(scan, path, far, values, through) for path, far in zip(paths, lengths, strict=True)
     )
     distances = [values["distance_m"], *(other.distance_m for other in others)]
     if len({round(1e9 * distance) for distance in distances}) < len(distances):
@@ -127,7 +127,7 @@ def _factors(
 ) -> tuple[NDArray[np.float64], ...]:
     ratio = 1 / values["delta_beta"] if values["delta_beta"] else 0.0
     chi = [chirp(shape, values["pixel_m"], values["energy_kev"], distance) for distance in distances]
-    return tuple(np.sin(one) + ratio * np.cos(one) for one in chi)
+    return tuple(np.sin(angle) + ratio * np.cos(angle) for angle in chi)
 
 
 def _shift(
@@ -151,22 +151,22 @@ def _shift(
     def shift(part: slice) -> Shift:
         return find_shift(ours[part], theirs[part], first_transfer=first, second_transfer=second)
 
-    found, *halves = (
+    offset, *halves = (
         shift(part) for part in (slice(None), slice(0, None, 2), slice(1, None, 2)) if len(ours[part])
     )
-    if found.likeness < LEAST_LIKENESS:
+    if offset.likeness < LEAST_LIKENESS:
         raise InputError(
             f"{other.scan.path} shows no likeness with {scan.path} at the same angles (correlation "
-            f"{found.likeness:.2f}); are they scans of one sample? --set ctf.align=none takes them as they lie"
+            f"{offset.likeness:.2f}); are they scans of one sample? --set ctf.align=none takes them as they lie"
         )
-    apart = max(max(abs(h.rows_px - found.rows_px), abs(h.columns_px - found.columns_px)) for h in halves)
+    apart = max(max(abs(h.rows_px - offset.rows_px), abs(h.columns_px - offset.columns_px)) for h in halves)
     if apart > MOST_APART:
         raise InputError(
-            f"{other.scan.path} lies beside {scan.path} by {found.columns_px:.1f} columns and {found.rows_px:.1f} "
+            f"{other.scan.path} lies beside {scan.path} by {offset.columns_px:.1f} columns and {offset.rows_px:.1f} "
             f"rows, but by {apart:.1f} px more or less in half of the views: the sample moved. --set ctf.align=views "
             f"moves each view by its own shift, ctf.align=none takes them as they lie"
         )
-    return found.rows_px, found.columns_px
+    return offset.rows_px, offset.columns_px
 
 
 def _there(other: Distance, image: NDArray[np.float32], shape: tuple[int, int]) -> NDArray[np.float32]:
@@ -349,10 +349,10 @@ def ctf(
         )
     factor = np.float32(1.0 if output == "phase" or delta_beta is None else 2 / delta_beta)
     first = 0 if slab.frames is None else slab.frames.start
-    taken, replaced = finite(slab.data)
+    images, replaced = finite(slab.data)
     result = context.result(slab.data.shape)
     missed = 0.0
-    for k, image in enumerate(taken):
+    for k, image in enumerate(images):
         stack = _stack(image, prepared, slice(first + k, first + k + 1))
         result[k], part = kernel.retrieve_and_judge(
             stack, prepared.known, iterations=iterations, threads=context.threads
@@ -371,8 +371,8 @@ def _stack(image: NDArray[Any], prepared: Prepared, angle: slice) -> NDArray[np.
     for number, other in enumerate(prepared.others, 1):
         shift = other.shift
         if prepared.factors:
-            found = _found(image, other, angle, shape, prepared.factors[0], prepared.factors[number])
-            shift = found.rows_px, found.columns_px
+            estimate = _found(image, other, angle, shape, prepared.factors[0], prepared.factors[number])
+            shift = estimate.rows_px, estimate.columns_px
         placement = other.onto(shape, shift)
         there = other.transmission(angle)[0]
         stack[number] = there if placement is None else placement(there)

@@ -169,14 +169,14 @@ def _same_angles(scan: Scan, other: Scan, path: Any) -> NDArray[np.intp]:
     order = np.argsort(there, kind="stable")
     after = np.clip(np.searchsorted(there[order], wanted), 1, max(1, len(there) - 1))
     nearer = np.abs(there[order][after - 1] - wanted) <= np.abs(there[order][after % len(there)] - wanted)
-    found = order[np.where(nearer, after - 1, after % len(there))]
+    nearest = order[np.where(nearer, after - 1, after % len(there))]
     steps = np.abs(np.diff(np.sort(wanted)))
-    apart = np.abs(there[found] - wanted)
+    apart = np.abs(there[nearest] - wanted)
     allowed = 0.25 * float(np.median(steps)) if len(steps) else 0.25
     if apart.max() > allowed + 1e-9:
         worst = int(np.argmax(apart))
         raise InputError(
             f"{path} has no view at {wanted[worst]:g}°, where {scan.path} has one; the nearest is at "
-            f"{there[found[worst]]:g}°. Choose views that both have with select_views"
+            f"{there[nearest[worst]]:g}°. Choose views that both have with select_views"
         )
-    return np.asarray(found, np.intp)
+    return np.asarray(nearest, np.intp)

@@ -105,7 +105,7 @@ def stepping(angles_deg: NDArray[np.float64], steps: int | None, order: Order) -
         "views_first": float(np.ptp(angles_deg.reshape(steps, views), axis=0).max()),
     }
     allowed = 0.1 * float(np.ptp(angles_deg)) / max(1, views - 1)  # a tenth of the way to the next angle
-    best: Order = min(spread, key=lambda one: spread[one])
+    best: Order = min(spread, key=lambda name: spread[name])
     if spread[best] > allowed + 1e-6:
         raise InputError(
             f"step grating: the angles of the {frames} frames do not stay for {steps} steps, nor repeat {steps} times "
@@ -165,8 +165,8 @@ def prepare(scan: Scan, values: Values, rows: slice) -> Reference:
 def _mean(frames: Any, chosen: NDArray[np.intp], rows: slice) -> NDArray[np.float32]:
     """Average a few frames, one at a time."""
     total = np.zeros((rows.stop - rows.start, frames.shape[2]))
-    for one in chosen:
-        total += frames.read(slice(int(one), int(one) + 1), rows)[0]
+    for number in chosen:
+        total += frames.read(slice(int(number), int(number) + 1), rows)[0]
     return np.asarray(total / len(chosen), np.float32)
 
 
@@ -194,14 +194,14 @@ def demand_stepped_flats(scan: Scan, layout: Layout) -> None:
 
 def _after(layout: Layout, values: Values) -> Layout:
     views, steps, order = stepping(layout.geometry.angles_deg.value, values["steps"], values["order"])
-    kept = np.arange(views) * (steps if order == "steps_first" else 1)
+    first_frames = np.arange(views) * (steps if order == "steps_first" else 1)
     return replace(
         layout,
         shape=(views, *layout.shape[1:]),
         dtype=np.dtype(np.float32),
         domain="attenuation",
         unit="1",
-        geometry=layout.geometry.of_views(kept),
+        geometry=layout.geometry.of_views(first_frames),
     )
 
 
@@ -334,16 +334,16 @@ def grating(
     scale = 1.0
     if output == "phase":
         scale = _scale(grating_period_m, grating_distance_m, energy_kev, pixel_m)
-    views, count, told = stepping(geometry.angles_deg.value, steps, order)
+    views, count, order_used = stepping(geometry.angles_deg.value, steps, order)
     parts = weights(count, periods)
     open_beam = prepared.of_rows(slab.rows)
     result = context.result((views, *slab.data.shape[1:]))
-    spread = views if told == "views_first" else 1
+    spread = views if order_used == "views_first" else 1
     refracts = output in ("phase", "differential_phase")
     amplitude = np.empty_like(result) if refracts and unwrap else None
     clipped = wrapped = torn = 0
     for view in range(views):
-        first = view if told == "views_first" else view * count
+        first = view if order_used == "views_first" else view * count
         frames = slab.data[first : first + spread * (count - 1) + 1 : spread]
         curve = demodulate(np.asarray(frames, np.float32) - open_beam.dark, parts)
         picture, few = _picture(curve, open_beam.curve, output)
@@ -373,10 +373,10 @@ def grating(
 
 def _scale(period: float | None, distance: float | None, energy: float | None, pixel: float | None) -> float:
     """Return ∂Φ/∂x for a radian of differential phase, in radians a pixel."""
-    known = {
+    quantities = {
         "grating_period_m": period, "grating_distance_m": distance, "energy_kev": energy, "pixel_m": pixel,
     }  # fmt: skip
-    lacking = [name for name, value in known.items() if value is None]
+    lacking = [name for name, value in quantities.items() if value is None]
     if period is None or distance is None or energy is None or pixel is None:
         raise ParameterError(
             f"step grating: the phase needs {', '.join(lacking)}; give them with --set grating.{lacking[0]}=…"

@@ -167,7 +167,7 @@ def _halo(values: Values, layout: Layout) -> int:
     length = _length_px(values)
     # Along rows, which are lower or higher than columns are wide, the filter is longer or shorter.
     lengths = {length, length / layout.geometry.aspect}
-    return max(halo_pixels(one, values["form"], _unsharp(values)) for one in lengths)
+    return max(halo_pixels(length, values["form"], _unsharp(values)) for length in lengths)
 
 
 def _host(values: Values, layout: Layout) -> int:

@@ -33,7 +33,7 @@ def _host(_: Values, layout: Layout) -> int:
     fills=("shift_columns_px", "shift_rows_px"),
     answer=answer_of,
     reads=lambda values, layout: bands_of({**values, "bands": 1}, layout),
-    warnings=lambda told: motion_warnings("align_by_reprojection", told),
+    warnings=lambda answer: motion_warnings("align_by_reprojection", answer),
     cost=Cost(host=_host, nanoseconds=5000.0),
     place=27,
     aliases=("align_seq", "align_projections", "reprojection"),

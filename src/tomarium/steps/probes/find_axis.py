@@ -35,7 +35,7 @@ def _warnings(told: Mapping[str, Any]) -> list[str]:
 
 @probe(
     fills="axis_column",
-    answer=lambda found: found.column,
+    answer=lambda estimate: estimate.column,
     reads=_reads,
     warnings=_warnings,
     aliases=("rotation_axis", "rotation_axis.py", "a"),

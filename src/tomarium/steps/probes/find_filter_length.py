@@ -39,7 +39,7 @@ def _warnings(told: Mapping[str, Any]) -> list[str]:
 
 @probe(
     fills=(),
-    answer=lambda found: found.length_px,
+    answer=lambda estimate: estimate.length_px,
     reads=_reads,
     warnings=_warnings,
     cost=Cost(host=24.0, nanoseconds=1500.0),

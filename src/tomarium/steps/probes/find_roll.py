@@ -53,7 +53,7 @@ def _warnings(told: Mapping[str, Any]) -> list[str]:
 
 @probe(
     fills="axis_roll_deg",
-    answer=lambda found: found.roll_deg,
+    answer=lambda estimate: estimate.roll_deg,
     reads=_reads,
     warnings=_warnings,
     place=25,
@@ -99,15 +99,15 @@ def find_roll(sample: Scan | Sample, *, bands: Count = 5, band_rows: Count = 16)
     angles, height = reached.layout.geometry.angles_deg.value, reached.layout.rows
     roll = 0.0
     for _ in range(ROUNDS):
-        found = []
+        estimates = []
         for part, rows, band in zip(parts, read, chosen, strict=True):
             turned = part
             if roll:
                 turned = np.empty_like(part)
                 turn_frames(part, roll, rows.start, height, turned)
             own = np.ascontiguousarray(turned[:, band.start - rows.start : band.stop - rows.start])
-            found.append(find(own, angles, rows_per_group=max(1, own.shape[1] // 2)))
-        rest = fit_roll([(band.start + band.stop - 1) / 2 for band in chosen], found, (height - 1) / 2)
+            estimates.append(find(own, angles, rows_per_group=max(1, own.shape[1] // 2)))
+        rest = fit_roll([(band.start + band.stop - 1) / 2 for band in chosen], estimates, (height - 1) / 2)
         roll += rest.roll_deg
         if abs(rest.roll_deg) < SETTLED_DEG:
             break

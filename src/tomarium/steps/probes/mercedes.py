@@ -23,7 +23,7 @@ BESIDE_MASS_PX = 0.4
     fills=("shift_columns_px", "shift_rows_px"),
     answer=answer_of,
     reads=lambda values, layout: bands_of({**values, "bands": 1}, layout),
-    warnings=lambda told: motion_warnings("mercedes", told),
+    warnings=lambda answer: motion_warnings("mercedes", answer),
     cost=Cost(host=8.0, nanoseconds=600.0),
     place=27,
     aliases=("mercedes_movement_correction", "mercedes.py", "mb"),

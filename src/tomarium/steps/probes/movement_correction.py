@@ -43,10 +43,10 @@ def bands_of(values: Values, layout: Layout) -> tuple[slice, ...]:
     )
 
 
-def answer_of(found: MotionEstimate) -> tuple[Any, Any]:
+def answer_of(estimate: MotionEstimate) -> tuple[Any, Any]:
     """Return what fills the geometry; what the views do not tell stays as it was."""
-    along = any("rows" not in name for name in found.inseparable)
-    return None if along else found.shift_columns_px, found.shift_rows_px
+    along = any("rows" not in name for name in estimate.inseparable)
+    return None if along else estimate.shift_columns_px, estimate.shift_rows_px
 
 
 def motion_warnings(name: str, told: Mapping[str, Any]) -> list[str]:
@@ -70,7 +70,7 @@ def motion_warnings(name: str, told: Mapping[str, Any]) -> list[str]:
     fills=("shift_columns_px", "shift_rows_px"),
     answer=answer_of,
     reads=bands_of,
-    warnings=lambda told: motion_warnings("movement_correction", told),
+    warnings=lambda answer: motion_warnings("movement_correction", answer),
     cost=Cost(host=4.0, nanoseconds=60.0),
     place=27,
     aliases=("movement", "movement_correction.py", "m"),
@@ -181,12 +181,12 @@ def _offsets(part: NDArray[np.float32], pairs: ViewPairs, reach: float, coarsest
     used = np.unique(np.r_[pairs.first, pairs.second])
     place = {int(view): k for k, view in enumerate(used)}
     images = band_pass(np.ascontiguousarray(part[used]), FINEST_PX, coarsest)
-    found = []
+    offsets = []
     for first, second, mirrored in zip(pairs.first, pairs.second, pairs.mirrored, strict=True):
         other = images[place[int(second)]]
         other = np.ascontiguousarray(other[:, ::-1]) if mirrored else other
-        found.append(register(images[place[int(first)]], other, reach))
-    return found
+        offsets.append(register(images[place[int(first)]], other, reach))
+    return offsets
 
 
 def _columns(
@@ -206,9 +206,9 @@ def _columns(
             fits[name] = fit_columns(
                 pairs, offsets, angles, times, columns=columns, model=name, degree=degree
             )
-    told = {name: fit for name, fit in fits.items() if not fit.inseparable}
-    best = min(told or fits, key=lambda name: fits[name].residual_px if told else 0.0)
-    if "detector" in told and told["detector"].residual_px <= 1.02 * told[best].residual_px:
+    determined = {name: fit for name, fit in fits.items() if not fit.inseparable}
+    best = min(determined or fits, key=lambda name: fits[name].residual_px if determined else 0.0)
+    if "detector" in determined and determined["detector"].residual_px <= 1.02 * determined[best].residual_px:
         best = "detector"  # it has fewer unknowns
     return best, fits[best]
 

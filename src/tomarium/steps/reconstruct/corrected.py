@@ -23,10 +23,10 @@ def demand_corrected(name: str) -> Callable[[Scan, Layout], None]:
             "axis_tilt_deg": "turn the frames first",
         }
         for field, mend in mends.items():
-            told = getattr(layout.geometry, field)
-            if told is not None and told.value != 0:
+            angle = getattr(layout.geometry, field)
+            if angle is not None and angle.value != 0:
                 raise MissingData(
-                    f"{scan.path} tells {BY_NAME[field].label.lower()} of {told.value:g}°, which step {name} does not "
+                    f"{scan.path} tells {BY_NAME[field].label.lower()} of {angle.value:g}°, which step {name} does not "
                     f"correct; {mend}, or set it to 0 where it may be left out of account"
                 )
 

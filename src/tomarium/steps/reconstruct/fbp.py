@@ -203,8 +203,8 @@ def fbp(
     size = _size({"axis_column": axis_column, "field": field}, whole)
     y0, y1, x0, x1 = box = _region(region, size, size)
     turn = turn_of(geometry.angles_deg.value, axis_column, whole.shape[2])
-    known = padding in ("auto", "chord") and slab.data.shape[0] >= FEWEST_ANGLES
-    name = "continued" if known else "truncated"
+    continued = padding in ("auto", "chord") and slab.data.shape[0] >= FEWEST_ANGLES
+    name = "continued" if continued else "truncated"
     edge: Edge = "both" if turn == 180 else far_edge(whole.shape[2], axis_column)
     there = lies_elsewhere(slab.data)
     views = truncated_views(slab.data, geometry.angles_deg.value, edge)
@@ -220,7 +220,7 @@ def fbp(
     block = rows if there or context.on_progress is None else BATCH
     for first in range(0, rows, block):
         last = min(first + block, rows)
-        made = reconstruct(
+        slices = reconstruct(
             slab.data[:, first:last, :],
             geometry.angles_deg.value + angle_offset_deg,
             axis_column,
@@ -237,7 +237,7 @@ def fbp(
             shift_columns_px=None if shifts is None else shifts.value,
             row_axes=None if context.row_axes is None else context.row_axes[first:last],
         )
-        data = made if there else data
+        data = slices if there else data
         if context.on_progress is not None:
             context.on_progress(last, rows)
     report = {**slab.report, f"fbp.{name}": int(seen)}

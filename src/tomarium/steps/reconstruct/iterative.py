@@ -154,28 +154,28 @@ def reconstruct_slices(
             yield iterate
 
     def one(row: int) -> Solution:
-        found = solve(setup, np.ascontiguousarray(data[:, row]), told, partial(begin, row), stop)
+        solution = solve(setup, np.ascontiguousarray(data[:, row]), told, partial(begin, row), stop)
         if there:
-            result[row, ...] = found.image * scale
+            result[row, ...] = solution.image * scale
         else:
-            np.multiply(found.image, np.float32(scale), out=result[row])
+            np.multiply(solution.image, np.float32(scale), out=result[row])
         ready.append(row)
         if context.on_progress is not None:
             context.on_progress(len(ready), rows)
-        return replace(found, image=result[row, ...])
+        return replace(solution, image=result[row, ...])
 
     if there:  # the device is told what to do by this thread alone
-        found = [one(row) for row in range(rows)]
+        solutions = [one(row) for row in range(rows)]
     else:
         with ThreadPoolExecutor(min(context.threads, rows)) as pool:
-            found = list(pool.map(one, range(rows)))
+            solutions = list(pool.map(one, range(rows)))
     open_ended = stop_by == "iterations" and not (stop.change_percent or stop.residual or stop.change)
-    unfinished = 0 if open_ended else sum(one.reason == "iterations" for one in found)
+    unfinished = 0 if open_ended else sum(solution.reason == "iterations" for solution in solutions)
     counted: dict[str, Any] = {
         "truncated": int(np.count_nonzero(truncated_views(data, angles))) * columns,
         "unfinished": unfinished * views * columns,
-        "iterations": sum(one.iterations for one in found),
-        "residual_millionths": sum(round(1e6 * one.residual) for one in found),
+        "iterations": sum(solution.iterations for solution in solutions),
+        "residual_millionths": sum(round(1e6 * solution.residual) for solution in solutions),
     }
     report = {**slab.report, **{f"{name}.{key}": number for key, number in counted.items()}}
     return replace(

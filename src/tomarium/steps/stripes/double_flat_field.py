@@ -135,8 +135,8 @@ def double_flat_field(
     error = np.where(np.abs(error) < pixel_mask, 0, error)
     error *= strength
     if lies_elsewhere(slab.data):
-        kept = like((np.exp(error) if transmission else error).astype(np.float32)[None], slab.data)
-        return replace(slab, data=slab.data * kept if transmission else slab.data - kept)
+        correction = like((np.exp(error) if transmission else error).astype(np.float32)[None], slab.data)
+        return replace(slab, data=slab.data * correction if transmission else slab.data - correction)
     result = context.result(slab.data.shape)
     if transmission:
         return replace(slab, data=np.multiply(slab.data, np.exp(error).astype(np.float32), out=result))

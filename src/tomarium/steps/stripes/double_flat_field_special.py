@@ -149,6 +149,6 @@ def double_flat_field_special(
     errors[own] = spare_about_axis(errors, mean_attenuation(data), spared, threads=context.threads)[own]
     errors[~whole] = 0
     np.subtract(data, errors.astype(np.float32), out=result)
-    left = int(np.count_nonzero(~whole[own])) * data.shape[0] * data.shape[2]
-    told = {"double_flat_field_special.classes": sum(used), "double_flat_field_special.left": left}
-    return replace(slab, data=result, report={**slab.report, **told})
+    uncorrected = int(np.count_nonzero(~whole[own])) * data.shape[0] * data.shape[2]
+    counts = {"double_flat_field_special.classes": sum(used), "double_flat_field_special.left": uncorrected}
+    return replace(slab, data=result, report={**slab.report, **counts})

@@ -108,11 +108,11 @@ def nonconstant_rings(
     )
     errors *= strength * (np.abs(errors).max(axis=0) >= pixel_mask)
     result = context.result(slab.data.shape)
-    for view, made, error in zip(
+    for view, corrected, error in zip(
         slab.data, result, interpolated(errors, centres, len(slab.data)), strict=True
     ):
         if transmission:
-            np.multiply(view, np.exp(error), out=made, casting="same_kind")
+            np.multiply(view, np.exp(error), out=corrected, casting="same_kind")
         else:
-            np.subtract(view, error, out=made, casting="same_kind")
+            np.subtract(view, error, out=corrected, casting="same_kind")
     return replace(slab, data=result)

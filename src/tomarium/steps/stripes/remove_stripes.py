@@ -133,7 +133,7 @@ def remove_stripes(
     if namespace(slab.data) is not np:
         return _sorted_there(slab, size, strength)
     data, rows = context.result(slab.data.shape), slab.data.shape[1]
-    told: list[Counter[str]] = []
+    choices: list[Counter[str]] = []
     # Where somebody asks how far it is, in blocks of rows, of which each is corrected by itself.
     block = rows if context.on_progress is None else max(BLOCK, context.threads)
     for first in range(0, rows, block):
@@ -143,7 +143,7 @@ def remove_stripes(
         if slab.domain == "transmission":
             taken = np.maximum(taken, LOWEST, out=context.empty("attenuation", shape))
             np.negative(np.log(taken, out=taken), out=taken)
-        told += _corrected(method, size, strength, taken, out, context.threads)
+        choices += _corrected(method, size, strength, taken, out, context.threads)
         if strength != 1 and method != "sorting":
             out -= taken
             out *= strength
@@ -156,7 +156,7 @@ def remove_stripes(
             context.on_progress(part.stop, rows)
     report = dict(slab.report)
     if method == "auto":  # neighbours count the rows of the halo
-        counts = sum(told[slab.halo[0] : len(told) - slab.halo[1]], Counter[str]())
+        counts = sum(choices[slab.halo[0] : len(choices) - slab.halo[1]], Counter[str]())
         report |= {f"remove_stripes.{name}": counts[name.split("_", 1)[1]] for name in COUNTED}
     return replace(slab, data=data, report=report)
 
@@ -164,30 +164,30 @@ def remove_stripes(
 def _sorted_there(slab: Slab, size: int, strength: float) -> Slab:
     """Remove stripes by sorting where the slab lies."""
     xp = namespace(slab.data)
-    taken = contiguous(slab.data)
+    data = contiguous(slab.data)
     if slab.domain == "transmission":
-        taken = -xp.log(xp.maximum(taken, xp.asarray(LOWEST, dtype=xp.float32, device=taken.device)))
-    out = empty_there(taken, taken.shape)
-    kernels_of(taken).sort_stripes(taken, size, out, strength=strength)
+        data = -xp.log(xp.maximum(data, xp.asarray(LOWEST, dtype=xp.float32, device=data.device)))
+    out = empty_there(data, data.shape)
+    kernels_of(data).sort_stripes(data, size, out, strength=strength)
     return replace(slab, data=xp.exp(-out) if slab.domain == "transmission" else out)
 
 
 def _corrected(
-    method: Method, size: int, strength: float, taken: Any, out: Any, threads: int
+    method: Method, size: int, strength: float, rows: Any, out: Any, threads: int
 ) -> Sequence[Counter[str]]:
     """Correct rows into `out`; give what "auto" chose for each."""
     if method == "sorting":
-        remove_stripes_by_sorting(taken, size, strength=strength, threads=threads, out=out)
+        remove_stripes_by_sorting(rows, size, strength=strength, threads=threads, out=out)
     elif method == "agreement":
-        remove_stripes_by_agreement(taken, size, threads=threads, out=out)
+        remove_stripes_by_agreement(rows, size, threads=threads, out=out)
     elif method == "large":
-        remove_large_stripes(taken, size, threads=threads, out=out)
+        remove_large_stripes(rows, size, threads=threads, out=out)
     elif method == "dead":
-        bridge_dead_columns(taken, threads=threads, out=out)
+        bridge_dead_columns(rows, threads=threads, out=out)
     elif method == "wavelet":
-        remove_stripes_by_wavelets(taken, max(1, size.bit_length() - 2), threads=threads, out=out)
+        remove_stripes_by_wavelets(rows, max(1, size.bit_length() - 2), threads=threads, out=out)
     elif method == "all":
-        remove_all_stripes(taken, small_size=size, threads=threads, out=out)
+        remove_all_stripes(rows, small_size=size, threads=threads, out=out)
     else:
-        return remove_stripes_where_found(taken, size, threads=threads, out=out)[1]
+        return remove_stripes_where_found(rows, size, threads=threads, out=out)[1]
     return ()

@@ -105,9 +105,9 @@ def _geometry(scan: Scan, rows: int, columns: int, angles: int) -> Geometry:
     return replace(geometry, **changed, motors=motors)
 
 
-def _aspect(told: Geometry, rows: int, columns: int) -> Value[float] | None:
+def _aspect(geometry: Geometry, rows: int, columns: int) -> Value[float] | None:
     """Return how high a binned pixel is over its width; None of a square."""
-    ratio = told.aspect * rows / columns
+    ratio = geometry.aspect * rows / columns
     return (
         None
         if math.isclose(ratio, 1.0)

@@ -49,29 +49,29 @@ def concatenate(scan: Scan, *, scans: str = "") -> Scan:
         raise ParameterError(
             "step concatenate: scans is empty; give the paths of the parts that follow, by commas"
         )
-    made = scan
+    joined = scan
     for path in paths:
         part = formats.open(path)
         if not isinstance(part, Scan):
             raise InputError(f"{path} holds an image, not a scan that could be put behind {scan.path}")
-        made = _behind(made, part, path)
-    return made
+        joined = _behind(joined, part, path)
+    return joined
 
 
-def _behind(one: Scan, other: Scan, path: Path) -> Scan:
-    if one.shape[1:] != other.shape[1:] or one.domain != other.domain:
+def _behind(first: Scan, other: Scan, path: Path) -> Scan:
+    if first.shape[1:] != other.shape[1:] or first.domain != other.domain:
         raise InputError(
             f"{path}: frames of {other.shape[1]} × {other.shape[2]} {other.domain} cannot be put behind those of "
-            f"{one.path}, which are {one.shape[1]} × {one.shape[2]} {one.domain}"
+            f"{first.path}, which are {first.shape[1]} × {first.shape[2]} {first.domain}"
         )
     for name in ("pixel_m", "energy_kev", "distance_m"):
-        a, b = getattr(one, name), getattr(other, name)
+        a, b = getattr(first, name), getattr(other, name)
         if a is not None and b is not None and not np.isclose(a.value, b.value, rtol=1e-6, atol=0):
             raise InputError(
-                f"{path}: {name} is {b.value:g}, but {a.value:g} in {one.path}; these are not one scan"
+                f"{path}: {name} is {b.value:g}, but {a.value:g} in {first.path}; these are not one scan"
             )
-    demand_same_aspect(one, other)
-    count = one.shape[0]
+    demand_same_aspect(first, other)
+    count = first.shape[0]
 
     def both(a: Reference | None, b: Reference | None) -> Reference | None:
         if a is None or b is None:
@@ -83,25 +83,25 @@ def _behind(one: Scan, other: Scan, path: Path) -> Scan:
 
     changed: dict[str, Any] = {}
     for name in PER_VIEW:
-        a, b = getattr(one.geometry, name), getattr(other.geometry, name)
+        a, b = getattr(first.geometry, name), getattr(other.geometry, name)
         if (a is None) != (b is None):
             raise InputError(f"{path}: {name} is told in one of the parts only; tell it in all or in none")
         if a is not None and b is not None:
             changed[name] = replace(a, value=np.concatenate([a.value, b.value]))
     motors = {
         name: replace(value, value=np.concatenate([value.value, other.geometry.motors[name].value]))
-        for name, value in one.geometry.motors.items()
+        for name, value in first.geometry.motors.items()
         if name in other.geometry.motors and other.geometry.motors[name].unit == value.unit
     }
-    kinds = {*one.counts, *other.counts}
+    kinds = {*first.counts, *other.counts}
     return replace(
-        one,
-        projections=ConcatenatedFrames((one.projections, other.projections)),
-        flats=both(one.flats, other.flats),
-        darks=both(one.darks, other.darks),
-        geometry=replace(one.geometry, **changed, motors=motors),
+        first,
+        projections=ConcatenatedFrames((first.projections, other.projections)),
+        flats=both(first.flats, other.flats),
+        darks=both(first.darks, other.darks),
+        geometry=replace(first.geometry, **changed, motors=motors),
         counts={
-            kind: one.counts.get(kind, 0) + other.counts.get(kind, 0) for kind in FrameKind if kind in kinds
+            kind: first.counts.get(kind, 0) + other.counts.get(kind, 0) for kind in FrameKind if kind in kinds
         },
-        warnings=(*one.warnings, *other.warnings),
+        warnings=(*first.warnings, *other.warnings),
     )

@@ -67,17 +67,17 @@ def crop(scan: Scan, *, rows: Range = "", columns: Range = "") -> Scan:
     metadata = {
         name: value for name, value in scan.metadata.items() if same_middle or name not in _AT_MIDDLE_ROW
     }
-    made = replace(
+    cropped_scan = replace(
         scan,
         metadata=metadata,
         projections=CroppedFrames(scan.projections, kept_rows, kept_columns),
         flats=cropped(scan.flats),
         darks=cropped(scan.darks),
     )
-    return made.with_geometry(axis_column=axis)
+    return cropped_scan.with_geometry(axis_column=axis)
 
 
-def part_of(text: str, length: int, what: str, scan: Scan) -> slice:
+def part_of(text: str, length: int, unit: str, scan: Scan) -> slice:
     """Read a range of rows or columns and check it against the frames.
 
     Parameters
@@ -86,7 +86,7 @@ def part_of(text: str, length: int, what: str, scan: Scan) -> slice:
         "A:B"; empty for all.
     length : int
         How many there are.
-    what : str
+    unit : str
         "rows" or "columns", for the message.
     scan : Scan
         The scan, for the message.
@@ -106,7 +106,7 @@ def part_of(text: str, length: int, what: str, scan: Scan) -> slice:
     start, stop, _ = slice(*ends).indices(length)
     if start >= stop or any(end is not None and not -length <= end <= length for end in ends):
         raise ParameterError(
-            f"{scan.path}: {what} {text} were asked for, but the frames have the {what} 0:{length}; give A:B with "
+            f"{scan.path}: {unit} {text} were asked for, but the frames have the {unit} 0:{length}; give A:B with "
             f"0 <= A < B <= {length}"
         )
     return slice(start, stop)

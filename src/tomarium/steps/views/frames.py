@@ -191,8 +191,8 @@ class BinnedFrames(IndexedFrames):
         fine = slice(first * self.rows, last * self.rows)
         columns = self.shape[2]
         result = np.empty((len(wanted), last - first, columns), np.float32)
-        one = max(1, self.frames * (fine.stop - fine.start) * self.source.shape[2] * 8)
-        step = max(1, _BLOCK_BYTES // one)
+        bytes_per_frame = max(1, self.frames * (fine.stop - fine.start) * self.source.shape[2] * 8)
+        step = max(1, _BLOCK_BYTES // bytes_per_frame)
         for start in range(0, len(wanted), step):
             block = wanted[start : start + step]
             part = self._fine(block, fine)[:, :, : columns * self.columns]
@@ -202,10 +202,10 @@ class BinnedFrames(IndexedFrames):
 
     def _fine(self, block: NDArray[np.intp], rows: slice) -> NDArray[Any]:
         if (np.diff(block) == 1).all():
-            taken: Which = slice(int(block[0]) * self.frames, (int(block[-1]) + 1) * self.frames)
+            numbers: Which = slice(int(block[0]) * self.frames, (int(block[-1]) + 1) * self.frames)
         else:
-            taken = (block[:, None] * self.frames + np.arange(self.frames)).ravel()
-        return self.source.read(taken, rows)
+            numbers = (block[:, None] * self.frames + np.arange(self.frames)).ravel()
+        return self.source.read(numbers, rows)
 
     def cost(self, frames: int, rows: slice) -> tuple[int, int]:
         """Bytes read and decompressed of the fine frames."""

@@ -167,10 +167,10 @@ def _turn(scan: Scan, angles: NDArray[np.float64], heights: NDArray[np.float64],
         )
     periods = {"auto": (_FULL, _HALF), "half": (_HALF,), "full": (_FULL,)}[turn]
     for period in periods:
-        made = _parts(angles, period)
-        if made is None:
+        parts_found = _parts(angles, period)
+        if parts_found is None:
             continue
-        targets, parts = made
+        targets, parts = parts_found
         rows = _rows(heights, parts, len(targets), scan.shape[1])
         if rows is not None:
             return _Turn(period, targets, parts, *rows)
@@ -200,13 +200,13 @@ def _parts(angles: NDArray[np.float64], period: float) -> tuple[NDArray[np.float
     low = np.clip(np.floor(place), 0, len(along) - 1).astype(np.intp)
     part = place - low
     near = np.where(part > 1 - _SAME, 1.0, np.where(part < _SAME, 0.0, part))
-    found = []
+    pairs = []
     for offset, weight in ((0, 1 - near), (1, near)):
         used = (place >= 0) & (weight > 0) & (low + offset < len(along))
         target, number = np.nonzero(used)
         mirrored = (number % 2 == 1) if period == _HALF else np.zeros(len(number), bool)
-        found.append((target, low[used] + offset, weight[used], mirrored))
-    target, source, weight, mirrored = (np.concatenate(each) for each in zip(*found, strict=True))
+        pairs.append((target, low[used] + offset, weight[used], mirrored))
+    target, source, weight, mirrored = (np.concatenate(each) for each in zip(*pairs, strict=True))
     return angles[0] + direction * targets, Parts(target, source, weight, mirrored)
 
 

@@ -114,8 +114,8 @@ class HelixFrames(IndexedFrames):
         begin = 0
         for end in range(1, len(pairs) + 1):
             if end < len(pairs):
-                one, other = self.parts.source[pairs[begin]], self.parts.source[pairs[end]]
-                if end - begin < most and abs(low[other] - low[one]) <= reach:
+                first, other = self.parts.source[pairs[begin]], self.parts.source[pairs[end]]
+                if end - begin < most and abs(low[other] - low[first]) <= reach:
                     continue
             yield pairs[begin:end]
             begin = end

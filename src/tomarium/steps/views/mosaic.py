@@ -84,32 +84,32 @@ def mosaic(
     paths = paths_beside(scan, scans)
     if not paths:
         raise ParameterError("step mosaic: scans is empty; give the paths of the others, separated by commas")
-    told = [(0.0, 0.0), *_places(places_px, len(paths))]
+    stated = [(0.0, 0.0), *_places(places_px, len(paths))]
     tiles = [scan, *(open_beside(path, scan, "joined") for path in paths)]
     size = (scan.shape[1], scan.shape[2])
     if any(tile.shape != scan.shape for tile in tiles):
         raise InputError(
             f"{scan.path}: its rows are not those of the other tiles; crop the larger ones first"
         )
-    pairs = _pairs(tiles, told, search_px, match_level)
-    found, levels = settle(told, pairs)
+    pairs = _pairs(tiles, stated, search_px, match_level)
+    fitted, levels = settle(stated, pairs)
     if not match_level:
         levels = [0.0] * len(tiles)
-    places = _whole(found if search_px else told)
-    kept, share = _filled(places, size, scan)
-    top, left = kept[0].start, kept[1].start
+    places = _whole(fitted if search_px else stated)
+    rectangle, share = _filled(places, size, scan)
+    top, left = rectangle[0].start, rectangle[1].start
     places = [(row - top, column - left) for row, column in places]
     axis = scan.axis_column
     # Its motors stood elsewhere for each tile.
-    made = replace(
+    mosaic_scan = replace(
         scan,
         projections=MosaicFrames(
             tuple(
                 _tile(scan, k, places, level, size)
                 for k, (scan, level) in enumerate(zip(tiles, levels, strict=True))
             ),
-            kept[0].stop - top,
-            kept[1].stop - left,
+            rectangle[0].stop - top,
+            rectangle[1].stop - left,
         ),
         geometry=replace(scan.geometry, motors={}),
         flats=None,
@@ -123,31 +123,31 @@ def mosaic(
         ),
     )
     if axis is None:
-        return made
+        return mosaic_scan
     source = f"{axis.source}, from the mosaic's first column on"
-    return made.with_geometry(axis_column=Value(axis.value - left, axis.origin, source))
+    return mosaic_scan.with_geometry(axis_column=Value(axis.value - left, axis.origin, source))
 
 
 def _places(text: str, count: int) -> list[Place]:
     words = [word for word in text.split(",") if word.strip()]
     try:
-        found = [(float(row), float(column)) for row, column in (word.split(":") for word in words)]
+        places = [(float(row), float(column)) for row, column in (word.split(":") for word in words)]
     except ValueError as problem:
         raise ParameterError(
             f"step mosaic: places_px={text!r} is not ROW:COLUMN separated by commas; write such as 0:1800,1900:0"
         ) from problem
-    if len(found) != count:
+    if len(places) != count:
         raise ParameterError(
-            f"step mosaic: places_px has {len(found)} places for {count} further scans; give ROW:COLUMN for each, "
+            f"step mosaic: places_px has {len(places)} places for {count} further scans; give ROW:COLUMN for each, "
             f"as the motors told them in pixels"
         )
-    return found
+    return places
 
 
-def _pairs(tiles: Sequence[Scan], told: Sequence[Place], search_px: float, match_level: bool) -> list[Pair]:
+def _pairs(tiles: Sequence[Scan], starts: Sequence[Place], search_px: float, match_level: bool) -> list[Pair]:
     """Lay neighbours on each other; every tile must have one."""
     size = (tiles[0].shape[1], tiles[0].shape[2])
-    beside = neighbours(told, size)
+    beside = neighbours(starts, size)
     reached, before = {0}, set[int]()
     while reached != before:
         before = set(reached)
@@ -155,8 +155,8 @@ def _pairs(tiles: Sequence[Scan], told: Sequence[Place], search_px: float, match
     for k in range(len(tiles)):
         if k not in reached:
             raise InputError(
-                f"{tiles[k].path} at row {told[k][0]:g}, column {told[k][1]:g} shares no 8 rows and columns with the "
-                f"tiles that are joined to {tiles[0].path}; check places_px"
+                f"{tiles[k].path} at row {starts[k][0]:g}, column {starts[k][1]:g} shares no 8 rows and columns with "
+                f"the tiles that are joined to {tiles[0].path}; check places_px"
             )
     if not (search_px or match_level):
         return []
@@ -167,7 +167,7 @@ def _pairs(tiles: Sequence[Scan], told: Sequence[Place], search_px: float, match
         for tile in tiles
     ]
     return [
-        register_pair(views, a, b, (told[b][0] - told[a][0], told[b][1] - told[a][1]), search_px)
+        register_pair(views, a, b, (starts[b][0] - starts[a][0], starts[b][1] - starts[a][1]), search_px)
         for a, b in beside
     ]
 

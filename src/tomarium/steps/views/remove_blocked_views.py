@@ -56,21 +56,21 @@ def remove_blocked_views(scan: Scan, *, excess: Positive = 0.3) -> Scan:
     count = int(blocked.sum())
     if not count:
         return scan
-    left = chosen(scan, np.flatnonzero(~blocked))
+    unblocked = chosen(scan, np.flatnonzero(~blocked))
     runs = np.split(np.flatnonzero(blocked), np.flatnonzero(np.diff(np.flatnonzero(blocked)) > 1) + 1)
-    told = ", ".join(f"{run[0]}" if len(run) == 1 else f"{run[0]} to {run[-1]}" for run in runs[:8])
+    numbers = ", ".join(f"{run[0]}" if len(run) == 1 else f"{run[0]} to {run[-1]}" for run in runs[:8])
     more = ", …" if len(runs) > 8 else ""
-    said = f"{count} of {len(blocked)} projections are partly blocked and were left out: {told}{more}"
-    return replace(left, warnings=(*left.warnings, said))
+    said = f"{count} of {len(blocked)} projections are partly blocked and were left out: {numbers}{more}"
+    return replace(unblocked, warnings=(*unblocked.warnings, said))
 
 
 def _blocked(scan: Scan, excess: float) -> NDArray[np.bool_]:
     """Find them once for a scan, which a plan and a run ask again."""
-    known = _SEEN.get(scan.projections)
-    if known is None or known[0] != excess:
-        known = excess, blocked_views(_transmission(scan), scan.angles_deg.value, excess)
-        _SEEN[scan.projections] = known
-    return known[1]
+    entry = _SEEN.get(scan.projections)
+    if entry is None or entry[0] != excess:
+        entry = excess, blocked_views(_transmission(scan), scan.angles_deg.value, excess)
+        _SEEN[scan.projections] = entry
+    return entry[1]
 
 
 def _transmission(scan: Scan) -> NDArray[np.float64]:

@@ -41,14 +41,14 @@ def select_views(scan: Scan, *, keep: Ranges = "", drop: Ranges = "") -> Scan:
         A number beyond the last projection, or none is left.
     """
     count = scan.shape[0]
-    kept = numbers(keep, count, scan) if keep else np.arange(count)
+    numbers_kept = numbers(keep, count, scan) if keep else np.arange(count)
     if drop:
-        kept = kept[~np.isin(kept, numbers(drop, count, scan))]
-    if len(kept) == 0:
+        numbers_kept = numbers_kept[~np.isin(numbers_kept, numbers(drop, count, scan))]
+    if len(numbers_kept) == 0:
         raise ParameterError(
             f"step select_views: keep={keep!r}, drop={drop!r} leaves none of {count} projections"
         )
-    return chosen(scan, kept)
+    return chosen(scan, numbers_kept)
 
 
 @view(place=1, example=Example({"views": 30, "step": 10, "number": 1}), aliases=("sliding_window",))
@@ -109,15 +109,15 @@ def numbers(text: str, count: int, scan: Scan) -> NDArray[np.intp]:
     ParameterError
         A number beyond the last.
     """
-    found = []
+    parts = []
     for part in text.split(","):
         ends = [int(word) if word else None for word in part.split(":")]
         if any(end is not None and not -count <= end <= count for end in ends[:2]) or ends == [count]:
             raise ParameterError(
                 f"{scan.path}: projections {part} were asked for, but there are {count}, from 0 to {count - 1}"
             )
-        found.append(np.arange(count)[slice(*ends)] if len(ends) > 1 else np.array([ends[0]]) % count)
-    return np.concatenate(found).astype(np.intp)
+        parts.append(np.arange(count)[slice(*ends)] if len(ends) > 1 else np.array([ends[0]]) % count)
+    return np.concatenate(parts).astype(np.intp)
 
 
 def chosen(scan: Scan, kept: NDArray[np.intp]) -> Scan:

@@ -123,16 +123,16 @@ def _starts(text: str, count: int) -> list[float] | None:
     if not text.strip():
         return None
     try:
-        found = [float(word) for word in text.split(",")]
+        starts = [float(word) for word in text.split(",")]
     except ValueError as problem:
         raise ParameterError(
             f"step stitch: starts_px={text!r} holds no numbers separated by commas; write rows, such as 900,1800"
         ) from problem
-    if len(found) != count:
+    if len(starts) != count:
         raise ParameterError(
-            f"step stitch: starts_px has {len(found)} numbers for {count} further scans; give one each"
+            f"step stitch: starts_px has {len(starts)} numbers for {count} further scans; give one each"
         )
-    return found
+    return starts
 
 
 def open_beside(path: object, first: Scan, done: str) -> Scan:
@@ -210,18 +210,18 @@ def demand_same_aspect(one: Scan, other: Scan) -> None:
 
 
 def _joint(
-    one: Scan, other: Scan, chosen: NDArray[np.intp], told: float | None, before: float, search_px: float
+    first: Scan, other: Scan, chosen: NDArray[np.intp], start: float | None, before: float, search_px: float
 ) -> Joint:
-    views, others = (_views(each, chosen) for each in (one, other))
-    rows = told - before if told is not None else float(find_rows(views, others))
-    overlap = min(one.shape[1], rows + other.shape[1]) - max(0.0, rows)
+    views, others = (_views(each, chosen) for each in (first, other))
+    rows = start - before if start is not None else float(find_rows(views, others))
+    overlap = min(first.shape[1], rows + other.shape[1]) - max(0.0, rows)
     if overlap < FEWEST_ROWS:
         raise InputError(
-            f"{other.path} begins at row {rows:.1f} of {one.path}, which has {one.shape[1]}: both see "
+            f"{other.path} begins at row {rows:.1f} of {first.path}, which has {first.shape[1]}: both see "
             f"{max(0, overlap):.0f} rows, and {FEWEST_ROWS} are needed to lay them on each other; "
             f"check starts_px and the order of the scans"
         )
-    angles = np.asarray(one.angles_deg.value, np.float64)[chosen]
+    angles = np.asarray(first.angles_deg.value, np.float64)[chosen]
     return join_at(views, others, angles, rows, search_px)
 
 
@@ -242,7 +242,7 @@ def _doubts(scan: Scan, joint: Joint, start: float, search_px: float) -> list[st
 def _weights(scans: list[Scan], starts: list[float]) -> list[NDArray[np.float64]]:
     """Weigh rows: linearly falling to where a scan ends among others, times the light of the row."""
     ends = [start + scan.shape[1] - 1 for start, scan in zip(starts, scans, strict=True)]
-    found = []
+    weights = []
     for k, (scan, start) in enumerate(zip(scans, starts, strict=True)):
         rows = np.arange(scan.shape[1]) + start
         weight = np.ones(len(rows))
@@ -252,8 +252,8 @@ def _weights(scans: list[Scan], starts: list[float]) -> list[NDArray[np.float64]
                 length = max(1.0, high - low)
                 falls = (high + 1 - rows) if starts[other] > start else (rows - low + 1)
                 weight = np.minimum(weight, np.clip(falls / (length + 1), 0, 1))
-        found.append(np.maximum(weight, 1e-6) * light_of_rows(scan))
-    return found
+        weights.append(np.maximum(weight, 1e-6) * light_of_rows(scan))
+    return weights
 
 
 def light_of_rows(scan: Scan) -> NDArray[np.float64]:

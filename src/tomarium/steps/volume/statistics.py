@@ -76,22 +76,22 @@ def statistics(slab: Slab) -> dict[str, Any]:
 
 
 def _plane(plane: NDArray[np.float32], first: NDArray[np.int32], last: NDArray[np.int32]) -> dict[str, Any]:
-    told = moments(plane, first, last)
-    found = {
-        "count": told.count,
-        "not_finite": told.not_finite,
-        "sum": told.sum,
-        "sum_squares": told.sum_squares,
-        "minimum": told.minimum if told.count else None,
-        "maximum": told.maximum if told.count else None,
+    sums = moments(plane, first, last)
+    statistics = {
+        "count": sums.count,
+        "not_finite": sums.not_finite,
+        "sum": sums.sum,
+        "sum_squares": sums.sum_squares,
+        "minimum": sums.minimum if sums.count else None,
+        "maximum": sums.maximum if sums.count else None,
     }
-    if not told.count:
-        return found | {"histogram": {"exponent": 0, "first": 0, "counts": []}}
-    exponent = _exponent(told.minimum, told.maximum)
-    origin = math.floor(told.minimum / 2.0**exponent)
-    bins = math.floor(told.maximum / 2.0**exponent) - origin + 1
+    if not sums.count:
+        return statistics | {"histogram": {"exponent": 0, "first": 0, "counts": []}}
+    exponent = _exponent(sums.minimum, sums.maximum)
+    origin = math.floor(sums.minimum / 2.0**exponent)
+    bins = math.floor(sums.maximum / 2.0**exponent) - origin + 1
     counts = histogram(plane, first, last, exponent, origin, bins)
-    return found | {"histogram": {"exponent": exponent, "first": origin, "counts": counts.tolist()}}
+    return statistics | {"histogram": {"exponent": exponent, "first": origin, "counts": counts.tolist()}}
 
 
 def _exponent(low: float, high: float) -> int:
