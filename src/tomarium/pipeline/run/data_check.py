@@ -363,7 +363,7 @@ def _of_counts(scan: Scan, seen: _Seen, rows: slice) -> Iterator[str]:
     flat = seen.beam
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.where(flat > 0, (seen.projections - seen.dark) / flat, np.nan)
-    brightest = np.nanmedian(_percentile_of_each(ratio.reshape(len(ratio), -1), 95))
+    brightest = np.nanmedian(np.nanpercentile(ratio.reshape(len(ratio), -1), 95, axis=1))
     if brightest > BRIGHTER:
         yield (
             f"the projections are {brightest:.3g} times as bright as the flats where nothing absorbs: exposure or "
@@ -372,15 +372,6 @@ def _of_counts(scan: Scan, seen: _Seen, rows: slice) -> Iterator[str]:
     yield from _jumps(_mean(seen.projections - seen.dark, axis=(1, 2)))
     if raw.dtype.kind in "iu":
         yield from _of_pixels(raw, seen.flats, rows)
-
-
-def _percentile_of_each(values: NDArray[np.float64], percent: float) -> NDArray[np.float64]:
-    """Return a percentile of each row without its NaN: where columns are NaN as a whole, all rows at once."""
-    lost = np.isnan(values)
-    kept = values[:, ~lost.all(axis=0)]
-    if not kept.size or np.isnan(kept).any():
-        return np.asarray(np.nanpercentile(values, percent, axis=1))
-    return np.asarray(np.percentile(kept, percent, axis=1))
 
 
 def _jumps(signal: NDArray[np.float64]) -> Iterator[str]:
