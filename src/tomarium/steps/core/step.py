@@ -291,7 +291,9 @@ class Probe:
             return {}
         each = (answer,) if isinstance(self.fills, str) else answer
         named = {name: value for name, value in zip(self.fields, each, strict=True) if value is not None}
-        return {name: np.asarray(value) if isinstance(value, list) else value for name, value in named.items()}
+        return {
+            name: np.asarray(value) if isinstance(value, list) else value for name, value in named.items()
+        }
 
     def __call__(self, sample: Any, **values: Any) -> Any:
         """Run the function."""
