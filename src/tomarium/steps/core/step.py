@@ -290,11 +290,9 @@ class Probe:
         if not self.fields:
             return {}
         each = (answer,) if isinstance(self.fills, str) else answer
-        named = zip(self.fields, each, strict=True)
+        named = {name: value for name, value in zip(self.fields, each, strict=True) if value is not None}
         return {
-            name: np.asarray(value) if isinstance(value, list) else value
-            for name, value in named
-            if value is not None
+            name: np.asarray(value) if isinstance(value, list) else value for name, value in named.items()
         }
 
     def __call__(self, sample: Any, **values: Any) -> Any:
