@@ -16,7 +16,7 @@ constexpr int LZ4_HASH_BITS = 12;
 constexpr std::ptrdiff_t LZ4_LAST_LITERALS = 5; // bytes at the end that no match reaches
 constexpr std::ptrdiff_t LZ4_NO_MATCH = 12;     // bytes at the end in which none begins
 constexpr std::ptrdiff_t LZ4_FARTHEST = 65535;
-constexpr std::ptrdiff_t BLOSC_TRIED = 1024;    // bytes of a row of bits that are tried, half of it at most
+constexpr std::ptrdiff_t BLOSC_TRIED = 1024;  // bytes of a row of bits that are tried
 
 static inline std::uint32_t four_bytes(const std::uint8_t* at) {
     std::uint32_t value;
@@ -171,54 +171,52 @@ template <class Element> struct Elements {
 };
 
 // Whether a part of a row of bits becomes shorter by a 32nd at least.
-static inline bool shrinks(const std::uint8_t* row, std::ptrdiff_t bytes) {
+static inline bool shrinks(const std::uint8_t* row) {
     std::uint8_t tried[BLOSC_TRIED];
-    return lz4_pack(row, 0, bytes, tried, bytes - bytes / 32) > 0;
+    return lz4_pack(row, 0, BLOSC_TRIED, tried, BLOSC_TRIED - BLOSC_TRIED / 32) > 0;
 }
 
 // How many of a stream's eight rows, from that of the lowest bit on, are noise that the next row does not repeat.
-static std::ptrdiff_t rows_that_stay(const std::uint8_t* rows, std::ptrdiff_t row) {
-    const std::ptrdiff_t some = smaller(BLOSC_TRIED, row / 2);
+static std::ptrdiff_t rows_that_stay(const std::uint8_t* rows) {
+    constexpr std::ptrdiff_t ROW = BLOSC_STREAM / 8;
     for (std::ptrdiff_t first = 0; first < 8; ++first) {
-        const std::uint8_t* tried = rows + first * row + row / 2;
-        if (shrinks(tried, some)) return first;
-        if (first < 7 && __builtin_memcmp(tried, tried + row, std::size_t(some)) == 0) return first;
+        const std::uint8_t* tried = rows + first * ROW + ROW / 2;
+        if (shrinks(tried)) return first;
+        if (first < 7 && __builtin_memcmp(tried, tried + ROW, std::size_t(BLOSC_TRIED)) == 0) return first;
     }
     return 8;
 }
 
 // The rows of bits of one byte of all elements of a block.
-template <class Element>
-static void put_stream(const Element* elements, std::ptrdiff_t count, int byte, std::uint8_t* stream) {
-    constexpr std::ptrdiff_t SOME = BLOSC_LEAST_STREAM;
-    const std::ptrdiff_t row = count / 8;
+template <class Element> static void put_stream(const Element* elements, int byte, std::uint8_t* stream) {
+    constexpr std::ptrdiff_t ROW = BLOSC_STREAM / 8, SOME = 4096;
     alignas(64) std::uint8_t rows[SOME]; // those of a whole block lie a power of two apart, which caches do not like
-    for (std::ptrdiff_t first = 0; first < count; first += SOME) {
+    for (std::ptrdiff_t first = 0; first < BLOSC_STREAM; first += SOME) {
         for (std::ptrdiff_t k = 0; k < SOME; k += 8 * std::ptrdiff_t(sizeof(Bits)))
             put_bits(byte_of(elements + first + k, byte), rows + k / 8, SOME / 8);
         for (int bit = 0; bit < 8; ++bit)
-            __builtin_memcpy(stream + bit * row + first / 8, rows + bit * (SOME / 8), std::size_t(SOME / 8));
+            __builtin_memcpy(stream + bit * ROW + first / 8, rows + bit * (SOME / 8), std::size_t(SOME / 8));
     }
 }
 
 template <class Element> static std::ptrdiff_t blosc_pack_as(const BloscChunk& c) {
-    constexpr std::ptrdiff_t SIZE = sizeof(Element);
-    const std::ptrdiff_t bytes = c.shape[0] * c.shape[1] * c.shape[2] * SIZE, blocks = bytes / (c.stream * SIZE);
+    constexpr std::ptrdiff_t SIZE = sizeof(Element), ROW = BLOSC_STREAM / 8;
+    const std::ptrdiff_t bytes = c.shape[0] * c.shape[1] * c.shape[2] * SIZE, blocks = bytes / (BLOSC_STREAM * SIZE);
     Element* const elements = reinterpret_cast<Element*>(c.scratch);
-    std::uint8_t* const shorter = c.scratch + c.stream * SIZE;
+    std::uint8_t* const shorter = c.scratch + BLOSC_STREAM * SIZE;
     Elements<Element> source{c};
     std::uint8_t* to = c.out + 16 + 4 * blocks;
     for (std::ptrdiff_t block = 0; block < blocks; ++block) {
         put_four(c.out + 16 + 4 * block, std::uint32_t(to - c.out));
-        source.next(c.stream, elements);
+        source.next(BLOSC_STREAM, elements);
         for (int byte = 0; byte < int(SIZE); ++byte) {
             std::uint8_t* const stream = to + 4;
-            put_stream(elements, c.stream, byte, stream); // where it stays unless it shrinks
-            const std::ptrdiff_t plain = rows_that_stay(stream, c.stream / 8) * (c.stream / 8);
+            put_stream(elements, byte, stream); // where it stays unless it shrinks
+            const std::ptrdiff_t plain = rows_that_stay(stream) * ROW;
             std::ptrdiff_t packed = 0;
-            if (plain < c.stream) packed = lz4_pack(stream, plain, c.stream, shorter, c.stream - 1);
+            if (plain < BLOSC_STREAM) packed = lz4_pack(stream, plain, BLOSC_STREAM, shorter, BLOSC_STREAM - 1);
             if (packed) __builtin_memcpy(stream, shorter, std::size_t(packed));
-            else packed = c.stream;
+            else packed = BLOSC_STREAM;
             put_four(to, std::uint32_t(packed));
             to += 4 + packed;
         }
@@ -227,7 +225,7 @@ template <class Element> static std::ptrdiff_t blosc_pack_as(const BloscChunk& c
     const std::uint8_t head[4] = {2, 1, 0x20 | 0x04, std::uint8_t(SIZE)}; // versions; LZ4 of shuffled bits; size
     __builtin_memcpy(c.out, head, 4);
     put_four(c.out + 4, std::uint32_t(bytes));
-    put_four(c.out + 8, std::uint32_t(c.stream * SIZE));
+    put_four(c.out + 8, std::uint32_t(BLOSC_STREAM * SIZE));
     put_four(c.out + 12, std::uint32_t(packed));
     return packed;
 }

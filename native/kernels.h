@@ -206,30 +206,19 @@ inline std::uint64_t bitshuffle_scratch_bytes(const BitshuffledChunk& c) {
     return 3 * (bitshuffle_longest_block(c) + SLACK);
 }
 
-// As many elements at most are a block within a chunk, and a multiple of as many.
-constexpr std::ptrdiff_t BLOSC_STREAM = 1 << 16, BLOSC_LEAST_STREAM = 1 << 12;
-
-// The elements of the longest block of which a chunk has whole ones; 0 where these would be so short that they pack badly.
-inline std::ptrdiff_t blosc_stream(std::ptrdiff_t elements) {
-    for (std::ptrdiff_t stream = BLOSC_STREAM; stream; stream -= BLOSC_LEAST_STREAM)
-        if (elements % stream == 0) return stream == elements || stream >= BLOSC_STREAM / 4 ? stream : 0;
-    return 0;
-}
+constexpr std::ptrdiff_t BLOSC_STREAM = 1 << 16; // as many elements are a block within a chunk
 
 // A chunk of whole blocks to be packed; see blosc.h.
 struct BloscChunk {
     const void* data;
     std::ptrdiff_t shape[3], stride[2]; // elements; rows are contiguous
     int element;                        // bytes of an element
-    std::ptrdiff_t stream;              // elements of a block
     std::uint8_t* out;                  // (blosc_room,)
-    std::uint8_t* scratch;              // (stream * (element + 1),)
+    std::uint8_t* scratch;              // (BLOSC_STREAM * (element + 1),)
 };
 
-// Most bytes that a chunk of so many elements takes when it is packed.
-inline std::ptrdiff_t blosc_room(std::ptrdiff_t elements, std::ptrdiff_t element, std::ptrdiff_t stream) {
-    return 16 + elements * element + elements / stream * 4 * (1 + element);
-}
+// Most bytes that a chunk of so many takes when it is packed.
+inline std::ptrdiff_t blosc_room(std::ptrdiff_t bytes) { return 16 + bytes + bytes / BLOSC_STREAM * 8; }
 
 // Gridding of so many rows at a time, each line holding one number of each.
 struct GriddingKernel {

@@ -542,16 +542,14 @@ void unpack_bitshuffle_lz4(In<std::uint8_t, 1> packed, std::uint64_t unpacked_by
 // None where this level has no such kernel, or the chunk is not of whole blocks.
 nb::object blosc_lz4(nb::ndarray<nb::ro, nb::ndim<3>, nb::device::cpu> chunk, const std::string& level) {
     const Kernels& kernel = kernels(level);
-    const std::ptrdiff_t element = std::ptrdiff_t(chunk.itemsize()), elements = std::ptrdiff_t(chunk.size());
-    const std::ptrdiff_t stream = blosc_stream(elements);
-    if (elements == 0 || !stream || elements > std::numeric_limits<std::int32_t>::max() / 2 / element || chunk.stride(2) != 1)
+    const std::ptrdiff_t element = std::ptrdiff_t(chunk.itemsize()), bytes = std::ptrdiff_t(chunk.size()) * element;
+    if (bytes == 0 || bytes % (BLOSC_STREAM * element) || bytes > std::numeric_limits<std::int32_t>::max() / 2 || chunk.stride(2) != 1)
         return nb::none();
-    BloscChunk c{chunk.data(), {}, {std::ptrdiff_t(chunk.stride(0)), std::ptrdiff_t(chunk.stride(1))}, int(element), stream, nullptr, nullptr};
+    BloscChunk c{chunk.data(), {}, {std::ptrdiff_t(chunk.stride(0)), std::ptrdiff_t(chunk.stride(1))}, int(element), nullptr, nullptr};
     for (int axis = 0; axis < 3; ++axis) c.shape[axis] = std::ptrdiff_t(chunk.shape(axis));
-    const std::ptrdiff_t beside = stream * (element + 1), room = blosc_room(elements, element, stream);
-    const Scratch packed(std::size_t(beside + room) / (LANES * sizeof(float)) + 1);
+    const Scratch packed(std::size_t(BLOSC_STREAM * (element + 1) + blosc_room(bytes)) / (LANES * sizeof(float)) + 1);
     c.scratch = reinterpret_cast<std::uint8_t*>(packed.get());
-    c.out = c.scratch + beside;
+    c.out = c.scratch + BLOSC_STREAM * (element + 1);
     std::ptrdiff_t length;
     {
         nb::gil_scoped_release released;

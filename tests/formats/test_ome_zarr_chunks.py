@@ -60,21 +60,6 @@ def test_numcodecs_unpacks_what_is_packed(
         assert len(packed) <= 1.05 * len(theirs) + 1000
 
 
-@pytest.mark.parametrize("level", levels())
-@pytest.mark.parametrize("height", [1, 2, 4, 8, 17, 20])
-def test_numcodecs_unpacks_chunks_of_less_than_a_block(
-    height: int, level: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv(VARIABLE, level)
-    for values in VOLUMES.values():
-        for dtype in (np.uint32, np.uint16, np.uint8):
-            part = values.view(np.uint32)[:height, 10:74, 20:84].astype(dtype)
-            packed = _packed(part, part.shape)
-            assert blosc.decompress(packed) == part.tobytes() if packed else not part.any()
-            theirs = blosc.compress(part, COMPRESSOR.encode(), LEVEL, SHUFFLE, BLOCK_BYTES)
-            assert len(packed) <= 1.05 * len(theirs) + 1000
-
-
 @pytest.mark.parametrize("shape", [(5, 7, 9), (64, 64, 64), (1, 256, 256)])
 def test_chunks_of_any_shape_are_packed(shape: tuple[int, int, int]) -> None:
     values = np.random.default_rng(1).integers(0, 9, shape).astype(np.float64)

@@ -9,7 +9,6 @@ them out. Specification: https://zarr-specs.readthedocs.io/en/latest/v3/codecs/s
 from __future__ import annotations
 
 import itertools
-import math
 import os
 import struct
 import threading
@@ -37,8 +36,6 @@ LEVEL: Final = 3
 # Bytes of a block within a chunk: packing noisy float32 is a tenth slower at 256 KiB, and not smaller by .1 %.
 BLOCK_BYTES: Final = 1 << 16
 SHUFFLE: Final = 2  # Blosc's number for shuffling bits
-# Bytes that a thread packs before it is given more: chunks of a low slab are small, and each hand-over takes time.
-TOGETHER: Final = 1 << 20
 _ABSENT: Final = 2**64 - 1
 _KEPT: Final = threading.local()
 
@@ -89,33 +86,28 @@ def _places(shape: tuple[int, ...], size: tuple[int, ...]) -> Iterator[tuple[int
 def _shard(part: NDArray[Any], grid: Grid, pool: Executor, ahead: int) -> Iterator[bytes]:
     """Pack a shard: its chunks one after the other, then their index; nothing where all of it is zero.
 
-    Only so much is packed ahead of what is written, so that its memory is used again.
+    Only so many chunks are packed ahead of what is written, so that their memory is used again.
     """
     assert grid.shards is not None
     counts = [shard // chunk for shard, chunk in zip(grid.shards, grid.chunks, strict=True)]
 
-    def packed(places: list[tuple[int, ...]]) -> tuple[list[int], list[bytes]]:
-        sizes, contents = [], []
-        for place in places:
-            key = tuple(slice(n * size, (n + 1) * size) for n, size in zip(place, grid.chunks, strict=True))
-            content = _packed(part[key], grid.chunks)
-            checksum = _checksum(content) if content else b""
-            sizes.append(len(content) + len(checksum))
-            contents += [content, checksum] if content else []
-        return sizes, contents if len(contents) <= 2 else [b"".join(contents)]
+    def packed(place: tuple[int, ...]) -> tuple[bytes, bytes]:
+        key = tuple(slice(n * size, (n + 1) * size) for n, size in zip(place, grid.chunks, strict=True))
+        content = _packed(part[key], grid.chunks)
+        return content, _checksum(content) if content else b""
 
-    sizes: list[int] = []
-    waiting: deque[Future[tuple[list[int], list[bytes]]]] = deque()
-    places = list(itertools.product(*map(range, counts)))
-    some = max(1, TOGETHER // (math.prod(grid.chunks) * part.itemsize))
-    runs = (places[first : first + some] for first in range(0, len(places), some))
-    for run in itertools.chain(runs, itertools.repeat(None, ahead)):
-        if run is not None:
-            waiting.append(pool.submit(packed, run))
-        if waiting and (run is None or len(waiting) > ahead):
-            found, contents = waiting.popleft().result()
-            sizes += found
-            yield from contents
+    sizes = []
+    waiting: deque[Future[tuple[bytes, bytes]]] = deque()
+    places = itertools.product(*map(range, counts))
+    for place in itertools.chain(places, itertools.repeat(None, ahead)):
+        if place is not None:
+            waiting.append(pool.submit(packed, place))
+        if waiting and (place is None or len(waiting) > ahead):
+            content, checksum = waiting.popleft().result()
+            sizes.append(len(content) + len(checksum))
+            if content:
+                yield content
+                yield checksum
     if any(sizes):
         size = np.array(sizes, np.uint64)
         index = np.stack([np.cumsum(size) - size, size], axis=1).astype("<u8")
