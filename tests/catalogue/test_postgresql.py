@@ -432,6 +432,10 @@ def test_addresses_are_read(server: Server, monkeypatch: pytest.MonkeyPatch, tmp
     with pytest.raises(InputError, match="encoding is LATIN1"):
         open_catalogue(server.address("latin"))
     server.run("CREATE DATABASE bare TEMPLATE template0")
+    with monkeypatch.context() as patch:
+        patch.setattr(postgresql, "OLDEST", 99)
+        with pytest.raises(InputError, match=r"its server is PostgreSQL \d+, and 99 or newer is needed"):
+            open_catalogue(server.address("bare"))
     with pytest.raises(InputError, match="there is no catalogue of this name"):
         open_catalogue(server.address("bare"), make=False)
     monkeypatch.setenv("TOMARIUM_HOME", str(tmp_path))

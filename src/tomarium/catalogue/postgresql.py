@@ -28,6 +28,8 @@ from tomarium.optional_packages import optional_import
 # One number for all programs: whoever writes holds it until the transaction ends.
 WRITERS_LOCK: Final = 0x746F_6D61_7269_756D
 PATIENCE_S: Final = 10
+OLDEST: Final = 14
+"""Version of the server from which on functions may be bound to tables, as the index of words needs."""
 READING: Final = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"
 # Before the state that is read is fixed, so that no rebuild takes another table's place within one answer.
 READING_INDEX: Final = f"{READING}; LOCK TABLE record IN ACCESS SHARE MODE"
@@ -75,7 +77,7 @@ def connect(address: URL) -> Engine:
 
 
 def demand_suitable(connection: Connection, name: str) -> None:
-    """Refuse a database that cannot hold every text.
+    """Refuse a database that cannot hold every text, or whose server is too old.
 
     Parameters
     ----------
@@ -87,8 +89,14 @@ def demand_suitable(connection: Connection, name: str) -> None:
     Raises
     ------
     InputError
-        Its encoding is not UTF-8.
+        Its encoding is not UTF-8, or the server is older than PostgreSQL 14.
     """
+    version = int(connection.exec_driver_sql("SHOW server_version_num").scalar_one()) // 10_000
+    if version < OLDEST:
+        raise InputError(
+            f"{name}: its server is PostgreSQL {version}, and {OLDEST} or newer is needed; bring the server up "
+            f"to date, or take another one"
+        )
     encoding = connection.exec_driver_sql("SHOW server_encoding").scalar_one()
     if encoding != "UTF8":
         raise InputError(
