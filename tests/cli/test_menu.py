@@ -398,7 +398,7 @@ def test_a_stopped_reconstruction_goes_on_by_l(
     chosen, keys = at_terminal
     raw = tmp_path / "raw"
     raw.mkdir()
-    config = SimulationConfig(columns=16, rows=80, views=24, axis_column=7.5, seed=2)
+    config = SimulationConfig(columns=16, rows=300, views=24, axis_column=7.5, seed=2)  # of several slabs
     chosen.choose(simulate(raw / "tall.h5", config))
     done: list[int] = []
     telling = show.progress

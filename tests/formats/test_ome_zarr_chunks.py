@@ -1,13 +1,17 @@
 """Chunks of OME-Zarr packed by the compiled kernel: numcodecs unpacks them, and its own are hardly smaller."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+import zarr
 from numcodecs import blosc
 from numpy.typing import NDArray
 
 from tomarium.compiled import VARIABLE, extension
 from tomarium.errors import EngineUnavailable
 from tomarium.formats.zarr.chunk_writer import BLOCK_BYTES, COMPRESSOR, LEVEL, SHUFFLE, _packed
+from tomarium.formats.zarr.writer import create
 
 SHAPE = (32, 64, 64)
 
@@ -65,3 +69,13 @@ def test_chunks_of_any_shape_are_packed(shape: tuple[int, int, int]) -> None:
     values = np.random.default_rng(1).integers(0, 9, shape).astype(np.float64)
     for dtype in ("float64", "float32", "int16"):
         assert blosc.decompress(_packed(values.astype(dtype), shape)) == values.astype(dtype).tobytes()
+
+
+@pytest.mark.parametrize("rows", [129, 257, 300])
+def test_a_shard_may_have_chunks_beyond_the_last_slice(rows: int, tmp_path: Path) -> None:
+    draw = np.random.default_rng(rows).normal(size=(rows, 24, 40)).astype(np.float32)
+    volume = create(tmp_path / "v", draw.shape, "float32", voxel_m=1e-6, slab_rows=128, unit="1/cm", name="v")
+    for first in range(0, rows, 128):
+        volume.write(first, draw[first : first + 128])
+    volume.finish()
+    np.testing.assert_array_equal(zarr.open_group(tmp_path / "v", mode="r")["0"][...], draw)  # type: ignore[index]

@@ -126,6 +126,8 @@ def _packed(part: NDArray[Any], shape: tuple[int, int, int]) -> bytes:
     """Pack a chunk, filled up with zeros at the array's end; empty where nothing else is in it."""
     from numcodecs import blosc
 
+    if not part.size:  # of a shard that reaches beyond the array
+        return b""
     if not part.flat[0] and not any(plane.any() for plane in part) and not _has_negative_zero(part):
         return b""
     if part.shape != shape:
