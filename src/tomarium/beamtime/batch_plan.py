@@ -312,8 +312,8 @@ def axis_key(batch: Batch) -> dict[str, Any]:
         "fingerprint": fingerprint_of(wanted.scan),
         "protocol": to_data(wanted.protocol),
     }
-    key_as_json: dict[str, Any] = json.loads(json.dumps(plain(key)))
-    return key_as_json
+    as_json: dict[str, Any] = json.loads(json.dumps(plain(key)))
+    return as_json
 
 
 def with_axis(wanted: ChosenRun, axis: dict[str, Any]) -> ChosenRun:

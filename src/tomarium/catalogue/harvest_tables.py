@@ -42,9 +42,8 @@ harvested: Final = Table(
     Column("fetched_utc", Float, nullable=False),
     Column("listing", Whole, nullable=False),  # the last one that had it
     Column("item", JSON, nullable=False),  # fields of `harvested.Item`
-    Column(
-        "same", Text, nullable=False, server_default=""
-    ),  # what items of one record share: DOI, else address
+    # What items of one record share: its DOI, else the address of its page.
+    Column("same", Text, nullable=False, server_default=""),
     Column("shown_by", Text, nullable=False, server_default=""),  # id of the item that is shown in its place
 )
 harvested_of_source: Final = Index(

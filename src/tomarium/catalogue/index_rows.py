@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
@@ -32,6 +32,7 @@ from tomarium.catalogue.record_totals import TotalsChange
 from tomarium.catalogue.store import place_at
 from tomarium.catalogue.tables import (
     LIVE,
+    SEEN_OF_RECORD,
     IndexTables,
     facet_sets,
     facets,
@@ -45,7 +46,6 @@ from tomarium.catalogue.words import fold
 from tomarium.standards.panosc import Shared
 
 Telling = tuple[str, int, Sequence[Shared]]
-_ASKED: Final = ("public_from", "facets", "state", "owner", "team")
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ def save_records(connection: Connection, entries: Sequence[Entry], into: IndexTa
     )
     if values:
         dialect.save_numbers(connection, values, into.parameters.name)
-    asked = {row["number"]: {name: row[name] for name in ("number", *_ASKED)} for row in rows}
+    asked = {row["number"]: {name: row[name] for name in ("number", *SEEN_OF_RECORD)} for row in rows}
     texts = [
         asked[number]
         | {

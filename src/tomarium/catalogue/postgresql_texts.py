@@ -31,7 +31,7 @@ from sqlalchemy import table as table_of
 
 from tomarium.catalogue import word_marks
 from tomarium.catalogue.facets import NO_FILTERS, Filters
-from tomarium.catalogue.tables import IndexTables
+from tomarium.catalogue.tables import SEEN_OF_RECORD, IndexTables
 from tomarium.catalogue.word_marks import pack_marks
 from tomarium.catalogue.words import Term
 
@@ -39,9 +39,10 @@ LONGEST: Final = 500  # letters of a word of the index; PostgreSQL takes 2046 by
 ROOM: Final = 1_000_000  # bytes of all words of a text in it; PostgreSQL takes 1 048 575
 NOT_ALL: Final = "…"  # stands in the index for a text whose words do not all fit; no word has this sign
 WEIGHED: Final = 50  # terms that tell how relevant a text is; PostgreSQL nests a sum of thousands too deep
-LOOKED_AT: Final = 20_000  # hits, as many as are counted
 _SAMPLE: Final = 3000  # texts that words are looked for in to tell how many have them
-_PARTS: Final = 4
+_PARTS: Final = (
+    4  # records from a number on are looked at alone where they are less than one of so many parts of all
+)
 
 # It costs 20 µs: stated as so dear, the planner looks words up in the index and never makes a tsvector to compare one.
 MAKE_WORDS: Final = f"""
@@ -82,11 +83,10 @@ MAKE_INDEXES: Final = (
 )
 DROP: Final = ("DROP TABLE IF EXISTS {}_brief", "DROP FUNCTION IF EXISTS {}_words", "DROP TABLE IF EXISTS {}")
 _ENTER: Final = "COPY {} (number, title, keywords, rest, whole, wording) FROM STDIN"
-_SEEN: Final = ("public_from", "facets", "state", "owner", "team")
-_ENTER_BRIEF: Final = f"COPY {{}}_brief (number, whole, {', '.join(_SEEN)}) FROM STDIN"
+_ENTER_BRIEF: Final = f"COPY {{}}_brief (number, whole, {', '.join(SEEN_OF_RECORD)}) FROM STDIN"
 FILL_BRIEF: Final = (
-    f"INSERT INTO {{0}}_brief (number, whole, {', '.join(_SEEN)}) "
-    f"SELECT number, whole, {', '.join(_SEEN)} FROM record JOIN {{0}} USING (number) ORDER BY number"
+    f"INSERT INTO {{0}}_brief (number, whole, {', '.join(SEEN_OF_RECORD)}) "
+    f"SELECT number, whole, {', '.join(SEEN_OF_RECORD)} FROM record JOIN {{0}} USING (number) ORDER BY number"
 )
 _BRIEF: Final[dict[str, Any]] = {
     **dict.fromkeys(("number", "facets"), BigInteger),
@@ -202,14 +202,14 @@ def save_texts(connection: Connection, texts: Sequence[dict[str, Any]], table: s
         wording = pack_marks(row["description"], row["words"], row["rest"], row["keywords"])
         whole = all_fit(" ".join(parts))
         rows.append((row["number"], *(f" {part} " for part in parts), whole, wording))
-        briefs.append((row["number"], whole, *(row[name] for name in _SEEN)))
+        briefs.append((row["number"], whole, *(row[name] for name in SEEN_OF_RECORD)))
     copy_texts(connection, rows, table)
     _copy(connection, _ENTER_BRIEF.format(table), briefs)
 
 
 def keep_texts(connection: Connection, rows: Sequence[dict[str, Any]], table: str = "record_text") -> None:
     """Enter what is asked of records whose texts stay: `number`, `public_from`, `facets`, `state`, `owner`, `team`."""
-    told = ", ".join(f"{name} = :{name}" for name in _SEEN)
+    told = ", ".join(f"{name} = :{name}" for name in SEEN_OF_RECORD)
     connection.execute(text(f"UPDATE {table}_brief SET {told} WHERE number = :number"), list(rows))
 
 

@@ -183,9 +183,8 @@ def filtered(asked: Question, of: Any, *, streamed: bool = False) -> list[Column
             conditions.append(of.state.in_(values))
         else:
             sets = select(facets.c.facets).where(facets.c.name == name, facets.c.value.in_(values))
-            if (
-                streamed and of is not records.c
-            ):  # the offset has PostgreSQL make a set once, not look in it row by row
+            if streamed and of is not records.c:
+                # The offset has PostgreSQL make a set once, and not look in it row by row.
                 sets = sets.offset(0)
             here = name == CATALOGUE and HERE in values
             conditions.append(or_(of.state != HARVESTED, column.in_(sets)) if here else column.in_(sets))

@@ -292,9 +292,8 @@ def _counted(connection: Connection, asked: Question) -> tuple[tuple[FacetCounts
 
 def _by_companions(connection: Connection, asked: Question, total: int) -> tuple[FacetCounts, ...]:
     """Count by the techniques of other images of the specimen; nothing where there is none."""
-    if not asked.beside and (
-        total > MOST or not any_linked(connection)
-    ):  # of so many records it is not counted
+    # Of more records it is not counted, and where none is of a specimen there is nothing to count.
+    if not asked.beside and (total > MOST or not any_linked(connection)):
         return ()
     apart, sets = find.found_apart(connection, asked), sets_of(connection)
     counted = count_companions(

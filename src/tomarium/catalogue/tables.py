@@ -28,6 +28,9 @@ Whole: Final = BigInteger().with_variant(Integer(), "sqlite")
 # JSON that queries look into.
 Body: Final = JSON().with_variant(JSONB(), "postgresql")
 
+SEEN_OF_RECORD: Final = ("public_from", "facets", "state", "owner", "team")
+"""Columns that say who may know of a record, and how it is counted."""
+
 # --- Durable: never touched by a rebuild, backed up. -----------------------------------------------------------------
 
 stores: Final = Table(

@@ -76,13 +76,13 @@ def _tree(step: Step, indent: str) -> None:
     size = f"  {units.show(step.bytes, 'B', 3)}" if step.fetched else ""
     name = "" if step.relation == "start" else f"{step.relation:12s} "
     kind = f"  {step.type}" if step.type else ""
-    file_name = f"  → {step.file}" if step.file else ""
+    written_to = f"  → {step.file}" if step.file else ""
     remark = (
         f"  ({step.state if step.state in ('seen', 'refused', 'failed') else 'note'}: {step.told})"
         if step.told
         else ""
     )
-    click.echo(indent + show.line(f"{name}{step.address}{kind}{size}{file_name}{remark}"))
+    click.echo(indent + show.line(f"{name}{step.address}{kind}{size}{written_to}{remark}"))
     counts: dict[str, int] = {}
     for link in step.links:
         counts[link.relation] = counts.get(link.relation, 0) + 1

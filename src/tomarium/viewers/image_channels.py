@@ -141,10 +141,9 @@ def layers_of(
     """
     first = len(group[0]["channels"])
     # A form that was sent before there was a band says nothing of it: the band is then shown alone.
-    is_drawn = (
-        band is None or f"colour{sum(len(image_of_group['channels']) for image_of_group in group)}" in choices
-    )
-    chosen = bool(choices.get("chosen")) and is_drawn
+    before_band = sum(len(image["channels"]) for image in group)
+    asks_of_band = band is None or f"colour{before_band}" in choices
+    chosen = bool(choices.get("chosen")) and asks_of_band
     layers: list[Layer] = []
     for image, image_summary in enumerate(group):
         for channel, told in enumerate(image_summary["channels"]):

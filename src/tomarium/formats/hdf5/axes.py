@@ -67,9 +67,9 @@ def in_si(spelling: str) -> tuple[float, str]:
     # "Angstrom" is written with a capital by many and known without; short units differ by their case.
     spellings = (text, text.lower()) if len(text) > 4 else (text,)
     for base in ("m", "keV", "s", "deg") if text else ():
-        for spelling_known in spellings:
+        for one_spelling in spellings:
             with suppress(UnitError):
-                return units.factor(spelling_known, base), base
+                return units.factor(one_spelling, base), base
     return 1.0, text
 
 
