@@ -67,7 +67,7 @@ def command(
     warning = None
     if named is not None:
         try:
-            motor_content, warning = _by_motor(
+            motor_content, warning = _compare_with_motor(
                 scan, named, use.axis_sign if named == use.axis_motor else None, estimate, accept
             )
         except MissingData as problem:
@@ -75,10 +75,14 @@ def command(
                 raise
             motor_content = {"name": named, "said": f"motor {named} of the profile tells nothing: {problem}"}
     if as_json:
-        said = [*scan.warnings, *([warning] if warning else [])]
+        warnings = [*scan.warnings, *([warning] if warning else [])]
         show.as_json(
             plain(
-                {**asdict(estimate), **({"motor": motor_content} if motor_content else {}), "warnings": said}
+                {
+                    **asdict(estimate),
+                    **({"motor": motor_content} if motor_content else {}),
+                    "warnings": warnings,
+                }
             )
         )
         return 1 if warning else 0
@@ -93,7 +97,7 @@ def command(
     return 1 if warning else 0
 
 
-def _by_motor(
+def _compare_with_motor(
     scan: Scan, motor: str, sign: int | None, estimate: AxisEstimate, accept: bool
 ) -> tuple[dict[str, Any], str | None]:
     """Tell what the motor says of the axis, before this one is accepted; and a warning where they lie far apart."""

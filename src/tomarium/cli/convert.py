@@ -75,7 +75,7 @@ def command(
         if is_given and dtype is None:
             raise click.UsageError(f"{option} goes with --dtype uint8 or --dtype uint16")
     if "data" in opening.given and (to or target.suffix.lower().lstrip(".")) == "csv":
-        _tell(convert_dataset(path, opening.given["data"], target, overwrite=overwrite), as_json)
+        _print_converted(convert_dataset(path, opening.given["data"], target, overwrite=overwrite), as_json)
         return
     opened = opening.open(path)
     tell = show.progress()
@@ -99,7 +99,7 @@ def command(
         lossy=lossy,
         on_progress=lambda done, total: tell("write MB", done // 1_000_000, total // 1_000_000),
     )
-    _tell(done, as_json)
+    _print_converted(done, as_json)
 
 
 def cast_volume(
@@ -119,16 +119,16 @@ def cast_volume(
     range_given = parse_limits(limits or "auto")
     sources = demand_removable(opened) if remove_source else ()
     tell = show.progress()
-    written, report = convert_cast(
+    target_written, report = convert_cast(
         opened, target, dtype, range_given, to=to, overwrite=overwrite, on_progress=tell
     )
     remove(sources, target)
-    _tell(written, as_json, report)
+    _print_converted(target_written, as_json, report)
     if sources and not as_json:
         click.echo(f"  removed: {', '.join(map(str, sources))}")
 
 
-def _tell(done: Converted, as_json: bool, cast: CastReport | None = None) -> None:
+def _print_converted(done: Converted, as_json: bool, cast: CastReport | None = None) -> None:
     from tomarium.conversion import cast as casting
     from tomarium.conversion.convert import as_data
 

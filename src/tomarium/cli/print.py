@@ -97,7 +97,7 @@ def command(
         show.as_json({**done, **as_data(figures)})
         return
     click.secho(str(Path(done["folder"])), bold=True)
-    _tell(figures)
+    _print_figures(figures)
     mesh_options.tell_files(done)
     if place.folder is not None and not about.licence:
         show.warnings(
@@ -107,11 +107,11 @@ def command(
         )
 
 
-def _tell(figures: Any) -> None:
+def _print_figures(figures: Any) -> None:
     from tomarium.catalogue.print_sheet import changes
     from tomarium.pipeline.mesh.print_body import scale_words
 
-    size = " × ".join(f"{one:.1f}" for one in figures.size_mm)
+    size = " × ".join(f"{length:.1f}" for length in figures.size_mm)
     side = "below" if figures.dark else "above"
     show.table(
         [

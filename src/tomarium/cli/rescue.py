@@ -121,9 +121,9 @@ def command(
         with open_catalogue(catalogue, make=False) as kept:
             filed = file_in_specimen(kept, LOCAL_OWNER, target, specimen)
     if as_json:
-        told = {} if filed is None else {"record": filed.id, "specimen": specimen}
+        record_content = {} if filed is None else {"record": filed.id, "specimen": specimen}
         show.as_json({
-            "target": None if target is None else str(target), **told, **rescued.image.metadata["rescued"]
+            "target": None if target is None else str(target), **record_content, **rescued.image.metadata["rescued"]
         })  # fmt: skip
         return
     spread = f" ± {100 * rescued.sigma_m / rescued.pixel_m:.2g} %" if rescued.sigma_m else ""
