@@ -109,7 +109,7 @@ def scans_known(ledger: CopyLedger, system: System = SYSTEM) -> list[ScanState]:
     devices = {id: id if top is None else device_of(top, system) for id, top in tops.items()}
     brought = {(transfer.place, transfer.path): transfer for transfer in ledger.transfers()}
     copy_states = [
-        _seen(copy, places[copy.place], tops[copy.place], brought.get((copy.place, copy.path)))
+        _state_of_copy(copy, places[copy.place], tops[copy.place], brought.get((copy.place, copy.path)))
         for copy in ledger.copies()
     ]
     contents: dict[str, set[str]] = {}
@@ -150,11 +150,11 @@ def places_known(ledger: CopyLedger, system: System = SYSTEM) -> list[PlaceState
     copies = ledger.copies()
     states = []
     for place in ledger.places():
-        here = [copy for copy in copies if copy.place == place.id]
-        whole = [copy for copy in here if copy.state == "whole"]
+        copies_here = [copy for copy in copies if copy.place == place.id]
+        whole = [copy for copy in copies_here if copy.state == "whole"]
         top = find_volume(place.id, place.top, system)
         oldest = min((copy.verified for copy in whole if copy.verified), default=None)
-        size = sum(copy.bytes for copy in here)
+        size = sum(copy.bytes for copy in copies_here)
         states.append(PlaceState(place, None if top is None else str(top), len(whole), size, oldest))
     return states
 
@@ -211,7 +211,7 @@ def verify_copy(
     return list(wrong.values())
 
 
-def _seen(copy: Copy, place: Place, top: Path | None, transfer: Transfer | None) -> CopyState:
+def _state_of_copy(copy: Copy, place: Place, top: Path | None, transfer: Transfer | None) -> CopyState:
     """Look for a copy where its volume is plugged in."""
     if top is None:
         return CopyState(copy, place, None, copy.state, transfer)

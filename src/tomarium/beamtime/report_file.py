@@ -78,7 +78,9 @@ def print_pdf(html: Path, pdf: Path, program: str | None = None) -> None:
     StepFailed
         It made no PDF.
     """
-    browser = program or next((found for name in BROWSERS if (found := shutil.which(name))), None)
+    browser = program or next(
+        (program_path for name in BROWSERS if (program_path := shutil.which(name))), None
+    )
     if browser is None:
         raise EngineUnavailable(
             f"{pdf}: there is no Chromium or Chrome on this machine to print it; open {html} in any browser "
@@ -112,10 +114,10 @@ def _copies_words(card: Card) -> str:
 def _live_rows(live: dict[str, Any]) -> list[tuple[str, str]]:
     """Word what the watch says of a slice."""
     axis, confidence = live.get("axis_column"), live.get("confidence")
-    told = "" if axis is None else units.show(float(axis), "px", digits=6)
+    column = "" if axis is None else units.show(float(axis), "px", digits=6)
     rows = [
         ("Row", str(live.get("row", ""))),
-        ("Rotation axis", f"{told}, confidence {confidence}" if told and confidence else told),
+        ("Rotation axis", f"{column}, confidence {confidence}" if column and confidence else column),
         ("Arrived", str(live.get("arrived_at", ""))[:19].replace("T", " ")),
         ("Scan complete", {True: "yes", False: "no"}.get(live.get("complete", ""), "")),
     ]
