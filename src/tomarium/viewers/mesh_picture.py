@@ -40,16 +40,16 @@ def mesh_png(mesh: Mesh, pixels: int = 640, azimuth_deg: float = 35.0, elevation
         An RGBA PNG.
     """
     size = pixels * SAMPLES
-    places, turn = _seen(mesh, azimuth_deg, elevation_deg, size)
+    places, turn = _project(mesh, azimuth_deg, elevation_deg, size)
     normals = corner_normals(mesh) @ turn.T.astype(np.float32)
-    shade, covered = _rasterised(places, mesh.faces, normals, size)
+    shade, covered = _rasterise(places, mesh.faces, normals, size)
     blocks = (pixels, SAMPLES, pixels, SAMPLES)
     share = covered.reshape(blocks).mean(axis=(1, 3))
     mean = (shade * covered).reshape(blocks).mean(axis=(1, 3)) / np.maximum(share, 1e-9)
-    return _saved(np.clip(mean, 0, 1), share)
+    return _write_png(np.clip(mean, 0, 1), share)
 
 
-def _saved(shade: NDArray[np.float64], share: NDArray[np.float64]) -> bytes:
+def _write_png(shade: NDArray[np.float64], share: NDArray[np.float64]) -> bytes:
     """Write shades of one colour with a palette: index 0 is clear, those below EDGES are parts of a pixel."""
     from PIL import Image as Pillow
 
@@ -68,7 +68,7 @@ def _saved(shade: NDArray[np.float64], share: NDArray[np.float64]) -> bytes:
     return target.getvalue()
 
 
-def _seen(
+def _project(
     mesh: Mesh, azimuth_deg: float, elevation_deg: float, size: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the vertices as right, down (both in points of the picture) and towards the eye; and the turn to there."""
@@ -95,7 +95,7 @@ def _seen(
     )
 
 
-def _rasterised(
+def _rasterise(
     places: NDArray[np.float64], faces: NDArray[np.uint32], normals: NDArray[np.float32], size: int
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Draw triangles as grids of points, the nearest to the eye in front; return the light and what is covered."""

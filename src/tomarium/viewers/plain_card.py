@@ -49,7 +49,7 @@ def render(record: Record, view: View) -> Piece:
         return linked(text, seen, view.term)
 
     texts = record.card.told
-    shown = plain_facts(record, view.translations)
+    facts_shown = plain_facts(record, view.translations)
     html = fill(
         "plain_card.html",
         {
@@ -60,7 +60,7 @@ def render(record: Record, view: View) -> Piece:
                 for name, text in texts.items()
                 if name != "title"
             ],
-            "facts": [(words(fact.text), fact.source) for fact in shown],
+            "facts": [(words(fact.text), fact.source) for fact in facts_shown],
             "sources": view.level != "pupil",
         },
         view.translations,

@@ -87,7 +87,7 @@ def silhouette(record: Record, folder: Path) -> Silhouette:
         )
     path = folder / str(volume_path(record))
     window = volume_window(record, folder)
-    parted = _silhouette(path, (path / "zarr.json").stat().st_mtime_ns, window)
+    parted = _draw_silhouette(path, (path / "zarr.json").stat().st_mtime_ns, window)
     if parted is None:
         raise InputError(f"nothing stands out in the volume of the record {record.id}; leave it out")
     grey, shape, cut = parted
@@ -96,7 +96,7 @@ def silhouette(record: Record, folder: Path) -> Silhouette:
 
 
 @lru_cache(maxsize=64)
-def _silhouette(
+def _draw_silhouette(
     path: Path, changed_ns: int, window: tuple[float, float]
 ) -> tuple[NDArray[np.uint8], tuple[int, ...], bool] | None:
     small = small_of(path, changed_ns, window, VOXELS)
@@ -154,9 +154,9 @@ def in_a_row(silhouettes: Sequence[Silhouette]) -> tuple[bytes, float, float]:
     left = spare / (len(silhouettes) + 1)
     for number, (item, (height, width)) in enumerate(zip(silhouettes, sizes, strict=True)):
         size = max(1, round(width / pixel_m)), max(1, round(height / pixel_m))
-        drawn = Pillow.fromarray(item.grey).resize(size, Pillow.Resampling.BOX)
+        image = Pillow.fromarray(item.grey).resize(size, Pillow.Resampling.BOX)
         mask = Pillow.fromarray(np.where(item.grey > 0, np.uint8(255), np.uint8(0)))
-        picture.paste(drawn, (round(left), ground - size[1]), mask.resize(size, Pillow.Resampling.BOX))
+        picture.paste(image, (round(left), ground - size[1]), mask.resize(size, Pillow.Resampling.BOX))
         middle = left + size[0] / 2, ground + LETTER * 0.2
         draw.text(middle, "ABCDEF"[number], fill=230, font=letters, anchor="ma")
         left += width / pixel_m + spare / (len(silhouettes) + 1)

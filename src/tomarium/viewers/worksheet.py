@@ -174,7 +174,7 @@ def worksheet(record: Record, folder: Path, level: str, parts: str = "") -> Work
     body = body_of(record, folder, parts)
     sheet = _Maker(record, size, body, level, parts)
     picture = sheet.picture(sheet.main_index(), PICTURE_MM, sheet.ends())
-    found = [
+    tasks = [
         sheet.length(picture),
         sheet.magnification(picture),
         sheet.slices(),
@@ -182,8 +182,8 @@ def worksheet(record: Record, folder: Path, level: str, parts: str = "") -> Work
         sheet.volume(),
     ]
     if level == "student":
-        found += [sheet.share(), sheet.bytes()]
-    found.append(sheet.photos())
+        tasks += [sheet.share(), sheet.bytes()]
+    tasks.append(sheet.photos())
     doi = record.publication.doi if record.publication else ""
     return Worksheet(
         title=record.card.title or record.title,
@@ -192,7 +192,7 @@ def worksheet(record: Record, folder: Path, level: str, parts: str = "") -> Work
         licence=record.licence,
         credit=", ".join([*(person.name for person in record.creators), f"doi:{doi}" if doi else record.id]),
         picture=picture,
-        tasks=tuple(task for task in found if task is not None),
+        tasks=tuple(task for task in tasks if task is not None),
         left_out=tuple(sheet.left_out),
         parts="" if body is None else PARTS[body.dark],
     )
@@ -246,8 +246,8 @@ class _Maker:
     def ends(self) -> tuple[tuple[str, float, float], ...]:
         """Return where what stands out is widest in its widest slice; else points in the middle of the picture."""
         columns, rows = self.shape[2], self.shape[1]
-        found = None if self.body is None else self.body.widest_row(int(self.body.areas.argmax()))
-        row, left, right = found or (0.5, 0.2, 0.8)
+        row_and_ends = None if self.body is None else self.body.widest_row(int(self.body.areas.argmax()))
+        row, left, right = row_and_ends or (0.5, 0.2, 0.8)
         left, right, row = left * columns, right * columns, row * rows
         down = self.size_m[1] / self.size_m[2]
         return (("A", left, row * down), ("B", right, row * down))
@@ -314,7 +314,7 @@ class _Maker:
             self.picture(self.index_of(k), PICTURE_MM / 2, letter=LETTERS[n]) for n, k in enumerate(chosen)
         )
         area = self.body.pixel_m2 / self.unit_m**2
-        told = ", ".join(
+        areas = ", ".join(
             f"{LETTERS[n]} {_digits(self.body.areas[k] * area)} {self.unit}²" for n, k in enumerate(chosen)
         )
         return Task(
@@ -326,18 +326,18 @@ class _Maker:
             tolerance=0.0,
             unit="",
             answer=f"{pictures[best].letter}, the slice z = {pictures[best].index}",
-            way=f"{'Dark' if self.body.dark else 'Bright'} area: {told}",
+            way=f"{'Dark' if self.body.dark else 'Bright'} area: {areas}",
             pictures=pictures,
         )
 
     def volume(self) -> Task | None:
         if self.body is None:
-            what = (
+            reason = (
                 f"no {self.parts} parts stand out in the scan"
                 if self.parts
                 else "nothing stands out in the scan"
             )
-            self.left_out.append(f"Volume and share of the specimen: {what}.")
+            self.left_out.append(f"Volume and share of the specimen: {reason}.")
             return None
         edge_m = math.prod(self.body.voxel_m) ** (1 / 3)
         edges = [self.told(edge_m if self.body.cubes else value, 4) for value in self.body.voxel_m[::-1]]
@@ -402,13 +402,13 @@ class _Maker:
     def photos(self) -> Task:
         across = self.shape[2]
         value = math.pi / 2 * across
-        known = self.record.parameters.get("projections")
-        taken = known.value if known is not None and known.origin != "default" else None
-        told = ""
-        if isinstance(taken, int) and not isinstance(taken, bool) and taken > 0:
-            ratio = taken / value
+        projections = self.record.parameters.get("projections")
+        count = projections.value if projections is not None and projections.origin != "default" else None
+        comparison = ""
+        if isinstance(count, int) and not isinstance(count, bool) and count > 0:
+            ratio = count / value
             times = f"{ratio:.1f} times as many" if ratio >= 1.05 else f"{100 * ratio:.0f} % of that"
-            told = f" In truth {_grouped(taken)} were taken, {times}."
+            comparison = f" In truth {_grouped(count)} were taken, {times}."
         rule = "π ÷ 2 times as many" if self.level == "student" else "about 1.6 times as many"
         return Task(
             title="How many photos?",
@@ -417,7 +417,7 @@ class _Maker:
             value=value,
             tolerance=0.03 * value,
             unit="",
-            answer=f"about {_grouped(round(value))}.{told}",
+            answer=f"about {_grouped(round(value))}.{comparison}",
             way=f"{across} × π ÷ 2 (Crowther, DeRosier and Klug 1970)",
         )
 
@@ -428,8 +428,8 @@ def _clearly_widest(areas: np.ndarray[tuple[int], np.dtype[np.int64]]) -> tuple[
     less = np.flatnonzero((areas > 0) & (areas * CLEARLY <= areas[best]))
     if len(less) < 2:
         return None
-    others = less[np.unique(np.linspace(0, len(less) - 1, min(3, len(less))).round().astype(int))]
-    return tuple(sorted({best, *(int(one) for one in others)}))
+    further = less[np.unique(np.linspace(0, len(less) - 1, min(3, len(less))).round().astype(int))]
+    return tuple(sorted({best, *(int(number) for number in further)}))
 
 
 def _digits(value: float, digits: int = 3) -> str:
