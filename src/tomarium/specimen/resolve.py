@@ -223,11 +223,11 @@ def resolve_all(
 
 
 def _group(frame: str, reached: Iterable[str]) -> str:
-    others = sorted(text for text in reached if text != frame)
-    if not others:
+    other_frames = sorted(text for text in reached if text != frame)
+    if not other_frames:
         return f"{frame} has no link"
-    more = f" and {len(others) - 8} more" if len(others) > 8 else ""
-    return f"{frame} is linked with {', '.join(others[:8])}{more}"
+    more = f" and {len(other_frames) - 8} more" if len(other_frames) > 8 else ""
+    return f"{frame} is linked with {', '.join(other_frames[:8])}{more}"
 
 
 def _steps_of(links: Iterable[Link]) -> dict[str, list[Step]]:
@@ -312,19 +312,19 @@ def contradictions(links: Iterable[Link]) -> list[Contradiction]:
     used = [link for link in links if not link.withdrawn]
     around = _steps_of(used)
     loops: dict[frozenset[str], Contradiction] = {}
-    for number in _closing(used)[:MOST_LOOPS]:
+    for number in _closing_links(used)[:MOST_LOOPS]:
         link = used[number]
         back = apply(np.linalg.inv(np.asarray(link.matrix)), link.centre_m)
         path = _best_paths(around, link.from_frame, back, link).get(link.to_frame)
         if path is None:
             continue
-        loop = _closed(path, link)
+        loop = _contradiction(path, link)
         if loop is not None:
             loops.setdefault(frozenset(loop.links), loop)
     return sorted(loops.values(), key=lambda contradiction: -contradiction.times_sigma)
 
 
-def _closing(links: Sequence[Link]) -> list[int]:
+def _closing_links(links: Sequence[Link]) -> list[int]:
     """Find the numbers of links that close a loop with some of those before them: without these there is none."""
     group: dict[str, str] = {}
 
@@ -342,7 +342,7 @@ def _closing(links: Sequence[Link]) -> list[int]:
     return closing
 
 
-def _closed(path: Sequence[Step], link: Link) -> Contradiction | None:
+def _contradiction(path: Sequence[Step], link: Link) -> Contradiction | None:
     pose = identity()
     for step in path:
         pose = compose(pose, step.pose)

@@ -87,9 +87,9 @@ def space_of(features: NDArray[np.float32], samples: Samples, folds: NDArray[np.
     return Space(mean, scale, components, points, float(np.quantile(away, REFERENCE)))
 
 
-def _nearest(known: Array, points: Array) -> Array:
+def _nearest(reference: Array, points: Array) -> Array:
     spatial = optional_import("scipy.spatial", "analysis")
-    return np.asarray(spatial.cKDTree(known).query(points)[0])
+    return np.asarray(spatial.cKDTree(reference).query(points)[0])
 
 
 @dataclass(frozen=True, eq=False)
