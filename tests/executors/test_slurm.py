@@ -404,6 +404,6 @@ def test_an_error_that_crosses_no_process_is_told_in_words(tmp_path: Path) -> No
 
     place = Place(tmp_path / "work")
     place.begin(double)
-    node._fail(place, 3, Own(1, 2), "1-0", "n1")
+    node._note_failure(place, 3, Own(1, 2), "1-0", "n1")
     assert str(place.take(3)[1]) == "Own: 1 and 2"
     assert pickle.loads(pickle.dumps(place.take(3)))[2] == "1-0"

@@ -89,8 +89,8 @@ def map_slurm(
     if not todo:
         return
     place = place_for(function)
-    held = isinstance(function, Task) and function.folder is not None
-    if held:
+    is_kept = isinstance(function, Task) and function.folder is not None
+    if is_kept:
         _demand_own(place)
     following = _Following(place, function, todo, workers, options)
     try:
@@ -98,18 +98,18 @@ def map_slurm(
         yield from following.results()
     except KeyboardInterrupt as stop:
         jobs = following.jobs()
-        if held and options.stop == "leave" and jobs:
+        if is_kept and options.stop == "leave" and jobs:
             raise KeyboardInterrupt(
                 f"job {', '.join(jobs)} of SLURM goes on: the same command follows it, and it is cancelled with: "
                 f"scancel {' '.join(jobs)}"
             ) from stop
         following.give_up()
-        if not held:
+        if not is_kept:
             place.remove()
         raise KeyboardInterrupt("its jobs were cancelled") from stop
     except GeneratorExit:
         following.give_up()
-        if not held:
+        if not is_kept:
             place.remove()
         raise
     except BaseException:
@@ -135,13 +135,13 @@ class _Following:
 
     def jobs(self) -> list[str]:
         """List the jobs that are not known to be at their end."""
-        found = []
+        numbers = []
         for array in self.arrays:
             with suppress(queue.NoAnswer):
                 if not any(standing.live for standing in queue.standings(array.job).values()):
                     continue
-            found.append(array.job)
-        return found
+            numbers.append(array.job)
+        return numbers
 
     def begin(self) -> None:
         """Go on with the jobs of an earlier call where they are at work, and send what is in no job."""
@@ -163,7 +163,7 @@ class _Following:
             place.begin(self.function)
         place.go_on()
         for number in place.done() & self.todo.keys() - live:
-            if _problem(place, number) is not None:
+            if _error_of_slab(place, number) is not None:
                 place.clear(number)
         self.send(self.todo.keys() - place.done() - live)
 
@@ -236,9 +236,10 @@ class _Following:
             for task, group in enumerate(array.groups)
             for number in group
         }
-        left = missing - self.place.done()  # asked for after SLURM was: what ended since is not lost
+        not_done = missing - self.place.done()  # asked for after SLURM was: what ended since is not lost
         of = {
-            number: standings[owners[number][0]].get(owners[number][1], queue.Standing()) for number in left
+            number: standings[owners[number][0]].get(owners[number][1], queue.Standing())
+            for number in not_done
         }
         self.tell({owners[number]: standing for number, standing in of.items()})
         lost = {
@@ -272,13 +273,13 @@ class _Following:
         """Refuse to send a slab again where that helps nothing."""
         group = self.arrays[owner[0] - 1].groups[owner[1]]
         on = f" on node {standing.node}" if standing.node else ""
-        what = f"{self.name(*owner)} of SLURM ended as {standing.state}{on} before slab {number} was done"
+        failure = f"{self.name(*owner)} of SLURM ended as {standing.state}{on} before slab {number} was done"
         log = self.place.log(*owner)
         if standing.state == "OUT_OF_MEMORY":
-            self.fail(f"{what}; ask for more with --on slurm:memory=64GB; its log: {log}")
+            self.fail(f"{failure}; ask for more with --on slurm:memory=64GB; its log: {log}")
         if standing.state == "TIMEOUT":
             if not self.place.done() & set(group):
-                self.fail(f"{what}; ask for more with --on slurm:time=4h; its log: {log}")
+                self.fail(f"{failure}; ask for more with --on slurm:time=4h; its log: {log}")
             return  # it came forward: the rest is sent with the time of a new task
         self.attempts[number] += 1
         if self.attempts[number] > RETRIES:
@@ -286,11 +287,11 @@ class _Following:
                 f"it left no log at {log}, so that node may not see {self.place.folder}; every node must see the scan "
                 f"and the record under the same path"
             )  # fmt: skip
-            self.fail(f"{what}, as {RETRIES} times before; {seen}")
+            self.fail(f"{failure}, as {RETRIES} times before; {seen}")
 
-    def fail(self, what: str) -> NoReturn:
+    def fail(self, failure: str) -> NoReturn:
         """End in an error that says that nothing is lost."""
-        raise JobFailed(f"{what}; finished slabs are kept, and the same command goes on with them")
+        raise JobFailed(f"{failure}; finished slabs are kept, and the same command goes on with them")
 
     def tell(self, standings: dict[tuple[int, int], queue.Standing]) -> None:
         """Tell how many tasks wait and run, where that has changed."""
@@ -326,12 +327,12 @@ def _needs(name: str, threads: int, workers: int, peak_bytes: int, slab_seconds:
     return Needs(name, threads * max(1, workers), int(SPARE * peak_bytes) or None, slab_seconds)
 
 
-def scripts_of(made: Plan, record: Path, argument: str = "") -> list[str]:
+def scripts_of(plan: Plan, record: Path, argument: str = "") -> list[str]:
     """Write the scripts that a run would send, one for each section.
 
     Parameters
     ----------
-    made : Plan
+    plan : Plan
         Its plan.
     record : Path
         Folder of its record.
@@ -358,7 +359,7 @@ def scripts_of(made: Plan, record: Path, argument: str = "") -> list[str]:
             ),
             options,
         )
-        for number, section in enumerate(made.sections)
+        for number, section in enumerate(plan.sections)
     ]
 
 
@@ -400,7 +401,7 @@ def _demand_own(place: Place) -> None:
         shutil.rmtree(folder)
 
 
-def _problem(place: Place, number: int) -> BaseException | None:
+def _error_of_slab(place: Place, number: int) -> BaseException | None:
     return place.take(number)[1]
 
 

@@ -45,11 +45,11 @@ def work(place: Place, name: str) -> int:
     try:
         for path in place.paths():
             if not path.exists():
-                raise _unseen(node, path)
+                raise _not_visible(node, path)
         function = place.function()
     except Exception as problem:  # told to the command that waits, whatever it is
         for number, _ in items:
-            _fail(place, number, problem, name, node)
+            _note_failure(place, number, problem, name, node)
         return 1
     failed = 0
 
@@ -65,20 +65,20 @@ def work(place: Place, name: str) -> int:
         except Exception as problem:
             failed += 1
             place.stop()
-            _fail(place, number, problem, name, node)
+            _note_failure(place, number, problem, name, node)
 
     for _ in map_threads(one, items, workers):
         pass
     return 1 if failed else 0
 
 
-def _fail(place: Place, number: int, problem: Exception, name: str, node: str) -> None:
+def _note_failure(place: Place, number: int, problem: Exception, name: str, node: str) -> None:
     """Tell of an error, in the log and to the command that waits."""
     print(f"slab {number}: {type(problem).__name__}: {problem}", flush=True)
     traceback.print_exception(problem)
     sys.stderr.flush()
     if isinstance(problem, FileNotFoundError) and problem.filename:
-        problem = _unseen(node, problem.filename)
+        problem = _not_visible(node, problem.filename)
     try:
         pickle.loads(pickle.dumps(problem))
     except Exception:  # an error that does not cross a process
@@ -98,7 +98,7 @@ def _is_known(place: Place, name: str) -> bool:
         time.sleep(0.1)
 
 
-def _unseen(node: str, path: object) -> InputError:
+def _not_visible(node: str, path: object) -> InputError:
     return InputError(
         f"node {node}: {path} is not there; every node must see the scan and the record under the same path"
     )
