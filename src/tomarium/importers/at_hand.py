@@ -88,15 +88,15 @@ def _state(file: DraftFile, place: Path, read: bool) -> State:
 
 def _agrees(place: Path, checksum: str) -> bool:
     """Compare a checksum by the algorithm that its length tells; one of no known length is not compared."""
-    wanted = checksum.strip().lower().rpartition(":")[2]
-    if len(wanted) <= 8:
-        found = 0
+    digits = checksum.strip().lower().rpartition(":")[2]
+    if len(digits) <= 8:
+        crc = 0
         with place.open("rb") as file:
             while block := file.read(_BLOCK):
-                found = zlib.crc32(block, found)
-        return found == int(wanted, 16) if all(text in "0123456789abcdef" for text in wanted) else True
-    name = _BY_LENGTH.get(len(wanted))
+                crc = zlib.crc32(block, crc)
+        return crc == int(digits, 16) if all(text in "0123456789abcdef" for text in digits) else True
+    name = _BY_LENGTH.get(len(digits))
     if name is None:
         return True
     with place.open("rb") as file:
-        return hashlib.file_digest(file, name).hexdigest() == wanted
+        return hashlib.file_digest(file, name).hexdigest() == digits

@@ -56,7 +56,7 @@ def lay_files(
     """
     folder.mkdir(parents=True, exist_ok=True)
     for name, place in (*draft.beside, *draft.documents):
-        _take(place, folder / safe_name(name), copy)
+        _copy_or_link(place, folder / safe_name(name), copy)
     laid = Laid((), {}, ())
     if before is not None and before.volume:  # it was converted when it was filed first
         laid = Laid((), {}, ("volume",), dict(before.volume))
@@ -66,12 +66,12 @@ def lay_files(
     for state in states:
         if state.place is None or state.state != "at hand":
             continue
-        shown = laid.parts or laid.volume is not None
-        opened = None if shown or state.place.name != state.file.name else _opened(state.place)
+        has_image = laid.parts or laid.volume is not None
+        opened = None if has_image or state.place.name != state.file.name else _open(state.place)
         if opened is not None:
             laid = lay_out(state.place, opened, folder, copy=copy)
         else:
-            _take(state.place, folder / state.file.name, copy)
+            _copy_or_link(state.place, folder / state.file.name, copy)
     if states:
         write_whole(folder / FILES, _table(states))
     return laid, states
@@ -87,14 +87,14 @@ def parts_of(draft: DraftRecord, laid: Laid) -> tuple[Part, ...]:
 
 def distinct(files: Sequence[DraftFile]) -> list[DraftFile]:
     """Give files names that are none of the record's own, and none of each other."""
-    taken: set[str] = set()
+    names_used: set[str] = set()
     named = []
     for file in files:
         name, number = safe_name(file.name), 1
-        while name in taken:
+        while name in names_used:
             number += 1
             name = f"{_APART}/{number}/{file.name.lstrip('/.')}"
-        taken.add(name)
+        names_used.add(name)
         named.append(replace(file, name=name))
     return named
 
@@ -109,12 +109,12 @@ def safe_name(name: str) -> str:
     return f"{_APART}/{plain}" if hidden or plain.split("/")[0] in _OWN else plain
 
 
-def _take(place: Path, target: Path, copy: bool) -> None:
+def _copy_or_link(place: Path, target: Path, copy: bool) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     link_or_copy(place, target, copy)
 
 
-def _opened(place: Path) -> Scan | Image | None:
+def _open(place: Path) -> Scan | Image | None:
     try:
         return formats.open(place) if formats.recognise(place) else None
     except TomariumError:
