@@ -112,10 +112,10 @@ def convert(
     _check_name(target, form)
     _spare_source(opened, target)
     _take_back(target)
-    begun, there = _begun(target, form, opened), target.exists() or target.is_symlink()
-    if there and not overwrite and not begun:
+    is_begun, is_there = _is_begun(target, form, opened), target.exists() or target.is_symlink()
+    if is_there and not overwrite and not is_begun:
         raise _exists(target)
-    if there and not begun and form.name not in _REPLACING:
+    if is_there and not is_begun and form.name not in _REPLACING:
         _set_aside(target)
     try:
         done = _convert(opened, target, form, on_progress)
@@ -160,7 +160,7 @@ def _convert(opened: Scan | Image, target: Path, form: Format, on_progress: OnPr
     return _convert_image(opened, target, form, on_progress)
 
 
-def _begun(target: Path, form: Format, opened: Scan | Image) -> bool:
+def _is_begun(target: Path, form: Format, opened: Scan | Image) -> bool:
     """Tell whether an earlier run left its target without its end: slabs, or the side-car that is written last."""
     if form.name.startswith("ome-zarr") and (target / ".partial").is_dir():
         return True
@@ -248,20 +248,20 @@ def _convert_scan(scan: Scan, target: Path, form: Format, on_progress: OnProgres
                 original = replace(original, stale=f"it does not read: {problem}")
             else:
                 changes = list(restored(target, original))
-                said = [*_lost_links(changes, target), *wrong]
-                return Converted(scan.path, target, form.name, tuple(changes), tuple(said))
+                all_warnings = [*_lost_links(changes, target), *wrong]
+                return Converted(scan.path, target, form.name, tuple(changes), tuple(all_warnings))
         warnings.append(f"the {form.title} this file was made from is not put back, because {original.stale}")
     _write_marked(form, target, scan, on_progress)
     again = formats.open(target, as_format=form.name)
     if not isinstance(again, Scan):
         raise FormatError(f"{target}: was written as a scan and reads back as an image; report this file")
     side_car = beside(target)
-    there = f"/{SIDE_CAR}" if form.carries else side_car.name
-    changes = list(scan_changes(scan, again, there))
+    place = f"/{SIDE_CAR}" if form.carries else side_car.name
+    changes = list(scan_changes(scan, again, place))
     if original is not None:
         why = f" ({original.stale})" if original.stale else ""
         detail = f"what it was made from: {original.format}{why}"
-        changes.append(Change("side-car", "lineage", f"{original.file.name}:/{SIDE_CAR}", there, detail))
+        changes.append(Change("side-car", "lineage", f"{original.file.name}:/{SIDE_CAR}", place, detail))
     # The tree of a file of HDF5 tells more than values: types, layouts, attributes.
     if not form.carries and (is_hdf5(scan.path) or any(change.fate == "side-car" for change in changes)):
         leave_beside(scan, again, side_car)
@@ -278,10 +278,10 @@ def _restored_differences(scan: Scan, target: Path, form: Format) -> list[str]:
         match.entries for candidate, match in formats.recognise(target) if candidate.name == form.name
     ]
     entries: list[str | None] = [*(entry_lists[0] if entry_lists else ())] or [None]
-    tried = [
+    differences = [
         _differences(scan, formats.open(target, as_format=form.name, entry=entry)) for entry in entries[:50]
     ]
-    return min(tried, key=len)
+    return min(differences, key=len)
 
 
 def _differences(scan: Scan, again: Scan | Image) -> list[str]:
@@ -319,7 +319,7 @@ def _write_marked(form: Format, target: Path, opened: Scan | Image, on_progress:
     whole = target.exists() and not any(folder.is_dir() for folder in folders)
     # A raw volume may be written into a folder, which is there from the beginning.
     whole = whole and not (target.is_dir() and any(target.glob(".*.partial")))
-    if whole and _begun(target, form, opened):
+    if whole and _is_begun(target, form, opened):
         return
     origin = "" if form.carries else origin_of(opened, form.name)
     if origin:

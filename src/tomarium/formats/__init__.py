@@ -242,7 +242,7 @@ def open(
     with trusting([trust] if isinstance(trust, str | PathLike) else trust):
         if isolated:
             open_in_subprocess(place, as_format, trust=trusted())
-        values = _given(place, geometry)
+        values = _user_values(place, geometry)
         opened = while_written(place, lambda: _open(place, as_format, named, dict(values)))
     return opened if profile is None or isinstance(opened, Image) else with_profile_values(opened, profile)
 
@@ -251,9 +251,11 @@ def _open(place: Path, as_format: str | None, named: _Named, values: dict[str, A
     if isinstance(values.get("angles_deg"), str):
         named = replace(named, angles=values.pop("angles_deg"))
     if named.data is not None or named.image_key is not None:
-        scan = _by_paths(place, as_format, named, values.pop("angles_deg", None))
+        scan = _open_by_paths(place, as_format, named, values.pop("angles_deg", None))
     else:
-        opened = _page_as_image(place, _by_format(place, as_format, named.entry), as_format, named, values)
+        opened = _page_as_image(
+            place, _open_by_format(place, as_format, named.entry), as_format, named, values
+        )
         if isinstance(opened, Image):
             if named.angles is not None:
                 values["angles_deg"] = numbers_given(BY_NAME["angles_deg"], named.angles, place)
@@ -320,7 +322,7 @@ def _in_order(scan: Scan, axes: str | None) -> Scan:
     return scan
 
 
-def _given(place: Path, geometry: Mapping[str, Any]) -> dict[str, Any]:
+def _user_values(place: Path, geometry: Mapping[str, Any]) -> dict[str, Any]:
     """Make values of what the user gave; angles that are a place in HDF5 stay text, for the reader of the frames."""
     values: dict[str, Any] = {}
     for name, number in geometry.items():
@@ -339,7 +341,7 @@ def _given(place: Path, geometry: Mapping[str, Any]) -> dict[str, Any]:
     return values
 
 
-def _by_paths(
+def _open_by_paths(
     place: Path, as_format: str | None, named: _Named, angles: Value[NDArray[np.float64]] | None
 ) -> Scan:
     if named.data is None:
@@ -362,7 +364,7 @@ def _by_paths(
     )
 
 
-def _by_format(place: Path, as_format: str | None, entry: str | None) -> Scan | Image:
+def _open_by_format(place: Path, as_format: str | None, entry: str | None) -> Scan | Image:
     with held_open(place):
         return _opened(place, as_format, entry)
 
@@ -372,8 +374,8 @@ def _opened(place: Path, as_format: str | None, entry: str | None) -> Scan | Ima
     if entry is not None:
         entry_found = next((name for name in match.entries if name.strip("/") == entry.strip("/")), None)
         if entry_found is None:
-            held = ", ".join(match.entries) or "only one, without a name"
-            raise ParameterError(f"{place}: holds no scan called {entry!r}; it holds {held}")
+            entries_text = ", ".join(match.entries) or "only one, without a name"
+            raise ParameterError(f"{place}: holds no scan called {entry!r}; it holds {entries_text}")
         match = replace(match, entry=entry_found)
     opened = form.read(place, match)
     return with_geometry_beside(without_unwritten(opened)) if isinstance(opened, Scan) else opened

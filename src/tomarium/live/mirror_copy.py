@@ -100,11 +100,11 @@ class Copier:
         if inode != self._inode:
             self._copies.clear()
             self._inode, self._work = inode, None
-        there = stamp_of(target)
-        if there is not None and there == self._work:
+        stamp = stamp_of(target)
+        if stamp is not None and stamp == self._work:
             return
-        if there in self._copies and _is_read_by_nobody(target):
-            self._held = self._copies.pop(there)
+        if stamp in self._copies and _is_read_by_nobody(target):
+            self._held = self._copies.pop(stamp)
             target.chmod(0o644)
             return
         target.unlink(missing_ok=True)
@@ -137,10 +137,10 @@ class Copier:
     def _is_where_it_was(self, target: Path, unchanged: list[Piece]) -> bool:
         try:
             with h5py.File(target, "r", locking=False) as file:
-                there = pieces_of(file)
+                pieces_there = pieces_of(file)
         except DAMAGE:
-            there = {}
-        moved = [piece for piece in unchanged if piece not in there]
+            pieces_there = {}
+        moved = [piece for piece in unchanged if piece not in pieces_there]
         self._held.difference_update(moved)
         return not moved
 

@@ -75,14 +75,14 @@ def numbered_scans(source: Source) -> Iterator[NumberedScan]:
         if not isinstance(group, h5py.Group) or not {"instrument", "title", "technique"} & set(group):
             continue
         title = source.text("title", group) or ""
-        said = (source.text("technique/scan_category", group) or title).lower()
-        begins = said.startswith(BEGINS)
+        category = (source.text("technique/scan_category", group) or title).lower()
+        begins = category.startswith(BEGINS)
         yield NumberedScan(
-            name, title, None if begins else _kind(source, group, said), begins, detectors(source, group)
+            name, title, None if begins else _kind(source, group, category), begins, detectors(source, group)
         )
 
 
-def _kind(source: Source, group: h5py.Group, said: str) -> FrameKind | None:
+def _kind(source: Source, group: h5py.Group, category: str) -> FrameKind | None:
     key = source.array("technique/image_key", group)
     if key is not None and len(key):
         if np.ptp(key):
@@ -91,7 +91,7 @@ def _kind(source: Source, group: h5py.Group, said: str) -> FrameKind | None:
                 f"kinds in one scan; open it by its paths, with --image-key"
             )
         return IMAGE_KEY.get(round(float(key[0])))
-    return next((kind for kind, titles in TITLES.items() if said.startswith(titles)), None)
+    return next((kind for kind, titles in TITLES.items() if category.startswith(titles)), None)
 
 
 def detectors(source: Source, group: h5py.Group) -> dict[str, h5py.Dataset]:

@@ -218,7 +218,7 @@ def _visit_group(
         return
     links: list[tuple[bytes, int]] = []
     group.links.iterate(lambda key, info: links.append((key, info.type)), info=True)
-    here = h5o.get_info(group).addr
+    address = h5o.get_info(group).addr
     for key, kind in links:
         walk.inspected += 1
         if walk.inspected > MOST_INSPECTED:
@@ -228,12 +228,12 @@ def _visit_group(
             _look_outside(walk, place, group.links.get_val(key)[0].decode("utf-8", "surrogateescape"))
         elif kind == h5l.TYPE_HARD:
             try:
-                below = _visit_object(walk, group, key, place, (*above, here))
+                below = _visit_object(walk, group, key, place, (*above, address))
             except DAMAGE as problem:
                 walk.note("damaged", place, f"{place} cannot be opened ({problem})")
                 continue
             if below is not None:
-                yield below, place, (*above, here)
+                yield below, place, (*above, address)
         elif kind != h5l.TYPE_SOFT:  # what a link of a user's own type means, a plugin decides
             walk.note(
                 "link-type",
@@ -348,8 +348,8 @@ def _find_virtual_cycles(walk: _Walk) -> None:
         trail: list[tuple[str, Iterator[str]]] = [(first, iter(walk.virtual[first]))]
         on_trail = {first}
         while trail and first not in done:
-            place, rest = trail[-1]
-            following = next(rest, None)
+            place, remaining = trail[-1]
+            following = next(remaining, None)
             if following is None:
                 trail.pop()
                 on_trail.discard(place)

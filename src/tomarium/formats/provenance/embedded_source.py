@@ -118,8 +118,8 @@ def with_geometry(scan: Scan, source: Source) -> Scan:
     try:
         return _filled(scan, json.loads(text)) if text else scan
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as problem:
-        said = f"/{GROUP}/geometry is damaged and was left out ({problem})"
-        return replace(scan, warnings=(*scan.warnings, said))
+        warning = f"/{GROUP}/geometry is damaged and was left out ({problem})"
+        return replace(scan, warnings=(*scan.warnings, warning))
 
 
 def with_geometry_beside(scan: Scan) -> Scan:
@@ -144,6 +144,6 @@ def _filled(scan: Scan, geometry: Mapping[str, Any]) -> Scan:
         # A list of another length says nothing of these frames: the file was cut since.
         if not field.per_view or np.shape(number) == scan.shape[:1]:
             values[field.name] = Value(number, "read", str(geometry[field.name]["source"]))
-    said = next((domain for domain in RAW_DOMAINS if domain == geometry.get("domain")), scan.domain)
-    domain = said if scan.domain == "counts" else scan.domain
+    domain_told = next((domain for domain in RAW_DOMAINS if domain == geometry.get("domain")), scan.domain)
+    domain = domain_told if scan.domain == "counts" else scan.domain
     return replace(scan, domain=domain).with_geometry(**values)

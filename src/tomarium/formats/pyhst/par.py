@@ -60,10 +60,10 @@ _HEAD: Final = 4096
 def detect(path: Path) -> Match | None:
     """Look for a parameter file, or a folder that holds one."""
     if path.is_dir():
-        held = sorted(file for file in path.glob("*.par") if file.is_file())
-        if not held:
+        par_files = sorted(file for file in path.glob("*.par") if file.is_file())
+        if not par_files:
             return None
-        named = [file for file in held if file.stem == path.name] or held
+        named = [file for file in par_files if file.stem == path.name] or par_files
         if len(named) > 1:
             names = ", ".join(file.name for file in named[:5])
             return no_match(f"it holds {len(named)} parameter files, {names}; give the one you mean")
@@ -116,8 +116,10 @@ def read(path: Path, match: Match) -> Scan:
     """
     place = path
     if path.is_dir():
-        held = sorted(path.glob("*.par"))
-        place = next((file for file in held if file.stem == path.name), held[0] if held else path)
+        par_files = sorted(path.glob("*.par"))
+        place = next(
+            (file for file in par_files if file.stem == path.name), par_files[0] if par_files else path
+        )
     par = TypedPar(place, read_par(place))
     warnings: list[str] = [
         f"{key} comes more than once; the last value was taken" for key in par.file.twice()
@@ -128,7 +130,7 @@ def read(path: Path, match: Match) -> Scan:
         (None, None) if missing else (read_flats(par, count, warnings), read_darks(par, count, warnings))
     )
     info, source = raw_info(par, folder)
-    values, said = values_of(info, source)
+    values, warnings_of_info = values_of(info, source)
     _check_size(par, projections, warnings)
     pixel = _pixel(par, 1) or values.get("pixel_m")
     _check_paganin(par, values, warnings)
@@ -162,7 +164,7 @@ def read(path: Path, match: Match) -> Scan:
         metadata=metadata,
         domain=_domain(par, warnings),
         missing=missing,
-        warnings=(*warnings, *said),
+        warnings=(*warnings, *warnings_of_info),
     )
 
 
@@ -226,10 +228,10 @@ def _shifts(
 
 def _check_geometry(par: TypedPar, warnings: list[str]) -> None:
     """Say which keys ask for more than frames of a parallel beam that turn about an upright axis."""
-    for key, said in _UNUSUAL:
+    for key, meaning in _UNUSUAL:
         value = par.file.values.get(key)
         if value not in (None, False, 0, "", "None", "N.A."):
-            warnings.append(f"{key} is {'YES' if value is True else value}: {said}")
+            warnings.append(f"{key} is {'YES' if value is True else value}: {meaning}")
     if not par.is_true("ROTATION_VERTICAL", True):
         warnings.append(
             "ROTATION_VERTICAL is NO: the rotation axis lies along the rows of the frames, so turn the frames by "
@@ -285,15 +287,17 @@ def _check_paganin(par: TypedPar, values: dict[str, Value[float]], warnings: lis
         return
     energy, distance = values.get("energy_kev"), values.get("distance_m")
     right = paganin_length_m(noted, energy.value, distance.value) * 1e6 if energy and distance else None
-    said = f"; at {energy.value:g} keV and {distance.value:g} m it should be {right:.4g}" if (
+    suggestion = f"; at {energy.value:g} keV and {distance.value:g} m it should be {right:.4g}" if (
         right and energy and distance
     ) else ""  # fmt: skip
     if math.isclose(length, noted, rel_tol=1e-6):
         warnings.append(
-            f"PAGANIN_Lmicron is {length:g}, which is the ratio δ/β of the comment above it and no length{said}"
+            f"PAGANIN_Lmicron is {length:g}, which is the ratio δ/β of the comment above it and no length{suggestion}"
         )
     elif right and not math.isclose(length, right, rel_tol=0.05):
-        warnings.append(f"PAGANIN_Lmicron is {length:g}, the comment above it says δ/β = {noted:g}{said}")
+        warnings.append(
+            f"PAGANIN_Lmicron is {length:g}, the comment above it says δ/β = {noted:g}{suggestion}"
+        )
 
 
 FORMAT = Format(
