@@ -37,11 +37,7 @@ def _numbers(function: Callable[..., Any]) -> Callable[..., Any]:
 @scan_options.opening
 @click.option("--json", "as_json", is_flag=True, help="Print it for machines.")
 def command(
-    path: Path | None,
-    opening: scan_options.Opening,
-    extended: bool,
-    as_json: bool,
-    **options: Any,
+    path: Path | None, opening: scan_options.Opening, extended: bool, as_json: bool, **options: Any
 ) -> int:
     """Say what SCAN needs, or a scan that is planned: views, disk, exposure, phase contrast, energy.
 

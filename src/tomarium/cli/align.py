@@ -101,10 +101,7 @@ def command(
             )
     if (landmark_file is None) != (landmark_unit is None):
         raise click.UsageError("--landmarks and --landmark-unit go together: the file does not tell its unit")
-    images = (
-        _open_image(fixed, pixel_fixed, entry_fixed),
-        _open_image(moving, pixel, entry),
-    )
+    images = (_open_image(fixed, pixel_fixed, entry_fixed), _open_image(moving, pixel, entry))
     start = None if start_file is None else _matrix_of(start_file)
     search: Literal["near", "global"] = "near" if near else "global"
     alignment = align(

@@ -53,7 +53,7 @@ OPTIONS = (
 
 
 @dataclass(frozen=True)
-class Taken:
+class BodyOptions:
     """What the shared options say; as `tomarium mesh --help` tells them."""
 
     output: Path | None
@@ -92,13 +92,13 @@ class Place:
     id: str | None = None
 
 
-def taken(function: F) -> F:
-    """Add the shared options; the function takes `taken`."""
+def with_body_options(function: F) -> F:
+    """Add the shared options; the function takes `body_options`."""
 
     @wraps(function)
     def packed(**options: Any) -> Any:
-        body_options = {name: options.pop(name) for name in Taken.__dataclass_fields__}
-        return function(taken=Taken(**body_options), **options)
+        values = {name: options.pop(name) for name in BodyOptions.__dataclass_fields__}
+        return function(body_options=BodyOptions(**values), **options)
 
     decorated: Any = packed
     for option in reversed(OPTIONS):
@@ -107,7 +107,7 @@ def taken(function: F) -> F:
 
 
 def open_source(
-    source: str, body_options: Taken, opening: scan_options.Opening
+    source: str, body_options: BodyOptions, opening: scan_options.Opening
 ) -> tuple[Volume, Place, About]:
     """Open a volume, given by its path, its record's folder or the record's identifier."""
     from tomarium.catalogue.mesh_files import About, about_of
@@ -130,7 +130,7 @@ def open_source(
 
 
 @contextmanager
-def demand_target(source: str, place: Place, body_options: Taken, name: str) -> Iterator[Target]:
+def demand_target(source: str, place: Place, body_options: BodyOptions, name: str) -> Iterator[Target]:
     """Tell where files go, before long work begins; refused where they are there already."""
     from tomarium.catalogue.keep_mesh import target_in_folder, target_in_record
     from tomarium.catalogue.mesh_files import file_name
@@ -168,7 +168,7 @@ def with_next(done: dict[str, Any], place: Place) -> dict[str, Any]:
     return {**done, "filed": None, "next": f"tomarium ingest {keeper}"}
 
 
-def draw_preview(volume: Volume, body_options: Taken, target: Path) -> None:
+def draw_preview(volume: Volume, body_options: BodyOptions, target: Path) -> None:
     """Write a picture of the middle slice with the rim of the body, and print the threshold."""
     from tomarium.atomic_files import write_whole
     from tomarium.pipeline.mesh.grid import choose_grid, grids_of

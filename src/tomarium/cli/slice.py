@@ -195,12 +195,7 @@ def _demand_terminal() -> None:
 
 
 def _write_or_show(
-    output: Path | None,
-    title: str,
-    planes: Sequence[Plane],
-    pixel_m: PixelSize,
-    unit: str,
-    more: str = "",
+    output: Path | None, title: str, planes: Sequence[Plane], pixel_m: PixelSize, unit: str, more: str = ""
 ) -> None:
     """Write slices to a file, or show them in the terminal, and say what they are."""
     from tomarium.viewers.slice_file import draw_slices, save_slices, sides
