@@ -20,8 +20,8 @@ from tomarium.catalogue.make_record import make_record
 from tomarium.errors import EngineUnavailable, InputError, Interrupted, JobFailed, ParameterError
 from tomarium.executors import find_executor
 from tomarium.executors.slurm import follow, node
+from tomarium.executors.slurm.job_folder import Place
 from tomarium.executors.slurm.options import Options, minutes, read_options, with_profile
-from tomarium.executors.slurm.place import Place
 from tomarium.executors.slurm.script import Needs, groups_of, write_script
 from tomarium.formats.data_exchange import reader as data_exchange
 from tomarium.model import Scan

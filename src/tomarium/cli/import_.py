@@ -89,8 +89,8 @@ def command(
     from tomarium.catalogue.reader import LOCAL_OWNER
     from tomarium.catalogue.record_pictures import ask_for_pictures
     from tomarium.importers import sources
-    from tomarium.importers.at_hand import demand_folder
     from tomarium.importers.bring_in import Order, bring_in
+    from tomarium.importers.local_files import demand_folder
 
     demand_folder(files)
     content = sources()[source].read(path)

@@ -23,12 +23,7 @@ from tomarium.catalogue.life import NotReady, Request, publish
 from tomarium.catalogue.reader import NotAllowed, Reader
 from tomarium.catalogue.record_folder import read_record
 from tomarium.errors import DatabaseUnavailable, Interrupted, TomariumError
-from tomarium.importers.at_hand import AtHand, look_for
-from tomarium.importers.found import DraftEntity, DraftRecord, Found
-from tomarium.importers.lay_files import lay_files, parts_of
-from tomarium.importers.original import NAME as ORIGINAL
-from tomarium.importers.original import original_text, without_private
-from tomarium.importers.told_fields import (
+from tomarium.importers.draft_fields import (
     PARAMETER,
     Conflict,
     as_typed,
@@ -41,6 +36,11 @@ from tomarium.importers.told_fields import (
     told_entity,
     told_record,
 )
+from tomarium.importers.found import DraftEntity, DraftRecord, Found
+from tomarium.importers.local_files import AtHand, look_for
+from tomarium.importers.original import NAME as ORIGINAL
+from tomarium.importers.original import original_text, without_private
+from tomarium.importers.place_files import lay_files, parts_of
 from tomarium.model import Record, Value
 
 Action = Literal["new", "update", "same", "kept"]

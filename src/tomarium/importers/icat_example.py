@@ -184,7 +184,7 @@ def _dataset_key(dataset: Mapping[str, Any]) -> str:
 
 
 def _file_key(datafile: Mapping[str, Any]) -> str:
-    """Name a datafile as `icat_objects` names it where it stands in the list of its dataset, else by its own name."""
+    """Name a datafile as `icat_entities` names it where it stands in the list of its dataset, else by its own name."""
     return f"{datafile.get('investigation', '')}/{datafile.get('dataset', '')}/{datafile.get('name', '')}"
 
 

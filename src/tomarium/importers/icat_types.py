@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from tomarium.importers.found import Notes
-from tomarium.importers.icat_objects import Icat
+from tomarium.importers.icat_entities import Icat
 
 # What is read of each type; what else is told is kept in the original metadata and named.
 _ALWAYS: Final = frozenset({"id", "createId", "createTime", "modId", "modTime"})

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from tomarium.model import Record
 from tomarium.standards import panet
-from tomarium.viewers.known_things import beside, plain_length
+from tomarium.viewers.size_comparison import beside, plain_length
 from tomarium.viewers.slices import voxel_m
 from tomarium.viewers.viewer import ENGLISH, decimal
 

@@ -13,8 +13,8 @@ import numpy as np
 from tomarium.errors import InputError, ParameterError
 from tomarium.model import Record
 from tomarium.viewers import slices
+from tomarium.viewers.prominent_parts import Body, body_of
 from tomarium.viewers.scale_bar import scale_bar
-from tomarium.viewers.standing_out import Body, body_of
 
 LEVELS: Final = ("pupil", "student")
 PARTS: Final = ("bright", "dark")
@@ -141,7 +141,7 @@ def worksheet(record: Record, folder: Path, level: str, parts: str = "") -> Work
         "pupil" or "student".
     parts : str
         "bright" or "dark": what is asked about, such as a tooth in air or pores in stone. "" finds out
-        (`standing_out.body_of`).
+        (`prominent_parts.body_of`).
 
     Returns
     -------

@@ -15,8 +15,8 @@ from typing import Any, Final, NoReturn, TypeVar
 from tomarium.errors import InputError, Interrupted, JobFailed, TomariumError
 from tomarium.executors.executor import Executor
 from tomarium.executors.slurm import queue
+from tomarium.executors.slurm.job_folder import Array, Place, jobs_folder, live_jobs, number_of, place_for
 from tomarium.executors.slurm.options import Options, read_options
-from tomarium.executors.slurm.place import Array, Place, jobs_folder, live_jobs, number_of, place_for
 from tomarium.executors.slurm.script import Needs, groups_of, write_script
 from tomarium.pipeline.plan.planner import Plan
 from tomarium.pipeline.plan.section import Resources

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tomarium.errors import InputError, StepFailed
-from tomarium.executors.slurm.place import Place
+from tomarium.executors.slurm.job_folder import Place
 from tomarium.executors.threads import map_threads
 
 NOTED_WITHIN_S: Final = 60.0

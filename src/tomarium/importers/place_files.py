@@ -15,8 +15,8 @@ from tomarium.catalogue.checksums import MANIFEST
 from tomarium.catalogue.filing import PREVIEWS, ROLES, VOLUME
 from tomarium.catalogue.make_from_files import Laid, lay_out, link_or_copy
 from tomarium.errors import TomariumError
-from tomarium.importers.at_hand import AtHand, look_for
 from tomarium.importers.found import DraftFile, DraftRecord
+from tomarium.importers.local_files import AtHand, look_for
 from tomarium.importers.original import NAME as ORIGINAL
 from tomarium.model import Image, Part, Record, Scan
 from tomarium.standards.ro_crate import FILENAME

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from tomarium.importers.icat_objects import Icat, IcatEntity
+from tomarium.importers.icat_entities import Icat, IcatEntity
 
 
 @dataclass(frozen=True)
