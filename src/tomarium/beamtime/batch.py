@@ -210,7 +210,7 @@ def _make_all(
                 batch_result.remove(batch.how, row.name)
                 state.anew[row.name] = True
             write_state(batch.how.folder, state)
-            done = _make_one(batch, row, path, axis, on_progress)
+            finished_row = _make_one(batch, row, path, axis, on_progress)
         except (KeyboardInterrupt, Interrupted) as stop:
             state.begun.pop(row.name)
             write_state(batch.how.folder, state)
@@ -218,15 +218,15 @@ def _make_all(
             remaining = len(todo)
             raise _interruption(stop, remaining, count) from stop
         except Exception as problem:  # one bad scan never stops the others
-            done = replace(row, state="failed", error=told(problem))
+            finished_row = replace(row, state="failed", error=told(problem))
         state.begun.pop(row.name)
         state.anew.pop(row.name, None)
         write_state(batch.how.folder, state)
-        if done.state != "failed":
+        if finished_row.state != "failed":
             spent, foreseen = spent + time.monotonic() - began, foreseen + todo[row.name]
         del todo[row.name]
-        running.put(place, done)
-        on_scan(done, number, count, sum(todo.values()) * _time_factor(spent, foreseen))
+        running.put(place, finished_row)
+        on_scan(finished_row, number, count, sum(todo.values()) * _time_factor(spent, foreseen))
 
 
 def _time_factor(spent: float, foreseen: float) -> float:

@@ -275,7 +275,7 @@ def _make_slice(how: Making, row: Row, chosen: ChosenRun, on_progress: Progress)
     )
     axis = [answer for key, answer in slices.answers.items() if key.split()[0] == "find_axis"]
     name = place.relative_to(how.folder).as_posix()
-    done = replace(
+    finished_row = replace(
         row,
         state="warnings" if warnings else "finished",
         axis_column=None if column is None else float(column.value),
@@ -288,8 +288,8 @@ def _make_slice(how: Making, row: Row, chosen: ChosenRun, on_progress: Progress)
         error="",
     )
     request = _request(chosen, slice(0, 0)) | {"row": how.slice_row}
-    write_json(place.with_suffix(".json"), {"request": request, "row": asdict(done)})
-    return done
+    write_json(place.with_suffix(".json"), {"request": request, "row": asdict(finished_row)})
+    return finished_row
 
 
 def remove(how: Making, name: str) -> None:

@@ -57,12 +57,12 @@ def read_beamline_parameters(path: Path) -> Profile:
     spools = [key for key, value in values.items() if "SPOOL" in key.upper() and value.startswith("/")]
     if len({values[key] for key in spools}) > 1:
         raise InputError(f"{path}: {' and '.join(spools)} name different spools; leave one of them")
-    used = {key for key in (*keys.values(), *spools[:1]) if key}
+    keys_used = {key for key in (*keys.values(), *spools[:1]) if key}
     return Profile(
         name=values[keys["name"]] if keys["name"] else path.resolve().parent.name,
         facility=values[keys["facility"]] if keys["facility"] else "",
         paths={"spool": values[spools[0]].replace("{", "").replace("}", "")} if spools else {},
-        tomodata={key: value for key, value in values.items() if key not in used},
+        tomodata={key: value for key, value in values.items() if key not in keys_used},
         source=path.name,
     )
 

@@ -233,7 +233,7 @@ def names_of(scans: Sequence[Path], names_by_scan: dict[str, str]) -> list[str]:
     list of str
         The stem of its file; where another has it, with the name of its folder before it, or a number behind it.
     """
-    used = set(names_by_scan.values())
+    names_used = set(names_by_scan.values())
     names = []
     for scan in scans:
         key = str(scan.resolve())
@@ -242,9 +242,9 @@ def names_of(scans: Sequence[Path], names_by_scan: dict[str, str]) -> list[str]:
             wishes = (
                 stem,
                 f"{scan.resolve().parent.name}_{stem}",
-                *(f"{stem}_{k}" for k in range(2, 2 + len(used) + 1)),
+                *(f"{stem}_{k}" for k in range(2, 2 + len(names_used) + 1)),
             )
-            names_by_scan[key] = next(wish for wish in wishes if wish not in used)
-            used.add(names_by_scan[key])
+            names_by_scan[key] = next(wish for wish in wishes if wish not in names_used)
+            names_used.add(names_by_scan[key])
         names.append(names_by_scan[key])
     return names

@@ -186,29 +186,29 @@ def verify_copy(
         The volume does not answer any more.
     """
     rows = ledger.files_of(copy)
-    total, done = sum(row.bytes for row in rows.values()), 0
-    wrong: dict[str, str] = {}
+    total, bytes_read = sum(row.bytes for row in rows.values()), 0
+    problems_by_path: dict[str, str] = {}
     missing = 0
     for row in rows.values():
         path = top / copy.path / row.path if row.path else top / copy.path
         if not path.is_file():
             top.stat()  # a volume that was unplugged is no volume without files
-            wrong[row.path], missing = f"{path}: is missing", missing + 1
+            problems_by_path[row.path], missing = f"{path}: is missing", missing + 1
         elif (size := path.stat().st_size) != row.bytes:
-            wrong[row.path] = f"{path}: has {size} bytes, not {row.bytes}"
+            problems_by_path[row.path] = f"{path}: has {size} bytes, not {row.bytes}"
         elif sum_of(path) != row.sha256:
-            wrong[row.path] = f"{path}: has other content than what was copied"
-        done += row.bytes
-        tell(done, total)
-    problems = "; ".join(list(wrong.values())[:5])
-    if not wrong:
+            problems_by_path[row.path] = f"{path}: has other content than what was copied"
+        bytes_read += row.bytes
+        tell(bytes_read, total)
+    problems = "; ".join(list(problems_by_path.values())[:5])
+    if not problems_by_path:
         state = copy.state if copy.state == "copying" else "whole"
         ledger.enter(
             replace(copy, state=state, verified=now(), told=copy.told if state == copy.state else "")
         )
     else:
         ledger.enter(replace(copy, state="missing" if missing == len(rows) else "damaged", told=problems))
-    return list(wrong.values())
+    return list(problems_by_path.values())
 
 
 def _state_of_copy(copy: Copy, place: Place, top: Path | None, transfer: Transfer | None) -> CopyState:

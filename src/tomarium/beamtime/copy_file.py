@@ -104,20 +104,20 @@ def copy_file(source: Path, target: Path, on_bytes: Callable[[int], None] = lamb
     if os.path.lexists(target):
         return _compare(source, target, draft, on_bytes)
     size_kept = draft.stat().st_size if draft.is_file() and not draft.is_symlink() else 0
-    done = _copy_once(source, target, draft, on_bytes)
+    copied = _copy_once(source, target, draft, on_bytes)
     if (
-        done is None and size_kept
+        copied is None and size_kept
     ):  # what the earlier try left was not what it had written, as after a cut of the power
         on_bytes(-source.stat().st_size)
         draft.unlink(missing_ok=True)
-        done = _copy_once(source, target, draft, on_bytes)
-    if done is None:
+        copied = _copy_once(source, target, draft, on_bytes)
+    if copied is None:
         draft.unlink(missing_ok=True)
         raise FormatError(
             f"{target}: what was read back is not what was written; the disk, its cable or the memory "
             f"fails: use another"
         )
-    return done
+    return copied
 
 
 def sum_of(path: Path, on_bytes: Callable[[int], None] = lambda count: None) -> str:

@@ -166,10 +166,10 @@ def submit(
     rows = [FileRow(file.path, file.bytes, sums[file.path], file.mtime_ns, 0, "") for file in listing.files]
     lines = [_line(row, collection_path, f"/{inside}") for row in rows]
     entry = Copy(volume.id, inside, name, "", "copying", "copy", len(rows), listing.bytes, now(), None)
-    again = before is not None and {r.path: r.sha256 for r in ledger.files_of(entry).values()} == sums
+    is_same = before is not None and {r.path: r.sha256 for r in ledger.files_of(entry).values()} == sums
     if before is None:
         _demand_free(id, folder, name, target)
-    submission = before.submission if before is not None and again and before.open else ""
+    submission = before.submission if before is not None and is_same and before.open else ""
     submission = submission or _output("task", "generate-submission-id").strip()
     transfer = Transfer(volume.id, inside, submission, "", "SUBMITTING", now(), "", "")
     ledger.see(volume)
@@ -242,10 +242,10 @@ def _ask_transfer(transfer: Transfer, ledger: CopyLedger) -> Transfer:
         transfer, state=state, told=_task_text(task), ended=str(task.get("completion_time") or "")
     )
     if state == "SUCCEEDED":
-        wrong = _contradictions(task, _successful_transfers(transfer.task), entry, ledger)
+        contradictions = _contradictions(task, _successful_transfers(transfer.task), entry, ledger)
         rows = [replace(row, verified=moved.ended) for row in ledger.files_of(entry).values()]
-        if wrong:
-            ledger.enter(replace(entry, state="damaged", told="; ".join(wrong)[:2000]))
+        if contradictions:
+            ledger.enter(replace(entry, state="damaged", told="; ".join(contradictions)[:2000]))
         else:
             ledger.enter(replace(entry, state="whole", content=content_of(rows), verified=moved.ended))
             ledger.enter_files(entry, rows)
@@ -265,11 +265,11 @@ def _contradictions(
     task: Mapping[str, Any], listed: Sequence[Mapping[str, Any]], entry: Copy, ledger: CopyLedger
 ) -> list[str]:
     """Tell what speaks against a transfer that Globus calls a success."""
-    wrong = []
+    contradictions = []
     if not task.get("verify_checksum"):
-        wrong.append("Globus did not compare checksums of this transfer")
+        contradictions.append("Globus did not compare checksums of this transfer")
     if skipped := task.get("subtasks_skipped_errors"):
-        wrong.append(f"Globus skipped {skipped} files with errors")
+        contradictions.append(f"Globus skipped {skipped} files with errors")
     sums = {f"/{entry.path}/{row.path}".rstrip("/"): row.sha256 for row in ledger.files_of(entry).values()}
     for entry_of_task in listed:
         path, checksum = (
@@ -282,8 +282,8 @@ def _contradictions(
             and checksum
             and checksum != sums[path]
         ):
-            wrong.append(f"{path}: has the SHA-256 {checksum[:12]}… there, {sums[path][:12]}… here")
-    return wrong
+            contradictions.append(f"{path}: has the SHA-256 {checksum[:12]}… there, {sums[path][:12]}… here")
+    return contradictions
 
 
 def _successful_transfers(task: str) -> list[Mapping[str, Any]]:
@@ -322,10 +322,12 @@ def _id(text: str, where: str) -> str:
 
 def _demand_free(id: str, folder: str, name: str, target: str) -> None:
     """Refuse where something of this name is there that we did not bring: Globus would replace its files."""
-    done = _run("ls", "--all", "--format", "json", "--map-http-status", f"404={_ABSENT}", f"{id}:/{folder}")
-    if done.returncode == _ABSENT:
+    process = _run(
+        "ls", "--all", "--format", "json", "--map-http-status", f"404={_ABSENT}", f"{id}:/{folder}"
+    )
+    if process.returncode == _ABSENT:
         return
-    if name in {str(entry.get("name")) for entry in _parsed(done).get("DATA", [])}:
+    if name in {str(entry.get("name")) for entry in _parsed(process).get("DATA", [])}:
         raise InputError(
             f"{target}: holds {name} already, which is no copy that the ledger knows, and Globus would replace its "
             f"files; name another folder"
@@ -374,40 +376,40 @@ def _run(*words: str, batch: str = "") -> subprocess.CompletedProcess[str]:
 
 
 def _output(*words: str, batch: str = "") -> str:
-    done = _run(*words, batch=batch)
-    if done.returncode:
-        raise Interrupted(_failed(done))
-    return done.stdout
+    process = _run(*words, batch=batch)
+    if process.returncode:
+        raise Interrupted(_failed(process))
+    return process.stdout
 
 
 def _json(*words: str, batch: str = "") -> dict[str, Any]:
     return _parsed(_run(*words, "--format", "json", batch=batch))
 
 
-def _parsed(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
-    if done.returncode:
-        raise Interrupted(_failed(done))
+def _parsed(process: subprocess.CompletedProcess[str]) -> dict[str, Any]:
+    if process.returncode:
+        raise Interrupted(_failed(process))
     try:
-        content = json.loads(done.stdout)
+        content = json.loads(process.stdout)
     except ValueError as problem:
-        raise Interrupted(f"globus answered {done.stdout[:200]!r}, and JSON was expected") from problem
+        raise Interrupted(f"globus answered {process.stdout[:200]!r}, and JSON was expected") from problem
     assert isinstance(content, dict)
     return content
 
 
-def _failed(done: subprocess.CompletedProcess[str]) -> str:
-    message = " ".join((done.stderr.strip() or done.stdout.strip() or "it said nothing").split())
-    return f"globus stopped with code {done.returncode}: {message[:400]}; mend that, and give the same command again"
+def _failed(process: subprocess.CompletedProcess[str]) -> str:
+    message = " ".join((process.stderr.strip() or process.stdout.strip() or "it said nothing").split())
+    return f"globus stopped with code {process.returncode}: {message[:400]}; mend that, and give the same command again"
 
 
 def event_of(transfer: Transfer, label: str) -> tuple[str, str] | None:
     """Tell the end of a transfer as the log book has it: its key and text; None while it is under way."""
     if transfer.open:
         return None
-    name, done = Path(transfer.path).name, transfer.state == "SUCCEEDED"
+    name, succeeded = Path(transfer.path).name, transfer.state == "SUCCEEDED"
     how = (
         f"copied to {label} and verified by Globus"
-        if done
+        if succeeded
         else f"warning: not copied to {label}, Globus says FAILED"
     )
     return f"globus {transfer.task} {transfer.state}", f"{name}: {how}; task {transfer.task}, {transfer.told}"

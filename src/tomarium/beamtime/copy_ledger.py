@@ -215,14 +215,14 @@ class CopyLedger:
         rate : float, optional
             Bytes a second of a copy that just ended.
         """
-        seen = (volume.id, volume.kind, volume.label, volume.filesystem, str(volume.top), now(), now())
+        volume_row = (volume.id, volume.kind, volume.label, volume.filesystem, str(volume.top), now(), now())
         with self._connection as open_now:
             open_now.execute(
                 "INSERT INTO place VALUES (?,?,?,?,?,?,?,?,?,?) ON CONFLICT(id) DO UPDATE SET label=excluded.label, "
                 "kind=excluded.kind, filesystem=excluded.filesystem, top=excluded.top, last_seen=excluded.last_seen, "
                 "total_bytes=coalesce(excluded.total_bytes, total_bytes), "
                 "free_bytes=coalesce(excluded.free_bytes, free_bytes), bytes_s=coalesce(excluded.bytes_s, bytes_s)",
-                (*seen, total, free, rate),
+                (*volume_row, total, free, rate),
             )
 
     def enter(self, copy: Copy) -> None:

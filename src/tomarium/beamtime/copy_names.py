@@ -86,9 +86,9 @@ def _paths(listings: Sequence[Listing]) -> list[str]:
 
 
 def _same_but_for_case(paths: Iterable[str]) -> Iterator[tuple[str, str]]:
-    seen: dict[str, str] = {}
+    path_by_case: dict[str, str] = {}
     for path in paths:
-        other = seen.setdefault(path.casefold(), path)
+        other = path_by_case.setdefault(path.casefold(), path)
         if other != path:
             yield other, path
 

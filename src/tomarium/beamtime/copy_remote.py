@@ -91,13 +91,13 @@ def copy_to_remote(
     ledger.enter(entry)
     target = f"{remote.rstrip('/')}/{name}" if match["path"] else f"{remote}{name}"
     sums = sums_of(listing, tell)
-    wrong = (_copy_by_rclone if by_rclone else _copy_by_rsync)(listing.source, target, sums)
+    differing = (_copy_by_rclone if by_rclone else _copy_by_rsync)(listing.source, target, sums)
     rows = [
         FileRow(file.path, file.bytes, sums[file.path], file.mtime_ns, file.mtime_ns, now())
         for file in listing.files
-        if file.path not in wrong
+        if file.path not in differing
     ]
-    problems = [f"{target}/{path}".rstrip("/") + f": {text}" for path, text in wrong.items()]
+    problems = [f"{target}/{path}".rstrip("/") + f": {text}" for path, text in differing.items()]
     size = sum(row.bytes for row in rows)
     remarks = list(listing.remarks)
     if listing.links:
@@ -143,12 +143,12 @@ def _copy_by_rclone(source: Path, target: str, sums: dict[str, str]) -> dict[str
     remote_sums = {path: sum for sum, path in _read_sums(listed.stdout)}
     if single:
         remote_sums = {"": remote_sums.get(Path(target.removeprefix(parent)).name, "")}
-    wrong = _differing_files(sums, remote_sums)
-    if (copied.returncode or listed.returncode) and not wrong:
+    differing = _differing_files(sums, remote_sums)
+    if (copied.returncode or listed.returncode) and not differing:
         raise Interrupted(_failed("rclone", copied if copied.returncode else listed))
-    if copied.returncode and not any(text == _OTHER for text in wrong.values()):
+    if copied.returncode and not any(text == _OTHER for text in differing.values()):
         raise Interrupted(_failed("rclone", copied))
-    return wrong
+    return differing
 
 
 def _copy_by_rsync(source: Path, target: str, sums: dict[str, str]) -> dict[str, str]:
@@ -176,13 +176,13 @@ def _copy_by_rsync(source: Path, target: str, sums: dict[str, str]) -> dict[str,
 
 
 def _differing_files(sums: dict[str, str], remote_sums: dict[str, str]) -> dict[str, str]:
-    wrong = {}
+    differing = {}
     for path, sum in sums.items():
         if not remote_sums.get(path):
-            wrong[path] = "is not there"
+            differing[path] = "is not there"
         elif remote_sums[path] != sum:
-            wrong[path] = _OTHER
-    return wrong
+            differing[path] = _OTHER
+    return differing
 
 
 def _read_sums(text: str) -> list[tuple[str, str]]:
@@ -196,14 +196,14 @@ def _run(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
 
 
 def _output(command: Sequence[str]) -> str:
-    done = _run(command)
-    if done.returncode:
-        raise Interrupted(_failed(command[0], done))
-    return done.stdout
+    process = _run(command)
+    if process.returncode:
+        raise Interrupted(_failed(command[0], process))
+    return process.stdout
 
 
-def _failed(program: str, done: subprocess.CompletedProcess[str]) -> str:
-    lines = [line for line in done.stderr.splitlines() if line.strip()] or ["it said nothing"]
+def _failed(program: str, process: subprocess.CompletedProcess[str]) -> str:
+    lines = [line for line in process.stderr.splitlines() if line.strip()] or ["it said nothing"]
     message = lines[0 if program == "rsync" else -1]  # rsync says first what is wrong, rclone last
-    problem = f"{program} stopped with code {done.returncode}: {message[:300]}"
+    problem = f"{program} stopped with code {process.returncode}: {message[:300]}"
     return f"{problem}; give the same command again when it answers"

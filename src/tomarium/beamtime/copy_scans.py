@@ -263,13 +263,13 @@ def copy_scans(
     total = sum(listing.bytes for listing in listings)
     work = _DiskCopy(disk.target, disk.target.stat().st_dev, disk.volume, ledger, tell, total)
     _note_free_space(work)
-    done = []
+    copied_scans = []
     for listing in listings:
         with _disk_errors(work):
-            done.append(_copy_scan(listing, work, system))
-        after(done[-1], work.speed, total - work.done)
+            copied_scans.append(_copy_scan(listing, work, system))
+        after(copied_scans[-1], work.speed, total - work.done)
     _note_free_space(work)
-    return done, work.speed
+    return copied_scans, work.speed
 
 
 def _note_free_space(work: _DiskCopy) -> None:
@@ -304,8 +304,8 @@ def _copy_scan(listing: Listing, work: _DiskCopy, system: System) -> ScanCopied:
             work.ledger.enter(replace(entry, told=problem))
             return ScanCopied(name, "copying", 0, 0, 0, (problem,), tuple(remarks))
     before, rows = work.speed.written, _copy_files(listing, entry, entered, work, problems, remarks)
-    for path, named in listing.links:
-        _make_link(_target_path(work.target, listing, path), named, problems, remarks)
+    for path, linked in listing.links:
+        _make_link(_target_path(work.target, listing, path), linked, problems, remarks)
     for path, changed in reversed(listing.folders):
         folder = _target_path(work.target, listing, path)
         os.utime(folder, ns=(changed, changed))
@@ -377,10 +377,10 @@ def _copy_files(
 
 def _copy_file(source: Path, listed: Listed, target: Path, work: _DiskCopy) -> FileRow:
     """Copy a file and make its row."""
-    done: Copied = copy_file(source, target, work.advance if listed.same_as is None else lambda count: None)
-    work.speed = work.speed.plus(done.written, done.write_s, done.read_back_s if done.written else 0.0)
+    copy: Copied = copy_file(source, target, work.advance if listed.same_as is None else lambda count: None)
+    work.speed = work.speed.plus(copy.written, copy.write_s, copy.read_back_s if copy.written else 0.0)
     status = target.stat()
-    return FileRow(listed.path, done.bytes, done.sha256, listed.mtime_ns, status.st_mtime_ns, now())
+    return FileRow(listed.path, copy.bytes, copy.sha256, listed.mtime_ns, status.st_mtime_ns, now())
 
 
 def _row_if_unchanged(listed: Listed, row: FileRow | None, target: Path) -> FileRow | None:
@@ -419,17 +419,17 @@ def _make_folder(folder: Path, work: _DiskCopy) -> str:
     return ""
 
 
-def _make_link(target: Path, named: str, problems: list[str], remarks: list[str]) -> None:
+def _make_link(target: Path, linked: str, problems: list[str], remarks: list[str]) -> None:
     """Make a symbolic link; a disk that has none is said."""
     if os.path.lexists(target):
-        if not target.is_symlink() or str(target.readlink()) != named:
+        if not target.is_symlink() or str(target.readlink()) != linked:
             problems.append(f"{target}: another thing has this name; it was left")
         return
     try:
-        target.symlink_to(named)
+        target.symlink_to(linked)
     except OSError as problem:
         remarks.append(
-            f"{target.name}: the disk has no symbolic links ({problem.strerror}); it named {named}"
+            f"{target.name}: the disk has no symbolic links ({problem.strerror}); it named {linked}"
         )
 
 

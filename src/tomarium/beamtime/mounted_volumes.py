@@ -132,15 +132,15 @@ def mounts(system: System = SYSTEM) -> list[Mount]:
     """
     if not system.mounts.is_file():
         return []
-    found = []
+    mounted = []
     for line in system.mounts.read_text(errors="surrogateescape").splitlines():
         left, _, right = line.partition(" - ")
         fields, ends = left.split(" "), right.split(" ")
         if len(fields) >= 5 and len(ends) >= 2:
-            found.append(
+            mounted.append(
                 Mount(Path(_unescaped(fields[4])), _unescaped(fields[3]), ends[0], _unescaped(ends[1]))
             )
-    return found
+    return mounted
 
 
 def volume_of(path: Path, system: System = SYSTEM, *, mark: bool = False) -> Volume:

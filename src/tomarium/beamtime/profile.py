@@ -235,7 +235,7 @@ def profile_of(content: Mapping[str, Any], source: str) -> Profile:
     )
 
 
-def _read_scan_table(content: Mapping[str, Any], named: str, source: str) -> ProfileValues:
+def _read_scan_table(content: Mapping[str, Any], profile_name: str, source: str) -> ProfileValues:
     """Read the table [scan]: numbers in the unit of their names, or text with its unit."""
     _demand_allowed(content, {*FROM_PROFILE, "corrects"}, source, "[scan]")
     values: dict[str, Value[float]] = {}
@@ -247,7 +247,7 @@ def _read_scan_table(content: Mapping[str, Any], named: str, source: str) -> Pro
                 f"{source}: scan.{name} is {content[name]!r}; a number, or text with its unit, was expected"
             )
         try:
-            values[name] = Value(user_value(name, content[name]).value, "profile", named)
+            values[name] = Value(user_value(name, content[name]).value, "profile", profile_name)
         except (ParameterError, UnitError) as problem:
             raise InputError(f"{source}: [scan]: {problem}") from problem
     corrects = _read_texts(content, "corrects", source, "scan")

@@ -106,12 +106,12 @@ def profile_in_use(
     """
     folder = find_beamtime(beamtime, start)
     beamtime_read = None if folder is None else read_beamtime(folder)
-    named = profile or (beamtime_read.profile if beamtime_read is not None else "")
-    if not named or named == NONE:
+    profile_name = profile or (beamtime_read.profile if beamtime_read is not None else "")
+    if not profile_name or profile_name == NONE:
         return ProfileInUse(folder, beamtime_read)
     try:
-        return ProfileInUse(folder, beamtime_read, read_profile(named))
+        return ProfileInUse(folder, beamtime_read, read_profile(profile_name))
     except InputError as problem:
         if profile is not None or folder is None:
             raise
-        raise InputError(f"{folder / BEAMTIME} names the profile {named}: {problem}") from problem
+        raise InputError(f"{folder / BEAMTIME} names the profile {profile_name}: {problem}") from problem

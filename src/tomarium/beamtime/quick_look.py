@@ -210,10 +210,10 @@ def look_at_axes(
     tuple of array, int, float or None
         The slices, shape (y, x) each, their row, and the voxel size in m.
     """
-    sliceses = slices_at_axes(scan, columns, row, protocol, on_progress=on_progress)
-    pixel = sliceses[0].resolution.layout.geometry.pixel_m
-    images = tuple(np.asarray(slices.slab.data[0]) for slices in sliceses)
-    return images, sliceses[0].slab.rows.start, None if pixel is None else float(pixel.value)
+    slices_of_columns = slices_at_axes(scan, columns, row, protocol, on_progress=on_progress)
+    pixel = slices_of_columns[0].resolution.layout.geometry.pixel_m
+    images = tuple(np.asarray(slices.slab.data[0]) for slices in slices_of_columns)
+    return images, slices_of_columns[0].slab.rows.start, None if pixel is None else float(pixel.value)
 
 
 def axes_in_words(slice_look: SliceLook, unit: str, start: tuple[int, int]) -> str:

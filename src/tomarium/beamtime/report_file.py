@@ -94,13 +94,15 @@ def print_pdf(html: Path, pdf: Path, program: str | None = None) -> None:
             f"--print-to-pdf={path}", html.resolve().as_uri(),
         ]  # fmt: skip
         try:
-            done = subprocess.run(command, capture_output=True, timeout=_PATIENCE_S, check=False)
+            process = subprocess.run(command, capture_output=True, timeout=_PATIENCE_S, check=False)
         except subprocess.TimeoutExpired as problem:
             raise StepFailed(
                 f"{pdf}: {browser} did not end in {_PATIENCE_S} s; print {html} by hand"
             ) from problem
         if not path.is_file() or not path.read_bytes().startswith(b"%PDF"):
-            raise StepFailed(f"{pdf}: {browser} made no PDF (code {done.returncode}); print {html} by hand")
+            raise StepFailed(
+                f"{pdf}: {browser} made no PDF (code {process.returncode}); print {html} by hand"
+            )
         shutil.copyfile(path, pdf)
 
 

@@ -328,7 +328,7 @@ def make_shift(begins: datetime, ends: datetime, roles: Mapping[str, Any], where
         raise InputError(
             f"{where} goes from {begins} to {ends}; an end after its beginning, within two days, was expected"
         )
-    named = {}
+    names_by_role = {}
     for key, names in roles.items():
         listed = [names] if isinstance(names, str) else names
         if not isinstance(listed, list | tuple) or not all(
@@ -336,8 +336,8 @@ def make_shift(begins: datetime, ends: datetime, roles: Mapping[str, Any], where
         ):
             raise InputError(f"{where}: {key} is {names!r}; a name or a list of names was expected")
         if listed:
-            named[key] = tuple(name.strip() for name in listed)
-    return Shift(begins, ends, named)
+            names_by_role[key] = tuple(name.strip() for name in listed)
+    return Shift(begins, ends, names_by_role)
 
 
 def _time_text(when: datetime, zone: str) -> str:

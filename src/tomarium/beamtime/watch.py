@@ -274,11 +274,11 @@ class _Watch:
         if "slice" in self.busy:
             return None
         for arrival in lacking:
-            rests = arrival.at_rest_s(now) >= SETTLED_S
+            is_settled = arrival.at_rest_s(now) >= SETTLED_S
             last = self.previewed.setdefault(arrival.name, now)
-            if rests or now - last >= PREVIEW_S:
+            if is_settled or now - last >= PREVIEW_S:
                 self.previewed[arrival.name] = now
-                return _Job("slice", arrival, growing=not rests, quick=len(lacking) > MANY)
+                return _Job("slice", arrival, growing=not is_settled, quick=len(lacking) > MANY)
         return None
 
     def _next_checks(self, newest: list[Arrival], lacking: int, now: float) -> _Job | None:
@@ -339,8 +339,8 @@ class _Watch:
             if self._lacks_checks(arrival):
                 waiting.append({**waiting_entry, "why": "checks to come"})
             elif self._lacks_slice(arrival, now):
-                rests = arrival.at_rest_s(now) >= SETTLED_S
-                waiting.append({**waiting_entry, "why": "waiting" if rests else "being written"})
+                is_settled = arrival.at_rest_s(now) >= SETTLED_S
+                waiting.append({**waiting_entry, "why": "waiting" if is_settled else "being written"})
         self.state.queue = waiting
         try:
             write_live(self.request.folder, self.state)

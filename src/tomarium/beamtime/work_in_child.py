@@ -68,11 +68,11 @@ def make_slices(
     settings, axes = settings_of(values), dict(axes_before)
     scan = open_scan(path)
     scan.demand_frames()
-    seen = _without_region(settings.protocol(scan.domain))
-    height = resolve(seen, scan).scan.shape[1]
+    whole_slice_protocol = _without_region(settings.protocol(scan.domain))
+    height = resolve(whole_slice_protocol, scan).scan.shape[1]
     row = _row_of(settings, scan, height)
     make = _make_axis_strip if kind == "axes" else _make_slice
-    images, facts = make(axes, scan, seen, row, settings, progress)
+    images, facts = make(axes, scan, whole_slice_protocol, row, settings, progress)
     averaged = [work_results.averaged(image) for image in images]
     stack = np.stack([image for image, _ in averaged])
     facts |= {"scan": facts_of(scan), "domain": scan.domain, "height": height, "factor": averaged[0][1]}
@@ -236,10 +236,10 @@ def _make_axis_strip(
         middle, source, confidence = (scan.shape[2] - 1) / 2, "the middle of the frames", "unknown"
     spacing = SPACING.get(confidence, 4.0) * columns_binned
     columns = [round(middle + k * spacing, 3) for k in range(-(CANDIDATES // 2), CANDIDATES // 2 + 1)]
-    images, used, pixel = quick_look.look_at_axes(scan, free, columns, row, on_progress=progress)
+    images, row_used, pixel = quick_look.look_at_axes(scan, free, columns, row, on_progress=progress)
     side = min(STRIP_PX, *(min(image.shape) for image in images))
     return [_crop_middle(image, side) for image in images], {
-        "row": used * rows,
+        "row": row_used * rows,
         "full": list(images[0].shape),
         "pixel_m": pixel,
         "unit": "",

@@ -222,12 +222,12 @@ def clear_work(catalogue: Catalogue) -> None:
     home = catalogue.home
     work_results.clear_results(home)
     forget_workers(home)
-    seen: dict[str, int] = {}
+    previews_of_person: dict[str, int] = {}
 
     def kept(job: Row[Any]) -> bool:
-        seen[job.asked_by] = seen.get(job.asked_by, 0) + 1
+        previews_of_person[job.asked_by] = previews_of_person.get(job.asked_by, 0) + 1
         whole = work_results.results_folder(home, job.number).is_dir()
-        return seen[job.asked_by] <= MOST_PREVIEWS and (whole or job.state != "done")
+        return previews_of_person[job.asked_by] <= MOST_PREVIEWS and (whole or job.state != "done")
 
     with catalogue.writing() as connection:
         gone = forget_jobs(connection, PREVIEW, kept)

@@ -91,7 +91,7 @@ def command(
             as_json=as_json,
         )
         return
-    done = convert(
+    converted = convert(
         opened,
         target,
         to=to,
@@ -99,7 +99,7 @@ def command(
         lossy=lossy,
         on_progress=lambda done, total: tell("write MB", done // 1_000_000, total // 1_000_000),
     )
-    _print_converted(done, as_json)
+    _print_converted(converted, as_json)
 
 
 def cast_volume(
@@ -128,15 +128,15 @@ def cast_volume(
         click.echo(f"  removed: {', '.join(map(str, sources))}")
 
 
-def _print_converted(done: Converted, as_json: bool, cast: CastReport | None = None) -> None:
+def _print_converted(converted: Converted, as_json: bool, cast: CastReport | None = None) -> None:
     from tomarium.conversion import cast as casting
     from tomarium.conversion.convert import as_data
 
-    content = as_data(done) | ({} if cast is None else {"cast": casting.as_data(cast)})
+    content = as_data(converted) | ({} if cast is None else {"cast": casting.as_data(cast)})
     if as_json:
         show.as_json(content)
         return
-    click.secho(f"{done.target}: {done.format}", bold=True)
+    click.secho(f"{converted.target}: {converted.format}", bold=True)
     show.table(
         (
             change.fate,
@@ -144,18 +144,18 @@ def _print_converted(done: Converted, as_json: bool, cast: CastReport | None = N
             f"{change.source} → {change.target}" if change.source else change.target,
             change.detail,
         )
-        for change in done.changes
+        for change in converted.changes
         if change.fate not in ("restored", "side-car")
     )
-    for fate, words in (("side-car", "kept in the side-car"), ("restored", "put back as it was")):
-        if fate in content["counts"]:
-            click.echo(f"  {content['counts'][fate]} more {words}; --json names each")
-    size = done.target.stat().st_size if done.target.is_file() else None
+    for change_kind, words in (("side-car", "kept in the side-car"), ("restored", "put back as it was")):
+        if change_kind in content["counts"]:
+            click.echo(f"  {content['counts'][change_kind]} more {words}; --json names each")
+    size = converted.target.stat().st_size if converted.target.is_file() else None
     if size is not None:
         click.echo(f"  {units.show(size, 'B')}")
     if cast is not None:
         _tell_cast(cast)
-    show.warnings(done.warnings)
+    show.warnings(converted.warnings)
 
 
 def _tell_cast(cast: CastReport) -> None:

@@ -202,21 +202,21 @@ def _copy_listed(
         if dry_run:
             return 1 if warned else 0
         moving = show.progress()
-        done, speed = copy_scans(
+        copied, speed = copy_scans(
             listings,
             disk,
             ledger,
             tell=lambda bytes_done, all: moving("MB", bytes_done // 10**6, all // 10**6),
             after=after,
         )
-    whole = sum(scan_copied.state == "whole" for scan_copied in done)
-    message = f"{target}: {whole} of {len(done)} scans are whole; {_size_text(speed.written)} written"
+    whole = sum(scan_copied.state == "whole" for scan_copied in copied)
+    message = f"{target}: {whole} of {len(copied)} scans are whole; {_size_text(speed.written)} written"
     if speed.bytes_s and speed.write_bytes_s:
         message += (
             f" at {_size_text(speed.write_bytes_s)}/s, with reading back at {_size_text(speed.bytes_s)}/s"
         )
     click.echo(message)
-    return 1 if warned or warned_names or any(scan_copied.problems for scan_copied in done) else 0
+    return 1 if warned or warned_names or any(scan_copied.problems for scan_copied in copied) else 0
 
 
 def _same_disk(listings: Sequence[Listing], target: Path) -> str | None:
@@ -257,11 +257,11 @@ def _copy_to_remote(
         if dry_run:
             click.echo(f"{target}: {listing.source.name}, {units.show(float(listing.bytes), 'B', digits=3)}")
             continue
-        done = copy_to_remote(listing, target, ledger, _megabytes(show.progress(), listing.source.name))
-        _tell_scan(done, Path(target))
+        copied = copy_to_remote(listing, target, ledger, _megabytes(show.progress(), listing.source.name))
+        _tell_scan(copied, Path(target))
         if log is not None:
-            log.note_all([of_copy(done, listing, target, target)], lambda text: show.warnings([text]))
-        code = max(code, 1 if done.problems else 0)
+            log.note_all([of_copy(copied, listing, target, target)], lambda text: show.warnings([text]))
+        code = max(code, 1 if copied.problems else 0)
     return code
 
 

@@ -194,12 +194,12 @@ def verify(disk: str, scans: tuple[str, ...], beamtime: Path | None) -> int:
             )
         code, moving = 0, show.progress()
         for copy in copies:
-            wrong = verify_copy(ledger, copy, top, _megabytes(moving, copy.scan))
+            problems = verify_copy(ledger, copy, top, _megabytes(moving, copy.scan))
             click.echo(
-                f"{copy.scan}: {copy.files} files, {'as they were' if not wrong else f'{len(wrong)} are wrong'}"
+                f"{copy.scan}: {copy.files} files, {'as they were' if not problems else f'{len(problems)} are wrong'}"
             )
-            show.warnings(wrong)
-            code = max(code, 1 if wrong else 0)
+            show.warnings(problems)
+            code = max(code, 1 if problems else 0)
     return code
 
 

@@ -92,7 +92,7 @@ def command(
     from tomarium.catalogue.reader import LOCAL_OWNER
     from tomarium.model import Volume
 
-    named = _read_names(names)
+    phase_names = _read_names(names)
     if links and len(links) != len(maps):
         raise click.UsageError(
             f"{len(maps)} maps and {len(links)} links were given; give one --link for each --map, in their order"
@@ -112,7 +112,7 @@ def command(
     if not isinstance(opened_volume, Volume):
         raise InputError(f"{path}: holds no volume (z, y, x); reconstruct a scan with `tomarium run` first")
     _, report = make_fused_record(
-        opened_volume, path, sources, folder, names=named, title=title, tell=show.progress()
+        opened_volume, path, sources, folder, names=phase_names, title=title, tell=show.progress()
     )
     filed, link = (None, None) if specimen is None else _file_record(folder, specimen, path, catalogue)
     if as_json:
@@ -165,13 +165,13 @@ def _print_report(report: Mapping[str, Any]) -> None:
 
 
 def _read_names(texts: tuple[str, ...]) -> dict[int, str]:
-    named = {}
+    phase_names = {}
     for text in texts:
         number, _, name = text.partition("=")
         if not (number.strip().isdigit() and name.strip()):
             raise ParameterError(f"--name {text!r}: write the number of a phase and its name, such as 2=iron")
-        named[int(number)] = " ".join(name.split())
-    return named
+        phase_names[int(number)] = " ".join(name.split())
+    return phase_names
 
 
 def _one_per_map(values: tuple[str, ...], count: int, flag: str) -> list[str | None]:

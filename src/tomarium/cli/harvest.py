@@ -200,7 +200,7 @@ def _harvest_each(opened: Catalogue, sources: list[Source], *, again: bool) -> b
     from tomarium.errors import DatabaseUnavailable, TomariumError
     from tomarium.portal.harvest_jobs import harvest
 
-    well = True
+    all_well = True
     if not sources:
         click.echo("No source is due.")
     for source in sources:
@@ -210,11 +210,11 @@ def _harvest_each(opened: Catalogue, sources: list[Source], *, again: bool) -> b
             raise
         except TomariumError as problem:
             show.warnings([f"{source.title}: {problem}"])
-            well = False
+            all_well = False
             continue
         _print_harvest(source, outcome, as_json=False)
-        well &= not outcome.kept.problems
-    return well
+        all_well &= not outcome.kept.problems
+    return all_well
 
 
 def _print_harvest(source: Source, harvest_made: Harvest, *, as_json: bool) -> None:

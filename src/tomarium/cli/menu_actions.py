@@ -294,13 +294,13 @@ class Menu:
         free = Protocol(
             tuple(replace(i, given={k: v for k, v in i.given.items() if k != "axis_column"}) for i in items)
         )
-        images, used, pixel = quick_look.look_at_axes(
+        images, row_used, pixel = quick_look.look_at_axes(
             self.scan, free, columns, row, on_progress=show.progress()
         )
         planes = [Plane(image, f"axis {column:g}") for image, column in zip(images, columns, strict=True)]
         self._picture("axes", planes, pixel)
         listed = ", ".join(f"{column:g}" for column in columns)
-        click.echo(f"z {used + 1} from 1, from left to right and then down about column {listed}")
+        click.echo(f"z {row_used + 1} from 1, from left to right and then down about column {listed}")
         answer = self.console.ask("column to take, or keep", "keep")
         if answer != "keep":
             self.console.words.appendleft(answer)

@@ -77,13 +77,15 @@ def command(
     with mesh_options.demand_target(source, place, body_options, name) as target:
         limits = Limits(read_count(triangles, "--max-tri"), body_options.level, body_options.bytes, smallest)
         mesh, figures = make_mesh(volume, body_options.wish, limits, show.progress())
-        done = mesh_options.with_next(keep_surface(target, mesh, figures, about, formats or FORMATS), place)
+        mesh_files = mesh_options.with_next(
+            keep_surface(target, mesh, figures, about, formats or FORMATS), place
+        )
     if as_json:
-        show.as_json({**done, **as_data(figures)})
+        show.as_json({**mesh_files, **as_data(figures)})
         return
-    click.secho(str(done["folder"]), bold=True)
+    click.secho(str(mesh_files["folder"]), bold=True)
     show.table(in_lines(figures))
-    mesh_options.tell_files(done)
+    mesh_options.tell_files(mesh_files)
     show.warnings(doubts(figures))
     if figures.length_unit != "mm":
         show.warnings(

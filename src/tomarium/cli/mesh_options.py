@@ -148,24 +148,24 @@ def demand_target(source: str, place: Place, body_options: BodyOptions, name: st
             yield target_in_record(place.folder, name, body_options.overwrite, known_record)
 
 
-def tell_files(done: dict[str, Any]) -> None:
+def tell_files(written_files: dict[str, Any]) -> None:
     """Print the files with their sizes, and what is to be done next."""
-    for ending, name in done["files"].items():
-        click.echo(f"  {name:<28} {units.show(done['bytes'][ending], 'B', digits=3)}")
-    if done["record"]:
-        click.echo(f"  part of the record {done['record']}")
-    if done.get("next"):
-        click.echo(f"  bring the catalogue up to date with: {done['next']}")
+    for ending, name in written_files["files"].items():
+        click.echo(f"  {name:<28} {units.show(written_files['bytes'][ending], 'B', digits=3)}")
+    if written_files["record"]:
+        click.echo(f"  part of the record {written_files['record']}")
+    if written_files.get("next"):
+        click.echo(f"  bring the catalogue up to date with: {written_files['next']}")
 
 
-def with_next(done: dict[str, Any], place: Place) -> dict[str, Any]:
+def with_next(written_files: dict[str, Any], place: Place) -> dict[str, Any]:
     """Add what is to be done next: a record that was given by its folder is not brought up to date in a catalogue."""
-    keeper = done.pop("keeper", None)
+    keeper = written_files.pop("keeper", None)
     if keeper is None:
-        return done
+        return written_files
     if place.id is not None:
-        return {**done, "filed": True}
-    return {**done, "filed": None, "next": f"tomarium ingest {keeper}"}
+        return {**written_files, "filed": True}
+    return {**written_files, "filed": None, "next": f"tomarium ingest {keeper}"}
 
 
 def draw_preview(volume: Volume, body_options: BodyOptions, target: Path) -> None:

@@ -97,13 +97,13 @@ def command(
             memory=body_options.bytes,
             tell=show.progress(),
         )
-        done = mesh_options.with_next(keep_print(target, mesh, figures, about), place)
+        print_files = mesh_options.with_next(keep_print(target, mesh, figures, about), place)
     if as_json:
-        show.as_json({**done, **as_data(figures)})
+        show.as_json({**print_files, **as_data(figures)})
         return
-    click.secho(str(Path(done["folder"])), bold=True)
+    click.secho(str(Path(print_files["folder"])), bold=True)
     _print_figures(figures)
-    mesh_options.tell_files(done)
+    mesh_options.tell_files(print_files)
     if place.folder is not None and not about.licence:
         show.warnings(
             [

@@ -138,6 +138,6 @@ def convert(profile: Path, output: Path | None) -> int:
         with output.open("x", encoding="utf-8") as file:
             file.write(text)
         click.echo(f"{output}: written")
-    kept = [f"{key} is kept under [tomodata] and not used" for key in parameters.tomodata]
-    show.warnings(kept)
-    return 1 if kept else 0
+    unused = [f"{key} is kept under [tomodata] and not used" for key in parameters.tomodata]
+    show.warnings(unused)
+    return 1 if unused else 0

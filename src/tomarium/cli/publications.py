@@ -79,25 +79,27 @@ def import_(
         works = [work for _, works in read for work in works.works]
         progress = show.progress() if len(works) > SHOWN else None
         how = {"publish": not draft, "dry_run": dry_run}
-        done = import_works(opened, LOCAL_OWNER, works, data=ids, progress=progress, **how)
+        imported_works = import_works(opened, LOCAL_OWNER, works, data=ids, progress=progress, **how)
     if as_json:
-        show.as_json({"publications": [asdict(imported) for imported in done], "problems": problems})
+        show.as_json(
+            {"publications": [asdict(imported) for imported in imported_works], "problems": problems}
+        )
     else:
-        _print_imported(done, dry_run)
+        _print_imported(imported_works, dry_run)
         show.warnings(problems)
-    context.exit(1 if problems or any(imported.problem for imported in done) else 0)
+    context.exit(1 if problems or any(imported.problem for imported in imported_works) else 0)
 
 
-def _print_imported(done: list[Imported], dry_run: bool) -> None:
-    for imported in done:
-        used = f", used {', '.join(imported.records)}" if imported.records else ""
+def _print_imported(imported_works: list[Imported], dry_run: bool) -> None:
+    for imported in imported_works:
+        records_text = f", used {', '.join(imported.records)}" if imported.records else ""
         click.echo(
-            f"{imported.state}: {imported.title}{used}{f' ({imported.document})' if imported.document else ''}"
+            f"{imported.state}: {imported.title}{records_text}{f' ({imported.document})' if imported.document else ''}"
         )
         for line in (*imported.conflicts, *([imported.problem] if imported.problem else [])):
             click.secho(f"  {line}", fg="yellow")
     count = {
-        state: sum(imported.state == state for imported in done)
+        state: sum(imported.state == state for imported in imported_works)
         for state in ("new", "changed", "same", "failed")
     }
     counts = ", ".join(f"{number} {state}" for state, number in count.items() if number)

@@ -57,8 +57,8 @@ class Opening:
     @property
     def words(self) -> tuple[str, ...]:
         """The options that tell the same on a command line."""
-        named = {argument: name for name, argument, _ in _options()}
-        pairs = [(named[argument], value) for argument, value in self.given.items()]
+        name_of_argument = {argument: name for name, argument, _ in _options()}
+        pairs = [(name_of_argument[argument], value) for argument, value in self.given.items()]
         pairs += [(name, one) for name in ("profile", "beamtime") if (one := getattr(self, name)) is not None]
         return tuple(word for name, value in pairs for word in (f"--{name}", str(value)))
 
@@ -272,8 +272,8 @@ def steps(function: F) -> F:
         ),
     ):
         command = option(command)
-    named: F = command
-    return named
+    decorated: F = command
+    return decorated
 
 
 def parse_rows(text: str | None) -> slice | None:

@@ -123,12 +123,12 @@ def warnings(texts: Iterable[str]) -> None:
     """
     width = shutil.get_terminal_size().columns if sys.stderr.isatty() else 0
     for text in texts:
-        told = f"! {line(text)}"
+        wrapped = f"! {line(text)}"
         if width > 20:
-            told = textwrap.fill(
-                told, width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
+            wrapped = textwrap.fill(
+                wrapped, width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
             )
-        click.secho(told, fg="yellow", err=True)
+        click.secho(wrapped, fg="yellow", err=True)
 
 
 def progress() -> Callable[[str, int, int], None]:

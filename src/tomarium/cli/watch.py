@@ -133,5 +133,5 @@ def _print_line(text: str) -> None:
 
 def _protocol_text(choice: Choice) -> str:
     """Say which protocol it is, in a few words."""
-    named = choice.path.name if choice.path else choice.preset or "default"
-    return " ".join([named, *(f"+{step}" for step in choice.steps), *choice.assignments])
+    protocol_name = choice.path.name if choice.path else choice.preset or "default"
+    return " ".join([protocol_name, *(f"+{step}" for step in choice.steps), *choice.assignments])

@@ -94,11 +94,11 @@ def command(
                 try_again(connection)
                 retry_mails(connection, LOCAL_OWNER)
         with heard(opened.home, only):
-            done = _do_due(opened, kinds, only, patient=not once)
+            is_done = _do_due(opened, kinds, only, patient=not once)
             while not once:
                 _jobs_until(time.monotonic() + every, opened, kinds, only)
                 _do_due(opened, kinds, only, patient=True)
-        context.exit(0 if done else 1)
+        context.exit(0 if is_done else 1)
 
 
 def _do_due(opened: Catalogue, kinds: Mapping[str, Kind], only: tuple[str, ...], *, patient: bool) -> bool:
@@ -110,14 +110,14 @@ def _do_due(opened: Catalogue, kinds: Mapping[str, Kind], only: tuple[str, ...],
 
     try:
         ask_for_due(opened)
-        well = do_jobs(opened, click.echo, kinds, only) if only else work_once(opened, click.echo, kinds)
+        is_well = do_jobs(opened, click.echo, kinds, only) if only else work_once(opened, click.echo, kinds)
         clear_work(opened)
     except DatabaseUnavailable as problem:
         if not patient:
             raise
         show.warnings([str(problem)])
         return False
-    return well
+    return is_well
 
 
 def _jobs_until(end: float, opened: Catalogue, kinds: Mapping[str, Kind], only: tuple[str, ...]) -> None:

@@ -37,10 +37,10 @@ from tomarium.importers.draft_fields import (
     told_record,
 )
 from tomarium.importers.found import DraftEntity, DraftRecord, Found
-from tomarium.importers.local_files import AtHand, look_for
+from tomarium.importers.local_files import LocalFile, look_for
 from tomarium.importers.original import NAME as ORIGINAL
 from tomarium.importers.original import original_text, without_private
-from tomarium.importers.place_files import lay_files, parts_of
+from tomarium.importers.place_files import parts_of, place_files
 from tomarium.model import Record, Value
 
 Action = Literal["new", "update", "same", "kept"]
@@ -292,9 +292,11 @@ class _Import:
             self._publish(draft, id)
         self._note("record", draft.key, id, fields_here["title"], action, files)
 
-    def _file_record(self, draft: DraftRecord, id: str, folder: Path, before: Record | None) -> list[AtHand]:
+    def _file_record(
+        self, draft: DraftRecord, id: str, folder: Path, before: Record | None
+    ) -> list[LocalFile]:
         """Make the record's folder, or bring it up to date."""
-        laid, states = lay_files(draft, folder, self.order.files, copy=self.order.copy, before=before)
+        laid, states = place_files(draft, folder, self.order.files, copy=self.order.copy, before=before)
         self.outcome.problems += [
             f"{draft.key}: {state.file.name}: {state.state}; it was not taken"
             for state in states
@@ -374,9 +376,9 @@ class _Import:
 
     def _give_to_team(self, id: str, team: str) -> None:
         with self.catalogue.writing() as connection:
-            lived = queries.life_of(connection, id)
-            assert lived is not None
-            queries.save_life(connection, {**lived._mapping, "team": team})
+            life = queries.life_of(connection, id)
+            assert life is not None
+            queries.save_life(connection, {**life._mapping, "team": team})
             place = queries.place_of(connection, self.reader, id)
         if place is not None:
             ingest(self.catalogue, place.folder, checksums=False, reader=self.reader)
@@ -412,7 +414,7 @@ class _Import:
             return public_entity(connection, id) is None
 
     def _note(
-        self, kind: str, key: str, id: str, name: str, action: Action, files: Sequence[AtHand] = ()
+        self, kind: str, key: str, id: str, name: str, action: Action, files: Sequence[LocalFile] = ()
     ) -> None:
         at_hand = sum(file.state == "at hand" for file in files)
         self.outcome.lines.append(Line(kind, key, id, name, action, len(files), at_hand))

@@ -13,7 +13,7 @@ from tomarium.catalogue.filing import id_words
 from tomarium.errors import ParameterError
 from tomarium.importers.found import DraftEntity, DraftFile, DraftRecord, Found, Notes, Source, sources_first
 from tomarium.importers.icat_entities import Icat, IcatEntity, Reference, read_icat
-from tomarium.importers.icat_relations import Ties
+from tomarium.importers.icat_relations import DatasetRelations
 from tomarium.importers.icat_types import note_unknown
 from tomarium.importers.people import person_of
 from tomarium.importers.quantity import parameter_of
@@ -42,7 +42,7 @@ def read(path: Path) -> Found:
     notes = Notes()
     icat = read_icat(path, notes)
     note_unknown(icat, notes)
-    work = _Reading(icat, Ties(icat), path.name, notes)
+    work = _Reading(icat, DatasetRelations(icat), path.name, notes)
     records = [work.record(dataset) for dataset in icat.all("dataset")]
     entities = [
         *(work.instrument(instrument) for instrument in icat.all("instrument")),
@@ -57,10 +57,10 @@ def read(path: Path) -> Found:
 
 @dataclass(frozen=True)
 class _Reading:
-    """An ICAT that is read: its objects and what ties them, the file's name, and what is not understood."""
+    """An ICAT that is read: its entities and how datasets are related, the file's name, and what is not understood."""
 
     icat: Icat
-    ties: Ties
+    relations: DatasetRelations
     where: str
     notes: Notes
 
@@ -147,7 +147,7 @@ class _Reading:
 
     def publication(self, publication: IcatEntity) -> DraftEntity:
         """Read a data publication: a collection of its datasets."""
-        members = [("record", dataset.key) for dataset in self.ties.published_in(publication)]
+        members = [("record", dataset.key) for dataset in self.relations.published_in(publication)]
         people = [self._person(publisher) for publisher in self._publishers(publication)]
         facts = {
             "description": publication.text("description"),
@@ -190,7 +190,7 @@ class _Reading:
         if instrument is None and investigation:
             links = self.icat.of(investigation, "investigationInstrument")
             instrument = next((self.icat.named(link, "instrument") for link in links), None)
-        publications = self.ties.publications.get(dataset, [])
+        publications = self.relations.publications.get(dataset, [])
         creators = [
             person
             for publication in publications
@@ -223,7 +223,7 @@ class _Reading:
             specimen=sample.key if sample else "",
             proposal=investigation.key if investigation else "",
             instrument=instrument.key if instrument else "",
-            derived_from=tuple(source.key for source in self.ties.inputs.get(dataset, [])),
+            derived_from=tuple(source.key for source in self.relations.inputs.get(dataset, [])),
             files=tuple(
                 self._file(datafile, dataset, investigation) for datafile in self.icat.of(dataset, "datafile")
             ),
@@ -387,7 +387,7 @@ class _Reading:
         for name in ("investigation", "sample"):
             if above := self.icat.named(dataset, name):
                 content[name] = self._content_of(above)
-        for end, relations in self.ties.related_files.get(dataset, {}).items():
+        for end, relations in self.relations.related_files.get(dataset, {}).items():
             content[f"relatedDatafiles ({end})"] = [self._content_of(relation) for relation in relations]
         return content
 

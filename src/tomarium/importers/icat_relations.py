@@ -9,8 +9,8 @@ from tomarium.importers.icat_entities import Icat, IcatEntity
 
 
 @dataclass(frozen=True)
-class Ties:
-    """What ties datasets, each kind looked through once.
+class DatasetRelations:
+    """How datasets are related, each kind looked through once.
 
     Attributes
     ----------

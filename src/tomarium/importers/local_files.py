@@ -17,7 +17,7 @@ _BY_LENGTH: Final = {32: "md5", 40: "sha1", 64: "sha256", 128: "sha512"}
 
 
 @dataclass(frozen=True)
-class AtHand:
+class LocalFile:
     """A file of a source, and what was found of it.
 
     Attributes
@@ -41,7 +41,7 @@ def demand_folder(folder: Path | None) -> None:
         raise InputError(f"{folder}: is no folder; give that below which the files of the source lie")
 
 
-def look_for(file: DraftFile, folder: Path | None, *, read: bool = False) -> AtHand:
+def look_for(file: DraftFile, folder: Path | None, *, read: bool = False) -> LocalFile:
     """Look for a file.
 
     Parameters
@@ -55,11 +55,11 @@ def look_for(file: DraftFile, folder: Path | None, *, read: bool = False) -> AtH
 
     Returns
     -------
-    AtHand
+    LocalFile
         At hand only where it is as the source says, as far as that tells.
     """
     if folder is None:
-        return AtHand(file, "not at hand")
+        return LocalFile(file, "not at hand")
     root = folder.resolve()
     outside = False
     for location in file.locations:
@@ -74,8 +74,8 @@ def look_for(file: DraftFile, folder: Path | None, *, read: bool = False) -> AtH
             if not real.is_relative_to(root):
                 outside = outside or place is below
             elif real.is_file():
-                return AtHand(file, _state(file, real, read), real)
-    return AtHand(file, "leads out of the folder" if outside else "not at hand")
+                return LocalFile(file, _state(file, real, read), real)
+    return LocalFile(file, "leads out of the folder" if outside else "not at hand")
 
 
 def _state(file: DraftFile, place: Path, read: bool) -> State:

@@ -16,7 +16,7 @@ from tomarium.catalogue.filing import PREVIEWS, ROLES, VOLUME
 from tomarium.catalogue.make_from_files import Laid, lay_out, link_or_copy
 from tomarium.errors import TomariumError
 from tomarium.importers.found import DraftFile, DraftRecord
-from tomarium.importers.local_files import AtHand, look_for
+from tomarium.importers.local_files import LocalFile, look_for
 from tomarium.importers.original import NAME as ORIGINAL
 from tomarium.model import Image, Part, Record, Scan
 from tomarium.standards.ro_crate import FILENAME
@@ -29,9 +29,9 @@ _OWN: Final = frozenset({FILENAME, MANIFEST, ORIGINAL, FILES, PREVIEWS, VOLUME.r
 _APART: Final = "source-files"
 
 
-def lay_files(
+def place_files(
     draft: DraftRecord, folder: Path, files: Path | None, *, copy: bool, before: Record | None
-) -> tuple[Laid, list[AtHand]]:
+) -> tuple[Laid, list[LocalFile]]:
     """Put the files of a record into its folder; the first of them that can be opened is what it shows.
 
     Parameters
@@ -51,7 +51,7 @@ def lay_files(
     -------
     laid : Laid
         What `file_record` is to be told of the data.
-    states : list of AtHand
+    states : list of LocalFile
         What was found of each file of the source, its checksum compared.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -88,15 +88,15 @@ def parts_of(draft: DraftRecord, laid: Laid) -> tuple[Part, ...]:
 def distinct(files: Sequence[DraftFile]) -> list[DraftFile]:
     """Give files names that are none of the record's own, and none of each other."""
     names_used: set[str] = set()
-    named = []
+    renamed = []
     for file in files:
         name, number = safe_name(file.name), 1
         while name in names_used:
             number += 1
             name = f"{_APART}/{number}/{file.name.lstrip('/.')}"
         names_used.add(name)
-        named.append(replace(file, name=name))
-    return named
+        renamed.append(replace(file, name=name))
+    return renamed
 
 
 def safe_name(name: str) -> str:
@@ -121,7 +121,7 @@ def _open(place: Path) -> Scan | Image | None:
         return None
 
 
-def _table(states: Sequence[AtHand]) -> bytes:
+def _table(states: Sequence[LocalFile]) -> bytes:
     text = io.StringIO()
     rows = csv.writer(text, delimiter="\t", lineterminator="\n")
     rows.writerow(["name", "location", "bytes", "checksum", "state"])

@@ -204,8 +204,8 @@ class _Reading:
             "proposal": {_key(proposal, "proposalId") for proposal in self.all_of.proposals},
         }
         for kind, keys in keys_by_kind.items():
-            named = dict.fromkeys(getattr(record, kind) for record in records)
-            for key in sorted(named.keys() - keys - {""}):
+            named_keys = dict.fromkeys(getattr(record, kind) for record in records)
+            for key in sorted(named_keys.keys() - keys - {""}):
                 facts = {"number": key} if kind == "proposal" else {}
                 yield DraftEntity(kind, key, key, facts, id=id_words(key) if kind == "proposal" else "")
         for published in self.all_of.published:

@@ -212,8 +212,8 @@ def image_of(opened: AnyImage) -> Image:
         array, factor = np.asarray(opened[...], np.float32), 1
         summed_axes = tuple(i for i in range(array.ndim) if i not in spatial_axes)
         if summed_axes:
-            named = ", ".join(f"{array.shape[i]} of {opened.axes[i].name}" for i in summed_axes)
-            notes.append(f"{opened.name}: the values along its other axes were summed: {named}")
+            axes_text = ", ".join(f"{array.shape[i]} of {opened.axes[i].name}" for i in summed_axes)
+            notes.append(f"{opened.name}: the values along its other axes were summed: {axes_text}")
         array = array.transpose(*spatial_axes, *summed_axes).sum(
             axis=tuple(range(len(spatial_axes), array.ndim))
         )

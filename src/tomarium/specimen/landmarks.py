@@ -165,10 +165,10 @@ def _fit_best(moving: Array, fixed: Array, mirror: bool, scale: bool, flat: bool
     if not mirror:
         return direct, False
     other = _fit(moving, fixed, True, scale, flat)
-    rests = [
+    square_sums = [
         float(np.sum((moving @ matrix[:3, :3].T + matrix[:3, 3] - fixed) ** 2)) for matrix in (direct, other)
     ]
-    is_mirrored = rests[1] < _MIRROR_GAIN**2 * rests[0]
+    is_mirrored = square_sums[1] < _MIRROR_GAIN**2 * square_sums[0]
     return (other, True) if is_mirrored else (direct, False)
 
 

@@ -89,11 +89,11 @@ def _check_covariance(name: str, covariance: Any) -> None:
     sizes = np.sqrt(np.clip(np.diag(covariance), 0.0, None))
     with np.errstate(divide="ignore", invalid="ignore"):
         correlation = np.nan_to_num(covariance / np.outer(sizes, sizes))
-    off = covariance[(sizes == 0)[:, None] | (sizes == 0)[None, :]]
+    unmeasured = covariance[(sizes == 0)[:, None] | (sizes == 0)[None, :]]
     asymmetric = np.abs(correlation - correlation.T).max() > 1e-6
     if (
         (np.diag(covariance) < 0).any()
-        or off.any()
+        or unmeasured.any()
         or asymmetric
         or np.linalg.eigvalsh(correlation).min() < -1e-6
     ):

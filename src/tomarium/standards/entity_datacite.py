@@ -44,7 +44,7 @@ def entity_attributes(
     facts = public_facts(entity)
     people = [read_person(text) for key in ("team", "curators", "authors") for text in facts.get(key, [])]
     owner = str(facts.get("institution") or facts.get("facility") or "")
-    named = [creator(person) for person in people] or [
+    creators = [creator(person) for person in people] or [
         {"name": owner, "nameType": "Organizational"} if owner else {"name": UNKNOWN}
     ]
     labels = {fact.key: fact.label for fact in KINDS[entity.kind].facts}
@@ -62,7 +62,7 @@ def entity_attributes(
     content = {
         "doi": entity.doi,
         "url": address,
-        "creators": named,
+        "creators": creators,
         "titles": [{"title": entity.name}],
         "publisher": {"name": publisher or UNKNOWN},
         "publicationYear": f"{published.year:04}" if published else "",

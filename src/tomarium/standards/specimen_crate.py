@@ -118,16 +118,16 @@ def _describe_claim(specimens: Mapping[str, Entity], claim: SameSampleClaim) -> 
     """Tell of a specimen what it is the same as; the entities that this needs besides."""
     specimen = specimens[claim.specimen]
     key = "sameAs" if claim.state == CONFIRMED else "additionalProperty"
-    named = (
+    claim_id = (
         claim.target
         if claim.state == CONFIRMED
         else f"#claim-{claim.specimen}-{quote(claim.target, safe='')}"
     )
-    specimen[key] = [*specimen.get(key, []), {"@id": named}]
+    specimen[key] = [*specimen.get(key, []), {"@id": claim_id}]
     if claim.state == CONFIRMED:
-        return [{"@id": named, "@type": "Thing", "name": claim.target, "description": claim.told}]
+        return [{"@id": claim_id, "@type": "Thing", "name": claim.target, "description": claim.told}]
     content: Entity = {
-        "@id": named,
+        "@id": claim_id,
         "@type": "PropertyValue",
         "name": "claimed to be the same sample",
         "value": claim.target,

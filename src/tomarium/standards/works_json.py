@@ -71,7 +71,7 @@ def _entries(content: Any) -> Iterator[Any]:
 
 def _csl(content: Mapping[str, Any], place: str) -> Work:
     doi, address = bare_doi(_first(content.get("DOI"))), _first(content.get("URL"))
-    named = [
+    related_texts = [
         *_texts(content.get("relation")),
         *_texts(content.get("reference")),
         *_texts(content.get("related")),
@@ -91,7 +91,7 @@ def _csl(content: Mapping[str, Any], place: str) -> Work:
         publisher=_first(content.get("publisher")),
         doi=doi,
         address="" if bare_doi(address) else address,
-        data=named_in([*named, *notes, *map(_first, _list(content.get("subject")))], doi),
+        data=named_in([*related_texts, *notes, *map(_first, _list(content.get("subject")))], doi),
         place=place,
     )
 
@@ -100,7 +100,7 @@ def _datacite(content: Mapping[str, Any], place: str) -> Work:
     doi, types = bare_doi(_first(content.get("doi"))), content.get("types")
     general = _first(types.get("resourceTypeGeneral")) if isinstance(types, Mapping) else ""
     container, publisher = content.get("container"), content.get("publisher")
-    named = [
+    related_texts = [
         *_texts(content.get("relatedIdentifiers")),
         *_texts(content.get("relatedItems")),
         *_texts(content.get("descriptions")),
@@ -123,7 +123,7 @@ def _datacite(content: Mapping[str, Any], place: str) -> Work:
         publisher=_first(publisher.get("name") if isinstance(publisher, Mapping) else publisher),
         doi=doi,
         address=_first(content.get("url")),
-        data=named_in([*named, *_texts(content.get("subjects"))], doi),
+        data=named_in([*related_texts, *_texts(content.get("subjects"))], doi),
         place=place,
     )
 

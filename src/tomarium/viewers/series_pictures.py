@@ -215,13 +215,13 @@ def series_film(frames: Sequence[Frame], plane: Plane, index: int | None, speed:
         for number, draw_frame in enumerate(draw_frames(frames, plane, index, FILM_PIXELS)):
             (Path(folder) / f"{number:06d}.png").write_bytes(draw_frame)
         film = Path(folder) / f"film{ending}"
-        done = subprocess.run(
+        process = subprocess.run(
             [program, "-nostdin", "-loglevel", "error", "-framerate", f"{speed:g}", "-i", f"{folder}/%06d.png",
              "-vf", even, *ENCODERS[ending], str(film)],
             capture_output=True, text=True, check=False,
         )  # fmt: skip
-        if done.returncode:
-            message = " ".join(done.stderr.split())[:300]
+        if process.returncode:
+            message = " ".join(process.stderr.split())[:300]
             raise InputError(
                 f"ffmpeg could not make the film ({message}); write an animated picture instead: -o NAME.webp"
             )

@@ -172,10 +172,10 @@ def _reason_of_lack(parameters: Mapping[str, Value[Any]]) -> str:
 
 def _motor(parameters: Mapping[str, Value[Any]], plane: Plane, size_m: float) -> tuple[str, float, int] | str:
     """Return name, position in m and sign of the motor along an axis; else why not, "" where none is named."""
-    named, sign = parameters.get(f"motor_along_{plane}"), parameters.get(f"motor_sign_along_{plane}")
-    if named is None:
+    motor_along, sign = parameters.get(f"motor_along_{plane}"), parameters.get(f"motor_sign_along_{plane}")
+    if motor_along is None:
         return ""
-    name = str(named.value)
+    name = str(motor_along.value)
     position = parameters.get(f"motor_{name.replace('/', '_')}_position_m")
     if position is None:
         return f"the position of the motor {name} is not told in a unit of length"

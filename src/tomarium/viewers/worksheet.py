@@ -257,15 +257,15 @@ class _Maker:
         long_m = (right - left) * self.size_m[2]
         on_paper = (right - left) / picture.columns * picture.width_mm
         bar_mm = picture.bar_fraction * picture.width_mm
-        off = long_m * RULER_MM * (1 / on_paper + 1 / bar_mm)
+        tolerance = long_m * RULER_MM * (1 / on_paper + 1 / bar_mm)
         return Task(
             title="Measure with the scale bar",
             text=f"How far is it from A to B in truth? Measure A–B and the scale bar with a ruler. The bar is "
             f"{picture.bar} long in truth.",
             value=long_m / self.unit_m,
-            tolerance=off / self.unit_m,
+            tolerance=tolerance / self.unit_m,
             unit=self.unit,
-            answer=f"{self.told(long_m)} ± {self.told(off, 1)}",
+            answer=f"{self.told(long_m)} ± {self.told(tolerance, 1)}",
             way=f"On paper A–B is {on_paper:.0f} mm and the bar {bar_mm:.0f} mm: {on_paper:.0f} ÷ "
             f"{bar_mm:.0f} × {picture.bar}. A ruler reads to a millimetre.",
         )
@@ -273,14 +273,14 @@ class _Maker:
     def magnification(self, picture: SlicePicture) -> Task:
         bar_mm = picture.bar_fraction * picture.width_mm
         value = 1e-3 * bar_mm / picture.bar_m
-        off = value * RULER_MM / bar_mm
+        tolerance = value * RULER_MM / bar_mm
         return Task(
             title="How many times larger?",
             text="How many times larger is the scale bar on this sheet than the length that stands beside it?",
             value=value,
-            tolerance=off,
+            tolerance=tolerance,
             unit="",
-            answer=f"{_digits(value)} times, ± {_digits(off, 1)}, if the sheet was printed at 100 %",
+            answer=f"{_digits(value)} times, ± {_digits(tolerance, 1)}, if the sheet was printed at 100 %",
             way=f"The bar is {bar_mm:.1f} mm on paper and stands for {picture.bar}. If it measures otherwise, "
             f"the sheet was printed smaller or larger: take what was measured.",
         )
@@ -291,15 +291,16 @@ class _Maker:
             self.left_out.append("Counting slices: there is one.")
             return None
         step, high = self.told(self.size_m[0]), self.told(count * self.size_m[0], 4)
-        off = abs(float(high.split()[0]) / float(step.split()[0]) - count) + 0.5
+        tolerance = abs(float(high.split()[0]) / float(step.split()[0]) - count) + 0.5
         return Task(
             title="Count the slices",
             text=f"The scan is {high} high. Its slices lie on top of each other like those of a loaf of "
             f"bread, each {step} thick. How many are there?",
             value=count,
-            tolerance=off,
+            tolerance=tolerance,
             unit="",
-            answer=f"{count}" + (f" ± {math.ceil(off)}, for the lengths are rounded" if off > 0.51 else ""),
+            answer=f"{count}"
+            + (f" ± {math.ceil(tolerance)}, for the lengths are rounded" if tolerance > 0.51 else ""),
             way=f"{high} ÷ {step}",
         )
 
@@ -345,7 +346,7 @@ class _Maker:
         size += "" if self.body.cubes else f", {edges[1]} deep and {edges[2]} high"
         block = math.prod(self.body.voxel_m) / self.unit_m**3
         value = self.body.count * block
-        off = self.body.unsure * block + 0.01 * value
+        tolerance = self.body.unsure * block + 0.01 * value
         cubic = "cubic millimetres" if self.unit == "mm" else "cubic micrometres"
         cubes = "cubes" if self.body.cubes else "blocks"
         return Task(
@@ -353,9 +354,9 @@ class _Maker:
             text=f"A computer filled the {self.body.words} with little {cubes}, each {size}, and counted "
             f"{_grouped(self.body.count)} of them. How many {cubic} are the {self.body.words}?",
             value=value,
-            tolerance=off,
+            tolerance=tolerance,
             unit=f"{self.unit}³",
-            answer=f"{_digits(value)} {self.unit}³ ± {_digits(off, 1)} {self.unit}³",
+            answer=f"{_digits(value)} {self.unit}³ ± {_digits(tolerance, 1)} {self.unit}³",
             way=f"One has {_digits(block)} {self.unit}³; times {_grouped(self.body.count)}. "
             f"{_grouped(2 * self.body.unsure)} of them lie at a surface and are partly filled: half of these "
             f"may be wrong."
@@ -367,7 +368,7 @@ class _Maker:
             return None
         total, count = self.body.room, self.body.count
         value = 100 * count / total
-        off = 100 * self.body.unsure / total + value * self.body.room_unsure / total + 0.5
+        tolerance = 100 * self.body.unsure / total + value * self.body.room_unsure / total + 0.5
         cubes = "cubes" if self.body.cubes else "blocks"
         if self.body.dark:
             title = "What share is dark?"
@@ -375,15 +376,15 @@ class _Maker:
                 f"With its dark parts the specimen fills {_grouped(total)} of these {cubes}. What share of them is "
                 f"dark? What share is bright?"
             )
-            answer = f"{value:.1f} % dark, {100 - value:.1f} % bright, ± {off:.1f} %"
+            answer = f"{value:.1f} % dark, {100 - value:.1f} % bright, ± {tolerance:.1f} %"
         else:
             title = "What share is filled?"
             text = (
                 f"The whole scan has room for {_grouped(total)} of these {cubes}. What share is bright? What share is "
                 f"left for pores and for what is around?"
             )
-            answer = f"{value:.1f} % bright, {100 - value:.1f} % left, ± {off:.1f} %"
-        return Task(title, text, value, off, "%", answer, way=f"{_grouped(count)} ÷ {_grouped(total)}")
+            answer = f"{value:.1f} % bright, {100 - value:.1f} % left, ± {tolerance:.1f} %"
+        return Task(title, text, value, tolerance, "%", answer, way=f"{_grouped(count)} ÷ {_grouped(total)}")
 
     def bytes(self) -> Task:
         z, y, x = self.shape

@@ -43,7 +43,7 @@ class Array:
 
 
 @dataclass(frozen=True)
-class Place:
+class JobFolder:
     """Folder of the work of one section; what lies in it, one file for each thing.
 
     Attributes
@@ -60,8 +60,8 @@ class Place:
             (self.folder / name).mkdir(parents=True, exist_ok=True)
         self.folder.chmod(0o700)
         paths = (function.scan.path, function.folder) if isinstance(function, Task) else ()
-        seen = [path.absolute() for path in paths if path is not None and path.exists()]
-        write_whole(self.folder / "paths.pickle", pickle.dumps(seen))
+        visible_paths = [path.absolute() for path in paths if path is not None and path.exists()]
+        write_whole(self.folder / "paths.pickle", pickle.dumps(visible_paths))
         write_whole(self.folder / "task.pickle", pickle.dumps(function))
 
     def function(self) -> Callable[[Any], Any]:
@@ -154,11 +154,11 @@ def jobs_folder(record: Path) -> Path:
     return record.absolute().with_name(f"{record.name}{SUFFIX}")
 
 
-def place_for(function: Callable[[Any], Any]) -> Place:
+def job_folder_for(function: Callable[[Any], Any]) -> JobFolder:
     """Choose the folder for a section's work: beside its record, else a new one in the current folder."""
     if isinstance(function, Task) and function.folder is not None:
-        return Place(jobs_folder(function.folder.parent) / function.key)
-    return Place(Path.cwd() / f"tomarium{SUFFIX}" / uuid.uuid4().hex)
+        return JobFolder(jobs_folder(function.folder.parent) / function.key)
+    return JobFolder(Path.cwd() / f"tomarium{SUFFIX}" / uuid.uuid4().hex)
 
 
 def number_of(item: Any, position: int) -> int:
@@ -180,7 +180,7 @@ def live_jobs(folder: Path) -> list[str]:
         Their numbers. Where SLURM does not answer, all that are not known to be at their end.
     """
     jobs = []
-    for array in Place(folder).arrays():
+    for array in JobFolder(folder).arrays():
         try:
             live = any(standing.live for standing in queue.standings(array.job).values())
         except queue.NoAnswer:

@@ -171,8 +171,8 @@ def with_profile(executor: str, profile: Mapping[str, object]) -> str:
     if word != "slurm" or not profile:
         return executor
     own = [argument] if argument else []
-    named = read_names(argument)
-    more = [f"{name}={_quoted(str(value))}" for name, value in profile.items() if name not in named]
+    options_named = read_names(argument)
+    more = [f"{name}={_quoted(str(value))}" for name, value in profile.items() if name not in options_named]
     return f"slurm:{','.join(own + more)}"
 
 

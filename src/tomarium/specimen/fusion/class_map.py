@@ -218,10 +218,10 @@ def _samples_of_map(map_: ClassMap, volume: Volume, first_block: int) -> tuple[A
         within = ((nearest >= 0) & (nearest < shape)).all(axis=1)
         variance = _variance(map_.pose, points)
         spreads.append(variance[within])
-        off = (((at - nearest) * voxel) ** 2).sum(axis=1) / 3
+        distance_variance = (((at - nearest) * voxel) ** 2).sum(axis=1) / 3
         rows.append(np.column_stack([
             nearest[within, ::-1], phases[part][within],
-            _weight(away[part], np.sqrt(variance + off))[within], y[part][within], x[part][within],
+            _weight(away[part], np.sqrt(variance + distance_variance))[within], y[part][within], x[part][within]
         ]))  # fmt: skip
     all_rows = np.concatenate(rows)
     if not len(all_rows):

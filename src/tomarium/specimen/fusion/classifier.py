@@ -134,14 +134,16 @@ def learn(features: NDArray[np.float32], samples: Samples, tell: Tell) -> Classi
     count = int(folds.max()) + 1
     for fold in range(count):
         out = folds == fold
-        seen = ~out & ~_is_near(samples.places, out)
-        if len(np.unique(numbers[seen])) < 2:
+        is_learned = ~out & ~_is_near(samples.places, out)
+        if len(np.unique(numbers[is_learned])) < 2:
             raise InputError(
-                f"{seen.sum()} voxels are left of one phase where a part of the maps is held out with {GAP:g} voxels "
-                f"around it; give a larger map, or one of another section besides"
+                f"{is_learned.sum()} voxels are left of one phase where a part of the maps is held out with {GAP:g} "
+                f"voxels around it; give a larger map, or one of another section besides"
             )
         raw[out] = _probabilities(
-            _forest(features[seen], numbers[seen], samples.weights[seen]), features[out], len(phases)
+            _forest(features[is_learned], numbers[is_learned], samples.weights[is_learned]),
+            features[out],
+            len(phases),
         )
         tell("hold out", fold + 1, count + 1)
     held_out = np.zeros_like(raw)

@@ -201,12 +201,14 @@ def _label_volume(
     """Tell all voxels, slab by slab; slabs that an earlier run has told are left."""
     writers = _writers(volume, folder, account)
     progress = folder / _PROGRESS
-    done = set.intersection(*(set(writer.done()) for writer in writers)) if len(writers) == 2 else set()
+    finished_slabs = (
+        set.intersection(*(set(writer.done()) for writer in writers)) if len(writers) == 2 else set()
+    )
     depth = volume.shape[0]
     height = writers[0].slab_rows
     for start, stop in slabs(depth, height):
         path = progress / f"{start:06d}.npz"
-        if not (start in done and path.is_file()):
+        if not (start in finished_slabs and path.is_file()):
             labels, sure, counts = _label_slab(volume, source, learned, space, (start, stop), say)
             file = BytesIO()
             np.savez(file, **counts)
@@ -334,11 +336,13 @@ def _fractions(samples: Samples, learned: Classifier, counted: Counted) -> tuple
         np.add.at(blocks[:, k], samples.blocks, values)
     draws = np.einsum("db,bkp->dkp", block_draws(samples.blocks), blocks)
     share = draws[:, 0] / draws[:, 2]
-    wrong = (draws[:, 0] - draws[:, 1]) / draws[:, 2]
+    error_share = (draws[:, 0] - draws[:, 1]) / draws[:, 2]
     mean = counted.expected / max(counted.expected.sum(), 1e-12)
     return (
         np.clip(
-            np.column_stack([mean, *(mean + np.percentile(wrong, at, axis=0) for at in (2.5, 97.5))]), 0, 1
+            np.column_stack([mean, *(mean + np.percentile(error_share, at, axis=0) for at in (2.5, 97.5))]),
+            0,
+            1,
         ),
         np.column_stack([right.mean(axis=0), *(np.percentile(share, at, axis=0) for at in (2.5, 97.5))]),
     )

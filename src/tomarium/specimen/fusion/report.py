@@ -45,13 +45,13 @@ def report_of(fusion: Fusion, names: Mapping[int, str], maps: Sequence[Mapping[s
     """
     judged, counted = fusion.judgement, fusion.counted
     phases = [int(phase) for phase in fusion.learned.phases]
-    named = {phase: names.get(phase, f"phase {phase}") for phase in phases}
+    names_by_phase = {phase: names.get(phase, f"phase {phase}") for phase in phases}
     content: dict[str, Any] = {
         "form": FORM,
         "phases": [
             {
                 "number": number,
-                "name": named[number],
+                "name": names_by_phase[number],
                 "samples": int((fusion.samples.classes == number).sum()),
                 "voxels": int(counted.voxels[i]),
                 "volume_share": _number(fusion.fractions[i, 0]),
@@ -59,7 +59,7 @@ def report_of(fusion: Fusion, names: Mapping[int, str], maps: Sequence[Mapping[s
                 "map_share": _number(fusion.on_maps[i, 0]),
                 "map_interval": _numbers(fusion.on_maps[i, 1:]),
                 "found": _number(judged.recalls[i]),
-                "right": _number(judged.precisions[i]),
+                "right": _number(judged.precisions[i])
             }
             for i, number in enumerate(phases)
         ],
@@ -122,11 +122,13 @@ def report_of(fusion: Fusion, names: Mapping[int, str], maps: Sequence[Mapping[s
             },
         },
     }  # fmt: skip
-    content["sentences"] = [{"sure": sure, "text": text} for sure, text in _sentences(content, named)]
+    content["sentences"] = [
+        {"sure": sure, "text": text} for sure, text in _sentences(content, names_by_phase)
+    ]
     return content
 
 
-def _sentences(report: Mapping[str, Any], named: Mapping[int, str]) -> list[tuple[bool, str]]:
+def _sentences(report: Mapping[str, Any], names_by_phase: Mapping[int, str]) -> list[tuple[bool, str]]:
     """Say what is sure and what is not, the most important first."""
     held, sentences = report["held_out"], []
     sentences.append((
@@ -150,7 +152,7 @@ def _sentences(report: Mapping[str, Any], named: Mapping[int, str]) -> list[tupl
                 f"of what is called so is it.",
             ))  # fmt: skip
     for pair in report["pairs"]:
-        first, second = (named[number] for number in pair["phases"])
+        first, second = (names_by_phase[number] for number in pair["phases"])
         if pair["separable"] is False:
             sentences.append((
                 False,
