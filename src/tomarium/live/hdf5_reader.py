@@ -94,9 +94,9 @@ class Hdf5Reader:
             node = source.file[path] if whole else source.find(path)
             if not isinstance(node, h5py.Dataset):
                 raise MissingData(f"{self.path}: there is no dataset {path}; look at what its group holds")
-            wrong = _wrong_index(key, node.shape or ())
-            if wrong:
-                return IndexError(f"{self.path}: {path} has shape {node.shape}; {wrong}")
+            fault = _wrong_index(key, node.shape or ())
+            if fault:
+                return IndexError(f"{self.path}: {path} has shape {node.shape}; {fault}")
             if (
                 not whole
                 and node.is_virtual

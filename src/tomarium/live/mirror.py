@@ -257,7 +257,7 @@ def _check(candidate: Path) -> str:
         str(candidate),
     ]
     try:
-        done = subprocess.run(
+        process = subprocess.run(
             command,
             capture_output=True,
             text=True,
@@ -267,8 +267,8 @@ def _check(candidate: Path) -> str:
         )
     except subprocess.TimeoutExpired:
         return "looking through the copy did not end"
-    if done.returncode:
-        return done.stdout.strip() or f"looking through the copy ended with {done.returncode}"
+    if process.returncode:
+        return process.stdout.strip() or f"looking through the copy ended with {process.returncode}"
     return ""
 
 

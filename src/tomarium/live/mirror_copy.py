@@ -229,18 +229,18 @@ def copy_whole(source: Path, target: Path) -> None:
     """Copy a file; file systems that can share its blocks do so (copy_file_range), which takes no time."""
     with source.open("rb", buffering=0) as read, target.open("wb", buffering=0) as write:
         size = os.fstat(read.fileno()).st_size
-        done = 0
+        bytes_copied = 0
         try:
-            while done < size and hasattr(os, "copy_file_range"):
-                count = os.copy_file_range(read.fileno(), write.fileno(), min(size - done, 1 << 30))
+            while bytes_copied < size and hasattr(os, "copy_file_range"):
+                count = os.copy_file_range(read.fileno(), write.fileno(), min(size - bytes_copied, 1 << 30))
                 if not count:
                     break
-                done += count
+                bytes_copied += count
         except OSError as problem:
             if problem.errno not in (errno.EXDEV, errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP):
                 raise
-        read.seek(done)
-        write.seek(done)
+        read.seek(bytes_copied)
+        write.seek(bytes_copied)
         while block := read.read(BLOCK):
             write.write(block)
 

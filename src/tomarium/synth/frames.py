@@ -148,14 +148,14 @@ def frames(
         (FrameKind.FLAT, config.flats, 2 * config.flats),
     ]
     total = sum(stop - start for _, start, stop in sequence)
-    done = 0
+    frames_done = 0
     for kind, start, stop in sequence:
         stack = SimulatedFrames(config, scan_truth, kind)
         for first in range(start, stop, block):
             counts = stack.read(slice(first, min(first + block, stop)), slice(None))
-            done += len(counts)
+            frames_done += len(counts)
             if on_progress is not None:
-                on_progress(done, total)
+                on_progress(frames_done, total)
             yield kind, counts
 
 

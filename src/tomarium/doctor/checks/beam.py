@@ -130,12 +130,12 @@ def references_uneven(subject: Subject) -> Iterator[Finding]:
     flats = [level for where, level in usual.items() if where != "darks"]
     beam = max(flats, default=0.0) - usual.get("darks", 0.0)
     for where, levels_of_place in levels.items():
-        off = np.abs(levels_of_place - usual[where]) > UNEVEN * beam
-        if beam > 0 and off.any():
+        is_uneven = np.abs(levels_of_place - usual[where]) > UNEVEN * beam
+        if beam > 0 and is_uneven.any():
             yield warning(
                 where,
-                f"{np.count_nonzero(off)} of {len(levels_of_place)} have other counts, such as "
-                f"{levels_of_place[off][0]:.5g}; the others have {usual[where]:.5g}",
+                f"{np.count_nonzero(is_uneven)} of {len(levels_of_place)} have other counts, such as "
+                f"{levels_of_place[is_uneven][0]:.5g}; the others have {usual[where]:.5g}",
                 f"frames that differ by less than {100 * UNEVEN:g} % of the beam",
                 "the shutter moved or the beam jumped in them: leave these frames out before the mean is taken",
             )

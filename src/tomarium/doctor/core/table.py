@@ -139,8 +139,10 @@ def read_table(path: Path) -> Table:
         )
     if scans:
         labelled = ((place, label, understand(lines, path.name)) for place, label, lines in scans)
-        named = tuple((f"{place} ({label})" if label else place, table) for place, label, table in labelled)
-        return Table({}, scans=named)
+        labelled_tables = tuple(
+            (f"{place} ({label})" if label else place, table) for place, label, table in labelled
+        )
+        return Table({}, scans=labelled_tables)
     table = understand(rows, path.name)
     if not table.facts and not table.without_unit and not table.unreadable:
         raise FormatError(
@@ -364,12 +366,12 @@ def _rows_of_csv(lines: list[list[str]]) -> Iterator[Row]:
     columns = {"name": 0, "value": 1, "unit": 2}
     if lines:
         head = [cell.lower() for cell in lines[0]]
-        named = {
+        column_of_key = {
             key: next((head.index(word) for word in words if word in head), -1)
             for key, words in _HEADERS.items()
         }
-        if named["name"] >= 0 and named["value"] >= 0:
-            columns = named
+        if column_of_key["name"] >= 0 and column_of_key["value"] >= 0:
+            columns = column_of_key
             lines = [[], *lines[1:]]
     first = [line[0] for line in lines if line and line[0] and line[0][:1] != "#"]
     of_numbers = 2 * sum(read_number(cell) is not None for cell in first) >= max(2, len(first))
@@ -420,11 +422,11 @@ def _scans_in_lines(lines: list[tuple[int, list[str]]]) -> list[tuple[str, str, 
     if any(below) and all(not cell or _is_unit(cell) for cell in below):
         units_of_columns[: len(body[0][1])] = body[0][1][: len(head)]
         body = body[1:]
-    named = next((i for i in range(len(head)) if i not in columns), len(head))
+    name_column = next((i for i in range(len(head)) if i not in columns), len(head))
     return [
         (
             f"line {n}",
-            line[named] if named < len(line) else "",
+            line[name_column] if name_column < len(line) else "",
             [Row(head[i], line[i], units_of_columns[i], f"line {n}") for i in columns if i < len(line)],
         )
         for n, line in body

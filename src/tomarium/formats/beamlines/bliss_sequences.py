@@ -144,8 +144,8 @@ def tomographies(source: Source, steps: list[NumberedScan]) -> dict[str, tuple[S
     by_name = {}
     for sequence in (part for whole in _sequences(steps) for part in _heights(source, whole)):
         detectors = sequence.detectors()
-        named = names_of(source, sequence, "detector")
-        detectors.sort(key=lambda name: name not in named)
+        detector_names = names_of(source, sequence, "detector")
+        detectors.sort(key=lambda name: name not in detector_names)
         label = f"{sequence.name}{sequence.part}"
         for detector in detectors:
             by_name[label if len(detectors) == 1 else f"{label}/{detector}"] = (sequence, detector)

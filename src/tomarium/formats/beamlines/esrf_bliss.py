@@ -207,8 +207,8 @@ def _angles(
     """Read where the rotation stood at each projection, under the motor's name the file gives, else known ones."""
     motors = source.find(f"/{step.name}/technique/scan/motor")
     texts = [as_text(motor) for motor in np.ravel(motors[()])] if isinstance(motors, h5py.Dataset) else []
-    named = texts[1:] if texts[:1] == ["rotation"] else []
-    for name in dict.fromkeys([*rotations, *named, *ROTATIONS]):
+    axis_names = texts[1:] if texts[:1] == ["rotation"] else []
+    for name in dict.fromkeys([*rotations, *axis_names, *ROTATIONS]):
         for template in POSITIONS:
             path = f"/{step.name}/{template.format(name=name)}"
             values = source.array(path)

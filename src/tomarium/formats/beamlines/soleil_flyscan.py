@@ -120,8 +120,8 @@ def _dialect(master: Path) -> str:
 
 def _group(source: Source) -> str | None:
     groups = [name for name in source.file if isinstance(source.find(f"/{name}/scan_data"), h5py.Group)]
-    named = [name for name in groups if ROOT.fullmatch(name)]
-    return next(iter(named or groups), None)
+    flyscan_names = [name for name in groups if ROOT.fullmatch(name)]
+    return next(iter(flyscan_names or groups), None)
 
 
 def _images(source: Source, group: str) -> h5py.Dataset | None:
@@ -195,8 +195,8 @@ def rotation(source: Source, group: str, count: int) -> Value[NDArray[np.float64
         had = f" (there are {', '.join(lengths)})" if lengths else ""
         return Value(np.empty(0), "read", f"/{group}/scan_data holds no rotation of {count} positions{had}")
     candidates.sort(key=lambda item: item[:3])
-    unknown, off, name, values = candidates[0]
-    if unknown and (off > _HALF_TURN or len(candidates) > 1):
+    unknown, deviation, name, values = candidates[0]
+    if unknown and (deviation > _HALF_TURN or len(candidates) > 1):
         other_names = ", ".join(item[2] for item in candidates[1:])
         source.warnings.append(
             f"{name} was taken for the rotation by how it moves{f'; so do {other_names}' if other_names else ''}; "

@@ -362,8 +362,8 @@ def _check_implements(source: Source) -> None:
             "there is no /implements, which Data Exchange demands; the groups speak for themselves"
         )
         return
-    named = [part.strip() for part in (as_text(node[()]) or "").split(":") if part.strip()]
-    absent = [name for name in named if name not in source.file]
+    implemented = [part.strip() for part in (as_text(node[()]) or "").split(":") if part.strip()]
+    absent = [name for name in implemented if name not in source.file]
     if absent:
         source.warnings.append(f"/implements names {', '.join(absent)}, which the file does not hold")
 

@@ -108,8 +108,8 @@ def read_rest(
 
     `values_read`: what was read; where each came from is left out here, and no name is given twice.
     """
-    named = {name: value for name, value in values_read.items() if not name.startswith("/")}
-    used = {place for value in named.values() for place in _PLACES.findall(value.source)}
+    known_values = {name: value for name, value in values_read.items() if not name.startswith("/")}
+    places_used = {place for value in known_values.values() for place in _PLACES.findall(value.source)}
     values: dict[str, Value[Any]] = {}
     for group in groups:
         if group is None:
@@ -119,7 +119,7 @@ def read_rest(
         prefix = "exchange/" if base.startswith("/exchange") else ""
         for place in (*(name for name in values_read if name.startswith(base)), *lists):
             below = f"{prefix}{place.removeprefix(base)}"
-            if place in used or below.startswith(_TAKEN):
+            if place in places_used or below.startswith(_TAKEN):
                 continue
             read = own_value(source, source.find(place))
             if read is None:
@@ -127,7 +127,7 @@ def read_rest(
             name = f"{own_name(below)}{read[0]}"
             # A stage called /measurement/instrument/sample is not the sample.
             whole = f"{below.lower().replace('/', '_')}{read[0]}"
-            values[whole if name in named or name in values else name] = read[1]
+            values[whole if name in known_values or name in values else name] = read[1]
     return values
 
 

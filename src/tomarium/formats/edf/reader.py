@@ -107,8 +107,8 @@ def _series(folder: Path) -> _Series | None:
             groups.setdefault(matched["prefix"], []).append((int(matched["number"]), file))
     if not groups:
         return None
-    named = [prefix for prefix in groups if prefix == folder.name or prefix in texts]
-    prefix = max(named or groups, key=lambda name: len(groups[name]))
+    likely_prefixes = [prefix for prefix in groups if prefix == folder.name or prefix in texts]
+    prefix = max(likely_prefixes or groups, key=lambda name: len(groups[name]))
     info = texts.get(prefix) or (next(iter(texts.values())) if len(texts) == 1 else None)
     other_files = tuple(file.name for name, group in groups.items() if name != prefix for _, file in group)
     return _Series(prefix, tuple(file for _, file in sorted(groups[prefix])), other_files, info)
@@ -323,8 +323,8 @@ def single_references(
 
     Result: MMMM, the projection it was taken before, and the file `refNNNN_MMMM.edf` or `darkNNNN_MMMM.edf`.
     """
-    named = ((SINGLE_FRAMES[kind].fullmatch(file.name), file) for file in folder.iterdir())
-    frames = sorted((int(match["at"]), int(match["number"]), file) for match, file in named if match)
+    matches = ((SINGLE_FRAMES[kind].fullmatch(file.name), file) for file in folder.iterdir())
+    frames = sorted((int(match["at"]), int(match["number"]), file) for match, file in matches if match)
     warnings.extend(lost_references(kind, [(at, number) for at, number, _ in frames], info))
     return [(at, file) for at, _, file in frames]
 

@@ -78,7 +78,7 @@ def by_short_names(motors: Iterable[tuple[str, MotorPositions]]) -> dict[str, Mo
     `motors`: path → positions. Result: "sx", or "stage_1/sx" and "stage_2/sx".
     """
     listed = list(motors)
-    named: dict[str, MotorPositions] = {}
+    motors_by_name: dict[str, MotorPositions] = {}
     for path, positions in listed:
         parts = path.strip("/").split("/")
         other_paths = [other.strip("/").split("/") for other, _ in listed if other != path]
@@ -86,8 +86,8 @@ def by_short_names(motors: Iterable[tuple[str, MotorPositions]]) -> dict[str, Mo
             (n for n in range(1, len(parts) + 1) if all(other[-n:] != parts[-n:] for other in other_paths)),
             len(parts),
         )
-        named["/".join(parts[-length:])] = positions
-    return named
+        motors_by_name["/".join(parts[-length:])] = positions
+    return motors_by_name
 
 
 def put_positions(group: h5py.Group, name: str, positions: MotorPositions) -> h5py.Dataset:

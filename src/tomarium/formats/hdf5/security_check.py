@@ -343,17 +343,17 @@ def _weigh(
 
 def _find_virtual_cycles(walk: _Walk) -> None:
     """Refuse virtual datasets of one file that are made of each other: HDF5 would read them for ever."""
-    done: set[str] = set()
+    finished: set[str] = set()
     for first in walk.virtual:
         trail: list[tuple[str, Iterator[str]]] = [(first, iter(walk.virtual[first]))]
         on_trail = {first}
-        while trail and first not in done:
+        while trail and first not in finished:
             place, remaining = trail[-1]
             following = next(remaining, None)
             if following is None:
                 trail.pop()
                 on_trail.discard(place)
-                done.add(place)
+                finished.add(place)
             elif following in on_trail:
                 walk.note(
                     "cycle",
@@ -362,6 +362,6 @@ def _find_virtual_cycles(walk: _Walk) -> None:
                     f"take the file from its origin",
                 )
                 return
-            elif following in walk.virtual and following not in done:
+            elif following in walk.virtual and following not in finished:
                 trail.append((following, iter(walk.virtual[following])))
                 on_trail.add(following)

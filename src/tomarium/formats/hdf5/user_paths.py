@@ -129,13 +129,13 @@ def open_paths(
     projections = replace(stack, index=_index(chosen, kinds, FrameKind.PROJECTION))
     total = projections.shape[0]
     source_of = angles.source if isinstance(angles, Value) else angles
-    named = {"data": data, "flats": flats, "darks": darks, "angles": source_of, "image_key": image_key}
+    paths_named = {"data": data, "flats": flats, "darks": darks, "angles": source_of, "image_key": image_key}
     scan = Scan(
         path=path,
         name=path.stem,
         format="hdf5-paths",
         dialect="paths given",
-        why=f"its user named {', '.join(f'{name} {text}' for name, text in named.items() if text)}",
+        why=f"its user named {', '.join(f'{name} {text}' for name, text in paths_named.items() if text)}",
         projections=projections,
         geometry=Geometry(
             assumed_angles(total, "no angles were named", warnings)
@@ -307,8 +307,8 @@ def _in_whole_file(text: str, scan: Scan, kind: FrameKind) -> Place | None:
     with reading(path) as source:
         stacks = _stacks(source)
     fits = [name for name, shape in stacks.items() if shape[-2:] == scan.shape[1:]]
-    named = [name for name in fits if re.search(str(kind), name, re.IGNORECASE)]
-    for choice in (fits, named):
+    names_of_kind = [name for name in fits if re.search(str(kind), name, re.IGNORECASE)]
+    for choice in (fits, names_of_kind):
         if len(choice) == 1:
             return Place(path, choice[0], slice(None))
     shapes_text = ", ".join(f"{name} {shape}" for name, shape in stacks.items()) or "none"

@@ -102,9 +102,9 @@ def parse(head: bytes, path: Path) -> Header:
     origin = struct.unpack_from(f"{order}3f", head, 196)
     count = struct.unpack_from(f"{order}i", head, 220)[0]
     if mode not in MODES:
-        named = REFUSED_MODES.get(mode, "not of the standard")
+        mode_name = REFUSED_MODES.get(mode, "not of the standard")
         raise FormatError(
-            f"{path}: its mode is {mode}, {named}; modes {', '.join(map(str, MODES))} are read, so convert it"
+            f"{path}: its mode is {mode}, {mode_name}; modes {', '.join(map(str, MODES))} are read, so convert it"
         )
     if min(columns, rows, sections) < 1:
         raise FormatError(f"{path}: its header says {columns} x {rows} x {sections} pixels; copy it again")

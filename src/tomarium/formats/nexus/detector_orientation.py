@@ -64,9 +64,9 @@ def _is_nonzero(source: Source, path: str) -> bool:
 def _system(source: Source, entry: str) -> str:
     group = source.find(entry)
     assert isinstance(group, h5py.Group)
-    named = attribute(group, "NeXus_Coordinate_System")
-    if named in _ACROSS:
-        return named
+    system_name = attribute(group, "NeXus_Coordinate_System")
+    if system_name in _ACROSS:
+        return system_name
     try:
         version = float(attribute(group, "version") or _MCSTAS_SINCE)
     except ValueError:

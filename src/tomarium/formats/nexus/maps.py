@@ -311,8 +311,8 @@ def _mesh(
     other_axes = tuple(axis for axis in range(mesh.ndim) if axis != along)
     line = mesh.mean(axis=other_axes)
     step = float(np.ptp(line)) / max(1, len(line) - 1)
-    off = np.abs(mesh - np.expand_dims(line, other_axes)).max()
-    return np.asarray(line) if off <= _STRAIGHT * step else None
+    deviation = np.abs(mesh - np.expand_dims(line, other_axes)).max()
+    return np.asarray(line) if deviation <= _STRAIGHT * step else None
 
 
 def _metadata(source: Source, map_: _Map) -> dict[str, Any]:

@@ -114,10 +114,10 @@ def _dialect(group: h5py.Group, entry: str, defined: bool) -> str:
 
 def what_is_lacking(groups: list[Group]) -> str:
     """Say why no group is a tomography."""
-    named = [f"{path} is {text}" for path, _, _, text in groups if text]
-    if any(text.endswith(" is NXtomo") for text in named):
+    definitions = [f"{path} is {text}" for path, _, _, text in groups if text]
+    if any(text.endswith(" is NXtomo") for text in definitions):
         return "it has the definition NXtomo, but no detector with frames and an image_key"
-    names_text = f" ({', '.join(named)})" if named else ""
+    names_text = f" ({', '.join(definitions)})" if definitions else ""
     return (
         f"no group has the definition NXtomo{names_text}, and no detector has stacked frames and an image_key"
     )

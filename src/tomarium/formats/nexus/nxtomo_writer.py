@@ -124,8 +124,8 @@ def _write_flips(detector: h5py.Group, left_right: bool, up_down: bool) -> None:
 
 def _write_sample(entry: h5py.Group, scan: Scan) -> None:
     sample = nexus_group(entry, "sample", "NXsample")
-    named = scan.metadata.get("sample_name")
-    sample["name"] = sayable(str(named.value) if named else scan.name)
+    sample_name = scan.metadata.get("sample_name")
+    sample["name"] = sayable(str(sample_name.value) if sample_name else scan.name)
     sizes = _pixel_sizes(scan)
     own = {axis: scan.metadata.get(f"detector_pixel_{axis}_m") for axis in sizes}
     if any(size is not None and size.value != sizes[axis] for axis, size in own.items()):

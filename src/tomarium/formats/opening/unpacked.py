@@ -168,8 +168,8 @@ def head_of(path: Path, count: int = 512, *, any_name: bool = False) -> bytes:
     """
     try:
         with path.open("rb") as raw:
-            named = any_name or path.suffix.lower() in SUFFIXES
-            return (_unpacking(raw) if named else raw).read(count)
+            is_packed = any_name or path.suffix.lower() in SUFFIXES
+            return (_unpacking(raw) if is_packed else raw).read(count)
     except (OSError, EOFError, ValueError, zlib.error):
         return b""
 

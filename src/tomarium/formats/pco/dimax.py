@@ -112,9 +112,11 @@ def _recording(path: Path) -> _Recording | None:
             # A part's own name leads to the others: name.tif, name@0001.tif.
             stem = re.sub(r"@\d+$", "", path.stem)
             parts = ending_in(path.parent, *SUFFIXES)
-            named = [file for file in parts if re.sub(r"@\d+$", "", file.stem) == stem] or [path]
+            parts_of_recording = [file for file in parts if re.sub(r"@\d+$", "", file.stem) == stem] or [path]
             par = path.parent / f"{stem}.par"
-            return _Recording(tuple(sorted(named, key=natural)), (), (), par if par.is_file() else None)
+            return _Recording(
+                tuple(sorted(parts_of_recording, key=natural)), (), (), par if par.is_file() else None
+            )
         if not path.is_dir():
             return None
         files, _ = tiffs_in(path)

@@ -52,15 +52,15 @@ def keep(output: TwoPhaseFile, scan: Scan, placed: Sequence[Placed]) -> None:
     keep_original(output, scan, stored, placed)
 
 
-def leave_beside(scan: Scan, again: Scan, target: Path) -> None:
+def leave_beside(scan: Scan, read_back: Scan, target: Path) -> None:
     """Write the side-car of a scan beside a target that cannot hold it.
 
-    `scan`: what was converted. `again`: what the target reads as. Frames it gives back are left empty.
+    `scan`: what was converted. `read_back`: what the target reads as. Frames it gives back are left empty.
     """
     # As one to go on with, for what a killed run leaves of it is found again under that name alone.
     with two_phase_file(target, resume=True) as output:
-        _begin(output, scan, digest_of(_filled(again, _geometry(scan))))
-        keep_original(output, scan, stored_beside(scan, again))
+        _begin(output, scan, digest_of(_filled(read_back, _geometry(scan))))
+        keep_original(output, scan, stored_beside(scan, read_back))
 
 
 def _begin(output: TwoPhaseFile, scan: Scan, digest: str) -> None:

@@ -69,9 +69,9 @@ class Stored:
     placed: Placed | None = None  # where in the target itself; None where the target lies beside
 
 
-def stored_beside(scan: Scan, again: Scan) -> dict[str, Stored]:
+def stored_beside(scan: Scan, read_back: Scan) -> dict[str, Stored]:
     """Tell the type of each stack that a target gives back as it was."""
-    stacks_again = stacks_of(again)
+    stacks_again = stacks_of(read_back)
     return {
         name: Stored(np.dtype(stacks_again[name].dtype))
         for name, frames in stacks_of(scan).items()

@@ -63,15 +63,17 @@ def detect(path: Path) -> Match | None:
         par_files = sorted(file for file in path.glob("*.par") if file.is_file())
         if not par_files:
             return None
-        named = [file for file in par_files if file.stem == path.name] or par_files
-        if len(named) > 1:
-            names = ", ".join(file.name for file in named[:5])
-            return no_match(f"it holds {len(named)} parameter files, {names}; give the one you mean")
+        likely_files = [file for file in par_files if file.stem == path.name] or par_files
+        if len(likely_files) > 1:
+            names = ", ".join(file.name for file in likely_files[:5])
+            return no_match(f"it holds {len(likely_files)} parameter files, {names}; give the one you mean")
         if any(path.glob("*.nxs")):
-            return no_match(f"{named[0].name} lies beside NeXus files, which hold the frames")
-        match_of_file = _detect_file(named[0])
+            return no_match(f"{likely_files[0].name} lies beside NeXus files, which hold the frames")
+        match_of_file = _detect_file(likely_files[0])
         return match_of_file and Match(
-            min(match_of_file.score, 0.75), match_of_file.dialect, f"{named[0].name} is {match_of_file.why}"
+            min(match_of_file.score, 0.75),
+            match_of_file.dialect,
+            f"{likely_files[0].name} is {match_of_file.why}",
         )
     return _detect_file(path) if path.is_file() else None
 
@@ -248,12 +250,12 @@ def _axis(par: TypedPar) -> Value[float] | None:
 
 
 def _angles(par: TypedPar, count: int, warnings: list[str]) -> Value[NDArray[np.float64]]:
-    named = par.text("ANGLES_FILE")
-    if named:
-        file = inside(par, named)
+    angles_file = par.text("ANGLES_FILE")
+    if angles_file:
+        file = inside(par, angles_file)
         if file.is_file():
             return Value(numbers(file), "read", f"{file.name}, named by ANGLES_FILE")
-        warnings.append(f"ANGLES_FILE {named} is absent; the step between projections was taken")
+        warnings.append(f"ANGLES_FILE {angles_file} is absent; the step between projections was taken")
     step = par.number("ANGLE_BETWEEN_PROJECTIONS")
     if step is None:
         return assumed_angles(count, "ANGLE_BETWEEN_PROJECTIONS is absent", warnings)

@@ -60,10 +60,10 @@ class TypedPar:
         return default if value is None else value in (True, 1)
 
 
-def inside(par: TypedPar, named: str) -> Path:
+def inside(par: TypedPar, path_text: str) -> Path:
     """Find where a named file or prefix lies, without leaving the parameter file's folder and those trusted."""
     home = par.path.parent.resolve()
-    path = Path(named.replace("\\", "/"))  # as Windows writes it
+    path = Path(path_text.replace("\\", "/"))  # as Windows writes it
     folder = (home / path).parent.resolve()
     if any(folder.is_relative_to(place) for place in (home, *trusted())) and folder.is_dir():
         return folder / path.name
@@ -173,11 +173,11 @@ def read_flats(par: TypedPar, count: int, warnings: list[str]) -> Reference | No
 
 def read_darks(par: TypedPar, count: int, warnings: list[str]) -> Reference | None:
     """Return the dark field."""
-    named = par.text("BACKGROUND_FILE")
-    if not par.is_true("SUBTRACT_BACKGROUND", False) or not named:
+    darks_file = par.text("BACKGROUND_FILE")
+    if not par.is_true("SUBTRACT_BACKGROUND", False) or not darks_file:
         warnings.append("SUBTRACT_BACKGROUND is not YES; no dark fields were read")
         return None
-    return _reference(par, FrameKind.DARK, [(-1.0, inside(par, named))], count, warnings)
+    return _reference(par, FrameKind.DARK, [(-1.0, inside(par, darks_file))], count, warnings)
 
 
 def _reference(

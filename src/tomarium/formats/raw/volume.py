@@ -145,12 +145,12 @@ def _check_other_text(files: _Found, info: VolumeInfo) -> None:
 
 
 def _from_name(path: Path) -> VolumeInfo:
-    named = _NAMED.search(path.stem)
-    if named is None:
+    match = _NAMED.search(path.stem)
+    if match is None:
         raise FormatError(
             f"{path}: no {path.name}.info lies beside it; write one with NUM_X, NUM_Y and NUM_Z"
         )
-    x, y, z, dtype = named.groups()
+    x, y, z, dtype = match.groups()
     if min(int(x), int(y), int(z)) < 1:
         raise FormatError(f"{path}: its name tells a length of 0; write its sizes into {path.name}.info")
     notes = (f"sizes{' and type' if dtype else ''} were taken from the name {path.name}: x, y, z, x fastest",)

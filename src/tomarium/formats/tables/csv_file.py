@@ -134,8 +134,8 @@ def read_table(path: Path) -> Table:
                 )
         elif colon:
             positions[name.strip()] = _position(text.strip())
-    named = tuple(Column(*name, values) for name, values in zip(names, columns, strict=True))
-    return Table(named, title, positions)
+    table_columns = tuple(Column(*name, values) for name, values in zip(names, columns, strict=True))
+    return Table(table_columns, title, positions)
 
 
 def _lines(path: Path, stream: TextIO, comments: list[str]) -> Iterator[str]:

@@ -229,11 +229,11 @@ def table_of_dataset(path: Path, place: str) -> Table:
 
 
 def _along(source: Source, node: h5py.Dataset, group: h5py.Group | None, home: str) -> Column:
-    named = [path_of(dim) for dim in node.dims[0].values()]
+    places = [path_of(dim) for dim in node.dims[0].values()]
     for holder in (group, node):
         axes = None if holder is None else holder.attrs.get("axes")
-        named += [f"{home}/{as_text(axis)}" for axis in np.ravel(axes)[:1]] if axes is not None else []
-    for place in named:
+        places += [f"{home}/{as_text(axis)}" for axis in np.ravel(axes)[:1]] if axes is not None else []
+    for place in places:
         candidate = source.find(place)
         if (
             isinstance(candidate, h5py.Dataset)

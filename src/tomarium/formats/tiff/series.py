@@ -64,7 +64,7 @@ def detect(path: Path) -> Match | None:
         files = _files(path)
         if not files:
             return None
-        named = ", ".join(sorted({file.parent.name for file in files}))
+        folder_names = ", ".join(sorted({file.parent.name for file in files}))
         ring = ring_buffer(files, path)
         if ring:
             return no_match(ring)
@@ -77,7 +77,7 @@ def detect(path: Path) -> Match | None:
         if slices:
             return no_match(f"{slices}, and no flats, darks or angles lie there: they are slices")
         why = evidence or "nothing there says whether they are projections or slices (tiff-slices)"
-        return Match(0.6, "series", f"{len(files)} TIFF files lie in {named}; {why}")
+        return Match(0.6, "series", f"{len(files)} TIFF files lie in {folder_names}; {why}")
     if not is_tiff(path):
         return None
     try:

@@ -43,10 +43,8 @@ def check_absent(path: Path, levels: Sequence[Any]) -> tuple[str, ...]:
         absent = list(absent_files(level_array.path, array))
         if not absent:
             continue
-        named = array.metadata.encode_chunk_key(absent[0])
-        where = (
-            f"{len(absent)} of the {count} files of level {level} ({named}{' …' if len(absent) > 1 else ''})"
-        )
+        file_name = array.metadata.encode_chunk_key(absent[0])
+        where = f"{len(absent)} of the {count} files of level {level} ({file_name}{' …' if len(absent) > 1 else ''})"
         lost = _lost_chunk(absent, files, array, levels[level + 1]) if level + 1 < len(levels) else None
         if lost is not None:
             raise FormatError(

@@ -307,10 +307,10 @@ def write(
         shutil.rmtree(path)  # what another volume left unfinished
     is_begun = resume and is_unfinished(path)
     writer = _resumed(path, volume, version) if is_begun else _create(path, volume, version, origin)
-    done, bytes_of_slice = set(writer.done()), math.prod(volume.shape[1:]) * volume.dtype.itemsize
+    finished, bytes_of_slice = set(writer.done()), math.prod(volume.shape[1:]) * volume.dtype.itemsize
     for start in range(0, len(volume), writer.slab_rows):
         stop = min(start + writer.slab_rows, len(volume))
-        if start not in done:
+        if start not in finished:
             writer.write(start, np.asarray(volume[start:stop]))
         if on_progress is not None:
             on_progress(stop * bytes_of_slice, len(volume) * bytes_of_slice)

@@ -197,28 +197,46 @@ def doubts(figures: Figures) -> list[str]:
 
 def in_lines(figures: Figures) -> list[tuple[str, str, str]]:
     """Tell the figures of a mesh to people: name, value, and what there is to know."""
-    unit, told = figures.length_unit, figures
-    box = " × ".join(f"{length:.4g}" for length in told.box)
-    side = "below" if told.dark else "above"
-    moved = f"the surface moved by {told.moved:.2g} {unit} at most for fewer triangles" if told.moved else ""
+    unit, figures_told = figures.length_unit, figures
+    box = " × ".join(f"{length:.4g}" for length in figures_told.box)
+    side = "below" if figures_told.dark else "above"
+    moved = (
+        f"the surface moved by {figures_told.moved:.2g} {unit} at most for fewer triangles"
+        if figures_told.moved
+        else ""
+    )
     lines = [
-        ("triangles", f"{told.triangles}", f"closed; {moved}".rstrip("; ")),
+        ("triangles", f"{figures_told.triangles}", f"closed; {moved}".rstrip("; ")),
         ("size", f"{box} {unit}", "x, y, z"),
         (
             "volume",
-            f"{told.volume:.5g} {unit}³",
-            f"{100 * told.difference:+.2f} % against that of the voxels",
+            f"{figures_told.volume:.5g} {unit}³",
+            f"{100 * figures_told.difference:+.2f} % against that of the voxels",
         ),
-        ("surface", f"{told.surface:.5g} {unit}²", f"Euler characteristic {told.euler}"),
-        ("threshold", f"{side} {told.threshold:.5g} {told.unit}".rstrip(), told.threshold_source),
-        ("level", str(told.level), told.grid),
-        ("pieces", str(told.parts), f"{told.cavities} closed hollows"),
+        ("surface", f"{figures_told.surface:.5g} {unit}²", f"Euler characteristic {figures_told.euler}"),
+        (
+            "threshold",
+            f"{side} {figures_told.threshold:.5g} {figures_told.unit}".rstrip(),
+            figures_told.threshold_source,
+        ),
+        ("level", str(figures_told.level), figures_told.grid),
+        ("pieces", str(figures_told.parts), f"{figures_told.cavities} closed hollows"),
     ]
-    if told.dropped:
-        lines.append(("dropped", str(told.dropped), f"pieces, {100 * told.dropped_share:.3g} % of the body"))
-    if told.at_edge > 0.001:
+    if figures_told.dropped:
         lines.append(
-            ("cut", f"{100 * told.at_edge:.1f} %", "of the surface is where the volume or its circle ends")
+            (
+                "dropped",
+                str(figures_told.dropped),
+                f"pieces, {100 * figures_told.dropped_share:.3g} % of the body",
+            )
+        )
+    if figures_told.at_edge > 0.001:
+        lines.append(
+            (
+                "cut",
+                f"{100 * figures_told.at_edge:.1f} %",
+                "of the surface is where the volume or its circle ends",
+            )
         )
     return lines
 
