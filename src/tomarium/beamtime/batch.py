@@ -118,13 +118,13 @@ def run(
     Interrupted, StorageFull
         Stopped half-way; the same call goes on.
     """
-    how = batch.how
-    read_state(how.folder)  # refuses a folder of something else before anything is made in it
+    making = batch.how
+    read_state(making.folder)  # refuses a folder of something else before anything is made in it
     for scan in batch.scans:
-        demand_apart(scan, how.folder)
-    how.folder.mkdir(parents=True, exist_ok=True)
-    with _lock_folder(how.folder):
-        state = read_state(how.folder)
+        demand_apart(scan, making.folder)
+    making.folder.mkdir(parents=True, exist_ok=True)
+    with _lock_folder(making.folder):
+        state = read_state(making.folder)
         planned = plan_scans(batch, state)
         if on_plan is not None:
             on_plan(planned)
@@ -132,12 +132,12 @@ def run(
         if batch.anew and not state.anew:
             state.anew = dict.fromkeys(planned.seconds, False)
             state.begun = {}
-        write_state(how.folder, state)
+        write_state(making.folder, state)
         running = _RunningBatch(batch, state, planned, list(planned.rows))
         planned_names = {row.name for row in planned.rows}
         running.rows += [
             replace(row, state="waiting") if row.state == "at work" else row
-            for row in read_results(how.folder)
+            for row in read_results(making.folder)
             if row.name not in planned_names
         ]
         running.write(last=True)

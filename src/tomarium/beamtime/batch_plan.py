@@ -164,7 +164,7 @@ def plan_scans(batch: Batch, state: State) -> BatchPlan:
     rows, paths, passed, seconds = [], [], [], {}
     growing: list[str] = []
     first: tuple[str, Plan] | None = None
-    bytes_kept, most, how = 0, 0, batch.how
+    bytes_kept, most, making = 0, 0, batch.how
     once: dict[Path, Path] = {}
     for path in batch.scans:
         once.setdefault(path.resolve(), path)  # a link to a scan is no other scan
@@ -190,15 +190,15 @@ def plan_scans(batch: Batch, state: State) -> BatchPlan:
         if planned is not None:
             first = first or (name, planned)
             seconds[name] = planned.seconds + FILING_S
-            result, besides = _bytes_of_run(how, name, planned)
+            result, besides = _bytes_of_run(making, name, planned)
             bytes_kept, most = bytes_kept + result, max(most, besides)
-            if not how.slice_only and _may_grow(planned):
+            if not making.slice_only and _may_grow(planned):
                 growing.append(name)
     if not rows:
         raise InputError(
             f"none of the {len(passed)} files that were chosen holds a scan, but images or volumes; see --match"
         )
-    free = measure(how.folder, how.memory).disk_bytes
+    free = measure(making.folder, making.memory).disk_bytes
     assert free is not None
     begun = {name: count for name in seconds if (count := state.begun.get(name, 0))}
     return BatchPlan(
@@ -251,24 +251,24 @@ def _plan_one(
     batch: Batch, state: State, row: Row, scan: Scan, key: dict[str, Any] | None
 ) -> tuple[Row, Plan | None]:
     """Tell whether the result of a scan is there, and plan it where it is not."""
-    how = batch.how
-    place = place_of(how, row.name)
+    making = batch.how
+    place = place_of(making, row.name)
     demand_apart(scan.path, place)
     chosen = batch.choose(scan)
     axis = state.axis if key is not None and state.axis is not None and state.axis["key"] == key else None
     if axis is not None:
         chosen = with_axis(chosen, axis)
     resources = replace(
-        resources_for(find_executor(how.executor), how.folder, how.memory), disk_bytes=sys.maxsize
+        resources_for(find_executor(making.executor), making.folder, making.memory), disk_bytes=sys.maxsize
     )
     planned = plan(chosen.protocol, chosen.scan, resources, rows=chosen.rows)
-    if how.slice_only:
+    if making.slice_only:
         middle = planned.resolution.scan.shape[1] // 2
         planned = plan(chosen.protocol, chosen.scan, resources, rows=slice(middle, middle + 1))
     anew = row.name in state.anew if state.anew else batch.anew
-    earlier = batch_result.made(how, row)
+    earlier = batch_result.made(making, row)
     if earlier is not None and not anew:
-        changed = batch_result.differences(how, row.name, chosen, planned.rows)
+        changed = batch_result.differences(making, row.name, chosen, planned.rows)
         if key is not None and axis is None:
             changed.append("the rotation axis is to be that of another scan")
         if not changed:
@@ -283,14 +283,14 @@ def _plan_one(
     return row, planned
 
 
-def _bytes_of_run(how: Making, name: str, planned: Plan) -> tuple[int, int]:
+def _bytes_of_run(making: Making, name: str, planned: Plan) -> tuple[int, int]:
     """Return the bytes that stay of a run, less those that are there of it, and those that it needs while it works."""
-    if how.slice_only:
+    if making.slice_only:
         return 4 * int(np.prod(planned.shape[1:])), 0
     last = planned.sections[-1].write_bytes
-    for export in how.exports:
+    for export in making.exports:
         last += int(np.prod(planned.shape)) * np.dtype(export.dtype).itemsize
-    place = place_of(how, name)
+    place = place_of(making, name)
     bytes_there = (
         sum(file.stat().st_size for file in place.rglob("*") if file.is_file()) if place.is_dir() else 0
     )

@@ -63,17 +63,17 @@ class Making:
     slice_row: int | None = None
 
 
-def place_of(how: Making, name: str) -> Path:
+def place_of(making: Making, name: str) -> Path:
     """Return where the result of a scan lies: the folder of its record, or its picture."""
-    return how.folder / SLICES / f"{name}.png" if how.slice_only else how.folder / RECORDS / name
+    return making.folder / SLICES / f"{name}.png" if making.slice_only else making.folder / RECORDS / name
 
 
-def made(how: Making, row: Row) -> Row | None:
+def made(making: Making, row: Row) -> Row | None:
     """Read what was made of a scan before.
 
     Parameters
     ----------
-    how : Making
+    making : Making
         As it is asked for.
     row : Row
         Scan and name.
@@ -83,8 +83,8 @@ def made(how: Making, row: Row) -> Row | None:
     Row or None
         As the result tells of itself; None where there is none that is finished.
     """
-    place = place_of(how, row.name)
-    if how.slice_only:
+    place = place_of(making, row.name)
+    if making.slice_only:
         content = read_json(place.with_suffix(".json")) if place.is_file() else None
         return (
             None
@@ -93,11 +93,11 @@ def made(how: Making, row: Row) -> Row | None:
         )
     if not is_made(place):
         return None
-    return _row_of_record(how, row, read_provenance(place))
+    return _row_of_record(making, row, read_provenance(place))
 
 
-def _row_of_record(how: Making, row: Row, provenance: Mapping[str, Any]) -> Row:
-    place = place_of(how, row.name)
+def _row_of_record(making: Making, row: Row, provenance: Mapping[str, Any]) -> Row:
+    place = place_of(making, row.name)
     axis = provenance["geometry"].get("axis_column") or {}
     confidences = [
         str(answer["confidence"])
@@ -114,18 +114,18 @@ def _row_of_record(how: Making, row: Row, provenance: Mapping[str, Any]) -> Row:
         confidence=confidences[-1] if confidences else "",
         warnings=warnings,
         seconds=provenance["timings_s"]["all"],
-        record=place.relative_to(how.folder).as_posix(),
-        picture=picture.relative_to(how.folder).as_posix() if picture.is_file() else "",
+        record=place.relative_to(making.folder).as_posix(),
+        picture=picture.relative_to(making.folder).as_posix() if picture.is_file() else "",
         error="",
     )
 
 
-def differences(how: Making, name: str, chosen: ChosenRun, rows: slice) -> list[str]:
+def differences(making: Making, name: str, chosen: ChosenRun, rows: slice) -> list[str]:
     """Tell in what a finished result differs from what is asked for now.
 
     Parameters
     ----------
-    how : Making
+    making : Making
         As it is asked for.
     name : str
         Name of the result.
@@ -139,11 +139,11 @@ def differences(how: Making, name: str, chosen: ChosenRun, rows: slice) -> list[
     list of str
         In words; empty where it is what is asked for.
     """
-    place = place_of(how, name)
-    now = _request(chosen, slice(0, 0) if how.slice_only else rows)
-    if how.slice_only:
+    place = place_of(making, name)
+    request_now = _request(chosen, slice(0, 0) if making.slice_only else rows)
+    if making.slice_only:
         before = (read_json(place.with_suffix(".json")) or {}).get("request", {})
-        now["row"] = how.slice_row
+        request_now["row"] = making.slice_row
     else:
         provenance = read_provenance(place)
         before = {
@@ -154,21 +154,21 @@ def differences(how: Making, name: str, chosen: ChosenRun, rows: slice) -> list[
             "rows": provenance["rows"],
         }
     differences_found = []
-    if now["content"] != before.get("content") or now["further"] != before.get("further"):
+    if request_now["content"] != before.get("content") or request_now["further"] != before.get("further"):
         differences_found.append("the scan's file is another one now")
-    if now["given"] != before.get("given"):
+    if request_now["given"] != before.get("given"):
         differences_found.append(
-            f"what is told of the scan: {_changes_text(before.get('given') or {}, now['given'])}"
+            f"what is told of the scan: {_changes_text(before.get('given') or {}, request_now['given'])}"
         )
-    if now["protocol"] != before.get("protocol"):
+    if request_now["protocol"] != before.get("protocol"):
         differences_found.append(
-            f"the protocol: {_step_changes_text(before.get('protocol') or {'steps': []}, now['protocol'])}"
+            f"the protocol: {_step_changes_text(before.get('protocol') or {'steps': []}, request_now['protocol'])}"
         )
-    if now["rows"] != before.get("rows") or now.get("row") != before.get("row"):
+    if request_now["rows"] != before.get("rows") or request_now.get("row") != before.get("row"):
         differences_found.append("the rows")
-    if not how.slice_only:
+    if not making.slice_only:
         differences_found += [
-            f"{export.name} is missing" for export in how.exports if not (place / export.name).exists()
+            f"{export.name} is missing" for export in making.exports if not (place / export.name).exists()
         ]
     return differences_found
 
@@ -190,18 +190,18 @@ def _request(chosen: ChosenRun, rows: slice) -> dict[str, Any]:
     return request_as_json
 
 
-def _changes_text(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
-    names = sorted(key for key in {*before, *now} if before.get(key) != now.get(key))
-    return ", ".join(f"{key} {_value_text(before, key)} → {_value_text(now, key)}" for key in names)
+def _changes_text(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
+    names = sorted(key for key in {*before, *after} if before.get(key) != after.get(key))
+    return ", ".join(f"{key} {_value_text(before, key)} → {_value_text(after, key)}" for key in names)
 
 
 def _value_text(values: Mapping[str, Any], key: str) -> str:
     return "not given" if key not in values else str(values[key])[:40]
 
 
-def _step_changes_text(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+def _step_changes_text(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
     """Tell the steps and parameters that differ."""
-    earlier, other = ([next(iter(step.items())) for step in data["steps"]] for data in (before, now))
+    earlier, other = ([next(iter(step.items())) for step in data["steps"]] for data in (before, after))
     if [name for name, _ in earlier] != [name for name, _ in other]:
         return f"{', '.join(name for name, _ in earlier)} → {', '.join(name for name, _ in other)}"
     changes = [
@@ -212,12 +212,12 @@ def _step_changes_text(before: Mapping[str, Any], now: Mapping[str, Any]) -> str
     return "; ".join(changes)
 
 
-def make(how: Making, row: Row, chosen: ChosenRun, on_progress: Progress) -> Row:
+def make(making: Making, row: Row, chosen: ChosenRun, on_progress: Progress) -> Row:
     """Make the result of one scan.
 
     Parameters
     ----------
-    how : Making
+    making : Making
         As it is asked for.
     row : Row
         Scan and name.
@@ -236,34 +236,36 @@ def make(how: Making, row: Row, chosen: ChosenRun, on_progress: Progress) -> Row
     TomariumError, OSError
         As `make_record` and `slices_at`.
     """
-    if how.slice_only:
-        return _make_slice(how, row, chosen, on_progress)
+    if making.slice_only:
+        return _make_slice(making, row, chosen, on_progress)
     outcome = make_record(
         chosen.scan,
         chosen.protocol,
-        place_of(how, row.name),
-        memory=how.memory,
+        place_of(making, row.name),
+        memory=making.memory,
         rows=chosen.rows,
-        executor=how.executor,
+        executor=making.executor,
         title=row.name if (own := title_of(chosen.scan)) == row.name else f"{own}, {row.name}",
-        exports=how.exports,
-        force=how.force,
+        exports=making.exports,
+        force=making.force,
         on_progress=on_progress,
     )
-    return _row_of_record(how, row, outcome.provenance)
+    return _row_of_record(making, row, outcome.provenance)
 
 
-def _make_slice(how: Making, row: Row, chosen: ChosenRun, on_progress: Progress) -> Row:
+def _make_slice(making: Making, row: Row, chosen: ChosenRun, on_progress: Progress) -> Row:
     began = time.perf_counter()
     [slices] = slices_at(
-        chosen.scan, [how.slice_row], chosen.protocol, force=how.force, on_progress=on_progress
+        chosen.scan, [making.slice_row], chosen.protocol, force=making.force, on_progress=on_progress
     )
     slab = slices.slab
-    lost = int(np.count_nonzero(~np.isfinite(slab.data)))
-    warnings = tuple(dict.fromkeys(of_result(slices.resolution, slices.answers, slab.report, lost, rows=1)))
+    not_finite = int(np.count_nonzero(~np.isfinite(slab.data)))
+    warnings = tuple(
+        dict.fromkeys(of_result(slices.resolution, slices.answers, slab.report, not_finite, rows=1))
+    )
     column = slices.resolution.geometry.axis_column
     pixel = slices.resolution.layout.geometry.pixel_m
-    place = place_of(how, row.name)
+    place = place_of(making, row.name)
     place.parent.mkdir(parents=True, exist_ok=True)
     place.with_suffix(".json").unlink(missing_ok=True)  # a picture without it is not known as finished
     image = slab.data[0] if slab.domain == "slice" else slab.data[:, 0]
@@ -274,7 +276,7 @@ def _make_slice(how: Making, row: Row, chosen: ChosenRun, on_progress: Progress)
         unit=slices.resolution.layout.unit,
     )
     axis = [answer for key, answer in slices.answers.items() if key.split()[0] == "find_axis"]
-    name = place.relative_to(how.folder).as_posix()
+    name = place.relative_to(making.folder).as_posix()
     finished_row = replace(
         row,
         state="warnings" if warnings else "finished",
@@ -287,17 +289,17 @@ def _make_slice(how: Making, row: Row, chosen: ChosenRun, on_progress: Progress)
         picture=name,
         error="",
     )
-    request = _request(chosen, slice(0, 0)) | {"row": how.slice_row}
+    request = _request(chosen, slice(0, 0)) | {"row": making.slice_row}
     write_json(place.with_suffix(".json"), {"request": request, "row": asdict(finished_row)})
     return finished_row
 
 
-def remove(how: Making, name: str) -> None:
+def remove(making: Making, name: str) -> None:
     """Remove a result that is to be made anew; under another name first, so that no part of it looks whole.
 
     Parameters
     ----------
-    how : Making
+    making : Making
         As it is asked for.
     name : str
         Name of the result.
@@ -307,8 +309,8 @@ def remove(how: Making, name: str) -> None:
     InputError
         There is something else in its place.
     """
-    place = place_of(how, name)
-    if how.slice_only:
+    place = place_of(making, name)
+    if making.slice_only:
         place.with_suffix(".json").unlink(missing_ok=True)
         place.unlink(missing_ok=True)
         return

@@ -162,11 +162,11 @@ def _copy_once(source: Path, target: Path, draft: Path, on_bytes: Callable[[int]
         place = 0
         while piece := _read(reading, source, before.st_size - place):  # one that grows is not followed
             digest.update(piece)
-            new = memoryview(piece)[max(0, bytes_there - place) :]
+            not_written = memoryview(piece)[max(0, bytes_there - place) :]
             place += len(piece)
-            while new:
-                count = writing.write(new)
-                bytes_written, new = bytes_written + count, new[count:]
+            while not_written:
+                count = writing.write(not_written)
+                bytes_written, not_written = bytes_written + count, not_written[count:]
             on_bytes(len(piece))
         os.fsync(writing.fileno())
     write_s = time.monotonic() - start

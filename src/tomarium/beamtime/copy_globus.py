@@ -407,9 +407,12 @@ def event_of(transfer: Transfer, label: str) -> tuple[str, str] | None:
     if transfer.open:
         return None
     name, succeeded = Path(transfer.path).name, transfer.state == "SUCCEEDED"
-    how = (
+    outcome = (
         f"copied to {label} and verified by Globus"
         if succeeded
         else f"warning: not copied to {label}, Globus says FAILED"
     )
-    return f"globus {transfer.task} {transfer.state}", f"{name}: {how}; task {transfer.task}, {transfer.told}"
+    return (
+        f"globus {transfer.task} {transfer.state}",
+        f"{name}: {outcome}; task {transfer.task}, {transfer.told}",
+    )

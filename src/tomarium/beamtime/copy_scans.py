@@ -335,7 +335,7 @@ def _copy_files(
     remarks: list[str],
 ) -> list[FileRow]:
     rows: list[FileRow] = []
-    fresh: list[FileRow] = []
+    new_rows: list[FileRow] = []
     last = time.monotonic()
     single = []
     try:
@@ -364,12 +364,12 @@ def _copy_files(
                 problems.append(_problem_text(problem, target))
                 continue
             rows.append(row)
-            fresh.append(row)
+            new_rows.append(row)
             if time.monotonic() - last > _BATCH_S:
-                work.ledger.enter_files(entry, fresh)
-                fresh, last = [], time.monotonic()
+                work.ledger.enter_files(entry, new_rows)
+                new_rows, last = [], time.monotonic()
     finally:
-        work.ledger.enter_files(entry, fresh)
+        work.ledger.enter_files(entry, new_rows)
     if single:
         remarks.append(f"{len(single)} hard links, such as {single[0]}, became files of their own")
     return rows

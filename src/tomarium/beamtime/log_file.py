@@ -210,11 +210,11 @@ def _append(file: BinaryIO, entry: LogEntry) -> None:
     end = file.seek(0, os.SEEK_END)
     if end:
         file.seek(end - 1)
-        torn = file.read(1) != b"\n"
+        is_cut_off = file.read(1) != b"\n"
     else:
-        torn = False
+        is_cut_off = False
     content = {name: value for name, value in asdict(entry).items() if value not in ("", False, ())}
-    file.write(b"\n" * torn + json.dumps(content, ensure_ascii=False).encode(errors="replace") + b"\n")
+    file.write(b"\n" * is_cut_off + json.dumps(content, ensure_ascii=False).encode(errors="replace") + b"\n")
     file.flush()
 
 

@@ -170,12 +170,12 @@ def look_at_scan(
     looks_for_axis = any(
         "axis_column" in item.step.fields for item in resolution.probes if isinstance(item.step, Probe)
     )
-    hasty = quick and looks_for_axis and last_axis is not None and not _has_views(protocol)
-    scan = with_axis(opened, last_axis.column) if hasty and last_axis is not None else opened
+    reuses_axis = quick and looks_for_axis and last_axis is not None and not _has_views(protocol)
+    scan = with_axis(opened, last_axis.column) if reuses_axis and last_axis is not None else opened
     [slices] = slices_at(scan, [row], protocol)
     axis = _axis_of(slices, name, station)
     warnings_found: list[ScanWarning] = []
-    if hasty and last_axis is not None:
+    if reuses_axis and last_axis is not None:
         axis = Axis(last_axis.column, "last good", last_axis.scan, station)
     elif _doubtful(axis) and last_axis is not None and not _has_views(protocol):
         [slices] = slices_at(with_axis(opened, last_axis.column), [row], protocol)
@@ -219,7 +219,7 @@ def look_at_scan(
         covered_deg=covered,
         complete=complete,
         axis=axis,
-        axis_sought=not hasty,
+        axis_sought=not reuses_axis,
         warnings=tuple(warnings_found),
         notes=_notes(slices, warnings_found),
         opened=opened,
@@ -322,8 +322,8 @@ def _turn_warnings(slices: Slices) -> list[ScanWarning]:
 
 
 def _notes(slices: Slices, warnings: list[ScanWarning]) -> tuple[str, ...]:
-    lost = int(np.count_nonzero(~np.isfinite(slices.slab.data)))
-    messages = of_result(slices.resolution, slices.answers, slices.slab.report, lost, rows=1)
+    not_finite = int(np.count_nonzero(~np.isfinite(slices.slab.data)))
+    messages = of_result(slices.resolution, slices.answers, slices.slab.report, not_finite, rows=1)
     warned = {warning.text for warning in warnings}
     return tuple(
         text

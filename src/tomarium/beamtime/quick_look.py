@@ -166,7 +166,7 @@ def look(
         raise InputError("the protocol ends before a reconstruction, so that there is no slice to look at")
     image = slices.slab.data[0]
     layout = slices.resolution.layout
-    lost = int(np.count_nonzero(~np.isfinite(image)))
+    not_finite = int(np.count_nonzero(~np.isfinite(image)))
     column, pixel = slices.resolution.geometry.axis_column, layout.geometry.pixel_m
     source = "" if column is None else column.source
     height, width = image.shape
@@ -177,7 +177,7 @@ def look(
         pixel_m=None if pixel is None else float(pixel.value),
         axis_column=None if column is None else float(column.value),
         axis_source=f"found, confidence {axis.confidence}" if axis is not None and is_known else source,
-        warnings=tuple(of_result(slices.resolution, slices.answers, slices.slab.report, lost, rows=1)),
+        warnings=tuple(of_result(slices.resolution, slices.answers, slices.slab.report, not_finite, rows=1)),
         unit=layout.unit,
     )
 

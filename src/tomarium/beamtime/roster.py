@@ -181,17 +181,17 @@ def moment(value: object, zone: str, where: str) -> datetime:
         It is no time, or the clock shows it twice, or never, in the night when it is changed.
     """
     try:
-        read = datetime.fromisoformat(value) if isinstance(value, str) else value
+        time_read = datetime.fromisoformat(value) if isinstance(value, str) else value
     except ValueError:
-        read = None
-    if not isinstance(read, datetime):
+        time_read = None
+    if not isinstance(time_read, datetime):
         raise InputError(f'{where} is {value!r}; a day and a time were expected, as "2026-11-28 22:00"')
-    if read.tzinfo is not None:
-        return read
-    first, second = (read.replace(tzinfo=ZoneInfo(zone), fold=fold) for fold in (0, 1))
+    if time_read.tzinfo is not None:
+        return time_read
+    first, second = (time_read.replace(tzinfo=ZoneInfo(zone), fold=fold) for fold in (0, 1))
     if first.utcoffset() != second.utcoffset():
         shown_by_clock = first.astimezone(UTC).astimezone(ZoneInfo(zone)).replace(tzinfo=None)
-        how_often = "twice" if shown_by_clock == read else "never"
+        how_often = "twice" if shown_by_clock == time_read else "never"
         raise InputError(
             f"{where} is {value}, which the clock shows {how_often} in {zone} that night; write the offset: +01:00"
         )

@@ -108,8 +108,8 @@ class ScanParameters:
         ParameterError
             There is no such option, or the value is not allowed.
         """
-        read = calls_in(call_line(name, values), f"{name} {' '.join(map(str, values))}".strip())
-        changed = replace(self, calls={**self.calls, name: read[name]})
+        calls = calls_in(call_line(name, values), f"{name} {' '.join(map(str, values))}".strip())
+        changed = replace(self, calls={**self.calls, name: calls[name]})
         assert changed.protocol  # raises what all lines together do not allow
         return changed
 

@@ -81,8 +81,8 @@ def of_data_check(opened: Scan, checked: Scan) -> list[ScanWarning]:
     list of ScanWarning
         One for each sentence.
     """
-    new = [text for text in checked.warnings if text not in opened.warnings]
-    return [told_in_words(text) for text in new]
+    new_warnings = [text for text in checked.warnings if text not in opened.warnings]
+    return [told_in_words(text) for text in new_warnings]
 
 
 def told_in_words(text: str, level: Level = "warn") -> ScanWarning:

@@ -240,9 +240,9 @@ class _Watch:
             self.state.problem = f"the folder cannot be looked at: {refusal(problem)}"
             return spool.known
         gone = {name: arrival for name, arrival in before.items() if name not in arrivals}
-        new = {arrival.identity: name for name, arrival in arrivals.items() if name not in before}
+        new_names = {arrival.identity: name for name, arrival in arrivals.items() if name not in before}
         for name, arrival in gone.items():
-            self._note_gone(name, new.get(arrival.identity) if arrival.identity else None)
+            self._note_gone(name, new_names.get(arrival.identity) if arrival.identity else None)
         return arrivals
 
     def _note_gone(self, name: str, now_called: str | None) -> None:
@@ -431,9 +431,9 @@ class _Watch:
             return
         entry["checked"] = True
         titles = {warning["title"] for warning in entry["warnings"]}
-        new = [warning for warning in result.found if warning.title not in titles]
-        entry["warnings"] = [*entry["warnings"], *(warning.as_data() for warning in new)]
-        for warning in new:
+        new_warnings = [warning for warning in result.found if warning.title not in titles]
+        entry["warnings"] = [*entry["warnings"], *(warning.as_data() for warning in new_warnings)]
+        for warning in new_warnings:
             self.tell(f"! {arrival.name}: {warning.title}: {warning.text}")
 
     def _do_jobs(self, kind: Kind) -> None:
@@ -457,14 +457,14 @@ class _Watch:
             return _Result(job, problem=arrival.problem)
         if job.kind == "slice":
             return _Result(job, look=self._look_at(arrival, growing=job.growing, quick=job.quick))
-        last_look, fresh = self.looked, None
+        last_look, new_look = self.looked, None
         look = last_look[1] if last_look is not None and last_look[0] == arrival else None
         if job.quick:  # the slice was made in haste, about the axis of another scan
-            look = fresh = self._look_at(arrival)
+            look = new_look = self._look_at(arrival)
         elif look is None:  # it was made by an earlier process, and stays as it is
             look = look_at_scan(arrival.path, arrival.name, self.request.settings, self.axes)
         column = None if look.axis.confidence == "last good" else look.axis.column
-        return _Result(job, look=fresh, found=(*of_sample(look.seen, column), *of_frames(look.opened)))
+        return _Result(job, look=new_look, found=(*of_sample(look.seen, column), *of_frames(look.opened)))
 
     def _look_at(self, arrival: Arrival, *, growing: bool = False, quick: bool = False) -> Look:
         look = look_at_scan(

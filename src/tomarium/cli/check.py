@@ -54,10 +54,12 @@ def command(
     if remade:
         volume, faults = check(path, tell=show.progress())
     can = (path / "provenance.json").is_file()
-    mend = f"tomarium check {path} --repair" if can else "copy these slices again, or reconstruct them again"
+    remedy = (
+        f"tomarium check {path} --repair" if can else "copy these slices again, or reconstruct them again"
+    )
     if remade:
-        mend = "look at the scan and the protocol: what was made again has this fault too"
-    report = report_of(path.name or str(path), faults, volume.shape[0], mend)
+        remedy = "look at the scan and the protocol: what was made again has this fault too"
+    report = report_of(path.name or str(path), faults, volume.shape[0], remedy)
     if as_json:
         slices = [[fault.first, fault.last] for fault in faults]
         show.as_json({**report.as_data(), "slices": slices, "remade": [vars(slice_) for slice_ in remade]})

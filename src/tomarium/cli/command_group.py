@@ -103,8 +103,10 @@ class CommandGroup(click.Group):
         width = max(len(name) for listed in HEADINGS.values() for name in listed)
         for heading, listed in HEADINGS.items():
             with formatter.section(heading):
-                room = formatter.width - formatter.current_indent - width - 3
-                rows = [(name.ljust(width), first_words(load(name).help or "", room)) for name in listed]
+                text_width = formatter.width - formatter.current_indent - width - 3
+                rows = [
+                    (name.ljust(width), first_words(load(name).help or "", text_width)) for name in listed
+                ]
                 formatter.write_dl(rows)
 
     def resolve_command(
@@ -149,14 +151,14 @@ def load(name: str) -> click.Command:
     return complete_values(check_paths(command))
 
 
-def first_words(text: str, room: int) -> str:
+def first_words(text: str, text_width: int) -> str:
     """Cut the first sentence of a help text to a line, where the sentence can be cut.
 
     Parameters
     ----------
     text : str
         Help of a command.
-    room : int
+    text_width : int
         Characters.
 
     Returns
@@ -166,9 +168,9 @@ def first_words(text: str, room: int) -> str:
         "…" behind them.
     """
     sentence = re.split(r"\.(?:\s|$)", " ".join(text.split()), maxsplit=1)[0]
-    if len(sentence) <= room:
+    if len(sentence) <= text_width:
         return sentence
-    ends = [match.start() for match in re.finditer("[:;]", sentence[: room + 1])]
+    ends = [match.start() for match in re.finditer("[:;]", sentence[: text_width + 1])]
     if ends and ends[-1] >= _LEAST:
         return sentence[: ends[-1]]
-    return sentence[: sentence.rfind(" ", 0, room - 1)].rstrip(",") + " …"
+    return sentence[: sentence.rfind(" ", 0, text_width - 1)].rstrip(",") + " …"

@@ -166,5 +166,5 @@ def _tell_cast(cast: CastReport) -> None:
         f"  read back: between the limits right to {cast.largest_error:.3g} {cast.unit}, "
         f"{cast.largest_error / cast.step:.3f} of a step"
     )
-    lost = f"; {cast.not_finite} that were no numbers became 0" if cast.not_finite else ""
-    click.echo(f"  clipped: {shares[0]} of all voxels below, {shares[1]} above{lost}")
+    not_finite_text = f"; {cast.not_finite} that were no numbers became 0" if cast.not_finite else ""
+    click.echo(f"  clipped: {shares[0]} of all voxels below, {shares[1]} above{not_finite_text}")

@@ -201,12 +201,12 @@ def _copy_listed(
         show.warnings(warned)
         if dry_run:
             return 1 if warned else 0
-        moving = show.progress()
+        report_progress = show.progress()
         copied, speed = copy_scans(
             listings,
             disk,
             ledger,
-            tell=lambda bytes_done, all: moving("MB", bytes_done // 10**6, all // 10**6),
+            tell=lambda bytes_done, all: report_progress("MB", bytes_done // 10**6, all // 10**6),
             after=after,
         )
     whole = sum(scan_copied.state == "whole" for scan_copied in copied)
@@ -292,8 +292,8 @@ def _submit_to_globus(
         click.echo("`tomarium disks status` tells when Globus has copied and verified them")
 
 
-def _megabytes(moving: Callable[[str, int, int], None], name: str) -> Callable[[int, int], None]:
-    return lambda done, total: moving(f"{name} (MB read)", done // 10**6, total // 10**6)
+def _megabytes(report_progress: Callable[[str, int, int], None], name: str) -> Callable[[int, int], None]:
+    return lambda done, total: report_progress(f"{name} (MB read)", done // 10**6, total // 10**6)
 
 
 def _watch(

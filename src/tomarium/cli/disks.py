@@ -107,16 +107,16 @@ def _note_transfers(ledger: CopyLedger, beamtime: Path | None) -> None:
 def _table_row(state: CopyState) -> tuple[str, ...]:
     copy = state.copy
     if state.place.kind == "globus":
-        read = (
+        read_text = (
             f"verified by Globus {copy.verified}, not read by tomarium"
             if copy.verified
             else "not verified yet"
         )
         task = f"; Globus: {state.transfer.state}, {state.transfer.told}" if state.transfer else ""
-        return (state.place.label, state.state, read, copy.role, f"/{copy.path}{task}")
+        return (state.place.label, state.state, read_text, copy.role, f"/{copy.path}{task}")
     where = state.path or f"{'a remote' if state.place.kind == 'remote' else 'not plugged in'}; {copy.path}"
-    read = f"read {copy.verified}" if copy.verified else "never read back"
-    return (state.place.label, state.state, read, copy.role, where)
+    read_text = f"read {copy.verified}" if copy.verified else "never read back"
+    return (state.place.label, state.state, read_text, copy.role, where)
 
 
 @command.command("list")
@@ -192,9 +192,9 @@ def verify(disk: str, scans: tuple[str, ...], beamtime: Path | None) -> int:
             raise InputError(
                 f"{place.label}: holds no copy of {min(lacking)}; tomarium disks status says where it is"
             )
-        code, moving = 0, show.progress()
+        code, report_progress = 0, show.progress()
         for copy in copies:
-            problems = verify_copy(ledger, copy, top, _megabytes(moving, copy.scan))
+            problems = verify_copy(ledger, copy, top, _megabytes(report_progress, copy.scan))
             click.echo(
                 f"{copy.scan}: {copy.files} files, {'as they were' if not problems else f'{len(problems)} are wrong'}"
             )
@@ -218,8 +218,8 @@ def forget(disk: str, beamtime: Path | None) -> None:
     click.echo(f"{place.label} ({place.id}): is no longer in the ledger; its files are as they were")
 
 
-def _megabytes(moving: Callable[[str, int, int], None], name: str) -> Callable[[int, int], None]:
-    return lambda done, total: moving(name, done // 10**6, total // 10**6)
+def _megabytes(report_progress: Callable[[str, int, int], None], name: str) -> Callable[[int, int], None]:
+    return lambda done, total: report_progress(name, done // 10**6, total // 10**6)
 
 
 def _size(count: float) -> str:

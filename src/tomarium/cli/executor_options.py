@@ -92,8 +92,8 @@ class _Lines(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Tell a message."""
-        moving = "\r\x1b[K" if sys.stderr.isatty() else ""
-        click.echo(moving + show.line(record.getMessage()), err=True)
+        clear_line = "\r\x1b[K" if sys.stderr.isatty() else ""
+        click.echo(clear_line + show.line(record.getMessage()), err=True)
 
 
 def show_plan(plan: Plan, place: Path, executor: str) -> None:
@@ -127,10 +127,10 @@ def show_plan(plan: Plan, place: Path, executor: str) -> None:
 def over_device(section: Section) -> str:
     """Say which steps are done on a GPU, how much of its memory they take, and where slabs go down and up again."""
     assert section.device is not None
-    room = section.device
-    memory = f"{units.show(section.device_bytes, 'B', 3)} of {units.show(room.memory_bytes, 'B', 3)}"
-    in_turn = f", numbers {', '.join(map(str, room.indices))} in turn" if room.others else ""
-    sentence = f"{', '.join(section.on_device)} on {room.name}{in_turn}, {memory} of its memory"
+    device_room = section.device
+    memory = f"{units.show(section.device_bytes, 'B', 3)} of {units.show(device_room.memory_bytes, 'B', 3)}"
+    in_turn = f", numbers {', '.join(map(str, device_room.indices))} in turn" if device_room.others else ""
+    sentence = f"{', '.join(section.on_device)} on {device_room.name}{in_turn}, {memory} of its memory"
     is_on_device = [item.step.name in section.on_device for item in section.items]
     ends = [k for k, is_there in enumerate(is_on_device) if is_there]
     between = [section.items[k].step.name for k in range(ends[0], ends[-1]) if not is_on_device[k]]

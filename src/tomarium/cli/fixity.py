@@ -63,10 +63,12 @@ def command(
             click.echo(
                 f"  {alarm.record}  {alarm.path or 'all of it'} is {alarm.problem}, found {_date(alarm.raised_utc)}"
             )
-        pace = f"all within {state.days} days" if state.days else "never, for the setting fixity_days is 0"
+        pace_text = (
+            f"all within {state.days} days" if state.days else "never, for the setting fixity_days is 0"
+        )
         click.echo(
             f"{len(alarms)} alarms; {state.records - state.never} of {state.records} records were read, "
-            f"{state.last_day} in the last 24 hours ({pace})"
+            f"{state.last_day} in the last 24 hours ({pace_text})"
         )
     context.exit(1 if alarms else 0)
 

@@ -29,10 +29,10 @@ def install() -> None:
     sys.unraisablehook = _report
 
 
-def _report(lost: sys.UnraisableHookArgs) -> None:
+def _report(unraisable: sys.UnraisableHookArgs) -> None:
     """Say nothing of a lost wish to stop, for it is kept; of anything else, what Python says."""
-    if lost.exc_type is not KeyboardInterrupt:
-        sys.__unraisablehook__(lost)
+    if unraisable.exc_type is not KeyboardInterrupt:
+        sys.__unraisablehook__(unraisable)
 
 
 def _on_signal(number: int, frame: FrameType | None) -> None:

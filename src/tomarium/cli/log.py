@@ -191,8 +191,10 @@ def _version_of_entry(opened: Catalogue, folder: Path, entry: LogEntry) -> Versi
     places = [folder / LOG_FILES / name for name in entry.files]
     contents = [(place.name.partition("-")[2], place.read_bytes()) for place in places if place.is_file()]
     if len(contents) < len(places):
-        lost = next(place for place in places if not place.is_file())
-        show.warnings([f"{lost}: is gone, so the entry of {entry.when} goes into the catalogue without it"])
+        missing = next(place for place in places if not place.is_file())
+        show.warnings(
+            [f"{missing}: is gone, so the entry of {entry.when} goes into the catalogue without it"]
+        )
     log_files = keep_files(opened.home, contents)
     return Version(entry.when, entry.who, entry.text, entry.machine, entry.tags, files=log_files)
 

@@ -178,13 +178,15 @@ class Menu:
         self.state()
 
     def _set(self, letter: Letter) -> None:
-        now = self.parameters.calls.get(letter.function, {})
+        current = self.parameters.calls.get(letter.function, {})
         if not letter.questions and self.console.ask("on or off", "on") == "off":
             self._keep(self.parameters.without_call(letter.function))
             return
         values: dict[str, Any] = {}
         for question in letter.questions:
-            default = in_words(now[question.flag]) if question.flag in now else question.default_in_words()
+            default = (
+                in_words(current[question.flag]) if question.flag in current else question.default_in_words()
+            )
             answer = self.console.ask(question.words + ("" if values else ", or off"), default.split(" ")[0])
             if answer == "off" and not values:
                 self.console.words.clear()
@@ -199,8 +201,8 @@ class Menu:
         if not path:
             raise InputError("s takes the path of a scan; n lists those of this folder")
         self.choose(Path(path).expanduser())
-        now = self.parameters.calls.get("preprocess_all", {}).get("-b", (1, 1, 1))
-        answer = self.console.ask("bin by (columns, rows and views alike; 1 for none)", in_words(now[0]))
+        current = self.parameters.calls.get("preprocess_all", {}).get("-b", (1, 1, 1))
+        answer = self.console.ask("bin by (columns, rows and views alike; 1 for none)", in_words(current[0]))
         binned = self.parameters.without_call("preprocess_all")
         if answer != "1":
             binned = binned.with_call("preprocess_all", {"-b": (answer, answer, answer)})
@@ -359,9 +361,9 @@ class Menu:
         click.echo(f"picture {path.resolve().as_uri()}")
 
     def _half(self) -> None:
-        now = self.parameters.calls.get("half_acq")
+        current = self.parameters.calls.get("half_acq")
         answer = self.console.ask(
-            "auto, on or off", "auto" if now is None else "on" if now.get("-a", True) else "off"
+            "auto, on or off", "auto" if current is None else "on" if current.get("-a", True) else "off"
         )
         if answer not in ("auto", "on", "off"):
             raise InputError(f"d {answer}: auto, on or off was expected")
@@ -369,9 +371,9 @@ class Menu:
         self._keep(changed if answer == "auto" else changed.with_call("half_acq", {"-a": answer == "on"}))
 
     def _region(self) -> None:
-        now = self.parameters.calls.get("roi", {}).get("-r")
+        current = self.parameters.calls.get("roi", {}).get("-r")
         answer = self.console.all_words() or self.console.ask(
-            "x1 y1 z1 x2 y2 z2 from 1, or whole", "whole" if now is None else in_words(now)
+            "x1 y1 z1 x2 y2 z2 from 1, or whole", "whole" if current is None else in_words(current)
         )
         if answer in ("whole", "off"):
             self._keep(self.parameters.without_call("roi"))
@@ -414,8 +416,8 @@ class Menu:
     def _launch(self) -> None:
         records = self._records()
         count = len(records) + 1
-        new = self.output / f"{self.scan.name}_record{'' if count == 1 else f'_{count}'}"
-        default = records[-1] if records and is_unfinished(records[-1]) else new
+        new_record = self.output / f"{self.scan.name}_record{'' if count == 1 else f'_{count}'}"
+        default = records[-1] if records and is_unfinished(records[-1]) else new_record
         name = self.console.ask("record", default.name)
         self._run(
             "run",

@@ -89,9 +89,9 @@ def _list(letters: list[Letter], parameters: ScanParameters | None) -> None:
     width = max(len(letter.letter) for letter in letters) + 1
     for letter in letters:
         values = None if parameters is None else parameters.calls.get(letter.function)
-        now = "" if values is None else f" [{now_in_words(letter, values)}]"
+        current_text = "" if values is None else f" [{now_in_words(letter, values)}]"
         click.secho(f"  {letter.letter:<{width}}", bold=True, nl=False)
-        click.echo(f"{letter.words}{now}")
+        click.echo(f"{letter.words}{current_text}")
 
 
 def filled(text: str) -> str:
@@ -127,5 +127,5 @@ def full_help(letter: Letter) -> None:
         click.echo(f"\n  {number}. {question.words} [{default}], {question.flag} of tomodata")
         parameter = question.parameter.partition(".")[2]
         click.echo(textwrap.indent(textwrap.fill(description.parameters.get(parameter, ""), 74), "     "))
-    back = "auto" if letter.function == "half_acq" else "off"
-    click.echo(f"\n  {letter.letter} {back} takes it back. All of it: tomarium steps {letter.step}")
+    word = "auto" if letter.function == "half_acq" else "off"
+    click.echo(f"\n  {letter.letter} {word} takes it back. All of it: tomarium steps {letter.step}")

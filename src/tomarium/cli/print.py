@@ -78,7 +78,7 @@ def command(
     if height is not None and scale is not None:
         raise click.UsageError("give --height or --scale, not both")
     volume, place, about = mesh_options.open_source(source, body_options, opening)
-    how = PrintWish(
+    print_wish = PrintWish(
         height_mm=None if scale is not None else read_mm(height or "80mm", "--height"),
         scale=scale,
         wall_mm=read_mm(min_wall, "--min-wall"),
@@ -92,7 +92,7 @@ def command(
         mesh, figures = print_body(
             volume,
             body_options.wish,
-            how,
+            print_wish,
             level=body_options.level,
             memory=body_options.bytes,
             tell=show.progress(),

@@ -69,17 +69,19 @@ def import_(
     from tomarium.catalogue.reader import LOCAL_OWNER
     from tomarium.standards.read_works import read_works
 
-    read = [
+    works_of_files = [
         (file, read_works(file.read_text(encoding="utf-8-sig", errors="replace"), str(file)))
         for file in files
     ]
-    problems = [f"{file}: {problem}" for file, works in read for problem in works.problems]
+    problems = [f"{file}: {problem}" for file, works in works_of_files for problem in works.problems]
     with open_catalogue(catalogue, make=False) as opened:
         ids = [show.record_id(opened, text) for text in data]
-        works = [work for _, works in read for work in works.works]
+        works = [work for _, works in works_of_files for work in works.works]
         progress = show.progress() if len(works) > SHOWN else None
-        how = {"publish": not draft, "dry_run": dry_run}
-        imported_works = import_works(opened, LOCAL_OWNER, works, data=ids, progress=progress, **how)
+        import_options = {"publish": not draft, "dry_run": dry_run}
+        imported_works = import_works(
+            opened, LOCAL_OWNER, works, data=ids, progress=progress, **import_options
+        )
     if as_json:
         show.as_json(
             {"publications": [asdict(imported) for imported in imported_works], "problems": problems}

@@ -46,10 +46,10 @@ def command(
 
     places = {}
     for text in moved:
-        old, equals, new = text.partition("=")
-        if not equals or not new:
+        old_place, equals, new_place = text.partition("=")
+        if not equals or not new_place:
             raise click.UsageError(f"--moved {text!r}: give OLD=NEW, such as /old/records=/new/records")
-        places[old] = new
+        places[old_place] = new_place
     if check:
         if catalogue is not None:
             raise click.UsageError(

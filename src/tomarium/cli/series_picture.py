@@ -76,9 +76,10 @@ def _frames(source: str, catalogue: Path | str | None) -> list[Frame]:
             )
     if moments and len(moments) < moments[0][0].count:
         present = {place.number for place, _, _ in moments}
-        lost = [str(k) for k in range(1, moments[0][0].count + 1) if k not in present]
+        missing = [str(k) for k in range(1, moments[0][0].count + 1) if k not in present]
         click.echo(
-            f"moments that are missing: {', '.join(lost[:20])}{' …' if len(lost) > 20 else ''}", err=True
+            f"moments that are missing: {', '.join(missing[:20])}{' …' if len(missing) > 20 else ''}",
+            err=True,
         )
     return [
         Frame(" · ".join(filter(None, (f"{place.number} of {place.count}", when(place)))), record, folder)

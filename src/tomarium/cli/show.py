@@ -139,7 +139,7 @@ def progress() -> Callable[[str, int, int], None]:
     callable
         `tell(stage, done, total)`: one moving line where the output is a terminal, else a line at each tenth.
     """
-    moving = sys.stderr.isatty()
+    is_terminal = sys.stderr.isatty()
     began: dict[str, tuple[float, int]] = {}
     tenth: dict[str, int] = {}
 
@@ -155,7 +155,7 @@ def progress() -> Callable[[str, int, int], None]:
             text += f"  in {clock(passed)}"
         elif seconds_left is not None:
             text += f"  {clock(seconds_left)} left"
-        if moving:
+        if is_terminal:
             click.echo(f"\r\x1b[K{text}", nl=done == total, err=True)
         elif tenth.get(stage) != 10 * done // max(total, 1) and (done or total > 1):
             tenth[stage] = 10 * done // max(total, 1)

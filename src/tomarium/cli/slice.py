@@ -159,9 +159,9 @@ def _slice_scan(
     slices = slices_at(scan, _read_rows(rows, height), protocol, device=device, force=force)
     warnings: dict[str, None] = {}
     for slice_ in slices:
-        lost = int(np.count_nonzero(~np.isfinite(slice_.slab.data)))
+        not_finite = int(np.count_nonzero(~np.isfinite(slice_.slab.data)))
         warnings |= dict.fromkeys(
-            of_result(slice_.resolution, slice_.answers, slice_.slab.report, lost, rows=1)
+            of_result(slice_.resolution, slice_.answers, slice_.slab.report, not_finite, rows=1)
         )
     show.warnings(warnings)
     layout = slices[0].resolution.layout

@@ -102,8 +102,10 @@ def move_one(record: str, store: Path, remove: bool, dry_run: bool, catalogue: P
     if dry_run:
         click.echo(f"{moved.source}: would be copied to {moved.target} ({size})")
         return
-    old = "was removed" if moved.removed else "is still there" if moved.source.is_dir() else "is gone"
-    click.echo(f"{moved.target}: holds {id} ({size}, {moved.copied} copied now); {moved.source} {old}")
+    source_text = "was removed" if moved.removed else "is still there" if moved.source.is_dir() else "is gone"
+    click.echo(
+        f"{moved.target}: holds {id} ({size}, {moved.copied} copied now); {moved.source} {source_text}"
+    )
 
 
 @command.command("check")

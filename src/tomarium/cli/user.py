@@ -155,8 +155,8 @@ def change_teams(
     from tomarium.catalogue.reader import LOCAL_OWNER
 
     with open_catalogue(catalogue, make=False) as opened, opened.writing() as connection:
-        now = accounts.change_teams(connection, LOCAL_OWNER, name, join=join, leave=leave)
-    click.echo(f"{name} is in {', '.join(now) or 'no team'}")
+        teams = accounts.change_teams(connection, LOCAL_OWNER, name, join=join, leave=leave)
+    click.echo(f"{name} is in {', '.join(teams) or 'no team'}")
 
 
 @command.command("instrument")
@@ -183,14 +183,14 @@ def assign_instruments(
     from tomarium.catalogue.reader import LOCAL_OWNER
 
     with open_catalogue(catalogue, make=False) as opened, opened.writing() as connection:
-        now = change_instruments(connection, LOCAL_OWNER, name, assign=assign, release=release)
+        instruments = change_instruments(connection, LOCAL_OWNER, name, assign=assign, release=release)
         role = account_named(connection, name).role
     hint = (
         ""
         if role == "instrument scientist"
         else f'; they count in the role "instrument scientist", not as {role}'
     )
-    click.echo(f"{name} keeps {', '.join(now) or 'no instrument'}{hint}")
+    click.echo(f"{name} keeps {', '.join(instruments) or 'no instrument'}{hint}")
 
 
 @command.command("password")

@@ -95,22 +95,22 @@ class Patches:
             for sliceable in (self.data, self.labels)
             if sliceable is not None
         ]
-        read = [read_boxes(plan) for plan in plans]
+        readers = [read_boxes(plan) for plan in plans]
         try:
-            yield from self._shuffle(zip(self._order.tolist(), *read, strict=True))
+            yield from self._shuffle(zip(self._order.tolist(), *readers, strict=True))
         finally:
-            for generator in read:
+            for generator in readers:
                 generator.close()
 
     def __repr__(self) -> str:
         part_shares = shares(self.blocks)
         share_text = ", ".join(f"{name} {100 * part_shares[name]:.0f} %" for name in SPLITS)
         own = [block for block in self.blocks if block.split == self.split]
-        how = "side by side" if self.number is None else f"drawn with seed {self.seed}"
+        order_text = "side by side" if self.number is None else f"drawn with seed {self.seed}"
         dtype = np.dtype(self.data.dtype)
         return "\n".join(
             [
-                f"Patches {self.split}: {len(self)} of {_times_text(self.shape)} voxels ({dtype}), {how}",
+                f"Patches {self.split}: {len(self)} of {_times_text(self.shape)} voxels ({dtype}), {order_text}",
                 f"  of        {_times_text(self.data.shape)} voxels in chunks of {_times_text(self.plan.chunk)}",
                 f"  blocks    {len(own)} of {len(self.blocks)}, with gaps of {self.gap} voxels; by voxels {share_text}",
                 f"  to read   {len(self.plan.uses[0])} chunks, each once; "
@@ -229,13 +229,13 @@ def choose_patches(
         raise ParameterError(
             f"number {number}: give how many patches to draw, at least 1, or leave it out for all"
         )
-    room = max(triple) if gap is None else gap
-    if room < 0:
+    gap_used = max(triple) if gap is None else gap
+    if gap_used < 0:
         raise ParameterError(f"gap {gap}: give voxels between two blocks, at least 0")
-    blocks = cut(data.shape, triple, room, fractions, split_seed)
+    blocks = cut(data.shape, triple, gap_used, fractions, split_seed)
     if not any(block.split == split for block in blocks):
         raise ParameterError(f"split {split!r} has the fraction 0 of the volume; give it more by fractions=")
-    return Patches(data, labels, triple, flat, split, blocks, room, number, seed)
+    return Patches(data, labels, triple, flat, split, blocks, gap_used, number, seed)
 
 
 def _read_size(size: int | Sequence[int]) -> tuple[bool, Triple]:

@@ -243,13 +243,13 @@ class _Import:
         )
         if self.order.dry:
             return
-        now = entity_held.entity
+        entity = entity_held.entity
         if changes:
             facts = as_typed(draft.kind, changes)
-            now = change_entity(self.catalogue, self.reader, now.id, facts, name=changes.get("name"))
+            entity = change_entity(self.catalogue, self.reader, entity.id, facts, name=changes.get("name"))
         if changes or before is None or dict(before.told) != fields:
-            filed = _fields_filed(entity_here(now), fields, before, conflicts)
-            self._keep_imported(draft.kind, draft.key, now.id, fields, filed, digest_of(fields))
+            filed = _fields_filed(entity_here(entity), fields, before, conflicts)
+            self._keep_imported(draft.kind, draft.key, entity.id, fields, filed, digest_of(fields))
 
     def record(self, draft: DraftRecord) -> None:
         """Bring in a record."""
@@ -306,7 +306,7 @@ class _Import:
         write_whole(folder / ORIGINAL, original_text(public))
         hidden = private_parameters(draft)
         public_parameters = {key: value for key, value in draft.parameters.items() if key not in hidden}
-        now = before or Record(
+        current = before or Record(
             id,
             draft.title or draft.key,
             draft.created or datetime.now(UTC).replace(microsecond=0),
@@ -319,13 +319,13 @@ class _Import:
         file_record(
             folder,
             id=id,
-            title=now.title,
-            created=now.created,
-            description=now.description,
-            creators=now.creators,
-            keywords=now.keywords,
-            licence=now.licence,
-            parameters=dict(now.parameters) | laid.parameters,
+            title=current.title,
+            created=current.created,
+            description=current.description,
+            creators=current.creators,
+            keywords=current.keywords,
+            licence=current.licence,
+            parameters=dict(current.parameters) | laid.parameters,
             volume=laid.volume,
             provenance={"import": {"source": self.order.source, "key": draft.key}},
             parts=parts_of(draft, laid),
@@ -432,9 +432,9 @@ def _fields_filed(
 ) -> dict[str, Any]:
     """Return what stands here of what was told; a field that somebody changed here stays what it was filed as."""
     changed = {conflict.field for conflict in conflicts}
-    old = before.filed if before else {}
+    filed_before = before.filed if before else {}
     return {
-        key: old.get(key) if key.removeprefix(PARAMETER) in changed else fields_here.get(key)
+        key: filed_before.get(key) if key.removeprefix(PARAMETER) in changed else fields_here.get(key)
         for key in fields
     }
 

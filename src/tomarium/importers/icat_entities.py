@@ -129,14 +129,14 @@ class Icat:
 
     def of(self, entity: IcatEntity, type: str, name: str = "") -> list[IcatEntity]:
         """Return the objects of a type that name this one, by its type or another name."""
-        back = name or entity.type
-        if (type, back, "") not in self._back:
-            self._back[type, back, ""] = []
+        reference_name = name or entity.type
+        if (type, reference_name, "") not in self._back:
+            self._back[type, reference_name, ""] = []
             for candidate in self.all(type):
-                above = self.named(candidate, back, entity.type)
+                above = self.named(candidate, reference_name, entity.type)
                 if above is not None:
-                    self._back.setdefault((type, back, above.key), []).append(candidate)
-        return self._back.get((type, back, entity.key), [])
+                    self._back.setdefault((type, reference_name, above.key), []).append(candidate)
+        return self._back.get((type, reference_name, entity.key), [])
 
 
 def read_icat(path: Path, notes: Notes) -> Icat:
@@ -227,10 +227,10 @@ def _flatten(icat: Icat, type: str, key: str, attributes: Mapping[str, Any]) -> 
     for name, value in attributes.items():
         if (type, name) not in EMBEDDED:
             continue
-        child, back = EMBEDDED[type, name]
+        child, reference_name = EMBEDDED[type, name]
         items = value if isinstance(value, list) else [value]
         for number, item in enumerate(item for item in items if isinstance(item, Mapping)):
-            _flatten(icat, child, f"{key}/{name}/{number}", {**item, back: Reference(key)})
+            _flatten(icat, child, f"{key}/{name}/{number}", {**item, reference_name: Reference(key)})
 
 
 def _name_lost(icat: Icat, notes: Notes) -> None:

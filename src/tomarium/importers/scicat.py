@@ -252,10 +252,11 @@ class _Reading:
         self._note_unknown("PublishedData", published, _PUBLISHED)
         members = tuple(("record", pid) for pid in _texts(published, "datasetPids", "pidArray"))
         dataset_pids = {_key(dataset) for dataset in self.all_of.datasets}
-        lost = [pid for _, pid in members if pid not in dataset_pids]
-        if lost:
+        absent = [pid for _, pid in members if pid not in dataset_pids]
+        if absent:
             self.notes.problems.append(
-                f"PublishedData {_key(published, 'doi')}: names {', '.join(lost[:3])}, which is not among the datasets"
+                f"PublishedData {_key(published, 'doi')}: names {', '.join(absent[:3])}, "
+                f"which is not among the datasets"
             )
         facts = {
             "description": str(published.get("abstract") or published.get("dataDescription") or ""),

@@ -137,12 +137,12 @@ def inverted(matrix: Array, covariance: Array, centre: Array) -> tuple[Array, Ar
 
     Result: the inverse, the covariance of the small motion after it, and the centre of that in the other frame.
     """
-    back = np.asarray(np.linalg.inv(matrix), np.float64)
-    linear = back[:3, :3]
+    inverse = np.asarray(np.linalg.inv(matrix), np.float64)
+    linear = inverse[:3, :3]
     size = float(np.abs(np.linalg.det(linear))) ** (1 / 3)
     pure = linear / size
     carry = np.zeros((6, 6))
     # A rotation vector is an axial vector: a mirror image turns it round.
     carry[:3, :3] = np.sign(np.linalg.det(linear)) * pure
     carry[3:, 3:] = linear
-    return back, np.asarray(carry @ covariance @ carry.T), np.asarray(linear @ centre + back[:3, 3])
+    return inverse, np.asarray(carry @ covariance @ carry.T), np.asarray(linear @ centre + inverse[:3, 3])

@@ -196,12 +196,12 @@ def link_of(content: Mapping[str, Any], name: str = "link") -> Link:
 
 
 def _read_array(values: Any, shape: tuple[int, int]) -> Any:
-    read = rows(values)
-    if len(read) != shape[0] or any(len(row) != shape[1] for row in read):
+    values_read = rows(values)
+    if len(values_read) != shape[0] or any(len(row) != shape[1] for row in values_read):
         raise ValueError(f"{shape[0]} x {shape[1]} numbers were expected")
-    if not all(math.isfinite(number) for row in read for number in row):
+    if not all(math.isfinite(number) for row in values_read for number in row):
         raise ValueError("a number is not finite")
-    return read
+    return values_read
 
 
 def _read_landmark(content: Any) -> Landmark:

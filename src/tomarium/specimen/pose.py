@@ -102,9 +102,9 @@ def inverse(pose: Pose) -> Pose:
     Pose
         From the other to the first, about the same point.
     """
-    back: Array = np.linalg.inv(pose.matrix).astype(np.float64)
-    back[3] = (0, 0, 0, 1)
-    return Pose(back, carried(back, pose.covariance), apply(back, pose.centre_m))
+    inverse: Array = np.linalg.inv(pose.matrix).astype(np.float64)
+    inverse[3] = (0, 0, 0, 1)
+    return Pose(inverse, carried(inverse, pose.covariance), apply(inverse, pose.centre_m))
 
 
 def compose(first: Pose, second: Pose) -> Pose:
@@ -167,8 +167,8 @@ def place(pose: Pose, point_m: ArrayLike, covariance_m2: Array | None = None) ->
         Of the position, m².
     """
     position = apply(pose.matrix, point_m)
-    how = np.hstack([-cross(position - pose.centre_m), np.eye(3)])
-    variance = how @ pose.covariance @ how.T
+    jacobian = np.hstack([-cross(position - pose.centre_m), np.eye(3)])
+    variance = jacobian @ pose.covariance @ jacobian.T
     if covariance_m2 is not None:
         linear = pose.matrix[:3, :3]
         variance = variance + linear @ covariance_m2 @ linear.T

@@ -318,8 +318,8 @@ def contradictions(links: Iterable[Link]) -> list[Contradiction]:
     loops: dict[frozenset[str], Contradiction] = {}
     for number in _closing_links(valid_links)[:MOST_LOOPS]:
         link = valid_links[number]
-        back = apply(np.linalg.inv(np.asarray(link.matrix)), link.centre_m)
-        path = _best_paths(around, link.from_frame, back, link).get(link.to_frame)
+        centre_back = apply(np.linalg.inv(np.asarray(link.matrix)), link.centre_m)
+        path = _best_paths(around, link.from_frame, centre_back, link).get(link.to_frame)
         if path is None:
             continue
         loop = _contradiction(path, link)

@@ -106,14 +106,14 @@ def moment(parameter_value: Value[Any] | None) -> str:
         ISO 8601 with its time zone; "" where it tells none.
     """
     try:
-        read = (
+        moment_read = (
             datetime.fromisoformat(parameter_value.value.strip())
             if parameter_value and isinstance(parameter_value.value, str)
             else None
         )
     except ValueError:
         return ""
-    return read.isoformat() if read and read.tzinfo else ""
+    return moment_read.isoformat() if moment_read and moment_read.tzinfo else ""
 
 
 def _measured(record: Record) -> str:

@@ -102,8 +102,8 @@ def averaged(level: Sliceable, shape: tuple[int, int, int]) -> NDArray[np.float3
     count = max(1, READ_AT_ONCE // (rows * columns))
     for first in range(0, len(planes), count):
         part = planes[first : first + count]
-        read = np.asarray(level[part[0] : part[-1] + 1 : part.step], np.float32)
-        small = _average_along(_average_along(_finite(read), 1, shape[1]), 2, shape[2])
+        values = np.asarray(level[part[0] : part[-1] + 1 : part.step], np.float32)
+        small = _average_along(_average_along(_finite(values), 1, shape[1]), 2, shape[2])
         for places, weights in shares:
             for k in np.flatnonzero((places >= first) & (places < first + len(part)) & (weights > 0)):
                 result[k] += weights[k] * small[places[k] - first]

@@ -180,8 +180,8 @@ def map_of(images: Sequence[ImageFrame], links: Sequence[Link], view: str = "", 
     low, high = frame_shown.box_m
     if frame_shown.flat and along != "z":  # a plane from its side is a line: look at it with some room
         half = float(frame_shown.size_m.max()) / 2
-        room = np.array([0.0, 0.0, half])
-        low, high = low - room, high + room
+        margin = np.array([0.0, 0.0, half])
+        low, high = low - margin, high + margin
     wide, tall = float(high[right] - low[right]), float(high[down] - low[down])
     unit = SIDE / ((1 + 2 * _MARGIN) * max(wide, tall))
     corner = np.array([low[right], low[down]]) - _MARGIN * max(wide, tall)
@@ -198,10 +198,10 @@ def map_of(images: Sequence[ImageFrame], links: Sequence[Link], view: str = "", 
                 f"{image.title} ({image.frame}) is not linked with {frame_shown.title} and is not drawn"
             )
             continue
-        back = inverse(resolved.pose)
-        place_m, covariance = place(back, image.middle_m)
+        pose_back = inverse(resolved.pose)
+        place_m, covariance = place(pose_back, image.middle_m)
         spread = sigma(covariance)
-        corners = apply(back.matrix, image.corners_m)[:, [right, down]]
+        corners = apply(pose_back.matrix, image.corners_m)[:, [right, down]]
         outline = (_hull(corners) - corner) * unit
         x, y = ((place_m[[right, down]] - corner) * unit).tolist()
         boxes.append(

@@ -98,8 +98,8 @@ def show(png: bytes, kind: Kind | None = None, size: tuple[int, int] | None = No
     with Image.open(BytesIO(png)) as picture:
         width, height = picture.size
         # A character is about twice as high as wide: a half of it is a square.
-        room = (columns, 2 * max(1, lines - _LINES_KEPT))
-        scale = min(room[0] / width, room[1] / height)
+        pixels_at_most = (columns, 2 * max(1, lines - _LINES_KEPT))
+        scale = min(pixels_at_most[0] / width, pixels_at_most[1] / height)
         across, down = max(1, round(width * scale)), max(1, round(height * scale))
         if kind in ("kitty", "iterm"):
             return _kitty(png, across) if kind == "kitty" else _iterm(png, across)

@@ -249,24 +249,24 @@ class _Following:
             for number in not_done
         }
         self.tell({owners[number]: standing for number, standing in of.items()})
-        lost = {
+        lost_slabs = {
             number: standing
             for number, standing in of.items()
             if not standing.live and self.is_lost(owners[number], standing)
         }
-        if not lost:
+        if not lost_slabs:
             return
         if all(standing.state == "CANCELLED" for standing in of.values()):
-            jobs = ", ".join(dict.fromkeys(self.name(*owners[number]) for number in sorted(lost)))
+            jobs = ", ".join(dict.fromkeys(self.name(*owners[number]) for number in sorted(lost_slabs)))
             raise Interrupted(f"{jobs} of SLURM was cancelled before its slabs were done")
-        for number, standing in sorted(lost.items()):
+        for number, standing in sorted(lost_slabs.items()):
             self.demand_again(number, owners[number], standing)
         _LOG.info(
             "%s ended as %s before its slabs were done; they are sent again",
-            ", ".join(dict.fromkeys(self.name(*owners[number]) for number in sorted(lost))),
-            ", ".join(sorted({standing.state for standing in lost.values()})),
+            ", ".join(dict.fromkeys(self.name(*owners[number]) for number in sorted(lost_slabs))),
+            ", ".join(sorted({standing.state for standing in lost_slabs.values()})),
         )
-        self.send(lost)
+        self.send(lost_slabs)
 
     def is_lost(self, owner: tuple[int, int], standing: queue.Standing) -> bool:
         """Tell whether the slabs of a task at its end are not only not seen yet."""

@@ -210,11 +210,11 @@ def keep_parts(body: Body, smallest: int = 1, only_largest: bool = False) -> Bod
             f"all {count} pieces have fewer than {smallest} voxels, the largest {int(sizes.max())}; keep smaller ones "
             f"with --smallest {int(sizes.max())}, or take another threshold"
         )
-    lost = ~keep & (sizes > 0)
+    is_dropped = ~keep & (sizes > 0)
     field = body.field.copy()
-    away = lost[numbers]
+    away = is_dropped[numbers]
     np.copyto(field, _mirrored(field, body.level), where=away)
-    share = float(sizes[lost].sum() / sizes.sum())
+    share = float(sizes[is_dropped].sum() / sizes.sum())
     remaining = Body(**{**_fields(body), "field": field})
     box = _box(remaining.solid)
     return replace(
@@ -223,7 +223,7 @@ def keep_parts(body: Body, smallest: int = 1, only_largest: bool = False) -> Bod
         start=tuple(a + b.start for a, b in zip(body.start, box, strict=True)),
         voxels=body.voxels * (1 - share),
         parts=int(np.count_nonzero(keep[1:])),
-        dropped=int(np.count_nonzero(lost)),
+        dropped=int(np.count_nonzero(is_dropped)),
         dropped_share=share,
     )
 

@@ -153,7 +153,7 @@ class PrintFigures:
 def print_body(
     volume: Volume,
     wish: Wish,
-    how: PrintWish,
+    print_wish: PrintWish,
     *,
     level: int | None = None,
     memory: int | None = None,
@@ -167,7 +167,7 @@ def print_body(
         With a voxel size.
     wish : Wish
         What is the body.
-    how : PrintWish
+    print_wish : PrintWish
         How it is printed.
     level : int, optional
         Of the pyramid; by default one with eight voxels across a wall.
@@ -197,18 +197,18 @@ def print_body(
     for module in ("manifold3d", "skimage.measure", "scipy.ndimage"):
         optional_import(module, "mesh")
     say = tell or (lambda stage, done, total: None)
-    _demand(volume, how)
+    _demand(volume, print_wish)
     grids = grids_of(volume)
-    grid = _choose_print_grid(volume, grids, wish, how, level, memory)
-    body, filled = _printable(take_body(volume, grid, wish, say), how)
-    turned, pitch = _turned(body, volume, grid, how.up)
-    scale = _scale(turned, pitch, how)
-    field, pitch = _divide(turned.field, pitch * scale, how.wall_mm)
-    walls = _walls(field, turned.level, pitch, how, say)
+    grid = _choose_print_grid(volume, grids, wish, print_wish, level, memory)
+    body, filled = _printable(take_body(volume, grid, wish, say), print_wish)
+    turned, pitch = _turned(body, volume, grid, print_wish.up)
+    scale = _scale(turned, pitch, print_wish)
+    field, pitch = _divide(turned.field, pitch * scale, print_wish.wall_mm)
+    walls = _walls(field, turned.level, pitch, print_wish, say)
     say("surface", 0, 1)
     mesh = isosurface(walls.field, walls.level, (pitch, pitch, pitch))
     say("surface", 1, 1)
-    whole, on, moved, size = _finish(mesh, how, say)
+    whole, on, moved, size = _finish(mesh, print_wish, say)
     if whole.volume_mm3 <= 0 or not whole.is_closed:
         raise InputError("the print is not one closed body; take another level, or smooth more")
     return whole, PrintFigures(
@@ -225,7 +225,7 @@ def print_body(
         smooth_px=wish.smooth_px,
         grid=grid.words,
         pitch_mm=pitch,
-        wall_mm=how.wall_mm,
+        wall_mm=print_wish.wall_mm,
         thin_before=walls.before,
         thin_after=walls.after,
         volume_change=walls.change,
@@ -246,51 +246,59 @@ def as_data(figures: PrintFigures) -> dict[str, Any]:
     return {**asdict(figures), "size_mm": list(figures.size_mm), "body_mm": list(figures.body_mm)}
 
 
-def _demand(volume: Volume, how: PrintWish) -> None:
+def _demand(volume: Volume, print_wish: PrintWish) -> None:
     if volume.voxel_m is None:
         raise InputError(
             f"{volume.name}: the size of a voxel is not known, so a print would have no true scale; give it with "
             f'--voxel "10 um"'
         )
-    if (how.height_mm is None) == (how.scale is None):
+    if (print_wish.height_mm is None) == (print_wish.scale is None):
         raise ParameterError("give either a height or a scale")
-    size = how.height_mm if how.height_mm is not None else how.scale
-    if not (size and np.isfinite(size) and size > 0 and 0 < how.wall_mm < 100) or how.up not in UP:
+    size = print_wish.height_mm if print_wish.height_mm is not None else print_wish.scale
+    if (
+        not (size and np.isfinite(size) and size > 0 and 0 < print_wish.wall_mm < 100)
+        or print_wish.up not in UP
+    ):
         raise ParameterError(
-            f"height {how.height_mm} mm, scale {how.scale}, walls of {how.wall_mm} mm, up {how.up!r}: sizes are above "
-            f"0, and up is one of {', '.join(UP)}"
+            f"height {print_wish.height_mm} mm, scale {print_wish.scale}, walls of {print_wish.wall_mm} mm, up "
+            f"{print_wish.up!r}: sizes are above 0, and up is one of {', '.join(UP)}"
         )
-    if how.height_mm is not None and how.wall_mm > how.height_mm / 4:
+    if print_wish.height_mm is not None and print_wish.wall_mm > print_wish.height_mm / 4:
         raise InputError(
-            f"walls of {how.wall_mm:g} mm in a body of {how.height_mm:g} mm height hide its shape; print it "
-            f"at least {4 * how.wall_mm:g} mm high, or take thinner walls"
+            f"walls of {print_wish.wall_mm:g} mm in a body of {print_wish.height_mm:g} mm height hide its shape; print "
+            f"it at least {4 * print_wish.wall_mm:g} mm high, or take thinner walls"
         )
 
 
 def _choose_print_grid(
-    volume: Volume, grids: tuple[Grid, ...], wish: Wish, how: PrintWish, level: int | None, memory: int | None
+    volume: Volume,
+    grids: tuple[Grid, ...],
+    wish: Wish,
+    print_wish: PrintWish,
+    level: int | None,
+    memory: int | None,
 ) -> Grid:
     """Choose a grid: the coarsest with enough voxels across a wall."""
     if level is not None:
         return choose_grid(grids, level, memory)
     quick = next((grid for grid in grids if grid.bytes <= LOOK_BYTES), grids[-1])
     body = keep_parts(take_body(volume, quick, wish, lambda stage, done, total: None), only_largest=True)
-    turned, pitch = _turned(body, volume, quick, how.up)
-    pitch *= _scale(turned, pitch, how) / max(quick.factor)
-    return choose_grid(grids, None, memory, coarsest=how.wall_mm / FINE / pitch)
+    turned, pitch = _turned(body, volume, quick, print_wish.up)
+    pitch *= _scale(turned, pitch, print_wish) / max(quick.factor)
+    return choose_grid(grids, None, memory, coarsest=print_wish.wall_mm / FINE / pitch)
 
 
-def _printable(body: Body, how: PrintWish) -> tuple[Body, int]:
+def _printable(body: Body, print_wish: PrintWish) -> tuple[Body, int]:
     """Keep one piece, and fill what is closed."""
     largest = keep_parts(body, only_largest=True)
-    if largest.dropped_share > 1 - LEAST_PIECE and not how.largest_only:
+    if largest.dropped_share > 1 - LEAST_PIECE and not print_wish.largest_only:
         raise InputError(
             f"the body falls into {largest.dropped + 1} pieces that do not touch, and the largest is "
             f"{100 * (1 - largest.dropped_share):.2g} % of it: the others would float; join them with another "
             f"--threshold, or print the largest alone with --largest-only"
         )
-    checked = look_for_cavities(largest, fill=not how.keep_hollow)
-    return checked, 0 if how.keep_hollow else checked.cavities
+    checked = look_for_cavities(largest, fill=not print_wish.keep_hollow)
+    return checked, 0 if print_wish.keep_hollow else checked.cavities
 
 
 def _turned(body: Body, volume: Volume, grid: Grid, up: str) -> tuple[Body, float]:
@@ -304,10 +312,10 @@ def _turned(body: Body, volume: Volume, grid: Grid, up: str) -> tuple[Body, floa
     return replace(body, field=np.ascontiguousarray(np.rot90(field, turns, axes))), pitch
 
 
-def _scale(body: Body, pitch: float, how: PrintWish) -> float:
-    if how.scale is not None:
-        return how.scale
-    assert how.height_mm is not None
+def _scale(body: Body, pitch: float, print_wish: PrintWish) -> float:
+    if print_wish.scale is not None:
+        return print_wish.scale
+    assert print_wish.height_mm is not None
     padded = surrounded(body.field, body.level)
     above = np.flatnonzero((padded > body.level).any(axis=(1, 2)))
     low, high = int(above[0]), int(above[-1])
@@ -315,7 +323,7 @@ def _scale(body: Body, pitch: float, how: PrintWish) -> float:
         _reach(padded[[low, low - 1]], body.level),
         _reach(padded[[high, high + 1]], body.level),
     )
-    return float(how.height_mm / ((high - low + lowest + highest) * pitch))
+    return float(print_wish.height_mm / ((high - low + lowest + highest) * pitch))
 
 
 def _reach(pair: NDArray[np.float32], level: float) -> float:
@@ -345,11 +353,13 @@ class _Walls:
     change: float
 
 
-def _walls(field: NDArray[np.float32], level: float, pitch: float, how: PrintWish, tell: Tell) -> _Walls:
-    wall_px = how.wall_mm / pitch
-    room = ceil(wall_px / 2) + 2
+def _walls(
+    field: NDArray[np.float32], level: float, pitch: float, print_wish: PrintWish, tell: Tell
+) -> _Walls:
+    wall_px = print_wish.wall_mm / pitch
+    margin = ceil(wall_px / 2) + 2
     outside = np.float32(min(float(field.min()), 2 * level - float(field.max())))
-    field = np.pad(field, room, constant_values=outside)
+    field = np.pad(field, margin, constant_values=outside)
     tell("walls", 0, ROUNDS)
     depth = wall_thickness.depth_inside(field, level)
     thin = wall_thickness.thin_places(depth, wall_px)
@@ -369,37 +379,39 @@ def _walls(field: NDArray[np.float32], level: float, pitch: float, how: PrintWis
     tell("walls", ROUNDS, ROUNDS)
     change = float(np.count_nonzero(depth > 0)) / volume - 1
     if change > MOST_CHANGE:
-        size = how.height_mm if how.height_mm is not None else field.shape[0] * pitch
-        higher = 10 * ceil(size * how.wall_mm / thickness / 10)
+        size = print_wish.height_mm if print_wish.height_mm is not None else field.shape[0] * pitch
+        higher = 10 * ceil(size * print_wish.wall_mm / thickness / 10)
         raise InputError(
-            f"{100 * before:.0f} % of the surface is thinner than {how.wall_mm:g} mm; walls that thick would make the "
-            f"body {100 * change:.0f} % larger, and hide its shape: print it about {higher} mm high, or with walls of "
-            f"--min-wall {max(0.1, thickness):.1g}mm, as printers with resin do"
+            f"{100 * before:.0f} % of the surface is thinner than {print_wish.wall_mm:g} mm; walls that thick would "
+            f"make the body {100 * change:.0f} % larger, and hide its shape: print it about {higher} mm high, or with "
+            f"walls of --min-wall {max(0.1, thickness):.1g}mm, as printers with resin do"
         )
     return _Walls(field, level, before, after, change)
 
 
-def _finish(mesh: Mesh, how: PrintWish, tell: Tell) -> tuple[Mesh, float, float, tuple[float, float, float]]:
+def _finish(
+    mesh: Mesh, print_wish: PrintWish, tell: Tell
+) -> tuple[Mesh, float, float, tuple[float, float, float]]:
     """Reduce triangles and stand the body on its plate: all, the area it stands on, how far it moved, its own size."""
-    size, most, moved = _lengths(mesh), how.triangles, 0.0
+    size, most, moved = _lengths(mesh), print_wish.triangles, 0.0
     for _ in range(4):
         tell("triangles", 0, 1)
         body, moved = decimate(mesh, most) if len(mesh.faces) > most else (mesh, 0.0)
         tell("triangles", 1, 1)
-        whole, on = _place_on_base(body, how)
-        if len(whole.faces) <= how.triangles:
+        whole, on = _place_on_base(body, print_wish)
+        if len(whole.faces) <= print_wish.triangles:
             return whole, on, moved, size
-        most -= len(whole.faces) - how.triangles
+        most -= len(whole.faces) - print_wish.triangles
         if most < 100:
             break
     raise InputError(
-        f"a plate with its text and a body take more than {how.triangles} triangles; allow more with --max-tri"
+        f"a plate with its text and a body take more than {print_wish.triangles} triangles; allow more with --max-tri"
     )
 
 
-def _place_on_base(body: Mesh, how: PrintWish) -> tuple[Mesh, float]:
-    if how.lines:
-        return on_plate(body, how.lines, min(SUNK_MM, 0.05 * _lengths(body)[2]))
+def _place_on_base(body: Mesh, print_wish: PrintWish) -> tuple[Mesh, float]:
+    if print_wish.lines:
+        return on_plate(body, print_wish.lines, min(SUNK_MM, 0.05 * _lengths(body)[2]))
     low, high = body.box_mm
     whole = body.moved((-(low[0] + high[0]) / 2, -(low[1] + high[1]) / 2, -low[2]))
     flat = whole.corners[:, :, 2].max(axis=1) < 0.2

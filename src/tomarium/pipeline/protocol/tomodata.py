@@ -215,8 +215,8 @@ def _values(name: str, function: Function, words: list[str]) -> dict[str, Any]:
         if len(texts) < option.count or any(text == SCAN for text in texts):
             kind = "a value" if option.count == 1 else f"{option.count} values"
             raise ParameterError(f"{name} {word} takes {kind}, but {' '.join(texts) or 'none'} was found")
-        read = [_value(name, word, option, text) for text in texts]
-        values[option.flags[0]] = read[0] if option.count == 1 else tuple(read)
+        values_read = [_value(name, word, option, text) for text in texts]
+        values[option.flags[0]] = values_read[0] if option.count == 1 else tuple(values_read)
     values.pop("-i", None)  # nothing is asked on the console here
     return values
 

@@ -195,15 +195,15 @@ class StitchedVolume:
                 *(min(max(end, 0), depth) for p in self.pieces for end in (p.slices.start, p.slices.stop)),
             }
         )
-        lost = 0
+        not_finite = 0
         for first, last in pairwise(edges):
             seen = np.zeros(self.shape[1:], bool)
             for piece in self.pieces:
                 if piece.slices.start <= first and last <= piece.slices.stop:
                     whole, own = _common(piece, self.shape)
                     seen[whole] |= piece.weights_in_plane[own] > 0
-            lost += (last - first) * (seen.size - int(np.count_nonzero(seen)))
-        return lost / (depth * self.shape[1] * self.shape[2])
+            not_finite += (last - first) * (seen.size - int(np.count_nonzero(seen)))
+        return not_finite / (depth * self.shape[1] * self.shape[2])
 
 
 def _add(
@@ -220,9 +220,9 @@ def _add(
     """Add a piece's slice z to the weighted sums of a run of slices that begins at `first`."""
     counts = piece.weights_in_plane[own] * np.float32(piece.weight_of_slice(z))
     values = piece.plane(z, low, block)[own]
-    lost = ~np.isfinite(values)
-    if lost.any():
-        counts, values = np.where(lost, 0, counts), np.where(lost, 0, values)
+    is_lost = ~np.isfinite(values)
+    if is_lost.any():
+        counts, values = np.where(is_lost, 0, counts), np.where(is_lost, 0, values)
     total[(z - first, *whole)] += counts * values
     weight[(z - first, *whole)] += counts
 
