@@ -24,7 +24,7 @@ _NO_LINKS: Final = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, e
 
 
 @dataclass(frozen=True)
-class Copied:
+class CopiedFile:
     """What came of a file.
 
     Attributes
@@ -68,7 +68,7 @@ def draft_of(target: Path) -> Path:
     return target.with_name(name)
 
 
-def copy_file(source: Path, target: Path, on_bytes: Callable[[int], None] = lambda count: None) -> Copied:
+def copy_file(source: Path, target: Path, on_bytes: Callable[[int], None] = lambda count: None) -> CopiedFile:
     """Copy a file; go on with what an earlier try has left of it; read it back from the destination.
 
     The copy has another name until what was read back has the checksum of what was read from the source. Before it is
@@ -86,7 +86,7 @@ def copy_file(source: Path, target: Path, on_bytes: Callable[[int], None] = lamb
 
     Returns
     -------
-    Copied
+    CopiedFile
         The checksum, and how long it took.
 
     Raises
@@ -150,7 +150,7 @@ def sum_of(path: Path, on_bytes: Callable[[int], None] = lambda count: None) -> 
     return digest.hexdigest()
 
 
-def _copy_once(source: Path, target: Path, draft: Path, on_bytes: Callable[[int], None]) -> Copied | None:
+def _copy_once(source: Path, target: Path, draft: Path, on_bytes: Callable[[int], None]) -> CopiedFile | None:
     """Copy; None where what was read back differs."""
     before, start = source.stat(), time.monotonic()
     digest, bytes_written = hashlib.sha256(), 0
@@ -180,7 +180,7 @@ def _copy_once(source: Path, target: Path, draft: Path, on_bytes: Callable[[int]
     read_back_s = time.monotonic() - start
     os.utime(draft, ns=(before.st_atime_ns, before.st_mtime_ns))
     _rename_draft(draft, target)
-    return Copied("copied", digest.hexdigest(), place, bytes_written, write_s, read_back_s)
+    return CopiedFile("copied", digest.hexdigest(), place, bytes_written, write_s, read_back_s)
 
 
 def _read(reading: RawIOBase, source: Path, remaining: int) -> bytes:
@@ -193,7 +193,7 @@ def _read(reading: RawIOBase, source: Path, remaining: int) -> bytes:
         ) from problem
 
 
-def _compare(source: Path, target: Path, draft: Path, on_bytes: Callable[[int], None]) -> Copied:
+def _compare(source: Path, target: Path, draft: Path, on_bytes: Callable[[int], None]) -> CopiedFile:
     """Accept a file that is there and the same; refuse any other."""
     if target.is_symlink() or not target.is_file():
         raise FileExistsError(errno.EEXIST, "another thing has this name", str(target))
@@ -208,7 +208,7 @@ def _compare(source: Path, target: Path, draft: Path, on_bytes: Callable[[int], 
     if sum_of(source, on_bytes) != sha256:
         raise FileExistsError(errno.EEXIST, "a file of other content has this name", str(target))
     draft.unlink(missing_ok=True)  # of a copy that was stopped after it had its name by a hard link
-    return Copied("there", sha256, size, 0, 0.0, read_back_s)
+    return CopiedFile("there", sha256, size, 0, 0.0, read_back_s)
 
 
 def _rename_draft(draft: Path, target: Path) -> None:

@@ -17,7 +17,7 @@ _SYSTEM: Final = {"System Volume Information", "$RECYCLE.BIN", "lost+found", ".T
 
 
 @dataclass(frozen=True)
-class Listed:
+class ListedFile:
     """A file of a scan.
 
     Attributes
@@ -44,7 +44,7 @@ class Listing:
     ----------
     source : Path
         The scan, a file or a folder.
-    files : tuple of Listed
+    files : tuple of ListedFile
         Regular files, sorted by path.
     folders : tuple of (str, int)
         Folders within it and their times of change, each after the one that holds it.
@@ -55,7 +55,7 @@ class Listing:
     """
 
     source: Path
-    files: tuple[Listed, ...]
+    files: tuple[ListedFile, ...]
     folders: tuple[tuple[str, int], ...]
     links: tuple[tuple[str, str], ...]
     remarks: tuple[str, ...]
@@ -93,10 +93,10 @@ def list_scan(source: Path) -> Listing:
     """
     status = source.stat()
     if stat.S_ISREG(status.st_mode):
-        return Listing(source, (Listed("", status.st_size, status.st_mtime_ns),), (), (), ())
+        return Listing(source, (ListedFile("", status.st_size, status.st_mtime_ns),), (), (), ())
     if not stat.S_ISDIR(status.st_mode):
         raise InputError(f"{source}: is neither a file nor a folder; a scan was expected")
-    files: list[Listed] = []
+    files: list[ListedFile] = []
     folders, links, remarks = [("", status.st_mtime_ns)], [], []
     path_of_inode: dict[tuple[int, int], str] = {}
     waiting = [""]
@@ -122,7 +122,9 @@ def list_scan(source: Path) -> Listing:
                 other = (
                     path_of_inode.setdefault((kind.st_dev, kind.st_ino), path) if kind.st_nlink > 1 else path
                 )
-                files.append(Listed(path, kind.st_size, kind.st_mtime_ns, None if other == path else other))
+                files.append(
+                    ListedFile(path, kind.st_size, kind.st_mtime_ns, None if other == path else other)
+                )
             else:
                 remarks.append(f"{path}: left out, it is neither a file nor a folder")
     files.sort(key=lambda file: (file.same_as is not None, file.path))

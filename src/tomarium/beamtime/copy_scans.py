@@ -13,9 +13,9 @@ from typing import Final
 
 from tomarium import units
 from tomarium.atomic_files import alone, write_whole
-from tomarium.beamtime.copy_file import Copied, copy_file, draft_of, flush_folder
+from tomarium.beamtime.copy_file import copy_file, draft_of, flush_folder
 from tomarium.beamtime.copy_ledger import Copy, CopyLedger, FileRow, content_of, now
-from tomarium.beamtime.copy_listing import Listed, Listing, list_scan
+from tomarium.beamtime.copy_listing import ListedFile, Listing, list_scan
 from tomarium.beamtime.copy_names import is_unusual
 from tomarium.beamtime.copy_speed import Speed
 from tomarium.beamtime.mounted_volumes import SYSTEM, System, Volume, volume_of
@@ -375,15 +375,15 @@ def _copy_files(
     return rows
 
 
-def _copy_file(source: Path, listed: Listed, target: Path, work: _DiskCopy) -> FileRow:
+def _copy_file(source: Path, listed: ListedFile, target: Path, work: _DiskCopy) -> FileRow:
     """Copy a file and make its row."""
-    copy: Copied = copy_file(source, target, work.advance if listed.same_as is None else lambda count: None)
+    copy = copy_file(source, target, work.advance if listed.same_as is None else lambda count: None)
     work.speed = work.speed.plus(copy.written, copy.write_s, copy.read_back_s if copy.written else 0.0)
     status = target.stat()
     return FileRow(listed.path, copy.bytes, copy.sha256, listed.mtime_ns, status.st_mtime_ns, now())
 
 
-def _row_if_unchanged(listed: Listed, row: FileRow | None, target: Path) -> FileRow | None:
+def _row_if_unchanged(listed: ListedFile, row: FileRow | None, target: Path) -> FileRow | None:
     """Find a file as the ledger says that it was read back, when neither it nor its source changed since."""
     if row is None or (row.bytes, row.source_mtime_ns) != (listed.bytes, listed.mtime_ns):
         return None

@@ -92,7 +92,7 @@ def _make_preview(axes: Axes, catalogue: Catalogue, job: Row[Any]) -> Ended:
         *(path, arguments["settings"], arguments["what"], axes),
         readable=[readable],
         tell=stage_teller(catalogue, job, STAGES, "reconstructing"),
-        demand_wanted=Wanted(catalogue, job),
+        demand_wanted=CancelCheck(catalogue, job),
     )
     _keep_axes(axes, slices["axes"])
     stack = np.frombuffer(slices["stack"], np.float32).reshape(slices["shape"])
@@ -125,7 +125,7 @@ def _keep_axes(axes: Axes, new_axes: Sequence[Any]) -> None:
             axes.pop(next(iter(axes)))
 
 
-class Wanted:
+class CancelCheck:
     """Stops a job that nobody wants any more: raises `NotWanted` where it was cancelled, or another worker has it.
 
     Asked from all threads of a run; the catalogue is asked a few times a second at most.
@@ -196,7 +196,7 @@ def _reconstruct_alone(catalogue: Catalogue, job: Row[Any]) -> Ended:
             readable=[readable],
             writable=[folder],
             tell=stage_teller(catalogue, job, STAGES, "reconstructing ({})"),
-            demand_wanted=Wanted(catalogue, job),
+            demand_wanted=CancelCheck(catalogue, job),
         )
     if not begin_last_part(catalogue, job, "the volume is whole, and is filed"):
         raise NotWanted

@@ -26,7 +26,7 @@ from tomarium.specimen.landmarks import Landmark, align_landmarks
 from tomarium.specimen.orientations import Search, orientations
 from tomarium.specimen.pose_search import (
     FINEST_POINTS,
-    Found,
+    FoundPose,
     Levels,
     from_coarse_to_fine,
     levels_of,
@@ -175,7 +175,7 @@ def _search(
     mirror: bool,
     scale: bool,
     tell: Tell,
-) -> tuple[list[Found], Pair]:
+) -> tuple[list[FoundPose], Pair]:
     section = cloud.is_flat and not room.is_flat
     kind = "section" if section else "space"
     tried = orientations(
@@ -206,7 +206,7 @@ def _search(
 
 
 @dataclass(frozen=True, eq=False)
-class Known:
+class PoseCertainty:
     """How well a pose is known, in working units.
 
     Attributes
@@ -227,18 +227,18 @@ class Known:
     scale_sigma: float
 
 
-def how_well(pair: Pair, fit: Fit, freedoms: Sequence[int], kind: str) -> Known:
+def how_well(pair: Pair, fit: Fit, freedoms: Sequence[int], kind: str) -> PoseCertainty:
     """Tell how well a pose is known; `kind` is "flat", "section" or "volume"."""
     points = mapped(fit.matrix, pair.points)
     whole = np.zeros((7, 7))
     try:
         matrix, centre = covariance(pair, fit, _blocks(pair, _BLOCKS[kind]), freedoms)
     except np.linalg.LinAlgError:
-        return Known(np.full((6, 6), np.nan), points.mean(axis=0), np.nan, np.nan)
+        return PoseCertainty(np.full((6, 6), np.nan), points.mean(axis=0), np.nan, np.nan)
     whole[np.ix_(freedoms, freedoms)] = matrix
     some = points[:: max(1, len(points) // 500)]
     spread = float(np.median(spread_of_points(whole[:6, :6], centre, some)))
-    return Known(whole[:6, :6], centre, spread, float(np.sqrt(whole[6, 6])))
+    return PoseCertainty(whole[:6, :6], centre, spread, float(np.sqrt(whole[6, 6])))
 
 
 def _blocks(pair: Pair, most: int) -> NDArray[np.intp]:
@@ -256,8 +256,8 @@ def _blocks(pair: Pair, most: int) -> NDArray[np.intp]:
 
 def _alignment_of(
     levels: Levels,
-    best: Found,
-    candidates_found: Sequence[Found],
+    best: FoundPose,
+    candidates_found: Sequence[FoundPose],
     verdict: Verdict,
     compared: Pair,
     *,
@@ -316,14 +316,14 @@ def _alignment_of(
     )
 
 
-def _in_metres(matrix: Array, certainty: Known, unit_m: float) -> tuple[Array, Array, Array]:
+def _in_metres(matrix: Array, certainty: PoseCertainty, unit_m: float) -> tuple[Array, Array, Array]:
     moved = matrix.copy()
     moved[:3, 3] *= unit_m
     units = np.array([1.0, 1.0, 1.0, unit_m, unit_m, unit_m])
     return moved, certainty.covariance * np.outer(units, units), certainty.centre * unit_m
 
 
-def _candidate(pose: Found, unit_m: float, swapped: bool) -> Candidate:
+def _candidate(pose: FoundPose, unit_m: float, swapped: bool) -> Candidate:
     matrix = pose.fit.matrix.copy()
     matrix[:3, 3] *= unit_m
     return Candidate(
@@ -346,7 +346,7 @@ def _scale_note(pair: Pair, fit: Fit, freedoms: Sequence[int], kind: str) -> lis
     ]
 
 
-def _mirror_notes(best: Found, images: tuple[Image, Image]) -> list[str]:
+def _mirror_notes(best: FoundPose, images: tuple[Image, Image]) -> list[str]:
     flat = [image for image in images if image.is_flat]
     if len(flat) == 1:
         if not best.mirrored:

@@ -57,7 +57,7 @@ Tell = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, eq=False)
-class Found:
+class FoundPose:
     """A pose, how it was oriented when it was found, and what it reached.
 
     Attributes
@@ -159,7 +159,7 @@ def search_poses(
     about: Array | None = None,
     within: float | None = None,
     tell: Tell,
-) -> list[Found]:
+) -> list[FoundPose]:
     """Search all orientations and places at the coarsest level.
 
     Result: the best poses that differ, best first, at most `FIRST`.
@@ -209,9 +209,9 @@ def search_poses(
             on_progress=report_progress,
         )
     corners = _few_points(points)
-    poses: list[Found] = []
+    poses: list[FoundPose] = []
     for place in places:
-        pose = Found(
+        pose = FoundPose(
             Fit(place.matrix, place.score, 1.0),
             bool(trial_orientations.wanted[place.orientation]),
             bool(trial_orientations.mirrored[place.orientation]),
@@ -252,8 +252,8 @@ def _distance(first: Fit, other: Fit, points: Array) -> float:
 
 
 def better(
-    pair: Pair, poses: Sequence[Found], freedoms: Sequence[int], keep: int, *, rounds: int = 20
-) -> list[Found]:
+    pair: Pair, poses: Sequence[FoundPose], freedoms: Sequence[int], keep: int, *, rounds: int = 20
+) -> list[FoundPose]:
     """Refine poses at one level; result: those that differ, best first, at most `keep`."""
     refined = [
         replace(pose, fit=refine(pair, pose.fit.matrix, freedoms, rounds=rounds, settled_px=_ROUGHLY_PX))
@@ -261,7 +261,7 @@ def better(
     ]
     corners = _few_points(pair.points)
     apart = max(2 * _SAME * pair.voxel, _BASIN * pair.radius)
-    best: list[Found] = []
+    best: list[FoundPose] = []
     for pose in sorted(refined, key=lambda pose: -pose.fit.score):
         if not any(_distance(pose.fit, other.fit, corners) < apart for other in best):
             best.append(pose)
@@ -269,8 +269,8 @@ def better(
 
 
 def from_coarse_to_fine(
-    levels: Levels, poses: Sequence[Found], *, scale: bool, tell: Tell
-) -> tuple[list[Found], Pair]:
+    levels: Levels, poses: Sequence[FoundPose], *, scale: bool, tell: Tell
+) -> tuple[list[FoundPose], Pair]:
     """Make poses better, level by level; result: those that differ at the finest, best first, and the images there."""
     freedoms = (*levels.freedoms, SCALE) if scale else levels.freedoms
     total = len(levels.sizes)

@@ -44,7 +44,7 @@ Tell = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
-class Tuned:
+class TunedFilter:
     """The filter and strength that the views tell.
 
     Attributes
@@ -79,7 +79,7 @@ def tune(
     kinds: tuple[Filter, ...] = FILTERS,
     splits: int = SPLITS,
     tell: Tell | None = None,
-) -> Tuned:
+) -> TunedFilter:
     """Choose a filter and its strength by what parts of the views tell of each other.
 
     1. The views are dealt out to S parts, every S-th to one, and some slices are reconstructed from each.
@@ -105,7 +105,7 @@ def tune(
 
     Returns
     -------
-    Tuned
+    TunedFilter
         The filter and its strength.
 
     Raises
@@ -185,11 +185,11 @@ def _tune_stacks(
     kinds: tuple[Filter, ...],
     splits: int,
     say: Tell,
-) -> Tuned:
+) -> TunedFilter:
     mask = _mask(stacks[0][0].shape)
     sigma = float(np.median([noise(np.mean(parts, axis=0)) for parts in stacks]))
     if sigma <= 0:
-        return Tuned(kinds[0], 0.0, rows, splits, 1.0, False)
+        return TunedFilter(kinds[0], 0.0, rows, splits, 1.0, False)
     known_views = [view for view in views if view is not None]
     alias: list[list[NDArray[np.floating]] | None] = [None] * len(stacks)
     if len(known_views) == splits:
@@ -216,7 +216,7 @@ def _tune_stacks(
     # Without a filter the error is the noise of S - 1 parts and of the one: 1 of S parts of it can go.
     removable = unfiltered / splits
     gain = max(0.0, 1 - (unfiltered - least) / removable) if removable > 0 else 1.0
-    return Tuned(kind, strength, rows, splits, gain, alias[0] is not None)
+    return TunedFilter(kind, strength, rows, splits, gain, alias[0] is not None)
 
 
 def _mask(shape: tuple[int, ...]) -> NDArray[np.bool_]:

@@ -46,7 +46,7 @@ _LEAST: Final = 48
 
 
 @dataclass(frozen=True)
-class Measured:
+class VolumeFigures:
     """Figures of a volume; None where a thing cannot be told.
 
     Attributes
@@ -91,7 +91,7 @@ def measure(
     *,
     whole: bool = False,
     tell: Callable[[str, int, int], None] | None = None,
-) -> Measured:
+) -> VolumeFigures:
     """Measure a volume, slab by slab.
 
     Parameters
@@ -107,7 +107,7 @@ def measure(
 
     Returns
     -------
-    Measured
+    VolumeFigures
         Its figures.
 
     Raises
@@ -134,7 +134,7 @@ def measure(
             quality.append(_quality(plane, circle, _axis(volume), limits))
             say("slices", done, len(chosen))
     halves = None if other is None else ring_correlation(_pairs(volume, other, chosen, say))
-    return Measured(
+    return VolumeFigures(
         values,
         chosen,
         float(np.median([of_slice[0] for of_slice in measured_slices])) if measured_slices else None,
@@ -146,14 +146,14 @@ def measure(
     )
 
 
-def as_data(volume: Volume, measured: Measured) -> dict[str, Any]:
+def as_data(volume: Volume, measured: VolumeFigures) -> dict[str, Any]:
     """Write the figures of a volume for machines.
 
     Parameters
     ----------
     volume : Volume
         What was measured.
-    measured : Measured
+    measured : VolumeFigures
         Its figures.
 
     Returns
@@ -193,7 +193,7 @@ def as_data(volume: Volume, measured: Measured) -> dict[str, Any]:
     }
 
 
-def _edge_data(measured: Measured, pixel: float | None) -> dict[str, Any]:
+def _edge_data(measured: VolumeFigures, pixel: float | None) -> dict[str, Any]:
     width = measured.edge_fwhm_px
     quartiles = (
         None if width is None else np.percentile([edge.fwhm_px for edge in measured.edges], [25, 75]).tolist()

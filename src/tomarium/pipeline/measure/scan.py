@@ -13,7 +13,7 @@ from tomarium.errors import InputError
 from tomarium.kernels.ring_correlation import ring_correlation
 from tomarium.model import Axis, Scan, Volume
 from tomarium.model.geometry import PER_VIEW
-from tomarium.pipeline.measure.measure import SLICES, Measured, measure
+from tomarium.pipeline.measure.measure import SLICES, VolumeFigures, measure
 from tomarium.pipeline.protocol.protocol import Protocol
 from tomarium.pipeline.protocol.resolve import resolve
 from tomarium.pipeline.run.evaluate import evaluate
@@ -27,7 +27,7 @@ def measure_scan(
     *,
     whole: bool = False,
     tell: Callable[[str, int, int], None] | None = None,
-) -> tuple[Volume, Measured]:
+) -> tuple[Volume, VolumeFigures]:
     """Reconstruct a few slices of a scan, of all views and of the even and the odd ones, and measure them.
 
     Probes are asked once, of all views: both halves have the same rotation axis.
@@ -47,7 +47,7 @@ def measure_scan(
     -------
     volume : Volume
         The slices of all views, evenly over the middle 80 % of the rows.
-    measured : Measured
+    measured : VolumeFigures
         Figures of these, and as `halves` the Fourier ring correlation of the even and the odd views. A half has half
         of the views: what it resolves is the least that the whole does.
 

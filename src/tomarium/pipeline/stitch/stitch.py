@@ -36,7 +36,7 @@ Tell = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
-class Placed:
+class PlacedVolume:
     """A volume in the stitched one.
 
     Attributes
@@ -68,7 +68,7 @@ class Stitched:
     ----------
     volume : Volume
         Lazy: it is blended when it is read.
-    placed : tuple of Placed
+    placed : tuple of PlacedVolume
         The volumes.
     pairs : tuple of Pair
         What was found of each two that overlap.
@@ -79,7 +79,7 @@ class Stitched:
     """
 
     volume: Volume
-    placed: tuple[Placed, ...]
+    placed: tuple[PlacedVolume, ...]
     pairs: tuple[Pair, ...]
     unseen: float
     warnings: tuple[str, ...]
@@ -178,7 +178,7 @@ def stitch_volumes(
     stitched_volume, top = _place_in_frame(parts, settled, gains, offsets)
     unseen = stitched_volume.unseen_share()
     placed = tuple(
-        Placed(Path(part.name).name, p.z - top[0], p.y - top[1], p.x - top[2], p.turn_deg, gain, offset)
+        PlacedVolume(Path(part.name).name, p.z - top[0], p.y - top[1], p.x - top[2], p.turn_deg, gain, offset)
         for part, p, gain, offset in zip(parts, settled, gains, offsets, strict=True)
     )
     volume = _describe(volumes[0], parts, stitched_volume, placed, pairs, levels, top)
@@ -425,7 +425,7 @@ def _describe(
     first: Volume,
     parts: list[Part],
     stitched: StitchedVolume,
-    placed: tuple[Placed, ...],
+    placed: tuple[PlacedVolume, ...],
     pairs: Sequence[Pair],
     levels: Levels,
     top: tuple[float, float, float],

@@ -36,7 +36,7 @@ Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
-class Counted:
+class VoxelCounts:
     """What was counted while the volume was told.
 
     Attributes
@@ -78,7 +78,7 @@ class Fusion:
         What was learned.
     judgement : Judgement
         How well phases are told on what was held out.
-    counted : Counted
+    counted : VoxelCounts
         Of the whole volume.
     space : Space
         Of features.
@@ -95,7 +95,7 @@ class Fusion:
     samples: Samples
     learned: Classifier
     judgement: Judgement
-    counted: Counted
+    counted: VoxelCounts
     space: Space
     sections: tuple[Section, ...]
     fractions: Array
@@ -197,7 +197,7 @@ def _label_volume(
     folder: Path,
     account: Mapping[str, Any],
     say: Tell,
-) -> Counted:
+) -> VoxelCounts:
     """Tell all voxels, slab by slab; slabs that an earlier run has told are left."""
     writers = _writers(volume, folder, account)
     progress = folder / _PROGRESS
@@ -222,7 +222,7 @@ def _label_volume(
             parts.append({name: stored[name] for name in stored.files})
     for writer in writers:
         writer.finish()
-    return Counted(
+    return VoxelCounts(
         sum(part["voxels"] for part in parts),
         sum(part["expected"] for part in parts),
         int(sum(part["unknown"] for part in parts)),
@@ -322,7 +322,7 @@ def _label_slab(
     return labels, sure, counts
 
 
-def _fractions(samples: Samples, learned: Classifier, counted: Counted) -> tuple[Array, Array]:
+def _fractions(samples: Samples, learned: Classifier, counted: VoxelCounts) -> tuple[Array, Array]:
     """Return the share of each phase, with its interval, in the volume and on the maps.
 
     On the maps, blocks are drawn with putting back. In the volume it is the mean probability; by how much such means
