@@ -59,7 +59,7 @@ def _ignore_scan(row: Row, number: int, count: int, left_s: float) -> None:
 
 @dataclass
 class _RunningBatch:
-    """A batch at work: its plan, and its files as they grow."""
+    """A running batch: its plan, its state, and the rows of its table."""
 
     batch: Batch
     state: State
@@ -149,7 +149,7 @@ def run(
 
 @contextmanager
 def _lock_folder(folder: Path) -> Iterator[None]:
-    """Keep other batches out; the process of one that was killed a moment ago is given time to notice it."""
+    """Lock the folder of a batch; wait for the process of one that was just killed."""
     busy = f"{folder}: another batch is at work in this folder; wait until it has ended, or choose another with -o"
     end = time.monotonic() + _ENDING_S
     while True:

@@ -84,7 +84,7 @@ COLUMNS: Final = tuple(field.name for field in fields(Row) if field.name != "pic
 
 @dataclass
 class State:
-    """What a batch keeps for when it goes on.
+    """What a batch writes down to be resumed.
 
     Attributes
     ----------
@@ -142,7 +142,7 @@ def read_state(folder: Path) -> State:
 
 
 def write_state(folder: Path, state: State) -> None:
-    """Write what a batch must know when it goes on, whole or not at all."""
+    """Write the state by which a batch is resumed, whole or not at all."""
     write_json(folder / STATE, asdict(state))
 
 

@@ -84,7 +84,7 @@ def worst_first(rows: Sequence[Row]) -> list[Row]:
 
 
 def headline(rows: Sequence[Row]) -> str:
-    """Say in one line what became of a batch.
+    """Sum up the results of a batch in one line.
 
     Parameters
     ----------

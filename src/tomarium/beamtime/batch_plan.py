@@ -324,7 +324,7 @@ def with_axis(chosen: ChosenRun, axis: dict[str, Any]) -> ChosenRun:
 
 
 def told_axis(row: Row, axis: dict[str, Any]) -> Row:
-    """Add to a result what speaks against the axis that was found in another scan."""
+    """Add a warning to a result whose axis was found in another scan and may not fit."""
     if not axis["warnings"]:
         return replace(row, confidence=axis["confidence"])
     warnings = (*axis["warnings"], *row.warnings)

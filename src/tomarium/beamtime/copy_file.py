@@ -25,7 +25,7 @@ _NO_LINKS: Final = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, e
 
 @dataclass(frozen=True)
 class CopiedFile:
-    """What came of a file.
+    """Result of copying one file.
 
     Attributes
     ----------

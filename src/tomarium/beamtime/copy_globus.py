@@ -208,7 +208,7 @@ def submit(
 
 
 def follow(ledger: CopyLedger) -> list[Transfer]:
-    """Ask Globus what became of the transfers that were under way, and enter it.
+    """Ask Globus for the state of the transfers that were under way, and enter it.
 
     Parameters
     ----------
@@ -264,7 +264,7 @@ def _entry_of(transfer: Transfer, ledger: CopyLedger) -> Copy:
 def _contradictions(
     task: Mapping[str, Any], listed: Sequence[Mapping[str, Any]], entry: Copy, ledger: CopyLedger
 ) -> list[str]:
-    """Tell what speaks against a transfer that Globus calls a success."""
+    """List differences of a transfer that Globus calls a success."""
     contradictions = []
     if not task.get("verify_checksum"):
         contradictions.append("Globus did not compare checksums of this transfer")

@@ -226,7 +226,7 @@ class CopyLedger:
             )
 
     def enter(self, copy: Copy) -> None:
-        """Enter a copy, or what has become of it.
+        """Enter a copy, or its new state.
 
         Parameters
         ----------
@@ -299,7 +299,7 @@ class CopyLedger:
         ]
 
     def enter_transfer(self, transfer: Transfer) -> None:
-        """Enter a transfer, or what has become of it.
+        """Enter a transfer, or its new state.
 
         Parameters
         ----------

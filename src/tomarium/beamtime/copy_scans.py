@@ -42,7 +42,7 @@ Told = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class ScanCopied:
-    """What came of a scan.
+    """Result of copying one scan.
 
     Attributes
     ----------
@@ -69,7 +69,7 @@ class ScanCopied:
 
 @dataclass
 class _DiskCopy:
-    """What the copy of scans to one disk goes by."""
+    """State of a copy of scans to one disk."""
 
     target: Path
     device: int
@@ -284,7 +284,7 @@ def _target_path(target: Path, listing: Listing, path: str) -> Path:
 
 
 def _copy_scan(listing: Listing, work: _DiskCopy, system: System) -> ScanCopied:
-    """Copy a scan; what fails of it is told, and the rest goes on."""
+    """Copy a scan; a file that fails is reported, and the others are copied."""
     name = source_name(listing.source)
     inside = f"{work.volume.inside}/{name}".strip("/")
     entry = Copy(work.volume.id, inside, name, "", "copying", "copy", 0, 0, now(), None)

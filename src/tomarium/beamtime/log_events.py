@@ -74,7 +74,7 @@ def of_watch(
 
 
 def of_batch(name: str, rows: Iterable[Row]) -> Iterator[Event]:
-    """Tell what became of the scans of a batch.
+    """Yield an event for each scan of a batch.
 
     Parameters
     ----------
@@ -101,7 +101,7 @@ def of_batch(name: str, rows: Iterable[Row]) -> Iterator[Event]:
 
 
 def of_copy(scan: ScanCopied, listing: Listing, target: str, volume: str) -> Event:
-    """Tell what came of a scan's copy.
+    """Return the event of a scan's copy.
 
     Parameters
     ----------

@@ -176,7 +176,7 @@ class MachineLog:
         return True
 
     def note_all(self, events: Iterable[tuple[str, str]], tell: Callable[[str], object]) -> None:
-        """Write what is not there yet; where the system refuses it, that is told once, and nothing stops.
+        """Write entries that are not there yet; an error of the system is reported once, and nothing stops.
 
         Parameters
         ----------

@@ -437,7 +437,7 @@ class _Watch:
             self.tell(f"! {arrival.name}: {warning.title}: {warning.text}")
 
     def _do_jobs(self, kind: Kind) -> None:
-        """Do the jobs, one after the other; whatever a file does to one, the next is done."""
+        """Do the jobs, one after the other; an error of one does not stop the next."""
         while (job := self.jobs[kind].get()) is not None:
             began = time.perf_counter()
             try:

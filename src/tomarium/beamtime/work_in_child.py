@@ -167,7 +167,7 @@ def _make_slice(
     settings: WorkSettings,
     progress: Progress,
 ) -> tuple[list[Any], dict[str, Any]]:
-    """Make one slice; its row and the axis are told as the detector's own, whatever is binned."""
+    """Make one slice; its row and the axis are those of the detector, also where frames are binned."""
     axis, notes = _find_axis(axes, scan, protocol, progress)
     rows, columns = settings.binning
     scan_with_axis, found_axis = scan, axis

@@ -163,7 +163,7 @@ def _reconstruct(catalogue: Catalogue, job: Row[Any]) -> Ended:
 
 
 def _lock_job(folder: Path) -> int:
-    """Hold the lock of a job, which the system lets go of when this process ends."""
+    """Lock a job; the system releases the lock when this process ends."""
     try:
         lock = take_lock(folder / "lock", "another worker is at it")
     except InputError as problem:

@@ -85,7 +85,7 @@ class Order:
 
 @dataclass(frozen=True)
 class Line:
-    """What became of one thing.
+    """What an import did with one entity or record.
 
     Attributes
     ----------
@@ -110,7 +110,7 @@ class Line:
 
 @dataclass
 class Outcome:
-    """What became of all.
+    """What an import did with all entities and records.
 
     Attributes
     ----------
@@ -194,7 +194,7 @@ def bring_in(
 
 @dataclass(frozen=True)
 class _Import:
-    """The catalogue, the order and what is known by now."""
+    """A running import: catalogue, order, outcome, and what was imported before."""
 
     catalogue: Catalogue
     reader: Reader
@@ -430,7 +430,7 @@ class _Import:
 def _fields_filed(
     fields_here: dict[str, Any], fields: dict[str, Any], before: Imported | None, conflicts: list[Conflict]
 ) -> dict[str, Any]:
-    """Return what stands here of what was told; a field that somebody changed here stays what it was filed as."""
+    """Return the values here of the fields that the source tells; of one that was changed here, the value as filed."""
     changed = {conflict.field for conflict in conflicts}
     filed_before = before.filed if before else {}
     return {

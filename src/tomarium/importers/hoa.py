@@ -87,7 +87,7 @@ def _datasets(content: Any, stem: str) -> Iterator[tuple[str, dict[str, Any]]]:
 
 @dataclass
 class _Dataset:
-    """What was told of one dataset, by where it goes."""
+    """Fields of one dataset, sorted by the entity or record that they belong to."""
 
     record: dict[str, Any] = field(default_factory=dict)
     specimen: dict[str, list[str]] = field(default_factory=dict)

@@ -382,7 +382,7 @@ class _Reading:
         return ""
 
     def _original_of(self, dataset: IcatEntity) -> dict[str, Any]:
-        """Return all that the file tells of a dataset, and of what it belongs to, in its own words."""
+        """Return all attributes of a dataset, and of its investigation and sample, as the file has them."""
         content = self._content_of(dataset)
         for name in ("investigation", "sample"):
             if above := self.icat.named(dataset, name):
@@ -392,7 +392,7 @@ class _Reading:
         return content
 
     def _content_of(self, entity: IcatEntity, above: str = "") -> dict[str, Any]:
-        """Return all that is told of an object and of what belongs to it; not again what it belongs to itself."""
+        """Return all attributes of an entity and of those below it, without a reference back to itself."""
         content: dict[str, Any] = {
             name: value.key or dict(value.attributes) if isinstance(value, Reference) else _json(value)
             for name, value in entity.attributes.items()
@@ -408,7 +408,7 @@ class _Reading:
         return content
 
     def _add_named(self, content: dict[str, Any], entity: IcatEntity) -> dict[str, Any]:
-        """Put what an object names beside it, where its key alone would tell nothing here."""
+        """Add the attributes of what an entity references, where its key alone tells nothing here."""
         for name, type in (("type", "parameterType"), ("user", "user"), ("technique", "technique")):
             if (other := self.icat.named(entity, name, type)) is not None:
                 content[name] = {

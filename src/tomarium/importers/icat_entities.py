@@ -52,7 +52,7 @@ EMBEDDED: Final = {
 
 @dataclass(frozen=True)
 class Reference:
-    """That an object names another: by its key, or by what that one says of itself.
+    """A reference from one entity to another: by its key, or by its attributes.
 
     Attributes
     ----------

@@ -45,7 +45,7 @@ def is_shown(record: Record) -> bool:
 
 
 def render(record: Record, view: View) -> Piece:
-    """Show what speaks against blind trust, the chain of steps, the protocol, and the provenance as nested lists.
+    """Show warnings, the chain of steps, the protocol, and the provenance as nested lists.
 
     Parameters
     ----------

@@ -119,7 +119,7 @@ def _draw_silhouette(
 
 
 def _without_specks(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Take the majority of a point and its eight neighbours; beyond the edge it goes on as at the edge."""
+    """Replace each point by the majority of itself and its eight neighbours; the edge is repeated outwards."""
     if min(mask.shape) < 3:
         return mask
     wide = np.pad(mask.astype(np.uint8), 1, mode="edge")

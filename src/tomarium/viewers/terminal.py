@@ -44,7 +44,7 @@ def is_terminal() -> bool:
 
 
 def kind_of(environment: Mapping[str, str] = os.environ) -> Kind:
-    """Tell how a terminal shows pictures, by what it says of itself.
+    """Tell how a terminal shows pictures, by its environment variables.
 
     Parameters
     ----------

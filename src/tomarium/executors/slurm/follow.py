@@ -151,7 +151,7 @@ class _Following:
         return numbers
 
     def begin(self) -> None:
-        """Go on with the jobs of an earlier call where they are at work, and send what is in no job."""
+        """Resume jobs of an earlier call that are running, and send the slabs that are in no job."""
         job_folder = self.job_folder
         self.arrays = job_folder.arrays() if job_folder.folder.is_dir() else []
         self.sent_before = len(self.arrays)
@@ -394,7 +394,7 @@ def resources(measured: Resources, argument: str = "") -> Resources:
 
 
 def _demand_own(job_folder: JobFolder) -> None:
-    """Remove what other runs left in the folder of jobs; refuse where they are at work."""
+    """Remove what other runs left in the folder of jobs; refuse where their jobs are running."""
     record = job_folder.folder.parent
     for folder in record.glob("*"):
         if folder == job_folder.folder or not folder.is_dir():

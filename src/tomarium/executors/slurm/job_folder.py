@@ -88,7 +88,7 @@ class JobFolder:
         return slabs
 
     def give(self, number: int, result: Any, problem: BaseException | None = None, task: str = "") -> None:
-        """Tell what became of a slab."""
+        """Write the result of a slab, or its error."""
         write_whole(self.folder / "done" / f"{number}.pickle", pickle.dumps((result, problem, task)))
 
     def stop(self) -> None:
@@ -118,7 +118,7 @@ class JobFolder:
         return outcome
 
     def clear(self, number: int) -> None:
-        """Forget what became of a slab, so that it is done again."""
+        """Remove the result of a slab, so that it is done again."""
         (self.folder / "done" / f"{number}.pickle").unlink(missing_ok=True)
 
     def log(self, submission: int, task: int) -> Path:
@@ -150,7 +150,7 @@ class JobFolder:
 
 
 def jobs_folder(record: Path) -> Path:
-    """Return the folder that stands beside a record while jobs are at work on it."""
+    """Return the folder beside a record that exists while jobs work on it."""
     return record.absolute().with_name(f"{record.name}{SUFFIX}")
 
 

@@ -45,7 +45,7 @@ Tell = Callable[[str, int, int], None]
 
 @dataclass(frozen=True)
 class TunedFilter:
-    """The filter and strength that the views tell.
+    """Filter and strength that were tuned on parts of the views.
 
     Attributes
     ----------

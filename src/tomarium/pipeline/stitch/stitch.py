@@ -196,7 +196,7 @@ def write_stitched(
     overwrite: bool = False,
     tell: Tell | None = None,
 ) -> Converted:
-    """Write volumes that were put together, slab by slab; where it was stopped, it goes on.
+    """Write a stitched volume slab by slab; resume where it was stopped.
 
     Parameters
     ----------

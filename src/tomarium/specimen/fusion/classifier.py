@@ -188,7 +188,7 @@ def _forest(features: NDArray[np.float32], numbers: NDArray[Any], weights: Array
 
 
 def _threads(voxels: int) -> int:
-    """Return how many threads are worth their start."""
+    """Return how many threads are quickest for so many voxels."""
     return processors() if voxels > _WORTH_THREADS else 1
 
 

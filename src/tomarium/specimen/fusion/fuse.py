@@ -37,7 +37,7 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class VoxelCounts:
-    """What was counted while the volume was told.
+    """Counts of voxels by phase, and sums of probabilities, over all slabs.
 
     Attributes
     ----------
