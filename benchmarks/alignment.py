@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from tomarium.kernels.alignment.refine import mapped, refine, small_motion
 from tomarium.kernels.alignment.rotations import cross, vector_of
-from tomarium.specimen.align import align, how_well
+from tomarium.specimen.align import align, estimate_certainty
 from tomarium.specimen.alignment import FREEDOMS
 from tomarium.specimen.image import Image, image_of_array
 from tomarium.specimen.pose_search import FINEST_POINTS, levels_of
@@ -97,7 +97,7 @@ def near_truth(
     ]
     centre = mapped(start, pair.points).mean(axis=0)
     fit = refine(pair, small_motion(step, levels.freedoms, centre) @ start, levels.freedoms, rounds=40)
-    known = how_well(pair, fit, levels.freedoms, levels.kind)
+    known = estimate_certainty(pair, fit, levels.freedoms, levels.kind)
     unit = np.array([1.0, 1.0, 1.0, levels.unit_m, levels.unit_m, levels.unit_m])
     matrix = fit.matrix.copy()
     matrix[:3, 3] *= levels.unit_m

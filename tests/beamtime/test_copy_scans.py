@@ -13,7 +13,7 @@ from tomarium.beamtime import copy_scans as module
 from tomarium.beamtime.copies_known import places_known, scans_known, verify_copy
 from tomarium.beamtime.copy_file import draft_of
 from tomarium.beamtime.copy_ledger import CopyLedger, open_ledger
-from tomarium.beamtime.copy_scans import Disk, ScanCopied, copy_scans, demand_room, list_all, taking
+from tomarium.beamtime.copy_scans import Disk, ScanCopied, copy_scans, demand_room, list_all, open_disk
 from tomarium.beamtime.copy_speed import Speed, falls_behind, filesystem_warning, speed_warning
 from tomarium.beamtime.copy_watch import Arrivals, arriving_bytes_s, listings_in
 from tomarium.beamtime.mounted_volumes import FAT_LARGEST, System, Volume, find_volume, volume_of
@@ -47,7 +47,7 @@ def ledger(tmp_path: Path) -> Iterator[CopyLedger]:
 
 
 def copied(ledger: CopyLedger, disk: Path, *scans: Path) -> list[ScanCopied]:
-    with taking(disk) as ready:
+    with open_disk(disk) as ready:
         return copy_scans(list_all(scans, disk), ready, ledger)[0]
 
 
@@ -148,7 +148,7 @@ def test_a_full_disk_and_an_unplugged_one(
 def test_an_empty_folder_in_place_of_the_disk_takes_nothing(
     scan: Path, disk: Path, ledger: CopyLedger
 ) -> None:
-    with taking(disk) as ready:
+    with open_disk(disk) as ready:
         work = module._DiskCopy(ready.target, -1, ready.volume, ledger, lambda done, total: None)
         with pytest.raises(Interrupted, match="unplugged"), module._disk_errors(work):
             module._copy_scan(list_all([scan], disk)[0], work, System())
@@ -182,7 +182,7 @@ def test_fat32_takes_no_file_above_4_gib(tmp_path: Path, disk: Path) -> None:
 
 
 def test_one_copy_at_a_time_and_no_copy_into_itself(scan: Path, disk: Path) -> None:
-    with taking(disk), pytest.raises(InputError, match="under way"), taking(disk):
+    with open_disk(disk), pytest.raises(InputError, match="under way"), open_disk(disk):
         pass
     with pytest.raises(InputError, match=r"in .*spool itself"):
         list_all([scan.parent], scan)

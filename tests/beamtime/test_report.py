@@ -12,7 +12,7 @@ from contracts.test_steps import make_scan
 from tomarium.beamtime.beamline_parameters import profile_toml
 from tomarium.beamtime.beamtime_folder import read_beamtime
 from tomarium.beamtime.copy_ledger import open_ledger
-from tomarium.beamtime.copy_scans import copy_scans, list_all, taking
+from tomarium.beamtime.copy_scans import copy_scans, list_all, open_disk
 from tomarium.beamtime.profile_file import read_profile
 from tomarium.beamtime.report import LogEntry, gather, key_of
 from tomarium.beamtime.report_file import BROWSERS, print_pdf, report_html
@@ -49,7 +49,7 @@ def beamtime(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "failed": [{"scan": "broken.nxs", "reason": "it has no frames"}], "skipped": [],
     }  # fmt: skip
     (folder / "live" / "live.json").write_text(json.dumps(live))
-    with open_ledger(folder / "copies.sqlite") as ledger, taking(top / "disk1") as disk:
+    with open_ledger(folder / "copies.sqlite") as ledger, open_disk(top / "disk1") as disk:
         copy_scans(list_all([raw], top / "disk1"), disk, ledger)
     (folder / "not_a_record").mkdir()
     (folder / "not_a_record" / "ro-crate-metadata.json").write_text("{")

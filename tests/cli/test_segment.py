@@ -24,7 +24,7 @@ from tomarium.pipeline.measure.objects import measure_objects
 from tomarium.pipeline.mesh.body import Wish, take_body
 from tomarium.pipeline.mesh.grid import grids_of
 from tomarium.pipeline.segment import slabs as slabs_module
-from tomarium.pipeline.segment.field import field_of, told_field
+from tomarium.pipeline.segment.field import field_of, stated_field
 from tomarium.synth import SimulationConfig, simulate, truth
 
 skimage = pytest.importorskip("skimage")
@@ -328,7 +328,7 @@ def test_a_run_tells_its_circle_and_its_regions(tmp_path: Path) -> None:
     assert execute([*words, "-o", str(tmp_path / "whole")]) in (0, 1)  # 1: so small a scan has its warnings
     assert execute([*words, "-o", str(tmp_path / "cut"), "--set", "fbp.region=4:24,8:28"]) in (0, 1)
     opened = [open_any(tmp_path / name / "volume.ome.zarr") for name in ("whole", "cut")]
-    assert [told_field(one)[0] for one in opened if isinstance(one, Volume)] == ["circle", "box"]
+    assert [stated_field(one)[0] for one in opened if isinstance(one, Volume)] == ["circle", "box"]
     assert not np.asarray(opened[0])[:, 0, 0].any()
 
 

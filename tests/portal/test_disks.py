@@ -7,7 +7,7 @@ import pytest
 
 from app_client import TestClient
 from tomarium.beamtime.copy_ledger import Copy, Transfer, now, open_ledger
-from tomarium.beamtime.copy_scans import copy_scans, list_all, taking
+from tomarium.beamtime.copy_scans import copy_scans, list_all, open_disk
 from tomarium.beamtime.mounted_volumes import Volume
 from tomarium.catalogue import Catalogue
 from tomarium.portal.app import create_app
@@ -23,7 +23,7 @@ def test_scans_with_one_copy_come_first(
         (tmp_path / name).write_bytes(name.encode())
     client = TestClient(create_app(catalogue, local=True), base_url="http://testserver")
     assert "There is no ledger of copies yet" in client.get("/disks").text
-    with open_ledger(tmp_path / "copies.sqlite") as ledger, taking(tmp_path / "disk1") as disk:
+    with open_ledger(tmp_path / "copies.sqlite") as ledger, open_disk(tmp_path / "disk1") as disk:
         copy_scans(list_all([tmp_path / "tooth_01", tmp_path / "tooth_<02>"], disk.target), disk, ledger)
     for folder in (tmp_path, tmp_path / "disk1"):
         (folder / "tooth_<02>").unlink()

@@ -15,7 +15,7 @@ from tomarium.kernels.alignment.refine import (
     small_motion,
     spread_of_points,
 )
-from tomarium.specimen.align import align, how_well
+from tomarium.specimen.align import align, estimate_certainty
 from tomarium.specimen.alignment import inverted
 from tomarium.specimen.image import Image, image_of_array
 from tomarium.specimen.pose_search import levels_of
@@ -148,7 +148,7 @@ def test_the_error_of_flat_maps_is_stated_neither_too_large_nor_too_small() -> N
         fit = refine(pair, start, levels.freedoms)
         placed = mapped(fit.matrix, pair.points)
         made = np.mean(np.sum((placed - mapped(start, pair.points)) ** 2, axis=1))
-        spread = how_well(pair, fit, levels.freedoms, levels.kind).spread
+        spread = estimate_certainty(pair, fit, levels.freedoms, levels.kind).spread
         ratios.append(made / spread**2)
     assert 0.8 < np.sqrt(np.mean(ratios)) < 1.3
 

@@ -30,8 +30,8 @@ from tomarium.beamtime.batch_plan import (
     axis_scan,
     plan_scans,
     told,
-    told_axis,
     with_axis,
+    with_axis_confidence,
 )
 from tomarium.beamtime.log_events import of_batch
 from tomarium.catalogue.make_record import demand_apart
@@ -254,6 +254,6 @@ def _make_one(
         return batch_result.make(batch.how, row, chosen, on_progress)
     axis_found, other = axis
     demand_same_frames(scan, other)
-    return told_axis(
+    return with_axis_confidence(
         batch_result.make(batch.how, row, with_axis(chosen, axis_found), on_progress), axis_found
     )

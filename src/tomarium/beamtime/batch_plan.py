@@ -272,7 +272,7 @@ def _plan_one(
         if key is not None and axis is None:
             changed.append("the rotation axis is to be that of another scan")
         if not changed:
-            return (earlier if axis is None else told_axis(earlier, axis)), None
+            return (earlier if axis is None else with_axis_confidence(earlier, axis)), None
         error = (
             f"its result was made otherwise and is left as it is ({'; '.join(changed)}); --redo makes it anew"
         )
@@ -323,7 +323,7 @@ def with_axis(chosen: ChosenRun, axis: dict[str, Any]) -> ChosenRun:
     return replace(chosen, protocol=with_parameter(chosen.protocol, f"{axis['step']}={axis['value']!r}"))
 
 
-def told_axis(row: Row, axis: dict[str, Any]) -> Row:
+def with_axis_confidence(row: Row, axis: dict[str, Any]) -> Row:
     """Add a warning to a result whose axis was found in another scan and may not fit."""
     if not axis["warnings"]:
         return replace(row, confidence=axis["confidence"])

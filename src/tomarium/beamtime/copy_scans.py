@@ -102,7 +102,7 @@ class Disk:
 
 
 @contextmanager
-def taking(target: Path, system: System = SYSTEM, *, mark: bool = True) -> Iterator[Disk]:
+def open_disk(target: Path, system: System = SYSTEM, *, mark: bool = True) -> Iterator[Disk]:
     """Make a folder on a disk ready, and keep other copies off it.
 
     Parameters

@@ -82,10 +82,10 @@ def of_data_check(opened: Scan, checked: Scan) -> list[ScanWarning]:
         One for each sentence.
     """
     new_warnings = [text for text in checked.warnings if text not in opened.warnings]
-    return [told_in_words(text) for text in new_warnings]
+    return [warning_of_sentence(text) for text in new_warnings]
 
 
-def told_in_words(text: str, level: Level = "warn") -> ScanWarning:
+def warning_of_sentence(text: str, level: Level = "warn") -> ScanWarning:
     """Give a sentence of the data check its kind and title.
 
     Parameters

@@ -141,9 +141,9 @@ def _copy_to_disk(
     dry_run: bool,
 ) -> int:
     """Copy scans to a folder of a disk."""
-    from tomarium.beamtime.copy_scans import taking
+    from tomarium.beamtime.copy_scans import open_disk
 
-    with taking(target, mark=False):
+    with open_disk(target, mark=False):
         pass  # a folder that is not there, or that another copy uses, is told before the scans are listed
     listings = _scans(folders, target, each_scan=each_scan)
     return _copy_listed(listings, target, ledger, log, dry_run=dry_run, waiting=lambda: 0)
@@ -160,7 +160,7 @@ def _copy_listed(
 ) -> int:
     """Copy what is listed, and tell of each scan; `waiting` tells the bytes that are there beside them."""
     from tomarium.beamtime.copy_names import names_refused
-    from tomarium.beamtime.copy_scans import copy_scans, demand_room, taking
+    from tomarium.beamtime.copy_scans import copy_scans, demand_room, open_disk
     from tomarium.beamtime.copy_speed import Speed, falls_behind, filesystem_warning, speed_warning
     from tomarium.beamtime.copy_watch import arriving_bytes_s
     from tomarium.beamtime.log_events import of_copy
@@ -184,7 +184,7 @@ def _copy_listed(
                 warned_names.add(name)
                 show.warnings([warning])
 
-    with taking(target, mark=not dry_run) as disk:
+    with open_disk(target, mark=not dry_run) as disk:
         volume = disk.volume.id
         left = demand_room(listings, disk)
         size = _size_text(sum(listing.bytes for listing in listings))
@@ -304,11 +304,11 @@ def _watch(
     log: MachineLog | None,
 ) -> int:
     """Copy scans as they finish, until the user stops it."""
-    from tomarium.beamtime.copy_scans import taking
+    from tomarium.beamtime.copy_scans import open_disk
     from tomarium.beamtime.copy_watch import Arrivals
 
     for target in targets:
-        with taking(target):
+        with open_disk(target):
             pass
     arrivals = Arrivals(folders, still_s)
     last_message = ""

@@ -141,7 +141,7 @@ def list_(kind: str, catalogue: Path | None) -> None:
         )
 
 
-def made_from(function: Any) -> Any:
+def origin_options(function: Any) -> Any:
     """Give a command the options that say from what a specimen was made."""
     for how in reversed(HOWS):
         function = click.option(f"--{how}", metavar="PARENT", help=f"It is {HOWS[how]} PARENT.")(function)
@@ -155,7 +155,7 @@ def parents(values: Mapping[str, str | None]) -> dict[str, str]:
 
 @command.command("link")
 @click.argument("child")
-@made_from
+@origin_options
 @click.option("--remove", is_flag=True, help="Take the link back.")
 @CATALOGUE
 def link(child: str, remove: bool, catalogue: Path | None, **options: str | None) -> None:

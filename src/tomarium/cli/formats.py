@@ -21,7 +21,7 @@ def command(name: str | None, as_json: bool) -> None:
     tomarium formats
     tomarium formats nxtomo
     """
-    from tomarium.cli.reference_formats import does, section
+    from tomarium.cli.reference_formats import capabilities, section
     from tomarium.errors import ParameterError
     from tomarium.formats import formats
 
@@ -34,11 +34,11 @@ def command(name: str | None, as_json: bool) -> None:
     if as_json:
         show.as_json(
             [
-                {"name": form.name, "title": form.title, "endings": form.suffixes, "does": does(form)}
+                {"name": form.name, "title": form.title, "endings": form.suffixes, "does": capabilities(form)}
                 for form in chosen
             ]
         )
     elif name is None:
-        show.table((form.name, does(form), form.title, " ".join(form.suffixes)) for form in chosen)
+        show.table((form.name, capabilities(form), form.title, " ".join(form.suffixes)) for form in chosen)
     else:
         click.echo(section(chosen[0]).rstrip())

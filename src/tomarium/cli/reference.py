@@ -10,7 +10,7 @@ import click
 
 from tomarium.cli.command_group import HEADINGS
 from tomarium.cli.reference_checks import sayings
-from tomarium.cli.reference_formats import does, section
+from tomarium.cli.reference_formats import capabilities, section
 from tomarium.cli.reference_python import entry, overview, public
 from tomarium.doctor import all_checks
 from tomarium.formats.format import Format
@@ -82,7 +82,7 @@ def _steps() -> str:
 def _formats() -> str:
     rows = [
         f"| [`{form.name}`](#{form.name.replace('.', '')}) | {form.title} | {', '.join(form.suffixes)} "
-        f"| {does(form)} |"
+        f"| {capabilities(form)} |"
         for form in collect("formats", Format).values()
     ]
     return (

@@ -170,7 +170,7 @@ TOLD: Final[dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
 }  # fmt: skip
 
 
-def does(form: Format) -> str:
+def capabilities(form: Format) -> str:
     """Say whether a format is only read, and what is written in it.
 
     Parameters

@@ -9,7 +9,7 @@ import click
 
 from tomarium import units
 from tomarium.cli import show
-from tomarium.cli.entity import CATALOGUE, FACTS, made_from, parents, read_facts
+from tomarium.cli.entity import CATALOGUE, FACTS, origin_options, parents, read_facts
 from tomarium.cli.link_rows import link_rows
 from tomarium.cli.specimen_claims import check_claims, claim
 from tomarium.cli.specimen_exchange import export, import_landmarks
@@ -61,7 +61,7 @@ command.add_command(where_)
 @click.argument("name")
 @click.option("--id", default="", help="Its identifier; one is made from the name by default.")
 @FACTS
-@made_from
+@origin_options
 @CATALOGUE
 def new(name: str, id: str, facts: tuple[str, ...], catalogue: Path | None, **options: str | None) -> None:
     """Make a specimen called NAME, and say what it was made from; the same as `tomarium entity new specimen`."""

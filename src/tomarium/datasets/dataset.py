@@ -13,7 +13,7 @@ from tomarium.kernels.spatial_blocks import FRACTIONS
 from tomarium.model import Record, Volume
 from tomarium.model.image import Sliceable, axes_of_level
 from tomarium.model.wording import brief
-from tomarium.standards.citation import cite, licence_told
+from tomarium.standards.citation import cite, licence_or_note
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -58,7 +58,7 @@ class Dataset:
     @property
     def licence(self) -> str:
         """SPDX identifier of its licence, or a sentence that none was stated."""
-        return licence_told(self.metadata)
+        return licence_or_note(self.metadata)
 
     @cached_property
     def volume(self) -> Volume:

@@ -29,12 +29,12 @@ from tomarium.importers.draft_fields import (
     as_typed,
     changes_of,
     digest_of,
-    entity_here,
+    entity_fields,
+    fields_of_entity,
+    fields_of_record,
     merge,
     private_parameters,
-    record_here,
-    told_entity,
-    told_record,
+    record_fields,
 )
 from tomarium.importers.found import DraftEntity, DraftRecord, Found
 from tomarium.importers.local_files import LocalFile, look_for
@@ -206,7 +206,7 @@ class _Import:
     def entity(self, draft: DraftEntity) -> None:
         """Bring in an entity."""
         place = (draft.kind, draft.key)
-        before, fields = self.known.get(place), told_entity(draft, self.ids)
+        before, fields = self.known.get(place), entity_fields(draft, self.ids)
         entity_held = None
         with self.catalogue.reading() as connection:
             id = before.id if before else self._find_same(draft)
@@ -221,11 +221,11 @@ class _Import:
             wanted_id = draft.id if draft.id and not id and self._is_free(draft.id) else ""
             new_entity = make_entity(self.catalogue, self.reader, draft.kind, draft.name, facts, wanted_id)
             self._keep_imported(
-                draft.kind, draft.key, new_entity.id, fields, entity_here(new_entity), digest_of(fields)
+                draft.kind, draft.key, new_entity.id, fields, fields_of_entity(new_entity), digest_of(fields)
             )
             return
         self.ids[place] = entity_held.entity.id
-        fields_here = entity_here(entity_held.entity)
+        fields_here = fields_of_entity(entity_held.entity)
         changes, conflicts = merge(
             entity_held.entity.id,
             fields,
@@ -248,13 +248,13 @@ class _Import:
             facts = as_typed(draft.kind, changes)
             entity = change_entity(self.catalogue, self.reader, entity.id, facts, name=changes.get("name"))
         if changes or before is None or dict(before.told) != fields:
-            filed = _fields_filed(entity_here(entity), fields, before, conflicts)
+            filed = _fields_filed(fields_of_entity(entity), fields, before, conflicts)
             self._keep_imported(draft.kind, draft.key, entity.id, fields, filed, digest_of(fields))
 
     def record(self, draft: DraftRecord) -> None:
         """Bring in a record."""
         place = ("record", draft.key)
-        before, fields = self.known.get(place), told_record(draft, self.ids)
+        before, fields = self.known.get(place), record_fields(draft, self.ids)
         id = before.id if before else _id_of(self.order.source, draft)
         with self.catalogue.reading() as connection:
             filed = queries.place_of(connection, self.reader, id)
@@ -272,7 +272,7 @@ class _Import:
                 self._finish(draft, id, fields, digest, before)
             self._note("record", draft.key, id, draft.title, "new", files)
             return
-        fields_here = record_here(read_record(filed.folder))
+        fields_here = fields_of_record(read_record(filed.folder))
         changes, conflicts = merge(
             id, fields, before.told if before else {}, before.filed if before else {}, fields_here
         )
@@ -354,7 +354,7 @@ class _Import:
         with self.catalogue.reading() as connection:
             place = queries.place_of(connection, self.reader, id)
         assert place is not None
-        fields_here = record_here(read_record(place.folder))
+        fields_here = fields_of_record(read_record(place.folder))
         to_change = {key: new for key, new in changes.items() if fields_here.get(key) != new}
         if fields is None:  # of a new record the file's own values stand, and the words that it gave
             to_change = {
@@ -369,7 +369,7 @@ class _Import:
             self._give_to_team(id, draft.team)
         record = read_record(place.folder)
         all_told = fields if fields is not None else changes
-        filed = _fields_filed(record_here(record), all_told, before, conflicts or [])
+        filed = _fields_filed(fields_of_record(record), all_told, before, conflicts or [])
         self._keep_imported("record", draft.key, id, all_told, filed, digest)
         self.outcome.made.append(record)
         self._publish(draft, id)

@@ -43,7 +43,7 @@ class Conflict:
     there: Any
 
 
-def told_record(draft: DraftRecord, ids: Mapping[tuple[str, str], str]) -> dict[str, Any]:
+def record_fields(draft: DraftRecord, ids: Mapping[tuple[str, str], str]) -> dict[str, Any]:
     """Return the fields that a source tells of a record; what it does not tell is not among them.
 
     Parameters
@@ -81,7 +81,7 @@ def private_parameters(draft: DraftRecord) -> dict[str, Value[Any]]:
     return {key: value for key, value in draft.parameters.items() if is_private(key)}
 
 
-def record_here(record: Record) -> dict[str, Any]:
+def fields_of_record(record: Record) -> dict[str, Any]:
     """Return the same fields of a record as it is."""
     fields: dict[str, Any] = {
         "title": record.title,
@@ -114,7 +114,7 @@ def changes_of(fields: Mapping[str, Any], draft: DraftRecord) -> Changes:
     return Changes(**changes, parameters=parameters)
 
 
-def told_entity(draft: DraftEntity, ids: Mapping[tuple[str, str], str]) -> dict[str, Any]:
+def entity_fields(draft: DraftEntity, ids: Mapping[tuple[str, str], str]) -> dict[str, Any]:
     """Return what a source tells of an entity."""
     facts: dict[str, Any] = {
         key: read_fact(draft.kind, key, text) for key, text in draft.facts.items() if text.strip()
@@ -123,7 +123,7 @@ def told_entity(draft: DraftEntity, ids: Mapping[tuple[str, str], str]) -> dict[
     return {"name": " ".join(draft.name.split())} | facts | ({"members": members} if members else {})
 
 
-def entity_here(entity: Entity) -> dict[str, Any]:
+def fields_of_entity(entity: Entity) -> dict[str, Any]:
     """Return the same of an entity as it is."""
     return {"name": entity.name, **entity.facts}
 

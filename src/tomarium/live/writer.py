@@ -20,7 +20,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from tomarium.atomic_files import replacing
 from tomarium.errors import FormatError, InputError, StorageFull
-from tomarium.formats.resumable.full_disk import saying_full
+from tomarium.formats.resumable.full_disk import raising_storage_full
 from tomarium.live.hdf5_reader import STATUS_ATTRIBUTE
 
 # A master takes some 30 µs a part to write; it may take a tenth of the time, no more.
@@ -261,7 +261,9 @@ class LiveWriter:
         file.create_virtual_dataset(name, layout)
 
     def _guard(self, act: Any) -> None:
-        with saying_full(self.path, lambda: f"{self.published} entries are readable, free some space"):
+        with raising_storage_full(
+            self.path, lambda: f"{self.published} entries are readable, free some space"
+        ):
             act()
 
 

@@ -227,7 +227,7 @@ class PoseCertainty:
     scale_sigma: float
 
 
-def how_well(pair: Pair, fit: Fit, freedoms: Sequence[int], kind: str) -> PoseCertainty:
+def estimate_certainty(pair: Pair, fit: Fit, freedoms: Sequence[int], kind: str) -> PoseCertainty:
     """Tell how well a pose is known; `kind` is "flat", "section" or "volume"."""
     points = mapped(fit.matrix, pair.points)
     whole = np.zeros((7, 7))
@@ -269,7 +269,7 @@ def _alignment_of(
     pair = levels.pair(1.0, most=FINEST_POINTS)
     fit = refine(pair, best.fit.matrix, freedoms, rounds=40)
     kind = levels.kind
-    certainty = how_well(pair, fit, freedoms, kind)
+    certainty = estimate_certainty(pair, fit, freedoms, kind)
     notes = [note for image in images for note in image.notes]
     accepted = verdict.stands_out and bool(certainty.spread <= verdict.most_spread)
     if not verdict.stands_out:
@@ -335,7 +335,7 @@ def _scale_note(pair: Pair, fit: Fit, freedoms: Sequence[int], kind: str) -> lis
     """Tell where the images fit better with another voxel size than they state."""
     free = (*freedoms, SCALE)
     scaled = refine(pair, fit.matrix, free, rounds=20)
-    fitted = how_well(pair, scaled, free, kind)
+    fitted = estimate_certainty(pair, scaled, free, kind)
     factor = float(np.abs(np.linalg.det(scaled.matrix[:3, :3])) / np.abs(np.linalg.det(fit.matrix[:3, :3])))
     change = factor ** (1 / 3) - 1
     if not abs(change) > _SCALE_DOUBT * fitted.scale_sigma:

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from tomarium.model import Record
 from tomarium.standards import record_json
-from tomarium.standards.citation import DRAFT, day_of, doi_of, in_line, licence_told, link_of
+from tomarium.standards.citation import DRAFT, day_of, doi_of, in_line, licence_or_note, link_of
 from tomarium.standards.names import Name, name_of
 from tomarium.standards.standard import Standard
 
@@ -56,7 +56,7 @@ def export(record: Record, address: str = "") -> str:
     if publication and publication.withdrawn:
         notes.append(f"Withdrawn on {publication.withdrawn.date().isoformat()}.")
     if not in_line(record.licence):
-        notes.append(licence_told(record))
+        notes.append(licence_or_note(record))
     fields = {
         "author": " and ".join(
             _author(name_of(person)) for person in record.creators if in_line(person.name)

@@ -105,7 +105,7 @@ def link_of(record: Record, address: str = "") -> str:
     return doi_address(doi) if doi else address
 
 
-def licence_told(record: Record) -> str:
+def licence_or_note(record: Record) -> str:
     """Return the licence of a record, or a sentence that none was stated."""
     return in_line(record.licence) or NO_LICENCE
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from tomarium.model import Record
 from tomarium.standards import record_json
-from tomarium.standards.citation import DRAFT, day_of, doi_of, in_line, licence_told, link_of
+from tomarium.standards.citation import DRAFT, day_of, doi_of, in_line, licence_or_note, link_of
 from tomarium.standards.names import Name, name_of
 from tomarium.standards.standard import Standard
 
@@ -36,7 +36,7 @@ def export(record: Record, address: str = "") -> str:
     notes = [] if publication else [f"{DRAFT.capitalize()}."]
     if publication and publication.withdrawn:
         notes.append(f"Withdrawn on {publication.withdrawn.date().isoformat()}.")
-    licence = licence_told(record)
+    licence = licence_or_note(record)
     item: dict[str, Any] = {
         "id": record.id,
         "type": "dataset",

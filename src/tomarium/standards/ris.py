@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tomarium.model import Record
 from tomarium.standards import record_json
-from tomarium.standards.citation import DRAFT, day_of, doi_of, in_line, licence_told, link_of
+from tomarium.standards.citation import DRAFT, day_of, doi_of, in_line, licence_or_note, link_of
 from tomarium.standards.names import name_of
 from tomarium.standards.standard import Standard
 
@@ -31,7 +31,7 @@ def export(record: Record, address: str = "") -> str:
     """
     record_json.demand_json(record)
     day, publication = day_of(record), record.publication
-    licence = licence_told(record)
+    licence = licence_or_note(record)
     lines = [
         ("TY", "DATA"),
         *(("AU", name_of(person).ordered) for person in record.creators),

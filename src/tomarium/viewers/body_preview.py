@@ -20,7 +20,7 @@ from tomarium.pipeline.mesh.grid import Grid
 from tomarium.pipeline.mesh.print_body import UP
 from tomarium.viewers.silhouette import DARKEST, PAPER
 from tomarium.viewers.small_volume import averaged, small_shape
-from tomarium.viewers.threshold_picture import laid_over
+from tomarium.viewers.threshold_picture import draw_body_over
 from tomarium.viewers.volume import open_volume
 
 VOXELS: Final = 128**3
@@ -101,7 +101,7 @@ def _make_preview(path: Path, changed_ns: int, wish: Wish, up: str) -> BodyPrevi
     ]
     middle = len(small) // 2
     return BodyPreview(
-        slice=_write_png(laid_over(small[middle], solid[middle]), sizes[1], sizes[2]),
+        slice=_write_png(draw_body_over(small[middle], solid[middle]), sizes[1], sizes[2]),
         silhouette=_draw_from_front(body.solid, sizes, up),
         threshold=body.threshold,
         found=wish.threshold is None,

@@ -54,7 +54,7 @@ def threshold_png(volume: Volume, grid: Grid, wish: Wish) -> tuple[bytes, str]:
         _, rows, columns = body.field.shape
         y, x = body.start[1:]
         solid[y : y + rows, x : x + columns] = body.solid[inner]
-    image = Pillow.fromarray(laid_over(plane, solid), "RGB")
+    image = Pillow.fromarray(draw_body_over(plane, solid), "RGB")
     if max(image.size) < PIXELS:
         factor = PIXELS // max(image.size)
         image = image.resize((image.width * factor, image.height * factor), Pillow.Resampling.NEAREST)
@@ -69,7 +69,7 @@ def threshold_png(volume: Volume, grid: Grid, wish: Wish) -> tuple[bytes, str]:
     )
 
 
-def laid_over(plane: NDArray[np.float32], solid: NDArray[np.bool_]) -> NDArray[np.uint8]:
+def draw_body_over(plane: NDArray[np.float32], solid: NDArray[np.bool_]) -> NDArray[np.uint8]:
     """Lay a body over a slice in amber, its rim opaque; returns RGB, shape (row, column, 3)."""
     low, high = robust_window(plane)
     grey = np.nan_to_num(np.clip((plane - low) / (high - low), 0, 1))

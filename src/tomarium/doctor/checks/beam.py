@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from tomarium.doctor.core.check import check
 from tomarium.doctor.core.finding import Finding, error, info, warning
-from tomarium.doctor.core.subject import Subject, flats_there
+from tomarium.doctor.core.subject import Subject, has_flats
 from tomarium.doctor.samples.frame_sample import FrameSample
 
 GONE: Final = 0.01
@@ -29,7 +29,7 @@ UNEVEN: Final = 0.2
 """Part by which a single flat may differ from the others, and part of the beam a single dark may see."""
 
 
-@check(flats_there)
+@check(has_flats)
 def beam_lost(subject: Subject) -> Iterator[Finding]:
     """Compare the brightest places of many projections with each other, each against the flats at its time.
 
@@ -106,7 +106,7 @@ def _beam(sample: FrameSample) -> NDArray[np.float64]:
     return np.asarray((first + (last - first) * part) / mean, np.float64)
 
 
-@check(flats_there)
+@check(has_flats)
 def references_uneven(subject: Subject) -> Iterator[Finding]:
     """Compare each flat with the others of its group, and each dark with the other darks.
 
@@ -141,7 +141,7 @@ def references_uneven(subject: Subject) -> Iterator[Finding]:
             )
 
 
-@check(flats_there)
+@check(has_flats)
 def references_repeated(subject: Subject) -> Iterator[Finding]:
     """Look for flats, or darks, that equal each other to the bit: noise never repeats.
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from tomarium.doctor.core.check import check
 from tomarium.doctor.core.finding import Finding, error, info, warning
-from tomarium.doctor.core.subject import Subject, a_scan, flats_there, frames_there
+from tomarium.doctor.core.subject import Subject, a_scan, frames_there, has_flats
 
 SATURATED: Final = 1e-3
 """Part of the pixels at the largest count from which reconstructions show it."""
@@ -47,7 +47,7 @@ def projections_saturated(subject: Subject) -> Iterator[Finding]:
     yield from _saturated("projections", subject.frames.projections, subject.frames.hot)
 
 
-@check(flats_there)
+@check(has_flats)
 def flats_saturated(subject: Subject) -> Iterator[Finding]:
     """Count pixels of the flats at the largest count; hot pixels do not count.
 
@@ -101,7 +101,7 @@ def _ceiling(values: NDArray[Any]) -> int | None:
     return top if top in limits | shifted else None
 
 
-@check(flats_there)
+@check(has_flats)
 def dead_pixels(subject: Subject) -> Iterator[Finding]:
     """Count pixels whose flat less their dark is below a hundredth of the others'.
 
@@ -127,7 +127,7 @@ def dead_pixels(subject: Subject) -> Iterator[Finding]:
     )
 
 
-@check(flats_there)
+@check(has_flats)
 def dead_lines(subject: Subject) -> Iterator[Finding]:
     """Look for columns and rows of the detector that see no beam, though their neighbours do.
 
@@ -225,7 +225,7 @@ def hot_pixels(subject: Subject) -> Iterator[Finding]:
         )
 
 
-@check(flats_there)
+@check(has_flats)
 def dark_level(subject: Subject) -> Iterator[Finding]:
     """Compare the darks with the flats: without beam, a camera counts far less.
 
@@ -254,7 +254,7 @@ def dark_level(subject: Subject) -> Iterator[Finding]:
     )
 
 
-@check(flats_there)
+@check(has_flats)
 def flats_too_weak(subject: Subject) -> Iterator[Finding]:
     """Compare the open beam with the noise of a single flat.
 
@@ -309,7 +309,7 @@ def references_absent(subject: Subject) -> Iterator[Finding]:
             )
 
 
-@check(flats_there)
+@check(has_flats)
 def zingers(subject: Subject) -> Iterator[Finding]:
     """Count hits of stray radiation in the flats: pixels 10 standard deviations above their own median.
 

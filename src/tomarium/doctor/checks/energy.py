@@ -9,7 +9,7 @@ import numpy as np
 
 from tomarium.doctor.core.check import check, compares
 from tomarium.doctor.core.finding import Finding, info, warning
-from tomarium.doctor.core.subject import Subject, flats_there
+from tomarium.doctor.core.subject import Subject, has_flats
 
 OPAQUE: Final = 0.05
 FAINT: Final = 0.90
@@ -17,7 +17,7 @@ HARDEST_KEV: Final = 1000.0
 _SHADOW: Final = 0.97
 
 
-@check(flats_there)
+@check(has_flats)
 def transmission_of_sample(subject: Subject) -> Iterator[Finding]:
     """Measure the mean transmission of the sample, where it is in the beam: 5 to 90 % suit.
 
@@ -52,7 +52,7 @@ def transmission_of_sample(subject: Subject) -> Iterator[Finding]:
     yield from _judge("projections", float(shadow.mean()), energy)
 
 
-@check(flats_there)
+@check(has_flats)
 def beam_against_flats(subject: Subject) -> Iterator[Finding]:
     """Compare the brightest places of the projections with the flats: beside the sample they should agree.
 

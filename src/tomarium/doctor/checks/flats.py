@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from tomarium.doctor.core.check import check
 from tomarium.doctor.core.finding import Finding, error, info, warning
-from tomarium.doctor.core.subject import Subject, flats_there
+from tomarium.doctor.core.subject import Subject, has_flats
 from tomarium.doctor.samples.frame_sample import FrameSample, blocks
 
 MOVED: Final = 3.0
@@ -23,7 +23,7 @@ LEAST: Final = 1e-3
 _WINDOW: Final = 9
 
 
-@check(flats_there)
+@check(has_flats)
 def flats_moved(subject: Subject) -> Iterator[Finding]:
     """Compare the fine structure of the flats before and after with what differs within a group.
 
@@ -63,7 +63,7 @@ def flats_moved(subject: Subject) -> Iterator[Finding]:
         )
 
 
-@check(flats_there)
+@check(has_flats)
 def flats_intensity(subject: Subject) -> Iterator[Finding]:
     """Compare the mean of the flats before and after.
 

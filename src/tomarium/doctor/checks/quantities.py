@@ -13,7 +13,7 @@ from tomarium.doctor.core.check import check
 from tomarium.doctor.core.facts import FACTS
 from tomarium.doctor.core.finding import Finding, error, info, warning
 from tomarium.doctor.core.subject import Subject, a_scan, a_table
-from tomarium.doctor.core.written_numbers import has_two_senses
+from tomarium.doctor.core.written_numbers import is_ambiguous_number
 
 _FAR: Final = 300.0
 _UUID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.I)
@@ -96,7 +96,7 @@ def value_unreadable(subject: Subject) -> Iterator[Finding]:
     assert subject.table is not None
     for row in subject.table.unreadable:
         hint = " (a UUID stands where a number should)" if _UUID.search(row.value) else ""
-        if has_two_senses(row.value):
+        if is_ambiguous_number(row.value):
             hint = " (the comma may be a decimal sign or part the thousands)"
         yield error(
             f"{row.place}: {row.name}",

@@ -8,7 +8,7 @@ from typing import Final
 
 from tomarium.doctor.core.check import check, compares
 from tomarium.doctor.core.finding import Finding, error, warning
-from tomarium.doctor.core.subject import Subject, flats_there
+from tomarium.doctor.core.subject import Subject, has_flats
 from tomarium.doctor.samples.opposites import profiles
 from tomarium.kernels.axis.mirror import other_turn
 
@@ -52,7 +52,7 @@ def angles_unit(subject: Subject, span_deg: float, projections: float) -> Iterat
             )
 
 
-@check(flats_there)
+@check(has_flats)
 def angles_against_images(subject: Subject) -> Iterator[Finding]:
     """Compare which projections mirror each other with which should by their angles.
 

@@ -167,7 +167,7 @@ def frames_there(subject: Subject) -> bool:
     return subject.scan is not None and 0 not in subject.scan.shape
 
 
-def flats_there(subject: Subject) -> bool:
+def has_flats(subject: Subject) -> bool:
     """Tell whether it is a scan with frames and flats.
 
     Parameters

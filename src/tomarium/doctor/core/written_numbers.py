@@ -41,7 +41,7 @@ class Written:
     unit: str
 
 
-def has_two_senses(text: str) -> bool:
+def is_ambiguous_number(text: str) -> bool:
     """Tell whether a comma may be a decimal sign or part the thousands: "1,500".
 
     Parameters
@@ -75,7 +75,7 @@ def read_number(text: str, *, whole: bool = False) -> Written | None:
     if len(text) > LONGEST:
         return None
     text = _APART.sub(" ", text).replace("\u2212", "-")
-    if has_two_senses(text):
+    if is_ambiguous_number(text):
         if not whole:
             return None
         text = text.replace(",", "", 1)

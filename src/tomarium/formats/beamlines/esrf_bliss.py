@@ -37,9 +37,9 @@ from tomarium.formats.hdf5.dialect import (
     detecting,
     lacking,
     positions_among,
-    said_entry,
     scan_of,
     texts_of,
+    warn_of_other_entries,
 )
 from tomarium.formats.hdf5.frames import frames_of
 from tomarium.formats.hdf5.plain_values import as_text
@@ -143,7 +143,7 @@ def _read_scan(source: Source, match: Match, sequence: Sequence, detector: str) 
             f"{source.path}: {sequence.name} is a series of several heights ({sequence.title}) that are not told; "
             f"open one height by its paths, such as data=/3.1/instrument/{detector}/data"
         )
-    said_entry(source, match)
+    warn_of_other_entries(source, match)
     parts: dict[FrameKind, list[Frames]] = {}
     positions: dict[FrameKind, list[float]] = {}
     angles: list[Value[NDArray[np.float64]]] = []

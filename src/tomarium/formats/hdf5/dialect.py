@@ -95,7 +95,7 @@ def lacking(source: Source, kind: FrameKind, why: str = "") -> Reference | None:
     return None
 
 
-def said_entry(source: Source, match: Match) -> None:
+def warn_of_other_entries(source: Source, match: Match) -> None:
     """Say which of several scans of a file was opened."""
     if len(match.entries) > 1:
         source.warnings.append(f"{match.entry} was opened; the file holds {', '.join(match.entries)}")

@@ -24,7 +24,7 @@ from tomarium.formats.frames.per_frame import PerFrame
 from tomarium.formats.jpeg2000.page import PageHeader, decode, is_jpeg2000, page_header
 from tomarium.formats.jpeg2000.writer import LEVELS, SIDE_CAR, write
 from tomarium.formats.opening.directory_listing import ending_in
-from tomarium.formats.opening.filenames import check_numbers, gaps_said, natural, series_of
+from tomarium.formats.opening.filenames import check_numbers, gap_warnings, natural, series_of
 from tomarium.model import Axis, Image, Volume
 
 SUFFIXES: Final = (".jp2", ".j2k", ".j2c", ".jpx", ".jpf")
@@ -149,7 +149,7 @@ def _check_pages(path: Path, pages: list[Path]) -> list[str]:
             f"volume into a folder of its own"
         )
     check_numbers(path, ranked[0], "slice")
-    return gaps_said(ranked[0], "pages")
+    return gap_warnings(ranked[0], "pages")
 
 
 def _side_car(path: Path) -> Mapping[str, Any]:

@@ -71,7 +71,7 @@ def gaps(series: list[Path]) -> list[int]:
     return absent
 
 
-def gaps_said(series: list[Path], what: str) -> list[str]:
+def gap_warnings(series: list[Path], what: str) -> list[str]:
     """Say which numbers a series of slices leaves out; `what` it is: "series", "pages". Nothing where it has all."""
     absent = gaps(series)
     if not absent:
@@ -114,7 +114,7 @@ def check_numbers(folder: Path, series: list[Path], what: str) -> None:
             )
 
 
-def slices_said(files: list[Path], home: Path) -> str | None:
+def name_of_slices(files: list[Path], home: Path) -> str | None:
     """Say which name calls the longest series of a folder slices.
 
     `files`: TIFF files of the folder, or of one below it. Result: the name, in words; None where it says
@@ -127,13 +127,13 @@ def slices_said(files: list[Path], home: Path) -> str | None:
         else [bare(first).stem, first.parent.name, home.name]
     )
     words = [_words(name) for name in names]
-    if projections_said(first):
+    if is_named_projection(first):
         return None
     called = next((name for name, meaning in zip(names, words, strict=True) if meaning & SLICES), None)
     return None if called is None else f"the name {called} speaks of slices"
 
 
-def projections_said(file: Path) -> bool:
+def is_named_projection(file: Path) -> bool:
     """Tell whether a file's name speaks of projections.
 
     Result: whether it holds one of the words of radiographs.

@@ -38,7 +38,7 @@ from tomarium.formats.tiff.frames import (
     page_count,
 )
 from tomarium.formats.tiff.ifd_check import SIGNATURES
-from tomarium.formats.tiff.metadata import hyperstack_said, is_volume
+from tomarium.formats.tiff.metadata import hyperstack_evidence, is_volume
 from tomarium.formats.tiff.pco_timestamp import PIXELS, Stamps, decode_stamps, stamp_of_file
 from tomarium.formats.tiff.series import SUFFIXES, kind_of, tiffs_in
 from tomarium.model import FrameKind, Geometry, Scan, Value
@@ -75,7 +75,7 @@ def detect(path: Path) -> Match | None:
     first = recording.projections[0]
     try:
         with guarded(first), opened_tiff(first) as tif:
-            pages, stack, volume = page_count(tif), is_stack(tif), is_volume(tif) or hyperstack_said(tif)
+            pages, stack, volume = page_count(tif), is_stack(tif), is_volume(tif) or hyperstack_evidence(tif)
     except FormatError:
         return None
     if not stack or volume is not None:

@@ -77,7 +77,7 @@ def microscope_tags(path: Path) -> MicroscopeTags | None:
     return None
 
 
-def sound_pixel(value: Any) -> float | None:
+def valid_pixel(value: Any) -> float | None:
     """Return a size of a pixel in m, None where it cannot be one."""
     number = float(value)
     return number if math.isfinite(number) and 1e-13 < number < 1e-2 else None
@@ -86,9 +86,9 @@ def sound_pixel(value: Any) -> float | None:
 def _fei(tif: Any) -> MicroscopeTags | None:
     metadata = tif.fei_metadata
     scan = metadata.get("Scan") if isinstance(metadata, Mapping) else None
-    if not isinstance(scan, Mapping) or (pixel := sound_pixel(scan.get("PixelWidth", "nan"))) is None:
+    if not isinstance(scan, Mapping) or (pixel := valid_pixel(scan.get("PixelWidth", "nan"))) is None:
         return None
-    tall = sound_pixel(scan.get("PixelHeight", "nan")) or pixel
+    tall = valid_pixel(scan.get("PixelHeight", "nan")) or pixel
     image = metadata.get("Image")
     rows = int(image["ResolutionY"]) if isinstance(image, Mapping) and "ResolutionY" in image else None
     height = int(tif.pages[0].imagelength)
@@ -103,7 +103,7 @@ def _zeiss(tif: Any) -> MicroscopeTags | None:
         entry = metadata.get(name)
         if isinstance(entry, tuple) and len(entry) == 3:
             with suppress(UnitError):
-                pixel = sound_pixel(float(entry[1]) * units.factor(str(entry[2]), "m"))
+                pixel = valid_pixel(float(entry[1]) * units.factor(str(entry[2]), "m"))
                 if pixel is not None:
                     return MicroscopeTags("Zeiss", pixel, 1.0, None, name.upper())
     return None
@@ -115,10 +115,10 @@ def _tescan(page: Any, height: int) -> MicroscopeTags | None:
         return None
     text = tag.value.decode("latin-1") if isinstance(tag.value, bytes) else str(tag.value)
     values = dict(re.findall(r"(PixelSizeX|PixelSizeY|ImageStripSize)=([^\r\n]{1,40})", text))
-    pixel = sound_pixel(values.get("PixelSizeX", "nan"))
+    pixel = valid_pixel(values.get("PixelSizeX", "nan"))
     if pixel is None:
         return None
-    tall = sound_pixel(values.get("PixelSizeY", "nan")) or pixel
+    tall = valid_pixel(values.get("PixelSizeY", "nan")) or pixel
     strip = int(values.get("ImageStripSize", "0") or 0)
     return MicroscopeTags(
         "TESCAN", pixel, tall / pixel, height - strip if 0 < strip < height else None, "PixelSizeX"

@@ -26,7 +26,7 @@ from tomarium.formats.opening.unpacked import head_of, size_of
 from tomarium.formats.pictures.ome_xml import ome_metadata
 from tomarium.formats.tiff.frames import frames_of, guarded, opened_tiff, page_count
 from tomarium.formats.tiff.ifd_check import SIGNATURES, lost_pages
-from tomarium.formats.tiff.metadata import calibration_of, hyperstack_said, pixel_calibration
+from tomarium.formats.tiff.metadata import calibration_of, hyperstack_evidence, pixel_calibration
 from tomarium.model import Axis, Image
 
 _PNG: Final = b"\x89PNG\r\n\x1a\n"
@@ -107,7 +107,7 @@ def detect(path: Path) -> Match | None:
         if kind != "TIFF":
             return Match(0.5, kind, f"a {kind} picture of {' × '.join(map(str, shape))}")
         with guarded(path), opened_tiff(path) as tif:
-            pages, planes = page_count(tif), hyperstack_said(tif)
+            pages, planes = page_count(tif), hyperstack_evidence(tif)
             lost = None if "sample" in axes else lost_pages(tif, pages)  # colours count as pages there
             if lost:
                 return no_match(f"{lost.removeprefix(f'{path.name} ')}; copy it again from its origin")

@@ -25,7 +25,7 @@ from typing import Final
 
 from tomarium import units
 from tomarium.errors import InputError, UnitError
-from tomarium.formats.pictures.microscope_tags import MicroscopeTags, sound_pixel
+from tomarium.formats.pictures.microscope_tags import MicroscopeTags, valid_pixel
 
 _LONGEST: Final = 1 << 20
 _HITACHI: Final = "[SemImageFile]"
@@ -76,7 +76,7 @@ def _hitachi(lines: list[str], beside: Path, path: Path, shape: tuple[int, int])
         key.strip(): value.strip() for key, mark, value in (line.partition("=") for line in lines) if mark
     }
     number = re.match(r"[\d.eE+-]+", values.get("PixelSize", ""))
-    pixel = sound_pixel(float(number[0]) * 1e-9) if number else None
+    pixel = valid_pixel(float(number[0]) * 1e-9) if number else None
     if pixel is None:
         return None
     if size := re.fullmatch(r"(\d+)\s*[xX]\s*(\d+)", values.get("DataSize", "")):
@@ -94,7 +94,7 @@ def _jeol(lines: list[str], beside: Path, path: Path, shape: tuple[int, int]) ->
     )
     if length is None or not bar_px > 2:
         return None
-    pixel = sound_pixel(float(length[1]) * units.factor(length[2], "m") / bar_px)
+    pixel = valid_pixel(float(length[1]) * units.factor(length[2], "m") / bar_px)
     if pixel is None:
         return None
     rows = None

@@ -24,7 +24,7 @@ def is_full(problem: BaseException) -> bool:
 
 
 @contextmanager
-def saying_full(path: Path, remedy: str | Callable[[], str]) -> Iterator[None]:
+def raising_storage_full(path: Path, remedy: str | Callable[[], str]) -> Iterator[None]:
     """Raise StorageFull for what the system or HDF5 says of a full disk; the remedy may be found out only then."""
     try:
         yield
@@ -39,5 +39,5 @@ def saying_full(path: Path, remedy: str | Callable[[], str]) -> Iterator[None]:
 
 def write_text(path: Path, text: str) -> None:
     """Write a small text, as UTF-8 with the line endings it has, so that the file is there whole or not at all."""
-    with saying_full(path, NOT_KEPT):
+    with raising_storage_full(path, NOT_KEPT):
         write_whole(path, text.encode("utf-8", "surrogateescape"))

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from tomarium.atomic_files import alone
-from tomarium.formats.resumable.full_disk import KEPT, NOT_KEPT, saying_full
+from tomarium.formats.resumable.full_disk import KEPT, NOT_KEPT, raising_storage_full
 from tomarium.formats.resumable.progress import ProgressLog
 
 OnProgress: TypeAlias = Callable[[int, int], None]
@@ -74,7 +74,7 @@ def hidden_file(path: Path, *, resume: bool, what: str = "file") -> Iterator[Hid
     log = partial.with_name(f"{partial.name}.done")
     with alone(log, f"{path}: another process is writing this {what}; wait for it, or give another name"):
         try:
-            with saying_full(path, lambda: KEPT if resume and partial.exists() else NOT_KEPT):
+            with raising_storage_full(path, lambda: KEPT if resume and partial.exists() else NOT_KEPT):
                 yield HiddenFile(path, partial, ProgressLog(log), resume)
                 partial.replace(path)
             resume = False

@@ -100,7 +100,7 @@ def ome_stack(description: str) -> Element | None:
     return stacks[0] if len(stacks) == 1 else None
 
 
-def planes_described(tif: TiffFile) -> dict[str, int]:
+def described_planes(tif: TiffFile) -> dict[str, int]:
     """Return how many times, slices and channels a file's description tells.
 
     Result: "times", "slices", "channels" as ImageJ or OME tells them; empty where it is of neither, or of
@@ -124,13 +124,13 @@ def planes_described(tif: TiffFile) -> dict[str, int]:
     }
 
 
-def hyperstack_said(tif: TiffFile) -> str | None:
+def hyperstack_evidence(tif: TiffFile) -> str | None:
     """Say that a file's pages run through several of times, slices and channels, or are channels.
 
     Result: the evidence, in words; None where its description tells of slices or times alone, or of more channels than
     any microscope has.
     """
-    planes = {word: count for word, count in planes_described(tif).items() if count > 1}
+    planes = {word: count for word, count in described_planes(tif).items() if count > 1}
     page: Any = tif.pages[0]
     # ImageJ's writers call any stack channels; the colours of one page are no pages.
     has_ome_channels = "<OME" in str(page.description or "")[:4096] and int(page.samplesperpixel) == 1

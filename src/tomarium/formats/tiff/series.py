@@ -22,7 +22,7 @@ from tomarium.formats.opening import unpacked
 from tomarium.formats.opening.angle_file import numbers
 from tomarium.formats.opening.angles import assumed_angles, in_degrees, without_references
 from tomarium.formats.opening.directory_listing import named_in
-from tomarium.formats.opening.filenames import gaps, natural, one_series, slices_said
+from tomarium.formats.opening.filenames import gaps, name_of_slices, natural, one_series
 from tomarium.formats.tiff.frames import (
     USUAL,
     TiffFrames,
@@ -34,7 +34,7 @@ from tomarium.formats.tiff.frames import (
     pixel_words,
 )
 from tomarium.formats.tiff.ifd_check import is_tiff
-from tomarium.formats.tiff.metadata import hyperstack_said, is_volume, pixel_calibration
+from tomarium.formats.tiff.metadata import hyperstack_evidence, is_volume, pixel_calibration
 from tomarium.formats.tiff.pco_timestamp import stamp_of_file
 from tomarium.formats.tiff.series_writer import SIDE_CAR, read_side_car, write
 from tomarium.model import FrameKind, Geometry, Scan, Value
@@ -73,7 +73,7 @@ def detect(path: Path) -> Match | None:
                 f"it holds only {len(files)} TIFF files; a scan has projections at several angles"
             )
         evidence = scan_evidence(path, files)
-        slices = None if evidence else slices_said(files, path)
+        slices = None if evidence else name_of_slices(files, path)
         if slices:
             return no_match(f"{slices}, and no flats, darks or angles lie there: they are slices")
         why = evidence or "nothing there says whether they are projections or slices (tiff-slices)"
@@ -84,7 +84,7 @@ def detect(path: Path) -> Match | None:
         with guarded(path), opened_tiff(path) as tif:
             pages = page_count(tif)
             volume = is_volume(tif) if pages > 1 else None
-            planes = hyperstack_said(tif)
+            planes = hyperstack_evidence(tif)
     except FormatError as problem:
         return no_match(str(problem))
     if pages < 2:

@@ -10,12 +10,12 @@ import numpy as np
 from tomarium.errors import FormatError
 from tomarium.formats.format import Format, Match, no_match
 from tomarium.formats.opening.filenames import (
-    gaps_said,
+    gap_warnings,
+    is_named_projection,
+    name_of_slices,
     natural,
     one_series,
-    projections_said,
     series_of,
-    slices_said,
 )
 from tomarium.formats.tiff.frames import frames_of, guarded, opened_tiff, page_count
 from tomarium.formats.tiff.metadata import slice_calibration
@@ -53,10 +53,10 @@ def detect(path: Path) -> Match | None:
     if pages > 1:
         return no_match(f"{first.name} has {pages} pages; a slice has one, so open that file")
     files_held = f"{len(files)} TIFF files without flats, darks or angles"
-    reason = slices_said(files, path)
+    reason = name_of_slices(files, path)
     if reason:
         return Match(0.7, "slices", f"{files_held}; {reason}")
-    if kind.kind == "f" and not projections_said(first):
+    if kind.kind == "f" and not is_named_projection(first):
         return Match(
             0.65, "slices", f"{files_held}; their pixels are {kind.name}, as of slices and not of a camera"
         )
@@ -107,7 +107,7 @@ def read(path: Path, match: Match) -> Volume:
 
 
 def _notes_on_files(files: list[Path], slices: list[Path]) -> list[str]:
-    notes = gaps_said(slices, "series")
+    notes = gap_warnings(slices, "series")
     slice_set = set(slices)
     other_names = [file.name for file in sorted(files, key=natural) if file not in slice_set]
     if other_names:

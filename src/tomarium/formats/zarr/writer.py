@@ -20,7 +20,7 @@ from numpy.typing import DTypeLike, NDArray
 from tomarium import __version__
 from tomarium.atomic_files import write_json
 from tomarium.errors import FormatError, InputError
-from tomarium.formats.resumable.full_disk import saying_full
+from tomarium.formats.resumable.full_disk import raising_storage_full
 from tomarium.formats.zarr.chunk_writer import write_block
 from tomarium.formats.zarr.levels import chunk_grid, create_level, group_metadata, halved, height
 from tomarium.formats.zarr.progress import (
@@ -99,7 +99,7 @@ class VolumeWriter:
         """
         self._progress.check_slab(z0, block.shape)
         level_block = np.asarray(block, dtype=self.dtype)
-        with saying_full(self.path, self._kept_slabs):
+        with raising_storage_full(self.path, self._kept_slabs):
             for level, grid in enumerate(self._grids):
                 if level:
                     level_block = (
@@ -124,7 +124,7 @@ class VolumeWriter:
             **self._plan.attributes,
             **(attributes or {}),
         }
-        with saying_full(self.path, self._kept_slabs):
+        with raising_storage_full(self.path, self._kept_slabs):
             for name, content in group_metadata(self._plan, own_metadata).items():
                 write_json(self.path / name, content)
         self._progress.end()
@@ -185,7 +185,7 @@ def create(
         raise FormatError(f"{path}: exists already; {remedy}")
     plan = Plan(shape, kind.name, voxel_m, min(slab_rows, height(shape[0], slab_rows)), unit, name, origin_m,
                 dict(attributes or {}), version, origin, labels, SMALLEST)  # fmt: skip
-    with saying_full(path, "free some space and run again"):
+    with raising_storage_full(path, "free some space and run again"):
         for level in range(plan.levels):
             create_level(path, plan, level)
         progress = Slabs(path, plan)

@@ -31,7 +31,7 @@ from tomarium.kernels.projection import project
 from tomarium.model import Scan, Volume
 from tomarium.pipeline.protocol.protocol import Protocol
 from tomarium.pipeline.run.reconstruct import Slices, slices_at
-from tomarium.pipeline.segment.field import told_field
+from tomarium.pipeline.segment.field import stated_field
 from tomarium.steps.views.select_views import chosen
 
 SPLITS: Final = 4
@@ -315,7 +315,7 @@ def write_denoised(
         "filter": kind,
         "strength": strength,
         "unit": "px" if kind == "gaussian" else volume.unit,
-        **({"field": field} if (field := told_field(volume)[0]) else {}),
+        **({"field": field} if (field := stated_field(volume)[0]) else {}),
         **account,
     }
     metadata = {

@@ -24,7 +24,7 @@ from tomarium.kernels.slice_quality import (
     negative_part,
 )
 from tomarium.model import Volume
-from tomarium.pipeline.segment.field import told_field
+from tomarium.pipeline.segment.field import stated_field
 
 PERCENTILES: Final = (0.01, 0.1, 1.0, 5.0, 25.0, 50.0, 75.0, 95.0, 99.0, 99.9, 99.99)
 SLICES: Final = 9
@@ -121,7 +121,7 @@ def measure(
         )
     say = tell or (lambda stage, done, total: None)
     depth, rows, columns = volume.shape
-    circle = rows == columns and not whole and told_field(volume)[0] != "box"
+    circle = rows == columns and not whole and stated_field(volume)[0] != "box"
     values = grey_values(volume.data, circle=circle, tell=lambda done, total: say("grey values", done, total))
     chosen = _choose_slices(depth)
     measured_slices: list[tuple[float, float, list[Edge]]] = []

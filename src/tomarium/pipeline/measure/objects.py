@@ -18,7 +18,7 @@ from tomarium.kernels.components import Components
 from tomarium.kernels.object_sums import Measures, ObjectSums, add_crossings, add_voxels, measures
 from tomarium.kernels.skeleton import Skeleton, skeleton
 from tomarium.model import Volume
-from tomarium.pipeline.segment.field import told_field
+from tomarium.pipeline.segment.field import stated_field
 from tomarium.pipeline.segment.slabs import inside, slab_height, slabs
 
 BYTES: Final = 96
@@ -101,7 +101,7 @@ def measure_objects(
     labels.demand_cubes("a measure of objects")
     say = tell or (lambda stage, done, total: None)
     depth = labels.shape[0]
-    circle = inside(labels.shape, disc=not whole and told_field(labels)[0] != "box")
+    circle = inside(labels.shape, disc=not whole and stated_field(labels)[0] != "box")
     rim = ~circle | _at_rim(circle)
     components, sums = Components(), ObjectSums.empty(0)
     counts: list[dict[int, int]] = []

@@ -15,7 +15,7 @@ from tomarium.kernels.thresholds import otsu
 from tomarium.model import Volume
 from tomarium.optional_packages import optional_import
 from tomarium.pipeline.mesh.grid import Grid, Tell, read_grid
-from tomarium.pipeline.segment.field import told_field
+from tomarium.pipeline.segment.field import stated_field
 from tomarium.pipeline.segment.slabs import inside
 
 MARGIN: Final = 2
@@ -137,7 +137,7 @@ def take_body(volume: Volume, grid: Grid, wish: Wish, tell: Tell) -> Body:
         raise ParameterError(
             f"smoothing {wish.smooth_px} px, threshold {wish.threshold}: give 0 to 20 px, a number"
         )
-    wish = replace(wish, whole=wish.whole or wish.label is not None or told_field(volume)[0] == "box")
+    wish = replace(wish, whole=wish.whole or wish.label is not None or stated_field(volume)[0] == "box")
     raw = read_grid(grid, wish.label, tell)
     if wish.label is not None and not raw.any():
         raise InputError(

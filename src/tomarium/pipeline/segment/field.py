@@ -44,11 +44,11 @@ def field_of(volume: Volume, field: Field = "auto") -> tuple[Literal["circle", "
         )
     if field != "auto":
         return field, "given by the user"
-    field_told, why = told_field(volume)
+    field_told, why = stated_field(volume)
     return (field_told, why) if field_told else ("box", why)
 
 
-def told_field(volume: Volume) -> tuple[Literal["circle", "box", ""], str]:
+def stated_field(volume: Volume) -> tuple[Literal["circle", "box", ""], str]:
     """Find what a volume tells of its field.
 
     Parameters
