@@ -224,13 +224,13 @@ def clear_work(catalogue: Catalogue) -> None:
     forget_workers(home)
     previews_of_person: dict[str, int] = {}
 
-    def kept(job: Row[Any]) -> bool:
+    def is_kept(job: Row[Any]) -> bool:
         previews_of_person[job.asked_by] = previews_of_person.get(job.asked_by, 0) + 1
         whole = work_results.results_folder(home, job.number).is_dir()
         return previews_of_person[job.asked_by] <= MOST_PREVIEWS and (whole or job.state != "done")
 
     with catalogue.writing() as connection:
-        gone = forget_jobs(connection, PREVIEW, kept)
+        gone = forget_jobs(connection, PREVIEW, is_kept)
         cancelled = jobs_of_kind(connection, RECONSTRUCT, "cancelled")
         filed = {
             row.number for row in cancelled if folder_of(connection, str(row.arguments["id"])) is not None

@@ -75,7 +75,7 @@ def command(
         moments = moments[_moments(chosen)]
     warned = False
 
-    def told(number: int, count: int, entry: dict[str, Any]) -> None:
+    def print_moment(number: int, count: int, entry: dict[str, Any]) -> None:
         nonlocal warned
         warned = warned or bool(entry["warnings"])
         show.warnings(entry["warnings"])
@@ -90,7 +90,7 @@ def command(
         opening.arguments,
         choose=lambda scan: choice.protocol(scan.domain),
         each_axis=each_axis,
-        on_moment=told,
+        on_moment=print_moment,
         on_progress=show.progress(),
         memory=memory,
         rows=scan_options.parse_rows(rows) or choice.rows(),

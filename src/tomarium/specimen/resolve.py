@@ -197,7 +197,7 @@ def resolve_all(
     Returns
     -------
     callable
-        `found(to_frame) -> Resolved`; raises NotConnected where there is no path.
+        `resolved_to(to_frame) -> Resolved`; raises NotConnected where there is no path.
     """
     valid_links = [link for link in links if not link.withdrawn]
     around = _steps_of(valid_links)
@@ -206,7 +206,7 @@ def resolve_all(
         contradictions(valid_links) if any(reached.get(to_frame) for to_frame in to_frames) else []
     )
 
-    def found(to_frame: str) -> Resolved:
+    def resolved_to(to_frame: str) -> Resolved:
         if to_frame not in reached:
             raise NotConnected(
                 f"{from_frame} and {to_frame} are not connected: {_group(from_frame, reached)}, and "
@@ -221,7 +221,7 @@ def resolve_all(
         loops = tuple(contradiction for contradiction in contradicting if passed & set(contradiction.links))
         return Resolved(from_frame, to_frame, pose, path, loops)
 
-    return found
+    return resolved_to
 
 
 def _group(frame: str, reached: Iterable[str]) -> str:

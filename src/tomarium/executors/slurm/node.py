@@ -53,7 +53,7 @@ def work(job_folder: JobFolder, name: str) -> int:
         return 1
     failed = 0
 
-    def one(pair: tuple[int, Any]) -> None:
+    def do_slab(pair: tuple[int, Any]) -> None:
         nonlocal failed
         number, item = pair
         if job_folder.is_stopped():
@@ -67,7 +67,7 @@ def work(job_folder: JobFolder, name: str) -> int:
             job_folder.stop()
             _note_failure(job_folder, number, problem, name, node)
 
-    for _ in map_threads(one, items, workers):
+    for _ in map_threads(do_slab, items, workers):
         pass
     return 1 if failed else 0
 

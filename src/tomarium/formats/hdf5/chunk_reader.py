@@ -190,10 +190,10 @@ def _info_of_all_chunks(dataset: h5py.Dataset, chunks_wanted: int) -> dict[tuple
         return None
     infos: dict[tuple[int, ...], Any] = {}
 
-    def told(info: Any) -> None:
+    def keep_info(info: Any) -> None:
         infos[info.chunk_offset] = info
 
-    dataset.id.chunk_iter(told)
+    dataset.id.chunk_iter(keep_info)
     return infos
 
 

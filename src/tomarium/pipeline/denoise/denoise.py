@@ -142,8 +142,8 @@ def tune(
         [np.asarray(slices[k].slab.data[0], np.float32) for slices in slices_of_parts]
         for k in range(len(numbers))
     ]
-    again = [_views_of(slices[0]) for slices in slices_of_parts]
-    return _tune_stacks(stacks, again, numbers, kinds, splits, say)
+    views_of_parts = [_views_of(slices[0]) for slices in slices_of_parts]
+    return _tune_stacks(stacks, views_of_parts, numbers, kinds, splits, say)
 
 
 def _views_of(slices: Slices) -> tuple[NDArray[np.float64], float, int] | None:
@@ -168,14 +168,14 @@ def _reprojection(
     everything = np.concatenate([view[0] for view in views])
     order = np.argsort(everything, kind="stable")
 
-    def again(image: NDArray[np.float32], part: int | None) -> NDArray[np.floating]:
+    def reproject(image: NDArray[np.float32], part: int | None) -> NDArray[np.floating]:
         angles = everything[order] if part is None else views[part][0]
         _, axis, columns = views[0]
         sinogram = project(image, angles, axis, columns)
         turn = 360.0 if np.ptp(everything) > 270 else 180.0
         return np.asarray(fbp(sinogram, angles, axis, size=columns, turn_deg=turn))
 
-    return again
+    return reproject
 
 
 def _tune_stacks(
@@ -193,11 +193,11 @@ def _tune_stacks(
     known_views = [view for view in views if view is not None]
     alias: list[list[NDArray[np.floating]] | None] = [None] * len(stacks)
     if len(known_views) == splits:
-        first, again = strengths("tv", sigma), _reprojection(known_views)
+        first, reproject = strengths("tv", sigma), _reprojection(known_views)
         for number, parts in enumerate(stacks):
             say("streaks", number, len(stacks))
             strength = float(first[int(np.argmin(cross_error(parts, mask, "tv", first)))])
-            alias[number] = alias_of(parts, "tv", strength, again)
+            alias[number] = alias_of(parts, "tv", strength, reproject)
         say("streaks", len(stacks), len(stacks))
     results: list[tuple[float, float, Filter, float]] = []
     for done, kind in enumerate(kinds):
