@@ -95,7 +95,8 @@ def command(
     click.echo(f"result: {' × '.join(map(str, made.shape))} float32 in {made.unit} (z, y, x)")
     click.echo(
         f"memory: {_bytes(made.peak_bytes)} of {_bytes(resources.memory_bytes)}; "
-        f"{made.workers} slabs at a time, {made.threads} threads each"
+        f"{made.workers} {'slab' if made.workers == 1 else 'slabs'} at a time, "
+        f"{made.threads} {'thread' if made.threads == 1 else 'threads'} each"
     )
     if not any(stage.device for stage in made.stages):
         click.echo(f"device: none: {plan_data(made)['device']['why']}")
