@@ -241,9 +241,11 @@ def _list_of(kind: Kind) -> Callable[..., EntitiesPage]:
             kind=kind.name,
             found=tuple(
                 _named(
-                    request_context, one.entity, entity_line(one.entity).removeprefix(one.entity.name).strip()
+                    request_context,
+                    held_entity.entity,
+                    entity_line(held_entity.entity).removeprefix(held_entity.entity.name).strip(),
                 )
-                for one in held
+                for held_entity in held
             ),
             boxes=_boxes(Entity(kind.name, "", "")) if makes else (),
             kinds=tuple((kind.plural.capitalize(), kind.plural) for kind in KINDS.values()),
@@ -279,8 +281,8 @@ def _shown(
         description = for_level(description, level)
     of_house = entity.kind in HOUSES
     members = named_by(connection, reader, entity) if of_house else members_of(connection, reader, entity.id)
-    found = records_of(connection, reader, entity.id)
-    records = tuple(Named(id, title, request_context.link("record", {"id": id})) for id, title in found)
+    id_titles = records_of(connection, reader, entity.id)
+    records = tuple(Named(id, title, request_context.link("record", {"id": id})) for id, title in id_titles)
     subject = f"{kind.plural}/{entity.id}"
     with_log = kind.plural in WITH_LOG
     found_log = entries_of(connection, reader, subject, most=LOGGED) if with_log else ()
@@ -320,7 +322,7 @@ def _shown(
         records=records,
         beyond=records[CARDS:],
         cards=found_records(
-            request_context, named(connection, reader, [id for id, _ in found[:CARDS]]), level
+            request_context, named(connection, reader, [id for id, _ in id_titles[:CARDS]]), level
         ),
         members=tuple(
             Named(id, name, request_context.link(text, {"id": id}), text) for text, id, name in members
@@ -372,13 +374,13 @@ def _named(request_context: RequestContext, entity: Entity, words: str) -> Named
     return Named(entity.id, entity.name, request_context.link(entity.kind, {"id": entity.id}), words)
 
 
-def _row(key: str, label: str, told: Any, *, private: bool) -> Row:
-    lines = (told,) if isinstance(told, str) else tuple(told)
+def _row(key: str, label: str, value: Any, *, private: bool) -> Row:
+    lines = (value,) if isinstance(value, str) else tuple(value)
     address = ""
     if key in ("ror", "facility_ror", "institution_ror"):
-        address = f"https://ror.org/{told}"
+        address = f"https://ror.org/{value}"
     elif key == "paper_doi":
-        address = doi_address(str(told))
+        address = doi_address(str(value))
     elif len(lines) == 1 and lines[0].startswith(("https://", "http://")):
         address = lines[0]
     return Row(key, label, lines, address, private)
@@ -387,10 +389,10 @@ def _row(key: str, label: str, told: Any, *, private: bool) -> Row:
 def _boxes(entity: Entity) -> tuple[Box, ...]:
     boxes = []
     for fact in KINDS[entity.kind].facts:
-        told = entity.facts.get(fact.key, "")
+        value = entity.facts.get(fact.key, "")
         listed = fact.form in ("list", "people")
         long = listed or fact.key in ("description", "medical_history")
-        text = told if isinstance(told, str) else "\n".join(told)
+        text = value if isinstance(value, str) else "\n".join(value)
         private = fact.private and fact.key not in entity.disclosed
         boxes.append(Box(fact.key, fact.label, text, private, long, listed, fact.private))
     return tuple(boxes)

@@ -161,7 +161,9 @@ def content(request_context: CurrentRequest, id: str, path: str, at: str = "/", 
     as_files = bool(request_context.request.app.state.as_files)
     script = "" if as_files else built("hdf5")
     parts = (
-        list(accumulate(at.strip("/").split("/"), lambda whole, part: f"{whole}/{part}")) if at != "/" else []
+        list(accumulate(at.strip("/").split("/"), lambda parent, part: f"{parent}/{part}"))
+        if at != "/"
+        else []
     )
     return Hdf5Page(
         title=path,
@@ -172,7 +174,7 @@ def content(request_context: CurrentRequest, id: str, path: str, at: str = "/", 
         shape=_shape(dims),
         type=words_of(node["type"]) if "type" in node else "",
         attributes=node.get("values", {}),
-        members=tuple(_member(one, at, here) for one in shown[:SHOWN]),
+        members=tuple(_member(member, at, here) for member in shown[:SHOWN]),
         left_out=max(0, len(shown) - SHOWN),
         table=table,
         more=bool(table) and [len(table), len(table[0])][: len(dims)] != list(dims),
@@ -193,14 +195,14 @@ def content(request_context: CurrentRequest, id: str, path: str, at: str = "/", 
     )
 
 
-def _member(told: Mapping[str, Any], at: str, here: Any) -> Member:
-    leads = told["kind"] in ("group", "dataset")
+def _member(member: Mapping[str, Any], at: str, address_at: Any) -> Member:
+    leads = member["kind"] in ("group", "dataset")
     return Member(
-        name=told["name"],
-        kind=told["kind"],
-        shape=_shape(told.get("shape")) if told["kind"] == "dataset" else "",
-        type=words_of(told["type"]) if "type" in told else "",
-        address=here(f"{at.rstrip('/')}/{told['name']}") if leads else "",
+        name=member["name"],
+        kind=member["kind"],
+        shape=_shape(member.get("shape")) if member["kind"] == "dataset" else "",
+        type=words_of(member["type"]) if "type" in member else "",
+        address=address_at(f"{at.rstrip('/')}/{member['name']}") if leads else "",
     )
 
 

@@ -204,7 +204,7 @@ def content_of(request_context: RequestContext, id: str, said: str = "", *, link
         record=request_context.link("record", {"id": id}),
         values=values_of(record),
         checks=checks,
-        ready=not any(one.problem and one.refuses for one in checks),
+        ready=not any(check.problem and check.refuses for check in checks),
         remarks=remarks,
         dois=dois,
         may_publish=publishes,
@@ -218,17 +218,20 @@ def content_of(request_context: RequestContext, id: str, said: str = "", *, link
         pictures=tuple(
             Credit(part.path, part.creator, part.permission) for part in record.parts if part.kind in CREDITED
         ),
-        paths=tuple(one.path for one in record.files if not one.path.endswith("/"))[:500],
+        paths=tuple(file.path for file in record.files if not file.path.endswith("/"))[:500],
     )
 
 
 def _links(connection: Connection, reader: Reader, id: str) -> tuple[LinkRow, ...] | None:
     try:
-        found = invitations_of(connection, reader, id)
+        invitations = invitations_of(connection, reader, id)
     except NotAllowed:  # a scientist of its instrument
         return None
-    days = ((one, datetime.fromtimestamp(one.until_utc, UTC).date().isoformat()) for one in found)
-    return tuple(LinkRow(one.digest[:12], one.made_by, until) for one, until in days)
+    days = (
+        (invitation, datetime.fromtimestamp(invitation.until_utc, UTC).date().isoformat())
+        for invitation in invitations
+    )
+    return tuple(LinkRow(invitation.digest[:12], invitation.made_by, until) for invitation, until in days)
 
 
 def values_of(record: Record) -> dict[str, str]:
@@ -252,7 +255,7 @@ def values_of(record: Record) -> dict[str, str]:
         "keywords": "\n".join(record.keywords),
         "techniques": "\n".join(record.techniques),
         "specimen": record.specimen,
-        **{kind: one.id if (one := record.entity(kind)) else "" for kind in ("proposal", "instrument")},
+        **{kind: entity.id if (entity := record.entity(kind)) else "" for kind in ("proposal", "instrument")},
         "acknowledgement": record.acknowledgement,
         "funding": "\n".join(map(write_funding, record.funding)),
         "related": "\n".join(map(write_related, record.related)),

@@ -242,9 +242,9 @@ def content(
                 fit = _fit(chosen, bool(mirror), bool(scale))
             except InputError as wrong:
                 problem = f"{wrong}."
-        asked = ((plane_from, slice_from), (plane_to, slice_to))
+        chosen_slices = ((plane_from, slice_from), (plane_to, slice_to))
         sides = tuple(
-            _side(request_context, key, image, *asked[number], waiting[number], chosen)
+            _side(request_context, key, image, *chosen_slices[number], waiting[number], chosen)
             for number, (key, image) in enumerate(zip(("from", "to"), images, strict=True))
         )
     return SpecimenLinksPage(

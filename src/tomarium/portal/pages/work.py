@@ -133,7 +133,7 @@ def content(
     hits = search(request_context.catalogue, request_context.reader, f"{RAW} {words}", limit=OFFERED).hits
     with request_context.catalogue.reading() as connection:
         jobs = own_jobs(connection, request_context.reader, RECONSTRUCT, JOBS)
-    asked = tuple(_asked(request_context, job) for job in jobs)
+    volumes = tuple(_asked(request_context, job) for job in jobs)
     return WorkPage(
         title="Reconstruct",
         q=words,
@@ -147,16 +147,16 @@ def content(
             for hit in hits
             if hit.open and not hit.shape
         ),
-        folders=tuple(_file(request_context, one, str(one)) for one in folders),
+        folders=tuple(_file(request_context, path, str(path)) for path in folders),
         files=()
         if inside is None
-        else tuple(_file(request_context, one, one.name) for one in listed(inside)),
+        else tuple(_file(request_context, path, path.name) for path in listed(inside)),
         folder="" if inside is None else str(inside),
         owner=is_owner(request),
-        asked=asked,
+        asked=volumes,
         worker=worker_words(request_context, PREVIEW),
         reconstructor=worker_words(request_context, RECONSTRUCT),
-        waits=any(one.progress.state in OPEN for one in asked),
+        waits=any(volume.progress.state in OPEN for volume in volumes),
     )
 
 
@@ -166,13 +166,13 @@ def _file(request_context: RequestContext, path: Path, name: str) -> Choice:
 
 
 def _asked(request_context: RequestContext, job: Row[Any]) -> Asked:
-    made = job.made[0] if job.made else ""
+    record_id = job.made[0] if job.made else ""
     return Asked(
         job.number,
         job.arguments["title"],
         progress_of(request_context, job),
         request_context.link("work.job", {"number": str(job.number)}),
-        request_context.link("record", {"id": made}) if made else "",
+        request_context.link("record", {"id": record_id}) if record_id else "",
     )
 
 

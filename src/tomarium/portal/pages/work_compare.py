@@ -135,7 +135,9 @@ def content(
         title="Two settings for one scan",
         scan=scan,
         sides=tuple(sides),
-        changes=tuple(Change(name, text, other) for name, text, other in changes_between(*settings)),
+        changes=tuple(
+            Change(name, text, other_text) for name, text, other_text in changes_between(*settings)
+        ),
         window=window,
         unit=facts[0]["unit"],
         back=sides[1].page,
