@@ -94,35 +94,35 @@ def add_user(request_context: CurrentRequest, fields: Fields) -> Response:
 
 def role(request_context: CurrentRequest, name: str, fields: Fields) -> Response:
     """Give an account another `role`; it holds from the next request on."""
-    given = fields.get("role", "")
+    new_role = fields.get("role", "")
     return _of_user(
         request_context,
         name,
-        lambda connection, reader: accounts.change_role(connection, reader, name, given),
-        f"{name} is {given} now.",
+        lambda connection, reader: accounts.change_role(connection, reader, name, new_role),
+        f"{name} is {new_role} now.",
     )
 
 
 def teams(request_context: CurrentRequest, name: str, fields: Fields) -> Response:
     """Say to which `teams` an account belongs, one a line; it leaves all others."""
-    wanted = _lines(fields, "teams")
+    new_teams = _lines(fields, "teams")
 
     def act(connection: Connection, reader: Reader) -> None:
         now = accounts.account_named(connection, name).teams
-        leave = tuple(one for one in now if one not in wanted)
-        accounts.change_teams(connection, reader, name, join=wanted, leave=leave)
+        leave = tuple(team for team in now if team not in new_teams)
+        accounts.change_teams(connection, reader, name, join=new_teams, leave=leave)
 
     return _of_user(request_context, name, act, "The teams are changed.")
 
 
 def instruments(request_context: CurrentRequest, name: str, fields: Fields) -> Response:
     """Say which `instruments` are assigned to an account, one a line; all others are taken from it."""
-    wanted = _lines(fields, "instruments")
+    new_instruments = _lines(fields, "instruments")
 
     def act(connection: Connection, reader: Reader) -> None:
         now = accounts.account_named(connection, name).instruments
-        release = tuple(one for one in now if one not in wanted)
-        change_instruments(connection, reader, name, assign=wanted, release=release)
+        release = tuple(instrument for instrument in now if instrument not in new_instruments)
+        change_instruments(connection, reader, name, assign=new_instruments, release=release)
 
     return _of_user(request_context, name, act, "The instruments are changed.")
 
@@ -228,12 +228,12 @@ def harvest_now(request_context: CurrentRequest, fields: Fields) -> Response:
     number = fields.get("source", "")
 
     def act(connection: Connection) -> str:
-        known = {str(one.number): one for one in all_sources(connection)}
-        if number not in known:
+        sources = {str(source.number): source for source in all_sources(connection)}
+        if number not in sources:
             raise InputError(f"there is no source {number[:20]!r}; the page lists their numbers")
-        ask_for(connection, known[number])
-        note(connection, reader, "harvest", told=[known[number].title])
-        return known[number].title
+        ask_for(connection, sources[number])
+        note(connection, reader, "harvest", told=[sources[number].title])
+        return sources[number].title
 
     title = _change(request_context, act)
     return _done(request_context, "admin.sources", {}, f"{title}: the next worker harvests it.")
@@ -268,16 +268,18 @@ def clear(request_context: CurrentRequest, fields: Fields) -> Response:
 
 
 def _of_user(
-    context: RequestContext, name: str, act: Callable[[Connection, Reader], object], said: str
+    context: RequestContext, name: str, act: Callable[[Connection, Reader], object], message: str
 ) -> Response:
     reader = demand_section(context, "users", change=True)
     _change(context, lambda connection: act(connection, reader), name)
     # Who took their own role, or closed their own account, sees the list of users no more.
     with context.catalogue.reading() as connection:
-        known = {one.name: one for one in accounts.all_accounts(connection)}
-    mine = known.get(reader.name)
+        accounts_by_name = {account.name: account for account in accounts.all_accounts(connection)}
+    mine = accounts_by_name.get(reader.name)
     sees = mine is None or (not mine.closed and mine.role in SECTIONS["users"].sees)
-    return _done(context, "admin.user", {"name": name}, said) if sees else _done(context, "home", {}, said)
+    return (
+        _done(context, "admin.user", {"name": name}, message) if sees else _done(context, "home", {}, message)
+    )
 
 
 def _change(context: RequestContext, act: Callable[[Connection], Made], name: str = "") -> Made:
@@ -300,10 +302,10 @@ def _demand_account(connection: Connection, name: str) -> None:
         raise HTTPException(404, f"There is no account “{name[:60]}”. See the list of users.") from problem
 
 
-def _done(context: RequestContext, page: str, parts: Mapping[str, str], said: str) -> Response:
+def _done(context: RequestContext, page: str, parts: Mapping[str, str], message: str) -> Response:
     if wants_json(context.request):
-        return answer_json({"said": said})
-    return RedirectResponse(f"{context.link(page, parts)}?said={quote(said[:300])}", 303)
+        return answer_json({"said": message})
+    return RedirectResponse(f"{context.link(page, parts)}?said={quote(message[:300])}", 303)
 
 
 def _html(context: RequestContext, page: Page, content: Any, parts: Mapping[str, str]) -> Response:

@@ -130,17 +130,17 @@ def _people(page: Page) -> Callable[..., Response]:
     def show(
         request_context: CurrentRequest, request: Request, content: Annotated[Any, Depends(page.content)]
     ) -> Response:
-        told = page.links(request_context, content) if page.links else ""
+        link_header = page.links(request_context, content) if page.links else ""
         if wants_json(request):
             answer = answer_json(content)
-            if told:
-                answer.headers["Link"] = told
+            if link_header:
+                answer.headers["Link"] = link_header
             return answer
         path = request_context.link(f"{page.name}.json", request.path_params)
         json_path = f"{path}?{request.url.query}" if request.url.query else path
         answer = answer_html(request_context, page, content, json_path)
-        if told:
-            answer.headers["Link"] += f", {told}"
+        if link_header:
+            answer.headers["Link"] += f", {link_header}"
         if page.levels:
             remember(request, answer)
         return answer

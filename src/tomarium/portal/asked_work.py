@@ -146,9 +146,9 @@ def first_slice(
         return None
     with request_context.catalogue.writing() as connection:
         number = add_job(connection, reader, PREVIEW, arguments)
-        made = job_of(connection, reader, number)
+        added = job_of(connection, reader, number)
     see_that_somebody_works(request, PREVIEW)
-    return made
+    return added
 
 
 def _is_gone(request_context: RequestContext, job: Row[Any], scan: str) -> bool:
@@ -159,10 +159,10 @@ def _is_gone(request_context: RequestContext, job: Row[Any], scan: str) -> bool:
     if job.state != "done":
         return False
     try:
-        made = (folder_of_job(request_context, job) / "facts.json").stat().st_mtime
-        if not scan.startswith(PATH) or time.time() - made < COUNTS_S:
+        written = (folder_of_job(request_context, job) / "facts.json").stat().st_mtime
+        if not scan.startswith(PATH) or time.time() - written < COUNTS_S:
             return False
-        return Path(scan.removeprefix(PATH)).stat().st_mtime > made
+        return Path(scan.removeprefix(PATH)).stat().st_mtime > written
     except OSError:
         return True
 
@@ -190,8 +190,8 @@ class Progress:
 def progress_of(request_context: RequestContext, job: Row[Any]) -> Progress:
     """Tell how far a job is."""
     if job.state == "waiting":
-        there = any(worker.takes(job.kind) for worker in workers_seen(request_context.catalogue.home))
-        words = "waits for its turn" if there else "a worker is being started for it"
+        has_worker = any(worker.takes(job.kind) for worker in workers_seen(request_context.catalogue.home))
+        words = "waits for its turn" if has_worker else "a worker is being started for it"
         words = worker_words(request_context, job.kind) or words
         return Progress("waiting", words, 0, 0)
     if job.state == "running":

@@ -66,10 +66,10 @@ class Answer:
 
     def json(self) -> dict[str, Any]:
         """Read the content as a JSON object; ValueError where it is none."""
-        told = json.loads(self.content)
-        if not isinstance(told, dict):
+        value = json.loads(self.content)
+        if not isinstance(value, dict):
             raise ValueError("is no object")
-        return told
+        return value
 
 
 def _opener(place: str, peer: Callable[[str], None] | None) -> OpenerDirector:
@@ -174,9 +174,9 @@ class Portal:
                     raise OSError(f"the answer did not come to its end within {self.limits.whole_s:.0f} s")
         except HTTPException as problem:
             raise OSError(f"the answer was cut off ({problem})") from problem
-        told = answer.headers.get("Content-Length", "")
-        if cut and told.isdecimal() and size != int(told):
-            raise OSError(f"the answer was cut off after {size} of {told} bytes")
+        length = answer.headers.get("Content-Length", "")
+        if cut and length.isdecimal() and size != int(length):
+            raise OSError(f"the answer was cut off after {size} of {length} bytes")
         return Answer(answer.status, answer.headers, b"".join(pieces), address=answer.address)
 
     @contextmanager
@@ -252,19 +252,19 @@ class Portal:
         )
 
     def _next(self, place: str, location: str) -> str:
-        there, here = urljoin(place, location), urlsplit(place)
-        parts = web_address(there)
-        if here.scheme == "https" and parts.scheme == "http":
+        target, parts_before = urljoin(place, location), urlsplit(place)
+        parts = web_address(target)
+        if parts_before.scheme == "https" and parts.scheme == "http":
             raise InputError(
-                f"{place[:120]}: leads from https to {there[:120]}, where anybody on the way could read and change "
+                f"{place[:120]}: leads from https to {target[:120]}, where anybody on the way could read and change "
                 f"what is sent; ask its keeper for an address that begins with https://"
             )
-        if self.token and origin(parts) != origin(here):
+        if self.token and origin(parts) != origin(parts_before):
             raise InputError(
-                f"{place[:120]}: leads to another host, {there[:120]}, to which the token is not sent; give that "
+                f"{place[:120]}: leads to another host, {target[:120]}, to which the token is not sent; give that "
                 f"address itself if you trust it, or take TOMARIUM_TOKEN away"
             )
-        return there
+        return target
 
 
 def origin(parts: SplitResult) -> tuple[str, str, int | None]:
@@ -344,15 +344,15 @@ def wait_s(tried: int, answer: Answer | None = None, longest: float = LONGEST_WA
     float
         Time, s; doubled with each try, up to 32 s where the portal asks for no longer wait.
     """
-    told = answer.headers.get("Retry-After", "") if answer is not None else ""
-    asked = float(told) if told.isdecimal() and len(told) < 9 else _until(told)
-    return min(max(min(FIRST_WAIT_S * float(2**tried), LONGEST_WAIT_S), asked), longest)
+    retry_after = answer.headers.get("Retry-After", "") if answer is not None else ""
+    seconds = float(retry_after) if retry_after.isdecimal() and len(retry_after) < 9 else _until(retry_after)
+    return min(max(min(FIRST_WAIT_S * float(2**tried), LONGEST_WAIT_S), seconds), longest)
 
 
-def _until(told: str) -> float:
+def _until(date: str) -> float:
     """Return the seconds from now until a date of HTTP; 0 where it is none."""
     try:
-        return max(0.0, parsedate_to_datetime(told).timestamp() - time.time()) if told else 0.0
+        return max(0.0, parsedate_to_datetime(date).timestamp() - time.time()) if date else 0.0
     except (ValueError, TypeError, OverflowError):
         return 0.0
 
@@ -437,8 +437,8 @@ def words(answer: Answer) -> str:
         Its own words (RFC 9457, "detail"), or else its status.
     """
     try:
-        told = answer.json()
-        said = str(told.get("detail") or told["error"]["message"])
+        problem = answer.json()
+        text = str(problem.get("detail") or problem["error"]["message"])
     except (ValueError, KeyError, TypeError):
         return f"the portal answered {answer.status}"
-    return " ".join(said.split())[:600]
+    return " ".join(text.split())[:600]

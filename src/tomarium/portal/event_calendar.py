@@ -43,17 +43,17 @@ def give_calendars(app: FastAPI) -> None:
 def all_events(request_context: CurrentRequest, language: Language = ENGLISH) -> Response:
     """Give all events as iCalendar, to subscribe to; the same for everybody."""
     with request_context.catalogue.reading() as connection:
-        found = shown_texts(connection, ANYBODY, "events", language)
-    return _answer(request_context, found, "events.ics")
+        events = shown_texts(connection, ANYBODY, "events", language)
+    return _answer(request_context, events, "events.ics")
 
 
 def one_event(request_context: CurrentRequest, name: str, language: Language = ENGLISH) -> Response:
     """Give an event as iCalendar."""
     with request_context.catalogue.reading() as connection:
-        found = shown_text(connection, ANYBODY, f"events/{name}", language)
-    if found is None:
+        event = shown_text(connection, ANYBODY, f"events/{name}", language)
+    if event is None:
         raise HTTPException(404, "There is no such event. All events are listed at /events.")
-    return _answer(request_context, [found], f"{found.slug}.ics")
+    return _answer(request_context, [event], f"{event.slug}.ics")
 
 
 def _answer(context: RequestContext, events: Sequence[ShownText], filename: str) -> Response:
@@ -117,7 +117,7 @@ def _folded(line: str) -> str:
             pieces.append(piece)
             piece = b""
         piece += encoded
-    return "\r\n ".join(one.decode() for one in (*pieces, piece))
+    return "\r\n ".join(line_part.decode() for line_part in (*pieces, piece))
 
 
 DOOR = Door("calendars", give_calendars, first=True)

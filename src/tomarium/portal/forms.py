@@ -83,11 +83,11 @@ async def _read_fields(request: Request) -> Mapping[str, str]:
     raise HTTPException(415, f"{kind[:60]}: send application/x-www-form-urlencoded or application/json.")
 
 
-def demand_known(fields: Iterable[str], known: Collection[str]) -> None:
+def demand_known(fields: Iterable[str], names: Collection[str]) -> None:
     """Refuse a form that has a field of another name; raises HTTPException 400."""
-    unknown = [name for name in fields if name not in known]
+    unknown = [name for name in fields if name not in names]
     if unknown:
-        raise HTTPException(400, f"There is no field {unknown[0][:60]!r}; there are {', '.join(known)}.")
+        raise HTTPException(400, f"There is no field {unknown[0][:60]!r}; there are {', '.join(names)}.")
 
 
 @dataclass(frozen=True)

@@ -53,15 +53,15 @@ def file(request_context: CurrentRequest, id: str, fields: Fields) -> Response:
     def act() -> Link:
         with request_context.catalogue.reading() as connection:
             demand_both_ends(connection, reader, start.frame, end.frame)
-        known = read_known(fields)
+        settings = read_known(fields)
         if fields.get("link", "").strip():
-            made = link_of_text(fields["link"], start.frame, end.frame, known)
+            link = link_of_text(fields["link"], start.frame, end.frame, settings)
         else:
             pairs = read_pairs(fields.get("pairs", ""), start, end)
             mirror, scale = bool(fields.get("mirror")), bool(fields.get("scale"))
-            made = link_of_pairs(pairs, start.frame, end.frame, known, mirror=mirror, scale=scale)
+            link = link_of_pairs(pairs, start.frame, end.frame, settings, mirror=mirror, scale=scale)
         replaces, beside = _as(fields)
-        return file_link(request_context.catalogue, reader, made, replaces=replaces, beside=beside)
+        return file_link(request_context.catalogue, reader, link, replaces=replaces, beside=beside)
 
     filed = tried(act)
     if wants_json(request_context.request):
@@ -79,8 +79,8 @@ def ask(request_context: CurrentRequest, id: str, fields: Fields) -> Response:
     start, end = _image(space, fields, "from"), _image(space, fields, "to")
 
     def act() -> int:
-        known = read_known(fields)
-        if start.flat and end.flat and None in (known.sigma_m, known.sigma_rad):
+        settings = read_known(fields)
+        if start.flat and end.flat and None in (settings.sigma_m, settings.sigma_rad):
             raise InputError(
                 "two flat images do not tell how they lie out of their plane; say how well they are known to lie in "
                 "one: a distance such as 20 um, and an angle such as 1 deg"
@@ -88,14 +88,14 @@ def ask(request_context: CurrentRequest, id: str, fields: Fields) -> Response:
         near, scale = bool(fields.get("near")), bool(fields.get("scale"))
         replaces, beside = _as(fields)
         return ask_to_align(
-            request_context.catalogue, reader, start.frame, end.frame, near=near, scale=scale, known=known,
+            request_context.catalogue, reader, start.frame, end.frame, near=near, scale=scale, known=settings,
             replaces=replaces, beside=beside,
         )  # fmt: skip
 
     number = tried(act)
     if wants_json(request_context.request):
-        told = request_context.link("specimen_links.json", {"id": id})
-        return JSONResponse({"job": number, "address": told}, 202, headers={"Location": told})
+        address = request_context.link("specimen_links.json", {"id": id})
+        return JSONResponse({"job": number, "address": address}, 202, headers={"Location": address})
     return _back(request_context, id, "A worker aligns them.", "asked")
 
 
@@ -138,13 +138,13 @@ def _image(space: Space, fields: Mapping[str, str], name: str) -> ImageFrame:
 
 def _as(fields: Mapping[str, str]) -> tuple[str, bool]:
     """Return the link that is replaced, and whether it stands beside others."""
-    told = fields.get("file_as", "").strip()
-    return ("", True) if told == BESIDE else (told, False)
+    text = fields.get("file_as", "").strip()
+    return ("", True) if text == BESIDE else (text, False)
 
 
-def _back(request_context: RequestContext, id: str, said: str, part: str = "links") -> Response:
+def _back(request_context: RequestContext, id: str, message: str, part: str = "links") -> Response:
     return RedirectResponse(
-        f"{request_context.link('specimen_links', {'id': id})}?said={quote(said)}#{part}", 303
+        f"{request_context.link('specimen_links', {'id': id})}?said={quote(message)}#{part}", 303
     )
 
 

@@ -176,16 +176,16 @@ def stream(request: Request) -> Response:
 async def _events(request: Request) -> AsyncIterator[str]:
     folder, end = live_folder(request), time.monotonic() + LONGEST_S
     yield "retry: 1000\n\n"
-    told, seen, beat = None, None, 0.0
+    digest, stamp_before, beat = None, None, 0.0
     ending = getattr(request.app.state, "ending", threading.Event())
     while time.monotonic() < end and not ending.is_set() and not await request.is_disconnected():
         stamp = await asyncio.to_thread(_stamp, folder)
         running = _may_run(stamp)
-        if (stamp, running) != seen:
-            seen = stamp, running
+        if (stamp, running) != stamp_before:
+            stamp_before = stamp, running
             now = await asyncio.to_thread(_digest, folder)
-            if now != told:
-                told = now
+            if now != digest:
+                digest = now
                 yield f"event: changed\ndata: {now}\n\n"
                 beat = time.monotonic()
         if time.monotonic() - beat > 10:  # so that the page knows that it is heard
@@ -197,10 +197,10 @@ async def _events(request: Request) -> AsyncIterator[str]:
 def _stamp(folder: Path | None) -> tuple[int, int, int] | None:
     """Tell the state of the watch's file, and the length of the log book."""
     try:
-        told = (folder / NAME).stat() if folder is not None else None
+        stat = (folder / NAME).stat() if folder is not None else None
     except OSError:
         return None
-    return None if told is None else (told.st_ino, told.st_mtime_ns, _length_of_log(folder))
+    return None if stat is None else (stat.st_ino, stat.st_mtime_ns, _length_of_log(folder))
 
 
 def _length_of_log(folder: Path | None) -> int:
@@ -226,8 +226,8 @@ def _digest(folder: Path | None) -> str:
         return "none"
     shown = (
         runs(state, time.time()), state.problem, state.running,
-        [(one["scan"], one["finished_at"], one["checked"]) for one in state.slices[:6]],
-        [(one["scan"], one["why"]) for one in state.queue],
+        [(entry["scan"], entry["finished_at"], entry["checked"]) for entry in state.slices[:6]],
+        [(entry["scan"], entry["why"]) for entry in state.queue],
         len(state.failed), len(state.skipped), len(state.slices), _length_of_log(folder),
     )  # fmt: skip
     return f"{hash(repr(shown)) & 0xFFFFFFFFFFFF:x}"

@@ -61,8 +61,8 @@ def create_live_app(folder: Path, *, local: bool = True) -> FastAPI:
         return live_page(
             folder,
             _now(),
-            lambda file, told: (
-                f"{request.app.url_path_for('live.picture', file=file)}?{urlencode({'v': told})}"
+            lambda file, version: (
+                f"{request.app.url_path_for('live.picture', file=file)}?{urlencode({'v': version})}"
             ),
             events=str(request.app.url_path_for("live.events")),
             remarks=Remarks(str(request.app.url_path_for("live.remark")), ask_name=True) if local else None,
@@ -74,8 +74,8 @@ def create_live_app(folder: Path, *, local: bool = True) -> FastAPI:
         request: Request, hold: Annotated[bool, Query()] = False, day: Annotated[bool, Query()] = False
     ) -> Response:
         """Show how the watch goes."""
-        told = content(request, hold, day)
-        return answer_json(told) if wants_json(request) else HTMLResponse(fill_alone(request, names(told)))
+        shown = content(request, hold, day)
+        return answer_json(shown) if wants_json(request) else HTMLResponse(fill_alone(request, names(shown)))
 
     def tell(request: Request) -> Response:
         """Tell the same as JSON."""

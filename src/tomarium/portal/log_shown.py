@@ -113,7 +113,7 @@ def shown_entries(
     listed, reader = list(entries), request_context.reader
     subjects = {entry.subject for entry in listed}
     names = names_seen(connection, reader, subjects | {link for entry in listed for link in entry.links})
-    kept = {subject: bool(keeps_log(connection, reader, subject)) for subject in subjects}
+    is_kept = {subject: bool(keeps_log(connection, reader, subject)) for subject in subjects}
     return tuple(
         ShownEntry(
             number=entry.number,
@@ -129,7 +129,7 @@ def shown_entries(
             files=_files(request_context, entry.number, entry.files),
             removed=entry.removed,
             before=tuple(_version(request_context, entry.number, version) for version in entry.before),
-            may_change=kept[entry.subject] and not entry.removed and may_change_entry(reader, entry),
+            may_change=is_kept[entry.subject] and not entry.removed and may_change_entry(reader, entry),
         )
         for entry in listed
     )

@@ -119,14 +119,14 @@ def _write(request_context: RequestContext, sent: Sent) -> int:
 
 
 def _said(request_context: RequestContext, sent: Sent) -> Said:
-    told = sent.fields
+    fields = sent.fields
     return Said(
-        told.get("text", ""),
-        told.get("tags", "").replace(",", " ").split(),
-        told.get("links", "").replace(",", " ").split(),
+        fields.get("text", ""),
+        fields.get("tags", "").replace(",", " ").split(),
+        fields.get("links", "").replace(",", " ").split(),
         sent.files,
         machine=identify(request_context.request).way == "token",
-        event=told.get("event", "").strip(),
+        event=fields.get("event", "").strip(),
     )
 
 
@@ -138,8 +138,8 @@ def _demand_seen(request_context: RequestContext, reader: Reader, subject: str) 
 
 def _preview(request_context: RequestContext, sent: Sent) -> Response:
     demand_log_scope(request_context.request)
-    told = {**dict.fromkeys(FIELDS, ""), **sent.fields}
-    content = {"title": "Preview", "here": "logbook", "json_path": "", "told": told}
+    fields = {**dict.fromkeys(FIELDS, ""), **sent.fields}
+    content = {"title": "Preview", "here": "logbook", "json_path": "", "told": fields}
     content |= {"files": [name for name, _ in sent.files]}
     return Response(fill(request_context, "log_preview.html", content), media_type="text/html")
 
@@ -150,8 +150,8 @@ def change(request_context: CurrentRequest, number: int, sent: SentForm) -> Resp
     keep = keeps if "keeping" in sent.fields else None
 
     def act(reader: Reader, entry: Entry) -> None:
-        given = (reader, entry.subject, number, _said(request_context, sent))
-        change_entry(request_context.catalogue, *given, keep=keep)
+        arguments = (reader, entry.subject, number, _said(request_context, sent))
+        change_entry(request_context.catalogue, *arguments, keep=keep)
 
     return _done(request_context, number, act)
 
@@ -177,20 +177,20 @@ def _done(request_context: RequestContext, number: int, act: Callable[[Reader, E
 
 def _entry(request_context: RequestContext, reader: Reader, number: int) -> Entry:
     with request_context.catalogue.reading() as connection:
-        found = entry_numbered(connection, reader, number) if number < 2**62 else None
-    if found is None:
+        entry = entry_numbered(connection, reader, number) if number < 2**62 else None
+    if entry is None:
         raise HTTPException(404, f"There is no entry {number} of the log book that you may read.")
-    return found
+    return entry
 
 
 def file_of(request_context: CurrentRequest, number: int, digest: str) -> Response:
     """Give a picture or a file of an entry; a browser shows pictures alone, and only by what they begin with."""
     entry = _entry(request_context, request_context.reader, number)
-    files = [*entry.files, *(one for version in entry.before for one in version.files)]
-    known = [one for one in files if one.digest == digest]
-    if not known:
+    files = [*entry.files, *(file for version in entry.before for file in version.files)]
+    matches = [file for file in files if file.digest == digest]
+    if not matches:
         raise HTTPException(404, f"The entry {number} has no such file.")
-    return answer_file(request_context, known[0])
+    return answer_file(request_context, matches[0])
 
 
 def answer_file(request_context: RequestContext, file: LogFile) -> Response:
@@ -207,68 +207,70 @@ def answer_file(request_context: RequestContext, file: LogFile) -> Response:
     return FileResponse(place, media_type=file.type or "application/octet-stream", headers=headers)
 
 
-def markdown(request_context: CurrentRequest, wanted: Asked) -> Response:
+def markdown(request_context: CurrentRequest, filters: Asked) -> Response:
     """Write the entries that are asked for as Markdown, the oldest first."""
-    text = as_markdown(_all(request_context, wanted), request_context.address("home").rstrip("/"))
+    text = as_markdown(_all(request_context, filters), request_context.address("home").rstrip("/"))
     headers = {"Content-Disposition": 'inline; filename="logbook.md"', "Content-Security-Policy": LOCKED}
     return Response(text, headers=headers, media_type="text/markdown; charset=utf-8")
 
 
-def crate(request_context: CurrentRequest, request: Request, wanted: Asked) -> Response:
+def crate(request_context: CurrentRequest, request: Request, filters: Asked) -> Response:
     """Give the entries that are asked for as an RO-Crate in a zip: Markdown, JSON, and their pictures and files."""
-    entries = _all(request_context, wanted)
-    made = log_archive(
-        request_context.catalogue.home, entries, request_context.address("home").rstrip("/"), wanted.about
+    entries = _all(request_context, filters)
+    archive = log_archive(
+        request_context.catalogue.home, entries, request_context.address("home").rstrip("/"), filters.about
     )
-    tag = f'"{made.tag}"'
+    tag = f'"{archive.tag}"'
     headers = {
         "ETag": tag,
         "Content-Disposition": 'attachment; filename="logbook.zip"',
         "Content-Security-Policy": LOCKED,
         "Cache-Control": "private, no-cache",
     }
-    span = wanted_range(request, made.table.size, tag)
-    return ByteAnswer(made.table.read, made.table.size, span, headers, "application/zip")
+    span = wanted_range(request, archive.table.size, tag)
+    return ByteAnswer(archive.table.read, archive.table.size, span, headers, "application/zip")
 
 
-def _all(request_context: RequestContext, wanted: Wanted) -> tuple[Entry, ...]:
-    found: list[Entry] = []
+def _all(request_context: RequestContext, filters: Wanted) -> tuple[Entry, ...]:
+    entries: list[Entry] = []
     after = ""
     with request_context.catalogue.reading() as connection:
-        while len(found) < MOST_EXPORTED:
-            some, after = find_entries(connection, request_context.reader, wanted, after=after, limit=LARGEST)
-            found += some
+        while len(entries) < MOST_EXPORTED:
+            some, after = find_entries(
+                connection, request_context.reader, filters, after=after, limit=LARGEST
+            )
+            entries += some
             if not after:
-                return tuple(reversed(found))
+                return tuple(reversed(entries))
     raise HTTPException(
         413, f"More than {MOST_EXPORTED} entries were asked for; take them in parts, by since and until."
     )
 
 
-async def events(request_context: CurrentRequest, wanted: Asked) -> Response:
+async def events(request_context: CurrentRequest, filters: Asked) -> Response:
     """Tell of each change of the entries that are asked for, as server-sent events."""
     headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
     return StreamingResponse(
-        _events(request_context, wanted), media_type="text/event-stream", headers=headers
+        _events(request_context, filters), media_type="text/event-stream", headers=headers
     )
 
 
-async def _events(request_context: RequestContext, wanted: Wanted) -> AsyncIterator[str]:
+async def _events(request_context: RequestContext, filters: Wanted) -> AsyncIterator[str]:
     request, end = request_context.request, time.monotonic() + LONGEST_S
     ending = getattr(request.app.state, "ending", threading.Event())
     yield "retry: 1000\n\n"
-    told, beat = "", time.monotonic()
+    state_before, beat = "", time.monotonic()
     while time.monotonic() < end and not ending.is_set() and not await request.is_disconnected():
-        now = await asyncio.to_thread(_state, request_context, wanted)
-        if now != told or time.monotonic() - beat > 10:
-            yield f"event: changed\ndata: {now}\n\n" if now != told else ": still here\n\n"
-            told, beat = now, time.monotonic()
+        now = await asyncio.to_thread(_state, request_context, filters)
+        if now != state_before or time.monotonic() - beat > 10:
+            yield f"event: changed\ndata: {now}\n\n" if now != state_before else ": still here\n\n"
+            state_before, beat = now, time.monotonic()
         await asyncio.sleep(ASKED_S)
 
 
-def _state(request_context: RequestContext, wanted: Wanted) -> str:
+def _state(request_context: RequestContext, filters: Wanted) -> str:
     with request_context.catalogue.reading() as connection:
-        return last_change(connection, request_context.reader, wanted)
+        return last_change(connection, request_context.reader, filters)
 
 
 DOOR = Door("log book", give_logbook)

@@ -100,10 +100,10 @@ def remark(request_context: CurrentRequest, id: str, fields: Fields) -> Response
 def publish(request_context: CurrentRequest, id: str, fields: Fields) -> Response:
     """Publish a record, with `embargo` ("3 years", a day, "0") and `new_version_of`."""
     catalogue = request_context.catalogue
-    wanted = life.Request(fields.get("embargo", ""), fields.get("new_version_of", "").strip())
+    publication_request = life.Request(fields.get("embargo", ""), fields.get("new_version_of", "").strip())
 
     def act(reader: Reader) -> None:
-        life.publish(catalogue, reader, id, wanted)
+        life.publish(catalogue, reader, id, publication_request)
 
     return _done(request_context, id, "review", act, "It is published.")
 
@@ -170,7 +170,7 @@ def uninvite(request_context: CurrentRequest, id: str, fields: Fields) -> Respon
 
 
 def _done(
-    request_context: RequestContext, id: str, scope: Scope, act: Callable[[Reader], object], said: str
+    request_context: RequestContext, id: str, scope: Scope, act: Callable[[Reader], object], message: str
 ) -> Response:
     reader = demand_scope(request_context.request, scope)
     _act(request_context, reader, id, act)
@@ -179,8 +179,8 @@ def _done(
     # A scientist of its instrument keeps a record until it is published.
     place = request_context.link("manage" if keeps and keeps.mine else "record", {"id": id})
     if wants_json(request_context.request):
-        return JSONResponse({"record": id, "said": said})
-    return RedirectResponse(f"{place}?said={quote(said)}", 303)
+        return JSONResponse({"record": id, "said": message})
+    return RedirectResponse(f"{place}?said={quote(message)}", 303)
 
 
 def _act(request_context: RequestContext, reader: Reader, id: str, act: Callable[[Reader], Made]) -> Made:

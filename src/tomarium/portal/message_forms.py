@@ -83,13 +83,13 @@ def _refused(
     context: RequestContext, page: Page, shown: FeedbackPage, problem: ParameterError | TooMany
 ) -> Response:
     many = isinstance(problem, TooMany)
-    status, told = (429 if many else 422), f"{problem}."[:1].upper() + f"{problem}."[1:]
+    status, sentence = (429 if many else 422), f"{problem}."[:1].upper() + f"{problem}."[1:]
     headers = {"Retry-After": str(math.ceil(problem.wait_s))} if isinstance(problem, TooMany) else {}
     if wants_json(context.request):
-        raise HTTPException(status, told, headers) from problem
+        raise HTTPException(status, sentence, headers) from problem
     parts = {"id": shown.record} if shown.record else {}
     path = context.link(f"{page.name}.json", parts)
-    response = answer_html(context, page, replace(shown, problem=told), path)
+    response = answer_html(context, page, replace(shown, problem=sentence), path)
     response.status_code = status
     response.headers.update(headers)
     return response
@@ -121,12 +121,12 @@ def table(request_context: CurrentRequest) -> Response:
     if reader.role != "administrator":
         raise HTTPException(403, "The table of all messages is for administrators.")
     with request_context.catalogue.reading() as connection:
-        found = messages_of(connection, reader, 10**6)
+        messages = messages_of(connection, reader, 10**6)
     written = io.StringIO()
     writer = csv.writer(written)
     writer.writerow(COLUMNS)
-    for one in found:
-        row = message_row(request_context, one)
+    for message in messages:
+        row = message_row(request_context, message)
         writer.writerow([_cell(str(getattr(row, column))) for column in COLUMNS])
     headers = {"Content-Disposition": 'attachment; filename="messages.csv"', "Cache-Control": "no-store"}
     return Response(written.getvalue(), media_type="text/csv; charset=utf-8", headers=headers)

@@ -52,13 +52,13 @@ def draw_preview(request_context: CurrentRequest, request: Request, id: str, nam
     record, folder = kept(request_context, id)
     if name not in PICTURES:
         raise HTTPException(404, f"There is no picture “{name[:40]}”; there are {', '.join(PICTURES)}.")
-    told = {key: text[:40] for key, text in request.query_params.items() if key in SHOWN}
+    fields = {key: text[:40] for key, text in request.query_params.items() if key in SHOWN}
     try:
-        seen = preview_of(record, folder, told)
+        preview = preview_of(record, folder, fields)
     except InputError as problem:
         raise HTTPException(422, f"{problem}.") from problem
     headers = {"Cache-Control": "private, no-cache", "Content-Security-Policy": LOCKED}
-    return Picture(seen.slice if name == "slice" else seen.silhouette, headers=headers)
+    return Picture(preview.slice if name == "slice" else preview.silhouette, headers=headers)
 
 
 def _ask(request_context: CurrentRequest, id: str, role: str, fields: Fields) -> Response:
@@ -69,8 +69,8 @@ def _ask(request_context: CurrentRequest, id: str, role: str, fields: Fields) ->
     number = tried(lambda: ask_for_model(request_context.catalogue, reader, id, role, fields))
     place = request_context.link("models", {"id": id})
     if wants_json(request_context.request):
-        told = request_context.link("models.json", {"id": id})
-        return JSONResponse({"job": number, "address": told}, 202, headers={"Location": told})
+        address = request_context.link("models.json", {"id": id})
+        return JSONResponse({"job": number, "address": address}, 202, headers={"Location": address})
     shown = {name: fields[name] for name in SHOWN if fields.get(name)}
     return RedirectResponse(f"{place}?{urlencode({**shown, 'said': 'A worker makes it.'})}#asked", 303)
 

@@ -114,7 +114,7 @@ volume.shape, volume.dtype"""
 
 
 def _show(voxel_um: list[float] | None, window: tuple[float, float], unit: str) -> str:
-    step = [1.0, 1.0, 1.0] if voxel_um is None else [float(f"{one:.6g}") for one in voxel_um]
+    step = [1.0, 1.0, 1.0] if voxel_um is None else [float(f"{length:.6g}") for length in voxel_um]
     length = "voxels" if voxel_um is None else "µm"
     label = json.dumps(f"grey value, {unit}" if unit else "grey value")
     return f"""import matplotlib.pyplot as plt

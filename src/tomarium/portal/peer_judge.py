@@ -16,10 +16,10 @@ Judge = Callable[[str], None]
 
 def is_private(peer: str) -> bool:
     """Tell whether a network address is of no machine of the public net: of this one, a private net, a link."""
-    known = ipaddress.ip_address(peer.partition("%")[0])
-    if isinstance(known, ipaddress.IPv6Address) and known.ipv4_mapped:
-        known = known.ipv4_mapped
-    return not known.is_global or known.is_multicast
+    ip = ipaddress.ip_address(peer.partition("%")[0])
+    if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped:
+        ip = ip.ipv4_mapped
+    return not ip.is_global or ip.is_multicast
 
 
 def outward() -> Judge:
@@ -61,8 +61,8 @@ def judging(judge: Judge) -> list[BaseHandler]:
 
 
 class _Connection(HTTPConnection):
-    def __init__(self, *told: Any, judge: Judge, **more: Any) -> None:
-        super().__init__(*told, **more)
+    def __init__(self, *arguments: Any, judge: Judge, **more: Any) -> None:
+        super().__init__(*arguments, **more)
         self.judge = judge
 
     def connect(self) -> None:
@@ -72,8 +72,8 @@ class _Connection(HTTPConnection):
 
 
 class _TlsConnection(HTTPSConnection):
-    def __init__(self, *told: Any, judge: Judge, **more: Any) -> None:
-        super().__init__(*told, **more)
+    def __init__(self, *arguments: Any, judge: Judge, **more: Any) -> None:
+        super().__init__(*arguments, **more)
         self.judge = judge
 
     def connect(self) -> None:

@@ -83,12 +83,12 @@ def funders(record: Record) -> tuple[Funder, ...]:
     tuple of Funder
         In the order of the record.
     """
-    told = []
+    rows = []
     for funding in record.funding:
         words, identifier, address = read_award(funding.award)
         about = f"https://ror.org/{quote(funding.ror)}" if funding.ror else ""
-        told.append(Funder(funding.funder, words or identifier, about, address))
-    return tuple(told)
+        rows.append(Funder(funding.funder, words or identifier, about, address))
+    return tuple(rows)
 
 
 def stamp_of(record: Record) -> str:
@@ -228,20 +228,20 @@ def slips(record: Record, now: datetime, language: str = ENGLISH) -> tuple[Slip,
 
     people = ", ".join(brief(person.name, 100) for person in record.creators[:3])
     people = say("%(people)s and others", people=people) if len(record.creators) > 3 else people
-    made = _day(record.created.isoformat(), language)
-    draft = Slip(say("Created"), say("as a draft."), f"{people}, {made}" if people else made)
-    told = [*_published(record, now, language), draft]
+    created = _day(record.created.isoformat(), language)
+    draft = Slip(say("Created"), say("as a draft."), f"{people}, {created}" if people else created)
+    rows = [*_published(record, now, language), draft]
     versions, finished = record.provenance.get("versions"), record.provenance.get("finished")
     version = versions.get("tomarium") if isinstance(versions, dict) else None
     if isinstance(version, str) and isinstance(finished, str):
-        told.append(
+        rows.append(
             Slip(
                 say("Computed"),
                 say("by %(who)s, as told under How it was made.", who=record.made_by),
                 f"tomarium {brief(version, 20)}, {_day(finished, language)}",
             )
         )
-    return tuple(told)
+    return tuple(rows)
 
 
 def _published(record: Record, now: datetime, language: str) -> list[Slip]:
@@ -252,14 +252,14 @@ def _published(record: Record, now: datetime, language: str) -> list[Slip]:
     if publication is None:
         return []
     by = brief(publication.publisher, 100)
-    told = []
+    rows = []
     if publication.withdrawn:
-        told.append(Slip(say("Withdrawn"), publication.reason, _by(by, publication.withdrawn, language)))
+        rows.append(Slip(say("Withdrawn"), publication.reason, _by(by, publication.withdrawn, language)))
     later = next(
         (related.identifier for related in record.related if related.relation == "IsPreviousVersionOf"), ""
     )
     if later:
-        told.append(Slip(say("A newer version"), say("is there: %(record)s.", record=later), ""))
+        rows.append(Slip(say("A newer version"), say("is there: %(record)s.", record=later), ""))
     doi = publication.doi
     sentences = [say("published, DOI %(doi)s.", doi=doi) if doi else say("published.")]
     if publication.open_from > now:
@@ -269,7 +269,7 @@ def _published(record: Record, now: datetime, language: str) -> list[Slip]:
         day = _day(publication.kept_until.isoformat(), language)
         sentences.append(say("It is kept until %(day)s at least.", day=day))
     lead = say("Version %(number)s", number=str(publication.version))
-    return [*told, Slip(lead, " ".join(sentences), _by(by, publication.published, language))]
+    return [*rows, Slip(lead, " ".join(sentences), _by(by, publication.published, language))]
 
 
 def _by(who: str, when: datetime, language: str) -> str:

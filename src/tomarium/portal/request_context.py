@@ -91,8 +91,8 @@ class RequestContext:
         app = self.request.app
         language = self.language if is_for_people(app, name) else ENGLISH
         path = root_of(self.request, language) + path_of(app, name, parts or {})
-        kept = {key: text for key, text in (query or {}).items() if text}
-        return f"{path}?{urlencode(kept)}" if kept else path
+        query_set = {key: text for key, text in (query or {}).items() if text}
+        return f"{path}?{urlencode(query_set)}" if query_set else path
 
     def inner(self, path: str) -> str:
         """Put a path that somebody wrote, "/records?q=tooth", below this application, in the language of the request.
@@ -247,9 +247,9 @@ def without_content(record: Record) -> Record:
     Record
         Sizes and units are kept; histograms, limits and means are not.
     """
-    kept = ("path", "shape", "dtype", "voxel_m", "unit")
+    open_keys = ("path", "shape", "dtype", "voxel_m", "unit")
     parts = tuple(
-        replace(part, summary={key: part.summary[key] for key in kept if key in part.summary})
+        replace(part, summary={key: part.summary[key] for key in open_keys if key in part.summary})
         for part in record.parts
     )
     return replace(record, parts=parts)

@@ -64,11 +64,11 @@ def save(request_context: CurrentRequest, fields: Fields) -> Response:
 
     def act() -> str:
         with request_context.catalogue.writing() as connection:
-            asked, every = fields.get("asked", ""), fields.get("every") or "daily"
-            made = save_search(connection, reader, asked, fields.get("name", ""), every)
+            query, every = fields.get("asked", ""), fields.get("every") or "daily"
+            search = save_search(connection, reader, query, fields.get("name", ""), every)
             if fields.get("address", "").strip():
                 change_mail_address(connection, reader, fields["address"])
-        return f"“{made.name}” is saved."
+        return f"“{search.name}” is saved."
 
     return _done(request_context, tried(act))
 
@@ -82,13 +82,13 @@ def change(request_context: CurrentRequest, number: int, fields: Fields) -> Resp
             if fields.get("delete"):
                 delete_search(connection, reader, number)
                 return "It is deleted."
-            given, paused = fields.get("paused"), None
-            if given:
-                paused = given == "yes"
-            made = change_search(
+            pause, paused = fields.get("paused"), None
+            if pause:
+                paused = pause == "yes"
+            search = change_search(
                 connection, reader, number, name=fields.get("name"), every=fields.get("every"), paused=paused
             )
-        return f"“{made.name}” is paused." if made.paused else f"“{made.name}” is saved."
+        return f"“{search.name}” is paused." if search.paused else f"“{search.name}” is saved."
 
     return _done(request_context, tried(act))
 
@@ -129,11 +129,11 @@ def confirm(request_context: CurrentRequest, secret: str) -> Response:
 def ask_to_unsubscribe(request_context: CurrentRequest, key: str) -> Response:
     """Ask whether a search is to send no mail any more; no account is needed."""
     with request_context.catalogue.reading() as connection:
-        found = search_with_key(connection, key)
-    if found is None:
+        search = search_with_key(connection, key)
+    if search is None:
         _refuse()
     action = request_context.link("unsubscribe.post", {"key": key})
-    text = f"The saved search “{found.name}” sends mail of new records."
+    text = f"The saved search “{search.name}” sends mail of new records."
     return _page(
         request_context, MailLinkPage("End these mails", text, action, "No more mail of this search")
     )
@@ -142,10 +142,10 @@ def ask_to_unsubscribe(request_context: CurrentRequest, key: str) -> Response:
 def unsubscribe(request_context: CurrentRequest, key: str) -> Response:
     """End the mails of a search, by one POST (RFC 8058), which mail programs send themselves."""
     with request_context.catalogue.writing() as connection:
-        found = saved_searches.unsubscribe(connection, key)
-    if found is None:
+        search = saved_searches.unsubscribe(connection, key)
+    if search is None:
         _refuse()
-    text = f"The saved search “{found.name}” sends no mail any more. Its holder can go on with it after signing in."
+    text = f"The saved search “{search.name}” sends no mail any more. Its holder can go on with it after signing in."
     return _page(request_context, MailLinkPage("These mails have ended", text))
 
 
@@ -163,10 +163,10 @@ def _page(context: RequestContext, content: MailLinkPage) -> Response:
     return response
 
 
-def _done(context: RequestContext, said: str) -> Response:
+def _done(context: RequestContext, message: str) -> Response:
     if wants_json(context.request):
-        return answer_json({"said": said})
-    return RedirectResponse(f"{context.link('account.searches')}?said={quote(said)}", 303)
+        return answer_json({"said": message})
+    return RedirectResponse(f"{context.link('account.searches')}?said={quote(message)}", 303)
 
 
 DOOR = Door("saved searches", give_saved_searches)

@@ -117,18 +117,18 @@ def _with_code(
     address = demand_try(context, reader)
     try:
         with context.catalogue.writing() as connection:
-            made = act(connection, reader)
+            codes = act(connection, reader)
     except KeyUnusable:
         return _show(context, 503, problem=NO_KEY)
-    if made is None or not (made or ends):
+    if codes is None or not (codes or ends):
         with context.catalogue.writing() as connection:
             note(connection, reader, "second factor failed", address=address)
         return _show(context, 403, problem=WRONG, setting_up=setting_up)
     with context.catalogue.writing() as connection:
         sign_in_limits.succeed(connection, reader.name, address)
     if wants_json(context.request):
-        return _private(answer_json({"told": told, "codes": made}))
-    return _show(context, 200, told=told, shown=made)
+        return _private(answer_json({"told": told, "codes": codes}))
+    return _show(context, 200, told=told, shown=codes)
 
 
 def _show(

@@ -63,8 +63,8 @@ def sign_in(request_context: CurrentRequest, fields: Fields) -> Response:
         wait = sign_in_limits.begin(connection, name, address)
     if wait:
         minutes = math.ceil(wait / 60)
-        told = f"Too many sign-ins failed; try again in {minutes} minute{'s' if minutes > 1 else ''}."
-        return _failed(request_context, fields, 429, told, {"Retry-After": str(math.ceil(wait))})
+        reason = f"Too many sign-ins failed; try again in {minutes} minute{'s' if minutes > 1 else ''}."
+        return _failed(request_context, fields, 429, reason, {"Retry-After": str(math.ceil(wait))})
     account = check_password(catalogue, name, password)
     keyless = False
     with catalogue.writing() as connection:
@@ -110,8 +110,8 @@ def start_oidc(request_context: CurrentRequest, back: str = "/") -> Response:
     """Go to the identity provider to sign in."""
     started = oidc.start(_client(request_context))
     response = RedirectResponse(started.address, 303, headers={"Cache-Control": "no-store"})
-    kept = started.keep(own_path(back))
-    set_cookie(request_context.request, response, oidc.COOKIE, kept, oidc.LONGEST_S)
+    state_text = started.keep(own_path(back))
+    set_cookie(request_context.request, response, oidc.COOKIE, state_text, oidc.LONGEST_S)
     return response
 
 
@@ -120,14 +120,14 @@ def finish_oidc(
 ) -> Response:
     """Come back from the identity provider, and be signed in."""
     request = request_context.request
-    kept = oidc.Kept.read(cookie_of(request, oidc.COOKIE))
+    oidc_state = oidc.Kept.read(cookie_of(request, oidc.COOKIE))
     if error:
         raise HTTPException(403, f"The identity provider did not sign you in ({error[:80]}). Try again.")
-    if kept is None or not kept.fits(state):
+    if oidc_state is None or not oidc_state.fits(state):
         raise HTTPException(403, "This sign-in was not begun here, or took too long. Begin again.")
-    person = oidc.finish(_client(request_context), kept, code)
+    person = oidc.finish(_client(request_context), oidc_state, code)
     account = oidc.account_of(request_context.catalogue, person)
-    response = _begin(request_context, account, kept.back, person.issuer)
+    response = _begin(request_context, account, oidc_state.back, person.issuer)
     set_cookie(request, response, oidc.COOKIE, "", 0)
     return response
 
@@ -135,20 +135,26 @@ def finish_oidc(
 def review(request_context: CurrentRequest, secret: str) -> Response:
     """Open a record by a reviewer's link, until it ends; nobody is asked or told who follows it."""
     request = request_context.request
-    earlier = [one for one in cookie_of(request, REVIEW).split(".") if one and one != secret]
+    earlier = [
+        earlier_secret
+        for earlier_secret in cookie_of(request, REVIEW).split(".")
+        if earlier_secret and earlier_secret != secret
+    ]
     secrets = [secret, *earlier[: MOST_LINKS - 1]]
     with request_context.catalogue.reading() as connection:
-        found = {one: invited_to(connection, one) for one in secrets}
-    opened = found[secret]
+        invitations = {key: invited_to(connection, key) for key in secrets}
+    opened = invitations[secret]
     if opened is None:
         raise HTTPException(
             404,
             "This link opens nothing: it has ended, was revoked, or a letter is missing. Ask who sent it.",
         )
-    kept = {one: invitation.until_utc for one, invitation in found.items() if invitation is not None}
+    valid_until = {
+        key: invitation.until_utc for key, invitation in invitations.items() if invitation is not None
+    }
     address = request_context.link("record", {"id": opened.record})
     response = RedirectResponse(address, 303)
-    set_cookie(request, response, REVIEW, ".".join(kept), max(kept.values()) - time.time())
+    set_cookie(request, response, REVIEW, ".".join(valid_until), max(valid_until.values()) - time.time())
     response.headers.update({"Referrer-Policy": "no-referrer", "Cache-Control": "no-store"})
     return response
 
@@ -168,11 +174,11 @@ def _begin(context: RequestContext, account: Account, back: str, means: str) -> 
 
 
 def _failed(
-    context: RequestContext, fields: Fields, status: int, told: str, headers: dict[str, str] | None = None
+    context: RequestContext, fields: Fields, status: int, problem: str, headers: dict[str, str] | None = None
 ) -> Response:
     if wants_json(context.request):
-        raise HTTPException(status, told, headers)
-    content = content_of(context, fields.get("back", "/"), fields.get("name", ""), problem=told)
+        raise HTTPException(status, problem, headers)
+    content = content_of(context, fields.get("back", "/"), fields.get("name", ""), problem=problem)
     response = answer_html(context, SIGN_IN, content, context.link("sign-in.json"))
     response.status_code = status
     response.headers.update({"Cache-Control": "no-store", **(headers or {})})

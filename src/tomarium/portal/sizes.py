@@ -67,23 +67,23 @@ def chosen(
     ids = list(dict.fromkeys(id for text in records or () for id in split_ids(text)))
     if len(ids) > MOST:
         raise InputError(f"records: {len(ids)} are named; at most {MOST} are drawn in a row")
-    found = []
+    outlined = []
     for id in ids:
         record, folder = request_context.record(id)
         if not slices.SLICES.shows(record):
             raise HTTPException(
                 404, f"The record {id[:80]} has no volume (OME-Zarr) to be drawn; leave it out."
             )
-        found.append((record, folder, silhouette(record, folder)))
-    return found
+        outlined.append((record, folder, silhouette(record, folder)))
+    return outlined
 
 
 def draw_sizes(request_context: CurrentRequest, records: Records = None) -> Response:
     """Draw the specimens of `records`, at most six, seen from the front at one scale, with a scale bar in mm."""
-    found = chosen(request_context, records)
-    if not found:
+    outlined = chosen(request_context, records)
+    if not outlined:
         raise InputError("records: none is named; give identifiers, as in ?records=tooth,femur")
-    png, _, _ = in_a_row([one for _, _, one in found])
+    png, _, _ = in_a_row([outline for _, _, outline in outlined])
     return Png(png, headers={"Cache-Control": "private, no-cache"})
 
 

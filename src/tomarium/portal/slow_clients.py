@@ -80,8 +80,8 @@ class TimedConnection(H11Protocol):
             ("Content-Length", str(len(_LATE))),
             ("Connection", "close"),
         ]
-        told = h11.Response(status_code=408, headers=headers, reason="Request Timeout")
-        for event in (told, h11.Data(data=_LATE), h11.EndOfMessage()):
+        response = h11.Response(status_code=408, headers=headers, reason="Request Timeout")
+        for event in (response, h11.Data(data=_LATE), h11.EndOfMessage()):
             self.transport.write(self.conn.send(event) or b"")
         self.transport.close()
 
@@ -99,10 +99,10 @@ class TimedConnection(H11Protocol):
 
     def _takes_nothing(self, now: float) -> bool:
         """Tell whether an answer waits to be taken, and nothing of it was for long."""
-        left = self.transport.get_write_buffer_size() + _sent_and_not_taken(self.transport)
-        if not left or left < self._left:
+        pending = self.transport.get_write_buffer_size() + _sent_and_not_taken(self.transport)
+        if not pending or pending < self._left:
             self._taken = now
-        self._left = left
+        self._left = pending
         return now - self._taken > TAKE_S
 
 

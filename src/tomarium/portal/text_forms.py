@@ -61,19 +61,19 @@ def save(request_context: CurrentRequest, kind: str, fields: Fields) -> Response
     name = fields.get("name", "").strip() or name_from(fields.get("title", ""))
     typed = PageText(kind, {key: fields.get(key, "") for key in FACTS[kind]}, fields.get("body", ""))
     try:
-        whole = known_name(kind, name) if name else ""
+        full_name = known_name(kind, name) if name else ""
         text = checked(typed)
         if fields.get("preview"):
             page = edit_page(request_context, reader, kind, name, language, text)
             return _form(request_context, _kept(with_preview(request_context, page, text), fields))
-        if not whole:
+        if not full_name:
             raise ParameterError("the text has no name; write one")
-        if not fields.get("seen") and _exists(request_context, whole):
+        if not fields.get("seen") and _exists(request_context, full_name):
             raise ParameterError(f"there is a text {name!r} already; choose another name, or edit that one")
         version = write_text(
             request_context.catalogue,
             reader,
-            whole,
+            full_name,
             language,
             write_page_text(text),
             seen=_number(fields, "seen"),
@@ -83,8 +83,8 @@ def save(request_context: CurrentRequest, kind: str, fields: Fields) -> Response
     except InputError as problem:
         return _refused(request_context, reader, (kind, name, language), typed, fields, problem)
     if wants_json(request_context.request):
-        return answer_json({"name": whole, "language": language, "version": version.number})
-    return RedirectResponse(text_address(request_context, whole), 303)
+        return answer_json({"name": full_name, "language": language, "version": version.number})
+    return RedirectResponse(text_address(request_context, full_name), 303)
 
 
 def restore(request_context: CurrentRequest, kind: str, fields: Fields) -> Response:
@@ -94,10 +94,12 @@ def restore(request_context: CurrentRequest, kind: str, fields: Fields) -> Respo
     language, source = known_language(fields.get("language", ENGLISH)), ""
     if number:
         with request_context.catalogue.reading() as connection:
-            found = next((one for one in versions_of(connection, name) if one.number == number), None)
-        if found is None or not found.source:
+            past = next(
+                (version for version in versions_of(connection, name) if version.number == number), None
+            )
+        if past is None or not past.source:
             raise HTTPException(404, f"This text has no version {number} with content.")
-        language, source = found.language, found.source
+        language, source = past.language, past.source
     elif (came := shipped().get(name, {}).get(language)) is not None:
         source = write_page_text(came)
     else:
@@ -123,8 +125,10 @@ def _written(
     remark: str,
 ) -> Response:
     def act() -> int:
-        seen = _number(fields, "seen")
-        return write_text(context.catalogue, reader, name, language, source, seen=seen, remark=remark).number
+        seen_number = _number(fields, "seen")
+        return write_text(
+            context.catalogue, reader, name, language, source, seen=seen_number, remark=remark
+        ).number
 
     number = tried(act)
     if wants_json(context.request):
@@ -152,16 +156,24 @@ def _refused(
     if wants_json(context.request):
         raise HTTPException(status, f"{problem}.") from problem
     kind, name, language = place
-    facts = {key: told for key, told in typed.facts.items() if told.strip()}
+    facts = {key: value for key, value in typed.facts.items() if value.strip()}
     page = _kept(edit_page(context, reader, kind, name, language, replace(typed, facts=facts)), fields)
     page = replace(page, problem=f"{problem}."[:1].upper() + f"{problem}."[1:])
     if older:
         with context.catalogue.reading() as connection:
-            found = [one for one in versions_of(connection, f"{kind}/{name}") if one.language == language]
+            versions = [
+                version
+                for version in versions_of(connection, f"{kind}/{name}")
+                if version.language == language
+            ]
         came = shipped().get(f"{kind}/{name}", {}).get(language)
         first = write_page_text(came) if came else ""
-        before = next((one.source for one in found if one.number == _number(fields, "seen")), first)
-        page = replace(page, theirs=compared(before, found[0].source if found else ""), seen=found[0].number)
+        before = next(
+            (version.source for version in versions if version.number == _number(fields, "seen")), first
+        )
+        page = replace(
+            page, theirs=compared(before, versions[0].source if versions else ""), seen=versions[0].number
+        )
     return _form(context, page, status)
 
 

@@ -58,7 +58,7 @@ def new(request_context: CurrentRequest, sent: SentForm) -> Response:
     reader = demand_scope(request_context.request, "write")
 
     def act() -> str:
-        made = make_parcel(
+        parcel = make_parcel(
             request_context.catalogue,
             reader,
             _facts(sent.fields),
@@ -66,7 +66,7 @@ def new(request_context: CurrentRequest, sent: SentForm) -> Response:
             receiver=sent.fields.get("receiver_account", "").strip(),
             id=sent.fields.get("id", "").strip(),
         )
-        return made.id
+        return parcel.id
 
     return _done(request_context, tried(act), 201)
 
@@ -94,9 +94,9 @@ def tell(request_context: CurrentRequest, id: str, sent: SentForm) -> Response:
     demand_known(sent.fields, ("state", "place", "condition", "note"))
 
     def act(reader: Reader) -> object:
-        told = {name: sent.fields.get(name, "") for name in ("place", "condition", "note")}
+        values = {name: sent.fields.get(name, "") for name in ("place", "condition", "note")}
         state = sent.fields.get("state", "")
-        return tell_of_parcel(request_context.catalogue, reader, id, state, **told, files=sent.files)
+        return tell_of_parcel(request_context.catalogue, reader, id, state, **values, files=sent.files)
 
     return _of_parcel(request_context, id, act)
 
@@ -105,9 +105,9 @@ def where(request_context: CurrentRequest, id: str, sent: SentForm) -> Response:
     """Say what became of a specimen: `kind` (moved, handed-over, received, examined), `place`, `holder`."""
     demand_known(sent.fields, ("kind", "place", "holder", "condition", "note"))
     reader = demand_scope(request_context.request, "write")
-    told = {name: sent.fields.get(name, "") for name in ("kind", "place", "holder", "condition", "note")}
+    values = {name: sent.fields.get(name, "") for name in ("kind", "place", "holder", "condition", "note")}
     event = tried(
-        lambda: tell_of_specimen(request_context.catalogue, reader, id, Told(**told, files=sent.files))
+        lambda: tell_of_specimen(request_context.catalogue, reader, id, Told(**values, files=sent.files))
     )
     if wants_json(request_context.request):
         return JSONResponse({"specimen": id, "number": event.number, "said": "Written."})
@@ -117,9 +117,9 @@ def where(request_context: CurrentRequest, id: str, sent: SentForm) -> Response:
 def parcel_file(request_context: CurrentRequest, id: str, number: int, digest: str) -> Response:
     """Give a picture of what became of a parcel, to those who may see it."""
     with request_context.catalogue.reading() as connection:
-        found = parcel_of(connection, request_context.reader, id)
+        parcel = parcel_of(connection, request_context.reader, id)
     files = (
-        [file for event in found.events if event.number == number for file in event.files] if found else []
+        [file for event in parcel.events if event.number == number for file in event.files] if parcel else []
     )
     return _file(request_context, files, digest)
 
@@ -127,17 +127,17 @@ def parcel_file(request_context: CurrentRequest, id: str, number: int, digest: s
 def specimen_file(request_context: CurrentRequest, id: str, number: int, digest: str) -> Response:
     """Give a picture of what became of a specimen, to those who keep it."""
     with request_context.catalogue.reading() as connection:
-        found = event_numbered(connection, request_context.reader, number) if number < 2**62 else None
-    return _file(request_context, found.files if found and found.specimen == id else (), digest)
+        event = event_numbered(connection, request_context.reader, number) if number < 2**62 else None
+    return _file(request_context, event.files if event and event.specimen == id else (), digest)
 
 
 def _file(
     request_context: RequestContext, files: tuple[LogFile, ...] | list[LogFile], digest: str
 ) -> Response:
-    known = [one for one in files if one.digest == digest]
-    if not known:
+    matches = [file for file in files if file.digest == digest]
+    if not matches:
         raise HTTPException(404, "There is no such picture that you may see.")
-    return answer_file(request_context, known[0])
+    return answer_file(request_context, matches[0])
 
 
 def _of_parcel(request_context: RequestContext, id: str, act: Callable[[Reader], object]) -> Response:
@@ -163,7 +163,7 @@ def _facts(fields: Mapping[str, str]) -> dict[str, str]:
 def _listed(text: str) -> list[str]:
     """Read identifiers of specimens, or addresses of their pages as a scanner of labels gives them."""
     words = re.split(r"[\s,;]+", text.strip())
-    return [one.rstrip("/").rpartition("/")[2].partition("?")[0] for one in words if one]
+    return [word.rstrip("/").rpartition("/")[2].partition("?")[0] for word in words if word]
 
 
 DOOR = Door("tracking", give_tracking)

@@ -117,13 +117,13 @@ async def create(request_context: CurrentRequest, request: Request) -> Response:
     """Begin the upload of one file: `Upload-Length`, and `Upload-Metadata` with `filename` and `batch`."""
     _demand_version(request)
     reader, uploads = _member(request_context), _uploads(request_context)
-    told = _metadata(request.headers.get("upload-metadata", ""))
+    metadata = _metadata(request.headers.get("upload-metadata", ""))
     length = _number(request, "upload-length")
 
     def made() -> Upload:
-        batch = told.get("batch") or uploads.begin(reader, told.get("title", ""))
-        path = told.get("relativePath") or told.get("filename") or "file"
-        sha256, modified = told.get("sha256", "").lower(), told.get("modified", "")
+        batch = metadata.get("batch") or uploads.begin(reader, metadata.get("title", ""))
+        path = metadata.get("relativePath") or metadata.get("filename") or "file"
+        sha256, modified = metadata.get("sha256", "").lower(), metadata.get("modified", "")
         with taking_room(request_context.catalogue, reader, uploads, batch, path, length):
             return uploads.create(reader, batch, path, length, sha256, modified)
 
@@ -139,13 +139,13 @@ def tell(request_context: CurrentRequest, request: Request, id: str) -> Response
     """Tell how many bytes of an upload are here."""
     _demand_version(request)
     upload = _asked(lambda: _uploads(request_context).state(_member(request_context), id))
-    told = f"filename {base64.b64encode(upload.path.encode()).decode()}"
+    filename = f"filename {base64.b64encode(upload.path.encode()).decode()}"
     return _answer(
         200,
         {
             "Upload-Offset": str(upload.offset),
             "Upload-Length": str(upload.length),
-            "Upload-Metadata": told,
+            "Upload-Metadata": filename,
             "Cache-Control": "no-store",
             **_expires(upload),
         },
@@ -179,13 +179,13 @@ def show_batch(request_context: CurrentRequest, batch: str) -> Response:
             "batch": batch,
             "files": [
                 {
-                    "path": one.path,
-                    "bytes": one.length,
-                    "offset": one.offset,
-                    "modified": one.modified,
-                    "upload": request_context.link("uploads.tell", {"id": one.id}),
+                    "path": file.path,
+                    "bytes": file.length,
+                    "offset": file.offset,
+                    "modified": file.modified,
+                    "upload": request_context.link("uploads.tell", {"id": file.id}),
                 }
-                for one in files
+                for file in files
             ],
         },
         headers={"Cache-Control": "no-store"},
@@ -200,12 +200,14 @@ def end(request_context: CurrentRequest, batch: str, fields: Fields) -> Response
     reader = _member(request_context)
     catalogue, uploads = request_context.catalogue, _uploads(request_context)
     demand_known(fields, FIELDS)
-    done = _asked(lambda: finish(catalogue, reader, uploads, batch, catalogue.home / "records", fields))
-    if done.record is not None:
-        place = request_context.link("record", {"id": done.record.id})
-        return JSONResponse({"record": done.record.id, "address": place}, 201, headers={"Location": place})
-    place = request_context.link("uploads.job", {"number": str(done.job)})
-    return JSONResponse({"job": done.job, "address": place}, 202, headers={"Location": place})
+    finished = _asked(lambda: finish(catalogue, reader, uploads, batch, catalogue.home / "records", fields))
+    if finished.record is not None:
+        place = request_context.link("record", {"id": finished.record.id})
+        return JSONResponse(
+            {"record": finished.record.id, "address": place}, 201, headers={"Location": place}
+        )
+    place = request_context.link("uploads.job", {"number": str(finished.job)})
+    return JSONResponse({"job": finished.job, "address": place}, 202, headers={"Location": place})
 
 
 def drop(request_context: CurrentRequest, batch: str) -> Response:
@@ -262,8 +264,8 @@ async def _append(request_context: RequestContext, request: Request, id: str, of
 
 
 def _uploads(request_context: RequestContext) -> Uploads:
-    found: Uploads = request_context.request.app.state.uploads
-    return found
+    uploads: Uploads = request_context.request.app.state.uploads
+    return uploads
 
 
 def _member(request_context: RequestContext) -> Reader:
@@ -292,8 +294,8 @@ def _answer(status: int, headers: dict[str, str]) -> Response:
 
 
 def _expires(upload: Upload) -> dict[str, str]:
-    whole = upload.offset == upload.length
-    return {} if whole else {"Upload-Expires": formatdate(upload.until_utc, usegmt=True)}
+    is_complete = upload.offset == upload.length
+    return {} if is_complete else {"Upload-Expires": formatdate(upload.until_utc, usegmt=True)}
 
 
 def _demand_version(request: Request) -> None:
@@ -311,18 +313,18 @@ def _number(request: Request, name: str) -> int:
 
 
 def _metadata(text: str) -> dict[str, str]:
-    found = {}
+    values = {}
     try:
         if len(text) > _LONGEST_METADATA:
             raise ValueError("too long")
-        for pair in filter(None, (one.strip() for one in text.split(","))):
+        for pair in filter(None, (part.strip() for part in text.split(","))):
             key, _, value = pair.partition(" ")
-            found[key] = base64.b64decode(value, validate=True).decode()
+            values[key] = base64.b64decode(value, validate=True).decode()
     except (ValueError, binascii.Error) as problem:
         raise HTTPException(
             400, f"Upload-Metadata: {problem}; give keys with values in base64, filename c2Nhbi5oNQ==."
         ) from problem
-    return found
+    return values
 
 
 def _checksum(text: str) -> tuple[Any, bytes]:

@@ -86,8 +86,8 @@ def ask(request_context: CurrentRequest, fields: Fields) -> Response:
         return _refused(request_context, scan, (look, axes), Typed(settings, f"{problem}.", *window), session)
     arguments = {"what": what, "scan": scan, "session": session, "settings": settings.texts}
 
-    def unwanted(other: Any) -> bool:
-        return (other.get("session"), other.get("what")) == (session, what)
+    def unwanted(arguments_of_job: Any) -> bool:
+        return (arguments_of_job.get("session"), arguments_of_job.get("what")) == (session, what)
 
     with request_context.catalogue.writing() as connection:
         drop_jobs(connection, reader, PREVIEW, unwanted)
@@ -145,11 +145,11 @@ def _refused(
 
 def _demand_few(connection: Connection, reader: Reader, kind: str) -> None:
     """Refuse more than a few jobs of one person at once; raises HTTPException 429."""
-    there = sum(job.state in OPEN for job in own_jobs(connection, reader, kind))
-    if there >= MOST_OPEN[kind]:
+    open_jobs = sum(job.state in OPEN for job in own_jobs(connection, reader, kind))
+    if open_jobs >= MOST_OPEN[kind]:
         raise HTTPException(
             429,
-            f"{there} jobs of yours wait or run already, which is the most; wait for one, or cancel it.",
+            f"{open_jobs} jobs of yours wait or run already, which is the most; wait for one, or cancel it.",
             {"Retry-After": "30"},
         )
 
@@ -171,20 +171,20 @@ def launch(request_context: CurrentRequest, fields: Fields) -> Response:
     title = " ".join(fields.get("title", "").split()) or f"{name}, reconstructed"
     if len(title) > LONGEST_TITLE:
         raise HTTPException(422, f"The title has {len(title)} letters; give one of at most {LONGEST_TITLE}.")
-    wanted = {"scan": scan, "protocol": facts["protocol"], "rows": settings.run_rows, "title": title}
+    arguments = {"scan": scan, "protocol": facts["protocol"], "rows": settings.run_rows, "title": title}
     with request_context.catalogue.writing() as connection:
-        number = _same(connection, reader, wanted)
+        number = _same(connection, reader, arguments)
         if number is None:
             _demand_few(connection, reader, RECONSTRUCT)
             size = _bytes_of(facts, settings)
             _demand_room(connection, reader, size)
-            made = {
+            more = {
                 "id": f"{id_words(title)}-{token_hex(4)}",
                 "look": look,
                 "session": job.arguments["session"],
                 "bytes": size,
             }
-            number = add_job(connection, reader, RECONSTRUCT, {**wanted, **made}, joins=())
+            number = add_job(connection, reader, RECONSTRUCT, {**arguments, **more}, joins=())
     see_that_somebody_works(request_context.request, RECONSTRUCT)
     return _led(request_context, number, 202)
 
@@ -201,19 +201,19 @@ def _bytes_of(facts: Mapping[str, Any], settings: WorkSettings) -> int:
 
 def _demand_room(connection: Connection, reader: Reader, size: int) -> None:
     """Refuse a volume for which the quota of who asks leaves no room; raises HTTPException 507."""
-    others = (job for job in own_jobs(connection, reader, RECONSTRUCT) if job.state in OPEN)
+    jobs = (job for job in own_jobs(connection, reader, RECONSTRUCT) if job.state in OPEN)
     try:
         demand_room(
-            connection, "owner", reader.name, size + sum(job.arguments.get("bytes", 0) for job in others)
+            connection, "owner", reader.name, size + sum(job.arguments.get("bytes", 0) for job in jobs)
         )
     except StorageFull as problem:
         raise HTTPException(507, f"{problem}.") from problem
 
 
-def _same(connection: Connection, reader: Reader, wanted: Any) -> int | None:
+def _same(connection: Connection, reader: Reader, arguments: Any) -> int | None:
     """Find a job that makes the same already, as where a button was pressed twice."""
     for job in own_jobs(connection, reader, RECONSTRUCT):
-        if job.state in OPEN and {name: job.arguments.get(name) for name in wanted} == wanted:
+        if job.state in OPEN and {name: job.arguments.get(name) for name in arguments} == arguments:
             return int(job.number)
     return None
 
@@ -246,8 +246,8 @@ def look_state(request_context: CurrentRequest, number: int) -> Response:
     job = own_job(request_context, number, PREVIEW)
     if job.state in OPEN:
         see_that_somebody_works(request_context.request, job.kind)
-    told = machine(progress_of(request_context, job))
-    return JSONResponse(told, headers={"Cache-Control": "no-store"})
+    state = machine(progress_of(request_context, job))
+    return JSONResponse(state, headers={"Cache-Control": "no-store"})
 
 
 def picture(

@@ -65,12 +65,12 @@ def harvest(
 ) -> Harvest:
     """Harvest a repository; parameters, result and errors as of `Harvesting`."""
     try:
-        found = _harvest(catalogue, source, again=again, tell=tell or _silent)
+        outcome = _harvest(catalogue, source, again=again, tell=tell or _silent)
     except TomariumError as problem:
         with catalogue.writing() as connection:
             note(connection, source.number, error=str(problem))
         raise
-    return found
+    return outcome
 
 
 def known_source(
@@ -119,14 +119,14 @@ def known_source(
         return add_source(connection, "oai", address, title, selection, every_s)
 
 
-def _own_title(address: str, selection: str, taken: set[str]) -> str:
+def _own_title(address: str, selection: str, titles: set[str]) -> str:
     """Make a title of what a repository calls itself."""
     if "://" not in address:
         return address[:LONGEST_TITLE]
     host = web_address(address, EXAMPLE).netloc
     reply = _ask_at(address)({"verb": "Identify"})
     name = f"{reply.name or host}{f': {selection}' if selection else ''}"[:LONGEST_TITLE]
-    return f"{name[: LONGEST_TITLE - len(host) - 3]} ({host})" if name in taken else name
+    return f"{name[: LONGEST_TITLE - len(host) - 3]} ({host})" if name in titles else name
 
 
 def harvest_file(catalogue: Catalogue, path: Path, *, title: str = "") -> tuple[Source, Harvest]:
@@ -164,14 +164,14 @@ def harvest_file(catalogue: Catalogue, path: Path, *, title: str = "") -> tuple[
     source = known_source(catalogue, path.name, title=title)
     with catalogue.writing() as connection:
         begin_listing(connection, source.number)
-        kept = keep(connection, source.number, items)
+        counts = keep(connection, source.number, items)
         end_listing(connection, source.number, reply.moment)
     notes: tuple[str, ...] = ()
     if reply.token:
         notes = (
             f"the list goes on after this file (resumptionToken {reply.token[:60]}); give its other parts too",
         )
-    return source, Harvest(replace(kept, problems=(*kept.problems, *problems)), notes=notes)
+    return source, Harvest(replace(counts, problems=(*counts.problems, *problems)), notes=notes)
 
 
 def _harvest(catalogue: Catalogue, source: Source, *, again: bool, tell: Tell) -> Harvest:
@@ -215,7 +215,7 @@ def _read_list(
     catalogue: Catalogue, source: Source, ask: Ask, first: dict[str, str], place: _Place, tell: Tell
 ) -> Harvest:
     """Keep a list from a place on to its end, a part at a time."""
-    kept, done = Kept(), 0
+    counts, read_count = Kept(), 0
     while True:
         reply = ask({"verb": "ListRecords", "resumptionToken": place.token} if place.token else first)
         if reply.code == "badResumptionToken" and place.token:
@@ -227,19 +227,19 @@ def _read_list(
                 f"{source.address}: its list does not go on: it gave one resumptionToken twice; ask its keeper"
             )
         items, problems = _items(reply)
-        done += len(reply.records)
+        read_count += len(reply.records)
         place = _Place(reply.token, place.moment or reply.moment, place.whole)
         with catalogue.writing() as connection:
             some = keep(connection, source.number, items)
-            kept += replace(some, problems=(*some.problems, *problems))
+            counts += replace(some, problems=(*some.problems, *problems))
             note(connection, source.number, token=str(place) if place.token else "")
             if not place.token:
                 if place.whole:
-                    kept += Kept(deleted=forget_unlisted(connection, source.number))
+                    counts += Kept(deleted=forget_unlisted(connection, source.number))
                 end_listing(connection, source.number, place.moment)
-        tell("records", done, max(reply.total, done))
+        tell("records", read_count, max(reply.total, read_count))
         if not place.token:
-            return Harvest(kept, place.whole)
+            return Harvest(counts, place.whole)
 
 
 def _ask_at(address: str) -> Ask:
@@ -302,19 +302,17 @@ def _since(moment: str, granularity: str) -> str:
 
 def _read_place(text: str) -> _Place | None:
     try:
-        token, moment, whole = json.loads(text)
-        return _Place(str(token), str(moment), bool(whole))
+        token, moment, is_whole = json.loads(text)
+        return _Place(str(token), str(moment), bool(is_whole))
     except (ValueError, TypeError):
         return None
 
 
 def _forgetful(deletions: str) -> str:
-    told = {"transient": "keeps what it deleted in mind for a while only"}.get(
+    reason = {"transient": "keeps what it deleted in mind for a while only"}.get(
         deletions, "does not tell what it deleted"
     )
-    return (
-        f"this repository {told}; read all of it from time to time, with --again, so that this goes here too"
-    )
+    return f"this repository {reason}; read all of it from time to time, with --again, so that this goes here too"
 
 
 def _silent(_word: str, _done: int, _total: int) -> None:

@@ -111,9 +111,9 @@ class _Page(HTMLParser):
         if tag == "a":
             return self._anchor(attributes), tag
         for name in [name for name, value in attributes.items() if value.startswith(("/", "http"))]:
-            found = self.link(attributes[name])
-            if found is not None:
-                attributes[name] = found
+            new_address = self.link(attributes[name])
+            if new_address is not None:
+                attributes[name] = new_address
             elif name in ("src", "href", "poster"):
                 return "drop", tag
             else:
@@ -141,9 +141,9 @@ class _Page(HTMLParser):
             return "keep"
         if address.startswith("#"):
             return "drop" if address[1:] in self.without else "keep"
-        found = self.link(address)
-        if found is not None:
-            attributes["href"] = found
+        new_address = self.link(address)
+        if new_address is not None:
+            attributes["href"] = new_address
             return "keep"
         words = set(attributes.get("class", "").split())
         inside = any(name in LISTS for name, _, _ in self.opened)
@@ -153,10 +153,10 @@ class _Page(HTMLParser):
 
 
 def _tag(name: str, attributes: dict[str, str], bare: Collection[str]) -> str:
-    told = "".join(
+    written = "".join(
         f" {key}" if key in bare else f' {key}="{escape(text)}"' for key, text in attributes.items()
     )
-    return f"<{name}{told}>"
+    return f"<{name}{written}>"
 
 
 def rewrite_page(
