@@ -74,16 +74,16 @@ def fsck(
     Found
         One after the other.
     """
-    asked = Asked(catalogue, time.time() if now is None else now, files, tell)
+    context = Asked(catalogue, time.time() if now is None else now, files, tell)
     for check in collect("catalogue.state_checks", StateCheck).values():
-        for code, fault in check.run(asked):
+        for code, fault in check.run(context):
             named = fault.called(code, check.name)
             can = named.repair is not None
             if not repair or named.repair is None:
                 yield Found(named.finding, can)
                 continue
             try:
-                done = named.repair()
+                repaired = named.repair()
             except (TomariumError, OSError) as problem:
                 yield Found(named.finding, can, problem=str(problem))
                 continue
@@ -92,6 +92,6 @@ def fsck(
                     connection,
                     LOCAL_OWNER,
                     "repair",
-                    told={"code": code, "where": named.finding.where, "done": done},
+                    told={"code": code, "where": named.finding.where, "done": repaired},
                 )
-            yield Found(named.finding, can, repaired=done)
+            yield Found(named.finding, can, repaired=repaired)

@@ -18,8 +18,8 @@ CARDS = 24
 
 def names_of(house: Entity) -> tuple[str, ...]:
     """Tell all names of a facility or an organisation: its own first, then the others that are told."""
-    others = house.facts.get("other_names", ())
-    return tuple(dict.fromkeys((house.name, *others)))
+    other_names = house.facts.get("other_names", ())
+    return tuple(dict.fromkeys((house.name, *other_names)))
 
 
 def named_by(
@@ -49,10 +49,10 @@ def named_by(
         conditions.append(entities.c.facts[fact].as_string().in_(names))
         if ror and of_ror:
             conditions.append(entities.c.facts[of_ror].as_string() == ror)
-    asked = select(entities.c.kind, entities.c.id, entities.c.name).where(
+    query = select(entities.c.kind, entities.c.id, entities.c.name).where(
         or_(*conditions), entities.c.id != house.id, may_see_entity(reader)
     )
-    rows = connection.execute(asked.order_by(entities.c.kind, entities.c.name, entities.c.id).limit(most))
+    rows = connection.execute(query.order_by(entities.c.kind, entities.c.name, entities.c.id).limit(most))
     return [(row.kind, row.id, row.name) for row in rows]
 
 
@@ -82,10 +82,10 @@ def house_named(connection: Connection, reader: Reader, fact: str, facts: dict[s
     conditions = [entities.c.name == name]
     for ror in {str(facts.get(key, "")) for key in kinds.values()} - {""}:
         conditions.append(entities.c.facts["ror"].as_string() == ror)
-    asked = select(entities.c.kind, entities.c.id, entities.c.name).where(
+    query = select(entities.c.kind, entities.c.id, entities.c.name).where(
         and_(entities.c.kind.in_(kinds), or_(*conditions)), may_see_entity(reader)
     )
-    row = connection.execute(asked.order_by(entities.c.kind, entities.c.id).limit(1)).one_or_none()
+    row = connection.execute(query.order_by(entities.c.kind, entities.c.id).limit(1)).one_or_none()
     return Entity(row.kind, row.id, row.name) if row else None
 
 

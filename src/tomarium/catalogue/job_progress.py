@@ -52,9 +52,9 @@ def stage_teller(
             return
         last = (now, stage)
         words = stages.get(stage) or other.replace("{}", stage)
-        told = f"{words}: {done} of {total}" if total else words
+        sentence = f"{words}: {done} of {total}" if total else words
         with suppress(DatabaseUnavailable), catalogue.writing() as connection:
-            connection.execute(update(jobs).where(is_held_by(job)).values(told=told))
+            connection.execute(update(jobs).where(is_held_by(job)).values(told=sentence))
 
     return tell
 

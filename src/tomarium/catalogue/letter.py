@@ -134,7 +134,7 @@ def message_of(letter: Letter, sender: Address, receiver: str, identifier: str) 
 
 def _lines(text: str) -> str:
     """Leave out what is no text, such as a bell, and end with a line end."""
-    kept = "".join(
+    printable = "".join(
         sign for sign in text.replace("\r\n", "\n") if sign in "\n\t" or in_line(sign) or sign == " "
     )
-    return kept.rstrip("\n") + "\n"
+    return printable.rstrip("\n") + "\n"

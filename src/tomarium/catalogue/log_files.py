@@ -54,14 +54,14 @@ class LogFile:
         return bool(self.type)
 
 
-def keep_files(home: Path, given: Iterable[tuple[str, bytes]]) -> tuple[LogFile, ...]:
+def keep_files(home: Path, named_contents: Iterable[tuple[str, bytes]]) -> tuple[LogFile, ...]:
     """Keep files, pictures without what a camera wrote into them; one that is there already is not written again.
 
     Parameters
     ----------
     home : Path
         Folder of the catalogue.
-    given : iterable of (str, bytes)
+    named_contents : iterable of (str, bytes)
         Name and content of each.
 
     Returns
@@ -74,7 +74,7 @@ def keep_files(home: Path, given: Iterable[tuple[str, bytes]]) -> tuple[LogFile,
     ParameterError
         There are too many, or one is empty or too large; then none is kept.
     """
-    files = list(given)
+    files = list(named_contents)
     if len(files) > MOST:
         raise ParameterError(f"{len(files)} files were given; an entry has at most {MOST}: write another one")
     for name, content in files:
@@ -138,17 +138,17 @@ def picture_type(content: bytes) -> str:
     """Tell the type of a picture by what it begins with, whatever its name says; "" for all else, SVG among it."""
     if content[:4] == b"RIFF" and content[8:12] == b"WEBP":
         return "image/webp"
-    return next((told for start, told in _PICTURES if content.startswith(start)), "")
+    return next((media_type for start, media_type in _PICTURES if content.startswith(start)), "")
 
 
 def files_told(files: Iterable[LogFile]) -> list[dict[str, Any]]:
     """Write files as a column of the database holds them."""
-    return [asdict(one) for one in files]
+    return [asdict(file) for file in files]
 
 
-def read_files(told: Iterable[Mapping[str, Any]]) -> tuple[LogFile, ...]:
+def read_files(entries: Iterable[Mapping[str, Any]]) -> tuple[LogFile, ...]:
     """Read what `files_told` wrote."""
-    return tuple(LogFile(one["name"], one["digest"], one["bytes"], one["type"]) for one in told)
+    return tuple(LogFile(entry["name"], entry["digest"], entry["bytes"], entry["type"]) for entry in entries)
 
 
 def _named(name: str) -> str:

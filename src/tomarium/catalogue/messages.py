@@ -211,14 +211,14 @@ def _mail(connection: Connection, row: Mapping[str, str]) -> None:
     if not settings["smtp_host"]:
         return
     who = row["name"] or "A visitor"
-    told = f"{who} wrote{' (' + row['email'] + ')' if row['email'] else ''}:\n\n{row['text']}\n"
+    text = f"{who} wrote{' (' + row['email'] + ')' if row['email'] else ''}:\n\n{row['text']}\n"
     base = settings["address"]
     about = f"record {row['record']}" if row["record"] else settings["name"]
     if base:
-        told += f"\nAll messages: {base}/messages\n"
+        text += f"\nAll messages: {base}/messages\n"
     content = {
         "subject": f"A question about {about}" if row["record"] else f"A message about {about}",
-        "text": told,
+        "text": text,
     }
     for receiver in _receivers(connection, row["record"], settings["contact"]):
         queue_mail(connection, "letter", receiver, content)
@@ -226,8 +226,8 @@ def _mail(connection: Connection, row: Mapping[str, str]) -> None:
 
 def _receivers(connection: Connection, record: str, contact: str) -> list[str]:
     """List confirmed addresses of those whom a message concerns; the portal's contact where nobody has one."""
-    asked = select(records.c.owner, records.c.team).where(records.c.id == record)
-    row = connection.execute(asked).one_or_none() if record else None
+    query = select(records.c.owner, records.c.team).where(records.c.id == record)
+    row = connection.execute(query).one_or_none() if record else None
     if row is None:
         return [contact] * bool(contact)
     mine = [

@@ -104,32 +104,32 @@ def read_asked(role: str, fields: Mapping[str, str]) -> Asked:
     unknown = [name for name in fields if name not in FIELDS[role]]
     if unknown:
         raise ParameterError(f"there is no field {unknown[0][:60]!r}; there are {', '.join(FIELDS[role])}")
-    said = {name: text.strip() for name, text in fields.items() if text.strip()}
-    triangles = read_count(said.get("max_tri", "300k"), _named("max_tri"))
+    texts = {name: text.strip() for name, text in fields.items() if text.strip()}
+    triangles = read_count(texts.get("max_tri", "300k"), _named("max_tri"))
     if triangles > MOST_TRIANGLES:
         raise ParameterError(
             f"{_named('max_tri')} {triangles}: at most {MOST_TRIANGLES} can be asked for here; "
             f"`tomarium {_command(role)}` takes more"
         )
     wish = Wish(
-        _number(said, "threshold"),
-        "dark" in said,
+        _number(texts, "threshold"),
+        "dark" in texts,
         None,
-        _number(said, "smooth", 0, 20, 1.0) or 0.0,
-        "whole" in said,
+        _number(texts, "smooth", 0, 20, 1.0) or 0.0,
+        "whole" in texts,
     )
     limits = Limits(
         triangles,
-        _whole(said, "level", 0, 20),
+        _whole(texts, "level", 0, 20),
         None,
-        _whole(said, "smallest", 1, 10**9) or SMALLEST_VOXELS,
+        _whole(texts, "smallest", 1, 10**9) or SMALLEST_VOXELS,
     )
-    how, lines = _print_of(said, triangles) if role == "print" else (None, None)
-    voxel = said.get("voxel")
+    how, lines = _print_of(texts, triangles) if role == "print" else (None, None)
+    voxel = texts.get("voxel")
     return Asked(
         role,
-        said.get("name", role)[:40],
-        "overwrite" in said,
+        texts.get("name", role)[:40],
+        "overwrite" in texts,
         wish,
         limits,
         how,
@@ -138,27 +138,27 @@ def read_asked(role: str, fields: Mapping[str, str]) -> Asked:
     )
 
 
-def _print_of(said: Mapping[str, str], triangles: int) -> tuple[PrintWish, tuple[str, ...] | None]:
-    up = said.get("up", "z")
+def _print_of(texts: Mapping[str, str], triangles: int) -> tuple[PrintWish, tuple[str, ...] | None]:
+    up = texts.get("up", "z")
     if up not in UP:
         raise ParameterError(f"{_named('up')} {up[:20]!r}: is one of {', '.join(UP)}")
     lines: tuple[str, ...] | None = None
-    if "no_plate" in said:
+    if "no_plate" in texts:
         lines = ()
-    elif "text" in said:
-        lines = tuple(line.strip() for line in said["text"].splitlines() if line.strip())
+    elif "text" in texts:
+        lines = tuple(line.strip() for line in texts["text"].splitlines() if line.strip())
         if len(lines) > MOST_LINES or max(map(len, lines)) > LONGEST_LINE:
             raise ParameterError(
                 f"{_named('text')}: has {len(lines)} lines, the longest of {max(map(len, lines))} letters; give at "
                 f"most {MOST_LINES} of at most {LONGEST_LINE}"
             )
     how = PrintWish(
-        height_mm=read_mm(said.get("height", "80 mm"), _named("height")),
-        wall_mm=read_mm(said.get("min_wall", "1.2 mm"), _named("min_wall")),
+        height_mm=read_mm(texts.get("height", "80 mm"), _named("height")),
+        wall_mm=read_mm(texts.get("min_wall", "1.2 mm"), _named("min_wall")),
         triangles=triangles,
         up=up,
-        keep_hollow="keep_hollow" in said,
-        largest_only="largest_only" in said,
+        keep_hollow="keep_hollow" in texts,
+        largest_only="largest_only" in texts,
     )
     return how, lines
 
@@ -194,15 +194,15 @@ def with_voxel(volume: Volume, voxel_m: float) -> Volume:
     return replace(volume, axes=tuple(replace(axis, scale=voxel_m, unit="m") for axis in volume.axes))
 
 
-def in_form_words(told: str) -> str:
+def in_form_words(message: str) -> str:
     """Name the fields of the form in a message that names options of the command."""
-    told = told.replace("allow more with --memory", "let a worker with more memory do it")
+    message = message.replace("allow more with --memory", "let a worker with more memory do it")
     return re.sub(
         r"--([a-z]+(?:-[a-z]+)?)",
-        lambda found: (
-            _named(found[1].replace("-", "_")) if found[1].replace("-", "_") in LABELS else found[0]
+        lambda match: (
+            _named(match[1].replace("-", "_")) if match[1].replace("-", "_") in LABELS else match[0]
         ),
-        told,
+        message,
     )
 
 
@@ -215,13 +215,13 @@ def _command(role: str) -> str:
 
 
 def _number(
-    said: Mapping[str, str],
+    texts: Mapping[str, str],
     field: str,
     low: float = -math.inf,
     high: float = math.inf,
     default: float | None = None,
 ) -> float | None:
-    text = said.get(field)
+    text = texts.get(field)
     if text is None:
         return default
     try:
@@ -234,8 +234,8 @@ def _number(
     return number
 
 
-def _whole(said: Mapping[str, str], field: str, low: int, high: int) -> int | None:
-    text = said.get(field)
+def _whole(texts: Mapping[str, str], field: str, low: int, high: int) -> int | None:
+    text = texts.get(field)
     if text is None:
         return None
     if not text.isascii() or not text.isdecimal() or len(text) > 12 or not low <= int(text) <= high:

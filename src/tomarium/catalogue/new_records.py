@@ -54,7 +54,7 @@ def look_for_new(catalogue: Catalogue, now: float | None = None) -> list[SavedSe
         Those that have found something.
     """
     moment = time.time() if now is None else now
-    found = []
+    due_searches = []
     for search in _due(catalogue, moment):
         try:
             new = _new(catalogue, search, moment)
@@ -69,13 +69,13 @@ def look_for_new(catalogue: Catalogue, now: float | None = None) -> list[SavedSe
                 continue
             connection.execute(insert(told_records), [{"search": search.number, "record": id} for id in new])
             queue_mail(connection, KIND, address.address, {"search": search.number, "records": new})
-        found.append(search)
-    return found
+        due_searches.append(search)
+    return due_searches
 
 
 def _due(catalogue: Catalogue, moment: float) -> list[SavedSearch]:
     """List the searches that are to be looked at now, where anything was filed or published since at all."""
-    asked = (
+    query = (
         select(saved_searches.c.number)
         .join(mail_addresses, mail_addresses.c.account == saved_searches.c.account)
         .join(accounts, accounts.c.name == saved_searches.c.account)
@@ -93,7 +93,7 @@ def _due(catalogue: Catalogue, moment: float) -> list[SavedSearch]:
         .order_by(saved_searches.c.number)
     )
     with catalogue.reading() as connection:
-        ids = list(connection.execute(asked).scalars())
+        ids = list(connection.execute(query).scalars())
         searches = [
             saved_search for id in ids if (saved_search := search_numbered(connection, id)) is not None
         ]
@@ -110,26 +110,26 @@ def _due(catalogue: Catalogue, moment: float) -> list[SavedSearch]:
 def _new(catalogue: Catalogue, search: SavedSearch, moment: float) -> list[str]:
     """List what a search finds that is new to its holder, the last published first."""
     since = max(search.looked_utc - OVERLAP_S, search.since_utc)
-    told = select(told_records.c.record).where(told_records.c.search == search.number)
+    told_ids = select(told_records.c.record).where(told_records.c.search == search.number)
     with catalogue.reading() as connection:
         reader = account_named(connection, search.account).reader
         question = question_of(connection, reader, read_spelled(search.asked))
         if question is None:
             return []
-        wanted = (
+        statement = (
             select(records.c.id)
             .outerjoin(life, life.c.record == records.c.id)
             .where(
                 or_(records.c.public_from > since, life.c.changed_utc > since),
                 records.c.state != "withdrawn",
-                records.c.id.not_in(told),
+                records.c.id.not_in(told_ids),
                 may_see(reader, moment),
                 records.c.number.in_(numbers(connection, question)),
             )
             .order_by(records.c.public_from.desc(), records.c.number.desc())
             .limit(MOST)
         )
-        return list(connection.execute(wanted).scalars())
+        return list(connection.execute(statement).scalars())
 
 
 def write_new_records(connection: Connection, content: Mapping[str, Any]) -> Letter | None:
@@ -187,9 +187,9 @@ def _html(head: str, shown: Sequence[tuple[Hit, str]], more: int, links: Mapping
         + "</p></li>"
         for hit, link in shown
     )
-    rest = f"<p>And {more} more.</p>" if more > 0 else ""
+    more_line = f"<p>And {more} more.</p>" if more > 0 else ""
     ways = "".join(f'<p><a href="{escape(link)}">{escape(words)}</a></p>' for words, link in links.items())
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(head)}</title></head>'
-        f"<body><p>{escape(head)}</p><ul>{items}</ul>{rest}{ways}</body></html>"
+        f"<body><p>{escape(head)}</p><ul>{items}</ul>{more_line}{ways}</body></html>"
     )

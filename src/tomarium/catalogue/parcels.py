@@ -121,13 +121,13 @@ def parcels_of(
     tuple of Parcel
         Without events.
     """
-    asked = select(parcels).where(may_see_parcel(reader))
+    query = select(parcels).where(may_see_parcel(reader))
     if state:
-        asked = asked.where(parcels.c.state == state)
+        query = query.where(parcels.c.state == state)
     if specimen:
         holding = select(parcel_contents.c.parcel).where(parcel_contents.c.specimen == specimen)
-        asked = asked.where(parcels.c.id.in_(holding))
-    rows = connection.execute(asked.order_by(parcels.c.changed_utc.desc(), parcels.c.id).limit(most)).all()
+        query = query.where(parcels.c.id.in_(holding))
+    rows = connection.execute(query.order_by(parcels.c.changed_utc.desc(), parcels.c.id).limit(most)).all()
     held = _contents(connection, [row.id for row in rows])
     return tuple(_parcel(row, reader, held.get(row.id, ())) for row in rows)
 
@@ -137,14 +137,21 @@ def parcel_of(connection: Connection, reader: Reader, id: str) -> Parcel | None:
     row = connection.execute(select(parcels).where(parcels.c.id == id, may_see_parcel(reader))).one_or_none()
     if row is None:
         return None
-    asked = select(parcel_events).where(parcel_events.c.parcel == id)
-    events = connection.execute(asked.order_by(parcel_events.c.number.desc())).all()
-    found = _parcel(row, reader, _contents(connection, [id]).get(id, ()))
-    told = tuple(
-        ParcelEvent(one.number, one.state, _moment(one.moment_utc), one.who, one.note, read_files(one.files))
-        for one in events
+    query = select(parcel_events).where(parcel_events.c.parcel == id)
+    events = connection.execute(query.order_by(parcel_events.c.number.desc())).all()
+    parcel = _parcel(row, reader, _contents(connection, [id]).get(id, ()))
+    parcel_events_read = tuple(
+        ParcelEvent(
+            event.number,
+            event.state,
+            _moment(event.moment_utc),
+            event.who,
+            event.note,
+            read_files(event.files),
+        )
+        for event in events
     )
-    return Parcel(**{**found.__dict__, "events": told})
+    return Parcel(**{**parcel.__dict__, "events": parcel_events_read})
 
 
 def make_parcel(
@@ -189,7 +196,7 @@ def make_parcel(
         A visitor asks, or a specimen is not the reader's.
     """
     demand_role(reader, *MEMBERS, to="announce a parcel")
-    told = {key: text for key, text in read_parcel_facts(facts).items() if text}
+    filled_facts = {key: text for key, text in read_parcel_facts(facts).items() if text}
     if id and not ID.fullmatch(id):
         raise ParameterError(f"{id[:80]!r} is no identifier; write lower-case letters, digits and hyphens")
     with catalogue.writing() as connection:
@@ -198,10 +205,16 @@ def make_parcel(
         named = id or _free(connection)
         if connection.execute(select(parcels.c.id).where(parcels.c.id == named)).first():
             raise InputError(f"the identifier {named} is taken; give another one with --id")
-        values = {"id": named, "state": "announced", "facts": told, "owner": reader.name, "team": team}
+        values = {
+            "id": named,
+            "state": "announced",
+            "facts": filled_facts,
+            "owner": reader.name,
+            "team": team,
+        }
         connection.execute(insert(parcels).values(**values, receiver=receiver, changed_utc=time.time()))
         _fill(connection, reader, named, specimens)
-        _tell(connection, reader, named, "announced", told.get("note", ""), ())
+        _tell(connection, reader, named, "announced", filled_facts.get("note", ""), ())
         return _demand(connection, reader, named)
 
 
@@ -244,14 +257,14 @@ def change_parcel(
     read = read_parcel_facts(facts)
     with catalogue.writing() as connection:
         held = _demand(connection, reader, id, mine=True)
-        told = {key: text for key, text in {**held.facts, **read}.items() if text}
-        changed = [key for key in read if told.get(key, "") != held.facts.get(key, "")]
-        values: dict[str, Any] = {"facts": told}
+        filled_facts = {key: text for key, text in {**held.facts, **read}.items() if text}
+        changed = [key for key in read if filled_facts.get(key, "") != held.facts.get(key, "")]
+        values: dict[str, Any] = {"facts": filled_facts}
         if receiver is not None and receiver != held.receiver:
             if receiver:
                 account_named(connection, receiver)
             values["receiver"], changed = receiver, [*changed, "account of the receiver"]
-        if specimens is not None and list(specimens) != [one for one, _ in held.specimens]:
+        if specimens is not None and list(specimens) != [specimen_id for specimen_id, _ in held.specimens]:
             if held.state != "announced":
                 raise InputError(
                     f"{id}: is {STATES[held.state]}, so what is in it stays; announce another parcel"
@@ -310,19 +323,19 @@ def tell_of_parcel(
     to = read_place(place)
     with catalogue.reading() as connection:
         _demand(connection, reader, id)
-    kept = keep_files(catalogue.home, files)
+    log_files = keep_files(catalogue.home, files)
     with catalogue.writing() as connection:
         held = _demand(connection, reader, id)
         if held.state == state:
             raise InputError(
                 f"{id}: is {STATES[state]} already, since {held.changed[:16].replace('T', ' ')} UTC"
             )
-        said = "; ".join(one for one in (condition.strip(), note.strip()) if one)
-        _tell(connection, reader, id, state, said, kept)
+        sentence = "; ".join(text for text in (condition.strip(), note.strip()) if text)
+        _tell(connection, reader, id, state, sentence, log_files)
         if state not in ("announced", "cancelled"):
-            told = Told(state, to, "", condition.strip(), note.strip())
+            event = Told(state, to, "", condition.strip(), note.strip())
             for specimen, _ in held.specimens:
-                add_event(connection, reader.name, specimen, told, kept, parcel=id)
+                add_event(connection, reader.name, specimen, event, log_files, parcel=id)
         return _demand(connection, reader, id)
 
 
@@ -338,48 +351,52 @@ def _tell(
 
 
 def _fill(connection: Connection, reader: Reader, id: str, specimens: Sequence[str]) -> None:
-    wanted = list(dict.fromkeys(specimens))
-    if not wanted or len(wanted) > MOST_SPECIMENS:
+    specimen_ids = list(dict.fromkeys(specimens))
+    if not specimen_ids or len(specimen_ids) > MOST_SPECIMENS:
         raise ParameterError(
-            f"{len(wanted)} specimens were given; a parcel holds 1 to {MOST_SPECIMENS}: name their identifiers"
+            f"{len(specimen_ids)} specimens were given; a parcel holds 1 to {MOST_SPECIMENS}: name their identifiers"
         )
-    for one in wanted:
-        demand_kept(connection, reader, one)
-    connection.execute(insert(parcel_contents), [{"parcel": id, "specimen": one} for one in wanted])
+    for specimen_id in specimen_ids:
+        demand_kept(connection, reader, specimen_id)
+    connection.execute(
+        insert(parcel_contents), [{"parcel": id, "specimen": specimen_id} for specimen_id in specimen_ids]
+    )
 
 
 def _demand(connection: Connection, reader: Reader, id: str, *, mine: bool = False) -> Parcel:
-    found = parcel_of(connection, reader, id)
-    if found is None:
+    parcel = parcel_of(connection, reader, id)
+    if parcel is None:
         raise InputError(
             f"there is no parcel {id[:80]!r}; see those that are there with: tomarium parcel list"
         )
-    if mine and not found.mine:
-        raise NotAllowed(f"{id}: is {found.owner}'s to change; say what became of it instead")
-    return found
+    if mine and not parcel.mine:
+        raise NotAllowed(f"{id}: is {parcel.owner}'s to change; say what became of it instead")
+    return parcel
 
 
 def _free(connection: Connection) -> str:
     """Make an identifier that no other parcel has: the year, and a number."""
     start = f"parcel-{datetime.now(UTC).year}-"
-    taken = connection.execute(
+    count = connection.execute(
         select(func.count()).select_from(parcels).where(parcels.c.id.startswith(start))
     ).scalar_one()
-    known = set(connection.execute(select(parcels.c.id).where(parcels.c.id.startswith(start))).scalars())
+    ids = set(connection.execute(select(parcels.c.id).where(parcels.c.id.startswith(start))).scalars())
     return next(
-        one for number in range(taken + 1, taken + len(known) + 2) if (one := f"{start}{number}") not in known
+        candidate
+        for number in range(count + 1, count + len(ids) + 2)
+        if (candidate := f"{start}{number}") not in ids
     )
 
 
 def _contents(connection: Connection, ids: Sequence[str]) -> dict[str, tuple[tuple[str, str], ...]]:
-    asked = (
+    query = (
         select(parcel_contents.c.parcel, entities.c.id, entities.c.name)
         .join(entities, entities.c.id == parcel_contents.c.specimen)
         .where(parcel_contents.c.parcel.in_(list(ids)))
         .order_by(entities.c.name, entities.c.id)
     )
     held: dict[str, tuple[tuple[str, str], ...]] = {}
-    for row in connection.execute(asked):
+    for row in connection.execute(query):
         held[row.parcel] = (*held.get(row.parcel, ()), (row.id, row.name))
     return held
 

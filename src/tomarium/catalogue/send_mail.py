@@ -64,10 +64,10 @@ def send_due(catalogue: Catalogue, smtp: Smtp, now: float | None = None) -> list
     list of Sent
         One for each that was due.
     """
-    moment, done = time.time() if now is None else now, []
+    moment, sent = time.time() if now is None else now, []
     with catalogue.reading() as connection:
-        asked = select(mails).where(is_due(moment)).order_by(mails.c.number)
-        due = connection.execute(asked).all()
+        query = select(mails).where(is_due(moment)).order_by(mails.c.number)
+        due = connection.execute(query).all()
     for row in due:
         lease = moment + LEASE_S
         mine = (mails.c.number == row.number) & (mails.c.next_utc == row.next_utc) & is_due(moment)
@@ -84,10 +84,10 @@ def send_due(catalogue: Catalogue, smtp: Smtp, now: float | None = None) -> list
         if state in ("sent", "dropped"):
             values["content"] = {}  # what it said is kept no longer than it is needed
         with catalogue.writing() as connection:
-            here = (mails.c.number == row.number) & (mails.c.next_utc == lease)
-            connection.execute(update(mails).where(here).values(**values))
-        done.append(Sent(row.number, row.receiver, state, values["error"]))
-    return done
+            condition = (mails.c.number == row.number) & (mails.c.next_utc == lease)
+            connection.execute(update(mails).where(condition).values(**values))
+        sent.append(Sent(row.number, row.receiver, state, values["error"]))
+    return sent
 
 
 def _send(catalogue: Catalogue, smtp: Smtp, row: Row[Any]) -> Answer | None:

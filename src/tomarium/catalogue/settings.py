@@ -152,9 +152,9 @@ def all_settings(connection: Connection) -> dict[str, str]:
     dict of str to str
         Key → value, defaults among them.
     """
-    known = {key: setting.default for key, setting in SETTINGS.items()}
-    return known | {
-        row.key: row.value for row in connection.execute(select(tables.settings)) if row.key in known
+    values = {key: setting.default for key, setting in SETTINGS.items()}
+    return values | {
+        row.key: row.value for row in connection.execute(select(tables.settings)) if row.key in values
     }
 
 

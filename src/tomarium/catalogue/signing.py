@@ -73,11 +73,11 @@ def read_signed(connection: Connection, purpose: str, token: str) -> Any:
     ParameterError
         This catalogue did not sign it for this purpose.
     """
-    told, _, signature = token.partition(".")
+    content, _, signature = token.partition(".")
     try:
         if len(token) > _LONGEST or not token.isascii():
             raise ValueError("no token")
-        text = _read(told).decode()
+        text = _read(content).decode()
         sound = hmac.compare_digest(_read(signature), _signature(connection, purpose, text))
     except ValueError:
         sound = False

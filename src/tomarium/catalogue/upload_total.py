@@ -42,9 +42,9 @@ def total_of(home: Path, count: Callable[[Path], int]) -> int:
     int
         0 where the batch is gone.
     """
-    kept = _kept(home)
-    if kept is not None:
-        return kept
+    kept_total = _kept(home)
+    if kept_total is not None:
+        return kept_total
     try:
         with changing(home, count) as total:
             return total.bytes
@@ -72,8 +72,8 @@ def changing(home: Path, count: Callable[[Path], int]) -> Iterator[Total]:
     descriptor = os.open(home / LOCK, os.O_RDWR | os.O_CREAT, 0o666)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
-        kept = _kept(home)
-        total = Total(count(home) if kept is None else kept)
+        kept_total = _kept(home)
+        total = Total(count(home) if kept_total is None else kept_total)
         drop_total(home)
         yield total
         draft = home / f".{TOTAL}"
