@@ -126,7 +126,7 @@ def accept(scan: Scan, motor: str, column: float, file: Path | None = None) -> i
     """
     place = file or motors_file()
     accepted = as_accepted(scan, motor, column)
-    motors = _known(place)
+    motors = _read_motors(place)
     entries = [entry for entry in motors.get(motor, []) if entry["scan"] != scan.name]
     entries.append(
         {
@@ -165,13 +165,13 @@ def calibration_of(motor: str, file: Path | None = None, *, sign: int | None = N
     FormatError
         The file holds something else.
     """
-    entries = _known(file or motors_file()).get(motor, [])
+    entries = _read_motors(file or motors_file()).get(motor, [])
     return calibrate(
         [Accepted(entry["position"], entry["pixel_m"], entry["offset_px"]) for entry in entries], sign
     )
 
 
-def _known(file: Path) -> dict[str, list[dict[str, Any]]]:
+def _read_motors(file: Path) -> dict[str, list[dict[str, Any]]]:
     motors = read_json(file) if file.is_file() else {}
     keys = {"scan", "position", "pixel_m", "offset_px"}
     is_valid = isinstance(motors, dict) and all(

@@ -104,21 +104,21 @@ def from_bytes(content: bytes) -> Any:
     """Read an answer; sequences come as lists. Raises ValueError where it is none."""
     at = 8 + int.from_bytes(content[:8], "little")
 
-    def whole(value: Any) -> Any:
+    def restored(value: Any) -> Any:
         nonlocal at
         if isinstance(value, list):
-            return [whole(member) for member in value]
+            return [restored(member) for member in value]
         if not isinstance(value, dict):
             return value
         if isinstance(value.get("of"), dict):
-            return {key: whole(member) for key, member in value["of"].items()}
+            return {key: restored(member) for key, member in value["of"].items()}
         size = value.get("bytes")
         if type(size) is not int or not 0 <= size <= len(content) - at:
             raise ValueError("bytes that are not there")
         at += size
         return content[at - size : at]
 
-    return whole(json.loads(content[8:at]))
+    return restored(json.loads(content[8:at]))
 
 
 def serve(pipe: Connection) -> None:

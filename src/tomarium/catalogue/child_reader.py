@@ -159,7 +159,7 @@ class _Child:
     ) -> Any:
         try:
             self._pipe.send_bytes(pickle.dumps(task))
-            message = self._told(task.longest_s, tell, demand_wanted)
+            message = self._wait(task.longest_s, tell, demand_wanted)
         except (EOFError, OSError) as problem:
             self.end()
             raise ReaderDied("the library crashed on it; the file is damaged") from problem
@@ -173,7 +173,7 @@ class _Child:
         except (ValueError, RecursionError) as problem:
             raise ReaderDied("the process that read it answered nonsense; the file is damaged") from problem
 
-    def _told(self, longest_s: float, tell: Tell | None, demand_wanted: Callable[[], object] | None) -> bytes:
+    def _wait(self, longest_s: float, tell: Tell | None, demand_wanted: Callable[[], object] | None) -> bytes:
         """Wait for the answer, and pass on how far it is."""
         begun, last = time.monotonic(), 0.0
         newest: tuple[str, int, int] | None = None

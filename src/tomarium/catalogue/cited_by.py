@@ -103,14 +103,14 @@ def tell_citations(
             about = publications_about(connection, ANYBODY, name)
         dois = [doi for publication in about if (doi := str(publication.facts.get("paper_doi", "")))]
         try:
-            if _told(before := read_record(place.folder), dois, lost) == before:
+            if _with_citations(before := read_record(place.folder), dois, lost) == before:
                 continue
             rewrite(
                 catalogue,
                 reader,
                 name,
                 "cited by",
-                lambda _connection, record, dois=dois: _told(record, dois, lost),  # type: ignore[misc]
+                lambda _connection, record, dois=dois: _with_citations(record, dois, lost),  # type: ignore[misc]
                 dois,
             )
         except (FormatError, StoreUnavailable, OSError) as problem:
@@ -136,7 +136,7 @@ def cited_dois(record: Record) -> list[str]:
     ]
 
 
-def _told(record: Record, dois: list[str], lost: set[str]) -> Record:
+def _with_citations(record: Record, dois: list[str], lost: set[str]) -> Record:
     """Return a record that is cited by what is wanted, and not by what was lost and is not wanted."""
     keep = {doi.lower() for doi in dois}
     kept_relations = []

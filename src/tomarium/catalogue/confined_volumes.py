@@ -114,13 +114,13 @@ def confined_volume(path: Path, ask: Callable[[VolumeQuestion], Any]) -> Volume:
         The volume is damaged, or its reader died.
     """
 
-    def asked(level: int | None = None, key: Any = None) -> Any:
+    def ask_level(level: int | None = None, key: Any = None) -> Any:
         try:
             return ask(VolumeQuestion(path, level, key))
         except ReaderDied as problem:
             raise FormatError(f"{path.name}: {problem}") from problem
 
-    return _volume_of(asked(), path, asked)
+    return _volume_of(ask_level(), path, ask_level)
 
 
 def _volume_of(header: dict[str, Any], path: Path, ask: Callable[[int, Any], Any]) -> Volume:

@@ -97,14 +97,14 @@ def make_demo_specimen(
         if origin:
             link_specimen(opened, LOCAL_OWNER, f"{NAME}-{id}", f"{NAME}-{origin}", how)
     for image_name, specimen in OF.items():
-        changes = _told(TECHNIQUE[image_name], f"{NAME}-{specimen}")
+        changes = _changes_of(TECHNIQUE[image_name], f"{NAME}-{specimen}")
         edit(opened, LOCAL_OWNER, f"{NAME}-{image_name}", changes)
     for image_name, into in LINKED.items():
         file_link(opened, LOCAL_OWNER, _link(images[image_name], images[into]))
     return [f"{NAME}-{name}" for name in OF]
 
 
-def _told(technique: str, specimen: str) -> Changes:
+def _changes_of(technique: str, specimen: str) -> Changes:
     changes = Changes(specimen=specimen, creators=(Person("tomarium"),), licence="CC0-1.0")
     if technique in panet.terms():
         return replace(changes, techniques=(technique,))

@@ -93,7 +93,7 @@ def ask_for_update(connection: Connection, record: Record, address: str = "") ->
 
 
 @dataclass(frozen=True)
-class Told:
+class DoiResult:
     """What became of a DOI that was due.
 
     Attributes
@@ -112,7 +112,7 @@ class Told:
     error: str
 
 
-def tell_due(catalogue: Catalogue, service: DataCite, now: float | None = None) -> list[Told]:
+def tell_due(catalogue: Catalogue, service: DataCite, now: float | None = None) -> list[DoiResult]:
     """Tell DataCite all that is due.
 
     Several workers may do this at once: who takes a DOI holds it for two minutes. A worker that is killed meanwhile
@@ -129,7 +129,7 @@ def tell_due(catalogue: Catalogue, service: DataCite, now: float | None = None) 
 
     Returns
     -------
-    list of Told
+    list of DoiResult
         One for each DOI that was due.
     """
     moment = time.time() if now is None else now
@@ -154,7 +154,7 @@ def tell_due(catalogue: Catalogue, service: DataCite, now: float | None = None) 
                 .values(state=state, tries=row.tries + 1, next_utc=moment + wait, error=answer.told)
             )
             note(connection, WORKER, f"DOI {state}", row.record, doi=row.doi, error=answer.told)
-        results.append(Told(row.doi, row.record, state, answer.told))
+        results.append(DoiResult(row.doi, row.record, state, answer.told))
     return results
 
 
@@ -214,7 +214,7 @@ def due_attributes(catalogue: Catalogue) -> dict[str, Any]:
     return attributes_by_doi
 
 
-def states_of(connection: Connection, record: str) -> list[Told]:
+def states_of(connection: Connection, record: str) -> list[DoiResult]:
     """Tell how far the DOIs of a record are.
 
     Parameters
@@ -226,11 +226,11 @@ def states_of(connection: Connection, record: str) -> list[Told]:
 
     Returns
     -------
-    list of Told
+    list of DoiResult
         That of the version, and that of all versions where this is the newest.
     """
     rows = connection.execute(select(dois).where(dois.c.record == record).order_by(dois.c.doi.desc()))
-    return [Told(row.doi, row.record, row.state, row.error) for row in rows]
+    return [DoiResult(row.doi, row.record, row.state, row.error) for row in rows]
 
 
 def open_first(connection: Connection, limit: int = 200) -> list[Row[Any]]:

@@ -72,7 +72,9 @@ def make_entity(
     read = {key: read_fact(kind, key, text) for key, text in facts.items()}
     filled_facts = {key: value for key, value in read.items() if value}
     with catalogue.writing() as connection:
-        entity = Entity(kind, id or _free(connection, _named(kind, name)), _named(kind, name), filled_facts)
+        entity = Entity(
+            kind, id or _free_id(connection, _named(kind, name)), _named(kind, name), filled_facts
+        )
         if connection.execute(select(entities.c.id).where(entities.c.id == entity.id)).first():
             raise InputError(f"the identifier {entity.id} is taken; give another one with --id")
         connection.execute(insert(entities).values(**row_of(entity, reader.name), published_utc=None, doi=""))
@@ -276,7 +278,7 @@ def _named(kind: str, name: str) -> str:
     return line
 
 
-def _free(connection: Connection, name: str) -> str:
+def _free_id(connection: Connection, name: str) -> str:
     """Make an identifier from a name that no other entity has."""
     start = name_from(name) or "entity"
     ids = set(

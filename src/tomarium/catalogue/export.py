@@ -137,7 +137,7 @@ def export(
         raise FormatError(f"{folder}: holds no volume that could be written as {request.word}")
     entry: dict[str, Any] = {"file": request.name, "format": FORMATS[request.word][0], "type": request.dtype}
     path, form = folder / request.name, FORMATS[request.word][0]
-    volume = replace(volume, metadata=_kept(volume))
+    volume = replace(volume, metadata=_metadata_without_run(volume))
     if request.dtype == "float32":
         convert(
             volume,
@@ -168,7 +168,7 @@ def export(
     return path
 
 
-def _kept(volume: Volume) -> dict[str, Any]:
+def _metadata_without_run(volume: Volume) -> dict[str, Any]:
     """Leave the account of the run to the record itself."""
     return {name: value for name, value in volume.metadata.items() if name not in ("provenance", "shards")}
 

@@ -103,7 +103,7 @@ class Item:
 
 
 @dataclass(frozen=True)
-class Kept:
+class HarvestCounts:
     """What became of items.
 
     Attributes
@@ -120,8 +120,8 @@ class Kept:
     deleted: int = 0
     problems: tuple[str, ...] = ()
 
-    def __add__(self, other: Kept) -> Kept:
-        return Kept(
+    def __add__(self, other: HarvestCounts) -> HarvestCounts:
+        return HarvestCounts(
             self.added + other.added,
             self.changed + other.changed,
             self.same + other.same,
@@ -160,7 +160,9 @@ class Harvested:
     error: str
 
 
-def keep(connection: Connection, source: int, items: Sequence[Item], moment: float | None = None) -> Kept:
+def keep(
+    connection: Connection, source: int, items: Sequence[Item], moment: float | None = None
+) -> HarvestCounts:
     """Keep what a source tells: new items are added, known ones changed, deleted ones taken away.
 
     Parameters
@@ -176,13 +178,13 @@ def keep(connection: Connection, source: int, items: Sequence[Item], moment: flo
 
     Returns
     -------
-    Kept
+    HarvestCounts
         Doing it again with the same items changes nothing but when they were fetched.
     """
     known_source = connection.execute(select(harvest_sources).where(harvest_sources.c.number == source)).one()
     fetched = time.time() if moment is None else moment
     fields, problems = _readable(items)
-    before = _known(connection, source, fields)
+    before = _items_before(connection, source, fields)
     rows: list[dict[str, Any]] = []
     gone: list[str] = []
     same: list[str] = []
@@ -219,7 +221,7 @@ def keep(connection: Connection, source: int, items: Sequence[Item], moment: flo
     if same:
         seen = update(harvested).where(harvested.c.id.in_(same))
         connection.execute(seen.values(fetched_utc=fetched, listing=known_source.listing))
-    return Kept(len(rows) - changed, changed, len(same), len(gone), tuple(problems))
+    return HarvestCounts(len(rows) - changed, changed, len(same), len(gone), tuple(problems))
 
 
 def forget_unlisted(connection: Connection, source: int) -> int:
@@ -403,7 +405,9 @@ def _plain(value: Any) -> Any:
     return value if isinstance(value, (int, float, bool, type(None))) else _plain(str(value))
 
 
-def _known(connection: Connection, source: int, fields: Mapping[tuple[str, str], Any]) -> dict[str, Any]:
+def _items_before(
+    connection: Connection, source: int, fields: Mapping[tuple[str, str], Any]
+) -> dict[str, Any]:
     """Find what is known of items: identifier here → what they told."""
     of = harvested.c
     query = select(of.id, of.item).where(

@@ -90,10 +90,10 @@ def _chosen(connection: Connection, group: list[Any]) -> str:
         return ""
     query = select(harvested.c.id, harvested.c.source, harvested.c.item)
     rows = connection.execute(query.where(harvested.c.id.in_([row.id for row in group])))
-    return str(max(rows, key=lambda row: (_told(row.item), -row.source)).id)
+    return str(max(rows, key=lambda row: (_count_content(row.item), -row.source)).id)
 
 
-def _told(item: Mapping[str, Any]) -> int:
+def _count_content(item: Mapping[str, Any]) -> int:
     """Count what an item tells: its fields, names, words and parameters."""
     values = (value for key, value in item.items() if key not in _WHERE_IT_IS and value)
     return sum(len(value) if isinstance(value, (list, Mapping)) else 1 for value in values)
@@ -106,7 +106,7 @@ def same_as(connection: Connection, ids: Iterable[str]) -> set[str]:
 
 
 @dataclass(frozen=True)
-class AlsoTold:
+class HarvestedCopy:
     """What another source tells of a record that is shown as one source tells it.
 
     Attributes
@@ -123,7 +123,7 @@ class AlsoTold:
     fetched_utc: float
 
 
-def told_by_others(connection: Connection, id: str) -> tuple[AlsoTold, ...]:
+def copies_of(connection: Connection, id: str) -> tuple[HarvestedCopy, ...]:
     """Return what other sources tell of a record, by the identifier of the item that is shown."""
     query = (
         select(harvested.c.item, harvested.c.fetched_utc, harvest_sources.c.title)
@@ -132,7 +132,7 @@ def told_by_others(connection: Connection, id: str) -> tuple[AlsoTold, ...]:
         .order_by(harvest_sources.c.title)
     )
     return tuple(
-        AlsoTold(row.title, row.item.get("address", ""), row.item.get("access", ""), row.fetched_utc)
+        HarvestedCopy(row.title, row.item.get("address", ""), row.item.get("access", ""), row.fetched_utc)
         for row in connection.execute(query)
     )
 

@@ -71,7 +71,7 @@ def _keep(image: Image, place: Path) -> dict[str, Any]:
         "cube": False,
         "reason": "",
         "channels": [],
-        **{name: _told(image.axes, getattr(layout, name)) for name in ("row", "column", "spectrum")},
+        **{name: _axis_entry(image.axes, getattr(layout, name)) for name in ("row", "column", "spectrum")},
         "pattern": bool(layout.pattern),
         "frames": [{"name": image.axes[k].name, "length": image.shape[k]} for k in layout.frames],
     }
@@ -96,7 +96,7 @@ def _keep(image: Image, place: Path) -> dict[str, Any]:
     return entry
 
 
-def _told(axes: Sequence[Axis], number: int | None) -> dict[str, Any] | None:
+def _axis_entry(axes: Sequence[Axis], number: int | None) -> dict[str, Any] | None:
     if number is None:
         return None
     axis = axes[number]

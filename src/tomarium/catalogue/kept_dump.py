@@ -72,7 +72,7 @@ def kept_dump(catalogue: Catalogue, address: str, reader: Reader = ANYBODY) -> K
         Of a large catalogue that of an earlier state, while a worker makes the new one; None where there is none yet.
     """
     state, count = _state(catalogue, address, reader)
-    dump_before = _known(catalogue, address, reader)
+    dump_before = _find_dump(catalogue, address, reader)
     if dump_before is not None and dump_before.state == state and time.time() - dump_before.made < OLDEST_S:
         return dump_before
     if count <= AT_ONCE:
@@ -89,7 +89,7 @@ def make_dump(catalogue: Catalogue, address: str, reader: Reader = ANYBODY) -> K
     place.parent.mkdir(parents=True, exist_ok=True)
     with _alone(place):
         state, _ = _state(catalogue, address, reader)
-        dump_before = _known(catalogue, address, reader)
+        dump_before = _find_dump(catalogue, address, reader)
         if (
             dump_before is not None
             and dump_before.state == state
@@ -136,7 +136,7 @@ def _place(catalogue: Catalogue, address: str, reader: Reader) -> Path:
     return catalogue.home / "dumps" / f"catalogue-{mark}"
 
 
-def _known(catalogue: Catalogue, address: str, reader: Reader) -> KeptDump | None:
+def _find_dump(catalogue: Catalogue, address: str, reader: Reader) -> KeptDump | None:
     place = _place(catalogue, address, reader)
     try:
         notes = json.loads(place.with_suffix(".json").read_text("utf-8"))

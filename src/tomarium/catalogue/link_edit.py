@@ -83,7 +83,7 @@ def file_link(
             connection.execute(update(frame_links).where(frame_links.c.id == before.id).values(latest=0))
         else:
             _demand_new(connection, reader, filed, beside)
-            filed = replace(filed, id=_free(connection, filed))
+            filed = replace(filed, id=_free_id(connection, filed))
         connection.execute(insert(frame_links).values(**row_of(filed, reader.name)))
         note(
             connection,
@@ -239,7 +239,7 @@ def _demand_new(connection: Connection, reader: Reader, link: Link, beside: bool
         )
 
 
-def _free(connection: Connection, link: Link) -> str:
+def _free_id(connection: Connection, link: Link) -> str:
     """Make an identifier that no other link has."""
     names = [
         re.sub(r"[^a-z0-9]+", "-", end.partition("/")[2])[:80].strip("-")

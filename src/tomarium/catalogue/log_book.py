@@ -14,7 +14,15 @@ from sqlalchemy import Connection, Row, delete, insert, or_, select, update
 
 from tomarium.catalogue.catalogue import Catalogue
 from tomarium.catalogue.log_access import demand_log, may_read_entry, names_seen
-from tomarium.catalogue.log_entry import LONGEST, Entry, Said, Version, read_subject, read_tags, read_text
+from tomarium.catalogue.log_entry import (
+    LONGEST,
+    Entry,
+    EntryContent,
+    Version,
+    read_subject,
+    read_tags,
+    read_text,
+)
 from tomarium.catalogue.log_files import files_told, keep_files, read_files
 from tomarium.catalogue.log_tables import log_entries, log_links
 from tomarium.catalogue.reader import NotAllowed, Reader
@@ -65,7 +73,7 @@ def entry_numbered(connection: Connection, reader: Reader, number: int) -> Entry
 
 
 def write_entry(
-    catalogue: Catalogue, reader: Reader, subject: str, said: Said | str, *, machine: bool = False
+    catalogue: Catalogue, reader: Reader, subject: str, said: EntryContent | str, *, machine: bool = False
 ) -> int:
     """Write into the log book of a record, proposal, specimen or instrument.
 
@@ -77,7 +85,7 @@ def write_entry(
         Who writes; the subject must be this reader's to change.
     subject : str
         "records/tooth", "proposals/hg-123", "specimens/…", "instruments/…".
-    said : Said or str
+    said : EntryContent or str
         What is to be remembered.
     machine : bool
         Whether a program writes it, where `said` is a text.
@@ -94,14 +102,14 @@ def write_entry(
     NotAllowed
         It is not this reader's.
     """
-    statement = Said(said, machine=machine) if isinstance(said, str) else said
+    content = EntryContent(said, machine=machine) if isinstance(said, str) else said
     with catalogue.reading() as connection:  # before any file is kept
         demand_log(connection, reader, subject)
-        values = _checked(connection, reader, subject, statement)
-    values["files"] = files_told(keep_files(catalogue.home, statement.files))
+        values = _checked(connection, reader, subject, content)
+    values["files"] = files_told(keep_files(catalogue.home, content.files))
     with catalogue.writing() as connection:
         demand_log(connection, reader, subject)
-        return _insert(connection, subject, {**values, "who": reader.name, "event": statement.event})
+        return _insert(connection, subject, {**values, "who": reader.name, "event": content.event})
 
 
 def note_event(
@@ -161,9 +169,9 @@ def add_entries(
     """
     with catalogue.writing() as connection:
         demand_log(connection, reader, subject)
-        statement = select(log_entries).where(log_entries.c.subject == subject)
+        query = select(log_entries).where(log_entries.c.subject == subject)
         versions = set()
-        for row in connection.execute(statement).all():
+        for row in connection.execute(query).all():
             versions_of_row = [[row.moment_utc, row.who, row.text], *row.before]
             versions |= {(round(moment, 3), who, text) for moment, who, text, *_ in versions_of_row}
         added = 0
@@ -197,7 +205,7 @@ def change_entry(
     reader: Reader,
     subject: str,
     number: int,
-    said: Said | str,
+    said: EntryContent | str,
     *,
     machine: bool = False,
     keep: Sequence[str] | None = None,
@@ -214,7 +222,7 @@ def change_entry(
         Whose log book it stands in.
     number : int
         Number of the entry.
-    said : Said or str
+    said : EntryContent or str
         What it says from now on; of a text alone, tags, links and files stay as they are.
     machine : bool
         Whether a program changes it, where `said` is a text.
@@ -226,15 +234,15 @@ def change_entry(
     InputError
         There is no such entry, or it is another's, or it was removed.
     """
-    is_statement = isinstance(said, Said)
-    statement = said if isinstance(said, Said) else Said(said, machine=machine)
+    is_content = isinstance(said, EntryContent)
+    content = said if isinstance(said, EntryContent) else EntryContent(said, machine=machine)
     with catalogue.reading() as connection:
         row = _own(connection, reader, subject, number)
         stays = [file for file in row.files if keep is None or file["digest"] in keep]
-        values = _checked(connection, reader, subject, statement, files=bool(stays))
-    if not is_statement:
+        values = _checked(connection, reader, subject, content, files=bool(stays))
+    if not is_content:
         values |= {"tags": row.tags, "links": row.links}
-    added = files_told(keep_files(catalogue.home, statement.files))
+    added = files_told(keep_files(catalogue.home, content.files))
     with catalogue.writing() as connection:
         row = _own(connection, reader, subject, number)
         values["files"] = [file for file in row.files if keep is None or file["digest"] in keep] + added
@@ -363,23 +371,23 @@ def _is_own(reader: Reader, who: str) -> bool:
 
 
 def _checked(
-    connection: Connection, reader: Reader, subject: str, statement: Said, *, files: bool = False
+    connection: Connection, reader: Reader, subject: str, content: EntryContent, *, files: bool = False
 ) -> dict[str, Any]:
     """Read what is to be written; raises InputError where a part of it is wrong."""
-    if len(statement.links) > MOST_LINKS:
-        raise ParameterError(f"{len(statement.links)} links were given; an entry has at most {MOST_LINKS}")
-    links = [link for link in dict.fromkeys(map(read_subject, statement.links)) if link != subject]
+    if len(content.links) > MOST_LINKS:
+        raise ParameterError(f"{len(content.links)} links were given; an entry has at most {MOST_LINKS}")
+    links = [link for link in dict.fromkeys(map(read_subject, content.links)) if link != subject]
     visible = names_seen(connection, reader, links)
     if unknown := [link for link in links if link not in visible]:
         raise InputError(f"there is no {unknown[0][:100]!r} in this catalogue to which the entry could lead")
-    if len(statement.event) > 200:
+    if len(content.event) > 200:
         raise ParameterError("the event has more than 200 characters; give a short word that tells it apart")
-    text = read_text(statement.text, files=files or bool(statement.files))
+    text = read_text(content.text, files=files or bool(content.files))
     return {
         "text": text,
-        "tags": read_tags(statement.tags),
+        "tags": read_tags(content.tags),
         "links": links,
-        "machine": int(statement.machine),
+        "machine": int(content.machine),
     }
 
 

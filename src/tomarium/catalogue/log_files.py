@@ -82,10 +82,10 @@ def keep_files(home: Path, named_contents: Iterable[tuple[str, bytes]]) -> tuple
             raise ParameterError(
                 f"{_named(name)}: has {len(content)} bytes; 1 byte to {LARGEST_BYTES >> 20} MiB were expected"
             )
-    return tuple(_kept(home, _named(name), content) for name, content in files)
+    return tuple(_keep_file(home, _named(name), content) for name, content in files)
 
 
-def _kept(home: Path, name: str, content: bytes) -> LogFile:
+def _keep_file(home: Path, name: str, content: bytes) -> LogFile:
     type = picture_type(content)
     try:
         content = bare_picture(content, type) if type else content

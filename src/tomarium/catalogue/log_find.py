@@ -22,7 +22,7 @@ LARGEST: Final = 1000
 
 
 @dataclass(frozen=True)
-class Wanted:
+class EntryFilter:
     """Which entries are wanted; what is empty is not asked for.
 
     Attributes
@@ -52,7 +52,7 @@ class Wanted:
 
 
 def find_entries(
-    connection: Connection, reader: Reader, filters: Wanted, *, after: str = "", limit: int = 50
+    connection: Connection, reader: Reader, filters: EntryFilter, *, after: str = "", limit: int = 50
 ) -> tuple[tuple[Entry, ...], str]:
     """Find entries.
 
@@ -62,7 +62,7 @@ def find_entries(
         Of a catalogue.
     reader : Reader
         Who asks; what this reader may not read is not found.
-    filters : Wanted
+    filters : EntryFilter
         Which.
     after : str
         Cursor of a page, as it was returned with the page before.
@@ -92,7 +92,7 @@ def find_entries(
     return entries, str(Cursor(entries[-1].number)) if len(rows) > limit else ""
 
 
-def last_change(connection: Connection, reader: Reader, filters: Wanted) -> str:
+def last_change(connection: Connection, reader: Reader, filters: EntryFilter) -> str:
     """Tell what of entries is different when one was written, changed or removed: for pages that wait for that."""
     of = log_entries.c
     query = select(func.count(), func.max(of.number), func.max(of.moment_utc)).select_from(log_entries)
@@ -100,7 +100,7 @@ def last_change(connection: Connection, reader: Reader, filters: Wanted) -> str:
     return " ".join(str(value or 0) for value in row)
 
 
-def _condition(filters: Wanted) -> ColumnElement[bool]:
+def _condition(filters: EntryFilter) -> ColumnElement[bool]:
     of, terms = log_entries.c, read_terms(filters.words)
     parts: list[ColumnElement[bool]] = [_holds(terms)]
     if filters.words.strip() and not terms:  # only signs: nothing has them

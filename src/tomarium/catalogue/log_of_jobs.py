@@ -41,16 +41,16 @@ def note_job(
     made : sequence of str
         Identifiers of records that came of it.
     """
-    sources = _named(job.arguments)
+    sources = _records_named(job.arguments)
     outcome = {"started": f"to be {word}: started", "done": word, "failed": f"not {word}"}[state]
     with catalogue.writing() as connection:
         try:
             reader = reader_who_asked(connection, job)
         except InputError:  # the account was closed meanwhile
             return
-        known_ids = _known(connection, sources)
+        known_ids = _known_records(connection, sources)
         links = [f"records/{id}" for id in known_ids]
-        for id in _known(connection, made) or known_ids[:1]:
+        for id in _known_records(connection, made) or known_ids[:1]:
             subject = (_entities(connection, [id], "proposal") or [f"records/{id}"])[0]
             if keeps_log(connection, reader, subject):
                 text = f"{id}: {outcome}{f': {told}' if told else ''}"
@@ -65,7 +65,7 @@ def note_publication(connection: Connection, record: str, text: str) -> None:
         note_event(connection, PROGRAM, subject, f"published {record}", f"{record}: {text}", links)
 
 
-def _named(arguments: dict[str, Any]) -> list[str]:
+def _records_named(arguments: dict[str, Any]) -> list[str]:
     """List the records that a job's arguments name: "record:ID" of a run, frames of an alignment, `record`."""
     record_ids = []
     for value in arguments.values():
@@ -76,7 +76,7 @@ def _named(arguments: dict[str, Any]) -> list[str]:
     return list(dict.fromkeys(record_ids))
 
 
-def _known(connection: Connection, ids: Iterable[str]) -> list[str]:
+def _known_records(connection: Connection, ids: Iterable[str]) -> list[str]:
     record_ids = list(ids)
     known_ids = set(connection.execute(select(records.c.id).where(records.c.id.in_(record_ids))).scalars())
     return [id for id in record_ids if id in known_ids]

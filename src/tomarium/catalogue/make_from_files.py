@@ -117,7 +117,7 @@ def make_from_files(
 
 
 @dataclass(frozen=True)
-class Laid:
+class LaidOut:
     """What is told of data that lie in a record's folder now, for `file_record`.
 
     Attributes
@@ -149,7 +149,7 @@ def lay_out(
     in_place: bool = False,
     copy: bool = False,
     tell: Tell | None = None,
-) -> Laid:
+) -> LaidOut:
     """Put data into the folder of a record, with the pictures of it.
 
     Parameters
@@ -169,7 +169,7 @@ def lay_out(
 
     Returns
     -------
-    Laid
+    LaidOut
         What `file_record` is to be told.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -196,8 +196,8 @@ def lay_out(
     part_in_record = Part(part.kind, path_in_record, part.role, part.frame, part.axes, part.summary)
     technique = technique_of(opened) if isinstance(opened, Scan) else None
     if technique is None:
-        return Laid((part_in_record,), parameters, _keywords(opened))
-    return Laid(
+        return LaidOut((part_in_record,), parameters, _keywords(opened))
+    return LaidOut(
         (part_in_record,), parameters | {DERIVED: technique[1]}, _keywords(opened), techniques=(technique[0],)
     )
 
@@ -271,7 +271,7 @@ def data_below(path: Path) -> Iterator[tuple[Path, Scan | Image | TomariumError]
             yield child, problem
 
 
-def _of_volume(volume: Volume, folder: Path, tell: Tell | None) -> Laid:
+def _of_volume(volume: Volume, folder: Path, tell: Tell | None) -> LaidOut:
     convert(
         volume, folder / VOLUME.rstrip("/"), to="ome-zarr", on_progress=None if tell is None else _bytes(tell)
     )
@@ -280,14 +280,14 @@ def _of_volume(volume: Volume, folder: Path, tell: Tell | None) -> Laid:
         for key, value in volume.metadata.items()
         if isinstance(value, Value) and isinstance(value.value, (str, int, float, bool))
     }
-    return Laid((), metadata, ("volume",), {"unit": volume.unit})
+    return LaidOut((), metadata, ("volume",), {"unit": volume.unit})
 
 
 def _bytes(tell: Tell) -> Callable[[int, int], None]:
-    def told(done: int, total: int) -> None:
+    def tell_converted(done: int, total: int) -> None:
         tell("convert", done, total)
 
-    return told
+    return tell_converted
 
 
 def _of_scan(scan: Scan) -> tuple[Part, dict[str, Value[Any]]]:

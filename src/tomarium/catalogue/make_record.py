@@ -281,11 +281,11 @@ def again_of(record: Path, source: Path | None = None) -> Again:
         Its scan is absent, or is not the one it was made of.
     """
     provenance = read_provenance(record)
-    source_notes = _kept(record, provenance["source"])
-    path = source or _standing(record, source_notes["path"], source_notes.get("beside"))
+    source_notes = _read_source_notes(record, provenance["source"])
+    path = source or _find_scan(record, source_notes["path"], source_notes.get("beside"))
     if not path.exists():
         raise InputError(f"{record} was made of {path}, which is not there any more; give its place as SCAN")
-    values = {**_as_told(provenance), **source_notes["places"]}
+    values = {**_values_given(provenance), **source_notes["places"]}
     scan = formats.open(path, **values)
     if not isinstance(scan, Scan):
         raise InputError(f"{path} holds an image, not the scan {record} was made of")
@@ -335,7 +335,7 @@ def read_provenance(record: Path) -> Mapping[str, Any]:
     return provenance
 
 
-def _as_told(provenance: Mapping[str, Any]) -> dict[str, Any]:
+def _values_given(provenance: Mapping[str, Any]) -> dict[str, Any]:
     """Return what was told of the scan of a record; what the beamline's profile told keeps that origin."""
     values = provenance["source"].get("values") or {}
     values_given: dict[str, Any] = {}
@@ -348,7 +348,7 @@ def _as_told(provenance: Mapping[str, Any]) -> dict[str, Any]:
     return values_given
 
 
-def _kept(record: Path, source: Mapping[str, Any]) -> Mapping[str, Any]:
+def _read_source_notes(record: Path, source: Mapping[str, Any]) -> Mapping[str, Any]:
     """Read where the scan of a record lies, and what was named when it was opened; else what its provenance says."""
     try:
         notes = read_json(record / SOURCE)
@@ -365,7 +365,7 @@ def _kept(record: Path, source: Mapping[str, Any]) -> Mapping[str, Any]:
     }
 
 
-def _standing(record: Path, path: str, beside: object) -> Path:
+def _find_scan(record: Path, path: str, beside: object) -> Path:
     """Return where a file lies: where it lay, else at the same place beside the record, with which it was moved."""
     noted_path = Path(path)
     if noted_path.exists() or not isinstance(beside, str):
@@ -379,7 +379,7 @@ def _further(record: Path, further_places: Mapping[str, Any], folder: Path) -> d
     paths = {}
     for name, place in further_places.items():
         if not (folder / name).exists():
-            path = _standing(record, place["path"], place["beside"])
+            path = _find_scan(record, place["path"], place["beside"])
             if path.exists():
                 paths[name] = str(path)
     return paths

@@ -26,7 +26,7 @@ PAPER: Final = (242, 241, 234)
 
 
 @dataclass(frozen=True)
-class Known:
+class CataloguedRecord:
     """A record that a catalogue knows, and who files something with it."""
 
     catalogue: Catalogue
@@ -83,7 +83,7 @@ def add_mesh(
     summary: Mapping[str, Any],
     *,
     draft: Path | None = None,
-    known: Known | None = None,
+    known: CataloguedRecord | None = None,
 ) -> Record:
     """File a mesh with a record.
 
@@ -101,7 +101,7 @@ def add_mesh(
         As `write_files` gives it.
     draft : Path, optional
         Folder of its files, as `draft_of_mesh` gives it, which are moved into the record; by default they are there.
-    known : Known, optional
+    known : CataloguedRecord, optional
         The source in a catalogue: its crate is then read and written while nobody else writes it, and the rows of the
         record that holds the mesh are brought up to date.
 

@@ -19,8 +19,14 @@ from tomarium.catalogue.job_progress import stage_teller
 from tomarium.catalogue.jobs import Ended, add_job
 from tomarium.catalogue.keep_mesh import Target, keep_print, keep_surface, mesh_part, target_in_record
 from tomarium.catalogue.mesh_files import About, about_of, file_name
-from tomarium.catalogue.mesh_part import Known, place_of_mesh
-from tomarium.catalogue.model_request import Asked, as_arguments, in_form_words, read_asked, with_voxel
+from tomarium.catalogue.mesh_part import CataloguedRecord, place_of_mesh
+from tomarium.catalogue.model_request import (
+    ModelRequest,
+    as_arguments,
+    in_form_words,
+    read_model_request,
+    with_voxel,
+)
 from tomarium.catalogue.queries import place_of
 from tomarium.catalogue.reader import NotAllowed, Reader
 from tomarium.catalogue.record_folder import read_record
@@ -57,7 +63,7 @@ def ask_for_model(catalogue: Catalogue, reader: Reader, id: str, role: str, fiel
     role : str
         "surface" or "print".
     fields : Mapping of str to str
-        As `read_asked` takes them.
+        As `read_model_request` takes them.
 
     Returns
     -------
@@ -74,7 +80,7 @@ def ask_for_model(catalogue: Catalogue, reader: Reader, id: str, role: str, fiel
     NotAllowed
         It is not this reader's to change.
     """
-    request, arguments = read_asked(role, fields), as_arguments(id, role, fields)
+    request, arguments = read_model_request(role, fields), as_arguments(id, role, fields)
     with catalogue.writing() as connection:
         folder = place_for(connection, reader, id)
         demand_volume(id, folder)
@@ -124,12 +130,12 @@ def make_model(catalogue: Catalogue, job: Row[Any]) -> Ended:
             place = place_of(connection, reader, id)
         if place is None or not place.open:
             raise NotAllowed(f"{id}: its files are not open to {job.asked_by}")
-        request = read_asked(role, job.arguments["fields"])
+        request = read_model_request(role, job.arguments["fields"])
         key = _key(job)
         if (record_id := _made_before(folder, request.name, key)) is not None:
             return "done", f"{request.name} is part of {record_id}", (record_id,)
         demand_volume(id, folder)
-        target = _target(folder, request, Known(catalogue, reader, id), key)
+        target = _target(folder, request, CataloguedRecord(catalogue, reader, id), key)
         sentence, record_id = _make(folder, request, target, stage_teller(catalogue, job, STAGES))
     except DatabaseUnavailable:
         raise
@@ -143,7 +149,7 @@ def make_model(catalogue: Catalogue, job: Row[Any]) -> Ended:
 
 
 def _make(
-    folder: Path, request: Asked, target: Target, tell: Callable[[str, int, int], None]
+    folder: Path, request: ModelRequest, target: Target, tell: Callable[[str, int, int], None]
 ) -> tuple[str, str]:
     volume, about = open_record_volume(folder, request.voxel_m, open_for_job)
     if request.how is None:
@@ -175,13 +181,15 @@ def open_record_volume(
     return volume, about_of(record)
 
 
-def how_printed(request: Asked, about: About) -> PrintWish:
+def how_printed(request: ModelRequest, about: About) -> PrintWish:
     """Tell how a body is printed: with the record's DOI and licence on its plate, unless other lines are wanted."""
     assert request.how is not None
     return replace(request.how, lines=about.lines if request.lines is None else request.lines)
 
 
-def _target(folder: Path, request: Asked, known: Known | None = None, key: str = "") -> Target:
+def _target(
+    folder: Path, request: ModelRequest, known: CataloguedRecord | None = None, key: str = ""
+) -> Target:
     return target_in_record(folder, request.name, request.overwrite, known, key)
 
 
@@ -196,7 +204,9 @@ def _demand_none_under_way(connection: Connection, arguments: Mapping[str, Any],
             f"{len(other_jobs)} others of this record wait for a worker; ask again when one is done"
         )
     for job in other_jobs:
-        if file_name(read_asked(job.arguments["role"], job.arguments["fields"]).name) == file_name(name):
+        if file_name(read_model_request(job.arguments["role"], job.arguments["fields"]).name) == file_name(
+            name
+        ):
             raise InputError(
                 f"job {job.number} makes one of the name {name!r} already; wait for it, or give another “Name”"
             )

@@ -48,7 +48,7 @@ LONGEST_LINE: Final = 40
 
 
 @dataclass(frozen=True)
-class Asked:
+class ModelRequest:
     """A mesh or a print that is asked for.
 
     Attributes
@@ -81,7 +81,7 @@ class Asked:
     voxel_m: float | None = None
 
 
-def read_asked(role: str, fields: Mapping[str, str]) -> Asked:
+def read_model_request(role: str, fields: Mapping[str, str]) -> ModelRequest:
     """Read what a form says.
 
     Parameters
@@ -93,7 +93,7 @@ def read_asked(role: str, fields: Mapping[str, str]) -> Asked:
 
     Returns
     -------
-    Asked
+    ModelRequest
         What it asks for, defaults filled in.
 
     Raises
@@ -105,10 +105,10 @@ def read_asked(role: str, fields: Mapping[str, str]) -> Asked:
     if unknown:
         raise ParameterError(f"there is no field {unknown[0][:60]!r}; there are {', '.join(FIELDS[role])}")
     texts = {name: text.strip() for name, text in fields.items() if text.strip()}
-    triangles = read_count(texts.get("max_tri", "300k"), _named("max_tri"))
+    triangles = read_count(texts.get("max_tri", "300k"), _label_of("max_tri"))
     if triangles > MOST_TRIANGLES:
         raise ParameterError(
-            f"{_named('max_tri')} {triangles}: at most {MOST_TRIANGLES} can be asked for here; "
+            f"{_label_of('max_tri')} {triangles}: at most {MOST_TRIANGLES} can be asked for here; "
             f"`tomarium {_command(role)}` takes more"
         )
     wish = Wish(
@@ -120,13 +120,13 @@ def read_asked(role: str, fields: Mapping[str, str]) -> Asked:
     )
     limits = Limits(
         triangles,
-        _whole(texts, "level", 0, 20),
+        _whole_number(texts, "level", 0, 20),
         None,
-        _whole(texts, "smallest", 1, 10**9) or SMALLEST_VOXELS,
+        _whole_number(texts, "smallest", 1, 10**9) or SMALLEST_VOXELS,
     )
     how, lines = _print_of(texts, triangles) if role == "print" else (None, None)
     voxel = texts.get("voxel")
-    return Asked(
+    return ModelRequest(
         role,
         texts.get("name", role)[:40],
         "overwrite" in texts,
@@ -134,14 +134,14 @@ def read_asked(role: str, fields: Mapping[str, str]) -> Asked:
         limits,
         how,
         lines,
-        None if voxel is None else read_mm(voxel, _named("voxel")) * 1e-3,
+        None if voxel is None else read_mm(voxel, _label_of("voxel")) * 1e-3,
     )
 
 
 def _print_of(texts: Mapping[str, str], triangles: int) -> tuple[PrintWish, tuple[str, ...] | None]:
     up = texts.get("up", "z")
     if up not in UP:
-        raise ParameterError(f"{_named('up')} {up[:20]!r}: is one of {', '.join(UP)}")
+        raise ParameterError(f"{_label_of('up')} {up[:20]!r}: is one of {', '.join(UP)}")
     lines: tuple[str, ...] | None = None
     if "no_plate" in texts:
         lines = ()
@@ -149,12 +149,12 @@ def _print_of(texts: Mapping[str, str], triangles: int) -> tuple[PrintWish, tupl
         lines = tuple(line.strip() for line in texts["text"].splitlines() if line.strip())
         if len(lines) > MOST_LINES or max(map(len, lines)) > LONGEST_LINE:
             raise ParameterError(
-                f"{_named('text')}: has {len(lines)} lines, the longest of {max(map(len, lines))} letters; give at "
+                f"{_label_of('text')}: has {len(lines)} lines, the longest of {max(map(len, lines))} letters; give at "
                 f"most {MOST_LINES} of at most {LONGEST_LINE}"
             )
     how = PrintWish(
-        height_mm=read_mm(texts.get("height", "80 mm"), _named("height")),
-        wall_mm=read_mm(texts.get("min_wall", "1.2 mm"), _named("min_wall")),
+        height_mm=read_mm(texts.get("height", "80 mm"), _label_of("height")),
+        wall_mm=read_mm(texts.get("min_wall", "1.2 mm"), _label_of("min_wall")),
         triangles=triangles,
         up=up,
         keep_hollow="keep_hollow" in texts,
@@ -200,13 +200,13 @@ def in_form_words(message: str) -> str:
     return re.sub(
         r"--([a-z]+(?:-[a-z]+)?)",
         lambda match: (
-            _named(match[1].replace("-", "_")) if match[1].replace("-", "_") in LABELS else match[0]
+            _label_of(match[1].replace("-", "_")) if match[1].replace("-", "_") in LABELS else match[0]
         ),
         message,
     )
 
 
-def _named(field: str) -> str:
+def _label_of(field: str) -> str:
     return f"“{LABELS[field]}”"
 
 
@@ -230,22 +230,22 @@ def _number(
         number = math.nan
     if not math.isfinite(number) or not low <= number <= high:
         span = f" from {low:g} to {high:g}" if math.isfinite(high) else ""
-        raise ParameterError(f"{_named(field)} {text[:40]!r}: give a number{span}")
+        raise ParameterError(f"{_label_of(field)} {text[:40]!r}: give a number{span}")
     return number
 
 
-def _whole(texts: Mapping[str, str], field: str, low: int, high: int) -> int | None:
+def _whole_number(texts: Mapping[str, str], field: str, low: int, high: int) -> int | None:
     text = texts.get(field)
     if text is None:
         return None
     if not text.isascii() or not text.isdecimal() or len(text) > 12 or not low <= int(text) <= high:
-        raise ParameterError(f"{_named(field)} {text[:40]!r}: give a whole number from {low} to {high}")
+        raise ParameterError(f"{_label_of(field)} {text[:40]!r}: give a whole number from {low} to {high}")
     return int(text)
 
 
 def as_arguments(record: str, role: str, fields: Mapping[str, str]) -> dict[str, Any]:
     """Write what a form asks for as a job keeps it: the same form, sent twice, gives the same."""
-    read_asked(role, fields)
+    read_model_request(role, fields)
     return {
         "record": record,
         "role": role,

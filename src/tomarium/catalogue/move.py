@@ -27,7 +27,7 @@ from tomarium.standards.ro_crate import FILENAME
 _AT_ONCE: Final = 4  # files that are copied together
 ACTION: Final = "move"
 
-Told = Callable[[int, int], None]
+Tell = Callable[[int, int], None]
 """Is told how many bytes are at the new place, and of how many."""
 
 
@@ -150,7 +150,7 @@ def move(
     *,
     remove: bool = False,
     dry_run: bool = False,
-    tell: Told | None = None,
+    tell: Tell | None = None,
 ) -> Moved:
     """Move a record that was published into a store.
 
@@ -173,7 +173,7 @@ def move(
     dry_run : bool
         Whether to tell only what would be done.
     tell : callable, optional
-        As `Told` says.
+        As `Tell` says.
 
     Returns
     -------
@@ -195,7 +195,7 @@ def move(
     with catalogue.reading() as connection:
         source, before = _demand_movable(connection, id, store), _left_behind(connection, id)
     target = store / id
-    manifest = _listed(source)
+    manifest = _sums_of_record(source)
     files = sorted(manifest)
     total = sum((source / path).stat().st_size for path in files)
     if source == target:
@@ -212,7 +212,7 @@ def move(
         if _place(connection, id) != source:
             raise InputError(f"{id}: was moved by somebody else meanwhile; nothing was changed in the index")
         crate = (source / FILENAME).read_bytes()
-        _put(target / FILENAME, crate)
+        _write_file(target / FILENAME, crate)
         if (target / FILENAME).read_bytes() != crate or (wrong := verify(target, checksums=False)):
             shown = wrong[0].path if wrong else FILENAME
             _drop(target / FILENAME)
@@ -274,7 +274,7 @@ def _demand_only(folder: Path, listed: set[str]) -> None:
         )
 
 
-def _listed(folder: Path) -> dict[str, str]:
+def _sums_of_record(folder: Path) -> dict[str, str]:
     """Return the checksum of every file of a record but its crate; the manifest is one, in both its forms."""
     own = [entry.path for entry in read_record(folder).files if is_manifest(entry.path)]
     sums = {path: sum_file(folder / path).sha256 for path in {MANIFEST, *own}}
@@ -282,7 +282,7 @@ def _listed(folder: Path) -> dict[str, str]:
 
 
 def _copy_all(
-    source: Path, target: Path, manifest: dict[str, str], files: list[str], total: int, tell: Told | None
+    source: Path, target: Path, manifest: dict[str, str], files: list[str], total: int, tell: Tell | None
 ) -> int:
     """Copy files, some at a time; tell how many had to be."""
     sizes = {path: (target / path).stat().st_size for path in list_files(target)} if target.is_dir() else {}
@@ -307,7 +307,7 @@ def _copy(source: Path, target: Path, sha256: str, size_there: int | None) -> tu
     size = source.stat().st_size
     if size_there == size and sum_file(target).sha256 == sha256:
         return False, size
-    _put(target, source)
+    _write_file(target, source)
     if sum_file(target.with_name(target.name)).sha256 != sha256:
         source_sha256 = sum_file(source).sha256
         where = source if source_sha256 != sha256 else target
@@ -318,7 +318,7 @@ def _copy(source: Path, target: Path, sha256: str, size_there: int | None) -> tu
     return True, size
 
 
-def _put(target: Path, content: bytes | Path) -> None:
+def _write_file(target: Path, content: bytes | Path) -> None:
     """Write a file whole or not at all, in a folder or in S3."""
     if isinstance(target, ObjectPath):
         through = content.blocks() if isinstance(content, ObjectPath) else content

@@ -140,7 +140,7 @@ def write_new_records(connection: Connection, content: Mapping[str, Any]) -> Let
     account, address = account_named(connection, search.account), mail_address_of(connection, search.account)
     if account.closed or address is None or not address.confirmed:
         return None
-    hits = _seen(connection, account.reader, content["records"])
+    hits = _hits_of(connection, account.reader, content["records"])
     if not hits:
         return None
     settings = all_settings(connection)
@@ -154,7 +154,7 @@ def write_new_records(connection: Connection, content: Mapping[str, Any]) -> Let
     lines = [f"{count} for your search “{search.name}” in {name}:", ""]
     shown = [(hit, f"{home}/records/{hit.id}") for hit in hits[:SHOWN]]
     for hit, link in shown:
-        lines += [hit.title, *_told(hit), link, ""]
+        lines += [hit.title, *_lines_of_hit(hit), link, ""]
     if len(hits) > SHOWN:
         lines += [f"And {len(hits) - SHOWN} more.", ""]
     lines += [f"{words}: {link}" for words, link in links.items()]
@@ -166,11 +166,11 @@ def write_new_records(connection: Connection, content: Mapping[str, Any]) -> Let
     )
 
 
-def _seen(connection: Connection, reader: Reader, ids: Sequence[str]) -> tuple[Hit, ...]:
+def _hits_of(connection: Connection, reader: Reader, ids: Sequence[str]) -> tuple[Hit, ...]:
     return tuple(hit for hit in named(connection, reader, ids) if hit.state != "withdrawn")
 
 
-def _told(hit: Hit) -> Iterator[str]:
+def _lines_of_hit(hit: Hit) -> Iterator[str]:
     if text := " ".join(hit.snippet.split()):
         yield brief(text, 300)
     if not hit.open and hit.open_from is not None:
@@ -183,7 +183,7 @@ def _html(head: str, shown: Sequence[tuple[Hit, str]], more: int, links: Mapping
     """Write the same as HTML, without a picture, which would tell its server who reads the mail."""
     items = "".join(
         f'<li><p><a href="{escape(link)}">{escape(hit.title)}</a>'
-        + "".join(f"<br>{escape(line)}" for line in _told(hit))
+        + "".join(f"<br>{escape(line)}" for line in _lines_of_hit(hit))
         + "</p></li>"
         for hit, link in shown
     )

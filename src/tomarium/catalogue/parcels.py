@@ -16,7 +16,7 @@ from tomarium.catalogue.log_files import LogFile, files_told, keep_files, read_f
 from tomarium.catalogue.log_tables import parcel_contents, parcel_events, parcels
 from tomarium.catalogue.reader import MEMBERS, NotAllowed, Reader, demand_role, owns
 from tomarium.catalogue.record_folder import ID
-from tomarium.catalogue.specimen_events import Told, add_event, demand_kept
+from tomarium.catalogue.specimen_events import EventContent, add_event, demand_kept
 from tomarium.catalogue.tables import entities
 from tomarium.errors import InputError, ParameterError
 from tomarium.model.parcel import FACTS, STATES, read_parcel_facts, read_place
@@ -202,7 +202,7 @@ def make_parcel(
     with catalogue.writing() as connection:
         if receiver:
             account_named(connection, receiver)
-        named = id or _free(connection)
+        named = id or _free_id(connection)
         if connection.execute(select(parcels.c.id).where(parcels.c.id == named)).first():
             raise InputError(f"the identifier {named} is taken; give another one with --id")
         values = {
@@ -214,8 +214,8 @@ def make_parcel(
         }
         connection.execute(insert(parcels).values(**values, receiver=receiver, changed_utc=time.time()))
         _fill(connection, reader, named, specimens)
-        _tell(connection, reader, named, "announced", filled_facts.get("note", ""), ())
-        return _demand(connection, reader, named)
+        _add_event(connection, reader, named, "announced", filled_facts.get("note", ""), ())
+        return _demand_parcel(connection, reader, named)
 
 
 def change_parcel(
@@ -256,7 +256,7 @@ def change_parcel(
     """
     read = read_parcel_facts(facts)
     with catalogue.writing() as connection:
-        held = _demand(connection, reader, id, mine=True)
+        held = _demand_parcel(connection, reader, id, mine=True)
         filled_facts = {key: text for key, text in {**held.facts, **read}.items() if text}
         changed = [key for key in read if filled_facts.get(key, "") != held.facts.get(key, "")]
         values: dict[str, Any] = {"facts": filled_facts}
@@ -274,8 +274,8 @@ def change_parcel(
             changed.append("contents")
         connection.execute(update(parcels).where(parcels.c.id == id).values(**values))
         if changed:
-            _tell(connection, reader, id, held.state, f"changed: {', '.join(changed)}", ())
-        return _demand(connection, reader, id)
+            _add_event(connection, reader, id, held.state, f"changed: {', '.join(changed)}", ())
+        return _demand_parcel(connection, reader, id)
 
 
 def tell_of_parcel(
@@ -322,24 +322,24 @@ def tell_of_parcel(
         raise ParameterError(f"{state[:40]!r} is no state of a parcel; give one of {', '.join(STATES)}")
     to = read_place(place)
     with catalogue.reading() as connection:
-        _demand(connection, reader, id)
+        _demand_parcel(connection, reader, id)
     log_files = keep_files(catalogue.home, files)
     with catalogue.writing() as connection:
-        held = _demand(connection, reader, id)
+        held = _demand_parcel(connection, reader, id)
         if held.state == state:
             raise InputError(
                 f"{id}: is {STATES[state]} already, since {held.changed[:16].replace('T', ' ')} UTC"
             )
         sentence = "; ".join(text for text in (condition.strip(), note.strip()) if text)
-        _tell(connection, reader, id, state, sentence, log_files)
+        _add_event(connection, reader, id, state, sentence, log_files)
         if state not in ("announced", "cancelled"):
-            event = Told(state, to, "", condition.strip(), note.strip())
+            event = EventContent(state, to, "", condition.strip(), note.strip())
             for specimen, _ in held.specimens:
                 add_event(connection, reader.name, specimen, event, log_files, parcel=id)
-        return _demand(connection, reader, id)
+        return _demand_parcel(connection, reader, id)
 
 
-def _tell(
+def _add_event(
     connection: Connection, reader: Reader, id: str, state: str, note: str, files: Sequence[LogFile]
 ) -> None:
     if len(note) > 4000:
@@ -363,7 +363,7 @@ def _fill(connection: Connection, reader: Reader, id: str, specimens: Sequence[s
     )
 
 
-def _demand(connection: Connection, reader: Reader, id: str, *, mine: bool = False) -> Parcel:
+def _demand_parcel(connection: Connection, reader: Reader, id: str, *, mine: bool = False) -> Parcel:
     parcel = parcel_of(connection, reader, id)
     if parcel is None:
         raise InputError(
@@ -374,7 +374,7 @@ def _demand(connection: Connection, reader: Reader, id: str, *, mine: bool = Fal
     return parcel
 
 
-def _free(connection: Connection) -> str:
+def _free_id(connection: Connection) -> str:
     """Make an identifier that no other parcel has: the year, and a number."""
     start = f"parcel-{datetime.now(UTC).year}-"
     count = connection.execute(

@@ -47,7 +47,7 @@ def all_sets(connection: Connection, reader: Reader) -> dict[str, str]:
     sets = {OPEN: "Records whose files are open to everybody"}
     for row in connection.execute(query.distinct().order_by(facets.c.name, facets.c.value)):
         for value in _named_by(row.name, row.value):
-            sets[set_name(row.name, value)] = f"{_LABELS[row.name]}: {_told(row.name, value)}"
+            sets[set_name(row.name, value)] = f"{_LABELS[row.name]}: {_value_in_words(row.name, value)}"
     for id, name, _ in _collections(connection):
         sets[set_name("collection", id)] = f"Collection: {name}"
     return sets
@@ -144,7 +144,7 @@ def _named_by(name: str, value: str) -> Iterable[str]:
     return sorted(panet.broader(value)) if name == "technique" else (value,)
 
 
-def _told(name: str, value: str) -> str:
+def _value_in_words(name: str, value: str) -> str:
     label = panet.label_of(value) if name == "technique" else value
     return label if label == value else f"{label} ({value})"
 

@@ -227,7 +227,7 @@ def repair(
                 f"{record}: its volume of shape {volume.shape} in files of {height} slices is made again as "
                 f"{writer.shape} in files of {writer.slab_rows}; make all of it again with tomarium run --again"
             )
-        remade = [_put(record, writer, start) for start in starts]
+        remade = [_replace_slab(record, writer, start) for start in starts]
     finally:
         shutil.rmtree(scratch)
     if any(slab.outcome == "other" for slab in remade):
@@ -241,7 +241,7 @@ def _slabs(faults: tuple[Fault, ...], height: int, depth: int) -> list[int]:
     return sorted(starts)
 
 
-def _put(record: Path, writer: ome_zarr_writer.VolumeWriter, start: int) -> Remade:
+def _replace_slab(record: Path, writer: ome_zarr_writer.VolumeWriter, start: int) -> Remade:
     """Put the files of a slab in their place, and compare them with those that were there and those that were filed."""
     filed = read_manifest(record / MANIFEST) if (record / MANIFEST).is_file() else {}
     same = as_filed = True

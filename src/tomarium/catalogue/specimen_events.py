@@ -64,7 +64,7 @@ class SpecimenEvent:
 
 
 @dataclass(frozen=True)
-class Told:
+class EventContent:
     """What is told of a specimen; what is empty stays as it was.
 
     Attributes
@@ -89,7 +89,9 @@ class Told:
     files: Sequence[tuple[str, bytes]] = ()
 
 
-def tell_of_specimen(catalogue: Catalogue, reader: Reader, specimen: str, statement: Told) -> SpecimenEvent:
+def tell_of_specimen(
+    catalogue: Catalogue, reader: Reader, specimen: str, content: EventContent
+) -> SpecimenEvent:
     """Say that a specimen was moved, handed over, received or examined.
 
     Parameters
@@ -100,7 +102,7 @@ def tell_of_specimen(catalogue: Catalogue, reader: Reader, specimen: str, statem
         Who keeps it: its owner, its team, or a curator.
     specimen : str
         Its identifier.
-    statement : Told
+    content : EventContent
         What became of it.
 
     Returns
@@ -115,10 +117,10 @@ def tell_of_specimen(catalogue: Catalogue, reader: Reader, specimen: str, statem
     NotAllowed
         It is not the reader's.
     """
-    read = _checked(statement)
+    read = _checked(content)
     with catalogue.reading() as connection:
         demand_kept(connection, reader, specimen)
-    files = keep_files(catalogue.home, statement.files)
+    files = keep_files(catalogue.home, content.files)
     with catalogue.writing() as connection:
         demand_kept(connection, reader, specimen)
         number = add_event(connection, reader.name, specimen, read, files)
@@ -130,24 +132,24 @@ def add_event(
     connection: Connection,
     who: str,
     specimen: str,
-    statement: Told,
+    content: EventContent,
     files: Sequence[LogFile] = (),
     *,
     parcel: str = "",
 ) -> int:
     """Add an event; who may is asked before. Place and holder stay as they were unless they are told."""
     last = _last(connection, specimen)
-    leaves = statement.kind in ("sent", "returned")
-    place = statement.place or ("" if leaves or last is None else last.place)
-    holder = statement.holder or ("" if last is None or leaves else last.holder)
+    leaves = content.kind in ("sent", "returned")
+    place = content.place or ("" if leaves or last is None else last.place)
+    holder = content.holder or ("" if last is None or leaves else last.holder)
     values = {
         "specimen": specimen,
         "parcel": parcel,
-        "kind": statement.kind,
+        "kind": content.kind,
         "moment_utc": time.time(),
         "who": who,
     }
-    values |= {"place": place, "holder": holder, "condition": statement.condition, "note": statement.note}
+    values |= {"place": place, "holder": holder, "condition": content.condition, "note": content.note}
     result = connection.execute(insert(specimen_events).values(**values, files=files_told(files)))
     key = result.inserted_primary_key
     assert key is not None
@@ -233,24 +235,24 @@ def _last(connection: Connection, specimen: str) -> Row[Any] | None:
     return connection.execute(query.order_by(specimen_events.c.number.desc()).limit(1)).one_or_none()
 
 
-def _checked(statement: Told) -> Told:
-    if statement.kind not in BY_HAND:
+def _checked(content: EventContent) -> EventContent:
+    if content.kind not in BY_HAND:
         raise ParameterError(
-            f"{statement.kind[:40]!r} is nothing that becomes of a specimen; give one of {', '.join(BY_HAND)}"
+            f"{content.kind[:40]!r} is nothing that becomes of a specimen; give one of {', '.join(BY_HAND)}"
         )
-    place, holder = read_place(statement.place), " ".join(statement.holder.split())
-    if statement.kind == "moved" and not place:
+    place, holder = read_place(content.place), " ".join(content.holder.split())
+    if content.kind == "moved" and not place:
         raise ParameterError("say where it was moved to, such as: lab 3 / shelf B")
-    if statement.kind == "handed-over" and not holder:
+    if content.kind == "handed-over" and not holder:
         raise ParameterError("say to whom it was handed over")
-    for name, text in (("condition", statement.condition), ("note", statement.note), ("holder", holder)):
+    for name, text in (("condition", content.condition), ("note", content.note), ("holder", holder)):
         if len(text) > LONGEST:
             raise ParameterError(f"{name}: has {len(text)} characters; at most {LONGEST} were expected")
-    if statement.kind == "examined" and not (
-        statement.condition.strip() or statement.note.strip() or statement.files
+    if content.kind == "examined" and not (
+        content.condition.strip() or content.note.strip() or content.files
     ):
         raise ParameterError("say how it looks, or add a picture")
-    return Told(statement.kind, place, holder, statement.condition.strip(), statement.note.strip())
+    return EventContent(content.kind, place, holder, content.condition.strip(), content.note.strip())
 
 
 def _event(row: Row[Any]) -> SpecimenEvent:

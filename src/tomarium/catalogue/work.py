@@ -58,7 +58,7 @@ class NotWanted(TomariumError):
     """A job was cancelled, or another worker has it: what was begun is given up, and nothing is noted."""
 
 
-def _as_it_is(_catalogue: Catalogue, _job: Row[Any], told: str) -> str:
+def _unchanged(_catalogue: Catalogue, _job: Row[Any], told: str) -> str:
     """Leave what is told as it is."""
     return told
 
@@ -87,7 +87,7 @@ class Kind:
     do: Callable[[Catalogue, Row[Any]], Ended]
     lease_s: float = LEASE_S
     urgent: bool = False
-    tidy: Callable[[Catalogue, Row[Any], str], str] = _as_it_is
+    tidy: Callable[[Catalogue, Row[Any], str], str] = _unchanged
     noted: str = ""
     long: bool = False
 
@@ -125,7 +125,7 @@ def do_jobs(
             note_job(catalogue, job, kind.noted, "started")
         try:
             with holding(catalogue, job, kind.lease_s):
-                state, sentence, record_ids = _do(catalogue, job, kind)
+                state, sentence, record_ids = _do_job(catalogue, job, kind)
         except StillHeld:
             leave_to_other(catalogue, job, kind.lease_s)
             continue
@@ -217,7 +217,7 @@ def send_mails(catalogue: Catalogue, tell: Callable[[str], object]) -> bool:
     return not problem and all(mail.state in ("sent", "dropped") for mail in sent)
 
 
-def _do(catalogue: Catalogue, job: Row[Any], kind: Kind) -> Ended:
+def _do_job(catalogue: Catalogue, job: Row[Any], kind: Kind) -> Ended:
     """Do a job, and say what became of it; whatever a file of strangers does to it, the worker goes on."""
     try:
         return kind.do(catalogue, job)
@@ -246,7 +246,7 @@ def _file_upload(catalogue: Catalogue, job: Row[Any]) -> Ended:
     return "done", sentence, record_ids
 
 
-def _of_upload(catalogue: Catalogue, job: Row[Any], told: str) -> str:
+def _without_upload_folders(catalogue: Catalogue, job: Row[Any], told: str) -> str:
     """Leave out where uploads and records lie on this machine: who asked for the job is told of it."""
     uploads, records = _places(catalogue)
     batch = str(job.arguments.get("batch", ""))
@@ -268,7 +268,7 @@ def _unknown(_catalogue: Catalogue, job: Row[Any]) -> Ended:
 _UNKNOWN: Final = Kind(_unknown)
 
 KINDS: Final[Mapping[str, Kind]] = {
-    finish_upload.KIND: Kind(_file_upload, tidy=_of_upload, noted="filed"),
+    finish_upload.KIND: Kind(_file_upload, tidy=_without_upload_folders, noted="filed"),
     entity_records.KIND: Kind(_rewrite_records),
     align_job.KIND: Kind(align_job.align_images, noted="aligned"),
     model_jobs.KIND: Kind(model_jobs.make_model, noted="made into a model"),

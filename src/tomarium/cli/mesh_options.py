@@ -132,7 +132,7 @@ def demand_target(source: str, place: Place, told: Taken, name: str) -> Iterator
     """Tell where files go, before long work begins; refused where they are there already."""
     from tomarium.catalogue.keep_mesh import target_in_folder, target_in_record
     from tomarium.catalogue.mesh_files import file_name
-    from tomarium.catalogue.mesh_part import Known
+    from tomarium.catalogue.mesh_part import CataloguedRecord
     from tomarium.catalogue.reader import LOCAL_OWNER
 
     if told.output is not None or place.folder is None:
@@ -142,7 +142,7 @@ def demand_target(source: str, place: Place, told: Taken, name: str) -> Iterator
         yield target_in_record(place.folder, name, told.overwrite)
     else:
         with _catalogue(told.catalogue) as opened:
-            known = Known(opened, LOCAL_OWNER, place.id)
+            known = CataloguedRecord(opened, LOCAL_OWNER, place.id)
             yield target_in_record(place.folder, name, told.overwrite, known)
 
 

@@ -84,7 +84,7 @@ def add_user(request_context: CurrentRequest, fields: Fields) -> Response:
     if not secret:
         # Who made the first account as the owner of this machine is nobody from now on, and has to sign in.
         way = "sign-in" if reader == LOCAL_OWNER else "admin.users"
-        return _done(request_context, way, {}, f"{name} may sign in now.")
+        return _answer_done(request_context, way, {}, f"{name} may sign in now.")
     address = request_context.address("welcome", {"secret": secret})
     if wants_json(request_context.request):
         return _secret(answer_json({"name": name, "link": address}, 201))
@@ -95,7 +95,7 @@ def add_user(request_context: CurrentRequest, fields: Fields) -> Response:
 def role(request_context: CurrentRequest, name: str, fields: Fields) -> Response:
     """Give an account another `role`; it holds from the next request on."""
     new_role = fields.get("role", "")
-    return _of_user(
+    return _change_user(
         request_context,
         name,
         lambda connection, reader: accounts.change_role(connection, reader, name, new_role),
@@ -112,7 +112,7 @@ def teams(request_context: CurrentRequest, name: str, fields: Fields) -> Respons
         leave = tuple(team for team in now if team not in new_teams)
         accounts.change_teams(connection, reader, name, join=new_teams, leave=leave)
 
-    return _of_user(request_context, name, act, "The teams are changed.")
+    return _change_user(request_context, name, act, "The teams are changed.")
 
 
 def instruments(request_context: CurrentRequest, name: str, fields: Fields) -> Response:
@@ -124,7 +124,7 @@ def instruments(request_context: CurrentRequest, name: str, fields: Fields) -> R
         release = tuple(instrument for instrument in now if instrument not in new_instruments)
         change_instruments(connection, reader, name, assign=new_instruments, release=release)
 
-    return _of_user(request_context, name, act, "The instruments are changed.")
+    return _change_user(request_context, name, act, "The instruments are changed.")
 
 
 def link(request_context: CurrentRequest, name: str, fields: Fields) -> Response:
@@ -142,7 +142,7 @@ def link(request_context: CurrentRequest, name: str, fields: Fields) -> Response
 
 def factor_off(request_context: CurrentRequest, name: str) -> Response:
     """Switch the second factor of an account off, whose holder lost the app and the recovery codes."""
-    return _of_user(
+    return _change_user(
         request_context,
         name,
         lambda connection, reader: end_factor(connection, reader, name),
@@ -152,7 +152,7 @@ def factor_off(request_context: CurrentRequest, name: str) -> Response:
 
 def withdraw_link(request_context: CurrentRequest, name: str) -> Response:
     """Let the link of an account open nothing any more."""
-    return _of_user(
+    return _change_user(
         request_context,
         name,
         lambda connection, reader: revoke_link(connection, reader, name),
@@ -162,7 +162,7 @@ def withdraw_link(request_context: CurrentRequest, name: str) -> Response:
 
 def close(request_context: CurrentRequest, name: str) -> Response:
     """Close an account: its sessions, tokens and link end; what it owns stays."""
-    return _of_user(
+    return _change_user(
         request_context,
         name,
         lambda connection, reader: accounts.close_account(connection, reader, name),
@@ -172,7 +172,7 @@ def close(request_context: CurrentRequest, name: str) -> Response:
 
 def reopen(request_context: CurrentRequest, name: str) -> Response:
     """Open a closed account again; its tokens are gone."""
-    return _of_user(
+    return _change_user(
         request_context,
         name,
         lambda connection, reader: accounts.reopen_account(connection, reader, name),
@@ -198,7 +198,7 @@ def settings(request_context: CurrentRequest, fields: Fields) -> Response:
         return changed
 
     changed = _change(request_context, act)
-    return _done(
+    return _answer_done(
         request_context, "admin.settings", {}, f"Changed: {', '.join(changed)}." if changed else "No change."
     )
 
@@ -219,7 +219,7 @@ def again(request_context: CurrentRequest, fields: Fields) -> Response:
             raise InputError(f"{number[:20]!r} is no number of a job or a mail; give job, mail or doi")
 
     _change(request_context, act)
-    return _done(request_context, "admin.work", {}, "The next worker tries it again.")
+    return _answer_done(request_context, "admin.work", {}, "The next worker tries it again.")
 
 
 def harvest_now(request_context: CurrentRequest, fields: Fields) -> Response:
@@ -236,7 +236,7 @@ def harvest_now(request_context: CurrentRequest, fields: Fields) -> Response:
         return sources[number].title
 
     title = _change(request_context, act)
-    return _done(request_context, "admin.sources", {}, f"{title}: the next worker harvests it.")
+    return _answer_done(request_context, "admin.sources", {}, f"{title}: the next worker harvests it.")
 
 
 def quota(request_context: CurrentRequest, fields: Fields) -> Response:
@@ -251,7 +251,7 @@ def quota(request_context: CurrentRequest, fields: Fields) -> Response:
         change_quota(connection, reader, fields.get("kind", ""), name, None if size is None else round(size))
 
     _change(request_context, act)
-    return _done(request_context, "admin.disk", {}, f"{name}: {text or 'no limit'}.")
+    return _answer_done(request_context, "admin.disk", {}, f"{name}: {text or 'no limit'}.")
 
 
 def clear(request_context: CurrentRequest, fields: Fields) -> Response:
@@ -264,10 +264,10 @@ def clear(request_context: CurrentRequest, fields: Fields) -> Response:
         request_context,
         lambda connection: clear_alarm(connection, reader, int(number), fields.get("reason", "")),
     )
-    return _done(request_context, "admin.alarms", {}, f"Alarm {number} is cleared.")
+    return _answer_done(request_context, "admin.alarms", {}, f"Alarm {number} is cleared.")
 
 
-def _of_user(
+def _change_user(
     context: RequestContext, name: str, act: Callable[[Connection, Reader], object], message: str
 ) -> Response:
     reader = demand_section(context, "users", change=True)
@@ -278,7 +278,9 @@ def _of_user(
     mine = accounts_by_name.get(reader.name)
     sees = mine is None or (not mine.closed and mine.role in SECTIONS["users"].sees)
     return (
-        _done(context, "admin.user", {"name": name}, message) if sees else _done(context, "home", {}, message)
+        _answer_done(context, "admin.user", {"name": name}, message)
+        if sees
+        else _answer_done(context, "home", {}, message)
     )
 
 
@@ -302,7 +304,7 @@ def _demand_account(connection: Connection, name: str) -> None:
         raise HTTPException(404, f"There is no account “{name[:60]}”. See the list of users.") from problem
 
 
-def _done(context: RequestContext, page: str, parts: Mapping[str, str], message: str) -> Response:
+def _answer_done(context: RequestContext, page: str, parts: Mapping[str, str], message: str) -> Response:
     if wants_json(context.request):
         return answer_json({"said": message})
     return RedirectResponse(f"{context.link(page, parts)}?said={quote(message[:300])}", 303)

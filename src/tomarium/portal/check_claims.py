@@ -69,7 +69,7 @@ def check_claim(claim: SameSampleClaim, names: Sequence[str], asking: Asking) ->
     state, told : str
         "claimed", "confirmed" or "not-reachable", and why, in a sentence.
     """
-    plain_names = {_plain(name) for name in names}
+    plain_names = {_comparable(name) for name in names}
     doi = classify(claim.target)
     answers = []
     if doi[1] == "DOI":
@@ -94,7 +94,7 @@ def _by_datacite(doi: str, plain_names: set[str], asking: Asking) -> tuple[str, 
         return NOT_REACHABLE, f"DataCite could not be asked: {problem}"
     except (ValueError, KeyError, TypeError, AttributeError):
         return NOT_REACHABLE, f"{address} gives no metadata of a DOI"
-    if any(relation == _SAME and _plain(place) in plain_names for relation, place in related):
+    if any(relation == _SAME and _comparable(place) in plain_names for relation, place in related):
         return CONFIRMED, f"DataCite's metadata of {doi} name it as identical"
     return CLAIMED, f"DataCite's metadata of {doi} do not name it as identical"
 
@@ -120,10 +120,10 @@ def _by_page(target: str, plain_names: set[str], asking: Asking) -> tuple[str, s
             page = follow(target, resolver=asking.resolver, save=path, tell=asking.tell, private=private)
         except (InputError, OSError) as problem:
             return NOT_REACHABLE, str(problem)
-        claims = _claims_told(page, path)
+        claims = _claims_of_page(page, path)
     if claims is None:
         return CLAIMED, f"{page.address} tells programs of no claims: it is no page of a specimen of tomarium"
-    about = [claim for claim in claims if _plain(str(claim.get("target", ""))) in plain_names]
+    about = [claim for claim in claims if _comparable(str(claim.get("target", ""))) in plain_names]
     if not about:
         return CLAIMED, f"{page.address} claims nothing of this specimen"
     about.sort(
@@ -138,7 +138,7 @@ def _by_page(target: str, plain_names: set[str], asking: Asking) -> tuple[str, s
     )
 
 
-def _claims_told(page: Step, folder: Path) -> list[dict[str, Any]] | None:
+def _claims_of_page(page: Step, folder: Path) -> list[dict[str, Any]] | None:
     """Find the claims in the metadata that a page gives; None where it gives none of a specimen."""
     for step in page.links:
         if step.relation != "describedby" or not step.file or "json" not in step.type:
@@ -152,7 +152,7 @@ def _claims_told(page: Step, folder: Path) -> list[dict[str, Any]] | None:
     return None
 
 
-def _plain(address: str) -> str:
+def _comparable(address: str) -> str:
     """Spell an address so that two of the same place are equal."""
     identifier, kind = classify(address)
     return place_of(identifier.lower()) if kind == "DOI" else address.partition("#")[0].rstrip("/")

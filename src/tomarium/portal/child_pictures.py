@@ -23,7 +23,7 @@ from tomarium.viewers.viewer import Viewer
 
 
 @dataclass(frozen=True)
-class Wanted:
+class PictureQuestion:
     """A picture of a viewer, by its name and choices."""
 
     viewer: str
@@ -50,7 +50,7 @@ def load_viewers() -> None:
     collect("viewers", Viewer)
 
 
-def make(question: Wanted | Path | VolumeQuestion) -> bytes | dict[str, Any] | None:
+def make(question: PictureQuestion | Path | VolumeQuestion) -> bytes | dict[str, Any] | None:
     """Draw a picture, write one smaller, or read of a volume; what a child does."""
     if isinstance(question, VolumeQuestion):
         return answer_in_child(question)
@@ -60,14 +60,14 @@ def make(question: Wanted | Path | VolumeQuestion) -> bytes | dict[str, Any] | N
     return None if draw is None else draw(question.record, question.folder, question.name, question.choices)
 
 
-def draw(request_context: RequestContext, question: Wanted) -> bytes:
+def draw(request_context: RequestContext, question: PictureQuestion) -> bytes:
     """Draw a picture of a viewer.
 
     Parameters
     ----------
     request_context : RequestContext
         Of the request.
-    question : Wanted
+    question : PictureQuestion
         Of a viewer that has pictures.
 
     Returns
@@ -124,7 +124,7 @@ def smaller(request_context: RequestContext, path: Path, changed_ns: int, size: 
 _SMALLER: dict[tuple[Path, int, int], bytes | None] = {}
 
 
-def _ask(request_context: RequestContext, question: Wanted | Path, readable: Path) -> bytes | None:
+def _ask(request_context: RequestContext, question: PictureQuestion | Path, readable: Path) -> bytes | None:
     unconfined = request_context.settings[SETTING] == "yes"
     try:
         picture: bytes | None = readers().ask(question, readable=[readable], unconfined=unconfined)

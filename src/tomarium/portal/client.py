@@ -152,14 +152,14 @@ class Portal:
             There is no whole answer, or one beyond the limits.
         """
         with self.open(method, path, headers, content) as answer:
-            return self._whole(answer, cut=method != "HEAD")
+            return self._read_whole(answer, cut=method != "HEAD")
 
     def get(self, path: str, headers: Mapping[str, str] | None = None) -> Answer:
         """Get something whole, and follow redirects; parameters and errors as of `follow` and `ask`."""
         with self.follow(path, headers) as answer:
-            return self._whole(answer)
+            return self._read_whole(answer)
 
-    def _whole(self, answer: Answer, *, cut: bool = True) -> Answer:
+    def _read_whole(self, answer: Answer, *, cut: bool = True) -> Answer:
         if answer.stream is None:
             return answer
         most, end = self.limits.bytes, time.monotonic() + self.limits.whole_s

@@ -66,13 +66,13 @@ Region = Annotated[
 ]
 
 
-def _wanted(
+def _read_part(
     level: Level = 0, z: Region = "", y: Region = "", x: Region = ""
 ) -> tuple[int, tuple[str, str, str]]:
     return level, (z, y, x)
 
 
-Wanted = Annotated[tuple[int, tuple[str, str, str]], Depends(_wanted)]
+RequestedPart = Annotated[tuple[int, tuple[str, str, str]], Depends(_read_part)]
 """A level of the volume, and a region of it, from the address."""
 
 
@@ -161,7 +161,7 @@ def _answer(
         try:
             yield from table.read(first, stop)
         except ChangedFile:
-            _listed.cache_clear()  # what is known of the files is no longer so
+            _list_folder.cache_clear()  # what is known of the files is no longer so
             _archive.cache_clear()
             raise
         finally:
@@ -186,7 +186,7 @@ def _listing(request_context: RequestContext, id: str, *, names_only: bool = Fal
         crate, manifest = ((state.st_mtime_ns, state.st_size) for state in states)
         # A crate that is stale tells what was taken back.
         crate_text = export(record) if place.stale else None
-        return _listed(folder, crate, manifest, names_only, crate_text), place
+        return _list_folder(folder, crate, manifest, names_only, crate_text), place
     except (OSError, FormatError) as problem:
         reason = str(problem) if isinstance(problem, FormatError) else f"{MANIFEST} cannot be read"
         raise HTTPException(
@@ -195,7 +195,7 @@ def _listing(request_context: RequestContext, id: str, *, names_only: bool = Fal
 
 
 @lru_cache(maxsize=4)
-def _listed(
+def _list_folder(
     folder: Path, _crate: tuple[int, int], _manifest: tuple[int, int], names_only: bool, crate: str | None
 ) -> _Listing:
     record = read_record(folder)
@@ -290,21 +290,21 @@ def list_files(request_context: CurrentRequest, request: Request, id: str, kind:
 
 
 def volume_npy(
-    request_context: CurrentRequest, request: Request, id: str, level_and_spans: Wanted
+    request_context: CurrentRequest, request: Request, id: str, level_and_spans: RequestedPart
 ) -> Response:
     """Give a part of a record's volume as NumPy array: a level, and a region of it (z=10:20)."""
     return _part(request_context, request, id, "npy", level_and_spans)
 
 
 def volume_tiff(
-    request_context: CurrentRequest, request: Request, id: str, level_and_spans: Wanted
+    request_context: CurrentRequest, request: Request, id: str, level_and_spans: RequestedPart
 ) -> Response:
     """Give a part of a record's volume as TIFF of many pages with its voxel size, as ImageJ reads it."""
     return _part(request_context, request, id, "tiff", level_and_spans)
 
 
 def volume_zarr(
-    request_context: CurrentRequest, request: Request, id: str, level_and_spans: Wanted
+    request_context: CurrentRequest, request: Request, id: str, level_and_spans: RequestedPart
 ) -> Response:
     """Give a part of a record's volume as OME-Zarr 0.5 in a zip, with its voxel size and its place in the whole."""
     return _part(request_context, request, id, "zarr.zip", level_and_spans)

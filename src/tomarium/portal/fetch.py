@@ -31,7 +31,7 @@ _FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @dataclass(frozen=True)
-class Wanted:
+class FileToFetch:
     """A file to fetch.
 
     Attributes
@@ -97,7 +97,7 @@ class _Progress:
 
 def fetch(
     portal: Portal,
-    files: Sequence[Wanted],
+    files: Sequence[FileToFetch],
     jobs: int,
     refusal: Refusal,
     tell: Callable[[str, int, int], object] | None = None,
@@ -108,7 +108,7 @@ def fetch(
     ----------
     portal : Portal
         Where from.
-    files : sequence of Wanted
+    files : sequence of FileToFetch
         The files; what is there already is read and compared, and not fetched.
     jobs : int
         How many at a time.
@@ -131,7 +131,7 @@ def fetch(
     Interrupted, StorageFull
         Stopped half-way; partial files are kept.
     """
-    progress, waiting = _Progress(), queue.SimpleQueue[Wanted]()
+    progress, waiting = _Progress(), queue.SimpleQueue[FileToFetch]()
     for file in files:
         waiting.put(file)
     workers = [
@@ -163,7 +163,7 @@ def fetch(
 
 def _work(
     portal: Portal,
-    waiting: queue.SimpleQueue[Wanted],
+    waiting: queue.SimpleQueue[FileToFetch],
     refusal: Refusal,
     progress: _Progress,
 ) -> None:
@@ -175,12 +175,12 @@ def _work(
         try:
             _fetch_one(portal, file, refusal, progress)
         except OSError as problem:
-            progress.fail(_of_disk(file, problem))
+            progress.fail(_disk_error(file, problem))
         except BaseException as problem:
             progress.fail(problem)
 
 
-def _of_disk(file: Wanted, problem: OSError) -> Exception:
+def _disk_error(file: FileToFetch, problem: OSError) -> Exception:
     if problem.errno in _FULL:
         return StorageFull(
             f"{file.place}: the disk is full; what is there is kept. Free some space, then start the same command again"
@@ -191,7 +191,7 @@ def _of_disk(file: Wanted, problem: OSError) -> Exception:
     )
 
 
-def _fetch_one(portal: Portal, file: Wanted, refusal: Refusal, progress: _Progress) -> None:
+def _fetch_one(portal: Portal, file: FileToFetch, refusal: Refusal, progress: _Progress) -> None:
     if file.place.exists():
         if sum_file(file.place).sha256 != file.sha256:
             raise InputError(
@@ -211,7 +211,7 @@ def _fetch_one(portal: Portal, file: Wanted, refusal: Refusal, progress: _Progre
         )
 
 
-def _attempt(portal: Portal, wanted: Wanted, refusal: Refusal, progress: _Progress) -> tuple[bool, bool]:
+def _attempt(portal: Portal, wanted: FileToFetch, refusal: Refusal, progress: _Progress) -> tuple[bool, bool]:
     """Fetch what is missing of a file; tell whether it is what it should be, and whether some of it was there."""
     descriptor = os.open(wanted.partial, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o666)
     with FileIO(descriptor, "r+") as file:
@@ -235,7 +235,7 @@ def _attempt(portal: Portal, wanted: Wanted, refusal: Refusal, progress: _Progre
 class _Transfer:
     """One file that comes; `digest` is of the bytes before the file's place, always."""
 
-    def __init__(self, portal: Portal, wanted: Wanted, file: FileIO, progress: _Progress) -> None:
+    def __init__(self, portal: Portal, wanted: FileToFetch, file: FileIO, progress: _Progress) -> None:
         self.portal, self.wanted, self.file, self.progress = portal, wanted, file, progress
         self.digest = hashlib.sha256()
 
@@ -319,7 +319,7 @@ class _Transfer:
                 while unwritten:
                     unwritten = unwritten[self.file.write(unwritten) :]
             except OSError as problem:
-                raise _of_disk(self.wanted, problem) from problem
+                raise _disk_error(self.wanted, problem) from problem
             self.digest.update(block)
             self.progress.add(len(block), len(block))
 

@@ -174,7 +174,7 @@ def draw_picture(
     chosen_viewer = collect("viewers", Viewer).get(viewer)
     if chosen_viewer is None or chosen_viewer.picture is None or not chosen_viewer.shows(record):
         raise HTTPException(404, f"The record {id} has no pictures of the kind “{viewer[:80]}”.")
-    question = child_pictures.Wanted(viewer, record, folder, name, dict(request.query_params))
+    question = child_pictures.PictureQuestion(viewer, record, folder, name, dict(request.query_params))
     content = child_pictures.draw(request_context, question)
     # An address with the volume's checksum in it ("v") will always give this very picture.
     caching = FOREVER if request.query_params.get("v") else "private, no-cache"

@@ -49,7 +49,7 @@ def ask_for(connection: Connection, source: Source) -> None:
     add_job(connection, LOCAL_OWNER, KIND, {"source": source.number, "title": source.title})
 
 
-def told(outcome: Harvest) -> str:
+def describe_harvest(outcome: Harvest) -> str:
     """Tell in one line what came of a harvest."""
     counts = outcome.kept
     parts = [
@@ -62,15 +62,15 @@ def told(outcome: Harvest) -> str:
     return f"{', '.join(parts)}{wrong}"
 
 
-def _do(catalogue: Catalogue, job: Row[Any]) -> Ended:
+def _run_harvest(catalogue: Catalogue, job: Row[Any]) -> Ended:
     with catalogue.reading() as connection:
         sources = {source.number: source for source in all_sources(connection)}
     source = sources.get(job.arguments["source"])
     if source is None:
         return "done", "this source is not harvested any more", ()
-    return "done", f"{source.title}: {told(harvest(catalogue, source))}", ()
+    return "done", f"{source.title}: {describe_harvest(harvest(catalogue, source))}", ()
 
 
 def harvest_kinds() -> Mapping[str, Kind]:
     """Return the kind of job that a worker does for it."""
-    return {KIND: Kind(_do)}
+    return {KIND: Kind(_run_harvest)}

@@ -47,7 +47,7 @@ def file(request_context: CurrentRequest, id: str, fields: Fields) -> Response:
     `mirror` and `scale` let points tell a mirror image and a factor; `sigma` and `sigma_turn` tell how well two flat
     images are known to lie in one plane. `file_as` is empty, `beside`, or the identifier of the link it replaces.
     """
-    reader, space = _asked(request_context, id)
+    reader, space = _reader_and_space(request_context, id)
     start, end = _image(space, fields, "from"), _image(space, fields, "to")
 
     def act() -> Link:
@@ -60,14 +60,14 @@ def file(request_context: CurrentRequest, id: str, fields: Fields) -> Response:
             pairs = read_pairs(fields.get("pairs", ""), start, end)
             mirror, scale = bool(fields.get("mirror")), bool(fields.get("scale"))
             link = link_of_pairs(pairs, start.frame, end.frame, settings, mirror=mirror, scale=scale)
-        replaces, beside = _as(fields)
+        replaces, beside = _replaced_link(fields)
         return file_link(request_context.catalogue, reader, link, replaces=replaces, beside=beside)
 
     filed = tried(act)
     if wants_json(request_context.request):
         return JSONResponse(link_json(filed), 201)
     mirrored = ", found mirrored" if filed.mirrored else ""
-    return _back(request_context, id, f"{filed.id}, version {filed.version}, is filed{mirrored}.")
+    return _redirect_to_page(request_context, id, f"{filed.id}, version {filed.version}, is filed{mirrored}.")
 
 
 def ask(request_context: CurrentRequest, id: str, fields: Fields) -> Response:
@@ -75,7 +75,7 @@ def ask(request_context: CurrentRequest, id: str, fields: Fields) -> Response:
 
     `near`: the two lie within 32° of each other with their middles together; `scale`: a pixel size may be wrong.
     """
-    reader, space = _asked(request_context, id)
+    reader, space = _reader_and_space(request_context, id)
     start, end = _image(space, fields, "from"), _image(space, fields, "to")
 
     def act() -> int:
@@ -86,7 +86,7 @@ def ask(request_context: CurrentRequest, id: str, fields: Fields) -> Response:
                 "one: a distance such as 20 um, and an angle such as 1 deg"
             )
         near, scale = bool(fields.get("near")), bool(fields.get("scale"))
-        replaces, beside = _as(fields)
+        replaces, beside = _replaced_link(fields)
         return ask_to_align(
             request_context.catalogue, reader, start.frame, end.frame, near=near, scale=scale, known=settings,
             replaces=replaces, beside=beside,
@@ -96,12 +96,12 @@ def ask(request_context: CurrentRequest, id: str, fields: Fields) -> Response:
     if wants_json(request_context.request):
         address = request_context.link("specimen_links.json", {"id": id})
         return JSONResponse({"job": number, "address": address}, 202, headers={"Location": address})
-    return _back(request_context, id, "A worker aligns them.", "asked")
+    return _redirect_to_page(request_context, id, "A worker aligns them.", "asked")
 
 
 def withdraw(request_context: CurrentRequest, id: str, link: str, fields: Fields) -> Response:
     """Withdraw a link for a `reason`: it stays with it, and no position rests on it any more."""
-    reader, _ = _asked(request_context, id)
+    reader, _ = _reader_and_space(request_context, id)
 
     def act() -> Link:
         with request_context.catalogue.reading() as connection:
@@ -114,10 +114,10 @@ def withdraw(request_context: CurrentRequest, id: str, link: str, fields: Fields
     gone = tried(act)
     if wants_json(request_context.request):
         return JSONResponse(link_json(gone))
-    return _back(request_context, id, f"{gone.id}, version {gone.version}, is withdrawn.")
+    return _redirect_to_page(request_context, id, f"{gone.id}, version {gone.version}, is withdrawn.")
 
 
-def _asked(request_context: RequestContext, id: str) -> tuple[Reader, Space]:
+def _reader_and_space(request_context: RequestContext, id: str) -> tuple[Reader, Space]:
     reader = demand_scope(request_context.request, "write")
     with request_context.catalogue.reading() as connection:
         try:
@@ -136,13 +136,15 @@ def _image(space: Space, fields: Mapping[str, str], name: str) -> ImageFrame:
     return image
 
 
-def _as(fields: Mapping[str, str]) -> tuple[str, bool]:
+def _replaced_link(fields: Mapping[str, str]) -> tuple[str, bool]:
     """Return the link that is replaced, and whether it stands beside others."""
     text = fields.get("file_as", "").strip()
     return ("", True) if text == BESIDE else (text, False)
 
 
-def _back(request_context: RequestContext, id: str, message: str, part: str = "links") -> Response:
+def _redirect_to_page(
+    request_context: RequestContext, id: str, message: str, part: str = "links"
+) -> Response:
     return RedirectResponse(
         f"{request_context.link('specimen_links', {'id': id})}?said={quote(message)}#{part}", 303
     )

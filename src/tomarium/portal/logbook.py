@@ -12,10 +12,10 @@ from fastapi.responses import FileResponse, JSONResponse, RedirectResponse, Resp
 
 from tomarium.catalogue.log_access import keeps_log
 from tomarium.catalogue.log_book import change_entry, entry_numbered, remove_entry, write_entry
-from tomarium.catalogue.log_entry import Entry, Said, read_subject
+from tomarium.catalogue.log_entry import Entry, EntryContent, read_subject
 from tomarium.catalogue.log_export import as_markdown, log_archive
 from tomarium.catalogue.log_files import LogFile, place_of_file
-from tomarium.catalogue.log_find import LARGEST, By, Wanted, find_entries, last_change
+from tomarium.catalogue.log_find import LARGEST, By, EntryFilter, find_entries, last_change
 from tomarium.catalogue.reader import Reader
 from tomarium.errors import ParameterError
 from tomarium.portal.byte_answer import ByteAnswer, wanted_range
@@ -41,7 +41,7 @@ Word = Annotated[str, Query(max_length=200)]
 Day = Annotated[str, Query(max_length=10, description="A day, 2026-11-20")]
 
 
-def _wanted(
+def _read_filter(
     q: Annotated[str, Query(max_length=500, description="Words that must all occur")] = "",
     about: Annotated[str, Query(max_length=300, description="records/ID, proposals/ID, specimens/ID …")] = "",
     who: Word = "",
@@ -49,15 +49,15 @@ def _wanted(
     tag: Word = "",
     since: Day = "",
     until: Day = "",
-) -> Wanted:
+) -> EntryFilter:
     try:
         subject = read_subject(about) if about.strip() else ""
     except ParameterError as problem:
         raise HTTPException(400, f"{problem}.") from problem
-    return Wanted(q, subject, who, by, tag, read_day(since), read_day(until, after=1))
+    return EntryFilter(q, subject, who, by, tag, read_day(since), read_day(until, after=1))
 
 
-Asked = Annotated[Wanted, Depends(_wanted)]
+RequestedEntries = Annotated[EntryFilter, Depends(_read_filter)]
 """Which entries the address asks for."""
 
 
@@ -113,14 +113,14 @@ def _write(request_context: RequestContext, sent: Sent) -> int:
     def act() -> int:
         subject = read_subject(sent.fields.get("about", ""))
         _demand_seen(request_context, reader, subject)
-        return write_entry(request_context.catalogue, reader, subject, _said(request_context, sent))
+        return write_entry(request_context.catalogue, reader, subject, _read_content(request_context, sent))
 
     return tried(act)
 
 
-def _said(request_context: RequestContext, sent: Sent) -> Said:
+def _read_content(request_context: RequestContext, sent: Sent) -> EntryContent:
     fields = sent.fields
-    return Said(
+    return EntryContent(
         fields.get("text", ""),
         fields.get("tags", "").replace(",", " ").split(),
         fields.get("links", "").replace(",", " ").split(),
@@ -150,10 +150,10 @@ def change(request_context: CurrentRequest, number: int, sent: SentForm) -> Resp
     keep = keeps if "keeping" in sent.fields else None
 
     def act(reader: Reader, entry: Entry) -> None:
-        arguments = (reader, entry.subject, number, _said(request_context, sent))
+        arguments = (reader, entry.subject, number, _read_content(request_context, sent))
         change_entry(request_context.catalogue, *arguments, keep=keep)
 
-    return _done(request_context, number, act)
+    return _answer_done(request_context, number, act)
 
 
 def remove(request_context: CurrentRequest, number: int, sent: SentForm) -> Response:
@@ -163,10 +163,12 @@ def remove(request_context: CurrentRequest, number: int, sent: SentForm) -> Resp
         reason = sent.fields.get("reason", "")
         remove_entry(request_context.catalogue, reader, entry.subject, number, reason)
 
-    return _done(request_context, number, act)
+    return _answer_done(request_context, number, act)
 
 
-def _done(request_context: RequestContext, number: int, act: Callable[[Reader, Entry], object]) -> Response:
+def _answer_done(
+    request_context: RequestContext, number: int, act: Callable[[Reader, Entry], object]
+) -> Response:
     reader = demand_log_scope(request_context.request)
     entry = _entry(request_context, reader, number)
     tried(lambda: act(reader, entry))
@@ -207,14 +209,14 @@ def answer_file(request_context: RequestContext, file: LogFile) -> Response:
     return FileResponse(place, media_type=file.type or "application/octet-stream", headers=headers)
 
 
-def markdown(request_context: CurrentRequest, filters: Asked) -> Response:
+def markdown(request_context: CurrentRequest, filters: RequestedEntries) -> Response:
     """Write the entries that are asked for as Markdown, the oldest first."""
     text = as_markdown(_all(request_context, filters), request_context.address("home").rstrip("/"))
     headers = {"Content-Disposition": 'inline; filename="logbook.md"', "Content-Security-Policy": LOCKED}
     return Response(text, headers=headers, media_type="text/markdown; charset=utf-8")
 
 
-def crate(request_context: CurrentRequest, request: Request, filters: Asked) -> Response:
+def crate(request_context: CurrentRequest, request: Request, filters: RequestedEntries) -> Response:
     """Give the entries that are asked for as an RO-Crate in a zip: Markdown, JSON, and their pictures and files."""
     entries = _all(request_context, filters)
     archive = log_archive(
@@ -231,7 +233,7 @@ def crate(request_context: CurrentRequest, request: Request, filters: Asked) -> 
     return ByteAnswer(archive.table.read, archive.table.size, span, headers, "application/zip")
 
 
-def _all(request_context: RequestContext, filters: Wanted) -> tuple[Entry, ...]:
+def _all(request_context: RequestContext, filters: EntryFilter) -> tuple[Entry, ...]:
     entries: list[Entry] = []
     after = ""
     with request_context.catalogue.reading() as connection:
@@ -247,7 +249,7 @@ def _all(request_context: RequestContext, filters: Wanted) -> tuple[Entry, ...]:
     )
 
 
-async def events(request_context: CurrentRequest, filters: Asked) -> Response:
+async def events(request_context: CurrentRequest, filters: RequestedEntries) -> Response:
     """Tell of each change of the entries that are asked for, as server-sent events."""
     headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
     return StreamingResponse(
@@ -255,7 +257,7 @@ async def events(request_context: CurrentRequest, filters: Asked) -> Response:
     )
 
 
-async def _events(request_context: RequestContext, filters: Wanted) -> AsyncIterator[str]:
+async def _events(request_context: RequestContext, filters: EntryFilter) -> AsyncIterator[str]:
     request, end = request_context.request, time.monotonic() + LONGEST_S
     ending = getattr(request.app.state, "ending", threading.Event())
     yield "retry: 1000\n\n"
@@ -268,7 +270,7 @@ async def _events(request_context: RequestContext, filters: Wanted) -> AsyncIter
         await asyncio.sleep(ASKED_S)
 
 
-def _state(request_context: RequestContext, filters: Wanted) -> str:
+def _state(request_context: RequestContext, filters: EntryFilter) -> str:
     with request_context.catalogue.reading() as connection:
         return last_change(connection, request_context.reader, filters)
 

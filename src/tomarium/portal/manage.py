@@ -58,13 +58,13 @@ def change(request_context: CurrentRequest, id: str, fields: Fields) -> Response
         demand_known(fields, FIELDS)
         edit(request_context.catalogue, reader, id, changes_of(fields))
 
-    return _done(request_context, id, "write", act, "Saved.")
+    return _answer_done(request_context, id, "write", act, "Saved.")
 
 
 def submit(request_context: CurrentRequest, id: str, fields: Fields) -> Response:
     """Hand a draft to the curators; `text` is what they should know."""
     catalogue = request_context.catalogue
-    return _done(
+    return _answer_done(
         request_context,
         id,
         "write",
@@ -76,7 +76,7 @@ def submit(request_context: CurrentRequest, id: str, fields: Fields) -> Response
 def send_back(request_context: CurrentRequest, id: str, fields: Fields) -> Response:
     """Give a record in review back to its owner; `text` is what is to be changed."""
     catalogue = request_context.catalogue
-    return _done(
+    return _answer_done(
         request_context,
         id,
         "review",
@@ -88,7 +88,7 @@ def send_back(request_context: CurrentRequest, id: str, fields: Fields) -> Respo
 def remark(request_context: CurrentRequest, id: str, fields: Fields) -> Response:
     """Leave a remark, `text`, for those who keep the record."""
     catalogue = request_context.catalogue
-    return _done(
+    return _answer_done(
         request_context,
         id,
         "write",
@@ -105,7 +105,7 @@ def publish(request_context: CurrentRequest, id: str, fields: Fields) -> Respons
     def act(reader: Reader) -> None:
         life.publish(catalogue, reader, id, publication_request)
 
-    return _done(request_context, id, "review", act, "It is published.")
+    return _answer_done(request_context, id, "review", act, "It is published.")
 
 
 def open_now(request_context: CurrentRequest, id: str, fields: Fields) -> Response:
@@ -115,7 +115,7 @@ def open_now(request_context: CurrentRequest, id: str, fields: Fields) -> Respon
     def act(reader: Reader) -> None:
         life.open_files(catalogue, reader, id)
 
-    return _done(request_context, id, "write", act, "Its files are open.")
+    return _answer_done(request_context, id, "write", act, "Its files are open.")
 
 
 def withdraw(request_context: CurrentRequest, id: str, fields: Fields) -> Response:
@@ -125,7 +125,7 @@ def withdraw(request_context: CurrentRequest, id: str, fields: Fields) -> Respon
     def act(reader: Reader) -> None:
         life.withdraw(catalogue, reader, id, fields.get("reason", ""))
 
-    return _done(request_context, id, "review", act, "It is withdrawn.")
+    return _answer_done(request_context, id, "review", act, "It is withdrawn.")
 
 
 def picture(request_context: CurrentRequest, id: str, fields: Fields) -> Response:
@@ -134,7 +134,7 @@ def picture(request_context: CurrentRequest, id: str, fields: Fields) -> Respons
     def act(reader: Reader) -> None:
         edit(request_context.catalogue, reader, id, Changes(credits=(read_credit(fields),)))
 
-    return _done(request_context, id, "write", act, "Saved.")
+    return _answer_done(request_context, id, "write", act, "Saved.")
 
 
 def invite(request_context: CurrentRequest, id: str, fields: Fields) -> Response:
@@ -146,7 +146,7 @@ def invite(request_context: CurrentRequest, id: str, fields: Fields) -> Response
         with request_context.catalogue.writing() as connection:
             return make_invitation(connection, reader, id, days)
 
-    secret = _act(request_context, reader, id, act)
+    secret = _change_visible(request_context, reader, id, act)
     address = request_context.address("review", {"secret": secret})
     if wants_json(request_context.request):
         response: Response = JSONResponse({"record": id, "link": address}, 201)
@@ -166,14 +166,14 @@ def uninvite(request_context: CurrentRequest, id: str, fields: Fields) -> Respon
         with request_context.catalogue.writing() as connection:
             revoke_invitation(connection, reader, id, fields.get("link", "").strip())
 
-    return _done(request_context, id, "write", act, "The link opens nothing any more.")
+    return _answer_done(request_context, id, "write", act, "The link opens nothing any more.")
 
 
-def _done(
+def _answer_done(
     request_context: RequestContext, id: str, scope: Scope, act: Callable[[Reader], object], message: str
 ) -> Response:
     reader = demand_scope(request_context.request, scope)
-    _act(request_context, reader, id, act)
+    _change_visible(request_context, reader, id, act)
     with request_context.catalogue.reading() as connection:
         keeps = place_of(connection, reader, id)
     # A scientist of its instrument keeps a record until it is published.
@@ -183,7 +183,9 @@ def _done(
     return RedirectResponse(f"{place}?said={quote(message)}", 303)
 
 
-def _act(request_context: RequestContext, reader: Reader, id: str, act: Callable[[Reader], Made]) -> Made:
+def _change_visible(
+    request_context: RequestContext, reader: Reader, id: str, act: Callable[[Reader], Made]
+) -> Made:
     """Do something to a record that a reader sees, and say what was wrong as the portal does."""
     with request_context.catalogue.reading() as connection:
         if place_of(connection, reader, id) is None:

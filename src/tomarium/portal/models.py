@@ -13,7 +13,7 @@ from tomarium.portal.door import Door
 from tomarium.portal.files import Picture
 from tomarium.portal.forms import Fields, take, tried
 from tomarium.portal.identity import demand_scope
-from tomarium.portal.pages.models import SHOWN, kept, preview_of
+from tomarium.portal.pages.models import SHOWN, demand_kept_record, preview_of
 from tomarium.portal.rendering import wants_json
 from tomarium.portal.request_context import CurrentRequest
 from tomarium.portal.routes import give
@@ -49,7 +49,7 @@ def ask_for_print(request_context: CurrentRequest, id: str, fields: Fields) -> R
 
 def draw_preview(request_context: CurrentRequest, request: Request, id: str, name: str) -> Response:
     """Draw what would be the body: `slice`, the middle slice with the body in amber, or its `silhouette`."""
-    record, folder = kept(request_context, id)
+    record, folder = demand_kept_record(request_context, id)
     if name not in PICTURES:
         raise HTTPException(404, f"There is no picture “{name[:40]}”; there are {', '.join(PICTURES)}.")
     fields = {key: text[:40] for key, text in request.query_params.items() if key in SHOWN}

@@ -65,7 +65,7 @@ class Client:
 
 
 @dataclass(frozen=True)
-class Kept:
+class PendingSignIn:
     """What a browser keeps while somebody signs in, in a cookie that scripts cannot read.
 
     Attributes
@@ -86,7 +86,7 @@ class Kept:
         return bool(state) and hmac.compare_digest(self.state.encode(), state.encode())
 
     @classmethod
-    def read(cls, text: str) -> Kept | None:
+    def read(cls, text: str) -> PendingSignIn | None:
         """Read it back from the cookie; None where it is none."""
         try:
             state = cls(**json.loads(base64.urlsafe_b64decode(f"{text}==".encode())))
@@ -114,7 +114,7 @@ class Started:
 
     def keep(self, back: str) -> str:
         """Return the cookie's value."""
-        state = Kept(self.state, self.nonce, self.verifier, back)
+        state = PendingSignIn(self.state, self.nonce, self.verifier, back)
         return _plain64(json.dumps(asdict(state)).encode())
 
 
@@ -213,14 +213,14 @@ def start(client: Client) -> Started:
     return Started(f"{address}{joint}{urlencode(question)}", state, nonce, verifier)
 
 
-def finish(client: Client, state: Kept, code: str) -> Person:
+def finish(client: Client, state: PendingSignIn, code: str) -> Person:
     """Ask the provider who came back, and check what it says.
 
     Parameters
     ----------
     client : Client
         This portal.
-    state : Kept
+    state : PendingSignIn
         What the browser kept.
     code : str
         From the address the browser came back to.

@@ -33,7 +33,7 @@ MODELS: Final = {"Datasets": "Dataset", "Documents": "Document", "Instruments": 
 _BRACKETS: Final = re.compile(r"\[([^\[\]]*)\]")
 _DEEPEST: Final = 16
 
-Wanted = Annotated[
+FilterText = Annotated[
     str,
     Query(
         alias="filter",
@@ -81,13 +81,13 @@ def give_panosc(app: FastAPI) -> None:
                 kind=JSONResponse,
             )
             give(app, f"{path}/{{pid:path}}/files", list_files, name=f"{name}.files", kind=JSONResponse)
-        give(app, f"{path}/{{pid:path}}", _one(model), name=f"{name}.one", kind=JSONResponse)
+        give(app, f"{path}/{{pid:path}}", _by_identifier(model), name=f"{name}.one", kind=JSONResponse)
 
 
 def _list(model: str) -> Callable[..., Response]:
     def answer(
         request_context: CurrentRequest,
-        filter_text: Wanted = "",
+        filter_text: FilterText = "",
         query: Scored = "",
         provider: Provider = EVERY,
     ) -> Response:
@@ -95,7 +95,7 @@ def _list(model: str) -> Callable[..., Response]:
             conditions = _filter(request_context, model, filter_text, query)
             return panosc.find(question, model, conditions)
 
-        return _answered(request_context, provider, find)
+        return _answer(request_context, provider, find)
 
     answer.__doc__ = f"Find {model.lower()}s by a LoopBack filter, as the PaNOSC search API does."
     return answer
@@ -106,40 +106,40 @@ def _count(model: str) -> Callable[..., Response]:
         def find(question: Question) -> dict[str, int]:
             return {"count": panosc.count(question, model, _where(request_context, model, where))}
 
-        return _answered(request_context, provider, find)
+        return _answer(request_context, provider, find)
 
     answer.__doc__ = f"Count {model.lower()}s that meet conditions."
     return answer
 
 
-def _one(model: str) -> Callable[..., Response]:
+def _by_identifier(model: str) -> Callable[..., Response]:
     def answer(
         request_context: CurrentRequest,
         pid: Pid,
-        filter_text: Wanted = "",
+        filter_text: FilterText = "",
         provider: Provider = EVERY,
     ) -> Response:
         def find(question: Question) -> dict[str, Any]:
             entity = panosc.one_of(question, model, pid, _filter(request_context, model, filter_text, ""))
-            return _there(entity, model, pid)
+            return _demand_found(entity, model, pid)
 
-        return _answered(request_context, provider, find)
+        return _answer(request_context, provider, find)
 
     answer.__doc__ = f"Tell one {model.lower()} by its identifier."
     return answer
 
 
 def list_files(
-    request_context: CurrentRequest, pid: Pid, filter_text: Wanted = "", provider: Provider = EVERY
+    request_context: CurrentRequest, pid: Pid, filter_text: FilterText = "", provider: Provider = EVERY
 ) -> Response:
     """List the names of the files of a dataset; a folder of very many files is one of them."""
 
     def find(question: Question) -> list[dict[str, Any]]:
-        return _there(
+        return _demand_found(
             panosc.files_of(question, pid, _filter(request_context, "File", filter_text, "")), "Dataset", pid
         )
 
-    return _answered(request_context, provider, find)
+    return _answer(request_context, provider, find)
 
 
 def count_files(
@@ -149,18 +149,18 @@ def count_files(
 
     def find(question: Question) -> dict[str, int]:
         conditions = Filter(_where(request_context, "File", where), limit=LARGEST)
-        return {"count": len(_there(panosc.files_of(question, pid, conditions), "Dataset", pid))}
+        return {"count": len(_demand_found(panosc.files_of(question, pid, conditions), "Dataset", pid))}
 
-    return _answered(request_context, provider, find)
+    return _answer(request_context, provider, find)
 
 
-def _there(value: T | None, model: str, pid: str) -> T:
+def _demand_found(value: T | None, model: str, pid: str) -> T:
     if value is None:
         raise NotFound(f'Unknown "{model}" id "{pid[:200]}".')
     return value
 
 
-def _answered(request_context: RequestContext, provider: str, find: Callable[[Question], Any]) -> Response:
+def _answer(request_context: RequestContext, provider: str, find: Callable[[Question], Any]) -> Response:
     """Answer, or say what is wrong in the form of LoopBack."""
     name = request_context.settings["name"]
     records = request_context.address("record", {"id": "x"})[:-1]

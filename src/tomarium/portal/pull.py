@@ -18,7 +18,7 @@ from tomarium.catalogue.contents import Content, choose
 from tomarium.catalogue.record_folder import LONGEST_CRATE_BYTES, verify
 from tomarium.errors import CannotFit, FormatError, InputError
 from tomarium.portal.client import patiently
-from tomarium.portal.fetch import PARTIAL, Wanted, fetch, partial_of
+from tomarium.portal.fetch import PARTIAL, FileToFetch, fetch, partial_of
 from tomarium.portal.remote_record import RESOLVER, TRIES, RemoteRecord, get, list_files_of, open_page
 from tomarium.standards.ro_crate import FILENAME, read
 from tomarium.viewers.volume import volume_path
@@ -111,7 +111,7 @@ def pull(
     _demand_space(folder, chosen, present)
     base = f"records/{page.id}/files/"
     files = [
-        Wanted(
+        FileToFetch(
             base + quote(content.path),
             folder / content.path,
             partial_of(folder, content),
@@ -193,7 +193,7 @@ def pull_region(
     mark = hashlib.sha256(tag.encode()).hexdigest()[:12]
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(f"{target.name[:40]}.{mark}.partial")
-    file = Wanted(path, target, partial, int(length), "", tag)
+    file = FileToFetch(path, target, partial, int(length), "", tag)
     _demand_free(target.parent, file.bytes - (partial.stat().st_size if partial.exists() else 0))
     fetched = fetch(page.portal, [file], 1, page.refusal, tell)
     return Pulled(page.id, page.title, target, 1, file.bytes, fetched, False)

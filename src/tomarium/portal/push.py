@@ -76,7 +76,7 @@ def push(
     begun = {upload["path"]: upload for upload in listed.json()["files"]}
     sent, total = 0, sum(place.stat().st_size for place in files.values())
     for name, place in files.items():
-        _send(portal, batch, name, place, begun.get(name), chunk, _told(tell, sent, total))
+        _send(portal, batch, name, place, begun.get(name), chunk, _progress_from(tell, sent, total))
         sent += place.stat().st_size
     answer = patiently(lambda: portal.ask("POST", f"uploads/batches/{batch}/done"))
     if answer.status not in (201, 202):
@@ -89,7 +89,7 @@ def push(
     return _wait(portal, record_address) if wait else f"job {content['job']}: {record_address}"
 
 
-def _told(tell: Tell | None, before: int, total: int) -> Callable[[int], object]:
+def _progress_from(tell: Tell | None, before: int, total: int) -> Callable[[int], object]:
     return lambda sent: tell("send", before + sent, total) if tell else None
 
 

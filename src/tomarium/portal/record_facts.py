@@ -128,13 +128,13 @@ def label_rows(record: Record, language: str = ENGLISH) -> tuple[tuple[str, str]
         Name and value: where, how and when it was scanned, energy, voxel size, size of the volume, who paid, when it
         was filed.
     """
-    rows = [(parameter.label(key), _shown(record, key)) for key in PLACES]
+    rows = [(parameter.label(key), _parameter_text(record, key)) for key in PLACES]
     rows.append(("Technique", ", ".join(map(label_of, record.techniques))))
-    rows.append(("Scanned", _day(_shown(record, "start_time"), language)))
+    rows.append(("Scanned", _day(_parameter_text(record, "start_time"), language)))
     rows += [
         (
             parameter.label(key).removeprefix("Photon ").capitalize(),
-            show_decimal(_shown(record, key), language),
+            show_decimal(_parameter_text(record, key), language),
         )
         for key in NUMBERS
     ]
@@ -254,7 +254,9 @@ def _published(record: Record, now: datetime, language: str) -> list[Slip]:
     by = brief(publication.publisher, 100)
     rows = []
     if publication.withdrawn:
-        rows.append(Slip(say("Withdrawn"), publication.reason, _by(by, publication.withdrawn, language)))
+        rows.append(
+            Slip(say("Withdrawn"), publication.reason, _who_and_when(by, publication.withdrawn, language))
+        )
     later = next(
         (related.identifier for related in record.related if related.relation == "IsPreviousVersionOf"), ""
     )
@@ -269,10 +271,10 @@ def _published(record: Record, now: datetime, language: str) -> list[Slip]:
         day = _day(publication.kept_until.isoformat(), language)
         sentences.append(say("It is kept until %(day)s at least.", day=day))
     lead = say("Version %(number)s", number=str(publication.version))
-    return [*rows, Slip(lead, " ".join(sentences), _by(by, publication.published, language))]
+    return [*rows, Slip(lead, " ".join(sentences), _who_and_when(by, publication.published, language))]
 
 
-def _by(who: str, when: datetime, language: str) -> str:
+def _who_and_when(who: str, when: datetime, language: str) -> str:
     return ", ".join(filter(None, (who, _day(when.isoformat(), language))))
 
 
@@ -298,7 +300,7 @@ def _volume(record: Record, language: str) -> str:
     return f"{voxels}, {translate('%(size)s wide', language) % {'size': size}}"
 
 
-def _shown(record: Record, key: str) -> str:
+def _parameter_text(record: Record, key: str) -> str:
     value = record.parameters.get(key)
     return parameter.show(key, value.value) if value and value.value is not None else ""
 

@@ -105,7 +105,7 @@ def found_records(
     tuple of FoundRecord
         In the same order.
     """
-    cards = _found(request_context, hits)
+    cards = _cards_of(request_context, hits)
     return cards if level == DEFAULT else tuple(_told_for(request_context, card, level) for card in cards)
 
 
@@ -123,7 +123,7 @@ def _told_for(request_context: RequestContext, card: FoundRecord, level: str) ->
     return replace(level_card, snippet=" ".join(record.card.what.split())) if level == "pupil" else level_card
 
 
-def _found(request_context: RequestContext, hits: Iterable[Hit]) -> tuple[FoundRecord, ...]:
+def _cards_of(request_context: RequestContext, hits: Iterable[Hit]) -> tuple[FoundRecord, ...]:
     return tuple(
         FoundRecord(
             id=hit.id,

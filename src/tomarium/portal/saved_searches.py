@@ -70,7 +70,7 @@ def save(request_context: CurrentRequest, fields: Fields) -> Response:
                 change_mail_address(connection, reader, fields["address"])
         return f"“{search.name}” is saved."
 
-    return _done(request_context, tried(act))
+    return _answer_done(request_context, tried(act))
 
 
 def change(request_context: CurrentRequest, number: int, fields: Fields) -> Response:
@@ -90,7 +90,7 @@ def change(request_context: CurrentRequest, number: int, fields: Fields) -> Resp
             )
         return f"“{search.name}” is paused." if search.paused else f"“{search.name}” is saved."
 
-    return _done(request_context, tried(act))
+    return _answer_done(request_context, tried(act))
 
 
 def address(request_context: CurrentRequest, fields: Fields) -> Response:
@@ -106,7 +106,7 @@ def address(request_context: CurrentRequest, fields: Fields) -> Response:
             "Mails go there." if now.confirmed else "A mail with a link to confirm the address is on its way."
         )
 
-    return _done(request_context, tried(act))
+    return _answer_done(request_context, tried(act))
 
 
 def ask_to_confirm(request_context: CurrentRequest, secret: str) -> Response:
@@ -163,7 +163,7 @@ def _page(context: RequestContext, content: MailLinkPage) -> Response:
     return response
 
 
-def _done(context: RequestContext, message: str) -> Response:
+def _answer_done(context: RequestContext, message: str) -> Response:
     if wants_json(context.request):
         return answer_json({"said": message})
     return RedirectResponse(f"{context.link('account.searches')}?said={quote(message)}", 303)

@@ -120,7 +120,7 @@ def finish_oidc(
 ) -> Response:
     """Come back from the identity provider, and be signed in."""
     request = request_context.request
-    oidc_state = oidc.Kept.read(cookie_of(request, oidc.COOKIE))
+    oidc_state = oidc.PendingSignIn.read(cookie_of(request, oidc.COOKIE))
     if error:
         raise HTTPException(403, f"The identity provider did not sign you in ({error[:80]}). Try again.")
     if oidc_state is None or not oidc_state.fits(state):

@@ -65,7 +65,9 @@ def save(request_context: CurrentRequest, kind: str, fields: Fields) -> Response
         text = checked(typed)
         if fields.get("preview"):
             page = edit_page(request_context, reader, kind, name, language, text)
-            return _form(request_context, _kept(with_preview(request_context, page, text), fields))
+            return _form(
+                request_context, _with_form_fields(with_preview(request_context, page, text), fields)
+            )
         if not full_name:
             raise ParameterError("the text has no name; write one")
         if not fields.get("seen") and _exists(request_context, full_name):
@@ -157,7 +159,9 @@ def _refused(
         raise HTTPException(status, f"{problem}.") from problem
     kind, name, language = place
     facts = {key: value for key, value in typed.facts.items() if value.strip()}
-    page = _kept(edit_page(context, reader, kind, name, language, replace(typed, facts=facts)), fields)
+    page = _with_form_fields(
+        edit_page(context, reader, kind, name, language, replace(typed, facts=facts)), fields
+    )
     page = replace(page, problem=f"{problem}."[:1].upper() + f"{problem}."[1:])
     if older:
         with context.catalogue.reading() as connection:
@@ -177,7 +181,7 @@ def _refused(
     return _form(context, page, status)
 
 
-def _kept(page: EditPage, fields: Mapping[str, str]) -> EditPage:
+def _with_form_fields(page: EditPage, fields: Mapping[str, str]) -> EditPage:
     """Keep what the form said besides the text itself."""
     return replace(
         page, remark=fields.get("remark", ""), seen=_number(fields, "seen"), draft=bool(fields.get("draft"))

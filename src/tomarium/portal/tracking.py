@@ -9,7 +9,7 @@ from fastapi.responses import JSONResponse, RedirectResponse, Response
 from tomarium.catalogue.log_files import LogFile
 from tomarium.catalogue.parcels import change_parcel, make_parcel, parcel_of, tell_of_parcel
 from tomarium.catalogue.reader import Reader
-from tomarium.catalogue.specimen_events import Told, event_numbered, tell_of_specimen
+from tomarium.catalogue.specimen_events import EventContent, event_numbered, tell_of_specimen
 from tomarium.model.parcel import FACTS
 from tomarium.portal.door import Door
 from tomarium.portal.forms import SentForm, demand_known, take, tried
@@ -62,13 +62,13 @@ def new(request_context: CurrentRequest, sent: SentForm) -> Response:
             request_context.catalogue,
             reader,
             _facts(sent.fields),
-            _listed(sent.fields.get("specimens", "")),
+            _read_specimens(sent.fields.get("specimens", "")),
             receiver=sent.fields.get("receiver_account", "").strip(),
             id=sent.fields.get("id", "").strip(),
         )
         return parcel.id
 
-    return _done(request_context, tried(act), 201)
+    return _answer_done(request_context, tried(act), 201)
 
 
 def change(request_context: CurrentRequest, id: str, sent: SentForm) -> Response:
@@ -82,7 +82,7 @@ def change(request_context: CurrentRequest, id: str, sent: SentForm) -> Response
             reader,
             id,
             _facts(sent.fields),
-            specimens=None if specimens is None else _listed(specimens),
+            specimens=None if specimens is None else _read_specimens(specimens),
             receiver=None if receiver is None else receiver.strip(),
         )
 
@@ -107,7 +107,9 @@ def where(request_context: CurrentRequest, id: str, sent: SentForm) -> Response:
     reader = demand_scope(request_context.request, "write")
     values = {name: sent.fields.get(name, "") for name in ("kind", "place", "holder", "condition", "note")}
     event = tried(
-        lambda: tell_of_specimen(request_context.catalogue, reader, id, Told(**values, files=sent.files))
+        lambda: tell_of_specimen(
+            request_context.catalogue, reader, id, EventContent(**values, files=sent.files)
+        )
     )
     if wants_json(request_context.request):
         return JSONResponse({"specimen": id, "number": event.number, "said": "Written."})
@@ -146,10 +148,10 @@ def _of_parcel(request_context: RequestContext, id: str, act: Callable[[Reader],
         if parcel_of(connection, reader, id) is None:
             raise HTTPException(404, f"There is no parcel “{id[:80]}” that you may see.")
     tried(lambda: act(reader))
-    return _done(request_context, id, 200)
+    return _answer_done(request_context, id, 200)
 
 
-def _done(request_context: RequestContext, id: str, status: int) -> Response:
+def _answer_done(request_context: RequestContext, id: str, status: int) -> Response:
     page = request_context.link("parcel", {"id": id})
     if wants_json(request_context.request):
         return JSONResponse({"parcel": id, "page": page}, status)
@@ -160,7 +162,7 @@ def _facts(fields: Mapping[str, str]) -> dict[str, str]:
     return {key: text for key, text in fields.items() if key in KEYS}
 
 
-def _listed(text: str) -> list[str]:
+def _read_specimens(text: str) -> list[str]:
     """Read identifiers of specimens, or addresses of their pages as a scanner of labels gives them."""
     words = re.split(r"[\s,;]+", text.strip())
     return [word.rstrip("/").rpartition("/")[2].partition("?")[0] for word in words if word]

@@ -108,7 +108,7 @@ def begin(request_context: CurrentRequest, title: str = "", team: str = "") -> R
 
     `title` is that of the record, where the files tell none; `team` is one of yours whose the record is to be too.
     """
-    batch = _asked(lambda: _uploads(request_context).begin(_member(request_context), title, team))
+    batch = _with_status(lambda: _uploads(request_context).begin(_member(request_context), title, team))
     place = request_context.link("uploads.batch", {"batch": batch})
     return JSONResponse({"batch": batch, "address": place}, 201, headers={"Location": place})
 
@@ -127,10 +127,10 @@ async def create(request_context: CurrentRequest, request: Request) -> Response:
         with taking_room(request_context.catalogue, reader, uploads, batch, path, length):
             return uploads.create(reader, batch, path, length, sha256, modified)
 
-    upload = await run_in_threadpool(_asked, made)
+    upload = await run_in_threadpool(_with_status, made)
     if request.headers.get("content-type") == CONTENT:
         await _append(request_context, request, upload.id, 0)
-    state = await run_in_threadpool(_asked, lambda: uploads.state(reader, upload.id))
+    state = await run_in_threadpool(_with_status, lambda: uploads.state(reader, upload.id))
     place = request_context.link("uploads.tell", {"id": upload.id})
     return _answer(201, {"Location": place, "Upload-Offset": str(state.offset), **_expires(state)})
 
@@ -138,7 +138,7 @@ async def create(request_context: CurrentRequest, request: Request) -> Response:
 def tell(request_context: CurrentRequest, request: Request, id: str) -> Response:
     """Tell how many bytes of an upload are here."""
     _demand_version(request)
-    upload = _asked(lambda: _uploads(request_context).state(_member(request_context), id))
+    upload = _with_status(lambda: _uploads(request_context).state(_member(request_context), id))
     filename = f"filename {base64.b64encode(upload.path.encode()).decode()}"
     return _answer(
         200,
@@ -165,15 +165,15 @@ def remove(request_context: CurrentRequest, request: Request, id: str) -> Respon
     """Remove an upload."""
     _demand_version(request)
     reader, uploads = _member(request_context), _uploads(request_context)
-    upload = _asked(lambda: uploads.state(reader, id))
-    _asked(lambda: uploads.remove(reader, id))
+    upload = _with_status(lambda: uploads.state(reader, id))
+    _with_status(lambda: uploads.remove(reader, id))
     give_back(request_context.catalogue, upload.batch, upload.length)
     return _answer(204, {})
 
 
 def show_batch(request_context: CurrentRequest, batch: str) -> Response:
     """List the files of a batch and how far each is."""
-    files = _asked(lambda: _uploads(request_context).files(_member(request_context), batch))
+    files = _with_status(lambda: _uploads(request_context).files(_member(request_context), batch))
     return JSONResponse(
         {
             "batch": batch,
@@ -200,7 +200,9 @@ def end(request_context: CurrentRequest, batch: str, fields: Fields) -> Response
     reader = _member(request_context)
     catalogue, uploads = request_context.catalogue, _uploads(request_context)
     demand_known(fields, FIELDS)
-    finished = _asked(lambda: finish(catalogue, reader, uploads, batch, catalogue.home / "records", fields))
+    finished = _with_status(
+        lambda: finish(catalogue, reader, uploads, batch, catalogue.home / "records", fields)
+    )
     if finished.record is not None:
         place = request_context.link("record", {"id": finished.record.id})
         return JSONResponse(
@@ -213,7 +215,7 @@ def end(request_context: CurrentRequest, batch: str, fields: Fields) -> Response
 def drop(request_context: CurrentRequest, batch: str) -> Response:
     """Remove a batch of uploads, and all its bytes."""
     reader, uploads = _member(request_context), _uploads(request_context)
-    _asked(lambda: drop_batch(request_context.catalogue, reader, uploads, batch))
+    _with_status(lambda: drop_batch(request_context.catalogue, reader, uploads, batch))
     if wants_json(request_context.request):
         return JSONResponse({"batch": batch, "said": "It is removed."})
     return RedirectResponse(request_context.link("upload"), 303)
@@ -241,13 +243,13 @@ async def _append(request_context: RequestContext, request: Request, id: str, of
         holder = uploads.appending(reader, id, offset)
         return holder, holder.__enter__()
 
-    holder, taking = await run_in_threadpool(_asked, open_it)
+    holder, taking = await run_in_threadpool(_with_status, open_it)
     problem: HTTPException | None = None
     try:
         async for chunk in request.stream():
             if checking is not None:
                 checking.update(chunk)
-            await run_in_threadpool(_asked, partial(taking.write, chunk))
+            await run_in_threadpool(_with_status, partial(taking.write, chunk))
         if checking is not None and not hmac.compare_digest(checking.digest(), expected):
             await run_in_threadpool(taking.drop)
             problem = HTTPException(
@@ -260,7 +262,7 @@ async def _append(request_context: RequestContext, request: Request, id: str, of
         await run_in_threadpool(holder.__exit__, None, None, None)
     if problem is not None:
         raise problem
-    return await run_in_threadpool(_asked, lambda: uploads.state(reader, id))
+    return await run_in_threadpool(_with_status, lambda: uploads.state(reader, id))
 
 
 def _uploads(request_context: RequestContext) -> Uploads:
@@ -276,7 +278,7 @@ def _member(request_context: RequestContext) -> Reader:
     return reader
 
 
-def _asked(function: Callable[[], Any]) -> Any:
+def _with_status(function: Callable[[], Any]) -> Any:
     """Ask, and answer a problem with its status."""
     try:
         return function()

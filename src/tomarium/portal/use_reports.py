@@ -65,7 +65,7 @@ def dataset_report(request_context: CurrentRequest, begin_date: Month = "", end_
     first, last = _months(begin_date, end_date)
     with request_context.catalogue.reading() as connection:
         counts = counts_of(connection, request_context.reader, first, last)
-        titles_and_dois = _known(connection, {counted.record for counted, _, _ in counts})
+        titles_and_dois = _titles_and_dois(connection, {counted.record for counted, _, _ in counts})
     months = sorted({counted.month for counted, _, _ in counts})
     settings, today = request_context.settings, datetime.now(UTC).date()
     begin, end = first or (months or [f"{today:%Y-%m}"])[0], last or f"{today:%Y-%m}"
@@ -125,7 +125,7 @@ def _instances(counts: list[tuple[Counted, int, int]]) -> Iterable[dict[str, Any
                     }
 
 
-def _known(connection: Connection, ids: set[str]) -> dict[str, tuple[str, str]]:
+def _titles_and_dois(connection: Connection, ids: set[str]) -> dict[str, tuple[str, str]]:
     query = select(records.c.id, records.c.title, records.c.doi).where(records.c.id.in_(ids))
     return {row.id: (row.title, row.doi) for row in connection.execute(query)}
 

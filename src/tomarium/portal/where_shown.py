@@ -85,10 +85,10 @@ def where_shown(
     last = events[0] if events else None
     at_place = last if last and not last.on_its_way else None
     return Where(
-        now=_now(last),
+        now=_place_in_words(last),
         place=at_place.place if at_place else "",
         holder=at_place.holder if at_place else "",
-        events=tuple(_shown(request_context, event) for event in events),
+        events=tuple(_shown_event(request_context, event) for event in events),
         parcels=tuple(
             (parcel.id, STATES[parcel.state], request_context.link("parcel", {"id": parcel.id}))
             for parcel in parcels_of(connection, reader, specimen=id)
@@ -99,7 +99,7 @@ def where_shown(
     )
 
 
-def _now(last: SpecimenEvent | None) -> str:
+def _place_in_words(last: SpecimenEvent | None) -> str:
     if last is None:
         return ""
     if last.on_its_way:
@@ -108,7 +108,7 @@ def _now(last: SpecimenEvent | None) -> str:
     return ", ".join(text for text in words if text)
 
 
-def _shown(request_context: RequestContext, event: SpecimenEvent) -> ShownWhere:
+def _shown_event(request_context: RequestContext, event: SpecimenEvent) -> ShownWhere:
     parts = {"id": event.specimen, "number": str(event.number)}
     return ShownWhere(
         event.kind,

@@ -173,7 +173,7 @@ def launch(request_context: CurrentRequest, fields: Fields) -> Response:
         raise HTTPException(422, f"The title has {len(title)} letters; give one of at most {LONGEST_TITLE}.")
     arguments = {"scan": scan, "protocol": facts["protocol"], "rows": settings.run_rows, "title": title}
     with request_context.catalogue.writing() as connection:
-        number = _same(connection, reader, arguments)
+        number = _find_same_job(connection, reader, arguments)
         if number is None:
             _demand_few(connection, reader, RECONSTRUCT)
             size = _bytes_of(facts, settings)
@@ -186,7 +186,7 @@ def launch(request_context: CurrentRequest, fields: Fields) -> Response:
             }
             number = add_job(connection, reader, RECONSTRUCT, {**arguments, **more}, joins=())
     see_that_somebody_works(request_context.request, RECONSTRUCT)
-    return _led(request_context, number, 202)
+    return _answer_with_job(request_context, number, 202)
 
 
 def _bytes_of(facts: Mapping[str, Any], settings: WorkSettings) -> int:
@@ -210,7 +210,7 @@ def _demand_room(connection: Connection, reader: Reader, size: int) -> None:
         raise HTTPException(507, f"{problem}.") from problem
 
 
-def _same(connection: Connection, reader: Reader, arguments: Any) -> int | None:
+def _find_same_job(connection: Connection, reader: Reader, arguments: Any) -> int | None:
     """Find a job that makes the same already, as where a button was pressed twice."""
     for job in own_jobs(connection, reader, RECONSTRUCT):
         if job.state in OPEN and {name: job.arguments.get(name) for name in arguments} == arguments:
@@ -218,7 +218,7 @@ def _same(connection: Connection, reader: Reader, arguments: Any) -> int | None:
     return None
 
 
-def _led(request_context: RequestContext, number: int, status: int) -> Response:
+def _answer_with_job(request_context: RequestContext, number: int, status: int) -> Response:
     page = request_context.link("work.job", {"number": str(number)})
     if wants_json(request_context.request):
         return JSONResponse({"job": number, "address": page}, status)
@@ -237,7 +237,7 @@ def cancel(request_context: CurrentRequest, number: int, fields: Fields) -> Resp
             cancel_job(connection, reader, number)
 
     tried(act)
-    return _led(request_context, number, 200)
+    return _answer_with_job(request_context, number, 200)
 
 
 def look_state(request_context: CurrentRequest, number: int) -> Response:

@@ -11,7 +11,7 @@ from tomarium.catalogue import audit
 from tomarium.catalogue.log_files import place_of_file
 from tomarium.catalogue.log_tables import log_entries
 from tomarium.catalogue.rebuild import left_by_the_dead, take_away
-from tomarium.catalogue.state_checks.state_check import AT_ONCE, Asked, Fault, StateCheck
+from tomarium.catalogue.state_checks.state_check import AT_ONCE, CheckContext, Fault, StateCheck
 from tomarium.catalogue.tables import life, records
 from tomarium.doctor.core.finding import error, info, warning
 
@@ -19,7 +19,7 @@ _MOST: Final = 20
 """Faults of SQLite's own check that are told."""
 
 
-def run(context: Asked) -> Iterator[tuple[str, Fault]]:
+def run(context: CheckContext) -> Iterator[tuple[str, Fault]]:
     """Ask the database about itself, and look for the files that its rows name."""
     context.tell("database", 0, 4)
     if context.catalogue.engine.dialect.name == "sqlite":
@@ -60,7 +60,7 @@ def _of_sqlite(connection: Connection) -> Iterator[tuple[str, Fault]]:
         yield "database-damaged", Fault(error("database", found, "rows that fit together", mend))
 
 
-def _of_lives(context: Asked) -> Iterator[tuple[str, Fault]]:
+def _of_lives(context: CheckContext) -> Iterator[tuple[str, Fault]]:
     """Find records that have a life and no row in the index, some hundred at a time."""
     last = ""
     while True:
@@ -86,7 +86,7 @@ def _of_lives(context: Asked) -> Iterator[tuple[str, Fault]]:
         last = some[-1].record
 
 
-def _of_log_files(context: Asked) -> Iterator[tuple[str, Fault]]:
+def _of_log_files(context: CheckContext) -> Iterator[tuple[str, Fault]]:
     last = 0
     columns = (log_entries.c.number, log_entries.c.files)
     while True:

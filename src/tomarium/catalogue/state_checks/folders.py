@@ -14,7 +14,7 @@ from tomarium.catalogue.index_rows import lies_in
 from tomarium.catalogue.ingest import ingest
 from tomarium.catalogue.record_folder import read_record
 from tomarium.catalogue.state_checks.records import draft_left, folder_known
-from tomarium.catalogue.state_checks.state_check import AT_ONCE, DRAFT, Asked, Fault, StateCheck
+from tomarium.catalogue.state_checks.state_check import AT_ONCE, DRAFT, CheckContext, Fault, StateCheck
 from tomarium.catalogue.store import ObjectPath, place_at
 from tomarium.catalogue.tables import records, stores
 from tomarium.catalogue.upload_filing import owner_who_files
@@ -24,7 +24,7 @@ from tomarium.pipeline.run.journal import FOLDER as JOURNAL
 from tomarium.standards.ro_crate import FILENAME
 
 
-def run(context: Asked) -> Iterator[tuple[str, Fault]]:
+def run(context: CheckContext) -> Iterator[tuple[str, Fault]]:
     """Look at the folders of the catalogue's own stores, those below its home."""
     if not context.files:
         return
@@ -53,7 +53,7 @@ def _inside(place: Path) -> Iterator[Path]:
         return
 
 
-def _hidden(context: Asked, entry: Path) -> Iterator[tuple[str, Fault]]:
+def _hidden(context: CheckContext, entry: Path) -> Iterator[tuple[str, Fault]]:
     if not context.is_settled(entry):
         return
     if DRAFT.fullmatch(entry.name) and entry.is_file():
@@ -71,7 +71,7 @@ def _hidden(context: Asked, entry: Path) -> Iterator[tuple[str, Fault]]:
         yield "repair-left", Fault(finding, remove)
 
 
-def _of_folders(context: Asked, place: Path, folders: list[Path]) -> Iterator[tuple[str, Fault]]:
+def _of_folders(context: CheckContext, place: Path, folders: list[Path]) -> Iterator[tuple[str, Fault]]:
     if not folders:
         return
     names = [folder.name for folder in folders]
@@ -84,7 +84,7 @@ def _of_folders(context: Asked, place: Path, folders: list[Path]) -> Iterator[tu
             yield from _of_folder(context, folder)
 
 
-def _of_folder(context: Asked, folder: Path) -> Iterator[tuple[str, Fault]]:
+def _of_folder(context: CheckContext, folder: Path) -> Iterator[tuple[str, Fault]]:
     if not (folder / FILENAME).is_file():
         if (folder / JOURNAL).is_dir():
             finding = info(

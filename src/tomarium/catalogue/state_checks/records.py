@@ -15,7 +15,7 @@ from tomarium.catalogue.ingest import row_of, save, state_of
 from tomarium.catalogue.life import address_of
 from tomarium.catalogue.record_folder import read_record, verify
 from tomarium.catalogue.settings import all_settings
-from tomarium.catalogue.state_checks.state_check import DRAFT, Asked, Fault, StateCheck, all_records
+from tomarium.catalogue.state_checks.state_check import DRAFT, CheckContext, Fault, StateCheck, all_records
 from tomarium.catalogue.store import ObjectPath, place_at
 from tomarium.catalogue.tables import dois
 from tomarium.doctor.core.finding import error, info, warning
@@ -27,7 +27,7 @@ _NAMED: Final = 5
 """Files of one record that are told one by one."""
 
 
-def run(context: Asked) -> Iterator[tuple[str, Fault]]:
+def run(context: CheckContext) -> Iterator[tuple[str, Fault]]:
     """Compare each record's row with its crate, and the names of its files with its manifest."""
     if not context.files:
         return
@@ -43,7 +43,7 @@ def run(context: Asked) -> Iterator[tuple[str, Fault]]:
             yield "store-unavailable", Fault(finding)
 
 
-def _of_record(context: Asked, row: Row[Any]) -> Iterator[tuple[str, Fault]]:
+def _of_record(context: CheckContext, row: Row[Any]) -> Iterator[tuple[str, Fault]]:
     folder = place_at(row.address) / row.path
     if not (folder / FILENAME).is_file():
         reason = "has no crate" if folder.is_dir() else "is not there"
@@ -73,7 +73,9 @@ def _of_record(context: Asked, row: Row[Any]) -> Iterator[tuple[str, Fault]]:
     yield from _of_files(context, record, folder)
 
 
-def _of_rows(context: Asked, row: Row[Any], record: Record, folder: Path) -> Iterator[tuple[str, Fault]]:
+def _of_rows(
+    context: CheckContext, row: Row[Any], record: Record, folder: Path
+) -> Iterator[tuple[str, Fault]]:
     expected = {**row_of(record), "state": state_of(record, row.lived or "draft")}
     differing = [name for name, value in expected.items() if getattr(row, name) != value]
     if row.lived is None or row.lived != expected["state"]:
@@ -96,7 +98,7 @@ def _of_rows(context: Asked, row: Row[Any], record: Record, folder: Path) -> Ite
         yield from _of_doi(context, record)
 
 
-def _of_doi(context: Asked, record: Record) -> Iterator[tuple[str, Fault]]:
+def _of_doi(context: CheckContext, record: Record) -> Iterator[tuple[str, Fault]]:
     assert record.publication is not None
     with context.catalogue.reading() as connection:
         row = connection.execute(select(dois.c.doi).where(dois.c.doi == record.publication.doi)).first()
@@ -117,7 +119,7 @@ def _of_doi(context: Asked, record: Record) -> Iterator[tuple[str, Fault]]:
         yield "doi-not-listed", Fault(finding, ask)
 
 
-def _of_files(context: Asked, record: Record, folder: Path) -> Iterator[tuple[str, Fault]]:
+def _of_files(context: CheckContext, record: Record, folder: Path) -> Iterator[tuple[str, Fault]]:
     try:
         wrong = verify(folder, checksums=False)
     except FormatError as problem:
@@ -168,7 +170,7 @@ def draft_left(path: Path, where: str) -> Fault:
     return Fault(finding, remove)
 
 
-def folder_known(context: Asked, id: str) -> Path | None:
+def folder_known(context: CheckContext, id: str) -> Path | None:
     """Return where the catalogue says that a record lies."""
     with context.catalogue.reading() as connection:
         return queries.folder_of(connection, id)

@@ -43,7 +43,7 @@ class Fault:
 
 
 @dataclass(frozen=True)
-class Asked:
+class CheckContext:
     """What is to be looked at.
 
     Attributes
@@ -84,15 +84,15 @@ class StateCheck:
     """
 
     name: str
-    run: Callable[[Asked], Iterable[tuple[str, Fault]]]
+    run: Callable[[CheckContext], Iterable[tuple[str, Fault]]]
 
 
-def all_records(context: Asked, stage: str) -> Iterator[Row[Any]]:
+def all_records(context: CheckContext, stage: str) -> Iterator[Row[Any]]:
     """List the records of this catalogue, some hundred at a time, with their stores and lives.
 
     Parameters
     ----------
-    context : Asked
+    context : CheckContext
         The catalogue.
     stage : str
         What progress is called.

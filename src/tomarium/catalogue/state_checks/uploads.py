@@ -10,7 +10,7 @@ from sqlalchemy import select
 from tomarium.catalogue.finish_upload import KIND, finish_again
 from tomarium.catalogue.reader import Reader
 from tomarium.catalogue.state_checks.records import draft_left
-from tomarium.catalogue.state_checks.state_check import DRAFT, Asked, Fault, StateCheck
+from tomarium.catalogue.state_checks.state_check import DRAFT, CheckContext, Fault, StateCheck
 from tomarium.catalogue.tables import jobs, upload_rooms
 from tomarium.catalogue.upload_filing import filed_as
 from tomarium.catalogue.upload_notes import BATCH, NAME, owner_of
@@ -19,7 +19,7 @@ from tomarium.catalogue.uploads import INCOMING, Uploads
 from tomarium.doctor.core.finding import info, warning
 
 
-def run(context: Asked) -> Iterator[tuple[str, Fault]]:
+def run(context: CheckContext) -> Iterator[tuple[str, Fault]]:
     """Look at each batch on disk, and at the rows that tell how much room batches take."""
     uploads = Uploads(context.catalogue.home / "uploads")
     with context.catalogue.reading() as connection:
@@ -54,7 +54,9 @@ def run(context: Asked) -> Iterator[tuple[str, Fault]]:
         yield "room-of-uploads", Fault(finding, again)
 
 
-def _of_batch(context: Asked, uploads: Uploads, batch: str, has_job: bool) -> Iterator[tuple[str, Fault]]:
+def _of_batch(
+    context: CheckContext, uploads: Uploads, batch: str, has_job: bool
+) -> Iterator[tuple[str, Fault]]:
     home = uploads.root / batch
 
     def forget() -> str:

@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from tomarium.catalogue import entity_records
 from tomarium.catalogue.dois import WORKER
-from tomarium.catalogue.state_checks.state_check import Asked, Fault, StateCheck
+from tomarium.catalogue.state_checks.state_check import CheckContext, Fault, StateCheck
 from tomarium.catalogue.tables import dois, jobs, records, stale_records
 from tomarium.catalogue.workers import forget_workers, workers_seen
 from tomarium.doctor.core.finding import error, info, warning
@@ -19,14 +19,14 @@ LONG_S: Final = 3600.0
 """What waits longer than this is not taken by a worker."""
 
 
-def run(context: Asked) -> Iterator[tuple[str, Fault]]:
+def run(context: CheckContext) -> Iterator[tuple[str, Fault]]:
     """Look at the table of jobs, at that of DOIs, and at what waits to be written anew."""
     yield from _of_jobs(context)
     yield from _of_dois(context)
     yield from _of_stale(context)
 
 
-def _of_jobs(context: Asked) -> Iterator[tuple[str, Fault]]:
+def _of_jobs(context: CheckContext) -> Iterator[tuple[str, Fault]]:
     forget_workers(context.catalogue.home, context.moment)
     with context.catalogue.reading() as connection:
         open_jobs = connection.execute(
@@ -54,7 +54,7 @@ def _of_jobs(context: Asked) -> Iterator[tuple[str, Fault]]:
         yield "no-worker", Fault(finding)
 
 
-def _of_dois(context: Asked) -> Iterator[tuple[str, Fault]]:
+def _of_dois(context: CheckContext) -> Iterator[tuple[str, Fault]]:
     record_ids = select(records.c.id)
     lost = select(dois).where(dois.c.record.not_in(record_ids), dois.c.record.not_like("%/%"))
     with context.catalogue.reading() as connection:
@@ -80,7 +80,7 @@ def _of_dois(context: Asked) -> Iterator[tuple[str, Fault]]:
             )
 
 
-def _of_stale(context: Asked) -> Iterator[tuple[str, Fault]]:
+def _of_stale(context: CheckContext) -> Iterator[tuple[str, Fault]]:
     open_jobs = select(jobs.c.number).where(
         jobs.c.kind == entity_records.KIND, jobs.c.state.in_(("waiting", "running", "failed"))
     )

@@ -26,7 +26,7 @@ from tomarium.catalogue.harvest_sources import (
     end_listing,
     note,
 )
-from tomarium.catalogue.harvested import Item, Kept, forget_unlisted, keep
+from tomarium.catalogue.harvested import HarvestCounts, Item, forget_unlisted, keep
 from tomarium.errors import FormatError, InputError, Interrupted, TomariumError
 from tomarium.portal.client import Limits, Portal, patiently, web_address, words
 from tomarium.portal.harvests.harvester import Harvest, Harvester, Tell
@@ -215,7 +215,7 @@ def _read_list(
     catalogue: Catalogue, source: Source, ask: Ask, first: dict[str, str], place: _Place, tell: Tell
 ) -> Harvest:
     """Keep a list from a place on to its end, a part at a time."""
-    counts, read_count = Kept(), 0
+    counts, read_count = HarvestCounts(), 0
     while True:
         reply = ask({"verb": "ListRecords", "resumptionToken": place.token} if place.token else first)
         if reply.code == "badResumptionToken" and place.token:
@@ -235,7 +235,7 @@ def _read_list(
             note(connection, source.number, token=str(place) if place.token else "")
             if not place.token:
                 if place.whole:
-                    counts += Kept(deleted=forget_unlisted(connection, source.number))
+                    counts += HarvestCounts(deleted=forget_unlisted(connection, source.number))
                 end_listing(connection, source.number, place.moment)
         tell("records", read_count, max(reply.total, read_count))
         if not place.token:

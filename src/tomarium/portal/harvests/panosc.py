@@ -23,7 +23,7 @@ from tomarium.catalogue.harvest_sources import (
     end_listing,
     note,
 )
-from tomarium.catalogue.harvested import AT_ONCE, Kept, forget_unlisted, keep
+from tomarium.catalogue.harvested import AT_ONCE, HarvestCounts, forget_unlisted, keep
 from tomarium.errors import InputError, Interrupted, TomariumError
 from tomarium.portal.client import Limits, Portal, patiently, web_address, words
 from tomarium.portal.harvests.harvester import Harvest, Harvester, Tell
@@ -58,8 +58,8 @@ def harvest(
             if again:
                 note(connection, source.number, token="")
             begun = begin_listing(connection, source.number)
-        counts = Kept()
-        for name, skip in _left(begun.token):
+        counts = HarvestCounts()
+        for name, skip in _lists_left(begun.token):
             counts += _list(catalogue, begun, name, skip, tell)
         return Harvest(counts + _end(catalogue, begun), whole=True)
     except TomariumError as problem:
@@ -142,7 +142,7 @@ def harvest_file(
     with catalogue.writing() as connection:
         note(connection, source.number, token="")
         source = begin_listing(connection, source.number)
-    counts = Kept()
+    counts = HarvestCounts()
     for start in range(0, len(items), AT_ONCE):
         with catalogue.writing() as connection:
             counts += keep(connection, source.number, items[start : start + AT_ONCE])
@@ -151,7 +151,7 @@ def harvest_file(
     return source, Harvest(counts + _end(catalogue, source), whole=True)
 
 
-def _left(token: str) -> Iterator[tuple[str, int]]:
+def _lists_left(token: str) -> Iterator[tuple[str, int]]:
     """Tell what is still to be listed, from where a listing was interrupted."""
     name, _, number = token.partition(" ")
     names = list(KINDS)
@@ -159,9 +159,9 @@ def _left(token: str) -> Iterator[tuple[str, int]]:
         yield text, int(number) if text == name and number.isdecimal() else 0
 
 
-def _list(catalogue: Catalogue, source: Source, name: str, skip: int, tell: Tell | None) -> Kept:
+def _list(catalogue: Catalogue, source: Source, name: str, skip: int, tell: Tell | None) -> HarvestCounts:
     """Keep all datasets, documents or instruments from a place on, a page at a time."""
-    counts, total, before = Kept(), _count(source.address, name), frozenset[str]()
+    counts, total, before = HarvestCounts(), _count(source.address, name), frozenset[str]()
     while page := _page(source.address, name, skip):
         pids = frozenset(str(entity.get("pid")) for entity in page)
         if pids == before:
@@ -182,11 +182,11 @@ def _list(catalogue: Catalogue, source: Source, name: str, skip: int, tell: Tell
     return counts
 
 
-def _end(catalogue: Catalogue, source: Source) -> Kept:
+def _end(catalogue: Catalogue, source: Source) -> HarvestCounts:
     with catalogue.writing() as connection:
         gone = forget_unlisted(connection, source.number)
         end_listing(connection, source.number)
-    return Kept(deleted=gone)
+    return HarvestCounts(deleted=gone)
 
 
 def _count(address: str, name: str) -> int:
@@ -199,13 +199,15 @@ def _count(address: str, name: str) -> int:
 def _page(address: str, name: str, skip: int) -> list[dict[str, Any]]:
     """Ask for one page, with all that belongs to its entries."""
     includes = [{"relation": text} for text in _INCLUDES[name]]
-    page = _found(address, name, {"include": includes, "limit": PAGE, "skip": skip, "order": "pid ASC"})
+    page = _ask_for_entities(
+        address, name, {"include": includes, "limit": PAGE, "skip": skip, "order": "pid ASC"}
+    )
     with_members = [
         entity["pid"] for entity in page if entity.get("members") and isinstance(entity.get("pid"), str)
     ]
     if with_members:  # asked apart: a scope would leave out those that have none
         where = {"pid": {"inq": with_members}}
-        with_people = _found(address, name, {"where": where, "include": [_PEOPLE], "limit": PAGE})
+        with_people = _ask_for_entities(address, name, {"where": where, "include": [_PEOPLE], "limit": PAGE})
         people = {entity.get("pid"): entity.get("members") for entity in with_people}
         page = [
             entity | {"members": people.get(entity.get("pid")) or entity.get("members")} for entity in page
@@ -213,7 +215,7 @@ def _page(address: str, name: str, skip: int) -> list[dict[str, Any]]:
     return page
 
 
-def _found(address: str, name: str, query: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _ask_for_entities(address: str, name: str, query: Mapping[str, Any]) -> list[dict[str, Any]]:
     value = _ask(address, name, {"filter": json.dumps(query)})
     if not isinstance(value, list) or not all(isinstance(entity, dict) for entity in value):
         raise InputError(

@@ -61,7 +61,7 @@ class Advice:
 
 
 @dataclass(frozen=True)
-class Asked:
+class FormField:
     """A field of the form."""
 
     name: str
@@ -76,7 +76,7 @@ class Group:
     """Fields that stand together."""
 
     title: str
-    questions: tuple[Asked, ...]
+    questions: tuple[FormField, ...]
 
 
 @dataclass(frozen=True)
@@ -127,7 +127,7 @@ def content(request_context: CurrentRequest) -> AdvisePage:
             Group(
                 title,
                 tuple(
-                    Asked(
+                    FormField(
                         q.option,
                         q.label,
                         "" if q.help.rstrip(".") == q.label else q.help,

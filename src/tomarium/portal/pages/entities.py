@@ -10,7 +10,7 @@ from fastapi import HTTPException
 from markupsafe import Markup
 from sqlalchemy import Connection
 
-from tomarium.catalogue.dois import Told, states_of
+from tomarium.catalogue.dois import DoiResult, states_of
 from tomarium.catalogue.entities import (
     children_of,
     entities_of_kind,
@@ -177,7 +177,7 @@ class EntityPage:
         Whether the reader may change it, and publish it.
     boxes : tuple of Box
         Of the form.
-    dois : tuple of Told
+    dois : tuple of DoiResult
         How far its DOI is, for those who keep it.
     said : str
         What was just done.
@@ -219,7 +219,7 @@ class EntityPage:
     mine: bool = field(metadata=FOR_PEOPLE)
     may_publish: bool = field(metadata=FOR_PEOPLE)
     boxes: tuple[Box, ...] = field(metadata=FOR_PEOPLE)
-    dois: tuple[Told, ...] = field(metadata=FOR_PEOPLE)
+    dois: tuple[DoiResult, ...] = field(metadata=FOR_PEOPLE)
     hows: tuple[tuple[str, str], ...] = field(metadata=FOR_PEOPLE)
     said: str = field(metadata=FOR_PEOPLE)
     behind: str = field(metadata=FOR_PEOPLE)

@@ -11,7 +11,7 @@ from fastapi import HTTPException
 
 from tomarium.catalogue.harvest_sources import KINDS
 from tomarium.catalogue.harvested import DATASET, Harvested, harvested_item, read_moment
-from tomarium.catalogue.harvested_twice import told_by_others
+from tomarium.catalogue.harvested_twice import copies_of
 from tomarium.model import parameter
 from tomarium.portal.page import FOR_PEOPLE, Page
 from tomarium.portal.request_context import CurrentRequest
@@ -107,7 +107,7 @@ def content(request_context: CurrentRequest, id: str) -> HarvestedPage:
     """Tell what was harvested of a record of another catalogue, from where and when; its files are there."""
     with request_context.catalogue.reading() as connection:
         harvested = harvested_item(connection, id)
-        copies = told_by_others(connection, harvested.id) if harvested is not None else ()
+        copies = copies_of(connection, harvested.id) if harvested is not None else ()
     if harvested is None or harvested.item.kind != DATASET or request_context.reader.open_only:
         raise HTTPException(
             404,

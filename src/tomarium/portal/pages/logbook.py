@@ -14,7 +14,7 @@ from tomarium.catalogue.log_find import find_entries
 from tomarium.errors import ParameterError
 from tomarium.portal.identity import identify
 from tomarium.portal.log_shown import About, ShownEntry, about, shown_entries
-from tomarium.portal.logbook import Asked
+from tomarium.portal.logbook import RequestedEntries
 from tomarium.portal.page import FOR_PEOPLE, Page
 from tomarium.portal.request_context import CurrentRequest
 
@@ -79,7 +79,7 @@ class LogbookPage:
 
 def content(
     request_context: CurrentRequest,
-    wanted: Asked,
+    filters: RequestedEntries,
     request: Request,
     after: Annotated[str, Query(max_length=200, description="Where the page before ended")] = "",
     fold: Annotated[
@@ -91,26 +91,26 @@ def content(
     with request_context.catalogue.reading() as connection:
         reader = request_context.reader
         try:
-            stored, beyond = find_entries(connection, reader, wanted, after=after, limit=SHOWN)
+            stored, beyond = find_entries(connection, reader, filters, after=after, limit=SHOWN)
         except ParameterError as problem:
             raise HTTPException(400, f"{problem}.") from problem
         entries = shown_entries(request_context, connection, stored)
-        named = names_seen(connection, reader, [wanted.about]) if wanted.about else {}
-        if wanted.about and wanted.about not in named:
-            raise HTTPException(404, f"There is no “{wanted.about[:100]}” in this catalogue.")
+        named = names_seen(connection, reader, [filters.about]) if filters.about else {}
+        if filters.about and filters.about not in named:
+            raise HTTPException(404, f"There is no “{filters.about[:100]}” in this catalogue.")
         signed_in = identify(request_context.request).way != "nobody"
-        subjects = subjects_kept(connection, reader) if signed_in and not wanted.about else {}
+        subjects = subjects_kept(connection, reader) if signed_in and not filters.about else {}
         may = bool(subjects) or (
-            signed_in and wanted.about and bool(keeps_log(connection, reader, wanted.about))
+            signed_in and filters.about and bool(keeps_log(connection, reader, filters.about))
         )
-    query = {**texts, "about": wanted.about}
+    query = {**texts, "about": filters.about}
     return LogbookPage(
-        title=f"Log book of {named[wanted.about]}" if wanted.about else "Log book",
+        title=f"Log book of {named[filters.about]}" if filters.about else "Log book",
         entries=entries,
-        about=about(request_context, wanted.about, named[wanted.about]) if wanted.about else None,
+        about=about(request_context, filters.about, named[filters.about]) if filters.about else None,
         older=request_context.link("logbook", query={**query, "after": beyond}) if beyond else "",
         asked=query,
-        groups=tuple(_grouped(entries, folds=fold == "yes" and wanted.by != "machine")),
+        groups=tuple(_grouped(entries, folds=fold == "yes" and filters.by != "machine")),
         subjects=tuple(subjects.items()),
         writes=bool(may),
         exports=tuple(

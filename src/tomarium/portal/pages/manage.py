@@ -10,7 +10,7 @@ from fastapi import HTTPException
 from sqlalchemy import Connection
 
 from tomarium.catalogue.comments import comments_of
-from tomarium.catalogue.dois import Told, states_of
+from tomarium.catalogue.dois import DoiResult, states_of
 from tomarium.catalogue.edit import place_for
 from tomarium.catalogue.entities import as_told
 from tomarium.catalogue.invitations import invitations_of
@@ -102,7 +102,7 @@ class ManagePage:
         Whether it may be published.
     remarks : tuple of Remark
         The oldest first.
-    dois : tuple of Told
+    dois : tuple of DoiResult
         How far its DOIs are.
     may_publish : bool
         Whether who asks may publish it.
@@ -134,7 +134,7 @@ class ManagePage:
     checks: tuple[Check, ...]
     ready: bool
     remarks: tuple[Remark, ...]
-    dois: tuple[Told, ...]
+    dois: tuple[DoiResult, ...]
     may_publish: bool = field(metadata=FOR_PEOPLE)
     embargo: str = field(metadata=FOR_PEOPLE)
     licences: tuple[str, ...] = field(metadata=FOR_PEOPLE)

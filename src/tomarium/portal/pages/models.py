@@ -12,7 +12,7 @@ from sqlalchemy import Row
 
 from tomarium.catalogue.edit import place_for
 from tomarium.catalogue.model_jobs import demand_volume, models_asked
-from tomarium.catalogue.model_request import LABELS, read_asked
+from tomarium.catalogue.model_request import LABELS, read_model_request
 from tomarium.catalogue.reader import NotAllowed
 from tomarium.errors import InputError, ParameterError
 from tomarium.model import Record
@@ -167,7 +167,7 @@ def content(
     said: Annotated[str, Query(max_length=300, include_in_schema=False)] = "",
 ) -> ModelsPage:
     """Show what a `threshold` makes of a record's volume, and the meshes and prints that were asked for."""
-    record, folder = kept(request_context, id)
+    record, folder = demand_kept_record(request_context, id)
     fields = {"threshold": threshold, "dark": dark, "smooth": smooth, "whole": whole, "up": up}
     with request_context.catalogue.reading() as connection:
         jobs = models_asked(connection, id)
@@ -185,7 +185,7 @@ def content(
         title=f"Mesh and print “{record.title}”",
         id=id,
         unit=record.volume.get("unit") or "",
-        asked=tuple(_asked(request_context, id, job) for job in jobs),
+        asked=tuple(_asked_model(request_context, id, job) for job in jobs),
         shown=shown,
         problem=problem,
         record=request_context.link("record", {"id": id}),
@@ -201,7 +201,7 @@ def content(
     )
 
 
-def kept(request_context: RequestContext, id: str) -> tuple[Record, Path]:
+def demand_kept_record(request_context: RequestContext, id: str) -> tuple[Record, Path]:
     """Find a record that the reader keeps, with its folder.
 
     Parameters
@@ -232,7 +232,7 @@ def kept(request_context: RequestContext, id: str) -> tuple[Record, Path]:
 
 def preview_of(record: Record, folder: Path, fields: Mapping[str, str]) -> BodyPreview:
     """Look at what a form makes the body; raises InputError where that is nothing, or a field cannot be read."""
-    request = read_asked("print", {name: text for name, text in fields.items() if text})
+    request = read_model_request("print", {name: text for name, text in fields.items() if text})
     assert request.how is not None
     return body_preview(folder / str(volume_path(record)), request.wish, request.how.up)
 
@@ -284,7 +284,7 @@ def _bars(record: Record, threshold: float | None) -> Bars | None:
     )
 
 
-def _asked(request_context: RequestContext, id: str, job: Row[Any]) -> AskedModel:
+def _asked_model(request_context: RequestContext, id: str, job: Row[Any]) -> AskedModel:
     role, fields = str(job.arguments["role"]), job.arguments["fields"]
     record_ids: Sequence[str] = job.made
     return AskedModel(
@@ -294,12 +294,12 @@ def _asked(request_context: RequestContext, id: str, job: Row[Any]) -> AskedMode
         state=job.state,
         told=job.told,
         asked_by=job.asked_by,
-        wanted=tuple(_wanted(fields)),
+        wanted=tuple(_words_of_request(fields)),
         address=request_context.link("record", {"id": record_ids[0]}) + "#meshes" if record_ids else "",
     )
 
 
-def _wanted(fields: Mapping[str, str]) -> list[str]:
+def _words_of_request(fields: Mapping[str, str]) -> list[str]:
     ticks = ("dark", "whole", "overwrite", "keep_hollow", "largest_only", "no_plate")
     return [
         LABELS[name].lower() if name in ticks else f"{LABELS[name].lower()} {' / '.join(text.split(chr(10)))}"

@@ -35,7 +35,7 @@ GAPS_TOLD: Final = 8
 
 
 @dataclass(frozen=True)
-class Told:
+class SeriesVolume:
     """What the page needs of a record; kept, so that a long series is not read anew for every picture.
 
     Attributes
@@ -204,7 +204,7 @@ def content(
     """Show the moments of a series in the same greys; a moment is chosen by its number."""
     request_context.record(id)  # refuses what is hidden or closed
     _, place = request_context.seen(id)
-    base = _told(place)
+    base = _volume_at(place)
     if base.place is None:
         raise HTTPException(404, f"The record {id} is no moment of a series.")
     if not base.shape:
@@ -212,7 +212,7 @@ def content(
     number, count = moment or base.place.number, base.place.count
     if number > count:
         raise HTTPException(404, f"The series has {count} moments; there is no moment {number}.")
-    volumes = _found(request_context, base)
+    volumes = _volumes_by_number(request_context, base)
     window = _window([volume for volume in volumes.values() if not _problem(volume, base)], low, high)
     chosen_indices: dict[Plane, int | None] = {"z": z, "y": y, "x": x}
     planes: dict[str, Slice] = {plane: _slice(plane, base, chosen_indices[plane]) for plane in PLANES}
@@ -233,7 +233,9 @@ def content(
         moments=moments,
         missing=_missing(moments),
         record_title=base.title,
-        gaps=tuple(f"{first}–{last}" if last > first else str(first) for first, last in _gaps(moments)),
+        gaps=tuple(
+            f"{first}–{last}" if last > first else str(first) for first, last in _missing_runs(moments)
+        ),
         planes=planes,
         window=window,
         chosen=bool(low or high),
@@ -244,7 +246,7 @@ def content(
     )
 
 
-def _window(shown: Sequence[Told], low: str, high: str) -> tuple[float, float]:
+def _window(shown: Sequence[SeriesVolume], low: str, high: str) -> tuple[float, float]:
     """Return the window that was chosen; where an end was not, that which holds the windows of all moments."""
     try:
         window = (
@@ -261,15 +263,15 @@ def _window(shown: Sequence[Told], low: str, high: str) -> tuple[float, float]:
     return window
 
 
-def _found(request_context: RequestContext, base: Told) -> dict[int, Told]:
+def _volumes_by_number(request_context: RequestContext, base: SeriesVolume) -> dict[int, SeriesVolume]:
     """Find the moments that the reader may see; where two records claim one number, that of this page is taken."""
     assert base.place is not None
     with request_context.catalogue.reading() as connection:
         places = places_of_series(connection, request_context.reader, base.place.series, base.id)
-    volumes: dict[int, Told] = {}
+    volumes: dict[int, SeriesVolume] = {}
     for id in sorted(places, key=lambda id: (id != base.id, id)):
         try:
-            volume = _told(places[id])
+            volume = _volume_at(places[id])
         except (OSError, FormatError):  # a folder that was moved: the moment is missing
             continue
         if volume.place is not None and volume.place.count == base.place.count:
@@ -277,18 +279,18 @@ def _found(request_context: RequestContext, base: Told) -> dict[int, Told]:
     return volumes
 
 
-def _told(place: Place) -> Told:
+def _volume_at(place: Place) -> SeriesVolume:
     state = (place.folder / FILENAME).stat()
-    volume = _of_folder(place.folder, state.st_mtime_ns, state.st_size)
+    volume = _read_volume(place.folder, state.st_mtime_ns, state.st_size)
     return replace(volume, closed="" if place.open else volume.closed)
 
 
 @lru_cache(maxsize=4096)
-def _of_folder(folder: Path, _changed_ns: int, _bytes: int) -> Told:
+def _read_volume(folder: Path, _changed_ns: int, _bytes: int) -> SeriesVolume:
     record = read_record(folder)
     has_volume = slices.SLICES.shows(record)
     version = next((entry.sha256[:12] for entry in record.files if entry.role == "volume"), "")
-    return Told(
+    return SeriesVolume(
         id=record.id,
         title=record.title,
         place=in_series(record),
@@ -301,7 +303,7 @@ def _of_folder(folder: Path, _changed_ns: int, _bytes: int) -> Told:
     )
 
 
-def _problem(volume: Told | None, base: Told) -> str:
+def _problem(volume: SeriesVolume | None, base: SeriesVolume) -> str:
     """Say why a moment cannot be shown with the others."""
     if volume is None:
         return "not filed here, or not open to you"
@@ -321,8 +323,8 @@ def _problem(volume: Told | None, base: Told) -> str:
 def _moment(
     request_context: RequestContext,
     number: int,
-    volume: Told | None,
-    base: Told,
+    volume: SeriesVolume | None,
+    base: SeriesVolume,
     window: tuple[float, float],
     z: int,
     query: Mapping[str, str],
@@ -349,7 +351,7 @@ def _moment(
     )  # fmt: skip
 
 
-def _slice(plane: Plane, base: Told, index: int | None) -> Slice:
+def _slice(plane: Plane, base: SeriesVolume, index: int | None) -> Slice:
     axis = PLANES.index(plane)
     count = base.shape[axis]
     if index is not None and index >= count:
@@ -370,7 +372,7 @@ def _slice(plane: Plane, base: Told, index: int | None) -> Slice:
     )
 
 
-def _gaps(moments: Sequence[Moment]) -> list[tuple[int, int]]:
+def _missing_runs(moments: Sequence[Moment]) -> list[tuple[int, int]]:
     """Tell the first and last number of each run of moments that are not shown."""
     lost = [moment.number for moment in moments if moment.problem]
     runs = [[n for _, n in group] for _, group in groupby(enumerate(lost), lambda pair: pair[1] - pair[0])]
@@ -382,14 +384,16 @@ def _missing(moments: Sequence[Moment]) -> str:
     lost = [moment.number for moment in moments if moment.problem]
     if not lost:
         return ""
-    words = [f"{first} to {last}" if last > first else str(first) for first, last in _gaps(moments)]
+    words = [f"{first} to {last}" if last > first else str(first) for first, last in _missing_runs(moments)]
     if len(words) > GAPS_TOLD:
         return f"{len(lost)} of {len(moments)} moments are not shown; each says why."
     text = words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
     return f"Moment{'' if len(lost) == 1 else 's'} {text} {'is' if len(lost) == 1 else 'are'} not shown; each says why."
 
 
-def _look(request_context: RequestContext, shown: Moment, base: Told, window: tuple[float, float]) -> Markup:
+def _look(
+    request_context: RequestContext, shown: Moment, base: SeriesVolume, window: tuple[float, float]
+) -> Markup:
     """Show the look of that moment, whose volume a script exchanges."""
     if not shown.volume:
         return Markup("")

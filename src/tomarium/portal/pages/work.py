@@ -57,7 +57,7 @@ class Choice:
 
 
 @dataclass(frozen=True)
-class Asked:
+class RequestedVolume:
     """A volume that was asked for.
 
     Attributes
@@ -99,7 +99,7 @@ class WorkPage:
         The folder that is open; "" for none.
     owner : bool
         Whether who asks owns this machine.
-    asked : tuple of Asked
+    asked : tuple of RequestedVolume
         The volumes, the newest first.
     worker, reconstructor : str
         That nobody takes slices, or volumes; "" where all is well.
@@ -114,7 +114,7 @@ class WorkPage:
     files: tuple[Choice, ...]
     folder: str
     owner: bool
-    asked: tuple[Asked, ...]
+    asked: tuple[RequestedVolume, ...]
     worker: str
     reconstructor: str
     waits: bool
@@ -133,7 +133,7 @@ def content(
     hits = search(request_context.catalogue, request_context.reader, f"{RAW} {words}", limit=OFFERED).hits
     with request_context.catalogue.reading() as connection:
         jobs = own_jobs(connection, request_context.reader, RECONSTRUCT, JOBS)
-    volumes = tuple(_asked(request_context, job) for job in jobs)
+    volumes = tuple(_requested_volume(request_context, job) for job in jobs)
     return WorkPage(
         title="Reconstruct",
         q=words,
@@ -165,9 +165,9 @@ def _file(request_context: RequestContext, path: Path, name: str) -> Choice:
     return Choice(name, f"{PATH}{path}", "", inside)
 
 
-def _asked(request_context: RequestContext, job: Row[Any]) -> Asked:
+def _requested_volume(request_context: RequestContext, job: Row[Any]) -> RequestedVolume:
     record_id = job.made[0] if job.made else ""
-    return Asked(
+    return RequestedVolume(
         job.number,
         job.arguments["title"],
         progress_of(request_context, job),

@@ -43,7 +43,7 @@ class _Page(HTMLParser):
                 self.opened.append((tag, "drop", tag))
                 self.dropped += 1
             return
-        fate, name = self._fate(tag, attributes)
+        fate, name = self._action_for(tag, attributes)
         if tag in VOID:
             if fate == "keep":
                 self._write(_tag(tag, attributes, bare))
@@ -99,7 +99,7 @@ class _Page(HTMLParser):
     def _write(self, text: str) -> None:
         self.written[-1].append(text)
 
-    def _fate(self, tag: str, attributes: dict[str, str]) -> tuple[str, str]:
+    def _action_for(self, tag: str, attributes: dict[str, str]) -> tuple[str, str]:
         """Tell what becomes of an element ("keep", "drop", "unwrap") and its name; its addresses are changed."""
         if attributes.get("id") in self.without or (tag == "link" and attributes.get("rel") == "preload"):
             return "drop", tag
