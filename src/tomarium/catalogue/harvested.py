@@ -19,7 +19,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 
 from tomarium.catalogue.facets import CATALOGUE
 from tomarium.catalogue.harvest_tables import harvest_sources, harvested
-from tomarium.catalogue.harvested_twice import other_titles, same_as, same_of, settle
+from tomarium.catalogue.harvested_twice import choose_shown, other_titles, same_as, same_of
 from tomarium.catalogue.index_rows import (
     Entry,
     Telling,
@@ -208,7 +208,7 @@ def keep(
     if rows:
         connection.execute(delete(harvested).where(harvested.c.id.in_([row["id"] for row in rows])))
         connection.execute(insert(harvested), rows)
-    twice = _settle(connection, before_same | {same_of(item) for item in fields.values()})
+    twice = _update_shown(connection, before_same | {same_of(item) for item in fields.values()})
     others_of = other_titles(connection, [row["id"] for row in rows])
     save_records(
         connection,
@@ -424,12 +424,12 @@ def _take_away(connection: Connection, ids: Sequence[str]) -> None:
         forget_shared(connection, some)
         for id in some:
             forget_record(connection, id, LIVE)
-        _settle(connection, same)
+        _update_shown(connection, same)
 
 
-def _settle(connection: Connection, same_keys: set[str]) -> set[str]:
+def _update_shown(connection: Connection, same_keys: set[str]) -> set[str]:
     """Show each record once that several sources tell; return the items whose rows of the index are right now."""
-    shown, hidden = settle(connection, same_keys)
+    shown, hidden = choose_shown(connection, same_keys)
     for id in hidden:
         forget_record(connection, id, LIVE)
     ids = sorted(shown)

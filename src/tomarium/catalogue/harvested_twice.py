@@ -49,7 +49,7 @@ def same_of(item: Mapping[str, Any]) -> str:
     return f"{parts.netloc.lower()}{path}{'?' if parts.query else ''}{parts.query}"
 
 
-def settle(connection: Connection, same_keys: Iterable[str]) -> tuple[set[str], set[str]]:
+def choose_shown(connection: Connection, same_keys: Iterable[str]) -> tuple[set[str], set[str]]:
     """Choose which item is shown of those that are the same record: the one that tells most, else the older source's.
 
     Parameters

@@ -367,7 +367,7 @@ class NoAnswer(Interrupted):
         self.reason = reason
 
 
-def patiently(
+def with_retries(
     ask: Callable[[], Answer],
     tries: int = TRIES,
     longest: float = LONGEST_WAIT_S,
@@ -375,7 +375,7 @@ def patiently(
     silences: int | None = None,
     within_s: float = math.inf,
 ) -> Answer:
-    """Ask until there is an answer that is not the portal's own trouble.
+    """Repeat a request until its status is one that another try would not change.
 
     Parameters
     ----------
@@ -405,7 +405,7 @@ def patiently(
         answer = None
         try:
             answer = ask()
-            if not is_passing(answer.status):
+            if not is_temporary(answer.status):
                 return answer
             reason = words(answer)
         except (URLError, OSError) as problem:
@@ -418,7 +418,7 @@ def patiently(
     raise NoAnswer(reason)
 
 
-def is_passing(status: int) -> bool:
+def is_temporary(status: int) -> bool:
     """Tell whether a status is one that may be another after a while."""
     return status == 429 or (status >= 500 and status != 507)
 

@@ -19,7 +19,7 @@ from typing import Final
 from tomarium.catalogue.checksums import sum_file
 from tomarium.catalogue.contents import Content
 from tomarium.errors import FormatError, InputError, Interrupted, StorageFull
-from tomarium.portal.client import TRIES, Answer, Portal, is_passing, wait_s, words
+from tomarium.portal.client import TRIES, Answer, Portal, is_temporary, wait_s, words
 
 Refusal = Callable[[Answer], InputError]
 BLOCK: Final = 1 << 18
@@ -264,7 +264,7 @@ class _Transfer:
                     if answer.status == 416:
                         return False
                     if answer.stream is None:
-                        if not is_passing(answer.status):
+                        if not is_temporary(answer.status):
                             raise refusal(answer)
                         reason = words(answer)
                     elif not self._suits(answer):

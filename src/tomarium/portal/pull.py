@@ -17,7 +17,7 @@ from tomarium.catalogue.checksums import list_files
 from tomarium.catalogue.contents import Content, choose
 from tomarium.catalogue.record_folder import LONGEST_CRATE_BYTES, verify
 from tomarium.errors import CannotFit, FormatError, InputError
-from tomarium.portal.client import patiently
+from tomarium.portal.client import with_retries
 from tomarium.portal.fetch import PARTIAL, FileToFetch, fetch, partial_of
 from tomarium.portal.remote_record import RESOLVER, TRIES, RemoteRecord, get, list_files_of, open_page
 from tomarium.standards.ro_crate import FILENAME, read
@@ -181,9 +181,9 @@ def pull_region(
         axis: span for axis, span in zip("zyx", spans, strict=False) if span not in ("", ":")
     }
     path = f"records/{page.id}/volume.{kind}?{urlencode(query)}"
-    answer = patiently(lambda: page.portal.ask("HEAD", path), TRIES)
+    answer = with_retries(lambda: page.portal.ask("HEAD", path), TRIES)
     if answer.status != 200:  # HEAD has no words
-        answer = patiently(lambda: page.portal.ask("GET", path, {"Range": "bytes=0-0"}), TRIES)
+        answer = with_retries(lambda: page.portal.ask("GET", path, {"Range": "bytes=0-0"}), TRIES)
         raise page.refusal(answer)
     length, tag = answer.headers.get("Content-Length", ""), answer.headers.get("ETag", "")
     if not length.isdecimal() or len(length) > 18 or not tag:
@@ -251,7 +251,7 @@ def _small(page: RemoteRecord, contents: Sequence[Content], path: str) -> bytes:
             f"{page.portal.address}records/{page.id}: {path} is not listed, or too large to be one"
         )
     file_address = f"records/{page.id}/files/{quote(path)}"
-    answer = patiently(lambda: get(page.portal, file_address, LONGEST_CRATE_BYTES), TRIES)
+    answer = with_retries(lambda: get(page.portal, file_address, LONGEST_CRATE_BYTES), TRIES)
     if answer.status != 200:
         raise page.refusal(answer)
     if hashlib.sha256(answer.content).hexdigest() != content.sha256:

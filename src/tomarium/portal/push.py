@@ -15,7 +15,7 @@ from tomarium.atomic_files import write_json
 from tomarium.catalogue.checksums import list_files
 from tomarium.catalogue.home import home
 from tomarium.errors import InputError, Interrupted
-from tomarium.portal.client import TRIES, Portal, demand_private, patiently, wait_s, web_address, words
+from tomarium.portal.client import TRIES, Portal, demand_private, wait_s, web_address, with_retries, words
 from tomarium.portal.uploads import CONTENT, VERSION
 
 Tell = Callable[[str, int, int], object]
@@ -70,7 +70,7 @@ def push(
     portal = Portal(address.rstrip("/") + "/", token, {"Tus-Resumable": VERSION})
     notes = _notes(path, address)
     batch = _batch(portal, notes, title, team)
-    listed = patiently(lambda: portal.ask("GET", f"uploads/batches/{batch}"))
+    listed = with_retries(lambda: portal.ask("GET", f"uploads/batches/{batch}"))
     if listed.status != 200:  # the end of an earlier push, whose answer was lost, came about meanwhile
         raise InputError(f"{address}: {words(listed)}")
     begun = {upload["path"]: upload for upload in listed.json()["files"]}
@@ -78,7 +78,7 @@ def push(
     for name, place in files.items():
         _send(portal, batch, name, place, begun.get(name), chunk, _progress_from(tell, sent, total))
         sent += place.stat().st_size
-    answer = patiently(lambda: portal.ask("POST", f"uploads/batches/{batch}/done"))
+    answer = with_retries(lambda: portal.ask("POST", f"uploads/batches/{batch}/done"))
     if answer.status not in (201, 202):
         raise InputError(f"{address}: {words(answer)}")
     notes.unlink(missing_ok=True)
@@ -116,11 +116,11 @@ def _notes(path: Path, address: str) -> Path:
 def _batch(portal: Portal, notes: Path, title: str, team: str) -> str:
     if notes.exists():
         batch_begun = str(json.loads(notes.read_text(encoding="utf-8"))["batch"])
-        if patiently(lambda: portal.ask("GET", f"uploads/batches/{batch_begun}")).status == 200:
+        if with_retries(lambda: portal.ask("GET", f"uploads/batches/{batch_begun}")).status == 200:
             return batch_begun
     values = {name: text for name, text in (("title", title), ("team", team)) if text}
     query = f"?{urlencode(values)}" if values else ""
-    answer = patiently(lambda: portal.ask("POST", f"uploads/batches{query}"))
+    answer = with_retries(lambda: portal.ask("POST", f"uploads/batches{query}"))
     if answer.status != 201:
         raise InputError(f"{portal.address}: {words(answer)}")
     batch = str(answer.json()["batch"])
@@ -179,7 +179,7 @@ def _send(
                     f"{portal.address}: {reason_given}; {offset} of {size} bytes of {name} are there, start again"
                 )
             time.sleep(wait_s(waited - 1, answer))
-            state = patiently(lambda: portal.ask("HEAD", upload))
+            state = with_retries(lambda: portal.ask("HEAD", upload))
             if state.status == 404:
                 raise Interrupted(f"{portal.address}: the upload of {name} is gone there; start again")
             offset = int(state.headers.get("Upload-Offset") or offset)
@@ -193,7 +193,7 @@ def _create(portal: Portal, batch: str, name: str, place: Path, size: int) -> st
         f"{key} {base64.b64encode(value.encode()).decode()}" for key, value in metadata.items()
     )
     headers = {"Upload-Length": str(size), "Upload-Metadata": told_words}
-    answer = patiently(lambda: portal.ask("POST", "uploads", headers))
+    answer = with_retries(lambda: portal.ask("POST", "uploads", headers))
     if answer.status != 201:
         raise InputError(f"{place}: {words(answer)}")
     return urljoin(portal.address, str(answer.headers["Location"]))
@@ -201,7 +201,7 @@ def _create(portal: Portal, batch: str, name: str, place: Path, size: int) -> st
 
 def _wait(portal: Portal, place: str) -> str:
     while True:
-        state = patiently(lambda: portal.ask("GET", place)).json()
+        state = with_retries(lambda: portal.ask("GET", place)).json()
         if state["state"] == "done":
             addresses = [
                 urljoin(portal.address, str(record["address"])) for record in state.get("records", ())

@@ -13,7 +13,7 @@ from tomarium.catalogue.contents import Content
 from tomarium.catalogue.record_folder import ID
 from tomarium.errors import FormatError, InputError
 from tomarium.pipeline.run.journal import FOLDER as JOURNAL
-from tomarium.portal.client import Answer, Portal, demand_private, patiently, web_address, words
+from tomarium.portal.client import Answer, Portal, demand_private, web_address, with_retries, words
 from tomarium.portal.fetch import PARTIAL
 from tomarium.standards.identifiers import DOI
 from tomarium.viewers.place import is_inside
@@ -92,7 +92,7 @@ def open_page(address: str, token: str, resolver: str) -> RemoteRecord:
     base, id = address_and_id
     demand_private(web_address(base, _EXAMPLE), token)
     portal = Portal(base, token)
-    answer = patiently(lambda: get(portal, f"records/{id}.json"), TRIES)
+    answer = with_retries(lambda: get(portal, f"records/{id}.json"), TRIES)
     page = RemoteRecord(portal, id, id, "")
     if answer.status != 200:
         raise page.refusal(answer)
@@ -134,7 +134,7 @@ def _resolve(place: str) -> str:
         with Portal(place, headers={"Accept": "text/html"}).follow(place) as answer:
             return Answer(answer.status, answer.headers, answer.content, address=answer.address)
 
-    answer = patiently(ask, TRIES)
+    answer = with_retries(ask, TRIES)
     if answer.status == 404 and answer.address == place:
         raise InputError(f"{place}: there is no such DOI; look for a letter that is missing")
     return answer.address
@@ -196,7 +196,7 @@ def list_files_of(page: RemoteRecord) -> tuple[Content, ...]:
     FormatError
         It is no such list.
     """
-    answer = patiently(lambda: get(page.portal, f"records/{page.id}/manifest.json"), TRIES)
+    answer = with_retries(lambda: get(page.portal, f"records/{page.id}/manifest.json"), TRIES)
     if answer.status != 200:
         raise page.refusal(answer)
     where = f"{page.portal.address}records/{page.id}/manifest.json"

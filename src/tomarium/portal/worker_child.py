@@ -13,7 +13,7 @@ from typing import Final
 from tomarium.catalogue.catalogue import Catalogue
 from tomarium.catalogue.workers import workers_seen
 
-PATIENCE_S: Final = 5.0
+RESTART_S: Final = 5.0
 """Seconds between two starts, where a worker ends at once."""
 END_S: Final = 10.0
 """Seconds that a worker is given to end."""
@@ -58,7 +58,7 @@ class WorkerChildren:
             child = self._children.get(kind)
             if child is not None and child.poll() is None:
                 return
-            if time.monotonic() - self._begun.get(kind, -PATIENCE_S) < PATIENCE_S:
+            if time.monotonic() - self._begun.get(kind, -RESTART_S) < RESTART_S:
                 return
             if any(worker.takes(kind) for worker in workers_seen(self._catalogue.home)) and child is None:
                 return

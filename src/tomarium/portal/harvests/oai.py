@@ -28,7 +28,7 @@ from tomarium.catalogue.harvest_sources import (
 )
 from tomarium.catalogue.harvested import HarvestCounts, Item, forget_unlisted, keep
 from tomarium.errors import FormatError, InputError, Interrupted, TomariumError
-from tomarium.portal.client import Limits, Portal, patiently, web_address, words
+from tomarium.portal.client import Limits, Portal, web_address, with_retries, words
 from tomarium.portal.harvests.harvester import Harvest, Harvester, Tell
 from tomarium.portal.harvests.oai_items import PREFIXES, read_item
 from tomarium.portal.harvests.oai_reply import Reply, read_reply
@@ -243,7 +243,7 @@ def _read_list(
 
 
 def _ask_at(address: str) -> Ask:
-    """Return what asks a repository, patiently."""
+    """Return what asks a repository, and asks again after errors that pass."""
     web_address(address, EXAMPLE)
     agent = {
         "User-Agent": f"tomarium/{__version__} (OAI-PMH harvester)",
@@ -255,7 +255,7 @@ def _ask_at(address: str) -> Ask:
         separator = "&" if "?" in portal.address else "?"
         place = f"{portal.address}{separator}{urlencode(arguments)}"
         try:
-            answer = patiently(
+            answer = with_retries(
                 lambda: portal.get(place), TRIES, LONGEST_WAIT_S, silences=SILENCES, within_s=WITHIN_S
             )
         except Interrupted as problem:

@@ -25,7 +25,7 @@ from tomarium.catalogue.harvest_sources import (
 )
 from tomarium.catalogue.harvested import AT_ONCE, HarvestCounts, forget_unlisted, keep
 from tomarium.errors import InputError, Interrupted, TomariumError
-from tomarium.portal.client import Limits, Portal, patiently, web_address, words
+from tomarium.portal.client import Limits, Portal, web_address, with_retries, words
 from tomarium.portal.harvests.harvester import Harvest, Harvester, Tell
 from tomarium.portal.harvests.panosc_items import KINDS, item_of, read_file
 from tomarium.portal.peer_judge import outward
@@ -230,7 +230,7 @@ def _ask(address: str, path: str, query: Mapping[str, str]) -> Any:
     # What it has harvested itself is taken from where that comes from, and not twice.
     place = f"{portal.address}/{path}?{urlencode({'provider': 'own', **query})}"
     try:
-        answer = patiently(lambda: portal.get(place), TRIES, LONGEST_WAIT_S)
+        answer = with_retries(lambda: portal.get(place), TRIES, LONGEST_WAIT_S)
     except Interrupted as problem:
         raise Interrupted(f"{address}: {problem}") from problem
     if answer.status != 200:

@@ -43,15 +43,15 @@ class _Page(HTMLParser):
                 self.opened.append((tag, "drop", tag))
                 self.dropped += 1
             return
-        fate, name = self._action_for(tag, attributes)
+        action, name = self._action_for(tag, attributes)
         if tag in VOID:
-            if fate == "keep":
+            if action == "keep":
                 self._write(_tag(tag, attributes, bare))
             return
-        self.opened.append((tag, fate, name))
-        if fate == "drop":
+        self.opened.append((tag, action, name))
+        if action == "drop":
             self.dropped = 1
-        elif fate == "keep":
+        elif action == "keep":
             if tag == "form":
                 self.searching += name == "form"
             if tag == "li":
@@ -66,10 +66,10 @@ class _Page(HTMLParser):
         if tag not in (name for name, _, _ in self.opened):
             return
         while True:
-            opened, fate, name = self.opened.pop()
+            opened, action, name = self.opened.pop()
             if self.dropped:
                 self.dropped -= 1
-            elif fate == "keep":
+            elif action == "keep":
                 self._write(f"</{name}>")
                 if opened == "li":
                     self._end_item()
