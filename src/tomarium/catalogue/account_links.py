@@ -169,7 +169,7 @@ def use_link(connection: Connection, secret: str, password: str) -> str:
 
 
 def revoke_link(connection: Connection, by: Reader, account: str) -> None:
-    """Let the link of an account open nothing any more.
+    """Revoke the link of an account.
 
     Parameters
     ----------

@@ -51,7 +51,7 @@ def account_of_orcid(connection: Connection, orcid: str) -> Account | None:
 
 
 def tie_subject(connection: Connection, name: str, subject: str) -> None:
-    """Let somebody whom an identity provider knows use an account.
+    """Tie an account to a person of an identity provider, who signs in to it from then on.
 
     Parameters
     ----------

@@ -312,7 +312,7 @@ def reopen_account(connection: Connection, by: Reader, name: str) -> None:
 def change_teams(
     connection: Connection, by: Reader, name: str, *, join: tuple[str, ...] = (), leave: tuple[str, ...] = ()
 ) -> tuple[str, ...]:
-    """Let an account join teams and leave others; a team is there as long as it has somebody.
+    """Change the teams of an account; a team is there as long as it has somebody.
 
     Parameters
     ----------

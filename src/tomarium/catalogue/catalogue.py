@@ -92,7 +92,7 @@ class Catalogue:
             yield connection
 
     def close(self) -> None:
-        """Let go of the database."""
+        """Close the connections to the database."""
         self.engine.dispose()
 
     def __enter__(self) -> Catalogue:

@@ -86,7 +86,7 @@ class ChildReaders:
         tell: Tell | None = None,
         demand_wanted: Callable[[], object] | None = None,
     ) -> Any:
-        """Have a question answered by a process.
+        """Ask a process and return its answer.
 
         `readable`, `writable`: folders and files that it may touch. `longest_s`: when it is ended. `unconfined`:
         whether it is answered where the system cannot confine a process, as the setting `unconfined_reading` says.

@@ -119,7 +119,7 @@ def tell_citations(
 
 
 def follow_document(catalogue: Catalogue, reader: Reader, before: Entity | None, after: Entity) -> None:
-    """Let records tell what a document says of them now, after it was changed or published."""
+    """Update the records that a document is about, after it was changed or published."""
     if after.kind != "document":
         return
     documents: list[Entity] = [document for document in (before, after) if document is not None]

@@ -43,7 +43,7 @@ class Call:
 
 
 def answer(question: Call | VolumeQuestion) -> Any:
-    """Do what is asked; what a child does."""
+    """Answer a question in the child process."""
     if isinstance(question, VolumeQuestion):
         return answer_in_child(question)
     return question.work(tell_progress, *question.given)
@@ -84,7 +84,7 @@ def confined(
     tell: Tell,
     demand_wanted: Callable[[], object] | None = None,
 ) -> Any:
-    """Have a function done in a process that may touch some folders and nothing else.
+    """Run a function in a process that may open some folders and nothing else.
 
     Parameters
     ----------

@@ -253,7 +253,7 @@ def open_first(connection: Connection, limit: int = 200) -> list[Row[Any]]:
 
 
 def retry_doi(connection: Connection, reader: Reader, doi: str) -> None:
-    """Let DataCite be told of a DOI by the next worker, whatever came of it before.
+    """Queue a DOI to be sent to DataCite by the next worker, whatever its state.
 
     Parameters
     ----------
@@ -280,7 +280,7 @@ def retry_doi(connection: Connection, reader: Reader, doi: str) -> None:
 
 
 def try_again(connection: Connection) -> int:
-    """Let everything that failed or waits be due now.
+    """Make everything that failed or waits due now.
 
     Parameters
     ----------

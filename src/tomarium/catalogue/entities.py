@@ -294,7 +294,7 @@ def telling(record: Record, told: tuple[Entity, ...]) -> Record:
 
 
 def choose(connection: Connection, reader: Reader, record: Record, kind: str, id: str) -> Record:
-    """Let a record be of an entity, in place of another of this kind.
+    """Assign a record to an entity, in place of another of this kind.
 
     Parameters
     ----------

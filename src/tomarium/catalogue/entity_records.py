@@ -62,7 +62,7 @@ def _hide(connection: Connection, names: Sequence[str]) -> None:
 
 
 def rewrite_now(catalogue: Catalogue, reader: Reader, id: str, job: int | None) -> None:
-    """Do at once what `ask_to_rewrite` noted.
+    """Run at once the job that `ask_to_rewrite` queued.
 
     Parameters
     ----------

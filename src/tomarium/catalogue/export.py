@@ -169,7 +169,7 @@ def export(
 
 
 def _metadata_without_run(volume: Volume) -> dict[str, Any]:
-    """Leave the account of the run to the record itself."""
+    """Return the metadata without those of the run, which the record holds itself."""
     return {name: value for name, value in volume.metadata.items() if name not in ("provenance", "shards")}
 
 

@@ -336,7 +336,7 @@ def lay_out_upload(task: tuple[Path, Path, str]) -> dict[str, list[str]]:
 
 
 def _laid_out(catalogue: Catalogue, reader: Reader, folder: Path, path: Path, wish: Wish) -> Filed:
-    """Have records made by a process that touches this upload alone, and put them into the catalogue."""
+    """Make records in a process that may open this upload alone, and put them into the catalogue."""
     with catalogue.reading() as connection:
         unconfined = all_settings(connection)[SETTING] == "yes"
     wish.records.mkdir(parents=True, exist_ok=True)
@@ -362,7 +362,7 @@ def _laid_out(catalogue: Catalogue, reader: Reader, folder: Path, path: Path, wi
 
 
 def _give_to_team(catalogue: Catalogue, records: Sequence[Record], team: str) -> None:
-    """Let records be a team's too."""
+    """Assign records to a team, too."""
     if not team or not records:
         return
     with catalogue.writing() as connection:

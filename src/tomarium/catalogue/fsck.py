@@ -39,7 +39,7 @@ class FindingAndRepair:
 
 
 def _silent(_stage: str, _done: int, _total: int) -> None:
-    """Tell nobody."""
+    """Report no progress."""
 
 
 def fsck(

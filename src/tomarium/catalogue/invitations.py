@@ -143,7 +143,7 @@ def invitations_of(
 
 
 def revoke_invitation(connection: Connection, by: Reader, record: str, link: str = "") -> int:
-    """Let a link open nothing any more, at once.
+    """Revoke a link at once.
 
     Parameters
     ----------

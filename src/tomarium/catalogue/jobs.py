@@ -365,7 +365,7 @@ def forget_jobs(connection: Connection, kind: str, kept: Callable[[Row[Any]], bo
 
 
 def retry_job(connection: Connection, reader: Reader, number: int) -> None:
-    """Let a job that failed be done again by the next worker.
+    """Queue a job that failed again.
 
     Parameters
     ----------

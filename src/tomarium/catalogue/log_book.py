@@ -335,7 +335,7 @@ def _insert(connection: Connection, subject: str, values: dict[str, Any], moment
 def _replace(
     connection: Connection, row: Row[Any], reader: Reader, values: dict[str, Any], removed: str = ""
 ) -> None:
-    """Let an entry say something else; what it said becomes one of its versions."""
+    """Change an entry; what it said before becomes one of its versions."""
     old = [row.moment_utc, row.who, row.text, bool(row.machine), row.tags, row.links, row.files]
     new = {**values, "before": [*row.before, old], "moment_utc": time.time(), "removed": removed}
     new["who"] = row.who if removed else reader.name

@@ -89,7 +89,7 @@ def open_mails(connection: Connection, limit: int = 200) -> list[Row[Any]]:
 
 
 def retry_mails(connection: Connection, reader: Reader, number: int | None = None) -> int:
-    """Let mails that failed or wait be tried now.
+    """Make mails that failed or wait due now.
 
     Parameters
     ----------

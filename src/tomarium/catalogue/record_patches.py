@@ -65,7 +65,7 @@ def is_due(record: Record) -> bool:
 
 
 def ask_for_patches(connection: Connection, reader: Reader, record: Record) -> int | None:
-    """Have a worker write patches of a record that is being published.
+    """Queue the writing of patches of a record that is being published.
 
     Parameters
     ----------

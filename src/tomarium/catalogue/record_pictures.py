@@ -81,7 +81,7 @@ def kinds_due(record: Record, *, again: bool = False) -> tuple[str, ...]:
 
 
 def ask_for_pictures(catalogue: Catalogue, reader: Reader, made: Iterable[Record]) -> int | None:
-    """Have pictures drawn of records by a worker, one job for all of them.
+    """Queue the drawing of pictures of records, one job for all of them.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What a catalogue says of its house: names, addresses, and how it publishes."""
+"""Settings of a catalogue: names and addresses of its institution, and how it publishes."""
 
 from __future__ import annotations
 

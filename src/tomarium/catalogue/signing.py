@@ -1,4 +1,4 @@
-"""Texts that are given away and come back, signed with a key of the catalogue, so that nobody else makes them."""
+"""Tokens signed with a key of the catalogue, such as the resumption tokens of OAI-PMH: nobody else can make them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Handing a message to the mail server that the settings name (RFC 5321)."""
+"""Sending a message through the mail server that the settings name (RFC 5321)."""
 
 from __future__ import annotations
 

@@ -175,7 +175,7 @@ def tokens_of(connection: Connection, account: str = "") -> list[Token]:
 
 
 def revoke_token(connection: Connection, by: Reader, account: str, name: str) -> None:
-    """Let a token open nothing any more.
+    """Revoke a token.
 
     Parameters
     ----------
@@ -329,7 +329,7 @@ def must_renew(grant: Grant, now: float | None = None) -> bool:
 
 
 def renew_session(connection: Connection, grant: Grant, now: float | None = None) -> None:
-    """Let a session that is in use go on, 14 days from now and 90 days from the sign-in at most.
+    """Extend a session that is in use, 14 days from now and 90 days from the sign-in at most.
 
     Parameters
     ----------

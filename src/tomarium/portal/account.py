@@ -20,7 +20,7 @@ from tomarium.portal.request_context import CurrentRequest, RequestContext
 
 
 def give_all(app: FastAPI) -> None:
-    """Let an application give all of these.
+    """Add the routes to an application.
 
     Parameters
     ----------

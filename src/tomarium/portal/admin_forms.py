@@ -39,7 +39,7 @@ DAYS = "7"
 
 
 def give_all(app: FastAPI) -> None:
-    """Let an application take these forms.
+    """Add the routes of these forms to an application.
 
     Parameters
     ----------
@@ -151,7 +151,7 @@ def factor_off(request_context: CurrentRequest, name: str) -> Response:
 
 
 def withdraw_link(request_context: CurrentRequest, name: str) -> Response:
-    """Let the link of an account open nothing any more."""
+    """Revoke the link of an account."""
     return _change_user(
         request_context,
         name,
@@ -204,7 +204,7 @@ def settings(request_context: CurrentRequest, fields: Fields) -> Response:
 
 
 def again(request_context: CurrentRequest, fields: Fields) -> Response:
-    """Let a worker try a `job` or a `mail` (its number), or a `doi` again."""
+    """Queue a `job` or a `mail` (its number), or a `doi`, again for a worker."""
     reader = demand_section(request_context, "work", change=True)
     doi, mail = fields.get("doi", ""), fields.get("mail", "")
     number = mail or fields.get("job", "")
@@ -223,7 +223,7 @@ def again(request_context: CurrentRequest, fields: Fields) -> Response:
 
 
 def harvest_now(request_context: CurrentRequest, fields: Fields) -> Response:
-    """Let a worker harvest a `source`, its number, now."""
+    """Queue the harvest of a `source`, its number, for a worker now."""
     reader = demand_section(request_context, "sources", change=True)
     number = fields.get("source", "")
 
@@ -285,7 +285,7 @@ def _change_user(
 
 
 def _change(context: RequestContext, act: Callable[[Connection], Made], name: str = "") -> Made:
-    """Do something in one transaction, and say what was wrong as the portal does; 404 where there is no account."""
+    """Run a change in one transaction, with errors as HTTP statuses; 404 where there is no account."""
     try:
         with context.catalogue.writing() as connection:
             if name:

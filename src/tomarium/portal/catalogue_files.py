@@ -40,7 +40,7 @@ CROISSANT_TYPES: Final = {
 
 
 def give_catalogue_files(app: FastAPI) -> None:
-    """Let an application give these files.
+    """Add the routes of these files to an application.
 
     Parameters
     ----------

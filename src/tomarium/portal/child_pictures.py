@@ -1,4 +1,4 @@
-"""Pictures that the portal makes of a record's files, in a process of its own: the files may mean harm."""
+"""Pictures that the portal makes of a record's files, in a process of its own: the files may be malicious."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ SUCCESSES: Final[dict[str, dict[str, str]]] = {
 
 
 def describe(app: FastAPI) -> None:
-    """Let an application describe itself whole: statuses, media types and bodies of all its addresses.
+    """Complete the description of an application: statuses, media types and bodies of all its addresses.
 
     Parameters
     ----------

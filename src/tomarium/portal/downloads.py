@@ -82,7 +82,7 @@ def crc_store_of(catalogue: Catalogue) -> CrcStore:
 
 
 def give_all(app: FastAPI) -> None:
-    """Let an application give all of these.
+    """Add the routes to an application.
 
     Parameters
     ----------

@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 
 def give_entity_forms(app: FastAPI) -> None:
-    """Let an application take the forms.
+    """Add the routes of the forms to an application.
 
     Parameters
     ----------

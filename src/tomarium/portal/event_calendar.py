@@ -29,7 +29,7 @@ class Calendar(Response):
 
 
 def give_calendars(app: FastAPI) -> None:
-    """Let an application give calendars.
+    """Add the routes of the calendars to an application.
 
     Parameters
     ----------

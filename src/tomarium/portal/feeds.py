@@ -1,4 +1,4 @@
-"""What others look at regularly: an Atom feed of what was published, a sitemap for search engines, robots.txt."""
+"""Addresses that programs read often: an Atom feed of what was published, a sitemap for search engines, robots.txt."""
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
@@ -34,7 +34,7 @@ ADDRESSES: Final = 50_000
 
 
 def give_feeds(app: FastAPI) -> None:
-    """Let an application give feeds.
+    """Add the routes of the feeds to an application.
 
     Parameters
     ----------

@@ -67,7 +67,7 @@ MADE: Final = {
 
 
 def give_all(app: FastAPI) -> None:
-    """Let an application give all of these.
+    """Add the routes to an application.
 
     Parameters
     ----------

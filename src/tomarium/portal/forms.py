@@ -156,7 +156,7 @@ def take(
     name: str,
     told: bool = True,
 ) -> None:
-    """Let an address take a form.
+    """Add the route of a form to an application.
 
     Parameters
     ----------
@@ -194,7 +194,7 @@ def read_days(fields: Mapping[str, str], default: str) -> int:
 
 
 def tried(act: Callable[[], Made]) -> Made:
-    """Do what a form asks for; raises HTTPException 403 where the catalogue does not allow it, 422 where it cannot."""
+    """Run the action of a form; raises HTTPException 403 where the catalogue does not allow it, 422 where it cannot."""
     try:
         return act()
     except FormatError:

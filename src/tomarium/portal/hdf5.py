@@ -1,4 +1,4 @@
-"""The insides of a record's HDF5 files: what H5Web asks for, as h5grove answers it, but over the reader that is safe.
+"""The contents of a record's HDF5 files: what H5Web asks for, as h5grove answers it, but over the reader that is safe.
 
 The router of h5grove itself gives what external links, virtual datasets and external raw storage point to, wherever
 that lies, and has no limit; it is not used. Here a file is walked through before it is opened, links are followed by
@@ -106,7 +106,7 @@ def _quoted(text: str) -> bytes:
 
 
 def give_hdf5(app: FastAPI) -> None:
-    """Let an application give the insides of HDF5 files.
+    """Add the routes of the contents of HDF5 files to an application.
 
     Parameters
     ----------

@@ -29,7 +29,7 @@ BESIDE = "beside"
 
 
 def give_link_forms(app: FastAPI) -> None:
-    """Let an application take the forms.
+    """Add the routes of the forms to an application.
 
     Parameters
     ----------

@@ -68,7 +68,7 @@ def demand_member(request_context: CurrentRequest) -> None:
 
 
 def give_live(app: FastAPI) -> None:
-    """Let a portal give the pictures and events of its live page.
+    """Add the routes of the live page's pictures and events to a portal.
 
     Parameters
     ----------

@@ -73,12 +73,12 @@ def create_live_app(folder: Path, *, local: bool = True) -> FastAPI:
     def show(
         request: Request, hold: Annotated[bool, Query()] = False, day: Annotated[bool, Query()] = False
     ) -> Response:
-        """Show how the watch goes."""
+        """Show the state of the watch."""
         shown = content(request, hold, day)
         return answer_json(shown) if wants_json(request) else HTMLResponse(fill_alone(request, names(shown)))
 
     def tell(request: Request) -> Response:
-        """Tell the same as JSON."""
+        """Return the content as JSON."""
         return answer_json(content(request))
 
     def picture(file: str) -> Response:
@@ -99,7 +99,7 @@ def create_live_app(folder: Path, *, local: bool = True) -> FastAPI:
         return RedirectResponse(request.app.url_path_for("live"), 303)
 
     def home(request: Request) -> Response:
-        """Lead to the page."""
+        """Redirect to the page."""
         return RedirectResponse(request.app.url_path_for("live"))
 
     give(app, "/", home, name="home", kind=RedirectResponse)

@@ -232,7 +232,7 @@ def live_page(
     day: bool = False,
     hold: bool = False,
 ) -> LivePage:
-    """Say how a watch goes.
+    """Describe the state of a watch.
 
     Parameters
     ----------

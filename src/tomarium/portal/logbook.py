@@ -62,7 +62,7 @@ RequestedEntries = Annotated[EntryFilter, Depends(_read_filter)]
 
 
 def give_logbook(app: FastAPI) -> None:
-    """Let an application take entries, and give their files, exports and events.
+    """Add the routes of entries, their files, exports and events to an application.
 
     Parameters
     ----------
@@ -145,7 +145,7 @@ def _preview(request_context: RequestContext, sent: Sent) -> Response:
 
 
 def change(request_context: CurrentRequest, number: int, sent: SentForm) -> Response:
-    """Let an entry say something else: `text`, `tags`, `links`, more files, and `keep-CHECKSUM` of those that stay."""
+    """Change an entry: `text`, `tags`, `links`, more files, and `keep-CHECKSUM` of those that stay."""
     keeps = [name.removeprefix("keep-") for name in sent.fields if name.startswith("keep-")]
     keep = keeps if "keeping" in sent.fields else None
 

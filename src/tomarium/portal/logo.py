@@ -17,7 +17,7 @@ LARGEST_BYTES: Final = 1 << 20
 
 
 def give_logo(app: FastAPI) -> None:
-    """Let an application give the logo.
+    """Add the route of the logo to an application.
 
     Parameters
     ----------

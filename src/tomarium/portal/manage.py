@@ -32,7 +32,7 @@ DAYS: Final = "60"
 
 
 def give_forms(app: FastAPI) -> None:
-    """Let an application take the forms.
+    """Add the routes of the forms to an application.
 
     Parameters
     ----------
@@ -160,7 +160,7 @@ def invite(request_context: CurrentRequest, id: str, fields: Fields) -> Response
 
 
 def uninvite(request_context: CurrentRequest, id: str, fields: Fields) -> Response:
-    """Let a reviewers' `link` (the first letters of its name) open nothing any more; all of them where it is ""."""
+    """Revoke a reviewers' `link` (the first letters of its name); all of them where it is ""."""
 
     def act(reader: Reader) -> None:
         with request_context.catalogue.writing() as connection:
@@ -186,7 +186,7 @@ def _answer_done(
 def _change_visible(
     request_context: RequestContext, reader: Reader, id: str, act: Callable[[Reader], Made]
 ) -> Made:
-    """Do something to a record that a reader sees, and say what was wrong as the portal does."""
+    """Change a record that a reader sees, with errors as HTTP statuses."""
     with request_context.catalogue.reading() as connection:
         if place_of(connection, reader, id) is None:
             raise HTTPException(404, f"There is no record “{id[:80]}” in this catalogue.")

@@ -1,4 +1,4 @@
-"""Text that people write with Markdown: the part of it that can do no harm."""
+"""Markdown that people write, as safe HTML."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ class Table(Response):
 
 
 def give_messages(app: FastAPI) -> None:
-    """Let an application take the forms.
+    """Add the routes of the forms to an application.
 
     Parameters
     ----------

@@ -25,7 +25,7 @@ PICTURES: Final = ("slice", "silhouette")
 
 
 def give_models(app: FastAPI) -> None:
-    """Let an application take what is asked for, and give the pictures.
+    """Add the routes of requests for meshes, and of their pictures, to an application.
 
     Parameters
     ----------

@@ -27,7 +27,7 @@ MOST_BYTES: Final = 64 << 20
 
 
 def give_notebook(app: FastAPI) -> None:
-    """Let an application give notebooks of records.
+    """Add the route of notebooks of records to an application.
 
     Parameters
     ----------

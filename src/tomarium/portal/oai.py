@@ -73,7 +73,7 @@ FORMATS: Final[Mapping[str, Format]] = {
 
 
 def give_oai(app: FastAPI) -> None:
-    """Let an application be harvested.
+    """Add the OAI-PMH route to an application.
 
     Parameters
     ----------

@@ -60,7 +60,7 @@ class NotFound(Exception):
 
 
 def give_panosc(app: FastAPI) -> None:
-    """Let an application answer the PaNOSC search API.
+    """Add the routes of the PaNOSC search API to an application.
 
     Parameters
     ----------

@@ -23,7 +23,7 @@ def is_private(peer: str) -> bool:
 
 
 def outward() -> Judge:
-    """Make a judge of the connections of some requests and their redirects: none leads out of the public net.
+    """Make a check of the connections of some requests and their redirects: none leads out of the public net.
 
     Returns
     -------

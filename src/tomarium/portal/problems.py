@@ -160,7 +160,7 @@ def _answer(request: Request, status: int, message: str, headers: dict[str, str]
 
 
 def _page(request: Request, problem: Problem) -> str:
-    """Fill the page of a problem; a plain one where the database cannot even tell the name of the house."""
+    """Fill the page of a problem; a plain one where the database cannot tell the settings."""
     content = {"here": "", "json_path": None, "title": problem.title, "problem": problem}
     try:
         return fill(context_of(request), "problem.html", content)

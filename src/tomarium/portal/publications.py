@@ -20,7 +20,7 @@ from tomarium.standards.read_works import read_works
 
 
 def give_publications(app: FastAPI) -> None:
-    """Let an application give and take these.
+    """Add the routes to an application.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The other end of the door for uploads: sends files to a portal by tus 1.0, and goes on where it was."""
+"""Send files to a portal by tus 1.0; an upload that was interrupted is resumed."""
 
 from __future__ import annotations
 

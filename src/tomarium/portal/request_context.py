@@ -46,7 +46,7 @@ class RequestContext:
 
     @cached_property
     def settings(self) -> Mapping[str, str]:
-        """What the catalogue says of its house."""
+        """The settings of the catalogue."""
         with self.catalogue.reading() as connection:
             return all_settings(connection)
 

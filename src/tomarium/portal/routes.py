@@ -18,7 +18,7 @@ def give(
     kind: type[Response],
     told: bool = True,
 ) -> None:
-    """Let an address give something.
+    """Add a route for GET and HEAD to an application.
 
     Parameters
     ----------

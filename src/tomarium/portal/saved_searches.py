@@ -42,7 +42,7 @@ class MailLinkPage:
 
 
 def give_saved_searches(app: FastAPI) -> None:
-    """Let an application take the forms, and give the pages of the links.
+    """Add the routes of the forms, and of the pages of the links, to an application.
 
     Parameters
     ----------

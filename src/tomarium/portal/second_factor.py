@@ -29,7 +29,7 @@ WRONG = "The code is wrong, or was used already; wait for the next one of the ap
 
 
 def give_all(app: FastAPI) -> None:
-    """Let an application give all of these.
+    """Add the routes to an application.
 
     Parameters
     ----------
@@ -112,7 +112,7 @@ def _with_code(
     setting_up: bool = False,
     ends: bool = False,
 ) -> Response:
-    """Do what a code allows; as many may be wrong as passwords when signing in."""
+    """Run a change if a code is right; as many may be wrong as passwords when signing in."""
     reader = holder_of(context)
     address = demand_try(context, reader)
     try:

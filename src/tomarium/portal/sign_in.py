@@ -39,7 +39,7 @@ WRONG_CODE = "The name, the password or the code is wrong."
 
 
 def give_all(app: FastAPI) -> None:
-    """Let an application give all of these.
+    """Add the routes to an application.
 
     Parameters
     ----------

@@ -214,7 +214,7 @@ def entity_header(request_context: RequestContext, content: object) -> str:
 
 
 def give_signposting(app: FastAPI) -> None:
-    """Let an application give linksets of records, specimens, proposals, instruments and the like.
+    """Add to an application the routes of linksets of records, specimens, proposals, instruments and the like.
 
     Parameters
     ----------

@@ -30,7 +30,7 @@ class Png(Response):
 
 
 def give_sizes(app: FastAPI) -> None:
-    """Let an application give the picture.
+    """Add the route of the picture to an application.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Clients that send or take next to nothing are let go, so that none of them holds a connection for ever.
+"""Connections of clients that send or take next to nothing are closed, so that none is held for ever.
 
 The bounds are those that file servers have (Apache's mod_reqtimeout; nginx's client_header_timeout and send_timeout).
 An upload or a download that is cut off so goes on where it was. Whoever is quicker than that keeps the connection as
@@ -43,12 +43,12 @@ class TimedConnection(H11Protocol):
         self._next_look = self.loop.call_later(LOOK_S, self._look)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Look no more."""
+        """Stop checking the connection."""
         self._next_look.cancel()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Note that something came."""
+        """Note the time at which data came."""
         if self._head_since is None and self.conn.their_state is h11.IDLE:
             self._head_since = self.loop.time()
         self._body_bytes += len(data)
@@ -57,7 +57,7 @@ class TimedConnection(H11Protocol):
             self._head_since = None
 
     def resume_writing(self) -> None:
-        """Note that something was taken."""
+        """Note the time at which data were taken."""
         self._taken = self.loop.time()
         super().resume_writing()
 

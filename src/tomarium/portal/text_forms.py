@@ -35,7 +35,7 @@ OTHERS = ("name", "language", "seen", "body", "remark", "draft", "preview")
 
 
 def give_text_forms(app: FastAPI) -> None:
-    """Let an application take the forms.
+    """Add the routes of the forms to an application.
 
     Parameters
     ----------

@@ -25,7 +25,7 @@ KEYS = tuple(fact.key for fact in FACTS)
 
 
 def give_tracking(app: FastAPI) -> None:
-    """Let an application take what is told of parcels and specimens, and give its pictures.
+    """Add the routes of parcels and of where specimens are, and of their pictures, to an application.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The door for uploads: tus 1.0 (https://tus.io/protocols/resumable-upload), and batches that become records.
+"""Uploads by tus 1.0 (https://tus.io/protocols/resumable-upload), and batches that become records.
 
 Extensions: creation, creation-with-upload, termination, checksum, expiration. A browser sends these requests to other
 hosts only after asking them, and this host never agrees; so no page of another site can upload in a reader's name.
@@ -60,7 +60,7 @@ _LONGEST_METADATA: Final = 8000
 
 
 def give_uploads(app: FastAPI) -> None:
-    """Let an application take uploads.
+    """Add the routes of uploads to an application.
 
     Parameters
     ----------

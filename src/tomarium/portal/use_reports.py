@@ -34,7 +34,7 @@ METRICS: Final = {
 
 
 def give_use_reports(app: FastAPI) -> None:
-    """Let an application give the reports.
+    """Add the routes of the reports to an application.
 
     Parameters
     ----------

@@ -178,7 +178,7 @@ def split_ids(text: str) -> list[str]:
 
 
 def give_volume_view(app: FastAPI) -> None:
-    """Let an application give Neuroglancer.
+    """Add the routes of Neuroglancer to an application.
 
     Parameters
     ----------

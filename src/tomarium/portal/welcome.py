@@ -50,7 +50,7 @@ class WelcomePage:
 
 
 def give_all(app: FastAPI) -> None:
-    """Let an application give the page and take its form.
+    """Add the routes of the page and its form to an application.
 
     Parameters
     ----------

@@ -52,7 +52,7 @@ KEPT: Final = {"Cache-Control": "private, max-age=3600"}
 
 
 def give_work(app: FastAPI) -> None:
-    """Let an application take what is asked for on the pages of work.
+    """Add the routes of the requests on the pages of work to an application.
 
     Parameters
     ----------

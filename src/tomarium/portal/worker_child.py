@@ -53,7 +53,7 @@ class WorkerChildren:
         self._begun: dict[str, float] = {}
 
     def __call__(self, kind: str) -> None:
-        """See that somebody takes a kind of job."""
+        """Start a worker for a kind of job, unless one takes it."""
         with self._lock:
             child = self._children.get(kind)
             if child is not None and child.poll() is None:
@@ -80,7 +80,7 @@ class WorkerChildren:
         return {kind: child.pid for kind, child in self._children.items() if child.poll() is None}
 
     def close(self) -> None:
-        """End them."""
+        """End the workers."""
         with self._lock:
             for child in self._children.values():
                 if child.stdin is not None:

@@ -1,4 +1,4 @@
-"""Jobs that the dead hold, DOIs that cannot become findable, records that nobody writes anew."""
+"""Jobs held by workers that ended, DOIs that cannot become findable, records that are still to be written anew."""
 
 from __future__ import annotations
 

@@ -316,7 +316,7 @@ def _forgetful(deletions: str) -> str:
 
 
 def _silent(_word: str, _done: int, _total: int) -> None:
-    """Tell nobody."""
+    """Report no progress."""
 
 
 OAI = Harvester("oai", harvest)

@@ -363,7 +363,7 @@ def _with_records(request_context: RequestContext, house: Entity, shown: EntityP
 
 
 def _linked(request_context: RequestContext, connection: Connection, entity: Entity, row: Row) -> Row:
-    """Let a fact that names a facility or an organisation lead to its page, where there is one."""
+    """Link a fact that names a facility or an organisation to its page, where there is one."""
     house = house_named(connection, request_context.reader, row.key, dict(entity.facts))
     if row.address or house is None:
         return row

@@ -177,7 +177,7 @@ class _Site:
         self.known: set[str] = set()
 
     def build(self) -> Built:
-        """Write everything."""
+        """Write all files of the site."""
         for place in ("/", "/about", "/glossary", *(f"/{name}" for name in sorted(LISTS))):
             self._page(f"/{name}" if (name := place[1:]) else "/", self._place(place))
         for path in ("", *sorted(TRANSLATED), *self.places.texts):
