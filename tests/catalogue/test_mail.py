@@ -26,8 +26,8 @@ from tomarium.catalogue.accounts import make_account
 from tomarium.catalogue.datacite_client import Answer
 from tomarium.catalogue.index_rows import save_records
 from tomarium.catalogue.ingest import entry_of
-from tomarium.catalogue.letter import Letter, message_of, read_address, read_sender
 from tomarium.catalogue.mail_addresses import change_mail_address, confirm_mail_address
+from tomarium.catalogue.mail_content import Letter, message_of, read_address, read_sender
 from tomarium.catalogue.mail_queue import MOST_TRIES, open_mails, queue_mail, retry_mails
 from tomarium.catalogue.new_records import look_for_new
 from tomarium.catalogue.reader_tables import mail_addresses, mails, saved_searches

@@ -20,7 +20,7 @@ from tomarium.errors import InputError
 from tomarium.portal.app import create_app
 from tomarium.portal.client import Portal
 from tomarium.portal.harvests.oai import known_source
-from tomarium.portal.peer_judge import outward
+from tomarium.portal.peer_check import outward
 
 SOURCE = Path(tomarium.__file__).parent
 CLIENTS = {"urllib.request", "http.client", "httpx", "httpx2", "requests", "aiohttp", "urllib3", "ftplib", "smtplib",
@@ -40,7 +40,7 @@ ASKING = {
     "portal/harvests/oai.py": "tomarium harvest oai",
     "portal/harvests/panosc.py": "tomarium harvest panosc",
     "portal/oidc.py": "the setting oidc_issuer",
-    "portal/peer_judge.py": "portal/client.py",
+    "portal/peer_check.py": "portal/client.py",
     "portal/pull.py": "tomarium pull",
     "portal/push.py": "tomarium push",
     "portal/remote_record.py": "tomarium pull",
@@ -150,7 +150,7 @@ def test_a_source_that_is_harvested_leads_into_no_private_net(
     assert (
         Portal(leading_inward, peer=outward()).get(leading_inward).status == 200
     )  # both are of private nets
-    monkeypatch.setattr("tomarium.portal.peer_judge.is_private", lambda peer: peer == "127.0.0.2")
+    monkeypatch.setattr("tomarium.portal.peer_check.is_private", lambda peer: peer == "127.0.0.2")
     inward = pytest.raises(InputError, match=r"leads on to 127\.0\.0\.2, a machine of a private net")
     with open_catalogue(tmp_path / "c.sqlite") as catalogue, inward:
         known_source(catalogue, leading_inward)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tomarium.atomic_files import write_whole
-from tomarium.catalogue.bare_pictures import Unreadable, bare_picture
+from tomarium.catalogue.strip_metadata import Unreadable, bare_picture
 from tomarium.errors import ParameterError
 
 FOLDER: Final = "logbook"

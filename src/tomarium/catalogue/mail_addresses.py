@@ -12,7 +12,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 
 from tomarium.catalogue.accounts import account_named
 from tomarium.catalogue.audit import note
-from tomarium.catalogue.letter import Letter, read_address
+from tomarium.catalogue.mail_content import Letter, read_address
 from tomarium.catalogue.mail_queue import queue_mail
 from tomarium.catalogue.reader import Reader
 from tomarium.catalogue.reader_tables import mail_addresses, saved_searches

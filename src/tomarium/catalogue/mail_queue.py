@@ -9,7 +9,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Connection, Row, case, delete, func, insert, select, update
 
 from tomarium.catalogue.audit import note
-from tomarium.catalogue.letter import read_address
+from tomarium.catalogue.mail_content import read_address
 from tomarium.catalogue.reader import Reader, demand_role
 from tomarium.catalogue.reader_tables import mails
 from tomarium.errors import InputError

@@ -8,7 +8,7 @@ from typing import Any, Final
 from sqlalchemy import Connection
 
 from tomarium.catalogue import mail_addresses, new_records
-from tomarium.catalogue.letter import Letter
+from tomarium.catalogue.mail_content import Letter
 
 Writer = Callable[[Connection, Mapping[str, Any]], Letter | None]
 

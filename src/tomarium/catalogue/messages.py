@@ -12,8 +12,8 @@ from sqlalchemy import ColumnElement, Connection, Select, delete, func, insert, 
 from tomarium.catalogue.accounts import all_accounts
 from tomarium.catalogue.audit import note
 from tomarium.catalogue.catalogue import Catalogue
-from tomarium.catalogue.letter import read_address
 from tomarium.catalogue.mail_addresses import mail_address_of
+from tomarium.catalogue.mail_content import read_address
 from tomarium.catalogue.mail_queue import queue_mail
 from tomarium.catalogue.reader import Reader, may_see, owns
 from tomarium.catalogue.settings import all_settings

@@ -14,8 +14,8 @@ from tomarium.catalogue.accounts import account_named
 from tomarium.catalogue.asked import question_of, read_spelled
 from tomarium.catalogue.catalogue import Catalogue
 from tomarium.catalogue.find import numbers
-from tomarium.catalogue.letter import Letter
 from tomarium.catalogue.mail_addresses import mail_address_of
+from tomarium.catalogue.mail_content import Letter
 from tomarium.catalogue.mail_queue import queue_mail
 from tomarium.catalogue.reader import Reader, may_see
 from tomarium.catalogue.reader_tables import mail_addresses, saved_searches, told_records

@@ -10,7 +10,7 @@ from sqlalchemy import Row, select, update
 
 from tomarium.catalogue.catalogue import Catalogue
 from tomarium.catalogue.datacite_client import Answer
-from tomarium.catalogue.letter import message_of
+from tomarium.catalogue.mail_content import message_of
 from tomarium.catalogue.mail_queue import MOST_TRIES, count_due, forget_mails, is_due, wait_after
 from tomarium.catalogue.mail_writers import WRITERS
 from tomarium.catalogue.reader_tables import mails

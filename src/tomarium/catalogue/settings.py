@@ -11,7 +11,7 @@ from typing import Final
 from sqlalchemy import Connection, delete, insert, select
 
 from tomarium.catalogue import tables
-from tomarium.catalogue.letter import read_sender
+from tomarium.catalogue.mail_content import read_sender
 from tomarium.errors import ParameterError
 
 

@@ -12,7 +12,7 @@ from email.message import EmailMessage
 from typing import Final
 
 from tomarium.catalogue.datacite_client import Answer
-from tomarium.catalogue.letter import read_sender
+from tomarium.catalogue.mail_content import read_sender
 from tomarium.errors import InputError
 
 PASSWORD: Final = "TOMARIUM_SMTP_PASSWORD"

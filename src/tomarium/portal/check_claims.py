@@ -19,7 +19,7 @@ from tomarium.errors import InputError
 from tomarium.model.same_sample import CLAIMED, CONFIRMED, NOT_REACHABLE, WITHDRAWN, SameSampleClaim
 from tomarium.portal.client import Portal
 from tomarium.portal.follow import LIMITS, RESOLVER, Step, follow
-from tomarium.portal.peer_judge import is_private
+from tomarium.portal.peer_check import is_private
 from tomarium.standards.identifiers import classify, place_of
 
 DATACITE: Final = "https://api.datacite.org"

@@ -26,7 +26,7 @@ from urllib.request import (
 
 from tomarium.catalogue.datacite_client import NoRedirects
 from tomarium.errors import InputError, Interrupted
-from tomarium.portal.peer_judge import judging
+from tomarium.portal.peer_check import judging
 
 TRIES: Final = 8
 FIRST_WAIT_S: Final = 0.5

@@ -19,7 +19,7 @@ from urllib.parse import urldefrag, urljoin, urlsplit
 from tomarium import __version__
 from tomarium.errors import InputError
 from tomarium.portal.client import Answer, Limits, Portal, web_address
-from tomarium.portal.peer_judge import is_private
+from tomarium.portal.peer_check import is_private
 from tomarium.portal.typed_links import (
     LINKSET,
     RELATIONS,

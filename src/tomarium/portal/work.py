@@ -22,7 +22,15 @@ from tomarium.catalogue.jobs import add_job, cancel_job, drop_jobs
 from tomarium.catalogue.reader import Reader
 from tomarium.catalogue.upload_room import demand_room
 from tomarium.errors import InputError, StorageFull
-from tomarium.portal.asked_work import (
+from tomarium.portal.door import Door
+from tomarium.portal.forms import Fields, demand_known, take, tried
+from tomarium.portal.identity import demand_scope, may_upload
+from tomarium.portal.page import machine
+from tomarium.portal.pages.work_slice import WORK_SLICE, Typed, content_of, grey_window
+from tomarium.portal.rendering import answer_html, wants_json
+from tomarium.portal.request_context import CurrentRequest, RequestContext
+from tomarium.portal.routes import give
+from tomarium.portal.work_requests import (
     MOST_OPEN,
     OPEN,
     demand_worker_member,
@@ -33,14 +41,6 @@ from tomarium.portal.asked_work import (
     progress_of,
     see_that_somebody_works,
 )
-from tomarium.portal.door import Door
-from tomarium.portal.forms import Fields, demand_known, take, tried
-from tomarium.portal.identity import demand_scope, may_upload
-from tomarium.portal.page import machine
-from tomarium.portal.pages.work_slice import WORK_SLICE, Typed, content_of, grey_window
-from tomarium.portal.rendering import answer_html, wants_json
-from tomarium.portal.request_context import CurrentRequest, RequestContext
-from tomarium.portal.routes import give
 from tomarium.viewers.picture import png
 
 # Annotations are evaluated here, not postponed: FastAPI reads them.

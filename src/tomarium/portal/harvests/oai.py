@@ -32,7 +32,7 @@ from tomarium.portal.client import Limits, Portal, web_address, with_retries, wo
 from tomarium.portal.harvests.harvester import Harvest, Harvester, Tell
 from tomarium.portal.harvests.oai_items import PREFIXES, read_item
 from tomarium.portal.harvests.oai_reply import Reply, read_reply
-from tomarium.portal.peer_judge import outward
+from tomarium.portal.peer_check import outward
 
 LIMITS: Final = Limits(silent_s=30.0, whole_s=600.0, bytes=64 << 20)
 TRIES: Final = 5

@@ -28,7 +28,7 @@ from tomarium.errors import InputError, Interrupted, TomariumError
 from tomarium.portal.client import Limits, Portal, web_address, with_retries, words
 from tomarium.portal.harvests.harvester import Harvest, Harvester, Tell
 from tomarium.portal.harvests.panosc_items import KINDS, item_of, read_file
-from tomarium.portal.peer_judge import outward
+from tomarium.portal.peer_check import outward
 
 LIMITS: Final = Limits(silent_s=5.0, whole_s=60.0, bytes=64 << 20)
 TRIES: Final = 3

@@ -19,7 +19,7 @@ from tomarium.catalogue.entities import (
     records_of,
 )
 from tomarium.catalogue.entity_records import still_to_write
-from tomarium.catalogue.houses import house_named, named_by, names_of, records_at
+from tomarium.catalogue.institutions import house_named, named_by, names_of, records_at
 from tomarium.catalogue.log_access import KINDS as WITH_LOG
 from tomarium.catalogue.log_access import keeps_log
 from tomarium.catalogue.log_book import entries_of

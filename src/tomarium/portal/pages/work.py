@@ -13,7 +13,10 @@ from tomarium.beamtime.work_jobs import PREVIEW, RECONSTRUCT
 from tomarium.beamtime.work_source import PATH, RECORD, below, listed
 from tomarium.catalogue import search
 from tomarium.catalogue.find_jobs import own_jobs
-from tomarium.portal.asked_work import (
+from tomarium.portal.identity import may_upload
+from tomarium.portal.page import FOR_PEOPLE, Page
+from tomarium.portal.request_context import CurrentRequest, RequestContext
+from tomarium.portal.work_requests import (
     OPEN,
     Progress,
     demand_worker_member,
@@ -22,9 +25,6 @@ from tomarium.portal.asked_work import (
     scan_folders,
     worker_words,
 )
-from tomarium.portal.identity import may_upload
-from tomarium.portal.page import FOR_PEOPLE, Page
-from tomarium.portal.request_context import CurrentRequest, RequestContext
 
 RAW: Final = '"raw scan"'
 """Keyword of the records of raw scans."""

@@ -9,10 +9,10 @@ from fastapi import Path
 
 from tomarium.beamtime.work_jobs import RECONSTRUCT
 from tomarium.pipeline.protocol.protocol import from_data, to_yaml
-from tomarium.portal.asked_work import OPEN, Progress, demand_worker_member, own_job, progress_of
 from tomarium.portal.built import built
 from tomarium.portal.page import FOR_PEOPLE, Page
 from tomarium.portal.request_context import CurrentRequest
+from tomarium.portal.work_requests import OPEN, Progress, demand_worker_member, own_job, progress_of
 
 
 @dataclass(frozen=True)

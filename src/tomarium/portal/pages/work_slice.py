@@ -15,7 +15,11 @@ from tomarium.beamtime.work_jobs import PREVIEW, RECONSTRUCT
 from tomarium.beamtime.work_settings import OF_THE_VOLUME, WorkSettings, changes_between, settings_of
 from tomarium.catalogue.find_jobs import own_jobs
 from tomarium.errors import TomariumError
-from tomarium.portal.asked_work import (
+from tomarium.portal.built import built
+from tomarium.portal.page import FOR_PEOPLE, Page
+from tomarium.portal.request_context import CurrentRequest, RequestContext
+from tomarium.portal.step_forms import StepForm, step_forms, steps_in_words
+from tomarium.portal.work_requests import (
     OPEN,
     Progress,
     demand_worker_member,
@@ -26,10 +30,6 @@ from tomarium.portal.asked_work import (
     progress_of,
     worker_words,
 )
-from tomarium.portal.built import built
-from tomarium.portal.page import FOR_PEOPLE, Page
-from tomarium.portal.request_context import CurrentRequest, RequestContext
-from tomarium.portal.step_forms import StepForm, step_forms, steps_in_words
 from tomarium.steps.core.serialization import find_step
 
 COMPARED: Final = 8

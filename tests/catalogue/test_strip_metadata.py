@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import ExifTags, Image, ImageCms, ImageOps, PngImagePlugin
 
-from tomarium.catalogue.bare_pictures import Unreadable, bare_picture
 from tomarium.catalogue.log_files import keep_files, picture_type, place_of_file
+from tomarium.catalogue.strip_metadata import Unreadable, bare_picture
 
 SECRETS = (
     b"Ada Secret",
