@@ -29,7 +29,7 @@ from tomarium.catalogue.settings import all_settings
 from tomarium.catalogue.tables import entities, origins
 from tomarium.catalogue.words import name_from
 from tomarium.errors import InputError, ParameterError
-from tomarium.model.entity import HOUSES, HOWS, KINDS, Entity, read_fact
+from tomarium.model.entity import HOWS, INSTITUTIONS, KINDS, Entity, read_fact
 
 
 def make_entity(
@@ -236,7 +236,7 @@ def publish_entity(catalogue: Catalogue, reader: Reader, id: str, *, doi: bool =
         if held.entity.published is not None:
             return held.entity
         settings = all_settings(connection)
-        prefix = settings["doi_prefix"] if doi and held.entity.kind not in HOUSES else ""
+        prefix = settings["doi_prefix"] if doi and held.entity.kind not in INSTITUTIONS else ""
         new_doi = f"{prefix}/{held.entity.kind}/{id}" if prefix else ""
         moment = datetime.now(UTC).replace(microsecond=0).timestamp()
         connection.execute(

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tomarium.atomic_files import write_whole
-from tomarium.catalogue.strip_metadata import Unreadable, bare_picture
+from tomarium.catalogue.strip_metadata import Unreadable, without_metadata
 from tomarium.errors import ParameterError
 
 FOLDER: Final = "logbook"
@@ -88,7 +88,7 @@ def keep_files(home: Path, named_contents: Iterable[tuple[str, bytes]]) -> tuple
 def _keep_file(home: Path, name: str, content: bytes) -> LogFile:
     type = picture_type(content)
     try:
-        content = bare_picture(content, type) if type else content
+        content = without_metadata(content, type) if type else content
     except Unreadable:
         type = ""
     return LogFile(name, keep_content(home, content), len(content), type)

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 
 from tomarium.catalogue.accounts import account_named
 from tomarium.catalogue.audit import note
-from tomarium.catalogue.mail_content import Letter, read_address
+from tomarium.catalogue.mail_content import MailContent, read_address
 from tomarium.catalogue.mail_queue import queue_mail
 from tomarium.catalogue.reader import Reader
 from tomarium.catalogue.reader_tables import mail_addresses, saved_searches
@@ -124,7 +124,7 @@ def confirm_mail_address(connection: Connection, secret: str) -> str | None:
     return str(row.address)
 
 
-def write_confirmation(connection: Connection, content: Mapping[str, Any]) -> Letter | None:
+def write_confirmation(connection: Connection, content: Mapping[str, Any]) -> MailContent | None:
     """Write the mail that asks for an address to be confirmed; None where it is not wanted any more."""
     query = select(mail_addresses.c.digest).where(mail_addresses.c.account == content["account"])
     if connection.execute(query).scalar_one_or_none() != digest_of(content["secret"]):
@@ -137,4 +137,4 @@ def write_confirmation(connection: Connection, content: Mapping[str, Any]) -> Le
         f"If that is you, confirm it here within a week:\n{link}\n\n"
         "If it is not, do nothing: no further mail comes.\n"
     )
-    return Letter(f"{settings['name']}: confirm your address", text)
+    return MailContent(f"{settings['name']}: confirm your address", text)

@@ -15,7 +15,7 @@ from tomarium.catalogue.asked import question_of, read_spelled
 from tomarium.catalogue.catalogue import Catalogue
 from tomarium.catalogue.find import numbers
 from tomarium.catalogue.mail_addresses import mail_address_of
-from tomarium.catalogue.mail_content import Letter
+from tomarium.catalogue.mail_content import MailContent
 from tomarium.catalogue.mail_queue import queue_mail
 from tomarium.catalogue.reader import Reader, may_see
 from tomarium.catalogue.reader_tables import mail_addresses, saved_searches, told_records
@@ -132,7 +132,7 @@ def _new(catalogue: Catalogue, search: SavedSearch, moment: float) -> list[str]:
         return list(connection.execute(statement).scalars())
 
 
-def write_new_records(connection: Connection, content: Mapping[str, Any]) -> Letter | None:
+def write_new_records(connection: Connection, content: Mapping[str, Any]) -> MailContent | None:
     """Write the mail of a search, of those of its records that its holder may see now; None where there is none."""
     search = search_numbered(connection, int(content["search"]))
     if search is None or search.paused:
@@ -158,7 +158,7 @@ def write_new_records(connection: Connection, content: Mapping[str, Any]) -> Let
     if len(hits) > SHOWN:
         lines += [f"And {len(hits) - SHOWN} more.", ""]
     lines += [f"{words}: {link}" for words, link in links.items()]
-    return Letter(
+    return MailContent(
         f"{name}: {count} for “{search.name}”",
         "\n".join(lines),
         _html(lines[0], shown, len(hits) - len(shown), links),

@@ -96,12 +96,12 @@ def _send(catalogue: Catalogue, smtp: Smtp, row: Row[Any]) -> Answer | None:
         return Answer(False, False, f"no worker of this version writes mails of the kind {row.kind!r}")
     try:
         with catalogue.reading() as connection:
-            letter = WRITERS[row.kind](connection, row.content)
+            content = WRITERS[row.kind](connection, row.content)
     except InputError as problem:
         return Answer(False, True, f"it cannot be written: {problem}")
-    if letter is None:
+    if content is None:
         return None
-    message = message_of(letter, smtp.sender, row.receiver, f"{row.number}.{int(row.made_utc)}.tomarium")
+    message = message_of(content, smtp.sender, row.receiver, f"{row.number}.{int(row.made_utc)}.tomarium")
     return smtp.send(message)
 
 

@@ -27,7 +27,7 @@ class Unreadable(ValueError):
     """A file begins like a picture and does not go on like one."""
 
 
-def bare_picture(content: bytes, type: str) -> bytes:
+def without_metadata(content: bytes, type: str) -> bytes:
     """Take out of a picture what is neither pixels nor how they are shown.
 
     Parameters
@@ -71,7 +71,7 @@ def _jpeg(content: bytes) -> bytes:
             raise Unreadable("a JPEG that ends within a segment")
         segment, body = content[at:end], content[at + 4 : end]
         if marker == 0xE1 and body.startswith(_EXIF):
-            turned = _turned(body[len(_EXIF) :])
+            turned = _orientation(body[len(_EXIF) :])
         if _jpeg_keeps(marker, body):
             segments.append(segment)
         at = end
@@ -112,7 +112,7 @@ def _png(content: bytes) -> bytes:
         if end > len(content):
             raise Unreadable("a PNG that ends within a chunk")
         if kind == b"eXIf":
-            turned = _turned(content[at + 8 : end - 4])
+            turned = _orientation(content[at + 8 : end - 4])
         if not kind[0] & 0x20 or kind in _PNG_KEPT:  # a capital: no picture without it
             chunks.append(content[at:end])
         at = end
@@ -138,7 +138,7 @@ def _webp(content: bytes) -> bytes:
         if end > size:
             raise Unreadable("a WebP that ends within a chunk")
         if kind == b"EXIF":
-            turned = _turned(content[at + 8 : end].removeprefix(_EXIF))
+            turned = _orientation(content[at + 8 : end].removeprefix(_EXIF))
         if kind in _WEBP_KEPT:
             chunks.append(content[at:end])
         at = end
@@ -179,7 +179,7 @@ def _blocks_end(content: bytes, at: int) -> int:
     return at + 1
 
 
-def _turned(exif: bytes) -> int:
+def _orientation(exif: bytes) -> int:
     """Read the orientation of an Exif block, 1 to 8; 1, upright, where it tells none."""
     order = {b"II": "<", b"MM": ">"}.get(exif[:2])
     if order is None or len(exif) < 14:

@@ -100,13 +100,13 @@ def _by_datacite(doi: str, plain_names: set[str], asking: Asking) -> tuple[str, 
 
 
 def _get(address: str, asking: Asking) -> dict[str, Any]:
-    def judge(peer: str) -> None:
+    def check_peer(peer: str) -> None:
         if not asking.private and is_private(peer):
             raise InputError(f"{address} is the machine {peer} of a private net; allow it with --private")
 
     asking.tell(address)
     agent = {"User-Agent": f"tomarium/{__version__} (check-claims)", "Accept": "application/vnd.api+json"}
-    answer = Portal(address, headers=agent, limits=LIMITS, peer=judge).ask("GET", address)
+    answer = Portal(address, headers=agent, limits=LIMITS, peer=check_peer).ask("GET", address)
     if answer.status != 200:
         raise InputError(f"{address} answered {answer.status}")
     return answer.json()

@@ -26,7 +26,7 @@ from urllib.request import (
 
 from tomarium.catalogue.datacite_client import NoRedirects
 from tomarium.errors import InputError, Interrupted
-from tomarium.portal.peer_check import judging
+from tomarium.portal.peer_check import checking_handlers
 
 TRIES: Final = 8
 FIRST_WAIT_S: Final = 0.5
@@ -79,7 +79,7 @@ def _opener(place: str, peer: Callable[[str], None] | None) -> OpenerDirector:
     proxied = not direct and parts.scheme in getproxies() and not proxy_bypass(parts.netloc)
     handlers: list[BaseHandler] = [NoRedirects(), *([ProxyHandler({})] if direct else [])]
     if peer is not None and not proxied:
-        handlers += judging(peer)
+        handlers += checking_handlers(peer)
     return build_opener(*handlers)
 
 

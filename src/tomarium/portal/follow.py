@@ -97,7 +97,7 @@ class _Walk:
     pages: int = 0
     saved: int = 0
 
-    def judge(self, peer: str) -> None:
+    def check_peer(self, peer: str) -> None:
         """Refuse a machine of a private net, unless the start is one itself."""
         private = is_private(peer)
         if self.private is None:
@@ -265,7 +265,7 @@ def _ask(walk: _Walk, address: str, *, accept: str = "", lead: bool = False) -> 
             "User-Agent": f"tomarium/{__version__} (follow)",
             "Accept": f"{accept}, */*;q=0.5" if accept else _ACCEPT,
         }
-        answer = Portal(chain[-1], headers=agent, limits=LIMITS, peer=walk.judge).ask("GET", chain[-1])
+        answer = Portal(chain[-1], headers=agent, limits=LIMITS, peer=walk.check_peer).ask("GET", chain[-1])
         if walk.private is None:  # a proxy was asked, which serves the public net
             walk.private = False
         if answer.status not in _MOVED or not answer.headers.get("Location"):

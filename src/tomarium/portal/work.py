@@ -34,12 +34,12 @@ from tomarium.portal.work_requests import (
     MOST_OPEN,
     OPEN,
     demand_worker_member,
+    ensure_worker,
     facts_of_job,
     folder_of_job,
     named_scan,
     own_job,
     progress_of,
-    see_that_somebody_works,
 )
 from tomarium.viewers.picture import png
 
@@ -93,7 +93,7 @@ def ask(request_context: CurrentRequest, fields: Fields) -> Response:
         drop_jobs(connection, reader, PREVIEW, unwanted)
         _demand_few(connection, reader, PREVIEW)
         job = add_job(connection, reader, PREVIEW, arguments, joins=())
-    see_that_somebody_works(request_context.request, PREVIEW)
+    ensure_worker(request_context.request, PREVIEW)
     look, axes = (look, job) if what == "axes" else (job, axes)
     query = {
         "scan": scan, "session": session, "look": str(look or ""), "axes": str(axes or ""),
@@ -185,7 +185,7 @@ def launch(request_context: CurrentRequest, fields: Fields) -> Response:
                 "bytes": size,
             }
             number = add_job(connection, reader, RECONSTRUCT, {**arguments, **more}, joins=())
-    see_that_somebody_works(request_context.request, RECONSTRUCT)
+    ensure_worker(request_context.request, RECONSTRUCT)
     return _answer_with_job(request_context, number, 202)
 
 
@@ -245,7 +245,7 @@ def look_state(request_context: CurrentRequest, number: int) -> Response:
     demand_worker_member(request_context)
     job = own_job(request_context, number, PREVIEW)
     if job.state in OPEN:
-        see_that_somebody_works(request_context.request, job.kind)
+        ensure_worker(request_context.request, job.kind)
     state = machine(progress_of(request_context, job))
     return JSONResponse(state, headers={"Cache-Control": "no-store"})
 

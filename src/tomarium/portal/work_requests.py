@@ -140,14 +140,14 @@ def first_slice(
         alike = {**job.arguments, "session": session} == arguments
         if alike and job.state != "cancelled" and not _is_gone(request_context, job, scan):
             if job.state in OPEN:
-                see_that_somebody_works(request, PREVIEW)
+                ensure_worker(request, PREVIEW)
             return job
     if sum(job.state in OPEN for job in own) >= MOST_OPEN[PREVIEW]:
         return None
     with request_context.catalogue.writing() as connection:
         number = add_job(connection, reader, PREVIEW, arguments)
         added = job_of(connection, reader, number)
-    see_that_somebody_works(request, PREVIEW)
+    ensure_worker(request, PREVIEW)
     return added
 
 
@@ -214,7 +214,7 @@ def starter(request: Request) -> Callable[[str], object] | None:
     return start
 
 
-def see_that_somebody_works(request: Request, kind: str) -> None:
+def ensure_worker(request: Request, kind: str) -> None:
     """Start a worker where the server does so itself, and the one that it had has ended."""
     start = starter(request)
     if start is not None:

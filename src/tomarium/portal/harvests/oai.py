@@ -32,7 +32,7 @@ from tomarium.portal.client import Limits, Portal, web_address, with_retries, wo
 from tomarium.portal.harvests.harvester import Harvest, Harvester, Tell
 from tomarium.portal.harvests.oai_items import PREFIXES, read_item
 from tomarium.portal.harvests.oai_reply import Reply, read_reply
-from tomarium.portal.peer_check import outward
+from tomarium.portal.peer_check import public_net_only
 
 LIMITS: Final = Limits(silent_s=30.0, whole_s=600.0, bytes=64 << 20)
 TRIES: Final = 5
@@ -249,7 +249,7 @@ def _ask_at(address: str) -> Ask:
         "User-Agent": f"tomarium/{__version__} (OAI-PMH harvester)",
         "Accept": "text/xml, application/xml",
     }
-    portal = Portal(address, headers=agent, limits=LIMITS, peer=outward())
+    portal = Portal(address, headers=agent, limits=LIMITS, peer=public_net_only())
 
     def ask(arguments: dict[str, str]) -> Reply:
         separator = "&" if "?" in portal.address else "?"

@@ -28,7 +28,7 @@ from tomarium.errors import InputError, Interrupted, TomariumError
 from tomarium.portal.client import Limits, Portal, web_address, with_retries, words
 from tomarium.portal.harvests.harvester import Harvest, Harvester, Tell
 from tomarium.portal.harvests.panosc_items import KINDS, item_of, read_file
-from tomarium.portal.peer_check import outward
+from tomarium.portal.peer_check import public_net_only
 
 LIMITS: Final = Limits(silent_s=5.0, whole_s=60.0, bytes=64 << 20)
 TRIES: Final = 3
@@ -226,7 +226,7 @@ def _ask_for_entities(address: str, name: str, query: Mapping[str, Any]) -> list
 
 def _ask(address: str, path: str, query: Mapping[str, str]) -> Any:
     agent = {"User-Agent": f"tomarium/{__version__} (PaNOSC harvester)", "Accept": "application/json"}
-    portal = Portal(address, headers=agent, limits=LIMITS, peer=outward())
+    portal = Portal(address, headers=agent, limits=LIMITS, peer=public_net_only())
     # What it has harvested itself is taken from where that comes from, and not twice.
     place = f"{portal.address}/{path}?{urlencode({'provider': 'own', **query})}"
     try:

@@ -19,13 +19,13 @@ from tomarium.catalogue.entities import (
     records_of,
 )
 from tomarium.catalogue.entity_records import still_to_write
-from tomarium.catalogue.institutions import house_named, named_by, names_of, records_at
+from tomarium.catalogue.institutions import institution_named, named_by, names_of, records_at
 from tomarium.catalogue.log_access import KINDS as WITH_LOG
 from tomarium.catalogue.log_access import keeps_log
 from tomarium.catalogue.log_book import entries_of
 from tomarium.catalogue.same_sample import claims_of
 from tomarium.catalogue.search import named
-from tomarium.model.entity import HOUSES, HOWS, KINDS, Entity, Kind, entity_line, public_facts
+from tomarium.model.entity import HOWS, INSTITUTIONS, KINDS, Entity, Kind, entity_line, public_facts
 from tomarium.model.level import DEFAULT, for_level
 from tomarium.model.same_sample import STATES, SameSampleClaim
 from tomarium.portal.administration import is_keeper
@@ -263,7 +263,7 @@ def _page_of(kind: Kind) -> Callable[..., EntityPage]:
             if held is None or held.entity.kind != kind.name:
                 raise HTTPException(404, f"There is no {kind.name} “{id[:80]}” in this catalogue.")
             shown = _shown(request_context, connection, held.entity, held.mine, said)
-        return _with_records(request_context, held.entity, shown) if kind.name in HOUSES else shown
+        return _with_records(request_context, held.entity, shown) if kind.name in INSTITUTIONS else shown
 
     content.__doc__ = f"Show a {kind.name}, and the records of it that the reader may see."
     return content
@@ -279,8 +279,10 @@ def _shown(
     description = str(entity.facts.get("description", ""))
     if document:
         description = for_level(description, level)
-    of_house = entity.kind in HOUSES
-    members = named_by(connection, reader, entity) if of_house else members_of(connection, reader, entity.id)
+    is_institution = entity.kind in INSTITUTIONS
+    members = (
+        named_by(connection, reader, entity) if is_institution else members_of(connection, reader, entity.id)
+    )
     id_titles = records_of(connection, reader, entity.id)
     records = tuple(Named(id, title, request_context.link("record", {"id": id})) for id, title in id_titles)
     subject = f"{kind.plural}/{entity.id}"
@@ -349,25 +351,25 @@ def _shown(
     )
 
 
-def _with_records(request_context: RequestContext, house: Entity, shown: EntityPage) -> EntityPage:
+def _with_records(request_context: RequestContext, institution: Entity, shown: EntityPage) -> EntityPage:
     """Show the newest records that name a facility or an organisation, and where all of them are."""
-    page = records_at(request_context.catalogue, request_context.reader, house)
+    page = records_at(request_context.catalogue, request_context.reader, institution)
     link = request_context.link
     return replace(
         shown,
         records=tuple(Named(hit.id, hit.title, link("record", {"id": hit.id})) for hit in page.hits),
         cards=found_records(request_context, page.hits, shown.level),
-        all_records=with_query(link("records"), {"facility": names_of(house)}) if page.total else "",
+        all_records=with_query(link("records"), {"facility": names_of(institution)}) if page.total else "",
         records_found=page.total,
     )
 
 
 def _linked(request_context: RequestContext, connection: Connection, entity: Entity, row: Row) -> Row:
     """Link a fact that names a facility or an organisation to its page, where there is one."""
-    house = house_named(connection, request_context.reader, row.key, dict(entity.facts))
-    if row.address or house is None:
+    institution = institution_named(connection, request_context.reader, row.key, dict(entity.facts))
+    if row.address or institution is None:
         return row
-    return replace(row, address=request_context.link(house.kind, {"id": house.id}))
+    return replace(row, address=request_context.link(institution.kind, {"id": institution.id}))
 
 
 def _named(request_context: RequestContext, entity: Entity, words: str) -> Named:
