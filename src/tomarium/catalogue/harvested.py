@@ -410,9 +410,7 @@ def _items_before(
 ) -> dict[str, Any]:
     """Find what is known of items: identifier here → what they told."""
     of = harvested.c
-    query = select(of.id, of.item).where(
-        of.source == source, of.identifier.in_({identifier for _, identifier in fields})
-    )
+    query = select(of.id, of.item).where(of.source == source, of.identifier.in_({key for _, key in fields}))
     return {row.id: row.item for row in connection.execute(query)}
 
 
@@ -486,10 +484,7 @@ def _shared(item: Item) -> tuple[Shared, ...]:
 
 def _words(item: Item) -> str:
     shown = [f"{parameter.label(key)} {parameter.show(key, value)}" for key, value in item.parameters.items()]
-    techniques = (
-        f"{label_of(technique)} {technique}" if label_of(technique) != technique else technique
-        for technique in item.techniques
-    )
+    techniques = (f"{label_of(id)} {id}" if label_of(id) != id else id for id in item.techniques)
     named = (item.instrument, item.facility, item.doi, item.identifier, item.licence)
     return "\n".join(
         (", ".join(item.keywords), ", ".join(item.creators), ", ".join(techniques), *named, *shown)
@@ -497,7 +492,7 @@ def _words(item: Item) -> str:
 
 
 def _facets(item: Item, year: str, sources: Sequence[str]) -> tuple[tuple[str, str], ...]:
-    pairs = {("technique", " ".join(technique.split())) for technique in item.techniques}
+    pairs = {("technique", " ".join(id.split())) for id in item.techniques}
     pairs |= {("instrument", item.instrument), ("facility", item.facility), ("licence", item.licence)}
     pairs |= {("year", year), *((CATALOGUE, title) for title in sources)}
     return tuple(sorted((name, value) for name, value in pairs if 0 < len(value) <= _LONGEST))
