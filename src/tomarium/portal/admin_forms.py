@@ -24,7 +24,7 @@ from tomarium.catalogue.settings import SETTINGS, all_settings, change_setting
 from tomarium.errors import InputError
 from tomarium.portal.administration import SECTIONS, demand_section
 from tomarium.portal.door import Door
-from tomarium.portal.forms import Fields, read_days, take
+from tomarium.portal.forms import Fields, add_form_route, read_days
 from tomarium.portal.harvest_jobs import ask_for
 from tomarium.portal.page import Page
 from tomarium.portal.pages import admin_user, admin_users
@@ -38,7 +38,7 @@ DAYS = "7"
 """How long a link by which somebody sets a password works, where nobody says otherwise."""
 
 
-def give_all(app: FastAPI) -> None:
+def add_routes(app: FastAPI) -> None:
     """Add the routes of these forms to an application.
 
     Parameters
@@ -46,20 +46,20 @@ def give_all(app: FastAPI) -> None:
     app : FastAPI
         Gets the routes.
     """
-    take(app, "/admin/users", add_user, name="admin.users.add")
-    take(app, "/admin/users/{name}/role", role, name="admin.user.role")
-    take(app, "/admin/users/{name}/teams", teams, name="admin.user.teams")
-    take(app, "/admin/users/{name}/instruments", instruments, name="admin.user.instruments")
-    take(app, "/admin/users/{name}/link", link, name="admin.user.link")
-    take(app, "/admin/users/{name}/withdraw-link", withdraw_link, name="admin.user.withdraw_link")
-    take(app, "/admin/users/{name}/second-factor-off", factor_off, name="admin.user.factor_off")
-    take(app, "/admin/users/{name}/close", close, name="admin.user.close")
-    take(app, "/admin/users/{name}/open", reopen, name="admin.user.open")
-    take(app, "/admin/settings", settings, name="admin.settings.change")
-    take(app, "/admin/work", again, name="admin.work.again")
-    take(app, "/admin/sources", harvest_now, name="admin.sources.harvest")
-    take(app, "/admin/disk", quota, name="admin.disk.quota")
-    take(app, "/admin/alarms", clear, name="admin.alarms.clear")
+    add_form_route(app, "/admin/users", add_user, name="admin.users.add")
+    add_form_route(app, "/admin/users/{name}/role", role, name="admin.user.role")
+    add_form_route(app, "/admin/users/{name}/teams", teams, name="admin.user.teams")
+    add_form_route(app, "/admin/users/{name}/instruments", instruments, name="admin.user.instruments")
+    add_form_route(app, "/admin/users/{name}/link", link, name="admin.user.link")
+    add_form_route(app, "/admin/users/{name}/withdraw-link", withdraw_link, name="admin.user.withdraw_link")
+    add_form_route(app, "/admin/users/{name}/second-factor-off", factor_off, name="admin.user.factor_off")
+    add_form_route(app, "/admin/users/{name}/close", close, name="admin.user.close")
+    add_form_route(app, "/admin/users/{name}/open", reopen, name="admin.user.open")
+    add_form_route(app, "/admin/settings", settings, name="admin.settings.change")
+    add_form_route(app, "/admin/work", again, name="admin.work.again")
+    add_form_route(app, "/admin/sources", harvest_now, name="admin.sources.harvest")
+    add_form_route(app, "/admin/disk", quota, name="admin.disk.quota")
+    add_form_route(app, "/admin/alarms", clear, name="admin.alarms.clear")
 
 
 def add_user(request_context: CurrentRequest, fields: Fields) -> Response:
@@ -326,4 +326,4 @@ def _lines(fields: Mapping[str, str], name: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(line for line in lines if line))
 
 
-DOOR = Door("administration", give_all)
+DOOR = Door("administration", add_routes)

@@ -18,7 +18,7 @@ from tomarium.catalogue.settings import publisher
 from tomarium.portal.byte_answer import FileAnswer, wanted_range
 from tomarium.portal.door import Door
 from tomarium.portal.request_context import CurrentRequest, RequestContext, without_content
-from tomarium.portal.routes import give
+from tomarium.portal.routes import add_get_route
 from tomarium.portal.security import LOCKED
 from tomarium.standards import croissant, dcat
 from tomarium.standards.record_json import to_json
@@ -39,7 +39,7 @@ CROISSANT_TYPES: Final = {
 """Kind of a column of the Parquet file → type in Croissant; people, which have parts, are left out."""
 
 
-def give_catalogue_files(app: FastAPI) -> None:
+def add_routes(app: FastAPI) -> None:
     """Add the routes of these files to an application.
 
     Parameters
@@ -47,9 +47,11 @@ def give_catalogue_files(app: FastAPI) -> None:
     app : FastAPI
         Gets the routes.
     """
-    give(app, "/catalogue.parquet", parquet, name="catalogue.parquet", kind=Response)
-    give(app, "/catalogue.dcat.json", dcat_of_catalogue, name="catalogue.dcat", kind=Response)
-    give(app, "/catalogue.croissant.json", croissant_of_catalogue, name="catalogue.croissant", kind=Response)
+    add_get_route(app, "/catalogue.parquet", parquet, name="catalogue.parquet", kind=Response)
+    add_get_route(app, "/catalogue.dcat.json", dcat_of_catalogue, name="catalogue.dcat", kind=Response)
+    add_get_route(
+        app, "/catalogue.croissant.json", croissant_of_catalogue, name="catalogue.croissant", kind=Response
+    )
 
 
 def parquet(request_context: CurrentRequest, request: Request) -> Response:
@@ -167,4 +169,4 @@ def dump_of(request_context: RequestContext) -> KeptDump:
     return dump
 
 
-DOOR = Door("catalogue files", give_catalogue_files)
+DOOR = Door("catalogue files", add_routes)

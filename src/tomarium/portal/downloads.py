@@ -41,7 +41,7 @@ from tomarium.portal.counting import note_download
 from tomarium.portal.door import Door
 from tomarium.portal.files import cleared_text
 from tomarium.portal.request_context import CurrentRequest, RequestContext
-from tomarium.portal.routes import give
+from tomarium.portal.routes import add_get_route
 from tomarium.portal.security import LOCKED
 from tomarium.standards.ro_crate import FILENAME, export
 from tomarium.viewers.volume import volume_path
@@ -81,7 +81,7 @@ def crc_store_of(catalogue: Catalogue) -> CrcStore:
     return CrcStore(None if catalogue.name == "memory" else Path(f"{catalogue.name}.crc32"))
 
 
-def give_all(app: FastAPI) -> None:
+def add_routes(app: FastAPI) -> None:
     """Add the routes to an application.
 
     Parameters
@@ -89,12 +89,12 @@ def give_all(app: FastAPI) -> None:
     app : FastAPI
         Gets the routes.
     """
-    give(app, "/records/{id}/download.zip", download_zip, name="download.zip", kind=Response)
-    give(app, "/records/{id}/download.tar", download_tar, name="download.tar", kind=Response)
-    give(app, "/records/{id}/manifest.{kind}", list_files, name="manifest", kind=Response)
-    give(app, "/records/{id}/volume.npy", volume_npy, name="volume.npy", kind=Response)
-    give(app, "/records/{id}/volume.tiff", volume_tiff, name="volume.tiff", kind=Response)
-    give(app, "/records/{id}/volume.zarr.zip", volume_zarr, name="volume.zarr.zip", kind=Response)
+    add_get_route(app, "/records/{id}/download.zip", download_zip, name="download.zip", kind=Response)
+    add_get_route(app, "/records/{id}/download.tar", download_tar, name="download.tar", kind=Response)
+    add_get_route(app, "/records/{id}/manifest.{kind}", list_files, name="manifest", kind=Response)
+    add_get_route(app, "/records/{id}/volume.npy", volume_npy, name="volume.npy", kind=Response)
+    add_get_route(app, "/records/{id}/volume.tiff", volume_tiff, name="volume.tiff", kind=Response)
+    add_get_route(app, "/records/{id}/volume.zarr.zip", volume_zarr, name="volume.zarr.zip", kind=Response)
 
 
 def download_zip(request_context: CurrentRequest, request: Request, id: str, path: Paths = ()) -> Response:
@@ -329,4 +329,4 @@ def _part(
     return _answer(request, part.table, part.tag, part.name, kind)
 
 
-DOOR = Door("downloads", give_all)
+DOOR = Door("downloads", add_routes)

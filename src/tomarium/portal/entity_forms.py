@@ -17,7 +17,7 @@ from tomarium.catalogue.tokens import Scope
 from tomarium.errors import InputError
 from tomarium.model.entity import KINDS
 from tomarium.portal.door import Door
-from tomarium.portal.forms import Fields, take, tried
+from tomarium.portal.forms import Fields, add_form_route, tried
 from tomarium.portal.identity import demand_log_scope, demand_scope, identify
 from tomarium.portal.rendering import wants_json
 from tomarium.portal.request_context import CurrentRequest, RequestContext
@@ -26,7 +26,7 @@ from tomarium.portal.request_context import CurrentRequest, RequestContext
 T = TypeVar("T")
 
 
-def give_entity_forms(app: FastAPI) -> None:
+def add_routes(app: FastAPI) -> None:
     """Add the routes of the forms to an application.
 
     Parameters
@@ -34,13 +34,13 @@ def give_entity_forms(app: FastAPI) -> None:
     app : FastAPI
         Gets the routes.
     """
-    take(app, "/entities/new/{kind}", new, name="entity.new")
-    take(app, "/entities/{id}/edit", change, name="entity.edit")
-    take(app, "/entities/{id}/link", link, name="entity.link")
-    take(app, "/entities/{id}/claim", claim, name="entity.claim")
-    take(app, "/entities/{id}/publish", publish, name="entity.publish")
-    take(app, "/records/{id}/log", log_of_record, name="record.log")
-    take(app, "/proposals/{id}/log", log_of_proposal, name="proposal.log")
+    add_form_route(app, "/entities/new/{kind}", new, name="entity.new")
+    add_form_route(app, "/entities/{id}/edit", change, name="entity.edit")
+    add_form_route(app, "/entities/{id}/link", link, name="entity.link")
+    add_form_route(app, "/entities/{id}/claim", claim, name="entity.claim")
+    add_form_route(app, "/entities/{id}/publish", publish, name="entity.publish")
+    add_form_route(app, "/records/{id}/log", log_of_record, name="record.log")
+    add_form_route(app, "/proposals/{id}/log", log_of_proposal, name="proposal.log")
 
 
 def new(request_context: CurrentRequest, kind: str, fields: Fields) -> Response:
@@ -167,4 +167,4 @@ def _entity_done(request_context: RequestContext, id: str, kind: str, message: s
     return RedirectResponse(f"{request_context.link(kind, {'id': id})}?said={quote(message)}", 303)
 
 
-DOOR = Door("entities", give_entity_forms)
+DOOR = Door("entities", add_routes)

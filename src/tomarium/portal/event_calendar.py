@@ -13,7 +13,7 @@ from tomarium.model.page_text import moment_of
 from tomarium.portal.door import Door
 from tomarium.portal.languages import ENGLISH
 from tomarium.portal.request_context import CurrentRequest, RequestContext
-from tomarium.portal.routes import give
+from tomarium.portal.routes import add_get_route
 from tomarium.portal.texts import ShownText, shown_text, shown_texts
 
 # Annotations are evaluated here, not postponed: FastAPI reads them.
@@ -28,7 +28,7 @@ class Calendar(Response):
     media_type = "text/calendar"
 
 
-def give_calendars(app: FastAPI) -> None:
+def add_routes(app: FastAPI) -> None:
     """Add the routes of the calendars to an application.
 
     Parameters
@@ -36,8 +36,8 @@ def give_calendars(app: FastAPI) -> None:
     app : FastAPI
         Gets the routes.
     """
-    give(app, "/events.ics", all_events, name="events.ics", kind=Calendar)
-    give(app, "/events/{name}.ics", one_event, name="event.ics", kind=Calendar)
+    add_get_route(app, "/events.ics", all_events, name="events.ics", kind=Calendar)
+    add_get_route(app, "/events/{name}.ics", one_event, name="event.ics", kind=Calendar)
 
 
 def all_events(request_context: CurrentRequest, language: Language = ENGLISH) -> Response:
@@ -120,4 +120,4 @@ def _folded(line: str) -> str:
     return "\r\n ".join(line_part.decode() for line_part in (*pieces, piece))
 
 
-DOOR = Door("calendars", give_calendars, first=True)
+DOOR = Door("calendars", add_routes, first=True)

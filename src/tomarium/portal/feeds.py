@@ -21,7 +21,7 @@ from tomarium.portal.door import Door
 from tomarium.portal.languages import ENGLISH, LANGUAGES, translate
 from tomarium.portal.pages.texts import ELSEWHERE
 from tomarium.portal.request_context import CurrentRequest, RequestContext
-from tomarium.portal.routes import give
+from tomarium.portal.routes import add_get_route
 from tomarium.portal.texts import shown_texts
 
 # Annotations are evaluated here, not postponed: FastAPI reads them.
@@ -33,7 +33,7 @@ ADDRESSES: Final = 50_000
 """Most addresses of a sitemap, by the protocol."""
 
 
-def give_feeds(app: FastAPI) -> None:
+def add_routes(app: FastAPI) -> None:
     """Add the routes of the feeds to an application.
 
     Parameters
@@ -41,12 +41,14 @@ def give_feeds(app: FastAPI) -> None:
     app : FastAPI
         Gets the routes.
     """
-    give(app, "/feed.atom", feed, name="feed", kind=Response)
-    give(app, "/news.atom", news_feed, name="news.feed", kind=Response)
-    give(app, "/records.atom", feed_of_search, name="records.atom", kind=Response)
-    give(app, "/admin/alarms.atom", feed_of_alarms, name="admin.alarms.atom", kind=Response, told=False)
-    give(app, "/sitemap.xml", sitemap, name="sitemap", kind=Response)
-    give(app, "/robots.txt", robots, name="robots", kind=PlainTextResponse, told=False)
+    add_get_route(app, "/feed.atom", feed, name="feed", kind=Response)
+    add_get_route(app, "/news.atom", news_feed, name="news.feed", kind=Response)
+    add_get_route(app, "/records.atom", feed_of_search, name="records.atom", kind=Response)
+    add_get_route(
+        app, "/admin/alarms.atom", feed_of_alarms, name="admin.alarms.atom", kind=Response, in_schema=False
+    )
+    add_get_route(app, "/sitemap.xml", sitemap, name="sitemap", kind=Response)
+    add_get_route(app, "/robots.txt", robots, name="robots", kind=PlainTextResponse, in_schema=False)
 
 
 def feed(request_context: CurrentRequest) -> Response:
@@ -279,4 +281,4 @@ def _xml(root: Xml.Element, media_type: str) -> Response:
     )
 
 
-DOOR = Door("feeds", give_feeds)
+DOOR = Door("feeds", add_routes)

@@ -27,7 +27,7 @@ from tomarium.portal.byte_answer import ByteAnswer, FileAnswer, wanted_range
 from tomarium.portal.counting import note_download, note_view
 from tomarium.portal.door import Door
 from tomarium.portal.request_context import CurrentRequest, without_content
-from tomarium.portal.routes import give
+from tomarium.portal.routes import add_get_route
 from tomarium.portal.security import LOCKED
 from tomarium.portal.signposting import back_to
 from tomarium.registry import collect
@@ -66,7 +66,7 @@ MADE: Final = {
 """Ending of a picture's name → what it is."""
 
 
-def give_all(app: FastAPI) -> None:
+def add_routes(app: FastAPI) -> None:
     """Add the routes to an application.
 
     Parameters
@@ -74,10 +74,10 @@ def give_all(app: FastAPI) -> None:
     app : FastAPI
         Gets the routes.
     """
-    give(app, "/records/{id}/files/{path:path}", read_file, name="file", kind=FileResponse)
-    give(app, "/records/{id}/pictures/{viewer}/{name}", draw_picture, name="picture", kind=Picture)
-    give(app, "/records/{id}/metadata/{standard}", export_metadata, name="metadata", kind=Response)
-    give(app, "/assets/{name}", read_asset, name="asset", kind=Response, told=False)
+    add_get_route(app, "/records/{id}/files/{path:path}", read_file, name="file", kind=FileResponse)
+    add_get_route(app, "/records/{id}/pictures/{viewer}/{name}", draw_picture, name="picture", kind=Picture)
+    add_get_route(app, "/records/{id}/metadata/{standard}", export_metadata, name="metadata", kind=Response)
+    add_get_route(app, "/assets/{name}", read_asset, name="asset", kind=Response, in_schema=False)
 
 
 def find_file(record: Record, folder: Path, path: str) -> Path | None:
@@ -303,4 +303,4 @@ def _disposition(name: str, media_type: str) -> str:
     return f"{kind}; filename*=UTF-8''{quote(name, safe='')}"
 
 
-DOOR = Door("files", give_all)
+DOOR = Door("files", add_routes)

@@ -148,13 +148,13 @@ Fields = Annotated[Mapping[str, str], Depends(_read_fields)]
 """What was filled in: name → text."""
 
 
-def take(
+def add_form_route(
     app: FastAPI,
     path: str,
     endpoint: Callable[..., Response] | Callable[..., Awaitable[Response]],
     *,
     name: str,
-    told: bool = True,
+    in_schema: bool = True,
 ) -> None:
     """Add the route of a form to an application.
 
@@ -169,7 +169,7 @@ def take(
         summary in the API's description.
     name : str
         What its address is built by.
-    told : bool
+    in_schema : bool
         Whether the API's description names it.
     """
     lines = (endpoint.__doc__ or "").strip().split("\n", 1)
@@ -181,7 +181,7 @@ def take(
         operation_id=name,
         summary=lines[0],
         response_class=Response,
-        include_in_schema=told,
+        include_in_schema=in_schema,
     )
 
 

@@ -20,7 +20,7 @@ from tomarium.portal.door import Door
 from tomarium.portal.files import find_file
 from tomarium.portal.hdf5_answers import Answer, Question, answer_in_child
 from tomarium.portal.request_context import CurrentRequest, RequestContext
-from tomarium.portal.routes import give
+from tomarium.portal.routes import add_get_route
 from tomarium.portal.security import LOCKED
 
 SUFFIXES: Final = (".h5", ".hdf5", ".hdf", ".he5", ".nx", ".nxs", ".nexus", ".nx5", ".cxi", ".h5ext")
@@ -105,7 +105,7 @@ def _quoted(text: str) -> bytes:
     return json.dumps(text).encode()
 
 
-def give_hdf5(app: FastAPI) -> None:
+def add_routes(app: FastAPI) -> None:
     """Add the routes of the contents of HDF5 files to an application.
 
     Parameters
@@ -113,7 +113,7 @@ def give_hdf5(app: FastAPI) -> None:
     app : FastAPI
         Gets the routes.
     """
-    give(app, "/records/{id}/h5/{endpoint}", read_hdf5, name="h5", kind=Response)
+    add_get_route(app, "/records/{id}/h5/{endpoint}", read_hdf5, name="h5", kind=Response)
 
 
 def read_hdf5(
@@ -133,4 +133,4 @@ def read_hdf5(
     return Response(answer.content, answer.status, headers=headers, media_type=answer.media_type)
 
 
-DOOR = Door("hdf5", give_hdf5)
+DOOR = Door("hdf5", add_routes)

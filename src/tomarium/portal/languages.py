@@ -25,7 +25,9 @@ LANGUAGES: Final[Mapping[str, str]] = {"en": "English", "fr": "Français", "de":
 """Language, as ISO 639 has it → its own name; the first is the one that all others fall back to."""
 ENGLISH: Final = "en"
 FOLDER: Final = Path(__file__).parent / "translations"
-_PREFIX: Final = re.compile(rf"/({'|'.join(one for one in LANGUAGES if one != ENGLISH)})(/.*)?", re.DOTALL)
+_PREFIX: Final = re.compile(
+    rf"/({'|'.join(language for language in LANGUAGES if language != ENGLISH)})(/.*)?", re.DOTALL
+)
 _STATE: Final = "tomarium.language"
 
 

@@ -15,7 +15,7 @@ from tomarium.catalogue.specimen_space import Space, space_of
 from tomarium.errors import InputError
 from tomarium.model import Link
 from tomarium.portal.door import Door
-from tomarium.portal.forms import Fields, take, tried
+from tomarium.portal.forms import Fields, add_form_route, tried
 from tomarium.portal.identity import demand_scope
 from tomarium.portal.rendering import wants_json
 from tomarium.portal.request_context import CurrentRequest, RequestContext
@@ -28,7 +28,7 @@ BESIDE = "beside"
 """What the field `file_as` says of a link that stands beside others of the same two images."""
 
 
-def give_link_forms(app: FastAPI) -> None:
+def add_routes(app: FastAPI) -> None:
     """Add the routes of the forms to an application.
 
     Parameters
@@ -36,9 +36,9 @@ def give_link_forms(app: FastAPI) -> None:
     app : FastAPI
         Gets the routes.
     """
-    take(app, "/specimens/{id}/links", file, name="links.file")
-    take(app, "/specimens/{id}/links/align", ask, name="links.align")
-    take(app, "/specimens/{id}/links/{link}/withdraw", withdraw, name="links.withdraw")
+    add_form_route(app, "/specimens/{id}/links", file, name="links.file")
+    add_form_route(app, "/specimens/{id}/links/align", ask, name="links.align")
+    add_form_route(app, "/specimens/{id}/links/{link}/withdraw", withdraw, name="links.withdraw")
 
 
 def file(request_context: CurrentRequest, id: str, fields: Fields) -> Response:
@@ -150,4 +150,4 @@ def _redirect_to_page(
     )
 
 
-DOOR = Door("links of images", give_link_forms)
+DOOR = Door("links of images", add_routes)

@@ -17,10 +17,10 @@ from tomarium.beamtime.log_file import LOG, write_remark
 from tomarium.catalogue.reader import LOCAL_OWNER, Reader
 from tomarium.errors import FormatError
 from tomarium.portal.door import Door
-from tomarium.portal.forms import Fields, demand_known, take, tried
+from tomarium.portal.forms import Fields, add_form_route, demand_known, tried
 from tomarium.portal.live_view import beamtime_of
 from tomarium.portal.request_context import CurrentRequest
-from tomarium.portal.routes import give
+from tomarium.portal.routes import add_get_route
 
 ASKED_S: Final = 0.3
 """Time between two looks at the file of the watch."""
@@ -67,7 +67,7 @@ def demand_member(request_context: CurrentRequest) -> None:
         )
 
 
-def give_live(app: FastAPI) -> None:
+def add_routes(app: FastAPI) -> None:
     """Add the routes of the live page's pictures and events to a portal.
 
     Parameters
@@ -75,9 +75,9 @@ def give_live(app: FastAPI) -> None:
     app : FastAPI
         Gets the routes.
     """
-    give(app, "/live/slices/{file}", picture, name="live.picture", kind=Response)
+    add_get_route(app, "/live/slices/{file}", picture, name="live.picture", kind=Response)
     app.add_api_route("/live/events", events, name="live.events", include_in_schema=False)
-    take(app, "/live/log", remark, name="live.remark")
+    add_form_route(app, "/live/log", remark, name="live.remark")
 
 
 def remark(request_context: CurrentRequest, fields: Fields) -> Response:
@@ -233,4 +233,4 @@ def _digest(folder: Path | None) -> str:
     return f"{hash(repr(shown)) & 0xFFFFFFFFFFFF:x}"
 
 
-DOOR = Door("live", give_live)
+DOOR = Door("live", add_routes)

@@ -21,11 +21,11 @@ from tomarium.errors import ParameterError
 from tomarium.portal.byte_answer import ByteAnswer, wanted_range
 from tomarium.portal.days import read_day
 from tomarium.portal.door import Door
-from tomarium.portal.forms import Sent, SentForm, demand_known, own_path, take, tried
+from tomarium.portal.forms import Sent, SentForm, add_form_route, demand_known, own_path, tried
 from tomarium.portal.identity import demand_log_scope, identify
 from tomarium.portal.rendering import fill, wants_json
 from tomarium.portal.request_context import CurrentRequest, RequestContext
-from tomarium.portal.routes import give
+from tomarium.portal.routes import add_get_route
 from tomarium.portal.security import LOCKED
 
 # Annotations are evaluated here, not postponed: FastAPI reads them.
@@ -61,7 +61,7 @@ RequestedEntries = Annotated[EntryFilter, Depends(_read_filter)]
 """Which entries the address asks for."""
 
 
-def give_logbook(app: FastAPI) -> None:
+def add_routes(app: FastAPI) -> None:
     """Add the routes of entries, their files, exports and events to an application.
 
     Parameters
@@ -69,13 +69,13 @@ def give_logbook(app: FastAPI) -> None:
     app : FastAPI
         Gets the routes.
     """
-    take(app, "/logbook/write", write, name="log.write")
-    take(app, "/logbook.json", write_json, name="log.write.json")
-    take(app, "/logbook/{number:int}/change", change, name="log_entry.change")
-    take(app, "/logbook/{number:int}/remove", remove, name="log_entry.remove")
-    give(app, "/logbook/{number:int}/files/{digest}", file_of, name="log_entry.file", kind=Response)
-    give(app, "/logbook.md", markdown, name="log.markdown", kind=Response)
-    give(app, "/logbook.zip", crate, name="log.crate", kind=Response)
+    add_form_route(app, "/logbook/write", write, name="log.write")
+    add_form_route(app, "/logbook.json", write_json, name="log.write.json")
+    add_form_route(app, "/logbook/{number:int}/change", change, name="log_entry.change")
+    add_form_route(app, "/logbook/{number:int}/remove", remove, name="log_entry.remove")
+    add_get_route(app, "/logbook/{number:int}/files/{digest}", file_of, name="log_entry.file", kind=Response)
+    add_get_route(app, "/logbook.md", markdown, name="log.markdown", kind=Response)
+    add_get_route(app, "/logbook.zip", crate, name="log.crate", kind=Response)
     app.add_api_route("/logbook/events", events, name="log.events", include_in_schema=False)
 
 
@@ -275,4 +275,4 @@ def _state(request_context: RequestContext, filters: EntryFilter) -> str:
         return last_change(connection, request_context.reader, filters)
 
 
-DOOR = Door("log book", give_logbook)
+DOOR = Door("log book", add_routes)

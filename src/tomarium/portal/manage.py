@@ -18,7 +18,7 @@ from tomarium.catalogue.queries import place_of
 from tomarium.catalogue.reader import Reader
 from tomarium.catalogue.tokens import Scope
 from tomarium.portal.door import Door
-from tomarium.portal.forms import Fields, demand_known, read_days, take, tried
+from tomarium.portal.forms import Fields, add_form_route, demand_known, read_days, tried
 from tomarium.portal.identity import demand_scope
 from tomarium.portal.pages.manage import FIELDS, MANAGE, content_of
 from tomarium.portal.rendering import answer_html, wants_json
@@ -31,7 +31,7 @@ DAYS: Final = "60"
 """How long a reviewers' link works, where nobody says otherwise."""
 
 
-def give_forms(app: FastAPI) -> None:
+def add_routes(app: FastAPI) -> None:
     """Add the routes of the forms to an application.
 
     Parameters
@@ -39,16 +39,16 @@ def give_forms(app: FastAPI) -> None:
     app : FastAPI
         Gets the routes.
     """
-    take(app, "/records/{id}/edit", change, name="record.edit")
-    take(app, "/records/{id}/submit", submit, name="record.submit")
-    take(app, "/records/{id}/send-back", send_back, name="record.send_back")
-    take(app, "/records/{id}/comment", remark, name="record.comment")
-    take(app, "/records/{id}/publish", publish, name="record.publish")
-    take(app, "/records/{id}/open-now", open_now, name="record.open_now")
-    take(app, "/records/{id}/withdraw", withdraw, name="record.withdraw")
-    take(app, "/records/{id}/picture", picture, name="record.picture")
-    take(app, "/records/{id}/invite", invite, name="record.invite")
-    take(app, "/records/{id}/uninvite", uninvite, name="record.uninvite")
+    add_form_route(app, "/records/{id}/edit", change, name="record.edit")
+    add_form_route(app, "/records/{id}/submit", submit, name="record.submit")
+    add_form_route(app, "/records/{id}/send-back", send_back, name="record.send_back")
+    add_form_route(app, "/records/{id}/comment", remark, name="record.comment")
+    add_form_route(app, "/records/{id}/publish", publish, name="record.publish")
+    add_form_route(app, "/records/{id}/open-now", open_now, name="record.open_now")
+    add_form_route(app, "/records/{id}/withdraw", withdraw, name="record.withdraw")
+    add_form_route(app, "/records/{id}/picture", picture, name="record.picture")
+    add_form_route(app, "/records/{id}/invite", invite, name="record.invite")
+    add_form_route(app, "/records/{id}/uninvite", uninvite, name="record.uninvite")
 
 
 def change(request_context: CurrentRequest, id: str, fields: Fields) -> Response:
@@ -193,4 +193,4 @@ def _change_visible(
     return tried(lambda: act(reader))
 
 
-DOOR = Door("life of a record", give_forms)
+DOOR = Door("life of a record", add_routes)

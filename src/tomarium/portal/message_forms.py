@@ -11,14 +11,14 @@ from fastapi.responses import RedirectResponse, Response
 from tomarium.catalogue.messages import TooMany, close_message, messages_of, write_message
 from tomarium.errors import ParameterError
 from tomarium.portal.door import Door
-from tomarium.portal.forms import Fields, demand_known, own_path, take, tried
+from tomarium.portal.forms import Fields, add_form_route, demand_known, own_path, tried
 from tomarium.portal.identity import demand_scope
 from tomarium.portal.page import Page
 from tomarium.portal.pages.feedback import ASK, FEEDBACK, FeedbackPage, page_of
 from tomarium.portal.pages.messages import message_row
 from tomarium.portal.rendering import answer_html, answer_json, wants_json
 from tomarium.portal.request_context import CurrentRequest, RequestContext
-from tomarium.portal.routes import give
+from tomarium.portal.routes import add_get_route
 
 # Annotations are evaluated here, not postponed: FastAPI reads them.
 
@@ -33,7 +33,7 @@ class Table(Response):
     media_type = "text/csv"
 
 
-def give_messages(app: FastAPI) -> None:
+def add_routes(app: FastAPI) -> None:
     """Add the routes of the forms to an application.
 
     Parameters
@@ -41,11 +41,11 @@ def give_messages(app: FastAPI) -> None:
     app : FastAPI
         Gets the routes.
     """
-    take(app, "/feedback", send, name="feedback.send")
-    take(app, "/records/{id}/ask", ask, name="record.ask.send")
-    take(app, "/messages/{number}/answered", answered, name="messages.answered")
-    take(app, "/messages/{number}/remove", remove, name="messages.remove")
-    give(app, "/messages.csv", table, name="messages.csv", kind=Table)
+    add_form_route(app, "/feedback", send, name="feedback.send")
+    add_form_route(app, "/records/{id}/ask", ask, name="record.ask.send")
+    add_form_route(app, "/messages/{number}/answered", answered, name="messages.answered")
+    add_form_route(app, "/messages/{number}/remove", remove, name="messages.remove")
+    add_get_route(app, "/messages.csv", table, name="messages.csv", kind=Table)
 
 
 def send(request_context: CurrentRequest, fields: Fields) -> Response:
@@ -137,4 +137,4 @@ def _cell(text: str) -> str:
     return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
 
 
-DOOR = Door("messages", give_messages)
+DOOR = Door("messages", add_routes)

@@ -11,12 +11,12 @@ from tomarium.catalogue.queries import place_of
 from tomarium.errors import InputError
 from tomarium.portal.door import Door
 from tomarium.portal.files import Picture
-from tomarium.portal.forms import Fields, take, tried
+from tomarium.portal.forms import Fields, add_form_route, tried
 from tomarium.portal.identity import demand_scope
 from tomarium.portal.pages.models import SHOWN, demand_kept_record, preview_of
 from tomarium.portal.rendering import wants_json
 from tomarium.portal.request_context import CurrentRequest
-from tomarium.portal.routes import give
+from tomarium.portal.routes import add_get_route
 from tomarium.portal.security import LOCKED
 
 # Annotations are evaluated here, not postponed: FastAPI reads them.
@@ -24,7 +24,7 @@ from tomarium.portal.security import LOCKED
 PICTURES: Final = ("slice", "silhouette")
 
 
-def give_models(app: FastAPI) -> None:
+def add_routes(app: FastAPI) -> None:
     """Add the routes of requests for meshes, and of their pictures, to an application.
 
     Parameters
@@ -32,9 +32,9 @@ def give_models(app: FastAPI) -> None:
     app : FastAPI
         Gets the routes.
     """
-    take(app, "/records/{id}/models/mesh", ask_for_mesh, name="models.mesh")
-    take(app, "/records/{id}/models/print", ask_for_print, name="models.print")
-    give(app, "/records/{id}/models/{name}.png", draw_preview, name="models.preview", kind=Picture)
+    add_form_route(app, "/records/{id}/models/mesh", ask_for_mesh, name="models.mesh")
+    add_form_route(app, "/records/{id}/models/print", ask_for_print, name="models.print")
+    add_get_route(app, "/records/{id}/models/{name}.png", draw_preview, name="models.preview", kind=Picture)
 
 
 def ask_for_mesh(request_context: CurrentRequest, id: str, fields: Fields) -> Response:
@@ -75,4 +75,4 @@ def _ask(request_context: CurrentRequest, id: str, role: str, fields: Fields) ->
     return RedirectResponse(f"{place}?{urlencode({**shown, 'said': 'A worker makes it.'})}#asked", 303)
 
 
-DOOR = Door("models", give_models)
+DOOR = Door("models", add_routes)

@@ -30,7 +30,7 @@ from tomarium.catalogue.record_sets import all_sets, is_in_set, sets_of
 from tomarium.errors import FormatError
 from tomarium.model import Record
 from tomarium.portal.door import Door
-from tomarium.portal.forms import MOST_BYTES, MOST_FIELDS, take
+from tomarium.portal.forms import MOST_BYTES, MOST_FIELDS, add_form_route
 from tomarium.portal.oai_request import (
     ARGUMENTS,
     Listing,
@@ -41,7 +41,7 @@ from tomarium.portal.oai_request import (
     token_of,
 )
 from tomarium.portal.request_context import CurrentRequest, RequestContext, read_at, without_content
-from tomarium.portal.routes import give
+from tomarium.portal.routes import add_get_route
 from tomarium.standards import dublin_core, oai_datacite
 
 # Annotations are evaluated here, not postponed: FastAPI reads them.
@@ -72,7 +72,7 @@ FORMATS: Final[Mapping[str, Format]] = {
 }
 
 
-def give_oai(app: FastAPI) -> None:
+def add_routes(app: FastAPI) -> None:
     """Add the OAI-PMH route to an application.
 
     Parameters
@@ -80,8 +80,8 @@ def give_oai(app: FastAPI) -> None:
     app : FastAPI
         Gets the routes.
     """
-    give(app, "/oai", answer_get, name="oai", kind=Response)
-    take(app, "/oai", answer_post, name="oai.post")
+    add_get_route(app, "/oai", answer_get, name="oai", kind=Response)
+    add_form_route(app, "/oai", answer_post, name="oai.post")
 
 
 async def _read_form(request: Request) -> list[tuple[str, str]]:
@@ -324,4 +324,4 @@ _VERBS: Final[Mapping[str, Callable[[RequestContext, Connection, Mapping[str, st
 assert _VERBS.keys() == ARGUMENTS.keys()
 
 
-DOOR = Door("oai", give_oai)
+DOOR = Door("oai", add_routes)

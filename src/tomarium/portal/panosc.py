@@ -24,7 +24,7 @@ from tomarium.catalogue.panosc_rows import EVERY, OWN, Question
 from tomarium.errors import ParameterError
 from tomarium.portal.door import Door
 from tomarium.portal.request_context import CurrentRequest, RequestContext
-from tomarium.portal.routes import give
+from tomarium.portal.routes import add_get_route
 
 # Annotations are evaluated here, not postponed: FastAPI reads them.
 
@@ -59,7 +59,7 @@ class NotFound(Exception):
     """There is nothing of this identifier; says so in the words of the reference implementation."""
 
 
-def give_panosc(app: FastAPI) -> None:
+def add_routes(app: FastAPI) -> None:
     """Add the routes of the PaNOSC search API to an application.
 
     Parameters
@@ -70,18 +70,22 @@ def give_panosc(app: FastAPI) -> None:
     for plural, model in MODELS.items():
         name = f"panosc.{plural.lower()}"
         path = f"{ADDRESS}/{plural}"
-        give(app, path, _list(model), name=name, kind=JSONResponse)
-        give(app, f"{path}/count", _count(model), name=f"{name}.count", kind=JSONResponse)
+        add_get_route(app, path, _list(model), name=name, kind=JSONResponse)
+        add_get_route(app, f"{path}/count", _count(model), name=f"{name}.count", kind=JSONResponse)
         if model == "Dataset":
-            give(
+            add_get_route(
                 app,
                 f"{path}/{{pid:path}}/files/count",
                 count_files,
                 name=f"{name}.files.count",
                 kind=JSONResponse,
             )
-            give(app, f"{path}/{{pid:path}}/files", list_files, name=f"{name}.files", kind=JSONResponse)
-        give(app, f"{path}/{{pid:path}}", _by_identifier(model), name=f"{name}.one", kind=JSONResponse)
+            add_get_route(
+                app, f"{path}/{{pid:path}}/files", list_files, name=f"{name}.files", kind=JSONResponse
+            )
+        add_get_route(
+            app, f"{path}/{{pid:path}}", _by_identifier(model), name=f"{name}.one", kind=JSONResponse
+        )
 
 
 def _list(model: str) -> Callable[..., Response]:
@@ -221,4 +225,4 @@ def _bracketed(request_context: RequestContext, name: str) -> dict[str, Any]:
     return value
 
 
-DOOR = Door("panosc", give_panosc)
+DOOR = Door("panosc", add_routes)

@@ -12,11 +12,11 @@ from tomarium.catalogue.mail_addresses import change_mail_address, confirm_mail_
 from tomarium.catalogue.saved_searches import change_search, delete_search, save_search, search_with_key
 from tomarium.portal.account import holder_of
 from tomarium.portal.door import Door
-from tomarium.portal.forms import Fields, take, tried
+from tomarium.portal.forms import Fields, add_form_route, tried
 from tomarium.portal.page import FOR_PEOPLE, Page
 from tomarium.portal.rendering import answer_html, answer_json, wants_json
 from tomarium.portal.request_context import CurrentRequest, RequestContext
-from tomarium.portal.routes import give
+from tomarium.portal.routes import add_get_route
 
 # Annotations are evaluated here, not postponed: FastAPI reads them.
 
@@ -41,7 +41,7 @@ class MailLinkPage:
     button: str = field(default="", metadata=FOR_PEOPLE)
 
 
-def give_saved_searches(app: FastAPI) -> None:
+def add_routes(app: FastAPI) -> None:
     """Add the routes of the forms, and of the pages of the links, to an application.
 
     Parameters
@@ -49,13 +49,13 @@ def give_saved_searches(app: FastAPI) -> None:
     app : FastAPI
         Gets the routes.
     """
-    take(app, "/account/searches", save, name="account.searches.save")
-    take(app, "/account/searches/{number}", change, name="account.search")
-    take(app, "/account/mail", address, name="account.mail")
-    give(app, "/account/mail/{secret}", ask_to_confirm, name="account.mail.link", kind=HTMLResponse)
-    take(app, "/account/mail/{secret}", confirm, name="account.mail.confirm")
-    give(app, "/unsubscribe/{key}", ask_to_unsubscribe, name="unsubscribe", kind=HTMLResponse)
-    take(app, "/unsubscribe/{key}", unsubscribe, name="unsubscribe.post")
+    add_form_route(app, "/account/searches", save, name="account.searches.save")
+    add_form_route(app, "/account/searches/{number}", change, name="account.search")
+    add_form_route(app, "/account/mail", address, name="account.mail")
+    add_get_route(app, "/account/mail/{secret}", ask_to_confirm, name="account.mail.link", kind=HTMLResponse)
+    add_form_route(app, "/account/mail/{secret}", confirm, name="account.mail.confirm")
+    add_get_route(app, "/unsubscribe/{key}", ask_to_unsubscribe, name="unsubscribe", kind=HTMLResponse)
+    add_form_route(app, "/unsubscribe/{key}", unsubscribe, name="unsubscribe.post")
 
 
 def save(request_context: CurrentRequest, fields: Fields) -> Response:
@@ -169,4 +169,4 @@ def _answer_done(context: RequestContext, message: str) -> Response:
     return RedirectResponse(f"{context.link('account.searches')}?said={quote(message)}", 303)
 
 
-DOOR = Door("saved searches", give_saved_searches)
+DOOR = Door("saved searches", add_routes)

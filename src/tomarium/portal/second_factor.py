@@ -15,7 +15,7 @@ from tomarium.catalogue.sealing import KeyUnusable
 from tomarium.errors import InputError
 from tomarium.portal.account import demand_try, holder_of
 from tomarium.portal.door import Door
-from tomarium.portal.forms import Fields, take
+from tomarium.portal.forms import Fields, add_form_route
 from tomarium.portal.pages.second_factor import NO_KEY, SECOND_FACTOR, content_of
 from tomarium.portal.rendering import answer_html, answer_json, wants_json
 from tomarium.portal.request_context import CurrentRequest, RequestContext
@@ -28,7 +28,7 @@ WRONG_PASSWORD = "The current password is wrong."
 WRONG = "The code is wrong, or was used already; wait for the next one of the app."
 
 
-def give_all(app: FastAPI) -> None:
+def add_routes(app: FastAPI) -> None:
     """Add the routes to an application.
 
     Parameters
@@ -36,10 +36,10 @@ def give_all(app: FastAPI) -> None:
     app : FastAPI
         Gets the routes.
     """
-    take(app, "/account/second-factor/set-up", set_up, name="account.second_factor.set_up")
-    take(app, "/account/second-factor/on", switch_on, name="account.second_factor.on")
-    take(app, "/account/second-factor/codes", codes_anew, name="account.second_factor.codes")
-    take(app, "/account/second-factor/off", switch_off, name="account.second_factor.off")
+    add_form_route(app, "/account/second-factor/set-up", set_up, name="account.second_factor.set_up")
+    add_form_route(app, "/account/second-factor/on", switch_on, name="account.second_factor.on")
+    add_form_route(app, "/account/second-factor/codes", codes_anew, name="account.second_factor.codes")
+    add_form_route(app, "/account/second-factor/off", switch_off, name="account.second_factor.off")
 
 
 def set_up(request_context: CurrentRequest, fields: Fields) -> Response:
@@ -153,4 +153,4 @@ def _private(response: Response) -> Response:
     return response
 
 
-DOOR = Door("second factor", give_all)
+DOOR = Door("second factor", add_routes)

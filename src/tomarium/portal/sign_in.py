@@ -15,7 +15,7 @@ from tomarium.catalogue.second_factor import any_factor, passes
 from tomarium.catalogue.tokens import close_session, open_session
 from tomarium.portal import oidc
 from tomarium.portal.door import Door
-from tomarium.portal.forms import Fields, own_path, take
+from tomarium.portal.forms import Fields, add_form_route, own_path
 from tomarium.portal.identity import (
     MOST_LINKS,
     REVIEW,
@@ -30,7 +30,7 @@ from tomarium.portal.pages.second_factor import NO_KEY
 from tomarium.portal.pages.sign_in import SIGN_IN, content_of
 from tomarium.portal.rendering import answer_html, answer_json, wants_json
 from tomarium.portal.request_context import CurrentRequest, RequestContext
-from tomarium.portal.routes import give
+from tomarium.portal.routes import add_get_route
 
 # Annotations are evaluated here, not postponed: FastAPI reads them.
 
@@ -38,7 +38,7 @@ WRONG = "The name or the password is wrong."
 WRONG_CODE = "The name, the password or the code is wrong."
 
 
-def give_all(app: FastAPI) -> None:
+def add_routes(app: FastAPI) -> None:
     """Add the routes to an application.
 
     Parameters
@@ -46,11 +46,13 @@ def give_all(app: FastAPI) -> None:
     app : FastAPI
         Gets the routes.
     """
-    take(app, "/sign-in", sign_in, name="sign-in.post")
-    take(app, "/sign-out", sign_out, name="sign-out")
-    give(app, "/sign-in/oidc", start_oidc, name="sign-in.oidc", kind=Response, told=False)
-    give(app, "/sign-in/oidc/back", finish_oidc, name="sign-in.oidc.back", kind=Response, told=False)
-    give(app, "/review/{secret}", review, name="review", kind=Response)
+    add_form_route(app, "/sign-in", sign_in, name="sign-in.post")
+    add_form_route(app, "/sign-out", sign_out, name="sign-out")
+    add_get_route(app, "/sign-in/oidc", start_oidc, name="sign-in.oidc", kind=Response, in_schema=False)
+    add_get_route(
+        app, "/sign-in/oidc/back", finish_oidc, name="sign-in.oidc.back", kind=Response, in_schema=False
+    )
+    add_get_route(app, "/review/{secret}", review, name="review", kind=Response)
 
 
 def sign_in(request_context: CurrentRequest, fields: Fields) -> Response:
@@ -195,4 +197,4 @@ def _home(context: RequestContext) -> str:
     return context.link("home")
 
 
-DOOR = Door("sign in", give_all)
+DOOR = Door("sign in", add_routes)

@@ -21,7 +21,7 @@ from tomarium.model import Record
 from tomarium.model.entity import KINDS, Entity, Kind
 from tomarium.portal.door import Door
 from tomarium.portal.request_context import CurrentRequest, RequestContext
-from tomarium.portal.routes import give
+from tomarium.portal.routes import add_get_route
 from tomarium.portal.security import LOCKED
 from tomarium.registry import collect
 from tomarium.standards.citation import doi_of
@@ -213,7 +213,7 @@ def entity_header(request_context: RequestContext, content: object) -> str:
     return header(links_of_entity(request_context, _entity(request_context, str(getattr(content, "id")))))  # noqa: B009
 
 
-def give_signposting(app: FastAPI) -> None:
+def add_routes(app: FastAPI) -> None:
     """Add to an application the routes of linksets of records, specimens, proposals, instruments and the like.
 
     Parameters
@@ -222,11 +222,18 @@ def give_signposting(app: FastAPI) -> None:
         Gets the routes.
     """
     for end in LINKSET:
-        give(app, f"/records/{{id}}/{end}", _of_record(end), name=f"record.{end}", kind=Response)
+        add_get_route(app, f"/records/{{id}}/{end}", _of_record(end), name=f"record.{end}", kind=Response)
         for kind in KINDS.values():
             path = f"/{kind.plural}/{{id}}/{end}"
             in_schema = end == "linkset.json"
-            give(app, path, _of_entity(kind, end), name=f"{kind.name}.{end}", kind=Response, told=in_schema)
+            add_get_route(
+                app,
+                path,
+                _of_entity(kind, end),
+                name=f"{kind.name}.{end}",
+                kind=Response,
+                in_schema=in_schema,
+            )
 
 
 def _of_record(end: str) -> Callable[..., Response]:
@@ -324,4 +331,4 @@ def _items(request_context: RequestContext, record: Record, place: Place) -> Ite
             yield Link("item", base + quote(entry.path), entry.media_type)
 
 
-DOOR = Door("signposting", give_signposting)
+DOOR = Door("signposting", add_routes)

@@ -12,7 +12,7 @@ from tomarium.errors import InputError
 from tomarium.model import Record
 from tomarium.portal.door import Door
 from tomarium.portal.request_context import CurrentRequest, RequestContext
-from tomarium.portal.routes import give
+from tomarium.portal.routes import add_get_route
 from tomarium.portal.volume_view import split_ids
 from tomarium.viewers import slices
 from tomarium.viewers.silhouette import MOST, Silhouette, in_a_row, silhouette
@@ -29,7 +29,7 @@ class Png(Response):
     media_type = "image/png"
 
 
-def give_sizes(app: FastAPI) -> None:
+def add_routes(app: FastAPI) -> None:
     """Add the route of the picture to an application.
 
     Parameters
@@ -37,7 +37,7 @@ def give_sizes(app: FastAPI) -> None:
     app : FastAPI
         Gets the route.
     """
-    give(app, "/compare/sizes.png", draw_sizes, name="sizes.picture", kind=Png)
+    add_get_route(app, "/compare/sizes.png", draw_sizes, name="sizes.picture", kind=Png)
 
 
 def chosen(
@@ -87,4 +87,4 @@ def draw_sizes(request_context: CurrentRequest, records: Records = None) -> Resp
     return Png(png, headers={"Cache-Control": "private, no-cache"})
 
 
-DOOR = Door("sizes", give_sizes)
+DOOR = Door("sizes", add_routes)

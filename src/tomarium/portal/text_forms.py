@@ -13,7 +13,7 @@ from tomarium.errors import InputError, ParameterError
 from tomarium.model.page_text import FACTS, PageText, checked, write_page_text
 from tomarium.portal.administration import demand_section
 from tomarium.portal.door import Door
-from tomarium.portal.forms import Fields, demand_known, take, tried
+from tomarium.portal.forms import Fields, add_form_route, demand_known, tried
 from tomarium.portal.languages import ENGLISH
 from tomarium.portal.pages.text_edit import (
     EDIT,
@@ -34,7 +34,7 @@ from tomarium.portal.texts import shipped
 OTHERS = ("name", "language", "seen", "body", "remark", "draft", "preview")
 
 
-def give_text_forms(app: FastAPI) -> None:
+def add_routes(app: FastAPI) -> None:
     """Add the routes of the forms to an application.
 
     Parameters
@@ -42,9 +42,9 @@ def give_text_forms(app: FastAPI) -> None:
     app : FastAPI
         Gets the routes.
     """
-    take(app, "/texts/{kind}/edit", save, name="texts.save")
-    take(app, "/texts/{kind}/restore", restore, name="texts.restore")
-    take(app, "/texts/{kind}/remove", remove, name="texts.remove")
+    add_form_route(app, "/texts/{kind}/edit", save, name="texts.save")
+    add_form_route(app, "/texts/{kind}/restore", restore, name="texts.restore")
+    add_form_route(app, "/texts/{kind}/remove", remove, name="texts.remove")
 
 
 def save(request_context: CurrentRequest, kind: str, fields: Fields) -> Response:
@@ -204,4 +204,4 @@ def _number(fields: Mapping[str, str], key: str) -> int:
     return int(text)
 
 
-DOOR = Door("texts", give_text_forms)
+DOOR = Door("texts", add_routes)

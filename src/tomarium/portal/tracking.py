@@ -12,19 +12,19 @@ from tomarium.catalogue.reader import Reader
 from tomarium.catalogue.specimen_events import EventContent, event_numbered, tell_of_specimen
 from tomarium.model.parcel import FACTS
 from tomarium.portal.door import Door
-from tomarium.portal.forms import SentForm, demand_known, take, tried
+from tomarium.portal.forms import SentForm, add_form_route, demand_known, tried
 from tomarium.portal.identity import demand_scope
 from tomarium.portal.logbook import answer_file
 from tomarium.portal.rendering import wants_json
 from tomarium.portal.request_context import CurrentRequest, RequestContext
-from tomarium.portal.routes import give
+from tomarium.portal.routes import add_get_route
 
 # Annotations are evaluated here, not postponed: FastAPI reads them.
 
 KEYS = tuple(fact.key for fact in FACTS)
 
 
-def give_tracking(app: FastAPI) -> None:
+def add_routes(app: FastAPI) -> None:
     """Add the routes of parcels and of where specimens are, and of their pictures, to an application.
 
     Parameters
@@ -32,18 +32,18 @@ def give_tracking(app: FastAPI) -> None:
     app : FastAPI
         Gets the routes.
     """
-    take(app, "/announce/parcel", new, name="parcel.new")
-    take(app, "/parcels/{id}/edit", change, name="parcel.edit")
-    take(app, "/parcels/{id}/state", tell, name="parcel.state")
-    take(app, "/specimens/{id}/where", where, name="specimen.where")
-    give(
+    add_form_route(app, "/announce/parcel", new, name="parcel.new")
+    add_form_route(app, "/parcels/{id}/edit", change, name="parcel.edit")
+    add_form_route(app, "/parcels/{id}/state", tell, name="parcel.state")
+    add_form_route(app, "/specimens/{id}/where", where, name="specimen.where")
+    add_get_route(
         app,
         "/parcels/{id}/events/{number:int}/files/{digest}",
         parcel_file,
         name="parcel.file",
         kind=Response,
     )
-    give(
+    add_get_route(
         app,
         "/specimens/{id}/where/{number:int}/files/{digest}",
         specimen_file,
@@ -168,4 +168,4 @@ def _read_specimens(text: str) -> list[str]:
     return [word.rstrip("/").rpartition("/")[2].partition("?")[0] for word in words if word]
 
 
-DOOR = Door("tracking", give_tracking)
+DOOR = Door("tracking", add_routes)

@@ -59,7 +59,7 @@ STATUSES: Final[tuple[tuple[type[Exception], int], ...]] = (
 _LONGEST_METADATA: Final = 8000
 
 
-def give_uploads(app: FastAPI) -> None:
+def add_routes(app: FastAPI) -> None:
     """Add the routes of uploads to an application.
 
     Parameters
@@ -343,4 +343,4 @@ def _checksum(text: str) -> tuple[Any, bytes]:
         ) from problem
 
 
-DOOR = Door("uploads", give_uploads)
+DOOR = Door("uploads", add_routes)

@@ -16,7 +16,7 @@ from tomarium.catalogue.tables import records
 from tomarium.portal.door import Door
 from tomarium.portal.rendering import answer_json
 from tomarium.portal.request_context import CurrentRequest, RequestContext
-from tomarium.portal.routes import give
+from tomarium.portal.routes import add_get_route
 
 # Annotations are evaluated here, not postponed: FastAPI reads them.
 
@@ -33,7 +33,7 @@ METRICS: Final = {
 """COUNTER's word → what it counts: to take a dataset is to investigate it, too."""
 
 
-def give_use_reports(app: FastAPI) -> None:
+def add_routes(app: FastAPI) -> None:
     """Add the routes of the reports to an application.
 
     Parameters
@@ -41,8 +41,8 @@ def give_use_reports(app: FastAPI) -> None:
     app : FastAPI
         Gets the routes.
     """
-    give(app, "/statistics.csv", as_csv, name="statistics.csv", kind=Response)
-    give(app, "/reports/dsr", dataset_report, name="reports.dsr", kind=JSONResponse)
+    add_get_route(app, "/statistics.csv", as_csv, name="statistics.csv", kind=Response)
+    add_get_route(app, "/reports/dsr", dataset_report, name="reports.dsr", kind=JSONResponse)
 
 
 def as_csv(request_context: CurrentRequest, begin_date: Month = "", end_date: Month = "") -> Response:
@@ -146,4 +146,4 @@ def _end(month: str) -> date:
     return date.fromordinal(following.toordinal() - 1)
 
 
-DOOR = Door("use reports", give_use_reports)
+DOOR = Door("use reports", add_routes)

@@ -19,11 +19,11 @@ from tomarium.errors import InputError
 from tomarium.model.link import rows
 from tomarium.portal import built
 from tomarium.portal.door import Door
-from tomarium.portal.forms import Fields, take
+from tomarium.portal.forms import Fields, add_form_route
 from tomarium.portal.languages import root_of
 from tomarium.portal.rendering import fill
 from tomarium.portal.request_context import CurrentRequest, RequestContext
-from tomarium.portal.routes import give, path_of
+from tomarium.portal.routes import add_get_route, path_of
 from tomarium.portal.viewer_state import Source, check_state, make_state, source_of, without_closed
 
 CLIENT: Final = built.FOLDER / "neuroglancer-client"
@@ -177,7 +177,7 @@ def split_ids(text: str) -> list[str]:
     return [word.strip() for word in text.split(",") if word.strip()]
 
 
-def give_volume_view(app: FastAPI) -> None:
+def add_routes(app: FastAPI) -> None:
     """Add the routes of Neuroglancer to an application.
 
     Parameters
@@ -185,17 +185,19 @@ def give_volume_view(app: FastAPI) -> None:
     app : FastAPI
         Gets the routes.
     """
-    give(app, "/neuroglancer/{name}", read_client, name="neuroglancer", kind=FileResponse, told=False)
+    add_get_route(
+        app, "/neuroglancer/{name}", read_client, name="neuroglancer", kind=FileResponse, in_schema=False
+    )
     # The client wants "/v/" in its own address.
-    give(
+    add_get_route(
         app,
         "/records/{id}/volume/v/{client}",
         open_client,
         name="volume.client",
         kind=HTMLResponse,
-        told=False,
+        in_schema=False,
     )
-    take(app, "/records/{id}/views", keep_view, name="volume.keep")
+    add_form_route(app, "/records/{id}/views", keep_view, name="volume.keep")
 
 
 def read_client(name: str) -> Response:
@@ -290,4 +292,4 @@ def poster(folder: Path, request_context: RequestContext, id: str, middle: int) 
     return request_context.link("picture", {"id": id, "viewer": "slices", "name": f"z-{middle}.png"})
 
 
-DOOR = Door("volume view", give_volume_view)
+DOOR = Door("volume view", add_routes)

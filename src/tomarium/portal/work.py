@@ -23,13 +23,13 @@ from tomarium.catalogue.reader import Reader
 from tomarium.catalogue.upload_room import demand_room
 from tomarium.errors import InputError, StorageFull
 from tomarium.portal.door import Door
-from tomarium.portal.forms import Fields, demand_known, take, tried
+from tomarium.portal.forms import Fields, add_form_route, demand_known, tried
 from tomarium.portal.identity import demand_scope, may_upload
 from tomarium.portal.page import machine
 from tomarium.portal.pages.work_slice import WORK_SLICE, Typed, content_of, grey_window
 from tomarium.portal.rendering import answer_html, wants_json
 from tomarium.portal.request_context import CurrentRequest, RequestContext
-from tomarium.portal.routes import give
+from tomarium.portal.routes import add_get_route
 from tomarium.portal.work_requests import (
     MOST_OPEN,
     OPEN,
@@ -51,7 +51,7 @@ ASKED: Final = ("scan", "what", "session", "take", "axes", "look", "low", "high"
 KEPT: Final = {"Cache-Control": "private, max-age=3600"}
 
 
-def give_work(app: FastAPI) -> None:
+def add_routes(app: FastAPI) -> None:
     """Add the routes of the requests on the pages of work to an application.
 
     Parameters
@@ -59,12 +59,18 @@ def give_work(app: FastAPI) -> None:
     app : FastAPI
         Gets the routes.
     """
-    take(app, "/reconstruct/looks", ask, name="work.look")
-    take(app, "/reconstruct/jobs", launch, name="work.launch")
-    take(app, "/reconstruct/jobs/{number}/cancel", cancel, name="work.cancel")
-    give(app, "/reconstruct/looks/{number}/state", look_state, name="work.look_state", kind=JSONResponse)
-    give(app, "/reconstruct/looks/{number}/slices/{index}.png", picture, name="work.picture", kind=Response)
-    give(app, "/reconstruct/looks/{number}/protocol.yaml", protocol, name="work.protocol", kind=Response)
+    add_form_route(app, "/reconstruct/looks", ask, name="work.look")
+    add_form_route(app, "/reconstruct/jobs", launch, name="work.launch")
+    add_form_route(app, "/reconstruct/jobs/{number}/cancel", cancel, name="work.cancel")
+    add_get_route(
+        app, "/reconstruct/looks/{number}/state", look_state, name="work.look_state", kind=JSONResponse
+    )
+    add_get_route(
+        app, "/reconstruct/looks/{number}/slices/{index}.png", picture, name="work.picture", kind=Response
+    )
+    add_get_route(
+        app, "/reconstruct/looks/{number}/protocol.yaml", protocol, name="work.protocol", kind=Response
+    )
 
 
 def ask(request_context: CurrentRequest, fields: Fields) -> Response:
@@ -281,4 +287,4 @@ def protocol(request_context: CurrentRequest, number: int) -> Response:
     return Response(facts["yaml"], media_type="application/yaml", headers=headers)
 
 
-DOOR = Door("work", give_work)
+DOOR = Door("work", add_routes)
