@@ -207,7 +207,7 @@ def _answer_and_end(answer: Callable[[Any], Any], task: Task, scratch: Path, des
 
 def _answered(answer: Callable[[Any], Any], task: Task, scratch: Path) -> dict[str, Any]:
     try:
-        _give_up(task, scratch)
+        _confine(task, scratch)
         return {"told": answer(task.question)}
     except TomariumError as problem:
         return {"raised": type(problem).__name__, "text": str(problem)}
@@ -221,7 +221,7 @@ def _answered(answer: Callable[[Any], Any], task: Task, scratch: Path) -> dict[s
         return {"raised": "", "text": f"an error of tomarium itself: {type(problem).__name__}: {problem}"}
 
 
-def _give_up(task: Task, scratch: Path) -> None:
+def _confine(task: Task, scratch: Path) -> None:
     """Give up what the question does not need."""
     tempfile.tempdir = str(scratch)
     limit(

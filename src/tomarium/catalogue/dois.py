@@ -161,7 +161,7 @@ def tell_due(catalogue: Catalogue, service: DataCite, now: float | None = None) 
 def _tell(catalogue: Catalogue, service: DataCite, row: Row[Any]) -> Answer:
     try:
         with catalogue.reading() as connection:
-            attributes_due = _told_now(connection, row)
+            attributes_due = _attributes_now(connection, row)
     except StoreUnavailable as problem:  # its crate is asked for again later
         return Answer(False, True, str(problem))
     if attributes_due is None:
@@ -209,7 +209,7 @@ def due_attributes(catalogue: Catalogue) -> dict[str, Any]:
         for row in connection.execute(
             select(dois).where(dois.c.state != "findable").order_by(dois.c.doi)
         ).all():
-            if (attributes_due := _told_now(connection, row)) is not None:
+            if (attributes_due := _attributes_now(connection, row)) is not None:
                 attributes_by_doi[row.doi] = {**attributes_due, "doi": row.doi, "event": row.event}
     return attributes_by_doi
 
@@ -329,7 +329,7 @@ def ask_for_entity(connection: Connection, id: str, home: str) -> None:
     )
 
 
-def _told_now(connection: Connection, row: Row[Any]) -> dict[str, Any] | None:
+def _attributes_now(connection: Connection, row: Row[Any]) -> dict[str, Any] | None:
     """Tell what a DOI stands for now; None where it is not in the catalogue any more."""
     _, slash, id = row.record.partition("/")
     if slash:

@@ -16,7 +16,7 @@ from sqlalchemy import exists, select
 from tomarium import __version__
 from tomarium.catalogue.catalogue import Catalogue
 from tomarium.catalogue.dump_columns import batch, schema
-from tomarium.catalogue.entities import telling, told_of
+from tomarium.catalogue.entities import entities_of_record, telling
 from tomarium.catalogue.publications import published_count
 from tomarium.catalogue.reader import ANYBODY, Reader, may_see
 from tomarium.catalogue.record_folder import read_record
@@ -159,7 +159,7 @@ def _read(
         )
         with catalogue.reading() as connection:
             rows = connection.execute(query).all()
-            taken_back = {row.id: told_of(connection, row.id) for row in rows if row.stale}
+            taken_back = {row.id: entities_of_record(connection, row.id) for row in rows if row.stale}
         if not rows:
             return
         last = rows[-1].number

@@ -15,7 +15,7 @@ from tomarium.catalogue.catalogue import Catalogue
 from tomarium.catalogue.dois import ask_for_update
 from tomarium.catalogue.entities import choose
 from tomarium.catalogue.ingest import save
-from tomarium.catalogue.links import links_told
+from tomarium.catalogue.links import links_of_crate
 from tomarium.catalogue.picture_credits import Credit, credited
 from tomarium.catalogue.reader import NotAllowed, Reader
 from tomarium.catalogue.record_folder import read_record
@@ -233,7 +233,7 @@ def write_record(connection: Connection, reader: Reader, record: Record, place: 
     place : Path
         Its folder.
     """
-    record = replace(record, links=links_told(connection, record))
+    record = replace(record, links=links_of_crate(connection, record))
     write_crate(place / FILENAME, export(record).encode())
     save(connection, record, place, reader)
 

@@ -236,7 +236,7 @@ def public_member_dois(connection: Connection, id: str) -> list[str]:
     return dois
 
 
-def told_of(connection: Connection, record: str) -> tuple[Entity, ...]:
+def entities_of_record(connection: Connection, record: str) -> tuple[Entity, ...]:
     """Return what a record tells of its entities: those that were chosen first, then their ancestors.
 
     Parameters
@@ -261,7 +261,7 @@ def told_of(connection: Connection, record: str) -> tuple[Entity, ...]:
     return tuple(entity for entity in told_entities if entity is not None)
 
 
-def as_told(connection: Connection, record: Record, *, stale: bool) -> Record:
+def with_current_entities(connection: Connection, record: Record, *, stale: bool) -> Record:
     """Return a record with what its entities say now, where its crate still tells what was taken back.
 
     Parameters
@@ -278,7 +278,7 @@ def as_told(connection: Connection, record: Record, *, stale: bool) -> Record:
     Record
         The same where it is not stale.
     """
-    return telling(record, told_of(connection, record.id)) if stale else record
+    return telling(record, entities_of_record(connection, record.id)) if stale else record
 
 
 def telling(record: Record, told: tuple[Entity, ...]) -> Record:
@@ -339,7 +339,9 @@ def choose(connection: Connection, reader: Reader, record: Record, kind: str, id
         connection.execute(insert(record_entities).values(record=record.id, entity=id, chosen=1))
         reach(connection, [record.id])
     of_other_kinds = tuple(entity for entity in record.entities if entity.kind != kind)
-    of_kind_told = tuple(entity for entity in told_of(connection, record.id) if entity.kind == kind)
+    of_kind_told = tuple(
+        entity for entity in entities_of_record(connection, record.id) if entity.kind == kind
+    )
     specimen = id if kind == "specimen" else record.specimen
     return replace(record, entities=(*of_kind_told, *of_other_kinds), specimen=specimen)
 

@@ -12,7 +12,7 @@ from tomarium.catalogue import queries
 from tomarium.catalogue.catalogue import Catalogue
 from tomarium.catalogue.dois import ask_for_update
 from tomarium.catalogue.edit import write_record
-from tomarium.catalogue.entities import descendants, records_below, told_of
+from tomarium.catalogue.entities import descendants, entities_of_record, records_below
 from tomarium.catalogue.jobs import add_job, end_job, holding
 from tomarium.catalogue.reader import Reader
 from tomarium.catalogue.record_folder import read_record
@@ -173,7 +173,7 @@ def rewrite_one(connection: Connection, reader: Reader, name: str) -> None:
     connection.execute(delete(stale_records).where(stale_records.c.record == name))
     if folder is None:
         return
-    record = replace(read_record(folder), entities=told_of(connection, name))
+    record = replace(read_record(folder), entities=entities_of_record(connection, name))
     write_record(connection, reader, record, folder)
     if record.publication is not None and record.publication.doi:
         ask_for_update(connection, record)

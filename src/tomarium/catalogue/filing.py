@@ -382,14 +382,16 @@ def _demand_same_data(before: Record | None, sums: Mapping[str, Sum]) -> None:
         return
     old = {entry.path: entry.sha256 for entry in before.files if entry.role in DATA}
     new = {entry.path: entry.sha256 for entry in _entries(sums, before.parts) if entry.role in DATA}
-    if old != new and old != _told_as(old, new, sums):
+    if old != new and old != _in_earlier_form(old, new, sums):
         raise InputError(
             f"{before.id}: version {before.publication.version} was published with other data, which those who "
             f"cite it rely on; make the new one in a folder of its own and publish it with --new-version-of {before.id}"
         )
 
 
-def _told_as(old: Mapping[str, str], new: Mapping[str, str], sums: Mapping[str, Sum]) -> dict[str, str]:
+def _in_earlier_form(
+    old: Mapping[str, str], new: Mapping[str, str], sums: Mapping[str, Sum]
+) -> dict[str, str]:
     """Tell new data in the way of an earlier version of tomarium, which listed every file of large folders."""
     checksums = {}
     for path, sha256 in new.items():

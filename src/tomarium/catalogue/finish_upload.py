@@ -28,7 +28,7 @@ from tomarium.catalogue.record_pictures import ask_for_pictures
 from tomarium.catalogue.series_records import is_series
 from tomarium.catalogue.settings import all_settings
 from tomarium.catalogue.upload_filing import begin_filing, filed_as
-from tomarium.catalogue.upload_room import give_all_back
+from tomarium.catalogue.upload_room import release_rooms
 from tomarium.catalogue.uploads import INCOMING, Uploads
 from tomarium.errors import FormatError, InputError
 from tomarium.formats import formats
@@ -183,7 +183,7 @@ def _end(
     ask_for_pictures(catalogue, reader, (filed,))
     record = edit(catalogue, reader, filed.id, changes) if changes != Changes() else filed
     uploads.forget(batch)
-    give_all_back(catalogue, batch)
+    release_rooms(catalogue, batch)
     return record
 
 
@@ -221,7 +221,7 @@ def drop(catalogue: Catalogue, reader: Reader, uploads: Uploads, batch: str) -> 
             f"job {job.number} makes a record of it; remove the record instead when it is there"
         )
     uploads.drop(reader, batch)
-    give_all_back(catalogue, batch)
+    release_rooms(catalogue, batch)
 
 
 def jobs_of_batches(catalogue: Catalogue, reader: Reader) -> dict[str, Row[Any]]:
@@ -292,7 +292,7 @@ def make_records(catalogue: Catalogue, reader: Reader, uploads: Uploads, batch: 
         filed = replace(filed, records=edited)
     if not filed.problems:
         uploads.forget(batch)
-        give_all_back(catalogue, batch)
+        release_rooms(catalogue, batch)
     return filed
 
 

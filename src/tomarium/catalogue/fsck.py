@@ -38,7 +38,7 @@ class FindingAndRepair:
     problem: str = ""
 
 
-def _silent(_stage: str, _done: int, _total: int) -> None:
+def _no_progress(_stage: str, _done: int, _total: int) -> None:
     """Report no progress."""
 
 
@@ -48,7 +48,7 @@ def fsck(
     files: bool = True,
     repair: bool = False,
     now: float | None = None,
-    tell: Callable[[str, int, int], None] = _silent,
+    tell: Callable[[str, int, int], None] = _no_progress,
 ) -> Iterator[FindingAndRepair]:
     """Find what a program that was stopped, a full disk or a lost file has left half done.
 

@@ -202,7 +202,7 @@ def keep(
             row |= {"same": same_of(item), "shown_by": ""}
             rows.append(row | {"fetched_utc": fetched, "listing": known_source.listing})
     before_same = same_as(connection, [row["id"] for row in rows])
-    _take_away(connection, gone)
+    _delete_items(connection, gone)
     no_datasets = [row for row in rows if row["kind"] != DATASET]
     save_shared(connection, [(row["id"], source, _shared(read_item(row["item"]))) for row in no_datasets])
     if rows:
@@ -242,14 +242,14 @@ def forget_unlisted(connection: Connection, source: int) -> int:
     listing = select(harvest_sources.c.listing).where(harvest_sources.c.number == source).scalar_subquery()
     old = select(harvested.c.id).where(harvested.c.source == source, harvested.c.listing != listing)
     ids = list(connection.execute(old).scalars())
-    _take_away(connection, ids)
+    _delete_items(connection, ids)
     return len(ids)
 
 
 def forget_all(connection: Connection, source: int) -> int:
     """Take away all that is kept of a source; return how many items that were."""
     ids = list(connection.execute(select(harvested.c.id).where(harvested.c.source == source)).scalars())
-    _take_away(connection, ids)
+    _delete_items(connection, ids)
     return len(ids)
 
 
@@ -414,7 +414,7 @@ def _items_before(
     return {row.id: row.item for row in connection.execute(query)}
 
 
-def _take_away(connection: Connection, ids: Sequence[str]) -> None:
+def _delete_items(connection: Connection, ids: Sequence[str]) -> None:
     for start in range(0, len(ids), AT_ONCE):
         some = ids[start : start + AT_ONCE]
         same = same_as(connection, some)

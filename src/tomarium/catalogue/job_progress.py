@@ -59,7 +59,7 @@ def stage_teller(
     return tell
 
 
-def parts_told(told: str) -> tuple[int, int]:
+def read_parts(told: str) -> tuple[int, int]:
     """Read how much of its present stage a job has done.
 
     Parameters

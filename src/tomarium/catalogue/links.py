@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Row, insert, or_, select
 
-from tomarium.catalogue.entities import may_see_entity, told_of
+from tomarium.catalogue.entities import entities_of_record, may_see_entity
 from tomarium.catalogue.reader import ANYBODY, Reader, may_see
 from tomarium.catalogue.tables import entities, frame_links, records
 from tomarium.errors import FormatError, InputError
@@ -136,7 +136,7 @@ def demand_link(connection: Connection, reader: Reader, id: str) -> Link:
     return links[0]
 
 
-def links_told(connection: Connection, record: Record) -> tuple[Link, ...]:
+def links_of_crate(connection: Connection, record: Record) -> tuple[Link, ...]:
     """List the links that a record's crate tells: those whose other end all who see the record may see too.
 
     Parameters
@@ -168,7 +168,9 @@ def links_told(connection: Connection, record: Record) -> tuple[Link, ...]:
     public |= {end for end in ends if read_frame(end)[:2] == ("records", record.id)}
     if links:
         public |= {
-            f"specimens/{entity.id}" for entity in told_of(connection, record.id) if entity.kind == "specimen"
+            f"specimens/{entity.id}"
+            for entity in entities_of_record(connection, record.id)
+            if entity.kind == "specimen"
         }
     elsewhere = [link.id for link in record.links]
     known_ids: set[str] = set()

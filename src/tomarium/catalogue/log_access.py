@@ -123,7 +123,7 @@ def demand_log(connection: Connection, reader: Reader, subject: str) -> None:
         raise NotAllowed(f"{id}: is not {reader.name or 'a visitor'}'s, so its log book is not either")
 
 
-def names_seen(connection: Connection, reader: Reader, subjects: Iterable[str]) -> dict[str, str]:
+def visible_names(connection: Connection, reader: Reader, subjects: Iterable[str]) -> dict[str, str]:
     """Return the titles of what a reader may see of some subjects.
 
     Parameters
@@ -159,7 +159,7 @@ def names_seen(connection: Connection, reader: Reader, subjects: Iterable[str]) 
     return titles
 
 
-def subjects_kept(connection: Connection, reader: Reader, most: int = 200) -> dict[str, str]:
+def subjects_of_keeper(connection: Connection, reader: Reader, most: int = 200) -> dict[str, str]:
     """List the proposals, instruments and specimens into whose log books a reader may write: subject → name."""
     plurals = {kind: plural for plural, kind in KINDS.items()}
     query = select(entities.c.kind, entities.c.id, entities.c.name).where(

@@ -13,7 +13,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Row, delete, insert, or_, select, update
 
 from tomarium.catalogue.catalogue import Catalogue
-from tomarium.catalogue.log_access import demand_log, may_read_entry, names_seen
+from tomarium.catalogue.log_access import demand_log, may_read_entry, visible_names
 from tomarium.catalogue.log_entry import (
     LONGEST,
     Entry,
@@ -23,7 +23,7 @@ from tomarium.catalogue.log_entry import (
     read_tags,
     read_text,
 )
-from tomarium.catalogue.log_files import files_told, keep_files, read_files
+from tomarium.catalogue.log_files import files_as_data, keep_files, read_files
 from tomarium.catalogue.log_tables import log_entries, log_links
 from tomarium.catalogue.reader import NotAllowed, Reader
 from tomarium.catalogue.words import fold
@@ -106,7 +106,7 @@ def write_entry(
     with catalogue.reading() as connection:  # before any file is kept
         demand_log(connection, reader, subject)
         values = _checked(connection, reader, subject, content)
-    values["files"] = files_told(keep_files(catalogue.home, content.files))
+    values["files"] = files_as_data(keep_files(catalogue.home, content.files))
     with catalogue.writing() as connection:
         demand_log(connection, reader, subject)
         return _insert(connection, subject, {**values, "who": reader.name, "event": content.event})
@@ -188,7 +188,7 @@ def add_entries(
                 continue
             versions.add((moment, version.who, text))
             values: dict[str, Any] = {"text": text, "tags": read_tags(version.tags), "links": []}
-            values |= {"files": files_told(version.files)}
+            values |= {"files": files_as_data(version.files)}
             values |= {"machine": int(version.machine), "who": version.who, "event": ""}
             _insert(connection, subject, values, moment)
             added += 1
@@ -242,7 +242,7 @@ def change_entry(
         values = _checked(connection, reader, subject, content, files=bool(stays))
     if not is_content:
         values |= {"tags": row.tags, "links": row.links}
-    added = files_told(keep_files(catalogue.home, content.files))
+    added = files_as_data(keep_files(catalogue.home, content.files))
     with catalogue.writing() as connection:
         row = _own(connection, reader, subject, number)
         values["files"] = [file for file in row.files if keep is None or file["digest"] in keep] + added
@@ -282,7 +282,7 @@ def as_entries(connection: Connection, reader: Reader, rows: Sequence[Row[Any]])
     """Turn rows of `log_entry` that a reader may read into entries, without links to what the reader does not see."""
     linked = {link for row in rows for link in row.links}
     linked |= {subject for row in rows for version in row.before for subject in (*version[5:6], [])[0]}
-    names = names_seen(connection, reader, linked) if linked else {}
+    names = visible_names(connection, reader, linked) if linked else {}
     return tuple(_entry(row, reader, names) for row in rows)
 
 
@@ -377,7 +377,7 @@ def _checked(
     if len(content.links) > MOST_LINKS:
         raise ParameterError(f"{len(content.links)} links were given; an entry has at most {MOST_LINKS}")
     links = [link for link in dict.fromkeys(map(read_subject, content.links)) if link != subject]
-    visible = names_seen(connection, reader, links)
+    visible = visible_names(connection, reader, links)
     if unknown := [link for link in links if link not in visible]:
         raise InputError(f"there is no {unknown[0][:100]!r} in this catalogue to which the entry could lead")
     if len(content.event) > 200:

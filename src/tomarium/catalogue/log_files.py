@@ -141,13 +141,13 @@ def picture_type(content: bytes) -> str:
     return next((media_type for start, media_type in _PICTURES if content.startswith(start)), "")
 
 
-def files_told(files: Iterable[LogFile]) -> list[dict[str, Any]]:
+def files_as_data(files: Iterable[LogFile]) -> list[dict[str, Any]]:
     """Write files as a column of the database holds them."""
     return [asdict(file) for file in files]
 
 
 def read_files(entries: Iterable[Mapping[str, Any]]) -> tuple[LogFile, ...]:
-    """Read what `files_told` wrote."""
+    """Read what `files_as_data` wrote."""
     return tuple(LogFile(entry["name"], entry["digest"], entry["bytes"], entry["type"]) for entry in entries)
 
 

@@ -214,10 +214,10 @@ def licence_words(licence: str) -> str:
 
 
 def _preview(mesh: Mesh, about: About) -> bytes:
-    return glb_bytes(mesh, about.title, about.rights, scale=_held_in_a_hand(mesh))
+    return glb_bytes(mesh, about.title, about.rights, scale=_enlarged(mesh))
 
 
-def _held_in_a_hand(mesh: Mesh) -> float:
+def _enlarged(mesh: Mesh) -> float:
     """Enlarge what is shown to 100 mm: viewers clip what is much smaller or larger than what one can hold."""
     return 100.0 / max(float((mesh.box_mm[1] - mesh.box_mm[0]).max()), 1e-12)
 

@@ -143,7 +143,7 @@ def messages_of(connection: Connection, reader: Reader, limit: int = 500) -> lis
     list of Message
         Those that nobody has dealt with first.
     """
-    wanted = _seen_by(reader).order_by(messages.c.answered != "", messages.c.number.desc()).limit(limit)
+    wanted = _visible_to(reader).order_by(messages.c.answered != "", messages.c.number.desc()).limit(limit)
     return [_message(row) for row in connection.execute(wanted)]
 
 
@@ -167,7 +167,7 @@ def close_message(catalogue: Catalogue, reader: Reader, number: int, *, remove: 
         There is no such message that the reader may see.
     """
     with catalogue.writing() as connection:
-        row = connection.execute(_seen_by(reader).where(messages.c.number == number)).one_or_none()
+        row = connection.execute(_visible_to(reader).where(messages.c.number == number)).one_or_none()
         if row is None:
             raise InputError(f"there is no message {number}")
         mine = messages.c.number == number
@@ -179,7 +179,7 @@ def close_message(catalogue: Catalogue, reader: Reader, number: int, *, remove: 
         note(connection, reader, action, record=row.record, message=number)
 
 
-def _seen_by(reader: Reader) -> Select[Any]:
+def _visible_to(reader: Reader) -> Select[Any]:
     columns = [column for column in messages.c if column.name != "network"]
     return select(*columns).outerjoin(records, records.c.id == messages.c.record).where(_concerns(reader))
 

@@ -132,7 +132,7 @@ def make_model(catalogue: Catalogue, job: Row[Any]) -> Ended:
             raise NotAllowed(f"{id}: its files are not open to {job.asked_by}")
         request = read_model_request(role, job.arguments["fields"])
         key = _key(job)
-        if (record_id := _made_before(folder, request.name, key)) is not None:
+        if (record_id := _find_made(folder, request.name, key)) is not None:
             return "done", f"{request.name} is part of {record_id}", (record_id,)
         demand_volume(id, folder)
         target = _target(folder, request, CataloguedRecord(catalogue, reader, id), key)
@@ -218,7 +218,7 @@ def _key(job: Row[Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _made_before(folder: Path, name: str, key: str) -> str | None:
+def _find_made(folder: Path, name: str, key: str) -> str | None:
     """Return the record that holds the model that a job asked for; None where it was not filed."""
     for keeper in dict.fromkeys((place_of_mesh(folder, file_name(name))[0], folder)):
         summary = mesh_part(keeper, file_name(name))

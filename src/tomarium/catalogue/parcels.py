@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Connection, Row, delete, false, func, inse
 
 from tomarium.catalogue.accounts import account_named
 from tomarium.catalogue.catalogue import Catalogue
-from tomarium.catalogue.log_files import LogFile, files_told, keep_files, read_files
+from tomarium.catalogue.log_files import LogFile, files_as_data, keep_files, read_files
 from tomarium.catalogue.log_tables import parcel_contents, parcel_events, parcels
 from tomarium.catalogue.reader import MEMBERS, NotAllowed, Reader, demand_role, owns
 from tomarium.catalogue.record_folder import ID
@@ -346,7 +346,7 @@ def _add_event(
         raise ParameterError(f"the note has {len(note)} characters; at most 4000 were expected")
     now = time.time()
     values = {"parcel": id, "state": state, "moment_utc": now, "who": reader.name, "note": note}
-    connection.execute(insert(parcel_events).values(**values, files=files_told(files)))
+    connection.execute(insert(parcel_events).values(**values, files=files_as_data(files)))
     connection.execute(update(parcels).where(parcels.c.id == id).values(state=state, changed_utc=now))
 
 

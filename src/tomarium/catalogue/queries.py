@@ -101,7 +101,7 @@ class Place:
     as_scientist : bool
         Whether it is a draft of an instrument that is assigned to the reader.
     stale : bool
-        Whether its crate still tells of an entity what was taken back: see `entities.as_told`.
+        Whether its crate still tells of an entity what was taken back: see `entities.with_current_entities`.
     """
 
     folder: Path

@@ -102,7 +102,7 @@ def use_of(connection: Connection, record: str) -> tuple[Use, dict[str, Use]]:
 
 def use_by_month(connection: Connection, reader: Reader) -> dict[str, Use]:
     """Tell how often all records that a reader may see were seen and taken, by month, the first one first."""
-    query = select(*_summed(), record_use.c.month).where(_of_seen(reader))
+    query = select(*_summed(), record_use.c.month).where(_of_visible(reader))
     rows = connection.execute(query.group_by(record_use.c.month).order_by(record_use.c.month)).all()
     return {row.month: _use(row) for row in rows}
 
@@ -144,7 +144,7 @@ def counts_of(
     connection: Connection, reader: Reader, first: str = "", last: str = ""
 ) -> list[tuple[Counted, int, int]]:
     """List all counts of records that a reader may see, by record and month."""
-    query = select(record_use).where(_of_seen(reader), *_between(first, last))
+    query = select(record_use).where(_of_visible(reader), *_between(first, last))
     order = (record_use.c.record, record_use.c.month, record_use.c.kind, record_use.c.method)
     return [
         (Counted(row.record, row.month, row.kind, row.method), row.total, row.unique_total)
@@ -159,7 +159,7 @@ def added(uses: Iterable[Use]) -> Use:
     return Use(*(sum(getattr(use, name) for use in every) for name in names))
 
 
-def _of_seen(reader: Reader) -> Any:
+def _of_visible(reader: Reader) -> Any:
     return record_use.c.record.in_(select(records.c.id).where(may_see(reader)))
 
 

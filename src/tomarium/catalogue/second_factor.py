@@ -252,7 +252,7 @@ def confirm_factor(
     mine = second_factors.c.account == by.name
     connection.execute(update(second_factors).where(mine).values(since_utc=moment))
     note(connection, by, "switch second factor on", account=by.name)
-    return _made_codes(connection, by.name)
+    return _make_codes(connection, by.name)
 
 
 def make_codes(connection: Connection, by: Reader) -> tuple[str, ...]:
@@ -271,7 +271,7 @@ def make_codes(connection: Connection, by: Reader) -> tuple[str, ...]:
         Ten; they are told this once.
     """
     note(connection, by, "make recovery codes", account=by.name)
-    return _made_codes(connection, by.name)
+    return _make_codes(connection, by.name)
 
 
 def passes(connection: Connection, home: Path, name: str, code: str, now: float | None = None) -> bool:
@@ -418,7 +418,7 @@ def _uses_app(connection: Connection, home: Path, name: str, code: str, now: flo
     return False
 
 
-def _made_codes(connection: Connection, name: str) -> tuple[str, ...]:
+def _make_codes(connection: Connection, name: str) -> tuple[str, ...]:
     texts = [base64.b32encode(secrets.token_bytes(CODE_BYTES)).decode() for _ in range(CODES)]
     codes = tuple("-".join(text[at : at + 4] for at in range(0, len(text), 4)) for text in texts)
     connection.execute(delete(recovery_codes).where(recovery_codes.c.account == name))

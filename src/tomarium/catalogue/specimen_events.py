@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Row, func, insert, select
 from tomarium.catalogue.catalogue import Catalogue
 from tomarium.catalogue.entities import demand_entity, entity_of
 from tomarium.catalogue.log_access import keeps_entity
-from tomarium.catalogue.log_files import LogFile, files_told, keep_files, read_files
+from tomarium.catalogue.log_files import LogFile, files_as_data, keep_files, read_files
 from tomarium.catalogue.log_tables import specimen_events
 from tomarium.catalogue.reader import NotAllowed, Reader
 from tomarium.catalogue.tables import entities
@@ -150,7 +150,7 @@ def add_event(
         "who": who,
     }
     values |= {"place": place, "holder": holder, "condition": content.condition, "note": content.note}
-    result = connection.execute(insert(specimen_events).values(**values, files=files_told(files)))
+    result = connection.execute(insert(specimen_events).values(**values, files=files_as_data(files)))
     key = result.inserted_primary_key
     assert key is not None
     return int(key[0])

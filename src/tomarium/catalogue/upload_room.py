@@ -25,7 +25,7 @@ _OWN: Final = {"owner": "remove some, or ask an administrator for a larger quota
 
 
 @contextmanager
-def taking_room(
+def reserving_room(
     catalogue: Catalogue, reader: Reader, uploads: Uploads, batch: str, path: str, length: int
 ) -> Iterator[None]:
     """Take room for a file of a batch, while it is begun.
@@ -117,13 +117,13 @@ def demand_room(connection: Connection, kind: str, name: str, more: int) -> None
         )
 
 
-def give_back(catalogue: Catalogue, batch: str, size: int) -> None:
+def release_room(catalogue: Catalogue, batch: str, size: int) -> None:
     """Give back the room of a file that was removed."""
     with catalogue.writing() as connection:
         _add(connection, batch, -size)
 
 
-def give_all_back(catalogue: Catalogue, batch: str) -> None:
+def release_rooms(catalogue: Catalogue, batch: str) -> None:
     """Give back the room of a batch that became a record, or was removed."""
     with catalogue.writing() as connection:
         connection.execute(delete(upload_rooms).where(upload_rooms.c.batch == batch))

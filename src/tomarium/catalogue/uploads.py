@@ -101,7 +101,7 @@ class Uploads:
     largest : int
         Bytes of the largest file that is taken.
     quota : int
-        Bytes that one person may have under way; `upload_room.taking_room` sees to it.
+        Bytes that one person may have under way; `upload_room.reserving_room` sees to it.
     """
 
     root: Path

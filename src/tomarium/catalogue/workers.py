@@ -97,7 +97,7 @@ def heard(home: Path, only: Collection[str] = ()) -> Iterator[None]:
             path.unlink(missing_ok=True)
 
 
-def workers_seen(home: Path, now: float | None = None) -> list[Worker]:
+def running_workers(home: Path, now: float | None = None) -> list[Worker]:
     """List the workers that were heard lately.
 
     Parameters

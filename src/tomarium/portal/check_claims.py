@@ -26,7 +26,7 @@ DATACITE: Final = "https://api.datacite.org"
 _SAME: Final = "IsIdenticalTo"
 
 
-def _silent(address: str) -> None:
+def _no_report(address: str) -> None:
     """Tell nobody that an address is asked."""
 
 
@@ -49,7 +49,7 @@ class Asking:
     datacite: str = DATACITE
     resolver: str = RESOLVER
     private: bool = False
-    tell: Callable[[str], object] = _silent
+    tell: Callable[[str], object] = _no_report
 
 
 def check_claim(claim: SameSampleClaim, names: Sequence[str], asking: Asking) -> tuple[str, str]:

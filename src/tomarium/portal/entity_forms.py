@@ -17,7 +17,7 @@ from tomarium.catalogue.tokens import Scope
 from tomarium.errors import InputError
 from tomarium.model.entity import KINDS
 from tomarium.portal.door import Door
-from tomarium.portal.forms import Fields, add_form_route, tried
+from tomarium.portal.forms import Fields, add_form_route, run_form_action
 from tomarium.portal.identity import demand_log_scope, demand_scope, identify
 from tomarium.portal.rendering import wants_json
 from tomarium.portal.request_context import CurrentRequest, RequestContext
@@ -55,7 +55,7 @@ def new(request_context: CurrentRequest, kind: str, fields: Fields) -> Response:
         return make_entity(request_context.catalogue, reader, kind, *arguments).id
 
     return _entity_done(
-        request_context, tried(act), kind, "It is made; only you and the curators see it yet."
+        request_context, run_form_action(act), kind, "It is made; only you and the curators see it yet."
     )
 
 
@@ -143,7 +143,7 @@ def _log(request_context: RequestContext, subject: str, fields: Fields, page: st
         else:
             write_entry(request_context.catalogue, reader, subject, text, machine=by_token)
 
-    tried(act)
+    run_form_action(act)
     if wants_json(request_context.request):
         return JSONResponse({"subject": subject, "said": "Written."})
     return RedirectResponse(f"{page}#log", 303)
@@ -157,7 +157,7 @@ def _changed(
         held = entity_of(connection, reader, id)
     if held is None:
         raise HTTPException(404, f"There is no “{id[:80]}” in this catalogue.")
-    tried(lambda: act(reader))
+    run_form_action(lambda: act(reader))
     return _entity_done(request_context, id, held.entity.kind, message)
 
 

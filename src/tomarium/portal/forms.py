@@ -193,7 +193,7 @@ def read_days(fields: Mapping[str, str], default: str) -> int:
     return int(text[:6])
 
 
-def tried(act: Callable[[], Made]) -> Made:
+def run_form_action(act: Callable[[], Made]) -> Made:
     """Run the action of a form; raises HTTPException 403 where the catalogue does not allow it, 422 where it cannot."""
     try:
         return act()

@@ -15,7 +15,7 @@ from tomarium.catalogue.specimen_space import Space, space_of
 from tomarium.errors import InputError
 from tomarium.model import Link
 from tomarium.portal.door import Door
-from tomarium.portal.forms import Fields, add_form_route, tried
+from tomarium.portal.forms import Fields, add_form_route, run_form_action
 from tomarium.portal.identity import demand_scope
 from tomarium.portal.rendering import wants_json
 from tomarium.portal.request_context import CurrentRequest, RequestContext
@@ -63,7 +63,7 @@ def file(request_context: CurrentRequest, id: str, fields: Fields) -> Response:
         replaces, beside = _replaced_link(fields)
         return file_link(request_context.catalogue, reader, link, replaces=replaces, beside=beside)
 
-    filed = tried(act)
+    filed = run_form_action(act)
     if wants_json(request_context.request):
         return JSONResponse(link_json(filed), 201)
     mirrored = ", found mirrored" if filed.mirrored else ""
@@ -92,7 +92,7 @@ def ask(request_context: CurrentRequest, id: str, fields: Fields) -> Response:
             replaces=replaces, beside=beside,
         )  # fmt: skip
 
-    number = tried(act)
+    number = run_form_action(act)
     if wants_json(request_context.request):
         address = request_context.link("specimen_links.json", {"id": id})
         return JSONResponse({"job": number, "address": address}, 202, headers={"Location": address})
@@ -111,7 +111,7 @@ def withdraw(request_context: CurrentRequest, id: str, link: str, fields: Fields
             raise InputError(f"{held.id} is withdrawn already: {held.withdrawn}")
         return withdraw_link(request_context.catalogue, reader, link, fields.get("reason", ""))
 
-    gone = tried(act)
+    gone = run_form_action(act)
     if wants_json(request_context.request):
         return JSONResponse(link_json(gone))
     return _redirect_to_page(request_context, id, f"{gone.id}, version {gone.version}, is withdrawn.")

@@ -17,7 +17,7 @@ from tomarium.beamtime.log_file import LOG, write_remark
 from tomarium.catalogue.reader import LOCAL_OWNER, Reader
 from tomarium.errors import FormatError
 from tomarium.portal.door import Door
-from tomarium.portal.forms import Fields, add_form_route, demand_known, tried
+from tomarium.portal.forms import Fields, add_form_route, demand_known, run_form_action
 from tomarium.portal.live_view import beamtime_of
 from tomarium.portal.request_context import CurrentRequest
 from tomarium.portal.routes import add_get_route
@@ -115,7 +115,7 @@ def write_on(folder: Path | None, fields: Mapping[str, str], who: str) -> None:
     beamtime = beamtime_of(folder)
     if beamtime is None:
         raise HTTPException(404, "The watch lies in the folder of no beamtime, so there is no log book.")
-    tried(lambda: write_remark(beamtime, who, fields.get("text", "")))
+    run_form_action(lambda: write_remark(beamtime, who, fields.get("text", "")))
 
 
 def picture(request_context: CurrentRequest, file: str) -> Response:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
 
-from tomarium.catalogue.log_access import keeps_log, names_seen
+from tomarium.catalogue.log_access import keeps_log, visible_names
 from tomarium.catalogue.log_book import may_change_entry
 from tomarium.catalogue.log_entry import Entry, Version
 from tomarium.catalogue.log_files import LogFile
@@ -112,7 +112,7 @@ def shown_entries(
     """
     listed, reader = list(entries), request_context.reader
     subjects = {entry.subject for entry in listed}
-    names = names_seen(connection, reader, subjects | {link for entry in listed for link in entry.links})
+    names = visible_names(connection, reader, subjects | {link for entry in listed for link in entry.links})
     is_kept = {subject: bool(keeps_log(connection, reader, subject)) for subject in subjects}
     return tuple(
         ShownEntry(

@@ -21,7 +21,7 @@ from tomarium.errors import ParameterError
 from tomarium.portal.byte_answer import ByteAnswer, wanted_range
 from tomarium.portal.days import read_day
 from tomarium.portal.door import Door
-from tomarium.portal.forms import Sent, SentForm, add_form_route, demand_known, own_path, tried
+from tomarium.portal.forms import Sent, SentForm, add_form_route, demand_known, own_path, run_form_action
 from tomarium.portal.identity import demand_log_scope, identify
 from tomarium.portal.rendering import fill, wants_json
 from tomarium.portal.request_context import CurrentRequest, RequestContext
@@ -112,10 +112,10 @@ def _write(request_context: RequestContext, sent: Sent) -> int:
 
     def act() -> int:
         subject = read_subject(sent.fields.get("about", ""))
-        _demand_seen(request_context, reader, subject)
+        _demand_visible(request_context, reader, subject)
         return write_entry(request_context.catalogue, reader, subject, _read_content(request_context, sent))
 
-    return tried(act)
+    return run_form_action(act)
 
 
 def _read_content(request_context: RequestContext, sent: Sent) -> EntryContent:
@@ -130,7 +130,7 @@ def _read_content(request_context: RequestContext, sent: Sent) -> EntryContent:
     )
 
 
-def _demand_seen(request_context: RequestContext, reader: Reader, subject: str) -> None:
+def _demand_visible(request_context: RequestContext, reader: Reader, subject: str) -> None:
     with request_context.catalogue.reading() as connection:
         if keeps_log(connection, reader, subject) is None:
             raise HTTPException(404, f"There is no “{subject[:100]}” in this catalogue that has a log book.")
@@ -171,7 +171,7 @@ def _answer_done(
 ) -> Response:
     reader = demand_log_scope(request_context.request)
     entry = _entry(request_context, reader, number)
-    tried(lambda: act(reader, entry))
+    run_form_action(lambda: act(reader, entry))
     if wants_json(request_context.request):
         return JSONResponse({"number": number, "said": "Saved."})
     return RedirectResponse(request_context.link("log_entry", {"number": str(number)}), 303)

@@ -18,7 +18,7 @@ from tomarium.catalogue.queries import place_of
 from tomarium.catalogue.reader import Reader
 from tomarium.catalogue.tokens import Scope
 from tomarium.portal.door import Door
-from tomarium.portal.forms import Fields, add_form_route, demand_known, read_days, tried
+from tomarium.portal.forms import Fields, add_form_route, demand_known, read_days, run_form_action
 from tomarium.portal.identity import demand_scope
 from tomarium.portal.pages.manage import FIELDS, MANAGE, content_of
 from tomarium.portal.rendering import answer_html, wants_json
@@ -190,7 +190,7 @@ def _change_visible(
     with request_context.catalogue.reading() as connection:
         if place_of(connection, reader, id) is None:
             raise HTTPException(404, f"There is no record “{id[:80]}” in this catalogue.")
-    return tried(lambda: act(reader))
+    return run_form_action(lambda: act(reader))
 
 
 DOOR = Door("life of a record", add_routes)

@@ -11,7 +11,7 @@ from fastapi.responses import RedirectResponse, Response
 from tomarium.catalogue.messages import TooMany, close_message, messages_of, write_message
 from tomarium.errors import ParameterError
 from tomarium.portal.door import Door
-from tomarium.portal.forms import Fields, add_form_route, demand_known, own_path, tried
+from tomarium.portal.forms import Fields, add_form_route, demand_known, own_path, run_form_action
 from tomarium.portal.identity import demand_scope
 from tomarium.portal.page import Page
 from tomarium.portal.pages.feedback import ASK, FEEDBACK, FeedbackPage, page_of
@@ -109,7 +109,7 @@ def _close(context: RequestContext, number: int, *, remove: bool) -> Response:
     reader = demand_scope(context.request, "write")
     if not 0 < number < 2**62:
         raise HTTPException(404, "There is no such message.")
-    tried(lambda: close_message(context.catalogue, reader, number, remove=remove))
+    run_form_action(lambda: close_message(context.catalogue, reader, number, remove=remove))
     if wants_json(context.request):
         return answer_json({"message": number})
     return RedirectResponse(context.link("messages"), 303)

@@ -11,7 +11,7 @@ from tomarium.catalogue.queries import place_of
 from tomarium.errors import InputError
 from tomarium.portal.door import Door
 from tomarium.portal.files import Picture
-from tomarium.portal.forms import Fields, add_form_route, tried
+from tomarium.portal.forms import Fields, add_form_route, run_form_action
 from tomarium.portal.identity import demand_scope
 from tomarium.portal.pages.models import SHOWN, demand_kept_record, preview_of
 from tomarium.portal.rendering import wants_json
@@ -66,7 +66,7 @@ def _ask(request_context: CurrentRequest, id: str, role: str, fields: Fields) ->
     with request_context.catalogue.reading() as connection:
         if place_of(connection, reader, id) is None:
             raise HTTPException(404, f"There is no record “{id[:80]}” in this catalogue.")
-    number = tried(lambda: ask_for_model(request_context.catalogue, reader, id, role, fields))
+    number = run_form_action(lambda: ask_for_model(request_context.catalogue, reader, id, role, fields))
     place = request_context.link("models", {"id": id})
     if wants_json(request_context.request):
         address = request_context.link("models.json", {"id": id})

@@ -17,7 +17,7 @@ from fastapi.responses import Response
 from sqlalchemy import Connection
 
 from tomarium.catalogue import ANYBODY
-from tomarium.catalogue.entities import as_told
+from tomarium.catalogue.entities import with_current_entities
 from tomarium.catalogue.queries import places_of
 from tomarium.catalogue.record_changes import (
     Changed,
@@ -257,7 +257,7 @@ def _add_records(
         if not changed.withdrawn:
             place = places[changed.id]
             try:
-                record_told = as_told(connection, read_at(place), stale=place.stale)
+                record_told = with_current_entities(connection, read_at(place), stale=place.stale)
                 shown = record_told if place.open else without_content(record_told)
                 address = request_context.address("record", {"id": changed.id})
                 _add(record, "metadata").append(write(shown, address))

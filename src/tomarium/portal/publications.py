@@ -7,7 +7,7 @@ from tomarium.catalogue.data_use import as_csv, grouped, uses_of_data
 from tomarium.catalogue.import_publications import import_works
 from tomarium.errors import InputError
 from tomarium.portal.door import Door
-from tomarium.portal.forms import Fields, add_form_route, tried
+from tomarium.portal.forms import Fields, add_form_route, run_form_action
 from tomarium.portal.identity import demand_scope
 from tomarium.portal.pages.data_use import By
 from tomarium.portal.pages.import_publications import IMPORT, content_of
@@ -53,7 +53,7 @@ def import_text(request_context: CurrentRequest, fields: Fields) -> Response:
         page = content_of(request_context, [], (f"{problem}."[:1].upper() + f"{problem}."[1:],), text, data)
         status = 422
     else:
-        every_imported = tried(
+        every_imported = run_form_action(
             lambda: import_works(request_context.catalogue, reader, works.works, data=data.split())
         )
         page, status = content_of(request_context, every_imported, works.problems), 200

@@ -13,7 +13,7 @@ from urllib.parse import urlencode, urlsplit
 from fastapi import Depends, HTTPException, Request
 
 from tomarium.catalogue import ANYBODY, Catalogue, Reader, read_record
-from tomarium.catalogue.entities import telling, told_of
+from tomarium.catalogue.entities import entities_of_record, telling
 from tomarium.catalogue.queries import Place, place_of
 from tomarium.catalogue.record_folder import folders_told
 from tomarium.catalogue.settings import all_settings
@@ -179,7 +179,7 @@ class RequestContext:
         """
         with self.catalogue.reading() as connection:
             place = place_of(connection, self.reader, id)
-            entities = told_of(connection, id) if place is not None and place.stale else ()
+            entities = entities_of_record(connection, id) if place is not None and place.stale else ()
         if place is None:
             raise HTTPException(
                 404, f"There is no record “{id[:80]}” in this catalogue. Search for it by a word."

@@ -106,10 +106,12 @@ def found_records(
         In the same order.
     """
     cards = _cards_of(request_context, hits)
-    return cards if level == DEFAULT else tuple(_told_for(request_context, card, level) for card in cards)
+    return (
+        cards if level == DEFAULT else tuple(_card_for_level(request_context, card, level) for card in cards)
+    )
 
 
-def _told_for(request_context: RequestContext, card: FoundRecord, level: str) -> FoundRecord:
+def _card_for_level(request_context: RequestContext, card: FoundRecord, level: str) -> FoundRecord:
     """Tell a card for pupils or students, by what the record itself says in plain words."""
     if card.source:
         return replace(card, level=level)

@@ -12,7 +12,7 @@ from tomarium.catalogue.mail_addresses import change_mail_address, confirm_mail_
 from tomarium.catalogue.saved_searches import change_search, delete_search, save_search, search_with_key
 from tomarium.portal.account import holder_of
 from tomarium.portal.door import Door
-from tomarium.portal.forms import Fields, add_form_route, tried
+from tomarium.portal.forms import Fields, add_form_route, run_form_action
 from tomarium.portal.page import FOR_PEOPLE, Page
 from tomarium.portal.rendering import answer_html, answer_json, wants_json
 from tomarium.portal.request_context import CurrentRequest, RequestContext
@@ -70,7 +70,7 @@ def save(request_context: CurrentRequest, fields: Fields) -> Response:
                 change_mail_address(connection, reader, fields["address"])
         return f"“{search.name}” is saved."
 
-    return _answer_done(request_context, tried(act))
+    return _answer_done(request_context, run_form_action(act))
 
 
 def change(request_context: CurrentRequest, number: int, fields: Fields) -> Response:
@@ -90,7 +90,7 @@ def change(request_context: CurrentRequest, number: int, fields: Fields) -> Resp
             )
         return f"“{search.name}” is paused." if search.paused else f"“{search.name}” is saved."
 
-    return _answer_done(request_context, tried(act))
+    return _answer_done(request_context, run_form_action(act))
 
 
 def address(request_context: CurrentRequest, fields: Fields) -> Response:
@@ -106,7 +106,7 @@ def address(request_context: CurrentRequest, fields: Fields) -> Response:
             "Mails go there." if now.confirmed else "A mail with a link to confirm the address is on its way."
         )
 
-    return _answer_done(request_context, tried(act))
+    return _answer_done(request_context, run_form_action(act))
 
 
 def ask_to_confirm(request_context: CurrentRequest, secret: str) -> Response:

@@ -13,7 +13,7 @@ from tomarium.errors import InputError, ParameterError
 from tomarium.model.page_text import FACTS, PageText, checked, write_page_text
 from tomarium.portal.administration import demand_section
 from tomarium.portal.door import Door
-from tomarium.portal.forms import Fields, add_form_route, demand_known, tried
+from tomarium.portal.forms import Fields, add_form_route, demand_known, run_form_action
 from tomarium.portal.languages import ENGLISH
 from tomarium.portal.pages.text_edit import (
     EDIT,
@@ -132,7 +132,7 @@ def _written(
             context.catalogue, reader, name, language, source, seen=seen_number, remark=remark
         ).number
 
-    number = tried(act)
+    number = run_form_action(act)
     if wants_json(context.request):
         return answer_json({"name": name, "language": language, "version": number})
     kind, _, slug = name.partition("/")

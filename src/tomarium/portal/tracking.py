@@ -12,7 +12,7 @@ from tomarium.catalogue.reader import Reader
 from tomarium.catalogue.specimen_events import EventContent, event_numbered, tell_of_specimen
 from tomarium.model.parcel import FACTS
 from tomarium.portal.door import Door
-from tomarium.portal.forms import SentForm, add_form_route, demand_known, tried
+from tomarium.portal.forms import SentForm, add_form_route, demand_known, run_form_action
 from tomarium.portal.identity import demand_scope
 from tomarium.portal.logbook import answer_file
 from tomarium.portal.rendering import wants_json
@@ -68,7 +68,7 @@ def new(request_context: CurrentRequest, sent: SentForm) -> Response:
         )
         return parcel.id
 
-    return _answer_done(request_context, tried(act), 201)
+    return _answer_done(request_context, run_form_action(act), 201)
 
 
 def change(request_context: CurrentRequest, id: str, sent: SentForm) -> Response:
@@ -106,7 +106,7 @@ def where(request_context: CurrentRequest, id: str, sent: SentForm) -> Response:
     demand_known(sent.fields, ("kind", "place", "holder", "condition", "note"))
     reader = demand_scope(request_context.request, "write")
     values = {name: sent.fields.get(name, "") for name in ("kind", "place", "holder", "condition", "note")}
-    event = tried(
+    event = run_form_action(
         lambda: tell_of_specimen(
             request_context.catalogue, reader, id, EventContent(**values, files=sent.files)
         )
@@ -147,7 +147,7 @@ def _of_parcel(request_context: RequestContext, id: str, act: Callable[[Reader],
     with request_context.catalogue.reading() as connection:
         if parcel_of(connection, reader, id) is None:
             raise HTTPException(404, f"There is no parcel “{id[:80]}” that you may see.")
-    tried(lambda: act(reader))
+    run_form_action(lambda: act(reader))
     return _answer_done(request_context, id, 200)
 
 

@@ -31,7 +31,7 @@ from tomarium.catalogue.find_jobs import job_of
 from tomarium.catalogue.finish_upload import KIND, finish
 from tomarium.catalogue.finish_upload import drop as drop_batch
 from tomarium.catalogue.reader import Reader
-from tomarium.catalogue.upload_room import give_back, taking_room
+from tomarium.catalogue.upload_room import release_room, reserving_room
 from tomarium.catalogue.uploads import Upload, Uploads
 from tomarium.errors import FormatError, InputError, ParameterError, StorageFull
 from tomarium.portal.door import Door
@@ -124,7 +124,7 @@ async def create(request_context: CurrentRequest, request: Request) -> Response:
         batch = metadata.get("batch") or uploads.begin(reader, metadata.get("title", ""))
         path = metadata.get("relativePath") or metadata.get("filename") or "file"
         sha256, modified = metadata.get("sha256", "").lower(), metadata.get("modified", "")
-        with taking_room(request_context.catalogue, reader, uploads, batch, path, length):
+        with reserving_room(request_context.catalogue, reader, uploads, batch, path, length):
             return uploads.create(reader, batch, path, length, sha256, modified)
 
     upload = await run_in_threadpool(_with_status, made)
@@ -167,7 +167,7 @@ def remove(request_context: CurrentRequest, request: Request, id: str) -> Respon
     reader, uploads = _member(request_context), _uploads(request_context)
     upload = _with_status(lambda: uploads.state(reader, id))
     _with_status(lambda: uploads.remove(reader, id))
-    give_back(request_context.catalogue, upload.batch, upload.length)
+    release_room(request_context.catalogue, upload.batch, upload.length)
     return _answer(204, {})
 
 

@@ -23,7 +23,7 @@ from tomarium.catalogue.reader import Reader
 from tomarium.catalogue.upload_room import demand_room
 from tomarium.errors import InputError, StorageFull
 from tomarium.portal.door import Door
-from tomarium.portal.forms import Fields, add_form_route, demand_known, tried
+from tomarium.portal.forms import Fields, add_form_route, demand_known, run_form_action
 from tomarium.portal.identity import demand_scope, may_upload
 from tomarium.portal.page import machine
 from tomarium.portal.pages.work_slice import WORK_SLICE, Typed, content_of, grey_window
@@ -79,12 +79,12 @@ def ask(request_context: CurrentRequest, fields: Fields) -> Response:
     reader = request_context.reader
     demand_known([name for name in fields if not name.startswith("step.")], ASKED)
     scan, session = fields.get("scan", ""), fields.get("session", "")[:40] or token_hex(6)
-    tried(lambda: named_scan(request_context, scan))
+    run_form_action(lambda: named_scan(request_context, scan))
     look, axes = _number(fields, "look"), _number(fields, "axes")
     what = "axes" if fields.get("what") == "axes" else "slice"
     further = from_fields(fields.get("further", ""), fields.items())
     axis = fields.get("take") or fields.get("axis", "")
-    settings = tried(lambda: settings_of({**fields, "axis": axis, "further": further}))
+    settings = run_form_action(lambda: settings_of({**fields, "axis": axis, "further": further}))
     window = fields.get("low", "")[:40], fields.get("high", "")[:40]
     try:
         settings.protocol(_domain(request_context, axes))
@@ -173,7 +173,7 @@ def launch(request_context: CurrentRequest, fields: Fields) -> Response:
             422, "The slice whose protocol is wanted is not made yet, or was cleared away. Look again."
         )
     scan, settings = str(job.arguments["scan"]), settings_of(job.arguments["settings"])
-    name = tried(lambda: named_scan(request_context, scan))
+    name = run_form_action(lambda: named_scan(request_context, scan))
     title = " ".join(fields.get("title", "").split()) or f"{name}, reconstructed"
     if len(title) > LONGEST_TITLE:
         raise HTTPException(422, f"The title has {len(title)} letters; give one of at most {LONGEST_TITLE}.")
@@ -242,7 +242,7 @@ def cancel(request_context: CurrentRequest, number: int, fields: Fields) -> Resp
         with request_context.catalogue.writing() as connection:
             cancel_job(connection, reader, number)
 
-    tried(act)
+    run_form_action(act)
     return _answer_with_job(request_context, number, 200)
 
 

@@ -16,9 +16,9 @@ from tomarium.beamtime.work_results import read_facts, results_folder
 from tomarium.beamtime.work_settings import WorkSettings
 from tomarium.beamtime.work_source import PATH, RECORD, below, scan_part
 from tomarium.catalogue.find_jobs import job_of, own_jobs
-from tomarium.catalogue.job_progress import parts_told
+from tomarium.catalogue.job_progress import read_parts
 from tomarium.catalogue.jobs import add_job
-from tomarium.catalogue.workers import workers_seen
+from tomarium.catalogue.workers import running_workers
 from tomarium.errors import InputError
 from tomarium.portal.identity import identify, may_upload
 from tomarium.portal.request_context import RequestContext
@@ -190,12 +190,12 @@ class Progress:
 def progress_of(request_context: RequestContext, job: Row[Any]) -> Progress:
     """Tell how far a job is."""
     if job.state == "waiting":
-        has_worker = any(worker.takes(job.kind) for worker in workers_seen(request_context.catalogue.home))
+        has_worker = any(worker.takes(job.kind) for worker in running_workers(request_context.catalogue.home))
         words = "waits for its turn" if has_worker else "a worker is being started for it"
         words = worker_words(request_context, job.kind) or words
         return Progress("waiting", words, 0, 0)
     if job.state == "running":
-        return Progress("running", job.told or "a worker is at it", *parts_told(job.told))
+        return Progress("running", job.told or "a worker is at it", *read_parts(job.told))
     return Progress(job.state, job.told, 0, 0)
 
 
@@ -203,7 +203,7 @@ def worker_words(request_context: RequestContext, kind: str) -> str:
     """Say that nobody takes a kind of job; "" where a worker was heard lately, or one is started when it is needed."""
     if starter(request_context.request) is not None:
         return ""
-    if any(worker.takes(kind) for worker in workers_seen(request_context.catalogue.home)):
+    if any(worker.takes(kind) for worker in running_workers(request_context.catalogue.home)):
         return ""
     return "no worker was heard in the last 20 s, so it waits; whoever runs this portal starts one: tomarium worker"
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from tomarium.catalogue.catalogue import Catalogue
-from tomarium.catalogue.workers import workers_seen
+from tomarium.catalogue.workers import running_workers
 
 RESTART_S: Final = 5.0
 """Seconds between two starts, where a worker ends at once."""
@@ -60,7 +60,7 @@ class WorkerChildren:
                 return
             if time.monotonic() - self._begun.get(kind, -RESTART_S) < RESTART_S:
                 return
-            if any(worker.takes(kind) for worker in workers_seen(self._catalogue.home)) and child is None:
+            if any(worker.takes(kind) for worker in running_workers(self._catalogue.home)) and child is None:
                 return
             if child is not None and child.stdin is not None:
                 child.stdin.close()

@@ -12,7 +12,7 @@ from tomarium.catalogue import entity_records
 from tomarium.catalogue.dois import WORKER
 from tomarium.catalogue.state_checks.state_check import CheckContext, Fault, StateCheck
 from tomarium.catalogue.tables import dois, jobs, records, stale_records
-from tomarium.catalogue.workers import forget_workers, workers_seen
+from tomarium.catalogue.workers import forget_workers, running_workers
 from tomarium.doctor.core.finding import error, info, warning
 
 LONG_S: Final = 3600.0
@@ -34,7 +34,7 @@ def _of_jobs(context: CheckContext) -> Iterator[tuple[str, Fault]]:
                 jobs.c.number, jobs.c.kind, jobs.c.state, jobs.c.lease_until_utc, jobs.c.not_before_utc
             ).where(jobs.c.state.in_(("waiting", "running")))
         ).all()
-    heard = [worker.name for worker in workers_seen(context.catalogue.home, context.moment)]
+    heard = [worker.name for worker in running_workers(context.catalogue.home, context.moment)]
     start = "a worker takes it again: " + ("it does so of itself" if heard else "tomarium worker")
     for row in open_jobs:
         if row.state == "running" and row.lease_until_utc <= context.moment:

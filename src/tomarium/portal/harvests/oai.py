@@ -65,7 +65,7 @@ def harvest(
 ) -> Harvest:
     """Harvest a repository; parameters, result and errors as of `Harvesting`."""
     try:
-        outcome = _harvest(catalogue, source, again=again, tell=tell or _silent)
+        outcome = _harvest(catalogue, source, again=again, tell=tell or _no_progress)
     except TomariumError as problem:
         with catalogue.writing() as connection:
             note(connection, source.number, error=str(problem))
@@ -179,7 +179,7 @@ def _harvest(catalogue: Catalogue, source: Source, *, again: bool, tell: Tell) -
     identity = ask({"verb": "Identify"})
     if identity.code:
         raise InputError(f"{source.address}: refused Identify: {identity.code} ({identity.message})")
-    notes = [] if identity.deletions == "persistent" else [_forgetful(identity.deletions)]
+    notes = [] if identity.deletions == "persistent" else [_deletions_note(identity.deletions)]
     with catalogue.writing() as connection:
         if again:
             note(connection, source.number, token="")
@@ -308,14 +308,14 @@ def _read_place(text: str) -> _Place | None:
         return None
 
 
-def _forgetful(deletions: str) -> str:
+def _deletions_note(deletions: str) -> str:
     reason = {"transient": "keeps what it deleted in mind for a while only"}.get(
         deletions, "does not tell what it deleted"
     )
     return f"this repository {reason}; read all of it from time to time, with --again, so that this goes here too"
 
 
-def _silent(_word: str, _done: int, _total: int) -> None:
+def _no_progress(_word: str, _done: int, _total: int) -> None:
     """Report no progress."""
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Final, Literal
 
 from fastapi import HTTPException, Query, Request
 
-from tomarium.catalogue.log_access import keeps_log, names_seen, subjects_kept
+from tomarium.catalogue.log_access import keeps_log, subjects_of_keeper, visible_names
 from tomarium.catalogue.log_book import entry_numbered
 from tomarium.catalogue.log_find import find_entries
 from tomarium.errors import ParameterError
@@ -95,11 +95,11 @@ def content(
         except ParameterError as problem:
             raise HTTPException(400, f"{problem}.") from problem
         entries = shown_entries(request_context, connection, stored)
-        named = names_seen(connection, reader, [filters.about]) if filters.about else {}
+        named = visible_names(connection, reader, [filters.about]) if filters.about else {}
         if filters.about and filters.about not in named:
             raise HTTPException(404, f"There is no “{filters.about[:100]}” in this catalogue.")
         signed_in = identify(request_context.request).way != "nobody"
-        subjects = subjects_kept(connection, reader) if signed_in and not filters.about else {}
+        subjects = subjects_of_keeper(connection, reader) if signed_in and not filters.about else {}
         may = bool(subjects) or (
             signed_in and filters.about and bool(keeps_log(connection, reader, filters.about))
         )

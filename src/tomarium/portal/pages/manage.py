@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from tomarium.catalogue.comments import comments_of
 from tomarium.catalogue.dois import DoiResult, states_of
 from tomarium.catalogue.edit import place_for
-from tomarium.catalogue.entities import as_told
+from tomarium.catalogue.entities import with_current_entities
 from tomarium.catalogue.invitations import invitations_of
 from tomarium.catalogue.life import may_publish, usual_embargo
 from tomarium.catalogue.picture_credits import CREDITED, Credit
@@ -194,7 +194,7 @@ def content_of(request_context: RequestContext, id: str, said: str = "", *, link
     except InputError as problem:
         raise HTTPException(404, f"{problem}.") from problem
     with request_context.catalogue.reading() as connection:
-        record = as_told(connection, read_record(folder), stale=place.stale)
+        record = with_current_entities(connection, read_record(folder), stale=place.stale)
     # The doctor reads files; it is asked when the record is handed in or published, not whenever the page is shown.
     checks = publication_checks(record, folder, files=False)
     return ManagePage(

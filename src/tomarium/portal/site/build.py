@@ -15,7 +15,7 @@ from urllib.parse import quote
 from tomarium import __version__
 from tomarium.catalogue import Catalogue, read_record
 from tomarium.catalogue.checksums import MANIFEST, read_manifest
-from tomarium.catalogue.entities import as_told, entities_of_kind
+from tomarium.catalogue.entities import entities_of_kind, with_current_entities
 from tomarium.catalogue.queries import place_of
 from tomarium.catalogue.reader import OPEN_ONLY
 from tomarium.catalogue.settings import all_settings
@@ -242,7 +242,9 @@ class _Site:
             return
         try:
             with self.catalogue.reading() as connection:
-                self.records[id] = as_told(connection, read_record(place.folder), stale=place.stale)
+                self.records[id] = with_current_entities(
+                    connection, read_record(place.folder), stale=place.stale
+                )
             self.folders[id] = place.folder
         except (OSError, FormatError) as problem:
             self.told.problems.append(f"record {id} was left out: {problem}")
