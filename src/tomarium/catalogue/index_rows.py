@@ -386,7 +386,7 @@ def _note_change(connection: Connection, ids: Sequence[str]) -> None:
 
 
 def move_record(connection: Connection, id: str, place: Path) -> None:
-    """Let the index find a record at another place.
+    """Change the place of a record in the index.
 
     Parameters
     ----------

@@ -110,7 +110,7 @@ def notices(catalogue: Catalogue, host: str) -> list[str]:
         accounts = any_account(connection)
         address = all_settings(connection)["address"]
         keyless = _keyless(connection, catalogue.home)
-    return [*keyless, *_of_users(accounts, address, host)]
+    return [*keyless, *_notices_of_accounts(accounts, address, host)]
 
 
 def _keyless(connection: Connection, home: Path) -> list[str]:
@@ -121,7 +121,7 @@ def _keyless(connection: Connection, home: Path) -> list[str]:
     return []
 
 
-def _of_users(accounts: bool, address: str, host: str) -> list[str]:
+def _notices_of_accounts(accounts: bool, address: str, host: str) -> list[str]:
     if is_loopback(host):
         return ["the catalogue has accounts, so everybody signs in, on this machine too"] if accounts else []
     if not accounts:
