@@ -10,6 +10,7 @@ from sqlalchemy import MetaData
 from tomarium.catalogue import (
     fixity_tables,
     harvest_tables,
+    index_changes,
     log_tables,
     reader_tables,
     second_factor_tables,
@@ -18,6 +19,6 @@ from tomarium.catalogue import (
 )
 
 FILES: Final = (
-    tables, fixity_tables, harvest_tables, log_tables, reader_tables, second_factor_tables, text_tables,
+    tables, fixity_tables, harvest_tables, index_changes, log_tables, reader_tables, second_factor_tables, text_tables,
 )  # fmt: skip
 EVERY: Final[MetaData] = tables.metadata

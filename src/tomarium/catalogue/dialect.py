@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import ColumnElement, Connection, FromClause, Row, Select
 
 from tomarium.catalogue import postgresql, sqlite
@@ -71,6 +73,11 @@ class Dialect(Protocol):
 
         With `by_size` the index by size is asked, for few records; or rows are tried in the order of time.
         """
+
+    def numbers_of(
+        self, connection: Connection, key: int, which: Callable[[ColumnElement[int]], ColumnElement[bool]]
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Read the numbers of a key of records whose own number meets a condition: these records, and the numbers."""
 
     def size_of_range(self, connection: Connection, key: int, one: Range, at_most: int) -> int:
         """Tell about how many records are in a range, no more than `at_most`."""

@@ -197,9 +197,13 @@ class FacetSets:
         int
             How many there are.
         """
-        sets, counts, states = groups.sets, groups.counts, groups.states
+        return int(groups.counts[self.meets(groups.sets, groups.states, filters)].sum())
+
+    def meets(self, sets: NDArray[np.int64], states: NDArray[np.str_], filters: Filters) -> NDArray[np.bool_]:
+        """Tell which sets of facets, each with a state, have what was chosen of all facets."""
         masks = self._meets(sets, states, filters).values()
-        return int(counts[np.logical_and.reduce([*masks, np.ones(len(counts), bool)])].sum())
+        met: NDArray[np.bool_] = np.logical_and.reduce([*masks, np.ones(len(sets), bool)])
+        return met
 
     def _size(self, sets: NDArray[np.int64]) -> int:
         return (

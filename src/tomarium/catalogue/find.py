@@ -26,11 +26,14 @@ from sqlalchemy import (
 
 from tomarium.catalogue import queries
 from tomarium.catalogue.companions import MOST, Companion
+from tomarium.catalogue.condition_on_arrays import NotTried, tried
 from tomarium.catalogue.cursor import Cursor
 from tomarium.catalogue.dialect import dialect_of
-from tomarium.catalogue.facet_counts import Groups
+from tomarium.catalogue.facet_counts import Groups, sets_of
 from tomarium.catalogue.facets import Filters
 from tomarium.catalogue.harvest_tables import harvest_sources, harvested
+from tomarium.catalogue.held import Held, found_in
+from tomarium.catalogue.number_columns import columns_of
 from tomarium.catalogue.question import Question, Source, conditions_on, filtered, source_of
 from tomarium.catalogue.ranges import Range
 from tomarium.catalogue.reader import (
@@ -88,22 +91,40 @@ def question(
     Question
         For the other functions here.
     """
-    keys = queries.parameter_numbers(connection)
+    keys = queries.parameter_numbers(connection) if ranges else {}
+    asked_ranges = [(keys.get(one.key, -1), one) for one in ranges]
+    hides = connection.execute(select(stale_records.c.record).limit(1)).first() is not None
+    bare = Question(reader, terms, filters, hides=hides, beside=beside, elsewhere=elsewhere)
+    held = _looked_up(connection, bare, asked_ranges)
     few: list[tuple[int, Range]] = []
     many: list[tuple[int, Range]] = []
-    for one in ranges:
-        asked = (keys.get(one.key, -1), one)
-        size = dialect_of(connection).size_of_range(connection, *asked, queries.RANKED_AT_MOST + 1)
+    for index, asked in enumerate(asked_ranges):
+        size = (
+            held.sizes[index]
+            if held is not None
+            else dialect_of(connection).size_of_range(connection, *asked, queries.RANKED_AT_MOST + 1)
+        )
         (few if size <= queries.RANKED_AT_MOST else many).append(asked)
-    hides = connection.execute(select(stale_records.c.record).limit(1)).first() is not None
-    asked_all = Question(
-        reader, terms, filters, tuple(few), tuple(many), hides=hides, beside=beside, elsewhere=elsewhere
-    )
-    if not (filters or beside) or asked_all.is_counted_whole:
+    asked_all = replace(bare, few=tuple(few), many=tuple(many), held=held)
+    if not (filters or beside) or asked_all.is_counted_whole or held is not None:
         return asked_all
-    alone = Question(reader, (), filters, hides=hides, beside=beside, elsewhere=elsewhere)
-    size = count(connection, alone)
+    size = count(connection, replace(bare, terms=()))
     return replace(asked_all, narrow=size <= _NARROW)
+
+
+def _looked_up(connection: Connection, asked: Question, ranges: Sequence[tuple[int, Range]]) -> Held | None:
+    """Look up in memory what ranges find, where it is kept there and tells all that is asked."""
+    keys = {key for key, _ in ranges}
+    if asked.terms or not asked.asks_little or not keys or min(keys) < 0:
+        return None
+    columns = columns_of(connection, keys)
+    if columns is None:
+        return None
+    try:
+        seen = tried(asked.visible(totals.c), columns.seen)
+    except NotTried:
+        return None
+    return found_in(columns, ranges, seen, sets_of(connection), asked.filters)
 
 
 def count(connection: Connection, asked: Question) -> int:
@@ -121,6 +142,8 @@ def count(connection: Connection, asked: Question) -> int:
     int
         With words or ranges at most 20 001, which means "more than 20 000".
     """
+    if asked.held is not None:
+        return min(len(asked.held.left), queries.RANKED_AT_MOST + 1)
     if asked.is_totalled:
         kept = [asked.visible(totals.c), *filtered(asked, totals.c)]
         number = select(func.coalesce(func.sum(totals.c.total), 0)).where(*kept)
@@ -156,6 +179,9 @@ def groups(connection: Connection, asked: Question) -> tuple[Groups, bool]:
         How many have each set of facets and state; and whether these are all, or only those of the
         20 000 newest.
     """
+    if asked.held is not None:
+        counted = asked.held.groups(queries.RANKED_AT_MOST + 1)
+        return counted, counted.total <= queries.RANKED_AT_MOST
     if asked.terms and asked.since is None and not (asked.few or asked.many):
         since = dialect_of(connection).newest_from(connection, asked.terms, queries.RANKED_AT_MOST)
         if since is not None:
@@ -233,6 +259,8 @@ def places(
     list of Place
         In the order of the answer; with a cursor that goes back, from its place backwards.
     """
+    if asked.held is not None:
+        return [Place(number, None) for number in asked.held.newest(limit, offset, cursor)]
     if asked.terms and not ranked and total > queries.RANKED_AT_MOST:
         # So many have the words that a page of the newest is found in some thousand texts, whatever else is asked.
         asked = replace(asked, common=True)
@@ -266,6 +294,9 @@ def listed_and_counted(
     tuple of list of Place, and int or None
         As `places` lists them; and how many there are, however many. None where no record is beyond the offset.
     """
+    if asked.held is not None:
+        listed = places(connection, asked, total=0, ranked=False, limit=limit, offset=offset)
+        return listed, count(connection, asked)
     wanted, order = (
         _in_one_range(connection, asked)
         if not ranked and len(asked.few) == 1 and not asked.many

@@ -10,6 +10,7 @@ from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, tex
 from tomarium.catalogue import postgresql_numbers, postgresql_texts
 from tomarium.catalogue.postgresql_numbers import forget_numbers as forget_numbers
 from tomarium.catalogue.postgresql_numbers import in_ranges as in_ranges
+from tomarium.catalogue.postgresql_numbers import numbers_of as numbers_of
 from tomarium.catalogue.postgresql_numbers import save_numbers as save_numbers
 from tomarium.catalogue.postgresql_numbers import size_of_range as size_of_range
 from tomarium.catalogue.postgresql_texts import add_wording as add_wording

@@ -207,7 +207,8 @@ def search(
         asked_ranges = ranges_of(connection, ranges or {})
         if words.strip() and not terms:  # only signs: nothing has them
             return Page((), 0, False, limit, offset)
-        beside = read_companions(companions, sets_of(connection).values("technique"))
+        named = tuple(companions)
+        beside = read_companions(named, sets_of(connection).values("technique")) if named else ()
         question = find.question(connection, reader, terms, chosen, asked_ranges, beside, elsewhere=elsewhere)
         told, facets_whole, total = _counted(connection, question) if facets else ((), True, None)
         found: list[find.Place] | None = None

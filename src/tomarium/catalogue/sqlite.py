@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import (
     ColumnElement,
     Connection,
@@ -201,6 +203,18 @@ def in_ranges(
     record: ColumnElement[int] = first[0].c.record
     also = [exists(select(of.c.key).where(of.c.record == record, *told)) for of, told in others]
     return first[0], record, [*first[1], *also]
+
+
+def numbers_of(
+    connection: Connection, key: int, which: Callable[[ColumnElement[int]], ColumnElement[bool]]
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Read the numbers of a key of records whose own number meets a condition: these records, and the numbers."""
+    of = parameters.c
+    rows = connection.execute(select(of.record, of.number).where(of.key == key, which(of.record)))
+    # Straight from the driver: a million rows of SQLAlchemy's would take four times as long.
+    told = np.fromiter(rows.cursor or (), [("record", np.int64), ("number", np.float64)])
+    rows.close()
+    return told["record"], told["number"]
 
 
 def size_of_range(connection: Connection, key: int, one: Range, at_most: int) -> int:
