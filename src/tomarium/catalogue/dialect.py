@@ -126,4 +126,9 @@ def dialect_of(connection: Connection) -> Dialect:
     Dialect
         The module.
     """
-    return _BY_NAME[connection.dialect.name]
+    return dialect_named(connection.dialect.name)
+
+
+def dialect_named(name: str) -> Dialect:
+    """Return the functions of a database by its name: "sqlite" or "postgresql"."""
+    return _BY_NAME[name]

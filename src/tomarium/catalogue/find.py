@@ -9,15 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, Final
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Float,
     Row,
     Select,
     Text,
     and_,
+    bindparam,
     cast,
     func,
     or_,
@@ -28,7 +31,7 @@ from tomarium.catalogue import queries
 from tomarium.catalogue.companions import MOST, Companion
 from tomarium.catalogue.condition_on_arrays import NotTried, tried
 from tomarium.catalogue.cursor import Cursor
-from tomarium.catalogue.dialect import dialect_of
+from tomarium.catalogue.dialect import dialect_named, dialect_of
 from tomarium.catalogue.facet_counts import Groups, sets_of
 from tomarium.catalogue.facets import Filters
 from tomarium.catalogue.harvest_tables import harvest_sources, harvested
@@ -40,6 +43,7 @@ from tomarium.catalogue.reader import (
     HARVESTED,
     Reader,
     may_open,
+    present,
 )
 from tomarium.catalogue.tables import LIVE, records, stale_records, totals
 from tomarium.catalogue.unindexed import sorted_at_last, unindexed
@@ -124,7 +128,8 @@ def _looked_up(connection: Connection, asked: Question, ranges: Sequence[tuple[i
         seen = tried(asked.visible(totals.c), columns.seen)
     except NotTried:
         return None
-    return found_in(columns, ranges, seen, sets_of(connection), asked.filters)
+    left = sets_of(connection).meets(columns.facets, columns.states, asked.filters) if asked.filters else None
+    return found_in(columns, ranges, seen, left)
 
 
 def count(connection: Connection, asked: Question) -> int:
@@ -371,13 +376,21 @@ def rows_at(connection: Connection, reader: Reader, found: Sequence[Place]) -> d
         reader may have the files; and of what was harvested `source`, the title of its catalogue, `fetched_utc`,
         `opens`, the day its files do, and `address` and `doi_there`, of its page and its DOI at the source.
     """
+    wanted = _rows_for(reader, connection.dialect.name)
+    asked = {"numbers": [place.number for place in found], "moment": present()}
+    return {row.number: row for row in connection.execute(wanted, asked)}
+
+
+@lru_cache(maxsize=256)
+def _rows_for(reader: Reader, dialect: str) -> Select[Any]:
+    """Write the question for a reader once: it takes as long as a page of SQLite's answer."""
     wanted = (
-        select(records, may_open(reader).label("open"))
+        select(records, may_open(reader, bindparam("moment", type_=Float)).label("open"))
         .add_columns(harvest_sources.c.title.label("source"), harvested.c.fetched_utc)
         .add_columns(*(harvested.c.item[name].as_string().label(name) for name in ("opens", "address")))
         .add_columns(harvested.c.item["doi"].as_string().label("doi_there"))
         .outerjoin(harvested, and_(records.c.state == HARVESTED, harvested.c.id == records.c.id))
         .outerjoin(harvest_sources, harvest_sources.c.number == harvested.c.source)
-        .where(records.c.number.in_([place.number for place in found]))
+        .where(records.c.number.in_(bindparam("numbers", expanding=True)))
     )
-    return {row.number: row for row in connection.execute(dialect_of(connection).add_wording(wanted, LIVE))}
+    return dialect_named(dialect).add_wording(wanted, LIVE)

@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tomarium.catalogue.cursor import Cursor
-from tomarium.catalogue.facet_counts import FacetSets, Groups
-from tomarium.catalogue.facets import Filters
+from tomarium.catalogue.facet_counts import Groups
 from tomarium.catalogue.number_columns import Columns
 from tomarium.catalogue.ranges import Range
 
@@ -42,7 +41,7 @@ class Held:
         counts = np.bincount(columns.kinds[newest], minlength=len(columns.facets))
         some = np.flatnonzero(counts)
         states = columns.seen["state"][columns.holders[some]]
-        return Groups(columns.facets[some], counts[some], states.astype(np.str_))
+        return Groups(columns.facets[some], counts[some], np.asarray(states, np.str_))
 
     def newest(self, limit: int, offset: int, cursor: Cursor | None) -> list[int]:
         """List numbers of records, the newest first; with a cursor those beyond it, the nearest first."""
@@ -61,8 +60,7 @@ def found_in(
     columns: Columns,
     ranges: Sequence[tuple[int, Range]],
     seen: NDArray[np.bool_],
-    sets: FacetSets,
-    filters: Filters,
+    left: NDArray[np.bool_] | None,
 ) -> Held:
     """Look up what is found.
 
@@ -74,28 +72,16 @@ def found_in(
         At least one: number of the key, and the range in its unit.
     seen : NDArray of bool
         Of each row of `columns.seen`, whether the reader may know of such records.
-    sets : FacetSets
-        Of the catalogue.
-    filters : Mapping of str to tuple of str
-        Facet → values, any of which will do.
+    left : NDArray of bool, or None
+        Of each row of `columns.facets`, whether the facets leave such records; None where all are left.
 
     Returns
     -------
     Held
         Of what meets all of it.
     """
-    inside = [_inside(columns.values[key], one) for key, one in ranges]
+    inside = [columns.values[key].inside(one) for key, one in ranges]
     found = np.flatnonzero(np.logical_and.reduce(inside))
     rows = found[seen[columns.holders][columns.kinds[found]]]
-    left = rows
-    if filters:
-        states = columns.seen["state"][columns.holders].astype(np.str_)
-        left = rows[sets.meets(columns.facets, states, filters)[columns.kinds[rows]]]
-    return Held(columns, rows, left, tuple(int(np.count_nonzero(one)) for one in inside))
-
-
-def _inside(values: NDArray[np.float64], one: Range) -> NDArray[np.bool_]:
-    """Tell which numbers lie in a range; NaN, of records without one, lies in none."""
-    above = values >= one.low if one.with_low else values > one.low
-    above &= values <= one.high if one.with_high else values < one.high
-    return above
+    some = rows if left is None else rows[left[columns.kinds[rows]]]
+    return Held(columns, rows, some, tuple(int(np.count_nonzero(one)) for one in inside))

@@ -1,7 +1,7 @@
 """Numbers of parameters in a program's memory, a column for each that is asked for, beside what readers are judged by.
 
 A database looks at a page or two for each of ten thousand records that a range finds, to tell who may see them. A
-program that goes on, as the portal does, keeps of each record 12 bytes, and 8 for each of the last few parameters that
+program that goes on, as the portal does, keeps of each record 12 bytes, and 9 for each of the last few parameters that
 were asked for. A column is read by another thread when it is asked for first; the database answers until it is there.
 
 What is kept is that of one state of the index, told by the serial of the last write (`index_changes`). A question that
@@ -28,6 +28,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from tomarium.catalogue.catalogue import Catalogue
 from tomarium.catalogue.dialect import dialect_of
 from tomarium.catalogue.index_changes import changed_since, last_change
+from tomarium.catalogue.parted_column import Column, column_of
 from tomarium.catalogue.record_totals import SETTLED_S
 from tomarium.catalogue.tables import records, totals
 from tomarium.errors import TomariumError
@@ -59,8 +60,8 @@ class Columns:
         Of each kind the row of `seen`, and the number of its set of facets.
     seen : Mapping of str to NDArray
         `public_from` (NaN: not public), `state`, `owner` and `team`.
-    values : Mapping of int to NDArray of float64
-        Number of a key → the number that each record has of it; NaN where it has none.
+    values : Mapping of int to Column
+        Number of a key → the number that each record has of it.
     """
 
     serial: int
@@ -69,7 +70,12 @@ class Columns:
     holders: NDArray[np.int32]
     facets: NDArray[np.int64]
     seen: Mapping[str, NDArray[Any]]
-    values: Mapping[int, NDArray[np.float64]]
+    values: Mapping[int, Column]
+
+    @property
+    def states(self) -> NDArray[np.str_]:
+        """Of each kind the state."""
+        return np.asarray(self.seen["state"][self.holders], np.str_)
 
 
 class _Kept:
@@ -255,7 +261,7 @@ def _with(columns: Columns, lines: Iterable[Line]) -> Columns:
     all_kinds = np.concatenate([columns.kinds, (len(columns.holders) + of_each).astype(np.int32)])
     all_numbers = np.concatenate(numbers)
     order = np.argsort(all_numbers, kind="stable")
-    missing = np.full(len(all_numbers) - len(columns.numbers), np.nan)
+    at = np.argsort(order)[: len(columns.numbers)]
     return replace(
         columns,
         numbers=all_numbers[order],
@@ -263,7 +269,7 @@ def _with(columns: Columns, lines: Iterable[Line]) -> Columns:
         holders=np.concatenate([columns.holders, (kinds // span).astype(np.int32)]),
         facets=np.concatenate([columns.facets, kinds % span]),
         seen=_seen([(np.nan if since is None else since, *rest) for since, *rest in places]),
-        values={key: np.concatenate([held, missing])[order] for key, held in columns.values.items()},
+        values={key: held.placed(at, len(order)) for key, held in columns.values.items()},
     )
 
 
@@ -283,27 +289,23 @@ def _changed(connection: Connection, columns: Columns, numbers: NDArray[np.int64
         serial=serial,
         numbers=columns.numbers[stay],
         kinds=columns.kinds[stay],
-        values={key: held[stay] for key, held in columns.values.items()},
+        values={key: held.taken(stay) for key, held in columns.values.items()},
     )
     which: Which = lambda of: of.in_(numbers.tolist())  # noqa: E731
     columns = _with(columns, _lines(connection, which))
-    values = {key: held.copy() for key, held in columns.values.items()}
-    for key, held in values.items():
-        _enter(held, columns.numbers, *dialect_of(connection).numbers_of(connection, key, which))
+    values = {}
+    for key, held in columns.values.items():
+        of, told = dialect_of(connection).numbers_of(connection, key, which)
+        values[key] = held.entered(np.searchsorted(columns.numbers, of), told)
     return replace(columns, values=values)
 
 
-def _read_values(connection: Connection, key: int, numbers: NDArray[np.int64]) -> NDArray[np.float64]:
+def _read_values(connection: Connection, key: int, numbers: NDArray[np.int64]) -> Column:
     """Read the numbers of a key."""
     held = np.full(len(numbers), np.nan)
     for start in range(0, len(numbers), _AT_ONCE):
         some = numbers[start : start + _AT_ONCE]
-        told = dialect_of(connection).numbers_of(connection, key, _between(int(some[0]), int(some[-1])))
-        _enter(held, numbers, *told)
-    return held
-
-
-def _enter(
-    held: NDArray[np.float64], numbers: NDArray[np.int64], of: NDArray[np.int64], values: NDArray[np.float64]
-) -> None:
-    held[np.searchsorted(numbers, of)] = values
+        which = _between(int(some[0]), int(some[-1]))
+        of, told = dialect_of(connection).numbers_of(connection, key, which)
+        held[np.searchsorted(numbers, of)] = told
+    return column_of(held)

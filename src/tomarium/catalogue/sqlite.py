@@ -212,7 +212,8 @@ def numbers_of(
     of = parameters.c
     rows = connection.execute(select(of.record, of.number).where(of.key == key, which(of.record)))
     # Straight from the driver: a million rows of SQLAlchemy's would take four times as long.
-    told = np.fromiter(rows.cursor or (), [("record", np.int64), ("number", np.float64)])
+    driver: Any = rows.cursor
+    told = np.fromiter(driver, [("record", np.int64), ("number", np.float64)])
     rows.close()
     return told["record"], told["number"]
 
