@@ -32,6 +32,9 @@ class Dialect(Protocol):
     def newest_from(self, connection: Connection, terms: Sequence[Term], count: int) -> int | None:
         """Tell from which number on more than so many records hold all terms, by a guess; None where that is no use."""
 
+    def sorted_whole(self, rows: Select[Any]) -> Select[Any]:
+        """Return a query for the first of some ten thousand sorted rows that hold terms, however many are wanted."""
+
     def save_texts(self, connection: Connection, texts: Sequence[dict[str, Any]], table: str = ...) -> None:
         """Enter texts, cut and folded: `number`, `title`, `keywords`, `rest`; `description` and `words` as they are.
 

@@ -195,14 +195,15 @@ def groups(connection: Connection, asked: Question) -> tuple[Groups, bool]:
                 return counted, whole
     if not asked.is_counted_whole:
         source = source_of(connection, replace(asked, narrow=False))
-        newest = (
+        rows = (
             select(source.of.facets, source.of.state)
             .select_from(source.rows)
             .where(*source.conditions, asked.seen(source.of, streamed=True))
             .order_by(source.number.desc())
-            .limit(queries.RANKED_AT_MOST + 1)
-            .subquery()
         )
+        if asked.terms:
+            rows = dialect_of(connection).sorted_whole(rows)
+        newest = rows.limit(queries.RANKED_AT_MOST + 1).subquery()
         counted = Groups.count(_lines(connection, newest.c.state, cast(newest.c.facets, Text)))
         return counted, counted.total <= queries.RANKED_AT_MOST
     of, number = (totals, func.sum(totals.c.total)) if asked.is_totalled else (records, func.count())

@@ -21,6 +21,7 @@ from tomarium.catalogue.postgresql_texts import match as match
 from tomarium.catalogue.postgresql_texts import newest_from as newest_from
 from tomarium.catalogue.postgresql_texts import save_texts as save_texts
 from tomarium.catalogue.postgresql_texts import save_wordings as save_wordings
+from tomarium.catalogue.postgresql_texts import sorted_whole as sorted_whole
 from tomarium.catalogue.postgresql_texts import words_of as words_of
 from tomarium.catalogue.tables import SHADOW_PREFIX, IndexTables
 from tomarium.errors import InputError

@@ -25,6 +25,8 @@ from sqlalchemy import (
     Text,
     TextualSelect,
     column,
+    literal,
+    select,
     text,
 )
 from sqlalchemy import table as table_of
@@ -189,6 +191,15 @@ def newest_from(connection: Connection, terms: Sequence[Term], count: int) -> in
     row = connection.execute(asked, values).one_or_none()
     # Of a large part of all, to leave the others out takes as long as to look at them.
     return int(row[0]) if row is not None and row[1] > _PARTS * beyond else None
+
+
+def sorted_whole(rows: Select[Any]) -> Select[Any]:
+    """Return a query of which rows are sorted before the first are taken.
+
+    To keep the first 20 000 of 60 000 while they come, each before all others, takes three times as long as to sort all.
+    PostgreSQL does so only where it cannot tell how many are wanted.
+    """
+    return select(rows.offset(select(literal(0)).scalar_subquery()).subquery())
 
 
 def save_texts(connection: Connection, texts: Sequence[dict[str, Any]], table: str = "record_text") -> None:

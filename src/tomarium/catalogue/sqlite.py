@@ -119,6 +119,11 @@ def newest_from(connection: Connection, terms: Sequence[Term], count: int) -> in
     return None
 
 
+def sorted_whole(rows: Select[Any]) -> Select[Any]:
+    """Return the same query: the text index gives the newest first."""
+    return rows
+
+
 def save_texts(connection: Connection, texts: Sequence[dict[str, Any]], table: str = "record_text") -> None:
     """Enter texts, cut and folded: `number`, `title`, `keywords`, `rest`."""
     columns = "(rowid, title, keywords, rest) VALUES (:number, :title, :keywords, :rest)"
