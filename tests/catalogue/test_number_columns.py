@@ -25,8 +25,8 @@ from tomarium.catalogue import (
     open_catalogue,
     search,
 )
+from tomarium.catalogue.change_tables import index_changes
 from tomarium.catalogue.condition_on_arrays import NotTried, tried
-from tomarium.catalogue.index_changes import index_changes
 from tomarium.catalogue.index_rows import Entry, forget_record, save_records
 from tomarium.catalogue.number_columns import columns_of, keep_columns, read_columns
 from tomarium.catalogue.parted_column import column_of

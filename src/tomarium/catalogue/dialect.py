@@ -29,6 +29,9 @@ class Dialect(Protocol):
         What is not `among` those of facets that few have may be left out.
         """
 
+    def relevance_of(self, terms: Sequence[Term], numbers: Sequence[int]) -> Select[Any]:
+        """Select `number` and `score` of records that are known to hold all terms."""
+
     def newest_from(self, connection: Connection, terms: Sequence[Term], count: int) -> int | None:
         """Tell from which number on more than so many records hold all terms, by a guess; None where that is no use."""
 

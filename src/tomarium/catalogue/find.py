@@ -23,8 +23,10 @@ from sqlalchemy import (
     bindparam,
     cast,
     func,
+    null,
     or_,
     select,
+    union_all,
 )
 
 from tomarium.catalogue import queries
@@ -32,7 +34,7 @@ from tomarium.catalogue.companions import MOST, Companion
 from tomarium.catalogue.condition_on_arrays import NotTried, tried
 from tomarium.catalogue.cursor import Cursor
 from tomarium.catalogue.dialect import dialect_named, dialect_of
-from tomarium.catalogue.facet_counts import Groups, sets_of
+from tomarium.catalogue.facet_counts import Groups, read_numbers, sets_of
 from tomarium.catalogue.facets import Filters
 from tomarium.catalogue.harvest_tables import harvest_sources, harvested
 from tomarium.catalogue.held import Held, found_in
@@ -195,6 +197,8 @@ def groups(connection: Connection, asked: Question) -> tuple[Groups, bool]:
                 return counted, whole
     if not asked.is_counted_whole:
         source = source_of(connection, replace(asked, narrow=False))
+        if source.of is not records.c and asked.since is None:
+            return _groups_and_left(connection, asked, source)
         rows = (
             select(source.of.facets, source.of.state)
             .select_from(source.rows)
@@ -221,6 +225,44 @@ def _lines(
     """Read one line of numbers for each state: rows would take longer to be read than to be counted."""
     lines = select(state, func.aggregate_strings(told, ",")).group_by(state)
     return [(row[0], row[1]) for row in connection.execute(lines)]
+
+
+def _groups_and_left(connection: Connection, asked: Question, source: Source) -> tuple[Groups, bool]:
+    """Count as `groups` does, and list what the facets leave, where that is not too much, in one look at all."""
+    of, at_most = source.of, queries.RANKED_AT_MOST
+    found = (
+        select(source.number.label("number"), of.facets, of.state)
+        .select_from(source.rows)
+        .where(*source.conditions, asked.seen(of, streamed=True))
+        .cte("kept")
+    )
+    by_time = select(found.c.facets, found.c.state).order_by(found.c.number.desc())
+    newest = dialect_of(connection).sorted_whole(by_time).limit(at_most + 1).subquery()
+    some = select(found.c.number).where(*filtered(asked, found.c, streamed=True))
+    if not asked.filters:
+        some = some.where(select(func.count()).select_from(found).scalar_subquery() <= at_most)
+    left = some.limit(at_most + 1).subquery()
+    line = func.aggregate_strings(cast(newest.c.facets, Text), ",")
+    other = func.aggregate_strings(cast(left.c.number, Text), ",")
+    both = union_all(
+        select(newest.c.state, line).group_by(newest.c.state),
+        select(cast(null(), Text), other).select_from(left),
+    )
+    *lines, (_, told) = sorted(connection.execute(both).all(), key=lambda row: row[0] is None)
+    counted = Groups.count([(row[0], row[1]) for row in lines])
+    numbers, whole = read_numbers(told or ""), counted.total <= at_most
+    is_told = len(numbers) <= at_most and (whole or bool(asked.filters))
+    return replace(counted, left=numbers if is_told else None), whole
+
+
+def most_relevant(
+    connection: Connection, asked: Question, numbers: Sequence[int], *, limit: int, offset: int
+) -> list[Place]:
+    """List the most relevant of records that are known to be all that is found."""
+    wanted = dialect_of(connection).relevance_of(asked.terms, numbers)
+    number, score = wanted.selected_columns
+    ordered = wanted.order_by(score.desc(), number.desc()).limit(limit).offset(offset)
+    return [Place(row[0], row[1]) for row in connection.execute(ordered)]
 
 
 def found_apart(connection: Connection, asked: Question) -> list[tuple[str, int]]:

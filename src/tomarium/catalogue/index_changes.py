@@ -12,20 +12,13 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Column, Connection, LargeBinary, Table, delete, func, insert, select
+from sqlalchemy import Connection, delete, func, insert, select
 
-from tomarium.catalogue.tables import Whole, metadata
+from tomarium.catalogue.change_tables import index_changes
 
 KEPT_US: Final = 86_400_000_000
 """Microseconds after which a line is taken out; who has not looked since then reads the index anew."""
 _HOUR_US: Final = 3_600_000_000
-
-index_changes: Final = Table(
-    "index_change",
-    metadata,
-    Column("serial", Whole, primary_key=True),  # microseconds since 1970, and more than of any line before
-    Column("numbers", LargeBinary),  # of the records, int64, little-endian; NULL: of any
-)
 
 
 def note_changed(connection: Connection, numbers: Iterable[int] | None) -> None:

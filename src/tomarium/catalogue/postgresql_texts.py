@@ -149,6 +149,13 @@ def match(
     return found, _score(terms)
 
 
+def relevance_of(terms: Sequence[Term], numbers: Sequence[int]) -> Select[Any]:
+    """Select `number` and `score` of records that are known to hold all terms."""
+    told = text("SELECT unnest(CAST(:numbers AS bigint[])) AS number").bindparams(numbers=list(numbers))
+    found = told.columns(number=BigInteger).subquery("found")
+    return select(found.c.number, _score(terms).label("score"))
+
+
 def _score(terms: Sequence[Term]) -> ColumnElement[float]:
     """Look up how relevant the text of a row of `found` is."""
     parts, values = [], {}
@@ -196,8 +203,8 @@ def newest_from(connection: Connection, terms: Sequence[Term], count: int) -> in
 def sorted_whole(rows: Select[Any]) -> Select[Any]:
     """Return a query of which rows are sorted before the first are taken.
 
-    To keep the first 20 000 of 60 000 while they come, each before all others, takes three times as long as to sort all.
-    PostgreSQL does so only where it cannot tell how many are wanted.
+    Hits come the oldest first, so that each of 60 000 would be put before the 20 000 newest so far: that takes three
+    times as long as to sort all, which PostgreSQL does where it cannot tell how many are wanted.
     """
     return select(rows.offset(select(literal(0)).scalar_subquery()).subquery())
 

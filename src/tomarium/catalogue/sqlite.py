@@ -114,6 +114,12 @@ def match(
     return rows, rows.c.score
 
 
+def relevance_of(terms: Sequence[Term], numbers: Sequence[int]) -> Select[Any]:
+    """Select `number` and `score` of records that are known to hold all terms."""
+    found, score = match(terms)
+    return select(found.c.number, score.label("score")).where(unindexed(found.c.number).in_(numbers))
+
+
 def newest_from(connection: Connection, terms: Sequence[Term], count: int) -> int | None:
     """Tell nothing: the text index gives the newest first, however many there are."""
     return None
