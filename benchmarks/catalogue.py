@@ -4,9 +4,9 @@
     python benchmarks/catalogue.py --datasets 20000 --on sqlite
 
 1.25 million datasets of 25 parameters is what the ESRF's catalogue holds. The datasets are drawn by a seed: 47
-instruments, 12 techniques, words of which the commonest is in a third of all, a quarter of them drafts of others. Ranges are asked of numbers in
-memory, as of a portal that goes on. With `--folder` the catalogues are kept: a call that was stopped goes on where it
-was, and a later one asks what is there.
+instruments, 12 techniques, words of which the commonest is in a third of all, a quarter of them drafts of others.
+Ranges are asked of numbers in memory, as of a portal that goes on. With `--folder` the catalogues are kept: a call that
+was stopped goes on where it was, and a later one asks what is there.
 Figures go to `benchmarks/results/catalogue/DATABASE.json`, and from there to docs/reference/catalogue-performance.md.
 """
 
