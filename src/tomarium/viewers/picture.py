@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from PIL import Image as Pillow
 
 PERCENTILES: Final = (0.5, 99.5)
+RUNS: Final = 3
+"""zlib's Z_RLE: of noise, and most slices have some, half of the time for half a percent more bytes."""
+
 FONTS: Final = (
     "DejaVuSans.ttf",
     "LiberationSans-Regular.ttf",
@@ -97,7 +100,7 @@ def png(
         The image is not two-dimensional, is empty or complex, or the window is empty.
     """
     target = BytesIO()
-    _drawn(image, window, scale_m, title, aspect).save(target, format="PNG")
+    _drawn(image, window, scale_m, title, aspect).save(target, format="PNG", compress_type=RUNS)
     return target.getvalue()
 
 

@@ -24,7 +24,7 @@ from tomarium.pipeline.protocol.choice import with_parameter
 from tomarium.pipeline.protocol.read import AnyProtocol, as_protocol
 from tomarium.pipeline.protocol.resolve import Resolution, Resolved, freeze, resolve
 from tomarium.pipeline.run.data_check import checked
-from tomarium.pipeline.run.evaluate import evaluate, through
+from tomarium.pipeline.run.evaluate import evaluate, rows_for, through
 from tomarium.pipeline.run.journal import Journal
 from tomarium.pipeline.run.output import ArraySink
 from tomarium.pipeline.run.over_device import Traffic, traffic_to
@@ -313,7 +313,7 @@ def slices_at(
     )  # rows of the protocol are those of the file
     if alike and len(chosen) == 1 and not needs_whole_frames(seen.work):
         # The check looks at the row, too, and of frames packed one by one all before it is read for that.
-        read = reached(slice(chosen[0], chosen[0] + 1), reach_of(seen.work, "row"), height)
+        read = rows_for(seen.scan, seen.work, slice(chosen[0], chosen[0] + 1))
         opened = replace(opened, projections=HeldRows(opened.projections, read))
     opened = checked(opened, asked, chosen[0] if alike and chosen else None, force=force)
     answers = ask_probes(opened, asked, Journal(None, {}), on_progress, demand_wanted)
