@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -199,16 +200,23 @@ def _give(
     pixel_m: PixelSize,
     unit: str,
     more: str = "",
+    *,
+    whole: tuple[int, int] | None = None,
+    finer: int = 1,
 ) -> None:
-    """Write slices to a file, or show them in the terminal, and say what they are."""
+    """Write slices to a file, or show them in the terminal, and say what they are.
+
+    Where they are averages for a sheet, `whole` is their own shape, and `finer` of their pixels are one of the sheet.
+    """
     from tomarium.viewers.slice_file import draw_slices, save_slices, sides
     from tomarium.viewers.terminal import show as show_in_terminal
 
     if output is None:
         click.echo(show_in_terminal(draw_slices(planes, pixel_m=pixel_m)), nl=False, color=True)
     else:
-        save_slices(output, planes, pixel_m=pixel_m, unit=unit)
-    rows, columns = planes[0].image.shape
+        drawn = tuple(side * finer for side in sides(pixel_m) or ())
+        save_slices(output, planes, pixel_m=(drawn[0], drawn[1]) if drawn else None, unit=unit)
+    rows, columns = whole or planes[0].image.shape
     pixel = sides(pixel_m)
     lengths = [] if pixel is None else [units.show(one, "m") for one in pixel[::-1]]
     size = f", pixel {' × '.join(dict.fromkeys(lengths))}" if lengths else ""
@@ -225,20 +233,30 @@ def _sweep(
     choice: Choice,
     device: str | None,
 ) -> int:
+    import numpy as np
+
     from tomarium.pipeline.plan.warnings import of_scan
     from tomarium.pipeline.run.reconstruct import slices_at_axes
+    from tomarium.viewers.picture import for_sheet, sheet_factor
 
     columns = columns_of(sweep)
     protocol = choice.protocol(scan.domain)
     [row] = _numbers(rows, scan.shape[1]) if rows else [None]
-    found = slices_at_axes(scan, columns, row, protocol, device=device, on_progress=show.progress())
+    # On a sheet each is so small that it is not kept whole.
+    small = measure is None and output is not None and output.suffix.lower() == ".png"
+    keep = partial(for_sheet, count=len(columns)) if small else np.asarray
+    found = slices_at_axes(
+        scan, columns, row, protocol, device=device, keep=keep, on_progress=show.progress()
+    )
     layout = found[0].resolution.layout
+    height, width = layout.shape[1:]
+    finer = sheet_factor(len(columns), width) if small else 1
     planes = [_plane(one.slab, f"axis {column:g}") for one, column in zip(found, columns, strict=True)]
     warnings = of_scan(found[0].resolution.scan)
     show.warnings(warnings)
     what = f"row {found[0].slab.rows.start} about {len(columns)} axes, {columns[0]:g} to {columns[-1]:g}"
     if output is not None or measure is None:
-        _give(output, what, planes, _pixel(layout), layout.unit)
+        _give(output, what, planes, _pixel(layout), layout.unit, whole=(height, width), finer=finer)
     if measure is not None:
         _tell_measures(measure, columns, [plane.image for plane in planes])
     return 1 if warnings else 0
@@ -263,7 +281,7 @@ def _tell_measures(measure: Measure, columns: Sequence[float], images: Sequence[
 
 
 def _upright(scan: Scan, along: str, at: int | None, output: Path | None, choice: Choice) -> int:
-    from tomarium.pipeline.run.reconstruct import plane_at
+    from tomarium.pipeline.run.oblique import plane_at
     from tomarium.viewers.slice_file import Plane
 
     volume, outcome = plane_at(scan, along, at, choice.protocol(scan.domain), on_progress=show.progress())
