@@ -92,6 +92,9 @@ struct Sorting {
     int size; // columns of the median, odd
     float strength;
     float* out;     // (angle, row, column)
+    // Means over the ranks kept_from ... kept_to - 1 of each column, before and after the median; or null.
+    double* means; // (2, row, column)
+    int kept_from, kept_to;
     float* scratch; // (thread, scratch_lines) lines
     std::ptrdiff_t scratch_lines;
     int threads;

@@ -362,8 +362,8 @@ template <class Value, class Number> void def_quantise(nb::module_& m) {
           "threads"_a, "level"_a);
 }
 
-std::int64_t sort_stripes(Rows sinograms, int size, float strength, Out<float, 3> out, int threads,
-                          const std::string& level) {
+std::int64_t sort_stripes(Rows sinograms, int size, float strength, Out<float, 3> out, Out<double, 3> means,
+                          int kept_from, int kept_to, int threads, const std::string& level) {
     const Kernels& kernel = kernels(level);
     Sorting s{};
     s.data = sinograms.data();
@@ -378,6 +378,14 @@ std::int64_t sort_stripes(Rows sinograms, int size, float strength, Out<float, 3
     s.threads = threads < 1 ? 1 : threads;
     demand(sinograms.stride(2) == 1, "columns must be contiguous");
     demand(size % 2 == 1 && size >= 1, "size must be odd");
+    if (means.size()) {
+        demand(means.shape(0) == 2 && means.shape(1) == sinograms.shape(1) && means.shape(2) == sinograms.shape(2),
+               "means must be (2, row, column)");
+        demand(0 <= kept_from && kept_from < kept_to && kept_to <= s.angles, "ranks must be some of the angles");
+        s.means = means.data();
+        s.kept_from = kept_from;
+        s.kept_to = kept_to;
+    }
     demand(out.shape(0) == sinograms.shape(0) && out.shape(1) == sinograms.shape(1) &&
                out.shape(2) == sinograms.shape(2), "out must have the shape of the sinograms");
     nb::gil_scoped_release released;
@@ -590,7 +598,7 @@ NB_MODULE(_native, m) {
     def_quantise<double, std::uint16_t>(m);
     def_mend_spikes<std::uint16_t>(m);
     def_mend_spikes<float>(m);
-    m.def("sort_stripes", sort_stripes, "sinograms"_a.noconvert(), "size"_a, "strength"_a, "out"_a.noconvert(),
+    m.def("sort_stripes", sort_stripes, "sinograms"_a.noconvert(), "size"_a, "strength"_a, "out"_a.noconvert(), "means"_a.noconvert(), "kept_from"_a, "kept_to"_a,
           "threads"_a, "level"_a);
     m.def("add_shadows", add_shadows, "table"_a.noconvert(), "z"_a.noconvert(), "u"_a.noconvert(),
           "out"_a.noconvert(), "level"_a);

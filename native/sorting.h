@@ -120,6 +120,21 @@ static void write_sorted(const Sorting& s, int row, int first, int width, const 
     }
 }
 
+// The mean of the ranks that are kept, sixteen of which are in every `stride`th line.
+static double mean_of_ranks(const Sorting& s, const Line* ranks, std::ptrdiff_t stride) {
+    Line sum{};
+    for (int b = s.kept_from / LANES; b * LANES < s.kept_to; ++b) {
+        Line some = ranks[b * stride];
+        if (b * LANES < s.kept_from || (b + 1) * LANES > s.kept_to)
+            for (int k = 0; k < LANES; ++k)
+                if (b * LANES + k < s.kept_from || b * LANES + k >= s.kept_to) some[k] = 0;
+        sum += some;
+    }
+    double total = 0;
+    for (int k = 0; k < LANES; ++k) total += sum[k];
+    return total / (s.kept_to - s.kept_from);
+}
+
 // Columns start ... stop - 1 of one sinogram; returns whether all values it saw are finite.
 static bool sort_strip(const Sorting& s, int row, int start, int stop, Line* scratch) {
     const int depth = sorting_depth(s), half = s.size / 2, held = half + 1;
@@ -155,7 +170,11 @@ static bool sort_strip(const Sorting& s, int row, int start, int stop, Line* scr
             replace_in_order(window + b * s.size, s.size, oldest + b, fresh + b);
             oldest[b] = fresh[b];
         }
+        if (s.means && n >= half && n - half < stop - start)
+            s.means[std::ptrdiff_t(row) * s.columns + start + n - half] = mean_of_ranks(s, fresh, 1);
         if (done < 0) continue;
+        if (s.means)
+            s.means[std::ptrdiff_t(s.rows + row) * s.columns + start + done] = mean_of_ranks(s, window + half, s.size);
         float* to = reinterpret_cast<float*>(out) + std::ptrdiff_t(done % LANES) * depth;
         const int* back = order + std::ptrdiff_t((n - half) % held) * depth;
         for (int k = 0; k < s.angles; ++k)

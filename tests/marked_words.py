@@ -143,7 +143,8 @@ def marked() -> dict[str, tuple[str, ...]]:
 
 def plurals() -> set[tuple[str, str]]:
     """Give the texts that depend on a number: of one, of several."""
-    return {(message[0], message[1]) for _, message in _messages() if isinstance(message, tuple)}
+    large = {(words, words) for words in plain_facts.LARGE.values()}
+    return large | {(message[0], message[1]) for _, message in _messages() if isinstance(message, tuple)}
 
 
 def given() -> Iterator[str]:
@@ -197,7 +198,7 @@ def of_viewers() -> Iterator[str]:
     yield from (*slice_axes.WORDS.values(), *histogram.QUANTITIES.values(), *pictures.TITLES.values())
     yield from (label for label, _longest in plain_card.FIELDS.values())
     yield from VIEWERS
-    yield from (*plain_facts.SENTENCES.values(), *plain_facts.LARGE.values(), "X-rays", "Neutrons")
+    yield from (*plain_facts.SENTENCES.values(), "X-rays", "Neutrons")
     yield from (words for pair in plain_facts.TIMES.values() for words in pair)
     yield from (*size_comparison.FACTORS.values(), *size_comparison.SIDES, *size_comparison.SIDES.values())
     yield from (thing.name for thing in size_comparison.THINGS)

@@ -16,11 +16,11 @@ from tomarium.catalogue import LOCAL_OWNER, Catalogue, Reader, file_record, inge
 from tomarium.catalogue.audit import lines
 from tomarium.catalogue.checksums import MANIFEST
 from tomarium.catalogue.edit import Changes, edit
-from tomarium.catalogue.fsck import Found, fsck
+from tomarium.catalogue.fsck import FindingAndRepair, fsck
 from tomarium.catalogue.jobs import add_job
 from tomarium.catalogue.life import Request, publish
 from tomarium.catalogue.log_book import write_entry
-from tomarium.catalogue.log_entry import Said
+from tomarium.catalogue.log_entry import EntryContent
 from tomarium.catalogue.queries import life_of
 from tomarium.catalogue.settings import change_setting
 from tomarium.catalogue.tables import dois, jobs, life, rebuilds, upload_rooms
@@ -40,7 +40,7 @@ class House:
     catalogue: Catalogue
     records: Path
 
-    def found(self, *, repair: bool = False) -> dict[str, Found]:
+    def found(self, *, repair: bool = False) -> dict[str, FindingAndRepair]:
         later = time.time() + 3600  # so that nothing is too young to be looked at
         found = fsck(self.catalogue, repair=repair, now=later)
         return {one.finding.code: one for one in found if one.finding.code != "no-worker"}
@@ -206,7 +206,9 @@ def record_out_of_the_index(house: House) -> None:
 
 
 def log_file_gone(house: House) -> None:
-    write_entry(house.catalogue, ADA, "records/draft", Said("see the note", files=(("a.txt", b"hello"),)))
+    write_entry(
+        house.catalogue, ADA, "records/draft", EntryContent("see the note", files=(("a.txt", b"hello"),))
+    )
     shutil.rmtree(house.catalogue.home / "logbook")
 
 

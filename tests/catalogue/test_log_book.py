@@ -39,8 +39,8 @@ from tomarium.catalogue.log_book import (
     remove_entry,
     write_entry,
 )
-from tomarium.catalogue.log_entry import Said
-from tomarium.catalogue.log_find import Wanted, find_entries
+from tomarium.catalogue.log_entry import EntryContent
+from tomarium.catalogue.log_find import EntryFilter, find_entries
 from tomarium.catalogue.log_tables import log_entries
 from tomarium.catalogue.tokens import make_token
 from tomarium.catalogue.work import Kind, do_jobs
@@ -74,11 +74,11 @@ def catalogue(tmp_path_factory: pytest.TempPathFactory, place: Files) -> Iterato
 
 def texts(catalogue: Catalogue, reader: Reader, **wanted: object) -> list[str]:
     with catalogue.reading() as connection:
-        return [one.text for one in find_entries(connection, reader, Wanted(**wanted))[0]]  # type: ignore[arg-type]
+        return [one.text for one in find_entries(connection, reader, EntryFilter(**wanted))[0]]  # type: ignore[arg-type]
 
 
 def test_an_entry_keeps_all_its_versions(catalogue: Catalogue) -> None:
-    said = Said("Beam lost at 14:20", ("Beam", "#lost"), ("specimens/tooth",), (("a/b.PNG", png()),))
+    said = EntryContent("Beam lost at 14:20", ("Beam", "#lost"), ("specimens/tooth",), (("a/b.PNG", png()),))
     number = write_entry(catalogue, ADA, HERE, said)
     with catalogue.reading() as connection:
         first = entry_numbered(connection, ADA, number)
@@ -88,7 +88,7 @@ def test_an_entry_keeps_all_its_versions(catalogue: Catalogue) -> None:
         ("specimens/tooth",),
         ["b.PNG"],
     )
-    change_entry(catalogue, ADA, HERE, number, Said("Beam lost at 14:21"), keep=())
+    change_entry(catalogue, ADA, HERE, number, EntryContent("Beam lost at 14:21"), keep=())
     with catalogue.reading() as connection:
         now = entry_numbered(connection, ADA, number)
     assert now is not None
@@ -98,7 +98,9 @@ def test_an_entry_keeps_all_its_versions(catalogue: Catalogue) -> None:
 
 
 def test_a_removed_entry_leaves_a_line(catalogue: Catalogue) -> None:
-    number = write_entry(catalogue, ADA, HERE, Said("The password is xyzzy", files=(("a.png", png()),)))
+    number = write_entry(
+        catalogue, ADA, HERE, EntryContent("The password is xyzzy", files=(("a.png", png()),))
+    )
     with pytest.raises(InputError, match="is ada's"):
         remove_entry(catalogue, TIM, HERE, number, "no")
     with pytest.raises(InputError, match="why the entry is removed"):
@@ -122,8 +124,8 @@ def test_a_removed_entry_leaves_a_line(catalogue: Catalogue) -> None:
 
 
 def test_entries_are_found_by_words_as_records_are(catalogue: Catalogue) -> None:
-    write_entry(catalogue, ADA, HERE, Said("Énamel_No. 3 of the *molar*", ("sample",)))
-    write_entry(catalogue, TIM, HERE, Said("Motor sx at 12.3 mm", machine=True))
+    write_entry(catalogue, ADA, HERE, EntryContent("Énamel_No. 3 of the *molar*", ("sample",)))
+    write_entry(catalogue, TIM, HERE, EntryContent("Motor sx at 12.3 mm", machine=True))
     assert texts(catalogue, ADA, words="enamel no") == ["Énamel_No. 3 of the *molar*"]
     assert texts(catalogue, ADA, words="ename") == ["Énamel_No. 3 of the *molar*"]
     assert texts(catalogue, ADA, words="ename ") == []
@@ -148,7 +150,9 @@ def test_pages_of_entries_overlap_nowhere(catalogue: Catalogue) -> None:
     after = ""
     with catalogue.reading() as connection:
         for _ in range(4):
-            some, after = find_entries(connection, ADA, Wanted(about="proposals/many"), after=after, limit=3)
+            some, after = find_entries(
+                connection, ADA, EntryFilter(about="proposals/many"), after=after, limit=3
+            )
             found += [one.text for one in some]
     assert found == [f"event {number}" for number in reversed(range(10))]  # the eleventh was told before
     assert not after
@@ -172,11 +176,11 @@ def test_who_reads_and_writes_what(catalogue: Catalogue) -> None:
         about = entries_of(connection, TIM, "specimens/tooth")
     assert about == ()  # the entry of the proposal leads there no more since it was changed
     for reader, told, problem in (
-        (ADA, Said("x", links=("records/nothing",)), "there is no 'records/nothing'"),
-        (ADA, Said("x", links=("nothing",)), "names nothing"),
-        (ADA, Said("x", tags=("a b",)), "is no tag"),
-        (ADA, Said(" "), "is empty"),
-        (ADA, Said("x", files=(("a.bin", b""),)), "1 byte to 20 MiB"),
+        (ADA, EntryContent("x", links=("records/nothing",)), "there is no 'records/nothing'"),
+        (ADA, EntryContent("x", links=("nothing",)), "names nothing"),
+        (ADA, EntryContent("x", tags=("a b",)), "is no tag"),
+        (ADA, EntryContent(" "), "is empty"),
+        (ADA, EntryContent("x", files=(("a.bin", b""),)), "1 byte to 20 MiB"),
     ):
         with pytest.raises(InputError, match=problem):
             write_entry(catalogue, reader, HERE, told)
@@ -224,7 +228,7 @@ def test_a_program_writes_with_its_token(catalogue: Catalogue) -> None:
     ],
 )
 def test_only_pictures_are_shown_by_a_browser(catalogue: Catalogue, content: bytes, kind: str) -> None:
-    number = write_entry(catalogue, ADA, HERE, Said("", files=(("x.png", content),)))
+    number = write_entry(catalogue, ADA, HERE, EntryContent("", files=(("x.png", content),)))
     app = create_app(catalogue)
     app.state.reader_of = lambda _request: ADA
     client = TestClient(app)
@@ -269,7 +273,7 @@ def test_a_form_writes_previews_changes_and_removes(catalogue: Catalogue) -> Non
 
 
 def test_it_is_exported_whole(catalogue: Catalogue, tmp_path: Path) -> None:
-    write_entry(catalogue, ADA, HERE, Said("with a picture", ("kept",), files=(("p.png", png()),)))
+    write_entry(catalogue, ADA, HERE, EntryContent("with a picture", ("kept",), files=(("p.png", png()),)))
     app = create_app(catalogue)
     app.state.reader_of = lambda _request: ADA
     client = TestClient(app)
@@ -294,7 +298,7 @@ def test_it_is_exported_whole(catalogue: Catalogue, tmp_path: Path) -> None:
 
 
 def test_a_backup_holds_the_files(catalogue: Catalogue, tmp_path: Path) -> None:
-    number = write_entry(catalogue, ADA, HERE, Said("kept for ever", files=(("p.txt", b"backup"),)))
+    number = write_entry(catalogue, ADA, HERE, EntryContent("kept for ever", files=(("p.txt", b"backup"),)))
     backup(catalogue, tmp_path / "backup.zip")
     with open_catalogue(tmp_path / "new.sqlite") as again:
         restore(again, tmp_path / "backup.zip")
@@ -384,6 +388,6 @@ def test_entries_of_before_are_found_and_keep_their_place(tmp_path: Path) -> Non
             marks = ", ".join(f":{name}" for name in columns)
             connection.execute(text(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})"), row)
     with open_catalogue(file) as opened, opened.reading() as connection:
-        (found,), _ = find_entries(connection, LOCAL_OWNER, Wanted("shutter exchanged"))
+        (found,), _ = find_entries(connection, LOCAL_OWNER, EntryFilter("shutter exchanged"))
     assert (found.written[-14:], found.when[-14:]) == ("00:16:40+00:00", "00:33:20+00:00")
     assert [(one.text, one.tags, one.files) for one in found.before] == [("Shutter stuck", (), ())]

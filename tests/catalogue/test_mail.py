@@ -26,8 +26,8 @@ from tomarium.catalogue.accounts import make_account
 from tomarium.catalogue.datacite_client import Answer
 from tomarium.catalogue.index_rows import save_records
 from tomarium.catalogue.ingest import entry_of
-from tomarium.catalogue.letter import Letter, message_of, read_address, read_sender
 from tomarium.catalogue.mail_addresses import change_mail_address, confirm_mail_address
+from tomarium.catalogue.mail_content import MailContent, message_of, read_address, read_sender
 from tomarium.catalogue.mail_queue import MOST_TRIES, open_mails, queue_mail, retry_mails
 from tomarium.catalogue.new_records import look_for_new
 from tomarium.catalogue.reader_tables import mail_addresses, mails, saved_searches
@@ -305,7 +305,7 @@ def test_an_address_is_one_address(text: str) -> None:
 
 def test_nothing_can_be_added_to_the_headers(mail: MailServer, smtp: Smtp) -> None:
     evil = "Hello\r\nBcc: eve@example.org\r\n\r\nbody"
-    letter = Letter(evil, f".\n.\r\n{evil}\u2028x", f"<p>{evil}</p>")
+    letter = MailContent(evil, f".\n.\r\n{evil}\u2028x", f"<p>{evil}</p>")
     assert smtp.send(message_of(letter, smtp.sender, "ada@bücher.example", "1")).done
     [message] = mail.taken
     assert message["Subject"] == "Hello Bcc: eve@example.org body"
@@ -393,7 +393,7 @@ def test_a_password_is_told_only_to_a_server_whose_certificate_is_right(
         smtp = Smtp(
             "localhost", strict.port, "starttls", read_sender("data@example.org"), "data", "secret", 2.0
         )
-        message = message_of(Letter("Hello", "x"), smtp.sender, "ada@example.org", "1")
+        message = message_of(MailContent("Hello", "x"), smtp.sender, "ada@example.org", "1")
         stranger = smtp.send(message)
         assert (stranger.done, stranger.again, asked) == (False, True, [])
         assert "certificate" in stranger.told.lower()
@@ -407,7 +407,7 @@ def test_a_password_is_told_only_to_a_server_whose_certificate_is_right(
 
 def test_without_starttls_nothing_is_sent(mail: MailServer) -> None:
     smtp = Smtp(mail.host, mail.port, "starttls", read_sender("data@example.org"), timeout_s=1.0)
-    answer = smtp.send(message_of(Letter("Hello", "x"), smtp.sender, "ada@example.org", "1"))
+    answer = smtp.send(message_of(MailContent("Hello", "x"), smtp.sender, "ada@example.org", "1"))
     assert (answer.done, answer.again, mail.taken) == (False, True, [])
     assert "smtp_security" in answer.told
 

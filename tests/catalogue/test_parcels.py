@@ -15,7 +15,7 @@ from tomarium.catalogue.accounts import make_account
 from tomarium.catalogue.entity_edit import make_entity, publish_entity
 from tomarium.catalogue.label_sheet import SHEETS, Label, draw_label, label_pages, label_pictures
 from tomarium.catalogue.parcels import change_parcel, make_parcel, parcel_of, parcels_of, tell_of_parcel
-from tomarium.catalogue.specimen_events import Told, events_of, tell_of_specimen, where_now
+from tomarium.catalogue.specimen_events import EventContent, events_of, tell_of_specimen, where_now
 from tomarium.cli import execute
 from tomarium.errors import InputError
 from tomarium.portal.app import create_app
@@ -52,7 +52,7 @@ def as_reader(catalogue: Catalogue, reader: Reader) -> TestClient:
 def test_a_parcel_and_its_specimens_move_together(catalogue: Catalogue) -> None:
     made = make_parcel(catalogue, ADA, {"carrier": " DHL ", **PRIVATE}, ["core", "block"], receiver="bea")
     assert (made.state, made.facts["carrier"]) == ("announced", "DHL")
-    tell_of_specimen(catalogue, ADA, "core", Told("moved", "museum/ cabinet 2 //box 7"))
+    tell_of_specimen(catalogue, ADA, "core", EventContent("moved", "museum/ cabinet 2 //box 7"))
     tell_of_parcel(catalogue, ADA, made.id, "sent")
     with catalogue.reading() as connection:
         assert [one.on_its_way for one in events_of(connection, ADA, "core")] == [True, False]
@@ -91,10 +91,10 @@ def test_a_parcel_and_its_specimens_move_together(catalogue: Catalogue) -> None:
 
 def test_hand_overs_keep_the_place_until_another_is_told(catalogue: Catalogue) -> None:
     for told in (
-        Told("moved", "lab 3"),
-        Told("handed-over", holder="Ben"),
-        Told("examined", condition="a crack"),
-        Told("moved", "lab 4"),
+        EventContent("moved", "lab 3"),
+        EventContent("handed-over", holder="Ben"),
+        EventContent("examined", condition="a crack"),
+        EventContent("moved", "lab 4"),
     ):
         tell_of_specimen(catalogue, ADA, "slide", told)
     with catalogue.reading() as connection:
@@ -106,12 +106,12 @@ def test_hand_overs_keep_the_place_until_another_is_told(catalogue: Catalogue) -
         ("lab 4", "Ben", ""),
     ]
     for reader, specimen, told, problem in (
-        (EVE, "slide", Told("moved", "x"), "there is no specimen"),
-        (ADA, "slide", Told("moved"), "say where"),
-        (ADA, "slide", Told("handed-over"), "say to whom"),
-        (ADA, "slide", Told("examined"), "say how it looks"),
-        (ADA, "slide", Told("sent"), "is nothing that becomes"),
-        (ADA, "slide", Told("moved", "/".join("abcdefghi")), "at most 8 parts"),
+        (EVE, "slide", EventContent("moved", "x"), "there is no specimen"),
+        (ADA, "slide", EventContent("moved"), "say where"),
+        (ADA, "slide", EventContent("handed-over"), "say to whom"),
+        (ADA, "slide", EventContent("examined"), "say how it looks"),
+        (ADA, "slide", EventContent("sent"), "is nothing that becomes"),
+        (ADA, "slide", EventContent("moved", "/".join("abcdefghi")), "at most 8 parts"),
     ):
         with pytest.raises(InputError, match=problem):
             tell_of_specimen(catalogue, reader, specimen, told)
@@ -124,7 +124,9 @@ def test_hand_overs_keep_the_place_until_another_is_told(catalogue: Catalogue) -
 
 def test_pages_tell_only_those_who_may_know(catalogue: Catalogue) -> None:
     parcel = make_parcel(catalogue, ADA, {"title": "To <Bea>", **PRIVATE}, ["slide"], receiver="bea").id
-    tell_of_specimen(catalogue, ADA, "slide", Told("moved", "secret vault", files=(("a.png", png()),)))
+    tell_of_specimen(
+        catalogue, ADA, "slide", EventContent("moved", "secret vault", files=(("a.png", png()),))
+    )
     publish_entity(catalogue, LOCAL_OWNER, "slide", doi=False)
     ada = as_reader(catalogue, ADA)
     told = ada.get("/specimens/slide.json").json()["where"]

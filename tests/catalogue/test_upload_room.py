@@ -21,7 +21,7 @@ from tomarium.catalogue.queries import life_of
 from tomarium.catalogue.reader import LOCAL_OWNER, Reader
 from tomarium.catalogue.tables import upload_rooms
 from tomarium.catalogue.tokens import make_token
-from tomarium.catalogue.upload_room import bring_up_to_date, give_back, taking_room
+from tomarium.catalogue.upload_room import bring_up_to_date, release_room, reserving_room
 from tomarium.catalogue.uploads import Uploads
 from tomarium.errors import StorageFull
 from tomarium.model import Part
@@ -40,7 +40,7 @@ class Machine:
 
     def create(self, reader: Reader, batch: str, path: str, length: int) -> bool:
         try:
-            with taking_room(self.catalogue, reader, self.uploads, batch, path, length):
+            with reserving_room(self.catalogue, reader, self.uploads, batch, path, length):
                 self.uploads.create(reader, batch, path, length)
         except (StorageFull, TooLarge):
             return False
@@ -77,7 +77,7 @@ def test_two_machines_do_not_overshoot(machines: tuple[Machine, Machine]) -> Non
     assert sum(taken) == 10
     assert sum(rooms(machines[0]).values()) == 1000
     assert sum(machines[0].uploads.bytes_of(ADA, batch) for batch in batches) == 1000
-    room = taking_room(machines[1].catalogue, ADA, machines[1].uploads, batches[0], "more", 1)
+    room = reserving_room(machines[1].catalogue, ADA, machines[1].uploads, batches[0], "more", 1)
     with pytest.raises(StorageFull, match=r"uploads under way 1.* of 1.*, so 1 B more do not fit"), room:
         pass
 
@@ -85,7 +85,7 @@ def test_two_machines_do_not_overshoot(machines: tuple[Machine, Machine]) -> Non
 def test_what_one_person_may_have_under_way(machines: tuple[Machine, Machine]) -> None:
     batch = machines[0].uploads.begin(ADA)
     assert machines[0].create(ADA, batch, "a", 10**6)
-    room = taking_room(machines[1].catalogue, ADA, machines[1].uploads, batch, "b", 1)
+    room = reserving_room(machines[1].catalogue, ADA, machines[1].uploads, batch, "b", 1)
     with pytest.raises(TooLarge, match="under way"), room:
         pass
     assert machines[1].create(BEN, machines[1].uploads.begin(BEN), "a", 10**6)
@@ -114,12 +114,12 @@ def test_room_is_given_back(machines: tuple[Machine, Machine]) -> None:
     assert rooms(one) == {batch: 700}
     assert two.create(ADA, batch, "a", 300)
     assert rooms(one) == {batch: 300} == {batch: one.uploads.bytes_of(ADA, batch)}
-    with pytest.raises(RuntimeError), taking_room(one.catalogue, ADA, one.uploads, batch, "b", 500):
+    with pytest.raises(RuntimeError), reserving_room(one.catalogue, ADA, one.uploads, batch, "b", 500):
         raise RuntimeError
     assert rooms(one) == {batch: 300}
     (upload,) = one.uploads.files(ADA, batch)
     one.uploads.remove(ADA, upload.id)
-    give_back(one.catalogue, batch, upload.length)
+    release_room(one.catalogue, batch, upload.length)
     assert rooms(one) == {batch: 0}
     drop(one.catalogue, ADA, one.uploads, batch)
     assert rooms(one) == {}
@@ -134,7 +134,7 @@ def test_a_record_counts_once(machines: tuple[Machine, Machine], tmp_path: Path)
     for file in sorted(path for path in (tmp_path / "scan").rglob("*") if path.is_file()):
         content = file.read_bytes()
         name = file.relative_to(tmp_path / "scan").as_posix()
-        with taking_room(one.catalogue, ADA, one.uploads, batch, name, len(content)):
+        with reserving_room(one.catalogue, ADA, one.uploads, batch, name, len(content)):
             upload = one.uploads.create(ADA, batch, name, len(content))
         with one.uploads.appending(ADA, upload.id, 0) as taking:
             taking.write(content)

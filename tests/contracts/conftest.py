@@ -24,14 +24,14 @@ from tomarium.catalogue.filing import refile_below
 from tomarium.catalogue.harvest_sources import add_source
 from tomarium.catalogue.harvested import Item, keep
 from tomarium.catalogue.log_book import write_entry
-from tomarium.catalogue.log_entry import Said
+from tomarium.catalogue.log_entry import EntryContent
 from tomarium.catalogue.make_from_files import Wish, make_from_files
 from tomarium.catalogue.mesh_files import About, write_files
 from tomarium.catalogue.mesh_part import add_mesh, place_of_mesh
 from tomarium.catalogue.messages import write_message
 from tomarium.catalogue.page_texts import write_text
 from tomarium.catalogue.parcels import make_parcel, tell_of_parcel
-from tomarium.catalogue.specimen_events import Told, tell_of_specimen
+from tomarium.catalogue.specimen_events import EventContent, tell_of_specimen
 from tomarium.conversion.convert import convert
 from tomarium.model import Axis, Image, Mesh, Record, Value
 from tomarium.model.entity import KINDS
@@ -338,7 +338,7 @@ def _describe(catalogue: Catalogue) -> None:
     PIL.Image.new("L", (8, 6), 90).save(picture, "PNG")
     for subject in ("records/full", "proposals/a-proposal"):
         files = (("<b>.png", picture.getvalue()), ("a & b.txt", b"plain"))
-        said = Said(
+        said = EntryContent(
             f"# {HOSTILE}\n\n*kept* [site](https://example.org)", ("kept",), ("specimens/tooth",), files
         )
         write_entry(catalogue, owner, subject, said)
@@ -347,4 +347,6 @@ def _describe(catalogue: Catalogue) -> None:
     told = {fact.key: f"{fact.label} <i>of it</i>" for fact in PARCEL_FACTS}
     make_parcel(catalogue, owner, told, ["tooth", "a-specimen"], id="box")
     tell_of_parcel(catalogue, owner, "box", "received", place="lab <3> / shelf B", files=files)
-    tell_of_specimen(catalogue, owner, "tooth", Told("moved", "lab <3>", "<b>Ben", "dry", "<i>", files))
+    tell_of_specimen(
+        catalogue, owner, "tooth", EventContent("moved", "lab <3>", "<b>Ben", "dry", "<i>", files)
+    )

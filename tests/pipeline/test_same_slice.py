@@ -9,6 +9,8 @@ from tomarium.kernels.engines import engines
 from tomarium.model import Scan, Slab
 from tomarium.pipeline.plan.section import Resources
 from tomarium.pipeline.protocol.protocol import Protocol, from_data
+from tomarium.pipeline.protocol.resolve import resolve
+from tomarium.pipeline.run.evaluate import rows_for
 from tomarium.pipeline.run.reconstruct import slice_at
 from tomarium.pipeline.run.runner import run
 from tomarium.pipeline.run.work import _counted
@@ -79,6 +81,23 @@ def test_a_slice_that_is_looked_at_is_that_of_the_volume(
 ) -> None:
     scan, protocol, whole = case
     for row in (0, 7, ROWS - 1):
+        np.testing.assert_array_equal(slice_at(scan, row, protocol).slab.data[0], whole[row])
+
+
+@pytest.mark.parametrize("kind", ["u2", "f4"])
+def test_rows_beside_a_slice_are_read_only_where_they_fill_pixels(kind: str) -> None:
+    draw = np.random.default_rng(2)
+    counts = draw.poisson(3000, (ANGLES, ROWS, COLUMNS)).astype(kind)
+    flats = np.full((3, ROWS, COLUMNS), 9000, kind)
+    flats[:, 9:11, 20:23] = 0
+    angles = 180 * np.arange(ANGLES) / ANGLES
+    scan = tm.scan_of_arrays(counts, angles, flats=flats, axis_column=COLUMNS / 2)
+    protocol = from_data({"steps": ["flat_field", "fbp"]}, "test")
+    seen = resolve(protocol, scan)
+    alone = [rows_for(seen.scan, seen.work, slice(row, row + 1)) for row in (4, 9)]
+    assert alone == [slice(4, 6) if kind == "u2" else slice(0, 14), slice(0, 18)]
+    whole = made(scan, protocol, slice(0, ROWS))
+    for row in (4, 9):
         np.testing.assert_array_equal(slice_at(scan, row, protocol).slab.data[0], whole[row])
 
 

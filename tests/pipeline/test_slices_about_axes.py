@@ -38,7 +38,9 @@ def test_they_are_those_made_one_by_one(scan_file: Path, protocol: str) -> None:
     columns = [43.0 + 0.5 * k for k in range(18)]  # more than the engine takes at a time
     swept = slices_at_axes(scan, columns, 3, protocol)
     assert len(swept) == 18
-    for column, found in zip(columns, swept, strict=True):
+    rows = slices_at_axes(scan, columns, 3, protocol, keep=lambda image: image[20:40])
+    for column, found, part in zip(columns, swept, rows, strict=True):
+        np.testing.assert_array_equal(part.slab.data, found.slab.data[:, 20:40])
         alone = slice_at(with_axis(scan, column), 3, protocol)
         assert found.slab.rows == alone.slab.rows == slice(3, 4)
         assert found.slab.report == alone.slab.report

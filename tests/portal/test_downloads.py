@@ -197,13 +197,13 @@ def test_lost_file_is_named(client: TestClient, folder: Path) -> None:
 
     try:
         path.unlink()
-        downloads._listed.cache_clear()
+        downloads._list_folder.cache_clear()
         answer = client.get("/records/tooth/download.zip", headers={"Accept": "application/json"})
         assert answer.status_code == 503
         assert "page.html" in answer.json()["error"]["message"]
     finally:
         path.write_bytes(content)
-        downloads._listed.cache_clear()
+        downloads._list_folder.cache_clear()
 
 
 @SETTINGS

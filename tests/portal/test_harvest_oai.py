@@ -29,7 +29,7 @@ from tomarium.catalogue import (
 )
 from tomarium.catalogue.edit import Changes, edit
 from tomarium.catalogue.harvest_sources import Source, all_sources, note
-from tomarium.catalogue.harvested import Item, Kept, harvested_item
+from tomarium.catalogue.harvested import HarvestCounts, Item, harvested_item
 from tomarium.catalogue.jobs import is_any_due
 from tomarium.catalogue.life import Request, publish, withdraw
 from tomarium.catalogue.work import do_jobs
@@ -138,7 +138,7 @@ def test_what_happens_there_is_known_here_after_one_harvest(
     assert one.address == there.address.replace("/oai", "/records/open")
     assert (kept["closed"].access, kept["closed"].opens) == ("embargoed", f"{day}")
 
-    assert harvest(here, state(here)).kept == Kept(same=3)  # those of the last minute are told again
+    assert harvest(here, state(here)).kept == HarvestCounts(same=3)  # those of the last minute are told again
     there.make("new")
     edit(there.catalogue, ADA, "open", Changes(title="Bear, shaved"))
     withdraw(there.catalogue, LOCAL_OWNER, "wrong", "the wrong bear")

@@ -110,7 +110,7 @@ def test_what_is_asked_of_the_provider(client: TestClient) -> None:
     cookie = begun.headers["set-cookie"]
     assert "HttpOnly" in cookie
     assert "Max-Age=600" in cookie
-    kept = oidc.Kept.read(client.cookies[oidc.COOKIE])
+    kept = oidc.PendingSignIn.read(client.cookies[oidc.COOKIE])
     assert kept
     assert kept.back == "/"
     assert kept.verifier not in begun.headers["location"]
@@ -177,7 +177,7 @@ def test_answer_that_was_not_begun_here_is_refused(client: TestClient, catalogue
 
 def test_code_that_the_provider_does_not_know_is_refused(client: TestClient) -> None:
     client.get("/sign-in/oidc")
-    kept = oidc.Kept.read(client.cookies[oidc.COOKIE])
+    kept = oidc.PendingSignIn.read(client.cookies[oidc.COOKIE])
     assert kept
     answer = client.get("/sign-in/oidc/back", params={"code": "forged", "state": kept.state})
     assert answer.status_code == 403

@@ -24,10 +24,10 @@ from tomarium.catalogue.entity_edit import link_specimen, make_entity
 from tomarium.catalogue.harvest_sources import add_source
 from tomarium.catalogue.harvested import Item, keep
 from tomarium.catalogue.log_book import write_entry
-from tomarium.catalogue.log_entry import Said
+from tomarium.catalogue.log_entry import EntryContent
 from tomarium.catalogue.parcels import make_parcel, tell_of_parcel
 from tomarium.catalogue.settings import change_setting
-from tomarium.catalogue.specimen_events import Told, tell_of_specimen
+from tomarium.catalogue.specimen_events import EventContent, tell_of_specimen
 from tomarium.model import Person, Value
 from tomarium.model.entity import KINDS
 from tomarium.model.parcel import FACTS as PARCEL_FACTS
@@ -172,12 +172,12 @@ def _describe(opened: Catalogue) -> None:
     edit(opened, owner, "bad", Changes(**described, creators=(Person(PAYLOADS[1]),)))
     for subject in ("records/bad", "proposals/bad-proposal", "specimens/bad-specimen"):
         for one in (ALL, *PAYLOADS):
-            write_entry(opened, owner, subject, Said(one))
-    write_entry(opened, owner, "records/bad", Said(ALL, (), ("specimens/part",), files))
+            write_entry(opened, owner, subject, EntryContent(one))
+    write_entry(opened, owner, "records/bad", EntryContent(ALL, (), ("specimens/part",), files))
     told = {fact.key: PAYLOADS[2] for fact in PARCEL_FACTS if fact.form == "text"}
     make_parcel(opened, owner, told, ["part"], id="box")
     tell_of_parcel(opened, owner, "box", "received", place=PAYLOADS[4], files=files)
-    moved = Told("moved", PAYLOADS[3], PAYLOADS[4], PAYLOADS[5], PAYLOADS[6], files)
+    moved = EventContent("moved", PAYLOADS[3], PAYLOADS[4], PAYLOADS[5], PAYLOADS[6], files)
     tell_of_specimen(opened, owner, "part", moved)
     comment(opened, owner, "bad", ALL)
     item = Item("<1>", title=ALL, created="2019", creators=PAYLOADS, licence=ALL, description=ALL, keywords=PAYLOADS,

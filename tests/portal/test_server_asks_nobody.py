@@ -20,7 +20,7 @@ from tomarium.errors import InputError
 from tomarium.portal.app import create_app
 from tomarium.portal.client import Portal
 from tomarium.portal.harvests.oai import known_source
-from tomarium.portal.peer_judge import outward
+from tomarium.portal.peer_check import public_net_only
 
 SOURCE = Path(tomarium.__file__).parent
 CLIENTS = {"urllib.request", "http.client", "httpx", "httpx2", "requests", "aiohttp", "urllib3", "ftplib", "smtplib",
@@ -40,7 +40,7 @@ ASKING = {
     "portal/harvests/oai.py": "tomarium harvest oai",
     "portal/harvests/panosc.py": "tomarium harvest panosc",
     "portal/oidc.py": "the setting oidc_issuer",
-    "portal/peer_judge.py": "portal/client.py",
+    "portal/peer_check.py": "portal/client.py",
     "portal/pull.py": "tomarium pull",
     "portal/push.py": "tomarium push",
     "portal/remote_record.py": "tomarium pull",
@@ -148,9 +148,9 @@ def test_a_source_that_is_harvested_leads_into_no_private_net(
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)
     assert (
-        Portal(leading_inward, peer=outward()).get(leading_inward).status == 200
+        Portal(leading_inward, peer=public_net_only()).get(leading_inward).status == 200
     )  # both are of private nets
-    monkeypatch.setattr("tomarium.portal.peer_judge.is_private", lambda peer: peer == "127.0.0.2")
+    monkeypatch.setattr("tomarium.portal.peer_check.is_private", lambda peer: peer == "127.0.0.2")
     inward = pytest.raises(InputError, match=r"leads on to 127\.0\.0\.2, a machine of a private net")
     with open_catalogue(tmp_path / "c.sqlite") as catalogue, inward:
         known_source(catalogue, leading_inward)
@@ -160,12 +160,12 @@ def test_a_source_that_is_harvested_leads_into_no_private_net(
     "peer", ["10.0.0.1", "127.0.0.1", "169.254.169.254", "::1", "fe80::1%eth0", "::ffff:10.0.0.1"]
 )
 def test_private_machines(peer: str) -> None:
-    judge = outward()
+    judge = public_net_only()
     judge("193.49.43.2")
     judge("2001:4860:4860::8888")
     with pytest.raises(InputError, match="private net"):
         judge(peer)
-    inside = outward()
+    inside = public_net_only()
     inside(peer)
     inside("193.49.43.2")
     inside("10.0.0.2")

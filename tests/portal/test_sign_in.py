@@ -22,7 +22,7 @@ from tomarium.catalogue.audit import lines
 from tomarium.catalogue.invitations import make_invitation, revoke_invitation
 from tomarium.catalogue.tokens import SESSION_IDLE_S, make_token
 from tomarium.portal.app import create_app
-from tomarium.portal.forms import Fields, own_path, take
+from tomarium.portal.forms import Fields, add_form_route, own_path
 from tomarium.portal.identity import demand_scope
 from tomarium.portal.request_context import CurrentRequest
 from tomarium.portal.serve import notices
@@ -327,7 +327,7 @@ def scoped(catalogue: Catalogue) -> TestClient:
         return JSONResponse({"actor": actor.name, "asked as": request_context.reader.name, **fields})
 
     change.__annotations__ = {"request_context": CurrentRequest, "fields": Fields, "return": JSONResponse}
-    take(app, "/change", change, name="change")
+    add_form_route(app, "/change", change, name="change")
     return TestClient(app, base_url=HTTPS)
 
 

@@ -29,11 +29,11 @@ from tomarium.catalogue.edit import Changes, edit
 from tomarium.catalogue.entity_edit import link_specimen, make_entity, publish_entity
 from tomarium.catalogue.life import Request, publish, withdraw
 from tomarium.catalogue.log_book import write_entry
-from tomarium.catalogue.log_entry import Said
+from tomarium.catalogue.log_entry import EntryContent
 from tomarium.catalogue.parcels import make_parcel, tell_of_parcel
 from tomarium.catalogue.record_use import Counted, add_use
 from tomarium.catalogue.saved_views import save_view
-from tomarium.catalogue.specimen_events import Told, tell_of_specimen
+from tomarium.catalogue.specimen_events import EventContent, tell_of_specimen
 from tomarium.formats.zarr import reader as ome_zarr
 from tomarium.model import Person, Value
 from tomarium.model.entity import KINDS
@@ -244,10 +244,10 @@ def _remark(opened: Catalogue) -> None:
         }
         for kind, subject in subjects.items():
             files = (("picture.png", f"\x89PNG {subject}".encode("latin-1")),)
-            said = Said(f"remark on {kind} {id}.", links=(f"records/{id}",), files=files)
+            said = EntryContent(f"remark on {kind} {id}.", links=(f"records/{id}",), files=files)
             number = write_entry(opened, LOCAL_OWNER, subject, said)
             ENTRIES[f"{kind} {id}"] = number, sha256(files[0][1]).hexdigest()
-        told = Told("moved", f"vault of {id}", files=(("vault.png", f"vault {id}".encode()),))
+        told = EventContent("moved", f"vault of {id}", files=(("vault.png", f"vault {id}".encode()),))
         event = tell_of_specimen(opened, ADA, f"organ-{id}", told)
         ENTRIES[f"where {id}"] = event.number, event.files[0].digest
         make_parcel(opened, ADA, {}, [f"block-{id}"], id=f"parcel-{id}")

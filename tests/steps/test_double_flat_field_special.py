@@ -69,15 +69,16 @@ def test_rings_of_a_weak_sample_fall_to_half_of_those_of_the_double_flat_field(w
     for seed in range(3):
         truth = clean(seed, 0.01)
         struck = truth + rings(seed, wide)
-        plain = corrected(double_flat_field, struck, rows=1)
-        special = corrected(double_flat_field_special, struck)
+        # Beside one row there are no others to tell what goes on over rows: about the axis all would be spared.
+        plain = corrected(double_flat_field, struck, rows=1, axis_width=0.0)
+        special = corrected(double_flat_field_special, struck, axis_width=0.0)
         told.append([error(data, truth) for data in (struck, plain, special)])
     struck_error, plain_error, special_error = np.mean(told, axis=0)
     assert special_error <= 0.5 * plain_error
-    assert special_error <= (0.15 if not wide else 0.4) * struck_error
+    assert special_error <= (0.13 if not wide else 0.3) * struck_error
 
 
-@pytest.mark.parametrize(("contrast", "most"), [(0.01, 0.013), (1.0, 0.035)])
+@pytest.mark.parametrize(("contrast", "most"), [(0.01, 0.004), (1.0, 0.016)])
 def test_a_clean_sample_stays(contrast: float, most: float) -> None:
     for seed in range(3):
         truth = clean(seed, contrast)

@@ -182,3 +182,13 @@ def test_sentences_are_told_in_the_language_of_the_page() -> None:
     assert "die längste Seite ist etwa so lang wie ein Reiskorn (6 mm)." in told["de"][0]
     assert "6,2 mm de large" in told["fr"][0]
     assert len(set(map(len, told.values()))) == 1
+
+
+def test_large_numbers_are_in_the_singular_where_a_language_has_it() -> None:
+    def voxels(shape: tuple[int, int, int], language: str) -> str:
+        return " ".join(one.text for one in plain_facts(record(shape=shape), translations(language)))
+
+    assert "1,2 million de voxels" in voxels((100, 100, 120), "fr")
+    assert "1,2 Millionen Voxel" in voxels((100, 100, 120), "de")
+    assert "2 millions de voxels" in voxels((100, 100, 200), "fr")
+    assert "1 Million Voxel" in voxels((100, 100, 100), "de")

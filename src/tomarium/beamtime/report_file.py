@@ -16,7 +16,9 @@ from tomarium.errors import EngineUnavailable, StepFailed
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-BROWSERS: Final = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "msedge")
+BROWSERS: Final = (
+    "chromium", "chromium-browser", "chromium-headless-shell", "google-chrome", "google-chrome-stable", "msedge",
+)  # fmt: skip
 _PATIENCE_S: Final = 300
 
 

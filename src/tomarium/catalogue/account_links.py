@@ -106,13 +106,13 @@ def link_of(connection: Connection, secret: str, now: float | None = None) -> Ac
         None where there is no such link, it has ended or was used, or its account is closed.
     """
     moment = time.time() if now is None else now
-    wanted = (
+    query = (
         select(account_links)
         .join(accounts, accounts.c.name == account_links.c.account)
         .where(account_links.c.digest == digest_of(secret), account_links.c.until_utc > moment)
         .where(accounts.c.closed == 0)
     )
-    row = connection.execute(wanted).first()
+    row = connection.execute(query).first()
     return None if row is None else AccountLink(**row._mapping)
 
 
@@ -169,7 +169,7 @@ def use_link(connection: Connection, secret: str, password: str) -> str:
 
 
 def revoke_link(connection: Connection, by: Reader, account: str) -> None:
-    """Let the link of an account open nothing any more.
+    """Revoke the link of an account.
 
     Parameters
     ----------

@@ -44,14 +44,14 @@ def account_of_orcid(connection: Connection, orcid: str) -> Account | None:
     Account or None
         None where there is none, or more than one.
     """
-    found = [
+    matches = [
         account for account in all_accounts(connection) if account.orcid == orcid and not account.subject
     ]
-    return found[0] if len(found) == 1 else None
+    return matches[0] if len(matches) == 1 else None
 
 
 def tie_subject(connection: Connection, name: str, subject: str) -> None:
-    """Let somebody whom an identity provider knows use an account.
+    """Tie an account to a person of an identity provider, who signs in to it from then on.
 
     Parameters
     ----------
@@ -83,6 +83,6 @@ def free_name(connection: Connection, wish: str) -> str:
     stem = ".".join(re.findall(r"[a-z0-9]+", wish.lower()))[: LONGEST_NAME - 6].rstrip(".")
     if not NAME.fullmatch(stem):
         stem = f"u.{stem}".rstrip(".")
-    taken = set(connection.execute(select(accounts.c.name)).scalars()) | {LOCAL_OWNER.name}
-    names = (stem if number == 1 else f"{stem}-{number}" for number in range(1, len(taken) + 2))
-    return next(name for name in names if name not in taken)
+    names_in_use = set(connection.execute(select(accounts.c.name)).scalars()) | {LOCAL_OWNER.name}
+    names = (stem if number == 1 else f"{stem}-{number}" for number in range(1, len(names_in_use) + 2))
+    return next(name for name in names if name not in names_in_use)

@@ -115,15 +115,15 @@ def account_named(connection: Connection, name: str) -> Account:
     InputError
         There is none of this name.
     """
-    found = _accounts(connection, select(accounts).where(accounts.c.name == name))
-    if not found:
-        known = ", ".join(
+    matches = _accounts(connection, select(accounts).where(accounts.c.name == name))
+    if not matches:
+        names = ", ".join(
             connection.execute(select(accounts.c.name).order_by(accounts.c.name).limit(9)).scalars()
         )
         raise InputError(
-            f"there is no account {name[:60]!r} (accounts: {known or 'none yet'}); see: tomarium user list"
+            f"there is no account {name[:60]!r} (accounts: {names or 'none yet'}); see: tomarium user list"
         )
-    return found[0]
+    return matches[0]
 
 
 def make_account(
@@ -251,8 +251,8 @@ def change_password(connection: Connection, by: Reader, name: str, password: str
         demand_role(by, to="change the password of another")
     account_named(connection, name)
     passwords.demand_good(password, name)
-    kept = passwords.hashed(password)
-    connection.execute(update(accounts).where(accounts.c.name == name).values(password=kept))
+    password_hash = passwords.hashed(password)
+    connection.execute(update(accounts).where(accounts.c.name == name).values(password=password_hash))
     connection.execute(delete(tokens).where(tokens.c.account == name, tokens.c.kind == "session"))
     note(connection, by, "change password", account=name)
 
@@ -312,7 +312,7 @@ def reopen_account(connection: Connection, by: Reader, name: str) -> None:
 def change_teams(
     connection: Connection, by: Reader, name: str, *, join: tuple[str, ...] = (), leave: tuple[str, ...] = ()
 ) -> tuple[str, ...]:
-    """Let an account join teams and leave others; a team is there as long as it has somebody.
+    """Change the teams of an account; a team is there as long as it has somebody.
 
     Parameters
     ----------
@@ -370,14 +370,14 @@ def check_password(catalogue: Catalogue, name: str, password: str) -> Account | 
         None where the name is unknown, the account is closed, or the password is wrong.
     """
     with catalogue.reading() as connection:
-        wanted = select(accounts.c.password).where(accounts.c.name == name, accounts.c.closed == 0)
-        kept = connection.execute(wanted).scalar_one_or_none() or ""
-    if not passwords.fits(kept, password):
+        query = select(accounts.c.password).where(accounts.c.name == name, accounts.c.closed == 0)
+        password_hash = connection.execute(query).scalar_one_or_none() or ""
+    if not passwords.fits(password_hash, password):
         return None
-    if passwords.is_outdated(kept):
+    if passwords.is_outdated(password_hash):
         renewed = passwords.hashed(password)
         with catalogue.writing() as connection:
-            mine = (accounts.c.name == name) & (accounts.c.password == kept)
+            mine = (accounts.c.name == name) & (accounts.c.password == password_hash)
             connection.execute(update(accounts).where(mine).values(password=renewed))
     with catalogue.reading() as connection:
         return account_named(connection, name)
@@ -400,8 +400,8 @@ def demand_known_role(role: str) -> None:
         raise InputError(f"there is no role {role[:40]!r}; give one of: {', '.join(ROLES)}")
 
 
-def _accounts(connection: Connection, wanted: Select[Any]) -> list[Account]:
-    rows = connection.execute(wanted).all()
+def _accounts(connection: Connection, query: Select[Any]) -> list[Account]:
+    rows = connection.execute(query).all()
     of: dict[str, list[str]] = {}
     for team, name in connection.execute(select(teams.c.name, teams.c.account).order_by(teams.c.name)):
         of.setdefault(name, []).append(team)
@@ -449,19 +449,19 @@ def _demand_name(connection: Connection, name: str) -> None:
 def _demand_another_administrator(connection: Connection, account: Account) -> None:
     if account.role != "administrator" or account.closed:
         return
-    wanted = select(accounts).where(
+    query = select(accounts).where(
         accounts.c.role == "administrator", accounts.c.closed == 0, accounts.c.name != account.name
     )
-    others = connection.execute(wanted).all()
-    if not others:
+    admins = connection.execute(query).all()
+    if not admins:
         raise InputError(
             f"{account.name} is the last administrator; first make another: tomarium user role NAME administrator"
         )
     # Who was invited and has not set a password yet lets nobody in.
-    if _can_sign_in(account) and not any(map(_can_sign_in, others)):
+    if _can_sign_in(account) and not any(map(_can_sign_in, admins)):
         raise InputError(
-            f"{account.name} is the last administrator who can sign in ({', '.join(row.name for row in others)} has no "
-            f"password yet); first let another set one: tomarium user password {others[0].name}"
+            f"{account.name} is the last administrator who can sign in ({', '.join(row.name for row in admins)} has no "
+            f"password yet); first let another set one: tomarium user password {admins[0].name}"
         )
 
 

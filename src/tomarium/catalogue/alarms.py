@@ -76,12 +76,15 @@ def raise_alarms(connection: Connection, id: str, wrong: Sequence[Mismatch | str
     int
         How many are new.
     """
-    told = [(WHOLE, "unreadable") if isinstance(one, str) else (one.path, one.problem) for one in wrong]
-    here = (alarms.c.record == id) & alarms.c.cleared_utc.is_(None)
-    known = {(row.path, row.problem) for row in connection.execute(select(alarms).where(here))}
-    if known & set(told):
-        connection.execute(update(alarms).where(here).values(seen_utc=moment))
-    new = [pair for pair in dict.fromkeys(told) if pair not in known]
+    pairs = [
+        (WHOLE, "unreadable") if isinstance(mismatch, str) else (mismatch.path, mismatch.problem)
+        for mismatch in wrong
+    ]
+    condition = (alarms.c.record == id) & alarms.c.cleared_utc.is_(None)
+    open_pairs = {(row.path, row.problem) for row in connection.execute(select(alarms).where(condition))}
+    if open_pairs & set(pairs):
+        connection.execute(update(alarms).where(condition).values(seen_utc=moment))
+    new = [pair for pair in dict.fromkeys(pairs) if pair not in open_pairs]
     if not new:
         return 0
     common = {"record": id, "raised_utc": moment, "seen_utc": moment, "cleared_utc": None, "cleared_by": ""}
@@ -141,24 +144,25 @@ def all_alarms(connection: Connection, *, open_only: bool = False, limit: int = 
     list of Alarm
         Open ones first, then the newest.
     """
-    asked = select(alarms).order_by(alarms.c.cleared_utc.is_not(None), alarms.c.number.desc()).limit(limit)
+    query = select(alarms).order_by(alarms.c.cleared_utc.is_not(None), alarms.c.number.desc()).limit(limit)
     if open_only:
-        asked = asked.where(alarms.c.cleared_utc.is_(None))
-    return [_alarm(row) for row in connection.execute(asked).all()]
+        query = query.where(alarms.c.cleared_utc.is_(None))
+    return [_alarm(row) for row in connection.execute(query).all()]
 
 
 def alarms_of(connection: Connection, id: str) -> list[Alarm]:
     """List the open alarms of a record; who may not have its files is not to be told them."""
-    here = (alarms.c.record == id) & alarms.c.cleared_utc.is_(None)
+    condition = (alarms.c.record == id) & alarms.c.cleared_utc.is_(None)
     return [
-        _alarm(row) for row in connection.execute(select(alarms).where(here).order_by(alarms.c.number)).all()
+        _alarm(row)
+        for row in connection.execute(select(alarms).where(condition).order_by(alarms.c.number)).all()
     ]
 
 
 def count_open(connection: Connection) -> int:
     """Count the alarms that nobody has cleared."""
-    asked = select(func.count()).select_from(alarms).where(alarms.c.cleared_utc.is_(None))
-    return connection.execute(asked).scalar_one()
+    query = select(func.count()).select_from(alarms).where(alarms.c.cleared_utc.is_(None))
+    return connection.execute(query).scalar_one()
 
 
 def clear_alarm(connection: Connection, reader: Reader, number: int, reason: str) -> Alarm:
@@ -193,12 +197,12 @@ def clear_alarm(connection: Connection, reader: Reader, number: int, reason: str
     reason = " ".join(reason.split())[:_LONGEST]
     if not reason:
         raise ParameterError(f"alarm {number}: say what was done, such as: copied back from the tape")
-    here = (alarms.c.number == number) & alarms.c.cleared_utc.is_(None)
-    row = connection.execute(select(alarms).where(here)).one_or_none()
+    condition = (alarms.c.number == number) & alarms.c.cleared_utc.is_(None)
+    row = connection.execute(select(alarms).where(condition)).one_or_none()
     if row is None:
         raise InputError(f"there is no open alarm {number}; the list of alarms has their numbers")
     values = {"cleared_utc": time.time(), "cleared_by": reader.name, "reason": reason}
-    connection.execute(update(alarms).where(here).values(**values))
+    connection.execute(update(alarms).where(condition).values(**values))
     note(connection, reader, "clear alarm", row.record, alarm=number, path=row.path, reason=reason)
     return _alarm(row)
 

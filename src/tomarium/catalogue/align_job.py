@@ -131,8 +131,8 @@ def align_images(catalogue: Catalogue, job: Row[Any]) -> Ended:
     str, str, tuple of str
         "done" with the link or "failed" with the reason and the best candidates, and no record.
     """
-    told = job.arguments
-    start, end = str(told["from"]), str(told["to"])
+    arguments = job.arguments
+    start, end = str(arguments["from"]), str(arguments["to"])
     folders: dict[Path, str] = {}
     try:
         with catalogue.reading() as connection:
@@ -140,25 +140,25 @@ def align_images(catalogue: Catalogue, job: Row[Any]) -> Ended:
             demand_both_ends(connection, reader, start, end)
             places = [_place(connection, reader, frame) for frame in (start, end)]
         folders = {folder: read_frame(placed.frame).id for folder, placed in places}
-        found = confined(
+        result = confined(
             align_places,
-            *(places, bool(told["near"]), bool(told["scale"])),
+            *(places, bool(arguments["near"]), bool(arguments["scale"])),
             readable=[folder for folder, _ in places],
             tell=stage_teller(catalogue, job, STAGES),
         )
-        if found["refused"]:
-            return "failed", without_folders(str(found["refused"]), folders), ()
-        how_known = HowKnown(told["sigma_m"], told["sigma_rad"])
-        link = link_of_text(str(found["alignment"]), start, end, how_known)
+        if result["refused"]:
+            return "failed", without_folders(str(result["refused"]), folders), ()
+        how_known = HowKnown(arguments["sigma_m"], arguments["sigma_rad"])
+        link = link_of_text(str(result["alignment"]), start, end, how_known)
         filed = file_link(
-            catalogue, reader, link, replaces=str(told["replaces"]), beside=bool(told["beside"])
+            catalogue, reader, link, replaces=str(arguments["replaces"]), beside=bool(arguments["beside"])
         )
     except DatabaseUnavailable:
         raise
     except TomariumError as problem:
         return "failed", without_folders(str(problem), folders), ()
-    notes = "".join(f"; {without_folders(str(note), folders)}" for note in found["notes"])
-    return "done", f"{found['words']}: filed as {filed.id}, version {filed.version}{notes}", ()
+    notes = "".join(f"; {without_folders(str(note), folders)}" for note in result["notes"])
+    return "done", f"{result['words']}: filed as {filed.id}, version {filed.version}{notes}", ()
 
 
 def align_places(
@@ -232,8 +232,8 @@ def read_placed(folder: Path, placed: ImageFrame) -> Image:
             )
         return image
     images = shown_images(read_record(folder))
-    told = images[groups_of(images)[read_frame(placed.frame).image][0]]
-    values = np.asarray(kept_array(folder, told, "map")[...], np.float32).sum(axis=(0, 1))
+    image_told = images[groups_of(images)[read_frame(placed.frame).image][0]]
+    values = np.asarray(kept_array(folder, image_told, "map")[...], np.float32).sum(axis=(0, 1))
     steps, first = np.array(placed.step_m), np.array(placed.first_m)
     for axis in (0, 1):  # the same points, counted from the other end
         if steps[axis] < 0:
@@ -244,22 +244,22 @@ def read_placed(folder: Path, placed: ImageFrame) -> Image:
     )
 
 
-def _not_found(found: Alignment, moving: Image) -> str:
+def _not_found(alignment: Alignment, moving: Image) -> str:
     """Tell why, and the best candidates: where the middle of the moving image would lie, and how far it is turned."""
     from tomarium.kernels.alignment.rotations import angle_of
     from tomarium.specimen.pose import similarity
 
-    told = []
-    for candidate in found.candidates[:_SHOWN]:
+    candidates = []
+    for candidate in alignment.candidates[:_SHOWN]:
         at = candidate.matrix[:3, :3] @ np.array(moving.centre_m) + candidate.matrix[:3, 3]
         turn = similarity(candidate.matrix)[1]
         degrees = np.rad2deg(angle_of(turn * np.sign(np.linalg.det(turn))))
-        told.append(
+        candidates.append(
             f"{'mirrored, ' if candidate.mirrored else ''}"
             f"middle at {', '.join(units.show(float(x), 'm', 3) for x in at)}, "
             f"turned by {degrees:.0f}°, {candidate.score:.3f} nats"
         )
     reason = next(
-        (note for note in found.notes if "best pose" in note or "place" in note), "no pose stands out"
+        (note for note in alignment.notes if "best pose" in note or "place" in note), "no pose stands out"
     )
-    return f"not found: {reason}. Candidates: {'; '.join(told)}"
+    return f"not found: {reason}. Candidates: {'; '.join(candidates)}"

@@ -69,9 +69,9 @@ def make_aligned_record(
     """
     if (folder / FILENAME).exists():
         raise InputError(f"{folder}: is a record already; give another name for the aligned one")
-    say = tell or (lambda stage, done, total: None)
+    say = tell or (lambda stage, count, total: None)
     account = aligned.volume.metadata["aligned_slices"]
-    known = read_record(source) if (source / FILENAME).is_file() else None
+    source_record = read_record(source) if (source / FILENAME).is_file() else None
     place = folder / VOLUME.rstrip("/")
     if not _is_written(place, account):
         folder.mkdir(parents=True, exist_ok=True)
@@ -79,46 +79,46 @@ def make_aligned_record(
             aligned.volume,
             place,
             to="ome-zarr",
-            on_progress=lambda done, total: say("write MB", done // 1_000_000, total // 1_000_000),
+            on_progress=lambda count, total: say("write MB", count // 1_000_000, total // 1_000_000),
         )
     write_whole(folder / TABLE, drift_table(aligned.rows).encode())
     write_whole(folder / PICTURE, drift_picture(account).encode())
     write_whole(folder / RESLICE, reslice_picture(aligned, place))
     parameters: dict[str, Value[object]] = {}
-    if known is not None:
-        found = {name: known.parameters.get(name) for name in INHERITED}
+    if source_record is not None:
+        inherited = {name: source_record.parameters.get(name) for name in INHERITED}
         parameters = {
-            name: Value(value.value, "derived", f"that of the record {known.id}")
-            for name, value in found.items()
+            name: Value(value.value, "derived", f"that of the record {source_record.id}")
+            for name, value in inherited.items()
             if value is not None
         }
     record = file_record(
         folder,
-        title=title or f"Aligned: {known.title if known else source.name.partition('.')[0]}",
+        title=title or f"Aligned: {source_record.title if source_record else source.name.partition('.')[0]}",
         keywords=("slices", "aligned"),
-        creators=known.creators if known else (),
-        licence=known.licence if known else "",
+        creators=source_record.creators if source_record else (),
+        licence=source_record.licence if source_record else "",
         parameters=parameters,
         volume={"unit": aligned.volume.unit},
         provenance={
-            "source": {"name": source.name, **({"record": known.id} if known else {})},
+            "source": {"name": source.name, **({"record": source_record.id} if source_record else {})},
             "aligned_slices": account,
             "warnings": list(aligned.warnings),
             "versions": versions(),
             "finished": datetime.now(UTC).replace(microsecond=0).isoformat(),
         },
     )
-    if known is None:
+    if source_record is None:
         return record
-    return derive(record, known, folder)
+    return derive(record, source_record, folder)
 
 
-def derive(made: Record, known: Record, folder: Path) -> Record:
+def derive(new_record: Record, source_record: Record, folder: Path) -> Record:
     """Tell in a record which one it was made of; its specimen and techniques are the same.
 
     Parameters
     ----------
-    made, known : Record
+    new_record, source_record : Record
         The new one, as its folder holds it, and the one that it was made of.
     folder : Path
         Of the new one.
@@ -128,13 +128,15 @@ def derive(made: Record, known: Record, folder: Path) -> Record:
     Record
         As it is written now.
     """
-    origin = (known.publication.doi or known.id) if known.publication else known.id
+    origin = (
+        (source_record.publication.doi or source_record.id) if source_record.publication else source_record.id
+    )
     record = replace(
-        made,
+        new_record,
         related=(Related("IsDerivedFrom", origin),),
-        specimen=known.specimen,
-        entities=known.entities,
-        techniques=known.techniques,
+        specimen=source_record.specimen,
+        entities=source_record.entities,
+        techniques=source_record.techniques,
     )
     write_whole(folder / FILENAME, export(record).encode())
     return record
@@ -168,10 +170,10 @@ def reslice_picture(aligned: AlignedSlices, place: Path) -> bytes:
     after = np.asarray(written[:, :, middle - left], np.float32)
     step = max(1, -(-max(before.shape) // MOST_PIXELS))
     gap = np.full((before.shape[0], 8), float(before.max()), np.float32)
-    whole = np.concatenate([before, gap, after], axis=1)[::step, ::step]
+    picture = np.concatenate([before, gap, after], axis=1)[::step, ::step]
     if (voxel := written.voxel_m) is not None:  # slices as thick as they are
-        whole = np.repeat(whole, min(8, max(1, round(voxel[0] / voxel[1]))), axis=0)
-    return png(whole)
+        picture = np.repeat(picture, min(8, max(1, round(voxel[0] / voxel[1]))), axis=0)
+    return png(picture)
 
 
 def _is_written(place: Path, account: dict[str, object]) -> bool:

@@ -35,12 +35,14 @@ def ancestors_of(catalogue: Catalogue, reader: Reader, record: Record) -> tuple[
         as of volumes that were stitched, none, for they are no way but a tree.
     """
     records: list[Record] = []
-    known = {record.id}
-    one = record
+    followed = {record.id}
+    current = record
     with catalogue.reading() as connection:
         while len(records) < MOST:
-            origins = [related.identifier for related in one.related if related.relation == "IsDerivedFrom"]
-            if len(origins) != 1 or not ID.fullmatch(origins[0]) or origins[0] in known:
+            origins = [
+                related.identifier for related in current.related if related.relation == "IsDerivedFrom"
+            ]
+            if len(origins) != 1 or not ID.fullmatch(origins[0]) or origins[0] in followed:
                 break
             place = place_of(connection, reader, origins[0])
             if place is None:
@@ -50,7 +52,7 @@ def ancestors_of(catalogue: Catalogue, reader: Reader, record: Record) -> tuple[
                 earlier = read_record(place.folder)
             if earlier is None:
                 break
-            known.add(earlier.id)
+            followed.add(earlier.id)
             records.append(earlier)
-            one = earlier
+            current = earlier
     return tuple(reversed(records))

@@ -74,12 +74,12 @@ class Appending:
             raise TooLarge(
                 f"{self.path}: more bytes came than the {self.length} that were told; begin it anew"
             )
-        rest = memoryview(content)
+        unwritten = memoryview(content)
         try:
-            while rest:
-                put = os.write(self.descriptor, rest)
-                self.taken += put
-                rest = rest[put:]
+            while unwritten:
+                count = os.write(self.descriptor, unwritten)
+                self.taken += count
+                unwritten = unwritten[count:]
         except OSError as problem:
             if problem.errno not in (errno.ENOSPC, errno.EDQUOT):
                 raise

@@ -130,10 +130,10 @@ def _zip(
         number, part = divmod(piece, 3)
         if piece >= 3 * count:
             number = piece - 3 * count
-            whole = end if number == count else _zip_entry(
+            content = end if number == count else _zip_entry(
                 names[number], int(sizes[number]), crc(number), int(offsets[number]), clock
             )  # fmt: skip
-            yield whole[first:stop]
+            yield content[first:stop]
         elif part == 0:
             yield _zip_header(names[number], bool(large[number]), clock)[first:stop]
         elif part == 1:

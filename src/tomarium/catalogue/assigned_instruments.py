@@ -51,23 +51,25 @@ def change_instruments(
     demand_role(by, to="assign instruments")
     account = account_named(connection, name)
     for text in assign:
-        one = " ".join(text.split())
-        if not one.isprintable() or not 0 < len(one) <= LONGEST_INSTRUMENT:
+        instrument = " ".join(text.split())
+        if not instrument.isprintable() or not 0 < len(instrument) <= LONGEST_INSTRUMENT:
             raise InputError(
                 f"{text[:60]!r} cannot be the name of an instrument; give it as records tell it, in 1 to "
                 f"{LONGEST_INSTRUMENT} characters, such as BM05"
             )
-        if one not in account.instruments:
-            connection.execute(insert(account_instruments).values(account=name, instrument=one))
-            note(connection, by, "assign instrument", account=name, instrument=one)
+        if instrument not in account.instruments:
+            connection.execute(insert(account_instruments).values(account=name, instrument=instrument))
+            note(connection, by, "assign instrument", account=name, instrument=instrument)
             account = account_named(connection, name)
-    for one in release:
-        if one not in account.instruments:
-            known = ", ".join(account.instruments) or "none"
-            raise InputError(f"the instrument {one[:60]!r} is not assigned to {name} (instruments: {known})")
-        here = (account_instruments.c.account == name) & (account_instruments.c.instrument == one)
-        connection.execute(delete(account_instruments).where(here))
-        note(connection, by, "release instrument", account=name, instrument=one)
+    for instrument in release:
+        if instrument not in account.instruments:
+            names = ", ".join(account.instruments) or "none"
+            raise InputError(
+                f"the instrument {instrument[:60]!r} is not assigned to {name} (instruments: {names})"
+            )
+        condition = (account_instruments.c.account == name) & (account_instruments.c.instrument == instrument)
+        connection.execute(delete(account_instruments).where(condition))
+        note(connection, by, "release instrument", account=name, instrument=instrument)
     return account_named(connection, name).instruments
 
 
@@ -84,5 +86,5 @@ def known_instruments(connection: Connection) -> list[str]:
     list of str
         In the order of the alphabet.
     """
-    wanted = select(facets.c.value).where(facets.c.name == "instrument").distinct().order_by(facets.c.value)
-    return list(connection.execute(wanted).scalars())
+    query = select(facets.c.value).where(facets.c.name == "instrument").distinct().order_by(facets.c.value)
+    return list(connection.execute(query).scalars())

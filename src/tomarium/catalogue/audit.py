@@ -133,12 +133,12 @@ def lines(connection: Connection, *, record: str = "", who: str = "") -> Iterato
     Line
         One by one; a log may be long.
     """
-    wanted = select(audit).order_by(audit.c.number)
+    query = select(audit).order_by(audit.c.number)
     if record:
-        wanted = wanted.where(audit.c.record == record)
+        query = query.where(audit.c.record == record)
     if who:
-        wanted = wanted.where(audit.c.who == who)
-    for row in connection.execute(wanted):
+        query = query.where(audit.c.who == who)
+    for row in connection.execute(query):
         yield Line(**row._mapping)
 
 
@@ -176,19 +176,19 @@ def newest_lines(
     list of Line
         The newest first.
     """
-    wanted = select(audit).order_by(audit.c.number.desc()).limit(limit)
+    query = select(audit).order_by(audit.c.number.desc()).limit(limit)
     for column, text in ((audit.c.record, record), (audit.c.who, who), (audit.c.action, action)):
         if text:
-            wanted = wanted.where(column == text)
+            query = query.where(column == text)
     if of_records:
-        wanted = wanted.where(audit.c.record != "")
+        query = query.where(audit.c.record != "")
     if since_utc is not None:
-        wanted = wanted.where(audit.c.moment_utc >= since_utc)
+        query = query.where(audit.c.moment_utc >= since_utc)
     if until_utc is not None:
-        wanted = wanted.where(audit.c.moment_utc < until_utc)
+        query = query.where(audit.c.moment_utc < until_utc)
     if before is not None:
-        wanted = wanted.where(audit.c.number < before)
-    return [Line(**row._mapping) for row in connection.execute(wanted)]
+        query = query.where(audit.c.number < before)
+    return [Line(**row._mapping) for row in connection.execute(query)]
 
 
 def actions(connection: Connection, *, of_records: bool = False) -> list[str]:
@@ -206,20 +206,20 @@ def actions(connection: Connection, *, of_records: bool = False) -> list[str]:
     list of str
         In the order of the alphabet.
     """
-    wanted = select(audit.c.action).distinct().order_by(audit.c.action)
+    query = select(audit.c.action).distinct().order_by(audit.c.action)
     if of_records:
-        wanted = wanted.where(audit.c.record != "")
-    return list(connection.execute(wanted).scalars())
+        query = query.where(audit.c.record != "")
+    return list(connection.execute(query).scalars())
 
 
-def verify(catalogue: Catalogue, known: str = "") -> Verdict:
+def verify(catalogue: Catalogue, checksum: str = "") -> Verdict:
     """Check that no line of the log was changed, taken out or put in.
 
     Parameters
     ----------
     catalogue : Catalogue
         Open.
-    known : str
+    checksum : str
         Checksum of a line, as an earlier `Verdict` gave it. Lines taken from the end leave a chain that is whole;
         only a checksum that was kept elsewhere shows it.
 
@@ -229,21 +229,21 @@ def verify(catalogue: Catalogue, known: str = "") -> Verdict:
         Names the first line that does not fit.
     """
     count, before, problem = 0, "", ""
-    found = not known
+    reached = not checksum
     with catalogue.reading() as connection:
         for line in lines(connection):
             count += 1
-            told = {key: getattr(line, key) for key in ("moment_utc", "who", "action", "record", "told")}
-            if not problem and chained(before, told) != line.chain:
+            values = {key: getattr(line, key) for key in ("moment_utc", "who", "action", "record", "told")}
+            if not problem and chained(before, values) != line.chain:
                 problem = (
                     f"line {line.number} ({line.action}) does not follow from the one before: it was changed, or lines "
                     f"before it were taken out or put in; compare with a backup"
                 )
             before = line.chain
-            found = found or line.chain == known
-    if not problem and not found:
+            reached = reached or line.chain == checksum
+    if not problem and not reached:
         problem = (
-            f"no line has the checksum {known[:64]}: lines were taken from the end since it was written down; "
+            f"no line has the checksum {checksum[:64]}: lines were taken from the end since it was written down; "
             f"compare with a backup"
         )
     return Verdict(count, before, problem)

@@ -47,21 +47,21 @@ def position_of(scan: Scan, motor: str) -> float:
     MissingData
         The file tells no number of that name, or different ones.
     """
-    told: dict[str, Any] = {name: motor.value for name, motor in scan.geometry.motors.items()}
-    told |= {name: value.value for name, value in scan.metadata.items()}
-    alike = {name: value for name, value in told.items() if motor in (name, name.rsplit("/", 1)[-1])}
+    values: dict[str, Any] = {name: motor.value for name, motor in scan.geometry.motors.items()}
+    values |= {name: value.value for name, value in scan.metadata.items()}
+    alike = {name: value for name, value in values.items() if motor in (name, name.rsplit("/", 1)[-1])}
     if motor in alike:
         alike = {motor: alike[motor]}
-    found = {name: number for name, value in alike.items() if (number := _number(value)) is not None}
-    if not found:
+    numbers = {name: number for name, value in alike.items() if (number := _number(value)) is not None}
+    if not numbers:
         raise MissingData(
             f"{scan.path} tells no position of a motor {motor!r}; `tomarium info --all` lists what it tells"
         )
-    if len(set(found.values())) > 1:
+    if len(set(numbers.values())) > 1:
         raise MissingData(
-            f"{scan.path} tells several positions of {motor!r}: {', '.join(found)}; give the whole name"
+            f"{scan.path} tells several positions of {motor!r}: {', '.join(numbers)}; give the whole name"
         )
-    return next(iter(found.values()))
+    return next(iter(numbers.values()))
 
 
 def _number(value: Any) -> float | None:
@@ -126,9 +126,9 @@ def accept(scan: Scan, motor: str, column: float, file: Path | None = None) -> i
     """
     place = file or motors_file()
     accepted = as_accepted(scan, motor, column)
-    known = _known(place)
-    kept = [entry for entry in known.get(motor, []) if entry["scan"] != scan.name]
-    kept.append(
+    motors = _read_motors(place)
+    entries = [entry for entry in motors.get(motor, []) if entry["scan"] != scan.name]
+    entries.append(
         {
             "scan": scan.name,
             "position": accepted.position,
@@ -137,8 +137,8 @@ def accept(scan: Scan, motor: str, column: float, file: Path | None = None) -> i
         }
     )
     place.parent.mkdir(parents=True, exist_ok=True)
-    write_json(place, {**known, motor: kept})
-    return len(kept)
+    write_json(place, {**motors, motor: entries})
+    return len(entries)
 
 
 def calibration_of(motor: str, file: Path | None = None, *, sign: int | None = None) -> MotorCalibration:
@@ -165,20 +165,20 @@ def calibration_of(motor: str, file: Path | None = None, *, sign: int | None = N
     FormatError
         The file holds something else.
     """
-    entries = _known(file or motors_file()).get(motor, [])
+    entries = _read_motors(file or motors_file()).get(motor, [])
     return calibrate(
         [Accepted(entry["position"], entry["pixel_m"], entry["offset_px"]) for entry in entries], sign
     )
 
 
-def _known(file: Path) -> dict[str, list[dict[str, Any]]]:
-    told = read_json(file) if file.is_file() else {}
-    wanted = {"scan", "position", "pixel_m", "offset_px"}
-    whole = isinstance(told, dict) and all(
+def _read_motors(file: Path) -> dict[str, list[dict[str, Any]]]:
+    motors = read_json(file) if file.is_file() else {}
+    keys = {"scan", "position", "pixel_m", "offset_px"}
+    is_valid = isinstance(motors, dict) and all(
         isinstance(entries, list)
-        and all(isinstance(entry, dict) and wanted <= entry.keys() for entry in entries)
-        for entries in told.values()
+        and all(isinstance(entry, dict) and keys <= entry.keys() for entry in entries)
+        for entries in motors.values()
     )
-    if not whole:
+    if not is_valid:
         raise FormatError(f"{file} does not hold accepted axes of motors; move it away and accept scans anew")
-    return dict(told)
+    return dict(motors)

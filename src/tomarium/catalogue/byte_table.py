@@ -48,16 +48,16 @@ class ByteTable:
         bytes
             Blocks of about 1 MiB, never empty; small pieces are put together.
         """
-        kept: list[bytes] = []
+        parts: list[bytes] = []
         length = 0
         for part in self._parts(start, self.size if stop is None else stop):
-            kept.append(part)
+            parts.append(part)
             length += len(part)
             if length >= BLOCK:
-                yield part if len(kept) == 1 else b"".join(kept)
-                kept, length = [], 0
+                yield part if len(parts) == 1 else b"".join(parts)
+                parts, length = [], 0
         if length:
-            yield b"".join(kept)
+            yield b"".join(parts)
 
     def _parts(self, start: int, stop: int) -> Iterator[bytes]:
         piece = int(np.searchsorted(self.ends, start, side="right"))

@@ -92,7 +92,7 @@ class Catalogue:
             yield connection
 
     def close(self) -> None:
-        """Let go of the database."""
+        """Close the connections to the database."""
         self.engine.dispose()
 
     def __enter__(self) -> Catalogue:
@@ -108,9 +108,9 @@ def _answering() -> Iterator[None]:
     try:
         yield
     except (OperationalError, InterfaceError, PoolTimeout) as problem:
-        said = " ".join(str(getattr(problem, "orig", None) or problem).split())
+        message = " ".join(str(getattr(problem, "orig", None) or problem).split())
         raise DatabaseUnavailable(
-            f"the catalogue's database does not answer, or is held by another program ({said}); what was asked for "
+            f"the catalogue's database does not answer, or is held by another program ({message}); what was asked for "
             f"was not confirmed: look whether it was done, and do it again in a moment"
         ) from problem
 
@@ -169,23 +169,23 @@ def _place(place: Path | str | None) -> Path | URL | None:
     """Read a place: a file, None for a catalogue in memory, or the address of a database."""
     if place is None:
         return catalogue_file()
-    kind, separator, rest = str(place).partition("://")
+    kind, separator, path = str(place).partition("://")
     if not separator:
         return Path(place).absolute()
     if kind in ("postgresql", "postgres"):
         try:
-            return make_url(f"postgresql://{rest}")
+            return make_url(f"postgresql://{path}")
         except (ArgumentError, ValueError) as problem:
             raise InputError(
                 f"{kind}://…: is no address of a database; write {kind}://user:password@host:5432/database, with "
                 f"signs such as @ or / in the password as %40 or %2F"
             ) from problem
-    if kind != "sqlite" or not rest.startswith("/"):
+    if kind != "sqlite" or not path.startswith("/"):
         raise InputError(
             f"{kind}://…: a catalogue can be kept in SQLite or PostgreSQL; give a file, sqlite:///file or "
             f"postgresql://user:password@host/database"
         )
-    return Path(rest[1:]).absolute() if rest != "/" else None
+    return Path(path[1:]).absolute() if path != "/" else None
 
 
 def _absent(name: str, place: Path | str | None) -> str:
@@ -199,19 +199,19 @@ def _absent(name: str, place: Path | str | None) -> str:
 
 def _refused(catalogue: Catalogue, problem: DatabaseError) -> InputError:
     """Say why a database cannot be used, and what to do."""
-    name, said = catalogue.name, " ".join(str(problem.orig).split())
+    name, message = catalogue.name, " ".join(str(problem.orig).split())
     if catalogue.engine.dialect.name == "postgresql":
         return InputError(
-            f"{name}: the catalogue cannot be opened ({said}); check that the server runs, that the address, name "
+            f"{name}: the catalogue cannot be opened ({message}); check that the server runs, that the address, name "
             f"and password are right, that the database is there (createdb) and that this user may make tables in it"
         )
     if isinstance(problem.orig, sqlite3.OperationalError):
         return InputError(
-            f"{name}: the catalogue cannot be opened ({said}); check that it is a file you may "
+            f"{name}: the catalogue cannot be opened ({message}); check that it is a file you may "
             f"write and that the disk is not full"
         )
     return FormatError(
-        f"{name}: is no catalogue ({said}); give another file, or delete it and make the "
+        f"{name}: is no catalogue ({message}); give another file, or delete it and make the "
         f"index anew with: tomarium index rebuild DIR --new, which loses nothing"
     )
 
@@ -221,10 +221,10 @@ def _migrate(catalogue: Catalogue, absent: str) -> None:
     home = Path(__file__).parent / "migrations"
     newest = max(file.name.partition("_")[0] for file in (home / "versions").glob("[0-9]*.py"))
     with catalogue.engine.connect() as connection, connection.begin():
-        kept = inspect(connection).has_table("alembic_version")
-        if kept and connection.scalar(text("SELECT version_num FROM alembic_version")) == newest:
+        has_version = inspect(connection).has_table("alembic_version")
+        if has_version and connection.scalar(text("SELECT version_num FROM alembic_version")) == newest:
             return
-        if absent and not kept:
+        if absent and not has_version:
             raise InputError(absent)
         if catalogue.engine.dialect.name == "postgresql":
             postgresql.demand_suitable(connection, catalogue.name)

@@ -158,11 +158,11 @@ def sum_file(path: Path) -> Sum:
         Its size and checksum.
     """
     if isinstance(path, ObjectPath):
-        known, size = hashlib.sha256(), 0
+        digest_so_far, size = hashlib.sha256(), 0
         for block in path.blocks():
-            known.update(block)
+            digest_so_far.update(block)
             size += len(block)
-        return Sum(size, known.hexdigest())
+        return Sum(size, digest_so_far.hexdigest())
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
         return Sum(file.tell(), digest)
@@ -183,9 +183,9 @@ def sum_folder(path: str, sums: Mapping[str, Sum]) -> Sum:
     Sum
         The sum of the sizes, and the SHA-256 of the folder's lines in the manifest.
     """
-    inside = {name: known for name, known in sums.items() if name.startswith(path)}
+    inside = {name: entry for name, entry in sums.items() if name.startswith(path)}
     lines = write_manifest(inside).encode()
-    return Sum(sum(known.bytes for known in inside.values()), hashlib.sha256(lines).hexdigest())
+    return Sum(sum(entry.bytes for entry in inside.values()), hashlib.sha256(lines).hexdigest())
 
 
 def write_manifest(sums: Mapping[str, Sum]) -> str:
@@ -201,7 +201,7 @@ def write_manifest(sums: Mapping[str, Sum]) -> str:
     str
         One line for each file, in the order given.
     """
-    return "".join(f"{known.sha256}  {path}\n" for path, known in sums.items())
+    return "".join(f"{entry.sha256}  {path}\n" for path, entry in sums.items())
 
 
 def read_manifest(path: Path) -> dict[str, str]:
@@ -226,7 +226,7 @@ def read_manifest(path: Path) -> dict[str, str]:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as problem:
         raise FormatError(f"{path.name}: cannot be read ({problem}); file the record again") from problem
-    found = {}
+    checksums = {}
     for number, line in enumerate(lines, 1):
         checksum, separator, name = line.partition("  ")
         if len(checksum) != 64 or not separator or not name:
@@ -236,5 +236,5 @@ def read_manifest(path: Path) -> dict[str, str]:
                 f"{path.name}, line {number}: {name[:80]!r} is no name of a file of this folder; take the record from "
                 f"its origin"
             )
-        found[name] = checksum
-    return found
+        checksums[name] = checksum
+    return checksums

@@ -55,7 +55,7 @@ def subject_of_record(folder: Path) -> Subject:
         record = read_record(folder)
     except TomariumError as problem:
         return Subject(name, folder, problems=(Problem(FILENAME, str(problem)),))
-    problems, left = _problems(folder)
+    problems, not_compared = _problems(folder)
     place = volume_path(record)
     image = None
     if place is not None:
@@ -63,7 +63,9 @@ def subject_of_record(folder: Path) -> Subject:
             image = open_volume(folder / place)
         except TomariumError as problem:
             problems = (*problems, Problem(place, str(problem)))
-    return Subject(name, folder, image=image, record=record, problems=problems, not_compared_bytes=left)
+    return Subject(
+        name, folder, image=image, record=record, problems=problems, not_compared_bytes=not_compared
+    )
 
 
 def _problems(folder: Path) -> tuple[tuple[Problem, ...], int]:
@@ -73,8 +75,8 @@ def _problems(folder: Path) -> tuple[tuple[Problem, ...], int]:
         if total <= COMPARED_BYTES:
             return tuple(Problem(mismatch.path, mismatch.problem) for mismatch in verify(folder)), 0
         listed = read_manifest(folder / MANIFEST).keys()
-        there = {path for path in present if path != FILENAME and not is_manifest(path)}
+        data_files = {path for path in present if path != FILENAME and not is_manifest(path)}
     except TomariumError as problem:
         return (Problem(MANIFEST, str(problem)),), 0
-    missing = [Problem(path, "missing") for path in sorted(listed - there)]
-    return (*missing, *(Problem(path, "unlisted") for path in sorted(there - listed))), total
+    missing = [Problem(path, "missing") for path in sorted(listed - data_files)]
+    return (*missing, *(Problem(path, "unlisted") for path in sorted(data_files - listed))), total

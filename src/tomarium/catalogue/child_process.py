@@ -84,7 +84,7 @@ class Task:
     devices: tuple[Path, ...] = ()
 
 
-def to_bytes(told: Any) -> bytes:
+def to_bytes(answer: Any) -> bytes:
     """Write an answer: None, numbers, texts, bytes, sequences of those, and mappings with texts as keys."""
     blobs: list[bytes] = []
 
@@ -93,10 +93,10 @@ def to_bytes(told: Any) -> bytes:
             blobs.append(value)
             return {"bytes": len(value)}
         if isinstance(value, dict):
-            return {"of": {key: plain(one) for key, one in value.items()}}
-        return [plain(one) for one in value] if isinstance(value, (list, tuple)) else value
+            return {"of": {key: plain(member) for key, member in value.items()}}
+        return [plain(member) for member in value] if isinstance(value, (list, tuple)) else value
 
-    head = json.dumps(plain(told)).encode()
+    head = json.dumps(plain(answer)).encode()
     return b"".join([len(head).to_bytes(8, "little"), head, *blobs])
 
 
@@ -104,21 +104,21 @@ def from_bytes(content: bytes) -> Any:
     """Read an answer; sequences come as lists. Raises ValueError where it is none."""
     at = 8 + int.from_bytes(content[:8], "little")
 
-    def whole(value: Any) -> Any:
+    def restored(value: Any) -> Any:
         nonlocal at
         if isinstance(value, list):
-            return [whole(one) for one in value]
+            return [restored(member) for member in value]
         if not isinstance(value, dict):
             return value
         if isinstance(value.get("of"), dict):
-            return {key: whole(one) for key, one in value["of"].items()}
+            return {key: restored(member) for key, member in value["of"].items()}
         size = value.get("bytes")
         if type(size) is not int or not 0 <= size <= len(content) - at:
             raise ValueError("bytes that are not there")
         at += size
         return content[at - size : at]
 
-    return whole(json.loads(content[8:at]))
+    return restored(json.loads(content[8:at]))
 
 
 def serve(pipe: Connection) -> None:
@@ -164,7 +164,7 @@ def _in_a_fork(answer: Callable[[Any], Any], task: Task, scratch: Path, pipe: Co
     return _TOLD + content if code == 0 and content is not None else _DIED + str(code).encode()
 
 
-def _until_end(told: io.FileIO, pipe: Connection) -> bytes | None:
+def _until_end(messages: io.FileIO, pipe: Connection) -> bytes | None:
     """Read what the fork tells until it ends, and pass on how far it is.
 
     None where that is too much, or the one who asked has ended; b"" where it is no answer.
@@ -172,12 +172,12 @@ def _until_end(told: io.FileIO, pipe: Connection) -> bytes | None:
     content = bytearray()
     while len(content) <= MOST_ANSWERED:
         # Who asked sends nothing meanwhile: what can be read there is the end of it.
-        if pipe in wait([told.fileno(), pipe]):
+        if pipe in wait([messages.fileno(), pipe]):
             return None
-        part = told.read(1 << 20)
+        part = messages.read(1 << 20)
         if not part:
-            whole = content[:1] == _TOLD and len(content) == HEAD + _length(content)
-            return bytes(content[HEAD:]) if whole else b""
+            is_whole = content[:1] == _TOLD and len(content) == HEAD + _length(content)
+            return bytes(content[HEAD:]) if is_whole else b""
         content += part
         while content[:1] == AT_WORK and len(content) >= HEAD:
             size = _length(content)
@@ -194,11 +194,11 @@ def _length(content: bytearray) -> int:
     return int.from_bytes(content[1:HEAD], "little")
 
 
-def _answer_and_end(answer: Callable[[Any], Any], task: Task, scratch: Path, told: int) -> None:
+def _answer_and_end(answer: Callable[[Any], Any], task: Task, scratch: Path, descriptor: int) -> None:
     """Answer, and end without what Python does at the end of a program."""
     code = 1
     try:
-        TELLER.file = told
+        TELLER.file = descriptor
         TELLER(_TOLD, to_bytes(_answered(answer, task, scratch)))
         code = 0
     finally:
@@ -207,7 +207,7 @@ def _answer_and_end(answer: Callable[[Any], Any], task: Task, scratch: Path, tol
 
 def _answered(answer: Callable[[Any], Any], task: Task, scratch: Path) -> dict[str, Any]:
     try:
-        _give_up(task, scratch)
+        _confine(task, scratch)
         return {"told": answer(task.question)}
     except TomariumError as problem:
         return {"raised": type(problem).__name__, "text": str(problem)}
@@ -221,7 +221,7 @@ def _answered(answer: Callable[[Any], Any], task: Task, scratch: Path) -> dict[s
         return {"raised": "", "text": f"an error of tomarium itself: {type(problem).__name__}: {problem}"}
 
 
-def _give_up(task: Task, scratch: Path) -> None:
+def _confine(task: Task, scratch: Path) -> None:
     """Give up what the question does not need."""
     tempfile.tempdir = str(scratch)
     limit(
@@ -236,18 +236,18 @@ def _give_up(task: Task, scratch: Path) -> None:
 
 def reading(content: bytes) -> Any:
     """Return what was told, or raise the error that was; ValueError for what is neither. For the one who asked."""
-    told = from_bytes(content)
-    if not isinstance(told, dict) or ("told" not in told and "raised" not in told):
+    message = from_bytes(content)
+    if not isinstance(message, dict) or ("told" not in message and "raised" not in message):
         raise ValueError("no answer")
-    if "told" in told:
-        return told["told"]
-    known = (
+    if "told" in message:
+        return message["told"]
+    error = (
         CannotConfine
-        if told["raised"] == CannotConfine.__name__
-        else getattr(errors, str(told["raised"]), None)
+        if message["raised"] == CannotConfine.__name__
+        else getattr(errors, str(message["raised"]), None)
     )
-    kind = known if isinstance(known, type) and issubclass(known, TomariumError) else TomariumError
-    raise kind(str(told.get("text", ""))[:4000])
+    kind = error if isinstance(error, type) and issubclass(error, TomariumError) else TomariumError
+    raise kind(str(message.get("text", ""))[:4000])
 
 
 def environment(*, computes: bool = False) -> dict[str, str]:
@@ -255,7 +255,7 @@ def environment(*, computes: bool = False) -> dict[str, str]:
 
     One that computes may take the processors and the GPU that this one may.
     """
-    kept: Sequence[str] = (
+    names: Sequence[str] = (
         "PATH",
         "LANG",
         "LC_ALL",
@@ -267,7 +267,7 @@ def environment(*, computes: bool = False) -> dict[str, str]:
     own = (*_LIMITED, "TOMARIUM_DEVICE", "TOMARIUM_INSTRUCTIONS", "CUDA_VISIBLE_DEVICES")
     limited = {key: os.environ[key] for key in own if key in os.environ} if computes else _LIMITED
     plugins = {"HDF5_PLUGIN_PRELOAD": "::", "HDF5_PLUGIN_PATH": ""}
-    return {key: os.environ[key] for key in kept if key in os.environ} | limited | plugins
+    return {key: os.environ[key] for key in names if key in os.environ} | limited | plugins
 
 
 if __name__ == "__main__":

@@ -27,10 +27,10 @@ class Teller:
         """Write a message whole; nothing outside of a fork that answers."""
         if self.file < 0:
             return
-        left = memoryview(kind + len(content).to_bytes(HEAD - 1, "little") + content)
+        unwritten = memoryview(kind + len(content).to_bytes(HEAD - 1, "little") + content)
         with self._lock:
-            while left:
-                left = left[os.write(self.file, left) :]
+            while unwritten:
+                unwritten = unwritten[os.write(self.file, unwritten) :]
 
 
 TELLER: Final = Teller()
@@ -43,8 +43,8 @@ def tell_progress(stage: str, done: int, total: int) -> None:
 
 def read_progress(content: bytes) -> tuple[str, int, int]:
     """Read what `tell_progress` told; ValueError for anything else. For the one who asked."""
-    told = json.loads(content)
-    kinds = [type(one) for one in told] if isinstance(told, list) else []
+    values = json.loads(content)
+    kinds = [type(value) for value in values] if isinstance(values, list) else []
     if kinds != [str, int, int]:
         raise ValueError("no progress")
-    return told[0], told[1], told[2]
+    return values[0], values[1], values[2]

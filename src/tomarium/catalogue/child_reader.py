@@ -86,7 +86,7 @@ class ChildReaders:
         tell: Tell | None = None,
         demand_wanted: Callable[[], object] | None = None,
     ) -> Any:
-        """Have a question answered by a process.
+        """Ask a process and return its answer.
 
         `readable`, `writable`: folders and files that it may touch. `longest_s`: when it is ended. `unconfined`:
         whether it is answered where the system cannot confine a process, as the setting `unconfined_reading` says.
@@ -136,15 +136,15 @@ class _Child:
     def __init__(
         self, work: tuple[Callable[[Any], Any], Callable[[], object] | None], computes: bool = False
     ) -> None:
-        self._pipe, other = Pipe()
+        self._pipe, child_end = Pipe()
         self._scratch = tempfile.mkdtemp(prefix="tomarium-reader-")
-        words = [sys.executable, "-P", "-W", "ignore", "-m", child_process.__name__, str(other.fileno())]
+        words = [sys.executable, "-P", "-W", "ignore", "-m", child_process.__name__, str(child_end.fileno())]
         self.lives = True
         self._process = subprocess.Popen(
-            words, pass_fds=[other.fileno()], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            words, pass_fds=[child_end.fileno()], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
             env={**child_process.environment(computes=computes), "TMPDIR": self._scratch}, start_new_session=True,
         )  # fmt: skip
-        other.close()
+        child_end.close()
         try:
             self._pipe.send_bytes(pickle.dumps((sys.path, pickle.dumps(work))))
             if self._pipe.poll(START_S) and self._pipe.recv_bytes():
@@ -159,31 +159,33 @@ class _Child:
     ) -> Any:
         try:
             self._pipe.send_bytes(pickle.dumps(task))
-            told = self._told(task.longest_s, tell, demand_wanted)
+            message = self._wait(task.longest_s, tell, demand_wanted)
         except (EOFError, OSError) as problem:
             self.end()
             raise ReaderDied("the library crashed on it; the file is damaged") from problem
         except BaseException:
             self.end()
             raise
-        if told[:1] != b"t":
-            raise ReaderDied(_why(int(told[1:])))
+        if message[:1] != b"t":
+            raise ReaderDied(_why(int(message[1:])))
         try:
-            return child_process.reading(told[1:])
+            return child_process.reading(message[1:])
         except (ValueError, RecursionError) as problem:
             raise ReaderDied("the process that read it answered nonsense; the file is damaged") from problem
 
-    def _told(self, longest_s: float, tell: Tell | None, demand_wanted: Callable[[], object] | None) -> bytes:
+    def _wait(self, longest_s: float, tell: Tell | None, demand_wanted: Callable[[], object] | None) -> bytes:
         """Wait for the answer, and pass on how far it is."""
         begun, last = time.monotonic(), 0.0
         newest: tuple[str, int, int] | None = None
-        while (left := begun + longest_s - time.monotonic()) > 0:
-            answered = self._pipe.poll(left if tell is None and demand_wanted is None else min(left, LOOK_S))
+        while (left_s := begun + longest_s - time.monotonic()) > 0:
+            answered = self._pipe.poll(
+                left_s if tell is None and demand_wanted is None else min(left_s, LOOK_S)
+            )
             if answered:
-                told = self._pipe.recv_bytes()
-                if told[:1] != AT_WORK:
-                    return told
-                newest = _progress(told[1:])
+                message = self._pipe.recv_bytes()
+                if message[:1] != AT_WORK:
+                    return message
+                newest = _progress(message[1:])
             now = time.monotonic()
             if newest is not None and tell is not None and (not answered or now - last >= TELL_S):
                 tell(*newest)

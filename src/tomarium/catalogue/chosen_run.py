@@ -84,7 +84,7 @@ def chosen_run(
     region = choice.region or choice.told("roi")
     if crop is not None and (rows is not None or region is not None):
         raise ParameterError("--crop chooses the part of the volume; leave out --rows and --roi")
-    told: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     if like is None:
         protocol = choice.protocol(scan.domain)
     else:
@@ -95,31 +95,31 @@ def chosen_run(
             axis=axis and not _own_axis(choice),
             region=region is None and rows is None and crop is None,
         )
-        scan, told = copied.scan, copied.told
+        scan, notes = copied.scan, copied.told
         protocol = choice.protocol(scan.domain, copied.protocol)
         rows = rows or copied.rows
     if crop is None:
-        return ChosenRun(scan, protocol, rows or choice.rows(), told)
+        return ChosenRun(scan, protocol, rows or choice.rows(), notes)
     if crop == "auto":
-        found = find_crop(scan, protocol, on_progress=on_progress)
+        found_crop = find_crop(scan, protocol, on_progress=on_progress)
     else:
-        found = centred_crop(scan, protocol, parse_sizes(crop))
+        found_crop = centred_crop(scan, protocol, parse_sizes(crop))
     return ChosenRun(
         scan,
-        with_parameter(protocol, f"fbp.region={found.region}"),
-        found.rows,
-        (*told, f"crop: {found.told}"),
-        tuple(found.warnings),
+        with_parameter(protocol, f"fbp.region={found_crop.region}"),
+        found_crop.rows,
+        (*notes, f"crop: {found_crop.told}"),
+        tuple(found_crop.warnings),
     )
 
 
 def _own_axis(choice: Choice) -> bool:
     """Tell whether the user gives the axis by the protocol, or asks that it be looked for."""
     steps = dict(choice.instructions.steps) if choice.instructions else {}
-    asked = "find_axis" in {*steps, *choice.steps}
-    given = any("axis_column" in values for values in steps.values())
+    is_chosen = "find_axis" in {*steps, *choice.steps}
+    is_given = any("axis_column" in values for values in steps.values())
     return (
-        asked
-        or given
+        is_chosen
+        or is_given
         or any(assignment.partition("=")[0].endswith(".axis_column") for assignment in choice.assignments)
     )

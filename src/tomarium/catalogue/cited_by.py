@@ -29,7 +29,7 @@ def note_members(connection: Connection, entity: Entity) -> None:
     members = dict.fromkeys(entity.facts.get("members", ()))
     if members:
         connection.execute(
-            insert(document_members), [{"document": entity.id, "member": one} for one in members]
+            insert(document_members), [{"document": entity.id, "member": member} for member in members]
         )
 
 
@@ -55,14 +55,22 @@ def publications_about(connection: Connection, reader: Reader, record: str) -> l
     list of Entity
         Documents.
     """
-    asked = (
+    query = (
         select(entities.c.id)
         .join(document_members, document_members.c.document == entities.c.id)
         .where(document_members.c.member == record, may_see_entity(reader))
     )
-    held = (entity_of(connection, reader, id) for id in connection.execute(asked).scalars().all())
-    found = [one.entity for one in held if one is not None and is_publication(one.entity)]
-    return sorted(found, key=lambda one: (str(one.facts.get("year", "")), one.name), reverse=True)
+    held = (entity_of(connection, reader, id) for id in connection.execute(query).scalars().all())
+    publications = [
+        held_entity.entity
+        for held_entity in held
+        if held_entity is not None and is_publication(held_entity.entity)
+    ]
+    return sorted(
+        publications,
+        key=lambda publication: (str(publication.facts.get("year", "")), publication.name),
+        reverse=True,
+    )
 
 
 def tell_citations(
@@ -86,24 +94,24 @@ def tell_citations(
     list of str
         Why a record could not be written, one line for each.
     """
-    problems, lost = [], {one.lower() for one in gone}
+    problems, lost = [], {doi.lower() for doi in gone}
     for name in dict.fromkeys(names):
         with catalogue.reading() as connection:
             place = place_of(connection, reader, name)
             if place is None or not place.mine:
                 continue
             about = publications_about(connection, ANYBODY, name)
-        wanted = [doi for one in about if (doi := str(one.facts.get("paper_doi", "")))]
+        dois = [doi for publication in about if (doi := str(publication.facts.get("paper_doi", "")))]
         try:
-            if _told(before := read_record(place.folder), wanted, lost) == before:
+            if _with_citations(before := read_record(place.folder), dois, lost) == before:
                 continue
             rewrite(
                 catalogue,
                 reader,
                 name,
                 "cited by",
-                lambda _connection, record, wanted=wanted: _told(record, wanted, lost),  # type: ignore[misc]
-                wanted,
+                lambda _connection, record, dois=dois: _with_citations(record, dois, lost),  # type: ignore[misc]
+                dois,
             )
         except (FormatError, StoreUnavailable, OSError) as problem:
             problems.append(f"{name}: does not tell in its files that it is cited ({problem})")
@@ -111,39 +119,49 @@ def tell_citations(
 
 
 def follow_document(catalogue: Catalogue, reader: Reader, before: Entity | None, after: Entity) -> None:
-    """Let records tell what a document says of them now, after it was changed or published."""
+    """Update the records that a document is about, after it was changed or published."""
     if after.kind != "document":
         return
-    told: list[Entity] = [one for one in (before, after) if one is not None]
-    members = [member for one in told for member in one.facts.get("members", ())]
-    dois = {str(one.facts.get("paper_doi", "")) for one in told} - {""}
+    documents: list[Entity] = [document for document in (before, after) if document is not None]
+    members = [member for document in documents for member in document.facts.get("members", ())]
+    dois = {str(document.facts.get("paper_doi", "")) for document in documents} - {""}
     tell_citations(catalogue, reader, members, dois)
 
 
 def cited_dois(record: Record) -> list[str]:
     """List the bare DOIs of what a record itself says it is cited by."""
-    told = [one.identifier for one in record.related if one.relation == "IsCitedBy"]
-    return [found[1] if (found := DOI.fullmatch(one.strip())) else one for one in told]
+    identifiers = [related.identifier for related in record.related if related.relation == "IsCitedBy"]
+    return [
+        match[1] if (match := DOI.fullmatch(identifier.strip())) else identifier for identifier in identifiers
+    ]
 
 
-def _told(record: Record, wanted: list[str], lost: set[str]) -> Record:
+def _with_citations(record: Record, dois: list[str], lost: set[str]) -> Record:
     """Return a record that is cited by what is wanted, and not by what was lost and is not wanted."""
-    keep = {one.lower() for one in wanted}
-    kept = []
-    for one in record.related:
-        found = DOI.fullmatch(one.identifier.strip())
-        doi = found[1].lower() if found else ""
-        if one.relation == "IsCitedBy" and doi in lost and doi not in keep:
+    keep = {doi.lower() for doi in dois}
+    kept_relations = []
+    for related in record.related:
+        match = DOI.fullmatch(related.identifier.strip())
+        doi = match[1].lower() if match else ""
+        if related.relation == "IsCitedBy" and doi in lost and doi not in keep:
             continue
-        kept.append(one)
-    there = {one.lower() for one in cited_dois(replace(record, related=tuple(kept)))}
-    new = [Related("IsCitedBy", one) for one in dict.fromkeys(wanted) if one.lower() not in there]
-    return replace(record, related=(*kept, *new))
+        kept_relations.append(related)
+    cited = {doi.lower() for doi in cited_dois(replace(record, related=tuple(kept_relations)))}
+    new = [Related("IsCitedBy", doi) for doi in dict.fromkeys(dois) if doi.lower() not in cited]
+    return replace(record, related=(*kept_relations, *new))
 
 
 def all_publications(connection: Connection, reader: Reader) -> list[Entity]:
     """List all publications that a reader may see, the last one first."""
-    asked = select(entities.c.id).where(entities.c.kind == "document", may_see_entity(reader))
-    held = (entity_of(connection, reader, id) for id in connection.execute(asked).scalars().all())
-    found = [one.entity for one in held if one is not None and is_publication(one.entity)]
-    return sorted(found, key=lambda one: (str(one.facts.get("year", "")), one.name), reverse=True)
+    query = select(entities.c.id).where(entities.c.kind == "document", may_see_entity(reader))
+    held = (entity_of(connection, reader, id) for id in connection.execute(query).scalars().all())
+    publications = [
+        held_entity.entity
+        for held_entity in held
+        if held_entity is not None and is_publication(held_entity.entity)
+    ]
+    return sorted(
+        publications,
+        key=lambda publication: (str(publication.facts.get("year", "")), publication.name),
+        reverse=True,
+    )

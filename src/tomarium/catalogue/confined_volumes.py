@@ -48,8 +48,8 @@ class ConfinedLevel:
     ask: Callable[[Any], Any]
 
     def __getitem__(self, key: Any) -> Any:
-        told = self.ask(key)
-        part = np.frombuffer(told["content"], np.dtype(told["dtype"])).reshape(told["shape"])
+        block = self.ask(key)
+        part = np.frombuffer(block["content"], np.dtype(block["dtype"])).reshape(block["shape"])
         return part if part.ndim else part[()]
 
 
@@ -114,24 +114,24 @@ def confined_volume(path: Path, ask: Callable[[VolumeQuestion], Any]) -> Volume:
         The volume is damaged, or its reader died.
     """
 
-    def asked(level: int | None = None, key: Any = None) -> Any:
+    def ask_level(level: int | None = None, key: Any = None) -> Any:
         try:
             return ask(VolumeQuestion(path, level, key))
         except ReaderDied as problem:
             raise FormatError(f"{path.name}: {problem}") from problem
 
-    return _volume_of(asked(), path, asked)
+    return _volume_of(ask_level(), path, ask_level)
 
 
-def _volume_of(told: dict[str, Any], path: Path, ask: Callable[[int, Any], Any]) -> Volume:
+def _volume_of(header: dict[str, Any], path: Path, ask: Callable[[int, Any], Any]) -> Volume:
     """Make a volume of what a child told; FormatError where that is no header."""
 
-    def level_of(number: int, one: dict[str, Any]) -> ConfinedLevel:
+    def level_of(number: int, level: dict[str, Any]) -> ConfinedLevel:
         return ConfinedLevel(
-            Path(one["path"]),
-            tuple(map(int, one["shape"])),
-            np.dtype(one["dtype"]),
-            tuple(map(int, one["chunks"])),
+            Path(level["path"]),
+            tuple(map(int, level["shape"])),
+            np.dtype(level["dtype"]),
+            tuple(map(int, level["chunks"])),
             lambda key: ask(number, key),
         )
 
@@ -139,16 +139,16 @@ def _volume_of(told: dict[str, Any], path: Path, ask: Callable[[int, Any], Any])
         return tuple(Axis(**{**axis, "coordinates": tuple(axis["coordinates"])}) for axis in axes)
 
     try:
-        levels = tuple(level_of(number, one) for number, one in enumerate(told["levels"]))
+        levels = tuple(level_of(number, level) for number, level in enumerate(header["levels"]))
         return Volume(
             levels[0],
-            axes_of(told["axes"]),
-            str(told["unit"]),
-            str(told["name"]),
+            axes_of(header["axes"]),
+            str(header["unit"]),
+            str(header["name"]),
             path,
-            dict(told["metadata"]),
+            dict(header["metadata"]),
             levels=levels,
-            level_axes=tuple(axes_of(axes) for axes in told["level_axes"]),
+            level_axes=tuple(axes_of(axes) for axes in header["level_axes"]),
         )
     except (KeyError, TypeError, ValueError, IndexError) as problem:
         raise FormatError(

@@ -42,11 +42,11 @@ class Call:
     given: tuple[Any, ...]
 
 
-def answer(asked: Call | VolumeQuestion) -> Any:
-    """Do what is asked; what a child does."""
-    if isinstance(asked, VolumeQuestion):
-        return answer_in_child(asked)
-    return asked.work(tell_progress, *asked.given)
+def answer(question: Call | VolumeQuestion) -> Any:
+    """Answer a question in the child process."""
+    if isinstance(question, VolumeQuestion):
+        return answer_in_child(question)
+    return question.work(tell_progress, *question.given)
 
 
 @cache
@@ -70,8 +70,8 @@ def load() -> None:
     formats()
     all_steps()
     takes_compiled("auto", "a worker")
-    names = [one.name for one in walk_packages(kernels.__path__, f"{kernels.__name__}.")]
-    for name in (*_BESIDES, *(one for one in names if ".cuda" not in one)):
+    names = [module.name for module in walk_packages(kernels.__path__, f"{kernels.__name__}.")]
+    for name in (*_BESIDES, *(name for name in names if ".cuda" not in name)):
         with suppress(ImportError):  # of an extra that is not installed
             import_module(name)
 
@@ -84,7 +84,7 @@ def confined(
     tell: Tell,
     demand_wanted: Callable[[], object] | None = None,
 ) -> Any:
-    """Have a function done in a process that may touch some folders and nothing else.
+    """Run a function in a process that may open some folders and nothing else.
 
     Parameters
     ----------
@@ -111,7 +111,7 @@ def confined(
     TomariumError
         As the work raises it, or `demand_wanted`.
     """
-    if any(isinstance(one, ObjectPath) for one in readable) or not hasattr(os, "fork"):
+    if any(isinstance(path, ObjectPath) for path in readable) or not hasattr(os, "fork"):
         return _done_here(work, given, tell, demand_wanted)
     try:
         return readers().ask(
@@ -132,7 +132,7 @@ def confined(
 
 def _done_here(
     work: Callable[..., Any],
-    given: tuple[Any, ...],
+    arguments: tuple[Any, ...],
     tell: Tell,
     demand_wanted: Callable[[], object] | None,
 ) -> Any:
@@ -141,7 +141,7 @@ def _done_here(
         if demand_wanted is not None:
             demand_wanted()
 
-    return from_bytes(to_bytes(work(tell_here, *given)))
+    return from_bytes(to_bytes(work(tell_here, *arguments)))
 
 
 def open_for_job(path: Path) -> Volume:
@@ -172,7 +172,7 @@ def open_for_job(path: Path) -> Volume:
 def _of_gpus() -> tuple[list[Path], list[Path]]:
     """Return the files of devices of NVIDIA's GPUs, and what their driver reads besides; none where there is none."""
     devices = [*Path("/dev").glob("nvidia*"), *Path("/dev/nvidia-caps").glob("*")]
-    told = [
+    paths = [
         "/proc/driver/nvidia",
         "/proc/devices",
         "/proc/modules",
@@ -180,4 +180,4 @@ def _of_gpus() -> tuple[list[Path], list[Path]]:
         "/sys/bus/pci",
         "/sys/devices",
     ]
-    return devices, [Path(one) for one in told] if devices else []
+    return devices, [Path(path) for path in paths] if devices else []

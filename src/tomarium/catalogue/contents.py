@@ -87,7 +87,7 @@ def list_contents(record: Record, folder: Path, clear: Clear | None = None) -> t
     sums |= {FILENAME: ""}
     sums.pop(SOURCE, None)
     states = _states(folder, sums)
-    found = []
+    contents = []
     for path in sorted(sums):
         state = states.get(path)
         if state is None:
@@ -96,10 +96,10 @@ def list_contents(record: Record, folder: Path, clear: Clear | None = None) -> t
         if held is None and path == FILENAME:  # it has no checksum, so it is read at once
             held = (folder / path).read_bytes()
         if held is not None:
-            found.append(Content(path, len(held), hashlib.sha256(held).hexdigest(), held=held))
+            contents.append(Content(path, len(held), hashlib.sha256(held).hexdigest(), held=held))
         else:
-            found.append(Content(path, state.st_size, sums[path], state.st_mtime_ns, state.st_ino))
-    return tuple(found)
+            contents.append(Content(path, state.st_size, sums[path], state.st_mtime_ns, state.st_ino))
+    return tuple(contents)
 
 
 def published_contents(record: Record, folder: Path) -> tuple[Content, ...] | None:
@@ -121,11 +121,11 @@ def published_contents(record: Record, folder: Path) -> tuple[Content, ...] | No
     if table is None:
         return None
     own = [entry for entry in record.files if entry.role == ROLE]
-    found = [Content(path, known.bytes, known.sha256) for path, known in table.items() if path != SOURCE]
-    found += [Content(entry.path, entry.bytes, entry.sha256) for entry in own]
+    contents = [Content(path, row.bytes, row.sha256) for path, row in table.items() if path != SOURCE]
+    contents += [Content(entry.path, entry.bytes, entry.sha256) for entry in own]
     crate = (folder / FILENAME).read_bytes()
-    found.append(Content(FILENAME, len(crate), hashlib.sha256(crate).hexdigest(), held=crate))
-    return tuple(sorted(found, key=lambda one: one.path))
+    contents.append(Content(FILENAME, len(crate), hashlib.sha256(crate).hexdigest(), held=crate))
+    return tuple(sorted(contents, key=lambda content: content.path))
 
 
 def _states(folder: Path, paths: Sequence[str] | dict[str, str]) -> dict[str, os.stat_result]:
@@ -133,12 +133,12 @@ def _states(folder: Path, paths: Sequence[str] | dict[str, str]) -> dict[str, os
     if isinstance(folder, ObjectPath):
         generator = ((path.key.removeprefix(f"{folder.key}/"), path) for path in folder.rglob())
         return {path: object_path.stat() for path, object_path in generator if path in paths}
-    wanted: dict[str, set[str]] = {}
+    names_by_folder: dict[str, set[str]] = {}
     for path in paths:
         above, _, name = path.rpartition("/")
-        wanted.setdefault(above, set()).add(name)
+        names_by_folder.setdefault(above, set()).add(name)
     states = {}
-    for above, names in wanted.items():
+    for above, names in names_by_folder.items():
         place = place_of(folder, above) if above else folder
         if place is None or not place.is_dir():
             continue
@@ -190,7 +190,7 @@ def choose(contents: Sequence[Content], paths: Sequence[str]) -> tuple[Content, 
     return chosen
 
 
-def read_content(folder: Path, content: Content, first: int, stop: int, known: CrcStore) -> Iterator[bytes]:
+def read_content(folder: Path, content: Content, first: int, stop: int, crcs: CrcStore) -> Iterator[bytes]:
     """Read a range of a file; its end is given only when the file is what the record lists.
 
     Parameters
@@ -201,7 +201,7 @@ def read_content(folder: Path, content: Content, first: int, stop: int, known: C
         The file.
     first, stop : int
         Its first byte, and the first that is not wanted.
-    known : CrcStore
+    crcs : CrcStore
         Tells of which contents the checksum was compared. Those are not computed again: that the file is the same one
         and did not change is told by its size, time and number, and a reader of the zip by its CRC-32.
 
@@ -218,9 +218,9 @@ def read_content(folder: Path, content: Content, first: int, stop: int, known: C
     if content.held is not None:
         yield content.held[first:stop]
         return
-    unchecked = stop == content.bytes and known.find(content.sha256) is None
+    unchecked = stop == content.bytes and crcs.find(content.sha256) is None
     if unchecked and first:
-        crc_of(folder, content, known)
+        crc_of(folder, content, crcs)
         unchecked = False
     crc, digest, place = 0, hashlib.sha256(), first
     for block in _blocks(folder, content, first, stop):
@@ -232,10 +232,10 @@ def read_content(folder: Path, content: Content, first: int, stop: int, known: C
                 raise _changed(content)
         yield block
     if unchecked:
-        known.keep(content.sha256, crc)
+        crcs.keep(content.sha256, crc)
 
 
-def crc_of(folder: Path, content: Content, known: CrcStore) -> int:
+def crc_of(folder: Path, content: Content, crcs: CrcStore) -> int:
     """Return the CRC-32 of a file, which is read and compared with its SHA-256 where it is not known.
 
     Parameters
@@ -255,16 +255,16 @@ def crc_of(folder: Path, content: Content, known: CrcStore) -> int:
     """
     if content.held is not None:
         return zlib.crc32(content.held)
-    found = known.find(content.sha256)
-    if found is not None:
-        return found
+    crc_known = crcs.find(content.sha256)
+    if crc_known is not None:
+        return crc_known
     crc, digest = 0, hashlib.sha256()
     for block in _blocks(folder, content, 0, content.bytes):
         crc = zlib.crc32(block, crc)
         digest.update(block)
     if digest.hexdigest() != content.sha256:
         raise _changed(content)
-    known.keep(content.sha256, crc)
+    crcs.keep(content.sha256, crc)
     return crc
 
 
@@ -313,8 +313,8 @@ def _opened(folder: Path, content: Content) -> int:
 
 
 def _compare(content: Content, state: os.stat_result) -> None:
-    known = (content.bytes, content.changed_ns, content.inode)
-    if not stat.S_ISREG(state.st_mode) or (state.st_size, state.st_mtime_ns, state.st_ino) != known:
+    expected = (content.bytes, content.changed_ns, content.inode)
+    if not stat.S_ISREG(state.st_mode) or (state.st_size, state.st_mtime_ns, state.st_ino) != expected:
         raise _changed(content)
 
 

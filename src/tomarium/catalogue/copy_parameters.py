@@ -118,18 +118,18 @@ def copy_parameters(
         It cannot be carried over: the fields of view differ, a pixel size is not known, or a step belongs to the other
         scan alone.
     """
-    told = read_provenance(record)
+    provenance = read_provenance(record)
     protocol = protocol_like(record)
     name = record.resolve().name
     notes: list[str] = []
-    bins, others = _views(protocol, name)
-    ratio = _ratio(told, scan, name, bins[1], notes)
-    old_rows, old_columns = (int(one) for one in told["source"]["shape"][1:])
+    bins, other_views = _views(protocol, name)
+    ratio = _ratio(provenance, scan, name, bins[1], notes)
+    old_rows, old_columns = (int(length) for length in provenance["source"]["shape"][1:])
     alike = (old_rows, old_columns) == scan.shape[1:]
     zoomed = alike and not isclose(ratio, 1.0, rel_tol=1e-9)
-    if others and (zoomed or not alike or binning != 1):
+    if other_views and (zoomed or not alike or binning != 1):
         raise ParameterError(
-            f"{name} was made with the view {others[0]}, whose numbers hold for its own frames; give a scan with "
+            f"{name} was made with the view {other_views[0]}, whose numbers hold for its own frames; give a scan with "
             f"frames and pixels alike, or a protocol of your own"
         )
     rows_field = _Field(old_rows, scan.shape[1], ratio, zoomed)
@@ -137,12 +137,12 @@ def copy_parameters(
     new_bins = (binning, binning) if binning != 1 else bins
     scale = ratio * bins[1] / new_bins[1]
     protocol = _rescaled(protocol, scale, binning != 1, scan, name, notes)
-    chosen, scan = scan, _beam(told, scan, name, notes)
-    used = told["geometry"].get("axis_column")
+    chosen, scan = scan, _beam(provenance, scan, name, notes)
+    used = provenance["geometry"].get("axis_column")
     if axis and used is not None:
         if chosen.geometry.axis_column is not None and chosen.geometry.axis_column.origin == "user":
             notes.append("rotation axis: not copied, it is given")
-        elif others:
+        elif other_views:
             protocol = _with_column(protocol, float(used["value"]), name)
             notes.append(f"rotation axis: column {used['value']:.2f} of {name}")
         else:
@@ -150,7 +150,7 @@ def copy_parameters(
     rows, plane = None, _plane_of(protocol)
     protocol = _without_plane(protocol)
     if region:
-        rows = _rows(told["rows"], bins[0], new_bins[0], rows_field, name, bool(others), notes)
+        rows = _rows(provenance["rows"], bins[0], new_bins[0], rows_field, name, bool(other_views), notes)
         if plane:
             protocol = _with_plane(protocol, record, scan, binning, scale, name, notes)
     notes.insert(0, f"protocol: {', '.join(item.step.name for item in protocol.items)} of {name}")
@@ -199,7 +199,7 @@ def find_record(name: str, folders: Sequence[Path]) -> Path:
     InputError
         There is none.
     """
-    places = [folder / each for folder in folders for each in (name, f"{name}_record")]
+    places = [folder / file_name for folder in folders for file_name in (name, f"{name}_record")]
     for place in places:
         if (place / PROVENANCE).is_file():
             return place
@@ -220,16 +220,19 @@ def _views(protocol: Protocol, name: str) -> tuple[tuple[int, int], list[str]]:
                 f"your own, or the record of a single scan"
             )
     bins = [item.given for item in views if item.step.name == "bin"]
-    others = [item.step.name for item in views if item.step.name not in ("bin", "select_views")]
-    return (prod(one.get("rows", 1) for one in bins), prod(one.get("columns", 1) for one in bins)), others
+    other_names = [item.step.name for item in views if item.step.name not in ("bin", "select_views")]
+    return (
+        prod(parameters.get("rows", 1) for parameters in bins),
+        prod(parameters.get("columns", 1) for parameters in bins),
+    ), other_names
 
 
-def _ratio(told: Mapping[str, Any], scan: Scan, name: str, binned: int, notes: list[str]) -> float:
+def _ratio(provenance: Mapping[str, Any], scan: Scan, name: str, binned: int, notes: list[str]) -> float:
     """Return the pixel of the other scan's frames over that of this one's."""
-    used = told["geometry"].get("pixel_m")
+    used = provenance["geometry"].get("pixel_m")
     old = None if used is None else float(used["value"]) / binned
     new = None if scan.pixel_m is None else float(scan.pixel_m.value)
-    alike = tuple(told["source"]["shape"][1:]) == scan.shape[1:]
+    alike = tuple(provenance["source"]["shape"][1:]) == scan.shape[1:]
     if old is not None and new is not None:
         ratio = old / new
         if isclose(ratio, 1.0, rel_tol=1e-6):
@@ -252,60 +255,62 @@ def _rescaled(
     protocol: Protocol, scale: float, without_bin: bool, scan: Scan, name: str, notes: list[str]
 ) -> Protocol:
     """Rescale lengths in pixels, and leave out what this scan tells itself."""
-    items, kept = [], []
+    items, unscaled = [], []
     for item in protocol.items:
         if without_bin and item.step.name == "bin":
             notes.append("binning: not copied, --bin is given")
             continue
-        given = dict(item.given)
-        for each in item.step.parameters:
-            told = each.from_scan and each.name in BY_NAME
-            if told and (each.name == "axis_column" or getattr(scan.geometry, each.name) is not None):
-                given.pop(each.name, None)
+        values = dict(item.given)
+        for parameter in item.step.parameters:
+            is_of_scan = parameter.from_scan and parameter.name in BY_NAME
+            if is_of_scan and (
+                parameter.name == "axis_column" or getattr(scan.geometry, parameter.name) is not None
+            ):
+                values.pop(parameter.name, None)
         if not isclose(scale, 1.0):
-            given, left = _lengths(item, given, scale, notes)
-            kept += left
-        items.append(replace(item, given=given))
-    if kept:
-        notes.append(f"as they are, for they follow the detector's pixels: {', '.join(kept)}")
+            values, unscaled_here = _lengths(item, values, scale, notes)
+            unscaled += unscaled_here
+        items.append(replace(item, given=values))
+    if unscaled:
+        notes.append(f"as they are, for they follow the detector's pixels: {', '.join(unscaled)}")
     return Protocol(tuple(items))
 
 
 def _lengths(
-    item: Item, given: dict[str, Any], scale: float, notes: list[str]
+    item: Item, values: dict[str, Any], scale: float, notes: list[str]
 ) -> tuple[dict[str, Any], list[str]]:
     """Return the values of a step with its lengths rescaled, and the names of other values in pixels."""
     step = item.step
-    if given.get("unsharp_coefficient") and step.name == "paganin":
-        defaults = {each.name: each.default for each in step.parameters}
-        given.setdefault("unsharp_sigma_px", defaults["unsharp_sigma_px"])
+    if values.get("unsharp_coefficient") and step.name == "paganin":
+        defaults = {parameter.name: parameter.default for parameter in step.parameters}
+        values.setdefault("unsharp_sigma_px", defaults["unsharp_sigma_px"])
     for owner, parameter in LENGTHS:
-        if owner == step.name and given.get(parameter) is not None:
-            notes.append(f"{owner}.{parameter}: {given[parameter]:g} → {given[parameter] * scale:.4g}")
-            given[parameter] = given[parameter] * scale
+        if owner == step.name and values.get(parameter) is not None:
+            notes.append(f"{owner}.{parameter}: {values[parameter]:g} → {values[parameter] * scale:.4g}")
+            values[parameter] = values[parameter] * scale
     try:
-        checked = dict(check(step, given))
+        checked = dict(check(step, values))
     except ParameterError as problem:
         raise ParameterError(f"rescaled to this scan's pixel by {scale:.4g}, {problem}") from problem
     windows = [
-        f"{step.name}.{each}"
-        for each in given
+        f"{step.name}.{key}"
+        for key in values
         if not isinstance(step, View)
-        and (step.name, each) not in LENGTHS
-        and (each.endswith("_px") or each in ("rows", "columns", "size"))
+        and (step.name, key) not in LENGTHS
+        and (key.endswith("_px") or key in ("rows", "columns", "size"))
     ]
     return checked, windows
 
 
-def _beam(told: Mapping[str, Any], scan: Scan, name: str, notes: list[str]) -> Scan:
+def _beam(provenance: Mapping[str, Any], scan: Scan, name: str, notes: list[str]) -> Scan:
     """Give a scan the energy and the distance of the other one where it tells none."""
-    found = {}
-    for each in ("energy_kev", "distance_m"):
-        used = told["geometry"].get(each)
-        if used is not None and getattr(scan.geometry, each) is None:
-            found[each] = Value(float(used["value"]), "user", f"copied from {name}: {used['source']}")
-            notes.append(f"{each}: {used['value']:g} of {name}, this scan tells none")
-    return scan.with_geometry(**found) if found else scan
+    values = {}
+    for field in ("energy_kev", "distance_m"):
+        used = provenance["geometry"].get(field)
+        if used is not None and getattr(scan.geometry, field) is None:
+            values[field] = Value(float(used["value"]), "user", f"copied from {name}: {used['source']}")
+            notes.append(f"{field}: {used['value']:g} of {name}, this scan tells none")
+    return scan.with_geometry(**values) if values else scan
 
 
 def _with_axis(scan: Scan, column: float, binned: int, field: _Field, name: str, notes: list[str]) -> Scan:
@@ -317,17 +322,17 @@ def _with_axis(scan: Scan, column: float, binned: int, field: _Field, name: str,
             f"each other is not known; give --axis COLUMN, or, of a batch, --each-axis to look for it"
         )
     edge = (column + 0.5) * binned
-    here = field.edge(edge) - 0.5
-    if not -0.5 <= here <= field.new - 0.5 and 0 <= column < field.old / binned:
+    placed = field.edge(edge) - 0.5
+    if not -0.5 <= placed <= field.new - 0.5 and 0 <= column < field.old / binned:
         raise InputError(
-            f"the rotation axis of {name}, at column {column:.2f}, would lie at column {here:.2f} of {scan.path}, "
+            f"the rotation axis of {name}, at column {column:.2f}, would lie at column {placed:.2f} of {scan.path}, "
             f"which has {field.new}; give --axis COLUMN"
         )
-    here = column if isclose(here, column, abs_tol=1e-9) else here
+    placed = column if isclose(placed, column, abs_tol=1e-9) else placed
     how = ", at the same distance from the middle" if field.zoomed else ""
-    said = f"column {column:.2f} of {name}" + (f" becomes {here:.2f}{how}" if here != column else "")
-    notes.append(f"rotation axis: {said}")
-    return scan.with_geometry(axis_column=Value(here, "user", f"copied: {said}"))
+    change = f"column {column:.2f} of {name}" + (f" becomes {placed:.2f}{how}" if placed != column else "")
+    notes.append(f"rotation axis: {change}")
+    return scan.with_geometry(axis_column=Value(placed, "user", f"copied: {change}"))
 
 
 def _with_column(protocol: Protocol, column: float, name: str) -> Protocol:
@@ -335,7 +340,7 @@ def _with_column(protocol: Protocol, column: float, name: str) -> Protocol:
     takes = [
         item
         for item in protocol.items
-        if any(each.name == "axis_column" and each.from_scan for each in item.step.parameters)
+        if any(parameter.name == "axis_column" and parameter.from_scan for parameter in item.step.parameters)
     ]
     if not takes:
         raise ParameterError(f"the protocol of {name} has no step that takes a rotation axis")
@@ -354,7 +359,7 @@ def _plane_of(protocol: Protocol) -> str:
 def _without_plane(protocol: Protocol) -> Protocol:
     return Protocol(
         tuple(
-            replace(item, given={key: one for key, one in item.given.items() if key != "region"})
+            replace(item, given={key: value for key, value in item.given.items() if key != "region"})
             for item in protocol.items
         )
     )
@@ -396,11 +401,11 @@ def _with_plane(
     """Give a protocol the part of the slices that lies at the same place about the rotation axis."""
     volume = formats.open(record / VOLUME)
     assert isinstance(volume, Volume)
-    whole = protocol
+    with_bin = protocol
     if binning != 1:
         step = find_step("bin")
-        whole = Protocol((Item(step, check(step, {"rows": binning, "columns": binning})), *protocol.items))
-    resolution = resolve(whole, scan)
+        with_bin = Protocol((Item(step, check(step, {"rows": binning, "columns": binning})), *protocol.items))
+    resolution = resolve(with_bin, scan)
     angles = scan.angles_deg.value
     if (
         any("axis_column" in item.awaits for item in resolution.items)
@@ -427,7 +432,7 @@ def _with_plane(
     return Protocol(
         tuple(
             replace(item, given={**item.given, **check(item.step, {"region": text})})
-            if any(each.name == "region" for each in item.step.parameters)
+            if any(parameter.name == "region" for parameter in item.step.parameters)
             else item
             for item in protocol.items
         )

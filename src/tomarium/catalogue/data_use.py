@@ -70,8 +70,8 @@ class DataUse:
             return self.record, self.record_title
         if by == "publication":
             return self.publication, self.publication_title
-        told = {"facility": self.facility, "instrument": self.instrument, "year": self.publication_year}[by]
-        return told, told or "not known"
+        group = {"facility": self.facility, "instrument": self.instrument, "year": self.publication_year}[by]
+        return group, group or "not known"
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ def uses_of_data(connection: Connection, reader: Reader) -> list[DataUse]:
     list of DataUse
         The last publications first.
     """
-    asked = (
+    query = (
         select(
             document_members.c.document,
             records.c.id,
@@ -124,20 +124,20 @@ def uses_of_data(connection: Connection, reader: Reader) -> list[DataUse]:
         .where(may_see_entity(reader), may_see(reader))
         .order_by(document_members.c.document, records.c.id)
     )
-    rows = connection.execute(asked).all()
+    rows = connection.execute(query).all()
     held = {id: entity_of(connection, reader, id) for id in {row.document for row in rows}}
-    found = []
+    uses = []
     for row in rows:
-        one = held[row.document]
-        if one is None or not is_publication(one.entity):
+        held_entity = held[row.document]
+        if held_entity is None or not is_publication(held_entity.entity):
             continue
-        facts = one.entity.facts
+        facts = held_entity.entity.facts
         facets = dict(json.loads(row.content)) if row.content else {}
-        found.append(
+        uses.append(
             DataUse(
                 *(
-                    one.entity.id,
-                    one.entity.name,
+                    held_entity.entity.id,
+                    held_entity.entity.name,
                     str(facts.get("paper_doi", "")),
                     str(facts.get("year", "")),
                 ),
@@ -145,7 +145,7 @@ def uses_of_data(connection: Connection, reader: Reader) -> list[DataUse]:
                 *(row.id, row.title, row.doi, facets.get("facility", ""), facets.get("instrument", "")),
             )
         )
-    return sorted(found, key=lambda use: (use.publication_year, use.publication, use.record), reverse=True)
+    return sorted(uses, key=lambda use: (use.publication_year, use.publication, use.record), reverse=True)
 
 
 def grouped(uses: Iterable[DataUse], by: str) -> list[Group]:
@@ -184,9 +184,10 @@ def grouped(uses: Iterable[DataUse], by: str) -> list[Group]:
         for (id, name), some in together.items()
     ]
     if by == "year":
-        return sorted(groups, key=lambda one: one.id, reverse=True)
+        return sorted(groups, key=lambda group: group.id, reverse=True)
     return sorted(
-        groups, key=lambda one: (-(one.records if by == "publication" else one.publications), one.name)
+        groups,
+        key=lambda group: (-(group.records if by == "publication" else group.publications), group.name),
     )
 
 

@@ -140,18 +140,18 @@ def service(address: str) -> DataCite:
 def _refused(status: int, content: bytes) -> Answer:
     try:
         errors = json.loads(content)["errors"]
-        told = "; ".join(
+        reason = "; ".join(
             f"{error.get('source', '')}: {error['title']}".removeprefix(": ")
             if isinstance(error, dict)
             else str(error)
             for error in errors
         )
     except (ValueError, KeyError, TypeError):
-        told = content[:200].decode(errors="replace")
+        reason = content[:200].decode(errors="replace")
     if status in (401, 403):
         return Answer(
-            False, True, f"DataCite refused the account ({status}: {told}); check {USER} and {PASSWORD}"
+            False, True, f"DataCite refused the account ({status}: {reason}); check {USER} and {PASSWORD}"
         )
     if status == 429 or status >= 500:
-        return Answer(False, True, f"DataCite is busy or broken ({status}: {told})")
-    return Answer(False, False, f"DataCite refused the metadata ({status}: {told})")
+        return Answer(False, True, f"DataCite is busy or broken ({status}: {reason})")
+    return Answer(False, False, f"DataCite refused the metadata ({status}: {reason})")

@@ -81,13 +81,13 @@ def make_demo_specimen(
     """
     say = tell or (lambda stage, done, total: None)
     with opened.reading() as connection:
-        there = queries.folder_of(connection, f"{NAME}-ct") is not None
-    if there:
+        exists = queries.folder_of(connection, f"{NAME}-ct") is not None
+    if exists:
         return [f"{NAME}-{name}" for name in OF]
     (folder / FOLDER).mkdir(parents=True, exist_ok=True)
-    made: dict[str, RockImage] = {}
+    images: dict[str, RockImage] = {}
     for number, image in enumerate(rock_images(edge)):
-        made[image.name] = image
+        images[image.name] = image
         path = _write(image, folder / FOLDER)
         if image.name in OF:
             _file(opened, image, path, folder / "records")
@@ -97,14 +97,14 @@ def make_demo_specimen(
         if origin:
             link_specimen(opened, LOCAL_OWNER, f"{NAME}-{id}", f"{NAME}-{origin}", how)
     for image_name, specimen in OF.items():
-        changes = _told(TECHNIQUE[image_name], f"{NAME}-{specimen}")
+        changes = _changes_of(TECHNIQUE[image_name], f"{NAME}-{specimen}")
         edit(opened, LOCAL_OWNER, f"{NAME}-{image_name}", changes)
     for image_name, into in LINKED.items():
-        file_link(opened, LOCAL_OWNER, _link(made[image_name], made[into]))
+        file_link(opened, LOCAL_OWNER, _link(images[image_name], images[into]))
     return [f"{NAME}-{name}" for name in OF]
 
 
-def _told(technique: str, specimen: str) -> Changes:
+def _changes_of(technique: str, specimen: str) -> Changes:
     changes = Changes(specimen=specimen, creators=(Person("tomarium"),), licence="CC0-1.0")
     if technique in panet.terms():
         return replace(changes, techniques=(technique,))
@@ -128,14 +128,14 @@ def _write(image: RockImage, folder: Path) -> Path:
 
 
 def _file(opened: Catalogue, image: RockImage, path: Path, records: Path) -> None:
-    id, told = f"{NAME}-{image.name}", formats.open(path)
+    id, opened_file = f"{NAME}-{image.name}", formats.open(path)
     folder = records / id
-    if isinstance(told, Volume):
+    if isinstance(opened_file, Volume):
         folder.mkdir(parents=True)
-        convert(told, folder / "volume.ome.zarr", to="ome-zarr")
+        convert(opened_file, folder / "volume.ome.zarr", to="ome-zarr")
         file_record(folder, title=image.title, id=id, description=_described(image))
     else:
-        _, folder = make_from_files(path, told, Wish(records, title=image.title, copy=True))
+        _, folder = make_from_files(path, opened_file, Wish(records, title=image.title, copy=True))
         record = replace(read_record(folder), id=id, description=_described(image))
         (folder / FILENAME).write_bytes(export(record).encode())
     ingest(opened, folder)
@@ -145,14 +145,14 @@ def _described(image: RockImage) -> str:
     return f"{image.title}: simulated, of a rock of olivine, iron, sulphide and pores that does not exist."
 
 
-def _link(image: RockImage, other: RockImage) -> Link:
-    matrix = in_each_other(image, other)
+def _link(image: RockImage, parent_image: RockImage) -> Link:
+    matrix = in_each_other(image, parent_image)
     middle = [(n - 1) / 2 * step for n, step in zip(image.values.shape, image.step_m, strict=True)][::-1]
     x, y, z = apply(matrix, np.array([*middle, 0.0][:3])).tolist()
     spread: Any = np.diag([_SIGMA_RAD] * 3 + [_SIGMA_PX * max(image.step_m)] * 3) ** 2
     return Link(
         f"records/{NAME}-{image.name}",
-        f"records/{NAME}-{other.name}",
+        f"records/{NAME}-{parent_image.name}",
         rows(matrix),
         rows(spread),
         centre_m=(x, y, z),

@@ -60,7 +60,7 @@ def disk_use(connection: Connection) -> list[Use]:
         Owners first, then teams, each from the largest to the smallest; those with a quota and nothing yet too.
     """
     limits = {(row.kind, row.name): int(row.bytes) for row in connection.execute(select(quotas))}
-    found: list[Use] = []
+    all_uses: list[Use] = []
     for kind in KINDS:
         column = records.c[kind]
         sums = (
@@ -68,11 +68,11 @@ def disk_use(connection: Connection) -> list[Use]:
             .where(column != "")
             .group_by(column)
         )
-        taken = {row[0]: (int(row[1]), int(row[2])) for row in connection.execute(sums)}
-        names = {*taken, *(name for of, name in limits if of == kind)}
-        uses = [Use(kind, name, *taken.get(name, (0, 0)), limits.get((kind, name))) for name in names]
-        found += sorted(uses, key=lambda use: (-use.bytes, use.name))
-    return found
+        sums_by_name = {row[0]: (int(row[1]), int(row[2])) for row in connection.execute(sums)}
+        names = {*sums_by_name, *(name for of, name in limits if of == kind)}
+        uses = [Use(kind, name, *sums_by_name.get(name, (0, 0)), limits.get((kind, name))) for name in names]
+        all_uses += sorted(uses, key=lambda use: (-use.bytes, use.name))
+    return all_uses
 
 
 def use_of(connection: Connection, kind: Kind, name: str) -> Use:

@@ -93,7 +93,7 @@ def ask_for_update(connection: Connection, record: Record, address: str = "") ->
 
 
 @dataclass(frozen=True)
-class Told:
+class DoiResult:
     """What became of a DOI that was due.
 
     Attributes
@@ -112,7 +112,7 @@ class Told:
     error: str
 
 
-def tell_due(catalogue: Catalogue, service: DataCite, now: float | None = None) -> list[Told]:
+def tell_due(catalogue: Catalogue, service: DataCite, now: float | None = None) -> list[DoiResult]:
     """Tell DataCite all that is due.
 
     Several workers may do this at once: who takes a DOI holds it for two minutes. A worker that is killed meanwhile
@@ -129,14 +129,14 @@ def tell_due(catalogue: Catalogue, service: DataCite, now: float | None = None) 
 
     Returns
     -------
-    list of Told
+    list of DoiResult
         One for each DOI that was due.
     """
     moment = time.time() if now is None else now
     due = _due(moment)
     with catalogue.reading() as connection:
         waiting = connection.execute(select(dois).where(due).order_by(dois.c.next_utc, dois.c.doi)).all()
-    told = []
+    results = []
     for row in waiting:
         mine = dois.c.doi == row.doi, dois.c.next_utc == row.next_utc, dois.c.state == "waiting"
         with catalogue.writing() as connection:
@@ -154,19 +154,19 @@ def tell_due(catalogue: Catalogue, service: DataCite, now: float | None = None) 
                 .values(state=state, tries=row.tries + 1, next_utc=moment + wait, error=answer.told)
             )
             note(connection, WORKER, f"DOI {state}", row.record, doi=row.doi, error=answer.told)
-        told.append(Told(row.doi, row.record, state, answer.told))
-    return told
+        results.append(DoiResult(row.doi, row.record, state, answer.told))
+    return results
 
 
 def _tell(catalogue: Catalogue, service: DataCite, row: Row[Any]) -> Answer:
     try:
         with catalogue.reading() as connection:
-            told = _told_now(connection, row)
+            attributes_due = _attributes_now(connection, row)
     except StoreUnavailable as problem:  # its crate is asked for again later
         return Answer(False, True, str(problem))
-    if told is None:
+    if attributes_due is None:
         return Answer(False, False, f"its record {row.record} is not in the catalogue")
-    return service.tell(row.doi, told, row.event)
+    return service.tell(row.doi, attributes_due, row.event)
 
 
 def any_due(connection: Connection) -> int:
@@ -204,17 +204,17 @@ def due_attributes(catalogue: Catalogue) -> dict[str, Any]:
     dict of str to dict
         DOI → `event` and attributes.
     """
-    found: dict[str, Any] = {}
+    attributes_by_doi: dict[str, Any] = {}
     with catalogue.reading() as connection:
         for row in connection.execute(
             select(dois).where(dois.c.state != "findable").order_by(dois.c.doi)
         ).all():
-            if (told := _told_now(connection, row)) is not None:
-                found[row.doi] = {**told, "doi": row.doi, "event": row.event}
-    return found
+            if (attributes_due := _attributes_now(connection, row)) is not None:
+                attributes_by_doi[row.doi] = {**attributes_due, "doi": row.doi, "event": row.event}
+    return attributes_by_doi
 
 
-def states_of(connection: Connection, record: str) -> list[Told]:
+def states_of(connection: Connection, record: str) -> list[DoiResult]:
     """Tell how far the DOIs of a record are.
 
     Parameters
@@ -226,11 +226,11 @@ def states_of(connection: Connection, record: str) -> list[Told]:
 
     Returns
     -------
-    list of Told
+    list of DoiResult
         That of the version, and that of all versions where this is the newest.
     """
     rows = connection.execute(select(dois).where(dois.c.record == record).order_by(dois.c.doi.desc()))
-    return [Told(row.doi, row.record, row.state, row.error) for row in rows]
+    return [DoiResult(row.doi, row.record, row.state, row.error) for row in rows]
 
 
 def open_first(connection: Connection, limit: int = 200) -> list[Row[Any]]:
@@ -253,7 +253,7 @@ def open_first(connection: Connection, limit: int = 200) -> list[Row[Any]]:
 
 
 def retry_doi(connection: Connection, reader: Reader, doi: str) -> None:
-    """Let DataCite be told of a DOI by the next worker, whatever came of it before.
+    """Queue a DOI to be sent to DataCite by the next worker, whatever its state.
 
     Parameters
     ----------
@@ -280,7 +280,7 @@ def retry_doi(connection: Connection, reader: Reader, doi: str) -> None:
 
 
 def try_again(connection: Connection) -> int:
-    """Let everything that failed or waits be due now.
+    """Make everything that failed or waits due now.
 
     Parameters
     ----------
@@ -329,7 +329,7 @@ def ask_for_entity(connection: Connection, id: str, home: str) -> None:
     )
 
 
-def _told_now(connection: Connection, row: Row[Any]) -> dict[str, Any] | None:
+def _attributes_now(connection: Connection, row: Row[Any]) -> dict[str, Any] | None:
     """Tell what a DOI stands for now; None where it is not in the catalogue any more."""
     _, slash, id = row.record.partition("/")
     if slash:
@@ -346,16 +346,16 @@ def _told_now(connection: Connection, row: Row[Any]) -> dict[str, Any] | None:
 
 def _related_dois(connection: Connection, entity: Entity) -> dict[str, str]:
     """List the DOIs of what a specimen was made from or claimed to be, and of what a collection or a document names."""
-    found = {claim.target: "IsIdenticalTo" for claim in standing_claims(connection, entity.id)}
+    relations = {claim.target: "IsIdenticalTo" for claim in standing_claims(connection, entity.id)}
     for origin in entity.origins:
         parent = public_entity(connection, origin.parent)
         if parent and parent.doi:
-            found[parent.doi] = relation_of(origin.how)
+            relations[parent.doi] = relation_of(origin.how)
     for doi in public_member_dois(connection, entity.id):
-        found[doi] = "HasPart" if entity.kind == "collection" else "Documents"
+        relations[doi] = "HasPart" if entity.kind == "collection" else "Documents"
     if paper := entity.facts.get("paper_doi"):
-        found[str(paper)] = "IsVariantFormOf"
-    return found
+        relations[str(paper)] = "IsVariantFormOf"
+    return relations
 
 
 def _versions(connection: Connection, concept: str) -> list[str]:
@@ -369,12 +369,16 @@ def _attributes(folder: Path, doi: str, address: str, versions: list[str]) -> di
     record = read_record(folder)
     publication = record.publication
     assert publication is not None
-    told = attributes(record, address)
+    metadata = attributes(record, address)
     if doi == publication.concept_doi:
-        related = [one for one in told.get("relatedIdentifiers", []) if one["relationType"] != "IsVersionOf"]
-        told["relatedIdentifiers"] = related + [
+        related = [
+            related_identifier
+            for related_identifier in metadata.get("relatedIdentifiers", [])
+            if related_identifier["relationType"] != "IsVersionOf"
+        ]
+        metadata["relatedIdentifiers"] = related + [
             {"relatedIdentifier": version, "relatedIdentifierType": "DOI", "relationType": "HasVersion"}
             for version in versions
         ]
-        told.pop("version", None)
-    return told
+        metadata.pop("version", None)
+    return metadata

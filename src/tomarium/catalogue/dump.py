@@ -16,7 +16,7 @@ from sqlalchemy import exists, select
 from tomarium import __version__
 from tomarium.catalogue.catalogue import Catalogue
 from tomarium.catalogue.dump_columns import batch, schema
-from tomarium.catalogue.entities import telling, told_of
+from tomarium.catalogue.entities import entities_of_record, telling
 from tomarium.catalogue.publications import published_count
 from tomarium.catalogue.reader import ANYBODY, Reader, may_see
 from tomarium.catalogue.record_folder import read_record
@@ -101,13 +101,13 @@ def dump(
 
     def batches() -> Iterator[Any]:
         nonlocal count
-        for found in _read(catalogue, reader, (address or settings["address"]).rstrip("/"), moment, problems):
-            count += len(found)
-            yield batch(found)
+        for rows in _read(catalogue, reader, (address or settings["address"]).rstrip("/"), moment, problems):
+            count += len(rows)
+            yield batch(rows)
             if tell:
                 tell("records", min(count, total), total)
 
-    told = {
+    file_metadata = {
         "catalogue": settings["name"],
         "made": datetime.fromtimestamp(int(moment), UTC).isoformat(),
         "made by": f"tomarium {__version__}",
@@ -120,8 +120,8 @@ def dump(
                 file,
                 compression="zstd(3)",
                 max_row_group_size=ROWS * 50,
-                key_value_metadata=told,
-                created_by=told["made by"],
+                key_value_metadata=file_metadata,
+                created_by=file_metadata["made by"],
             )
             file.flush()
             os.fsync(file.fileno())
@@ -149,7 +149,7 @@ def _read(
     """Read records in the order in which they were made, some at a time; each time the catalogue is asked anew."""
     last = -(2**62)
     while True:
-        asked = (
+        query = (
             select(records.c.number, records.c.id, stores.c.address, records.c.path)
             .add_columns(exists().where(stale_records.c.record == records.c.id).label("stale"))
             .join(stores, stores.c.number == records.c.store)
@@ -158,12 +158,12 @@ def _read(
             .limit(ROWS)
         )
         with catalogue.reading() as connection:
-            rows = connection.execute(asked).all()
-            taken_back = {row.id: told_of(connection, row.id) for row in rows if row.stale}
+            rows = connection.execute(query).all()
+            taken_back = {row.id: entities_of_record(connection, row.id) for row in rows if row.stale}
         if not rows:
             return
         last = rows[-1].number
-        found = []
+        described = []
         for row in rows:
             try:
                 record = read_record(place_at(row.address) / row.path)
@@ -175,5 +175,5 @@ def _read(
                 continue
             record = telling(record, taken_back[row.id]) if row.stale else record
             place = f"{address}/records/{row.id}" if address else ""
-            found.append((record, {"address": place, "now": now}))
-        yield found
+            described.append((record, {"address": place, "now": now}))
+        yield described

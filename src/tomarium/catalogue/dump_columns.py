@@ -72,10 +72,10 @@ def _shape(record: Record, _place: Row) -> list[int]:
 
 
 def _voxel(record: Record, _place: Row) -> list[float]:
-    told = record.volume.get("voxel_m")
-    if isinstance(told, (list, tuple)):
-        return [float(one) for one in told]
-    return [float(told)] * 3 if isinstance(told, (int, float)) else []
+    voxel = record.volume.get("voxel_m")
+    if isinstance(voxel, (list, tuple)):
+        return [float(length) for length in voxel]
+    return [float(voxel)] * 3 if isinstance(voxel, (int, float)) else []
 
 
 def _published(key: str) -> Callable[[Record, Row], Any]:
@@ -145,17 +145,17 @@ def schema() -> Any:
 
     fields = []
     for column in COLUMNS:
-        told = {"description": column.told} | ({"unit": column.unit} if column.unit else {})
-        fields.append(Field(column.name, _type(column.kind), nullable=True, metadata=told))
+        metadata = {"description": column.told} | ({"unit": column.unit} if column.unit else {})
+        fields.append(Field(column.name, _type(column.kind), nullable=True, metadata=metadata))
     return Schema(fields)
 
 
-def batch(found: Sequence[tuple[Record, Row]]) -> Any:
+def batch(rows: Sequence[tuple[Record, Row]]) -> Any:
     """Make a batch of rows.
 
     Parameters
     ----------
-    found : sequence of (Record, Mapping)
+    rows : sequence of (Record, Mapping)
         Records, and of each its `address`, and `now`, seconds since 1970.
 
     Returns
@@ -166,7 +166,7 @@ def batch(found: Sequence[tuple[Record, Row]]) -> Any:
     from arro3.core import RecordBatch
 
     arrays = [
-        _array(column.kind, [column.take(record, place) for record, place in found]) for column in COLUMNS
+        _array(column.kind, [column.take(record, place) for record, place in rows]) for column in COLUMNS
     ]
     return RecordBatch.from_arrays(arrays, schema=schema())
 
@@ -204,7 +204,8 @@ def _array(kind: str, values: Sequence[Any]) -> Any:
     flat = [item for value in values for item in value]
     if kind == "people":
         columns = [
-            Array([getattr(one, field.name) or None for one in flat], type=field.type) for field in _person()
+            Array([getattr(person, field.name) or None for person in flat], type=field.type)
+            for field in _person()
         ]
         items = struct_array(columns, fields=_person())
     else:

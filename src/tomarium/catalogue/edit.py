@@ -15,7 +15,7 @@ from tomarium.catalogue.catalogue import Catalogue
 from tomarium.catalogue.dois import ask_for_update
 from tomarium.catalogue.entities import choose
 from tomarium.catalogue.ingest import save
-from tomarium.catalogue.links import links_told
+from tomarium.catalogue.links import links_of_crate
 from tomarium.catalogue.picture_credits import Credit, credited
 from tomarium.catalogue.reader import NotAllowed, Reader
 from tomarium.catalogue.record_folder import read_record
@@ -104,11 +104,11 @@ def edit(catalogue: Catalogue, reader: Reader, id: str, changes: Changes) -> Rec
         There is no such record, it is not this reader's to change, or a change cannot be made.
     """
     changed = tuple(name for name in dict.fromkeys(FIELDS + KINDS) if getattr(changes, name) is not None)
-    told = [*changed, *changes.parameters, *(f"withhold {key}" for key in changes.withhold)]
-    told += [f"disclose {key}" for key in changes.disclose]
-    told += [f"credit {credit.path}" for credit in changes.credits]
-    told += [f"{name} in plain words" for name in changes.card]
-    if not told:
+    changed_names = [*changed, *changes.parameters, *(f"withhold {key}" for key in changes.withhold)]
+    changed_names += [f"disclose {key}" for key in changes.disclose]
+    changed_names += [f"credit {credit.path}" for credit in changes.credits]
+    changed_names += [f"{name} in plain words" for name in changes.card]
+    if not changed_names:
         raise ParameterError(f"{id}: nothing to change was given; say what, such as --licence CC-BY-4.0")
     return rewrite(
         catalogue,
@@ -116,7 +116,7 @@ def edit(catalogue: Catalogue, reader: Reader, id: str, changes: Changes) -> Rec
         id,
         "edit",
         lambda connection, record: _apply(connection, reader, record, changes),
-        told,
+        changed_names,
     )
 
 
@@ -137,11 +137,11 @@ def _apply(connection: Connection, reader: Reader, record: Record, changes: Chan
         withhold(connection, record.id, {key: values.pop(key)})
         disclosed.pop(key, None)
     for key in changes.disclose:
-        here = (withheld.c.record == record.id) & (withheld.c.key == key)
-        back = connection.execute(select(withheld.c.value).where(here)).scalar_one_or_none()
+        condition = (withheld.c.record == record.id) & (withheld.c.key == key)
+        back = connection.execute(select(withheld.c.value).where(condition)).scalar_one_or_none()
         if back is not None:
             values[key] = Value(**back)
-            connection.execute(delete(withheld).where(here))
+            connection.execute(delete(withheld).where(condition))
         elif key not in values:
             raise ParameterError(
                 f"{record.id}: has no parameter {key[:60]!r} to disclose, and withholds none of it"
@@ -166,9 +166,9 @@ def withhold(connection: Connection, id: str, values: Mapping[str, Value[Any]]) 
         By their keys; what was kept under the same key is replaced.
     """
     for key, value in values.items():
-        kept = {"value": value.value, "origin": value.origin, "source": value.source}
+        content = {"value": value.value, "origin": value.origin, "source": value.source}
         connection.execute(delete(withheld).where(withheld.c.record == id, withheld.c.key == key))
-        connection.execute(insert(withheld).values(record=id, key=key, value=kept))
+        connection.execute(insert(withheld).values(record=id, key=key, value=content))
 
 
 def rewrite(
@@ -233,7 +233,7 @@ def write_record(connection: Connection, reader: Reader, record: Record, place: 
     place : Path
         Its folder.
     """
-    record = replace(record, links=links_told(connection, record))
+    record = replace(record, links=links_of_crate(connection, record))
     write_crate(place / FILENAME, export(record).encode())
     save(connection, record, place, reader)
 

@@ -151,14 +151,14 @@ def merge_table(
                 problems.append(f"{path.name}, line {line}, column {header}: {problem}")
         cells = [cell for cell in cells if cell.before != cell.wanted]
         differing = [cell for cell in cells if cell.conflicts]
-        wanted = cells if overwrite else [cell for cell in cells if not cell.conflicts]
-        if wanted and not dry_run:
+        accepted = cells if overwrite else [cell for cell in cells if not cell.conflicts]
+        if accepted and not dry_run:
             try:
-                edit(catalogue, reader, record.id, _changes(wanted))
+                edit(catalogue, reader, record.id, _changes(accepted))
             except InputError as problem:
                 problems.append(f"{path.name}, line {line}: {problem}")
                 continue
-        changed += wanted
+        changed += accepted
         conflicts += differing
     return Merged(tuple(changed), tuple(conflicts), tuple(problems))
 
@@ -207,16 +207,16 @@ def _cell(place: str, record: Record, header: str, text: str) -> Cell:
     plain = " ".join(header.lower().replace("_", " ").split())
     name = ALIASES.get(plain, plain)
     if name in FIELDS:
-        wanted: Any = text
+        cell_value: Any = text
         if name in LISTS:
-            wanted = tuple(LISTS[name](word.strip()) for word in text.split(";") if word.strip())
+            cell_value = tuple(LISTS[name](word.strip()) for word in text.split(";") if word.strip())
         elif name == "licence":
-            wanted = read_licence(text)
+            cell_value = read_licence(text)
         elif name == "funding":
-            wanted = tuple(read_funding(word) for word in text.split(";") if word.strip())
+            cell_value = tuple(read_funding(word) for word in text.split(";") if word.strip())
         elif name == "related":
-            wanted = tuple(read_related(word) for word in text.split(";") if word.strip())
-        return Cell(place, record.id, name, getattr(record, name), wanted)
+            cell_value = tuple(read_related(word) for word in text.split(";") if word.strip())
+        return Cell(place, record.id, name, getattr(record, name), cell_value)
     if (field := plain.removeprefix("plain ").replace(" ", "_")) in CARD and plain.startswith("plain "):
         return Cell(place, record.id, f"plain_{field}", getattr(record.card, field), read_field(field, text))
     key, number = _parameter(header, text)
@@ -260,14 +260,14 @@ def _number(text: str) -> Any:
 
 def _changes(cells: list[Cell]) -> Changes:
     card = {cell.field.removeprefix("plain_"): str(cell.wanted) for cell in cells if cell.field in PLAIN}
-    known = {field.name for field in fields(Changes)} & set(FIELDS)
+    names = {field.name for field in fields(Changes)} & set(FIELDS)
     changes = Changes(
         parameters={
             cell.field: Value(cell.wanted, "user", f"{cell.place}: {cell.text[:200]}")
             for cell in cells
-            if cell.field not in {*known, *PLAIN}
+            if cell.field not in {*names, *PLAIN}
         },
         card=card,
     )
-    named: Mapping[str, Any] = {cell.field: cell.wanted for cell in cells if cell.field in known}
+    named: Mapping[str, Any] = {cell.field: cell.wanted for cell in cells if cell.field in names}
     return replace(changes, **named)

@@ -115,8 +115,8 @@ def entities_of_kind(connection: Connection, reader: Reader, kind: str, most: in
     list of Held
         Without origins.
     """
-    asked = select(entities).where(entities.c.kind == kind, may_see_entity(reader))
-    rows = connection.execute(asked.order_by(entities.c.name, entities.c.id).limit(most)).all()
+    query = select(entities).where(entities.c.kind == kind, may_see_entity(reader))
+    rows = connection.execute(query.order_by(entities.c.name, entities.c.id).limit(most)).all()
     return [
         Held(_shown(row, mine=reader.owns(row.owner, row.team)), reader.owns(row.owner, row.team))
         for row in rows
@@ -125,25 +125,25 @@ def entities_of_kind(connection: Connection, reader: Reader, kind: str, most: in
 
 def children_of(connection: Connection, reader: Reader, id: str) -> list[tuple[Entity, str]]:
     """List the specimens that were made from another and that a reader may see, each with how it was made."""
-    asked = (
+    query = (
         select(entities, origins.c.how)
         .join(origins, origins.c.child == entities.c.id)
         .where(origins.c.parent == id, may_see_entity(reader))
         .order_by(entities.c.name, entities.c.id)
     )
-    return [(_shown(row, mine=False), row.how) for row in connection.execute(asked).all()]
+    return [(_shown(row, mine=False), row.how) for row in connection.execute(query).all()]
 
 
 def records_of(connection: Connection, reader: Reader, id: str, most: int = 500) -> list[tuple[str, str]]:
     """List identifiers and titles of the records of an entity that a reader may see, the newest first."""
-    asked = (
+    query = (
         select(records.c.id, records.c.title)
         .join(record_entities, record_entities.c.record == records.c.id)
         .where(record_entities.c.entity == id, may_see(reader))
         .order_by(records.c.number.desc())
         .limit(most)
     )
-    return [(row.id, row.title) for row in connection.execute(asked).all()]
+    return [(row.id, row.title) for row in connection.execute(query).all()]
 
 
 def members_of(connection: Connection, reader: Reader, id: str) -> list[tuple[str, str, str]]:
@@ -164,23 +164,23 @@ def members_of(connection: Connection, reader: Reader, id: str) -> list[tuple[st
         "record" or the kind of an entity, its identifier, its title or name.
     """
     facts = connection.execute(select(entities.c.facts).where(entities.c.id == id)).scalar_one()
-    found = []
+    members = []
     for member in facts.get("members", []):
         title = select(records.c.title).where(records.c.id == member, may_see(reader))
         named = select(entities.c.kind, entities.c.name).where(
             entities.c.id == member, may_see_entity(reader)
         )
-        if (told := connection.execute(title).scalar_one_or_none()) is not None:
-            found.append(("record", member, told))
+        if (record_title := connection.execute(title).scalar_one_or_none()) is not None:
+            members.append(("record", member, record_title))
         elif row := connection.execute(named).one_or_none():
-            found.append((row.kind, member, row.name))
-    return found
+            members.append((row.kind, member, row.name))
+    return members
 
 
 def records_below(connection: Connection, ids: Iterable[str]) -> list[str]:
     """List the identifiers of all records of entities, whoever may see them."""
-    asked = select(record_entities.c.record).where(record_entities.c.entity.in_(list(ids))).distinct()
-    return sorted(connection.execute(asked).scalars())
+    query = select(record_entities.c.record).where(record_entities.c.entity.in_(list(ids))).distinct()
+    return sorted(connection.execute(query).scalars())
 
 
 def ancestors(connection: Connection, ids: Iterable[str]) -> list[str]:
@@ -194,13 +194,13 @@ def descendants(connection: Connection, ids: Iterable[str]) -> list[str]:
 
 
 def _reached(connection: Connection, ids: Iterable[str], start: Any, end: Any) -> list[str]:
-    level, found = list(ids), dict.fromkeys(ids)
-    first = set(found)
+    level, reached = list(ids), dict.fromkeys(ids)
+    first = set(reached)
     while level:
         rows = connection.execute(select(end).where(start.in_(level)).order_by(end)).scalars()
-        level = [id for id in dict.fromkeys(rows) if id not in found]
-        found |= dict.fromkeys(level)
-    return [id for id in found if id not in first]
+        level = [id for id in dict.fromkeys(rows) if id not in reached]
+        reached |= dict.fromkeys(level)
+    return [id for id in reached if id not in first]
 
 
 def public_entity(connection: Connection, id: str) -> Entity | None:
@@ -221,24 +221,22 @@ def published_collection(connection: Connection, id: str) -> tuple[Entity, list[
 
 def open_entities(connection: Connection, reader: Reader = ANYBODY) -> list[tuple[str, str, float]]:
     """List kind, identifier and last change (seconds since 1970) of all that a reader may see, by identifier."""
-    asked = select(entities).where(may_see_entity(reader)).order_by(entities.c.id)
-    return [(row.kind, row.id, row.changed_utc) for row in connection.execute(asked)]
+    query = select(entities).where(may_see_entity(reader)).order_by(entities.c.id)
+    return [(row.kind, row.id, row.changed_utc) for row in connection.execute(query)]
 
 
 def public_member_dois(connection: Connection, id: str) -> list[str]:
     """List the DOIs of the published members of a collection or a document, in their order."""
     facts = connection.execute(select(entities.c.facts).where(entities.c.id == id)).scalar_one_or_none() or {}
-    found = []
+    dois = []
     for member in facts.get("members", []):
         record = select(records.c.doi).where(records.c.id == member, may_see(ANYBODY))
         entity = select(entities.c.doi).where(entities.c.id == member, may_see_entity(ANYBODY))
-        found += [
-            doi for asked in (record, entity) if (doi := connection.execute(asked).scalar_one_or_none())
-        ]
-    return found
+        dois += [doi for query in (record, entity) if (doi := connection.execute(query).scalar_one_or_none())]
+    return dois
 
 
-def told_of(connection: Connection, record: str) -> tuple[Entity, ...]:
+def entities_of_record(connection: Connection, record: str) -> tuple[Entity, ...]:
     """Return what a record tells of its entities: those that were chosen first, then their ancestors.
 
     Parameters
@@ -259,11 +257,11 @@ def told_of(connection: Connection, record: str) -> tuple[Entity, ...]:
         .order_by(record_entities.c.entity)
     ).scalars()
     ids = list(chosen)
-    found = [public_entity(connection, id) for id in (*ids, *ancestors(connection, ids))]
-    return tuple(entity for entity in found if entity is not None)
+    told_entities = [public_entity(connection, id) for id in (*ids, *ancestors(connection, ids))]
+    return tuple(entity for entity in told_entities if entity is not None)
 
 
-def as_told(connection: Connection, record: Record, *, stale: bool) -> Record:
+def with_current_entities(connection: Connection, record: Record, *, stale: bool) -> Record:
     """Return a record with what its entities say now, where its crate still tells what was taken back.
 
     Parameters
@@ -280,21 +278,23 @@ def as_told(connection: Connection, record: Record, *, stale: bool) -> Record:
     Record
         The same where it is not stale.
     """
-    return telling(record, told_of(connection, record.id)) if stale else record
+    return telling(record, entities_of_record(connection, record.id)) if stale else record
 
 
 def telling(record: Record, told: tuple[Entity, ...]) -> Record:
     """Return a record that tells of these entities, and of links to no other specimens."""
-    known = {f"specimens/{entity.id}" for entity in told}
+    specimens = {f"specimens/{entity.id}" for entity in told}
     ends = ((link, {link.from_frame, link.to_frame}) for link in record.links)
     links = [
-        link for link, both in ends if all(text in known for text in both if text.startswith("specimens/"))
+        link
+        for link, frames in ends
+        if all(text in specimens for text in frames if text.startswith("specimens/"))
     ]
     return replace(record, entities=told, links=tuple(links))
 
 
 def choose(connection: Connection, reader: Reader, record: Record, kind: str, id: str) -> Record:
-    """Let a record be of an entity, in place of another of this kind.
+    """Assign a record to an entity, in place of another of this kind.
 
     Parameters
     ----------
@@ -333,23 +333,25 @@ def choose(connection: Connection, reader: Reader, record: Record, kind: str, id
             f"tomarium entity new {kind} NAME"
         )
     of_kind = select(entities.c.id).where(entities.c.kind == kind)
-    others = record_entities.c.record == record.id, record_entities.c.entity.in_(of_kind)
-    connection.execute(delete(record_entities).where(*others))
+    chosen_before = record_entities.c.record == record.id, record_entities.c.entity.in_(of_kind)
+    connection.execute(delete(record_entities).where(*chosen_before))
     if id and usable:
         connection.execute(insert(record_entities).values(record=record.id, entity=id, chosen=1))
         reach(connection, [record.id])
-    kept = tuple(entity for entity in record.entities if entity.kind != kind)
-    told = tuple(entity for entity in told_of(connection, record.id) if entity.kind == kind)
+    of_other_kinds = tuple(entity for entity in record.entities if entity.kind != kind)
+    of_kind_told = tuple(
+        entity for entity in entities_of_record(connection, record.id) if entity.kind == kind
+    )
     specimen = id if kind == "specimen" else record.specimen
-    return replace(record, entities=(*told, *kept), specimen=specimen)
+    return replace(record, entities=(*of_kind_told, *of_other_kinds), specimen=specimen)
 
 
 def reach(connection: Connection, names: Iterable[str]) -> None:
     """Note the ancestors of what was chosen for records, after these have changed."""
-    wanted = list(names)
+    record_ids = list(names)
     above: dict[tuple[str, ...], list[str]] = {}
-    for start in range(0, len(wanted), 500):
-        some = record_entities.c.record.in_(wanted[start : start + 500])
+    for start in range(0, len(record_ids), 500):
+        some = record_entities.c.record.in_(record_ids[start : start + 500])
         connection.execute(delete(record_entities).where(some, record_entities.c.chosen == 0))
         chosen: dict[str, list[str]] = {}
         for row in connection.execute(select(record_entities).where(some).order_by(record_entities.c.entity)):
@@ -385,8 +387,8 @@ def adopt(connection: Connection, record: Record, owner: str, *, lost: bool = Fa
         return
     ids = [entity.id for entity in record.entities]
     held = connection.execute(select(entities).where(entities.c.id.in_(ids))).all()
-    known = {row.id for row in held}
-    new = [entity for entity in record.entities if entity.id not in known]
+    known_ids = {row.id for row in held}
+    new = [entity for entity in record.entities if entity.id not in known_ids]
     closed = {row.id for row in held if not lost and row.owner != owner and row.published_utc is None}
     for entity in new:
         trusted = record.publication is not None and entity.published is not None
@@ -397,17 +399,23 @@ def adopt(connection: Connection, record: Record, owner: str, *, lost: bool = Fa
                 doi=entity.doi if trusted else "",
             )
         )
-    for one in new:
-        for origin in one.origins:
+    for new_entity in new:
+        for origin in new_entity.origins:
             if origin.parent not in ids or origin.parent in closed:
                 continue
-            if one.id not in ancestors(connection, [origin.parent]):
-                connection.execute(insert(origins).values(child=one.id, parent=origin.parent, how=origin.how))
-    here = select(record_entities.c.entity).where(record_entities.c.record == record.id)
-    linked = set(connection.execute(here).scalars())
-    for one in record.entities if lost else new:
-        if (one.kind != "specimen" or one.id == record.specimen) and one.id not in linked:
-            connection.execute(insert(record_entities).values(record=record.id, entity=one.id, chosen=1))
+            if new_entity.id not in ancestors(connection, [origin.parent]):
+                connection.execute(
+                    insert(origins).values(child=new_entity.id, parent=origin.parent, how=origin.how)
+                )
+    statement = select(record_entities.c.entity).where(record_entities.c.record == record.id)
+    linked = set(connection.execute(statement).scalars())
+    for linked_entity in record.entities if lost else new:
+        if (
+            linked_entity.kind != "specimen" or linked_entity.id == record.specimen
+        ) and linked_entity.id not in linked:
+            connection.execute(
+                insert(record_entities).values(record=record.id, entity=linked_entity.id, chosen=1)
+            )
     reach(connection, [record.id])
 
 
@@ -444,9 +452,9 @@ def demand_entity(connection: Connection, reader: Reader, id: str) -> Held:
 def _held(connection: Connection, reader: Reader, row: Row[Any]) -> Held:
     mine = reader.owns(row.owner, row.team)
     shown = _shown(row, mine=mine)
-    seen = select(origins).join(entities, entities.c.id == origins.c.parent)
+    query = select(origins).join(entities, entities.c.id == origins.c.parent)
     rows = connection.execute(
-        seen.where(origins.c.child == row.id, may_see_entity(reader)).order_by(origins.c.parent)
+        query.where(origins.c.child == row.id, may_see_entity(reader)).order_by(origins.c.parent)
     )
     return Held(replace(shown, origins=tuple(Origin(row.parent, row.how) for row in rows)), mine)
 
@@ -458,7 +466,7 @@ def _origins(connection: Connection, id: str) -> tuple[Origin, ...]:
 
 def _shown(row: Row[Any], *, mine: bool) -> Entity:
     published = None if row.published_utc is None else datetime.fromtimestamp(row.published_utc, UTC)
-    whole = Entity(
+    entity = Entity(
         row.kind, row.id, row.name, dict(row.facts), tuple(row.disclosed), doi=row.doi, published=published
     )
-    return whole if mine else replace(whole, facts=public_facts(whole))
+    return entity if mine else replace(entity, facts=public_facts(entity))

@@ -29,7 +29,7 @@ from tomarium.catalogue.settings import all_settings
 from tomarium.catalogue.tables import entities, origins
 from tomarium.catalogue.words import name_from
 from tomarium.errors import InputError, ParameterError
-from tomarium.model.entity import HOUSES, HOWS, KINDS, Entity, read_fact
+from tomarium.model.entity import HOWS, INSTITUTIONS, KINDS, Entity, read_fact
 
 
 def make_entity(
@@ -70,9 +70,11 @@ def make_entity(
     if id and not ID.fullmatch(id):
         raise ParameterError(f"{id[:80]!r} is no identifier; write lower-case letters, digits and hyphens")
     read = {key: read_fact(kind, key, text) for key, text in facts.items()}
-    told = {key: value for key, value in read.items() if value}
+    filled_facts = {key: value for key, value in read.items() if value}
     with catalogue.writing() as connection:
-        entity = Entity(kind, id or _free(connection, _named(kind, name)), _named(kind, name), told)
+        entity = Entity(
+            kind, id or _free_id(connection, _named(kind, name)), _named(kind, name), filled_facts
+        )
         if connection.execute(select(entities.c.id).where(entities.c.id == entity.id)).first():
             raise InputError(f"the identifier {entity.id} is taken; give another one with --id")
         connection.execute(insert(entities).values(**row_of(entity, reader.name), published_utc=None, doi=""))
@@ -127,17 +129,17 @@ def change_entity(
     with catalogue.writing() as connection:
         held = demand_mine(connection, reader, id)
         kind = held.entity.kind
-        told = dict(held.entity.facts) | {key: read_fact(kind, key, text) for key, text in facts.items()}
-        kept = {key: value for key, value in told.items() if value}
+        new_facts = dict(held.entity.facts) | {key: read_fact(kind, key, text) for key, text in facts.items()}
+        filled_facts = {key: value for key, value in new_facts.items() if value}
         public = tuple(held.entity.disclosed if disclosed is None else dict.fromkeys(disclosed))
-        private = [one.key for one in KINDS[kind].facts if one.private]
+        private = [fact.key for fact in KINDS[kind].facts if fact.private]
         if unknown := [key for key in public if key not in private]:
             raise ParameterError(
                 f"{unknown[0]}: is no private fact of a {kind}; there are {', '.join(private)}"
             )
         values = {
             "name": held.entity.name if name is None else _named(kind, name),
-            "facts": kept,
+            "facts": filled_facts,
             "disclosed": list(public),
             "changed_utc": time.time(),
             **({} if team is None else {"team": team}),
@@ -145,9 +147,11 @@ def change_entity(
         connection.execute(update(entities).where(entities.c.id == id).values(**values))
         note(connection, reader, f"edit {kind}", told=[id, *facts])
         if kind == "collection" and "members" in facts and held.entity.published is not None:
-            moved = set(held.entity.facts.get("members", ())) ^ set(kept.get("members", ()))
+            moved = set(held.entity.facts.get("members", ())) ^ set(filled_facts.get("members", ()))
             note_changes(connection, sorted(moved))
-        hides = not set(held.entity.disclosed) <= set(public) or not set(held.entity.facts) <= set(kept)
+        hides = not set(held.entity.disclosed) <= set(public) or not set(held.entity.facts) <= set(
+            filled_facts
+        )
         job = _follow(connection, reader, id, hides=hides)
         changed = demand_entity(connection, reader, id).entity
         note_members(connection, changed)
@@ -182,15 +186,17 @@ def link_specimen(
     if how not in HOWS:
         raise ParameterError(f"{how[:40]!r} is no way a specimen is made; there are {', '.join(HOWS)}")
     with catalogue.writing() as connection:
-        made = demand_mine(connection, reader, child)
+        held_child = demand_mine(connection, reader, child)
         above = demand_entity(connection, reader, parent)
         if not above.mine and above.entity.published is None:
             raise NotAllowed(
                 f"{parent}: is not {reader.name or 'a visitor'}'s, and was not published; ask its owner"
             )
-        for one in (made.entity, above.entity):
-            if one.kind != "specimen":
-                raise InputError(f"{one.id}: is a {one.kind}; only specimens are made from others")
+        for held_entity in (held_child.entity, above.entity):
+            if held_entity.kind != "specimen":
+                raise InputError(
+                    f"{held_entity.id}: is a {held_entity.kind}; only specimens are made from others"
+                )
         if child == parent or child in ancestors(connection, [parent]):
             raise InputError(
                 f"{child}: {parent} is {'the same' if child == parent else 'made from it'}, so it cannot be "
@@ -230,11 +236,13 @@ def publish_entity(catalogue: Catalogue, reader: Reader, id: str, *, doi: bool =
         if held.entity.published is not None:
             return held.entity
         settings = all_settings(connection)
-        prefix = settings["doi_prefix"] if doi and held.entity.kind not in HOUSES else ""
-        made = f"{prefix}/{held.entity.kind}/{id}" if prefix else ""
+        prefix = settings["doi_prefix"] if doi and held.entity.kind not in INSTITUTIONS else ""
+        new_doi = f"{prefix}/{held.entity.kind}/{id}" if prefix else ""
         moment = datetime.now(UTC).replace(microsecond=0).timestamp()
-        connection.execute(update(entities).where(entities.c.id == id).values(published_utc=moment, doi=made))
-        note(connection, reader, f"publish {held.entity.kind}", told=[id, made])
+        connection.execute(
+            update(entities).where(entities.c.id == id).values(published_utc=moment, doi=new_doi)
+        )
+        note(connection, reader, f"publish {held.entity.kind}", told=[id, new_doi])
         if held.entity.kind == "collection":
             note_changes(connection, held.entity.facts.get("members", ()))
         job = _follow(connection, reader, id)
@@ -270,14 +278,16 @@ def _named(kind: str, name: str) -> str:
     return line
 
 
-def _free(connection: Connection, name: str) -> str:
+def _free_id(connection: Connection, name: str) -> str:
     """Make an identifier from a name that no other entity has."""
     start = name_from(name) or "entity"
-    known = set(
+    ids = set(
         connection.execute(
             select(entities.c.id).where(entities.c.id.startswith(start, autoescape=True))
         ).scalars()
     )
-    if start not in known:
+    if start not in ids:
         return start
-    return next(one for number in range(2, len(known) + 3) if (one := f"{start}-{number}") not in known)
+    return next(
+        candidate for number in range(2, len(ids) + 3) if (candidate := f"{start}-{number}") not in ids
+    )

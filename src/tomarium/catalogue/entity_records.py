@@ -12,7 +12,7 @@ from tomarium.catalogue import queries
 from tomarium.catalogue.catalogue import Catalogue
 from tomarium.catalogue.dois import ask_for_update
 from tomarium.catalogue.edit import write_record
-from tomarium.catalogue.entities import descendants, records_below, told_of
+from tomarium.catalogue.entities import descendants, entities_of_record, records_below
 from tomarium.catalogue.jobs import add_job, end_job, holding
 from tomarium.catalogue.reader import Reader
 from tomarium.catalogue.record_folder import read_record
@@ -56,13 +56,13 @@ def ask_to_rewrite(connection: Connection, reader: Reader, id: str, *, hides: bo
 
 
 def _hide(connection: Connection, names: Sequence[str]) -> None:
-    known = set(connection.execute(select(stale_records.c.record)).scalars())
-    if new := [{"record": name} for name in names if name not in known]:
+    stale = set(connection.execute(select(stale_records.c.record)).scalars())
+    if new := [{"record": name} for name in names if name not in stale]:
         connection.execute(insert(stale_records), new)
 
 
 def rewrite_now(catalogue: Catalogue, reader: Reader, id: str, job: int | None) -> None:
-    """Do at once what `ask_to_rewrite` noted.
+    """Run at once the job that `ask_to_rewrite` queued.
 
     Parameters
     ----------
@@ -79,9 +79,9 @@ def rewrite_now(catalogue: Catalogue, reader: Reader, id: str, job: int | None) 
     if job is None:
         return
     with holding(catalogue, job):
-        state, told = rewrite(catalogue, reader, id)
+        state, sentence = rewrite(catalogue, reader, id)
     if state == "failed":
-        end_job(catalogue, job, state, told)
+        end_job(catalogue, job, state, sentence)
         return
     with catalogue.writing() as connection:
         connection.execute(delete(jobs).where(jobs.c.number == job))
@@ -142,23 +142,23 @@ def unwritten(connection: Connection, id: str) -> list[Row[Any]]:
     list of Row
         Rows of `job`; none where all records tell what the entity does.
     """
-    asked = select(jobs).where(jobs.c.kind == KIND, jobs.c.state != "done").order_by(jobs.c.number)
-    return [row for row in connection.execute(asked).all() if row.arguments == {"entity": id}]
+    query = select(jobs).where(jobs.c.kind == KIND, jobs.c.state != "done").order_by(jobs.c.number)
+    return [row for row in connection.execute(query).all() if row.arguments == {"entity": id}]
 
 
 def still_to_write(connection: Connection, id: str) -> str:
     """Tell in one sentence that records of an entity still tell what it said before; "" where none does."""
-    found = unwritten(connection, id)
-    if not found:
+    open_jobs = unwritten(connection, id)
+    if not open_jobs:
         return ""
     names = records_below(connection, [id, *descendants(connection, [id])])
     stale = select(func.count()).where(stale_records.c.record.in_(names))
     hidden = connection.execute(stale).scalar_one()
-    if all(row.state == "failed" for row in found):
-        kept = f"; what was taken back is hidden in {hidden} of them, which no search finds" if hidden else ""
-        return (
-            f"Some of its records could not be written and tell what it said before{kept}: {found[-1].told}"
+    if all(row.state == "failed" for row in open_jobs):
+        warning = (
+            f"; what was taken back is hidden in {hidden} of them, which no search finds" if hidden else ""
         )
+        return f"Some of its records could not be written and tell what it said before{warning}: {open_jobs[-1].told}"
     if hidden:
         return (
             f"What was taken back is hidden from everybody. {hidden} of its {len(names)} records are still being "
@@ -173,7 +173,7 @@ def rewrite_one(connection: Connection, reader: Reader, name: str) -> None:
     connection.execute(delete(stale_records).where(stale_records.c.record == name))
     if folder is None:
         return
-    record = replace(read_record(folder), entities=told_of(connection, name))
+    record = replace(read_record(folder), entities=entities_of_record(connection, name))
     write_record(connection, reader, record, folder)
     if record.publication is not None and record.publication.doi:
         ask_for_update(connection, record)

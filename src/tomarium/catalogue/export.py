@@ -77,9 +77,9 @@ def parse_export(text: str) -> Export:
     ParameterError
         Another form, format or type, or limits that are none.
     """
-    what, _, rest = text.partition(":")
-    words = [word.strip() for word in rest.split(",")]
-    if what != "volume" or words[0] not in FORMATS or len(words) > 3:
+    kind, _, words_after = text.partition(":")
+    words = [word.strip() for word in words_after.split(",")]
+    if kind != "volume" or words[0] not in FORMATS or len(words) > 3:
         raise ParameterError(
             f"--output {text!r}: write volume:FORMAT, volume:FORMAT,TYPE or volume:FORMAT,TYPE,LOW:HIGH, such as "
             f"volume:tiff,uint16; formats are {', '.join(FORMATS)}, types {', '.join(TYPES)}"
@@ -103,7 +103,7 @@ def parse_export(text: str) -> Export:
 
 def export(
     folder: Path,
-    wanted: Export,
+    request: Export,
     on_progress: Callable[[str, int, int], None],
 ) -> Path:
     """Write a record's volume once more.
@@ -115,7 +115,7 @@ def export(
     ----------
     folder : Path
         Folder of the record; its volume is whole.
-    wanted : Export
+    request : Export
         Format, type and limits.
     on_progress : callable
         `on_progress(stage, done, total)`.
@@ -134,26 +134,26 @@ def export(
     """
     volume = formats.open(folder / VOLUME)
     if not isinstance(volume, Volume):
-        raise FormatError(f"{folder}: holds no volume that could be written as {wanted.word}")
-    told: dict[str, Any] = {"file": wanted.name, "format": FORMATS[wanted.word][0], "type": wanted.dtype}
-    path, form = folder / wanted.name, FORMATS[wanted.word][0]
-    volume = replace(volume, metadata=_kept(volume))
-    if wanted.dtype == "float32":
+        raise FormatError(f"{folder}: holds no volume that could be written as {request.word}")
+    entry: dict[str, Any] = {"file": request.name, "format": FORMATS[request.word][0], "type": request.dtype}
+    path, form = folder / request.name, FORMATS[request.word][0]
+    volume = replace(volume, metadata=_metadata_without_run(volume))
+    if request.dtype == "float32":
         convert(
             volume,
             path,
             to=form,
             overwrite=True,
             lossy=True,
-            on_progress=lambda done, total: on_progress("export", done, total),
+            on_progress=lambda count, total: on_progress("export", count, total),
         )
     else:
-        limits = None if wanted.low is None or wanted.high is None else (wanted.low, wanted.high)
-        dtype: Literal["uint8", "uint16"] = "uint8" if wanted.dtype == "uint8" else "uint16"
+        limits = None if request.low is None or request.high is None else (request.low, request.high)
+        dtype: Literal["uint8", "uint16"] = "uint8" if request.dtype == "uint8" else "uint16"
         cast = convert_cast(
             volume, path, dtype, limits, to=form, overwrite=True, constant=True, on_progress=on_progress
         )[1]
-        told |= {
+        entry |= {
             "low": cast.low,
             "high": cast.high,
             "unit": cast.unit,
@@ -164,17 +164,21 @@ def export(
             "not_finite": cast.not_finite,
             "largest_error": cast.largest_error,
         }
-    _note(folder, told)
+    _note(folder, entry)
     return path
 
 
-def _kept(volume: Volume) -> dict[str, Any]:
-    """Leave the account of the run to the record itself."""
+def _metadata_without_run(volume: Volume) -> dict[str, Any]:
+    """Return the metadata without those of the run, which the record holds itself."""
     return {name: value for name, value in volume.metadata.items() if name not in ("provenance", "shards")}
 
 
-def _note(folder: Path, told: Mapping[str, Any]) -> None:
+def _note(folder: Path, entry: Mapping[str, Any]) -> None:
     from tomarium.pipeline.run.journal import read_json
 
-    before = [one for one in read_json(folder / EXPORTS) or [] if one["file"] != told["file"]]
-    write_json(folder / EXPORTS, [*before, told])
+    before = [
+        entry_before
+        for entry_before in read_json(folder / EXPORTS) or []
+        if entry_before["file"] != entry["file"]
+    ]
+    write_json(folder / EXPORTS, [*before, entry])

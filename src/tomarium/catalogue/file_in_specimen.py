@@ -52,7 +52,7 @@ def file_in_specimen(catalogue: Catalogue, reader: Reader, folder: Path, specime
     return edit(catalogue, reader, record.id, Changes(specimen=specimen))
 
 
-def link_same_voxels(catalogue: Catalogue, reader: Reader, made: str, of: str) -> Link | None:
+def link_same_voxels(catalogue: Catalogue, reader: Reader, record: str, of: str) -> Link | None:
     """File that the volume of a record lies where that lies of which it was made, voxel on voxel.
 
     Parameters
@@ -61,7 +61,7 @@ def link_same_voxels(catalogue: Catalogue, reader: Reader, made: str, of: str) -
         Open.
     reader : Reader
         Who files it.
-    made, of : str
+    record, of : str
         Identifiers of both records.
 
     Returns
@@ -72,7 +72,7 @@ def link_same_voxels(catalogue: Catalogue, reader: Reader, made: str, of: str) -
     with catalogue.reading() as connection:
         if queries.folder_of(connection, of) is None:
             return None
-    ends = f"records/{made}", f"records/{of}"
+    ends = f"records/{record}", f"records/{of}"
     exact = rows(np.zeros((6, 6)))
     return file_link(
         catalogue, reader, Link(*ends, rows(np.eye(4)), exact, kind="cut-from", method=SAME_VOXELS)

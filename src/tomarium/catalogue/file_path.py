@@ -157,24 +157,24 @@ def make_folders(
     refused = None
     if path.is_file() or formats.recognise(path):
         try:
-            whole = opener(path)
+            opened = opener(path)
         except FormatError as problem:
             if path.is_file():
                 raise
             refused = problem  # a folder of other things, perhaps
         else:
-            yield make_from_files(path, whole, wish, tell)[1]
+            yield make_from_files(path, opened, wish, tell)[1]
             return
     any_made, problems = False, []
     below = data_below(path)
     first = list(islice(below, 2))
     if len(first) > 1:  # one title is none of several
         wish = replace(wish, title="")
-    for place, found in chain(first, below):
+    for place, opened_or_error in chain(first, below):
         try:
-            if isinstance(found, TomariumError):
-                raise found
-            folder = make_from_files(place, found, wish, tell)[1]
+            if isinstance(opened_or_error, TomariumError):
+                raise opened_or_error
+            folder = make_from_files(place, opened_or_error, wish, tell)[1]
         except TomariumError as problem:
             problems.append(problem)
             continue

@@ -136,8 +136,8 @@ def write_table(files: Mapping[str, Sum]) -> bytes:
     ordered = sorted(files.items())
     columns: dict[str, Any] = {
         "path": Array([path for path, _ in ordered], type=DataType.string()),
-        "bytes": Array([known.bytes for _, known in ordered], type=DataType.int64()),
-        "sha256": Array([bytes.fromhex(known.sha256) for _, known in ordered], type=DataType.binary(32)),
+        "bytes": Array([row.bytes for _, row in ordered], type=DataType.int64()),
+        "sha256": Array([bytes.fromhex(row.sha256) for _, row in ordered], type=DataType.binary(32)),
     }
     target = io.BytesIO()
     write_parquet(
@@ -185,8 +185,8 @@ def read_table(content: bytes, name: str) -> FileTable:
     except BaseException as problem:  # what is no Parquet at all is a panic there, which is no Exception
         if isinstance(problem, (KeyboardInterrupt, SystemExit, MemoryError)):
             raise
-        told = (str(problem).splitlines() or [""])[0]
-        raise FormatError(f"{name}: is no table of files ({told}); take it from a backup") from problem
+        reason = (str(problem).splitlines() or [""])[0]
+        raise FormatError(f"{name}: is no table of files ({reason}); take it from a backup") from problem
 
 
 def freeze(folder: Path, record: Record) -> Record:
@@ -244,9 +244,9 @@ def _sizes(folder: Path, paths: Mapping[str, str]) -> dict[str, int]:
 
 def remove_others(folder: Path, record: Record) -> None:
     """Remove tables of what the record was before; called when its crate is written."""
-    kept = {entry.path for entry in record.files}
+    listed = {entry.path for entry in record.files}
     for path in list(folder.glob("manifest-*.parquet")):
-        if FILE_TABLE.fullmatch(path.name) and path.name not in kept:
+        if FILE_TABLE.fullmatch(path.name) and path.name not in listed:
             path.unlink(missing_ok=True)
 
 
@@ -287,4 +287,4 @@ def sums_of(folder: Path, record: Record) -> Mapping[str, str]:
     table = table_of(folder, record)
     if table is None:
         return read_manifest(folder / MANIFEST)
-    return {path: known.sha256 for path, known in table.items()}
+    return {path: row.sha256 for path, row in table.items()}

@@ -146,16 +146,16 @@ def file_record(
     if not title:
         raise InputError(f"{folder}: the title is empty; give one line that tells people what it is")
     before = read_record(folder) if (folder / FILENAME).exists() else None
-    known = id or (before.id if before else None)
+    known_id = id or (before.id if before else None)
     summary = _summary(folder / VOLUME, volume or {}) if has_volume else {}
     if wrong := what_is_unsound(summary):
-        told = brief(in_words({key: summary.get(key) for key in wrong.split(", ")}), 120)
-        raise InputError(f"{folder}: the volume cannot be so: {told}; file it with what is right")
+        values = brief(in_words({key: summary.get(key) for key in wrong.split(", ")}), 120)
+        raise InputError(f"{folder}: the volume cannot be so: {values}; file it with what is right")
     people = tuple(read_person(creator) if isinstance(creator, str) else creator for creator in creators)
     if before and not people:
         people = before.creators
     draft = Record(
-        id=known or "",
+        id=known_id or "",
         title=title,
         created=created,
         description=description or (_describe(summary) if has_volume else _describe_parts(parts)),
@@ -184,7 +184,7 @@ def file_record(
         _demand_same_data(before, sums)
         write_whole(folder / MANIFEST, write_manifest(sums).encode())
         files = _entries(sums | sum_files(folder, [MANIFEST]), draft.parts)
-        record = replace(draft, files=files, id=known or _new_id(title, files))
+        record = replace(draft, files=files, id=known_id or _new_id(title, files))
         if not ID.fullmatch(record.id):
             raise InputError(f"the identifier {record.id[:80]!r} is malformed; use a-z, 0-9 and hyphens")
         if record.publication is not None:
@@ -219,21 +219,21 @@ def refile_below(folder: Path, record: Record, below: str) -> Record:
         The folder lies in one that is told as one thing, or holds too many files to be told one by one.
     """
     start = f"{below}/"
-    whole = next(
+    in_entry = next(
         (file.path for file in record.files if file.path.endswith("/") and start.startswith(file.path)), ""
     )
     inside = [f"{start}{path}" for path in list_files(folder / below)] if (folder / below).is_dir() else []
-    if whole or len(inside) > MOST_LISTED:
+    if in_entry or len(inside) > MOST_LISTED:
         raise InputError(
-            f"{record.id}: {whole or start} is told as one thing; file the whole record anew with tomarium ingest"
+            f"{record.id}: {in_entry or start} is told as one thing; file the whole record anew with tomarium ingest"
         )
     fresh = sum_files(folder, inside)
-    known = {
+    unchanged = {
         path: sha256
         for path, sha256 in read_manifest(folder / MANIFEST).items()
         if not path.startswith(start)
     }
-    sums = {path: Sum(0, sha256) for path, sha256 in known.items()} | fresh  # a manifest has no sizes
+    sums = {path: Sum(0, sha256) for path, sha256 in unchanged.items()} | fresh  # a manifest has no sizes
     write_crate(folder / MANIFEST, write_manifest(dict(sorted(sums.items()))).encode())
     entries = _entries(fresh | sum_files(folder, [MANIFEST]), record.parts)
     file_entries = [
@@ -243,15 +243,15 @@ def refile_below(folder: Path, record: Record, below: str) -> Record:
     ]
     singly = sorted(
         (*(file_entry for file_entry in file_entries if not file_entry.path.endswith("/")), *entries),
-        key=lambda one: one.path,
+        key=lambda entry: entry.path,
     )
-    told = replace(
+    refiled = replace(
         record, files=(*(file_entry for file_entry in file_entries if file_entry.path.endswith("/")), *singly)
     )
-    return freeze(folder, told) if told.publication is not None else told
+    return freeze(folder, refiled) if refiled.publication is not None else refiled
 
 
-def _summary(path: Path, told: Mapping[str, Any]) -> dict[str, Any]:
+def _summary(path: Path, volume: Mapping[str, Any]) -> dict[str, Any]:
     """Tell the volume in short: what the run told, completed by what the files say."""
     stored = open_volume(path)
     summary: dict[str, Any] = {
@@ -261,10 +261,10 @@ def _summary(path: Path, told: Mapping[str, Any]) -> dict[str, Any]:
         "voxel_m": list(stored.voxel_m) if stored.voxel_m else None,
         "unit": stored.unit,
     }
-    if "histogram" not in told:
+    if "histogram" not in volume:
         summary |= summarise(stored.data)
     return summary | {
-        key: plain(value) for key, value in told.items() if key not in ("path", "shape", "dtype")
+        key: plain(value) for key, value in volume.items() if key not in ("path", "shape", "dtype")
     }
 
 
@@ -275,20 +275,20 @@ def _describe(summary: Mapping[str, Any]) -> str:
     if not voxel:
         return f"{text}; the voxel size is not known."
     sizes = [voxel] * 3 if isinstance(voxel, (int, float)) else list(voxel)
-    each = (
+    size = (
         units.show(sizes[0], "m")
         if len(set(sizes)) == 1
         else " × ".join(units.show(s, "m") for s in sizes[::-1])
     )
-    return f"{text} of {each}."
+    return f"{text} of {size}."
 
 
 def _describe_parts(parts: Sequence[Part]) -> str:
     part = parts[0]
     lengths = " × ".join(str(axis["length"]) for axis in part.axes)
     names = ", ".join(str(axis["name"]) for axis in part.axes)
-    what = {"projections": "Scan", "image": "Image"}.get(part.kind, part.kind.capitalize())
-    return f"{what} of {lengths} ({names})." if lengths else f"{what}, {part.path}."
+    noun = {"projections": "Scan", "image": "Image"}.get(part.kind, part.kind.capitalize())
+    return f"{noun} of {lengths} ({names})." if lengths else f"{noun}, {part.path}."
 
 
 def _provenance(folder: Path) -> dict[str, Any]:
@@ -315,20 +315,20 @@ def _write_previews(record: Record, folder: Path) -> None:
 def _entries(sums: Mapping[str, Sum], parts: Sequence[Part]) -> tuple[FileEntry, ...]:
     ordered = dict(sorted(sums.items()))
     data = {part.path for part in parts}
-    whole = _whole_folders(ordered, data)
+    whole_folders = _whole_folders(ordered, data)
     entries = []
-    for folder in whole:
-        known = sum_folder(folder, ordered)
+    for folder in whole_folders:
+        sums_of_folder = sum_folder(folder, ordered)
         role, kind = "volume", "application/vnd+zarr"
         if folder != VOLUME:
             kinds = {_media_type(path) for path in ordered if path.startswith(folder)}
             kind = kinds.pop() if len(kinds) == 1 else "application/octet-stream"
             role = "data" if _belongs(folder.rstrip("/"), data) else _role(folder)
-        entries.append(FileEntry(folder, known.bytes, known.sha256, kind, role))
-    for path, known in ordered.items():
-        if not path.startswith(whole):
+        entries.append(FileEntry(folder, sums_of_folder.bytes, sums_of_folder.sha256, kind, role))
+    for path, sums_of_file in ordered.items():
+        if not path.startswith(whole_folders):
             role = "data" if _belongs(path, data) else _role(path)
-            entries.append(FileEntry(path, known.bytes, known.sha256, _media_type(path), role))
+            entries.append(FileEntry(path, sums_of_file.bytes, sums_of_file.sha256, _media_type(path), role))
     return tuple(entries)
 
 
@@ -354,8 +354,8 @@ def _belongs(path: str, parts: set[str]) -> bool:
 
 
 def _media_type(path: str) -> str:
-    known = MEDIA_TYPES.get(Path(path).suffix)
-    return known or mimetypes.guess_type(path, strict=False)[0] or "application/octet-stream"
+    media_type = MEDIA_TYPES.get(Path(path).suffix)
+    return media_type or mimetypes.guess_type(path, strict=False)[0] or "application/octet-stream"
 
 
 def _role(path: str) -> str:
@@ -382,22 +382,24 @@ def _demand_same_data(before: Record | None, sums: Mapping[str, Sum]) -> None:
         return
     old = {entry.path: entry.sha256 for entry in before.files if entry.role in DATA}
     new = {entry.path: entry.sha256 for entry in _entries(sums, before.parts) if entry.role in DATA}
-    if old != new and old != _told_as(old, new, sums):
+    if old != new and old != _in_earlier_form(old, new, sums):
         raise InputError(
             f"{before.id}: version {before.publication.version} was published with other data, which those who "
             f"cite it rely on; make the new one in a folder of its own and publish it with --new-version-of {before.id}"
         )
 
 
-def _told_as(old: Mapping[str, str], new: Mapping[str, str], sums: Mapping[str, Sum]) -> dict[str, str]:
+def _in_earlier_form(
+    old: Mapping[str, str], new: Mapping[str, str], sums: Mapping[str, Sum]
+) -> dict[str, str]:
     """Tell new data in the way of an earlier version of tomarium, which listed every file of large folders."""
-    told = {}
+    checksums = {}
     for path, sha256 in new.items():
         if path in old or not path.endswith("/"):
-            told[path] = sha256
+            checksums[path] = sha256
         else:
-            told |= {name: known.sha256 for name, known in sums.items() if name.startswith(path)}
-    return told
+            checksums |= {name: entry.sha256 for name, entry in sums.items() if name.startswith(path)}
+    return checksums
 
 
 def id_words(title: str) -> str:

@@ -28,7 +28,7 @@ from tomarium.catalogue.record_pictures import ask_for_pictures
 from tomarium.catalogue.series_records import is_series
 from tomarium.catalogue.settings import all_settings
 from tomarium.catalogue.upload_filing import begin_filing, filed_as
-from tomarium.catalogue.upload_room import give_all_back
+from tomarium.catalogue.upload_room import release_rooms
 from tomarium.catalogue.uploads import INCOMING, Uploads
 from tomarium.errors import FormatError, InputError
 from tomarium.formats import formats
@@ -98,15 +98,15 @@ def finish(
     InputError
         What is said of it cannot be read; its files are left as they are.
     """
-    told = {name: text for name, text in (said or {}).items() if text.strip()}
-    changes = changes_of(told)
-    uploads.describe(reader, batch, told)
+    filled_fields = {name: text for name, text in (said or {}).items() if text.strip()}
+    changes = changes_of(filled_fields)
+    uploads.describe(reader, batch, filled_fields)
     if filed_as(uploads.root / batch, uploads.root / batch / INCOMING):
         return Finished(record=finish_again(catalogue, reader, uploads, batch, records))
-    whole = uploads.assemble(reader, batch)
-    inside = list(whole.iterdir())
+    assembled = uploads.assemble(reader, batch)
+    inside = list(assembled.iterdir())
     folder = (
-        inside[0] if len(inside) == 1 and inside[0].is_dir() else whole
+        inside[0] if len(inside) == 1 and inside[0].is_dir() else assembled
     )  # a folder may come with its name
     if not (folder / FILENAME).is_file():
         with catalogue.writing() as connection:
@@ -183,7 +183,7 @@ def _end(
     ask_for_pictures(catalogue, reader, (filed,))
     record = edit(catalogue, reader, filed.id, changes) if changes != Changes() else filed
     uploads.forget(batch)
-    give_all_back(catalogue, batch)
+    release_rooms(catalogue, batch)
     return record
 
 
@@ -221,7 +221,7 @@ def drop(catalogue: Catalogue, reader: Reader, uploads: Uploads, batch: str) -> 
             f"job {job.number} makes a record of it; remove the record instead when it is there"
         )
     uploads.drop(reader, batch)
-    give_all_back(catalogue, batch)
+    release_rooms(catalogue, batch)
 
 
 def jobs_of_batches(catalogue: Catalogue, reader: Reader) -> dict[str, Row[Any]]:
@@ -240,8 +240,8 @@ def jobs_of_batches(catalogue: Catalogue, reader: Reader) -> dict[str, Row[Any]]
         Batch → its newest job, of the last 200 that the reader asked for.
     """
     with catalogue.reading() as connection:
-        found = own_jobs(connection, reader, KIND)
-    return {str(job.arguments.get("batch")): job for job in reversed(found)}
+        own = own_jobs(connection, reader, KIND)
+    return {str(job.arguments.get("batch")): job for job in reversed(own)}
 
 
 def make_records(catalogue: Catalogue, reader: Reader, uploads: Uploads, batch: str, records: Path) -> Filed:
@@ -288,11 +288,11 @@ def make_records(catalogue: Catalogue, reader: Reader, uploads: Uploads, batch: 
     if len(filed.records) > 1:  # they have names of their own
         changes = replace(changes, title=None)
     if changes != Changes():
-        made = tuple(edit(catalogue, reader, record.id, changes) for record in filed.records)
-        filed = replace(filed, records=made)
+        edited = tuple(edit(catalogue, reader, record.id, changes) for record in filed.records)
+        filed = replace(filed, records=edited)
     if not filed.problems:
         uploads.forget(batch)
-        give_all_back(catalogue, batch)
+        release_rooms(catalogue, batch)
     return filed
 
 
@@ -314,12 +314,12 @@ def load() -> None:
     collect("viewers", Viewer)
 
 
-def lay_out_upload(asked: tuple[Path, Path, str]) -> dict[str, list[str]]:
+def lay_out_upload(task: tuple[Path, Path, str]) -> dict[str, list[str]]:
     """Make the folders of records of what was uploaded; what a child does, which knows no catalogue.
 
     Parameters
     ----------
-    asked : (Path, Path, str)
+    task : (Path, Path, str)
         What was uploaded, the folder in which records are made, and their title.
 
     Returns
@@ -327,46 +327,46 @@ def lay_out_upload(asked: tuple[Path, Path, str]) -> dict[str, list[str]]:
     dict
         "folders" of records, and "problems" with what cannot be one.
     """
-    path, records, title = asked
-    made = list(make_folders(path, Wish(records, title)))
+    path, records, title = task
+    folders_or_errors = list(make_folders(path, Wish(records, title)))
     return {
-        "folders": [str(one) for one in made if isinstance(one, Path)],
-        "problems": [str(one) for one in made if not isinstance(one, Path)],
+        "folders": [str(result) for result in folders_or_errors if isinstance(result, Path)],
+        "problems": [str(result) for result in folders_or_errors if not isinstance(result, Path)],
     }
 
 
 def _laid_out(catalogue: Catalogue, reader: Reader, folder: Path, path: Path, wish: Wish) -> Filed:
-    """Have records made by a process that touches this upload alone, and put them into the catalogue."""
+    """Make records in a process that may open this upload alone, and put them into the catalogue."""
     with catalogue.reading() as connection:
         unconfined = all_settings(connection)[SETTING] == "yes"
     wish.records.mkdir(parents=True, exist_ok=True)
-    asked = (path.resolve(), wish.records.resolve(), wish.title)
+    task = (path.resolve(), wish.records.resolve(), wish.title)
     writable = [folder.resolve(), wish.records.resolve()]
     try:
-        told = readers().ask(
-            asked, readable=[], writable=writable, longest_s=LONGEST_S, unconfined=unconfined
+        result = readers().ask(
+            task, readable=[], writable=writable, longest_s=LONGEST_S, unconfined=unconfined
         )
     except ReaderDied as problem:
         raise FormatError(f"{path}: {problem}; take it from its origin") from problem
     finally:
         with suppress(OSError):
             wish.records.rmdir()  # where nothing was made
-    folders = [Path(folder) for folder in told["folders"]]
+    folders = [Path(folder) for folder in result["folders"]]
     # A file that took over that process could have written anything into its folders.
-    for one in folders:
-        if one.parent != asked[1] or read_record(one).publication is not None:
+    for record_folder in folders:
+        if record_folder.parent != task[1] or read_record(record_folder).publication is not None:
             raise FormatError(
                 f"{path}: the process that read it made no draft of it; take it from its origin"
             )
-    return ingest_folders(catalogue, [*folders, *map(InputError, told["problems"])], reader)
+    return ingest_folders(catalogue, [*folders, *map(InputError, result["problems"])], reader)
 
 
-def _give_to_team(catalogue: Catalogue, made: Sequence[Record], team: str) -> None:
-    """Let records be a team's too."""
-    if not team or not made:
+def _give_to_team(catalogue: Catalogue, records: Sequence[Record], team: str) -> None:
+    """Assign records to a team, too."""
+    if not team or not records:
         return
     with catalogue.writing() as connection:
-        for record in made:
+        for record in records:
             lived, place = queries.life_of(connection, record.id), queries.folder_of(connection, record.id)
             if lived is not None and place is not None:
                 queries.save_life(connection, {**lived._mapping, "team": team})

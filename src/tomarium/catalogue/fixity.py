@@ -127,14 +127,14 @@ def next_record(connection: Connection, now: float | None = None) -> Row[Any, An
     if state.last_day >= math.ceil(state.records / state.days) * (2 if late else 1):
         return None
     when = func.coalesce(fixity_checks.c.checked_utc, 0.0)
-    asked = (
+    query = (
         select(records.c.id, stores.c.address, records.c.path)
         .join(stores, stores.c.number == records.c.store)
         .join(fixity_checks, fixity_checks.c.record == records.c.id, isouter=True)
         .where(when <= moment - span + DAY_S)
         .order_by(when, records.c.number)
     )
-    return connection.execute(asked.limit(1)).first()
+    return connection.execute(query.limit(1)).first()
 
 
 def check_record(catalogue: Catalogue, id: str, now: float | None = None) -> Checked | None:
@@ -226,11 +226,11 @@ def audit_round(
     bool
         Whether all that was read was as it was filed.
     """
-    well, left = True, ""
+    well, unreadable = True, ""
     while goes_on():
         with catalogue.reading() as connection:
             row = next_record(connection, now)
-        if row is None or row.id == left:
+        if row is None or row.id == unreadable:
             return well
         try:
             checked = check_record(catalogue, row.id, now)
@@ -238,7 +238,7 @@ def audit_round(
             tell(f"audit of files: {problem}")
             return False
         if checked is None:
-            left = row.id  # somebody writes it; its turn comes again in the next round
+            unreadable = row.id  # somebody writes it; its turn comes again in the next round
         elif checked.wrong:
             well = False
             tell(f"{row.id}: {len(checked.wrong)} files are not as filed, {checked.new_alarms} new alarms")

@@ -78,10 +78,10 @@ def list_folder(record: Record, folder: Path, path: str, first: int = 0) -> tupl
             for is_file, name, object_path in shown
         ], len(below)
     names = _names(place, place.stat().st_mtime_ns)
-    found = []
+    listed = []
     for is_file, name in names[first : first + AT_ONCE]:
-        found.append(Item(name, (place / name).stat().st_size) if is_file else Item(f"{name}/", None))
-    return found, len(names)
+        listed.append(Item(name, (place / name).stat().st_size) if is_file else Item(f"{name}/", None))
+    return listed, len(names)
 
 
 @lru_cache(maxsize=8)

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from tomarium.catalogue.audit import note
 from tomarium.catalogue.catalogue import Catalogue
 from tomarium.catalogue.reader import LOCAL_OWNER
-from tomarium.catalogue.state_checks.state_check import Asked, StateCheck
+from tomarium.catalogue.state_checks.state_check import CheckContext, StateCheck
 from tomarium.doctor.core.finding import Finding
 from tomarium.errors import TomariumError
 from tomarium.registry import collect
 
 
 @dataclass(frozen=True)
-class Found:
+class FindingAndRepair:
     """A finding, and what became of it.
 
     Attributes
@@ -38,8 +38,8 @@ class Found:
     problem: str = ""
 
 
-def _silent(_stage: str, _done: int, _total: int) -> None:
-    """Tell nobody."""
+def _no_progress(_stage: str, _done: int, _total: int) -> None:
+    """Report no progress."""
 
 
 def fsck(
@@ -48,8 +48,8 @@ def fsck(
     files: bool = True,
     repair: bool = False,
     now: float | None = None,
-    tell: Callable[[str, int, int], None] = _silent,
-) -> Iterator[Found]:
+    tell: Callable[[str, int, int], None] = _no_progress,
+) -> Iterator[FindingAndRepair]:
     """Find what a program that was stopped, a full disk or a lost file has left half done.
 
     Rows and folders are read some hundred at a time, so that memory does not grow with the catalogue; the portal and
@@ -71,27 +71,27 @@ def fsck(
 
     Yields
     ------
-    Found
+    FindingAndRepair
         One after the other.
     """
-    asked = Asked(catalogue, time.time() if now is None else now, files, tell)
+    context = CheckContext(catalogue, time.time() if now is None else now, files, tell)
     for check in collect("catalogue.state_checks", StateCheck).values():
-        for code, fault in check.run(asked):
+        for code, fault in check.run(context):
             named = fault.called(code, check.name)
             can = named.repair is not None
             if not repair or named.repair is None:
-                yield Found(named.finding, can)
+                yield FindingAndRepair(named.finding, can)
                 continue
             try:
-                done = named.repair()
+                repaired = named.repair()
             except (TomariumError, OSError) as problem:
-                yield Found(named.finding, can, problem=str(problem))
+                yield FindingAndRepair(named.finding, can, problem=str(problem))
                 continue
             with catalogue.writing() as connection:
                 note(
                     connection,
                     LOCAL_OWNER,
                     "repair",
-                    told={"code": code, "where": named.finding.where, "done": done},
+                    told={"code": code, "where": named.finding.where, "done": repaired},
                 )
-            yield Found(named.finding, can, repaired=done)
+            yield FindingAndRepair(named.finding, can, repaired=repaired)

@@ -92,8 +92,9 @@ def make_fused_record(
     """
     if (folder / FILENAME).exists():
         raise InputError(f"{folder}: is a record already; give another name for the fused one")
-    known = [
-        read_record(one) if (one / FILENAME).is_file() else None for one in (path, *(s.path for s in sources))
+    records_known = [
+        read_record(source_path) if (source_path / FILENAME).is_file() else None
+        for source_path in (path, *(s.path for s in sources))
     ]
     maps = [
         {
@@ -105,13 +106,15 @@ def make_fused_record(
             "centre_m": source.map.pose.centre_m.tolist(),
             "fingerprint": fingerprint(source.path),
         }
-        for source, record in zip(sources, known[1:], strict=True)
+        for source, record in zip(sources, records_known[1:], strict=True)
     ]
     account = {"volume": path.name, "fingerprint": fingerprint(path), "maps": maps}
     fusion = fuse(volume, [source.map for source in sources], folder, account=account, tell=tell)
     report = report_of(fusion, names or {}, maps)
     report["method"]["memory_bytes"] = memory_of(volume)
-    title = title or f"Phases of {known[0].title if known[0] else path.name.partition('.')[0]}"
+    title = (
+        title or f"Phases of {records_known[0].title if records_known[0] else path.name.partition('.')[0]}"
+    )
     labels, confidence = (_volume(folder / name) for name in (LABELS, CONFIDENCE))
     (folder / FOLDER).mkdir(exist_ok=True)
     for name, content in draw_planes(volume, labels, confidence, fusion.learned.phases.tolist()).items():
@@ -119,9 +122,9 @@ def make_fused_record(
     write_json(folder / REPORT, report)
     write_whole(folder / PAGE, _page(report, title).encode())
     forget_progress(folder)
-    records = [record for record in known if record is not None]
-    first = known[0]
-    made = file_record(
+    records = [record for record in records_known if record is not None]
+    first = records_known[0]
+    filed = file_record(
         folder,
         title=title,
         description=_described(report),
@@ -131,7 +134,11 @@ def make_fused_record(
         parameters={key: first.parameters[key] for key in SHARED if key in first.parameters} if first else {},
         volume={"unit": ""},
         provenance={
-            "source": {"name": ", ".join(one.name for one in (path, *(source.path for source in sources)))},
+            "source": {
+                "name": ", ".join(
+                    source_path.name for source_path in (path, *(source.path for source in sources))
+                )
+            },
             "fused": report,
             "versions": versions(),
             "finished": datetime.now(UTC).replace(microsecond=0).isoformat(),
@@ -141,13 +148,13 @@ def make_fused_record(
     origins = dict.fromkeys(
         (record.publication.doi or record.id) if record.publication else record.id for record in records
     )
-    told = replace(
-        made,
+    derived = replace(
+        filed,
         related=tuple(Related("IsDerivedFrom", origin) for origin in origins),
         specimen=first.specimen if first else "",
     )
-    write_whole(folder / FILENAME, export(told).encode())
-    return told, report
+    write_whole(folder / FILENAME, export(derived).encode())
+    return derived, report
 
 
 def _volume(path: Path) -> Volume:

@@ -72,20 +72,20 @@ def find_sources(
     try:
         opened = _catalogue(catalogue, absent) if needed else None
         path = _place(opened, volume)
-        found = []
+        sources = []
         for number, text in enumerate(maps):
             at = _place(opened, text)
             if links:
-                pose, said = _of_file(links[number], at, path), links[number].name
+                pose, origin = _of_file(links[number], at, path), links[number].name
             else:
                 assert opened is not None
-                pose, said = _of_catalogue(opened, text, volume)
+                pose, origin = _of_catalogue(opened, text, volume)
             image = _image(at, pixels[number] if pixels else None, entries[number] if entries else None)
-            found.append(Source(class_map(image, pose, text), at, said))
+            sources.append(Source(class_map(image, pose, text), at, origin))
     finally:
         if opened is not None:
             opened.close()
-    return path, found
+    return path, sources
 
 
 def _catalogue(place: Path | None, absent: Sequence[str]) -> Catalogue:
@@ -140,12 +140,17 @@ def _axes(opened: AnyImage, part: Part) -> tuple[Axis, ...]:
     """Return the axes of a record's image; where its file has no pixel size, that which was told when it was filed."""
     shown: Mapping[str, Any] = next(iter(part.summary.get("shown", ())), {})
     offsets = {axis["name"]: axis["offset"] for axis in (shown.get("row"), shown.get("column")) if axis}
-    told = {str(axis["name"]): axis for axis in part.axes if axis.get("unit") == "m" and axis.get("step")}
+    axes_by_name = {
+        str(axis["name"]): axis for axis in part.axes if axis.get("unit") == "m" and axis.get("step")
+    }
     return tuple(
         replace(
-            axis, scale=float(told[axis.name]["step"]), offset=float(offsets.get(axis.name, 0.0)), unit="m"
+            axis,
+            scale=float(axes_by_name[axis.name]["step"]),
+            offset=float(offsets.get(axis.name, 0.0)),
+            unit="m",
         )
-        if axis.unit != "m" and axis.name in told
+        if axis.unit != "m" and axis.name in axes_by_name
         else axis
         for axis in opened.axes
     )
@@ -153,17 +158,17 @@ def _axes(opened: AnyImage, part: Part) -> tuple[Axis, ...]:
 
 def _of_file(link: Path, map: Path, volume: Path) -> Pose:
     """Read where a map lies; a link that leads the other way is turned round where it names its ends."""
-    told: dict[str, Any] = read_json(link)
-    if is_alignment(told):
-        pose = pose_of(link_of(as_link_json(told, str(link)), str(link)))
-        ends = [Path(str(told.get(key, ""))).name for key in ("moving", "fixed")]
+    content: dict[str, Any] = read_json(link)
+    if is_alignment(content):
+        pose = pose_of(link_of(as_link_json(content, str(link)), str(link)))
+        ends = [Path(str(content.get(key, ""))).name for key in ("moving", "fixed")]
         return inverse(pose) if ends == [volume.name, map.name] and map.name != volume.name else pose
-    found = link_of(told, str(link))
+    link_read = link_of(content, str(link))
     ends = [
         f"records/{read_record(path).id}" if (path / FILENAME).is_file() else "" for path in (map, volume)
     ]
-    backwards = (found.from_frame, found.to_frame) == (ends[1], ends[0]) and all(ends)
-    return inverse(pose_of(found)) if backwards else pose_of(found)
+    backwards = (link_read.from_frame, link_read.to_frame) == (ends[1], ends[0]) and all(ends)
+    return inverse(pose_of(link_read)) if backwards else pose_of(link_read)
 
 
 def _of_catalogue(opened: Catalogue, map: str, volume: str) -> tuple[Pose, str]:

@@ -68,9 +68,9 @@ class Source:
 
     def kept(self) -> str:
         """Tell what is kept of it: "8 records, 2 documents"; documents and instruments where there are any."""
-        others = ((self.documents, "document"), (self.instruments, "instrument"))
-        told = [(self.count, "record"), *(one for one in others if one[0])]
-        return ", ".join(f"{number} {word}{'' if number == 1 else 's'}" for number, word in told)
+        documents_and_instruments = ((self.documents, "document"), (self.instruments, "instrument"))
+        counts = [(self.count, "record"), *(counted for counted in documents_and_instruments if counted[0])]
+        return ", ".join(f"{number} {word}{'' if number == 1 else 's'}" for number, word in counts)
 
     def is_due(self, now: float | None = None) -> bool:
         """Tell whether it is harvested of itself, and was not for as long as that is to be."""
@@ -113,16 +113,16 @@ def add_source(
         )
     of = harvest_sources.c
     same = (of.kind == kind) & (of.address == address) & (of.selection == selection)
-    other = connection.execute(select(of.address).where(of.title == title, ~same).limit(1)).scalar()
-    if other is not None:
-        raise InputError(f"the catalogue at {other} is called {title!r} already; give another title")
+    other_address = connection.execute(select(of.address).where(of.title == title, ~same).limit(1)).scalar()
+    if other_address is not None:
+        raise InputError(f"the catalogue at {other_address} is called {title!r} already; give another title")
     number = connection.execute(select(of.number).where(same)).scalar()
     if number is None:
         row = {"kind": kind, "address": address, "selection": selection, "title": title, "every_s": every_s}
         row |= {"listing": 0, "response_date": "", "token": "", "error": ""}
-        made = connection.execute(insert(harvest_sources).values(row)).inserted_primary_key
-        assert made is not None
-        number = int(made[0])
+        primary_key = connection.execute(insert(harvest_sources).values(row)).inserted_primary_key
+        assert primary_key is not None
+        number = int(primary_key[0])
     else:
         before = source_of(connection, number).title
         note(connection, number, title=title, every_s=every_s)
@@ -154,7 +154,7 @@ def all_sources(connection: Connection) -> list[Source]:
 
 def source_of(connection: Connection, number: int) -> Source:
     """Return one that is known, by its number."""
-    return next(one for one in all_sources(connection) if one.number == number)
+    return next(source for source in all_sources(connection) if source.number == number)
 
 
 def find_source(connection: Connection, name: str) -> Source:
@@ -165,11 +165,11 @@ def find_source(connection: Connection, name: str) -> Source:
     InputError
         There is none; the message names those that there are.
     """
-    known = all_sources(connection)
-    for one in known:
-        if name in (one.title, one.address):
-            return one
-    names = ", ".join(repr(one.title) for one in known) or "none yet"
+    sources = all_sources(connection)
+    for source in sources:
+        if name in (source.title, source.address):
+            return source
+    names = ", ".join(repr(source.title) for source in sources) or "none yet"
     raise InputError(f"{name[:80]!r} is no catalogue that is harvested; there are {names}")
 
 
@@ -195,9 +195,9 @@ def begin_listing(connection: Connection, number: int, moment: float | None = No
     Source
         With a `token` where a listing goes on; else `listing` is a new number.
     """
-    known = source_of(connection, number)
+    source = source_of(connection, number)
     started = time.time() if moment is None else moment
-    listing = known.listing if known.token else known.listing + 1
+    listing = source.listing if source.token else source.listing + 1
     note(connection, number, started_utc=started, listing=listing)
     return source_of(connection, number)
 

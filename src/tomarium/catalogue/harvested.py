@@ -19,7 +19,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 
 from tomarium.catalogue.facets import CATALOGUE
 from tomarium.catalogue.harvest_tables import harvest_sources, harvested
-from tomarium.catalogue.harvested_twice import other_titles, same_as, same_of, settle
+from tomarium.catalogue.harvested_twice import choose_shown, other_titles, same_as, same_of
 from tomarium.catalogue.index_rows import (
     Entry,
     Telling,
@@ -103,7 +103,7 @@ class Item:
 
 
 @dataclass(frozen=True)
-class Kept:
+class HarvestCounts:
     """What became of items.
 
     Attributes
@@ -120,8 +120,8 @@ class Kept:
     deleted: int = 0
     problems: tuple[str, ...] = ()
 
-    def __add__(self, other: Kept) -> Kept:
-        return Kept(
+    def __add__(self, other: HarvestCounts) -> HarvestCounts:
+        return HarvestCounts(
             self.added + other.added,
             self.changed + other.changed,
             self.same + other.same,
@@ -160,7 +160,9 @@ class Harvested:
     error: str
 
 
-def keep(connection: Connection, source: int, items: Sequence[Item], moment: float | None = None) -> Kept:
+def keep(
+    connection: Connection, source: int, items: Sequence[Item], moment: float | None = None
+) -> HarvestCounts:
     """Keep what a source tells: new items are added, known ones changed, deleted ones taken away.
 
     Parameters
@@ -176,18 +178,18 @@ def keep(connection: Connection, source: int, items: Sequence[Item], moment: flo
 
     Returns
     -------
-    Kept
+    HarvestCounts
         Doing it again with the same items changes nothing but when they were fetched.
     """
     known_source = connection.execute(select(harvest_sources).where(harvest_sources.c.number == source)).one()
     fetched = time.time() if moment is None else moment
-    told, problems = _readable(items)
-    before = _known(connection, source, told)
+    fields, problems = _readable(items)
+    before = _items_before(connection, source, fields)
     rows: list[dict[str, Any]] = []
     gone: list[str] = []
     same: list[str] = []
     changed = 0
-    for (kind, identifier), item in told.items():
+    for (kind, identifier), item in fields.items():
         id = id_of(known_source.kind, known_source.address, kind, identifier)
         old = before.get(id)
         if item.get("deleted"):
@@ -200,13 +202,13 @@ def keep(connection: Connection, source: int, items: Sequence[Item], moment: flo
             row |= {"same": same_of(item), "shown_by": ""}
             rows.append(row | {"fetched_utc": fetched, "listing": known_source.listing})
     before_same = same_as(connection, [row["id"] for row in rows])
-    _take_away(connection, gone)
-    others = [row for row in rows if row["kind"] != DATASET]
-    save_shared(connection, [(row["id"], source, _shared(read_item(row["item"]))) for row in others])
+    _delete_items(connection, gone)
+    no_datasets = [row for row in rows if row["kind"] != DATASET]
+    save_shared(connection, [(row["id"], source, _shared(read_item(row["item"]))) for row in no_datasets])
     if rows:
         connection.execute(delete(harvested).where(harvested.c.id.in_([row["id"] for row in rows])))
         connection.execute(insert(harvested), rows)
-    twice = _settle(connection, before_same | {same_of(item) for item in told.values()})
+    twice = _update_shown(connection, before_same | {same_of(item) for item in fields.values()})
     others_of = other_titles(connection, [row["id"] for row in rows])
     save_records(
         connection,
@@ -219,7 +221,7 @@ def keep(connection: Connection, source: int, items: Sequence[Item], moment: flo
     if same:
         seen = update(harvested).where(harvested.c.id.in_(same))
         connection.execute(seen.values(fetched_utc=fetched, listing=known_source.listing))
-    return Kept(len(rows) - changed, changed, len(same), len(gone), tuple(problems))
+    return HarvestCounts(len(rows) - changed, changed, len(same), len(gone), tuple(problems))
 
 
 def forget_unlisted(connection: Connection, source: int) -> int:
@@ -240,14 +242,14 @@ def forget_unlisted(connection: Connection, source: int) -> int:
     listing = select(harvest_sources.c.listing).where(harvest_sources.c.number == source).scalar_subquery()
     old = select(harvested.c.id).where(harvested.c.source == source, harvested.c.listing != listing)
     ids = list(connection.execute(old).scalars())
-    _take_away(connection, ids)
+    _delete_items(connection, ids)
     return len(ids)
 
 
 def forget_all(connection: Connection, source: int) -> int:
     """Take away all that is kept of a source; return how many items that were."""
     ids = list(connection.execute(select(harvested.c.id).where(harvested.c.source == source)).scalars())
-    _take_away(connection, ids)
+    _delete_items(connection, ids)
     return len(ids)
 
 
@@ -270,16 +272,16 @@ def harvested_item(connection: Connection, id: str) -> Harvested | None:
     """
     of = harvest_sources.c
     shown_by = connection.execute(select(harvested.c.shown_by).where(harvested.c.id == id)).scalar()
-    wanted = (
+    query = (
         select(harvested, of.title, of.address, of.kind.label("protocol"), of.finished_utc, of.error)
         .join(harvest_sources, of.number == harvested.c.source)
         .where(harvested.c.id == (shown_by or id))
     )
-    row = connection.execute(wanted).one_or_none()
+    row = connection.execute(query).one_or_none()
     if row is None:
         return None
-    told = (row.title, row.address, row.protocol, row.fetched_utc, row.finished_utc, row.error)
-    return Harvested(row.id, read_item(row.item), *told)
+    source_fields = (row.title, row.address, row.protocol, row.fetched_utc, row.finished_utc, row.error)
+    return Harvested(row.id, read_item(row.item), *source_fields)
 
 
 def entries_after(connection: Connection, last: str, among: Sequence[str] | None = None) -> list[Entry]:
@@ -299,7 +301,7 @@ def entries_after(connection: Connection, last: str, among: Sequence[str] | None
     list of Entry
         For `save_records`, in the order of their identifiers; none after the last item.
     """
-    wanted = (
+    query = (
         select(harvested.c.id, harvested.c.item, harvested.c.source, harvest_sources.c.title)
         .join(harvest_sources, harvest_sources.c.number == harvested.c.source)
         .where(harvested.c.kind == DATASET, harvested.c.id > last, harvested.c.shown_by == "")
@@ -307,21 +309,21 @@ def entries_after(connection: Connection, last: str, among: Sequence[str] | None
         .limit(AT_ONCE)
     )
     if among is not None:
-        wanted = wanted.where(harvested.c.id.in_(among))
-    rows = connection.execute(wanted).all()
-    others = other_titles(connection, [row.id for row in rows])
+        query = query.where(harvested.c.id.in_(among))
+    rows = connection.execute(query).all()
+    titles = other_titles(connection, [row.id for row in rows])
     return [
-        _entry(row.id, read_item(row.item), row.source, (row.title, *others.get(row.id, ()))) for row in rows
+        _entry(row.id, read_item(row.item), row.source, (row.title, *titles.get(row.id, ()))) for row in rows
     ]
 
 
 def others_after(connection: Connection, last: str, among: Sequence[str] | None = None) -> list[Telling]:
     """Tell some hundred documents and instruments again for `save_shared`, as `entries_after` does datasets."""
     of = harvested.c
-    wanted = select(of.id, of.item, of.source).where(of.kind != DATASET, of.id > last).order_by(of.id)
+    query = select(of.id, of.item, of.source).where(of.kind != DATASET, of.id > last).order_by(of.id)
     if among is not None:
-        wanted = wanted.where(of.id.in_(among))
-    rows = connection.execute(wanted.limit(AT_ONCE))
+        query = query.where(of.id.in_(among))
+    rows = connection.execute(query.limit(AT_ONCE))
     return [(row.id, row.source, _shared(read_item(row.item))) for row in rows]
 
 
@@ -332,31 +334,31 @@ def index_again(connection: Connection) -> None:
         save_records(connection, some)
         last = some[-1].row["id"]
     last = ""
-    while others := others_after(connection, last):
-        save_shared(connection, others)
-        last = others[-1][0]
+    while entities := others_after(connection, last):
+        save_shared(connection, entities)
+        last = entities[-1][0]
 
 
 def id_of(protocol: str, address: str, kind: str, identifier: str) -> str:
     """Return the identifier that an item of a source has in this catalogue; it is always the same."""
-    told = "\n".join((protocol, address, kind, identifier))
-    return f"h-{hashlib.sha256(told.encode('utf-8', 'replace')).hexdigest()[:20]}"
+    text = "\n".join((protocol, address, kind, identifier))
+    return f"h-{hashlib.sha256(text.encode('utf-8', 'replace')).hexdigest()[:20]}"
 
 
-def read_item(kept: Mapping[str, Any]) -> Item:
+def read_item(content: Mapping[str, Any]) -> Item:
     """Read an item as it is kept in the table."""
-    told: dict[str, Any] = {
-        key: tuple(value) if isinstance(value, list) else value for key, value in kept.items()
+    fields: dict[str, Any] = {
+        key: tuple(value) if isinstance(value, list) else value for key, value in content.items()
     }
-    return Item(**told)
+    return Item(**fields)
 
 
-def read_moment(told: str) -> tuple[str, float] | None:
+def read_moment(text: str) -> tuple[str, float] | None:
     """Read a moment as other catalogues tell it.
 
     Parameters
     ----------
-    told : str
+    text : str
         ISO 8601: a time, a date, a month or a year; without a zone it is taken for UTC.
 
     Returns
@@ -365,19 +367,19 @@ def read_moment(told: str) -> tuple[str, float] | None:
         As a record tells it, no more exactly than it was told; and its beginning in seconds since 1970. None where
         it is none of these.
     """
-    parts = told.strip().split("-")
+    parts = text.strip().split("-")
     short = len(parts) <= 2 and all(part.isdecimal() for part in parts) and len(parts[0]) == 4
     try:
-        moment = datetime.fromisoformat("-".join((*parts, "01", "01")[:3]) if short else told.strip())
+        moment = datetime.fromisoformat("-".join((*parts, "01", "01")[:3]) if short else text.strip())
         seconds = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
     except (ValueError, OverflowError):
         return None
-    return (told.strip() if short or len(told.strip()) == 10 else moment.isoformat()), seconds
+    return (text.strip() if short or len(text.strip()) == 10 else moment.isoformat()), seconds
 
 
 def _readable(items: Sequence[Item]) -> tuple[dict[tuple[str, str], dict[str, Any]], list[str]]:
     """Turn items into what a table of JSON can hold, by kind and identifier; and say which are too large."""
-    told: dict[tuple[str, str], dict[str, Any]] = {}
+    fields: dict[tuple[str, str], dict[str, Any]] = {}
     problems = []
     for item in items:
         read = {key: value for key, value in _plain(asdict(item)).items() if value or key == "identifier"}
@@ -386,8 +388,8 @@ def _readable(items: Sequence[Item]) -> tuple[dict[tuple[str, str], dict[str, An
             name = brief(item.identifier, 80)
             problems.append(f"{name}: tells {size} letters, more than {LARGEST}; it was left out")
         else:
-            told[read["kind"], read["identifier"]] = read
-    return told, problems
+            fields[read["kind"], read["identifier"]] = read
+    return fields, problems
 
 
 def _plain(value: Any) -> Any:
@@ -403,27 +405,29 @@ def _plain(value: Any) -> Any:
     return value if isinstance(value, (int, float, bool, type(None))) else _plain(str(value))
 
 
-def _known(connection: Connection, source: int, told: Mapping[tuple[str, str], Any]) -> dict[str, Any]:
+def _items_before(
+    connection: Connection, source: int, fields: Mapping[tuple[str, str], Any]
+) -> dict[str, Any]:
     """Find what is known of items: identifier here → what they told."""
     of = harvested.c
-    wanted = select(of.id, of.item).where(of.source == source, of.identifier.in_({one for _, one in told}))
-    return {row.id: row.item for row in connection.execute(wanted)}
+    query = select(of.id, of.item).where(of.source == source, of.identifier.in_({key for _, key in fields}))
+    return {row.id: row.item for row in connection.execute(query)}
 
 
-def _take_away(connection: Connection, ids: Sequence[str]) -> None:
+def _delete_items(connection: Connection, ids: Sequence[str]) -> None:
     for start in range(0, len(ids), AT_ONCE):
         some = ids[start : start + AT_ONCE]
-        left = same_as(connection, some)
+        same = same_as(connection, some)
         connection.execute(delete(harvested).where(harvested.c.id.in_(some)))
         forget_shared(connection, some)
         for id in some:
             forget_record(connection, id, LIVE)
-        _settle(connection, left)
+        _update_shown(connection, same)
 
 
-def _settle(connection: Connection, told: set[str]) -> set[str]:
+def _update_shown(connection: Connection, same_keys: set[str]) -> set[str]:
     """Show each record once that several sources tell; return the items whose rows of the index are right now."""
-    shown, hidden = settle(connection, told)
+    shown, hidden = choose_shown(connection, same_keys)
     for id in hidden:
         forget_record(connection, id, LIVE)
     ids = sorted(shown)
@@ -433,8 +437,8 @@ def _settle(connection: Connection, told: set[str]) -> set[str]:
 
 
 def _entry(id: str, item: Item, source: int, titles: tuple[str, ...]) -> Entry:
-    made = read_moment(item.created)
-    created, created_utc = made or ("", 0.0)  # the oldest of all where it is not known
+    moment = read_moment(item.created)
+    created, created_utc = moment or ("", 0.0)  # the oldest of all where it is not known
     row = {
         "id": id,
         "title": brief(" ".join(item.title.split()), 1000) or item.identifier,
@@ -458,7 +462,7 @@ def _entry(id: str, item: Item, source: int, titles: tuple[str, ...]) -> Entry:
     numbers = finite_numbers(item.parameters)
     for body in (shown.body for shown in shared):  # a range finds whatever a body tells
         numbers = finite_numbers(keyed(body.get("parameters", ()))) | numbers
-    if any(tells_several(one.body.get("parameters", ())) for one in shared):
+    if any(tells_several(entity.body.get("parameters", ())) for entity in shared):
         numbers[SEVERAL] = 1.0
     return Entry(row, item.description, _words(item), facets, numbers, shared, source)
 
@@ -467,20 +471,20 @@ def _shared(item: Item) -> tuple[Shared, ...]:
     """Tell an item for the PaNOSC search API: as its source told it, or by its fields where that has other words."""
     model = {DATASET: "Dataset", "document": "Document", "instrument": "Instrument"}[item.kind]
     if item.content.get("pid") == item.identifier:
-        told = read_shared(model, item.content)
+        entity = read_shared(model, item.content)
     else:
-        told = read_shared(model, {
+        entity = read_shared(model, {
             "pid": item.doi or item.identifier, "title": item.title, "creationDate": item.created,
             "isPublic": item.access not in ("embargoed", "closed"),
-            "size": item.bytes or None, "techniques": [{"pid": one, "name": label_of(one)} for one in item.techniques],
+            "size": item.bytes or None, "techniques": [{"pid": id, "name": label_of(id)} for id in item.techniques],
             "parameters": [{"name": key, "value": value} for key, value in item.parameters.items()],
         })  # fmt: skip
-    return () if told is None else (told,)
+    return () if entity is None else (entity,)
 
 
 def _words(item: Item) -> str:
     shown = [f"{parameter.label(key)} {parameter.show(key, value)}" for key, value in item.parameters.items()]
-    techniques = (f"{label_of(one)} {one}" if label_of(one) != one else one for one in item.techniques)
+    techniques = (f"{label_of(id)} {id}" if label_of(id) != id else id for id in item.techniques)
     named = (item.instrument, item.facility, item.doi, item.identifier, item.licence)
     return "\n".join(
         (", ".join(item.keywords), ", ".join(item.creators), ", ".join(techniques), *named, *shown)
@@ -488,7 +492,7 @@ def _words(item: Item) -> str:
 
 
 def _facets(item: Item, year: str, sources: Sequence[str]) -> tuple[tuple[str, str], ...]:
-    told = {("technique", " ".join(one.split())) for one in item.techniques}
-    told |= {("instrument", item.instrument), ("facility", item.facility), ("licence", item.licence)}
-    told |= {("year", year), *((CATALOGUE, title) for title in sources)}
-    return tuple(sorted((name, value) for name, value in told if 0 < len(value) <= _LONGEST))
+    pairs = {("technique", " ".join(id.split())) for id in item.techniques}
+    pairs |= {("instrument", item.instrument), ("facility", item.facility), ("licence", item.licence)}
+    pairs |= {("year", year), *((CATALOGUE, title) for title in sources)}
+    return tuple(sorted((name, value) for name, value in pairs if 0 < len(value) <= _LONGEST))

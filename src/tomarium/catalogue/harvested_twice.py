@@ -49,14 +49,14 @@ def same_of(item: Mapping[str, Any]) -> str:
     return f"{parts.netloc.lower()}{path}{'?' if parts.query else ''}{parts.query}"
 
 
-def settle(connection: Connection, told: Iterable[str]) -> tuple[set[str], set[str]]:
+def choose_shown(connection: Connection, same_keys: Iterable[str]) -> tuple[set[str], set[str]]:
     """Choose which item is shown of those that are the same record: the one that tells most, else the older source's.
 
     Parameters
     ----------
     connection : Connection
         That may write.
-    told : iterable of str
+    same_keys : iterable of str
         What `same_of` returned of items that came, changed or went.
 
     Returns
@@ -66,12 +66,12 @@ def settle(connection: Connection, told: Iterable[str]) -> tuple[set[str], set[s
         to be shown no more.
     """
     shown, hidden = set[str](), set[str]()
-    keys = sorted({one for one in told if one})
+    keys = sorted({same for same in same_keys if same})
     of = harvested.c
     for start in range(0, len(keys), _AT_ONCE):
-        wanted = select(of.id, of.source, of.same, of.shown_by)
+        query = select(of.id, of.source, of.same, of.shown_by)
         groups: dict[str, list[Any]] = {}
-        for row in connection.execute(wanted.where(of.same.in_(keys[start : start + _AT_ONCE]))):
+        for row in connection.execute(query.where(of.same.in_(keys[start : start + _AT_ONCE]))):
             groups.setdefault(row.same, []).append(row)
         for group in groups.values():
             chosen = _chosen(connection, group)
@@ -88,12 +88,12 @@ def _chosen(connection: Connection, group: list[Any]) -> str:
     """Return the item that stands for a group; "" where each stands for itself."""
     if len(group) == 1 or len({row.source for row in group}) < len(group):
         return ""
-    wanted = select(harvested.c.id, harvested.c.source, harvested.c.item)
-    rows = connection.execute(wanted.where(harvested.c.id.in_([row.id for row in group])))
-    return str(max(rows, key=lambda row: (_told(row.item), -row.source)).id)
+    query = select(harvested.c.id, harvested.c.source, harvested.c.item)
+    rows = connection.execute(query.where(harvested.c.id.in_([row.id for row in group])))
+    return str(max(rows, key=lambda row: (_count_content(row.item), -row.source)).id)
 
 
-def _told(item: Mapping[str, Any]) -> int:
+def _count_content(item: Mapping[str, Any]) -> int:
     """Count what an item tells: its fields, names, words and parameters."""
     values = (value for key, value in item.items() if key not in _WHERE_IT_IS and value)
     return sum(len(value) if isinstance(value, (list, Mapping)) else 1 for value in values)
@@ -101,12 +101,12 @@ def _told(item: Mapping[str, Any]) -> int:
 
 def same_as(connection: Connection, ids: Iterable[str]) -> set[str]:
     """Return what `same_of` told of items, before they are taken away."""
-    told = select(harvested.c.same).where(harvested.c.id.in_(list(ids)), harvested.c.same != "")
-    return set(connection.execute(told).scalars())
+    query = select(harvested.c.same).where(harvested.c.id.in_(list(ids)), harvested.c.same != "")
+    return set(connection.execute(query).scalars())
 
 
 @dataclass(frozen=True)
-class AlsoTold:
+class HarvestedCopy:
     """What another source tells of a record that is shown as one source tells it.
 
     Attributes
@@ -123,17 +123,17 @@ class AlsoTold:
     fetched_utc: float
 
 
-def told_by_others(connection: Connection, id: str) -> tuple[AlsoTold, ...]:
+def copies_of(connection: Connection, id: str) -> tuple[HarvestedCopy, ...]:
     """Return what other sources tell of a record, by the identifier of the item that is shown."""
-    wanted = (
+    query = (
         select(harvested.c.item, harvested.c.fetched_utc, harvest_sources.c.title)
         .join(harvest_sources, harvest_sources.c.number == harvested.c.source)
         .where(harvested.c.shown_by == id)
         .order_by(harvest_sources.c.title)
     )
     return tuple(
-        AlsoTold(row.title, row.item.get("address", ""), row.item.get("access", ""), row.fetched_utc)
-        for row in connection.execute(wanted)
+        HarvestedCopy(row.title, row.item.get("address", ""), row.item.get("access", ""), row.fetched_utc)
+        for row in connection.execute(query)
     )
 
 
@@ -152,16 +152,16 @@ def other_titles(connection: Connection, ids: Iterable[str]) -> dict[str, tuple[
     dict of str to tuple of str
         Identifier → titles in alphabetical order; those that one source tells alone are left out.
     """
-    asked = [id for id in ids if id]
-    if not asked:
+    shown_ids = [id for id in ids if id]
+    if not shown_ids:
         return {}
-    wanted = (
+    query = (
         select(harvested.c.shown_by, harvest_sources.c.title)
         .join(harvest_sources, harvest_sources.c.number == harvested.c.source)
-        .where(harvested.c.shown_by.in_(asked))
+        .where(harvested.c.shown_by.in_(shown_ids))
         .order_by(harvest_sources.c.title)
     )
-    found: dict[str, tuple[str, ...]] = {}
-    for row in connection.execute(wanted):
-        found[row.shown_by] = (*found.get(row.shown_by, ()), row.title)
-    return found
+    titles: dict[str, tuple[str, ...]] = {}
+    for row in connection.execute(query):
+        titles[row.shown_by] = (*titles.get(row.shown_by, ()), row.title)
+    return titles

@@ -17,8 +17,8 @@ def home() -> Path:
         `$XDG_DATA_HOME/tomarium` or `~/.local/share/tomarium`, `~/Library/Application Support/tomarium`,
         `%LOCALAPPDATA%\tomarium`. It need not exist yet.
     """
-    if said := os.environ.get("TOMARIUM_HOME"):
-        return Path(said).expanduser().absolute()
+    if folder := os.environ.get("TOMARIUM_HOME"):
+        return Path(folder).expanduser().absolute()
     if sys.platform == "darwin":
         return Path.home() / "Library" / "Application Support" / "tomarium"
     if sys.platform == "win32":

@@ -61,7 +61,7 @@ def keep_views(images: Sequence[Image], folder: Path) -> list[dict[str, Any]]:
 def _keep(image: Image, place: Path) -> dict[str, Any]:
     layout = layout_of(image.axes, image.shape)
     arranged = Arranged(image.data, layout)
-    told: dict[str, Any] = {
+    entry: dict[str, Any] = {
         "folder": f"{place.parent.name}/{place.name}",
         "metadata": f"{place.parent.name}/{place.name}/metadata.json",
         "name": image.name,
@@ -71,7 +71,7 @@ def _keep(image: Image, place: Path) -> dict[str, Any]:
         "cube": False,
         "reason": "",
         "channels": [],
-        **{name: _told(image.axes, getattr(layout, name)) for name in ("row", "column", "spectrum")},
+        **{name: _axis_entry(image.axes, getattr(layout, name)) for name in ("row", "column", "spectrum")},
         "pattern": bool(layout.pattern),
         "frames": [{"name": image.axes[k].name, "length": image.shape[k]} for k in layout.frames],
     }
@@ -79,31 +79,31 @@ def _keep(image: Image, place: Path) -> dict[str, Any]:
     write_whole(place / "metadata.json", json.dumps(metadata_lines(image), ensure_ascii=False).encode())
     size = math.prod(image.shape) * image.dtype.itemsize
     if image.dtype.kind not in "biufc" or not size:
-        return {**told, "folder": "", "reason": f"values of the type {image.dtype} are not drawn"}
+        return {**entry, "folder": "", "reason": f"values of the type {image.dtype} are not drawn"}
     inner = math.prod(arranged.shape[4:]) > 1
     if not inner and size > MOST_KEPT:
-        return {**told, "folder": "", "reason": "it is too large to be kept a second time; open its file"}
-    told["cube"] = inner and size <= MOST_KEPT
-    if inner and not told["cube"]:
-        told["reason"] = (
+        return {**entry, "folder": "", "reason": "it is too large to be kept a second time; open its file"}
+    entry["cube"] = inner and size <= MOST_KEPT
+    if inner and not entry["cube"]:
+        entry["reason"] = (
             "the file is too large for the spectra of single pixels to be kept here; open the file"
         )
     averaged = -(-max(arranged.shape[2:4]) // LARGEST_SIDE)
-    told["averaged"] = 1 if inner or min(arranged.shape[2:4]) < averaged else averaged
-    maps = _write(arranged, place, told["averaged"], told["cube"])
-    told["shape"][2:4] = maps.shape[2:]
-    told["channels"] = list(_channels(image, layout, maps))
-    return told
+    entry["averaged"] = 1 if inner or min(arranged.shape[2:4]) < averaged else averaged
+    maps = _write(arranged, place, entry["averaged"], entry["cube"])
+    entry["shape"][2:4] = maps.shape[2:]
+    entry["channels"] = list(_channels(image, layout, maps))
+    return entry
 
 
-def _told(axes: Sequence[Axis], number: int | None) -> dict[str, Any] | None:
+def _axis_entry(axes: Sequence[Axis], number: int | None) -> dict[str, Any] | None:
     if number is None:
         return None
     axis = axes[number]
-    told: dict[str, Any] = {
+    entry: dict[str, Any] = {
         "name": axis.name, "scale": axis.scale, "offset": axis.offset, "unit": axis.unit,
     }  # fmt: skip
-    return told | ({"coordinates": list(axis.coordinates)} if axis.coordinates else {})
+    return entry | ({"coordinates": list(axis.coordinates)} if axis.coordinates else {})
 
 
 def _write(arranged: Arranged, place: Path, averaged: int, cube: bool) -> NDArray[Any]:
@@ -113,8 +113,8 @@ def _write(arranged: Arranged, place: Path, averaged: int, cube: bool) -> NDArra
     inner = u * v > 1
     side = min(32, max(1, math.isqrt(_CHUNK_BYTES // max(1, min(u, 64) * v * kind.itemsize))))
     chunk = (1, 1, min(side, rows), min(side, columns), min(u, 64) if v == 1 else u, v)
-    each = channels * columns * u * v * kind.itemsize
-    tall = max(1, _BLOCK_BYTES // max(1, each * chunk[2])) * chunk[2]
+    bytes_per_row = channels * columns * u * v * kind.itemsize
+    tall = max(1, _BLOCK_BYTES // max(1, bytes_per_row * chunk[2])) * chunk[2]
     tall = max(averaged, tall // averaged * averaged)
     stored = None
     if cube:
@@ -187,14 +187,14 @@ def _channels(image: Image, layout: ImageLayout, maps: NDArray[Any]) -> Iterator
     count = maps.shape[1]
     colours = layout.channel is not None and is_colour(image.axes[layout.channel], count)
     names = image.metadata.get("channels")
-    known = list(names) if isinstance(names, Sequence) and len(names) == count else []
+    descriptions = list(names) if isinstance(names, Sequence) and len(names) == count else []
     for number in range(3 if colours else count):
         name, colour = f"channel {number}", _COLOURS[number % len(_COLOURS)]
         if colours:
             name, colour = ("red", "green", "blue")[number], _RED_GREEN_BLUE[number]
-        elif known:
-            name = str(known[number].get("name") or name)
-            colour = str(known[number].get("colour") or colour)
+        elif descriptions:
+            name = str(descriptions[number].get("name") or name)
+            colour = str(descriptions[number].get("colour") or colour)
         elif count == 1:
             name, colour = image.name or "image", "#ffffff"
         low, high = (0.0, 255.0) if colours and maps.dtype == np.uint8 else _window(maps[:, number])
@@ -203,13 +203,13 @@ def _channels(image: Image, layout: ImageLayout, maps: NDArray[Any]) -> Iterator
 
 def _window(values: NDArray[Any]) -> tuple[float, float]:
     step = max(1, math.ceil(values.size / 4e6))
-    known = values.ravel()[::step].astype(np.float64)
-    known = known[np.isfinite(known)]
-    if not known.size:
+    finite = values.ravel()[::step].astype(np.float64)
+    finite = finite[np.isfinite(finite)]
+    if not finite.size:
         return 0.0, 1.0
-    low, high = (float(one) for one in np.percentile(known, PERCENTILES))
+    low, high = (float(percentile) for percentile in np.percentile(finite, PERCENTILES))
     if high <= low:
-        low, high = float(known.min()), float(known.max())
+        low, high = float(finite.min()), float(finite.max())
     return (low, high) if high > low else (low, low + 1.0)
 
 
@@ -250,9 +250,9 @@ def _walk(name: str, value: Any, lines: list[list[str]]) -> None:
     if value in ("", (), [], None):
         return
     many = isinstance(value, Sequence) and not isinstance(value, str | bytes)
-    if many and any(isinstance(one, Mapping) for one in value):
+    if many and any(isinstance(member, Mapping) for member in value):
         for number, inner in enumerate(value):
             _walk(f"{name}/{number}", inner, lines)
         return
-    text = ", ".join(str(plain(one)) for one in value) if many else str(plain(value))
+    text = ", ".join(str(plain(member)) for member in value) if many else str(plain(value))
     lines.append([name, text if len(text) <= LONGEST_TEXT else f"{text[:LONGEST_TEXT]}…"])

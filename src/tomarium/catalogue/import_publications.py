@@ -102,53 +102,55 @@ def import_works(
     """
     demand_role(reader, "curator", to="import publications")
     with catalogue.reading() as connection:
-        told, documents = _known_records(connection, reader, data), Documents.all_of(connection)
-    done = []
+        record_ids, documents = _known_records(connection, reader, data), Documents.all_of(connection)
+    results = []
     for number, work in enumerate(works, 1):
         try:
-            done.append(_import(catalogue, reader, work, told, documents, publish=publish, dry_run=dry_run))
+            results.append(
+                _import(catalogue, reader, work, record_ids, documents, publish=publish, dry_run=dry_run)
+            )
         except InputError as problem:
-            done.append(Imported(work.place, work.title, work.doi, "", "failed", problem=str(problem)))
+            results.append(Imported(work.place, work.title, work.doi, "", "failed", problem=str(problem)))
         if progress is not None:
             progress("publications", number, len(works))
-    return done
+    return results
 
 
 def _import(
     catalogue: Catalogue,
     reader: Reader,
     work: Work,
-    told: Sequence[str],
-    known: Documents,
+    record_ids: Sequence[str],
+    documents: Documents,
     *,
     publish: bool,
     dry_run: bool,
 ) -> Imported:
-    found = known.find(work)
+    document = documents.find(work)
     with catalogue.reading() as connection:
-        used = tuple(dict.fromkeys((*told, *linked_records(connection, reader, work))))
+        used = tuple(dict.fromkeys((*record_ids, *linked_records(connection, reader, work))))
     facts = _facts(work, used)
-    if found is None:
+    if document is None:
         result = Imported(work.place, work.title, work.doi, "", "new", used)
         if dry_run:
             return result
         entity = make_entity(catalogue, reader, "document", work.title, facts)
         if publish:
             publish_entity(catalogue, reader, entity.id, doi=False)
-        known.read(catalogue, entity.id)
+        documents.read(catalogue, entity.id)
         return replace(result, document=entity.id)
-    changes, conflicts = _merged(found.facts, facts)
-    if fold(found.name) != fold(work.title):
-        conflicts.insert(0, f"title: kept “{found.name}”, the file says “{work.title}”")
-    members = tuple(dict.fromkeys((*found.facts.get("members", ()), *used)))
+    changes, conflicts = _merged(document.facts, facts)
+    if fold(document.name) != fold(work.title):
+        conflicts.insert(0, f"title: kept “{document.name}”, the file says “{work.title}”")
+    members = tuple(dict.fromkeys((*document.facts.get("members", ()), *used)))
     state = "changed" if changes else "same"
     if changes and not dry_run:
-        change_entity(catalogue, reader, found.id, changes)
-        known.read(catalogue, found.id)
-    if publish and found.published_utc is None and not dry_run:
-        publish_entity(catalogue, reader, found.id, doi=False)
+        change_entity(catalogue, reader, document.id, changes)
+        documents.read(catalogue, document.id)
+    if publish and document.published_utc is None and not dry_run:
+        publish_entity(catalogue, reader, document.id, doi=False)
         state = "changed"
-    return Imported(work.place, work.title, work.doi, found.id, state, members, tuple(conflicts))
+    return Imported(work.place, work.title, work.doi, document.id, state, members, tuple(conflicts))
 
 
 class Documents:
@@ -163,8 +165,8 @@ class Documents:
     @classmethod
     def all_of(cls, connection: Connection) -> Documents:
         """Read all documents."""
-        asked = select(entities).where(entities.c.kind == "document").order_by(entities.c.id)
-        return cls(connection.execute(asked).all())
+        query = select(entities).where(entities.c.kind == "document").order_by(entities.c.id)
+        return cls(connection.execute(query).all())
 
     def read(self, catalogue: Catalogue, id: str) -> None:
         """Read one that was made or changed."""
@@ -173,8 +175,8 @@ class Documents:
 
     def find(self, work: Work) -> Row[Any] | None:
         """Find the document of a work: by its DOI, or by title and year where one of the two has no DOI."""
-        if (found := self._by_doi.get(work.doi)) is not None:
-            return found
+        if (document := self._by_doi.get(work.doi)) is not None:
+            return document
         for row in self._by_title.get(fold(work.title), {}).values():
             years = {str(row.facts.get("year", "")), work.year} - {""}
             if len(years) <= 1 and not (work.doi and row.facts.get("paper_doi")):
@@ -196,11 +198,11 @@ def linked_records(connection: Connection, reader: Reader, work: Work) -> list[s
     if not (pages or lower):
         return []
     by_doi = select(dois.c.record).where(func.lower(dois.c.doi).in_(lower))
-    asked = select(records.c.id).where(
+    query = select(records.c.id).where(
         func.lower(records.c.doi).in_(lower) | records.c.id.in_(by_doi) | records.c.id.in_(pages),
         may_see(reader),
     )
-    return sorted(connection.execute(asked).scalars())
+    return sorted(connection.execute(query).scalars())
 
 
 def _same_place(address: str, home: str) -> bool:
@@ -208,9 +210,9 @@ def _same_place(address: str, home: str) -> bool:
 
 
 def _known_records(connection: Connection, reader: Reader, ids: Sequence[str]) -> list[str]:
-    asked = select(records.c.id).where(records.c.id.in_(list(ids)), may_see(reader))
-    known = set(connection.execute(asked).scalars())
-    if unknown := [text for text in ids if text not in known]:
+    query = select(records.c.id).where(records.c.id.in_(list(ids)), may_see(reader))
+    known_ids = set(connection.execute(query).scalars())
+    if unknown := [text for text in ids if text not in known_ids]:
         raise ParameterError(
             f"there is no record {unknown[0][:80]!r} in this catalogue; search for it by a word"
         )
@@ -240,13 +242,16 @@ def _merged(before: Mapping[str, Any], facts: Mapping[str, str]) -> tuple[dict[s
     changes: dict[str, str] = {}
     conflicts = []
     for key, text in facts.items():
-        known = before.get(key) or ""
+        present = before.get(key) or ""
         if key == "members":
-            both = list(dict.fromkeys((*(known or ()), *text.splitlines())))
-            if both != list(known or ()):
-                changes[key] = "\n".join(both)
+            joined = list(dict.fromkeys((*(present or ()), *text.splitlines())))
+            if joined != list(present or ()):
+                changes[key] = "\n".join(joined)
             continue
-        shown, new = ("; ".join(known) if isinstance(known, list) else str(known)), text.replace("\n", "; ")
+        shown, new = (
+            ("; ".join(present) if isinstance(present, list) else str(present)),
+            text.replace("\n", "; "),
+        )
         if not shown:
             changes[key] = text
         elif fold(shown) != fold(new):
@@ -285,16 +290,20 @@ def link_publication(
         There is no such publication or record.
     """
     with catalogue.reading() as connection:
-        wanted = bare_doi(publication)
-        document = Documents.all_of(connection).find(Work("", doi=wanted)) if wanted else None
-        if wanted and document is None:
+        doi = bare_doi(publication)
+        document = Documents.all_of(connection).find(Work("", doi=doi)) if doi else None
+        if doi and document is None:
             raise InputError(
-                f"no document has the DOI {wanted[:80]}; import it with: tomarium publications import FILE"
+                f"no document has the DOI {doi[:80]}; import it with: tomarium publications import FILE"
             )
         held = demand_entity(connection, reader, document.id if document is not None else publication)
         if held.entity.kind != "document":
             raise InputError(f"{held.entity.id}: is a {held.entity.kind}; a document was expected")
         before = list(held.entity.facts.get("members", ()))
-        told = list(names) if remove else _known_records(connection, reader, names)
-    members = [one for one in before if one not in told] if remove else list(dict.fromkeys((*before, *told)))
+        record_ids = list(names) if remove else _known_records(connection, reader, names)
+    members = (
+        [member for member in before if member not in record_ids]
+        if remove
+        else list(dict.fromkeys((*before, *record_ids)))
+    )
     return change_entity(catalogue, reader, held.entity.id, {"members": "\n".join(members)})

@@ -56,8 +56,8 @@ def imported_from(connection: Connection, source: str) -> dict[tuple[str, str], 
 
 def keep_imported(connection: Connection, source: str, kind: str, key: str, now: Imported) -> None:
     """Note what something became here, in place of what was noted before."""
-    here = imported.c.source == source, imported.c.kind == kind, imported.c.key == key
-    connection.execute(delete(imported).where(*here))
+    condition = imported.c.source == source, imported.c.kind == kind, imported.c.key == key
+    connection.execute(delete(imported).where(*condition))
     connection.execute(
         insert(imported).values(
             source=source,
@@ -75,5 +75,5 @@ def keep_imported(connection: Connection, source: str, kind: str, key: str, now:
 def own_entity(connection: Connection, reader: Reader, kind: str, name: str) -> str | None:
     """Find an entity of a kind that a reader may change by its name, capitals or not; None where there are none."""
     named = (entities.c.kind == kind) & (func.lower(entities.c.name) == name.lower())
-    asked = select(entities.c.id).where(named, owns(reader, entities.c)).order_by(entities.c.id)
-    return connection.execute(asked.limit(1)).scalar_one_or_none()
+    query = select(entities.c.id).where(named, owns(reader, entities.c)).order_by(entities.c.id)
+    return connection.execute(query.limit(1)).scalar_one_or_none()

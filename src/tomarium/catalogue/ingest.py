@@ -70,13 +70,13 @@ def ingest(
 
 
 def _not_as_filed(wrong: Sequence[Mismatch]) -> str:
-    told = [
+    named = [
         f"{mismatch.path} {'is missing' if mismatch.problem == 'missing' else 'was changed'}"
         for mismatch in wrong[:_NAMED]
     ]
     more = f" and {len(wrong) - _NAMED} more" if len(wrong) > _NAMED else ""
     return (
-        f"is not as it was filed: {', '.join(told)}{more}; nothing was put into the catalogue. Copy the record again "
+        f"is not as it was filed: {', '.join(named)}{more}; nothing was put into the catalogue. Copy the record again "
         f"from its origin, or, where the change is meant, file it anew with tomarium run"
     )
 
@@ -256,6 +256,6 @@ def _voxel_m(volume: Mapping[str, Any]) -> float | None:
 
 def _numbers(record: Record) -> dict[str, float]:
     """Take the finite numbers that can be asked for by a range; also the voxel size, wherever it is told."""
-    told = {key: value.value for key, value in record.parameters.items()}
-    told.setdefault("voxel_m", _voxel_m(record.volume))
-    return finite_numbers(told)
+    values = {key: value.value for key, value in record.parameters.items()}
+    values.setdefault("voxel_m", _voxel_m(record.volume))
+    return finite_numbers(values)

@@ -104,10 +104,10 @@ def invited_to(connection: Connection, secret: str, now: float | None = None) ->
         None where there is no such link, or it has ended.
     """
     moment = time.time() if now is None else now
-    wanted = select(invitations).where(
+    query = select(invitations).where(
         invitations.c.digest == digest_of(secret), invitations.c.until_utc > moment
     )
-    row = connection.execute(wanted).first()
+    row = connection.execute(query).first()
     return None if row is None else Invitation(**row._mapping)
 
 
@@ -134,16 +134,16 @@ def invitations_of(
     """
     _demand_own(connection, by, record)
     moment = time.time() if now is None else now
-    wanted = (
+    query = (
         select(invitations)
         .where(invitations.c.record == record, invitations.c.until_utc > moment)
         .order_by(invitations.c.made_utc)
     )
-    return [Invitation(**row._mapping) for row in connection.execute(wanted)]
+    return [Invitation(**row._mapping) for row in connection.execute(query)]
 
 
 def revoke_invitation(connection: Connection, by: Reader, record: str, link: str = "") -> int:
-    """Let a link open nothing any more, at once.
+    """Revoke a link at once.
 
     Parameters
     ----------
@@ -182,8 +182,8 @@ def revoke_invitation(connection: Connection, by: Reader, record: str, link: str
 
 
 def _demand_own(connection: Connection, by: Reader, record: str) -> None:
-    wanted = select(owns(by).label("own")).where(records.c.id == record, may_open(by))
-    row = connection.execute(wanted).first()
+    query = select(owns(by).label("own")).where(records.c.id == record, may_open(by))
+    row = connection.execute(query).first()
     if row is None:
         raise InputError(
             f"there is no record {record[:80]!r} that {by.name or 'a visitor'} may see; search for it"

@@ -52,14 +52,14 @@ def stage_teller(
             return
         last = (now, stage)
         words = stages.get(stage) or other.replace("{}", stage)
-        told = f"{words}: {done} of {total}" if total else words
+        sentence = f"{words}: {done} of {total}" if total else words
         with suppress(DatabaseUnavailable), catalogue.writing() as connection:
-            connection.execute(update(jobs).where(is_held_by(job)).values(told=told))
+            connection.execute(update(jobs).where(is_held_by(job)).values(told=sentence))
 
     return tell
 
 
-def parts_told(told: str) -> tuple[int, int]:
+def read_parts(told: str) -> tuple[int, int]:
     """Read how much of its present stage a job has done.
 
     Parameters

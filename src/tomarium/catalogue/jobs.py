@@ -140,9 +140,9 @@ def is_any_due(catalogue: Catalogue, only: Collection[str] = ()) -> bool:
     bool
         Whether `take_job` would take one.
     """
-    wanted = select(jobs.c.number).where(_due(time.time(), only)).limit(1)
+    query = select(jobs.c.number).where(_due(time.time(), only)).limit(1)
     with catalogue.reading() as connection:
-        return connection.execute(wanted).first() is not None
+        return connection.execute(query).first() is not None
 
 
 def _due(moment: float, only: Collection[str]) -> ColumnElement[bool]:
@@ -331,8 +331,8 @@ def drop_jobs(
     open_ones = (
         (jobs.c.kind == kind) & (jobs.c.asked_by == reader.name) & jobs.c.state.in_(("waiting", "running"))
     )
-    found = connection.execute(select(jobs.c.number, jobs.c.arguments).where(open_ones)).all()
-    numbers = [row.number for row in found if unwanted(row.arguments)]
+    rows = connection.execute(select(jobs.c.number, jobs.c.arguments).where(open_ones)).all()
+    numbers = [row.number for row in rows if unwanted(row.arguments)]
     if numbers:
         over = {"state": "cancelled", "told": "a newer one was asked for"}
         connection.execute(update(jobs).where(jobs.c.number.in_(numbers)).values(over))
@@ -365,7 +365,7 @@ def forget_jobs(connection: Connection, kind: str, kept: Callable[[Row[Any]], bo
 
 
 def retry_job(connection: Connection, reader: Reader, number: int) -> None:
-    """Let a job that failed be done again by the next worker.
+    """Queue a job that failed again.
 
     Parameters
     ----------
@@ -406,8 +406,12 @@ def without_folders(told: str, folders: Mapping[Path, str]) -> str:
     str
         The same, by the folders as they are given and as they are resolved.
     """
-    both = {place: word for folder, word in folders.items() for place in (folder, folder.resolve())}
-    words = {str(place): word for place, word in both.items() if place.name}  # the root tells nothing
+    words_by_folder = {
+        place: word for folder, word in folders.items() for place in (folder, folder.resolve())
+    }
+    words = {
+        str(place): word for place, word in words_by_folder.items() if place.name
+    }  # the root tells nothing
     for place in sorted(words, key=len, reverse=True):
         alone = rf"{re.escape(place)}(?![\w.-])"
         told = words[place].join(re.split(alone, told.replace(f"{place}/", "")))

@@ -121,9 +121,9 @@ def items_of(
         Under a name of its own.
     """
     if connection.dialect.name == "sqlite":
-        made = func.json_each(column, f"$.{key}")
-        return made.table_valued("key", "value", joins_implicitly=True)
+        rows = func.json_each(column, f"$.{key}")
+        return rows.table_valued("key", "value", joins_implicitly=True)
     function = func.jsonb_array_elements_text if texts else func.jsonb_array_elements
-    made = function(ObjectAt(column, key))
+    rows = function(ObjectAt(column, key))
     value = Column("value", Text if texts else JSONB)
-    return made.table_valued(value, with_ordinality="key", joins_implicitly=True).render_derived()
+    return rows.table_valued(value, with_ordinality="key", joins_implicitly=True).render_derived()

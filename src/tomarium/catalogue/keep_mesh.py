@@ -10,7 +10,7 @@ from typing import Any
 
 from tomarium.atomic_files import write_whole
 from tomarium.catalogue.mesh_files import FORMATS, About, demand_free, file_name, write_files
-from tomarium.catalogue.mesh_part import Known, add_mesh, draft_of_mesh, place_of_mesh
+from tomarium.catalogue.mesh_part import CataloguedRecord, add_mesh, draft_of_mesh, place_of_mesh
 from tomarium.catalogue.print_sheet import sheet_html
 from tomarium.catalogue.record_folder import read_record
 from tomarium.errors import InputError
@@ -35,7 +35,7 @@ class Target:
         Of the files, and of the part of the record.
     record : Path or None
         Folder of the record whose volume it is made of; None where the files are no part of one.
-    known : Known or None
+    known : CataloguedRecord or None
         That record in a catalogue.
     made_for : str
         What asked for it, kept with the part, so that it can be found again; "" for nothing.
@@ -44,7 +44,7 @@ class Target:
     folder: Path
     name: str
     record: Path | None = None
-    known: Known | None = None
+    known: CataloguedRecord | None = None
     made_for: str = ""
 
 
@@ -55,7 +55,7 @@ def target_in_folder(folder: Path, name: str, overwrite: bool) -> Target:
 
 
 def target_in_record(
-    record: Path, name: str, overwrite: bool, known: Known | None = None, made_for: str = ""
+    record: Path, name: str, overwrite: bool, known: CataloguedRecord | None = None, made_for: str = ""
 ) -> Target:
     """Take a record for a mesh, before long work begins.
 
@@ -67,7 +67,7 @@ def target_in_record(
         Of the mesh; letters and digits are kept.
     overwrite : bool
         Whether a mesh of that name may be replaced.
-    known : Known, optional
+    known : CataloguedRecord, optional
         That record in a catalogue.
     made_for : str
         As in `Target`.

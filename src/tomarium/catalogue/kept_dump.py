@@ -72,15 +72,15 @@ def kept_dump(catalogue: Catalogue, address: str, reader: Reader = ANYBODY) -> K
         Of a large catalogue that of an earlier state, while a worker makes the new one; None where there is none yet.
     """
     state, count = _state(catalogue, address, reader)
-    found = _known(catalogue, address, reader)
-    if found is not None and found.state == state and time.time() - found.made < OLDEST_S:
-        return found
+    dump_before = _find_dump(catalogue, address, reader)
+    if dump_before is not None and dump_before.state == state and time.time() - dump_before.made < OLDEST_S:
+        return dump_before
     if count <= AT_ONCE:
         return make_dump(catalogue, address, reader)
     with catalogue.writing() as connection:
-        told = {"address": address, "open_only": reader.open_only}
-        add_job(connection, ANYBODY, KIND, told)  # one that waits already is taken instead
-    return found
+        arguments = {"address": address, "open_only": reader.open_only}
+        add_job(connection, ANYBODY, KIND, arguments)  # one that waits already is taken instead
+    return dump_before
 
 
 def make_dump(catalogue: Catalogue, address: str, reader: Reader = ANYBODY) -> KeptDump:
@@ -89,25 +89,31 @@ def make_dump(catalogue: Catalogue, address: str, reader: Reader = ANYBODY) -> K
     place.parent.mkdir(parents=True, exist_ok=True)
     with _alone(place):
         state, _ = _state(catalogue, address, reader)
-        found = _known(catalogue, address, reader)
-        if found is not None and found.state == state and time.time() - found.made < OLDEST_S:
-            return found  # somebody else made it meanwhile
-        made = time.time()
+        dump_before = _find_dump(catalogue, address, reader)
+        if (
+            dump_before is not None
+            and dump_before.state == state
+            and time.time() - dump_before.made < OLDEST_S
+        ):
+            return dump_before  # somebody else made it meanwhile
+        moment = time.time()
         target = place.with_name(f"{place.name}-{state}.parquet")
-        dumped = dump(catalogue, target, reader=reader, address=address, now=made)
-        kept = KeptDump(target, state, made, dumped.records, dumped.bytes, dumped.sha256)
-        write_json(place.with_suffix(".json"), {**vars(kept), "path": target.name})
-        for other in place.parent.glob(f"{place.name}-*.parquet"):
-            if other != target and (found is None or other != found.path):  # the last one may still be sent
-                other.unlink(missing_ok=True)
-        return kept
+        dumped = dump(catalogue, target, reader=reader, address=address, now=moment)
+        new_dump = KeptDump(target, state, moment, dumped.records, dumped.bytes, dumped.sha256)
+        write_json(place.with_suffix(".json"), {**vars(new_dump), "path": target.name})
+        for path in place.parent.glob(f"{place.name}-*.parquet"):
+            if path != target and (
+                dump_before is None or path != dump_before.path
+            ):  # the last one may still be sent
+                path.unlink(missing_ok=True)
+        return new_dump
 
 
 def dump_job(catalogue: Catalogue, job: Row[Any]) -> Ended:
     """Make the file as a job."""
     reader = Reader(open_only=bool(job.arguments.get("open_only")))
-    told = make_dump(catalogue, str(job.arguments["address"]), reader)
-    return "done", f"{told.records} records, {told.bytes} bytes", ()
+    made_dump = make_dump(catalogue, str(job.arguments["address"]), reader)
+    return "done", f"{made_dump.records} records, {made_dump.bytes} bytes", ()
 
 
 def _state(catalogue: Catalogue, address: str, reader: Reader) -> tuple[str, int]:
@@ -121,8 +127,8 @@ def _state(catalogue: Catalogue, address: str, reader: Reader) -> tuple[str, int
         opened = connection.execute(
             select(func.count()).select_from(records).where(may_open(reader))
         ).scalar_one()
-    told = json.dumps([last, count, newest, opened, address, reader.open_only])
-    return hashlib.sha256(told.encode()).hexdigest()[:16], int(count)
+    text = json.dumps([last, count, newest, opened, address, reader.open_only])
+    return hashlib.sha256(text.encode()).hexdigest()[:16], int(count)
 
 
 def _place(catalogue: Catalogue, address: str, reader: Reader) -> Path:
@@ -130,12 +136,12 @@ def _place(catalogue: Catalogue, address: str, reader: Reader) -> Path:
     return catalogue.home / "dumps" / f"catalogue-{mark}"
 
 
-def _known(catalogue: Catalogue, address: str, reader: Reader) -> KeptDump | None:
+def _find_dump(catalogue: Catalogue, address: str, reader: Reader) -> KeptDump | None:
     place = _place(catalogue, address, reader)
     try:
-        told = json.loads(place.with_suffix(".json").read_text("utf-8"))
-        found = KeptDump(**{**told, "path": place.with_name(str(told["path"]))})
-        return found if found.path.stat().st_size == found.bytes else None
+        notes = json.loads(place.with_suffix(".json").read_text("utf-8"))
+        noted_dump = KeptDump(**{**notes, "path": place.with_name(str(notes["path"]))})
+        return noted_dump if noted_dump.path.stat().st_size == noted_dump.bytes else None
     except (OSError, ValueError, TypeError, KeyError):  # it is made again
         return None
 

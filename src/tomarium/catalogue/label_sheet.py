@@ -57,8 +57,8 @@ class Sheet:
 
 
 SHEETS: Final = {
-    one.name: one
-    for one in (
+    sheet.name: sheet
+    for sheet in (
         Sheet("38x21", "38.1 × 21.2 mm, 65 a sheet (L7651)", 38.1, 21.2, 5, 13, 4.75, 10.7, 40.6, 21.2),
         Sheet("70x37", "70 × 37 mm, 24 a sheet (3474)", 70.0, 37.0, 3, 8, 0.0, 0.5, 70.0, 37.0),
         Sheet("63x38", "63.5 × 38.1 mm, 21 a sheet (L7160)", 63.5, 38.1, 3, 7, 7.25, 15.15, 66.0, 38.1),
@@ -234,7 +234,7 @@ def label_pictures(labels: Sequence[Label], sheet: Sheet, skip: int = 0, dpi: in
             edge = drawn.module_mm * scale
             left, top = (x + drawn.x_mm) * scale, (y + drawn.y_mm) * scale
             for row, dark in enumerate(drawn.modules):
-                for column in (at for at, one in enumerate(dark) if one):
+                for column in (at for at, is_dark in enumerate(dark) if is_dark):
                     first = round(left + column * edge), round(top + row * edge)
                     last = round(left + (column + 1) * edge) - 1, round(top + (row + 1) * edge) - 1
                     pen.rectangle((first, last), fill=0)
@@ -269,10 +269,10 @@ def _svg_of(drawn: Drawn, x: float, y: float) -> str:
     edge, path = drawn.module_mm, []
     for row, dark in enumerate(drawn.modules):
         start = None
-        for column, one in enumerate((*dark, False)):
-            if one and start is None:
+        for column, is_dark in enumerate((*dark, False)):
+            if is_dark and start is None:
                 start = column
-            elif not one and start is not None:
+            elif not is_dark and start is not None:
                 path.append(f"M{start} {row}h{column - start}v1h{start - column}z")
                 start = None
     code = (
@@ -300,13 +300,13 @@ def _broken(text: str, room_mm: float, size_mm: float, *, bold: bool = False) ->
     most = max(4, int(room_mm / (size_mm * _LETTER * (1.06 if bold else 1.0))))
     lines = [""]
     for word in text.split():
-        rest = word
-        while rest:
+        remaining = word
+        while remaining:
             if not lines[-1]:
-                lines[-1], rest = rest[:most], rest[most:]
-            elif len(lines[-1]) + 1 + len(rest) <= most:
-                lines[-1], rest = f"{lines[-1]} {rest}", ""
-            if rest:
+                lines[-1], remaining = remaining[:most], remaining[most:]
+            elif len(lines[-1]) + 1 + len(remaining) <= most:
+                lines[-1], remaining = f"{lines[-1]} {remaining}", ""
+            if remaining:
                 lines.append("")
     return lines
 
@@ -315,8 +315,8 @@ def _cut(lines: list[str], most: int) -> list[str]:
     """Keep the first lines, and say where more were."""
     if len(lines) <= most:
         return lines
-    kept = lines[: max(1, most)]
-    return [*kept[:-1], f"{kept[-1][:-1]}…"]
+    kept_lines = lines[: max(1, most)]
+    return [*kept_lines[:-1], f"{kept_lines[-1][:-1]}…"]
 
 
 @lru_cache(maxsize=8)

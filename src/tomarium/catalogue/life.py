@@ -163,24 +163,24 @@ def publish(catalogue: Catalogue, reader: Reader, id: str, request: Request | No
     InputError
         The record whose next version it is was not published, or was withdrawn.
     """
-    asked = request or Request()
+    request_given = request or Request()
     with catalogue.reading() as connection:
         settings = all_settings(connection)
         if not may_publish(connection, reader, id, settings):
             demand_role(reader, "curator", to="publish a record")
         place = place_for(connection, reader, id)
     record = read_record(place)
-    embargo = asked.embargo or usual_embargo(record, settings)
+    embargo = request_given.embargo or usual_embargo(record, settings)
     if record.publication is None:
-        refuse_unready(id, publication_checks(record, place, files=asked.files))
+        refuse_unready(id, publication_checks(record, place, files=request_given.files))
         record = freeze(place, record)  # what takes long, before anybody is kept from writing
 
     def change(connection: Connection, now: Record) -> Record:
         if now.publication is not None:
             return now
-        before = _version_before(connection, reader, asked.new_version_of)
+        before = _version_before(connection, reader, request_given.new_version_of)
         frozen = with_table_of(now, record) or freeze(place, now)
-        published = as_published(frozen, before, settings, asked)
+        published = as_published(frozen, before, settings, request_given)
         publication = published.publication
         assert publication is not None
         if before:

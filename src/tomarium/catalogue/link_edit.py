@@ -83,7 +83,7 @@ def file_link(
             connection.execute(update(frame_links).where(frame_links.c.id == before.id).values(latest=0))
         else:
             _demand_new(connection, reader, filed, beside)
-            filed = replace(filed, id=_free(connection, filed))
+            filed = replace(filed, id=_free_id(connection, filed))
         connection.execute(insert(frame_links).values(**row_of(filed, reader.name)))
         note(
             connection,
@@ -136,9 +136,9 @@ def withdraw_link(catalogue: Catalogue, reader: Reader, id: str, reason: str) ->
 
 def demand_both_ends(connection: Connection, reader: Reader, start: str, end: str) -> None:
     """Refuse a reader who may not change both frames; raises InputError where one is not seen, else NotAllowed."""
-    seen = visible_frames(connection, reader, (start, end))
+    visible = visible_frames(connection, reader, (start, end))
     for frame in (start, end):
-        if frame not in seen:
+        if frame not in visible:
             raise InputError(f"there is no image {frame!r} in this catalogue; choose one of the list")
         if not _is_mine(connection, reader, frame):
             raise NotAllowed(
@@ -167,8 +167,8 @@ def tell_linked(catalogue: Catalogue, reader: Reader, id: str) -> None:
             for link in links_around(connection, reader, _frames_of(connection, id))
             if any(_is_of(end, id) for end in (link.from_frame, link.to_frame))
         ]
-    others = {end for link in links for end in (link.from_frame, link.to_frame) if not _is_of(end, id)}
-    for frame in sorted(others):
+    other_ends = {end for link in links for end in (link.from_frame, link.to_frame) if not _is_of(end, id)}
+    for frame in sorted(other_ends):
         with suppress(TomariumError, OSError), catalogue.writing() as connection:
             _rewrite(connection, reader, (frame,))
 
@@ -179,18 +179,18 @@ def _is_of(frame: str, record: str) -> bool:
 
 def _frames_of(connection: Connection, id: str) -> list[str]:
     main, of = f"records/{id}", frame_links.c
-    found = {main}
+    frames = {main}
     for end in (of.from_frame, of.to_frame):
-        asked = select(end).where(end.startswith(f"{main}/", autoescape=True)).distinct()
-        found |= set(connection.execute(asked).scalars())
-    return sorted(found)
+        query = select(end).where(end.startswith(f"{main}/", autoescape=True)).distinct()
+        frames |= set(connection.execute(query).scalars())
+    return sorted(frames)
 
 
 def _demand_ends(connection: Connection, reader: Reader, link: Link) -> None:
     ends = (link.from_frame, link.to_frame)
-    seen = visible_frames(connection, reader, ends)
+    visible = visible_frames(connection, reader, ends)
     for end in ends:
-        if end not in seen:
+        if end not in visible:
             kind = "specimen" if end.startswith("specimens/") else "record"
             raise InputError(
                 f"there is no {kind} {read_frame(end).id!r} in this catalogue to link; file it first: tomarium "
@@ -210,7 +210,7 @@ def _demand_image(connection: Connection, reader: Reader, frame: str) -> None:
     if place is None:
         return
     images, _ = images_at(place)
-    if frame not in (names := [one.frame for one in images]):
+    if frame not in (names := [image.frame for image in images]):
         raise InputError(
             f"{id} has no image {frame} whose pixels have a size; it has {', '.join(names) or 'none'}"
         )
@@ -227,34 +227,36 @@ def _is_mine(connection: Connection, reader: Reader, frame: str) -> bool:
 
 def _demand_new(connection: Connection, reader: Reader, link: Link, beside: bool) -> None:
     ends = {link.from_frame, link.to_frame}
-    there = [
-        one
-        for one in links_around(connection, reader, [link.from_frame])
-        if {one.from_frame, one.to_frame} == ends
+    linked = [
+        known_link
+        for known_link in links_around(connection, reader, [link.from_frame])
+        if {known_link.from_frame, known_link.to_frame} == ends
     ]
-    if there and not beside:
+    if linked and not beside:
         raise InputError(
-            f"{link.from_frame} and {link.to_frame} are linked already by {there[0].id} (version {there[0].version}, "
-            f"{there[0].kind}); give --replaces {there[0].id} for a better version of it, or --beside to keep both"
+            f"{link.from_frame} and {link.to_frame} are linked already by {linked[0].id} (version {linked[0].version}, "
+            f"{linked[0].kind}); give --replaces {linked[0].id} for a better version of it, or --beside to keep both"
         )
 
 
-def _free(connection: Connection, link: Link) -> str:
+def _free_id(connection: Connection, link: Link) -> str:
     """Make an identifier that no other link has."""
     names = [
         re.sub(r"[^a-z0-9]+", "-", end.partition("/")[2])[:80].strip("-")
         for end in (link.from_frame, link.to_frame)
     ]
     start = "-in-".join(names)
-    asked = select(frame_links.c.id).where(frame_links.c.id.startswith(start, autoescape=True))
-    known = set(connection.execute(asked).scalars())
-    if start not in known:
+    query = select(frame_links.c.id).where(frame_links.c.id.startswith(start, autoescape=True))
+    ids = set(connection.execute(query).scalars())
+    if start not in ids:
         return start
-    return next(one for number in range(2, len(known) + 3) if (one := f"{start}-{number}") not in known)
+    return next(
+        candidate for number in range(2, len(ids) + 3) if (candidate := f"{start}-{number}") not in ids
+    )
 
 
 def _rewrite(connection: Connection, reader: Reader, frames: Iterable[str]) -> None:
-    for id in sorted({read_frame(one).id for one in frames if read_frame(one).kind == "records"}):
+    for id in sorted({read_frame(frame).id for frame in frames if read_frame(frame).kind == "records"}):
         folder = queries.folder_of(connection, id)
         if folder is not None:
             write_record(connection, reader, read_record(folder), folder)

@@ -55,7 +55,7 @@ def read_pairs(text: str, start: ImageFrame, end: ImageFrame) -> list[Landmark]:
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     if len(lines) > MOST_PAIRS:
         raise InputError(f"{len(lines)} pairs of points were given; a form takes {MOST_PAIRS}")
-    found = []
+    landmarks = []
     for number, line in enumerate(lines, 1):
         parts = line.split("=")
         if len(parts) != 2:
@@ -67,10 +67,10 @@ def read_pairs(text: str, start: ImageFrame, end: ImageFrame) -> list[Landmark]:
             read_point(part.strip(), image, pixel=part.rstrip().endswith(_PIXEL))
             for part, image in zip(parts, (start, end), strict=True)
         )
-        found.append(
+        landmarks.append(
             Landmark(str(number), tuple(map(float, moving)), tuple(map(float, fixed)))  # type: ignore[arg-type]
         )
-    return found
+    return landmarks
 
 
 def read_landmark_file(path: Path, unit: str, start: ImageFrame, end: ImageFrame) -> list[Landmark]:
@@ -174,15 +174,15 @@ def link_of_text(text: str, start: str, end: str, known: HowKnown) -> Link:
     The frames that it names must be those two, where it names any; raises FormatError or InputError otherwise.
     """
     try:
-        told = json.loads(text)
+        content = json.loads(text)
     except (ValueError, RecursionError) as problem:
         raise InputError(f"the text is no JSON ({problem}); paste all of a link.json") from problem
-    if not isinstance(told, dict):
+    if not isinstance(content, dict):
         raise InputError("the text is no JSON object; paste all of a link.json")
     try:
-        if is_alignment(told):
-            return _linked(told, start, end, known)
-        link = link_of(told, "link.json")
+        if is_alignment(content):
+            return _linked(content, start, end, known)
+        link = link_of(content, "link.json")
     except FormatError as problem:
         raise InputError(str(problem)) from problem
     named = {text for text in (link.from_frame, link.to_frame) if text}
@@ -193,12 +193,12 @@ def link_of_text(text: str, start: str, end: str, known: HowKnown) -> Link:
     return replace(link, from_frame=start, to_frame=end, id="", version=1, withdrawn="")
 
 
-def _linked(told: Mapping[str, Any], start: str, end: str, known: HowKnown) -> Link:
-    open_ones = len(told.get("freedoms", ())) not in (0, 6)
-    if open_ones and told.get("accepted") is True and None in (known.sigma_m, known.sigma_rad):
+def _linked(content: Mapping[str, Any], start: str, end: str, known: HowKnown) -> Link:
+    open_ones = len(content.get("freedoms", ())) not in (0, 6)
+    if open_ones and content.get("accepted") is True and None in (known.sigma_m, known.sigma_rad):
         raise InputError(
             "two planes do not tell how they lie out of themselves; take points of several slices of a volume, or say "
             "how well the two are known to lie in one plane: a distance such as 20 um, and an angle such as 1 deg"
         )
-    whole = as_link_json(told, "the alignment", known.sigma_m, known.sigma_rad)
-    return link_of({**whole, "from": start, "to": end}, "the alignment")
+    whole_link = as_link_json(content, "the alignment", known.sigma_m, known.sigma_rad)
+    return link_of({**whole_link, "from": start, "to": end}, "the alignment")

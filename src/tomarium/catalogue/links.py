@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Row, insert, or_, select
 
-from tomarium.catalogue.entities import may_see_entity, told_of
+from tomarium.catalogue.entities import entities_of_record, may_see_entity
 from tomarium.catalogue.reader import ANYBODY, Reader, may_see
 from tomarium.catalogue.tables import entities, frame_links, records
 from tomarium.errors import FormatError, InputError
@@ -39,24 +39,24 @@ def visible_frames(connection: Connection, reader: Reader, frames: Iterable[str]
     dict of str to str
         Name of a frame that the reader may see → title of the record, or name of the specimen.
     """
-    wanted = {name: read_frame(name) for name in frames}
-    found: dict[str, str] = {}
+    frames_by_name = {name: read_frame(name) for name in frames}
+    titles: dict[str, str] = {}
     for kind, table, title, condition in (
         ("records", records, records.c.title, may_see(reader)),
         ("specimens", entities, entities.c.name, may_see_entity(reader)),
     ):
-        ids = sorted({frame.id for frame in wanted.values() if frame.kind == kind})
+        ids = sorted({frame.id for frame in frames_by_name.values() if frame.kind == kind})
         for start in range(0, len(ids), _AT_ONCE):
-            asked = select(table.c.id, title).where(table.c.id.in_(ids[start : start + _AT_ONCE]), condition)
+            query = select(table.c.id, title).where(table.c.id.in_(ids[start : start + _AT_ONCE]), condition)
             if kind == "specimens":
-                asked = asked.where(entities.c.kind == "specimen")
-            seen = {row[0]: row[1] for row in connection.execute(asked)}
-            found |= {
-                name: seen[frame.id]
-                for name, frame in wanted.items()
-                if frame.kind == kind and frame.id in seen
+                query = query.where(entities.c.kind == "specimen")
+            titles_by_id = {row[0]: row[1] for row in connection.execute(query)}
+            titles |= {
+                name: titles_by_id[frame.id]
+                for name, frame in frames_by_name.items()
+                if frame.kind == kind and frame.id in titles_by_id
             }
-    return found
+    return titles
 
 
 def links_around(connection: Connection, reader: Reader, frames: Iterable[str]) -> list[Link]:
@@ -76,54 +76,54 @@ def links_around(connection: Connection, reader: Reader, frames: Iterable[str]) 
     list of Link
         In the order in which they were filed, at most `MOST`.
     """
-    seen = set(visible_frames(connection, reader, frames))
+    visible = set(visible_frames(connection, reader, frames))
     hidden: set[str] = set()
-    frontier, found = sorted(seen), dict[int, Row[Any]]()
-    while frontier and len(found) < MOST:
+    frontier, rows_by_number = sorted(visible), dict[int, Row[Any]]()
+    while frontier and len(rows_by_number) < MOST:
         rows = list(_touching(connection, frontier))
-        ends = {end for row in rows for end in (row.from_frame, row.to_frame)} - seen - hidden
+        ends = {end for row in rows for end in (row.from_frame, row.to_frame)} - visible - hidden
         new = set(visible_frames(connection, reader, ends))
         hidden |= ends - new
-        seen |= new
-        found |= {row.number: row for row in rows if {row.from_frame, row.to_frame} <= seen}
+        visible |= new
+        rows_by_number |= {row.number: row for row in rows if {row.from_frame, row.to_frame} <= visible}
         frontier = sorted(new)
-    return [_link(found[number]) for number in sorted(found)[:MOST]]
+    return [_link(rows_by_number[number]) for number in sorted(rows_by_number)[:MOST]]
 
 
 def _touching(connection: Connection, frames: list[str]) -> Iterable[Row[Any]]:
     of = frame_links.c
     for start in range(0, len(frames), _AT_ONCE):
         some = frames[start : start + _AT_ONCE]
-        asked = select(frame_links).where(
+        query = select(frame_links).where(
             of.latest == 1, of.withdrawn == "", or_(of.from_frame.in_(some), of.to_frame.in_(some))
         )
-        yield from connection.execute(asked.order_by(of.number).limit(MOST))
+        yield from connection.execute(query.order_by(of.number).limit(MOST))
 
 
 def versions_of(connection: Connection, reader: Reader, id: str) -> list[Link]:
     """List all versions of a link that a reader may see, the latest first; none where it may not see both ends."""
-    asked = select(frame_links).where(frame_links.c.id == id).order_by(frame_links.c.version.desc())
-    links = [_link(row) for row in connection.execute(asked)]
-    seen = visible_frames(
+    query = select(frame_links).where(frame_links.c.id == id).order_by(frame_links.c.version.desc())
+    links = [_link(row) for row in connection.execute(query)]
+    visible = visible_frames(
         connection, reader, {end for link in links for end in (link.from_frame, link.to_frame)}
     )
-    return [link for link in links if link.from_frame in seen and link.to_frame in seen]
+    return [link for link in links if link.from_frame in visible and link.to_frame in visible]
 
 
 def withdrawn_links(connection: Connection, reader: Reader, frames: Iterable[str]) -> list[Link]:
     """List the links between some frames that were withdrawn, the newest first, as far as a reader sees both ends."""
     names, of = sorted(set(frames)), frame_links.c
-    found: list[Link] = []
+    links: list[Link] = []
     for start in range(0, len(names), _AT_ONCE):
-        asked = select(frame_links).where(
+        query = select(frame_links).where(
             of.latest == 1, of.withdrawn != "", of.from_frame.in_(names[start : start + _AT_ONCE])
         )
-        rows = connection.execute(asked.order_by(of.number.desc()).limit(MOST))
-        found += [link for link in map(_link, rows) if link.to_frame in names]
-    seen = visible_frames(
-        connection, reader, {end for link in found for end in (link.from_frame, link.to_frame)}
+        rows = connection.execute(query.order_by(of.number.desc()).limit(MOST))
+        links += [link for link in map(_link, rows) if link.to_frame in names]
+    visible = visible_frames(
+        connection, reader, {end for link in links for end in (link.from_frame, link.to_frame)}
     )
-    return [link for link in found if link.from_frame in seen and link.to_frame in seen]
+    return [link for link in links if link.from_frame in visible and link.to_frame in visible]
 
 
 def demand_link(connection: Connection, reader: Reader, id: str) -> Link:
@@ -136,7 +136,7 @@ def demand_link(connection: Connection, reader: Reader, id: str) -> Link:
     return links[0]
 
 
-def links_told(connection: Connection, record: Record) -> tuple[Link, ...]:
+def links_of_crate(connection: Connection, record: Record) -> tuple[Link, ...]:
     """List the links that a record's crate tells: those whose other end all who see the record may see too.
 
     Parameters
@@ -168,15 +168,17 @@ def links_told(connection: Connection, record: Record) -> tuple[Link, ...]:
     public |= {end for end in ends if read_frame(end)[:2] == ("records", record.id)}
     if links:
         public |= {
-            f"specimens/{entity.id}" for entity in told_of(connection, record.id) if entity.kind == "specimen"
+            f"specimens/{entity.id}"
+            for entity in entities_of_record(connection, record.id)
+            if entity.kind == "specimen"
         }
     elsewhere = [link.id for link in record.links]
-    known: set[str] = set()
+    known_ids: set[str] = set()
     for start in range(0, len(elsewhere), _AT_ONCE):
-        asked = select(of.id).where(of.id.in_(elsewhere[start : start + _AT_ONCE]))
-        known |= set(connection.execute(asked).scalars())
-    kept = [link for link in record.links if link.id not in known]
-    return (*(link for link in links if {link.from_frame, link.to_frame} <= public), *kept)
+        query = select(of.id).where(of.id.in_(elsewhere[start : start + _AT_ONCE]))
+        known_ids |= set(connection.execute(query).scalars())
+    unknown_links = [link for link in record.links if link.id not in known_ids]
+    return (*(link for link in links if {link.from_frame, link.to_frame} <= public), *unknown_links)
 
 
 def adopt_links(connection: Connection, record: Record, owner: str) -> None:
@@ -184,20 +186,20 @@ def adopt_links(connection: Connection, record: Record, owner: str) -> None:
     for link in record.links:
         ends = [read_frame(end) for end in (link.from_frame, link.to_frame) if end]
         mine = any(end[:2] == ("records", record.id) for end in ends)
-        known = select(frame_links.c.number).where(frame_links.c.id == link.id).limit(1)
-        if len(ends) == 2 and mine and link.id and connection.execute(known).first() is None:
+        query = select(frame_links.c.number).where(frame_links.c.id == link.id).limit(1)
+        if len(ends) == 2 and mine and link.id and connection.execute(query).first() is None:
             connection.execute(insert(frame_links).values(**row_of(link, owner)))
 
 
 def row_of(link: Link, owner: str) -> Mapping[str, Any]:
     """Return the row of a version that is the latest now."""
-    told = link_json(replace(link, withdrawn=""))
+    content = link_json(replace(link, withdrawn=""))
     return {
         "id": link.id,
         "version": link.version,
         "from_frame": link.from_frame,
         "to_frame": link.to_frame,
-        "content": told,
+        "content": content,
         "filed_by": owner,
         "filed_utc": time.time(),
         "latest": 1,

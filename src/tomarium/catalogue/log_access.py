@@ -101,9 +101,9 @@ def keeps_log(connection: Connection, reader: Reader, subject: str) -> bool | No
     if plural not in KINDS:
         return None
     condition = keeps_entity(reader)
-    asked = select(condition.label("kept")).select_from(entities)
+    query = select(condition.label("kept")).select_from(entities)
     row = connection.execute(
-        asked.where(
+        query.where(
             entities.c.id == id, entities.c.kind == KINDS[plural], or_(condition, may_see_entity(reader))
         )
     ).one_or_none()
@@ -112,18 +112,18 @@ def keeps_log(connection: Connection, reader: Reader, subject: str) -> bool | No
 
 def demand_log(connection: Connection, reader: Reader, subject: str) -> None:
     """Refuse who may not write into the log book of something; raises InputError, and NotAllowed where it is known."""
-    kept = keeps_log(connection, reader, subject)
+    keeps = keeps_log(connection, reader, subject)
     id = subject.partition("/")[2] or subject
-    if kept is None:
+    if keeps is None:
         raise InputError(
             f"there is no record, proposal, specimen or instrument {id[:80]!r} in this catalogue; name it as "
             f"records/ID, proposals/ID, specimens/ID or instruments/ID"
         )
-    if not kept:
+    if not keeps:
         raise NotAllowed(f"{id}: is not {reader.name or 'a visitor'}'s, so its log book is not either")
 
 
-def names_seen(connection: Connection, reader: Reader, subjects: Iterable[str]) -> dict[str, str]:
+def visible_names(connection: Connection, reader: Reader, subjects: Iterable[str]) -> dict[str, str]:
     """Return the titles of what a reader may see of some subjects.
 
     Parameters
@@ -144,28 +144,28 @@ def names_seen(connection: Connection, reader: Reader, subjects: Iterable[str]) 
     for subject in dict.fromkeys(subjects):
         plural, _, id = subject.partition("/")
         by_kind.setdefault(plural, []).append(id)
-    found: dict[str, str] = {}
+    titles: dict[str, str] = {}
     for plural, ids in by_kind.items():
         if plural == "records":
-            asked = select(records.c.id, records.c.title).where(records.c.id.in_(ids), may_see(reader))
+            query = select(records.c.id, records.c.title).where(records.c.id.in_(ids), may_see(reader))
         elif plural in KINDS:
             condition = or_(keeps_entity(reader), may_see_entity(reader))
-            asked = select(entities.c.id, entities.c.name).where(
+            query = select(entities.c.id, entities.c.name).where(
                 entities.c.id.in_(ids), entities.c.kind == KINDS[plural], condition
             )
         else:
             continue
-        found |= {f"{plural}/{id}": title for id, title in connection.execute(asked).all()}
-    return found
+        titles |= {f"{plural}/{id}": title for id, title in connection.execute(query).all()}
+    return titles
 
 
-def subjects_kept(connection: Connection, reader: Reader, most: int = 200) -> dict[str, str]:
+def subjects_of_keeper(connection: Connection, reader: Reader, most: int = 200) -> dict[str, str]:
     """List the proposals, instruments and specimens into whose log books a reader may write: subject → name."""
     plurals = {kind: plural for plural, kind in KINDS.items()}
-    asked = select(entities.c.kind, entities.c.id, entities.c.name).where(
+    query = select(entities.c.kind, entities.c.id, entities.c.name).where(
         entities.c.kind.in_(plurals), keeps_entity(reader)
     )
-    rows = connection.execute(asked.order_by(entities.c.changed_utc.desc(), entities.c.id).limit(most)).all()
+    rows = connection.execute(query.order_by(entities.c.changed_utc.desc(), entities.c.id).limit(most)).all()
     order = {kind: place for place, kind in enumerate(plurals)}
     return {
         f"{plurals[row.kind]}/{row.id}": row.name for row in sorted(rows, key=lambda row: order[row.kind])

@@ -13,9 +13,17 @@ from typing import Any, Final
 from sqlalchemy import Connection, Row, delete, insert, or_, select, update
 
 from tomarium.catalogue.catalogue import Catalogue
-from tomarium.catalogue.log_access import demand_log, may_read_entry, names_seen
-from tomarium.catalogue.log_entry import LONGEST, Entry, Said, Version, read_subject, read_tags, read_text
-from tomarium.catalogue.log_files import files_told, keep_files, read_files
+from tomarium.catalogue.log_access import demand_log, may_read_entry, visible_names
+from tomarium.catalogue.log_entry import (
+    LONGEST,
+    Entry,
+    EntryContent,
+    Version,
+    read_subject,
+    read_tags,
+    read_text,
+)
+from tomarium.catalogue.log_files import files_as_data, keep_files, read_files
 from tomarium.catalogue.log_tables import log_entries, log_links
 from tomarium.catalogue.reader import NotAllowed, Reader
 from tomarium.catalogue.words import fold
@@ -51,21 +59,21 @@ def entries_of(
     if linked:
         named = select(log_links.c.entry).where(log_links.c.subject == subject)
         about = or_(about, log_entries.c.number.in_(named))
-    asked = select(log_entries).where(about, may_read_entry(reader))
-    asked = asked.order_by(log_entries.c.written_utc.desc(), log_entries.c.number.desc())
-    rows = connection.execute(asked.limit(most) if most else asked).all()
+    query = select(log_entries).where(about, may_read_entry(reader))
+    query = query.order_by(log_entries.c.written_utc.desc(), log_entries.c.number.desc())
+    rows = connection.execute(query.limit(most) if most else query).all()
     return as_entries(connection, reader, rows[::-1])
 
 
 def entry_numbered(connection: Connection, reader: Reader, number: int) -> Entry | None:
     """Find an entry that a reader may read by its number; None where there is none."""
-    asked = select(log_entries).where(log_entries.c.number == number, may_read_entry(reader))
-    rows = connection.execute(asked).all()
+    query = select(log_entries).where(log_entries.c.number == number, may_read_entry(reader))
+    rows = connection.execute(query).all()
     return as_entries(connection, reader, rows)[0] if rows else None
 
 
 def write_entry(
-    catalogue: Catalogue, reader: Reader, subject: str, said: Said | str, *, machine: bool = False
+    catalogue: Catalogue, reader: Reader, subject: str, said: EntryContent | str, *, machine: bool = False
 ) -> int:
     """Write into the log book of a record, proposal, specimen or instrument.
 
@@ -77,7 +85,7 @@ def write_entry(
         Who writes; the subject must be this reader's to change.
     subject : str
         "records/tooth", "proposals/hg-123", "specimens/…", "instruments/…".
-    said : Said or str
+    said : EntryContent or str
         What is to be remembered.
     machine : bool
         Whether a program writes it, where `said` is a text.
@@ -94,14 +102,14 @@ def write_entry(
     NotAllowed
         It is not this reader's.
     """
-    told = Said(said, machine=machine) if isinstance(said, str) else said
+    content = EntryContent(said, machine=machine) if isinstance(said, str) else said
     with catalogue.reading() as connection:  # before any file is kept
         demand_log(connection, reader, subject)
-        values = _checked(connection, reader, subject, told)
-    values["files"] = files_told(keep_files(catalogue.home, told.files))
+        values = _checked(connection, reader, subject, content)
+    values["files"] = files_as_data(keep_files(catalogue.home, content.files))
     with catalogue.writing() as connection:
         demand_log(connection, reader, subject)
-        return _insert(connection, subject, {**values, "who": reader.name, "event": told.event})
+        return _insert(connection, subject, {**values, "who": reader.name, "event": content.event})
 
 
 def note_event(
@@ -161,11 +169,11 @@ def add_entries(
     """
     with catalogue.writing() as connection:
         demand_log(connection, reader, subject)
-        here = select(log_entries).where(log_entries.c.subject == subject)
-        there = set()
-        for row in connection.execute(here).all():
-            told = [[row.moment_utc, row.who, row.text], *row.before]
-            there |= {(round(moment, 3), who, text) for moment, who, text, *_ in told}
+        query = select(log_entries).where(log_entries.c.subject == subject)
+        versions = set()
+        for row in connection.execute(query).all():
+            versions_of_row = [[row.moment_utc, row.who, row.text], *row.before]
+            versions |= {(round(moment, 3), who, text) for moment, who, text, *_ in versions_of_row}
         added = 0
         for entry in entries:
             version = entry if isinstance(entry, Version) else Version(*entry)
@@ -176,11 +184,11 @@ def add_entries(
                     f"{version.when[:40]!r} is no time of an entry; ISO 8601 was expected"
                 ) from problem
             text = read_text(version.text, files=bool(version.files))
-            if (moment, version.who, text) in there:
+            if (moment, version.who, text) in versions:
                 continue
-            there.add((moment, version.who, text))
+            versions.add((moment, version.who, text))
             values: dict[str, Any] = {"text": text, "tags": read_tags(version.tags), "links": []}
-            values |= {"files": files_told(version.files)}
+            values |= {"files": files_as_data(version.files)}
             values |= {"machine": int(version.machine), "who": version.who, "event": ""}
             _insert(connection, subject, values, moment)
             added += 1
@@ -197,7 +205,7 @@ def change_entry(
     reader: Reader,
     subject: str,
     number: int,
-    said: Said | str,
+    said: EntryContent | str,
     *,
     machine: bool = False,
     keep: Sequence[str] | None = None,
@@ -214,7 +222,7 @@ def change_entry(
         Whose log book it stands in.
     number : int
         Number of the entry.
-    said : Said or str
+    said : EntryContent or str
         What it says from now on; of a text alone, tags, links and files stay as they are.
     machine : bool
         Whether a program changes it, where `said` is a text.
@@ -226,15 +234,15 @@ def change_entry(
     InputError
         There is no such entry, or it is another's, or it was removed.
     """
-    whole = isinstance(said, Said)
-    told = said if isinstance(said, Said) else Said(said, machine=machine)
+    is_content = isinstance(said, EntryContent)
+    content = said if isinstance(said, EntryContent) else EntryContent(said, machine=machine)
     with catalogue.reading() as connection:
         row = _own(connection, reader, subject, number)
         stays = [file for file in row.files if keep is None or file["digest"] in keep]
-        values = _checked(connection, reader, subject, told, files=bool(stays))
-    if not whole:
+        values = _checked(connection, reader, subject, content, files=bool(stays))
+    if not is_content:
         values |= {"tags": row.tags, "links": row.links}
-    added = files_told(keep_files(catalogue.home, told.files))
+    added = files_as_data(keep_files(catalogue.home, content.files))
     with catalogue.writing() as connection:
         row = _own(connection, reader, subject, number)
         values["files"] = [file for file in row.files if keep is None or file["digest"] in keep] + added
@@ -273,14 +281,14 @@ def remove_entry(catalogue: Catalogue, reader: Reader, subject: str, number: int
 def as_entries(connection: Connection, reader: Reader, rows: Sequence[Row[Any]]) -> tuple[Entry, ...]:
     """Turn rows of `log_entry` that a reader may read into entries, without links to what the reader does not see."""
     linked = {link for row in rows for link in row.links}
-    linked |= {one for row in rows for version in row.before for one in (*version[5:6], [])[0]}
-    seen = names_seen(connection, reader, linked) if linked else {}
-    return tuple(_entry(row, reader, seen) for row in rows)
+    linked |= {subject for row in rows for version in row.before for subject in (*version[5:6], [])[0]}
+    names = visible_names(connection, reader, linked) if linked else {}
+    return tuple(_entry(row, reader, names) for row in rows)
 
 
-def _entry(row: Row[Any], reader: Reader, seen: dict[str, str]) -> Entry:
+def _entry(row: Row[Any], reader: Reader, names: dict[str, str]) -> Entry:
     hidden = bool(row.removed) and not _is_own(reader, row.who)
-    before = () if hidden else tuple(_version(one, seen) for one in row.before)
+    before = () if hidden else tuple(_version(version, names) for version in row.before)
     return Entry(
         row.number,
         row.who,
@@ -291,45 +299,51 @@ def _entry(row: Row[Any], reader: Reader, seen: dict[str, str]) -> Entry:
         row.subject,
         _moment(row.written_utc or row.moment_utc),
         tuple(row.tags.split()),
-        tuple(link for link in row.links if link in seen),
+        tuple(link for link in row.links if link in names),
         read_files(row.files),
         row.removed,
     )
 
 
-def _version(told: Sequence[Any], seen: dict[str, str]) -> Version:
-    when, who, text, *more = told
+def _version(fields: Sequence[Any], names: dict[str, str]) -> Version:
+    when, who, text, *more = fields
     machine, tags, links, files = (*more, *(False, "", [], [])[len(more) :])[:4]
-    known = tuple(link for link in links if link in seen)
-    return Version(_moment(when), who, text, bool(machine), tuple(tags.split()), known, read_files(files))
+    visible_links = tuple(link for link in links if link in names)
+    return Version(
+        _moment(when), who, text, bool(machine), tuple(tags.split()), visible_links, read_files(files)
+    )
 
 
 def _insert(connection: Connection, subject: str, values: dict[str, Any], moment: float | None = None) -> int:
     """Add a row, unless its event is told already; the number of the row that tells it."""
     if values["event"]:
-        known = select(log_entries.c.number).where(
+        query = select(log_entries.c.number).where(
             log_entries.c.subject == subject, log_entries.c.event == values["event"]
         )
-        if (number := connection.execute(known.limit(1)).scalar_one_or_none()) is not None:
+        if (number := connection.execute(query.limit(1)).scalar_one_or_none()) is not None:
             return int(number)
     now = time.time() if moment is None else moment
     row = {"subject": subject, "moment_utc": now, "written_utc": now, "before": [], "removed": "", **values}
-    made = connection.execute(insert(log_entries).values(**row, words=_words(row))).inserted_primary_key
-    assert made is not None
-    _link(connection, made[0], values["links"])
-    return int(made[0])
+    primary_key = connection.execute(
+        insert(log_entries).values(**row, words=_words(row))
+    ).inserted_primary_key
+    assert primary_key is not None
+    _link(connection, primary_key[0], values["links"])
+    return int(primary_key[0])
 
 
 def _replace(
     connection: Connection, row: Row[Any], reader: Reader, values: dict[str, Any], removed: str = ""
 ) -> None:
-    """Let an entry say something else; what it said becomes one of its versions."""
+    """Change an entry; what it said before becomes one of its versions."""
     old = [row.moment_utc, row.who, row.text, bool(row.machine), row.tags, row.links, row.files]
     new = {**values, "before": [*row.before, old], "moment_utc": time.time(), "removed": removed}
     new["who"] = row.who if removed else reader.name
     new["written_utc"] = row.written_utc or (row.before[0][0] if row.before else row.moment_utc)
-    here = log_entries.c.number == row.number
-    connection.execute(update(log_entries).where(here).values(**new, words="" if removed else _words(new)))
+    condition = log_entries.c.number == row.number
+    connection.execute(
+        update(log_entries).where(condition).values(**new, words="" if removed else _words(new))
+    )
     connection.execute(delete(log_links).where(log_links.c.entry == row.number))
     _link(connection, row.number, values["links"])
 
@@ -341,8 +355,8 @@ def _link(connection: Connection, number: int, links: Iterable[str]) -> None:
 
 def _own(connection: Connection, reader: Reader, subject: str, number: int) -> Row[Any]:
     demand_log(connection, reader, subject)
-    here = (log_entries.c.number == number) & (log_entries.c.subject == subject)
-    row = connection.execute(select(log_entries).where(here)).one_or_none()
+    condition = (log_entries.c.number == number) & (log_entries.c.subject == subject)
+    row = connection.execute(select(log_entries).where(condition)).one_or_none()
     if row is None:
         raise InputError(f"{subject}: has no entry {number} in its log book")
     if not _is_own(reader, row.who):
@@ -357,19 +371,24 @@ def _is_own(reader: Reader, who: str) -> bool:
 
 
 def _checked(
-    connection: Connection, reader: Reader, subject: str, told: Said, *, files: bool = False
+    connection: Connection, reader: Reader, subject: str, content: EntryContent, *, files: bool = False
 ) -> dict[str, Any]:
     """Read what is to be written; raises InputError where a part of it is wrong."""
-    if len(told.links) > MOST_LINKS:
-        raise ParameterError(f"{len(told.links)} links were given; an entry has at most {MOST_LINKS}")
-    links = [link for link in dict.fromkeys(map(read_subject, told.links)) if link != subject]
-    seen = names_seen(connection, reader, links)
-    if unknown := [link for link in links if link not in seen]:
+    if len(content.links) > MOST_LINKS:
+        raise ParameterError(f"{len(content.links)} links were given; an entry has at most {MOST_LINKS}")
+    links = [link for link in dict.fromkeys(map(read_subject, content.links)) if link != subject]
+    visible = visible_names(connection, reader, links)
+    if unknown := [link for link in links if link not in visible]:
         raise InputError(f"there is no {unknown[0][:100]!r} in this catalogue to which the entry could lead")
-    if len(told.event) > 200:
+    if len(content.event) > 200:
         raise ParameterError("the event has more than 200 characters; give a short word that tells it apart")
-    text = read_text(told.text, files=files or bool(told.files))
-    return {"text": text, "tags": read_tags(told.tags), "links": links, "machine": int(told.machine)}
+    text = read_text(content.text, files=files or bool(content.files))
+    return {
+        "text": text,
+        "tags": read_tags(content.tags),
+        "links": links,
+        "machine": int(content.machine),
+    }
 
 
 def _words(row: dict[str, Any]) -> str:

@@ -84,7 +84,7 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Said:
+class EntryContent:
     """What is to be written.
 
     Attributes

@@ -66,8 +66,12 @@ def as_markdown(entries: Sequence[Entry], address: str = "", files: str = "") ->
         lines += [f"- {_link(entry.number, file, address, files)}" for file in entry.files]
         lines += [""] if entry.files else []
         for version in entry.before if not entry.removed else ():
-            said = version.text.replace("\n", "\n> ")
-            lines += [f"> Before, {version.when[:16].replace('T', ' ')} UTC, {version.who}:", f"> {said}", ""]
+            quoted_text = version.text.replace("\n", "\n> ")
+            lines += [
+                f"> Before, {version.when[:16].replace('T', ' ')} UTC, {version.who}:",
+                f"> {quoted_text}",
+                "",
+            ]
     return "\n".join(lines)
 
 
@@ -95,13 +99,13 @@ def log_members(home: Path, entries: Sequence[Entry], address: str, about: str) 
     dict
         Path → file: `logbook.md`, `logbook.json`, pictures and files, `ro-crate-metadata.json`.
     """
-    made = {
+    contents = {
         "logbook.md": as_markdown(entries, files=_FILES).encode(errors="replace"),
         "logbook.json": (json.dumps(as_json(entries), ensure_ascii=False, indent=1) + "\n").encode(
             errors="replace"
         ),
     }
-    members = {path: _of_content(content) for path, content in made.items()}
+    members = {path: _of_content(content) for path, content in contents.items()}
     for file in _all_files(entries):
         place = place_of_file(home, file.digest)
         if place.is_file():
@@ -141,10 +145,10 @@ def read_member(member: LogMember, first: int, stop: int) -> Iterator[bytes]:
 
 def crc_of_member(member: LogMember) -> int:
     """Return the CRC-32 of a file that `log_members` laid out."""
-    found = 0
+    crc = 0
     for piece in read_member(member, 0, member.bytes):
-        found = crc32(piece, found)
-    return found
+        crc = crc32(piece, crc)
+    return crc
 
 
 def _of_content(content: bytes) -> LogMember:
@@ -192,7 +196,7 @@ def _crate(entries: Sequence[Entry], members: dict[str, LogMember], address: str
     }
     comments: list[dict[str, Any]] = []
     for entry in entries:
-        told: dict[str, Any] = {
+        comment: dict[str, Any] = {
             "@id": f"{address}/logbook/{entry.number}" if address else f"#entry-{entry.number}",
             "@type": "Comment",
             "name": f"Entry {entry.number} of {entry.subject}",
@@ -201,12 +205,12 @@ def _crate(entries: Sequence[Entry], members: dict[str, LogMember], address: str
             "dateModified": entry.when,
         }
         if entry.who:
-            told["author"] = {"@id": people[entry.who]["@id"]}
+            comment["author"] = {"@id": people[entry.who]["@id"]}
         if entry.files:
-            told["hasPart"] = [{"@id": quote(_path(file), safe="/")} for file in entry.files]
+            comment["hasPart"] = [{"@id": quote(_path(file), safe="/")} for file in entry.files]
         if entry.tags:
-            told["keywords"] = ", ".join(entry.tags)
-        comments.append(told)
+            comment["keywords"] = ", ".join(entry.tags)
+        comments.append(comment)
     licence = ro_crate.licence_entity("")
     moment = max(
         (entry.when for entry in entries), default=datetime.fromtimestamp(time.time(), UTC).isoformat()

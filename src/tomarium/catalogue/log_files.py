@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tomarium.atomic_files import write_whole
-from tomarium.catalogue.bare_pictures import Unreadable, bare_picture
+from tomarium.catalogue.strip_metadata import Unreadable, without_metadata
 from tomarium.errors import ParameterError
 
 FOLDER: Final = "logbook"
@@ -54,14 +54,14 @@ class LogFile:
         return bool(self.type)
 
 
-def keep_files(home: Path, given: Iterable[tuple[str, bytes]]) -> tuple[LogFile, ...]:
+def keep_files(home: Path, named_contents: Iterable[tuple[str, bytes]]) -> tuple[LogFile, ...]:
     """Keep files, pictures without what a camera wrote into them; one that is there already is not written again.
 
     Parameters
     ----------
     home : Path
         Folder of the catalogue.
-    given : iterable of (str, bytes)
+    named_contents : iterable of (str, bytes)
         Name and content of each.
 
     Returns
@@ -74,7 +74,7 @@ def keep_files(home: Path, given: Iterable[tuple[str, bytes]]) -> tuple[LogFile,
     ParameterError
         There are too many, or one is empty or too large; then none is kept.
     """
-    files = list(given)
+    files = list(named_contents)
     if len(files) > MOST:
         raise ParameterError(f"{len(files)} files were given; an entry has at most {MOST}: write another one")
     for name, content in files:
@@ -82,13 +82,13 @@ def keep_files(home: Path, given: Iterable[tuple[str, bytes]]) -> tuple[LogFile,
             raise ParameterError(
                 f"{_named(name)}: has {len(content)} bytes; 1 byte to {LARGEST_BYTES >> 20} MiB were expected"
             )
-    return tuple(_kept(home, _named(name), content) for name, content in files)
+    return tuple(_keep_file(home, _named(name), content) for name, content in files)
 
 
-def _kept(home: Path, name: str, content: bytes) -> LogFile:
+def _keep_file(home: Path, name: str, content: bytes) -> LogFile:
     type = picture_type(content)
     try:
-        content = bare_picture(content, type) if type else content
+        content = without_metadata(content, type) if type else content
     except Unreadable:
         type = ""
     return LogFile(name, keep_content(home, content), len(content), type)
@@ -138,17 +138,17 @@ def picture_type(content: bytes) -> str:
     """Tell the type of a picture by what it begins with, whatever its name says; "" for all else, SVG among it."""
     if content[:4] == b"RIFF" and content[8:12] == b"WEBP":
         return "image/webp"
-    return next((told for start, told in _PICTURES if content.startswith(start)), "")
+    return next((media_type for start, media_type in _PICTURES if content.startswith(start)), "")
 
 
-def files_told(files: Iterable[LogFile]) -> list[dict[str, Any]]:
+def files_as_data(files: Iterable[LogFile]) -> list[dict[str, Any]]:
     """Write files as a column of the database holds them."""
-    return [asdict(one) for one in files]
+    return [asdict(file) for file in files]
 
 
-def read_files(told: Iterable[Mapping[str, Any]]) -> tuple[LogFile, ...]:
-    """Read what `files_told` wrote."""
-    return tuple(LogFile(one["name"], one["digest"], one["bytes"], one["type"]) for one in told)
+def read_files(entries: Iterable[Mapping[str, Any]]) -> tuple[LogFile, ...]:
+    """Read what `files_as_data` wrote."""
+    return tuple(LogFile(entry["name"], entry["digest"], entry["bytes"], entry["type"]) for entry in entries)
 
 
 def _named(name: str) -> str:

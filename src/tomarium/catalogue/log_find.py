@@ -22,7 +22,7 @@ LARGEST: Final = 1000
 
 
 @dataclass(frozen=True)
-class Wanted:
+class EntryFilter:
     """Which entries are wanted; what is empty is not asked for.
 
     Attributes
@@ -52,7 +52,7 @@ class Wanted:
 
 
 def find_entries(
-    connection: Connection, reader: Reader, wanted: Wanted, *, after: str = "", limit: int = 50
+    connection: Connection, reader: Reader, filters: EntryFilter, *, after: str = "", limit: int = 50
 ) -> tuple[tuple[Entry, ...], str]:
     """Find entries.
 
@@ -62,7 +62,7 @@ def find_entries(
         Of a catalogue.
     reader : Reader
         Who asks; what this reader may not read is not found.
-    wanted : Wanted
+    filters : EntryFilter
         Which.
     after : str
         Cursor of a page, as it was returned with the page before.
@@ -82,42 +82,42 @@ def find_entries(
     if not 1 <= limit <= LARGEST:
         raise ParameterError(f"limit {limit}: give one from 1 to {LARGEST}")
     of = log_entries.c
-    asked = select(log_entries).where(may_read_entry(reader), _condition(wanted))
+    query = select(log_entries).where(may_read_entry(reader), _condition(filters))
     if after:
         last = read_cursor(after).number
         moment = select(of.written_utc).where(of.number == last).scalar_subquery()
-        asked = asked.where(or_(of.written_utc < moment, and_(of.written_utc == moment, of.number < last)))
-    rows = connection.execute(asked.order_by(of.written_utc.desc(), of.number.desc()).limit(limit + 1)).all()
+        query = query.where(or_(of.written_utc < moment, and_(of.written_utc == moment, of.number < last)))
+    rows = connection.execute(query.order_by(of.written_utc.desc(), of.number.desc()).limit(limit + 1)).all()
     entries = as_entries(connection, reader, rows[:limit])
     return entries, str(Cursor(entries[-1].number)) if len(rows) > limit else ""
 
 
-def last_change(connection: Connection, reader: Reader, wanted: Wanted) -> str:
+def last_change(connection: Connection, reader: Reader, filters: EntryFilter) -> str:
     """Tell what of entries is different when one was written, changed or removed: for pages that wait for that."""
     of = log_entries.c
-    asked = select(func.count(), func.max(of.number), func.max(of.moment_utc)).select_from(log_entries)
-    row = connection.execute(asked.where(may_read_entry(reader), _condition(wanted))).one()
-    return " ".join(str(one or 0) for one in row)
+    query = select(func.count(), func.max(of.number), func.max(of.moment_utc)).select_from(log_entries)
+    row = connection.execute(query.where(may_read_entry(reader), _condition(filters))).one()
+    return " ".join(str(value or 0) for value in row)
 
 
-def _condition(wanted: Wanted) -> ColumnElement[bool]:
-    of, terms = log_entries.c, read_terms(wanted.words)
+def _condition(filters: EntryFilter) -> ColumnElement[bool]:
+    of, terms = log_entries.c, read_terms(filters.words)
     parts: list[ColumnElement[bool]] = [_holds(terms)]
-    if wanted.words.strip() and not terms:  # only signs: nothing has them
+    if filters.words.strip() and not terms:  # only signs: nothing has them
         parts.append(of.number < 0)
-    if wanted.about:
-        linked = select(log_links.c.entry).where(log_links.c.subject == wanted.about)
-        parts.append(or_(of.subject == wanted.about, of.number.in_(linked)))
-    if wanted.who.strip():
-        parts.append(of.who == wanted.who.strip())
-    if wanted.by:
-        parts.append(of.machine == int(wanted.by == "machine"))
-    if tag := wanted.tag.strip().lstrip("#").lower():
+    if filters.about:
+        linked = select(log_links.c.entry).where(log_links.c.subject == filters.about)
+        parts.append(or_(of.subject == filters.about, of.number.in_(linked)))
+    if filters.who.strip():
+        parts.append(of.who == filters.who.strip())
+    if filters.by:
+        parts.append(of.machine == int(filters.by == "machine"))
+    if tag := filters.tag.strip().lstrip("#").lower():
         parts.append(of.tags.contains(f" {tag} ", autoescape=True))
-    if wanted.since_utc is not None:
-        parts.append(of.written_utc >= wanted.since_utc)
-    if wanted.until_utc is not None:
-        parts.append(of.written_utc < wanted.until_utc)
+    if filters.since_utc is not None:
+        parts.append(of.written_utc >= filters.since_utc)
+    if filters.until_utc is not None:
+        parts.append(of.written_utc < filters.until_utc)
     return and_(*parts)
 
 

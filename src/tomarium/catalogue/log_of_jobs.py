@@ -41,21 +41,21 @@ def note_job(
     made : sequence of str
         Identifiers of records that came of it.
     """
-    sources = _named(job.arguments)
-    said = {"started": f"to be {word}: started", "done": word, "failed": f"not {word}"}[state]
+    sources = _records_named(job.arguments)
+    outcome = {"started": f"to be {word}: started", "done": word, "failed": f"not {word}"}[state]
     with catalogue.writing() as connection:
         try:
             reader = reader_who_asked(connection, job)
         except InputError:  # the account was closed meanwhile
             return
-        known = _known(connection, sources)
-        links = [f"records/{id}" for id in known]
-        for id in _known(connection, made) or known[:1]:
+        known_ids = _known_records(connection, sources)
+        links = [f"records/{id}" for id in known_ids]
+        for id in _known_records(connection, made) or known_ids[:1]:
             subject = (_entities(connection, [id], "proposal") or [f"records/{id}"])[0]
             if keeps_log(connection, reader, subject):
-                text = f"{id}: {said}{f': {told}' if told else ''}"
-                others = [f"records/{id}", *links, *_entities(connection, [id], "instrument")]
-                note_event(connection, PROGRAM, subject, f"job {job.number} {state} {id}", text, others)
+                text = f"{id}: {outcome}{f': {told}' if told else ''}"
+                linked = [f"records/{id}", *links, *_entities(connection, [id], "instrument")]
+                note_event(connection, PROGRAM, subject, f"job {job.number} {state} {id}", text, linked)
 
 
 def note_publication(connection: Connection, record: str, text: str) -> None:
@@ -65,28 +65,28 @@ def note_publication(connection: Connection, record: str, text: str) -> None:
         note_event(connection, PROGRAM, subject, f"published {record}", f"{record}: {text}", links)
 
 
-def _named(arguments: dict[str, Any]) -> list[str]:
+def _records_named(arguments: dict[str, Any]) -> list[str]:
     """List the records that a job's arguments name: "record:ID" of a run, frames of an alignment, `record`."""
-    found = []
+    record_ids = []
     for value in arguments.values():
         if isinstance(value, str) and value.startswith(("record:", "records/")):
-            found.append(value.removeprefix("record:").removeprefix("records/").partition("/")[0])
+            record_ids.append(value.removeprefix("record:").removeprefix("records/").partition("/")[0])
     if isinstance(arguments.get("record"), str):
-        found.append(arguments["record"])
-    return list(dict.fromkeys(found))
+        record_ids.append(arguments["record"])
+    return list(dict.fromkeys(record_ids))
 
 
-def _known(connection: Connection, ids: Iterable[str]) -> list[str]:
-    wanted = list(ids)
-    there = set(connection.execute(select(records.c.id).where(records.c.id.in_(wanted))).scalars())
-    return [id for id in wanted if id in there]
+def _known_records(connection: Connection, ids: Iterable[str]) -> list[str]:
+    record_ids = list(ids)
+    known_ids = set(connection.execute(select(records.c.id).where(records.c.id.in_(record_ids))).scalars())
+    return [id for id in record_ids if id in known_ids]
 
 
 def _entities(connection: Connection, ids: Iterable[str], kind: str) -> list[str]:
     """Name the proposals or the instruments that records are of."""
-    asked = (
+    query = (
         select(entities.c.id)
         .join(record_entities, record_entities.c.entity == entities.c.id)
         .where(record_entities.c.record.in_(list(ids)), entities.c.kind == kind)
     )
-    return [f"{kind}s/{id}" for id in connection.execute(asked.distinct().order_by(entities.c.id)).scalars()]
+    return [f"{kind}s/{id}" for id in connection.execute(query.distinct().order_by(entities.c.id)).scalars()]

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 
 from tomarium.catalogue.accounts import account_named
 from tomarium.catalogue.audit import note
-from tomarium.catalogue.letter import Letter, read_address
+from tomarium.catalogue.mail_content import MailContent, read_address
 from tomarium.catalogue.mail_queue import queue_mail
 from tomarium.catalogue.reader import Reader
 from tomarium.catalogue.reader_tables import mail_addresses, saved_searches
@@ -44,8 +44,8 @@ class MailAddress:
 
 def mail_address_of(connection: Connection, account: str) -> MailAddress | None:
     """Return where the holder of an account gets mail; None where no address was given."""
-    asked = select(mail_addresses).where(mail_addresses.c.account == account)
-    row = connection.execute(asked).one_or_none()
+    query = select(mail_addresses).where(mail_addresses.c.account == account)
+    row = connection.execute(query).one_or_none()
     return MailAddress(row.address, row.confirmed_utc is not None) if row is not None else None
 
 
@@ -73,26 +73,26 @@ def change_mail_address(connection: Connection, reader: Reader, address: str) ->
         account.
     """
     account_named(connection, reader.name)
-    here = mail_addresses.c.account == reader.name
+    condition = mail_addresses.c.account == reader.name
     if not address.strip():
-        connection.execute(delete(mail_addresses).where(here))
+        connection.execute(delete(mail_addresses).where(condition))
         note(connection, reader, "no mail address")
         return MailAddress("", False)
-    moment, wanted = time.time(), read_address(address)
-    row = connection.execute(select(mail_addresses).where(here)).one_or_none()
-    if row is not None and row.address == wanted and row.confirmed_utc is not None:
-        return MailAddress(wanted, True)
+    moment, new_address = time.time(), read_address(address)
+    row = connection.execute(select(mail_addresses).where(condition)).one_or_none()
+    if row is not None and row.address == new_address and row.confirmed_utc is not None:
+        return MailAddress(new_address, True)
     if row is not None and moment - row.asked_utc < AGAIN_S:
         raise InputError(
             "a mail to confirm an address was sent less than five minutes ago; look for it, or ask again later"
         )
     secret = secrets.token_urlsafe(32)
-    connection.execute(delete(mail_addresses).where(here))
-    values = {"account": reader.name, "address": wanted, "confirmed_utc": None, "asked_utc": moment}
+    connection.execute(delete(mail_addresses).where(condition))
+    values = {"account": reader.name, "address": new_address, "confirmed_utc": None, "asked_utc": moment}
     connection.execute(insert(mail_addresses).values(**values, digest=digest_of(secret)))
-    queue_mail(connection, KIND, wanted, {"account": reader.name, "secret": secret})
+    queue_mail(connection, KIND, new_address, {"account": reader.name, "secret": secret})
     note(connection, reader, "mail address")
-    return MailAddress(wanted, False)
+    return MailAddress(new_address, False)
 
 
 def confirm_mail_address(connection: Connection, secret: str) -> str | None:
@@ -111,21 +111,23 @@ def confirm_mail_address(connection: Connection, secret: str) -> str | None:
         The address; None where the link is none, was followed before, or is older than a week.
     """
     moment = time.time()
-    here = (mail_addresses.c.digest == digest_of(secret)) & (mail_addresses.c.asked_utc > moment - LINK_S)
-    row = connection.execute(select(mail_addresses).where(here)).one_or_none()
+    condition = (mail_addresses.c.digest == digest_of(secret)) & (
+        mail_addresses.c.asked_utc > moment - LINK_S
+    )
+    row = connection.execute(select(mail_addresses).where(condition)).one_or_none()
     if row is None:
         return None
-    connection.execute(update(mail_addresses).where(here).values(confirmed_utc=moment, digest=""))
+    connection.execute(update(mail_addresses).where(condition).values(confirmed_utc=moment, digest=""))
     # What came before nobody was told of, and is no news any more.
     searches = saved_searches.c.account == row.account
     connection.execute(update(saved_searches).where(searches).values(since_utc=moment, looked_utc=moment))
     return str(row.address)
 
 
-def write_confirmation(connection: Connection, content: Mapping[str, Any]) -> Letter | None:
+def write_confirmation(connection: Connection, content: Mapping[str, Any]) -> MailContent | None:
     """Write the mail that asks for an address to be confirmed; None where it is not wanted any more."""
-    asked = select(mail_addresses.c.digest).where(mail_addresses.c.account == content["account"])
-    if connection.execute(asked).scalar_one_or_none() != digest_of(content["secret"]):
+    query = select(mail_addresses.c.digest).where(mail_addresses.c.account == content["account"])
+    if connection.execute(query).scalar_one_or_none() != digest_of(content["secret"]):
         return None
     settings = all_settings(connection)
     link = f"{settings['address']}/account/mail/{content['secret']}"
@@ -135,4 +137,4 @@ def write_confirmation(connection: Connection, content: Mapping[str, Any]) -> Le
         f"If that is you, confirm it here within a week:\n{link}\n\n"
         "If it is not, do nothing: no further mail comes.\n"
     )
-    return Letter(f"{settings['name']}: confirm your address", text)
+    return MailContent(f"{settings['name']}: confirm your address", text)

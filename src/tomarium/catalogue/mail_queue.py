@@ -9,7 +9,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Connection, Row, case, delete, func, insert, select, update
 
 from tomarium.catalogue.audit import note
-from tomarium.catalogue.letter import read_address
+from tomarium.catalogue.mail_content import read_address
 from tomarium.catalogue.reader import Reader, demand_role
 from tomarium.catalogue.reader_tables import mails
 from tomarium.errors import InputError
@@ -84,12 +84,12 @@ def open_mails(connection: Connection, limit: int = 200) -> list[Row[Any]]:
     """
     order = case((mails.c.state == "failed", 0), (mails.c.state == "waiting", 1), else_=2)
     shown = [column for column in mails.c if column.name != "content"]
-    asked = select(*shown).order_by(order, mails.c.number.desc()).limit(limit)
-    return list(connection.execute(asked).all())
+    query = select(*shown).order_by(order, mails.c.number.desc()).limit(limit)
+    return list(connection.execute(query).all())
 
 
 def retry_mails(connection: Connection, reader: Reader, number: int | None = None) -> int:
-    """Let mails that failed or wait be tried now.
+    """Make mails that failed or wait due now.
 
     Parameters
     ----------
@@ -114,9 +114,9 @@ def retry_mails(connection: Connection, reader: Reader, number: int | None = Non
     """
     demand_role(reader, "curator", to="have a mail sent again")
     open_ones = mails.c.state.in_(("waiting", "failed"))
-    wanted = open_ones if number is None else open_ones & (mails.c.number == number)
+    condition = open_ones if number is None else open_ones & (mails.c.number == number)
     again = {"state": "waiting", "tries": 0, "next_utc": 0.0}
-    changed = connection.execute(update(mails).where(wanted).values(**again)).rowcount
+    changed = connection.execute(update(mails).where(condition).values(**again)).rowcount
     if number is not None:
         if not changed:
             raise InputError(f"there is no mail {number} that waits or failed; nothing was changed")

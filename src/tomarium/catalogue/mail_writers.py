@@ -8,18 +8,18 @@ from typing import Any, Final
 from sqlalchemy import Connection
 
 from tomarium.catalogue import mail_addresses, new_records
-from tomarium.catalogue.letter import Letter
+from tomarium.catalogue.mail_content import MailContent
 
-Writer = Callable[[Connection, Mapping[str, Any]], Letter | None]
+Writer = Callable[[Connection, Mapping[str, Any]], MailContent | None]
 
 
-def _letter(_connection: Connection, content: Mapping[str, Any]) -> Letter:
+def _write_plain(_connection: Connection, content: Mapping[str, Any]) -> MailContent:
     """Write a mail whose words are all known already."""
-    return Letter(content["subject"], content["text"], content.get("html", ""))
+    return MailContent(content["subject"], content["text"], content.get("html", ""))
 
 
 WRITERS: Final[Mapping[str, Writer]] = {
-    "letter": _letter,
+    "letter": _write_plain,
     mail_addresses.KIND: mail_addresses.write_confirmation,
     new_records.KIND: new_records.write_new_records,
 }

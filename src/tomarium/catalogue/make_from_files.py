@@ -117,7 +117,7 @@ def make_from_files(
 
 
 @dataclass(frozen=True)
-class Laid:
+class LaidOut:
     """What is told of data that lie in a record's folder now, for `file_record`.
 
     Attributes
@@ -149,7 +149,7 @@ def lay_out(
     in_place: bool = False,
     copy: bool = False,
     tell: Tell | None = None,
-) -> Laid:
+) -> LaidOut:
     """Put data into the folder of a record, with the pictures of it.
 
     Parameters
@@ -169,7 +169,7 @@ def lay_out(
 
     Returns
     -------
-    Laid
+    LaidOut
         What `file_record` is to be told.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -193,11 +193,13 @@ def lay_out(
         part = replace(part, summary={**part.summary, "shown": plain(keep_views(images, folder / PREVIEWS))})
     write_whole(folder / PREVIEWS / "picture.png", png(_smaller(picture, PICTURE_PIXELS)))
     write_whole(folder / PREVIEWS / "thumbnail.png", png(_smaller(picture, THUMBNAIL_PIXELS)))
-    told = Part(part.kind, path_in_record, part.role, part.frame, part.axes, part.summary)
-    found = technique_of(opened) if isinstance(opened, Scan) else None
-    if found is None:
-        return Laid((told,), parameters, _keywords(opened))
-    return Laid((told,), parameters | {DERIVED: found[1]}, _keywords(opened), techniques=(found[0],))
+    part_in_record = Part(part.kind, path_in_record, part.role, part.frame, part.axes, part.summary)
+    technique = technique_of(opened) if isinstance(opened, Scan) else None
+    if technique is None:
+        return LaidOut((part_in_record,), parameters, _keywords(opened))
+    return LaidOut(
+        (part_in_record,), parameters | {DERIVED: technique[1]}, _keywords(opened), techniques=(technique[0],)
+    )
 
 
 def images_beside(path: Path, opened: Image) -> list[Image]:
@@ -221,9 +223,9 @@ def images_beside(path: Path, opened: Image) -> list[Image]:
     first = formats.open(path)
     if not isinstance(first, Image) or (first.name, first.shape) != (opened.name, opened.shape):
         return [opened]
-    told = opened.metadata.get("calibration")
-    given = isinstance(told, dict) and told.get("origin") == "user"
-    scales = [axis.scale for axis in opened.axes if axis.unit == "m"] if given else []
+    calibration = opened.metadata.get("calibration")
+    is_given = isinstance(calibration, dict) and calibration.get("origin") == "user"
+    scales = [axis.scale for axis in opened.axes if axis.unit == "m"] if is_given else []
     pixel_m = scales[-1] if scales else None
     images = [_beside(path, entry, pixel_m) for entry in match.entries[1:MOST_IMAGES]]
     return [opened, *(image for image in images if image is not None)]
@@ -269,7 +271,7 @@ def data_below(path: Path) -> Iterator[tuple[Path, Scan | Image | TomariumError]
             yield child, problem
 
 
-def _of_volume(volume: Volume, folder: Path, tell: Tell | None) -> Laid:
+def _of_volume(volume: Volume, folder: Path, tell: Tell | None) -> LaidOut:
     convert(
         volume, folder / VOLUME.rstrip("/"), to="ome-zarr", on_progress=None if tell is None else _bytes(tell)
     )
@@ -278,14 +280,14 @@ def _of_volume(volume: Volume, folder: Path, tell: Tell | None) -> Laid:
         for key, value in volume.metadata.items()
         if isinstance(value, Value) and isinstance(value.value, (str, int, float, bool))
     }
-    return Laid((), metadata, ("volume",), {"unit": volume.unit})
+    return LaidOut((), metadata, ("volume",), {"unit": volume.unit})
 
 
 def _bytes(tell: Tell) -> Callable[[int, int], None]:
-    def told(done: int, total: int) -> None:
+    def tell_converted(done: int, total: int) -> None:
         tell("convert", done, total)
 
-    return told
+    return tell_converted
 
 
 def _of_scan(scan: Scan) -> tuple[Part, dict[str, Value[Any]]]:
@@ -314,9 +316,9 @@ def _of_image(image: Image) -> tuple[Part, dict[str, Value[Any]]]:
         for axis, n in zip(image.axes, image.shape, strict=True)
     )
     part = Part("image", "", "raw", axes=axes, summary={"dtype": image.dtype.name, "unit": image.unit})
-    known = {key: value for key, value in image.metadata.items() if isinstance(value, Value)}
+    values = {key: value for key, value in image.metadata.items() if isinstance(value, Value)}
     return part, {
-        key: value for key, value in known.items() if isinstance(value.value, (str, int, float, bool))
+        key: value for key, value in values.items() if isinstance(value.value, (str, int, float, bool))
     }
 
 
@@ -354,9 +356,9 @@ def _keywords(opened: Scan | Image) -> tuple[str, ...]:
 def title_of(opened: Scan | Image, path: Path) -> str:
     """Name a record by what the data say, else by their file."""
     for key in ("title", "sample_name"):
-        told = opened.metadata.get(key)
-        if isinstance(told, Value) and isinstance(told.value, str) and told.value.strip():
-            return told.value
+        value = opened.metadata.get(key)
+        if isinstance(value, Value) and isinstance(value.value, str) and value.value.strip():
+            return value.value
     return opened.name if isinstance(opened, Scan) else path.name.partition(".")[0]
 
 
@@ -383,10 +385,10 @@ def _place(source: Path, target: Path, copy: bool) -> None:
         link_or_copy(source, target, copy)
         return
     for folder, _, names in os.walk(source):
-        there = target / Path(folder).relative_to(source)
-        there.mkdir(parents=True, exist_ok=True)
+        target_folder = target / Path(folder).relative_to(source)
+        target_folder.mkdir(parents=True, exist_ok=True)
         for name in names:
-            link_or_copy(Path(folder, name), there / name, copy)
+            link_or_copy(Path(folder, name), target_folder / name, copy)
 
 
 def link_or_copy(source: Path, target: Path, copy: bool) -> None:

@@ -113,8 +113,8 @@ def make_record(
         )
 
     def deliver(outcome: Outcome) -> None:
-        for wanted in exports:
-            export(place, wanted, on_progress)
+        for request in exports:
+            export(place, request, on_progress)
         on_progress("file", 0, 1)
         _keep_source(place, outcome.scan, further_paths(scan, [*scan.recipe, *to_data(protocol)["steps"]]))
         _file(place, outcome, title, id)
@@ -280,26 +280,26 @@ def again_of(record: Path, source: Path | None = None) -> Again:
     InputError
         Its scan is absent, or is not the one it was made of.
     """
-    told = read_provenance(record)
-    kept = _kept(record, told["source"])
-    path = source or _standing(record, kept["path"], kept.get("beside"))
+    provenance = read_provenance(record)
+    source_notes = _read_source_notes(record, provenance["source"])
+    path = source or _find_scan(record, source_notes["path"], source_notes.get("beside"))
     if not path.exists():
         raise InputError(f"{record} was made of {path}, which is not there any more; give its place as SCAN")
-    given = {**_as_told(told), **kept["places"]}
-    scan = formats.open(path, **given)
+    values = {**_values_given(provenance), **source_notes["places"]}
+    scan = formats.open(path, **values)
     if not isinstance(scan, Scan):
         raise InputError(f"{path} holds an image, not the scan {record} was made of")
-    further = _further(record, kept.get("further", {}), path.parent)
-    demand_same_source(told, scan, further)
-    scan = apply_recipe(scan, with_places(told.get("recipe", []), further))
-    frozen = {**told["frozen"], "steps": with_places(told["frozen"]["steps"], further)}
+    further = _further(record, source_notes.get("further", {}), path.parent)
+    demand_same_source(provenance, scan, further)
+    scan = apply_recipe(scan, with_places(provenance.get("recipe", []), further))
+    frozen = {**provenance["frozen"], "steps": with_places(provenance["frozen"]["steps"], further)}
     return Again(
         scan,
         from_data(frozen, str(record / PROVENANCE)),
-        slice(*told["rows"]),
-        told["slab_rows"],
-        told.get("split"),
-        "none" if set(told.get("devices", {})) <= {"processors"} else None,
+        slice(*provenance["rows"]),
+        provenance["slab_rows"],
+        provenance.get("split"),
+        "none" if set(provenance.get("devices", {})) <= {"processors"} else None,
     )
 
 
@@ -323,62 +323,66 @@ def read_provenance(record: Path) -> Mapping[str, Any]:
     """
     path = record / PROVENANCE
     try:
-        told = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as problem:
         raise FormatError(
             f"{path} cannot be read ({problem}), so the run cannot be repeated; give the folder of a record"
         ) from problem
-    whole = isinstance(told, dict) and {"source", "frozen", "rows", "slab_rows"} <= told.keys()
-    if not whole or not {"path", "given", "fingerprint"} <= dict(told["source"]).keys():
+    is_complete = isinstance(content, dict) and {"source", "frozen", "rows", "slab_rows"} <= content.keys()
+    if not is_complete or not {"path", "given", "fingerprint"} <= dict(content["source"]).keys():
         raise FormatError(f"{path} does not tell which scan and which protocol it was made by")
-    known: Mapping[str, Any] = told
-    return known
+    provenance: Mapping[str, Any] = content
+    return provenance
 
 
-def _as_told(provenance: Mapping[str, Any]) -> dict[str, Any]:
+def _values_given(provenance: Mapping[str, Any]) -> dict[str, Any]:
     """Return what was told of the scan of a record; what the beamline's profile told keeps that origin."""
     values = provenance["source"].get("values") or {}
-    given: dict[str, Any] = {}
+    values_given: dict[str, Any] = {}
     for name, value in provenance["source"]["given"].items():
-        known = values.get(name) or {}
-        by_profile = known.get("origin") == "profile"
-        given[name] = Value(value, "profile", str(known.get("source", ""))) if by_profile else value
-    return given
+        value_known = values.get(name) or {}
+        by_profile = value_known.get("origin") == "profile"
+        values_given[name] = (
+            Value(value, "profile", str(value_known.get("source", ""))) if by_profile else value
+        )
+    return values_given
 
 
-def _kept(record: Path, source: Mapping[str, Any]) -> Mapping[str, Any]:
+def _read_source_notes(record: Path, source: Mapping[str, Any]) -> Mapping[str, Any]:
     """Read where the scan of a record lies, and what was named when it was opened; else what its provenance says."""
     try:
-        kept = read_json(record / SOURCE)
+        notes = read_json(record / SOURCE)
     except (OSError, ValueError):
-        kept = None
-    if isinstance(kept, dict) and {"path", "places"} <= kept.keys():
-        return kept
+        notes = None
+    if isinstance(notes, dict) and {"path", "places"} <= notes.keys():
+        return notes
     places = {name: source["metadata"].get(f"opened_{name}") for name in formats.PLACES}
     return {
         "path": source["path"],
-        "places": {name: told["value"] for name, told in places.items() if told and told["origin"] == "user"},
+        "places": {
+            name: value["value"] for name, value in places.items() if value and value["origin"] == "user"
+        },
     }
 
 
-def _standing(record: Path, path: str, beside: object) -> Path:
+def _find_scan(record: Path, path: str, beside: object) -> Path:
     """Return where a file lies: where it lay, else at the same place beside the record, with which it was moved."""
-    found = Path(path)
-    if found.exists() or not isinstance(beside, str):
-        return found
+    noted_path = Path(path)
+    if noted_path.exists() or not isinstance(beside, str):
+        return noted_path
     moved = record / beside
-    return moved.resolve() if moved.exists() else found
+    return moved.resolve() if moved.exists() else noted_path
 
 
-def _further(record: Path, kept: Mapping[str, Any], folder: Path) -> dict[str, str]:
+def _further(record: Path, further_places: Mapping[str, Any], folder: Path) -> dict[str, str]:
     """Find further scans that do not lie beside the first: their names in the record → where they are."""
-    found = {}
-    for name, place in kept.items():
+    paths = {}
+    for name, place in further_places.items():
         if not (folder / name).exists():
-            path = _standing(record, place["path"], place["beside"])
+            path = _find_scan(record, place["path"], place["beside"])
             if path.exists():
-                found[name] = str(path)
-    return found
+                paths[name] = str(path)
+    return paths
 
 
 def _keep_source(place: Path, scan: Scan, further: Iterable[tuple[str, Path]]) -> None:
@@ -386,23 +390,23 @@ def _keep_source(place: Path, scan: Scan, further: Iterable[tuple[str, Path]]) -
     if not scan.path.exists():
         return
     places = {name: scan.metadata.get(f"opened_{name}") for name in formats.PLACES}
-    given = {name: told.value for name, told in places.items() if told and told.origin == "user"}
-    others = dict(further)
-    folders = folders_of_scan(scan, others)
-    named = {without_folders(text, folders): _place(place, path) for text, path in others.items()}
-    told = {**_place(place, scan.path), "places": plain(given)}
-    write_json(place / SOURCE, {**told, **({"further": named} if named else {})})
+    values_given = {name: value.value for name, value in places.items() if value and value.origin == "user"}
+    paths_by_name = dict(further)
+    folders = folders_of_scan(scan, paths_by_name)
+    named = {without_folders(text, folders): _place(place, path) for text, path in paths_by_name.items()}
+    notes = {**_place(place, scan.path), "places": plain(values_given)}
+    write_json(place / SOURCE, {**notes, **({"further": named} if named else {})})
     (place / SOURCE).chmod(0o600)
 
 
 def _place(record: Path, path: Path) -> dict[str, str]:
-    whole = path.resolve()
-    return {"path": str(whole), "beside": os.path.relpath(whole, record.resolve())}
+    absolute_path = path.resolve()
+    return {"path": str(absolute_path), "beside": os.path.relpath(absolute_path, record.resolve())}
 
 
 def _file(place: Path, outcome: Outcome, title: str | None, id: str | None) -> Record:
-    scan, told = outcome.scan, outcome.provenance
-    summary = summarise(told["statistics"])
+    scan, provenance = outcome.scan, outcome.provenance
+    summary = summarise(provenance["statistics"])
     technique = technique_of(scan)
     own = scan.metadata.get("sample_name") or scan.metadata.get("title")
     return file_record(
@@ -413,7 +417,7 @@ def _file(place: Path, outcome: Outcome, title: str | None, id: str | None) -> R
         parameters=parameters_of(scan) | ({DERIVED: technique[1]} if technique else {}),
         techniques=(technique[0],) if technique else (),
         volume={"unit": outcome.plan.unit, **summary},
-        provenance=told,
+        provenance=provenance,
     )
 
 
@@ -436,7 +440,7 @@ def parameters_of(scan: Scan) -> dict[str, Value[Any]]:
 def _parameters(scan: Scan) -> dict[str, Value[Any]]:
     """Name what is known of the scan, each with its origin."""
     angles = scan.angles_deg
-    known: dict[str, Value[Any] | None] = {
+    values: dict[str, Value[Any] | None] = {
         **{name: getattr(scan.geometry, name) for name in NUMBERS},
         "pixel_height_m": _height(scan),
         "projections": _read(scan.shape[0], scan),
@@ -450,15 +454,15 @@ def _parameters(scan: Scan) -> dict[str, Value[Any]]:
         **parameters_of_motors(scan.geometry.motors),
         **{name: value for name, value in scan.metadata.items() if _is_public(name)},
     }
-    return {name: value for name, value in known.items() if value is not None}
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def _without_folders(parameters: Mapping[str, Value[Any]], folders: re.Pattern[str]) -> dict[str, Value[Any]]:
     return {
         key: Value(
-            without_folders(plain(one.value), folders), one.origin, without_folders(one.source, folders)
+            without_folders(plain(value.value), folders), value.origin, without_folders(value.source, folders)
         )
-        for key, one in parameters.items()
+        for key, value in parameters.items()
     }
 
 

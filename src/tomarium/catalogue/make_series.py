@@ -70,8 +70,8 @@ class Moment:
         InputError
             It is no scan.
         """
-        told = dict(given) if self.entry is None else {**given, "entry": self.entry}
-        opened = formats.open(self.path, **told)
+        values = dict(given) if self.entry is None else {**given, "entry": self.entry}
+        opened = formats.open(self.path, **values)
         if not isinstance(opened, Scan):
             raise InputError(f"{self.path} holds an image, not a scan of a series")
         if self.views is None:
@@ -131,8 +131,8 @@ def _entries(path: Path) -> tuple[str, ...]:
 
 def _windows(path: Path, given: Mapping[str, Any], views: int, every: int) -> tuple[Moment, ...]:
     entry = None if "entry" in given else next((e for e in _entries(path) if e.startswith(_WHOLE)), None)
-    whole = Moment("", path, entry)
-    length = whole.open(given).shape[0]
+    whole_file = Moment("", path, entry)
+    length = whole_file.open(given).shape[0]
     if not (1 <= views <= length and every >= 1):
         raise ParameterError(
             f"{path}: windows of {views} projections, {every} from one to the next, were asked for, but it has "
@@ -140,7 +140,7 @@ def _windows(path: Path, given: Mapping[str, Any], views: int, every: int) -> tu
         )
     count = (length - views) // every + 1
     return tuple(
-        replace(whole, name=_numbered(k, count, "window"), views=views, step=every, number=k)
+        replace(whole_file, name=_numbered(k, count, "window"), views=views, step=every, number=k)
         for k in range(count)
     )
 
@@ -199,38 +199,42 @@ def make_series(
     """
     if not moments:
         raise InputError("the series has no moments")
-    for one in moments:
-        demand_apart(one.path, folder)
+    for each_moment in moments:
+        demand_apart(each_moment.path, folder)
     middle = moments[len(moments) // 2].open(given)
     protocol = protocol if protocol is not None else choose(middle)
     request = _request(moments, protocol, given, each_axis, how.get("rows"), middle)
-    known = _begin(folder, request)
-    if not each_axis and known.get(_COLUMN) is None:
-        known[_COLUMN] = find_axis_for_all(
+    notes = _begin(folder, request)
+    if not each_axis and notes.get(_COLUMN) is None:
+        notes[_COLUMN] = find_axis_for_all(
             middle,
             protocol,
             moments[len(moments) // 2].name,
             force=bool(how.get("force")),
             on_progress=on_progress,
         )
-        write_json(folder / SERIES, known)
-    found = known[_COLUMN]
-    asked = protocol if found is None else with_parameter(protocol, f"{found['step']}={found['value']!r}")
+        write_json(folder / SERIES, notes)
+    common_axis = notes[_COLUMN]
+    protocol_used = (
+        protocol
+        if common_axis is None
+        else with_parameter(protocol, f"{common_axis['step']}={common_axis['value']!r}")
+    )
     entries: list[dict[str, Any]] = []
     for number, moment in enumerate(moments):
         place = folder / moment.name
         scan = moment.open(given)
-        if found is not None:
+        if common_axis is not None:
             demand_same_frames(scan, middle)
         reused = is_made(place)
         warnings: Sequence[str] = ()
         if not reused:
             title = f"{title_of(scan)}, {moment.name.replace('_', ' ')}"
-            outcome = make_record(scan, asked, place, title=title, on_progress=on_progress, **how)
-            warnings = [*(found or {}).get("warnings", ()), *outcome.provenance["warnings"]]
+            outcome = make_record(scan, protocol_used, place, title=title, on_progress=on_progress, **how)
+            warnings = [*(common_axis or {}).get("warnings", ()), *outcome.provenance["warnings"]]
         entries.append(_entry(moment, scan, number))
-        known["moments"] = entries
-        write_json(folder / SERIES, known)
+        notes["moments"] = entries
+        write_json(folder / SERIES, notes)
         if on_moment is not None:
             on_moment(number, len(moments), {**entries[-1], "reused": reused, "warnings": list(warnings)})
     return entries
@@ -288,7 +292,7 @@ def _request(
     rows: slice | None,
     scan: Scan,
 ) -> dict[str, Any]:
-    told: dict[str, Any] = plain(
+    request: dict[str, Any] = plain(
         {
             "moments": [
                 [moment.name, moment.path.name, moment.entry, moment.views, moment.step, moment.number]
@@ -301,7 +305,7 @@ def _request(
             "fingerprint": fingerprint_of(scan),
         }
     )
-    return dict(json.loads(json.dumps(told)))
+    return dict(json.loads(json.dumps(request)))
 
 
 def _begin(folder: Path, request: dict[str, Any]) -> dict[str, Any]:
@@ -309,8 +313,8 @@ def _begin(folder: Path, request: dict[str, Any]) -> dict[str, Any]:
     before = read_json(folder / SERIES) if folder.is_dir() else None
     if before is not None:
         if not isinstance(before, dict) or before.get("request") != request:
-            told = before.get("request", {}) if isinstance(before, dict) else {}
-            changed = ", ".join(sorted(k for k in request if request[k] != told.get(k)))
+            request_before = before.get("request", {}) if isinstance(before, dict) else {}
+            changed = ", ".join(sorted(k for k in request if request[k] != request_before.get(k)))
             raise InputError(
                 f"{folder} holds a series that asked for something else ({changed}); repeat that command to go on with "
                 f"it, or choose another folder with -o"
@@ -319,9 +323,9 @@ def _begin(folder: Path, request: dict[str, Any]) -> dict[str, Any]:
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise InputError(f"{folder} exists and is no empty folder; choose another with -o, or empty it")
     folder.mkdir(parents=True, exist_ok=True)
-    made: dict[str, Any] = {"request": request, _COLUMN: None, "moments": []}
-    write_json(folder / SERIES, made)
-    return made
+    notes: dict[str, Any] = {"request": request, _COLUMN: None, "moments": []}
+    write_json(folder / SERIES, notes)
+    return notes
 
 
 def find_axis_for_all(
@@ -353,12 +357,12 @@ def find_axis_for_all(
     InputError
         The scan or the protocol cannot be used.
     """
-    seen = checked(scan, protocol, force=force)
-    first = resolve(protocol, seen)
+    checked_scan = checked(scan, protocol, force=force)
+    first = resolve(protocol, checked_scan)
     if not any(_COLUMN in item.awaits for item in first.items):
         return None
-    answers = ask_probes(seen, protocol, Journal(None, {}), on_progress)
-    resolution = resolve(protocol, seen, answers)
+    answers = ask_probes(checked_scan, protocol, Journal(None, {}), on_progress)
+    resolution = resolve(protocol, checked_scan, answers)
     item = next(item for item in resolution.work if _COLUMN in item.values)
     value = item.values[_COLUMN]
     return {
@@ -369,10 +373,10 @@ def find_axis_for_all(
             (str(answer["confidence"]) for answer in answers.values() if "confidence" in answer), ""
         ),
         "warnings": [
-            said
+            warning
             for probe in resolution.probes
             if isinstance(probe.step, Probe)
-            for said in probe.step.warnings(answers[probe.key])
+            for warning in probe.step.warnings(answers[probe.key])
         ],
     }
 
@@ -381,7 +385,7 @@ def _entry(moment: Moment, scan: Scan, number: int) -> dict[str, Any]:
     angles = scan.angles_deg.value
     time = scan.metadata.get("start_time") if moment.views is None else None
     first = None if moment.views is None else (moment.number or 0) * (moment.step or 1)
-    told: dict[str, Any] = plain(
+    entry: dict[str, Any] = plain(
         {
             "record": moment.name,
             "number": number,
@@ -394,4 +398,4 @@ def _entry(moment: Moment, scan: Scan, number: int) -> dict[str, Any]:
             "start_time": None if time is None else str(time.value),
         }
     )
-    return told
+    return entry

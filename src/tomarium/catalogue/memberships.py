@@ -27,8 +27,8 @@ def collections_of(connection: Connection, reader: Reader, id: str) -> list[tupl
         Identifiers and names, by identifier.
     """
     telling = cast(entities.c.facts, Text).contains(f'"{id}"', autoescape=True)
-    asked = select(entities.c.id, entities.c.name, entities.c.facts).where(
+    query = select(entities.c.id, entities.c.name, entities.c.facts).where(
         entities.c.kind == "collection", telling, may_see_entity(reader)
     )
-    rows = connection.execute(asked.order_by(entities.c.id))
+    rows = connection.execute(query.order_by(entities.c.id))
     return [(row.id, row.name) for row in rows if id in row.facts.get("members", ())]

@@ -149,15 +149,15 @@ def write_files(
     """
     small = lightened(mesh, PREVIEW_TRIANGLES)
     picture = mesh_png(mesh)
-    told = {"title": about.title, "identifier": about.identifier, "rights": about.rights}
+    credit_texts = {"title": about.title, "identifier": about.identifier, "rights": about.rights}
     contents: dict[str, bytes] = {"png": picture, "glb": _preview(small, about)}
     if "3mf" in formats:
         contents["3mf"] = three_mf_bytes(mesh, _metadata(about), picture)
     if "stl" in formats:
         contents["stl"] = stl_bytes(mesh, f"{about.identifier} {about.title}".strip())
     if "ply" in formats:
-        contents["ply"] = ply_bytes(mesh, told)
-    made = {"by": f"tomarium {__version__}", "when": datetime.now(UTC).replace(microsecond=0).isoformat()}
+        contents["ply"] = ply_bytes(mesh, credit_texts)
+    origin = {"by": f"tomarium {__version__}", "when": datetime.now(UTC).replace(microsecond=0).isoformat()}
     folder.mkdir(parents=True, exist_ok=True)
     for ending, content in contents.items():
         write_whole(folder / f"{name}.{ending}", content)
@@ -165,18 +165,18 @@ def write_files(
         "files": {ending: f"{name}.{ending}" for ending in contents},
         "bytes": {ending: len(content) for ending, content in contents.items()},
         "figures": dict(figures),
-        "made": made,
+        "made": origin,
     }
-    write_json(folder / f"{name}.json", {**told, "link": about.link, **summary})
+    write_json(folder / f"{name}.json", {**credit_texts, "link": about.link, **summary})
     return summary
 
 
 def demand_free(folder: Path, name: str, overwrite: bool) -> None:
     """Refuse to write over files of a mesh, unless that is allowed; raises InputError."""
-    found = sorted(path.name for path in _existing(folder, name))
-    if found and not overwrite:
+    names = sorted(path.name for path in _existing(folder, name))
+    if names and not overwrite:
         raise InputError(
-            f"{folder}: holds {found[0]} already; give another --name or folder, or allow to replace it (--overwrite)"
+            f"{folder}: holds {names[0]} already; give another --name or folder, or allow to replace it (--overwrite)"
         )
 
 
@@ -200,22 +200,24 @@ def licence_words(licence: str) -> str:
     """
     if not licence:
         return "No licence is stated. Ask the people who made it before you give it to others or change it."
-    known = licence.upper()
-    if known.startswith(("CC0", "PDDL")):
+    name = licence.upper()
+    if name.startswith(("CC0", "PDDL")):
         return "You may use, change, print, give away and sell it. Naming those who made it is good practice."
-    if not known.startswith("CC-BY"):
+    if not name.startswith("CC-BY"):
         return f"Its licence is {licence}: {address_of(licence)}"
-    told = "You may print it and give it to others if you name those who made it."
-    told += " You may not publish a changed one." if "-ND" in known else " You may change it if you say so."
-    told += " You may not earn money with it." if "-NC" in known else ""
-    return told + (" What you make of it must have the same licence." if "-SA" in known else "")
+    sentence = "You may print it and give it to others if you name those who made it."
+    sentence += (
+        " You may not publish a changed one." if "-ND" in name else " You may change it if you say so."
+    )
+    sentence += " You may not earn money with it." if "-NC" in name else ""
+    return sentence + (" What you make of it must have the same licence." if "-SA" in name else "")
 
 
 def _preview(mesh: Mesh, about: About) -> bytes:
-    return glb_bytes(mesh, about.title, about.rights, scale=_held_in_a_hand(mesh))
+    return glb_bytes(mesh, about.title, about.rights, scale=_enlarged(mesh))
 
 
-def _held_in_a_hand(mesh: Mesh) -> float:
+def _enlarged(mesh: Mesh) -> float:
     """Enlarge what is shown to 100 mm: viewers clip what is much smaller or larger than what one can hold."""
     return 100.0 / max(float((mesh.box_mm[1] - mesh.box_mm[0]).max()), 1e-12)
 

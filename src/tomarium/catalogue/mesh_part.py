@@ -26,7 +26,7 @@ PAPER: Final = (242, 241, 234)
 
 
 @dataclass(frozen=True)
-class Known:
+class CataloguedRecord:
     """A record that a catalogue knows, and who files something with it."""
 
     catalogue: Catalogue
@@ -56,16 +56,16 @@ def place_of_mesh(record: Path, name: str) -> tuple[Path, Path]:
     InputError
         The record beside it was published, or is of something else.
     """
-    known = read_record(record)
-    keeper = record if known.publication is None else record.with_name(f"{record.name}-{name}")
+    origin = read_record(record)
+    keeper = record if origin.publication is None else record.with_name(f"{record.name}-{name}")
     if keeper != record and (keeper / FILENAME).exists():
-        there = read_record(keeper)
-        if there.publication is not None:
-            raise InputError(f"{there.id}: is a published record already; give another --name")
-        source = there.parameters.get("source_record")
-        if source is None or source.value != known.id:
+        beside = read_record(keeper)
+        if beside.publication is not None:
+            raise InputError(f"{beside.id}: is a published record already; give another --name")
+        source = beside.parameters.get("source_record")
+        if source is None or source.value != origin.id:
             raise InputError(
-                f"{there.id}: lies in the folder of this name and is no mesh of {known.id}; give another --name"
+                f"{beside.id}: lies in the folder of this name and is no mesh of {origin.id}; give another --name"
             )
     return keeper, keeper / FOLDER / name
 
@@ -83,7 +83,7 @@ def add_mesh(
     summary: Mapping[str, Any],
     *,
     draft: Path | None = None,
-    known: Known | None = None,
+    known: CataloguedRecord | None = None,
 ) -> Record:
     """File a mesh with a record.
 
@@ -101,7 +101,7 @@ def add_mesh(
         As `write_files` gives it.
     draft : Path, optional
         Folder of its files, as `draft_of_mesh` gives it, which are moved into the record; by default they are there.
-    known : Known, optional
+    known : CataloguedRecord, optional
         The source in a catalogue: its crate is then read and written while nobody else writes it, and the rows of the
         record that holds the mesh are brought up to date.
 
@@ -137,14 +137,14 @@ def add_mesh(
     return record
 
 
-def _added(folder: Path, known: Record, part: Part, draft: Path | None) -> Record:
-    if known.publication is not None:
+def _added(folder: Path, record: Record, part: Part, draft: Path | None) -> Record:
+    if record.publication is not None:
         raise InputError(
-            f"{known.id}: was published meanwhile, so that it does not change; make the mesh again"
+            f"{record.id}: was published meanwhile, so that it does not change; make the mesh again"
         )
     _move(draft, folder / part.path)
-    others = tuple(one for one in known.parts if one.path != part.path)
-    return refile_below(folder, replace(known, parts=(*others, part)), part.path)
+    other_parts = tuple(part_before for part_before in record.parts if part_before.path != part.path)
+    return refile_below(folder, replace(record, parts=(*other_parts, part)), part.path)
 
 
 def _move(draft: Path | None, target: Path) -> None:
@@ -157,10 +157,12 @@ def _move(draft: Path | None, target: Path) -> None:
     draft.replace(target)
 
 
-def _derived(source: Path, keeper: Path, known: Record, part: Part, name: str, draft: Path | None) -> Record:
+def _derived(
+    source: Path, keeper: Path, source_record: Record, part: Part, name: str, draft: Path | None
+) -> Record:
     words = {"print": "Print", "surface": "Surface"}.get(part.role, "Mesh")
-    assert known.publication is not None
-    origin = known.publication.doi or known.id
+    assert source_record.publication is not None
+    origin = source_record.publication.doi or source_record.id
     _move(draft, keeper / part.path)
     picture = keeper / part.path / str(part.summary["files"]["png"])
     (keeper / PREVIEWS).mkdir(parents=True, exist_ok=True)
@@ -170,29 +172,29 @@ def _derived(source: Path, keeper: Path, known: Record, part: Part, name: str, d
     )  # what was said of it since is kept
     record = file_record(
         keeper,
-        title=before.title if before else f"{words} of {known.title}",
+        title=before.title if before else f"{words} of {source_record.title}",
         description=before.description
         if before
-        else f"{words} made of the volume of “{known.title}” ({origin}).",
-        creators=before.creators if before else known.creators,
-        keywords=before.keywords if before else (*known.keywords, "mesh"),
-        licence=known.licence,
+        else f"{words} made of the volume of “{source_record.title}” ({origin}).",
+        creators=before.creators if before else source_record.creators,
+        keywords=before.keywords if before else (*source_record.keywords, "mesh"),
+        licence=source_record.licence,
         parameters={
             key: value
-            for key, value in known.parameters.items()
+            for key, value in source_record.parameters.items()
             if key in ("sample_name", "specimen", "voxel_m")
         }
         | {
             "source_record": Value(
-                known.id, "derived", f"{source.name}: the record whose volume it was made of"
+                source_record.id, "derived", f"{source.name}: the record whose volume it was made of"
             )
         },
-        provenance={"source": {"name": known.id}, "mesh": dict(part.summary["figures"])},
+        provenance={"source": {"name": source_record.id}, "mesh": dict(part.summary["figures"])},
         parts=(part,),
     )
-    told = replace(record, related=(Related("IsDerivedFrom", origin),), specimen=known.specimen)
-    write_whole(keeper / FILENAME, export(told).encode())
-    return told
+    derived = replace(record, related=(Related("IsDerivedFrom", origin),), specimen=source_record.specimen)
+    write_whole(keeper / FILENAME, export(derived).encode())
+    return derived
 
 
 def _thumbnail(picture: Path) -> bytes:

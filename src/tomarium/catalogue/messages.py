@@ -12,8 +12,8 @@ from sqlalchemy import ColumnElement, Connection, Select, delete, func, insert, 
 from tomarium.catalogue.accounts import all_accounts
 from tomarium.catalogue.audit import note
 from tomarium.catalogue.catalogue import Catalogue
-from tomarium.catalogue.letter import read_address
 from tomarium.catalogue.mail_addresses import mail_address_of
+from tomarium.catalogue.mail_content import read_address
 from tomarium.catalogue.mail_queue import queue_mail
 from tomarium.catalogue.reader import Reader, may_see, owns
 from tomarium.catalogue.settings import all_settings
@@ -143,7 +143,7 @@ def messages_of(connection: Connection, reader: Reader, limit: int = 500) -> lis
     list of Message
         Those that nobody has dealt with first.
     """
-    wanted = _seen_by(reader).order_by(messages.c.answered != "", messages.c.number.desc()).limit(limit)
+    wanted = _visible_to(reader).order_by(messages.c.answered != "", messages.c.number.desc()).limit(limit)
     return [_message(row) for row in connection.execute(wanted)]
 
 
@@ -167,7 +167,7 @@ def close_message(catalogue: Catalogue, reader: Reader, number: int, *, remove: 
         There is no such message that the reader may see.
     """
     with catalogue.writing() as connection:
-        row = connection.execute(_seen_by(reader).where(messages.c.number == number)).one_or_none()
+        row = connection.execute(_visible_to(reader).where(messages.c.number == number)).one_or_none()
         if row is None:
             raise InputError(f"there is no message {number}")
         mine = messages.c.number == number
@@ -179,7 +179,7 @@ def close_message(catalogue: Catalogue, reader: Reader, number: int, *, remove: 
         note(connection, reader, action, record=row.record, message=number)
 
 
-def _seen_by(reader: Reader) -> Select[Any]:
+def _visible_to(reader: Reader) -> Select[Any]:
     columns = [column for column in messages.c if column.name != "network"]
     return select(*columns).outerjoin(records, records.c.id == messages.c.record).where(_concerns(reader))
 
@@ -211,14 +211,14 @@ def _mail(connection: Connection, row: Mapping[str, str]) -> None:
     if not settings["smtp_host"]:
         return
     who = row["name"] or "A visitor"
-    told = f"{who} wrote{' (' + row['email'] + ')' if row['email'] else ''}:\n\n{row['text']}\n"
+    text = f"{who} wrote{' (' + row['email'] + ')' if row['email'] else ''}:\n\n{row['text']}\n"
     base = settings["address"]
     about = f"record {row['record']}" if row["record"] else settings["name"]
     if base:
-        told += f"\nAll messages: {base}/messages\n"
+        text += f"\nAll messages: {base}/messages\n"
     content = {
         "subject": f"A question about {about}" if row["record"] else f"A message about {about}",
-        "text": told,
+        "text": text,
     }
     for receiver in _receivers(connection, row["record"], settings["contact"]):
         queue_mail(connection, "letter", receiver, content)
@@ -226,8 +226,8 @@ def _mail(connection: Connection, row: Mapping[str, str]) -> None:
 
 def _receivers(connection: Connection, record: str, contact: str) -> list[str]:
     """List confirmed addresses of those whom a message concerns; the portal's contact where nobody has one."""
-    asked = select(records.c.owner, records.c.team).where(records.c.id == record)
-    row = connection.execute(asked).one_or_none() if record else None
+    query = select(records.c.owner, records.c.team).where(records.c.id == record)
+    row = connection.execute(query).one_or_none() if record else None
     if row is None:
         return [contact] * bool(contact)
     mine = [

@@ -19,8 +19,14 @@ from tomarium.catalogue.job_progress import stage_teller
 from tomarium.catalogue.jobs import Ended, add_job
 from tomarium.catalogue.keep_mesh import Target, keep_print, keep_surface, mesh_part, target_in_record
 from tomarium.catalogue.mesh_files import About, about_of, file_name
-from tomarium.catalogue.mesh_part import Known, place_of_mesh
-from tomarium.catalogue.model_request import Asked, as_arguments, in_form_words, read_asked, with_voxel
+from tomarium.catalogue.mesh_part import CataloguedRecord, place_of_mesh
+from tomarium.catalogue.model_request import (
+    ModelRequest,
+    as_arguments,
+    in_form_words,
+    read_model_request,
+    with_voxel,
+)
 from tomarium.catalogue.queries import place_of
 from tomarium.catalogue.reader import NotAllowed, Reader
 from tomarium.catalogue.record_folder import read_record
@@ -57,7 +63,7 @@ def ask_for_model(catalogue: Catalogue, reader: Reader, id: str, role: str, fiel
     role : str
         "surface" or "print".
     fields : Mapping of str to str
-        As `read_asked` takes them.
+        As `read_model_request` takes them.
 
     Returns
     -------
@@ -74,12 +80,12 @@ def ask_for_model(catalogue: Catalogue, reader: Reader, id: str, role: str, fiel
     NotAllowed
         It is not this reader's to change.
     """
-    asked, arguments = read_asked(role, fields), as_arguments(id, role, fields)
+    request, arguments = read_model_request(role, fields), as_arguments(id, role, fields)
     with catalogue.writing() as connection:
         folder = place_for(connection, reader, id)
         demand_volume(id, folder)
-        _target(folder, asked)
-        _demand_none_under_way(connection, arguments, asked.name)
+        _target(folder, request)
+        _demand_none_under_way(connection, arguments, request.name)
         return add_job(connection, reader, KIND, arguments)
 
 
@@ -124,13 +130,13 @@ def make_model(catalogue: Catalogue, job: Row[Any]) -> Ended:
             place = place_of(connection, reader, id)
         if place is None or not place.open:
             raise NotAllowed(f"{id}: its files are not open to {job.asked_by}")
-        asked = read_asked(role, job.arguments["fields"])
+        request = read_model_request(role, job.arguments["fields"])
         key = _key(job)
-        if (made := _made_before(folder, asked.name, key)) is not None:
-            return "done", f"{asked.name} is part of {made}", (made,)
+        if (record_id := _find_made(folder, request.name, key)) is not None:
+            return "done", f"{request.name} is part of {record_id}", (record_id,)
         demand_volume(id, folder)
-        target = _target(folder, asked, Known(catalogue, reader, id), key)
-        told, made = _make(folder, asked, target, stage_teller(catalogue, job, STAGES))
+        target = _target(folder, request, CataloguedRecord(catalogue, reader, id), key)
+        sentence, record_id = _make(folder, request, target, stage_teller(catalogue, job, STAGES))
     except DatabaseUnavailable:
         raise
     except TomariumError as problem:
@@ -139,24 +145,24 @@ def make_model(catalogue: Catalogue, job: Row[Any]) -> Ended:
             for shown in dict.fromkeys((folder.resolve(), folder)):
                 words = words.replace(str(shown), id)
         return "failed", in_form_words(words), ()
-    return "done", told, (made,)
+    return "done", sentence, (record_id,)
 
 
 def _make(
-    folder: Path, asked: Asked, target: Target, tell: Callable[[str, int, int], None]
+    folder: Path, request: ModelRequest, target: Target, tell: Callable[[str, int, int], None]
 ) -> tuple[str, str]:
-    volume, about = open_record_volume(folder, asked.voxel_m, open_for_job)
-    if asked.how is None:
-        mesh, figures = make_mesh(volume, asked.wish, asked.limits, tell)
-        done = keep_surface(target, mesh, figures, about)
+    volume, about = open_record_volume(folder, request.voxel_m, open_for_job)
+    if request.how is None:
+        mesh, figures = make_mesh(volume, request.wish, request.limits, tell)
+        part_notes = keep_surface(target, mesh, figures, about)
         warnings = [in_form_words(doubt) for doubt in doubts(figures)]
-        return "; ".join([f"{figures.triangles} triangles", *warnings]), str(done["record"])
+        return "; ".join([f"{figures.triangles} triangles", *warnings]), str(part_notes["record"])
     mesh, printed = print_body(
-        volume, asked.wish, how_printed(asked, about), level=asked.limits.level, tell=tell
+        volume, request.wish, how_printed(request, about), level=request.limits.level, tell=tell
     )
-    done = keep_print(target, mesh, printed, about)
-    size = " × ".join(f"{one:.0f}" for one in printed.size_mm)
-    return f"{size} mm, {printed.triangles} triangles", str(done["record"])
+    part_notes = keep_print(target, mesh, printed, about)
+    size = " × ".join(f"{length:.0f}" for length in printed.size_mm)
+    return f"{size} mm, {printed.triangles} triangles", str(part_notes["record"])
 
 
 def open_record_volume(
@@ -175,24 +181,32 @@ def open_record_volume(
     return volume, about_of(record)
 
 
-def how_printed(asked: Asked, about: About) -> PrintWish:
+def how_printed(request: ModelRequest, about: About) -> PrintWish:
     """Tell how a body is printed: with the record's DOI and licence on its plate, unless other lines are wanted."""
-    assert asked.how is not None
-    return replace(asked.how, lines=about.lines if asked.lines is None else asked.lines)
+    assert request.how is not None
+    return replace(request.how, lines=about.lines if request.lines is None else request.lines)
 
 
-def _target(folder: Path, asked: Asked, known: Known | None = None, key: str = "") -> Target:
-    return target_in_record(folder, asked.name, asked.overwrite, known, key)
+def _target(
+    folder: Path, request: ModelRequest, known: CataloguedRecord | None = None, key: str = ""
+) -> Target:
+    return target_in_record(folder, request.name, request.overwrite, known, key)
 
 
 def _demand_none_under_way(connection: Connection, arguments: Mapping[str, Any], name: str) -> None:
     """Refuse a model of a name that a worker is to make, where one would take the other's place, and very many."""
-    found = models_asked(connection, str(arguments["record"]))
-    others = [job for job in found if job.state in ("waiting", "running") and job.arguments != arguments]
-    if len(others) >= MOST_WAITING:
-        raise InputError(f"{len(others)} others of this record wait for a worker; ask again when one is done")
-    for job in others:
-        if file_name(read_asked(job.arguments["role"], job.arguments["fields"]).name) == file_name(name):
+    open_models = models_asked(connection, str(arguments["record"]))
+    other_jobs = [
+        job for job in open_models if job.state in ("waiting", "running") and job.arguments != arguments
+    ]
+    if len(other_jobs) >= MOST_WAITING:
+        raise InputError(
+            f"{len(other_jobs)} others of this record wait for a worker; ask again when one is done"
+        )
+    for job in other_jobs:
+        if file_name(read_model_request(job.arguments["role"], job.arguments["fields"]).name) == file_name(
+            name
+        ):
             raise InputError(
                 f"job {job.number} makes one of the name {name!r} already; wait for it, or give another “Name”"
             )
@@ -200,11 +214,11 @@ def _demand_none_under_way(connection: Connection, arguments: Mapping[str, Any],
 
 def _key(job: Row[Any]) -> str:
     """Name what asked for a model: this job of this catalogue, and no other that has its number."""
-    told = json.dumps([job.number, job.asked_by, job.arguments], sort_keys=True)
-    return hashlib.sha256(told.encode()).hexdigest()[:16]
+    text = json.dumps([job.number, job.asked_by, job.arguments], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _made_before(folder: Path, name: str, key: str) -> str | None:
+def _find_made(folder: Path, name: str, key: str) -> str | None:
     """Return the record that holds the model that a job asked for; None where it was not filed."""
     for keeper in dict.fromkeys((place_of_mesh(folder, file_name(name))[0], folder)):
         summary = mesh_part(keeper, file_name(name))

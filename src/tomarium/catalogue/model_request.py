@@ -48,7 +48,7 @@ LONGEST_LINE: Final = 40
 
 
 @dataclass(frozen=True)
-class Asked:
+class ModelRequest:
     """A mesh or a print that is asked for.
 
     Attributes
@@ -81,7 +81,7 @@ class Asked:
     voxel_m: float | None = None
 
 
-def read_asked(role: str, fields: Mapping[str, str]) -> Asked:
+def read_model_request(role: str, fields: Mapping[str, str]) -> ModelRequest:
     """Read what a form says.
 
     Parameters
@@ -93,7 +93,7 @@ def read_asked(role: str, fields: Mapping[str, str]) -> Asked:
 
     Returns
     -------
-    Asked
+    ModelRequest
         What it asks for, defaults filled in.
 
     Raises
@@ -104,61 +104,61 @@ def read_asked(role: str, fields: Mapping[str, str]) -> Asked:
     unknown = [name for name in fields if name not in FIELDS[role]]
     if unknown:
         raise ParameterError(f"there is no field {unknown[0][:60]!r}; there are {', '.join(FIELDS[role])}")
-    said = {name: text.strip() for name, text in fields.items() if text.strip()}
-    triangles = read_count(said.get("max_tri", "300k"), _named("max_tri"))
+    texts = {name: text.strip() for name, text in fields.items() if text.strip()}
+    triangles = read_count(texts.get("max_tri", "300k"), _label_of("max_tri"))
     if triangles > MOST_TRIANGLES:
         raise ParameterError(
-            f"{_named('max_tri')} {triangles}: at most {MOST_TRIANGLES} can be asked for here; "
+            f"{_label_of('max_tri')} {triangles}: at most {MOST_TRIANGLES} can be asked for here; "
             f"`tomarium {_command(role)}` takes more"
         )
     wish = Wish(
-        _number(said, "threshold"),
-        "dark" in said,
+        _number(texts, "threshold"),
+        "dark" in texts,
         None,
-        _number(said, "smooth", 0, 20, 1.0) or 0.0,
-        "whole" in said,
+        _number(texts, "smooth", 0, 20, 1.0) or 0.0,
+        "whole" in texts,
     )
     limits = Limits(
         triangles,
-        _whole(said, "level", 0, 20),
+        _whole_number(texts, "level", 0, 20),
         None,
-        _whole(said, "smallest", 1, 10**9) or SMALLEST_VOXELS,
+        _whole_number(texts, "smallest", 1, 10**9) or SMALLEST_VOXELS,
     )
-    how, lines = _print_of(said, triangles) if role == "print" else (None, None)
-    voxel = said.get("voxel")
-    return Asked(
+    how, lines = _print_of(texts, triangles) if role == "print" else (None, None)
+    voxel = texts.get("voxel")
+    return ModelRequest(
         role,
-        said.get("name", role)[:40],
-        "overwrite" in said,
+        texts.get("name", role)[:40],
+        "overwrite" in texts,
         wish,
         limits,
         how,
         lines,
-        None if voxel is None else read_mm(voxel, _named("voxel")) * 1e-3,
+        None if voxel is None else read_mm(voxel, _label_of("voxel")) * 1e-3,
     )
 
 
-def _print_of(said: Mapping[str, str], triangles: int) -> tuple[PrintWish, tuple[str, ...] | None]:
-    up = said.get("up", "z")
+def _print_of(texts: Mapping[str, str], triangles: int) -> tuple[PrintWish, tuple[str, ...] | None]:
+    up = texts.get("up", "z")
     if up not in UP:
-        raise ParameterError(f"{_named('up')} {up[:20]!r}: is one of {', '.join(UP)}")
+        raise ParameterError(f"{_label_of('up')} {up[:20]!r}: is one of {', '.join(UP)}")
     lines: tuple[str, ...] | None = None
-    if "no_plate" in said:
+    if "no_plate" in texts:
         lines = ()
-    elif "text" in said:
-        lines = tuple(line.strip() for line in said["text"].splitlines() if line.strip())
+    elif "text" in texts:
+        lines = tuple(line.strip() for line in texts["text"].splitlines() if line.strip())
         if len(lines) > MOST_LINES or max(map(len, lines)) > LONGEST_LINE:
             raise ParameterError(
-                f"{_named('text')}: has {len(lines)} lines, the longest of {max(map(len, lines))} letters; give at "
+                f"{_label_of('text')}: has {len(lines)} lines, the longest of {max(map(len, lines))} letters; give at "
                 f"most {MOST_LINES} of at most {LONGEST_LINE}"
             )
     how = PrintWish(
-        height_mm=read_mm(said.get("height", "80 mm"), _named("height")),
-        wall_mm=read_mm(said.get("min_wall", "1.2 mm"), _named("min_wall")),
+        height_mm=read_mm(texts.get("height", "80 mm"), _label_of("height")),
+        wall_mm=read_mm(texts.get("min_wall", "1.2 mm"), _label_of("min_wall")),
         triangles=triangles,
         up=up,
-        keep_hollow="keep_hollow" in said,
-        largest_only="largest_only" in said,
+        keep_hollow="keep_hollow" in texts,
+        largest_only="largest_only" in texts,
     )
     return how, lines
 
@@ -194,19 +194,19 @@ def with_voxel(volume: Volume, voxel_m: float) -> Volume:
     return replace(volume, axes=tuple(replace(axis, scale=voxel_m, unit="m") for axis in volume.axes))
 
 
-def in_form_words(told: str) -> str:
+def in_form_words(message: str) -> str:
     """Name the fields of the form in a message that names options of the command."""
-    told = told.replace("allow more with --memory", "let a worker with more memory do it")
+    message = message.replace("allow more with --memory", "let a worker with more memory do it")
     return re.sub(
         r"--([a-z]+(?:-[a-z]+)?)",
-        lambda found: (
-            _named(found[1].replace("-", "_")) if found[1].replace("-", "_") in LABELS else found[0]
+        lambda match: (
+            _label_of(match[1].replace("-", "_")) if match[1].replace("-", "_") in LABELS else match[0]
         ),
-        told,
+        message,
     )
 
 
-def _named(field: str) -> str:
+def _label_of(field: str) -> str:
     return f"“{LABELS[field]}”"
 
 
@@ -215,13 +215,13 @@ def _command(role: str) -> str:
 
 
 def _number(
-    said: Mapping[str, str],
+    texts: Mapping[str, str],
     field: str,
     low: float = -math.inf,
     high: float = math.inf,
     default: float | None = None,
 ) -> float | None:
-    text = said.get(field)
+    text = texts.get(field)
     if text is None:
         return default
     try:
@@ -230,22 +230,22 @@ def _number(
         number = math.nan
     if not math.isfinite(number) or not low <= number <= high:
         span = f" from {low:g} to {high:g}" if math.isfinite(high) else ""
-        raise ParameterError(f"{_named(field)} {text[:40]!r}: give a number{span}")
+        raise ParameterError(f"{_label_of(field)} {text[:40]!r}: give a number{span}")
     return number
 
 
-def _whole(said: Mapping[str, str], field: str, low: int, high: int) -> int | None:
-    text = said.get(field)
+def _whole_number(texts: Mapping[str, str], field: str, low: int, high: int) -> int | None:
+    text = texts.get(field)
     if text is None:
         return None
     if not text.isascii() or not text.isdecimal() or len(text) > 12 or not low <= int(text) <= high:
-        raise ParameterError(f"{_named(field)} {text[:40]!r}: give a whole number from {low} to {high}")
+        raise ParameterError(f"{_label_of(field)} {text[:40]!r}: give a whole number from {low} to {high}")
     return int(text)
 
 
 def as_arguments(record: str, role: str, fields: Mapping[str, str]) -> dict[str, Any]:
     """Write what a form asks for as a job keeps it: the same form, sent twice, gives the same."""
-    read_asked(role, fields)
+    read_model_request(role, fields)
     return {
         "record": record,
         "role": role,

@@ -27,7 +27,7 @@ from tomarium.standards.ro_crate import FILENAME
 _AT_ONCE: Final = 4  # files that are copied together
 ACTION: Final = "move"
 
-Told = Callable[[int, int], None]
+Tell = Callable[[int, int], None]
 """Is told how many bytes are at the new place, and of how many."""
 
 
@@ -85,7 +85,7 @@ def list_stores(catalogue: Catalogue) -> tuple[StoreRow, ...]:
     tuple of StoreRow
         In the order in which they were entered.
     """
-    asked = (
+    query = (
         select(stores.c.address, func.count(records.c.number), func.coalesce(func.sum(records.c.bytes), 0))
         .join(records, records.c.store == stores.c.number, isouter=True)
         .group_by(stores.c.number, stores.c.address)
@@ -93,7 +93,7 @@ def list_stores(catalogue: Catalogue) -> tuple[StoreRow, ...]:
     )
     with catalogue.reading() as connection:
         return tuple(
-            StoreRow(str(row[0]), int(row[1]), int(row[2])) for row in connection.execute(asked).all()
+            StoreRow(str(row[0]), int(row[1]), int(row[2])) for row in connection.execute(query).all()
         )
 
 
@@ -150,7 +150,7 @@ def move(
     *,
     remove: bool = False,
     dry_run: bool = False,
-    tell: Told | None = None,
+    tell: Tell | None = None,
 ) -> Moved:
     """Move a record that was published into a store.
 
@@ -173,7 +173,7 @@ def move(
     dry_run : bool
         Whether to tell only what would be done.
     tell : callable, optional
-        As `Told` says.
+        As `Tell` says.
 
     Returns
     -------
@@ -195,7 +195,7 @@ def move(
     with catalogue.reading() as connection:
         source, before = _demand_movable(connection, id, store), _left_behind(connection, id)
     target = store / id
-    manifest = _listed(source)
+    manifest = _sums_of_record(source)
     files = sorted(manifest)
     total = sum((source / path).stat().st_size for path in files)
     if source == target:
@@ -212,7 +212,7 @@ def move(
         if _place(connection, id) != source:
             raise InputError(f"{id}: was moved by somebody else meanwhile; nothing was changed in the index")
         crate = (source / FILENAME).read_bytes()
-        _put(target / FILENAME, crate)
+        _write_file(target / FILENAME, crate)
         if (target / FILENAME).read_bytes() != crate or (wrong := verify(target, checksums=False)):
             shown = wrong[0].path if wrong else FILENAME
             _drop(target / FILENAME)
@@ -245,13 +245,13 @@ def _demand_movable(connection: Connection, id: str, store: Path) -> Path:
 
 def _left_behind(connection: Connection, id: str) -> Path | None:
     """Return where the record lay before it was moved last; None where that is not known."""
-    asked = (
+    query = (
         select(audit.c.told)
         .where(audit.c.record == id, audit.c.action == ACTION)
         .order_by(audit.c.number.desc())
     )
-    told = connection.execute(asked.limit(1)).scalar_one_or_none()
-    return place_at(told["source"]) if told else None
+    details = connection.execute(query.limit(1)).scalar_one_or_none()
+    return place_at(details["source"]) if details else None
 
 
 def _demand_free(target: Path, id: str) -> None:
@@ -266,15 +266,15 @@ def _demand_free(target: Path, id: str) -> None:
 
 def _demand_only(folder: Path, listed: set[str]) -> None:
     """Refuse to remove what is not the record's."""
-    others = {path for path in list_files(folder) if not is_manifest(path)} - listed - {FILENAME}
-    if others:
+    unlisted = {path for path in list_files(folder) if not is_manifest(path)} - listed - {FILENAME}
+    if unlisted:
         raise InputError(
-            f"{folder}: holds {len(others)} files that the record does not list, such as {min(others)}; take them "
+            f"{folder}: holds {len(unlisted)} files that the record does not list, such as {min(unlisted)}; take them "
             f"away, or move without --remove"
         )
 
 
-def _listed(folder: Path) -> dict[str, str]:
+def _sums_of_record(folder: Path) -> dict[str, str]:
     """Return the checksum of every file of a record but its crate; the manifest is one, in both its forms."""
     own = [entry.path for entry in read_record(folder).files if is_manifest(entry.path)]
     sums = {path: sum_file(folder / path).sha256 for path in {MANIFEST, *own}}
@@ -282,43 +282,43 @@ def _listed(folder: Path) -> dict[str, str]:
 
 
 def _copy_all(
-    source: Path, target: Path, manifest: dict[str, str], files: list[str], total: int, tell: Told | None
+    source: Path, target: Path, manifest: dict[str, str], files: list[str], total: int, tell: Tell | None
 ) -> int:
     """Copy files, some at a time; tell how many had to be."""
-    there = {path: (target / path).stat().st_size for path in list_files(target)} if target.is_dir() else {}
-    copied, done = 0, 0
+    sizes = {path: (target / path).stat().st_size for path in list_files(target)} if target.is_dir() else {}
+    copied, done_bytes = 0, 0
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        waiting = {pool.submit(_copy, source / path, target / path, manifest[path], there.get(path)): path
+        waiting = {pool.submit(_copy, source / path, target / path, manifest[path], sizes.get(path)): path
                    for path in files}  # fmt: skip
         try:
             for future in as_completed(waiting):
                 was_copied, size = future.result()
-                copied, done = copied + was_copied, done + size
+                copied, done_bytes = copied + was_copied, done_bytes + size
                 if tell:
-                    tell(done, total)
+                    tell(done_bytes, total)
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
     return copied
 
 
-def _copy(source: Path, target: Path, sha256: str, there: int | None) -> tuple[bool, int]:
+def _copy(source: Path, target: Path, sha256: str, size_there: int | None) -> tuple[bool, int]:
     """Copy a file and read it back; one that is there and has the checksum stays."""
     size = source.stat().st_size
-    if there == size and sum_file(target).sha256 == sha256:
+    if size_there == size and sum_file(target).sha256 == sha256:
         return False, size
-    _put(target, source)
+    _write_file(target, source)
     if sum_file(target.with_name(target.name)).sha256 != sha256:
-        here = sum_file(source).sha256
-        where = source if here != sha256 else target
+        source_sha256 = sum_file(source).sha256
+        where = source if source_sha256 != sha256 else target
         raise FormatError(
             f"{where}: is not what the record lists (SHA-256 {sha256[:16]}…); "
-            + ("take it from a backup" if here != sha256 else "give the same command again")
+            + ("take it from a backup" if source_sha256 != sha256 else "give the same command again")
         )
     return True, size
 
 
-def _put(target: Path, content: bytes | Path) -> None:
+def _write_file(target: Path, content: bytes | Path) -> None:
     """Write a file whole or not at all, in a folder or in S3."""
     if isinstance(target, ObjectPath):
         through = content.blocks() if isinstance(content, ObjectPath) else content

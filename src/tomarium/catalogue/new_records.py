@@ -14,8 +14,8 @@ from tomarium.catalogue.accounts import account_named
 from tomarium.catalogue.asked import question_of, read_spelled
 from tomarium.catalogue.catalogue import Catalogue
 from tomarium.catalogue.find import numbers
-from tomarium.catalogue.letter import Letter
 from tomarium.catalogue.mail_addresses import mail_address_of
+from tomarium.catalogue.mail_content import MailContent
 from tomarium.catalogue.mail_queue import queue_mail
 from tomarium.catalogue.reader import Reader, may_see
 from tomarium.catalogue.reader_tables import mail_addresses, saved_searches, told_records
@@ -54,7 +54,7 @@ def look_for_new(catalogue: Catalogue, now: float | None = None) -> list[SavedSe
         Those that have found something.
     """
     moment = time.time() if now is None else now
-    found = []
+    due_searches = []
     for search in _due(catalogue, moment):
         try:
             new = _new(catalogue, search, moment)
@@ -69,13 +69,13 @@ def look_for_new(catalogue: Catalogue, now: float | None = None) -> list[SavedSe
                 continue
             connection.execute(insert(told_records), [{"search": search.number, "record": id} for id in new])
             queue_mail(connection, KIND, address.address, {"search": search.number, "records": new})
-        found.append(search)
-    return found
+        due_searches.append(search)
+    return due_searches
 
 
 def _due(catalogue: Catalogue, moment: float) -> list[SavedSearch]:
     """List the searches that are to be looked at now, where anything was filed or published since at all."""
-    asked = (
+    query = (
         select(saved_searches.c.number)
         .join(mail_addresses, mail_addresses.c.account == saved_searches.c.account)
         .join(accounts, accounts.c.name == saved_searches.c.account)
@@ -93,7 +93,7 @@ def _due(catalogue: Catalogue, moment: float) -> list[SavedSearch]:
         .order_by(saved_searches.c.number)
     )
     with catalogue.reading() as connection:
-        ids = list(connection.execute(asked).scalars())
+        ids = list(connection.execute(query).scalars())
         searches = [
             saved_search for id in ids if (saved_search := search_numbered(connection, id)) is not None
         ]
@@ -110,29 +110,29 @@ def _due(catalogue: Catalogue, moment: float) -> list[SavedSearch]:
 def _new(catalogue: Catalogue, search: SavedSearch, moment: float) -> list[str]:
     """List what a search finds that is new to its holder, the last published first."""
     since = max(search.looked_utc - OVERLAP_S, search.since_utc)
-    told = select(told_records.c.record).where(told_records.c.search == search.number)
+    told_ids = select(told_records.c.record).where(told_records.c.search == search.number)
     with catalogue.reading() as connection:
         reader = account_named(connection, search.account).reader
         question = question_of(connection, reader, read_spelled(search.asked))
         if question is None:
             return []
-        wanted = (
+        statement = (
             select(records.c.id)
             .outerjoin(life, life.c.record == records.c.id)
             .where(
                 or_(records.c.public_from > since, life.c.changed_utc > since),
                 records.c.state != "withdrawn",
-                records.c.id.not_in(told),
+                records.c.id.not_in(told_ids),
                 may_see(reader, moment),
                 records.c.number.in_(numbers(connection, question)),
             )
             .order_by(records.c.public_from.desc(), records.c.number.desc())
             .limit(MOST)
         )
-        return list(connection.execute(wanted).scalars())
+        return list(connection.execute(statement).scalars())
 
 
-def write_new_records(connection: Connection, content: Mapping[str, Any]) -> Letter | None:
+def write_new_records(connection: Connection, content: Mapping[str, Any]) -> MailContent | None:
     """Write the mail of a search, of those of its records that its holder may see now; None where there is none."""
     search = search_numbered(connection, int(content["search"]))
     if search is None or search.paused:
@@ -140,7 +140,7 @@ def write_new_records(connection: Connection, content: Mapping[str, Any]) -> Let
     account, address = account_named(connection, search.account), mail_address_of(connection, search.account)
     if account.closed or address is None or not address.confirmed:
         return None
-    hits = _seen(connection, account.reader, content["records"])
+    hits = _hits_of(connection, account.reader, content["records"])
     if not hits:
         return None
     settings = all_settings(connection)
@@ -154,11 +154,11 @@ def write_new_records(connection: Connection, content: Mapping[str, Any]) -> Let
     lines = [f"{count} for your search “{search.name}” in {name}:", ""]
     shown = [(hit, f"{home}/records/{hit.id}") for hit in hits[:SHOWN]]
     for hit, link in shown:
-        lines += [hit.title, *_told(hit), link, ""]
+        lines += [hit.title, *_lines_of_hit(hit), link, ""]
     if len(hits) > SHOWN:
         lines += [f"And {len(hits) - SHOWN} more.", ""]
     lines += [f"{words}: {link}" for words, link in links.items()]
-    return Letter(
+    return MailContent(
         f"{name}: {count} for “{search.name}”",
         "\n".join(lines),
         _html(lines[0], shown, len(hits) - len(shown), links),
@@ -166,11 +166,11 @@ def write_new_records(connection: Connection, content: Mapping[str, Any]) -> Let
     )
 
 
-def _seen(connection: Connection, reader: Reader, ids: Sequence[str]) -> tuple[Hit, ...]:
+def _hits_of(connection: Connection, reader: Reader, ids: Sequence[str]) -> tuple[Hit, ...]:
     return tuple(hit for hit in named(connection, reader, ids) if hit.state != "withdrawn")
 
 
-def _told(hit: Hit) -> Iterator[str]:
+def _lines_of_hit(hit: Hit) -> Iterator[str]:
     if text := " ".join(hit.snippet.split()):
         yield brief(text, 300)
     if not hit.open and hit.open_from is not None:
@@ -183,13 +183,13 @@ def _html(head: str, shown: Sequence[tuple[Hit, str]], more: int, links: Mapping
     """Write the same as HTML, without a picture, which would tell its server who reads the mail."""
     items = "".join(
         f'<li><p><a href="{escape(link)}">{escape(hit.title)}</a>'
-        + "".join(f"<br>{escape(line)}" for line in _told(hit))
+        + "".join(f"<br>{escape(line)}" for line in _lines_of_hit(hit))
         + "</p></li>"
         for hit, link in shown
     )
-    rest = f"<p>And {more} more.</p>" if more > 0 else ""
+    more_line = f"<p>And {more} more.</p>" if more > 0 else ""
     ways = "".join(f'<p><a href="{escape(link)}">{escape(words)}</a></p>' for words, link in links.items())
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(head)}</title></head>'
-        f"<body><p>{escape(head)}</p><ul>{items}</ul>{rest}{ways}</body></html>"
+        f"<body><p>{escape(head)}</p><ul>{items}</ul>{more_line}{ways}</body></html>"
     )

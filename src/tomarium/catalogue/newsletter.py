@@ -124,7 +124,7 @@ def make_newsletter(
     start = datetime(since.year, since.month, since.day, tzinfo=UTC).timestamp()
     end = datetime(last.year, last.month, last.day, tzinfo=UTC).timestamp() + 86400
     published = records.c.public_from
-    asked = (
+    query = (
         select(records.c.id)
         .where(may_see(ANYBODY), published >= start, published < end, records.c.state == "published")
         .order_by(published.desc(), records.c.id)
@@ -132,12 +132,12 @@ def make_newsletter(
     )
     with catalogue.reading() as connection:
         settings = all_settings(connection)
-        ids = list(connection.execute(asked).scalars())
+        ids = list(connection.execute(query).scalars())
         places = {id: place for id in ids if (place := place_of(connection, ANYBODY, id)) is not None}
         chosen = {settings["featured"]}
         if settings["curators_choice"]:
-            found = published_collection(connection, settings["curators_choice"])
-            chosen |= set(found[1]) if found else set()
+            collection_and_members = published_collection(connection, settings["curators_choice"])
+            chosen |= set(collection_and_members[1]) if collection_and_members else set()
     home = (home or settings["address"]).rstrip("/")
     themes: dict[str, list[Item]] = {}
     for id, place in places.items():
@@ -146,12 +146,14 @@ def make_newsletter(
         name = CHOICE if id in chosen else _theme(record)
         themes.setdefault(name, []).append(_item(record, place, home))
     order = sorted(themes, key=lambda name: (name != CHOICE, name == OTHERS, -len(themes[name]), name))
-    told = tuple(Theme(name, tuple(themes[name])) for name in order)
-    count = sum(len(theme.items) for theme in told)
+    filled_themes = tuple(Theme(name, tuple(themes[name])) for name in order)
+    count = sum(len(theme.items) for theme in filled_themes)
     days = f"{_day(since)} to {_day(last)}" if last != since else _day(since)
     lead = f"{count} record{'' if count == 1 else 's'} {'was' if count == 1 else 'were'} published."
     return Newsletter(
-        f"{settings['name']}: new records, {days}", lead if count else "No record was published.", told
+        f"{settings['name']}: new records, {days}",
+        lead if count else "No record was published.",
+        filled_themes,
     )
 
 

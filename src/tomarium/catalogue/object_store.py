@@ -81,14 +81,14 @@ class ObjectStore:
         """List all objects below a prefix, which is a folder."""
         with self._asking(prefix):
             for page in _obstore().list(self.client(), prefix or None):
-                yield from ((str(one["path"]), _state(one)) for one in page)
+                yield from ((str(entry["path"]), _state(entry)) for entry in page)
 
     def children(self, prefix: str) -> tuple[list[str], list[tuple[str, ObjectState]]]:
         """List the folders and the objects right below a prefix."""
         with self._asking(prefix):
-            found = _obstore().list_with_delimiter(self.client(), prefix or None)
-            files = [(str(one["path"]), _state(one)) for one in found["objects"]]
-            return [str(common_prefix) for common_prefix in found["common_prefixes"]], files
+            listing = _obstore().list_with_delimiter(self.client(), prefix or None)
+            files = [(str(entry["path"]), _state(entry)) for entry in listing["objects"]]
+            return [str(common_prefix) for common_prefix in listing["common_prefixes"]], files
 
     def has_below(self, prefix: str) -> bool:
         """Tell whether there is an object below a prefix."""
@@ -135,9 +135,9 @@ class ObjectStore:
 
     def _piece(self, key: str, first: int, stop: int, tag: str) -> bytes:
         with self._asking(key):
-            got = _obstore().get(self.client(), key, options={"range": (first, stop)})
-            content = bytes(got.bytes())
-            if (tag and _state(got.meta).tag != tag) or len(content) != stop - first:
+            answer = _obstore().get(self.client(), key, options={"range": (first, stop)})
+            content = bytes(answer.bytes())
+            if (tag and _state(answer.meta).tag != tag) or len(content) != stop - first:
                 raise OSError(f"s3://{self.bucket}/{key}: was replaced while it was read")
             return content
 
@@ -158,8 +158,10 @@ class ObjectStore:
 
     def client(self, prefix: str = "") -> Any:
         """Return the connection of obstore, below a prefix."""
-        told = tuple(sorted((name, text) for name, text in os.environ.items() if name.startswith("AWS_")))
-        return _client(self.bucket, prefix, told)
+        variables = tuple(
+            sorted((name, text) for name, text in os.environ.items() if name.startswith("AWS_"))
+        )
+        return _client(self.bucket, prefix, variables)
 
     @contextmanager
     def _asking(self, key: str) -> Iterator[None]:
@@ -188,8 +190,8 @@ class ObjectStore:
                                 f"and AWS_ENDPOINT_URL, then try again")  # fmt: skip
 
 
-def _endpoint(given: Mapping[str, str]) -> str:
-    return given.get("AWS_ENDPOINT_URL_S3") or given.get("AWS_ENDPOINT_URL") or ""
+def _endpoint(variables: Mapping[str, str]) -> str:
+    return variables.get("AWS_ENDPOINT_URL_S3") or variables.get("AWS_ENDPOINT_URL") or ""
 
 
 def _state(meta: Any) -> ObjectState:
@@ -213,10 +215,10 @@ def _threads() -> ThreadPoolExecutor:
 
 
 @lru_cache(maxsize=256)
-def _client(bucket: str, prefix: str, told: tuple[tuple[str, str], ...]) -> Any:
-    given = dict(told)
-    endpoint = _endpoint(given)
-    region = given.get("AWS_REGION") or given.get("AWS_DEFAULT_REGION") or "us-east-1"
+def _client(bucket: str, prefix: str, variables: tuple[tuple[str, str], ...]) -> Any:
+    variables_by_name = dict(variables)
+    endpoint = _endpoint(variables_by_name)
+    region = variables_by_name.get("AWS_REGION") or variables_by_name.get("AWS_DEFAULT_REGION") or "us-east-1"
     options: dict[str, Any] = {"endpoint": endpoint} if endpoint else {}
     return _obstore().store.S3Store(
         bucket,

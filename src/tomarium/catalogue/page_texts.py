@@ -126,10 +126,10 @@ def newest_of(connection: Connection, which: str, *, drafts: bool = False) -> di
     )
     if not drafts:
         latest = latest.where(of.draft == 0)
-    found: dict[str, dict[str, Version]] = {}
-    for one in _versions(connection, select(page_texts).where(of.number.in_(latest)).order_by(of.name)):
-        found.setdefault(one.name, {})[one.language] = one
-    return found
+    texts: dict[str, dict[str, Version]] = {}
+    for version in _versions(connection, select(page_texts).where(of.number.in_(latest)).order_by(of.name)):
+        texts.setdefault(version.name, {})[version.language] = version
+    return texts
 
 
 def versions_of(connection: Connection, name: str) -> list[Version]:
@@ -147,8 +147,8 @@ def versions_of(connection: Connection, name: str) -> list[Version]:
     list of Version
         In all languages, the newest first.
     """
-    wanted = select(page_texts).where(page_texts.c.name == name).order_by(page_texts.c.number.desc())
-    return list(_versions(connection, wanted))
+    query = select(page_texts).where(page_texts.c.name == name).order_by(page_texts.c.number.desc())
+    return list(_versions(connection, query))
 
 
 def write_text(
@@ -215,8 +215,8 @@ def write_text(
             "who": reader.name,
             "source": source,
         }
-        made = connection.execute(insert(page_texts).values(**values, remark=remark, draft=int(draft)))
-        key = made.inserted_primary_key
+        result = connection.execute(insert(page_texts).values(**values, remark=remark, draft=int(draft)))
+        key = result.inserted_primary_key
         assert key is not None
         number = int(key[0])
         action = "write text" if source else "take away text"
@@ -224,6 +224,6 @@ def write_text(
     return Version(number, name, language, moment, reader.name, source, remark, draft)
 
 
-def _versions(connection: Connection, wanted: Select[tuple[object, ...]]) -> Iterable[Version]:
-    rows: Iterable[Row[tuple[object, ...]]] = connection.execute(wanted)
+def _versions(connection: Connection, query: Select[tuple[object, ...]]) -> Iterable[Version]:
+    rows: Iterable[Row[tuple[object, ...]]] = connection.execute(query)
     return (Version(**{**row._mapping, "draft": bool(row._mapping["draft"])}) for row in rows)

@@ -12,11 +12,11 @@ from sqlalchemy import ColumnElement, Connection, Row, delete, false, func, inse
 
 from tomarium.catalogue.accounts import account_named
 from tomarium.catalogue.catalogue import Catalogue
-from tomarium.catalogue.log_files import LogFile, files_told, keep_files, read_files
+from tomarium.catalogue.log_files import LogFile, files_as_data, keep_files, read_files
 from tomarium.catalogue.log_tables import parcel_contents, parcel_events, parcels
 from tomarium.catalogue.reader import MEMBERS, NotAllowed, Reader, demand_role, owns
 from tomarium.catalogue.record_folder import ID
-from tomarium.catalogue.specimen_events import Told, add_event, demand_kept
+from tomarium.catalogue.specimen_events import EventContent, add_event, demand_kept
 from tomarium.catalogue.tables import entities
 from tomarium.errors import InputError, ParameterError
 from tomarium.model.parcel import FACTS, STATES, read_parcel_facts, read_place
@@ -121,13 +121,13 @@ def parcels_of(
     tuple of Parcel
         Without events.
     """
-    asked = select(parcels).where(may_see_parcel(reader))
+    query = select(parcels).where(may_see_parcel(reader))
     if state:
-        asked = asked.where(parcels.c.state == state)
+        query = query.where(parcels.c.state == state)
     if specimen:
         holding = select(parcel_contents.c.parcel).where(parcel_contents.c.specimen == specimen)
-        asked = asked.where(parcels.c.id.in_(holding))
-    rows = connection.execute(asked.order_by(parcels.c.changed_utc.desc(), parcels.c.id).limit(most)).all()
+        query = query.where(parcels.c.id.in_(holding))
+    rows = connection.execute(query.order_by(parcels.c.changed_utc.desc(), parcels.c.id).limit(most)).all()
     held = _contents(connection, [row.id for row in rows])
     return tuple(_parcel(row, reader, held.get(row.id, ())) for row in rows)
 
@@ -137,14 +137,21 @@ def parcel_of(connection: Connection, reader: Reader, id: str) -> Parcel | None:
     row = connection.execute(select(parcels).where(parcels.c.id == id, may_see_parcel(reader))).one_or_none()
     if row is None:
         return None
-    asked = select(parcel_events).where(parcel_events.c.parcel == id)
-    events = connection.execute(asked.order_by(parcel_events.c.number.desc())).all()
-    found = _parcel(row, reader, _contents(connection, [id]).get(id, ()))
-    told = tuple(
-        ParcelEvent(one.number, one.state, _moment(one.moment_utc), one.who, one.note, read_files(one.files))
-        for one in events
+    query = select(parcel_events).where(parcel_events.c.parcel == id)
+    events = connection.execute(query.order_by(parcel_events.c.number.desc())).all()
+    parcel = _parcel(row, reader, _contents(connection, [id]).get(id, ()))
+    parcel_events_read = tuple(
+        ParcelEvent(
+            event.number,
+            event.state,
+            _moment(event.moment_utc),
+            event.who,
+            event.note,
+            read_files(event.files),
+        )
+        for event in events
     )
-    return Parcel(**{**found.__dict__, "events": told})
+    return Parcel(**{**parcel.__dict__, "events": parcel_events_read})
 
 
 def make_parcel(
@@ -189,20 +196,26 @@ def make_parcel(
         A visitor asks, or a specimen is not the reader's.
     """
     demand_role(reader, *MEMBERS, to="announce a parcel")
-    told = {key: text for key, text in read_parcel_facts(facts).items() if text}
+    filled_facts = {key: text for key, text in read_parcel_facts(facts).items() if text}
     if id and not ID.fullmatch(id):
         raise ParameterError(f"{id[:80]!r} is no identifier; write lower-case letters, digits and hyphens")
     with catalogue.writing() as connection:
         if receiver:
             account_named(connection, receiver)
-        named = id or _free(connection)
+        named = id or _free_id(connection)
         if connection.execute(select(parcels.c.id).where(parcels.c.id == named)).first():
             raise InputError(f"the identifier {named} is taken; give another one with --id")
-        values = {"id": named, "state": "announced", "facts": told, "owner": reader.name, "team": team}
+        values = {
+            "id": named,
+            "state": "announced",
+            "facts": filled_facts,
+            "owner": reader.name,
+            "team": team,
+        }
         connection.execute(insert(parcels).values(**values, receiver=receiver, changed_utc=time.time()))
         _fill(connection, reader, named, specimens)
-        _tell(connection, reader, named, "announced", told.get("note", ""), ())
-        return _demand(connection, reader, named)
+        _add_event(connection, reader, named, "announced", filled_facts.get("note", ""), ())
+        return _demand_parcel(connection, reader, named)
 
 
 def change_parcel(
@@ -243,15 +256,15 @@ def change_parcel(
     """
     read = read_parcel_facts(facts)
     with catalogue.writing() as connection:
-        held = _demand(connection, reader, id, mine=True)
-        told = {key: text for key, text in {**held.facts, **read}.items() if text}
-        changed = [key for key in read if told.get(key, "") != held.facts.get(key, "")]
-        values: dict[str, Any] = {"facts": told}
+        held = _demand_parcel(connection, reader, id, mine=True)
+        filled_facts = {key: text for key, text in {**held.facts, **read}.items() if text}
+        changed = [key for key in read if filled_facts.get(key, "") != held.facts.get(key, "")]
+        values: dict[str, Any] = {"facts": filled_facts}
         if receiver is not None and receiver != held.receiver:
             if receiver:
                 account_named(connection, receiver)
             values["receiver"], changed = receiver, [*changed, "account of the receiver"]
-        if specimens is not None and list(specimens) != [one for one, _ in held.specimens]:
+        if specimens is not None and list(specimens) != [specimen_id for specimen_id, _ in held.specimens]:
             if held.state != "announced":
                 raise InputError(
                     f"{id}: is {STATES[held.state]}, so what is in it stays; announce another parcel"
@@ -261,8 +274,8 @@ def change_parcel(
             changed.append("contents")
         connection.execute(update(parcels).where(parcels.c.id == id).values(**values))
         if changed:
-            _tell(connection, reader, id, held.state, f"changed: {', '.join(changed)}", ())
-        return _demand(connection, reader, id)
+            _add_event(connection, reader, id, held.state, f"changed: {', '.join(changed)}", ())
+        return _demand_parcel(connection, reader, id)
 
 
 def tell_of_parcel(
@@ -309,77 +322,81 @@ def tell_of_parcel(
         raise ParameterError(f"{state[:40]!r} is no state of a parcel; give one of {', '.join(STATES)}")
     to = read_place(place)
     with catalogue.reading() as connection:
-        _demand(connection, reader, id)
-    kept = keep_files(catalogue.home, files)
+        _demand_parcel(connection, reader, id)
+    log_files = keep_files(catalogue.home, files)
     with catalogue.writing() as connection:
-        held = _demand(connection, reader, id)
+        held = _demand_parcel(connection, reader, id)
         if held.state == state:
             raise InputError(
                 f"{id}: is {STATES[state]} already, since {held.changed[:16].replace('T', ' ')} UTC"
             )
-        said = "; ".join(one for one in (condition.strip(), note.strip()) if one)
-        _tell(connection, reader, id, state, said, kept)
+        sentence = "; ".join(text for text in (condition.strip(), note.strip()) if text)
+        _add_event(connection, reader, id, state, sentence, log_files)
         if state not in ("announced", "cancelled"):
-            told = Told(state, to, "", condition.strip(), note.strip())
+            event = EventContent(state, to, "", condition.strip(), note.strip())
             for specimen, _ in held.specimens:
-                add_event(connection, reader.name, specimen, told, kept, parcel=id)
-        return _demand(connection, reader, id)
+                add_event(connection, reader.name, specimen, event, log_files, parcel=id)
+        return _demand_parcel(connection, reader, id)
 
 
-def _tell(
+def _add_event(
     connection: Connection, reader: Reader, id: str, state: str, note: str, files: Sequence[LogFile]
 ) -> None:
     if len(note) > 4000:
         raise ParameterError(f"the note has {len(note)} characters; at most 4000 were expected")
     now = time.time()
     values = {"parcel": id, "state": state, "moment_utc": now, "who": reader.name, "note": note}
-    connection.execute(insert(parcel_events).values(**values, files=files_told(files)))
+    connection.execute(insert(parcel_events).values(**values, files=files_as_data(files)))
     connection.execute(update(parcels).where(parcels.c.id == id).values(state=state, changed_utc=now))
 
 
 def _fill(connection: Connection, reader: Reader, id: str, specimens: Sequence[str]) -> None:
-    wanted = list(dict.fromkeys(specimens))
-    if not wanted or len(wanted) > MOST_SPECIMENS:
+    specimen_ids = list(dict.fromkeys(specimens))
+    if not specimen_ids or len(specimen_ids) > MOST_SPECIMENS:
         raise ParameterError(
-            f"{len(wanted)} specimens were given; a parcel holds 1 to {MOST_SPECIMENS}: name their identifiers"
+            f"{len(specimen_ids)} specimens were given; a parcel holds 1 to {MOST_SPECIMENS}: name their identifiers"
         )
-    for one in wanted:
-        demand_kept(connection, reader, one)
-    connection.execute(insert(parcel_contents), [{"parcel": id, "specimen": one} for one in wanted])
+    for specimen_id in specimen_ids:
+        demand_kept(connection, reader, specimen_id)
+    connection.execute(
+        insert(parcel_contents), [{"parcel": id, "specimen": specimen_id} for specimen_id in specimen_ids]
+    )
 
 
-def _demand(connection: Connection, reader: Reader, id: str, *, mine: bool = False) -> Parcel:
-    found = parcel_of(connection, reader, id)
-    if found is None:
+def _demand_parcel(connection: Connection, reader: Reader, id: str, *, mine: bool = False) -> Parcel:
+    parcel = parcel_of(connection, reader, id)
+    if parcel is None:
         raise InputError(
             f"there is no parcel {id[:80]!r}; see those that are there with: tomarium parcel list"
         )
-    if mine and not found.mine:
-        raise NotAllowed(f"{id}: is {found.owner}'s to change; say what became of it instead")
-    return found
+    if mine and not parcel.mine:
+        raise NotAllowed(f"{id}: is {parcel.owner}'s to change; say what became of it instead")
+    return parcel
 
 
-def _free(connection: Connection) -> str:
+def _free_id(connection: Connection) -> str:
     """Make an identifier that no other parcel has: the year, and a number."""
     start = f"parcel-{datetime.now(UTC).year}-"
-    taken = connection.execute(
+    count = connection.execute(
         select(func.count()).select_from(parcels).where(parcels.c.id.startswith(start))
     ).scalar_one()
-    known = set(connection.execute(select(parcels.c.id).where(parcels.c.id.startswith(start))).scalars())
+    ids = set(connection.execute(select(parcels.c.id).where(parcels.c.id.startswith(start))).scalars())
     return next(
-        one for number in range(taken + 1, taken + len(known) + 2) if (one := f"{start}{number}") not in known
+        candidate
+        for number in range(count + 1, count + len(ids) + 2)
+        if (candidate := f"{start}{number}") not in ids
     )
 
 
 def _contents(connection: Connection, ids: Sequence[str]) -> dict[str, tuple[tuple[str, str], ...]]:
-    asked = (
+    query = (
         select(parcel_contents.c.parcel, entities.c.id, entities.c.name)
         .join(entities, entities.c.id == parcel_contents.c.specimen)
         .where(parcel_contents.c.parcel.in_(list(ids)))
         .order_by(entities.c.name, entities.c.id)
     )
     held: dict[str, tuple[tuple[str, str], ...]] = {}
-    for row in connection.execute(asked):
+    for row in connection.execute(query):
         held[row.parcel] = (*held.get(row.parcel, ()), (row.id, row.name))
     return held
 

@@ -75,8 +75,8 @@ def _places(blocks: tuple[Block, ...], size: int) -> Iterator[tuple[str, list[in
     for split, fraction in zip(SPLITS, FRACTIONS, strict=True):
         own = [block for block in blocks if block.split == split]
         room = sum(len(side_by_side(block, (size,) * 3)) for block in own)
-        found = drawn(own, (size,) * 3, min(round(MOST * fraction), room), SEED)
-        for place in np.concatenate(found).tolist():
+        places = drawn(own, (size,) * 3, min(round(MOST * fraction), room), SEED)
+        for place in np.concatenate(places).tolist():
             yield split, place
 
 

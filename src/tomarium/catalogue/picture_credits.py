@@ -67,10 +67,10 @@ def read_credit(told: Mapping[str, str]) -> Credit:
         raise ParameterError("say which file of the record it is, such as photo.jpg")
     if creator:
         read_person(creator)
-    given = [fields.get(key, "") for key in ("holder", "licence", "text", "date", "document")]
-    if not any(given):
+    texts = [fields.get(key, "") for key in ("holder", "licence", "text", "date", "document")]
+    if not any(texts):
         return Credit(path, creator, forgets="holder" in fields)
-    holder, licence, text, day, document = given
+    holder, licence, text, day, document = texts
     if not holder or not (licence or text) or not day:
         raise ParameterError(
             f"{path}: a permission names the holder of the rights, a licence or what was permitted, and the day on "
@@ -118,9 +118,9 @@ def credited(record: Record, credit: Credit) -> Record:
             return replace(record, parts=(*record.parts[:place], changed, *record.parts[place + 1 :]))
     entry = next((file for file in record.files if file.path == credit.path), None)
     if entry is None:
-        known = ", ".join(file.path for file in record.files if not file.path.endswith("/"))
+        paths = ", ".join(file.path for file in record.files if not file.path.endswith("/"))
         raise ParameterError(
-            f"{record.id}: has no file {credit.path[:80]!r} (files: {known[:300] or 'none'})"
+            f"{record.id}: has no file {credit.path[:80]!r} (files: {paths[:300] or 'none'})"
         )
     kind = "picture" if entry.media_type.startswith("image/") else "document"
     new = Part(kind, credit.path, "added", creator=credit.creator or "", permission=credit.permission)  # type: ignore[arg-type]

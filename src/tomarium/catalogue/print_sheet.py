@@ -67,29 +67,29 @@ def changes(figures: PrintFigures) -> tuple[str, ...]:
     tuple of str
         Sentences.
     """
-    told = []
+    sentences = []
     if figures.thin_before > 0:
-        told.append(
+        sentences.append(
             f"{100 * figures.thin_before:.2g} % of the surface was thinner than {figures.wall_mm:g} mm and would have "
             f"broken; it was made thicker, which adds {100 * figures.volume_change:.2g} % to the volume."
         )
     if figures.thin_after > 0.0005:
-        told.append(f"{100 * figures.thin_after:.2g} % of the surface is still thinner than that.")
+        sentences.append(f"{100 * figures.thin_after:.2g} % of the surface is still thinner than that.")
     if figures.dropped:
-        told.append(
+        sentences.append(
             f"{figures.dropped} loose {'piece was' if figures.dropped == 1 else 'pieces were'} left out "
             f"({100 * figures.dropped_share:.2g} % of the body), which would have floated in the air."
         )
     if figures.filled:
-        told.append(
+        sentences.append(
             f"{figures.filled} closed {'hollow was' if figures.filled == 1 else 'hollows were'} filled "
             f"({100 * figures.filled_share:.2g} % of the body); they cannot be seen from outside."
         )
     if figures.at_edge > 0.02:
-        told.append(
+        sentences.append(
             f"The scan ends before the specimen does: {100 * figures.at_edge:.0f} % of the surface is where it was cut."
         )
-    told.append(
+    sentences.append(
         f"Details smaller than {figures.pitch_mm:.2g} mm in the print are not in the scan that was used."
     )
-    return tuple(told)
+    return tuple(sentences)

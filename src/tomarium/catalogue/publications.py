@@ -67,7 +67,7 @@ def newest_published(
     list of Published
         Withdrawn records among them: their pages stay.
     """
-    wanted = (
+    query = (
         select(records, life.c.changed_utc)
         .outerjoin(life, life.c.record == records.c.id)
         .where(may_see(reader))
@@ -76,9 +76,9 @@ def newest_published(
         .offset(after)
     )
     if asked is not None:
-        wanted = wanted.where(records.c.number.in_(numbers(connection, asked)))
+        query = query.where(records.c.number.in_(numbers(connection, asked)))
     dialect, now = dialect_of(connection), time.time()
-    rows = connection.execute(dialect.add_wording(wanted, LIVE))
+    rows = connection.execute(dialect.add_wording(query, LIVE))
     return [_published(row, dialect.description_of(row), now) for row in rows]
 
 

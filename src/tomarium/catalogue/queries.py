@@ -101,7 +101,7 @@ class Place:
     as_scientist : bool
         Whether it is a draft of an instrument that is assigned to the reader.
     stale : bool
-        Whether its crate still tells of an entity what was taken back: see `entities.as_told`.
+        Whether its crate still tells of an entity what was taken back: see `entities.with_current_entities`.
     """
 
     folder: Path
@@ -213,11 +213,11 @@ def store_of(connection: Connection, address: Path) -> int:
     int
         For `record.store`.
     """
-    known = connection.execute(
+    number = connection.execute(
         select(stores.c.number).where(stores.c.address == str(address))
     ).scalar_one_or_none()
-    if known is not None:
-        return int(known)
+    if number is not None:
+        return int(number)
     key = connection.execute(insert(stores).values(address=str(address))).inserted_primary_key
     assert key is not None
     return int(key[0])
@@ -252,10 +252,10 @@ def all_folders(connection: Connection) -> dict[str, Path]:
     dict of str to Path
         Identifier → folder.
     """
-    found = select(records.c.id, stores.c.address, records.c.path).join(
+    query = select(records.c.id, stores.c.address, records.c.path).join(
         stores, stores.c.number == records.c.store
     )
-    return {row.id: place_at(row.address) / row.path for row in connection.execute(found)}
+    return {row.id: place_at(row.address) / row.path for row in connection.execute(query)}
 
 
 def life_of(connection: Connection, id: str) -> Row[Any] | None:

@@ -101,8 +101,8 @@ def note_if_unknown(connection: Connection, record: Record) -> None:
     publication = record.publication
     if publication is None:
         return
-    known = select(record_changes.c.record).where(record_changes.c.record == record.id)
-    if connection.execute(known).first() is not None:
+    query = select(record_changes.c.record).where(record_changes.c.record == record.id)
+    if connection.execute(query).first() is not None:
         return
     now = time.time()
     opens = None if publication.withdrawn else publication.open_from.timestamp()
@@ -120,10 +120,10 @@ def note_changes(connection: Connection, ids: Iterable[str]) -> None:
     ids : iterable of str
         Identifiers; those that are no published records are left out.
     """
-    now, wanted = time.time(), list(dict.fromkeys(ids))
+    now, record_ids = time.time(), list(dict.fromkeys(ids))
     of = record_changes.c
-    for start in range(0, len(wanted), _AT_ONCE):
-        some = of.record.in_(wanted[start : start + _AT_ONCE])
+    for start in range(0, len(record_ids), _AT_ONCE):
+        some = of.record.in_(record_ids[start : start + _AT_ONCE])
         later = case((of.opens_utc > now, of.opens_utc), else_=null())
         connection.execute(update(record_changes).where(some).values(changed_utc=now, opens_utc=later))
 
@@ -170,8 +170,8 @@ def changed_records(
             behind = and_(moment == after[0], of.record > after[1])
             half = half.where(moment >= after[0], or_(moment > after[0], behind))
         halves.append(select(half.order_by(moment, of.record).limit(limit).subquery()))
-    both = union_all(*halves).subquery()
-    rows = connection.execute(select(both).order_by(both.c.moment, both.c.id).limit(limit)).all()
+    query = union_all(*halves).subquery()
+    rows = connection.execute(select(query).order_by(query.c.moment, query.c.id).limit(limit)).all()
     return [_changed(row, now) for row in rows]
 
 
@@ -214,9 +214,9 @@ def count_changes(
 def first_change(connection: Connection, reader: Reader) -> float:
     """Return a moment before which no record was last changed; the present one where there is no record."""
     moment = record_changes.c.changed_utc
-    asked = select(moment).select_from(_BOTH).where(may_see(reader)).order_by(moment).limit(1)
-    found = connection.execute(asked).scalar_one_or_none()
-    return time.time() if found is None else float(found)
+    query = select(moment).select_from(_BOTH).where(may_see(reader)).order_by(moment).limit(1)
+    first_moment = connection.execute(query).scalar_one_or_none()
+    return time.time() if first_moment is None else float(first_moment)
 
 
 def _has_opened(now: float) -> ColumnElement[bool]:

@@ -182,8 +182,8 @@ def verify(folder: Path, *, checksums: bool = True) -> tuple[Mismatch, ...]:
     """
     folder = place_at(folder)
     record = read_record(folder)
-    found = set(list_files(folder)) - {FILENAME}
-    present = {path for path in found if not is_manifest(path)}
+    paths = set(list_files(folder)) - {FILENAME}
+    present = {path for path in paths if not is_manifest(path)}
     manifest = read_manifest(folder / MANIFEST)
     sums = sum_files(folder, sorted(present & manifest.keys())) if checksums else {}
     problems = {path: Mismatch(path, "missing") for path in manifest.keys() - present}
@@ -191,12 +191,12 @@ def verify(folder: Path, *, checksums: bool = True) -> tuple[Mismatch, ...]:
     problems |= {path: Mismatch(path, "changed") for path in sums if sums[path].sha256 != manifest[path]}
     # A file and its line in the manifest may have been changed together; the crate's own checksums tell.
     listed = {path: Sum(0, checksum) for path, checksum in sorted(manifest.items())}
-    listed |= sum_files(folder, sorted(found - present))
+    listed |= sum_files(folder, sorted(paths - present))
     for entry in record.files:
-        known = sum_folder(entry.path, listed) if entry.path.endswith("/") else listed.get(entry.path)
-        if known is None:
+        entry_sum = sum_folder(entry.path, listed) if entry.path.endswith("/") else listed.get(entry.path)
+        if entry_sum is None:
             problems.setdefault(entry.path, Mismatch(entry.path, "missing"))
-        elif known.sha256 != entry.sha256:
+        elif entry_sum.sha256 != entry.sha256:
             problems.setdefault(entry.path, Mismatch(entry.path, "changed"))
     return tuple(problems[path] for path in sorted(problems))
 

@@ -65,7 +65,7 @@ def is_due(record: Record) -> bool:
 
 
 def ask_for_patches(connection: Connection, reader: Reader, record: Record) -> int | None:
-    """Have a worker write patches of a record that is being published.
+    """Queue the writing of patches of a record that is being published.
 
     Parameters
     ----------
@@ -180,23 +180,23 @@ def write_record_patches(catalogue: Catalogue, reader: Reader, id: str) -> str |
     record = read_record(folder)
     if not is_due(record):
         return None
-    content, told = _read_apart(folder, record, unconfined)
-    told = {"of": data_key(record), **told, "by": f"tomarium {__version__}", "when": _now()}
+    content, account = _read_apart(folder, record, unconfined)
+    account = {"of": data_key(record), **account, "by": f"tomarium {__version__}", "when": _now()}
     with catalogue.writing() as connection:
         now = read_record(folder)
-        if not is_due(now) or data_key(now) != told["of"]:
+        if not is_due(now) or data_key(now) != account["of"]:
             raise InputError(f"{id}: was changed while its patches were read; do tomarium index patches")
         if content:
             if not isinstance(folder, ObjectPath):
                 (folder / FOLDER).mkdir(exist_ok=True)
             write_crate(folder / PATH, content)
-        changed = refile_below(folder, _with(now, told), FOLDER)
+        changed = refile_below(folder, _with(now, account), FOLDER)
         write_record(connection, reader, changed, folder)
         if changed.publication is not None and changed.publication.doi:
             ask_for_update(connection, changed)
-        note(connection, reader, "write patches", id, told=told.get("none", ""))
+        note(connection, reader, "write patches", id, told=account.get("none", ""))
     remove_others(folder, changed)
-    return str(told.get("none", ""))
+    return str(account.get("none", ""))
 
 
 @cache
@@ -241,21 +241,21 @@ def _read_apart(folder: Path, record: Record, unconfined: bool) -> tuple[bytes, 
     question = (folder, volume_path(record) or "")
     try:
         if isinstance(folder, ObjectPath):  # a confined process has no network
-            content, told = read_patches(question)
+            content, account = read_patches(question)
         else:
-            content, told = readers().ask(
+            content, account = readers().ask(
                 question, readable=[folder], longest_s=LONGEST_S, unconfined=unconfined
             )
     except InputError as problem:
         return b"", {"none": without_folders(str(problem), {folder: folder.name})}
-    return content, told
+    return content, account
 
 
-def _with(record: Record, told: dict[str, Any]) -> Record:
+def _with(record: Record, account: dict[str, Any]) -> Record:
     """Tell of the patches in the first part that is a volume."""
     parts = list(record.parts)
     number = next(number for number, part in enumerate(parts) if part.kind == "volume")
-    parts[number] = replace(parts[number], summary={**parts[number].summary, "patches": told})
+    parts[number] = replace(parts[number], summary={**parts[number].summary, "patches": account})
     return replace(record, parts=tuple(parts))
 
 

@@ -74,14 +74,14 @@ def kinds_due(record: Record, *, again: bool = False) -> tuple[str, ...]:
     kinds: tuple[str, ...] = OF_VOLUME if volume_path(record) is not None else ()
     if not kinds and record.parts and record.parts[0].kind == "projections":
         kinds = OF_SCAN
-    told = told_of(record)
-    if not kinds or told.get("of") != data_key(record):
+    pictures = told_of(record)
+    if not kinds or pictures.get("of") != data_key(record):
         return kinds
-    return tuple(kind for kind in kinds if again and kind in told.get("failed", {}))
+    return tuple(kind for kind in kinds if again and kind in pictures.get("failed", {}))
 
 
 def ask_for_pictures(catalogue: Catalogue, reader: Reader, made: Iterable[Record]) -> int | None:
-    """Have pictures drawn of records by a worker, one job for all of them.
+    """Queue the drawing of pictures of records, one job for all of them.
 
     Parameters
     ----------
@@ -122,25 +122,25 @@ def make_pictures(catalogue: Catalogue, job: Row[Any]) -> Ended:
     """
     with catalogue.reading() as connection:
         reader = reader_who_asked(connection, job)
-    ids, problems, done, state = list(job.arguments["records"]), [], 0, "done"
+    ids, problems, count, state = list(job.arguments["records"]), [], 0, "done"
     until = time.monotonic() + ROUND_S
     while ids and time.monotonic() < until:
         id = ids.pop(0)
         try:
             problems += draw_record_pictures(catalogue, reader, id)
-            done += 1
+            count += 1
         except DatabaseUnavailable:
             raise
         except (TomariumError, OSError) as problem:
             problems.append(f"{id}: {problem}")
             state = "failed"
-    told = f"{done} records"
+    sentence = f"{count} records"
     if ids:
         with catalogue.writing() as connection:
             asker = Reader(job.asked_by, "member")
             next_job = add_job(connection, asker, KIND, {"records": ids}, joins=("waiting",))
-        told += f"; job {next_job} draws those of the other {len(ids)}"
-    return state, "; ".join([told, *problems]), ()
+        sentence += f"; job {next_job} draws those of the other {len(ids)}"
+    return state, "; ".join([sentence, *problems]), ()
 
 
 def draw_record_pictures(
@@ -193,8 +193,8 @@ def draw_record_pictures(
             return [
                 f"{id}: its data changed while its pictures were drawn; they are drawn when it is filed anew"
             ]
-        kept = {} if told_of(now).get("of") != key else told_of(now).get("files", {})
-        changed = refile_below(folder, _with(now, folder, drawn, key, kept), FOLDER)
+        files_before = {} if told_of(now).get("of") != key else told_of(now).get("files", {})
+        changed = refile_below(folder, _with(now, folder, drawn, key, files_before), FOLDER)
         write_record(connection, reader, changed, folder)
         note(connection, reader, "draw pictures", id, told=sorted(drawn.files))
     remove_others(folder, changed)
@@ -238,26 +238,26 @@ def _drawn(
     return Drawn(files, failed)
 
 
-def _with(record: Record, folder: Path, drawn: Drawn, key: str, kept: Mapping[str, str]) -> Record:
+def _with(record: Record, folder: Path, drawn: Drawn, key: str, files_before: Mapping[str, str]) -> Record:
     """Write the pictures into the record's folder, and tell of them in its first part."""
     target = folder / FOLDER
     target.mkdir(parents=True, exist_ok=True)
-    names = {**kept, **{kind: f"{kind}{ENDINGS.get(kind, '.png')}" for kind in drawn.files}}
+    names = {**files_before, **{kind: f"{kind}{ENDINGS.get(kind, '.png')}" for kind in drawn.files}}
     for kind, content in drawn.files.items():
         write_whole(target / names[kind], content)
-    for left in target.iterdir():
-        if left.name not in names.values():
-            left.unlink()
-    told = {
+    for path in target.iterdir():
+        if path.name not in names.values():
+            path.unlink()
+    pictures = {
         "of": key,
         "files": names,
         "failed": dict(drawn.failed),
         "by": f"tomarium {__version__}",
         "when": datetime.now(UTC).replace(microsecond=0).isoformat(),
     }
-    number = next((n for n, one in enumerate(record.parts) if one.kind == "volume"), 0)
+    number = next((n for n, part in enumerate(record.parts) if part.kind == "volume"), 0)
     parts = list(record.parts)
-    parts[number] = replace(parts[number], summary={**parts[number].summary, "drawn": told})
+    parts[number] = replace(parts[number], summary={**parts[number].summary, "drawn": pictures})
     return replace(record, parts=tuple(parts))
 
 
@@ -275,9 +275,9 @@ def data_key(record: Record) -> str:
         16 hexadecimal digits of its files that are data, without what is made of them.
     """
     data = sorted(
-        (one.path, one.sha256)
-        for one in record.files
-        if one.role in DATA and not one.path.startswith((f"{PREVIEWS}/", "meshes/", f"{LEARNING}/"))
+        (file.path, file.sha256)
+        for file in record.files
+        if file.role in DATA and not file.path.startswith((f"{PREVIEWS}/", "meshes/", f"{LEARNING}/"))
     )
     return hashlib.sha256(repr(data).encode()).hexdigest()[:16]
 

@@ -43,14 +43,14 @@ def all_sets(connection: Connection, reader: Reader) -> dict[str, str]:
         (records.c, may_see(reader)) if reader.open_only else (totals.c, may_see(reader, of=totals.c))
     )
     used = select(of.facets).where(condition).distinct()
-    told = select(facets.c.name, facets.c.value).where(facets.c.facets.in_(used), facets.c.name.in_(_LABELS))
-    found = {OPEN: "Records whose files are open to everybody"}
-    for row in connection.execute(told.distinct().order_by(facets.c.name, facets.c.value)):
+    query = select(facets.c.name, facets.c.value).where(facets.c.facets.in_(used), facets.c.name.in_(_LABELS))
+    sets = {OPEN: "Records whose files are open to everybody"}
+    for row in connection.execute(query.distinct().order_by(facets.c.name, facets.c.value)):
         for value in _named_by(row.name, row.value):
-            found[set_name(row.name, value)] = f"{_LABELS[row.name]}: {_told(row.name, value)}"
+            sets[set_name(row.name, value)] = f"{_LABELS[row.name]}: {_value_in_words(row.name, value)}"
     for id, name, _ in _collections(connection):
-        found[set_name("collection", id)] = f"Collection: {name}"
-    return found
+        sets[set_name("collection", id)] = f"Collection: {name}"
+    return sets
 
 
 def is_in_set(connection: Connection, name: str) -> ColumnElement[bool] | None:
@@ -98,13 +98,13 @@ def sets_of(connection: Connection, some: Sequence[Changed]) -> dict[str, list[s
     dict of str to list of str
         Identifier → names of sets.
     """
-    wanted = {changed.facets for changed in some}
-    told = select(facets).where(facets.c.facets.in_(wanted), facets.c.name.in_(_LABELS))
+    facet_sets = {changed.facets for changed in some}
+    query = select(facets).where(facets.c.facets.in_(facet_sets), facets.c.name.in_(_LABELS))
     of_facets: dict[int, dict[str, None]] = {}
-    for row in connection.execute(told.order_by(facets.c.name, facets.c.value)):
+    for row in connection.execute(query.order_by(facets.c.name, facets.c.value)):
         names = [set_name(row.name, value) for value in _named_by(row.name, row.value)]
         of_facets.setdefault(row.facets, {}).update(dict.fromkeys(names))
-    found = {
+    sets = {
         changed.id: [
             *([OPEN] if changed.open or changed.withdrawn else []),
             *of_facets.get(changed.facets, ()),
@@ -112,9 +112,9 @@ def sets_of(connection: Connection, some: Sequence[Changed]) -> dict[str, list[s
         for changed in some
     }
     for id, _, members in _collections(connection):
-        for member in found.keys() & members:
-            found[member].append(set_name("collection", id))
-    return found
+        for member in sets.keys() & members:
+            sets[member].append(set_name("collection", id))
+    return sets
 
 
 def set_name(kind: str, value: str) -> str:
@@ -132,7 +132,7 @@ def read_set_name(name: str) -> tuple[str, str]:
     if not _SPELLED.fullmatch(spelled):
         return "", ""
     try:
-        return kind, re.sub(r"!(..)", lambda found: chr(int(found[1], 16)), spelled).encode(
+        return kind, re.sub(r"!(..)", lambda match: chr(int(match[1], 16)), spelled).encode(
             "latin-1"
         ).decode()
     except UnicodeDecodeError:
@@ -144,14 +144,14 @@ def _named_by(name: str, value: str) -> Iterable[str]:
     return sorted(panet.broader(value)) if name == "technique" else (value,)
 
 
-def _told(name: str, value: str) -> str:
+def _value_in_words(name: str, value: str) -> str:
     label = panet.label_of(value) if name == "technique" else value
     return label if label == value else f"{label} ({value})"
 
 
 def _collections(connection: Connection, id: str | None = None) -> list[tuple[str, str, set[str]]]:
     """List published collections: identifier, name and members."""
-    asked = select(entities).where(entities.c.kind == "collection", entities.c.published_utc.is_not(None))
-    asked = asked if id is None else asked.where(entities.c.id == id)
-    rows = connection.execute(asked.order_by(entities.c.id)).all()
+    query = select(entities).where(entities.c.kind == "collection", entities.c.published_utc.is_not(None))
+    query = query if id is None else query.where(entities.c.id == id)
+    rows = connection.execute(query.order_by(entities.c.id)).all()
     return [(row.id, row.name, set(row.facts.get("members", ()))) for row in rows]

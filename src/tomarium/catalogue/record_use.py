@@ -94,16 +94,16 @@ def use_of(connection: Connection, record: str) -> tuple[Use, dict[str, Use]]:
     tuple of Use, and dict of str to Use
         Since it was counted; and by month, the last one first.
     """
-    asked = select(*_summed(), record_use.c.month).where(record_use.c.record == record)
-    rows = connection.execute(asked.group_by(record_use.c.month).order_by(record_use.c.month.desc())).all()
+    query = select(*_summed(), record_use.c.month).where(record_use.c.record == record)
+    rows = connection.execute(query.group_by(record_use.c.month).order_by(record_use.c.month.desc())).all()
     months = {row.month: _use(row) for row in rows}
     return added(months.values()), months
 
 
 def use_by_month(connection: Connection, reader: Reader) -> dict[str, Use]:
     """Tell how often all records that a reader may see were seen and taken, by month, the first one first."""
-    asked = select(*_summed(), record_use.c.month).where(_of_seen(reader))
-    rows = connection.execute(asked.group_by(record_use.c.month).order_by(record_use.c.month)).all()
+    query = select(*_summed(), record_use.c.month).where(_of_visible(reader))
+    rows = connection.execute(query.group_by(record_use.c.month).order_by(record_use.c.month)).all()
     return {row.month: _use(row) for row in rows}
 
 
@@ -129,7 +129,7 @@ def use_by_record(
         Identifier, title and use.
     """
     summed = _summed()
-    asked = (
+    query = (
         select(*summed, records.c.id, records.c.title)
         .join(records, records.c.id == record_use.c.record)
         .where(may_see(reader), *_between(first, last))
@@ -137,18 +137,18 @@ def use_by_record(
         .order_by(summed[1].desc(), summed[0].desc(), records.c.id)
         .limit(most)
     )
-    return [(row.id, row.title, _use(row)) for row in connection.execute(asked).all()]
+    return [(row.id, row.title, _use(row)) for row in connection.execute(query).all()]
 
 
 def counts_of(
     connection: Connection, reader: Reader, first: str = "", last: str = ""
 ) -> list[tuple[Counted, int, int]]:
     """List all counts of records that a reader may see, by record and month."""
-    asked = select(record_use).where(_of_seen(reader), *_between(first, last))
+    query = select(record_use).where(_of_visible(reader), *_between(first, last))
     order = (record_use.c.record, record_use.c.month, record_use.c.kind, record_use.c.method)
     return [
         (Counted(row.record, row.month, row.kind, row.method), row.total, row.unique_total)
-        for row in connection.execute(asked.order_by(*order)).all()
+        for row in connection.execute(query.order_by(*order)).all()
     ]
 
 
@@ -159,7 +159,7 @@ def added(uses: Iterable[Use]) -> Use:
     return Use(*(sum(getattr(use, name) for use in every) for name in names))
 
 
-def _of_seen(reader: Reader) -> Any:
+def _of_visible(reader: Reader) -> Any:
     return record_use.c.record.in_(select(records.c.id).where(may_see(reader)))
 
 

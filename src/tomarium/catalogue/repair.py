@@ -47,12 +47,12 @@ class Remade:
     @property
     def words(self) -> str:
         """What became of it, in a sentence."""
-        told = {
+        sentences = {
             "as filed": "made again; every file has the checksum it was filed with",
             "same": "made again and the same as before: the cause lies in the scan or in the protocol",
             "other": "made again; it differs from what was filed, and the record was filed once more",
         }
-        return f"slices {self.first} to {self.last}: {told[self.outcome]}"
+        return f"slices {self.first} to {self.last}: {sentences[self.outcome]}"
 
 
 def open_to_check(path: Path) -> tuple[Volume, Path | None]:
@@ -120,25 +120,30 @@ def check(
     faults = list(find_faults(volume, on_progress=tell))
     if record is not None:
         faults += _changed(record, volume, faults)
-    return volume, tuple(sorted(faults, key=lambda one: (one.first, one.last, one.kind)))
+    return volume, tuple(sorted(faults, key=lambda fault: (fault.first, fault.last, fault.kind)))
 
 
-def _changed(record: Path, volume: Volume, known: list[Fault]) -> Iterator[Fault]:
+def _changed(record: Path, volume: Volume, faults: list[Fault]) -> Iterator[Fault]:
     """Name the files of the volume that are not as they were filed, and that nothing else has named."""
     prefix = f"{VOLUME}/"
-    named = {one.found.split()[2] for one in known if one.kind == "slab-missing"}
-    for one in verify(record):
-        name = one.path.removeprefix(prefix)
-        if not one.path.startswith(prefix) or one.problem == "unlisted" or name in named or not name:
+    named = {fault.found.split()[2] for fault in faults if fault.kind == "slab-missing"}
+    for mismatch in verify(record):
+        name = mismatch.path.removeprefix(prefix)
+        if (
+            not mismatch.path.startswith(prefix)
+            or mismatch.problem == "unlisted"
+            or name in named
+            or not name
+        ):
             continue
         place = slices_of_file(volume, name)
         if place is None:  # the folder itself, or metadata of Zarr
             if not name.endswith("json"):
                 continue
             place = (0, volume.shape[0] - 1)
-        kind: Kind = "slab-missing" if one.problem == "missing" else "slab-changed"
-        told = "is absent" if one.problem == "missing" else "has another checksum"
-        yield Fault(kind, *place, f"the file {name} {told}", f"as in {MANIFEST}")
+        kind: Kind = "slab-missing" if mismatch.problem == "missing" else "slab-changed"
+        reason = "is absent" if mismatch.problem == "missing" else "has another checksum"
+        yield Fault(kind, *place, f"the file {name} {reason}", f"as in {MANIFEST}")
 
 
 def repair(
@@ -222,32 +227,32 @@ def repair(
                 f"{record}: its volume of shape {volume.shape} in files of {height} slices is made again as "
                 f"{writer.shape} in files of {writer.slab_rows}; make all of it again with tomarium run --again"
             )
-        found = [_put(record, writer, start) for start in starts]
+        remade = [_replace_slab(record, writer, start) for start in starts]
     finally:
         shutil.rmtree(scratch)
-    if any(one.outcome == "other" for one in found):
+    if any(slab.outcome == "other" for slab in remade):
         _file_again(record)
-    return tuple(found)
+    return tuple(remade)
 
 
 def _slabs(faults: tuple[Fault, ...], height: int, depth: int) -> list[int]:
     """List the first slices of the slabs that hold a fault."""
-    starts = {z - z % height for one in faults for z in range(one.first, min(one.last + 1, depth))}
+    starts = {z - z % height for fault in faults for z in range(fault.first, min(fault.last + 1, depth))}
     return sorted(starts)
 
 
-def _put(record: Path, writer: ome_zarr_writer.VolumeWriter, start: int) -> Remade:
+def _replace_slab(record: Path, writer: ome_zarr_writer.VolumeWriter, start: int) -> Remade:
     """Put the files of a slab in their place, and compare them with those that were there and those that were filed."""
     filed = read_manifest(record / MANIFEST) if (record / MANIFEST).is_file() else {}
     same = as_filed = True
     for name in writer.files(start):
-        made, place = writer.path / name, record / VOLUME / name
-        checksum = sum_file(made).sha256 if made.is_file() else None
+        new_file, place = writer.path / name, record / VOLUME / name
+        checksum = sum_file(new_file).sha256 if new_file.is_file() else None
         same = same and checksum == (sum_file(place).sha256 if place.is_file() else None)
         as_filed = as_filed and checksum == filed.get(f"{VOLUME}/{name}")
-        if made.is_file():
+        if new_file.is_file():
             place.parent.mkdir(parents=True, exist_ok=True)
-            made.replace(place)
+            new_file.replace(place)
         else:
             place.unlink(missing_ok=True)
     stop = min(start + writer.slab_rows, writer.shape[0])
@@ -256,18 +261,18 @@ def _put(record: Path, writer: ome_zarr_writer.VolumeWriter, start: int) -> Rema
 
 def _file_again(record: Path) -> None:
     """Take the checksums, previews and figures of the volume as it is now."""
-    known = read_record(record)
+    record_before = read_record(record)
     ome_zarr_writer.count_again(record / VOLUME)
     file_record(
         record,
-        id=known.id,
-        title=known.title,
-        created=known.created,
-        description=known.description,
-        creators=known.creators,
-        keywords=known.keywords,
-        licence=known.licence,
-        parameters=known.parameters,
-        volume={"unit": known.volume.get("unit", "")},
-        provenance=known.provenance,
+        id=record_before.id,
+        title=record_before.title,
+        created=record_before.created,
+        description=record_before.description,
+        creators=record_before.creators,
+        keywords=record_before.keywords,
+        licence=record_before.licence,
+        parameters=record_before.parameters,
+        volume={"unit": record_before.volume.get("unit", "")},
+        provenance=record_before.provenance,
     )

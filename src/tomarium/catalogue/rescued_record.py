@@ -31,7 +31,7 @@ PIXELS: Final = 1024
 def make_rescued_record(
     rescued: Rescued,
     source: Path,
-    whole: np.ndarray,
+    picture: np.ndarray,
     folder: Path,
     *,
     title: str = "",
@@ -45,7 +45,7 @@ def make_rescued_record(
         As `rescue` made it.
     source : Path
         The picture's file, which is copied as it is.
-    whole : array
+    picture : array
         All its pixels.
     folder : Path
         Folder to make.
@@ -75,7 +75,7 @@ def make_rescued_record(
     file = BytesIO()
     from PIL import Image as Pillow
 
-    Pillow.fromarray(marked(whole, rescued.bar)).save(file, format="PNG")
+    Pillow.fromarray(marked(picture, rescued.bar)).save(file, format="PNG")
     write_whole(folder / CONFIRM, file.getvalue())
     grey = np.asarray(image)
     grey = grey if grey.ndim == 2 else grey[..., :3].mean(axis=2)

@@ -28,14 +28,16 @@ def claims_of(connection: Connection, reader: Reader, specimen: str) -> list[Sam
     demand_entity(connection, reader, specimen)
     return standing_claims(connection, specimen) + [
         _claim(row)
-        for row in connection.execute(_asked(_CLAIMS.specimen == specimen, _CLAIMS.state == WITHDRAWN))
+        for row in connection.execute(
+            _select_claims(_CLAIMS.specimen == specimen, _CLAIMS.state == WITHDRAWN)
+        )
     ]
 
 
 def standing_claims(connection: Connection, specimen: str = "") -> list[SameSampleClaim]:
     """List the claims that are not withdrawn, of one specimen or of all, whoever may see them."""
     of_it = (_CLAIMS.specimen == specimen,) if specimen else ()
-    return [_claim(row) for row in connection.execute(_asked(_CLAIMS.state != WITHDRAWN, *of_it))]
+    return [_claim(row) for row in connection.execute(_select_claims(_CLAIMS.state != WITHDRAWN, *of_it))]
 
 
 def own_names(connection: Connection, specimen: str, home: str = "") -> list[str]:
@@ -77,13 +79,15 @@ def read_target(text: str) -> str:
     return place.partition("#")[0].rstrip("/")
 
 
-def _asked(*conditions: Any) -> Any:
+def _select_claims(*conditions: Any) -> Any:
     return select(same_sample_claims).where(*conditions).order_by(_CLAIMS.specimen, _CLAIMS.target)
 
 
 def claim_of(connection: Connection, specimen: str, target: str) -> SameSampleClaim:
     """Return a claim, withdrawn or not; InputError where nobody made it."""
-    row = connection.execute(_asked(_CLAIMS.specimen == specimen, _CLAIMS.target == target)).one_or_none()
+    row = connection.execute(
+        _select_claims(_CLAIMS.specimen == specimen, _CLAIMS.target == target)
+    ).one_or_none()
     if row is None:
         raise InputError(f"{specimen}: nobody claimed here that it is the same sample as {target[:200]}")
     return _claim(row)

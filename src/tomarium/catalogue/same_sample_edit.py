@@ -52,8 +52,8 @@ def claim_same(
         The specimen is not the reader's.
     """
     place = read_target(target)
-    said = " ".join(evidence.split())
-    if not said or len(said) > LONGEST:
+    evidence_line = " ".join(evidence.split())
+    if not evidence_line or len(evidence_line) > LONGEST:
         raise ParameterError(
             f"say in one line how it is known that {specimen} is the same sample, of at most {LONGEST} characters"
         )
@@ -65,7 +65,7 @@ def claim_same(
                 f"{place}: is of this catalogue; say it with: tomarium entity link {specimen} --same-as ID"
             )
         values = {
-            "evidence": said,
+            "evidence": evidence_line,
             "who": reader.name,
             "moment_utc": time.time(),
             "state": CLAIMED,
@@ -76,7 +76,7 @@ def claim_same(
         mine = (_CLAIMS.specimen == specimen) & (_CLAIMS.target == place)
         if not connection.execute(update(same_sample_claims).where(mine).values(values)).rowcount:
             connection.execute(insert(same_sample_claims).values(specimen=specimen, target=place, **values))
-        note(connection, reader, "claim same sample", told=[specimen, place, said])
+        note(connection, reader, "claim same sample", told=[specimen, place, evidence_line])
         _changed(connection, specimen)
         return claim_of(connection, specimen, place)
 
@@ -109,8 +109,8 @@ def withdraw_claim(
     NotAllowed
         The specimen is not the reader's.
     """
-    place, said = read_target(target), " ".join(reason.split())
-    if not said or len(said) > LONGEST:
+    place, reason_line = read_target(target), " ".join(reason.split())
+    if not reason_line or len(reason_line) > LONGEST:
         raise ParameterError(f"say in one line why the claim is withdrawn, of at most {LONGEST} characters")
     with catalogue.writing() as connection:
         _demand_specimen(connection, reader, specimen)
@@ -118,8 +118,10 @@ def withdraw_claim(
         if held.state == WITHDRAWN:
             raise InputError(f"{specimen}: that it is {place} was withdrawn already: {held.withdrawn}")
         mine = (_CLAIMS.specimen == specimen) & (_CLAIMS.target == place)
-        connection.execute(update(same_sample_claims).where(mine).values(state=WITHDRAWN, withdrawn=said))
-        note(connection, reader, "withdraw same sample", told=[specimen, place, said])
+        connection.execute(
+            update(same_sample_claims).where(mine).values(state=WITHDRAWN, withdrawn=reason_line)
+        )
+        note(connection, reader, "withdraw same sample", told=[specimen, place, reason_line])
         _changed(connection, specimen)
         return claim_of(connection, specimen, place)
 

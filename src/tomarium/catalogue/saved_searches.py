@@ -114,8 +114,8 @@ def save_search(connection: Connection, reader: Reader, asked: str, name: str, e
 
 def searches_of(connection: Connection, account: str) -> list[SavedSearch]:
     """List the searches that an account has saved, the oldest first."""
-    asked = select(saved_searches).where(saved_searches.c.account == account)
-    return [_search(row) for row in connection.execute(asked.order_by(saved_searches.c.number)).all()]
+    query = select(saved_searches).where(saved_searches.c.account == account)
+    return [_search(row) for row in connection.execute(query.order_by(saved_searches.c.number)).all()]
 
 
 def search_with_key(connection: Connection, key: str) -> SavedSearch | None:

@@ -85,6 +85,6 @@ def find_view(connection: Connection, record: str, token: str) -> Mapping[str, A
     Mapping or None
         State of the viewer; None where the record has no such view.
     """
-    wanted = select(saved_views.c.state).where(saved_views.c.token == token, saved_views.c.record == record)
-    found: Mapping[str, Any] | None = connection.scalar(wanted)
-    return found
+    query = select(saved_views.c.state).where(saved_views.c.token == token, saved_views.c.record == record)
+    state: Mapping[str, Any] | None = connection.scalar(query)
+    return state

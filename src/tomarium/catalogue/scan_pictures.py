@@ -93,7 +93,7 @@ def scan_pictures(scan: Scan) -> ScanPictures:
                 for k in range(0, count, 256 * step)
             ]
         )[:, 0]
-        part = (None if one is None else one[row : row + 1] for one in (flat, dark))
+        part = (None if frame is None else frame[row : row + 1] for frame in (flat, dark))
         lines.append(_transmission(data.astype(np.float32), *part))
         file = keep(f"sinogram-{n}.png", _even(lines[-1]))
         sinograms.append({"file": file, "row": row, "step": step})

@@ -93,8 +93,8 @@ def unseal(home: Path, text: str) -> str:
 
 def add_key(home: Path) -> None:
     """Make a new key, which seals from now on; those before are kept and still read, until `drop_old_keys`."""
-    known = _keys(home) if (home / KEY_FILE).exists() else []
-    _write_keys(home, [_new_key(), *known])
+    keys_before = _keys(home) if (home / KEY_FILE).exists() else []
+    _write_keys(home, [_new_key(), *keys_before])
 
 
 def drop_old_keys(home: Path) -> None:

@@ -73,9 +73,9 @@ def code_at(secret: str, step: int) -> str:
         Six digits.
     """
     key = base64.b32decode(secret)
-    told = hmac.digest(key, step.to_bytes(8, "big"), "sha1")
-    place = told[-1] & 15
-    number = int.from_bytes(told[place : place + 4], "big") & 0x7FFFFFFF
+    digest = hmac.digest(key, step.to_bytes(8, "big"), "sha1")
+    place = digest[-1] & 15
+    number = int.from_bytes(digest[place : place + 4], "big") & 0x7FFFFFFF
     return f"{number % 10**DIGITS:0{DIGITS}}"
 
 
@@ -95,8 +95,8 @@ def app_address(secret: str, portal: str, name: str) -> str:
         An address otpauth://totp/…
     """
     issuer = portal.replace(":", " ")
-    told = urlencode({"secret": secret, "issuer": issuer}, quote_via=quote)
-    return f"otpauth://totp/{quote(f'{issuer}:{name}')}?{told}"
+    query = urlencode({"secret": secret, "issuer": issuer}, quote_via=quote)
+    return f"otpauth://totp/{quote(f'{issuer}:{name}')}?{query}"
 
 
 def factor_of(connection: Connection, name: str) -> SecondFactor:
@@ -114,10 +114,10 @@ def factor_of(connection: Connection, name: str) -> SecondFactor:
     SecondFactor
         Off for a name that is none.
     """
-    wanted = select(second_factors.c.since_utc).where(second_factors.c.account == name)
-    on = connection.execute(wanted).scalar() is not None
-    left = select(func.count()).select_from(recovery_codes).where(recovery_codes.c.account == name)
-    return SecondFactor(on, connection.execute(left).scalar_one() if on else 0)
+    query = select(second_factors.c.since_utc).where(second_factors.c.account == name)
+    on = connection.execute(query).scalar() is not None
+    statement = select(func.count()).select_from(recovery_codes).where(recovery_codes.c.account == name)
+    return SecondFactor(on, connection.execute(statement).scalar_one() if on else 0)
 
 
 def any_factor(connection: Connection) -> bool:
@@ -133,8 +133,8 @@ def any_factor(connection: Connection) -> bool:
     bool
         One account is enough.
     """
-    wanted = select(second_factors.c.account).where(second_factors.c.since_utc.is_not(None)).limit(1)
-    return connection.execute(wanted).first() is not None
+    query = select(second_factors.c.account).where(second_factors.c.since_utc.is_not(None)).limit(1)
+    return connection.execute(query).first() is not None
 
 
 def lacks_factor(connection: Connection, name: str, role: str) -> bool:
@@ -252,7 +252,7 @@ def confirm_factor(
     mine = second_factors.c.account == by.name
     connection.execute(update(second_factors).where(mine).values(since_utc=moment))
     note(connection, by, "switch second factor on", account=by.name)
-    return _made_codes(connection, by.name)
+    return _make_codes(connection, by.name)
 
 
 def make_codes(connection: Connection, by: Reader) -> tuple[str, ...]:
@@ -271,7 +271,7 @@ def make_codes(connection: Connection, by: Reader) -> tuple[str, ...]:
         Ten; they are told this once.
     """
     note(connection, by, "make recovery codes", account=by.name)
-    return _made_codes(connection, by.name)
+    return _make_codes(connection, by.name)
 
 
 def passes(connection: Connection, home: Path, name: str, code: str, now: float | None = None) -> bool:
@@ -360,14 +360,14 @@ def seal_anew(catalogue: Catalogue, by: Reader) -> int:
     home = catalogue.home
     with catalogue.writing() as connection:
         rows = connection.execute(select(second_factors.c.account, second_factors.c.secret)).all()
-        known = {row.account: unseal(home, row.secret) for row in rows}
+        secrets_by_account = {row.account: unseal(home, row.secret) for row in rows}
         add_key(home)
-        for name, secret in known.items():
+        for name, secret in secrets_by_account.items():
             mine = second_factors.c.account == name
             connection.execute(update(second_factors).where(mine).values(secret=seal(home, secret)))
-        note(connection, by, "seal second factors anew", accounts=len(known))
+        note(connection, by, "seal second factors anew", accounts=len(secrets_by_account))
     drop_old_keys(home)
-    return len(known)
+    return len(secrets_by_account)
 
 
 def demand_key(connection: Connection, home: Path) -> None:
@@ -391,39 +391,39 @@ def demand_key(connection: Connection, home: Path) -> None:
 
 def _sealed(connection: Connection, home: Path, secret: str) -> str:
     """Seal a secret with the key that seals the others; the first of all makes it."""
-    other = select(second_factors.c.secret).where(second_factors.c.secret.startswith(SEALED)).limit(1)
-    known = connection.execute(other).scalar()
-    if known is not None:
-        unseal(home, known)  # which refuses another key
-    return seal(home, secret, makes_key=known is None)
+    query = select(second_factors.c.secret).where(second_factors.c.secret.startswith(SEALED)).limit(1)
+    sealed_secret = connection.execute(query).scalar()
+    if sealed_secret is not None:
+        unseal(home, sealed_secret)  # which refuses another key
+    return seal(home, secret, makes_key=sealed_secret is None)
 
 
 def _uses_app(connection: Connection, home: Path, name: str, code: str, now: float, *, on: bool) -> bool:
     """Take a code of the app where it is right and newer than the last one; two at once cannot take the same."""
     state = second_factors.c.since_utc.is_not(None) if on else second_factors.c.since_utc.is_(None)
     mine = (second_factors.c.account == name) & state
-    kept = connection.execute(select(second_factors.c.secret).where(mine)).scalar()
+    sealed_secret = connection.execute(select(second_factors.c.secret).where(mine)).scalar()
     typed = re.sub(r"\s", "", code)
-    if kept is None or not re.fullmatch(rf"[0-9]{{{DIGITS}}}", typed):
+    if sealed_secret is None or not re.fullmatch(rf"[0-9]{{{DIGITS}}}", typed):
         return False
-    secret = unseal(home, kept)
+    secret = unseal(home, sealed_secret)
     for away in AWAY:
         step = int(now // STEP_S) + away
         if hmac.compare_digest(code_at(secret, step), typed):
             newer = mine & (second_factors.c.last_step < step)
-            if not is_sealed(kept):
-                kept = _sealed(connection, home, secret)
-            used = {"last_step": step, "secret": kept}
+            if not is_sealed(sealed_secret):
+                sealed_secret = _sealed(connection, home, secret)
+            used = {"last_step": step, "secret": sealed_secret}
             return bool(connection.execute(update(second_factors).where(newer).values(used)).rowcount)
     return False
 
 
-def _made_codes(connection: Connection, name: str) -> tuple[str, ...]:
-    made = [base64.b32encode(secrets.token_bytes(CODE_BYTES)).decode() for _ in range(CODES)]
-    codes = tuple("-".join(one[at : at + 4] for at in range(0, len(one), 4)) for one in made)
+def _make_codes(connection: Connection, name: str) -> tuple[str, ...]:
+    texts = [base64.b32encode(secrets.token_bytes(CODE_BYTES)).decode() for _ in range(CODES)]
+    codes = tuple("-".join(text[at : at + 4] for at in range(0, len(text), 4)) for text in texts)
     connection.execute(delete(recovery_codes).where(recovery_codes.c.account == name))
     connection.execute(
-        insert(recovery_codes), [{"digest": _digest(name, one), "account": name} for one in codes]
+        insert(recovery_codes), [{"digest": _digest(name, code), "account": name} for code in codes]
     )
     return codes
 

@@ -32,21 +32,21 @@ def file_labels(folder: Path, source: Path, account: Mapping[str, Any]) -> Recor
     Record
         It "IsDerivedFrom" the record that was segmented, by its DOI where it has one, and is of the same specimen.
     """
-    known = read_record(source) if (source / FILENAME).is_file() else None
+    source_record = read_record(source) if (source / FILENAME).is_file() else None
     record = file_record(
         folder,
-        title=f"Segmented: {known.title if known else source.name.partition('.')[0]}",
+        title=f"Segmented: {source_record.title if source_record else source.name.partition('.')[0]}",
         keywords=("labels", "segmented"),
-        creators=known.creators if known else (),
-        licence=known.licence if known else "",
+        creators=source_record.creators if source_record else (),
+        licence=source_record.licence if source_record else "",
         provenance={
             "source": {
                 "name": source.name,
-                **({"record": known.id} if known else {"fingerprint": fingerprint(source)}),
+                **({"record": source_record.id} if source_record else {"fingerprint": fingerprint(source)}),
             },
             "segmentation": dict(account),
             "versions": versions(),
             "finished": datetime.now(UTC).replace(microsecond=0).isoformat(),
         },
     )
-    return record if known is None else derive(record, known, folder)
+    return record if source_record is None else derive(record, source_record, folder)

@@ -10,7 +10,7 @@ from sqlalchemy import Row, select, update
 
 from tomarium.catalogue.catalogue import Catalogue
 from tomarium.catalogue.datacite_client import Answer
-from tomarium.catalogue.letter import message_of
+from tomarium.catalogue.mail_content import message_of
 from tomarium.catalogue.mail_queue import MOST_TRIES, count_due, forget_mails, is_due, wait_after
 from tomarium.catalogue.mail_writers import WRITERS
 from tomarium.catalogue.reader_tables import mails
@@ -64,10 +64,10 @@ def send_due(catalogue: Catalogue, smtp: Smtp, now: float | None = None) -> list
     list of Sent
         One for each that was due.
     """
-    moment, done = time.time() if now is None else now, []
+    moment, sent = time.time() if now is None else now, []
     with catalogue.reading() as connection:
-        asked = select(mails).where(is_due(moment)).order_by(mails.c.number)
-        due = connection.execute(asked).all()
+        query = select(mails).where(is_due(moment)).order_by(mails.c.number)
+        due = connection.execute(query).all()
     for row in due:
         lease = moment + LEASE_S
         mine = (mails.c.number == row.number) & (mails.c.next_utc == row.next_utc) & is_due(moment)
@@ -84,10 +84,10 @@ def send_due(catalogue: Catalogue, smtp: Smtp, now: float | None = None) -> list
         if state in ("sent", "dropped"):
             values["content"] = {}  # what it said is kept no longer than it is needed
         with catalogue.writing() as connection:
-            here = (mails.c.number == row.number) & (mails.c.next_utc == lease)
-            connection.execute(update(mails).where(here).values(**values))
-        done.append(Sent(row.number, row.receiver, state, values["error"]))
-    return done
+            condition = (mails.c.number == row.number) & (mails.c.next_utc == lease)
+            connection.execute(update(mails).where(condition).values(**values))
+        sent.append(Sent(row.number, row.receiver, state, values["error"]))
+    return sent
 
 
 def _send(catalogue: Catalogue, smtp: Smtp, row: Row[Any]) -> Answer | None:
@@ -96,12 +96,12 @@ def _send(catalogue: Catalogue, smtp: Smtp, row: Row[Any]) -> Answer | None:
         return Answer(False, False, f"no worker of this version writes mails of the kind {row.kind!r}")
     try:
         with catalogue.reading() as connection:
-            letter = WRITERS[row.kind](connection, row.content)
+            content = WRITERS[row.kind](connection, row.content)
     except InputError as problem:
         return Answer(False, True, f"it cannot be written: {problem}")
-    if letter is None:
+    if content is None:
         return None
-    message = message_of(letter, smtp.sender, row.receiver, f"{row.number}.{int(row.made_utc)}.tomarium")
+    message = message_of(content, smtp.sender, row.receiver, f"{row.number}.{int(row.made_utc)}.tomarium")
     return smtp.send(message)
 
 

@@ -71,13 +71,13 @@ def in_series(record: Record) -> InSeries | None:
     InSeries or None
         None where it tells of none, or what it tells cannot be.
     """
-    told = {key: record.parameters[key].value for key in KEYS if key in record.parameters}
-    series, number, count = (told.get(key) for key in KEYS[:3])
+    values = {key: record.parameters[key].value for key in KEYS if key in record.parameters}
+    series, number, count = (values.get(key) for key in KEYS[:3])
     if not (isinstance(series, str) and _ID.fullmatch(series)):
         return None
     if type(number) is not int or type(count) is not int or not 1 <= number <= count <= MOST:
         return None
-    time_s, angle_deg = (_number(told.get(key)) for key in KEYS[3:])
+    time_s, angle_deg = (_number(values.get(key)) for key in KEYS[3:])
     return InSeries(series, number, count, time_s, angle_deg)
 
 
@@ -169,15 +169,15 @@ def finished_moments(folder: Path) -> list[tuple[InSeries, Record, Path]]:
     FormatError
         Its `series.json` or a crate is damaged.
     """
-    found = []
+    moments = []
     for name in names_of_moments(folder):
         place = folder / name
         if (place / FILENAME).is_file() and not is_unfinished(place):
             record = read_record(place)
-            told = in_series(replace(record, parameters=_parameters(folder, name)))
-            assert told is not None
-            found.append((told, record, place))
-    return found
+            moment = in_series(replace(record, parameters=_parameters(folder, name)))
+            assert moment is not None
+            moments.append((moment, record, place))
+    return moments
 
 
 def filed_moments(catalogue: Catalogue, reader: Reader, id: str) -> list[tuple[InSeries, Record, Path]]:
@@ -201,12 +201,12 @@ def filed_moments(catalogue: Catalogue, reader: Reader, id: str) -> list[tuple[I
         own = place_of(connection, reader, id)
         place = in_series(read_record(own.folder)) if own is not None and own.open else None
         places = places_of_series(connection, reader, place.series, id) if place else {}
-    found = []
-    for other in (place for place in places.values() if place.open):
-        record = read_record(other.folder)
-        if (told := in_series(record)) is not None:
-            found.append((told, record, other.folder))
-    return sorted(found, key=lambda one: (one[0].number, one[1].id != id, one[1].id))
+    moments = []
+    for moment_place in (place for place in places.values() if place.open):
+        record = read_record(moment_place.folder)
+        if (moment := in_series(record)) is not None:
+            moments.append((moment, record, moment_place.folder))
+    return sorted(moments, key=lambda moment: (moment[0].number, moment[1].id != id, moment[1].id))
 
 
 def when(place: InSeries) -> str:
@@ -298,27 +298,27 @@ def file_moment(
         As `tomarium.catalogue.ingest.ingest`.
     """
     record = ingest(catalogue, place, checksums=checksums, reader=reader)
-    whole = place.resolve() if isinstance(place, Path) else place
-    if not (is_series(whole.parent) and whole.name in names_of_moments(whole.parent)):
+    folder = place.resolve() if isinstance(place, Path) else place
+    if not (is_series(folder.parent) and folder.name in names_of_moments(folder.parent)):
         return record
-    told = _parameters(whole.parent, whole.name)
-    if {key: record.parameters.get(key) for key in KEYS} == {key: told.get(key) for key in KEYS}:
+    own_parameters = _parameters(folder.parent, folder.name)
+    if {key: record.parameters.get(key) for key in KEYS} == {key: own_parameters.get(key) for key in KEYS}:
         return record
-    kept = {key: value for key, value in record.parameters.items() if key not in KEYS}
-    record = replace(record, parameters={**kept, **told})
-    write_crate(whole / FILENAME, export(record).encode())
+    other_parameters = {key: value for key, value in record.parameters.items() if key not in KEYS}
+    record = replace(record, parameters={**other_parameters, **own_parameters})
+    write_crate(folder / FILENAME, export(record).encode())
     with catalogue.writing() as connection:
-        save(connection, record, whole, reader)
+        save(connection, record, folder, reader)
     return record
 
 
 def _read(folder: Path) -> tuple[list[str], Mapping[str, Any], Sequence[Mapping[str, Any]]]:
     """Return the names of all moments, what was asked for, and what is told of those that were finished."""
     try:
-        known = read_json(folder / SERIES)
-        request, told = known["request"], known["moments"]
+        series = read_json(folder / SERIES)
+        request, entries = series["request"], series["moments"]
         names = [str(moment[0]) for moment in request["moments"]]
-        finished = [dict(one) for one in told]
+        finished = [dict(entry) for entry in entries]
     except (KeyError, TypeError, ValueError, IndexError) as problem:
         raise FormatError(
             f"{folder / SERIES}: lists no moments of a series; repeat the command of `tomarium series`"
@@ -338,7 +338,7 @@ def _parameters(folder: Path, name: str) -> dict[str, Value[Any]]:
     own = hashlib.sha256(json.dumps(request, sort_keys=True).encode()).hexdigest()[:8]
     source = Path(str(request["moments"][0][1])).stem
     words = re.sub(r"[^a-z0-9]+", "-", source.lower()).strip("-")[:48] or "series"
-    entries = {str(one.get("record")): one for one in finished}
+    entries = {str(entry.get("record")): entry for entry in finished}
     entry = entries.get(name, {})
     values: dict[str, Any] = {
         "series": f"{words}-{own}",
@@ -355,7 +355,7 @@ def _parameters(folder: Path, name: str) -> dict[str, Value[Any]]:
 def _seconds(first: Mapping[str, Any], own: Mapping[str, Any]) -> float | None:
     """Return the time from the start of one scan to that of another; None where it is not told."""
     try:
-        begun, now = (datetime.fromisoformat(str(one["start_time"])) for one in (first, own))
+        begun, now = (datetime.fromisoformat(str(entry["start_time"])) for entry in (first, own))
         return (now - begun).total_seconds()
     except (KeyError, ValueError, TypeError):  # TypeError: one has a time zone and the other has not
         return None

@@ -1,4 +1,4 @@
-"""What a catalogue says of its house: names, addresses, and how it publishes."""
+"""Settings of a catalogue: names and addresses of its institution, and how it publishes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Final
 from sqlalchemy import Connection, delete, insert, select
 
 from tomarium.catalogue import tables
-from tomarium.catalogue.letter import read_sender
+from tomarium.catalogue.mail_content import read_sender
 from tomarium.errors import ParameterError
 
 
@@ -152,9 +152,9 @@ def all_settings(connection: Connection) -> dict[str, str]:
     dict of str to str
         Key → value, defaults among them.
     """
-    known = {key: setting.default for key, setting in SETTINGS.items()}
-    return known | {
-        row.key: row.value for row in connection.execute(select(tables.settings)) if row.key in known
+    values = {key: setting.default for key, setting in SETTINGS.items()}
+    return values | {
+        row.key: row.value for row in connection.execute(select(tables.settings)) if row.key in values
     }
 
 

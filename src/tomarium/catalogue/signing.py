@@ -1,4 +1,4 @@
-"""Texts that are given away and come back, signed with a key of the catalogue, so that nobody else makes them."""
+"""Tokens signed with a key of the catalogue, such as the resumption tokens of OAI-PMH: nobody else can make them."""
 
 from __future__ import annotations
 
@@ -73,11 +73,11 @@ def read_signed(connection: Connection, purpose: str, token: str) -> Any:
     ParameterError
         This catalogue did not sign it for this purpose.
     """
-    told, _, signature = token.partition(".")
+    content, _, signature = token.partition(".")
     try:
         if len(token) > _LONGEST or not token.isascii():
             raise ValueError("no token")
-        text = _read(told).decode()
+        text = _read(content).decode()
         sound = hmac.compare_digest(_read(signature), _signature(connection, purpose, text))
     except ValueError:
         sound = False

@@ -1,4 +1,4 @@
-"""Handing a message to the mail server that the settings name (RFC 5321)."""
+"""Sending a message through the mail server that the settings name (RFC 5321)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from email.message import EmailMessage
 from typing import Final
 
 from tomarium.catalogue.datacite_client import Answer
-from tomarium.catalogue.letter import read_sender
+from tomarium.catalogue.mail_content import read_sender
 from tomarium.errors import InputError
 
 PASSWORD: Final = "TOMARIUM_SMTP_PASSWORD"
@@ -67,18 +67,18 @@ class Smtp:
             with self._connected() as server:
                 server.send_message(message, self.sender.addr_spec)
         except smtplib.SMTPRecipientsRefused as problem:
-            status, said = next(iter(problem.recipients.values()))
-            return Answer(False, status < 500, f"{where}: refuses the receiver ({status} {_words(said)})")
+            status, reply = next(iter(problem.recipients.values()))
+            return Answer(False, status < 500, f"{where}: refuses the receiver ({status} {_words(reply)})")
         except smtplib.SMTPAuthenticationError as problem:
             # The account can be mended without a change of the mail.
-            told = f"{where}: refuses user and password ({_words(problem.smtp_error)})"
-            return Answer(False, True, f"{told}; set smtp_user and {PASSWORD}")
+            words = f"{where}: refuses user and password ({_words(problem.smtp_error)})"
+            return Answer(False, True, f"{words}; set smtp_user and {PASSWORD}")
         except smtplib.SMTPResponseException as problem:
             again = problem.smtp_code < 500
             return Answer(False, again, f"{where}: answers {problem.smtp_code} {_words(problem.smtp_error)}")
         except smtplib.SMTPNotSupportedError as problem:
-            told = f"{where}: cannot do what was asked of it ({problem}); see the settings smtp_security and smtp_user"
-            return Answer(False, True, told)
+            words = f"{where}: cannot do what was asked of it ({problem}); see the settings smtp_security and smtp_user"
+            return Answer(False, True, words)
         except (smtplib.SMTPException, OSError) as problem:
             return Answer(False, True, f"{where}: cannot be reached or broke off ({problem})")
         return Answer(True)
@@ -143,6 +143,6 @@ def smtp_of(settings: Mapping[str, str]) -> Smtp | None:
     return Smtp(host, port, security, read_sender(settings["mail_sender"]), user, password)
 
 
-def _words(said: bytes | str) -> str:
-    text = said.decode("utf-8", "replace") if isinstance(said, bytes) else said
+def _words(reply: bytes | str) -> str:
+    text = reply.decode("utf-8", "replace") if isinstance(reply, bytes) else reply
     return " ".join(text.split())[:200]

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Row, func, insert, select
 from tomarium.catalogue.catalogue import Catalogue
 from tomarium.catalogue.entities import demand_entity, entity_of
 from tomarium.catalogue.log_access import keeps_entity
-from tomarium.catalogue.log_files import LogFile, files_told, keep_files, read_files
+from tomarium.catalogue.log_files import LogFile, files_as_data, keep_files, read_files
 from tomarium.catalogue.log_tables import specimen_events
 from tomarium.catalogue.reader import NotAllowed, Reader
 from tomarium.catalogue.tables import entities
@@ -64,7 +64,7 @@ class SpecimenEvent:
 
 
 @dataclass(frozen=True)
-class Told:
+class EventContent:
     """What is told of a specimen; what is empty stays as it was.
 
     Attributes
@@ -89,7 +89,9 @@ class Told:
     files: Sequence[tuple[str, bytes]] = ()
 
 
-def tell_of_specimen(catalogue: Catalogue, reader: Reader, specimen: str, told: Told) -> SpecimenEvent:
+def tell_of_specimen(
+    catalogue: Catalogue, reader: Reader, specimen: str, content: EventContent
+) -> SpecimenEvent:
     """Say that a specimen was moved, handed over, received or examined.
 
     Parameters
@@ -100,7 +102,7 @@ def tell_of_specimen(catalogue: Catalogue, reader: Reader, specimen: str, told: 
         Who keeps it: its owner, its team, or a curator.
     specimen : str
         Its identifier.
-    told : Told
+    content : EventContent
         What became of it.
 
     Returns
@@ -115,10 +117,10 @@ def tell_of_specimen(catalogue: Catalogue, reader: Reader, specimen: str, told: 
     NotAllowed
         It is not the reader's.
     """
-    read = _checked(told)
+    read = _checked(content)
     with catalogue.reading() as connection:
         demand_kept(connection, reader, specimen)
-    files = keep_files(catalogue.home, told.files)
+    files = keep_files(catalogue.home, content.files)
     with catalogue.writing() as connection:
         demand_kept(connection, reader, specimen)
         number = add_event(connection, reader.name, specimen, read, files)
@@ -130,25 +132,25 @@ def add_event(
     connection: Connection,
     who: str,
     specimen: str,
-    told: Told,
+    content: EventContent,
     files: Sequence[LogFile] = (),
     *,
     parcel: str = "",
 ) -> int:
     """Add an event; who may is asked before. Place and holder stay as they were unless they are told."""
     last = _last(connection, specimen)
-    leaves = told.kind in ("sent", "returned")
-    place = told.place or ("" if leaves or last is None else last.place)
-    holder = told.holder or ("" if last is None or leaves else last.holder)
+    leaves = content.kind in ("sent", "returned")
+    place = content.place or ("" if leaves or last is None else last.place)
+    holder = content.holder or ("" if last is None or leaves else last.holder)
     values = {
         "specimen": specimen,
         "parcel": parcel,
-        "kind": told.kind,
+        "kind": content.kind,
         "moment_utc": time.time(),
         "who": who,
     }
-    values |= {"place": place, "holder": holder, "condition": told.condition, "note": told.note}
-    result = connection.execute(insert(specimen_events).values(**values, files=files_told(files)))
+    values |= {"place": place, "holder": holder, "condition": content.condition, "note": content.note}
+    result = connection.execute(insert(specimen_events).values(**values, files=files_as_data(files)))
     key = result.inserted_primary_key
     assert key is not None
     return int(key[0])
@@ -173,24 +175,24 @@ def events_of(connection: Connection, reader: Reader, specimen: str) -> tuple[Sp
     """
     if not keeps_specimen(connection, reader, specimen):
         return ()
-    asked = select(specimen_events).where(specimen_events.c.specimen == specimen)
-    rows = connection.execute(asked.order_by(specimen_events.c.number.desc())).all()
+    query = select(specimen_events).where(specimen_events.c.specimen == specimen)
+    rows = connection.execute(query.order_by(specimen_events.c.number.desc())).all()
     return tuple(_event(row) for row in rows)
 
 
 def event_numbered(connection: Connection, reader: Reader, number: int) -> SpecimenEvent | None:
     """Find an event of a specimen that a reader keeps; None where there is none."""
-    asked = select(specimen_events).where(specimen_events.c.number == number)
-    row = connection.execute(asked).one_or_none()
+    query = select(specimen_events).where(specimen_events.c.number == number)
+    row = connection.execute(query).one_or_none()
     return _event(row) if row is not None and keeps_specimen(connection, reader, row.specimen) else None
 
 
 def keeps_specimen(connection: Connection, reader: Reader, specimen: str) -> bool:
     """Tell whether a reader keeps a specimen, and so knows where it is."""
-    asked = select(entities.c.id).where(
+    query = select(entities.c.id).where(
         entities.c.id == specimen, entities.c.kind == "specimen", keeps_entity(reader)
     )
-    return connection.execute(asked).first() is not None
+    return connection.execute(query).first() is not None
 
 
 def demand_kept(connection: Connection, reader: Reader, specimen: str) -> None:
@@ -215,44 +217,46 @@ def where_now(connection: Connection, reader: Reader, most: int = 5000) -> dict[
         .where(keeps_entity(reader))
         .group_by(specimen_events.c.specimen)
     )
-    asked = select(specimen_events).where(specimen_events.c.number.in_(newest))
+    query = select(specimen_events).where(specimen_events.c.number.in_(newest))
     rows = connection.execute(
-        asked.order_by(specimen_events.c.place, specimen_events.c.specimen).limit(most)
+        query.order_by(specimen_events.c.place, specimen_events.c.specimen).limit(most)
     ).all()
     return {row.specimen: _event(row) for row in rows}
 
 
 def names_of(connection: Connection, ids: Sequence[str]) -> Mapping[str, str]:
     """Return the names of specimens; who may know them is asked before."""
-    asked = select(entities.c.id, entities.c.name).where(entities.c.id.in_(list(ids)))
-    return {row.id: row.name for row in connection.execute(asked)}
+    query = select(entities.c.id, entities.c.name).where(entities.c.id.in_(list(ids)))
+    return {row.id: row.name for row in connection.execute(query)}
 
 
 def _last(connection: Connection, specimen: str) -> Row[Any] | None:
-    asked = select(specimen_events).where(specimen_events.c.specimen == specimen)
-    return connection.execute(asked.order_by(specimen_events.c.number.desc()).limit(1)).one_or_none()
+    query = select(specimen_events).where(specimen_events.c.specimen == specimen)
+    return connection.execute(query.order_by(specimen_events.c.number.desc()).limit(1)).one_or_none()
 
 
-def _checked(told: Told) -> Told:
-    if told.kind not in BY_HAND:
+def _checked(content: EventContent) -> EventContent:
+    if content.kind not in BY_HAND:
         raise ParameterError(
-            f"{told.kind[:40]!r} is nothing that becomes of a specimen; give one of {', '.join(BY_HAND)}"
+            f"{content.kind[:40]!r} is nothing that becomes of a specimen; give one of {', '.join(BY_HAND)}"
         )
-    place, holder = read_place(told.place), " ".join(told.holder.split())
-    if told.kind == "moved" and not place:
+    place, holder = read_place(content.place), " ".join(content.holder.split())
+    if content.kind == "moved" and not place:
         raise ParameterError("say where it was moved to, such as: lab 3 / shelf B")
-    if told.kind == "handed-over" and not holder:
+    if content.kind == "handed-over" and not holder:
         raise ParameterError("say to whom it was handed over")
-    for name, text in (("condition", told.condition), ("note", told.note), ("holder", holder)):
+    for name, text in (("condition", content.condition), ("note", content.note), ("holder", holder)):
         if len(text) > LONGEST:
             raise ParameterError(f"{name}: has {len(text)} characters; at most {LONGEST} were expected")
-    if told.kind == "examined" and not (told.condition.strip() or told.note.strip() or told.files):
+    if content.kind == "examined" and not (
+        content.condition.strip() or content.note.strip() or content.files
+    ):
         raise ParameterError("say how it looks, or add a picture")
-    return Told(told.kind, place, holder, told.condition.strip(), told.note.strip())
+    return EventContent(content.kind, place, holder, content.condition.strip(), content.note.strip())
 
 
 def _event(row: Row[Any]) -> SpecimenEvent:
     assert row.kind in EVENTS
     when = datetime.fromtimestamp(int(row.moment_utc), UTC).isoformat()
-    told = (row.place, row.holder, row.condition, row.note, row.parcel)
-    return SpecimenEvent(row.number, row.specimen, row.kind, when, row.who, *told, read_files(row.files))
+    values = (row.place, row.holder, row.condition, row.note, row.parcel)
+    return SpecimenEvent(row.number, row.specimen, row.kind, when, row.who, *values, read_files(row.files))

@@ -141,7 +141,9 @@ def gather(connection: Connection, reader: Reader, specimen: str, frame: str = "
         except TomariumError as problem:
             left_out.append(f"records/{id} is left out: its folder cannot be read ({problem})")
             continue
-        here = next((one for one in placed if one.image.frame == f"records/{id}"), None)
+        own_place = next(
+            (placed_image for placed_image in placed if placed_image.image.frame == f"records/{id}"), None
+        )
         path = volume_path(records[id])
         if id in gaps:
             left_out.append(f"records/{id} is left out: {gaps[id]}")
@@ -151,9 +153,9 @@ def gather(connection: Connection, reader: Reader, specimen: str, frame: str = "
             left_out.append(f"records/{id} is left out: its files are not open")
         elif inside(place.folder, path) is None:
             left_out.append(f"records/{id} is left out: {path} is not in its folder, or a link leads to it")
-        elif here is not None:
-            volumes.append(PlacedVolume(here, records[id], place.folder, path))
-    volumes.sort(key=lambda one: (-one.placed.size_m, one.record.id))
+        elif own_place is not None:
+            volumes.append(PlacedVolume(own_place, records[id], place.folder, path))
+    volumes.sort(key=lambda volume: (-volume.placed.size_m, volume.record.id))
     itself = next(entity for entity in space.specimens if entity.id == specimen)
     claims = tuple(
         claim for specimen in space.specimens for claim in standing_claims(connection, specimen.id)
@@ -184,7 +186,7 @@ def export_bigwarp(gathered: Gathered, out: Path, unit: str = "um") -> list[str]
             f"{gathered.specimen.id}: none of its {len(gathered.space.links)} links was made from landmarks; choose "
             f"some on the page of its links, or import them: tomarium specimen import-landmarks"
         )
-    said = []
+    notes = []
     with _new_folder(out) as folder:
         for link in links:
             name = f"{link.id}.csv"
@@ -192,11 +194,13 @@ def export_bigwarp(gathered: Gathered, out: Path, unit: str = "um") -> list[str]
             ends = [gathered.space.image(end) for end in (link.from_frame, link.to_frame)]
             flat = all(end is not None and end.flat for end in ends)
             write_landmarks(folder / name, points, unit, flat=flat)
-            said.append(
+            notes.append(
                 f"{out / name}: {len(points)} landmarks in {unit}, moving {link.from_frame}, fixed {link.to_frame}"
             )
-    rest = [link.id for link in gathered.space.links if not link.landmarks]
-    return said + ([f"without landmarks, left out: {', '.join(rest)}"] if rest else [])
+    without_landmarks = [link.id for link in gathered.space.links if not link.landmarks]
+    return notes + (
+        [f"without landmarks, left out: {', '.join(without_landmarks)}"] if without_landmarks else []
+    )
 
 
 def export_mobie(gathered: Gathered, out: Path) -> list[str]:
@@ -248,7 +252,7 @@ def export_ome_zarr(gathered: Gathered, out: Path, *, with_matrices: bool = Fals
     CannotFit
         The disk has no room for the copies.
     """
-    wanted, said = [], []
+    writable, notes = [], []
     for demand_volume in gathered.demand_volumes():
         try:
             document = _zarr_json(demand_volume.folder / demand_volume.path)
@@ -256,35 +260,35 @@ def export_ome_zarr(gathered: Gathered, out: Path, *, with_matrices: bool = Fals
                 document["attributes"]["ome"], f"{demand_volume.record.id}/{demand_volume.path}"
             )
         except FormatError as problem:
-            said.append(f"records/{demand_volume.record.id} is left out: {problem}")
+            notes.append(f"records/{demand_volume.record.id} is left out: {problem}")
             continue
         if not with_matrices and scale_and_shift(demand_volume.placed) is None:
-            said.append(
+            notes.append(
                 f"records/{demand_volume.record.id} is left out: it is turned or mirrored in "
                 f"{gathered.frame}, which OME-Zarr "
                 f"0.5 cannot say; write its matrix with --rfc5, or take it as the frame: --in {demand_volume.record.id}"
             )
             continue
-        wanted.append(demand_volume)
-    if not wanted:
-        raise InputError(f"{gathered.specimen.id}: no volume can be written: {'; '.join(said)}")
-    _demand_room(out, [placed_volume.folder / placed_volume.path for placed_volume in wanted])
+        writable.append(demand_volume)
+    if not writable:
+        raise InputError(f"{gathered.specimen.id}: no volume can be written: {'; '.join(notes)}")
+    _demand_room(out, [placed_volume.folder / placed_volume.path for placed_volume in writable])
     attributes: dict[str, Any] = {}
     with _new_folder(out) as folder:
-        for placed_volume in wanted:
+        for placed_volume in writable:
             shutil.copytree(
                 placed_volume.folder / placed_volume.path, folder / placed_volume.record.id, symlinks=True
             )
             _place_copy(folder / placed_volume.record.id, None if with_matrices else placed_volume.placed)
             version = scene.WITH_MATRICES if with_matrices else scene.VERSION
-            said.insert(0, f"{out / placed_volume.record.id}: OME-Zarr {version} in {gathered.frame}")
+            notes.insert(0, f"{out / placed_volume.record.id}: OME-Zarr {version} in {gathered.frame}")
         if with_matrices:
             attributes["ome"] = scene.scene(
                 gathered.frame,
-                {placed_volume.record.id: placed_volume.placed.matrix for placed_volume in wanted},
+                {placed_volume.record.id: placed_volume.placed.matrix for placed_volume in writable},
             )
         write_json(folder / "zarr.json", {"zarr_format": 3, "node_type": "group", "attributes": attributes})
-    return said
+    return notes
 
 
 def export_crate(gathered: Gathered, out: Path, written: datetime, address: str = "") -> list[str]:
@@ -350,12 +354,12 @@ def _place(group: Path, placed: Placed | None) -> None:
     document = _zarr_json(group)
     ome = document["attributes"]["ome"]
     if placed is None:
-        made = scene.with_systems(ome)
+        metadata = scene.with_systems(ome)
     else:
-        known = scale_and_shift(placed)
-        assert known is not None  # those that are turned were left out
-        made = scene.moved(ome, *known)
-    document["attributes"] = {**document["attributes"], "ome": made}
+        scale_shift = scale_and_shift(placed)
+        assert scale_shift is not None  # those that are turned were left out
+        metadata = scene.moved(ome, *scale_shift)
+    document["attributes"] = {**document["attributes"], "ome": metadata}
     document.pop("consolidated_metadata", None)  # it repeats what changed
     write_json(group / "zarr.json", document)
 

@@ -114,8 +114,8 @@ def space_of(connection: Connection, reader: Reader, specimen: str) -> Space:
 def space_around(connection: Connection, reader: Reader, frames: Iterable[str]) -> Space:
     """Gather what hangs together with some frames: by specimens, and by links to records of no specimen."""
     start = [read_frame(frame) for frame in frames]
-    seeds = {one.id for one in start if one.kind == "specimens"}
-    direct = {one.id for one in start if one.kind == "records"}
+    seeds = {frame.id for frame in start if frame.kind == "specimens"}
+    direct = {frame.id for frame in start if frame.kind == "records"}
     seeds |= set(_specimens_of(connection, direct))
     family = _family(connection, seeds)
     specimens = [held.entity for id in family[:MOST_SPECIMENS] if (held := entity_of(connection, reader, id))]
@@ -123,26 +123,29 @@ def space_around(connection: Connection, reader: Reader, frames: Iterable[str]) 
     names = [f"specimens/{specimen.id}" for specimen in specimens] + [
         f"records/{text}" for text in (*direct, *of_them)
     ]
-    links = links_around(connection, reader, [*names, *(one.name for one in start)])
+    links = links_around(connection, reader, [*names, *(frame.name for frame in start)])
     ends = [read_frame(end) for link in links for end in (link.from_frame, link.to_frame)]
     # A second image of a record hangs on its own links.
     linked = [end.id for end in ends if end.kind == "records"]
-    wanted = list(dict.fromkeys([*sorted(direct), *sorted(of_them), *sorted(linked)]))
+    record_ids = list(dict.fromkeys([*sorted(direct), *sorted(of_them), *sorted(linked)]))
     images: list[ImageFrame] = []
     unplaced: list[Unplaced] = []
-    for id in wanted[:MOST_RECORDS]:
+    for id in record_ids[:MOST_RECORDS]:
         place = queries.place_of(connection, reader, id)
         if place is None:
             continue
         own = of_them.get(id) or next(iter(_specimens_of(connection, [id])), "")
-        seen = own if visible_frames(connection, reader, [f"specimens/{own}"] if own else []) else ""
-        found, reason = images_at(place)
+        visible_specimen = (
+            own if visible_frames(connection, reader, [f"specimens/{own}"] if own else []) else ""
+        )
+        image_frames, reason = images_at(place)
         images += [
-            replace(image_frame, specimen=f"specimens/{seen}" if seen else "") for image_frame in found
+            replace(image_frame, specimen=f"specimens/{visible_specimen}" if visible_specimen else "")
+            for image_frame in image_frames
         ]
         if reason:
-            unplaced.append(Unplaced(id, _title(place, id), reason, seen))
-    cut = len(family) > MOST_SPECIMENS or len(wanted) > MOST_RECORDS
+            unplaced.append(Unplaced(id, _title(place, id), reason, visible_specimen))
+    cut = len(family) > MOST_SPECIMENS or len(record_ids) > MOST_RECORDS
     return Space(tuple(specimens), tuple(images), tuple(unplaced), tuple(links), cut)
 
 
@@ -185,61 +188,66 @@ def images_of(record: Record, folder: Path) -> tuple[tuple[ImageFrame, ...], str
     groups = [group for group in groups_of(shown) if shown[group[0]].get("column")]
     if not groups:
         return (), "it has no image or volume"
-    found, without = [], []
+    frames, without = [], []
     for number, group in enumerate(groups):
-        told = shown[group[0]]
+        image = shown[group[0]]
         name = Frame("records", record.id, number).name
-        title = record.title if len(groups) == 1 else f"{record.title}: {told['name']}"
-        axes = [_axis(told[key], int(told["averaged"])) for key in ("row", "column") if told.get(key)]
-        frame = frame_of_axes(name, title, axes, told["shape"][2:4]) if len(axes) == 2 else None
-        found += [frame] if frame else []
-        without += [] if frame else [str(told["name"])]
-    return tuple(found), f"the size of the pixels of {', '.join(without)} is not known" if without else ""
+        title = record.title if len(groups) == 1 else f"{record.title}: {image['name']}"
+        axes = [_axis(image[key], int(image["averaged"])) for key in ("row", "column") if image.get(key)]
+        frame = frame_of_axes(name, title, axes, image["shape"][2:4]) if len(axes) == 2 else None
+        frames += [frame] if frame else []
+        without += [] if frame else [str(image["name"])]
+    return tuple(frames), f"the size of the pixels of {', '.join(without)} is not known" if without else ""
 
 
-def _axis(told: dict[str, object], averaged: int) -> Axis:
+def _axis(axis_told: dict[str, object], averaged: int) -> Axis:
     """Return the axis of the pixels that are shown, each the mean of several of the file."""
-    axis = Axis(str(told["name"]), float(str(told["scale"])), float(str(told["offset"])), str(told["unit"]))
-    if told.get("coordinates"):
+    axis = Axis(
+        str(axis_told["name"]),
+        float(str(axis_told["scale"])),
+        float(str(axis_told["offset"])),
+        str(axis_told["unit"]),
+    )
+    if axis_told.get("coordinates"):
         return replace(axis, unit="")  # not equally spaced, so that no matrix leads to its pixels
     return replace(axis, scale=axis.scale * averaged, offset=axis.offset + axis.scale * (averaged - 1) / 2)
 
 
 def _family(connection: Connection, seeds: Iterable[str]) -> list[str]:
     """List the specimens that hang together with some by how they were made, those that others were made from first."""
-    found = list(dict.fromkeys(seeds))
-    while len(found) <= MOST_SPECIMENS:
+    specimens = list(dict.fromkeys(seeds))
+    while len(specimens) <= MOST_SPECIMENS:
         more = [
             text
-            for text in ancestors(connection, found) + descendants(connection, found)
-            if text not in found
+            for text in ancestors(connection, specimens) + descendants(connection, specimens)
+            if text not in specimens
         ]
         if not more:
             break
-        found += dict.fromkeys(more)
-    return found
+        specimens += dict.fromkeys(more)
+    return specimens
 
 
 def _specimens_of(connection: Connection, ids: Iterable[str]) -> list[str]:
-    asked = (
+    query = (
         select(record_entities.c.entity)
         .join(entities, entities.c.id == record_entities.c.entity)
         .where(record_entities.c.record.in_(sorted(ids)), record_entities.c.chosen == 1)
         .where(entities.c.kind == "specimen")
     )
-    return list(connection.execute(asked).scalars())
+    return list(connection.execute(query).scalars())
 
 
 def _records_of(connection: Connection, reader: Reader, ids: list[str]) -> dict[str, str]:
     """Find the records of specimens that a reader may see → the specimen."""
-    asked = (
+    query = (
         select(records.c.id, record_entities.c.entity)
         .join(record_entities, record_entities.c.record == records.c.id)
         .where(record_entities.c.entity.in_(ids), record_entities.c.chosen == 1, may_see(reader))
         .order_by(records.c.number)
         .limit(MOST_RECORDS + 1)
     )
-    return {row.id: row.entity for row in connection.execute(asked)} if ids else {}
+    return {row.id: row.entity for row in connection.execute(query)} if ids else {}
 
 
 def _title(place: Place, id: str) -> str:
@@ -274,21 +282,21 @@ def find_frame(connection: Connection, reader: Reader, text: str) -> str:
     id = text
     if (Path(text) / FILENAME).is_file():
         id = f"records/{read_record(Path(text).resolve()).id}"
-    asked = [id] if id.startswith(("records/", "specimens/")) else [f"records/{id}", f"specimens/{id}"]
+    names = [id] if id.startswith(("records/", "specimens/")) else [f"records/{id}", f"specimens/{id}"]
     try:
-        found = list(visible_frames(connection, reader, asked))
+        visible = list(visible_frames(connection, reader, names))
     except InputError as problem:
-        if len(asked) == 1:
+        if len(names) == 1:
             raise
         raise InputError(f"{text[:80]!r} is no identifier of a record or of a specimen") from problem
-    if len(found) == 2:
-        raise InputError(f"{text}: is a record and a specimen; write {found[0]} or {found[1]}")
-    if not found:
+    if len(visible) == 2:
+        raise InputError(f"{text}: is a record and a specimen; write {visible[0]} or {visible[1]}")
+    if not visible:
         raise InputError(
             f"{text[:80]!r} is no record and no specimen of this catalogue; look for it with: tomarium search, or "
             f"tomarium entity list specimen"
         )
-    return found[0]
+    return visible[0]
 
 
 def find_image(connection: Connection, reader: Reader, text: str) -> ImageFrame:

@@ -53,62 +53,64 @@ def tree_of(space: Space) -> list[Node]:
         Each specimen once, below the first that it was made from; at the end, where there are any, one without a name
         for images of no specimen.
     """
-    known = {specimen.id for specimen in space.specimens}
+    specimen_ids = {specimen.id for specimen in space.specimens}
     below: dict[str, list[Any]] = {}
     tops = []
     for specimen in space.specimens:
-        above = [origin for origin in specimen.origins if origin.parent in known]
+        above = [origin for origin in specimen.origins if origin.parent in specimen_ids]
         if above:
             below.setdefault(above[0].parent, []).append(specimen)
         else:
             tops.append(specimen)
     nodes: list[Node] = []
-    done: set[str] = set()
+    walked: set[str] = set()
 
-    def walk(one: Any, depth: int) -> None:
-        if one.id in done:
+    def walk(specimen: Any, depth: int) -> None:
+        if specimen.id in walked:
             return
-        done.add(one.id)
+        walked.add(specimen.id)
         how = "; ".join(
-            f"{HOWS[origin.how]} {origin.parent}" for origin in one.origins if origin.parent in known
+            f"{HOWS[origin.how]} {origin.parent}"
+            for origin in specimen.origins
+            if origin.parent in specimen_ids
         )
-        own = tuple(image for image in space.images if image.specimen == f"specimens/{one.id}")
-        without = tuple(gap for gap in space.unplaced if gap.specimen == one.id)
-        nodes.append(Node(one.id, one.name, how, depth, own, without))
-        for child in sorted(below.get(one.id, ()), key=lambda child: (child.name, child.id)):
+        own = tuple(image for image in space.images if image.specimen == f"specimens/{specimen.id}")
+        without = tuple(gap for gap in space.unplaced if gap.specimen == specimen.id)
+        nodes.append(Node(specimen.id, specimen.name, how, depth, own, without))
+        for child in sorted(below.get(specimen.id, ()), key=lambda child: (child.name, child.id)):
             walk(child, depth + 1)
 
-    for top in sorted(tops, key=lambda one: (one.name, one.id)):
+    for top in sorted(tops, key=lambda specimen: (specimen.name, specimen.id)):
         walk(top, 0)
-    others = tuple(image for image in space.images if not image.specimen)
-    gaps = tuple(gap for gap in space.unplaced if gap.specimen not in done)
-    if others or gaps:
-        nodes.append(Node("", "of no specimen that is known", "", 0, others, gaps))
+    without_specimen = tuple(image for image in space.images if not image.specimen)
+    gaps = tuple(gap for gap in space.unplaced if gap.specimen not in walked)
+    if without_specimen or gaps:
+        nodes.append(Node("", "of no specimen that is known", "", 0, without_specimen, gaps))
     return nodes
 
 
 def image_words(image: ImageFrame) -> str:
     """Tell how large an image is and how fine: "4 × 4 × 2 mm, voxel 2 µm"."""
-    size = [units.show(float(one), "m", 3) for one in image.size_m[: image.count]]
+    size = [units.show(float(length), "m", 3) for length in image.size_m[: image.count]]
     step = list(dict.fromkeys(units.show(abs(value), "m", 3) for value in image.step_m[: image.count]))
     return f"{' × '.join(size)}, {'pixel' if image.flat else 'voxel'} {' × '.join(step)}"
 
 
 def warnings_of(space: Space) -> list[str]:
     """Tell what is wrong or missing between the images: groups that nothing connects, loops that contradict."""
-    told = [contradiction.words for contradiction in contradictions(space.links)]
+    warnings = [contradiction.words for contradiction in contradictions(space.links)]
     apart = groups(space.links, [image.frame for image in space.images])
     with_images = [group for group in apart if {image.frame for image in space.images} & set(group)]
     if len(with_images) > 1:
         shown = [f"({_named(group)})" for group in with_images[:6]]
         shown += [f"{len(with_images) - 6} more"] if len(with_images) > 6 else []
-        told.append(
+        warnings.append(
             f"no link connects {', '.join(shown[:-1])} and {shown[-1]}: nobody can tell where a point of one lies in "
             f"another"
         )
     if space.cut_short:
-        told.append("there are more specimens or records than are listed here")
-    return told
+        warnings.append("there are more specimens or records than are listed here")
+    return warnings
 
 
 def _named(group: list[str]) -> str:

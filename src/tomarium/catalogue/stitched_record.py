@@ -62,21 +62,21 @@ def make_stitched_record(
     """
     if (folder / FILENAME).exists():
         raise InputError(f"{folder}: is a record already; give another name for the stitched one")
-    known = [read_record(path) if (path / FILENAME).is_file() else None for path in sources]
+    records_known = [read_record(path) if (path / FILENAME).is_file() else None for path in sources]
     place = folder / VOLUME.rstrip("/")
     if not _is_written(place, stitched):
         write_stitched(stitched, place, sources=sources, tell=tell)
-    records = [record for record in known if record is not None]
+    records = [record for record in records_known if record is not None]
     volumes = as_data(stitched)
-    for entry, path, record in zip(volumes["volumes"], sources, known, strict=True):
+    for entry, path, record in zip(volumes["volumes"], sources, records_known, strict=True):
         entry["name"] = path.name
         if record is not None:
             entry["record"] = record.id
     account = stitched.volume.metadata["stitched"]
-    for entry, told in zip(volumes["volumes"], account["volumes"], strict=True):
-        entry["fingerprint"] = told["fingerprint"]
+    for entry, volume in zip(volumes["volumes"], account["volumes"], strict=True):
+        entry["fingerprint"] = volume["fingerprint"]
     first = records[0] if records else None
-    made = file_record(
+    filed = file_record(
         folder,
         title=title or f"Stitched: {first.title if first else sources[0].name.partition('.')[0]}",
         keywords=("X-ray tomography", "stitched"),
@@ -95,9 +95,9 @@ def make_stitched_record(
     origins = dict.fromkeys(
         (record.publication.doi or record.id) if record.publication else record.id for record in records
     )
-    told = replace(made, related=tuple(Related("IsDerivedFrom", origin) for origin in origins))
-    write_whole(folder / FILENAME, export(told).encode())
-    return told
+    derived = replace(filed, related=tuple(Related("IsDerivedFrom", origin) for origin in origins))
+    write_whole(folder / FILENAME, export(derived).encode())
+    return derived
 
 
 def _is_written(place: Path, stitched: Stitched) -> bool:
@@ -110,12 +110,14 @@ def _is_written(place: Path, stitched: Stitched) -> bool:
 
 def _shared(records: Sequence[Record]) -> dict[str, Value[object]]:
     """Return the parameters that all records tell alike."""
-    found = {}
+    shared = {}
     for name in SHARED:
         values = [record.parameters.get(name) for record in records]
         value = values[0]
-        if value is not None and all(other is not None and other.value == value.value for other in values):
-            found[name] = Value(
+        if value is not None and all(
+            other_value is not None and other_value.value == value.value for other_value in values
+        ):
+            shared[name] = Value(
                 value.value, "derived", f"the same in all records: {', '.join(r.id for r in records)}"
             )
-    return found
+    return shared

@@ -165,17 +165,17 @@ def tokens_of(connection: Connection, account: str = "") -> list[Token]:
     list of Token
         The oldest first, ended ones among them; sessions are none.
     """
-    wanted = select(tokens).where(tokens.c.kind == "token").order_by(tokens.c.made_utc)
+    query = select(tokens).where(tokens.c.kind == "token").order_by(tokens.c.made_utc)
     if account:
-        wanted = wanted.where(tokens.c.account == account)
+        query = query.where(tokens.c.account == account)
     return [
         Token(row.digest, row.account, row.name, tuple(row.scopes.split()), row.made_utc, row.until_utc)
-        for row in connection.execute(wanted)
+        for row in connection.execute(query)
     ]
 
 
 def revoke_token(connection: Connection, by: Reader, account: str, name: str) -> None:
-    """Let a token open nothing any more.
+    """Revoke a token.
 
     Parameters
     ----------
@@ -197,9 +197,9 @@ def revoke_token(connection: Connection, by: Reader, account: str, name: str) ->
         demand_role(by, to="revoke a token of another")
     mine = (tokens.c.kind == "token") & (tokens.c.account == account) & (tokens.c.name == name)
     if not connection.execute(delete(tokens).where(mine)).rowcount:
-        known = ", ".join(repr(token.name) for token in tokens_of(connection, account)) or "none"
+        names = ", ".join(repr(token.name) for token in tokens_of(connection, account)) or "none"
         raise InputError(
-            f"{account[:60]} has no token named {name[:80]!r} (tokens: {known}); see: tomarium token list"
+            f"{account[:60]} has no token named {name[:80]!r} (tokens: {names}); see: tomarium token list"
         )
     note(connection, by, "revoke token", account=account, name=name)
 
@@ -295,10 +295,10 @@ def grant_of(
         have a second factor and has none acts as a member.
     """
     moment = time.time() if now is None else now
-    wanted = select(tokens).where(
+    query = select(tokens).where(
         tokens.c.digest == digest_of(secret), tokens.c.kind == kind, tokens.c.until_utc > moment
     )
-    row = connection.execute(wanted).first()
+    row = connection.execute(query).first()
     if row is None:
         return None
     account = account_named(connection, row.account)
@@ -329,7 +329,7 @@ def must_renew(grant: Grant, now: float | None = None) -> bool:
 
 
 def renew_session(connection: Connection, grant: Grant, now: float | None = None) -> None:
-    """Let a session that is in use go on, 14 days from now and 90 days from the sign-in at most.
+    """Extend a session that is in use, 14 days from now and 90 days from the sign-in at most.
 
     Parameters
     ----------
@@ -374,7 +374,7 @@ def _keep(
 def _demand_scopes(scopes: tuple[str, ...]) -> None:
     unknown = [scope for scope in scopes if scope not in SCOPES]
     if unknown or not scopes:
-        told = (
+        reason = (
             f"there is no scope {unknown[0][:40]!r}" if unknown else "a token without a scope opens nothing"
         )
-        raise InputError(f"{told}; give some of: {', '.join(SCOPES)}")
+        raise InputError(f"{reason}; give some of: {', '.join(SCOPES)}")

@@ -44,8 +44,8 @@ def filed_as(home: Path, incoming: Path) -> str:
         Its identifier; "" where the files are still here, or nothing was noted.
     """
     id = str(read_batch(home).get(FILING, ""))
-    here = uploads_in(home) or (incoming.is_dir() and any(incoming.iterdir()))
-    return "" if here else id
+    has_files = uploads_in(home) or (incoming.is_dir() and any(incoming.iterdir()))
+    return "" if has_files else id
 
 
 def owner_who_files(root: Path, id: str) -> Reader | None:
@@ -65,9 +65,9 @@ def owner_who_files(root: Path, id: str) -> Reader | None:
     """
     for home in root.iterdir() if root.is_dir() else ():
         with suppress(OSError, ValueError):
-            told = read_batch(home)
-            if told.get(FILING) == id:
-                return Reader(str(told["owner"]), "member")
+            batch = read_batch(home)
+            if batch.get(FILING) == id:
+                return Reader(str(batch["owner"]), "member")
     return None
 
 

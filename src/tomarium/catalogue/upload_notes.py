@@ -61,8 +61,8 @@ def length_of(info: Path) -> int:
 
 def read_batch(home: Path) -> dict[str, Any]:
     """Read the notes of a batch."""
-    told: dict[str, Any] = json.loads((home / BATCH).read_text(encoding="utf-8"))
-    return told
+    notes: dict[str, Any] = json.loads((home / BATCH).read_text(encoding="utf-8"))
+    return notes
 
 
 def owner_of(home: Path) -> str:
@@ -80,5 +80,5 @@ def _known_owner(home: Path) -> str:  # it never changes, and a name of a batch 
 
 def read_info(place: Path) -> dict[str, Any]:
     """Read the notes of an upload, in its folder."""
-    told: dict[str, Any] = json.loads((place / INFO).read_text(encoding="utf-8"))
-    return told
+    notes: dict[str, Any] = json.loads((place / INFO).read_text(encoding="utf-8"))
+    return notes

@@ -25,7 +25,7 @@ _OWN: Final = {"owner": "remove some, or ask an administrator for a larger quota
 
 
 @contextmanager
-def taking_room(
+def reserving_room(
     catalogue: Catalogue, reader: Reader, uploads: Uploads, batch: str, path: str, length: int
 ) -> Iterator[None]:
     """Take room for a file of a batch, while it is begun.
@@ -101,14 +101,14 @@ def demand_room(connection: Connection, kind: str, name: str, more: int) -> None
     StorageFull
         The quota does not reach.
     """
-    wanted = select(quotas.c.bytes).where(quotas.c.kind == kind, quotas.c.name == name)
-    quota = connection.execute(wanted).scalar_one_or_none()
+    query = select(quotas.c.bytes).where(quotas.c.kind == kind, quotas.c.name == name)
+    quota = connection.execute(query).scalar_one_or_none()
     if quota is None:
         return
     sums = []
     for table in (records, upload_rooms):
-        taken = select(func.coalesce(func.sum(table.c.bytes), 0)).where(table.c[kind] == name)
-        sums.append(int(connection.execute(taken).scalar_one()))
+        total = select(func.coalesce(func.sum(table.c.bytes), 0)).where(table.c[kind] == name)
+        sums.append(int(connection.execute(total).scalar_one()))
     if sum(sums) + more > quota:
         way = f" and uploads under way {show(sums[1], 'B', digits=3)}" if sums[1] else ""
         raise StorageFull(
@@ -117,13 +117,13 @@ def demand_room(connection: Connection, kind: str, name: str, more: int) -> None
         )
 
 
-def give_back(catalogue: Catalogue, batch: str, size: int) -> None:
+def release_room(catalogue: Catalogue, batch: str, size: int) -> None:
     """Give back the room of a file that was removed."""
     with catalogue.writing() as connection:
         _add(connection, batch, -size)
 
 
-def give_all_back(catalogue: Catalogue, batch: str) -> None:
+def release_rooms(catalogue: Catalogue, batch: str) -> None:
     """Give back the room of a batch that became a record, or was removed."""
     with catalogue.writing() as connection:
         connection.execute(delete(upload_rooms).where(upload_rooms.c.batch == batch))
@@ -132,10 +132,10 @@ def give_all_back(catalogue: Catalogue, batch: str) -> None:
 def bring_up_to_date(catalogue: Catalogue, uploads: Uploads) -> None:
     """Take rows away whose batch is gone, and enter batches that have none, as after a machine stopped in between."""
     with catalogue.writing() as connection:
-        known = set(connection.execute(select(upload_rooms.c.batch)).scalars())
+        batches = set(connection.execute(select(upload_rooms.c.batch)).scalars())
         held = {batch: (owner, team, size) for batch, owner, team, size in uploads.every_batch()}
-        _forget(connection, known - held.keys())
-        for batch in held.keys() - known:
+        _forget(connection, batches - held.keys())
+        for batch in held.keys() - batches:
             owner, team, size = held[batch]
             connection.execute(insert(upload_rooms).values(batch=batch, owner=owner, team=team, bytes=size))
 

@@ -42,9 +42,9 @@ def total_of(home: Path, count: Callable[[Path], int]) -> int:
     int
         0 where the batch is gone.
     """
-    kept = _kept(home)
-    if kept is not None:
-        return kept
+    kept_total = _read_total(home)
+    if kept_total is not None:
+        return kept_total
     try:
         with changing(home, count) as total:
             return total.bytes
@@ -72,8 +72,8 @@ def changing(home: Path, count: Callable[[Path], int]) -> Iterator[Total]:
     descriptor = os.open(home / LOCK, os.O_RDWR | os.O_CREAT, 0o666)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
-        kept = _kept(home)
-        total = Total(count(home) if kept is None else kept)
+        kept_total = _read_total(home)
+        total = Total(count(home) if kept_total is None else kept_total)
         drop_total(home)
         yield total
         draft = home / f".{TOTAL}"
@@ -88,7 +88,7 @@ def drop_total(home: Path) -> None:
     (home / TOTAL).unlink(missing_ok=True)
 
 
-def _kept(home: Path) -> int | None:
+def _read_total(home: Path) -> int | None:
     with suppress(OSError, ValueError):
         return int((home / TOTAL).read_text(encoding="ascii"))
     return None

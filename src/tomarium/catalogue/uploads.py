@@ -101,7 +101,7 @@ class Uploads:
     largest : int
         Bytes of the largest file that is taken.
     quota : int
-        Bytes that one person may have under way; `upload_room.taking_room` sees to it.
+        Bytes that one person may have under way; `upload_room.reserving_room` sees to it.
     """
 
     root: Path
@@ -136,13 +136,13 @@ class Uploads:
             )
         batch = secrets.token_urlsafe(16)
         (self.root / batch).mkdir(parents=True)
-        told = {
+        notes = {
             "owner": reader.name,
             "title": " ".join(title.split())[:300],
             "made_utc": time.time(),
             "team": team,
         }
-        write_json(self.root / batch / BATCH, told)
+        write_json(self.root / batch / BATCH, notes)
         return batch
 
     def batches(self, reader: Reader) -> list[Batch]:
@@ -158,15 +158,21 @@ class Uploads:
         list of Batch
             The newest first.
         """
-        found = []
+        batches = []
         for home in self._homes(reader):
             with suppress(OSError, ValueError):
-                told = read_batch(home)
-                whole = (home / INCOMING).exists()
-                found.append(
-                    Batch(home.name, str(told["title"]), float(told["made_utc"]), self._total(home), whole)
+                notes = read_batch(home)
+                is_assembled = (home / INCOMING).exists()
+                batches.append(
+                    Batch(
+                        home.name,
+                        str(notes["title"]),
+                        float(notes["made_utc"]),
+                        self._total(home),
+                        is_assembled,
+                    )
                 )
-        return sorted(found, key=lambda one: -one.made_utc)
+        return sorted(batches, key=lambda batch: -batch.made_utc)
 
     def create(
         self, reader: Reader, batch: str, path: str, length: int, sha256: str = "", modified: str = ""
@@ -226,10 +232,10 @@ class Uploads:
             place = home / key / token
             place.mkdir(parents=True)
             (place / DATA).touch()
-            told = {
+            notes = {
                 name: value for name, value in asdict(upload).items() if name not in ("offset", "until_utc")
             }
-            write_json(place / INFO, told)
+            write_json(place / INFO, notes)
             total.bytes += length
         return self.state(reader, upload.id)
 
@@ -256,10 +262,10 @@ class Uploads:
         place = self._place(reader, id)
         try:
             state = (place / DATA).stat()
-            told = read_info(place)
+            notes = read_info(place)
         except (OSError, ValueError) as problem:
             raise NoUpload(f"there is no upload {id[:40]!r}; begin it anew") from problem
-        return Upload(**told, offset=state.st_size, until_utc=state.st_mtime + KEPT_S)
+        return Upload(**notes, offset=state.st_size, until_utc=state.st_mtime + KEPT_S)
 
     @contextmanager
     def appending(self, reader: Reader, id: str, offset: int) -> Iterator[Appending]:
@@ -379,24 +385,24 @@ class Uploads:
                 self.remove(reader, upload.id)
                 raise WrongChecksum(f"{upload.path}: is not what its checksum says; send this file again")
         for upload in uploads:
-            here, place = self._place(reader, upload.id), target / upload.path
+            uploaded, place = self._place(reader, upload.id), target / upload.path
             try:
                 place.parent.mkdir(parents=True, exist_ok=True)
-                (here / DATA).replace(place)
+                (uploaded / DATA).replace(place)
             except OSError as problem:
                 raise UploadProblem(
                     f"{upload.path}: cannot lie beside the other files ({problem.strerror})"
                 ) from problem
-            shutil.rmtree(here.parent)
+            shutil.rmtree(uploaded.parent)
         drop_total(home)
         return target
 
     def describe(self, reader: Reader, batch: str, said: Mapping[str, str]) -> None:
         """Keep what its sender says of the record that a batch becomes: field → text."""
-        told = read_batch(home := self._batch(reader, batch))
-        if said and told.get("said") != dict(said):
-            title = said.get("title") or told["title"]
-            write_json(home / BATCH, {**told, "title": title, "said": dict(said)})
+        notes = read_batch(home := self._batch(reader, batch))
+        if said and notes.get("said") != dict(said):
+            title = said.get("title") or notes["title"]
+            write_json(home / BATCH, {**notes, "title": title, "said": dict(said)})
 
     def said(self, reader: Reader, batch: str) -> Mapping[str, str]:
         """Return what `describe` kept."""
@@ -464,14 +470,17 @@ class Uploads:
 
     def earlier(self, reader: Reader, batch: str, path: str) -> int:
         """Return the bytes of an upload of this path that was begun before."""
-        return sum(length_of(one) for one in (self._batch(reader, batch) / key_of(path)).glob(f"*/{INFO}"))
+        return sum(
+            length_of(info_path)
+            for info_path in (self._batch(reader, batch) / key_of(path)).glob(f"*/{INFO}")
+        )
 
     def every_batch(self) -> Iterator[tuple[str, str, str, int]]:
         """List all batches of everybody: name, owner, team, bytes."""
         for home in self.root.iterdir() if self.root.is_dir() else ():
             with suppress(OSError, ValueError):
-                told = read_batch(home)
-                yield home.name, str(told["owner"]), str(told.get("team", "")), self._total(home)
+                notes = read_batch(home)
+                yield home.name, str(notes["owner"]), str(notes.get("team", "")), self._total(home)
 
     def _homes(self, reader: Reader) -> list[Path]:
         """List the folders of a reader's batches."""

@@ -117,7 +117,7 @@ def make_part(record: Record, folder: Path, kind: PartKind, level: int, region: 
     spans = [_span(axis, text, length) for axis, text, length in zip("zyx", region, array.shape, strict=True)]
     shape = tuple(stop - start for start, stop in spans)
     dtype = np.dtype(array.dtype).newbyteorder("<")
-    _demand_fit(shape, dtype, [one.shape for one in volume.levels[level:]], level)
+    _demand_fit(shape, dtype, [pyramid_level.shape for pyramid_level in volume.levels[level:]], level)
     first = tuple(start for start, _ in spans)
     name = f"{record.id}_level{level}" + "".join(
         f"_{axis}{start}-{stop}"
@@ -127,8 +127,8 @@ def make_part(record: Record, folder: Path, kind: PartKind, level: int, region: 
     chosen = _Region(array, level_axes(path, level), first, shape, dtype, volume.unit, name)
     listed = next((entry.sha256 for entry in record.files if entry.path == f"{path.name}/"), "")
     changed = (path / "zarr.json").stat().st_mtime_ns if (path / "zarr.json").is_file() else 0
-    told = json.dumps([kind, 1, record.id, listed, changed, level, spans])
-    tag = hashlib.sha256(told.encode()).hexdigest()
+    identity = json.dumps([kind, 1, record.id, listed, changed, level, spans])
+    tag = hashlib.sha256(identity.encode()).hexdigest()
     make: dict[str, Callable[[_Region], ByteTable]] = {"npy": _npy, "tiff": _tiff}
     if kind in make:
         return Part(make[kind](chosen), tag, f"{name}.{kind}")
@@ -136,13 +136,13 @@ def make_part(record: Record, folder: Path, kind: PartKind, level: int, region: 
 
 
 def _span(axis: str, text: str, length: int) -> tuple[int, int]:
-    found = _REGION.fullmatch(text.strip())
-    if found is None or (text.strip() and not (found[1] or found[2])):
+    match = _REGION.fullmatch(text.strip())
+    if match is None or (text.strip() and not (match[1] or match[2])):
         raise InputError(
             f"{axis}={text[:40]}: is no region; give the first voxel and the one after the last, {axis}=0:10"
         )
-    start = int(found[1] or 0)
-    stop = start + 1 if found[1] and not found[2] else int(found[3] or length)
+    start = int(match[1] or 0)
+    stop = start + 1 if match[1] and not match[2] else int(match[3] or length)
     if not 0 <= start < stop <= length:
         raise InputError(
             f"{axis}={text[:40]}: this level has {length} voxels along {axis}; give a region within 0:{length}"
@@ -160,8 +160,8 @@ def _demand_fit(
     ways = [f"at most {MOST_BYTES // plane} slices along z"] if plane <= MOST_BYTES else ["a smaller region"]
     fits = [
         level + number
-        for number, whole in enumerate(levels)
-        if size * math.prod(whole) <= MOST_BYTES * math.prod(levels[0])
+        for number, level_shape in enumerate(levels)
+        if size * math.prod(level_shape) <= MOST_BYTES * math.prod(levels[0])
     ]
     ways += [f"level={fits[0]}"] if fits else []
     raise CannotFit(
@@ -223,22 +223,22 @@ def _zarr_members(region: _Region, tag: str) -> list[Held]:
     while chunk[0] > 1 and chunk[0] * row > _SLAB_BYTES:
         chunk[0] = (chunk[0] + 1) // 2
     counts = [-(-length // size) for length, size in zip(region.shape, chunk, strict=True)]
-    kept: dict[int, NDArray[Any]] = {}
+    row_of_chunks: dict[int, NDArray[Any]] = {}
 
     def content(k: int, j: int, i: int) -> bytes:
-        if k not in kept:
-            kept.clear()
-            kept[k] = region.rows(k * chunk[0], min((k + 1) * chunk[0], region.shape[0]))
-        cut = kept[k][:, j * chunk[1] : (j + 1) * chunk[1], i * chunk[2] : (i + 1) * chunk[2]]
-        whole = np.zeros(chunk, region.dtype)
-        whole[tuple(slice(0, length) for length in cut.shape)] = cut
-        return whole.tobytes()
+        if k not in row_of_chunks:
+            row_of_chunks.clear()
+            row_of_chunks[k] = region.rows(k * chunk[0], min((k + 1) * chunk[0], region.shape[0]))
+        cut = row_of_chunks[k][:, j * chunk[1] : (j + 1) * chunk[1], i * chunk[2] : (i + 1) * chunk[2]]
+        chunk_content = np.zeros(chunk, region.dtype)
+        chunk_content[tuple(slice(0, length) for length in cut.shape)] = cut
+        return chunk_content.tobytes()
 
     size = math.prod(chunk) * region.dtype.itemsize
     metadata = {"zarr.json": _group(region), "0/zarr.json": _array(region, chunk)}
     members = []
-    for name, told in metadata.items():
-        text = json.dumps(told, indent=1).encode()
+    for name, document in metadata.items():
+        text = json.dumps(document, indent=1).encode()
         members.append(Held(name, len(text), tag, lambda text=text: text))  # type: ignore[misc]
     for k, j, i in np.ndindex(*counts):
         members.append(

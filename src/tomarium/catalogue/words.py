@@ -68,8 +68,8 @@ def fold(text: str) -> tuple[str, ...]:
     """
     if len(text) < _SHORT:
         return _fold(text)
-    told = [_fold(part) if len(part) < _SHORT else _fold.__wrapped__(part) for part in text.split()]
-    return tuple(chain.from_iterable(told))
+    parts = [_fold(part) if len(part) < _SHORT else _fold.__wrapped__(part) for part in text.split()]
+    return tuple(chain.from_iterable(parts))
 
 
 @lru_cache(maxsize=1 << 16)  # the same pieces come again and again
@@ -150,11 +150,11 @@ def mark(text: str, terms: Sequence[Term]) -> list[tuple[int, int]]:
     list of tuple of int
         Start and end of each word that is part of a term, in order.
     """
-    whole = {word for term in terms for word in term.words}
+    whole_words = {word for term in terms for word in term.words}
     beginnings = tuple(term.words[-1] for term in terms if term.prefix)
-    found = []
+    spans = []
     for match in WORD.finditer(text):
         folded = fold(match[0])
-        if any(word in whole or (beginnings and word.startswith(beginnings)) for word in folded):
-            found.append(match.span())
-    return found
+        if any(word in whole_words or (beginnings and word.startswith(beginnings)) for word in folded):
+            spans.append(match.span())
+    return spans

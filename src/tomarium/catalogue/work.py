@@ -58,7 +58,7 @@ class NotWanted(TomariumError):
     """A job was cancelled, or another worker has it: what was begun is given up, and nothing is noted."""
 
 
-def _as_it_is(_catalogue: Catalogue, _job: Row[Any], told: str) -> str:
+def _unchanged(_catalogue: Catalogue, _job: Row[Any], told: str) -> str:
     """Leave what is told as it is."""
     return told
 
@@ -87,7 +87,7 @@ class Kind:
     do: Callable[[Catalogue, Row[Any]], Ended]
     lease_s: float = LEASE_S
     urgent: bool = False
-    tidy: Callable[[Catalogue, Row[Any], str], str] = _as_it_is
+    tidy: Callable[[Catalogue, Row[Any], str], str] = _unchanged
     noted: str = ""
     long: bool = False
 
@@ -125,7 +125,7 @@ def do_jobs(
             note_job(catalogue, job, kind.noted, "started")
         try:
             with holding(catalogue, job, kind.lease_s):
-                state, told, made = _do(catalogue, job, kind)
+                state, sentence, record_ids = _do_job(catalogue, job, kind)
         except StillHeld:
             leave_to_other(catalogue, job, kind.lease_s)
             continue
@@ -135,11 +135,11 @@ def do_jobs(
         except NotWanted:
             tell(f"job {job.number}, {job.kind}: was cancelled")
             continue
-        told = kind.tidy(catalogue, job, told)
-        if end_job(catalogue, job.number, state, told, made, held=job):
+        sentence = kind.tidy(catalogue, job, sentence)
+        if end_job(catalogue, job.number, state, sentence, record_ids, held=job):
             if kind.noted:
-                note_job(catalogue, job, kind.noted, state, told, made)
-            tell(f"job {job.number}, {job.kind}: {state} ({told})")
+                note_job(catalogue, job, kind.noted, state, sentence, record_ids)
+            tell(f"job {job.number}, {job.kind}: {state} ({sentence})")
             well &= state == "done"
     return well
 
@@ -178,9 +178,9 @@ def work_once(
         except InputError as problem:
             tell(f"{waiting} DOIs wait: {problem}")
             return False
-        for one in tell_due(catalogue, datacite):
-            tell(f"{one.doi}: {one.state}{f' ({one.error})' if one.error else ''}")
-            well &= one.state == "findable"
+        for told_doi in tell_due(catalogue, datacite):
+            tell(f"{told_doi.doi}: {told_doi.state}{f' ({told_doi.error})' if told_doi.error else ''}")
+            well &= told_doi.state == "findable"
     return well
 
 
@@ -210,14 +210,14 @@ def send_mails(catalogue: Catalogue, tell: Callable[[str], object]) -> bool:
             return True
     look_for_new(catalogue)
     sent, problem = mail_round(catalogue)
-    for one in sent:
-        tell(f"mail {one.number}: {one.state}{f' ({one.error})' if one.error else ''}")
+    for mail in sent:
+        tell(f"mail {mail.number}: {mail.state}{f' ({mail.error})' if mail.error else ''}")
     if problem:
         tell(problem)
-    return not problem and all(one.state in ("sent", "dropped") for one in sent)
+    return not problem and all(mail.state in ("sent", "dropped") for mail in sent)
 
 
-def _do(catalogue: Catalogue, job: Row[Any], kind: Kind) -> Ended:
+def _do_job(catalogue: Catalogue, job: Row[Any], kind: Kind) -> Ended:
     """Do a job, and say what became of it; whatever a file of strangers does to it, the worker goes on."""
     try:
         return kind.do(catalogue, job)
@@ -239,14 +239,14 @@ def _file_upload(catalogue: Catalogue, job: Row[Any]) -> Ended:
     uploads, records = _places(catalogue)
     reader = Reader(job.asked_by, "member")
     filed = make_records(catalogue, reader, uploads, job.arguments["batch"], records)
-    made = tuple(record.id for record in filed.records)
-    told = f"filed: {', '.join(made)}"
+    record_ids = tuple(record.id for record in filed.records)
+    sentence = f"filed: {', '.join(record_ids)}"
     if filed.problems:
-        return "failed", "; ".join([*([told] if made else []), *filed.problems]), made
-    return "done", told, made
+        return "failed", "; ".join([*([sentence] if record_ids else []), *filed.problems]), record_ids
+    return "done", sentence, record_ids
 
 
-def _of_upload(catalogue: Catalogue, job: Row[Any], told: str) -> str:
+def _without_upload_folders(catalogue: Catalogue, job: Row[Any], told: str) -> str:
     """Leave out where uploads and records lie on this machine: who asked for the job is told of it."""
     uploads, records = _places(catalogue)
     batch = str(job.arguments.get("batch", ""))
@@ -255,8 +255,10 @@ def _of_upload(catalogue: Catalogue, job: Row[Any], told: str) -> str:
 
 
 def _rewrite_records(catalogue: Catalogue, job: Row[Any]) -> Ended:
-    state, told = entity_records.rewrite(catalogue, Reader(job.asked_by, "member"), job.arguments["entity"])
-    return state, told, ()
+    state, sentence = entity_records.rewrite(
+        catalogue, Reader(job.asked_by, "member"), job.arguments["entity"]
+    )
+    return state, sentence, ()
 
 
 def _unknown(_catalogue: Catalogue, job: Row[Any]) -> Ended:
@@ -266,7 +268,7 @@ def _unknown(_catalogue: Catalogue, job: Row[Any]) -> Ended:
 _UNKNOWN: Final = Kind(_unknown)
 
 KINDS: Final[Mapping[str, Kind]] = {
-    finish_upload.KIND: Kind(_file_upload, tidy=_of_upload, noted="filed"),
+    finish_upload.KIND: Kind(_file_upload, tidy=_without_upload_folders, noted="filed"),
     entity_records.KIND: Kind(_rewrite_records),
     align_job.KIND: Kind(align_job.align_images, noted="aligned"),
     model_jobs.KIND: Kind(model_jobs.make_model, noted="made into a model"),

@@ -97,7 +97,7 @@ def heard(home: Path, only: Collection[str] = ()) -> Iterator[None]:
             path.unlink(missing_ok=True)
 
 
-def workers_seen(home: Path, now: float | None = None) -> list[Worker]:
+def running_workers(home: Path, now: float | None = None) -> list[Worker]:
     """List the workers that were heard lately.
 
     Parameters
@@ -135,8 +135,11 @@ def forget_workers(home: Path, now: float | None = None) -> None:
 def _all(home: Path) -> Iterator[tuple[Path, Worker]]:
     for path in sorted(workers_folder(home).glob("*.json")):
         try:
-            told = json.loads(path.read_text(encoding="utf-8"))
-            if isinstance(told, Mapping):
-                yield path, Worker(str(told["name"]), tuple(map(str, told["only"])), float(told["seen_utc"]))
+            notes = json.loads(path.read_text(encoding="utf-8"))
+            if isinstance(notes, Mapping):
+                yield (
+                    path,
+                    Worker(str(notes["name"]), tuple(map(str, notes["only"])), float(notes["seen_utc"])),
+                )
         except (OSError, ValueError, TypeError, KeyError):
             continue  # removed just now, or no file of a worker

@@ -13,7 +13,7 @@ from tomarium.cli.catalogue_place import PLACE
 from tomarium.cli.doctor import MARKS
 
 if TYPE_CHECKING:
-    from tomarium.catalogue.fsck import Found
+    from tomarium.catalogue.fsck import FindingAndRepair
 
 MOST: Final = 200
 """Findings of one kind that are printed; the others are counted."""
@@ -82,7 +82,7 @@ def command(
     context.exit(worst)
 
 
-def _print_problem(problem: Found) -> None:
+def _print_problem(problem: FindingAndRepair) -> None:
     mark, colour = MARKS[problem.finding.severity]
     click.secho(f"  {mark} {problem.finding.code}", fg=colour, nl=False)
     click.echo(f"  {problem.finding.where}")

@@ -220,12 +220,12 @@ def _harvest_each(opened: Catalogue, sources: list[Source], *, again: bool) -> b
 def _print_harvest(source: Source, harvest_made: Harvest, *, as_json: bool) -> None:
     from dataclasses import asdict
 
-    from tomarium.portal.harvest_jobs import told
+    from tomarium.portal.harvest_jobs import describe_harvest
 
     if as_json:
         show.as_json({"source": source.title, "address": source.address, **asdict(harvest_made)})
         return
-    click.echo(f"{source.title}: {told(harvest_made)}")
+    click.echo(f"{source.title}: {describe_harvest(harvest_made)}")
     for note in harvest_made.notes:
         click.echo(f"  {note[:1].upper()}{note[1:]}.")
     problems = list(harvest_made.kept.problems)

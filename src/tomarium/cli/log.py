@@ -126,14 +126,14 @@ def command(
         )
     from tomarium.catalogue.catalogue import open_catalogue
     from tomarium.catalogue.log_book import write_entry
-    from tomarium.catalogue.log_entry import Said
+    from tomarium.catalogue.log_entry import EntryContent
     from tomarium.catalogue.reader import LOCAL_OWNER
 
     with open_catalogue(catalogue, make=False) as opened:
         about = _find_subject(opened, words[0], proposal)
         if writes:
             attachments = [(file.name, file.read_bytes()) for file in files]
-            write_entry(opened, LOCAL_OWNER, about, Said(words[1], tags, links, attachments))
+            write_entry(opened, LOCAL_OWNER, about, EntryContent(words[1], tags, links, attachments))
         _show_or_save(opened, about, find, out)
 
 
@@ -219,14 +219,14 @@ def _find_subject(opened: Catalogue, about: str, proposal: bool) -> str:
 def _show_or_save(opened: Catalogue, about: str, find: str | None, out: Path | None) -> None:
     from tomarium.catalogue.log_book import entries_of
     from tomarium.catalogue.log_export import save_log
-    from tomarium.catalogue.log_find import LARGEST, Wanted, find_entries
+    from tomarium.catalogue.log_find import LARGEST, EntryFilter, find_entries
     from tomarium.catalogue.reader import LOCAL_OWNER
 
     with opened.reading() as connection:
         if find is None:
             entries = entries_of(connection, LOCAL_OWNER, about)
         else:
-            query = Wanted(find, about)
+            query = EntryFilter(find, about)
             entries = find_entries(connection, LOCAL_OWNER, query, limit=LARGEST)[0]
     if out is None:
         _print_entries(entries)

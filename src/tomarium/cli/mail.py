@@ -40,7 +40,7 @@ def test(context: click.Context, address: str, catalogue: Path | str | None) -> 
     Leaves with exit code 1 where it did not take it.
     """
     from tomarium.catalogue.catalogue import open_catalogue
-    from tomarium.catalogue.letter import Letter, message_of, read_address
+    from tomarium.catalogue.mail_content import MailContent, message_of, read_address
     from tomarium.catalogue.settings import all_settings
     from tomarium.catalogue.smtp import smtp_of
     from tomarium.errors import InputError
@@ -54,7 +54,7 @@ def test(context: click.Context, address: str, catalogue: Path | str | None) -> 
     text = f"{settings['name']} at {settings['address']} can send mail.\n"
     moment = int(datetime.now(UTC).timestamp())
     message = message_of(
-        Letter(f"{settings['name']}: a test", text), smtp.sender, receiver, f"test.{moment}.tomarium"
+        MailContent(f"{settings['name']}: a test", text), smtp.sender, receiver, f"test.{moment}.tomarium"
     )
     answer = smtp.send(message)
     if not answer.done:

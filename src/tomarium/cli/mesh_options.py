@@ -134,7 +134,7 @@ def demand_target(source: str, place: Place, body_options: BodyOptions, name: st
     """Tell where files go, before long work begins; refused where they are there already."""
     from tomarium.catalogue.keep_mesh import target_in_folder, target_in_record
     from tomarium.catalogue.mesh_files import file_name
-    from tomarium.catalogue.mesh_part import Known
+    from tomarium.catalogue.mesh_part import CataloguedRecord
     from tomarium.catalogue.reader import LOCAL_OWNER
 
     if body_options.output is not None or place.folder is None:
@@ -144,7 +144,7 @@ def demand_target(source: str, place: Place, body_options: BodyOptions, name: st
         yield target_in_record(place.folder, name, body_options.overwrite)
     else:
         with _catalogue(body_options.catalogue) as opened:
-            known_record = Known(opened, LOCAL_OWNER, place.id)
+            known_record = CataloguedRecord(opened, LOCAL_OWNER, place.id)
             yield target_in_record(place.folder, name, body_options.overwrite, known_record)
 
 

@@ -98,7 +98,8 @@ def command(
     click.echo(f"result: {' × '.join(map(str, plan_made.shape))} float32 in {plan_made.unit} (z, y, x)")
     click.echo(
         f"memory: {_bytes_text(plan_made.peak_bytes)} of {_bytes_text(resources.memory_bytes)}; "
-        f"{plan_made.workers} slabs at a time, {plan_made.threads} threads each"
+        f"{plan_made.workers} {'slab' if plan_made.workers == 1 else 'slabs'} at a time, "
+        f"{plan_made.threads} {'thread' if plan_made.threads == 1 else 'threads'} each"
     )
     if not any(stage.device for stage in plan_made.stages):
         click.echo(f"device: none: {plan_data(plan_made)['device']['why']}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -195,17 +196,29 @@ def _demand_terminal() -> None:
 
 
 def _write_or_show(
-    output: Path | None, title: str, planes: Sequence[Plane], pixel_m: PixelSize, unit: str, more: str = ""
+    output: Path | None,
+    title: str,
+    planes: Sequence[Plane],
+    pixel_m: PixelSize,
+    unit: str,
+    more: str = "",
+    *,
+    whole: tuple[int, int] | None = None,
+    finer: int = 1,
 ) -> None:
-    """Write slices to a file, or show them in the terminal, and say what they are."""
+    """Write slices to a file, or show them in the terminal, and say what they are.
+
+    Where they are averages for a sheet, `whole` is their own shape, and `finer` of their pixels are one of the sheet.
+    """
     from tomarium.viewers.slice_file import draw_slices, save_slices, sides
     from tomarium.viewers.terminal import show as show_in_terminal
 
     if output is None:
         click.echo(show_in_terminal(draw_slices(planes, pixel_m=pixel_m)), nl=False, color=True)
     else:
-        save_slices(output, planes, pixel_m=pixel_m, unit=unit)
-    rows, columns = planes[0].image.shape
+        drawn = tuple(side * finer for side in sides(pixel_m) or ())
+        save_slices(output, planes, pixel_m=(drawn[0], drawn[1]) if drawn else None, unit=unit)
+    rows, columns = whole or planes[0].image.shape
     pixel = sides(pixel_m)
     lengths = [] if pixel is None else [units.show(length, "m") for length in pixel[::-1]]
     size = f", pixel {' × '.join(dict.fromkeys(lengths))}" if lengths else ""
@@ -222,20 +235,32 @@ def _sweep_axis(
     choice: Choice,
     device: str | None,
 ) -> int:
+    import numpy as np
+
     from tomarium.pipeline.plan.warnings import of_scan
     from tomarium.pipeline.run.reconstruct import slices_at_axes
+    from tomarium.viewers.picture import for_sheet, sheet_factor
 
     columns = columns_of(sweep)
     protocol = choice.protocol(scan.domain)
     [row] = _read_rows(rows, scan.shape[1]) if rows else [None]
-    slices = slices_at_axes(scan, columns, row, protocol, device=device, on_progress=show.progress())
+    # On a sheet each is so small that it is not kept whole.
+    small = measure is None and output is not None and output.suffix.lower() == ".png"
+    keep = partial(for_sheet, count=len(columns)) if small else np.asarray
+    slices = slices_at_axes(
+        scan, columns, row, protocol, device=device, keep=keep, on_progress=show.progress()
+    )
     layout = slices[0].resolution.layout
+    height, width = layout.shape[1:]
+    finer = sheet_factor(len(columns), width) if small else 1
     planes = [_plane(slice_.slab, f"axis {column:g}") for slice_, column in zip(slices, columns, strict=True)]
     warnings = of_scan(slices[0].resolution.scan)
     show.warnings(warnings)
     title = f"row {slices[0].slab.rows.start} about {len(columns)} axes, {columns[0]:g} to {columns[-1]:g}"
     if output is not None or measure is None:
-        _write_or_show(output, title, planes, _pixel_of_slice(layout), layout.unit)
+        _write_or_show(
+            output, title, planes, _pixel_of_slice(layout), layout.unit, whole=(height, width), finer=finer
+        )
     if measure is not None:
         _tell_measures(measure, columns, [plane.image for plane in planes])
     return 1 if warnings else 0
@@ -260,7 +285,7 @@ def _tell_measures(measure: Measure, columns: Sequence[float], images: Sequence[
 
 
 def _slice_upright(scan: Scan, along: str, at: int | None, output: Path | None, choice: Choice) -> int:
-    from tomarium.pipeline.run.reconstruct import plane_at
+    from tomarium.pipeline.run.oblique import plane_at
     from tomarium.viewers.slice_file import Plane
 
     volume, outcome = plane_at(scan, along, at, choice.protocol(scan.domain), on_progress=show.progress())

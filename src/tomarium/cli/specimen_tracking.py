@@ -53,13 +53,13 @@ def move(
     """
     from tomarium.catalogue.catalogue import open_catalogue
     from tomarium.catalogue.reader import LOCAL_OWNER
-    from tomarium.catalogue.specimen_events import Told, tell_of_specimen
+    from tomarium.catalogue.specimen_events import EventContent, tell_of_specimen
 
     files = [(picture.name, picture.read_bytes()) for picture in pictures]
     kind = "handed-over" if holder else "moved" if place else "examined"
     with open_catalogue(catalogue, make=False) as opened:
         for id in specimens:
-            tracking_note = Told(kind, place, holder, condition, note, files)
+            tracking_note = EventContent(kind, place, holder, condition, note, files)
             event = tell_of_specimen(opened, LOCAL_OWNER, id, tracking_note)
             words = ", ".join(
                 filter(None, (event.place, f"with {event.holder}" if event.holder else "", event.condition))

@@ -97,7 +97,7 @@ def _from_catalogue(id: str, place: str | None) -> Dataset:
 
 
 def _from_portal(address: str, token: str | None, resolver: str) -> Dataset:
-    from tomarium.portal.client import patiently
+    from tomarium.portal.client import with_retries
     from tomarium.portal.remote_record import TRIES, get, list_files_of, open_page
     from tomarium.standards.ro_crate import read
     from tomarium.viewers.volume import volume_path
@@ -105,7 +105,7 @@ def _from_portal(address: str, token: str | None, resolver: str) -> Dataset:
     page = open_page(address, os.environ.get(TOKEN, "").strip() if token is None else token, resolver)
     if page.closed:
         raise InputError(f"{page.address}: {page.closed.rstrip('.')}")
-    answer = patiently(lambda: get(page.portal, f"records/{page.id}/metadata/ro-crate"), TRIES)
+    answer = with_retries(lambda: get(page.portal, f"records/{page.id}/metadata/ro-crate"), TRIES)
     if answer.status != 200:
         raise page.refusal(answer)
     try:

@@ -17,7 +17,7 @@ from urllib.parse import quote
 
 from tomarium.catalogue.contents import Content
 from tomarium.errors import FormatError, InputError
-from tomarium.portal.client import Answer, NoAnswer, patiently
+from tomarium.portal.client import Answer, NoAnswer, with_retries
 from tomarium.portal.remote_record import TRIES, RemoteRecord
 
 _MOST_KEPT: Final = 4096
@@ -89,7 +89,7 @@ class RemoteFiles:
             return self.page.portal.ask("GET", address, headers)
 
         with answered(f"{self.page.portal.address}{address}"):
-            answer = patiently(ask, TRIES)
+            answer = with_retries(ask, TRIES)
         if answer.status not in (200, 206):
             raise self.page.refusal(answer)
         range_text = answer.headers.get("Content-Range", f"bytes {first}-{stop - 1}/{size}" if whole else "")

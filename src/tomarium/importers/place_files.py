@@ -13,7 +13,7 @@ from tomarium import formats
 from tomarium.atomic_files import write_whole
 from tomarium.catalogue.checksums import MANIFEST
 from tomarium.catalogue.filing import PREVIEWS, ROLES, VOLUME
-from tomarium.catalogue.make_from_files import Laid, lay_out, link_or_copy
+from tomarium.catalogue.make_from_files import LaidOut, lay_out, link_or_copy
 from tomarium.errors import TomariumError
 from tomarium.importers.found import DraftFile, DraftRecord
 from tomarium.importers.local_files import LocalFile, look_for
@@ -31,7 +31,7 @@ _APART: Final = "source-files"
 
 def place_files(
     draft: DraftRecord, folder: Path, files: Path | None, *, copy: bool, before: Record | None
-) -> tuple[Laid, list[LocalFile]]:
+) -> tuple[LaidOut, list[LocalFile]]:
     """Put the files of a record into its folder; the first of them that can be opened is what it shows.
 
     Parameters
@@ -49,7 +49,7 @@ def place_files(
 
     Returns
     -------
-    laid : Laid
+    laid : LaidOut
         What `file_record` is to be told of the data.
     states : list of LocalFile
         What was found of each file of the source, its checksum compared.
@@ -57,9 +57,9 @@ def place_files(
     folder.mkdir(parents=True, exist_ok=True)
     for name, place in (*draft.beside, *draft.documents):
         _copy_or_link(place, folder / safe_name(name), copy)
-    laid = Laid((), {}, ())
+    laid = LaidOut((), {}, ())
     if before is not None and before.volume:  # it was converted when it was filed first
-        laid = Laid((), {}, ("volume",), dict(before.volume))
+        laid = LaidOut((), {}, ("volume",), dict(before.volume))
     elif draft.data is not None and draft.opened is not None:
         laid = lay_out(draft.data, draft.opened, folder, copy=copy)
     states = [look_for(draft_file, files, read=True) for draft_file in distinct(draft.files)]
@@ -77,7 +77,7 @@ def place_files(
     return laid, states
 
 
-def parts_of(draft: DraftRecord, laid: Laid) -> tuple[Part, ...]:
+def parts_of(draft: DraftRecord, laid: LaidOut) -> tuple[Part, ...]:
     """Tell the parts of a record: its data, then what the source told, its table of files, and documents."""
     documents = [Part("document", ORIGINAL, IMPORTED)]
     documents += [Part("document", FILES, "files of the source")] if draft.files else []

@@ -20,23 +20,23 @@ GAP = 3
 """Fewer views than this between blocked ones are blocked, too."""
 
 
-def transmission_where_lit(signal: NDArray[np.float64], beam: NDArray[np.float64]) -> NDArray[np.float64]:
+def transmission_where_lit(signal: NDArray[np.floating], beam: NDArray[np.float64]) -> NDArray[np.floating]:
     """Divide views by the open beam where there is one.
 
     Parameters
     ----------
-    signal : array of float64, shape (angle, row, column)
+    signal : array, shape (angle, row, column)
         Counts less darks.
     beam : array of float64, shape (row, column)
         Flats less darks.
 
     Returns
     -------
-    array of float64, shape (angle, row, column)
-        I/I0; NaN for pixels whose beam is a tenth of the median or less.
+    array, shape (angle, row, column)
+        I/I0 in the precision of the signal; NaN for pixels whose beam is a tenth of the median or less.
     """
     lit = beam > UNLIT * np.nanmedian(beam)
-    return np.where(lit, signal / np.where(lit, beam, 1.0), np.nan)
+    return signal / np.where(lit, beam, np.nan).astype(signal.dtype)
 
 
 def blocked_views(
@@ -66,8 +66,9 @@ def blocked_views(
     conditions, 10.1007/BF02391776), so that what exceeds it is not the sample. Of a sample that is wider the sum
     varies with the angle, and so does the standard deviation that is to be exceeded.
     """
-    clipped = np.clip(np.nan_to_num(transmission, nan=1.0), DARKEST, None)
-    attenuation = -np.log(clipped).mean(axis=(1, 2), dtype=np.float64)
+    clipped = np.nan_to_num(transmission, nan=1.0)
+    np.log(np.clip(clipped, DARKEST, None, out=clipped), out=clipped)
+    attenuation = -clipped.mean(axis=(1, 2), dtype=np.float64)
     usual = float(np.median(attenuation))
     above = attenuation - usual
     deviation = 1.4826 * float(np.median(np.abs(above)))

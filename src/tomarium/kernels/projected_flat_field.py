@@ -8,9 +8,10 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from tomarium.kernels.double_flat_field import pixel_errors
+from tomarium.kernels.double_flat_field import AGREED, LEAST_VIEWS, pixel_errors
 from tomarium.kernels.fbp import fbp
 from tomarium.kernels.projection import forward, make_rays
+from tomarium.kernels.stripes import mirrored_places
 
 MOST_CLASSES: Final = 5
 """Materials that are tried, air among them."""
@@ -24,6 +25,12 @@ BESIDE: Final = 2
 SMOOTHED: Final = 5
 """Pixels along an edge of the square whose mean tells the class of a pixel."""
 
+PARTS: Final = 8
+"""Parts of the views, at most, in which errors of pixels are compared."""
+
+ABOUT: Final = 9
+"""Columns over which it is averaged how far the parts agree."""
+
 BINS: Final = 256
 ROUNDS: Final = 50
 
@@ -36,15 +43,17 @@ def pixel_errors_beside_classes(
     classes: int = 0,
     columns: int = 25,
     iterations: int = 2,
+    start: NDArray[np.float64] | None = None,
 ) -> tuple[NDArray[np.float64], int]:
     """Return what each column of one sinogram adds to all views.
 
-    1. The slice is reconstructed, smoothed over 5 × 5 pixels, and each pixel is given the mean of its class: a slice
-       of a few materials, without rings. Within 2 pixels of another class it keeps what was reconstructed, for an edge
-       cuts it (`with_edges`).
+    1. What is known before is subtracted, and the slice is reconstructed, smoothed over 5 × 5 pixels, and each pixel is
+       given the mean of its class: a slice of a few materials, without rings. Within 2 pixels of another class it keeps
+       what was reconstructed, for an edge cuts it (`with_edges`).
     2. It is projected. Of data less projections what the sample is wrong in moves from view to view, and what a pixel
        adds does not: the median over the views tells it.
-    3. What of it is wider than a Gaussian of full width `columns` is left to the sample.
+    3. What of it is wider than a Gaussian of full width `columns` is left to the sample, and so is what is not the same
+       in all parts of the views (`agreed_over_views`): there the few materials are not what the sample is made of.
 
     Parameters
     ----------
@@ -60,6 +69,8 @@ def pixel_errors_beside_classes(
         Full width at half maximum, odd; more than twice as wide as the widest ring.
     iterations : int
         How often, each time with the slice of the corrected data.
+    start : array of float64, shape (column,), optional
+        What each column adds, as it is known before, such as a double flat field tells it; by default 0.
 
     Returns
     -------
@@ -70,7 +81,7 @@ def pixel_errors_beside_classes(
     """
     size = sinogram.shape[1]
     rays = make_rays(angles_deg, axis_column, size, size)
-    total = np.zeros(size)
+    total = np.zeros(size) if start is None else np.asarray(start, np.float64)
     used = classes
     for _ in range(iterations):
         corrected = (sinogram - total).astype(np.float32)
@@ -81,10 +92,38 @@ def pixel_errors_beside_classes(
         moving = [float(np.mean((one - np.median(one, axis=0)) ** 2)) for one in missed]
         best = next(n for n, value in enumerate(moving) if value <= ENOUGH * min(moving))
         used = wanted[best]
-        constant = np.median(missed[best], axis=0).astype(np.float64)
-        error = pixel_errors(constant[None], background="gaussian", size=(1, columns))[0]
-        total += error
+        total = total + agreed_over_views(missed[best], columns)
     return total, used
+
+
+def agreed_over_views(missed: NDArray[np.float32], columns: int) -> NDArray[np.float64]:
+    """Return what each column adds to all views, as far as parts of the views agree on it.
+
+    Parameters
+    ----------
+    missed : array of float32, shape (angle, column)
+        Data less projections.
+    columns : int
+        Full width of the Gaussian beyond which a difference is left to the sample, odd.
+
+    Returns
+    -------
+    array of float64, shape (column,)
+        The median e over the views less its Gaussian mean, times max(0, 1 - (2 s)² / e²): s is the standard error of
+        the mean over 8 parts of the views, and both are averaged over 9 columns. All of it where there are fewer than
+        16 views, which make no two parts.
+    """
+    count = max(1, min(PARTS, len(missed) // LEAST_VIEWS))
+    medians = [np.median(missed, axis=0), *(np.median(one, axis=0) for one in np.array_split(missed, count))]
+    error, *parts = pixel_errors(np.asarray(medians, np.float64), background="gaussian", size=(1, columns))
+    if count == 1:
+        return np.asarray(error)
+    places = mirrored_places(len(error), ABOUT // 2)
+    chance, seen = (
+        sliding_window_view(squares[places], ABOUT).mean(axis=1)
+        for squares in (np.var(parts, axis=0, ddof=1) / count, error**2)
+    )
+    return np.asarray(error * np.maximum(0, 1 - AGREED**2 * chance / np.maximum(seen, 1e-30)))
 
 
 def of_classes(image: NDArray[np.float32], count: int) -> NDArray[np.float32]:

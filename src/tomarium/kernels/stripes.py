@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from threading import local
 from typing import Any, Final
 
 import numpy as np
@@ -85,21 +86,42 @@ def remove_stripes_by_sorting(
     if data.ndim != 3:
         raise InputError(f"remove_stripes: sinograms have shape {data.shape}; give (angle, row, column)")
     result = np.empty(data.shape, np.float32) if out is None else out
+    _sort(data, size, strength, engine, threads, result)
+    return result
+
+
+def _sort(
+    data: NDArray[np.float32],
+    size: int,
+    strength: float,
+    engine: Engine,
+    threads: int | None,
+    result: NDArray[np.float32],
+    kept: slice | None = None,
+) -> NDArray[np.float64]:
+    """Sort sinograms; return the means of the ranks that are kept before and after it, shape (2, row, column)."""
+    means = np.empty((0, 0, 0) if kept is None else (2, *data.shape[1:]))
     if takes_compiled(engine, "remove_stripes"):
         if data.strides[2] != data.itemsize or data.strides[0] < 0 or data.strides[1] < 0:
             data = np.ascontiguousarray(data)
-        broken = extension().sort_stripes(data, size, strength, result, threads or processors(), level())
+        first, last = (0, 0) if kept is None else (kept.start, kept.stop)
+        count = threads or processors()
+        broken = extension().sort_stripes(data, size, strength, result, means, first, last, count, level())
     else:
         broken = not np.isfinite(data).all()
         for row in range(0 if broken else data.shape[1]):
             result[:, row] = _reference(data[:, row], size, strength)
+            if kept is not None:
+                # A median over columns leaves the ranks in order, so that sorting again gives them back.
+                for mean, part in zip(means, (data, result), strict=True):
+                    mean[row] = np.sort(part[:, row], axis=0)[kept].mean(axis=0, dtype=np.float64)
     if broken:
         where = tuple(int(i) for i in np.argwhere(~np.isfinite(data))[0])
         raise InputError(
             f"remove_stripes: the sinograms are {data[where]} at (angle, row, column) = {where}; every value must "
             f"be finite: normalise with flat and dark fields first"
         )
-    return result
+    return means
 
 
 def _reference(sinogram: NDArray[np.float32], size: int, strength: float) -> NDArray[np.float32]:
@@ -212,8 +234,9 @@ def remove_all_stripes(
 
     def chain(sinogram: NDArray[np.float32]) -> NDArray[np.float32]:
         bridged = _bridge_dead(sinogram, snr, large_size)
-        smoothed = _sorted(bridged, large_size, engine)
-        return _sorted(_level_large(bridged, smoothed, snr, drop), small_size, engine)
+        levelled = _level_large(bridged, large_size, snr, drop, engine)
+        _sort(levelled[:, None], small_size, 1.0, engine, 1, sinogram[:, None])
+        return sinogram
 
     return each_sinogram(sinograms, chain, threads, out)
 
@@ -264,7 +287,7 @@ def remove_large_stripes(
     _demand(snr, drop)
 
     def level(sinogram: NDArray[np.float32]) -> NDArray[np.float32]:
-        return _level_large(sinogram, _sorted(sinogram, size, engine), snr, drop)
+        return _level_large(sinogram, size, snr, drop, engine)
 
     return each_sinogram(sinograms, level, threads, out)
 
@@ -282,7 +305,7 @@ def each_sinogram(
     sinograms : array of float32, shape (angle, row, column)
         Attenuation.
     correct : function
-        Makes of one sinogram, shape (angle, column), another.
+        Makes of one sinogram, shape (angle, column), another, or changes it: its memory is used again for the next.
     threads : int or None
         Sinograms in work at a time; by default as many as processors.
     out : array of float32, shape (angle, row, column) or None
@@ -303,8 +326,13 @@ def each_sinogram(
         raise InputError(f"remove_stripes: sinograms have shape {data.shape}; give (angle, row, column)")
     result = np.empty(data.shape, np.float32) if out is None else out
 
+    room = local()
+
     def one(row: int) -> None:
-        result[:, row] = correct(np.ascontiguousarray(data[:, row]))
+        if not hasattr(room, "sinogram"):
+            room.sinogram = np.empty((data.shape[0], data.shape[2]), np.float32)
+        room.sinogram[...] = data[:, row]
+        result[:, row] = correct(room.sinogram)
 
     with ThreadPoolExecutor(threads or processors()) as pool:
         list(pool.map(one, range(data.shape[1])))
@@ -344,10 +372,6 @@ def _demand(snr: float, drop: float) -> None:
         raise ParameterError(f"remove_stripes: drop is {drop}; give a part from 0 to 0.8")
 
 
-def _sorted(sinogram: NDArray[np.float32], size: int, engine: Engine) -> NDArray[np.float32]:
-    return remove_stripes_by_sorting(sinogram[:, None], size, engine=engine, threads=1)[:, 0]
-
-
 def _bridge_dead(sinogram: NDArray[np.float32], snr: float, size: int) -> NDArray[np.float32]:
     """Algorithm 6 of Vo et al. (2018): columns that do not follow the object, or follow too much."""
     rough = _roughness(sinogram)
@@ -374,25 +398,19 @@ def _roughness(sinogram: NDArray[np.float32]) -> NDArray[np.float64]:
 
 
 def _level_large(
-    sinogram: NDArray[np.float32], smoothed: NDArray[np.float32], snr: float, drop: float
+    sinogram: NDArray[np.float32], size: int, snr: float, drop: float, engine: Engine
 ) -> NDArray[np.float32]:
     """Algorithm 5: every column to the level of its neighbours, and outright where it stands out."""
     left_out = int(0.5 * drop * len(sinogram))
     kept = slice(left_out, len(sinogram) - left_out)
-    # A median over columns leaves the ranks in order, so that sorting again gives them back.
-    level, usual = (_ranked(part)[:, kept].mean(axis=1) for part in (sinogram, smoothed))
+    made = np.empty_like(sinogram)
+    level, usual = _sort(sinogram[:, None], size, 1.0, engine, 1, made[:, None], kept)[:, 0]
     factor = np.divide(level, usual, out=np.ones_like(level), where=usual != 0)
     mask = _widened(_stands_out(factor, snr))
-    levelled = sinogram / np.where(factor != 0, factor, 1)
-    levelled[:, mask] = smoothed[:, mask]
-    return levelled.astype(np.float32, copy=False)
-
-
-def _ranked(sinogram: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return each column's values by size, shape (column, rank): side by side they are sorted twice as fast."""
-    columns = np.array(sinogram.T, order="C")
-    columns.sort(axis=1)
-    return columns
+    smoothed = made[:, mask]
+    np.divide(sinogram, np.where(factor != 0, factor, 1).astype(np.float32), out=made)
+    made[:, mask] = smoothed
+    return made
 
 
 def _stands_out(values: NDArray[Any], snr: float) -> NDArray[np.bool_]:

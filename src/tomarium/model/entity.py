@@ -92,7 +92,7 @@ _FACILITY: Final = (
     Fact("facility", "Facility", searched=True),
     Fact("facility_ror", "ROR of the facility", "ror"),
 )
-_HOUSE: Final = (
+_OF_INSTITUTION: Final = (
     Fact("ror", "ROR", "ror"),
     Fact("other_names", "Other names", "list"),
     Fact("country", "Country"),
@@ -160,8 +160,13 @@ KINDS: Final = {
             ),
             "Instrument",
         ),
-        Kind("facility", "facilities", (_DESCRIPTION, *_HOUSE, Fact("operator", "Operated by")), "Other"),
-        Kind("organisation", "organisations", (_DESCRIPTION, *_HOUSE), "Other"),
+        Kind(
+            "facility",
+            "facilities",
+            (_DESCRIPTION, *_OF_INSTITUTION, Fact("operator", "Operated by")),
+            "Other",
+        ),
+        Kind("organisation", "organisations", (_DESCRIPTION, *_OF_INSTITUTION), "Other"),
         Kind(
             "collection",
             "collections",
@@ -193,11 +198,11 @@ KINDS: Final = {
     )
 }
 """Name of a kind → what it is."""
-HOUSES: Final = {
+INSTITUTIONS: Final = {
     "facility": (("facility", "facility_ror"),),
     "organisation": (("institution", "institution_ror"), ("facility", "facility_ror"), ("operator", "")),
 }
-"""Kind of a house → the facts of others that name it, each with that of its ROR id ("" where there is none)."""
+"""Kind of an institution → the facts of others that name it, each with that of its ROR id ("" where there is none)."""
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from tomarium.catalogue.reader import Reader
 from tomarium.catalogue.tokens import SCOPES, end_sessions, make_token, open_session, revoke_token
 from tomarium.errors import InputError
 from tomarium.portal.door import Door
-from tomarium.portal.forms import Fields, read_days, take
+from tomarium.portal.forms import Fields, add_form_route, read_days
 from tomarium.portal.identity import SESSION, forget_session, identify, session_seconds, set_cookie
 from tomarium.portal.pages.sign_in import SIGN_IN, content_of
 from tomarium.portal.rendering import answer_html, answer_json, wants_json
@@ -19,18 +19,18 @@ from tomarium.portal.request_context import CurrentRequest, RequestContext
 # Annotations are evaluated here, not postponed: FastAPI reads them.
 
 
-def give_all(app: FastAPI) -> None:
-    """Let an application give all of these.
+def add_routes(app: FastAPI) -> None:
+    """Add the routes to an application.
 
     Parameters
     ----------
     app : FastAPI
         Gets the routes.
     """
-    take(app, "/account/password", new_password, name="account.password")
-    take(app, "/account/sign-out", sign_out_everywhere, name="account.sign-out")
-    take(app, "/account/tokens", new_token, name="account.tokens")
-    take(app, "/account/tokens/revoke", revoke, name="account.revoke")
+    add_form_route(app, "/account/password", new_password, name="account.password")
+    add_form_route(app, "/account/sign-out", sign_out_everywhere, name="account.sign-out")
+    add_form_route(app, "/account/tokens", new_token, name="account.tokens")
+    add_form_route(app, "/account/tokens/revoke", revoke, name="account.revoke")
 
 
 def new_password(request_context: CurrentRequest, fields: Fields) -> Response:
@@ -128,4 +128,4 @@ def _show(
     return response
 
 
-DOOR = Door("account", give_all)
+DOOR = Door("account", add_routes)

@@ -24,7 +24,7 @@ from tomarium.catalogue.settings import SETTINGS, all_settings, change_setting
 from tomarium.errors import InputError
 from tomarium.portal.administration import SECTIONS, demand_section
 from tomarium.portal.door import Door
-from tomarium.portal.forms import Fields, read_days, take
+from tomarium.portal.forms import Fields, add_form_route, read_days
 from tomarium.portal.harvest_jobs import ask_for
 from tomarium.portal.page import Page
 from tomarium.portal.pages import admin_user, admin_users
@@ -38,28 +38,28 @@ DAYS = "7"
 """How long a link by which somebody sets a password works, where nobody says otherwise."""
 
 
-def give_all(app: FastAPI) -> None:
-    """Let an application take these forms.
+def add_routes(app: FastAPI) -> None:
+    """Add the routes of these forms to an application.
 
     Parameters
     ----------
     app : FastAPI
         Gets the routes.
     """
-    take(app, "/admin/users", add_user, name="admin.users.add")
-    take(app, "/admin/users/{name}/role", role, name="admin.user.role")
-    take(app, "/admin/users/{name}/teams", teams, name="admin.user.teams")
-    take(app, "/admin/users/{name}/instruments", instruments, name="admin.user.instruments")
-    take(app, "/admin/users/{name}/link", link, name="admin.user.link")
-    take(app, "/admin/users/{name}/withdraw-link", withdraw_link, name="admin.user.withdraw_link")
-    take(app, "/admin/users/{name}/second-factor-off", factor_off, name="admin.user.factor_off")
-    take(app, "/admin/users/{name}/close", close, name="admin.user.close")
-    take(app, "/admin/users/{name}/open", reopen, name="admin.user.open")
-    take(app, "/admin/settings", settings, name="admin.settings.change")
-    take(app, "/admin/work", again, name="admin.work.again")
-    take(app, "/admin/sources", harvest_now, name="admin.sources.harvest")
-    take(app, "/admin/disk", quota, name="admin.disk.quota")
-    take(app, "/admin/alarms", clear, name="admin.alarms.clear")
+    add_form_route(app, "/admin/users", add_user, name="admin.users.add")
+    add_form_route(app, "/admin/users/{name}/role", role, name="admin.user.role")
+    add_form_route(app, "/admin/users/{name}/teams", teams, name="admin.user.teams")
+    add_form_route(app, "/admin/users/{name}/instruments", instruments, name="admin.user.instruments")
+    add_form_route(app, "/admin/users/{name}/link", link, name="admin.user.link")
+    add_form_route(app, "/admin/users/{name}/withdraw-link", withdraw_link, name="admin.user.withdraw_link")
+    add_form_route(app, "/admin/users/{name}/second-factor-off", factor_off, name="admin.user.factor_off")
+    add_form_route(app, "/admin/users/{name}/close", close, name="admin.user.close")
+    add_form_route(app, "/admin/users/{name}/open", reopen, name="admin.user.open")
+    add_form_route(app, "/admin/settings", settings, name="admin.settings.change")
+    add_form_route(app, "/admin/work", again, name="admin.work.again")
+    add_form_route(app, "/admin/sources", harvest_now, name="admin.sources.harvest")
+    add_form_route(app, "/admin/disk", quota, name="admin.disk.quota")
+    add_form_route(app, "/admin/alarms", clear, name="admin.alarms.clear")
 
 
 def add_user(request_context: CurrentRequest, fields: Fields) -> Response:
@@ -84,7 +84,7 @@ def add_user(request_context: CurrentRequest, fields: Fields) -> Response:
     if not secret:
         # Who made the first account as the owner of this machine is nobody from now on, and has to sign in.
         way = "sign-in" if reader == LOCAL_OWNER else "admin.users"
-        return _done(request_context, way, {}, f"{name} may sign in now.")
+        return _answer_done(request_context, way, {}, f"{name} may sign in now.")
     address = request_context.address("welcome", {"secret": secret})
     if wants_json(request_context.request):
         return _secret(answer_json({"name": name, "link": address}, 201))
@@ -94,37 +94,37 @@ def add_user(request_context: CurrentRequest, fields: Fields) -> Response:
 
 def role(request_context: CurrentRequest, name: str, fields: Fields) -> Response:
     """Give an account another `role`; it holds from the next request on."""
-    given = fields.get("role", "")
-    return _of_user(
+    new_role = fields.get("role", "")
+    return _change_user(
         request_context,
         name,
-        lambda connection, reader: accounts.change_role(connection, reader, name, given),
-        f"{name} is {given} now.",
+        lambda connection, reader: accounts.change_role(connection, reader, name, new_role),
+        f"{name} is {new_role} now.",
     )
 
 
 def teams(request_context: CurrentRequest, name: str, fields: Fields) -> Response:
     """Say to which `teams` an account belongs, one a line; it leaves all others."""
-    wanted = _lines(fields, "teams")
+    new_teams = _lines(fields, "teams")
 
     def act(connection: Connection, reader: Reader) -> None:
         now = accounts.account_named(connection, name).teams
-        leave = tuple(one for one in now if one not in wanted)
-        accounts.change_teams(connection, reader, name, join=wanted, leave=leave)
+        leave = tuple(team for team in now if team not in new_teams)
+        accounts.change_teams(connection, reader, name, join=new_teams, leave=leave)
 
-    return _of_user(request_context, name, act, "The teams are changed.")
+    return _change_user(request_context, name, act, "The teams are changed.")
 
 
 def instruments(request_context: CurrentRequest, name: str, fields: Fields) -> Response:
     """Say which `instruments` are assigned to an account, one a line; all others are taken from it."""
-    wanted = _lines(fields, "instruments")
+    new_instruments = _lines(fields, "instruments")
 
     def act(connection: Connection, reader: Reader) -> None:
         now = accounts.account_named(connection, name).instruments
-        release = tuple(one for one in now if one not in wanted)
-        change_instruments(connection, reader, name, assign=wanted, release=release)
+        release = tuple(instrument for instrument in now if instrument not in new_instruments)
+        change_instruments(connection, reader, name, assign=new_instruments, release=release)
 
-    return _of_user(request_context, name, act, "The instruments are changed.")
+    return _change_user(request_context, name, act, "The instruments are changed.")
 
 
 def link(request_context: CurrentRequest, name: str, fields: Fields) -> Response:
@@ -142,7 +142,7 @@ def link(request_context: CurrentRequest, name: str, fields: Fields) -> Response
 
 def factor_off(request_context: CurrentRequest, name: str) -> Response:
     """Switch the second factor of an account off, whose holder lost the app and the recovery codes."""
-    return _of_user(
+    return _change_user(
         request_context,
         name,
         lambda connection, reader: end_factor(connection, reader, name),
@@ -151,8 +151,8 @@ def factor_off(request_context: CurrentRequest, name: str) -> Response:
 
 
 def withdraw_link(request_context: CurrentRequest, name: str) -> Response:
-    """Let the link of an account open nothing any more."""
-    return _of_user(
+    """Revoke the link of an account."""
+    return _change_user(
         request_context,
         name,
         lambda connection, reader: revoke_link(connection, reader, name),
@@ -162,7 +162,7 @@ def withdraw_link(request_context: CurrentRequest, name: str) -> Response:
 
 def close(request_context: CurrentRequest, name: str) -> Response:
     """Close an account: its sessions, tokens and link end; what it owns stays."""
-    return _of_user(
+    return _change_user(
         request_context,
         name,
         lambda connection, reader: accounts.close_account(connection, reader, name),
@@ -172,7 +172,7 @@ def close(request_context: CurrentRequest, name: str) -> Response:
 
 def reopen(request_context: CurrentRequest, name: str) -> Response:
     """Open a closed account again; its tokens are gone."""
-    return _of_user(
+    return _change_user(
         request_context,
         name,
         lambda connection, reader: accounts.reopen_account(connection, reader, name),
@@ -198,13 +198,13 @@ def settings(request_context: CurrentRequest, fields: Fields) -> Response:
         return changed
 
     changed = _change(request_context, act)
-    return _done(
+    return _answer_done(
         request_context, "admin.settings", {}, f"Changed: {', '.join(changed)}." if changed else "No change."
     )
 
 
 def again(request_context: CurrentRequest, fields: Fields) -> Response:
-    """Let a worker try a `job` or a `mail` (its number), or a `doi` again."""
+    """Queue a `job` or a `mail` (its number), or a `doi`, again for a worker."""
     reader = demand_section(request_context, "work", change=True)
     doi, mail = fields.get("doi", ""), fields.get("mail", "")
     number = mail or fields.get("job", "")
@@ -219,24 +219,24 @@ def again(request_context: CurrentRequest, fields: Fields) -> Response:
             raise InputError(f"{number[:20]!r} is no number of a job or a mail; give job, mail or doi")
 
     _change(request_context, act)
-    return _done(request_context, "admin.work", {}, "The next worker tries it again.")
+    return _answer_done(request_context, "admin.work", {}, "The next worker tries it again.")
 
 
 def harvest_now(request_context: CurrentRequest, fields: Fields) -> Response:
-    """Let a worker harvest a `source`, its number, now."""
+    """Queue the harvest of a `source`, its number, for a worker now."""
     reader = demand_section(request_context, "sources", change=True)
     number = fields.get("source", "")
 
     def act(connection: Connection) -> str:
-        known = {str(one.number): one for one in all_sources(connection)}
-        if number not in known:
+        sources = {str(source.number): source for source in all_sources(connection)}
+        if number not in sources:
             raise InputError(f"there is no source {number[:20]!r}; the page lists their numbers")
-        ask_for(connection, known[number])
-        note(connection, reader, "harvest", told=[known[number].title])
-        return known[number].title
+        ask_for(connection, sources[number])
+        note(connection, reader, "harvest", told=[sources[number].title])
+        return sources[number].title
 
     title = _change(request_context, act)
-    return _done(request_context, "admin.sources", {}, f"{title}: the next worker harvests it.")
+    return _answer_done(request_context, "admin.sources", {}, f"{title}: the next worker harvests it.")
 
 
 def quota(request_context: CurrentRequest, fields: Fields) -> Response:
@@ -251,7 +251,7 @@ def quota(request_context: CurrentRequest, fields: Fields) -> Response:
         change_quota(connection, reader, fields.get("kind", ""), name, None if size is None else round(size))
 
     _change(request_context, act)
-    return _done(request_context, "admin.disk", {}, f"{name}: {text or 'no limit'}.")
+    return _answer_done(request_context, "admin.disk", {}, f"{name}: {text or 'no limit'}.")
 
 
 def clear(request_context: CurrentRequest, fields: Fields) -> Response:
@@ -264,24 +264,28 @@ def clear(request_context: CurrentRequest, fields: Fields) -> Response:
         request_context,
         lambda connection: clear_alarm(connection, reader, int(number), fields.get("reason", "")),
     )
-    return _done(request_context, "admin.alarms", {}, f"Alarm {number} is cleared.")
+    return _answer_done(request_context, "admin.alarms", {}, f"Alarm {number} is cleared.")
 
 
-def _of_user(
-    context: RequestContext, name: str, act: Callable[[Connection, Reader], object], said: str
+def _change_user(
+    context: RequestContext, name: str, act: Callable[[Connection, Reader], object], message: str
 ) -> Response:
     reader = demand_section(context, "users", change=True)
     _change(context, lambda connection: act(connection, reader), name)
     # Who took their own role, or closed their own account, sees the list of users no more.
     with context.catalogue.reading() as connection:
-        known = {one.name: one for one in accounts.all_accounts(connection)}
-    mine = known.get(reader.name)
+        accounts_by_name = {account.name: account for account in accounts.all_accounts(connection)}
+    mine = accounts_by_name.get(reader.name)
     sees = mine is None or (not mine.closed and mine.role in SECTIONS["users"].sees)
-    return _done(context, "admin.user", {"name": name}, said) if sees else _done(context, "home", {}, said)
+    return (
+        _answer_done(context, "admin.user", {"name": name}, message)
+        if sees
+        else _answer_done(context, "home", {}, message)
+    )
 
 
 def _change(context: RequestContext, act: Callable[[Connection], Made], name: str = "") -> Made:
-    """Do something in one transaction, and say what was wrong as the portal does; 404 where there is no account."""
+    """Run a change in one transaction, with errors as HTTP statuses; 404 where there is no account."""
     try:
         with context.catalogue.writing() as connection:
             if name:
@@ -300,10 +304,10 @@ def _demand_account(connection: Connection, name: str) -> None:
         raise HTTPException(404, f"There is no account “{name[:60]}”. See the list of users.") from problem
 
 
-def _done(context: RequestContext, page: str, parts: Mapping[str, str], said: str) -> Response:
+def _answer_done(context: RequestContext, page: str, parts: Mapping[str, str], message: str) -> Response:
     if wants_json(context.request):
-        return answer_json({"said": said})
-    return RedirectResponse(f"{context.link(page, parts)}?said={quote(said[:300])}", 303)
+        return answer_json({"said": message})
+    return RedirectResponse(f"{context.link(page, parts)}?said={quote(message[:300])}", 303)
 
 
 def _html(context: RequestContext, page: Page, content: Any, parts: Mapping[str, str]) -> Response:
@@ -322,4 +326,4 @@ def _lines(fields: Mapping[str, str], name: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(line for line in lines if line))
 
 
-DOOR = Door("administration", give_all)
+DOOR = Door("administration", add_routes)

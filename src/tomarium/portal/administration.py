@@ -134,7 +134,7 @@ def demand_section(context: RequestContext, name: str, *, change: bool = False) 
     return reader
 
 
-def tabs(context: RequestContext, reader: Reader, here: str) -> tuple[Tab, ...]:
+def tabs(context: RequestContext, reader: Reader, shown: str) -> tuple[Tab, ...]:
     """List the sections that a reader sees.
 
     Parameters
@@ -143,7 +143,7 @@ def tabs(context: RequestContext, reader: Reader, here: str) -> tuple[Tab, ...]:
         For the addresses.
     reader : Reader
         Who asks.
-    here : str
+    shown : str
         The section that is shown.
 
     Returns
@@ -152,7 +152,7 @@ def tabs(context: RequestContext, reader: Reader, here: str) -> tuple[Tab, ...]:
         In their order.
     """
     return tuple(
-        Tab(section.title, context.link(section.page), name == here)
+        Tab(section.title, context.link(section.page), name == shown)
         for name, section in SECTIONS.items()
         if reader.role in section.sees
     )

@@ -57,9 +57,9 @@ def agent_of(text: str) -> Agent:
         "robot" for what says so or says nothing, "machine" for a program that somebody runs, else "regular".
     """
     name = text.strip().lower()[:500]
-    known = _PROGRAM.match(name) is not None
-    if not name or _ROBOT.search(name) or (not known and _NO_BROWSER.search(name)):
+    is_program = _PROGRAM.match(name) is not None
+    if not name or _ROBOT.search(name) or (not is_program and _NO_BROWSER.search(name)):
         return "robot"
     if _BROWSER.search(name):
         return "regular"
-    return "machine" if known or not name.startswith("mozilla/") else "regular"
+    return "machine" if is_program or not name.startswith("mozilla/") else "regular"

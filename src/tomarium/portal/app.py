@@ -29,7 +29,7 @@ from tomarium.portal.problems import explain
 from tomarium.portal.rate_limits import RateLimits, demand_rate
 from tomarium.portal.rendering import answer_html, answer_json, wants_json
 from tomarium.portal.request_context import CurrentRequest
-from tomarium.portal.routes import give
+from tomarium.portal.routes import add_get_route
 from tomarium.portal.security import with_headers
 from tomarium.registry import collect
 
@@ -106,13 +106,13 @@ def _routes(pages: tuple[Page, ...], doors: tuple[Door, ...]) -> tuple[BaseRoute
     """Make the routes of all addresses; they know no catalogue, and what FastAPI reads from signatures serves all."""
     app = FastAPI(openapi_url=None, dependencies=[Depends(demand_same_site), Depends(demand_rate)])
     for page in sorted(pages, key=lambda page: page.path):
-        give(app, page.json_path, _machine(page), name=f"{page.name}.json", kind=JSONResponse)
+        add_get_route(app, page.json_path, _machine(page), name=f"{page.name}.json", kind=JSONResponse)
     for door in doors:
         if door.first:
             door.give(app)
     # Longer addresses first, so that one with a free end does not take what is another's.
     for page in sorted(pages, key=lambda page: -len(page.path)):
-        give(app, page.path, _people(page), name=page.name, kind=HTMLResponse)
+        add_get_route(app, page.path, _people(page), name=page.name, kind=HTMLResponse)
     for door in doors:
         if not door.first:
             door.give(app)
@@ -130,17 +130,17 @@ def _people(page: Page) -> Callable[..., Response]:
     def show(
         request_context: CurrentRequest, request: Request, content: Annotated[Any, Depends(page.content)]
     ) -> Response:
-        told = page.links(request_context, content) if page.links else ""
+        link_header = page.links(request_context, content) if page.links else ""
         if wants_json(request):
             answer = answer_json(content)
-            if told:
-                answer.headers["Link"] = told
+            if link_header:
+                answer.headers["Link"] = link_header
             return answer
         path = request_context.link(f"{page.name}.json", request.path_params)
         json_path = f"{path}?{request.url.query}" if request.url.query else path
         answer = answer_html(request_context, page, content, json_path)
-        if told:
-            answer.headers["Link"] += f", {told}"
+        if link_header:
+            answer.headers["Link"] += f", {link_header}"
         if page.levels:
             remember(request, answer)
         return answer

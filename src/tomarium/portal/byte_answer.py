@@ -45,16 +45,16 @@ def wanted_range(request: Request, size: int, tag: str) -> tuple[int, int] | Non
     HTTPException
         416: several ranges, or one that begins beyond the end.
     """
-    asked = request.headers.get("range", "")
+    text = request.headers.get("range", "")
     # A weak tag never agrees, and a date is not given out with these answers.
-    if not asked or request.method != "GET" or request.headers.get("if-range", tag) != tag:
+    if not text or request.method != "GET" or request.headers.get("if-range", tag) != tag:
         return None
     beyond = {"Content-Range": f"bytes */{size}"}
-    if "," in asked and asked.strip().lower().startswith("bytes"):
+    if "," in text and text.strip().lower().startswith("bytes"):
         raise HTTPException(
-            416, f"Several ranges were asked for at once ({asked[:80]}); ask for one in each request.", beyond
+            416, f"Several ranges were asked for at once ({text[:80]}); ask for one in each request.", beyond
         )
-    match = _RANGE.fullmatch(asked)
+    match = _RANGE.fullmatch(text)
     if match is None or not (match[1] or match[2]) or max(len(match[1]), len(match[2])) > 18:
         return None
     if not match[1]:
@@ -65,7 +65,7 @@ def wanted_range(request: Request, size: int, tag: str) -> tuple[int, int] | Non
             return None
     if first >= size:
         raise HTTPException(
-            416, f"The range {asked[:80]} begins at or beyond the end: this has {size} bytes.", beyond
+            416, f"The range {text[:80]} begins at or beyond the end: this has {size} bytes.", beyond
         )
     return first, stop
 
@@ -146,10 +146,10 @@ class FileAnswer(ByteAnswer):
         try:
             while place < self._stop:
                 piece = room[: min(PIECE, self._stop - place)]
-                got = _read_from_memory(file.fileno(), piece, place)
+                count = _read_from_memory(file.fileno(), piece, place)
                 block = (
-                    bytes(piece[:got])
-                    if got
+                    bytes(piece[:count])
+                    if count
                     else await asyncio.to_thread(_read_at, file, place, min(BLOCK, self._stop - place))
                 )
                 if not block:

@@ -18,7 +18,7 @@ from tomarium.catalogue.settings import publisher
 from tomarium.portal.byte_answer import FileAnswer, wanted_range
 from tomarium.portal.door import Door
 from tomarium.portal.request_context import CurrentRequest, RequestContext, without_content
-from tomarium.portal.routes import give
+from tomarium.portal.routes import add_get_route
 from tomarium.portal.security import LOCKED
 from tomarium.standards import croissant, dcat
 from tomarium.standards.record_json import to_json
@@ -39,17 +39,19 @@ CROISSANT_TYPES: Final = {
 """Kind of a column of the Parquet file → type in Croissant; people, which have parts, are left out."""
 
 
-def give_catalogue_files(app: FastAPI) -> None:
-    """Let an application give these files.
+def add_routes(app: FastAPI) -> None:
+    """Add the routes of these files to an application.
 
     Parameters
     ----------
     app : FastAPI
         Gets the routes.
     """
-    give(app, "/catalogue.parquet", parquet, name="catalogue.parquet", kind=Response)
-    give(app, "/catalogue.dcat.json", dcat_of_catalogue, name="catalogue.dcat", kind=Response)
-    give(app, "/catalogue.croissant.json", croissant_of_catalogue, name="catalogue.croissant", kind=Response)
+    add_get_route(app, "/catalogue.parquet", parquet, name="catalogue.parquet", kind=Response)
+    add_get_route(app, "/catalogue.dcat.json", dcat_of_catalogue, name="catalogue.dcat", kind=Response)
+    add_get_route(
+        app, "/catalogue.croissant.json", croissant_of_catalogue, name="catalogue.croissant", kind=Response
+    )
 
 
 def parquet(request_context: CurrentRequest, request: Request) -> Response:
@@ -58,32 +60,39 @@ def parquet(request_context: CurrentRequest, request: Request) -> Response:
     It has an ETag, and ranges of it can be asked for. A file of a large catalogue is made by a worker: meanwhile the
     last one is given, and Last-Modified says when that was made.
     """
-    kept = dump_of(request_context)
-    tag = f'"{kept.sha256}"'
+    dump = dump_of(request_context)
+    tag = f'"{dump.sha256}"'
     headers = {
         "ETag": tag,
-        "Last-Modified": formatdate(kept.made, usegmt=True),
+        "Last-Modified": formatdate(dump.made, usegmt=True),
         "Cache-Control": "public, max-age=300",
         "Content-Disposition": 'attachment; filename="catalogue.parquet"',
     }
-    held = [one.strip().removeprefix("W/") for one in request.headers.get("if-none-match", "").split(",")]
+    held = [
+        entity_tag.strip().removeprefix("W/")
+        for entity_tag in request.headers.get("if-none-match", "").split(",")
+    ]
     if tag in held or held == ["*"]:
         return Response(status_code=304, headers=headers)
-    return FileAnswer(kept.path, kept.bytes, wanted_range(request, kept.bytes, tag), headers, MEDIA_TYPE)
+    return FileAnswer(dump.path, dump.bytes, wanted_range(request, dump.bytes, tag), headers, MEDIA_TYPE)
 
 
 def croissant_of_catalogue(request_context: CurrentRequest) -> Response:
     """Describe the Parquet file of the catalogue as a data set in Croissant 1.1: its columns, types and units."""
-    kept = dump_of(request_context)
+    dump = dump_of(request_context)
     settings = request_context.settings
     address = request_context.address("catalogue.parquet")
     columns = [
-        (one.name, CROISSANT_TYPES[one.kind], f"{one.told}, {one.unit}." if one.unit else f"{one.told}.")
-        for one in COLUMNS
-        if one.kind in CROISSANT_TYPES
+        (
+            column.name,
+            CROISSANT_TYPES[column.kind],
+            f"{column.told}, {column.unit}." if column.unit else f"{column.told}.",
+        )
+        for column in COLUMNS
+        if column.kind in CROISSANT_TYPES
     ]
-    lists = [one.name for one in COLUMNS if one.kind.endswith("s")]
-    told = {
+    lists = [column.name for column in COLUMNS if column.kind.endswith("s")]
+    description = {
         "@context": croissant.context(),
         "@type": "sc:Dataset",
         "conformsTo": croissant.CONFORMS_TO,
@@ -91,16 +100,16 @@ def croissant_of_catalogue(request_context: CurrentRequest) -> Response:
         "description": "Every published record of this catalogue, a row each, as it was when the file was made.",
         "url": request_context.address("home"),
         "creator": {"@type": "Organization", "name": publisher(settings) or settings["name"]},
-        "datePublished": datetime.fromtimestamp(int(kept.made), UTC).isoformat(),
+        "datePublished": datetime.fromtimestamp(int(dump.made), UTC).isoformat(),
         "version": "1.0.0",
         "isLiveDataset": True,
         "distribution": [
-            croissant.file_object("catalogue.parquet", address, kept.bytes, MEDIA_TYPE, kept.sha256)
+            croissant.file_object("catalogue.parquet", address, dump.bytes, MEDIA_TYPE, dump.sha256)
         ],
         "recordSet": [croissant.table("records", "Published records.", "catalogue.parquet", columns, lists)],
     }
     return Response(
-        to_json(told, indent=1),
+        to_json(description, indent=1),
         media_type="application/ld+json",
         headers={"Cache-Control": "public, max-age=300", "Content-Security-Policy": LOCKED},
     )
@@ -116,11 +125,11 @@ def dcat_of_catalogue(
     added.
     """
     reader, settings = request_context.anybody, request_context.settings
-    found = search(request_context.catalogue, reader, limit=PER_PAGE, after=after)
-    here, home = request_context.address("catalogue.dcat"), request_context.address("home")
+    results = search(request_context.catalogue, reader, limit=PER_PAGE, after=after)
+    address, home = request_context.address("catalogue.dcat"), request_context.address("home")
     everybody = replace(request_context, reader=reader)
     datasets = []
-    for hit in found.hits:
+    for hit in results.hits:
         try:
             record, place = everybody.seen(hit.id)
         except HTTPException as problem:  # one damaged folder must not hide the others
@@ -128,8 +137,11 @@ def dcat_of_catalogue(
             continue
         shown = record if place.open else without_content(record)
         datasets.append(dcat.dataset(shown, request_context.address("record", {"id": hit.id})))
-    pages = {"first": here, "next": f"{here}?{urlencode({'after': found.next})}" if found.next else ""}
-    view: dict[str, Any] = {"@id": f"{here}?{urlencode({'after': after})}" if after else here}
+    pages = {
+        "first": address,
+        "next": f"{address}?{urlencode({'after': results.next})}" if results.next else "",
+    }
+    view: dict[str, Any] = {"@id": f"{address}?{urlencode({'after': after})}" if after else address}
     view |= {f"hydra:{name}": {"@id": page} for name, page in pages.items() if page}
     text = dcat.catalogue(
         settings["name"],
@@ -146,15 +158,15 @@ def dcat_of_catalogue(
 def dump_of(request_context: RequestContext) -> KeptDump:
     """Return the file of the catalogue; HTTPException 503 while a worker makes the first one."""
     home = request_context.address("home").rstrip("/")
-    kept = kept_dump(request_context.catalogue, home, request_context.anybody)
-    if kept is None:
+    dump = kept_dump(request_context.catalogue, home, request_context.anybody)
+    if dump is None:
         raise HTTPException(
             503,
             "The file of the whole catalogue is being made by a worker. Ask again in a minute; searches answer "
             "meanwhile.",
             {"Retry-After": str(WAIT_S)},
         )
-    return kept
+    return dump
 
 
-DOOR = Door("catalogue files", give_catalogue_files)
+DOOR = Door("catalogue files", add_routes)

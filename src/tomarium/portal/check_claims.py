@@ -19,14 +19,14 @@ from tomarium.errors import InputError
 from tomarium.model.same_sample import CLAIMED, CONFIRMED, NOT_REACHABLE, WITHDRAWN, SameSampleClaim
 from tomarium.portal.client import Portal
 from tomarium.portal.follow import LIMITS, RESOLVER, Step, follow
-from tomarium.portal.peer_judge import is_private
+from tomarium.portal.peer_check import is_private
 from tomarium.standards.identifiers import classify, place_of
 
 DATACITE: Final = "https://api.datacite.org"
 _SAME: Final = "IsIdenticalTo"
 
 
-def _silent(address: str) -> None:
+def _no_report(address: str) -> None:
     """Tell nobody that an address is asked."""
 
 
@@ -49,7 +49,7 @@ class Asking:
     datacite: str = DATACITE
     resolver: str = RESOLVER
     private: bool = False
-    tell: Callable[[str], object] = _silent
+    tell: Callable[[str], object] = _no_report
 
 
 def check_claim(claim: SameSampleClaim, names: Sequence[str], asking: Asking) -> tuple[str, str]:
@@ -69,50 +69,50 @@ def check_claim(claim: SameSampleClaim, names: Sequence[str], asking: Asking) ->
     state, told : str
         "claimed", "confirmed" or "not-reachable", and why, in a sentence.
     """
-    wanted = {_plain(name) for name in names}
+    plain_names = {_comparable(name) for name in names}
     doi = classify(claim.target)
     answers = []
     if doi[1] == "DOI":
-        answers.append(_by_datacite(doi[0], wanted, asking))
+        answers.append(_by_datacite(doi[0], plain_names, asking))
     if not answers or answers[0][0] != CONFIRMED:
-        answers.append(_by_page(claim.target, wanted, asking))
+        answers.append(_by_page(claim.target, plain_names, asking))
     for state in (CONFIRMED, CLAIMED):
-        if found := [text for known, text in answers if known == state]:
-            return state, "; ".join(found)
+        if reasons := [text for outcome, text in answers if outcome == state]:
+            return state, "; ".join(reasons)
     return NOT_REACHABLE, "; ".join(text for _, text in answers)
 
 
-def _by_datacite(doi: str, wanted: set[str], asking: Asking) -> tuple[str, str]:
+def _by_datacite(doi: str, plain_names: set[str], asking: Asking) -> tuple[str, str]:
     address = f"{asking.datacite.rstrip('/')}/dois/{quote(doi, safe='/')}"
     try:
-        told = _get(address, asking)["data"]["attributes"]
+        attributes = _get(address, asking)["data"]["attributes"]
         related = [
-            (str(one.get("relationType")), place_of(str(one.get("relatedIdentifier"))))
-            for one in told.get("relatedIdentifiers") or ()
+            (str(identifier.get("relationType")), place_of(str(identifier.get("relatedIdentifier"))))
+            for identifier in attributes.get("relatedIdentifiers") or ()
         ]
     except (OSError, InputError) as problem:
         return NOT_REACHABLE, f"DataCite could not be asked: {problem}"
     except (ValueError, KeyError, TypeError, AttributeError):
         return NOT_REACHABLE, f"{address} gives no metadata of a DOI"
-    if any(relation == _SAME and _plain(place) in wanted for relation, place in related):
+    if any(relation == _SAME and _comparable(place) in plain_names for relation, place in related):
         return CONFIRMED, f"DataCite's metadata of {doi} name it as identical"
     return CLAIMED, f"DataCite's metadata of {doi} do not name it as identical"
 
 
 def _get(address: str, asking: Asking) -> dict[str, Any]:
-    def judge(peer: str) -> None:
+    def check_peer(peer: str) -> None:
         if not asking.private and is_private(peer):
             raise InputError(f"{address} is the machine {peer} of a private net; allow it with --private")
 
     asking.tell(address)
     agent = {"User-Agent": f"tomarium/{__version__} (check-claims)", "Accept": "application/vnd.api+json"}
-    answer = Portal(address, headers=agent, limits=LIMITS, peer=judge).ask("GET", address)
+    answer = Portal(address, headers=agent, limits=LIMITS, peer=check_peer).ask("GET", address)
     if answer.status != 200:
         raise InputError(f"{address} answered {answer.status}")
     return answer.json()
 
 
-def _by_page(target: str, wanted: set[str], asking: Asking) -> tuple[str, str]:
+def _by_page(target: str, plain_names: set[str], asking: Asking) -> tuple[str, str]:
     with TemporaryDirectory() as folder:
         path = Path(folder) / "kept"
         private = None if asking.private else False
@@ -120,39 +120,39 @@ def _by_page(target: str, wanted: set[str], asking: Asking) -> tuple[str, str]:
             page = follow(target, resolver=asking.resolver, save=path, tell=asking.tell, private=private)
         except (InputError, OSError) as problem:
             return NOT_REACHABLE, str(problem)
-        claims = _claims_told(page, path)
+        claims = _claims_of_page(page, path)
     if claims is None:
         return CLAIMED, f"{page.address} tells programs of no claims: it is no page of a specimen of tomarium"
-    about = [claim for claim in claims if _plain(str(claim.get("target", ""))) in wanted]
+    about = [claim for claim in claims if _comparable(str(claim.get("target", ""))) in plain_names]
     if not about:
         return CLAIMED, f"{page.address} claims nothing of this specimen"
     about.sort(
-        key=lambda one: one.get("state") == WITHDRAWN
+        key=lambda claim: claim.get("state") == WITHDRAWN
     )  # the other may name it twice, by its page and its DOI
     if about[0].get("state") == WITHDRAWN:
         return CLAIMED, f"{page.address} has withdrawn that it is the same: {about[0].get('withdrawn', '')}"
-    said = ", ".join(str(about[0][key]) for key in ("who", "when") if about[0].get(key))
+    signature = ", ".join(str(about[0][key]) for key in ("who", "when") if about[0].get(key))
     return (
         CONFIRMED,
-        f"{page.address} claims the same{f' ({said})' if said else ''}: {about[0].get('evidence', '')}",
+        f"{page.address} claims the same{f' ({signature})' if signature else ''}: {about[0].get('evidence', '')}",
     )
 
 
-def _claims_told(page: Step, kept: Path) -> list[dict[str, Any]] | None:
+def _claims_of_page(page: Step, folder: Path) -> list[dict[str, Any]] | None:
     """Find the claims in the metadata that a page gives; None where it gives none of a specimen."""
     for step in page.links:
         if step.relation != "describedby" or not step.file or "json" not in step.type:
             continue
         try:
-            told = json.loads((kept / step.file).read_bytes())
+            metadata = json.loads((folder / step.file).read_bytes())
         except ValueError:
             continue
-        if isinstance(told, dict) and isinstance(told.get("claims"), list):
-            return [claim for claim in told["claims"] if isinstance(claim, dict)]
+        if isinstance(metadata, dict) and isinstance(metadata.get("claims"), list):
+            return [claim for claim in metadata["claims"] if isinstance(claim, dict)]
     return None
 
 
-def _plain(address: str) -> str:
+def _comparable(address: str) -> str:
     """Spell an address so that two of the same place are equal."""
     identifier, kind = classify(address)
     return place_of(identifier.lower()) if kind == "DOI" else address.partition("#")[0].rstrip("/")

@@ -1,4 +1,4 @@
-"""Pictures that the portal makes of a record's files, in a process of its own: the files may mean harm."""
+"""Pictures that the portal makes of a record's files, in a process of its own: the files may be malicious."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tomarium.viewers.viewer import Viewer
 
 
 @dataclass(frozen=True)
-class Wanted:
+class PictureQuestion:
     """A picture of a viewer, by its name and choices."""
 
     viewer: str
@@ -50,24 +50,24 @@ def load_viewers() -> None:
     collect("viewers", Viewer)
 
 
-def make(wanted: Wanted | Path | VolumeQuestion) -> bytes | dict[str, Any] | None:
+def make(question: PictureQuestion | Path | VolumeQuestion) -> bytes | dict[str, Any] | None:
     """Draw a picture, write one smaller, or read of a volume; what a child does."""
-    if isinstance(wanted, VolumeQuestion):
-        return answer_in_child(wanted)
-    if isinstance(wanted, Path):
-        return webp.as_webp(wanted.read_bytes())
-    draw = collect("viewers", Viewer)[wanted.viewer].picture
-    return None if draw is None else draw(wanted.record, wanted.folder, wanted.name, wanted.choices)
+    if isinstance(question, VolumeQuestion):
+        return answer_in_child(question)
+    if isinstance(question, Path):
+        return webp.as_webp(question.read_bytes())
+    draw = collect("viewers", Viewer)[question.viewer].picture
+    return None if draw is None else draw(question.record, question.folder, question.name, question.choices)
 
 
-def draw(request_context: RequestContext, wanted: Wanted) -> bytes:
+def draw(request_context: RequestContext, question: PictureQuestion) -> bytes:
     """Draw a picture of a viewer.
 
     Parameters
     ----------
     request_context : RequestContext
         Of the request.
-    wanted : Wanted
+    question : PictureQuestion
         Of a viewer that has pictures.
 
     Returns
@@ -84,8 +84,8 @@ def draw(request_context: RequestContext, wanted: Wanted) -> bytes:
     HTTPException
         501: this system cannot confine a process. 503: too much is being drawn.
     """
-    remote = isinstance(wanted.folder, ObjectPath)
-    content = make(wanted) if remote else _ask(request_context, wanted, wanted.folder)
+    remote = isinstance(question.folder, ObjectPath)
+    content = make(question) if remote else _ask(request_context, question, question.folder)
     assert isinstance(content, bytes)
     return content
 
@@ -112,26 +112,26 @@ def smaller(request_context: RequestContext, path: Path, changed_ns: int, size: 
     key = (path, changed_ns, size)
     if key not in _SMALLER:
         try:
-            made = _ask(request_context, path, path)
+            picture = _ask(request_context, path, path)
         except (HTTPException, FormatError):
             return None
         while len(_SMALLER) >= webp.MOST_KEPT:
             _SMALLER.pop(next(iter(_SMALLER)), None)
-        _SMALLER[key] = made
+        _SMALLER[key] = picture
     return _SMALLER[key]
 
 
 _SMALLER: dict[tuple[Path, int, int], bytes | None] = {}
 
 
-def _ask(request_context: RequestContext, wanted: Wanted | Path, readable: Path) -> bytes | None:
+def _ask(request_context: RequestContext, question: PictureQuestion | Path, readable: Path) -> bytes | None:
     unconfined = request_context.settings[SETTING] == "yes"
     try:
-        made: bytes | None = readers().ask(wanted, readable=[readable], unconfined=unconfined)
+        picture: bytes | None = readers().ask(question, readable=[readable], unconfined=unconfined)
     except ReadersBusy as problem:
         raise HTTPException(503, f"{str(problem).capitalize()}.", {"Retry-After": "2"}) from problem
     except CannotConfine as problem:
         raise HTTPException(501, f"{problem}.") from problem
     except ReaderDied as problem:
         raise FormatError(f"{readable}: {problem}") from problem
-    return made
+    return picture

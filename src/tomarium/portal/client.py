@@ -26,7 +26,7 @@ from urllib.request import (
 
 from tomarium.catalogue.datacite_client import NoRedirects
 from tomarium.errors import InputError, Interrupted
-from tomarium.portal.peer_judge import judging
+from tomarium.portal.peer_check import checking_handlers
 
 TRIES: Final = 8
 FIRST_WAIT_S: Final = 0.5
@@ -66,10 +66,10 @@ class Answer:
 
     def json(self) -> dict[str, Any]:
         """Read the content as a JSON object; ValueError where it is none."""
-        told = json.loads(self.content)
-        if not isinstance(told, dict):
+        value = json.loads(self.content)
+        if not isinstance(value, dict):
             raise ValueError("is no object")
-        return told
+        return value
 
 
 def _opener(place: str, peer: Callable[[str], None] | None) -> OpenerDirector:
@@ -79,7 +79,7 @@ def _opener(place: str, peer: Callable[[str], None] | None) -> OpenerDirector:
     proxied = not direct and parts.scheme in getproxies() and not proxy_bypass(parts.netloc)
     handlers: list[BaseHandler] = [NoRedirects(), *([ProxyHandler({})] if direct else [])]
     if peer is not None and not proxied:
-        handlers += judging(peer)
+        handlers += checking_handlers(peer)
     return build_opener(*handlers)
 
 
@@ -152,14 +152,14 @@ class Portal:
             There is no whole answer, or one beyond the limits.
         """
         with self.open(method, path, headers, content) as answer:
-            return self._whole(answer, cut=method != "HEAD")
+            return self._read_whole(answer, cut=method != "HEAD")
 
     def get(self, path: str, headers: Mapping[str, str] | None = None) -> Answer:
         """Get something whole, and follow redirects; parameters and errors as of `follow` and `ask`."""
         with self.follow(path, headers) as answer:
-            return self._whole(answer)
+            return self._read_whole(answer)
 
-    def _whole(self, answer: Answer, *, cut: bool = True) -> Answer:
+    def _read_whole(self, answer: Answer, *, cut: bool = True) -> Answer:
         if answer.stream is None:
             return answer
         most, end = self.limits.bytes, time.monotonic() + self.limits.whole_s
@@ -174,9 +174,9 @@ class Portal:
                     raise OSError(f"the answer did not come to its end within {self.limits.whole_s:.0f} s")
         except HTTPException as problem:
             raise OSError(f"the answer was cut off ({problem})") from problem
-        told = answer.headers.get("Content-Length", "")
-        if cut and told.isdecimal() and size != int(told):
-            raise OSError(f"the answer was cut off after {size} of {told} bytes")
+        length = answer.headers.get("Content-Length", "")
+        if cut and length.isdecimal() and size != int(length):
+            raise OSError(f"the answer was cut off after {size} of {length} bytes")
         return Answer(answer.status, answer.headers, b"".join(pieces), address=answer.address)
 
     @contextmanager
@@ -252,19 +252,19 @@ class Portal:
         )
 
     def _next(self, place: str, location: str) -> str:
-        there, here = urljoin(place, location), urlsplit(place)
-        parts = web_address(there)
-        if here.scheme == "https" and parts.scheme == "http":
+        target, parts_before = urljoin(place, location), urlsplit(place)
+        parts = web_address(target)
+        if parts_before.scheme == "https" and parts.scheme == "http":
             raise InputError(
-                f"{place[:120]}: leads from https to {there[:120]}, where anybody on the way could read and change "
+                f"{place[:120]}: leads from https to {target[:120]}, where anybody on the way could read and change "
                 f"what is sent; ask its keeper for an address that begins with https://"
             )
-        if self.token and origin(parts) != origin(here):
+        if self.token and origin(parts) != origin(parts_before):
             raise InputError(
-                f"{place[:120]}: leads to another host, {there[:120]}, to which the token is not sent; give that "
+                f"{place[:120]}: leads to another host, {target[:120]}, to which the token is not sent; give that "
                 f"address itself if you trust it, or take TOMARIUM_TOKEN away"
             )
-        return there
+        return target
 
 
 def origin(parts: SplitResult) -> tuple[str, str, int | None]:
@@ -344,15 +344,15 @@ def wait_s(tried: int, answer: Answer | None = None, longest: float = LONGEST_WA
     float
         Time, s; doubled with each try, up to 32 s where the portal asks for no longer wait.
     """
-    told = answer.headers.get("Retry-After", "") if answer is not None else ""
-    asked = float(told) if told.isdecimal() and len(told) < 9 else _until(told)
-    return min(max(min(FIRST_WAIT_S * float(2**tried), LONGEST_WAIT_S), asked), longest)
+    retry_after = answer.headers.get("Retry-After", "") if answer is not None else ""
+    seconds = float(retry_after) if retry_after.isdecimal() and len(retry_after) < 9 else _until(retry_after)
+    return min(max(min(FIRST_WAIT_S * float(2**tried), LONGEST_WAIT_S), seconds), longest)
 
 
-def _until(told: str) -> float:
+def _until(date: str) -> float:
     """Return the seconds from now until a date of HTTP; 0 where it is none."""
     try:
-        return max(0.0, parsedate_to_datetime(told).timestamp() - time.time()) if told else 0.0
+        return max(0.0, parsedate_to_datetime(date).timestamp() - time.time()) if date else 0.0
     except (ValueError, TypeError, OverflowError):
         return 0.0
 
@@ -367,7 +367,7 @@ class NoAnswer(Interrupted):
         self.reason = reason
 
 
-def patiently(
+def with_retries(
     ask: Callable[[], Answer],
     tries: int = TRIES,
     longest: float = LONGEST_WAIT_S,
@@ -375,7 +375,7 @@ def patiently(
     silences: int | None = None,
     within_s: float = math.inf,
 ) -> Answer:
-    """Ask until there is an answer that is not the portal's own trouble.
+    """Repeat a request until its status is one that another try would not change.
 
     Parameters
     ----------
@@ -405,7 +405,7 @@ def patiently(
         answer = None
         try:
             answer = ask()
-            if not is_passing(answer.status):
+            if not is_temporary(answer.status):
                 return answer
             reason = words(answer)
         except (URLError, OSError) as problem:
@@ -418,7 +418,7 @@ def patiently(
     raise NoAnswer(reason)
 
 
-def is_passing(status: int) -> bool:
+def is_temporary(status: int) -> bool:
     """Tell whether a status is one that may be another after a while."""
     return status == 429 or (status >= 500 and status != 507)
 
@@ -437,8 +437,8 @@ def words(answer: Answer) -> str:
         Its own words (RFC 9457, "detail"), or else its status.
     """
     try:
-        told = answer.json()
-        said = str(told.get("detail") or told["error"]["message"])
+        problem = answer.json()
+        text = str(problem.get("detail") or problem["error"]["message"])
     except (ValueError, KeyError, TypeError):
         return f"the portal answered {answer.status}"
-    return " ".join(said.split())[:600]
+    return " ".join(text.split())[:600]

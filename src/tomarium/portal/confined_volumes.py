@@ -67,7 +67,7 @@ def open_confined(readers: ChildReaders, path: Path) -> Volume:
 
 
 def with_confined_volumes(app: ASGIApp, readers: Callable[[], ChildReaders]) -> ASGIApp:
-    """Have the volumes that an application opens while it answers be read in processes of their own.
+    """Read the volumes that an application opens while it answers in processes of their own.
 
     Parameters
     ----------

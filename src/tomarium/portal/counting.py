@@ -71,15 +71,15 @@ class UseCounter:
     def count(self, noted: _Noted, now: float) -> None:
         """Count a request, unless it goes on with what was counted."""
         visit = (noted.visitor, noted.record, noted.kind)
-        taken = (noted.visitor, noted.record, noted.path)
+        counted_path = (noted.visitor, noted.record, noted.path)
         with self._lock:
             self._turn_day(now)
             last = self._last.pop(visit, None)
             self._last[visit] = now
             again = last is not None and now - last < DOUBLE_CLICK_S
-            goes_on = noted.goes_on and taken in self._paths
+            goes_on = noted.goes_on and counted_path in self._paths
             if noted.kind == "download":
-                self._paths.add(taken)
+                self._paths.add(counted_path)
             self._forget()
             if again or goes_on:
                 return

@@ -64,7 +64,7 @@ SUCCESSES: Final[dict[str, dict[str, str]]] = {
 
 
 def describe(app: FastAPI) -> None:
-    """Let an application describe itself whole: statuses, media types and bodies of all its addresses.
+    """Complete the description of an application: statuses, media types and bodies of all its addresses.
 
     Parameters
     ----------
@@ -105,10 +105,10 @@ def _complete(operation: dict[str, Any], *, changes: bool, form: bool) -> None:
     if "text/html" in content:
         content = {"text/html": {"schema": {"type": "string"}}, "application/json": {}}
         answers["200"]["content"] = content
-    told = SUCCESSES.get(operation["operationId"], _successes(operation, changes))
-    for status, words in told.items():
+    responses = SUCCESSES.get(operation["operationId"], _successes(operation, changes))
+    for status, words in responses.items():
         answers.setdefault(status, {"description": words, **({"content": content} if content else {})})
-    if "200" not in told:
+    if "200" not in responses:
         answers.pop("200", None)
     problem: dict[str, Any] = {
         "application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}},

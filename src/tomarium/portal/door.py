@@ -17,7 +17,8 @@ class Door:
     name : str
         What is behind it: "uploads", "oai".
     give : callable
-        `give(app)`: puts the routes into an application, by `routes.give` for GET and `forms.take` for POST.
+        `give(app)`: adds the routes to an application, by `routes.add_get_route` for GET and `forms.add_form_route`
+        for POST.
     first : bool
         Whether its addresses are looked for before those of the pages, one of which would take them:
         "/events/{name}.ics" is an event to "/events/{name}".

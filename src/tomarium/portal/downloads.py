@@ -41,7 +41,7 @@ from tomarium.portal.counting import note_download
 from tomarium.portal.door import Door
 from tomarium.portal.files import cleared_text
 from tomarium.portal.request_context import CurrentRequest, RequestContext
-from tomarium.portal.routes import give
+from tomarium.portal.routes import add_get_route
 from tomarium.portal.security import LOCKED
 from tomarium.standards.ro_crate import FILENAME, export
 from tomarium.viewers.volume import volume_path
@@ -66,13 +66,13 @@ Region = Annotated[
 ]
 
 
-def _wanted(
+def _read_part(
     level: Level = 0, z: Region = "", y: Region = "", x: Region = ""
 ) -> tuple[int, tuple[str, str, str]]:
     return level, (z, y, x)
 
 
-Wanted = Annotated[tuple[int, tuple[str, str, str]], Depends(_wanted)]
+RequestedPart = Annotated[tuple[int, tuple[str, str, str]], Depends(_read_part)]
 """A level of the volume, and a region of it, from the address."""
 
 
@@ -81,20 +81,20 @@ def crc_store_of(catalogue: Catalogue) -> CrcStore:
     return CrcStore(None if catalogue.name == "memory" else Path(f"{catalogue.name}.crc32"))
 
 
-def give_all(app: FastAPI) -> None:
-    """Let an application give all of these.
+def add_routes(app: FastAPI) -> None:
+    """Add the routes to an application.
 
     Parameters
     ----------
     app : FastAPI
         Gets the routes.
     """
-    give(app, "/records/{id}/download.zip", download_zip, name="download.zip", kind=Response)
-    give(app, "/records/{id}/download.tar", download_tar, name="download.tar", kind=Response)
-    give(app, "/records/{id}/manifest.{kind}", list_files, name="manifest", kind=Response)
-    give(app, "/records/{id}/volume.npy", volume_npy, name="volume.npy", kind=Response)
-    give(app, "/records/{id}/volume.tiff", volume_tiff, name="volume.tiff", kind=Response)
-    give(app, "/records/{id}/volume.zarr.zip", volume_zarr, name="volume.zarr.zip", kind=Response)
+    add_get_route(app, "/records/{id}/download.zip", download_zip, name="download.zip", kind=Response)
+    add_get_route(app, "/records/{id}/download.tar", download_tar, name="download.tar", kind=Response)
+    add_get_route(app, "/records/{id}/manifest.{kind}", list_files, name="manifest", kind=Response)
+    add_get_route(app, "/records/{id}/volume.npy", volume_npy, name="volume.npy", kind=Response)
+    add_get_route(app, "/records/{id}/volume.tiff", volume_tiff, name="volume.tiff", kind=Response)
+    add_get_route(app, "/records/{id}/volume.zarr.zip", volume_zarr, name="volume.zarr.zip", kind=Response)
 
 
 def download_zip(request_context: CurrentRequest, request: Request, id: str, path: Paths = ()) -> Response:
@@ -150,7 +150,10 @@ def _answer(
         "Content-Security-Policy": LOCKED,
         "Content-Disposition": f"attachment; filename*=UTF-8''{quote(name, safe='')}",
     }
-    held = [one.strip().removeprefix("W/") for one in request.headers.get("if-none-match", "").split(",")]
+    held = [
+        entity_tag.strip().removeprefix("W/")
+        for entity_tag in request.headers.get("if-none-match", "").split(",")
+    ]
     if tag in held or held == ["*"]:
         return Response(status_code=304, headers=headers)
 
@@ -158,7 +161,7 @@ def _answer(
         try:
             yield from table.read(first, stop)
         except ChangedFile:
-            _listed.cache_clear()  # what is known of the files is no longer so
+            _list_folder.cache_clear()  # what is known of the files is no longer so
             _archive.cache_clear()
             raise
         finally:
@@ -182,35 +185,37 @@ def _listing(request_context: RequestContext, id: str, *, names_only: bool = Fal
         states = [(folder / name).stat() for name in (FILENAME, MANIFEST)]
         crate, manifest = ((state.st_mtime_ns, state.st_size) for state in states)
         # A crate that is stale tells what was taken back.
-        told = export(record) if place.stale else None
-        return _listed(folder, crate, manifest, names_only, told), place
+        crate_text = export(record) if place.stale else None
+        return _list_folder(folder, crate, manifest, names_only, crate_text), place
     except (OSError, FormatError) as problem:
-        told = str(problem) if isinstance(problem, FormatError) else f"{MANIFEST} cannot be read"
+        reason = str(problem) if isinstance(problem, FormatError) else f"{MANIFEST} cannot be read"
         raise HTTPException(
-            503, f"The record {record.id} is not whole, so it is not given as a whole: {told[:300]}."
+            503, f"The record {record.id} is not whole, so it is not given as a whole: {reason[:300]}."
         ) from problem
 
 
 @lru_cache(maxsize=4)
-def _listed(
+def _list_folder(
     folder: Path, _crate: tuple[int, int], _manifest: tuple[int, int], names_only: bool, crate: str | None
 ) -> _Listing:
     record = read_record(folder)
-    told = folders_told(folder)
+    cleared_folders = folders_told(folder)
     if (
         crate is None
         and names_only
-        and told is NOWHERE
-        and (known := published_contents(record, folder)) is not None
+        and cleared_folders is NOWHERE
+        and (contents := published_contents(record, folder)) is not None
     ):
-        return _Listing(record, folder, known)
+        return _Listing(record, folder, contents)
 
     def clear(path: Path, size: int) -> bytes | None:
-        text = crate if crate and path == folder / FILENAME else cleared_text(path, told, size)
+        text = crate if crate and path == folder / FILENAME else cleared_text(path, cleared_folders, size)
         return None if text is None else text.encode()
 
     return _Listing(
-        record, folder, list_contents(record, folder, None if told is NOWHERE and crate is None else clear)
+        record,
+        folder,
+        list_contents(record, folder, None if cleared_folders is NOWHERE and crate is None else clear),
     )
 
 
@@ -232,7 +237,7 @@ def _log_of(request_context: RequestContext, id: str) -> Mapping[str, LogMember]
     """Lay out the log book of a record for its archive; nothing where only programs wrote into it."""
     with request_context.catalogue.reading() as connection:
         entries = entries_of(connection, request_context.reader, f"records/{id}", linked=False)
-    if all(one.machine for one in entries):
+    if all(entry.machine for entry in entries):
         return {}
     home, origin = request_context.catalogue.home, request_context.address("home").rstrip("/")
     return log_members(home, entries, origin, f"records/{id}")
@@ -269,34 +274,40 @@ def list_files(request_context: CurrentRequest, request: Request, id: str, kind:
     if kind == "bagit":
         archive = holey_bag(listing.record, listing.contents, place)
         return _answer(request, archive.table, archive.tag, f"{id}_bag.zip", "zip")
-    known = LISTS.get(kind)
-    if known is None:
+    file_list = LISTS.get(kind)
+    if file_list is None:
         raise HTTPException(
             404, f"There is no list “{kind[:80]}” of files; there are {', '.join([*LISTS, 'bagit'])}."
         )
-    text = known.write(listing.record, listing.contents, place)
-    name = quote(known.filename.format(id=id), safe="")
+    text = file_list.write(listing.record, listing.contents, place)
+    name = quote(file_list.filename.format(id=id), safe="")
     headers = {
         "Content-Disposition": f"inline; filename*=UTF-8''{name}",
         "Content-Security-Policy": LOCKED,
         "Cache-Control": "private, no-cache",
     }
-    return Response(text, headers=headers, media_type=known.media_type)
+    return Response(text, headers=headers, media_type=file_list.media_type)
 
 
-def volume_npy(request_context: CurrentRequest, request: Request, id: str, wanted: Wanted) -> Response:
+def volume_npy(
+    request_context: CurrentRequest, request: Request, id: str, level_and_spans: RequestedPart
+) -> Response:
     """Give a part of a record's volume as NumPy array: a level, and a region of it (z=10:20)."""
-    return _part(request_context, request, id, "npy", wanted)
+    return _part(request_context, request, id, "npy", level_and_spans)
 
 
-def volume_tiff(request_context: CurrentRequest, request: Request, id: str, wanted: Wanted) -> Response:
+def volume_tiff(
+    request_context: CurrentRequest, request: Request, id: str, level_and_spans: RequestedPart
+) -> Response:
     """Give a part of a record's volume as TIFF of many pages with its voxel size, as ImageJ reads it."""
-    return _part(request_context, request, id, "tiff", wanted)
+    return _part(request_context, request, id, "tiff", level_and_spans)
 
 
-def volume_zarr(request_context: CurrentRequest, request: Request, id: str, wanted: Wanted) -> Response:
+def volume_zarr(
+    request_context: CurrentRequest, request: Request, id: str, level_and_spans: RequestedPart
+) -> Response:
     """Give a part of a record's volume as OME-Zarr 0.5 in a zip, with its voxel size and its place in the whole."""
-    return _part(request_context, request, id, "zarr.zip", wanted)
+    return _part(request_context, request, id, "zarr.zip", level_and_spans)
 
 
 def _part(
@@ -304,7 +315,7 @@ def _part(
     request: Request,
     id: str,
     kind: PartKind,
-    wanted: tuple[int, tuple[str, str, str]],
+    level_and_spans: tuple[int, tuple[str, str, str]],
 ) -> Response:
     record, place = request_context.opened(id)
     note_download(request, id, place, f"{request.url.path}?{request.url.query}")
@@ -312,10 +323,10 @@ def _part(
     if volume_path(record) is None:
         raise HTTPException(404, f"The record {id} has no volume; its files are on its page.")
     try:
-        part = make_part(record, folder, kind, *wanted)
+        part = make_part(record, folder, kind, *level_and_spans)
     except CannotFit as problem:
         raise HTTPException(413, f"{problem}.") from problem
     return _answer(request, part.table, part.tag, part.name, kind)
 
 
-DOOR = Door("downloads", give_all)
+DOOR = Door("downloads", add_routes)

@@ -17,7 +17,7 @@ from tomarium.catalogue.tokens import Scope
 from tomarium.errors import InputError
 from tomarium.model.entity import KINDS
 from tomarium.portal.door import Door
-from tomarium.portal.forms import Fields, take, tried
+from tomarium.portal.forms import Fields, add_form_route, run_form_action
 from tomarium.portal.identity import demand_log_scope, demand_scope, identify
 from tomarium.portal.rendering import wants_json
 from tomarium.portal.request_context import CurrentRequest, RequestContext
@@ -26,21 +26,21 @@ from tomarium.portal.request_context import CurrentRequest, RequestContext
 T = TypeVar("T")
 
 
-def give_entity_forms(app: FastAPI) -> None:
-    """Let an application take the forms.
+def add_routes(app: FastAPI) -> None:
+    """Add the routes of the forms to an application.
 
     Parameters
     ----------
     app : FastAPI
         Gets the routes.
     """
-    take(app, "/entities/new/{kind}", new, name="entity.new")
-    take(app, "/entities/{id}/edit", change, name="entity.edit")
-    take(app, "/entities/{id}/link", link, name="entity.link")
-    take(app, "/entities/{id}/claim", claim, name="entity.claim")
-    take(app, "/entities/{id}/publish", publish, name="entity.publish")
-    take(app, "/records/{id}/log", log_of_record, name="record.log")
-    take(app, "/proposals/{id}/log", log_of_proposal, name="proposal.log")
+    add_form_route(app, "/entities/new/{kind}", new, name="entity.new")
+    add_form_route(app, "/entities/{id}/edit", change, name="entity.edit")
+    add_form_route(app, "/entities/{id}/link", link, name="entity.link")
+    add_form_route(app, "/entities/{id}/claim", claim, name="entity.claim")
+    add_form_route(app, "/entities/{id}/publish", publish, name="entity.publish")
+    add_form_route(app, "/records/{id}/log", log_of_record, name="record.log")
+    add_form_route(app, "/proposals/{id}/log", log_of_proposal, name="proposal.log")
 
 
 def new(request_context: CurrentRequest, kind: str, fields: Fields) -> Response:
@@ -51,11 +51,11 @@ def new(request_context: CurrentRequest, kind: str, fields: Fields) -> Response:
     facts = {key: text for key, text in fields.items() if key not in ("name", "id")}
 
     def act() -> str:
-        given = fields.get("name", ""), facts, fields.get("id", "").strip()
-        return make_entity(request_context.catalogue, reader, kind, *given).id
+        arguments = fields.get("name", ""), facts, fields.get("id", "").strip()
+        return make_entity(request_context.catalogue, reader, kind, *arguments).id
 
     return _entity_done(
-        request_context, tried(act), kind, "It is made; only you and the curators see it yet."
+        request_context, run_form_action(act), kind, "It is made; only you and the curators see it yet."
     )
 
 
@@ -65,8 +65,10 @@ def change(request_context: CurrentRequest, id: str, fields: Fields) -> Response
     The page sends `disclosing` and, for each that is public, `disclose-age` …
     """
     tick = "disclose-"
-    other = ("name", "disclosed", "disclosing")
-    facts = {key: text for key, text in fields.items() if key not in other and not key.startswith(tick)}
+    other_fields = ("name", "disclosed", "disclosing")
+    facts = {
+        key: text for key, text in fields.items() if key not in other_fields and not key.startswith(tick)
+    }
     disclosed = fields["disclosed"].split() if "disclosed" in fields else None
     if "disclosing" in fields:
         disclosed = [key.removeprefix(tick) for key in fields if key.startswith(tick)]
@@ -124,8 +126,10 @@ def _log(request_context: RequestContext, subject: str, fields: Fields, page: st
     reader = demand_log_scope(request_context.request)
     kind, _, id = subject.partition("/")
     with request_context.catalogue.reading() as connection:
-        seen = place_of(connection, reader, id) if kind == "records" else entity_of(connection, reader, id)
-    if seen is None:
+        subject_seen = (
+            place_of(connection, reader, id) if kind == "records" else entity_of(connection, reader, id)
+        )
+    if subject_seen is None:
         raise HTTPException(404, f"There is no {kind[:-1]} “{id[:80]}” in this catalogue.")
     text, number = fields.get("text", ""), fields.get("number", "")
 
@@ -139,28 +143,28 @@ def _log(request_context: RequestContext, subject: str, fields: Fields, page: st
         else:
             write_entry(request_context.catalogue, reader, subject, text, machine=by_token)
 
-    tried(act)
+    run_form_action(act)
     if wants_json(request_context.request):
         return JSONResponse({"subject": subject, "said": "Written."})
     return RedirectResponse(f"{page}#log", 303)
 
 
 def _changed(
-    request_context: RequestContext, id: str, scope: Scope, act: Callable[[Reader], object], said: str
+    request_context: RequestContext, id: str, scope: Scope, act: Callable[[Reader], object], message: str
 ) -> Response:
     reader = demand_scope(request_context.request, scope)
     with request_context.catalogue.reading() as connection:
         held = entity_of(connection, reader, id)
     if held is None:
         raise HTTPException(404, f"There is no “{id[:80]}” in this catalogue.")
-    tried(lambda: act(reader))
-    return _entity_done(request_context, id, held.entity.kind, said)
+    run_form_action(lambda: act(reader))
+    return _entity_done(request_context, id, held.entity.kind, message)
 
 
-def _entity_done(request_context: RequestContext, id: str, kind: str, said: str) -> Response:
+def _entity_done(request_context: RequestContext, id: str, kind: str, message: str) -> Response:
     if wants_json(request_context.request):
-        return JSONResponse({kind: id, "said": said})
-    return RedirectResponse(f"{request_context.link(kind, {'id': id})}?said={quote(said)}", 303)
+        return JSONResponse({kind: id, "said": message})
+    return RedirectResponse(f"{request_context.link(kind, {'id': id})}?said={quote(message)}", 303)
 
 
-DOOR = Door("entities", give_entity_forms)
+DOOR = Door("entities", add_routes)

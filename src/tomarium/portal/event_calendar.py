@@ -13,7 +13,7 @@ from tomarium.model.page_text import moment_of
 from tomarium.portal.door import Door
 from tomarium.portal.languages import ENGLISH
 from tomarium.portal.request_context import CurrentRequest, RequestContext
-from tomarium.portal.routes import give
+from tomarium.portal.routes import add_get_route
 from tomarium.portal.texts import ShownText, shown_text, shown_texts
 
 # Annotations are evaluated here, not postponed: FastAPI reads them.
@@ -28,32 +28,32 @@ class Calendar(Response):
     media_type = "text/calendar"
 
 
-def give_calendars(app: FastAPI) -> None:
-    """Let an application give calendars.
+def add_routes(app: FastAPI) -> None:
+    """Add the routes of the calendars to an application.
 
     Parameters
     ----------
     app : FastAPI
         Gets the routes.
     """
-    give(app, "/events.ics", all_events, name="events.ics", kind=Calendar)
-    give(app, "/events/{name}.ics", one_event, name="event.ics", kind=Calendar)
+    add_get_route(app, "/events.ics", all_events, name="events.ics", kind=Calendar)
+    add_get_route(app, "/events/{name}.ics", one_event, name="event.ics", kind=Calendar)
 
 
 def all_events(request_context: CurrentRequest, language: Language = ENGLISH) -> Response:
     """Give all events as iCalendar, to subscribe to; the same for everybody."""
     with request_context.catalogue.reading() as connection:
-        found = shown_texts(connection, ANYBODY, "events", language)
-    return _answer(request_context, found, "events.ics")
+        events = shown_texts(connection, ANYBODY, "events", language)
+    return _answer(request_context, events, "events.ics")
 
 
 def one_event(request_context: CurrentRequest, name: str, language: Language = ENGLISH) -> Response:
     """Give an event as iCalendar."""
     with request_context.catalogue.reading() as connection:
-        found = shown_text(connection, ANYBODY, f"events/{name}", language)
-    if found is None:
+        event = shown_text(connection, ANYBODY, f"events/{name}", language)
+    if event is None:
         raise HTTPException(404, "There is no such event. All events are listed at /events.")
-    return _answer(request_context, [found], f"{found.slug}.ics")
+    return _answer(request_context, [event], f"{event.slug}.ics")
 
 
 def _answer(context: RequestContext, events: Sequence[ShownText], filename: str) -> Response:
@@ -117,7 +117,7 @@ def _folded(line: str) -> str:
             pieces.append(piece)
             piece = b""
         piece += encoded
-    return "\r\n ".join(one.decode() for one in (*pieces, piece))
+    return "\r\n ".join(line_part.decode() for line_part in (*pieces, piece))
 
 
-DOOR = Door("calendars", give_calendars, first=True)
+DOOR = Door("calendars", add_routes, first=True)

@@ -104,7 +104,9 @@ def facet_links(facets: Iterable[FacetCounts], path: str, chosen: Chosen) -> tup
                     _label(facet.name, choice.value),
                     choice.count,
                     choice.chosen,
-                    with_query(path, {**chosen, facet.name: _turn(chosen.get(facet.name, ()), choice.value)}),
+                    with_query(
+                        path, {**chosen, facet.name: _toggled(chosen.get(facet.name, ()), choice.value)}
+                    ),
                 )
                 for choice in facet.choices
             ),
@@ -119,5 +121,5 @@ def _label(facet: str, value: str) -> str:
     return "This catalogue" if (facet, value) == (CATALOGUE, HERE) else value
 
 
-def _turn(values: tuple[str, ...], value: str) -> tuple[str, ...]:
+def _toggled(values: tuple[str, ...], value: str) -> tuple[str, ...]:
     return tuple(text for text in values if text != value) if value in values else (*values, value)

@@ -1,4 +1,4 @@
-"""What others look at regularly: an Atom feed of what was published, a sitemap for search engines, robots.txt."""
+"""Addresses that programs read often: an Atom feed of what was published, a sitemap for search engines, robots.txt."""
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
@@ -21,7 +21,7 @@ from tomarium.portal.door import Door
 from tomarium.portal.languages import ENGLISH, LANGUAGES, translate
 from tomarium.portal.pages.texts import ELSEWHERE
 from tomarium.portal.request_context import CurrentRequest, RequestContext
-from tomarium.portal.routes import give
+from tomarium.portal.routes import add_get_route
 from tomarium.portal.texts import shown_texts
 
 # Annotations are evaluated here, not postponed: FastAPI reads them.
@@ -33,28 +33,30 @@ ADDRESSES: Final = 50_000
 """Most addresses of a sitemap, by the protocol."""
 
 
-def give_feeds(app: FastAPI) -> None:
-    """Let an application give feeds.
+def add_routes(app: FastAPI) -> None:
+    """Add the routes of the feeds to an application.
 
     Parameters
     ----------
     app : FastAPI
         Gets the routes.
     """
-    give(app, "/feed.atom", feed, name="feed", kind=Response)
-    give(app, "/news.atom", news_feed, name="news.feed", kind=Response)
-    give(app, "/records.atom", feed_of_search, name="records.atom", kind=Response)
-    give(app, "/admin/alarms.atom", feed_of_alarms, name="admin.alarms.atom", kind=Response, told=False)
-    give(app, "/sitemap.xml", sitemap, name="sitemap", kind=Response)
-    give(app, "/robots.txt", robots, name="robots", kind=PlainTextResponse, told=False)
+    add_get_route(app, "/feed.atom", feed, name="feed", kind=Response)
+    add_get_route(app, "/news.atom", news_feed, name="news.feed", kind=Response)
+    add_get_route(app, "/records.atom", feed_of_search, name="records.atom", kind=Response)
+    add_get_route(
+        app, "/admin/alarms.atom", feed_of_alarms, name="admin.alarms.atom", kind=Response, in_schema=False
+    )
+    add_get_route(app, "/sitemap.xml", sitemap, name="sitemap", kind=Response)
+    add_get_route(app, "/robots.txt", robots, name="robots", kind=PlainTextResponse, in_schema=False)
 
 
 def feed(request_context: CurrentRequest) -> Response:
     """Tell the newest published records as an Atom feed (RFC 4287)."""
     with request_context.catalogue.reading() as connection:
-        found = newest_published(connection, ENTRIES, reader=request_context.anybody)
+        published = newest_published(connection, ENTRIES, reader=request_context.anybody)
     home, title = request_context.address("home"), f"{request_context.settings['name']}: newest records"
-    return _feed(request_context, title, found, request_context.address("feed"), home)
+    return _feed(request_context, title, published, request_context.address("feed"), home)
 
 
 def feed_of_search(request_context: CurrentRequest) -> Response:
@@ -63,15 +65,15 @@ def feed_of_search(request_context: CurrentRequest) -> Response:
     The same for everybody: of published records alone. Such as `/records.atom?q=tooth&technique=PaNET01207&pixel=<1um`.
     """
     reader = request_context.anybody
-    asked = read_asked(request_context.request.query_params.multi_items())
+    query_asked = read_asked(request_context.request.query_params.multi_items())
     with request_context.catalogue.reading() as connection:
-        question = question_of(connection, reader, asked) if asked.spelled else None
-        nothing = bool(asked.spelled) and question is None  # only signs were asked for
-        found = [] if nothing else newest_published(connection, ENTRIES, reader=reader, asked=question)
-    query = f"?{asked.spelled}" if asked.spelled else ""
-    title = f"{request_context.settings['name']}: {asked.title}"
+        question = question_of(connection, reader, query_asked) if query_asked.spelled else None
+        nothing = bool(query_asked.spelled) and question is None  # only signs were asked for
+        published = [] if nothing else newest_published(connection, ENTRIES, reader=reader, asked=question)
+    query = f"?{query_asked.spelled}" if query_asked.spelled else ""
+    title = f"{request_context.settings['name']}: {query_asked.title}"
     address, page = request_context.address("records.atom"), request_context.address("records")
-    return _feed(request_context, title, found, f"{address}{query}", f"{page}{query}")
+    return _feed(request_context, title, published, f"{address}{query}", f"{page}{query}")
 
 
 def feed_of_alarms(request_context: CurrentRequest) -> Response:
@@ -81,21 +83,25 @@ def feed_of_alarms(request_context: CurrentRequest) -> Response:
     """
     demand_section(request_context, "alarms")
     with request_context.catalogue.reading() as connection:
-        known = all_alarms(connection, limit=ENTRIES)
+        alarms = all_alarms(connection, limit=ENTRIES)
     page, settings = request_context.address("admin.alarms"), request_context.settings
     root = Xml.Element(f"{{{ATOM}}}feed")
-    newest = max((max(one.seen_utc, one.cleared_utc or 0.0) for one in known), default=0.0)
+    newest = max((max(alarm.seen_utc, alarm.cleared_utc or 0.0) for alarm in alarms), default=0.0)
     _head(root, page, f"{settings['name']}: alarms", newest, request_context.address("admin.alarms.atom"))
     _add(_add(root, "author"), "name", settings["name"])
-    for one in known:
+    for alarm in alarms:
         entry = _add(root, "entry")
-        _add(entry, "id", f"{page}#alarm-{one.number}")
-        _add(entry, "title", f"{one.record}: {one.path or 'the record'} is {one.problem}")
-        _add(entry, "published", _moment(one.raised_utc))
-        _add(entry, "updated", _moment(one.cleared_utc or one.seen_utc))
-        record = request_context.address("record", {"id": one.record})
+        _add(entry, "id", f"{page}#alarm-{alarm.number}")
+        _add(entry, "title", f"{alarm.record}: {alarm.path or 'the record'} is {alarm.problem}")
+        _add(entry, "published", _moment(alarm.raised_utc))
+        _add(entry, "updated", _moment(alarm.cleared_utc or alarm.seen_utc))
+        record = request_context.address("record", {"id": alarm.record})
         _add(entry, "link", rel="alternate", type="text/html", href=record)
-        _add(entry, "summary", f"Cleared by {one.cleared_by}: {one.reason}" if one.cleared_utc else "Open.")
+        _add(
+            entry,
+            "summary",
+            f"Cleared by {alarm.cleared_by}: {alarm.reason}" if alarm.cleared_utc else "Open.",
+        )
     Xml.register_namespace("", ATOM)
     response = _xml(root, "application/atom+xml")
     response.headers["Cache-Control"] = "private, no-cache"
@@ -111,16 +117,16 @@ def _head(root: Xml.Element, page: str, title: str, updated: float, address: str
 
 
 def _feed(
-    request_context: RequestContext, title: str, found: Sequence[Published], address: str, page: str
+    request_context: RequestContext, title: str, published: Sequence[Published], address: str, page: str
 ) -> Response:
     """Write a feed; its identifier is the address of what it tells the news of, which stays."""
     settings = request_context.settings
     root = Xml.Element(f"{{{ATOM}}}feed")
-    _head(root, page, title, max((one.changed for one in found), default=0.0), address)
+    _head(root, page, title, max((record.changed for record in published), default=0.0), address)
     author = _add(root, "author")
     _add(author, "name", publisher(settings) or settings["name"])
-    for one in found:
-        _entry(root, request_context, one)
+    for record in published:
+        _entry(root, request_context, record)
     Xml.register_namespace("", ATOM)
     return _xml(root, "application/atom+xml")
 
@@ -133,28 +139,39 @@ def news_feed(
 ) -> Response:
     """Tell the newest news as an Atom feed (RFC 4287); the same for everybody."""
     with request_context.catalogue.reading() as connection:
-        found = shown_texts(connection, request_context.anybody, "news", language)
-    newest = sorted(found, key=lambda one: (one.text.facts["date"], one.name), reverse=True)[:ENTRIES]
+        texts = shown_texts(connection, request_context.anybody, "news", language)
+    newest = sorted(
+        texts, key=lambda shown_text: (shown_text.text.facts["date"], shown_text.name), reverse=True
+    )[:ENTRIES]
     settings = request_context.settings
     own = request_context.address("news.feed") + ("" if language == "en" else f"?language={language}")
     root = Xml.Element(f"{{{ATOM}}}feed", {"{http://www.w3.org/XML/1998/namespace}lang": language})
     _add(root, "id", own)
     _add(root, "title", f"{settings['name']}: {translate('News', language)}")
     _add(
-        root, "updated", _moment(max((one.version.moment_utc for one in newest if one.version), default=0.0))
+        root,
+        "updated",
+        _moment(
+            max((shown_text.version.moment_utc for shown_text in newest if shown_text.version), default=0.0)
+        ),
     )
     _add(root, "link", rel="self", type="application/atom+xml", href=own)
     _add(root, "link", rel="alternate", type="text/html", href=request_context.address("news"))
     _add(_add(root, "author"), "name", publisher(settings) or settings["name"])
-    for one in newest:
-        address, moment = request_context.address("news.one", {"name": one.slug}), one.text.facts["date"]
+    for shown_text in newest:
+        address = request_context.address("news.one", {"name": shown_text.slug})
+        moment = shown_text.text.facts["date"]
         entry = _add(root, "entry")
         _add(entry, "id", address)
-        _add(entry, "title", one.text.title)
+        _add(entry, "title", shown_text.text.title)
         _add(entry, "published", f"{moment}T00:00:00Z")
-        _add(entry, "updated", _moment(one.version.moment_utc) if one.version else f"{moment}T00:00:00Z")
-        _add(entry, "link", rel="alternate", type="text/html", hreflang=one.language, href=address)
-        _add(entry, "summary", one.text.summary or one.text.title)
+        _add(
+            entry,
+            "updated",
+            _moment(shown_text.version.moment_utc) if shown_text.version else f"{moment}T00:00:00Z",
+        )
+        _add(entry, "link", rel="alternate", type="text/html", hreflang=shown_text.language, href=address)
+        _add(entry, "summary", shown_text.text.summary or shown_text.text.title)
     Xml.register_namespace("", ATOM)
     return _xml(root, "application/atom+xml")
 
@@ -171,12 +188,12 @@ def sitemap(
     """
     with request_context.catalogue.reading() as connection:
         reader = request_context.anybody
-        total, others = published_count(connection, reader), open_entities(connection, reader)
-        pages = -(-(total + len(others)) // ADDRESSES)
+        total, entities = published_count(connection, reader), open_entities(connection, reader)
+        pages = -(-(total + len(entities)) // ADDRESSES)
         if page > max(pages, 1):
             raise HTTPException(404, f"There are {pages} lists of addresses.")
         first = (page - 1) * ADDRESSES if page else 0
-        found = newest_published(connection, ADDRESSES, after=first, reader=reader)
+        published = newest_published(connection, ADDRESSES, after=first, reader=reader)
     Xml.register_namespace("", SITEMAP)
     if pages > 1 and not page:
         root = Xml.Element(f"{{{SITEMAP}}}sitemapindex")
@@ -190,8 +207,8 @@ def sitemap(
     for address in _pages(request_context) if page < 2 else ():
         inner = Xml.SubElement(root, f"{{{SITEMAP}}}url")
         Xml.SubElement(inner, f"{{{SITEMAP}}}loc").text = address
-    shown = [("record", one.id, one.changed) for one in found]
-    shown += others[max(0, first - total) : max(0, first + ADDRESSES - total)]
+    shown = [("record", record.id, record.changed) for record in published]
+    shown += entities[max(0, first - total) : max(0, first + ADDRESSES - total)]
     starts = {kind: request_context.address(kind, {"id": "x"})[:-1] for kind in ("record", *KINDS)}
     for kind, id, changed in shown:
         inner = Xml.SubElement(root, f"{{{SITEMAP}}}url")
@@ -219,28 +236,30 @@ def _pages(request_context: RequestContext) -> Iterator[str]:
     with request_context.catalogue.reading() as connection:
         for kind in FACTS:
             for language in LANGUAGES:
-                for one in shown_texts(connection, request_context.anybody, kind, language):
-                    if one.language == language and not (kind == "pages" and one.slug in ELSEWHERE):
-                        path = f"/{kind}/{one.slug}"
+                for shown_text in shown_texts(connection, request_context.anybody, kind, language):
+                    if shown_text.language == language and not (
+                        kind == "pages" and shown_text.slug in ELSEWHERE
+                    ):
+                        path = f"/{kind}/{shown_text.slug}"
                         yield base + ("" if language == ENGLISH else f"/{language}") + path
 
 
-def _entry(root: Xml.Element, request_context: RequestContext, one: Published) -> None:
-    address = request_context.address("record", {"id": one.id})
+def _entry(root: Xml.Element, request_context: RequestContext, record: Published) -> None:
+    address = request_context.address("record", {"id": record.id})
     entry = _add(root, "entry")
-    _add(entry, "id", f"https://doi.org/{one.doi}" if one.doi else address)
-    _add(entry, "title", one.title)
-    _add(entry, "published", _moment(one.published))
-    _add(entry, "updated", _moment(one.changed))
+    _add(entry, "id", f"https://doi.org/{record.doi}" if record.doi else address)
+    _add(entry, "title", record.title)
+    _add(entry, "published", _moment(record.published))
+    _add(entry, "updated", _moment(record.changed))
     _add(entry, "link", rel="alternate", type="text/html", href=address)
-    _add(entry, "summary", " ".join([*_state(one), one.description]))
+    _add(entry, "summary", " ".join([*_state(record), record.description]))
 
 
-def _state(one: Published) -> Iterator[str]:
-    if one.withdrawn:
+def _state(record: Published) -> Iterator[str]:
+    if record.withdrawn:
         yield "Its files were withdrawn."
-    elif one.opens is not None:
-        yield f"Its files open on {day(datetime.fromtimestamp(one.opens, UTC))}."
+    elif record.opens is not None:
+        yield f"Its files open on {day(datetime.fromtimestamp(record.opens, UTC))}."
 
 
 def _add(parent: Xml.Element, name: str, text: str = "", **attributes: str) -> Xml.Element:
@@ -262,4 +281,4 @@ def _xml(root: Xml.Element, media_type: str) -> Response:
     )
 
 
-DOOR = Door("feeds", give_feeds)
+DOOR = Door("feeds", add_routes)

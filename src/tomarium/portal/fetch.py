@@ -19,7 +19,7 @@ from typing import Final
 from tomarium.catalogue.checksums import sum_file
 from tomarium.catalogue.contents import Content
 from tomarium.errors import FormatError, InputError, Interrupted, StorageFull
-from tomarium.portal.client import TRIES, Answer, Portal, is_passing, wait_s, words
+from tomarium.portal.client import TRIES, Answer, Portal, is_temporary, wait_s, words
 
 Refusal = Callable[[Answer], InputError]
 BLOCK: Final = 1 << 18
@@ -31,7 +31,7 @@ _FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @dataclass(frozen=True)
-class Wanted:
+class FileToFetch:
     """A file to fetch.
 
     Attributes
@@ -84,9 +84,9 @@ class _Progress:
     fetched: int = 0
     problem: BaseException | None = None
 
-    def add(self, done: int, fetched: int) -> None:
+    def add(self, present: int, fetched: int) -> None:
         with self.lock:
-            self.done += done
+            self.done += present
             self.fetched += fetched
 
     def fail(self, problem: BaseException) -> None:
@@ -97,7 +97,7 @@ class _Progress:
 
 def fetch(
     portal: Portal,
-    wanted: Sequence[Wanted],
+    files: Sequence[FileToFetch],
     jobs: int,
     refusal: Refusal,
     tell: Callable[[str, int, int], object] | None = None,
@@ -108,7 +108,7 @@ def fetch(
     ----------
     portal : Portal
         Where from.
-    wanted : sequence of Wanted
+    files : sequence of FileToFetch
         The files; what is there already is read and compared, and not fetched.
     jobs : int
         How many at a time.
@@ -131,16 +131,16 @@ def fetch(
     Interrupted, StorageFull
         Stopped half-way; partial files are kept.
     """
-    progress, waiting = _Progress(), queue.SimpleQueue[Wanted]()
-    for one in wanted:
-        waiting.put(one)
+    progress, waiting = _Progress(), queue.SimpleQueue[FileToFetch]()
+    for file in files:
+        waiting.put(file)
     workers = [
         threading.Thread(target=_work, args=(portal, waiting, refusal, progress), daemon=True)
-        for _ in range(max(1, min(jobs, len(wanted))))
+        for _ in range(max(1, min(jobs, len(files))))
     ]
     for worker in workers:
         worker.start()
-    total = sum(one.bytes for one in wanted)
+    total = sum(file.bytes for file in files)
     try:
         for worker in workers:
             while worker.is_alive():
@@ -163,82 +163,84 @@ def fetch(
 
 def _work(
     portal: Portal,
-    waiting: queue.SimpleQueue[Wanted],
+    waiting: queue.SimpleQueue[FileToFetch],
     refusal: Refusal,
     progress: _Progress,
 ) -> None:
     while not progress.stop.is_set():
         try:
-            wanted = waiting.get_nowait()
+            file = waiting.get_nowait()
         except queue.Empty:
             return
         try:
-            _fetch_one(portal, wanted, refusal, progress)
+            _fetch_one(portal, file, refusal, progress)
         except OSError as problem:
-            progress.fail(_of_disk(wanted, problem))
+            progress.fail(_disk_error(file, problem))
         except BaseException as problem:
             progress.fail(problem)
 
 
-def _of_disk(one: Wanted, problem: OSError) -> Exception:
+def _disk_error(file: FileToFetch, problem: OSError) -> Exception:
     if problem.errno in _FULL:
         return StorageFull(
-            f"{one.place}: the disk is full; what is there is kept. Free some space, then start the same command again"
+            f"{file.place}: the disk is full; what is there is kept. Free some space, then start the same command again"
         )
     return Interrupted(
-        f"{one.place}: cannot be written ({problem.strerror or problem}); what is there is kept, start the same "
+        f"{file.place}: cannot be written ({problem.strerror or problem}); what is there is kept, start the same "
         f"command again to go on"
     )
 
 
-def _fetch_one(portal: Portal, one: Wanted, refusal: Refusal, progress: _Progress) -> None:
-    if one.place.exists():
-        if sum_file(one.place).sha256 != one.sha256:
+def _fetch_one(portal: Portal, file: FileToFetch, refusal: Refusal, progress: _Progress) -> None:
+    if file.place.exists():
+        if sum_file(file.place).sha256 != file.sha256:
             raise InputError(
-                f"{one.place}: is there and is another file than the portal's; remove it, or give another folder"
+                f"{file.place}: is there and is another file than the portal's; remove it, or give another folder"
             )
-        progress.add(one.bytes, 0)
+        progress.add(file.bytes, 0)
         return
-    one.place.parent.mkdir(parents=True, exist_ok=True)
-    good, resumed = _attempt(portal, one, refusal, progress)
+    file.place.parent.mkdir(parents=True, exist_ok=True)
+    good, resumed = _attempt(portal, file, refusal, progress)
     if not good and resumed:  # what was there was damaged, such as by a loss of power
-        good, _ = _attempt(portal, one, refusal, progress)
+        good, _ = _attempt(portal, file, refusal, progress)
     if not good:
-        listed = f"SHA-256 {one.sha256[:16]}…, " if one.sha256 else ""
+        listed = f"SHA-256 {file.sha256[:16]}…, " if file.sha256 else ""
         raise FormatError(
-            f"{portal.address}{one.path}: is not what the portal lists ({listed}{one.bytes} bytes); it was not kept. "
+            f"{portal.address}{file.path}: is not what the portal lists ({listed}{file.bytes} bytes); it was not kept. "
             f"It may have been changed just now: start again, or ask the portal's keeper"
         )
 
 
-def _attempt(portal: Portal, one: Wanted, refusal: Refusal, progress: _Progress) -> tuple[bool, bool]:
+def _attempt(portal: Portal, wanted: FileToFetch, refusal: Refusal, progress: _Progress) -> tuple[bool, bool]:
     """Fetch what is missing of a file; tell whether it is what it should be, and whether some of it was there."""
-    descriptor = os.open(one.partial, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o666)
+    descriptor = os.open(wanted.partial, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o666)
     with FileIO(descriptor, "r+") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as problem:
-            raise InputError(f"{one.place}: another process is fetching this file; wait for it") from problem
-        transfer = _Transfer(portal, one, file, progress)
+            raise InputError(
+                f"{wanted.place}: another process is fetching this file; wait for it"
+            ) from problem
+        transfer = _Transfer(portal, wanted, file, progress)
         resumed = transfer.read_what_is_there()
-        if transfer.receive(refusal) and one.sha256 in ("", transfer.digest.hexdigest()):
+        if transfer.receive(refusal) and wanted.sha256 in ("", transfer.digest.hexdigest()):
             os.fsync(descriptor)
-            one.partial.replace(one.place)
+            wanted.partial.replace(wanted.place)
             return True, resumed
         transfer.clear()
-        one.partial.unlink()
+        wanted.partial.unlink()
         return False, resumed
 
 
 class _Transfer:
     """One file that comes; `digest` is of the bytes before the file's place, always."""
 
-    def __init__(self, portal: Portal, one: Wanted, file: FileIO, progress: _Progress) -> None:
-        self.portal, self.one, self.file, self.progress = portal, one, file, progress
+    def __init__(self, portal: Portal, wanted: FileToFetch, file: FileIO, progress: _Progress) -> None:
+        self.portal, self.wanted, self.file, self.progress = portal, wanted, file, progress
         self.digest = hashlib.sha256()
 
     def read_what_is_there(self) -> bool:
-        if os.fstat(self.file.fileno()).st_size > self.one.bytes:
+        if os.fstat(self.file.fileno()).st_size > self.wanted.bytes:
             self.file.truncate(0)
         while block := self.file.read(BLOCK):
             self._demand_going()
@@ -255,14 +257,14 @@ class _Transfer:
     def receive(self, refusal: Refusal) -> bool:
         """Receive to the end, in as many requests as it takes; tell whether sizes are those that were told."""
         furthest, failed = self.file.tell(), 0
-        while self.file.tell() < self.one.bytes:
+        while self.file.tell() < self.wanted.bytes:
             answer, reason = None, ""
             try:
-                with self.portal.follow(self.one.path, self._headers()) as answer:
+                with self.portal.follow(self.wanted.path, self._headers()) as answer:
                     if answer.status == 416:
                         return False
                     if answer.stream is None:
-                        if not is_passing(answer.status):
+                        if not is_temporary(answer.status):
                             raise refusal(answer)
                         reason = words(answer)
                     elif not self._suits(answer):
@@ -274,14 +276,14 @@ class _Transfer:
                 reason = str(problem)
             if self.file.tell() > furthest:
                 furthest, failed = self.file.tell(), 0
-            elif self.file.tell() < self.one.bytes:
+            elif self.file.tell() < self.wanted.bytes:
                 failed += 1
             if failed > TRIES:
                 raise Interrupted(
-                    f"{self.portal.address}{self.one.path}: {reason}; what is there is kept, start the same command "
+                    f"{self.portal.address}{self.wanted.path}: {reason}; what is there is kept, start the same command "
                     f"again to go on"
                 )
-            if self.file.tell() < self.one.bytes:
+            if self.file.tell() < self.wanted.bytes:
                 self.progress.stop.wait(wait_s(max(0, failed - 1), answer))
                 self._demand_going()
         return True
@@ -289,35 +291,35 @@ class _Transfer:
     def _headers(self) -> dict[str, str]:
         if not self.file.tell():
             return {}
-        tag = {"If-Range": self.one.tag} if self.one.tag else {}
+        tag = {"If-Range": self.wanted.tag} if self.wanted.tag else {}
         return {"Range": f"bytes={self.file.tell()}-", **tag}
 
     def _suits(self, answer: Answer) -> bool:
         """Tell whether an answer is of the file that is wanted; one that begins anew is taken from its beginning."""
-        if self.one.tag and answer.headers.get("ETag") != self.one.tag:
+        if self.wanted.tag and answer.headers.get("ETag") != self.wanted.tag:
             return False
         if answer.status == 200:
-            if answer.headers.get("Content-Length", str(self.one.bytes)) != str(self.one.bytes):
+            if answer.headers.get("Content-Length", str(self.wanted.bytes)) != str(self.wanted.bytes):
                 return False
             if self.file.tell():
                 self.clear()
             return True
         match = _RANGE.fullmatch(answer.headers.get("Content-Range", ""))
-        told = (int(match[1]), int(match[3])) if match else None
-        return answer.status == 206 and told == (self.file.tell(), self.one.bytes)
+        span = (int(match[1]), int(match[3])) if match else None
+        return answer.status == 206 and span == (self.file.tell(), self.wanted.bytes)
 
     def _copy(self, stream: HTTPResponse) -> None:
-        while room := self.one.bytes - self.file.tell():
+        while room := self.wanted.bytes - self.file.tell():
             self._demand_going()
             block = stream.read1(min(BLOCK, room))
             if not block:
                 return
-            left = memoryview(block)
+            unwritten = memoryview(block)
             try:
-                while left:
-                    left = left[self.file.write(left) :]
+                while unwritten:
+                    unwritten = unwritten[self.file.write(unwritten) :]
             except OSError as problem:
-                raise _of_disk(self.one, problem) from problem
+                raise _disk_error(self.wanted, problem) from problem
             self.digest.update(block)
             self.progress.add(len(block), len(block))
 

@@ -27,7 +27,7 @@ from tomarium.portal.byte_answer import ByteAnswer, FileAnswer, wanted_range
 from tomarium.portal.counting import note_download, note_view
 from tomarium.portal.door import Door
 from tomarium.portal.request_context import CurrentRequest, without_content
-from tomarium.portal.routes import give
+from tomarium.portal.routes import add_get_route
 from tomarium.portal.security import LOCKED
 from tomarium.portal.signposting import back_to
 from tomarium.registry import collect
@@ -66,18 +66,18 @@ MADE: Final = {
 """Ending of a picture's name → what it is."""
 
 
-def give_all(app: FastAPI) -> None:
-    """Let an application give all of these.
+def add_routes(app: FastAPI) -> None:
+    """Add the routes to an application.
 
     Parameters
     ----------
     app : FastAPI
         Gets the routes.
     """
-    give(app, "/records/{id}/files/{path:path}", read_file, name="file", kind=FileResponse)
-    give(app, "/records/{id}/pictures/{viewer}/{name}", draw_picture, name="picture", kind=Picture)
-    give(app, "/records/{id}/metadata/{standard}", export_metadata, name="metadata", kind=Response)
-    give(app, "/assets/{name}", read_asset, name="asset", kind=Response, told=False)
+    add_get_route(app, "/records/{id}/files/{path:path}", read_file, name="file", kind=FileResponse)
+    add_get_route(app, "/records/{id}/pictures/{viewer}/{name}", draw_picture, name="picture", kind=Picture)
+    add_get_route(app, "/records/{id}/metadata/{standard}", export_metadata, name="metadata", kind=Response)
+    add_get_route(app, "/assets/{name}", read_asset, name="asset", kind=Response, in_schema=False)
 
 
 def find_file(record: Record, folder: Path, path: str) -> Path | None:
@@ -98,9 +98,9 @@ def find_file(record: Record, folder: Path, path: str) -> Path | None:
         A regular file or a folder below `folder`, on the way to which there is no link; else None.
     """
     path = path.removesuffix("/")
-    whole = any(path == entry.path.removesuffix("/") for entry in record.files) or path == FILENAME
+    listed = any(path == entry.path.removesuffix("/") for entry in record.files) or path == FILENAME
     part = any(path.startswith(entry.path) for entry in record.files if entry.path.endswith("/"))
-    return place_of(folder, path) if whole or part else None
+    return place_of(folder, path) if listed or part else None
 
 
 def read_file(request_context: CurrentRequest, request: Request, id: str, path: str) -> Response:
@@ -114,39 +114,39 @@ def read_file(request_context: CurrentRequest, request: Request, id: str, path: 
     folder = place.folder
     if not path.startswith("previews/"):
         note_download(request, id, place, path)
-    found = find_file(record, folder, path)
-    if found is None or not found.is_file() or path.endswith("/"):
+    file = find_file(record, folder, path)
+    if file is None or not file.is_file() or path.endswith("/"):
         raise HTTPException(404, f"The record {id} has no file “{path[:200]}”.")
-    state = found.stat()
+    state = file.stat()
     if path == FILENAME and place.stale:  # it tells what was taken back
-        return _cleared(found, export(record))
-    text = cleared_text(found, request_context.folders_told(folder), state.st_size)
+        return _cleared(file, export(record))
+    text = cleared_text(file, request_context.folders_told(folder), state.st_size)
     if text is not None:
-        return _cleared(found, text)
+        return _cleared(file, text)
     entry = next((entry for entry in record.files if entry.path == path), None)
     # The checksum names the content only as long as the file has the size that was filed.
-    whole = entry is not None and entry.bytes == state.st_size
-    tag = f'"{entry.sha256}"' if entry and whole else f'"{state.st_mtime_ns:x}-{state.st_size:x}"'
+    same_size = entry is not None and entry.bytes == state.st_size
+    tag = f'"{entry.sha256}"' if entry and same_size else f'"{state.st_mtime_ns:x}-{state.st_size:x}"'
     headers = {"ETag": tag, "Cache-Control": "private, no-cache", "Content-Security-Policy": LOCKED}
     headers["Link"] = back_to(request_context, "collection", id)
     if path == webp.THUMBNAIL:
         headers["Vary"] = "Accept"
         if webp.is_wanted(path, request.headers) and (
-            small := child_pictures.smaller(request_context, found, state.st_mtime_ns, state.st_size)
+            small := child_pictures.smaller(request_context, file, state.st_mtime_ns, state.st_size)
         ):
             return _small(request, small, headers)
-    if digest := _sha256(record, folder, path, entry if whole else None):
+    if digest := _sha256(record, folder, path, entry if same_size else None):
         headers["Repr-Digest"] = f"sha-256=:{b64encode(bytes.fromhex(digest)).decode()}:"
     if _has(request.headers, tag):
         return Response(status_code=304, headers=headers)
     span = wanted_range(request, state.st_size, tag)  # refuses several ranges, and what lies beyond the end
-    media_type = entry.media_type if entry else _media_type(found.name)
-    headers["Content-Disposition"] = _disposition(found.name, media_type)
+    media_type = entry.media_type if entry else _media_type(file.name)
+    headers["Content-Disposition"] = _disposition(file.name, media_type)
     if media_type in TEXTS:
         media_type = "text/plain; charset=utf-8"
-    if isinstance(found, ObjectPath):
-        return ByteAnswer(found.blocks, state.st_size, span, headers, media_type)
-    return FileAnswer(found, state.st_size, span, headers, media_type)
+    if isinstance(file, ObjectPath):
+        return ByteAnswer(file.blocks, state.st_size, span, headers, media_type)
+    return FileAnswer(file, state.st_size, span, headers, media_type)
 
 
 def _small(request: Request, content: bytes, headers: dict[str, str]) -> Response:
@@ -171,11 +171,11 @@ def draw_picture(
     an ETag, the checksum of its content.
     """
     record, folder = request_context.record(id)
-    known = collect("viewers", Viewer).get(viewer)
-    if known is None or known.picture is None or not known.shows(record):
+    chosen_viewer = collect("viewers", Viewer).get(viewer)
+    if chosen_viewer is None or chosen_viewer.picture is None or not chosen_viewer.shows(record):
         raise HTTPException(404, f"The record {id} has no pictures of the kind “{viewer[:80]}”.")
-    wanted = child_pictures.Wanted(viewer, record, folder, name, dict(request.query_params))
-    content = child_pictures.draw(request_context, wanted)
+    question = child_pictures.PictureQuestion(viewer, record, folder, name, dict(request.query_params))
+    content = child_pictures.draw(request_context, question)
     # An address with the volume's checksum in it ("v") will always give this very picture.
     caching = FOREVER if request.query_params.get("v") else "private, no-cache"
     tag = f'"{sha256(content).hexdigest()[:32]}"'
@@ -196,16 +196,18 @@ def export_metadata(request_context: CurrentRequest, id: str, standard: str) -> 
     record, place = request_context.seen(id)
     note_view(request_context.request, id, place)
     record = record if place.open else without_content(record)
-    known = collect("standards", Standard).get(standard)
-    if known is None:
+    chosen_standard = collect("standards", Standard).get(standard)
+    if chosen_standard is None:
         raise HTTPException(404, f"There is no metadata standard “{standard[:80]}” here.")
     headers = {
-        "Content-Disposition": f'inline; filename="{known.filename}"',
+        "Content-Disposition": f'inline; filename="{chosen_standard.filename}"',
         "Content-Security-Policy": LOCKED,
         "Link": back_to(request_context, "describes", id),
     }
     address = request_context.address("record", {"id": id})
-    return Response(known.export(record, address), media_type=known.media_type, headers=headers)
+    return Response(
+        chosen_standard.export(record, address), media_type=chosen_standard.media_type, headers=headers
+    )
 
 
 def read_asset(name: str) -> Response:
@@ -272,8 +274,8 @@ def _sha256(record: Record, folder: Path, path: str, entry: FileEntry | None) ->
     if entry:
         return entry.sha256
     if (table := table_of(folder, record)) is not None:
-        known = table.find(path)
-        return known.sha256 if known else ""
+        row = table.find(path)
+        return row.sha256 if row else ""
     try:
         state = (folder / MANIFEST).stat()
         return _manifest(folder, state.st_mtime_ns, state.st_size).get(path, "")
@@ -301,4 +303,4 @@ def _disposition(name: str, media_type: str) -> str:
     return f"{kind}; filename*=UTF-8''{quote(name, safe='')}"
 
 
-DOOR = Door("files", give_all)
+DOOR = Door("files", add_routes)

@@ -19,7 +19,7 @@ from urllib.parse import urldefrag, urljoin, urlsplit
 from tomarium import __version__
 from tomarium.errors import InputError
 from tomarium.portal.client import Answer, Limits, Portal, web_address
-from tomarium.portal.peer_judge import is_private
+from tomarium.portal.peer_check import is_private
 from tomarium.portal.typed_links import (
     LINKSET,
     RELATIONS,
@@ -97,7 +97,7 @@ class _Walk:
     pages: int = 0
     saved: int = 0
 
-    def judge(self, peer: str) -> None:
+    def check_peer(self, peer: str) -> None:
         """Refuse a machine of a private net, unless the start is one itself."""
         private = is_private(peer)
         if self.private is None:
@@ -158,8 +158,8 @@ def follow(
         raise InputError(f"{identifier[:120]}: {step.told}")
     if save is not None:
         save.mkdir(parents=True, exist_ok=True)
-        told = {"followed": identifier, "tomarium": __version__, "found": asdict(step)}
-        (save / "followed.json").write_text(json.dumps(told, indent=1, ensure_ascii=False), encoding="utf-8")
+        notes = {"followed": identifier, "tomarium": __version__, "found": asdict(step)}
+        (save / "followed.json").write_text(json.dumps(notes, indent=1, ensure_ascii=False), encoding="utf-8")
     return step
 
 
@@ -181,18 +181,20 @@ def _visit(walk: _Walk, link: TypedLink, level: int, *, lead: bool = False) -> S
     if "html" in media_type:
         links += links_in_html(answer.content, page)
     names = [*chain, *(link.address for link in links if link.relation == "cite-as")]
-    told, sets = "", list[Step]()
+    reason, sets = "", list[Step]()
     for typed_link in [link for link in links if link.relation == "linkset"]:
-        found, more = _read_linkset(walk, typed_link, names)
-        sets.append(found)
+        linkset, more = _read_linkset(walk, typed_link, names)
+        sets.append(linkset)
         links += more
     if not links:
-        told = "gives no typed links (Signposting); what it says is for people"
+        reason = "gives no typed links (Signposting); what it says is for people"
     elif not any(link.relation in ("describedby", "item") for link in links):
-        told = "tells of no metadata and no files"
+        reason = "tells of no metadata and no files"
     below = [_below(walk, typed_link, level) for typed_link in _once(links)]
-    order = sorted([*sets, *below], key=lambda one: RELATIONS.index(one.relation))
-    step = replace(step, address=page, type=media_type, told=told, fetched=_now(), bytes=len(answer.content))
+    order = sorted([*sets, *below], key=lambda step_below: RELATIONS.index(step_below.relation))
+    step = replace(
+        step, address=page, type=media_type, told=reason, fetched=_now(), bytes=len(answer.content)
+    )
     return replace(step, links=tuple(order))
 
 
@@ -263,18 +265,18 @@ def _ask(walk: _Walk, address: str, *, accept: str = "", lead: bool = False) -> 
             "User-Agent": f"tomarium/{__version__} (follow)",
             "Accept": f"{accept}, */*;q=0.5" if accept else _ACCEPT,
         }
-        answer = Portal(chain[-1], headers=agent, limits=LIMITS, peer=walk.judge).ask("GET", chain[-1])
+        answer = Portal(chain[-1], headers=agent, limits=LIMITS, peer=walk.check_peer).ask("GET", chain[-1])
         if walk.private is None:  # a proxy was asked, which serves the public net
             walk.private = False
         if answer.status not in _MOVED or not answer.headers.get("Location"):
             return answer, chain
-        there = urljoin(chain[-1], answer.headers["Location"])
-        parts = web_address(there)
+        target = urljoin(chain[-1], answer.headers["Location"])
+        parts = web_address(target)
         if urlsplit(chain[-1]).scheme == "https" and parts.scheme == "http":
-            raise _Refused(f"leads from https to {there[:120]}, which anybody on the way could change")
+            raise _Refused(f"leads from https to {target[:120]}, which anybody on the way could change")
         if lead and parts.hostname:
             walk.hosts.add(parts.hostname)
-        chain.append(there)
+        chain.append(target)
     raise InputError(f"leads on more than {MOST_REDIRECTS} times")
 
 
@@ -286,11 +288,11 @@ def _demand_allowed(walk: _Walk, address: str) -> None:
 
 def _once(links: Iterable[TypedLink]) -> list[TypedLink]:
     """Take each link once: what a header tells, a linkset tells again."""
-    found: dict[tuple[str, str], TypedLink] = {}
+    first_links: dict[tuple[str, str], TypedLink] = {}
     for link in links:
         if link.relation != "linkset":
-            found.setdefault((link.relation, link.address), link)
-    return list(found.values())
+            first_links.setdefault((link.relation, link.address), link)
+    return list(first_links.values())
 
 
 def _media_type(answer: Answer) -> str:

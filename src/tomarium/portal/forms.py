@@ -83,11 +83,11 @@ async def _read_fields(request: Request) -> Mapping[str, str]:
     raise HTTPException(415, f"{kind[:60]}: send application/x-www-form-urlencoded or application/json.")
 
 
-def demand_known(fields: Iterable[str], known: Collection[str]) -> None:
+def demand_known(fields: Iterable[str], names: Collection[str]) -> None:
     """Refuse a form that has a field of another name; raises HTTPException 400."""
-    unknown = [name for name in fields if name not in known]
+    unknown = [name for name in fields if name not in names]
     if unknown:
-        raise HTTPException(400, f"There is no field {unknown[0][:60]!r}; there are {', '.join(known)}.")
+        raise HTTPException(400, f"There is no field {unknown[0][:60]!r}; there are {', '.join(names)}.")
 
 
 @dataclass(frozen=True)
@@ -148,15 +148,15 @@ Fields = Annotated[Mapping[str, str], Depends(_read_fields)]
 """What was filled in: name → text."""
 
 
-def take(
+def add_form_route(
     app: FastAPI,
     path: str,
     endpoint: Callable[..., Response] | Callable[..., Awaitable[Response]],
     *,
     name: str,
-    told: bool = True,
+    in_schema: bool = True,
 ) -> None:
-    """Let an address take a form.
+    """Add the route of a form to an application.
 
     Parameters
     ----------
@@ -169,7 +169,7 @@ def take(
         summary in the API's description.
     name : str
         What its address is built by.
-    told : bool
+    in_schema : bool
         Whether the API's description names it.
     """
     lines = (endpoint.__doc__ or "").strip().split("\n", 1)
@@ -181,7 +181,7 @@ def take(
         operation_id=name,
         summary=lines[0],
         response_class=Response,
-        include_in_schema=told,
+        include_in_schema=in_schema,
     )
 
 
@@ -193,8 +193,8 @@ def read_days(fields: Mapping[str, str], default: str) -> int:
     return int(text[:6])
 
 
-def tried(act: Callable[[], Made]) -> Made:
-    """Do what a form asks for; raises HTTPException 403 where the catalogue does not allow it, 422 where it cannot."""
+def run_form_action(act: Callable[[], Made]) -> Made:
+    """Run the action of a form; raises HTTPException 403 where the catalogue does not allow it, 422 where it cannot."""
     try:
         return act()
     except FormatError:

@@ -49,23 +49,28 @@ def ask_for(connection: Connection, source: Source) -> None:
     add_job(connection, LOCAL_OWNER, KIND, {"source": source.number, "title": source.title})
 
 
-def told(found: Harvest) -> str:
+def describe_harvest(outcome: Harvest) -> str:
     """Tell in one line what came of a harvest."""
-    kept = found.kept
-    parts = [f"{kept.added} new", f"{kept.changed} changed", f"{kept.same} as before", f"{kept.deleted} gone"]
-    wrong = f"; {len(kept.problems)} could not be read" if kept.problems else ""
+    counts = outcome.kept
+    parts = [
+        f"{counts.added} new",
+        f"{counts.changed} changed",
+        f"{counts.same} as before",
+        f"{counts.deleted} gone",
+    ]
+    wrong = f"; {len(counts.problems)} could not be read" if counts.problems else ""
     return f"{', '.join(parts)}{wrong}"
 
 
-def _do(catalogue: Catalogue, job: Row[Any]) -> Ended:
+def _run_harvest(catalogue: Catalogue, job: Row[Any]) -> Ended:
     with catalogue.reading() as connection:
-        known = {source.number: source for source in all_sources(connection)}
-    source = known.get(job.arguments["source"])
+        sources = {source.number: source for source in all_sources(connection)}
+    source = sources.get(job.arguments["source"])
     if source is None:
         return "done", "this source is not harvested any more", ()
-    return "done", f"{source.title}: {told(harvest(catalogue, source))}", ()
+    return "done", f"{source.title}: {describe_harvest(harvest(catalogue, source))}", ()
 
 
 def harvest_kinds() -> Mapping[str, Kind]:
     """Return the kind of job that a worker does for it."""
-    return {KIND: Kind(_do)}
+    return {KIND: Kind(_run_harvest)}

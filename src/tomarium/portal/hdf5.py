@@ -1,4 +1,4 @@
-"""The insides of a record's HDF5 files: what H5Web asks for, as h5grove answers it, but over the reader that is safe.
+"""The contents of a record's HDF5 files: what H5Web asks for, as h5grove answers it, but over the reader that is safe.
 
 The router of h5grove itself gives what external links, virtual datasets and external raw storage point to, wherever
 that lies, and has no limit; it is not used. Here a file is walked through before it is opened, links are followed by
@@ -20,7 +20,7 @@ from tomarium.portal.door import Door
 from tomarium.portal.files import find_file
 from tomarium.portal.hdf5_answers import Answer, Question, answer_in_child
 from tomarium.portal.request_context import CurrentRequest, RequestContext
-from tomarium.portal.routes import give
+from tomarium.portal.routes import add_get_route
 from tomarium.portal.security import LOCKED
 
 SUFFIXES: Final = (".h5", ".hdf5", ".hdf", ".he5", ".nx", ".nxs", ".nexus", ".nx5", ".cxi", ".h5ext")
@@ -56,7 +56,7 @@ def readers() -> ChildReaders:
 
 
 def ask_file(
-    request_context: RequestContext, id: str, file: str, what: str, query: Mapping[str, str]
+    request_context: RequestContext, id: str, file: str, endpoint: str, query: Mapping[str, str]
 ) -> Answer:
     """Ask something of an HDF5 file of a record.
 
@@ -66,7 +66,7 @@ def ask_file(
         Of the request.
     id, file : str
         Of the record; path of the file in it.
-    what : str
+    endpoint : str
         "meta", "attr", "data", "paths", "picture" or "page".
     query : Mapping of str to str
         path, selection and format.
@@ -82,12 +82,12 @@ def ask_file(
         404: there is no such record or file. 403: its files are not open. 503: too much is being read.
     """
     record, folder = request_context.record(id)
-    found = find_file(record, folder, file)
-    if found is None or not found.is_file() or file.endswith("/"):
+    file_path = find_file(record, folder, file)
+    if file_path is None or not file_path.is_file() or file.endswith("/"):
         raise HTTPException(404, f"The record {id} has no file “{file[:200]}”.")
     listed = tuple(entry.path for entry in record.files)
     try:
-        question = Question(folder, listed, file, what, dict(query))
+        question = Question(folder, listed, file, endpoint, dict(query))
         unconfined = request_context.settings[SETTING] == "yes"
         return Answer(*readers().ask(question, readable=[folder], unconfined=unconfined))
     except ReadersBusy as problem:
@@ -105,15 +105,15 @@ def _quoted(text: str) -> bytes:
     return json.dumps(text).encode()
 
 
-def give_hdf5(app: FastAPI) -> None:
-    """Let an application give the insides of HDF5 files.
+def add_routes(app: FastAPI) -> None:
+    """Add the routes of the contents of HDF5 files to an application.
 
     Parameters
     ----------
     app : FastAPI
         Gets the routes.
     """
-    give(app, "/records/{id}/h5/{endpoint}", read_hdf5, name="h5", kind=Response)
+    add_get_route(app, "/records/{id}/h5/{endpoint}", read_hdf5, name="h5", kind=Response)
 
 
 def read_hdf5(
@@ -128,9 +128,9 @@ def read_hdf5(
         request_context.record(id)
         raise HTTPException(404, f"“{endpoint[:40]}” is not given; ask for {', '.join(ENDPOINTS)}.")
     query = {key: request.query_params.get(key, "") for key in ("path", "selection", "format")}
-    told = ask_file(request_context, id, file, endpoint, query)
+    answer = ask_file(request_context, id, file, endpoint, query)
     headers = {"Cache-Control": "private, no-cache", "Content-Security-Policy": LOCKED}
-    return Response(told.content, told.status, headers=headers, media_type=told.media_type)
+    return Response(answer.content, answer.status, headers=headers, media_type=answer.media_type)
 
 
-DOOR = Door("hdf5", give_hdf5)
+DOOR = Door("hdf5", add_routes)

@@ -64,8 +64,8 @@ def answer(question: Question) -> Answer:
 
 def answer_in_child(question: Question) -> tuple[int, str, bytes]:
     """Answer a question about a file, as the fields of an `Answer`."""
-    told = answer(question)
-    return told.status, told.media_type, told.content
+    result = answer(question)
+    return result.status, result.media_type, result.content
 
 
 def _problem(status: int, question: Question, problem: Exception) -> Answer:
@@ -105,16 +105,16 @@ def _demand_own(question: Question, source: Source) -> None:
 
 def _meta(question: Question) -> Answer:
     with _opened(question) as source:
-        told = describe(source, question.query.get("path") or "/")
+        description = describe(source, question.query.get("path") or "/")
         _demand_own(question, source)
-    return Answer(200, "application/json", json.dumps(told).encode())
+    return Answer(200, "application/json", json.dumps(description).encode())
 
 
 def _attr(question: Question) -> Answer:
     with _opened(question) as source:
-        told = attribute_values(source, question.query.get("path") or "/")
+        values = attribute_values(source, question.query.get("path") or "/")
         _demand_own(question, source)
-    return Answer(200, "application/json", json.dumps(told).encode())
+    return Answer(200, "application/json", json.dumps(values).encode())
 
 
 def _data(question: Question) -> Answer:
@@ -131,7 +131,7 @@ def _data(question: Question) -> Answer:
 
 def _paths(question: Question) -> Answer:
     """List the paths of all groups and datasets below one; no link is followed."""
-    found: list[str] = []
+    paths: list[str] = []
     with _opened(question) as source:
         path = question.query.get("path") or "/"
         node = source.find(path)
@@ -140,11 +140,11 @@ def _paths(question: Question) -> Answer:
             home = path.rstrip("/")
 
             def note(name: bytes) -> bool | None:
-                found.append(f"{home}/{name.decode('utf-8', 'replace')}")
-                return True if len(found) >= MOST_PATHS else None
+                paths.append(f"{home}/{name.decode('utf-8', 'replace')}")
+                return True if len(paths) >= MOST_PATHS else None
 
             h5py.h5o.visit(node.id, note)
-    return Answer(200, "application/json", json.dumps(found).encode())
+    return Answer(200, "application/json", json.dumps(paths).encode())
 
 
 def _picture(question: Question) -> Answer:
@@ -176,17 +176,17 @@ def _page(question: Question) -> Answer:
     """Tell what a page without scripts shows of a node: its description, attributes, and a table of a few values."""
     path = question.query.get("path") or "/"
     with _opened(question) as source:
-        told = describe(source, path)
-        told["values"] = attribute_values(source, path)
+        description = describe(source, path)
+        description["values"] = attribute_values(source, path)
         _demand_own(question, source)
-        if told["kind"] == "dataset":
+        if description["kind"] == "dataset":
             node = dataset_at(source, path)
-            told["dtype"] = str(node.dtype)
-            told["picture"] = bool(
+            description["dtype"] = str(node.dtype)
+            description["picture"] = bool(
                 node.ndim >= 2 and node.dtype.kind in "biufc" and node.size and min(node.shape[-2:]) > 1
             )
-            told["table"] = _table(source, node, path)
-    return Answer(200, "application/json", json.dumps(told).encode())
+            description["table"] = _table(source, node, path)
+    return Answer(200, "application/json", json.dumps(description).encode())
 
 
 def _table(source: Source, node: h5py.Dataset, path: str) -> list[list[str]]:
@@ -197,7 +197,7 @@ def _table(source: Source, node: h5py.Dataset, path: str) -> list[list[str]]:
     part = ",".join(f"0:{min(length, most)}" for length, most in zip(node.shape, limits, strict=True))
     values = plain(read_values(source, path, part))
     rows = values if node.ndim else [values]
-    return [[_cell(one) for one in (row if node.ndim == 2 else [row])] for row in rows]
+    return [[_cell(value) for value in (row if node.ndim == 2 else [row])] for row in rows]
 
 
 def _cell(value: Any) -> str:

@@ -95,10 +95,10 @@ def layouts() -> dict[str, Any]:
     dict
         As `Layouts` in `web/src/shared/hdf5-file.ts`.
     """
-    known = ("m", "keV", "deg")
+    units_used = ("m", "keV", "deg")
     magnification = next(field for field in FIELDS if field.name == data_exchange.MAGNIFICATION)
     return {
-        "units": {text: list(unit) for text, unit in SPELLINGS.items() if unit[0] in known},
+        "units": {text: list(unit) for text, unit in SPELLINGS.items() if unit[0] in units_used},
         "noUnit": sorted(NO_UNIT),
         "kinds": {str(code): kind.value for code, kind in IMAGE_KEY_KINDS.items()},
         "nxtomo": {

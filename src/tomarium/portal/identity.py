@@ -250,8 +250,8 @@ def cookie_of(request: Request, name: str) -> str:
     str
         "" where there is none. Over https only the one with "__Host-" counts.
     """
-    found = request.cookies.get(f"__Host-{name}", "")
-    return found or ("" if request.url.scheme == "https" else request.cookies.get(name, ""))
+    secure_cookie = request.cookies.get(f"__Host-{name}", "")
+    return secure_cookie or ("" if request.url.scheme == "https" else request.cookies.get(name, ""))
 
 
 def session_seconds() -> float:

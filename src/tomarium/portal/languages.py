@@ -25,7 +25,9 @@ LANGUAGES: Final[Mapping[str, str]] = {"en": "English", "fr": "Français", "de":
 """Language, as ISO 639 has it → its own name; the first is the one that all others fall back to."""
 ENGLISH: Final = "en"
 FOLDER: Final = Path(__file__).parent / "translations"
-_PREFIX: Final = re.compile(rf"/({'|'.join(one for one in LANGUAGES if one != ENGLISH)})(/.*)?", re.DOTALL)
+_PREFIX: Final = re.compile(
+    rf"/({'|'.join(language for language in LANGUAGES if language != ENGLISH)})(/.*)?", re.DOTALL
+)
 _STATE: Final = "tomarium.language"
 
 
@@ -107,9 +109,9 @@ def root_of(request: Request, language: str = ENGLISH) -> str:
     str
         "" or "/portal", and "/fr" behind it.
     """
-    root, asked = str(request.scope.get("root_path", "")), language_of(request)
-    if asked != ENGLISH:
-        root = root.removesuffix(f"/{asked}")
+    root, language_asked = str(request.scope.get("root_path", "")), language_of(request)
+    if language_asked != ENGLISH:
+        root = root.removesuffix(f"/{language_asked}")
     return root if language == ENGLISH else f"{root}/{language}"
 
 
@@ -128,19 +130,19 @@ def language_links(request: Request, base: str) -> tuple[LanguageLink, ...]:
     tuple of LanguageLink
         In the order of `LANGUAGES`.
     """
-    here, path, query = language_of(request), "/", ""
+    current, path, query = language_of(request), "/", ""
     if request.method in ("GET", "HEAD"):
         path, query = request.url.path, request.url.query
-        path = path.removeprefix(root_of(request, here)) or "/"
+        path = path.removeprefix(root_of(request, current)) or "/"
         path = "/" + path.lstrip("/")
-    rest = path + (f"?{query}" if query else "")
+    path_and_query = path + (f"?{query}" if query else "")
     return tuple(
         LanguageLink(
             language=text,
             name=name,
-            address=root_of(request, text) + rest,
-            whole=base + ("" if text == ENGLISH else f"/{text}") + rest,
-            here=text == here,
+            address=root_of(request, text) + path_and_query,
+            whole=base + ("" if text == ENGLISH else f"/{text}") + path_and_query,
+            here=text == current,
         )
         for text, name in LANGUAGES.items()
     )
@@ -273,7 +275,7 @@ def show_when(facts: Mapping[str, str], language: str) -> str:
     last = show_day(ends.isoformat(), language) if ends else ""
     if not isinstance(starts, datetime):
         return f"{first} {to} {last}" if last and last != first else first
-    told = f"{first}, {starts:%H:%M}"
+    text = f"{first}, {starts:%H:%M}"
     if isinstance(ends, datetime):
-        told += f" {to} {ends:%H:%M}" if last == first else f" {to} {last}, {ends:%H:%M}"
-    return f"{told} ({facts.get('zone', 'UTC')})"
+        text += f" {to} {ends:%H:%M}" if last == first else f" {to} {last}, {ends:%H:%M}"
+    return f"{text} ({facts.get('zone', 'UTC')})"

@@ -56,8 +56,8 @@ def level_of(request: Request) -> str:
     ParameterError
         The address names none.
     """
-    if asked := request.query_params.get(COOKIE):
-        return read_level(asked)
+    if name := request.query_params.get(COOKIE):
+        return read_level(name)
     if request.url.path.endswith(".json") or wants_json(request):
         return DEFAULT
     chosen = cookie_of(request, COOKIE)
@@ -77,11 +77,11 @@ def level_links(request_context: RequestContext) -> tuple[LevelLink, ...]:
     tuple of LevelLink
         The plainest first; all other choices in the address stay.
     """
-    request, here = request_context.request, level_of(request_context.request)
-    kept = [(key, text) for key, text in parse_qsl(request.url.query) if key not in (COOKIE, "said")]
+    request, current = request_context.request, level_of(request_context.request)
+    pairs = [(key, text) for key, text in parse_qsl(request.url.query) if key not in (COOKIE, "said")]
     path = request.url.path
     return tuple(
-        LevelLink(level, words, f"{path}?{urlencode([*kept, (COOKIE, level)])}", level == here)
+        LevelLink(level, words, f"{path}?{urlencode([*pairs, (COOKIE, level)])}", level == current)
         for level, words in LEVELS.items()
     )
 

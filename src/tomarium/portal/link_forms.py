@@ -15,7 +15,7 @@ from tomarium.catalogue.specimen_space import Space, space_of
 from tomarium.errors import InputError
 from tomarium.model import Link
 from tomarium.portal.door import Door
-from tomarium.portal.forms import Fields, take, tried
+from tomarium.portal.forms import Fields, add_form_route, run_form_action
 from tomarium.portal.identity import demand_scope
 from tomarium.portal.rendering import wants_json
 from tomarium.portal.request_context import CurrentRequest, RequestContext
@@ -28,17 +28,17 @@ BESIDE = "beside"
 """What the field `file_as` says of a link that stands beside others of the same two images."""
 
 
-def give_link_forms(app: FastAPI) -> None:
-    """Let an application take the forms.
+def add_routes(app: FastAPI) -> None:
+    """Add the routes of the forms to an application.
 
     Parameters
     ----------
     app : FastAPI
         Gets the routes.
     """
-    take(app, "/specimens/{id}/links", file, name="links.file")
-    take(app, "/specimens/{id}/links/align", ask, name="links.align")
-    take(app, "/specimens/{id}/links/{link}/withdraw", withdraw, name="links.withdraw")
+    add_form_route(app, "/specimens/{id}/links", file, name="links.file")
+    add_form_route(app, "/specimens/{id}/links/align", ask, name="links.align")
+    add_form_route(app, "/specimens/{id}/links/{link}/withdraw", withdraw, name="links.withdraw")
 
 
 def file(request_context: CurrentRequest, id: str, fields: Fields) -> Response:
@@ -47,27 +47,27 @@ def file(request_context: CurrentRequest, id: str, fields: Fields) -> Response:
     `mirror` and `scale` let points tell a mirror image and a factor; `sigma` and `sigma_turn` tell how well two flat
     images are known to lie in one plane. `file_as` is empty, `beside`, or the identifier of the link it replaces.
     """
-    reader, space = _asked(request_context, id)
+    reader, space = _reader_and_space(request_context, id)
     start, end = _image(space, fields, "from"), _image(space, fields, "to")
 
     def act() -> Link:
         with request_context.catalogue.reading() as connection:
             demand_both_ends(connection, reader, start.frame, end.frame)
-        known = read_known(fields)
+        settings = read_known(fields)
         if fields.get("link", "").strip():
-            made = link_of_text(fields["link"], start.frame, end.frame, known)
+            link = link_of_text(fields["link"], start.frame, end.frame, settings)
         else:
             pairs = read_pairs(fields.get("pairs", ""), start, end)
             mirror, scale = bool(fields.get("mirror")), bool(fields.get("scale"))
-            made = link_of_pairs(pairs, start.frame, end.frame, known, mirror=mirror, scale=scale)
-        replaces, beside = _as(fields)
-        return file_link(request_context.catalogue, reader, made, replaces=replaces, beside=beside)
+            link = link_of_pairs(pairs, start.frame, end.frame, settings, mirror=mirror, scale=scale)
+        replaces, beside = _replaced_link(fields)
+        return file_link(request_context.catalogue, reader, link, replaces=replaces, beside=beside)
 
-    filed = tried(act)
+    filed = run_form_action(act)
     if wants_json(request_context.request):
         return JSONResponse(link_json(filed), 201)
     mirrored = ", found mirrored" if filed.mirrored else ""
-    return _back(request_context, id, f"{filed.id}, version {filed.version}, is filed{mirrored}.")
+    return _redirect_to_page(request_context, id, f"{filed.id}, version {filed.version}, is filed{mirrored}.")
 
 
 def ask(request_context: CurrentRequest, id: str, fields: Fields) -> Response:
@@ -75,33 +75,33 @@ def ask(request_context: CurrentRequest, id: str, fields: Fields) -> Response:
 
     `near`: the two lie within 32° of each other with their middles together; `scale`: a pixel size may be wrong.
     """
-    reader, space = _asked(request_context, id)
+    reader, space = _reader_and_space(request_context, id)
     start, end = _image(space, fields, "from"), _image(space, fields, "to")
 
     def act() -> int:
-        known = read_known(fields)
-        if start.flat and end.flat and None in (known.sigma_m, known.sigma_rad):
+        settings = read_known(fields)
+        if start.flat and end.flat and None in (settings.sigma_m, settings.sigma_rad):
             raise InputError(
                 "two flat images do not tell how they lie out of their plane; say how well they are known to lie in "
                 "one: a distance such as 20 um, and an angle such as 1 deg"
             )
         near, scale = bool(fields.get("near")), bool(fields.get("scale"))
-        replaces, beside = _as(fields)
+        replaces, beside = _replaced_link(fields)
         return ask_to_align(
-            request_context.catalogue, reader, start.frame, end.frame, near=near, scale=scale, known=known,
+            request_context.catalogue, reader, start.frame, end.frame, near=near, scale=scale, known=settings,
             replaces=replaces, beside=beside,
         )  # fmt: skip
 
-    number = tried(act)
+    number = run_form_action(act)
     if wants_json(request_context.request):
-        told = request_context.link("specimen_links.json", {"id": id})
-        return JSONResponse({"job": number, "address": told}, 202, headers={"Location": told})
-    return _back(request_context, id, "A worker aligns them.", "asked")
+        address = request_context.link("specimen_links.json", {"id": id})
+        return JSONResponse({"job": number, "address": address}, 202, headers={"Location": address})
+    return _redirect_to_page(request_context, id, "A worker aligns them.", "asked")
 
 
 def withdraw(request_context: CurrentRequest, id: str, link: str, fields: Fields) -> Response:
     """Withdraw a link for a `reason`: it stays with it, and no position rests on it any more."""
-    reader, _ = _asked(request_context, id)
+    reader, _ = _reader_and_space(request_context, id)
 
     def act() -> Link:
         with request_context.catalogue.reading() as connection:
@@ -111,13 +111,13 @@ def withdraw(request_context: CurrentRequest, id: str, link: str, fields: Fields
             raise InputError(f"{held.id} is withdrawn already: {held.withdrawn}")
         return withdraw_link(request_context.catalogue, reader, link, fields.get("reason", ""))
 
-    gone = tried(act)
+    gone = run_form_action(act)
     if wants_json(request_context.request):
         return JSONResponse(link_json(gone))
-    return _back(request_context, id, f"{gone.id}, version {gone.version}, is withdrawn.")
+    return _redirect_to_page(request_context, id, f"{gone.id}, version {gone.version}, is withdrawn.")
 
 
-def _asked(request_context: RequestContext, id: str) -> tuple[Reader, Space]:
+def _reader_and_space(request_context: RequestContext, id: str) -> tuple[Reader, Space]:
     reader = demand_scope(request_context.request, "write")
     with request_context.catalogue.reading() as connection:
         try:
@@ -136,16 +136,18 @@ def _image(space: Space, fields: Mapping[str, str], name: str) -> ImageFrame:
     return image
 
 
-def _as(fields: Mapping[str, str]) -> tuple[str, bool]:
+def _replaced_link(fields: Mapping[str, str]) -> tuple[str, bool]:
     """Return the link that is replaced, and whether it stands beside others."""
-    told = fields.get("file_as", "").strip()
-    return ("", True) if told == BESIDE else (told, False)
+    text = fields.get("file_as", "").strip()
+    return ("", True) if text == BESIDE else (text, False)
 
 
-def _back(request_context: RequestContext, id: str, said: str, part: str = "links") -> Response:
+def _redirect_to_page(
+    request_context: RequestContext, id: str, message: str, part: str = "links"
+) -> Response:
     return RedirectResponse(
-        f"{request_context.link('specimen_links', {'id': id})}?said={quote(said)}#{part}", 303
+        f"{request_context.link('specimen_links', {'id': id})}?said={quote(message)}#{part}", 303
     )
 
 
-DOOR = Door("links of images", give_link_forms)
+DOOR = Door("links of images", add_routes)

@@ -17,10 +17,10 @@ from tomarium.beamtime.log_file import LOG, write_remark
 from tomarium.catalogue.reader import LOCAL_OWNER, Reader
 from tomarium.errors import FormatError
 from tomarium.portal.door import Door
-from tomarium.portal.forms import Fields, demand_known, take, tried
+from tomarium.portal.forms import Fields, add_form_route, demand_known, run_form_action
 from tomarium.portal.live_view import beamtime_of
 from tomarium.portal.request_context import CurrentRequest
-from tomarium.portal.routes import give
+from tomarium.portal.routes import add_get_route
 
 ASKED_S: Final = 0.3
 """Time between two looks at the file of the watch."""
@@ -67,17 +67,17 @@ def demand_member(request_context: CurrentRequest) -> None:
         )
 
 
-def give_live(app: FastAPI) -> None:
-    """Let a portal give the pictures and events of its live page.
+def add_routes(app: FastAPI) -> None:
+    """Add the routes of the live page's pictures and events to a portal.
 
     Parameters
     ----------
     app : FastAPI
         Gets the routes.
     """
-    give(app, "/live/slices/{file}", picture, name="live.picture", kind=Response)
+    add_get_route(app, "/live/slices/{file}", picture, name="live.picture", kind=Response)
     app.add_api_route("/live/events", events, name="live.events", include_in_schema=False)
-    take(app, "/live/log", remark, name="live.remark")
+    add_form_route(app, "/live/log", remark, name="live.remark")
 
 
 def remark(request_context: CurrentRequest, fields: Fields) -> Response:
@@ -115,7 +115,7 @@ def write_on(folder: Path | None, fields: Mapping[str, str], who: str) -> None:
     beamtime = beamtime_of(folder)
     if beamtime is None:
         raise HTTPException(404, "The watch lies in the folder of no beamtime, so there is no log book.")
-    tried(lambda: write_remark(beamtime, who, fields.get("text", "")))
+    run_form_action(lambda: write_remark(beamtime, who, fields.get("text", "")))
 
 
 def picture(request_context: CurrentRequest, file: str) -> Response:
@@ -176,16 +176,16 @@ def stream(request: Request) -> Response:
 async def _events(request: Request) -> AsyncIterator[str]:
     folder, end = live_folder(request), time.monotonic() + LONGEST_S
     yield "retry: 1000\n\n"
-    told, seen, beat = None, None, 0.0
+    digest, stamp_before, beat = None, None, 0.0
     ending = getattr(request.app.state, "ending", threading.Event())
     while time.monotonic() < end and not ending.is_set() and not await request.is_disconnected():
         stamp = await asyncio.to_thread(_stamp, folder)
         running = _may_run(stamp)
-        if (stamp, running) != seen:
-            seen = stamp, running
+        if (stamp, running) != stamp_before:
+            stamp_before = stamp, running
             now = await asyncio.to_thread(_digest, folder)
-            if now != told:
-                told = now
+            if now != digest:
+                digest = now
                 yield f"event: changed\ndata: {now}\n\n"
                 beat = time.monotonic()
         if time.monotonic() - beat > 10:  # so that the page knows that it is heard
@@ -197,10 +197,10 @@ async def _events(request: Request) -> AsyncIterator[str]:
 def _stamp(folder: Path | None) -> tuple[int, int, int] | None:
     """Tell the state of the watch's file, and the length of the log book."""
     try:
-        told = (folder / NAME).stat() if folder is not None else None
+        stat = (folder / NAME).stat() if folder is not None else None
     except OSError:
         return None
-    return None if told is None else (told.st_ino, told.st_mtime_ns, _length_of_log(folder))
+    return None if stat is None else (stat.st_ino, stat.st_mtime_ns, _length_of_log(folder))
 
 
 def _length_of_log(folder: Path | None) -> int:
@@ -226,11 +226,11 @@ def _digest(folder: Path | None) -> str:
         return "none"
     shown = (
         runs(state, time.time()), state.problem, state.running,
-        [(one["scan"], one["finished_at"], one["checked"]) for one in state.slices[:6]],
-        [(one["scan"], one["why"]) for one in state.queue],
+        [(entry["scan"], entry["finished_at"], entry["checked"]) for entry in state.slices[:6]],
+        [(entry["scan"], entry["why"]) for entry in state.queue],
         len(state.failed), len(state.skipped), len(state.slices), _length_of_log(folder),
     )  # fmt: skip
     return f"{hash(repr(shown)) & 0xFFFFFFFFFFFF:x}"
 
 
-DOOR = Door("live", give_live)
+DOOR = Door("live", add_routes)

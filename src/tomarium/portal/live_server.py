@@ -15,12 +15,12 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from tomarium import __version__
 from tomarium.errors import InputError
-from tomarium.portal.forms import Fields, demand_same_site, take
+from tomarium.portal.forms import Fields, add_form_route, demand_same_site
 from tomarium.portal.live import picture_of, stream, write_on
 from tomarium.portal.live_view import LivePage, Remarks, live_page
 from tomarium.portal.page import names
 from tomarium.portal.rendering import answer_json, fill_alone, wants_json
-from tomarium.portal.routes import give
+from tomarium.portal.routes import add_get_route
 from tomarium.portal.security import with_headers
 from tomarium.portal.serve import is_loopback, listen
 
@@ -61,8 +61,8 @@ def create_live_app(folder: Path, *, local: bool = True) -> FastAPI:
         return live_page(
             folder,
             _now(),
-            lambda file, told: (
-                f"{request.app.url_path_for('live.picture', file=file)}?{urlencode({'v': told})}"
+            lambda file, version: (
+                f"{request.app.url_path_for('live.picture', file=file)}?{urlencode({'v': version})}"
             ),
             events=str(request.app.url_path_for("live.events")),
             remarks=Remarks(str(request.app.url_path_for("live.remark")), ask_name=True) if local else None,
@@ -73,12 +73,12 @@ def create_live_app(folder: Path, *, local: bool = True) -> FastAPI:
     def show(
         request: Request, hold: Annotated[bool, Query()] = False, day: Annotated[bool, Query()] = False
     ) -> Response:
-        """Show how the watch goes."""
-        told = content(request, hold, day)
-        return answer_json(told) if wants_json(request) else HTMLResponse(fill_alone(request, names(told)))
+        """Show the state of the watch."""
+        shown = content(request, hold, day)
+        return answer_json(shown) if wants_json(request) else HTMLResponse(fill_alone(request, names(shown)))
 
     def tell(request: Request) -> Response:
-        """Tell the same as JSON."""
+        """Return the content as JSON."""
         return answer_json(content(request))
 
     def picture(file: str) -> Response:
@@ -99,15 +99,15 @@ def create_live_app(folder: Path, *, local: bool = True) -> FastAPI:
         return RedirectResponse(request.app.url_path_for("live"), 303)
 
     def home(request: Request) -> Response:
-        """Lead to the page."""
+        """Redirect to the page."""
         return RedirectResponse(request.app.url_path_for("live"))
 
-    give(app, "/", home, name="home", kind=RedirectResponse)
-    give(app, "/live", show, name="live", kind=HTMLResponse)
-    give(app, "/live.json", tell, name="live.json", kind=JSONResponse)
-    give(app, "/live/slices/{file}", picture, name="live.picture", kind=Response)
+    add_get_route(app, "/", home, name="home", kind=RedirectResponse)
+    add_get_route(app, "/live", show, name="live", kind=HTMLResponse)
+    add_get_route(app, "/live.json", tell, name="live.json", kind=JSONResponse)
+    add_get_route(app, "/live/slices/{file}", picture, name="live.picture", kind=Response)
     app.add_api_route("/live/events", events, name="live.events")
-    take(app, "/live/log", remark, name="live.remark")
+    add_form_route(app, "/live/log", remark, name="live.remark")
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
     return app
 

@@ -232,7 +232,7 @@ def live_page(
     day: bool = False,
     hold: bool = False,
 ) -> LivePage:
-    """Say how a watch goes.
+    """Describe the state of a watch.
 
     Parameters
     ----------
@@ -337,13 +337,13 @@ def _page(
     **more: Any,
 ) -> LivePage:
     slices = tuple(
-        _slice(one, number, now, picture) for number, one in enumerate(state.slices[:SHOWN], start=1)
+        _slice(entry, number, now, picture) for number, entry in enumerate(state.slices[:SHOWN], start=1)
     )
     warnings = tuple(
         sorted((w for live_slice in slices for w in live_slice.warnings), key=lambda w: w.level != "stop")
     )
     gone = [*state.failed, *state.skipped]
-    newest = sorted(gone, key=lambda one: str(one["at"]), reverse=True)
+    newest = sorted(gone, key=lambda failure: str(failure["at"]), reverse=True)
     return LivePage(
         title=title,
         verdict=verdict,
@@ -355,9 +355,10 @@ def _page(
         working_on=state.running,
         slices=slices,
         warnings=warnings,
-        queue=tuple(_waiting(one, now) for one in state.queue[:QUEUED]),
+        queue=tuple(_waiting(entry, now) for entry in state.queue[:QUEUED]),
         failed=tuple(
-            Failure(one["scan"], one["reason"], one["at"], clock(one["at"])) for one in newest[:QUEUED]
+            Failure(failure["scan"], failure["reason"], failure["at"], clock(failure["at"]))
+            for failure in newest[:QUEUED]
         ),
         waiting=len(state.queue),
         failures=len(gone),
@@ -385,80 +386,82 @@ def _verdict(state: LiveState, now: float) -> tuple[str, Verdict, str]:
     if state.problem:
         return "The watched folder is away", "stop", f"{state.problem[:1].upper()}{state.problem[1:]}."
     last = state.slices[:SHOWN]
-    told = [(one["scan"], warning) for one in last for warning in one["warnings"]]
-    waits = max((now - seconds_of(one["arrived_at"]) for one in state.queue[:1]), default=0.0)
+    warnings = [(entry["scan"], warning) for entry in last for warning in entry["warnings"]]
+    waits = max((now - seconds_of(entry["arrived_at"]) for entry in state.queue[:1]), default=0.0)
     failed = _failed_lately(state)
-    seen = f"{counted(len(state.slices), 'scan')} seen, {len(state.queue)} waiting."
+    counts = f"{counted(len(state.slices), 'scan')} seen, {len(state.queue)} waiting."
     for level in ("stop", "warn"):
-        of_level = [one for one in told if one[1]["level"] == level]
+        of_level = [warning for warning in warnings if warning[1]["level"] == level]
         if of_level:
             scan, warning = of_level[0]
-            others = f" {counted(len(told) - 1, 'more warning')} below." if told[1:] else ""
+            hint = f" {counted(len(warnings) - 1, 'more warning')} below." if warnings[1:] else ""
             verdict: Verdict = "stop" if level == "stop" else "warn"
             return (
                 f"{warning['title']} in {scan}",
                 verdict,
-                f"Look before the sample is taken off.{others} {seen}",
+                f"Look before the sample is taken off.{hint} {counts}",
             )
     if failed:
         return (
             f"{failed[0]['scan']} could not be reconstructed",
             "warn",
-            f"{seen} The reason stands below.",
+            f"{counts} The reason stands below.",
         )
     if waits > BEHIND_S and state.queue[0]["why"] == "waiting":
-        return "Running, but behind", "warn", f"The newest scan has waited for {age(waits)}. {seen}"
+        return "Running, but behind", "warn", f"The newest scan has waited for {age(waits)}. {counts}"
     if not state.slices:
         return "Running, nothing has arrived yet", "good", f"{state.spool} is watched."
-    return "Running and keeping up", "good", seen
+    return "Running and keeping up", "good", counts
 
 
 def _failed_lately(state: LiveState) -> list[dict[str, Any]]:
     """List failures newer than the newest slice."""
     newest = state.slices[0]["arrived_at"] if state.slices else ""
-    return [one for one in state.failed if one["arrived_at"] >= newest]
+    return [failure for failure in state.failed if failure["arrived_at"] >= newest]
 
 
-def _slice(one: Mapping[str, Any], number: int, now: float, picture: Callable[[str, str], str]) -> LiveSlice:
-    old = max(0.0, now - seconds_of(one["arrived_at"]))
+def _slice(
+    entry: Mapping[str, Any], number: int, now: float, picture: Callable[[str, str], str]
+) -> LiveSlice:
+    old = max(0.0, now - seconds_of(entry["arrived_at"]))
     anchor = f"slice-{number}"
-    at = clock(one["arrived_at"])
+    at = clock(entry["arrived_at"])
     warnings = tuple(
-        LiveWarning(warning["title"], warning["text"], one["scan"], warning["level"], at, anchor)
-        for warning in one["warnings"]
+        LiveWarning(warning["title"], warning["text"], entry["scan"], warning["level"], at, anchor)
+        for warning in entry["warnings"]
     )
     flags = tuple(dict.fromkeys(warning.title for warning in warnings))
-    first, last = one["covered_deg"]
+    first, last = entry["covered_deg"]
     return LiveSlice(
-        scan=one["scan"],
-        picture=picture(one["picture"], one["finished_at"]),
-        width=one["width"],
-        height=one["height"],
-        row=one["row"],
-        views=one["views"],
+        scan=entry["scan"],
+        picture=picture(entry["picture"], entry["finished_at"]),
+        width=entry["width"],
+        height=entry["height"],
+        row=entry["row"],
+        views=entry["views"],
         age_s=round(old, 1),
-        arrived_at=one["arrived_at"],
-        complete=one["complete"],
+        arrived_at=entry["arrived_at"],
+        complete=entry["complete"],
         covered_deg=(first, last),
-        axis_column=one["axis_column"],
-        confidence=one["confidence"],
-        flags=flags if one["complete"] else (f"Incomplete: {first:.4g}° to {last:.4g}°", *flags),
+        axis_column=entry["axis_column"],
+        confidence=entry["confidence"],
+        flags=flags if entry["complete"] else (f"Incomplete: {first:.4g}° to {last:.4g}°", *flags),
         warnings=warnings,
-        notes=tuple(one["notes"]),
+        notes=tuple(entry["notes"]),
         age=age(old),
         anchor=anchor,
-        counted_notes=counted(len(one["notes"]), "note"),
+        counted_notes=counted(len(entry["notes"]), "note"),
     )
 
 
-def _waiting(one: Mapping[str, Any], now: float) -> Waiting:
-    old = max(0.0, now - seconds_of(one["arrived_at"]))
-    return Waiting(one["scan"], one["why"], round(old, 1), age(old))
+def _waiting(entry: Mapping[str, Any], now: float) -> Waiting:
+    old = max(0.0, now - seconds_of(entry["arrived_at"]))
+    return Waiting(entry["scan"], entry["why"], round(old, 1), age(old))
 
 
-def counted(number: int, what: str) -> str:
+def counted(number: int, noun: str) -> str:
     """Write a number with what is counted: "1 note", "3 notes"."""
-    return f"{number} {what}{'' if number == 1 else 's'}"
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def age(seconds: float) -> str:

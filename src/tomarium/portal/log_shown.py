@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
 
-from tomarium.catalogue.log_access import keeps_log, names_seen
+from tomarium.catalogue.log_access import keeps_log, visible_names
 from tomarium.catalogue.log_book import may_change_entry
 from tomarium.catalogue.log_entry import Entry, Version
 from tomarium.catalogue.log_files import LogFile
@@ -112,8 +112,8 @@ def shown_entries(
     """
     listed, reader = list(entries), request_context.reader
     subjects = {entry.subject for entry in listed}
-    names = names_seen(connection, reader, subjects | {link for entry in listed for link in entry.links})
-    kept = {subject: bool(keeps_log(connection, reader, subject)) for subject in subjects}
+    names = visible_names(connection, reader, subjects | {link for entry in listed for link in entry.links})
+    is_kept = {subject: bool(keeps_log(connection, reader, subject)) for subject in subjects}
     return tuple(
         ShownEntry(
             number=entry.number,
@@ -129,7 +129,7 @@ def shown_entries(
             files=_files(request_context, entry.number, entry.files),
             removed=entry.removed,
             before=tuple(_version(request_context, entry.number, version) for version in entry.before),
-            may_change=kept[entry.subject] and not entry.removed and may_change_entry(reader, entry),
+            may_change=is_kept[entry.subject] and not entry.removed and may_change_entry(reader, entry),
         )
         for entry in listed
     )

@@ -7,7 +7,7 @@ from fastapi.responses import FileResponse, Response
 
 from tomarium.portal.door import Door
 from tomarium.portal.request_context import CurrentRequest
-from tomarium.portal.routes import give
+from tomarium.portal.routes import add_get_route
 from tomarium.portal.security import LOCKED
 
 # Annotations are evaluated here, not postponed: FastAPI reads them.
@@ -16,15 +16,15 @@ TYPES: Final = {"svg": "image/svg+xml", "png": "image/png", "webp": "image/webp"
 LARGEST_BYTES: Final = 1 << 20
 
 
-def give_logo(app: FastAPI) -> None:
-    """Let an application give the logo.
+def add_routes(app: FastAPI) -> None:
+    """Add the route of the logo to an application.
 
     Parameters
     ----------
     app : FastAPI
         Gets the route.
     """
-    give(app, "/logo", logo, name="logo", kind=Response)
+    add_get_route(app, "/logo", logo, name="logo", kind=Response)
 
 
 def logo(request_context: CurrentRequest) -> Response:
@@ -44,4 +44,4 @@ def logo(request_context: CurrentRequest) -> Response:
     return FileResponse(place, media_type=TYPES[name.rpartition(".")[2]], headers=headers)
 
 
-DOOR = Door("logo", give_logo)
+DOOR = Door("logo", add_routes)

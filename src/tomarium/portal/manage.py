@@ -18,7 +18,7 @@ from tomarium.catalogue.queries import place_of
 from tomarium.catalogue.reader import Reader
 from tomarium.catalogue.tokens import Scope
 from tomarium.portal.door import Door
-from tomarium.portal.forms import Fields, demand_known, read_days, take, tried
+from tomarium.portal.forms import Fields, add_form_route, demand_known, read_days, run_form_action
 from tomarium.portal.identity import demand_scope
 from tomarium.portal.pages.manage import FIELDS, MANAGE, content_of
 from tomarium.portal.rendering import answer_html, wants_json
@@ -31,24 +31,24 @@ DAYS: Final = "60"
 """How long a reviewers' link works, where nobody says otherwise."""
 
 
-def give_forms(app: FastAPI) -> None:
-    """Let an application take the forms.
+def add_routes(app: FastAPI) -> None:
+    """Add the routes of the forms to an application.
 
     Parameters
     ----------
     app : FastAPI
         Gets the routes.
     """
-    take(app, "/records/{id}/edit", change, name="record.edit")
-    take(app, "/records/{id}/submit", submit, name="record.submit")
-    take(app, "/records/{id}/send-back", send_back, name="record.send_back")
-    take(app, "/records/{id}/comment", remark, name="record.comment")
-    take(app, "/records/{id}/publish", publish, name="record.publish")
-    take(app, "/records/{id}/open-now", open_now, name="record.open_now")
-    take(app, "/records/{id}/withdraw", withdraw, name="record.withdraw")
-    take(app, "/records/{id}/picture", picture, name="record.picture")
-    take(app, "/records/{id}/invite", invite, name="record.invite")
-    take(app, "/records/{id}/uninvite", uninvite, name="record.uninvite")
+    add_form_route(app, "/records/{id}/edit", change, name="record.edit")
+    add_form_route(app, "/records/{id}/submit", submit, name="record.submit")
+    add_form_route(app, "/records/{id}/send-back", send_back, name="record.send_back")
+    add_form_route(app, "/records/{id}/comment", remark, name="record.comment")
+    add_form_route(app, "/records/{id}/publish", publish, name="record.publish")
+    add_form_route(app, "/records/{id}/open-now", open_now, name="record.open_now")
+    add_form_route(app, "/records/{id}/withdraw", withdraw, name="record.withdraw")
+    add_form_route(app, "/records/{id}/picture", picture, name="record.picture")
+    add_form_route(app, "/records/{id}/invite", invite, name="record.invite")
+    add_form_route(app, "/records/{id}/uninvite", uninvite, name="record.uninvite")
 
 
 def change(request_context: CurrentRequest, id: str, fields: Fields) -> Response:
@@ -58,13 +58,13 @@ def change(request_context: CurrentRequest, id: str, fields: Fields) -> Response
         demand_known(fields, FIELDS)
         edit(request_context.catalogue, reader, id, changes_of(fields))
 
-    return _done(request_context, id, "write", act, "Saved.")
+    return _answer_done(request_context, id, "write", act, "Saved.")
 
 
 def submit(request_context: CurrentRequest, id: str, fields: Fields) -> Response:
     """Hand a draft to the curators; `text` is what they should know."""
     catalogue = request_context.catalogue
-    return _done(
+    return _answer_done(
         request_context,
         id,
         "write",
@@ -76,7 +76,7 @@ def submit(request_context: CurrentRequest, id: str, fields: Fields) -> Response
 def send_back(request_context: CurrentRequest, id: str, fields: Fields) -> Response:
     """Give a record in review back to its owner; `text` is what is to be changed."""
     catalogue = request_context.catalogue
-    return _done(
+    return _answer_done(
         request_context,
         id,
         "review",
@@ -88,7 +88,7 @@ def send_back(request_context: CurrentRequest, id: str, fields: Fields) -> Respo
 def remark(request_context: CurrentRequest, id: str, fields: Fields) -> Response:
     """Leave a remark, `text`, for those who keep the record."""
     catalogue = request_context.catalogue
-    return _done(
+    return _answer_done(
         request_context,
         id,
         "write",
@@ -100,12 +100,12 @@ def remark(request_context: CurrentRequest, id: str, fields: Fields) -> Response
 def publish(request_context: CurrentRequest, id: str, fields: Fields) -> Response:
     """Publish a record, with `embargo` ("3 years", a day, "0") and `new_version_of`."""
     catalogue = request_context.catalogue
-    wanted = life.Request(fields.get("embargo", ""), fields.get("new_version_of", "").strip())
+    publication_request = life.Request(fields.get("embargo", ""), fields.get("new_version_of", "").strip())
 
     def act(reader: Reader) -> None:
-        life.publish(catalogue, reader, id, wanted)
+        life.publish(catalogue, reader, id, publication_request)
 
-    return _done(request_context, id, "review", act, "It is published.")
+    return _answer_done(request_context, id, "review", act, "It is published.")
 
 
 def open_now(request_context: CurrentRequest, id: str, fields: Fields) -> Response:
@@ -115,7 +115,7 @@ def open_now(request_context: CurrentRequest, id: str, fields: Fields) -> Respon
     def act(reader: Reader) -> None:
         life.open_files(catalogue, reader, id)
 
-    return _done(request_context, id, "write", act, "Its files are open.")
+    return _answer_done(request_context, id, "write", act, "Its files are open.")
 
 
 def withdraw(request_context: CurrentRequest, id: str, fields: Fields) -> Response:
@@ -125,7 +125,7 @@ def withdraw(request_context: CurrentRequest, id: str, fields: Fields) -> Respon
     def act(reader: Reader) -> None:
         life.withdraw(catalogue, reader, id, fields.get("reason", ""))
 
-    return _done(request_context, id, "review", act, "It is withdrawn.")
+    return _answer_done(request_context, id, "review", act, "It is withdrawn.")
 
 
 def picture(request_context: CurrentRequest, id: str, fields: Fields) -> Response:
@@ -134,7 +134,7 @@ def picture(request_context: CurrentRequest, id: str, fields: Fields) -> Respons
     def act(reader: Reader) -> None:
         edit(request_context.catalogue, reader, id, Changes(credits=(read_credit(fields),)))
 
-    return _done(request_context, id, "write", act, "Saved.")
+    return _answer_done(request_context, id, "write", act, "Saved.")
 
 
 def invite(request_context: CurrentRequest, id: str, fields: Fields) -> Response:
@@ -146,7 +146,7 @@ def invite(request_context: CurrentRequest, id: str, fields: Fields) -> Response
         with request_context.catalogue.writing() as connection:
             return make_invitation(connection, reader, id, days)
 
-    secret = _act(request_context, reader, id, act)
+    secret = _change_visible(request_context, reader, id, act)
     address = request_context.address("review", {"secret": secret})
     if wants_json(request_context.request):
         response: Response = JSONResponse({"record": id, "link": address}, 201)
@@ -160,35 +160,37 @@ def invite(request_context: CurrentRequest, id: str, fields: Fields) -> Response
 
 
 def uninvite(request_context: CurrentRequest, id: str, fields: Fields) -> Response:
-    """Let a reviewers' `link` (the first letters of its name) open nothing any more; all of them where it is ""."""
+    """Revoke a reviewers' `link` (the first letters of its name); all of them where it is ""."""
 
     def act(reader: Reader) -> None:
         with request_context.catalogue.writing() as connection:
             revoke_invitation(connection, reader, id, fields.get("link", "").strip())
 
-    return _done(request_context, id, "write", act, "The link opens nothing any more.")
+    return _answer_done(request_context, id, "write", act, "The link opens nothing any more.")
 
 
-def _done(
-    request_context: RequestContext, id: str, scope: Scope, act: Callable[[Reader], object], said: str
+def _answer_done(
+    request_context: RequestContext, id: str, scope: Scope, act: Callable[[Reader], object], message: str
 ) -> Response:
     reader = demand_scope(request_context.request, scope)
-    _act(request_context, reader, id, act)
+    _change_visible(request_context, reader, id, act)
     with request_context.catalogue.reading() as connection:
         keeps = place_of(connection, reader, id)
     # A scientist of its instrument keeps a record until it is published.
     place = request_context.link("manage" if keeps and keeps.mine else "record", {"id": id})
     if wants_json(request_context.request):
-        return JSONResponse({"record": id, "said": said})
-    return RedirectResponse(f"{place}?said={quote(said)}", 303)
+        return JSONResponse({"record": id, "said": message})
+    return RedirectResponse(f"{place}?said={quote(message)}", 303)
 
 
-def _act(request_context: RequestContext, reader: Reader, id: str, act: Callable[[Reader], Made]) -> Made:
-    """Do something to a record that a reader sees, and say what was wrong as the portal does."""
+def _change_visible(
+    request_context: RequestContext, reader: Reader, id: str, act: Callable[[Reader], Made]
+) -> Made:
+    """Change a record that a reader sees, with errors as HTTP statuses."""
     with request_context.catalogue.reading() as connection:
         if place_of(connection, reader, id) is None:
             raise HTTPException(404, f"There is no record “{id[:80]}” in this catalogue.")
-    return tried(lambda: act(reader))
+    return run_form_action(lambda: act(reader))
 
 
-DOOR = Door("life of a record", give_forms)
+DOOR = Door("life of a record", add_routes)

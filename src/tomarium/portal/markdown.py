@@ -1,4 +1,4 @@
-"""Text that people write with Markdown: the part of it that can do no harm."""
+"""Markdown that people write, as safe HTML."""
 
 from __future__ import annotations
 
@@ -43,10 +43,10 @@ def marked_down(text: str, term: Callable[[str], str] | None = None) -> Markup:
     parser = _parser()
     tokens = parser.parse(text)
     if term is not None:
-        seen: set[str] = set()
+        linked_terms: set[str] = set()
         for token in tokens:
             if token.type == "inline" and token.children:
-                token.children = list(_with_terms(token.children, seen, term))
+                token.children = list(_with_terms(token.children, linked_terms, term))
     return Markup(parser.renderer.render(tokens, parser.options, {}))
 
 
@@ -71,7 +71,7 @@ def marked_page(text: str, address: Callable[[str], str], term: Callable[[str], 
     """
     parser = _page_parser()
     tokens = parser.parse(text)
-    seen: set[str] = set()
+    linked_terms: set[str] = set()
     ids: set[str] = set()
     for place, token in enumerate(tokens):
         if token.type in ("heading_open", "heading_close"):
@@ -79,7 +79,7 @@ def marked_page(text: str, address: Callable[[str], str], term: Callable[[str], 
         if token.type == "heading_open":
             token.attrSet("id", _free_id(name_from(tokens[place + 1].content), ids))
         elif token.type == "inline" and token.children and term and tokens[place - 1].type != "heading_open":
-            token.children = list(_with_terms(token.children, seen, term))
+            token.children = list(_with_terms(token.children, linked_terms, term))
         if token.type == "inline" and token.children and _is_figure(token.children):
             for paragraph in (tokens[place - 1], tokens[place + 1]):
                 paragraph.tag = "figure"
@@ -95,19 +95,19 @@ def _caption(token: Token) -> str:
     return str(token.attrGet("title") or "") if str(token.attrGet("src") or "").startswith("/") else ""
 
 
-def _free_id(wanted: str, taken: MutableSet[str]) -> str:
+def _free_id(preferred: str, ids: MutableSet[str]) -> str:
     """Choose an id that no heading before has; those of the frame have other names."""
-    name = number = wanted or "part"
+    name = number = preferred or "part"
     count = 1
-    while number in taken or number == "main":
+    while number in ids or number == "main":
         count += 1
         number = f"{name}-{count}"
-    taken.add(number)
+    ids.add(number)
     return number
 
 
 def _with_terms(
-    tokens: Sequence[Token], seen: MutableSet[str], term: Callable[[str], str]
+    tokens: Sequence[Token], linked_terms: MutableSet[str], term: Callable[[str], str]
 ) -> Iterator[Token]:
     """Replace text that stands in no link by HTML in which terms of the glossary are links; code is no text."""
     from markdown_it.token import Token
@@ -116,7 +116,7 @@ def _with_terms(
     for token in tokens:
         in_links += token.nesting * (token.type in ("link_open", "link_close"))
         if token.type == "text" and not in_links:
-            yield Token("html_inline", "", 0, content=str(linked(token.content, seen, term)))
+            yield Token("html_inline", "", 0, content=str(linked(token.content, linked_terms, term)))
         else:
             yield token
 

@@ -11,14 +11,14 @@ from fastapi.responses import RedirectResponse, Response
 from tomarium.catalogue.messages import TooMany, close_message, messages_of, write_message
 from tomarium.errors import ParameterError
 from tomarium.portal.door import Door
-from tomarium.portal.forms import Fields, demand_known, own_path, take, tried
+from tomarium.portal.forms import Fields, add_form_route, demand_known, own_path, run_form_action
 from tomarium.portal.identity import demand_scope
 from tomarium.portal.page import Page
 from tomarium.portal.pages.feedback import ASK, FEEDBACK, FeedbackPage, page_of
 from tomarium.portal.pages.messages import message_row
 from tomarium.portal.rendering import answer_html, answer_json, wants_json
 from tomarium.portal.request_context import CurrentRequest, RequestContext
-from tomarium.portal.routes import give
+from tomarium.portal.routes import add_get_route
 
 # Annotations are evaluated here, not postponed: FastAPI reads them.
 
@@ -33,19 +33,19 @@ class Table(Response):
     media_type = "text/csv"
 
 
-def give_messages(app: FastAPI) -> None:
-    """Let an application take the forms.
+def add_routes(app: FastAPI) -> None:
+    """Add the routes of the forms to an application.
 
     Parameters
     ----------
     app : FastAPI
         Gets the routes.
     """
-    take(app, "/feedback", send, name="feedback.send")
-    take(app, "/records/{id}/ask", ask, name="record.ask.send")
-    take(app, "/messages/{number}/answered", answered, name="messages.answered")
-    take(app, "/messages/{number}/remove", remove, name="messages.remove")
-    give(app, "/messages.csv", table, name="messages.csv", kind=Table)
+    add_form_route(app, "/feedback", send, name="feedback.send")
+    add_form_route(app, "/records/{id}/ask", ask, name="record.ask.send")
+    add_form_route(app, "/messages/{number}/answered", answered, name="messages.answered")
+    add_form_route(app, "/messages/{number}/remove", remove, name="messages.remove")
+    add_get_route(app, "/messages.csv", table, name="messages.csv", kind=Table)
 
 
 def send(request_context: CurrentRequest, fields: Fields) -> Response:
@@ -83,13 +83,13 @@ def _refused(
     context: RequestContext, page: Page, shown: FeedbackPage, problem: ParameterError | TooMany
 ) -> Response:
     many = isinstance(problem, TooMany)
-    status, told = (429 if many else 422), f"{problem}."[:1].upper() + f"{problem}."[1:]
+    status, sentence = (429 if many else 422), f"{problem}."[:1].upper() + f"{problem}."[1:]
     headers = {"Retry-After": str(math.ceil(problem.wait_s))} if isinstance(problem, TooMany) else {}
     if wants_json(context.request):
-        raise HTTPException(status, told, headers) from problem
+        raise HTTPException(status, sentence, headers) from problem
     parts = {"id": shown.record} if shown.record else {}
     path = context.link(f"{page.name}.json", parts)
-    response = answer_html(context, page, replace(shown, problem=told), path)
+    response = answer_html(context, page, replace(shown, problem=sentence), path)
     response.status_code = status
     response.headers.update(headers)
     return response
@@ -109,7 +109,7 @@ def _close(context: RequestContext, number: int, *, remove: bool) -> Response:
     reader = demand_scope(context.request, "write")
     if not 0 < number < 2**62:
         raise HTTPException(404, "There is no such message.")
-    tried(lambda: close_message(context.catalogue, reader, number, remove=remove))
+    run_form_action(lambda: close_message(context.catalogue, reader, number, remove=remove))
     if wants_json(context.request):
         return answer_json({"message": number})
     return RedirectResponse(context.link("messages"), 303)
@@ -121,12 +121,12 @@ def table(request_context: CurrentRequest) -> Response:
     if reader.role != "administrator":
         raise HTTPException(403, "The table of all messages is for administrators.")
     with request_context.catalogue.reading() as connection:
-        found = messages_of(connection, reader, 10**6)
+        messages = messages_of(connection, reader, 10**6)
     written = io.StringIO()
     writer = csv.writer(written)
     writer.writerow(COLUMNS)
-    for one in found:
-        row = message_row(request_context, one)
+    for message in messages:
+        row = message_row(request_context, message)
         writer.writerow([_cell(str(getattr(row, column))) for column in COLUMNS])
     headers = {"Content-Disposition": 'attachment; filename="messages.csv"', "Cache-Control": "no-store"}
     return Response(written.getvalue(), media_type="text/csv; charset=utf-8", headers=headers)
@@ -137,4 +137,4 @@ def _cell(text: str) -> str:
     return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
 
 
-DOOR = Door("messages", give_messages)
+DOOR = Door("messages", add_routes)

@@ -11,12 +11,12 @@ from tomarium.catalogue.queries import place_of
 from tomarium.errors import InputError
 from tomarium.portal.door import Door
 from tomarium.portal.files import Picture
-from tomarium.portal.forms import Fields, take, tried
+from tomarium.portal.forms import Fields, add_form_route, run_form_action
 from tomarium.portal.identity import demand_scope
-from tomarium.portal.pages.models import SHOWN, kept, preview_of
+from tomarium.portal.pages.models import SHOWN, demand_kept_record, preview_of
 from tomarium.portal.rendering import wants_json
 from tomarium.portal.request_context import CurrentRequest
-from tomarium.portal.routes import give
+from tomarium.portal.routes import add_get_route
 from tomarium.portal.security import LOCKED
 
 # Annotations are evaluated here, not postponed: FastAPI reads them.
@@ -24,17 +24,17 @@ from tomarium.portal.security import LOCKED
 PICTURES: Final = ("slice", "silhouette")
 
 
-def give_models(app: FastAPI) -> None:
-    """Let an application take what is asked for, and give the pictures.
+def add_routes(app: FastAPI) -> None:
+    """Add the routes of requests for meshes, and of their pictures, to an application.
 
     Parameters
     ----------
     app : FastAPI
         Gets the routes.
     """
-    take(app, "/records/{id}/models/mesh", ask_for_mesh, name="models.mesh")
-    take(app, "/records/{id}/models/print", ask_for_print, name="models.print")
-    give(app, "/records/{id}/models/{name}.png", draw_preview, name="models.preview", kind=Picture)
+    add_form_route(app, "/records/{id}/models/mesh", ask_for_mesh, name="models.mesh")
+    add_form_route(app, "/records/{id}/models/print", ask_for_print, name="models.print")
+    add_get_route(app, "/records/{id}/models/{name}.png", draw_preview, name="models.preview", kind=Picture)
 
 
 def ask_for_mesh(request_context: CurrentRequest, id: str, fields: Fields) -> Response:
@@ -49,16 +49,16 @@ def ask_for_print(request_context: CurrentRequest, id: str, fields: Fields) -> R
 
 def draw_preview(request_context: CurrentRequest, request: Request, id: str, name: str) -> Response:
     """Draw what would be the body: `slice`, the middle slice with the body in amber, or its `silhouette`."""
-    record, folder = kept(request_context, id)
+    record, folder = demand_kept_record(request_context, id)
     if name not in PICTURES:
         raise HTTPException(404, f"There is no picture “{name[:40]}”; there are {', '.join(PICTURES)}.")
-    told = {key: text[:40] for key, text in request.query_params.items() if key in SHOWN}
+    fields = {key: text[:40] for key, text in request.query_params.items() if key in SHOWN}
     try:
-        seen = preview_of(record, folder, told)
+        preview = preview_of(record, folder, fields)
     except InputError as problem:
         raise HTTPException(422, f"{problem}.") from problem
     headers = {"Cache-Control": "private, no-cache", "Content-Security-Policy": LOCKED}
-    return Picture(seen.slice if name == "slice" else seen.silhouette, headers=headers)
+    return Picture(preview.slice if name == "slice" else preview.silhouette, headers=headers)
 
 
 def _ask(request_context: CurrentRequest, id: str, role: str, fields: Fields) -> Response:
@@ -66,13 +66,13 @@ def _ask(request_context: CurrentRequest, id: str, role: str, fields: Fields) ->
     with request_context.catalogue.reading() as connection:
         if place_of(connection, reader, id) is None:
             raise HTTPException(404, f"There is no record “{id[:80]}” in this catalogue.")
-    number = tried(lambda: ask_for_model(request_context.catalogue, reader, id, role, fields))
+    number = run_form_action(lambda: ask_for_model(request_context.catalogue, reader, id, role, fields))
     place = request_context.link("models", {"id": id})
     if wants_json(request_context.request):
-        told = request_context.link("models.json", {"id": id})
-        return JSONResponse({"job": number, "address": told}, 202, headers={"Location": told})
+        address = request_context.link("models.json", {"id": id})
+        return JSONResponse({"job": number, "address": address}, 202, headers={"Location": address})
     shown = {name: fields[name] for name in SHOWN if fields.get(name)}
     return RedirectResponse(f"{place}?{urlencode({**shown, 'said': 'A worker makes it.'})}#asked", 303)
 
 
-DOOR = Door("models", give_models)
+DOOR = Door("models", add_routes)

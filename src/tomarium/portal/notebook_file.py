@@ -17,7 +17,7 @@ from tomarium.formats.zarr.reader import level_axes
 from tomarium.model import Record
 from tomarium.portal.door import Door
 from tomarium.portal.request_context import CurrentRequest
-from tomarium.portal.routes import give
+from tomarium.portal.routes import add_get_route
 from tomarium.standards.citation import cite
 from tomarium.viewers.volume import open_volume, volume_path, volume_window
 
@@ -26,15 +26,15 @@ MOST_BYTES: Final = 64 << 20
 """Bytes that the notebook fetches at first: the finest level that has no more, else the coarsest."""
 
 
-def give_notebook(app: FastAPI) -> None:
-    """Let an application give notebooks of records.
+def add_routes(app: FastAPI) -> None:
+    """Add the route of notebooks of records to an application.
 
     Parameters
     ----------
     app : FastAPI
         Gets the route.
     """
-    give(app, "/records/{id}/notebook.ipynb", notebook, name="notebook", kind=Response)
+    add_get_route(app, "/records/{id}/notebook.ipynb", notebook, name="notebook", kind=Response)
 
 
 def notebook(request_context: CurrentRequest, id: str) -> Response:
@@ -114,7 +114,7 @@ volume.shape, volume.dtype"""
 
 
 def _show(voxel_um: list[float] | None, window: tuple[float, float], unit: str) -> str:
-    step = [1.0, 1.0, 1.0] if voxel_um is None else [float(f"{one:.6g}") for one in voxel_um]
+    step = [1.0, 1.0, 1.0] if voxel_um is None else [float(f"{length:.6g}") for length in voxel_um]
     length = "voxels" if voxel_um is None else "µm"
     label = json.dumps(f"grey value, {unit}" if unit else "grey value")
     return f"""import matplotlib.pyplot as plt
@@ -146,4 +146,4 @@ def _code(source: str) -> dict[str, Any]:
     return {"cell_type": "code", "metadata": {}, "execution_count": None, "outputs": [], "source": lines}
 
 
-DOOR = Door("notebook", give_notebook)
+DOOR = Door("notebook", add_routes)

@@ -17,7 +17,7 @@ from fastapi.responses import Response
 from sqlalchemy import Connection
 
 from tomarium.catalogue import ANYBODY
-from tomarium.catalogue.entities import as_told
+from tomarium.catalogue.entities import with_current_entities
 from tomarium.catalogue.queries import places_of
 from tomarium.catalogue.record_changes import (
     Changed,
@@ -30,7 +30,7 @@ from tomarium.catalogue.record_sets import all_sets, is_in_set, sets_of
 from tomarium.errors import FormatError
 from tomarium.model import Record
 from tomarium.portal.door import Door
-from tomarium.portal.forms import MOST_BYTES, MOST_FIELDS, take
+from tomarium.portal.forms import MOST_BYTES, MOST_FIELDS, add_form_route
 from tomarium.portal.oai_request import (
     ARGUMENTS,
     Listing,
@@ -41,7 +41,7 @@ from tomarium.portal.oai_request import (
     token_of,
 )
 from tomarium.portal.request_context import CurrentRequest, RequestContext, read_at, without_content
-from tomarium.portal.routes import give
+from tomarium.portal.routes import add_get_route
 from tomarium.standards import dublin_core, oai_datacite
 
 # Annotations are evaluated here, not postponed: FastAPI reads them.
@@ -72,16 +72,16 @@ FORMATS: Final[Mapping[str, Format]] = {
 }
 
 
-def give_oai(app: FastAPI) -> None:
-    """Let an application be harvested.
+def add_routes(app: FastAPI) -> None:
+    """Add the OAI-PMH route to an application.
 
     Parameters
     ----------
     app : FastAPI
         Gets the routes.
     """
-    give(app, "/oai", answer_get, name="oai", kind=Response)
-    take(app, "/oai", answer_post, name="oai.post")
+    add_get_route(app, "/oai", answer_get, name="oai", kind=Response)
+    add_form_route(app, "/oai", answer_post, name="oai.post")
 
 
 async def _read_form(request: Request) -> list[tuple[str, str]]:
@@ -120,15 +120,15 @@ def _answer(request_context: RequestContext, pairs: Sequence[tuple[str, str]]) -
     root.set("xsi:schemaLocation", f"{NAMESPACE} http://www.openarchives.org/OAI/2.0/OAI-PMH.xsd")
     # Before anything is read: what is changed from here on, a harvester asks for the next time.
     _add(root, "responseDate", stamp(time.time()))
-    asked = _add(root, "request", request_context.address("oai"))
+    request_element = _add(root, "request", request_context.address("oai"))
     try:
-        told = read_arguments(pairs)
-        asked.attrib.update({name: _printable(text) for name, text in told.items()})
+        arguments = read_arguments(pairs)
+        request_element.attrib.update({name: _printable(text) for name, text in arguments.items()})
         with request_context.catalogue.reading() as connection:
-            root.append(_VERBS[told["verb"]](request_context, connection, told))
+            root.append(_VERBS[arguments["verb"]](request_context, connection, arguments))
     except OaiError as problem:
         if problem.code in ("badVerb", "badArgument"):
-            asked.attrib.clear()
+            request_element.attrib.clear()
         _add(root, "error", _printable(str(problem))).set("code", problem.code)
     content = tostring(root, encoding="utf-8", xml_declaration=True)
     return Response(content, media_type="text/xml", headers={"Cache-Control": "no-cache"})
@@ -136,60 +136,64 @@ def _answer(request_context: RequestContext, pairs: Sequence[tuple[str, str]]) -
 
 def _identify(request_context: RequestContext, connection: Connection, _told: Mapping[str, str]) -> Element:
     settings = request_context.settings
-    found = Element("Identify")
-    _add(found, "repositoryName", settings["name"])
-    _add(found, "baseURL", request_context.address("oai"))
-    _add(found, "protocolVersion", "2.0")
-    _add(found, "adminEmail", settings["contact"] or NO_CONTACT)
-    _add(found, "earliestDatestamp", stamp(first_change(connection, request_context.reader)))
-    _add(found, "deletedRecord", "persistent")
-    _add(found, "granularity", "YYYY-MM-DDThh:mm:ssZ")
+    element = Element("Identify")
+    _add(element, "repositoryName", settings["name"])
+    _add(element, "baseURL", request_context.address("oai"))
+    _add(element, "protocolVersion", "2.0")
+    _add(element, "adminEmail", settings["contact"] or NO_CONTACT)
+    _add(element, "earliestDatestamp", stamp(first_change(connection, request_context.reader)))
+    _add(element, "deletedRecord", "persistent")
+    _add(element, "granularity", "YYYY-MM-DDThh:mm:ssZ")
     host = _host(request_context)
     if _DOMAIN.fullmatch(host):
-        scheme = SubElement(_add(found, "description"), "oai-identifier", {"xmlns": IDENTIFIERS})
+        scheme = SubElement(_add(element, "description"), "oai-identifier", {"xmlns": IDENTIFIERS})
         scheme.set("xsi:schemaLocation", f"{IDENTIFIERS} {IDENTIFIERS}.xsd")
         _add(scheme, "scheme", "oai")
         _add(scheme, "repositoryIdentifier", host)
         _add(scheme, "delimiter", ":")
         _add(scheme, "sampleIdentifier", f"oai:{host}:tooth-1")
-    return found
+    return element
 
 
 def _list_formats(
-    request_context: RequestContext, connection: Connection, told: Mapping[str, str]
+    request_context: RequestContext, connection: Connection, arguments: Mapping[str, str]
 ) -> Element:
-    if "identifier" in told:
-        _demand_record(request_context, connection, told["identifier"])
-    found = Element("ListMetadataFormats")
-    for prefix, known in FORMATS.items():
-        one = _add(found, "metadataFormat")
-        _add(one, "metadataPrefix", prefix)
-        _add(one, "schema", known.schema)
-        _add(one, "metadataNamespace", known.namespace)
-    return found
+    if "identifier" in arguments:
+        _demand_record(request_context, connection, arguments["identifier"])
+    element = Element("ListMetadataFormats")
+    for prefix, metadata_format in FORMATS.items():
+        child = _add(element, "metadataFormat")
+        _add(child, "metadataPrefix", prefix)
+        _add(child, "schema", metadata_format.schema)
+        _add(child, "metadataNamespace", metadata_format.namespace)
+    return element
 
 
-def _list_sets(request_context: RequestContext, connection: Connection, told: Mapping[str, str]) -> Element:
-    if "resumptionToken" in told:
+def _list_sets(
+    request_context: RequestContext, connection: Connection, arguments: Mapping[str, str]
+) -> Element:
+    if "resumptionToken" in arguments:
         raise OaiError("badResumptionToken", "the list of sets has one part; ask for it without a token")
-    found = Element("ListSets")
+    element = Element("ListSets")
     for name, words in all_sets(connection, request_context.reader).items():
-        one = _add(found, "set")
-        _add(one, "setSpec", name)
-        _add(one, "setName", words)
-    return found
+        child = _add(element, "set")
+        _add(child, "setSpec", name)
+        _add(child, "setName", words)
+    return element
 
 
-def _get_record(request_context: RequestContext, connection: Connection, told: Mapping[str, str]) -> Element:
-    _demand_format(told["metadataPrefix"])
-    changed = _demand_record(request_context, connection, told["identifier"])
-    found = Element("GetRecord")
-    _add_records(request_context, connection, found, [changed], told["metadataPrefix"], single=True)
-    return found
+def _get_record(
+    request_context: RequestContext, connection: Connection, arguments: Mapping[str, str]
+) -> Element:
+    _demand_format(arguments["metadataPrefix"])
+    changed = _demand_record(request_context, connection, arguments["identifier"])
+    element = Element("GetRecord")
+    _add_records(request_context, connection, element, [changed], arguments["metadataPrefix"], single=True)
+    return element
 
 
-def _list(request_context: RequestContext, connection: Connection, told: Mapping[str, str]) -> Element:
-    verb, listing = told["verb"], read_listing(connection, told)
+def _list(request_context: RequestContext, connection: Connection, arguments: Mapping[str, str]) -> Element:
+    verb, listing = arguments["verb"], read_listing(connection, arguments)
     _demand_format(listing.prefix)
     within = is_in_set(connection, listing.set) if listing.set else None
     if listing.set and within is None:
@@ -199,25 +203,25 @@ def _list(request_context: RequestContext, connection: Connection, told: Mapping
     some = changed_records(connection, reader, most + 1, span=span, after=listing.after, within=within)
     if not some and listing.after is None:
         raise OaiError("noRecordsMatch", "no record was changed then, or is in this set")
-    page, found = some[:most], Element(verb)
+    page, element = some[:most], Element(verb)
     if verb == "ListRecords":
-        _add_records(request_context, connection, found, page, listing.prefix)
+        _add_records(request_context, connection, element, page, listing.prefix)
     else:
         sets = sets_of(connection, page)
-        for one in page:
-            found.append(_header(request_context, one, sets[one.id]))
+        for change in page:
+            element.append(_header(request_context, change, sets[change.id]))
     more = len(some) > most
     if more or listing.after is not None:
         total = listing.total
         if total is None:
             total = count_changes(connection, reader, span=span, within=within)
-        _add_token(connection, found, verb, replace(listing, total=total), page, more=more)
-    return found
+        _add_token(connection, element, verb, replace(listing, total=total), page, more=more)
+    return element
 
 
 def _add_token(
     connection: Connection,
-    found: Element,
+    element: Element,
     verb: str,
     listing: Listing,
     page: Sequence[Changed],
@@ -225,27 +229,27 @@ def _add_token(
     more: bool,
 ) -> None:
     """Tell where the list goes on; an empty token ends it. What was changed meanwhile makes it longer than told."""
-    seen = listing.cursor + len(page)
+    cursor = listing.cursor + len(page)
     text = ""
     if more:
         last = page[-1]
-        text = token_of(connection, verb, replace(listing, after=(last.moment, last.id), cursor=seen))
-    token = _add(found, "resumptionToken", text)
-    token.set("completeListSize", str(max(listing.total or 0, seen + more)))
+        text = token_of(connection, verb, replace(listing, after=(last.moment, last.id), cursor=cursor))
+    token = _add(element, "resumptionToken", text)
+    token.set("completeListSize", str(max(listing.total or 0, cursor + more)))
     token.set("cursor", str(listing.cursor))
 
 
 def _add_records(
     request_context: RequestContext,
     connection: Connection,
-    found: Element,
+    element: Element,
     page: Sequence[Changed],
     prefix: str,
     *,
     single: bool = False,
 ) -> None:
     """Add records with their metadata; one that cannot be written is left out of a list, and the log tells why."""
-    places = places_of(connection, request_context.reader, [one.id for one in page])
+    places = places_of(connection, request_context.reader, [change.id for change in page])
     sets, write = sets_of(connection, page), FORMATS[prefix].write
     for changed in page:
         record = Element("record")
@@ -253,8 +257,8 @@ def _add_records(
         if not changed.withdrawn:
             place = places[changed.id]
             try:
-                told = as_told(connection, read_at(place), stale=place.stale)
-                shown = told if place.open else without_content(told)
+                record_told = with_current_entities(connection, read_at(place), stale=place.stale)
+                shown = record_told if place.open else without_content(record_told)
                 address = request_context.address("record", {"id": changed.id})
                 _add(record, "metadata").append(write(shown, address))
             except (OSError, FormatError) as problem:
@@ -264,7 +268,7 @@ def _add_records(
                     ) from problem
                 _log.error("OAI-PMH leaves out %s: %s", changed.id, problem)
                 continue
-        found.append(record)
+        element.append(record)
 
 
 def _header(request_context: RequestContext, changed: Changed, sets: Sequence[str]) -> Element:
@@ -278,12 +282,12 @@ def _header(request_context: RequestContext, changed: Changed, sets: Sequence[st
 
 def _demand_record(request_context: RequestContext, connection: Connection, identifier: str) -> Changed:
     start = f"oai:{_host(request_context)}:"
-    found = None
+    change = None
     if identifier.startswith(start):
-        found = changed_record(connection, request_context.reader, identifier.removeprefix(start))
-    if found is None:
+        change = changed_record(connection, request_context.reader, identifier.removeprefix(start))
+    if change is None:
         raise OaiError("idDoesNotExist", f"there is no record {identifier[:120]!r}; one begins with {start}")
-    return found
+    return change
 
 
 def _demand_format(prefix: str) -> None:
@@ -320,4 +324,4 @@ _VERBS: Final[Mapping[str, Callable[[RequestContext, Connection, Mapping[str, st
 assert _VERBS.keys() == ARGUMENTS.keys()
 
 
-DOOR = Door("oai", give_oai)
+DOOR = Door("oai", add_routes)

@@ -95,32 +95,32 @@ def read_arguments(pairs: Sequence[tuple[str, str]]) -> dict[str, str]:
     """
     verbs = [text for name, text in pairs if name == "verb"]
     if len(verbs) != 1 or verbs[0] not in ARGUMENTS:
-        found = f"{verbs[0][:40]!r} is no verb" if len(verbs) == 1 else f"{len(verbs)} verbs were given"
-        raise OaiError("badVerb", f"{found}; give one of {', '.join(ARGUMENTS)}")
-    verb, told = verbs[0], dict(pairs)
+        reason = f"{verbs[0][:40]!r} is no verb" if len(verbs) == 1 else f"{len(verbs)} verbs were given"
+        raise OaiError("badVerb", f"{reason}; give one of {', '.join(ARGUMENTS)}")
+    verb, arguments = verbs[0], dict(pairs)
     must, may = ARGUMENTS[verb]
     names = [name for name, _ in pairs]
-    if repeated := next((name for name in told if names.count(name) > 1), ""):
+    if repeated := next((name for name in arguments if names.count(name) > 1), ""):
         raise OaiError("badArgument", f"{repeated[:40]!r} is given twice")
-    if unknown := next((name for name in told if name not in ("verb", *must, *may)), ""):
+    if unknown := next((name for name in arguments if name not in ("verb", *must, *may)), ""):
         raise OaiError("badArgument", f"{verb} takes no argument {unknown[:40]!r}")
-    if "resumptionToken" in told:
-        if len(told) > 2:
+    if "resumptionToken" in arguments:
+        if len(arguments) > 2:
             raise OaiError("badArgument", "resumptionToken stands beside no argument but the verb")
-        return told
-    if missing := next((name for name in must if not told.get(name)), ""):
+        return arguments
+    if missing := next((name for name in must if not arguments.get(name)), ""):
         raise OaiError("badArgument", f"{verb} needs the argument {missing}")
-    return told
+    return arguments
 
 
-def read_listing(connection: Connection, told: Mapping[str, str]) -> Listing:
+def read_listing(connection: Connection, arguments: Mapping[str, str]) -> Listing:
     """Read which list is asked for, from a token or from arguments.
 
     Parameters
     ----------
     connection : Connection
         Of the catalogue that signed the token.
-    told : Mapping of str to str
+    arguments : Mapping of str to str
         As `read_arguments` returned them.
 
     Returns
@@ -133,22 +133,25 @@ def read_listing(connection: Connection, told: Mapping[str, str]) -> Listing:
     OaiError
         The token is none of this catalogue and verb, or a moment is none.
     """
-    if token := told.get("resumptionToken"):
+    if token := arguments.get("resumptionToken"):
         try:
             verb, *held = read_signed(connection, PURPOSE, token)
         except ParameterError as problem:
             raise OaiError("badResumptionToken", f"{problem}; begin the list again without it") from None
-        if verb != told["verb"]:
-            raise OaiError("badResumptionToken", f"this token belongs to {verb}, not to {told['verb']}")
+        if verb != arguments["verb"]:
+            raise OaiError("badResumptionToken", f"this token belongs to {verb}, not to {arguments['verb']}")
         prefix, name, since, until, moment, id, total, cursor = held
         return Listing(prefix, name, since, until, (moment, id), total, cursor)
-    if "resumptionToken" in told:
+    if "resumptionToken" in arguments:
         raise OaiError("badResumptionToken", "the token is empty; begin the list again without it")
     listing = Listing(
-        told["metadataPrefix"], told.get("set", ""), told.get("from", ""), told.get("until", "")
+        arguments["metadataPrefix"],
+        arguments.get("set", ""),
+        arguments.get("from", ""),
+        arguments.get("until", ""),
     )
     for name in ("set", "from", "until"):
-        if name in told and not told[name]:
+        if name in arguments and not arguments[name]:
             raise OaiError("badArgument", f"{name} is empty")
     span = listing.span
     if listing.since and listing.until:

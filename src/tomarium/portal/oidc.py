@@ -65,7 +65,7 @@ class Client:
 
 
 @dataclass(frozen=True)
-class Kept:
+class PendingSignIn:
     """What a browser keeps while somebody signs in, in a cookie that scripts cannot read.
 
     Attributes
@@ -86,13 +86,13 @@ class Kept:
         return bool(state) and hmac.compare_digest(self.state.encode(), state.encode())
 
     @classmethod
-    def read(cls, text: str) -> Kept | None:
+    def read(cls, text: str) -> PendingSignIn | None:
         """Read it back from the cookie; None where it is none."""
         try:
-            found = cls(**json.loads(base64.urlsafe_b64decode(f"{text}==".encode())))
+            state = cls(**json.loads(base64.urlsafe_b64decode(f"{text}==".encode())))
         except (ValueError, TypeError):
             return None
-        return found if all(isinstance(value, str) for value in asdict(found).values()) else None
+        return state if all(isinstance(value, str) for value in asdict(state).values()) else None
 
 
 @dataclass(frozen=True)
@@ -114,8 +114,8 @@ class Started:
 
     def keep(self, back: str) -> str:
         """Return the cookie's value."""
-        kept = Kept(self.state, self.nonce, self.verifier, back)
-        return _plain64(json.dumps(asdict(kept)).encode())
+        state = PendingSignIn(self.state, self.nonce, self.verifier, back)
+        return _plain64(json.dumps(asdict(state)).encode())
 
 
 @dataclass(frozen=True)
@@ -213,14 +213,14 @@ def start(client: Client) -> Started:
     return Started(f"{address}{joint}{urlencode(question)}", state, nonce, verifier)
 
 
-def finish(client: Client, kept: Kept, code: str) -> Person:
+def finish(client: Client, state: PendingSignIn, code: str) -> Person:
     """Ask the provider who came back, and check what it says.
 
     Parameters
     ----------
     client : Client
         This portal.
-    kept : Kept
+    state : PendingSignIn
         What the browser kept.
     code : str
         From the address the browser came back to.
@@ -235,24 +235,28 @@ def finish(client: Client, kept: Kept, code: str) -> Person:
     HTTPException
         403: the provider refuses the code, or its ID token does not hold. 503: it does not answer.
     """
-    known = _discover(client.issuer)
+    configuration = _discover(client.issuer)
     form = {
         "grant_type": "authorization_code",
         "code": code,
         "redirect_uri": client.back,
         "client_id": client.id,
-        "code_verifier": kept.verifier,
+        "code_verifier": state.verifier,
     }
     headers = {}
-    methods = known.get("token_endpoint_auth_methods_supported", ["client_secret_basic"])
+    methods = configuration.get("token_endpoint_auth_methods_supported", ["client_secret_basic"])
     if client.secret and "client_secret_basic" in methods:
         pair = f"{quote(client.id, safe='')}:{quote(client.secret, safe='')}"
         headers["Authorization"] = f"Basic {base64.b64encode(pair.encode()).decode()}"
     elif client.secret:
         form["client_secret"] = client.secret
-    answer = _ask(known["token_endpoint"], urlencode(form).encode(), headers)
+    answer = _ask(configuration["token_endpoint"], urlencode(form).encode(), headers)
     claims = _checked(
-        str(answer.get("id_token", "")), _ask(known["jwks_uri"]), known["issuer"], client.id, kept.nonce
+        str(answer.get("id_token", "")),
+        _ask(configuration["jwks_uri"]),
+        configuration["issuer"],
+        client.id,
+        state.nonce,
     )
     subject = str(claims["sub"])
     wish = str(claims.get("preferred_username") or claims.get("name") or subject)
@@ -314,7 +318,7 @@ def _checked(token: str, keys: dict[str, Any], issuer: str, audience: str, nonce
         claims: dict[str, Any] = jwt.decode(
             token, key_set.import_key_set(keys), algorithms=list(ALGORITHMS)
         ).claims
-        wanted = jwt.JWTClaimsRegistry(
+        registry = jwt.JWTClaimsRegistry(
             leeway=_CLOCK_S,
             iss={"essential": True, "value": issuer},
             sub={"essential": True},
@@ -322,7 +326,7 @@ def _checked(token: str, keys: dict[str, Any], issuer: str, audience: str, nonce
             iat={"essential": True},
             nonce={"essential": True, "value": nonce},
         )
-        wanted.validate(claims)
+        registry.validate(claims)
     except (refused, ValueError, KeyError) as problem:
         raise HTTPException(
             403, f"What the identity provider says does not hold ({problem}). Try again."
@@ -344,15 +348,18 @@ def _discover(issuer: str) -> dict[str, Any]:
 
 @lru_cache(maxsize=4)
 def _discovered(issuer: str, _moment: int) -> dict[str, Any]:
-    known = _ask(f"{issuer}/.well-known/openid-configuration")
-    wanted = ("issuer", "authorization_endpoint", "token_endpoint", "jwks_uri")
-    if not all(isinstance(known.get(key), str) for key in wanted) or known["issuer"].rstrip("/") != issuer:
+    configuration = _ask(f"{issuer}/.well-known/openid-configuration")
+    required = ("issuer", "authorization_endpoint", "token_endpoint", "jwks_uri")
+    if (
+        not all(isinstance(configuration.get(key), str) for key in required)
+        or configuration["issuer"].rstrip("/") != issuer
+    ):
         raise _unusable(
-            issuer, f"its configuration lacks one of {', '.join(wanted)}, or names another issuer"
+            issuer, f"its configuration lacks one of {', '.join(required)}, or names another issuer"
         )
-    for key in wanted:
-        _demand_safe(known[key])
-    return known
+    for key in required:
+        _demand_safe(configuration[key])
+    return configuration
 
 
 def _ask(address: str, form: bytes | None = None, headers: dict[str, str] | None = None) -> dict[str, Any]:

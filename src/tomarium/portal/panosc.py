@@ -24,7 +24,7 @@ from tomarium.catalogue.panosc_rows import EVERY, OWN, Question
 from tomarium.errors import ParameterError
 from tomarium.portal.door import Door
 from tomarium.portal.request_context import CurrentRequest, RequestContext
-from tomarium.portal.routes import give
+from tomarium.portal.routes import add_get_route
 
 # Annotations are evaluated here, not postponed: FastAPI reads them.
 
@@ -33,7 +33,7 @@ MODELS: Final = {"Datasets": "Dataset", "Documents": "Document", "Instruments": 
 _BRACKETS: Final = re.compile(r"\[([^\[\]]*)\]")
 _DEEPEST: Final = 16
 
-Wanted = Annotated[
+FilterText = Annotated[
     str,
     Query(
         alias="filter",
@@ -59,8 +59,8 @@ class NotFound(Exception):
     """There is nothing of this identifier; says so in the words of the reference implementation."""
 
 
-def give_panosc(app: FastAPI) -> None:
-    """Let an application answer the PaNOSC search API.
+def add_routes(app: FastAPI) -> None:
+    """Add the routes of the PaNOSC search API to an application.
 
     Parameters
     ----------
@@ -70,32 +70,36 @@ def give_panosc(app: FastAPI) -> None:
     for plural, model in MODELS.items():
         name = f"panosc.{plural.lower()}"
         path = f"{ADDRESS}/{plural}"
-        give(app, path, _list(model), name=name, kind=JSONResponse)
-        give(app, f"{path}/count", _count(model), name=f"{name}.count", kind=JSONResponse)
+        add_get_route(app, path, _list(model), name=name, kind=JSONResponse)
+        add_get_route(app, f"{path}/count", _count(model), name=f"{name}.count", kind=JSONResponse)
         if model == "Dataset":
-            give(
+            add_get_route(
                 app,
                 f"{path}/{{pid:path}}/files/count",
                 count_files,
                 name=f"{name}.files.count",
                 kind=JSONResponse,
             )
-            give(app, f"{path}/{{pid:path}}/files", list_files, name=f"{name}.files", kind=JSONResponse)
-        give(app, f"{path}/{{pid:path}}", _one(model), name=f"{name}.one", kind=JSONResponse)
+            add_get_route(
+                app, f"{path}/{{pid:path}}/files", list_files, name=f"{name}.files", kind=JSONResponse
+            )
+        add_get_route(
+            app, f"{path}/{{pid:path}}", _by_identifier(model), name=f"{name}.one", kind=JSONResponse
+        )
 
 
 def _list(model: str) -> Callable[..., Response]:
     def answer(
         request_context: CurrentRequest,
-        wanted: Wanted = "",
+        filter_text: FilterText = "",
         query: Scored = "",
         provider: Provider = EVERY,
     ) -> Response:
-        def found(asked: Question) -> list[dict[str, Any]]:
-            told = _filter(request_context, model, wanted, query)
-            return panosc.find(asked, model, told)
+        def find(question: Question) -> list[dict[str, Any]]:
+            conditions = _filter(request_context, model, filter_text, query)
+            return panosc.find(question, model, conditions)
 
-        return _answered(request_context, provider, found)
+        return _answer(request_context, provider, find)
 
     answer.__doc__ = f"Find {model.lower()}s by a LoopBack filter, as the PaNOSC search API does."
     return answer
@@ -103,43 +107,43 @@ def _list(model: str) -> Callable[..., Response]:
 
 def _count(model: str) -> Callable[..., Response]:
     def answer(request_context: CurrentRequest, where: Where = "", provider: Provider = EVERY) -> Response:
-        def found(asked: Question) -> dict[str, int]:
-            return {"count": panosc.count(asked, model, _where(request_context, model, where))}
+        def find(question: Question) -> dict[str, int]:
+            return {"count": panosc.count(question, model, _where(request_context, model, where))}
 
-        return _answered(request_context, provider, found)
+        return _answer(request_context, provider, find)
 
     answer.__doc__ = f"Count {model.lower()}s that meet conditions."
     return answer
 
 
-def _one(model: str) -> Callable[..., Response]:
+def _by_identifier(model: str) -> Callable[..., Response]:
     def answer(
         request_context: CurrentRequest,
         pid: Pid,
-        wanted: Wanted = "",
+        filter_text: FilterText = "",
         provider: Provider = EVERY,
     ) -> Response:
-        def found(asked: Question) -> dict[str, Any]:
-            told = panosc.one_of(asked, model, pid, _filter(request_context, model, wanted, ""))
-            return _there(told, model, pid)
+        def find(question: Question) -> dict[str, Any]:
+            entity = panosc.one_of(question, model, pid, _filter(request_context, model, filter_text, ""))
+            return _demand_found(entity, model, pid)
 
-        return _answered(request_context, provider, found)
+        return _answer(request_context, provider, find)
 
     answer.__doc__ = f"Tell one {model.lower()} by its identifier."
     return answer
 
 
 def list_files(
-    request_context: CurrentRequest, pid: Pid, wanted: Wanted = "", provider: Provider = EVERY
+    request_context: CurrentRequest, pid: Pid, filter_text: FilterText = "", provider: Provider = EVERY
 ) -> Response:
     """List the names of the files of a dataset; a folder of very many files is one of them."""
 
-    def found(asked: Question) -> list[dict[str, Any]]:
-        return _there(
-            panosc.files_of(asked, pid, _filter(request_context, "File", wanted, "")), "Dataset", pid
+    def find(question: Question) -> list[dict[str, Any]]:
+        return _demand_found(
+            panosc.files_of(question, pid, _filter(request_context, "File", filter_text, "")), "Dataset", pid
         )
 
-    return _answered(request_context, provider, found)
+    return _answer(request_context, provider, find)
 
 
 def count_files(
@@ -147,52 +151,52 @@ def count_files(
 ) -> Response:
     """Count the files that a dataset tells of."""
 
-    def found(asked: Question) -> dict[str, int]:
-        wanted = Filter(_where(request_context, "File", where), limit=LARGEST)
-        return {"count": len(_there(panosc.files_of(asked, pid, wanted), "Dataset", pid))}
+    def find(question: Question) -> dict[str, int]:
+        conditions = Filter(_where(request_context, "File", where), limit=LARGEST)
+        return {"count": len(_demand_found(panosc.files_of(question, pid, conditions), "Dataset", pid))}
 
-    return _answered(request_context, provider, found)
+    return _answer(request_context, provider, find)
 
 
-def _there(told: T | None, model: str, pid: str) -> T:
-    if told is None:
+def _demand_found(value: T | None, model: str, pid: str) -> T:
+    if value is None:
         raise NotFound(f'Unknown "{model}" id "{pid[:200]}".')
-    return told
+    return value
 
 
-def _answered(request_context: RequestContext, provider: str, found: Callable[[Question], Any]) -> Response:
+def _answer(request_context: RequestContext, provider: str, find: Callable[[Question], Any]) -> Response:
     """Answer, or say what is wrong in the form of LoopBack."""
     name = request_context.settings["name"]
     records = request_context.address("record", {"id": "x"})[:-1]
     try:
         with request_context.catalogue.reading() as connection:
             _demand_known(connection, provider)
-            told = found(Question(connection, request_context.reader, provider, name, records))
+            content = find(Question(connection, request_context.reader, provider, name, records))
     except NotFound as problem:
         return _error(404, str(problem), "MODEL_NOT_FOUND")
     except ParameterError as problem:
         return _error(400, f"{problem}.")
-    return JSONResponse(told, headers={"Cache-Control": "private, no-cache"})
+    return JSONResponse(content, headers={"Cache-Control": "private, no-cache"})
 
 
 def _demand_known(connection: Connection, provider: str) -> None:
     if provider not in (OWN, EVERY):
-        known = [one.title for one in all_sources(connection)]
-        if provider not in known:
-            names = ", ".join((OWN, EVERY, *known))
+        titles = [source.title for source in all_sources(connection)]
+        if provider not in titles:
+            names = ", ".join((OWN, EVERY, *titles))
             raise ParameterError(f"{provider[:80]!r} is no provider here; there are {names}")
 
 
 def _error(status: int, message: str, code: str = "") -> Response:
-    told: dict[str, Any] = {"statusCode": status, "name": "Error", "message": message}
-    return JSONResponse({"error": told | ({"code": code} if code else {})}, status)
+    error: dict[str, Any] = {"statusCode": status, "name": "Error", "message": message}
+    return JSONResponse({"error": error | ({"code": code} if code else {})}, status)
 
 
 def _filter(request_context: RequestContext, model: str, text: str, query: str) -> Filter:
-    told = read_json(text) if text.strip() else _bracketed(request_context, "filter")
-    if query and isinstance(told, dict) and not told.get("query"):
-        told = {**told, "query": query}
-    return filter_of(model, told)
+    value = read_json(text) if text.strip() else _bracketed(request_context, "filter")
+    if query and isinstance(value, dict) and not value.get("query"):
+        value = {**value, "query": query}
+    return filter_of(model, value)
 
 
 def _where(request_context: RequestContext, model: str, text: str) -> Group:
@@ -203,22 +207,22 @@ def _where(request_context: RequestContext, model: str, text: str) -> Group:
 
 def _bracketed(request_context: RequestContext, name: str) -> dict[str, Any]:
     """Read what stands in brackets: `filter[where][title][like]=bone` is an object in an object."""
-    told: dict[str, Any] = {}
+    value: dict[str, Any] = {}
     for key, text in request_context.request.query_params.multi_items():
         if not key.startswith(f"{name}["):
             continue
         steps = _BRACKETS.findall(key[len(name) :])
         if len(key) > LONGEST or len(steps) > _DEEPEST:
             raise ParameterError(f"{key[:60]!r} is too deep; give the filter as JSON")
-        here = told
+        branch = value
         for step in steps[:-1]:
-            inner = here.setdefault(step, {})
+            inner = branch.setdefault(step, {})
             if not isinstance(inner, dict):
                 raise ParameterError(f"{key[:60]!r} is told twice; give the filter as JSON")
-            here = inner
-        last = steps[-1] if steps and steps[-1] else str(len(here))
-        here[last] = text
-    return told
+            branch = inner
+        last = steps[-1] if steps and steps[-1] else str(len(branch))
+        branch[last] = text
+    return value
 
 
-DOOR = Door("panosc", give_panosc)
+DOOR = Door("panosc", add_routes)

@@ -132,7 +132,7 @@ def _whole_numbers(text: str, count: int) -> list[int]:
 
 def crop_of(
     request_context: RequestContext,
-    one: Found | Unknown,
+    located: Found | Unknown,
     titles: Mapping[str, str],
     plane: str,
     whole: bool,
@@ -144,7 +144,7 @@ def crop_of(
     ----------
     request_context : RequestContext
         Whose request it is.
-    one : Found or Unknown
+    located : Found or Unknown
         The point in the image.
     titles : Mapping of str to str
         Name of a frame → what it is called.
@@ -160,13 +160,13 @@ def crop_of(
     Crop
         Without a picture where the files are not open to the reader, or the point lies outside.
     """
-    image = one.image
+    image = located.image
     page = request_context.link("record", {"id": read_frame(image.frame).id})
-    if isinstance(one, Unknown):
-        return Crop(image.title, image.frame, page, found_json(one), reason=one.reason)
+    if isinstance(located, Unknown):
+        return Crop(image.title, image.frame, page, found_json(located), reason=located.reason)
     crop = Crop(
-        image.title, image.frame, page, found_json(one), state=one.words, position=_position(one),
-        pixel=_pixel(one), way=_way(one, titles), assumed=bool(one.resolved.assumed),
+        image.title, image.frame, page, found_json(located), state=located.words, position=_position(located),
+        pixel=_pixel(located), way=_way(located, titles), assumed=bool(located.resolved.assumed),
     )  # fmt: skip
     record, place = request_context.seen(read_frame(image.frame).id)
     if not place.open:
@@ -174,53 +174,53 @@ def crop_of(
     axis = "z" if image.flat else plane
     right, down = DRAWN[axis]
     held = 3 - right - down
-    index = 0 if image.flat else round(float(one.pixel[held]))
-    if one.state == "outside" or not 0 <= index < image.shape[held]:
+    index = 0 if image.flat else round(float(located.pixel[held]))
+    if located.state == "outside" or not 0 <= index < image.shape[held]:
         return replace(crop, reason="There is nothing of it around the point.")
-    box = _box(one, right, down, whole)
+    box = _box(located, right, down, whole)
     picture = _picture(request_context, record, image, axis, index, box)
     left, top, wide, high = box
     steps = np.abs(np.asarray(image.step_m))[[right, down]]
     size = np.array([wide, high]) * steps
-    width, height = (max(1, round(SHOWN * float(one) / float(size.max()))) for one in size)
+    width, height = (max(1, round(SHOWN * float(length) / float(size.max()))) for length in size)
     return replace(
         crop, picture=picture, width=width, height=height,
-        mark=_mark(one, right, down, box, (width, height)), box=f"{left},{top},{wide},{high}",
+        mark=_mark(located, right, down, box, (width, height)), box=f"{left},{top},{wide},{high}",
         plane="" if image.flat else axis, slice="" if image.flat else str(index),
-        whole=whole, point=point_in_words(image, one.position_m),
+        whole=whole, point=point_in_words(image, located.position_m),
         other=other if whole or (wide, high) != (image.shape[right], image.shape[down]) else "",
     )  # fmt: skip
 
 
-def _box(one: Found, right: int, down: int, whole: bool) -> tuple[int, int, int, int]:
+def _box(located: Found, right: int, down: int, whole: bool) -> tuple[int, int, int, int]:
     """Choose what is shown: left, top, width and height, in pixels of the image."""
-    image = one.image
+    image = located.image
     if whole:
         return 0, 0, image.shape[right], image.shape[down]
     steps = np.abs(np.asarray(image.step_m))
-    spread = [one.sigma_m[axis] for axis in (right, down)]
+    spread = [located.sigma_m[axis] for axis in (right, down)]
     side = max(NEAR_PIXELS * float(max(steps[right], steps[down])), NEAR_SIGMAS * max(spread))
-    found = []
+    spans = []
     for axis in (right, down):
         count = image.shape[axis]
         wide = min(count, max(1, math.ceil(side / float(steps[axis]))))
-        first = round(float(one.pixel[axis]) + 0.5 - wide / 2)
-        found.append((min(max(0, first), count - wide), wide))
-    (left, wide), (top, high) = found
+        first = round(float(located.pixel[axis]) + 0.5 - wide / 2)
+        spans.append((min(max(0, first), count - wide), wide))
+    (left, wide), (top, high) = spans
     return left, top, wide, high
 
 
 def _mark(
-    one: Found, right: int, down: int, box: tuple[int, int, int, int], shown: tuple[int, int]
+    located: Found, right: int, down: int, box: tuple[int, int, int, int], shown: tuple[int, int]
 ) -> tuple[float, ...]:
     """Return where the point stands in a picture, and the ellipse of 1 sigma along its axes."""
     left, top, wide, high = box
     factors = np.array([shown[0] / wide, shown[1] / high])
-    at = (np.array([one.pixel[right], one.pixel[down]]) + 0.5 - (left, top)) * factors
+    at = (np.array([located.pixel[right], located.pixel[down]]) + 0.5 - (left, top)) * factors
     if (at < 0).any() or (at > shown).any():
         return ()
-    scale = factors / np.asarray(one.image.step_m)[[right, down]]
-    cut = one.covariance_m2[np.ix_([right, down], [right, down])] * np.outer(scale, scale)
+    scale = factors / np.asarray(located.image.step_m)[[right, down]]
+    cut = located.covariance_m2[np.ix_([right, down], [right, down])] * np.outer(scale, scale)
     sizes, axes = np.linalg.eigh(cut)
     across, along = np.sqrt(np.clip(sizes, 0, None))
     turned = math.degrees(math.atan2(axes[1, 1], axes[0, 1]))
@@ -244,33 +244,33 @@ def _picture(
     return request_context.link("picture", parts, {"image": str(number), "channels": channels, **region})
 
 
-def _position(one: Found) -> str:
-    unit, metre = unit_of(float(one.image.size_m.max()))
-    told = [
+def _position(located: Found) -> str:
+    unit, metre = unit_of(float(located.image.size_m.max()))
+    values = [
         f"{axis} {with_sigma(value / metre, spread / metre)}"
-        for axis, value, spread in zip("xyz", one.position_m.tolist(), one.sigma_m, strict=True)
+        for axis, value, spread in zip("xyz", located.position_m.tolist(), located.sigma_m, strict=True)
     ]
-    return f"{', '.join(told)} {unit}"
+    return f"{', '.join(values)} {unit}"
 
 
-def _pixel(one: Found) -> str:
+def _pixel(located: Found) -> str:
     names = ("column", "row", "slice")
-    pairs = zip(names, one.pixel.tolist(), one.sigma_pixel, strict=False)
+    pairs = zip(names, located.pixel.tolist(), located.sigma_pixel, strict=False)
     return ", ".join(f"{name} {with_sigma(value, spread)}" for name, value, spread in pairs)
 
 
-def _way(one: Found, titles: Mapping[str, str]) -> str:
-    if not one.resolved.path:
+def _way(located: Found, titles: Mapping[str, str]) -> str:
+    if not located.resolved.path:
         return "the point was given here"
-    scale = similarity(one.resolved.pose.matrix)[0]
+    scale = similarity(located.resolved.pose.matrix)[0]
     longer = f"; lengths are {scale:.5g} times as long here" if abs(scale - 1) > 1e-6 else ""
-    return " → ".join(titles.get(frame, frame) for frame in one.resolved.frames) + longer
+    return " → ".join(titles.get(frame, frame) for frame in located.resolved.frames) + longer
 
 
 def point_in_words(image: ImageFrame, point_m: ArrayLike) -> str:
     """Write a point as it is read again, with the digits that a thousandth of a pixel needs: "1.2, 0.9, 2 mm"."""
     unit, metre = unit_of(float(image.size_m.max()))
-    numbers = [float(one) / metre for one in np.asarray(point_m, np.float64)[: image.count]]
+    numbers = [float(coordinate) / metre for coordinate in np.asarray(point_m, np.float64)[: image.count]]
     fine = min(abs(value) for value in image.step_m[: image.count]) / metre / 1000
     digits = max(0, min(12, math.ceil(-math.log10(fine))))
     texts = [f"{round(number, digits) + 0.0:.{digits}f}" for number in numbers]

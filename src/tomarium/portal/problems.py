@@ -76,8 +76,10 @@ def explain(app: FastAPI) -> None:
 
 def _http(request: Request, problem: Exception) -> Response:
     assert isinstance(problem, HTTPException)
-    told = problem.detail != _phrase(problem.status_code)
-    message = problem.detail if told else NOWHERE if problem.status_code == 404 else f"{problem.detail}."
+    has_detail = problem.detail != _phrase(problem.status_code)
+    message = (
+        problem.detail if has_detail else NOWHERE if problem.status_code == 404 else f"{problem.detail}."
+    )
     if problem.status_code == 405:
         message = (
             f"{request.method[:20]} cannot be done here; the methods of this address are in the header Allow."
@@ -142,14 +144,14 @@ def _answer(request: Request, status: int, message: str, headers: dict[str, str]
     problem = Problem(status, TITLES.get(status) or _phrase(status), message)
     if not _by_people(request):
         # RFC 9457; "error" is what was answered before it.
-        told = {
+        content = {
             "type": "about:blank",
             "title": problem.title,
             "status": status,
             "detail": message,
             "error": problem,
         }
-        response = answer_json(told, status)
+        response = answer_json(content, status)
         response.headers["Content-Type"] = "application/problem+json"
     else:
         response = HTMLResponse(_page(request, problem), status)
@@ -158,7 +160,7 @@ def _answer(request: Request, status: int, message: str, headers: dict[str, str]
 
 
 def _page(request: Request, problem: Problem) -> str:
-    """Fill the page of a problem; a plain one where the database cannot even tell the name of the house."""
+    """Fill the page of a problem; a plain one where the database cannot tell the settings."""
     content = {"here": "", "json_path": None, "title": problem.title, "problem": problem}
     try:
         return fill(context_of(request), "problem.html", content)

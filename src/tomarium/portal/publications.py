@@ -7,28 +7,28 @@ from tomarium.catalogue.data_use import as_csv, grouped, uses_of_data
 from tomarium.catalogue.import_publications import import_works
 from tomarium.errors import InputError
 from tomarium.portal.door import Door
-from tomarium.portal.forms import Fields, take, tried
+from tomarium.portal.forms import Fields, add_form_route, run_form_action
 from tomarium.portal.identity import demand_scope
 from tomarium.portal.pages.data_use import By
 from tomarium.portal.pages.import_publications import IMPORT, content_of
 from tomarium.portal.rendering import answer_html, answer_json, wants_json
 from tomarium.portal.request_context import CurrentRequest
-from tomarium.portal.routes import give
+from tomarium.portal.routes import add_get_route
 from tomarium.standards.read_works import read_works
 
 # Annotations are evaluated here, not postponed: FastAPI reads them.
 
 
-def give_publications(app: FastAPI) -> None:
-    """Let an application give and take these.
+def add_routes(app: FastAPI) -> None:
+    """Add the routes to an application.
 
     Parameters
     ----------
     app : FastAPI
         Gets the routes.
     """
-    give(app, "/publications/report.csv", report_csv, name="data_use.csv", kind=Response)
-    take(app, "/publications/import", import_text, name="publications.import.post")
+    add_get_route(app, "/publications/report.csv", report_csv, name="data_use.csv", kind=Response)
+    add_form_route(app, "/publications/import", import_text, name="publications.import.post")
 
 
 def report_csv(request_context: CurrentRequest, by: By = "record") -> Response:
@@ -53,8 +53,10 @@ def import_text(request_context: CurrentRequest, fields: Fields) -> Response:
         page = content_of(request_context, [], (f"{problem}."[:1].upper() + f"{problem}."[1:],), text, data)
         status = 422
     else:
-        done = tried(lambda: import_works(request_context.catalogue, reader, works.works, data=data.split()))
-        page, status = content_of(request_context, done, works.problems), 200
+        every_imported = run_form_action(
+            lambda: import_works(request_context.catalogue, reader, works.works, data=data.split())
+        )
+        page, status = content_of(request_context, every_imported, works.problems), 200
     if wants_json(request_context.request):
         return answer_json(page, status)
     response = answer_html(request_context, IMPORT, page, request_context.link("publications.import.json"))
@@ -62,4 +64,4 @@ def import_text(request_context: CurrentRequest, fields: Fields) -> Response:
     return response
 
 
-DOOR = Door("publications", give_publications)
+DOOR = Door("publications", add_routes)

@@ -17,8 +17,8 @@ from tomarium.catalogue.checksums import list_files
 from tomarium.catalogue.contents import Content, choose
 from tomarium.catalogue.record_folder import LONGEST_CRATE_BYTES, verify
 from tomarium.errors import CannotFit, FormatError, InputError
-from tomarium.portal.client import patiently
-from tomarium.portal.fetch import PARTIAL, Wanted, fetch, partial_of
+from tomarium.portal.client import with_retries
+from tomarium.portal.fetch import PARTIAL, FileToFetch, fetch, partial_of
 from tomarium.portal.remote_record import RESOLVER, TRIES, RemoteRecord, get, list_files_of, open_page
 from tomarium.standards.ro_crate import FILENAME, read
 from tomarium.viewers.volume import volume_path
@@ -105,13 +105,13 @@ def pull(
     page = open_page(address, token, resolver)
     contents = list_files_of(page)
     chosen = _chosen(page, contents, paths, level)
-    whole = len(chosen) == len(contents)
+    is_all = len(chosen) == len(contents)
     folder = folder or Path(page.id)
-    there = _what_is_there(folder, contents, chosen, whole)
-    _demand_space(folder, chosen, there)
+    present = _what_is_there(folder, contents, chosen, is_all)
+    _demand_space(folder, chosen, present)
     base = f"records/{page.id}/files/"
-    wanted = [
-        Wanted(
+    files = [
+        FileToFetch(
             base + quote(content.path),
             folder / content.path,
             partial_of(folder, content),
@@ -121,14 +121,14 @@ def pull(
         for content in chosen
     ]
     folder.mkdir(parents=True, exist_ok=True)
-    fetched = fetch(page.portal, wanted, jobs, page.refusal, tell)
-    if whole:
-        for path in there - {
+    fetched = fetch(page.portal, files, jobs, page.refusal, tell)
+    if is_all:
+        for path in present - {
             content.path for content in chosen
         }:  # partial files of what the portal gave before
             (folder / path).unlink(missing_ok=True)  # most are whole files by now
         _verify(folder)
-    return Pulled(page.id, page.title, folder, len(chosen), _size(chosen), fetched, whole)
+    return Pulled(page.id, page.title, folder, len(chosen), _size(chosen), fetched, is_all)
 
 
 def pull_region(
@@ -177,13 +177,13 @@ def pull_region(
             f"--roi {region[:80]}: is no region; give voxels along z, y and x, such as 10:20,0:500,0:500"
         )
     page = open_page(address, token, resolver)
-    asked = {"level": str(level)} | {
+    query = {"level": str(level)} | {
         axis: span for axis, span in zip("zyx", spans, strict=False) if span not in ("", ":")
     }
-    path = f"records/{page.id}/volume.{kind}?{urlencode(asked)}"
-    answer = patiently(lambda: page.portal.ask("HEAD", path), TRIES)
+    path = f"records/{page.id}/volume.{kind}?{urlencode(query)}"
+    answer = with_retries(lambda: page.portal.ask("HEAD", path), TRIES)
     if answer.status != 200:  # HEAD has no words
-        answer = patiently(lambda: page.portal.ask("GET", path, {"Range": "bytes=0-0"}), TRIES)
+        answer = with_retries(lambda: page.portal.ask("GET", path, {"Range": "bytes=0-0"}), TRIES)
         raise page.refusal(answer)
     length, tag = answer.headers.get("Content-Length", ""), answer.headers.get("ETag", "")
     if not length.isdecimal() or len(length) > 18 or not tag:
@@ -193,19 +193,19 @@ def pull_region(
     mark = hashlib.sha256(tag.encode()).hexdigest()[:12]
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(f"{target.name[:40]}.{mark}.partial")
-    wanted = Wanted(path, target, partial, int(length), "", tag)
-    _demand_free(target.parent, wanted.bytes - (partial.stat().st_size if partial.exists() else 0))
-    fetched = fetch(page.portal, [wanted], 1, page.refusal, tell)
-    return Pulled(page.id, page.title, target, 1, wanted.bytes, fetched, False)
+    file = FileToFetch(path, target, partial, int(length), "", tag)
+    _demand_free(target.parent, file.bytes - (partial.stat().st_size if partial.exists() else 0))
+    fetched = fetch(page.portal, [file], 1, page.refusal, tell)
+    return Pulled(page.id, page.title, target, 1, file.bytes, fetched, False)
 
 
 def _chosen(
     page: RemoteRecord, contents: Sequence[Content], paths: Sequence[str], level: int
 ) -> tuple[Content, ...]:
     finer = _finer(page, contents, level) if level else ()
-    kept = tuple(content for content in contents if not finer or not content.path.startswith(finer))
+    coarse_enough = tuple(content for content in contents if not finer or not content.path.startswith(finer))
     try:
-        return choose(kept, paths)
+        return choose(coarse_enough, paths)
     except KeyError as problem:
         raise InputError(
             f"{page.portal.address}records/{page.id}: has no file or folder {problem.args[0][:200]!r} to take; its "
@@ -230,8 +230,8 @@ def _finer(page: RemoteRecord, contents: Sequence[Content], level: int) -> tuple
     listed = {content.path for content in contents}
     header = next((name for name in ("zarr.json", ".zattrs") if f"{volume}/{name}" in listed), "zarr.json")
     try:
-        told = json.loads(_small(page, contents, f"{volume}/{header}"))
-        attributes = told.get("attributes", told)
+        metadata = json.loads(_small(page, contents, f"{volume}/{header}"))
+        attributes = metadata.get("attributes", metadata)
         scales = attributes.get("ome", attributes)["multiscales"][0]["datasets"]
         levels = [str(scale["path"]).strip("/") for scale in scales]
     except (ValueError, KeyError, TypeError, IndexError, AttributeError) as problem:
@@ -250,60 +250,60 @@ def _small(page: RemoteRecord, contents: Sequence[Content], path: str) -> bytes:
         raise FormatError(
             f"{page.portal.address}records/{page.id}: {path} is not listed, or too large to be one"
         )
-    asked = f"records/{page.id}/files/{quote(path)}"
-    answer = patiently(lambda: get(page.portal, asked, LONGEST_CRATE_BYTES), TRIES)
+    file_address = f"records/{page.id}/files/{quote(path)}"
+    answer = with_retries(lambda: get(page.portal, file_address, LONGEST_CRATE_BYTES), TRIES)
     if answer.status != 200:
         raise page.refusal(answer)
     if hashlib.sha256(answer.content).hexdigest() != content.sha256:
         raise FormatError(
-            f"{urljoin(page.portal.address, asked)}: is not what the portal lists; ask its keeper"
+            f"{urljoin(page.portal.address, file_address)}: is not what the portal lists; ask its keeper"
         )
     return answer.content
 
 
 def _what_is_there(
-    folder: Path, contents: Sequence[Content], chosen: Sequence[Content], whole: bool
+    folder: Path, contents: Sequence[Content], chosen: Sequence[Content], is_all: bool
 ) -> frozenset[str]:
     """List what the folder holds already, and refuse what a record could not be put into."""
     if not folder.exists():
         return frozenset()
     if not folder.is_dir():
         raise InputError(f"{folder}: is a file; give a folder that is empty or not there by --output")
-    there = frozenset(list_files(folder))
+    present = frozenset(list_files(folder))
     listed = {content.path for content in contents}
-    strange = sorted(path for path in there - listed if not PARTIAL.search(path))
-    if strange and whole:
+    strange = sorted(path for path in present - listed if not PARTIAL.search(path))
+    if strange and is_all:
         raise InputError(
             f"{folder}: holds {strange[0]!r}, which is no file of this record; give a folder that is empty or not "
             f"there by --output"
         )
     for content in chosen:
-        if content.path in there and (folder / content.path).stat().st_size != content.bytes:
+        if content.path in present and (folder / content.path).stat().st_size != content.bytes:
             raise InputError(
                 f"{folder / content.path}: is there and is another file than the portal's; remove it, or give another "
                 f"folder"
             )
-    return there
+    return present
 
 
-def _demand_space(folder: Path, chosen: Sequence[Content], there: frozenset[str]) -> None:
-    wanted = 0
+def _demand_space(folder: Path, chosen: Sequence[Content], present: frozenset[str]) -> None:
+    needed = 0
     for content in chosen:
-        if content.path in there:
+        if content.path in present:
             continue
         partial = partial_of(folder, content)
-        wanted += content.bytes - (min(content.bytes, partial.stat().st_size) if partial.exists() else 0)
-    _demand_free(folder, wanted)
+        needed += content.bytes - (min(content.bytes, partial.stat().st_size) if partial.exists() else 0)
+    _demand_free(folder, needed)
 
 
-def _demand_free(folder: Path, wanted: int) -> None:
+def _demand_free(folder: Path, needed: int) -> None:
     above = folder.absolute()
     while not above.exists():
         above = above.parent
     free = shutil.disk_usage(above).free
-    if wanted > free:
+    if needed > free:
         raise CannotFit(
-            f"{folder}: {units.show(wanted, 'B', 3)} are to be fetched and {units.show(free, 'B', 3)} are free there; "
+            f"{folder}: {units.show(needed, 'B', 3)} are to be fetched and {units.show(free, 'B', 3)} are free there; "
             f"take parts by --path or --level, or give another disk by --output"
         )
 

@@ -1,4 +1,4 @@
-"""The other end of the door for uploads: sends files to a portal by tus 1.0, and goes on where it was."""
+"""Send files to a portal by tus 1.0; an upload that was interrupted is resumed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tomarium.atomic_files import write_json
 from tomarium.catalogue.checksums import list_files
 from tomarium.catalogue.home import home
 from tomarium.errors import InputError, Interrupted
-from tomarium.portal.client import TRIES, Portal, demand_private, patiently, wait_s, web_address, words
+from tomarium.portal.client import TRIES, Portal, demand_private, wait_s, web_address, with_retries, words
 from tomarium.portal.uploads import CONTENT, VERSION
 
 Tell = Callable[[str, int, int], object]
@@ -70,26 +70,26 @@ def push(
     portal = Portal(address.rstrip("/") + "/", token, {"Tus-Resumable": VERSION})
     notes = _notes(path, address)
     batch = _batch(portal, notes, title, team)
-    listed = patiently(lambda: portal.ask("GET", f"uploads/batches/{batch}"))
+    listed = with_retries(lambda: portal.ask("GET", f"uploads/batches/{batch}"))
     if listed.status != 200:  # the end of an earlier push, whose answer was lost, came about meanwhile
         raise InputError(f"{address}: {words(listed)}")
-    begun = {one["path"]: one for one in listed.json()["files"]}
-    done, total = 0, sum(place.stat().st_size for place in files.values())
+    begun = {upload["path"]: upload for upload in listed.json()["files"]}
+    sent, total = 0, sum(place.stat().st_size for place in files.values())
     for name, place in files.items():
-        _send(portal, batch, name, place, begun.get(name), chunk, _told(tell, done, total))
-        done += place.stat().st_size
-    answer = patiently(lambda: portal.ask("POST", f"uploads/batches/{batch}/done"))
+        _send(portal, batch, name, place, begun.get(name), chunk, _progress_from(tell, sent, total))
+        sent += place.stat().st_size
+    answer = with_retries(lambda: portal.ask("POST", f"uploads/batches/{batch}/done"))
     if answer.status not in (201, 202):
         raise InputError(f"{address}: {words(answer)}")
     notes.unlink(missing_ok=True)
-    told = answer.json()
-    there = str(urljoin(portal.address, str(told["address"])))
+    content = answer.json()
+    record_address = str(urljoin(portal.address, str(content["address"])))
     if answer.status == 201:
-        return there
-    return _wait(portal, there) if wait else f"job {told['job']}: {there}"
+        return record_address
+    return _wait(portal, record_address) if wait else f"job {content['job']}: {record_address}"
 
 
-def _told(tell: Tell | None, before: int, total: int) -> Callable[[int], object]:
+def _progress_from(tell: Tell | None, before: int, total: int) -> Callable[[int], object]:
     return lambda sent: tell("send", before + sent, total) if tell else None
 
 
@@ -99,12 +99,12 @@ def _files(path: Path) -> dict[str, Path]:
         return {path.name: path}
     if not path.is_dir():
         raise InputError(f"{path}: does not exist; give a record's folder, a file, or a folder of them")
-    found = {name: path / name for name in sorted(list_files(path))}
-    if not found:
+    files = {name: path / name for name in sorted(list_files(path))}
+    if not files:
         raise InputError(
             f"{path}: holds no file to send; give a record's folder, a file, or a folder of them"
         )
-    return found
+    return files
 
 
 def _notes(path: Path, address: str) -> Path:
@@ -115,12 +115,12 @@ def _notes(path: Path, address: str) -> Path:
 
 def _batch(portal: Portal, notes: Path, title: str, team: str) -> str:
     if notes.exists():
-        known = str(json.loads(notes.read_text(encoding="utf-8"))["batch"])
-        if patiently(lambda: portal.ask("GET", f"uploads/batches/{known}")).status == 200:
-            return known
-    told = {name: text for name, text in (("title", title), ("team", team)) if text}
-    query = f"?{urlencode(told)}" if told else ""
-    answer = patiently(lambda: portal.ask("POST", f"uploads/batches{query}"))
+        batch_begun = str(json.loads(notes.read_text(encoding="utf-8"))["batch"])
+        if with_retries(lambda: portal.ask("GET", f"uploads/batches/{batch_begun}")).status == 200:
+            return batch_begun
+    values = {name: text for name, text in (("title", title), ("team", team)) if text}
+    query = f"?{urlencode(values)}" if values else ""
+    answer = with_retries(lambda: portal.ask("POST", f"uploads/batches{query}"))
     if answer.status != 201:
         raise InputError(f"{portal.address}: {words(answer)}")
     batch = str(answer.json()["batch"])
@@ -134,16 +134,18 @@ def _send(
     batch: str,
     name: str,
     place: Path,
-    known: Mapping[str, Any] | None,
+    listed: Mapping[str, Any] | None,
     chunk: int,
     tell: Callable[[int], object],
 ) -> None:
-    """Send one file, from where it is there; `known` is what the portal listed of it."""
+    """Send one file, from where it is there; `listed` is what the portal listed of it."""
     size = place.stat().st_size
-    if known is not None and known["bytes"] != size:
-        known = None
-    upload = urljoin(portal.address, known["upload"]) if known else _create(portal, batch, name, place, size)
-    offset = int(known["offset"]) if known else 0
+    if listed is not None and listed["bytes"] != size:
+        listed = None
+    upload = (
+        urljoin(portal.address, listed["upload"]) if listed else _create(portal, batch, name, place, size)
+    )
+    offset = int(listed["offset"]) if listed else 0
     with place.open("rb") as file:
         waited = 0
         while offset < size:
@@ -172,24 +174,26 @@ def _send(
                 raise InputError(f"{place}: {words(answer)}")
             waited += 1
             if waited > TRIES:
-                said = words(answer) if answer is not None else reason
+                reason_given = words(answer) if answer is not None else reason
                 raise Interrupted(
-                    f"{portal.address}: {said}; {offset} of {size} bytes of {name} are there, start again"
+                    f"{portal.address}: {reason_given}; {offset} of {size} bytes of {name} are there, start again"
                 )
             time.sleep(wait_s(waited - 1, answer))
-            told = patiently(lambda: portal.ask("HEAD", upload))
-            if told.status == 404:
+            state = with_retries(lambda: portal.ask("HEAD", upload))
+            if state.status == 404:
                 raise Interrupted(f"{portal.address}: the upload of {name} is gone there; start again")
-            offset = int(told.headers.get("Upload-Offset") or offset)
+            offset = int(state.headers.get("Upload-Offset") or offset)
 
 
 def _create(portal: Portal, batch: str, name: str, place: Path, size: int) -> str:
     with place.open("rb") as file:
         checksum = hashlib.file_digest(file, "sha256").hexdigest()
-    told = {"batch": batch, "filename": name, "sha256": checksum}
-    told_words = ",".join(f"{key} {base64.b64encode(value.encode()).decode()}" for key, value in told.items())
+    metadata = {"batch": batch, "filename": name, "sha256": checksum}
+    told_words = ",".join(
+        f"{key} {base64.b64encode(value.encode()).decode()}" for key, value in metadata.items()
+    )
     headers = {"Upload-Length": str(size), "Upload-Metadata": told_words}
-    answer = patiently(lambda: portal.ask("POST", "uploads", headers))
+    answer = with_retries(lambda: portal.ask("POST", "uploads", headers))
     if answer.status != 201:
         raise InputError(f"{place}: {words(answer)}")
     return urljoin(portal.address, str(answer.headers["Location"]))
@@ -197,10 +201,12 @@ def _create(portal: Portal, batch: str, name: str, place: Path, size: int) -> st
 
 def _wait(portal: Portal, place: str) -> str:
     while True:
-        told = patiently(lambda: portal.ask("GET", place)).json()
-        if told["state"] == "done":
-            made = [urljoin(portal.address, str(one["address"])) for one in told.get("records", ())]
-            return ", ".join(made) or str(told["told"])
-        if told["state"] == "failed":
-            raise InputError(f"{portal.address}: no record could be made: {told['told']}")
+        state = with_retries(lambda: portal.ask("GET", place)).json()
+        if state["state"] == "done":
+            addresses = [
+                urljoin(portal.address, str(record["address"])) for record in state.get("records", ())
+            ]
+            return ", ".join(addresses) or str(state["told"])
+        if state["state"] == "failed":
+            raise InputError(f"{portal.address}: no record could be made: {state['told']}")
         time.sleep(1)

@@ -85,14 +85,14 @@ def network(address: str) -> str:
         IPv4 /24 or IPv6 /64; "" where the text is no address.
     """
     try:
-        known = ipaddress.ip_address(address.partition("%")[0])
+        ip = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
         return ""
-    if isinstance(known, ipaddress.IPv6Address):
-        if known.ipv4_mapped is None:
-            return str(ipaddress.ip_network((known, 64), strict=False))
-        known = known.ipv4_mapped
-    return str(ipaddress.ip_network((known, 24), strict=False))
+    if isinstance(ip, ipaddress.IPv6Address):
+        if ip.ipv4_mapped is None:
+            return str(ipaddress.ip_network((ip, 64), strict=False))
+        ip = ip.ipv4_mapped
+    return str(ipaddress.ip_network((ip, 24), strict=False))
 
 
 class RateLimits:
@@ -153,14 +153,14 @@ class RateLimits:
             Seconds to wait until it may be asked again; 0 where it may be answered.
         """
         with self._lock:
-            left, moment = self._buckets.get((who, kind), (float(limit), now))
-            left = min(float(limit), left + (now - moment) * limit / MINUTE_S)
-            allowed = left >= 1
-            self._buckets[who, kind] = (left - 1 if allowed else left, now)
+            tokens, moment = self._buckets.get((who, kind), (float(limit), now))
+            tokens = min(float(limit), tokens + (now - moment) * limit / MINUTE_S)
+            allowed = tokens >= 1
+            self._buckets[who, kind] = (tokens - 1 if allowed else tokens, now)
             self._buckets.move_to_end((who, kind))
             while len(self._buckets) > MOST_KEPT:
                 self._buckets.popitem(last=False)
-        return 0.0 if allowed else (1 - left) * MINUTE_S / limit
+        return 0.0 if allowed else (1 - tokens) * MINUTE_S / limit
 
 
 async def demand_rate(request: Request) -> None:
@@ -178,8 +178,8 @@ async def demand_rate(request: Request) -> None:
     HTTPException
         429, with Retry-After.
     """
-    whole = network(request.client.host if request.client else "")
-    if not whole or _is_from_here(request):
+    client_network = network(request.client.host if request.client else "")
+    if not client_network or _is_from_here(request):
         return
     rates: RateLimits = request.app.state.rates
     now = time.monotonic()
@@ -190,11 +190,11 @@ async def demand_rate(request: Request) -> None:
     if not limits[kind]:
         return
     secret = request.headers.get("authorization", "").partition(" ")[2].strip() or cookie_of(request, SESSION)
-    who = (rates.holder(secret, now) if secret else "") or whole
+    who = (rates.holder(secret, now) if secret else "") or client_network
     wait = rates.take(who, kind, limits[kind], now)
     if wait:
         seconds = math.ceil(wait)
-        whose = "from your network" if who == whole else "with your account"
+        whose = "from your network" if who == client_network else "with your account"
         raise HTTPException(
             429,
             f"More than {limits[kind]} {KINDS[kind]} were asked for in a minute {whose}. Try again in {seconds} "

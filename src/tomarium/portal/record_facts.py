@@ -83,12 +83,12 @@ def funders(record: Record) -> tuple[Funder, ...]:
     tuple of Funder
         In the order of the record.
     """
-    told = []
+    rows = []
     for funding in record.funding:
         words, identifier, address = read_award(funding.award)
         about = f"https://ror.org/{quote(funding.ror)}" if funding.ror else ""
-        told.append(Funder(funding.funder, words or identifier, about, address))
-    return tuple(told)
+        rows.append(Funder(funding.funder, words or identifier, about, address))
+    return tuple(rows)
 
 
 def stamp_of(record: Record) -> str:
@@ -128,13 +128,13 @@ def label_rows(record: Record, language: str = ENGLISH) -> tuple[tuple[str, str]
         Name and value: where, how and when it was scanned, energy, voxel size, size of the volume, who paid, when it
         was filed.
     """
-    rows = [(parameter.label(key), _shown(record, key)) for key in PLACES]
+    rows = [(parameter.label(key), _parameter_text(record, key)) for key in PLACES]
     rows.append(("Technique", ", ".join(map(label_of, record.techniques))))
-    rows.append(("Scanned", _day(_shown(record, "start_time"), language)))
+    rows.append(("Scanned", _day(_parameter_text(record, "start_time"), language)))
     rows += [
         (
             parameter.label(key).removeprefix("Photon ").capitalize(),
-            show_decimal(_shown(record, key), language),
+            show_decimal(_parameter_text(record, key), language),
         )
         for key in NUMBERS
     ]
@@ -228,20 +228,20 @@ def slips(record: Record, now: datetime, language: str = ENGLISH) -> tuple[Slip,
 
     people = ", ".join(brief(person.name, 100) for person in record.creators[:3])
     people = say("%(people)s and others", people=people) if len(record.creators) > 3 else people
-    made = _day(record.created.isoformat(), language)
-    draft = Slip(say("Created"), say("as a draft."), f"{people}, {made}" if people else made)
-    told = [*_published(record, now, language), draft]
+    created = _day(record.created.isoformat(), language)
+    draft = Slip(say("Created"), say("as a draft."), f"{people}, {created}" if people else created)
+    rows = [*_published(record, now, language), draft]
     versions, finished = record.provenance.get("versions"), record.provenance.get("finished")
     version = versions.get("tomarium") if isinstance(versions, dict) else None
     if isinstance(version, str) and isinstance(finished, str):
-        told.append(
+        rows.append(
             Slip(
                 say("Computed"),
                 say("by %(who)s, as told under How it was made.", who=record.made_by),
                 f"tomarium {brief(version, 20)}, {_day(finished, language)}",
             )
         )
-    return tuple(told)
+    return tuple(rows)
 
 
 def _published(record: Record, now: datetime, language: str) -> list[Slip]:
@@ -252,14 +252,16 @@ def _published(record: Record, now: datetime, language: str) -> list[Slip]:
     if publication is None:
         return []
     by = brief(publication.publisher, 100)
-    told = []
+    rows = []
     if publication.withdrawn:
-        told.append(Slip(say("Withdrawn"), publication.reason, _by(by, publication.withdrawn, language)))
+        rows.append(
+            Slip(say("Withdrawn"), publication.reason, _who_and_when(by, publication.withdrawn, language))
+        )
     later = next(
         (related.identifier for related in record.related if related.relation == "IsPreviousVersionOf"), ""
     )
     if later:
-        told.append(Slip(say("A newer version"), say("is there: %(record)s.", record=later), ""))
+        rows.append(Slip(say("A newer version"), say("is there: %(record)s.", record=later), ""))
     doi = publication.doi
     sentences = [say("published, DOI %(doi)s.", doi=doi) if doi else say("published.")]
     if publication.open_from > now:
@@ -269,10 +271,10 @@ def _published(record: Record, now: datetime, language: str) -> list[Slip]:
         day = _day(publication.kept_until.isoformat(), language)
         sentences.append(say("It is kept until %(day)s at least.", day=day))
     lead = say("Version %(number)s", number=str(publication.version))
-    return [*told, Slip(lead, " ".join(sentences), _by(by, publication.published, language))]
+    return [*rows, Slip(lead, " ".join(sentences), _who_and_when(by, publication.published, language))]
 
 
-def _by(who: str, when: datetime, language: str) -> str:
+def _who_and_when(who: str, when: datetime, language: str) -> str:
     return ", ".join(filter(None, (who, _day(when.isoformat(), language))))
 
 
@@ -298,7 +300,7 @@ def _volume(record: Record, language: str) -> str:
     return f"{voxels}, {translate('%(size)s wide', language) % {'size': size}}"
 
 
-def _shown(record: Record, key: str) -> str:
+def _parameter_text(record: Record, key: str) -> str:
     value = record.parameters.get(key)
     return parameter.show(key, value.value) if value and value.value is not None else ""
 

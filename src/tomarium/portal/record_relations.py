@@ -77,16 +77,16 @@ def citing(record: Record, request_context: RequestContext) -> Iterator[Citing]:
     """List the documents that cite the record, and then the DOIs that it names itself and no document has."""
     with request_context.catalogue.reading() as connection:
         entities = publications_about(connection, request_context.reader, record.id)
-    told = set()
+    dois = set()
     for entity in entities:
         doi = str(entity.facts.get("paper_doi", ""))
-        told.add(doi.lower())
+        dois.add(doi.lower())
         authors = "; ".join(name_of(read_person(text)).cited for text in entity.facts.get("authors", ())[:20])
         about = (str(entity.facts.get("year", "")), str(entity.facts.get("journal", "")))
         page = request_context.link("document", {"id": entity.id})
         yield Citing(entity.name, authors, *about, doi, place_of(doi), page)
     for doi in cited_dois(record):
-        if doi.lower() not in told:
+        if doi.lower() not in dois:
             yield Citing(doi, "", "", "", doi, place_of(doi), "")
 
 

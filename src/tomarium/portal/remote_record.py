@@ -13,7 +13,7 @@ from tomarium.catalogue.contents import Content
 from tomarium.catalogue.record_folder import ID
 from tomarium.errors import FormatError, InputError
 from tomarium.pipeline.run.journal import FOLDER as JOURNAL
-from tomarium.portal.client import Answer, Portal, demand_private, patiently, web_address, words
+from tomarium.portal.client import Answer, Portal, demand_private, web_address, with_retries, words
 from tomarium.portal.fetch import PARTIAL
 from tomarium.standards.identifiers import DOI
 from tomarium.viewers.place import is_inside
@@ -50,13 +50,13 @@ class RemoteRecord:
 
     def refusal(self, answer: Answer) -> InputError:
         """Make an error of an answer that refuses something of it, in the portal's own words."""
-        said = words(answer)
+        reason = words(answer)
         if self.closed and answer.status == 403:
-            said = self.closed
+            reason = self.closed
         hint = ""
         if answer.status in (401, 403) and not self.portal.token:
             hint = "; if you may have it, give your token by TOMARIUM_TOKEN and the address of the page, not the DOI"
-        return InputError(f"{self.portal.address}records/{self.id}: {said.rstrip('.')}{hint}")
+        return InputError(f"{self.portal.address}records/{self.id}: {reason.rstrip('.')}{hint}")
 
 
 def open_page(address: str, token: str, resolver: str) -> RemoteRecord:
@@ -86,19 +86,19 @@ def open_page(address: str, token: str, resolver: str) -> RemoteRecord:
     doi = DOI.fullmatch(address.strip())
     if doi:
         place, token = f"{resolver.rstrip('/')}/{quote(doi[1], safe='/')}", ""
-        found = _page_address(place, _resolve(place))
+        address_and_id = _page_address(place, _resolve(place))
     else:
-        found = _page_address(address, address.strip())
-    base, id = found
+        address_and_id = _page_address(address, address.strip())
+    base, id = address_and_id
     demand_private(web_address(base, _EXAMPLE), token)
     portal = Portal(base, token)
-    answer = patiently(lambda: get(portal, f"records/{id}.json"), TRIES)
+    answer = with_retries(lambda: get(portal, f"records/{id}.json"), TRIES)
     page = RemoteRecord(portal, id, id, "")
     if answer.status != 200:
         raise page.refusal(answer)
     try:
-        told = answer.json()
-        title, same, closed = str(told["title"]), told["id"] == id, str(told.get("closed") or "")
+        content = answer.json()
+        title, same, closed = str(content["title"]), content["id"] == id, str(content.get("closed") or "")
     except (ValueError, KeyError) as problem:
         raise InputError(
             f"{address[:120]}: is no page of a record of a tomarium portal; give an address like {_EXAMPLE}"
@@ -113,14 +113,14 @@ def _after_redirects(base: str, address: str, id: str) -> str:
     return address.removesuffix(f"records/{id}.json") if address.endswith(f"/records/{id}.json") else base
 
 
-def _page_address(given: str, address: str) -> tuple[str, str]:
+def _page_address(typed: str, address: str) -> tuple[str, str]:
     parts = web_address(address, _EXAMPLE)
     match = _PAGE.fullmatch(parts.path)
     id = unquote(match[2]) if match else ""
     if not match or not ID.fullmatch(id):
-        leads = f" leads to {address[:120]}, which" if address != given.strip() else ""
+        leads = f" leads to {address[:120]}, which" if address != typed.strip() else ""
         raise InputError(
-            f"{given[:120]}:{leads} is no page of a record of a tomarium portal; give an address like {_EXAMPLE}"
+            f"{typed[:120]}:{leads} is no page of a record of a tomarium portal; give an address like {_EXAMPLE}"
         )
     return f"{parts.scheme}://{parts.netloc}{match[1]}/", id
 
@@ -134,7 +134,7 @@ def _resolve(place: str) -> str:
         with Portal(place, headers={"Accept": "text/html"}).follow(place) as answer:
             return Answer(answer.status, answer.headers, answer.content, address=answer.address)
 
-    answer = patiently(ask, TRIES)
+    answer = with_retries(ask, TRIES)
     if answer.status == 404 and answer.address == place:
         raise InputError(f"{place}: there is no such DOI; look for a letter that is missing")
     return answer.address
@@ -168,11 +168,11 @@ def get(portal: Portal, path: str, most: int = 1 << 30) -> Answer:
         if answer.stream is None:
             return answer
         held = answer.stream.read(most + 1)
-        told = answer.headers.get("Content-Length", "")
+        length = answer.headers.get("Content-Length", "")
         if len(held) > most:
             raise FormatError(f"{answer.address}: is longer than {units.show(most, 'B')}, which none is")
-        if told.isdecimal() and int(told) != len(held):
-            raise OSError(f"the answer was cut off after {len(held)} of {told} bytes")
+        if length.isdecimal() and int(length) != len(held):
+            raise OSError(f"the answer was cut off after {len(held)} of {length} bytes")
         return Answer(answer.status, answer.headers, held, address=answer.address)
 
 
@@ -196,19 +196,19 @@ def list_files_of(page: RemoteRecord) -> tuple[Content, ...]:
     FormatError
         It is no such list.
     """
-    answer = patiently(lambda: get(page.portal, f"records/{page.id}/manifest.json"), TRIES)
+    answer = with_retries(lambda: get(page.portal, f"records/{page.id}/manifest.json"), TRIES)
     if answer.status != 200:
         raise page.refusal(answer)
     where = f"{page.portal.address}records/{page.id}/manifest.json"
     try:
-        told = answer.json()
-        listed = [(file["path"], file["bytes"], file["sha256"]) for file in told["files"]]
-        same = told["id"] == page.id
+        manifest = answer.json()
+        listed = [(file["path"], file["bytes"], file["sha256"]) for file in manifest["files"]]
+        same = manifest["id"] == page.id
     except (ValueError, KeyError, TypeError) as problem:
         raise FormatError(f"{where}: is no list of a record's files ({problem}); ask its keeper") from problem
     if not same:
         raise FormatError(f"{where}: lists the files of another record; ask its keeper")
-    contents = tuple(_content(where, *one) for one in listed)
+    contents = tuple(_content(where, *file) for file in listed)
     names = {content.path for content in contents}
     above = {"/".join(path.split("/")[:end]) for path in names for end in range(1, path.count("/") + 1)}
     twice = len(names) != len(contents)

@@ -13,7 +13,7 @@ from urllib.parse import urlencode, urlsplit
 from fastapi import Depends, HTTPException, Request
 
 from tomarium.catalogue import ANYBODY, Catalogue, Reader, read_record
-from tomarium.catalogue.entities import telling, told_of
+from tomarium.catalogue.entities import entities_of_record, telling
 from tomarium.catalogue.queries import Place, place_of
 from tomarium.catalogue.record_folder import folders_told
 from tomarium.catalogue.settings import all_settings
@@ -46,7 +46,7 @@ class RequestContext:
 
     @cached_property
     def settings(self) -> Mapping[str, str]:
-        """What the catalogue says of its house."""
+        """The settings of the catalogue."""
         with self.catalogue.reading() as connection:
             return all_settings(connection)
 
@@ -91,8 +91,8 @@ class RequestContext:
         app = self.request.app
         language = self.language if is_for_people(app, name) else ENGLISH
         path = root_of(self.request, language) + path_of(app, name, parts or {})
-        kept = {key: text for key, text in (query or {}).items() if text}
-        return f"{path}?{urlencode(kept)}" if kept else path
+        query_set = {key: text for key, text in (query or {}).items() if text}
+        return f"{path}?{urlencode(query_set)}" if query_set else path
 
     def inner(self, path: str) -> str:
         """Put a path that somebody wrote, "/records?q=tooth", below this application, in the language of the request.
@@ -179,7 +179,7 @@ class RequestContext:
         """
         with self.catalogue.reading() as connection:
             place = place_of(connection, self.reader, id)
-            entities = told_of(connection, id) if place is not None and place.stale else ()
+            entities = entities_of_record(connection, id) if place is not None and place.stale else ()
         if place is None:
             raise HTTPException(
                 404, f"There is no record “{id[:80]}” in this catalogue. Search for it by a word."
@@ -247,9 +247,9 @@ def without_content(record: Record) -> Record:
     Record
         Sizes and units are kept; histograms, limits and means are not.
     """
-    kept = ("path", "shape", "dtype", "voxel_m", "unit")
+    open_keys = ("path", "shape", "dtype", "voxel_m", "unit")
     parts = tuple(
-        replace(part, summary={key: part.summary[key] for key in kept if key in part.summary})
+        replace(part, summary={key: part.summary[key] for key in open_keys if key in part.summary})
         for part in record.parts
     )
     return replace(record, parts=parts)

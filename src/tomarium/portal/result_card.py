@@ -105,25 +105,27 @@ def found_records(
     tuple of FoundRecord
         In the same order.
     """
-    found = _found(request_context, hits)
-    return found if level == DEFAULT else tuple(_told_for(request_context, one, level) for one in found)
+    cards = _cards_of(request_context, hits)
+    return (
+        cards if level == DEFAULT else tuple(_card_for_level(request_context, card, level) for card in cards)
+    )
 
 
-def _told_for(request_context: RequestContext, found: FoundRecord, level: str) -> FoundRecord:
+def _card_for_level(request_context: RequestContext, card: FoundRecord, level: str) -> FoundRecord:
     """Tell a card for pupils or students, by what the record itself says in plain words."""
-    if found.source:
-        return replace(found, level=level)
+    if card.source:
+        return replace(card, level=level)
     try:
-        record, _ = request_context.seen(found.id)
+        record, _ = request_context.seen(card.id)
     except HTTPException:  # its folder is gone or damaged, which its own page says
-        return replace(found, level=level)
-    title = record.card.title or found.title
+        return replace(card, level=level)
+    title = record.card.title or card.title
     words = translations(request_context.language)
-    told = replace(found, level=level, title=title, plain_size=plain_size(record, words))
-    return replace(told, snippet=" ".join(record.card.what.split())) if level == "pupil" else told
+    level_card = replace(card, level=level, title=title, plain_size=plain_size(record, words))
+    return replace(level_card, snippet=" ".join(record.card.what.split())) if level == "pupil" else level_card
 
 
-def _found(request_context: RequestContext, hits: Iterable[Hit]) -> tuple[FoundRecord, ...]:
+def _cards_of(request_context: RequestContext, hits: Iterable[Hit]) -> tuple[FoundRecord, ...]:
     return tuple(
         FoundRecord(
             id=hit.id,

@@ -9,16 +9,16 @@ from fastapi.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, NoMatchFound
 
 
-def give(
+def add_get_route(
     app: FastAPI,
     path: str,
     endpoint: Callable[..., Response],
     *,
     name: str,
     kind: type[Response],
-    told: bool = True,
+    in_schema: bool = True,
 ) -> None:
-    """Let an address give something.
+    """Add a route for GET and HEAD to an application.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ def give(
         What addresses are built by.
     kind : type of Response
         What it answers with.
-    told : bool
+    in_schema : bool
         Whether the API's description names it.
     """
     lines = (endpoint.__doc__ or "").strip().split("\n", 1)
@@ -44,7 +44,7 @@ def give(
         summary=lines[0],
         description=lines[1].strip() if len(lines) > 1 else None,
         response_class=kind,
-        include_in_schema=told,
+        include_in_schema=in_schema,
     )
     app.add_api_route(path, endpoint, methods=["HEAD"], response_class=kind, include_in_schema=False)
 

@@ -12,11 +12,11 @@ from tomarium.catalogue.mail_addresses import change_mail_address, confirm_mail_
 from tomarium.catalogue.saved_searches import change_search, delete_search, save_search, search_with_key
 from tomarium.portal.account import holder_of
 from tomarium.portal.door import Door
-from tomarium.portal.forms import Fields, take, tried
+from tomarium.portal.forms import Fields, add_form_route, run_form_action
 from tomarium.portal.page import FOR_PEOPLE, Page
 from tomarium.portal.rendering import answer_html, answer_json, wants_json
 from tomarium.portal.request_context import CurrentRequest, RequestContext
-from tomarium.portal.routes import give
+from tomarium.portal.routes import add_get_route
 
 # Annotations are evaluated here, not postponed: FastAPI reads them.
 
@@ -41,21 +41,21 @@ class MailLinkPage:
     button: str = field(default="", metadata=FOR_PEOPLE)
 
 
-def give_saved_searches(app: FastAPI) -> None:
-    """Let an application take the forms, and give the pages of the links.
+def add_routes(app: FastAPI) -> None:
+    """Add the routes of the forms, and of the pages of the links, to an application.
 
     Parameters
     ----------
     app : FastAPI
         Gets the routes.
     """
-    take(app, "/account/searches", save, name="account.searches.save")
-    take(app, "/account/searches/{number}", change, name="account.search")
-    take(app, "/account/mail", address, name="account.mail")
-    give(app, "/account/mail/{secret}", ask_to_confirm, name="account.mail.link", kind=HTMLResponse)
-    take(app, "/account/mail/{secret}", confirm, name="account.mail.confirm")
-    give(app, "/unsubscribe/{key}", ask_to_unsubscribe, name="unsubscribe", kind=HTMLResponse)
-    take(app, "/unsubscribe/{key}", unsubscribe, name="unsubscribe.post")
+    add_form_route(app, "/account/searches", save, name="account.searches.save")
+    add_form_route(app, "/account/searches/{number}", change, name="account.search")
+    add_form_route(app, "/account/mail", address, name="account.mail")
+    add_get_route(app, "/account/mail/{secret}", ask_to_confirm, name="account.mail.link", kind=HTMLResponse)
+    add_form_route(app, "/account/mail/{secret}", confirm, name="account.mail.confirm")
+    add_get_route(app, "/unsubscribe/{key}", ask_to_unsubscribe, name="unsubscribe", kind=HTMLResponse)
+    add_form_route(app, "/unsubscribe/{key}", unsubscribe, name="unsubscribe.post")
 
 
 def save(request_context: CurrentRequest, fields: Fields) -> Response:
@@ -64,13 +64,13 @@ def save(request_context: CurrentRequest, fields: Fields) -> Response:
 
     def act() -> str:
         with request_context.catalogue.writing() as connection:
-            asked, every = fields.get("asked", ""), fields.get("every") or "daily"
-            made = save_search(connection, reader, asked, fields.get("name", ""), every)
+            query, every = fields.get("asked", ""), fields.get("every") or "daily"
+            search = save_search(connection, reader, query, fields.get("name", ""), every)
             if fields.get("address", "").strip():
                 change_mail_address(connection, reader, fields["address"])
-        return f"“{made.name}” is saved."
+        return f"“{search.name}” is saved."
 
-    return _done(request_context, tried(act))
+    return _answer_done(request_context, run_form_action(act))
 
 
 def change(request_context: CurrentRequest, number: int, fields: Fields) -> Response:
@@ -82,15 +82,15 @@ def change(request_context: CurrentRequest, number: int, fields: Fields) -> Resp
             if fields.get("delete"):
                 delete_search(connection, reader, number)
                 return "It is deleted."
-            given, paused = fields.get("paused"), None
-            if given:
-                paused = given == "yes"
-            made = change_search(
+            pause, paused = fields.get("paused"), None
+            if pause:
+                paused = pause == "yes"
+            search = change_search(
                 connection, reader, number, name=fields.get("name"), every=fields.get("every"), paused=paused
             )
-        return f"“{made.name}” is paused." if made.paused else f"“{made.name}” is saved."
+        return f"“{search.name}” is paused." if search.paused else f"“{search.name}” is saved."
 
-    return _done(request_context, tried(act))
+    return _answer_done(request_context, run_form_action(act))
 
 
 def address(request_context: CurrentRequest, fields: Fields) -> Response:
@@ -106,7 +106,7 @@ def address(request_context: CurrentRequest, fields: Fields) -> Response:
             "Mails go there." if now.confirmed else "A mail with a link to confirm the address is on its way."
         )
 
-    return _done(request_context, tried(act))
+    return _answer_done(request_context, run_form_action(act))
 
 
 def ask_to_confirm(request_context: CurrentRequest, secret: str) -> Response:
@@ -129,11 +129,11 @@ def confirm(request_context: CurrentRequest, secret: str) -> Response:
 def ask_to_unsubscribe(request_context: CurrentRequest, key: str) -> Response:
     """Ask whether a search is to send no mail any more; no account is needed."""
     with request_context.catalogue.reading() as connection:
-        found = search_with_key(connection, key)
-    if found is None:
+        search = search_with_key(connection, key)
+    if search is None:
         _refuse()
     action = request_context.link("unsubscribe.post", {"key": key})
-    text = f"The saved search “{found.name}” sends mail of new records."
+    text = f"The saved search “{search.name}” sends mail of new records."
     return _page(
         request_context, MailLinkPage("End these mails", text, action, "No more mail of this search")
     )
@@ -142,10 +142,10 @@ def ask_to_unsubscribe(request_context: CurrentRequest, key: str) -> Response:
 def unsubscribe(request_context: CurrentRequest, key: str) -> Response:
     """End the mails of a search, by one POST (RFC 8058), which mail programs send themselves."""
     with request_context.catalogue.writing() as connection:
-        found = saved_searches.unsubscribe(connection, key)
-    if found is None:
+        search = saved_searches.unsubscribe(connection, key)
+    if search is None:
         _refuse()
-    text = f"The saved search “{found.name}” sends no mail any more. Its holder can go on with it after signing in."
+    text = f"The saved search “{search.name}” sends no mail any more. Its holder can go on with it after signing in."
     return _page(request_context, MailLinkPage("These mails have ended", text))
 
 
@@ -163,10 +163,10 @@ def _page(context: RequestContext, content: MailLinkPage) -> Response:
     return response
 
 
-def _done(context: RequestContext, said: str) -> Response:
+def _answer_done(context: RequestContext, message: str) -> Response:
     if wants_json(context.request):
-        return answer_json({"said": said})
-    return RedirectResponse(f"{context.link('account.searches')}?said={quote(said)}", 303)
+        return answer_json({"said": message})
+    return RedirectResponse(f"{context.link('account.searches')}?said={quote(message)}", 303)
 
 
-DOOR = Door("saved searches", give_saved_searches)
+DOOR = Door("saved searches", add_routes)

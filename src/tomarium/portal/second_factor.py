@@ -15,7 +15,7 @@ from tomarium.catalogue.sealing import KeyUnusable
 from tomarium.errors import InputError
 from tomarium.portal.account import demand_try, holder_of
 from tomarium.portal.door import Door
-from tomarium.portal.forms import Fields, take
+from tomarium.portal.forms import Fields, add_form_route
 from tomarium.portal.pages.second_factor import NO_KEY, SECOND_FACTOR, content_of
 from tomarium.portal.rendering import answer_html, answer_json, wants_json
 from tomarium.portal.request_context import CurrentRequest, RequestContext
@@ -28,18 +28,18 @@ WRONG_PASSWORD = "The current password is wrong."
 WRONG = "The code is wrong, or was used already; wait for the next one of the app."
 
 
-def give_all(app: FastAPI) -> None:
-    """Let an application give all of these.
+def add_routes(app: FastAPI) -> None:
+    """Add the routes to an application.
 
     Parameters
     ----------
     app : FastAPI
         Gets the routes.
     """
-    take(app, "/account/second-factor/set-up", set_up, name="account.second_factor.set_up")
-    take(app, "/account/second-factor/on", switch_on, name="account.second_factor.on")
-    take(app, "/account/second-factor/codes", codes_anew, name="account.second_factor.codes")
-    take(app, "/account/second-factor/off", switch_off, name="account.second_factor.off")
+    add_form_route(app, "/account/second-factor/set-up", set_up, name="account.second_factor.set_up")
+    add_form_route(app, "/account/second-factor/on", switch_on, name="account.second_factor.on")
+    add_form_route(app, "/account/second-factor/codes", codes_anew, name="account.second_factor.codes")
+    add_form_route(app, "/account/second-factor/off", switch_off, name="account.second_factor.off")
 
 
 def set_up(request_context: CurrentRequest, fields: Fields) -> Response:
@@ -112,23 +112,23 @@ def _with_code(
     setting_up: bool = False,
     ends: bool = False,
 ) -> Response:
-    """Do what a code allows; as many may be wrong as passwords when signing in."""
+    """Run a change if a code is right; as many may be wrong as passwords when signing in."""
     reader = holder_of(context)
     address = demand_try(context, reader)
     try:
         with context.catalogue.writing() as connection:
-            made = act(connection, reader)
+            codes = act(connection, reader)
     except KeyUnusable:
         return _show(context, 503, problem=NO_KEY)
-    if made is None or not (made or ends):
+    if codes is None or not (codes or ends):
         with context.catalogue.writing() as connection:
             note(connection, reader, "second factor failed", address=address)
         return _show(context, 403, problem=WRONG, setting_up=setting_up)
     with context.catalogue.writing() as connection:
         sign_in_limits.succeed(connection, reader.name, address)
     if wants_json(context.request):
-        return _private(answer_json({"told": told, "codes": made}))
-    return _show(context, 200, told=told, shown=made)
+        return _private(answer_json({"told": told, "codes": codes}))
+    return _show(context, 200, told=told, shown=codes)
 
 
 def _show(
@@ -153,4 +153,4 @@ def _private(response: Response) -> Response:
     return response
 
 
-DOOR = Door("second factor", give_all)
+DOOR = Door("second factor", add_routes)

@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 
 from tomarium.catalogue import Catalogue
 from tomarium.catalogue.accounts import any_account
+from tomarium.catalogue.number_columns import keep_columns
 from tomarium.catalogue.sealing import KeyUnusable
 from tomarium.catalogue.second_factor import demand_key
 from tomarium.catalogue.settings import all_settings
@@ -71,6 +72,7 @@ def serve(
         name = f"[{host}]" if ":" in host else host
         announce(f"http://{name}:{listener.getsockname()[1]}/")
         children = WorkerChildren(catalogue) if workers else None
+        keep_columns(catalogue)
         app = create_app(catalogue, hosts=hosts, local=local, live=live, scans=scans, start_worker=children)
         config = uvicorn.Config(
             app,
@@ -110,7 +112,7 @@ def notices(catalogue: Catalogue, host: str) -> list[str]:
         accounts = any_account(connection)
         address = all_settings(connection)["address"]
         keyless = _keyless(connection, catalogue.home)
-    return [*keyless, *_of_users(accounts, address, host)]
+    return [*keyless, *_notices_of_accounts(accounts, address, host)]
 
 
 def _keyless(connection: Connection, home: Path) -> list[str]:
@@ -121,7 +123,7 @@ def _keyless(connection: Connection, home: Path) -> list[str]:
     return []
 
 
-def _of_users(accounts: bool, address: str, host: str) -> list[str]:
+def _notices_of_accounts(accounts: bool, address: str, host: str) -> list[str]:
     if is_loopback(host):
         return ["the catalogue has accounts, so everybody signs in, on this machine too"] if accounts else []
     if not accounts:

@@ -15,7 +15,7 @@ from tomarium.catalogue.second_factor import any_factor, passes
 from tomarium.catalogue.tokens import close_session, open_session
 from tomarium.portal import oidc
 from tomarium.portal.door import Door
-from tomarium.portal.forms import Fields, own_path, take
+from tomarium.portal.forms import Fields, add_form_route, own_path
 from tomarium.portal.identity import (
     MOST_LINKS,
     REVIEW,
@@ -30,7 +30,7 @@ from tomarium.portal.pages.second_factor import NO_KEY
 from tomarium.portal.pages.sign_in import SIGN_IN, content_of
 from tomarium.portal.rendering import answer_html, answer_json, wants_json
 from tomarium.portal.request_context import CurrentRequest, RequestContext
-from tomarium.portal.routes import give
+from tomarium.portal.routes import add_get_route
 
 # Annotations are evaluated here, not postponed: FastAPI reads them.
 
@@ -38,19 +38,21 @@ WRONG = "The name or the password is wrong."
 WRONG_CODE = "The name, the password or the code is wrong."
 
 
-def give_all(app: FastAPI) -> None:
-    """Let an application give all of these.
+def add_routes(app: FastAPI) -> None:
+    """Add the routes to an application.
 
     Parameters
     ----------
     app : FastAPI
         Gets the routes.
     """
-    take(app, "/sign-in", sign_in, name="sign-in.post")
-    take(app, "/sign-out", sign_out, name="sign-out")
-    give(app, "/sign-in/oidc", start_oidc, name="sign-in.oidc", kind=Response, told=False)
-    give(app, "/sign-in/oidc/back", finish_oidc, name="sign-in.oidc.back", kind=Response, told=False)
-    give(app, "/review/{secret}", review, name="review", kind=Response)
+    add_form_route(app, "/sign-in", sign_in, name="sign-in.post")
+    add_form_route(app, "/sign-out", sign_out, name="sign-out")
+    add_get_route(app, "/sign-in/oidc", start_oidc, name="sign-in.oidc", kind=Response, in_schema=False)
+    add_get_route(
+        app, "/sign-in/oidc/back", finish_oidc, name="sign-in.oidc.back", kind=Response, in_schema=False
+    )
+    add_get_route(app, "/review/{secret}", review, name="review", kind=Response)
 
 
 def sign_in(request_context: CurrentRequest, fields: Fields) -> Response:
@@ -63,8 +65,8 @@ def sign_in(request_context: CurrentRequest, fields: Fields) -> Response:
         wait = sign_in_limits.begin(connection, name, address)
     if wait:
         minutes = math.ceil(wait / 60)
-        told = f"Too many sign-ins failed; try again in {minutes} minute{'s' if minutes > 1 else ''}."
-        return _failed(request_context, fields, 429, told, {"Retry-After": str(math.ceil(wait))})
+        reason = f"Too many sign-ins failed; try again in {minutes} minute{'s' if minutes > 1 else ''}."
+        return _failed(request_context, fields, 429, reason, {"Retry-After": str(math.ceil(wait))})
     account = check_password(catalogue, name, password)
     keyless = False
     with catalogue.writing() as connection:
@@ -110,8 +112,8 @@ def start_oidc(request_context: CurrentRequest, back: str = "/") -> Response:
     """Go to the identity provider to sign in."""
     started = oidc.start(_client(request_context))
     response = RedirectResponse(started.address, 303, headers={"Cache-Control": "no-store"})
-    kept = started.keep(own_path(back))
-    set_cookie(request_context.request, response, oidc.COOKIE, kept, oidc.LONGEST_S)
+    state_text = started.keep(own_path(back))
+    set_cookie(request_context.request, response, oidc.COOKIE, state_text, oidc.LONGEST_S)
     return response
 
 
@@ -120,14 +122,14 @@ def finish_oidc(
 ) -> Response:
     """Come back from the identity provider, and be signed in."""
     request = request_context.request
-    kept = oidc.Kept.read(cookie_of(request, oidc.COOKIE))
+    oidc_state = oidc.PendingSignIn.read(cookie_of(request, oidc.COOKIE))
     if error:
         raise HTTPException(403, f"The identity provider did not sign you in ({error[:80]}). Try again.")
-    if kept is None or not kept.fits(state):
+    if oidc_state is None or not oidc_state.fits(state):
         raise HTTPException(403, "This sign-in was not begun here, or took too long. Begin again.")
-    person = oidc.finish(_client(request_context), kept, code)
+    person = oidc.finish(_client(request_context), oidc_state, code)
     account = oidc.account_of(request_context.catalogue, person)
-    response = _begin(request_context, account, kept.back, person.issuer)
+    response = _begin(request_context, account, oidc_state.back, person.issuer)
     set_cookie(request, response, oidc.COOKIE, "", 0)
     return response
 
@@ -135,20 +137,26 @@ def finish_oidc(
 def review(request_context: CurrentRequest, secret: str) -> Response:
     """Open a record by a reviewer's link, until it ends; nobody is asked or told who follows it."""
     request = request_context.request
-    earlier = [one for one in cookie_of(request, REVIEW).split(".") if one and one != secret]
+    earlier = [
+        earlier_secret
+        for earlier_secret in cookie_of(request, REVIEW).split(".")
+        if earlier_secret and earlier_secret != secret
+    ]
     secrets = [secret, *earlier[: MOST_LINKS - 1]]
     with request_context.catalogue.reading() as connection:
-        found = {one: invited_to(connection, one) for one in secrets}
-    opened = found[secret]
+        invitations = {key: invited_to(connection, key) for key in secrets}
+    opened = invitations[secret]
     if opened is None:
         raise HTTPException(
             404,
             "This link opens nothing: it has ended, was revoked, or a letter is missing. Ask who sent it.",
         )
-    kept = {one: invitation.until_utc for one, invitation in found.items() if invitation is not None}
+    valid_until = {
+        key: invitation.until_utc for key, invitation in invitations.items() if invitation is not None
+    }
     address = request_context.link("record", {"id": opened.record})
     response = RedirectResponse(address, 303)
-    set_cookie(request, response, REVIEW, ".".join(kept), max(kept.values()) - time.time())
+    set_cookie(request, response, REVIEW, ".".join(valid_until), max(valid_until.values()) - time.time())
     response.headers.update({"Referrer-Policy": "no-referrer", "Cache-Control": "no-store"})
     return response
 
@@ -168,11 +176,11 @@ def _begin(context: RequestContext, account: Account, back: str, means: str) -> 
 
 
 def _failed(
-    context: RequestContext, fields: Fields, status: int, told: str, headers: dict[str, str] | None = None
+    context: RequestContext, fields: Fields, status: int, problem: str, headers: dict[str, str] | None = None
 ) -> Response:
     if wants_json(context.request):
-        raise HTTPException(status, told, headers)
-    content = content_of(context, fields.get("back", "/"), fields.get("name", ""), problem=told)
+        raise HTTPException(status, problem, headers)
+    content = content_of(context, fields.get("back", "/"), fields.get("name", ""), problem=problem)
     response = answer_html(context, SIGN_IN, content, context.link("sign-in.json"))
     response.status_code = status
     response.headers.update({"Cache-Control": "no-store", **(headers or {})})
@@ -189,4 +197,4 @@ def _home(context: RequestContext) -> str:
     return context.link("home")
 
 
-DOOR = Door("sign in", give_all)
+DOOR = Door("sign in", add_routes)

@@ -21,7 +21,7 @@ from tomarium.model import Record
 from tomarium.model.entity import KINDS, Entity, Kind
 from tomarium.portal.door import Door
 from tomarium.portal.request_context import CurrentRequest, RequestContext
-from tomarium.portal.routes import give
+from tomarium.portal.routes import add_get_route
 from tomarium.portal.security import LOCKED
 from tomarium.registry import collect
 from tomarium.standards.citation import doi_of
@@ -97,24 +97,26 @@ def links_of_record(request_context: RequestContext, record: Record, place: Plac
     parts = {"id": record.id}
     page = request_context.address("record", parts)
     doi = doi_of(record)
-    found = [Link("cite-as", doi_address(doi) if doi else page)] if record.publication else []
-    found += [Link("type", ABOUT_PAGE), Link("type", TYPES["record"])]
-    found += [Link("license", licence) for licence in _licences(record.licence)]
-    found += _linksets(request_context, "record", record.id)
-    found += [
+    links = [Link("cite-as", doi_address(doi) if doi else page)] if record.publication else []
+    links += [Link("type", ABOUT_PAGE), Link("type", TYPES["record"])]
+    links += [Link("license", licence) for licence in _licences(record.licence)]
+    links += _linksets(request_context, "record", record.id)
+    links += [
         Link(
             "describedby",
-            request_context.address("metadata", {**parts, "standard": known.name}),
-            known.media_type,
+            request_context.address("metadata", {**parts, "standard": standard.name}),
+            standard.media_type,
         )
-        for known in collect("standards", Standard).values()
+        for standard in collect("standards", Standard).values()
     ]
-    found.append(Link("describedby", request_context.address("record.json", parts), "application/json"))
-    found += [Link("author", f"https://orcid.org/{one.orcid}") for one in record.creators if one.orcid]
+    links.append(Link("describedby", request_context.address("record.json", parts), "application/json"))
+    links += [
+        Link("author", f"https://orcid.org/{person.orcid}") for person in record.creators if person.orcid
+    ]
     with request_context.catalogue.reading() as connection:
         above = collections_of(connection, request_context.reader, record.id)
-    found += [Link("collection", request_context.address("collection", {"id": id})) for id, _ in above]
-    return (*found, *(_items(request_context, record, place) if place.open else ()))
+    links += [Link("collection", request_context.address("collection", {"id": id})) for id, _ in above]
+    return (*links, *(_items(request_context, record, place) if place.open else ()))
 
 
 def links_of_entity(request_context: RequestContext, entity: Entity) -> tuple[Link, ...]:
@@ -170,8 +172,8 @@ def header(links: Iterable[Link], room: int = HEADER_BYTES) -> str:
         The others stand in the linkset, which the header names.
     """
     written, used = [], 0
-    for one in links:
-        text = _written(one)
+    for link in links:
+        text = _written(link)
         used += len(text) + 2
         if used > room:
             break
@@ -211,8 +213,8 @@ def entity_header(request_context: RequestContext, content: object) -> str:
     return header(links_of_entity(request_context, _entity(request_context, str(getattr(content, "id")))))  # noqa: B009
 
 
-def give_signposting(app: FastAPI) -> None:
-    """Let an application give linksets of records, specimens, proposals, instruments and the like.
+def add_routes(app: FastAPI) -> None:
+    """Add to an application the routes of linksets of records, specimens, proposals, instruments and the like.
 
     Parameters
     ----------
@@ -220,11 +222,18 @@ def give_signposting(app: FastAPI) -> None:
         Gets the routes.
     """
     for end in LINKSET:
-        give(app, f"/records/{{id}}/{end}", _of_record(end), name=f"record.{end}", kind=Response)
+        add_get_route(app, f"/records/{{id}}/{end}", _of_record(end), name=f"record.{end}", kind=Response)
         for kind in KINDS.values():
             path = f"/{kind.plural}/{{id}}/{end}"
-            told = end == "linkset.json"
-            give(app, path, _of_entity(kind, end), name=f"{kind.name}.{end}", kind=Response, told=told)
+            in_schema = end == "linkset.json"
+            add_get_route(
+                app,
+                path,
+                _of_entity(kind, end),
+                name=f"{kind.name}.{end}",
+                kind=Response,
+                in_schema=in_schema,
+            )
 
 
 def _of_record(end: str) -> Callable[..., Response]:
@@ -260,38 +269,38 @@ def _entity(request_context: RequestContext, id: str, kind: str = "") -> Entity:
 
 
 def _linkset(page: str, links: Iterable[Link], end: str) -> Response:
-    whole = [*links, *_backwards(page, links)]
-    text = _as_json(page, whole) if end == "linkset.json" else _as_text(page, whole)
+    all_links = [*links, *_backwards(page, links)]
+    text = _as_json(page, all_links) if end == "linkset.json" else _as_text(page, all_links)
     headers = {"Content-Security-Policy": LOCKED, "Cache-Control": "private, no-cache"}
     return Response(text, headers=headers, media_type=LINKSET[end])
 
 
 def _backwards(page: str, links: Iterable[Link]) -> Iterator[Link]:
     """Tell of each file and each description that it belongs to the page."""
-    for one in links:
-        if one.relation in ("item", "describedby"):
-            relation = "collection" if one.relation == "item" else "describes"
-            yield Link(relation, page, "text/html", anchor=one.address)
+    for link in links:
+        if link.relation in ("item", "describedby"):
+            relation = "collection" if link.relation == "item" else "describes"
+            yield Link(relation, page, "text/html", anchor=link.address)
 
 
 def _as_json(page: str, links: Iterable[Link]) -> str:
     contexts: dict[str, dict[str, list[dict[str, str]]]] = {}
-    for one in links:
-        told = {"href": one.address, "type": one.type, "profile": one.profile}
-        relations = contexts.setdefault(one.anchor or page, {})
-        relations.setdefault(one.relation, []).append({key: text for key, text in told.items() if text})
-    whole = {"linkset": [{"anchor": anchor, **relations} for anchor, relations in contexts.items()]}
-    return json.dumps(whole, indent=1)
+    for link in links:
+        members = {"href": link.address, "type": link.type, "profile": link.profile}
+        relations = contexts.setdefault(link.anchor or page, {})
+        relations.setdefault(link.relation, []).append({key: text for key, text in members.items() if text})
+    linkset = {"linkset": [{"anchor": anchor, **relations} for anchor, relations in contexts.items()]}
+    return json.dumps(linkset, indent=1)
 
 
 def _as_text(page: str, links: Iterable[Link]) -> str:
-    return ",\n".join(f'{_written(one)}; anchor="{one.anchor or page}"' for one in links) + "\n"
+    return ",\n".join(f'{_written(link)}; anchor="{link.anchor or page}"' for link in links) + "\n"
 
 
-def _written(one: Link) -> str:
-    told = f'<{one.address}>; rel="{one.relation}"'
-    told += f'; type="{one.type.split(";")[0]}"' if one.type else ""
-    return told + (f'; profile="{one.profile}"' if one.profile else "")
+def _written(link: Link) -> str:
+    text = f'<{link.address}>; rel="{link.relation}"'
+    text += f'; type="{link.type.split(";")[0]}"' if link.type else ""
+    return text + (f'; profile="{link.profile}"' if link.profile else "")
 
 
 def _linksets(request_context: RequestContext, kind: str, id: str) -> list[Link]:
@@ -301,11 +310,11 @@ def _linksets(request_context: RequestContext, kind: str, id: str) -> list[Link]
     ]
 
 
-def _licences(told: str) -> Iterator[str]:
-    if told in LICENCES:
-        yield f"https://spdx.org/licenses/{told}"
-    elif told.startswith(("https://", "http://")) and told.isascii() and not set(' <>"') & set(told):
-        yield told
+def _licences(licence: str) -> Iterator[str]:
+    if licence in LICENCES:
+        yield f"https://spdx.org/licenses/{licence}"
+    elif licence.startswith(("https://", "http://")) and licence.isascii() and not set(' <>"') & set(licence):
+        yield licence
 
 
 def _items(request_context: RequestContext, record: Record, place: Place) -> Iterator[Link]:
@@ -322,4 +331,4 @@ def _items(request_context: RequestContext, record: Record, place: Place) -> Ite
             yield Link("item", base + quote(entry.path), entry.media_type)
 
 
-DOOR = Door("signposting", give_signposting)
+DOOR = Door("signposting", add_routes)

@@ -12,7 +12,7 @@ from tomarium.errors import InputError
 from tomarium.model import Record
 from tomarium.portal.door import Door
 from tomarium.portal.request_context import CurrentRequest, RequestContext
-from tomarium.portal.routes import give
+from tomarium.portal.routes import add_get_route
 from tomarium.portal.volume_view import split_ids
 from tomarium.viewers import slices
 from tomarium.viewers.silhouette import MOST, Silhouette, in_a_row, silhouette
@@ -29,15 +29,15 @@ class Png(Response):
     media_type = "image/png"
 
 
-def give_sizes(app: FastAPI) -> None:
-    """Let an application give the picture.
+def add_routes(app: FastAPI) -> None:
+    """Add the route of the picture to an application.
 
     Parameters
     ----------
     app : FastAPI
         Gets the route.
     """
-    give(app, "/compare/sizes.png", draw_sizes, name="sizes.picture", kind=Png)
+    add_get_route(app, "/compare/sizes.png", draw_sizes, name="sizes.picture", kind=Png)
 
 
 def chosen(
@@ -67,24 +67,24 @@ def chosen(
     ids = list(dict.fromkeys(id for text in records or () for id in split_ids(text)))
     if len(ids) > MOST:
         raise InputError(f"records: {len(ids)} are named; at most {MOST} are drawn in a row")
-    found = []
+    outlined = []
     for id in ids:
         record, folder = request_context.record(id)
         if not slices.SLICES.shows(record):
             raise HTTPException(
                 404, f"The record {id[:80]} has no volume (OME-Zarr) to be drawn; leave it out."
             )
-        found.append((record, folder, silhouette(record, folder)))
-    return found
+        outlined.append((record, folder, silhouette(record, folder)))
+    return outlined
 
 
 def draw_sizes(request_context: CurrentRequest, records: Records = None) -> Response:
     """Draw the specimens of `records`, at most six, seen from the front at one scale, with a scale bar in mm."""
-    found = chosen(request_context, records)
-    if not found:
+    outlined = chosen(request_context, records)
+    if not outlined:
         raise InputError("records: none is named; give identifiers, as in ?records=tooth,femur")
-    png, _, _ = in_a_row([one for _, _, one in found])
+    png, _, _ = in_a_row([outline for _, _, outline in outlined])
     return Png(png, headers={"Cache-Control": "private, no-cache"})
 
 
-DOOR = Door("sizes", give_sizes)
+DOOR = Door("sizes", add_routes)

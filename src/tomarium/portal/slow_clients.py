@@ -1,4 +1,4 @@
-"""Clients that send or take next to nothing are let go, so that none of them holds a connection for ever.
+"""Connections of clients that send or take next to nothing are closed, so that none is held for ever.
 
 The bounds are those that file servers have (Apache's mod_reqtimeout; nginx's client_header_timeout and send_timeout).
 An upload or a download that is cut off so goes on where it was. Whoever is quicker than that keeps the connection as
@@ -43,12 +43,12 @@ class TimedConnection(H11Protocol):
         self._next_look = self.loop.call_later(LOOK_S, self._look)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Look no more."""
+        """Stop checking the connection."""
         self._next_look.cancel()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Note that something came."""
+        """Note the time at which data came."""
         if self._head_since is None and self.conn.their_state is h11.IDLE:
             self._head_since = self.loop.time()
         self._body_bytes += len(data)
@@ -57,7 +57,7 @@ class TimedConnection(H11Protocol):
             self._head_since = None
 
     def resume_writing(self) -> None:
-        """Note that something was taken."""
+        """Note the time at which data were taken."""
         self._taken = self.loop.time()
         super().resume_writing()
 
@@ -80,8 +80,8 @@ class TimedConnection(H11Protocol):
             ("Content-Length", str(len(_LATE))),
             ("Connection", "close"),
         ]
-        told = h11.Response(status_code=408, headers=headers, reason="Request Timeout")
-        for event in (told, h11.Data(data=_LATE), h11.EndOfMessage()):
+        response = h11.Response(status_code=408, headers=headers, reason="Request Timeout")
+        for event in (response, h11.Data(data=_LATE), h11.EndOfMessage()):
             self.transport.write(self.conn.send(event) or b"")
         self.transport.close()
 
@@ -99,10 +99,10 @@ class TimedConnection(H11Protocol):
 
     def _takes_nothing(self, now: float) -> bool:
         """Tell whether an answer waits to be taken, and nothing of it was for long."""
-        left = self.transport.get_write_buffer_size() + _sent_and_not_taken(self.transport)
-        if not left or left < self._left:
+        pending = self.transport.get_write_buffer_size() + _sent_and_not_taken(self.transport)
+        if not pending or pending < self._left:
             self._taken = now
-        self._left = left
+        self._left = pending
         return now - self._taken > TAKE_S
 
 

@@ -40,34 +40,36 @@ def specimen_state(
         No volume can be shown.
     """
     named = file or (lambda id, path: f"{address}/records/{id}/files/{quote(path, safe='/')}")
-    said: list[str] = []
+    warnings: list[str] = []
     sources = []
-    for one in gathered.demand_volumes():
-        source = source_of(one.record, one.folder, lambda path, id=one.record.id: named(id, path))  # type: ignore[misc]
+    for volume in gathered.demand_volumes():
+        source = source_of(volume.record, volume.folder, lambda path, id=volume.record.id: named(id, path))  # type: ignore[misc]
         if source is None or source.scale_m is None:
-            said.append(f"records/{one.record.id} is left out: its OME-Zarr does not tell micrometres")
+            warnings.append(f"records/{volume.record.id} is left out: its OME-Zarr does not tell micrometres")
             continue
-        sources.append(replace(source, matrix=rows(one.placed.matrix)))
-    kept = _as_many_as_fit(sources, said)
-    if not kept:
-        raise InputError(f"{gathered.specimen.id}: no volume can be shown: {'; '.join(said)}")
-    begun = [one.record.id for one in kept if any(one.start)]
+        sources.append(replace(source, matrix=rows(volume.placed.matrix)))
+    fitting = _as_many_as_fit(sources, warnings)
+    if not fitting:
+        raise InputError(f"{gathered.specimen.id}: no volume can be shown: {'; '.join(warnings)}")
+    begun = [source.record.id for source in fitting if any(source.start)]
     if begun:
-        said.append(
+        warnings.append(
             f"{', '.join(begun)}: the file does not begin at 0, and the state counts on a Neuroglancer that adds the "
             f"place of its first voxel before the matrix, as the one of this portal does; newer ones, which read "
             f"OME-Zarr 0.6, do not"
         )
-    return make_state(kept), said
+    return make_state(fitting), warnings
 
 
-def _as_many_as_fit(sources: Sequence[Source], said: list[str]) -> list[Source]:
-    kept: list[Source] = []
+def _as_many_as_fit(sources: Sequence[Source], warnings: list[str]) -> list[Source]:
+    fitting: list[Source] = []
     layers = 0
-    for one in sources:
-        layers += 1 + len(one.labels)
+    for source in sources:
+        layers += 1 + len(source.labels)
         if layers > MOST_LAYERS:
-            said.append(f"records/{one.record.id} is left out: a view has at most {MOST_LAYERS} layers")
+            warnings.append(
+                f"records/{source.record.id} is left out: a view has at most {MOST_LAYERS} layers"
+            )
             continue
-        kept.append(one)
-    return kept
+        fitting.append(source)
+    return fitting

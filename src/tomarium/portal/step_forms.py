@@ -42,7 +42,7 @@ def step_forms(text: str) -> tuple[StepForm, ...]:
     tuple of StepForm
         In the order in which they were added. A name that is none was refused, and has no form.
     """
-    offered, found = offered_steps(), []
+    offered, forms = offered_steps(), []
     for name, typed in chosen_steps(text).items():
         step = offered.get(name)
         if step is not None:
@@ -52,8 +52,8 @@ def step_forms(text: str) -> tuple[StepForm, ...]:
                 if form_field.name not in OF_FIELDS
             )
             defaults = {parameter.name: default_in_words(parameter) for parameter in step.parameters}
-            found.append(StepForm(name, describe(step).summary, parts, defaults))
-    return tuple(found)
+            forms.append(StepForm(name, describe(step).summary, parts, defaults))
+    return tuple(forms)
 
 
 def steps_in_words() -> dict[str, str]:

@@ -13,7 +13,7 @@ from tomarium.errors import InputError, ParameterError
 from tomarium.model.page_text import FACTS, PageText, checked, write_page_text
 from tomarium.portal.administration import demand_section
 from tomarium.portal.door import Door
-from tomarium.portal.forms import Fields, demand_known, take, tried
+from tomarium.portal.forms import Fields, add_form_route, demand_known, run_form_action
 from tomarium.portal.languages import ENGLISH
 from tomarium.portal.pages.text_edit import (
     EDIT,
@@ -34,17 +34,17 @@ from tomarium.portal.texts import shipped
 OTHERS = ("name", "language", "seen", "body", "remark", "draft", "preview")
 
 
-def give_text_forms(app: FastAPI) -> None:
-    """Let an application take the forms.
+def add_routes(app: FastAPI) -> None:
+    """Add the routes of the forms to an application.
 
     Parameters
     ----------
     app : FastAPI
         Gets the routes.
     """
-    take(app, "/texts/{kind}/edit", save, name="texts.save")
-    take(app, "/texts/{kind}/restore", restore, name="texts.restore")
-    take(app, "/texts/{kind}/remove", remove, name="texts.remove")
+    add_form_route(app, "/texts/{kind}/edit", save, name="texts.save")
+    add_form_route(app, "/texts/{kind}/restore", restore, name="texts.restore")
+    add_form_route(app, "/texts/{kind}/remove", remove, name="texts.remove")
 
 
 def save(request_context: CurrentRequest, kind: str, fields: Fields) -> Response:
@@ -61,19 +61,21 @@ def save(request_context: CurrentRequest, kind: str, fields: Fields) -> Response
     name = fields.get("name", "").strip() or name_from(fields.get("title", ""))
     typed = PageText(kind, {key: fields.get(key, "") for key in FACTS[kind]}, fields.get("body", ""))
     try:
-        whole = known_name(kind, name) if name else ""
+        full_name = known_name(kind, name) if name else ""
         text = checked(typed)
         if fields.get("preview"):
             page = edit_page(request_context, reader, kind, name, language, text)
-            return _form(request_context, _kept(with_preview(request_context, page, text), fields))
-        if not whole:
+            return _form(
+                request_context, _with_form_fields(with_preview(request_context, page, text), fields)
+            )
+        if not full_name:
             raise ParameterError("the text has no name; write one")
-        if not fields.get("seen") and _exists(request_context, whole):
+        if not fields.get("seen") and _exists(request_context, full_name):
             raise ParameterError(f"there is a text {name!r} already; choose another name, or edit that one")
         version = write_text(
             request_context.catalogue,
             reader,
-            whole,
+            full_name,
             language,
             write_page_text(text),
             seen=_number(fields, "seen"),
@@ -83,8 +85,8 @@ def save(request_context: CurrentRequest, kind: str, fields: Fields) -> Response
     except InputError as problem:
         return _refused(request_context, reader, (kind, name, language), typed, fields, problem)
     if wants_json(request_context.request):
-        return answer_json({"name": whole, "language": language, "version": version.number})
-    return RedirectResponse(text_address(request_context, whole), 303)
+        return answer_json({"name": full_name, "language": language, "version": version.number})
+    return RedirectResponse(text_address(request_context, full_name), 303)
 
 
 def restore(request_context: CurrentRequest, kind: str, fields: Fields) -> Response:
@@ -94,10 +96,12 @@ def restore(request_context: CurrentRequest, kind: str, fields: Fields) -> Respo
     language, source = known_language(fields.get("language", ENGLISH)), ""
     if number:
         with request_context.catalogue.reading() as connection:
-            found = next((one for one in versions_of(connection, name) if one.number == number), None)
-        if found is None or not found.source:
+            past = next(
+                (version for version in versions_of(connection, name) if version.number == number), None
+            )
+        if past is None or not past.source:
             raise HTTPException(404, f"This text has no version {number} with content.")
-        language, source = found.language, found.source
+        language, source = past.language, past.source
     elif (came := shipped().get(name, {}).get(language)) is not None:
         source = write_page_text(came)
     else:
@@ -123,10 +127,12 @@ def _written(
     remark: str,
 ) -> Response:
     def act() -> int:
-        seen = _number(fields, "seen")
-        return write_text(context.catalogue, reader, name, language, source, seen=seen, remark=remark).number
+        seen_number = _number(fields, "seen")
+        return write_text(
+            context.catalogue, reader, name, language, source, seen=seen_number, remark=remark
+        ).number
 
-    number = tried(act)
+    number = run_form_action(act)
     if wants_json(context.request):
         return answer_json({"name": name, "language": language, "version": number})
     kind, _, slug = name.partition("/")
@@ -152,20 +158,30 @@ def _refused(
     if wants_json(context.request):
         raise HTTPException(status, f"{problem}.") from problem
     kind, name, language = place
-    facts = {key: told for key, told in typed.facts.items() if told.strip()}
-    page = _kept(edit_page(context, reader, kind, name, language, replace(typed, facts=facts)), fields)
+    facts = {key: value for key, value in typed.facts.items() if value.strip()}
+    page = _with_form_fields(
+        edit_page(context, reader, kind, name, language, replace(typed, facts=facts)), fields
+    )
     page = replace(page, problem=f"{problem}."[:1].upper() + f"{problem}."[1:])
     if older:
         with context.catalogue.reading() as connection:
-            found = [one for one in versions_of(connection, f"{kind}/{name}") if one.language == language]
+            versions = [
+                version
+                for version in versions_of(connection, f"{kind}/{name}")
+                if version.language == language
+            ]
         came = shipped().get(f"{kind}/{name}", {}).get(language)
         first = write_page_text(came) if came else ""
-        before = next((one.source for one in found if one.number == _number(fields, "seen")), first)
-        page = replace(page, theirs=compared(before, found[0].source if found else ""), seen=found[0].number)
+        before = next(
+            (version.source for version in versions if version.number == _number(fields, "seen")), first
+        )
+        page = replace(
+            page, theirs=compared(before, versions[0].source if versions else ""), seen=versions[0].number
+        )
     return _form(context, page, status)
 
 
-def _kept(page: EditPage, fields: Mapping[str, str]) -> EditPage:
+def _with_form_fields(page: EditPage, fields: Mapping[str, str]) -> EditPage:
     """Keep what the form said besides the text itself."""
     return replace(
         page, remark=fields.get("remark", ""), seen=_number(fields, "seen"), draft=bool(fields.get("draft"))
@@ -188,4 +204,4 @@ def _number(fields: Mapping[str, str], key: str) -> int:
     return int(text)
 
 
-DOOR = Door("texts", give_text_forms)
+DOOR = Door("texts", add_routes)

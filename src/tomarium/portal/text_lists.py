@@ -97,11 +97,11 @@ def list_of(context: RequestContext, connection: Connection, name: str, level: s
 def _beamlines(context: RequestContext, connection: Connection, _level: str) -> Lists:
     listed = []
     for held in entities_of_kind(connection, context.reader, "instrument"):
-        found = records_of(connection, context.reader, held.entity.id)
-        records = tuple(Link(title, context.link("record", {"id": id})) for id, title in found[:NAMED])
+        id_titles = records_of(connection, context.reader, held.entity.id)
+        records = tuple(Link(title, context.link("record", {"id": id})) for id, title in id_titles[:NAMED])
         words = str(held.entity.facts.get("facility", ""))
         address = context.link("instrument", {"id": held.entity.id})
-        listed.append(Listed(held.entity.name, address, words, records, len(found) - len(records)))
+        listed.append(Listed(held.entity.name, address, words, records, len(id_titles) - len(records)))
     return Lists(tuple(listed))
 
 
@@ -125,7 +125,10 @@ def _documents(*types: str) -> Callable[[RequestContext, Connection, str], Lists
 def _collections(context: RequestContext, connection: Connection, _level: str) -> Lists:
     held = entities_of_kind(connection, context.reader, "collection")
     return Lists(
-        tuple(Listed(one.entity.name, context.link("collection", {"id": one.entity.id})) for one in held)
+        tuple(
+            Listed(held_entity.entity.name, context.link("collection", {"id": held_entity.entity.id}))
+            for held_entity in held
+        )
     )
 
 
@@ -137,8 +140,8 @@ def _records(context: RequestContext, _connection: Connection, level: str) -> Li
 def _highlights(context: RequestContext, connection: Connection, level: str) -> Lists:
     """Show the record and the collection that the curators chose for the first page."""
     chosen = [context.settings["featured"]]
-    if found := published_collection(connection, context.settings["curators_choice"]):
-        chosen += found[1]
+    if published := published_collection(connection, context.settings["curators_choice"]):
+        chosen += published[1]
     hits = named(connection, context.reader, list(filter(None, chosen)))
     return Lists(cards=found_records(context, hits, level))
 

@@ -58,12 +58,12 @@ def shipped() -> Mapping[str, Mapping[str, PageText]]:
     Mapping of str to Mapping of str to PageText
         Name, "pages/faq" → language → text.
     """
-    found: dict[str, dict[str, PageText]] = {}
+    texts: dict[str, dict[str, PageText]] = {}
     for language in LANGUAGES:
         for path in sorted((FOLDER / language).glob("*.md")):
             text = read_page_text("pages", path.read_text(encoding="utf-8"))
-            found.setdefault(f"pages/{path.stem}", {})[language] = text
-    return found
+            texts.setdefault(f"pages/{path.stem}", {})[language] = text
+    return texts
 
 
 def shown_text(connection: Connection, reader: Reader, name: str, language: str) -> ShownText | None:
@@ -115,7 +115,7 @@ def shown_texts(connection: Connection, reader: Reader, kind: str, language: str
     drafts = newest_of(connection, f"{kind}/", drafts=True) if editor else {}
     names = sorted({*written, *drafts, *(text for text in shipped() if text.startswith(f"{kind}/"))})
     generator = (_choose(name, written.get(name, {}), drafts.get(name, {}), language) for name in names)
-    return tuple(one for one in generator if one is not None and (editor or not is_to_come(one.text)))
+    return tuple(shown for shown in generator if shown is not None and (editor or not is_to_come(shown.text)))
 
 
 def is_to_come(text: PageText) -> bool:
@@ -127,15 +127,15 @@ def _choose(
     name: str, written: Mapping[str, Version], drafts: Mapping[str, Version], language: str
 ) -> ShownText | None:
     waits = any(draft.draft for draft in drafts.values())
-    kept = {text: version for text, version in written.items() if version.text is not None}
+    existing = {text: version for text, version in written.items() if version.text is not None}
     came = shipped().get(name, {})
     order = dict.fromkeys((language, ENGLISH, *LANGUAGES))
-    for one in order:
-        if one in kept and (text := kept[one].text) is not None:
-            return ShownText(name, text, one, kept[one], waits)
-        if one in came and ENGLISH not in written:
-            return ShownText(name, came[one], one, None, waits)
-    for one in order:  # editors see that it is there
-        if one in drafts and (text := drafts[one].text) is not None:
-            return ShownText(name, text, one, drafts[one], True)
+    for candidate in order:
+        if candidate in existing and (text := existing[candidate].text) is not None:
+            return ShownText(name, text, candidate, existing[candidate], waits)
+        if candidate in came and ENGLISH not in written:
+            return ShownText(name, came[candidate], candidate, None, waits)
+    for candidate in order:  # editors see that it is there
+        if candidate in drafts and (text := drafts[candidate].text) is not None:
+            return ShownText(name, text, candidate, drafts[candidate], True)
     return None

@@ -92,10 +92,10 @@ def links_in_linkset(content: bytes, media_type: str, place: str, pages: Iterabl
     text = content.decode("utf-8")
     if not media_type.endswith("json"):
         return list(_parse(text, place, anchors))[:MOST]
-    told = json.loads(text)
-    if not isinstance(told, dict) or not isinstance(told.get("linkset"), list):
+    linkset = json.loads(text)
+    if not isinstance(linkset, dict) or not isinstance(linkset.get("linkset"), list):
         raise ValueError("has no list “linkset”")
-    contexts = (one for one in told["linkset"] if isinstance(one, dict))
+    contexts = (context for context in linkset["linkset"] if isinstance(context, dict))
     return [
         link
         for context in contexts
@@ -118,18 +118,20 @@ class _Head(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Take a link."""
-        told = {name: value or "" for name, value in attrs}
-        if tag == "link" and told.get("href"):
-            self.found += _links(told.get("rel", ""), urljoin(self.page, told["href"]), told)
+        attributes = {name: value or "" for name, value in attrs}
+        if tag == "link" and attributes.get("href"):
+            self.found += _links(
+                attributes.get("rel", ""), urljoin(self.page, attributes["href"]), attributes
+            )
 
 
 def _parse(text: str, base: str, anchors: set[str]) -> Iterator[TypedLink]:
     for match in _LINK.finditer(text):
-        told: dict[str, str] = {}
+        parameters: dict[str, str] = {}
         for name, quoted, plain in _PARAMETER.findall(match[2]):
-            told.setdefault(name.lower(), re.sub(r"\\(.)", r"\1", quoted) or plain)
-        if _plain(urljoin(base, told["anchor"])) in anchors if "anchor" in told else True:
-            yield from _links(told.get("rel", ""), urljoin(base, match[1]), told)
+            parameters.setdefault(name.lower(), re.sub(r"\\(.)", r"\1", quoted) or plain)
+        if _plain(urljoin(base, parameters["anchor"])) in anchors if "anchor" in parameters else True:
+            yield from _links(parameters.get("rel", ""), urljoin(base, match[1]), parameters)
 
 
 def _of_context(context: Mapping[str, Any], place: str) -> Iterator[TypedLink]:
@@ -140,10 +142,12 @@ def _of_context(context: Mapping[str, Any], place: str) -> Iterator[TypedLink]:
                 yield from _links(relation, urljoin(place, target["href"]), target)
 
 
-def _links(relations: str, address: str, told: Mapping[str, Any]) -> Iterator[TypedLink]:
+def _links(relations: str, address: str, attributes: Mapping[str, Any]) -> Iterator[TypedLink]:
     for relation in relations.lower().split():
         if relation in RELATIONS and address.startswith(("https://", "http://")):
-            yield TypedLink(relation, address, str(told.get("type", "")), str(told.get("profile", "")))
+            yield TypedLink(
+                relation, address, str(attributes.get("type", "")), str(attributes.get("profile", ""))
+            )
 
 
 def _plain(address: str) -> str:

@@ -1,4 +1,4 @@
-"""The door for uploads: tus 1.0 (https://tus.io/protocols/resumable-upload), and batches that become records.
+"""Uploads by tus 1.0 (https://tus.io/protocols/resumable-upload), and batches that become records.
 
 Extensions: creation, creation-with-upload, termination, checksum, expiration. A browser sends these requests to other
 hosts only after asking them, and this host never agrees; so no page of another site can upload in a reader's name.
@@ -31,7 +31,7 @@ from tomarium.catalogue.find_jobs import job_of
 from tomarium.catalogue.finish_upload import KIND, finish
 from tomarium.catalogue.finish_upload import drop as drop_batch
 from tomarium.catalogue.reader import Reader
-from tomarium.catalogue.upload_room import give_back, taking_room
+from tomarium.catalogue.upload_room import release_room, reserving_room
 from tomarium.catalogue.uploads import Upload, Uploads
 from tomarium.errors import FormatError, InputError, ParameterError, StorageFull
 from tomarium.portal.door import Door
@@ -59,8 +59,8 @@ STATUSES: Final[tuple[tuple[type[Exception], int], ...]] = (
 _LONGEST_METADATA: Final = 8000
 
 
-def give_uploads(app: FastAPI) -> None:
-    """Let an application take uploads.
+def add_routes(app: FastAPI) -> None:
+    """Add the routes of uploads to an application.
 
     Parameters
     ----------
@@ -108,7 +108,7 @@ def begin(request_context: CurrentRequest, title: str = "", team: str = "") -> R
 
     `title` is that of the record, where the files tell none; `team` is one of yours whose the record is to be too.
     """
-    batch = _asked(lambda: _uploads(request_context).begin(_member(request_context), title, team))
+    batch = _with_status(lambda: _uploads(request_context).begin(_member(request_context), title, team))
     place = request_context.link("uploads.batch", {"batch": batch})
     return JSONResponse({"batch": batch, "address": place}, 201, headers={"Location": place})
 
@@ -117,20 +117,20 @@ async def create(request_context: CurrentRequest, request: Request) -> Response:
     """Begin the upload of one file: `Upload-Length`, and `Upload-Metadata` with `filename` and `batch`."""
     _demand_version(request)
     reader, uploads = _member(request_context), _uploads(request_context)
-    told = _metadata(request.headers.get("upload-metadata", ""))
+    metadata = _metadata(request.headers.get("upload-metadata", ""))
     length = _number(request, "upload-length")
 
     def made() -> Upload:
-        batch = told.get("batch") or uploads.begin(reader, told.get("title", ""))
-        path = told.get("relativePath") or told.get("filename") or "file"
-        sha256, modified = told.get("sha256", "").lower(), told.get("modified", "")
-        with taking_room(request_context.catalogue, reader, uploads, batch, path, length):
+        batch = metadata.get("batch") or uploads.begin(reader, metadata.get("title", ""))
+        path = metadata.get("relativePath") or metadata.get("filename") or "file"
+        sha256, modified = metadata.get("sha256", "").lower(), metadata.get("modified", "")
+        with reserving_room(request_context.catalogue, reader, uploads, batch, path, length):
             return uploads.create(reader, batch, path, length, sha256, modified)
 
-    upload = await run_in_threadpool(_asked, made)
+    upload = await run_in_threadpool(_with_status, made)
     if request.headers.get("content-type") == CONTENT:
         await _append(request_context, request, upload.id, 0)
-    state = await run_in_threadpool(_asked, lambda: uploads.state(reader, upload.id))
+    state = await run_in_threadpool(_with_status, lambda: uploads.state(reader, upload.id))
     place = request_context.link("uploads.tell", {"id": upload.id})
     return _answer(201, {"Location": place, "Upload-Offset": str(state.offset), **_expires(state)})
 
@@ -138,14 +138,14 @@ async def create(request_context: CurrentRequest, request: Request) -> Response:
 def tell(request_context: CurrentRequest, request: Request, id: str) -> Response:
     """Tell how many bytes of an upload are here."""
     _demand_version(request)
-    upload = _asked(lambda: _uploads(request_context).state(_member(request_context), id))
-    told = f"filename {base64.b64encode(upload.path.encode()).decode()}"
+    upload = _with_status(lambda: _uploads(request_context).state(_member(request_context), id))
+    filename = f"filename {base64.b64encode(upload.path.encode()).decode()}"
     return _answer(
         200,
         {
             "Upload-Offset": str(upload.offset),
             "Upload-Length": str(upload.length),
-            "Upload-Metadata": told,
+            "Upload-Metadata": filename,
             "Cache-Control": "no-store",
             **_expires(upload),
         },
@@ -165,27 +165,27 @@ def remove(request_context: CurrentRequest, request: Request, id: str) -> Respon
     """Remove an upload."""
     _demand_version(request)
     reader, uploads = _member(request_context), _uploads(request_context)
-    upload = _asked(lambda: uploads.state(reader, id))
-    _asked(lambda: uploads.remove(reader, id))
-    give_back(request_context.catalogue, upload.batch, upload.length)
+    upload = _with_status(lambda: uploads.state(reader, id))
+    _with_status(lambda: uploads.remove(reader, id))
+    release_room(request_context.catalogue, upload.batch, upload.length)
     return _answer(204, {})
 
 
 def show_batch(request_context: CurrentRequest, batch: str) -> Response:
     """List the files of a batch and how far each is."""
-    files = _asked(lambda: _uploads(request_context).files(_member(request_context), batch))
+    files = _with_status(lambda: _uploads(request_context).files(_member(request_context), batch))
     return JSONResponse(
         {
             "batch": batch,
             "files": [
                 {
-                    "path": one.path,
-                    "bytes": one.length,
-                    "offset": one.offset,
-                    "modified": one.modified,
-                    "upload": request_context.link("uploads.tell", {"id": one.id}),
+                    "path": file.path,
+                    "bytes": file.length,
+                    "offset": file.offset,
+                    "modified": file.modified,
+                    "upload": request_context.link("uploads.tell", {"id": file.id}),
                 }
-                for one in files
+                for file in files
             ],
         },
         headers={"Cache-Control": "no-store"},
@@ -200,18 +200,22 @@ def end(request_context: CurrentRequest, batch: str, fields: Fields) -> Response
     reader = _member(request_context)
     catalogue, uploads = request_context.catalogue, _uploads(request_context)
     demand_known(fields, FIELDS)
-    done = _asked(lambda: finish(catalogue, reader, uploads, batch, catalogue.home / "records", fields))
-    if done.record is not None:
-        place = request_context.link("record", {"id": done.record.id})
-        return JSONResponse({"record": done.record.id, "address": place}, 201, headers={"Location": place})
-    place = request_context.link("uploads.job", {"number": str(done.job)})
-    return JSONResponse({"job": done.job, "address": place}, 202, headers={"Location": place})
+    finished = _with_status(
+        lambda: finish(catalogue, reader, uploads, batch, catalogue.home / "records", fields)
+    )
+    if finished.record is not None:
+        place = request_context.link("record", {"id": finished.record.id})
+        return JSONResponse(
+            {"record": finished.record.id, "address": place}, 201, headers={"Location": place}
+        )
+    place = request_context.link("uploads.job", {"number": str(finished.job)})
+    return JSONResponse({"job": finished.job, "address": place}, 202, headers={"Location": place})
 
 
 def drop(request_context: CurrentRequest, batch: str) -> Response:
     """Remove a batch of uploads, and all its bytes."""
     reader, uploads = _member(request_context), _uploads(request_context)
-    _asked(lambda: drop_batch(request_context.catalogue, reader, uploads, batch))
+    _with_status(lambda: drop_batch(request_context.catalogue, reader, uploads, batch))
     if wants_json(request_context.request):
         return JSONResponse({"batch": batch, "said": "It is removed."})
     return RedirectResponse(request_context.link("upload"), 303)
@@ -239,13 +243,13 @@ async def _append(request_context: RequestContext, request: Request, id: str, of
         holder = uploads.appending(reader, id, offset)
         return holder, holder.__enter__()
 
-    holder, taking = await run_in_threadpool(_asked, open_it)
+    holder, taking = await run_in_threadpool(_with_status, open_it)
     problem: HTTPException | None = None
     try:
         async for chunk in request.stream():
             if checking is not None:
                 checking.update(chunk)
-            await run_in_threadpool(_asked, partial(taking.write, chunk))
+            await run_in_threadpool(_with_status, partial(taking.write, chunk))
         if checking is not None and not hmac.compare_digest(checking.digest(), expected):
             await run_in_threadpool(taking.drop)
             problem = HTTPException(
@@ -258,12 +262,12 @@ async def _append(request_context: RequestContext, request: Request, id: str, of
         await run_in_threadpool(holder.__exit__, None, None, None)
     if problem is not None:
         raise problem
-    return await run_in_threadpool(_asked, lambda: uploads.state(reader, id))
+    return await run_in_threadpool(_with_status, lambda: uploads.state(reader, id))
 
 
 def _uploads(request_context: RequestContext) -> Uploads:
-    found: Uploads = request_context.request.app.state.uploads
-    return found
+    uploads: Uploads = request_context.request.app.state.uploads
+    return uploads
 
 
 def _member(request_context: RequestContext) -> Reader:
@@ -274,7 +278,7 @@ def _member(request_context: RequestContext) -> Reader:
     return reader
 
 
-def _asked(function: Callable[[], Any]) -> Any:
+def _with_status(function: Callable[[], Any]) -> Any:
     """Ask, and answer a problem with its status."""
     try:
         return function()
@@ -292,8 +296,8 @@ def _answer(status: int, headers: dict[str, str]) -> Response:
 
 
 def _expires(upload: Upload) -> dict[str, str]:
-    whole = upload.offset == upload.length
-    return {} if whole else {"Upload-Expires": formatdate(upload.until_utc, usegmt=True)}
+    is_complete = upload.offset == upload.length
+    return {} if is_complete else {"Upload-Expires": formatdate(upload.until_utc, usegmt=True)}
 
 
 def _demand_version(request: Request) -> None:
@@ -311,18 +315,18 @@ def _number(request: Request, name: str) -> int:
 
 
 def _metadata(text: str) -> dict[str, str]:
-    found = {}
+    values = {}
     try:
         if len(text) > _LONGEST_METADATA:
             raise ValueError("too long")
-        for pair in filter(None, (one.strip() for one in text.split(","))):
+        for pair in filter(None, (part.strip() for part in text.split(","))):
             key, _, value = pair.partition(" ")
-            found[key] = base64.b64decode(value, validate=True).decode()
+            values[key] = base64.b64decode(value, validate=True).decode()
     except (ValueError, binascii.Error) as problem:
         raise HTTPException(
             400, f"Upload-Metadata: {problem}; give keys with values in base64, filename c2Nhbi5oNQ==."
         ) from problem
-    return found
+    return values
 
 
 def _checksum(text: str) -> tuple[Any, bytes]:
@@ -339,4 +343,4 @@ def _checksum(text: str) -> tuple[Any, bytes]:
         ) from problem
 
 
-DOOR = Door("uploads", give_uploads)
+DOOR = Door("uploads", add_routes)

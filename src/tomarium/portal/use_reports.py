@@ -16,7 +16,7 @@ from tomarium.catalogue.tables import records
 from tomarium.portal.door import Door
 from tomarium.portal.rendering import answer_json
 from tomarium.portal.request_context import CurrentRequest, RequestContext
-from tomarium.portal.routes import give
+from tomarium.portal.routes import add_get_route
 
 # Annotations are evaluated here, not postponed: FastAPI reads them.
 
@@ -33,16 +33,16 @@ METRICS: Final = {
 """COUNTER's word → what it counts: to take a dataset is to investigate it, too."""
 
 
-def give_use_reports(app: FastAPI) -> None:
-    """Let an application give the reports.
+def add_routes(app: FastAPI) -> None:
+    """Add the routes of the reports to an application.
 
     Parameters
     ----------
     app : FastAPI
         Gets the routes.
     """
-    give(app, "/statistics.csv", as_csv, name="statistics.csv", kind=Response)
-    give(app, "/reports/dsr", dataset_report, name="reports.dsr", kind=JSONResponse)
+    add_get_route(app, "/statistics.csv", as_csv, name="statistics.csv", kind=Response)
+    add_get_route(app, "/reports/dsr", dataset_report, name="reports.dsr", kind=JSONResponse)
 
 
 def as_csv(request_context: CurrentRequest, begin_date: Month = "", end_date: Month = "") -> Response:
@@ -53,7 +53,8 @@ def as_csv(request_context: CurrentRequest, begin_date: Month = "", end_date: Mo
     rows = csv.writer(text)
     rows.writerow(("record", "month", "kind", "method", "total", "unique_a_day"))
     rows.writerows(
-        (one.record, one.month, one.kind, one.method, total, unique) for one, total, unique in counts
+        (counted.record, counted.month, counted.kind, counted.method, total, unique)
+        for counted, total, unique in counts
     )
     headers = {"Content-Disposition": 'attachment; filename="views-and-downloads.csv"'}
     return Response(text.getvalue(), media_type="text/csv; charset=utf-8", headers=headers)
@@ -64,8 +65,8 @@ def dataset_report(request_context: CurrentRequest, begin_date: Month = "", end_
     first, last = _months(begin_date, end_date)
     with request_context.catalogue.reading() as connection:
         counts = counts_of(connection, request_context.reader, first, last)
-        known = _known(connection, {one.record for one, _, _ in counts})
-    months = sorted({one.month for one, _, _ in counts})
+        titles_and_dois = _titles_and_dois(connection, {counted.record for counted, _, _ in counts})
+    months = sorted({counted.month for counted, _, _ in counts})
     settings, today = request_context.settings, datetime.now(UTC).date()
     begin, end = first or (months or [f"{today:%Y-%m}"])[0], last or f"{today:%Y-%m}"
     header = {
@@ -82,7 +83,7 @@ def dataset_report(request_context: CurrentRequest, begin_date: Month = "", end_
     by_record: dict[str, list[tuple[Counted, int, int]]] = {}
     for row in counts:
         by_record.setdefault(row[0].record, []).append(row)
-    datasets = [_dataset(request_context, id, *known[id], rows) for id, rows in by_record.items()]
+    datasets = [_dataset(request_context, id, *titles_and_dois[id], rows) for id, rows in by_record.items()]
     return answer_json({"report_header": header, "report_datasets": datasets})
 
 
@@ -110,9 +111,9 @@ def _dataset(
 
 
 def _instances(counts: list[tuple[Counted, int, int]]) -> Iterable[dict[str, Any]]:
-    for method in dict.fromkeys(one.method for one, _, _ in counts):
+    for method in dict.fromkeys(counted.method for counted, _, _ in counts):
         for metric, kinds in METRICS.items():
-            mine = [(t, u) for one, t, u in counts if one.method == method and one.kind in kinds]
+            mine = [(t, u) for counted, t, u in counts if counted.method == method and counted.kind in kinds]
             # Who sees and takes a record on one day is counted among both, so that the larger number is the right one.
             unique = max((u for _, u in mine), default=0)
             for name, number in (("total", sum(t for t, _ in mine)), ("unique", unique)):
@@ -124,9 +125,9 @@ def _instances(counts: list[tuple[Counted, int, int]]) -> Iterable[dict[str, Any
                     }
 
 
-def _known(connection: Connection, ids: set[str]) -> dict[str, tuple[str, str]]:
-    asked = select(records.c.id, records.c.title, records.c.doi).where(records.c.id.in_(ids))
-    return {row.id: (row.title, row.doi) for row in connection.execute(asked)}
+def _titles_and_dois(connection: Connection, ids: set[str]) -> dict[str, tuple[str, str]]:
+    query = select(records.c.id, records.c.title, records.c.doi).where(records.c.id.in_(ids))
+    return {row.id: (row.title, row.doi) for row in connection.execute(query)}
 
 
 def _months(first: str, last: str) -> tuple[str, str]:
@@ -145,4 +146,4 @@ def _end(month: str) -> date:
     return date.fromordinal(following.toordinal() - 1)
 
 
-DOOR = Door("use reports", give_use_reports)
+DOOR = Door("use reports", add_routes)

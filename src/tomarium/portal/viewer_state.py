@@ -139,12 +139,12 @@ def _names(ome: Mapping[str, Any]) -> list[str]:
     )
 
 
-def _transform(told: Sequence[Mapping[str, Any]]) -> tuple[list[float], list[float]]:
+def _transform(steps: Sequence[Mapping[str, Any]]) -> tuple[list[float], list[float]]:
     scale, shift = [1.0] * 3, [0.0] * 3
-    for one in told:
-        scale = [float(number) for number in one["scale"][-3:]] if one.get("type") == "scale" else scale
-        if one.get("type") == "translation":
-            shift = [float(number) for number in one["translation"][-3:]]
+    for step in steps:
+        scale = [float(number) for number in step["scale"][-3:]] if step.get("type") == "scale" else scale
+        if step.get("type") == "translation":
+            shift = [float(number) for number in step["translation"][-3:]]
     return scale, shift
 
 
@@ -266,8 +266,8 @@ def check_state(state: Any, may_open: Callable[[str], bool]) -> dict[str, Any]:
             raise InputError(f"a layer of a view is one of {', '.join(sorted(KINDS))}")
         for address in _addresses(layer.get("source")):
             _demand_own(address, may_open)
-    rest = {key: value for key, value in state.items() if key != "layers"}
-    _demand_no_address(rest, 0)
+    without_layers = {key: value for key, value in state.items() if key != "layers"}
+    _demand_no_address(without_layers, 0)
     for layer in layers:
         _demand_no_address({key: value for key, value in layer.items() if key != "source"}, 0)
         for part in _transforms(layer.get("source")):
@@ -298,30 +298,32 @@ def without_closed(state: Mapping[str, Any], may_open: Callable[[str], bool]) ->
         return not all(opened.setdefault(id, may_open(id)) for id in ids)
 
     closed = [layer for layer in state["layers"] if is_closed(layer)]
-    rest = dict(state) | {"layers": [layer for layer in state["layers"] if layer not in closed]}
+    shown = dict(state) | {"layers": [layer for layer in state["layers"] if layer not in closed]}
     names = {str(layer.get("name", "")) for layer in closed}
-    return _without(rest, names) if closed else rest
+    return _without(shown, names) if closed else shown
 
 
 def _without(value: Any, names: Collection[str]) -> Any:
     """Leave out entries that are, or are called by, one of some names."""
     if isinstance(value, dict):
-        kept = {key: one for key, one in value.items() if key not in names and one not in tuple(names)}
-        return {key: _without(one, names) for key, one in kept.items()}
+        remaining = {
+            key: child for key, child in value.items() if key not in names and child not in tuple(names)
+        }
+        return {key: _without(child, names) for key, child in remaining.items()}
     if isinstance(value, list):
-        return [_without(one, names) for one in value if one not in tuple(names)]
+        return [_without(child, names) for child in value if child not in tuple(names)]
     return value
 
 
 def _addresses(source: Any) -> Iterator[Any]:
-    for one in source if isinstance(source, list) else [source]:
-        yield one.get("url") if isinstance(one, dict) else one
+    for entry in source if isinstance(source, list) else [source]:
+        yield entry.get("url") if isinstance(entry, dict) else entry
 
 
 def _transforms(source: Any) -> Iterator[Any]:
-    for one in source if isinstance(source, list) else [source]:
-        if isinstance(one, dict):
-            yield {key: value for key, value in one.items() if key != "url"}
+    for entry in source if isinstance(source, list) else [source]:
+        if isinstance(entry, dict):
+            yield {key: value for key, value in entry.items() if key != "url"}
 
 
 def _demand_own(address: Any, may_open: Callable[[str], bool]) -> None:
@@ -338,12 +340,12 @@ def _demand_no_address(value: Any, depth: int, key: str = "") -> None:
     if depth > _DEEPEST:
         raise InputError("the view is nested too deeply")
     if isinstance(value, dict):
-        for name, one in value.items():
+        for name, child in value.items():
             _demand_no_address(name, depth + 1)
-            _demand_no_address(one, depth + 1, str(name))
+            _demand_no_address(child, depth + 1, str(name))
     elif isinstance(value, list):
-        for one in value:
-            _demand_no_address(one, depth + 1, key)
+        for child in value:
+            _demand_no_address(child, depth + 1, key)
     elif isinstance(value, str):
         if key in ("shader", "skeletonShader"):
             if len(value) > LONGEST_SHADER:

@@ -19,11 +19,11 @@ from tomarium.errors import InputError
 from tomarium.model.link import rows
 from tomarium.portal import built
 from tomarium.portal.door import Door
-from tomarium.portal.forms import Fields, take
+from tomarium.portal.forms import Fields, add_form_route
 from tomarium.portal.languages import root_of
 from tomarium.portal.rendering import fill
 from tomarium.portal.request_context import CurrentRequest, RequestContext
-from tomarium.portal.routes import give, path_of
+from tomarium.portal.routes import add_get_route, path_of
 from tomarium.portal.viewer_state import Source, check_state, make_state, source_of, without_closed
 
 CLIENT: Final = built.FOLDER / "neuroglancer-client"
@@ -49,7 +49,7 @@ def has_client() -> bool:
 
 
 def sources(
-    request_context: RequestContext, id: str, others: Sequence[str], specimen: str = ""
+    request_context: RequestContext, id: str, other_ids: Sequence[str], specimen: str = ""
 ) -> list[Source]:
     """Describe the volumes of records, the first of which is the page's.
 
@@ -59,7 +59,7 @@ def sources(
         Of the request.
     id : str
         Of the record.
-    others : sequence of str
+    other_ids : sequence of str
         Identifiers of further ones; at most four.
     specimen : str
         Identifier of a specimen whose links put them into the frame of the first; "" where their own coordinates do.
@@ -74,11 +74,11 @@ def sources(
     HTTPException
         404: there is no such record, or it has no volume, or no link connects it. 403: its files are not open.
     """
-    if len(others) > MOST_WITH:
+    if len(other_ids) > MOST_WITH:
         raise HTTPException(400, f"At most {MOST_WITH} other volumes can be laid over one.")
-    found = []
-    for one in dict.fromkeys([id, *others]):
-        record, folder = request_context.record(one)
+    described = []
+    for shown_id in dict.fromkeys([id, *other_ids]):
+        record, folder = request_context.record(shown_id)
 
         def file(path: str, record_id: str = record.id) -> str:
             return path_of(request_context.request.app, "file", {"id": record_id, "path": path})
@@ -86,32 +86,34 @@ def sources(
         source = source_of(record, folder, file)
         if source is None:
             raise HTTPException(404, f"The record {record.id} has no volume that can be shown (OME-Zarr).")
-        found.append(source)
-    return _by_links(request_context, found, specimen) if specimen else found
+        described.append(source)
+    return _by_links(request_context, described, specimen) if specimen else described
 
 
-def _by_links(request_context: RequestContext, found: list[Source], specimen: str) -> list[Source]:
+def _by_links(request_context: RequestContext, described: list[Source], specimen: str) -> list[Source]:
     """Put volumes where the links of a specimen, as the reader sees them, put them in the frame of the first."""
     with request_context.catalogue.reading() as connection:
         try:
-            known = gather(connection, request_context.reader, specimen, f"records/{found[0].record.id}")
+            gathered = gather(
+                connection, request_context.reader, specimen, f"records/{described[0].record.id}"
+            )
         except InputError as problem:
             raise HTTPException(404, f"{problem}.") from problem
-    matrices = {one.record.id: rows(one.placed.matrix) for one in known.volumes}
-    for source in found:
+    matrices = {volume.record.id: rows(volume.placed.matrix) for volume in gathered.volumes}
+    for source in described:
         if source.record.id not in matrices:
             raise HTTPException(
                 404,
-                f"No link of the specimen {specimen[:80]} connects {source.record.id} with {found[0].record.id}.",
+                f"No link of the specimen {specimen[:80]} connects {source.record.id} with {described[0].record.id}.",
             )
-    return [replace(source, matrix=matrices[source.record.id]) for source in found]
+    return [replace(source, matrix=matrices[source.record.id]) for source in described]
 
 
 def state_of(
     request_context: RequestContext,
     id: str,
     view: str,
-    others: Sequence[str],
+    other_ids: Sequence[str],
     rendering: bool,
     specimen: str = "",
 ) -> Any:
@@ -123,7 +125,7 @@ def state_of(
         Of the request.
     id, view : str
         Of the record; token of a saved view, "" for the first.
-    others : sequence of str
+    other_ids : sequence of str
         Identifiers of records laid over it.
     rendering : bool
         Whether the volume is rendered.
@@ -141,13 +143,13 @@ def state_of(
         404: there is no such record, view or volume. 403: the files are not open.
     """
     if not view:
-        return make_state(sources(request_context, id, others, specimen), rendering=rendering)
+        return make_state(sources(request_context, id, other_ids, specimen), rendering=rendering)
     request_context.record(id)
     with request_context.catalogue.reading() as connection:
         state = find_view(connection, id, view)
     if state is None:
         raise HTTPException(404, f"The record {id} has no saved view “{view[:40]}”; open it without one.")
-    shown = without_closed(state, lambda other: _is_open(request_context, other))
+    shown = without_closed(state, lambda other_id: _is_open(request_context, other_id))
     return shown if shown["layers"] else make_state(sources(request_context, id, ()), rendering=rendering)
 
 
@@ -172,28 +174,30 @@ def split_ids(text: str) -> list[str]:
     list of str
         In their order.
     """
-    return [one.strip() for one in text.split(",") if one.strip()]
+    return [word.strip() for word in text.split(",") if word.strip()]
 
 
-def give_volume_view(app: FastAPI) -> None:
-    """Let an application give Neuroglancer.
+def add_routes(app: FastAPI) -> None:
+    """Add the routes of Neuroglancer to an application.
 
     Parameters
     ----------
     app : FastAPI
         Gets the routes.
     """
-    give(app, "/neuroglancer/{name}", read_client, name="neuroglancer", kind=FileResponse, told=False)
+    add_get_route(
+        app, "/neuroglancer/{name}", read_client, name="neuroglancer", kind=FileResponse, in_schema=False
+    )
     # The client wants "/v/" in its own address.
-    give(
+    add_get_route(
         app,
         "/records/{id}/volume/v/{client}",
         open_client,
         name="volume.client",
         kind=HTMLResponse,
-        told=False,
+        in_schema=False,
     )
-    take(app, "/records/{id}/views", keep_view, name="volume.keep")
+    add_form_route(app, "/records/{id}/views", keep_view, name="volume.keep")
 
 
 def read_client(name: str) -> Response:
@@ -216,8 +220,8 @@ def open_client(
     specimen: str = "",
 ) -> Response:
     """Give the document in which Neuroglancer runs, with the state that it begins with."""
-    others = split_ids(request.query_params.get("with", ""))
-    state = state_of(request_context, id, view, others, rendering, specimen)
+    other_ids = split_ids(request.query_params.get("with", ""))
+    state = state_of(request_context, id, view, other_ids, rendering, specimen)
     if not has_client():
         raise HTTPException(
             404, "Neuroglancer is not in this installation; look at the slices on the record's page."
@@ -258,7 +262,7 @@ def keep_view(request_context: CurrentRequest, id: str, fields: Fields) -> Respo
         state = json.loads(fields.get("state", ""))
     except (ValueError, RecursionError) as problem:
         raise InputError("state: is no JSON; send the state of the viewer") from problem
-    checked = check_state(state, lambda other: _is_open(request_context, other))
+    checked = check_state(state, lambda other_id: _is_open(request_context, other_id))
     with request_context.catalogue.writing() as connection:
         token = save_view(connection, request_context.reader, record.id, checked)
     address = request_context.link("volume", {"id": id}, {"view": token})
@@ -288,4 +292,4 @@ def poster(folder: Path, request_context: RequestContext, id: str, middle: int) 
     return request_context.link("picture", {"id": id, "viewer": "slices", "name": f"z-{middle}.png"})
 
 
-DOOR = Door("volume view", give_volume_view)
+DOOR = Door("volume view", add_routes)

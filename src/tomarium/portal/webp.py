@@ -31,8 +31,13 @@ def is_wanted(path: str, headers: Mapping[str, str]) -> bool:
     bool
         Whoever opens the file itself (`text/html` is accepted), asks for a range of it or names no WebP gets the file.
     """
-    taken = {word.split(";")[0].strip().lower() for word in headers.get("accept", "").split(",")}
-    return path == THUMBNAIL and MEDIA_TYPE in taken and "text/html" not in taken and "range" not in headers
+    accepted = {word.split(";")[0].strip().lower() for word in headers.get("accept", "").split(",")}
+    return (
+        path == THUMBNAIL
+        and MEDIA_TYPE in accepted
+        and "text/html" not in accepted
+        and "range" not in headers
+    )
 
 
 def as_webp(content: bytes) -> bytes | None:

@@ -12,12 +12,12 @@ from tomarium.catalogue.second_factor import factor_of
 from tomarium.catalogue.tokens import close_session, open_session
 from tomarium.errors import InputError
 from tomarium.portal.door import Door
-from tomarium.portal.forms import Fields, take
+from tomarium.portal.forms import Fields, add_form_route
 from tomarium.portal.identity import SESSION, cookie_of, session_seconds, set_cookie
 from tomarium.portal.page import FOR_PEOPLE, Page
 from tomarium.portal.rendering import answer_html, answer_json, wants_json
 from tomarium.portal.request_context import CurrentRequest, RequestContext
-from tomarium.portal.routes import give
+from tomarium.portal.routes import add_get_route
 
 # Annotations are evaluated here, not postponed: FastAPI reads them.
 
@@ -49,16 +49,16 @@ class WelcomePage:
     problem: str = field(default="", metadata=FOR_PEOPLE)
 
 
-def give_all(app: FastAPI) -> None:
-    """Let an application give the page and take its form.
+def add_routes(app: FastAPI) -> None:
+    """Add the routes of the page and its form to an application.
 
     Parameters
     ----------
     app : FastAPI
         Gets the routes.
     """
-    give(app, "/welcome/{secret}", show, name="welcome", kind=Response)
-    take(app, "/welcome/{secret}", set_password, name="welcome.post")
+    add_get_route(app, "/welcome/{secret}", show, name="welcome", kind=Response)
+    add_form_route(app, "/welcome/{secret}", set_password, name="welcome.post")
 
 
 def show(request_context: CurrentRequest, secret: str) -> Response:
@@ -114,4 +114,4 @@ def _private(response: Response) -> Response:
     return response
 
 
-DOOR = Door("welcome", give_all)
+DOOR = Door("welcome", add_routes)

@@ -83,12 +83,12 @@ def where_shown(
         return None
     events = events_of(connection, reader, id)
     last = events[0] if events else None
-    here = last if last and not last.on_its_way else None
+    at_place = last if last and not last.on_its_way else None
     return Where(
-        now=_now(last),
-        place=here.place if here else "",
-        holder=here.holder if here else "",
-        events=tuple(_shown(request_context, event) for event in events),
+        now=_place_in_words(last),
+        place=at_place.place if at_place else "",
+        holder=at_place.holder if at_place else "",
+        events=tuple(_shown_event(request_context, event) for event in events),
         parcels=tuple(
             (parcel.id, STATES[parcel.state], request_context.link("parcel", {"id": parcel.id}))
             for parcel in parcels_of(connection, reader, specimen=id)
@@ -99,27 +99,27 @@ def where_shown(
     )
 
 
-def _now(last: SpecimenEvent | None) -> str:
+def _place_in_words(last: SpecimenEvent | None) -> str:
     if last is None:
         return ""
     if last.on_its_way:
         return f"On its way{' back' if last.kind == 'returned' else ''} in {last.parcel}"
-    told = [last.place, f"with {last.holder}" if last.holder else ""]
-    return ", ".join(text for text in told if text)
+    words = [last.place, f"with {last.holder}" if last.holder else ""]
+    return ", ".join(text for text in words if text)
 
 
-def _shown(request_context: RequestContext, one: SpecimenEvent) -> ShownWhere:
-    parts = {"id": one.specimen, "number": str(one.number)}
+def _shown_event(request_context: RequestContext, event: SpecimenEvent) -> ShownWhere:
+    parts = {"id": event.specimen, "number": str(event.number)}
     return ShownWhere(
-        one.kind,
-        EVENTS[one.kind],
-        one.when,
-        one.who,
-        one.place,
-        one.holder,
-        one.condition,
-        one.note,
-        one.parcel,
-        files_at(request_context, "specimen.where.file", parts, one.files),
-        request_context.link("parcel", {"id": one.parcel}) if one.parcel else "",
+        event.kind,
+        EVENTS[event.kind],
+        event.when,
+        event.who,
+        event.place,
+        event.holder,
+        event.condition,
+        event.note,
+        event.parcel,
+        files_at(request_context, "specimen.where.file", parts, event.files),
+        request_context.link("parcel", {"id": event.parcel}) if event.parcel else "",
     )

@@ -22,25 +22,25 @@ from tomarium.catalogue.jobs import add_job, cancel_job, drop_jobs
 from tomarium.catalogue.reader import Reader
 from tomarium.catalogue.upload_room import demand_room
 from tomarium.errors import InputError, StorageFull
-from tomarium.portal.asked_work import (
-    MOST_OPEN,
-    OPEN,
-    demand_worker_member,
-    facts_of_job,
-    folder_of_job,
-    named_scan,
-    own_job,
-    progress_of,
-    see_that_somebody_works,
-)
 from tomarium.portal.door import Door
-from tomarium.portal.forms import Fields, demand_known, take, tried
+from tomarium.portal.forms import Fields, add_form_route, demand_known, run_form_action
 from tomarium.portal.identity import demand_scope, may_upload
 from tomarium.portal.page import machine
 from tomarium.portal.pages.work_slice import WORK_SLICE, Typed, content_of, grey_window
 from tomarium.portal.rendering import answer_html, wants_json
 from tomarium.portal.request_context import CurrentRequest, RequestContext
-from tomarium.portal.routes import give
+from tomarium.portal.routes import add_get_route
+from tomarium.portal.work_requests import (
+    MOST_OPEN,
+    OPEN,
+    demand_worker_member,
+    ensure_worker,
+    facts_of_job,
+    folder_of_job,
+    named_scan,
+    own_job,
+    progress_of,
+)
 from tomarium.viewers.picture import png
 
 # Annotations are evaluated here, not postponed: FastAPI reads them.
@@ -51,20 +51,26 @@ ASKED: Final = ("scan", "what", "session", "take", "axes", "look", "low", "high"
 KEPT: Final = {"Cache-Control": "private, max-age=3600"}
 
 
-def give_work(app: FastAPI) -> None:
-    """Let an application take what is asked for on the pages of work.
+def add_routes(app: FastAPI) -> None:
+    """Add the routes of the requests on the pages of work to an application.
 
     Parameters
     ----------
     app : FastAPI
         Gets the routes.
     """
-    take(app, "/reconstruct/looks", ask, name="work.look")
-    take(app, "/reconstruct/jobs", launch, name="work.launch")
-    take(app, "/reconstruct/jobs/{number}/cancel", cancel, name="work.cancel")
-    give(app, "/reconstruct/looks/{number}/state", look_state, name="work.look_state", kind=JSONResponse)
-    give(app, "/reconstruct/looks/{number}/slices/{index}.png", picture, name="work.picture", kind=Response)
-    give(app, "/reconstruct/looks/{number}/protocol.yaml", protocol, name="work.protocol", kind=Response)
+    add_form_route(app, "/reconstruct/looks", ask, name="work.look")
+    add_form_route(app, "/reconstruct/jobs", launch, name="work.launch")
+    add_form_route(app, "/reconstruct/jobs/{number}/cancel", cancel, name="work.cancel")
+    add_get_route(
+        app, "/reconstruct/looks/{number}/state", look_state, name="work.look_state", kind=JSONResponse
+    )
+    add_get_route(
+        app, "/reconstruct/looks/{number}/slices/{index}.png", picture, name="work.picture", kind=Response
+    )
+    add_get_route(
+        app, "/reconstruct/looks/{number}/protocol.yaml", protocol, name="work.protocol", kind=Response
+    )
 
 
 def ask(request_context: CurrentRequest, fields: Fields) -> Response:
@@ -73,12 +79,12 @@ def ask(request_context: CurrentRequest, fields: Fields) -> Response:
     reader = request_context.reader
     demand_known([name for name in fields if not name.startswith("step.")], ASKED)
     scan, session = fields.get("scan", ""), fields.get("session", "")[:40] or token_hex(6)
-    tried(lambda: named_scan(request_context, scan))
+    run_form_action(lambda: named_scan(request_context, scan))
     look, axes = _number(fields, "look"), _number(fields, "axes")
     what = "axes" if fields.get("what") == "axes" else "slice"
     further = from_fields(fields.get("further", ""), fields.items())
     axis = fields.get("take") or fields.get("axis", "")
-    settings = tried(lambda: settings_of({**fields, "axis": axis, "further": further}))
+    settings = run_form_action(lambda: settings_of({**fields, "axis": axis, "further": further}))
     window = fields.get("low", "")[:40], fields.get("high", "")[:40]
     try:
         settings.protocol(_domain(request_context, axes))
@@ -86,14 +92,14 @@ def ask(request_context: CurrentRequest, fields: Fields) -> Response:
         return _refused(request_context, scan, (look, axes), Typed(settings, f"{problem}.", *window), session)
     arguments = {"what": what, "scan": scan, "session": session, "settings": settings.texts}
 
-    def unwanted(other: Any) -> bool:
-        return (other.get("session"), other.get("what")) == (session, what)
+    def unwanted(arguments_of_job: Any) -> bool:
+        return (arguments_of_job.get("session"), arguments_of_job.get("what")) == (session, what)
 
     with request_context.catalogue.writing() as connection:
         drop_jobs(connection, reader, PREVIEW, unwanted)
         _demand_few(connection, reader, PREVIEW)
         job = add_job(connection, reader, PREVIEW, arguments, joins=())
-    see_that_somebody_works(request_context.request, PREVIEW)
+    ensure_worker(request_context.request, PREVIEW)
     look, axes = (look, job) if what == "axes" else (job, axes)
     query = {
         "scan": scan, "session": session, "look": str(look or ""), "axes": str(axes or ""),
@@ -145,11 +151,11 @@ def _refused(
 
 def _demand_few(connection: Connection, reader: Reader, kind: str) -> None:
     """Refuse more than a few jobs of one person at once; raises HTTPException 429."""
-    there = sum(job.state in OPEN for job in own_jobs(connection, reader, kind))
-    if there >= MOST_OPEN[kind]:
+    open_jobs = sum(job.state in OPEN for job in own_jobs(connection, reader, kind))
+    if open_jobs >= MOST_OPEN[kind]:
         raise HTTPException(
             429,
-            f"{there} jobs of yours wait or run already, which is the most; wait for one, or cancel it.",
+            f"{open_jobs} jobs of yours wait or run already, which is the most; wait for one, or cancel it.",
             {"Retry-After": "30"},
         )
 
@@ -167,26 +173,26 @@ def launch(request_context: CurrentRequest, fields: Fields) -> Response:
             422, "The slice whose protocol is wanted is not made yet, or was cleared away. Look again."
         )
     scan, settings = str(job.arguments["scan"]), settings_of(job.arguments["settings"])
-    name = tried(lambda: named_scan(request_context, scan))
+    name = run_form_action(lambda: named_scan(request_context, scan))
     title = " ".join(fields.get("title", "").split()) or f"{name}, reconstructed"
     if len(title) > LONGEST_TITLE:
         raise HTTPException(422, f"The title has {len(title)} letters; give one of at most {LONGEST_TITLE}.")
-    wanted = {"scan": scan, "protocol": facts["protocol"], "rows": settings.run_rows, "title": title}
+    arguments = {"scan": scan, "protocol": facts["protocol"], "rows": settings.run_rows, "title": title}
     with request_context.catalogue.writing() as connection:
-        number = _same(connection, reader, wanted)
+        number = _find_same_job(connection, reader, arguments)
         if number is None:
             _demand_few(connection, reader, RECONSTRUCT)
             size = _bytes_of(facts, settings)
             _demand_room(connection, reader, size)
-            made = {
+            more = {
                 "id": f"{id_words(title)}-{token_hex(4)}",
                 "look": look,
                 "session": job.arguments["session"],
                 "bytes": size,
             }
-            number = add_job(connection, reader, RECONSTRUCT, {**wanted, **made}, joins=())
-    see_that_somebody_works(request_context.request, RECONSTRUCT)
-    return _led(request_context, number, 202)
+            number = add_job(connection, reader, RECONSTRUCT, {**arguments, **more}, joins=())
+    ensure_worker(request_context.request, RECONSTRUCT)
+    return _answer_with_job(request_context, number, 202)
 
 
 def _bytes_of(facts: Mapping[str, Any], settings: WorkSettings) -> int:
@@ -201,24 +207,24 @@ def _bytes_of(facts: Mapping[str, Any], settings: WorkSettings) -> int:
 
 def _demand_room(connection: Connection, reader: Reader, size: int) -> None:
     """Refuse a volume for which the quota of who asks leaves no room; raises HTTPException 507."""
-    others = (job for job in own_jobs(connection, reader, RECONSTRUCT) if job.state in OPEN)
+    jobs = (job for job in own_jobs(connection, reader, RECONSTRUCT) if job.state in OPEN)
     try:
         demand_room(
-            connection, "owner", reader.name, size + sum(job.arguments.get("bytes", 0) for job in others)
+            connection, "owner", reader.name, size + sum(job.arguments.get("bytes", 0) for job in jobs)
         )
     except StorageFull as problem:
         raise HTTPException(507, f"{problem}.") from problem
 
 
-def _same(connection: Connection, reader: Reader, wanted: Any) -> int | None:
+def _find_same_job(connection: Connection, reader: Reader, arguments: Any) -> int | None:
     """Find a job that makes the same already, as where a button was pressed twice."""
     for job in own_jobs(connection, reader, RECONSTRUCT):
-        if job.state in OPEN and {name: job.arguments.get(name) for name in wanted} == wanted:
+        if job.state in OPEN and {name: job.arguments.get(name) for name in arguments} == arguments:
             return int(job.number)
     return None
 
 
-def _led(request_context: RequestContext, number: int, status: int) -> Response:
+def _answer_with_job(request_context: RequestContext, number: int, status: int) -> Response:
     page = request_context.link("work.job", {"number": str(number)})
     if wants_json(request_context.request):
         return JSONResponse({"job": number, "address": page}, status)
@@ -236,8 +242,8 @@ def cancel(request_context: CurrentRequest, number: int, fields: Fields) -> Resp
         with request_context.catalogue.writing() as connection:
             cancel_job(connection, reader, number)
 
-    tried(act)
-    return _led(request_context, number, 200)
+    run_form_action(act)
+    return _answer_with_job(request_context, number, 200)
 
 
 def look_state(request_context: CurrentRequest, number: int) -> Response:
@@ -245,9 +251,9 @@ def look_state(request_context: CurrentRequest, number: int) -> Response:
     demand_worker_member(request_context)
     job = own_job(request_context, number, PREVIEW)
     if job.state in OPEN:
-        see_that_somebody_works(request_context.request, job.kind)
-    told = machine(progress_of(request_context, job))
-    return JSONResponse(told, headers={"Cache-Control": "no-store"})
+        ensure_worker(request_context.request, job.kind)
+    state = machine(progress_of(request_context, job))
+    return JSONResponse(state, headers={"Cache-Control": "no-store"})
 
 
 def picture(
@@ -281,4 +287,4 @@ def protocol(request_context: CurrentRequest, number: int) -> Response:
     return Response(facts["yaml"], media_type="application/yaml", headers=headers)
 
 
-DOOR = Door("work", give_work)
+DOOR = Door("work", add_routes)

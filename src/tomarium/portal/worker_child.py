@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Final
 
 from tomarium.catalogue.catalogue import Catalogue
-from tomarium.catalogue.workers import workers_seen
+from tomarium.catalogue.workers import running_workers
 
-PATIENCE_S: Final = 5.0
+RESTART_S: Final = 5.0
 """Seconds between two starts, where a worker ends at once."""
 END_S: Final = 10.0
 """Seconds that a worker is given to end."""
@@ -53,14 +53,14 @@ class WorkerChildren:
         self._begun: dict[str, float] = {}
 
     def __call__(self, kind: str) -> None:
-        """See that somebody takes a kind of job."""
+        """Start a worker for a kind of job, unless one takes it."""
         with self._lock:
             child = self._children.get(kind)
             if child is not None and child.poll() is None:
                 return
-            if time.monotonic() - self._begun.get(kind, -PATIENCE_S) < PATIENCE_S:
+            if time.monotonic() - self._begun.get(kind, -RESTART_S) < RESTART_S:
                 return
-            if any(worker.takes(kind) for worker in workers_seen(self._catalogue.home)) and child is None:
+            if any(worker.takes(kind) for worker in running_workers(self._catalogue.home)) and child is None:
                 return
             if child is not None and child.stdin is not None:
                 child.stdin.close()
@@ -80,7 +80,7 @@ class WorkerChildren:
         return {kind: child.pid for kind, child in self._children.items() if child.poll() is None}
 
     def close(self) -> None:
-        """End them."""
+        """End the workers."""
         with self._lock:
             for child in self._children.values():
                 if child.stdin is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Final
 
 from tomarium.errors import InputError
@@ -11,7 +12,7 @@ from tomarium.pipeline.run.reconstruct import slices_at, slices_at_axes
 from tomarium.pipeline.run.runner import Progress, silent
 from tomarium.steps.probes.find_axis import find_axis
 from tomarium.viewers import volume_pictures as pictures
-from tomarium.viewers.picture import contact_sheet, png
+from tomarium.viewers.picture import contact_sheet, for_sheet, png
 
 OF_VOLUME: Final = ("thumbnail", "sheet", "turntable", "histogram", "rings")
 OF_SCAN: Final = ("thumbnail", "axis", "rings")
@@ -90,7 +91,8 @@ def picture_of_scan(scan: Scan, kind: str, choice: Choice, on_progress: Progress
         value = scan.axis_column
         column = find_axis(scan).column if value is None else value.value
         columns = [column + step - AXES // 2 for step in range(AXES)]
-        swept = slices_at_axes(scan, columns, row, protocol, on_progress=on_progress)
+        small = partial(for_sheet, count=len(columns))
+        swept = slices_at_axes(scan, columns, row, protocol, keep=small, on_progress=on_progress)
         titles = [f"axis {column:.2f}" for column in columns]
         return contact_sheet([slices.slab.data[0] for slices in swept], titles)
     [slices] = slices_at(scan, [row], protocol)

@@ -49,7 +49,7 @@ LARGE: Final = {
     10**9: "%(count)s thousand million",
     10**6: "%(count)s million",
 }
-"""Large numbers in words."""
+"""Large numbers in words; languages that have a singular of them tell it in their translation."""
 TIMES: Final = {unit: (f"%(count)s {unit}", f"%(count)s {unit}s") for unit in ("second", "minute", "hour")}
 """Units of time: of one, of several."""
 
@@ -93,9 +93,19 @@ class _Say:
     def counted(self, number: int) -> str:
         for size, words in LARGE.items():
             if number >= size:
-                count = decimal(f"{float(f'{number / size:.3g}'):.12g}", self.translations)
-                return self(words, count=count)
+                count = float(f"{number / size:.3g}")
+                told = self.translations.ngettext(words, words, 1 if self.is_one(count) else 2)
+                return told % {"count": decimal(f"{count:.12g}", self.translations)}
         return f"{number:,}".replace(",", "\u202f")
+
+    def is_one(self, count: float) -> bool:
+        """Tell whether a language uses the singular: French does below 2, English and German for 1 alone."""
+        language = self.translations.info().get("language")
+        if not language:
+            return count == 1
+        from babel import Locale
+
+        return bool(Locale.parse(language).plural_form(count) == "one")
 
     def lasting(self, seconds: float) -> str:
         if seconds < 120:

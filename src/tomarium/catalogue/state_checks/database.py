@@ -11,7 +11,7 @@ from tomarium.catalogue import audit
 from tomarium.catalogue.log_files import place_of_file
 from tomarium.catalogue.log_tables import log_entries
 from tomarium.catalogue.rebuild import left_by_the_dead, take_away
-from tomarium.catalogue.state_checks.state_check import AT_ONCE, Asked, Fault, StateCheck
+from tomarium.catalogue.state_checks.state_check import AT_ONCE, CheckContext, Fault, StateCheck
 from tomarium.catalogue.tables import life, records
 from tomarium.doctor.core.finding import error, info, warning
 
@@ -19,40 +19,40 @@ _MOST: Final = 20
 """Faults of SQLite's own check that are told."""
 
 
-def run(asked: Asked) -> Iterator[tuple[str, Fault]]:
+def run(context: CheckContext) -> Iterator[tuple[str, Fault]]:
     """Ask the database about itself, and look for the files that its rows name."""
-    asked.tell("database", 0, 4)
-    if asked.catalogue.engine.dialect.name == "sqlite":
-        with asked.catalogue.reading() as connection:
+    context.tell("database", 0, 4)
+    if context.catalogue.engine.dialect.name == "sqlite":
+        with context.catalogue.reading() as connection:
             yield from _of_sqlite(connection)
-    asked.tell("database", 1, 4)
-    verdict = audit.verify(asked.catalogue)
+    context.tell("database", 1, 4)
+    verdict = audit.verify(context.catalogue)
     if verdict.problem:
         mend = "find out who may write to the database, and compare it with a backup"
         yield "log-changed", Fault(error("log", verdict.problem, "a log that nobody changed", mend))
-    asked.tell("database", 2, 4)
-    yield from _of_lives(asked)
-    asked.tell("database", 3, 4)
-    yield from _of_log_files(asked)
-    if left_by_the_dead(asked.catalogue):
+    context.tell("database", 2, 4)
+    yield from _of_lives(context)
+    context.tell("database", 3, 4)
+    yield from _of_log_files(context)
+    if left_by_the_dead(context.catalogue):
 
         def remove() -> str:
-            take_away(asked.catalogue)
+            take_away(context.catalogue)
             return "removed"
 
-        found = "tables that a rebuild was filling when it was stopped; nobody asks them"
+        description = "tables that a rebuild was filling when it was stopped; nobody asks them"
         yield (
             "rebuild-left",
-            Fault(info("index", found, "no such tables", "the next rebuild removes them"), remove),
+            Fault(info("index", description, "no such tables", "the next rebuild removes them"), remove),
         )
-    asked.tell("database", 4, 4)
+    context.tell("database", 4, 4)
 
 
 def _of_sqlite(connection: Connection) -> Iterator[tuple[str, Fault]]:
     mend = "restore from a backup: tomarium restore BACKUP.zip --catalogue new.sqlite"
-    for (said,) in connection.exec_driver_sql(f"PRAGMA quick_check({_MOST})"):
-        if said != "ok":
-            yield "database-damaged", Fault(error("database", str(said), "a database that is whole", mend))
+    for (message,) in connection.exec_driver_sql(f"PRAGMA quick_check({_MOST})"):
+        if message != "ok":
+            yield "database-damaged", Fault(error("database", str(message), "a database that is whole", mend))
     for number, row in enumerate(connection.exec_driver_sql("PRAGMA foreign_key_check")):
         if number == _MOST:
             return
@@ -60,20 +60,20 @@ def _of_sqlite(connection: Connection) -> Iterator[tuple[str, Fault]]:
         yield "database-damaged", Fault(error("database", found, "rows that fit together", mend))
 
 
-def _of_lives(asked: Asked) -> Iterator[tuple[str, Fault]]:
+def _of_lives(context: CheckContext) -> Iterator[tuple[str, Fault]]:
     """Find records that have a life and no row in the index, some hundred at a time."""
     last = ""
     while True:
         some_of = select(life).where(life.c.record > last).order_by(life.c.record).limit(AT_ONCE)
-        with asked.catalogue.reading() as connection:
+        with context.catalogue.reading() as connection:
             some = connection.execute(some_of).all()
-            known = set(
+            ids = set(
                 connection.execute(
                     select(records.c.id).where(records.c.id.in_([row.record for row in some]))
                 ).scalars()
             )
         for row in some:
-            if row.record not in known:
+            if row.record not in ids:
                 finding = warning(
                     row.record,
                     f"is {row.state}, belongs to {row.owner}, and no row of the index tells where it lies",
@@ -86,20 +86,20 @@ def _of_lives(asked: Asked) -> Iterator[tuple[str, Fault]]:
         last = some[-1].record
 
 
-def _of_log_files(asked: Asked) -> Iterator[tuple[str, Fault]]:
+def _of_log_files(context: CheckContext) -> Iterator[tuple[str, Fault]]:
     last = 0
     columns = (log_entries.c.number, log_entries.c.files)
     while True:
         some_of = select(*columns).where(log_entries.c.number > last).order_by(log_entries.c.number)
-        with asked.catalogue.reading() as connection:
+        with context.catalogue.reading() as connection:
             some: list[Any] = list(connection.execute(some_of.limit(AT_ONCE)).all())
         for row in some:
             for file in row.files:
-                if not place_of_file(asked.catalogue.home, file["digest"]).is_file():
+                if not place_of_file(context.catalogue.home, file["digest"]).is_file():
                     finding = error(
                         f"log book, entry {row.number}",
                         f"its file {file['name']!r} is not there",
-                        f"the file {place_of_file(asked.catalogue.home, file['digest'])}",
+                        f"the file {place_of_file(context.catalogue.home, file['digest'])}",
                         f"take logbook/{file['digest']} from a backup",
                     )
                     yield "log-file-missing", Fault(finding)

@@ -14,7 +14,7 @@ from tomarium.catalogue.index_rows import lies_in
 from tomarium.catalogue.ingest import ingest
 from tomarium.catalogue.record_folder import read_record
 from tomarium.catalogue.state_checks.records import draft_left, folder_known
-from tomarium.catalogue.state_checks.state_check import AT_ONCE, DRAFT, Asked, Fault, StateCheck
+from tomarium.catalogue.state_checks.state_check import AT_ONCE, DRAFT, CheckContext, Fault, StateCheck
 from tomarium.catalogue.store import ObjectPath, place_at
 from tomarium.catalogue.tables import records, stores
 from tomarium.catalogue.upload_filing import owner_who_files
@@ -24,25 +24,25 @@ from tomarium.pipeline.run.journal import FOLDER as JOURNAL
 from tomarium.standards.ro_crate import FILENAME
 
 
-def run(asked: Asked) -> Iterator[tuple[str, Fault]]:
+def run(context: CheckContext) -> Iterator[tuple[str, Fault]]:
     """Look at the folders of the catalogue's own stores, those below its home."""
-    if not asked.files:
+    if not context.files:
         return
-    with asked.catalogue.reading() as connection:
+    with context.catalogue.reading() as connection:
         paths = [place_at(row) for row in connection.execute(select(stores.c.address)).scalars()]
-    home = asked.catalogue.home / "records"
+    home = context.catalogue.home / "records"
     own = [path for path in paths if not isinstance(path, ObjectPath) and path.is_relative_to(home)]
     for place in dict.fromkeys((home, *own)):
         some: list[Path] = []
         for entry in _inside(place):
             if entry.name.startswith("."):
-                yield from _hidden(asked, entry)
+                yield from _hidden(context, entry)
             elif entry not in own and entry.is_dir():
                 some.append(entry)
             if len(some) == AT_ONCE:
-                yield from _of_folders(asked, place, some)
+                yield from _of_folders(context, place, some)
                 some = []
-        yield from _of_folders(asked, place, some)
+        yield from _of_folders(context, place, some)
 
 
 def _inside(place: Path) -> Iterator[Path]:
@@ -53,8 +53,8 @@ def _inside(place: Path) -> Iterator[Path]:
         return
 
 
-def _hidden(asked: Asked, entry: Path) -> Iterator[tuple[str, Fault]]:
-    if not asked.is_settled(entry):
+def _hidden(context: CheckContext, entry: Path) -> Iterator[tuple[str, Fault]]:
+    if not context.is_settled(entry):
         return
     if DRAFT.fullmatch(entry.name) and entry.is_file():
         yield "draft-left", draft_left(entry, str(entry.parent))
@@ -64,27 +64,27 @@ def _hidden(asked: Asked, entry: Path) -> Iterator[tuple[str, Fault]]:
             shutil.rmtree(entry)
             return "removed"
 
-        found = f"{entry.name}: slabs that `tomarium check --repair` was making when it was stopped"
+        description = f"{entry.name}: slabs that `tomarium check --repair` was making when it was stopped"
         finding = warning(
-            str(entry.parent), found, "no such folder", "tomarium fsck --repair, then check it again"
+            str(entry.parent), description, "no such folder", "tomarium fsck --repair, then check it again"
         )
         yield "repair-left", Fault(finding, remove)
 
 
-def _of_folders(asked: Asked, place: Path, folders: list[Path]) -> Iterator[tuple[str, Fault]]:
+def _of_folders(context: CheckContext, place: Path, folders: list[Path]) -> Iterator[tuple[str, Fault]]:
     if not folders:
         return
     names = [folder.name for folder in folders]
-    here = select(stores.c.number).where(stores.c.address == str(place))
-    with asked.catalogue.reading() as connection:
-        asked_for = select(records.c.path).where(lies_in(records.c, names), records.c.store.in_(here))
+    own_store = select(stores.c.number).where(stores.c.address == str(place))
+    with context.catalogue.reading() as connection:
+        asked_for = select(records.c.path).where(lies_in(records.c, names), records.c.store.in_(own_store))
         filed = set(connection.execute(asked_for).scalars())
     for folder in folders:
-        if folder.name not in filed and asked.is_settled(folder):
-            yield from _of_folder(asked, folder)
+        if folder.name not in filed and context.is_settled(folder):
+            yield from _of_folder(context, folder)
 
 
-def _of_folder(asked: Asked, folder: Path) -> Iterator[tuple[str, Fault]]:
+def _of_folder(context: CheckContext, folder: Path) -> Iterator[tuple[str, Fault]]:
     if not (folder / FILENAME).is_file():
         if (folder / JOURNAL).is_dir():
             finding = info(
@@ -108,19 +108,22 @@ def _of_folder(asked: Asked, folder: Path) -> Iterator[tuple[str, Fault]]:
     except (FormatError, InputError) as problem:
         yield "crate-unreadable", Fault(warning(str(folder), str(problem), "a record", "look at its files"))
         return
-    path = folder_known(asked, id)
+    path = folder_known(context, id)
     if path is not None and path != folder:
-        found = f"a second copy of the record {id}, which lies at {path}"
+        description = f"a second copy of the record {id}, which lies at {path}"
         mend = f"tomarium store move {id} {path.parent} --remove takes it away after a move; or remove the folder"
-        yield "second-copy", Fault(info(str(folder), found, "one copy in the catalogue's folders", mend))
+        yield (
+            "second-copy",
+            Fault(info(str(folder), description, "one copy in the catalogue's folders", mend)),
+        )
         return
-    owner = owner_who_files(asked.catalogue.home / "uploads", id)
+    owner = owner_who_files(context.catalogue.home / "uploads", id)
 
     def file() -> str:
         if owner is None:
-            ingest(asked.catalogue, folder)
+            ingest(context.catalogue, folder)
         else:
-            ingest(asked.catalogue, folder, reader=owner)
+            ingest(context.catalogue, folder, reader=owner)
         return f"filed as {id}"
 
     finding = warning(

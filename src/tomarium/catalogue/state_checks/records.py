@@ -15,7 +15,7 @@ from tomarium.catalogue.ingest import row_of, save, state_of
 from tomarium.catalogue.life import address_of
 from tomarium.catalogue.record_folder import read_record, verify
 from tomarium.catalogue.settings import all_settings
-from tomarium.catalogue.state_checks.state_check import DRAFT, Asked, Fault, StateCheck, all_records
+from tomarium.catalogue.state_checks.state_check import DRAFT, CheckContext, Fault, StateCheck, all_records
 from tomarium.catalogue.store import ObjectPath, place_at
 from tomarium.catalogue.tables import dois
 from tomarium.doctor.core.finding import error, info, warning
@@ -27,29 +27,29 @@ _NAMED: Final = 5
 """Files of one record that are told one by one."""
 
 
-def run(asked: Asked) -> Iterator[tuple[str, Fault]]:
+def run(context: CheckContext) -> Iterator[tuple[str, Fault]]:
     """Compare each record's row with its crate, and the names of its files with its manifest."""
-    if not asked.files:
+    if not context.files:
         return
     away: set[str] = set()
-    for row in all_records(asked, "records"):
+    for row in all_records(context, "records"):
         if row.address in away:
             continue
         try:
-            yield from _of_record(asked, row)
+            yield from _of_record(context, row)
         except StoreUnavailable as problem:
             away.add(row.address)
             finding = warning(row.address, str(problem), "a store that answers", "start it, then look again")
             yield "store-unavailable", Fault(finding)
 
 
-def _of_record(asked: Asked, row: Row[Any]) -> Iterator[tuple[str, Fault]]:
+def _of_record(context: CheckContext, row: Row[Any]) -> Iterator[tuple[str, Fault]]:
     folder = place_at(row.address) / row.path
     if not (folder / FILENAME).is_file():
-        there = "has no crate" if folder.is_dir() else "is not there"
+        reason = "has no crate" if folder.is_dir() else "is not there"
         finding = error(
             row.id,
-            f"its folder {folder} {there}",
+            f"its folder {folder} {reason}",
             "the folder of a record",
             "copy it back from where its copies are kept; where it was removed on purpose, make the index anew with: "
             "tomarium index rebuild DIR",
@@ -63,44 +63,48 @@ def _of_record(asked: Asked, row: Row[Any]) -> Iterator[tuple[str, Fault]]:
         yield "crate-unreadable", Fault(error(row.id, str(problem), "a crate that can be read", mend))
         return
     if record.id != row.id:
-        found = f"its folder {folder} holds the record {record.id}"
-        finding = error(row.id, found, "the record itself", f"look at it, then: tomarium ingest {folder}")
+        description = f"its folder {folder} holds the record {record.id}"
+        finding = error(
+            row.id, description, "the record itself", f"look at it, then: tomarium ingest {folder}"
+        )
         yield "other-record", Fault(finding)
         return
-    yield from _of_rows(asked, row, record, folder)
-    yield from _of_files(asked, record, folder)
+    yield from _of_rows(context, row, record, folder)
+    yield from _of_files(context, record, folder)
 
 
-def _of_rows(asked: Asked, row: Row[Any], record: Record, folder: Path) -> Iterator[tuple[str, Fault]]:
-    said = {**row_of(record), "state": state_of(record, row.lived or "draft")}
-    other = [name for name, value in said.items() if getattr(row, name) != value]
-    if row.lived is None or row.lived != said["state"]:
-        other.append("life")
+def _of_rows(
+    context: CheckContext, row: Row[Any], record: Record, folder: Path
+) -> Iterator[tuple[str, Fault]]:
+    expected = {**row_of(record), "state": state_of(record, row.lived or "draft")}
+    differing = [name for name, value in expected.items() if getattr(row, name) != value]
+    if row.lived is None or row.lived != expected["state"]:
+        differing.append("life")
 
     def again() -> str:
-        with asked.catalogue.writing() as connection:
+        with context.catalogue.writing() as connection:
             save(connection, read_record(folder), folder)
         return "its rows were written anew"
 
-    if other:
+    if differing:
         finding = error(
             row.id,
-            f"the index and its crate tell different things of {', '.join(other)}",
+            f"the index and its crate tell different things of {', '.join(differing)}",
             "rows that say what the crate says",
             f"tomarium fsck --repair, or: tomarium ingest {folder}",
         )
         yield "rows-differ", Fault(finding, again)
     if record.publication is not None and record.publication.doi:
-        yield from _of_doi(asked, record)
+        yield from _of_doi(context, record)
 
 
-def _of_doi(asked: Asked, record: Record) -> Iterator[tuple[str, Fault]]:
+def _of_doi(context: CheckContext, record: Record) -> Iterator[tuple[str, Fault]]:
     assert record.publication is not None
-    with asked.catalogue.reading() as connection:
+    with context.catalogue.reading() as connection:
         row = connection.execute(select(dois.c.doi).where(dois.c.doi == record.publication.doi)).first()
 
     def ask() -> str:
-        with asked.catalogue.writing() as connection:
+        with context.catalogue.writing() as connection:
             address = address_of(all_settings(connection), record.id)
             ask_for_update(connection, record, address)
         return "DataCite will be told of it"
@@ -115,7 +119,7 @@ def _of_doi(asked: Asked, record: Record) -> Iterator[tuple[str, Fault]]:
         yield "doi-not-listed", Fault(finding, ask)
 
 
-def _of_files(asked: Asked, record: Record, folder: Path) -> Iterator[tuple[str, Fault]]:
+def _of_files(context: CheckContext, record: Record, folder: Path) -> Iterator[tuple[str, Fault]]:
     try:
         wrong = verify(folder, checksums=False)
     except FormatError as problem:
@@ -124,31 +128,31 @@ def _of_files(asked: Asked, record: Record, folder: Path) -> Iterator[tuple[str,
         return
     drafts = [folder / mismatch.path for mismatch in wrong if DRAFT.fullmatch(Path(mismatch.path).name)]
     for path in drafts:
-        if not isinstance(path, ObjectPath) and asked.is_settled(path):
+        if not isinstance(path, ObjectPath) and context.is_settled(path):
             yield "draft-left", draft_left(path, record.id)
-    rest = [mismatch for mismatch in wrong if folder / mismatch.path not in drafts]
-    lost = [mismatch for mismatch in rest if mismatch.problem != "unlisted"]
+    filed = [mismatch for mismatch in wrong if folder / mismatch.path not in drafts]
+    lost = [mismatch for mismatch in filed if mismatch.problem != "unlisted"]
     for mismatch in lost[:_NAMED]:
-        what = "is not there" if mismatch.problem == "missing" else "is not what the crate says"
+        reason = "is not there" if mismatch.problem == "missing" else "is not what the crate says"
         mend = (
             f"copy it back from where its copies are kept; of a volume: tomarium check {folder} --repair; where a "
             f"filing was stopped, give the same command again"
         )
         yield (
             "file-missing",
-            Fault(error(record.id, f"{mismatch.path} {what}", "the file as it was filed", mend)),
+            Fault(error(record.id, f"{mismatch.path} {reason}", "the file as it was filed", mend)),
         )
     if len(lost) > _NAMED:
         more = error(
             record.id, f"{len(lost) - _NAMED} more files", "the files as they were filed", "as above"
         )
         yield "file-missing", Fault(more)
-    others = [mismatch.path for mismatch in rest if mismatch.problem == "unlisted"]
-    if others:
-        rest_of = f" and {len(others) - 1} more" if len(others) > 1 else ""
+    unlisted = [mismatch.path for mismatch in filed if mismatch.problem == "unlisted"]
+    if unlisted:
+        rest_of = f" and {len(unlisted) - 1} more" if len(unlisted) > 1 else ""
         finding = info(
             record.id,
-            f"{others[0]}{rest_of}: in its folder, and in no manifest",
+            f"{unlisted[0]}{rest_of}: in its folder, and in no manifest",
             "files that the manifest lists",
             "file the record anew where they belong to it, else take them away",
         )
@@ -166,9 +170,9 @@ def draft_left(path: Path, where: str) -> Fault:
     return Fault(finding, remove)
 
 
-def folder_known(asked: Asked, id: str) -> Path | None:
+def folder_known(context: CheckContext, id: str) -> Path | None:
     """Return where the catalogue says that a record lies."""
-    with asked.catalogue.reading() as connection:
+    with context.catalogue.reading() as connection:
         return queries.folder_of(connection, id)
 
 

@@ -43,7 +43,7 @@ class Fault:
 
 
 @dataclass(frozen=True)
-class Asked:
+class CheckContext:
     """What is to be looked at.
 
     Attributes
@@ -84,15 +84,15 @@ class StateCheck:
     """
 
     name: str
-    run: Callable[[Asked], Iterable[tuple[str, Fault]]]
+    run: Callable[[CheckContext], Iterable[tuple[str, Fault]]]
 
 
-def all_records(asked: Asked, stage: str) -> Iterator[Row[Any]]:
+def all_records(context: CheckContext, stage: str) -> Iterator[Row[Any]]:
     """List the records of this catalogue, some hundred at a time, with their stores and lives.
 
     Parameters
     ----------
-    asked : Asked
+    context : CheckContext
         The catalogue.
     stage : str
         What progress is called.
@@ -103,23 +103,23 @@ def all_records(asked: Asked, stage: str) -> Iterator[Row[Any]]:
         The columns of `record`, `address` of its store, and `lived`, its state in `life`, None where it has none.
     """
     columns = (*records.c, stores.c.address, life.c.state.label("lived"))
-    found = (
+    query = (
         select(*columns)
         .join(stores, stores.c.number == records.c.store)
         .join(life, life.c.record == records.c.id, isouter=True)
         .order_by(records.c.number)
         .limit(AT_ONCE)
     )
-    with asked.catalogue.reading() as connection:
+    with context.catalogue.reading() as connection:
         counted = connection.exec_driver_sql("SELECT count(*) FROM record").scalar_one()
-    last, done = None, 0
+    last, examined = None, 0
     while True:
-        with asked.catalogue.reading() as connection:
-            some = connection.execute(found if last is None else found.where(records.c.number > last)).all()
+        with context.catalogue.reading() as connection:
+            some = connection.execute(query if last is None else query.where(records.c.number > last)).all()
         for row in some:
             yield row
-            done += 1
-            asked.tell(stage, done, max(counted, done))
+            examined += 1
+            context.tell(stage, examined, max(counted, examined))
         if len(some) < AT_ONCE:
             return
         last = some[-1].number

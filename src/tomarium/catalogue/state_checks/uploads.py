@@ -10,7 +10,7 @@ from sqlalchemy import select
 from tomarium.catalogue.finish_upload import KIND, finish_again
 from tomarium.catalogue.reader import Reader
 from tomarium.catalogue.state_checks.records import draft_left
-from tomarium.catalogue.state_checks.state_check import DRAFT, Asked, Fault, StateCheck
+from tomarium.catalogue.state_checks.state_check import DRAFT, CheckContext, Fault, StateCheck
 from tomarium.catalogue.tables import jobs, upload_rooms
 from tomarium.catalogue.upload_filing import filed_as
 from tomarium.catalogue.upload_notes import BATCH, NAME, owner_of
@@ -19,42 +19,44 @@ from tomarium.catalogue.uploads import INCOMING, Uploads
 from tomarium.doctor.core.finding import info, warning
 
 
-def run(asked: Asked) -> Iterator[tuple[str, Fault]]:
+def run(context: CheckContext) -> Iterator[tuple[str, Fault]]:
     """Look at each batch on disk, and at the rows that tell how much room batches take."""
-    uploads = Uploads(asked.catalogue.home / "uploads")
-    with asked.catalogue.reading() as connection:
+    uploads = Uploads(context.catalogue.home / "uploads")
+    with context.catalogue.reading() as connection:
         rooms = set(connection.execute(select(upload_rooms.c.batch)).scalars())
         open_jobs = select(jobs.c.arguments).where(
             jobs.c.kind == KIND, jobs.c.state.in_(("waiting", "running"))
         )
-        taken = {str(row.get("batch")) for row in connection.execute(open_jobs).scalars()}
-    there = set()
+        with_job = {str(row.get("batch")) for row in connection.execute(open_jobs).scalars()}
+    batches = set()
     for home in sorted(uploads.root.iterdir()) if uploads.root.is_dir() else ():
         if not NAME.fullmatch(home.name):
             continue
-        there.add(home.name)
+        batches.add(home.name)
         for path in home.rglob(".*.part"):
-            if DRAFT.fullmatch(path.name) and asked.is_settled(path):
+            if DRAFT.fullmatch(path.name) and context.is_settled(path):
                 yield "draft-left", draft_left(path, f"upload {home.name}")
-        if asked.is_settled(home):
-            yield from _of_batch(asked, uploads, home.name, home.name in taken)
-    missing = [text for text in there - rooms if owner_of(uploads.root / text)]
-    if rooms - there or missing:
+        if context.is_settled(home):
+            yield from _of_batch(context, uploads, home.name, home.name in with_job)
+    missing = [text for text in batches - rooms if owner_of(uploads.root / text)]
+    if rooms - batches or missing:
 
         def again() -> str:
-            bring_up_to_date(asked.catalogue, uploads)
+            bring_up_to_date(context.catalogue, uploads)
             return "the rows were brought up to date"
 
         finding = info(
             "uploads",
-            f"{len(rooms - there)} rows of batches that are gone, {len(missing)} batches without a row",
+            f"{len(rooms - batches)} rows of batches that are gone, {len(missing)} batches without a row",
             "a row for each batch",
             "a worker does it of itself",
         )
         yield "room-of-uploads", Fault(finding, again)
 
 
-def _of_batch(asked: Asked, uploads: Uploads, batch: str, taken: bool) -> Iterator[tuple[str, Fault]]:
+def _of_batch(
+    context: CheckContext, uploads: Uploads, batch: str, has_job: bool
+) -> Iterator[tuple[str, Fault]]:
     home = uploads.root / batch
 
     def forget() -> str:
@@ -63,17 +65,17 @@ def _of_batch(asked: Asked, uploads: Uploads, batch: str, taken: bool) -> Iterat
 
     owner = owner_of(home)
     if not owner:
-        found = f"has no {BATCH}: its beginning was stopped, and nobody can go on with it"
+        description = f"has no {BATCH}: its beginning was stopped, and nobody can go on with it"
         yield (
             "upload-without-notes",
-            Fault(info(f"upload {batch}", found, "notes of whose it is", ""), forget),
+            Fault(info(f"upload {batch}", description, "notes of whose it is", ""), forget),
         )
         return
     reader = Reader(owner, "member")
     if filed := filed_as(home, home / INCOMING):
 
         def finish() -> str:
-            record = finish_again(asked.catalogue, reader, uploads, batch)
+            record = finish_again(context.catalogue, reader, uploads, batch)
             return f"filed as {record.id}"
 
         finding = warning(
@@ -83,7 +85,7 @@ def _of_batch(asked: Asked, uploads: Uploads, batch: str, taken: bool) -> Iterat
             "tomarium fsck --repair, or let its sender hand it in again",
         )
         yield "upload-half-filed", Fault(finding, finish)
-    elif (home / INCOMING).is_dir() and not taken:
+    elif (home / INCOMING).is_dir() and not has_job:
         finding = info(
             f"upload {batch}",
             "all its files are here, and no job makes a record of them",

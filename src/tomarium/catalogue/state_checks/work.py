@@ -1,4 +1,4 @@
-"""Jobs that the dead hold, DOIs that cannot become findable, records that nobody writes anew."""
+"""Jobs held by workers that ended, DOIs that cannot become findable, records that are still to be written anew."""
 
 from __future__ import annotations
 
@@ -10,34 +10,34 @@ from sqlalchemy import select
 
 from tomarium.catalogue import entity_records
 from tomarium.catalogue.dois import WORKER
-from tomarium.catalogue.state_checks.state_check import Asked, Fault, StateCheck
+from tomarium.catalogue.state_checks.state_check import CheckContext, Fault, StateCheck
 from tomarium.catalogue.tables import dois, jobs, records, stale_records
-from tomarium.catalogue.workers import forget_workers, workers_seen
+from tomarium.catalogue.workers import forget_workers, running_workers
 from tomarium.doctor.core.finding import error, info, warning
 
 LONG_S: Final = 3600.0
 """What waits longer than this is not taken by a worker."""
 
 
-def run(asked: Asked) -> Iterator[tuple[str, Fault]]:
+def run(context: CheckContext) -> Iterator[tuple[str, Fault]]:
     """Look at the table of jobs, at that of DOIs, and at what waits to be written anew."""
-    yield from _of_jobs(asked)
-    yield from _of_dois(asked)
-    yield from _of_stale(asked)
+    yield from _of_jobs(context)
+    yield from _of_dois(context)
+    yield from _of_stale(context)
 
 
-def _of_jobs(asked: Asked) -> Iterator[tuple[str, Fault]]:
-    forget_workers(asked.catalogue.home, asked.moment)
-    with asked.catalogue.reading() as connection:
-        found = connection.execute(
+def _of_jobs(context: CheckContext) -> Iterator[tuple[str, Fault]]:
+    forget_workers(context.catalogue.home, context.moment)
+    with context.catalogue.reading() as connection:
+        open_jobs = connection.execute(
             select(
                 jobs.c.number, jobs.c.kind, jobs.c.state, jobs.c.lease_until_utc, jobs.c.not_before_utc
             ).where(jobs.c.state.in_(("waiting", "running")))
         ).all()
-    heard = [worker.name for worker in workers_seen(asked.catalogue.home, asked.moment)]
+    heard = [worker.name for worker in running_workers(context.catalogue.home, context.moment)]
     start = "a worker takes it again: " + ("it does so of itself" if heard else "tomarium worker")
-    for row in found:
-        if row.state == "running" and row.lease_until_utc <= asked.moment:
+    for row in open_jobs:
+        if row.state == "running" and row.lease_until_utc <= context.moment:
             until = datetime.fromtimestamp(row.lease_until_utc, UTC)
             finding = warning(
                 f"job {row.number}",
@@ -46,7 +46,7 @@ def _of_jobs(asked: Asked) -> Iterator[tuple[str, Fault]]:
                 start,
             )
             yield "job-of-the-dead", Fault(finding)
-    waiting = sum(one.state == "waiting" for one in found)
+    waiting = sum(row.state == "waiting" for row in open_jobs)
     if waiting and not heard:
         finding = info(
             "jobs", f"{waiting} wait, and no worker is heard", "a worker", "start one: tomarium worker"
@@ -54,10 +54,10 @@ def _of_jobs(asked: Asked) -> Iterator[tuple[str, Fault]]:
         yield "no-worker", Fault(finding)
 
 
-def _of_dois(asked: Asked) -> Iterator[tuple[str, Fault]]:
-    known = select(records.c.id)
-    lost = select(dois).where(dois.c.record.not_in(known), dois.c.record.not_like("%/%"))
-    with asked.catalogue.reading() as connection:
+def _of_dois(context: CheckContext) -> Iterator[tuple[str, Fault]]:
+    record_ids = select(records.c.id)
+    lost = select(dois).where(dois.c.record.not_in(record_ids), dois.c.record.not_like("%/%"))
+    with context.catalogue.reading() as connection:
         without, failed = (
             connection.execute(asked_for.order_by(dois.c.doi)).all()
             for asked_for in (lost, select(dois).where(dois.c.state == "failed"))
@@ -80,17 +80,17 @@ def _of_dois(asked: Asked) -> Iterator[tuple[str, Fault]]:
             )
 
 
-def _of_stale(asked: Asked) -> Iterator[tuple[str, Fault]]:
+def _of_stale(context: CheckContext) -> Iterator[tuple[str, Fault]]:
     open_jobs = select(jobs.c.number).where(
         jobs.c.kind == entity_records.KIND, jobs.c.state.in_(("waiting", "running", "failed"))
     )
-    with asked.catalogue.reading() as connection:
+    with context.catalogue.reading() as connection:
         names = list(connection.execute(select(stale_records.c.record)).scalars())
         any_job = connection.execute(open_jobs.limit(1)).first() is not None
     for name in names if not any_job else ():
 
         def write(name: str = name) -> str:
-            with asked.catalogue.writing() as connection:
+            with context.catalogue.writing() as connection:
                 entity_records.rewrite_one(connection, WORKER, name)
             return "written anew"
 

@@ -6,7 +6,6 @@ import zipfile
 from collections.abc import Mapping
 from io import BytesIO
 from typing import Final
-from xml.sax.saxutils import escape, quoteattr
 
 from tomarium.model import Mesh
 
@@ -79,6 +78,8 @@ def _add_file(package: zipfile.ZipFile, name: str, content: bytes) -> None:
 
 
 def _model(mesh: Mesh, metadata: Mapping[str, str]) -> str:
+    from xml.sax.saxutils import escape, quoteattr  # brings urllib and HTTP, which no command should wait for
+
     elements = "".join(
         f"<metadata name={quoteattr(key)}>{escape(_printable(text))}</metadata>"
         for key, text in metadata.items()

@@ -9,15 +9,16 @@ from typing import Any
 import numpy as np
 
 from tomarium.errors import InputError
-from tomarium.model import Slab
+from tomarium.model import Scan, Slab
 from tomarium.model.slab import unit_of
 from tomarium.pipeline.plan.cost import (
     angles_block,
     halo_of,
     needs_whole_frames,
     reach_of,
+    step_reach,
 )
-from tomarium.pipeline.plan.slabs import cut_rows, reached
+from tomarium.pipeline.plan.slabs import Reach, cut_rows, reached
 from tomarium.pipeline.protocol.resolve import Resolution, Resolved
 from tomarium.pipeline.run.over_device import Traffic, Way
 from tomarium.pipeline.run.slab_steps import Ready, load, make_ready, process, trim
@@ -69,8 +70,8 @@ def evaluate(
                 f"step {work[last].step.name} works on whole frames behind {item.step.name}: a few rows would cost a "
                 f"whole run; use run --rows"
             )
-    reads = [reached(part, reach_of(tail, "row"), height) for part in rows]
     if head:
+        reads = [reached(part, reach_of(tail, "row"), height) for part in rows]
         slabs = [
             replace(slab, report=_part_of(slab.report, (part.stop - part.start) / height))
             for slab, part in zip(
@@ -78,6 +79,7 @@ def evaluate(
             )
         ]
     else:
+        reads = [rows_for(scan, tail, part) for part in rows]
         everything = slice(0, scan.shape[0])
         unit = unit_of(scan.domain)
         data = scan.projections.read_ranges(everything, reads)
@@ -88,6 +90,35 @@ def evaluate(
         ready = make_ready(tail, scan, "row", slab.rows, head)
         found.append(through(cut, ready, threads, traffic, demand_wanted=demand_wanted))
     return tuple(found)
+
+
+def rows_for(scan: Scan, items: Sequence[Resolved], wanted: slice) -> slice:
+    """Return the rows of a scan that steps need to make some rows.
+
+    Parameters
+    ----------
+    scan : Scan
+        The scan with its views.
+    items : sequence of Resolved
+        The steps, of which none works on whole frames.
+    wanted : slice
+        Rows that are wanted, `start` and `stop` given.
+
+    Returns
+    -------
+    slice
+        Without the halo of steps that do not need it there.
+    """
+    height = scan.shape[1]
+    reach: Reach = ()
+    for number, item in reversed(list(enumerate(items))):
+        halo, together = step_reach(item, "row")
+        if halo and isinstance(item.step, Step) and item.step.alone is not None:
+            few = reached(wanted, ((0, together), *reach), height)
+            [ready] = make_ready([item], scan, "row", few, items[:number])
+            halo = 0 if item.step.alone(ready.prepared, item.before) else halo
+        reach = ((halo, together), *reach)
+    return reached(wanted, reach, height)
 
 
 def through(slab: Slab, ready: Sequence[Ready], threads: int, traffic: Traffic | None, **how: Any) -> Slab:

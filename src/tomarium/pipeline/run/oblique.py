@@ -1,4 +1,4 @@
-"""An oblique plane of a scan: the slices that it crosses are reconstructed, and it is cut out of them."""
+"""Planes of a scan: an upright one alone is reconstructed; an oblique one is cut out of the slices that it crosses."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tomarium.errors import ParameterError
+from tomarium.errors import InputError, ParameterError
 from tomarium.kernels.oblique import plane_through, sample_plane
 from tomarium.model import Axis, Image, Volume
 from tomarium.pipeline.plan.resources import measure
+from tomarium.pipeline.protocol.choice import with_parameter
 from tomarium.pipeline.protocol.read import AnyProtocol, as_protocol
 from tomarium.pipeline.protocol.resolve import freeze, resolve
 from tomarium.pipeline.run.data_check import checked
@@ -107,3 +108,56 @@ def _image(volume: Volume, pixels: np.typing.NDArray[np.float32]) -> Image:
     scale, unit = (1.0, "px") if voxel is None else (min(voxel), "m")
     axes = tuple(Axis(name, scale, 0.0, unit) for name in ("row", "column"))
     return Image(pixels, axes, volume.unit, volume.name)
+
+
+def plane_at(
+    scan: AnyScan,
+    along: str,
+    at: int | None = None,
+    protocol: AnyProtocol = None,
+    *,
+    memory: str | None = None,
+    on_progress: Progress = silent,
+) -> tuple[Volume, Outcome]:
+    """Reconstruct one plane through all slices: only its voxels are backprojected.
+
+    Parameters
+    ----------
+    scan, protocol, on_progress
+        As for `slice_at`.
+    along : {"y", "x"}
+        Axis the plane stands across.
+    at : int, optional
+        Its place along that axis in voxels, negative from the end; the middle by default.
+    memory : str, optional
+        Limit such as "4GB".
+
+    Returns
+    -------
+    Volume, Outcome
+        A volume of one voxel's thickness, shape (z, 1, x) or (z, y, 1), and the run that made it.
+
+    Raises
+    ------
+    InputError
+        The slices have no such plane.
+    ParameterError
+        The protocol has no step fbp.
+    """
+    opened = as_scan_of(scan)
+    asked = as_protocol(protocol, opened.domain)
+    answers = ask_probes(opened, asked, Journal(None, {}), on_progress)
+    resolution = resolve(asked, opened, answers)
+    size = resolution.layout.shape[1 if along == "y" else 2]
+    chosen = size // 2 if at is None else at + size * (at < 0)
+    if not 0 <= chosen < size:
+        raise InputError(
+            f"{opened.path}: {along} {at} was asked for, but slices have the {along} 0 to {size - 1}"
+        )
+    part = f"{chosen}:{chosen + 1}"
+    region = f"{part},:" if along == "y" else f":,{part}"
+    frozen = with_parameter(freeze(resolution), f"fbp.region={region}")
+    outcome = run(opened, frozen, None, measure(None, memory, 1), on_progress=on_progress)
+    made = as_volume(outcome)
+    assert isinstance(made, Volume)
+    return made, outcome

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
@@ -20,11 +21,10 @@ from tomarium.model import Axis, Scan, Slab, Value, Volume
 from tomarium.pipeline.plan.cost import needs_whole_frames, reach_of
 from tomarium.pipeline.plan.resources import find_room, measure
 from tomarium.pipeline.plan.slabs import reached
-from tomarium.pipeline.protocol.choice import with_parameter
 from tomarium.pipeline.protocol.read import AnyProtocol, as_protocol
-from tomarium.pipeline.protocol.resolve import Resolution, Resolved, freeze, resolve
+from tomarium.pipeline.protocol.resolve import Resolution, Resolved, resolve
 from tomarium.pipeline.run.data_check import checked
-from tomarium.pipeline.run.evaluate import evaluate, through
+from tomarium.pipeline.run.evaluate import evaluate, rows_for, through
 from tomarium.pipeline.run.journal import Journal
 from tomarium.pipeline.run.output import ArraySink
 from tomarium.pipeline.run.over_device import Traffic, traffic_to
@@ -32,6 +32,7 @@ from tomarium.pipeline.run.result_files import PROJECTIONS, VOLUME, as_scan, fir
 from tomarium.pipeline.run.runner import Map, Outcome, Progress, ask_probes, in_turn, run, silent
 from tomarium.pipeline.run.slab_steps import make_ready
 from tomarium.pipeline.run.spool import Spool
+from tomarium.steps.core.context import Scratch
 from tomarium.steps.core.step import View
 from tomarium.steps.views.frames import HeldRows
 
@@ -313,7 +314,7 @@ def slices_at(
     )  # rows of the protocol are those of the file
     if alike and len(chosen) == 1 and not needs_whole_frames(seen.work):
         # The check looks at the row, too, and of frames packed one by one all before it is read for that.
-        read = reached(slice(chosen[0], chosen[0] + 1), reach_of(seen.work, "row"), height)
+        read = rows_for(seen.scan, seen.work, slice(chosen[0], chosen[0] + 1))
         opened = replace(opened, projections=HeldRows(opened.projections, read))
     opened = checked(opened, asked, chosen[0] if alike and chosen else None, force=force)
     answers = ask_probes(opened, asked, Journal(None, {}), on_progress, demand_wanted)
@@ -330,18 +331,19 @@ def slices_at_axes(
     protocol: AnyProtocol = None,
     *,
     device: str | int | None = None,
+    keep: Callable[[Any], Any] = np.asarray,
     on_progress: Progress = silent,
 ) -> list[Slices]:
     """Reconstruct one slice about several rotation axes; what does not depend on the axis is done once.
 
     Parameters
     ----------
-    scan, row, protocol, on_progress
-        As for `slice_at`.
-    device
+    scan, row, protocol, device, on_progress
         As for `slices_at`.
     columns : sequence of float
         Columns of the axis, 0-based, pixel centres at integers of the scan as its file holds it.
+    keep : function
+        Makes what is kept of each image (y, x), such as a smaller one: memory of whole slices is then used again.
 
     Returns
     -------
@@ -372,12 +374,13 @@ def slices_at_axes(
     [slab] = evaluate(first, first.work[:number], [wanted], array.processors(), traffic=traffic)
     slab = replace(slab, data=np.array(slab.data), halo=(chosen - wanted.start, wanted.stop - chosen - 1))
     if at_once:
-        return _about_axes(told, number, slab, chosen, on_progress, traffic)
+        return _about_axes(told, number, slab, chosen, on_progress, traffic, keep)
     found = []
     for done, resolution in enumerate(told):
         on_progress("axis", done, len(told))
         ready = make_ready(resolution.work[number:], resolution.scan, "row", wanted)
-        found.append(Slices(through(slab, ready, array.processors(), traffic), resolution, {}))
+        made = through(slab, ready, array.processors(), traffic)
+        found.append(Slices(replace(made, data=np.stack(_kept(made.data, keep))), resolution, {}))
     on_progress("axis", len(told), len(told))
     return found
 
@@ -414,8 +417,10 @@ def _about_axes(
     row: int,
     on_progress: Progress,
     traffic: Traffic | None,
+    keep: Callable[[Any], Any],
 ) -> list[Slices]:
     """Reconstruct the one row of a slab about all axes, `BATCH` at a time."""
+    scratch = None if keep is np.asarray else Scratch()
     axes = np.array([resolution.work[-1].plain["axis_column"] for resolution in told], np.float64)
     found: list[Slices] = []
     for first in range(0, len(told), BATCH):
@@ -424,16 +429,25 @@ def _about_axes(
         copies = np.broadcast_to(slab.data, (len(slab.data), len(some), slab.data.shape[2]))
         taken = replace(slab, data=copies, rows=slice(row, row + len(some)))
         ready = make_ready(some[0].work[number:], some[0].scan, "row", taken.rows)
-        made = through(taken, ready, array.processors(), traffic, row_axes=axes[first : first + BATCH])
+        about = axes[first : first + BATCH]
+        made = through(taken, ready, array.processors(), traffic, row_axes=about, scratch=scratch)
         report = {
             name: count // len(some) if name.startswith("fbp.") else count
             for name, count in made.report.items()
         }
-        for image, resolution in zip(made.data, some, strict=True):
+        for image, resolution in zip(_kept(made.data, keep), some, strict=True):
             one = replace(made, data=image[None], rows=slice(row, row + 1), report=report)
             found.append(Slices(one, resolution, {}))
     on_progress("axis", len(told), len(told))
     return found
+
+
+def _kept(images: Any, keep: Callable[[Any], Any]) -> list[Any]:
+    """Take of each image what is kept, in memory of its own unless it is all."""
+    if keep is np.asarray:
+        return list(images)
+    with ThreadPoolExecutor(array.processors()) as pool:
+        return list(pool.map(lambda image: np.array(keep(image)), images))
 
 
 def _row(row: int | None, height: int, scan: Scan) -> int:
@@ -441,56 +455,3 @@ def _row(row: int | None, height: int, scan: Scan) -> int:
     if not 0 <= chosen < height:
         raise InputError(f"{scan.path}: row {row} was asked for, but the scan has the rows 0 to {height - 1}")
     return chosen
-
-
-def plane_at(
-    scan: AnyScan,
-    along: str,
-    at: int | None = None,
-    protocol: AnyProtocol = None,
-    *,
-    memory: str | None = None,
-    on_progress: Progress = silent,
-) -> tuple[Volume, Outcome]:
-    """Reconstruct one plane through all slices: only its voxels are backprojected.
-
-    Parameters
-    ----------
-    scan, protocol, on_progress
-        As for `slice_at`.
-    along : {"y", "x"}
-        Axis the plane stands across.
-    at : int, optional
-        Its place along that axis in voxels, negative from the end; the middle by default.
-    memory : str, optional
-        Limit such as "4GB".
-
-    Returns
-    -------
-    Volume, Outcome
-        A volume of one voxel's thickness, shape (z, 1, x) or (z, y, 1), and the run that made it.
-
-    Raises
-    ------
-    InputError
-        The slices have no such plane.
-    ParameterError
-        The protocol has no step fbp.
-    """
-    opened = as_scan_of(scan)
-    asked = as_protocol(protocol, opened.domain)
-    answers = ask_probes(opened, asked, Journal(None, {}), on_progress)
-    resolution = resolve(asked, opened, answers)
-    size = resolution.layout.shape[1 if along == "y" else 2]
-    chosen = size // 2 if at is None else at + size * (at < 0)
-    if not 0 <= chosen < size:
-        raise InputError(
-            f"{opened.path}: {along} {at} was asked for, but slices have the {along} 0 to {size - 1}"
-        )
-    part = f"{chosen}:{chosen + 1}"
-    region = f"{part},:" if along == "y" else f":,{part}"
-    frozen = with_parameter(freeze(resolution), f"fbp.region={region}")
-    outcome = run(opened, frozen, None, measure(None, memory, 1), on_progress=on_progress)
-    made = as_volume(outcome)
-    assert isinstance(made, Volume)
-    return made, outcome

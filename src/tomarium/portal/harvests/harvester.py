@@ -8,7 +8,7 @@ from typing import Protocol
 
 from tomarium.catalogue.catalogue import Catalogue
 from tomarium.catalogue.harvest_sources import Source
-from tomarium.catalogue.harvested import Kept
+from tomarium.catalogue.harvested import HarvestCounts
 
 Tell = Callable[[str, int, int], object]
 """Told of progress: a word, how many are done, how many there are in all."""
@@ -20,7 +20,7 @@ class Harvest:
 
     Attributes
     ----------
-    kept : Kept
+    kept : HarvestCounts
         What became of the items.
     whole : bool
         Whether all of the source was read, not only what was changed since the harvest before.
@@ -28,7 +28,7 @@ class Harvest:
         What its keeper should know, a sentence each.
     """
 
-    kept: Kept = field(default_factory=Kept)
+    kept: HarvestCounts = field(default_factory=HarvestCounts)
     whole: bool = False
     notes: tuple[str, ...] = ()
 

@@ -26,13 +26,13 @@ from tomarium.catalogue.harvest_sources import (
     end_listing,
     note,
 )
-from tomarium.catalogue.harvested import Item, Kept, forget_unlisted, keep
+from tomarium.catalogue.harvested import HarvestCounts, Item, forget_unlisted, keep
 from tomarium.errors import FormatError, InputError, Interrupted, TomariumError
-from tomarium.portal.client import Limits, Portal, patiently, web_address, words
+from tomarium.portal.client import Limits, Portal, web_address, with_retries, words
 from tomarium.portal.harvests.harvester import Harvest, Harvester, Tell
 from tomarium.portal.harvests.oai_items import PREFIXES, read_item
 from tomarium.portal.harvests.oai_reply import Reply, read_reply
-from tomarium.portal.peer_judge import outward
+from tomarium.portal.peer_check import public_net_only
 
 LIMITS: Final = Limits(silent_s=30.0, whole_s=600.0, bytes=64 << 20)
 TRIES: Final = 5
@@ -65,12 +65,12 @@ def harvest(
 ) -> Harvest:
     """Harvest a repository; parameters, result and errors as of `Harvesting`."""
     try:
-        found = _harvest(catalogue, source, again=again, tell=tell or _silent)
+        outcome = _harvest(catalogue, source, again=again, tell=tell or _no_progress)
     except TomariumError as problem:
         with catalogue.writing() as connection:
             note(connection, source.number, error=str(problem))
         raise
-    return found
+    return outcome
 
 
 def known_source(
@@ -119,14 +119,14 @@ def known_source(
         return add_source(connection, "oai", address, title, selection, every_s)
 
 
-def _own_title(address: str, selection: str, taken: set[str]) -> str:
+def _own_title(address: str, selection: str, titles: set[str]) -> str:
     """Make a title of what a repository calls itself."""
     if "://" not in address:
         return address[:LONGEST_TITLE]
     host = web_address(address, EXAMPLE).netloc
     reply = _ask_at(address)({"verb": "Identify"})
     name = f"{reply.name or host}{f': {selection}' if selection else ''}"[:LONGEST_TITLE]
-    return f"{name[: LONGEST_TITLE - len(host) - 3]} ({host})" if name in taken else name
+    return f"{name[: LONGEST_TITLE - len(host) - 3]} ({host})" if name in titles else name
 
 
 def harvest_file(catalogue: Catalogue, path: Path, *, title: str = "") -> tuple[Source, Harvest]:
@@ -164,14 +164,14 @@ def harvest_file(catalogue: Catalogue, path: Path, *, title: str = "") -> tuple[
     source = known_source(catalogue, path.name, title=title)
     with catalogue.writing() as connection:
         begin_listing(connection, source.number)
-        kept = keep(connection, source.number, items)
+        counts = keep(connection, source.number, items)
         end_listing(connection, source.number, reply.moment)
     notes: tuple[str, ...] = ()
     if reply.token:
         notes = (
             f"the list goes on after this file (resumptionToken {reply.token[:60]}); give its other parts too",
         )
-    return source, Harvest(replace(kept, problems=(*kept.problems, *problems)), notes=notes)
+    return source, Harvest(replace(counts, problems=(*counts.problems, *problems)), notes=notes)
 
 
 def _harvest(catalogue: Catalogue, source: Source, *, again: bool, tell: Tell) -> Harvest:
@@ -179,7 +179,7 @@ def _harvest(catalogue: Catalogue, source: Source, *, again: bool, tell: Tell) -
     identity = ask({"verb": "Identify"})
     if identity.code:
         raise InputError(f"{source.address}: refused Identify: {identity.code} ({identity.message})")
-    notes = [] if identity.deletions == "persistent" else [_forgetful(identity.deletions)]
+    notes = [] if identity.deletions == "persistent" else [_deletions_note(identity.deletions)]
     with catalogue.writing() as connection:
         if again:
             note(connection, source.number, token="")
@@ -215,7 +215,7 @@ def _read_list(
     catalogue: Catalogue, source: Source, ask: Ask, first: dict[str, str], place: _Place, tell: Tell
 ) -> Harvest:
     """Keep a list from a place on to its end, a part at a time."""
-    kept, done = Kept(), 0
+    counts, read_count = HarvestCounts(), 0
     while True:
         reply = ask({"verb": "ListRecords", "resumptionToken": place.token} if place.token else first)
         if reply.code == "badResumptionToken" and place.token:
@@ -227,35 +227,35 @@ def _read_list(
                 f"{source.address}: its list does not go on: it gave one resumptionToken twice; ask its keeper"
             )
         items, problems = _items(reply)
-        done += len(reply.records)
+        read_count += len(reply.records)
         place = _Place(reply.token, place.moment or reply.moment, place.whole)
         with catalogue.writing() as connection:
             some = keep(connection, source.number, items)
-            kept += replace(some, problems=(*some.problems, *problems))
+            counts += replace(some, problems=(*some.problems, *problems))
             note(connection, source.number, token=str(place) if place.token else "")
             if not place.token:
                 if place.whole:
-                    kept += Kept(deleted=forget_unlisted(connection, source.number))
+                    counts += HarvestCounts(deleted=forget_unlisted(connection, source.number))
                 end_listing(connection, source.number, place.moment)
-        tell("records", done, max(reply.total, done))
+        tell("records", read_count, max(reply.total, read_count))
         if not place.token:
-            return Harvest(kept, place.whole)
+            return Harvest(counts, place.whole)
 
 
 def _ask_at(address: str) -> Ask:
-    """Return what asks a repository, patiently."""
+    """Return what asks a repository, and asks again after errors that pass."""
     web_address(address, EXAMPLE)
     agent = {
         "User-Agent": f"tomarium/{__version__} (OAI-PMH harvester)",
         "Accept": "text/xml, application/xml",
     }
-    portal = Portal(address, headers=agent, limits=LIMITS, peer=outward())
+    portal = Portal(address, headers=agent, limits=LIMITS, peer=public_net_only())
 
     def ask(arguments: dict[str, str]) -> Reply:
         separator = "&" if "?" in portal.address else "?"
         place = f"{portal.address}{separator}{urlencode(arguments)}"
         try:
-            answer = patiently(
+            answer = with_retries(
                 lambda: portal.get(place), TRIES, LONGEST_WAIT_S, silences=SILENCES, within_s=WITHIN_S
             )
         except Interrupted as problem:
@@ -302,23 +302,21 @@ def _since(moment: str, granularity: str) -> str:
 
 def _read_place(text: str) -> _Place | None:
     try:
-        token, moment, whole = json.loads(text)
-        return _Place(str(token), str(moment), bool(whole))
+        token, moment, is_whole = json.loads(text)
+        return _Place(str(token), str(moment), bool(is_whole))
     except (ValueError, TypeError):
         return None
 
 
-def _forgetful(deletions: str) -> str:
-    told = {"transient": "keeps what it deleted in mind for a while only"}.get(
+def _deletions_note(deletions: str) -> str:
+    reason = {"transient": "keeps what it deleted in mind for a while only"}.get(
         deletions, "does not tell what it deleted"
     )
-    return (
-        f"this repository {told}; read all of it from time to time, with --again, so that this goes here too"
-    )
+    return f"this repository {reason}; read all of it from time to time, with --again, so that this goes here too"
 
 
-def _silent(_word: str, _done: int, _total: int) -> None:
-    """Tell nobody."""
+def _no_progress(_word: str, _done: int, _total: int) -> None:
+    """Report no progress."""
 
 
 OAI = Harvester("oai", harvest)

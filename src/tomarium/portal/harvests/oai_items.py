@@ -60,10 +60,10 @@ def read_item(record: Element) -> Item:
     if root is None:
         raise FormatError(f"{identifier[:120]}: has no metadata, and is not told to be deleted")
     sets = [_line(element.text) for element in header.iter(f"{OAI}setSpec")]
-    told = _read_metadata(root, identifier)
+    fields = _read_metadata(root, identifier)
     kinds = {kind: value for kind, value in map(read_set_name, sets) if kind in ("instrument", "facility")}
     content = {"metadata": tostring(root, encoding="unicode"), "sets": sets}
-    return Item(identifier, changed=changed, content=content, **{**kinds, **told})
+    return Item(identifier, changed=changed, content=content, **{**kinds, **fields})
 
 
 def _read_metadata(root: Element, identifier: str) -> dict[str, Any]:
@@ -80,39 +80,41 @@ def _read_metadata(root: Element, identifier: str) -> dict[str, Any]:
 
 
 def _read_datacite(root: Element) -> dict[str, Any]:
-    found: dict[str, list[Element]] = {}
+    elements: dict[str, list[Element]] = {}
     for element in root.iter():
-        found.setdefault(_name(element), []).append(element)
-    identifier = next(iter(found.get("identifier", [])), None)
+        elements.setdefault(_name(element), []).append(element)
+    identifier = next(iter(elements.get("identifier", [])), None)
     name = _line(identifier.text) if identifier is not None else ""
     doi = DOI.fullmatch(name)
     dates: dict[str, str] = {}
-    for element in found.get("date", []):
+    for element in elements.get("date", []):
         dates.setdefault(element.get("dateType", ""), _line(element.text))
-    year = _line(next((element.text for element in found.get("publicationYear", [])), ""))
+    year = _line(next((element.text for element in elements.get("publicationYear", [])), ""))
     abstracts = [
         element
-        for element in found.get("description", [])
+        for element in elements.get("description", [])
         if element.get("descriptionType", "Abstract") == "Abstract"
     ]
     rights = [
         (element.get("rightsURI", ""), element.get("rightsIdentifier", ""), _line(element.text))
-        for element in found.get("rights", [])
+        for element in elements.get("rights", [])
     ]
     pages = [
         _line(element.text)
-        for element in found.get("alternateIdentifier", [])
+        for element in elements.get("alternateIdentifier", [])
         if element.get("alternateIdentifierType") == "URL"
     ]
     sizes = [
-        int(size[1]) for element in found.get("size", []) if (size := _BYTES.fullmatch(_line(element.text)))
+        int(size[1])
+        for element in elements.get("size", [])
+        if (size := _BYTES.fullmatch(_line(element.text)))
     ]
-    subjects = [(_line(element.text), element.get("valueURI", "")) for element in found.get("subject", [])]
+    subjects = [(_line(element.text), element.get("valueURI", "")) for element in elements.get("subject", [])]
     access = _access(word for right in rights for word in right)
     return {
-        "title": _first(found.get("title", ())),
+        "title": _first(elements.get("title", ())),
         "description": "\n".join(filter(None, map(_text, abstracts))),
-        "creators": tuple(filter(None, (_line(element.text) for element in found.get("creatorName", [])))),
+        "creators": tuple(filter(None, (_line(element.text) for element in elements.get("creatorName", [])))),
         "created": _readable([dates.get(kind, "").partition("/")[0] for kind in _MADE] + [year]),
         **_split_subjects(subjects),
         "licence": _licence(word for right in rights for word in (right[1], right[0], right[2])),
@@ -125,25 +127,25 @@ def _read_datacite(root: Element) -> dict[str, Any]:
 
 
 def _read_dublin_core(root: Element) -> dict[str, Any]:
-    found: dict[str, list[str]] = {}
+    texts: dict[str, list[str]] = {}
     for element in root:
-        found.setdefault(_name(element), []).append(_text(element))
-    dates = [text for text in found.get("date", []) if not text.startswith(EMBARGO_END)]
-    ends = [text.removeprefix(EMBARGO_END) for text in found.get("date", []) if text.startswith(EMBARGO_END)]
-    names = [_line(text) for text in found.get("identifier", [])]
+        texts.setdefault(_name(element), []).append(_text(element))
+    dates = [text for text in texts.get("date", []) if not text.startswith(EMBARGO_END)]
+    ends = [text.removeprefix(EMBARGO_END) for text in texts.get("date", []) if text.startswith(EMBARGO_END)]
+    names = [_line(text) for text in texts.get("identifier", [])]
     dois = [match[1] for text in names if (match := DOI.fullmatch(text))]
-    access = _access(found.get("rights", []))
+    access = _access(texts.get("rights", []))
     pages = [text for text in names if _is_web(text)]
-    others = [text for text in pages if not DOI.fullmatch(text)]
+    no_dois = [text for text in pages if not DOI.fullmatch(text)]
     return {
-        "title": next((_line(text) for text in found.get("title", []) if text), ""),
-        "description": "\n".join(found.get("description", [])),
-        "creators": tuple(dict.fromkeys(_line(text) for text in found.get("creator", []) if text)),
+        "title": next((_line(text) for text in texts.get("title", []) if text), ""),
+        "description": "\n".join(texts.get("description", [])),
+        "creators": tuple(dict.fromkeys(_line(text) for text in texts.get("creator", []) if text)),
         "created": _readable(dates),
-        **_split_subjects([(_line(text), _line(text)) for text in found.get("subject", [])]),
-        "licence": _licence(found.get("rights", [])),
+        **_split_subjects([(_line(text), _line(text)) for text in texts.get("subject", [])]),
+        "licence": _licence(texts.get("rights", [])),
         "doi": dois[0] if dois else "",
-        "address": next(iter([*others, *pages]), "") or (f"https://doi.org/{dois[0]}" if dois else ""),
+        "address": next(iter([*no_dois, *pages]), "") or (f"https://doi.org/{dois[0]}" if dois else ""),
         "access": access,
         "opens": ends[0][:10] if ends and access == "embargoed" else "",
     }
@@ -168,14 +170,14 @@ def _access(words: Iterable[str]) -> str:
 
 def _licence(words: Iterable[str]) -> str:
     """Read the first licence that is known, else the first text that tells rights and no access."""
-    others = []
+    unknown = []
     for word in words:
         if not (line := _line(word)) or SEMANTICS in line:
             continue
         with suppress(ParameterError):
             return read_licence(line)
-        others.append(line)
-    return next((text for text in others if not text.lower().endswith(" access")), "")
+        unknown.append(line)
+    return next((text for text in unknown if not text.lower().endswith(" access")), "")
 
 
 def _readable(dates: Sequence[str]) -> str:

@@ -23,12 +23,12 @@ from tomarium.catalogue.harvest_sources import (
     end_listing,
     note,
 )
-from tomarium.catalogue.harvested import AT_ONCE, Kept, forget_unlisted, keep
+from tomarium.catalogue.harvested import AT_ONCE, HarvestCounts, forget_unlisted, keep
 from tomarium.errors import InputError, Interrupted, TomariumError
-from tomarium.portal.client import Limits, Portal, patiently, web_address, words
+from tomarium.portal.client import Limits, Portal, web_address, with_retries, words
 from tomarium.portal.harvests.harvester import Harvest, Harvester, Tell
 from tomarium.portal.harvests.panosc_items import KINDS, item_of, read_file
-from tomarium.portal.peer_judge import outward
+from tomarium.portal.peer_check import public_net_only
 
 LIMITS: Final = Limits(silent_s=5.0, whole_s=60.0, bytes=64 << 20)
 TRIES: Final = 3
@@ -58,10 +58,10 @@ def harvest(
             if again:
                 note(connection, source.number, token="")
             begun = begin_listing(connection, source.number)
-        kept = Kept()
-        for name, skip in _left(begun.token):
-            kept += _list(catalogue, begun, name, skip, tell)
-        return Harvest(kept + _end(catalogue, begun), whole=True)
+        counts = HarvestCounts()
+        for name, skip in _lists_left(begun.token):
+            counts += _list(catalogue, begun, name, skip, tell)
+        return Harvest(counts + _end(catalogue, begun), whole=True)
     except TomariumError as problem:
         with catalogue.writing() as connection:
             note(connection, source.number, error=str(problem))
@@ -142,16 +142,16 @@ def harvest_file(
     with catalogue.writing() as connection:
         note(connection, source.number, token="")
         source = begin_listing(connection, source.number)
-    kept = Kept()
+    counts = HarvestCounts()
     for start in range(0, len(items), AT_ONCE):
         with catalogue.writing() as connection:
-            kept += keep(connection, source.number, items[start : start + AT_ONCE])
+            counts += keep(connection, source.number, items[start : start + AT_ONCE])
         if tell:
             tell("keep items", min(start + AT_ONCE, len(items)), len(items))
-    return source, Harvest(kept + _end(catalogue, source), whole=True)
+    return source, Harvest(counts + _end(catalogue, source), whole=True)
 
 
-def _left(token: str) -> Iterator[tuple[str, int]]:
+def _lists_left(token: str) -> Iterator[tuple[str, int]]:
     """Tell what is still to be listed, from where a listing was interrupted."""
     name, _, number = token.partition(" ")
     names = list(KINDS)
@@ -159,19 +159,19 @@ def _left(token: str) -> Iterator[tuple[str, int]]:
         yield text, int(number) if text == name and number.isdecimal() else 0
 
 
-def _list(catalogue: Catalogue, source: Source, name: str, skip: int, tell: Tell | None) -> Kept:
+def _list(catalogue: Catalogue, source: Source, name: str, skip: int, tell: Tell | None) -> HarvestCounts:
     """Keep all datasets, documents or instruments from a place on, a page at a time."""
-    kept, total, before = Kept(), _count(source.address, name), frozenset[str]()
+    counts, total, before = HarvestCounts(), _count(source.address, name), frozenset[str]()
     while page := _page(source.address, name, skip):
-        pids = frozenset(str(one.get("pid")) for one in page)
+        pids = frozenset(str(entity.get("pid")) for entity in page)
         if pids == before:
             raise InputError(
                 f"{source.address}: answers the same {name} again, whatever is skipped; ask its keeper"
             )
         before, skip = pids, skip + len(page)
-        items = [item for one in page if (item := item_of(KINDS[name], one)) is not None]
+        items = [item for entity in page if (item := item_of(KINDS[name], entity)) is not None]
         with catalogue.writing() as connection:
-            kept += keep(connection, source.number, items)
+            counts += keep(connection, source.number, items)
             note(connection, source.number, token=f"{name} {skip}")
         if tell:
             tell(f"list {name}", skip, max(total, skip))
@@ -179,52 +179,58 @@ def _list(catalogue: Catalogue, source: Source, name: str, skip: int, tell: Tell
         raise InputError(
             f"{source.address}: counts {total} {name} and listed only {skip}, so nothing was taken away; ask its keeper"
         )
-    return kept
+    return counts
 
 
-def _end(catalogue: Catalogue, source: Source) -> Kept:
+def _end(catalogue: Catalogue, source: Source) -> HarvestCounts:
     with catalogue.writing() as connection:
         gone = forget_unlisted(connection, source.number)
         end_listing(connection, source.number)
-    return Kept(deleted=gone)
+    return HarvestCounts(deleted=gone)
 
 
 def _count(address: str, name: str) -> int:
     """Ask how many there are; 0 where it does not tell."""
-    told = _ask(address, f"{name}/count", {})
-    number = told.get("count") if isinstance(told, Mapping) else None
+    value = _ask(address, f"{name}/count", {})
+    number = value.get("count") if isinstance(value, Mapping) else None
     return number if isinstance(number, int) and not isinstance(number, bool) else 0
 
 
 def _page(address: str, name: str, skip: int) -> list[dict[str, Any]]:
     """Ask for one page, with all that belongs to its entries."""
     includes = [{"relation": text} for text in _INCLUDES[name]]
-    page = _found(address, name, {"include": includes, "limit": PAGE, "skip": skip, "order": "pid ASC"})
-    with_members = [one["pid"] for one in page if one.get("members") and isinstance(one.get("pid"), str)]
+    page = _ask_for_entities(
+        address, name, {"include": includes, "limit": PAGE, "skip": skip, "order": "pid ASC"}
+    )
+    with_members = [
+        entity["pid"] for entity in page if entity.get("members") and isinstance(entity.get("pid"), str)
+    ]
     if with_members:  # asked apart: a scope would leave out those that have none
         where = {"pid": {"inq": with_members}}
-        told = _found(address, name, {"where": where, "include": [_PEOPLE], "limit": PAGE})
-        people = {one.get("pid"): one.get("members") for one in told}
-        page = [one | {"members": people.get(one.get("pid")) or one.get("members")} for one in page]
+        with_people = _ask_for_entities(address, name, {"where": where, "include": [_PEOPLE], "limit": PAGE})
+        people = {entity.get("pid"): entity.get("members") for entity in with_people}
+        page = [
+            entity | {"members": people.get(entity.get("pid")) or entity.get("members")} for entity in page
+        ]
     return page
 
 
-def _found(address: str, name: str, wanted: Mapping[str, Any]) -> list[dict[str, Any]]:
-    told = _ask(address, name, {"filter": json.dumps(wanted)})
-    if not isinstance(told, list) or not all(isinstance(one, dict) for one in told):
+def _ask_for_entities(address: str, name: str, query: Mapping[str, Any]) -> list[dict[str, Any]]:
+    value = _ask(address, name, {"filter": json.dumps(query)})
+    if not isinstance(value, list) or not all(isinstance(entity, dict) for entity in value):
         raise InputError(
             f"{address}/{name}: answers something else than a list of objects; is it such an API?"
         )
-    return told
+    return value
 
 
 def _ask(address: str, path: str, query: Mapping[str, str]) -> Any:
     agent = {"User-Agent": f"tomarium/{__version__} (PaNOSC harvester)", "Accept": "application/json"}
-    portal = Portal(address, headers=agent, limits=LIMITS, peer=outward())
+    portal = Portal(address, headers=agent, limits=LIMITS, peer=public_net_only())
     # What it has harvested itself is taken from where that comes from, and not twice.
     place = f"{portal.address}/{path}?{urlencode({'provider': 'own', **query})}"
     try:
-        answer = patiently(lambda: portal.get(place), TRIES, LONGEST_WAIT_S)
+        answer = with_retries(lambda: portal.get(place), TRIES, LONGEST_WAIT_S)
     except Interrupted as problem:
         raise Interrupted(f"{address}: {problem}") from problem
     if answer.status != 200:

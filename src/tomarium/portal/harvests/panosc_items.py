@@ -41,15 +41,15 @@ def read_file(file: Path) -> list[Item]:
             raise FormatError(
                 f"{file}: has more than {LARGEST_FILE_BYTES} bytes; harvest it from its address"
             )
-        told = json.loads(file.read_text(encoding="utf-8"))
-        lists = _joined(told["models"]) if isinstance(told, dict) and "models" in told else told
-        listed = [(kind, one) for name, kind in KINDS.items() for one in lists.get(name, ())]
+        value = json.loads(file.read_text(encoding="utf-8"))
+        lists = _joined(value["models"]) if isinstance(value, dict) and "models" in value else value
+        listed = [(kind, entity) for name, kind in KINDS.items() for entity in lists.get(name, ())]
     except (OSError, ValueError, KeyError, AttributeError, TypeError, RecursionError) as problem:
         raise FormatError(
             f"{file}: is no file of PaNOSC entities ({problem}); it is JSON with the lists Datasets, Documents and "
             "Instruments, or a file of LoopBack's memory connector"
         ) from problem
-    items = [item for kind, one in listed if isinstance(one, dict) and (item := item_of(kind, one))]
+    items = [item for kind, entity in listed if isinstance(entity, dict) and (item := item_of(kind, entity))]
     if not items:
         raise FormatError(f"{file}: holds no dataset, document or instrument with a pid")
     return items
@@ -63,38 +63,38 @@ def _joined(models: Mapping[str, Mapping[str, str]]) -> dict[str, list[dict[str,
         return [row for row in rows.get(name, ()) if row.get(key) == value and value is not None]
 
     def by(
-        name: str, through: str, here: str, there: str, value: Any, id: str = "pid"
+        name: str, through: str, near_key: str, far_key: str, value: Any, id: str = "pid"
     ) -> list[dict[str, Any]]:
-        return [one for row in of(through, here, value) for one in of(name, id, row.get(there))]
+        return [entity for row in of(through, near_key, value) for entity in of(name, id, row.get(far_key))]
 
-    for one in rows.get("Dataset", ()):
-        one |= {
-            "parameters": of("Parameter", "datasetId", one["pid"]),
-            "files": of("File", "datasetId", one["pid"]),
-            "samples": by("Sample", "DatasetSample", "datasetId", "sampleId", one["pid"]),
-            "techniques": by("Technique", "DatasetTechnique", "datasetId", "techniqueId", one["pid"]),
-            "instrument": next(iter(of("Instrument", "pid", one.get("instrumentId"))), None),
+    for entity in rows.get("Dataset", ()):
+        entity |= {
+            "parameters": of("Parameter", "datasetId", entity["pid"]),
+            "files": of("File", "datasetId", entity["pid"]),
+            "samples": by("Sample", "DatasetSample", "datasetId", "sampleId", entity["pid"]),
+            "techniques": by("Technique", "DatasetTechnique", "datasetId", "techniqueId", entity["pid"]),
+            "instrument": next(iter(of("Instrument", "pid", entity.get("instrumentId"))), None),
         }
-    for one in rows.get("Document", ()):
+    for entity in rows.get("Document", ()):
         members = [
             row | {"person": next(iter(of("Person", "id", row.get("personId"))), None),
                    "affiliation": next(iter(of("Affiliation", "id", row.get("affiliationId"))), None)}
-            for row in of("Member", "documentId", one["pid"])
+            for row in of("Member", "documentId", entity["pid"])
         ]  # fmt: skip
-        linked = of("DocumentDataset", "documentId", one["pid"])
-        one |= {"members": members, "parameters": of("Parameter", "documentId", one["pid"]),
+        linked = of("DocumentDataset", "documentId", entity["pid"])
+        entity |= {"members": members, "parameters": of("Parameter", "documentId", entity["pid"]),
                 "datasets": [{"pid": row.get("datasetId")} for row in linked]}  # fmt: skip
     return {f"{name}s": rows.get(name, []) for name in MODELS.values()}
 
 
-def item_of(kind: str, told: Mapping[str, Any]) -> Item | None:
+def item_of(kind: str, entity: Mapping[str, Any]) -> Item | None:
     """Make what is kept of an entity of the PaNOSC search API; None where it has no identifier.
 
     Parameters
     ----------
     kind : str
         "dataset", "document" or "instrument".
-    told : Mapping
+    entity : Mapping
         As the API answers it.
 
     Returns
@@ -102,14 +102,14 @@ def item_of(kind: str, told: Mapping[str, Any]) -> Item | None:
     Item or None
         All that it told is in `content`.
     """
-    shared = read_shared(MODELS[kind], told)
+    shared = read_shared(MODELS[kind], entity)
     if shared is None:
         return None
-    body, instrument = shared.body, told.get("instrument")
+    body, instrument = shared.body, entity.get("instrument")
     place = instrument if isinstance(instrument, Mapping) else {}
     samples = [
-        ": ".join(filter(None, (str(one.get("name") or ""), str(one.get("description") or ""))))
-        for one in body.get("samples", ())
+        ": ".join(filter(None, (str(sample.get("name") or ""), str(sample.get("description") or ""))))
+        for sample in body.get("samples", ())
     ]
     size = body.get("size")
     return Item(
@@ -127,15 +127,15 @@ def item_of(kind: str, told: Mapping[str, Any]) -> Item | None:
         address=_address(shared.pid, body),
         bytes=int(size) if isinstance(size, (int, float)) and 0 <= size < 2**62 else 0,
         parameters=keyed(body.get("parameters", ())),
-        content=dict(told),
+        content=dict(entity),
     )
 
 
 def _address(pid: str, body: Mapping[str, Any]) -> str:
     """Return the address of a dataset's page: as it is told, or where its DOI or handle leads."""
-    told = str(body.get("url") or "")
-    if told.startswith(("https://", "http://")):
-        return told
+    url = str(body.get("url") or "")
+    if url.startswith(("https://", "http://")):
+        return url
     if "/" not in pid or " " in pid:
         return ""
     if pid.startswith("10."):

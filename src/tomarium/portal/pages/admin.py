@@ -59,7 +59,7 @@ def content(request_context: CurrentRequest) -> AdminPage:
             newest_jobs(connection, reader, COUNTED, without=(PREVIEW,)),
             open_first(connection, COUNTED),
         )
-        accounts = [one for one in all_accounts(connection) if not one.closed]
+        accounts = [account for account in all_accounts(connection) if not account.closed]
         records, alarms = count_records(connection, reader), count_open(connection)
     disk = shutil.disk_usage(request_context.catalogue.home)
     return AdminPage(

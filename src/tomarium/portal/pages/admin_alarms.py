@@ -91,8 +91,8 @@ def content(
     """List files that are not as they were filed, and tell how far the rolling audit of all files is."""
     reader = demand_section(request_context, "alarms")
     with request_context.catalogue.reading() as connection:
-        known, state = all_alarms(connection), audit_state(connection)
-    rows = [_row(request_context, alarm) for alarm in known]
+        alarms, state = all_alarms(connection), audit_state(connection)
+    rows = [_row(request_context, alarm) for alarm in alarms]
     return AlarmsPage(
         title="Alarms",
         open=tuple(row for row in rows if not row.cleared),
@@ -109,18 +109,18 @@ def content(
     )
 
 
-def _row(context: RequestContext, one: Alarm) -> AlarmRow:
+def _row(context: RequestContext, alarm: Alarm) -> AlarmRow:
     return AlarmRow(
-        one.number,
-        one.record,
-        context.link("record", {"id": one.record}),
-        one.path,
-        one.problem,
-        _moment(one.raised_utc),
-        _moment(one.seen_utc),
-        _moment(one.cleared_utc),
-        one.cleared_by,
-        one.reason,
+        alarm.number,
+        alarm.record,
+        context.link("record", {"id": alarm.record}),
+        alarm.path,
+        alarm.problem,
+        _moment(alarm.raised_utc),
+        _moment(alarm.seen_utc),
+        _moment(alarm.cleared_utc),
+        alarm.cleared_by,
+        alarm.reason,
     )
 
 

@@ -92,7 +92,7 @@ def content(
 ) -> LogPage:
     """Read the log: who did what, to which record, when; curators see the lines that concern records."""
     reader = demand_section(request_context, "log")
-    asked = {"who": who, "record": record, "action": action, "since": since, "until": until}
+    filters = {"who": who, "record": record, "action": action, "since": since, "until": until}
     everything = reader.role == "administrator"
     with request_context.catalogue.reading() as connection:
         lines = newest_lines(
@@ -110,13 +110,13 @@ def content(
     if check and not everything:
         raise HTTPException(403, "The whole log is checked by administrators alone. Ask one.")
     rows = tuple(map(_row, lines[:SHOWN]))
-    more = {**asked, "before": str(rows[-1].number)} if len(lines) > SHOWN else {}
+    more = {**filters, "before": str(rows[-1].number)} if len(lines) > SHOWN else {}
     return LogPage(
         title="Audit log",
         lines=rows,
         verdict=verify(request_context.catalogue, known.strip()) if check else None,
         older=request_context.link("admin.log", query=more) if more else "",
-        asked=asked,
+        asked=filters,
         actions=known_actions,
         tabs=tabs(request_context, reader, "log"),
     )
@@ -124,8 +124,8 @@ def content(
 
 def _row(line: Line) -> LogRow:
     moment = datetime.fromtimestamp(line.moment_utc, UTC).isoformat(timespec="seconds")
-    told = json.dumps(line.told, ensure_ascii=False) if line.told else ""
-    return LogRow(line.number, moment, line.who, line.action, line.record, told, line.chain)
+    details = json.dumps(line.told, ensure_ascii=False) if line.told else ""
+    return LogRow(line.number, moment, line.who, line.action, line.record, details, line.chain)
 
 
 LOG = Page(

@@ -1,4 +1,4 @@
-"""What the catalogue says of its house, as a form."""
+"""Settings of the catalogue, as a form."""
 
 from __future__ import annotations
 

@@ -90,29 +90,31 @@ def content(
     """List the catalogues that are harvested: how much is kept, when each was read last, and what went wrong."""
     reader = demand_section(request_context, "sources")
     with request_context.catalogue.reading() as connection:
-        known = all_sources(connection)
+        sources = all_sources(connection)
     return SourcesPage(
         title="Other catalogues",
         sources=tuple(
             SourceRow(
-                number=one.number,
-                count=one.count,
-                documents=one.documents,
-                instruments=one.instruments,
-                kept=one.kept().partition(", ")[0],
-                others=one.kept().partition(", ")[2],
-                title=one.title,
-                protocol=KINDS.get(one.kind, one.kind),
-                address=one.address,
-                set=one.selection,
-                every=SPANS.get(one.every_s, f"every {one.every_s / 3600:.3g} hours") if one.every_s else "",
-                read=_moment(one.finished_utc),
-                begun=_moment(one.started_utc),
-                goes_on=bool(one.token),
-                error=one.error,
-                records=request_context.link("records", query={"catalogue": one.title}),
+                number=source.number,
+                count=source.count,
+                documents=source.documents,
+                instruments=source.instruments,
+                kept=source.kept().partition(", ")[0],
+                others=source.kept().partition(", ")[2],
+                title=source.title,
+                protocol=KINDS.get(source.kind, source.kind),
+                address=source.address,
+                set=source.selection,
+                every=SPANS.get(source.every_s, f"every {source.every_s / 3600:.3g} hours")
+                if source.every_s
+                else "",
+                read=_moment(source.finished_utc),
+                begun=_moment(source.started_utc),
+                goes_on=bool(source.token),
+                error=source.error,
+                records=request_context.link("records", query={"catalogue": source.title}),
             )
-            for one in known
+            for source in sources
         ),
         may_change=reader.role in SECTIONS["sources"].changes,
         said=said[:300],

@@ -112,7 +112,7 @@ def content_of(context: RequestContext, name: str, said: str = "", *, secret: st
                 404, f"There is no account “{name[:60]}”. See the list of users."
             ) from problem
         link, use = open_links(connection).get(name), use_of(connection, "owner", name)
-        known = tuple(known_instruments(connection))
+        instruments = tuple(known_instruments(connection))
         on = factor_of(connection, name).on
     until = datetime.fromtimestamp(link.until_utc, UTC).date().isoformat() if link else ""
     return UserPage(
@@ -131,7 +131,7 @@ def content_of(context: RequestContext, name: str, said: str = "", *, secret: st
         said=said[:300],
         secret=secret,
         roles=ROLES,
-        known=known,
+        known=instruments,
         tabs=tabs(context, reader, "users"),
     )
 

@@ -113,8 +113,8 @@ def content_of(
     """
     reader = demand_section(context, "users")
     with context.catalogue.reading() as connection:
-        known, links = all_accounts(connection), open_links(connection)
-    accounts = [account for account in known if _fits(account, q)]
+        every_account, links = all_accounts(connection), open_links(connection)
+    accounts = [account for account in every_account if _fits(account, q)]
     rows = []
     for account in accounts[:SHOWN]:
         link = links.get(account.name)
@@ -137,7 +137,7 @@ def content_of(
         users=tuple(rows),
         total=len(accounts),
         roles=ROLES,
-        first=not known,
+        first=not every_account,
         said=said[:300],
         secret_of=secret_of,
         secret=secret,

@@ -61,7 +61,7 @@ class Advice:
 
 
 @dataclass(frozen=True)
-class Asked:
+class FormField:
     """A field of the form."""
 
     name: str
@@ -76,7 +76,7 @@ class Group:
     """Fields that stand together."""
 
     title: str
-    questions: tuple[Asked, ...]
+    questions: tuple[FormField, ...]
 
 
 @dataclass(frozen=True)
@@ -110,28 +110,28 @@ class AdvisePage:
 def content(request_context: CurrentRequest) -> AdvisePage:
     """Say what planned scans need, as `tomarium advise` does: views, disk, hours, exposure, phase contrast, energy."""
     query_params = request_context.request.query_params
-    told = {name: text for name in BY_OPTION if (text := query_params.get(name, "").strip()[:LONGEST])}
+    texts = {name: text for name in BY_OPTION if (text := query_params.get(name, "").strip()[:LONGEST])}
     extended = "extended" in query_params
-    given: dict[str, Any] = {"extended": True} if extended else {}
+    values: dict[str, Any] = {"extended": True} if extended else {}
     problems: list[str] = []
-    for name, text in told.items():
+    for name, text in texts.items():
         try:
-            given[BY_OPTION[name].field] = BY_OPTION[name].read(text)
+            values[BY_OPTION[name].field] = BY_OPTION[name].read(text)
         except (ParameterError, UnitError) as problem:
             problems.append(f"{BY_OPTION[name].label}: {problem}")
     return AdvisePage(
         title="Plan a beamtime",
-        topics=() if problems or not given else _advice(given, problems),
+        topics=() if problems or not values else _advice(values, problems),
         problems=tuple(problems),
         groups=tuple(
             Group(
                 title,
                 tuple(
-                    Asked(
+                    FormField(
                         q.option,
                         q.label,
                         "" if q.help.rstrip(".") == q.label else q.help,
-                        told.get(q.option, ""),
+                        texts.get(q.option, ""),
                         q.least is not None,
                     )
                     for q in group
@@ -140,14 +140,14 @@ def content(request_context: CurrentRequest) -> AdvisePage:
             for title, group in GROUPS
         ),
         extended=extended,
-        filled=bool(given or told),
+        filled=bool(values or texts),
     )
 
 
-def _advice(given: dict[str, Any], problems: list[str]) -> tuple[Advice, ...]:
+def _advice(values: dict[str, Any], problems: list[str]) -> tuple[Advice, ...]:
     """Ask for advice; what cannot be is added to the problems."""
     try:
-        return tuple(_shown(topic) for topic in advise(acquisition(given)) if topic.lines or topic.warnings)
+        return tuple(_shown(topic) for topic in advise(acquisition(values)) if topic.lines or topic.warnings)
     except (ParameterError, UnitError, EngineUnavailable) as problem:
         problems.append(str(problem))
         return ()
@@ -176,7 +176,7 @@ def _plain(name: str) -> str:
 
 def _by_label(text: str) -> str:
     """Name fields of the form in place of options."""
-    return _OPTION.sub(lambda found: BY_OPTION[found[1]].label if found[1] in BY_OPTION else found[0], text)
+    return _OPTION.sub(lambda match: BY_OPTION[match[1]].label if match[1] in BY_OPTION else match[0], text)
 
 
 ADVISE = Page(

@@ -83,8 +83,8 @@ def content(request_context: CurrentRequest) -> ApiPage:
 def _address(path: str, operation: dict[str, Any]) -> Address:
     kinds = list(operation["responses"].get("200", {}).get("content") or ["any"])
     settings = tuple(
-        Setting(known["name"], known["in"], known.get("description", ""))
-        for known in operation.get("parameters", [])
+        Setting(parameter["name"], parameter["in"], parameter.get("description", ""))
+        for parameter in operation.get("parameters", [])
     )
     return Address(path, operation.get("summary", ""), kinds[0], settings)
 

@@ -173,15 +173,15 @@ def content(
             b,
             (),
         )
-    found = [request_context.record(id) for id in (a, b)]
-    for record, _ in found:
+    opened = [request_context.record(id) for id in (a, b)]
+    for record, _ in opened:
         if not slices.SLICES.shows(record):
             raise HTTPException(404, f"The record {record.id} has no volume to compare.")
-    records = [record for record, _ in found]
+    records = [record for record, _ in opened]
     sizes = [slices.voxel_m(record) for record in records]
     metric = all(sizes)
     voxels = [size if metric and size else (1.0, 1.0, 1.0) for size in sizes]
-    windows = [volume_window(record, folder) for record, folder in found]
+    windows = [volume_window(record, folder) for record, folder in opened]
     if greys == "same":
         windows[1] = windows[0]
     axis = PLANES.index(plane)
@@ -210,8 +210,7 @@ def content(
         side_m=side if metric else 0.0,
         differences=tuple(differences(records[0], records[1])),
         planes=tuple(
-            Choice(other, request_context.link("compare", query={**query, "plane": other}))
-            for other in PLANES
+            Choice(axis, request_context.link("compare", query={**query, "plane": axis})) for axis in PLANES
         ),
         choices=(),
         a=a,
@@ -220,12 +219,12 @@ def content(
     )
 
 
-def differences(one: Record, other: Record) -> list[Difference]:
+def differences(first: Record, second: Record) -> list[Difference]:
     """Tell what two records say of themselves otherwise.
 
     Parameters
     ----------
-    one, other : Record
+    first, second : Record
         Any two.
 
     Returns
@@ -234,11 +233,11 @@ def differences(one: Record, other: Record) -> list[Difference]:
         Sizes of the volumes, parameters, then steps with what was chosen for each.
     """
     rows: dict[str, list[str]] = {}
-    for k, record in enumerate((one, other)):
-        told = {"Volume": " × ".join(str(n) for n in (record.volume.get("shape") or ())[::-1])}
-        told |= {parameter.label(key): parameter.show(key, v.value) for key, v in record.parameters.items()}
-        told |= {f"Step: {title}": detail or "done" for title, detail in steps_told(record.provenance)}
-        for label, text in told.items():
+    for k, record in enumerate((first, second)):
+        values = {"Volume": " × ".join(str(n) for n in (record.volume.get("shape") or ())[::-1])}
+        values |= {parameter.label(key): parameter.show(key, v.value) for key, v in record.parameters.items()}
+        values |= {f"Step: {title}": detail or "done" for title, detail in steps_told(record.provenance)}
+        for label, text in values.items():
             rows.setdefault(label, ["–", "–"])[k] = text
     return [Difference(label, *texts) for label, texts in rows.items() if texts[0] != texts[1]]
 

@@ -10,7 +10,7 @@ from fastapi import HTTPException
 from markupsafe import Markup
 from sqlalchemy import Connection
 
-from tomarium.catalogue.dois import Told, states_of
+from tomarium.catalogue.dois import DoiResult, states_of
 from tomarium.catalogue.entities import (
     children_of,
     entities_of_kind,
@@ -19,13 +19,13 @@ from tomarium.catalogue.entities import (
     records_of,
 )
 from tomarium.catalogue.entity_records import still_to_write
-from tomarium.catalogue.houses import house_named, named_by, names_of, records_at
+from tomarium.catalogue.institutions import institution_named, named_by, names_of, records_at
 from tomarium.catalogue.log_access import KINDS as WITH_LOG
 from tomarium.catalogue.log_access import keeps_log
 from tomarium.catalogue.log_book import entries_of
 from tomarium.catalogue.same_sample import claims_of
 from tomarium.catalogue.search import named
-from tomarium.model.entity import HOUSES, HOWS, KINDS, Entity, Kind, entity_line, public_facts
+from tomarium.model.entity import HOWS, INSTITUTIONS, KINDS, Entity, Kind, entity_line, public_facts
 from tomarium.model.level import DEFAULT, for_level
 from tomarium.model.same_sample import STATES, SameSampleClaim
 from tomarium.portal.administration import is_keeper
@@ -177,7 +177,7 @@ class EntityPage:
         Whether the reader may change it, and publish it.
     boxes : tuple of Box
         Of the form.
-    dois : tuple of Told
+    dois : tuple of DoiResult
         How far its DOI is, for those who keep it.
     said : str
         What was just done.
@@ -219,7 +219,7 @@ class EntityPage:
     mine: bool = field(metadata=FOR_PEOPLE)
     may_publish: bool = field(metadata=FOR_PEOPLE)
     boxes: tuple[Box, ...] = field(metadata=FOR_PEOPLE)
-    dois: tuple[Told, ...] = field(metadata=FOR_PEOPLE)
+    dois: tuple[DoiResult, ...] = field(metadata=FOR_PEOPLE)
     hows: tuple[tuple[str, str], ...] = field(metadata=FOR_PEOPLE)
     said: str = field(metadata=FOR_PEOPLE)
     behind: str = field(metadata=FOR_PEOPLE)
@@ -241,9 +241,11 @@ def _list_of(kind: Kind) -> Callable[..., EntitiesPage]:
             kind=kind.name,
             found=tuple(
                 _named(
-                    request_context, one.entity, entity_line(one.entity).removeprefix(one.entity.name).strip()
+                    request_context,
+                    held_entity.entity,
+                    entity_line(held_entity.entity).removeprefix(held_entity.entity.name).strip(),
                 )
-                for one in held
+                for held_entity in held
             ),
             boxes=_boxes(Entity(kind.name, "", "")) if makes else (),
             kinds=tuple((kind.plural.capitalize(), kind.plural) for kind in KINDS.values()),
@@ -261,7 +263,7 @@ def _page_of(kind: Kind) -> Callable[..., EntityPage]:
             if held is None or held.entity.kind != kind.name:
                 raise HTTPException(404, f"There is no {kind.name} “{id[:80]}” in this catalogue.")
             shown = _shown(request_context, connection, held.entity, held.mine, said)
-        return _with_records(request_context, held.entity, shown) if kind.name in HOUSES else shown
+        return _with_records(request_context, held.entity, shown) if kind.name in INSTITUTIONS else shown
 
     content.__doc__ = f"Show a {kind.name}, and the records of it that the reader may see."
     return content
@@ -277,10 +279,12 @@ def _shown(
     description = str(entity.facts.get("description", ""))
     if document:
         description = for_level(description, level)
-    of_house = entity.kind in HOUSES
-    members = named_by(connection, reader, entity) if of_house else members_of(connection, reader, entity.id)
-    found = records_of(connection, reader, entity.id)
-    records = tuple(Named(id, title, request_context.link("record", {"id": id})) for id, title in found)
+    is_institution = entity.kind in INSTITUTIONS
+    members = (
+        named_by(connection, reader, entity) if is_institution else members_of(connection, reader, entity.id)
+    )
+    id_titles = records_of(connection, reader, entity.id)
+    records = tuple(Named(id, title, request_context.link("record", {"id": id})) for id, title in id_titles)
     subject = f"{kind.plural}/{entity.id}"
     with_log = kind.plural in WITH_LOG
     found_log = entries_of(connection, reader, subject, most=LOGGED) if with_log else ()
@@ -320,7 +324,7 @@ def _shown(
         records=records,
         beyond=records[CARDS:],
         cards=found_records(
-            request_context, named(connection, reader, [id for id, _ in found[:CARDS]]), level
+            request_context, named(connection, reader, [id for id, _ in id_titles[:CARDS]]), level
         ),
         members=tuple(
             Named(id, name, request_context.link(text, {"id": id}), text) for text, id, name in members
@@ -347,38 +351,38 @@ def _shown(
     )
 
 
-def _with_records(request_context: RequestContext, house: Entity, shown: EntityPage) -> EntityPage:
+def _with_records(request_context: RequestContext, institution: Entity, shown: EntityPage) -> EntityPage:
     """Show the newest records that name a facility or an organisation, and where all of them are."""
-    page = records_at(request_context.catalogue, request_context.reader, house)
+    page = records_at(request_context.catalogue, request_context.reader, institution)
     link = request_context.link
     return replace(
         shown,
         records=tuple(Named(hit.id, hit.title, link("record", {"id": hit.id})) for hit in page.hits),
         cards=found_records(request_context, page.hits, shown.level),
-        all_records=with_query(link("records"), {"facility": names_of(house)}) if page.total else "",
+        all_records=with_query(link("records"), {"facility": names_of(institution)}) if page.total else "",
         records_found=page.total,
     )
 
 
 def _linked(request_context: RequestContext, connection: Connection, entity: Entity, row: Row) -> Row:
-    """Let a fact that names a facility or an organisation lead to its page, where there is one."""
-    house = house_named(connection, request_context.reader, row.key, dict(entity.facts))
-    if row.address or house is None:
+    """Link a fact that names a facility or an organisation to its page, where there is one."""
+    institution = institution_named(connection, request_context.reader, row.key, dict(entity.facts))
+    if row.address or institution is None:
         return row
-    return replace(row, address=request_context.link(house.kind, {"id": house.id}))
+    return replace(row, address=request_context.link(institution.kind, {"id": institution.id}))
 
 
 def _named(request_context: RequestContext, entity: Entity, words: str) -> Named:
     return Named(entity.id, entity.name, request_context.link(entity.kind, {"id": entity.id}), words)
 
 
-def _row(key: str, label: str, told: Any, *, private: bool) -> Row:
-    lines = (told,) if isinstance(told, str) else tuple(told)
+def _row(key: str, label: str, value: Any, *, private: bool) -> Row:
+    lines = (value,) if isinstance(value, str) else tuple(value)
     address = ""
     if key in ("ror", "facility_ror", "institution_ror"):
-        address = f"https://ror.org/{told}"
+        address = f"https://ror.org/{value}"
     elif key == "paper_doi":
-        address = doi_address(str(told))
+        address = doi_address(str(value))
     elif len(lines) == 1 and lines[0].startswith(("https://", "http://")):
         address = lines[0]
     return Row(key, label, lines, address, private)
@@ -387,10 +391,10 @@ def _row(key: str, label: str, told: Any, *, private: bool) -> Row:
 def _boxes(entity: Entity) -> tuple[Box, ...]:
     boxes = []
     for fact in KINDS[entity.kind].facts:
-        told = entity.facts.get(fact.key, "")
+        value = entity.facts.get(fact.key, "")
         listed = fact.form in ("list", "people")
         long = listed or fact.key in ("description", "medical_history")
-        text = told if isinstance(told, str) else "\n".join(told)
+        text = value if isinstance(value, str) else "\n".join(value)
         private = fact.private and fact.key not in entity.disclosed
         boxes.append(Box(fact.key, fact.label, text, private, long, listed, fact.private))
     return tuple(boxes)

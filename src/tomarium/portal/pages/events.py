@@ -94,27 +94,27 @@ class EventPage:
     over: bool
 
 
-def event_line(context: RequestContext, one: ShownText) -> EventLine:
+def event_line(context: RequestContext, shown_text: ShownText) -> EventLine:
     """Tell when and where an event is."""
-    facts = one.text.facts
+    facts = shown_text.text.facts
     starts, ends = moment_of(facts, "starts"), moment_of(facts, "ends")
     return EventLine(
-        title=one.text.title,
-        summary=one.text.summary,
+        title=shown_text.text.title,
+        summary=shown_text.text.summary,
         place=facts.get("place", ""),
-        address=context.link("events.one", {"name": one.slug}),
+        address=context.link("events.one", {"name": shown_text.slug}),
         starts=_iso(starts),
         ends=_iso(ends),
         when=show_when(facts, context.language),
-        language=one.language,
+        language=shown_text.language,
     )
 
 
 def events_of(context: RequestContext) -> tuple[ShownText, ...]:
     """List all events that a reader may see, by their end."""
     with context.catalogue.reading() as connection:
-        found = shown_texts(connection, context.reader, "events", context.language)
-    return tuple(sorted(found, key=lambda one: (last_moment(one.text.facts), one.name)))
+        shown = shown_texts(connection, context.reader, "events", context.language)
+    return tuple(sorted(shown, key=lambda shown_text: (last_moment(shown_text.text.facts), shown_text.name)))
 
 
 def is_over(text: PageText) -> bool:
@@ -125,17 +125,17 @@ def is_over(text: PageText) -> bool:
 def list_content(request_context: CurrentRequest) -> EventsPage:
     """List events: those to come, the next first, and those that were."""
     text = page_of(request_context, find_text(request_context, "pages/events"))
-    found = events_of(request_context)
+    events = events_of(request_context)
     edit = request_context.link("texts.edit", {"kind": "events"})
     return EventsPage(
         title=text.title,
         text=text,
         coming=tuple(
-            event_line(request_context, shown_text) for shown_text in found if not is_over(shown_text.text)
+            event_line(request_context, shown_text) for shown_text in events if not is_over(shown_text.text)
         ),
         past=tuple(
             event_line(request_context, shown_text)
-            for shown_text in reversed(found)
+            for shown_text in reversed(events)
             if is_over(shown_text.text)
         ),
         calendar=request_context.link("events.ics", query={"language": request_context.language}),

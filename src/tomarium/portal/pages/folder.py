@@ -83,8 +83,8 @@ def content(request_context: CurrentRequest, id: str, path: str, first: First = 
     """List a folder of a record, 1000 files and folders at a time."""
     record, folder = request_context.record(id)
     path = path.rstrip("/")
-    found = find_file(record, folder, path)
-    if found is None or not found.is_dir():
+    place = find_file(record, folder, path)
+    if place is None or not place.is_dir():
         raise HTTPException(404, f"The record {id} has no folder “{path[:200]}”.")
     items, total = list_folder(record, folder, path, first)
     entries = []
@@ -93,11 +93,11 @@ def content(request_context: CurrentRequest, id: str, path: str, first: First = 
         address = request_context.link("folder" if item.is_folder else "file", at)
         looked = "" if item.is_folder or not is_hdf5_name(item.name) else request_context.link("hdf5", at)
         entries.append(Entry(item.name, item.bytes, address, looked, item.files))
-    here = {"id": id, "path": path}
+    arguments = {"id": id, "path": path}
     before = {"first": str(first - AT_ONCE) if first > AT_ONCE else ""}
     beyond = {"first": str(first + AT_ONCE)}
     left_out = max(0, total - first - len(items))
-    above = list(accumulate(path.split("/")[:-1], lambda whole, part: f"{whole}/{part}"))
+    above = list(accumulate(path.split("/")[:-1], lambda parent, part: f"{parent}/{part}"))
     return FolderPage(
         title=f"{path}/",
         id=id,
@@ -111,8 +111,8 @@ def content(request_context: CurrentRequest, id: str, path: str, first: First = 
         total=total,
         first=first,
         left_out=left_out,
-        next=request_context.link("folder", here, beyond) if left_out else "",
-        previous=request_context.link("folder", here, before) if first else "",
+        next=request_context.link("folder", arguments, beyond) if left_out else "",
+        previous=request_context.link("folder", arguments, before) if first else "",
     )
 
 

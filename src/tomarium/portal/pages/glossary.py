@@ -60,9 +60,9 @@ class GlossaryPage:
 
 def content(request_context: CurrentRequest) -> GlossaryPage:
     """Tell what the words of tomography mean: `level=pupil` plainly, `student` more exactly, else with sources."""
-    level, known = level_of(request_context.request), words()
+    level, glossary = level_of(request_context.request), words()
     letters: dict[str, str] = {}
-    for word in known.values():
+    for word in glossary.values():
         letters.setdefault(word.term[0].upper(), word.id)
     return GlossaryPage(
         title="What the words mean",
@@ -75,11 +75,11 @@ def content(request_context: CurrentRequest) -> GlossaryPage:
                 plain=word.plain,
                 student=word.student if level != "pupil" else "",
                 source=word.source if level == "scientist" else "",
-                related=tuple((id, known[id].term) for id in word.related),
+                related=tuple((id, glossary[id].term) for id in word.related),
             )
-            for word in known.values()
+            for word in glossary.values()
         ),
-        number=len(known),
+        number=len(glossary),
         letters=tuple(letters.items()),
     )
 

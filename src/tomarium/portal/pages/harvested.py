@@ -11,7 +11,7 @@ from fastapi import HTTPException
 
 from tomarium.catalogue.harvest_sources import KINDS
 from tomarium.catalogue.harvested import DATASET, Harvested, harvested_item, read_moment
-from tomarium.catalogue.harvested_twice import told_by_others
+from tomarium.catalogue.harvested_twice import copies_of
 from tomarium.model import parameter
 from tomarium.portal.page import FOR_PEOPLE, Page
 from tomarium.portal.request_context import CurrentRequest
@@ -106,35 +106,35 @@ class HarvestedPage:
 def content(request_context: CurrentRequest, id: str) -> HarvestedPage:
     """Tell what was harvested of a record of another catalogue, from where and when; its files are there."""
     with request_context.catalogue.reading() as connection:
-        kept = harvested_item(connection, id)
-        others = told_by_others(connection, kept.id) if kept is not None else ()
-    if kept is None or kept.item.kind != DATASET or request_context.reader.open_only:
+        harvested = harvested_item(connection, id)
+        copies = copies_of(connection, harvested.id) if harvested is not None else ()
+    if harvested is None or harvested.item.kind != DATASET or request_context.reader.open_only:
         raise HTTPException(
             404,
             f"There is no harvested record “{id[:80]}” in this catalogue: its source may have taken it away. Search "
             "for it by a word.",
         )
-    item = kept.item
+    item = harvested.item
     return HarvestedPage(
         title=item.title or item.identifier,
-        id=kept.id,
+        id=harvested.id,
         description=item.description,
         identifier=item.identifier,
-        source=kept.source,
-        source_address=kept.source_address if _is_web(kept.source_address) else "",
-        protocol=KINDS.get(kept.kind, kept.kind),
+        source=harvested.source,
+        source_address=harvested.source_address if _is_web(harvested.source_address) else "",
+        protocol=KINDS.get(harvested.kind, harvested.kind),
         also=tuple(
             AlsoThere(
-                one.source,
-                one.address if _is_web(one.address) else "",
-                _moment(one.fetched_utc),
-                ACCESS.get(one.access, ""),
+                copy.source,
+                copy.address if _is_web(copy.address) else "",
+                _moment(copy.fetched_utc),
+                ACCESS.get(copy.access, ""),
             )
-            for one in others
+            for copy in copies
         ),
-        fetched=_moment(kept.fetched_utc),
-        checked="" if kept.checked_utc is None else _moment(kept.checked_utc),
-        problem=kept.error,
+        fetched=_moment(harvested.fetched_utc),
+        checked="" if harvested.checked_utc is None else _moment(harvested.checked_utc),
+        problem=harvested.error,
         address=item.address if _is_web(item.address) else "",
         creators=item.creators,
         created=item.created,
@@ -143,37 +143,37 @@ def content(request_context: CurrentRequest, id: str) -> HarvestedPage:
         access=item.access,
         opens=item.opens,
         parameters=item.parameters,
-        facts=tuple(_facts(kept)),
+        facts=tuple(_facts(harvested)),
         told=item.content,
     )
 
 
-def _facts(kept: Harvested) -> list[Fact]:
-    item = kept.item
-    made = read_moment(item.created)
-    told = [
+def _facts(harvested: Harvested) -> list[Fact]:
+    item = harvested.item
+    created = read_moment(item.created)
+    facts = [
         Fact("Identifier there", item.identifier),
         Fact("DOI", item.doi, f"https://doi.org/{item.doi}"),
-        Fact("Made", made[0][:10] if made else item.created),
+        Fact("Made", created[0][:10] if created else item.created),
         Fact("Instrument", item.instrument),
         Fact("Facility", item.facility),
         Fact("Technique", ", ".join(map(label_of, item.techniques))),
         Fact("Keywords", ", ".join(item.keywords)),
         Fact("Licence", item.licence),
-        Fact("Files", _access(kept)),
+        Fact("Files", _access(harvested)),
         Fact("Size of its files", show(item.bytes, "B", 3) if item.bytes else ""),
     ]
-    known = {fact.label for fact in told if fact.text} | {"Title", "Sample"}  # which stand above
+    labels = {fact.label for fact in facts if fact.text} | {"Title", "Sample"}  # which stand above
     for key, value in item.parameters.items():
-        if (label := parameter.label(key)) not in known:
+        if (label := parameter.label(key)) not in labels:
             shown = float(f"{value:.7g}") if isinstance(value, float) else value
-            told.append(Fact(label, parameter.show(key, shown)))
-    return [fact for fact in told if fact.text]
+            facts.append(Fact(label, parameter.show(key, shown)))
+    return [fact for fact in facts if fact.text]
 
 
-def _access(kept: Harvested) -> str:
+def _access(harvested: Harvested) -> str:
     """Tell who may have the files, as the source told."""
-    item = kept.item
+    item = harvested.item
     return ACCESS.get(item.access, "")
 
 

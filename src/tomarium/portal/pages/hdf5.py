@@ -142,7 +142,7 @@ def content(request_context: CurrentRequest, id: str, path: str, at: str = "/", 
     trouble = node.get("message", "") if answer.status != 200 else ""
     node = {} if trouble else node
 
-    def here(place: str, **query: str) -> str:
+    def address_at(place: str, **query: str) -> str:
         return request_context.link("hdf5", {"id": id, "path": path}, {"at": place, **query})
 
     dims: Any = node.get("shape")
@@ -156,12 +156,14 @@ def content(request_context: CurrentRequest, id: str, path: str, at: str = "/", 
         query = {"file": path, "path": at, "selection": part}
         picture = request_context.link("h5", {"id": id, "endpoint": "picture"}, query)
         alt = f"Slice {index} of {dims[0]}" if stack else "The whole dataset"
-        earlier = here(at, slice=str(index - 1)) if stack and index > 0 else ""
-        later = here(at, slice=str(index + 1)) if stack and index + 1 < dims[0] else ""
+        earlier = address_at(at, slice=str(index - 1)) if stack and index > 0 else ""
+        later = address_at(at, slice=str(index + 1)) if stack and index + 1 < dims[0] else ""
     as_files = bool(request_context.request.app.state.as_files)
     script = "" if as_files else built("hdf5")
     parts = (
-        list(accumulate(at.strip("/").split("/"), lambda whole, part: f"{whole}/{part}")) if at != "/" else []
+        list(accumulate(at.strip("/").split("/"), lambda parent, part: f"{parent}/{part}"))
+        if at != "/"
+        else []
     )
     return Hdf5Page(
         title=path,
@@ -172,7 +174,7 @@ def content(request_context: CurrentRequest, id: str, path: str, at: str = "/", 
         shape=_shape(dims),
         type=words_of(node["type"]) if "type" in node else "",
         attributes=node.get("values", {}),
-        members=tuple(_member(one, at, here) for one in shown[:SHOWN]),
+        members=tuple(_member(member, at, address_at) for member in shown[:SHOWN]),
         left_out=max(0, len(shown) - SHOWN),
         table=table,
         more=bool(table) and [len(table), len(table[0])][: len(dims)] != list(dims),
@@ -184,7 +186,10 @@ def content(request_context: CurrentRequest, id: str, path: str, at: str = "/", 
         record=request_context.link("record", {"id": id}),
         file_address=request_context.link("file", {"id": id, "path": path}),
         data_at=request_context.link("h5", {"id": id, "endpoint": "meta"}).removesuffix("/meta"),
-        above=(Place(path, here("/")), *(Place(part.split("/")[-1], here(f"/{part}")) for part in parts)),
+        above=(
+            Place(path, address_at("/")),
+            *(Place(part.split("/")[-1], address_at(f"/{part}")) for part in parts),
+        ),
         script=request_context.link("static", {"path": script}) if script else "",
         style=request_context.link("static", {"path": "built/hdf5.css"}) if script else "",
         as_files=as_files,
@@ -193,14 +198,14 @@ def content(request_context: CurrentRequest, id: str, path: str, at: str = "/", 
     )
 
 
-def _member(told: Mapping[str, Any], at: str, here: Any) -> Member:
-    leads = told["kind"] in ("group", "dataset")
+def _member(member: Mapping[str, Any], at: str, address_at: Any) -> Member:
+    leads = member["kind"] in ("group", "dataset")
     return Member(
-        name=told["name"],
-        kind=told["kind"],
-        shape=_shape(told.get("shape")) if told["kind"] == "dataset" else "",
-        type=words_of(told["type"]) if "type" in told else "",
-        address=here(f"{at.rstrip('/')}/{told['name']}") if leads else "",
+        name=member["name"],
+        kind=member["kind"],
+        shape=_shape(member.get("shape")) if member["kind"] == "dataset" else "",
+        type=words_of(member["type"]) if "type" in member else "",
+        address=address_at(f"{at.rstrip('/')}/{member['name']}") if leads else "",
     )
 
 

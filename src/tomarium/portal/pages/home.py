@@ -158,10 +158,10 @@ def _choice(request_context: RequestContext, level: str) -> Choice | None:
     if not id:
         return None
     with request_context.catalogue.reading() as connection:
-        found = published_collection(connection, id)
-        if found is None:
+        published = published_collection(connection, id)
+        if published is None:
             return None
-        collection, members = found
+        collection, members = published
         hits = named(connection, request_context.reader, members)[:NEWEST]
     if not hits:
         return None

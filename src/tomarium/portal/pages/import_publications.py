@@ -64,7 +64,11 @@ def content(request_context: CurrentRequest) -> ImportPage:
 
 
 def content_of(
-    context: RequestContext, done: list[Imported], problems: tuple[str, ...], text: str = "", data: str = ""
+    context: RequestContext,
+    every_imported: list[Imported],
+    problems: tuple[str, ...],
+    text: str = "",
+    data: str = "",
 ) -> ImportPage:
     """Tell what became of what was sent; arguments as the fields of `ImportPage`."""
     rows = tuple(
@@ -75,7 +79,7 @@ def content_of(
             tuple((id, context.link("record", {"id": id})) for id in imported.records),
             (*imported.conflicts, *([imported.problem] if imported.problem else [])),
         )
-        for imported in done
+        for imported in every_imported
     )
     return ImportPage("Import publications", rows, problems, text, data)
 

@@ -8,13 +8,13 @@ from typing import Annotated, Final, Literal
 
 from fastapi import HTTPException, Query, Request
 
-from tomarium.catalogue.log_access import keeps_log, names_seen, subjects_kept
+from tomarium.catalogue.log_access import keeps_log, subjects_of_keeper, visible_names
 from tomarium.catalogue.log_book import entry_numbered
 from tomarium.catalogue.log_find import find_entries
 from tomarium.errors import ParameterError
 from tomarium.portal.identity import identify
 from tomarium.portal.log_shown import About, ShownEntry, about, shown_entries
-from tomarium.portal.logbook import Asked
+from tomarium.portal.logbook import RequestedEntries
 from tomarium.portal.page import FOR_PEOPLE, Page
 from tomarium.portal.request_context import CurrentRequest
 
@@ -79,7 +79,7 @@ class LogbookPage:
 
 def content(
     request_context: CurrentRequest,
-    wanted: Asked,
+    filters: RequestedEntries,
     request: Request,
     after: Annotated[str, Query(max_length=200, description="Where the page before ended")] = "",
     fold: Annotated[
@@ -87,29 +87,31 @@ def content(
     ] = "yes",
 ) -> LogbookPage:
     """List the entries of the log book that the reader may read: by words, author, day, tag, people or programs."""
-    asked = {name: request.query_params.get(name, "") for name in ("q", "who", "by", "tag", "since", "until")}
+    texts = {name: request.query_params.get(name, "") for name in ("q", "who", "by", "tag", "since", "until")}
     with request_context.catalogue.reading() as connection:
         reader = request_context.reader
         try:
-            found, beyond = find_entries(connection, reader, wanted, after=after, limit=SHOWN)
+            stored, beyond = find_entries(connection, reader, filters, after=after, limit=SHOWN)
         except ParameterError as problem:
             raise HTTPException(400, f"{problem}.") from problem
-        entries = shown_entries(request_context, connection, found)
-        named = names_seen(connection, reader, [wanted.about]) if wanted.about else {}
-        if wanted.about and wanted.about not in named:
-            raise HTTPException(404, f"There is no “{wanted.about[:100]}” in this catalogue.")
+        entries = shown_entries(request_context, connection, stored)
+        named = visible_names(connection, reader, [filters.about]) if filters.about else {}
+        if filters.about and filters.about not in named:
+            raise HTTPException(404, f"There is no “{filters.about[:100]}” in this catalogue.")
         signed_in = identify(request_context.request).way != "nobody"
-        kept = subjects_kept(connection, reader) if signed_in and not wanted.about else {}
-        may = bool(kept) or (signed_in and wanted.about and bool(keeps_log(connection, reader, wanted.about)))
-    query = {**asked, "about": wanted.about}
+        subjects = subjects_of_keeper(connection, reader) if signed_in and not filters.about else {}
+        may = bool(subjects) or (
+            signed_in and filters.about and bool(keeps_log(connection, reader, filters.about))
+        )
+    query = {**texts, "about": filters.about}
     return LogbookPage(
-        title=f"Log book of {named[wanted.about]}" if wanted.about else "Log book",
+        title=f"Log book of {named[filters.about]}" if filters.about else "Log book",
         entries=entries,
-        about=about(request_context, wanted.about, named[wanted.about]) if wanted.about else None,
+        about=about(request_context, filters.about, named[filters.about]) if filters.about else None,
         older=request_context.link("logbook", query={**query, "after": beyond}) if beyond else "",
         asked=query,
-        groups=tuple(_grouped(entries, folds=fold == "yes" and wanted.by != "machine")),
-        subjects=tuple(kept.items()),
+        groups=tuple(_grouped(entries, folds=fold == "yes" and filters.by != "machine")),
+        subjects=tuple(subjects.items()),
         writes=bool(may),
         exports=tuple(
             (words, request_context.link(name, query=query))
@@ -117,7 +119,7 @@ def content(
         ),
         events="" if after else request_context.link("log.events", query=query),
         unfolded=request_context.link("logbook", query={**query, "fold": "no"}) if fold == "yes" else "",
-        tags=tuple(sorted({tag for one in entries for tag in one.tags})),
+        tags=tuple(sorted({tag for entry in entries for tag in entry.tags})),
     )
 
 
@@ -133,7 +135,7 @@ def _grouped(entries: Sequence[ShownEntry], *, folds: bool) -> list[Group]:
         if len(some) >= FOLDED_FROM:
             groups.append(Group(True, some, some[-1].written, some[0].written))
         else:
-            groups += [Group(False, (one,)) for one in some]
+            groups += [Group(False, (entry,)) for entry in some]
         start = stop
     return groups
 
@@ -163,15 +165,15 @@ class LogEntryPage:
 def entry_content(request_context: CurrentRequest, number: int) -> LogEntryPage:
     """Show an entry of the log book with what it said before."""
     with request_context.catalogue.reading() as connection:
-        found = entry_numbered(connection, request_context.reader, number) if number < 2**62 else None
-        if found is None:
+        stored = entry_numbered(connection, request_context.reader, number) if number < 2**62 else None
+        if stored is None:
             raise HTTPException(404, f"There is no entry {number} of the log book that you may read.")
-        entry = shown_entries(request_context, connection, [found])[0]
+        entry = shown_entries(request_context, connection, [stored])[0]
     return LogEntryPage(
         f"Entry {number} of the log book of {entry.about.name}",
         entry,
         request_context.link("logbook", query={"about": entry.about.subject}),
-        " ".join(one.subject for one in entry.links),
+        " ".join(link.subject for link in entry.links),
     )
 
 

@@ -64,7 +64,7 @@ def content(request_context: CurrentRequest, id: str) -> MakeASlice:
             f"square pixels, at least {make_a_slice.FEWEST_PIXELS} along y and x.",
         )
     piece = viewer.render(record, view_of(viewer, record, folder, request_context))
-    told = make_a_slice.for_script(record, folder)
+    data = make_a_slice.for_script(record, folder)
     script = built("make-a-slice")
     return MakeASlice(
         title=record.title,
@@ -73,9 +73,9 @@ def content(request_context: CurrentRequest, id: str) -> MakeASlice:
         count=record.volume["shape"][0],
         source="The projections are computed from the slice of this record; they are not the measured ones.",
         views=piece.data["views"],
-        columns=told["columns"],
+        columns=data["columns"],
         pictures=dict(piece.data["pictures"]),
-        told=Markup(json.dumps(told).replace("<", "\\u003c")),
+        told=Markup(json.dumps(data).replace("<", "\\u003c")),
         html=piece.html,
         record=request_context.link("record", {"id": id}),
         script=request_context.link("static", {"path": script}) if script else "",

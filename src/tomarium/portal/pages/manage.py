@@ -10,9 +10,9 @@ from fastapi import HTTPException
 from sqlalchemy import Connection
 
 from tomarium.catalogue.comments import comments_of
-from tomarium.catalogue.dois import Told, states_of
+from tomarium.catalogue.dois import DoiResult, states_of
 from tomarium.catalogue.edit import place_for
-from tomarium.catalogue.entities import as_told
+from tomarium.catalogue.entities import with_current_entities
 from tomarium.catalogue.invitations import invitations_of
 from tomarium.catalogue.life import may_publish, usual_embargo
 from tomarium.catalogue.picture_credits import CREDITED, Credit
@@ -102,7 +102,7 @@ class ManagePage:
         Whether it may be published.
     remarks : tuple of Remark
         The oldest first.
-    dois : tuple of Told
+    dois : tuple of DoiResult
         How far its DOIs are.
     may_publish : bool
         Whether who asks may publish it.
@@ -134,7 +134,7 @@ class ManagePage:
     checks: tuple[Check, ...]
     ready: bool
     remarks: tuple[Remark, ...]
-    dois: tuple[Told, ...]
+    dois: tuple[DoiResult, ...]
     may_publish: bool = field(metadata=FOR_PEOPLE)
     embargo: str = field(metadata=FOR_PEOPLE)
     licences: tuple[str, ...] = field(metadata=FOR_PEOPLE)
@@ -194,7 +194,7 @@ def content_of(request_context: RequestContext, id: str, said: str = "", *, link
     except InputError as problem:
         raise HTTPException(404, f"{problem}.") from problem
     with request_context.catalogue.reading() as connection:
-        record = as_told(connection, read_record(folder), stale=place.stale)
+        record = with_current_entities(connection, read_record(folder), stale=place.stale)
     # The doctor reads files; it is asked when the record is handed in or published, not whenever the page is shown.
     checks = publication_checks(record, folder, files=False)
     return ManagePage(
@@ -204,7 +204,7 @@ def content_of(request_context: RequestContext, id: str, said: str = "", *, link
         record=request_context.link("record", {"id": id}),
         values=values_of(record),
         checks=checks,
-        ready=not any(one.problem and one.refuses for one in checks),
+        ready=not any(check.problem and check.refuses for check in checks),
         remarks=remarks,
         dois=dois,
         may_publish=publishes,
@@ -218,17 +218,20 @@ def content_of(request_context: RequestContext, id: str, said: str = "", *, link
         pictures=tuple(
             Credit(part.path, part.creator, part.permission) for part in record.parts if part.kind in CREDITED
         ),
-        paths=tuple(one.path for one in record.files if not one.path.endswith("/"))[:500],
+        paths=tuple(file.path for file in record.files if not file.path.endswith("/"))[:500],
     )
 
 
 def _links(connection: Connection, reader: Reader, id: str) -> tuple[LinkRow, ...] | None:
     try:
-        found = invitations_of(connection, reader, id)
+        invitations = invitations_of(connection, reader, id)
     except NotAllowed:  # a scientist of its instrument
         return None
-    days = ((one, datetime.fromtimestamp(one.until_utc, UTC).date().isoformat()) for one in found)
-    return tuple(LinkRow(one.digest[:12], one.made_by, until) for one, until in days)
+    days = (
+        (invitation, datetime.fromtimestamp(invitation.until_utc, UTC).date().isoformat())
+        for invitation in invitations
+    )
+    return tuple(LinkRow(invitation.digest[:12], invitation.made_by, until) for invitation, until in days)
 
 
 def values_of(record: Record) -> dict[str, str]:
@@ -252,7 +255,7 @@ def values_of(record: Record) -> dict[str, str]:
         "keywords": "\n".join(record.keywords),
         "techniques": "\n".join(record.techniques),
         "specimen": record.specimen,
-        **{kind: one.id if (one := record.entity(kind)) else "" for kind in ("proposal", "instrument")},
+        **{kind: entity.id if (entity := record.entity(kind)) else "" for kind in ("proposal", "instrument")},
         "acknowledgement": record.acknowledgement,
         "funding": "\n".join(map(write_funding, record.funding)),
         "related": "\n".join(map(write_related, record.related)),

@@ -57,18 +57,18 @@ class MessagesPage:
     table: str
 
 
-def message_row(context: RequestContext, one: Message) -> MessageRow:
+def message_row(context: RequestContext, message: Message) -> MessageRow:
     """Give a message the address of its record."""
     return MessageRow(
-        number=one.number,
-        when=datetime.fromtimestamp(one.moment_utc, UTC).isoformat(timespec="seconds"),
-        name=one.name,
-        email=one.email,
-        text=one.text,
-        page=one.page,
-        record=one.record,
-        address=context.link("record", {"id": one.record}) if one.record else "",
-        answered=one.answered,
+        number=message.number,
+        when=datetime.fromtimestamp(message.moment_utc, UTC).isoformat(timespec="seconds"),
+        name=message.name,
+        email=message.email,
+        text=message.text,
+        page=message.page,
+        record=message.record,
+        address=context.link("record", {"id": message.record}) if message.record else "",
+        answered=message.answered,
     )
 
 

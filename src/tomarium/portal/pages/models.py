@@ -12,7 +12,7 @@ from sqlalchemy import Row
 
 from tomarium.catalogue.edit import place_for
 from tomarium.catalogue.model_jobs import demand_volume, models_asked
-from tomarium.catalogue.model_request import LABELS, read_asked
+from tomarium.catalogue.model_request import LABELS, read_model_request
 from tomarium.catalogue.reader import NotAllowed
 from tomarium.errors import InputError, ParameterError
 from tomarium.model import Record
@@ -167,16 +167,16 @@ def content(
     said: Annotated[str, Query(max_length=300, include_in_schema=False)] = "",
 ) -> ModelsPage:
     """Show what a `threshold` makes of a record's volume, and the meshes and prints that were asked for."""
-    record, folder = kept(request_context, id)
-    told = {"threshold": threshold, "dark": dark, "smooth": smooth, "whole": whole, "up": up}
+    record, folder = demand_kept_record(request_context, id)
+    fields = {"threshold": threshold, "dark": dark, "smooth": smooth, "whole": whole, "up": up}
     with request_context.catalogue.reading() as connection:
         jobs = models_asked(connection, id)
-    problem, shown, seen = "", None, None
+    problem, shown, preview = "", None, None
     try:
         demand_volume(id, folder)
         makes = True
-        seen = preview_of(record, folder, told)
-        shown = _shown(request_context, id, seen, record, told)
+        preview = preview_of(record, folder, fields)
+        shown = _shown(request_context, id, preview, record, fields)
     except InputError as refused:
         makes = isinstance(refused, ParameterError) or volume_path(record) is not None
         problem = f"{refused}."
@@ -185,13 +185,13 @@ def content(
         title=f"Mesh and print “{record.title}”",
         id=id,
         unit=record.volume.get("unit") or "",
-        asked=tuple(_asked(request_context, id, job) for job in jobs),
+        asked=tuple(_asked_model(request_context, id, job) for job in jobs),
         shown=shown,
         problem=problem,
         record=request_context.link("record", {"id": id}),
-        values={name: text for name, text in told.items() if text},
+        values={name: text for name, text in fields.items() if text},
         labels=LABELS,
-        bars=_bars(record, seen.threshold if seen else None),
+        bars=_bars(record, preview.threshold if preview else None),
         calibrated=bool(record.volume.get("voxel_m")),
         makes=makes,
         published=record.publication is not None,
@@ -201,7 +201,7 @@ def content(
     )
 
 
-def kept(request_context: RequestContext, id: str) -> tuple[Record, Path]:
+def demand_kept_record(request_context: RequestContext, id: str) -> tuple[Record, Path]:
     """Find a record that the reader keeps, with its folder.
 
     Parameters
@@ -230,53 +230,53 @@ def kept(request_context: RequestContext, id: str) -> tuple[Record, Path]:
     return record, folder
 
 
-def preview_of(record: Record, folder: Path, told: Mapping[str, str]) -> BodyPreview:
+def preview_of(record: Record, folder: Path, fields: Mapping[str, str]) -> BodyPreview:
     """Look at what a form makes the body; raises InputError where that is nothing, or a field cannot be read."""
-    asked = read_asked("print", {name: text for name, text in told.items() if text})
-    assert asked.how is not None
-    return body_preview(folder / str(volume_path(record)), asked.wish, asked.how.up)
+    request = read_model_request("print", {name: text for name, text in fields.items() if text})
+    assert request.how is not None
+    return body_preview(folder / str(volume_path(record)), request.wish, request.how.up)
 
 
 def _shown(
-    request_context: RequestContext, id: str, seen: BodyPreview, record: Record, told: Mapping[str, str]
+    request_context: RequestContext, id: str, preview: BodyPreview, record: Record, fields: Mapping[str, str]
 ) -> Shown:
     unit = record.volume.get("unit") or ""
-    side = "below" if told["dark"] else "above"
-    source = "found by Otsu’s method" if seen.found else "given"
-    small = " × ".join(map(str, seen.shape[::-1]))
+    side = "below" if fields["dark"] else "above"
+    source = "found by Otsu’s method" if preview.found else "given"
+    small = " × ".join(map(str, preview.shape[::-1]))
     words = (
-        f"The body is what is {side} {seen.threshold:.4g}{f' {unit}' if unit else ''} ({source}): "
-        f"{100 * seen.share:.3g} % of the volume, seen in {small} voxels."
+        f"The body is what is {side} {preview.threshold:.4g}{f' {unit}' if unit else ''} ({source}): "
+        f"{100 * preview.share:.3g} % of the volume, seen in {small} voxels."
     )
     hints = []
-    if seen.pieces is not None and seen.largest < 0.995:
+    if preview.pieces is not None and preview.largest < 0.995:
         hints.append(
-            f"It falls into {seen.pieces} pieces; the largest is {100 * seen.largest:.2g} % of it. A print "
+            f"It falls into {preview.pieces} pieces; the largest is {100 * preview.largest:.2g} % of it. A print "
             f"is one piece."
         )
-    if seen.at_edge > 0.02:
+    if preview.at_edge > 0.02:
         hints.append(
-            f"{100 * seen.at_edge:.2g} % of its surface lies where the volume or its circle ends: it "
+            f"{100 * preview.at_edge:.2g} % of its surface lies where the volume or its circle ends: it "
             f"would be cut flat there."
         )
     pictures = {
-        name: request_context.link("models.preview", {"id": id, "name": name}, dict(told))
+        name: request_context.link("models.preview", {"id": id, "name": name}, dict(fields))
         for name in ("slice", "silhouette")
     }
-    return Shown(f"{seen.threshold:.6g}", words, pictures["slice"], pictures["silhouette"], tuple(hints))
+    return Shown(f"{preview.threshold:.6g}", words, pictures["slice"], pictures["silhouette"], tuple(hints))
 
 
 def _bars(record: Record, threshold: float | None) -> Bars | None:
     if not histogram.HISTOGRAM.shows(record):
         return None
-    told = record.volume["histogram"]
-    low, high = float(told["edges"][0]), float(told["edges"][-1])
+    stored = record.volume["histogram"]
+    low, high = float(stored["edges"][0]), float(stored["edges"][-1])
 
     def place(value: float) -> str:
         return f"{100 * (value - low) / (high - low):.3f}"
 
     return Bars(
-        histogram.outline(told["counts"], "log"),
+        histogram.outline(stored["counts"], "log"),
         low,
         high,
         place(threshold) if threshold is not None and low <= threshold <= high else "",
@@ -284,9 +284,9 @@ def _bars(record: Record, threshold: float | None) -> Bars | None:
     )
 
 
-def _asked(request_context: RequestContext, id: str, job: Row[Any]) -> AskedModel:
+def _asked_model(request_context: RequestContext, id: str, job: Row[Any]) -> AskedModel:
     role, fields = str(job.arguments["role"]), job.arguments["fields"]
-    made: Sequence[str] = job.made
+    record_ids: Sequence[str] = job.made
     return AskedModel(
         number=job.number,
         role=role,
@@ -294,12 +294,12 @@ def _asked(request_context: RequestContext, id: str, job: Row[Any]) -> AskedMode
         state=job.state,
         told=job.told,
         asked_by=job.asked_by,
-        wanted=tuple(_wanted(fields)),
-        address=request_context.link("record", {"id": made[0]}) + "#meshes" if made else "",
+        wanted=tuple(_words_of_request(fields)),
+        address=request_context.link("record", {"id": record_ids[0]}) + "#meshes" if record_ids else "",
     )
 
 
-def _wanted(fields: Mapping[str, str]) -> list[str]:
+def _words_of_request(fields: Mapping[str, str]) -> list[str]:
     ticks = ("dark", "whole", "overwrite", "keep_hollow", "largest_only", "no_plate")
     return [
         LABELS[name].lower() if name in ticks else f"{LABELS[name].lower()} {' / '.join(text.split(chr(10)))}"

@@ -106,19 +106,21 @@ class OneNewsPage:
 
 def newest_news(context: RequestContext, connection: Connection) -> tuple[NewsLine, ...]:
     """List the news that a reader may see, the newest first."""
-    found = shown_texts(connection, context.reader, "news", context.language)
-    ordered = sorted(found, key=lambda one: (one.text.facts["date"], one.name), reverse=True)
+    texts = shown_texts(connection, context.reader, "news", context.language)
+    ordered = sorted(
+        texts, key=lambda shown_text: (shown_text.text.facts["date"], shown_text.name), reverse=True
+    )
     return tuple(_line(context, shown_text) for shown_text in ordered)
 
 
-def _line(context: RequestContext, one: ShownText) -> NewsLine:
+def _line(context: RequestContext, shown_text: ShownText) -> NewsLine:
     return NewsLine(
-        title=one.text.title,
-        summary=one.text.summary,
-        date=one.text.facts["date"],
-        address=context.link("news.one", {"name": one.slug}),
-        language=one.language,
-        to_come=is_to_come(one.text),
+        title=shown_text.text.title,
+        summary=shown_text.text.summary,
+        date=shown_text.text.facts["date"],
+        address=context.link("news.one", {"name": shown_text.slug}),
+        language=shown_text.language,
+        to_come=is_to_come(shown_text.text),
     )
 
 

@@ -146,11 +146,11 @@ def content(
     if state and state not in STATES:
         raise HTTPException(400, f"There is no state “{state}”; there are {', '.join(STATES)}.")
     with request_context.catalogue.reading() as connection:
-        found = parcels_of(connection, reader, state=state)
+        parcels = parcels_of(connection, reader, state=state)
     makes = identify(request_context.request).way != "nobody" and reader.role != "visitor"
     return ParcelsPage(
         "Parcels",
-        tuple(_line(request_context, one) for one in found),
+        tuple(_line(request_context, parcel) for parcel in parcels),
         state,
         tuple(STATES.items()),
         _boxes({}) if makes else (),
@@ -162,47 +162,53 @@ def parcel_content(request_context: CurrentRequest, id: str) -> ParcelPage:
     """Show a parcel: what is in it, from whom, to whom, and every state it was in."""
     reader = request_context.reader
     with request_context.catalogue.reading() as connection:
-        found = parcel_of(connection, reader, id)
-        if found is None:
+        parcel = parcel_of(connection, reader, id)
+        if parcel is None:
             raise HTTPException(404, f"There is no parcel “{id[:80]}” that you may see.")
-        seen = {one for one, _ in found.specimens if entity_of(connection, reader, one)}
+        visible = {specimen for specimen, _ in parcel.specimens if entity_of(connection, reader, specimen)}
     private = {fact.key for fact in FACTS if fact.private}
-    following = NEXT[found.state] if found.receives else ()
+    following = NEXT[parcel.state] if parcel.receives else ()
     return ParcelPage(
-        title=found.facts.get("title") or f"Parcel {id}",
+        title=parcel.facts.get("title") or f"Parcel {id}",
         id=id,
-        state=found.state,
-        words=STATES[found.state],
+        state=parcel.state,
+        words=STATES[parcel.state],
         facts=tuple(
-            (fact.label, found.facts[fact.key], fact.key in private)
+            (fact.label, parcel.facts[fact.key], fact.key in private)
             for fact in FACTS
-            if fact.key in found.facts and fact.key != "title"
+            if fact.key in parcel.facts and fact.key != "title"
         ),
         specimens=tuple(
-            Content(one, name, request_context.link("specimen", {"id": one}) if one in seen else "")
-            for one, name in found.specimens
+            Content(
+                specimen,
+                name,
+                request_context.link("specimen", {"id": specimen}) if specimen in visible else "",
+            )
+            for specimen, name in parcel.specimens
         ),
         events=tuple(
             ShownParcelEvent(
-                one.state,
-                STATES[one.state],
-                one.when,
-                one.who,
-                one.note,
-                files_at(request_context, "parcel.file", {"id": id, "number": str(one.number)}, one.files),
+                event.state,
+                STATES[event.state],
+                event.when,
+                event.who,
+                event.note,
+                files_at(
+                    request_context, "parcel.file", {"id": id, "number": str(event.number)}, event.files
+                ),
             )
-            for one in found.events
+            for event in parcel.events
         ),
-        receiver=found.receiver,
+        receiver=parcel.receiver,
         next=tuple((state, DONE[state]) for state in following),
         others=tuple(
             (state, words)
             for state, words in STATES.items()
-            if found.receives and state not in (*following, found.state)
+            if parcel.receives and state not in (*following, parcel.state)
         ),
-        boxes=_boxes(found.facts) if found.mine else (),
+        boxes=_boxes(parcel.facts) if parcel.mine else (),
         labels=request_context.link(
-            "labels", query={"specimens": " ".join(one for one, _ in found.specimens)}
+            "labels", query={"specimens": " ".join(specimen for specimen, _ in parcel.specimens)}
         ),
     )
 
@@ -210,18 +216,18 @@ def parcel_content(request_context: CurrentRequest, id: str) -> ParcelPage:
 def places_content(request_context: CurrentRequest) -> PlacesPage:
     """Show where the specimens are that the reader keeps, as a tree of places."""
     with request_context.catalogue.reading() as connection:
-        found = where_now(connection, request_context.reader)
-        names = names_of(connection, list(found))
+        events = where_now(connection, request_context.reader)
+        names = names_of(connection, list(events))
     at: dict[str, list[Content]] = {}
     elsewhere = []
-    for id, event in found.items():
+    for id, event in events.items():
         page = request_context.link("specimen", {"id": id})
         parcel = str(event.parcel) if event.on_its_way else ""
-        one = Content(id, names[id], page, _words(event), event.holder, parcel)
+        row = Content(id, names[id], page, _words(event), event.holder, parcel)
         if event.on_its_way or not event.place:
-            elsewhere.append(one)
+            elsewhere.append(row)
         else:
-            at.setdefault(event.place, []).append(one)
+            at.setdefault(event.place, []).append(row)
     return PlacesPage("Where specimens are", tuple(_tree(at)), tuple(elsewhere))
 
 
@@ -231,9 +237,9 @@ def _tree(at: Mapping[str, Sequence[Content]]) -> list[PlaceNode]:
         tuple(path.split(" / ")[:depth]) for path in at for depth in range(1, len(path.split(" / ")) + 1)
     }
     return [
-        PlaceNode(path[-1], whole, len(path), tuple(at.get(whole, ())))
+        PlaceNode(path[-1], name, len(path), tuple(at.get(name, ())))
         for path in sorted(paths)
-        for whole in (" / ".join(path),)
+        for name in (" / ".join(path),)
     ]
 
 
@@ -243,17 +249,17 @@ def _words(event: SpecimenEvent) -> str:
     return f"with {event.holder}" if event.holder else ""
 
 
-def _line(request_context: RequestContext, one: Parcel) -> ParcelLine:
+def _line(request_context: RequestContext, parcel: Parcel) -> ParcelLine:
     return ParcelLine(
-        one.id,
-        one.facts.get("title") or one.id,
-        request_context.link("parcel", {"id": one.id}),
-        one.state,
-        STATES[one.state],
-        one.facts.get("sender", one.owner),
-        one.facts.get("receiver", one.receiver),
-        len(one.specimens),
-        one.changed,
+        parcel.id,
+        parcel.facts.get("title") or parcel.id,
+        request_context.link("parcel", {"id": parcel.id}),
+        parcel.state,
+        STATES[parcel.state],
+        parcel.facts.get("sender", parcel.owner),
+        parcel.facts.get("receiver", parcel.receiver),
+        len(parcel.specimens),
+        parcel.changed,
     )
 
 

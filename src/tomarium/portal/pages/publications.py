@@ -132,7 +132,7 @@ def content(
             for entity in entities_of_kind(connection, request_context.reader, "document")
             if _is_publication(entity)
         ]
-        every = [_publication(request_context, connection, one) for one in held]
+        every = [_publication(request_context, connection, publication) for publication in held]
     publications = [
         publication for publication in every if _holds(publication, q) and (publication.used or not data)
     ]
@@ -140,9 +140,9 @@ def content(
     for publication in publications:
         counts[publication.year] = counts.get(publication.year, 0) + 1
     shown = [publication for publication in publications if not year or publication.year == year]
-    shown.sort(key=lambda one: fold(one.title))
+    shown.sort(key=lambda publication: fold(publication.title))
     if sort != "title":
-        shown.sort(key=lambda one: one.year, reverse=sort == "newest")
+        shown.sort(key=lambda publication: publication.year, reverse=sort == "newest")
     years = [YearLink(count, counts[count], count == year) for count in sorted(counts, reverse=True) if count]
     return PublicationsPage(
         title=text.title,
@@ -180,8 +180,8 @@ def _publication(context: RequestContext, connection: Connection, held: Held) ->
     )
 
 
-def _holds(one: Publication, q: str) -> bool:
-    words = fold(" ".join((one.title, one.authors, one.doi)))
+def _holds(publication: Publication, q: str) -> bool:
+    words = fold(" ".join((publication.title, publication.authors, publication.doi)))
     return all(any(word.startswith(text) for word in words) for text in fold(q))
 
 

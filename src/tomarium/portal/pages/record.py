@@ -286,8 +286,8 @@ def content(request_context: CurrentRequest, id: str) -> RecordPage:
     note_view(request_context.request, id, place)
     folder = place.folder
     with request_context.catalogue.reading() as connection:
-        found = entries_of(connection, request_context.reader, f"records/{id}") if place.open else ()
-        log = shown_entries(request_context, connection, found)
+        log_entries = entries_of(connection, request_context.reader, f"records/{id}") if place.open else ()
+        log = shown_entries(request_context, connection, log_entries)
         as_files = request_context.request.app.state.as_files  # what is counted here is none of a site's
         damage = alarms_of(connection, id) if place.open else ()
         use = Use() if as_files else use_of(connection, id)[0]
@@ -303,11 +303,11 @@ def content(request_context: CurrentRequest, id: str) -> RecordPage:
     modules = filter(None, (built(viewer.built) for viewer in suitable if viewer.built))
     exports = tuple(
         Export(
-            known.title,
-            request_context.link("metadata", {"id": id, "standard": known.name}),
-            known.media_type,
+            standard.title,
+            request_context.link("metadata", {"id": id, "standard": standard.name}),
+            standard.media_type,
         )
-        for known in collect("standards", Standard).values()
+        for standard in collect("standards", Standard).values()
     )
     address = request_context.address("record", {"id": id})
     as_json = Export("JSON", request_context.link("record.json", {"id": id}), "application/json")
@@ -375,7 +375,7 @@ def content(request_context: CurrentRequest, id: str) -> RecordPage:
         if place.open and worksheet.suits(record)
         else "",
         use=use,
-        not_as_filed=tuple(Damage(one.path, one.problem, _day(one.raised_utc)) for one in damage),
+        not_as_filed=tuple(Damage(alarm.path, alarm.problem, _day(alarm.raised_utc)) for alarm in damage),
         related=tuple(relations_of(record, request_context)),
         cited_by=tuple(citing(record, request_context)),
         funding=funders(record),
@@ -395,19 +395,21 @@ def _show(viewer: Viewer, record: Record, folder: Path, request_context: Request
     except (FormatError, OSError) as problem:
         # One damaged file must not hide the rest of the record.
         logging.getLogger(__name__).error("record %s, viewer %s: %s", record.id, viewer.name, problem)
-        told = "This part of the record is damaged or missing, so it cannot be shown."
-        piece = Piece({"problem": told}, Markup('<p class="damaged">{}</p>').format(told))
+        problem_text = "This part of the record is damaged or missing, so it cannot be shown."
+        piece = Piece({"problem": problem_text}, Markup('<p class="damaged">{}</p>').format(problem_text))
     return Shown(viewer.title, piece.data, piece.html)
 
 
 def _entities(record: Record, request_context: RequestContext) -> Iterator[Described]:
     kinds = list(KINDS)
-    for one in sorted(
-        record.entities, key=lambda one: kinds.index(one.kind)
+    for entity in sorted(
+        record.entities, key=lambda entity: kinds.index(entity.kind)
     ):  # of a kind, they keep their order
-        own = one == record.entity(one.kind)
-        words = one.kind.capitalize() if own else "Made from"
-        yield Described(words, one.id, entity_line(one), request_context.link(one.kind, {"id": one.id}))
+        own = entity == record.entity(entity.kind)
+        words = entity.kind.capitalize() if own else "Made from"
+        yield Described(
+            words, entity.id, entity_line(entity), request_context.link(entity.kind, {"id": entity.id})
+        )
 
 
 def _downloads(record: Record, request_context: RequestContext) -> Iterator[Download]:
@@ -416,9 +418,9 @@ def _downloads(record: Record, request_context: RequestContext) -> Iterator[Down
     if volume_path(record) is not None:
         part = "TIFF, NumPy or OME-Zarr, made on request"
         yield Download("A level, a region or a slice", f"{ways}#some", "", part)
-    whole = units.show(sum(entry.bytes for entry in record.files), "B", digits=3)
+    size = units.show(sum(entry.bytes for entry in record.files), "B", digits=3)
     archive = request_context.link("download.zip", {"id": record.id})
-    yield Download("Everything, as ZIP", archive, whole, "With its metadata and checksums; can be resumed")
+    yield Download("Everything, as ZIP", archive, size, "With its metadata and checksums; can be resumed")
     for entry in sorted(record.files, key=lambda entry: entry.role != "volume"):
         if entry.role not in TAKEN:
             continue
@@ -434,9 +436,9 @@ def _downloads(record: Record, request_context: RequestContext) -> Iterator[Down
             "Notebook, Jupyter", address, "", "fetches a coarse level and shows it; needs Matplotlib"
         )
     yield Download("More ways", f"{ways}#all", "", "By a command, as lists, or opened where it lies")
-    for known in collect("standards", Standard).values():
-        address = request_context.link("metadata", {"id": record.id, "standard": known.name})
-        yield Download(f"Metadata, {known.title}", address, "", "")
+    for standard in collect("standards", Standard).values():
+        address = request_context.link("metadata", {"id": record.id, "standard": standard.name})
+        yield Download(f"Metadata, {standard.title}", address, "", "")
 
 
 RECORD = Page(

@@ -139,11 +139,11 @@ def content(
     `exposure_s=>=10ms`; of several ranges all must be met. `level=pupil` and `student` tell the cards in plain words.
     """
     level = level_of(request_context.request)
-    given = (technique, instrument, facility, proposal, taxon, licence, year, state, catalogue)
-    chosen = {name: tuple(values) for name, values in zip(FACETS, given, strict=True) if values}
+    selections = (technique, instrument, facility, proposal, taxon, licence, year, state, catalogue)
+    chosen = {name: tuple(values) for name, values in zip(FACETS, selections, strict=True) if values}
     spelled = read_asked(request_context.request.query_params.multi_items())
     ranges = spelled.ranges
-    wanted = tuple(dict.fromkeys(filter(None, map(str.strip, companions or ()))))
+    companion_kinds = tuple(dict.fromkeys(filter(None, map(str.strip, companions or ()))))
     first_page = not after and not offset
     if facets is None:
         request = request_context.request
@@ -154,7 +154,7 @@ def content(
         q,
         filters=chosen,
         ranges=ranges,
-        companions=wanted,
+        companions=companion_kinds,
         sort=sort,
         limit=limit,
         offset=offset,
@@ -163,11 +163,11 @@ def content(
         elsewhere=True,
     )
     path = request_context.link("records")
-    asked = {
+    arguments = {
         "q": (q,),
         **chosen,
         **ranges,
-        COMPANIONS: wanted,
+        COMPANIONS: companion_kinds,
         "sort": (sort if sort != "relevance" else "",),
         "limit": (str(limit) if limit != USUAL else "",),
         # A cookie keeps it for people; a program, which has none, follows the links.
@@ -175,13 +175,13 @@ def content(
     }
 
     def beside(cursor: str | None) -> str | None:
-        return with_query(path, {**asked, "after": (cursor,)}) if cursor else None
+        return with_query(path, {**arguments, "after": (cursor,)}) if cursor else None
 
     return RecordsPage(
         title=f"Search for “{q}”"
         if q.strip()
         else "Records found"
-        if chosen or ranges or wanted
+        if chosen or ranges or companion_kinds
         else "All records",
         q=q,
         total=page.total,
@@ -192,16 +192,20 @@ def content(
         previous=beside(page.previous),
         next=beside(page.next),
         sort=page.sort,
-        facets=facet_links(page.facets, path, asked),
+        facets=facet_links(page.facets, path, arguments),
         facets_of_newest=page.facets_of_newest,
         ranges=tuple(
             AskedRange(
-                name, text, with_query(path, {**asked, name: tuple(one for one in texts if one != text)})
+                name,
+                text,
+                with_query(
+                    path, {**arguments, name: tuple(other_text for other_text in texts if other_text != text)}
+                ),
             )
             for name, texts in ranges.items()
             for text in texts
         ),
-        filtered=bool(chosen or ranges or wanted),
+        filtered=bool(chosen or ranges or companion_kinds),
         level=level,
         levels=level_links(request_context),
         feed=_feed(request_context, spelled),
@@ -210,11 +214,11 @@ def content(
     )
 
 
-def _feed(request_context: RequestContext, asked: Asked) -> str:
+def _feed(request_context: RequestContext, query: Asked) -> str:
     """Tell where the feed of a search is; nowhere among pages that are files."""
     if request_context.request.app.state.as_files:
         return ""
-    return f"{request_context.link('records.atom')}?{asked.spelled}".removesuffix("?")
+    return f"{request_context.link('records.atom')}?{query.spelled}".removesuffix("?")
 
 
 def _saves(request_context: RequestContext) -> str:

@@ -35,7 +35,7 @@ GAPS_TOLD: Final = 8
 
 
 @dataclass(frozen=True)
-class Told:
+class SeriesVolume:
     """What the page needs of a record; kept, so that a long series is not read anew for every picture.
 
     Attributes
@@ -204,7 +204,7 @@ def content(
     """Show the moments of a series in the same greys; a moment is chosen by its number."""
     request_context.record(id)  # refuses what is hidden or closed
     _, place = request_context.seen(id)
-    base = _told(place)
+    base = _volume_at(place)
     if base.place is None:
         raise HTTPException(404, f"The record {id} is no moment of a series.")
     if not base.shape:
@@ -212,14 +212,14 @@ def content(
     number, count = moment or base.place.number, base.place.count
     if number > count:
         raise HTTPException(404, f"The series has {count} moments; there is no moment {number}.")
-    found = _found(request_context, base)
-    window = _window([one for one in found.values() if not _problem(one, base)], low, high)
-    asked: dict[Plane, int | None] = {"z": z, "y": y, "x": x}
-    planes: dict[str, Slice] = {plane: _slice(plane, base, asked[plane]) for plane in PLANES}
-    query = {str(plane): str(index) for plane, index in asked.items() if index is not None}
+    volumes = _volumes_by_number(request_context, base)
+    window = _window([volume for volume in volumes.values() if not _problem(volume, base)], low, high)
+    chosen_indices: dict[Plane, int | None] = {"z": z, "y": y, "x": x}
+    planes: dict[str, Slice] = {plane: _slice(plane, base, chosen_indices[plane]) for plane in PLANES}
+    query = {str(plane): str(index) for plane, index in chosen_indices.items() if index is not None}
     query |= {"low": low, "high": high}
     moments = tuple(
-        _moment(request_context, k, found.get(k), base, window, planes["z"].index, query)
+        _moment(request_context, k, volumes.get(k), base, window, planes["z"].index, query)
         for k in range(1, count + 1)
     )
     current = moments[number - 1]
@@ -233,7 +233,9 @@ def content(
         moments=moments,
         missing=_missing(moments),
         record_title=base.title,
-        gaps=tuple(f"{first}–{last}" if last > first else str(first) for first, last in _gaps(moments)),
+        gaps=tuple(
+            f"{first}–{last}" if last > first else str(first) for first, last in _missing_runs(moments)
+        ),
         planes=planes,
         window=window,
         chosen=bool(low or high),
@@ -244,12 +246,12 @@ def content(
     )
 
 
-def _window(shown: Sequence[Told], low: str, high: str) -> tuple[float, float]:
+def _window(shown: Sequence[SeriesVolume], low: str, high: str) -> tuple[float, float]:
     """Return the window that was chosen; where an end was not, that which holds the windows of all moments."""
     try:
         window = (
-            float(low) if low else min(one.window[0] for one in shown),
-            float(high) if high else max(one.window[1] for one in shown),
+            float(low) if low else min(volume.window[0] for volume in shown),
+            float(high) if high else max(volume.window[1] for volume in shown),
         )
     except ValueError:
         window = (inf, -inf)
@@ -261,34 +263,34 @@ def _window(shown: Sequence[Told], low: str, high: str) -> tuple[float, float]:
     return window
 
 
-def _found(request_context: RequestContext, base: Told) -> dict[int, Told]:
+def _volumes_by_number(request_context: RequestContext, base: SeriesVolume) -> dict[int, SeriesVolume]:
     """Find the moments that the reader may see; where two records claim one number, that of this page is taken."""
     assert base.place is not None
     with request_context.catalogue.reading() as connection:
         places = places_of_series(connection, request_context.reader, base.place.series, base.id)
-    found: dict[int, Told] = {}
+    volumes: dict[int, SeriesVolume] = {}
     for id in sorted(places, key=lambda id: (id != base.id, id)):
         try:
-            told = _told(places[id])
+            volume = _volume_at(places[id])
         except (OSError, FormatError):  # a folder that was moved: the moment is missing
             continue
-        if told.place is not None and told.place.count == base.place.count:
-            found.setdefault(told.place.number, told)
-    return found
+        if volume.place is not None and volume.place.count == base.place.count:
+            volumes.setdefault(volume.place.number, volume)
+    return volumes
 
 
-def _told(place: Place) -> Told:
+def _volume_at(place: Place) -> SeriesVolume:
     state = (place.folder / FILENAME).stat()
-    told = _of_folder(place.folder, state.st_mtime_ns, state.st_size)
-    return replace(told, closed="" if place.open else told.closed)
+    volume = _read_volume(place.folder, state.st_mtime_ns, state.st_size)
+    return replace(volume, closed="" if place.open else volume.closed)
 
 
 @lru_cache(maxsize=4096)
-def _of_folder(folder: Path, _changed_ns: int, _bytes: int) -> Told:
+def _read_volume(folder: Path, _changed_ns: int, _bytes: int) -> SeriesVolume:
     record = read_record(folder)
     has_volume = slices.SLICES.shows(record)
     version = next((entry.sha256[:12] for entry in record.files if entry.role == "volume"), "")
-    return Told(
+    return SeriesVolume(
         id=record.id,
         title=record.title,
         place=in_series(record),
@@ -301,51 +303,55 @@ def _of_folder(folder: Path, _changed_ns: int, _bytes: int) -> Told:
     )
 
 
-def _problem(told: Told | None, base: Told) -> str:
+def _problem(volume: SeriesVolume | None, base: SeriesVolume) -> str:
     """Say why a moment cannot be shown with the others."""
-    if told is None:
+    if volume is None:
         return "not filed here, or not open to you"
-    if told.closed:
-        return told.closed.removesuffix(".")
-    if not told.shape:
+    if volume.closed:
+        return volume.closed.removesuffix(".")
+    if not volume.shape:
         return "has no volume"
-    if told.shape != base.shape:
-        return f"has another size: {' × '.join(map(str, told.shape[::-1]))} voxels"
-    return "" if told.unit == base.unit else f"has grey values in another unit: {told.unit or 'none is told'}"
+    if volume.shape != base.shape:
+        return f"has another size: {' × '.join(map(str, volume.shape[::-1]))} voxels"
+    return (
+        ""
+        if volume.unit == base.unit
+        else f"has grey values in another unit: {volume.unit or 'none is told'}"
+    )
 
 
 def _moment(
     request_context: RequestContext,
     number: int,
-    told: Told | None,
-    base: Told,
+    volume: SeriesVolume | None,
+    base: SeriesVolume,
     window: tuple[float, float],
     z: int,
     query: Mapping[str, str],
 ) -> Moment:
-    here = request_context.link("series", {"id": base.id}, {**query, "moment": str(number)})
-    problem = _problem(told, base)
-    if told is None:
-        return Moment(number, "", "", problem, here=here)
-    page = request_context.link("record", {"id": told.id})
+    address = request_context.link("series", {"id": base.id}, {**query, "moment": str(number)})
+    problem = _problem(volume, base)
+    if volume is None:
+        return Moment(number, "", "", problem, here=address)
+    page = request_context.link("record", {"id": volume.id})
     if problem:
-        return Moment(number, told.id, when(told.place) if told.place else "", problem, page, here)
-    greys = {"low": f"{window[0]:.9g}", "high": f"{window[1]:.9g}", "v": told.version}
+        return Moment(number, volume.id, when(volume.place) if volume.place else "", problem, page, address)
+    greys = {"low": f"{window[0]:.9g}", "high": f"{window[1]:.9g}", "v": volume.version}
 
     def picture(viewer: str, name: str, **more: str) -> str:
         return request_context.link(
-            "picture", {"id": told.id, "viewer": viewer, "name": name}, {**greys, **more}
+            "picture", {"id": volume.id, "viewer": viewer, "name": name}, {**greys, **more}
         )
 
     return Moment(
-        number, told.id, when(told.place) if told.place else "", "", page, here,
+        number, volume.id, when(volume.place) if volume.place else "", "", page, address,
         picture=picture("slices", f"z-{z}.png", size="small"),
         pattern=picture("slices", "z-INDEX.png"),
-        volume=picture("look", look.VOLUME, size="small") if min(told.shape) >= look.FEWEST else "",
+        volume=picture("look", look.VOLUME, size="small") if min(volume.shape) >= look.FEWEST else "",
     )  # fmt: skip
 
 
-def _slice(plane: Plane, base: Told, index: int | None) -> Slice:
+def _slice(plane: Plane, base: SeriesVolume, index: int | None) -> Slice:
     axis = PLANES.index(plane)
     count = base.shape[axis]
     if index is not None and index >= count:
@@ -366,32 +372,34 @@ def _slice(plane: Plane, base: Told, index: int | None) -> Slice:
     )
 
 
-def _gaps(moments: Sequence[Moment]) -> list[tuple[int, int]]:
+def _missing_runs(moments: Sequence[Moment]) -> list[tuple[int, int]]:
     """Tell the first and last number of each run of moments that are not shown."""
-    lost = [one.number for one in moments if one.problem]
+    lost = [moment.number for moment in moments if moment.problem]
     runs = [[n for _, n in group] for _, group in groupby(enumerate(lost), lambda pair: pair[1] - pair[0])]
     return [(run[0], run[-1]) for run in runs]
 
 
 def _missing(moments: Sequence[Moment]) -> str:
     """Tell which moments are not shown: "Moments 4 and 7 to 9 …"."""
-    lost = [one.number for one in moments if one.problem]
+    lost = [moment.number for moment in moments if moment.problem]
     if not lost:
         return ""
-    words = [f"{first} to {last}" if last > first else str(first) for first, last in _gaps(moments)]
+    words = [f"{first} to {last}" if last > first else str(first) for first, last in _missing_runs(moments)]
     if len(words) > GAPS_TOLD:
         return f"{len(lost)} of {len(moments)} moments are not shown; each says why."
     text = words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
     return f"Moment{'' if len(lost) == 1 else 's'} {text} {'is' if len(lost) == 1 else 'are'} not shown; each says why."
 
 
-def _look(request_context: RequestContext, shown: Moment, base: Told, window: tuple[float, float]) -> Markup:
+def _look(
+    request_context: RequestContext, shown: Moment, base: SeriesVolume, window: tuple[float, float]
+) -> Markup:
     """Show the look of that moment, whose volume a script exchanges."""
     if not shown.volume:
         return Markup("")
     shape = small_shape(base.shape, look.SMALL_BYTES)
     voxel = base.voxel_m or (1.0, 1.0, 1.0)
-    told: dict[str, Any] = {
+    data: dict[str, Any] = {
         "volume": shown.volume,
         "shape": list(shape),
         "extent": [n * s for n, s in zip(base.shape, voxel, strict=True)],
@@ -402,7 +410,7 @@ def _look(request_context: RequestContext, shown: Moment, base: Told, window: tu
         "title": base.title,
         "size": f"{np.prod(shape) / 1e6:.2g} MB a moment",
     }
-    return fill("look.html", told, translations(request_context.language))
+    return fill("look.html", data, translations(request_context.language))
 
 
 def words_of(record: Record) -> str:

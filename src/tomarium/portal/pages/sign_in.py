@@ -132,9 +132,9 @@ def content_of(
         has_factor = mine is not None and factor_of(connection, mine.name).on
         lacking = mine is not None and mine.has_password and lacks_factor(connection, mine.name, mine.role)
         asks_code = mine is None and any_factor(connection)
-    known = identity.way != "nobody"
+    signed_in = identity.way != "nobody"
     return SignInPage(
-        title=f"Signed in as {identity.reader.name}" if known else "Sign in",
+        title=f"Signed in as {identity.reader.name}" if signed_in else "Sign in",
         way=identity.way,
         name=identity.reader.name,
         role=identity.reader.role,
@@ -152,8 +152,10 @@ def content_of(
         lacks_factor=lacking,
         asks_code=asks_code,
         tokens=tuple(
-            TokenRow(one.name, one.scopes, datetime.fromtimestamp(one.until_utc, UTC).date().isoformat())
-            for one in tokens
+            TokenRow(
+                token.name, token.scopes, datetime.fromtimestamp(token.until_utc, UTC).date().isoformat()
+            )
+            for token in tokens
         ),
         choices=dict(SCOPES),
     )

@@ -95,9 +95,9 @@ class SizesPage:
 
 def content(request_context: CurrentRequest, records: Records = None) -> SizesPage:
     """Draw the specimens of records beside one another at one scale, and tell their heights and widths."""
-    found = chosen(request_context, records)
+    outlined = chosen(request_context, records)
     specimens = []
-    for number, (record, _, silhouette) in enumerate(found):
+    for number, (record, _, silhouette) in enumerate(outlined):
         height, width = silhouette.size_m
         specimens.append(
             Specimen(
@@ -114,10 +114,12 @@ def content(request_context: CurrentRequest, records: Records = None) -> SizesPa
                 known_to=in_mm(2 * max(silhouette.pixel_m)),
             )
         )
-    _, pixel_m, bar_m = in_a_row([silhouette for _, _, silhouette in found]) if found else (b"", 0.0, 0.0)
+    _, pixel_m, bar_m = (
+        in_a_row([silhouette for _, _, silhouette in outlined]) if outlined else (b"", 0.0, 0.0)
+    )
     ids = [specimen.id for specimen in specimens]
     hits = search(request_context.catalogue, request_context.reader, "", limit=OFFERED).hits
-    others = [hit for hit in hits if hit.shape and hit.thumbnail and hit.voxel_m and hit.id not in ids]
+    offered = [hit for hit in hits if hit.shape and hit.thumbnail and hit.voxel_m and hit.id not in ids]
     return SizesPage(
         title="Specimens at one scale",
         specimens=tuple(specimens),
@@ -128,7 +130,7 @@ def content(request_context: CurrentRequest, records: Records = None) -> SizesPa
         most=MOST,
         choices=(
             *(Offered(specimen.id, specimen.title, True) for specimen in specimens),
-            *(Offered(hit.id, hit.title, False) for hit in others),
+            *(Offered(hit.id, hit.title, False) for hit in offered),
         ),
     )
 

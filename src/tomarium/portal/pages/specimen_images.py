@@ -208,16 +208,18 @@ def content(
     query = {"view": view, "along": "" if along == "z" else along, "frame": frame, "at": at if frame else ""}
 
     def zoom(name: str, along: str = along) -> str:
-        told = {**query, "view": name, "along": "" if along == "z" else along}
-        return request_context.link("specimen_images", {"id": id}, told) + "#map"
+        arguments = {**query, "view": name, "along": "" if along == "z" else along}
+        return request_context.link("specimen_images", {"id": id}, arguments) + "#map"
 
     def shown_whole(name: str) -> str:
-        told = {
+        arguments = {
             "frame": source.frame if source else "",
             "plane": "" if plane == "z" else plane,
             "whole": name,
         }
-        return request_context.link("specimen_images", {"id": id}, {**query, **told, "at": at}) + "#point"
+        return (
+            request_context.link("specimen_images", {"id": id}, {**query, **arguments, "at": at}) + "#point"
+        )
 
     crops: tuple[Crop, ...] = ()
     if source is not None and point is not None:
@@ -251,7 +253,7 @@ def content(
 def _volumes(request_context: RequestContext, id: str, space: Space) -> str:
     """Return the address at which all volumes are shown where they lie in each other."""
     solid = sorted(
-        (image for image in space.images if not image.flat), key=lambda one: -float(one.size_m.max())
+        (image for image in space.images if not image.flat), key=lambda image: -float(image.size_m.max())
     )
     with request_context.catalogue.reading() as connection:
         opened = [
@@ -263,17 +265,17 @@ def _volumes(request_context: RequestContext, id: str, space: Space) -> str:
     if not opened:
         return ""
     together = next(group for group in groups(space.links, [opened[0].frame]) if opened[0].frame in group)
-    others = [
+    overlaid = [
         read_frame(image_frame.frame).id for image_frame in opened[1:] if image_frame.frame in together
     ][:MOST_WITH]
-    if not others:
+    if not overlaid:
         return ""
-    query = {"with": ",".join(others), "specimen": id}
+    query = {"with": ",".join(overlaid), "specimen": id}
     return request_context.link("volume", {"id": read_frame(opened[0].frame).id}, query)
 
 
-def _several(count: int, thing: str) -> str:
-    return f"{count or 'no'} {thing}{'' if count == 1 else 's'}"
+def _several(count: int, noun: str) -> str:
+    return f"{count or 'no'} {noun}{'' if count == 1 else 's'}"
 
 
 def _point(source: ImageFrame, at: str, clicked: Click | None) -> Any:
@@ -286,20 +288,25 @@ def _point(source: ImageFrame, at: str, clicked: Click | None) -> Any:
 
 
 def _crops(
-    request_context: RequestContext, space: Space, source: ImageFrame, point: Any, plane: str, whole: str,
+    request_context: RequestContext, space: Space, source: ImageFrame, point: Any, plane: str, whole_frame: str,
     shown_whole: Callable[[str], str],
 ) -> tuple[Crop, ...]:  # fmt: skip
     ordered = [source, *(image for image in space.images if image.frame != source.frame)][:MOST_CROPS]
-    found = where(space.links, ordered, source.frame, point)
+    places = where(space.links, ordered, source.frame, point)
     titles = space.frames
 
-    def shown(one: Found | Unknown) -> Crop:
-        here = one.image.frame == whole
+    def shown(place: Found | Unknown) -> Crop:
+        is_whole = place.image.frame == whole_frame
         return crop_of(
-            request_context, one, titles, plane, here, shown_whole("-" if here else one.image.frame)
+            request_context,
+            place,
+            titles,
+            plane,
+            is_whole,
+            shown_whole("-" if is_whole else place.image.frame),
         )
 
-    return tuple(shown(one) for one in found)
+    return tuple(shown(place) for place in places)
 
 
 def _tree(

@@ -242,16 +242,16 @@ def content(
                 fit = _fit(chosen, bool(mirror), bool(scale))
             except InputError as wrong:
                 problem = f"{wrong}."
-        asked = ((plane_from, slice_from), (plane_to, slice_to))
+        chosen_slices = ((plane_from, slice_from), (plane_to, slice_to))
         sides = tuple(
-            _side(request_context, key, image, *asked[number], waiting[number], chosen)
+            _side(request_context, key, image, *chosen_slices[number], waiting[number], chosen)
             for number, (key, image) in enumerate(zip(("from", "to"), images, strict=True))
         )
     return SpecimenLinksPage(
         title=held.entity.name,
         id=id,
         links=tuple(link_json(link) for version in versions for link in version),
-        asked=tuple(_asked(job, space.frames) for job in jobs),
+        asked=tuple(_asked_alignment(job, space.frames) for job in jobs),
         histories=histories,
         choices=tuple((image_frame.frame, image_frame.title) for image_frame in mine),
         sides=sides,
@@ -372,7 +372,7 @@ def _history(versions: Sequence[Link], titles: dict[str, str], mine: bool) -> Hi
     )
 
 
-def _asked(job: Row[Any], titles: Mapping[str, str]) -> AskedAlignment:
+def _asked_alignment(job: Row[Any], titles: Mapping[str, str]) -> AskedAlignment:
     start, end = (str(job.arguments[name]) for name in ("from", "to"))
     return AskedAlignment(
         job.number, job.state, f"{titles.get(start, start)} in {titles.get(end, end)}", job.told, job.asked_by

@@ -288,11 +288,11 @@ def edit_page(
     EditPage
         Without a preview and a problem.
     """
-    whole = known_name(kind, name) if name else ""
+    full_name = known_name(kind, name) if name else ""
     with context.catalogue.reading() as connection:
-        written = newest(connection, whole, drafts=True) if whole else {}
-    english = current(written, whole, ENGLISH)
-    now = current(written, whole, language)
+        written = newest(connection, full_name, drafts=True) if full_name else {}
+    english = current(written, full_name, ENGLISH)
+    now = current(written, full_name, language)
     begin = text or now or english or PageText(kind, {})
     facts = dict(begin.facts)
     if text is None and now is None and english is None and kind == "news":
@@ -307,7 +307,7 @@ def edit_page(
         body=begin.body,
         remark="",
         seen=written[language].number if language in written else 0,
-        translations=translations(context, whole, written) if whole else (),
+        translations=translations(context, full_name, written) if full_name else (),
         english=write_page_text(english) if english and language != ENGLISH else "",
         preview=Markup(""),
         summary="",
@@ -316,7 +316,7 @@ def edit_page(
         todo=begin.todo,
         draft=language in written and written[language].draft,
         new=not name,
-        address=text_address(context, whole) if whole and (now or english) else "",
+        address=text_address(context, full_name) if full_name and (now or english) else "",
         history=context.link("texts.history", {"kind": kind}, {"name": name}) if written else "",
         tabs=tabs(context, reader, "texts"),
     )
@@ -333,7 +333,7 @@ def translations(
 ) -> tuple[Translation, ...]:
     """Tell in which languages a text is there."""
     kind, _, slug = name.partition("/")
-    found = []
+    rows = []
     for language, words in LANGUAGES.items():
         own, english = written.get(language), written.get(ENGLISH)
         state = "not translated" if language != ENGLISH else "not written"
@@ -344,21 +344,21 @@ def translations(
         elif english is None and language in shipped().get(name, {}):
             state = "came with tomarium"
         edit = context.link("texts.edit", {"kind": kind}, {"name": slug, "language": language})
-        found.append(Translation(language, words, edit, state))
-    return tuple(found)
+        rows.append(Translation(language, words, edit, state))
+    return tuple(rows)
 
 
 def compared(before: str, after: str) -> tuple[DiffLine, ...]:
     """Compare two texts line by line, with two lines around each change."""
-    found: list[DiffLine] = []
+    lines: list[DiffLine] = []
     for line in difflib.unified_diff(before.splitlines(), after.splitlines(), n=2, lineterm=""):
-        if line.startswith(("---", "+++")) and not found:
+        if line.startswith(("---", "+++")) and not lines:
             continue
         if line.startswith("@@"):
-            found.append(DiffLine("…", ""))
+            lines.append(DiffLine("…", ""))
         else:
-            found.append(DiffLine(line[:1], line[1:]))
-    return tuple(found[1:] if found and found[0].sign == "…" else found)
+            lines.append(DiffLine(line[:1], line[1:]))
+    return tuple(lines[1:] if lines and lines[0].sign == "…" else lines)
 
 
 def edit_content(
@@ -381,23 +381,23 @@ def history_content(
 ) -> HistoryPage:
     """Tell who changed a text of the portal when, and what; for editors, curators and administrators."""
     reader = demand_section(request_context, "texts")
-    whole = known_name(kind, name)
+    full_name = known_name(kind, name)
     with request_context.catalogue.reading() as connection:
-        found = versions_of(connection, whole)
+        versions = versions_of(connection, full_name)
     latest: dict[str, int] = {}
-    for one in found:
-        latest.setdefault(one.language, one.number)
-    shown = next((one for one in found if one.number == version), None)
+    for stored in versions:
+        latest.setdefault(stored.language, stored.number)
+    shown = next((stored for stored in versions if stored.number == version), None)
     if version and shown is None:
         raise HTTPException(404, f"This text has no version {version}.")
     changes: tuple[DiffLine, ...] = ()
     if shown is not None:
-        changes = compared(_source_before(found, shown, whole), shown.source)
+        changes = compared(_source_before(versions, shown, full_name), shown.source)
     return HistoryPage(
         title=f"History of {name}",
         kind=kind,
         name=name,
-        versions=tuple(_history_line(request_context, one, latest) for one in found),
+        versions=tuple(_history_line(request_context, stored, latest) for stored in versions),
         shown=version,
         changes=changes,
         edit=request_context.link("texts.edit", {"kind": kind}, {"name": name}),
@@ -412,18 +412,18 @@ def overview_content(request_context: CurrentRequest) -> OverviewPage:
     lines = []
     with request_context.catalogue.reading() as connection:
         for kind in FACTS:
-            for one in shown_texts(connection, reader, kind, ENGLISH):
-                written = newest(connection, one.name, drafts=True)
-                history = request_context.link("texts.history", {"kind": kind}, {"name": one.slug})
+            for shown_text in shown_texts(connection, reader, kind, ENGLISH):
+                written = newest(connection, shown_text.name, drafts=True)
+                history = request_context.link("texts.history", {"kind": kind}, {"name": shown_text.slug})
                 lines.append(
                     OverviewLine(
-                        title=one.text.title,
-                        slug=one.slug,
+                        title=shown_text.text.title,
+                        slug=shown_text.slug,
                         kind=kind,
-                        address=text_address(request_context, one.name),
+                        address=text_address(request_context, shown_text.name),
                         history=history if written else "",
-                        todo=one.text.todo,
-                        translations=translations(request_context, one.name, written),
+                        todo=shown_text.text.todo,
+                        translations=translations(request_context, shown_text.name, written),
                     )
                 )
     new = tuple(
@@ -441,23 +441,27 @@ def _boxes(kind: str, facts: Mapping[str, str]) -> tuple[Box, ...]:
     )
 
 
-def _history_line(context: RequestContext, one: Version, latest: Mapping[str, int]) -> HistoryLine:
-    kind, _, slug = one.name.partition("/")
+def _history_line(context: RequestContext, version: Version, latest: Mapping[str, int]) -> HistoryLine:
+    kind, _, slug = version.name.partition("/")
     return HistoryLine(
-        number=one.number,
-        language=one.language,
-        who=one.who,
-        moment=datetime.fromtimestamp(one.moment_utc, UTC).isoformat(timespec="seconds"),
-        remark=one.remark,
-        state="taken away" if not one.source else "draft" if one.draft else "",
-        compare=context.link("texts.history", {"kind": kind}, {"name": slug, "version": str(one.number)}),
-        newest=latest[one.language] == one.number,
+        number=version.number,
+        language=version.language,
+        who=version.who,
+        moment=datetime.fromtimestamp(version.moment_utc, UTC).isoformat(timespec="seconds"),
+        remark=version.remark,
+        state="taken away" if not version.source else "draft" if version.draft else "",
+        compare=context.link("texts.history", {"kind": kind}, {"name": slug, "version": str(version.number)}),
+        newest=latest[version.language] == version.number,
     )
 
 
-def _source_before(found: list[Version], shown: Version, name: str) -> str:
+def _source_before(versions: list[Version], shown: Version, name: str) -> str:
     """Return what a text said before a version: the version before, else what was shipped."""
-    earlier = (one for one in found if one.language == shown.language and one.number < shown.number)
+    earlier = (
+        version
+        for version in versions
+        if version.language == shown.language and version.number < shown.number
+    )
     if (before := next(earlier, None)) is not None:
         return before.source
     came = shipped().get(name, {}).get(shown.language)

@@ -134,10 +134,10 @@ def editing_of(context: RequestContext, shown: ShownText) -> Editing | None:
     """Tell an editor where a text is changed; None for others."""
     if not may_edit(context.reader):
         return None
-    asked = {"name": shown.slug, "language": context.language}
+    arguments = {"name": shown.slug, "language": context.language}
     kind = shown.name.partition("/")[0]
     return Editing(
-        edit=context.link("texts.edit", {"kind": kind}, asked),
+        edit=context.link("texts.edit", {"kind": kind}, arguments),
         history=context.link("texts.history", {"kind": kind}, {"name": shown.slug}),
         todo=shown.text.todo,
         draft=shown.draft,
@@ -214,20 +214,22 @@ def content(request_context: CurrentRequest, name: str) -> TextPage:
 def list_content(request_context: CurrentRequest) -> TextsPage:
     """List the pages of text."""
     with request_context.catalogue.reading() as connection:
-        found = shown_texts(connection, request_context.reader, "pages", request_context.language)
-    ordered = sorted(found, key=lambda one: (int(one.text.facts.get("order", "999")), one.text.title))
+        texts = shown_texts(connection, request_context.reader, "pages", request_context.language)
+    ordered = sorted(
+        texts, key=lambda shown_text: (int(shown_text.text.facts.get("order", "999")), shown_text.text.title)
+    )
     edit = request_context.link("texts.edit", {"kind": "pages"})
     return TextsPage(
         title="Learn",
         texts=tuple(
             TextLine(
-                one.text.title,
-                one.text.summary,
-                one.text.facts.get("level", ""),
-                text_address(request_context, one.name),
+                shown_text.text.title,
+                shown_text.text.summary,
+                shown_text.text.facts.get("level", ""),
+                text_address(request_context, shown_text.name),
             )
-            for one in ordered
-            if one.slug != "home"
+            for shown_text in ordered
+            if shown_text.slug != "home"
         ),
         new=edit if may_edit(request_context.reader) else "",
     )

@@ -112,15 +112,15 @@ def content(request_context: CurrentRequest) -> UploadPage:
 def _under_way(request_context: CurrentRequest, uploads: Uploads) -> tuple[UnderWay, ...]:
     reader = request_context.reader
     jobs = jobs_of_batches(request_context.catalogue, reader)
-    found = []
-    for one in uploads.batches(reader):
-        job = jobs.get(one.id)
-        begun = datetime.fromtimestamp(int(one.made_utc), UTC).isoformat()
-        state = ("whole" if job is None else job.state) if one.whole else "sending"
-        told = job.told if job is not None and state == "failed" else ""
-        drop = request_context.link("uploads.drop", {"batch": one.id})
-        found.append(UnderWay(one.id, one.title, begun, one.bytes, state, told, drop))
-    return tuple(found)
+    rows = []
+    for batch in uploads.batches(reader):
+        job = jobs.get(batch.id)
+        begun = datetime.fromtimestamp(int(batch.made_utc), UTC).isoformat()
+        state = ("whole" if job is None else job.state) if batch.whole else "sending"
+        problem = job.told if job is not None and state == "failed" else ""
+        drop = request_context.link("uploads.drop", {"batch": batch.id})
+        rows.append(UnderWay(batch.id, batch.title, begun, batch.bytes, state, problem, drop))
+    return tuple(rows)
 
 
 UPLOAD = Page(

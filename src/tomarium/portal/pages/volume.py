@@ -88,12 +88,12 @@ def content(
 
     With `specimen`, the links of that specimen say where the others lie in the first, and not their own coordinates.
     """
-    others = split_ids(request.query_params.get("with", ""))
-    found = sources(request_context, id, others, specimen)
+    other_ids = split_ids(request.query_params.get("with", ""))
+    volumes = sources(request_context, id, other_ids, specimen)
     record, place = request_context.opened(id)
     folder = place.folder
     note_view(request, id, place)
-    laid = {"with": ",".join(others), "specimen": specimen}
+    laid = {"with": ",".join(other_ids), "specimen": specimen}
     query = {"view": view, **laid, "rendering": "true" if rendering else ""}
     script = built("volume-page")
     return VolumePage(
@@ -105,10 +105,10 @@ def content(
                 source.record.title,
                 request_context.link("record", {"id": source.record.id}),
             )
-            for source in found
+            for source in volumes
         ),
         view=view,
-        state=state_of(request_context, id, view, others, rendering, specimen),
+        state=state_of(request_context, id, view, other_ids, rendering, specimen),
         record=request_context.link("record", {"id": id}),
         frame=request_context.link("volume.client", {"id": id, "client": "now"}, query)
         if has_client()
@@ -121,7 +121,7 @@ def content(
             {**laid, "rendering": "" if rendering else "true"},
         ),
         rendering=rendering,
-        picture=poster(folder, request_context, id, found[0].shape[0] // 2),
+        picture=poster(folder, request_context, id, volumes[0].shape[0] // 2),
         root=root_of(request),
     )
 

@@ -13,7 +13,10 @@ from tomarium.beamtime.work_jobs import PREVIEW, RECONSTRUCT
 from tomarium.beamtime.work_source import PATH, RECORD, below, listed
 from tomarium.catalogue import search
 from tomarium.catalogue.find_jobs import own_jobs
-from tomarium.portal.asked_work import (
+from tomarium.portal.identity import may_upload
+from tomarium.portal.page import FOR_PEOPLE, Page
+from tomarium.portal.request_context import CurrentRequest, RequestContext
+from tomarium.portal.work_requests import (
     OPEN,
     Progress,
     demand_worker_member,
@@ -22,9 +25,6 @@ from tomarium.portal.asked_work import (
     scan_folders,
     worker_words,
 )
-from tomarium.portal.identity import may_upload
-from tomarium.portal.page import FOR_PEOPLE, Page
-from tomarium.portal.request_context import CurrentRequest, RequestContext
 
 RAW: Final = '"raw scan"'
 """Keyword of the records of raw scans."""
@@ -57,7 +57,7 @@ class Choice:
 
 
 @dataclass(frozen=True)
-class Asked:
+class RequestedVolume:
     """A volume that was asked for.
 
     Attributes
@@ -99,7 +99,7 @@ class WorkPage:
         The folder that is open; "" for none.
     owner : bool
         Whether who asks owns this machine.
-    asked : tuple of Asked
+    asked : tuple of RequestedVolume
         The volumes, the newest first.
     worker, reconstructor : str
         That nobody takes slices, or volumes; "" where all is well.
@@ -114,7 +114,7 @@ class WorkPage:
     files: tuple[Choice, ...]
     folder: str
     owner: bool
-    asked: tuple[Asked, ...]
+    asked: tuple[RequestedVolume, ...]
     worker: str
     reconstructor: str
     waits: bool
@@ -133,7 +133,7 @@ def content(
     hits = search(request_context.catalogue, request_context.reader, f"{RAW} {words}", limit=OFFERED).hits
     with request_context.catalogue.reading() as connection:
         jobs = own_jobs(connection, request_context.reader, RECONSTRUCT, JOBS)
-    asked = tuple(_asked(request_context, job) for job in jobs)
+    volumes = tuple(_requested_volume(request_context, job) for job in jobs)
     return WorkPage(
         title="Reconstruct",
         q=words,
@@ -147,16 +147,16 @@ def content(
             for hit in hits
             if hit.open and not hit.shape
         ),
-        folders=tuple(_file(request_context, one, str(one)) for one in folders),
+        folders=tuple(_file(request_context, path, str(path)) for path in folders),
         files=()
         if inside is None
-        else tuple(_file(request_context, one, one.name) for one in listed(inside)),
+        else tuple(_file(request_context, path, path.name) for path in listed(inside)),
         folder="" if inside is None else str(inside),
         owner=is_owner(request),
-        asked=asked,
+        asked=volumes,
         worker=worker_words(request_context, PREVIEW),
         reconstructor=worker_words(request_context, RECONSTRUCT),
-        waits=any(one.progress.state in OPEN for one in asked),
+        waits=any(volume.progress.state in OPEN for volume in volumes),
     )
 
 
@@ -165,14 +165,14 @@ def _file(request_context: RequestContext, path: Path, name: str) -> Choice:
     return Choice(name, f"{PATH}{path}", "", inside)
 
 
-def _asked(request_context: RequestContext, job: Row[Any]) -> Asked:
-    made = job.made[0] if job.made else ""
-    return Asked(
+def _requested_volume(request_context: RequestContext, job: Row[Any]) -> RequestedVolume:
+    record_id = job.made[0] if job.made else ""
+    return RequestedVolume(
         job.number,
         job.arguments["title"],
         progress_of(request_context, job),
         request_context.link("work.job", {"number": str(job.number)}),
-        request_context.link("record", {"id": made}) if made else "",
+        request_context.link("record", {"id": record_id}) if record_id else "",
     )
 
 

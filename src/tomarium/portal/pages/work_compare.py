@@ -9,11 +9,11 @@ from fastapi import HTTPException, Query
 
 from tomarium.beamtime.work_jobs import PREVIEW
 from tomarium.beamtime.work_settings import changes_between, settings_of
-from tomarium.portal.asked_work import demand_worker_member, facts_of_job, own_job
 from tomarium.portal.built import built
 from tomarium.portal.page import FOR_PEOPLE, Page
 from tomarium.portal.pages.work_slice import grey_window
 from tomarium.portal.request_context import CurrentRequest
+from tomarium.portal.work_requests import demand_worker_member, facts_of_job, own_job
 
 FIELD: Final = 1000
 """Side of the drawing that a slice is put into, in units of its own."""
@@ -135,7 +135,9 @@ def content(
         title="Two settings for one scan",
         scan=scan,
         sides=tuple(sides),
-        changes=tuple(Change(name, text, other) for name, text, other in changes_between(*settings)),
+        changes=tuple(
+            Change(name, text, other_text) for name, text, other_text in changes_between(*settings)
+        ),
         window=window,
         unit=facts[0]["unit"],
         back=sides[1].page,

@@ -9,10 +9,10 @@ from fastapi import Path
 
 from tomarium.beamtime.work_jobs import RECONSTRUCT
 from tomarium.pipeline.protocol.protocol import from_data, to_yaml
-from tomarium.portal.asked_work import OPEN, Progress, demand_worker_member, own_job, progress_of
 from tomarium.portal.built import built
 from tomarium.portal.page import FOR_PEOPLE, Page
 from tomarium.portal.request_context import CurrentRequest
+from tomarium.portal.work_requests import OPEN, Progress, demand_worker_member, own_job, progress_of
 
 
 @dataclass(frozen=True)
@@ -66,17 +66,17 @@ def content(
     """Tell how far a volume is that was asked for on the page of work, and which record it became."""
     demand_worker_member(request_context)
     job = own_job(request_context, number, RECONSTRUCT)
-    told, script = job.arguments, built("work")
-    query = {"scan": told["scan"], "session": told["session"], "look": str(told["look"])}
+    arguments, script = job.arguments, built("work")
+    query = {"scan": arguments["scan"], "session": arguments["session"], "look": str(arguments["look"])}
     return WorkJobPage(
-        title=told["title"],
+        title=arguments["title"],
         number=job.number,
         tries=job.tries,
         progress=progress_of(request_context, job),
         may_cancel=job.state in OPEN,
-        protocol=to_yaml(from_data(told["protocol"], "the protocol")),
-        rows=told["rows"],
-        scan=told["scan"],
+        protocol=to_yaml(from_data(arguments["protocol"], "the protocol")),
+        rows=arguments["rows"],
+        scan=arguments["scan"],
         slice=request_context.link("work.slice", query=query),
         made=job.made[0] if job.made else "",
         waits=job.state in OPEN,

@@ -15,7 +15,11 @@ from tomarium.beamtime.work_jobs import PREVIEW, RECONSTRUCT
 from tomarium.beamtime.work_settings import OF_THE_VOLUME, WorkSettings, changes_between, settings_of
 from tomarium.catalogue.find_jobs import own_jobs
 from tomarium.errors import TomariumError
-from tomarium.portal.asked_work import (
+from tomarium.portal.built import built
+from tomarium.portal.page import FOR_PEOPLE, Page
+from tomarium.portal.request_context import CurrentRequest, RequestContext
+from tomarium.portal.step_forms import StepForm, step_forms, steps_in_words
+from tomarium.portal.work_requests import (
     OPEN,
     Progress,
     demand_worker_member,
@@ -26,10 +30,6 @@ from tomarium.portal.asked_work import (
     progress_of,
     worker_words,
 )
-from tomarium.portal.built import built
-from tomarium.portal.page import FOR_PEOPLE, Page
-from tomarium.portal.request_context import CurrentRequest, RequestContext
-from tomarium.portal.step_forms import StepForm, step_forms, steps_in_words
 from tomarium.steps.core.serialization import find_step
 
 COMPARED: Final = 8
@@ -296,13 +296,13 @@ def content_of(
         shown = first_slice(request_context, scan, begun, session)
         look = shown.number if shown else 0
     facts_shown, facts_strip = (facts_of_job(request_context, job) for job in (shown, strip))
-    known = (facts_strip or facts_shown or {}).get("scan", {})
+    scan_facts = (facts_strip or facts_shown or {}).get("scan", {})
     settings = typed.settings if typed else settings_of(shown.arguments["settings"] if shown else {})
     if typed is None and shown is None and strip is not None:
         settings = settings_of(strip.arguments["settings"])
     window = (typed.low, typed.high) if typed else window
     failed = next((job.told for job in (shown, strip) if job is not None and job.state == "failed"), "")
-    made = facts_shown or {}
+    slice_facts = facts_shown or {}
     script = built("work")
     return WorkSlicePage(
         title=title,
@@ -310,25 +310,25 @@ def content_of(
         record=request_context.link("record", {"id": scan.partition(":")[2]})
         if scan.startswith("record:")
         else "",
-        facts=tuple(Fact(*pair) for pair in known.get("pairs", ())),
-        notes=tuple(known.get("warnings", ())),
-        rows=int(known.get("rows", 0)),
-        columns=int(known.get("columns", 0)),
-        middle=_middle(known, facts_strip or facts_shown),
+        facts=tuple(Fact(*pair) for pair in scan_facts.get("pairs", ())),
+        notes=tuple(scan_facts.get("warnings", ())),
+        rows=int(scan_facts.get("rows", 0)),
+        columns=int(scan_facts.get("columns", 0)),
+        middle=_middle(scan_facts, facts_strip or facts_shown),
         strip=_strip(request_context, strip, facts_strip),
         look=_look(request_context, shown, facts_shown, window),
         settings=settings.texts,
         low=window[0],
         high=window[1],
-        pixel=_words(known.get("pixel_m"), "m"),
-        energy=_words(known.get("energy_kev"), "keV"),
-        distance=_words(known.get("distance_m"), "m"),
+        pixel=_words(scan_facts.get("pixel_m"), "m"),
+        energy=_words(scan_facts.get("energy_kev"), "keV"),
+        distance=_words(scan_facts.get("distance_m"), "m"),
         methods=_methods(),
         further=step_forms(settings.further),
         offered=steps_in_words(),
         problem=typed.problem if typed else failed,
-        protocol=str(made.get("yaml", "")),
-        command=str(made.get("command", "")),
+        protocol=str(slice_facts.get("yaml", "")),
+        command=str(slice_facts.get("command", "")),
         others=_others(request_context, session, scan, shown, window),
         worker=worker_words(request_context, PREVIEW),
         reconstructor=worker_words(request_context, RECONSTRUCT),
@@ -340,10 +340,10 @@ def content_of(
     )
 
 
-def _middle(known: Mapping[str, Any], facts: Mapping[str, Any] | None) -> float:
+def _middle(scan_facts: Mapping[str, Any], facts: Mapping[str, Any] | None) -> float:
     """Return the column about which the axis is looked for by a slider."""
     column = (facts or {}).get("axis_column")
-    return (known.get("columns", 0) - 1) / 2 if column is None else float(column)
+    return (scan_facts.get("columns", 0) - 1) / 2 if column is None else float(column)
 
 
 def _words(value: float | None, unit: str) -> str:
@@ -470,19 +470,19 @@ def _others(
         return ()
     with request_context.catalogue.reading() as connection:
         jobs = own_jobs(connection, request_context.reader, PREVIEW, 100)
-    here, found, told = settings_of(shown.arguments["settings"]), [], set()
+    settings, offers, listed = settings_of(shown.arguments["settings"]), [], set()
     for job in jobs:
-        asked = job.arguments
-        alike = (asked["session"], asked["scan"], asked["what"]) == (session, scan, "slice")
+        arguments = job.arguments
+        alike = (arguments["session"], arguments["scan"], arguments["what"]) == (session, scan, "slice")
         if not alike or job.state != "done" or job.number == shown.number:
             continue
-        changes = changes_between(settings_of(asked["settings"]), here)
+        changes = changes_between(settings_of(arguments["settings"]), settings)
         words = ", ".join(f"{name}: {text}" for name, text, _ in changes if name not in OF_THE_VOLUME)
-        if words and words not in told:
-            told.add(words)
+        if words and words not in listed:
+            listed.add(words)
             query = {"a": str(job.number), "b": str(shown.number), "low": window[0], "high": window[1]}
-            found.append(Other(words, request_context.link("work.compare", query=query)))
-    return tuple(found[:COMPARED])
+            offers.append(Other(words, request_context.link("work.compare", query=query)))
+    return tuple(offers[:COMPARED])
 
 
 WORK_SLICE = Page(

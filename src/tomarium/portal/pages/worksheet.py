@@ -90,8 +90,8 @@ def content(
 ) -> WorksheetPage:
     """Ask tasks of the volume of a record, for `level=pupil` or `student`, with answers computed from it."""
     record, folder = request_context.record(id)
-    asked = level_of(request_context.request)
-    level = asked if asked in LEVELS else "student"
+    asked_level = level_of(request_context.request)
+    level = asked_level if asked_level in LEVELS else "student"
     try:
         sheet = worksheet(record, folder, level, parts)
     except FormatError:
@@ -102,8 +102,8 @@ def content(
     def where(index: int) -> str:
         return request_context.link("picture", {"id": id, "viewer": "slices", "name": f"z-{index}.png"})
 
-    kept = {"level": asked} if "level" in request_context.request.query_params else {}
-    asked_for = {**kept, "parts": parts} if parts else kept
+    level_query = {"level": asked_level} if "level" in request_context.request.query_params else {}
+    asked_for = {**level_query, "parts": parts} if parts else level_query
     shown = {True: "true", False: "false"}
     source = (
         f"https://doi.org/{record.publication.doi}" if record.publication and record.publication.doi else ""
@@ -136,7 +136,7 @@ def content(
             "worksheet",
             {"id": id},
             {
-                **kept,
+                **level_query,
                 "answers": shown[answers],
                 "parts": "bright" if (parts or sheet.parts) == "dark" else "dark",
             },

@@ -111,8 +111,8 @@ class Portal:
         Answer
             Any status.
         """
-        asked = _ask(self.app, address, method, take)
-        return asyncio.run_coroutine_threadsafe(asked, self._loop).result()
+        answer = _ask(self.app, address, method, take)
+        return asyncio.run_coroutine_threadsafe(answer, self._loop).result()
 
 
 async def _ask(app: FastAPI, address: str, method: str, take: Callable[[bytes], Any] | None) -> Answer:

@@ -15,7 +15,7 @@ from urllib.parse import quote
 from tomarium import __version__
 from tomarium.catalogue import Catalogue, read_record
 from tomarium.catalogue.checksums import MANIFEST, read_manifest
-from tomarium.catalogue.entities import as_told, entities_of_kind
+from tomarium.catalogue.entities import entities_of_kind, with_current_entities
 from tomarium.catalogue.queries import place_of
 from tomarium.catalogue.reader import OPEN_ONLY
 from tomarium.catalogue.settings import all_settings
@@ -142,19 +142,22 @@ class _Site:
         with catalogue.reading() as connection:
             settings = all_settings(connection)
             entities = {
-                kind: frozenset(one.entity.id for one in entities_of_kind(connection, OPEN_ONLY, kind, 10**6))
+                kind: frozenset(
+                    held_entity.entity.id
+                    for held_entity in entities_of_kind(connection, OPEN_ONLY, kind, 10**6)
+                )
                 for kind in KINDS
             }
             texts = {
-                one.name: ":::" in one.text.body
+                shown_text.name: ":::" in shown_text.text.body
                 for kind in FACTS
-                for one in shown_texts(connection, OPEN_ONLY, kind, ENGLISH)
-                if kind != "pages" or one.slug not in ELSEWHERE
+                for shown_text in shown_texts(connection, OPEN_ONLY, kind, ENGLISH)
+                if kind != "pages" or shown_text.slug not in ELSEWHERE
             }
         homes = filter(None, (settings["address"].rstrip("/"), f"http://{HOST}"))
         self.whole = re.compile(rf"(?:{'|'.join(map(re.escape, homes))})(?=[/\s\"'<>)]|$)([^\s\"'<>)\\]*)")
         lists = self._lists()
-        inside = {id: str(volume_path(one)) for id, one in self.records.items() if volume_path(one)}
+        inside = {id: str(volume_path(record)) for id, record in self.records.items() if volume_path(record)}
         volumes = {
             id: (path, f"files/{path}" if not level else f"volume-level-{level}.ome.zarr")
             for id, path in inside.items()
@@ -174,16 +177,16 @@ class _Site:
         self.known: set[str] = set()
 
     def build(self) -> Built:
-        """Write everything."""
+        """Write all files of the site."""
         for place in ("/", "/about", "/glossary", *(f"/{name}" for name in sorted(LISTS))):
             self._page(f"/{name}" if (name := place[1:]) else "/", self._place(place))
         for path in ("", *sorted(TRANSLATED), *self.places.texts):
             for language in LANGUAGES:
-                asked = f"/{path}" if language == ENGLISH else f"/{language}/{path}"
-                self._page(asked, self._place(asked))
-        for asked, path in self.places.lists.items():
-            if "limit=" in asked:
-                self._page(asked, path)
+                address_asked = f"/{path}" if language == ENGLISH else f"/{language}/{path}"
+                self._page(address_asked, self._place(address_asked))
+        for address_asked, path in self.places.lists.items():
+            if "limit=" in address_asked:
+                self._page(address_asked, path)
         for id in self.records:
             self._page(f"/records/{quote(id)}", f"records/{id}/index.html")
         self._static()
@@ -191,27 +194,27 @@ class _Site:
             for name in ("feed.atom", "sitemap.xml"):
                 self.target.write(name, self._absolute(self.portal.ask(f"/{name}").content.decode()).encode())
             for language in LANGUAGES:
-                asked = f"/news.atom?language={language}"
-                feed = self._absolute(self.portal.ask(asked).content.decode())
-                self.target.write(self._place(asked), feed.encode())
+                address_asked = f"/news.atom?language={language}"
+                feed = self._absolute(self.portal.ask(address_asked).content.decode())
+                self.target.write(self._place(address_asked), feed.encode())
         while self.queue:
             self._write(*self.queue.popleft())
             self.progress(len(self.known) - len(self.queue), len(self.known))
         if self.told.search:
             thumbnails = {id: f"records/{id}/files/previews/thumbnail.png" for id in self.records}
-            here = {
+            existing = {
                 id: path if (self.target.folder / path).is_file() else "" for id, path in thumbnails.items()
             }
-            entries = (search_index.entry(one, here[id]) for id, one in self.records.items())
+            entries = (search_index.entry(record, existing[id]) for id, record in self.records.items())
             self.target.write(INDEX, search_index.script(entries))
         if self.places.files == "all":
             for id, record in self.records.items():
                 self._files(id, record)
         self.target.finish(tuple(LISTS))
-        told, target = self.told, self.target
-        told.records, told.written, told.kept = len(self.records), target.written, target.kept
-        told.removed, told.bytes = target.removed, target.bytes
-        return told
+        built, target = self.told, self.target
+        built.records, built.written, built.kept = len(self.records), target.written, target.kept
+        built.removed, built.bytes = target.removed, target.bytes
+        return built
 
     def _lists(self) -> dict[str, str]:
         """Follow the list of records to its end; its records are those of the site."""
@@ -239,7 +242,9 @@ class _Site:
             return
         try:
             with self.catalogue.reading() as connection:
-                self.records[id] = as_told(connection, read_record(place.folder), stale=place.stale)
+                self.records[id] = with_current_entities(
+                    connection, read_record(place.folder), stale=place.stale
+                )
             self.folders[id] = place.folder
         except (OSError, FormatError) as problem:
             self.told.problems.append(f"record {id} was left out: {problem}")
@@ -249,15 +254,15 @@ class _Site:
         place = self.places.of(path, query)
         return place.partition("?")[0] if place else ""
 
-    def _page(self, asked: str, path: str) -> None:
+    def _page(self, address: str, path: str) -> None:
         if path not in self.known:
             self.known.add(path)
-            self.queue.append((asked, path))
+            self.queue.append((address, path))
 
-    def _write(self, asked: str, path: str) -> None:
-        answer = self.portal.ask(asked)
+    def _write(self, address: str, path: str) -> None:
+        answer = self.portal.ask(address)
         if answer.status != 200:
-            self.told.problems.append(f"{asked}: the portal answered {answer.status}")
+            self.told.problems.append(f"{address}: the portal answered {answer.status}")
             return
         link = self._linker(path)
 
@@ -269,7 +274,7 @@ class _Site:
             return
         self.told.pages += 1
         without = () if self.places.whole else ("open",)
-        bare = without_language(asked.partition("?")[0])[1]
+        bare = without_language(address.partition("?")[0])[1]
         if bare in ("/", "/records") or (bare.startswith("/pages/") and not self.places.has_levels(bare)):
             without = (*without, "levels")  # lists are there once, as scientists see them
         if not self.places.is_translated(bare):
@@ -287,40 +292,40 @@ class _Site:
         own = "/" + page.removesuffix("index.html").strip("/")
 
         def link(address: str) -> str | None:
-            whole = self.whole.fullmatch(address)
-            inner = (whole[1] or "/") if whole else address
+            match = self.whole.fullmatch(address)
+            inner = (match[1] or "/") if match else address
             if not inner.startswith("/") or inner.startswith("//"):
                 return address
-            rest, mark, fragment = inner.partition("#")
-            path, _, query = rest.partition("?")
+            without_fragment, mark, fragment = inner.partition("#")
+            path, _, query = without_fragment.partition("?")
             language, bare = without_language(path)
             if language != ENGLISH and bare == own and not self.places.is_translated(bare):
                 return None  # it is there in English alone
             if level and not query and self.places.has_levels(bare):
                 query = f"level={level}"  # there are no cookies here
             if not self.portal.knows(path):
-                return None if whole else address
+                return None if match else address
             place = self.places.of(path, query)
             if place is None:
                 return None
-            bare, _, kept = place.partition("?")
+            bare, _, kept_query = place.partition("?")
             if not self._has(path, query, bare):
                 return None
             relative = quote(relpath(bare, dirname(page) or "."))
-            return relative + (f"?{kept}" if kept else "") + (f"#{fragment}" if mark else "")
+            return relative + (f"?{kept_query}" if kept_query else "") + (f"#{fragment}" if mark else "")
 
         return link
 
     def _has(self, path: str, query: str, place: str) -> bool:
         """Put a page into the queue, or write what is no page; False where the portal has no such thing."""
-        asked = f"{path}?{query}" if query else path
+        address = f"{path}?{query}" if query else path
         if place.endswith((".html", ".atom", ".xml")) and "/metadata/" not in place:
             if place.endswith(".html"):
-                alone = asked in self.places.lists or Path(place).stem in LEVELS
-                self._page(asked if alone else path, place)
+                alone = address in self.places.lists or Path(place).stem in LEVELS
+                self._page(address if alone else path, place)
             return True
         if place.endswith(".json") and not re.search(r"/(metadata|files|folders|static)/", path):
-            self._page(asked, place)
+            self._page(address, place)
             return True
         if path.endswith(".ome.zarr") or "/folders/" in path:
             return True  # written with the files
@@ -329,30 +334,30 @@ class _Site:
         if self.target.has_now(place):
             return True
         if "/metadata/" in path:
-            content = self.portal.ask(asked).content.decode()
+            content = self.portal.ask(address).content.decode()
             self.target.write(place, self._texts(content, place).encode())
             return True
-        return self._copy(asked, place)
+        return self._copy(address, place)
 
-    def _copy(self, asked: str, place: str, tag: str = "") -> bool:
+    def _copy(self, address: str, place: str, tag: str = "") -> bool:
         """Write a file as the portal gives it, unless it is there with the tag of its content."""
-        found = re.search(r"[?&]v=([\w.]+)", asked)
-        tag = tag or (f"{__version__}-{found[1]}" if found and "/pictures/" in asked else "")
+        match = re.search(r"[?&]v=([\w.]+)", address)
+        tag = tag or (f"{__version__}-{match[1]}" if match and "/pictures/" in address else "")
         if self.target.has(place, tag):
             return True
         if not tag:
-            head = self.portal.ask(asked, method="HEAD")
+            head = self.portal.ask(address, method="HEAD")
             tag, size = head.headers.get("etag", ""), head.headers.get("content-length", "")
             if head.status == 200 and size.isdecimal() and self.target.has(place, tag, int(size)):
                 return True
         try:
-            with self.target.file(place, tag) as put:
-                answer = self.portal.ask(asked, take=put)
+            with self.target.file(place, tag) as write:
+                answer = self.portal.ask(address, take=write)
                 if answer.status != 200:
                     raise FileNotFoundError(f"the portal answered {answer.status}")
         except FileNotFoundError as problem:
             self.failed.add(place)
-            self.told.problems.append(f"{asked}: {problem}")
+            self.told.problems.append(f"{address}: {problem}")
             return False
         return True
 
@@ -389,13 +394,13 @@ class _Site:
             scales: Any = group["attributes"]["ome"]["multiscales"][0]
             first = min(self.level, len(scales["datasets"]) - 1)
             scales["datasets"] = scales["datasets"][first:]
-            kept = tuple(str(one["path"]) for one in scales["datasets"])
+            coarse = tuple(str(dataset["path"]) for dataset in scales["datasets"])
         except (ValueError, KeyError, IndexError, TypeError):
             self.told.problems.append(f"record {id}: its volume is no OME-Zarr 0.5 and was left out")
             return ()
         group.pop("consolidated_metadata", None)
         self.target.write(f"records/{id}/{written}/zarr.json", json_text(group))
-        return kept
+        return coarse
 
     def _texts(self, words: str, page: str) -> str:
         """Replace the whole addresses in a text: by those of the site, or where it has none by relative ones.
@@ -406,16 +411,16 @@ class _Site:
             return self._absolute(words)
         sentences = page.endswith((".html", ".json")) and "/metadata/" not in page
 
-        def relative(found: re.Match[str]) -> str:
-            if sentences and words[: found.start()].endswith(" "):
+        def relative(match: re.Match[str]) -> str:
+            if sentences and words[: match.start()].endswith(" "):
                 return ""
-            place = self._place(found[1].partition("#")[0] or "/") or "index.html"
+            place = self._place(match[1].partition("#")[0] or "/") or "index.html"
             return relpath(place, dirname(page) or ".").removesuffix("index.html") or "./"
 
         return self.whole.sub(relative, words)
 
     def _absolute(self, words: str) -> str:
-        def absolute(found: re.Match[str]) -> str:
-            return self.address + self._place(found[1].partition("#")[0] or "/").removesuffix("index.html")
+        def absolute(match: re.Match[str]) -> str:
+            return self.address + self._place(match[1].partition("#")[0] or "/").removesuffix("index.html")
 
         return self.whole.sub(absolute, words)

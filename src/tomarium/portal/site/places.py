@@ -37,9 +37,9 @@ FILE: Final = re.compile(r"/records/([^/]+)/(files|folders)/(.+)")
 
 def level_in(query: str) -> str:
     """Return the level that an address names and nothing else; "" where it does not."""
-    asked = dict(parse_qsl(query))
-    level = asked.pop("level", "")
-    return level if level in LEVELS and not asked else ""
+    values = dict(parse_qsl(query))
+    level = values.pop("level", "")
+    return level if level in LEVELS and not values else ""
 
 
 @dataclass(frozen=True)
@@ -113,8 +113,8 @@ class Places:
             and self.feeds
             and query in ("", *(f"language={language}" for language in LANGUAGES))
         ):
-            asked = query.removeprefix("language=") or ENGLISH
-            return path[1:] if asked == ENGLISH else f"{asked}{path}"
+            feed_language = query.removeprefix("language=") or ENGLISH
+            return path[1:] if feed_language == ENGLISH else f"{feed_language}{path}"
         if self.has_levels(path) and (level := level_in(query)):
             place = self.of(path, "")
             return (
@@ -136,8 +136,8 @@ class Places:
         return bool(LEVELED.fullmatch(path)) or self.texts.get(path.strip("/"), False)
 
     def _fixed(self, path: str) -> str | None:
-        known = {"/": "index.html", "/index.json": "index.json", "/about": "about/index.html"}
-        known |= {
+        places = {"/": "index.html", "/index.json": "index.json", "/about": "about/index.html"}
+        places |= {
             "/about.json": "about.json",
             "/glossary": "glossary/index.html",
             "/glossary.json": "glossary.json",
@@ -146,10 +146,10 @@ class Places:
         if name in TRANSLATED or name in self.texts:
             return f"{name}.json" if path.endswith(".json") else f"{name}/index.html"
         if self.logo:
-            known["/logo"] = f"logo.{self.logo}"
+            places["/logo"] = f"logo.{self.logo}"
         if self.feeds:
-            known |= {"/feed.atom": "feed.atom", "/sitemap.xml": "sitemap.xml"}
-        return known.get(path)
+            places |= {"/feed.atom": "feed.atom", "/sitemap.xml": "sitemap.xml"}
+        return places.get(path)
 
     def _entity(self, path: str) -> str | None:
         plural, _, id = path[1:].partition("/")
@@ -173,20 +173,22 @@ class Places:
         if id not in self.records:
             return None
         if standard := METADATA.fullmatch(path):
-            known = collect("standards", Standard).get(standard[2])
+            standard_found = collect("standards", Standard).get(standard[2])
             return (
-                f"records/{id}/metadata/{known.name}{PurePosixPath(known.filename).suffix}" if known else None
+                f"records/{id}/metadata/{standard_found.name}{PurePosixPath(standard_found.filename).suffix}"
+                if standard_found
+                else None
             )
         if picture := PICTURE.fullmatch(path):
-            asked = dict(parse_qsl(query))
-            shown = self.files != "none" and not set(asked) - {"v"} and "INDEX" not in path
+            values = dict(parse_qsl(query))
+            shown = self.files != "none" and not set(values) - {"v"} and "INDEX" not in path
             return f"records/{id}/pictures/{picture[2]}/{picture[3]}" if shown else None
         if page := SLICE.fullmatch(path):
             place = f"records/{id}/{page[2]}"
             return None if self.files == "none" else f"{place}.json" if page[3] else f"{place}/index.html"
         if (inside := HDF5.fullmatch(path)) and not query:
-            there = self.files == "all" and not inside[3] and bool(self._file(id, "files", inside[2]))
-            return f"records/{id}/hdf5/{inside[2]}/index.html" if there else None
+            has_page = self.files == "all" and not inside[3] and bool(self._file(id, "files", inside[2]))
+            return f"records/{id}/hdf5/{inside[2]}/index.html" if has_page else None
         if file := FILE.fullmatch(path):
             return self._file(id, file[2], file[3])
         return None

@@ -43,15 +43,15 @@ class _Page(HTMLParser):
                 self.opened.append((tag, "drop", tag))
                 self.dropped += 1
             return
-        fate, name = self._fate(tag, attributes)
+        action, name = self._action_for(tag, attributes)
         if tag in VOID:
-            if fate == "keep":
+            if action == "keep":
                 self._write(_tag(tag, attributes, bare))
             return
-        self.opened.append((tag, fate, name))
-        if fate == "drop":
+        self.opened.append((tag, action, name))
+        if action == "drop":
             self.dropped = 1
-        elif fate == "keep":
+        elif action == "keep":
             if tag == "form":
                 self.searching += name == "form"
             if tag == "li":
@@ -66,10 +66,10 @@ class _Page(HTMLParser):
         if tag not in (name for name, _, _ in self.opened):
             return
         while True:
-            opened, fate, name = self.opened.pop()
+            opened, action, name = self.opened.pop()
             if self.dropped:
                 self.dropped -= 1
-            elif fate == "keep":
+            elif action == "keep":
                 self._write(f"</{name}>")
                 if opened == "li":
                     self._end_item()
@@ -99,7 +99,7 @@ class _Page(HTMLParser):
     def _write(self, text: str) -> None:
         self.written[-1].append(text)
 
-    def _fate(self, tag: str, attributes: dict[str, str]) -> tuple[str, str]:
+    def _action_for(self, tag: str, attributes: dict[str, str]) -> tuple[str, str]:
         """Tell what becomes of an element ("keep", "drop", "unwrap") and its name; its addresses are changed."""
         if attributes.get("id") in self.without or (tag == "link" and attributes.get("rel") == "preload"):
             return "drop", tag
@@ -111,9 +111,9 @@ class _Page(HTMLParser):
         if tag == "a":
             return self._anchor(attributes), tag
         for name in [name for name, value in attributes.items() if value.startswith(("/", "http"))]:
-            found = self.link(attributes[name])
-            if found is not None:
-                attributes[name] = found
+            new_address = self.link(attributes[name])
+            if new_address is not None:
+                attributes[name] = new_address
             elif name in ("src", "href", "poster"):
                 return "drop", tag
             else:
@@ -141,9 +141,9 @@ class _Page(HTMLParser):
             return "keep"
         if address.startswith("#"):
             return "drop" if address[1:] in self.without else "keep"
-        found = self.link(address)
-        if found is not None:
-            attributes["href"] = found
+        new_address = self.link(address)
+        if new_address is not None:
+            attributes["href"] = new_address
             return "keep"
         words = set(attributes.get("class", "").split())
         inside = any(name in LISTS for name, _, _ in self.opened)
@@ -153,10 +153,10 @@ class _Page(HTMLParser):
 
 
 def _tag(name: str, attributes: dict[str, str], bare: Collection[str]) -> str:
-    told = "".join(
+    written = "".join(
         f" {key}" if key in bare else f' {key}="{escape(text)}"' for key, text in attributes.items()
     )
-    return f"<{name}{told}>"
+    return f"<{name}{written}>"
 
 
 def rewrite_page(

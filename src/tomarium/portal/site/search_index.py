@@ -32,7 +32,7 @@ def entry(record: Record, thumbnail: str) -> Mapping[str, Any]:
         `facets` (pairs of name and value), `numbers` (name → number in m or keV), `thumbnail`, `licence`, `bytes`.
     """
     card = (" ".join(text.split()) for text in record.card.told.values())
-    told = dict.fromkeys((*record.keywords, *map(label_of, record.techniques), *_parameters(record), *card))
+    words = dict.fromkeys((*record.keywords, *map(label_of, record.techniques), *_parameters(record), *card))
     voxel = record.volume.get("voxel_m")
     sizes = voxel if isinstance(voxel, list | tuple) else [voxel]
     numbers = {"pixel": float(sizes[-1]) if sizes and sizes[-1] else None}
@@ -44,7 +44,7 @@ def entry(record: Record, thumbnail: str) -> Mapping[str, Any]:
         "creators": [person.name for person in record.creators],
         "created": record.created.isoformat(),
         "text": snippet(record.description, ())[:LONGEST],
-        "words": " ".join(told),
+        "words": " ".join(words),
         "facets": [list(facet) for facet in facets_of(record) if facet[0] in FACETS],
         "numbers": {name: number for name, number in numbers.items() if number is not None},
         "thumbnail": thumbnail,

@@ -65,10 +65,10 @@ class Target:
             return True
         if not tag or self._tags.get(path) != tag or not place.is_file():
             return False
-        there = place.stat().st_size
-        if not there or size not in (None, there):
+        length = place.stat().st_size
+        if not length or size not in (None, length):
             return False
-        self._keep(path, tag, there)
+        self._keep(path, tag, length)
         return True
 
     def write(self, path: str, content: bytes) -> None:
@@ -87,8 +87,8 @@ class Target:
         if place.is_file() and place.stat().st_size == len(content) and place.read_bytes() == content:
             self._keep(path, "", len(content))
             return
-        with self.file(path) as put:
-            put(content)
+        with self.file(path) as put_bytes:
+            put_bytes(content)
 
     @contextmanager
     def file(self, path: str, tag: str = "") -> Iterator[Callable[[bytes], Any]]:
@@ -142,7 +142,7 @@ class Target:
 
 def _tags(state: Path) -> dict[str, str]:
     try:
-        told = json.loads(state.read_text(encoding="utf-8"))["tags"]
+        tags = json.loads(state.read_text(encoding="utf-8"))["tags"]
     except (OSError, ValueError, KeyError, TypeError):
         return {}
-    return {str(path): str(tag) for path, tag in told.items()} if isinstance(told, dict) else {}
+    return {str(path): str(tag) for path, tag in tags.items()} if isinstance(tags, dict) else {}

@@ -128,6 +128,8 @@ class Step:
     prepare : callable or None
         `prepare(scan, values, rows) -> object` computed once for all slabs within `rows` and handed in as `prepared`.
         One that asks for `through`, too, takes further scans by it; see `steps.core.further_scans`.
+    alone : callable or None
+        `alone(prepared, layout) -> bool`: whether rows it prepared for come out the same without the halo.
     demand : callable or None
         `demand(scan, layout)` refuses a scan that lacks what the step needs, before anything is begun.
     first : callable or None
@@ -158,6 +160,7 @@ class Step:
     anywhere: Callable[[Values, Layout], bool]
     cost: Cost
     prepare: Callable[..., Any] | None = None
+    alone: Callable[[Any, Layout], bool] | None = None
     demand: Callable[[Scan, Layout], None] | None = None
     first: Callable[[Layout, Values], tuple[str, ...]] | None = None
     settle: Settle | None = None
@@ -366,6 +369,7 @@ def step(
     anywhere: bool | Callable[[Values, Layout], bool] = False,
     cost: Cost = Cost(),
     prepare: Callable[..., Any] | None = None,
+    alone: Callable[[Any, Layout], bool] | None = None,
     demand: Callable[[Scan, Layout], None] | None = None,
     first: Callable[[Layout, Values], tuple[str, ...]] | None = None,
     settle: Settle | None = None,
@@ -385,7 +389,7 @@ def step(
         What numbers it returns; by default those it was given.
     after : callable, optional
         `after(layout, values)`: all that it changes, where that is more than the domain.
-    cut, halo, together, anywhere, cost, prepare, demand, first, settle, asks, figures, place, example, aliases
+    cut, halo, together, anywhere, cost, prepare, alone, demand, first, settle, asks, figures, place, example, aliases
         See `Step`; a halo may be a number, `anywhere` the same for all values.
 
     Returns
@@ -401,26 +405,12 @@ def step(
 
     def decorate(function: Callable[..., Slab]) -> Step:
         return Step(
-            name=function.__name__,
-            function=function,
-            cut=cut,
-            accepts=accepts,
-            after=after or same_shape,
+            function.__name__, function, cut, accepts, after or same_shape,
             halo=halo if callable(halo) else lambda _values, _layout: halo,
-            cost=cost,
-            prepare=prepare,
-            demand=demand,
-            first=first,
-            settle=settle,
-            asks=asks or {},
-            figures=figures,
-            place=place,
-            example=example,
-            aliases=aliases,
-            gives=gives,
-            together=together,
             anywhere=anywhere if callable(anywhere) else lambda _values, _layout: bool(anywhere),
-        )
+            cost=cost, prepare=prepare, alone=alone, demand=demand, first=first, settle=settle, asks=asks or {},
+            figures=figures, place=place, example=example, aliases=aliases, gives=gives, together=together,
+        )  # fmt: skip
 
     return decorate
 

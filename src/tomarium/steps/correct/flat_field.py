@@ -306,6 +306,12 @@ def _prepared(scan: Scan, values: Values) -> int:
     return 4 * 4 * height * columns
 
 
+def none_filled(references: AveragedReferences, layout: Layout) -> bool:
+    """Say whether every pixel has a value of its own, whatever is counted: whole numbers over flats above the dark."""
+    counted = np.dtype(layout.dtype).kind in "iu"
+    return counted and bool((np.isfinite(references.flats) & (references.flats > references.dark)).all())
+
+
 def after_correction(layout: Layout, values: Values) -> Layout:
     """Return the layout of attenuation, or of transmission where no logarithm is taken."""
     domain: Domain = "attenuation" if values["log"] else "transmission"
@@ -320,6 +326,7 @@ def after_correction(layout: Layout, values: Values) -> Layout:
     anywhere=True,
     cost=Cost(host=_host, device=_device, prepared=_prepared, nanoseconds=3.0),
     prepare=lambda scan, values, rows: average_references(scan, rows),
+    alone=none_filled,
     demand=demand_flats,
     figures=(
         Figure(

@@ -12,7 +12,8 @@ import numpy as np
 from tomarium.array import processors
 from tomarium.errors import ParameterError
 from tomarium.kernels.double_flat_field import (
-    GOES_ON,
+    constant_errors,
+    halo_rows,
     mean_attenuation,
     spare_about_axis,
     spared_about_axis,
@@ -28,19 +29,23 @@ from tomarium.steps.reconstruct.corrected import demand_whole_field, moved_back,
 INSTEAD: Final = "use double_flat_field"
 """What is done with a half acquisition."""
 
+WINDOW: Final = (9, 9)
+"""Rows and columns of the double flat field that it begins with."""
+
 
 def _host(values: Values, layout: Layout) -> int:
-    """Input and result; in each thread the slice in some copies, and the sinogram beside each number of classes."""
+    """Input and result, the mean view; in each thread the slice in some copies, and a sinogram a number of classes."""
     views, rows, columns = layout.shape
     tried = 1 if values["classes"] else MOST_CLASSES - 1
     points = views * (columns + 64)
     working = 120 * columns**2 + (16 * tried + 48) * points
-    return layout.bytes + 4 * layout.values + min(processors(), rows) * working
+    means = 8 * columns * rows * (24 + WINDOW[0] * WINDOW[1])
+    return layout.bytes + 4 * layout.values + means + min(processors(), rows) * working
 
 
 @step(
     accepts=("attenuation",),
-    halo=lambda values, layout: GOES_ON // 2 if values["axis_width"] else 0,
+    halo=halo_rows("median", WINDOW[0], False),
     cost=Cost(host=_host, nanoseconds=1500.0),
     demand=demand_whole_field("double_flat_field_special", INSTEAD),
     first=moved_back,
@@ -124,6 +129,7 @@ def double_flat_field_special(
 
     errors = np.zeros(data.shape[1:])
     whole = np.logical_not(np.asarray(truncated_views(data, angles).any(axis=0)))
+    start = constant_errors(data, background="median", size=WINDOW, threads=context.threads)
 
     def one(row: int) -> int:
         if not whole[row]:
@@ -136,6 +142,7 @@ def double_flat_field_special(
             classes=classes,
             columns=columns,
             iterations=iterations,
+            start=start[row],
         )
         errors[row] = error
         if context.on_progress is not None:

@@ -73,14 +73,14 @@ def _blocked(scan: Scan, excess: float) -> NDArray[np.bool_]:
     return entry[1]
 
 
-def _transmission(scan: Scan) -> NDArray[np.float64]:
+def _transmission(scan: Scan) -> NDArray[np.floating]:
     """Read the transmission of a few rows, shape (angle, row, column); NaN where pixels see no beam."""
     views, height, _ = scan.shape
     first = max(0, height // 2 - ROWS // 2)
     rows = slice(first, min(height, first + ROWS))
-    values = scan.projections.read(slice(0, views), rows).astype(np.float64)
+    values: NDArray[np.floating] = scan.projections.read(slice(0, views), rows).astype(np.float64)
     if scan.domain == "attenuation":
-        return np.exp(-values)
+        return np.asarray(np.exp(-values))
     if scan.domain == "transmission":
         return values
     if scan.flats is None:

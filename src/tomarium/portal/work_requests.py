@@ -16,9 +16,9 @@ from tomarium.beamtime.work_results import read_facts, results_folder
 from tomarium.beamtime.work_settings import WorkSettings
 from tomarium.beamtime.work_source import PATH, RECORD, below, scan_part
 from tomarium.catalogue.find_jobs import job_of, own_jobs
-from tomarium.catalogue.job_progress import parts_told
+from tomarium.catalogue.job_progress import read_parts
 from tomarium.catalogue.jobs import add_job
-from tomarium.catalogue.workers import workers_seen
+from tomarium.catalogue.workers import running_workers
 from tomarium.errors import InputError
 from tomarium.portal.identity import identify, may_upload
 from tomarium.portal.request_context import RequestContext
@@ -140,15 +140,15 @@ def first_slice(
         alike = {**job.arguments, "session": session} == arguments
         if alike and job.state != "cancelled" and not _is_gone(request_context, job, scan):
             if job.state in OPEN:
-                see_that_somebody_works(request, PREVIEW)
+                ensure_worker(request, PREVIEW)
             return job
     if sum(job.state in OPEN for job in own) >= MOST_OPEN[PREVIEW]:
         return None
     with request_context.catalogue.writing() as connection:
         number = add_job(connection, reader, PREVIEW, arguments)
-        made = job_of(connection, reader, number)
-    see_that_somebody_works(request, PREVIEW)
-    return made
+        added = job_of(connection, reader, number)
+    ensure_worker(request, PREVIEW)
+    return added
 
 
 def _is_gone(request_context: RequestContext, job: Row[Any], scan: str) -> bool:
@@ -159,10 +159,10 @@ def _is_gone(request_context: RequestContext, job: Row[Any], scan: str) -> bool:
     if job.state != "done":
         return False
     try:
-        made = (folder_of_job(request_context, job) / "facts.json").stat().st_mtime
-        if not scan.startswith(PATH) or time.time() - made < COUNTS_S:
+        written = (folder_of_job(request_context, job) / "facts.json").stat().st_mtime
+        if not scan.startswith(PATH) or time.time() - written < COUNTS_S:
             return False
-        return Path(scan.removeprefix(PATH)).stat().st_mtime > made
+        return Path(scan.removeprefix(PATH)).stat().st_mtime > written
     except OSError:
         return True
 
@@ -190,12 +190,12 @@ class Progress:
 def progress_of(request_context: RequestContext, job: Row[Any]) -> Progress:
     """Tell how far a job is."""
     if job.state == "waiting":
-        there = any(worker.takes(job.kind) for worker in workers_seen(request_context.catalogue.home))
-        words = "waits for its turn" if there else "a worker is being started for it"
+        has_worker = any(worker.takes(job.kind) for worker in running_workers(request_context.catalogue.home))
+        words = "waits for its turn" if has_worker else "a worker is being started for it"
         words = worker_words(request_context, job.kind) or words
         return Progress("waiting", words, 0, 0)
     if job.state == "running":
-        return Progress("running", job.told or "a worker is at it", *parts_told(job.told))
+        return Progress("running", job.told or "a worker is at it", *read_parts(job.told))
     return Progress(job.state, job.told, 0, 0)
 
 
@@ -203,7 +203,7 @@ def worker_words(request_context: RequestContext, kind: str) -> str:
     """Say that nobody takes a kind of job; "" where a worker was heard lately, or one is started when it is needed."""
     if starter(request_context.request) is not None:
         return ""
-    if any(worker.takes(kind) for worker in workers_seen(request_context.catalogue.home)):
+    if any(worker.takes(kind) for worker in running_workers(request_context.catalogue.home)):
         return ""
     return "no worker was heard in the last 20 s, so it waits; whoever runs this portal starts one: tomarium worker"
 
@@ -214,7 +214,7 @@ def starter(request: Request) -> Callable[[str], object] | None:
     return start
 
 
-def see_that_somebody_works(request: Request, kind: str) -> None:
+def ensure_worker(request: Request, kind: str) -> None:
     """Start a worker where the server does so itself, and the one that it had has ended."""
     start = starter(request)
     if start is not None:

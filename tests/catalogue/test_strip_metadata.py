@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import ExifTags, Image, ImageCms, ImageOps, PngImagePlugin
 
-from tomarium.catalogue.bare_pictures import Unreadable, bare_picture
 from tomarium.catalogue.log_files import keep_files, picture_type, place_of_file
+from tomarium.catalogue.strip_metadata import Unreadable, without_metadata
 
 SECRETS = (
     b"Ada Secret",
@@ -61,7 +61,7 @@ def picture(kind: str, turned: int) -> bytes:
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF"])
 def test_nothing_is_left_but_the_picture(kind: str, turned: int) -> None:
     whole = picture(kind, turned)
-    bare = bare_picture(whole, picture_type(whole))
+    bare = without_metadata(whole, picture_type(whole))
     assert any(secret in whole for secret in SECRETS)
     assert not [secret for secret in SECRETS if secret in bare]
     with Image.open(BytesIO(whole)) as before, Image.open(BytesIO(bare)) as after:
@@ -74,7 +74,7 @@ def test_nothing_is_left_but_the_picture(kind: str, turned: int) -> None:
         assert before.info.get("icc_profile") == after.info.get("icc_profile")
         assert kind != "PNG" or before.info["dpi"] == after.info["dpi"]
         assert getattr(before, "n_frames", 1) == getattr(after, "n_frames", 1)
-    assert bare_picture(bare, picture_type(bare)) == bare
+    assert without_metadata(bare, picture_type(bare)) == bare
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF"])
@@ -84,7 +84,7 @@ def test_what_cannot_be_read_is_kept_and_is_no_picture(kind: str, tmp_path: Path
     assert (kept.type, kept.bytes) == ("", 40)
     assert place_of_file(tmp_path, kept.digest).read_bytes() == cut
     with pytest.raises(Unreadable):
-        bare_picture(cut, picture_type(cut))
+        without_metadata(cut, picture_type(cut))
 
 
 @given(
@@ -96,6 +96,6 @@ def test_a_damaged_picture_is_read_or_refused(content: bytes, changes: list[tupl
     for place, value in changes:
         damaged[12 + place % (len(damaged) - 12)] = value
     try:
-        assert len(bare_picture(bytes(damaged), picture_type(content))) <= len(content) + 64
+        assert len(without_metadata(bytes(damaged), picture_type(content))) <= len(content) + 64
     except Unreadable:
         return

@@ -27,7 +27,7 @@ class Unreadable(ValueError):
     """A file begins like a picture and does not go on like one."""
 
 
-def bare_picture(content: bytes, type: str) -> bytes:
+def without_metadata(content: bytes, type: str) -> bytes:
     """Take out of a picture what is neither pixels nor how they are shown.
 
     Parameters
@@ -55,7 +55,7 @@ def bare_picture(content: bytes, type: str) -> bytes:
 
 
 def _jpeg(content: bytes) -> bytes:
-    kept, at, turned = [b"\xff\xd8"], 2, 1
+    segments, at, turned = [b"\xff\xd8"], 2, 1
     while True:
         if content[at] != 0xFF:
             raise Unreadable(f"byte {at} of a JPEG is no marker")
@@ -64,27 +64,27 @@ def _jpeg(content: bytes) -> bytes:
             at += 1
             continue
         if marker == 0xD9:
-            kept.append(b"\xff\xd9")
+            segments.append(b"\xff\xd9")
             break
         end = at + 2 + struct.unpack_from(">H", content, at + 2)[0]
         if end > len(content):
             raise Unreadable("a JPEG that ends within a segment")
         segment, body = content[at:end], content[at + 4 : end]
         if marker == 0xE1 and body.startswith(_EXIF):
-            turned = _turned(body[len(_EXIF) :])
+            turned = _orientation(body[len(_EXIF) :])
         if _jpeg_keeps(marker, body):
-            kept.append(segment)
+            segments.append(segment)
         at = end
         if marker == 0xDA:
             end = _scan_end(content, at)
-            kept.append(content[at:end])
+            segments.append(content[at:end])
             at = end
             if at >= len(content):  # cut off; browsers show what there is
                 break
     if turned != 1:
-        told = _EXIF + _exif(turned)
-        kept.insert(1, b"\xff\xe1" + struct.pack(">H", len(told) + 2) + told)
-    return b"".join(kept)
+        exif = _EXIF + _exif(turned)
+        segments.insert(1, b"\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif)
+    return b"".join(segments)
 
 
 def _jpeg_keeps(marker: int, body: bytes) -> bool:
@@ -105,24 +105,24 @@ def _scan_end(content: bytes, at: int) -> int:
 
 
 def _png(content: bytes) -> bytes:
-    kept, at, turned = [content[:8]], 8, 1
+    chunks, at, turned = [content[:8]], 8, 1
     while at < len(content):
         length, kind = struct.unpack_from(">I4s", content, at)
         end = at + 12 + length
         if end > len(content):
             raise Unreadable("a PNG that ends within a chunk")
         if kind == b"eXIf":
-            turned = _turned(content[at + 8 : end - 4])
+            turned = _orientation(content[at + 8 : end - 4])
         if not kind[0] & 0x20 or kind in _PNG_KEPT:  # a capital: no picture without it
-            kept.append(content[at:end])
+            chunks.append(content[at:end])
         at = end
         if kind == b"IEND":
             break
     else:
         raise Unreadable("a PNG without an end")
     if turned != 1:
-        kept.insert(2, _chunk(b"eXIf", _exif(turned)))
-    return b"".join(kept)
+        chunks.insert(2, _chunk(b"eXIf", _exif(turned)))
+    return b"".join(chunks)
 
 
 def _chunk(kind: bytes, body: bytes) -> bytes:
@@ -130,47 +130,47 @@ def _chunk(kind: bytes, body: bytes) -> bytes:
 
 
 def _webp(content: bytes) -> bytes:
-    kept, at, turned = [], 12, 1
-    whole = min(len(content), 8 + struct.unpack_from("<I", content, 4)[0])
-    while at + 8 <= whole:
+    chunks, at, turned = [], 12, 1
+    size = min(len(content), 8 + struct.unpack_from("<I", content, 4)[0])
+    while at + 8 <= size:
         kind, length = struct.unpack_from("<4sI", content, at)
         end = at + 8 + length + length % 2
-        if end > whole:
+        if end > size:
             raise Unreadable("a WebP that ends within a chunk")
         if kind == b"EXIF":
-            turned = _turned(content[at + 8 : end].removeprefix(_EXIF))
+            turned = _orientation(content[at + 8 : end].removeprefix(_EXIF))
         if kind in _WEBP_KEPT:
-            kept.append(content[at:end])
+            chunks.append(content[at:end])
         at = end
-    if not kept:
+    if not chunks:
         raise Unreadable("a WebP without pixels")
-    if kept[0].startswith(b"VP8X"):
-        flags = kept[0][8] & ~0x0C | (0x08 if turned != 1 else 0)  # Exif, XMP
-        kept[0] = kept[0][:8] + bytes((flags,)) + kept[0][9:]
+    if chunks[0].startswith(b"VP8X"):
+        flags = chunks[0][8] & ~0x0C | (0x08 if turned != 1 else 0)  # Exif, XMP
+        chunks[0] = chunks[0][:8] + bytes((flags,)) + chunks[0][9:]
         if turned != 1:
-            told = _exif(turned)
-            kept.append(b"EXIF" + struct.pack("<I", len(told)) + told)
-    body = b"WEBP" + b"".join(kept)
+            exif = _exif(turned)
+            chunks.append(b"EXIF" + struct.pack("<I", len(exif)) + exif)
+    body = b"WEBP" + b"".join(chunks)
     return b"RIFF" + struct.pack("<I", len(body)) + body
 
 
 def _gif(content: bytes) -> bytes:
     at = 13 + (3 << (content[10] & 7) + 1 if content[10] & 0x80 else 0)
-    kept = [content[:at]]
+    blocks = [content[:at]]
     while content[at] != 0x3B:
         begin = at
         if content[at] == 0x2C:
             flags = content[at + 9]
             at = _blocks_end(content, at + 11 + (3 << (flags & 7) + 1 if flags & 0x80 else 0))
-            kept.append(content[begin:at])
+            blocks.append(content[begin:at])
         elif content[at] == 0x21:
             at = _blocks_end(content, begin + 2)
             note = content[begin + 1] == 0xFE
             foreign = content[begin + 1] == 0xFF and content[begin + 3 : begin + 14] not in _GIF_KEPT
-            kept += [] if note or foreign else [content[begin:at]]
+            blocks += [] if note or foreign else [content[begin:at]]
         else:
             raise Unreadable(f"byte {at} of a GIF begins no block")
-    return b"".join((*kept, b"\x3b"))
+    return b"".join((*blocks, b"\x3b"))
 
 
 def _blocks_end(content: bytes, at: int) -> int:
@@ -179,7 +179,7 @@ def _blocks_end(content: bytes, at: int) -> int:
     return at + 1
 
 
-def _turned(exif: bytes) -> int:
+def _orientation(exif: bytes) -> int:
     """Read the orientation of an Exif block, 1 to 8; 1, upright, where it tells none."""
     order = {b"II": "<", b"MM": ">"}.get(exif[:2])
     if order is None or len(exif) < 14:
@@ -190,9 +190,9 @@ def _turned(exif: bytes) -> int:
     for place in range(first + 2, first + 2 + 12 * struct.unpack_from(f"{order}H", exif, first)[0], 12):
         if place + 12 > len(exif):
             return 1
-        tag, kind, count, told = struct.unpack_from(f"{order}HHIH", exif, place)
+        tag, kind, count, orientation = struct.unpack_from(f"{order}HHIH", exif, place)
         if (tag, kind, count) == (_ORIENTATION, 3, 1):
-            return told if 1 <= told <= 8 else 1
+            return orientation if 1 <= orientation <= 8 else 1
     return 1
 
 

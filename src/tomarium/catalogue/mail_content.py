@@ -1,4 +1,4 @@
-"""A letter: what a mail says, and how it becomes a message whose headers nobody can add to."""
+"""The content of a mail, and how it becomes a message whose headers nobody can add to."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _FROM: Final = re.compile(r'\s*"?([^"<>]*?)"?\s*<([^<>\s]+)>\s*')
 
 
 @dataclass(frozen=True)
-class Letter:
+class MailContent:
     """What a mail says.
 
     Attributes
@@ -96,12 +96,12 @@ def read_sender(text: str) -> Address:
     return Address(display_name=name, addr_spec=read_address(address))
 
 
-def message_of(letter: Letter, sender: Address, receiver: str, identifier: str) -> EmailMessage:
-    """Write a letter as a message.
+def message_of(content: MailContent, sender: Address, receiver: str, identifier: str) -> EmailMessage:
+    """Write the content of a mail as a message.
 
     Parameters
     ----------
-    letter : Letter
+    content : MailContent
         What it says.
     sender : Address
         Who sends it.
@@ -114,27 +114,27 @@ def message_of(letter: Letter, sender: Address, receiver: str, identifier: str) 
     Returns
     -------
     EmailMessage
-        Plain text, and HTML beside it where the letter has it.
+        Plain text, and HTML beside it where the content has it.
     """
     message = EmailMessage(policy=SMTP)
     message["From"] = sender
     message["To"] = Address(addr_spec=read_address(receiver))
-    message["Subject"] = in_line(letter.subject)[:250] or "(no subject)"
+    message["Subject"] = in_line(content.subject)[:250] or "(no subject)"
     message["Date"] = format_datetime(localtime())
     message["Message-ID"] = f"<{identifier}@{sender.domain}>"
     message["Auto-Submitted"] = "auto-generated"
-    if letter.unsubscribe:
-        message["List-Unsubscribe"] = f"<{letter.unsubscribe}>"
+    if content.unsubscribe:
+        message["List-Unsubscribe"] = f"<{content.unsubscribe}>"
         message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
-    message.set_content(_lines(letter.text))
-    if letter.html:
-        message.add_alternative(_lines(letter.html), subtype="html")
+    message.set_content(_lines(content.text))
+    if content.html:
+        message.add_alternative(_lines(content.html), subtype="html")
     return message
 
 
 def _lines(text: str) -> str:
     """Leave out what is no text, such as a bell, and end with a line end."""
-    kept = "".join(
+    printable = "".join(
         sign for sign in text.replace("\r\n", "\n") if sign in "\n\t" or in_line(sign) or sign == " "
     )
-    return kept.rstrip("\n") + "\n"
+    return printable.rstrip("\n") + "\n"

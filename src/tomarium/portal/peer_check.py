@@ -1,4 +1,4 @@
-"""Connections whose other end is judged before anything is asked of it: a name can lead to any machine."""
+"""Connections whose address is checked before anything is sent: a host name can stand for any machine."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from urllib.request import BaseHandler, HTTPHandler, HTTPSHandler, Request
 
 from tomarium.errors import InputError
 
-Judge = Callable[[str], None]
+PeerCheck = Callable[[str], None]
 
 
 def is_private(peer: str) -> bool:
     """Tell whether a network address is of no machine of the public net: of this one, a private net, a link."""
-    known = ipaddress.ip_address(peer.partition("%")[0])
-    if isinstance(known, ipaddress.IPv6Address) and known.ipv4_mapped:
-        known = known.ipv4_mapped
-    return not known.is_global or known.is_multicast
+    ip = ipaddress.ip_address(peer.partition("%")[0])
+    if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped:
+        ip = ip.ipv4_mapped
+    return not ip.is_global or ip.is_multicast
 
 
-def outward() -> Judge:
-    """Make a judge of the connections of some requests and their redirects: none leads out of the public net.
+def public_net_only() -> PeerCheck:
+    """Make a check of the connections of some requests and their redirects: none leads out of the public net.
 
     Returns
     -------
@@ -33,7 +33,7 @@ def outward() -> Judge:
     """
     reached: list[bool] = []
 
-    def judge(peer: str) -> None:
+    def check(peer: str) -> None:
         reached.append(is_private(peer))
         if reached[-1] and not reached[0]:
             raise InputError(
@@ -41,15 +41,15 @@ def outward() -> Judge:
                 f"ask the keeper of that address"
             )
 
-    return judge
+    return check
 
 
-def judging(judge: Judge) -> list[BaseHandler]:
-    """Make handlers of `urllib` whose connections are judged.
+def checking_handlers(check: PeerCheck) -> list[BaseHandler]:
+    """Make handlers of `urllib` whose connections are checked.
 
     Parameters
     ----------
-    judge : callable
+    check : callable
         Told the network address of the machine that was reached; what it raises ends the connection.
 
     Returns
@@ -57,54 +57,54 @@ def judging(judge: Judge) -> list[BaseHandler]:
     list of BaseHandler
         For HTTP and HTTPS.
     """
-    return [_Http(judge), _Https(judge)]
+    return [_Http(check), _Https(check)]
 
 
 class _Connection(HTTPConnection):
-    def __init__(self, *told: Any, judge: Judge, **more: Any) -> None:
-        super().__init__(*told, **more)
-        self.judge = judge
+    def __init__(self, *arguments: Any, check: PeerCheck, **more: Any) -> None:
+        super().__init__(*arguments, **more)
+        self.check = check
 
     def connect(self) -> None:
-        """Connect, and let the other end be judged."""
+        """Connect, and check the address that was reached."""
         super().connect()
-        _judge(self, self.judge)
+        _check_peer(self, self.check)
 
 
 class _TlsConnection(HTTPSConnection):
-    def __init__(self, *told: Any, judge: Judge, **more: Any) -> None:
-        super().__init__(*told, **more)
-        self.judge = judge
+    def __init__(self, *arguments: Any, check: PeerCheck, **more: Any) -> None:
+        super().__init__(*arguments, **more)
+        self.check = check
 
     def connect(self) -> None:
-        """Connect, and let the other end be judged."""
+        """Connect, and check the address that was reached."""
         super().connect()
-        _judge(self, self.judge)
+        _check_peer(self, self.check)
 
 
-def _judge(connection: HTTPConnection, judge: Judge) -> None:
+def _check_peer(connection: HTTPConnection, check: PeerCheck) -> None:
     try:
-        judge(connection.sock.getpeername()[0])
+        check(connection.sock.getpeername()[0])
     except BaseException:
         connection.close()
         raise
 
 
 class _Http(HTTPHandler):
-    def __init__(self, judge: Judge) -> None:
+    def __init__(self, check: PeerCheck) -> None:
         super().__init__()
-        self._connection = partial(_Connection, judge=judge)
+        self._connection = partial(_Connection, check=check)
 
     def http_open(self, req: Request) -> HTTPResponse:
-        """Open by a connection that is judged."""
+        """Open by a connection that is checked."""
         return self.do_open(self._connection, req)
 
 
 class _Https(HTTPSHandler):
-    def __init__(self, judge: Judge) -> None:
+    def __init__(self, check: PeerCheck) -> None:
         super().__init__()
-        self._connection = partial(_TlsConnection, judge=judge)
+        self._connection = partial(_TlsConnection, check=check)
 
     def https_open(self, req: Request) -> HTTPResponse:
-        """Open by a connection that is judged."""
+        """Open by a connection that is checked."""
         return self.do_open(self._connection, req)
