@@ -268,8 +268,8 @@ def _rescaled(
             ):
                 values.pop(parameter.name, None)
         if not isclose(scale, 1.0):
-            values, unscaled_here = _lengths(item, values, scale, notes)
-            unscaled += unscaled_here
+            values, unscaled_of_step = _lengths(item, values, scale, notes)
+            unscaled += unscaled_of_step
         items.append(replace(item, given=values))
     if unscaled:
         notes.append(f"as they are, for they follow the detector's pixels: {', '.join(unscaled)}")

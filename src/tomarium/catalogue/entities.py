@@ -257,8 +257,8 @@ def entities_of_record(connection: Connection, record: str) -> tuple[Entity, ...
         .order_by(record_entities.c.entity)
     ).scalars()
     ids = list(chosen)
-    told_entities = [public_entity(connection, id) for id in (*ids, *ancestors(connection, ids))]
-    return tuple(entity for entity in told_entities if entity is not None)
+    public_entities = [public_entity(connection, id) for id in (*ids, *ancestors(connection, ids))]
+    return tuple(entity for entity in public_entities if entity is not None)
 
 
 def with_current_entities(connection: Connection, record: Record, *, stale: bool) -> Record:
@@ -339,11 +339,9 @@ def choose(connection: Connection, reader: Reader, record: Record, kind: str, id
         connection.execute(insert(record_entities).values(record=record.id, entity=id, chosen=1))
         reach(connection, [record.id])
     of_other_kinds = tuple(entity for entity in record.entities if entity.kind != kind)
-    of_kind_told = tuple(
-        entity for entity in entities_of_record(connection, record.id) if entity.kind == kind
-    )
+    now_of_kind = tuple(entity for entity in entities_of_record(connection, record.id) if entity.kind == kind)
     specimen = id if kind == "specimen" else record.specimen
-    return replace(record, entities=(*of_kind_told, *of_other_kinds), specimen=specimen)
+    return replace(record, entities=(*now_of_kind, *of_other_kinds), specimen=specimen)
 
 
 def reach(connection: Connection, names: Iterable[str]) -> None:

@@ -110,7 +110,7 @@ def _due(catalogue: Catalogue, moment: float) -> list[SavedSearch]:
 def _new(catalogue: Catalogue, search: SavedSearch, moment: float) -> list[str]:
     """List what a search finds that is new to its holder, the last published first."""
     since = max(search.looked_utc - OVERLAP_S, search.since_utc)
-    told_ids = select(told_records.c.record).where(told_records.c.search == search.number)
+    mailed_ids = select(told_records.c.record).where(told_records.c.search == search.number)
     with catalogue.reading() as connection:
         reader = account_named(connection, search.account).reader
         question = question_of(connection, reader, read_spelled(search.asked))
@@ -122,7 +122,7 @@ def _new(catalogue: Catalogue, search: SavedSearch, moment: float) -> list[str]:
             .where(
                 or_(records.c.public_from > since, life.c.changed_utc > since),
                 records.c.state != "withdrawn",
-                records.c.id.not_in(told_ids),
+                records.c.id.not_in(mailed_ids),
                 may_see(reader, moment),
                 records.c.number.in_(numbers(connection, question)),
             )

@@ -200,15 +200,15 @@ def images_of(record: Record, folder: Path) -> tuple[tuple[ImageFrame, ...], str
     return tuple(frames), f"the size of the pixels of {', '.join(without)} is not known" if without else ""
 
 
-def _axis(axis_told: dict[str, object], averaged: int) -> Axis:
+def _axis(axis_entry: dict[str, object], averaged: int) -> Axis:
     """Return the axis of the pixels that are shown, each the mean of several of the file."""
     axis = Axis(
-        str(axis_told["name"]),
-        float(str(axis_told["scale"])),
-        float(str(axis_told["offset"])),
-        str(axis_told["unit"]),
+        str(axis_entry["name"]),
+        float(str(axis_entry["scale"])),
+        float(str(axis_entry["offset"])),
+        str(axis_entry["unit"]),
     )
-    if axis_told.get("coordinates"):
+    if axis_entry.get("coordinates"):
         return replace(axis, unit="")  # not equally spaced, so that no matrix leads to its pixels
     return replace(axis, scale=axis.scale * averaged, offset=axis.offset + axis.scale * (averaged - 1) / 2)
 

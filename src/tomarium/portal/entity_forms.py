@@ -126,10 +126,8 @@ def _log(request_context: RequestContext, subject: str, fields: Fields, page: st
     reader = demand_log_scope(request_context.request)
     kind, _, id = subject.partition("/")
     with request_context.catalogue.reading() as connection:
-        subject_seen = (
-            place_of(connection, reader, id) if kind == "records" else entity_of(connection, reader, id)
-        )
-    if subject_seen is None:
+        visible = place_of(connection, reader, id) if kind == "records" else entity_of(connection, reader, id)
+    if visible is None:
         raise HTTPException(404, f"There is no {kind[:-1]} “{id[:80]}” in this catalogue.")
     text, number = fields.get("text", ""), fields.get("number", "")
 

@@ -257,8 +257,8 @@ def _add_records(
         if not changed.withdrawn:
             place = places[changed.id]
             try:
-                record_told = with_current_entities(connection, read_at(place), stale=place.stale)
-                shown = record_told if place.open else without_content(record_told)
+                current_record = with_current_entities(connection, read_at(place), stale=place.stale)
+                shown = current_record if place.open else without_content(current_record)
                 address = request_context.address("record", {"id": changed.id})
                 _add(record, "metadata").append(write(shown, address))
             except (OSError, FormatError) as problem:
