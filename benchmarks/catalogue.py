@@ -4,8 +4,9 @@
     python benchmarks/catalogue.py --datasets 20000 --on sqlite
 
 1.25 million datasets of 25 parameters is what the ESRF's catalogue holds. The datasets are drawn by a seed: 47
-instruments, 12 techniques, words of which the commonest is in a third of all, a quarter of them drafts of others. With
-`--folder` the catalogues are kept: a call that was stopped goes on where it was, and a later one asks what is there.
+instruments, 12 techniques, words of which the commonest is in a third of all, a quarter of them drafts of others.
+Ranges are asked of numbers in memory, as of a portal that goes on. With `--folder` the catalogues are kept: a call that
+was stopped goes on where it was, and a later one asks what is there.
 Figures go to `benchmarks/results/catalogue/DATABASE.json`, and from there to docs/reference/catalogue-performance.md.
 """
 
@@ -29,9 +30,11 @@ from catalogue_filling import DRAWN, HOW, SUBJECTS, fill
 from database_server import SETTINGS, DatabaseServer
 
 from tomarium.catalogue import Catalogue, Reader, open_catalogue, search
-from tomarium.catalogue.queries import place_of
+from tomarium.catalogue.number_columns import columns_of, keep_columns, read_columns
+from tomarium.catalogue.queries import parameter_numbers, place_of
 
 DATABASES = ("sqlite", "postgresql")
+RANGE = "a range of 1 %"
 
 
 def measure(
@@ -82,7 +85,7 @@ def questions(
         "an instrument and a year, without facets": lambda draw: find(
             filters={"instrument": f"ID{draw.randrange(47):02d}", "year": "2020"}
         ),
-        "a range of 1 %": lambda draw: find(ranges=pixel(draw)),
+        RANGE: lambda draw: find(ranges=pixel(draw)),
         "a range of two thirds": lambda draw: find(ranges={"energy": f"10..{draw.randrange(60, 70)} keV"}),
         "two ranges": lambda draw: find(ranges={**pixel(draw), "energy": "20..25 keV"}),
         "two ranges of a half": lambda draw: find(ranges={"exposure": "<1s", "energy": "<30 keV"}),
@@ -92,6 +95,27 @@ def questions(
         "10 000th page": lambda draw: find(after=deep),
         "first page of a word": lambda draw: find(one(draw)),
     }  # fmt: skip
+
+
+def keep_numbers(
+    catalogue: Catalogue, asking: dict[str, Callable[[random.Random], object]], servers_s: Callable[[], float]
+) -> dict[str, float]:
+    """Keep the numbers of ranges in memory, as a portal does that was asked before; tell what that takes."""
+    keep_columns(
+        catalogue, at_least=2**62
+    )  # without a thread of its own, which would read beside what is measured
+    for ask in asking.values():
+        ask(random.Random(5))
+    start, busy, of_server = perf_counter(), process_time(), servers_s()
+    read_columns(catalogue)
+    took = {"s": perf_counter() - start, "processors, s": process_time() - busy + servers_s() - of_server}
+    with catalogue.reading() as connection:
+        keys = parameter_numbers(connection)
+        kept = columns_of(connection, [keys[name] for name in ("pixel_m", "energy_kev", "exposure_s")])
+    assert kept is not None
+    arrays = [kept.numbers, kept.kinds, kept.holders, kept.facets]
+    arrays += [array for column in kept.values.values() for array in (column.numbers, column.parts)]
+    return took | {"MB": sum(array.nbytes for array in arrays) / 1e6}
 
 
 def sizes(catalogue: Catalogue) -> dict[str, int]:
@@ -142,8 +166,12 @@ def judge(database: str, folder: Path, asked: argparse.Namespace) -> dict[str, A
         filled = fill(catalogue, asked.datasets, tell)
         held = sizes(catalogue)
         tell(f"{held['all'] / 1e9:.2f} GB, {held['all'] / asked.datasets:.0f} bytes a dataset")
-        answers = {}
-        for name, ask in questions(catalogue, Reader(), asked.datasets).items():
+        answers, asking = {}, questions(catalogue, Reader(), asked.datasets)
+        first = measure(asking[RANGE], asked.times, servers_s)
+        tell(f"{RANGE}, before numbers are in memory: p50 {first['p50']:.1f}, p95 {first['p95']:.1f} ms")
+        kept = keep_numbers(catalogue, asking, servers_s)
+        tell(f"numbers in memory: {', '.join(f'{what} {told:.1f}' for what, told in kept.items())}")
+        for name, ask in asking.items():
             answers[name] = measure(ask, asked.times, servers_s)
             tell(f"{name}: {', '.join(f'{kind} {took:.1f}' for kind, took in answers[name].items())} ms")
     return {
@@ -160,6 +188,8 @@ def judge(database: str, folder: Path, asked: argparse.Namespace) -> dict[str, A
         "filling": filled,
         "bytes": held,
         "answers": answers,
+        "a range before numbers are in memory": first,
+        "numbers in memory": kept,
     }
 
 

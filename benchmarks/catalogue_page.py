@@ -85,6 +85,19 @@ def filled(one: dict[str, Any]) -> str:
     return "; ".join(f"{key}: {value:.0f} (aim {LEAST_FILED:.0f})" for key, value in filing.items())
 
 
+def in_memory(name: str, one: dict[str, Any]) -> str:
+    """Tell what the numbers take that a portal keeps in memory, and a range before they are there."""
+    kept, first = one.get("numbers in memory"), one.get("a range before numbers are in memory")
+    if kept is None or first is None:
+        return f"{NAMES[name]}: not measured in this call."
+    clock = "" if is_busy(one) else f", {first['p95']:.0f} of the clock (p95)"
+    return (
+        f"{NAMES[name]}: {kept['MB']:.0f} MB for three parameters, read in {kept['processors, s']:.1f} s of the "
+        f"processors; a range of 1 % before that: {first['own_p50'] + first['server_mean']:.1f} ms of the "
+        f"processors{clock}."
+    )
+
+
 def page(figures: dict[str, dict[str, Any]]) -> str:
     """Write the page."""
     counts = " and ".join(f"{one['datasets']:,} ({NAMES[name]})" for name, one in figures.items())
@@ -101,6 +114,9 @@ def page(figures: dict[str, dict[str, Any]]) -> str:
         "times by the clock are left out. "
         "How it is stored is told [elsewhere](../explanation/catalogue.md).",
         answers(figures),
+        "## Numbers in memory\n\nRanges are asked of a portal that keeps their numbers in memory, as it does once "
+        "somebody has asked for a range of the same parameter. With words they are asked of the database.",
+        *(in_memory(name, one) for name, one in figures.items()),
         f"## Size\n\nAim: {MOST_BYTES / 1e9:.0f} GB.",
         *(sizes(name, one) for name, one in figures.items()),
         "## Filing",

@@ -43,6 +43,7 @@ SLOW = (
     "catalogue/test_facets", "catalogue/test_file_table", "catalogue/test_filing", "catalogue/test_fixity",
     "catalogue/test_fsck", "catalogue/test_harvested", "catalogue/test_life", "catalogue/test_links",
     "catalogue/test_log_book", "catalogue/test_mail", "catalogue/test_make_series", "catalogue/test_newsletter",
+    "catalogue/test_number_columns",
     "catalogue/test_panosc_filters", "catalogue/test_parcels", "catalogue/test_postgresql",
     "catalogue/test_publications", "catalogue/test_rebuild", "catalogue/test_record_patches",
     "catalogue/test_record_pictures", "cli/",

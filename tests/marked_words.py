@@ -36,7 +36,16 @@ from tomarium.portal.record_facts import SLIPS
 from tomarium.portal.script_words import SCRIPT_WORDS
 from tomarium.registry import collect
 from tomarium.standards.standard import Standard
-from tomarium.viewers import files, histogram, known_things, meshes, pictures, plain_facts, slice_axes, slices
+from tomarium.viewers import (
+    files,
+    histogram,
+    meshes,
+    pictures,
+    plain_facts,
+    size_comparison,
+    slice_axes,
+    slices,
+)
 from tomarium.viewers.drawn import WORDS as DRAWN
 from tomarium.viewers.groups import GROUPS
 from tomarium.viewers.parameters import MARKS, ORIGINS
@@ -190,8 +199,8 @@ def of_viewers() -> Iterator[str]:
     yield from VIEWERS
     yield from (*plain_facts.SENTENCES.values(), *plain_facts.LARGE.values(), "X-rays", "Neutrons")
     yield from (words for pair in plain_facts.TIMES.values() for words in pair)
-    yield from (*known_things.FACTORS.values(), *known_things.SIDES, *known_things.SIDES.values())
-    yield from (thing.name for thing in known_things.THINGS)
+    yield from (*size_comparison.FACTORS.values(), *size_comparison.SIDES, *size_comparison.SIDES.values())
+    yield from (thing.name for thing in size_comparison.THINGS)
 
 
 if __name__ == "__main__":

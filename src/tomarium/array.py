@@ -182,7 +182,7 @@ def contiguous(array: Any) -> Any:
     if flags is not None and flags.c_contiguous:
         return array
     xp = namespace(array)
-    return getattr(xp, "ascontiguousarray", lambda one: xp.asarray(one, copy=True))(array)
+    return getattr(xp, "ascontiguousarray", lambda value: xp.asarray(value, copy=True))(array)
 
 
 def numpy_dtype(array: Any) -> np.dtype[Any]:
@@ -210,9 +210,9 @@ def processors() -> int:
         Count of the scheduler's affinity mask, or of the whole processors whose time a control group
         (container, batch job) gives where that is less; at least 1.
     """
-    there = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     allowed = control_groups.processors()
-    return there if allowed is None else max(1, min(there, int(allowed + 0.5)))
+    return available if allowed is None else max(1, min(available, int(allowed + 0.5)))
 
 
 def available_memory() -> int:

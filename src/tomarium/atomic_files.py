@@ -241,10 +241,10 @@ def write_at(descriptor: int, content: bytes | memoryview, place: int) -> None:
     OSError
         It cannot be written.
     """
-    left = memoryview(content)
-    while left:
-        written = os.pwrite(descriptor, left, place)
-        place, left = place + written, left[written:]
+    remaining = memoryview(content)
+    while remaining:
+        count = os.pwrite(descriptor, remaining, place)
+        place, remaining = place + count, remaining[count:]
 
 
 def drafts_of(path: Path) -> list[Path]:

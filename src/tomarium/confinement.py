@@ -136,13 +136,15 @@ def confine(readable: Iterable[Path], writable: Iterable[Path] = (), devices: It
     CannotConfine
         This system has no Landlock, or the kernel refused.
     """
-    held = means()
-    if not held.landlock:
-        raise CannotConfine(held.why)
+    available = means()
+    if not available.landlock:
+        raise CannotConfine(available.why)
     _check(_prctl(_NO_NEW_PRIVILEGES, 1, 0), "give up new privileges")
-    rights = (1 << next(bits for abi, bits in reversed(_RIGHTS_BY_ABI) if held.landlock >= abi)) - 1
-    rules = struct.pack("=QQQ", rights, 3 if held.landlock >= 4 else 0, 3 if held.landlock >= 6 else 0)
-    size = 24 if held.landlock >= 6 else 16 if held.landlock >= 4 else 8
+    rights = (1 << next(bits for abi, bits in reversed(_RIGHTS_BY_ABI) if available.landlock >= abi)) - 1
+    rules = struct.pack(
+        "=QQQ", rights, 3 if available.landlock >= 4 else 0, 3 if available.landlock >= 6 else 0
+    )
+    size = 24 if available.landlock >= 6 else 16 if available.landlock >= 4 else 8
     ruleset = _check(_call(_CREATE, rules, size, 0), "make rules")
     try:
         for path in (*needed_by_python(), *readable):
@@ -154,7 +156,7 @@ def confine(readable: Iterable[Path], writable: Iterable[Path] = (), devices: It
         _check(_call(_RESTRICT, ruleset, 0), "keep to them")
     finally:
         os.close(ruleset)
-    if held.seccomp:
+    if available.seccomp:
         _refuse_calls()
 
 
@@ -179,7 +181,7 @@ def limit(
         import resource
     except ImportError:
         return
-    told = {
+    limits = {
         resource.RLIMIT_DATA: memory,
         resource.RLIMIT_AS: address_space,
         resource.RLIMIT_CPU: cpu_s,
@@ -187,10 +189,10 @@ def limit(
         resource.RLIMIT_NOFILE: open_files,
         resource.RLIMIT_CORE: 0,
     }
-    for which, most in told.items():
+    for resource_number, most in limits.items():
         if most is not None:
             with suppress(ValueError, OSError):  # a lower limit holds already
-                resource.setrlimit(which, (most, most))
+                resource.setrlimit(resource_number, (most, most))
 
 
 @cache
@@ -243,7 +245,7 @@ def _allow(ruleset: int, path: Path, rights: int) -> None:
 def _refuse_calls() -> None:
     """Put a filter before the kernel: what it refuses ends with EPERM, as if it was not permitted."""
     column, processor, clone = _PROCESSORS[platform.machine()]
-    numbers = [one for pair in _REFUSED.values() if (one := pair[column]) is not None]
+    numbers = [number_of_call for pair in _REFUSED.values() if (number_of_call := pair[column]) is not None]
     allow, refuse, absent = 0x7FFF0000, 0x00050000 | 1, 0x00050000 | 38
     load, equal, at_least, any_bit, answer = 0x20, 0x15, 0x35, 0x45, 0x06
     # Instructions of the filter: (code, jump where true, jump where false, value).
@@ -259,16 +261,18 @@ def _refuse_calls() -> None:
     _check(_prctl(_SET_SECCOMP, _FILTER, ctypes.addressof(array)), "refuse calls of the system")
 
 
-def _check(result: int, what: str) -> int:
+def _check(result: int, action: str) -> int:
     if result < 0:
-        raise CannotConfine(f"the kernel did not let this process {what}: {os.strerror(ctypes.get_errno())}")
+        raise CannotConfine(
+            f"the kernel did not let this process {action}: {os.strerror(ctypes.get_errno())}"
+        )
     return result
 
 
 def _call(number: int, *arguments: object) -> int:
     library = ctypes.CDLL(None, use_errno=True)
-    told = [ctypes.c_long(argument) if isinstance(argument, int) else argument for argument in arguments]
-    return int(library.syscall(ctypes.c_long(number), *told))
+    converted = [ctypes.c_long(argument) if isinstance(argument, int) else argument for argument in arguments]
+    return int(library.syscall(ctypes.c_long(number), *converted))
 
 
 def _prctl(option: int, first: int, second: int) -> int:

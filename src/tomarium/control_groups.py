@@ -72,7 +72,7 @@ def available_memory(process: Path = SELF) -> int | None:
         Bytes: the least over all groups of the limit less what is used, where pages of files that the kernel
         would drop first (`inactive_file`) do not count as used. None where nothing limits it.
     """
-    return _least(process, "memory", {1: _memory_left_1, 2: _memory_left_2})
+    return _least_limit(process, "memory", {1: _memory_left_1, 2: _memory_left_2})
 
 
 def processors(process: Path = SELF) -> float | None:
@@ -98,7 +98,7 @@ def _own_quota(_second: int) -> float | None:
 
 
 def _quota(process: Path) -> float | None:
-    return _least(process, "cpu", {1: _quota_1, 2: _quota_2})
+    return _least_limit(process, "cpu", {1: _quota_1, 2: _quota_2})
 
 
 @cache
@@ -146,16 +146,16 @@ def _mounted(line: str, own: dict[frozenset[str], str]) -> Hierarchy | None:
     return None
 
 
-def _least(
-    process: Path, controller: str, ways: dict[int, Callable[[Path], _Number | None]]
+def _least_limit(
+    process: Path, controller: str, readers: dict[int, Callable[[Path], _Number | None]]
 ) -> _Number | None:
-    told = [
-        ways[hierarchy.version](folder)
+    values = [
+        readers[hierarchy.version](folder)
         for hierarchy in hierarchies(process)
         if hierarchy.version == 2 or controller in hierarchy.controllers
         for folder in hierarchy.upwards()
     ]
-    return min([value for value in told if value is not None], default=None)
+    return min([value for value in values if value is not None], default=None)
 
 
 def _memory_left_2(folder: Path) -> int | None:

@@ -155,11 +155,11 @@ def _draw(volume: Volume, plane: NDArray[Any], window: tuple[float, float] | Non
     return png(plane, window=window, scale_m=scale_m)
 
 
-def _jpeg(drawn: bytes) -> bytes:
+def _jpeg(png: bytes) -> bytes:
     from PIL import Image as Pillow
 
     file = BytesIO()
-    Pillow.open(BytesIO(drawn)).save(file, "JPEG", quality=75)
+    Pillow.open(BytesIO(png)).save(file, "JPEG", quality=75)
     return file.getvalue()
 
 

@@ -102,9 +102,9 @@ def to_xarray(image: Image, level: int = 0) -> Any:
         axis.name: (axis.name, _coordinates(axis, length), {"units": axis.unit})
         for axis, length in zip(axes, data.shape, strict=True)
     }
-    told = {"units": image.unit} if image.unit else {}
+    attributes = {"units": image.unit} if image.unit else {}
     return xarray.DataArray(
-        data, dims=[axis.name for axis in axes], coords=coordinates, name=image.name or None, attrs=told
+        data, dims=[axis.name for axis in axes], coords=coordinates, name=image.name or None, attrs=attributes
     )
 
 

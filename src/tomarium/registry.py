@@ -53,21 +53,21 @@ def collect(package: str, *kinds: type[T]) -> dict[str, T]:
 
 @cache
 def _collect(package: str, kinds: tuple[type[T], ...]) -> dict[str, T]:
-    known: dict[str, T] = {}
+    members: dict[str, T] = {}
     home = import_module(f"tomarium.{package}")
     for info in walk_packages(home.__path__, f"{home.__name__}."):
         module = import_module(info.name)
         for member in vars(module).values():
             if isinstance(member, kinds):
-                _add(known, member)
+                _add(members, member)
     for entry in entry_points(group=f"tomarium.{package}"):
-        other = _load(entry, package, kinds, known)
+        other = _load(entry, package, kinds, members)
         if other is not None:
-            _add(known, other)
-    return {name: member for name, member in sorted(known.items()) if name == member.name}
+            _add(members, other)
+    return {name: member for name, member in sorted(members.items()) if name == member.name}
 
 
-def _load(entry: EntryPoint, package: str, kinds: tuple[type[T], ...], known: dict[str, T]) -> T | None:
+def _load(entry: EntryPoint, package: str, kinds: tuple[type[T], ...], members: dict[str, T]) -> T | None:
     """Load a member of another distribution; one that cannot be used stops nothing but itself."""
     try:
         member = entry.load()
@@ -81,17 +81,17 @@ def _load(entry: EntryPoint, package: str, kinds: tuple[type[T], ...], known: di
         expected = f"{', '.join(more)} or {last}" if more else last
         _leave_out(entry, package, f"it is a {type(member).__name__}, but a {expected} was expected")
         return None
-    taken = [name for name in _names(member) if known.get(name, member) is not member]
-    if taken:
-        _leave_out(entry, package, f"there is one called {taken[0]!r} already")
+    names_taken = [name for name in _names(member) if members.get(name, member) is not member]
+    if names_taken:
+        _leave_out(entry, package, f"there is one called {names_taken[0]!r} already")
         return None
     return member
 
 
-def _leave_out(entry: EntryPoint, package: str, why: str, told: str = "") -> None:
+def _leave_out(entry: EntryPoint, package: str, why: str, details: str = "") -> None:
     name = entry.dist.name if entry.dist is not None else "unknown"
     why = " ".join(why.split())
-    BROKEN[f"{package}/{entry.name} of {name}"] = f"{why}\n{told}"
+    BROKEN[f"{package}/{entry.name} of {name}"] = f"{why}\n{details}"
     warnings.warn(
         TomariumWarning(
             f"package {name}: {entry.value}, one of its {package}, is left out: {why}; update or remove that package"
@@ -132,19 +132,19 @@ def package_of(function: Callable[..., Any]) -> tuple[str, str]:
 @cache
 def _providers() -> dict[str, tuple[str, str]]:
     """Tell the distribution of each module that an entry point of ours names, and of its first part."""
-    found: dict[str, tuple[str, str]] = {}
-    every = entry_points()
+    providers: dict[str, tuple[str, str]] = {}
+    points = entry_points()
     for entry in (
         entry_point
-        for group in every.groups
+        for group in points.groups
         if group.startswith("tomarium.")
-        for entry_point in every.select(group=group)
+        for entry_point in points.select(group=group)
     ):
         if entry.dist is not None:
-            told = entry.dist.name, entry.dist.version
-            found[entry.module] = told
-            found.setdefault(entry.module.partition(".")[0], told)
-    return found
+            provider = entry.dist.name, entry.dist.version
+            providers[entry.module] = provider
+            providers.setdefault(entry.module.partition(".")[0], provider)
+    return providers
 
 
 @cache
@@ -166,7 +166,7 @@ def _names(member: Named) -> tuple[str, ...]:
     return member.name, *getattr(member, "aliases", ())
 
 
-def _add(known: dict[str, T], member: T) -> None:
+def _add(members: dict[str, T], member: T) -> None:
     for name in _names(member):
-        if known.setdefault(name, member) is not member:
-            raise RuntimeError(f"two members are called {name!r}: {known[name]!r} and {member!r}")
+        if members.setdefault(name, member) is not member:
+            raise RuntimeError(f"two members are called {name!r}: {members[name]!r} and {member!r}")

@@ -107,22 +107,26 @@ def factor(spelling: str, unit: str) -> float:
     if text != unit and (text in _OFFSETS or unit in _OFFSETS) and {text, unit} <= {"K", *_OFFSETS}:
         raise UnitError(f"the unit {text!r} has another zero than {unit}: no factor converts it; give {unit}")
     target = SPELLINGS.get(unit)
-    known = SPELLINGS.get(text)
-    if target and known:
-        if known[0] != target[0]:
-            raise UnitError(f"the unit {text!r} measures {known[0]}, not {unit}; give a unit of {unit}")
-        return known[1] / target[1]
+    quantity_and_factor = SPELLINGS.get(text)
+    if target and quantity_and_factor:
+        if quantity_and_factor[0] != target[0]:
+            raise UnitError(
+                f"the unit {text!r} measures {quantity_and_factor[0]}, not {unit}; give a unit of {unit}"
+            )
+        return quantity_and_factor[1] / target[1]
     if not text or not unit:
         raise UnitError(f"a number without a unit cannot be told from one in {text or unit}; write its unit")
-    if known and not target and unit == known[0]:
-        return known[1]
-    if (known and known[0] in _ALONE) or (target and target[0] in _ALONE):
+    if quantity_and_factor and not target and unit == quantity_and_factor[0]:
+        return quantity_and_factor[1]
+    if (quantity_and_factor and quantity_and_factor[0] in _ALONE) or (target and target[0] in _ALONE):
         raise UnitError(f"the unit {text!r} cannot be read as {unit}; give a unit of {unit}")
     try:
         # Pint takes angles, counts and bits for bare numbers, each of which it would turn into the others; their
         # roots differ.
-        plain_unit, wanted = (_pint().Quantity(1.0, one).to_root_units().units for one in (text, unit))
-        if plain_unit != wanted:
+        plain_unit, wanted_unit = (
+            _pint().Quantity(1.0, spelled).to_root_units().units for spelled in (text, unit)
+        )
+        if plain_unit != wanted_unit:
             raise UnitError(f"it measures {plain_unit or 'a bare number'}; give a unit of {unit}")
         return float(_pint().Quantity(1.0, text).to(unit).magnitude)
     except Exception as problem:  # pint raises a dozen unrelated classes for unreadable text

@@ -149,7 +149,7 @@ def test_an_empty_folder_in_place_of_the_disk_takes_nothing(
     scan: Path, disk: Path, ledger: CopyLedger
 ) -> None:
     with taking(disk) as ready:
-        work = module._Work(ready.target, -1, ready.volume, ledger, lambda done, total: None)
+        work = module._DiskCopy(ready.target, -1, ready.volume, ledger, lambda done, total: None)
         with pytest.raises(Interrupted, match="unplugged"), module._disk_errors(work):
             module._copy_scan(list_all([scan], disk)[0], work, System())
     assert not (disk / "tooth_01").exists()

@@ -21,6 +21,7 @@ from tomarium.catalogue import (
     Page,
     Reader,
     file_record,
+    find,
     ingest,
     open_catalogue,
     postgresql,
@@ -37,6 +38,7 @@ from tomarium.catalogue.life import Request, publish
 from tomarium.catalogue.postgresql_numbers import codes_of, in_ranges, save_numbers
 from tomarium.catalogue.ranges import Range
 from tomarium.catalogue.settings import all_settings, change_setting
+from tomarium.catalogue.words import read_terms
 from tomarium.cli import execute
 from tomarium.errors import DatabaseUnavailable, EngineUnavailable, InputError
 from tomarium.model import Person, Value
@@ -219,12 +221,26 @@ def test_answers_are_the_same(
         if words.strip():
             ranked = [search(catalogue, reader, words, limit=200, **asked) for catalogue in twins]  # type: ignore[arg-type]
             assert {hit.id for hit in ranked[0].hits} == {hit.id for hit in ranked[1].hits}
+            # Counted by facets, all is found in one look, and its relevance looked up apart.
+            both = search(twins[1], reader, words, limit=200, facets=True, **asked)  # type: ignore[arg-type]
+            assert replace(both, facets=(), facets_of_newest=False) == ranked[1]
         if one.next and draw.random() < 0.3:
             after = [
                 search(c, reader, words, sort="newest", limit=limit, after=one.next, **asked) for c in twins
             ]  # type: ignore[arg-type]
             assert plain(after[0]) == plain(after[1])
     assert found > 20
+
+
+def test_relevance_is_the_same_of_what_is_known_to_be_found(twins: tuple[Catalogue, Catalogue]) -> None:
+    for catalogue in twins:
+        with catalogue.reading() as connection:
+            asked = find.question(connection, LOCAL_OWNER, read_terms("tooth shell"), {}, ())
+            total = find.count(connection, asked)
+            listed = find.places(connection, asked, total=total, ranked=True, limit=1000)
+            numbers = sorted(place.number for place in listed)
+            assert len({place.score for place in listed}) > 1
+            assert find.most_relevant(connection, asked, numbers, limit=5, offset=2) == listed[2:7]
 
 
 def test_pages_by_relevance_lead_on_and_back(twins: tuple[Catalogue, Catalogue]) -> None:

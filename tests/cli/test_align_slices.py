@@ -128,7 +128,7 @@ def dying(*given, **more):
 setattr(owner, method, dying)
 sys.exit(execute(sys.argv[4:]))
 """
-PLANES = ("tomarium.pipeline.align_slices.aligned_planes", "AlignedPlanes._made")
+PLANES = ("tomarium.pipeline.align_slices.aligned_planes", "AlignedPlanes._make_plane")
 FILING = ("tomarium.catalogue.aligned_record", "file_record")
 
 

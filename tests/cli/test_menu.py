@@ -353,7 +353,7 @@ def test_questions_have_their_defaults_at_a_terminal(
     monkeypatch.setenv("TOMARIUM_PICTURES", "characters")
     for text in ("p\r40\r\r0.25\r", "p\r\r\r\r", "a 23.5\r", "v\r\r"):
         keys.send_text(text)
-        assert menu._one(chosen, threading.Event()) is None
+        assert menu._do_line(chosen, threading.Event()) is None
     assert steps(tmp_path)["paganin"] == {
         "length_px": 40.0, "unsharp_sigma_px": 2.0, "unsharp_coefficient": 0.25
     }  # fmt: skip
@@ -363,7 +363,7 @@ def test_questions_have_their_defaults_at_a_terminal(
 def test_ctrl_c_comes_back_to_the_menu(at_terminal: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     chosen, keys = at_terminal
     keys.send_text("p\r\x03")
-    assert menu._one(chosen, threading.Event()) is None
+    assert menu._do_line(chosen, threading.Event()) is None
 
     def stopped(typed: str) -> None:
         interrupts.ASKED.set()
@@ -371,15 +371,15 @@ def test_ctrl_c_comes_back_to_the_menu(at_terminal: Any, monkeypatch: pytest.Mon
 
     monkeypatch.setattr(chosen, "do", stopped)
     keys.send_text("l\r")
-    assert menu._one(chosen, threading.Event()) is None
+    assert menu._do_line(chosen, threading.Event()) is None
     assert not interrupts.ASKED.is_set()
     ended = threading.Event()
     ended.set()
     keys.send_text("l\r")
-    assert menu._one(chosen, ended) == 3
+    assert menu._do_line(chosen, ended) == 3
     interrupts.ASKED.clear()
     keys.send_text("q\r")
-    assert menu._one(chosen, threading.Event()) == 0
+    assert menu._do_line(chosen, threading.Event()) == 0
 
 
 def test_an_error_leaves_the_menu_open_at_a_terminal(
@@ -387,7 +387,7 @@ def test_an_error_leaves_the_menu_open_at_a_terminal(
 ) -> None:
     chosen, keys = at_terminal
     keys.send_text("zzz\r")
-    assert menu._one(chosen, threading.Event()) is None
+    assert menu._do_line(chosen, threading.Event()) is None
     assert "there is no option 'zzz'" in capsys.readouterr().err
 
 
@@ -412,17 +412,17 @@ def test_a_stopped_reconstruction_goes_on_by_l(
         return tell
 
     keys.send_text("a 7.5\r")
-    assert menu._one(chosen, threading.Event()) is None
+    assert menu._do_line(chosen, threading.Event()) is None
     monkeypatch.setattr(show, "progress", interrupted)
     keys.send_text("l\r\r")
-    assert menu._one(chosen, threading.Event()) is None
+    assert menu._do_line(chosen, threading.Event()) is None
     assert done
     told = capsys.readouterr()
     assert "slabs are done and kept" in told.err
     assert "tall_record (unfinished, l goes on)" in told.out
     monkeypatch.setattr(show, "progress", telling)
     keys.send_text("l\r\r")
-    assert menu._one(chosen, threading.Event()) is None
+    assert menu._do_line(chosen, threading.Event()) is None
     assert "tall_record (made)" in capsys.readouterr().out
     protocol = Choice(path=tmp_path / "tall_protocol.txt").protocol()
     whole = tm.reconstruct(raw / "tall.h5", protocol)

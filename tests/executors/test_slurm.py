@@ -20,8 +20,8 @@ from tomarium.catalogue.make_record import make_record
 from tomarium.errors import EngineUnavailable, InputError, Interrupted, JobFailed, ParameterError
 from tomarium.executors import find_executor
 from tomarium.executors.slurm import follow, node
+from tomarium.executors.slurm.job_folder import JobFolder
 from tomarium.executors.slurm.options import Options, minutes, read_options, with_profile
-from tomarium.executors.slurm.place import Place
 from tomarium.executors.slurm.script import Needs, groups_of, write_script
 from tomarium.formats.data_exchange import reader as data_exchange
 from tomarium.model import Scan
@@ -82,10 +82,10 @@ class Cluster:
             for path in (self.place().folder / "todo").glob(f"{submission}-*.pickle")
         ]
 
-    def place(self) -> Place:
+    def place(self) -> JobFolder:
         """Return the folder of the only section."""
         [folder] = [path for path in Path.cwd().glob("*.slurm/*") if path.is_dir()]
-        return Place(folder)
+        return JobFolder(folder)
 
     def lines(self, name: str) -> list[str]:
         """Read what a program has noted."""
@@ -390,7 +390,7 @@ def test_jobs_of_another_run_are_not_mixed_with(cluster: Cluster, scan: Scan) ->
 
 def test_a_job_that_nobody_noted_does_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(node, "NOTED_WITHIN_S", 0.0)
-    place = Place(tmp_path / "work")
+    place = JobFolder(tmp_path / "work")
     place.begin(double)
     place.lay_down(1, 1, [[(0, 5)]])
     assert node.work(place, "1-0") == 1
@@ -402,8 +402,8 @@ def test_an_error_that_crosses_no_process_is_told_in_words(tmp_path: Path) -> No
         def __init__(self, one: int, two: int) -> None:
             super().__init__(f"{one} and {two}")
 
-    place = Place(tmp_path / "work")
+    place = JobFolder(tmp_path / "work")
     place.begin(double)
-    node._fail(place, 3, Own(1, 2), "1-0", "n1")
+    node._note_failure(place, 3, Own(1, 2), "1-0", "n1")
     assert str(place.take(3)[1]) == "Own: 1 and 2"
     assert pickle.loads(pickle.dumps(place.take(3)))[2] == "1-0"

@@ -13,7 +13,7 @@ import tomarium as tm
 from formats.czi_example import DATA, write_czi
 from tomarium.errors import FormatError
 from tomarium.formats import recognise
-from tomarium.formats.microscopy.czi import _told
+from tomarium.formats.microscopy.czi import _read_metadata
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def test_it_is_recognised_without_the_extra(example: Path, monkeypatch: pytest.M
 
 
 def test_the_metadata_tell_steps_channels_and_mosaics() -> None:
-    told = _told(
+    told = _read_metadata(
         "<ImageDocument><Metadata><Information><Image><SizeM>4</SizeM><Dimensions><Channels>"
         '<Channel Id="Channel:0" Name="DAPI"/><Channel Id="Channel:1"/></Channels></Dimensions></Image></Information>'
         '<DisplaySetting><Channels><Channel Id="Channel:0"><Color>#FF00A0FF</Color></Channel></Channels>'
@@ -53,8 +53,8 @@ def test_the_metadata_tell_steps_channels_and_mosaics() -> None:
         "its scaling along z of 2 m cannot be and was left out",
         "its tiles are laid side by side; pixels that no tile covers are 0",
     ]
-    assert _told("<!DOCTYPE a [<!ENTITY b 'c'>]><a>&b;</a>") == {"steps": {}}
-    assert _told("no XML") == {"steps": {}}
+    assert _read_metadata("<!DOCTYPE a [<!ENTITY b 'c'>]><a>&b;</a>") == {"steps": {}}
+    assert _read_metadata("no XML") == {"steps": {}}
 
 
 @pytest.mark.usefixtures("czi")

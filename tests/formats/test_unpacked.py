@@ -135,7 +135,7 @@ def test_what_memory_does_not_keep_lies_in_a_file_without_a_name(
     for _ in range(3):
         np.testing.assert_array_equal(scan.projections.read(*ALL), FRAMES)
     assert len(unpacks) == 7
-    assert unpacked._held() == 0
+    assert unpacked._bytes_in_memory() == 0
     assert next(iter(unpacked._folders.values())).end > 7 * FRAMES[0].nbytes
     if os.name == "posix":
         assert not list(temporary.iterdir())
@@ -147,7 +147,7 @@ def test_memory_keeps_so_much_in_all(tmp_path: Path, monkeypatch: pytest.MonkeyP
     for number, content in enumerate(contents):
         (tmp_path / f"{number}.gz").write_bytes(gzip.compress(content))
     assert [bytes(unpacked.unpacked(tmp_path / f"{number}.gz")) for number in range(4)] == contents
-    assert unpacked._held() == 800
+    assert unpacked._bytes_in_memory() == 800
 
 
 def test_folders_are_let_go(tmp_path: Path) -> None:

@@ -7,8 +7,8 @@ import pytest
 
 from tomarium.errors import FormatError, InputError
 from tomarium.importers import hoa, icat, scicat
-from tomarium.importers.at_hand import look_for
 from tomarium.importers.found import DraftFile
+from tomarium.importers.local_files import look_for
 from tomarium.importers.original import without_private
 from tomarium.importers.quantity import parameter_of
 

@@ -100,7 +100,7 @@ def test_a_stopped_run_goes_on(
     monkeypatch.setattr(module, "learn", lambda *_given: fused[1].learned)
     monkeypatch.setattr(module, "_HEIGHT", 16)
     told: list[int] = []
-    slab = module._slab
+    slab = module._label_slab
 
     def stop_at_the_third(*given: object) -> object:
         told.append(given[4][0])  # type: ignore[index]
@@ -108,7 +108,7 @@ def test_a_stopped_run_goes_on(
             raise KeyboardInterrupt
         return slab(*given)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(module, "_slab", stop_at_the_third)
+    monkeypatch.setattr(module, "_label_slab", stop_at_the_third)
     folder = tmp_path / "out"
     with pytest.raises(KeyboardInterrupt):
         fuse(drawn.volume, [drawn.map], folder, account={"volume": "ct"})

@@ -17,9 +17,9 @@ from tomarium.model import FileEntry, Part, Record, Value
 from tomarium.model.plain_card import PlainCard
 from tomarium.pipeline.mesh.print_body import PrintFigures
 from tomarium.portal.languages import LANGUAGES, translations
-from tomarium.viewers.known_things import THINGS, WITHIN, beside, plain_length
 from tomarium.viewers.plain_card import PLAIN_CARD
 from tomarium.viewers.plain_facts import extent_m, plain_facts, probe_of
+from tomarium.viewers.size_comparison import THINGS, WITHIN, beside, plain_length
 from tomarium.viewers.viewer import View
 
 pytestmark = pytest.mark.fast

@@ -11,7 +11,7 @@ import pytest
 
 from tomarium.errors import ParameterError
 from tomarium.model import FileEntry, Part, Record
-from tomarium.viewers.slices import _thin, render
+from tomarium.viewers.slices import _thin_rows, render
 from tomarium.viewers.viewer import View
 
 
@@ -57,7 +57,7 @@ def test_no_other_word_is_an_axis(folder: Path) -> None:
 
 
 def test_a_plane_of_a_few_rows_says_so(folder: Path) -> None:
-    assert (_thin(2, 640), _thin(1, 640), _thin(100, 640)) == (2, 1, 0)
+    assert (_thin_rows(2, 640), _thin_rows(1, 640), _thin_rows(100, 640)) == (2, 1, 0)
     assert shown(folder, (2, 640, 640)).count("2 rows only: nothing to see here") == 2
     assert shown(folder, (1, 640, 640)).count("1 row only: nothing to see here") == 2
     assert "nothing to see here" not in shown(folder)

@@ -16,7 +16,7 @@ from tomarium.catalogue import file_record, read_record
 from tomarium.cli import execute
 from tomarium.errors import InputError
 from tomarium.model import Part, Record, Value
-from tomarium.viewers.standing_out import body_of
+from tomarium.viewers.prominent_parts import body_of
 from tomarium.viewers.worksheet import Task, Worksheet, worksheet
 
 HALF = (14.0, 11.0, 17.0)

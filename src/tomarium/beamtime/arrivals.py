@@ -134,9 +134,9 @@ def _scans(folder: Path, root: Path, depth: int) -> Iterator[Arrival]:
             continue
         try:
             if entry.is_dir():
-                yield from _in_folder(path, root, depth)
+                yield from _scans_in_folder(path, root, depth)
             elif ending in SCAN_FILES:
-                yield _of_file(entry, path, root)
+                yield _file_arrival(entry, path, root)
         except FileNotFoundError:  # it vanished between two questions
             continue
         except OSError as problem:
@@ -144,10 +144,10 @@ def _scans(folder: Path, root: Path, depth: int) -> Iterator[Arrival]:
             yield Arrival(name, path, (problem.errno or 0,), (), time.time(), refusal(problem))
 
 
-def _in_folder(path: Path, root: Path, depth: int) -> Iterator[Arrival]:
+def _scans_in_folder(path: Path, root: Path, depth: int) -> Iterator[Arrival]:
     names = sorted(entry.name for entry in path.iterdir())
     if _is_scan(path, names):
-        yield _of_folder(path, names, root)
+        yield _folder_arrival(path, names, root)
     elif depth > 1:
         yield from _scans(path, root, depth - 1)
 
@@ -161,23 +161,23 @@ def _is_scan(folder: Path, names: list[str]) -> bool:
     return folder.name in nexus or any(BESIDE.fullmatch(stem) for stem in nexus)
 
 
-def _of_file(entry: os.DirEntry[str], path: Path, root: Path) -> Arrival:
+def _file_arrival(entry: os.DirEntry[str], path: Path, root: Path) -> Arrival:
     status = entry.stat()
     identity = (status.st_ino, status.st_size, status.st_mtime_ns)
     stamp = (*identity, status.st_ctime_ns)  # a file that may be read from now on has another time of change
     return Arrival(path.relative_to(root).as_posix(), path, stamp, identity, status.st_mtime_ns / 1e9)
 
 
-def _of_folder(path: Path, names: list[str], root: Path) -> Arrival:
+def _folder_arrival(path: Path, names: list[str], root: Path) -> Arrival:
     """Describe a folder of frames by their number and the last of them: thousands of files are not asked each."""
     own = path.stat()
-    shown = [name for name in names if not name.startswith(".")]
-    last = [(path / name).stat() for name in shown[-_LOOKED_AT:]]
+    visible = [name for name in names if not name.startswith(".")]
+    last = [(path / name).stat() for name in visible[-_LOOKED_AT:]]
     newest = max([own.st_mtime_ns, *(status.st_mtime_ns for status in last)])
     size = sum(status.st_size for status in last)
-    stamp = (own.st_ino, len(shown), size, newest, own.st_ctime_ns)
+    stamp = (own.st_ino, len(visible), size, newest, own.st_ctime_ns)
     return Arrival(
-        path.relative_to(root).as_posix(), path, stamp, (own.st_ino, len(shown), size, newest), newest / 1e9
+        path.relative_to(root).as_posix(), path, stamp, (own.st_ino, len(visible), size, newest), newest / 1e9
     )
 
 
@@ -194,8 +194,8 @@ def refusal(problem: OSError) -> str:
     str
         A sentence without the file's name.
     """
-    said = os.strerror(problem.errno) if problem.errno else str(problem)
+    message = os.strerror(problem.errno) if problem.errno else str(problem)
     right = isinstance(problem, PermissionError)
-    return f"{said}; " + (
+    return f"{message}; " + (
         "ask its owner for the right to read it" if right else "look whether the disk is there"
     )

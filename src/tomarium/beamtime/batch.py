@@ -53,12 +53,12 @@ def _warn(text: str) -> None:
     warnings.warn(TomariumWarning(text), stacklevel=2)
 
 
-def _nothing(row: Row, number: int, count: int, left_s: float) -> None:
+def _ignore_scan(row: Row, number: int, count: int, left_s: float) -> None:
     """Take the state of a scan and say nothing."""
 
 
 @dataclass
-class _Night:
+class _RunningBatch:
     """A batch at work: its plan, and its files as they grow."""
 
     batch: Batch
@@ -88,7 +88,7 @@ class _Night:
 
 
 def run(
-    batch: Batch, *, on_scan: OnScan = _nothing, on_plan: Callable[[BatchPlan], None] | None = None,
+    batch: Batch, *, on_scan: OnScan = _ignore_scan, on_plan: Callable[[BatchPlan], None] | None = None,
     on_progress: Progress = silent,
 ) -> list[Row]:  # fmt: skip
     """Make the results of all scans, one after the other.
@@ -123,7 +123,7 @@ def run(
     for scan in batch.scans:
         demand_apart(scan, how.folder)
     how.folder.mkdir(parents=True, exist_ok=True)
-    with _alone(how.folder):
+    with _lock_folder(how.folder):
         state = read_state(how.folder)
         planned = plan_scans(batch, state)
         if on_plan is not None:
@@ -133,28 +133,28 @@ def run(
             state.anew = dict.fromkeys(planned.seconds, False)
             state.begun = {}
         write_state(how.folder, state)
-        night = _Night(batch, state, planned, list(planned.rows))
-        others = {row.name for row in planned.rows}
-        night.rows += [
+        running = _RunningBatch(batch, state, planned, list(planned.rows))
+        planned_names = {row.name for row in planned.rows}
+        running.rows += [
             replace(row, state="waiting") if row.state == "at work" else row
             for row in read_results(how.folder)
-            if row.name not in others
+            if row.name not in planned_names
         ]
-        night.write(last=True)
-        axis = _axis(night, on_progress)
-        _all(night, axis, on_scan, on_progress)
-        night.write(last=True)
-    return night.rows[: len(planned.rows)]
+        running.write(last=True)
+        axis = _axis(running, on_progress)
+        _make_all(running, axis, on_scan, on_progress)
+        running.write(last=True)
+    return running.rows[: len(planned.rows)]
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
+def _lock_folder(folder: Path) -> Iterator[None]:
     """Keep other batches out; the process of one that was killed a moment ago is given time to notice it."""
     busy = f"{folder}: another batch is at work in this folder; wait until it has ended, or choose another with -o"
     end = time.monotonic() + _ENDING_S
     while True:
         try:
-            held = take_lock(folder / LOCK, busy)
+            lock = take_lock(folder / LOCK, busy)
             break
         except InputError:
             if time.monotonic() > end:
@@ -163,42 +163,46 @@ def _alone(folder: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        if held is not None:
-            os.close(held)
+        if lock is not None:
+            os.close(lock)
 
 
-def _axis(night: _Night, on_progress: Progress) -> tuple[dict[str, Any], Scan] | None:
+def _axis(running: _RunningBatch, on_progress: Progress) -> tuple[dict[str, Any], Scan] | None:
     """Find the axis for all in the scan that was named, once."""
-    batch, state = night.batch, night.state
-    if batch.axis_from is None or not night.plan.seconds:
+    batch, state = running.batch, running.state
+    if batch.axis_from is None or not running.plan.seconds:
         return None
-    wanted, key = axis_scan(batch), axis_key(batch)
+    axis_run, key = axis_scan(batch), axis_key(batch)
     if state.axis is None or state.axis["key"] != key:
         axis_found = find_axis_for_all(
-            wanted.scan, wanted.protocol, wanted.scan.name, force=batch.how.force, on_progress=on_progress
+            axis_run.scan,
+            axis_run.protocol,
+            axis_run.scan.name,
+            force=batch.how.force,
+            on_progress=on_progress,
         )
         if axis_found is None:
             raise InputError(
-                f"no rotation axis is looked for in {wanted.scan.path}: the protocol needs none, or it is given; leave "
-                f"--axis-from out"
+                f"no rotation axis is looked for in {axis_run.scan.path}: the protocol needs none, or it is given; "
+                f"leave --axis-from out"
             )
         state.axis = {"key": key, **axis_found}
         write_state(batch.how.folder, state)
-    return state.axis, wanted.scan
+    return state.axis, axis_run.scan
 
 
-def _all(
-    night: _Night, axis: tuple[dict[str, Any], Scan] | None, on_scan: OnScan, on_progress: Progress
+def _make_all(
+    running: _RunningBatch, axis: tuple[dict[str, Any], Scan] | None, on_scan: OnScan, on_progress: Progress
 ) -> None:
-    batch, state, count = night.batch, night.state, len(night.plan.seconds)
-    todo = dict(night.plan.seconds)
+    batch, state, count = running.batch, running.state, len(running.plan.seconds)
+    todo = dict(running.plan.seconds)
     spent, foreseen = 0.0, 0.0
-    for place, (row, path) in enumerate(zip(night.plan.rows, night.plan.paths, strict=True)):
+    for place, (row, path) in enumerate(zip(running.plan.rows, running.plan.paths, strict=True)):
         if row.name not in todo:
             continue
         number = count - len(todo) + 1
-        night.put(place, replace(row, state="at work"))
-        on_scan(night.rows[place], number, count, sum(todo.values()) * _pace(spent, foreseen))
+        running.put(place, replace(row, state="at work"))
+        on_scan(running.rows[place], number, count, sum(todo.values()) * _time_factor(spent, foreseen))
         began = time.monotonic()
         state.begun[row.name] = state.begun.get(row.name, 0) + 1
         try:
@@ -206,50 +210,50 @@ def _all(
                 batch_result.remove(batch.how, row.name)
                 state.anew[row.name] = True
             write_state(batch.how.folder, state)
-            done = _one(batch, row, path, axis, on_progress)
+            finished_row = _make_one(batch, row, path, axis, on_progress)
         except (KeyboardInterrupt, Interrupted) as stop:
             state.begun.pop(row.name)
             write_state(batch.how.folder, state)
-            night.put(place, row, last=True)
+            running.put(place, row, last=True)
             remaining = len(todo)
-            raise _stopped(stop, remaining, count) from stop
+            raise _interruption(stop, remaining, count) from stop
         except Exception as problem:  # one bad scan never stops the others
-            done = replace(row, state="failed", error=told(problem))
+            finished_row = replace(row, state="failed", error=told(problem))
         state.begun.pop(row.name)
         state.anew.pop(row.name, None)
         write_state(batch.how.folder, state)
-        if done.state != "failed":
+        if finished_row.state != "failed":
             spent, foreseen = spent + time.monotonic() - began, foreseen + todo[row.name]
         del todo[row.name]
-        night.put(place, done)
-        on_scan(done, number, count, sum(todo.values()) * _pace(spent, foreseen))
+        running.put(place, finished_row)
+        on_scan(finished_row, number, count, sum(todo.values()) * _time_factor(spent, foreseen))
 
 
-def _pace(spent: float, foreseen: float) -> float:
+def _time_factor(spent: float, foreseen: float) -> float:
     """Return how much longer scans take than was planned, by those that are done."""
     return spent / foreseen if foreseen > 0 else 1.0
 
 
-def _stopped(stop: BaseException, remaining: int, count: int) -> Interrupted:
+def _interruption(stop: BaseException, remaining: int, count: int) -> Interrupted:
     """Say how far the batch is, with what stopped it."""
     kind = type(stop) if isinstance(stop, Interrupted) else Interrupted
-    said = str(stop) if isinstance(stop, Interrupted) else "stopped"
+    reason = str(stop) if isinstance(stop, Interrupted) else "stopped"
     return kind(
-        f"{said}; {count - remaining} of {count} scans are done; the same command goes on with the batch"
+        f"{reason}; {count - remaining} of {count} scans are done; the same command goes on with the batch"
     )
 
 
-def _one(
+def _make_one(
     batch: Batch, row: Row, path: Path, axis: tuple[dict[str, Any], Scan] | None, on_progress: Progress
 ) -> Row:
     scan = batch.open(path)
     if not isinstance(scan, Scan):
         raise InputError(f"{path} holds an image, not a scan with projections")
-    wanted = batch.choose(scan)
+    chosen = batch.choose(scan)
     if axis is None:
-        return batch_result.make(batch.how, row, wanted, on_progress)
+        return batch_result.make(batch.how, row, chosen, on_progress)
     axis_found, other = axis
     demand_same_frames(scan, other)
     return told_axis(
-        batch_result.make(batch.how, row, with_axis(wanted, axis_found), on_progress), axis_found
+        batch_result.make(batch.how, row, with_axis(chosen, axis_found), on_progress), axis_found
     )

@@ -79,7 +79,7 @@ class Row:
     error: str = ""
 
 
-COLUMNS: Final = tuple(one.name for one in fields(Row) if one.name != "picture")
+COLUMNS: Final = tuple(field.name for field in fields(Row) if field.name != "picture")
 
 
 @dataclass

@@ -128,7 +128,7 @@ def write_page(folder: Path, rows: Sequence[Row]) -> None:
 </head>
 <body>
 <main>
-<h1 class="{_class(worst)}">{escape(headline(rows))}</h1>
+<h1 class="{_css_class(worst)}">{escape(headline(rows))}</h1>
 <p class="lead">{escape(folder.resolve().name)}, the worst first. The same as a table: <a href="{TABLE}">{TABLE}</a>,
 <a href="{RESULTS}">{RESULTS}</a>.</p>
 <h2 id="scans">Scans</h2>
@@ -137,7 +137,7 @@ def write_page(folder: Path, rows: Sequence[Row]) -> None:
 <thead><tr><th scope="col">Scan</th><th scope="col">State</th><th scope="col">Axis, column</th>
 <th scope="col">Confidence</th><th scope="col">Time</th><th scope="col">What to know</th></tr></thead>
 <tbody>
-{"".join(map(_line, sorted_rows))}</tbody>
+{"".join(map(_table_line, sorted_rows))}</tbody>
 </table>
 </div>
 <h2 id="slices">Middle slices</h2>
@@ -150,11 +150,11 @@ def write_page(folder: Path, rows: Sequence[Row]) -> None:
     write_whole(folder / PAGE, text.encode("utf-8", "backslashreplace"))
 
 
-def _class(state: str) -> str:
+def _css_class(state: str) -> str:
     return {"finished": "good", "at work": "waiting"}.get(state, state)
 
 
-def _line(row: Row) -> str:
+def _table_line(row: Row) -> str:
     name = escape(row.name)
     linked = f'<a href="{escape(quote(row.record))}">{name}</a>' if row.record else name
     axis = "" if row.axis_column is None else f"{row.axis_column:.2f}"
@@ -162,28 +162,28 @@ def _line(row: Row) -> str:
     messages = [row.error] if row.error else []
     messages += row.warnings
     cell = f"<ul>{''.join(f'<li>{escape(text)}</li>' for text in messages)}</ul>" if messages else ""
-    time = "" if row.seconds is None else _time(row.seconds)
+    time = "" if row.seconds is None else _time_text(row.seconds)
     return (
-        f'<tr class="{_class(row.state)}"><td class="name" title="{escape(row.scan)}">{linked}</td>'
+        f'<tr class="{_css_class(row.state)}"><td class="name" title="{escape(row.scan)}">{linked}</td>'
         f'<td class="state">{escape(WORDS[row.state])}</td><td class="number axis">{axis}</td>'
         f'<td>{escape(confidence)}</td><td class="number">{time}</td><td>{cell}</td></tr>\n'
     )
 
 
-def _time(seconds: float) -> str:
+def _time_text(seconds: float) -> str:
     return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
 
 
 def _tile(folder: Path, row: Row) -> str:
     picture = _picture(folder / row.picture) if row.picture else ""
     name = escape(row.name)
-    shown = (
+    content = (
         f'<img src="data:image/png;base64,{picture}" alt="Middle slice of {name}" loading="lazy">'
         if picture
         else f'<div class="none">{escape(row.error[:200]) or "no picture"}</div>'
     )
     return (
-        f'<li class="{_class(row.state)}">{shown}<div class="words"><span>{name}</span>'
+        f'<li class="{_css_class(row.state)}">{content}<div class="words"><span>{name}</span>'
         f"<span>{escape(WORDS[row.state].removeprefix('finished with '))}</span></div></li>\n"
     )
 
@@ -194,8 +194,8 @@ def _picture(path: Path) -> str:
         with Pillow.open(path) as picture:
             small = picture.convert("L")
             small.thumbnail((PICTURE_PIXELS, PICTURE_PIXELS))
-            held = io.BytesIO()
-            small.save(held, "PNG", optimize=True)
+            png = io.BytesIO()
+            small.save(png, "PNG", optimize=True)
     except (OSError, ValueError):
         return ""
-    return base64.b64encode(held.getvalue()).decode("ascii")
+    return base64.b64encode(png.getvalue()).decode("ascii")

@@ -169,7 +169,7 @@ def plan_scans(batch: Batch, state: State) -> BatchPlan:
     for path in batch.scans:
         once.setdefault(path.resolve(), path)  # a link to a scan is no other scan
     for path in once.values():
-        opened = _opened(batch, state, path)
+        opened = _open_or_problem(batch, state, path)
         if isinstance(opened, Image) and not batch.listed:
             passed.append(path)
             continue
@@ -190,7 +190,7 @@ def plan_scans(batch: Batch, state: State) -> BatchPlan:
         if planned is not None:
             first = first or (name, planned)
             seconds[name] = planned.seconds + FILING_S
-            result, besides = _bytes(how, name, planned)
+            result, besides = _bytes_of_run(how, name, planned)
             bytes_kept, most = bytes_kept + result, max(most, besides)
             if not how.slice_only and _may_grow(planned):
                 growing.append(name)
@@ -214,11 +214,11 @@ def plan_scans(batch: Batch, state: State) -> BatchPlan:
     )
 
 
-def _opened(batch: Batch, state: State, path: Path) -> Scan | Image | Exception:
+def _open_or_problem(batch: Batch, state: State, path: Path) -> Scan | Image | Exception:
     """Open a scan, or tell why not; where the program crashed before, it is noted that this one is opened now."""
     key = str(path)
     if state.begun.get(key, 0) >= MOST_BEGUN and not batch.anew:
-        return InputError(_ended_at(path, "opened"))
+        return InputError(_crash_text(path, "opened"))
     if batch.careful:
         state.begun[key] = state.begun.get(key, 0) + 1
         write_state(batch.how.folder, state)
@@ -230,7 +230,7 @@ def _opened(batch: Batch, state: State, path: Path) -> Scan | Image | Exception:
         state.begun.pop(key, None)
 
 
-def _ended_at(path: Path, action: str) -> str:
+def _crash_text(path: Path, action: str) -> str:
     return (
         f"the program ended {MOST_BEGUN} times while it {action} {path} (crashed, killed, or out of memory), so it is "
         f"left out; --redo tries it again"
@@ -254,21 +254,21 @@ def _plan_one(
     how = batch.how
     place = place_of(how, row.name)
     demand_apart(scan.path, place)
-    wanted = batch.choose(scan)
+    chosen = batch.choose(scan)
     axis = state.axis if key is not None and state.axis is not None and state.axis["key"] == key else None
     if axis is not None:
-        wanted = with_axis(wanted, axis)
+        chosen = with_axis(chosen, axis)
     resources = replace(
         resources_for(find_executor(how.executor), how.folder, how.memory), disk_bytes=sys.maxsize
     )
-    planned = plan(wanted.protocol, wanted.scan, resources, rows=wanted.rows)
+    planned = plan(chosen.protocol, chosen.scan, resources, rows=chosen.rows)
     if how.slice_only:
         middle = planned.resolution.scan.shape[1] // 2
-        planned = plan(wanted.protocol, wanted.scan, resources, rows=slice(middle, middle + 1))
+        planned = plan(chosen.protocol, chosen.scan, resources, rows=slice(middle, middle + 1))
     anew = row.name in state.anew if state.anew else batch.anew
     earlier = batch_result.made(how, row)
     if earlier is not None and not anew:
-        changed = batch_result.differences(how, row.name, wanted, planned.rows)
+        changed = batch_result.differences(how, row.name, chosen, planned.rows)
         if key is not None and axis is None:
             changed.append("the rotation axis is to be that of another scan")
         if not changed:
@@ -278,12 +278,12 @@ def _plan_one(
         )
         return replace(earlier, state="differs", error=error), None
     if state.begun.get(row.name, 0) >= MOST_BEGUN and not anew:
-        raise InputError(_ended_at(scan.path, "was at work on"))
+        raise InputError(_crash_text(scan.path, "was at work on"))
     planned.demand_fit()
     return row, planned
 
 
-def _bytes(how: Making, name: str, planned: Plan) -> tuple[int, int]:
+def _bytes_of_run(how: Making, name: str, planned: Plan) -> tuple[int, int]:
     """Return the bytes that stay of a run, less those that are there of it, and those that it needs while it works."""
     if how.slice_only:
         return 4 * int(np.prod(planned.shape[1:])), 0
@@ -291,8 +291,10 @@ def _bytes(how: Making, name: str, planned: Plan) -> tuple[int, int]:
     for export in how.exports:
         last += int(np.prod(planned.shape)) * np.dtype(export.dtype).itemsize
     place = place_of(how, name)
-    there = sum(file.stat().st_size for file in place.rglob("*") if file.is_file()) if place.is_dir() else 0
-    return max(0, last - there), planned.write_bytes - planned.sections[-1].write_bytes
+    bytes_there = (
+        sum(file.stat().st_size for file in place.rglob("*") if file.is_file()) if place.is_dir() else 0
+    )
+    return max(0, last - bytes_there), planned.write_bytes - planned.sections[-1].write_bytes
 
 
 def axis_scan(batch: Batch) -> ChosenRun:
@@ -306,19 +308,19 @@ def axis_scan(batch: Batch) -> ChosenRun:
 
 def axis_key(batch: Batch) -> dict[str, Any]:
     """Tell the scan and the protocol by which the axis for all is found."""
-    wanted = axis_scan(batch)
+    axis_run = axis_scan(batch)
     key = {
-        "scan": wanted.scan.name,
-        "fingerprint": fingerprint_of(wanted.scan),
-        "protocol": to_data(wanted.protocol),
+        "scan": axis_run.scan.name,
+        "fingerprint": fingerprint_of(axis_run.scan),
+        "protocol": to_data(axis_run.protocol),
     }
     as_json: dict[str, Any] = json.loads(json.dumps(plain(key)))
     return as_json
 
 
-def with_axis(wanted: ChosenRun, axis: dict[str, Any]) -> ChosenRun:
+def with_axis(chosen: ChosenRun, axis: dict[str, Any]) -> ChosenRun:
     """Give the protocol of a scan the axis that was found in another one."""
-    return replace(wanted, protocol=with_parameter(wanted.protocol, f"{axis['step']}={axis['value']!r}"))
+    return replace(chosen, protocol=with_parameter(chosen.protocol, f"{axis['step']}={axis['value']!r}"))
 
 
 def told_axis(row: Row, axis: dict[str, Any]) -> Row:

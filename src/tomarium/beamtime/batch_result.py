@@ -120,7 +120,7 @@ def _row_of_record(how: Making, row: Row, provenance: Mapping[str, Any]) -> Row:
     )
 
 
-def differences(how: Making, name: str, wanted: ChosenRun, rows: slice) -> list[str]:
+def differences(how: Making, name: str, chosen: ChosenRun, rows: slice) -> list[str]:
     """Tell in what a finished result differs from what is asked for now.
 
     Parameters
@@ -129,7 +129,7 @@ def differences(how: Making, name: str, wanted: ChosenRun, rows: slice) -> list[
         As it is asked for.
     name : str
         Name of the result.
-    wanted : ChosenRun
+    chosen : ChosenRun
         The scan and the protocol of now.
     rows : slice
         Rows of the scan, as the plan has them.
@@ -140,7 +140,7 @@ def differences(how: Making, name: str, wanted: ChosenRun, rows: slice) -> list[
         In words; empty where it is what is asked for.
     """
     place = place_of(how, name)
-    now = _request(wanted, slice(0, 0) if how.slice_only else rows)
+    now = _request(chosen, slice(0, 0) if how.slice_only else rows)
     if how.slice_only:
         before = (read_json(place.with_suffix(".json")) or {}).get("request", {})
         now["row"] = how.slice_row
@@ -158,11 +158,11 @@ def differences(how: Making, name: str, wanted: ChosenRun, rows: slice) -> list[
         differences_found.append("the scan's file is another one now")
     if now["given"] != before.get("given"):
         differences_found.append(
-            f"what is told of the scan: {_changed(before.get('given') or {}, now['given'])}"
+            f"what is told of the scan: {_changes_text(before.get('given') or {}, now['given'])}"
         )
     if now["protocol"] != before.get("protocol"):
         differences_found.append(
-            f"the protocol: {_changed_steps(before.get('protocol') or {'steps': []}, now['protocol'])}"
+            f"the protocol: {_step_changes_text(before.get('protocol') or {'steps': []}, now['protocol'])}"
         )
     if now["rows"] != before.get("rows") or now.get("row") != before.get("row"):
         differences_found.append("the rows")
@@ -173,9 +173,9 @@ def differences(how: Making, name: str, wanted: ChosenRun, rows: slice) -> list[
     return differences_found
 
 
-def _request(wanted: ChosenRun, rows: slice) -> dict[str, Any]:
+def _request(chosen: ChosenRun, rows: slice) -> dict[str, Any]:
     """Write what makes a result the same one, as a record's provenance states it."""
-    scan, steps = wanted.scan, to_data(wanted.protocol)
+    scan, steps = chosen.scan, to_data(chosen.protocol)
     further = further_fingerprints(scan, [*scan.recipe, *steps["steps"]])
     request = {
         "content": fingerprint_of(scan),
@@ -190,29 +190,29 @@ def _request(wanted: ChosenRun, rows: slice) -> dict[str, Any]:
     return request_as_json
 
 
-def _changed(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+def _changes_text(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
     names = sorted(key for key in {*before, *now} if before.get(key) != now.get(key))
-    return ", ".join(f"{key} {_spelled(before, key)} → {_spelled(now, key)}" for key in names)
+    return ", ".join(f"{key} {_value_text(before, key)} → {_value_text(now, key)}" for key in names)
 
 
-def _spelled(values: Mapping[str, Any], key: str) -> str:
+def _value_text(values: Mapping[str, Any], key: str) -> str:
     return "not given" if key not in values else str(values[key])[:40]
 
 
-def _changed_steps(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+def _step_changes_text(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
     """Tell the steps and parameters that differ."""
     earlier, other = ([next(iter(step.items())) for step in data["steps"]] for data in (before, now))
     if [name for name, _ in earlier] != [name for name, _ in other]:
         return f"{', '.join(name for name, _ in earlier)} → {', '.join(name for name, _ in other)}"
     changes = [
-        f"{name}: {_changed(was, now_given)}"
+        f"{name}: {_changes_text(was, now_given)}"
         for (name, was), (_, now_given) in zip(earlier, other, strict=True)
         if was != now_given
     ]
     return "; ".join(changes)
 
 
-def make(how: Making, row: Row, wanted: ChosenRun, on_progress: Progress) -> Row:
+def make(how: Making, row: Row, chosen: ChosenRun, on_progress: Progress) -> Row:
     """Make the result of one scan.
 
     Parameters
@@ -221,7 +221,7 @@ def make(how: Making, row: Row, wanted: ChosenRun, on_progress: Progress) -> Row
         As it is asked for.
     row : Row
         Scan and name.
-    wanted : ChosenRun
+    chosen : ChosenRun
         The scan and its protocol.
     on_progress : callable
         `on_progress(section, done, total)`.
@@ -237,15 +237,15 @@ def make(how: Making, row: Row, wanted: ChosenRun, on_progress: Progress) -> Row
         As `make_record` and `slices_at`.
     """
     if how.slice_only:
-        return _make_slice(how, row, wanted, on_progress)
+        return _make_slice(how, row, chosen, on_progress)
     outcome = make_record(
-        wanted.scan,
-        wanted.protocol,
+        chosen.scan,
+        chosen.protocol,
         place_of(how, row.name),
         memory=how.memory,
-        rows=wanted.rows,
+        rows=chosen.rows,
         executor=how.executor,
-        title=row.name if (own := title_of(wanted.scan)) == row.name else f"{own}, {row.name}",
+        title=row.name if (own := title_of(chosen.scan)) == row.name else f"{own}, {row.name}",
         exports=how.exports,
         force=how.force,
         on_progress=on_progress,
@@ -253,10 +253,10 @@ def make(how: Making, row: Row, wanted: ChosenRun, on_progress: Progress) -> Row
     return _row_of_record(how, row, outcome.provenance)
 
 
-def _make_slice(how: Making, row: Row, wanted: ChosenRun, on_progress: Progress) -> Row:
+def _make_slice(how: Making, row: Row, chosen: ChosenRun, on_progress: Progress) -> Row:
     began = time.perf_counter()
     [slices] = slices_at(
-        wanted.scan, [how.slice_row], wanted.protocol, force=how.force, on_progress=on_progress
+        chosen.scan, [how.slice_row], chosen.protocol, force=how.force, on_progress=on_progress
     )
     slab = slices.slab
     lost = int(np.count_nonzero(~np.isfinite(slab.data)))
@@ -275,7 +275,7 @@ def _make_slice(how: Making, row: Row, wanted: ChosenRun, on_progress: Progress)
     )
     axis = [answer for key, answer in slices.answers.items() if key.split()[0] == "find_axis"]
     name = place.relative_to(how.folder).as_posix()
-    done = replace(
+    finished_row = replace(
         row,
         state="warnings" if warnings else "finished",
         axis_column=None if column is None else float(column.value),
@@ -287,9 +287,9 @@ def _make_slice(how: Making, row: Row, wanted: ChosenRun, on_progress: Progress)
         picture=name,
         error="",
     )
-    request = _request(wanted, slice(0, 0)) | {"row": how.slice_row}
-    write_json(place.with_suffix(".json"), {"request": request, "row": asdict(done)})
-    return done
+    request = _request(chosen, slice(0, 0)) | {"row": how.slice_row}
+    write_json(place.with_suffix(".json"), {"request": request, "row": asdict(finished_row)})
+    return finished_row
 
 
 def remove(how: Making, name: str) -> None:

@@ -57,12 +57,12 @@ def read_beamline_parameters(path: Path) -> Profile:
     spools = [key for key, value in values.items() if "SPOOL" in key.upper() and value.startswith("/")]
     if len({values[key] for key in spools}) > 1:
         raise InputError(f"{path}: {' and '.join(spools)} name different spools; leave one of them")
-    used = {key for key in (*keys.values(), *spools[:1]) if key}
+    keys_used = {key for key in (*keys.values(), *spools[:1]) if key}
     return Profile(
         name=values[keys["name"]] if keys["name"] else path.resolve().parent.name,
         facility=values[keys["facility"]] if keys["facility"] else "",
         paths={"spool": values[spools[0]].replace("{", "").replace("}", "")} if spools else {},
-        tomodata={key: value for key, value in values.items() if key not in used},
+        tomodata={key: value for key, value in values.items() if key not in keys_used},
         source=path.name,
     )
 
@@ -86,7 +86,11 @@ def profile_toml(profile: Profile) -> str:
     for name in ("paths", "motors", "signs", "detectors", "slurm", "globus", "tomodata"):
         table = getattr(profile, name)
         if table:
-            lines += ["", f"[{name}]", *(f"{_key(key)} = {_toml(value)}" for key, value in table.items())]
+            lines += [
+                "",
+                f"[{name}]",
+                *(f"{_toml_key(key)} = {_toml(value)}" for key, value in table.items()),
+            ]
     if profile.scan.values:
         lines += ["", "[scan]"]
         lines += [f"{key} = {_toml(value.value)}" for key, value in profile.scan.values.items()]
@@ -100,12 +104,12 @@ def profile_toml(profile: Profile) -> str:
             if texts
         ]
     for name, station in profile.stations.items():
-        lines += ["", f"[stations.{_key(name)}]"]
+        lines += ["", f"[stations.{_toml_key(name)}]"]
         lines += [f"{key} = {_toml(list(texts))}" for key, texts in vars(station).items() if texts]
     return "\n".join(lines) + "\n"
 
 
-def _key(key: str) -> str:
+def _toml_key(key: str) -> str:
     return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else _toml(key)
 
 
@@ -113,7 +117,9 @@ def _toml(value: Any) -> str:
     if isinstance(value, list):
         return "[" + "".join(f"\n    {_toml(element)}," for element in value) + ("\n]" if value else "]")
     if isinstance(value, dict):
-        return "{ " + ", ".join(f"{_key(key)} = {_toml(element)}" for key, element in value.items()) + " }"
+        return (
+            "{ " + ", ".join(f"{_toml_key(key)} = {_toml(element)}" for key, element in value.items()) + " }"
+        )
     if isinstance(
         value, str
     ):  # a string of JSON is one of TOML, but for the one control character that JSON leaves

@@ -23,12 +23,12 @@ LEDGER: Final = "copies.sqlite"
 """File of the ledger of copies, in the folder of a beamtime."""
 
 
-def find_beamtime(said: Path | None = None, start: Path | None = None) -> Path | None:
+def find_beamtime(beamtime: Path | None = None, start: Path | None = None) -> Path | None:
     """Find the folder of a beamtime.
 
     Parameters
     ----------
-    said : Path, optional
+    beamtime : Path, optional
         What the user named.
     start : Path, optional
         Where to begin; the current folder by default.
@@ -43,20 +43,22 @@ def find_beamtime(said: Path | None = None, start: Path | None = None) -> Path |
     InputError
         What was named is no folder.
     """
-    if said is not None:
-        if not said.is_dir():
-            raise InputError(f"{said}: is no folder; the folder of a beamtime was expected, make it first")
-        return said
-    here = (start or Path.cwd()).absolute()
-    return next((folder for folder in (here, *here.parents) if (folder / BEAMTIME).is_file()), None)
+    if beamtime is not None:
+        if not beamtime.is_dir():
+            raise InputError(
+                f"{beamtime}: is no folder; the folder of a beamtime was expected, make it first"
+            )
+        return beamtime
+    current = (start or Path.cwd()).absolute()
+    return next((folder for folder in (current, *current.parents) if (folder / BEAMTIME).is_file()), None)
 
 
-def ledger_file(said: Path | None = None) -> Path:
+def ledger_file(beamtime: Path | None = None) -> Path:
     """Tell which ledger of copies is meant.
 
     Parameters
     ----------
-    said : Path, optional
+    beamtime : Path, optional
         The folder of a beamtime that the user named.
 
     Returns
@@ -64,7 +66,7 @@ def ledger_file(said: Path | None = None) -> Path:
     Path
         That of the beamtime, else the user's own. It need not exist yet.
     """
-    folder = find_beamtime(said)
+    folder = find_beamtime(beamtime)
     from tomarium.catalogue.home import home  # the catalogue takes half a second to import
 
     return (folder or home()) / LEDGER

@@ -43,10 +43,10 @@ def find_scans(folder: Path) -> Iterator[Path]:
     if not folder.is_dir():
         raise InputError(f"{folder}: a folder with scans was expected; one scan alone is for tomarium run")
     endings = {ending for form in formats.formats().values() for ending in form.suffixes}
-    yield from _below(folder, endings)
+    yield from _candidates_in(folder, endings)
 
 
-def _below(folder: Path, endings: set[str]) -> Iterator[Path]:
+def _candidates_in(folder: Path, endings: set[str]) -> Iterator[Path]:
     for child in sorted(folder.iterdir(), key=lambda entry: _in_order(entry.name)):
         if child.name.startswith("."):
             continue
@@ -65,7 +65,7 @@ def _below(folder: Path, endings: set[str]) -> Iterator[Path]:
         if is_scan:
             yield child
         elif child.is_dir():
-            yield from _below(child, endings)
+            yield from _candidates_in(child, endings)
 
 
 def _in_order(name: str) -> list[tuple[int, int | str]]:
@@ -100,16 +100,18 @@ def matching(
     InputError
         A regular expression is none.
     """
-    wanted, unwanted = [_test(text) for text in match], [_test(text) for text in exclude]
+    matches, unwanted = [_pattern_test(text) for text in match], [_pattern_test(text) for text in exclude]
     chosen = []
     for path in paths:
         names = path.relative_to(folder) if path.is_relative_to(folder) else path
-        if (not wanted or any(test(names) for test in wanted)) and not any(test(names) for test in unwanted):
+        if (not matches or any(test(names) for test in matches)) and not any(
+            test(names) for test in unwanted
+        ):
             chosen.append(path)
     return chosen
 
 
-def _test(pattern: str) -> Callable[[Path], bool]:
+def _pattern_test(pattern: str) -> Callable[[Path], bool]:
     if pattern.startswith(REGEX):
         try:
             expression = re.compile(pattern.removeprefix(REGEX))
@@ -216,14 +218,14 @@ def write_list(path: Path, scans: Sequence[Path], folder: Path) -> None:
     write_whole(path, text.encode("utf-8", "surrogateescape"))
 
 
-def names_of(scans: Sequence[Path], known: dict[str, str]) -> list[str]:
+def names_of(scans: Sequence[Path], names_by_scan: dict[str, str]) -> list[str]:
     """Give each scan a name of its own, under which its result is kept.
 
     Parameters
     ----------
     scans : sequence of Path
         The scans.
-    known : dict of str to str
+    names_by_scan : dict of str to str
         Path of a scan → the name it was given before, which it keeps; new ones are added.
 
     Returns
@@ -231,18 +233,18 @@ def names_of(scans: Sequence[Path], known: dict[str, str]) -> list[str]:
     list of str
         The stem of its file; where another has it, with the name of its folder before it, or a number behind it.
     """
-    used = set(known.values())
+    names_used = set(names_by_scan.values())
     names = []
     for scan in scans:
         key = str(scan.resolve())
-        if key not in known:
+        if key not in names_by_scan:
             stem = bare(scan).stem if scan.is_file() else scan.name
             wishes = (
                 stem,
                 f"{scan.resolve().parent.name}_{stem}",
-                *(f"{stem}_{k}" for k in range(2, 2 + len(used) + 1)),
+                *(f"{stem}_{k}" for k in range(2, 2 + len(names_used) + 1)),
             )
-            known[key] = next(wish for wish in wishes if wish not in used)
-            used.add(known[key])
-        names.append(known[key])
+            names_by_scan[key] = next(wish for wish in wishes if wish not in names_used)
+            names_used.add(names_by_scan[key])
+        names.append(names_by_scan[key])
     return names

@@ -109,7 +109,7 @@ def scans_known(ledger: CopyLedger, system: System = SYSTEM) -> list[ScanState]:
     devices = {id: id if top is None else device_of(top, system) for id, top in tops.items()}
     brought = {(transfer.place, transfer.path): transfer for transfer in ledger.transfers()}
     copy_states = [
-        _seen(copy, places[copy.place], tops[copy.place], brought.get((copy.place, copy.path)))
+        _state_of_copy(copy, places[copy.place], tops[copy.place], brought.get((copy.place, copy.path)))
         for copy in ledger.copies()
     ]
     contents: dict[str, set[str]] = {}
@@ -150,11 +150,11 @@ def places_known(ledger: CopyLedger, system: System = SYSTEM) -> list[PlaceState
     copies = ledger.copies()
     states = []
     for place in ledger.places():
-        here = [copy for copy in copies if copy.place == place.id]
-        whole = [copy for copy in here if copy.state == "whole"]
+        copies_here = [copy for copy in copies if copy.place == place.id]
+        whole = [copy for copy in copies_here if copy.state == "whole"]
         top = find_volume(place.id, place.top, system)
         oldest = min((copy.verified for copy in whole if copy.verified), default=None)
-        size = sum(copy.bytes for copy in here)
+        size = sum(copy.bytes for copy in copies_here)
         states.append(PlaceState(place, None if top is None else str(top), len(whole), size, oldest))
     return states
 
@@ -186,32 +186,32 @@ def verify_copy(
         The volume does not answer any more.
     """
     rows = ledger.files_of(copy)
-    total, done = sum(row.bytes for row in rows.values()), 0
-    wrong: dict[str, str] = {}
+    total, bytes_read = sum(row.bytes for row in rows.values()), 0
+    problems_by_path: dict[str, str] = {}
     missing = 0
     for row in rows.values():
         path = top / copy.path / row.path if row.path else top / copy.path
         if not path.is_file():
             top.stat()  # a volume that was unplugged is no volume without files
-            wrong[row.path], missing = f"{path}: is missing", missing + 1
+            problems_by_path[row.path], missing = f"{path}: is missing", missing + 1
         elif (size := path.stat().st_size) != row.bytes:
-            wrong[row.path] = f"{path}: has {size} bytes, not {row.bytes}"
+            problems_by_path[row.path] = f"{path}: has {size} bytes, not {row.bytes}"
         elif sum_of(path) != row.sha256:
-            wrong[row.path] = f"{path}: has other content than what was copied"
-        done += row.bytes
-        tell(done, total)
-    problems = "; ".join(list(wrong.values())[:5])
-    if not wrong:
+            problems_by_path[row.path] = f"{path}: has other content than what was copied"
+        bytes_read += row.bytes
+        tell(bytes_read, total)
+    problems = "; ".join(list(problems_by_path.values())[:5])
+    if not problems_by_path:
         state = copy.state if copy.state == "copying" else "whole"
         ledger.enter(
             replace(copy, state=state, verified=now(), told=copy.told if state == copy.state else "")
         )
     else:
         ledger.enter(replace(copy, state="missing" if missing == len(rows) else "damaged", told=problems))
-    return list(wrong.values())
+    return list(problems_by_path.values())
 
 
-def _seen(copy: Copy, place: Place, top: Path | None, transfer: Transfer | None) -> CopyState:
+def _state_of_copy(copy: Copy, place: Place, top: Path | None, transfer: Transfer | None) -> CopyState:
     """Look for a copy where its volume is plugged in."""
     if top is None:
         return CopyState(copy, place, None, copy.state, transfer)

@@ -104,20 +104,20 @@ def copy_file(source: Path, target: Path, on_bytes: Callable[[int], None] = lamb
     if os.path.lexists(target):
         return _compare(source, target, draft, on_bytes)
     size_kept = draft.stat().st_size if draft.is_file() and not draft.is_symlink() else 0
-    done = _copy_once(source, target, draft, on_bytes)
+    copied = _copy_once(source, target, draft, on_bytes)
     if (
-        done is None and size_kept
+        copied is None and size_kept
     ):  # what the earlier try left was not what it had written, as after a cut of the power
         on_bytes(-source.stat().st_size)
         draft.unlink(missing_ok=True)
-        done = _copy_once(source, target, draft, on_bytes)
-    if done is None:
+        copied = _copy_once(source, target, draft, on_bytes)
+    if copied is None:
         draft.unlink(missing_ok=True)
         raise FormatError(
             f"{target}: what was read back is not what was written; the disk, its cable or the memory "
             f"fails: use another"
         )
-    return done
+    return copied
 
 
 def sum_of(path: Path, on_bytes: Callable[[int], None] = lambda count: None) -> str:
@@ -141,32 +141,32 @@ def sum_of(path: Path, on_bytes: Callable[[int], None] = lambda count: None) -> 
         It cannot be read.
     """
     with path.open("rb", buffering=0) as file:
-        _forget(file.fileno())
+        _drop_from_cache(file.fileno())
         digest = hashlib.sha256()
         while piece := file.read(PIECE):
             digest.update(piece)
             on_bytes(len(piece))
-        _forget(file.fileno())
+        _drop_from_cache(file.fileno())
     return digest.hexdigest()
 
 
 def _copy_once(source: Path, target: Path, draft: Path, on_bytes: Callable[[int], None]) -> Copied | None:
     """Copy; None where what was read back differs."""
     before, start = source.stat(), time.monotonic()
-    digest, written = hashlib.sha256(), 0
+    digest, bytes_written = hashlib.sha256(), 0
     with source.open("rb", buffering=0) as reading, draft.open("ab", buffering=0) as writing:
-        there = writing.tell()
-        if there > before.st_size:
+        bytes_there = writing.tell()
+        if bytes_there > before.st_size:
             writing.truncate(0)
-            there = 0
+            bytes_there = 0
         place = 0
         while piece := _read(reading, source, before.st_size - place):  # one that grows is not followed
             digest.update(piece)
-            new = memoryview(piece)[max(0, there - place) :]
+            new = memoryview(piece)[max(0, bytes_there - place) :]
             place += len(piece)
             while new:
                 count = writing.write(new)
-                written, new = written + count, new[count:]
+                bytes_written, new = bytes_written + count, new[count:]
             on_bytes(len(piece))
         os.fsync(writing.fileno())
     write_s = time.monotonic() - start
@@ -179,8 +179,8 @@ def _copy_once(source: Path, target: Path, draft: Path, on_bytes: Callable[[int]
         return None
     read_back_s = time.monotonic() - start
     os.utime(draft, ns=(before.st_atime_ns, before.st_mtime_ns))
-    _give_name(draft, target)
-    return Copied("copied", digest.hexdigest(), place, written, write_s, read_back_s)
+    _rename_draft(draft, target)
+    return Copied("copied", digest.hexdigest(), place, bytes_written, write_s, read_back_s)
 
 
 def _read(reading: RawIOBase, source: Path, remaining: int) -> bytes:
@@ -211,7 +211,7 @@ def _compare(source: Path, target: Path, draft: Path, on_bytes: Callable[[int], 
     return Copied("there", sha256, size, 0, 0.0, read_back_s)
 
 
-def _give_name(draft: Path, target: Path) -> None:
+def _rename_draft(draft: Path, target: Path) -> None:
     """Give a whole copy its name, which must be free."""
     try:
         os.link(draft, target)  # unlike a rename it never takes the place of another
@@ -246,7 +246,7 @@ def flush_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def _forget(descriptor: int) -> None:
+def _drop_from_cache(descriptor: int) -> None:
     """Ask the system to forget what it holds of a file in memory."""
     if hasattr(os, "posix_fadvise"):
         os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)

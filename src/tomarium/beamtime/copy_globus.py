@@ -61,14 +61,14 @@ def is_globus(text: str) -> bool:
     return text.startswith(SCHEME) and not Path(text).exists()
 
 
-def source_collection(said: str | None, told: Mapping[str, str]) -> Collection:
+def source_collection(option: str | None, settings: Mapping[str, str]) -> Collection:
     """Find the collection that holds the scans.
 
     Parameters
     ----------
-    said : str or None
+    option : str or None
         "ID" or "ID:/FOLDER" of a user.
-    told : mapping of str to str
+    settings : mapping of str to str
         `collection` and `root` of the beamline's profile, which hold where the user said nothing.
 
     Returns
@@ -83,7 +83,9 @@ def source_collection(said: str | None, told: Mapping[str, str]) -> Collection:
     EngineUnavailable
         The program `globus` is not installed.
     """
-    id, _, root = said.partition(":") if said else (told.get("collection", ""), "", told.get("root", ""))
+    id, _, root = (
+        option.partition(":") if option else (settings.get("collection", ""), "", settings.get("root", ""))
+    )
     if not id:
         demand_program()
         completed_process = _run("endpoint", "local-id")
@@ -145,10 +147,10 @@ def submit(
         Globus refused or did not answer; the same command goes on.
     """
     demand_program()
-    id, folder = _target(target)
+    id, folder = _split_target(target)
     name = source_name(listing.source)
     inside = f"{folder}/{name}".strip("/")
-    there = source.path(listing.source)
+    collection_path = source.path(listing.source)
     volume = Volume(f"{KIND}:{id}", KIND, id, KIND, inside, Path("/"))
     before = next(
         (
@@ -162,12 +164,12 @@ def submit(
         return before
     sums = sums_of(listing, tell)
     rows = [FileRow(file.path, file.bytes, sums[file.path], file.mtime_ns, 0, "") for file in listing.files]
-    lines = [_line(row, there, f"/{inside}") for row in rows]
+    lines = [_line(row, collection_path, f"/{inside}") for row in rows]
     entry = Copy(volume.id, inside, name, "", "copying", "copy", len(rows), listing.bytes, now(), None)
-    again = before is not None and {r.path: r.sha256 for r in ledger.files_of(entry).values()} == sums
+    is_same = before is not None and {r.path: r.sha256 for r in ledger.files_of(entry).values()} == sums
     if before is None:
         _demand_free(id, folder, name, target)
-    submission = before.submission if before is not None and again and before.open else ""
+    submission = before.submission if before is not None and is_same and before.open else ""
     submission = submission or _output("task", "generate-submission-id").strip()
     transfer = Transfer(volume.id, inside, submission, "", "SUBMITTING", now(), "", "")
     ledger.see(volume)
@@ -188,12 +190,17 @@ def submit(
         transfer, task=str(answer["task_id"]), state="ACTIVE", told=str(answer.get("message", ""))
     )
     ledger.enter_transfer(transfer)
-    remarks = _left_out(listing)
+    remarks = _items_not_sent(listing)
     ledger.enter(replace(entry, told="; ".join(remarks)))
-    here = volume_of(listing.source)
-    ledger.see(here)
+    source_volume = volume_of(listing.source)
+    ledger.see(source_volume)
     origin = replace(
-        entry, place=here.id, path=here.inside, role="source", state="whole", content=content_of(rows)
+        entry,
+        place=source_volume.id,
+        path=source_volume.inside,
+        role="source",
+        state="whole",
+        content=content_of(rows),
     )
     ledger.enter(replace(origin, verified=now()))
     ledger.enter_files(origin, [replace(row, mtime_ns=row.source_mtime_ns, verified=now()) for row in rows])
@@ -223,20 +230,22 @@ def follow(ledger: CopyLedger) -> list[Transfer]:
     waiting = [transfer for transfer in ledger.transfers() if transfer.open and transfer.task]
     if waiting:
         demand_program()
-    return [_followed(transfer, ledger) for transfer in waiting]
+    return [_ask_transfer(transfer, ledger) for transfer in waiting]
 
 
-def _followed(transfer: Transfer, ledger: CopyLedger) -> Transfer:
+def _ask_transfer(transfer: Transfer, ledger: CopyLedger) -> Transfer:
     task = _json("task", "show", transfer.task)
-    state, entry = str(task["status"]), _entry(transfer, ledger)
+    state, entry = str(task["status"]), _entry_of(transfer, ledger)
     label = str(task.get("destination_endpoint_display_name") or transfer.place.partition(":")[2])
     ledger.see(Volume(transfer.place, KIND, label, KIND, transfer.path, Path("/")))
-    moved = replace(transfer, state=state, told=_words(task), ended=str(task.get("completion_time") or ""))
+    moved = replace(
+        transfer, state=state, told=_task_text(task), ended=str(task.get("completion_time") or "")
+    )
     if state == "SUCCEEDED":
-        wrong = _wrong(task, _listed(transfer.task), entry, ledger)
+        contradictions = _contradictions(task, _successful_transfers(transfer.task), entry, ledger)
         rows = [replace(row, verified=moved.ended) for row in ledger.files_of(entry).values()]
-        if wrong:
-            ledger.enter(replace(entry, state="damaged", told="; ".join(wrong)[:2000]))
+        if contradictions:
+            ledger.enter(replace(entry, state="damaged", told="; ".join(contradictions)[:2000]))
         else:
             ledger.enter(replace(entry, state="whole", content=content_of(rows), verified=moved.ended))
             ledger.enter_files(entry, rows)
@@ -246,21 +255,21 @@ def _followed(transfer: Transfer, ledger: CopyLedger) -> Transfer:
     return moved
 
 
-def _entry(transfer: Transfer, ledger: CopyLedger) -> Copy:
+def _entry_of(transfer: Transfer, ledger: CopyLedger) -> Copy:
     return next(
         copy for copy in ledger.copies() if (copy.place, copy.path) == (transfer.place, transfer.path)
     )
 
 
-def _wrong(
+def _contradictions(
     task: Mapping[str, Any], listed: Sequence[Mapping[str, Any]], entry: Copy, ledger: CopyLedger
 ) -> list[str]:
     """Tell what speaks against a transfer that Globus calls a success."""
-    wrong = []
+    contradictions = []
     if not task.get("verify_checksum"):
-        wrong.append("Globus did not compare checksums of this transfer")
+        contradictions.append("Globus did not compare checksums of this transfer")
     if skipped := task.get("subtasks_skipped_errors"):
-        wrong.append(f"Globus skipped {skipped} files with errors")
+        contradictions.append(f"Globus skipped {skipped} files with errors")
     sums = {f"/{entry.path}/{row.path}".rstrip("/"): row.sha256 for row in ledger.files_of(entry).values()}
     for entry_of_task in listed:
         path, checksum = (
@@ -273,16 +282,16 @@ def _wrong(
             and checksum
             and checksum != sums[path]
         ):
-            wrong.append(f"{path}: has the SHA-256 {checksum[:12]}… there, {sums[path][:12]}… here")
-    return wrong
+            contradictions.append(f"{path}: has the SHA-256 {checksum[:12]}… there, {sums[path][:12]}… here")
+    return contradictions
 
 
-def _listed(task: str) -> list[Mapping[str, Any]]:
+def _successful_transfers(task: str) -> list[Mapping[str, Any]]:
     """List what a transfer wrote; what Globus forgot, after some weeks, is empty."""
     return list(_json("task", "show", task, "--successful-transfers").get("DATA", []))
 
 
-def _words(task: Mapping[str, Any]) -> str:
+def _task_text(task: Mapping[str, Any]) -> str:
     """Say how a task is doing."""
     error = task.get("fatal_error") or {}
     status = error.get("description") or task.get("nice_status_short_description") or task.get("nice_status")
@@ -291,7 +300,7 @@ def _words(task: Mapping[str, Any]) -> str:
     return f"{files}{faults}{f': {status}' if status and status != 'OK' else ''}"
 
 
-def _target(target: str) -> tuple[str, str]:
+def _split_target(target: str) -> tuple[str, str]:
     """Take a target apart: the collection, and the folder in it."""
     id, slash, folder = target.removeprefix(SCHEME).replace(":", "", 1).partition("/")
     if not slash:
@@ -313,10 +322,12 @@ def _id(text: str, where: str) -> str:
 
 def _demand_free(id: str, folder: str, name: str, target: str) -> None:
     """Refuse where something of this name is there that we did not bring: Globus would replace its files."""
-    done = _run("ls", "--all", "--format", "json", "--map-http-status", f"404={_ABSENT}", f"{id}:/{folder}")
-    if done.returncode == _ABSENT:
+    process = _run(
+        "ls", "--all", "--format", "json", "--map-http-status", f"404={_ABSENT}", f"{id}:/{folder}"
+    )
+    if process.returncode == _ABSENT:
         return
-    if name in {str(entry.get("name")) for entry in _parsed(done).get("DATA", [])}:
+    if name in {str(entry.get("name")) for entry in _parsed(process).get("DATA", [])}:
         raise InputError(
             f"{target}: holds {name} already, which is no copy that the ledger knows, and Globus would replace its "
             f"files; name another folder"
@@ -337,7 +348,7 @@ def _label(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9 ,_-]", "_", f"tomarium {name}")[:128]
 
 
-def _left_out(listing: Listing) -> list[str]:
+def _items_not_sent(listing: Listing) -> list[str]:
     """Say what of a scan Globus does not take."""
     full = {Path(file.path).parent.as_posix() for file in listing.files}
     empty = [
@@ -365,40 +376,40 @@ def _run(*words: str, batch: str = "") -> subprocess.CompletedProcess[str]:
 
 
 def _output(*words: str, batch: str = "") -> str:
-    done = _run(*words, batch=batch)
-    if done.returncode:
-        raise Interrupted(_failed(done))
-    return done.stdout
+    process = _run(*words, batch=batch)
+    if process.returncode:
+        raise Interrupted(_failed(process))
+    return process.stdout
 
 
 def _json(*words: str, batch: str = "") -> dict[str, Any]:
     return _parsed(_run(*words, "--format", "json", batch=batch))
 
 
-def _parsed(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
-    if done.returncode:
-        raise Interrupted(_failed(done))
+def _parsed(process: subprocess.CompletedProcess[str]) -> dict[str, Any]:
+    if process.returncode:
+        raise Interrupted(_failed(process))
     try:
-        content = json.loads(done.stdout)
+        content = json.loads(process.stdout)
     except ValueError as problem:
-        raise Interrupted(f"globus answered {done.stdout[:200]!r}, and JSON was expected") from problem
+        raise Interrupted(f"globus answered {process.stdout[:200]!r}, and JSON was expected") from problem
     assert isinstance(content, dict)
     return content
 
 
-def _failed(done: subprocess.CompletedProcess[str]) -> str:
-    said = " ".join((done.stderr.strip() or done.stdout.strip() or "it said nothing").split())
-    return f"globus stopped with code {done.returncode}: {said[:400]}; mend that, and give the same command again"
+def _failed(process: subprocess.CompletedProcess[str]) -> str:
+    message = " ".join((process.stderr.strip() or process.stdout.strip() or "it said nothing").split())
+    return f"globus stopped with code {process.returncode}: {message[:400]}; mend that, and give the same command again"
 
 
 def event_of(transfer: Transfer, label: str) -> tuple[str, str] | None:
     """Tell the end of a transfer as the log book has it: its key and text; None while it is under way."""
     if transfer.open:
         return None
-    name, done = Path(transfer.path).name, transfer.state == "SUCCEEDED"
+    name, succeeded = Path(transfer.path).name, transfer.state == "SUCCEEDED"
     how = (
         f"copied to {label} and verified by Globus"
-        if done
+        if succeeded
         else f"warning: not copied to {label}, Globus says FAILED"
     )
     return f"globus {transfer.task} {transfer.state}", f"{name}: {how}; task {transfer.task}, {transfer.told}"

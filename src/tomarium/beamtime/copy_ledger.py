@@ -215,14 +215,14 @@ class CopyLedger:
         rate : float, optional
             Bytes a second of a copy that just ended.
         """
-        seen = (volume.id, volume.kind, volume.label, volume.filesystem, str(volume.top), now(), now())
+        volume_row = (volume.id, volume.kind, volume.label, volume.filesystem, str(volume.top), now(), now())
         with self._connection as open_now:
             open_now.execute(
                 "INSERT INTO place VALUES (?,?,?,?,?,?,?,?,?,?) ON CONFLICT(id) DO UPDATE SET label=excluded.label, "
                 "kind=excluded.kind, filesystem=excluded.filesystem, top=excluded.top, last_seen=excluded.last_seen, "
                 "total_bytes=coalesce(excluded.total_bytes, total_bytes), "
                 "free_bytes=coalesce(excluded.free_bytes, free_bytes), bytes_s=coalesce(excluded.bytes_s, bytes_s)",
-                (*seen, total, free, rate),
+                (*volume_row, total, free, rate),
             )
 
     def enter(self, copy: Copy) -> None:
@@ -235,7 +235,8 @@ class CopyLedger:
         """
         with self._connection as open_now:
             open_now.execute(
-                "INSERT OR REPLACE INTO copy VALUES (?,?,?,?,?,?,?,?,?,?,?)", _kept(vars(copy).values())
+                "INSERT OR REPLACE INTO copy VALUES (?,?,?,?,?,?,?,?,?,?,?)",
+                _to_database(vars(copy).values()),
             )
 
     def enter_files(self, copy: Copy, files: Iterable[FileRow]) -> None:
@@ -251,7 +252,7 @@ class CopyLedger:
         with self._connection as open_now:
             open_now.executemany(
                 "INSERT OR REPLACE INTO file VALUES (?,?,?,?,?,?,?,?)",
-                [_kept((copy.place, copy.path, *vars(file).values())) for file in files],
+                [_to_database((copy.place, copy.path, *vars(file).values())) for file in files],
             )
 
     def files_of(self, copy: Copy) -> dict[str, FileRow]:
@@ -271,8 +272,8 @@ class CopyLedger:
             "SELECT path, bytes, sha256, source_mtime_ns, mtime_ns, verified FROM file WHERE place=? AND copy=? "
             "ORDER BY path"
         )
-        cursor = self._connection.execute(query, _kept((copy.place, copy.path)))
-        return {row.path: row for row in (FileRow(*_told(values)) for values in cursor)}
+        cursor = self._connection.execute(query, _to_database((copy.place, copy.path)))
+        return {row.path: row for row in (FileRow(*_from_database(values)) for values in cursor)}
 
     def places(self) -> list[Place]:
         """List the places.
@@ -293,7 +294,7 @@ class CopyLedger:
             By name of the scan.
         """
         return [
-            Copy(*_told(row))
+            Copy(*_from_database(row))
             for row in self._connection.execute("SELECT * FROM copy ORDER BY scan, place, path")
         ]
 
@@ -307,7 +308,8 @@ class CopyLedger:
         """
         with self._connection as open_now:
             open_now.execute(
-                "INSERT OR REPLACE INTO transfer VALUES (?,?,?,?,?,?,?,?)", _kept(vars(transfer).values())
+                "INSERT OR REPLACE INTO transfer VALUES (?,?,?,?,?,?,?,?)",
+                _to_database(vars(transfer).values()),
             )
 
     def transfers(self) -> list[Transfer]:
@@ -319,7 +321,7 @@ class CopyLedger:
             In the order in which they were asked for.
         """
         return [
-            Transfer(*_told(row))
+            Transfer(*_from_database(row))
             for row in self._connection.execute("SELECT * FROM transfer ORDER BY asked, copy")
         ]
 
@@ -372,7 +374,7 @@ class CopyLedger:
         raise InputError(f"{self.path}: {problem} called {name!r}; give the id of one of: {listed}")
 
 
-def _kept(values: Iterable[Any]) -> tuple[Any, ...]:
+def _to_database(values: Iterable[Any]) -> tuple[Any, ...]:
     """Give values as the database takes them: text that is no UTF-8, such as a file's name may be, as bytes."""
     return tuple(
         os.fsencode(value) if isinstance(value, str) and _is_odd(value) else value for value in values
@@ -383,7 +385,7 @@ def _is_odd(text: str) -> bool:
     return any("\udc80" <= letter <= "\udcff" for letter in text)
 
 
-def _told(row: Iterable[Any]) -> tuple[Any, ...]:
+def _from_database(row: Iterable[Any]) -> tuple[Any, ...]:
     """Give values as they were before they were kept."""
     return tuple(os.fsdecode(value) if isinstance(value, bytes) else value for value in row)
 

@@ -98,7 +98,7 @@ def list_scan(source: Path) -> Listing:
         raise InputError(f"{source}: is neither a file nor a folder; a scan was expected")
     files: list[Listed] = []
     folders, links, remarks = [("", status.st_mtime_ns)], [], []
-    seen: dict[tuple[int, int], str] = {}
+    path_of_inode: dict[tuple[int, int], str] = {}
     waiting = [""]
     while waiting:
         inside = waiting.pop()
@@ -119,7 +119,9 @@ def list_scan(source: Path) -> Listing:
                         f"{path}: a symbolic link to {links[-1][1]}, outside of the scan, which is not copied"
                     )
             elif stat.S_ISREG(kind.st_mode):
-                other = seen.setdefault((kind.st_dev, kind.st_ino), path) if kind.st_nlink > 1 else path
+                other = (
+                    path_of_inode.setdefault((kind.st_dev, kind.st_ino), path) if kind.st_nlink > 1 else path
+                )
                 files.append(Listed(path, kind.st_size, kind.st_mtime_ns, None if other == path else other))
             else:
                 remarks.append(f"{path}: left out, it is neither a file nor a folder")

@@ -60,18 +60,18 @@ def names_refused(listings: Sequence[Listing], target: Path) -> list[str]:
     probe.mkdir(exist_ok=True)
     try:
         refused = [name for name in names if not _is_taken(probe, name)]
-        is_one_name = bool(pairs) and _is_one(probe)
+        is_one_name = bool(pairs) and _ignores_case(probe)
     finally:
         shutil.rmtree(probe, ignore_errors=True)
     problems = []
     if refused:
         problems.append(
-            f"{target}: this disk does not take {_count(refused, 'name')}: {_shown(refused)}; files of these names "
+            f"{target}: this disk does not take {_counted(refused, 'name')}: {_names(refused)}; files of these names "
             f"are left out: rename them, copy to a disk of ext4, or put the scan into one file with tar"
         )
     if is_one_name:
         problems.append(
-            f"{target}: this disk does not tell upper from lower case, and {_shown([' and '.join(p) for p in pairs])} "
+            f"{target}: this disk does not tell upper from lower case, and {_names([' and '.join(p) for p in pairs])} "
             f"differ by nothing else; one of each is left out"
         )
     return problems
@@ -86,9 +86,9 @@ def _paths(listings: Sequence[Listing]) -> list[str]:
 
 
 def _same_but_for_case(paths: Iterable[str]) -> Iterator[tuple[str, str]]:
-    seen: dict[str, str] = {}
+    path_by_case: dict[str, str] = {}
     for path in paths:
-        other = seen.setdefault(path.casefold(), path)
+        other = path_by_case.setdefault(path.casefold(), path)
         if other != path:
             yield other, path
 
@@ -102,15 +102,15 @@ def _is_taken(folder: Path, name: str) -> bool:
         return False
 
 
-def _is_one(folder: Path) -> bool:
+def _ignores_case(folder: Path) -> bool:
     (folder / "Case").touch()
     return (folder / "cASE").exists()
 
 
-def _count(names: Sequence[str], word: str) -> str:
+def _counted(names: Sequence[str], word: str) -> str:
     return f"{len(names)} {word}{'' if len(names) == 1 else 's'}"
 
 
-def _shown(names: Sequence[str]) -> str:
-    shown = ", ".join(repr(text)[1:-1] for text in names[:_SHOWN])
-    return f"{shown} and {len(names) - _SHOWN} more" if len(names) > _SHOWN else shown
+def _names(names: Sequence[str]) -> str:
+    first_names = ", ".join(repr(text)[1:-1] for text in names[:_SHOWN])
+    return f"{first_names} and {len(names) - _SHOWN} more" if len(names) > _SHOWN else first_names

@@ -74,7 +74,7 @@ def copy_to_remote(
     match = _REMOTE.fullmatch(remote)
     if match is None:
         raise InputError(f"{remote}: is no remote; NAME:PATH was expected")
-    name, scan = source_name(listing.source), _machine(match)
+    name, scan = source_name(listing.source), _remote_name(match)
     by_rclone = _has_remote(scan)
     if not by_rclone and shutil.which("rsync") is None:
         raise EngineUnavailable(
@@ -91,13 +91,13 @@ def copy_to_remote(
     ledger.enter(entry)
     target = f"{remote.rstrip('/')}/{name}" if match["path"] else f"{remote}{name}"
     sums = sums_of(listing, tell)
-    wrong = (_by_rclone if by_rclone else _by_rsync)(listing.source, target, sums)
+    differing = (_copy_by_rclone if by_rclone else _copy_by_rsync)(listing.source, target, sums)
     rows = [
         FileRow(file.path, file.bytes, sums[file.path], file.mtime_ns, file.mtime_ns, now())
         for file in listing.files
-        if file.path not in wrong
+        if file.path not in differing
     ]
-    problems = [f"{target}/{path}".rstrip("/") + f": {text}" for path, text in wrong.items()]
+    problems = [f"{target}/{path}".rstrip("/") + f": {text}" for path, text in differing.items()]
     size = sum(row.bytes for row in rows)
     remarks = list(listing.remarks)
     if listing.links:
@@ -108,9 +108,9 @@ def copy_to_remote(
     entry = replace(entry, files=len(rows), bytes=size, told=remarks_kept)
     if not problems:
         entry = replace(entry, state="whole", content=content_of(rows), verified=now())
-        here = volume_of(listing.source)
-        ledger.see(here)
-        source = replace(entry, place=here.id, path=here.inside, role="source", told="")
+        source_volume = volume_of(listing.source)
+        ledger.see(source_volume)
+        source = replace(entry, place=source_volume.id, path=source_volume.inside, role="source", told="")
         ledger.enter(source)
         ledger.enter_files(source, rows)
     ledger.enter(entry)
@@ -118,7 +118,7 @@ def copy_to_remote(
     return ScanCopied(name, entry.state, len(rows), size, size, tuple(problems), tuple(remarks))
 
 
-def _machine(match: re.Match[str]) -> str:
+def _remote_name(match: re.Match[str]) -> str:
     """Tell the remote of rclone, or the machine: of rsync://HOST/MODULE/PATH the host."""
     if match["name"] == "rsync" and match["path"].startswith("//"):
         return match["path"].removeprefix("//").partition("/")[0]
@@ -131,7 +131,7 @@ def _has_remote(name: str) -> bool:
     return f"{name}:" in _output(["rclone", "listremotes"]).splitlines()
 
 
-def _by_rclone(source: Path, target: str, sums: dict[str, str]) -> dict[str, str]:
+def _copy_by_rclone(source: Path, target: str, sums: dict[str, str]) -> dict[str, str]:
     """Copy by rclone and read back by it; tell the files that are not there as they should be."""
     single = set(sums) == {""}
     verb = "copyto" if single else "copy"
@@ -140,18 +140,18 @@ def _by_rclone(source: Path, target: str, sums: dict[str, str]) -> dict[str, str
     )
     parent = target.rpartition("/")[0] if "/" in target else target.partition(":")[0] + ":"
     listed = _run(["rclone", "hashsum", "SHA256", "--download", target])
-    there = {path: sum for sum, path in _sums(listed.stdout)}
+    remote_sums = {path: sum for sum, path in _read_sums(listed.stdout)}
     if single:
-        there = {"": there.get(Path(target.removeprefix(parent)).name, "")}
-    wrong = _compared(sums, there)
-    if (copied.returncode or listed.returncode) and not wrong:
+        remote_sums = {"": remote_sums.get(Path(target.removeprefix(parent)).name, "")}
+    differing = _differing_files(sums, remote_sums)
+    if (copied.returncode or listed.returncode) and not differing:
         raise Interrupted(_failed("rclone", copied if copied.returncode else listed))
-    if copied.returncode and not any(text == _OTHER for text in wrong.values()):
+    if copied.returncode and not any(text == _OTHER for text in differing.values()):
         raise Interrupted(_failed("rclone", copied))
-    return wrong
+    return differing
 
 
-def _by_rsync(source: Path, target: str, sums: dict[str, str]) -> dict[str, str]:
+def _copy_by_rsync(source: Path, target: str, sums: dict[str, str]) -> dict[str, str]:
     """Copy by rsync, then let both ends read all files; tell those that differ.
 
     Given the folder that is to hold the scan, rsync makes it where it is absent; not the ones above it.
@@ -175,17 +175,17 @@ def _by_rsync(source: Path, target: str, sums: dict[str, str]) -> dict[str, str]
     }
 
 
-def _compared(sums: dict[str, str], there: dict[str, str]) -> dict[str, str]:
-    wrong = {}
+def _differing_files(sums: dict[str, str], remote_sums: dict[str, str]) -> dict[str, str]:
+    differing = {}
     for path, sum in sums.items():
-        if not there.get(path):
-            wrong[path] = "is not there"
-        elif there[path] != sum:
-            wrong[path] = _OTHER
-    return wrong
+        if not remote_sums.get(path):
+            differing[path] = "is not there"
+        elif remote_sums[path] != sum:
+            differing[path] = _OTHER
+    return differing
 
 
-def _sums(text: str) -> list[tuple[str, str]]:
+def _read_sums(text: str) -> list[tuple[str, str]]:
     return [(line[:64], line[66:]) for line in text.splitlines() if re.match(r"[0-9a-f]{64}  ", line)]
 
 
@@ -196,14 +196,14 @@ def _run(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
 
 
 def _output(command: Sequence[str]) -> str:
-    done = _run(command)
-    if done.returncode:
-        raise Interrupted(_failed(command[0], done))
-    return done.stdout
+    process = _run(command)
+    if process.returncode:
+        raise Interrupted(_failed(command[0], process))
+    return process.stdout
 
 
-def _failed(program: str, done: subprocess.CompletedProcess[str]) -> str:
-    lines = [line for line in done.stderr.splitlines() if line.strip()] or ["it said nothing"]
-    said = lines[0 if program == "rsync" else -1]  # rsync says first what is wrong, rclone last
-    problem = f"{program} stopped with code {done.returncode}: {said[:300]}"
+def _failed(program: str, process: subprocess.CompletedProcess[str]) -> str:
+    lines = [line for line in process.stderr.splitlines() if line.strip()] or ["it said nothing"]
+    message = lines[0 if program == "rsync" else -1]  # rsync says first what is wrong, rclone last
+    problem = f"{program} stopped with code {process.returncode}: {message[:300]}"
     return f"{problem}; give the same command again when it answers"

@@ -68,7 +68,7 @@ class ScanCopied:
 
 
 @dataclass
-class _Work:
+class _DiskCopy:
     """What the copy of scans to one disk goes by."""
 
     target: Path
@@ -192,7 +192,7 @@ def demand_room(listings: Sequence[Listing], disk: Disk) -> int:
     limit = disk.volume.largest_file
     status = os.statvfs(disk.target)
     block, free = status.f_frsize or 512, status.f_bavail * (status.f_frsize or 512)
-    needed = wanted = 0
+    needed = bytes_to_write = 0
     for listing in listings:
         for file in listing.files:
             if limit is not None and file.bytes > limit:
@@ -200,21 +200,21 @@ def demand_room(listings: Sequence[Listing], disk: Disk) -> int:
                     f"{listing.source / file.path}: has {units.show(float(file.bytes), 'B', digits=3)}, and a file on "
                     f"{disk.target} ({disk.volume.filesystem}) at most 4 GiB; format the disk as NTFS or ext4"
                 )
-            target = _place(disk.target, listing, file.path)
+            target = _target_path(disk.target, listing, file.path)
             if file.same_as is not None or os.path.lexists(target):
                 continue
-            there = _begun(draft_of(target))
-            needed += max(0, -(-file.bytes // block) - -(-there // block)) * block
-            wanted += max(0, file.bytes - there)
+            bytes_there = _draft_bytes(draft_of(target))
+            needed += max(0, -(-file.bytes // block) - -(-bytes_there // block)) * block
+            bytes_to_write += max(0, file.bytes - bytes_there)
     if needed > free:
         raise CannotFit(
             f"{disk.target}: has {units.show(float(free), 'B', digits=4)} free, the copy needs "
             f"{units.show(float(needed), 'B', digits=4)}; name fewer scans, or another disk"
         )
-    return wanted
+    return bytes_to_write
 
 
-def _begun(draft: Path) -> int:
+def _draft_bytes(draft: Path) -> int:
     """Tell the bytes that an earlier try left of a file; none where the disk does not take its name."""
     try:
         return draft.stat().st_size
@@ -229,7 +229,7 @@ def copy_scans(
     *,
     system: System = SYSTEM,
     tell: Told = lambda done, total: None,
-    after: Callable[[ScanCopied, Speed, int], None] = lambda scan, speed, left: None,
+    after: Callable[[ScanCopied, Speed, int], None] = lambda scan, speed, bytes_left: None,
 ) -> tuple[list[ScanCopied], Speed]:
     """Copy scans to a disk, read each file back, and enter them in the ledger.
 
@@ -261,29 +261,29 @@ def copy_scans(
         It is full.
     """
     total = sum(listing.bytes for listing in listings)
-    work = _Work(disk.target, disk.target.stat().st_dev, disk.volume, ledger, tell, total)
-    _see(work)
-    done = []
+    work = _DiskCopy(disk.target, disk.target.stat().st_dev, disk.volume, ledger, tell, total)
+    _note_free_space(work)
+    copied_scans = []
     for listing in listings:
         with _disk_errors(work):
-            done.append(_copy_scan(listing, work, system))
-        after(done[-1], work.speed, total - work.done)
-    _see(work)
-    return done, work.speed
+            copied_scans.append(_copy_scan(listing, work, system))
+        after(copied_scans[-1], work.speed, total - work.done)
+    _note_free_space(work)
+    return copied_scans, work.speed
 
 
-def _see(work: _Work) -> None:
+def _note_free_space(work: _DiskCopy) -> None:
     status = os.statvfs(work.target)
     block = status.f_frsize or 512
     work.ledger.see(work.volume, status.f_blocks * block, status.f_bavail * block, work.speed.bytes_s)
 
 
-def _place(target: Path, listing: Listing, path: str) -> Path:
+def _target_path(target: Path, listing: Listing, path: str) -> Path:
     whole = target / source_name(listing.source)
     return whole / path if path else whole
 
 
-def _copy_scan(listing: Listing, work: _Work, system: System) -> ScanCopied:
+def _copy_scan(listing: Listing, work: _DiskCopy, system: System) -> ScanCopied:
     """Copy a scan; what fails of it is told, and the rest goes on."""
     name = source_name(listing.source)
     inside = f"{work.volume.inside}/{name}".strip("/")
@@ -293,28 +293,27 @@ def _copy_scan(listing: Listing, work: _Work, system: System) -> ScanCopied:
         for copy in work.ledger.copies()
         if (copy.place, copy.path) == (entry.place, entry.path)
     )
-    known = (
-        work.ledger.files_of(entry) if sound else {}
-    )  # what was found damaged is read before it is believed
+    # what was found damaged is read before it is believed
+    entered = work.ledger.files_of(entry) if sound else {}
     work.ledger.enter(entry)
     problems: list[str] = []
     remarks = list(listing.remarks)
     for path, _ in listing.folders:
-        if problem := _make_folder(_place(work.target, listing, path), work):
+        if problem := _make_folder(_target_path(work.target, listing, path), work):
             work.advance(listing.bytes)
             work.ledger.enter(replace(entry, told=problem))
             return ScanCopied(name, "copying", 0, 0, 0, (problem,), tuple(remarks))
-    before, rows = work.speed.written, _copy_files(listing, entry, known, work, problems, remarks)
-    for path, named in listing.links:
-        _make_link(_place(work.target, listing, path), named, problems, remarks)
+    before, rows = work.speed.written, _copy_files(listing, entry, entered, work, problems, remarks)
+    for path, linked in listing.links:
+        _make_link(_target_path(work.target, listing, path), linked, problems, remarks)
     for path, changed in reversed(listing.folders):
-        folder = _place(work.target, listing, path)
+        folder = _target_path(work.target, listing, path)
         os.utime(folder, ns=(changed, changed))
         flush_folder(folder)
-    told = "; ".join([*problems, *remarks])[:2000]
+    notes = "; ".join([*problems, *remarks])[:2000]
     whole = not problems
     size = sum(row.bytes for row in rows)
-    entry = replace(entry, state="whole" if whole else "copying", files=len(rows), bytes=size, told=told)
+    entry = replace(entry, state="whole" if whole else "copying", files=len(rows), bytes=size, told=notes)
     if whole:
         entry = replace(
             entry, content=content_of(rows), verified=min((row.verified for row in rows), default=now())
@@ -330,8 +329,8 @@ def _copy_scan(listing: Listing, work: _Work, system: System) -> ScanCopied:
 def _copy_files(
     listing: Listing,
     entry: Copy,
-    known: dict[str, FileRow],
-    work: _Work,
+    entered: dict[str, FileRow],
+    work: _DiskCopy,
     problems: list[str],
     remarks: list[str],
 ) -> list[FileRow]:
@@ -342,26 +341,27 @@ def _copy_files(
     try:
         for file in listing.files:
             _demand_there(work)
-            target = _place(work.target, listing, file.path)
-            row = _as_entered(file, known.get(file.path), target)
+            target = _target_path(work.target, listing, file.path)
+            row = _row_if_unchanged(file, entered.get(file.path), target)
             if row is not None:
                 work.advance(file.bytes if file.same_as is None else 0)
                 rows.append(row)
                 continue
             try:
                 linked = file.same_as is not None and _link(
-                    _place(work.target, listing, file.same_as), target
+                    _target_path(work.target, listing, file.same_as), target
                 )
                 if file.same_as is not None and not linked:
                     single.append(file.path)
-                row = _copied(listing.source / file.path if file.path else listing.source, file, target, work)
+                source = listing.source / file.path if file.path else listing.source
+                row = _copy_file(source, file, target, work)
             except (FileExistsError, InputError, FormatError) as problem:
-                problems.append(_told(problem, target))
+                problems.append(_problem_text(problem, target))
                 continue
             except OSError as problem:
                 if _is_gone(problem, work):
                     raise
-                problems.append(_told(problem, target))
+                problems.append(_problem_text(problem, target))
                 continue
             rows.append(row)
             fresh.append(row)
@@ -375,15 +375,15 @@ def _copy_files(
     return rows
 
 
-def _copied(source: Path, listed: Listed, target: Path, work: _Work) -> FileRow:
+def _copy_file(source: Path, listed: Listed, target: Path, work: _DiskCopy) -> FileRow:
     """Copy a file and make its row."""
-    done: Copied = copy_file(source, target, work.advance if listed.same_as is None else lambda count: None)
-    work.speed = work.speed.plus(done.written, done.write_s, done.read_back_s if done.written else 0.0)
+    copy: Copied = copy_file(source, target, work.advance if listed.same_as is None else lambda count: None)
+    work.speed = work.speed.plus(copy.written, copy.write_s, copy.read_back_s if copy.written else 0.0)
     status = target.stat()
-    return FileRow(listed.path, done.bytes, done.sha256, listed.mtime_ns, status.st_mtime_ns, now())
+    return FileRow(listed.path, copy.bytes, copy.sha256, listed.mtime_ns, status.st_mtime_ns, now())
 
 
-def _as_entered(listed: Listed, row: FileRow | None, target: Path) -> FileRow | None:
+def _row_if_unchanged(listed: Listed, row: FileRow | None, target: Path) -> FileRow | None:
     """Find a file as the ledger says that it was read back, when neither it nor its source changed since."""
     if row is None or (row.bytes, row.source_mtime_ns) != (listed.bytes, listed.mtime_ns):
         return None
@@ -405,7 +405,7 @@ def _link(other: Path, target: Path) -> bool:
     return True
 
 
-def _make_folder(folder: Path, work: _Work) -> str:
+def _make_folder(folder: Path, work: _DiskCopy) -> str:
     """Make a folder where it is absent; tell what is wrong where it cannot be."""
     _demand_there(work)
     if folder.is_symlink() or (os.path.lexists(folder) and not folder.is_dir()):
@@ -419,17 +419,17 @@ def _make_folder(folder: Path, work: _Work) -> str:
     return ""
 
 
-def _make_link(target: Path, named: str, problems: list[str], remarks: list[str]) -> None:
+def _make_link(target: Path, linked: str, problems: list[str], remarks: list[str]) -> None:
     """Make a symbolic link; a disk that has none is said."""
     if os.path.lexists(target):
-        if not target.is_symlink() or str(target.readlink()) != named:
+        if not target.is_symlink() or str(target.readlink()) != linked:
             problems.append(f"{target}: another thing has this name; it was left")
         return
     try:
-        target.symlink_to(named)
+        target.symlink_to(linked)
     except OSError as problem:
         remarks.append(
-            f"{target.name}: the disk has no symbolic links ({problem.strerror}); it named {named}"
+            f"{target.name}: the disk has no symbolic links ({problem.strerror}); it named {linked}"
         )
 
 
@@ -456,7 +456,7 @@ def _write_checksums(target: Path, name: str, rows: list[FileRow]) -> None:
     write_whole(folder / f"{name}.sha256", "".join(lines).encode(errors="surrogateescape"))
 
 
-def _told(problem: Exception, target: Path) -> str:
+def _problem_text(problem: Exception, target: Path) -> str:
     if not isinstance(problem, OSError):
         return str(problem)
     if problem.errno in _OF_NAMES and is_unusual(target.name):
@@ -465,13 +465,13 @@ def _told(problem: Exception, target: Path) -> str:
     return f"{where}: {problem.strerror}; it was left as it is"
 
 
-def _demand_there(work: _Work) -> None:
+def _demand_there(work: _DiskCopy) -> None:
     """Make sure that the disk is the one on which the copy began, and not the empty folder where it was."""
     if work.target.stat().st_dev != work.device:
         raise OSError(errno.ENODEV, "the disk was unplugged", str(work.target))
 
 
-def _is_gone(problem: OSError, work: _Work) -> bool:
+def _is_gone(problem: OSError, work: _DiskCopy) -> bool:
     """Whether a disk is unplugged or full, rather than a single file not to be copied."""
     if problem.errno in (*_GONE, errno.ENOSPC, errno.EDQUOT):
         return True
@@ -482,7 +482,7 @@ def _is_gone(problem: OSError, work: _Work) -> bool:
 
 
 @contextmanager
-def _disk_errors(work: _Work) -> Iterator[None]:
+def _disk_errors(work: _DiskCopy) -> Iterator[None]:
     """Say what an error of the disk means."""
     try:
         yield

@@ -47,10 +47,10 @@ class Speed:
         seconds = self.write_s + self.read_back_s
         return self.written / seconds if self.written and seconds > 0 else None
 
-    def seconds_for(self, left: int) -> float | None:
+    def seconds_for(self, bytes_left: int) -> float | None:
         """Seconds that so many bytes more take, read back as well; None where nothing was measured."""
         rate = self.bytes_s
-        return None if rate is None else left / rate
+        return None if rate is None else bytes_left / rate
 
 
 def filesystem_warning(filesystem: str) -> str | None:
@@ -76,14 +76,14 @@ def filesystem_warning(filesystem: str) -> str | None:
     )
 
 
-def speed_warning(speed: Speed, left: int) -> str | None:
+def speed_warning(speed: Speed, bytes_left: int) -> str | None:
     """Tell that a disk writes as slowly as one on USB 2.
 
     Parameters
     ----------
     speed : Speed
         What it did so far.
-    left : int
+    bytes_left : int
         Bytes that are still to be written.
 
     Returns
@@ -94,22 +94,26 @@ def speed_warning(speed: Speed, left: int) -> str | None:
     rate = speed.write_bytes_s
     if rate is None or speed.written < ENOUGH_BYTES or rate >= USB2_BYTES_S:
         return None
-    seconds = speed.seconds_for(left) or 0.0
-    rest = f"; the {_size(left)} that are left take {hours(seconds)} with reading back" if left else ""
+    seconds = speed.seconds_for(bytes_left) or 0.0
+    remaining = (
+        f"; the {_size(bytes_left)} that are left take {hours(seconds)} with reading back"
+        if bytes_left
+        else ""
+    )
     return (
-        f"the disk writes {_size(rate)}/s, as on USB 2, where 100 MB/s are usual on USB 3{rest}; "
+        f"the disk writes {_size(rate)}/s, as on USB 2, where 100 MB/s are usual on USB 3{remaining}; "
         f"try another socket, cable or disk"
     )
 
 
-def falls_behind(speed: Speed, left: int, arriving_bytes_s: float | None) -> str | None:
+def falls_behind(speed: Speed, bytes_left: int, arriving_bytes_s: float | None) -> str | None:
     """Tell by how much a disk is behind the data that arrive.
 
     Parameters
     ----------
     speed : Speed
         What it did so far.
-    left : int
+    bytes_left : int
         Bytes that are there and not copied yet.
     arriving_bytes_s : float or None
         Bytes a second that arrive; None where it is not known.
@@ -119,13 +123,13 @@ def falls_behind(speed: Speed, left: int, arriving_bytes_s: float | None) -> str
     str or None
         What to say; None where it keeps up, or where a rate is not known.
     """
-    rate, behind = speed.bytes_s, speed.seconds_for(left)
+    rate, behind = speed.bytes_s, speed.seconds_for(bytes_left)
     if rate is None or behind is None or arriving_bytes_s is None or arriving_bytes_s <= rate:
         return None
     more = hours(3600 * (arriving_bytes_s / rate - 1))
     return (
-        f"your disk falls behind by {hours(behind)}: {_size(left)} are not copied yet, it takes {_size(rate)}/s with "
-        f"reading back, and {_size(arriving_bytes_s)}/s arrive, which adds {more} every hour"
+        f"your disk falls behind by {hours(behind)}: {_size(bytes_left)} are not copied yet, it takes {_size(rate)}/s "
+        f"with reading back, and {_size(arriving_bytes_s)}/s arrive, which adds {more} every hour"
     )
 
 

@@ -150,11 +150,11 @@ def read_live(folder: Path) -> LiveState | None:
 def _are_scans(content: dict[str, Any]) -> bool:
     """Tell whether the lists of scans hold entries that name one each, and when it arrived where that is shown."""
     keys = {"queue": {"scan"}, "slices": {"scan", "arrived_at"}, "skipped": {"scan"}, "failed": {"scan"}}
-    lists = [(content.get(name, []), wanted) for name, wanted in keys.items()]
+    lists = [(content.get(name, []), required) for name, required in keys.items()]
     return all(
         isinstance(entries, list)
-        and all(isinstance(entry, dict) and wanted <= entry.keys() for entry in entries)
-        for entries, wanted in lists
+        and all(isinstance(entry, dict) and required <= entry.keys() for entry in entries)
+        for entries, required in lists
     )
 
 

@@ -47,20 +47,20 @@ def of_watch(
     """
     for arrival in arrivals:
         yield f"{arrival.name} {arrival.stamp[0]} started", f"{arrival.name}: started"
-    for shown in state.slices:
-        if not shown["complete"] or not shown["stamp"]:
+    for slice_entry in state.slices:
+        if not slice_entry["complete"] or not slice_entry["stamp"]:
             continue
-        name, mark = shown["scan"], f"{shown['scan']} {shown['stamp'][0]}"
+        name, mark = slice_entry["scan"], f"{slice_entry['scan']} {slice_entry['stamp'][0]}"
         axis = (
             ""
-            if shown["axis_column"] is None
-            else f", axis {shown['axis_column']:.2f} ({shown['confidence']})"
+            if slice_entry["axis_column"] is None
+            else f", axis {slice_entry['axis_column']:.2f} ({slice_entry['confidence']})"
         )
         yield (
             f"{mark} reconstructed",
-            f"{name}: reconstructed, row {shown['row']}, {shown['views']} views{axis}",
+            f"{name}: reconstructed, row {slice_entry['row']}, {slice_entry['views']} views{axis}",
         )
-        for one_warning in shown["warnings"]:
+        for one_warning in slice_entry["warnings"]:
             title = one_warning["title"]
             yield f"{mark} warning {title}", f"{name}: warning: {title}: {one_warning['text']}"
     for failure in state.failed:

@@ -115,14 +115,14 @@ def write_remark(
             raise ParameterError(f"the {name} is empty; a remark in the log book has a name and a text")
         if len(value) > most:
             raise ParameterError(f"the {name} has {len(value)} characters; at most {most} were expected")
-    names = tuple(_keep(folder / LOG_FILES, file) for file in files)
+    names = tuple(_copy_beside(folder / LOG_FILES, file) for file in files)
     entry = LogEntry(_now(), " ".join(who.split()), text.strip(), tags=tuple(tags), files=names)
     with adding_to(folder / LOG) as file:
         _append(file, entry)
     return entry
 
 
-def _keep(folder: Path, file: Path) -> str:
+def _copy_beside(folder: Path, file: Path) -> str:
     """Copy a file beside the log book, under a name that no other content has."""
     if (size := file.stat().st_size) > LARGEST_BYTES or not size:
         raise ParameterError(

@@ -167,10 +167,10 @@ def look_at_scan(
     row = row_of(settings.row, opened, resolution.scan.shape[1])
     station = _station(resolution.scan)
     last_axis = last.get(station)
-    sought = any(
+    looks_for_axis = any(
         "axis_column" in item.step.fields for item in resolution.probes if isinstance(item.step, Probe)
     )
-    hasty = quick and sought and last_axis is not None and not _has_views(protocol)
+    hasty = quick and looks_for_axis and last_axis is not None and not _has_views(protocol)
     scan = with_axis(opened, last_axis.column) if hasty and last_axis is not None else opened
     [slices] = slices_at(scan, [row], protocol)
     axis = _axis_of(slices, name, station)
@@ -199,12 +199,12 @@ def look_at_scan(
                 f"edges in the slice",
             )
         )
-    warnings_found += _of_place(axis, slices.resolution.scan.shape[2], last_axis)
-    warnings_found += [*of_data_check(opened, slices.resolution.scan), *_of_turn(slices)]
+    warnings_found += _axis_warnings(axis, slices.resolution.scan.shape[2], last_axis)
+    warnings_found += [*of_data_check(opened, slices.resolution.scan), *_turn_warnings(slices)]
     angles = opened.angles_deg.value
     covered = (float(np.min(angles)), float(np.max(angles)))
-    written = any("still being written" in text for text in opened.warnings)
-    complete = not (growing or written) and turn_deg(angles) >= ENOUGH_DEG
+    is_written = any("still being written" in text for text in opened.warnings)
+    complete = not (growing or is_written) and turn_deg(angles) >= ENOUGH_DEG
     image = _small(
         np.asarray(slices.slab.data[0] if slices.slab.domain == "slice" else slices.slab.data[:, 0])
     )
@@ -290,7 +290,7 @@ def _has_views(protocol: Protocol) -> bool:
     return any(isinstance(item.step, View) for item in protocol.items)
 
 
-def _of_place(axis: Axis, columns: int, last_axis: Axis | None) -> list[ScanWarning]:
+def _axis_warnings(axis: Axis, columns: int, last_axis: Axis | None) -> list[ScanWarning]:
     """Tell where the axis lies outside of the field, or elsewhere than in the scans before."""
     if axis.column is None:
         return []
@@ -313,7 +313,7 @@ def _of_place(axis: Axis, columns: int, last_axis: Axis | None) -> list[ScanWarn
     return [ScanWarning("axis", "Axis moved", text)]
 
 
-def _of_turn(slices: Slices) -> list[ScanWarning]:
+def _turn_warnings(slices: Slices) -> list[ScanWarning]:
     """Tell where opposite views of a full turn place the axis in several columns."""
     notes = [note for answer in slices.answers.values() for note in answer.get("notes", ())]
     return [
@@ -324,9 +324,11 @@ def _of_turn(slices: Slices) -> list[ScanWarning]:
 def _notes(slices: Slices, warnings: list[ScanWarning]) -> tuple[str, ...]:
     lost = int(np.count_nonzero(~np.isfinite(slices.slab.data)))
     messages = of_result(slices.resolution, slices.answers, slices.slab.report, lost, rows=1)
-    said = {warning.text for warning in warnings}
+    warned = {warning.text for warning in warnings}
     return tuple(
-        text for text in dict.fromkeys(messages) if text not in said and "rotation axis was found" not in text
+        text
+        for text in dict.fromkeys(messages)
+        if text not in warned and "rotation axis was found" not in text
     )
 
 

@@ -197,8 +197,8 @@ def find_letter(typed: str) -> Letter | None:
 def nearest_letter(typed: str) -> Letter:
     """Return the option whose letter or function is nearest to what was typed."""
     names = {name: letter for letter in LETTERS for name in (letter.letter, letter.function)}
-    [found] = get_close_matches(typed, list(names), n=1, cutoff=0.0)
-    return names[found]
+    [nearest] = get_close_matches(typed, list(names), n=1, cutoff=0.0)
+    return names[nearest]
 
 
 def kind_of(letter: Letter, flag: str) -> tuple[str, int]:

@@ -132,13 +132,15 @@ def mounts(system: System = SYSTEM) -> list[Mount]:
     """
     if not system.mounts.is_file():
         return []
-    found = []
+    mounted = []
     for line in system.mounts.read_text(errors="surrogateescape").splitlines():
         left, _, right = line.partition(" - ")
         fields, ends = left.split(" "), right.split(" ")
         if len(fields) >= 5 and len(ends) >= 2:
-            found.append(Mount(Path(_plain(fields[4])), _plain(fields[3]), ends[0], _plain(ends[1])))
-    return found
+            mounted.append(
+                Mount(Path(_unescaped(fields[4])), _unescaped(fields[3]), ends[0], _unescaped(ends[1]))
+            )
+    return mounted
 
 
 def volume_of(path: Path, system: System = SYSTEM, *, mark: bool = False) -> Volume:
@@ -168,18 +170,18 @@ def volume_of(path: Path, system: System = SYSTEM, *, mark: bool = False) -> Vol
     place = Path(os.path.realpath(path))
     mount = _mount_of(place, mounts(system))
     inside = _inside(place, mount)
-    if found := _named(system.by_uuid, mount.device):
-        label = _named(system.by_label, mount.device) or mount.point.name or found
+    if filesystem_uuid := _named(system.by_uuid, mount.device):
+        label = _named(system.by_label, mount.device) or mount.point.name or filesystem_uuid
         # By FUSE NTFS and exFAT have one name; a UUID of eight digits is exFAT's.
-        exfat = mount.filesystem == "fuseblk" and re.fullmatch(r"[0-9A-F]{4}-[0-9A-F]{4}", found)
+        exfat = mount.filesystem == "fuseblk" and re.fullmatch(r"[0-9A-F]{4}-[0-9A-F]{4}", filesystem_uuid)
         filesystem = "exfat" if exfat else mount.filesystem
-        return Volume(f"uuid:{found}", "disk", label, filesystem, inside, _top(mount))
-    if marked := _marked(place, mount.point):
+        return Volume(f"uuid:{filesystem_uuid}", "disk", label, filesystem, inside, _top_of(mount))
+    if marked := _find_marker(place, mount.point):
         top, id, label = marked
         return Volume(f"marker:{id}", "disk", label, mount.filesystem, _text(place.relative_to(top)), top)
     if mount.filesystem in _NETWORK:
         name = f"network:{mount.device}"
-        return Volume(name, "network", mount.device, mount.filesystem, inside, _top(mount))
+        return Volume(name, "network", mount.device, mount.filesystem, inside, _top_of(mount))
     if mark and place.is_dir():
         id = str(uuid.uuid4())
         write_json(
@@ -187,7 +189,7 @@ def volume_of(path: Path, system: System = SYSTEM, *, mark: bool = False) -> Vol
         )
         return Volume(f"marker:{id}", "disk", place.name, mount.filesystem, "", place)
     name = socket.gethostname()
-    return Volume(f"machine:{name}:{mount.point}", "machine", name, mount.filesystem, inside, _top(mount))
+    return Volume(f"machine:{name}:{mount.point}", "machine", name, mount.filesystem, inside, _top_of(mount))
 
 
 def device_of(path: Path, system: System = SYSTEM) -> str:
@@ -229,10 +231,10 @@ def find_volume(id: str, last_top: str, system: System = SYSTEM) -> Path | None:
     kind, _, name = id.partition(":")
     table = mounts(system)
     if kind == "uuid":
-        return next((_top(mount) for mount in table if _named(system.by_uuid, mount.device) == name), None)
+        return next((_top_of(mount) for mount in table if _named(system.by_uuid, mount.device) == name), None)
     if kind == "network":
         return next(
-            (_top(mount) for mount in table if mount.device == name and mount.filesystem in _NETWORK), None
+            (_top_of(mount) for mount in table if mount.device == name and mount.filesystem in _NETWORK), None
         )
     if kind == "marker":
         last = Path(last_top)
@@ -253,9 +255,9 @@ def find_volume(id: str, last_top: str, system: System = SYSTEM) -> Path | None:
     )
 
 
-def _plain(text: str) -> str:
+def _unescaped(text: str) -> str:
     r"""Undo the octal escapes of the table of mounts: "\040" is a space."""
-    return re.sub(r"\\([0-7]{3})", lambda found: chr(int(found[1], 8)), text)
+    return re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), text)
 
 
 def _mount_of(place: Path, table: list[Mount]) -> Mount:
@@ -277,7 +279,7 @@ def _text(path: Path) -> str:
     return "" if path == Path() else path.as_posix().strip("/")
 
 
-def _top(mount: Mount) -> Path:
+def _top_of(mount: Mount) -> Path:
     """Where a volume's top would be; of a folder of it that is mounted alone, a path that leads there by its root."""
     depth = len([part for part in Path(mount.root).parts if part != "/"])
     return mount.point.joinpath(*[".."] * depth) if depth else mount.point
@@ -290,10 +292,10 @@ def _named(links: Path, device: str) -> str:
     real = os.path.realpath(device)
     path = next((link for link in links.iterdir() if os.path.realpath(link) == real), None)
     name = path.name if path else ""
-    return re.sub(r"\\x([0-9a-f]{2})", lambda one: chr(int(one[1], 16)), name)
+    return re.sub(r"\\x([0-9a-f]{2})", lambda match: chr(int(match[1], 16)), name)
 
 
-def _marked(place: Path, point: Path) -> tuple[Path, str, str] | None:
+def _find_marker(place: Path, point: Path) -> tuple[Path, str, str] | None:
     """Look for a marker from a place up to where its volume begins."""
     for top in (place, *place.parents):
         id, label = _read_marker(top)
@@ -309,8 +311,8 @@ def _read_marker(folder: Path) -> tuple[str, str]:
     if not path.is_file():
         return "", ""
     try:
-        told = json.loads(path.read_text("utf-8"))
-        return str(told["id"]), str(told["label"])
+        marker = json.loads(path.read_text("utf-8"))
+        return str(marker["id"]), str(marker["label"])
     except (ValueError, KeyError, TypeError) as problem:
         raise InputError(
             f"{path}: is not the marker of a disk ({problem!r}); the ledger names its id: put that there, or remove it"

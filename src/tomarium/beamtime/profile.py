@@ -113,14 +113,14 @@ class Profile:
         own = self.stations[name]
         return Station((*self.acknowledgement, *own.acknowledgement), own.papers)
 
-    def folder(self, path: str, told: Mapping[str, str]) -> Path:
+    def folder(self, path: str, values: Mapping[str, str]) -> Path:
         """Fill the template of a folder.
 
         Parameters
         ----------
         path : str
             One of `paths`.
-        told : mapping of str to str
+        values : mapping of str to str
             proposal, year, name, station.
 
         Returns
@@ -136,20 +136,20 @@ class Profile:
         if path not in self.paths:
             raise InputError(f"{self.source}: has no path {path!r}; write it into [paths]")
         template = self.paths[path]
-        lacking = [name for name in _names_in(template) if not told.get(name)]
+        lacking = [name for name in _names_in(template) if not values.get(name)]
         if lacking:
             raise InputError(
                 f"{self.source}: the path {path} wants {', '.join(lacking)}; write it into beamtime.toml"
             )
-        return Path(template.format_map(dict(told)))
+        return Path(template.format_map(dict(values)))
 
 
-def profile_of(told: Mapping[str, Any], source: str) -> Profile:
+def profile_of(content: Mapping[str, Any], source: str) -> Profile:
     """Make a profile of what a file says.
 
     Parameters
     ----------
-    told : mapping
+    content : mapping
         As TOML gives it.
     source : str
         Its file, for messages.
@@ -164,85 +164,93 @@ def profile_of(told: Mapping[str, Any], source: str) -> Profile:
     InputError
         A key is not known, or a value is not what it should be.
     """
-    tables = {one.name for one in fields(Profile)} - {"acknowledgement", "requests", "source"} | {
+    tables = {field.name for field in fields(Profile)} - {"acknowledgement", "requests", "source"} | {
         "publication"
     }
-    _known(told, tables, source, "the profile")
-    publication = _table(told, "publication", source)
-    _known(publication, {"acknowledgement", "requests"}, source, "[publication]")
-    name = told.get("name")
+    _demand_allowed(content, tables, source, "the profile")
+    publication = _read_table(content, "publication", source)
+    _demand_allowed(publication, {"acknowledgement", "requests"}, source, "[publication]")
+    name = content.get("name")
     if not isinstance(name, str) or not name:
         raise InputError(f'{source}: has no name; name = "…" was expected')
     paths = {
-        key: _text(value, source, f"paths.{key}") for key, value in _table(told, "paths", source).items()
+        key: _read_text(value, source, f"paths.{key}")
+        for key, value in _read_table(content, "paths", source).items()
     }
     for key, template in paths.items():
-        _known(dict.fromkeys(_names_in(template)), _PLACES, source, f"paths.{key}")
-    signs = _table(told, "signs", source)
+        _demand_allowed(dict.fromkeys(_names_in(template)), _PLACES, source, f"paths.{key}")
+    signs = _read_table(content, "signs", source)
     for key, value in signs.items():
         if value not in (1, -1) or isinstance(value, bool):
             raise InputError(f"{source}: signs.{key} is {value!r}; 1 or -1 was expected")
-    detectors = _table(told, "detectors", source)
-    for key, one in detectors.items():
-        _known(one, {"columns", "rows", "sensor_pixel_m", "bits"}, source, f"detectors.{key}")
+    detectors = _read_table(content, "detectors", source)
+    for key, entry in detectors.items():
+        _demand_allowed(entry, {"columns", "rows", "sensor_pixel_m", "bits"}, source, f"detectors.{key}")
         if any(
             isinstance(value, bool) or not isinstance(value, int | float) or value <= 0
-            for value in one.values()
+            for value in entry.values()
         ):
-            raise InputError(f"{source}: detectors.{key} holds {one}; numbers above 0 were expected")
-        if not one.get("sensor_pixel_m", 1e-6) < 1e-3:
+            raise InputError(f"{source}: detectors.{key} holds {entry}; numbers above 0 were expected")
+        if not entry.get("sensor_pixel_m", 1e-6) < 1e-3:
             raise InputError(
-                f"{source}: detectors.{key}.sensor_pixel_m is {one['sensor_pixel_m']}; metres were expected"
+                f"{source}: detectors.{key}.sensor_pixel_m is {entry['sensor_pixel_m']}; metres were expected"
             )
     stations = {}
-    for key, one in _table(told, "stations", source).items():
-        _known(one, {"acknowledgement", "papers"}, source, f"stations.{key}")
+    for key, station in _read_table(content, "stations", source).items():
+        _demand_allowed(station, {"acknowledgement", "papers"}, source, f"stations.{key}")
         stations[key] = Station(
-            _texts(one, "acknowledgement", source, f"stations.{key}"),
-            _texts(one, "papers", source, f"stations.{key}"),
+            _read_texts(station, "acknowledgement", source, f"stations.{key}"),
+            _read_texts(station, "papers", source, f"stations.{key}"),
         )
-    globus = {k: _text(v, source, f"globus.{k}") for k, v in _table(told, "globus", source).items()}
-    _known(globus, {"collection", "root"}, source, "[globus]")
-    motors = {k: _text(v, source, f"motors.{k}") for k, v in _table(told, "motors", source).items()}
+    globus = {
+        k: _read_text(v, source, f"globus.{k}") for k, v in _read_table(content, "globus", source).items()
+    }
+    _demand_allowed(globus, {"collection", "root"}, source, "[globus]")
+    motors = {
+        k: _read_text(v, source, f"motors.{k}") for k, v in _read_table(content, "motors", source).items()
+    }
     return Profile(
         name=name,
-        facility=_text(told.get("facility", ""), source, "facility"),
+        facility=_read_text(content.get("facility", ""), source, "facility"),
         paths=paths,
         motors=motors,
         signs=dict(signs),
         scan=replace(
-            _of_scans(_table(told, "scan", source), f"profile {name} ({source})", source),
+            _read_scan_table(_read_table(content, "scan", source), f"profile {name} ({source})", source),
             motors=motors,
             signs=dict(signs),
             source=f"profile {name} ({source})",
         ),
         detectors={key: dict(detector) for key, detector in detectors.items()},
-        acknowledgement=_texts(publication, "acknowledgement", source, "publication"),
-        requests=_texts(publication, "requests", source, "publication"),
+        acknowledgement=_read_texts(publication, "acknowledgement", source, "publication"),
+        requests=_read_texts(publication, "requests", source, "publication"),
         stations=stations,
-        slurm=_of_slurm(_table(told, "slurm", source), source),
+        slurm=_read_slurm_table(_read_table(content, "slurm", source), source),
         globus=globus,
-        tomodata={k: _text(v, source, f"tomodata.{k}") for k, v in _table(told, "tomodata", source).items()},
+        tomodata={
+            k: _read_text(v, source, f"tomodata.{k}")
+            for k, v in _read_table(content, "tomodata", source).items()
+        },
         source=source,
     )
 
 
-def _of_scans(told: Mapping[str, Any], named: str, source: str) -> ProfileValues:
+def _read_scan_table(content: Mapping[str, Any], profile_name: str, source: str) -> ProfileValues:
     """Read the table [scan]: numbers in the unit of their names, or text with its unit."""
-    _known(told, {*FROM_PROFILE, "corrects"}, source, "[scan]")
+    _demand_allowed(content, {*FROM_PROFILE, "corrects"}, source, "[scan]")
     values: dict[str, Value[float]] = {}
     for name in FROM_PROFILE:
-        if name not in told:
+        if name not in content:
             continue
-        if isinstance(told[name], bool) or not isinstance(told[name], int | float | str):
+        if isinstance(content[name], bool) or not isinstance(content[name], int | float | str):
             raise InputError(
-                f"{source}: scan.{name} is {told[name]!r}; a number, or text with its unit, was expected"
+                f"{source}: scan.{name} is {content[name]!r}; a number, or text with its unit, was expected"
             )
         try:
-            values[name] = Value(user_value(name, told[name]).value, "profile", named)
+            values[name] = Value(user_value(name, content[name]).value, "profile", profile_name)
         except (ParameterError, UnitError) as problem:
             raise InputError(f"{source}: [scan]: {problem}") from problem
-    corrects = _texts(told, "corrects", source, "scan")
+    corrects = _read_texts(content, "corrects", source, "scan")
     for name in corrects:
         if name not in values:
             raise InputError(
@@ -252,45 +260,47 @@ def _of_scans(told: Mapping[str, Any], named: str, source: str) -> ProfileValues
     return ProfileValues(values, corrects)
 
 
-def _of_slurm(told: Mapping[str, Any], source: str) -> dict[str, str | int]:
+def _read_slurm_table(content: Mapping[str, Any], source: str) -> dict[str, str | int]:
     """Read the table [slurm]: options as for `--on slurm`."""
     from tomarium.executors.slurm.options import make_options
 
-    for name, value in told.items():
+    for name, value in content.items():
         if isinstance(value, bool) or not isinstance(value, int | str):
             raise InputError(f"{source}: slurm.{name} is {value!r}; text or a whole number was expected")
-    make_options(told, f"{source}: [slurm]")
-    return dict(told)
+    make_options(content, f"{source}: [slurm]")
+    return dict(content)
 
 
-def _known(told: object, known: set[str], source: str, where: str) -> None:
-    if not isinstance(told, Mapping):
-        raise InputError(f"{source}: {where} is {told!r}; a table was expected")
-    for key in told:
-        if key not in known:
-            near = get_close_matches(str(key), known, 1)
-            hint = f"did you mean {near[0]!r}" if near else f"one of {', '.join(sorted(known))} was expected"
+def _demand_allowed(table: object, allowed: set[str], source: str, where: str) -> None:
+    if not isinstance(table, Mapping):
+        raise InputError(f"{source}: {where} is {table!r}; a table was expected")
+    for key in table:
+        if key not in allowed:
+            near = get_close_matches(str(key), allowed, 1)
+            hint = (
+                f"did you mean {near[0]!r}" if near else f"one of {', '.join(sorted(allowed))} was expected"
+            )
             raise InputError(f"{source}: {where} has {key!r}, which means nothing there; {hint}")
 
 
-def _table(told: Mapping[str, Any], key: str, source: str) -> Mapping[str, Any]:
-    found = told.get(key, {})
-    if not isinstance(found, Mapping):
-        raise InputError(f"{source}: {key} is {found!r}; a table [{key}] was expected")
-    return found
+def _read_table(content: Mapping[str, Any], key: str, source: str) -> Mapping[str, Any]:
+    table = content.get(key, {})
+    if not isinstance(table, Mapping):
+        raise InputError(f"{source}: {key} is {table!r}; a table [{key}] was expected")
+    return table
 
 
-def _text(value: object, source: str, where: str) -> str:
+def _read_text(value: object, source: str, where: str) -> str:
     if not isinstance(value, str):
         raise InputError(f"{source}: {where} is {value!r}; text in quotes was expected")
     return value
 
 
-def _texts(told: Mapping[str, Any], key: str, source: str, where: str) -> tuple[str, ...]:
-    found = told.get(key, [])
-    if not isinstance(found, list):
-        raise InputError(f"{source}: {where}.{key} is {found!r}; a list of sentences was expected")
-    return tuple(_text(one, source, f"{where}.{key}") for one in found)
+def _read_texts(table: Mapping[str, Any], key: str, source: str, where: str) -> tuple[str, ...]:
+    texts = table.get(key, [])
+    if not isinstance(texts, list):
+        raise InputError(f"{source}: {where}.{key} is {texts!r}; a list of sentences was expected")
+    return tuple(_read_text(text, source, f"{where}.{key}") for text in texts)
 
 
 def _names_in(template: str) -> list[str]:

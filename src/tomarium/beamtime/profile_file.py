@@ -14,12 +14,12 @@ PROFILES: Final = Path(__file__).parent / "profiles"
 """Profiles that come with tomarium."""
 
 
-def read_profile(said: str) -> Profile:
+def read_profile(name_or_path: str) -> Profile:
     """Read a profile.
 
     Parameters
     ----------
-    said : str
+    name_or_path : str
         A TOML file, a BEAMLINE_PARAMETERS.par, or the name of a profile that comes with tomarium.
 
     Returns
@@ -32,18 +32,18 @@ def read_profile(said: str) -> Profile:
     InputError
         There is none, or something in it is not known or not what it should be.
     """
-    path = Path(said)
+    path = Path(name_or_path)
     if not path.is_file():
-        known = {path.stem: path for path in PROFILES.glob("*.toml")}
-        if said.lower() not in known:
+        shipped = {path.stem: path for path in PROFILES.glob("*.toml")}
+        if name_or_path.lower() not in shipped:
             raise InputError(
-                f"{said}: is no file, and no profile of tomarium; one of {', '.join(sorted(known))} is"
+                f"{name_or_path}: is no file, and no profile of tomarium; one of {', '.join(sorted(shipped))} is"
             )
-        path = known[said.lower()]
+        path = shipped[name_or_path.lower()]
     if path.suffix.lower() == ".par":
         return read_beamline_parameters(path)
     try:
-        told = tomllib.loads(path.read_text("utf-8"))
+        content = tomllib.loads(path.read_text("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
         raise InputError(f"{path}: is no TOML ({problem}); correct it there") from problem
-    return profile_of(told, path.name)
+    return profile_of(content, path.name)

@@ -68,15 +68,15 @@ class ProfileInUse:
             No profile tells it, or its path wants what `beamtime.toml` does not say.
         """
         if self.profile is None or "spool" not in self.profile.paths:
-            here = (
+            reason = (
                 "no profile holds here"
                 if self.profile is None
                 else f"{self.profile.source} has no path spool"
             )
-            raise InputError(f"{word} was left out, and {here}; give the folder in which scans arrive")
-        known = {} if self.beamtime is None else asdict(self.beamtime)
-        told = {key: str(value) for key, value in known.items() if isinstance(value, str)}
-        return (self.folder or Path()) / self.profile.folder("spool", told)
+            raise InputError(f"{word} was left out, and {reason}; give the folder in which scans arrive")
+        facts = {} if self.beamtime is None else asdict(self.beamtime)
+        texts = {key: str(value) for key, value in facts.items() if isinstance(value, str)}
+        return (self.folder or Path()) / self.profile.folder("spool", texts)
 
 
 def profile_in_use(
@@ -105,13 +105,13 @@ def profile_in_use(
         The folder is none, or `beamtime.toml` or the profile is wrong.
     """
     folder = find_beamtime(beamtime, start)
-    told = None if folder is None else read_beamtime(folder)
-    named = profile or (told.profile if told is not None else "")
-    if not named or named == NONE:
-        return ProfileInUse(folder, told)
+    beamtime_read = None if folder is None else read_beamtime(folder)
+    profile_name = profile or (beamtime_read.profile if beamtime_read is not None else "")
+    if not profile_name or profile_name == NONE:
+        return ProfileInUse(folder, beamtime_read)
     try:
-        return ProfileInUse(folder, told, read_profile(named))
+        return ProfileInUse(folder, beamtime_read, read_profile(profile_name))
     except InputError as problem:
         if profile is not None or folder is None:
             raise
-        raise InputError(f"{folder / BEAMTIME} names the profile {named}: {problem}") from problem
+        raise InputError(f"{folder / BEAMTIME} names the profile {profile_name}: {problem}") from problem

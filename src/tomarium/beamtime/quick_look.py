@@ -116,8 +116,8 @@ def find_axis(
             f"the scan states its axis, column {scan.axis_column.value:.2f} ({scan.axis_column.source}), which is "
             "used; give another column to replace it"
         )
-    told = answers["find_axis"]
-    return FoundAxis(told["column"], told["confidence"], behind), tuple(told["notes"])
+    answer = answers["find_axis"]
+    return FoundAxis(answer["column"], answer["confidence"], behind), tuple(answer["notes"])
 
 
 def look(
@@ -157,9 +157,11 @@ def look(
         As `tomarium.pipeline.run.reconstruct.slices_at`; or the protocol makes no slices.
     """
     views = any(isinstance(item.step, View) for item in protocol.items)
-    known = axis is not None and not views and axis.behind == steps_behind_axis(protocol)
-    taken = with_axis(scan, axis.column) if axis is not None and known else scan
-    [slices] = slices_at(taken, [row], protocol, on_progress=on_progress, demand_wanted=demand_wanted)
+    is_known = axis is not None and not views and axis.behind == steps_behind_axis(protocol)
+    scan_with_axis = with_axis(scan, axis.column) if axis is not None and is_known else scan
+    [slices] = slices_at(
+        scan_with_axis, [row], protocol, on_progress=on_progress, demand_wanted=demand_wanted
+    )
     if slices.slab.domain != "slice":
         raise InputError("the protocol ends before a reconstruction, so that there is no slice to look at")
     image = slices.slab.data[0]
@@ -174,7 +176,7 @@ def look(
         first_voxel=layout.first_voxel or (-(height - 1) / 2, -(width - 1) / 2),
         pixel_m=None if pixel is None else float(pixel.value),
         axis_column=None if column is None else float(column.value),
-        axis_source=f"found, confidence {axis.confidence}" if axis is not None and known else source,
+        axis_source=f"found, confidence {axis.confidence}" if axis is not None and is_known else source,
         warnings=tuple(of_result(slices.resolution, slices.answers, slices.slab.report, lost, rows=1)),
         unit=layout.unit,
     )
@@ -208,18 +210,18 @@ def look_at_axes(
     tuple of array, int, float or None
         The slices, shape (y, x) each, their row, and the voxel size in m.
     """
-    sliceses = slices_at_axes(scan, columns, row, protocol, on_progress=on_progress)
-    pixel = sliceses[0].resolution.layout.geometry.pixel_m
-    images = tuple(np.asarray(slices.slab.data[0]) for slices in sliceses)
-    return images, sliceses[0].slab.rows.start, None if pixel is None else float(pixel.value)
+    slices_of_columns = slices_at_axes(scan, columns, row, protocol, on_progress=on_progress)
+    pixel = slices_of_columns[0].resolution.layout.geometry.pixel_m
+    images = tuple(np.asarray(slices.slab.data[0]) for slices in slices_of_columns)
+    return images, slices_of_columns[0].slab.rows.start, None if pixel is None else float(pixel.value)
 
 
-def axes_in_words(shown: SliceLook, unit: str, start: tuple[int, int]) -> str:
+def axes_in_words(slice_look: SliceLook, unit: str, start: tuple[int, int]) -> str:
     """Tell where a slice lies, along each axis.
 
     Parameters
     ----------
-    shown : SliceLook
+    slice_look : SliceLook
         The slice.
     unit : {"mm", "pixel"}
         In mm x and y are from the rotation axis and z from the first row; in pixels they count from 1, as PyHST2's
@@ -232,25 +234,25 @@ def axes_in_words(shown: SliceLook, unit: str, start: tuple[int, int]) -> str:
     str
         One line.
     """
-    (y, x), (height, width) = shown.first_voxel, shown.image.shape
-    if unit == "mm" and shown.pixel_m is not None:
-        mm = shown.pixel_m * 1e3
+    (y, x), (height, width) = slice_look.first_voxel, slice_look.image.shape
+    if unit == "mm" and slice_look.pixel_m is not None:
+        mm = slice_look.pixel_m * 1e3
         ends = [
             f"{name} {first * mm:.4g} to {(first + count - 1) * mm:.4g}"
             for name, first, count in (("x", x, width), ("y", y, height))
         ]
-        return f"mm from axis and first row: {', '.join(ends)}, z {shown.row * mm:.4g}"
+        return f"mm from axis and first row: {', '.join(ends)}, z {slice_look.row * mm:.4g}"
     return (
         f"pixels from 1: x {start[1] + 1} to {start[1] + width}, y {start[0] + 1} to {start[0] + height}, "
-        f"z {shown.row + 1}{'' if shown.pixel_m else '; the scan tells no pixel size'}"
+        f"z {slice_look.row + 1}{'' if slice_look.pixel_m else '; the scan tells no pixel size'}"
     )
 
 
 def motors_in_words(scan: Scan) -> str:
     """Tell where the first motors stood; empty where the file tells none."""
     motors = list(scan.geometry.motors.items())
-    told = [f"{name} {motor_positions.shown}" for name, motor_positions in motors[:_MOST_MOTORS]]
-    return "; ".join([*told, f"and {len(motors) - len(told)} more"] if len(motors) > len(told) else told)
+    texts = [f"{name} {motor_positions.shown}" for name, motor_positions in motors[:_MOST_MOTORS]]
+    return "; ".join([*texts, f"and {len(motors) - len(texts)} more"] if len(motors) > len(texts) else texts)
 
 
 def column_by_motor(scan: Scan, motor: str, sign: int | None = None) -> tuple[float, str]:

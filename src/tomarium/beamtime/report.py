@@ -85,11 +85,11 @@ class Card:
     @property
     def warnings(self) -> list[str]:
         """All warnings, each once."""
-        told = [text for result in self.results for text in result.warnings]
-        told += [f"{one['title']}: {one['text']}" for one in self.live.get("warnings", [])]
+        texts = [text for result in self.results for text in result.warnings]
+        texts += [f"{warning['title']}: {warning['text']}" for warning in self.live.get("warnings", [])]
         if self.failed:
-            told.append(f"not reconstructed by the watch: {self.failed}")
-        return list(dict.fromkeys(told))
+            texts.append(f"not reconstructed by the watch: {self.failed}")
+        return list(dict.fromkeys(texts))
 
 
 @dataclass(frozen=True)
@@ -159,24 +159,24 @@ def gather(folder: Path, log: Sequence[LogEntry] = (), records: Iterable[Path] =
             problems.append(str(problem))
             continue
         name = scan_of(record)
-        _card(cards, name).results.append(_result(record, place, folder))
+        _card(cards, name).results.append(_result_of(record, place, folder))
     _add_live(folder, cards, problems)
     if (folder / LEDGER).is_file():
         with open_ledger(folder / LEDGER, make=False) as ledger:
             for state in scans_known(ledger):
                 _card(cards, state.scan).copies.append(state)
     ordered = sorted(cards.values(), key=lambda card: card.scan)
-    entries = {_moment_of(log_entry): log_entry for log_entry in log}
+    entries = {_entry_key(log_entry): log_entry for log_entry in log}
     try:
-        entries |= {_moment_of(log_entry): log_entry for log_entry in read_log(folder)}
+        entries |= {_entry_key(log_entry): log_entry for log_entry in read_log(folder)}
     except OSError as problem:
         problems.append(f"{folder / LOG}: cannot be read ({problem.strerror})")
-    said = tuple(sorted(entries.values(), key=lambda one: one.when[:19]))
-    made = datetime.now(UTC).isoformat(timespec="seconds")
-    return Report(beamtime, tuple(ordered), station, profile, said, tuple(problems), made)
+    log_entries = tuple(sorted(entries.values(), key=lambda entry: entry.when[:19]))
+    moment_made = datetime.now(UTC).isoformat(timespec="seconds")
+    return Report(beamtime, tuple(ordered), station, profile, log_entries, tuple(problems), moment_made)
 
 
-def _moment_of(entry: LogEntry) -> tuple[str, str, str]:
+def _entry_key(entry: LogEntry) -> tuple[str, str, str]:
     """Tell what makes an entry the same: its second, who, and the text."""
     return entry.when[:19], entry.who, entry.text
 
@@ -195,8 +195,8 @@ def scan_of(record: Record) -> str:
         Name of the file that was reconstructed, without its ending; the record's title where it does not say.
     """
     source = record.provenance.get("source")
-    told = source.get("path") if isinstance(source, Mapping) else None
-    return key_of(str(told)) if told else record.title
+    path_text = source.get("path") if isinstance(source, Mapping) else None
+    return key_of(str(path_text)) if path_text else record.title
 
 
 def key_of(name: str) -> str:
@@ -213,28 +213,30 @@ def _card(cards: dict[str, Card], scan: str) -> Card:
 
 
 def _record_folders(folder: Path) -> list[Path]:
-    found = []
+    folders = []
     for place, names, files in os.walk(folder):
         names[:] = sorted(name for name in names if not name.startswith(".") and not name.endswith(".zarr"))
         if FILENAME in files:
-            found.append(Path(place))
+            folders.append(Path(place))
             names.clear()
-    return found
+    return folders
 
 
-def _result(record: Record, place: Path, folder: Path) -> Result:
-    told = record.provenance
-    steps = told.get("protocol")
+def _result_of(record: Record, place: Path, folder: Path) -> Result:
+    provenance = record.provenance
+    steps = provenance.get("protocol")
     names = (
-        [str(next(iter(one))) for one in steps.get("steps", ()) if one] if isinstance(steps, Mapping) else []
+        [str(next(iter(step))) for step in steps.get("steps", ()) if step]
+        if isinstance(steps, Mapping)
+        else []
     )
-    warnings = told.get("warnings", ())
+    warnings = provenance.get("warnings", ())
     return Result(
         title=record.title,
         where=str(place.relative_to(folder)) if place.is_relative_to(folder) else place.name,
-        finished=str(told.get("finished", "")),
+        finished=str(provenance.get("finished", "")),
         steps=" → ".join(names),
-        axis=_axis(record),
+        axis=_axis_text(record),
         citation=cite(record),
         picture=_picture(place / "previews" / "thumbnail.png"),
         parameters=tuple(
@@ -247,7 +249,7 @@ def _result(record: Record, place: Path, folder: Path) -> Result:
     )  # fmt: skip
 
 
-def _axis(record: Record) -> str:
+def _axis_text(record: Record) -> str:
     """Word the axis that was used, and where it comes from."""
     value = record.parameters.get("axis_column")
     return f"{parameter.show('axis_column', value.value)} ({value.origin}: {value.source})" if value else ""
@@ -270,13 +272,13 @@ def _add_live(folder: Path, cards: dict[str, Card], problems: list[str]) -> None
             state = read_live(place)
             if state is None:
                 continue
-            for one in state.slices:
-                picture = _picture(place / PICTURES / str(one["picture"])) if one.get("picture") else ""
-                card = _card(cards, str(one["scan"]))
-                card.live = card.live or {**one, "address": picture}
-            for one in [*state.failed, *state.skipped]:
-                card = _card(cards, str(one["scan"]))
-                card.failed = card.failed or str(one.get("reason", ""))
+            for entry in state.slices:
+                picture = _picture(place / PICTURES / str(entry["picture"])) if entry.get("picture") else ""
+                card = _card(cards, str(entry["scan"]))
+                card.live = card.live or {**entry, "address": picture}
+            for entry in [*state.failed, *state.skipped]:
+                card = _card(cards, str(entry["scan"]))
+                card.failed = card.failed or str(entry.get("reason", ""))
         except FormatError as problem:
             problems.append(str(problem))
         except (KeyError, TypeError, AttributeError) as problem:

@@ -16,7 +16,9 @@ from tomarium.errors import EngineUnavailable, StepFailed
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-BROWSERS: Final = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "msedge")
+BROWSERS: Final = (
+    "chromium", "chromium-browser", "chromium-headless-shell", "google-chrome", "google-chrome-stable", "msedge",
+)  # fmt: skip
 _PATIENCE_S: Final = 300
 
 
@@ -78,7 +80,9 @@ def print_pdf(html: Path, pdf: Path, program: str | None = None) -> None:
     StepFailed
         It made no PDF.
     """
-    browser = program or next((found for name in BROWSERS if (found := shutil.which(name))), None)
+    browser = program or next(
+        (program_path for name in BROWSERS if (program_path := shutil.which(name))), None
+    )
     if browser is None:
         raise EngineUnavailable(
             f"{pdf}: there is no Chromium or Chrome on this machine to print it; open {html} in any browser "
@@ -92,13 +96,15 @@ def print_pdf(html: Path, pdf: Path, program: str | None = None) -> None:
             f"--print-to-pdf={path}", html.resolve().as_uri(),
         ]  # fmt: skip
         try:
-            done = subprocess.run(command, capture_output=True, timeout=_PATIENCE_S, check=False)
+            process = subprocess.run(command, capture_output=True, timeout=_PATIENCE_S, check=False)
         except subprocess.TimeoutExpired as problem:
             raise StepFailed(
                 f"{pdf}: {browser} did not end in {_PATIENCE_S} s; print {html} by hand"
             ) from problem
         if not path.is_file() or not path.read_bytes().startswith(b"%PDF"):
-            raise StepFailed(f"{pdf}: {browser} made no PDF (code {done.returncode}); print {html} by hand")
+            raise StepFailed(
+                f"{pdf}: {browser} made no PDF (code {process.returncode}); print {html} by hand"
+            )
         shutil.copyfile(path, pdf)
 
 
@@ -112,10 +118,10 @@ def _copies_words(card: Card) -> str:
 def _live_rows(live: dict[str, Any]) -> list[tuple[str, str]]:
     """Word what the watch says of a slice."""
     axis, confidence = live.get("axis_column"), live.get("confidence")
-    told = "" if axis is None else units.show(float(axis), "px", digits=6)
+    column = "" if axis is None else units.show(float(axis), "px", digits=6)
     rows = [
         ("Row", str(live.get("row", ""))),
-        ("Rotation axis", f"{told}, confidence {confidence}" if told and confidence else told),
+        ("Rotation axis", f"{column}, confidence {confidence}" if column and confidence else column),
         ("Arrived", str(live.get("arrived_at", ""))[:19].replace("T", " ")),
         ("Scan complete", {True: "yes", False: "no"}.get(live.get("complete", ""), "")),
     ]

@@ -115,22 +115,24 @@ def read_roster(folder: Path) -> Roster | None:
     if not path.is_file():
         return None
     try:
-        told = tomllib.loads(path.read_text("utf-8"))
+        content = tomllib.loads(path.read_text("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
         raise InputError(f"{path}: is no TOML ({problem}); correct it there") from problem
-    if unknown := set(told) - {"timezone", "shift"}:
+    if unknown := set(content) - {"timezone", "shift"}:
         raise InputError(
             f"{path}: has {min(unknown)!r}, which means nothing there; timezone and [[shift]] were expected"
         )
-    zone = told.get("timezone")
+    zone = content.get("timezone")
     if not isinstance(zone, str):
         raise InputError(f'{path}: has no timezone; timezone = "Europe/Paris" was expected')
     check_zone(zone, str(path))
-    shifts = told.get("shift", [])
+    shifts = content.get("shift", [])
     if not isinstance(shifts, list) or not all(isinstance(shift, dict) for shift in shifts):
         raise InputError(f"{path}: shift is {shifts!r}; tables [[shift]] were expected")
-    made = [_shift(shift, zone, f"{path}: shift {number}") for number, shift in enumerate(shifts, 1)]
-    return Roster(zone, tuple(sorted(made, key=lambda one: (one.begins, one.ends))))
+    shifts_read = [
+        _read_shift(shift, zone, f"{path}: shift {number}") for number, shift in enumerate(shifts, 1)
+    ]
+    return Roster(zone, tuple(sorted(shifts_read, key=lambda shift: (shift.begins, shift.ends))))
 
 
 def check_zone(zone: str, where: str) -> None:
@@ -156,12 +158,12 @@ def check_zone(zone: str, where: str) -> None:
         ) from problem
 
 
-def moment(told: object, zone: str, where: str) -> datetime:
+def moment(value: object, zone: str, where: str) -> datetime:
     """Read a time.
 
     Parameters
     ----------
-    told : object
+    value : object
         A time of TOML, or text as "2026-11-28 22:00"; without an offset it is what the clock on the wall shows.
     zone : str
         Where that clock is.
@@ -179,19 +181,19 @@ def moment(told: object, zone: str, where: str) -> datetime:
         It is no time, or the clock shows it twice, or never, in the night when it is changed.
     """
     try:
-        read = datetime.fromisoformat(told) if isinstance(told, str) else told
+        read = datetime.fromisoformat(value) if isinstance(value, str) else value
     except ValueError:
         read = None
     if not isinstance(read, datetime):
-        raise InputError(f'{where} is {told!r}; a day and a time were expected, as "2026-11-28 22:00"')
+        raise InputError(f'{where} is {value!r}; a day and a time were expected, as "2026-11-28 22:00"')
     if read.tzinfo is not None:
         return read
     first, second = (read.replace(tzinfo=ZoneInfo(zone), fold=fold) for fold in (0, 1))
     if first.utcoffset() != second.utcoffset():
-        shown = first.astimezone(UTC).astimezone(ZoneInfo(zone)).replace(tzinfo=None)
-        what = "twice" if shown == read else "never"
+        shown_by_clock = first.astimezone(UTC).astimezone(ZoneInfo(zone)).replace(tzinfo=None)
+        how_often = "twice" if shown_by_clock == read else "never"
         raise InputError(
-            f"{where} is {told}, which the clock shows {what} in {zone} that night; write the offset: +01:00"
+            f"{where} is {value}, which the clock shows {how_often} in {zone} that night; write the offset: +01:00"
         )
     return first
 
@@ -209,24 +211,24 @@ def problems(roster: Roster) -> list[str]:
     list of str
         Empty where all is well.
     """
-    told = []
-    for number, one in enumerate(roster.shifts):
-        told += [
-            f"two shifts overlap from {roster.local(other.begins)} to {roster.local(min(one.ends, other.ends))}"
+    texts = []
+    for number, shift in enumerate(roster.shifts):
+        texts += [
+            f"two shifts overlap from {roster.local(other.begins)} to {roster.local(min(shift.ends, other.ends))}"
             for other in roster.shifts[number + 1 :]
-            if other.begins < one.ends
+            if other.begins < shift.ends
         ]
-        lacking = [name for key, name in ROLES.items() if not one.roles.get(key)]
+        lacking = [name for key, name in ROLES.items() if not shift.roles.get(key)]
         if lacking:
-            told.append(
-                f"from {roster.local(one.begins)} to {roster.local(one.ends)} nobody has: {', '.join(lacking)}"
+            texts.append(
+                f"from {roster.local(shift.begins)} to {roster.local(shift.ends)} nobody has: {', '.join(lacking)}"
             )
     covered: datetime | None = None
-    for one, after in pairwise(roster.shifts):
-        covered = max(covered or one.ends, one.ends)
+    for shift, after in pairwise(roster.shifts):
+        covered = max(covered or shift.ends, shift.ends)
         if after.begins > covered:
-            told.append(f"nobody is on shift from {roster.local(covered)} to {roster.local(after.begins)}")
-    return told
+            texts.append(f"nobody is on shift from {roster.local(covered)} to {roster.local(after.begins)}")
+    return texts
 
 
 def set_shift(roster: Roster, shift: Shift) -> Roster:
@@ -247,7 +249,7 @@ def set_shift(roster: Roster, shift: Shift) -> Roster:
     times = (shift.begins, shift.ends)
     shifts = [shift for shift in roster.shifts if (shift.begins, shift.ends) != times]
     added = [*shifts, shift] if shift.roles else shifts
-    return Roster(roster.zone, tuple(sorted(added, key=lambda one: (one.begins, one.ends))))
+    return Roster(roster.zone, tuple(sorted(added, key=lambda entry: (entry.begins, entry.ends))))
 
 
 def write_roster(folder: Path, roster: Roster) -> Path:
@@ -278,8 +280,8 @@ def write_roster(folder: Path, roster: Roster) -> Path:
         lines += [
             "",
             "[[shift]]",
-            f"from = {_written(shift.begins, roster.zone)}",
-            f"to = {_written(shift.ends, roster.zone)}",
+            f"from = {_time_text(shift.begins, roster.zone)}",
+            f"to = {_time_text(shift.ends, roster.zone)}",
         ]
         lines += [
             f"{key} = {json.dumps(list(names), ensure_ascii=False)}" for key, names in shift.roles.items()
@@ -289,11 +291,11 @@ def write_roster(folder: Path, roster: Roster) -> Path:
     return path
 
 
-def _shift(told: Mapping[str, Any], zone: str, where: str) -> Shift:
-    if unknown := set(told) - {"from", "to", *ROLES}:
+def _read_shift(content: Mapping[str, Any], zone: str, where: str) -> Shift:
+    if unknown := set(content) - {"from", "to", *ROLES}:
         raise InputError(f"{where} has {min(unknown)!r}; from, to, {', '.join(ROLES)} were expected")
-    begins, ends = (moment(told.get(key), zone, f"{where}: {key}") for key in ("from", "to"))
-    return make_shift(begins, ends, {key: told[key] for key in ROLES if key in told}, where)
+    begins, ends = (moment(content.get(key), zone, f"{where}: {key}") for key in ("from", "to"))
+    return make_shift(begins, ends, {key: content[key] for key in ROLES if key in content}, where)
 
 
 def make_shift(begins: datetime, ends: datetime, roles: Mapping[str, Any], where: str) -> Shift:
@@ -326,19 +328,19 @@ def make_shift(begins: datetime, ends: datetime, roles: Mapping[str, Any], where
         raise InputError(
             f"{where} goes from {begins} to {ends}; an end after its beginning, within two days, was expected"
         )
-    named = {}
+    names_by_role = {}
     for key, names in roles.items():
         listed = [names] if isinstance(names, str) else names
         if not isinstance(listed, list | tuple) or not all(
-            isinstance(one, str) and one.strip() for one in listed
+            isinstance(name, str) and name.strip() for name in listed
         ):
             raise InputError(f"{where}: {key} is {names!r}; a name or a list of names was expected")
         if listed:
-            named[key] = tuple(one.strip() for one in listed)
-    return Shift(begins, ends, named)
+            names_by_role[key] = tuple(name.strip() for name in listed)
+    return Shift(begins, ends, names_by_role)
 
 
-def _written(when: datetime, zone: str) -> str:
+def _time_text(when: datetime, zone: str) -> str:
     """Write a time as on the wall; with its offset where the wall would be ambiguous."""
     wall = when.astimezone(ZoneInfo(zone))
     both = {wall.replace(tzinfo=ZoneInfo(zone), fold=fold).utcoffset() for fold in (0, 1)}

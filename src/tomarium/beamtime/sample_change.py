@@ -64,15 +64,15 @@ def of_sample(scan: Scan, axis_column: float | None) -> list[ScanWarning]:
     ):
         return []
     angles = np.asarray(scan.angles_deg.value, np.float64)
-    found = []
+    warnings = []
     for pair in _pairs(angles, axis_column, scan.shape[2]):
-        change = _compared(scan, pair, axis_column)
+        change = _compare_views(scan, pair, axis_column)
         # Rows are told as those of the frames, not of the band that was looked at.
         change = replace(change, row=change.row + _band(scan).start)
-        found += [*_moved(change, pair, angles), *_changed(change, pair, angles)]
-        if found:
+        warnings += [*_movement_warnings(change, pair, angles), *_change_warnings(change, pair, angles)]
+        if warnings:
             break
-    return found
+    return warnings
 
 
 def _pairs(angles: NDArray[np.float64], axis_column: float | None, columns: int) -> Iterator[_Pair]:
@@ -83,17 +83,17 @@ def _pairs(angles: NDArray[np.float64], axis_column: float | None, columns: int)
         if apart == 180 and (axis_column is None or abs(axis_column - middle) > _OFF_MIDDLE * columns):
             continue
         early = np.arange(len(angles) // 2)
-        for wanted in (angles[late] - apart, angles[late] + apart):
-            order = early[np.argsort(np.abs(angles[early] - wanted), kind="stable")[:3]]
-            near = tuple(sorted((int(n) for n in order), key=lambda n: abs(angles[n] - wanted)))
+        for angle in (angles[late] - apart, angles[late] + apart):
+            order = early[np.argsort(np.abs(angles[early] - angle), kind="stable")[:3]]
+            near = tuple(sorted((int(n) for n in order), key=lambda n: abs(angles[n] - angle)))
             step = angles[near[1]] - angles[near[0]]
-            if step and abs(wanted - angles[near[0]]) <= _FARTHEST * abs(step):
-                weight = float((wanted - angles[near[0]]) / step)
+            if step and abs(angle - angles[near[0]]) <= _FARTHEST * abs(step):
+                weight = float((angle - angles[near[0]]) / step)
                 yield _Pair((near[0], near[1], near[2]), weight, late, apart)
                 break
 
 
-def _compared(scan: Scan, pair: _Pair, axis_column: float | None) -> ViewChange:
+def _compare_views(scan: Scan, pair: _Pair, axis_column: float | None) -> ViewChange:
     numbers = np.array([*pair.near, pair.late], np.intp)
     band, columns = _band(scan), scan.shape[2]
     order = np.argsort(numbers)
@@ -134,11 +134,11 @@ def _attenuation(scan: Scan, numbers: NDArray[np.intp], band: slice) -> NDArray[
     if scan.domain == "transmission":
         return np.asarray(-np.log(np.clip(np.nan_to_num(values, nan=1.0), 1e-3, None)), np.float32)
     references = average_references(scan, band)
-    made = attenuation_of(values, references, band, array.processors(), numbers.astype(np.float64))
-    return np.clip(np.nan_to_num(made), -1.0, 8.0)
+    attenuation = attenuation_of(values, references, band, array.processors(), numbers.astype(np.float64))
+    return np.clip(np.nan_to_num(attenuation), -1.0, 8.0)
 
 
-def _moved(change: ViewChange, pair: _Pair, angles: NDArray[np.float64]) -> Iterator[ScanWarning]:
+def _movement_warnings(change: ViewChange, pair: _Pair, angles: NDArray[np.float64]) -> Iterator[ScanWarning]:
     if change.likeness < ALIKE:
         return
     if (
@@ -159,7 +159,7 @@ def _moved(change: ViewChange, pair: _Pair, angles: NDArray[np.float64]) -> Iter
     )
 
 
-def _changed(change: ViewChange, pair: _Pair, angles: NDArray[np.float64]) -> Iterator[ScanWarning]:
+def _change_warnings(change: ViewChange, pair: _Pair, angles: NDArray[np.float64]) -> Iterator[ScanWarning]:
     if not change.change:
         return
     first, last = angles[pair.near[0]], angles[pair.late]

@@ -27,7 +27,7 @@ def scans_in(folder: Path) -> list[Path]:
     list of Path
         Files and folders that a format knows.
     """
-    found = []
+    paths = []
     for path in sorted(folder.iterdir()):
         if not may_be_scan(path):
             continue
@@ -36,24 +36,24 @@ def scans_in(folder: Path) -> list[Path]:
         except (FormatError, OSError):
             continue
         if matches and matches[0][1].score > 0:
-            found.append(path)
-    return found
+            paths.append(path)
+    return paths
 
 
 def may_be_scan(path: Path) -> bool:
     """Tell by its name whether a file or folder may be a scan: what is hidden, a text or made of scans is not."""
-    made = path.name.endswith(ENDING) or "_record" in path.name
-    return not (path.name.startswith(".") or made or path.suffix.lower() in _NO_SCANS)
+    is_result = path.name.endswith(ENDING) or "_record" in path.name
+    return not (path.name.startswith(".") or is_result or path.suffix.lower() in _NO_SCANS)
 
 
-def scan_named(folder: Path, told: str) -> Path:
+def scan_named(folder: Path, name: str) -> Path:
     """Find the scan of a folder that a person means.
 
     Parameters
     ----------
     folder : Path
         The folder.
-    told : str
+    name : str
         Its name, with or without what is behind the last dot; its number in `scans_in`, from 1; or how its name begins.
 
     Returns
@@ -66,18 +66,18 @@ def scan_named(folder: Path, told: str) -> Path:
     InputError
         There is none, or several begin so.
     """
-    if not told.isdigit() and told not in ("", ".", "..") and (folder / told).exists():
-        return folder / told
+    if not name.isdigit() and name not in ("", ".", "..") and (folder / name).exists():
+        return folder / name
     names = scans_in(folder)
-    paths = [path for path in names if told in (path.name, path.stem)]
-    if not paths and told.isdigit() and 0 < int(told) <= len(names):
-        paths = [names[int(told) - 1]]
-    paths = paths or [path for path in names if path.name.startswith(told)]
+    paths = [path for path in names if name in (path.name, path.stem)]
+    if not paths and name.isdigit() and 0 < int(name) <= len(names):
+        paths = [names[int(name) - 1]]
+    paths = paths or [path for path in names if path.name.startswith(name)]
     if len(paths) == 1:
         return paths[0]
     listed = ", ".join(path.name for path in (paths or names)[:_MOST_NAMED])
     kind = "several scans begin with" if paths else "there is no scan"
-    raise InputError(f"{kind} {told!r} in {folder}; there are: {listed or 'none'}")
+    raise InputError(f"{kind} {name!r} in {folder}; there are: {listed or 'none'}")
 
 
 def demand_alike(scan: Scan, other: Scan | Image) -> None:
@@ -95,7 +95,7 @@ def demand_alike(scan: Scan, other: Scan | Image) -> None:
     InputError
         The other scan has frames of another size or pixel, or is none.
     """
-    if isinstance(other, Scan) and _frame(other) == _frame(scan):
+    if isinstance(other, Scan) and _frame_size(other) == _frame_size(scan):
         return
     raise InputError(
         f"frames of {other.path} have another size or pixel than those of {scan.path}: lengths in pixels would be "
@@ -103,6 +103,6 @@ def demand_alike(scan: Scan, other: Scan | Image) -> None:
     )
 
 
-def _frame(scan: Scan) -> tuple[int, int, float | None]:
+def _frame_size(scan: Scan) -> tuple[int, int, float | None]:
     _, rows, columns = scan.shape
     return rows, columns, None if scan.pixel_m is None else float(scan.pixel_m.value)

@@ -167,7 +167,7 @@ def read_parameters(path: Path) -> ScanParameters:
         if line.startswith(_SCAN):
             scan = line.removeprefix(_SCAN).strip()
         elif line.startswith(_AXIS):
-            axis = _axis_of(line.removeprefix(_AXIS))
+            axis = _read_axis(line.removeprefix(_AXIS))
     return ScanParameters(scan, calls_in(text, str(path)), axis)
 
 
@@ -184,10 +184,10 @@ def write_parameters(path: Path, parameters: ScanParameters) -> None:
     write_whole(path, parameters.text.encode())
 
 
-def _axis_of(text: str) -> FoundAxis | None:
+def _read_axis(text: str) -> FoundAxis | None:
     """Read the axis that was found; None where a person changed the comment: it is looked for again."""
     try:
-        told = json.loads(text)
-        return FoundAxis(float(told["column"]), str(told["confidence"]), str(told["behind"]))
+        content = json.loads(text)
+        return FoundAxis(float(content["column"]), str(content["confidence"]), str(content["behind"]))
     except (ValueError, TypeError, KeyError):
         return None

@@ -121,10 +121,10 @@ def of_frames(scan: Scan) -> list[ScanWarning]:
     """
     subject = Subject(scan.name, scan=scan)
     return [scan_warning for check, kind, title in CHECKS if check.applies_to(subject)
-            for scan_warning in _told(check, subject, kind, title)]  # fmt: skip
+            for scan_warning in _run_check(check, subject, kind, title)]  # fmt: skip
 
 
-def _told(check: Check, subject: Subject, kind: str, title: str) -> Iterator[ScanWarning]:
+def _run_check(check: Check, subject: Subject, kind: str, title: str) -> Iterator[ScanWarning]:
     for finding in check.run(subject):
         # A beam that is a few percent weaker at the end is told, for the next flats come from it too.
         if finding.severity == "info" and check is not flats.flats_intensity:
@@ -132,5 +132,9 @@ def _told(check: Check, subject: Subject, kind: str, title: str) -> Iterator[Sca
         yield ScanWarning(kind, title, _sentence(finding), "stop" if finding.severity == "error" else "warn")
 
 
-def _sentence(found: Finding) -> str:
-    return f"{found.where}: {found.found}; {found.mend}" if found.mend else f"{found.where}: {found.found}"
+def _sentence(finding: Finding) -> str:
+    return (
+        f"{finding.where}: {finding.found}; {finding.mend}"
+        if finding.mend
+        else f"{finding.where}: {finding.found}"
+    )

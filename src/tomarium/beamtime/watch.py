@@ -144,14 +144,14 @@ def watch(
             f"place with --output"
         )
     (request.folder / PICTURES).mkdir(parents=True, exist_ok=True)
-    with _alone(request.folder):
-        watching = _Watch(request, _begin(request), tell)
+    with _lock_folder(request.folder):
+        watching = _Watch(request, _read_state(request), tell)
         watching.run(stop)
         return watching.state
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
+def _lock_folder(folder: Path) -> Iterator[None]:
     busy = f"another watch writes to {folder}; stop it, or choose another place with --output"
     descriptor = take_lock(folder / PICTURES, busy)
     try:
@@ -161,7 +161,7 @@ def _alone(folder: Path) -> Iterator[None]:
             os.close(descriptor)
 
 
-def _begin(request: WatchRequest) -> LiveState:
+def _read_state(request: WatchRequest) -> LiveState:
     """Go on with what an earlier watch wrote."""
     clear_drafts(request.folder / "live.json")
     spool = str(request.spool.resolve())
@@ -170,7 +170,9 @@ def _begin(request: WatchRequest) -> LiveState:
         raise InputError(
             f"{request.folder} holds the watch of {state.spool}; choose another place for that of {spool} with --output"
         )
-    state.slices = [one for one in state.slices if (request.folder / PICTURES / one["picture"]).is_file()]
+    state.slices = [
+        entry for entry in state.slices if (request.folder / PICTURES / entry["picture"]).is_file()
+    ]
     state.started, state.state, state.running = moment(time.time()), "running", ""
     state.protocol, state.row, state.problem = request.protocol, request.settings.row, ""
     return state
@@ -203,7 +205,7 @@ class _Watch:
                 )
         spool, arrivals = Spool(self.request.spool, self.request.match), dict[str, Arrival]()
         workers = [
-            threading.Thread(target=self._work, args=(kind,), name=f"tomarium watch, {kind}", daemon=True)
+            threading.Thread(target=self._do_jobs, args=(kind,), name=f"tomarium watch, {kind}", daemon=True)
             for kind in self.jobs
         ]
         for worker in workers:
@@ -214,10 +216,10 @@ class _Watch:
                 arrivals = self._look(spool)
                 self._give_work(arrivals)
                 self._write(arrivals)
-                if self.request.once and not self.busy and not self._awaited(arrivals):
+                if self.request.once and not self.busy and not self._is_work_left(arrivals):
                     break
                 # A look that takes long, as on a network disk, is not repeated at once.
-                self._take(max(self.request.every_s, 4 * (time.monotonic() - began)))
+                self._take_result(max(self.request.every_s, 4 * (time.monotonic() - began)))
         finally:
             for jobs in self.jobs.values():
                 jobs.put(None)
@@ -246,10 +248,10 @@ class _Watch:
     def _note_gone(self, name: str, now_called: str | None) -> None:
         entry = self.state.slice_of(name)
         if now_called and entry is not None:
-            self.state.slices = [one for one in self.state.slices if one is not entry]
+            self.state.slices = [other for other in self.state.slices if other is not entry]
             self.state.put_slice({**entry, "scan": now_called, "stamp": None, "was": name})
         if entry is None or now_called:
-            self.state.failed = [one for one in self.state.failed if one["scan"] != name]
+            self.state.failed = [failure for failure in self.state.failed if failure["scan"] != name]
             reason = f"was renamed to {now_called}" if now_called else "vanished before it was reconstructed"
             self.state.skipped.insert(0, {"scan": name, "reason": reason, "at": moment(time.time())})
             self.tell(f"! {name}: {reason}")
@@ -257,7 +259,7 @@ class _Watch:
 
     def _give_work(self, arrivals: dict[str, Arrival]) -> None:
         now = time.time()
-        newest = sorted(arrivals.values(), key=lambda one: one.changed_at, reverse=True)
+        newest = sorted(arrivals.values(), key=lambda arrival: arrival.changed_at, reverse=True)
         lacking = [arrival for arrival in newest if self._lacks_slice(arrival, now)]
         for job in (self._next_slice(lacking, now), self._next_checks(newest, len(lacking), now)):
             if job is not None:
@@ -272,11 +274,11 @@ class _Watch:
         if "slice" in self.busy:
             return None
         for arrival in lacking:
-            rests = arrival.at_rest_s(now) >= SETTLED_S
+            is_settled = arrival.at_rest_s(now) >= SETTLED_S
             last = self.previewed.setdefault(arrival.name, now)
-            if rests or now - last >= PREVIEW_S:
+            if is_settled or now - last >= PREVIEW_S:
                 self.previewed[arrival.name] = now
-                return _Job("slice", arrival, growing=not rests, quick=len(lacking) > MANY)
+                return _Job("slice", arrival, growing=not is_settled, quick=len(lacking) > MANY)
         return None
 
     def _next_checks(self, newest: list[Arrival], lacking: int, now: float) -> _Job | None:
@@ -291,36 +293,36 @@ class _Watch:
             else _Job("checks", arrival, quick=not entry["axis_sought"])
         )
 
-    def _lacks_slice(self, one: Arrival, now: float) -> bool:
-        entry = self.state.slice_of(one.name)
+    def _lacks_slice(self, arrival: Arrival, now: float) -> bool:
+        entry = self.state.slice_of(arrival.name)
         if entry is not None and entry["stamp"] is None:  # renamed: its slice is that of the old name
-            entry["stamp"] = list(one.stamp)
-        if entry is not None and entry["stamp"] == list(one.stamp):
+            entry["stamp"] = list(arrival.stamp)
+        if entry is not None and entry["stamp"] == list(arrival.stamp):
             return False
-        failure = self.state.failure_of(one.name)
-        if failure is None or failure["stamp"] != list(one.stamp):
+        failure = self.state.failure_of(arrival.name)
+        if failure is None or failure["stamp"] != list(arrival.stamp):
             return True
         tries = failure["tries"]
         return tries <= len(RETRIES_S) and now - seconds_of(failure["at"]) > RETRIES_S[tries - 1]
 
-    def _lacks_checks(self, one: Arrival) -> bool:
-        entry = self.state.slice_of(one.name)
+    def _lacks_checks(self, arrival: Arrival) -> bool:
+        entry = self.state.slice_of(arrival.name)
         return (
             entry is not None
             and entry["complete"]
             and not entry["checked"]
-            and entry["stamp"] == list(one.stamp)
+            and entry["stamp"] == list(arrival.stamp)
         )
 
-    def _awaited(self, arrivals: dict[str, Arrival]) -> bool:
+    def _is_work_left(self, arrivals: dict[str, Arrival]) -> bool:
         """Tell whether something is still to be done that does not wait for another try."""
         return any(
             self._lacks_checks(arrival)
             or (
                 self._lacks_slice(arrival, 0.0)
                 and (
-                    (told := self.state.failure_of(arrival.name)) is None
-                    or told["stamp"] != list(arrival.stamp)
+                    (failure := self.state.failure_of(arrival.name)) is None
+                    or failure["stamp"] != list(arrival.stamp)
                 )
             )
             for arrival in arrivals.values()
@@ -332,13 +334,13 @@ class _Watch:
             return
         self.written_at = now
         waiting = []
-        for arrival in sorted(arrivals.values(), key=lambda one: one.changed_at, reverse=True):
-            told = {"scan": arrival.name, "arrived_at": moment(arrival.changed_at)}
+        for arrival in sorted(arrivals.values(), key=lambda arrival: arrival.changed_at, reverse=True):
+            waiting_entry = {"scan": arrival.name, "arrived_at": moment(arrival.changed_at)}
             if self._lacks_checks(arrival):
-                waiting.append({**told, "why": "checks to come"})
+                waiting.append({**waiting_entry, "why": "checks to come"})
             elif self._lacks_slice(arrival, now):
-                rests = arrival.at_rest_s(now) >= SETTLED_S
-                waiting.append({**told, "why": "waiting" if rests else "being written"})
+                is_settled = arrival.at_rest_s(now) >= SETTLED_S
+                waiting.append({**waiting_entry, "why": "waiting" if is_settled else "being written"})
         self.state.queue = waiting
         try:
             write_live(self.request.folder, self.state)
@@ -352,7 +354,7 @@ class _Watch:
             events = of_watch(self.state, arrivals.values(), time.time(), still_s)
             self.request.log.note_all(events, lambda text: self.tell(f"! {text}"))
 
-    def _take(self, seconds: float) -> None:
+    def _take_result(self, seconds: float) -> None:
         """Wait for the worker, but no longer than until the next look."""
         try:
             result = self.results.get(timeout=seconds)
@@ -419,7 +421,7 @@ class _Watch:
             "stamp": list(arrival.stamp),
         }
         self.state.put_slice(entry)
-        self.tell(_sentence(entry))
+        self.tell(_slice_text(entry))
 
     def _put_checks(self, result: _Result) -> None:
         arrival = result.job.arrival
@@ -428,35 +430,35 @@ class _Watch:
         if entry is None or entry["stamp"] != list(arrival.stamp):
             return
         entry["checked"] = True
-        said = {warning["title"] for warning in entry["warnings"]}
-        new = [warning for warning in result.found if warning.title not in said]
+        titles = {warning["title"] for warning in entry["warnings"]}
+        new = [warning for warning in result.found if warning.title not in titles]
         entry["warnings"] = [*entry["warnings"], *(warning.as_data() for warning in new)]
         for warning in new:
             self.tell(f"! {arrival.name}: {warning.title}: {warning.text}")
 
-    def _work(self, kind: Kind) -> None:
+    def _do_jobs(self, kind: Kind) -> None:
         """Do the jobs, one after the other; whatever a file does to one, the next is done."""
         while (job := self.jobs[kind].get()) is not None:
             began = time.perf_counter()
             try:
-                result = self._done(job)
+                result = self._do_job(job)
             except (TomariumError, OSError) as problem:
-                said = refusal(problem) if isinstance(problem, OSError) else str(problem)
-                result = _Result(job, problem=said.removeprefix(f"{job.arrival.path}: "))
+                message = refusal(problem) if isinstance(problem, OSError) else str(problem)
+                result = _Result(job, problem=message.removeprefix(f"{job.arrival.path}: "))
             except MemoryError:
                 result = _Result(job, problem="memory ran out; watch with --bin 2, or on a larger machine")
             except Exception as problem:  # a mistake of ours: named, and the watch goes on
                 result = _Result(job, problem=f"{type(problem).__name__}: {problem}")
             self.results.put(replace(result, seconds=time.perf_counter() - began))
 
-    def _done(self, job: _Job) -> _Result:
+    def _do_job(self, job: _Job) -> _Result:
         arrival = job.arrival
         if arrival.problem:
             return _Result(job, problem=arrival.problem)
         if job.kind == "slice":
             return _Result(job, look=self._look_at(arrival, growing=job.growing, quick=job.quick))
-        known, fresh = self.looked, None
-        look = known[1] if known is not None and known[0] == arrival else None
+        last_look, fresh = self.looked, None
+        look = last_look[1] if last_look is not None and last_look[0] == arrival else None
         if job.quick:  # the slice was made in haste, about the axis of another scan
             look = fresh = self._look_at(arrival)
         elif look is None:  # it was made by an earlier process, and stays as it is
@@ -464,22 +466,24 @@ class _Watch:
         column = None if look.axis.confidence == "last good" else look.axis.column
         return _Result(job, look=fresh, found=(*of_sample(look.seen, column), *of_frames(look.opened)))
 
-    def _look_at(self, one: Arrival, *, growing: bool = False, quick: bool = False) -> Look:
+    def _look_at(self, arrival: Arrival, *, growing: bool = False, quick: bool = False) -> Look:
         look = look_at_scan(
-            one.path, one.name, self.request.settings, self.axes, growing=growing, quick=quick
+            arrival.path, arrival.name, self.request.settings, self.axes, growing=growing, quick=quick
         )
-        write_whole(self.request.folder / PICTURES / picture_name(one.name), look.picture)
+        write_whole(self.request.folder / PICTURES / picture_name(arrival.name), look.picture)
         return look
 
 
-def _sentence(entry: dict[str, Any]) -> str:
+def _slice_text(entry: dict[str, Any]) -> str:
     """Say what was made of a scan, in a line for a terminal."""
     column = entry["axis_column"]
     axis = "" if column is None else f", axis {column:.2f} ({entry['confidence']})"
     first, last = entry["covered_deg"]
     part = "" if entry["complete"] else f", incomplete: {first:.4g}° to {last:.4g}°"
     late = seconds_of(entry["finished_at"]) - seconds_of(entry["arrived_at"])
-    told = "".join(
+    warnings = "".join(
         f"\n! {entry['scan']}: {warning['title']}: {warning['text']}" for warning in entry["warnings"]
     )
-    return f"{entry['scan']}: row {entry['row']}{axis}, {entry['views']} views{part}, {late:.1f} s old{told}"
+    return (
+        f"{entry['scan']}: row {entry['row']}{axis}, {entry['views']} views{part}, {late:.1f} s old{warnings}"
+    )

@@ -38,7 +38,7 @@ Axes = dict[tuple[str, int, int, str], FoundAxis]
 
 
 def make_slices(
-    progress: Progress, path: Path, told: Mapping[str, str], what: str, known: Axes
+    progress: Progress, path: Path, values: Mapping[str, str], kind: str, axes_before: Axes
 ) -> dict[str, Any]:
     """Make one slice of a scan, or one about several columns of the axis.
 
@@ -48,11 +48,11 @@ def make_slices(
         `progress(stage, done, total)`.
     path : Path
         The scan.
-    told : Mapping of str to str
+    values : Mapping of str to str
         As `settings_of` reads it.
-    what : str
+    kind : str
         "axes" for several columns.
-    known : dict
+    axes_before : dict
         Axes that were found before.
 
     Returns
@@ -65,20 +65,20 @@ def make_slices(
     InputError, MissingData, ParameterError
         As `quick_look.look`.
     """
-    settings, axes = settings_of(told), dict(known)
+    settings, axes = settings_of(values), dict(axes_before)
     scan = open_scan(path)
     scan.demand_frames()
-    seen = _without_region(settings.protocol(scan.domain))
-    height = resolve(seen, scan).scan.shape[1]
+    whole_slice_protocol = _without_region(settings.protocol(scan.domain))
+    height = resolve(whole_slice_protocol, scan).scan.shape[1]
     row = _row_of(settings, scan, height)
-    make = _axis_strip if what == "axes" else _slice
-    images, facts = make(axes, scan, seen, row, settings, progress)
-    kept = [work_results.averaged(image) for image in images]
-    stack = np.stack([image for image, _ in kept])
-    facts |= {"scan": facts_of(scan), "domain": scan.domain, "height": height, "factor": kept[0][1]}
-    found = [[list(key), list(astuple(axes[key]))] for key in axes.keys() - known.keys()]
+    make = _make_axis_strip if kind == "axes" else _make_slice
+    images, facts = make(axes, scan, whole_slice_protocol, row, settings, progress)
+    averaged = [work_results.averaged(image) for image in images]
+    stack = np.stack([image for image, _ in averaged])
+    facts |= {"scan": facts_of(scan), "domain": scan.domain, "height": height, "factor": averaged[0][1]}
+    new_axes = [[list(key), list(astuple(axes[key]))] for key in axes.keys() - axes_before.keys()]
     content = np.ascontiguousarray(stack, np.float32).tobytes()
-    return {"stack": content, "shape": list(stack.shape), "facts": facts, "axes": found}
+    return {"stack": content, "shape": list(stack.shape), "facts": facts, "axes": new_axes}
 
 
 def make_volume(
@@ -142,13 +142,13 @@ def _without_region(protocol: Protocol) -> Protocol:
     )
 
 
-def _axis_of(
+def _find_axis(
     axes: Axes, scan: Scan, protocol: Protocol, progress: Progress
 ) -> tuple[FoundAxis | None, tuple[str, ...]]:
     """Find the axis as a run would, once for a file, in columns of binned frames; None where it is told already."""
     behind = quick_look.steps_behind_axis(protocol)
-    given = any("axis_column" in item.given for item in protocol.items) or scan.axis_column is not None
-    if behind is None or given:
+    is_given = any("axis_column" in item.given for item in protocol.items) or scan.axis_column is not None
+    if behind is None or is_given:
         return None, ()
     state = scan.path.stat()
     key = (str(scan.path), state.st_mtime_ns, state.st_size, behind)
@@ -159,7 +159,7 @@ def _axis_of(
     return found_axis, notes
 
 
-def _slice(
+def _make_slice(
     axes: Axes,
     scan: Scan,
     protocol: Protocol,
@@ -168,15 +168,15 @@ def _slice(
     progress: Progress,
 ) -> tuple[list[Any], dict[str, Any]]:
     """Make one slice; its row and the axis are told as the detector's own, whatever is binned."""
-    axis, notes = _axis_of(axes, scan, protocol, progress)
+    axis, notes = _find_axis(axes, scan, protocol, progress)
     rows, columns = settings.binning
-    taken, found_axis = scan, axis
+    scan_with_axis, found_axis = scan, axis
     if axis is not None and any(isinstance(item.step, View) for item in protocol.items):
-        taken, found_axis = (
+        scan_with_axis, found_axis = (
             with_axis(scan, detector_column(axis.column, columns)),
             None,
         )  # told of the file's own columns
-    slice_look = quick_look.look(taken, protocol, row, found_axis, on_progress=progress)
+    slice_look = quick_look.look(scan_with_axis, protocol, row, found_axis, on_progress=progress)
     _demand_region(settings, slice_look.image.shape)
     column = slice_look.axis_column
     return [slice_look.image], {
@@ -209,7 +209,7 @@ def _demand_region(settings: WorkSettings, shape: tuple[int, ...]) -> None:
         )
 
 
-def _axis_strip(
+def _make_axis_strip(
     axes: Axes,
     scan: Scan,
     protocol: Protocol,
@@ -223,7 +223,7 @@ def _axis_strip(
             replace(i, given={k: v for k, v in i.given.items() if k != "axis_column"}) for i in protocol.items
         )
     )
-    found_axis, notes = _axis_of(axes, scan, free, progress)
+    found_axis, notes = _find_axis(axes, scan, free, progress)
     rows, columns_binned = settings.binning
     if settings.axis:
         middle, source, confidence = float(settings.axis), "given", "given"
@@ -236,10 +236,10 @@ def _axis_strip(
         middle, source, confidence = (scan.shape[2] - 1) / 2, "the middle of the frames", "unknown"
     spacing = SPACING.get(confidence, 4.0) * columns_binned
     columns = [round(middle + k * spacing, 3) for k in range(-(CANDIDATES // 2), CANDIDATES // 2 + 1)]
-    images, used, pixel = quick_look.look_at_axes(scan, free, columns, row, on_progress=progress)
+    images, row_used, pixel = quick_look.look_at_axes(scan, free, columns, row, on_progress=progress)
     side = min(STRIP_PX, *(min(image.shape) for image in images))
-    return [_middle(image, side) for image in images], {
-        "row": used * rows,
+    return [_crop_middle(image, side) for image in images], {
+        "row": row_used * rows,
         "full": list(images[0].shape),
         "pixel_m": pixel,
         "unit": "",
@@ -252,6 +252,6 @@ def _axis_strip(
     }
 
 
-def _middle(image: Any, side: int) -> Any:
-    top, left = ((length - side) // 2 for length in image.shape)
-    return image[top : top + side, left : left + side]
+def _crop_middle(image: Any, side: int) -> Any:
+    top, first = ((length - side) // 2 for length in image.shape)
+    return image[top : top + side, first : first + side]

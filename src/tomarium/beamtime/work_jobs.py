@@ -64,12 +64,12 @@ def work_kinds() -> Mapping[str, Kind]:
     """
     axes: Axes = {}
     return {
-        PREVIEW: Kind(partial(_preview, axes), LEASE_S, urgent=True, tidy=_of_scan),
-        RECONSTRUCT: Kind(_reconstruct, LEASE_S, tidy=_of_scan, noted="reconstructed", long=True),
+        PREVIEW: Kind(partial(_make_preview, axes), LEASE_S, urgent=True, tidy=_without_places),
+        RECONSTRUCT: Kind(_reconstruct, LEASE_S, tidy=_without_places, noted="reconstructed", long=True),
     }
 
 
-def _of_scan(catalogue: Catalogue, job: Row[Any], told: str) -> str:
+def _without_places(catalogue: Catalogue, job: Row[Any], text: str) -> str:
     """Leave out where a record lies; the owner's own files keep their names alone."""
     places, source = [catalogue.home / "records"], str(job.arguments.get("scan", ""))
     with suppress(DatabaseUnavailable), catalogue.reading() as connection:
@@ -77,31 +77,31 @@ def _of_scan(catalogue: Catalogue, job: Row[Any], told: str) -> str:
         places += [] if folder is None else [folder]
     if source.startswith("path:"):
         places.append(Path(source.removeprefix("path:")).parent)
-    return without_folders(told, {place: place.name for place in places})
+    return without_folders(text, {place: place.name for place in places})
 
 
-def _preview(axes: Axes, catalogue: Catalogue, job: Row[Any]) -> Ended:
+def _make_preview(axes: Axes, catalogue: Catalogue, job: Row[Any]) -> Ended:
     """Make one slice, or one about several columns of the axis."""
-    told = job.arguments
-    settings = settings_of(told["settings"])
+    arguments = job.arguments
+    settings = settings_of(arguments["settings"])
     folder = work_results.results_folder(catalogue.home, job.number)
     shutil.rmtree(folder, ignore_errors=True)  # what a worker that was killed has left
-    path, readable, _ = find_source(catalogue, job.asked_by, told["scan"])
-    made = confined(
+    path, readable, _ = find_source(catalogue, job.asked_by, arguments["scan"])
+    slices = confined(
         make_slices,
-        *(path, told["settings"], told["what"], axes),
+        *(path, arguments["settings"], arguments["what"], axes),
         readable=[readable],
         tell=stage_teller(catalogue, job, STAGES, "reconstructing"),
         demand_wanted=Wanted(catalogue, job),
     )
-    _remember(axes, made["axes"])
-    stack = np.frombuffer(made["stack"], np.float32).reshape(made["shape"])
-    facts = dict(made["facts"])
+    _keep_axes(axes, slices["axes"])
+    stack = np.frombuffer(slices["stack"], np.float32).reshape(slices["shape"])
+    facts = dict(slices["facts"])
     protocol = settings.protocol(facts["domain"])
     low, high = robust_window(stack)
     finite = stack[np.isfinite(stack)]
     facts |= {
-        "what": told["what"],
+        "what": arguments["what"],
         "binning": list(settings.binning),
         "shape": list(stack.shape[1:]),
         "window": [low, high],
@@ -116,9 +116,9 @@ def _preview(axes: Axes, catalogue: Catalogue, job: Row[Any]) -> Ended:
     return "done", f"row {facts['row']}", ()
 
 
-def _remember(axes: Axes, found: Sequence[Any]) -> None:
+def _keep_axes(axes: Axes, new_axes: Sequence[Any]) -> None:
     """Keep the axes that were found, the newest ones."""
-    for key, axis in found:
+    for key, axis in new_axes:
         path, changed_ns, size, behind = key
         axes[path, changed_ns, size, behind] = FoundAxis(*axis)
         while len(axes) > MOST_PREVIEWS:
@@ -150,7 +150,7 @@ def _reconstruct(catalogue: Catalogue, job: Row[Any]) -> Ended:
     """Make a volume and file it as a draft; what a worker that was killed has done of it is gone on with."""
     results = work_results.results_folder(catalogue.home, job.number)
     results.mkdir(parents=True, exist_ok=True)
-    lock = _alone(results)
+    lock = _lock_job(results)
     try:
         return _reconstruct_alone(catalogue, job)
     except NotWanted:
@@ -162,7 +162,7 @@ def _reconstruct(catalogue: Catalogue, job: Row[Any]) -> Ended:
         os.close(lock)
 
 
-def _alone(folder: Path) -> int:
+def _lock_job(folder: Path) -> int:
     """Hold the lock of a job, which the system lets go of when this process ends."""
     try:
         lock = take_lock(folder / "lock", "another worker is at it")
@@ -183,16 +183,16 @@ def _is_cancelled(catalogue: Catalogue, number: int) -> bool:
 
 
 def _reconstruct_alone(catalogue: Catalogue, job: Row[Any]) -> Ended:
-    told, folder = job.arguments, _record_folder(catalogue, job)
+    arguments, folder = job.arguments, _record_folder(catalogue, job)
     if not is_held(catalogue, job):
         raise NotWanted
-    path, readable, reader = find_source(catalogue, job.asked_by, told["scan"])
+    path, readable, reader = find_source(catalogue, job.asked_by, arguments["scan"])
     warnings: list[str] = []
     if not (folder / FILENAME).is_file() or is_unfinished(folder):
         folder.mkdir(parents=True, exist_ok=True)
         warnings = confined(
             make_volume,
-            *(path, told["protocol"], folder, told["rows"], told["title"], told["id"]),
+            *(path, arguments["protocol"], folder, arguments["rows"], arguments["title"], arguments["id"]),
             readable=[readable],
             writable=[folder],
             tell=stage_teller(catalogue, job, STAGES, "reconstructing ({})"),
@@ -205,8 +205,8 @@ def _reconstruct_alone(catalogue: Catalogue, job: Row[Any]) -> Ended:
             f"{path.name}: the process that read it made no draft of it; take it from its origin"
         )
     record = ingest(catalogue, folder, checksums=False, reader=reader)
-    if told["scan"].startswith(RECORD) and not record.related:
-        origin = Related("IsDerivedFrom", told["scan"].removeprefix(RECORD))
+    if arguments["scan"].startswith(RECORD) and not record.related:
+        origin = Related("IsDerivedFrom", arguments["scan"].removeprefix(RECORD))
         edit(catalogue, reader, record.id, Changes(related=(origin,)))
     return "done", "; ".join([f"filed: {record.id}", *warnings]), (record.id,)
 
@@ -222,12 +222,12 @@ def clear_work(catalogue: Catalogue) -> None:
     home = catalogue.home
     work_results.clear_results(home)
     forget_workers(home)
-    seen: dict[str, int] = {}
+    previews_of_person: dict[str, int] = {}
 
     def kept(job: Row[Any]) -> bool:
-        seen[job.asked_by] = seen.get(job.asked_by, 0) + 1
+        previews_of_person[job.asked_by] = previews_of_person.get(job.asked_by, 0) + 1
         whole = work_results.results_folder(home, job.number).is_dir()
-        return seen[job.asked_by] <= MOST_PREVIEWS and (whole or job.state != "done")
+        return previews_of_person[job.asked_by] <= MOST_PREVIEWS and (whole or job.state != "done")
 
     with catalogue.writing() as connection:
         gone = forget_jobs(connection, PREVIEW, kept)
@@ -244,6 +244,6 @@ def clear_work(catalogue: Catalogue) -> None:
         results = work_results.results_folder(home, row.number)
         results.mkdir(parents=True, exist_ok=True)
         with suppress(StillHeld):
-            lock = _alone(results)
+            lock = _lock_job(results)
             shutil.rmtree(folder, ignore_errors=True)
             os.close(lock)

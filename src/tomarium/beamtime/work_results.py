@@ -102,10 +102,10 @@ def read_facts(folder: Path) -> dict[str, Any] | None:
         None where it is not done, or its files were cleared away.
     """
     try:
-        told = json.loads((folder / "facts.json").read_text(encoding="utf-8"))
+        facts = json.loads((folder / "facts.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    return told if isinstance(told, dict) else None
+    return facts if isinstance(facts, dict) else None
 
 
 def read_slice(folder: Path, number: int) -> NDArray[np.float32] | None:
@@ -141,13 +141,13 @@ def clear_results(home: Path, now: float | None = None) -> None:
         Seconds since 1970; the present moment by default.
     """
     moment = time.time() if now is None else now
-    found = []
+    results = []
     for folder in (home / "work" / "jobs").glob("*"):
         with suppress(OSError):
             size = sum(entry.stat().st_size for entry in os.scandir(folder))
-            found.append((folder.stat().st_mtime, size, folder))
+            results.append((folder.stat().st_mtime, size, folder))
     total = 0
-    for changed, size, folder in sorted(found, reverse=True):  # the newest first
+    for changed, size, folder in sorted(results, reverse=True):  # the newest first
         total += size
         if moment - changed > KEPT_S or total > MOST_BYTES:
             shutil.rmtree(folder, ignore_errors=True)

@@ -90,8 +90,12 @@ class WorkSettings:
     def steps(self) -> tuple[str, ...]:
         """Steps besides those of a usual run."""
         binned = any(text not in ("", "1") for text in (self.bin_columns, self.bin_rows, self.bin_angles))
-        told = (("bin", binned), ("paganin", self.delta_beta or self.length), ("remove_stripes", self.rings))
-        own = [name for name, wanted in told if wanted]
+        choices = (
+            ("bin", binned),
+            ("paganin", self.delta_beta or self.length),
+            ("remove_stripes", self.rings),
+        )
+        own = [name for name, is_chosen in choices if is_chosen]
         return (*own, *(name for name in chosen_steps(self.further) if name not in own))
 
     @property
@@ -100,7 +104,7 @@ class WorkSettings:
         columns, further = self.binning[1], chosen_steps(self.further)
         slices = reconstruction_of(further)
         binned = "bin" in self.steps
-        told = (
+        parameters = (
             ("bin.rows", self.bin_rows if binned else ""),
             ("bin.columns", self.bin_columns if binned else ""),
             ("bin.angles", self.bin_angles if binned else ""),
@@ -115,7 +119,7 @@ class WorkSettings:
         )
         typed = (line.strip() for line in self.more.splitlines())
         return (
-            *(f"{name}={text}" for name, text in told if text),
+            *(f"{name}={text}" for name, text in parameters if text),
             *(
                 f"{step}.{name}={text}"
                 for step, values in further.items()
@@ -128,15 +132,15 @@ class WorkSettings:
     @property
     def region(self) -> str | None:
         """The region in the words of `--roi`, in voxels after binning; None for all of the slices."""
-        given = {name: getattr(self, name) for name in REGION}
-        if not any(given.values()):
+        region = {name: getattr(self, name) for name in REGION}
+        if not any(region.values()):
             return None
-        lacking = [name for name, text in given.items() if not text]
+        lacking = [name for name, text in region.items() if not text]
         if lacking:
             raise ParameterError(
                 f"the region lacks {', '.join(lacking)}; give all of {', '.join(REGION)}, or none for the whole slice"
             )
-        x, y = (binned_range(f"{given[f'{axis}0']}:{given[f'{axis}1']}", self.binning[1]) for axis in "xy")
+        x, y = (binned_range(f"{region[f'{axis}0']}:{region[f'{axis}1']}", self.binning[1]) for axis in "xy")
         return f"{y},{x}"
 
     @property
@@ -171,9 +175,9 @@ class WorkSettings:
             demand_offered(name)
         if any(line.partition("=")[0].strip().endswith(f".{FILES}") for line in self.assignments):
             raise ParameterError("the page lets no step take further files; use it with tomarium run")
-        made = self.choice.protocol(domain)
-        assert self.slices is None or made  # raises where the rows are none
-        return made
+        protocol = self.choice.protocol(domain)
+        assert self.slices is None or protocol  # raises where the rows are none
+        return protocol
 
     @property
     def slices(self) -> slice | None:
@@ -276,15 +280,15 @@ def _is_whole(text: str) -> bool:
     return text.removeprefix("-").isdecimal() and text.isascii()
 
 
-FIELDS: Final = tuple(one.name for one in fields(WorkSettings))
+FIELDS: Final = tuple(field.name for field in fields(WorkSettings))
 
 
-def settings_of(given: Mapping[str, Any]) -> WorkSettings:
+def settings_of(values: Mapping[str, Any]) -> WorkSettings:
     """Read the fields of a form.
 
     Parameters
     ----------
-    given : mapping of str to str
+    values : mapping of str to str
         Name → text; others are passed over.
 
     Returns
@@ -297,7 +301,7 @@ def settings_of(given: Mapping[str, Any]) -> WorkSettings:
     ParameterError
         A field is too long.
     """
-    texts = {name: str(given.get(name, "")).strip() for name in FIELDS}
+    texts = {name: str(values.get(name, "")).strip() for name in FIELDS}
     for name, text in texts.items():
         if len(text) > LONGEST:
             raise ParameterError(f"{name} has {len(text)} letters; at most {LONGEST} are taken")
@@ -315,17 +319,17 @@ OF_THE_VOLUME: Final = ("region", "rows")
 """Fields that change the volume, and not the slice that is shown."""
 
 
-def changes_between(one: WorkSettings, other: WorkSettings) -> list[tuple[str, str, str]]:
+def changes_between(before: WorkSettings, after: WorkSettings) -> list[tuple[str, str, str]]:
     """Tell which fields of two differ: the name of each in words, and both values; the region counts as one."""
-    found = []
+    changes = []
     for name, usual in USUAL.items():
-        a, b = (_told(settings, name) or usual for settings in (one, other))
+        a, b = (_field_text(settings, name) or usual for settings in (before, after))
         if a != b:
-            found.append((name.replace("_", " ").replace("delta beta", "δ/β"), a, b))
-    return found
+            changes.append((name.replace("_", " ").replace("delta beta", "δ/β"), a, b))
+    return changes
 
 
-def _told(settings: WorkSettings, name: str) -> str:
+def _field_text(settings: WorkSettings, name: str) -> str:
     """Return a field as it was typed, and the four of the region together, with gaps where some are left out."""
     if name != "region":
         return " ".join(str(getattr(settings, name)).split())

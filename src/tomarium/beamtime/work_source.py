@@ -27,8 +27,8 @@ MOST_LISTED: Final = 500
 def scan_part(record: Record) -> Part | None:
     """Return the raw scan of a record, where it is one of a raw scan whose file lies in its folder."""
     part = record.parts[0] if record.parts else None
-    wanted = part is not None and part.kind == "projections" and part.role == "raw" and not record.volume
-    return part if wanted else None
+    is_raw_scan = part is not None and part.kind == "projections" and part.role == "raw" and not record.volume
+    return part if is_raw_scan else None
 
 
 def reader_named(connection: Connection, name: str) -> Reader:
@@ -148,10 +148,10 @@ def below(folders: Sequence[Path], text: str) -> Path:
     homes = [folder.resolve() for folder in folders]
     try:
         path = Path(text).resolve()
-        there = path.exists() and any(path.is_relative_to(home) for home in homes)
+        is_below = path.exists() and any(path.is_relative_to(home) for home in homes)
     except (OSError, ValueError):
-        there = False
-    if not there:
+        is_below = False
+    if not is_below:
         listed = ", ".join(map(str, folders)) or "none; start it with: tomarium serve --scans FOLDER"
         raise InputError(
             f"{text[:200]!r} is not there or lies in no folder that is served (folders: {listed})"
@@ -171,8 +171,8 @@ def facts_of(scan: Scan) -> Mapping[str, Any]:
     from tomarium.model import parameter
 
     views, rows, columns = scan.shape
-    known = parameters_of(scan)
-    shown = (
+    parameters = parameters_of(scan)
+    names = (
         "pixel_m",
         "energy_kev",
         "distance_m",
@@ -183,7 +183,11 @@ def facts_of(scan: Scan) -> Mapping[str, Any]:
         "darks",
     )
     pairs = [("Views", f"{views} of {columns} × {rows} pixels")]
-    pairs += [(parameter.label(key), parameter.show(key, known[key].value)) for key in shown if key in known]
+    pairs += [
+        (parameter.label(key), parameter.show(key, parameters[key].value))
+        for key in names
+        if key in parameters
+    ]
     pairs += [("Numbers", scan.domain), ("Format", f"{scan.format} ({scan.dialect})")]
     return {
         "name": scan.name,

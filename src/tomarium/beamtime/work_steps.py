@@ -28,11 +28,13 @@ def offered_steps() -> dict[str, AnyStep]:
         By name, sorted.
     """
     return {
-        name: step for name, step in all_steps().items() if not isinstance(step, View) and not _files(step)
+        name: step
+        for name, step in all_steps().items()
+        if not isinstance(step, View) and not _takes_files(step)
     }
 
 
-def _files(step: AnyStep) -> bool:
+def _takes_files(step: AnyStep) -> bool:
     return any(parameter.name == FILES for parameter in step.parameters)
 
 
@@ -40,7 +42,7 @@ def demand_offered(name: str) -> AnyStep:
     """Find a step that can be added; ParameterError where there is none, or the page does not take it."""
     step = find_step(name)
     if step.name not in offered_steps():
-        why = "takes further files" if _files(step) else "changes what rows and columns are"
+        why = "takes further files" if _takes_files(step) else "changes what rows and columns are"
         raise ParameterError(
             f"step {step.name} {why}, so the page does not take it; use it with tomarium run --step"
         )
@@ -60,14 +62,14 @@ def chosen_steps(text: str) -> dict[str, dict[str, str]]:
     dict of str to dict
         Name of each step as it is written → its parameters that were typed. Nothing is checked.
     """
-    found: dict[str, dict[str, str]] = {}
+    steps: dict[str, dict[str, str]] = {}
     for line in filter(None, map(str.strip, text.splitlines())):
         target, equals, value = line.partition("=")
         name, _, parameter = target.partition(".")
-        values = found.setdefault(name.strip(), {})
+        values = steps.setdefault(name.strip(), {})
         if equals:
             values[parameter.strip()] = value.strip()
-    return found
+    return steps
 
 
 def further_text(chosen: Mapping[str, Mapping[str, str]]) -> str:
@@ -94,24 +96,24 @@ def from_fields(text: str, fields: Iterable[tuple[str, str]]) -> str:
     str
         All of them in the one field.
     """
-    told = {name: value.strip() for name, value in fields}
+    values = {name: value.strip() for name, value in fields}
     chosen = chosen_steps(text)
-    for name in told:
+    for name in values:
         step = name.removeprefix("step.")
         if name != step and step and "." not in step:
             chosen.setdefault(step, {})
-    for name, value in told.items():
-        head, _, rest = name.partition(".")
-        step, dot, parameter = rest.partition(".")
+    for name, value in values.items():
+        head, _, step_and_parameter = name.partition(".")
+        step, dot, parameter = step_and_parameter.partition(".")
         if head == "step" and dot and step in chosen:
             chosen[step][parameter] = value
-    if told.get("add"):
-        chosen.setdefault(told["add"], {})
+    if values.get("add"):
+        chosen.setdefault(values["add"], {})
     return further_text(chosen)
 
 
 def reconstruction_of(names: Iterable[str]) -> str:
     """Return the step that makes the slices: fbp, or the last of those that were chosen."""
-    known = offered_steps()
-    chosen = [name for name in names if name in known and known[name].place == RECONSTRUCTION]
+    offered = offered_steps()
+    chosen = [name for name in names if name in offered and offered[name].place == RECONSTRUCTION]
     return chosen[-1] if chosen else "fbp"

@@ -8,6 +8,7 @@ from sqlalchemy import MetaData
 
 # Each file that describes tables is imported, so that none is missing below.
 from tomarium.catalogue import (
+    change_tables,
     fixity_tables,
     harvest_tables,
     log_tables,
@@ -18,6 +19,6 @@ from tomarium.catalogue import (
 )
 
 FILES: Final = (
-    tables, fixity_tables, harvest_tables, log_tables, reader_tables, second_factor_tables, text_tables,
+    tables, change_tables, fixity_tables, harvest_tables, log_tables, reader_tables, second_factor_tables, text_tables,
 )  # fmt: skip
 EVERY: Final[MetaData] = tables.metadata

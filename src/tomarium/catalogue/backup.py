@@ -40,7 +40,7 @@ FORM: Final = 1
 HEAD: Final = "backup.json"
 INDEX: Final = frozenset({
     "record", "wording", "retired", "facet_set", "facet", "parameter_key", "parameter", "record_total", "rebuild",
-    "rebuild_change", "shared", "shared_link", "written_by",
+    "rebuild_change", "index_change", "shared", "shared_link", "written_by",
 })  # fmt: skip
 """Tables that are made from the records' folders, or tell of this database alone."""
 _AT_ONCE: Final = 1000

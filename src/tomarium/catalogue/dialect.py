@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import ColumnElement, Connection, FromClause, Row, Select
 
 from tomarium.catalogue import postgresql, sqlite
@@ -27,8 +29,14 @@ class Dialect(Protocol):
         What is not `among` those of facets that few have may be left out.
         """
 
+    def relevance_of(self, terms: Sequence[Term], numbers: Sequence[int]) -> Select[Any]:
+        """Select `number` and `score` of records that are known to hold all terms."""
+
     def newest_from(self, connection: Connection, terms: Sequence[Term], count: int) -> int | None:
         """Tell from which number on more than so many records hold all terms, by a guess; None where that is no use."""
+
+    def sorted_whole(self, rows: Select[Any]) -> Select[Any]:
+        """Return a query for the first of some ten thousand sorted rows that hold terms, however many are wanted."""
 
     def save_texts(self, connection: Connection, texts: Sequence[dict[str, Any]], table: str = ...) -> None:
         """Enter texts, cut and folded: `number`, `title`, `keywords`, `rest`; `description` and `words` as they are.
@@ -71,6 +79,11 @@ class Dialect(Protocol):
 
         With `by_size` the index by size is asked, for few records; or rows are tried in the order of time.
         """
+
+    def numbers_of(
+        self, connection: Connection, key: int, which: Callable[[ColumnElement[int]], ColumnElement[bool]]
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Read the numbers of a key of records whose own number meets a condition: these records, and the numbers."""
 
     def size_of_range(self, connection: Connection, key: int, one: Range, at_most: int) -> int:
         """Tell about how many records are in a range, no more than `at_most`."""
@@ -119,4 +132,9 @@ def dialect_of(connection: Connection) -> Dialect:
     Dialect
         The module.
     """
-    return _BY_NAME[connection.dialect.name]
+    return dialect_named(connection.dialect.name)
+
+
+def dialect_named(name: str) -> Dialect:
+    """Return the functions of a database by its name: "sqlite" or "postgresql"."""
+    return _BY_NAME[name]

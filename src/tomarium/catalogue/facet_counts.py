@@ -66,11 +66,14 @@ class Groups:
         Number of a set of facets, and how many records have it.
     states : NDArray of str
         In which state they are.
+    left : NDArray of int64, or None
+        Numbers of all records that have what was chosen of all facets, in no order, where these were told with them.
     """
 
     sets: NDArray[np.int64]
     counts: NDArray[np.int64]
     states: NDArray[np.str_]
+    left: NDArray[np.int64] | None = None
 
     @property
     def total(self) -> int:
@@ -80,12 +83,12 @@ class Groups:
     @classmethod
     def read(cls, lines: Iterable[tuple[str, str]]) -> Groups:
         """Read states, each with a line "set,count,set,count …"."""
-        return cls._of([(state, _numbers(line).reshape(-1, 2)) for state, line in lines])
+        return cls._of([(state, read_numbers(line).reshape(-1, 2)) for state, line in lines])
 
     @classmethod
     def count(cls, lines: Iterable[tuple[str, str]]) -> Groups:
         """Count what states have, each with a line "set,set …" of all their records."""
-        counted = [(state, np.unique(_numbers(line), return_counts=True)) for state, line in lines]
+        counted = [(state, np.unique(read_numbers(line), return_counts=True)) for state, line in lines]
         return cls._of([(state, np.stack(pair, axis=1)) for state, pair in counted])
 
     @classmethod
@@ -95,7 +98,8 @@ class Groups:
         return cls(pairs[:, 0], pairs[:, 1], states.astype(np.str_))
 
 
-def _numbers(line: str) -> NDArray[np.int64]:
+def read_numbers(line: str) -> NDArray[np.int64]:
+    """Read a line "number,number …"."""
     return np.fromstring(line, np.int64, sep=",")
 
 
@@ -197,9 +201,13 @@ class FacetSets:
         int
             How many there are.
         """
-        sets, counts, states = groups.sets, groups.counts, groups.states
+        return int(groups.counts[self.meets(groups.sets, groups.states, filters)].sum())
+
+    def meets(self, sets: NDArray[np.int64], states: NDArray[np.str_], filters: Filters) -> NDArray[np.bool_]:
+        """Tell which sets of facets, each with a state, have what was chosen of all facets."""
         masks = self._meets(sets, states, filters).values()
-        return int(counts[np.logical_and.reduce([*masks, np.ones(len(counts), bool)])].sum())
+        met: NDArray[np.bool_] = np.logical_and.reduce([*masks, np.ones(len(sets), bool)])
+        return met
 
     def _size(self, sets: NDArray[np.int64]) -> int:
         return (

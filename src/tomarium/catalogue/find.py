@@ -9,34 +9,43 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, Final
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Float,
     Row,
     Select,
     Text,
     and_,
+    bindparam,
     cast,
     func,
+    null,
     or_,
     select,
+    union_all,
 )
 
 from tomarium.catalogue import queries
 from tomarium.catalogue.companions import MOST, Companion
+from tomarium.catalogue.condition_on_arrays import NotTried, tried
 from tomarium.catalogue.cursor import Cursor
-from tomarium.catalogue.dialect import dialect_of
-from tomarium.catalogue.facet_counts import Groups
+from tomarium.catalogue.dialect import dialect_named, dialect_of
+from tomarium.catalogue.facet_counts import Groups, read_numbers, sets_of
 from tomarium.catalogue.facets import Filters
 from tomarium.catalogue.harvest_tables import harvest_sources, harvested
+from tomarium.catalogue.held import Held, found_in
+from tomarium.catalogue.number_columns import columns_of
 from tomarium.catalogue.question import Question, Source, conditions_on, filtered, source_of
 from tomarium.catalogue.ranges import Range
 from tomarium.catalogue.reader import (
     HARVESTED,
     Reader,
     may_open,
+    present,
 )
 from tomarium.catalogue.tables import LIVE, records, stale_records, totals
 from tomarium.catalogue.unindexed import sorted_at_last, unindexed
@@ -88,22 +97,41 @@ def question(
     Question
         For the other functions here.
     """
-    keys = queries.parameter_numbers(connection)
+    keys = queries.parameter_numbers(connection) if ranges else {}
+    asked_ranges = [(keys.get(one.key, -1), one) for one in ranges]
+    hides = connection.execute(select(stale_records.c.record).limit(1)).first() is not None
+    bare = Question(reader, terms, filters, hides=hides, beside=beside, elsewhere=elsewhere)
+    held = _looked_up(connection, bare, asked_ranges)
     few: list[tuple[int, Range]] = []
     many: list[tuple[int, Range]] = []
-    for one in ranges:
-        asked = (keys.get(one.key, -1), one)
-        size = dialect_of(connection).size_of_range(connection, *asked, queries.RANKED_AT_MOST + 1)
+    for index, asked in enumerate(asked_ranges):
+        size = (
+            held.sizes[index]
+            if held is not None
+            else dialect_of(connection).size_of_range(connection, *asked, queries.RANKED_AT_MOST + 1)
+        )
         (few if size <= queries.RANKED_AT_MOST else many).append(asked)
-    hides = connection.execute(select(stale_records.c.record).limit(1)).first() is not None
-    asked_all = Question(
-        reader, terms, filters, tuple(few), tuple(many), hides=hides, beside=beside, elsewhere=elsewhere
-    )
-    if not (filters or beside) or asked_all.is_counted_whole:
+    asked_all = replace(bare, few=tuple(few), many=tuple(many), held=held)
+    if not (filters or beside) or asked_all.is_counted_whole or held is not None:
         return asked_all
-    alone = Question(reader, (), filters, hides=hides, beside=beside, elsewhere=elsewhere)
-    size = count(connection, alone)
+    size = count(connection, replace(bare, terms=()))
     return replace(asked_all, narrow=size <= _NARROW)
+
+
+def _looked_up(connection: Connection, asked: Question, ranges: Sequence[tuple[int, Range]]) -> Held | None:
+    """Look up in memory what ranges find, where it is kept there and tells all that is asked."""
+    keys = {key for key, _ in ranges}
+    if asked.terms or not asked.asks_little or not keys or min(keys) < 0:
+        return None
+    columns = columns_of(connection, keys)
+    if columns is None:
+        return None
+    try:
+        seen = tried(asked.visible(totals.c), columns.seen)
+    except NotTried:
+        return None
+    left = sets_of(connection).meets(columns.facets, columns.states, asked.filters) if asked.filters else None
+    return found_in(columns, ranges, seen, left)
 
 
 def count(connection: Connection, asked: Question) -> int:
@@ -121,6 +149,8 @@ def count(connection: Connection, asked: Question) -> int:
     int
         With words or ranges at most 20 001, which means "more than 20 000".
     """
+    if asked.held is not None:
+        return min(len(asked.held.left), queries.RANKED_AT_MOST + 1)
     if asked.is_totalled:
         kept = [asked.visible(totals.c), *filtered(asked, totals.c)]
         number = select(func.coalesce(func.sum(totals.c.total), 0)).where(*kept)
@@ -156,6 +186,9 @@ def groups(connection: Connection, asked: Question) -> tuple[Groups, bool]:
         How many have each set of facets and state; and whether these are all, or only those of the
         20 000 newest.
     """
+    if asked.held is not None:
+        counted = asked.held.groups(queries.RANKED_AT_MOST + 1)
+        return counted, counted.total <= queries.RANKED_AT_MOST
     if asked.terms and asked.since is None and not (asked.few or asked.many):
         since = dialect_of(connection).newest_from(connection, asked.terms, queries.RANKED_AT_MOST)
         if since is not None:
@@ -164,14 +197,17 @@ def groups(connection: Connection, asked: Question) -> tuple[Groups, bool]:
                 return counted, whole
     if not asked.is_counted_whole:
         source = source_of(connection, replace(asked, narrow=False))
-        newest = (
+        if source.of is not records.c and asked.since is None:
+            return _groups_and_left(connection, asked, source)
+        rows = (
             select(source.of.facets, source.of.state)
             .select_from(source.rows)
             .where(*source.conditions, asked.seen(source.of, streamed=True))
             .order_by(source.number.desc())
-            .limit(queries.RANKED_AT_MOST + 1)
-            .subquery()
         )
+        if asked.terms:
+            rows = dialect_of(connection).sorted_whole(rows)
+        newest = rows.limit(queries.RANKED_AT_MOST + 1).subquery()
         counted = Groups.count(_lines(connection, newest.c.state, cast(newest.c.facets, Text)))
         return counted, counted.total <= queries.RANKED_AT_MOST
     of, number = (totals, func.sum(totals.c.total)) if asked.is_totalled else (records, func.count())
@@ -189,6 +225,44 @@ def _lines(
     """Read one line of numbers for each state: rows would take longer to be read than to be counted."""
     lines = select(state, func.aggregate_strings(told, ",")).group_by(state)
     return [(row[0], row[1]) for row in connection.execute(lines)]
+
+
+def _groups_and_left(connection: Connection, asked: Question, source: Source) -> tuple[Groups, bool]:
+    """Count as `groups` does, and list what the facets leave, where that is not too much, in one look at all."""
+    of, at_most = source.of, queries.RANKED_AT_MOST
+    found = (
+        select(source.number.label("number"), of.facets, of.state)
+        .select_from(source.rows)
+        .where(*source.conditions, asked.seen(of, streamed=True))
+        .cte("kept")
+    )
+    by_time = select(found.c.facets, found.c.state).order_by(found.c.number.desc())
+    newest = dialect_of(connection).sorted_whole(by_time).limit(at_most + 1).subquery()
+    some = select(found.c.number).where(*filtered(asked, found.c, streamed=True))
+    if not asked.filters:
+        some = some.where(select(func.count()).select_from(found).scalar_subquery() <= at_most)
+    left = some.limit(at_most + 1).subquery()
+    line = func.aggregate_strings(cast(newest.c.facets, Text), ",")
+    other = func.aggregate_strings(cast(left.c.number, Text), ",")
+    both = union_all(
+        select(newest.c.state, line).group_by(newest.c.state),
+        select(cast(null(), Text), other).select_from(left),
+    )
+    *lines, (_, told) = sorted(connection.execute(both).all(), key=lambda row: row[0] is None)
+    counted = Groups.count([(row[0], row[1]) for row in lines])
+    numbers, whole = read_numbers(told or ""), counted.total <= at_most
+    is_told = len(numbers) <= at_most and (whole or bool(asked.filters))
+    return replace(counted, left=numbers if is_told else None), whole
+
+
+def most_relevant(
+    connection: Connection, asked: Question, numbers: Sequence[int], *, limit: int, offset: int
+) -> list[Place]:
+    """List the most relevant of records that are known to be all that is found."""
+    wanted = dialect_of(connection).relevance_of(asked.terms, numbers)
+    number, score = wanted.selected_columns
+    ordered = wanted.order_by(score.desc(), number.desc()).limit(limit).offset(offset)
+    return [Place(row[0], row[1]) for row in connection.execute(ordered)]
 
 
 def found_apart(connection: Connection, asked: Question) -> list[tuple[str, int]]:
@@ -233,6 +307,8 @@ def places(
     list of Place
         In the order of the answer; with a cursor that goes back, from its place backwards.
     """
+    if asked.held is not None:
+        return [Place(number, None) for number in asked.held.newest(limit, offset, cursor)]
     if asked.terms and not ranked and total > queries.RANKED_AT_MOST:
         # So many have the words that a page of the newest is found in some thousand texts, whatever else is asked.
         asked = replace(asked, common=True)
@@ -266,6 +342,9 @@ def listed_and_counted(
     tuple of list of Place, and int or None
         As `places` lists them; and how many there are, however many. None where no record is beyond the offset.
     """
+    if asked.held is not None:
+        listed = places(connection, asked, total=0, ranked=False, limit=limit, offset=offset)
+        return listed, count(connection, asked)
     wanted, order = (
         _in_one_range(connection, asked)
         if not ranked and len(asked.few) == 1 and not asked.many
@@ -340,13 +419,21 @@ def rows_at(connection: Connection, reader: Reader, found: Sequence[Place]) -> d
         reader may have the files; and of what was harvested `source`, the title of its catalogue, `fetched_utc`,
         `opens`, the day its files do, and `address` and `doi_there`, of its page and its DOI at the source.
     """
+    wanted = _rows_for(reader, connection.dialect.name)
+    asked = {"numbers": [place.number for place in found], "moment": present()}
+    return {row.number: row for row in connection.execute(wanted, asked)}
+
+
+@lru_cache(maxsize=256)
+def _rows_for(reader: Reader, dialect: str) -> Select[Any]:
+    """Write the question for a reader once: it takes as long as a page of SQLite's answer."""
     wanted = (
-        select(records, may_open(reader).label("open"))
+        select(records, may_open(reader, bindparam("moment", type_=Float)).label("open"))
         .add_columns(harvest_sources.c.title.label("source"), harvested.c.fetched_utc)
         .add_columns(*(harvested.c.item[name].as_string().label(name) for name in ("opens", "address")))
         .add_columns(harvested.c.item["doi"].as_string().label("doi_there"))
         .outerjoin(harvested, and_(records.c.state == HARVESTED, harvested.c.id == records.c.id))
         .outerjoin(harvest_sources, harvest_sources.c.number == harvested.c.source)
-        .where(records.c.number.in_([place.number for place in found]))
+        .where(records.c.number.in_(bindparam("numbers", expanding=True)))
     )
-    return {row.number: row for row in connection.execute(dialect_of(connection).add_wording(wanted, LIVE))}
+    return dialect_named(dialect).add_wording(wanted, LIVE)

@@ -25,6 +25,7 @@ from sqlalchemy import (
 
 from tomarium.catalogue.dialect import dialect_of
 from tomarium.catalogue.facets import spell
+from tomarium.catalogue.index_changes import note_changed
 from tomarium.catalogue.numbers import free_number, number_at
 from tomarium.catalogue.queries import parameter_numbers, store_of
 from tomarium.catalogue.reader import Columns
@@ -94,8 +95,10 @@ def save_records(connection: Connection, entries: Sequence[Entry], into: IndexTa
     if into is LIVE:
         _note_change(connection, [entry.row["id"] for entry in entries])
     totals = TotalsChange(connection, into)
-    kept = _forget_known(connection, entries, into, totals)
+    kept, gone = _forget_known(connection, entries, into, totals)
     numbers = _free_numbers(connection, entries, kept, into)
+    if into is LIVE:
+        note_changed(connection, [*numbers, *gone])
     sets = _facet_sets(connection, {spell(entry.facets): entry.facets for entry in entries})
     keys = _parameter_keys(connection, {key for entry in entries for key in entry.numbers})
     numbered = list(zip(numbers, entries, strict=True))
@@ -195,8 +198,8 @@ def in_bulk(connection: Connection) -> Iterator[None]:
 
 def _forget_known(
     connection: Connection, entries: Sequence[Entry], into: IndexTables, totals: TotalsChange
-) -> dict[str, int]:
-    """Forget what is known of records, and return the numbers of those whose texts and moments stay as they are."""
+) -> tuple[dict[str, int], list[int]]:
+    """Forget what is known of records; numbers of those whose texts and moments stay as they are, and of the others."""
     told = {entry.row["id"]: entry for entry in entries}
     of, dialect = into.records.c, dialect_of(connection)
     wanted = select(of.id, of.number, of.title, of.created_utc).where(of.id.in_(told))
@@ -211,7 +214,7 @@ def _forget_known(
             gone.append(row.number)
     _delete(connection, [*kept.values(), *gone], into, totals)
     _retire(connection, gone, into)
-    return kept
+    return kept, gone
 
 
 def _free_numbers(
@@ -362,6 +365,8 @@ def _forget(connection: Connection, rows: Sequence[Any], into: IndexTables) -> N
     if into is LIVE:
         _note_change(connection, [row.id for row in rows])
     numbers = [row.number for row in rows]
+    if into is LIVE:
+        note_changed(connection, numbers)
     forget_shared(connection, [row.id for row in rows], into)
     totals = TotalsChange(connection, into)
     _delete(connection, numbers, into, totals)

@@ -21,7 +21,7 @@ from tomarium.catalogue.record_folder import is_voxel_size
 from tomarium.errors import FormatError, InputError
 from tomarium.executors import find_executor
 from tomarium.executors.resources import resources_for
-from tomarium.executors.slurm.place import demand_no_jobs
+from tomarium.executors.slurm.job_folder import demand_no_jobs
 from tomarium.model import Record, Scan, Value
 from tomarium.model.geometry import NUMBERS
 from tomarium.model.motor import parameters_of_motors

@@ -10,6 +10,7 @@ from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, tex
 from tomarium.catalogue import postgresql_numbers, postgresql_texts
 from tomarium.catalogue.postgresql_numbers import forget_numbers as forget_numbers
 from tomarium.catalogue.postgresql_numbers import in_ranges as in_ranges
+from tomarium.catalogue.postgresql_numbers import numbers_of as numbers_of
 from tomarium.catalogue.postgresql_numbers import save_numbers as save_numbers
 from tomarium.catalogue.postgresql_numbers import size_of_range as size_of_range
 from tomarium.catalogue.postgresql_texts import add_wording as add_wording
@@ -18,8 +19,10 @@ from tomarium.catalogue.postgresql_texts import forget_texts as forget_texts
 from tomarium.catalogue.postgresql_texts import keep_texts as keep_texts
 from tomarium.catalogue.postgresql_texts import match as match
 from tomarium.catalogue.postgresql_texts import newest_from as newest_from
+from tomarium.catalogue.postgresql_texts import relevance_of as relevance_of
 from tomarium.catalogue.postgresql_texts import save_texts as save_texts
 from tomarium.catalogue.postgresql_texts import save_wordings as save_wordings
+from tomarium.catalogue.postgresql_texts import sorted_whole as sorted_whole
 from tomarium.catalogue.postgresql_texts import words_of as words_of
 from tomarium.catalogue.tables import SHADOW_PREFIX, IndexTables
 from tomarium.errors import InputError

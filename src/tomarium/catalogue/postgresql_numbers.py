@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
+import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
@@ -21,6 +23,7 @@ from sqlalchemy import (
     Float,
     FromClause,
     Integer,
+    Text,
     and_,
     case,
     cast,
@@ -124,6 +127,19 @@ def in_ranges(
     # The offset has the index asked once, and keeps PostgreSQL from trying the row of each record instead.
     found = select(of.c.record).where(*conditions).offset(0).subquery(name)
     return found, found.c.record, []
+
+
+def numbers_of(
+    connection: Connection, key: int, which: Callable[[ColumnElement[int]], ColumnElement[bool]]
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Read the numbers of a key of records whose own number meets a condition: these records, and the numbers."""
+    of = _PARAMETER.c
+    number: ColumnElement[Any] = of.numbers[func.array_position(of["keys"], cast(key, Integer))]
+    told = select(of.record, number.label("number")).where(which(of.record)).offset(0).subquery()
+    # One line of each: rows would take longer to be read than to be found. Written as texts, numbers lose no bit.
+    lines = [func.aggregate_strings(cast(column, Text), ",") for column in (told.c.record, told.c.number)]
+    row = connection.execute(select(*lines).where(told.c.number.is_not(None))).one()
+    return np.fromstring(row[0] or "", np.int64, sep=","), np.fromstring(row[1] or "", np.float64, sep=",")
 
 
 def size_of_range(connection: Connection, key: int, one: Range, at_most: int) -> int:

@@ -23,6 +23,7 @@ from tomarium.catalogue.catalogue import Catalogue
 from tomarium.catalogue.dialect import dialect_of
 from tomarium.catalogue.entities import known_any
 from tomarium.catalogue.harvested import entries_after, others_after
+from tomarium.catalogue.index_changes import note_changed
 from tomarium.catalogue.index_rows import (
     Entry,
     folder_in,
@@ -261,6 +262,7 @@ def _swap(catalogue: Catalogue, token: str, told: _Found) -> None:
                 )
                 connection.execute(delete(rebuilds))
                 dialect_of(connection).swap(connection, LIVE, SHADOW)
+                note_changed(connection, None)
         except DatabaseUnavailable:  # readers hold the old tables
             if tried == _TRIES:
                 raise

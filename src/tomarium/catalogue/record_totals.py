@@ -14,7 +14,8 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, case, delete, func, insert, literal, select, text
 
-from tomarium.catalogue.tables import IndexTables
+from tomarium.catalogue.index_changes import note_changed
+from tomarium.catalogue.tables import LIVE, IndexTables
 
 NEVER: Final = 1e18  # in place of NULL, which a primary key cannot hold
 SETTLED_S: Final = 86_400.0  # after which no clock doubts that a moment has passed
@@ -115,3 +116,5 @@ def count_anew(connection: Connection, into: IndexTables) -> None:
             select(*by, func.count()).group_by(*by),
         )
     )
+    if into is LIVE:
+        note_changed(connection, None)

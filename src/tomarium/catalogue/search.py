@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import Connection, Row, select
 
 from tomarium.catalogue import find, queries
@@ -207,11 +209,15 @@ def search(
         asked_ranges = ranges_of(connection, ranges or {})
         if words.strip() and not terms:  # only signs: nothing has them
             return Page((), 0, False, limit, offset)
-        beside = read_companions(companions, sets_of(connection).values("technique"))
+        named = tuple(companions)
+        beside = read_companions(named, sets_of(connection).values("technique")) if named else ()
         question = find.question(connection, reader, terms, chosen, asked_ranges, beside, elsewhere=elsewhere)
-        told, facets_whole, total = _counted(connection, question) if facets else ((), True, None)
+        told, facets_whole, total, left = _counted(connection, question) if facets else ((), True, None, None)
         found: list[find.Place] | None = None
         by_words = bool(terms and (question.narrow or question.few)) and sort == "relevance"
+        if left is not None and terms and cursor is None and sort == "relevance":
+            total = len(left)
+            found = find.most_relevant(connection, question, left.tolist(), limit=limit + 1, offset=offset)
         if total is None and cursor is None and (by_words or (question.few and not terms)):
             found, total = find.listed_and_counted(
                 connection, question, ranked=by_words, limit=limit + 1, offset=offset
@@ -278,8 +284,10 @@ def named(connection: Connection, reader: Reader, ids: Sequence[str]) -> tuple[H
     )
 
 
-def _counted(connection: Connection, asked: Question) -> tuple[tuple[FacetCounts, ...], bool, int | None]:
-    """Count by facets; whether of all, and the number of records found where that tells it, too."""
+def _counted(
+    connection: Connection, asked: Question
+) -> tuple[tuple[FacetCounts, ...], bool, int | None, NDArray[np.int64] | None]:
+    """Count by facets; whether of all, the number of records found where that tells it, and which, where it does."""
     groups, whole = find.groups(connection, asked)
     sets = sets_of(connection)
     total: int | None = None
@@ -287,7 +295,7 @@ def _counted(connection: Connection, asked: Question) -> tuple[tuple[FacetCounts
         total = sets.total(groups, asked.filters)
     elif not asked.filters:
         total = queries.RANKED_AT_MOST + 1
-    return sets.tally(groups, asked.filters), whole, total
+    return sets.tally(groups, asked.filters), whole, total, groups.left
 
 
 def _by_companions(connection: Connection, asked: Question, total: int) -> tuple[FacetCounts, ...]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import (
     ColumnElement,
     Connection,
@@ -112,9 +114,20 @@ def match(
     return rows, rows.c.score
 
 
+def relevance_of(terms: Sequence[Term], numbers: Sequence[int]) -> Select[Any]:
+    """Select `number` and `score` of records that are known to hold all terms."""
+    found, score = match(terms)
+    return select(found.c.number, score.label("score")).where(unindexed(found.c.number).in_(numbers))
+
+
 def newest_from(connection: Connection, terms: Sequence[Term], count: int) -> int | None:
     """Tell nothing: the text index gives the newest first, however many there are."""
     return None
+
+
+def sorted_whole(rows: Select[Any]) -> Select[Any]:
+    """Return the same query: the text index gives the newest first."""
+    return rows
 
 
 def save_texts(connection: Connection, texts: Sequence[dict[str, Any]], table: str = "record_text") -> None:
@@ -201,6 +214,19 @@ def in_ranges(
     record: ColumnElement[int] = first[0].c.record
     also = [exists(select(of.c.key).where(of.c.record == record, *told)) for of, told in others]
     return first[0], record, [*first[1], *also]
+
+
+def numbers_of(
+    connection: Connection, key: int, which: Callable[[ColumnElement[int]], ColumnElement[bool]]
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Read the numbers of a key of records whose own number meets a condition: these records, and the numbers."""
+    of = parameters.c
+    rows = connection.execute(select(of.record, of.number).where(of.key == key, which(of.record)))
+    # Straight from the driver: a million rows of SQLAlchemy's would take four times as long.
+    driver: Any = rows.cursor
+    told = np.fromiter(driver, [("record", np.int64), ("number", np.float64)])
+    rows.close()
+    return told["record"], told["number"]
 
 
 def size_of_range(connection: Connection, key: int, one: Range, at_most: int) -> int:

@@ -37,11 +37,7 @@ def _numbers(function: Callable[..., Any]) -> Callable[..., Any]:
 @scan_options.opening
 @click.option("--json", "as_json", is_flag=True, help="Print it for machines.")
 def command(
-    path: Path | None,
-    opening: scan_options.Opening,
-    extended: bool,
-    as_json: bool,
-    **given: Any,
+    path: Path | None, opening: scan_options.Opening, extended: bool, as_json: bool, **options: Any
 ) -> int:
     """Say what SCAN needs, or a scan that is planned: views, disk, exposure, phase contrast, energy.
 
@@ -67,8 +63,8 @@ def command(
     from tomarium.pipeline.advice.advise import advise, as_data
 
     scan = None if path is None else opening.open_scan(path)
-    answers = {"material": given.pop("material")} | {
-        question.field: _number(question, given[question.option.replace("-", "_")]) for question in OWN
+    answers = {"material": options.pop("material")} | {
+        question.field: read_number(question, options[question.option.replace("-", "_")]) for question in OWN
     }
     if path is None:
         answers |= {name: opening.given.get(name) for name in ("pixel_m", "energy_kev", "distance_m")}
@@ -93,6 +89,6 @@ def command(
     return 1 if warnings else 0
 
 
-def _number(question: Question, value: Any) -> Any:
+def read_number(question: Question, value: Any) -> Any:
     """Read text of a number with its unit."""
     return units.parse(value, question.unit) if question.unit and value is not None else value

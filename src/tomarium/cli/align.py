@@ -101,10 +101,7 @@ def command(
             )
     if (landmark_file is None) != (landmark_unit is None):
         raise click.UsageError("--landmarks and --landmark-unit go together: the file does not tell its unit")
-    images = (
-        _image(fixed, pixel_fixed, entry_fixed),
-        _image(moving, pixel, entry),
-    )
+    images = (_open_image(fixed, pixel_fixed, entry_fixed), _open_image(moving, pixel, entry))
     start = None if start_file is None else _matrix_of(start_file)
     search: Literal["near", "global"] = "near" if near else "global"
     alignment = align(
@@ -128,13 +125,13 @@ def command(
     if as_json:
         show.as_json(content)
     else:
-        _tell(alignment, images)
+        _print_alignment(alignment, images)
         for file in (path for path in (out, picture) if path is not None):
             click.echo(f"  {file}")
     return 0 if alignment.accepted else 1
 
 
-def _image(path: Path, pixel: str | None, entry: str | None) -> Image:
+def _open_image(path: Path, pixel: str | None, entry: str | None) -> Image:
     """Read a file, or the image that a record's folder keeps where its file alone would not tell its pixel size."""
     from tomarium.specimen.image import read_image
     from tomarium.standards.ro_crate import FILENAME
@@ -160,7 +157,7 @@ def _matrix_of(path: Path) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
     return matrix
 
 
-def _tell(alignment: Alignment, images: tuple[Image, Image]) -> None:
+def _print_alignment(alignment: Alignment, images: tuple[Image, Image]) -> None:
     from tomarium.kernels.alignment.rotations import angle_of
     from tomarium.specimen.pose import similarity
 

@@ -160,8 +160,8 @@ def command(
         slice_m=None if slice_text is None else units.parse(slice_text, "m"),
         tilt_deg=tilt,
         model=model,
-        slow=_slow(slow),
-        reference=_region(reference),
+        slow=_read_slow_motion(slow),
+        reference=_read_region(reference),
         reach_px=reach,
         skipped=_numbers(skipped),
         bad=bad,
@@ -170,7 +170,7 @@ def command(
         as_float=as_float,
         tell=tell,
     )
-    _write(aligned, path, target, title, is_record, find_only, overwrite, tell)
+    _write_aligned(aligned, path, target, title, is_record, find_only, overwrite, tell)
     if table is not None:
         table.write_text(drift_table(aligned.rows), encoding="utf-8")
     if picture is not None:
@@ -180,7 +180,7 @@ def command(
 
         show.as_json({"target": None if find_only else str(target), **as_data(aligned)})
     else:
-        _tell(aligned)
+        _print_drift(aligned)
         if not find_only:
             finished = f"; file it with: tomarium ingest {target}" if is_record else ""
             click.echo(f"{target}: finished{finished}")
@@ -188,7 +188,7 @@ def command(
     return 1 if aligned.warnings else 0
 
 
-def _write(
+def _write_aligned(
     aligned: AlignedSlices,
     path: Path,
     target: Path,
@@ -225,7 +225,7 @@ def _series(path: Path, rows: str | None, columns: str | None) -> SliceSeries:
     return cropped(series, scan_options.parse_rows(rows), scan_options.parse_rows(columns))
 
 
-def _slow(text: str) -> float | Literal["auto", "drift"]:
+def _read_slow_motion(text: str) -> float | Literal["auto", "drift"]:
     if text == "auto":
         return "auto"
     if text == "drift":
@@ -236,7 +236,7 @@ def _slow(text: str) -> float | Literal["auto", "drift"]:
         raise ParameterError(f"--slow {text!r}: write a number of slices, auto or drift") from problem
 
 
-def _region(text: str | None) -> tuple[int, int, int, int] | None:
+def _read_region(text: str | None) -> tuple[int, int, int, int] | None:
     if text is None:
         return None
     numbers = _numbers(text)
@@ -252,7 +252,7 @@ def _numbers(text: str | None) -> tuple[int, ...]:
         raise ParameterError(f"{text!r}: write whole numbers, such as 17,41") from problem
 
 
-def _tell(aligned: AlignedSlices) -> None:
+def _print_drift(aligned: AlignedSlices) -> None:
     planes, rows, columns = aligned.volume.shape
     voxel = aligned.volume.voxel_m
     sizes = f" of {' × '.join(units.show(size, 'm') for size in voxel[::-1])}" if voxel else ""

@@ -49,13 +49,13 @@ def command(
 
     with open_catalogue(catalogue, make=False) as opened:
         with opened.reading() as connection:
-            shown: deque[Line] = deque(lines(connection, record=record, who=who), maxlen=last or None)
+            newest: deque[Line] = deque(lines(connection, record=record, who=who), maxlen=last or None)
         verdict = verify(opened, known.removesuffix("…"))
     if as_json:
-        for line in shown:
+        for line in newest:
             click.echo(json.dumps(asdict(line), ensure_ascii=False))
     else:
-        show.table([_told(line) for line in shown])
+        show.table([_table_row(line) for line in newest])
     if verdict.problem:
         show.warnings([verdict.problem])
     else:
@@ -65,10 +65,10 @@ def command(
     context.exit(1 if verdict.problem else 0)
 
 
-def _told(line: object) -> tuple[str, ...]:
+def _table_row(line: object) -> tuple[str, ...]:
     from tomarium.catalogue.audit import Line
 
     assert isinstance(line, Line)
     when = f"{datetime.fromtimestamp(line.moment_utc, UTC):%Y-%m-%d %H:%M:%S}"
-    rest = ", ".join(f"{key} {show.short(value)}" for key, value in line.told.items())
-    return str(line.number), when, line.who or "–", line.action, line.record, rest
+    details = ", ".join(f"{key} {show.short(value)}" for key, value in line.told.items())
+    return str(line.number), when, line.who or "–", line.action, line.record, details

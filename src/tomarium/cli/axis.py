@@ -55,8 +55,8 @@ def command(
     from tomarium.steps.probes.find_axis import find_axis
 
     use = opening.in_use
-    named = motor or use.axis_motor
-    if (accept and named is None) or (roll and motor is not None):
+    motor_name = motor or use.axis_motor
+    if (accept and motor_name is None) or (roll and motor is not None):
         raise click.UsageError("--accept goes with --motor, and --motor not with --roll")
     scan = opening.open_scan(path)
     if roll:
@@ -65,20 +65,27 @@ def command(
     estimate = find_axis(scan)
     motor_content: dict[str, Any] = {}
     warning = None
-    if named is not None:
+    if motor_name is not None:
         try:
-            motor_content, warning = _by_motor(
-                scan, named, use.axis_sign if named == use.axis_motor else None, estimate, accept
+            motor_content, warning = _compare_with_motor(
+                scan, motor_name, use.axis_sign if motor_name == use.axis_motor else None, estimate, accept
             )
         except MissingData as problem:
             if motor is not None or accept:
                 raise
-            motor_content = {"name": named, "said": f"motor {named} of the profile tells nothing: {problem}"}
+            motor_content = {
+                "name": motor_name,
+                "said": f"motor {motor_name} of the profile tells nothing: {problem}",
+            }
     if as_json:
-        said = [*scan.warnings, *([warning] if warning else [])]
+        warnings = [*scan.warnings, *([warning] if warning else [])]
         show.as_json(
             plain(
-                {**asdict(estimate), **({"motor": motor_content} if motor_content else {}), "warnings": said}
+                {
+                    **asdict(estimate),
+                    **({"motor": motor_content} if motor_content else {}),
+                    "warnings": warnings,
+                }
             )
         )
         return 1 if warning else 0
@@ -93,7 +100,7 @@ def command(
     return 1 if warning else 0
 
 
-def _by_motor(
+def _compare_with_motor(
     scan: Scan, motor: str, sign: int | None, estimate: AxisEstimate, accept: bool
 ) -> tuple[dict[str, Any], str | None]:
     """Tell what the motor says of the axis, before this one is accepted; and a warning where they lie far apart."""

@@ -133,13 +133,13 @@ def command(
             _show_scripts(planned, batch)
         planned.demand_fit()
         return 1 if any(row.state in ("failed", "differs") for row in planned.rows) else 0
-    found = run(
+    result = run(
         batch,
         on_plan=None if as_json else lambda planned: _show_plan(planned, batch.how.folder),
-        on_scan=_tell,
+        on_scan=_print_scan,
         on_progress=show.progress(),
     )
-    return _end(found, batch.how.folder, as_json)
+    return _print_end(result, batch.how.folder, as_json)
 
 
 def _batch(
@@ -182,7 +182,7 @@ def _batch(
         like = find_record(choice.told("like"), [place / RECORDS, Path.cwd(), folder])
     # A wrong word is told before any scan is opened.
     choice.protocol(base=None if like is None else protocol_like(like))
-    wanted, volume = scan_options.parse_rows(rows), choice.told("volume")
+    row_range, volume = scan_options.parse_rows(rows), choice.told("volume")
     wishes = choice.instructions.run if choice.instructions else {}
     how = Making(
         folder=place,
@@ -198,7 +198,7 @@ def _batch(
         how=how,
         open=opening.open,
         choose=lambda scan: chosen_run(
-            scan, choice, like=like, rows=wanted, axis=not each_axis and axis_from is None
+            scan, choice, like=like, rows=row_range, axis=not each_axis and axis_from is None
         ),
         listed=listed is not None,
         anew=redo,
@@ -264,22 +264,24 @@ def _plan_data(planned: BatchPlan) -> dict[str, Any]:
     }
 
 
-def _tell(row: Row, number: int, count: int, left_s: float) -> None:
+def _print_scan(row: Row, number: int, count: int, left_s: float) -> None:
     """Say what became of a scan, and how long the others take."""
     from tomarium.beamtime.batch_files import WORDS
 
     if row.state in ("failed", "differs"):
-        said = row.error
+        detail = row.error
     else:
         axis = "" if row.axis_column is None else f", axis at {row.axis_column:.2f}"
-        said = axis.removeprefix(", ") + (f" ({row.confidence})" if row.confidence else "")
+        detail = axis.removeprefix(", ") + (f" ({row.confidence})" if row.confidence else "")
     time_left = f"; about {show.clock(left_s)} left" if left_s else ""
-    message = f"{number} of {count}  {row.name}: {WORDS[row.state]}{f', {said}' if said else ''}{time_left}"
+    message = (
+        f"{number} of {count}  {row.name}: {WORDS[row.state]}{f', {detail}' if detail else ''}{time_left}"
+    )
     colour = {"failed": "red", "differs": "red", "warnings": "yellow"}.get(row.state)
     click.secho(show.line(message), fg=colour, err=True)
 
 
-def _end(rows: list[Row], folder: Path, as_json: bool) -> int:
+def _print_end(rows: list[Row], folder: Path, as_json: bool) -> int:
     from dataclasses import asdict
 
     from tomarium.beamtime.batch_files import PAGE, RECORDS, read_results

@@ -114,15 +114,15 @@ class CommandGroup(click.Group):
         name = args[0]
         if name in names() or name.startswith("-") or ctx.resilient_parsing:
             return super().resolve_command(ctx, args)
-        meant = MEANT.get(name.lower())
+        known_as = MEANT.get(name.lower())
         alike = (
-            [meant]
-            if meant
+            [known_as]
+            if known_as
             else get_close_matches(name, [name for name in names() if name not in OTHER_NAMES])
         )
-        tried = " or ".join(f"`tomarium {name}`" for name in alike)
+        suggestions = " or ".join(f"`tomarium {name}`" for name in alike)
         raise click.UsageError(
-            f"there is no command {name!r}" + (f"; did you mean {tried}?" if alike else ""), ctx
+            f"there is no command {name!r}" + (f"; did you mean {suggestions}?" if alike else ""), ctx
         )
 
 

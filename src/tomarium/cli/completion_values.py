@@ -48,12 +48,12 @@ def _values_of(command: click.Command, parameter: click.Parameter) -> Values | N
 def _completer(values: Values, files: bool) -> Callable[[click.Context, str], list[CompletionItem]]:
     """Return what click asks; where a file or folder may stand as well, the shell offers these."""
 
-    def complete(context: click.Context, begun: str) -> list[CompletionItem]:
+    def complete(context: click.Context, prefix: str) -> list[CompletionItem]:
         try:
-            items = [CompletionItem(value) for value in values(context, begun) if value.startswith(begun)]
+            items = [CompletionItem(value) for value in values(context, prefix) if value.startswith(prefix)]
         except Exception:  # a shell that waits for names is no place for an error
             items = []
-        return items + ([CompletionItem(begun, type="file")] if files else [])
+        return items + ([CompletionItem(prefix, type="file")] if files else [])
 
     return complete
 
@@ -70,13 +70,13 @@ def _presets(_context: click.Context, _begun: str) -> Iterable[str]:
     return PRESETS
 
 
-def _assignments(_context: click.Context, begun: str) -> Iterable[str]:
+def _assignments(_context: click.Context, prefix: str) -> Iterable[str]:
     """Name steps, and the parameters of the only one that is left."""
     from tomarium.steps.core.serialization import all_steps
 
-    name = begun.partition(".")[0]
+    name = prefix.partition(".")[0]
     steps = {step: value for step, value in all_steps().items() if value.parameters and step.startswith(name)}
-    if "." in begun:
+    if "." in prefix:
         steps = {name: steps[name]}
     if len(steps) > 1:
         return [f"{step}." for step in steps]
@@ -95,7 +95,7 @@ def _words(_context: click.Context, _begun: str) -> Iterable[str]:
     return [word.term for word in words().values()]
 
 
-def _records(context: click.Context, begun: str) -> Iterable[str]:
+def _records(context: click.Context, prefix: str) -> Iterable[str]:
     """Name records of the catalogue that the line tells, or of the user's own; none is made."""
     from tomarium.catalogue.catalogue import open_catalogue
     from tomarium.catalogue.queries import identifiers
@@ -105,7 +105,7 @@ def _records(context: click.Context, begun: str) -> Iterable[str]:
         open_catalogue(context.params.get("catalogue"), make=False) as catalogue,
         catalogue.reading() as connection,
     ):
-        return identifiers(connection, LOCAL_OWNER, begun, _MOST)
+        return identifiers(connection, LOCAL_OWNER, prefix, _MOST)
 
 
 _BY_OPTION: Final[dict[str, Values]] = {"--step": _steps, "--set": _assignments, "--preset": _presets}

@@ -75,7 +75,7 @@ def command(
         if is_given and dtype is None:
             raise click.UsageError(f"{option} goes with --dtype uint8 or --dtype uint16")
     if "data" in opening.given and (to or target.suffix.lower().lstrip(".")) == "csv":
-        _tell(convert_dataset(path, opening.given["data"], target, overwrite=overwrite), as_json)
+        _print_converted(convert_dataset(path, opening.given["data"], target, overwrite=overwrite), as_json)
         return
     opened = opening.open(path)
     tell = show.progress()
@@ -91,7 +91,7 @@ def command(
             as_json=as_json,
         )
         return
-    done = convert(
+    converted = convert(
         opened,
         target,
         to=to,
@@ -99,7 +99,7 @@ def command(
         lossy=lossy,
         on_progress=lambda done, total: tell("write MB", done // 1_000_000, total // 1_000_000),
     )
-    _tell(done, as_json)
+    _print_converted(converted, as_json)
 
 
 def cast_volume(
@@ -119,24 +119,24 @@ def cast_volume(
     range_given = parse_limits(limits or "auto")
     sources = demand_removable(opened) if remove_source else ()
     tell = show.progress()
-    written, report = convert_cast(
+    target_written, report = convert_cast(
         opened, target, dtype, range_given, to=to, overwrite=overwrite, on_progress=tell
     )
     remove(sources, target)
-    _tell(written, as_json, report)
+    _print_converted(target_written, as_json, report)
     if sources and not as_json:
         click.echo(f"  removed: {', '.join(map(str, sources))}")
 
 
-def _tell(done: Converted, as_json: bool, cast: CastReport | None = None) -> None:
+def _print_converted(converted: Converted, as_json: bool, cast: CastReport | None = None) -> None:
     from tomarium.conversion import cast as casting
     from tomarium.conversion.convert import as_data
 
-    content = as_data(done) | ({} if cast is None else {"cast": casting.as_data(cast)})
+    content = as_data(converted) | ({} if cast is None else {"cast": casting.as_data(cast)})
     if as_json:
         show.as_json(content)
         return
-    click.secho(f"{done.target}: {done.format}", bold=True)
+    click.secho(f"{converted.target}: {converted.format}", bold=True)
     show.table(
         (
             change.fate,
@@ -144,18 +144,18 @@ def _tell(done: Converted, as_json: bool, cast: CastReport | None = None) -> Non
             f"{change.source} → {change.target}" if change.source else change.target,
             change.detail,
         )
-        for change in done.changes
+        for change in converted.changes
         if change.fate not in ("restored", "side-car")
     )
-    for fate, words in (("side-car", "kept in the side-car"), ("restored", "put back as it was")):
-        if fate in content["counts"]:
-            click.echo(f"  {content['counts'][fate]} more {words}; --json names each")
-    size = done.target.stat().st_size if done.target.is_file() else None
+    for change_kind, words in (("side-car", "kept in the side-car"), ("restored", "put back as it was")):
+        if change_kind in content["counts"]:
+            click.echo(f"  {content['counts'][change_kind]} more {words}; --json names each")
+    size = converted.target.stat().st_size if converted.target.is_file() else None
     if size is not None:
         click.echo(f"  {units.show(size, 'B')}")
     if cast is not None:
         _tell_cast(cast)
-    show.warnings(done.warnings)
+    show.warnings(converted.warnings)
 
 
 def _tell_cast(cast: CastReport) -> None:

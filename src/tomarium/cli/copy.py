@@ -112,28 +112,32 @@ def command(
         for target in targets:
             if is_globus(target):
                 assert collection is not None
-                _to_globus(folders, target, collection, ledger, each=each, dry_run=dry_run)
+                _submit_to_globus(folders, target, collection, ledger, each_scan=each, dry_run=dry_run)
             elif is_remote(target):
-                code = max(code, _to_remote(folders, target, ledger, log, each=each, dry_run=dry_run))
+                code = max(
+                    code, _copy_to_remote(folders, target, ledger, log, each_scan=each, dry_run=dry_run)
+                )
             else:
-                code = max(code, _to_disk(folders, Path(target), ledger, log, each=each, dry_run=dry_run))
+                code = max(
+                    code, _copy_to_disk(folders, Path(target), ledger, log, each_scan=each, dry_run=dry_run)
+                )
     return code
 
 
-def _scans(folders: Sequence[Path], target: Path, *, each: bool) -> list[Listing]:
+def _scans(folders: Sequence[Path], target: Path, *, each_scan: bool) -> list[Listing]:
     from tomarium.beamtime.copy_scans import list_all
     from tomarium.beamtime.copy_watch import listings_in
 
-    return list_all([listing.source for listing in listings_in(folders)] if each else folders, target)
+    return list_all([listing.source for listing in listings_in(folders)] if each_scan else folders, target)
 
 
-def _to_disk(
+def _copy_to_disk(
     folders: Sequence[Path],
     target: Path,
     ledger: CopyLedger,
     log: MachineLog | None,
     *,
-    each: bool,
+    each_scan: bool,
     dry_run: bool,
 ) -> int:
     """Copy scans to a folder of a disk."""
@@ -141,11 +145,11 @@ def _to_disk(
 
     with taking(target, mark=False):
         pass  # a folder that is not there, or that another copy uses, is told before the scans are listed
-    listings = _scans(folders, target, each=each)
-    return _copy(listings, target, ledger, log, dry_run=dry_run, waiting=lambda: 0)
+    listings = _scans(folders, target, each_scan=each_scan)
+    return _copy_listed(listings, target, ledger, log, dry_run=dry_run, waiting=lambda: 0)
 
 
-def _copy(
+def _copy_listed(
     listings: Sequence[Listing],
     target: Path,
     ledger: CopyLedger,
@@ -161,29 +165,29 @@ def _copy(
     from tomarium.beamtime.copy_watch import arriving_bytes_s
     from tomarium.beamtime.log_events import of_copy
 
-    said: set[str] = set()
+    warned_names: set[str] = set()
     listed, volume = {listing.source.name: listing for listing in listings}, ""
     arriving = arriving_bytes_s(listings, time.time())
 
-    def after(scan: ScanCopied, speed: Speed, left: int) -> None:
+    def after(scan: ScanCopied, speed: Speed, bytes_left: int) -> None:
         _tell_scan(scan, target)
         if log is not None:
             log.note_all(
                 [of_copy(scan, listed[scan.scan], str(target), volume)], lambda text: show.warnings([text])
             )
-        left += waiting()
+        bytes_left += waiting()
         for name, warning in (
-            ("speed", speed_warning(speed, left)),
-            ("behind", falls_behind(speed, left, arriving)),
+            ("speed", speed_warning(speed, bytes_left)),
+            ("behind", falls_behind(speed, bytes_left, arriving)),
         ):
-            if warning and name not in said:
-                said.add(name)
+            if warning and name not in warned_names:
+                warned_names.add(name)
                 show.warnings([warning])
 
     with taking(target, mark=not dry_run) as disk:
         volume = disk.volume.id
         left = demand_room(listings, disk)
-        size = _size(sum(listing.bytes for listing in listings))
+        size = _size_text(sum(listing.bytes for listing in listings))
         click.echo(
             f"{target}: {len(listings)} scans, {size}, of which {units.show(float(left), 'B', digits=3)} are to be "
             f"written to {disk.volume.label} ({disk.volume.id})"
@@ -198,19 +202,21 @@ def _copy(
         if dry_run:
             return 1 if warned else 0
         moving = show.progress()
-        done, speed = copy_scans(
+        copied, speed = copy_scans(
             listings,
             disk,
             ledger,
-            tell=lambda here, all: moving("MB", here // 10**6, all // 10**6),
+            tell=lambda bytes_done, all: moving("MB", bytes_done // 10**6, all // 10**6),
             after=after,
         )
-    whole = sum(scan_copied.state == "whole" for scan_copied in done)
-    message = f"{target}: {whole} of {len(done)} scans are whole; {_size(speed.written)} written"
+    whole = sum(scan_copied.state == "whole" for scan_copied in copied)
+    message = f"{target}: {whole} of {len(copied)} scans are whole; {_size_text(speed.written)} written"
     if speed.bytes_s and speed.write_bytes_s:
-        message += f" at {_size(speed.write_bytes_s)}/s, with reading back at {_size(speed.bytes_s)}/s"
+        message += (
+            f" at {_size_text(speed.write_bytes_s)}/s, with reading back at {_size_text(speed.bytes_s)}/s"
+        )
     click.echo(message)
-    return 1 if warned or said or any(scan_copied.problems for scan_copied in done) else 0
+    return 1 if warned or warned_names or any(scan_copied.problems for scan_copied in copied) else 0
 
 
 def _same_disk(listings: Sequence[Listing], target: Path) -> str | None:
@@ -219,12 +225,12 @@ def _same_disk(listings: Sequence[Listing], target: Path) -> str | None:
     same = [listing.source.name for listing in listings if listing.source.stat().st_dev == device]
     if not same:
         return None
-    others = f" and {len(same) - 1} more" if len(same) > 1 else ""
-    return f"{same[0]}{others}: on the same disk as {target}; when it fails, both copies are lost"
+    more_scans = f" and {len(same) - 1} more" if len(same) > 1 else ""
+    return f"{same[0]}{more_scans}: on the same disk as {target}; when it fails, both copies are lost"
 
 
 def _tell_scan(scan: ScanCopied, target: Path) -> None:
-    size = _size(scan.bytes)
+    size = _size_text(scan.bytes)
     state = "whole, read back" if scan.state == "whole" else "not whole"
     click.echo(f"  {scan.scan}: {state}; {scan.files} files, {size}")
     for remark in scan.remarks:
@@ -232,13 +238,13 @@ def _tell_scan(scan: ScanCopied, target: Path) -> None:
     show.warnings(scan.problems)
 
 
-def _to_remote(
+def _copy_to_remote(
     folders: Sequence[Path],
     target: str,
     ledger: CopyLedger,
     log: MachineLog | None,
     *,
-    each: bool,
+    each_scan: bool,
     dry_run: bool,
 ) -> int:
     """Copy scans to a remote."""
@@ -246,38 +252,38 @@ def _to_remote(
     from tomarium.beamtime.log_events import of_copy
 
     code = 0
-    for listing in _scans(folders, Path("/nowhere"), each=each):
+    for listing in _scans(folders, Path("/nowhere"), each_scan=each_scan):
         interrupts.check()
         if dry_run:
             click.echo(f"{target}: {listing.source.name}, {units.show(float(listing.bytes), 'B', digits=3)}")
             continue
-        done = copy_to_remote(listing, target, ledger, _megabytes(show.progress(), listing.source.name))
-        _tell_scan(done, Path(target))
+        copied = copy_to_remote(listing, target, ledger, _megabytes(show.progress(), listing.source.name))
+        _tell_scan(copied, Path(target))
         if log is not None:
-            log.note_all([of_copy(done, listing, target, target)], lambda text: show.warnings([text]))
-        code = max(code, 1 if done.problems else 0)
+            log.note_all([of_copy(copied, listing, target, target)], lambda text: show.warnings([text]))
+        code = max(code, 1 if copied.problems else 0)
     return code
 
 
-def _to_globus(
+def _submit_to_globus(
     folders: Sequence[Path],
     target: str,
     collection: Collection,
     ledger: CopyLedger,
     *,
-    each: bool,
+    each_scan: bool,
     dry_run: bool,
 ) -> None:
     """Give scans to Globus; what becomes of them is asked for later."""
     from tomarium.beamtime.copy_globus import submit
 
-    for listing in _scans(folders, Path("/nowhere"), each=each):
+    for listing in _scans(folders, Path("/nowhere"), each_scan=each_scan):
         interrupts.check()
         name = listing.source.name
         if dry_run:
-            there = collection.path(listing.source)
+            path_there = collection.path(listing.source)
             click.echo(
-                f"{target}: {name}, {_size(listing.bytes)}, from {there} of the collection {collection.id}"
+                f"{target}: {name}, {_size_text(listing.bytes)}, from {path_there} of the collection {collection.id}"
             )
             continue
         transfer = submit(listing, target, collection, ledger, _megabytes(show.progress(), name))
@@ -305,22 +311,26 @@ def _watch(
         with taking(target):
             pass
     arrivals = Arrivals(folders, still_s)
-    said = ""
+    last_message = ""
     while True:
         interrupts.check()
         ready, growing = arrivals.look(time.monotonic())
         message = f"{len(ready)} scans to copy, {len(growing)} still written or just finished"
-        if message != said:
+        if message != last_message:
             click.echo(message)
-            said = message
+            last_message = message
         for number, listing in enumerate(ready):
-            left = sum(listing.bytes for listing in (*ready[number + 1 :], *growing))
+            bytes_left = sum(listing.bytes for listing in (*ready[number + 1 :], *growing))
             for target in targets:
-                _copy([listing], target, ledger, log, dry_run=False, waiting=lambda left=left: left)  # type: ignore[misc]
+                _copy_listed(
+                    *([listing], target, ledger, log),
+                    dry_run=False,
+                    waiting=lambda left=bytes_left: left,  # type: ignore[misc]
+                )
             arrivals.taken(listing)
         if not ready:
             time.sleep(min(LOOK_S, max(still_s / 2, 0.1)))
 
 
-def _size(count: float) -> str:
+def _size_text(count: float) -> str:
     return units.show(float(f"{count:.3g}"), "B", digits=3)

@@ -85,22 +85,24 @@ def command(
             f"--strength 0.8"
         )
     else:
-        again = again_of(path, scan)
+        repeated_run = again_of(path, scan)
         kinds = FILTERS if method == "auto" else (kind,)
-        tuned = tune(again.scan, again.protocol, again.rows, kinds=kinds, splits=splits, tell=tell)
+        tuned = tune(
+            repeated_run.scan, repeated_run.protocol, repeated_run.rows, kinds=kinds, splits=splits, tell=tell
+        )
         kind, strength = tuned.kind, tuned.strength
         account = {
             "chosen_by": "Noise2Inverse over parts of the views",
             **asdict(tuned),
             "rows": list(tuned.rows),
         }
-    done = write_denoised(volume, target, kind, strength, account, overwrite=overwrite, tell=tell)
+    written = write_denoised(volume, target, kind, strength, account, overwrite=overwrite, tell=tell)
     if as_json:
         show.as_json(
             {"target": str(target), "filter": kind, "strength": strength, "unit": volume.unit, **account}
         )
         return
-    click.secho(f"{target}: {done.format}", bold=True)
+    click.secho(f"{target}: {written.format}", bold=True)
     unit = "px" if kind == "gaussian" else volume.unit
     if strength == 0:
         click.echo("  no filter makes it better: the volume was copied as it is")

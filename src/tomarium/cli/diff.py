@@ -47,18 +47,18 @@ def command(one: Path, other: Path, opening: scan_options.Opening, headers: bool
         verdict = "same" if comparison.same else "differs"
         show.as_json({"a": str(one), "b": str(other), "verdict": verdict, "findings": findings})
     else:
-        show.table(map(_row, comparison.findings))
-        click.echo(_verdict(comparison))
+        show.table(map(_table_row, comparison.findings))
+        click.echo(_verdict_text(comparison))
     return 0 if comparison.same else 1
 
 
-def _row(finding: Finding) -> tuple[str, ...]:
+def _table_row(finding: Finding) -> tuple[str, ...]:
     texts = [show.short(finding.one)] + ([] if finding.same else [show.short(finding.other)])
     mark = "  " if finding.same else "≠ " if finding.content else "· "
     return mark, finding.what, " | ".join(texts), finding.detail
 
 
-def _verdict(comparison: Comparison) -> str:
+def _verdict_text(comparison: Comparison) -> str:
     if not comparison.same:
         return "they differ"
     if not comparison.notes:

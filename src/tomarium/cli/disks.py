@@ -25,7 +25,7 @@ JSON = click.option("--json", "as_json", is_flag=True, help="Print it for machin
 
 
 @contextmanager
-def _opened(beamtime: Path | None) -> Iterator[CopyLedger]:
+def _open_ledger(beamtime: Path | None) -> Iterator[CopyLedger]:
     from tomarium.beamtime.beamtime_folder import ledger_file
     from tomarium.beamtime.copy_ledger import open_ledger
 
@@ -64,8 +64,8 @@ def status(few: bool, beamtime: Path | None, as_json: bool) -> int:
     """
     from tomarium.beamtime.copies_known import scans_known
 
-    with _opened(beamtime) as ledger:
-        _follow(ledger, beamtime)
+    with _open_ledger(beamtime) as ledger:
+        _note_transfers(ledger, beamtime)
         scan_states = [scan_state for scan_state in scans_known(ledger) if not few or scan_state.places < 2]
     if as_json:
         show.as_json([asdict(scan_state) for scan_state in scan_states])
@@ -80,11 +80,11 @@ def status(few: bool, beamtime: Path | None, as_json: bool) -> int:
                 fg="yellow" if scan_state.places < 2 else None,
                 bold=True,
             )
-            show.table(_row(state) for state in scan_state.copies)
+            show.table(_table_row(state) for state in scan_state.copies)
     return 1 if any(scan_state.places < 2 for scan_state in scan_states) else 0
 
 
-def _follow(ledger: CopyLedger, beamtime: Path | None) -> None:
+def _note_transfers(ledger: CopyLedger, beamtime: Path | None) -> None:
     """Ask Globus how far its transfers are; what it cannot tell now is said, and the ledger stands."""
     from tomarium.beamtime.beamtime_folder import find_beamtime
     from tomarium.beamtime.copy_globus import event_of, follow
@@ -98,11 +98,13 @@ def _follow(ledger: CopyLedger, beamtime: Path | None) -> None:
     place = find_beamtime(beamtime)
     if place is not None:
         labels = {place.id: place.label for place in ledger.places()}
-        ended = [event for transfer in transfers if (event := event_of(transfer, labels[transfer.place]))]
-        MachineLog(place, "tomarium disks").note_all(ended, lambda text: show.warnings([text]))
+        end_events = [
+            event for transfer in transfers if (event := event_of(transfer, labels[transfer.place]))
+        ]
+        MachineLog(place, "tomarium disks").note_all(end_events, lambda text: show.warnings([text]))
 
 
-def _row(state: CopyState) -> tuple[str, ...]:
+def _table_row(state: CopyState) -> tuple[str, ...]:
     copy = state.copy
     if state.place.kind == "globus":
         read = (
@@ -128,7 +130,7 @@ def list_all(beamtime: Path | None, as_json: bool) -> None:
     """
     from tomarium.beamtime.copies_known import places_known
 
-    with _opened(beamtime) as ledger:
+    with _open_ledger(beamtime) as ledger:
         place_states = places_known(ledger)
     if as_json:
         show.as_json([asdict(place_state) for place_state in place_states])
@@ -170,7 +172,7 @@ def verify(disk: str, scans: tuple[str, ...], beamtime: Path | None) -> int:
     from tomarium.beamtime.copies_known import verify_copy
     from tomarium.beamtime.mounted_volumes import find_volume
 
-    with _opened(beamtime) as ledger:
+    with _open_ledger(beamtime) as ledger:
         place = ledger.place(disk)
         top = find_volume(place.id, place.top)
         if place.kind == "globus":
@@ -192,12 +194,12 @@ def verify(disk: str, scans: tuple[str, ...], beamtime: Path | None) -> int:
             )
         code, moving = 0, show.progress()
         for copy in copies:
-            wrong = verify_copy(ledger, copy, top, _megabytes(moving, copy.scan))
+            problems = verify_copy(ledger, copy, top, _megabytes(moving, copy.scan))
             click.echo(
-                f"{copy.scan}: {copy.files} files, {'as they were' if not wrong else f'{len(wrong)} are wrong'}"
+                f"{copy.scan}: {copy.files} files, {'as they were' if not problems else f'{len(problems)} are wrong'}"
             )
-            show.warnings(wrong)
-            code = max(code, 1 if wrong else 0)
+            show.warnings(problems)
+            code = max(code, 1 if problems else 0)
     return code
 
 
@@ -210,7 +212,7 @@ def forget(disk: str, beamtime: Path | None) -> None:
     \b
     tomarium disks forget disk1
     """
-    with _opened(beamtime) as ledger:
+    with _open_ledger(beamtime) as ledger:
         place = ledger.place(disk)
         ledger.forget(place.id)
     click.echo(f"{place.label} ({place.id}): is no longer in the ledger; its files are as they were")

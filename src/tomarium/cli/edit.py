@@ -96,7 +96,7 @@ def command(
     dry_run: bool,
     catalogue: Path | str | None,
     as_json: bool,
-    **given: Any,
+    **options: Any,
 ) -> None:
     """Change what RECORD says of itself: the identifier of a record in the catalogue, or its folder.
 
@@ -126,12 +126,12 @@ def command(
     from tomarium.catalogue.edit import edit
     from tomarium.catalogue.reader import LOCAL_OWNER
 
-    changes = _changes(given)
+    changes = _read_changes(options)
     with open_catalogue(catalogue, make=False) as opened:
         id = show.record_id(opened, record)
         record_read = (
             show.record(opened, id)
-            if not any(given.values()) and "" not in given.values()
+            if not any(options.values()) and "" not in options.values()
             else edit(opened, LOCAL_OWNER, id, changes)
         )
     if as_json:
@@ -146,7 +146,7 @@ def command(
         show.as_json(content | {"keywords": list(record_read.keywords)} | details(record_read))
         return
     click.secho(f"{record_read.id}: {record_read.title}", bold=True)
-    show.table(_rows(record_read))
+    show.table(_table_rows(record_read))
 
 
 def _merge(table: Path, catalogue: Path | str | None, overwrite: bool, dry_run: bool) -> int:
@@ -174,17 +174,17 @@ def _merge(table: Path, catalogue: Path | str | None, overwrite: bool, dry_run: 
     return 1 if merged.problems or (merged.conflicts and not overwrite) else 0
 
 
-def _changes(values: dict[str, Any]) -> Any:
+def _read_changes(values: dict[str, Any]) -> Any:
     from tomarium.catalogue.edit import Changes
     from tomarium.model.person import read_person
     from tomarium.model.plain_card import FIELDS as CARD
     from tomarium.model.value import Value
     from tomarium.standards.panet import id_of
 
-    card = {name: _text(values[f"plain_{name}"]) for name in CARD if values[f"plain_{name}"] is not None}
+    card = {name: _read_text(values[f"plain_{name}"]) for name in CARD if values[f"plain_{name}"] is not None}
     return Changes(
         title=values["title"],
-        description=_text(values["description"]),
+        description=_read_text(values["description"]),
         licence=_licence(values["licence"]),
         specimen=values["specimen"],
         proposal=values["proposal"],
@@ -208,7 +208,7 @@ def _changes(values: dict[str, Any]) -> Any:
     )
 
 
-def _text(text: Any) -> Any:
+def _read_text(text: Any) -> Any:
     """Take a text as it stands, or from the file that is named after "@"."""
     if text and text.startswith("@"):
         return Path(text[1:]).read_text(encoding="utf-8").strip()
@@ -226,10 +226,10 @@ def _credits(values: dict[str, Any]) -> Any:
         "permitted_on": "date",
         "letter": "document",
     }
-    told = {field: values[option] for option, field in names.items() if values[option]}
-    if told and not values["picture"]:
+    credit = {field: values[option] for option, field in names.items() if values[option]}
+    if credit and not values["picture"]:
         raise click.UsageError("say of which file this is told, such as --picture photo.jpg")
-    return (read_credit({"path": values["picture"], **told}),) if values["picture"] else ()
+    return (read_credit({"path": values["picture"], **credit}),) if values["picture"] else ()
 
 
 def _licence(text: str | None) -> str | None:
@@ -271,7 +271,7 @@ def _parameter(text: str) -> tuple[str, Any]:
     return key, number if isinstance(number, (int, float, bool)) else value.strip()
 
 
-def _rows(record: Any) -> list[tuple[str, str]]:
+def _table_rows(record: Any) -> list[tuple[str, str]]:
     people = [f"{creator.name}{f' {creator.orcid}' if creator.orcid else ''}" for creator in record.creators]
     publication = record.publication
     rows = [

@@ -101,7 +101,7 @@ def edit(
     public = tuple(key for key in disclosed if key) if disclosed else None
     with open_catalogue(catalogue, make=False) as opened:
         change_entity(opened, LOCAL_OWNER, id, read_facts(facts), name=name, disclosed=public, team=team)
-        _show(opened, id)
+        _print_entity(opened, id)
 
 
 @command.command("show")
@@ -117,7 +117,7 @@ def show_(id: str, as_json: bool, catalogue: Path | None) -> None:
 
     with open_catalogue(catalogue, make=False) as opened:
         if not as_json:
-            _show(opened, id)
+            _print_entity(opened, id)
             return
         with opened.reading() as connection:
             show.as_json(entity_json(demand_entity(connection, LOCAL_OWNER, id).entity))
@@ -158,19 +158,19 @@ def parents(values: Mapping[str, str | None]) -> dict[str, str]:
 @made_from
 @click.option("--remove", is_flag=True, help="Take the link back.")
 @CATALOGUE
-def link(child: str, remove: bool, catalogue: Path | None, **given: str | None) -> None:
+def link(child: str, remove: bool, catalogue: Path | None, **options: str | None) -> None:
     """Say from what the specimen CHILD was made; it may be made from several."""
     from tomarium.catalogue.catalogue import open_catalogue
     from tomarium.catalogue.entity_edit import link_specimen
     from tomarium.catalogue.reader import LOCAL_OWNER
 
-    links = parents(given)
+    links = parents(options)
     if not links:
         raise click.UsageError(f"say how it was made: --{' PARENT, --'.join(HOWS)} PARENT")
     with open_catalogue(catalogue, make=False) as opened:
         for how, parent in links.items():
             link_specimen(opened, LOCAL_OWNER, child, parent, how, remove=remove)
-        _show(opened, child)
+        _print_entity(opened, child)
 
 
 @command.command("publish")
@@ -185,17 +185,17 @@ def publish(id: str, doi: bool, catalogue: Path | None) -> None:
 
     with open_catalogue(catalogue, make=False) as opened:
         publish_entity(opened, LOCAL_OWNER, id, doi=doi)
-        _show(opened, id)
+        _print_entity(opened, id)
 
 
-def _show(opened: Any, id: str) -> None:
+def _print_entity(opened: Any, id: str) -> None:
     from tomarium.catalogue.entities import children_of, demand_entity, members_of, records_of
     from tomarium.catalogue.entity_records import still_to_write
     from tomarium.catalogue.reader import LOCAL_OWNER
 
     with opened.reading() as connection:
-        held: Held = demand_entity(connection, LOCAL_OWNER, id)
-        entity = held.entity
+        entity_and_access: Held = demand_entity(connection, LOCAL_OWNER, id)
+        entity = entity_and_access.entity
         rows = [("kind", entity.kind)]
         for fact in KINDS[entity.kind].facts:
             fact_text = entity.facts.get(fact.key, "")

@@ -129,15 +129,15 @@ def over_device(section: Section) -> str:
     assert section.device is not None
     room = section.device
     memory = f"{units.show(section.device_bytes, 'B', 3)} of {units.show(room.memory_bytes, 'B', 3)}"
-    which = f", numbers {', '.join(map(str, room.indices))} in turn" if room.others else ""
-    said = f"{', '.join(section.on_device)} on {room.name}{which}, {memory} of its memory"
-    there = [item.step.name in section.on_device for item in section.items]
-    ends = [k for k, is_there in enumerate(there) if is_there]
-    between = [section.items[k].step.name for k in range(ends[0], ends[-1]) if not there[k]]
+    in_turn = f", numbers {', '.join(map(str, room.indices))} in turn" if room.others else ""
+    sentence = f"{', '.join(section.on_device)} on {room.name}{in_turn}, {memory} of its memory"
+    is_on_device = [item.step.name in section.on_device for item in section.items]
+    ends = [k for k, is_there in enumerate(is_on_device) if is_there]
+    between = [section.items[k].step.name for k in range(ends[0], ends[-1]) if not is_on_device[k]]
     return (
-        f"{said}; {', '.join(between)} on the processors, for which slabs go down and up again"
+        f"{sentence}; {', '.join(between)} on the processors, for which slabs go down and up again"
         if between
-        else said
+        else sentence
     )
 
 

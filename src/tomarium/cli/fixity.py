@@ -61,7 +61,7 @@ def command(
         for alarm in alarms:
             click.secho(f"  ✗ {alarm.number}", fg="red", nl=False)
             click.echo(
-                f"  {alarm.record}  {alarm.path or 'all of it'} is {alarm.problem}, found {_day(alarm.raised_utc)}"
+                f"  {alarm.record}  {alarm.path or 'all of it'} is {alarm.problem}, found {_date(alarm.raised_utc)}"
             )
         pace = f"all within {state.days} days" if state.days else "never, for the setting fixity_days is 0"
         click.echo(
@@ -71,5 +71,5 @@ def command(
     context.exit(1 if alarms else 0)
 
 
-def _day(seconds: float) -> str:
+def _date(seconds: float) -> str:
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d}"

@@ -65,12 +65,12 @@ def command(
 
         show.as_json(asdict(step))
         return
-    _tree(step, "")
+    _print_step(step, "")
     if save is not None:
         click.echo(f"{save}: metadata and followed.json, which tells where each came from and when")
 
 
-def _tree(step: Step, indent: str) -> None:
+def _print_step(step: Step, indent: str) -> None:
     from tomarium import units
 
     size = f"  {units.show(step.bytes, 'B', 3)}" if step.fetched else ""
@@ -87,7 +87,7 @@ def _tree(step: Step, indent: str) -> None:
     for link in step.links:
         counts[link.relation] = counts.get(link.relation, 0) + 1
         if counts[link.relation] <= SHOWN:
-            _tree(link, f"{indent}  ")
+            _print_step(link, f"{indent}  ")
     for relation, count in counts.items():
         if count > SHOWN:
             click.echo(f"{indent}  {relation:12s} … {count - SHOWN} more; --json tells all")

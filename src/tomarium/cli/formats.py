@@ -28,8 +28,8 @@ def command(name: str | None, as_json: bool) -> None:
     all_formats = formats()
     if name is not None and name not in all_formats:
         alike = " or ".join(get_close_matches(name, all_formats, cutoff=0.5))
-        said = f"did you mean {alike}?" if alike else "`tomarium formats` lists them"
-        raise ParameterError(f"there is no format {name!r}; {said}")
+        advice = f"did you mean {alike}?" if alike else "`tomarium formats` lists them"
+        raise ParameterError(f"there is no format {name!r}; {advice}")
     chosen = list(all_formats.values()) if name is None else [all_formats[name]]
     if as_json:
         show.as_json(

@@ -71,7 +71,7 @@ def command(
                 listed.append({**vars(entry.finding), "can_repair": entry.can_repair, "repaired": entry.repaired,
                                "problem": entry.problem})  # fmt: skip
             else:
-                _tell(entry)
+                _print_problem(entry)
     if as_json:
         show.as_json({"exit_code": worst, "counts": dict(counter), "repaired": repaired, "findings": listed})
     else:
@@ -82,7 +82,7 @@ def command(
     context.exit(worst)
 
 
-def _tell(problem: FindingAndRepair) -> None:
+def _print_problem(problem: FindingAndRepair) -> None:
     mark, colour = MARKS[problem.finding.severity]
     click.secho(f"  {mark} {problem.finding.code}", fg=colour, nl=False)
     click.echo(f"  {problem.finding.where}")

@@ -92,7 +92,7 @@ def command(
     from tomarium.catalogue.reader import LOCAL_OWNER
     from tomarium.model import Volume
 
-    named = _names(names)
+    phase_names = _read_names(names)
     if links and len(links) != len(maps):
         raise click.UsageError(
             f"{len(maps)} maps and {len(links)} links were given; give one --link for each --map, in their order"
@@ -105,21 +105,21 @@ def command(
         maps,
         links,
         catalogue=catalogue,
-        pixels=_each(pixel, len(maps), "--pixel"),
-        entries=_each(entry, len(maps), "--entry"),
+        pixels=_one_per_map(pixel, len(maps), "--pixel"),
+        entries=_one_per_map(entry, len(maps), "--entry"),
     )
-    shown = formats.open(path, pixel_m=pixel_volume)
-    if not isinstance(shown, Volume):
+    opened_volume = formats.open(path, pixel_m=pixel_volume)
+    if not isinstance(opened_volume, Volume):
         raise InputError(f"{path}: holds no volume (z, y, x); reconstruct a scan with `tomarium run` first")
     _, report = make_fused_record(
-        shown, path, sources, folder, names=named, title=title, tell=show.progress()
+        opened_volume, path, sources, folder, names=phase_names, title=title, tell=show.progress()
     )
-    filed, link = (None, None) if specimen is None else _file(folder, specimen, path, catalogue)
+    filed, link = (None, None) if specimen is None else _file_record(folder, specimen, path, catalogue)
     if as_json:
         filed_content = {} if filed is None else {"record": filed, "specimen": specimen, "link": link}
         show.as_json({"target": str(folder), **filed_content, **report})
         return
-    _tell(report)
+    _print_report(report)
     if filed is None:
         click.echo(f"{folder}: finished; file it with: tomarium ingest {folder}")
         return
@@ -132,7 +132,7 @@ def command(
     )
 
 
-def _file(folder: Path, specimen: str, volume: Path, catalogue: Path | None) -> tuple[str, str | None]:
+def _file_record(folder: Path, specimen: str, volume: Path, catalogue: Path | None) -> tuple[str, str | None]:
     """File the record and where it lies; return its identifier, and that of the link where there is one."""
     from tomarium.catalogue.catalogue import open_catalogue
     from tomarium.catalogue.file_in_specimen import file_in_specimen, link_same_voxels
@@ -148,7 +148,7 @@ def _file(folder: Path, specimen: str, volume: Path, catalogue: Path | None) -> 
     return filed.id, None if link is None else link.id
 
 
-def _tell(report: Mapping[str, Any]) -> None:
+def _print_report(report: Mapping[str, Any]) -> None:
     click.secho(f"{len(report['phases'])} phases", bold=True)
     show.table([
         (
@@ -164,17 +164,17 @@ def _tell(report: Mapping[str, Any]) -> None:
     show.warnings([sentence["text"] for sentence in report["sentences"] if not sentence["sure"]])
 
 
-def _names(texts: tuple[str, ...]) -> dict[int, str]:
-    named = {}
+def _read_names(texts: tuple[str, ...]) -> dict[int, str]:
+    phase_names = {}
     for text in texts:
         number, _, name = text.partition("=")
         if not (number.strip().isdigit() and name.strip()):
             raise ParameterError(f"--name {text!r}: write the number of a phase and its name, such as 2=iron")
-        named[int(number)] = " ".join(name.split())
-    return named
+        phase_names[int(number)] = " ".join(name.split())
+    return phase_names
 
 
-def _each(values: tuple[str, ...], count: int, flag: str) -> list[str | None]:
+def _one_per_map(values: tuple[str, ...], count: int, flag: str) -> list[str | None]:
     """Return what was given for each map: one for all, one for each, or nothing."""
     if len(values) in (0, 1):
         return [values[0] if values else None] * count

@@ -36,16 +36,16 @@ def command(word: tuple[str, ...], level: str, as_json: bool) -> None:
     if not word:
         all_words = words()
         if as_json:
-            show.as_json([_told(word, level) for word in all_words.values()])
+            show.as_json([_entry_data(word, level) for word in all_words.values()])
         else:
             show.table([(word.term, word.plain) for word in all_words.values()])
         return
     entry = word_of(" ".join(word))
     if as_json:
-        show.as_json(_told(entry, level))
+        show.as_json(_entry_data(entry, level))
         return
     click.secho(entry.term, bold=True)
-    content = _told(entry, level)
+    content = _entry_data(entry, level)
     for key in ("plain", "student"):
         if key in content:
             click.echo(textwrap.fill(content[key], 96, initial_indent="  ", subsequent_indent="  "))
@@ -56,7 +56,7 @@ def command(word: tuple[str, ...], level: str, as_json: bool) -> None:
         )
 
 
-def _told(entry: Any, level: str) -> dict[str, Any]:
+def _entry_data(entry: Any, level: str) -> dict[str, Any]:
     content = {"id": entry.id, "term": entry.term, "also": list(entry.also), "plain": entry.plain}
     if level != "pupil":
         content["student"] = entry.student

@@ -58,14 +58,14 @@ def command(
 
     with open_catalogue(catalogue, make=False) as opened:
         if forget is not None:
-            _forget(opened, forget)
+            _forget_source(opened, forget)
             return
         with opened.reading() as connection:
             all_known = all_sources(connection)
         if due or again:
             chosen = [source for source in all_known if again or source.is_due()]
             context.exit(0 if _harvest_each(opened, chosen, again=again) else 1)
-        _list(all_known, as_json=as_json)
+        _print_sources(all_known, as_json=as_json)
 
 
 @command.command("oai")
@@ -135,7 +135,7 @@ def oai(
                     note(connection, source.number, response_date=f"{since:%Y-%m-%dT00:00:00Z}", token="")
                     source = source_of(connection, source.number)
             outcome = harvest(opened, source, again=again, tell=show.progress())
-    _tell(source, outcome, as_json=as_json)
+    _print_harvest(source, outcome, as_json=as_json)
     context.exit(1 if outcome.kept.problems else 0)
 
 
@@ -191,7 +191,7 @@ def panosc(
             every_s = None if every is None else SPANS[every]
             source = protocol.known_source(opened, place, title=title, every_s=every_s)
             outcome = harvest(opened, source, again=again, tell=show.progress())
-    _tell(source, outcome, as_json=as_json)
+    _print_harvest(source, outcome, as_json=as_json)
     context.exit(1 if outcome.kept.problems else 0)
 
 
@@ -200,7 +200,7 @@ def _harvest_each(opened: Catalogue, sources: list[Source], *, again: bool) -> b
     from tomarium.errors import DatabaseUnavailable, TomariumError
     from tomarium.portal.harvest_jobs import harvest
 
-    well = True
+    all_well = True
     if not sources:
         click.echo("No source is due.")
     for source in sources:
@@ -210,14 +210,14 @@ def _harvest_each(opened: Catalogue, sources: list[Source], *, again: bool) -> b
             raise
         except TomariumError as problem:
             show.warnings([f"{source.title}: {problem}"])
-            well = False
+            all_well = False
             continue
-        _tell(source, outcome, as_json=False)
-        well &= not outcome.kept.problems
-    return well
+        _print_harvest(source, outcome, as_json=False)
+        all_well &= not outcome.kept.problems
+    return all_well
 
 
-def _tell(source: Source, harvest_made: Harvest, *, as_json: bool) -> None:
+def _print_harvest(source: Source, harvest_made: Harvest, *, as_json: bool) -> None:
     from dataclasses import asdict
 
     from tomarium.portal.harvest_jobs import describe_harvest
@@ -233,7 +233,7 @@ def _tell(source: Source, harvest_made: Harvest, *, as_json: bool) -> None:
     show.warnings([*problems[:SHOWN], *more])
 
 
-def _list(all_known: list[Source], *, as_json: bool) -> None:
+def _print_sources(all_known: list[Source], *, as_json: bool) -> None:
     from dataclasses import asdict
 
     if as_json:
@@ -253,7 +253,7 @@ def _list(all_known: list[Source], *, as_json: bool) -> None:
             show.warnings([source.error])
 
 
-def _forget(opened: Catalogue, name: str) -> None:
+def _forget_source(opened: Catalogue, name: str) -> None:
     from tomarium.catalogue.harvest_sources import find_source, forget_source
     from tomarium.catalogue.harvested import forget_all
 

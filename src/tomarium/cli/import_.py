@@ -89,8 +89,8 @@ def command(
     from tomarium.catalogue.reader import LOCAL_OWNER
     from tomarium.catalogue.record_pictures import ask_for_pictures
     from tomarium.importers import sources
-    from tomarium.importers.at_hand import demand_folder
     from tomarium.importers.bring_in import Order, bring_in
+    from tomarium.importers.local_files import demand_folder
 
     demand_folder(files)
     content = sources()[source].read(path)
@@ -102,18 +102,18 @@ def command(
         if outcome.made:
             ask_for_pictures(opened, LOCAL_OWNER, outcome.made)
     if as_json:
-        show.as_json(_data(content, outcome))
+        show.as_json(_outcome_data(content, outcome))
     else:
-        _print(content, outcome, dry_run)
+        _print_outcome(content, outcome, dry_run)
     context.exit(2 if outcome.problems else 0)
 
 
-def _print(content: Found, outcome: Outcome, dry: bool) -> None:
+def _print_outcome(content: Found, outcome: Outcome, dry: bool) -> None:
     kinds = Counter((line.kind, line.action) for line in outcome.lines)
     click.secho("would be made" if dry else "made", bold=True)
     show.table([(kind, action, str(count)) for (kind, action), count in sorted(kinds.items())])
-    shown = [line for line in outcome.lines if line.kind == "record"]
-    if shown:
+    record_lines = [line for line in outcome.lines if line.kind == "record"]
+    if record_lines:
         click.secho("records", bold=True)
         show.table(
             [
@@ -123,10 +123,10 @@ def _print(content: Found, outcome: Outcome, dry: bool) -> None:
                     f"{line.at_hand} of {line.files} files" if line.files else "",
                     line.name,
                 )
-                for line in shown[:_SHOWN]
+                for line in record_lines[:_SHOWN]
             ]
         )
-        _more(shown)
+        _print_count_of_more(record_lines)
     if outcome.published:
         click.echo(f"published: {', '.join(outcome.published)}")
     if outcome.conflicts:
@@ -143,24 +143,24 @@ def _print(content: Found, outcome: Outcome, dry: bool) -> None:
                 for conflict in outcome.conflicts[:_SHOWN]
             ]
         )
-        _more(outcome.conflicts)
+        _print_count_of_more(outcome.conflicts)
     if content.notes.unknown:
         click.secho("not understood, kept in the original metadata", bold=True)
         unknown = content.notes.unknown.most_common()
         show.table([(str(count), name) for name, count in unknown[:_SHOWN]])
-        _more(unknown)
+        _print_count_of_more(unknown)
     if content.notes.left_out:
         click.secho("left out", bold=True)
         show.table(content.notes.left_out.items())
     show.warnings(dict.fromkeys([*content.notes.problems, *outcome.problems]))
 
 
-def _more(listed: list[Any]) -> None:
+def _print_count_of_more(listed: list[Any]) -> None:
     if len(listed) > _SHOWN:
         click.echo(f"  and {len(listed) - _SHOWN} more, with --json")
 
 
-def _data(content: Found, outcome: Outcome) -> dict[str, Any]:
+def _outcome_data(content: Found, outcome: Outcome) -> dict[str, Any]:
     return {
         "things": [vars(line) for line in outcome.lines],
         "published": outcome.published,

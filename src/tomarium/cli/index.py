@@ -66,9 +66,9 @@ def write_manifests(context: click.Context, catalogue: Path | str | None) -> Non
     from tomarium.catalogue.reader import LOCAL_OWNER
 
     with open_catalogue(catalogue, make=False) as opened:
-        written, problems = freeze_published(opened, LOCAL_OWNER)
+        count, problems = freeze_published(opened, LOCAL_OWNER)
     show.warnings(problems)
-    click.echo(f"{written} manifests were written")
+    click.echo(f"{count} manifests were written")
     context.exit(1 if problems else 0)
 
 
@@ -92,7 +92,7 @@ def write_patch_files(context: click.Context, catalogue: Path | str | None) -> N
     from tomarium.catalogue.record_patches import write_patches
 
     with open_catalogue(catalogue, make=False) as opened:
-        written, problems = write_patches(opened, LOCAL_OWNER, show.progress())
+        count, problems = write_patches(opened, LOCAL_OWNER, show.progress())
     show.warnings(problems)
-    click.echo(f"{written} records got their patches")
+    click.echo(f"{count} records got their patches")
     context.exit(1 if problems else 0)

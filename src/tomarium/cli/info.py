@@ -66,10 +66,10 @@ def _show_image(description: dict[str, Any]) -> None:
                 " × ".join(map(str, description["shape"])),
                 f"{description['dtype']}{unit}",
             ),
-            *[(f"axis {axis['name']}", *_axis(axis)) for axis in description["axes"]],
+            *[(f"axis {axis['name']}", *_axis_text(axis)) for axis in description["axes"]],
             *[(f"entry {number}", show.short(entry, 200), "") for number, entry in enumerate(entries, 1)],
             *[
-                (show.short(name), *_told(name, value, sources.get(name)))
+                (show.short(name), *_value_and_source(name, value, sources.get(name)))
                 for name, value in description["metadata"].items()
                 if name != SOURCES
                 and value not in ([], {}, "")
@@ -83,14 +83,14 @@ def _show_image(description: dict[str, Any]) -> None:
     show.warnings(description["warnings"])
 
 
-def _told(name: str, value: Any, source: dict[str, str] | None) -> tuple[str, str]:
+def _value_and_source(name: str, value: Any, source: dict[str, str] | None) -> tuple[str, str]:
     """Return a value with its unit, and where it comes from, where the format tells."""
     if source is None:
         return show.short(value), ""
     return show.short(parameter.show(name, value)), show.short(f"{source['origin']}: {source['source']}", 200)
 
 
-def _axis(axis: dict[str, Any]) -> tuple[str, str]:
+def _axis_text(axis: dict[str, Any]) -> tuple[str, str]:
     if axis["unit"] == "px":
         return f"{axis['length']} px", "not calibrated"
     first, last, step = (units.show(axis[name], axis["unit"]) for name in ("first", "last", "scale"))
@@ -115,7 +115,7 @@ def _show_scan(scan: Scan, description: dict[str, Any], everything: bool) -> Non
                 f"{angles['origin']}: {scan.angles_deg.source}",
             ),
             *[
-                (field.words, *_shown(field, value))
+                (field.words, *_field_text(field, value))
                 for field in FIELDS
                 if field.name != "angles_deg"
                 and ((value := getattr(scan.geometry, field.name)) is not None or field.expected)
@@ -154,7 +154,7 @@ def _motors(scan: Scan, everything: bool) -> list[tuple[str, str, str]]:
     ]
 
 
-def _shown(field: Field, value: Value[Any] | None) -> tuple[str, str]:
+def _field_text(field: Field, value: Value[Any] | None) -> tuple[str, str]:
     unit = "" if field.name == "axis_column" else field.unit
     if value is None or not field.per_view:
         return show.value(value, unit)

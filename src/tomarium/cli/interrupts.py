@@ -25,7 +25,7 @@ def install() -> None:
     """Take Ctrl-C and the termination signal of batch systems as the wish to stop."""
     INSTALLED.set()
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _stop)
+        signal.signal(number, _on_signal)
     sys.unraisablehook = _report
 
 
@@ -35,7 +35,7 @@ def _report(lost: sys.UnraisableHookArgs) -> None:
         sys.__unraisablehook__(lost)
 
 
-def _stop(number: int, frame: FrameType | None) -> None:
+def _on_signal(number: int, frame: FrameType | None) -> None:
     ASKED.set()
     raise KeyboardInterrupt
 

@@ -49,7 +49,7 @@ def command(
                 invitations = invitations_of(connection, LOCAL_OWNER, id)
             show.table(
                 [
-                    (invitation.digest[:12], invitation.made_by, f"until {_day(invitation.until_utc)}")
+                    (invitation.digest[:12], invitation.made_by, f"until {_date(invitation.until_utc)}")
                     for invitation in invitations
                 ]
             )
@@ -71,5 +71,5 @@ def command(
     click.echo(f"{address}/review/{secret}")
 
 
-def _day(moment: float) -> str:
+def _date(moment: float) -> str:
     return f"{datetime.fromtimestamp(moment, UTC):%Y-%m-%d}"

@@ -118,7 +118,7 @@ def command(
             )
         if words:
             _write_beside(folder, words[0], who, tags, files)
-        _of_beamtime(folder, ingest, catalogue)
+        _copy_beamtime_log(folder, ingest, catalogue)
         return
     if len(words) > 2 or who is not None or ingest:
         raise click.UsageError(
@@ -130,10 +130,10 @@ def command(
     from tomarium.catalogue.reader import LOCAL_OWNER
 
     with open_catalogue(catalogue, make=False) as opened:
-        about = _subject(opened, words[0], proposal)
+        about = _find_subject(opened, words[0], proposal)
         if writes:
-            given = [(file.name, file.read_bytes()) for file in files]
-            write_entry(opened, LOCAL_OWNER, about, EntryContent(words[1], tags, links, given))
+            attachments = [(file.name, file.read_bytes()) for file in files]
+            write_entry(opened, LOCAL_OWNER, about, EntryContent(words[1], tags, links, attachments))
         _show_or_save(opened, about, find, out)
 
 
@@ -142,27 +142,27 @@ def _write_beside(
 ) -> None:
     from tomarium.beamtime.log_file import write_remark
 
-    write_remark(folder, who or _my_name(), text, tags, files)
+    write_remark(folder, who or _login_name(), text, tags, files)
 
 
-def _of_beamtime(folder: Path, ingest: bool, catalogue: Path | None) -> None:
+def _copy_beamtime_log(folder: Path, ingest: bool, catalogue: Path | None) -> None:
     from tomarium.beamtime.log_file import read_log
 
     entries = read_log(folder)
     if ingest:
-        _into_catalogue(folder, entries, catalogue)
+        _write_into_catalogue(folder, entries, catalogue)
     else:
-        _show(entries)
+        _print_entries(entries)
 
 
-def _my_name() -> str:
+def _login_name() -> str:
     try:
         return getpass.getuser()
     except (KeyError, OSError) as problem:
         raise InputError("this machine does not tell your name; give it by --who") from problem
 
 
-def _into_catalogue(folder: Path, entries: Iterable[LogEntry], catalogue: Path | None) -> None:
+def _write_into_catalogue(folder: Path, entries: Iterable[LogEntry], catalogue: Path | None) -> None:
     """Put entries into the log book of the beamtime's proposal, with their pictures and files."""
     from tomarium.beamtime.beamtime_folder import BEAMTIME, read_beamtime
     from tomarium.catalogue.catalogue import open_catalogue
@@ -178,40 +178,40 @@ def _into_catalogue(folder: Path, entries: Iterable[LogEntry], catalogue: Path |
     with open_catalogue(catalogue, make=False) as opened:
         with opened.reading() as connection:
             id = demand_entity(connection, LOCAL_OWNER, proposal).entity.id
-        versions = [_version(opened, folder, entry) for entry in entries]
+        versions = [_version_of_entry(opened, folder, entry) for entry in entries]
         added = add_entries(opened, LOCAL_OWNER, f"proposals/{id}", versions)
     click.echo(f"proposal {id}: {added} of {len(versions)} entries were not in its log book yet, and are now")
 
 
-def _version(opened: Catalogue, folder: Path, one: LogEntry) -> Version:
+def _version_of_entry(opened: Catalogue, folder: Path, entry: LogEntry) -> Version:
     from tomarium.beamtime.log_file import LOG_FILES
     from tomarium.catalogue.log_entry import Version
     from tomarium.catalogue.log_files import keep_files
 
-    places = [folder / LOG_FILES / name for name in one.files]
-    there = [(place.name.partition("-")[2], place.read_bytes()) for place in places if place.is_file()]
-    if len(there) < len(places):
+    places = [folder / LOG_FILES / name for name in entry.files]
+    contents = [(place.name.partition("-")[2], place.read_bytes()) for place in places if place.is_file()]
+    if len(contents) < len(places):
         lost = next(place for place in places if not place.is_file())
-        show.warnings([f"{lost}: is gone, so the entry of {one.when} goes into the catalogue without it"])
-    log_files = keep_files(opened.home, there)
-    return Version(one.when, one.who, one.text, one.machine, one.tags, files=log_files)
+        show.warnings([f"{lost}: is gone, so the entry of {entry.when} goes into the catalogue without it"])
+    log_files = keep_files(opened.home, contents)
+    return Version(entry.when, entry.who, entry.text, entry.machine, entry.tags, files=log_files)
 
 
-def _subject(opened: Catalogue, given: str, proposal: bool) -> str:
+def _find_subject(opened: Catalogue, about: str, proposal: bool) -> str:
     from tomarium.catalogue.entities import demand_entity
     from tomarium.catalogue.log_access import demand_log
     from tomarium.catalogue.log_entry import read_subject
     from tomarium.catalogue.reader import LOCAL_OWNER
 
-    if given.startswith(("proposals/", "specimens/", "instruments/")):
-        subject = read_subject(given)
+    if about.startswith(("proposals/", "specimens/", "instruments/")):
+        subject = read_subject(about)
         with opened.reading() as connection:
             demand_log(connection, LOCAL_OWNER, subject)
         return subject
     if not proposal:
-        return f"records/{show.record_id(opened, given.removeprefix('records/'))}"
+        return f"records/{show.record_id(opened, about.removeprefix('records/'))}"
     with opened.reading() as connection:
-        return f"proposals/{demand_entity(connection, LOCAL_OWNER, given).entity.id}"
+        return f"proposals/{demand_entity(connection, LOCAL_OWNER, about).entity.id}"
 
 
 def _show_or_save(opened: Catalogue, about: str, find: str | None, out: Path | None) -> None:
@@ -224,16 +224,16 @@ def _show_or_save(opened: Catalogue, about: str, find: str | None, out: Path | N
         if find is None:
             entries = entries_of(connection, LOCAL_OWNER, about)
         else:
-            wanted = EntryFilter(find, about)
-            entries = find_entries(connection, LOCAL_OWNER, wanted, limit=LARGEST)[0]
+            query = EntryFilter(find, about)
+            entries = find_entries(connection, LOCAL_OWNER, query, limit=LARGEST)[0]
     if out is None:
-        _show(entries)
+        _print_entries(entries)
         return
     save_log(opened.home, entries, out, about)
     click.echo(f"{out}: {len(entries)} entries")
 
 
-def _show(entries: Iterable[LogEntry | Entry]) -> None:
+def _print_entries(entries: Iterable[LogEntry | Entry]) -> None:
     for entry in entries:
         when = getattr(entry, "written", "") or entry.when
         tags = f" [{' '.join(entry.tags)}]" if entry.tags else ""

@@ -97,47 +97,61 @@ def command(
     if isinstance(opened, Scan) and not (objects or other):
         from tomarium.pipeline.measure.scan import measure_scan
 
-        made, figures = measure_scan(
+        measured, figures = measure_scan(
             opened, choice.protocol(opened.domain), whole=whole, tell=show.progress()
         )
-        _show(made, as_data(made, figures), as_json)
+        _print_measurement(measured, as_data(measured, figures), as_json)
         return
     volume = _as_volume(path, opened)
     if objects:
         if other is not None:
             raise click.UsageError("--other goes with grey values, and --objects with labels")
-        _objects(volume, output, smallest, whole, skeleton, overwrite, as_json)
+        _measure_objects(volume, output, smallest, whole, skeleton, overwrite, as_json)
         return
     if output is not None or skeleton or smallest > 1:
         raise click.UsageError("--output, --smallest and --skeleton go with --objects")
     second = None if other is None else _volume(other, opening)
-    _show(volume, as_data(volume, measure(volume, second, whole=whole, tell=show.progress())), as_json)
+    _print_measurement(
+        volume, as_data(volume, measure(volume, second, whole=whole, tell=show.progress())), as_json
+    )
 
 
-def _show(volume: Volume, told: dict[str, Any], as_json: bool) -> None:
+def _print_measurement(volume: Volume, measurement: dict[str, Any], as_json: bool) -> None:
     if as_json:
-        show.as_json(told)
+        show.as_json(measurement)
         return
-    unit, shown = told["unit"], told["percentiles"]
+    unit, percentiles = measurement["unit"], measurement["percentiles"]
     click.secho(show.short(volume.name, 120), bold=True)
     show.table(
         [
-            ("volume", " × ".join(map(str, told["shape"])), f"(z, y, x) {told['dtype']}, {told['counted']}"),
-            ("mean", units.show(told["mean"], unit), f"standard deviation {told['standard_deviation']:.4g}"),
-            ("median", units.show(shown["50"], unit), f"quartiles {shown['25']:.4g} and {shown['75']:.4g}"),
+            (
+                "volume",
+                " × ".join(map(str, measurement["shape"])),
+                f"(z, y, x) {measurement['dtype']}, {measurement['counted']}",
+            ),
+            (
+                "mean",
+                units.show(measurement["mean"], unit),
+                f"standard deviation {measurement['standard_deviation']:.4g}",
+            ),
+            (
+                "median",
+                units.show(percentiles["50"], unit),
+                f"quartiles {percentiles['25']:.4g} and {percentiles['75']:.4g}",
+            ),
             (
                 "range",
-                f"{told['minimum']:.4g} … {told['maximum']:.4g}",
-                f"{told['not_finite']} voxels not finite",
+                f"{measurement['minimum']:.4g} … {measurement['maximum']:.4g}",
+                f"{measurement['not_finite']} voxels not finite",
             ),
-            ("percentiles", f"{shown['0.01']:.4g} … {shown['99.99']:.4g}", "0.01 and 99.99 %"),
-            *_of_slices(told),
+            ("percentiles", f"{percentiles['0.01']:.4g} … {percentiles['99.99']:.4g}", "0.01 and 99.99 %"),
+            *_rows_of_slices(measurement),
         ]
     )
-    _show_histogram(told)
+    _show_histogram(measurement)
 
 
-def _objects(
+def _measure_objects(
     labels: Volume,
     output: Path | None,
     smallest: int,
@@ -152,27 +166,33 @@ def _objects(
         raise InputError(
             f"{output}: exists already; give another name, or allow to overwrite it (--overwrite)"
         )
-    found = measuring.measure_objects(
+    measured = measuring.measure_objects(
         labels, smallest=smallest, whole=whole, skeletons=skeleton, tell=show.progress()
     )
-    files = () if output is None else measuring.write_tables(output, labels, found)
-    told = measuring.as_data(labels, found)
+    files = () if output is None else measuring.write_tables(output, labels, measured)
+    measurement = measuring.as_data(labels, measured)
     if as_json:
-        show.as_json({**told, "tables": [str(file) for file in files]})
+        show.as_json({**measurement, "tables": [str(file) for file in files]})
         return
-    unit = "µm" if told["unit"] == "um" else told["unit"]
+    unit = "µm" if measurement["unit"] == "um" else measurement["unit"]
     click.secho(show.short(labels.name, 120), bold=True)
-    rows = [("objects", str(told["objects"]), f"{told['touching_edge']} of them touch an edge")]
-    if told["left_out"]:
-        rows.append(("left out", str(told["left_out"]), f"of fewer than {smallest} voxels"))
-    if told["median_diameter"] is not None:
+    rows = [("objects", str(measurement["objects"]), f"{measurement['touching_edge']} of them touch an edge")]
+    if measurement["left_out"]:
+        rows.append(("left out", str(measurement["left_out"]), f"of fewer than {smallest} voxels"))
+    if measurement["median_diameter"] is not None:
         rows.append(
-            ("diameter", f"{told['median_diameter']:.4g} {unit}", "equivalent, median of whole objects")
+            (
+                "diameter",
+                f"{measurement['median_diameter']:.4g} {unit}",
+                "equivalent, median of whole objects",
+            )
         )
-        rows.append(("sphericity", f"{told['median_sphericity']:.3f}", "median of whole objects"))
-    if told["skeleton_length"] is not None:
-        rows.append(("skeleton", f"{told['skeleton_length']:.5g} {unit}", "length of all lines"))
-    rows += [(f"share of {value}", f"{100 * share:.3f} %", "") for value, share in told["share"].items()]
+        rows.append(("sphericity", f"{measurement['median_sphericity']:.3f}", "median of whole objects"))
+    if measurement["skeleton_length"] is not None:
+        rows.append(("skeleton", f"{measurement['skeleton_length']:.5g} {unit}", "length of all lines"))
+    rows += [
+        (f"share of {value}", f"{100 * share:.3f} %", "") for value, share in measurement["share"].items()
+    ]
     show.table(rows)
     for file in files:
         click.echo(f"  {file}")
@@ -193,20 +213,22 @@ def _as_volume(path: Path, opened: Scan | Image) -> Volume:
     return opened
 
 
-def _of_slices(told: dict[str, Any]) -> list[tuple[str, str, str]]:
-    slices = f"median of {len(told['slices'])} slices"
-    noise, ring, edges, halves = (told[name] for name in ("noise", "ring_index", "edges", "halves"))
+def _rows_of_slices(measurement: dict[str, Any]) -> list[tuple[str, str, str]]:
+    slices = f"median of {len(measurement['slices'])} slices"
+    noise, ring, edges, halves = (measurement[name] for name in ("noise", "ring_index", "edges", "halves"))
     rows = []
     if noise is None:
         rows.append(("noise", "–", "slices are too small for noise, rings and edges"))
     else:
-        rows.append(("noise", units.show(noise, told["unit"]), f"{slices}, of the finest diagonal detail"))
+        rows.append(
+            ("noise", units.show(noise, measurement["unit"]), f"{slices}, of the finest diagonal detail")
+        )
         rows.append(("ring index", "–" if ring is None else f"{ring:.3g}", f"{slices}, ripple over noise"))
-        rows += _of_quality(told)
+        rows += _rows_of_quality(measurement)
         width = edges["fwhm_px"]
         why = f"FWHM, median of {edges['count']} edges"
-        shown = f"{edges['limit'] or ''} {_length(width, edges['fwhm_m'])}".strip()
-        rows.append(("edge width", shown, why if width else f"{why}: too few"))
+        width_text = f"{edges['limit'] or ''} {_length(width, edges['fwhm_m'])}".strip()
+        rows.append(("edge width", width_text, why if width else f"{why}: too few"))
     if halves is not None:
         finest = "finer than 2 px" if halves["resolution_px"] is None else ""
         rows.append(
@@ -219,12 +241,12 @@ def _of_slices(told: dict[str, Any]) -> list[tuple[str, str, str]]:
     return rows
 
 
-def _of_quality(told: dict[str, Any]) -> list[tuple[str, str, str]]:
+def _rows_of_quality(measurement: dict[str, Any]) -> list[tuple[str, str, str]]:
     """Tell what `FIGURES` of the measurement names; what could not be told is a dash."""
-    unit = told["unit"]
+    unit = measurement["unit"]
     return [
-        (words, "–" if told[name] is None else shown(told[name]), text)
-        for name, words, shown, text in (
+        (words, "–" if measurement[name] is None else as_text(measurement[name]), text)
+        for name, words, as_text, text in (
             (
                 "ring_index_of_sectors",
                 "partial rings",
@@ -262,13 +284,13 @@ def _length(pixels: float | None, metres: float | None) -> str:
     return f"{pixels:.3g} px" + ("" if metres is None else f" = {units.show(metres, 'm', 3)}")
 
 
-def _show_histogram(told: dict[str, Any]) -> None:
+def _show_histogram(measurement: dict[str, Any]) -> None:
     """Draw the histogram between the percentiles 0.1 and 99.9."""
     import numpy as np
 
-    edges, counts = (np.asarray(told["histogram"][name]) for name in ("edges", "counts"))
+    edges, counts = (np.asarray(measurement["histogram"][name]) for name in ("edges", "counts"))
     middle = (edges[1:] + edges[:-1]) / 2
-    low, high = told["percentiles"]["0.1"], told["percentiles"]["99.9"]
+    low, high = measurement["percentiles"]["0.1"], measurement["percentiles"]["99.9"]
     if not low < high:
         return
     lines, ends = np.histogram(middle, LINES, (low, high), weights=counts)

@@ -61,13 +61,13 @@ def command(
         path = _present_folder(opening.in_use)
     is_scan = path.is_file() or _is_scan(path)
     menu = Menu(path.parent if is_scan else path, folder, console, opening)
-    with closing(menu), _ended_by_a_signal() as ended:
+    with closing(menu), _ended_by_a_signal() as stopped:
         if console.interactive:
             click.echo("h lists the options, q leaves")
         if is_scan:
             menu.choose(path)
         while True:
-            code = _one(menu, ended)
+            code = _do_line(menu, stopped)
             if code is not None:
                 return code
 
@@ -75,11 +75,11 @@ def command(
 def _present_folder(use: ProfileInUse) -> Path:
     """Return where the scans lie when nobody says so."""
     at_home = use.folder is not None and use.folder.resolve() == Path.cwd()
-    told = at_home and use.profile is not None and "spool" in use.profile.paths
-    return use.demand_spool("DIR") if told else Path()
+    has_spool = at_home and use.profile is not None and "spool" in use.profile.paths
+    return use.demand_spool("DIR") if has_spool else Path()
 
 
-def _one(menu: Any, ended: threading.Event) -> int | None:
+def _do_line(menu: Any, stopped: threading.Event) -> int | None:
     """Do one line; return the exit code where it is the last."""
     console = menu.console
     try:
@@ -91,26 +91,26 @@ def _one(menu: Any, ended: threading.Event) -> int | None:
             menu.code = 0
         return menu.code if menu.code > 1 else None
     except TomariumError as problem:
-        _tell(problem)
+        _print_problem(problem)
         return None if console.interactive else problem.exit_code
     except OSError as problem:
         from tomarium.cli.system_errors import explain
 
-        _tell(explain(problem))
+        _print_problem(explain(problem))
         return None if console.interactive else 2
     except KeyboardInterrupt:
         interrupts.ASKED.clear()
-        if ended.is_set() or not console.interactive:
+        if stopped.is_set() or not console.interactive:
             click.echo("stopped", err=True)
             return 3
         click.echo("stopped; q leaves the menu", err=True)
         return None
     finally:
-        if console.interactive and not ended.is_set():
+        if console.interactive and not stopped.is_set():
             interrupts.ASKED.clear()
 
 
-def _tell(problem: object) -> None:
+def _print_problem(problem: object) -> None:
     from tomarium.cli import _printable
 
     click.echo(f"tomarium: {_printable(str(problem))}", err=True)
@@ -129,18 +129,18 @@ def _is_scan(path: Path) -> bool:
 @contextmanager
 def _ended_by_a_signal() -> Iterator[threading.Event]:
     """Take the termination signal as the end of the menu, and Ctrl-C as the end of what runs."""
-    ended = threading.Event()
+    stopped = threading.Event()
     if threading.current_thread() is not threading.main_thread():
-        yield ended
+        yield stopped
         return
 
     def end(number: int, frame: Any) -> None:
-        ended.set()
+        stopped.set()
         interrupts.ASKED.set()
         raise KeyboardInterrupt
 
     before = signal.signal(signal.SIGTERM, end)
     try:
-        yield ended
+        yield stopped
     finally:
         signal.signal(signal.SIGTERM, before)

@@ -128,24 +128,24 @@ class Menu:
         opened = self.opening.open_scan(path)
         file = parameters_file(self.output, opened.name)
         demand_apart(opened.path, file)
-        here = str(opened.path.resolve())
-        held = self._lock(file)
+        scan_path = str(opened.path.resolve())
+        lock = self._lock(file)
         try:
             scan_parameters = read_parameters(file)
             assert scan_parameters.protocol  # raises where the lines do not fit together
         except BaseException:
-            if held != self._held:
-                _release(held)
+            if lock != self._held:
+                _release(lock)
             raise
-        if scan_parameters.scan not in ("", here):
+        if scan_parameters.scan not in ("", scan_path):
             show.warnings(
-                [f"{file} holds the parameters of {scan_parameters.scan}, which are taken for {here}"]
+                [f"{file} holds the parameters of {scan_parameters.scan}, which are taken for {scan_path}"]
             )
             scan_parameters = replace(scan_parameters, axis=None)
-        if held != self._held:
+        if lock != self._held:
             self.close()
-        self._held = held
-        self.chosen, self.parameters = opened, replace(scan_parameters, scan=here)
+        self._held = lock
+        self.chosen, self.parameters = opened, replace(scan_parameters, scan=scan_path)
         write_parameters(file, self.parameters)
         show.warnings(opened.warnings)
         self.state()
@@ -185,13 +185,13 @@ class Menu:
         values: dict[str, Any] = {}
         for question in letter.questions:
             default = in_words(now[question.flag]) if question.flag in now else question.default_in_words()
-            told = self.console.ask(question.words + ("" if values else ", or off"), default.split(" ")[0])
-            if told == "off" and not values:
+            answer = self.console.ask(question.words + ("" if values else ", or off"), default.split(" ")[0])
+            if answer == "off" and not values:
                 self.console.words.clear()
                 self._keep(self.parameters.without_call(letter.function))
                 return
             yes = kind_of(letter, question.flag)[0] == "yes"
-            values[question.flag] = YES_OR_NO.get(told.lower(), told) if yes else told
+            values[question.flag] = YES_OR_NO.get(answer.lower(), answer) if yes else answer
         self._keep(self.parameters.with_call(letter.function, values))
 
     def _by_path(self) -> None:
@@ -200,25 +200,25 @@ class Menu:
             raise InputError("s takes the path of a scan; n lists those of this folder")
         self.choose(Path(path).expanduser())
         now = self.parameters.calls.get("preprocess_all", {}).get("-b", (1, 1, 1))
-        told = self.console.ask("bin by (columns, rows and views alike; 1 for none)", in_words(now[0]))
+        answer = self.console.ask("bin by (columns, rows and views alike; 1 for none)", in_words(now[0]))
         binned = self.parameters.without_call("preprocess_all")
-        if told != "1":
-            binned = binned.with_call("preprocess_all", {"-b": (told, told, told)})
+        if answer != "1":
+            binned = binned.with_call("preprocess_all", {"-b": (answer, answer, answer)})
         if binned.calls != self.parameters.calls:
             self._keep(binned)
 
     def _by_name(self) -> None:
-        told = self.console.words.popleft() if self.console.words else ""
-        if not told:
+        name = self.console.words.popleft() if self.console.words else ""
+        if not name:
             names = scans_in(self.folder)
             for number, path in enumerate(names, start=1):
                 click.echo(f"  {number:3d}  {path.name}")
             if not names:
                 raise InputError(f"{self.folder} holds no scan; s takes one by its path")
-            told = self.console.ask("name or number", "none")
+            name = self.console.ask("name or number", "none")
         self.console.demand_no_more(self._typed)
-        if told != "none":
-            self.choose(scan_named(self.folder, told))
+        if name != "none":
+            self.choose(scan_named(self.folder, name))
 
     def _copy(self) -> None:
         name = self.console.ask("scan whose parameters are taken", "none")
@@ -228,9 +228,9 @@ class Menu:
             self.output, Path(name).stem if not parameters_file(self.output, name).exists() else name
         )
         if not file.exists():
-            there = sorted(path.name.removesuffix(ENDING) for path in self.output.glob(f"*{ENDING}"))
+            scan_names = sorted(path.name.removesuffix(ENDING) for path in self.output.glob(f"*{ENDING}"))
             raise InputError(
-                f"{file} does not exist; these scans have parameters: {', '.join(there) or 'none'}"
+                f"{file} does not exist; these scans have parameters: {', '.join(scan_names) or 'none'}"
             )
         other = read_parameters(file)
         if other.scan:
@@ -245,28 +245,28 @@ class Menu:
         self._keep(scan_parameters)
 
     def _axis(self) -> None:
-        told = self.console.ask("column from 0, 'm MOTOR' to guess, or find", "find")
-        if told in ("find", "a", "auto"):
+        answer = self.console.ask("column from 0, 'm MOTOR' to guess, or find", "find")
+        if answer in ("find", "a", "auto"):
             self._find_axis()
             return
-        motor, said = "", ""
-        if told == "m" or told.startswith("m "):
+        motor, estimate = "", ""
+        if answer == "m" or answer.startswith("m "):
             use = self.opening.in_use
-            motor = told[1:].strip() or self.console.ask("motor", use.axis_motor or "")
+            motor = answer[1:].strip() or self.console.ask("motor", use.axis_motor or "")
             sign = use.axis_sign if motor == use.axis_motor else None
-            column, said = quick_look.column_by_motor(self.scan, motor, sign)
+            column, estimate = quick_look.column_by_motor(self.scan, motor, sign)
         else:
             try:
-                column = float(told)
+                column = float(answer)
             except ValueError as problem:
-                raise InputError(f"a {told}: a column, 'm MOTOR' or find was expected") from problem
+                raise InputError(f"a {answer}: a column, 'm MOTOR' or find was expected") from problem
         width = self.scan.shape[2]
         if not -width <= column <= 2 * width:
             raise InputError(
                 f"column {column:g} lies far from the frames, which have the columns 0 to {width - 1}"
             )
-        if said:
-            click.echo(f"column {column:.2f}, {said}")
+        if estimate:
+            click.echo(f"column {column:.2f}, {estimate}")
         self._keep(self.parameters.with_call("rotation_axis", {"-m": column + 0.5}))
 
     def _find_axis(self) -> None:
@@ -294,23 +294,23 @@ class Menu:
         free = Protocol(
             tuple(replace(i, given={k: v for k, v in i.given.items() if k != "axis_column"}) for i in items)
         )
-        images, used, pixel = quick_look.look_at_axes(
+        images, row_used, pixel = quick_look.look_at_axes(
             self.scan, free, columns, row, on_progress=show.progress()
         )
         planes = [Plane(image, f"axis {column:g}") for image, column in zip(images, columns, strict=True)]
         self._picture("axes", planes, pixel)
         listed = ", ".join(f"{column:g}" for column in columns)
-        click.echo(f"z {used + 1} from 1, from left to right and then down about column {listed}")
-        told = self.console.ask("column to take, or keep", "keep")
-        if told != "keep":
-            self.console.words.appendleft(told)
+        click.echo(f"z {row_used + 1} from 1, from left to right and then down about column {listed}")
+        answer = self.console.ask("column to take, or keep", "keep")
+        if answer != "keep":
+            self.console.words.appendleft(answer)
             self._axis()
 
     def _column(self) -> float:
         """Return the column of the axis as far as it is known, whole."""
-        given = self.parameters.calls.get("rotation_axis", {}).get("-m")
-        if given is not None:
-            return float(round(given - 0.5))
+        column = self.parameters.calls.get("rotation_axis", {}).get("-m")
+        if column is not None:
+            return float(round(column - 0.5))
         if self.scan.axis_column is not None:
             return float(round(self.scan.axis_column.value))
         if self.parameters.axis is not None:
@@ -321,37 +321,37 @@ class Menu:
         """Ask for a slice; the middle one of the region by default."""
         region = self.parameters.calls.get("roi", {}).get("-r")
         middle = None if region is None else (region[2] + region[5]) // 2
-        told = self.console.ask("slice from 1", "middle" if middle is None else str(middle))
-        if told == "middle":
+        answer = self.console.ask("slice from 1", "middle" if middle is None else str(middle))
+        if answer == "middle":
             return None
-        if not told.isdigit() or int(told) < 1:
-            raise InputError(f"slice {told!r}: a whole number from 1 was expected, or middle")
-        return int(told) - 1
+        if not answer.isdigit() or int(answer) < 1:
+            raise InputError(f"slice {answer!r}: a whole number from 1 was expected, or middle")
+        return int(answer) - 1
 
     def _view(self) -> None:
         row = self._row()
         self.console.demand_no_more(self._typed)
-        shown = quick_look.look(
+        picture = quick_look.look(
             self.scan, self.parameters.protocol, row, self.parameters.axis, on_progress=show.progress()
         )
-        self._picture("slice", [Plane(shown.image)], shown.pixel_m)
+        self._picture("slice", [Plane(picture.image)], picture.pixel_m)
         region = self.parameters.calls.get("roi", {}).get("-r")
         start = (0, 0) if region is None else (region[1] - 1, region[0] - 1)
-        menu_words.sentence(quick_look.axes_in_words(shown, self.unit, start))
+        menu_words.sentence(quick_look.axes_in_words(picture, self.unit, start))
         motors = quick_look.motors_in_words(self.scan) if self.unit == "mm" else ""
         if motors:
             menu_words.sentence(f"motors: {motors}")
-        if shown.axis_column is not None:
-            click.echo(f"axis at column {shown.axis_column:.2f}, {shown.axis_source}")
-        show.warnings(shown.warnings)
-        self.code = max(self.code, 1 if shown.warnings else 0)
+        if picture.axis_column is not None:
+            click.echo(f"axis at column {picture.axis_column:.2f}, {picture.axis_source}")
+        show.warnings(picture.warnings)
+        self.code = max(self.code, 1 if picture.warnings else 0)
 
-    def _picture(self, what: str, planes: list[Plane], pixel_m: float | None) -> None:
+    def _picture(self, kind: str, planes: list[Plane], pixel_m: float | None) -> None:
         """Write a picture beside the parameters, and show it where there is a terminal."""
         from tomarium.viewers.terminal import show as in_terminal
 
         png = draw_slices(planes, pixel_m=pixel_m)
-        path = self.output / f"{self.scan.name}_{what}.png"
+        path = self.output / f"{self.scan.name}_{kind}.png"
         write_whole(path, png)
         if self.console.interactive:
             columns, lines = shutil.get_terminal_size()
@@ -360,40 +360,40 @@ class Menu:
 
     def _half(self) -> None:
         now = self.parameters.calls.get("half_acq")
-        told = self.console.ask(
+        answer = self.console.ask(
             "auto, on or off", "auto" if now is None else "on" if now.get("-a", True) else "off"
         )
-        if told not in ("auto", "on", "off"):
-            raise InputError(f"d {told}: auto, on or off was expected")
+        if answer not in ("auto", "on", "off"):
+            raise InputError(f"d {answer}: auto, on or off was expected")
         changed = self.parameters.without_call("half_acq")
-        self._keep(changed if told == "auto" else changed.with_call("half_acq", {"-a": told == "on"}))
+        self._keep(changed if answer == "auto" else changed.with_call("half_acq", {"-a": answer == "on"}))
 
     def _region(self) -> None:
         now = self.parameters.calls.get("roi", {}).get("-r")
-        told = self.console.all_words() or self.console.ask(
+        answer = self.console.all_words() or self.console.ask(
             "x1 y1 z1 x2 y2 z2 from 1, or whole", "whole" if now is None else in_words(now)
         )
-        if told in ("whole", "off"):
+        if answer in ("whole", "off"):
             self._keep(self.parameters.without_call("roi"))
             return
-        words = told.replace(",", " ").split()
+        words = answer.replace(",", " ").split()
         if len(words) != 6:
-            raise InputError(f"r {told}: six numbers x1 y1 z1 x2 y2 z2 were expected, or whole")
+            raise InputError(f"r {answer}: six numbers x1 y1 z1 x2 y2 z2 were expected, or whole")
         self._keep(self.parameters.with_call("roi", {"-r": tuple(words)}))
 
     def _crop(self) -> None:
-        told = self.console.all_words() or self.console.ask("x y z in voxels, auto, or whole", "auto")
-        if told in ("whole", "off"):
+        answer = self.console.all_words() or self.console.ask("x y z in voxels, auto, or whole", "auto")
+        if answer in ("whole", "off"):
             self._keep(self.parameters.without_call("roi"))
             return
         whole = self.parameters.without_call("roi").protocol
-        words = told.replace(",", " ").split()
-        if told == "auto":
+        words = answer.replace(",", " ").split()
+        if answer == "auto":
             crop = find_crop(self.scan, whole, on_progress=show.progress())
         elif len(words) == 3 and all(word.isdigit() for word in words):
             crop = centred_crop(self.scan, whole, (int(words[2]), int(words[1]), int(words[0])))
         else:
-            raise InputError(f"crop {told}: three whole numbers x y z were expected, auto, or whole")
+            raise InputError(f"crop {answer}: three whole numbers x y z were expected, auto, or whole")
         show.warnings(crop.warnings)
         click.echo(crop.told)
         (y, x), z = (part.split(":") for part in crop.region.split(",")), crop.rows
@@ -408,15 +408,15 @@ class Menu:
         return paths[:-1]
 
     def _newest_record(self) -> Path:
-        there = self._records()
-        return there[-1] if there else self.output / f"{self.scan.name}_record"
+        records = self._records()
+        return records[-1] if records else self.output / f"{self.scan.name}_record"
 
     def _launch(self) -> None:
-        there = self._records()
-        count = len(there) + 1
+        records = self._records()
+        count = len(records) + 1
         new = self.output / f"{self.scan.name}_record{'' if count == 1 else f'_{count}'}"
-        default = there[-1] if there and is_unfinished(there[-1]) else new
-        told = self.console.ask("record", default.name)
+        default = records[-1] if records and is_unfinished(records[-1]) else new
+        name = self.console.ask("record", default.name)
         self._run(
             "run",
             str(self.scan.path),
@@ -424,18 +424,18 @@ class Menu:
             "-p",
             str(self.file),
             "-o",
-            str(self.output / told),
+            str(self.output / name),
         )
         self.state()
 
     def _cast(self) -> None:
-        there = [path for path in self._records() if not is_unfinished(path)]
-        if not there:
+        finished = [path for path in self._records() if not is_unfinished(path)]
+        if not finished:
             raise InputError(f"{self.scan.name} has no finished volume yet; l makes it")
         bits = self.console.ask("bits, 8 or 16", "8")
         limits = self.console.ask("limits A:B, or auto", "auto")
-        target = self.output / f"{there[-1].name}_{bits}bit.tif"
-        self._run("recad", str(there[-1]), str(target), "--bits", bits, "--limits", limits)
+        target = self.output / f"{finished[-1].name}_{bits}bit.tif"
+        self._run("recad", str(finished[-1]), str(target), "--bits", bits, "--limits", limits)
 
     def _all(self) -> None:
         match = self.console.ask("names of the scans, such as sampleA_*", "*")
@@ -473,9 +473,9 @@ class Menu:
         self.code = max(self.code, execute(list(words)))
 
 
-def _release(held: tuple[Path, int]) -> None:
-    held[0].unlink(missing_ok=True)
-    os.close(held[1])
+def _release(lock: tuple[Path, int]) -> None:
+    lock[0].unlink(missing_ok=True)
+    os.close(lock[1])
 
 
 def letters() -> list[str]:

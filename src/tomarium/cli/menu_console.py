@@ -43,10 +43,10 @@ class Console:
         if line is None:
             return None
         try:
-            first, *rest = shlex.split(line) or [""]
+            first, *further_words = shlex.split(line) or [""]
         except ValueError as problem:
             raise InputError(f"{line!r} cannot be read: {problem}") from problem
-        self.words = deque(rest)
+        self.words = deque(further_words)
         return first
 
     def ask(self, words: str, default: str) -> str:
@@ -72,10 +72,10 @@ class Console:
 
     def ask_yes(self, words: str, default: bool) -> bool:
         """Ask for yes or no."""
-        told = self.ask(f"{words}, y or n", "y" if default else "n")
-        if told.lower() not in YES_OR_NO:
-            raise InputError(f"{words}: {told!r} was answered; write y or n")
-        return YES_OR_NO[told.lower()]
+        answer = self.ask(f"{words}, y or n", "y" if default else "n")
+        if answer.lower() not in YES_OR_NO:
+            raise InputError(f"{words}: {answer!r} was answered; write y or n")
+        return YES_OR_NO[answer.lower()]
 
     def all_words(self) -> str:
         """Return the words that are left, for what takes a text with spaces."""

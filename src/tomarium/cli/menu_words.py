@@ -41,32 +41,32 @@ def state(scan: Scan, parameters: ScanParameters, file: Path, record: Path) -> N
     protocol = parameters.protocol
     views, rows, columns = scan.shape
     geometry = scan.geometry
-    known = [f"{views} views of {rows} × {columns}"]
-    known += [] if geometry.pixel_m is None else [f"pixel {units.show(geometry.pixel_m.value, 'm')}"]
-    known += [] if geometry.energy_kev is None else [f"{geometry.energy_kev.value:g} keV"]
-    paragraph("scan", f"{scan.path.name}: {', '.join(known)}")
+    facts = [f"{views} views of {rows} × {columns}"]
+    facts += [] if geometry.pixel_m is None else [f"pixel {units.show(geometry.pixel_m.value, 'm')}"]
+    facts += [] if geometry.energy_kev is None else [f"{geometry.energy_kev.value:g} keV"]
+    paragraph("scan", f"{scan.path.name}: {', '.join(facts)}")
     paragraph("axis", axis(scan, parameters, protocol))
-    told = []
+    steps = []
     for entry in to_data(protocol)["steps"]:
         [(name, values)] = entry.items()
-        shown = ", ".join(f"{key} {value}" for key, value in values.items() if value is not None)
-        told.append(f"{name} ({shown})" if shown else name)
-    paragraph("steps", " → ".join(told))
+        parameters_text = ", ".join(f"{key} {value}" for key, value in values.items() if value is not None)
+        steps.append(f"{name} ({parameters_text})" if parameters_text else name)
+    paragraph("steps", " → ".join(steps))
     region = parameters.calls.get("roi")
     paragraph(
         "region", "the whole" if region is None else f"x1 y1 z1 x2 y2 z2 = {in_words(region['-r'])}, from 1"
     )
-    there = (
+    progress = (
         "unfinished, l goes on" if is_unfinished(record) else "made" if record.exists() else "not made yet"
     )
-    paragraph("output", f"{record.name} ({there}), parameters in {file.name}")
+    paragraph("output", f"{record.name} ({progress}), parameters in {file.name}")
 
 
 def axis(scan: Scan, parameters: ScanParameters, protocol: Protocol) -> str:
     """Tell the rotation axis as it is known now."""
-    given = parameters.calls.get("rotation_axis", {}).get("-m")
-    if given is not None:
-        return f"column {given - 0.5:.2f}, given"
+    column = parameters.calls.get("rotation_axis", {}).get("-m")
+    if column is not None:
+        return f"column {column - 0.5:.2f}, given"
     if scan.axis_column is not None:
         return f"column {scan.axis_column.value:.2f}, {scan.axis_column.origin}: {scan.axis_column.source}"
     found_axis = parameters.axis

@@ -7,12 +7,12 @@ from pathlib import Path
 import click
 
 from tomarium.cli import mesh_options, scan_options, show
-from tomarium.cli.mesh_options import Taken
+from tomarium.cli.mesh_options import BodyOptions
 
 
 @click.command("mesh")
 @mesh_options.SOURCE
-@mesh_options.taken
+@mesh_options.with_body_options
 @click.option(
     "--max-tri", "triangles", default="300k", show_default=True, help="Triangles at most: 300k, 2M."
 )
@@ -37,7 +37,7 @@ from tomarium.cli.mesh_options import Taken
 @click.option("--json", "as_json", is_flag=True, help="Print the figures for machines.")
 def command(
     source: str,
-    taken: Taken,
+    body_options: BodyOptions,
     triangles: str,
     smallest: int,
     formats: tuple[str, ...],
@@ -69,21 +69,23 @@ def command(
     from tomarium.catalogue.model_request import read_count
     from tomarium.pipeline.mesh.make_mesh import Limits, as_data, doubts, in_lines, make_mesh
 
-    volume, place, about = mesh_options.open_source(source, taken, opening)
+    volume, place, about = mesh_options.open_source(source, body_options, opening)
     if preview is not None:
-        mesh_options.draw_preview(volume, taken, preview)
+        mesh_options.draw_preview(volume, body_options, preview)
         return
-    name = taken.name or ("surface" if taken.label is None else f"label-{taken.label}")
-    with mesh_options.demand_target(source, place, taken, name) as target:
-        limits = Limits(read_count(triangles, "--max-tri"), taken.level, taken.bytes, smallest)
-        mesh, figures = make_mesh(volume, taken.wish, limits, show.progress())
-        done = mesh_options.with_next(keep_surface(target, mesh, figures, about, formats or FORMATS), place)
+    name = body_options.name or ("surface" if body_options.label is None else f"label-{body_options.label}")
+    with mesh_options.demand_target(source, place, body_options, name) as target:
+        limits = Limits(read_count(triangles, "--max-tri"), body_options.level, body_options.bytes, smallest)
+        mesh, figures = make_mesh(volume, body_options.wish, limits, show.progress())
+        mesh_files = mesh_options.with_next(
+            keep_surface(target, mesh, figures, about, formats or FORMATS), place
+        )
     if as_json:
-        show.as_json({**done, **as_data(figures)})
+        show.as_json({**mesh_files, **as_data(figures)})
         return
-    click.secho(str(done["folder"]), bold=True)
+    click.secho(str(mesh_files["folder"]), bold=True)
     show.table(in_lines(figures))
-    mesh_options.tell_files(done)
+    mesh_options.tell_files(mesh_files)
     show.warnings(doubts(figures))
     if figures.length_unit != "mm":
         show.warnings(

@@ -53,7 +53,7 @@ OPTIONS = (
 
 
 @dataclass(frozen=True)
-class Taken:
+class BodyOptions:
     """What the shared options say; as `tomarium mesh --help` tells them."""
 
     output: Path | None
@@ -92,21 +92,23 @@ class Place:
     id: str | None = None
 
 
-def taken(function: F) -> F:
-    """Add the shared options; the function takes `taken`."""
+def with_body_options(function: F) -> F:
+    """Add the shared options; the function takes `body_options`."""
 
     @wraps(function)
-    def packed(**given: Any) -> Any:
-        told = {name: given.pop(name) for name in Taken.__dataclass_fields__}
-        return function(taken=Taken(**told), **given)
+    def packed(**options: Any) -> Any:
+        values = {name: options.pop(name) for name in BodyOptions.__dataclass_fields__}
+        return function(body_options=BodyOptions(**values), **options)
 
-    made: Any = packed
+    decorated: Any = packed
     for option in reversed(OPTIONS):
-        made = option(made)
-    return made  # type: ignore[no-any-return]
+        decorated = option(decorated)
+    return decorated  # type: ignore[no-any-return]
 
 
-def open_source(source: str, told: Taken, opening: scan_options.Opening) -> tuple[Volume, Place, About]:
+def open_source(
+    source: str, body_options: BodyOptions, opening: scan_options.Opening
+) -> tuple[Volume, Place, About]:
     """Open a volume, given by its path, its record's folder or the record's identifier."""
     from tomarium.catalogue.mesh_files import About, about_of
     from tomarium.catalogue.model_request import read_mm, with_voxel
@@ -114,74 +116,74 @@ def open_source(source: str, told: Taken, opening: scan_options.Opening) -> tupl
     from tomarium.model import Volume
     from tomarium.standards.ro_crate import FILENAME
 
-    path, known = Path(source), None
+    path, record_id = Path(source), None
     if not path.exists() and ID.fullmatch(source):
-        path, known = _by_identifier(source, told.catalogue), source
+        path, record_id = _by_identifier(source, body_options.catalogue), source
     volume = opening.open(path)
     if not isinstance(volume, Volume):
         raise InputError(f"{source}: holds no volume (z, y, x); reconstruct a scan with `tomarium run` first")
-    if told.voxel is not None:
-        volume = with_voxel(volume, read_mm(told.voxel, "--voxel") * 1e-3)
+    if body_options.voxel is not None:
+        volume = with_voxel(volume, read_mm(body_options.voxel, "--voxel") * 1e-3)
     if (path / FILENAME).is_file():
-        return volume, Place(path.resolve(), known), about_of(read_record(path))
+        return volume, Place(path.resolve(), record_id), about_of(read_record(path))
     return volume, Place(None), About(volume.name or path.name)
 
 
 @contextmanager
-def demand_target(source: str, place: Place, told: Taken, name: str) -> Iterator[Target]:
+def demand_target(source: str, place: Place, body_options: BodyOptions, name: str) -> Iterator[Target]:
     """Tell where files go, before long work begins; refused where they are there already."""
     from tomarium.catalogue.keep_mesh import target_in_folder, target_in_record
     from tomarium.catalogue.mesh_files import file_name
     from tomarium.catalogue.mesh_part import CataloguedRecord
     from tomarium.catalogue.reader import LOCAL_OWNER
 
-    if told.output is not None or place.folder is None:
-        folder = told.output or Path(f"{Path(source).name.split('.')[0]}-{file_name(name)}")
-        yield target_in_folder(folder, name, told.overwrite)
+    if body_options.output is not None or place.folder is None:
+        folder = body_options.output or Path(f"{Path(source).name.split('.')[0]}-{file_name(name)}")
+        yield target_in_folder(folder, name, body_options.overwrite)
     elif place.id is None:
-        yield target_in_record(place.folder, name, told.overwrite)
+        yield target_in_record(place.folder, name, body_options.overwrite)
     else:
-        with _catalogue(told.catalogue) as opened:
-            known = CataloguedRecord(opened, LOCAL_OWNER, place.id)
-            yield target_in_record(place.folder, name, told.overwrite, known)
+        with _catalogue(body_options.catalogue) as opened:
+            known_record = CataloguedRecord(opened, LOCAL_OWNER, place.id)
+            yield target_in_record(place.folder, name, body_options.overwrite, known_record)
 
 
-def tell_files(done: dict[str, Any]) -> None:
+def tell_files(written_files: dict[str, Any]) -> None:
     """Print the files with their sizes, and what is to be done next."""
-    for ending, name in done["files"].items():
-        click.echo(f"  {name:<28} {units.show(done['bytes'][ending], 'B', digits=3)}")
-    if done["record"]:
-        click.echo(f"  part of the record {done['record']}")
-    if done.get("next"):
-        click.echo(f"  bring the catalogue up to date with: {done['next']}")
+    for ending, name in written_files["files"].items():
+        click.echo(f"  {name:<28} {units.show(written_files['bytes'][ending], 'B', digits=3)}")
+    if written_files["record"]:
+        click.echo(f"  part of the record {written_files['record']}")
+    if written_files.get("next"):
+        click.echo(f"  bring the catalogue up to date with: {written_files['next']}")
 
 
-def with_next(done: dict[str, Any], place: Place) -> dict[str, Any]:
+def with_next(written_files: dict[str, Any], place: Place) -> dict[str, Any]:
     """Add what is to be done next: a record that was given by its folder is not brought up to date in a catalogue."""
-    keeper = done.pop("keeper", None)
+    keeper = written_files.pop("keeper", None)
     if keeper is None:
-        return done
+        return written_files
     if place.id is not None:
-        return {**done, "filed": True}
-    return {**done, "filed": None, "next": f"tomarium ingest {keeper}"}
+        return {**written_files, "filed": True}
+    return {**written_files, "filed": None, "next": f"tomarium ingest {keeper}"}
 
 
-def draw_preview(volume: Volume, told: Taken, target: Path) -> None:
+def draw_preview(volume: Volume, body_options: BodyOptions, target: Path) -> None:
     """Write a picture of the middle slice with the rim of the body, and print the threshold."""
     from tomarium.atomic_files import write_whole
     from tomarium.pipeline.mesh.grid import choose_grid, grids_of
     from tomarium.viewers.threshold_picture import threshold_png
 
-    grid = choose_grid(grids_of(volume), told.level, told.bytes)
-    picture, words = threshold_png(volume, grid, told.wish)
+    grid = choose_grid(grids_of(volume), body_options.level, body_options.bytes)
+    picture, words = threshold_png(volume, grid, body_options.wish)
     write_whole(target, picture)
     click.echo(f"{target}: {words}")
 
 
-def _by_identifier(given: str, place: Path | None) -> Path:
+def _by_identifier(record: str, place: Path | None) -> Path:
     from tomarium.catalogue import queries
 
-    missing = f"{given}: there is no such file or folder"
+    missing = f"{record}: there is no such file or folder"
     try:
         opened = _catalogue(place)
     except InputError as problem:
@@ -189,7 +191,7 @@ def _by_identifier(given: str, place: Path | None) -> Path:
             f"{missing}, and no catalogue in which it could be a record ({problem})"
         ) from problem
     with opened, opened.reading() as connection:
-        folder = queries.folder_of(connection, given)
+        folder = queries.folder_of(connection, record)
     if folder is None:
         raise InputError(
             f"{missing}, and no record of this identifier in {opened.name}; look with `tomarium search`"

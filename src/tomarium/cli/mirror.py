@@ -32,10 +32,12 @@ def command(source: Path, folder: Path, once: bool, every: str) -> None:
     if every_s <= 0:
         raise ParameterError(f"--every {every}: must be more than nothing; try --every 2s")
 
-    def tell(made: Generation) -> None:
-        size = units.show(made.source.size, "B")
-        click.echo(f"{made.path}  {size} in {units.show(made.seconds, 's')}, attempt {made.attempts}")
-        for name in made.absent:
+    def tell(generation: Generation) -> None:
+        size = units.show(generation.source.size, "B")
+        click.echo(
+            f"{generation.path}  {size} in {units.show(generation.seconds, 's')}, attempt {generation.attempts}"
+        )
+        for name in generation.absent:
             click.secho(f"! {name}, which it points to, is absent", fg="yellow", err=True)
 
     if once:

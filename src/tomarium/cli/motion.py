@@ -54,7 +54,7 @@ def command(
     from tomarium.pipeline.run.provenance import plain
 
     scan = opening.open_scan(path)
-    motion_estimate = _found(scan, method, returns)
+    motion_estimate = _estimate_motion(scan, method, returns)
     if output is not None and not motion_estimate.used:
         raise InputError(
             f"{path}: nothing tells how the sample moved, so {output} was not written; without -o it is said why"
@@ -64,7 +64,7 @@ def command(
     if as_json:
         show.as_json(plain({**asdict(motion_estimate), "warnings": scan.warnings}))
         return
-    _show(motion_estimate)
+    _print_estimate(motion_estimate)
     if output is not None:
         click.echo(
             f"  written to {output}; take it with --shifts {output} --axis {motion_estimate.axis_column:.2f}"
@@ -72,7 +72,7 @@ def command(
     show.warnings(scan.warnings)
 
 
-def _found(scan: Scan, method: str, returns: str) -> MotionEstimate:
+def _estimate_motion(scan: Scan, method: str, returns: str) -> MotionEstimate:
     from tomarium.model import Value
     from tomarium.steps.probes.align_by_reprojection import align_by_reprojection
     from tomarium.steps.probes.find_axis import find_axis
@@ -82,37 +82,37 @@ def _found(scan: Scan, method: str, returns: str) -> MotionEstimate:
     if scan.axis_column is None:
         axis = find_axis(scan)
         scan = scan.with_geometry(axis_column=Value(axis.column, "derived", "found"))
-    given: dict[str, Any] = {"returns": returns} if method == "drift" else {}
+    keywords: dict[str, Any] = {"returns": returns} if method == "drift" else {}
     probe = {"drift": movement_correction, "points": mercedes, "reprojection": align_by_reprojection}[method]
-    motion_estimate: MotionEstimate = probe(scan, **given)
+    motion_estimate: MotionEstimate = probe(scan, **keywords)
     return motion_estimate
 
 
-def _show(found: MotionEstimate) -> None:
-    if not found.used:
-        apart = ", ".join(found.inseparable) or "motion from anything else"
+def _print_estimate(motion_estimate: MotionEstimate) -> None:
+    if not motion_estimate.used:
+        apart = ", ".join(motion_estimate.inseparable) or "motion from anything else"
         click.secho(f"motion is unknown: the views do not tell apart {apart}", bold=True)
         click.echo("  a full turn, views that come back to an angle, or return images (--returns) would tell")
         return
-    columns = found.shift_columns_px
+    columns = motion_estimate.shift_columns_px
     click.secho(f"{columns.min():.2f} to {columns.max():.2f} px along columns", bold=True, nl=False)
-    rows = found.shift_rows_px
+    rows = motion_estimate.shift_rows_px
     along = "none along rows" if rows is None else f"{rows.min():.2f} to {rows.max():.2f} px along rows"
-    click.echo(f", {along}  confidence {found.confidence}, {found.model}")
-    axis = "unknown" if found.axis_column is None else f"{found.axis_column:.2f}"
+    click.echo(f", {along}  confidence {motion_estimate.confidence}, {motion_estimate.model}")
+    axis = "unknown" if motion_estimate.axis_column is None else f"{motion_estimate.axis_column:.2f}"
     show.table(
         (
             ("axis column", axis),
-            ("left by the model", _px(found.residual_px)),
-            ("largest error", _px(found.error_px)),
-            ("pairs, points or views", str(found.used)),
+            ("left by the model", _px_text(motion_estimate.residual_px)),
+            ("largest error", _px_text(motion_estimate.error_px)),
+            ("pairs, points or views", str(motion_estimate.used)),
         )
     )
-    if found.inseparable:
+    if motion_estimate.inseparable:
         click.echo(
-            f"  the views do not tell apart {', '.join(found.inseparable)}; nothing is corrected there"
+            f"  the views do not tell apart {', '.join(motion_estimate.inseparable)}; nothing is corrected there"
         )
 
 
-def _px(value: float) -> str:
+def _px_text(value: float) -> str:
     return f"{value:.3f} px" if isfinite(value) else "unknown"

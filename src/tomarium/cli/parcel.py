@@ -67,7 +67,7 @@ def new(
         parcel = make_parcel(
             opened, LOCAL_OWNER, read_facts(facts), specimens, receiver=receiver or "", id=id
         )
-    _tell(parcel)
+    _print_parcel(parcel)
 
 
 @command.command("edit")
@@ -90,14 +90,14 @@ def edit(
     from tomarium.catalogue.parcels import change_parcel
     from tomarium.catalogue.reader import LOCAL_OWNER
 
-    told = read_facts(facts)
-    if not (told or specimens or receiver is not None):
+    facts_read = read_facts(facts)
+    if not (facts_read or specimens or receiver is not None):
         raise click.UsageError("give what is to be changed: --fact KEY=TEXT, --specimen or --receiver")
     with open_catalogue(catalogue, make=False) as opened:
         changed = change_parcel(
-            opened, LOCAL_OWNER, parcel, told, specimens=specimens or None, receiver=receiver
+            opened, LOCAL_OWNER, parcel, facts_read, specimens=specimens or None, receiver=receiver
         )
-    _tell(changed)
+    _print_parcel(changed)
 
 
 @command.command("send")
@@ -118,10 +118,10 @@ def send(
     with open_catalogue(catalogue, make=False) as opened:
         if tracking:
             change_parcel(opened, LOCAL_OWNER, parcel, {"tracking": tracking})
-        _tell(tell_of_parcel(opened, LOCAL_OWNER, parcel, "sent", note=note, files=files))
+        _print_parcel(tell_of_parcel(opened, LOCAL_OWNER, parcel, "sent", note=note, files=files))
 
 
-def _state(name: str, state: str, help: str) -> Callable[..., None]:
+def _add_state_command(name: str, state: str, help: str) -> Callable[..., None]:
     @command.command(name, help=help)
     @click.argument("parcel")
     @click.option(
@@ -145,21 +145,25 @@ def _state(name: str, state: str, help: str) -> Callable[..., None]:
 
         files = [(picture.name, picture.read_bytes()) for picture in pictures]
         with open_catalogue(catalogue, make=False) as opened:
-            told = tell_of_parcel(
+            parcel_changed = tell_of_parcel(
                 opened, LOCAL_OWNER, parcel, state, place=place, condition=condition, note=note, files=files
             )
-        _tell(told)
+        _print_parcel(parcel_changed)
 
     return tell
 
 
-receive = _state(
+receive = _add_state_command(
     "receive", "received", "Say that PARCEL arrived, where its specimens are now, and how they look."
 )
-store = _state("store", "stored", "Say that the specimens of PARCEL were stored, and where.")
-return_ = _state("return", "returned", "Say that PARCEL was sent back: its specimens are on their way.")
-back = _state("back", "back", "Say that PARCEL arrived back at its sender, and where its specimens are.")
-cancel = _state("cancel", "cancelled", "Say that PARCEL is not sent.")
+store = _add_state_command("store", "stored", "Say that the specimens of PARCEL were stored, and where.")
+return_ = _add_state_command(
+    "return", "returned", "Say that PARCEL was sent back: its specimens are on their way."
+)
+back = _add_state_command(
+    "back", "back", "Say that PARCEL arrived back at its sender, and where its specimens are."
+)
+cancel = _add_state_command("cancel", "cancelled", "Say that PARCEL is not sent.")
 
 
 @command.command("list")
@@ -202,23 +206,23 @@ def show_(parcel: str, as_json: bool, catalogue: Path | None) -> None:
     from tomarium.catalogue.reader import LOCAL_OWNER
 
     with open_catalogue(catalogue, make=False) as opened, opened.reading() as connection:
-        found = parcel_of(connection, LOCAL_OWNER, parcel)
-    if found is None:
+        parcel_found = parcel_of(connection, LOCAL_OWNER, parcel)
+    if parcel_found is None:
         raise InputError(
             f"there is no parcel {parcel[:80]!r}; see those that are there with: tomarium parcel list"
         )
     if as_json:
-        show.as_json(asdict(found))
+        show.as_json(asdict(parcel_found))
         return
-    _tell(found)
+    _print_parcel(parcel_found)
     labels = {fact.key: fact.label for fact in FACTS}
-    show.table([(labels[key], text.replace("\n", ", ")) for key, text in found.facts.items()])
-    for event in reversed(found.events):
+    show.table([(labels[key], text.replace("\n", ", ")) for key, text in parcel_found.facts.items()])
+    for event in reversed(parcel_found.events):
         click.secho(f"{event.when} {event.who}: {STATES[event.state]}", bold=True)
         if event.note:
             click.echo(event.note)
 
 
-def _tell(parcel: Parcel) -> None:
-    held = ", ".join(id for id, _ in parcel.specimens)
-    click.echo(f"{parcel.id}: {STATES[parcel.state]}; holds {held}")
+def _print_parcel(parcel: Parcel) -> None:
+    specimens = ", ".join(id for id, _ in parcel.specimens)
+    click.echo(f"{parcel.id}: {STATES[parcel.state]}; holds {specimens}")

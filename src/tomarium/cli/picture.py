@@ -98,7 +98,7 @@ def command(
         raise InputError("--plane, --at and --speed go with --series; of one volume draw --kind sheet")
     demand_output(output, (ENDINGS.get(kind, ".png"),), kind, force)
     path = Path(source)
-    opened = opening.open(path if path.exists() else _of_record(source, catalogue))
+    opened = opening.open(path if path.exists() else _folder_of_record(source, catalogue))
     if isinstance(opened, Scan):
         content = picture_of_scan(opened, kind, choice, show.progress())
     elif isinstance(opened, Volume):
@@ -109,7 +109,7 @@ def command(
     click.echo(f"{output}: {kind} of {source}, {units.show(len(content), 'B', digits=3)}")
 
 
-def _of_record(source: str, catalogue: Path | str | None) -> Path:
+def _folder_of_record(source: str, catalogue: Path | str | None) -> Path:
     from tomarium.catalogue import queries
     from tomarium.catalogue.catalogue import open_catalogue
 

@@ -56,21 +56,24 @@ def command(
     choice.demand_none_of("like", "crop")
     protocol = choice.protocol(scan.domain)
     resources = measure(output or Path.cwd(), memory, on=device, device_memory=device_memory)
-    made = plan(protocol, scan, resources, rows=scan_options.parse_rows(rows) or choice.rows())
-    truncated = _truncated_part(made)
+    plan_made = plan(protocol, scan, resources, rows=scan_options.parse_rows(rows) or choice.rows())
+    truncated = _truncated_part(plan_made)
     if as_json:
-        show.as_json(plan_data(made) | {"truncated_part": truncated})
-        made.demand_fit()
+        show.as_json(plan_data(plan_made) | {"truncated_part": truncated})
+        plan_made.demand_fit()
         return
-    for stage in made.stages:
+    for stage in plan_made.stages:
         steps = " → ".join(bound.step.name for bound in stage.steps) or "copy uncompressed"
         click.secho(f"{stage.name}: {steps}", bold=True)
         show.table(
             [
                 ("slabs", f"{stage.slabs}, cut by {stage.direction}, halo {stage.halo}"),
-                ("reads", _bytes(stage.read_bytes) + f", decompresses {_bytes(stage.decompressed_bytes)}"),
-                ("writes", _bytes(stage.write_bytes) + _spool(stage)),
-                ("memory", _bytes(stage.peak_bytes)),
+                (
+                    "reads",
+                    _bytes_text(stage.read_bytes) + f", decompresses {_bytes_text(stage.decompressed_bytes)}",
+                ),
+                ("writes", _bytes_text(stage.write_bytes) + _spool_text(stage)),
+                ("memory", _bytes_text(stage.peak_bytes)),
                 ("time", executor_options.clock(stage)),
                 *([("device", executor_options.over_device(stage))] if stage.device is not None else []),
             ]
@@ -83,37 +86,40 @@ def command(
                 ],
                 "    ",
             )
-    if made.recomputed > 1:
-        click.echo(f"halos:  {made.recomputed:.2f} rows are computed for each that is needed")
-    click.echo(f"time:   about {show.clock(made.seconds)}, an estimate")
+    if plan_made.recomputed > 1:
+        click.echo(f"halos:  {plan_made.recomputed:.2f} rows are computed for each that is needed")
+    click.echo(f"time:   about {show.clock(plan_made.seconds)}, an estimate")
     if truncated:
         click.echo(
             f"truncated: in {100 * truncated:.3g} % of the views looked at the sample goes on beyond the detector; "
             f"with padding auto, fbp continues them by chords, which takes about twice as long, and grey values are "
             f"right to some percent only"
         )
-    click.echo(f"result: {' × '.join(map(str, made.shape))} float32 in {made.unit} (z, y, x)")
+    click.echo(f"result: {' × '.join(map(str, plan_made.shape))} float32 in {plan_made.unit} (z, y, x)")
     click.echo(
-        f"memory: {_bytes(made.peak_bytes)} of {_bytes(resources.memory_bytes)}; "
-        f"{made.workers} slabs at a time, {made.threads} threads each"
+        f"memory: {_bytes_text(plan_made.peak_bytes)} of {_bytes_text(resources.memory_bytes)}; "
+        f"{plan_made.workers} {'slab' if plan_made.workers == 1 else 'slabs'} at a time, "
+        f"{plan_made.threads} {'thread' if plan_made.threads == 1 else 'threads'} each"
     )
-    if not any(stage.device for stage in made.stages):
-        click.echo(f"device: none: {plan_data(made)['device']['why']}")
+    if not any(stage.device for stage in plan_made.stages):
+        click.echo(f"device: none: {plan_data(plan_made)['device']['why']}")
     if resources.disk_bytes is not None:
-        click.echo(f"disk:   {_bytes(made.write_bytes)} of {_bytes(resources.disk_bytes)} free")
-    show.warnings(made.warnings)
-    made.demand_fit()
+        click.echo(
+            f"disk:   {_bytes_text(plan_made.write_bytes)} of {_bytes_text(resources.disk_bytes)} free"
+        )
+    show.warnings(plan_made.warnings)
+    plan_made.demand_fit()
 
 
-def _truncated_part(made: Plan) -> float | None:
+def _truncated_part(plan_made: Plan) -> float | None:
     """Look whether the sample is wider than the detector, where slices are made; None where it cannot be told."""
     from tomarium.errors import TomariumError
     from tomarium.pipeline.run.data_check import truncated_part
 
-    if made.layout.domain != "slice":
+    if plan_made.layout.domain != "slice":
         return None
     try:
-        return truncated_part(made.resolution.scan)
+        return truncated_part(plan_made.resolution.scan)
     except TomariumError as problem:
         click.echo(
             f"the frames cannot be read, so nothing tells whether the sample is truncated: {problem}",
@@ -122,12 +128,12 @@ def _truncated_part(made: Plan) -> float | None:
         return None
 
 
-def _spool(stage: Any) -> str:
+def _spool_text(stage: Any) -> str:
     if not stage.spool_bytes:
         return ""
     where = "memory" if stage.spool_in_memory else "disk"
-    return f"; lays down {_bytes(stage.spool_bytes)} in {where} for the next"
+    return f"; lays down {_bytes_text(stage.spool_bytes)} in {where} for the next"
 
 
-def _bytes(count: int) -> str:
+def _bytes_text(count: int) -> str:
     return units.show(count, "B", 3)

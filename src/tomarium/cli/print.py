@@ -8,12 +8,12 @@ from typing import Any
 import click
 
 from tomarium.cli import mesh_options, scan_options, show
-from tomarium.cli.mesh_options import Taken
+from tomarium.cli.mesh_options import BodyOptions
 
 
 @click.command("print")
 @mesh_options.SOURCE
-@mesh_options.taken
+@mesh_options.with_body_options
 @click.option("--height", metavar="LENGTH", help="Height of the body without its plate; 80 mm by default.")
 @click.option(
     "--scale", type=float, help="Print over specimen, in place of the height: 20 is twenty times as large."
@@ -41,7 +41,7 @@ from tomarium.cli.mesh_options import Taken
 @click.option("--json", "as_json", is_flag=True, help="Print the figures for machines.")
 def command(
     source: str,
-    taken: Taken,
+    body_options: BodyOptions,
     height: str | None,
     scale: float | None,
     min_wall: str,
@@ -77,7 +77,7 @@ def command(
 
     if height is not None and scale is not None:
         raise click.UsageError("give --height or --scale, not both")
-    volume, place, about = mesh_options.open_source(source, taken, opening)
+    volume, place, about = mesh_options.open_source(source, body_options, opening)
     how = PrintWish(
         height_mm=None if scale is not None else read_mm(height or "80mm", "--height"),
         scale=scale,
@@ -88,17 +88,22 @@ def command(
         largest_only=largest_only,
         lines=() if no_plate else text or about.lines,
     )
-    with mesh_options.demand_target(source, place, taken, taken.name or "print") as target:
+    with mesh_options.demand_target(source, place, body_options, body_options.name or "print") as target:
         mesh, figures = print_body(
-            volume, taken.wish, how, level=taken.level, memory=taken.bytes, tell=show.progress()
+            volume,
+            body_options.wish,
+            how,
+            level=body_options.level,
+            memory=body_options.bytes,
+            tell=show.progress(),
         )
-        done = mesh_options.with_next(keep_print(target, mesh, figures, about), place)
+        print_files = mesh_options.with_next(keep_print(target, mesh, figures, about), place)
     if as_json:
-        show.as_json({**done, **as_data(figures)})
+        show.as_json({**print_files, **as_data(figures)})
         return
-    click.secho(str(Path(done["folder"])), bold=True)
-    _tell(figures)
-    mesh_options.tell_files(done)
+    click.secho(str(Path(print_files["folder"])), bold=True)
+    _print_figures(figures)
+    mesh_options.tell_files(print_files)
     if place.folder is not None and not about.licence:
         show.warnings(
             [
@@ -107,11 +112,11 @@ def command(
         )
 
 
-def _tell(figures: Any) -> None:
+def _print_figures(figures: Any) -> None:
     from tomarium.catalogue.print_sheet import changes
     from tomarium.pipeline.mesh.print_body import scale_words
 
-    size = " × ".join(f"{one:.1f}" for one in figures.size_mm)
+    size = " × ".join(f"{length:.1f}" for length in figures.size_mm)
     side = "below" if figures.dark else "above"
     show.table(
         [

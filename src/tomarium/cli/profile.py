@@ -43,33 +43,39 @@ def show_one(profile: str, toml: bool) -> None:
     from tomarium.beamtime.beamline_parameters import profile_toml
     from tomarium.beamtime.profile_file import read_profile
 
-    found = read_profile(profile)
+    profile_read = read_profile(profile)
     if toml:
-        click.echo(profile_toml(found), nl=False)
+        click.echo(profile_toml(profile_read), nl=False)
         return
-    click.secho(f"{found.name}{f', {found.facility}' if found.facility else ''}", bold=True)
-    for name, told in (("paths", found.paths), ("motors", found.motors), ("signs", found.signs)):
-        show.table((name, str(key), str(value)) for key, value in told.items())
+    click.secho(
+        f"{profile_read.name}{f', {profile_read.facility}' if profile_read.facility else ''}", bold=True
+    )
+    for name, entries in (
+        ("paths", profile_read.paths),
+        ("motors", profile_read.motors),
+        ("signs", profile_read.signs),
+    ):
+        show.table((name, str(key), str(value)) for key, value in entries.items())
     show.table(
         (
             "scans",
             BY_NAME[key].words,
-            f"{units.show(value.value, BY_NAME[key].unit)}{_goes_before(found, key)}",
+            f"{units.show(value.value, BY_NAME[key].unit)}{_precedence_text(profile_read, key)}",
         )
-        for key, value in found.scan.values.items()
+        for key, value in profile_read.scan.values.items()
     )
-    for key, detector in found.detectors.items():
+    for key, detector in profile_read.detectors.items():
         show.table([("detector", key, ", ".join(f"{name} {value:g}" for name, value in detector.items()))])
-    for text in found.acknowledgement:
+    for text in profile_read.acknowledgement:
         click.echo(f"  all publications: {text}")
-    for name, station in found.stations.items():
+    for name, station in profile_read.stations.items():
         click.echo(f"  station {name}")
         for text in (*station.acknowledgement, *station.papers):
             click.echo(f"    {text}")
-    show.table(("kept as it is", key, value) for key, value in found.tomodata.items())
+    show.table(("kept as it is", key, value) for key, value in profile_read.tomodata.items())
 
 
-def _goes_before(profile: Profile, name: str) -> str:
+def _precedence_text(profile: Profile, name: str) -> str:
     return (
         ", goes before what a file says"
         if name in profile.scan.corrects
@@ -89,19 +95,21 @@ def check(profile: str) -> int:
     """
     from tomarium.beamtime.profile_file import read_profile
 
-    found = read_profile(profile)
+    checked = read_profile(profile)
     lacking = []
-    if "spool" not in found.paths:
+    if "spool" not in checked.paths:
         lacking.append("[paths] has no spool")
-    if not found.acknowledgement:
+    if not checked.acknowledgement:
         lacking.append(
             "[publication] has no acknowledgement: publications would not name who paid for the beamline"
         )
-    if not found.stations:
+    if not checked.stations:
         lacking.append("there is no [stations.NAME]: publications would cite no paper of a station")
-    if found.tomodata:
-        lacking.append(f"[tomodata] is kept and not used: {', '.join(found.tomodata)}")
-    click.echo(f"{profile}: {found.name}, {len(found.stations)} stations, {len(found.detectors)} detectors")
+    if checked.tomodata:
+        lacking.append(f"[tomodata] is kept and not used: {', '.join(checked.tomodata)}")
+    click.echo(
+        f"{profile}: {checked.name}, {len(checked.stations)} stations, {len(checked.detectors)} detectors"
+    )
     show.warnings(lacking)
     return 1 if lacking else 0
 
@@ -122,14 +130,14 @@ def convert(profile: Path, output: Path | None) -> int:
     """
     from tomarium.beamtime.beamline_parameters import profile_toml, read_beamline_parameters
 
-    found = read_beamline_parameters(profile)
-    text = profile_toml(found)
+    parameters = read_beamline_parameters(profile)
+    text = profile_toml(parameters)
     if output is None:
         click.echo(text, nl=False)
     else:
         with output.open("x", encoding="utf-8") as file:
             file.write(text)
         click.echo(f"{output}: written")
-    kept = [f"{key} is kept under [tomodata] and not used" for key in found.tomodata]
-    show.warnings(kept)
-    return 1 if kept else 0
+    unused = [f"{key} is kept under [tomodata] and not used" for key in parameters.tomodata]
+    show.warnings(unused)
+    return 1 if unused else 0

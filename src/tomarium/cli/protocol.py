@@ -133,8 +133,14 @@ def convert_command(path: Path, output: Path | None) -> None:
 
 def _option_words(run: Mapping[str, Any]) -> list[str]:
     """Write what a file sets beside steps as options of `tomarium run`."""
-    named = {"roi": "--roi", "crop": "--crop", "memory": "--memory", "like": "--like", "volume": "--output"}
-    return [f"{named[name]} {value}" for name, value in run.items() if name in named]
+    option_names = {
+        "roi": "--roi",
+        "crop": "--crop",
+        "memory": "--memory",
+        "like": "--like",
+        "volume": "--output",
+    }
+    return [f"{option_names[name]} {value}" for name, value in run.items() if name in option_names]
 
 
 @command.command("export")

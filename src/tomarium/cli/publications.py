@@ -77,31 +77,33 @@ def import_(
     with open_catalogue(catalogue, make=False) as opened:
         ids = [show.record_id(opened, text) for text in data]
         works = [work for _, works in read for work in works.works]
-        told = show.progress() if len(works) > SHOWN else None
+        progress = show.progress() if len(works) > SHOWN else None
         how = {"publish": not draft, "dry_run": dry_run}
-        done = import_works(opened, LOCAL_OWNER, works, data=ids, progress=told, **how)
+        imported_works = import_works(opened, LOCAL_OWNER, works, data=ids, progress=progress, **how)
     if as_json:
-        show.as_json({"publications": [asdict(imported) for imported in done], "problems": problems})
+        show.as_json(
+            {"publications": [asdict(imported) for imported in imported_works], "problems": problems}
+        )
     else:
-        _tell(done, dry_run)
+        _print_imported(imported_works, dry_run)
         show.warnings(problems)
-    context.exit(1 if problems or any(imported.problem for imported in done) else 0)
+    context.exit(1 if problems or any(imported.problem for imported in imported_works) else 0)
 
 
-def _tell(done: list[Imported], dry_run: bool) -> None:
-    for imported in done:
-        used = f", used {', '.join(imported.records)}" if imported.records else ""
+def _print_imported(imported_works: list[Imported], dry_run: bool) -> None:
+    for imported in imported_works:
+        records_text = f", used {', '.join(imported.records)}" if imported.records else ""
         click.echo(
-            f"{imported.state}: {imported.title}{used}{f' ({imported.document})' if imported.document else ''}"
+            f"{imported.state}: {imported.title}{records_text}{f' ({imported.document})' if imported.document else ''}"
         )
         for line in (*imported.conflicts, *([imported.problem] if imported.problem else [])):
             click.secho(f"  {line}", fg="yellow")
     count = {
-        state: sum(imported.state == state for imported in done)
+        state: sum(imported.state == state for imported in imported_works)
         for state in ("new", "changed", "same", "failed")
     }
-    told = ", ".join(f"{number} {state}" for state, number in count.items() if number)
-    click.echo(f"{'would be ' if dry_run else ''}{told}")
+    counts = ", ".join(f"{number} {state}" for state, number in count.items() if number)
+    click.echo(f"{'would be ' if dry_run else ''}{counts}")
 
 
 @command.command("link")
@@ -178,7 +180,7 @@ def report(by: str, form: str, output: Path | None, catalogue: Path | str | None
     with open_catalogue(catalogue, make=False) as opened, opened.reading() as connection:
         groups = grouped(uses_of_data(connection, LOCAL_OWNER), by)
     if form == "table" and output is None:
-        _table(groups, NAMES[by])
+        _print_groups(groups, NAMES[by])
         return
     if form == "json" and output is None:
         show.as_json([asdict(group) for group in groups])
@@ -198,7 +200,7 @@ def report(by: str, form: str, output: Path | None, catalogue: Path | str | None
         click.echo(f"{output}: {sum(len(group.uses) for group in groups)} uses of data, by {by}")
 
 
-def _table(groups: list[Group], name: str) -> None:
+def _print_groups(groups: list[Group], name: str) -> None:
     if not groups:
         click.echo("no publication is linked to a record; see: tomarium publications import --help")
         return

@@ -75,12 +75,20 @@ def command(
         request = life.Request(embargo, show.record_id(opened, new_version_of) if new_version_of else "", doi)
         if check:
             checks = life.checks_of(opened, LOCAL_OWNER, id)
-            for one in checks:
+            for publication_check in checks:
                 mark, colour = (
-                    ("✓", "green") if not one.problem else ("✗", "red") if one.refuses else ("!", "yellow")
+                    ("✓", "green")
+                    if not publication_check.problem
+                    else ("✗", "red")
+                    if publication_check.refuses
+                    else ("!", "yellow")
                 )
-                click.secho(f"  {mark} {one.name}", fg=colour, nl=False)
-                click.echo(f": {one.problem}{f'; {one.mend}' if one.mend else ''}" if one.problem else "")
+                click.secho(f"  {mark} {publication_check.name}", fg=colour, nl=False)
+                click.echo(
+                    f": {publication_check.problem}{f'; {publication_check.mend}' if publication_check.mend else ''}"
+                    if publication_check.problem
+                    else ""
+                )
             context.exit(2 if any(check.problem and check.refuses for check in checks) else 0)
         if submit:
             life.submit(opened, LOCAL_OWNER, id)
@@ -89,14 +97,14 @@ def command(
             life.send_back(opened, LOCAL_OWNER, id, send_back)
             click.echo(f"{id}: is a draft again")
         elif open_now:
-            _tell(life.open_files(opened, LOCAL_OWNER, id))
+            _print_address(life.open_files(opened, LOCAL_OWNER, id))
         elif withdraw:
-            _tell(life.withdraw(opened, LOCAL_OWNER, id, withdraw))
+            _print_address(life.withdraw(opened, LOCAL_OWNER, id, withdraw))
         else:
-            _tell(life.publish(opened, LOCAL_OWNER, id, request))
+            _print_address(life.publish(opened, LOCAL_OWNER, id, request))
 
 
-def _tell(record: Record) -> None:
+def _print_address(record: Record) -> None:
     from tomarium.catalogue.record_patches import is_due
 
     publication = record.publication

@@ -38,7 +38,7 @@ def command(path: Path, address: str, title: str, team: str, chunk: str, wait: b
     from tomarium import units
     from tomarium.portal.push import push
 
-    told = push(
+    message = push(
         path,
         address,
         token=os.environ.get(TOKEN, ""),
@@ -48,4 +48,4 @@ def command(path: Path, address: str, title: str, team: str, chunk: str, wait: b
         wait=wait,
         tell=show.progress(),
     )
-    click.echo(told)
+    click.echo(message)

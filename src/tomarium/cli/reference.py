@@ -103,13 +103,13 @@ def _checks() -> str:
         "`severity`, `where`, `found`, `expected` and `mend`.\n"
     ]
     for theme, members in groupby(
-        sorted(all_checks().values(), key=lambda one: one.theme), lambda one: one.theme
+        sorted(all_checks().values(), key=lambda check: check.theme), lambda check: check.theme
     ):
         parts.append(f"## {theme}\n")
         for member in members:
             text = getdoc(member.function) or ""
-            said = re.search(r"^Yields\n-+\nFinding\n((?: +.*\n?)+)", text, re.M)
-            outcome = " ".join(said[1].split()) if said else ""
+            yields = re.search(r"^Yields\n-+\nFinding\n((?: +.*\n?)+)", text, re.M)
+            outcome = " ".join(yields[1].split()) if yields else ""
             rows = [
                 f"| {saying.severity} | {_cell(saying.found)} | {_cell(saying.expected)} | {_cell(saying.mend)} |"
                 for saying in sayings(member.function)

@@ -46,46 +46,50 @@ def sayings(function: Callable[..., Any]) -> list[Saying]:
     list of Saying
         The worst first; those of the functions of its module that it leaves the saying to come along.
     """
-    found = dict.fromkeys(_sayings(function, set()))
+    distinct = dict.fromkeys(_sayings(function, set()))
     ranked = ("error", "error or warning", "warning", "warning or info", "info")
-    return sorted(found, key=lambda one: ranked.index(one.severity) if one.severity in ranked else 0)
+    return sorted(
+        distinct, key=lambda saying: ranked.index(saying.severity) if saying.severity in ranked else 0
+    )
 
 
 def _sayings(function: Callable[..., Any], seen: set[str]) -> Iterator[Saying]:
     tree = ast.parse(textwrap.dedent(getsource(function)))
-    held = _assigned(tree)
+    assigned = _assignments(tree)
     for node in ast.walk(tree):
         if not isinstance(node, ast.Call):
             continue
-        severity = _severity(node.func, held)
+        severity = _severity(node.func, assigned)
         if severity:
-            said = dict(zip(_ORDER, (_words(arg, held) for arg in node.args), strict=False))
-            said |= {
-                keyword.arg: _words(keyword.value, held) for keyword in node.keywords if keyword.arg in _ORDER
+            texts = dict(zip(_ORDER, (_spell_out(arg, assigned) for arg in node.args), strict=False))
+            texts |= {
+                keyword.arg: _spell_out(keyword.value, assigned)
+                for keyword in node.keywords
+                if keyword.arg in _ORDER
             }
-            yield Saying(severity, *(said.get(name, "") for name in _ORDER[1:]))
+            yield Saying(severity, *(texts.get(name, "") for name in _ORDER[1:]))
         elif isinstance(node.func, ast.Name) and node.func.id.startswith("_") and node.func.id not in seen:
             other = getattr(sys.modules[function.__module__], node.func.id, None)
             if isfunction(other):
                 # What is handed over as text is known here alone.
                 handed = dict(zip(_parameters(other), node.args, strict=False))
                 handed |= {keyword.arg: keyword.value for keyword in node.keywords if keyword.arg}
-                yield from _handed(other, handed, held, seen | {node.func.id})
+                yield from _sayings_of_called(other, handed, assigned, seen | {node.func.id})
 
 
-def _handed(
-    function: Callable[..., Any], handed: dict[str, ast.expr], held: dict[str, ast.expr], seen: set[str]
+def _sayings_of_called(
+    function: Callable[..., Any], handed: dict[str, ast.expr], assigned: dict[str, ast.expr], seen: set[str]
 ) -> Iterator[Saying]:
-    texts = {name: _words(value, held) for name, value in handed.items()}
-    known = {name: text for name, text in texts.items() if text.strip(_NUMBER)}
+    texts = {name: _spell_out(value, assigned) for name, value in handed.items()}
+    inserts = {name: text for name, text in texts.items() if text.strip(_NUMBER)}
     for saying in _sayings(function, seen):
         yield Saying(
-            saying.severity, *(_filled(part, known) for part in (saying.found, saying.expected, saying.mend))
+            saying.severity, *(_fill(part, inserts) for part in (saying.found, saying.expected, saying.mend))
         )
 
 
-def _filled(text: str, known: dict[str, str]) -> str:
-    for name, value in known.items():
+def _fill(text: str, inserts: dict[str, str]) -> str:
+    for name, value in inserts.items():
         text = text.replace(f"{{{name}}}", value)
     return text
 
@@ -94,50 +98,54 @@ def _parameters(function: Callable[..., Any]) -> list[str]:
     return list(function.__code__.co_varnames[: function.__code__.co_argcount])
 
 
-def _assigned(tree: ast.AST) -> dict[str, ast.expr]:
+def _assignments(tree: ast.AST) -> dict[str, ast.expr]:
     """List what names stand for, where it is said once; a parameter stands for itself, in braces."""
-    held: dict[str, ast.expr] = {}
+    assigned: dict[str, ast.expr] = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef):
             for arg in node.args.args:
-                held[arg.arg] = ast.Constant(f"{{{arg.arg}}}")
+                assigned[arg.arg] = ast.Constant(f"{{{arg.arg}}}")
         elif isinstance(node, ast.Assign) and len(node.targets) == 1:
             target, value = node.targets[0], node.value
             if isinstance(target, ast.Name):
-                held.setdefault(target.id, value)
+                assigned.setdefault(target.id, value)
             elif isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple):
                 for name, item in zip(target.elts, value.elts, strict=False):
                     if isinstance(name, ast.Name):
-                        held.setdefault(name.id, item)
-    return held
+                        assigned.setdefault(name.id, item)
+    return assigned
 
 
-def _severity(node: ast.expr, held: dict[str, ast.expr]) -> str:
+def _severity(node: ast.expr, assigned: dict[str, ast.expr]) -> str:
     if isinstance(node, ast.Name) and node.id in _SEVERITIES:
         return node.id
-    if isinstance(node, ast.Name) and isinstance(held.get(node.id), ast.IfExp):
-        node = held[node.id]
+    if isinstance(node, ast.Name) and isinstance(assigned.get(node.id), ast.IfExp):
+        node = assigned[node.id]
     if isinstance(node, ast.IfExp):
         both = [_severity(expr, {}) for expr in (node.body, node.orelse)]
         return " or ".join(sorted(both, key=_SEVERITIES.index)) if all(both) else ""
     return ""
 
 
-def _words(node: ast.expr, held: dict[str, ast.expr]) -> str:
+def _spell_out(node: ast.expr, assigned: dict[str, ast.expr]) -> str:
     """Spell a text out, "…" for what the data decide."""
     if isinstance(node, ast.Constant):
         return node.value if isinstance(node.value, str) else _NUMBER
     if isinstance(node, ast.JoinedStr):
         return "".join(
-            _words(part.value, held) if isinstance(part, ast.FormattedValue) else _words(part, held)
+            _spell_out(part.value, assigned)
+            if isinstance(part, ast.FormattedValue)
+            else _spell_out(part, assigned)
             for part in node.values
         )
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
-        return _words(node.left, held) + _words(node.right, held)
+        return _spell_out(node.left, assigned) + _spell_out(node.right, assigned)
     if isinstance(node, ast.IfExp):
-        both = [text for expr in (node.body, node.orelse) if (text := _words(expr, held)).strip(_NUMBER)]
+        both = [
+            text for expr in (node.body, node.orelse) if (text := _spell_out(expr, assigned)).strip(_NUMBER)
+        ]
         return " / ".join(dict.fromkeys(both)) or _NUMBER
-    if isinstance(node, ast.Name) and node.id in held:
-        rest = {name: value for name, value in held.items() if name != node.id}
-        return _words(held[node.id], rest)
+    if isinstance(node, ast.Name) and node.id in assigned:
+        remaining = {name: value for name, value in assigned.items() if name != node.id}
+        return _spell_out(assigned[node.id], remaining)
     return _NUMBER

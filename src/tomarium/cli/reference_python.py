@@ -75,17 +75,17 @@ def _signature(name: str, function: Callable[..., Any], first: int = 0) -> str:
     """Write a signature, one parameter a line where it is long; types are told by the docstring, in words."""
     signature = inspect.signature(function)
     parameters = list(signature.parameters.values())[first:]
-    shown = [f"{parameter.name}{_default(parameter)}" for parameter in parameters]
+    texts = [f"{parameter.name}{_default(parameter)}" for parameter in parameters]
     keyword_only = [i for i, parameter in enumerate(parameters) if parameter.kind is parameter.KEYWORD_ONLY]
     if keyword_only:
-        shown.insert(keyword_only[0], "*")
+        texts.insert(keyword_only[0], "*")
     result = signature.return_annotation
     ending = "" if result is signature.empty or inspect.isclass(function) else f" -> {_type(result)}"
-    line = f"{name}({', '.join(shown)}){ending}"
+    line = f"{name}({', '.join(texts)}){ending}"
     return (
         line
         if len(line) <= 100
-        else f"{name}(\n" + "".join(f"    {text},\n" for text in shown) + f"){ending}"
+        else f"{name}(\n" + "".join(f"    {text},\n" for text in texts) + f"){ending}"
     )
 
 
@@ -103,18 +103,22 @@ def _type(annotation: Any) -> str:
     return annotation if isinstance(annotation, str) else inspect.formatannotation(annotation)
 
 
-def _sections(thing: Any) -> Iterator[str]:
+def _sections(documented: Any) -> Iterator[str]:
     """Write a docstring section by section; of a class, those of the classes it extends along."""
     from griffe import Docstring, DocstringSectionKind, parse_numpy
 
-    classes = [one for one in thing.__mro__ if one is not object] if inspect.isclass(thing) else [thing]
+    classes = (
+        [class_ for class_ in documented.__mro__ if class_ is not object]
+        if inspect.isclass(documented)
+        else [documented]
+    )
     attributes: dict[str, str] = {}
-    for one in reversed(classes):
-        text = inspect.cleandoc(one.__doc__ or "")
+    for class_ in reversed(classes):
+        text = inspect.cleandoc(class_.__doc__ or "")
         for part in parse_numpy(Docstring(text), warnings=False):
             if part.kind is DocstringSectionKind.attributes:
-                attributes |= {item.name: _row(item) for item in part.value}
-            elif one is classes[0]:
+                attributes |= {item.name: _table_row(item) for item in part.value}
+            elif class_ is classes[0]:
                 yield _section(part.kind.value, part)
     if attributes:
         yield _table("attribute", attributes.values())
@@ -124,23 +128,23 @@ def _section(kind: str, part: Any) -> str:
     if kind == "text":
         return str(part.value)
     if kind == "parameters":
-        return _table("parameter", map(_row, part.value))
+        return _table("parameter", map(_table_row, part.value))
     if kind == "examples":
         return f"```pycon\n{''.join(text for _, text in part.value)}\n```"
     if kind == "admonition":
         return f"**{part.title}**\n\n{part.value.description}"
     if not isinstance(part.value, list):
         return str(part.value)
-    rows = [f"- {_head(item)}{' '.join(item.description.split())}" for item in part.value]
+    rows = [f"- {_heading(item)}{' '.join(item.description.split())}" for item in part.value]
     return f"**{kind.capitalize()}**\n\n" + "\n".join(rows)
 
 
-def _head(item: Any) -> str:
+def _heading(item: Any) -> str:
     words = [str(word) for word in (getattr(item, "name", ""), item.annotation) if word]
     return f"`{' : '.join(words)}`: " if words else ""
 
 
-def _row(item: Any) -> str:
+def _table_row(item: Any) -> str:
     cells = (f"`{item.name}`", str(item.annotation or ""), " ".join(item.description.split()))
     return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
 
@@ -152,12 +156,12 @@ def _table(title: str, rows: Any) -> str:
 def _members(kind: type) -> list[str]:
     """Write the methods and properties of a class, each with its first line."""
     fields = getattr(kind, "__dataclass_fields__", {})
-    found = []
+    lines = []
     for name, member in inspect.getmembers(kind):
         if name.startswith("_") or name in fields:
             continue
         if isinstance(member, property):
-            found.append(f"- `{name}`: {_summary(member.fget)}")
+            lines.append(f"- `{name}`: {_summary(member.fget)}")
         elif inspect.isfunction(member):
-            found.append(f"- `{_signature(name, member, first=1)}`: {_summary(member)}")
-    return ["**Members**", "\n".join(found)] if found else []
+            lines.append(f"- `{_signature(name, member, first=1)}`: {_summary(member)}")
+    return ["**Members**", "\n".join(lines)] if lines else []

@@ -68,7 +68,7 @@ def command(
             "no folder here or above holds beamtime.toml; name the folder: tomarium report FOLDER"
         )
     proposal = read_beamtime(path).proposal
-    report = gather(path, _log(proposal, catalogue) if proposal else (), records)
+    report = gather(path, _read_log(proposal, catalogue) if proposal else (), records)
     place = output or path / "report.html"
     write_whole(place, report_html(report).encode(errors="replace"))
     click.echo(f"{place}: {len(report.cards)} scans")
@@ -79,7 +79,7 @@ def command(
     return 1 if report.problems else 0
 
 
-def _log(proposal: str, catalogue: Path | None) -> tuple[LogEntry, ...]:
+def _read_log(proposal: str, catalogue: Path | None) -> tuple[LogEntry, ...]:
     """Read the log book of a proposal; a catalogue that is absent or has no such proposal has no entries."""
     from tomarium.beamtime.log_file import LogEntry
     from tomarium.catalogue.catalogue import open_catalogue

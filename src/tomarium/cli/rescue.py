@@ -92,8 +92,8 @@ def command(
     if specimen is not None and (target is None or target.suffix):
         raise InputError("--specimen is told of a record: give OUT a name without an ending")
     if specimen is not None:
-        with open_catalogue(catalogue, make=False) as kept:
-            demand_specimen(kept, LOCAL_OWNER, specimen)
+        with open_catalogue(catalogue, make=False) as open_files:
+            demand_specimen(open_files, LOCAL_OWNER, specimen)
     opened = formats.open(path, as_format="picture")
     assert isinstance(opened, Image)
     rescued = rescue(
@@ -118,12 +118,12 @@ def command(
         make_rescued_record(rescued, path, whole, target, title=title, of=of)
     filed = None
     if specimen is not None and target is not None:
-        with open_catalogue(catalogue, make=False) as kept:
-            filed = file_in_specimen(kept, LOCAL_OWNER, target, specimen)
+        with open_catalogue(catalogue, make=False) as open_files:
+            filed = file_in_specimen(open_files, LOCAL_OWNER, target, specimen)
     if as_json:
-        told = {} if filed is None else {"record": filed.id, "specimen": specimen}
+        record_content = {} if filed is None else {"record": filed.id, "specimen": specimen}
         show.as_json({
-            "target": None if target is None else str(target), **told, **rescued.image.metadata["rescued"]
+            "target": None if target is None else str(target), **record_content, **rescued.image.metadata["rescued"]
         })  # fmt: skip
         return
     spread = f" ± {100 * rescued.sigma_m / rescued.pixel_m:.2g} %" if rescued.sigma_m else ""

@@ -67,10 +67,10 @@ def _practise(source: Path, places: dict[str, str]) -> int:
     from tomarium import units
     from tomarium.catalogue.backup import drill
 
-    told = drill(source, places)
-    show.warnings(told.restored.problems)
+    drilled = drill(source, places)
+    show.warnings(drilled.restored.problems)
     click.echo(
-        f"{told.restored.rows} rows and {len(told.restored.records)} records would be there again; "
-        f"{units.show(told.bytes, 'B', digits=3)} compared with their checksums in {show.clock(told.seconds)}"
+        f"{drilled.restored.rows} rows and {len(drilled.restored.records)} records would be there again; "
+        f"{units.show(drilled.bytes, 'B', digits=3)} compared with their checksums in {show.clock(drilled.seconds)}"
     )
-    return 1 if told.restored.problems else 0
+    return 1 if drilled.restored.problems else 0

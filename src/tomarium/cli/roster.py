@@ -53,27 +53,29 @@ def show_all(beamtime: Path | None, at: str | None, as_json: bool) -> int:
     if roster is None:
         raise InputError(f"{folder / ROSTER}: there is none yet; tomarium roster set writes it")
     when = datetime.now(UTC) if at is None else moment(at, roster.zone, "--at")
-    here, told = roster.at(when), problems(roster)
+    on_shift, problems_found = roster.at(when), problems(roster)
     if as_json:
         rows = [
             {
                 "from": shift.begins.isoformat(),
                 "to": shift.ends.isoformat(),
-                "now": shift in here,
+                "now": shift in on_shift,
                 **{key: list(shift.roles.get(key, ())) for key in ROLES},
             }
             for shift in roster.shifts
         ]
-        show.as_json({"timezone": roster.zone, "at": when.isoformat(), "shifts": rows, "problems": told})
-        return 1 if told else 0
+        show.as_json(
+            {"timezone": roster.zone, "at": when.isoformat(), "shifts": rows, "problems": problems_found}
+        )
+        return 1 if problems_found else 0
     for shift in roster.shifts:
-        mark = "  on shift" if shift in here else ""
+        mark = "  on shift" if shift in on_shift else ""
         click.secho(f"{roster.local(shift.begins)} to {roster.local(shift.ends)}{mark}", bold=bool(mark))
         show.table((name, ", ".join(shift.roles.get(key, ("nobody",)))) for key, name in ROLES.items())
-    if not here:
+    if not on_shift:
         click.echo(f"nobody is on shift at {roster.local(when)} ({roster.zone})")
-    show.warnings(told)
-    return 1 if told else 0
+    show.warnings(problems_found)
+    return 1 if problems_found else 0
 
 
 @command.command("set")
@@ -134,15 +136,15 @@ def set_one(
             raise InputError(f"there is no shift from {begins} to {ends}; tomarium roster show lists them")
         path = write_roster(folder, changed)
     click.echo(f"{path}: {len(changed.shifts)} shifts")
-    told = problems(changed)
-    show.warnings(told)
-    return 1 if told else 0
+    problems_found = problems(changed)
+    show.warnings(problems_found)
+    return 1 if problems_found else 0
 
 
-def _folder(said: Path | None) -> Path:
+def _folder(beamtime: Path | None) -> Path:
     from tomarium.beamtime.beamtime_folder import find_beamtime
 
-    path = find_beamtime(said)
+    path = find_beamtime(beamtime)
     if path is None:
         raise InputError("no folder here or above holds beamtime.toml; name the folder with --beamtime")
     return path

@@ -109,7 +109,7 @@ def command(
         )
     output = folders[0] if folders else None
 
-    told = show.progress()
+    on_progress = show.progress()
     executor = executor_options.resolve(executor, opening)
     if again is not None:
         if crop is not None:
@@ -132,7 +132,7 @@ def command(
             device_memory=device_memory,
             title=title,
             exports=exports,
-            on_progress=told,
+            on_progress=on_progress,
         )
     elif path is None:
         raise click.UsageError("give a SCAN, or --again RECORD")
@@ -145,14 +145,14 @@ def command(
             like=like,
             rows=scan_options.parse_rows(rows),
             crop=crop,
-            on_progress=told,
+            on_progress=on_progress,
         )
         show.warnings(chosen.warnings)
         for line in chosen.told:
             click.echo(show.line(line), err=dry_run)
         if dry_run:
             place = output or Path(f"{chosen.scan.name}_record")
-            made = plan(
+            plan_made = plan(
                 chosen.protocol,
                 chosen.scan,
                 resources_for(
@@ -160,8 +160,8 @@ def command(
                 ),
                 rows=chosen.rows,
             )
-            executor_options.show_plan(made, place, executor)
-            made.demand_fit()
+            executor_options.show_plan(plan_made, place, executor)
+            plan_made.demand_fit()
             return 0
         outcome = make_record(
             chosen.scan,
@@ -175,7 +175,7 @@ def command(
             title=title,
             exports=exports,
             force=force,
-            on_progress=told,
+            on_progress=on_progress,
         )
     show.warnings(outcome.provenance["warnings"])
     click.echo(f"{outcome.folder}: finished; file it with: tomarium ingest {outcome.folder}")

@@ -57,10 +57,10 @@ class Opening:
     @property
     def words(self) -> tuple[str, ...]:
         """The options that tell the same on a command line."""
-        named = {argument: name for name, argument, _ in _options()}
-        told = [(named[argument], value) for argument, value in self.given.items()]
-        told += [(name, one) for name in ("profile", "beamtime") if (one := getattr(self, name)) is not None]
-        return tuple(word for name, value in told for word in (f"--{name}", str(value)))
+        name_of_argument = {argument: name for name, argument, _ in _options()}
+        pairs = [(name_of_argument[argument], value) for argument, value in self.given.items()]
+        pairs += [(name, one) for name in ("profile", "beamtime") if (one := getattr(self, name)) is not None]
+        return tuple(word for name, value in pairs for word in (f"--{name}", str(value)))
 
     def open(self, path: Path) -> Scan | Image:
         """Open a scan or an image.
@@ -121,22 +121,22 @@ METAVARS: Final = {"m": "LENGTH", "keV": "ENERGY", "deg": "ANGLE", "px": "PIXELS
 def _options() -> Iterator[tuple[str, str, dict[str, Any]]]:
     """Yield each option by which a scan is opened: its name, the argument of `tomarium.open`, and what click takes."""
     yield "entry", "entry", {"metavar": "NAME", "help": "Which scan or image, of a file that holds several."}
-    for name, told in (
+    for name, help_text in (
         ("data", "Place of the frames in HDF5 of no known format: /a/b, file.h5:/a/b or /a/b[50:3051]."),
         ("flats", "Place of the flat fields to take in place of the file's."),
         ("darks", "Place of the dark fields to take in place of the file's."),
         ("image-key", "With --data: place of what each frame shows, numbers as in NXtomo or words."),
     ):
-        yield name, name.replace("-", "_"), {"metavar": "PLACE", "help": told}
-    for each in FIELDS:
-        kind = "ANGLES" if each.unit == "deg" else "NUMBERS"
-        metavar = kind if each.per_view else METAVARS[each.unit]
-        yield each.option, each.name, {"metavar": metavar, "help": each.help}
-    told = (
+        yield name, name.replace("-", "_"), {"metavar": "PLACE", "help": help_text}
+    for parameter in FIELDS:
+        kind = "ANGLES" if parameter.unit == "deg" else "NUMBERS"
+        metavar = kind if parameter.per_view else METAVARS[parameter.unit]
+        yield parameter.option, parameter.name, {"metavar": metavar, "help": parameter.help}
+    help_text = (
         "Both shifts at once: a correction file as PyHST2 and nabu write it, one line a view with its shift along "
         "columns and along rows, pixels."
     )
-    yield "shifts", "shifts", {"metavar": "FILE", "help": told}
+    yield "shifts", "shifts", {"metavar": "FILE", "help": help_text}
     yield (
         "domain",
         "domain",
@@ -145,11 +145,11 @@ def _options() -> Iterator[tuple[str, str, dict[str, Any]]]:
             "help": "What the numbers of the frames are, where it is not what the file says.",
         },
     )
-    told = (
+    help_text = (
         "Order in which a file that does not say it stores its axes: column,angle or angle,column of a sinogram; "
         "angle, row and column of a stack, such as row,angle,column."
     )
-    yield "axes", "axes", {"metavar": "NAMES", "help": told}
+    yield "axes", "axes", {"metavar": "NAMES", "help": help_text}
 
 
 def opening(function: F) -> F:
@@ -168,17 +168,17 @@ def opening(function: F) -> F:
     options = tuple(_options())
 
     @wraps(function)
-    def packed(**given: Any) -> Any:
-        trust = given.pop("trust")
-        told = {argument: given.pop(argument) for _, argument, _ in options}
-        known = {argument: value for argument, value in told.items() if value is not None}
-        made = Opening(known, given.pop("profile"), given.pop("beamtime"))
+    def packed(**options_given: Any) -> Any:
+        trust = options_given.pop("trust")
+        arguments = {argument: options_given.pop(argument) for _, argument, _ in options}
+        arguments_given = {argument: value for argument, value in arguments.items() if value is not None}
+        opening = Opening(arguments_given, options_given.pop("profile"), options_given.pop("beamtime"))
         if not trust:
-            return function(opening=made, **given)
+            return function(opening=opening, **options_given)
         from tomarium.formats import trusting
 
         with trusting(trust):  # also what a command opens besides, such as the scan of a record
-            return function(opening=made, **given)
+            return function(opening=opening, **options_given)
 
     command: Any = click.option(
         "--trust",
@@ -219,13 +219,13 @@ def steps(function: F) -> F:
     """
 
     @wraps(function)
-    def packed(**given: Any) -> Any:
+    def packed(**options: Any) -> Any:
         from tomarium.pipeline.protocol.choice import Choice
 
-        names = {one.name for one in fields(Choice)}
-        path = given.pop("path_of_protocol")
-        chosen = Choice(path=path, **{name: given.pop(name) for name in names - {"path"}})
-        return function(choice=chosen, **given)
+        names = {field.name for field in fields(Choice)}
+        path = options.pop("path_of_protocol")
+        chosen = Choice(path=path, **{name: options.pop(name) for name in names - {"path"}})
+        return function(choice=chosen, **options)
 
     command: Any = packed
     for option in (
@@ -272,8 +272,8 @@ def steps(function: F) -> F:
         ),
     ):
         command = option(command)
-    named: F = command
-    return named
+    decorated: F = command
+    return decorated
 
 
 def parse_rows(text: str | None) -> slice | None:

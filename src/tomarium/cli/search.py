@@ -87,8 +87,8 @@ def command(
             opened,
             LOCAL_OWNER,
             " ".join(words),
-            filters=_by_name(_split_filter(text) for text in filters),
-            ranges=_by_name(split_range(text) for text in ranges),
+            filters=_group_by_name(_split_filter(text) for text in filters),
+            ranges=_group_by_name(split_range(text) for text in ranges),
             companions=companions,
             sort=sort,
             limit=limit,
@@ -96,8 +96,8 @@ def command(
             elsewhere=True,
         )
     if as_json:
-        told = {"facets": [asdict(facet) for facet in page.facets]} if facets else {}
-        show.as_json({"total": page.total, "hits": [asdict(hit) for hit in page.hits], **told})
+        facets_content = {"facets": [asdict(facet) for facet in page.facets]} if facets else {}
+        show.as_json({"total": page.total, "hits": [asdict(hit) for hit in page.hits], **facets_content})
         return
     for hit in page.hits:
         click.secho(hit.title, bold=True, nl=False)
@@ -129,8 +129,8 @@ def _split_filter(text: str) -> tuple[str, str]:
     return name, value
 
 
-def _by_name(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
+def _group_by_name(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+    values_by_name: dict[str, list[str]] = {}
     for name, value in pairs:
-        found.setdefault(name, []).append(value)
-    return found
+        values_by_name.setdefault(name, []).append(value)
+    return values_by_name

@@ -112,7 +112,7 @@ def command(
         raise InputError(f"{target}: exists already; give another name for the record")
     if is_record and target.parent.name == "labels" and (target.parent.parent / "zarr.json").is_file():
         raise InputError(f"{target}: labels of a Zarr image are Zarr too; let its name end in .zarr")
-    done = segment(
+    segmentation = segment(
         volume,
         target / "volume.ome.zarr" if is_record else target,
         method,
@@ -129,21 +129,21 @@ def command(
     if is_record:
         from tomarium.catalogue.segmented_record import file_labels
 
-        file_labels(target, path, {"unit": volume.unit, **as_data(done)})
+        file_labels(target, path, {"unit": volume.unit, **as_data(segmentation)})
     if as_json:
-        show.as_json({"target": str(target), "unit": volume.unit, **as_data(done)})
+        show.as_json({"target": str(target), "unit": volume.unit, **as_data(segmentation)})
         return
     click.secho(f"{target}: {method}", bold=True)
-    levels = ", ".join(f"{threshold:.4g}" for threshold in done.thresholds)
+    levels = ", ".join(f"{threshold:.4g}" for threshold in segmentation.thresholds)
     if levels:
         click.echo(f"  threshold {levels} {volume.unit}".rstrip())
-    where = "inside the circle" if done.field == "circle" else "of the volume"
-    click.echo(f"  field {done.field}: {done.field_source}")
-    total = sum(done.voxels.values())
-    for number, count in sorted(done.voxels.items()):
+    where = "inside the circle" if segmentation.field == "circle" else "of the volume"
+    click.echo(f"  field {segmentation.field}: {segmentation.field_source}")
+    total = sum(segmentation.voxels.values())
+    for number, count in sorted(segmentation.voxels.items()):
         click.echo(f"  {number:>3d}  {100 * count / total:7.3f} % of the voxels {where}")
-    if done.objects is not None:
-        click.echo(f"  {done.objects} objects")
+    if segmentation.objects is not None:
+        click.echo(f"  {segmentation.objects} objects")
 
 
 def _numbers(text: str | None) -> tuple[float, ...]:

@@ -60,7 +60,7 @@ def _frames(source: str, catalogue: Path | str | None) -> list[Frame]:
 
     path = Path(source)
     if is_series(path):
-        found = finished_moments(path)
+        moments = finished_moments(path)
     elif path.exists():
         raise InputError(
             f"{path}: holds no series.json; give the folder that `tomarium series` made, or the identifier of a "
@@ -68,19 +68,19 @@ def _frames(source: str, catalogue: Path | str | None) -> list[Frame]:
         )
     else:
         with open_catalogue(catalogue, make=False) as opened:
-            found = filed_moments(opened, LOCAL_OWNER, source)
-        if not found:
+            moments = filed_moments(opened, LOCAL_OWNER, source)
+        if not moments:
             raise InputError(
                 f"{source}: no such folder, and no record of a series in {opened.name}; file the series with "
                 f"`tomarium ingest FOLDER`, or give its folder"
             )
-    if found and len(found) < found[0][0].count:
-        there = {place.number for place, _, _ in found}
-        lost = [str(k) for k in range(1, found[0][0].count + 1) if k not in there]
+    if moments and len(moments) < moments[0][0].count:
+        present = {place.number for place, _, _ in moments}
+        lost = [str(k) for k in range(1, moments[0][0].count + 1) if k not in present]
         click.echo(
             f"moments that are missing: {', '.join(lost[:20])}{' …' if len(lost) > 20 else ''}", err=True
         )
     return [
         Frame(" · ".join(filter(None, (f"{place.number} of {place.count}", when(place)))), record, folder)
-        for place, record, folder in found
+        for place, record, folder in moments
     ]

@@ -75,8 +75,8 @@ def command(
     from tomarium.catalogue.catalogue import open_catalogue
     from tomarium.portal.serve import is_owners, notices, serve
 
-    named = place or catalogue  # a name that is mistyped is not answered with an empty catalogue
-    with open_catalogue(named, make=named is None) as opened:
+    catalogue_named = place or catalogue  # a name that is mistyped is not answered with an empty catalogue
+    with open_catalogue(catalogue_named, make=catalogue_named is None) as opened:
         show.warnings(notices(opened, host))
         owners = is_owners(opened, host)
         for proxy in proxies:

@@ -34,11 +34,11 @@ def command(key: str | None, value: str | None, catalogue: Path | str | None, as
                 change_setting(connection, key, value)
                 note(connection, LOCAL_OWNER, "settings", told={key: value})
         with opened.reading() as connection:
-            known = all_settings(connection)
-    if key is not None and key not in known:
+            values = all_settings(connection)
+    if key is not None and key not in values:
         raise click.UsageError(f"there is no setting {key!r}; there are {', '.join(SETTINGS)}")
-    shown = {name: text for name, text in known.items() if key in (None, name)}
+    values_shown = {name: text for name, text in values.items() if key in (None, name)}
     if as_json:
-        show.as_json(shown)
+        show.as_json(values_shown)
         return
-    show.table([(name, text or "not set", SETTINGS[name].help) for name, text in shown.items()])
+    show.table([(name, text or "not set", SETTINGS[name].help) for name, text in values_shown.items()])

@@ -53,16 +53,16 @@ def table(rows: Iterable[Sequence[str]], indent: str = "  ") -> None:
         return
     widths = [max(len(row[i]) for row in cells if i < len(row)) for i in range(max(map(len, cells)))]
     for row in cells:
-        told = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=False))
-        click.echo((indent + told).rstrip())
+        row_text = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=False))
+        click.echo((indent + row_text).rstrip())
 
 
-def value(told: Value[float] | None, unit: str) -> tuple[str, str]:
+def value(measured: Value[float] | None, unit: str) -> tuple[str, str]:
     """Write a value and where it comes from.
 
     Parameters
     ----------
-    told : Value or None
+    measured : Value or None
         The value.
     unit : str
         Its unit.
@@ -72,9 +72,9 @@ def value(told: Value[float] | None, unit: str) -> tuple[str, str]:
     tuple of str
         "0.65 µm" and "read: scan.h5:/…"; a dash where it is not known.
     """
-    if told is None:
+    if measured is None:
         return "–", "not known"
-    return units.show(told.value, unit, 6), f"{told.origin}: {told.source}".replace(
+    return units.show(measured.value, unit, 6), f"{measured.origin}: {measured.source}".replace(
         "profile: profile ", "profile "
     )
 
@@ -123,12 +123,12 @@ def warnings(texts: Iterable[str]) -> None:
     """
     width = shutil.get_terminal_size().columns if sys.stderr.isatty() else 0
     for text in texts:
-        told = f"! {line(text)}"
+        wrapped = f"! {line(text)}"
         if width > 20:
-            told = textwrap.fill(
-                told, width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
+            wrapped = textwrap.fill(
+                wrapped, width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
             )
-        click.secho(told, fg="yellow", err=True)
+        click.secho(wrapped, fg="yellow", err=True)
 
 
 def progress() -> Callable[[str, int, int], None]:
@@ -149,12 +149,12 @@ def progress() -> Callable[[str, int, int], None]:
             began[stage] = (time.monotonic(), done)
         start, first = began[stage]
         passed = time.monotonic() - start
-        left = passed / (done - first) * (total - done) if done > first else None
+        seconds_left = passed / (done - first) * (total - done) if done > first else None
         text = f"{stage:12s} {done:>5d} of {total}  {100 * done // max(total, 1):3d} %"
         if done == total:
             text += f"  in {clock(passed)}"
-        elif left is not None:
-            text += f"  {clock(left)} left"
+        elif seconds_left is not None:
+            text += f"  {clock(seconds_left)} left"
         if moving:
             click.echo(f"\r\x1b[K{text}", nl=done == total, err=True)
         elif tenth.get(stage) != 10 * done // max(total, 1) and (done or total > 1):

@@ -108,7 +108,7 @@ _NONE: Final[Mapping[str, Any]] = {"dead_pixels": 0, "hot_pixels": 0, "ring_erro
     "--overlap", type=int, metavar="ROWS", help="Rows that two scans of a series share; a quarter by default."
 )
 @_series("--to", "format_name", default="data-exchange", show_default=True, help="data-exchange or nxtomo.")
-def command(output: Path, heights: int | None, overlap: int | None, format_name: str, **told: Any) -> None:
+def command(output: Path, heights: int | None, overlap: int | None, format_name: str, **options: Any) -> None:
     """Simulate a scan of a specimen made of ellipsoids, with its truth stored in the file OUT.
 
     Exact line integrals, transmission averaged over each pixel, photon noise, flats, darks, defects and motion. What
@@ -127,7 +127,7 @@ def command(output: Path, heights: int | None, overlap: int | None, format_name:
     from tomarium.synth.series import series
 
     tell = show.progress()
-    config = _config(**told)
+    config = _config(**options)
     if overlap is not None and heights is None:
         raise click.UsageError("--overlap goes with --heights")
     scans: tuple[SimulationConfig, ...] = (config,)
@@ -137,13 +137,13 @@ def command(output: Path, heights: int | None, overlap: int | None, format_name:
         files = [output.with_stem(f"{output.stem}-{scan.part}") for scan in scans]
     for scan, file in zip(scans, files, strict=True):
         simulate(file, scan, to=format_name, on_progress=lambda done, all: tell("simulate", done, all))
-    shown = ", ".join(map(str, files))
+    paths = ", ".join(map(str, files))
     then = f"tomarium info {files[0]}"
     if len(files) > 1:
-        others = ",".join(file.name for file in files[1:])
-        then = f"tomarium run {files[0]} --step stitch --set stitch.scans={others}"
+        further_scans = ",".join(file.name for file in files[1:])
+        then = f"tomarium run {files[0]} --step stitch --set stitch.scans={further_scans}"
     click.echo(
-        f"{shown}: {config.views} views of {config.rows} × {config.columns}, seed {config.seed}; next: {then}"
+        f"{paths}: {config.views} views of {config.rows} × {config.columns}, seed {config.seed}; next: {then}"
     )
 
 
@@ -197,12 +197,12 @@ def _config(
         delta_beta=delta_beta,
         propagation=propagation,
         wide=0.0 if wide is None else wide,
-        blocked_deg=tuple(_range(text) for text in blocked),
-        **{**(_NONE if clean else {}), **_defects(height * size, **defects)},
+        blocked_deg=tuple(_read_range(text) for text in blocked),
+        **{**(_NONE if clean else {}), **_read_defects(height * size, **defects)},
     )
 
 
-def _defects(
+def _read_defects(
     pixels: int,
     *,
     beam_drift: str | None,
@@ -219,40 +219,40 @@ def _defects(
     roll: str | None,
 ) -> dict[str, Any]:
     """Return what was asked for of beam, detector and motion, by the names of the configuration."""
-    told: dict[str, Any] = {
+    defects: dict[str, Any] = {
         "beam_drift_rows": beam_drift and units.parse(beam_drift, "px"),
         "beam_jitter_rows": beam_jitter and units.parse(beam_jitter, "px"),
-        "beam_stripes": _part(stripes),
-        "current_decay": current_decay and _part(current_decay),
-        "ring_error": rings and _part(rings),
-        "fixed_pattern": fixed_pattern and _part(fixed_pattern),
+        "beam_stripes": _read_part(stripes),
+        "current_decay": current_decay and _read_part(current_decay),
+        "ring_error": rings and _read_part(rings),
+        "fixed_pattern": fixed_pattern and _read_part(fixed_pattern),
         "dead_pixels": dead,
         "hot_pixels": hot,
         "zingers": None if zingers is None else zingers * pixels,
-        "drift_px": drift and _places(drift),
+        "drift_px": drift and _read_drift(drift),
         "jitter_px": jitter and units.parse(jitter, "px"),
         "roll_deg": roll and units.parse(roll, "deg"),
     }
-    return {name: value for name, value in told.items() if value is not None}
+    return {name: value for name, value in defects.items() if value is not None}
 
 
-def _part(text: str) -> float:
+def _read_part(text: str) -> float:
     return units.parse(text, "%") / 100
 
 
-def _places(text: str) -> tuple[float, float, float]:
+def _read_drift(text: str) -> tuple[float, float, float]:
     """Read "3 px" or "3,-2,1 px": along x, y and z."""
     *first, last = (part.strip() for part in text.split(","))
     unit = last.lstrip("+-.0123456789eE").strip()
-    found = [units.parse(f"{part} {unit}" if unit else part, "px") for part in first]
-    found.append(units.parse(last, "px"))
-    if len(found) > 3:
-        raise ParameterError(f"--drift {text}: {len(found)} numbers; give at most three, along x, y and z")
-    x, y, z = (*found, 0.0, 0.0)[:3]
+    numbers = [units.parse(f"{part} {unit}" if unit else part, "px") for part in first]
+    numbers.append(units.parse(last, "px"))
+    if len(numbers) > 3:
+        raise ParameterError(f"--drift {text}: {len(numbers)} numbers; give at most three, along x, y and z")
+    x, y, z = (*numbers, 0.0, 0.0)[:3]
     return x, y, z
 
 
-def _range(text: str) -> tuple[float, float]:
+def _read_range(text: str) -> tuple[float, float]:
     """Read "40:55", degrees."""
     parts = text.removesuffix("deg").split(":")
     try:

@@ -74,11 +74,11 @@ def build(
 
     began = last = time.monotonic()
 
-    def progress(done: int, known: int) -> None:
+    def progress(done: int, pages: int) -> None:
         nonlocal last
         if time.monotonic() - last > 2 and sys.stderr.isatty():
             last = time.monotonic()
-            click.echo(f"{done} of {known} pages known so far, {last - began:.0f} s", err=True)
+            click.echo(f"{done} of {pages} pages known so far, {last - began:.0f} s", err=True)
 
     with open_catalogue(catalogue, make=False) as opened:
         built = build_site(opened, out, files=files, level=level, address=address, progress=progress)

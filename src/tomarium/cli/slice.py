@@ -131,21 +131,21 @@ def command(
     if rows is None and choice.told("slice") is not None and isinstance(opened, Scan):
         rows = str(choice.told("slice"))
     if plane is not None:
-        return _oblique(opened, plane, through, output, choice, force)
+        return _slice_oblique(opened, plane, through, output, choice, force)
     if not isinstance(opened, Scan):
         if sweep is not None:
             raise InputError(
                 f"{path} holds a volume, whose slices have their axis; --axis-sweep takes a raw scan"
             )
-        return _of_volume(opened, rows, along, at, output)
+        return _slice_volume(opened, rows, along, at, output)
     if sweep is not None:
-        return _sweep(opened, sweep, measure, rows, output, choice, device)
+        return _sweep_axis(opened, sweep, measure, rows, output, choice, device)
     if along != "z":
-        return _upright(opened, along, at, output, choice)
-    return _of_scan(opened, rows, output, choice, force, device)
+        return _slice_upright(opened, along, at, output, choice)
+    return _slice_scan(opened, rows, output, choice, force, device)
 
 
-def _of_scan(
+def _slice_scan(
     scan: Scan, rows: str | None, output: Path | None, choice: Choice, force: bool, device: str | None
 ) -> int:
     import numpy as np
@@ -156,22 +156,24 @@ def _of_scan(
 
     protocol = choice.protocol(scan.domain)
     height = resolve(protocol, scan).scan.shape[1]
-    found = slices_at(scan, _numbers(rows, height), protocol, device=device, force=force)
+    slices = slices_at(scan, _read_rows(rows, height), protocol, device=device, force=force)
     warnings: dict[str, None] = {}
-    for one in found:
-        lost = int(np.count_nonzero(~np.isfinite(one.slab.data)))
-        warnings |= dict.fromkeys(of_result(one.resolution, one.answers, one.slab.report, lost, rows=1))
+    for slice_ in slices:
+        lost = int(np.count_nonzero(~np.isfinite(slice_.slab.data)))
+        warnings |= dict.fromkeys(
+            of_result(slice_.resolution, slice_.answers, slice_.slab.report, lost, rows=1)
+        )
     show.warnings(warnings)
-    layout = found[0].resolution.layout
-    planes = [_plane(one.slab, f"row {one.slab.rows.start}") for one in found]
-    column = found[0].resolution.geometry.axis_column
-    told = "" if column is None else f", axis at column {column.value:.2f} ({column.source})"
-    numbers = ", ".join(str(one.slab.rows.start) for one in found)
-    _give(output, f"row {numbers}", planes, _pixel(layout), layout.unit, told)
+    layout = slices[0].resolution.layout
+    planes = [_plane(slice_.slab, f"row {slice_.slab.rows.start}") for slice_ in slices]
+    column = slices[0].resolution.geometry.axis_column
+    axis_text = "" if column is None else f", axis at column {column.value:.2f} ({column.source})"
+    numbers = ", ".join(str(slice_.slab.rows.start) for slice_ in slices)
+    _write_or_show(output, f"row {numbers}", planes, _pixel_of_slice(layout), layout.unit, axis_text)
     return 1 if warnings else 0
 
 
-def _pixel(layout: Layout) -> float | None:
+def _pixel_of_slice(layout: Layout) -> float | None:
     """Return the pixel size of a slice across the rotation axis, m."""
     pixel = layout.geometry.pixel_m
     return None if pixel is None else pixel.value
@@ -192,13 +194,8 @@ def _demand_terminal() -> None:
         )
 
 
-def _give(
-    output: Path | None,
-    what: str,
-    planes: Sequence[Plane],
-    pixel_m: PixelSize,
-    unit: str,
-    more: str = "",
+def _write_or_show(
+    output: Path | None, title: str, planes: Sequence[Plane], pixel_m: PixelSize, unit: str, more: str = ""
 ) -> None:
     """Write slices to a file, or show them in the terminal, and say what they are."""
     from tomarium.viewers.slice_file import draw_slices, save_slices, sides
@@ -210,13 +207,13 @@ def _give(
         save_slices(output, planes, pixel_m=pixel_m, unit=unit)
     rows, columns = planes[0].image.shape
     pixel = sides(pixel_m)
-    lengths = [] if pixel is None else [units.show(one, "m") for one in pixel[::-1]]
+    lengths = [] if pixel is None else [units.show(length, "m") for length in pixel[::-1]]
     size = f", pixel {' × '.join(dict.fromkeys(lengths))}" if lengths else ""
     place = "" if output is None else f"{output}: "
-    click.echo(f"{place}{what}, {columns} × {rows}{size}{more}")
+    click.echo(f"{place}{title}, {columns} × {rows}{size}{more}")
 
 
-def _sweep(
+def _sweep_axis(
     scan: Scan,
     sweep: str,
     measure: Measure | None,
@@ -230,15 +227,15 @@ def _sweep(
 
     columns = columns_of(sweep)
     protocol = choice.protocol(scan.domain)
-    [row] = _numbers(rows, scan.shape[1]) if rows else [None]
-    found = slices_at_axes(scan, columns, row, protocol, device=device, on_progress=show.progress())
-    layout = found[0].resolution.layout
-    planes = [_plane(one.slab, f"axis {column:g}") for one, column in zip(found, columns, strict=True)]
-    warnings = of_scan(found[0].resolution.scan)
+    [row] = _read_rows(rows, scan.shape[1]) if rows else [None]
+    slices = slices_at_axes(scan, columns, row, protocol, device=device, on_progress=show.progress())
+    layout = slices[0].resolution.layout
+    planes = [_plane(slice_.slab, f"axis {column:g}") for slice_, column in zip(slices, columns, strict=True)]
+    warnings = of_scan(slices[0].resolution.scan)
     show.warnings(warnings)
-    what = f"row {found[0].slab.rows.start} about {len(columns)} axes, {columns[0]:g} to {columns[-1]:g}"
+    title = f"row {slices[0].slab.rows.start} about {len(columns)} axes, {columns[0]:g} to {columns[-1]:g}"
     if output is not None or measure is None:
-        _give(output, what, planes, _pixel(layout), layout.unit)
+        _write_or_show(output, title, planes, _pixel_of_slice(layout), layout.unit)
     if measure is not None:
         _tell_measures(measure, columns, [plane.image for plane in planes])
     return 1 if warnings else 0
@@ -262,7 +259,7 @@ def _tell_measures(measure: Measure, columns: Sequence[float], images: Sequence[
         )
 
 
-def _upright(scan: Scan, along: str, at: int | None, output: Path | None, choice: Choice) -> int:
+def _slice_upright(scan: Scan, along: str, at: int | None, output: Path | None, choice: Choice) -> int:
     from tomarium.pipeline.run.reconstruct import plane_at
     from tomarium.viewers.slice_file import Plane
 
@@ -270,11 +267,11 @@ def _upright(scan: Scan, along: str, at: int | None, output: Path | None, choice
     image = volume[:, 0] if along == "y" else volume[:, :, 0]
     plane = Plane(image, "")
     show.warnings(outcome.provenance["warnings"])
-    _give(output, f"slice along {along}", [plane], _of_plane(volume, along), volume.unit)
+    _write_or_show(output, f"slice along {along}", [plane], _pixel_across(volume, along), volume.unit)
     return 1 if outcome.provenance["warnings"] else 0
 
 
-def _oblique(
+def _slice_oblique(
     opened: Scan | Image, plane: str, through: str | None, output: Path | None, choice: Choice, force: bool
 ) -> int:
     from tomarium.kernels.oblique import normal_of_angles
@@ -282,9 +279,9 @@ def _oblique(
     from tomarium.pipeline.run.oblique import oblique_at, oblique_of_volume
     from tomarium.viewers.slice_file import Plane
 
-    told = _floats("--plane", plane, (2, 3))
-    normal = normal_of_angles(*told) if len(told) == 2 else told
-    point = None if through is None else _floats("--through", through, (3,))
+    numbers = _read_floats("--plane", plane, (2, 3))
+    normal = normal_of_angles(*numbers) if len(numbers) == 2 else numbers
+    point = None if through is None else _read_floats("--through", through, (3,))
     warnings: list[str] = []
     if isinstance(opened, Scan):
         protocol = choice.protocol(opened.domain)
@@ -295,25 +292,31 @@ def _oblique(
     else:
         raise InputError(f"{opened.path} holds an image of shape {opened.shape}, neither a scan nor a volume")
     show.warnings(warnings)
-    made = Plane(image[...])
+    image_plane = Plane(image[...])
     pixel = image.axes[0].scale if image.axes[0].unit == "m" else None
-    _give(output, f"plane across {','.join(f'{one:.4g}' for one in normal)}", [made], pixel, image.unit)
+    _write_or_show(
+        output,
+        f"plane across {','.join(f'{number:.4g}' for number in normal)}",
+        [image_plane],
+        pixel,
+        image.unit,
+    )
     return 1 if warnings else 0
 
 
-def _floats(option: str, text: str, lengths: tuple[int, ...]) -> tuple[float, ...]:
+def _read_floats(option: str, text: str, lengths: tuple[int, ...]) -> tuple[float, ...]:
     """Read numbers by commas."""
     try:
-        found = tuple(float(word) for word in text.split(","))
+        numbers = tuple(float(word) for word in text.split(","))
     except ValueError:
-        found = ()
-    if len(found) not in lengths:
-        wanted = "TILT,TURN in degrees or Z,Y,X" if 2 in lengths else "Z,Y,X in voxels"
-        raise InputError(f"{option} {text!r}: write {wanted}, numbers separated by commas")
-    return found
+        numbers = ()
+    if len(numbers) not in lengths:
+        expected = "TILT,TURN in degrees or Z,Y,X" if 2 in lengths else "Z,Y,X in voxels"
+        raise InputError(f"{option} {text!r}: write {expected}, numbers separated by commas")
+    return numbers
 
 
-def _of_volume(image: Image, rows: str | None, along: str, at: int | None, output: Path | None) -> int:
+def _slice_volume(image: Image, rows: str | None, along: str, at: int | None, output: Path | None) -> int:
     from tomarium.model import Volume
     from tomarium.viewers.slice_file import Plane
 
@@ -324,7 +327,7 @@ def _of_volume(image: Image, rows: str | None, along: str, at: int | None, outpu
         )
     axis = "zyx".index(along)
     length = image.shape[axis]
-    numbers = _numbers(rows, length) if along == "z" else [length // 2 if at is None else at]
+    numbers = _read_rows(rows, length) if along == "z" else [length // 2 if at is None else at]
     planes = []
     for number in numbers:
         if not -length <= number < length:
@@ -334,11 +337,13 @@ def _of_volume(image: Image, rows: str | None, along: str, at: int | None, outpu
         place: list[Any] = [slice(None)] * 3
         place[axis] = number % length
         planes.append(Plane(image[tuple(place)], f"{along} {number % length}"))
-    _give(output, ", ".join(plane.title for plane in planes), planes, _of_plane(image, along), image.unit)
+    _write_or_show(
+        output, ", ".join(plane.title for plane in planes), planes, _pixel_across(image, along), image.unit
+    )
     return 0
 
 
-def _of_plane(volume: Volume, along: str) -> PixelSize:
+def _pixel_across(volume: Volume, along: str) -> PixelSize:
     """Return height and width of a pixel of the slices across an axis, m."""
     if volume.voxel_m is None:
         return None
@@ -346,23 +351,23 @@ def _of_plane(volume: Volume, along: str) -> PixelSize:
     return height, width
 
 
-def _numbers(text: str | None, length: int) -> list[int]:
+def _read_rows(text: str | None, length: int) -> list[int]:
     """Read "700", "100,200" or "100:900:200"; the middle where nothing is said."""
     if text is None:
         return [length // 2]
-    found: list[int] = []
+    rows: list[int] = []
     try:
         for part in text.split(","):
             ends = [int(word) if word.strip() else None for word in part.split(":")]
             if len(ends) == 1 and ends[0] is not None:
-                found.append(ends[0])
+                rows.append(ends[0])
             else:
-                found += range(length)[slice(*ends)]
+                rows += range(length)[slice(*ends)]
     except (ValueError, TypeError) as problem:
         raise InputError(f"--row {text!r}: write a number, several by commas, or A:B:STEP") from problem
-    if not 0 < len(found) <= 100:
-        raise InputError(f"--row {text!r} asks for {len(found)} rows of {length}; give 1 to 100 of them")
-    return found
+    if not 0 < len(rows) <= 100:
+        raise InputError(f"--row {text!r} asks for {len(rows)} rows of {length}; give 1 to 100 of them")
+    return rows
 
 
 def columns_of(text: str) -> list[float]:

@@ -85,7 +85,7 @@ def command(
         for phase in sorted_map.report["phases"]
     ])  # fmt: skip
     click.echo(f"{100 * sorted_map.report['unsure_share']:.2f} % of the pixels are not sure: 0 in {out}")
-    wrong = sorted_map.report["expected_wrong_share"]
-    if wrong is not None:
-        click.echo(f"of the others, {100 * wrong:.2g} % are expected to be of another phase")
+    wrong_share = sorted_map.report["expected_wrong_share"]
+    if wrong_share is not None:
+        click.echo(f"of the others, {100 * wrong_share:.2g} % are expected to be of another phase")
     show.warnings(sorted_map.report["notes"])

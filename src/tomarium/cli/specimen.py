@@ -63,14 +63,14 @@ command.add_command(where_)
 @FACTS
 @made_from
 @CATALOGUE
-def new(name: str, id: str, facts: tuple[str, ...], catalogue: Path | None, **given: str | None) -> None:
+def new(name: str, id: str, facts: tuple[str, ...], catalogue: Path | None, **options: str | None) -> None:
     """Make a specimen called NAME, and say what it was made from; the same as `tomarium entity new specimen`."""
     from tomarium.catalogue.catalogue import open_catalogue
     from tomarium.catalogue.entities import demand_entity
     from tomarium.catalogue.entity_edit import link_specimen, make_entity
     from tomarium.catalogue.reader import LOCAL_OWNER
 
-    links = parents(given)
+    links = parents(options)
     with open_catalogue(catalogue) as opened:
         with opened.reading() as connection:
             for parent in links.values():
@@ -97,7 +97,7 @@ def add(specimen: str, records: tuple[str, ...], catalogue: Path | None) -> None
             space_of(connection, LOCAL_OWNER, specimen)
         for id in [show.record_id(opened, record) for record in records]:
             edit(opened, LOCAL_OWNER, id, Changes(specimen=specimen))
-        _tell_tree(opened, specimen)
+        _print_tree(opened, specimen)
 
 
 @command.command("link")
@@ -189,22 +189,24 @@ def link(
         with opened.reading() as connection:
             if by_hand:
                 ends = [find_frame(connection, LOCAL_OWNER, text) for text in (source, str(inside))]
-                made = _by_hand(connection, ends[0], ends[1], shift, turn, sigma, sigma_turn, mirror)
+                new_link = _link_by_hand(connection, ends[0], ends[1], shift, turn, sigma, sigma_turn, mirror)
             else:
-                made = _from_file(Path(source), sigma, sigma_turn)
+                new_link = _link_from_file(Path(source), sigma, sigma_turn)
                 start, end = (
                     find_frame(connection, LOCAL_OWNER, text) if text else ""
                     for text in (from_image, to_image)
                 )
-                made = replace(made, from_frame=start or made.from_frame, to_frame=end or made.to_frame)
-        made = replace(
-            made,
-            kind=kind or made.kind,
-            method=method or made.method,
-            author=author or made.author,
-            evidence=evidence or made.evidence,
+                new_link = replace(
+                    new_link, from_frame=start or new_link.from_frame, to_frame=end or new_link.to_frame
+                )
+        new_link = replace(
+            new_link,
+            kind=kind or new_link.kind,
+            method=method or new_link.method,
+            author=author or new_link.author,
+            evidence=evidence or new_link.evidence,
         )
-        filed = file_link(opened, LOCAL_OWNER, made, replaces=replaces, beside=beside)
+        filed = file_link(opened, LOCAL_OWNER, new_link, replaces=replaces, beside=beside)
     if as_json:
         show.as_json(link_json(filed))
         return
@@ -212,25 +214,25 @@ def link(
     show.table(link_rows(filed))
 
 
-def _from_file(path: Path, sigma: str | None, sigma_turn: str | None) -> Link:
+def _link_from_file(path: Path, sigma: str | None, sigma_turn: str | None) -> Link:
     import math
 
     from tomarium.specimen.alignment_file import as_link_json, is_alignment
     from tomarium.specimen.link_file import link_of, read_json
 
-    told = read_json(path)
-    if is_alignment(told):
+    content = read_json(path)
+    if is_alignment(content):
         shift_m = None if sigma is None else units.parse(sigma, "m")
         turn_rad = None if sigma_turn is None else math.radians(units.parse(sigma_turn, "deg"))
-        return link_of(as_link_json(told, str(path), shift_m, turn_rad), str(path))
+        return link_of(as_link_json(content, str(path), shift_m, turn_rad), str(path))
     if sigma is not None or sigma_turn is not None:
         raise click.UsageError(
             f"{path}: says itself how well it is known; leave --sigma and --sigma-turn out"
         )
-    return link_of(told, str(path))
+    return link_of(content, str(path))
 
 
-def _by_hand(
+def _link_by_hand(
     connection: Any, from_frame: str, to_frame: str, shift: str | None, turn: str | None,
     sigma: str | None, sigma_turn: str | None, mirror: str | None,
 ) -> Link:  # fmt: skip
@@ -260,13 +262,13 @@ def links(id: str, as_json: bool, catalogue: Path | None) -> None:
 
     with open_catalogue(catalogue, make=False) as opened, opened.reading() as connection:
         demand_link(connection, LOCAL_OWNER, id)
-        found = versions_of(connection, LOCAL_OWNER, id)
+        versions = versions_of(connection, LOCAL_OWNER, id)
     if as_json:
-        show.as_json([link_json(one) for one in found])
+        show.as_json([link_json(version) for version in versions])
         return
-    for one in found:
-        click.secho(f"{one.id}, version {one.version}", bold=True)
-        show.table(link_rows(one))
+    for version in versions:
+        click.secho(f"{version.id}, version {version.version}", bold=True)
+        show.table(link_rows(version))
 
 
 @command.command("withdraw")
@@ -280,8 +282,8 @@ def withdraw(id: str, reason: str, catalogue: Path | None) -> None:
     from tomarium.catalogue.reader import LOCAL_OWNER
 
     with open_catalogue(catalogue, make=False) as opened:
-        gone = withdraw_link(opened, LOCAL_OWNER, id, reason)
-    click.echo(f"{gone.id}, version {gone.version}, is withdrawn: {gone.withdrawn}")
+        withdrawn = withdraw_link(opened, LOCAL_OWNER, id, reason)
+    click.echo(f"{withdrawn.id}, version {withdrawn.version}, is withdrawn: {withdrawn.withdrawn}")
 
 
 @command.command("tree")
@@ -303,10 +305,10 @@ def tree(specimen: str, as_json: bool, catalogue: Path | None) -> None:
             with opened.reading() as connection:
                 show.as_json(space_json(space_of(connection, LOCAL_OWNER, specimen)))
             return
-        _tell_tree(opened, specimen)
+        _print_tree(opened, specimen)
 
 
-def _tell_tree(opened: Any, specimen: str) -> None:
+def _print_tree(opened: Any, specimen: str) -> None:
     from tomarium.catalogue.reader import LOCAL_OWNER
     from tomarium.catalogue.specimen_space import space_of
     from tomarium.catalogue.specimen_tree import image_words, tree_of, warnings_of
@@ -325,8 +327,8 @@ def _tell_tree(opened: Any, specimen: str) -> None:
         click.echo("links")
         show.table(
             [
-                (f"{one.id} v{one.version}", f"{one.from_frame} in {one.to_frame}", one.kind)
-                for one in space.links
+                (f"{link.id} v{link.version}", f"{link.from_frame} in {link.to_frame}", link.kind)
+                for link in space.links
             ]
         )
     show.warnings(warnings_of(space))
@@ -360,7 +362,7 @@ def map_(specimen: str, output: Path, view: str | None, along: str, catalogue: P
         raise InputError(
             f"{specimen}: has no image whose pixels have a size; say which records are of it: tomarium specimen add"
         )
-    drawn = map_of(space.images, space.links, frame, along)
-    output.write_text(map_svg(drawn), encoding="utf-8")
-    click.echo(f"{output}: {len(drawn.boxes)} of {len(space.images)} images, seen along {along}")
-    show.warnings(drawn.left_out)
+    specimen_map = map_of(space.images, space.links, frame, along)
+    output.write_text(map_svg(specimen_map), encoding="utf-8")
+    click.echo(f"{output}: {len(specimen_map.boxes)} of {len(space.images)} images, seen along {along}")
+    show.warnings(specimen_map.left_out)

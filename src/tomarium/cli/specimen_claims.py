@@ -58,7 +58,7 @@ def claim(
             claim_same(opened, LOCAL_OWNER, specimen, target, evidence)
         with opened.reading() as connection:
             same_sample_claims = claims_of(connection, LOCAL_OWNER, specimen)
-    _tell(same_sample_claims, as_json)
+    _print_claims(same_sample_claims, as_json)
     if not same_sample_claims and not as_json:
         click.echo(f"{specimen}: nothing is claimed of it")
 
@@ -111,12 +111,12 @@ def check_claims(
     from tomarium.errors import InputError
     from tomarium.portal.check_claims import Asking, check_claim
 
-    def tell(asked: str) -> None:
+    def tell(asked_address: str) -> None:
         if not as_json:
-            click.echo(f"asking {show.line(asked)}", err=True)
+            click.echo(f"asking {show.line(asked_address)}", err=True)
 
     asking = Asking(datacite, resolver, private, tell)
-    found = []
+    claims = []
     with open_catalogue(catalogue, make=False) as opened:
         with opened.reading() as connection:
             for id in specimens:
@@ -136,22 +136,22 @@ def check_claims(
                 f"https://…, or set it once with: tomarium settings address https://…"
             )
         for same_sample_claim in standing:
-            state, told = check_claim(same_sample_claim, names[same_sample_claim.specimen], asking)
-            found.append(note_checked(opened, LOCAL_OWNER, same_sample_claim, state, told))
-    _tell(found, as_json)
-    if not found and not as_json:
+            state, answer = check_claim(same_sample_claim, names[same_sample_claim.specimen], asking)
+            claims.append(note_checked(opened, LOCAL_OWNER, same_sample_claim, state, answer))
+    _print_claims(claims, as_json)
+    if not claims and not as_json:
         click.echo("no claim stands here")
 
 
-def _tell(found: list[SameSampleClaim], as_json: bool) -> None:
+def _print_claims(claims: list[SameSampleClaim], as_json: bool) -> None:
     from dataclasses import asdict
 
     from tomarium.model.same_sample import STATES
 
     if as_json:
-        show.as_json([asdict(same_sample_claim) for same_sample_claim in found])
+        show.as_json([asdict(same_sample_claim) for same_sample_claim in claims])
         return
-    for same_sample_claim in found:
+    for same_sample_claim in claims:
         click.secho(f"{same_sample_claim.specimen} = {show.line(same_sample_claim.target)}", bold=True)
         rows = [
             ("state", STATES[same_sample_claim.state]),

@@ -77,8 +77,8 @@ def export(
     from tomarium.catalogue.catalogue import open_catalogue
     from tomarium.catalogue.reader import ANYBODY, LOCAL_OWNER
 
-    for name, given, of in (("--rfc5", rfc5, "ome-zarr"), ("--unit", unit != "um", "bigwarp")):
-        if given and form != of:
+    for name, is_given, of in (("--rfc5", rfc5, "ome-zarr"), ("--unit", unit != "um", "bigwarp")):
+        if is_given and form != of:
             raise click.UsageError(f"{name} belongs to --as {of}; leave it out with --as {form}")
     if address and form not in ("neuroglancer", "crate"):
         raise click.UsageError(f"--address belongs to --as neuroglancer and crate; --as {form} names files")
@@ -88,16 +88,16 @@ def export(
         gathered = specimen_export.gather(connection, reader, specimen, frame)
     left_out = list(gathered.left_out)
     if form == "bigwarp":
-        said, left_out = specimen_export.export_bigwarp(gathered, output, unit), []
+        lines, left_out = specimen_export.export_bigwarp(gathered, output, unit), []
     elif form == "mobie":
-        said = specimen_export.export_mobie(gathered, output)
+        lines = specimen_export.export_mobie(gathered, output)
     elif form == "neuroglancer":
-        said = _write_state(gathered, output, address)
+        lines = _write_state(gathered, output, address)
     elif form == "ome-zarr":
-        said = specimen_export.export_ome_zarr(gathered, output, with_matrices=rfc5)
+        lines = specimen_export.export_ome_zarr(gathered, output, with_matrices=rfc5)
     else:
-        said, left_out = specimen_export.export_crate(gathered, output, datetime.now(UTC), address), []
-    for line in said:
+        lines, left_out = specimen_export.export_crate(gathered, output, datetime.now(UTC), address), []
+    for line in lines:
         click.echo(line)
     show.warnings(left_out)
 
@@ -109,9 +109,9 @@ def _write_state(gathered: Gathered, output: Path, address: str) -> list[str]:
 
     if output.exists():
         raise InputError(f"{output}: exists already; give another name")
-    state, said = specimen_state(gathered, address=address)
+    state, notes = specimen_state(gathered, address=address)
     write_json(output, state)
-    return [f"{output}: a state of Neuroglancer with {len(state['layers'])} layers", *said]
+    return [f"{output}: a state of Neuroglancer with {len(state['layers'])} layers", *notes]
 
 
 @click.command("import-landmarks")

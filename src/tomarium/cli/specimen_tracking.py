@@ -59,8 +59,8 @@ def move(
     kind = "handed-over" if holder else "moved" if place else "examined"
     with open_catalogue(catalogue, make=False) as opened:
         for id in specimens:
-            told = EventContent(kind, place, holder, condition, note, files)
-            event = tell_of_specimen(opened, LOCAL_OWNER, id, told)
+            tracking_note = EventContent(kind, place, holder, condition, note, files)
+            event = tell_of_specimen(opened, LOCAL_OWNER, id, tracking_note)
             words = ", ".join(
                 filter(None, (event.place, f"with {event.holder}" if event.holder else "", event.condition))
             )
@@ -79,9 +79,9 @@ def where_(as_json: bool, catalogue: Path | None) -> None:
     from tomarium.catalogue.specimen_events import where_now
 
     with open_catalogue(catalogue, make=False) as opened, opened.reading() as connection:
-        found = where_now(connection, LOCAL_OWNER)
+        last_events = where_now(connection, LOCAL_OWNER)
     if as_json:
-        show.as_json({id: asdict(specimen_event) for id, specimen_event in found.items()})
+        show.as_json({id: asdict(specimen_event) for id, specimen_event in last_events.items()})
         return
     rows = [
         (
@@ -92,7 +92,7 @@ def where_(as_json: bool, catalogue: Path | None) -> None:
             specimen_event.holder,
             specimen_event.when[:10],
         )
-        for id, specimen_event in found.items()
+        for id, specimen_event in last_events.items()
     ]
     show.table(rows)
 
@@ -169,13 +169,13 @@ def label(
             labels += [Label(id, entity.name, f"{home}/specimens/{id}", hazards)] * copies
     sheets = -(-(len(labels) + skip) // SHEETS[size].count)
     targets = [out, *(out.with_name(f"{out.stem}-{number}{kind}") for number in range(2, sheets + 1))]
-    _save(labels, size, skip, targets if kind != ".pdf" else [out], overwrite)
+    _save_labels(labels, size, skip, targets if kind != ".pdf" else [out], overwrite)
     click.echo(
         f"{out}: {len(labels)} labels on {sheets} {'sheet' if sheets == 1 else 'sheets'}; print at 100 %"
     )
 
 
-def _save(labels: list[Label], size: str, skip: int, targets: list[Path], overwrite: bool) -> None:
+def _save_labels(labels: list[Label], size: str, skip: int, targets: list[Path], overwrite: bool) -> None:
     import io
     from tempfile import TemporaryDirectory
 
@@ -183,9 +183,9 @@ def _save(labels: list[Label], size: str, skip: int, targets: list[Path], overwr
     from tomarium.beamtime.report_file import print_pdf
     from tomarium.catalogue.label_sheet import SHEETS, label_html, label_pages, label_pictures
 
-    if (there := [target for target in targets if target.exists()]) and not overwrite:
+    if (existing := [target for target in targets if target.exists()]) and not overwrite:
         raise InputError(
-            f"{there[0]}: is there already; allow to replace it (--overwrite), or give another name"
+            f"{existing[0]}: is there already; allow to replace it (--overwrite), or give another name"
         )
     sheet, kind = SHEETS[size], targets[0].suffix.lower()
     if kind == ".png":

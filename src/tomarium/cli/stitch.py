@@ -93,7 +93,7 @@ def command(
     tell = show.progress()
     stitched = stitch_volumes(
         [demand_volume(opening.open(path), path) for path in paths],
-        at=[_place(text) for text in at],
+        at=[_read_place(text) for text in at],
         search_px=search_px,
         turns=not no_turn,
         levels=levels,
@@ -109,7 +109,7 @@ def command(
     if as_json:
         show.as_json({"target": None if find_only else str(target), **as_data(stitched)})
     else:
-        _tell(stitched, paths)
+        _print_stitched(stitched, paths)
         if not find_only:
             finished = f"; file it with: tomarium ingest {target}" if is_record else ""
             click.echo(f"{target}: finished{finished}")
@@ -117,7 +117,7 @@ def command(
     return 1 if stitched.warnings else 0
 
 
-def _tell(stitched: Stitched, paths: tuple[Path, ...]) -> None:
+def _print_stitched(stitched: Stitched, paths: tuple[Path, ...]) -> None:
     depth, rows, columns = stitched.volume.shape
     click.secho(f"{columns} × {rows} × {depth} voxels", bold=True)
     if stitched.unseen > 0.001:
@@ -134,7 +134,7 @@ def _tell(stitched: Stitched, paths: tuple[Path, ...]) -> None:
         )
 
 
-def _place(text: str) -> tuple[float, float, float]:
+def _read_place(text: str) -> tuple[float, float, float]:
     try:
         z, y, x = (float(word) for word in text.split(","))
     except ValueError as problem:

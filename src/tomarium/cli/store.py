@@ -97,13 +97,13 @@ def move_one(record: str, store: Path, remove: bool, dry_run: bool, catalogue: P
 
     with open_catalogue(catalogue, make=False) as opened:
         id = show.record_id(opened, record)
-        done = move(opened, LOCAL_OWNER, id, store, remove=remove, dry_run=dry_run)
-    size = f"{done.files} files, {units.show(done.bytes, 'B', digits=3)}"
+        moved = move(opened, LOCAL_OWNER, id, store, remove=remove, dry_run=dry_run)
+    size = f"{moved.files} files, {units.show(moved.bytes, 'B', digits=3)}"
     if dry_run:
-        click.echo(f"{done.source}: would be copied to {done.target} ({size})")
+        click.echo(f"{moved.source}: would be copied to {moved.target} ({size})")
         return
-    old = "was removed" if done.removed else "is still there" if done.source.is_dir() else "is gone"
-    click.echo(f"{done.target}: holds {id} ({size}, {done.copied} copied now); {done.source} {old}")
+    old = "was removed" if moved.removed else "is still there" if moved.source.is_dir() else "is gone"
+    click.echo(f"{moved.target}: holds {id} ({size}, {moved.copied} copied now); {moved.source} {old}")
 
 
 @command.command("check")
@@ -123,9 +123,9 @@ def check(context: click.Context, record: str, catalogue: Path | None) -> None:
 
     with open_catalogue(catalogue, make=False) as opened:
         id = show.record_id(opened, record)
-        wrong = check_in_store(opened, id)
-    for mismatch in wrong:
+        mismatches = check_in_store(opened, id)
+    for mismatch in mismatches:
         click.echo(f"{id}: {mismatch.path} is {mismatch.problem}")
-    if not wrong:
+    if not mismatches:
         click.echo(f"{id}: every file is as it was filed")
-    context.exit(1 if wrong else 0)
+    context.exit(1 if mismatches else 0)

@@ -26,16 +26,16 @@ _ASKED: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 def crashes() -> int:
     """Tell how often the process that worked before this one crashed."""
-    told = os.environ.get(CRASHES, "")
-    return int(told) if told.isdecimal() else 0
+    count = os.environ.get(CRASHES, "")
+    return int(count) if count.isdecimal() else 0
 
 
 def is_supervised() -> bool:
     """Tell whether this is the process that works; it then ends at once where its parent is gone, however that ends."""
-    told = os.environ.pop(LINE, "")  # what this process starts itself is not watched over by it
-    if not told.isdecimal():
+    descriptor = os.environ.pop(LINE, "")  # what this process starts itself is not watched over by it
+    if not descriptor.isdecimal():
         return False
-    line = int(told)
+    line = int(descriptor)
 
     def wait() -> None:
         os.read(line, 1)  # nothing is ever written: it comes back when the parent's end is closed
@@ -59,12 +59,12 @@ def supervise(words: Sequence[str]) -> int:
         Its exit code; 3 where it crashed too often.
     """
     for count in range(MOST):
-        ended = _once(words, count)
-        if ended >= 0:
-            return ended
-        if -ended in _ASKED:
+        code = _run_once(words, count)
+        if code >= 0:
+            return code
+        if -code in _ASKED:
             return 3
-        name = signal.Signals(-ended).name if -ended in set(signal.Signals) else f"signal {-ended}"
+        name = signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"
         click.secho(
             f"! the program was ended by {name} while it was at work; it goes on in a new process",
             fg="yellow",
@@ -76,13 +76,13 @@ def supervise(words: Sequence[str]) -> int:
     return 3
 
 
-def _once(words: Sequence[str], count: int) -> int:
-    ours, theirs = os.pipe()
-    environment = {**os.environ, LINE: str(ours), CRASHES: str(count)}
+def _run_once(words: Sequence[str], count: int) -> int:
+    read_end, write_end = os.pipe()
+    environment = {**os.environ, LINE: str(read_end), CRASHES: str(count)}
     before = {number: signal.getsignal(number) for number in _ASKED[:2]}
     try:
         process = subprocess.Popen(
-            [sys.executable, "-m", "tomarium", *words], env=environment, pass_fds=(ours,)
+            [sys.executable, "-m", "tomarium", *words], env=environment, pass_fds=(read_end,)
         )  # the parent keeps the other end, and closes it by ending
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to both
         signal.signal(signal.SIGTERM, lambda number, _frame: process.send_signal(number))
@@ -90,5 +90,5 @@ def _once(words: Sequence[str], count: int) -> int:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-        os.close(ours)
-        os.close(theirs)
+        os.close(read_end)
+        os.close(write_end)

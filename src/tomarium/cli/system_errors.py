@@ -37,5 +37,5 @@ def explain(problem: OSError) -> str:
     where = f"{os.fsdecode(problem.filename)}: " if isinstance(problem.filename, str | bytes) else ""
     number = problem.errno or 0
     # HDF5 tells its own whole story where the system has a short one.
-    said = os.strerror(number) if where and number else problem.strerror or str(problem)
-    return f"{where}{said}; {NEXT.get(number, 'check the path, its permissions and the disk')}"
+    message = os.strerror(number) if where and number else problem.strerror or str(problem)
+    return f"{where}{message}; {NEXT.get(number, 'check the path, its permissions and the disk')}"

@@ -78,7 +78,10 @@ def list_tokens(account: str, as_json: bool, catalogue: Path | str | None) -> No
         click.echo("no tokens; make one with: tomarium token make ACCOUNT NAME")
     else:
         show.table(
-            [(token.account, token.name, " ".join(token.scopes), _until(token.until_utc)) for token in tokens]
+            [
+                (token.account, token.name, " ".join(token.scopes), _validity_text(token.until_utc))
+                for token in tokens
+            ]
         )
 
 
@@ -101,6 +104,6 @@ def revoke(account: str, name: str, catalogue: Path | str | None) -> None:
     click.echo(f"the token {name!r} of {account} is revoked")
 
 
-def _until(moment: float) -> str:
+def _validity_text(moment: float) -> str:
     day = f"{datetime.fromtimestamp(moment, UTC):%Y-%m-%d}"
     return f"until {day}" if moment > time.time() else f"ended {day}"

@@ -80,11 +80,11 @@ def add(
     demand_known_role(role)
     password = "" if no_password else _password(name, password_stdin)
     with open_catalogue(catalogue, make=catalogue is None) as opened, opened.writing() as connection:
-        made = make_account(
+        account = make_account(
             connection, LOCAL_OWNER, name, role, password=password, subject=subject, orcid=orcid
         )
         change_teams(connection, LOCAL_OWNER, name, join=join)
-    click.echo(f"{made.name} may sign in as {made.role}")
+    click.echo(f"{account.name} may sign in as {account.role}")
 
 
 @command.command("list")
@@ -100,13 +100,18 @@ def list_accounts(as_json: bool, catalogue: Path | str | None) -> None:
     from tomarium.catalogue.catalogue import open_catalogue
 
     with open_catalogue(catalogue, make=False) as opened, opened.reading() as connection:
-        found = all_accounts(connection)
+        accounts = all_accounts(connection)
     if as_json:
-        show.as_json([asdict(one) for one in found])
-    elif not found:
+        show.as_json([asdict(account) for account in accounts])
+    elif not accounts:
         click.echo("no accounts; make the first with: tomarium user add NAME --role administrator")
     else:
-        show.table([(one.name, one.role, ", ".join(one.teams), _means(one)) for one in found])
+        show.table(
+            [
+                (account.name, account.role, ", ".join(account.teams), _sign_in_text(account))
+                for account in accounts
+            ]
+        )
 
 
 @command.command("role")
@@ -251,8 +256,8 @@ def second_factor(name: str | None, off: bool, new_key: bool, catalogue: Path | 
             factor = factor_of(connection, name)
             if factor.on:
                 demand_key(connection, opened.home)
-    told = f"on, with {factor.codes} recovery codes left" if factor.on else "off"
-    click.echo(f"the second factor of {name} is {told}")
+    state = f"on, with {factor.codes} recovery codes left" if factor.on else "off"
+    click.echo(f"the second factor of {name} is {state}")
 
 
 @command.command("close")
@@ -287,7 +292,7 @@ def _password(name: str, stdin: bool) -> str:
     return password
 
 
-def _means(account: object) -> str:
+def _sign_in_text(account: object) -> str:
     from tomarium.catalogue.accounts import Account
 
     assert isinstance(account, Account)

@@ -95,7 +95,7 @@ def command(
         spool=spool if spool is not None else opening.in_use.demand_spool("SPOOL"),
         folder=folder,
         settings=LookSettings(choice.protocol, row, opening.arguments),
-        protocol=_in_words(choice),
+        protocol=_protocol_text(choice),
         match=match,
         once=once,
         every_s=every_s,
@@ -104,11 +104,11 @@ def command(
 
     def work() -> int:
         try:
-            state = watch(request, tell=_tell, stop=interrupts.ASKED.is_set)
+            state = watch(request, tell=_print_line, stop=interrupts.ASKED.is_set)
         except KeyboardInterrupt:
             click.echo(f"stopped; {folder / 'live.json'} holds what was found, and the same command goes on")
             return 0
-        return 1 if state.failed or any(one["warnings"] for one in state.slices) else 0
+        return 1 if state.failed or any(slice_["warnings"] for slice_ in state.slices) else 0
 
     if address is None:
         return work()
@@ -123,7 +123,7 @@ def command(
         return work()
 
 
-def _tell(text: str) -> None:
+def _print_line(text: str) -> None:
     for line in text.splitlines():
         if line.startswith("!"):
             click.secho(line, fg="yellow", err=True)
@@ -131,7 +131,7 @@ def _tell(text: str) -> None:
             click.echo(line)
 
 
-def _in_words(choice: Choice) -> str:
+def _protocol_text(choice: Choice) -> str:
     """Say which protocol it is, in a few words."""
-    named = choice.path.name if choice.path else choice.preset or "default"
-    return " ".join([named, *(f"+{step}" for step in choice.steps), *choice.assignments])
+    protocol_name = choice.path.name if choice.path else choice.preset or "default"
+    return " ".join([protocol_name, *(f"+{step}" for step in choice.steps), *choice.assignments])

@@ -84,33 +84,35 @@ def command(
             "it is no image",
         )
         raise click.UsageError(f"{inside}: a point cannot be told in it: {reason}")
-    found = where(
+    positions = where(
         space.links, [image for image in images if target or image.frame != start], start, at_m, spread
     )
     if as_json:
-        show.as_json({"from": start, "point_m": rounded(at_m), "in": [found_json(one) for one in found]})
+        show.as_json(
+            {"from": start, "point_m": rounded(at_m), "in": [found_json(position) for position in positions]}
+        )
     else:
         click.secho(f"{_lengths(at_m.tolist())} in {start}", bold=True)
-        for one in found:
-            click.echo(f"{one.image.frame}: {show.short(one.image.title)}")
-            if isinstance(one, Unknown):
-                show.warnings([one.reason])
+        for position in positions:
+            click.echo(f"{position.image.frame}: {show.short(position.image.title)}")
+            if isinstance(position, Unknown):
+                show.warnings([position.reason])
                 continue
-            show.table(_rows(one))
-            assumed = [link.id for link in one.resolved.assumed]
+            show.table(_table_rows(position))
+            assumed = [link.id for link in position.resolved.assumed]
             show.warnings([f"rests on {', '.join(assumed)}, which nobody has measured"] if assumed else [])
         loops = {
             loop.words
-            for one in found
-            if not isinstance(one, Unknown)
-            for loop in one.resolved.contradictions
+            for position in positions
+            if not isinstance(position, Unknown)
+            for loop in position.resolved.contradictions
         }
         show.warnings(sorted(loops))
-        if not found:
+        if not positions:
             click.echo(
                 "  there is no other image; say which records are of the specimen: tomarium specimen add"
             )
-    if any(isinstance(one, Unknown) for one in found):
+    if any(isinstance(position, Unknown) for position in positions):
         click.get_current_context().exit(1)
 
 
@@ -123,26 +125,26 @@ def _lengths(at_m: Sequence[float]) -> str:
     )
 
 
-def _rows(found: Found) -> list[tuple[str, str]]:
+def _table_rows(position: Found) -> list[tuple[str, str]]:
     from tomarium.specimen.pose import similarity
     from tomarium.specimen.where import unit_of, with_sigma
 
-    unit, metre = unit_of(float(found.image.size_m.max()))
+    unit, metre = unit_of(float(position.image.size_m.max()))
     places = [
         f"{axis} {with_sigma(value / metre, spread / metre)}"
-        for axis, value, spread in zip("xyz", found.position_m.tolist(), found.sigma_m, strict=True)
+        for axis, value, spread in zip("xyz", position.position_m.tolist(), position.sigma_m, strict=True)
     ]
     names = ("column", "row", "slice")
     pixels = [
         f"{name} {with_sigma(value, spread)}"
-        for name, value, spread in zip(names, found.pixel.tolist(), found.sigma_pixel, strict=False)
+        for name, value, spread in zip(names, position.pixel.tolist(), position.sigma_pixel, strict=False)
     ]
-    path = " → ".join(found.resolved.frames)
-    scale = similarity(found.resolved.pose.matrix)[0]
+    path = " → ".join(position.resolved.frames)
+    scale = similarity(position.resolved.pose.matrix)[0]
     return [
         ("position", f"{', '.join(places)} {unit}"),
         ("pixel", ", ".join(pixels)),
-        ("state", found.words),
-        ("path", path if found.resolved.path else "the same frame"),
+        ("state", position.words),
+        ("path", path if position.resolved.path else "the same frame"),
         *([("scale", f"{scale:.6g}")] if abs(scale - 1) > 1e-9 else []),
     ]

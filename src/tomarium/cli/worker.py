@@ -94,14 +94,14 @@ def command(
                 try_again(connection)
                 retry_mails(connection, LOCAL_OWNER)
         with heard(opened.home, only):
-            done = _round(opened, kinds, only, patient=not once)
+            is_done = _do_due(opened, kinds, only, patient=not once)
             while not once:
                 _jobs_until(time.monotonic() + every, opened, kinds, only)
-                _round(opened, kinds, only, patient=True)
-        context.exit(0 if done else 1)
+                _do_due(opened, kinds, only, patient=True)
+        context.exit(0 if is_done else 1)
 
 
-def _round(opened: Catalogue, kinds: Mapping[str, Kind], only: tuple[str, ...], *, patient: bool) -> bool:
+def _do_due(opened: Catalogue, kinds: Mapping[str, Kind], only: tuple[str, ...], *, patient: bool) -> bool:
     """Do all that is due; a patient worker waits for a database that does not answer."""
     from tomarium.beamtime.work_jobs import clear_work
     from tomarium.catalogue.work import do_jobs, work_once
@@ -110,14 +110,14 @@ def _round(opened: Catalogue, kinds: Mapping[str, Kind], only: tuple[str, ...], 
 
     try:
         ask_for_due(opened)
-        well = do_jobs(opened, click.echo, kinds, only) if only else work_once(opened, click.echo, kinds)
+        is_well = do_jobs(opened, click.echo, kinds, only) if only else work_once(opened, click.echo, kinds)
         clear_work(opened)
     except DatabaseUnavailable as problem:
         if not patient:
             raise
         show.warnings([str(problem)])
         return False
-    return well
+    return is_well
 
 
 def _jobs_until(end: float, opened: Catalogue, kinds: Mapping[str, Kind], only: tuple[str, ...]) -> None:
@@ -126,15 +126,15 @@ def _jobs_until(end: float, opened: Catalogue, kinds: Mapping[str, Kind], only: 
     from tomarium.catalogue.work import do_jobs
     from tomarium.errors import DatabaseUnavailable
 
-    while (left := end - time.monotonic()) > 0:
+    while (seconds_left := end - time.monotonic()) > 0:
         try:
             if is_any_due(opened, only):
                 do_jobs(opened, click.echo, kinds, only)
                 continue
         except DatabaseUnavailable as problem:
             show.warnings([str(problem)])
-            time.sleep(max(0.0, min(left, 5.0)))
-        time.sleep(min(left, LOOK_S))
+            time.sleep(max(0.0, min(seconds_left, 5.0)))
+        time.sleep(min(seconds_left, LOOK_S))
 
 
 def _end_with_input() -> None:

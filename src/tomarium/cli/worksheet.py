@@ -74,38 +74,40 @@ def command(
     from tomarium.viewers.worksheet import worksheet
 
     folder = _folder(record, catalogue)
-    known = read_record(folder)
+    record_read = read_record(folder)
     if as_json:
-        show.as_json(asdict(worksheet(known, folder, level, parts or "")))
+        show.as_json(asdict(worksheet(record_read, folder, level, parts or "")))
         return
-    target = out or Path(f"{known.id}-{level}.html")
+    target = out or Path(f"{record_read.id}-{level}.html")
     if target.suffix.lower() not in (".html", ".pdf"):
         raise InputError(f"--out {target}: write a file that ends in .html or .pdf")
     html = target.with_suffix(".html")
-    there = [str(path) for path in dict.fromkeys((html, target)) if path.exists()]
-    if there and not overwrite:
+    existing = [str(path) for path in dict.fromkeys((html, target)) if path.exists()]
+    if existing and not overwrite:
         raise InputError(
-            f"{there[0]}: is there already; allow to replace it (--overwrite), or give another name"
+            f"{existing[0]}: is there already; allow to replace it (--overwrite), or give another name"
         )
-    publication = known.publication
+    publication = record_read.publication
     source = f"https://doi.org/{publication.doi}" if publication and publication.doi else ""
-    page = worksheet_file(known, folder, level, parts=parts or "", source=source, answers=answers).encode()
+    page = worksheet_file(
+        record_read, folder, level, parts=parts or "", source=source, answers=answers
+    ).encode()
     write_whole(html, page)
     if target != html:
         print_pdf(html, target)
     click.echo(f"{target}: {'tasks and answers' if answers else 'tasks'} for {level}s; print it at 100 %")
 
 
-def _folder(given: str, catalogue: Path | str | None) -> Path:
+def _folder(record: str, catalogue: Path | str | None) -> Path:
     """Find the folder of a record that is given by it or by its identifier."""
     from tomarium.catalogue import queries
     from tomarium.catalogue.catalogue import open_catalogue
     from tomarium.standards.ro_crate import FILENAME
 
-    if (Path(given) / FILENAME).is_file():
-        return Path(given).resolve()
+    if (Path(record) / FILENAME).is_file():
+        return Path(record).resolve()
     with open_catalogue(catalogue, make=False) as opened:
-        id = show.record_id(opened, given)
+        id = show.record_id(opened, record)
         with opened.reading() as connection:
             folder = queries.folder_of(connection, id)
     assert folder is not None

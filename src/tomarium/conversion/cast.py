@@ -141,7 +141,7 @@ def convert_cast(
     grey_range = {"low": low, "high": high, "unit": opened.unit}
     data = Scaled(opened.data, np.dtype(dtype), low, high)
     grey = replace(opened, data=data, levels=(), unit="", metadata={"grey_range": grey_range})
-    done = convert(
+    converted = convert(
         grey,
         target,
         to=form.name,
@@ -156,7 +156,7 @@ def convert_cast(
         write_json(
             target.with_name(f"{target.name}.json"), {"grey_range": grey_range, "value": report.formula}
         )
-    return done, report
+    return converted, report
 
 
 def demand_removable(opened: Scan | Image) -> tuple[Path, ...]:
@@ -226,13 +226,13 @@ def _verified(
     volume: Volume, data: Scaled, target: Path, form: str, say: Callable[[str, int, int], None]
 ) -> tuple[int, int, int, float]:
     """Read back what was written; return the voxels below, above and not finite, and the largest error between."""
-    again = formats.open(target, as_format=form)
-    if not isinstance(again, Image):
+    read_back = formats.open(target, as_format=form)
+    if not isinstance(read_back, Image):
         raise FormatError(f"{target}: was written as a volume and reads back as a scan; report this file")
     below = above = lost = 0
     error, step = 0.0, (data.high - data.low) / np.iinfo(data.dtype).max
     for rows, values in _slabs(volume, say):
-        stored = np.asarray(again[rows])
+        stored = np.asarray(read_back[rows])
         if not np.array_equal(stored, replace(data, source=values)[:]):  # MRC keeps 8 bits in 16
             raise FormatError(
                 f"{target}: slices {rows.start} to {rows.stop - 1} do not read back as they were written; keep "

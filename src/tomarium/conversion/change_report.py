@@ -83,15 +83,15 @@ def _lacking(source: Source, name: str, link: Any) -> str:
     return f"it lies in {', '.join(absent[:3])}, absent beside it" if absent else ""
 
 
-def scan_changes(scan: Scan, again: Scan, beside: str) -> Iterator[Change]:
+def scan_changes(scan: Scan, read_back: Scan, beside: str) -> Iterator[Change]:
     """Follow every value by its meaning, then name all that has none.
 
     Yields: frames first, then values, then what is not understood.
     """
-    used: set[str] = set()
-    for what, frames, frames_again in stacks(scan, again):
-        place, there = place_of(frames), place_of(frames_again)
-        used.add(place)
+    places_used: set[str] = set()
+    for stack_name, frames, frames_again in stacks(scan, read_back):
+        place, place_again = place_of(frames), place_of(frames_again)
+        places_used.add(place)
         a, b = np.dtype(frames.dtype), np.dtype(frames_again.dtype)
         detail = (
             ""
@@ -100,24 +100,26 @@ def scan_changes(scan: Scan, again: Scan, beside: str) -> Iterator[Change]:
         )
         if flips_of(frames) != flips_of(frames_again):
             detail = f"{detail}; mirrored, as the scan shows them".lstrip("; ")
-        yield Change("kept" if place == there else "renamed", what, place, there, detail)
-    values, known_again = dict(_values(scan)), dict(_values(again))
+        yield Change("kept" if place == place_again else "renamed", stack_name, place, place_again, detail)
+    values, known_again = dict(_values(scan)), dict(_values(read_back))
     with ExitStack() as stack:
-        written = _Units(stack, scan.path, again.path)
+        units_written = _Units(stack, scan.path, read_back.path)
         for name, value in values.items():
-            yield _value_change(name, value, known_again.get(name), written, used, beside)
+            yield _value_change(name, value, known_again.get(name), units_written, places_used, beside)
         for name, value in known_again.items():
             if name not in values:
-                yield Change("defaulted", name, "", written.of(value)[0], str(as_json(value.value))[:80])
-    yield from _rest(scan, used, beside)
+                yield Change(
+                    "defaulted", name, "", units_written.of(value)[0], str(as_json(value.value))[:80]
+                )
+    yield from _remaining_changes(scan, places_used, beside)
 
 
-def stacks(scan: Scan, again: Scan) -> Iterator[tuple[str, Frames, Frames]]:
+def stacks(scan: Scan, read_back: Scan) -> Iterator[tuple[str, Frames, Frames]]:
     """Pair the stacks of two scans."""
-    yield "projections", scan.projections, again.projections
+    yield "projections", scan.projections, read_back.projections
     for stack, reference, reference_again in (
-        ("flats", scan.flats, again.flats),
-        ("darks", scan.darks, again.darks),
+        ("flats", scan.flats, read_back.flats),
+        ("darks", scan.darks, read_back.darks),
     ):
         if reference is not None and reference_again is not None:
             yield stack, reference.frames, reference_again.frames
@@ -163,23 +165,28 @@ class _Units:
 
 
 def _value_change(
-    name: str, value: Value[Any], held: Value[Any] | None, written: _Units, used: set[str], beside: str
+    name: str,
+    value: Value[Any],
+    value_again: Value[Any] | None,
+    units_written: _Units,
+    places_used: set[str],
+    beside: str,
 ) -> Change:
-    place, unit = written.of(value)
-    used.update(part for part in place.replace(",", " ").split() if part.startswith("/"))
-    if held is None or held.source == value.source:
+    place, unit = units_written.of(value)
+    places_used.update(part for part in place.replace(",", " ").split() if part.startswith("/"))
+    if value_again is None or value_again.source == value.source:
         # The reader of the target knows it only because the side-car says it.
         return Change("side-car", name, place, beside, str(as_json(value.value))[:80])
-    there, new_unit = written.of(held)
+    place_again, new_unit = units_written.of(value_again)
     if value.origin in ("user", "profile"):
-        return Change("given", name, "", there, value.source)
+        return Change("given", name, "", place_again, value.source)
     if value.origin == "default":
-        return Change("defaulted", name, "", there, value.source)
+        return Change("defaulted", name, "", place_again, value.source)
     if value.origin == "derived":
-        return Change("derived", name, place, there, value.source)
+        return Change("derived", name, place, place_again, value.source)
     if unit and new_unit and not _are_alike(unit, new_unit):
-        return Change("unit-converted", name, place, there, f"{unit} → {new_unit}")
-    return Change("kept" if place == there else "renamed", name, place, there)
+        return Change("unit-converted", name, place, place_again, f"{unit} → {new_unit}")
+    return Change("kept" if place == place_again else "renamed", name, place, place_again)
 
 
 def _are_alike(unit: str, other: str) -> bool:
@@ -189,15 +196,15 @@ def _are_alike(unit: str, other: str) -> bool:
         return unit == other
 
 
-def _rest(scan: Scan, used: set[str], beside: str) -> Iterator[Change]:
+def _remaining_changes(scan: Scan, places_used: set[str], beside: str) -> Iterator[Change]:
     if not is_hdf5(scan.path):
         return
     with reading(scan.path) as source:
         parts: list[tuple[str, str]] = []
-        ours = own(source.file)
+        own_names = own(source.file)
 
         def visit(name: str, link: Any) -> None:
-            if name.split("/")[0] in ours or f"/{name}" in used:
+            if name.split("/")[0] in own_names or f"/{name}" in places_used:
                 return
             if isinstance(link, h5py.ExternalLink):
                 parts.append((f"/{name}", _linked(source, name, link)))

@@ -108,22 +108,26 @@ def _meaning(first: Scan, other: Scan) -> Iterator[Finding]:
     names = [name for name in {**first.metadata, **other.metadata} if not name.startswith("/")]
     names = [name for name in names if name not in _NOT_CONTENT]
     for name in names:
-        said, other_value = first.metadata.get(name), other.metadata.get(name)
-        filled = _is_filled_in(name, other_value, first) if said is None else _is_filled_in(name, said, other)
-        if (said is not None and other_value is not None) or not filled:
-            yield _value(name, said, other_value)
+        first_value, other_value = first.metadata.get(name), other.metadata.get(name)
+        filled = (
+            _is_filled_in(name, other_value, first)
+            if first_value is None
+            else _is_filled_in(name, first_value, other)
+        )
+        if (first_value is not None and other_value is not None) or not filled:
+            yield _value(name, first_value, other_value)
 
 
 def _motors(first: Mapping[str, MotorPositions], other: Mapping[str, MotorPositions]) -> Iterator[Finding]:
     """Compare where motors stood; that a format has no place for them is a note."""
     for name in {**first, **other}:
-        said, other_motor = first.get(name), other.get(name)
-        a, b = (None if motor is None else motor.shown for motor in (said, other_motor))
-        if said is None or other_motor is None:
+        first_motor, other_motor = first.get(name), other.get(name)
+        a, b = (None if motor is None else motor.shown for motor in (first_motor, other_motor))
+        if first_motor is None or other_motor is None:
             yield Finding(f"motor {name}", False, a, b, content=False)
             continue
-        alike = said.value.shape == other_motor.value.shape and said.unit == other_motor.unit
-        same = alike and np.allclose(said.value, other_motor.value, rtol=_RELATIVE, atol=1e-12)
+        alike = first_motor.value.shape == other_motor.value.shape and first_motor.unit == other_motor.unit
+        same = alike and np.allclose(first_motor.value, other_motor.value, rtol=_RELATIVE, atol=1e-12)
         yield Finding(f"motor {name}", bool(same), a, b)
 
 
@@ -141,23 +145,25 @@ def _types(name: str, first: Any, other: Any) -> Finding:
     return Finding(name, True, a.name, b.name, "" if a == b else "stored in another type")
 
 
-def _per_view(field: Field, one: NDArray[np.float64], other: NDArray[np.float64]) -> Finding:
+def _per_view(field: Field, first_angles: NDArray[np.float64], other: NDArray[np.float64]) -> Finding:
     name, unit = field.name, {"deg": "°"}.get(field.unit, f" {field.unit}")
-    first, second = ([float(angles[0]), float(angles[-1])] if len(angles) else [] for angles in (one, other))
-    if len(one) != len(other):
+    first, second = (
+        [float(angles[0]), float(angles[-1])] if len(angles) else [] for angles in (first_angles, other)
+    )
+    if len(first_angles) != len(other):
         words = "angles" if name == "angles_deg" else "numbers"
-        return Finding(name, False, first, second, f"{len(one)} {words} and {len(other)}")
-    if np.array_equal(one, other):
+        return Finding(name, False, first, second, f"{len(first_angles)} {words} and {len(other)}")
+    if np.array_equal(first_angles, other):
         return Finding(name, True, first, second, "to the bit")
-    apart = float(np.abs(one - other).max())
+    apart = float(np.abs(first_angles - other).max())
     return Finding(name, apart <= _PER_VIEW, first, second, f"up to {apart:.3g}{unit} apart")
 
 
 def _value(name: str, first: Value[Any] | None, other: Value[Any] | None) -> Finding:
     a, b = (None if item is None else as_json(item.value) for item in (first, other))
     if a is None or b is None:
-        said = "" if a is b else f"only the {'first' if b is None else 'second'} says it"
-        return Finding(name, a is b, a, b, said)
+        detail = "" if a is b else f"only the {'first' if b is None else 'second'} says it"
+        return Finding(name, a is b, a, b, detail)
     if _is_number(a) and _is_number(b):
         apart = abs(a - b)
         return Finding(name, _agree(a, b), a, b, f"{apart:.3g} apart" if apart else "")
@@ -179,14 +185,14 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _stacks(one: Scan, other: Scan, on_progress: OnProgress | None) -> Iterator[Finding]:
+def _stacks(first_scan: Scan, other: Scan, on_progress: OnProgress | None) -> Iterator[Finding]:
     pairs: list[tuple[str, Frames | None, Frames | None]] = [
-        ("projections", one.projections, other.projections),
-        ("flats", _frames(one.flats), _frames(other.flats)),
-        ("darks", _frames(one.darks), _frames(other.darks)),
+        ("projections", first_scan.projections, other.projections),
+        ("flats", _frames(first_scan.flats), _frames(other.flats)),
+        ("darks", _frames(first_scan.darks), _frames(other.darks)),
     ]
     total = sum(_bytes(a) for _, a, b in pairs if a is not None and b is not None and a.shape == b.shape)
-    begun = 0
+    bytes_before = 0
     for stack, a, b in pairs:
         if a is None and b is None:
             continue
@@ -194,8 +200,8 @@ def _stacks(one: Scan, other: Scan, on_progress: OnProgress | None) -> Iterator[
             first, second = (None if item is None else list(item.shape) for item in (a, b))
             yield Finding(stack, False, first, second, "not the same frames")
             continue
-        yield _pixels(stack, a.shape, _reader(a), _reader(b), a.dtype, begun, total, on_progress)
-        begun += _bytes(a)
+        yield _pixels(stack, a.shape, _reader(a), _reader(b), a.dtype, bytes_before, total, on_progress)
+        bytes_before += _bytes(a)
 
 
 def _frames(reference: Reference | None) -> Frames | None:
@@ -214,19 +220,19 @@ def _reader(frames: Frames) -> Callable[[int, int], NDArray[Any]]:
 def _pixels(
     name: str,
     shape: tuple[int, ...],
-    one: Callable[[int, int], NDArray[Any]],
+    read_first: Callable[[int, int], NDArray[Any]],
     other: Callable[[int, int], NDArray[Any]],
     dtype: Any,
-    begun: int,
+    bytes_before: int,
     total: int,
     on_progress: OnProgress | None,
 ) -> Finding:
-    """Compare block by block; `one` and `other` read from a first to a last element of the first axis."""
-    each = max(1, int(np.prod(shape[1:], dtype=np.int64)) * np.dtype(dtype).itemsize)
+    """Compare block by block; `read_first` and `other` read from a first to a last element of the first axis."""
+    bytes_of_part = max(1, int(np.prod(shape[1:], dtype=np.int64)) * np.dtype(dtype).itemsize)
     count, first, most = 0, None, 0.0
     for part in blocks_of(shape, np.dtype(dtype).itemsize, _BLOCK_BYTES):
         start, stop = part.start, part.stop
-        a, b = one(start, stop), other(start, stop)
+        a, b = read_first(start, stop), other(start, stop)
         unequal = _unequal(a, b)
         if unequal.any():
             count += int(unequal.sum())
@@ -237,22 +243,22 @@ def _pixels(
                 apart = np.abs(a[unequal].astype(wide) - b[unequal].astype(wide))
             most = max(most, float(np.nanmax(apart, initial=0.0)))
         if on_progress is not None:
-            on_progress(begun + stop * each, total)
+            on_progress(bytes_before + stop * bytes_of_part, total)
     if first is None:
         return Finding(name, True, list(shape), list(shape), "every pixel equal")
-    said = f"{count} pixels differ, by up to {most:.6g}, first in number {first}"
-    return Finding(name, False, list(shape), list(shape), said)
+    detail = f"{count} pixels differ, by up to {most:.6g}, first in number {first}"
+    return Finding(name, False, list(shape), list(shape), detail)
 
 
-def _unequal(one: NDArray[Any], other: NDArray[Any]) -> NDArray[np.bool_]:
+def _unequal(first: NDArray[Any], other: NDArray[Any]) -> NDArray[np.bool_]:
     """Tell where two numbers differ; integers of 64 bits are not rounded to floats for it, as numpy does."""
-    for whole, real in ((one, other), (other, one)):
+    for whole, real in ((first, other), (other, first)):
         if whole.dtype.kind in "iu" and whole.dtype.itemsize == 8 and real.dtype.kind == "f":
             real = real.astype(np.float64)
             least, most = float(np.iinfo(whole.dtype).min), 2.0 * (np.iinfo(whole.dtype).max // 2 + 1)
-            held = (np.floor(real) == real) & (real >= least) & (real < most)
-            return np.asarray(~held | (np.where(held, real, 0.0).astype(whole.dtype) != whole))
-    return np.asarray((one != other) & ~((one != one) & (other != other)))
+            fits = (np.floor(real) == real) & (real >= least) & (real < most)
+            return np.asarray(~fits | (np.where(fits, real, 0.0).astype(whole.dtype) != whole))
+    return np.asarray((first != other) & ~((first != first) & (other != other)))
 
 
 def _image(first: Image, other: Image) -> Iterator[Finding]:
@@ -264,8 +270,8 @@ def _image(first: Image, other: Image) -> Iterator[Finding]:
     for name in {**first.metadata, **other.metadata}:
         if name not in _NOT_CONTENT:
             a, b = as_json(first.metadata.get(name)), as_json(other.metadata.get(name))
-            said = not (a in _NOTHING and b in _NOTHING)
-            yield Finding(name, not said or _agree(a, b), a, b, _unlike(a, b), content=False)
+            is_unequal = not (a in _NOTHING and b in _NOTHING)
+            yield Finding(name, not is_unequal or _agree(a, b), a, b, _unlike(a, b), content=False)
 
 
 def _unlike(first: Any, other: Any) -> str:
@@ -292,8 +298,8 @@ def _axes(name: str, first: Axis | None, other: Axis | None) -> Finding:
     placed = _near(first.offset, other.offset, least)
     # Energies that are shifted are other energies; a volume that is moved in space is the same volume.
     moved = alike and spaced and not placed and first.name in _SPACE and first.unit in ("m", "px")
-    said = f"begins {units.show(other.offset - first.offset, first.unit)} apart" if moved else ""
-    return Finding(name, alike and spaced and placed, _axis(first), _axis(other), said, content=not moved)
+    detail = f"begins {units.show(other.offset - first.offset, first.unit)} apart" if moved else ""
+    return Finding(name, alike and spaced and placed, _axis(first), _axis(other), detail, content=not moved)
 
 
 def _near(first: float, other: float, least: float) -> bool:

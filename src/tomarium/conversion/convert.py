@@ -112,10 +112,10 @@ def convert(
     _check_name(target, form)
     _spare_source(opened, target)
     _take_back(target)
-    begun, there = _begun(target, form, opened), target.exists() or target.is_symlink()
-    if there and not overwrite and not begun:
+    is_begun, is_there = _is_begun(target, form, opened), target.exists() or target.is_symlink()
+    if is_there and not overwrite and not is_begun:
         raise _exists(target)
-    if there and not begun and form.name not in _REPLACING:
+    if is_there and not is_begun and form.name not in _REPLACING:
         _set_aside(target)
     try:
         done = _convert(opened, target, form, on_progress)
@@ -160,7 +160,7 @@ def _convert(opened: Scan | Image, target: Path, form: Format, on_progress: OnPr
     return _convert_image(opened, target, form, on_progress)
 
 
-def _begun(target: Path, form: Format, opened: Scan | Image) -> bool:
+def _is_begun(target: Path, form: Format, opened: Scan | Image) -> bool:
     """Tell whether an earlier run left its target without its end: slabs, or the side-car that is written last."""
     if form.name.startswith("ome-zarr") and (target / ".partial").is_dir():
         return True
@@ -242,33 +242,33 @@ def _convert_scan(scan: Scan, target: Path, form: Format, on_progress: OnProgres
         if not original.stale:
             restore(scan, original, target, resume=True, on_progress=on_progress)
             try:
-                wrong = _restored_differences(scan, target, form)
+                differences = _restored_differences(scan, target, form)
             except FormatError as problem:  # what it links to, such as its angles, is not there
                 target.unlink()
                 original = replace(original, stale=f"it does not read: {problem}")
             else:
                 changes = list(restored(target, original))
-                said = [*_lost_links(changes, target), *wrong]
-                return Converted(scan.path, target, form.name, tuple(changes), tuple(said))
+                all_warnings = [*_lost_links(changes, target), *differences]
+                return Converted(scan.path, target, form.name, tuple(changes), tuple(all_warnings))
         warnings.append(f"the {form.title} this file was made from is not put back, because {original.stale}")
     _write_marked(form, target, scan, on_progress)
-    again = formats.open(target, as_format=form.name)
-    if not isinstance(again, Scan):
+    read_back = formats.open(target, as_format=form.name)
+    if not isinstance(read_back, Scan):
         raise FormatError(f"{target}: was written as a scan and reads back as an image; report this file")
     side_car = beside(target)
-    there = f"/{SIDE_CAR}" if form.carries else side_car.name
-    changes = list(scan_changes(scan, again, there))
+    place = f"/{SIDE_CAR}" if form.carries else side_car.name
+    changes = list(scan_changes(scan, read_back, place))
     if original is not None:
         why = f" ({original.stale})" if original.stale else ""
         detail = f"what it was made from: {original.format}{why}"
-        changes.append(Change("side-car", "lineage", f"{original.file.name}:/{SIDE_CAR}", there, detail))
+        changes.append(Change("side-car", "lineage", f"{original.file.name}:/{SIDE_CAR}", place, detail))
     # The tree of a file of HDF5 tells more than values: types, layouts, attributes.
     if not form.carries and (is_hdf5(scan.path) or any(change.fate == "side-car" for change in changes)):
-        leave_beside(scan, again, side_car)
+        leave_beside(scan, read_back, side_car)
     elif not form.carries and is_side_car(side_car):
         side_car.unlink()  # of what was here before
     _marker(target).unlink(missing_ok=True)
-    warnings += _differences(scan, again)
+    warnings += _differences(scan, read_back)
     return Converted(scan.path, target, form.name, tuple(changes), tuple(warnings))
 
 
@@ -278,24 +278,24 @@ def _restored_differences(scan: Scan, target: Path, form: Format) -> list[str]:
         match.entries for candidate, match in formats.recognise(target) if candidate.name == form.name
     ]
     entries: list[str | None] = [*(entry_lists[0] if entry_lists else ())] or [None]
-    tried = [
+    differences = [
         _differences(scan, formats.open(target, as_format=form.name, entry=entry)) for entry in entries[:50]
     ]
-    return min(tried, key=len)
+    return min(differences, key=len)
 
 
-def _differences(scan: Scan, again: Scan | Image) -> list[str]:
+def _differences(scan: Scan, read_back: Scan | Image) -> list[str]:
     """Say what of the geometry reads back otherwise."""
-    if not isinstance(again, Scan):
-        return [f"{again.path} reads back as an image"]
-    wrong = [
+    if not isinstance(read_back, Scan):
+        return [f"{read_back.path} reads back as an image"]
+    different = [
         finding
-        for finding in compare(scan, again, pixels=False).findings
+        for finding in compare(scan, read_back, pixels=False).findings
         if finding.what in BY_NAME and not finding.same
     ]
     return [
         f"{finding.what} reads back differently: {finding.one} → {finding.other} {finding.detail}"
-        for finding in wrong
+        for finding in different
     ]
 
 
@@ -319,7 +319,7 @@ def _write_marked(form: Format, target: Path, opened: Scan | Image, on_progress:
     whole = target.exists() and not any(folder.is_dir() for folder in folders)
     # A raw volume may be written into a folder, which is there from the beginning.
     whole = whole and not (target.is_dir() and any(target.glob(".*.partial")))
-    if whole and _begun(target, form, opened):
+    if whole and _is_begun(target, form, opened):
         return
     origin = "" if form.carries else origin_of(opened, form.name)
     if origin:
@@ -340,10 +340,10 @@ def _is_hollow(target: Path, form: Format) -> bool:
     if not _marker(target).exists() or not target.is_dir() or planned:
         return False
     files = [entry for entry in target.rglob("*") if entry.is_file()]
-    named = {".zarray", ".zattrs", ".zgroup", "zarr.json"}
+    metadata_names = {".zarray", ".zattrs", ".zgroup", "zarr.json"}
     match = form.detect(target)
     return (match is None or not match.score) and all(
-        file.name in named or file.suffix in (".partial", ".part") for file in files
+        file.name in metadata_names or file.suffix in (".partial", ".part") for file in files
     )
 
 
@@ -360,12 +360,12 @@ def _write(form: Format, target: Path, opened: Scan | Image, on_progress: OnProg
 
 def _convert_image(image: Image, target: Path, form: Format, on_progress: OnProgress | None) -> Converted:
     _write_marked(form, target, image, on_progress)
-    again = formats.open(target, as_format=form.name)
-    if not isinstance(again, Image):
+    read_back = formats.open(target, as_format=form.name)
+    if not isinstance(read_back, Image):
         raise FormatError(f"{target}: was written as an image and reads back as a scan; report this file")
     place, beside = str(image.path or ""), target.with_name(f"{target.name}.side-car.json")
     changes, values_left_out = [], {}
-    for finding in compare(image, again, pixels=False).findings:
+    for finding in compare(image, read_back, pixels=False).findings:
         if finding.same:
             changes.append(Change("kept", finding.what, place, str(target), finding.detail))
         elif finding.one is None:
@@ -382,18 +382,20 @@ def _convert_image(image: Image, target: Path, form: Format, on_progress: OnProg
     else:
         beside.unlink(missing_ok=True)  # of what was here before
     _marker(target).unlink(missing_ok=True)
-    return Converted(image.path or Path(), target, form.name, tuple(changes), _rounded(again))
+    return Converted(image.path or Path(), target, form.name, tuple(changes), _rounded(read_back))
 
 
-def _rounded(again: Image) -> tuple[str, ...]:
+def _rounded(read_back: Image) -> tuple[str, ...]:
     """Say what a format whose values are levels lost, as its writer counted it."""
-    count = again.metadata.get("rounded")
+    count = read_back.metadata.get("rounded")
     if not count:
         return ()
-    total, most = math.prod(again.shape), again.metadata.get("largest_rounding", 0.0)
-    clipped = again.metadata.get("clipped", 0)
+    total, most = math.prod(read_back.shape), read_back.metadata.get("largest_rounding", 0.0)
+    clipped = read_back.metadata.get("clipped", 0)
     beyond = f", {clipped} of them outside the grey range" if clipped else ""
-    return (f"{count} of {total} values were rounded, by up to {most:.4g} {again.unit}".rstrip() + beyond,)
+    return (
+        f"{count} of {total} values were rounded, by up to {most:.4g} {read_back.unit}".rstrip() + beyond,
+    )
 
 
 def as_data(converted: Converted) -> dict[str, Any]:

@@ -34,26 +34,26 @@ def choose(target: Path, kind: str, to: str | None) -> Format:
 
     `target`: where it goes; its ending decides where `to` is None.
     """
-    able = {
+    writing_forms = {
         name: form
         for name, form in formats.formats().items()
         if form.write is not None and (not form.writes or kind in form.writes)
     }
-    listed = ", ".join(able) or "none"
+    listed = ", ".join(writing_forms) or "none"
     if to is not None:
         to = _ALIASES.get(to, to)
-        if to not in able:
+        if to not in writing_forms:
             hint = f" {_HINTS[kind]};" if to in formats.formats() else ""
             raise ParameterError(f"there is no format {to!r} that writes a {kind};{hint} there are {listed}")
-        return able[to]
-    fits = [form for form in able.values() if target.suffix.lower() in form.suffixes]
-    said = [form for form in fits if form.writes] or fits
-    if len(said) == 1:
-        return said[0]
-    names = ", ".join(form.name for form in said)
-    why = f"{names} all have its ending" if said else f"no format that writes a {kind} has its ending"
-    others = [
+        return writing_forms[to]
+    fits = [form for form in writing_forms.values() if target.suffix.lower() in form.suffixes]
+    candidates = [form for form in fits if form.writes] or fits
+    if len(candidates) == 1:
+        return candidates[0]
+    names = ", ".join(form.name for form in candidates)
+    why = f"{names} all have its ending" if candidates else f"no format that writes a {kind} has its ending"
+    other_forms = [
         form for form in formats.formats().values() if form.write and target.suffix.lower() in form.suffixes
     ]
-    hint = "" if said or not others else f" {_HINTS[kind]}; or"
+    hint = "" if candidates or not other_forms else f" {_HINTS[kind]}; or"
     raise ParameterError(f"{target}: {why};{hint} name one with --to: {listed}")

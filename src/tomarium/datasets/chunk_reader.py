@@ -53,8 +53,12 @@ class ChunkPlan:
     @cached_property
     def chunk(self) -> Triple:
         """Voxels of a chunk; of an array without chunks, those of a box."""
-        told = getattr(self.data, "chunks", None)
-        sizes = tuple(map(int, told)) if isinstance(told, Sequence) and len(told) == 3 else self.box
+        chunk_sizes = getattr(self.data, "chunks", None)
+        sizes = (
+            tuple(map(int, chunk_sizes))
+            if isinstance(chunk_sizes, Sequence) and len(chunk_sizes) == 3
+            else self.box
+        )
         z, y, x = (min(size, length) for size, length in zip(sizes, self.shape, strict=True))
         return z, y, x
 
@@ -95,8 +99,8 @@ class ChunkPlan:
         alive = np.zeros(len(self.starts) + 1, np.int64)
         np.add.at(alive, first, 1)
         np.add.at(alive, last + 1, -1)
-        each = math.prod(self.chunk) * np.dtype(self.data.dtype).itemsize
-        return int(np.cumsum(alive).max(initial=0)) * each
+        bytes_of_chunk = math.prod(self.chunk) * np.dtype(self.data.dtype).itemsize
+        return int(np.cumsum(alive).max(initial=0)) * bytes_of_chunk
 
     def region(self, number: int) -> tuple[slice, slice, slice]:
         """Return the voxels of a chunk."""
@@ -137,28 +141,28 @@ def read_boxes(plan: ChunkPlan) -> Generator[NDArray[Any], None, None]:
     for chunk, box in zip(chunks.tolist(), last.tolist(), strict=True):
         ends.setdefault(box, []).append(chunk)
     needed_by = np.searchsorted(first, np.arange(len(plan.starts)), side="right")
-    held: dict[int, Future[NDArray[Any]]] = {}
-    asked = 0
+    futures: dict[int, Future[NDArray[Any]]] = {}
+    requested = 0
 
     def read(number: int) -> NDArray[Any]:
         return np.asarray(plan.data[plan.region(number)])
 
     with ThreadPoolExecutor(THREADS, "chunks") as threads:
         try:
-            for box, wanted in enumerate(plan.needed.tolist()):
-                for number in chunks[asked : needed_by[box] + AHEAD].tolist():
-                    held[number] = threads.submit(read, number)
-                asked = max(asked, int(needed_by[box]) + AHEAD)
-                parts = {number: held[number].result() for number in wanted if number >= 0}
-                yield _joined(plan, plan.starts[box], parts)
+            for box, numbers in enumerate(plan.needed.tolist()):
+                for number in chunks[requested : needed_by[box] + AHEAD].tolist():
+                    futures[number] = threads.submit(read, number)
+                requested = max(requested, int(needed_by[box]) + AHEAD)
+                parts = {number: futures[number].result() for number in numbers if number >= 0}
+                yield _join_chunks(plan, plan.starts[box], parts)
                 for number in ends.get(box, ()):
-                    del held[number]
+                    del futures[number]
         finally:
-            for future in held.values():
+            for future in futures.values():
                 future.cancel()
 
 
-def _joined(plan: ChunkPlan, start: NDArray[np.int64], chunks: dict[int, NDArray[Any]]) -> NDArray[Any]:
+def _join_chunks(plan: ChunkPlan, start: NDArray[np.int64], chunks: dict[int, NDArray[Any]]) -> NDArray[Any]:
     box = np.empty(plan.box, plan.data.dtype)
     for number, content in chunks.items():
         source, target = [], []

@@ -45,9 +45,9 @@ class Dataset:
             ("levels", str(len(self.volume.levels)) if shape else ""),
             ("at", self.address),
         ]
-        told = [f"  {name:<9} {text}" for name, text in rows if text]
+        lines = [f"  {name:<9} {text}" for name, text in rows if text]
         return "\n".join(
-            [f"Dataset {record.id}", *told, "  use       .volume, .metadata, .patches(64, split='train')"]
+            [f"Dataset {record.id}", *lines, "  use       .volume, .metadata, .patches(64, split='train')"]
         )
 
     @property
@@ -63,11 +63,11 @@ class Dataset:
     @cached_property
     def volume(self) -> Volume:
         """Its volume, lazy: `volume.levels[2]`, `volume[40]`, `volume.to_xarray(level=1)`; read when it is sliced."""
-        found = self._open()
-        if found is None:
+        volume = self._open()
+        if volume is None:
             kinds = ", ".join(dict.fromkeys(part.kind for part in self.metadata.parts)) or "files"
             raise InputError(f"{self.address}: has no volume, but {kinds}; take its files by tomarium pull")
-        return found
+        return volume
 
     def patches(
         self,
@@ -123,12 +123,12 @@ class Dataset:
         """
         other = self._labels(labels)
         data = _level_of(self, level)
-        held = None if other is None else _level_of(other, level)
+        level_of_labels = None if other is None else _level_of(other, level)
         if other is not None:
             _demand_same_grid(self, other, level)
         return choose_patches(
             data,
-            held,
+            level_of_labels,
             size,
             split=split,
             number=number,
@@ -138,8 +138,8 @@ class Dataset:
             split_seed=split_seed,
         )
 
-    def _labels(self, given: Dataset | str | None) -> Dataset | None:
-        return self._load(given) if isinstance(given, str) else given
+    def _labels(self, labels: Dataset | str | None) -> Dataset | None:
+        return self._load(labels) if isinstance(labels, str) else labels
 
 
 def _level_of(dataset: Dataset, level: int) -> Sliceable:
@@ -156,17 +156,17 @@ def _demand_same_grid(own: Dataset, other: Dataset, level: int) -> None:
     """Refuse labels whose voxels are not those of the volume: another shape, another size, or another place."""
     shapes = [tuple(int(n) for n in dataset.volume.levels[level].shape) for dataset in (own, other)]
     axes = [axes_of_level(dataset.volume, 0, dataset.volume.shape) for dataset in (own, other)]
-    known = all(axis.unit == "m" for side in axes for axis in side)
+    in_metres = all(axis.unit == "m" for side in axes for axis in side)
     same = shapes[0] == shapes[1] and own.volume.shape == other.volume.shape
-    for mine, theirs in zip(*axes, strict=True):
-        near = abs(mine.scale - theirs.scale) <= 1e-6 * mine.scale
-        same &= not known or (near and abs(mine.offset - theirs.offset) <= 0.5 * mine.scale)
+    for own_axis, other_axis in zip(*axes, strict=True):
+        near = abs(own_axis.scale - other_axis.scale) <= 1e-6 * own_axis.scale
+        same &= not in_metres or (near and abs(own_axis.offset - other_axis.offset) <= 0.5 * own_axis.scale)
     if not same:
-        told = [
+        texts = [
             f"{dataset.metadata.id} has {' × '.join(map(str, shape))} voxels"
             for dataset, shape in zip((own, other), shapes, strict=True)
         ]
         raise ParameterError(
-            f"labels: {told[0]} and {told[1]} at level {level}, or their voxels have other sizes or places; give "
+            f"labels: {texts[0]} and {texts[1]} at level {level}, or their voxels have other sizes or places; give "
             f"labels on the same grid, such as tomarium segment makes"
         )

@@ -63,18 +63,18 @@ def load(
     text = str(source).strip()
     if DOI.fullmatch(text) or text.startswith(("https://", "http://")):
         with answered(text):
-            return _of_portal(text, token, resolver)
+            return _from_portal(text, token, resolver)
     id, _, place = (text, "@", str(catalogue)) if catalogue else text.rpartition("@")
     if place.startswith(("https://", "http://")) and id:
         with answered(text):
-            return _of_portal(f"{place.rstrip('/')}/records/{id}", token, resolver)
+            return _from_portal(f"{place.rstrip('/')}/records/{id}", token, resolver)
     if id:
-        return _of_catalogue(id, place)
+        return _from_catalogue(id, place)
     folder = Path(text).expanduser()
-    return _of_folder(folder) if folder.exists() else _of_catalogue(text, None)
+    return _from_folder(folder) if folder.exists() else _from_catalogue(text, None)
 
 
-def _of_folder(folder: Path) -> Dataset:
+def _from_folder(folder: Path) -> Dataset:
     from tomarium.catalogue.record_folder import read_record
     from tomarium.viewers.volume import open_volume, volume_path
 
@@ -83,7 +83,7 @@ def _of_folder(folder: Path) -> Dataset:
     return Dataset(record, str(folder), lambda: open_volume(folder / path) if path else None, load)
 
 
-def _of_catalogue(id: str, place: str | None) -> Dataset:
+def _from_catalogue(id: str, place: str | None) -> Dataset:
     from tomarium.catalogue.catalogue import open_catalogue
     from tomarium.catalogue.queries import folder_of
 
@@ -93,10 +93,10 @@ def _of_catalogue(id: str, place: str | None) -> Dataset:
         raise InputError(
             f"{id[:120]}: is no record of {place or 'your catalogue'}, and no folder; give {_EXAMPLES}"
         )
-    return _of_folder(folder)
+    return _from_folder(folder)
 
 
-def _of_portal(address: str, token: str | None, resolver: str) -> Dataset:
+def _from_portal(address: str, token: str | None, resolver: str) -> Dataset:
     from tomarium.portal.client import with_retries
     from tomarium.portal.remote_record import TRIES, get, list_files_of, open_page
     from tomarium.standards.ro_crate import read

@@ -97,22 +97,22 @@ class Patches:
         ]
         read = [read_boxes(plan) for plan in plans]
         try:
-            yield from self._mixed(zip(self._order.tolist(), *read, strict=True))
+            yield from self._shuffle(zip(self._order.tolist(), *read, strict=True))
         finally:
             for generator in read:
                 generator.close()
 
     def __repr__(self) -> str:
-        given = shares(self.blocks)
-        told = ", ".join(f"{name} {100 * given[name]:.0f} %" for name in SPLITS)
+        part_shares = shares(self.blocks)
+        share_text = ", ".join(f"{name} {100 * part_shares[name]:.0f} %" for name in SPLITS)
         own = [block for block in self.blocks if block.split == self.split]
         how = "side by side" if self.number is None else f"drawn with seed {self.seed}"
         dtype = np.dtype(self.data.dtype)
         return "\n".join(
             [
-                f"Patches {self.split}: {len(self)} of {_times(self.shape)} voxels ({dtype}), {how}",
-                f"  of        {_times(self.data.shape)} voxels in chunks of {_times(self.plan.chunk)}",
-                f"  blocks    {len(own)} of {len(self.blocks)}, with gaps of {self.gap} voxels; by voxels {told}",
+                f"Patches {self.split}: {len(self)} of {_times_text(self.shape)} voxels ({dtype}), {how}",
+                f"  of        {_times_text(self.data.shape)} voxels in chunks of {_times_text(self.plan.chunk)}",
+                f"  blocks    {len(own)} of {len(self.blocks)}, with gaps of {self.gap} voxels; by voxels {share_text}",
                 f"  to read   {len(self.plan.uses[0])} chunks, each once; "
                 f"at most {units.show(self.plan.peak_bytes, 'B', 3)} kept at a time",
                 f"  labels    {'yes' if self.labels is not None else 'none'}",
@@ -132,7 +132,7 @@ class Patches:
     @property
     def positions(self) -> NDArray[np.int64]:
         """First voxels of the patches in the order in which they come, shape (patches, 3)."""
-        patches = list(self._mixed((tuple(at), np.empty(0)) for at in self._order.tolist()))
+        patches = list(self._shuffle((tuple(at), np.empty(0)) for at in self._order.tolist()))
         return np.array([patch.position for patch in patches], np.int64).reshape(-1, 3)
 
     def of_part(self, part: int, parts: int) -> Patches:
@@ -169,33 +169,36 @@ class Patches:
         """First voxels in the order in which they are read."""
         own = [block for block in self.blocks if block.split == self.split]
         if self.number is None:
-            found = [side_by_side(block, self.size) for block in own]
+            corners = [side_by_side(block, self.size) for block in own]
         else:
-            found = drawn(own, self.size, self.number, self.seed)
+            corners = drawn(own, self.size, self.number, self.seed)
         chunk = np.array(_chunk_of(self.data, self.size))
         sorted_each = [
-            one[np.lexsort((*one.T[::-1], *(one // chunk).T[::-1]))] if len(one) else one for one in found
+            block_corners[np.lexsort((*block_corners.T[::-1], *(block_corners // chunk).T[::-1]))]
+            if len(block_corners)
+            else block_corners
+            for block_corners in corners
         ]
         order = permutation(len(own), self.seed, "order of blocks")
         whole = np.concatenate([sorted_each[k] for k in order] or [np.empty((0, 3), np.int64)])
         part, parts = self.part
         return whole[len(whole) * part // parts : len(whole) * (part + 1) // parts]
 
-    def _mixed(self, read: Iterator[Any]) -> Iterator[Patch]:
+    def _shuffle(self, read: Iterator[Any]) -> Iterator[Patch]:
         """Draw each next patch among those that were read last: neighbours come apart, and the order is the seed's."""
         size = math.prod(self.size) * np.dtype(self.data.dtype).itemsize
         most = max(1, min(MOST_HELD, HELD_BYTES // size))
-        held: list[Patch] = []
+        buffered: list[Patch] = []
         for number in itertools.count():
-            held += itertools.islice(map(self._patch, read), most - len(held))
-            if not held:
+            buffered += itertools.islice(map(self._patch, read), most - len(buffered))
+            if not buffered:
                 return
-            chosen = draw(self.seed, "order", self.part, number)[0] % len(held)
-            held[chosen], held[-1] = held[-1], held[chosen]
-            yield held.pop()
+            chosen = draw(self.seed, "order", self.part, number)[0] % len(buffered)
+            buffered[chosen], buffered[-1] = buffered[-1], buffered[chosen]
+            yield buffered.pop()
 
-    def _patch(self, told: Sequence[Any]) -> Patch:
-        (z, y, x), *arrays = told
+    def _patch(self, read: Sequence[Any]) -> Patch:
+        (z, y, x), *arrays = read
         own = [array[0] if self.flat and array.ndim == 3 else array for array in arrays]
         return Patch(own[0], (z, y, x), own[1] if len(own) > 1 else None)
 
@@ -219,7 +222,7 @@ def choose_patches(
     ParameterError
         The size, the split, the number, the fractions or the gap cannot be, or the volume is too small.
     """
-    flat, triple = _size(size)
+    flat, triple = _read_size(size)
     if split not in SPLITS:
         raise ParameterError(f"split {split!r}: give one of {', '.join(SPLITS)}")
     if number is not None and number < 1:
@@ -235,20 +238,20 @@ def choose_patches(
     return Patches(data, labels, triple, flat, split, blocks, room, number, seed)
 
 
-def _size(size: int | Sequence[int]) -> tuple[bool, Triple]:
-    given = (size,) * 3 if isinstance(size, int) else tuple(size)
-    whole = all(isinstance(value, int) and value > 0 for value in given)
-    if not whole or len(given) not in (2, 3):
+def _read_size(size: int | Sequence[int]) -> tuple[bool, Triple]:
+    lengths = (size,) * 3 if isinstance(size, int) else tuple(size)
+    whole = all(isinstance(value, int) and value > 0 for value in lengths)
+    if not whole or len(lengths) not in (2, 3):
         raise ParameterError(
             f"size {size!r}: give voxels of a cube, 64, of a box, (32, 64, 64), or of a slice, (256, 256)"
         )
-    z, y, x = (1, *given) if len(given) == 2 else given
-    return len(given) == 2, (z, y, x)
+    z, y, x = (1, *lengths) if len(lengths) == 2 else lengths
+    return len(lengths) == 2, (z, y, x)
 
 
 def _chunk_of(data: Sliceable, size: Triple) -> Triple:
     return ChunkPlan(data, np.empty((0, 3), np.int64), size).chunk
 
 
-def _times(lengths: Sequence[int]) -> str:
+def _times_text(lengths: Sequence[int]) -> str:
     return " × ".join(str(int(length)) for length in lengths)

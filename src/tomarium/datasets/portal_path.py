@@ -55,13 +55,13 @@ class RemoteFiles:
     @cached_property
     def folders(self) -> frozenset[str]:
         """Every folder that holds a file."""
-        found: set[str] = set()
+        folders: set[str] = set()
         for path in self.contents:
             while path := path.rpartition("/")[0]:
-                if path in found:
+                if path in folders:
                     break
-                found.add(path)
-        return frozenset(found)
+                folders.add(path)
+        return frozenset(folders)
 
     def read(self, path: str, first: int = 0, stop: int | None = None) -> bytes:
         """Read a file, or a range of it; the index of a shard, which is asked for with each chunk, is kept."""
@@ -70,8 +70,8 @@ class RemoteFiles:
         if stop <= first:
             return b""
         is_index = first > 0 and stop == size and stop - first <= _SMALL
-        if is_index and (kept := self._indexes.get((path, first))) is not None:
-            return kept
+        if is_index and (index := self._indexes.get((path, first))) is not None:
+            return index
         content = self._fetch(path, first, stop, size)
         if is_index:
             with self._lock:
@@ -83,21 +83,21 @@ class RemoteFiles:
     def _fetch(self, path: str, first: int, stop: int, size: int) -> bytes:
         whole = (first, stop) == (0, size)
         headers = {} if whole else {"Range": f"bytes={first}-{stop - 1}"}
-        asked = f"records/{self.page.id}/files/{quote(path)}"
+        address = f"records/{self.page.id}/files/{quote(path)}"
 
         def ask() -> Answer:
-            return self.page.portal.ask("GET", asked, headers)
+            return self.page.portal.ask("GET", address, headers)
 
-        with answered(f"{self.page.portal.address}{asked}"):
+        with answered(f"{self.page.portal.address}{address}"):
             answer = with_retries(ask, TRIES)
         if answer.status not in (200, 206):
             raise self.page.refusal(answer)
-        told = answer.headers.get("Content-Range", f"bytes {first}-{stop - 1}/{size}" if whole else "")
-        if told != f"bytes {first}-{stop - 1}/{size}" or len(answer.content) != stop - first:
+        range_text = answer.headers.get("Content-Range", f"bytes {first}-{stop - 1}/{size}" if whole else "")
+        if range_text != f"bytes {first}-{stop - 1}/{size}" or len(answer.content) != stop - first:
             raise FormatError(
-                f"{self.page.portal.address}{asked}: gave {told[:80] or 'no range'} and {len(answer.content)} bytes in "
-                f"place of bytes {first} to {stop - 1} of {size}; it was changed just now, or a server between knows "
-                f"no ranges: start again, or take the record by tomarium pull"
+                f"{self.page.portal.address}{address}: gave {range_text[:80] or 'no range'} and "
+                f"{len(answer.content)} bytes in place of bytes {first} to {stop - 1} of {size}; it was changed "
+                f"just now, or a server between knows no ranges: start again, or take the record by tomarium pull"
             )
         return answer.content
 
@@ -223,7 +223,7 @@ def _store_class() -> Any:
             return _buffer(prototype, content)
 
         async def get_partial_values(self, prototype: Any, key_ranges: Any) -> Any:
-            return [await self.get(key, prototype, wanted) for key, wanted in key_ranges]
+            return [await self.get(key, prototype, byte_range) for key, byte_range in key_ranges]
 
         async def exists(self, key: str) -> bool:
             return (self._home / key).is_file()

@@ -45,8 +45,8 @@ def to_torch(patches: Patches) -> Any:
             worker = get_worker_info()
             own = patches if worker is None else patches.of_part(worker.id, worker.num_workers)
             for patch in own:
-                told = {"data": patch.data, "position": patch.position}
-                yield told if patch.labels is None else {**told, "labels": patch.labels}
+                item = {"data": patch.data, "position": patch.position}
+                yield item if patch.labels is None else {**item, "labels": patch.labels}
 
         def __len__(self) -> int:
             return len(patches)

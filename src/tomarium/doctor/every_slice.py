@@ -144,8 +144,8 @@ def find_faults(
         if on_progress is not None:
             on_progress("slices", len(slices), depth)
     whole_numbers = volume.dtype.kind in "iub"
-    faults += _of_values(slices, whole_numbers)
-    faults += _of_jumps(slices, volume, whole_numbers)
+    faults += _value_faults(slices, whole_numbers)
+    faults += _jump_faults(slices, volume, whole_numbers)
     return tuple(sorted(faults, key=lambda fault: (fault.first, fault.last, fault.kind)))
 
 
@@ -190,8 +190,8 @@ def report_of(name: str, faults: tuple[Fault, ...], depth: int, mend: str) -> Re
 def _height(volume: Volume) -> int:
     """Return how many slices are read at once: what a file holds, or a few MiB."""
     files = height_of_files(volume)
-    each = volume.shape[1] * volume.shape[2] * volume.dtype.itemsize
-    return files if files > 1 else max(1, min(volume.shape[0], MOST_AT_ONCE // max(1, each)))
+    bytes_of_slice = volume.shape[1] * volume.shape[2] * volume.dtype.itemsize
+    return files if files > 1 else max(1, min(volume.shape[0], MOST_AT_ONCE // max(1, bytes_of_slice)))
 
 
 def _blocks(volume: Volume) -> Iterator[tuple[int, NDArray[Any] | str]]:
@@ -208,14 +208,14 @@ def _measure(plane: NDArray[Any], before: NDArray[np.float32] | None) -> tuple[_
     values = np.ascontiguousarray(plane, np.float32)
     first, last = counted_columns(*values.shape, disc=True)
     inside = counted_values(values, first, last)
-    drawn = inside[:: max(1, inside.size // COMPARED)].copy()
+    compared = inside[:: max(1, inside.size // COMPARED)].copy()
     finite = inside if np.isfinite(inside.sum(dtype=np.float64)) else inside[np.isfinite(inside)]
     if not finite.size:
-        return _Slice(finite=0.0), drawn
+        return _Slice(finite=0.0), compared
     change = (np.nan, np.nan)
     if before is not None:
         with np.errstate(invalid="ignore"):
-            moved = drawn - before
+            moved = compared - before
         moved = moved[np.isfinite(moved)]
         if moved.size:
             low, high = np.percentile(moved, (10, 90))
@@ -230,7 +230,7 @@ def _measure(plane: NDArray[Any], before: NDArray[np.float32] | None) -> tuple[_
             _rows_constant(values, first, last),
             change,
         ),
-        drawn,
+        compared,
     )
 
 
@@ -247,7 +247,7 @@ def _rows_constant(
     return constant
 
 
-def _of_values(slices: list[_Slice], whole_numbers: bool) -> Iterator[Fault]:
+def _value_faults(slices: list[_Slice], whole_numbers: bool) -> Iterator[Fault]:
     low, high, finite = (
         np.array([getattr(slice_, name) for slice_ in slices]) for name in ("low", "high", "finite")
     )
@@ -276,10 +276,10 @@ def _of_values(slices: list[_Slice], whole_numbers: bool) -> Iterator[Fault]:
             severe=False,
         )
     if not whole_numbers:
-        yield from _of_rows(slices, low == high)
+        yield from _row_faults(slices, low == high)
 
 
-def _of_rows(slices: list[_Slice], empty: NDArray[np.bool_]) -> Iterator[Fault]:
+def _row_faults(slices: list[_Slice], empty: NDArray[np.bool_]) -> Iterator[Fault]:
     """Name slices with rows of one value, where these rows hold several in most slices."""
     rows_constant = [slice_.rows_constant for slice_ in slices if slice_.rows_constant is not None]
     if not rows_constant:
@@ -300,7 +300,7 @@ def _of_rows(slices: list[_Slice], empty: NDArray[np.bool_]) -> Iterator[Fault]:
         )
 
 
-def _of_jumps(slices: list[_Slice], volume: Volume, whole_numbers: bool) -> Iterator[Fault]:
+def _jump_faults(slices: list[_Slice], volume: Volume, whole_numbers: bool) -> Iterator[Fault]:
     mean, spread = (np.array([getattr(slice_, name) for slice_ in slices]) for name in ("mean", "spread"))
     empty = np.array([slice_.low == slice_.high or not slice_.finite > 0.5 for slice_ in slices])
     mean[empty], spread[empty] = np.nan, np.nan
@@ -311,12 +311,12 @@ def _of_jumps(slices: list[_Slice], volume: Volume, whole_numbers: bool) -> Iter
     voxels = -(-inside // max(1, inside // COMPARED))
     jumps = slice_jumps(mean, spread, change, voxels, whole_numbers=whole_numbers)
     for start, stop, jump in _between(jumps, len(slices)):
-        what = "the mean leaves that of both neighbours" if jump.alone else "all grey values shift"
+        what_changed = "the mean leaves that of both neighbours" if jump.alone else "all grey values shift"
         yield Fault(
             "slab-jumps",
             start,
             stop,
-            f"{what} by {jump.size:+.3g} {volume.unit}".rstrip(),
+            f"{what_changed} by {jump.size:+.3g} {volume.unit}".rstrip(),
             f"at most {jump.bound:.3g}, what neighbours and noise differ by",
             severe=False,
         )

@@ -46,8 +46,8 @@ def to_graph(protocol: Protocol, name: str) -> dict[str, Any]:
     links: list[dict[str, Any]] = []
     before = SCAN
     for entry in to_data(protocol)["steps"]:
-        step, values = _parted(entry)
-        id = _free(step, {node["id"] for node in nodes})
+        step, values = _split_step(entry)
+        id = _node_name(step, {node["id"] for node in nodes})
         nodes.append(
             {
                 "id": id,
@@ -78,7 +78,7 @@ def to_graph(protocol: Protocol, name: str) -> dict[str, Any]:
     return {"graph": graph, "nodes": nodes, "links": links}
 
 
-def _parted(entry: Any) -> tuple[str, dict[str, Any]]:
+def _split_step(entry: Any) -> tuple[str, dict[str, Any]]:
     """Part the name of a step from its values, in the spelling of protocols."""
     if isinstance(entry, str):
         return entry, {}
@@ -86,10 +86,10 @@ def _parted(entry: Any) -> tuple[str, dict[str, Any]]:
     return step, dict(values or {})
 
 
-def _free(step: str, taken: set[str]) -> str:
+def _node_name(step: str, names_taken: set[str]) -> str:
     """Name the node of a step: by the step, with a number behind it where it is not the first."""
-    names = (step if number == 1 else f"{step}-{number}" for number in range(1, len(taken) + 2))
-    return next(name for name in names if name not in taken)
+    names = (step if number == 1 else f"{step}-{number}" for number in range(1, len(names_taken) + 2))
+    return next(name for name in names if name not in names_taken)
 
 
 def _link(source: str, target: str, *names: str) -> dict[str, Any]:

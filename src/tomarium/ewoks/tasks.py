@@ -34,12 +34,12 @@ class OpenScan(Task, input_names=["scan"], optional_input_names=[*TOLD, "output"
 
     def run(self) -> None:
         """Open it, and hand on where it lies and what was told."""
-        given = self.get_input_values()
-        told = {name: given[name] for name in TOLD if name in given}
-        _open(given["scan"], told)
-        self.outputs.scan = str(given["scan"])
-        self.outputs.told = told
-        self.outputs.output = given.get("output")
+        inputs = self.get_input_values()
+        opening = {name: inputs[name] for name in TOLD if name in inputs}
+        _open(inputs["scan"], opening)
+        self.outputs.scan = str(inputs["scan"])
+        self.outputs.told = opening
+        self.outputs.output = inputs.get("output")
         setattr(self.outputs, STEPS, [])
 
 
@@ -53,18 +53,18 @@ class Reconstruct(Task, input_names=["scan", "told", STEPS], optional_input_name
 
     def run(self) -> None:
         """Make the record."""
-        given = self.get_input_values()
-        protocol = from_data({"tomarium": 1, "steps": given[STEPS]}, "the workflow")
-        output = given.get("output")
+        inputs = self.get_input_values()
+        protocol = from_data({"tomarium": 1, "steps": inputs[STEPS]}, "the workflow")
+        output = inputs.get("output")
         outcome = make_record(
-            _open(given["scan"], given["told"]),
+            _open(inputs["scan"], inputs["told"]),
             protocol,
             Path(output) if output else None,
-            memory=given.get("memory"),
-            rows=_rows(given.get("rows")),
-            executor=given.get("executor") or "threads",
-            title=given.get("title"),
-            force=bool(given.get("force")),
+            memory=inputs.get("memory"),
+            rows=_rows(inputs.get("rows")),
+            executor=inputs.get("executor") or "threads",
+            title=inputs.get("title"),
+            force=bool(inputs.get("force")),
         )
         assert outcome.folder is not None
         volume = outcome.folder / VOLUME
@@ -101,15 +101,15 @@ def step_task(name: str) -> type[Task]:
 
         def run(self) -> None:
             """Add it."""
-            given = self.get_input_values()
-            values = {key: given[key] for key in names if key in given}
-            setattr(self.outputs, STEPS, [*given[STEPS], {step.name: values}])
+            inputs = self.get_input_values()
+            values = {key: inputs[key] for key in names if key in inputs}
+            setattr(self.outputs, STEPS, [*inputs[STEPS], {step.name: values}])
 
     return StepTask
 
 
-def _open(scan: str, told: dict[str, Any]) -> Scan:
-    opened = formats.open(scan, **told)
+def _open(scan: str, opening: dict[str, Any]) -> Scan:
+    opened = formats.open(scan, **opening)
     if not isinstance(opened, Scan):
         raise InputError(f"{scan}: holds an image or a volume; a scan was expected")
     return opened

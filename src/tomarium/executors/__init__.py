@@ -30,15 +30,15 @@ def find_executor(name: str) -> Executor:
     ParameterError
         There is none of that name, or it takes no argument, or not this one.
     """
-    known = collect("executors", Executor)
+    executors = collect("executors", Executor)
     word, _, argument = name.partition(":")
-    if word not in known:
-        raise ParameterError(f"there is no executor {word!r}; there are: {', '.join(known)}")
-    executor = known[word]
+    if word not in executors:
+        raise ParameterError(f"there is no executor {word!r}; there are: {', '.join(executors)}")
+    executor = executors[word]
     if not argument:
         return executor
     if "argument" not in signature(executor.map).parameters:
         raise ParameterError(f"the executor {word} takes no argument, but {argument!r} was given")
-    told: dict[str, Any] = {"argument": argument}
-    resources = None if executor.resources is None else partial(executor.resources, **told)
-    return replace(executor, map=partial(executor.map, **told), resources=resources)
+    keywords: dict[str, Any] = {"argument": argument}
+    resources = None if executor.resources is None else partial(executor.resources, **keywords)
+    return replace(executor, map=partial(executor.map, **keywords), resources=resources)

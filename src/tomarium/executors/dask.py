@@ -87,7 +87,7 @@ def map_dask(
                 )
             )
             client = stack.enter_context(Client(cluster))
-        handle = _handed_out(client, function)
+        handle = _send_function(client, function)
         queue = iter(items)
 
         def submit(item: Item) -> Any:
@@ -103,14 +103,14 @@ def map_dask(
                 wait(list(working.futures))
 
 
-def _handed_out(client: Any, function: Callable[[Item], Result]) -> Any:
+def _send_function(client: Any, function: Callable[[Item], Result]) -> Any:
     """Send a small function with each item; one that carries frames goes to every worker once."""
     import cloudpickle
 
     if len(cloudpickle.dumps(function)) < LARGE_BYTES:
         return function
-    [held] = client.scatter([function], broadcast=True, hash=False)
-    return held
+    [remote_function] = client.scatter([function], broadcast=True, hash=False)
+    return remote_function
 
 
 def _call(function: Callable[[Any], Any], item: Any) -> Any:

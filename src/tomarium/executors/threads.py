@@ -36,10 +36,10 @@ def map_threads(function: Callable[[Item], Result], items: Iterable[Item], worke
             pool.submit(function, item) for item in islice(queue, max(1, workers))
         }
         while working:
-            done, working = wait(working, return_when=FIRST_COMPLETED)
-            for future in done:
+            finished, working = wait(working, return_when=FIRST_COMPLETED)
+            for future in finished:
                 yield future.result()
-            working |= {pool.submit(function, item) for item in islice(queue, len(done))}
+            working |= {pool.submit(function, item) for item in islice(queue, len(finished))}
 
 
 THREADS = Executor("threads", "several slabs at a time in this process, sharing the processors", map_threads)

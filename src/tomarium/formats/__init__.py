@@ -238,49 +238,58 @@ def open(
         geometry |= shifts_given(shifts, place)
     flats = None if flats is None else fspath(flats)
     darks = None if darks is None else fspath(darks)
-    named = _Named(entry, data, flats, darks, None, image_key, domain, axes)
+    paths_named = _Named(entry, data, flats, darks, None, image_key, domain, axes)
     with trusting([trust] if isinstance(trust, str | PathLike) else trust):
         if isolated:
             open_in_subprocess(place, as_format, trust=trusted())
-        values = _given(place, geometry)
-        opened = while_written(place, lambda: _open(place, as_format, named, dict(values)))
+        values = _user_values(place, geometry)
+        opened = while_written(place, lambda: _open(place, as_format, paths_named, dict(values)))
     return opened if profile is None or isinstance(opened, Image) else with_profile_values(opened, profile)
 
 
-def _open(place: Path, as_format: str | None, named: _Named, values: dict[str, Any]) -> Scan | Image:
+def _open(place: Path, as_format: str | None, paths_named: _Named, values: dict[str, Any]) -> Scan | Image:
     if isinstance(values.get("angles_deg"), str):
-        named = replace(named, angles=values.pop("angles_deg"))
-    if named.data is not None or named.image_key is not None:
-        scan = _by_paths(place, as_format, named, values.pop("angles_deg", None))
+        paths_named = replace(paths_named, angles=values.pop("angles_deg"))
+    if paths_named.data is not None or paths_named.image_key is not None:
+        scan = _open_by_paths(place, as_format, paths_named, values.pop("angles_deg", None))
     else:
-        opened = _page_as_image(place, _by_format(place, as_format, named.entry), as_format, named, values)
+        opened = _page_as_image(
+            place, _open_by_format(place, as_format, paths_named.entry), as_format, paths_named, values
+        )
         if isinstance(opened, Image):
-            if named.angles is not None:
-                values["angles_deg"] = numbers_given(BY_NAME["angles_deg"], named.angles, place)
-                named = replace(named, angles=None)
-            opened = _as_scan(place, opened, values.get("angles_deg"), named.axes)
+            if paths_named.angles is not None:
+                values["angles_deg"] = numbers_given(BY_NAME["angles_deg"], paths_named.angles, place)
+                paths_named = replace(paths_named, angles=None)
+            opened = _as_scan(place, opened, values.get("angles_deg"), paths_named.axes)
             if isinstance(opened, Image):
-                _refuse(place, named.axes, named.flats, named.darks)
-                return settled(opened, {**values, "domain": named.domain})
+                _refuse(place, paths_named.axes, paths_named.flats, paths_named.darks)
+                return settled(opened, {**values, "domain": paths_named.domain})
             scan = opened
         else:
-            with_angles = with_user_values(with_paths(opened, angles=named.angles), values)
-            scan = _in_order(with_angles, named.axes)
-        scan = with_paths(scan, flats=named.flats, darks=named.darks)
+            with_angles = with_user_values(with_paths(opened, angles=paths_named.angles), values)
+            scan = _in_order(with_angles, paths_named.axes)
+        scan = with_paths(scan, flats=paths_named.flats, darks=paths_named.darks)
     places = {
         f"opened_{name}": Value(text, "user", "given when the scan was opened")
         for name in PLACES
-        if (text := getattr(named, name)) is not None
+        if (text := getattr(paths_named, name)) is not None
     }
     scan = replace(scan, metadata={**scan.metadata, **places}) if places else scan
-    return checked(with_domain(with_user_values(scan, values), named.domain))
+    return checked(with_domain(with_user_values(scan, values), paths_named.domain))
 
 
 def _page_as_image(
-    place: Path, opened: Scan | Image, as_format: str | None, named: _Named, values: Mapping[str, Any]
+    place: Path, opened: Scan | Image, as_format: str | None, paths_named: _Named, values: Mapping[str, Any]
 ) -> Scan | Image:
     """Take one grey TIFF page for a picture where nobody says that it is a sinogram."""
-    options = (as_format, named.angles, values.get("angles_deg"), named.axes, named.flats, named.darks)
+    options = (
+        as_format,
+        paths_named.angles,
+        values.get("angles_deg"),
+        paths_named.axes,
+        paths_named.flats,
+        paths_named.darks,
+    )
     if not isinstance(opened, Scan) or (opened.format, opened.dialect) != ("sinogram", "tiff"):
         return opened
     if any(option is not None for option in options) or len(opened.angles_deg.value):
@@ -320,7 +329,7 @@ def _in_order(scan: Scan, axes: str | None) -> Scan:
     return scan
 
 
-def _given(place: Path, geometry: Mapping[str, Any]) -> dict[str, Any]:
+def _user_values(place: Path, geometry: Mapping[str, Any]) -> dict[str, Any]:
     """Make values of what the user gave; angles that are a place in HDF5 stay text, for the reader of the frames."""
     values: dict[str, Any] = {}
     for name, number in geometry.items():
@@ -339,12 +348,12 @@ def _given(place: Path, geometry: Mapping[str, Any]) -> dict[str, Any]:
     return values
 
 
-def _by_paths(
-    place: Path, as_format: str | None, named: _Named, angles: Value[NDArray[np.float64]] | None
+def _open_by_paths(
+    place: Path, as_format: str | None, paths_named: _Named, angles: Value[NDArray[np.float64]] | None
 ) -> Scan:
-    if named.data is None:
+    if paths_named.data is None:
         raise ParameterError(f"{place}: image_key was given without data; name the frames it belongs to")
-    if as_format or named.entry:
+    if as_format or paths_named.entry:
         raise ParameterError(
             f"{place}: data was given, which leaves no choice of format or entry; give either"
         )
@@ -353,16 +362,16 @@ def _by_paths(
         raise FormatError(problem)
     return open_paths(
         place,
-        data=named.data,
-        flats=named.flats,
-        darks=named.darks,
-        angles=named.angles if angles is None else angles,
-        image_key=named.image_key,
-        axes=named.axes,
+        data=paths_named.data,
+        flats=paths_named.flats,
+        darks=paths_named.darks,
+        angles=paths_named.angles if angles is None else angles,
+        image_key=paths_named.image_key,
+        axes=paths_named.axes,
     )
 
 
-def _by_format(place: Path, as_format: str | None, entry: str | None) -> Scan | Image:
+def _open_by_format(place: Path, as_format: str | None, entry: str | None) -> Scan | Image:
     with held_open(place):
         return _opened(place, as_format, entry)
 
@@ -372,8 +381,8 @@ def _opened(place: Path, as_format: str | None, entry: str | None) -> Scan | Ima
     if entry is not None:
         entry_found = next((name for name in match.entries if name.strip("/") == entry.strip("/")), None)
         if entry_found is None:
-            held = ", ".join(match.entries) or "only one, without a name"
-            raise ParameterError(f"{place}: holds no scan called {entry!r}; it holds {held}")
+            entries_text = ", ".join(match.entries) or "only one, without a name"
+            raise ParameterError(f"{place}: holds no scan called {entry!r}; it holds {entries_text}")
         match = replace(match, entry=entry_found)
     opened = form.read(place, match)
     return with_geometry_beside(without_unwritten(opened)) if isinstance(opened, Scan) else opened

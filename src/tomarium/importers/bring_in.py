@@ -23,12 +23,7 @@ from tomarium.catalogue.life import NotReady, Request, publish
 from tomarium.catalogue.reader import NotAllowed, Reader
 from tomarium.catalogue.record_folder import read_record
 from tomarium.errors import DatabaseUnavailable, Interrupted, TomariumError
-from tomarium.importers.at_hand import AtHand, look_for
-from tomarium.importers.found import DraftEntity, DraftRecord, Found
-from tomarium.importers.lay_files import lay_files, parts_of
-from tomarium.importers.original import NAME as ORIGINAL
-from tomarium.importers.original import original_text, without_private
-from tomarium.importers.told_fields import (
+from tomarium.importers.draft_fields import (
     PARAMETER,
     Conflict,
     as_typed,
@@ -41,6 +36,11 @@ from tomarium.importers.told_fields import (
     told_entity,
     told_record,
 )
+from tomarium.importers.found import DraftEntity, DraftRecord, Found
+from tomarium.importers.local_files import LocalFile, look_for
+from tomarium.importers.original import NAME as ORIGINAL
+from tomarium.importers.original import original_text, without_private
+from tomarium.importers.place_files import parts_of, place_files
 from tomarium.model import Record, Value
 
 Action = Literal["new", "update", "same", "kept"]
@@ -48,7 +48,7 @@ Tell = Callable[[str, int, int], object]
 _LATER: Final = ("collection", "document")
 
 
-def _silent(_stage: str, _done: int, _total: int) -> None:
+def _ignore_progress(_stage: str, _done: int, _total: int) -> None:
     """Tell nobody."""
 
 
@@ -134,7 +134,7 @@ class Outcome:
 
 
 def bring_in(
-    catalogue: Catalogue, reader: Reader, found: Found, order: Order, tell: Tell = _silent
+    catalogue: Catalogue, reader: Reader, content: Found, order: Order, tell: Tell = _ignore_progress
 ) -> Outcome:
     """Bring what a source found into the catalogue.
 
@@ -144,7 +144,7 @@ def bring_in(
         Open.
     reader : Reader
         Whose it becomes, as drafts.
-    found : Found
+    content : Found
         What the source found.
     order : Order
         How.
@@ -164,15 +164,20 @@ def bring_in(
     """
     outcome = Outcome()
     with catalogue.reading() as connection:
-        known = imported_from(connection, order.source)
-    work = _Work(
-        catalogue, reader, order, outcome, known, {key: imported.id for key, imported in known.items()}
+        imported_before = imported_from(connection, order.source)
+    work = _Import(
+        catalogue,
+        reader,
+        order,
+        outcome,
+        imported_before,
+        {key: imported.id for key, imported in imported_before.items()},
     )
-    first = [entity for entity in found.entities if entity.kind not in _LATER]
-    last = [entity for entity in found.entities if entity.kind in _LATER]
+    first = [entity for entity in content.entities if entity.kind not in _LATER]
+    last = [entity for entity in content.entities if entity.kind in _LATER]
     steps: list[tuple[Callable[[Any], None], DraftEntity | DraftRecord]] = [
         *((work.entity, draft_entity) for draft_entity in first),
-        *((work.record, record) for record in found.records),
+        *((work.record, record) for record in content.records),
         *((work.entity, draft_entity) for draft_entity in last),
     ]
     for done, (step, draft) in enumerate(steps):
@@ -188,7 +193,7 @@ def bring_in(
 
 
 @dataclass(frozen=True)
-class _Work:
+class _Import:
     """The catalogue, the order and what is known by now."""
 
     catalogue: Catalogue
@@ -201,82 +206,97 @@ class _Work:
     def entity(self, draft: DraftEntity) -> None:
         """Bring in an entity."""
         place = (draft.kind, draft.key)
-        before, told = self.known.get(place), told_entity(draft, self.ids)
-        held = None
+        before, fields = self.known.get(place), told_entity(draft, self.ids)
+        entity_held = None
         with self.catalogue.reading() as connection:
-            id = before.id if before else self._same(draft)
+            id = before.id if before else self._find_same(draft)
             if id:
-                held = entity_of(connection, self.reader, id)
-        if held is None or not held.mine:
-            self._note(draft.kind, draft.key, id or "", told["name"], "new")
+                entity_held = entity_of(connection, self.reader, id)
+        if entity_held is None or not entity_held.mine:
+            self._note(draft.kind, draft.key, id or "", fields["name"], "new")
             if self.order.dry:
                 self.ids[place] = f"new:{draft.key}"
                 return
-            facts = as_typed(draft.kind, told)
-            wanted = draft.id if draft.id and not id and self._free(draft.id) else ""
-            made = make_entity(self.catalogue, self.reader, draft.kind, draft.name, facts, wanted)
-            self._keep(draft.kind, draft.key, made.id, told, entity_here(made), digest_of(told))
+            facts = as_typed(draft.kind, fields)
+            wanted_id = draft.id if draft.id and not id and self._is_free(draft.id) else ""
+            new_entity = make_entity(self.catalogue, self.reader, draft.kind, draft.name, facts, wanted_id)
+            self._keep_imported(
+                draft.kind, draft.key, new_entity.id, fields, entity_here(new_entity), digest_of(fields)
+            )
             return
-        self.ids[place] = held.entity.id
-        here = entity_here(held.entity)
+        self.ids[place] = entity_held.entity.id
+        fields_here = entity_here(entity_held.entity)
         changes, conflicts = merge(
-            held.entity.id, told, before.told if before else {}, before.filed if before else {}, here
+            entity_held.entity.id,
+            fields,
+            before.told if before else {},
+            before.filed if before else {},
+            fields_here,
         )
         self.outcome.conflicts += conflicts
-        self._note(draft.kind, draft.key, held.entity.id, held.entity.name, "update" if changes else "same")
+        self._note(
+            draft.kind,
+            draft.key,
+            entity_held.entity.id,
+            entity_held.entity.name,
+            "update" if changes else "same",
+        )
         if self.order.dry:
             return
-        now = held.entity
+        now = entity_held.entity
         if changes:
             facts = as_typed(draft.kind, changes)
             now = change_entity(self.catalogue, self.reader, now.id, facts, name=changes.get("name"))
-        if changes or before is None or dict(before.told) != told:
-            filed = _filed(entity_here(now), told, before, conflicts)
-            self._keep(draft.kind, draft.key, now.id, told, filed, digest_of(told))
+        if changes or before is None or dict(before.told) != fields:
+            filed = _fields_filed(entity_here(now), fields, before, conflicts)
+            self._keep_imported(draft.kind, draft.key, now.id, fields, filed, digest_of(fields))
 
     def record(self, draft: DraftRecord) -> None:
         """Bring in a record."""
         place = ("record", draft.key)
-        before, told = self.known.get(place), told_record(draft, self.ids)
+        before, fields = self.known.get(place), told_record(draft, self.ids)
         id = before.id if before else _id_of(self.order.source, draft)
         with self.catalogue.reading() as connection:
-            there = queries.place_of(connection, self.reader, id)
-            taken = there is None and queries.folder_of(connection, id) is not None
+            filed = queries.place_of(connection, self.reader, id)
+            is_others = filed is None and queries.folder_of(connection, id) is not None
         files = [look_for(file, self.order.files) for file in draft.files]
-        digest = digest_of(draft.original, told, [(file.file.name, file.state) for file in files])
+        digest = digest_of(draft.original, fields, [(file.file.name, file.state) for file in files])
         self.ids[place] = id
-        if there is None:
-            if taken:
+        if filed is None:
+            if is_others:
                 raise NotAllowed(
                     f"{id}: is a record that {self.reader.name or 'a visitor'} may not see; ask its owner"
                 )
             if not self.order.dry:
-                files = self._file(draft, id, self.order.records / id, None)
-                self._finish(draft, id, told, digest, before)
+                files = self._file_record(draft, id, self.order.records / id, None)
+                self._finish(draft, id, fields, digest, before)
             self._note("record", draft.key, id, draft.title, "new", files)
             return
-        here = record_here(read_record(there.folder))
+        fields_here = record_here(read_record(filed.folder))
         changes, conflicts = merge(
-            id, told, before.told if before else {}, before.filed if before else {}, here
+            id, fields, before.told if before else {}, before.filed if before else {}, fields_here
         )
         self.outcome.conflicts += conflicts
         same = before is not None and before.digest == digest and not changes
-        closed = there.state != "draft" or not there.mine
+        closed = filed.state != "draft" or not filed.mine
         if closed and not same:
             self.outcome.conflicts += [
-                Conflict(id, key.removeprefix(PARAMETER), here.get(key), new) for key, new in changes.items()
+                Conflict(id, key.removeprefix(PARAMETER), fields_here.get(key), new)
+                for key, new in changes.items()
             ]
         action: Action = "same" if same else "kept" if closed else "update"
         if action == "update" and not self.order.dry:
-            files = self._file(draft, id, there.folder, read_record(there.folder))
-            self._finish(draft, id, changes, digest, before, told, conflicts)
+            files = self._file_record(draft, id, filed.folder, read_record(filed.folder))
+            self._finish(draft, id, changes, digest, before, fields, conflicts)
         elif action == "same" and not self.order.dry and not closed:
             self._publish(draft, id)
-        self._note("record", draft.key, id, here["title"], action, files)
+        self._note("record", draft.key, id, fields_here["title"], action, files)
 
-    def _file(self, draft: DraftRecord, id: str, folder: Path, before: Record | None) -> list[AtHand]:
+    def _file_record(
+        self, draft: DraftRecord, id: str, folder: Path, before: Record | None
+    ) -> list[LocalFile]:
         """Make the record's folder, or bring it up to date."""
-        laid, states = lay_files(draft, folder, self.order.files, copy=self.order.copy, before=before)
+        laid, states = place_files(draft, folder, self.order.files, copy=self.order.copy, before=before)
         self.outcome.problems += [
             f"{draft.key}: {state.file.name}: {state.state}; it was not taken"
             for state in states
@@ -285,7 +305,7 @@ class _Work:
         public, private = without_private(draft.original, draft.private_names, draft.containers)
         write_whole(folder / ORIGINAL, original_text(public))
         hidden = private_parameters(draft)
-        shown = {key: value for key, value in draft.parameters.items() if key not in hidden}
+        public_parameters = {key: value for key, value in draft.parameters.items() if key not in hidden}
         now = before or Record(
             id,
             draft.title or draft.key,
@@ -294,7 +314,7 @@ class _Work:
             draft.creators,
             (*draft.keywords, *laid.keywords),
             draft.licence,
-            shown,
+            public_parameters,
         )
         file_record(
             folder,
@@ -312,11 +332,11 @@ class _Work:
             techniques=() if draft.techniques else laid.techniques,
         )
         ingest(self.catalogue, folder, checksums=False, reader=self.reader)
-        kept = hidden | {
+        withheld = hidden | {
             key: Value(value, "read", f"{self.order.source}: {draft.key}") for key, value in private.items()
         }
         with self.catalogue.writing() as connection:
-            withhold(connection, id, kept)
+            withhold(connection, id, withheld)
             note(connection, self.reader, "import", id, source=self.order.source, key=draft.key)
         return states
 
@@ -327,34 +347,38 @@ class _Work:
         changes: dict[str, Any],
         digest: str,
         before: Imported | None,
-        told: dict[str, Any] | None = None,
+        fields: dict[str, Any] | None = None,
         conflicts: list[Conflict] | None = None,
     ) -> None:
         """Tell what filing alone does not: what it is of, derived from and by; and note it as imported."""
         with self.catalogue.reading() as connection:
             place = queries.place_of(connection, self.reader, id)
         assert place is not None
-        here = record_here(read_record(place.folder))
-        wanted = {key: new for key, new in changes.items() if here.get(key) != new}
-        if told is None:  # of a new record the file's own values stand, and the words that it gave
-            wanted = {key: new for key, new in wanted.items() if key not in here or here[key] in ("", [])}
-        asked = changes_of(wanted, draft)
-        if asked != Changes():
-            edit(self.catalogue, self.reader, id, asked)
+        fields_here = record_here(read_record(place.folder))
+        to_change = {key: new for key, new in changes.items() if fields_here.get(key) != new}
+        if fields is None:  # of a new record the file's own values stand, and the words that it gave
+            to_change = {
+                key: new
+                for key, new in to_change.items()
+                if key not in fields_here or fields_here[key] in ("", [])
+            }
+        requested = changes_of(to_change, draft)
+        if requested != Changes():
+            edit(self.catalogue, self.reader, id, requested)
         if self.order.teams and draft.team:
-            self._give(id, draft.team)
+            self._give_to_team(id, draft.team)
         record = read_record(place.folder)
-        all_told = told if told is not None else changes
-        filed = _filed(record_here(record), all_told, before, conflicts or [])
-        self._keep("record", draft.key, id, all_told, filed, digest)
+        all_told = fields if fields is not None else changes
+        filed = _fields_filed(record_here(record), all_told, before, conflicts or [])
+        self._keep_imported("record", draft.key, id, all_told, filed, digest)
         self.outcome.made.append(record)
         self._publish(draft, id)
 
-    def _give(self, id: str, team: str) -> None:
+    def _give_to_team(self, id: str, team: str) -> None:
         with self.catalogue.writing() as connection:
-            lived = queries.life_of(connection, id)
-            assert lived is not None
-            queries.save_life(connection, {**lived._mapping, "team": team})
+            life = queries.life_of(connection, id)
+            assert life is not None
+            queries.save_life(connection, {**life._mapping, "team": team})
             place = queries.place_of(connection, self.reader, id)
         if place is not None:
             ingest(self.catalogue, place.folder, checksums=False, reader=self.reader)
@@ -371,41 +395,48 @@ class _Work:
         else:
             self.outcome.published.append(id)
 
-    def _same(self, draft: DraftEntity) -> str:
+    def _find_same(self, draft: DraftEntity) -> str:
         """Find an entity of the user that is the same: by the identifier it should have, or an instrument's name."""
         with self.catalogue.reading() as connection:
             if draft.id:
-                held = entity_of(connection, self.reader, draft.id)
-                return draft.id if held and held.mine and held.entity.kind == draft.kind else ""
+                entity_held = entity_of(connection, self.reader, draft.id)
+                return (
+                    draft.id
+                    if entity_held and entity_held.mine and entity_held.entity.kind == draft.kind
+                    else ""
+                )
             if draft.kind != "instrument":
                 return ""
             return own_entity(connection, self.reader, draft.kind, " ".join(draft.name.split())) or ""
 
-    def _free(self, id: str) -> bool:
+    def _is_free(self, id: str) -> bool:
         with self.catalogue.reading() as connection:
             return public_entity(connection, id) is None
 
     def _note(
-        self, kind: str, key: str, id: str, name: str, action: Action, files: Sequence[AtHand] = ()
+        self, kind: str, key: str, id: str, name: str, action: Action, files: Sequence[LocalFile] = ()
     ) -> None:
-        there = sum(file.state == "at hand" for file in files)
-        self.outcome.lines.append(Line(kind, key, id, name, action, len(files), there))
+        at_hand = sum(file.state == "at hand" for file in files)
+        self.outcome.lines.append(Line(kind, key, id, name, action, len(files), at_hand))
 
-    def _keep(
-        self, kind: str, key: str, id: str, told: dict[str, Any], filed: dict[str, Any], digest: str
+    def _keep_imported(
+        self, kind: str, key: str, id: str, fields: dict[str, Any], filed: dict[str, Any], digest: str
     ) -> None:
         self.ids[kind, key] = id
         with self.catalogue.writing() as connection:
-            keep_imported(connection, self.order.source, kind, key, Imported(id, told, filed, digest))
+            keep_imported(connection, self.order.source, kind, key, Imported(id, fields, filed, digest))
 
 
-def _filed(
-    here: dict[str, Any], told: dict[str, Any], before: Imported | None, conflicts: list[Conflict]
+def _fields_filed(
+    fields_here: dict[str, Any], fields: dict[str, Any], before: Imported | None, conflicts: list[Conflict]
 ) -> dict[str, Any]:
     """Return what stands here of what was told; a field that somebody changed here stays what it was filed as."""
     changed = {conflict.field for conflict in conflicts}
     old = before.filed if before else {}
-    return {key: old.get(key) if key.removeprefix(PARAMETER) in changed else here.get(key) for key in told}
+    return {
+        key: old.get(key) if key.removeprefix(PARAMETER) in changed else fields_here.get(key)
+        for key in fields
+    }
 
 
 def _id_of(source: str, draft: DraftRecord) -> str:

@@ -97,29 +97,29 @@ def read_path(folder: Path) -> Beamtime:
     >>> read_path(Path("/data/visitor/md1252/bm05/20211007")).name
     'md1252/bm05/20211007'
     """
-    found = {"session": "", "beamline": "", "proposal": ""}
+    parts = {"session": "", "beamline": "", "proposal": ""}
     patterns = {"session": _SESSION, "beamline": _BEAMLINE, "proposal": _PROPOSAL}
     for part in reversed(folder.parts[-4:]):
         for name, pattern in patterns.items():
-            if not found[name] and pattern.fullmatch(part):
-                found[name] = part
+            if not parts[name] and pattern.fullmatch(part):
+                parts[name] = part
                 break
-    return Beamtime(folder, **found)
+    return Beamtime(folder, **parts)
 
 
 def _beamtimes(path: Path) -> list[Beamtime]:
     """List the sessions at a path: itself, else those up to three folders below it; else itself as it is."""
-    level, found = [path], list[Path]()
+    level, sessions = [path], list[Path]()
     for _ in range(4):
-        found += [path for path in level if (path / RAW).is_dir() or (path / PROCESSED).is_dir()]
+        sessions += [path for path in level if (path / RAW).is_dir() or (path / PROCESSED).is_dir()]
         level = [
             below
             for path in level
-            if path not in found
+            if path not in sessions
             for below in sorted(path.iterdir())
             if below.is_dir() and not below.is_symlink() and not below.name.startswith(".")
         ]
-    return [read_path(one) for one in found or [path]]
+    return [read_path(folder) for folder in sessions or [path]]
 
 
 def _entities(beamtime: Beamtime, records: list[DraftRecord]) -> Iterator[DraftEntity]:
@@ -133,9 +133,13 @@ def _entities(beamtime: Beamtime, records: list[DraftRecord]) -> Iterator[DraftE
             "start": day if _is_day(day) else "",
             "instrument": beamtime.beamline.upper(),
         }
-        told = {key: text for key, text in facts.items() if text}
+        known_facts = {key: text for key, text in facts.items() if text}
         yield DraftEntity(
-            "proposal", beamtime.proposal, beamtime.proposal.upper(), told, id=id_words(beamtime.proposal)
+            "proposal",
+            beamtime.proposal,
+            beamtime.proposal.upper(),
+            known_facts,
+            id=id_words(beamtime.proposal),
         )
     for key in dict.fromkeys(record.specimen for record in records if record.specimen):
         yield DraftEntity("specimen", key, key.rpartition("/")[2])
@@ -144,31 +148,31 @@ def _entities(beamtime: Beamtime, records: list[DraftRecord]) -> Iterator[DraftE
 def _records(beamtime: Beamtime, notes: Notes) -> list[DraftRecord]:
     parts = [beamtime.folder / name for name in (RAW, PROCESSED) if (beamtime.folder / name).is_dir()]
     raw: list[DraftRecord] = []
-    taken: set[Path] = set()
-    others: list[DraftRecord] = []
+    paths_used: set[Path] = set()
+    processed: list[DraftRecord] = []
     for part in parts or [beamtime.folder]:
-        for place, opened in _data(part):
-            taken.add(place)
+        for place, opened in _open_data(part):
+            paths_used.add(place)
             if isinstance(opened, TomariumError):
                 notes.problems.append(str(opened))
                 continue
             record = _record(beamtime, part, place, opened)
-            taken |= {path for _, path in record.beside}
-            (raw if part.name != PROCESSED else others).append(record)
-    derived = [_with_source(draft_record, raw, notes) for draft_record in others]
-    documents, rest = _documents(beamtime, taken)
-    for ending, count in rest.most_common():
+            paths_used |= {path for _, path in record.beside}
+            (raw if part.name != PROCESSED else processed).append(record)
+    derived = [_with_source(draft_record, raw, notes) for draft_record in processed]
+    documents, endings_left = _documents(beamtime, paths_used)
+    for ending, count in endings_left.most_common():
         notes.left_out[f"{count} file{'s' if count > 1 else ''} {ending}"] = (
             "no scan, volume, image or document"
         )
     return [*raw, *derived, *documents]
 
 
-def _data(part: Path) -> Iterator[tuple[Path, Scan | Image | TomariumError]]:
+def _open_data(part: Path) -> Iterator[tuple[Path, Scan | Image | TomariumError]]:
     """Find scans and images; of a scan of BLISS the files of its detectors are none of their own."""
-    found = list(data_below(part))
-    masters = {place.parent for place, opened in found if isinstance(opened, Scan) and place.is_file()}
-    for place, opened in found:
+    places = list(data_below(part))
+    masters = {place.parent for place, opened in places if isinstance(opened, Scan) and place.is_file()}
+    for place, opened in places:
         inner = place if place.is_dir() else place.parent
         if _DETECTOR_FOLDER.fullmatch(inner.name) and inner.parent in masters:
             continue
@@ -183,8 +187,8 @@ def _record(beamtime: Beamtime, part: Path, place: Path, opened: Scan | Image) -
     # A file's own title is the command of the scan there, "tomo:fullturn", the same for all.
     title = f"{sample}: {name}" if sample and sample != name else sample or title_of(opened, place)
     title = f"{title}, processed" if part.name == PROCESSED else title
-    beside = _beside(place) if place.is_file() else ()
-    told = place.stat()
+    beside = _detector_files(place) if place.is_file() else ()
+    status = place.stat()
     started = opened.metadata.get("start_time")
     where = f"path {beamtime.name}/{relative}"
     facts = {
@@ -195,7 +199,7 @@ def _record(beamtime: Beamtime, part: Path, place: Path, opened: Scan | Image) -
     return DraftRecord(
         key=f"{beamtime.name}/{relative}",
         title=title,
-        created=_moment(started) or datetime.fromtimestamp(int(told.st_mtime), UTC),
+        created=_moment(started) or datetime.fromtimestamp(int(status.st_mtime), UTC),
         parameters={key: Value(text, "derived", where) for key, text in facts.items() if text}
         | ({"sample_name": Value(sample, "derived", where)} if sample else {}),
         specimen=f"{beamtime.proposal or beamtime.name}/{sample}" if sample else "",
@@ -206,13 +210,13 @@ def _record(beamtime: Beamtime, part: Path, place: Path, opened: Scan | Image) -
         beside=beside,
         original={
             "path": f"{beamtime.name}/{relative}",
-            "bytes": told.st_size,
-            "changed": int(told.st_mtime),
+            "bytes": status.st_size,
+            "changed": int(status.st_mtime),
         },
     )
 
 
-def _beside(place: Path) -> tuple[tuple[str, Path], ...]:
+def _detector_files(place: Path) -> tuple[tuple[str, Path], ...]:
     """List the files of the detectors of a scan of BLISS, which lie in folders beside its file."""
     return tuple(
         (file.relative_to(place.parent).as_posix(), file)
@@ -233,12 +237,12 @@ def _with_source(record: DraftRecord, raw: list[DraftRecord], notes: Notes) -> D
     assert record.data is not None
     names = {part.partition(".")[0] for part in record.data.parts}
 
-    def stem(one: DraftRecord) -> str:
-        assert one.data is not None
-        return one.data.name.partition(".")[0]
+    def stem(draft: DraftRecord) -> str:
+        assert draft.data is not None
+        return draft.data.name.partition(".")[0]
 
-    def fits(one: DraftRecord) -> bool:
-        return any(name == stem(one) or name.startswith(f"{stem(one)}_") for name in names)
+    def fits(draft: DraftRecord) -> bool:
+        return any(name == stem(draft) or name.startswith(f"{stem(draft)}_") for name in names)
 
     fitting = [draft_record for draft_record in same if fits(draft_record)]
     longest = max((len(stem(draft_record)) for draft_record in fitting), default=0)
@@ -252,33 +256,35 @@ def _with_source(record: DraftRecord, raw: list[DraftRecord], notes: Notes) -> D
     return record
 
 
-def _documents(beamtime: Beamtime, taken: set[Path]) -> tuple[list[DraftRecord], Counter[str]]:
+def _documents(beamtime: Beamtime, paths_used: set[Path]) -> tuple[list[DraftRecord], Counter[str]]:
     """Gather documents into one record, and count what is none of anything by its ending."""
     documents: list[tuple[str, Path]] = []
-    rest: Counter[str] = Counter()
+    endings_left: Counter[str] = Counter()
     listed: list[str] = []
     for folder, folders, names in os.walk(beamtime.folder):
-        here = Path(folder)
+        current = Path(folder)
         folders[:] = sorted(
             folder
             for folder in folders
-            if not folder.startswith(".") and here / folder not in taken and not (here / folder).is_symlink()
+            if not folder.startswith(".")
+            and current / folder not in paths_used
+            and not (current / folder).is_symlink()
         )
         if FILENAME in names:  # a record
             folders[:] = []
             continue
         for name in sorted(names):
-            place = here / name
-            if name.startswith(".") or place in taken or place.is_symlink():
+            place = current / name
+            if name.startswith(".") or place in paths_used or place.is_symlink():
                 continue
             relative = place.relative_to(beamtime.folder).as_posix()
             if _DOCUMENT.fullmatch(name) and len(documents) < _MOST_DOCUMENTS:
                 documents.append((relative, place))
             else:
-                rest[place.suffix.lower() or "without ending"] += 1
+                endings_left[place.suffix.lower() or "without ending"] += 1
                 listed += [relative] if len(listed) < _MOST_LISTED else []
     if not documents:
-        return [], rest
+        return [], endings_left
     newest = max(int(place.stat().st_mtime) for _, place in documents)
     record = DraftRecord(
         key=f"{beamtime.name}/documents",
@@ -296,12 +302,12 @@ def _documents(beamtime: Beamtime, taken: set[Path]) -> tuple[list[DraftRecord],
             "other files": listed,
         },
     )
-    return [record], rest
+    return [record], endings_left
 
 
-def _moment(told: Any) -> datetime | None:
+def _moment(value: Any) -> datetime | None:
     try:
-        moment = datetime.fromisoformat(str(told.value)) if isinstance(told, Value) else None
+        moment = datetime.fromisoformat(str(value.value)) if isinstance(value, Value) else None
     except ValueError:
         return None
     return moment.replace(tzinfo=UTC) if moment and moment.tzinfo is None else moment

@@ -59,14 +59,14 @@ def read(path: Path) -> Found:
         instruments.
     """
     notes = Notes()
-    files = sorted(one for one in path.glob("*.json") if one.is_file()) if path.is_dir() else [path]
+    files = sorted(file for file in path.glob("*.json") if file.is_file()) if path.is_dir() else [path]
     if not files:
         raise InputError(f"{path}: holds no JSON; give that of a dataset, or a folder of them")
     records: list[DraftRecord] = []
     entities: dict[tuple[str, str], DraftEntity] = {}
     for file in files:
-        for number, (name, told) in enumerate(_datasets(read_json(file), file.stem), 1):
-            record, of_it = _read(told, name, f"{file.name}: dataset {number}", notes)
+        for number, (name, content) in enumerate(_datasets(read_json(file), file.stem), 1):
+            record, of_it = _read(content, name, f"{file.name}: dataset {number}", notes)
             records.append(record)
             entities |= {(draft_entity.kind, draft_entity.key): draft_entity for draft_entity in of_it}
     if not records:
@@ -76,13 +76,13 @@ def read(path: Path) -> Found:
     return Found(tuple(entities.values()), tuple(records), notes)
 
 
-def _datasets(told: Any, stem: str) -> Iterator[tuple[str, dict[str, Any]]]:
+def _datasets(content: Any, stem: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """Find the datasets in a JSON value: one, a list, or an object of them by their names."""
-    for number, one in enumerate(objects_in(told), 1):
-        if any(squeezed(name) in PLACES or squeezed(name) in BLOCKS for name in one):
-            yield stem if number == 1 else f"{stem}-{number}", one
+    for number, dataset in enumerate(objects_in(content), 1):
+        if any(squeezed(name) in PLACES or squeezed(name) in BLOCKS for name in dataset):
+            yield stem if number == 1 else f"{stem}-{number}", dataset
         else:
-            yield from ((name, value) for name, value in one.items() if isinstance(value, dict))
+            yield from ((name, value) for name, value in dataset.items() if isinstance(value, dict))
 
 
 @dataclass
@@ -95,11 +95,13 @@ class _Dataset:
     parameters: dict[str, Value[Any]] = field(default_factory=dict)
 
 
-def _read(told: dict[str, Any], name: str, where: str, notes: Notes) -> tuple[DraftRecord, list[DraftEntity]]:
+def _read(
+    content: dict[str, Any], name: str, where: str, notes: Notes
+) -> tuple[DraftRecord, list[DraftEntity]]:
     dataset = _Dataset()
-    by_schema = isinstance(told.get("scan"), Mapping) and isinstance(told.get("donor"), Mapping)
-    for block, field_name, value in _fields(told):
-        _put(dataset, block, field_name, value, where, by_schema, notes)
+    by_schema = isinstance(content.get("scan"), Mapping) and isinstance(content.get("donor"), Mapping)
+    for block, field_name, value in _fields(content):
+        _put_field(dataset, block, field_name, value, where, by_schema, notes)
     key = str(dataset.record.get("name") or dataset.record.get("doi") or name)
     entities = [
         draft_entity
@@ -131,32 +133,32 @@ def _read(told: dict[str, Any], name: str, where: str, notes: Notes) -> tuple[Dr
             specimen=keys.get("specimen", ""),
             proposal=keys.get("proposal", ""),
             instrument=keys.get("instrument", ""),
-            original=told,
+            original=content,
             private_names=PRIVATE,
             containers=CONTAINERS,
-            is_open=any(one.relation == "IsIdenticalTo" for one in related),
+            is_open=any(relation.relation == "IsIdenticalTo" for relation in related),
         ),
         entities,
     )
 
 
-def _fields(told: Mapping[str, Any], block: str = "") -> Iterator[tuple[str, str, Any]]:
+def _fields(content: Mapping[str, Any], block: str = "") -> Iterator[tuple[str, str, Any]]:
     """Yield block, name and value of all fields; those of a block of the portal stand under its name."""
-    for name, value in told.items():
+    for name, value in content.items():
         if isinstance(value, Mapping) and value.keys() <= {"value", "unit", "units"} and "value" in value:
             unit = value.get("unit") or value.get("units")
             yield block, f"{name} ({unit})" if unit else name, value["value"]
         elif isinstance(value, Mapping):
             yield from _fields(value, squeezed(name))
-        elif isinstance(value, list) and value and all(isinstance(one, Mapping) for one in value):
-            names = [str(one.get("name", "")) for one in value]
+        elif isinstance(value, list) and value and all(isinstance(entry, Mapping) for entry in value):
+            names = [str(entry.get("name", "")) for entry in value]
             yield block, name, names
         else:
             yield block, name, value
 
 
-def _put(
-    found: _Dataset, block: str, name: str, value: Any, where: str, by_schema: bool, notes: Notes
+def _put_field(
+    dataset: _Dataset, block: str, name: str, value: Any, where: str, by_schema: bool, notes: Notes
 ) -> None:
     """Put a field where it belongs; what has no place is noted and stays in the original metadata."""
     plain = squeezed(name)
@@ -183,22 +185,22 @@ def _put(
         unit = inside[1].strip()
     if place.to == "record":
         if place.key == "keywords":
-            found.record.setdefault("keywords", []).append(value)
+            dataset.record.setdefault("keywords", []).append(value)
         else:
-            found.record.setdefault(place.key, value)
+            dataset.record.setdefault(place.key, value)
     elif place.to == "proposal":
-        found.proposal[place.key] = value
+        dataset.proposal[place.key] = value
     elif place.to == "specimen":
-        said = f"{value} {unit}".strip() if unit else _words(value)
+        text = f"{value} {unit}".strip() if unit else _words(value)
         labelled = place.key in ("medical_history", "preparation") and plain not in (
             "info",
             "preparation",
             "medicalhistory",
         )
-        found.specimen.setdefault(place.key, []).append(f"{name}: {said}" if labelled else said)
+        dataset.specimen.setdefault(place.key, []).append(f"{name}: {text}" if labelled else text)
     else:
-        key, one = _parameter(place.key, name, value, unit, where)
-        found.parameters.setdefault(key, one)
+        key, parameter = _parameter(place.key, name, value, unit, where)
+        dataset.parameters.setdefault(key, parameter)
 
 
 def _parameter(key: str, name: str, value: Any, unit: str, where: str) -> tuple[str, Value[Any]]:
@@ -208,10 +210,10 @@ def _parameter(key: str, name: str, value: Any, unit: str, where: str) -> tuple[
     if isinstance(value, str):
         value = _as_number(value)
     source = f"{where}: {name} = {value}{f' {unit}' if unit else ''}"
-    if (known := _KEYS.get(key)) and isinstance(value, float | int):
-        return known, Value(units.convert(float(value), unit, unit_of(known)), "read", source)
-    own, told = parameter_of(key, value, unit, where)
-    return own, Value(told.value, "read", source)
+    if (our_key := _KEYS.get(key)) and isinstance(value, float | int):
+        return our_key, Value(units.convert(float(value), unit, unit_of(our_key)), "read", source)
+    own, parameter = parameter_of(key, value, unit, where)
+    return own, Value(parameter.value, "read", source)
 
 
 def _as_number(text: str) -> Any:
@@ -222,55 +224,55 @@ def _as_number(text: str) -> Any:
     return int(number) if number.is_integer() and "." not in text and "e" not in text.lower() else number
 
 
-def _specimen(found: _Dataset) -> DraftEntity | None:
-    told = dict(found.specimen)
-    donor = next(iter(told.pop("donor_identifier", [])), "")
-    organ = next(iter(told.get("organ", [])), "")
+def _specimen(dataset: _Dataset) -> DraftEntity | None:
+    texts_by_key = dict(dataset.specimen)
+    donor = next(iter(texts_by_key.pop("donor_identifier", [])), "")
+    organ = next(iter(texts_by_key.get("organ", [])), "")
     if not (donor or organ):
         return None
     name = " ".join(filter(None, (donor, organ)))
-    facts = {key: "\n".join(dict.fromkeys(texts)) for key, texts in told.items()}
+    facts = {key: "\n".join(dict.fromkeys(texts)) for key, texts in texts_by_key.items()}
     return DraftEntity("specimen", name, name, facts | ({"donor": donor} if donor else {}))
 
 
-def _proposal(found: _Dataset, notes: Notes) -> DraftEntity | None:
-    number = str(found.proposal.get("number") or "")
+def _proposal(dataset: _Dataset, notes: Notes) -> DraftEntity | None:
+    number = str(dataset.proposal.get("number") or "")
     if not number:
         return None
-    people = [person_of(name, "", "", "", notes) for name in _names(found.proposal.get("team"))]
+    people = [person_of(name, "", "", "", notes) for name in _names(dataset.proposal.get("team"))]
     facts = {"number": number, "team": "\n".join(write_person(person) for person in people if person)}
     return DraftEntity(
-        "proposal", number, str(found.proposal.get("title") or number), facts, id=id_words(number)
+        "proposal", number, str(dataset.proposal.get("title") or number), facts, id=id_words(number)
     )
 
 
-def _instrument(found: _Dataset) -> DraftEntity | None:
-    name = str(found.record.get("instrument") or "")
+def _instrument(dataset: _Dataset) -> DraftEntity | None:
+    name = str(dataset.record.get("instrument") or "")
     return DraftEntity("instrument", name, name, {"facility": "ESRF"}) if name else None
 
 
-def _people(found: _Dataset, notes: Notes) -> tuple[Person, ...]:
-    names = _names(found.record.get("creators")) or _names(found.record.get("contributors"))
+def _people(dataset: _Dataset, notes: Notes) -> tuple[Person, ...]:
+    names = _names(dataset.record.get("creators")) or _names(dataset.record.get("contributors"))
     return tuple(dict.fromkeys(person for text in names if (person := person_of(text, "", "", "", notes))))
 
 
-def _names(told: Any) -> list[str]:
-    texts = told if isinstance(told, list) else re.split(r"[,;]", str(told or ""))
+def _names(value: Any) -> list[str]:
+    texts = value if isinstance(value, list) else re.split(r"[,;]", str(value or ""))
     return [str(text).strip() for text in texts if str(text).strip()]
 
 
-def _techniques(found: _Dataset, notes: Notes) -> tuple[str, ...]:
-    told = str(found.record.get("technique") or "")
-    if "phase-contrast tomography" in told.lower() or "hip-ct" in told.lower():
+def _techniques(dataset: _Dataset, notes: Notes) -> tuple[str, ...]:
+    technique = str(dataset.record.get("technique") or "")
+    if "phase-contrast tomography" in technique.lower() or "hip-ct" in technique.lower():
         return (_PANET,)
-    if told:
-        notes.unknown[f"technique {told!r}"] += 1
+    if technique:
+        notes.unknown[f"technique {technique!r}"] += 1
     return ()
 
 
-def _related(found: _Dataset, notes: Notes) -> tuple[Related, ...]:
+def _related(dataset: _Dataset, notes: Notes) -> tuple[Related, ...]:
     related = []
-    if doi := str(found.record.get("doi") or ""):
+    if doi := str(dataset.record.get("doi") or ""):
         identifier, kind = identifiers.classify(doi)
         if kind == "DOI":
             related.append(Related("IsIdenticalTo", identifier))
@@ -279,18 +281,18 @@ def _related(found: _Dataset, notes: Notes) -> tuple[Related, ...]:
     return tuple(related)
 
 
-def _licence(found: _Dataset, notes: Notes) -> str:
-    told = str(found.record.get("licence") or "")
+def _licence(dataset: _Dataset, notes: Notes) -> str:
+    licence = str(dataset.record.get("licence") or "")
     try:
-        return read_licence(told) if told else ""
+        return read_licence(licence) if licence else ""
     except ParameterError:
-        notes.unknown[f"licence {told[:60]!r}"] += 1
+        notes.unknown[f"licence {licence[:60]!r}"] += 1
         return ""
 
 
-def _funding(found: _Dataset, notes: Notes) -> tuple[Funding, ...]:
+def _funding(dataset: _Dataset, notes: Notes) -> tuple[Funding, ...]:
     funding = []
-    for text in _names(found.record.get("funding")):
+    for text in _names(dataset.record.get("funding")):
         try:
             funding.append(read_funding(text))
         except ParameterError as problem:
@@ -298,9 +300,9 @@ def _funding(found: _Dataset, notes: Notes) -> tuple[Funding, ...]:
     return tuple(funding)
 
 
-def _day(told: Any) -> datetime | None:
+def _day(value: Any) -> datetime | None:
     try:
-        moment = datetime.fromisoformat(str(told)) if told else None
+        moment = datetime.fromisoformat(str(value)) if value else None
     except ValueError:
         return None
     return moment.replace(tzinfo=UTC) if moment and moment.tzinfo is None else moment

@@ -12,8 +12,8 @@ from typing import Any, Final
 from tomarium.catalogue.filing import id_words
 from tomarium.errors import ParameterError
 from tomarium.importers.found import DraftEntity, DraftFile, DraftRecord, Found, Notes, Source, sources_first
-from tomarium.importers.icat_objects import Icat, Reference, Thing, read_icat
-from tomarium.importers.icat_ties import Ties
+from tomarium.importers.icat_entities import Icat, IcatEntity, Reference, read_icat
+from tomarium.importers.icat_relations import DatasetRelations
 from tomarium.importers.icat_types import note_unknown
 from tomarium.importers.people import person_of
 from tomarium.importers.quantity import parameter_of
@@ -42,343 +42,381 @@ def read(path: Path) -> Found:
     notes = Notes()
     icat = read_icat(path, notes)
     note_unknown(icat, notes)
-    work = _Reading(icat, Ties(icat), path.name, notes)
-    records = [work.record(one) for one in icat.all("dataset")]
+    work = _Reading(icat, DatasetRelations(icat), path.name, notes)
+    records = [work.record(dataset) for dataset in icat.all("dataset")]
     entities = [
-        *(work.instrument(one) for one in icat.all("instrument")),
-        *(work.proposal(one) for one in icat.all("investigation")),
-        *(work.specimen(one) for one in icat.all("sample")),
-        *(work.study(one) for one in icat.all("study")),
-        *(work.publication(one) for one in icat.all("dataPublication")),
-        *(work.paper(one) for one in icat.all("publication")),
+        *(work.instrument(instrument) for instrument in icat.all("instrument")),
+        *(work.proposal(investigation) for investigation in icat.all("investigation")),
+        *(work.specimen(sample) for sample in icat.all("sample")),
+        *(work.study(study) for study in icat.all("study")),
+        *(work.publication(publication) for publication in icat.all("dataPublication")),
+        *(work.paper(publication) for publication in icat.all("publication")),
     ]
     return Found(tuple(entities), sources_first(records), notes)
 
 
 @dataclass(frozen=True)
 class _Reading:
-    """An ICAT that is read: its objects and what ties them, the file's name, and what is not understood."""
+    """An ICAT that is read: its entities and how datasets are related, the file's name, and what is not understood."""
 
     icat: Icat
-    ties: Ties
+    relations: DatasetRelations
     where: str
     notes: Notes
 
-    def instrument(self, thing: Thing) -> DraftEntity:
+    def instrument(self, instrument: IcatEntity) -> DraftEntity:
         """Read an instrument."""
-        facility = self.icat.named(thing, "facility")
+        facility = self.icat.named(instrument, "facility")
         facts = {
-            "description": " ".join(thing.text("description").split()),
-            "pid": thing.text("pid"),
+            "description": " ".join(instrument.text("description").split()),
+            "pid": instrument.text("pid"),
             "facility": facility.text("fullName", "name") if facility else "",
         }
-        return DraftEntity("instrument", thing.key, thing.text("fullName", "name") or thing.key, _told(facts))
+        return DraftEntity(
+            "instrument",
+            instrument.key,
+            instrument.text("fullName", "name") or instrument.key,
+            _without_empty(facts),
+        )
 
-    def proposal(self, thing: Thing) -> DraftEntity:
+    def proposal(self, investigation: IcatEntity) -> DraftEntity:
         """Read an investigation."""
-        facility = self.icat.named(thing, "facility")
+        facility = self.icat.named(investigation, "facility")
         users = sorted(
-            self.icat.of(thing, "investigationUser"),
-            key=lambda one: _is_leader(one.text("role")),
+            self.icat.of(investigation, "investigationUser"),
+            key=lambda user: _is_leader(user.text("role")),
             reverse=True,
         )
-        team = [self._person(self.icat.named(one, "user")) for one in users]
+        team = [self._person(self.icat.named(user, "user")) for user in users]
         instruments = [
-            self.icat.named(one, "instrument") for one in self.icat.of(thing, "investigationInstrument")
+            self.icat.named(link, "instrument")
+            for link in self.icat.of(investigation, "investigationInstrument")
         ]
-        number = thing.text("name")
+        number = investigation.text("name")
         facts = {
-            "description": thing.text("summary"),
+            "description": investigation.text("summary"),
             "number": number,
-            "team": "\n".join(dict.fromkeys(_typed(one) for one in team if one)),
-            "start": thing.text("startDate")[:10],
-            "end": thing.text("endDate")[:10],
-            "instrument": ", ".join(one.text("fullName", "name") for one in instruments if one),
+            "team": "\n".join(dict.fromkeys(_person_text(person) for person in team if person)),
+            "start": investigation.text("startDate")[:10],
+            "end": investigation.text("endDate")[:10],
+            "instrument": ", ".join(
+                instrument.text("fullName", "name") for instrument in instruments if instrument
+            ),
             "facility": facility.text("fullName", "name") if facility else "",
         }
         id = id_words(number) if number else ""
         return DraftEntity(
-            "proposal", thing.key, thing.text("title") or number or thing.key, _told(facts), id=id
+            "proposal",
+            investigation.key,
+            investigation.text("title") or number or investigation.key,
+            _without_empty(facts),
+            id=id,
         )
 
-    def specimen(self, thing: Thing) -> DraftEntity:
+    def specimen(self, sample: IcatEntity) -> DraftEntity:
         """Read a sample; its parameters stand in its description."""
-        type = self.icat.named(thing, "type", "sampleType")
-        said = [
+        type = self.icat.named(sample, "type", "sampleType")
+        lines = [
             f"{name}: {value}"
-            for name, value, _ in (self._quantity(one) for one in self.icat.of(thing, "sampleParameter"))
+            for name, value, _ in (
+                self._quantity(parameter) for parameter in self.icat.of(sample, "sampleParameter")
+            )
         ]
         facts = {
-            "description": "\n".join(said),
+            "description": "\n".join(lines),
             "material": type.text("molecularFormula") if type else "",
-            "accession_number": thing.text("pid"),
+            "accession_number": sample.text("pid"),
         }
-        return DraftEntity("specimen", thing.key, thing.text("name") or thing.key, _told(facts))
+        return DraftEntity("specimen", sample.key, sample.text("name") or sample.key, _without_empty(facts))
 
-    def study(self, thing: Thing) -> DraftEntity:
+    def study(self, study: IcatEntity) -> DraftEntity:
         """Read a study: a collection of its proposals."""
         members = [
-            ("proposal", one.key)
-            for link in self.icat.of(thing, "studyInvestigation")
-            if (one := self.icat.named(link, "investigation"))
+            ("proposal", investigation.key)
+            for link in self.icat.of(study, "studyInvestigation")
+            if (investigation := self.icat.named(link, "investigation"))
         ]
-        facts = {"description": thing.text("description")}
+        facts = {"description": study.text("description")}
         return DraftEntity(
-            "collection", thing.key, f"Study {thing.text('name') or thing.key}", _told(facts), tuple(members)
+            "collection",
+            study.key,
+            f"Study {study.text('name') or study.key}",
+            _without_empty(facts),
+            tuple(members),
         )
 
-    def publication(self, thing: Thing) -> DraftEntity:
+    def publication(self, publication: IcatEntity) -> DraftEntity:
         """Read a data publication: a collection of its datasets."""
-        members = [("record", one.key) for one in self.ties.published_in(thing)]
-        people = [self._person(one) for one in self._publishers(thing)]
+        members = [("record", dataset.key) for dataset in self.relations.published_in(publication)]
+        people = [self._person(publisher) for publisher in self._publishers(publication)]
         facts = {
-            "description": thing.text("description"),
-            "curators": "\n".join(_typed(one) for one in people if one),
+            "description": publication.text("description"),
+            "curators": "\n".join(_person_text(person) for person in people if person),
         }
         return DraftEntity(
-            "collection", thing.key, thing.text("title") or thing.key, _told(facts), tuple(members)
+            "collection",
+            publication.key,
+            publication.text("title") or publication.key,
+            _without_empty(facts),
+            tuple(members),
         )
 
-    def paper(self, thing: Thing) -> DraftEntity:
+    def paper(self, publication: IcatEntity) -> DraftEntity:
         """Read a publication: a document about the datasets of its investigation."""
-        investigation = self.icat.named(thing, "investigation")
+        investigation = self.icat.named(publication, "investigation")
         members = (
-            [("record", one.key) for one in self.icat.of(investigation, "dataset")] if investigation else []
+            [("record", dataset.key) for dataset in self.icat.of(investigation, "dataset")]
+            if investigation
+            else []
         )
-        doi = identifiers.DOI.fullmatch(thing.text("doi"))
-        if thing.text("doi") and not doi:
+        doi = identifiers.DOI.fullmatch(publication.text("doi"))
+        if publication.text("doi") and not doi:
             self.notes.problems.append(
-                f"publication {thing.key}: {thing.text('doi')} is no DOI; it was left out"
+                f"publication {publication.key}: {publication.text('doi')} is no DOI; it was left out"
             )
-        facts = {
-            "type": "paper",
-            "paper_doi": doi[1] if doi else "",
-            "address": thing.text("url"),
-        }
-        name = " ".join(thing.text("fullReference").split()) or thing.text("doi") or thing.key
-        return DraftEntity("document", thing.key, name, _told(facts), tuple(members))
+        facts = {"type": "paper", "paper_doi": doi[1] if doi else "", "address": publication.text("url")}
+        name = (
+            " ".join(publication.text("fullReference").split()) or publication.text("doi") or publication.key
+        )
+        return DraftEntity("document", publication.key, name, _without_empty(facts), tuple(members))
 
-    def record(self, thing: Thing) -> DraftRecord:
+    def record(self, dataset: IcatEntity) -> DraftRecord:
         """Read a dataset."""
-        investigation = self.icat.named(thing, "investigation")
-        sample = self.icat.named(thing, "sample")
+        investigation = self.icat.named(dataset, "investigation")
+        sample = self.icat.named(dataset, "sample")
         instrument = next(
-            (self.icat.named(one, "instrument") for one in self.icat.of(thing, "datasetInstrument")), None
+            (self.icat.named(link, "instrument") for link in self.icat.of(dataset, "datasetInstrument")), None
         )
         if instrument is None and investigation:
             links = self.icat.of(investigation, "investigationInstrument")
-            instrument = next((self.icat.named(one, "instrument") for one in links), None)
-        publications = self.ties.publications.get(thing, [])
+            instrument = next((self.icat.named(link, "instrument") for link in links), None)
+        publications = self.relations.publications.get(dataset, [])
         creators = [
-            person for one in publications for person in map(self._person, self._publishers(one)) if person
+            person
+            for publication in publications
+            for person in map(self._person, self._publishers(publication))
+            if person
         ]
         if not creators and investigation:
             creators = self._investigators(investigation)
-        type = self.icat.named(thing, "type", "datasetType")
+        type = self.icat.named(dataset, "type", "datasetType")
         keywords = (
-            [one.text("name") for one in self.icat.of(investigation, "keyword")] if investigation else []
+            [keyword.text("name") for keyword in self.icat.of(investigation, "keyword")]
+            if investigation
+            else []
         )
         released = _moment(investigation.text("releaseDate")) if investigation else None
-        since = [_moment(one.text("publicationDate")) for one in publications]
+        since = [_moment(publication.text("publicationDate")) for publication in publications]
         now = datetime.now(UTC)
         return DraftRecord(
-            key=thing.key,
-            title=self._title(thing, investigation),
-            created=_moment(thing.text("startDate")),
-            description=thing.text("description")
-            or next((one.text("description") for one in publications), ""),
+            key=dataset.key,
+            title=self._title(dataset, investigation),
+            created=_moment(dataset.text("startDate")),
+            description=dataset.text("description")
+            or next((publication.text("description") for publication in publications), ""),
             creators=tuple(creators),
             keywords=tuple(dict.fromkeys([*keywords, *([type.text("name")] if type else [])])),
-            techniques=self._techniques(thing),
-            related=self._related(thing, investigation, publications),
+            techniques=self._techniques(dataset),
+            related=self._related(dataset, investigation, publications),
             funding=self._funding(investigation, publications),
-            parameters=self._parameters(thing),
+            parameters=self._parameters(dataset),
             specimen=sample.key if sample else "",
             proposal=investigation.key if investigation else "",
             instrument=instrument.key if instrument else "",
-            derived_from=tuple(one.key for one in self.ties.inputs.get(thing, [])),
-            files=tuple(self._file(one, thing, investigation) for one in self.icat.of(thing, "datafile")),
-            original=self._original(thing),
-            is_open=bool(released and released <= now) or any(one and one <= now for one in since),
+            derived_from=tuple(source.key for source in self.relations.inputs.get(dataset, [])),
+            files=tuple(
+                self._file(datafile, dataset, investigation) for datafile in self.icat.of(dataset, "datafile")
+            ),
+            original=self._original_of(dataset),
+            is_open=bool(released and released <= now) or any(moment and moment <= now for moment in since),
             opens=released,
             team=self._team(investigation) if investigation else "",
         )
 
-    def _title(self, thing: Thing, investigation: Thing | None) -> str:
-        name = thing.text("name") or thing.key
+    def _title(self, dataset: IcatEntity, investigation: IcatEntity | None) -> str:
+        name = dataset.text("name") or dataset.key
         title = investigation.text("title") if investigation else ""
         return f"{title}: {name}" if title else name
 
-    def _techniques(self, thing: Thing) -> tuple[str, ...]:
-        found = []
-        for link in self.icat.of(thing, "datasetTechnique"):
+    def _techniques(self, dataset: IcatEntity) -> tuple[str, ...]:
+        terms = []
+        for link in self.icat.of(dataset, "datasetTechnique"):
             technique = self.icat.named(link, "technique")
-            told = link.told.get("technique")
+            named_technique = link.attributes.get("technique")
             pid = (
                 technique.text("pid")
                 if technique
-                else told.says.get("pid", "")
-                if isinstance(told, Reference)
+                else named_technique.attributes.get("pid", "")
+                if isinstance(named_technique, Reference)
                 else ""
             )
-            known = _PANET.search(pid)
-            if known and known[0] in panet.terms():
-                found.append(known[0])
+            match = _PANET.search(pid)
+            if match and match[0] in panet.terms():
+                terms.append(match[0])
             else:
                 self.notes.unknown[f"technique {pid or link.key}, no imaging technique of PaNET"] += 1
-        return tuple(dict.fromkeys(found))
+        return tuple(dict.fromkeys(terms))
 
     def _related(
-        self, thing: Thing, investigation: Thing | None, publications: list[Thing]
+        self, dataset: IcatEntity, investigation: IcatEntity | None, publications: list[IcatEntity]
     ) -> tuple[Related, ...]:
-        told = [
-            ("IsIdenticalTo", thing.text("doi")),
-            *(("IsPartOf", one.text("pid")) for one in publications),
+        pairs = [
+            ("IsIdenticalTo", dataset.text("doi")),
+            *(("IsPartOf", publication.text("pid")) for publication in publications),
         ]
-        told += [("IsPartOf", investigation.text("doi"))] if investigation else []
-        told += [
-            ("References", one.text("identifier"))
+        pairs += [("IsPartOf", investigation.text("doi"))] if investigation else []
+        pairs += [
+            ("References", item.text("identifier"))
             for publication in publications
-            for one in self.icat.of(publication, "relatedItem", "publication")
-            if one.text("relationType") in ("References", "Cites")
+            for item in self.icat.of(publication, "relatedItem", "publication")
+            if item.text("relationType") in ("References", "Cites")
         ]
-        found = []
-        for relation, text in told:
+        related = []
+        for relation, text in pairs:
             bare = re.sub(r"^(?:doi|url):\s*", "", text, flags=re.IGNORECASE)
             identifier, kind = identifiers.classify(bare)
             if kind:
-                found.append(Related(relation, identifier))  # type: ignore[arg-type]
+                related.append(Related(relation, identifier))  # type: ignore[arg-type]
             elif text:
                 self.notes.unknown[f"{text}, no DOI or address"] += 1
-        return tuple(dict.fromkeys(found))
+        return tuple(dict.fromkeys(related))
 
-    def _funding(self, investigation: Thing | None, publications: list[Thing]) -> tuple[Funding, ...]:
+    def _funding(
+        self, investigation: IcatEntity | None, publications: list[IcatEntity]
+    ) -> tuple[Funding, ...]:
         links = self.icat.of(investigation, "investigationFunding") if investigation else []
         links = links + [
             link
-            for one in publications
-            for link in self.icat.of(one, "dataPublicationFunding", "publication")
+            for publication in publications
+            for link in self.icat.of(publication, "dataPublicationFunding", "publication")
         ]
-        told = [self.icat.named(one, "funding", "fundingReference") for one in links]
-        found = [
-            Funding(one.text("funderName"), one.text("awardNumber"))
-            for one in told
-            if one and one.text("funderName")
+        references = [self.icat.named(link, "funding", "fundingReference") for link in links]
+        awards = [
+            Funding(reference.text("funderName"), reference.text("awardNumber"))
+            for reference in references
+            if reference and reference.text("funderName")
         ]
-        return tuple(dict.fromkeys(found))
+        return tuple(dict.fromkeys(awards))
 
-    def _parameters(self, thing: Thing) -> dict[str, Value[Any]]:
-        found: dict[str, Value[Any]] = {}
-        if end := thing.text("endDate"):
-            found["end_time"] = Value(end, "read", f"{self.where}: dataset endDate")
-        if start := thing.text("startDate"):
-            found["start_time"] = Value(start, "read", f"{self.where}: dataset startDate")
-        for one in self.icat.of(thing, "datasetParameter"):
-            name, value, unit = self._quantity(one)
-            key, told = parameter_of(name, value, unit, f"{self.where}: {thing.text('name')}")
-            found[key] = told
-        return found
+    def _parameters(self, dataset: IcatEntity) -> dict[str, Value[Any]]:
+        parameters: dict[str, Value[Any]] = {}
+        if end := dataset.text("endDate"):
+            parameters["end_time"] = Value(end, "read", f"{self.where}: dataset endDate")
+        if start := dataset.text("startDate"):
+            parameters["start_time"] = Value(start, "read", f"{self.where}: dataset startDate")
+        for dataset_parameter in self.icat.of(dataset, "datasetParameter"):
+            name, value, unit = self._quantity(dataset_parameter)
+            key, parameter = parameter_of(name, value, unit, f"{self.where}: {dataset.text('name')}")
+            parameters[key] = parameter
+        return parameters
 
-    def _quantity(self, thing: Thing) -> tuple[str, Any, str]:
+    def _quantity(self, entity: IcatEntity) -> tuple[str, Any, str]:
         """Return the name, value and unit of a parameter; of one with an error or a range, that stands in its text."""
-        told = thing.told.get("type")
-        type = self.icat.named(thing, "type", "parameterType")
-        says = told.says if isinstance(told, Reference) else {}
-        name = type.text("name") if type else says.get("name", thing.key)
-        unit = type.text("units") if type else says.get("units", "")
-        number = thing.told.get("numericValue")
+        reference = entity.attributes.get("type")
+        type = self.icat.named(entity, "type", "parameterType")
+        attributes = reference.attributes if isinstance(reference, Reference) else {}
+        name = type.text("name") if type else attributes.get("name", entity.key)
+        unit = type.text("units") if type else attributes.get("units", "")
+        number = entity.attributes.get("numericValue")
         if number is None:
-            return name, thing.text("stringValue", "dateTimeValue"), ""
+            return name, entity.text("stringValue", "dateTimeValue"), ""
         try:
             return name, float(number), unit
         except (TypeError, ValueError):
             self.notes.problems.append(
-                f"parameter {name} of {thing.key}: {number!r} is no number; it is kept as a text"
+                f"parameter {name} of {entity.key}: {number!r} is no number; it is kept as a text"
             )
             return name, str(number), unit
 
-    def _file(self, thing: Thing, dataset: Thing, investigation: Thing | None) -> DraftFile:
-        name = re.sub(r"[\\/\0]+", "_", thing.text("name")) or "file"
-        told, folder = thing.text("location"), dataset.text("location")
+    def _file(self, datafile: IcatEntity, dataset: IcatEntity, investigation: IcatEntity | None) -> DraftFile:
+        name = re.sub(r"[\\/\0]+", "_", datafile.text("name")) or "file"
+        location, folder = datafile.text("location"), dataset.text("location")
         above = investigation.text("name") if investigation else ""
-        guesses = [told, f"{folder}/{thing.text('name')}" if folder else ""]
-        if not told and not folder:
-            guesses += [f"{above}/{dataset.text('name')}/{thing.text('name')}"]
-        size = thing.text("fileSize")
+        guesses = [location, f"{folder}/{datafile.text('name')}" if folder else ""]
+        if not location and not folder:
+            guesses += [f"{above}/{dataset.text('name')}/{datafile.text('name')}"]
+        size = datafile.text("fileSize")
         return DraftFile(
             name,
-            tuple(one for one in guesses if one),
+            tuple(guess for guess in guesses if guess),
             int(size) if size.isdigit() else None,
-            thing.text("checksum"),
+            datafile.text("checksum"),
         )
 
-    def _publishers(self, publication: Thing) -> list[Thing]:
+    def _publishers(self, publication: IcatEntity) -> list[IcatEntity]:
         users = self.icat.of(publication, "dataPublicationUser", "publication")
-        creators = [one for one in users if one.text("contributorType") in ("", "Creator")]
-        return sorted(creators, key=lambda one: one.text("orderKey"))
+        creators = [user for user in users if user.text("contributorType") in ("", "Creator")]
+        return sorted(creators, key=lambda user: user.text("orderKey"))
 
-    def _investigators(self, investigation: Thing) -> list[Person]:
+    def _investigators(self, investigation: IcatEntity) -> list[Person]:
         links = self.icat.of(investigation, "investigationUser")
-        chosen = [one for one in links if _is_leader(one.text("role"))]
+        chosen = [link for link in links if _is_leader(link.text("role"))]
         chosen += [
-            one for one in links if one.text("role").lower() in ("investigator", "co-investigator", "user")
+            link for link in links if link.text("role").lower() in ("investigator", "co-investigator", "user")
         ]
-        people = [self._person(self.icat.named(one, "user")) for one in chosen]
-        return list(dict.fromkeys(one for one in people if one))
+        people = [self._person(self.icat.named(link, "user")) for link in chosen]
+        return list(dict.fromkeys(person for person in people if person))
 
-    def _person(self, thing: Thing | None) -> Person | None:
-        if thing is None:
+    def _person(self, user: IcatEntity | None) -> Person | None:
+        if user is None:
             return None
-        name = thing.text("fullName", "name")
-        if thing.text("familyName") and thing.text("givenName"):
-            name = f"{thing.text('familyName')}, {thing.text('givenName')}"
-        account = self.icat.named(thing, "user") if thing.type == "dataPublicationUser" else None
-        where = self.icat.of(thing, "affiliation", "user") if thing.type == "dataPublicationUser" else []
-        place = thing.text("affiliation") or next((one.text("fullReference", "name") for one in where), "")
-        orcid = thing.text("orcidId") or (account.text("orcidId") if account else "")
-        pid = next((one.text("pid") for one in where), "")
+        name = user.text("fullName", "name")
+        if user.text("familyName") and user.text("givenName"):
+            name = f"{user.text('familyName')}, {user.text('givenName')}"
+        account = self.icat.named(user, "user") if user.type == "dataPublicationUser" else None
+        where = self.icat.of(user, "affiliation", "user") if user.type == "dataPublicationUser" else []
+        place = user.text("affiliation") or next(
+            (affiliation.text("fullReference", "name") for affiliation in where), ""
+        )
+        orcid = user.text("orcidId") or (account.text("orcidId") if account else "")
+        pid = next((affiliation.text("pid") for affiliation in where), "")
         return person_of(name, orcid, place, pid, self.notes)
 
-    def _team(self, investigation: Thing) -> str:
+    def _team(self, investigation: IcatEntity) -> str:
         groups = self.icat.of(investigation, "investigationGroup")
         for role in _WRITERS:
-            for one in groups:
-                group = self.icat.named(one, "grouping")
-                if one.text("role").lower() == role and group:
+            for link in groups:
+                group = self.icat.named(link, "grouping")
+                if link.text("role").lower() == role and group:
                     return group.text("name")
         return ""
 
-    def _original(self, thing: Thing) -> dict[str, Any]:
+    def _original_of(self, dataset: IcatEntity) -> dict[str, Any]:
         """Return all that the file tells of a dataset, and of what it belongs to, in its own words."""
-        told = self._whole(thing)
+        content = self._content_of(dataset)
         for name in ("investigation", "sample"):
-            if above := self.icat.named(thing, name):
-                told[name] = self._whole(above)
-        for end, relations in self.ties.related_files.get(thing, {}).items():
-            told[f"relatedDatafiles ({end})"] = [self._whole(one) for one in relations]
-        return told
+            if above := self.icat.named(dataset, name):
+                content[name] = self._content_of(above)
+        for end, relations in self.relations.related_files.get(dataset, {}).items():
+            content[f"relatedDatafiles ({end})"] = [self._content_of(relation) for relation in relations]
+        return content
 
-    def _whole(self, thing: Thing, above: str = "") -> dict[str, Any]:
+    def _content_of(self, entity: IcatEntity, above: str = "") -> dict[str, Any]:
         """Return all that is told of an object and of what belongs to it; not again what it belongs to itself."""
-        told: dict[str, Any] = {
-            name: value.key or dict(value.says) if isinstance(value, Reference) else _json(value)
-            for name, value in thing.told.items()
+        content: dict[str, Any] = {
+            name: value.key or dict(value.attributes) if isinstance(value, Reference) else _json(value)
+            for name, value in entity.attributes.items()
             if name != above
         }
-        for type in ("datafile", f"{thing.type}Parameter", *_BELOW):
-            below = self.icat.of(thing, type)
+        for type in ("datafile", f"{entity.type}Parameter", *_BELOW):
+            below = self.icat.of(entity, type)
             if below:
-                told[f"{type}s"] = [self._named(self._whole(one, thing.type), one) for one in below]
-        return told
+                content[f"{type}s"] = [
+                    self._add_named(self._content_of(entity_below, entity.type), entity_below)
+                    for entity_below in below
+                ]
+        return content
 
-    def _named(self, told: dict[str, Any], thing: Thing) -> dict[str, Any]:
+    def _add_named(self, content: dict[str, Any], entity: IcatEntity) -> dict[str, Any]:
         """Put what an object names beside it, where its key alone would tell nothing here."""
         for name, type in (("type", "parameterType"), ("user", "user"), ("technique", "technique")):
-            if (other := self.icat.named(thing, name, type)) is not None:
-                told[name] = {
-                    key: _json(value) for key, value in other.told.items() if not isinstance(value, Reference)
+            if (other := self.icat.named(entity, name, type)) is not None:
+                content[name] = {
+                    key: _json(value)
+                    for key, value in other.attributes.items()
+                    if not isinstance(value, Reference)
                 }
-        return told
+        return content
 
 
 def _is_leader(role: str) -> bool:
@@ -391,13 +429,13 @@ def _is_leader(role: str) -> bool:
     )
 
 
-def _typed(person: Person) -> str:
+def _person_text(person: Person) -> str:
     from tomarium.model.person import write_person
 
     return write_person(person)
 
 
-def _told(facts: Mapping[str, str]) -> dict[str, str]:
+def _without_empty(facts: Mapping[str, str]) -> dict[str, str]:
     return {key: text for key, text in facts.items() if text}
 
 
@@ -405,10 +443,10 @@ def _moment(text: str) -> datetime | None:
     if not text:
         return None
     try:
-        found = datetime.fromisoformat(text)
+        moment = datetime.fromisoformat(text)
     except ValueError as problem:
         raise ParameterError(f"{text[:40]!r} is no moment of ISO 8601") from problem
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _json(value: Any) -> Any:

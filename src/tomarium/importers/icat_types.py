@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from tomarium.importers.found import Notes
-from tomarium.importers.icat_objects import Icat
+from tomarium.importers.icat_entities import Icat
 
 # What is read of each type; what else is told is kept in the original metadata and named.
 _ALWAYS: Final = frozenset({"id", "createId", "createTime", "modId", "modTime"})
@@ -64,11 +64,11 @@ _IN_USE: Final = frozenset({
 
 def note_unknown(icat: Icat, notes: Notes) -> None:
     """Count what is told and has no place here, and say what is left out and why."""
-    for type, things in icat.things.items():
+    for type, entities in icat.entities.items():
         if type in _LEFT_OUT:
-            notes.left_out[f"{len(things)} {type}"] = _LEFT_OUT[type]
+            notes.left_out[f"{len(entities)} {type}"] = _LEFT_OUT[type]
         elif type not in _IN_USE:
-            notes.unknown[f"{type} (a type of object)"] += len(things)
-        for thing in things.values() if type in _KNOWN else ():
-            for name in thing.told.keys() - _KNOWN[type] - _ALWAYS:
+            notes.unknown[f"{type} (a type of object)"] += len(entities)
+        for entity in entities.values() if type in _KNOWN else ():
+            for name in entity.attributes.keys() - _KNOWN[type] - _ALWAYS:
                 notes.unknown[f"{type}.{name}"] += 1

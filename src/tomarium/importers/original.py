@@ -19,13 +19,13 @@ _MAIL: Final = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 
 
 def without_private(
-    told: Any, also: frozenset[str] = frozenset(), containers: frozenset[str] = frozenset()
+    content: Any, also: frozenset[str] = frozenset(), containers: frozenset[str] = frozenset()
 ) -> tuple[Any, dict[str, Any]]:
     """Part what everybody may read from what is private.
 
     Parameters
     ----------
-    told : JSON value
+    content : JSON value
         All that a source tells.
     also : frozenset of str
         Names that are private in this source besides those whose words say so.
@@ -40,7 +40,7 @@ def without_private(
         `original_` and the path of each private value, its words with "_" between → the value.
     """
     private: dict[str, Any] = {}
-    return _part(told, "original", (also, containers), private), private
+    return _part(content, "original", (also, containers), private), private
 
 
 def original_text(public: Any) -> bytes:
@@ -48,23 +48,23 @@ def original_text(public: Any) -> bytes:
     return (json.dumps(public, indent=1, ensure_ascii=False, default=str) + "\n").encode()
 
 
-def _part(told: Any, path: str, names: _Names, private: dict[str, Any]) -> Any:
-    if isinstance(told, Mapping):
-        return {key: _member(str(key), value, path, names, private) for key, value in told.items()}
-    if isinstance(told, list):
-        return [_part(value, f"{path}_{k}", names, private) for k, value in enumerate(told)]
-    if isinstance(told, str) and _MAIL.search(told):
-        private[path] = told
-        return _MAIL.sub(WITHHELD, told)
-    return told
+def _part(content: Any, path: str, names: _Names, private: dict[str, Any]) -> Any:
+    if isinstance(content, Mapping):
+        return {key: _member(str(key), value, path, names, private) for key, value in content.items()}
+    if isinstance(content, list):
+        return [_part(value, f"{path}_{k}", names, private) for k, value in enumerate(content)]
+    if isinstance(content, str) and _MAIL.search(content):
+        private[path] = content
+        return _MAIL.sub(WITHHELD, content)
+    return content
 
 
 def _member(key: str, value: Any, path: str, names: _Names, private: dict[str, Any]) -> Any:
     words = words_of(key)
-    here = f"{path}_{words}"
+    path_here = f"{path}_{words}"
     also, containers = names
     whole = not (key in containers and isinstance(value, Mapping))
     if value not in (None, "", [], {}) and whole and (is_private(words) or key in also):
-        private[here] = value
+        private[path_here] = value
         return WITHHELD
-    return _part(value, here, names, private)
+    return _part(value, path_here, names, private)

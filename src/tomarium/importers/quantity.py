@@ -55,14 +55,14 @@ def words_of(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "_", plain.lower()).strip("_")[:_LONGEST_KEY] or "value"
 
 
-def parameter_of(name: str, told: Any, unit: str, where: str) -> tuple[str, Value[Any]]:
+def parameter_of(name: str, value: Any, unit: str, where: str) -> tuple[str, Value[Any]]:
     """Turn what another catalogue tells into a parameter.
 
     Parameters
     ----------
     name : str
         As the other catalogue names it.
-    told : str, number or truth value
+    value : str, number or truth value
         As it tells it.
     unit : str
         Its unit there; "" for none.
@@ -84,21 +84,21 @@ def parameter_of(name: str, told: Any, unit: str, where: str) -> tuple[str, Valu
     """
     unit = unit.strip()
     bare = unit.lower() in _NONE
-    said = f"{told}".strip() + ("" if bare else f" {unit}")
-    source = f"{where}: {name} = {said}"
-    known = KNOWN.get(re.sub(r"[^a-z0-9]", "", name.lower()), "")
+    text = f"{value}".strip() + ("" if bare else f" {unit}")
+    source = f"{where}: {name} = {text}"
+    our_key = KNOWN.get(re.sub(r"[^a-z0-9]", "", name.lower()), "")
     words = words_of(name)
     if bare:
-        if known and not PARAMETERS.get(known, ("", ""))[1]:
-            return known, Value(told, "read", source)
-        return _without_unit(words), Value(told, "read", source)
-    number = _number(told)
+        if our_key and not PARAMETERS.get(our_key, ("", ""))[1]:
+            return our_key, Value(value, "read", source)
+        return _without_unit(words), Value(value, "read", source)
+    number = _number(value)
     if number is None:
-        return _without_unit(words), Value(said, "read", source)
-    if known and (wanted := PARAMETERS.get(known, ("", ""))[1]):
-        converted = _converted(number, unit, wanted)
+        return _without_unit(words), Value(text, "read", source)
+    if our_key and (unit_wanted := PARAMETERS.get(our_key, ("", ""))[1]):
+        converted = _converted(number, unit, unit_wanted)
         if converted is not None:
-            return known, Value(converted, "read", source)
+            return our_key, Value(converted, "read", source)
     if unit in _CELSIUS:
         return f"{words}_celsius", Value(number, "read", source)
     for own, ending in _ENDINGS.items():
@@ -107,7 +107,7 @@ def parameter_of(name: str, told: Any, unit: str, where: str) -> tuple[str, Valu
             return f"{words}_{ending}".replace(f"_{ending}_{ending}", f"_{ending}"), Value(
                 converted, "read", source
             )
-    return _without_unit(words), Value(said, "read", source)
+    return _without_unit(words), Value(text, "read", source)
 
 
 def _without_unit(words: str) -> str:
@@ -115,18 +115,18 @@ def _without_unit(words: str) -> str:
     return f"{words}_value" if ending_of(words) else words
 
 
-def _number(told: Any) -> float | None:
-    if isinstance(told, bool) or told is None:
+def _number(value: Any) -> float | None:
+    if isinstance(value, bool) or value is None:
         return None
     try:
-        number = float(told)
+        number = float(value)
     except (TypeError, ValueError, OverflowError):
         return None
     return number if math.isfinite(number) else None
 
 
-def _converted(number: float, unit: str, wanted: str) -> float | None:
+def _converted(number: float, unit: str, unit_wanted: str) -> float | None:
     try:
-        return units.convert(number, unit, wanted)
+        return units.convert(number, unit, unit_wanted)
     except UnitError:
         return None

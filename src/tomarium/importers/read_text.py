@@ -52,7 +52,7 @@ def read_json(path: Path) -> Any:
     FormatError
         It is neither; the line is told.
     """
-    text = _decoded(path)
+    text = _read_decoded(path)
     try:
         return json.loads(text)
     except RecursionError as problem:
@@ -61,7 +61,7 @@ def read_json(path: Path) -> Any:
         lines = [(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
         if len(lines) < 2 or not lines[0][1].lstrip().startswith("{") or not _is_json(lines[0][1]):
             raise FormatError(f"{path}: is no JSON ({whole})") from whole
-        return [_line(path, number, line) for number, line in lines]
+        return [_read_line(path, number, line) for number, line in lines]
 
 
 def read_yaml(path: Path) -> list[Any]:
@@ -74,7 +74,7 @@ def read_yaml(path: Path) -> list[Any]:
     """
     import yaml
 
-    text = _decoded(path)
+    text = _read_decoded(path)
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
         for event in yaml.parse(text, Loader=loader):
@@ -84,10 +84,10 @@ def read_yaml(path: Path) -> list[Any]:
                     f"{path}: line {line} refers to an earlier value (an alias), which no export of a catalogue needs; "
                     f"write the value out"
                 )
-        return [one for one in yaml.load_all(text, Loader=loader) if one is not None]
+        return [document for document in yaml.load_all(text, Loader=loader) if document is not None]
     except yaml.YAMLError as problem:
-        told = " ".join(str(problem).split())
-        raise FormatError(f"{path}: is no YAML ({told})") from problem
+        reason = " ".join(str(problem).split())
+        raise FormatError(f"{path}: is no YAML ({reason})") from problem
     except RecursionError as problem:
         raise FormatError(f"{path}: is nested too deeply to be metadata") from problem
 
@@ -136,12 +136,12 @@ def read_xml(path: Path) -> Element:
 
 def objects_in(value: Any) -> Iterator[dict[str, Any]]:
     """Yield the objects of a JSON value that is one, or a list of them."""
-    for one in value if isinstance(value, list) else [value]:
-        if isinstance(one, dict):
-            yield one
+    for entry in value if isinstance(value, list) else [value]:
+        if isinstance(entry, dict):
+            yield entry
 
 
-def _decoded(path: Path) -> str:
+def _read_decoded(path: Path) -> str:
     try:
         return text_of(path).decode("utf-8-sig")
     except UnicodeDecodeError as problem:
@@ -156,7 +156,7 @@ def _is_json(line: str) -> bool:
     return True
 
 
-def _line(path: Path, number: int, line: str) -> Any:
+def _read_line(path: Path, number: int, line: str) -> Any:
     try:
         return json.loads(line)
     except (ValueError, RecursionError) as problem:

@@ -75,12 +75,12 @@ def read(path: Path) -> Found:
     from tomarium.importers.read_text import objects_in, read_json
 
     notes, all_of = Notes(), _Collections()
-    files = sorted(one for one in path.glob("*.json*") if one.is_file()) if path.is_dir() else [path]
+    files = sorted(file for file in path.glob("*.json*") if file.is_file()) if path.is_dir() else [path]
     if not files:
         raise InputError(f"{path}: holds no JSON; give Dataset.json, or the folder that mongoexport filled")
     for file in files:
-        for number, one in enumerate(objects_in(read_json(file)), 1):
-            _sort(_plain(one), all_of, notes, f"{file.name}: object {number}")
+        for number, document in enumerate(objects_in(read_json(file)), 1):
+            _sort_in(_plain(document), all_of, notes, f"{file.name}: object {number}")
     if not (all_of.datasets or all_of.published or all_of.samples or all_of.proposals):
         raise FormatError(f"{path}: holds no dataset, published data, sample or proposal of SciCat")
     reading = _Reading(all_of, path.name, notes)
@@ -88,33 +88,35 @@ def read(path: Path) -> Found:
     return Found(tuple(reading.entities(records)), sources_first(records), notes)
 
 
-def _sort(told: dict[str, Any], all_of: _Collections, notes: Notes, where: str) -> None:
+def _sort_in(document: dict[str, Any], all_of: _Collections, notes: Notes, where: str) -> None:
     """Tell by its fields which collection an object is of."""
-    if "dataFileList" in told:
-        all_of.blocks.append(told)
-    elif {"pidArray", "datasetPids"} & told.keys() or "publicationYear" in told:
-        all_of.published.append(told)
-    elif {"datasetName", "sourceFolder", "creationTime"} & told.keys() and "type" in told:
-        all_of.datasets.append(told)
-    elif "sampleCharacteristics" in told or ("sampleId" in told and "proposalId" not in told):
-        all_of.samples.append(told)
-    elif "proposalId" in told:
-        all_of.proposals.append(told)
-    elif {"uniqueName", "customMetadata"} & told.keys():
-        all_of.instruments.append(told)
+    if "dataFileList" in document:
+        all_of.blocks.append(document)
+    elif {"pidArray", "datasetPids"} & document.keys() or "publicationYear" in document:
+        all_of.published.append(document)
+    elif {"datasetName", "sourceFolder", "creationTime"} & document.keys() and "type" in document:
+        all_of.datasets.append(document)
+    elif "sampleCharacteristics" in document or ("sampleId" in document and "proposalId" not in document):
+        all_of.samples.append(document)
+    elif "proposalId" in document:
+        all_of.proposals.append(document)
+    elif {"uniqueName", "customMetadata"} & document.keys():
+        all_of.instruments.append(document)
     else:
-        notes.problems.append(f"{where} is none of a known collection: it has {', '.join(sorted(told)[:6])}")
+        notes.problems.append(
+            f"{where} is none of a known collection: it has {', '.join(sorted(document)[:6])}"
+        )
 
 
-def _plain(told: Any) -> Any:
+def _plain(content: Any) -> Any:
     """Turn MongoDB's extended JSON into plain JSON."""
-    if isinstance(told, Mapping):
-        if len(told) == 1:
-            ((key, value),) = told.items()
+    if isinstance(content, Mapping):
+        if len(content) == 1:
+            ((key, value),) = content.items()
             if key in ("$date", "$oid", "$numberLong", "$numberInt", "$numberDouble", "$numberDecimal"):
                 return _number(key, _plain(value))
-        return {str(key): _plain(value) for key, value in told.items()}
-    return [_plain(one) for one in told] if isinstance(told, list) else told
+        return {str(key): _plain(value) for key, value in content.items()}
+    return [_plain(item) for item in content] if isinstance(content, list) else content
 
 
 def _number(key: str, value: Any) -> Any:
@@ -130,8 +132,8 @@ def _number(key: str, value: Any) -> Any:
     return value
 
 
-def _key(told: Mapping[str, Any], *also: str) -> str:
-    return next((str(told[name]) for name in (*also, "pid", "_id", "id") if told.get(name)), "")
+def _key(document: Mapping[str, Any], *also: str) -> str:
+    return next((str(document[name]) for name in (*also, "pid", "_id", "id") if document.get(name)), "")
 
 
 @dataclass(frozen=True)
@@ -142,35 +144,44 @@ class _Reading:
     where: str
     notes: Notes
 
-    def record(self, told: dict[str, Any]) -> DraftRecord:
+    def record(self, dataset: dict[str, Any]) -> DraftRecord:
         """Read a dataset."""
-        pid = _key(told)
-        self._note_unknown("Dataset", told, _DATASET)
-        in_them = [one for one in self.all_of.published if pid in _listed(one, "datasetPids", "pidArray")]
-        creators = [person for one in in_them for person in self._creators(one)]
-        texts = [str(told.get("description") or ""), *(str(one.get("abstract") or "") for one in in_them)]
-        name = str(told.get("datasetName") or "").strip() or pid
-        title = next((str(one["title"]) for one in in_them if one.get("title")), "")
+        pid = _key(dataset)
+        self._note_unknown("Dataset", dataset, _DATASET)
+        in_them = [
+            published
+            for published in self.all_of.published
+            if pid in _texts(published, "datasetPids", "pidArray")
+        ]
+        creators = [person for published in in_them for person in self._creators(published)]
+        texts = [
+            str(dataset.get("description") or ""),
+            *(str(published.get("abstract") or "") for published in in_them),
+        ]
+        name = str(dataset.get("datasetName") or "").strip() or pid
+        title = next((str(published["title"]) for published in in_them if published.get("title")), "")
         return DraftRecord(
             key=pid,
             title=f"{title}: {name}" if title else name,
-            created=self._moment(told, "creationTime"),
+            created=self._moment(dataset, "creationTime"),
             description=next((text for text in texts if text.strip()), ""),
-            creators=tuple(dict.fromkeys(creators)) or self._investigators(told),
-            keywords=tuple(dict.fromkeys([*map(str, told.get("keywords") or ()), *_listed(told, "type")])),
-            licence=self._licence(told),
-            techniques=self._techniques(told),
-            related=self._related(told, in_them),
-            parameters=self._parameters(told),
-            specimen=next(iter(_listed(told, "sampleIds", "sampleId")), ""),
-            proposal=next(iter(_listed(told, "proposalIds", "proposalId")), ""),
-            instrument=next(iter(_listed(told, "instrumentIds", "instrumentId")), ""),
-            derived_from=tuple(_listed(told, "inputDatasets")),
-            files=tuple(self._files(told, pid)),
-            original=told,
-            is_open=bool(told.get("isPublished")),
-            opens=self._opens(told),
-            team=str(told.get("ownerGroup") or ""),
+            creators=tuple(dict.fromkeys(creators)) or self._investigators(dataset),
+            keywords=tuple(
+                dict.fromkeys([*map(str, dataset.get("keywords") or ()), *_texts(dataset, "type")])
+            ),
+            licence=self._licence(dataset),
+            techniques=self._techniques(dataset),
+            related=self._related(dataset, in_them),
+            parameters=self._parameters(dataset),
+            specimen=next(iter(_texts(dataset, "sampleIds", "sampleId")), ""),
+            proposal=next(iter(_texts(dataset, "proposalIds", "proposalId")), ""),
+            instrument=next(iter(_texts(dataset, "instrumentIds", "instrumentId")), ""),
+            derived_from=tuple(_texts(dataset, "inputDatasets")),
+            files=tuple(self._files(dataset, pid)),
+            original=dataset,
+            is_open=bool(dataset.get("isPublished")),
+            opens=self._open_from(dataset),
+            team=str(dataset.get("ownerGroup") or ""),
         )
 
     def entities(self, records: list[DraftRecord]) -> Iterator[DraftEntity]:
@@ -178,113 +189,128 @@ class _Reading:
         for instrument in self.all_of.instruments:
             facts = {"description": str(instrument.get("description") or ""), "pid": _key(instrument)}
             yield DraftEntity(
-                "instrument", _key(instrument), str(instrument.get("name") or _key(instrument)), _said(facts)
+                "instrument",
+                _key(instrument),
+                str(instrument.get("name") or _key(instrument)),
+                _without_empty(facts),
             )
         for sample in self.all_of.samples:
             yield self._sample(sample)
         for proposal in self.all_of.proposals:
             yield self._proposal(proposal)
-        known = {
+        keys_by_kind = {
             "instrument": {_key(instrument) for instrument in self.all_of.instruments},
             "specimen": {_key(sample, "sampleId") for sample in self.all_of.samples},
             "proposal": {_key(proposal, "proposalId") for proposal in self.all_of.proposals},
         }
-        for kind, there in known.items():
-            named = dict.fromkeys(getattr(record, kind) for record in records)
-            for key in sorted(named.keys() - there - {""}):
+        for kind, keys in keys_by_kind.items():
+            named_keys = dict.fromkeys(getattr(record, kind) for record in records)
+            for key in sorted(named_keys.keys() - keys - {""}):
                 facts = {"number": key} if kind == "proposal" else {}
                 yield DraftEntity(kind, key, key, facts, id=id_words(key) if kind == "proposal" else "")
-        for told in self.all_of.published:
-            yield self._publication(told)
+        for published in self.all_of.published:
+            yield self._publication(published)
 
-    def _sample(self, told: dict[str, Any]) -> DraftEntity:
-        said = [
+    def _sample(self, sample: dict[str, Any]) -> DraftEntity:
+        lines = [
             f"{name}: {value} {unit}".strip()
-            for name, value, unit in _leaves(told.get("sampleCharacteristics") or {})
+            for name, value, unit in _leaves(sample.get("sampleCharacteristics") or {})
         ]
-        name = str(told.get("description") or _key(told, "sampleId"))
+        name = str(sample.get("description") or _key(sample, "sampleId"))
         return DraftEntity(
-            "specimen", _key(told, "sampleId"), name[:200], _said({"description": "\n".join(said)})
+            "specimen",
+            _key(sample, "sampleId"),
+            name[:200],
+            _without_empty({"description": "\n".join(lines)}),
         )
 
-    def _proposal(self, told: dict[str, Any]) -> DraftEntity:
-        number = _key(told, "proposalId")
+    def _proposal(self, proposal: dict[str, Any]) -> DraftEntity:
+        number = _key(proposal, "proposalId")
         names = [("pi_lastname", "pi_firstname"), ("lastname", "firstname")]
         team = [
-            person_of(f"{told[last]}, {told.get(first) or ''}".strip(", "), "", "", "", self.notes)
+            person_of(f"{proposal[last]}, {proposal.get(first) or ''}".strip(", "), "", "", "", self.notes)
             for last, first in names
-            if told.get(last)
+            if proposal.get(last)
         ]
         facts = {
-            "description": str(told.get("abstract") or ""),
+            "description": str(proposal.get("abstract") or ""),
             "number": number,
             "team": "\n".join(dict.fromkeys(write_person(person) for person in team if person)),
-            "start": str(told.get("startTime") or "")[:10],
-            "end": str(told.get("endTime") or "")[:10],
-            "email": str(told.get("email") or ""),
+            "start": str(proposal.get("startTime") or "")[:10],
+            "end": str(proposal.get("endTime") or "")[:10],
+            "email": str(proposal.get("email") or ""),
         }
         return DraftEntity(
-            "proposal", number, str(told.get("title") or number), _said(facts), id=id_words(number)
+            "proposal",
+            number,
+            str(proposal.get("title") or number),
+            _without_empty(facts),
+            id=id_words(number),
         )
 
-    def _publication(self, told: dict[str, Any]) -> DraftEntity:
-        self._note_unknown("PublishedData", told, _PUBLISHED)
-        members = tuple(("record", pid) for pid in _listed(told, "datasetPids", "pidArray"))
-        known = {_key(dataset) for dataset in self.all_of.datasets}
-        lost = [pid for _, pid in members if pid not in known]
+    def _publication(self, published: dict[str, Any]) -> DraftEntity:
+        self._note_unknown("PublishedData", published, _PUBLISHED)
+        members = tuple(("record", pid) for pid in _texts(published, "datasetPids", "pidArray"))
+        dataset_pids = {_key(dataset) for dataset in self.all_of.datasets}
+        lost = [pid for _, pid in members if pid not in dataset_pids]
         if lost:
             self.notes.problems.append(
-                f"PublishedData {_key(told, 'doi')}: names {', '.join(lost[:3])}, which is not among the datasets"
+                f"PublishedData {_key(published, 'doi')}: names {', '.join(lost[:3])}, which is not among the datasets"
             )
         facts = {
-            "description": str(told.get("abstract") or told.get("dataDescription") or ""),
-            "curators": "\n".join(write_person(creator) for creator in self._creators(told)),
+            "description": str(published.get("abstract") or published.get("dataDescription") or ""),
+            "curators": "\n".join(write_person(creator) for creator in self._creators(published)),
         }
-        name = " ".join(str(told.get("title") or _key(told, "doi")).split())
-        return DraftEntity("collection", _key(told, "doi"), name, _said(facts), members)
+        name = " ".join(str(published.get("title") or _key(published, "doi")).split())
+        return DraftEntity("collection", _key(published, "doi"), name, _without_empty(facts), members)
 
-    def _creators(self, told: Mapping[str, Any]) -> list[Person]:
+    def _creators(self, published: Mapping[str, Any]) -> list[Person]:
         """Read the creators of published data, of version 4 and of those before."""
-        kept = told.get("metadata")
-        metadata: Mapping[str, Any] = kept if isinstance(kept, Mapping) else {}
+        inner = published.get("metadata")
+        metadata: Mapping[str, Any] = inner if isinstance(inner, Mapping) else {}
         people = []
-        for one in (
-            _some(metadata.get("creators")) or _some(told.get("creator")) or _some(told.get("authors"))
+        for creator in (
+            _as_list(metadata.get("creators"))
+            or _as_list(published.get("creator"))
+            or _as_list(published.get("authors"))
         ):
-            if isinstance(one, Mapping):
-                ids = [str(each.get("nameIdentifier", "")) for each in _some(one.get("nameIdentifiers"))]
+            if isinstance(creator, Mapping):
+                ids = [
+                    str(identifier.get("nameIdentifier", ""))
+                    for identifier in _as_list(creator.get("nameIdentifiers"))
+                ]
                 places = [
-                    each.get("name", each) if isinstance(each, Mapping) else each
-                    for each in _some(one.get("affiliation"))
+                    affiliation.get("name", affiliation) if isinstance(affiliation, Mapping) else affiliation
+                    for affiliation in _as_list(creator.get("affiliation"))
                 ]
                 people.append(
                     person_of(
-                        str(one.get("name") or ""),
+                        str(creator.get("name") or ""),
                         next(iter(ids), ""),
                         str(next(iter(places), "")),
                         "",
                         self.notes,
                     )
                 )
-            elif str(one).strip().lower() in ("al.", "et al.", "et al"):
+            elif str(creator).strip().lower() in ("al.", "et al.", "et al"):
                 self.notes.problems.append(
-                    f"PublishedData {_key(told, 'doi')}: names its other creators as {one!r} alone; add them"
+                    f"PublishedData {_key(published, 'doi')}: names its other creators as {creator!r} alone; add them"
                 )
             else:
-                people.append(person_of(str(one), "", "", "", self.notes))
+                people.append(person_of(str(creator), "", "", "", self.notes))
         return [person for person in people if person]
 
-    def _investigators(self, told: Mapping[str, Any]) -> tuple[Person, ...]:
+    def _investigators(self, dataset: Mapping[str, Any]) -> tuple[Person, ...]:
         for name in _PEOPLE:
-            names = [text for one in _listed(told, name) for text in one.split(";")]
-            orcid = str(told.get("orcidOfOwner") or "") if names == _listed(told, "owner") else ""
+            names = [text for owners in _texts(dataset, name) for text in owners.split(";")]
+            orcid = str(dataset.get("orcidOfOwner") or "") if names == _texts(dataset, "owner") else ""
             people = [person_of(name, orcid, "", "", self.notes) for name in names]
             if persons := tuple(person for person in people if person):
                 return persons
         return ()
 
-    def _licence(self, told: Mapping[str, Any]) -> str:
-        text = str(told.get("license") or "").strip()
+    def _licence(self, dataset: Mapping[str, Any]) -> str:
+        text = str(dataset.get("license") or "").strip()
         if not text:
             return ""
         try:
@@ -293,76 +319,76 @@ class _Reading:
             self.notes.unknown[f"license {text[:60]!r}"] += 1
             return text if is_identifier(text) else ""
 
-    def _techniques(self, told: Mapping[str, Any]) -> tuple[str, ...]:
-        found = []
-        for one in _some(told.get("techniques")):
-            pid = str(one.get("pid", "")) if isinstance(one, Mapping) else str(one)
+    def _techniques(self, dataset: Mapping[str, Any]) -> tuple[str, ...]:
+        terms = []
+        for technique in _as_list(dataset.get("techniques")):
+            pid = str(technique.get("pid", "")) if isinstance(technique, Mapping) else str(technique)
             match = re.search(r"PaNET\d{5}", pid)
             if match and match[0] in panet.terms():
-                found.append(match[0])
+                terms.append(match[0])
             else:
                 self.notes.unknown[f"technique {pid[-40:]}, no imaging technique of PaNET"] += 1
-        return tuple(dict.fromkeys(found))
+        return tuple(dict.fromkeys(terms))
 
-    def _related(self, told: Mapping[str, Any], in_them: list[dict[str, Any]]) -> tuple[Related, ...]:
-        said: list[tuple[str, str]] = [("IsPartOf", _key(one, "doi")) for one in in_them]
-        for one in in_them:
-            said += [
+    def _related(self, dataset: Mapping[str, Any], in_them: list[dict[str, Any]]) -> tuple[Related, ...]:
+        pairs: list[tuple[str, str]] = [("IsPartOf", _key(published, "doi")) for published in in_them]
+        for published in in_them:
+            pairs += [
                 ("IsDescribedBy", doi.rstrip(".,;)"))
-                for text in _some(one.get("relatedPublications"))
+                for text in _as_list(published.get("relatedPublications"))
                 for doi in re.findall(r"10\.\d{4,9}/[^\s\"<>]+", str(text))
             ]
-        for one in _some(told.get("relationships")):
-            if isinstance(one, Mapping) and one.get("relationship") in RELATIONS:
-                said.append((str(one["relationship"]), str(one.get("pid") or "")))
-        found = []
-        for relation, text in said:
+        for relationship in _as_list(dataset.get("relationships")):
+            if isinstance(relationship, Mapping) and relationship.get("relationship") in RELATIONS:
+                pairs.append((str(relationship["relationship"]), str(relationship.get("pid") or "")))
+        related = []
+        for relation, text in pairs:
             identifier, kind = identifiers.classify(text)
             if kind:
-                found.append(Related(cast(Relation, relation), identifier))
+                related.append(Related(cast(Relation, relation), identifier))
             elif text:
                 self.notes.unknown[f"{text[:60]}, no DOI or address"] += 1
-        return tuple(dict.fromkeys(found))
+        return tuple(dict.fromkeys(related))
 
-    def _parameters(self, told: Mapping[str, Any]) -> dict[str, Value[Any]]:
-        found: dict[str, Value[Any]] = {}
-        where = f"{self.where}: {_key(told)}"
+    def _parameters(self, dataset: Mapping[str, Any]) -> dict[str, Value[Any]]:
+        parameters: dict[str, Value[Any]] = {}
+        where = f"{self.where}: {_key(dataset)}"
         plain = {
             "start_time": "startTime", "end_time": "endTime", "format": "dataFormat",
             "facility_place": "creationLocation", "run_number": "runNumber", "remark": "comment",
         }  # fmt: skip
         for key, name in plain.items():
-            if told.get(name):
-                found[key] = Value(told[name], "read", f"{where}: {name}")
-        if software := _listed(told, "usedSoftware"):
-            found["software"] = Value(", ".join(software), "read", f"{where}: usedSoftware")
-        leaves = list(_leaves(told.get("scientificMetadata") or {}))
+            if dataset.get(name):
+                parameters[key] = Value(dataset[name], "read", f"{where}: {name}")
+        if software := _texts(dataset, "usedSoftware"):
+            parameters["software"] = Value(", ".join(software), "read", f"{where}: usedSoftware")
+        leaves = list(_leaves(dataset.get("scientificMetadata") or {}))
         if len(leaves) > _MOST_PARAMETERS:
             self.notes.problems.append(
-                f"{_key(told)}: has {len(leaves)} values of scientificMetadata; the first {_MOST_PARAMETERS} became "
+                f"{_key(dataset)}: has {len(leaves)} values of scientificMetadata; the first {_MOST_PARAMETERS} became "
                 f"parameters, all stand in the original metadata"
             )
         for name, value, unit in leaves[:_MOST_PARAMETERS]:
             if isinstance(value, str | int | float | bool):
-                key, one = parameter_of(name, value, unit, where)
-                found.setdefault(key, one)
+                key, parameter = parameter_of(name, value, unit, where)
+                parameters.setdefault(key, parameter)
             elif value is not None:
                 self.notes.unknown[f"scientificMetadata.{name} (a list)"] += 1
-        return found
+        return parameters
 
-    def _files(self, told: Mapping[str, Any], pid: str) -> Iterator[DraftFile]:
-        folder = str(told.get("sourceFolder") or "")
-        inside = [one for one in _some(told.get("origdatablocks")) if isinstance(one, Mapping)]
+    def _files(self, dataset: Mapping[str, Any], pid: str) -> Iterator[DraftFile]:
+        folder = str(dataset.get("sourceFolder") or "")
+        inside = [block for block in _as_list(dataset.get("origdatablocks")) if isinstance(block, Mapping)]
         for block in [
             *(block for block in self.all_of.blocks if str(block.get("datasetId")) == pid),
             *inside,
         ]:
-            for one in _some(block.get("dataFileList")):
-                path = str(one.get("path") or "") if isinstance(one, Mapping) else str(one)
+            for entry in _as_list(block.get("dataFileList")):
+                path = str(entry.get("path") or "") if isinstance(entry, Mapping) else str(entry)
                 if not path:
                     continue
-                size = one.get("size") if isinstance(one, Mapping) else None
-                checksum = str(one.get("chk") or "") if isinstance(one, Mapping) else ""
+                size = entry.get("size") if isinstance(entry, Mapping) else None
+                checksum = str(entry.get("chk") or "") if isinstance(entry, Mapping) else ""
                 name = "/".join(
                     part for part in re.split(r"[\\/]+", path.removeprefix(folder)) if part not in ("", ".")
                 )
@@ -373,29 +399,29 @@ class _Reading:
                     checksum,
                 )
 
-    def _opens(self, told: Mapping[str, Any]) -> datetime | None:
-        cycle = told.get("datasetlifecycle")
+    def _open_from(self, dataset: Mapping[str, Any]) -> datetime | None:
+        cycle = dataset.get("datasetlifecycle")
         return self._moment(cycle, "dateOfPublishing") if isinstance(cycle, Mapping) else None
 
-    def _moment(self, told: Mapping[str, Any], name: str) -> datetime | None:
-        text = told.get(name)
+    def _moment(self, dataset: Mapping[str, Any], name: str) -> datetime | None:
+        text = dataset.get(name)
         if not text:
             return None
         try:
             moment = datetime.fromisoformat(str(text))
         except ValueError:
-            self.notes.problems.append(f"{_key(told)}: {name} {str(text)[:40]!r} is no moment of ISO 8601")
+            self.notes.problems.append(f"{_key(dataset)}: {name} {str(text)[:40]!r} is no moment of ISO 8601")
             return None
         return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
-    def _note_unknown(self, kind: str, told: Mapping[str, Any], known: frozenset[str]) -> None:
-        for name in told.keys() - known:
+    def _note_unknown(self, kind: str, document: Mapping[str, Any], known_names: frozenset[str]) -> None:
+        for name in document.keys() - known_names:
             self.notes.unknown[f"{kind}.{name}"] += 1
 
 
-def _leaves(told: Any, above: str = "") -> Iterator[tuple[str, Any, str]]:
+def _leaves(metadata: Any, above: str = "") -> Iterator[tuple[str, Any, str]]:
     """Yield name, value and unit of nested metadata; a value with a unit is an object of both."""
-    for name, value in told.items() if isinstance(told, Mapping) else ():
+    for name, value in metadata.items() if isinstance(metadata, Mapping) else ():
         path = f"{above} {name}".strip()
         if isinstance(value, Mapping) and "value" in value and value.keys() <= _QUANTITY:
             yield path, value["value"], str(value.get("unit") or "")
@@ -405,20 +431,20 @@ def _leaves(told: Any, above: str = "") -> Iterator[tuple[str, Any, str]]:
             yield path, value, ""
 
 
-def _listed(told: Mapping[str, Any], *names: str) -> list[str]:
+def _texts(document: Mapping[str, Any], *names: str) -> list[str]:
     """Return the texts under the first of these names that is told, one or several."""
     for name in names:
-        found = [str(one).strip() for one in _some(told.get(name)) if not isinstance(one, Mapping)]
-        if found := [text for text in found if text]:
-            return found
+        texts = [str(item).strip() for item in _as_list(document.get(name)) if not isinstance(item, Mapping)]
+        if texts := [text for text in texts if text]:
+            return texts
     return []
 
 
-def _some(told: Any) -> list[Any]:
-    return [] if told is None or told == "" else told if isinstance(told, list) else [told]
+def _as_list(value: Any) -> list[Any]:
+    return [] if value is None or value == "" else value if isinstance(value, list) else [value]
 
 
-def _said(facts: Mapping[str, str]) -> dict[str, str]:
+def _without_empty(facts: Mapping[str, str]) -> dict[str, str]:
     return {key: text for key, text in facts.items() if text.strip()}
 
 

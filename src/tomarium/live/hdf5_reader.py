@@ -81,9 +81,9 @@ class Hdf5Reader:
         return answer
 
     def _remember(self, path: str, shape: Shape) -> Shape:
-        held = min(max(shape.valid, self._held.get(path, 0)), shape.shape[0] if shape.shape else 1)
-        self._held[path] = held
-        return Shape(shape.shape, shape.dtype, shape.chunks, held)
+        entries_held = min(max(shape.valid, self._held.get(path, 0)), shape.shape[0] if shape.shape else 1)
+        self._held[path] = entries_held
+        return Shape(shape.shape, shape.dtype, shape.chunks, entries_held)
 
     def values(self, path: str, key: Any) -> Any:
         """Read part of a dataset; entries that are not written are never made up while it grows."""
@@ -94,9 +94,9 @@ class Hdf5Reader:
             node = source.file[path] if whole else source.find(path)
             if not isinstance(node, h5py.Dataset):
                 raise MissingData(f"{self.path}: there is no dataset {path}; look at what its group holds")
-            wrong = _wrong_index(key, node.shape or ())
-            if wrong:
-                return IndexError(f"{self.path}: {path} has shape {node.shape}; {wrong}")
+            fault = _wrong_index(key, node.shape or ())
+            if fault:
+                return IndexError(f"{self.path}: {path} has shape {node.shape}; {fault}")
             if (
                 not whole
                 and node.is_virtual
@@ -217,8 +217,8 @@ def _is_stored(node: h5py.Dataset, shape: tuple[int, ...], entry: int) -> bool:
 
 def _virtual_gaps(source: Source, node: h5py.Dataset) -> Iterator[Gap]:
     def lacking(part: h5py.Dataset, axis: int) -> list[tuple[int, int]]:
-        written = _count_written(source, part, part.shape) if axis == 0 else part.shape[axis]
-        return [(written, part.shape[axis])] if written < part.shape[axis] else []
+        entries_written = _count_written(source, part, part.shape) if axis == 0 else part.shape[axis]
+        return [(entries_written, part.shape[axis])] if entries_written < part.shape[axis] else []
 
     return gaps_of(source, node, lacking=lacking)
 
@@ -228,13 +228,13 @@ def _check_written(source: Source, node: h5py.Dataset, key: Any, growing: bool) 
     shape = node.shape or ()
     if not shape or not (node.is_virtual or growing):
         return
-    wanted = first_axis(key, shape)
-    if not len(wanted):
+    entries = first_axis(key, shape)
+    if not len(entries):
         return
     where = f"{source.path}: {node.name}"
     if node.is_virtual:
         for gap in _virtual_gaps(source, node):
-            if np.any((wanted >= gap.first) & (wanted < gap.last)):
+            if np.any((entries >= gap.first) & (entries < gap.last)):
                 raise MissingData(
                     f"{where} lacks entries {gap.first} to {gap.last - 1}: they lie in {gap.file}, which "
                     f"{gap.why}; copy it to where {source.path.name} points"
@@ -245,10 +245,10 @@ def _check_written(source: Source, node: h5py.Dataset, key: Any, growing: bool) 
             raise MissingData(f"{where} is not written yet; wait for it")
         return
     step = node.chunks[0]
-    absent = [row for row in np.unique(wanted // step) if not _is_stored(node, shape, int(row) * step)]
+    absent = [row for row in np.unique(entries // step) if not _is_stored(node, shape, int(row) * step)]
     if absent:
         raise MissingData(
-            f"{where} has no entry {max(int(absent[0]) * step, int(wanted.min()))} yet, of {shape[0]}; "
+            f"{where} has no entry {max(int(absent[0]) * step, int(entries.min()))} yet, of {shape[0]}; "
             f"wait for it (`follow`), or read only the first `valid_frames`"
         )
 

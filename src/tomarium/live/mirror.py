@@ -77,7 +77,7 @@ def mirror_once(
             "is a folder" if source.is_dir() else "is no file" if source.exists() else "is not there (yet)"
         )
         raise FormatError(f"{source}: {state}; give the HDF5 file that a scan is written to")
-    _claim(folder)
+    _make_mirror_folder(folder)
     began, attempts, problem = time.monotonic(), 0, "it never rested"
     keep, copier = copier is not None, Copier(source) if copier is None else copier
     number = max(_numbers(folder), default=0) + 1
@@ -160,16 +160,17 @@ def mirror(
             file.unlink(missing_ok=True)
 
 
-def _claim(folder: Path) -> None:
+def _make_mirror_folder(folder: Path) -> None:
     """Make a folder a mirror; refuse one with files of others, which copies might replace."""
     folder.mkdir(parents=True, exist_ok=True)
     if (folder / "current.h5").is_symlink():
         return
-    others = sorted(entry.name for entry in folder.iterdir() if not entry.name.startswith("."))
-    if others:
+    other_names = sorted(entry.name for entry in folder.iterdir() if not entry.name.startswith("."))
+    if other_names:
         raise FormatError(
-            f"{folder}: is no mirror and not empty ({', '.join(others[:3])}{' …' if len(others) > 3 else ''}), and "
-            f"copies might replace what is there; give a new folder"
+            f"{folder}: is no mirror and not empty "
+            f"({', '.join(other_names[:3])}{' …' if len(other_names) > 3 else ''}), "
+            f"and copies might replace what is there; give a new folder"
         )
 
 
@@ -256,7 +257,7 @@ def _check(candidate: Path) -> str:
         str(candidate),
     ]
     try:
-        done = subprocess.run(
+        process = subprocess.run(
             command,
             capture_output=True,
             text=True,
@@ -266,8 +267,8 @@ def _check(candidate: Path) -> str:
         )
     except subprocess.TimeoutExpired:
         return "looking through the copy did not end"
-    if done.returncode:
-        return done.stdout.strip() or f"looking through the copy ended with {done.returncode}"
+    if process.returncode:
+        return process.stdout.strip() or f"looking through the copy ended with {process.returncode}"
     return ""
 
 

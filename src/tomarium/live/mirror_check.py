@@ -50,6 +50,6 @@ def _touch(name: str, node: Any) -> None:
 
 def main() -> None:
     """Look through the file that is named on the command line; leave with 1 where something is wrong."""
-    wrong = what_is_wrong(Path(sys.argv[1]))
-    print(wrong)
-    sys.exit(1 if wrong else 0)
+    fault = what_is_wrong(Path(sys.argv[1]))
+    print(fault)
+    sys.exit(1 if fault else 0)

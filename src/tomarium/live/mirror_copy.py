@@ -100,11 +100,11 @@ class Copier:
         if inode != self._inode:
             self._copies.clear()
             self._inode, self._work = inode, None
-        there = stamp_of(target)
-        if there is not None and there == self._work:
+        stamp = stamp_of(target)
+        if stamp is not None and stamp == self._work:
             return
-        if there in self._copies and _is_read_by_nobody(target):
-            self._held = self._copies.pop(there)
+        if stamp in self._copies and _is_read_by_nobody(target):
+            self._held = self._copies.pop(stamp)
             target.chmod(0o644)
             return
         target.unlink(missing_ok=True)
@@ -137,10 +137,10 @@ class Copier:
     def _is_where_it_was(self, target: Path, unchanged: list[Piece]) -> bool:
         try:
             with h5py.File(target, "r", locking=False) as file:
-                there = pieces_of(file)
+                pieces_there = pieces_of(file)
         except DAMAGE:
-            there = {}
-        moved = [piece for piece in unchanged if piece not in there]
+            pieces_there = {}
+        moved = [piece for piece in unchanged if piece not in pieces_there]
         self._held.difference_update(moved)
         return not moved
 
@@ -229,18 +229,18 @@ def copy_whole(source: Path, target: Path) -> None:
     """Copy a file; file systems that can share its blocks do so (copy_file_range), which takes no time."""
     with source.open("rb", buffering=0) as read, target.open("wb", buffering=0) as write:
         size = os.fstat(read.fileno()).st_size
-        done = 0
+        bytes_copied = 0
         try:
-            while done < size and hasattr(os, "copy_file_range"):
-                count = os.copy_file_range(read.fileno(), write.fileno(), min(size - done, 1 << 30))
+            while bytes_copied < size and hasattr(os, "copy_file_range"):
+                count = os.copy_file_range(read.fileno(), write.fileno(), min(size - bytes_copied, 1 << 30))
                 if not count:
                     break
-                done += count
+                bytes_copied += count
         except OSError as problem:
             if problem.errno not in (errno.EXDEV, errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP):
                 raise
-        read.seek(done)
-        write.seek(done)
+        read.seek(bytes_copied)
+        write.seek(bytes_copied)
         while block := read.read(BLOCK):
             write.write(block)
 

@@ -40,16 +40,16 @@ def retry_until_stable(path: Path, read: Callable[[], _Result], patience_s: floa
     refused: tuple[str, float] | None = None
     while True:
         problem: Exception | None = None
-        rested = False
+        is_at_rest = False
         try:
             before = Stamp.of(path)
             wait = REST_S - before.age_s()
             if 0 < wait <= REST_S:
                 time.sleep(wait)
                 before = Stamp.of(path)
-            rested = before.age_s() >= REST_S
+            is_at_rest = before.age_s() >= REST_S
             result = read()
-            if rested and Stamp.of(path) == before:
+            if is_at_rest and Stamp.of(path) == before:
                 return result
             this_print = fingerprint(result)
             if this_print == last_print:
@@ -60,7 +60,7 @@ def retry_until_stable(path: Path, read: Callable[[], _Result], patience_s: floa
         now = time.monotonic()
         if isinstance(problem, FormatError | MissingData):
             # Said of a file at rest, and said again: waiting would not change it.
-            if not rested or refused is None or refused[0] != str(problem):
+            if not is_at_rest or refused is None or refused[0] != str(problem):
                 refused = (str(problem), now)
             elif now - refused[1] >= _SURE_S:
                 raise problem

@@ -105,10 +105,10 @@ class ZarrReader:
 
     def _is_stored(self, path: str, node: Any, row: int) -> bool:
         """Tell whether the first and the last file of a row of chunks are there."""
-        each = node.shards or node.chunks
-        last = [(length - 1) // step for length, step in zip(node.shape[1:], each[1:], strict=True)]
+        file_shape = node.shards or node.chunks
+        last = [(length - 1) // step for length, step in zip(node.shape[1:], file_shape[1:], strict=True)]
         home = self.path / path.strip("/")
-        keys = {node.metadata.encode_chunk_key((row, *rest)) for rest in ([0] * len(last), last)}
+        keys = {node.metadata.encode_chunk_key((row, *further)) for further in ([0] * len(last), last)}
         return all((home / key).is_file() for key in keys)
 
     def values(self, path: str, key: Any) -> Any:

@@ -278,11 +278,11 @@ def public_facts(entity: Entity) -> dict[str, Any]:
         which may be hidden from who asks.
     """
     public = {fact.key for fact in KINDS[entity.kind].facts if not fact.private} | set(entity.disclosed)
-    shown = {key: fact for key, fact in entity.facts.items() if key in public and key != "members"}
-    years = re.match(r"\s*(\d+)", str(shown.get("age", "")))
+    facts = {key: fact for key, fact in entity.facts.items() if key in public and key != "members"}
+    years = re.match(r"\s*(\d+)", str(facts.get("age", "")))
     if years and int(years[1][:4]) >= _OLDEST:
-        shown["age"] = f"{_OLDEST}+"  # few are as old, so that the number would tell who it was
-    return shown
+        facts["age"] = f"{_OLDEST}+"  # few are as old, so that the number would tell who it was
+    return facts
 
 
 def entity_line(entity: Entity) -> str:

@@ -157,10 +157,10 @@ class Geometry:
 
     def items(self) -> Iterator[tuple[Field, Value[Any]]]:
         """Yield each field that is known, with its value."""
-        for each in FIELDS:
-            value = getattr(self, each.name)
+        for known_field in FIELDS:
+            value = getattr(self, known_field.name)
             if value is not None:
-                yield each, value
+                yield known_field, value
 
     def with_values(self, values: Mapping[str, Any]) -> Geometry:
         """Return the geometry with other values of some fields, each a Value or None."""
@@ -169,7 +169,11 @@ class Geometry:
 
     def given(self) -> dict[str, Any]:
         """Return what the file itself does not tell, but a user or the beamline's profile: name → plain value."""
-        return {each.name: value.value for each, value in self.items() if value.origin in ("user", "profile")}
+        return {
+            known_field.name: value.value
+            for known_field, value in self.items()
+            if value.origin in ("user", "profile")
+        }
 
     def of_views(self, chosen: Any) -> Geometry:
         """Return the geometry of some views: every array of one number a view is cut alike.

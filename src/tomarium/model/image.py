@@ -231,7 +231,7 @@ def axes_of_level(image: Image, level: int, shape: Sequence[int]) -> Sequence[Ax
     if level_axes := getattr(image, "level_axes", ()):
         # The finest level keeps what a user told of it when it was opened.
         axes: Sequence[Axis] = (
-            image.axes if level == 0 else _as_told(image.axes, level_axes[0], level_axes[level])
+            image.axes if level == 0 else _placed_axes(image.axes, level_axes[0], level_axes[level])
         )
         return axes
     factors = voxel_factors(image.shape, shape)
@@ -241,7 +241,7 @@ def axes_of_level(image: Image, level: int, shape: Sequence[int]) -> Sequence[Ax
     ]
 
 
-def _as_told(own: Sequence[Axis], finest: Sequence[Axis], wanted: Sequence[Axis]) -> list[Axis]:
+def _placed_axes(own: Sequence[Axis], finest: Sequence[Axis], wanted: Sequence[Axis]) -> list[Axis]:
     """Place a level among axes that may have another scale, or another first voxel, than those of the file."""
     return [
         replace(

@@ -93,26 +93,28 @@ def check_marks(text: str) -> None:
     ParameterError
         Which line it is, and what was expected.
     """
-    begun = 0
+    first_line = 0
     for number, (line, _, mark) in enumerate(_lines(text), 1):
         if mark is None:
             continue
         words = mark.split()
-        if words and begun:
+        if words and first_line:
             raise ParameterError(
-                f"line {number}, {line.strip()[:40]!r}, stands in the part that began in line {begun}; end that first "
-                f"with a line :::"
+                f"line {number}, {line.strip()[:40]!r}, stands in the part that began in line {first_line}; end that "
+                f"first with a line :::"
             )
-        if not words and not begun:
+        if not words and not first_line:
             raise ParameterError(f"line {number} ends a part with ::: but none was begun, as by ::: pupil")
         for word in words:
             if word not in LEVELS:
                 raise ParameterError(
                     f"line {number}: {word[:40]!r} is no level; write ::: with {', '.join(LEVELS)}"
                 )
-        begun = number if words else 0
-    if begun:
-        raise ParameterError(f"the part that begins in line {begun} is never ended; end it with a line :::")
+        first_line = number if words else 0
+    if first_line:
+        raise ParameterError(
+            f"the part that begins in line {first_line} is never ended; end it with a line :::"
+        )
 
 
 def _lines(text: str) -> Iterator[tuple[str, tuple[str, ...], str | None]]:

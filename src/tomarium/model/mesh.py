@@ -63,8 +63,8 @@ class Mesh:
     @property
     def euler(self) -> int:
         """Euler characteristic, vertices - edges + triangles: 2 for each closed surface, less 2 for each tunnel."""
-        used = len(np.unique(self.faces))
-        return int(used - len(np.unique(self._edges(), axis=0)) + len(self.faces))
+        vertices = len(np.unique(self.faces))
+        return int(vertices - len(np.unique(self._edges(), axis=0)) + len(self.faces))
 
     @property
     def is_closed(self) -> bool:

@@ -179,12 +179,14 @@ def checked(text: PageText) -> PageText:
     """
     if text.kind not in FACTS:
         raise ParameterError(f"there are no texts of kind {text.kind[:40]!r}; there are {', '.join(FACTS)}")
-    known = FACTS[text.kind]
+    known_facts = FACTS[text.kind]
     facts = {key: " ".join(fact.split()) for key, fact in text.facts.items() if fact.strip()}
     for key in facts:
-        if key not in known:
-            raise ParameterError(f"a text of {text.kind} tells no {key[:40]!r}; it tells {', '.join(known)}")
-    for key, fact in known.items():
+        if key not in known_facts:
+            raise ParameterError(
+                f"a text of {text.kind} tells no {key[:40]!r}; it tells {', '.join(known_facts)}"
+            )
+    for key, fact in known_facts.items():
         if fact.needed and key not in facts:
             raise ParameterError(f"{fact.label} is missing; write it")
         if key in facts:

@@ -186,8 +186,8 @@ def show(key: str, value: Any) -> str:
     if isinstance(value, (int, float)):
         return units.show(value, unit(key), digits=6 if unit(key) == "px" else 4)
     if isinstance(value, Sequence) and not isinstance(value, str):
-        shown = [show(key, item) if _is_plain(item) else f"({in_words(item)})" for item in value]
-        return ", ".join(shown) if len(shown) <= 4 else f"{shown[0]} … {shown[-1]} ({len(shown)} values)"
+        texts = [show(key, item) if _is_plain(item) else f"({in_words(item)})" for item in value]
+        return ", ".join(texts) if len(texts) <= 4 else f"{texts[0]} … {texts[-1]} ({len(texts)} values)"
     return value if isinstance(value, str) else in_words(value)
 
 

@@ -84,14 +84,14 @@ class IndexedFrames:
         frames, rows, columns = _three(key, self.shape)
         first = np.arange(self.shape[0])[frames]
         single = np.ndim(first) == 0
-        wanted = np.atleast_1d(np.asarray(first, np.intp))
+        numbers = np.atleast_1d(np.asarray(first, np.intp))
         height = np.arange(self.shape[1])[rows]
         top, bottom = (int(np.min(height)), int(np.max(height)) + 1) if np.size(height) else (0, 0)
-        if not len(wanted) or top == bottom:
-            part = np.empty((len(wanted), bottom - top, self.shape[2]), self.dtype)
+        if not len(numbers) or top == bottom:
+            part = np.empty((len(numbers), bottom - top, self.shape[2]), self.dtype)
         else:
-            together = len(wanted) == wanted[-1] - wanted[0] + 1 and bool((np.diff(wanted) == 1).all())
-            chosen = slice(int(wanted[0]), int(wanted[-1]) + 1) if together else wanted
+            together = len(numbers) == numbers[-1] - numbers[0] + 1 and bool((np.diff(numbers) == 1).all())
+            chosen = slice(int(numbers[0]), int(numbers[-1]) + 1) if together else numbers
             part = self.read(chosen, slice(top, bottom))
         part = part[:, height - top]
         part = part[0] if single else part
@@ -195,9 +195,12 @@ class Scan:
     def __post_init__(self) -> None:
         if not self.counts:
             references = ((FrameKind.FLAT, self.flats), (FrameKind.DARK, self.darks))
-            there = {FrameKind.PROJECTION: self.projections.shape[0]}
-            there |= {kind: held.frames.shape[0] if held is not None else 0 for kind, held in references}
-            object.__setattr__(self, "counts", there)
+            counts = {FrameKind.PROJECTION: self.projections.shape[0]}
+            counts |= {
+                kind: reference.frames.shape[0] if reference is not None else 0
+                for kind, reference in references
+            }
+            object.__setattr__(self, "counts", counts)
 
     @property
     def shape(self) -> tuple[int, int, int]:

@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 
 from tomarium.catalogue import Catalogue
 from tomarium.catalogue.accounts import any_account
+from tomarium.catalogue.number_columns import keep_columns
 from tomarium.catalogue.sealing import KeyUnusable
 from tomarium.catalogue.second_factor import demand_key
 from tomarium.catalogue.settings import all_settings
@@ -71,6 +72,7 @@ def serve(
         name = f"[{host}]" if ":" in host else host
         announce(f"http://{name}:{listener.getsockname()[1]}/")
         children = WorkerChildren(catalogue) if workers else None
+        keep_columns(catalogue)
         app = create_app(catalogue, hosts=hosts, local=local, live=live, scans=scans, start_worker=children)
         config = uvicorn.Config(
             app,

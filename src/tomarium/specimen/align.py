@@ -117,7 +117,7 @@ def align(
     candidates, pair = _search(levels, room, cloud, first, search, mirror, scale, tell)
     verdict = judge([(candidate.fit.score, candidate.wanted) for candidate in candidates])
     best = next((candidate for candidate in candidates if candidate.wanted), candidates[0])
-    return _told(
+    return _alignment_of(
         levels, best, candidates, verdict, pair, scale=scale, swapped=swapped, images=(fixed, moving)
     )
 
@@ -140,16 +140,20 @@ def beginning(fixed: Image, moving: Image, start: NDArray[Any] | None) -> Array:
         matrix = np.eye(4)
         matrix[:3, 3] = np.array(fixed.centre_m) - np.array(moving.centre_m)
         return matrix
-    given = np.asarray(start, np.float64)
-    if given.shape != (4, 4) or not np.isfinite(given).all() or not np.allclose(given[3], (0, 0, 0, 1)):
+    start_matrix = np.asarray(start, np.float64)
+    if (
+        start_matrix.shape != (4, 4)
+        or not np.isfinite(start_matrix).all()
+        or not np.allclose(start_matrix[3], (0, 0, 0, 1))
+    ):
         raise ParameterError(
             "align: the start must be a matrix of 4 × 4 numbers whose last row is 0, 0, 0, 1"
         )
-    square = given[:3, :3].T @ given[:3, :3]
+    square = start_matrix[:3, :3].T @ start_matrix[:3, :3]
     size = float(np.trace(square)) / 3
     if size <= 0 or not np.allclose(square / size, np.eye(3), atol=1e-3):
         raise ParameterError("align: the start shears or stretches; give a rotation, a factor and a shift")
-    return given
+    return start_matrix
 
 
 def _is_larger(first: Image, other: Image) -> bool:
@@ -250,10 +254,10 @@ def _blocks(pair: Pair, most: int) -> NDArray[np.intp]:
     return block
 
 
-def _told(
+def _alignment_of(
     levels: Levels,
     best: Found,
-    found: Sequence[Found],
+    candidates_found: Sequence[Found],
     verdict: Verdict,
     compared: Pair,
     *,
@@ -280,10 +284,10 @@ def _told(
         notes.append("the refinement did not come to rest")
     if accepted and not scale:
         notes += _scale_note(pair, fit, levels.freedoms, kind)
-    matrix, spread, centre = _metres(fit.matrix, certainty, levels.unit_m)
+    matrix, spread, centre = _in_metres(fit.matrix, certainty, levels.unit_m)
     candidates = [
         _candidate(candidate, levels.unit_m, swapped)
-        for candidate in (best, *(f for f in found if f is not best))
+        for candidate in (best, *(f for f in candidates_found if f is not best))
     ]
     if swapped:
         matrix, spread, centre = inverted(matrix, spread, centre)
@@ -312,18 +316,18 @@ def _told(
     )
 
 
-def _metres(matrix: Array, certainty: Known, unit_m: float) -> tuple[Array, Array, Array]:
-    made = matrix.copy()
-    made[:3, 3] *= unit_m
+def _in_metres(matrix: Array, certainty: Known, unit_m: float) -> tuple[Array, Array, Array]:
+    moved = matrix.copy()
+    moved[:3, 3] *= unit_m
     units = np.array([1.0, 1.0, 1.0, unit_m, unit_m, unit_m])
-    return made, certainty.covariance * np.outer(units, units), certainty.centre * unit_m
+    return moved, certainty.covariance * np.outer(units, units), certainty.centre * unit_m
 
 
-def _candidate(one: Found, unit_m: float, swapped: bool) -> Candidate:
-    matrix = one.fit.matrix.copy()
+def _candidate(pose: Found, unit_m: float, swapped: bool) -> Candidate:
+    matrix = pose.fit.matrix.copy()
     matrix[:3, 3] *= unit_m
     return Candidate(
-        np.asarray(np.linalg.inv(matrix)) if swapped else matrix, one.fit.score, one.mirrored, one.wanted
+        np.asarray(np.linalg.inv(matrix)) if swapped else matrix, pose.fit.score, pose.mirrored, pose.wanted
     )
 
 

@@ -18,13 +18,13 @@ def is_alignment(content: Mapping[str, Any]) -> bool:
 
 
 def as_link_json(
-    told: Mapping[str, Any], name: str, sigma_m: float | None = None, sigma_rad: float | None = None
+    content: Mapping[str, Any], name: str, sigma_m: float | None = None, sigma_rad: float | None = None
 ) -> dict[str, Any]:
     """Put an alignment into the form of a link.
 
     Parameters
     ----------
-    told : Mapping
+    content : Mapping
         As `tomarium align --out` writes it: `matrix`, `covariance`, `centre_m`, `accepted`, `mirrored`, `method`, and
         where they are told `freedoms`, `score`, `null_level`, `tre_m` and `figures`.
     name : str
@@ -45,14 +45,14 @@ def as_link_json(
     FormatError
         A number is missing.
     """
-    if told["accepted"] is not True:
+    if content["accepted"] is not True:
         raise InputError(
             f"{name}: the alignment was not accepted, so that it is no link; align the images again from a better "
             f"start or with landmarks"
         )
     try:
-        covariance = [[float(number) for number in row] for row in told["covariance"]]
-        open_ones = [freedom for freedom in FREEDOMS if freedom not in told.get("freedoms", FREEDOMS)]
+        covariance = [[float(number) for number in row] for row in content["covariance"]]
+        open_ones = [freedom for freedom in FREEDOMS if freedom not in content.get("freedoms", FREEDOMS)]
         for freedom in open_ones:
             stated_sigma = sigma_rad if freedom.startswith("rotation") else sigma_m
             if stated_sigma is None:
@@ -67,33 +67,33 @@ def as_link_json(
             f"{name}: its covariance is none of 6 x 6 numbers, so that nobody knows how well the images are aligned; "
             f"align them again"
         ) from problem
-    figures = told.get("figures")
+    figures = content.get("figures")
     residual = figures.get("residual_m") if isinstance(figures, Mapping) else None
     return {
         "form": FORM,
         "from": "",
         "to": "",
-        "matrix": told["matrix"],
+        "matrix": content["matrix"],
         "covariance": covariance,
-        "centre_m": told.get("centre_m", (0, 0, 0)),
-        "kind": "landmark" if told.get("method") == "landmarks" else "automatic",
-        "mirrored": told.get("mirrored", False),
+        "centre_m": content.get("centre_m", (0, 0, 0)),
+        "kind": "landmark" if content.get("method") == "landmarks" else "automatic",
+        "mirrored": content.get("mirrored", False),
         "residual_m": residual if isinstance(residual, (int, float)) else None,
-        "method": _method(told),
+        "method": _method(content),
     }
 
 
 def _method(content: Mapping[str, Any]) -> str:
     words = ["found mirrored"] if content.get("mirrored") is True else []
     words.append(f"tomarium align: {content.get('method', '')}".rstrip(": "))
-    if _number(content.get("score")):
+    if _is_number(content.get("score")):
         words.append(f"score {content['score']:.4g}")
-    if _number(content.get("null_level")):
+    if _is_number(content.get("null_level")):
         words.append(f"unrelated places reach {content['null_level']:.4g}")
-    if _number(content.get("tre_m")):
+    if _is_number(content.get("tre_m")):
         words.append(f"error {units.show(content['tre_m'], 'm', 3)}")
     return ", ".join(words)
 
 
-def _number(value: object) -> bool:
+def _is_number(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)

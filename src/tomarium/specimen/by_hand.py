@@ -55,17 +55,17 @@ def link_by_hand(
     """
     matrix = np.eye(4)
     if turn is not None:
-        matrix[:3, :3] = rotation_from_degrees(*_angles(turn))
+        matrix[:3, :3] = rotation_from_degrees(*_read_angles(turn))
     if mirror is not None:
         matrix[:3, "xyz".index(mirror)] *= -1
     matrix[:3, 3] = read_point(shift)
-    known_m = _spread(sigma, "m", "--sigma")
+    known_m = _read_sigma(sigma, "m", "--sigma")
     if sigma_turn is None and known_m > 0:
         raise ParameterError(
             'say how well the turn is known too, such as --sigma-turn "1 deg", or "0 deg" where the two cannot turn '
             "against each other"
         )
-    known_rad = math.radians(_spread(sigma_turn or "0 deg", "deg", "--sigma-turn"))
+    known_rad = math.radians(_read_sigma(sigma_turn or "0 deg", "deg", "--sigma-turn"))
     return Link(
         from_frame,
         to_frame,
@@ -78,7 +78,7 @@ def link_by_hand(
     )
 
 
-def _angles(text: str) -> tuple[float, float, float]:
+def _read_angles(text: str) -> tuple[float, float, float]:
     *numbers, last = text.split(",")
     value, _, unit = last.strip().rpartition(" ")
     if len(numbers) != 2 or not value:
@@ -87,7 +87,7 @@ def _angles(text: str) -> tuple[float, float, float]:
     return x, y, z
 
 
-def _spread(text: str, unit: str, option: str) -> float:
+def _read_sigma(text: str, unit: str, option: str) -> float:
     value = units.parse(text, unit)
     if value < 0:
         raise ParameterError(f"{option} {text!r} is negative; a standard deviation is 0 or more")

@@ -190,29 +190,33 @@ def image_of(opened: AnyImage) -> Image:
     """
     name = str(opened.path or opened.name)
     spatial = [_SPATIAL.get(axis.name.lower(), "") for axis in opened.axes]
-    kept = sorted((i for i, letter in enumerate(spatial) if letter), key=lambda i: "zyx".index(spatial[i]))
-    letters = [spatial[i] for i in kept]
+    spatial_axes = sorted(
+        (i for i, letter in enumerate(spatial) if letter), key=lambda i: "zyx".index(spatial[i])
+    )
+    letters = [spatial[i] for i in spatial_axes]
     if letters not in (["y", "x"], ["z", "y", "x"]):
         raise InputError(
             f"{name}: its axes are {', '.join(axis.name for axis in opened.axes)}; an image that is aligned has y and "
             f"x, "
             f"and z where it is a volume"
         )
-    for i in kept:
+    for i in spatial_axes:
         _check_axis(opened.axes[i], name)
     notes: list[str] = []
-    axes = {letter: opened.axes[i] for letter, i in zip(letters, kept, strict=True)}
-    if len(kept) == 3 and len(opened.axes) == 3 and kept == [0, 1, 2]:
+    axes = {letter: opened.axes[i] for letter, i in zip(letters, spatial_axes, strict=True)}
+    if len(spatial_axes) == 3 and len(opened.axes) == 3 and spatial_axes == [0, 1, 2]:
         array, factor = _averaged(opened)
         if factor > 1:
             notes.append(f"{opened.name}: {factor}³ voxels were averaged to one, to fit into memory")
     else:
         array, factor = np.asarray(opened[...], np.float32), 1
-        others = tuple(i for i in range(array.ndim) if i not in kept)
-        if others:
-            named = ", ".join(f"{array.shape[i]} of {opened.axes[i].name}" for i in others)
-            notes.append(f"{opened.name}: the values along its other axes were summed: {named}")
-        array = array.transpose(*kept, *others).sum(axis=tuple(range(len(kept), array.ndim)))
+        summed_axes = tuple(i for i in range(array.ndim) if i not in spatial_axes)
+        if summed_axes:
+            axes_text = ", ".join(f"{array.shape[i]} of {opened.axes[i].name}" for i in summed_axes)
+            notes.append(f"{opened.name}: the values along its other axes were summed: {axes_text}")
+        array = array.transpose(*spatial_axes, *summed_axes).sum(
+            axis=tuple(range(len(spatial_axes), array.ndim))
+        )
     scales = {letter: axis.scale * factor for letter, axis in axes.items()}
     offsets = {letter: axis.offset + 0.5 * (factor - 1) * axis.scale for letter, axis in axes.items()}
     for place, letter in enumerate(letters):
@@ -251,10 +255,10 @@ def _averaged(volume: AnyImage) -> tuple[NDArray[np.float32], int]:
     if factor == 1:
         return np.asarray(volume[...], np.float32), 1
     depth, rows, columns = (n // factor for n in volume.shape)
-    made = np.empty((depth, rows, columns), np.float32)
+    averaged = np.empty((depth, rows, columns), np.float32)
     for z in range(depth):
         block = np.asarray(
             volume[z * factor : (z + 1) * factor, : rows * factor, : columns * factor], np.float32
         )
-        made[z] = block.reshape(factor, rows, factor, columns, factor).mean(axis=(0, 2, 4))
-    return made, factor
+        averaged[z] = block.reshape(factor, rows, factor, columns, factor).mean(axis=(0, 2, 4))
+    return averaged, factor

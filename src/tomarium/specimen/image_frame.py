@@ -166,8 +166,8 @@ def read_point(text: str, image: ImageFrame | None = None, *, pixel: bool = Fals
             + (f" in pixel, {example}" if pixel else f" and a unit, {example}")
         )
     numbers = [float(word) for word in re.split(r"[,;]", match[1])]
-    wanted = 3 if image is None else image.count
-    if len(numbers) < wanted:
+    count = 3 if image is None else image.count
+    if len(numbers) < count:
         raise ParameterError(
             f"{text[:80]!r} has {len(numbers)} coordinates; x, y and z were expected, such as {example}"
         )
@@ -180,7 +180,7 @@ def read_point(text: str, image: ImageFrame | None = None, *, pixel: bool = Fals
             raise ParameterError(
                 f"{text[:80]!r}: a specimen has no pixels; give the point in a unit of length, {example}"
             )
-        if len(numbers) > wanted:
+        if len(numbers) > count:
             raise ParameterError(
                 f"{text[:80]!r} has 3 coordinates, and {image.frame} is a plane; give column and row"
             )

@@ -53,19 +53,22 @@ def judge(scores: Sequence[tuple[float, bool]]) -> Verdict:
 
     `scores`: score of each pose that differs from the others, and whether it may be the answer; best first.
     """
-    wanted = [score for score, is_wanted in scores if is_wanted]
-    if not wanted:
+    wanted_scores = [score for score, is_wanted in scores if is_wanted]
+    if not wanted_scores:
         return Verdict(
             False, float("nan"), 1.0, "the best poses all lie outside of the range that was searched"
         )
-    best = wanted[0]
-    others = sorted((score for score, _ in scores), reverse=True)
-    others.remove(best)
-    if len(others) < FEWEST:
+    best = wanted_scores[0]
+    other_scores = sorted((score for score, _ in scores), reverse=True)
+    other_scores.remove(best)
+    if len(other_scores) < FEWEST:
         return Verdict(
-            False, float("nan"), 1.0, f"only {len(others)} other poses were found, too few to tell chance by"
+            False,
+            float("nan"),
+            1.0,
+            f"only {len(other_scores)} other poses were found, too few to tell chance by",
         )
-    tail = np.array(others)
+    tail = np.array(other_scores)
     gaps = np.arange(1, len(tail)) * (tail[:-1] - tail[1:])
     mean = float(max(gaps.mean(), 1e-12))
     count = len(gaps)

@@ -117,16 +117,16 @@ def align_landmarks(landmarks: Sequence[Landmark], *, mirror: bool = True, scale
         np.ptp(moving[:, 2]) < _FLAT * np.ptp(moving[:, :2])
         and np.ptp(fixed[:, 2]) < _FLAT * np.ptp(fixed[:, :2])
     )
-    matrix, mirrored = _best(moving, fixed, mirror, scale, flat)
+    matrix, mirrored = _fit_best(moving, fixed, mirror, scale, flat)
     placed = moving @ matrix[:3, :3].T + matrix[:3, 3]
-    rest = placed - fixed
+    residuals = placed - fixed
     free = (*(IN_PLANE if flat else IN_SPACE), *([SCALE] if scale else []))
     measured = len(landmarks) * (2 if flat else 3)
-    variance = float(np.sum(rest**2)) / max(1, measured - len(free))
+    variance = float(np.sum(residuals**2)) / max(1, measured - len(free))
     centre = placed.mean(axis=0)
     spread = np.zeros((7, 7))
     spread[np.ix_(free, free)] = variance * np.linalg.inv(_normal(placed - centre, free))
-    left_out = _left_out(moving, fixed, mirrored, scale, flat)
+    left_out = _left_out_distances(moving, fixed, mirrored, scale, flat)
     notes = []
     if flat:
         notes.append("both images are taken to show one plane: tilt and depth are not measured")
@@ -149,25 +149,27 @@ def align_landmarks(landmarks: Sequence[Landmark], *, mirror: bool = True, scale
         scale=float(np.abs(np.linalg.det(matrix[:3, :3])) ** (1 / 3)) if scale else 1.0,
         method="landmarks",
         notes=tuple(notes),
-        freedoms=tuple(FREEDOMS[one] for one in free if one < SCALE),
+        freedoms=tuple(FREEDOMS[number] for number in free if number < SCALE),
         figures={
             "landmarks": float(len(landmarks)),
-            "residual_m": float(np.sqrt(np.mean(np.sum(rest**2, axis=1)))),
+            "residual_m": float(np.sqrt(np.mean(np.sum(residuals**2, axis=1)))),
             "left_out_m": float(np.sqrt(np.mean(np.sum(left_out**2, axis=1)))),
             "scale_sigma": float(np.sqrt(spread[6, 6])) if scale else float("nan"),
         },
     )
 
 
-def _best(moving: Array, fixed: Array, mirror: bool, scale: bool, flat: bool) -> tuple[Array, bool]:
+def _fit_best(moving: Array, fixed: Array, mirror: bool, scale: bool, flat: bool) -> tuple[Array, bool]:
     """Fit, and fit a mirror image too where it may be one; in space both fit coplanar points alike."""
-    made = _fit(moving, fixed, False, scale, flat)
+    direct = _fit(moving, fixed, False, scale, flat)
     if not mirror:
-        return made, False
+        return direct, False
     other = _fit(moving, fixed, True, scale, flat)
-    rests = [float(np.sum((moving @ one[:3, :3].T + one[:3, 3] - fixed) ** 2)) for one in (made, other)]
-    taken = rests[1] < _MIRROR_GAIN**2 * rests[0]
-    return (other, True) if taken else (made, False)
+    square_sums = [
+        float(np.sum((moving @ matrix[:3, :3].T + matrix[:3, 3] - fixed) ** 2)) for matrix in (direct, other)
+    ]
+    is_mirrored = square_sums[1] < _MIRROR_GAIN**2 * square_sums[0]
+    return (other, True) if is_mirrored else (direct, False)
 
 
 def _fit(moving: Array, fixed: Array, mirrored: bool, scale: bool, flat: bool) -> Array:
@@ -180,12 +182,12 @@ def _fit(moving: Array, fixed: Array, mirrored: bool, scale: bool, flat: bool) -
     if np.linalg.det(u) * np.linalg.det(vt) * (-1 if mirrored else 1) < 0:
         sign[-1] = -1
     factor = float(np.sum(d * sign) / np.sum(first**2)) if scale else 1.0
-    made = np.eye(4)
+    matrix = np.eye(4)
     if flat:
-        made[2, 2] = factor
-    made[:axes, :axes] = factor * (u * sign) @ vt
-    made[:3, 3] = fixed.mean(axis=0) - made[:3, :3] @ moving.mean(axis=0)
-    return made
+        matrix[2, 2] = factor
+    matrix[:axes, :axes] = factor * (u * sign) @ vt
+    matrix[:3, 3] = fixed.mean(axis=0) - matrix[:3, :3] @ moving.mean(axis=0)
+    return matrix
 
 
 def _normal(away: Array, free: Sequence[int]) -> Array:
@@ -197,11 +199,11 @@ def _normal(away: Array, free: Sequence[int]) -> Array:
     return square[np.ix_(free, free)]
 
 
-def _left_out(moving: Array, fixed: Array, mirrored: bool, scale: bool, flat: bool) -> Array:
+def _left_out_distances(moving: Array, fixed: Array, mirrored: bool, scale: bool, flat: bool) -> Array:
     """Return how far each landmark lies from where the others put it."""
-    made = np.empty_like(fixed)
+    distances = np.empty_like(fixed)
     for i in range(len(moving)):
-        kept = np.arange(len(moving)) != i
-        matrix = _fit(moving[kept], fixed[kept], mirrored, scale, flat)
-        made[i] = moving[i] @ matrix[:3, :3].T + matrix[:3, 3] - fixed[i]
-    return made
+        is_kept = np.arange(len(moving)) != i
+        matrix = _fit(moving[is_kept], fixed[is_kept], mirrored, scale, flat)
+        distances[i] = moving[i] @ matrix[:3, :3].T + matrix[:3, 3] - fixed[i]
+    return distances

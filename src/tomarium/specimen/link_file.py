@@ -89,11 +89,11 @@ def _check_covariance(name: str, covariance: Any) -> None:
     sizes = np.sqrt(np.clip(np.diag(covariance), 0.0, None))
     with np.errstate(divide="ignore", invalid="ignore"):
         correlation = np.nan_to_num(covariance / np.outer(sizes, sizes))
-    off = covariance[(sizes == 0)[:, None] | (sizes == 0)[None, :]]
+    unmeasured = covariance[(sizes == 0)[:, None] | (sizes == 0)[None, :]]
     asymmetric = np.abs(correlation - correlation.T).max() > 1e-6
     if (
         (np.diag(covariance) < 0).any()
-        or off.any()
+        or unmeasured.any()
         or asymmetric
         or np.linalg.eigvalsh(correlation).min() < -1e-6
     ):
@@ -116,31 +116,31 @@ def link_json(link: Link) -> dict[str, Any]:
     dict
         `form`, `from`, `to`, `unit` ("m"), `matrix`, `covariance`, `centre_m`, `kind`, and what else is told.
     """
-    told = asdict(link)
-    found: dict[str, Any] = {
+    fields = asdict(link)
+    content: dict[str, Any] = {
         "form": FORM,
-        "from": told.pop("from_frame"),
-        "to": told.pop("to_frame"),
+        "from": fields.pop("from_frame"),
+        "to": fields.pop("to_frame"),
         "unit": "m",
-        "matrix": [list(row) for row in told.pop("matrix")],
-        "covariance": [list(row) for row in told.pop("covariance")],
-        "centre_m": list(told.pop("centre_m")),
+        "matrix": [list(row) for row in fields.pop("matrix")],
+        "covariance": [list(row) for row in fields.pop("covariance")],
+        "centre_m": list(fields.pop("centre_m")),
     }
     landmarks = [
         {"name": landmark.name, "from_m": list(landmark.from_m), "to_m": list(landmark.to_m)}
         for landmark in link.landmarks
     ]
-    del told["landmarks"]
-    found |= {key: value for key, value in told.items() if value not in ("", None, False)}
-    return found | ({"landmarks": landmarks} if landmarks else {})
+    del fields["landmarks"]
+    content |= {key: value for key, value in fields.items() if value not in ("", None, False)}
+    return content | ({"landmarks": landmarks} if landmarks else {})
 
 
-def link_of(told: Mapping[str, Any], name: str = "link") -> Link:
+def link_of(content: Mapping[str, Any], name: str = "link") -> Link:
     """Read a link from JSON values.
 
     Parameters
     ----------
-    told : Mapping
+    content : Mapping
         As `link_json` tells it. Keys that are unknown are passed over: other programs may add theirs.
     name : str
         What errors call it, such as the file.
@@ -158,26 +158,28 @@ def link_of(told: Mapping[str, Any], name: str = "link") -> Link:
         The link is not sound.
     """
     try:
-        if told["form"] != FORM:
-            raise FormatError(f"{name}: its form is {str(told['form'])[:40]!r}; {FORM!r} was expected")
-        if told.get("unit", "m") != "m":
-            raise UnitError(f'{name}: its unit is {str(told["unit"])[:40]!r}; a link is in metres, "m"')
-        texts = {key: _text(told, key) for key in _TEXTS}
-        version, residual = told.get("version", 1), told.get("residual_m")
+        if content["form"] != FORM:
+            raise FormatError(f"{name}: its form is {str(content['form'])[:40]!r}; {FORM!r} was expected")
+        if content.get("unit", "m") != "m":
+            raise UnitError(f'{name}: its unit is {str(content["unit"])[:40]!r}; a link is in metres, "m"')
+        texts = {key: _read_text(content, key) for key in _TEXTS}
+        version, residual = content.get("version", 1), content.get("residual_m")
         if isinstance(version, bool) or not isinstance(version, int) or not 1 <= version < 1 << 31:
             raise FormatError(f"{name}: the version {str(version)[:40]!r} is no number from 1")
-        if not isinstance(told.get("mirrored", False), bool):
-            raise FormatError(f"{name}: mirrored is {told['mirrored']!r}; true or false was expected")
+        if not isinstance(content.get("mirrored", False), bool):
+            raise FormatError(f"{name}: mirrored is {content['mirrored']!r}; true or false was expected")
         link = Link(
-            from_frame=_frame(told, "from"),
-            to_frame=_frame(told, "to"),
-            matrix=_numbers(told["matrix"], (4, 4)),
-            covariance=_numbers(told["covariance"], (6, 6)),
-            centre_m=_numbers([told.get("centre_m", (0, 0, 0))], (1, 3))[0],
-            kind=_text(told, "kind"),
-            mirrored=told.get("mirrored", False),
-            residual_m=None if residual is None else _numbers([[residual]], (1, 1))[0][0],
-            landmarks=tuple(_landmark(one) for one in list(told.get("landmarks", ()))[:MOST_LANDMARKS]),
+            from_frame=_read_frame_name(content, "from"),
+            to_frame=_read_frame_name(content, "to"),
+            matrix=_read_array(content["matrix"], (4, 4)),
+            covariance=_read_array(content["covariance"], (6, 6)),
+            centre_m=_read_array([content.get("centre_m", (0, 0, 0))], (1, 3))[0],
+            kind=_read_text(content, "kind"),
+            mirrored=content.get("mirrored", False),
+            residual_m=None if residual is None else _read_array([[residual]], (1, 1))[0][0],
+            landmarks=tuple(
+                _read_landmark(landmark) for landmark in list(content.get("landmarks", ()))[:MOST_LANDMARKS]
+            ),
             version=version,
             **texts,
         )
@@ -193,7 +195,7 @@ def link_of(told: Mapping[str, Any], name: str = "link") -> Link:
         raise type(problem)(f"{name}: {problem}") from problem
 
 
-def _numbers(values: Any, shape: tuple[int, int]) -> Any:
+def _read_array(values: Any, shape: tuple[int, int]) -> Any:
     read = rows(values)
     if len(read) != shape[0] or any(len(row) != shape[1] for row in read):
         raise ValueError(f"{shape[0]} x {shape[1]} numbers were expected")
@@ -202,24 +204,24 @@ def _numbers(values: Any, shape: tuple[int, int]) -> Any:
     return read
 
 
-def _landmark(told: Any) -> Landmark:
+def _read_landmark(content: Any) -> Landmark:
     return Landmark(
-        str(told.get("name", ""))[:200],
-        _numbers([told["from_m"]], (1, 3))[0],
-        _numbers([told["to_m"]], (1, 3))[0],
+        str(content.get("name", ""))[:200],
+        _read_array([content["from_m"]], (1, 3))[0],
+        _read_array([content["to_m"]], (1, 3))[0],
     )
 
 
-def _frame(told: Mapping[str, Any], key: str) -> str:
+def _read_frame_name(content: Mapping[str, Any], key: str) -> str:
     """Read the name of a frame; "" where it is that of a file, which no catalogue knows."""
     try:
-        return read_frame(_text(told, key)).name
+        return read_frame(_read_text(content, key)).name
     except ParameterError:
         return ""
 
 
-def _text(told: Mapping[str, Any], key: str) -> str:
-    text = told.get(key, "")
+def _read_text(content: Mapping[str, Any], key: str) -> str:
+    text = content.get(key, "")
     if not isinstance(text, str) or len(text) > _LONGEST:
         raise ValueError(f"{key} is no text of at most {_LONGEST} characters")
     return text
@@ -237,14 +239,14 @@ def read_json(path: Path) -> dict[str, Any]:
             f"{path}: has more than {MOST_BYTES >> 20} MiB, which no link needs; give a link.json"
         )
     try:
-        told = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as problem:
         raise FormatError(
             f"{path}: is no JSON ({problem}); give a link.json, as `tomarium align` writes it"
         ) from problem
-    if not isinstance(told, dict):
+    if not isinstance(content, dict):
         raise FormatError(f"{path}: holds no JSON object; give a link.json, as `tomarium align` writes it")
-    return told
+    return content
 
 
 def write_link(path: Path, link: Link) -> None:

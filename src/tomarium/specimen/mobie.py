@@ -46,9 +46,9 @@ class MobieSource:
 
 def in_micrometres(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the matrix for points in micrometres in place of metres: its shift alone changes."""
-    made = np.array(matrix, np.float64)
-    made[:3, 3] *= MICROMETRES
-    return made
+    scaled = np.array(matrix, np.float64)
+    scaled[:3, 3] *= MICROMETRES
+    return scaled
 
 
 def project_json(dataset: str, description: str) -> dict[str, Any]:

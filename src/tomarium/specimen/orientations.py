@@ -102,15 +102,15 @@ def orientations(
             turns,
         )
     turned, near = (_in_plane if flat else _in_space)(search, step_deg)
-    maps, wanted, mirrors = [], [], []
+    maps, is_wanted, mirrors = [], [], []
     for flip, is_mirrored in zip(flips, flip_mirrors, strict=True):
         for turn, is_near in zip(turned, near, strict=True):
             if not is_near and is_mirrored:
                 continue  # what unrelated places reach is told by those that are not mirrored
             maps += [factor * turn @ start @ flip for factor in factors]
-            wanted += [bool(is_near)] * len(factors)
+            is_wanted += [bool(is_near)] * len(factors)
             mirrors += [is_mirrored] * len(factors)
-    return Orientations(np.array(maps), np.array(wanted), np.array(mirrors))
+    return Orientations(np.array(maps), np.array(is_wanted), np.array(mirrors))
 
 
 def _tilts(search: Search, step_deg: float) -> tuple[Array, NDArray[np.bool_]]:
@@ -159,12 +159,12 @@ def _in_space(search: Search, step_deg: float) -> tuple[Array, NDArray[np.bool_]
 
 def _flips(search: Search, mirror: bool, flat: bool, section: bool) -> list[Array]:
     """Return the mirror images to try: turned in all ways, one flip gives all others; else one for each axis."""
-    made = [np.eye(3)]
+    flips = [np.eye(3)]
     if not mirror or (section and search == "global"):
-        return made
+        return flips
     axes = 2 if flat or section else 3
     for axis in range(1 if search == "global" else axes):
         flip = np.eye(3)
         flip[axis, axis] = -1
-        made.append(flip)
-    return made
+        flips.append(flip)
+    return flips

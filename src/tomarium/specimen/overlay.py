@@ -32,7 +32,7 @@ Array = NDArray[np.float64]
 Colours = NDArray[np.uint8]
 
 
-def draw_check(fixed: Image, moving: Image, found: Alignment, *, start: Array | None = None) -> bytes:
+def draw_check(fixed: Image, moving: Image, alignment: Alignment, *, start: Array | None = None) -> bytes:
     """Draw planes of the moving image, and the fixed one at the same places, as a PNG.
 
     Each row is a plane of the moving image through its middle: the image itself; the fixed one as it would lie before,
@@ -42,33 +42,35 @@ def draw_check(fixed: Image, moving: Image, found: Alignment, *, start: Array | 
     cloud = grid_of(moving.array, moving.voxel_m[::-1], moving.first_m)
     room = grid_of(fixed.array, fixed.voxel_m[::-1], fixed.first_m)
     if fixed.is_flat and not moving.is_flat:  # the planes of the volume through the section say nothing
-        cloud, room, matrix = room, cloud, np.asarray(np.linalg.inv(found.matrix))
+        cloud, room, matrix = room, cloud, np.asarray(np.linalg.inv(alignment.matrix))
         before = np.asarray(np.linalg.inv(beginning(fixed, moving, start)))
         names = ("fixed", "moving")
     else:
-        matrix, before, names = found.matrix, beginning(fixed, moving, start), ("moving", "fixed")
-    wanted = max(
+        matrix, before, names = alignment.matrix, beginning(fixed, moving, start), ("moving", "fixed")
+    spacing = max(
         float(cloud.spacing.max()),
         max(n * s for n, s in zip(cloud.lengths, cloud.spacing, strict=True)) / PANEL,
     )
-    cloud = coarser(cloud, wanted, 0.4)
+    cloud = coarser(cloud, spacing, 0.4)
     smooth = coarser(room, max(float(room.spacing.max()), float(cloud.spacing.max())), 0.4)
     greys = range_of(smooth.values), range_of(cloud.values)
     rows = []
-    for points, values in _planes(cloud):
+    for points, values in _middle_planes(cloud):
         own = _grey(values, greys[1].low, greys[1].high)
         outline = _outline(values)
         panels = [own]
         for pose in (before, matrix):
-            panels.append(_with_lines(_there(smooth, points, pose, greys[0].low, greys[0].high), outline))
-        plain = _there(smooth, points, matrix, greys[0].low, greys[0].high)
+            panels.append(
+                _draw_lines(_colours_of(smooth, points, pose, greys[0].low, greys[0].high), outline)
+            )
+        plain = _colours_of(smooth, points, matrix, greys[0].low, greys[0].high)
         panels.append(np.where(_checks(values.shape)[..., None], own, plain))
         rows.append(panels)
     headings = (names[0], f"{names[1]}, before", f"{names[1]}, after", "both, after")
     return _sheet(rows, headings, cloud)
 
 
-def _planes(cloud: Grid) -> Iterator[tuple[Array, NDArray[np.float32]]]:
+def _middle_planes(cloud: Grid) -> Iterator[tuple[Array, NDArray[np.float32]]]:
     """Yield places and values of the planes through the middle: y against x, z against x, z against y."""
     points = cloud.points().reshape(*cloud.values.shape, 3)
     z, y, x = (n // 2 for n in cloud.values.shape)
@@ -83,12 +85,12 @@ def _grey(values: NDArray[np.float32], low: float, high: float) -> Colours:
     return np.repeat(scaled.astype(np.uint8)[..., None], 3, axis=-1)
 
 
-def _there(room: Grid, points: Array, pose: Array, low: float, high: float) -> Colours:
+def _colours_of(room: Grid, points: Array, pose: Array, low: float, high: float) -> Colours:
     values, _, inside = sample(room, mapped(pose, points.reshape(-1, 3)))
     shape = points.shape[:2]
-    made = _grey(values.reshape(shape), low, high)
-    made[~inside.reshape(shape)] = _NOTHING
-    return made
+    colours = _grey(values.reshape(shape), low, high)
+    colours[~inside.reshape(shape)] = _NOTHING
+    return colours
 
 
 def _outline(values: NDArray[np.float32]) -> NDArray[np.bool_]:
@@ -104,10 +106,10 @@ def _outline(values: NDArray[np.float32]) -> NDArray[np.bool_]:
     return edge
 
 
-def _with_lines(picture: Colours, lines: NDArray[np.bool_]) -> Colours:
-    made = picture.copy()
-    made[lines] = _LINE
-    return made
+def _draw_lines(picture: Colours, lines: NDArray[np.bool_]) -> Colours:
+    drawn_over = picture.copy()
+    drawn_over[lines] = _LINE
+    return drawn_over
 
 
 def _checks(shape: tuple[int, ...]) -> NDArray[np.bool_]:
@@ -134,8 +136,8 @@ def _sheet(rows: list[list[Colours]], headings: tuple[str, ...], cloud: Grid) ->
         draw.text((4, top), f"{across} right", fill=(20, 20, 20), font=font)
         draw.text((4, top + 18), f"{down} down", fill=(20, 20, 20), font=font)
         for i, panel in enumerate(row):
-            drawn = Picture.fromarray(panel).resize((width, height), Picture.Resampling.NEAREST)
-            sheet.paste(drawn, (left + i * (wide + _GAP), top))
+            image = Picture.fromarray(panel).resize((width, height), Picture.Resampling.NEAREST)
+            sheet.paste(image, (left + i * (wide + _GAP), top))
         top += height + _GAP
     out = io.BytesIO()
     sheet.save(out, "PNG")

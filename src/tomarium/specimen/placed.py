@@ -126,5 +126,7 @@ def scale_and_shift(placed: Placed) -> tuple[float, Array] | None:
 def placed_words(placed: Placed) -> str:
     """Tell how well an image's place is known: "known to 2 µm, 2 µm, 3 µm (x, y, z)"."""
     sigmas = ", ".join(units.show(value, "m", 3) for value in placed.sigma_m)
-    rests = f"; rests on {', '.join(placed.assumed)}, which nobody has measured" if placed.assumed else ""
-    return f"known to {sigmas} (x, y, z){rests}"
+    assumed_text = (
+        f"; rests on {', '.join(placed.assumed)}, which nobody has measured" if placed.assumed else ""
+    )
+    return f"known to {sigmas} (x, y, z){assumed_text}"

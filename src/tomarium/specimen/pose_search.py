@@ -127,7 +127,7 @@ class Levels:
 
 def levels_of(room: Image, cloud: Image, search: Search = "global") -> Levels:
     """Put two images into working units, and choose the levels: where less is searched, it is searched more finely."""
-    unit = max(_typical(room), _typical(cloud))
+    unit = max(_typical_voxel(room), _typical_voxel(cloud))
     grids = [
         grid_of(
             image.array,
@@ -146,7 +146,7 @@ def levels_of(room: Image, cloud: Image, search: Search = "global") -> Levels:
     return Levels(grids[0], grids[1], unit, tuple(sizes if sizes[-1] == 1 else [*sizes, 1.0]))
 
 
-def _typical(image: Image) -> float:
+def _typical_voxel(image: Image) -> float:
     """Return the geometric mean of the voxel size along axes that are longer than one voxel."""
     sizes = [size for size, n in zip(image.voxel_m, image.array.shape, strict=True) if n > 1]
     return float(np.exp(np.mean(np.log(sizes)))) if sizes else image.voxel_m[1]
@@ -154,7 +154,7 @@ def _typical(image: Image) -> float:
 
 def search_poses(
     levels: Levels,
-    tried: Orientations,
+    trial_orientations: Orientations,
     *,
     about: Array | None = None,
     within: float | None = None,
@@ -165,7 +165,7 @@ def search_poses(
     Result: the best poses that differ, best first, at most `FIRST`.
     """
     size = levels.sizes[0]
-    fixed = _regular(coarser(levels.room, size, 0.3), size)
+    fixed = _isotropic(coarser(levels.room, size, 0.3), size)
     moving = coarser(levels.cloud, size, 0.3)
     points = moving.points()
     classes = in_classes(moving.values, PHASES).ravel()
@@ -178,7 +178,7 @@ def search_poses(
         chosen = np.sort(np.random.default_rng(0).choice(len(points), most, replace=False))
         points, classes = points[chosen], classes[chosen]
 
-    def told(done: int, total: int) -> None:
+    def report_progress(done: int, total: int) -> None:
         tell("search", done, total)
 
     if compiled:
@@ -187,41 +187,43 @@ def search_poses(
             fixed_classes,
             points,
             classes,
-            tried.maps,
+            trial_orientations.maps,
             about=about if len(moving.values) == 1 else None,
             within=within,
-            on_progress=told,
+            on_progress=report_progress,
         )
-    elif tried.tilts is None or tried.turns is None:
-        places = search(fixed, fixed_classes, points, classes, tried.maps, on_progress=told)
+    elif trial_orientations.tilts is None or trial_orientations.turns is None:
+        places = search(
+            fixed, fixed_classes, points, classes, trial_orientations.maps, on_progress=report_progress
+        )
     else:
         places = search_sections(
             fixed,
             fixed_classes,
             points,
             classes,
-            tried.tilts,
-            tried.turns,
+            trial_orientations.tilts,
+            trial_orientations.turns,
             about=about,
             within=within,
-            on_progress=told,
+            on_progress=report_progress,
         )
-    corners = _few(points)
+    corners = _few_points(points)
     poses: list[Found] = []
     for place in places:
         pose = Found(
             Fit(place.matrix, place.score, 1.0),
-            bool(tried.wanted[place.orientation]),
-            bool(tried.mirrored[place.orientation]),
+            bool(trial_orientations.wanted[place.orientation]),
+            bool(trial_orientations.mirrored[place.orientation]),
         )
-        if not any(_apart(pose.fit, other.fit, corners) < 2 * _SAME * size for other in poses):
+        if not any(_distance(pose.fit, other.fit, corners) < 2 * _SAME * size for other in poses):
             poses.append(pose)
         if len(poses) == FIRST:
             break
     return poses
 
 
-def _regular(grid: Grid, size: float) -> Grid:
+def _isotropic(grid: Grid, size: float) -> Grid:
     """Interpolate a grid onto one whose spacing is the same along all axes."""
     if np.ptp(grid.spacing[np.array(grid.lengths) > 1]) < 1e-9 * size:
         return replace(grid, spacing=np.full(3, float(grid.spacing[0])))
@@ -235,7 +237,7 @@ def _regular(grid: Grid, size: float) -> Grid:
     return replace(regular, values=values.reshape(regular.values.shape), valid=None if valid.all() else valid)
 
 
-def _few(points: Array) -> Array:
+def _few_points(points: Array) -> Array:
     """Return a few points that span the image."""
     low, high = points.min(axis=0), points.max(axis=0)
     return np.array(
@@ -243,43 +245,43 @@ def _few(points: Array) -> Array:
     )
 
 
-def _apart(first: Fit, other: Fit, points: Array) -> float:
+def _distance(first: Fit, other: Fit, points: Array) -> float:
     """Return how far two poses lie apart, the root mean square over a few points."""
     away = mapped(first.matrix - other.matrix, points)
     return float(np.sqrt(np.mean(np.sum(away**2, axis=1))))
 
 
 def better(
-    pair: Pair, found: Sequence[Found], freedoms: Sequence[int], keep: int, *, rounds: int = 20
+    pair: Pair, poses: Sequence[Found], freedoms: Sequence[int], keep: int, *, rounds: int = 20
 ) -> list[Found]:
     """Refine poses at one level; result: those that differ, best first, at most `keep`."""
     refined = [
         replace(pose, fit=refine(pair, pose.fit.matrix, freedoms, rounds=rounds, settled_px=_ROUGHLY_PX))
-        for pose in found
+        for pose in poses
     ]
-    corners = _few(pair.points)
+    corners = _few_points(pair.points)
     apart = max(2 * _SAME * pair.voxel, _BASIN * pair.radius)
     best: list[Found] = []
-    for pose in sorted(refined, key=lambda each: -each.fit.score):
-        if not any(_apart(pose.fit, other.fit, corners) < apart for other in best):
+    for pose in sorted(refined, key=lambda pose: -pose.fit.score):
+        if not any(_distance(pose.fit, other.fit, corners) < apart for other in best):
             best.append(pose)
     return best[:keep]
 
 
 def from_coarse_to_fine(
-    levels: Levels, found: Sequence[Found], *, scale: bool, tell: Tell
+    levels: Levels, poses: Sequence[Found], *, scale: bool, tell: Tell
 ) -> tuple[list[Found], Pair]:
     """Make poses better, level by level; result: those that differ at the finest, best first, and the images there."""
     freedoms = (*levels.freedoms, SCALE) if scale else levels.freedoms
     total = len(levels.sizes)
-    for step, (size, keep) in enumerate(zip(levels.sizes, _kept(total), strict=True)):
+    for step, (size, keep) in enumerate(zip(levels.sizes, _poses_kept(total), strict=True)):
         tell("refine", step, total)
         pair = levels.pair(size, most=_POINTS_LAST if step == total - 1 else _POINTS)
-        found = better(pair, found, freedoms, keep)
+        poses = better(pair, poses, freedoms, keep)
     tell("refine", total, total)
-    return list(found), pair
+    return list(poses), pair
 
 
-def _kept(levels: int) -> list[int]:
+def _poses_kept(levels: int) -> list[int]:
     """Return how many poses are kept after each level: few of the finest, which cost most."""
     return [SECOND] * (levels - 1) + [LAST] if levels > 1 else [SECOND]

@@ -199,10 +199,12 @@ def resolve_all(
     callable
         `found(to_frame) -> Resolved`; raises NotConnected where there is no path.
     """
-    used = [link for link in links if not link.withdrawn]
-    around = _steps_of(used)
+    valid_links = [link for link in links if not link.withdrawn]
+    around = _steps_of(valid_links)
     reached = _best_paths(around, from_frame, at_m)
-    wrong = contradictions(used) if any(reached.get(to_frame) for to_frame in to_frames) else []
+    contradicting = (
+        contradictions(valid_links) if any(reached.get(to_frame) for to_frame in to_frames) else []
+    )
 
     def found(to_frame: str) -> Resolved:
         if to_frame not in reached:
@@ -216,18 +218,18 @@ def resolve_all(
         for step in path:
             pose = compose(pose, step.pose)
         passed = {step.link.id for step in path}
-        loops = tuple(contradiction for contradiction in wrong if passed & set(contradiction.links))
+        loops = tuple(contradiction for contradiction in contradicting if passed & set(contradiction.links))
         return Resolved(from_frame, to_frame, pose, path, loops)
 
     return found
 
 
 def _group(frame: str, reached: Iterable[str]) -> str:
-    others = sorted(text for text in reached if text != frame)
-    if not others:
+    other_frames = sorted(text for text in reached if text != frame)
+    if not other_frames:
         return f"{frame} has no link"
-    more = f" and {len(others) - 8} more" if len(others) > 8 else ""
-    return f"{frame} is linked with {', '.join(others[:8])}{more}"
+    more = f" and {len(other_frames) - 8} more" if len(other_frames) > 8 else ""
+    return f"{frame} is linked with {', '.join(other_frames[:8])}{more}"
 
 
 def _steps_of(links: Iterable[Link]) -> dict[str, list[Step]]:
@@ -285,9 +287,11 @@ def groups(links: Iterable[Link], frames: Iterable[str] = ()) -> list[list[str]]
     list of list of str
         Names of frames, sorted.
     """
-    used = [link for link in links if not link.withdrawn]
-    remaining = dict.fromkeys([*frames, *(end for link in used for end in (link.from_frame, link.to_frame))])
-    sets, around = [], _steps_of(used)
+    valid_links = [link for link in links if not link.withdrawn]
+    remaining = dict.fromkeys(
+        [*frames, *(end for link in valid_links for end in (link.from_frame, link.to_frame))]
+    )
+    sets, around = [], _steps_of(valid_links)
     while remaining:
         reached = _best_paths(around, next(iter(remaining)), (0.0, 0.0, 0.0))
         sets.append(sorted(reached))
@@ -309,22 +313,22 @@ def contradictions(links: Iterable[Link]) -> list[Contradiction]:
         Each link that closes a loop, at most `MOST_LOOPS`, is compared with the best path between its ends that does
         without it; a loop is told once.
     """
-    used = [link for link in links if not link.withdrawn]
-    around = _steps_of(used)
+    valid_links = [link for link in links if not link.withdrawn]
+    around = _steps_of(valid_links)
     loops: dict[frozenset[str], Contradiction] = {}
-    for number in _closing(used)[:MOST_LOOPS]:
-        link = used[number]
+    for number in _closing_links(valid_links)[:MOST_LOOPS]:
+        link = valid_links[number]
         back = apply(np.linalg.inv(np.asarray(link.matrix)), link.centre_m)
         path = _best_paths(around, link.from_frame, back, link).get(link.to_frame)
         if path is None:
             continue
-        loop = _closed(path, link)
+        loop = _contradiction(path, link)
         if loop is not None:
             loops.setdefault(frozenset(loop.links), loop)
     return sorted(loops.values(), key=lambda contradiction: -contradiction.times_sigma)
 
 
-def _closing(links: Sequence[Link]) -> list[int]:
+def _closing_links(links: Sequence[Link]) -> list[int]:
     """Find the numbers of links that close a loop with some of those before them: without these there is none."""
     group: dict[str, str] = {}
 
@@ -342,7 +346,7 @@ def _closing(links: Sequence[Link]) -> list[int]:
     return closing
 
 
-def _closed(path: Sequence[Step], link: Link) -> Contradiction | None:
+def _contradiction(path: Sequence[Step], link: Link) -> Contradiction | None:
     pose = identity()
     for step in path:
         pose = compose(pose, step.pose)

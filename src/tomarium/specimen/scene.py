@@ -67,8 +67,8 @@ def moved(ome: Ome, scale: float, shift_m: Array) -> dict[str, Any]:
                 {"type": "translation", "translation": (scale * start + shift).tolist()},
             ]
             datasets.append({**dataset, "coordinateTransformations": transformations})
-        rest = {key: value for key, value in image.items() if key != "coordinateTransformations"}
-        images.append({**rest, "datasets": datasets})
+        further = {key: value for key, value in image.items() if key != "coordinateTransformations"}
+        images.append({**further, "datasets": datasets})
     return {**ome, "multiscales": images}
 
 
@@ -90,11 +90,11 @@ def with_systems(ome: Ome) -> dict[str, Any]:
                 "transformations": parts,
             }
             datasets.append({**dataset, "coordinateTransformations": [transformation]})
-        rest = {
+        further = {
             key: value for key, value in image.items() if key not in ("axes", "coordinateTransformations")
         }
         systems = [{"name": OWN, "axes": image["axes"]}]
-        images.append({**rest, "coordinateSystems": systems, "datasets": datasets})
+        images.append({**further, "coordinateSystems": systems, "datasets": datasets})
     return {**ome, "version": WITH_MATRICES, "multiscales": images}
 
 

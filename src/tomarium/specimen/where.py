@@ -126,7 +126,7 @@ def found_in(
     state, words = _inside(image, position, spread)
     return Found(
         image, position, covariance, image.pixel_of(position),
-        tuple(float(one) for one in spread[: image.count] / steps), state, words, resolved,
+        tuple(float(value) for value in spread[: image.count] / steps), state, words, resolved
     )  # fmt: skip
 
 
@@ -154,24 +154,24 @@ def _rounding(image: ImageFrame) -> float:
     return 1e-6 * float(min(abs(value) for value in image.step_m[:2]))
 
 
-def found_json(one: Found | Unknown) -> dict[str, Any]:
+def found_json(position: Found | Unknown) -> dict[str, Any]:
     """Tell where a point lies, in JSON values: lengths in m, pixels counted from 0 in the order x, y, z."""
-    told: dict[str, Any] = {"image": one.image.frame, "title": one.image.title}
-    if isinstance(one, Unknown):
-        return told | {"state": "not connected", "reason": one.reason}
-    return told | {
-        "state": one.state,
-        "position_m": rounded(one.position_m),
-        "sigma_m": rounded(one.sigma_m, 4),
-        "covariance_m2": [rounded(row, 6) for row in one.covariance_m2],
-        "pixel": rounded(one.pixel),
-        "sigma_pixel": rounded(one.sigma_pixel, 4),
-        "mirrored": bool(np.linalg.det(one.resolved.pose.matrix[:3, :3]) < 0),
-        "scale": float(f"{similarity(one.resolved.pose.matrix)[0]:.9g}"),
-        "frames": list(one.resolved.frames),
-        "links": [step.link.id for step in one.resolved.path],
-        "assumed": [link.id for link in one.resolved.assumed],
-        "contradictions": [loop.words for loop in one.resolved.contradictions],
+    content: dict[str, Any] = {"image": position.image.frame, "title": position.image.title}
+    if isinstance(position, Unknown):
+        return content | {"state": "not connected", "reason": position.reason}
+    return content | {
+        "state": position.state,
+        "position_m": rounded(position.position_m),
+        "sigma_m": rounded(position.sigma_m, 4),
+        "covariance_m2": [rounded(row, 6) for row in position.covariance_m2],
+        "pixel": rounded(position.pixel),
+        "sigma_pixel": rounded(position.sigma_pixel, 4),
+        "mirrored": bool(np.linalg.det(position.resolved.pose.matrix[:3, :3]) < 0),
+        "scale": float(f"{similarity(position.resolved.pose.matrix)[0]:.9g}"),
+        "frames": list(position.resolved.frames),
+        "links": [step.link.id for step in position.resolved.path],
+        "assumed": [link.id for link in position.resolved.assumed],
+        "contradictions": [loop.words for loop in position.resolved.contradictions],
     }
 
 

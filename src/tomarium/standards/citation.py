@@ -68,8 +68,8 @@ def acknowledgement_of(record: Record) -> str:
         What the record says, else what its instrument does; "" where neither says anything.
     """
     instrument = record.entity("instrument")
-    told = instrument.facts.get("acknowledgement", "") if instrument else ""
-    return record.acknowledgement or (told if isinstance(told, str) else "")
+    asked_text = instrument.facts.get("acknowledgement", "") if instrument else ""
+    return record.acknowledgement or (asked_text if isinstance(asked_text, str) else "")
 
 
 def day_of(record: Record) -> date:

@@ -77,16 +77,22 @@ def export(record: Record, address: str = "") -> str:
     FormatError
         The record holds what JSON cannot hold.
     """
-    known = json.loads(schema_org.export(record, address))
-    told: Entity = {"@context": _CONTEXT, "@type": "sc:Dataset", "conformsTo": CONFORMS_TO}
-    told |= {key: known[key] for key in _TAKEN if key in known}
-    told["version"] = f"{record.publication.version if record.publication else 0}.0.0"
-    told["citeAs"] = cite(record, address)
-    if known.get("isAccessibleForFree") and address:
+    schema_org_data = json.loads(schema_org.export(record, address))
+    dataset: Entity = {"@context": _CONTEXT, "@type": "sc:Dataset", "conformsTo": CONFORMS_TO}
+    dataset |= {key: schema_org_data[key] for key in _TAKEN if key in schema_org_data}
+    dataset["version"] = f"{record.publication.version if record.publication else 0}.0.0"
+    dataset["citeAs"] = cite(record, address)
+    if schema_org_data.get("isAccessibleForFree") and address:
         files = _files(record, address.rstrip("/"))
-        told |= {"distribution": files, "recordSet": list(_record_sets(record, address.rstrip("/"), files))}
+        dataset |= {
+            "distribution": files,
+            "recordSet": list(_record_sets(record, address.rstrip("/"), files)),
+        }
     return (
-        record_json.to_json({key: one for key, one in told.items() if one or one is False}, indent=1) + "\n"
+        record_json.to_json(
+            {key: content for key, content in dataset.items() if content or content is False}, indent=1
+        )
+        + "\n"
     )
 
 
@@ -221,22 +227,26 @@ def _record_sets(record: Record, address: str, files: Sequence[Entity]) -> Itera
         return
     if rows := list(_patches(tuple(shape), address)):
         yield _patch_set(rows)
-    if (held := patch_file.patch_file_of(record)) is not None:
-        yield _patch_values(held)
+    if (patches := patch_file.patch_file_of(record)) is not None:
+        yield _patch_values(patches)
 
 
-def _patch_values(held: patch_file.PatchFile) -> Entity:
-    size, counts = held.size, ", ".join(f"{count} {split}" for split, count in held.counts.items())
+def _patch_values(patches: patch_file.PatchFile) -> Entity:
+    size, counts = patches.size, ", ".join(f"{count} {split}" for split, count in patches.counts.items())
     columns = (
         ("split", "sc:Text", "train, validation or test: between two splits lie gaps as wide as a patch."),
         *((axis, "sc:Integer", f"First voxel along {axis} in the finest level.") for axis in "zyx"),
-        ("values", "sc:Float" if held.dtype.startswith("float") else "sc:Integer", "Grey values, [z][y][x]."),
+        (
+            "values",
+            "sc:Float" if patches.dtype.startswith("float") else "sc:Integer",
+            "Grey values, [z][y][x].",
+        ),
     )
-    told = (
+    description = (
         f"Cubes of {size} voxels with their values ({counts}), as tomarium.load(…).patches({size}, split=…, "
-        f"number=…, seed={held.seed}) draws them."
+        f"number=…, seed={patches.seed}) draws them."
     )
-    entity = table("patch_values", told, held.entry.path, columns)
+    entity = table("patch_values", description, patches.entry.path, columns)
     split, *_, values = entity["field"]
     split["dataType"] = ["sc:Text", "cr:Split"]
     values |= {"isArray": True, "arrayShape": f"{size},{size},{size}"}
@@ -255,10 +265,10 @@ def _patch_set(rows: Sequence[dict[str, Any]]) -> Entity:
             "@type": "cr:Field",
             "@id": f"patches/{name}",
             "name": name,
-            "description": told,
+            "description": description,
             "dataType": [kind, "cr:Split"] if name == "split" else kind,
         }
-        for name, (kind, told) in kinds.items()
+        for name, (kind, description) in kinds.items()
     ]
     return {
         "@type": "cr:RecordSet",
@@ -267,7 +277,7 @@ def _patch_set(rows: Sequence[dict[str, Any]]) -> Entity:
         "description": "Cubes of the volume for learning, and for which split each is; tomarium.load gives all others.",
         "key": {"@id": "patches/address"},
         "field": fields,
-        "data": [{f"patches/{name}": one for name, one in row.items()} for row in rows],
+        "data": [{f"patches/{name}": content for name, content in row.items()} for row in rows],
     }
 
 

@@ -58,8 +58,8 @@ def export(record: Record, address: str = "") -> str:
 def _author(name: Name) -> dict[str, str]:
     if name.organisation or not name.given:
         return {"literal": name.ordered}
-    told = {"family": name.family, "given": name.given, "suffix": name.suffix}
-    return {key: content for key, content in told.items() if content}
+    parts = {"family": name.family, "given": name.given, "suffix": name.suffix}
+    return {key: content for key, content in parts.items() if content}
 
 
 CSL = Standard(

@@ -41,7 +41,7 @@ def attributes(record: Record, address: str = "") -> dict[str, Any]:
         JSON values; what is not known is left out, what is mandatory never.
     """
     publication = record.publication
-    known = {
+    terms = {
         "doi": doi_of(record),
         "url": address,
         "creators": [creator(person) for person in record.creators if one_line(person.name)]
@@ -62,7 +62,11 @@ def attributes(record: Record, address: str = "") -> dict[str, Any]:
         "fundingReferences": [_funding(funding) for funding in record.funding if one_line(funding.funder)],
         "schemaVersion": SCHEMA,
     }
-    return {key: _once(told) if isinstance(told, list) else told for key, told in known.items() if told}
+    return {
+        key: _without_repeats(content) if isinstance(content, list) else content
+        for key, content in terms.items()
+        if content
+    }
 
 
 def one_line(text: str) -> str:
@@ -93,16 +97,16 @@ def creator(person: Person) -> dict[str, Any]:
         creator |= {"givenName": name.given, "familyName": family}
     if person.orcid:
         creator["nameIdentifiers"] = [
-            _identified("nameIdentifier", f"https://orcid.org/{person.orcid}", "ORCID")
+            _identifier_terms("nameIdentifier", f"https://orcid.org/{person.orcid}", "ORCID")
         ]
     ror = f"https://ror.org/{person.ror}" if person.ror else ""
     if affiliation := one_line(person.affiliation) or ror:
-        told = _identified("affiliationIdentifier", ror, "ROR") if ror else {}
-        creator["affiliation"] = [{"name": affiliation, **told}]
+        identifier = _identifier_terms("affiliationIdentifier", ror, "ROR") if ror else {}
+        creator["affiliation"] = [{"name": affiliation, **identifier}]
     return creator
 
 
-def _identified(term: str, identifier: str, scheme: str) -> dict[str, str]:
+def _identifier_terms(term: str, identifier: str, scheme: str) -> dict[str, str]:
     home = {"ORCID": "https://orcid.org", "ROR": "https://ror.org"}[scheme]
     return {term: identifier, f"{term}Scheme": scheme, "schemeUri": home}
 
@@ -127,9 +131,9 @@ def _dates(record: Record) -> list[dict[str, str]]:
     with suppress(KeyError, TypeError, ValueError):
         began = datetime.fromisoformat(record.parameters["start_time"].value).date().isoformat()
         dates.append({"date": began, "dateType": "Collected"})
-        ended = datetime.fromisoformat(record.parameters["end_time"].value).date().isoformat()
-        if ended > began:
-            dates[-1]["date"] = f"{began}/{ended}"
+        end = datetime.fromisoformat(record.parameters["end_time"].value).date().isoformat()
+        if end > began:
+            dates[-1]["date"] = f"{began}/{end}"
     if publication := record.publication:
         dates.append({"date": publication.published.date().isoformat(), "dateType": "Issued"})
         if publication.open_from > publication.published:
@@ -142,27 +146,27 @@ def _dates(record: Record) -> list[dict[str, str]]:
 
 
 def _alternates(record: Record, address: str) -> list[dict[str, str]]:
-    found = [{"alternateIdentifier": record.id, "alternateIdentifierType": "tomarium record"}]
+    alternates = [{"alternateIdentifier": record.id, "alternateIdentifierType": "tomarium record"}]
     if address:
-        found.append({"alternateIdentifier": address, "alternateIdentifierType": "URL"})
-    return found
+        alternates.append({"alternateIdentifier": address, "alternateIdentifierType": "URL"})
+    return alternates
 
 
 def _related(record: Record, address: str) -> list[dict[str, str]]:
-    found = [_relation(related.relation, related.identifier, address) for related in record.related]
+    relations = [_relation(related.relation, related.identifier, address) for related in record.related]
     if record.publication and record.publication.concept_doi:
-        found.append(_relation("IsVersionOf", record.publication.concept_doi, ""))
+        relations.append(_relation("IsVersionOf", record.publication.concept_doi, ""))
     for kind, relation in (
         ("specimen", "IsDerivedFrom"),
         ("proposal", "IsPartOf"),
         ("instrument", "IsCollectedBy"),
     ):
         entity = record.entity(kind)
-        if entity and entity.doi and (told := _relation(relation, entity.doi, "")):
-            found.append({**told, "resourceTypeGeneral": KINDS[kind].general})
+        if entity and entity.doi and (relation_told := _relation(relation, entity.doi, "")):
+            relations.append({**relation_told, "resourceTypeGeneral": KINDS[kind].general})
     if not record.entity("specimen") and (specimen := _relation("IsDerivedFrom", record.specimen, "")):
-        found.append({**specimen, "resourceTypeGeneral": "PhysicalObject"})
-    return [one for one in found if one]
+        relations.append({**specimen, "resourceTypeGeneral": "PhysicalObject"})
+    return [relation for relation in relations if relation]
 
 
 def _relation(relation: str, identifier: str, address: str) -> dict[str, str]:
@@ -186,20 +190,25 @@ def _sizes(record: Record) -> list[str]:
 
 def _rights(licence: str) -> dict[str, str]:
     licence = one_line(licence)
-    if known := LICENCES.get(licence):
+    if licence_known := LICENCES.get(licence):
         scheme = {"rightsIdentifierScheme": "SPDX", "schemeUri": "https://spdx.org/licenses/"}
-        return {"rights": known.name, "rightsUri": known.address, "rightsIdentifier": licence, **scheme}
+        return {
+            "rights": licence_known.name,
+            "rightsUri": licence_known.address,
+            "rightsIdentifier": licence,
+            **scheme,
+        }
     address = address_of(licence)
     return {"rights": licence or NO_LICENCE, **({"rightsUri": address} if address else {})}
 
 
 def _descriptions(record: Record) -> list[dict[str, str]]:
-    asked = acknowledgement_of(record)
+    acknowledgement = acknowledgement_of(record)
     texts = {
         "Abstract": record.description,
         "Methods": "\n".join(_steps(record)),
         "TechnicalInfo": "\n".join(_technical(record)),
-        "Other": asked and f"Acknowledgement: {asked}",
+        "Other": acknowledgement and f"Acknowledgement: {acknowledgement}",
     }
     lines = {kind: text.replace("\r\n", "\n").replace("\r", "\n").strip() for kind, text in texts.items()}
     return [{"description": text, "descriptionType": kind} for kind, text in lines.items() if text]
@@ -210,8 +219,8 @@ def _steps(record: Record) -> Iterable[str]:
     protocol = record.provenance.get("frozen")
     steps = protocol.get("steps") if isinstance(protocol, Mapping) else None
     for number, step in enumerate(steps if isinstance(steps, list | tuple) else (), 1):
-        name, given = next(iter(step.items())) if isinstance(step, Mapping) and step else (step, None)
-        yield f"{number}. {in_words(name)}{f' ({in_words(given)})' if given else ''}"
+        name, values = next(iter(step.items())) if isinstance(step, Mapping) and step else (step, None)
+        yield f"{number}. {in_words(name)}{f' ({in_words(values)})' if values else ''}"
 
 
 def _technical(record: Record) -> Iterable[str]:
@@ -229,16 +238,16 @@ def _technical(record: Record) -> Iterable[str]:
 
 def _funding(funding: Funding) -> dict[str, str]:
     """Tell an award by its number, or by its title, which has several words; an address belongs to a number."""
-    told = {"funderName": one_line(funding.funder)}
+    content = {"funderName": one_line(funding.funder)}
     if funding.ror:
-        told |= {"funderIdentifier": f"https://ror.org/{funding.ror}", "funderIdentifierType": "ROR"}
+        content |= {"funderIdentifier": f"https://ror.org/{funding.ror}", "funderIdentifierType": "ROR"}
     words, identifier, address = read_award(funding.award)
     title = words if " " in words else ""
     number = identifier if title else words or identifier
-    known = {"awardNumber": number, "awardUri": address, "awardTitle": title}
-    return told | {term: text for term, text in known.items() if text}
+    award = {"awardNumber": number, "awardUri": address, "awardTitle": title}
+    return content | {term: text for term, text in award.items() if text}
 
 
-def _once(items: list[Any]) -> list[Any]:
+def _without_repeats(items: list[Any]) -> list[Any]:
     """Leave out what was told already, which the schema refuses."""
     return [item for number, item in enumerate(items) if item not in items[:number]]

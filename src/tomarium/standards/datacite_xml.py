@@ -91,31 +91,31 @@ def resource(record: Record, address: str = "", access: Mapping[str, str] | None
         As `export`.
     """
     record_json.demand_json(record)
-    told = attributes(record, address)
+    content = attributes(record, address)
     if access is not None:
-        told["rightsList"] = [access, *told["rightsList"]]
+        content["rightsList"] = [access, *content["rightsList"]]
     root = Element("resource", _ROOT)
-    doi = told.get("doi", "")
+    doi = content.get("doi", "")
     kind = "URL" if address and not doi else "DOI"
     _add(root, "identifier", doi or address or TO_COME, {"identifierType": kind})
     creators = _add(root, "creators")
-    for creator in told["creators"]:
+    for creator in content["creators"]:
         _add_creator(creators, creator)
     titles = _add(root, "titles")
-    for title in told["titles"]:
+    for title in content["titles"]:
         _add(titles, "title", title["title"])
-    _add(root, "publisher", told["publisher"]["name"])
-    _add(root, "publicationYear", told["publicationYear"])
-    kinds = told["types"]
+    _add(root, "publisher", content["publisher"]["name"])
+    _add(root, "publicationYear", content["publicationYear"])
+    kinds = content["types"]
     _add(root, "resourceType", kinds["resourceType"], {"resourceTypeGeneral": kinds["resourceTypeGeneral"]})
     for name, element in _LISTS.items():
-        if name in told:
-            _add_list(_add(root, name), element, told[name])
-    if "version" in told:
-        _add(root, "version", told["version"])
-    if "fundingReferences" in told:
+        if name in content:
+            _add_list(_add(root, name), element, content[name])
+    if "version" in content:
+        _add(root, "version", content["version"])
+    if "fundingReferences" in content:
         references = _add(root, "fundingReferences")
-        for fundingreference in told["fundingReferences"]:
+        for fundingreference in content["fundingReferences"]:
             reference = _add(references, "fundingReference")
             for term in ("funderName", "awardTitle"):
                 if term in fundingreference:
@@ -131,15 +131,15 @@ def resource(record: Record, address: str = "", access: Mapping[str, str] | None
     return root
 
 
-def _add_creator(creators: Element, told: Mapping[str, Any]) -> None:
+def _add_creator(creators: Element, content: Mapping[str, Any]) -> None:
     creator = _add(creators, "creator")
-    kind = {"nameType": told["nameType"]} if "nameType" in told else {}
-    _add(creator, "creatorName", told["name"], kind)
+    kind = {"nameType": content["nameType"]} if "nameType" in content else {}
+    _add(creator, "creatorName", content["name"], kind)
     for term in ("givenName", "familyName"):
-        if term in told:
-            _add(creator, term, told[term])
-    _add_list(creator, "nameIdentifier", told.get("nameIdentifiers", []))
-    _add_list(creator, "affiliation", told.get("affiliation", []), called="name")
+        if term in content:
+            _add(creator, term, content[term])
+    _add_list(creator, "nameIdentifier", content.get("nameIdentifiers", []))
+    _add_list(creator, "affiliation", content.get("affiliation", []), called="name")
 
 
 def _add_list(parent: Element, name: str, items: list[Any], called: str = "") -> None:
@@ -149,18 +149,22 @@ def _add_list(parent: Element, name: str, items: list[Any], called: str = "") ->
             _add(parent, name, item)
         else:
             text = called or name
-            others = {re.sub("Uri$", "URI", key): content for key, content in item.items() if key != text}
-            _add(parent, name, item[text], others)
+            attributes_of_item = {
+                re.sub("Uri$", "URI", key): content for key, content in item.items() if key != text
+            }
+            _add(parent, name, item[text], attributes_of_item)
 
 
-def _add(parent: Element, name: str, text: str = "", others: Mapping[str, str] | None = None) -> Element:
-    for content in (text, *(others or {}).values()):
+def _add(
+    parent: Element, name: str, text: str = "", attributes_given: Mapping[str, str] | None = None
+) -> Element:
+    for content in (text, *(attributes_given or {}).values()):
         if match := _FORBIDDEN.search(content):
             raise FormatError(
                 f"{name} {content[:60]!r} holds the character U+{ord(match[0]):04X}, which XML cannot hold; "
                 f"take it out of the record, or export it as JSON"
             )
-    element = ElementTree.SubElement(parent, name, dict(others or {}))
+    element = ElementTree.SubElement(parent, name, dict(attributes_given or {}))
     element.text = text or None
     return element
 

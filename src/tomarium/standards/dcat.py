@@ -78,18 +78,18 @@ def dataset(record: Record, address: str = "") -> Entity:
     dict
         A node of JSON-LD.
     """
-    known = json.loads(schema_org.export(record, address))
+    schema_org_data = json.loads(schema_org.export(record, address))
     publication, doi = record.publication, doi_of(record)
-    told: Entity = {
+    content: Entity = {
         "@id": link_of(record, address) or f"urn:tomarium:{record.id}",
         "@type": "dcat:Dataset",
-        "dct:title": known["name"],
-        "dct:description": known["description"],
+        "dct:title": schema_org_data["name"],
+        "dct:description": schema_org_data["description"],
         "dct:identifier": doi_address(doi) if doi else record.id,
         "adms:identifier": _notation(doi_address(doi)) if doi else {},
         "dct:creator": [_person(creator) for creator in record.creators if creator.name.strip()],
         "dct:publisher": _agent(publication.publisher) if publication else {},
-        "dcat:keyword": known.get("keywords", []),
+        "dcat:keyword": schema_org_data.get("keywords", []),
         "dcat:theme": _nodes(
             [
                 *THEMES,
@@ -97,19 +97,21 @@ def dataset(record: Record, address: str = "") -> Entity:
             ]
         ),
         "dct:created": _typed(record.created.isoformat(), "dateTime"),
-        "dct:issued": _typed(known["datePublished"], "date") if publication else {},
+        "dct:issued": _typed(schema_org_data["datePublished"], "date") if publication else {},
         "dct:available": _typed(publication.open_from.isoformat(), "dateTime") if publication else {},
-        "dct:accessRights": _node(f"{_AUTHORITY}/access-right/{_access(record, known)}"),
+        "dct:accessRights": _node(f"{_AUTHORITY}/access-right/{_access(record, schema_org_data)}"),
         "dct:license": _node(address_of(record.licence))
         if address_of(record.licence).startswith("http")
         else {},
-        "dcat:version": known.get("version", ""),
+        "dcat:version": schema_org_data.get("version", ""),
         "dcat:landingPage": {"@id": address, "@type": "foaf:Document"} if address else {},
         "dct:temporal": _period(record),
-        "dcat:distribution": [_distribution(one, known, address) for one in known.get("distribution", [])],
+        "dcat:distribution": [
+            _distribution(file, schema_org_data, address) for file in schema_org_data.get("distribution", [])
+        ],
         **_relations(record, address),
     }
-    return {key: one for key, one in told.items() if one}
+    return {key: value for key, value in content.items() if value}
 
 
 def catalogue(
@@ -133,7 +135,7 @@ def catalogue(
     str
         JSON-LD.
     """
-    told: Entity = {
+    content: Entity = {
         "@context": CONTEXT,
         "@id": address,
         "@type": "dcat:Catalog",
@@ -145,7 +147,7 @@ def catalogue(
         "dcat:dataset": list(datasets),
         "hydra:view": {"@type": "hydra:PartialCollectionView", **view},
     }
-    return record_json.to_json(told, indent=1) + "\n"
+    return record_json.to_json(content, indent=1) + "\n"
 
 
 def _node(address: str) -> Entity:
@@ -169,16 +171,16 @@ def _agent(name: str) -> Entity:
 
 
 def _person(person: Person) -> Entity:
-    told: Entity = {"@type": "foaf:Agent", "foaf:name": person.name.strip()}
-    return {"@id": f"https://orcid.org/{person.orcid}", **told} if person.orcid else told
+    agent: Entity = {"@type": "foaf:Agent", "foaf:name": person.name.strip()}
+    return {"@id": f"https://orcid.org/{person.orcid}", **agent} if person.orcid else agent
 
 
 def _is_term(technique: str) -> bool:
     return technique.startswith("PaNET") and technique[5:].isdecimal() and technique.isascii()
 
 
-def _access(record: Record, known: Entity) -> str:
-    if known.get("isAccessibleForFree"):
+def _access(record: Record, schema_org_data: Entity) -> str:
+    if schema_org_data.get("isAccessibleForFree"):
         return "PUBLIC"
     publication = record.publication
     return "NON_PUBLIC" if publication is None or publication.withdrawn else "RESTRICTED"
@@ -186,41 +188,43 @@ def _access(record: Record, known: Entity) -> str:
 
 def _period(record: Record) -> Entity:
     """Tell from when to when it was measured, where its parameters tell that as moments."""
-    told = {key: record.parameters.get(key) for key in ("start_time", "end_time")}
+    moments = {key: record.parameters.get(key) for key in ("start_time", "end_time")}
     ends = {
-        "dcat:startDate": schema_org.moment(told["start_time"]),
-        "dcat:endDate": schema_org.moment(told["end_time"]),
+        "dcat:startDate": schema_org.moment(moments["start_time"]),
+        "dcat:endDate": schema_org.moment(moments["end_time"]),
     }
-    known = {key: _typed(text, "dateTime") for key, text in ends.items() if text}
-    return {"@type": "dct:PeriodOfTime", **known} if known else {}
+    dates = {key: _typed(text, "dateTime") for key, text in ends.items() if text}
+    return {"@type": "dct:PeriodOfTime", **dates} if dates else {}
 
 
-def _distribution(one: Entity, known: Entity, address: str) -> Entity:
-    size = str(one.get("contentSize", "")).removesuffix(" B")
-    told: Entity = {
+def _distribution(file: Entity, schema_org_data: Entity, address: str) -> Entity:
+    size = str(file.get("contentSize", "")).removesuffix(" B")
+    content: Entity = {
         "@type": "dcat:Distribution",
-        "dct:title": one["name"],
+        "dct:title": file["name"],
         "dcat:accessURL": _node(address),
-        "dcat:downloadURL": _node(one["contentUrl"]),
-        "dcat:mediaType": _node(f"{_IANA}/{one['encodingFormat'].split(';')[0]}"),
+        "dcat:downloadURL": _node(file["contentUrl"]),
+        "dcat:mediaType": _node(f"{_IANA}/{file['encodingFormat'].split(';')[0]}"),
         "dcat:byteSize": _typed(size, "nonNegativeInteger") if size else {},
-        "dct:license": _node(known["license"]) if known.get("license", "").startswith("http") else {},
+        "dct:license": _node(schema_org_data["license"])
+        if schema_org_data.get("license", "").startswith("http")
+        else {},
     }
-    if "sha256" in one:
-        told["spdx:checksum"] = {
+    if "sha256" in file:
+        content["spdx:checksum"] = {
             "@type": "spdx:Checksum",
             "spdx:algorithm": _node("http://spdx.org/rdf/terms#checksumAlgorithm_sha256"),
-            "spdx:checksumValue": _typed(one["sha256"], "hexBinary"),
+            "spdx:checksumValue": _typed(file["sha256"], "hexBinary"),
         }
-    return {key: each for key, each in told.items() if each}
+    return {key: value for key, value in content.items() if value}
 
 
 def _relations(record: Record, address: str) -> Entity:
-    found: dict[str, list[Entity]] = {}
+    relations: dict[str, list[Entity]] = {}
     for related in record.related:
         if (term := _TERMS.get(related.relation)) and (place := place_of(related.identifier, address)):
-            found.setdefault(term, []).append(_node(place))
-    return dict(found)
+            relations.setdefault(term, []).append(_node(place))
+    return dict(relations)
 
 
 DCAT = Standard(

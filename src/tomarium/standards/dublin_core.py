@@ -55,13 +55,13 @@ def dc(record: Record, address: str = "") -> ElementTree.Element:
     """Write a record as the element `oai_dc:dc`; parameters and errors as of `export`."""
     record_json.demand_json(record)
     root = ElementTree.Element("oai_dc:dc", _ROOT)
-    for name, text in _told(record, address):
+    for name, text in _terms(record, address):
         if line := "".join(sign for sign in in_line(text) if sign not in "\ufffe\uffff"):
             ElementTree.SubElement(root, f"dc:{name}").text = line
     return root
 
 
-def _told(record: Record, address: str) -> Iterator[tuple[str, str]]:
+def _terms(record: Record, address: str) -> Iterator[tuple[str, str]]:
     publication = record.publication
     yield "title", record.title or record.id
     for person in record.creators:

@@ -42,9 +42,9 @@ def entity_attributes(
         JSON values, without private facts.
     """
     facts = public_facts(entity)
-    people = [read_person(one) for key in ("team", "curators", "authors") for one in facts.get(key, [])]
+    people = [read_person(text) for key in ("team", "curators", "authors") for text in facts.get(key, [])]
     owner = str(facts.get("institution") or facts.get("facility") or "")
-    named = [creator(person) for person in people] or [
+    creators = [creator(person) for person in people] or [
         {"name": owner, "nameType": "Organizational"} if owner else {"name": UNKNOWN}
     ]
     labels = {fact.key: fact.label for fact in KINDS[entity.kind].facts}
@@ -59,10 +59,10 @@ def entity_attributes(
     }
     words = [facts.get("taxon"), *facts.get("taxon_synonyms", []), facts.get("material")]
     published = entity.published
-    told = {
+    content = {
         "doi": entity.doi,
         "url": address,
-        "creators": named,
+        "creators": creators,
         "titles": [{"title": entity.name}],
         "publisher": {"name": publisher or UNKNOWN},
         "publicationYear": f"{published.year:04}" if published else "",
@@ -85,4 +85,4 @@ def entity_attributes(
         ],
         "schemaVersion": SCHEMA,
     }
-    return {key: value for key, value in told.items() if value}
+    return {key: value for key, value in content.items() if value}

@@ -67,7 +67,7 @@ def words() -> dict[str, Word]:
         Id → term, by the alphabet of the terms.
     """
     text = (files("tomarium.standards") / "glossary.toml").read_text(encoding="utf-8")
-    found = [
+    words_read = [
         Word(
             id=id,
             term=load["term"],
@@ -79,7 +79,7 @@ def words() -> dict[str, Word]:
         )
         for id, load in tomllib.loads(text).items()
     ]
-    return {word.id: word for word in sorted(found, key=lambda one: one.term.casefold())}
+    return {word.id: word for word in sorted(words_read, key=lambda word: word.term.casefold())}
 
 
 def word_of(text: str) -> Word:
@@ -100,14 +100,18 @@ def word_of(text: str) -> Word:
     ParameterError
         The glossary has no such term.
     """
-    wanted = " ".join(text.split()).casefold()
-    known = {
+    spelling_wanted = " ".join(text.split()).casefold()
+    words_by_spelling = {
         spelling.casefold(): word for word in words().values() for spelling in (*word.spellings, word.id)
     }
-    if wanted in known:
-        return known[wanted]
-    near = get_close_matches(wanted, known, n=3, cutoff=0.6)
-    hint = f"near are {', '.join(dict.fromkeys(known[text].term for text in near))}; " if near else ""
+    if spelling_wanted in words_by_spelling:
+        return words_by_spelling[spelling_wanted]
+    near = get_close_matches(spelling_wanted, words_by_spelling, n=3, cutoff=0.6)
+    hint = (
+        f"near are {', '.join(dict.fromkeys(words_by_spelling[text].term for text in near))}; "
+        if near
+        else ""
+    )
     raise ParameterError(
         f"the glossary has no word {text[:60]!r}; {hint}`tomarium glossary` lists all {len(words())}"
     )
@@ -131,7 +135,7 @@ def find(text: str, seen: MutableSet[str]) -> Iterator[tuple[str, str]]:
     last = 0
     for match in _pattern().finditer(text):
         spelling = " ".join(match[0].split())
-        id = _spelled().get(spelling) or _spelled().get(spelling.casefold(), "")
+        id = _ids_by_spelling().get(spelling) or _ids_by_spelling().get(spelling.casefold(), "")
         if not id or id in seen:
             continue
         seen.add(id)
@@ -172,18 +176,18 @@ def linked(text: str, seen: MutableSet[str], address: Callable[[str], str]) -> M
 
 
 @cache
-def _spelled() -> dict[str, str]:
+def _ids_by_spelling() -> dict[str, str]:
     """Spelling → id; abbreviations as they are, all others also in small letters."""
-    found: dict[str, str] = {}
+    ids_by_spelling: dict[str, str] = {}
     for word in words().values():
         for spelling in word.spellings:
-            found.setdefault(spelling if _capitals(spelling) else spelling.casefold(), word.id)
-    return found
+            ids_by_spelling.setdefault(spelling if _capitals(spelling) else spelling.casefold(), word.id)
+    return ids_by_spelling
 
 
 @cache
 def _pattern() -> re.Pattern[str]:
-    longest_first = sorted(_spelled(), key=len, reverse=True)
+    longest_first = sorted(_ids_by_spelling(), key=len, reverse=True)
     some = "|".join(
         re.escape(text) if _capitals(text) else f"(?i:{re.escape(text)})" for text in longest_first
     ).replace(r"\ ", r"\s+")

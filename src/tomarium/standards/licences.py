@@ -50,8 +50,8 @@ _SPDX: Final = "https://spdx.org/licenses"
 _PROGRAM: Final = "Anybody may use, change and pass on these, if the copyright notice stays with them."
 
 LICENCES: Final[dict[str, Licence]] = {
-    one.id: one
-    for one in (
+    licence.id: licence
+    for licence in (
         Licence(
             "CC0-1.0",
             "Creative Commons Zero v1.0 Universal",
@@ -188,16 +188,17 @@ def read_licence(text: str) -> str:
     if not text.strip():
         return ""
     squeezed = _squeeze(text)
-    known = _spellings()
-    if squeezed in known:
-        return known[squeezed]
-    near = [known[text] for text in get_close_matches(squeezed, known, n=6, cutoff=0.6)]
+    spellings = _spellings()
+    if squeezed in spellings:
+        return spellings[squeezed]
+    near = [spellings[text] for text in get_close_matches(squeezed, spellings, n=6, cutoff=0.6)]
     near += [id for id in LICENCES if squeezed and _squeeze(id).startswith(squeezed)]
-    told = ", ".join(
+    suggestions = ", ".join(
         list(dict.fromkeys(near))[:4] or [id for id, licence in LICENCES.items() if licence.for_data]
     )
     raise ParameterError(
-        f"{text[:80]!r} is no licence that is known here, with its version; give an SPDX identifier, such as {told}"
+        f"{text[:80]!r} is no licence that is known here, with its version; give an SPDX identifier, "
+        f"such as {suggestions}"
     )
 
 
@@ -228,12 +229,12 @@ def is_identifier(licence: str) -> bool:
 
 @cache
 def _spellings() -> dict[str, str]:
-    found: dict[str, str] = {}
+    spellings: dict[str, str] = {}
     for licence in LICENCES.values():
         for text in (licence.id, licence.name, licence.address, f"{_SPDX}/{licence.id}"):
-            found[_squeeze(text)] = licence.id
-            found[_squeeze(text).removesuffix("international").removesuffix("universal")] = licence.id
-    return {**found, **_ALSO}
+            spellings[_squeeze(text)] = licence.id
+            spellings[_squeeze(text).removesuffix("international").removesuffix("universal")] = licence.id
+    return {**spellings, **_ALSO}
 
 
 def _squeeze(text: str) -> str:

@@ -91,9 +91,9 @@ def name_of(person: Person) -> Name:
     if not person.orcid and _is_organisation(name):
         return Name(name, organisation=True)
     if "," in name:
-        family, *rest = (part.strip() for part in name.split(","))
-        suffix = rest.pop() if len(rest) > 1 and rest[-1].casefold() in _SUFFIXES else ""
-        return Name(family, ", ".join(part for part in rest if part), suffix) if family else Name(name)
+        family, *further = (part.strip() for part in name.split(","))
+        suffix = further.pop() if len(further) > 1 and further[-1].casefold() in _SUFFIXES else ""
+        return Name(family, ", ".join(part for part in further if part), suffix) if family else Name(name)
     words = name.split()
     suffix = words.pop() if len(words) > 2 and words[-1].casefold() in _SUFFIXES else ""
     start = max(len(words) - 1, 0)

@@ -47,6 +47,6 @@ def oai_datacite(record: Record, address: str = "") -> Element:
     SubElement(root, "schemaVersion").text = "4.7"
     publication = record.publication
     SubElement(root, "datacentreSymbol").text = publication.doi.partition("/")[0] if publication else ""
-    told = {"rights": WORDS[access], "rightsUri": f"{SEMANTICS}{access}"}
-    SubElement(root, "payload").append(resource(record, address, told))
+    rights = {"rights": WORDS[access], "rightsUri": f"{SEMANTICS}{access}"}
+    SubElement(root, "payload").append(resource(record, address, rights))
     return root

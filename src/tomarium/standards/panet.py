@@ -108,13 +108,13 @@ def id_of(name: str) -> str:
         No term of the excerpt is called so.
     """
     text = " ".join(name.split()).removeprefix(ADDRESS)
-    wanted = text.casefold().removesuffix(_ENDING)
-    known = _names()
-    if wanted in known:
-        return known[wanted]
-    near = get_close_matches(wanted, known, n=3, cutoff=0.6)
+    label = text.casefold().removesuffix(_ENDING)
+    ids_by_name = _names()
+    if label in ids_by_name:
+        return ids_by_name[label]
+    near = get_close_matches(label, ids_by_name, n=3, cutoff=0.6)
     hint = (
-        f"near are {', '.join(f'{terms()[known[text]].label!r} ({known[text]})' for text in near)}; "
+        f"near are {', '.join(f'{terms()[ids_by_name[text]].label!r} ({ids_by_name[text]})' for text in near)}; "
         if near
         else ""
     )
@@ -148,26 +148,26 @@ def broader(id: str) -> frozenset[str]:
 
 @cache
 def _names() -> dict[str, str]:
-    found: dict[str, str] = {}
+    ids_by_name: dict[str, str] = {}
     for term in terms().values():
         for name in (term.id, term.label, *term.other_names):
-            found.setdefault(name.casefold().removesuffix(_ENDING), term.id)
-    return found
+            ids_by_name.setdefault(name.casefold().removesuffix(_ENDING), term.id)
+    return ids_by_name
 
 
 @cache
 def _broader() -> dict[str, frozenset[str]]:
     """Close "is broader": from term to term, and into each defined term whose broader terms are all reached."""
-    known = terms()
-    defined = [term for term in known.values() if term.defined]
-    found = {id: {id, *term.broader} for id, term in known.items()}
+    known_terms = terms()
+    defined = [term for term in known_terms.values() if term.defined]
+    broader = {id: {id, *term.broader} for id, term in known_terms.items()}
     changed = True
     while changed:
         changed = False
-        for above in found.values():
-            more = set().union(*(found[text] for text in above))
+        for above in broader.values():
+            more = set().union(*(broader[text] for text in above))
             more |= {term.id for term in defined if above.issuperset(term.broader)}
             if not more <= above:
                 above |= more
                 changed = True
-    return {id: frozenset(above) for id, above in found.items()}
+    return {id: frozenset(above) for id, above in broader.items()}

@@ -139,50 +139,50 @@ def share(record: Record) -> tuple[Shared, ...]:
         The dataset first.
     """
     pid = record.publication.doi if record.publication and record.publication.doi else record.id
-    others = [*_documents(record, pid), *_instrument(record)]
+    further = [*_documents(record, pid), *_instrument(record)]
     body = {
         "pid": pid,
         "title": record.title,
         "creationDate": write_date(record.created),
-        "size": sum(one.bytes for one in record.files),
+        "size": sum(file.bytes for file in record.files),
         "parameters": list(_parameters(record)),
         "samples": _samples(record),
-        "techniques": [_technique(one) for one in _techniques(record)],
-        "files": [{"id": one.path, "name": one.path.rstrip("/").rpartition("/")[2], "path": one.path,
-                   "size": one.bytes} for one in record.files[:_MOST]],
+        "techniques": [_technique(technique) for technique in _techniques(record)],
+        "files": [{"id": file.path, "name": file.path.rstrip("/").rpartition("/")[2], "path": file.path,
+                   "size": file.bytes} for file in record.files[:_MOST]]
     }  # fmt: skip
-    links = tuple((pid, one.model, one.pid) for one in others)
-    return (Shared("Dataset", pid, body, links), *others)
+    links = tuple((pid, shared.model, shared.pid) for shared in further)
+    return (Shared("Dataset", pid, body, links), *further)
 
 
 def _documents(record: Record, pid: str) -> Iterator[Shared]:
     if record.publication is not None:
-        told = record.publication
+        publication = record.publication
         body = {"pid": pid, "isPublic": True, "type": "publication", "title": record.title,
-                "summary": record.description, "doi": told.doi, "releaseDate": write_date(told.open_from),
+                "summary": record.description, "doi": publication.doi, "releaseDate": write_date(publication.open_from),
                 "license": record.licence, "keywords": list(record.keywords),
-                "members": [_member(one, "author") for one in record.creators[:_MOST]]}  # fmt: skip
-        yield Shared("Document", pid, _told(body))
-    if (one := record.entity("proposal")) is not None:
-        facts = one.facts
-        body = {"pid": one.id, "isPublic": True, "type": "proposal", "title": one.name,
+                "members": [_member(creator, "author") for creator in record.creators[:_MOST]]}  # fmt: skip
+        yield Shared("Document", pid, _without_empty(body))
+    if (proposal := record.entity("proposal")) is not None:
+        facts = proposal.facts
+        body = {"pid": proposal.id, "isPublic": True, "type": "proposal", "title": proposal.name,
                 "summary": facts.get("description"), "startDate": read_date(str(facts.get("start") or "")),
                 "endDate": read_date(str(facts.get("end") or "")),
                 "members": _team(facts.get("team"))}  # fmt: skip
-        yield Shared("Document", one.id, _told(body))
+        yield Shared("Document", proposal.id, _without_empty(body))
 
 
 def _team(team: Any) -> list[dict[str, Any]]:
     from tomarium.model.person import read_person
 
-    people = [read_person(one) for one in team] if isinstance(team, list) else []
-    return [_member(one, "member") for one in people[:_MOST]]
+    people = [read_person(text) for text in team] if isinstance(team, list) else []
+    return [_member(person, "member") for person in people[:_MOST]]
 
 
 def _instrument(record: Record) -> Iterator[Shared]:
     entity = record.entity("instrument")
-    told = [_text(record, key) for key in ("instrument", "beamline")]
-    name = entity.name if entity else next(filter(None, told), "")
+    texts = [_text(record, key) for key in ("instrument", "beamline")]
+    name = entity.name if entity else next(filter(None, texts), "")
     if name:
         facility = str(entity.facts.get("facility", "")) if entity else ""
         pid = (str(entity.facts.get("pid", "")) or entity.id) if entity else name
@@ -194,39 +194,45 @@ def _samples(record: Record) -> list[dict[str, Any]]:
     entity: Entity | None = record.entity("specimen")
     if entity is not None:
         return [
-            _told({"pid": entity.id, "name": entity.name, "description": entity.facts.get("description")})
+            _without_empty(
+                {"pid": entity.id, "name": entity.name, "description": entity.facts.get("description")}
+            )
         ]
     name = _text(record, "sample_name") or record.specimen
-    told = {"pid": record.specimen or name, "name": name, "description": _text(record, "sample_description")}
-    return [_told(told)] if name else []
+    sample = {
+        "pid": record.specimen or name,
+        "name": name,
+        "description": _text(record, "sample_description"),
+    }
+    return [_without_empty(sample)] if name else []
 
 
 def _techniques(record: Record) -> tuple[str, ...]:
     return record.techniques or tuple(filter(None, (_text(record, "technique"),)))
 
 
-def _technique(told: str) -> dict[str, Any]:
-    if told in terms() or told.startswith("PaNET"):
-        return {"pid": address_of(told), "name": label_of(told), "panetId": address_of(told)}
-    return {"pid": told, "name": told}
+def _technique(technique: str) -> dict[str, Any]:
+    if technique in terms() or technique.startswith("PaNET"):
+        return {"pid": address_of(technique), "name": label_of(technique), "panetId": address_of(technique)}
+    return {"pid": technique, "name": technique}
 
 
 def _member(person: Person, role: str) -> dict[str, Any]:
     orcid = f"https://orcid.org/{person.orcid}" if person.orcid else None
-    told = _told({"id": orcid or person.name, "fullName": person.name, "orcid": person.orcid})
-    place = _told(
+    content = _without_empty({"id": orcid or person.name, "fullName": person.name, "orcid": person.orcid})
+    place = _without_empty(
         {"name": person.affiliation, "pid": f"https://ror.org/{person.ror}" if person.ror else None}
     )
-    return {"role": role, "person": told, **({"affiliation": place} if place else {})}
+    return {"role": role, "person": content, **({"affiliation": place} if place else {})}
 
 
 def _parameters(record: Record) -> Iterator[dict[str, Any]]:
-    told = {
-        key: one.value
-        for key, one in record.parameters.items()
+    values = {
+        key: value.value
+        for key, value in record.parameters.items()
         if not parameter.is_private(key) or key in record.disclosed
     }
-    for key, value in list(told.items())[:_MOST]:
+    for key, value in list(values.items())[:_MOST]:
         if isinstance(value, (str, int, float)) and not isinstance(value, bool):
             unit = parameter.unit(key)
             name = (
@@ -250,10 +256,10 @@ def measured(name: str, value: str | float, unit: str) -> dict[str, Any]:
     dict of str to JSON value
         `name`, `value`, `unit`; of a number whose unit is known `si` and `base`.
     """
-    told: dict[str, Any] = {"name": name, "value": value, "unit": unit}
-    if not isinstance(value, str) and unit and (known := in_base(float(value), unit)) is not None:
-        told |= {"si": known[0], "base": known[1]}
-    return told
+    content: dict[str, Any] = {"name": name, "value": value, "unit": unit}
+    if not isinstance(value, str) and unit and (converted := in_base(float(value), unit)) is not None:
+        content |= {"si": converted[0], "base": converted[1]}
+    return content
 
 
 def _text(record: Record, key: str) -> str:
@@ -261,7 +267,7 @@ def _text(record: Record, key: str) -> str:
     return " ".join(value.value.split()) if value and isinstance(value.value, str) else ""
 
 
-def _told(body: Mapping[str, Any]) -> dict[str, Any]:
+def _without_empty(body: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in body.items() if value not in (None, "", [])}
 
 
@@ -279,14 +285,14 @@ def read_date(text: str) -> str | None:
         return None
 
 
-def read_shared(model: str, told: Mapping[str, Any]) -> Shared | None:
+def read_shared(model: str, content: Mapping[str, Any]) -> Shared | None:
     """Read what another provider tells of a dataset, a document or an instrument.
 
     Parameters
     ----------
     model : str
         Of `ROOTS`.
-    told : Mapping
+    content : Mapping
         With what it includes: instrument, documents, samples …
 
     Returns
@@ -294,36 +300,38 @@ def read_shared(model: str, told: Mapping[str, Any]) -> Shared | None:
     Shared or None
         What the models name, of the kinds that they name; None where it has no identifier.
     """
-    pid = told.get("pid")
+    pid = content.get("pid")
     if not isinstance(pid, str) or not pid:
         return None
-    body = _read(model, told)
+    body = _read_body(model, content)
     links: list[tuple[str, str, str]] = []
     if model == "Dataset":
         for key, other in (("instrument", "Instrument"), ("documents", "Document"), ("document", "Document")):
             links += [
-                (pid, other, one["pid"]) for one in _listed(told.get(key)) if isinstance(one.get("pid"), str)
+                (pid, other, entry["pid"])
+                for entry in _objects(content.get(key))
+                if isinstance(entry.get("pid"), str)
             ]
     else:
         links += [
-            (one["pid"], model, pid)
-            for one in _listed(told.get("datasets"))
-            if isinstance(one.get("pid"), str)
+            (dataset["pid"], model, pid)
+            for dataset in _objects(content.get("datasets"))
+            if isinstance(dataset.get("pid"), str)
         ]
     return Shared(model, pid, body, tuple(dict.fromkeys(links)))
 
 
-def _read(model: str, told: Mapping[str, Any]) -> dict[str, Any]:
+def _read_body(model: str, content: Mapping[str, Any]) -> dict[str, Any]:
     body: dict[str, Any] = {}
     for key, kind in MODELS[model].items():
-        value = _value(kind, told.get(key))
+        value = _read_value(kind, content.get(key))
         if value is not None and key != "provider":
             body[key] = value
     if model == "Parameter":
         body |= measured(str(body.get("name", "")), body.get("value", ""), str(body.get("unit", "")))
     for key, relation in RELATIONS.get(model, {}).items():
-        if relation.inside and told.get(key) is not None:
-            inside = [_read(relation.model, one) for one in _listed(told[key])[:_MOST]]
+        if relation.inside and content.get(key) is not None:
+            inside = [_read_body(relation.model, entry) for entry in _objects(content[key])[:_MOST]]
             if relation.many:
                 body[key] = inside
             elif inside:
@@ -331,18 +339,18 @@ def _read(model: str, told: Mapping[str, Any]) -> dict[str, Any]:
     return body
 
 
-def _listed(value: Any) -> list[Mapping[str, Any]]:
-    told = value if isinstance(value, Sequence) and not isinstance(value, str) else [value]
-    return [one for one in told if isinstance(one, Mapping)]
+def _objects(value: Any) -> list[Mapping[str, Any]]:
+    values = value if isinstance(value, Sequence) and not isinstance(value, str) else [value]
+    return [entry for entry in values if isinstance(entry, Mapping)]
 
 
-def _value(kind: str, value: Any) -> Any:
+def _read_value(kind: str, value: Any) -> Any:
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
     finite = number and abs(value) < 1e300
     if kind == "boolean":
         return value if isinstance(value, bool) else None
     if kind == "texts":
-        return [one for one in value if isinstance(one, str)] if isinstance(value, list) else None
+        return [text for text in value if isinstance(text, str)] if isinstance(value, list) else None
     if kind == "number":
         return value if finite else None
     if kind == "date":
@@ -354,17 +362,17 @@ def _value(kind: str, value: Any) -> Any:
 
 def techniques_of(body: Mapping[str, Any]) -> tuple[str, ...]:
     """Name the techniques of a dataset as a record does: PaNET's ids where they are told, else names."""
-    found = []
-    for one in body.get("techniques", ()):
-        told = str(one.get("panetId") or one.get("pid") or "").removeprefix(ADDRESS)
-        name = str(one.get("name") or told)
-        if told not in terms():  # what the excerpt of PaNET does not have is called by its name
+    names = []
+    for technique in body.get("techniques", ()):
+        term = str(technique.get("panetId") or technique.get("pid") or "").removeprefix(ADDRESS)
+        name = str(technique.get("name") or term)
+        if term not in terms():  # what the excerpt of PaNET does not have is called by its name
             try:
-                told = id_of(name)
+                term = id_of(name)
             except ParameterError:
-                told = name
-        found.append(told)
-    return tuple(dict.fromkeys(filter(None, found)))
+                term = name
+        names.append(term)
+    return tuple(dict.fromkeys(filter(None, names)))
 
 
 def keyed(parameters: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -381,18 +389,18 @@ def keyed(parameters: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "energy_kev": 0.93 of a photon energy of 930 eV. A number whose unit has no ending here is told as text with
         its unit.
     """
-    names = {theirs: ours for ours, theirs in NAMES.items()}
-    found: dict[str, Any] = {}
-    for one in parameters:
-        name = "_".join(str(one.get("name", "")).lower().split())
+    names = {their_name: our_key for our_key, their_name in NAMES.items()}
+    values_by_key: dict[str, Any] = {}
+    for entry in parameters:
+        name = "_".join(str(entry.get("name", "")).lower().split())
         name = names.get(name, name)
-        value, unit, base = one.get("value"), str(one.get("unit", "")), str(one.get("base", ""))
+        value, unit, base = (entry.get("value"), str(entry.get("unit", "")), str(entry.get("base", "")))
         if not name or value is None:
             continue
         if base in UNITS:
-            found.setdefault(f"{name}_{UNITS[base]}", one["si"])
+            values_by_key.setdefault(f"{name}_{UNITS[base]}", entry["si"])
         elif base == "K":
-            found.setdefault(f"{name}_celsius", float(f"{one['si'] - 273.15:.12g}"))
+            values_by_key.setdefault(f"{name}_celsius", float(f"{entry['si'] - 273.15:.12g}"))
         else:
-            found.setdefault(name, f"{value} {unit}" if unit else value)
-    return found
+            values_by_key.setdefault(name, f"{value} {unit}" if unit else value)
+    return values_by_key

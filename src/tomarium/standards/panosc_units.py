@@ -44,15 +44,15 @@ def from_base(value: float, base: str, unit: str) -> float:
 @lru_cache(maxsize=4096)
 def base_of(unit: str) -> str | None:
     """Return the base unit of a unit's quantity; None where the unit is not known."""
-    told = unit.strip()
-    if told in units.SPELLINGS:
-        return units.SPELLINGS[told][0]
-    if not _WORD.fullmatch(told):
+    text = unit.strip()
+    if text in units.SPELLINGS:
+        return units.SPELLINGS[text][0]
+    if not _WORD.fullmatch(text):
         return None
     bases = dict.fromkeys((_ZEROED, *(base for base, _ in units.SPELLINGS.values())))
     for base in bases:
         try:
-            units.convert(1.0, told, base)
+            units.convert(1.0, text, base)
         except UnitError:
             continue
         return base

@@ -53,8 +53,8 @@ def told_of(record: Record) -> Mapping[str, Any]:
     Mapping
         Empty where no worker has looked at it.
     """
-    told = record.volume.get("patches")
-    return told if isinstance(told, Mapping) else {}
+    summary = record.volume.get("patches")
+    return summary if isinstance(summary, Mapping) else {}
 
 
 def patch_file_of(record: Record) -> PatchFile | None:
@@ -71,10 +71,10 @@ def patch_file_of(record: Record) -> PatchFile | None:
         None where it has none, or what it tells of it is no such thing.
     """
     entry = next((file for file in record.files if file.path == PATH and file.role == ROLE), None)
-    told = told_of(record)
-    size, seed, counts = told.get("size"), told.get("seed"), told.get("counts")
+    summary = told_of(record)
+    size, seed, counts = summary.get("size"), summary.get("seed"), summary.get("counts")
     if entry is None or type(size) is not int or type(seed) is not int or not isinstance(counts, Mapping):
         return None
     if not all(split in SPLITS and type(count) is int for split, count in counts.items()):
         return None
-    return PatchFile(entry, size, str(told.get("dtype")), dict(counts), seed)
+    return PatchFile(entry, size, str(summary.get("dtype")), dict(counts), seed)

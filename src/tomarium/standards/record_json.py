@@ -87,25 +87,25 @@ def details(record: Record) -> dict[str, Any]:
     dict
         JSON values. The first volume's summary is left out: the crate tells it by itself.
     """
-    found: dict[str, Any] = {"parts": [_part_json(part) for part in record.parts]}
-    for volume in [part for part in found["parts"] if part["kind"] == "volume"][:1]:
+    content: dict[str, Any] = {"parts": [_part_json(part) for part in record.parts]}
+    for volume in [part for part in content["parts"] if part["kind"] == "volume"][:1]:
         del volume["summary"]
     if record.publication is not None:
-        found["publication"] = {
+        content["publication"] = {
             key: value.isoformat() if isinstance(value, datetime) else value
             for key, value in asdict(record.publication).items()
         }
-    found["people"] = [asdict(person) for person in record.creators]
-    found["related"] = [asdict(related) for related in record.related]
-    found["techniques"] = list(record.techniques)
-    found["disclosed"] = list(record.disclosed)
-    found["specimen"] = record.specimen
-    found["funding"] = [_funding_json(funding) for funding in record.funding]
-    found["entities"] = [entity_json(entity) for entity in record.entities]
-    found["acknowledgement"] = record.acknowledgement
-    found["links"] = [link_json(link) for link in record.links]
-    found["card"] = record.card.told
-    return {key: value for key, value in found.items() if value}
+    content["people"] = [asdict(person) for person in record.creators]
+    content["related"] = [asdict(related) for related in record.related]
+    content["techniques"] = list(record.techniques)
+    content["disclosed"] = list(record.disclosed)
+    content["specimen"] = record.specimen
+    content["funding"] = [_funding_json(funding) for funding in record.funding]
+    content["entities"] = [entity_json(entity) for entity in record.entities]
+    content["acknowledgement"] = record.acknowledgement
+    content["links"] = [link_json(link) for link in record.links]
+    content["card"] = record.card.told
+    return {key: value for key, value in content.items() if value}
 
 
 def _funding_json(funding: Funding) -> dict[str, str]:
@@ -115,22 +115,22 @@ def _funding_json(funding: Funding) -> dict[str, str]:
 
 def _part_json(part: Part) -> dict[str, Any]:
     """Tell all of a part; its summary, which may be long, is not copied."""
-    told = {field.name: getattr(part, field.name) for field in fields(part)}
-    told["axes"] = [dict(axis) for axis in part.axes]
+    content = {field.name: getattr(part, field.name) for field in fields(part)}
+    content["axes"] = [dict(axis) for axis in part.axes]
     for key in ("creator", "permission"):
-        if not told[key]:
-            del told[key]
+        if not content[key]:
+            del content[key]
     if part.permission:
-        told["permission"] = asdict(part.permission)
-    return told
+        content["permission"] = asdict(part.permission)
+    return content
 
 
-def read_parts(told: Mapping[str, Any], volume: Mapping[str, Any]) -> tuple[Part, ...]:
+def read_parts(content: Mapping[str, Any], volume: Mapping[str, Any]) -> tuple[Part, ...]:
     """Read the parts of a record.
 
     Parameters
     ----------
-    told : Mapping
+    content : Mapping
         As `details` returns it.
     volume : Mapping
         Summary of the first volume.
@@ -140,10 +140,10 @@ def read_parts(told: Mapping[str, Any], volume: Mapping[str, Any]) -> tuple[Part
     tuple of Part
         Of a record that was written before parts were told: its volume.
     """
-    if "parts" not in told:
+    if "parts" not in content:
         return (Part("volume", str(volume.get("path") or OLD_VOLUME), summary=volume),) if volume else ()
     parts, summary = [], volume
-    for part in told["parts"]:
+    for part in content["parts"]:
         if part["kind"] not in KINDS:
             raise ValueError(f"a part of the kind {part['kind']!r} is unknown; known are {', '.join(KINDS)}")
         parts.append(
@@ -161,16 +161,16 @@ def read_parts(told: Mapping[str, Any], volume: Mapping[str, Any]) -> tuple[Part
     return tuple(parts)
 
 
-def _permission(told: Mapping[str, Any]) -> Permission:
-    return Permission(*(_text(told, key) for key in ("holder", "licence", "text", "date", "document")))
+def _permission(content: Mapping[str, Any]) -> Permission:
+    return Permission(*(_text(content, key) for key in ("holder", "licence", "text", "date", "document")))
 
 
-def read_people(told: Mapping[str, Any], names: list[str]) -> tuple[Person, ...]:
+def read_people(content: Mapping[str, Any], names: list[str]) -> tuple[Person, ...]:
     """Read who made a record.
 
     Parameters
     ----------
-    told : Mapping
+    content : Mapping
         As `details` returns it.
     names : list of str
         Names of the creators, which are all that old records tell.
@@ -180,18 +180,18 @@ def read_people(told: Mapping[str, Any], names: list[str]) -> tuple[Person, ...]
     tuple of Person
         In the order of the citation.
     """
-    if "people" not in told:
+    if "people" not in content:
         return tuple(Person(name) for name in names)
     keys = ("name", "orcid", "affiliation", "ror")
-    return tuple(Person(*(_text(person, key) for key in keys)) for person in told["people"])
+    return tuple(Person(*(_text(person, key) for key in keys)) for person in content["people"])
 
 
-def read_publication(told: Mapping[str, Any]) -> Publication | None:
+def read_publication(content: Mapping[str, Any]) -> Publication | None:
     """Read that a record was published.
 
     Parameters
     ----------
-    told : Mapping
+    content : Mapping
         As `details` returns it.
 
     Returns
@@ -199,30 +199,34 @@ def read_publication(told: Mapping[str, Any]) -> Publication | None:
     Publication or None
         None where it was not.
     """
-    if "publication" not in told:
+    if "publication" not in content:
         return None
-    one = told["publication"]
-    if not isinstance(one["version"], int) or isinstance(one["version"], bool) or one["version"] < 1:
-        raise ValueError(f"the version {one['version']!r} is no number from 1")
+    publication = content["publication"]
+    if (
+        not isinstance(publication["version"], int)
+        or isinstance(publication["version"], bool)
+        or publication["version"] < 1
+    ):
+        raise ValueError(f"the version {publication['version']!r} is no number from 1")
     return Publication(
-        published=_moment(one, "published"),
-        publisher=_text(one, "publisher"),
-        open_from=_moment(one, "open_from"),
-        doi=_text(one, "doi"),
-        concept_doi=_text(one, "concept_doi"),
-        version=one["version"],
-        kept_until=None if one["kept_until"] is None else _moment(one, "kept_until"),
-        withdrawn=None if one["withdrawn"] is None else _moment(one, "withdrawn"),
-        reason=_text(one, "reason"),
+        published=_moment(publication, "published"),
+        publisher=_text(publication, "publisher"),
+        open_from=_moment(publication, "open_from"),
+        doi=_text(publication, "doi"),
+        concept_doi=_text(publication, "concept_doi"),
+        version=publication["version"],
+        kept_until=None if publication["kept_until"] is None else _moment(publication, "kept_until"),
+        withdrawn=None if publication["withdrawn"] is None else _moment(publication, "withdrawn"),
+        reason=_text(publication, "reason"),
     )
 
 
-def read_related(told: Mapping[str, Any]) -> tuple[Related, ...]:
+def read_related(content: Mapping[str, Any]) -> tuple[Related, ...]:
     """Read what a record is related to.
 
     Parameters
     ----------
-    told : Mapping
+    content : Mapping
         As `details` returns it.
 
     Returns
@@ -230,20 +234,22 @@ def read_related(told: Mapping[str, Any]) -> tuple[Related, ...]:
     tuple of Related
         In the order they were told.
     """
-    found = []
-    for one in told.get("related", []):
-        if one["relation"] not in RELATIONS:
-            raise ValueError(f"the relation {one['relation']!r} is unknown; known are {', '.join(RELATIONS)}")
-        found.append(Related(cast(Relation, one["relation"]), _text(one, "identifier")))
-    return tuple(found)
+    related = []
+    for entry in content.get("related", []):
+        if entry["relation"] not in RELATIONS:
+            raise ValueError(
+                f"the relation {entry['relation']!r} is unknown; known are {', '.join(RELATIONS)}"
+            )
+        related.append(Related(cast(Relation, entry["relation"]), _text(entry, "identifier")))
+    return tuple(related)
 
 
-def read_others(told: Mapping[str, Any]) -> dict[str, Any]:
+def read_others(content: Mapping[str, Any]) -> dict[str, Any]:
     """Read techniques, specimen, funding, acknowledgement, links, what was disclosed, and the card in plain words.
 
     Parameters
     ----------
-    told : Mapping
+    content : Mapping
         As `details` returns it.
 
     Returns
@@ -251,37 +257,39 @@ def read_others(told: Mapping[str, Any]) -> dict[str, Any]:
     dict
         Fields of `Record`.
     """
-    lists = {key: told.get(key, []) for key in ("techniques", "disclosed")}
+    lists = {key: content.get(key, []) for key in ("techniques", "disclosed")}
     for key, items in lists.items():
         if not all(isinstance(item, str) for item in items):
             raise ValueError(f"{key}: an item is no text")
     return {
         **{key: tuple(items) for key, items in lists.items()},
-        "specimen": _text(told, "specimen") if "specimen" in told else "",
+        "specimen": _text(content, "specimen") if "specimen" in content else "",
         "funding": tuple(
-            Funding(_text(one, "funder"), _text(one, "award"), _text(one, "ror") if "ror" in one else "")
-            for one in told.get("funding", [])
+            Funding(
+                _text(entry, "funder"), _text(entry, "award"), _text(entry, "ror") if "ror" in entry else ""
+            )
+            for entry in content.get("funding", [])
         ),
-        "entities": tuple(_entity(one) for one in told.get("entities", [])),
-        "acknowledgement": _text(told, "acknowledgement") if "acknowledgement" in told else "",
-        "links": _links(told.get("links", [])),
-        "card": _card(told.get("card", {})),
+        "entities": tuple(_entity(entry) for entry in content.get("entities", [])),
+        "acknowledgement": _text(content, "acknowledgement") if "acknowledgement" in content else "",
+        "links": _links(content.get("links", [])),
+        "card": _card(content.get("card", {})),
     }
 
 
-def _links(told: Any) -> tuple[Link, ...]:
-    if not isinstance(told, list) or len(told) > MOST_LINKS:
+def _links(content: Any) -> tuple[Link, ...]:
+    if not isinstance(content, list) or len(content) > MOST_LINKS:
         raise ValueError(f"links: at most {MOST_LINKS} links in a list were expected")
     try:
-        return tuple(link_of(one) for one in told)
+        return tuple(link_of(entry) for entry in content)
     except InputError as problem:
         raise FormatError(f"links: {problem}") from problem
 
 
-def _card(told: Any) -> PlainCard:
-    if not isinstance(told, dict) or not told.keys() <= CARD.keys():
+def _card(content: Any) -> PlainCard:
+    if not isinstance(content, dict) or not content.keys() <= CARD.keys():
         raise ValueError(f"the card in plain words is none; its fields are {', '.join(CARD)}")
-    return PlainCard(**{key: _text(told, key) for key in told})
+    return PlainCard(**{key: _text(content, key) for key in content})
 
 
 def entity_json(entity: Entity) -> dict[str, Any]:
@@ -298,8 +306,8 @@ def entity_json(entity: Entity) -> dict[str, Any]:
     }
 
 
-def _entity(told: Mapping[str, Any]) -> Entity:
-    kind, facts = _text(told, "kind"), told["facts"]
+def _entity(content: Mapping[str, Any]) -> Entity:
+    kind, facts = _text(content, "kind"), content["facts"]
     if kind not in ENTITIES:
         raise ValueError(f"an entity of the kind {kind!r} is unknown; known are {', '.join(ENTITIES)}")
     forms = {fact.key: fact.form for fact in ENTITIES[kind].facts}
@@ -309,33 +317,35 @@ def _entity(told: Mapping[str, Any]) -> Entity:
         lines = value if forms[key] in ("list", "people") else [value]
         if not isinstance(lines, list) or not all(isinstance(line, str) for line in lines):
             raise ValueError(f"{key} of the {kind} is no text, or no list of texts")
-    origins = tuple(Origin(_text(one, "parent"), _text(one, "how")) for one in told.get("origins", []))
+    origins = tuple(
+        Origin(_text(origin, "parent"), _text(origin, "how")) for origin in content.get("origins", [])
+    )
     if unknown := [origin.how for origin in origins if origin.how not in HOWS]:
         raise ValueError(f"how a specimen was made, {unknown[0]!r}, is unknown; known are {', '.join(HOWS)}")
-    disclosed = told.get("disclosed", [])
+    disclosed = content.get("disclosed", [])
     if not isinstance(disclosed, list) or not all(isinstance(key, str) for key in disclosed):
         raise ValueError("disclosed: an item is no text")
     return Entity(
         kind=kind,
-        id=_text(told, "id"),
-        name=_text(told, "name"),
+        id=_text(content, "id"),
+        name=_text(content, "name"),
         facts=facts,
         disclosed=tuple(disclosed),
         origins=origins,
-        doi=_text(told, "doi") if "doi" in told else "",
-        published=_moment(told, "published") if "published" in told else None,
+        doi=_text(content, "doi") if "doi" in content else "",
+        published=_moment(content, "published") if "published" in content else None,
     )
 
 
-def _moment(told: Mapping[str, Any], key: str) -> datetime:
-    moment = datetime.fromisoformat(_text(told, key))
+def _moment(content: Mapping[str, Any], key: str) -> datetime:
+    moment = datetime.fromisoformat(_text(content, key))
     if moment.tzinfo is None:
-        raise ValueError(f"{key} {told[key]!r} has no time zone")
+        raise ValueError(f"{key} {content[key]!r} has no time zone")
     return moment
 
 
-def _text(told: Mapping[str, Any], key: str) -> str:
-    text = told[key]
+def _text(content: Mapping[str, Any], key: str) -> str:
+    text = content[key]
     if not isinstance(text, str):
         raise ValueError(f"{key} is {type(text).__name__}, not text")
     return text

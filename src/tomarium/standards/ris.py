@@ -47,15 +47,15 @@ def export(record: Record, address: str = "") -> str:
         ("AB", record.description),
         *(("KW", word) for word in record.keywords),
         ("N1", "" if publication else f"{DRAFT.capitalize()}."),
-        ("N1", _withdrawn(record)),
+        ("N1", _withdrawn_note(record)),
         ("N1", f"Licence: {licence}" if record.licence.strip() else licence),
     ]
     # A line's content must stand on one line, else what follows is read as another field.
-    told = [f"{tag}  - {in_line(content)}" for tag, content in lines if in_line(content)]
-    return "\r\n".join([*told, "ER  - ", ""])
+    filled = [f"{tag}  - {in_line(content)}" for tag, content in lines if in_line(content)]
+    return "\r\n".join([*filled, "ER  - ", ""])
 
 
-def _withdrawn(record: Record) -> str:
+def _withdrawn_note(record: Record) -> str:
     withdrawn = record.publication.withdrawn if record.publication else None
     return f"Withdrawn on {withdrawn.date().isoformat()}." if withdrawn else ""
 

@@ -91,8 +91,8 @@ def export(record: Record, address: str = "") -> str:
         _text("#volume-summary", "Shape, voxel size, statistics and histogram of the volume", record.volume),
         _text("#provenance", "What was done: plan, versions, timings, source", record.provenance),
     ]
-    if told := record_json.details(record):
-        details.append(_text("#details", "Parts, people, publication, relations, funding", told))
+    if record_details := record_json.details(record):
+        details.append(_text("#details", "Parts, people, publication, relations, funding", record_details))
     action = _action(record, people, details[1])
     publication = record.publication
     root: Entity = {
@@ -188,7 +188,7 @@ def _record(root: Entity, graph: Mapping[str, Entity]) -> Record:
     created = datetime.fromisoformat(root[term])
     if created.tzinfo is None:
         raise ValueError(f"{term} {root[term]!r} has no time zone")
-    told = _mapping(graph.get("#details"))
+    record_details = _mapping(graph.get("#details"))
     names = [_string(_entity(item, graph), "name") for item in _list(root.get("creator"))]
     licence = _entity(root["license"], graph) if "license" in root else {"@id": NO_LICENCE}
     return Record(
@@ -196,26 +196,26 @@ def _record(root: Entity, graph: Mapping[str, Entity]) -> Record:
         title=_string(root, "name"),
         created=created,
         description=_string(root, "description") if "description" in root else "",
-        creators=record_json.read_people(told, names),
+        creators=record_json.read_people(record_details, names),
         keywords=tuple(str(word) for word in _list(root.get("keywords"))),
         licence="" if licence["@id"] == NO_LICENCE else _string(licence, "name"),
         parameters=dict(_value(_entity(item, graph)) for item in _list(root.get("variableMeasured"))),
-        parts=record_json.read_parts(told, _mapping(graph.get("#volume-summary"))),
+        parts=record_json.read_parts(record_details, _mapping(graph.get("#volume-summary"))),
         provenance=_mapping(graph.get("#provenance")),
         files=tuple(_entry(_entity(item, graph)) for item in _list(root.get("hasPart"))),
-        publication=record_json.read_publication(told),
-        related=record_json.read_related(told),
-        **record_json.read_others(told),
+        publication=record_json.read_publication(record_details),
+        related=record_json.read_related(record_details),
+        **record_json.read_others(record_details),
     )
 
 
 def _people(record: Record) -> list[Entity]:
     """Describe the creators; who has an ORCID iD of their own is known by it, as the specification recommends."""
-    held = Counter(person.orcid for person in record.creators)
+    orcid_counts = Counter(person.orcid for person in record.creators)
     people = []
     for number, person in enumerate(record.creators, 1):
         orcid = f"https://orcid.org/{person.orcid}" if person.orcid else ""
-        own = is_orcid(person.orcid) and held[person.orcid] == 1
+        own = is_orcid(person.orcid) and orcid_counts[person.orcid] == 1
         entity: Entity = {
             "@id": orcid if own else f"#creator-{number}",
             "@type": "Organization" if name_of(person).organisation else "Person",
@@ -246,12 +246,12 @@ def _organisation(record: Record, number: int) -> Entity:
 def _organisations(record: Record) -> list[Entity]:
     """Describe the affiliations of the creators, and the publisher."""
     numbered = enumerate(record.creators, 1)
-    found = [_organisation(record, number) for number, person in numbered if person.affiliation]
+    organisations = [_organisation(record, number) for number, person in numbered if person.affiliation]
     if record.publication:
-        found.append(
+        organisations.append(
             {"@id": "#publisher", "@type": "Organization", "name": record.publication.publisher or "unnamed"}
         )
-    return list({entity["@id"]: entity for entity in found}.values())
+    return list({entity["@id"]: entity for entity in organisations}.values())
 
 
 def _techniques(record: Record) -> list[Entity]:
@@ -268,7 +268,7 @@ def _techniques(record: Record) -> list[Entity]:
 
 def described_entity(entity: Described) -> Entity:
     """Describe a specimen, proposal or instrument; all that is known of it stands in #details."""
-    told: Entity = {
+    content: Entity = {
         "@id": f"#{entity.kind}-{entity.id}",
         "@type": "Project" if entity.kind == "proposal" else "Thing",
         "name": entity.name,
@@ -276,7 +276,7 @@ def described_entity(entity: Described) -> Entity:
         "additionalType": entity.kind,
         "identifier": f"https://doi.org/{quote(entity.doi, safe='/')}" if entity.doi else entity.id,
     }
-    return told
+    return content
 
 
 def _parameter(key: str, value: Value[Any]) -> Entity:

@@ -88,16 +88,16 @@ def export(record: Record, address: str = "") -> str:
         "creditText": cite(record, address),
         **_relations(record, address),
     }
-    told = {key: content for key, content in dataset.items() if content or content is False}
-    return _for_html(record_json.to_json(told, indent=1)) + "\n"
+    filled = {key: content for key, content in dataset.items() if content or content is False}
+    return _for_html(record_json.to_json(filled, indent=1)) + "\n"
 
 
-def moment(told: Value[Any] | None) -> str:
+def moment(parameter_value: Value[Any] | None) -> str:
     """Read a parameter that tells a moment.
 
     Parameters
     ----------
-    told : Value or None
+    parameter_value : Value or None
         Such as that of `start_time`.
 
     Returns
@@ -106,7 +106,11 @@ def moment(told: Value[Any] | None) -> str:
         ISO 8601 with its time zone; "" where it tells none.
     """
     try:
-        read = datetime.fromisoformat(told.value.strip()) if told and isinstance(told.value, str) else None
+        read = (
+            datetime.fromisoformat(parameter_value.value.strip())
+            if parameter_value and isinstance(parameter_value.value, str)
+            else None
+        )
     except ValueError:
         return ""
     return read.isoformat() if read and read.tzinfo else ""
@@ -139,8 +143,8 @@ def _description(record: Record) -> str:
 
 
 def _identifiers(record: Record, doi: str) -> list[Any]:
-    found: list[Any] = [doi_address(doi)] if doi else []
-    return [*found, {"@type": "PropertyValue", "propertyID": "tomarium record", "value": record.id}]
+    identifiers: list[Any] = [doi_address(doi)] if doi else []
+    return [*identifiers, {"@type": "PropertyValue", "propertyID": "tomarium record", "value": record.id}]
 
 
 def _creator(record: Record, number: int) -> Entity:
@@ -149,8 +153,8 @@ def _creator(record: Record, number: int) -> Entity:
     if name.organisation:
         return _organisation(person.name)
     whole = " ".join(part for part in (name.given, name.family, name.suffix) if part)
-    told = {"@type": "Person", "name": whole, "givenName": name.given, "familyName": name.family}
-    entity: Entity = {key: content for key, content in told.items() if content}
+    fields = {"@type": "Person", "name": whole, "givenName": name.given, "familyName": name.family}
+    entity: Entity = {key: content for key, content in fields.items() if content}
     if person.orcid:
         entity["sameAs"] = f"https://orcid.org/{person.orcid}"
     if person.affiliation:
@@ -159,8 +163,12 @@ def _creator(record: Record, number: int) -> Entity:
 
 
 def _organisation(name: str, ror: str = "") -> Entity:
-    told = {"@type": "Organization", "name": name.strip(), "sameAs": f"https://ror.org/{ror}" if ror else ""}
-    return {key: content for key, content in told.items() if content} if name.strip() else {}
+    organisation = {
+        "@type": "Organization",
+        "name": name.strip(),
+        "sameAs": f"https://ror.org/{ror}" if ror else "",
+    }
+    return {key: content for key, content in organisation.items() if content} if name.strip() else {}
 
 
 def _is_open(record: Record) -> bool:
@@ -204,13 +212,13 @@ def _technique(id: str) -> Entity:
 def _parameter(key: str, value: Value[Any]) -> Entity:
     """Tell a parameter as a number with its unit, or as text; a long list in short."""
     plain = isinstance(value.value, str | int | float)
-    told: Entity = {
+    content: Entity = {
         "@type": "PropertyValue",
         "name": parameter.label(key),
         "propertyID": key,
         "value": value.value if plain else in_words(value.value),
     }
-    return told | ({"unitText": unit} if (unit := parameter.unit(key)) else {})
+    return content | ({"unitText": unit} if (unit := parameter.unit(key)) else {})
 
 
 def _grant(funding: Funding) -> Entity:
@@ -222,8 +230,8 @@ def _grant(funding: Funding) -> Entity:
 
 def _catalogue(address: str) -> Entity:
     """Name the catalogue, whose address is what stands before "/records/" in that of a record."""
-    home, found, _ = address.rpartition("/records/")
-    return {"@type": "DataCatalog", "name": "tomarium", "url": f"{home}/"} if found and home else {}
+    home, separator, _ = address.rpartition("/records/")
+    return {"@type": "DataCatalog", "name": "tomarium", "url": f"{home}/"} if separator and home else {}
 
 
 def _distribution(record: Record, address: str) -> list[Entity]:
@@ -266,21 +274,27 @@ _TERMS: Final[Mapping[str, str]] = {
 
 
 def _relations(record: Record, address: str) -> Entity:
-    found: dict[str, list[Any]] = {}
+    relations: dict[str, list[Any]] = {}
     for related in record.related:
         if (term := _TERMS.get(related.relation)) and (place := place_of(related.identifier, address)):
             kind = "Dataset" if term in {"isPartOf", "hasPart"} else "CreativeWork"
             other = place if term == "isBasedOn" else {"@type": kind, "@id": place, "url": place}
-            found.setdefault(term, []).append(other)
+            relations.setdefault(term, []).append(other)
     for kind, text in (("specimen", "about"), ("proposal", "isPartOf"), ("instrument", "mentions")):
         if entity := record.entity(kind):
             doi = doi_address(entity.doi) if entity.doi else ""
-            told = {"name": entity.name, "description": entity_line(entity), "identifier": doi or entity.id}
+            content = {
+                "name": entity.name,
+                "description": entity_line(entity),
+                "identifier": doi or entity.id,
+            }
             kind_of = "CreativeWork" if kind == "proposal" else "Thing"
-            found.setdefault(text, []).append({"@type": kind_of, **told, **({"@id": doi} if doi else {})})
+            relations.setdefault(text, []).append(
+                {"@type": kind_of, **content, **({"@id": doi} if doi else {})}
+            )
     if place := place_of(record.specimen):
-        found.setdefault("isBasedOn", []).append(place)
-    return dict(found)
+        relations.setdefault("isBasedOn", []).append(place)
+    return dict(relations)
 
 
 SCHEMA_ORG = Standard(

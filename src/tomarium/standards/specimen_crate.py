@@ -64,16 +64,21 @@ def export_specimen(
     FormatError
         A value has no spelling in JSON.
     """
-    shown = {entity.id: _specimen(entity, {other.id for other in family}) for entity in family}
-    for one in family:
-        above = [shown[origin.parent] for origin in one.origins if origin.parent in shown]
+    specimens = {entity.id: _specimen(entity, {other.id for other in family}) for entity in family}
+    for member in family:
+        above = [specimens[origin.parent] for origin in member.origins if origin.parent in specimens]
         if above:
-            shown[one.id]["isBasedOn"] = ro_crate.references(above)
-    claimed = [entity for claim in claims if claim.specimen in shown for entity in _claimed(shown, claim)]
+            specimens[member.id]["isBasedOn"] = ro_crate.references(above)
+    claimed = [
+        entity
+        for claim in claims
+        if claim.specimen in specimens
+        for entity in _describe_claim(specimens, claim)
+    ]
     parts: dict[str, list[Entity]] = {record.id: _record(record, address) for record in records}
-    known = {f"specimens/{id}": entity for id, entity in shown.items()}
-    known |= {f"records/{id}": part[0] for id, part in parts.items()}
-    described = [_file(path, content, links.get(path), known) for path, content in files.items()]
+    entities_by_path = {f"specimens/{id}": entity for id, entity in specimens.items()}
+    entities_by_path |= {f"records/{id}": part[0] for id, part in parts.items()}
+    described = [_file(path, content, links.get(path), entities_by_path) for path, content in files.items()]
     licences = {record.licence for record in records}
     licence = ro_crate.licence_entity(licences.pop() if len(licences) == 1 else "")
     root: Entity = {
@@ -87,7 +92,7 @@ def export_specimen(
         ),
         "datePublished": written.isoformat(),
         "license": {"@id": licence["@id"]},
-        "about": ro_crate.references(list(shown.values())),
+        "about": ro_crate.references(list(specimens.values())),
         "hasPart": ro_crate.references([*described, *(part[0] for part in parts.values())]),
     }
     descriptor: Entity = {
@@ -97,38 +102,38 @@ def export_specimen(
         "conformsTo": {"@id": ro_crate.SPECIFICATION},
     }
     of_records = [entity for part in parts.values() for entity in part]
-    every = [descriptor, root, licence, *shown.values(), *claimed, *described, *of_records]
-    graph = list({entity["@id"]: entity for entity in every}.values())
+    all_entities = [descriptor, root, licence, *specimens.values(), *claimed, *described, *of_records]
+    graph = list({entity["@id"]: entity for entity in all_entities}.values())
     return record_json.to_json({"@context": ro_crate.CONTEXT, "@graph": graph}, indent=1) + "\n"
 
 
-def _specimen(entity: Described, known: Collection[str]) -> Entity:
-    origins = [origin for origin in entity.origins if origin.parent in known]
-    made = "; ".join(f"{HOWS[origin.how]} {origin.parent}" for origin in origins)
-    told = ro_crate.described_entity(entity)
-    return told | ({"description": f"{told['description']}; {made}"} if made else {})
+def _specimen(entity: Described, known_ids: Collection[str]) -> Entity:
+    origins = [origin for origin in entity.origins if origin.parent in known_ids]
+    made_from = "; ".join(f"{HOWS[origin.how]} {origin.parent}" for origin in origins)
+    content = ro_crate.described_entity(entity)
+    return content | ({"description": f"{content['description']}; {made_from}"} if made_from else {})
 
 
-def _claimed(shown: Mapping[str, Entity], claim: SameSampleClaim) -> list[Entity]:
+def _describe_claim(specimens: Mapping[str, Entity], claim: SameSampleClaim) -> list[Entity]:
     """Tell of a specimen what it is the same as; the entities that this needs besides."""
-    specimen = shown[claim.specimen]
+    specimen = specimens[claim.specimen]
     key = "sameAs" if claim.state == CONFIRMED else "additionalProperty"
-    named = (
+    claim_id = (
         claim.target
         if claim.state == CONFIRMED
         else f"#claim-{claim.specimen}-{quote(claim.target, safe='')}"
     )
-    specimen[key] = [*specimen.get(key, []), {"@id": named}]
+    specimen[key] = [*specimen.get(key, []), {"@id": claim_id}]
     if claim.state == CONFIRMED:
-        return [{"@id": named, "@type": "Thing", "name": claim.target, "description": claim.told}]
-    told: Entity = {
-        "@id": named,
+        return [{"@id": claim_id, "@type": "Thing", "name": claim.target, "description": claim.told}]
+    content: Entity = {
+        "@id": claim_id,
         "@type": "PropertyValue",
         "name": "claimed to be the same sample",
         "value": claim.target,
         "description": f"{STATES[claim.state]}; claimed by {claim.who}, {claim.when}: {claim.evidence}",
     }
-    return [told]
+    return [content]
 
 
 def _record(record: Record, address: str) -> list[Entity]:
@@ -141,7 +146,7 @@ def _record(record: Record, address: str) -> list[Entity]:
         {"@id": f"#{record.id}-creator-{number}", "@type": "Person", "name": person.name}
         for number, person in enumerate(record.creators, 1)
     ]
-    told: Entity = {
+    content: Entity = {
         "@id": page or doi or f"#record-{record.id}",
         "@type": "Dataset",
         "name": record.title,
@@ -151,14 +156,14 @@ def _record(record: Record, address: str) -> list[Entity]:
         "license": {"@id": licence["@id"]},
     }
     if people:
-        told["creator"] = ro_crate.references(people)
+        content["creator"] = ro_crate.references(people)
     if page:
-        told["url"] = page
-    return [told, licence, *people]
+        content["url"] = page
+    return [content, licence, *people]
 
 
-def _file(path: str, content: bytes, link: Link | None, known: Mapping[str, Entity]) -> Entity:
-    told: Entity = {
+def _file(path: str, content: bytes, link: Link | None, entities_by_path: Mapping[str, Entity]) -> Entity:
+    file_entity: Entity = {
         "@id": quote(path, safe="/"),
         "@type": "File",
         "name": path,
@@ -168,12 +173,16 @@ def _file(path: str, content: bytes, link: Link | None, known: Mapping[str, Enti
         "encodingFormat": "application/json",
     }
     if link is not None:
-        told["description"] = (
+        file_entity["description"] = (
             f"Where the frame {link.from_frame} lies in {link.to_frame}, {LINK_KINDS[link.kind]}: a matrix for points "
             f"in metres, and the covariance of a rotation (rad) and a translation (m) after it."
         )
         frames = [read_frame(end) for end in (link.from_frame, link.to_frame)]
-        ends = [known[name] for frame in frames if (name := f"{frame.kind}/{frame.id}") in known]
+        ends = [
+            entities_by_path[name]
+            for frame in frames
+            if (name := f"{frame.kind}/{frame.id}") in entities_by_path
+        ]
         if ends:
-            told["about"] = ro_crate.references(ends)
-    return told
+            file_entity["about"] = ro_crate.references(ends)
+    return file_entity

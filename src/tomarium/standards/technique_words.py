@@ -38,7 +38,7 @@ WORDS: Final[dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
 }  # fmt: skip
 
 
-def values_of(word: str, known: Iterable[str]) -> tuple[str, ...]:
+def values_of(word: str, values_known: Iterable[str]) -> tuple[str, ...]:
     """Find what a technique is called.
 
     Parameters
@@ -46,7 +46,7 @@ def values_of(word: str, known: Iterable[str]) -> tuple[str, ...]:
     word : str
         A short name ("ct", "eds", "ebsd", "sem", "fib" …), a name or identifier of PaNET, or words as records have
         them; in any case.
-    known : iterable of str
+    values_known : iterable of str
         Values of the facet `technique`: identifiers of PaNET, and words such as "FIB-SEM".
 
     Returns
@@ -67,22 +67,24 @@ def values_of(word: str, known: Iterable[str]) -> tuple[str, ...]:
     >>> values_of("ct", ["PaNET01207", "SEM-EDS"])
     ('PaNET01207',)
     """
-    asked = _letters(word)
-    if not asked:
+    letters = _letters(word)
+    if not letters:
         raise ParameterError(
             f"{word[:80]!r} is no technique; give one such as {', '.join(WORDS)}, or a name of PaNET"
         )
-    ids, spelled = _meant(word, asked)
+    ids, spelled = _ids_and_words(word, letters)
     phrases = [_letters(text) for text in spelled]
     return tuple(
-        value for value in known if value in ids or any(_holds(_letters(value), phrase) for phrase in phrases)
+        value
+        for value in values_known
+        if value in ids or any(_contains(_letters(value), phrase) for phrase in phrases)
     )
 
 
-def _meant(word: str, asked: tuple[str, ...]) -> tuple[frozenset[str], tuple[str, ...]]:
+def _ids_and_words(word: str, letters: tuple[str, ...]) -> tuple[frozenset[str], tuple[str, ...]]:
     """Return identifiers of PaNET, and the words that are looked for."""
     for name, (terms, spelled) in WORDS.items():
-        if asked in (_letters(name), *map(_letters, spelled)):
+        if letters in (_letters(name), *map(_letters, spelled)):
             return frozenset().union(*(panet.narrower(panet.id_of(term)) for term in terms)), spelled
     try:
         id = panet.id_of(word)
@@ -96,5 +98,5 @@ def _letters(text: str) -> tuple[str, ...]:
     return tuple(re.findall(r"[^\W_]+", unicodedata.normalize("NFKC", text).casefold()))
 
 
-def _holds(whole: tuple[str, ...], part: tuple[str, ...]) -> bool:
+def _contains(whole: tuple[str, ...], part: tuple[str, ...]) -> bool:
     return any(whole[start : start + len(part)] == part for start in range(len(whole) - len(part) + 1))

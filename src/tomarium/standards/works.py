@@ -92,13 +92,13 @@ def named_in(texts: Iterable[str], but: str = "") -> tuple[str, ...]:
     tuple of str
         In their order.
     """
-    found: dict[str, None] = {}
+    addresses: dict[str, None] = {}
     for text in texts:
-        for one in _DOI_IN_TEXT.findall(text):
-            found[_trimmed(one).lower()] = None
-        for one in _PAGE_IN_TEXT.findall(text):
-            found[one] = None
-    return tuple(text for text in found if text != but)
+        for doi in _DOI_IN_TEXT.findall(text):
+            addresses[_trimmed(doi).lower()] = None
+        for page in _PAGE_IN_TEXT.findall(text):
+            addresses[page] = None
+    return tuple(text for text in addresses if text != but)
 
 
 def year_in(text: str) -> str:

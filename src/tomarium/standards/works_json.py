@@ -37,10 +37,10 @@ TYPES: Final = {
 """Type of CSL, Crossref or DataCite, in small letters → ours; all others are "other"."""
 
 
-def read(told: Any) -> Works:
+def read(content: Any) -> Works:
     """Read one work or a list of them; what is no work is told, and the others are read."""
     works, problems = [], []
-    for number, entry in enumerate(_entries(told), 1):
+    for number, entry in enumerate(_entries(content), 1):
         place = f"entry {number}"
         work = (
             (_datacite(entry, place) if "titles" in entry else _csl(entry, place))
@@ -54,52 +54,56 @@ def read(told: Any) -> Works:
     return Works(tuple(works), tuple(problems))
 
 
-def _entries(told: Any) -> Iterator[Any]:
+def _entries(content: Any) -> Iterator[Any]:
     """Take out of its wrapping what APIs answer: "message" of Crossref, "data" and "attributes" of DataCite."""
-    if isinstance(told, list):
-        for one in told:
-            yield from _entries(one)
-    elif isinstance(told, Mapping):
+    if isinstance(content, list):
+        for entry in content:
+            yield from _entries(entry)
+    elif isinstance(content, Mapping):
         for key in ("message", "data", "attributes", "items"):
-            if isinstance(told.get(key), (list, Mapping)):
-                yield from _entries(told[key])
+            if isinstance(content.get(key), (list, Mapping)):
+                yield from _entries(content[key])
                 return
-        yield told
+        yield content
     else:
-        yield told
+        yield content
 
 
-def _csl(one: Mapping[str, Any], place: str) -> Work:
-    doi, address = bare_doi(_first(one.get("DOI"))), _first(one.get("URL"))
-    named = [*_texts(one.get("relation")), *_texts(one.get("reference")), *_texts(one.get("related"))]
+def _csl(content: Mapping[str, Any], place: str) -> Work:
+    doi, address = bare_doi(_first(content.get("DOI"))), _first(content.get("URL"))
+    related_texts = [
+        *_texts(content.get("relation")),
+        *_texts(content.get("reference")),
+        *_texts(content.get("related")),
+    ]
     notes = [
-        _first(one.get(key))
+        _first(content.get(key))
         for key in ("note", "annote", "abstract", "keyword", "archive_location", "source")
     ]
     return Work(
-        title=_first(one.get("title")),
-        type=TYPES.get(_first(one.get("type")).lower(), "other"),
-        authors=tuple(filter(None, map(_person, _list(one.get("author"))))),
-        year=_year(one),
-        journal=_first(one.get("container-title")),
-        volume=_first(one.get("volume")),
-        pages=_first(one.get("page")).replace("-", "–"),
-        publisher=_first(one.get("publisher")),
+        title=_first(content.get("title")),
+        type=TYPES.get(_first(content.get("type")).lower(), "other"),
+        authors=tuple(filter(None, map(_person, _list(content.get("author"))))),
+        year=_year(content),
+        journal=_first(content.get("container-title")),
+        volume=_first(content.get("volume")),
+        pages=_first(content.get("page")).replace("-", "–"),
+        publisher=_first(content.get("publisher")),
         doi=doi,
         address="" if bare_doi(address) else address,
-        data=named_in([*named, *notes, *map(_first, _list(one.get("subject")))], doi),
+        data=named_in([*related_texts, *notes, *map(_first, _list(content.get("subject")))], doi),
         place=place,
     )
 
 
-def _datacite(one: Mapping[str, Any], place: str) -> Work:
-    doi, types = bare_doi(_first(one.get("doi"))), one.get("types")
+def _datacite(content: Mapping[str, Any], place: str) -> Work:
+    doi, types = bare_doi(_first(content.get("doi"))), content.get("types")
     general = _first(types.get("resourceTypeGeneral")) if isinstance(types, Mapping) else ""
-    container, publisher = one.get("container"), one.get("publisher")
-    named = [
-        *_texts(one.get("relatedIdentifiers")),
-        *_texts(one.get("relatedItems")),
-        *_texts(one.get("descriptions")),
+    container, publisher = content.get("container"), content.get("publisher")
+    related_texts = [
+        *_texts(content.get("relatedIdentifiers")),
+        *_texts(content.get("relatedItems")),
+        *_texts(content.get("descriptions")),
     ]
     pages = ""
     if isinstance(container, Mapping):
@@ -107,58 +111,59 @@ def _datacite(one: Mapping[str, Any], place: str) -> Work:
         pages = "–".join(dict.fromkeys(filter(None, ends)))
     return Work(
         title=next(
-            (_first(title.get("title")) for title in _list(one["titles"]) if isinstance(title, Mapping)), ""
+            (_first(title.get("title")) for title in _list(content["titles"]) if isinstance(title, Mapping)),
+            "",
         ),
         type=TYPES.get(general.lower(), "other"),
-        authors=tuple(filter(None, map(_person, _list(one.get("creators"))))),
-        year=year_in(_first(one.get("publicationYear"))),
+        authors=tuple(filter(None, map(_person, _list(content.get("creators"))))),
+        year=year_in(_first(content.get("publicationYear"))),
         journal=_first(container.get("title")) if isinstance(container, Mapping) else "",
         volume=_first(container.get("volume")) if isinstance(container, Mapping) else "",
         pages=pages,
         publisher=_first(publisher.get("name") if isinstance(publisher, Mapping) else publisher),
         doi=doi,
-        address=_first(one.get("url")),
-        data=named_in([*named, *_texts(one.get("subjects"))], doi),
+        address=_first(content.get("url")),
+        data=named_in([*related_texts, *_texts(content.get("subjects"))], doi),
         place=place,
     )
 
 
-def _person(told: Any) -> str:
-    if not isinstance(told, Mapping):
+def _person(person: Any) -> str:
+    if not isinstance(person, Mapping):
         return ""
-    family = _first(told.get("family") or told.get("familyName"))
-    given = _first(told.get("given") or told.get("givenName"))
-    whole = _first(told.get("name") or told.get("literal"))
-    particle = _first(told.get("non-dropping-particle"))
+    family = _first(person.get("family") or person.get("familyName"))
+    given = _first(person.get("given") or person.get("givenName"))
+    whole = _first(person.get("name") or person.get("literal"))
+    particle = _first(person.get("non-dropping-particle"))
     family = f"{particle} {family}" if particle and family else family
     return ", ".join(part for part in (family, given) if part) or whole
 
 
-def _year(one: Mapping[str, Any]) -> str:
+def _year(content: Mapping[str, Any]) -> str:
     for key in ("issued", "published", "published-print", "published-online", "created"):
-        told = one.get(key)
-        if isinstance(told, Mapping):
-            parts = _list(told.get("date-parts"))
+        date = content.get(key)
+        if isinstance(date, Mapping):
+            parts = _list(date.get("date-parts"))
             first = _list(parts[0])[:1] if parts else []
-            if year := year_in(" ".join(map(str, first)) or _first(told.get("raw") or told.get("literal"))):
+            if year := year_in(" ".join(map(str, first)) or _first(date.get("raw") or date.get("literal"))):
                 return year
     return ""
 
 
-def _texts(told: Any, depth: int = 0) -> Iterator[str]:
+def _texts(value: Any, depth: int = 0) -> Iterator[str]:
     """Give all texts in what an API tells of other things."""
-    if isinstance(told, str):
-        yield told
-    elif depth < 6 and isinstance(told, (list, Mapping)):
-        for one in told.values() if isinstance(told, Mapping) else told:
-            yield from _texts(one, depth + 1)
+    if isinstance(value, str):
+        yield value
+    elif depth < 6 and isinstance(value, (list, Mapping)):
+        for entry in value.values() if isinstance(value, Mapping) else value:
+            yield from _texts(entry, depth + 1)
 
 
-def _list(told: Any) -> list[Any]:
-    return told if isinstance(told, list) else [] if told is None else [told]
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [] if value is None else [value]
 
 
-def _first(told: Any) -> str:
+def _first(value: Any) -> str:
     """Return a text; Crossref gives many of them as lists."""
-    one = told[0] if isinstance(told, list) and told else told
-    return in_line(str(one)) if isinstance(one, (str, int)) and not isinstance(one, bool) else ""
+    text = value[0] if isinstance(value, list) and value else value
+    return in_line(str(text)) if isinstance(text, (str, int)) and not isinstance(text, bool) else ""

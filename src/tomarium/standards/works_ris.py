@@ -50,20 +50,20 @@ def _references(text: str) -> Iterator[Fields]:
     fields: Fields = {}
     last: list[str] = []
     for line in text.splitlines():
-        found = _LINE.match(line.strip("\ufeff"))
-        if found is None:
+        match = _LINE.match(line.strip("\ufeff"))
+        if match is None:
             if last and line.strip():
                 last[-1] += f" {line.strip()}"
-        elif found[1] == "ER":
+        elif match[1] == "ER":
             if fields:
                 yield fields
             fields, last = {}, []
         else:
-            if found[1] == "TY" and fields:  # the end of the one before is missing
+            if match[1] == "TY" and fields:  # the end of the one before is missing
                 yield fields
                 fields = {}
-            last = fields.setdefault(found[1], [])
-            last.append(found[2].strip())
+            last = fields.setdefault(match[1], [])
+            last.append(match[2].strip())
     if fields:
         yield fields
 
@@ -72,7 +72,7 @@ def _work(fields: Fields, place: str) -> Work:
     def first(*tags: str) -> str:
         return next((in_line(text) for tag in tags for text in fields.get(tag, ()) if text), "")
 
-    addresses = [in_line(one) for tag in ("UR", "L1", "L2", "LK") for one in fields.get(tag, ())]
+    addresses = [in_line(text) for tag in ("UR", "L1", "L2", "LK") for text in fields.get(tag, ())]
     doi = bare_doi(first("DO")) or next(filter(None, map(bare_doi, addresses)), "")
     start, end = first("SP"), first("EP")
     texts = [
@@ -83,14 +83,14 @@ def _work(fields: Fields, place: str) -> Work:
     return Work(
         title=first("TI", "T1", "CT", "BT"),
         type=TYPES.get(first("TY").upper(), "other"),
-        authors=tuple(in_line(one) for tag in ("AU", "A1") for one in fields.get(tag, ()) if one),
+        authors=tuple(in_line(text) for tag in ("AU", "A1") for text in fields.get(tag, ()) if text),
         year=year_in(first("PY", "Y1", "DA")),
         journal=first("JO", "JF", "T2", "JA"),
         volume=first("VL"),
         pages=f"{start}–{end}" if start and end and start != end else start,
         publisher=first("PB"),
         doi=doi,
-        address=next((one for one in addresses if one.startswith("http") and not bare_doi(one)), ""),
+        address=next((text for text in addresses if text.startswith("http") and not bare_doi(text)), ""),
         data=named_in([*texts, *addresses], doi),
         place=place,
     )

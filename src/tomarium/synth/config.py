@@ -281,11 +281,11 @@ def truth(config: SimulationConfig) -> Truth:
     middle = (config.columns - 1) / 2
     drawn_axis = middle + float(draw.uniform(-0.03, 0.03)) * config.columns
     axis_column = drawn_axis if config.axis_column is None else config.axis_column
-    drawn = config.ellipsoids is None
+    is_drawn = config.ellipsoids is None
     height = config.rows if config.specimen_rows is None else config.specimen_rows
     ellipsoids = (
         specimen(_diameter(config, axis_column), height, config.seed, absorption=config.absorption)
-        if drawn
+        if is_drawn
         else config.ellipsoids
     )
     broken = draw.choice(config.rows * config.columns, config.dead_pixels + config.hot_pixels, replace=False)

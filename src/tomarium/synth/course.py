@@ -126,8 +126,8 @@ def _bars(
         through = (angles_deg - first) / (last - first)
         inside = (through >= 0) & (through <= 1)
         entered = np.clip(through / _ENTERING, 0, 1)
-        left = np.clip((through - 1) / _ENTERING + 1, 0, 1)
-        share[inside], start[inside] = (entered - left)[inside], left[inside]
+        leaving = np.clip((through - 1) / _ENTERING + 1, 0, 1)
+        share[inside], start[inside] = (entered - leaving)[inside], leaving[inside]
     return share, start
 
 

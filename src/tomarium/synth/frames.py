@@ -148,14 +148,14 @@ def frames(
         (FrameKind.FLAT, config.flats, 2 * config.flats),
     ]
     total = sum(stop - start for _, start, stop in sequence)
-    done = 0
+    frames_done = 0
     for kind, start, stop in sequence:
         stack = SimulatedFrames(config, scan_truth, kind)
         for first in range(start, stop, block):
             counts = stack.read(slice(first, min(first + block, stop)), slice(None))
-            done += len(counts)
+            frames_done += len(counts)
             if on_progress is not None:
-                on_progress(done, total)
+                on_progress(frames_done, total)
             yield kind, counts
 
 
@@ -182,14 +182,14 @@ def beam(config: SimulationConfig, place_px: float) -> NDArray[np.float32]:
     return np.asarray(np.exp(-1.2 * place**2) * (1 + stripes) / (1 + config.beam_stripes), dtype=np.float32)
 
 
-def transmission(config: SimulationConfig, known: Truth, view: int) -> NDArray[np.float32]:
+def transmission(config: SimulationConfig, truth: Truth, view: int) -> NDArray[np.float32]:
     """Return what the sample lets through in one view.
 
     Parameters
     ----------
     config : SimulationConfig
         The scan.
-    known : Truth
+    truth : Truth
         Its truth.
     view : int
         Number of the projection.
@@ -200,11 +200,11 @@ def transmission(config: SimulationConfig, known: Truth, view: int) -> NDArray[n
         Mean over each pixel of exp(-line integral), with the fringes of propagation where there are some.
     """
     if config.delta_beta and config.propagation == "wave":
-        return wave_intensity(config, known, view)
+        return wave_intensity(config, truth, view)
     s = config.subrays
     z = pixel_coordinates(config.rows, (config.rows - 1) / 2, s)
-    u = pixel_coordinates(config.columns, known.axis_column, s)
-    through = through_sample(known, view, z, u)
+    u = pixel_coordinates(config.columns, truth.axis_column, s)
+    through = through_sample(truth, view, z, u)
     np.negative(through, out=through)
     np.exp(through, out=through)
     by_row = sum(through[i::s] for i in range(1, s)) + through[::s]
@@ -279,17 +279,17 @@ def photon_counts(draw: np.random.Generator, expected: NDArray[np.float32]) -> N
     return np.asarray(np.rint(np.maximum(counts, 0, out=counts), out=counts))
 
 
-def bars(known: Truth, view: int) -> NDArray[np.float32]:
+def bars(truth: Truth, view: int) -> NDArray[np.float32]:
     """Return what bars in the beam let through in one view, a column cut by an edge in part; shape (column,)."""
-    columns = known.config.columns
-    first = known.course.blocked_from[view] * columns
-    last = first + known.course.blocked_share[view] * columns
+    columns = truth.config.columns
+    first = truth.course.blocked_from[view] * columns
+    last = first + truth.course.blocked_share[view] * columns
     place = np.arange(columns)
     covered = np.clip(np.minimum(place + 1, last) - np.maximum(place, first), 0, 1)
     return np.asarray(1 - (1 - BAR_TRANSMISSION) * covered, np.float32)
 
 
-def _expose(config: SimulationConfig, known: Truth, kind: FrameKind, number: int) -> NDArray[np.uint16]:
+def _expose(config: SimulationConfig, truth: Truth, kind: FrameKind, number: int) -> NDArray[np.uint16]:
     """Take one frame: shape (row, column)."""
     stream = (config.seed, STREAM[kind], number, *([config.part] if config.part else []))
     draw = np.random.Generator(np.random.SFC64(stream))
@@ -297,17 +297,17 @@ def _expose(config: SimulationConfig, known: Truth, kind: FrameKind, number: int
     counts *= config.read_noise
     counts += config.dark_level
     if kind is not FrameKind.DARK:
-        place_px, intensity = known.course.beam(kind, number)
+        place_px, intensity = truth.course.beam(kind, number)
         light = np.float32(config.photons * intensity) * beam(config, place_px)
-        expected = light[:, None] * known.pixel_gain
+        expected = light[:, None] * truth.pixel_gain
         if kind is FrameKind.PROJECTION:
-            expected *= transmission(config, known, number)
-            expected *= known.column_response * bars(known, number)
+            expected *= transmission(config, truth, number)
+            expected *= truth.column_response * bars(truth, number)
         counts += config.gain * photon_counts(draw, expected)
     if config.zingers:
         for row, column, length, height in hits(config, kind, number):
             counts[int(row), int(column) : int(column + length)] += np.float32(height)
-    counts.ravel()[known.dead] = 0
-    counts.ravel()[known.hot] = _FULL
+    counts.ravel()[truth.dead] = 0
+    counts.ravel()[truth.hot] = _FULL
     np.rint(counts, out=counts)
     return np.clip(counts, 0, _FULL, out=counts).astype(np.uint16)

@@ -68,28 +68,28 @@ def rock_images(edge: int = 48, seed: int = 3) -> Iterator[RockImage]:
         another section (EBSD); and a FIB stack of a lamella from the core, whose voxels are twice as thick as wide.
     """
     draw = np.random.default_rng(seed)
-    drawn, middle = rock(EDGE_M, seed), np.full(3, EDGE_M / 2)
+    rock_, middle = rock(EDGE_M, seed), np.full(3, EDGE_M / 2)
 
     def noisy(values: NDArray[Any]) -> NDArray[np.float32]:
         return (values + draw.normal(0, NOISE, values.shape)).astype(np.float32)
 
     voxel = EDGE_M / edge
     yield RockImage(
-        "ct", "Pallasite, CT of the block", noisy(image(drawn, (edge,) * 3, (voxel,) * 3)), (voxel,) * 3, 0.5,
+        "ct", "Pallasite, CT of the block", noisy(image(rock_, (edge,) * 3, (voxel,) * 3)), (voxel,) * 3, 0.5,
         np.eye(4),
     )  # fmt: skip
 
     fine = 0.4 * EDGE_M / edge
     centre = middle + np.array([0.12, -0.06, 0.03]) * EDGE_M
     core = _placed(centre, (edge,) * 3, (fine,) * 3, (4.0, -3.0, 24.0))
-    inside = noisy(image(drawn, (edge,) * 3, (fine,) * 3, core))
+    inside = noisy(image(rock_, (edge,) * 3, (fine,) * 3, core))
     yield RockImage("core-ct", "Pallasite, CT of a core", inside, (fine,) * 3, 0.0, core)
 
     wide = round(0.85 * edge)
     section = _placed(middle, (1, wide, wide), (voxel,) * 3, (5.0, -4.0, 7.0))
-    phases = labels(drawn, (1, wide, wide), (voxel,) * 3, section)[0] + np.uint8(1)
+    phases = labels(rock_, (1, wide, wide), (voxel,) * 3, section)[0] + np.uint8(1)
     yield RockImage("eds", "Pallasite, phases by EDS", phases, (voxel,) * 2, 0.0, section)
-    silicon = draw.poisson(COUNTS * image(drawn, (1, wide, wide), (voxel,) * 3, section, signal="si")[0])
+    silicon = draw.poisson(COUNTS * image(rock_, (1, wide, wide), (voxel,) * 3, section, signal="si")[0])
     yield RockImage(
         "si", "Pallasite, counts of silicon", silicon.astype(np.uint16), (voxel,) * 2, 0.0, section
     )
@@ -98,7 +98,7 @@ def rock_images(edge: int = 48, seed: int = 3) -> Iterator[RockImage]:
     across = _placed(
         middle + np.array([-0.2, 0, 0]) * EDGE_M, (1, edge, edge), (small,) * 3, (0.0, 84.0, 0.0)
     )
-    phases_measured = labels(drawn, (1, edge, edge), (small,) * 3, across)[0] + np.uint8(1)
+    phases_measured = labels(rock_, (1, edge, edge), (small,) * 3, across)[0] + np.uint8(1)
     phases_measured[draw.uniform(size=phases_measured.shape) < NOT_INDEXED] = 0
     yield RockImage("ebsd", "Pallasite, phases by EBSD", phases_measured, (small,) * 2, 0.0, across)
 
@@ -106,7 +106,7 @@ def rock_images(edge: int = 48, seed: int = 3) -> Iterator[RockImage]:
     shape = (edge // 2, edge, edge)
     lamella = _placed(centre + np.array([0.05, 0.04, 0.02]) * EDGE_M, shape, thin, (0.0, 90.0, 10.0))
     yield RockImage(
-        "fib", "Pallasite, FIB stack of a lamella", noisy(image(drawn, shape, thin, lamella, signal="bse")), thin, 0.0,
+        "fib", "Pallasite, FIB stack of a lamella", noisy(image(rock_, shape, thin, lamella, signal="bse")), thin, 0.0,
         lamella,
     )  # fmt: skip
 

@@ -57,11 +57,11 @@ def specimen(diameter: float, height: float, seed: int, *, absorption: float = 1
     core = Ellipsoid(centre, (z, _CORE * y, _CORE * x), 0.25 * matrix, turn)
     parts += [core, *_vessels(draw, body, -matrix)]
 
-    wanted = [(size * radius, ratio) for count, size, ratio in _PIECES for _ in range(count)]
-    foam, *places = _pack(draw, core, [_FOAM_RADIUS * radius, *(size for size, _ in wanted)], height)
+    sizes = [(size * radius, ratio) for count, size, ratio in _PIECES for _ in range(count)]
+    foam, *places = _pack(draw, core, [_FOAM_RADIUS * radius, *(size for size, _ in sizes)], height)
     if foam is not None:
         parts += _foam(draw, foam, _FOAM_RADIUS * radius, -1.25 * matrix)
-    for (size, ratio), place in zip(wanted, places, strict=True):
+    for (size, ratio), place in zip(sizes, places, strict=True):
         half = size * draw.uniform(0.6, 1.0, 3)
         rotation_deg = _triple(draw.uniform(0, 180, 3))
         if place is not None:

@@ -44,7 +44,7 @@ def sampling(config: SimulationConfig) -> int:
     return max(config.subrays, min(MOST_SUBRAYS, ceil(2 * config.pixel_m / fringe)))
 
 
-def wave_intensity(config: SimulationConfig, known: Truth, view: int) -> NDArray[np.float32]:
+def wave_intensity(config: SimulationConfig, truth: Truth, view: int) -> NDArray[np.float32]:
     """Return what reaches a detector at a distance, by the wave behind the sample.
 
     1. Line integrals p of the attenuation on a grid finer than the pixels, and beyond the detector as far as its finest
@@ -56,7 +56,7 @@ def wave_intensity(config: SimulationConfig, known: Truth, view: int) -> NDArray
     ----------
     config : SimulationConfig
         Tells energy, distance, pixel size and δ/β.
-    known : Truth
+    truth : Truth
         Its truth.
     view : int
         Number of the projection.
@@ -77,24 +77,24 @@ def wave_intensity(config: SimulationConfig, known: Truth, view: int) -> NDArray
     margin = min(MOST_MARGIN, 8 + ceil(spread))
     before, wide = zip(*(_beyond(n, margin) for n in (config.rows, config.columns)), strict=True)
     z = pixel_coordinates(wide[0], before[0] + (config.rows - 1) / 2, s)
-    u = pixel_coordinates(wide[1], before[1] + known.axis_column, s)
-    through = through_sample(known, view, z, u)
+    u = pixel_coordinates(wide[1], before[1] + truth.axis_column, s)
+    through = through_sample(truth, view, z, u)
     wave = np.exp(np.complex64(-0.5 - 0.5j * config.delta_beta) * through)
-    there = propagate(wave, fine_m, config.energy_kev, config.distance_m)
-    intensity = _blurred(there.real**2 + there.imag**2, BLUR_PIXELS * s)
+    at_detector = propagate(wave, fine_m, config.energy_kev, config.distance_m)
+    intensity = _blurred(at_detector.real**2 + at_detector.imag**2, BLUR_PIXELS * s)
     pixels = intensity.reshape(wide[0], s, wide[1], s).mean((1, 3), dtype=np.float64)
     inner = pixels[before[0] : before[0] + config.rows, before[1] : before[1] + config.columns]
     return np.asarray(inner, np.float32)
 
 
 def through_sample(
-    known: Truth, view: int, rows: NDArray[np.float64], columns: NDArray[np.float64]
+    truth: Truth, view: int, rows: NDArray[np.float64], columns: NDArray[np.float64]
 ) -> NDArray[np.float32]:
     """Return the line integrals of the sample where it stands in one view.
 
     Parameters
     ----------
-    known : Truth
+    truth : Truth
         Truth of the scan.
     view : int
         Number of the projection.
@@ -106,13 +106,13 @@ def through_sample(
     array of float32, shape (row, column)
         Attenuation, dimensionless.
     """
-    course, config = known.course, known.config
+    course, config = truth.course, truth.config
     z = rows - course.shift_rows_px[view]
     u = columns - course.shift_columns_px[view]
-    sample = known.ellipsoids
+    sample = truth.ellipsoids
     if config.height_rows:
         sample = _lifted(sample, config.height_rows)
-    through = line_integrals(sample, known.angles_deg[view : view + 1], z, u, roll_deg=config.roll_deg)
+    through = line_integrals(sample, truth.angles_deg[view : view + 1], z, u, roll_deg=config.roll_deg)
     return np.asarray(through[0])
 
 

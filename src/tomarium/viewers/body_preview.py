@@ -86,23 +86,23 @@ def body_preview(path: Path, wish: Wish, up: str = "z") -> BodyPreview:
     FormatError
         The volume is damaged.
     """
-    return _preview(path, (path / "zarr.json").stat().st_mtime_ns, wish, up)
+    return _make_preview(path, (path / "zarr.json").stat().st_mtime_ns, wish, up)
 
 
 @lru_cache(maxsize=16)
-def _preview(path: Path, changed_ns: int, wish: Wish, up: str) -> BodyPreview:
-    volume, small = _small(path, changed_ns)
+def _make_preview(path: Path, changed_ns: int, wish: Wish, up: str) -> BodyPreview:
+    volume, small = _small_volume(path, changed_ns)
     grid = Grid(1, small, 1, small.shape, voxel_factors(volume.shape, small.shape), (0.0, 0.0, 0.0))
     body = take_body(volume, grid, wish, lambda stage, done, total: None)
-    solid = _whole(body, small.shape)
-    pieces, largest = _pieces(body.solid)
+    solid = _in_whole_volume(body, small.shape)
+    pieces, largest = _count_pieces(body.solid)
     sizes = [
         n * s / m for n, s, m in zip(volume.shape, volume.voxel_m or (1.0,) * 3, small.shape, strict=True)
     ]
     middle = len(small) // 2
     return BodyPreview(
-        slice=_drawn(laid_over(small[middle], solid[middle]), sizes[1], sizes[2]),
-        silhouette=_from_the_front(body.solid, sizes, up),
+        slice=_write_png(laid_over(small[middle], solid[middle]), sizes[1], sizes[2]),
+        silhouette=_draw_from_front(body.solid, sizes, up),
         threshold=body.threshold,
         found=wish.threshold is None,
         share=float(np.count_nonzero(solid)) / solid.size,
@@ -114,14 +114,14 @@ def _preview(path: Path, changed_ns: int, wish: Wish, up: str) -> BodyPreview:
 
 
 @lru_cache(maxsize=4)
-def _small(path: Path, _changed_ns: int) -> tuple[Volume, NDArray[np.float32]]:
+def _small_volume(path: Path, _changed_ns: int) -> tuple[Volume, NDArray[np.float32]]:
     volume = open_volume(path)
     shape = small_shape(volume.shape, VOXELS)
     fine = [level for level in volume.levels if all(n >= m for n, m in zip(level.shape, shape, strict=True))]
     return volume, averaged(fine[-1], shape)
 
 
-def _whole(body: Body, shape: tuple[int, ...]) -> NDArray[np.bool_]:
+def _in_whole_volume(body: Body, shape: tuple[int, ...]) -> NDArray[np.bool_]:
     """Put a body back into the volume that it was cut out of."""
     whole = np.zeros(shape, bool)
     box = tuple(slice(a, a + n) for a, n in zip(body.start, body.field.shape, strict=True))
@@ -129,7 +129,7 @@ def _whole(body: Body, shape: tuple[int, ...]) -> NDArray[np.bool_]:
     return whole
 
 
-def _pieces(solid: NDArray[np.bool_]) -> tuple[int | None, float]:
+def _count_pieces(solid: NDArray[np.bool_]) -> tuple[int | None, float]:
     try:
         ndimage = optional_import("scipy.ndimage", "mesh")
     except EngineUnavailable:
@@ -139,7 +139,7 @@ def _pieces(solid: NDArray[np.bool_]) -> tuple[int | None, float]:
     return int(count), float(sizes.max() / sizes.sum())
 
 
-def _from_the_front(solid: NDArray[np.bool_], sizes: list[float], up: str) -> bytes:
+def _draw_from_front(solid: NDArray[np.bool_], sizes: list[float], up: str) -> bytes:
     """Draw a body as it stands, the lighter the more of it lies behind a point."""
     turns, axes = UP[up]
     turned = np.rot90(solid, turns, axes)
@@ -148,10 +148,10 @@ def _from_the_front(solid: NDArray[np.bool_], sizes: list[float], up: str) -> by
     behind = turned.sum(axis=1)[::-1]  # z points upwards, and row 0 is at the top
     depth = np.sqrt(behind / max(1, int(behind.max())))
     grey = np.where(behind > 0, DARKEST + (255 - DARKEST) * depth, PAPER).astype(np.uint8)
-    return _drawn(grey, sizes[0], sizes[2])
+    return _write_png(grey, sizes[0], sizes[2])
 
 
-def _drawn(image: NDArray[np.uint8], high: float, wide: float) -> bytes:
+def _write_png(image: NDArray[np.uint8], high: float, wide: float) -> bytes:
     """Write a PNG in true proportions, its longer side of 512 pixels."""
     from PIL import Image as Pillow
 

@@ -27,7 +27,7 @@ _WORDS: Final = {
 
 
 @dataclass(frozen=True)
-class Thing:
+class ChainBox:
     """A box of the chain.
 
     Attributes
@@ -51,7 +51,7 @@ class Thing:
 
 
 @dataclass(frozen=True)
-class Doing:
+class ChainStep:
     """A step on the arrow between two boxes.
 
     Attributes
@@ -73,17 +73,17 @@ class Chain:
 
     Attributes
     ----------
-    start : Thing
+    start : ChainBox
         The scan.
-    steps : tuple of Doing
+    steps : tuple of ChainStep
         At least one.
-    end : Thing
+    end : ChainBox
         The volume.
     """
 
-    start: Thing
-    steps: tuple[Doing, ...]
-    end: Thing
+    start: ChainBox
+    steps: tuple[ChainStep, ...]
+    end: ChainBox
 
 
 def chain_of(record: Record, view: View) -> Chain | None:
@@ -102,7 +102,7 @@ def chain_of(record: Record, view: View) -> Chain | None:
         None where no step is told: a chain without steps would say that nothing was done.
     """
     steps = tuple(
-        Doing(number, brief(title, 80), brief(detail, 120))
+        ChainStep(number, brief(title, 80), brief(detail, 120))
         for number, (title, detail) in enumerate(steps_told(record.provenance), start=1)
     )
     if not steps:
@@ -121,13 +121,16 @@ def steps_told(provenance: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         if isinstance(step, str):
             yield _title(step), ""
         elif isinstance(step, Mapping) and isinstance(step.get("step"), str):
-            yield _title(step["step"]), _found(provenance, step["step"]) or _chosen(step.get("parameters"))
+            yield (
+                _title(step["step"]),
+                _probe_text(provenance, step["step"]) or _chosen_text(step.get("parameters")),
+            )
         elif isinstance(step, Mapping) and len(step) == 1:
             [(name, settings)] = step.items()
             yield _title(str(name)), in_words(settings) if settings else ""
 
 
-def _chosen(parameters: Any) -> str:
+def _chosen_text(parameters: Any) -> str:
     """Word what a person or a file chose; what is a step's default is no news."""
     if not isinstance(parameters, Mapping):
         return ""
@@ -141,7 +144,7 @@ def _chosen(parameters: Any) -> str:
     return ", ".join(f"{parameter.label(str(name))}: {in_words(value)}" for name, value in chosen.items())
 
 
-def _found(provenance: Mapping[str, Any], name: str) -> str:
+def _probe_text(provenance: Mapping[str, Any], name: str) -> str:
     """Word what a probe found."""
     probe = _part(provenance, "probes", name)
     column = probe.get("column") if isinstance(probe, Mapping) else None
@@ -152,7 +155,7 @@ def _found(provenance: Mapping[str, Any], name: str) -> str:
     return f"{units.show(column, 'px', digits=6)}{sure}"
 
 
-def _scan(record: Record) -> Thing:
+def _scan(record: Record) -> ChainBox:
     source = record.provenance.get("source")
     source = source if isinstance(source, Mapping) else {}
     projections = _part(source, "frames", "projection")
@@ -164,18 +167,18 @@ def _scan(record: Record) -> Thing:
         lines.append(units.show(size, "B", digits=3))
     start = record.parameters.get("start_time")
     if start is not None and isinstance(start.value, str):
-        lines.append(_day(start.value))
+        lines.append(_date_text(start.value))
     title = f"{projections} projections" if isinstance(projections, int) else ""
     name = path if isinstance(path, str) else ""
     lines = [", ".join(lines)] if lines else []
-    return Thing(
+    return ChainBox(
         "Raw scan",
         brief(title or name or "Not named", 80),
         (*lines, *([brief(name, 120)] if title and name else [])),
     )
 
 
-def _volume(record: Record, view: View) -> Thing:
+def _volume(record: Record, view: View) -> ChainBox:
     shape, voxel = record.volume.get("shape") or (), record.volume.get("voxel_m")
     path = volume_path(record)
     entry = next((entry for entry in record.files if path and entry.path.rstrip("/") == path), None)
@@ -183,8 +186,8 @@ def _volume(record: Record, view: View) -> Thing:
     facts += [units.show(entry.bytes, "B", digits=3)] if entry else []
     version, finished = _part(record.provenance, "versions", "tomarium"), record.provenance.get("finished")
     origin = [f"tomarium {version}"] if isinstance(version, str) else []
-    origin += [_day(finished)] if isinstance(finished, str) else []
-    return Thing(
+    origin += [_date_text(finished)] if isinstance(finished, str) else []
+    return ChainBox(
         "Volume, this record",
         " × ".join(str(length) for length in shape[::-1]) or record.title,
         tuple(", ".join(line) for line in (facts, origin) if line),
@@ -199,7 +202,7 @@ def _title(name: str) -> str:
     return words[:1].upper() + words[1:]
 
 
-def _day(moment: str) -> str:
+def _date_text(moment: str) -> str:
     """Write the day of a moment; what is no moment stays as it is."""
     try:
         when = datetime.fromisoformat(moment)

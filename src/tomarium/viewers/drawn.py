@@ -32,10 +32,10 @@ def told_of(record: Record) -> Mapping[str, Any]:
     Mapping
         Empty where none were drawn, or what it says is no such thing.
     """
-    return next((_told(part) for part in record.parts if _told(part)), {})
+    return next((_summary(part) for part in record.parts if _summary(part)), {})
 
 
-def _told(part: Part) -> Mapping[str, Any]:
+def _summary(part: Part) -> Mapping[str, Any]:
     summary = part.summary.get("drawn")
     sound = isinstance(summary, Mapping) and all(
         isinstance(summary.get(key), Mapping) for key in ("files", "failed")
@@ -56,7 +56,7 @@ def suits(part: Part) -> bool:
     bool
         It tells of at least one.
     """
-    summary = _told(part)
+    summary = _summary(part)
     return bool(summary.get("files") or summary.get("failed"))
 
 
@@ -75,13 +75,13 @@ def render(record: Record, view: View) -> Piece:
     Piece
         Its data: `pictures`, each with kind, path, address and caption, and `failed`, kind → reason.
     """
-    told, held = told_of(record), {entry.path for entry in record.files}
+    summary, paths = told_of(record), {entry.path for entry in record.files}
     pictures = []
     for kind, caption in WORDS.items():
-        path = f"{FOLDER}/{told['files'].get(kind)}"
-        if path in held:
+        path = f"{FOLDER}/{summary['files'].get(kind)}"
+        if path in paths:
             pictures.append({"kind": kind, "path": path, "address": view.file(path), "caption": caption})
-    failed = {kind: str(told["failed"][kind]) for kind in WORDS if kind in told["failed"]}
+    failed = {kind: str(summary["failed"][kind]) for kind in WORDS if kind in summary["failed"]}
     data = {"pictures": pictures, "failed": failed}
     return Piece(data, fill("drawn.html", {**data, "title": record.title}, view.translations))
 

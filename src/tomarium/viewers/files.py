@@ -88,7 +88,7 @@ def render(record: Record, view: View) -> Piece:
         "files.html",
         {
             "rows": [
-                {**row, **_for_people(entry, view, credits.get(entry.path.rstrip("/"), ""))}
+                {**row, **_table_row(entry, view, credits.get(entry.path.rstrip("/"), ""))}
                 for row, entry in zip(rows, entries, strict=True)
             ],
             "total": units.show(total, "B", digits=3),
@@ -101,12 +101,12 @@ def render(record: Record, view: View) -> Piece:
     return Piece({"files": rows, "bytes": total}, html)
 
 
-def _for_people(entry: FileEntry, view: View, credit: str) -> dict[str, str]:
-    description = view.translations.gettext(_what(entry)) if _what(entry) else ""
+def _table_row(entry: FileEntry, view: View, credit: str) -> dict[str, str]:
+    description = view.translations.gettext(_description(entry)) if _description(entry) else ""
     return {"what": ". ".join(filter(None, (description, credit))), "inside": view.inside(entry.path)}
 
 
-def _what(entry: FileEntry) -> str:
+def _description(entry: FileEntry) -> str:
     """Say what a file is: an OME-Zarr only where it is one, the media type where there is no word for the role."""
     if entry.role == "volume" and not entry.path.rstrip("/").endswith(".zarr"):
         return "Volume"

@@ -110,12 +110,12 @@ def render(record: Record, view: View) -> Piece:
     """
     report = fused(record)
     assert report is not None
-    held = {entry.path for entry in record.files}
+    paths = {entry.path for entry in record.files}
     pictures = [
         {"plane": plane, "kind": kind, "address": view.file(path), "caption": caption}
         for plane in PLANES
         for kind, caption in KINDS.items()
-        if (path := f"{FOLDER}/{plane}-{kind}.png") in held
+        if (path := f"{FOLDER}/{plane}-{kind}.png") in paths
     ]
     data = {**record.provenance["fused"], "pictures": pictures}
     return Piece(data, fill("fusion.html", content_of(report, pictures, record.title)))
@@ -142,9 +142,9 @@ def content_of(report: Report, pictures: list[dict[str, str]], title: str) -> di
     return {
         "title": title,
         "planes": [
-            {"name": plane, "pictures": shown}
+            {"name": plane, "pictures": pictures_of_plane}
             for plane in PLANES
-            if (shown := [picture for picture in pictures if picture["plane"] == plane])
+            if (pictures_of_plane := [picture for picture in pictures if picture["plane"] == plane])
         ],
         "sentences": report.sentences,
         "phases": [

@@ -63,8 +63,8 @@ def group_of(key: str) -> str:
     """
     if key in _BY_KEY:
         return _BY_KEY[key]
-    rest = "Scan" if key in PARAMETERS else "More"
-    return next((group for start, group in _BY_BEGINNING.items() if key.startswith(start)), rest)
+    other_group = "Scan" if key in PARAMETERS else "More"
+    return next((group for start, group in _BY_BEGINNING.items() if key.startswith(start)), other_group)
 
 
 def in_groups(keys: Iterable[str]) -> dict[str, list[str]]:

@@ -70,8 +70,8 @@ def render(record: Record, view: View) -> Piece:
     edges, counts = histogram["edges"], histogram["counts"]
     low, high = edges[0], edges[-1]
     chosen = {key: view.choices[key] for key in ("low", "high") if view.choices.get(key)}
-    shown = _shown(record.volume.get("window") or (), chosen)
-    window = [min(1.0, max(0.0, (value - low) / (high - low))) for value in shown]
+    limits = _window_of(record.volume.get("window") or (), chosen)
+    window = [min(1.0, max(0.0, (value - low) / (high - low))) for value in limits]
     statistics = {key: record.volume.get(key) for key in ("minimum", "mean", "maximum")}
     html = fill(
         "histogram.html",
@@ -89,8 +89,8 @@ def render(record: Record, view: View) -> Piece:
             "statistics": {key: f"{value:.4g}" for key, value in statistics.items() if value is not None},
             "low": f"{low:.9g}",
             "high": f"{high:.9g}",
-            "form": len(shown) == 2 and len(record.volume.get("shape") or ()) == 3,
-            "shown": [f"{value:.4g}" for value in shown],
+            "form": len(limits) == 2 and len(record.volume.get("shape") or ()) == 3,
+            "shown": [f"{value:.4g}" for value in limits],
             "unit": unit,
             "chosen": chosen,
             "usual": view.page({"low": None, "high": None}) + "#slices",
@@ -101,13 +101,13 @@ def render(record: Record, view: View) -> Piece:
     return Piece({"edges": edges, "counts": counts, "unit": unit, **statistics}, html)
 
 
-def _shown(usual: Sequence[float], chosen: Mapping[str, str]) -> list[float]:
+def _window_of(usual: Sequence[float], chosen: Mapping[str, str]) -> list[float]:
     """Return the window that the slices are shown in; none where a choice is no number."""
     try:
-        shown = [float(chosen.get(key) or value) for key, value in zip(("low", "high"), usual, strict=False)]
+        limits = [float(chosen.get(key) or value) for key, value in zip(("low", "high"), usual, strict=False)]
     except ValueError:
         return []
-    return shown if len(shown) == 2 and all(map(math.isfinite, shown)) and shown[0] < shown[1] else []
+    return limits if len(limits) == 2 and all(map(math.isfinite, limits)) and limits[0] < limits[1] else []
 
 
 def outline(counts: Sequence[float], scale: str) -> str:
@@ -128,9 +128,9 @@ def outline(counts: Sequence[float], scale: str) -> str:
     merge = math.ceil(len(counts) / BARS)
     merged = [sum(counts[start : start + merge]) / merge for start in range(0, len(counts), merge)]
     # The last bar of a merge may hold fewer bins than the others, so it is divided by its own number.
-    rest = len(counts) % merge
-    if rest:
-        merged[-1] *= merge / rest
+    remainder = len(counts) % merge
+    if remainder:
+        merged[-1] *= merge / remainder
     heights = [math.log1p(count) for count in merged] if scale == "log" else merged
     top = max(heights)
     steps = [

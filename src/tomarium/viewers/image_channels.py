@@ -146,19 +146,20 @@ def layers_of(
     chosen = bool(choices.get("chosen")) and asks_of_band
     layers: list[Layer] = []
     for image, image_summary in enumerate(group):
-        for channel, told in enumerate(image_summary["channels"]):
+        for channel, entry in enumerate(image_summary["channels"]):
             number = len(layers)
             usual = band is None and image == 0 and (channel < MOST_SHOWN if first > 1 else channel == 0)
-            name = str(told["name"])
+            name = str(entry["name"])
             if len(image_summary["channels"]) > 1 and len(group) > 1:
                 name = f"{image_summary['name']} {name}"
             if math.prod(image_summary["shape"][4:]) > 1:
                 name += " (mean)" if image_summary["pattern"] else " (sum)"
-            colour = str(told["colour"])
+            colour = str(entry["colour"])
             if len(group) > 1 and first == 1 and number:
                 colour = _SPREAD[number % len(_SPREAD)]
+            contrast = entry["low"], entry["high"]
             layers.append(
-                _layer(number, name, image, channel, None, usual, colour, (told["low"], told["high"]), choices, chosen)
+                _layer(number, name, image, channel, None, usual, colour, contrast, choices, chosen)
             )  # fmt: skip
     if band is not None:
         number, (image, elements) = len(layers), band

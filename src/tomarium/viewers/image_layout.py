@@ -88,10 +88,10 @@ def layout_of(axes: Sequence[Axis], shape: Sequence[int]) -> ImageLayout:
         row, column = lengths[:2] if len(lengths) == 2 else remaining[-2:]
     else:
         return ImageLayout(None, remaining[0] if remaining else None, channel, spectrum)
-    rest = [k for k in remaining if k not in (row, column)]
-    if spectrum is None and len(rest) == 2 and rest[0] > column and rest[1] > column:
-        return ImageLayout(row, column, channel, pattern=(rest[0], rest[1]))
-    return ImageLayout(row, column, channel, spectrum, frames=tuple(rest))
+    further = [k for k in remaining if k not in (row, column)]
+    if spectrum is None and len(further) == 2 and further[0] > column and further[1] > column:
+        return ImageLayout(row, column, channel, pattern=(further[0], further[1]))
+    return ImageLayout(row, column, channel, spectrum, frames=tuple(further))
 
 
 def _is_spectral(axis: Axis, length: int) -> bool:

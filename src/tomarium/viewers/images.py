@@ -76,23 +76,31 @@ def render(record: Record, view: View) -> Piece:
     """
     images, choices = shown_images(record), view.choices
     groups = groups_of(images)
-    number = _whole(choices, "image", len(groups))
+    number = _read_number(choices, "image", len(groups))
     group = [images[k] for k in groups[number]]
     first = group[0]
-    frame = _whole(choices, "frame", int(first["shape"][0]))
-    inner = [k for k, one in enumerate(group) if math.prod(one["shape"][4:]) > 1]
-    chosen = _whole(choices, "spectrum", len(inner)) if inner else None
-    shown = group[inner[chosen]] if chosen is not None else None
-    band = _band(choices, shown)
-    layers = layers_of(group, choices, None if band is None or shown is None else (group.index(shown), band))
-    pixel = _pixel(choices, first) if shown and shown.get("cube") and first.get("column") else None
+    frame = _read_number(choices, "frame", int(first["shape"][0]))
+    inner = [k for k, image in enumerate(group) if math.prod(image["shape"][4:]) > 1]
+    chosen = _read_number(choices, "spectrum", len(inner)) if inner else None
+    image_shown = group[inner[chosen]] if chosen is not None else None
+    band = _read_band(choices, image_shown)
+    layers = layers_of(
+        group, choices, None if band is None or image_shown is None else (group.index(image_shown), band)
+    )
+    pixel = (
+        _read_pixel(choices, first)
+        if image_shown and image_shown.get("cube") and first.get("column")
+        else None
+    )
     version = {"v": _version(record)}
     data: dict[str, Any] = {
-        "images": [{"name": one["name"], "shape": one["shape"], "unit": one["unit"]} for one in images],
+        "images": [
+            {"name": image["name"], "shape": image["shape"], "unit": image["unit"]} for image in images
+        ],
         "image": number,
         "channels": [
-            {"name": one.name, "on": one.on, "colour": one.colour, "low": one.low, "high": one.high}
-            for one in layers
+            {"name": layer.name, "on": layer.on, "colour": layer.colour, "low": layer.low, "high": layer.high}
+            for layer in layers
         ],
         "picture": "",
         "spectrum": "",
@@ -100,43 +108,46 @@ def render(record: Record, view: View) -> Piece:
     content: dict[str, Any] = {
         "title": record.title,
         "groups": [
-            (", ".join(str(images[k]["name"]) for k in one[:3]) + (" …" if len(one) > 3 else ""),
-             view.page(_only(choices, {"image": str(k)})) + "#images", k == number)
-            for k, one in enumerate(groups)
+            (", ".join(str(images[k]["name"]) for k in numbers[:3]) + (" …" if len(numbers) > 3 else ""),
+             view.page(_own_choices(choices, {"image": str(k)})) + "#images", k == number)
+            for k, numbers in enumerate(groups)
         ],
         "form": view.page(dict.fromkeys(choices, None)),
-        "others": {key: text for key, text in choices.items() if not _own(key)},
+        "others": {key: text for key, text in choices.items() if not _is_own(key)},
         "number": number,
         "layers": layers,
-        "plain": view.page(_only(choices, {"image": str(number)})) + "#images",
+        "plain": view.page(_own_choices(choices, {"image": str(number)})) + "#images",
         "frame": frame,
         "frames": int(first["shape"][0]),
-        "frame_words": " × ".join(f"{one['name']} {one['length']}" for one in first["frames"]),
-        "reasons": sorted({str(one["reason"]) for one in group if one["reason"]}),
+        "frame_words": " × ".join(f"{frame_axis['name']} {frame_axis['length']}" for frame_axis in first["frames"]),
+        "reasons": sorted({str(image["reason"]) for image in group if image["reason"]}),
         "map": None,
         "plot": None,
         "pattern": None,
         "choice": {key: choices.get(key, "") for key in ("counts", "from", "to", "spectrum")},
-        "spectra": [(k, str(group[one]["name"])) for k, one in enumerate(inner)],
+        "spectra": [(k, str(group[place]["name"])) for k, place in enumerate(inner)],
         "pixel": pixel,
-        "pixels": bool(shown and shown.get("cube") and first.get("column")),
+        "pixels": bool(image_shown and image_shown.get("cube") and first.get("column")),
     }  # fmt: skip
-    told = {"image": str(number), "frame": str(frame), "spectrum": str(chosen or 0), **version}
+    choices_of_picture = {"image": str(number), "frame": str(frame), "spectrum": str(chosen or 0), **version}
     if first.get("column"):
-        drawn = {**told, "channels": ";".join(one.written for one in layers if one.on)}
-        drawn |= {key: choices[key] for key in ("from", "to") if band is not None}
-        data["picture"] = view.picture("map.png", drawn)
-        content["map"] = _map(first, data["picture"], pixel)
-    if shown is not None:
+        map_choices = {
+            **choices_of_picture,
+            "channels": ";".join(layer.written for layer in layers if layer.on),
+        }
+        map_choices |= {key: choices[key] for key in ("from", "to") if band is not None}
+        data["picture"] = view.picture("map.png", map_choices)
+        content["map"] = _map_content(first, data["picture"], pixel)
+    if image_shown is not None:
         at = {} if pixel is None else {"row": str(pixel[0]), "column": str(pixel[1])}
-        if shown["pattern"]:
+        if image_shown["pattern"]:
             content["pattern"] = {
-                "picture": view.picture("pattern.png", {**told, **at}),
-                "rows": shown["shape"][4], "columns": shown["shape"][5],
+                "picture": view.picture("pattern.png", {**choices_of_picture, **at}),
+                "rows": image_shown["shape"][4], "columns": image_shown["shape"][5]
             }  # fmt: skip
         else:
-            data["spectrum"] = view.picture("spectrum.json", {**told, **at})
-            content["plot"] = _plot(view, shown, frame, pixel, choices)
+            data["spectrum"] = view.picture("spectrum.json", {**choices_of_picture, **at})
+            content["plot"] = _plot_content(view, image_shown, frame, pixel, choices)
             content["numbers"] = data["spectrum"]
     return Piece(data, fill("images.html", content, view.translations))
 
@@ -172,27 +183,29 @@ def picture(record: Record, folder: Path, name: str, choices: Mapping[str, str])
         raise ParameterError(f"there is no picture {name[:80]!r}; name map.png, pattern.png or spectrum.json")
     images = shown_images(record)
     groups = groups_of(images)
-    group = [images[k] for k in groups[_whole(choices, "image", len(groups))]]
-    frame = _whole(choices, "frame", int(group[0]["shape"][0]))
-    inner = [one for one in group if math.prod(one["shape"][4:]) > 1]
-    shown = inner[_whole(choices, "spectrum", len(inner))] if inner else None
+    group = [images[k] for k in groups[_read_number(choices, "image", len(groups))]]
+    frame = _read_number(choices, "frame", int(group[0]["shape"][0]))
+    inner = [image for image in group if math.prod(image["shape"][4:]) > 1]
+    image_shown = inner[_read_number(choices, "spectrum", len(inner))] if inner else None
     if name == "map.png":
-        return _draw(folder, group, shown, frame, choices)
-    if shown is None or bool(shown["pattern"]) != (name == "pattern.png"):
+        return _draw(folder, group, image_shown, frame, choices)
+    if image_shown is None or bool(image_shown["pattern"]) != (name == "pattern.png"):
         raise ParameterError(
             f"this image has no {name.partition('.')[0]} of each pixel; look at map.png, or give another image=N"
         )
-    pixel = _pixel(choices, group[0])
-    if pixel is not None and not shown["cube"]:
-        raise ParameterError(f"of this image no pixels are kept: {shown['reason']}; leave out row and column")
-    values = inner_of(folder, shown, 0, frame, pixel)
+    pixel = _read_pixel(choices, group[0])
+    if pixel is not None and not image_shown["cube"]:
+        raise ParameterError(
+            f"of this image no pixels are kept: {image_shown['reason']}; leave out row and column"
+        )
+    values = inner_of(folder, image_shown, 0, frame, pixel)
     if name == "pattern.png":
         return png(values)
     spectrum = {
-        "position": [float(f"{position:.9g}") for position in positions(shown)],
+        "position": [float(f"{position:.9g}") for position in positions(image_shown)],
         "value": [float(f"{value:.9g}") if math.isfinite(value) else None for value in values[:, 0].tolist()],
-        "unit_of_position": shown["spectrum"]["unit"],
-        "unit": shown["unit"],
+        "unit_of_position": image_shown["spectrum"]["unit"],
+        "unit": image_shown["unit"],
     }
     return json.dumps(spectrum).encode()
 
@@ -220,27 +233,29 @@ def previews(record: Record, folder: Path) -> dict[str, bytes]:
         return {"picture.png": line, "thumbnail.png": line}
     layers = [layer for layer in layers_of(group, {}) if layer.on]
     maps = [map_of(folder, group[layer.image], layer.channel, 0) for layer in layers]
-    drawn = {}
+    pictures = {}
     for name, pixels in (("picture.png", 1024), ("thumbnail.png", 512)):
         step = math.ceil(max(maps[0].shape) / pixels)
-        drawn[name] = composite(
+        pictures[name] = composite(
             [(values[::step, ::step], layer.colour, layer.low, layer.high)
              for layer, values in zip(layers, maps, strict=True)]
         )  # fmt: skip
-    return drawn
+    return pictures
 
 
 def _draw(
-    folder: Path, group: list[Mapping[str, Any]], shown: Mapping[str, Any] | None, frame: int,
+    folder: Path, group: list[Mapping[str, Any]], image_shown: Mapping[str, Any] | None, frame: int,
     choices: Mapping[str, str],
 ) -> bytes:  # fmt: skip
     if not group[0].get("column"):
         raise ParameterError("this image is a spectrum and has no map; look at spectrum.json")
-    band = _band(choices, shown)
-    layers = layers_of(group, {}, None if band is None or shown is None else (group.index(shown), band))
+    band = _read_band(choices, image_shown)
+    layers = layers_of(
+        group, {}, None if band is None or image_shown is None else (group.index(image_shown), band)
+    )
     part = region_of(choices.get("region", ""), group[0]["shape"][2:4])
     rows, columns = slice(part.top, part.bottom), slice(part.left, part.right)
-    drawn = []
+    maps = []
     for layer in Layer.read(choices.get("channels", ""), layers):
         summary = group[layer.image]
         if layer.band is not None:
@@ -250,11 +265,11 @@ def _draw(
         step = math.ceil(max(values.shape) / MOST_PIXELS)
         # Contrast that nobody chose is that of the band as it is now.
         low, high = (layer.low, layer.high) if math.isfinite(layer.low) else _range(values)
-        drawn.append((values[::step, ::step], layer.colour, low, high))
-    if not drawn:
+        maps.append((values[::step, ::step], layer.colour, low, high))
+    if not maps:
         height, width = group[0]["shape"][2:4]
-        drawn.append((np.zeros((min(height, 8), min(width, 8))), "#ffffff", 0.0, 1.0))
-    return composite(drawn)
+        maps.append((np.zeros((min(height, 8), min(width, 8))), "#ffffff", 0.0, 1.0))
+    return composite(maps)
 
 
 def _range(values: Any) -> tuple[float, float]:
@@ -265,22 +280,22 @@ def _range(values: Any) -> tuple[float, float]:
     return (low, high) if high > low else (low, low + 1.0)
 
 
-def _map(told: Mapping[str, Any], address: str, pixel: tuple[int, int] | None) -> dict[str, Any]:
+def _map_content(summary: Mapping[str, Any], address: str, pixel: tuple[int, int] | None) -> dict[str, Any]:
     """Tell a template how large a map is, with a scale bar where its pixels have a size."""
-    rows, columns = (int(length) for length in told["shape"][2:4])
-    across = told["column"]
-    down = told["row"] or across
+    rows, columns = (int(length) for length in summary["shape"][2:4])
+    across = summary["column"]
+    down = summary["row"] or across
     calibrated = across["unit"] in _LENGTHS and down["unit"] == across["unit"]
-    size = [abs(one["scale"]) * told["averaged"] for one in (down, across)] if calibrated else [1.0, 1.0]
+    size = [abs(axis["scale"]) * summary["averaged"] for axis in (down, across)] if calibrated else [1.0, 1.0]
     ratio = size[0] / size[1]
-    drawn: dict[str, Any] = {
+    content: dict[str, Any] = {
         "picture": address,
         "rows": rows,
         "columns": columns,
         # Pixels that are no squares are drawn as high as they are.
         "width": columns if ratio >= 1 else max(1, round(columns / ratio)),
         "height": max(1, round(rows * ratio)) if ratio >= 1 else rows,
-        "averaged": told["averaged"],
+        "averaged": summary["averaged"],
         "bar": None,
         "pixel_size": "",
         "place": None,
@@ -288,67 +303,71 @@ def _map(told: Mapping[str, Any], address: str, pixel: tuple[int, int] | None) -
     if calibrated:
         length, part = scale_bar(columns * size[1])
         unit = across["unit"]
-        drawn["bar"] = {"text": units.show(length, unit, digits=3), "percent": round(100 * part, 3)}
+        content["bar"] = {"text": units.show(length, unit, digits=3), "percent": round(100 * part, 3)}
         sizes = [units.show(length, unit, digits=3) for length in size[::-1]]
-        drawn["pixel_size"] = sizes[0] if sizes[0] == sizes[1] else " × ".join(sizes)
+        content["pixel_size"] = sizes[0] if sizes[0] == sizes[1] else " × ".join(sizes)
     if pixel is not None:
-        drawn["place"] = (f"{100 * (pixel[1] + 0.5) / columns:.3f}", f"{100 * (pixel[0] + 0.5) / rows:.3f}")
-    return drawn
+        content["place"] = (f"{100 * (pixel[1] + 0.5) / columns:.3f}", f"{100 * (pixel[0] + 0.5) / rows:.3f}")
+    return content
 
 
-def _plot(
-    view: View, told: Mapping[str, Any], frame: int, pixel: tuple[int, int] | None, choices: Mapping[str, str]
+def _plot_content(
+    view: View,
+    summary: Mapping[str, Any],
+    frame: int,
+    pixel: tuple[int, int] | None,
+    choices: Mapping[str, str],
 ) -> dict[str, Any]:
     scale = choices.get("counts") or "linear"
     if scale not in ("linear", "log"):
         raise ParameterError(f"counts = {scale[:40]!r} does not exist; choose 'linear' or 'log'")
-    values = inner_of(view.folder, told, 0, frame, pixel)[:, 0].astype(np.float64)
+    values = inner_of(view.folder, summary, 0, frame, pixel)[:, 0].astype(np.float64)
     band = (
         (float(choices["from"]), float(choices["to"])) if choices.get("from") and choices.get("to") else None
     )
-    axis, where = told["spectrum"], "the sum of all pixels" if told["column"] else str(told["name"])
+    axis, where = summary["spectrum"], "the sum of all pixels" if summary["column"] else str(summary["name"])
     if pixel is not None:
         where = f"column {pixel[1]}, row {pixel[0]}"
     return {
-        **plot(positions(told), values, logarithmic=scale == "log", band=band),
+        **plot(positions(summary), values, logarithmic=scale == "log", band=band),
         "scale": scale,
         "linear": view.page({"counts": None}) + "#images",
         "log": view.page({"counts": "log"}) + "#images",
         "whole": view.page({"row": None, "column": None}) + "#images",
         "axis": str(axis["name"]),
         "unit": axis["unit"] if axis["unit"] not in ("", "px") else "",
-        "quantity": told["unit"] or "values",
+        "quantity": summary["unit"] or "values",
         "where": where,
         "most": f"{np.nanmax(values):.5g}" if np.isfinite(values).any() else "",
     }
 
 
-def _band(choices: Mapping[str, str], told: Mapping[str, Any] | None) -> tuple[int, int] | None:
-    if not (choices.get("from") and choices.get("to")) or told is None or told["pattern"]:
+def _read_band(choices: Mapping[str, str], summary: Mapping[str, Any] | None) -> tuple[int, int] | None:
+    if not (choices.get("from") and choices.get("to")) or summary is None or summary["pattern"]:
         return None
     try:
         low, high = float(choices["from"]), float(choices["to"])
     except ValueError:
         low, high = math.nan, math.nan
-    band = band_of(told, low, high) if low <= high else None
+    band = band_of(summary, low, high) if low <= high else None
     if band is None:
-        x = positions(told)
+        x = positions(summary)
         raise ParameterError(
             f"from = {choices['from'][:40]!r} and to = {choices['to'][:40]!r} are no band of this spectrum; give two "
-            f"numbers from {x.min():.6g} to {x.max():.6g} {told['spectrum']['unit']}, the lower one first"
+            f"numbers from {x.min():.6g} to {x.max():.6g} {summary['spectrum']['unit']}, the lower one first"
         )
-    return band if told["cube"] else None
+    return band if summary["cube"] else None
 
 
-def _pixel(choices: Mapping[str, str], told: Mapping[str, Any]) -> tuple[int, int] | None:
+def _read_pixel(choices: Mapping[str, str], summary: Mapping[str, Any]) -> tuple[int, int] | None:
     """Read the pixel that is chosen; row 0 of a line."""
     if not choices.get("column") and not choices.get("row"):
         return None
-    rows, columns = (int(length) for length in told["shape"][2:4])
-    return _whole(choices, "row", rows), _whole(choices, "column", columns)
+    rows, columns = (int(length) for length in summary["shape"][2:4])
+    return _read_number(choices, "row", rows), _read_number(choices, "column", columns)
 
 
-def _whole(choices: Mapping[str, str], name: str, count: int) -> int:
+def _read_number(choices: Mapping[str, str], name: str, count: int) -> int:
     text = choices.get(name) or "0"
     if not re.fullmatch(r"\d{1,9}", text, re.ASCII) or int(text) >= count:
         raise ParameterError(
@@ -357,14 +376,14 @@ def _whole(choices: Mapping[str, str], name: str, count: int) -> int:
     return int(text)
 
 
-def _own(key: str) -> bool:
+def _is_own(key: str) -> bool:
     """Tell whether a choice is one of this viewer's fields."""
     single = ("image", "chosen", "frame", "row", "column", "spectrum", "counts", "from", "to")
     return key in single or re.fullmatch(r"(on|colour|low|high)\d{1,4}", key) is not None
 
 
-def _only(choices: Mapping[str, str], changes: Mapping[str, str]) -> dict[str, str | None]:
-    return {**{key: None for key in choices if _own(key)}, **changes}
+def _own_choices(choices: Mapping[str, str], changes: Mapping[str, str]) -> dict[str, str | None]:
+    return {**{key: None for key in choices if _is_own(key)}, **changes}
 
 
 def _version(record: Record) -> str:

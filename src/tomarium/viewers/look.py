@@ -112,11 +112,13 @@ def picture(record: Record, folder: Path, name: str, choices: Mapping[str, str])
         return small_of(path, (path / "zarr.json").stat().st_mtime_ns, window, most).grey.tobytes()
     size = slices.voxel_m(record) or (1.0, 1.0, 1.0)
     extent = tuple(n * s for n, s in zip(record.volume["shape"], size, strict=True))
-    return _still(path, (path / "zarr.json").stat().st_mtime_ns, window, (extent[0], extent[1], extent[2]))
+    return _draw_still(
+        path, (path / "zarr.json").stat().st_mtime_ns, window, (extent[0], extent[1], extent[2])
+    )
 
 
 @lru_cache(maxsize=64)
-def _still(
+def _draw_still(
     path: Path, changed_ns: int, window: tuple[float, float], extent: tuple[float, float, float]
 ) -> bytes:
     """Draw the still of a volume made smaller once more."""

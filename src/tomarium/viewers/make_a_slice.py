@@ -140,8 +140,8 @@ def picture(record: Record, folder: Path, name: str, choices: Mapping[str, str])
     made_slice = one_slice(record, folder)
     if name == "sinogram.png":
         return png(made_slice.sinogram, window=_ends(made_slice.sinogram))
-    shown = made_slice.values if name == "slice.png" else made_slice.back(int(name[3:-4]))
-    return png(shown, window=made_slice.window)
+    image = made_slice.values if name == "slice.png" else made_slice.back(int(name[3:-4]))
+    return png(image, window=made_slice.window)
 
 
 def for_script(record: Record, folder: Path) -> Mapping[str, Any]:

@@ -40,16 +40,16 @@ def mesh_png(mesh: Mesh, pixels: int = 640, azimuth_deg: float = 35.0, elevation
         An RGBA PNG.
     """
     size = pixels * SAMPLES
-    places, turn = _seen(mesh, azimuth_deg, elevation_deg, size)
+    places, turn = _project(mesh, azimuth_deg, elevation_deg, size)
     normals = corner_normals(mesh) @ turn.T.astype(np.float32)
-    shade, covered = _rasterised(places, mesh.faces, normals, size)
+    shade, covered = _rasterise(places, mesh.faces, normals, size)
     blocks = (pixels, SAMPLES, pixels, SAMPLES)
     share = covered.reshape(blocks).mean(axis=(1, 3))
     mean = (shade * covered).reshape(blocks).mean(axis=(1, 3)) / np.maximum(share, 1e-9)
-    return _saved(np.clip(mean, 0, 1), share)
+    return _write_png(np.clip(mean, 0, 1), share)
 
 
-def _saved(shade: NDArray[np.float64], share: NDArray[np.float64]) -> bytes:
+def _write_png(shade: NDArray[np.float64], share: NDArray[np.float64]) -> bytes:
     """Write shades of one colour with a palette: index 0 is clear, those below EDGES are parts of a pixel."""
     from PIL import Image as Pillow
 
@@ -68,7 +68,7 @@ def _saved(shade: NDArray[np.float64], share: NDArray[np.float64]) -> bytes:
     return target.getvalue()
 
 
-def _seen(
+def _project(
     mesh: Mesh, azimuth_deg: float, elevation_deg: float, size: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the vertices as right, down (both in points of the picture) and towards the eye; and the turn to there."""
@@ -95,12 +95,12 @@ def _seen(
     )
 
 
-def _rasterised(
+def _rasterise(
     places: NDArray[np.float64], faces: NDArray[np.uint32], normals: NDArray[np.float32], size: int
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Draw triangles as grids of points, the nearest to the eye in front; return the light and what is covered."""
     nearest = np.full(size * size, -np.inf)
-    seen = np.zeros((size * size, 3), np.float32)
+    visible_normals = np.zeros((size * size, 3), np.float32)
     last = np.empty(size * size, np.int64)
     corners = places[faces].astype(np.float32)
     ahead = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])[:, 2]
@@ -111,10 +111,18 @@ def _rasterised(
     cuts = np.searchsorted(total, np.arange(BATCH, total[-1] if len(total) else 0, BATCH))
     for part in np.split(np.arange(len(corners)), np.unique(cuts)):
         if len(part):
-            _draw(corners[part], normals[part], (along[part], across[part]), nearest, seen, last, size)
+            _draw(
+                corners[part],
+                normals[part],
+                (along[part], across[part]),
+                nearest,
+                visible_normals,
+                last,
+                size,
+            )
     covered = np.isfinite(nearest)
     light = np.full(size * size, AMBIENT)
-    unit = seen / np.maximum(np.linalg.norm(seen, axis=1, keepdims=True), 1e-9)
+    unit = visible_normals / np.maximum(np.linalg.norm(visible_normals, axis=1, keepdims=True), 1e-9)
     for direction, strength in LIGHTS:
         light += strength * np.maximum(unit @ (np.array(direction) / np.linalg.norm(direction)), 0)
     deep = np.where(covered, nearest, 0) / max(float(places[:, 2].max()), 1e-9)
@@ -141,7 +149,7 @@ def _draw(
     normals: NDArray[np.float32],
     steps: tuple[NDArray[np.int64], NDArray[np.int64]],
     nearest: NDArray[np.float64],
-    seen: NDArray[np.float32],
+    visible_normals: NDArray[np.float32],
     last: NDArray[np.int64],
     size: int,
 ) -> None:
@@ -161,4 +169,4 @@ def _draw(
     front = np.flatnonzero((last[place] == np.arange(len(place))) & (points[:, 2] > nearest[place]))
     at = place[front]
     nearest[at] = points[front, 2]
-    seen[at] = np.einsum("pc,pca->pa", weights[front], normals[triangle[front]])
+    visible_normals[at] = np.einsum("pc,pca->pa", weights[front], normals[triangle[front]])

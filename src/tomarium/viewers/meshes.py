@@ -50,8 +50,8 @@ def render(record: Record, view: View) -> Piece:
     Piece
         Its data: `meshes`, each with path, role, picture, model, files (what, address, bytes) and figures.
     """
-    held = {entry.path for entry in record.files}
-    meshes = [_told(part, view, held) for part in _meshes(record)]
+    paths_held = {entry.path for entry in record.files}
+    meshes = [_mesh_content(part, view, paths_held) for part in _meshes(record)]
     content = {"meshes": meshes, "title": record.title}
     return Piece({"meshes": meshes}, fill("meshes.html", content, view.translations))
 
@@ -62,10 +62,12 @@ def _meshes(record: Record) -> Iterator[Part]:
             yield part
 
 
-def _told(part: Part, view: View, held: set[str]) -> dict[str, Any]:
+def _mesh_content(part: Part, view: View, paths_held: set[str]) -> dict[str, Any]:
     names: Mapping[str, Any] = part.summary["files"]
     sizes, figures = part.summary.get("bytes") or {}, part.summary.get("figures") or {}
-    paths = {ending: f"{part.path}/{name}" for ending, name in names.items() if f"{part.path}/{name}" in held}
+    paths = {
+        ending: f"{part.path}/{name}" for ending, name in names.items() if f"{part.path}/{name}" in paths_held
+    }
     files = [
         {
             "what": WHAT[ending],

@@ -59,13 +59,13 @@ def render(record: Record, view: View) -> Piece:
     FormatError
         What is kept is damaged.
     """
-    images = _kept(record)
-    number = _whole(view.choices, "image_metadata", len(images))
+    images = _kept_metadata(record)
+    number = _read_number(view.choices, "image_metadata", len(images))
     lines = _read(view.folder, str(images[number].get("metadata", "")))
     words = view.choices.get("metadata", "")[:200]
-    wanted = words.casefold().split()
-    matches = [line for line in lines if all(word in f"{line[0]} {line[1]}".casefold() for word in wanted)]
-    start = _whole(view.choices, "line", max(1, len(matches)))
+    searched = words.casefold().split()
+    matches = [line for line in lines if all(word in f"{line[0]} {line[1]}".casefold() for word in searched)]
+    start = _read_number(view.choices, "line", max(1, len(matches)))
     own = ("metadata", "image_metadata", "line")
 
     def page(changes: Mapping[str, str | None]) -> str:
@@ -95,7 +95,7 @@ def render(record: Record, view: View) -> Piece:
     return Piece(data, fill("original_metadata.html", content, view.translations))
 
 
-def _kept(record: Record) -> list[Mapping[str, Any]]:
+def _kept_metadata(record: Record) -> list[Mapping[str, Any]]:
     """List what metadata are kept: of each image, and of the record as its source told it."""
     sources = [{"name": "Source", "metadata": part.path} for part in record.parts if part.role == IMPORTED]
     return [*shown_images(record), *sources]
@@ -111,7 +111,7 @@ def _lines(metadata: Any, above: str = "") -> Iterator[list[str]]:
         yield [above, metadata if isinstance(metadata, str) else json.dumps(metadata)]
 
 
-def _whole(choices: Mapping[str, str], name: str, count: int) -> int:
+def _read_number(choices: Mapping[str, str], name: str, count: int) -> int:
     text = choices.get(name) or "0"
     if not re.fullmatch(r"\d{1,9}", text, re.ASCII) or int(text) >= count:
         raise ParameterError(

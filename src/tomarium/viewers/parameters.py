@@ -63,16 +63,17 @@ def render(record: Record, view: View) -> Piece:
         }
         for key, value in record.parameters.items()
     ]
-    used = {str(row["origin"]) for row in rows}
-    shown = {str(row["key"]): {**row, "mark": MARKS.get(str(row["origin"]), "")} for row in rows}
+    origins_used = {str(row["origin"]) for row in rows}
+    rows_by_key = {str(row["key"]): {**row, "mark": MARKS.get(str(row["origin"]), "")} for row in rows}
     html = fill(
         "parameters.html",
         {
             "groups": {
-                group: [shown[key] for key in keys] for group, keys in in_groups(record.parameters).items()
+                group: [rows_by_key[key] for key in keys]
+                for group, keys in in_groups(record.parameters).items()
             },
-            "legend": {MARKS[origin]: ORIGINS[origin] for origin in MARKS if origin in used},
-            "rest_is_read": "read" in used,
+            "legend": {MARKS[origin]: ORIGINS[origin] for origin in MARKS if origin in origins_used},
+            "rest_is_read": "read" in origins_used,
         },
         view.translations,
     )

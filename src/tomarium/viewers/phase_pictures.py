@@ -48,7 +48,7 @@ def draw_planes(volume: Volume, labels: Volume, confidence: Volume, numbers: lis
     dict of str to bytes
         "z-slice.png", "z-phases.png", "z-confidence.png" … → PNG, in true proportion, with a scale bar.
     """
-    made = {}
+    pictures_by_name = {}
     size = volume.voxel_m or (1.0, 1.0, 1.0)
     for axis, name in enumerate(PLANES):
         index = volume.shape[axis] // 2
@@ -64,10 +64,10 @@ def draw_planes(volume: Volume, labels: Volume, confidence: Volume, numbers: lis
             "confidence": np.repeat(2.55 * sure[..., None].astype(np.float64), 3, axis=2),
         }
         for kind, picture in pictures.items():
-            made[f"{name}-{kind}.png"] = _png(
+            pictures_by_name[f"{name}-{kind}.png"] = _png(
                 picture, down, across, across * step if volume.voxel_m else None
             )
-    return made
+    return pictures_by_name
 
 
 def _plane(volume: Volume, axis: int, index: int, step: int) -> NDArray[Any]:
@@ -98,25 +98,25 @@ def _png(picture: NDArray[Any], down: float, across: float, scale_m: float | Non
     from PIL import Image as Pillow
     from PIL import ImageDraw
 
-    drawn = Pillow.fromarray(np.clip(picture + 0.5, 0, 255).astype(np.uint8))
+    image = Pillow.fromarray(np.clip(picture + 0.5, 0, 255).astype(np.uint8))
     high, wide = picture.shape[0] * down, picture.shape[1] * across
     factor = PIXELS / max(high, wide)
-    drawn = drawn.resize(
+    image = image.resize(
         (max(1, round(wide * factor)), max(1, round(high * factor))), Pillow.Resampling.NEAREST
     )
-    if scale_m is not None and drawn.width > 60:
+    if scale_m is not None and image.width > 60:
         length_m, fraction = scale_bar(scale_m * picture.shape[1])
         letters, complete = font(17)
         words = units.show(length_m, "m")
-        right, bottom = drawn.width - 14, drawn.height - 14
-        draw = ImageDraw.Draw(drawn)
+        right, bottom = image.width - 14, image.height - 14
+        draw = ImageDraw.Draw(image)
         draw.rectangle(
-            (right - fraction * drawn.width, bottom - 4, right, bottom), fill="white", outline="black"
+            (right - fraction * image.width, bottom - 4, right, bottom), fill="white", outline="black"
         )
         draw.text(
-            (right - fraction * drawn.width / 2, bottom - 7), words if complete else words.replace("µ", "u"),
-            fill="white", font=letters, anchor="md", stroke_width=2, stroke_fill="black",
+            (right - fraction * image.width / 2, bottom - 7), words if complete else words.replace("µ", "u"),
+            fill="white", font=letters, anchor="md", stroke_width=2, stroke_fill="black"
         )  # fmt: skip
     file = BytesIO()
-    drawn.save(file, "PNG", optimize=True)
+    image.save(file, "PNG", optimize=True)
     return file.getvalue()

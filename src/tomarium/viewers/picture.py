@@ -97,11 +97,11 @@ def png(
         The image is not two-dimensional, is empty or complex, or the window is empty.
     """
     target = BytesIO()
-    _drawn(image, window, scale_m, title, aspect).save(target, format="PNG")
+    _draw(image, window, scale_m, title, aspect).save(target, format="PNG")
     return target.getvalue()
 
 
-def _drawn(
+def _draw(
     image: NDArray[Any],
     window: tuple[float, float] | None,
     scale_m: float | None,
@@ -234,7 +234,7 @@ def contact_sheet(
     window = robust_window(np.stack(small))
     pixel_m = None if scale_m is None else scale_m * factor
     pictures = [
-        _drawn(image, window, pixel_m, title, aspect) for image, title in zip(small, titles, strict=True)
+        _draw(image, window, pixel_m, title, aspect) for image, title in zip(small, titles, strict=True)
     ]
     width, height = max(p.width for p in pictures), max(p.height for p in pictures)
     sheet = Pillow.new("L", (across * (width + 4) - 4, down * (height + 4) - 4), 255)

@@ -48,8 +48,8 @@ def render(record: Record, view: View) -> Piece:
     Piece
         Its data: `picture`, the address, and `caption`.
     """
-    shown = record.parts[0].summary.get("picture", "") if record.parts else ""
-    data = {"picture": view.file(PICTURE), "caption": TITLES.get(str(shown), "The image")}
+    kind = record.parts[0].summary.get("picture", "") if record.parts else ""
+    data = {"picture": view.file(PICTURE), "caption": TITLES.get(str(kind), "The image")}
     return Piece(data, fill("pictures.html", {**data, "title": record.title}, view.translations))
 
 

@@ -43,13 +43,13 @@ def render(record: Record, view: View) -> Piece:
         Its data: `told` (field → text, as its keepers wrote it) and `facts`, each with `text` and `from`, the fields of
         the record that it was made from. The title is shown where the page has no such heading.
     """
-    facts, seen = plain_facts(record), set[str]()
+    facts, linked_terms = plain_facts(record), set[str]()
 
     def words(text: str) -> Markup:
-        return linked(text, seen, view.term)
+        return linked(text, linked_terms, view.term)
 
     texts = record.card.told
-    shown = plain_facts(record, view.translations)
+    facts_shown = plain_facts(record, view.translations)
     html = fill(
         "plain_card.html",
         {
@@ -60,7 +60,7 @@ def render(record: Record, view: View) -> Piece:
                 for name, text in texts.items()
                 if name != "title"
             ],
-            "facts": [(words(fact.text), fact.source) for fact in shown],
+            "facts": [(words(fact.text), fact.source) for fact in facts_shown],
             "sources": view.level != "pupil",
         },
         view.translations,

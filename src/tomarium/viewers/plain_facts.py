@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from tomarium.model import Record
 from tomarium.standards import panet
-from tomarium.viewers.known_things import beside, plain_length
+from tomarium.viewers.size_comparison import beside, plain_length
 from tomarium.viewers.slices import voxel_m
 from tomarium.viewers.viewer import ENGLISH, decimal
 
@@ -77,11 +77,11 @@ class _Say:
         self.translations = translations
 
     def __call__(self, words: str, **values: str) -> str:
-        told = {
+        translated = {
             key: self.translations.gettext(value) if key == "probe" else value
             for key, value in values.items()
         }
-        return self.translations.gettext(SENTENCES.get(words, words)) % told
+        return self.translations.gettext(SENTENCES.get(words, words)) % translated
 
     def length(self, length_m: float) -> str:
         return decimal(plain_length(length_m), self.translations)
@@ -103,9 +103,13 @@ class _Say:
         minutes = round(seconds / 60)
         if minutes < 120:
             return self.of(minutes, "minute")
-        hours, rest = divmod(minutes, 60)
-        told = self.of(hours, "hour")
-        return self("and", hours=told, minutes=self.of(rest, "minute")) if rest else told
+        hours, minutes_left = divmod(minutes, 60)
+        hours_text = self.of(hours, "hour")
+        return (
+            self("and", hours=hours_text, minutes=self.of(minutes_left, "minute"))
+            if minutes_left
+            else hours_text
+        )
 
     def of(self, number: int, unit: str) -> str:
         return self(TIMES[unit][number != 1], count=str(number))
@@ -147,11 +151,11 @@ def probe_of(record: Record) -> str:
     reached = frozenset[str]().union(*(panet.broader(technique) for technique in record.techniques))
     if EMISSION in reached:
         return ""
-    told = next((name for id, name in PROBES if id in reached), "")
+    by_technique = next((name for id, name in PROBES if id in reached), "")
     probe = record.parameters.get("probe")
-    said = "" if probe is None else str(probe.value).strip().lower()
-    by_scan = next((name for word, name in SPELLED.items() if said.startswith(word)), "")
-    return told or by_scan
+    probe_text = "" if probe is None else str(probe.value).strip().lower()
+    by_scan = next((name for word, name in SPELLED.items() if probe_text.startswith(word)), "")
+    return by_technique or by_scan
 
 
 def extent_m(record: Record) -> tuple[float, float, float] | None:
@@ -215,9 +219,9 @@ def _extent(record: Record, say: _Say) -> Iterator[PlainFact]:
     if size is None:
         return
     height, depth, width = map(say.length, size)
-    told = {"width": width, "depth": depth, "height": height}
+    lengths = {"width": width, "depth": depth, "height": height}
     compared = say.beside(max(size))
-    text = say("extent beside", **told, beside=compared) if compared else say("extent", **told)
+    text = say("extent beside", **lengths, beside=compared) if compared else say("extent", **lengths)
     yield PlainFact(text, "volume: shape, voxel_m")
 
 
@@ -242,14 +246,16 @@ def _slices(record: Record, say: _Say) -> Iterator[PlainFact]:
 
 
 def _pictures(record: Record, say: _Say) -> Iterator[PlainFact]:
-    number = _told(record, "projections")
+    number = _told_value(record, "projections")
     if isinstance(number, int) and not isinstance(number, bool) and number > 1:
         yield PlainFact(say("pictures", pictures=say.counted(number)), "parameter: projections")
 
 
 def _duration(record: Record, say: _Say) -> Iterator[PlainFact]:
     try:
-        began, ended = (datetime.fromisoformat(_told(record, key)) for key in ("start_time", "end_time"))
+        began, ended = (
+            datetime.fromisoformat(_told_value(record, key)) for key in ("start_time", "end_time")
+        )
         seconds = (ended - began).total_seconds()
     except (TypeError, ValueError):  # not told, no moments, or one with a time zone and one without
         return
@@ -257,7 +263,7 @@ def _duration(record: Record, say: _Say) -> Iterator[PlainFact]:
         yield PlainFact(say("time", time=say.lasting(seconds)), "parameters: start_time, end_time")
 
 
-def _told(record: Record, key: str) -> Any:
+def _told_value(record: Record, key: str) -> Any:
     """Return the value of a parameter that somebody told; None where it is only assumed."""
     value = record.parameters.get(key)
     return None if value is None or value.origin == "default" else value.value

@@ -60,7 +60,7 @@ def render(record: Record, view: View) -> Piece:
         Its data: `protocol` (text or None) and `provenance`.
     """
     path = next((entry.path for entry in record.files if entry.role == "protocol"), None)
-    text = _text(place_of(view.folder, path)) if path else None
+    text = _read_text(place_of(view.folder, path)) if path else None
     warnings = _sentences(record.provenance.get("warnings"))
     hidden = {"protocol": bool(text), "warnings": bool(warnings)}
     account = next((entry.path for entry in record.files if entry.role == "provenance"), None)
@@ -116,7 +116,7 @@ def _sentences(value: Any) -> list[str]:
     return [text for text in value if isinstance(text, str)] if isinstance(value, list) else []
 
 
-def _text(path: Path | None) -> str | None:
+def _read_text(path: Path | None) -> str | None:
     """Read a text file; None where there is none, or where it is too long to be shown."""
     if path is None or not path.is_file() or path.stat().st_size > LONGEST_BYTES:
         return None

@@ -64,9 +64,9 @@ def render(record: Record, view: View) -> Piece:
     ParameterError
         There is no such projection.
     """
-    pictures = _told(record)
+    pictures = _summary(record)
     projections, sinograms = (
-        [_addressed(one, view) for one in pictures[name]] for name in ("projections", "sinograms")
+        [_addressed(picture, view) for picture in pictures[name]] for name in ("projections", "sinograms")
     )
     text = view.choices.get("projection") or "0"
     if not re.fullmatch(r"\d{1,4}", text, re.ASCII) or int(text) >= len(projections):
@@ -98,7 +98,7 @@ def render(record: Record, view: View) -> Piece:
             "previous": page(number - 1),
             "next": page(number + 1),
             "axis_percent": f"{100 * (axis['column'] + 0.5) / columns:.3f}" if axis else "",
-            "axis_words": _words(axis),
+            "axis_words": _axis_text(axis),
             "row_percents": [f"{100 * (sinogram['row'] + 0.5) / rows:.3f}" for sinogram in sinograms],
             "angle_percent": f"{100 * (projections[number]['index'] + 0.5) / pictures['angles']:.3f}",
             "few": rows < FEW_ROWS,
@@ -111,7 +111,7 @@ def render(record: Record, view: View) -> Piece:
     return Piece(data, html)
 
 
-def _told(record: Record) -> Mapping[str, Any]:
+def _summary(record: Record) -> Mapping[str, Any]:
     pictures: Mapping[str, Any] = next(part.summary["pictures"] for part in record.parts if suits(part))
     return pictures
 
@@ -120,7 +120,7 @@ def _addressed(picture: Mapping[str, Any], view: View) -> dict[str, Any]:
     return {**picture, "file": view.file(f"{FOLDER}/{picture['file']}")}
 
 
-def _words(axis: Mapping[str, Any] | None) -> str:
+def _axis_text(axis: Mapping[str, Any] | None) -> str:
     if not axis:
         return "the axis of rotation is not known"
     confidence = f", {axis['confidence']} confidence" if axis.get("confidence") else ""

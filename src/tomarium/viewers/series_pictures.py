@@ -134,14 +134,14 @@ def series_sheet(frames: Sequence[Frame], plane: Plane, index: int | None) -> by
     """
     from PIL import Image as Pillow
 
-    drawn = [
+    images = [
         Pillow.open(BytesIO(draw_frame)) for draw_frame in draw_frames(frames, plane, index, SHEET_PIXELS)
     ]
-    across = math.ceil(math.sqrt(len(drawn)))
-    width, height = drawn[0].size
-    down = -(-len(drawn) // across)
+    across = math.ceil(math.sqrt(len(images)))
+    width, height = images[0].size
+    down = -(-len(images) // across)
     sheet = Pillow.new("L", (across * (width + 4) - 4, down * (height + 4) - 4), 255)
-    for number, image_file in enumerate(drawn):
+    for number, image_file in enumerate(images):
         sheet.paste(image_file.convert("L"), (number % across * (width + 4), number // across * (height + 4)))
     file = BytesIO()
     sheet.save(file, "PNG")
@@ -170,14 +170,14 @@ def series_webp(frames: Sequence[Frame], plane: Plane, index: int | None, speed:
     """
     from PIL import Image as Pillow
 
-    drawn = [
+    images = [
         Pillow.open(BytesIO(draw_frame)).convert("RGB")
         for draw_frame in draw_frames(frames, plane, index, FILM_PIXELS)
     ]
     file = BytesIO()
-    drawn[0].save(
-        file, "WEBP", save_all=True, append_images=drawn[1:], quality=80, method=4, loop=0,
-        duration=max(1, round(1000 / speed)),
+    images[0].save(
+        file, "WEBP", save_all=True, append_images=images[1:], quality=80, method=4, loop=0,
+        duration=max(1, round(1000 / speed))
     )  # fmt: skip
     return file.getvalue()
 
@@ -215,14 +215,14 @@ def series_film(frames: Sequence[Frame], plane: Plane, index: int | None, speed:
         for number, draw_frame in enumerate(draw_frames(frames, plane, index, FILM_PIXELS)):
             (Path(folder) / f"{number:06d}.png").write_bytes(draw_frame)
         film = Path(folder) / f"film{ending}"
-        done = subprocess.run(
+        process = subprocess.run(
             [program, "-nostdin", "-loglevel", "error", "-framerate", f"{speed:g}", "-i", f"{folder}/%06d.png",
              "-vf", even, *ENCODERS[ending], str(film)],
             capture_output=True, text=True, check=False,
         )  # fmt: skip
-        if done.returncode:
-            said = " ".join(done.stderr.split())[:300]
+        if process.returncode:
+            message = " ".join(process.stderr.split())[:300]
             raise InputError(
-                f"ffmpeg could not make the film ({said}); write an animated picture instead: -o NAME.webp"
+                f"ffmpeg could not make the film ({message}); write an animated picture instead: -o NAME.webp"
             )
         return film.read_bytes()

@@ -71,16 +71,21 @@ def kept_array(folder: Path, summary: Mapping[str, Any], name: str) -> ZarrArray
         raise FormatError(f"{place[:80]!r} is no place inside a record; file its image again")
     array = ZarrArray(folder / place / name)
     shape = tuple(summary["shape"])
-    wanted = {"map": shape[:4], "cube": shape, "sum": (shape[1], *shape[4:])}[name]
-    if array.shape != wanted:
+    expected = {"map": shape[:4], "cube": shape, "sum": (shape[1], *shape[4:])}[name]
+    if array.shape != expected:
         raise FormatError(
-            f"{place}/{name}: has the shape {array.shape}, and {wanted} is told; file its image again"
+            f"{place}/{name}: has the shape {array.shape}, and {expected} is told; file its image again"
         )
     return array
 
 
 def map_of(
-    folder: Path, told: Mapping[str, Any], channel: int, frame: int, rows: slice = ALL, columns: slice = ALL
+    folder: Path,
+    summary: Mapping[str, Any],
+    channel: int,
+    frame: int,
+    rows: slice = ALL,
+    columns: slice = ALL,
 ) -> NDArray[Any]:
     """Read the map of a channel, or a part of it.
 
@@ -88,7 +93,7 @@ def map_of(
     ----------
     folder : Path
         The record's folder.
-    told : Mapping
+    summary : Mapping
         What the record tells of the image.
     channel, frame : int
         Which one.
@@ -100,11 +105,11 @@ def map_of(
     array, shape (row, column)
         Summed over a spectrum, averaged over a pattern.
     """
-    return np.asarray(kept_array(folder, told, "map")[frame, channel, rows, columns])
+    return np.asarray(kept_array(folder, summary, "map")[frame, channel, rows, columns])
 
 
 def band_map(
-    folder: Path, told: Mapping[str, Any], channel: int, frame: int, band: tuple[int, int]
+    folder: Path, summary: Mapping[str, Any], channel: int, frame: int, band: tuple[int, int]
 ) -> NDArray[np.float64]:
     """Sum a band of the spectrum of each pixel.
 
@@ -112,7 +117,7 @@ def band_map(
     ----------
     folder : Path
         The record's folder.
-    told : Mapping
+    summary : Mapping
         What the record tells of an image with spectra of pixels.
     channel, frame : int
         Which one.
@@ -124,28 +129,28 @@ def band_map(
     array, shape (row, column)
         In the unit of the values.
     """
-    place = folder / str(told["folder"]) / "cube"
-    kept_array(folder, told, "cube")  # says what is wrong with it
-    return _band_map(place, (place / "zarr.json").stat().st_mtime_ns, channel, frame, band)
+    place = folder / str(summary["folder"]) / "cube"
+    kept_array(folder, summary, "cube")  # says what is wrong with it
+    return _sum_band(place, (place / "zarr.json").stat().st_mtime_ns, channel, frame, band)
 
 
 @lru_cache(maxsize=8)
-def _band_map(
+def _sum_band(
     place: Path, _changed_ns: int, channel: int, frame: int, band: tuple[int, int]
 ) -> NDArray[np.float64]:
     cube, (first, last) = ZarrArray(place), band
     rows, columns = cube.shape[2:4]
     chunk = cube.chunks[2]
     step = max(chunk, _BLOCK_BYTES // max(1, columns * (last - first) * cube.dtype.itemsize) // chunk * chunk)
-    found = np.empty((rows, columns))
+    sums = np.empty((rows, columns))
     for start in range(0, rows, step):
         part = np.asarray(cube[frame, channel, start : start + step, :, first:last])
-        found[start : start + step] = part.sum(axis=(2, 3), dtype=np.float64)
-    return found
+        sums[start : start + step] = part.sum(axis=(2, 3), dtype=np.float64)
+    return sums
 
 
 def inner_of(
-    folder: Path, told: Mapping[str, Any], channel: int, frame: int, pixel: tuple[int, int] | None
+    folder: Path, summary: Mapping[str, Any], channel: int, frame: int, pixel: tuple[int, int] | None
 ) -> NDArray[Any]:
     """Read what a pixel holds, or the whole image.
 
@@ -153,7 +158,7 @@ def inner_of(
     ----------
     folder : Path
         The record's folder.
-    told : Mapping
+    summary : Mapping
         What the record tells of an image with spectra or patterns.
     channel, frame : int
         Which one.
@@ -166,16 +171,16 @@ def inner_of(
         A spectrum has one column.
     """
     if pixel is None:
-        return np.asarray(kept_array(folder, told, "sum")[channel])
-    return np.asarray(kept_array(folder, told, "cube")[frame, channel, pixel[0], pixel[1]])
+        return np.asarray(kept_array(folder, summary, "sum")[channel])
+    return np.asarray(kept_array(folder, summary, "cube")[frame, channel, pixel[0], pixel[1]])
 
 
-def positions(told: Mapping[str, Any]) -> NDArray[np.float64]:
+def positions(summary: Mapping[str, Any]) -> NDArray[np.float64]:
     """Give the positions along a spectrum.
 
     Parameters
     ----------
-    told : Mapping
+    summary : Mapping
         What the record tells of an image with a spectrum.
 
     Returns
@@ -183,19 +188,19 @@ def positions(told: Mapping[str, Any]) -> NDArray[np.float64]:
     array
         In the unit of its axis.
     """
-    axis, count = told["spectrum"], int(told["shape"][4])
+    axis, count = summary["spectrum"], int(summary["shape"][4])
     listed = axis.get("coordinates") or ()
     if len(listed) == count:
         return np.asarray(listed, np.float64)
     return np.asarray(float(axis["offset"]) + float(axis["scale"]) * np.arange(count), np.float64)
 
 
-def band_of(told: Mapping[str, Any], low: float, high: float) -> tuple[int, int] | None:
+def band_of(summary: Mapping[str, Any], low: float, high: float) -> tuple[int, int] | None:
     """Find the elements of a spectrum whose positions lie in a band.
 
     Parameters
     ----------
-    told : Mapping
+    summary : Mapping
         What the record tells of an image with a spectrum.
     low, high : float
         Ends of the band, in the unit of its axis; both belong to it.
@@ -205,7 +210,7 @@ def band_of(told: Mapping[str, Any], low: float, high: float) -> tuple[int, int]
     tuple of int or None
         First element, and the first that does not belong to it; None where there is none.
     """
-    inside = np.flatnonzero((positions(told) >= low) & (positions(told) <= high))
+    inside = np.flatnonzero((positions(summary) >= low) & (positions(summary) <= high))
     return (int(inside[0]), int(inside[-1]) + 1) if inside.size else None
 
 

@@ -87,7 +87,7 @@ def silhouette(record: Record, folder: Path) -> Silhouette:
         )
     path = folder / str(volume_path(record))
     window = volume_window(record, folder)
-    parted = _silhouette(path, (path / "zarr.json").stat().st_mtime_ns, window)
+    parted = _draw_silhouette(path, (path / "zarr.json").stat().st_mtime_ns, window)
     if parted is None:
         raise InputError(f"nothing stands out in the volume of the record {record.id}; leave it out")
     grey, shape, cut = parted
@@ -96,29 +96,34 @@ def silhouette(record: Record, folder: Path) -> Silhouette:
 
 
 @lru_cache(maxsize=64)
-def _silhouette(
+def _draw_silhouette(
     path: Path, changed_ns: int, window: tuple[float, float]
 ) -> tuple[NDArray[np.uint8], tuple[int, ...], bool] | None:
     small = small_of(path, changed_ns, window, VOXELS)
     dense = small.grey >= small.threshold
     thickness = dense.sum(axis=1)
-    seen = _without_specks(thickness >= min(2, dense.shape[1]))
-    rows, columns = np.flatnonzero(seen.any(axis=1)), np.flatnonzero(seen.any(axis=0))
-    if not len(rows) or seen.all():
+    dense_pixels = _without_specks(thickness >= min(2, dense.shape[1]))
+    rows, columns = np.flatnonzero(dense_pixels.any(axis=1)), np.flatnonzero(dense_pixels.any(axis=0))
+    if not len(rows) or dense_pixels.all():
         return None
     box = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
-    cut = rows[0] == 0 or columns[0] == 0 or rows[-1] == len(seen) - 1 or columns[-1] == seen.shape[1] - 1
+    cut = (
+        rows[0] == 0
+        or columns[0] == 0
+        or rows[-1] == len(dense_pixels) - 1
+        or columns[-1] == dense_pixels.shape[1] - 1
+    )
     behind = np.sqrt(thickness / max(1, int(thickness.max())))
-    grey = np.where(seen, DARKEST + (255 - DARKEST) * behind, 0).astype(np.uint8)
+    grey = np.where(dense_pixels, DARKEST + (255 - DARKEST) * behind, 0).astype(np.uint8)
     return grey[box], small.grey.shape, bool(cut)
 
 
-def _without_specks(seen: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def _without_specks(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Take the majority of a point and its eight neighbours; beyond the edge it goes on as at the edge."""
-    if min(seen.shape) < 3:
-        return seen
-    wide = np.pad(seen.astype(np.uint8), 1, mode="edge")
-    rows, columns = seen.shape
+    if min(mask.shape) < 3:
+        return mask
+    wide = np.pad(mask.astype(np.uint8), 1, mode="edge")
+    rows, columns = mask.shape
     votes = sum(wide[dy : dy + rows, dx : dx + columns] for dy in range(3) for dx in range(3))
     return np.asarray(votes >= 5)
 
@@ -154,9 +159,9 @@ def in_a_row(silhouettes: Sequence[Silhouette]) -> tuple[bytes, float, float]:
     left = spare / (len(silhouettes) + 1)
     for number, (item, (height, width)) in enumerate(zip(silhouettes, sizes, strict=True)):
         size = max(1, round(width / pixel_m)), max(1, round(height / pixel_m))
-        drawn = Pillow.fromarray(item.grey).resize(size, Pillow.Resampling.BOX)
+        image = Pillow.fromarray(item.grey).resize(size, Pillow.Resampling.BOX)
         mask = Pillow.fromarray(np.where(item.grey > 0, np.uint8(255), np.uint8(0)))
-        picture.paste(drawn, (round(left), ground - size[1]), mask.resize(size, Pillow.Resampling.BOX))
+        picture.paste(image, (round(left), ground - size[1]), mask.resize(size, Pillow.Resampling.BOX))
         middle = left + size[0] / 2, ground + LETTER * 0.2
         draw.text(middle, "ABCDEF"[number], fill=230, font=letters, anchor="ma")
         left += width / pixel_m + spare / (len(silhouettes) + 1)

@@ -109,8 +109,8 @@ class Axes:
         """Write the ways for the script of the page."""
         return json.dumps(
             {
-                way: {axis: asdict(coordinates) for axis, coordinates in held.items()}
-                for way, held in self.ways.items()
+                way: {axis: asdict(coordinates) for axis, coordinates in coordinates_of_plane.items()}
+                for way, coordinates_of_plane in self.ways.items()
             }
         )
 
@@ -144,7 +144,7 @@ def axes_of(record: Record, sizes_m: Sequence[float] | None, offsets_m: Sequence
     sizes = dict(zip(PLANES, sizes_m, strict=True))
     ways = {"first": {plane: Coordinates(plane, 0.0, sizes[plane]) for plane in PLANES}}
     motors: dict[Plane, Coordinates] = {}
-    lacking = _lacking(record.parameters)
+    lacking = _reason_of_lack(record.parameters)
     if offsets_m is not None:
         offsets = dict(zip(PLANES, offsets_m, strict=True))
         ways["file"] = {plane: Coordinates(plane, offsets[plane], sizes[plane]) for plane in PLANES}
@@ -164,7 +164,7 @@ def axes_of(record: Record, sizes_m: Sequence[float] | None, offsets_m: Sequence
     return Axes(ways | {"px": pixels}, lacking)
 
 
-def _lacking(parameters: Mapping[str, Value[Any]]) -> str:
+def _reason_of_lack(parameters: Mapping[str, Value[Any]]) -> str:
     """Say what is missing where a record tells positions and nobody which motor moves along which axis."""
     has_position = any(key.startswith("motor_") and key.endswith("_position_m") for key in parameters)
     return "sign of the motor not known" if has_position else ""
@@ -172,21 +172,21 @@ def _lacking(parameters: Mapping[str, Value[Any]]) -> str:
 
 def _motor(parameters: Mapping[str, Value[Any]], plane: Plane, size_m: float) -> tuple[str, float, int] | str:
     """Return name, position in m and sign of the motor along an axis; else why not, "" where none is named."""
-    named, sign = parameters.get(f"motor_along_{plane}"), parameters.get(f"motor_sign_along_{plane}")
-    if named is None:
+    motor_along, sign = parameters.get(f"motor_along_{plane}"), parameters.get(f"motor_sign_along_{plane}")
+    if motor_along is None:
         return ""
-    name = str(named.value)
-    held = parameters.get(f"motor_{name.replace('/', '_')}_position_m")
-    if held is None:
+    name = str(motor_along.value)
+    position = parameters.get(f"motor_{name.replace('/', '_')}_position_m")
+    if position is None:
         return f"the position of the motor {name} is not told in a unit of length"
     if sign is None or sign.value not in (1, -1):
         return f"sign of the motor not known: {name}"
-    if isinstance(held.value, list | tuple):
-        low, high = held.value
+    if isinstance(position.value, list | tuple):
+        low, high = position.value
         if high - low > size_m / 2:
             return f"the motor {name} moved during the scan"
         return name, (float(low) + float(high)) / 2, int(sign.value)
-    return name, float(held.value), int(sign.value)
+    return name, float(position.value), int(sign.value)
 
 
 def _datum(parameters: Mapping[str, Value[Any]], plane: Plane, size_m: float) -> float | None:

@@ -58,7 +58,7 @@ def drift_picture(account: Mapping[str, Any]) -> str:
     str
         An SVG.
     """
-    return str(fill("slice_drift.svg", {"drawn": _drawn(account)}))
+    return str(fill("slice_drift.svg", {"drawn": _panels(account)}))
 
 
 def is_shown(record: Record) -> bool:
@@ -74,7 +74,7 @@ def is_shown(record: Record) -> bool:
     bool
         It tells where each of them lay.
     """
-    return _sound(record.provenance.get("aligned_slices")) is not None
+    return _valid_account(record.provenance.get("aligned_slices")) is not None
 
 
 def render(record: Record, view: View) -> Piece:
@@ -92,8 +92,8 @@ def render(record: Record, view: View) -> Piece:
     Piece
         Its data: `slices`, `slow`, `error_px`, `left_px`, `bad`, `filled` and `residual_px`, the median.
     """
-    account = _sound(record.provenance.get("aligned_slices")) or {}
-    held = {entry.path for entry in record.files}
+    account = _valid_account(record.provenance.get("aligned_slices")) or {}
+    paths = {entry.path for entry in record.files}
     residuals = sorted(row["residual_px"] for row in account["slices"] if _is_number(row.get("residual_px")))
     slow, error = account.get("slow"), account.get("error_px")
     data = {
@@ -112,15 +112,15 @@ def render(record: Record, view: View) -> Piece:
         "slice_drift.html",
         {
             **data,
-            "drawn": _drawn(account),
-            "table": view.file(TABLE) if TABLE in held else "",
-            "reslice": view.file(RESLICE) if RESLICE in held else "",
+            "drawn": _panels(account),
+            "table": view.file(TABLE) if TABLE in paths else "",
+            "reslice": view.file(RESLICE) if RESLICE in paths else "",
         },
     )
     return Piece(data, html)
 
 
-def _sound(account: Any) -> Mapping[str, Any] | None:
+def _valid_account(account: Any) -> Mapping[str, Any] | None:
     rows = account.get("slices") if isinstance(account, Mapping) else None
     if not isinstance(rows, list) or len(rows) < 2:
         return None
@@ -142,7 +142,7 @@ def _curtains(account: Any) -> dict[str, float] | None:
     return {name: account[name] for name in names}
 
 
-def _drawn(account: Mapping[str, Any]) -> dict[str, Any]:
+def _panels(account: Mapping[str, Any]) -> dict[str, Any]:
     """Give the template its panels: along y, along x, and the residual."""
     rows = account["slices"]
     columns = {name: [row[name] if _is_number(row.get(name)) else None for row in rows] for name in NUMBERS}
@@ -162,7 +162,7 @@ def _drawn(account: Mapping[str, Any]) -> dict[str, Any]:
             {
                 "title": title,
                 "top": 30 + top * (HEIGHT + 50),
-                "paths": [_path(columns[name], low, high) for name in names],
+                "paths": [_svg_path(columns[name], low, high) for name in names],
                 "ticks": [(HEIGHT * (high - at) / (high - low), text) for at, text in round_ticks(low, high)],
             }
         )
@@ -185,7 +185,7 @@ def _drawn(account: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _path(values: Sequence[float | None], low: float, high: float) -> str:
+def _svg_path(values: Sequence[float | None], low: float, high: float) -> str:
     last = max(1, len(values) - 1)
     parts, open_ = [], False
     for number, value in enumerate(values):

@@ -65,9 +65,9 @@ def region_of(text: str, shape: Sequence[int]) -> Region:
     rows, columns = shape
     if not text:
         return Region(0, 0, columns, rows)
-    wanted = _read(text, 4, "region", "left,top,right,bottom, such as 100,100,300,250")
-    left, top = max(0, math.floor(wanted[0])), max(0, math.floor(wanted[1]))
-    right, bottom = min(columns, math.ceil(wanted[2])), min(rows, math.ceil(wanted[3]))
+    corners = _read_numbers(text, 4, "region", "left,top,right,bottom, such as 100,100,300,250")
+    left, top = max(0, math.floor(corners[0])), max(0, math.floor(corners[1]))
+    right, bottom = min(columns, math.ceil(corners[2])), min(rows, math.ceil(corners[3]))
     if left >= right or top >= bottom:
         raise ParameterError(
             f"region = {text[:80]!r} holds nothing of a slice of {columns} x {rows} voxels; give left,top,right,bottom"
@@ -105,7 +105,7 @@ def read_region(
             (int(start / factor), max(int(start / factor) + 1, min(n, math.ceil(stop / factor))))
             for start, stop, n, factor in zip(
                 (region.top, region.left), (region.bottom, region.right),
-                _without(axis, level.shape), _without(axis, factors), strict=True,
+                _without_axis(axis, level.shape), _without_axis(axis, factors), strict=True
             )
         ]  # fmt: skip
         if max(stop - start for start, stop in spans) <= pixels:
@@ -145,8 +145,8 @@ def profile(
         The line is malformed, or too long or lies outside.
     """
     axis = PLANES.index(plane)
-    rows, columns = _without(axis, levels[0].shape)
-    x0, y0, x1, y1 = _read(choices.get("line", ""), 4, "line", "x0,y0,x1,y1, such as 10,20,200,40")
+    rows, columns = _without_axis(axis, levels[0].shape)
+    x0, y0, x1, y1 = _read_numbers(choices.get("line", ""), 4, "line", "x0,y0,x1,y1, such as 10,20,200,40")
     if not all(0 <= x <= columns and 0 <= y <= rows for x, y in ((x0, y0), (x1, y1))):
         raise ParameterError(
             f"the line {x0:g},{y0:g},{x1:g},{y1:g} leaves the slice of {columns} x {rows} voxels"
@@ -160,8 +160,8 @@ def profile(
     key: list[slice | int] = [slice(region.top, region.bottom), slice(region.left, region.right)]
     key.insert(axis, index)
     image = np.asarray(levels[0][tuple(key)], np.float64)
-    values = _linear(image, y - 0.5 - region.top, x - 0.5 - region.left)
-    down_m, across_m = _without(axis, voxel_m) if voxel_m else (1.0, 1.0)
+    values = _interpolate(image, y - 0.5 - region.top, x - 0.5 - region.left)
+    down_m, across_m = _without_axis(axis, voxel_m) if voxel_m else (1.0, 1.0)
     distance = np.hypot((x - x0) * across_m, (y - y0) * down_m)
     content = {
         "distance": [float(f"{place:.7g}") for place in distance],
@@ -171,7 +171,7 @@ def profile(
     return json.dumps(content).encode()
 
 
-def as_tiff(image: NDArray[Any], pixel_m: tuple[float, float] | None, record: Record, what: str) -> bytes:
+def as_tiff(image: NDArray[Any], pixel_m: tuple[float, float] | None, record: Record, title: str) -> bytes:
     """Write a slice as numbers.
 
     Parameters
@@ -182,7 +182,7 @@ def as_tiff(image: NDArray[Any], pixel_m: tuple[float, float] | None, record: Re
         Size of a pixel (y, x) in m.
     record : Record
         Named in the file, with its licence.
-    what : str
+    title : str
         Which slice it is.
 
     Returns
@@ -193,7 +193,7 @@ def as_tiff(image: NDArray[Any], pixel_m: tuple[float, float] | None, record: Re
     import tifffile
 
     file = BytesIO()
-    metadata = {"Info": f"{cited(record)}\n{what}\nvalues in {record.volume.get('unit') or 'no unit'}"}
+    metadata = {"Info": f"{cited(record)}\n{title}\nvalues in {record.volume.get('unit') or 'no unit'}"}
     metadata |= {"unit": "um"} if pixel_m else {}
     resolution = (1e-6 / pixel_m[1], 1e-6 / pixel_m[0]) if pixel_m else None
     tifffile.imwrite(file, image.astype(np.float32), imagej=True, resolution=resolution, metadata=metadata)
@@ -205,7 +205,7 @@ def signed(
     window: tuple[float, float],
     pixel_m: tuple[float, float] | None,
     record: Record,
-    what: str,
+    title: str,
 ) -> bytes:
     """Draw a slice with a scale bar, and below it what it is taken from.
 
@@ -219,7 +219,7 @@ def signed(
         Size of a pixel (y, x) in m.
     record : Record
         What is cited.
-    what : str
+    title : str
         Which slice it is.
 
     Returns
@@ -234,17 +234,17 @@ def signed(
 
     factor = max(1, -(-640 // image.shape[1]))
     large = np.repeat(np.repeat(image, factor, axis=0), factor, axis=1)
-    drawn = png(
+    png_bytes = png(
         large,
         window=window,
         scale_m=pixel_m[1] / factor if pixel_m else None,
         aspect=pixel_m[0] / pixel_m[1] if pixel_m else 1.0,
     )
-    picture = Pillow.open(BytesIO(drawn))
+    picture = Pillow.open(BytesIO(png_bytes))
     size = max(12.0, picture.width / 56)
     lines = [
         cited(record),
-        f"{what}; black {window[0]:.4g}, white {window[1]:.4g} {record.volume.get('unit', '')}",
+        f"{title}; black {window[0]:.4g}, white {window[1]:.4g} {record.volume.get('unit', '')}",
     ]
     sheet = Pillow.new("L", (picture.width, picture.height + round((len(lines) + 0.8) * 1.35 * size)), 255)
     sheet.paste(picture.convert("L"), (0, 0))
@@ -272,14 +272,14 @@ def cited(record: Record) -> str:
     return ". ".join(part for part in parts if part)
 
 
-def _read(text: str, count: int, name: str, such: str) -> list[float]:
+def _read_numbers(text: str, count: int, name: str, such: str) -> list[float]:
     numbers = [float(word) for word in text.split(",")] if _NUMBERS.fullmatch(text) else []
     if len(numbers) != count:
         raise ParameterError(f"{name} = {text[:80]!r} is not understood; give {such}")
     return numbers
 
 
-def _linear(image: NDArray[np.float64], y: NDArray[Any], x: NDArray[Any]) -> NDArray[np.float64]:
+def _interpolate(image: NDArray[np.float64], y: NDArray[Any], x: NDArray[Any]) -> NDArray[np.float64]:
     """Interpolate between pixels; beyond the outermost centres their value holds."""
     y, x = np.clip(y, 0, image.shape[0] - 1), np.clip(x, 0, image.shape[1] - 1)
     top, left = y.astype(np.intp), x.astype(np.intp)
@@ -290,5 +290,5 @@ def _linear(image: NDArray[np.float64], y: NDArray[Any], x: NDArray[Any]) -> NDA
     return np.asarray(upper * (1 - down) + lower * down)
 
 
-def _without(axis: int, values: Sequence[Any]) -> list[Any]:
+def _without_axis(axis: int, values: Sequence[Any]) -> list[Any]:
     return [value for number, value in enumerate(values) if number != axis]

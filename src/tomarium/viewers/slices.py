@@ -89,16 +89,16 @@ def render(record: Record, view: View) -> Piece:
     if main not in PLANES:
         raise ParameterError(f"main = {main[:40]!r} is no axis; choose z, y or x")
     axes_drawn = axes_of(record, voxel_m(record), offsets)
-    planes = {plane: _plane(record, view, plane, chosen, axes_drawn) for plane in PLANES}
+    planes = {plane: _plane_content(record, view, plane, chosen, axes_drawn) for plane in PLANES}
     way = view.choices.get("axes") or "none"
     data = {
         "planes": {plane: {key: view_of_plane[key] for key in ("index", "count", "position_m", "picture")}
                    for plane, view_of_plane in planes.items()},
         "window": [low, high],
         "unit": record.volume.get("unit", ""),
-        "axes": {way: {plane: asdict(axis) for plane, axis in held.items()} for way, held in axes_drawn.ways.items()},
+        "axes": {way: {plane: asdict(axis) for plane, axis in axes.items()} for way, axes in axes_drawn.ways.items()},
     }  # fmt: skip
-    others = {key: text for key, text in view.choices.items() if key not in (*PLANES, "low", "high")}
+    further_choices = {key: text for key, text in view.choices.items() if key not in (*PLANES, "low", "high")}
     html = fill(
         "slices.html",
         {
@@ -107,7 +107,7 @@ def render(record: Record, view: View) -> Piece:
             "order": sorted(PLANES, key=lambda plane: plane != main),  # the large one first
             "window": (f"{low:.4g}", f"{high:.4g}"),
             "chosen": chosen,
-            "others": others,
+            "others": further_choices,
             "unit": record.volume.get("unit", ""),
             "form": view.page(dict.fromkeys(view.choices, None)),
             "usual": " ".join(f"{value:.6g}" for value in volume_window(record, view.folder)),
@@ -160,7 +160,7 @@ def picture(record: Record, folder: Path, name: str, choices: Mapping[str, str])
     if match is None:
         raise ParameterError(f"there is no picture {name!r}; name an axis and an index, such as z-0.png")
     plane = next(plane for plane in get_args(Plane) if plane == match[1])
-    index = _index(record, plane, match[2])
+    index = _read_index(record, plane, match[2])
     levels, sizes_m = open_volume(folder / str(volume_path(record))).levels, voxel_m(record)
     if match[3] == "json":
         return profile(levels, plane, index, choices, sizes_m)
@@ -238,10 +238,12 @@ def previews(record: Record, folder: Path) -> dict[str, bytes]:
     return pictures
 
 
-def _plane(record: Record, view: View, plane: Plane, chosen: Mapping[str, str], axes: Axes) -> dict[str, Any]:
+def _plane_content(
+    record: Record, view: View, plane: Plane, chosen: Mapping[str, str], axes: Axes
+) -> dict[str, Any]:
     axis = PLANES.index(plane)
     count = record.volume["shape"][axis]
-    index = _index(record, plane, view.choices.get(plane) or str(count // 2))
+    index = _read_index(record, plane, view.choices.get(plane) or str(count // 2))
     down, across = (number for number in range(3) if number != axis)
     shape, sizes_m = record.volume["shape"], voxel_m(record)
     # A picture's address names its content, so that it may be kept for ever: the volume's checksum is in it.
@@ -268,7 +270,7 @@ def _plane(record: Record, view: View, plane: Plane, chosen: Mapping[str, str], 
         "marks": [],
         "cited": view.picture(f"{plane}-{index}.png", {**chosen, "cite": "1"}),
         "numbers": view.picture(f"{plane}-{index}.tif", {}),
-        "thin": _thin(shape[down], shape[across]),
+        "thin": _thin_rows(shape[down], shape[across]),
         "bar": None,
         "position": "",
         "step": None,
@@ -281,26 +283,28 @@ def _plane(record: Record, view: View, plane: Plane, chosen: Mapping[str, str], 
         decimals = max(0, 1 - math.floor(math.log10(per_index)))  # two digits of the step
         content["step"] = {"size": f"{per_index:.6g}", "unit": unit, "decimals": decimals}
         content["position"] = f"{index * per_index:.{decimals}f} {unit}"
-    drawn = axes.chosen(view.choices.get("axes", ""))
-    if drawn:
-        content["position"] = f"{drawn[plane].name} {drawn[plane].at(index)}"
+    axes_chosen = axes.chosen(view.choices.get("axes", ""))
+    if axes_chosen:
+        content["position"] = f"{axes_chosen[plane].name} {axes_chosen[plane].at(index)}"
         content["marks"] = [
             {
                 "upright": bool(number),
-                "name": f"{drawn[PLANES[k]].name} in {'mm' if drawn[PLANES[k]].metric else 'px'}",
-                "places": [(f"{100 * part:.3f}", words) for part, words in marks(drawn[PLANES[k]], shape[k])],
+                "name": f"{axes_chosen[PLANES[k]].name} in {'mm' if axes_chosen[PLANES[k]].metric else 'px'}",
+                "places": [
+                    (f"{100 * part:.3f}", words) for part, words in marks(axes_chosen[PLANES[k]], shape[k])
+                ],
             }
             for number, k in enumerate((across, down))
         ]
     return content
 
 
-def _thin(rows: int, columns: int) -> int:
+def _thin_rows(rows: int, columns: int) -> int:
     """Tell how many rows a plane has in which there is nothing to see, for they are few; 0 where there is."""
     return 0 if rows * THIN > columns else rows
 
 
-def _index(record: Record, plane: Plane, text: str) -> int:
+def _read_index(record: Record, plane: Plane, text: str) -> int:
     count = record.volume["shape"][PLANES.index(plane)]
     if not re.fullmatch(r"\d{1,9}", text, re.ASCII) or int(text) >= count:
         raise ParameterError(

@@ -103,7 +103,7 @@ def averaged(level: Sliceable, shape: tuple[int, int, int]) -> NDArray[np.float3
     for first in range(0, len(planes), count):
         part = planes[first : first + count]
         read = np.asarray(level[part[0] : part[-1] + 1 : part.step], np.float32)
-        small = _along(_along(_finite(read), 1, shape[1]), 2, shape[2])
+        small = _average_along(_average_along(_finite(read), 1, shape[1]), 2, shape[2])
         for places, weights in shares:
             for k in np.flatnonzero((places >= first) & (places < first + len(part)) & (weights > 0)):
                 result[k] += weights[k] * small[places[k] - first]
@@ -152,7 +152,7 @@ def _finite(values: NDArray[np.float32]) -> NDArray[np.float32]:
     return values if np.isfinite(values).all() else np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
 
 
-def _along(values: NDArray[np.float32], axis: int, short: int) -> NDArray[np.float32]:
+def _average_along(values: NDArray[np.float32], axis: int, short: int) -> NDArray[np.float32]:
     """Average along one axis."""
     if values.shape[axis] == short:
         return values

@@ -165,35 +165,37 @@ def map_of(images: Sequence[ImageFrame], links: Sequence[Link], view: str = "", 
     """
     if along not in DRAWN:
         raise InputError(f"along = {along[:40]!r} is no axis; choose x, y or z")
-    ordered = sorted(images, key=lambda one: (-float(one.size_m.max()), one.frame))
+    ordered = sorted(images, key=lambda image_frame: (-float(image_frame.size_m.max()), image_frame.frame))
     if not ordered:
         raise InputError("there is no image whose pixels have a size, so that nothing can be drawn")
-    shown = next(
+    frame_shown = next(
         (image_frame for image_frame in ordered if image_frame.frame == view),
         ordered[0] if not view else None,
     )
-    if shown is None:
+    if frame_shown is None:
         raise InputError(
             f"there is no image {view[:80]!r} here; there are {', '.join(image_frame.frame for image_frame in ordered)}"
         )
     right, down = DRAWN[along]
-    low, high = shown.box_m
-    if shown.flat and along != "z":  # a plane from its side is a line: look at it with some room
-        half = float(shown.size_m.max()) / 2
+    low, high = frame_shown.box_m
+    if frame_shown.flat and along != "z":  # a plane from its side is a line: look at it with some room
+        half = float(frame_shown.size_m.max()) / 2
         room = np.array([0.0, 0.0, half])
         low, high = low - room, high + room
     wide, tall = float(high[right] - low[right]), float(high[down] - low[down])
     unit = SIDE / ((1 + 2 * _MARGIN) * max(wide, tall))
     corner = np.array([low[right], low[down]]) - _MARGIN * max(wide, tall)
     size = (unit * (wide + 2 * _MARGIN * max(wide, tall)), unit * (tall + 2 * _MARGIN * max(wide, tall)))
-    find = resolve_all(links, shown.frame, [image_frame.frame for image_frame in ordered], shown.middle_m)
+    find = resolve_all(
+        links, frame_shown.frame, [image_frame.frame for image_frame in ordered], frame_shown.middle_m
+    )
     boxes, left_out = [], []
     for number, image in enumerate(ordered, 1):
         try:
             resolved = find(image.frame)
         except NotConnected:
             left_out.append(
-                f"{image.title} ({image.frame}) is not linked with {shown.title} and is not drawn"
+                f"{image.title} ({image.frame}) is not linked with {frame_shown.title} and is not drawn"
             )
             continue
         back = inverse(resolved.pose)
@@ -212,7 +214,7 @@ def map_of(images: Sequence[ImageFrame], links: Sequence[Link], view: str = "", 
     length, fraction = scale_bar(size[0] / unit)
     spans, ticks = _on_one_axis(ordered)
     return Map(
-        shown,
+        frame_shown,
         along,
         size[0],
         size[1] + _FOOT,
@@ -249,17 +251,19 @@ def _usual_label(box: Box) -> tuple[float, float]:
     return max(x, 0.0) + 8, max(y, 0.0) + 36
 
 
-def map_svg(drawn: Map) -> str:
+def map_svg(specimen_map: Map) -> str:
     """Write a map as an SVG file that stands alone: the drawing, and the axis of sizes below."""
     return (
-        str(fill("specimen_map.svg", {"map": drawn, "address": None, "in_words": size_in_words})).strip()
+        str(
+            fill("specimen_map.svg", {"map": specimen_map, "address": None, "in_words": size_in_words})
+        ).strip()
         + "\n"
     )
 
 
-def plan_svg(drawn: Map, address: Callable[[str], str]) -> Any:
+def plan_svg(specimen_map: Map, address: Callable[[str], str]) -> Any:
     """Write the drawing for a page, each image a link: `address(frame)` tells where it leads."""
-    return fill("specimen_plan.svg", {"map": drawn, "address": address})
+    return fill("specimen_plan.svg", {"map": specimen_map, "address": address})
 
 
 def size_in_words(span: Span) -> str:
@@ -292,15 +296,15 @@ def _hull(points: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.array(ordered)
 
     def half(line: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-        kept: list[tuple[float, float]] = []
+        hull: list[tuple[float, float]] = []
         for x, y in line:
-            while len(kept) > 1:
-                (ax, ay), (bx, by) = kept[-2:]
+            while len(hull) > 1:
+                (ax, ay), (bx, by) = hull[-2:]
                 if (bx - ax) * (y - ay) - (by - ay) * (x - ax) > 0:
                     break
-                kept.pop()
-            kept.append((x, y))
-        return kept[:-1]
+                hull.pop()
+            hull.append((x, y))
+        return hull[:-1]
 
     return np.array(half(ordered) + half(ordered[::-1]))
 

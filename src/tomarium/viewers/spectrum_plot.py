@@ -38,8 +38,8 @@ def plot(
         `path` in a box of `WIDTH` x `HEIGHT`, `x_ticks` and `y_ticks` (percent from the left or the lower edge, text),
         `low` and `high`, the positions at the left and the right edge, and `band` (left and width in percent) or None.
     """
-    known = values[np.isfinite(values)]
-    bottom, top, y_ticks = _log_range(known) if logarithmic else _linear_range(known)
+    finite = values[np.isfinite(values)]
+    bottom, top, y_ticks = _log_range(finite) if logarithmic else _linear_range(finite)
     if logarithmic:
         with np.errstate(divide="ignore", invalid="ignore"):
             heights = np.where(values > 0, np.log10(np.maximum(values, 1e-300)), bottom)
@@ -83,15 +83,15 @@ def drawn_line(x: NDArray[np.float64], values: NDArray[np.float64]) -> bytes:
     return file.getvalue()
 
 
-def _linear_range(known: NDArray[Any]) -> tuple[float, float, list[tuple[float, str]]]:
-    low = min(0.0, float(known.min())) if known.size else 0.0
-    high = max(0.0, float(known.max())) if known.size else 1.0
+def _linear_range(finite: NDArray[Any]) -> tuple[float, float, list[tuple[float, str]]]:
+    low = min(0.0, float(finite.min())) if finite.size else 0.0
+    high = max(0.0, float(finite.max())) if finite.size else 1.0
     high = low + 1.05 * (high - low) if high > low else low + 1.0
     return low, high, round_ticks(low, high)
 
 
-def _log_range(known: NDArray[Any]) -> tuple[float, float, list[tuple[float, str]]]:
-    positive = known[known > 0]
+def _log_range(finite: NDArray[Any]) -> tuple[float, float, list[tuple[float, str]]]:
+    positive = finite[finite > 0]
     if not positive.size:
         return 0.0, 1.0, [(0.0, "1"), (1.0, "10")]
     low = math.floor(math.log10(positive.min()) - 1e-9)

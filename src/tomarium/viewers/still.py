@@ -135,8 +135,8 @@ def _march(
         fresh[active[jump]] = True
         place = start[active] + (at[active] + 1e-3)[:, None] * along
         solid = _nearest(smooth, place / size + centre) > threshold
-        found = active[solid]
-        points[found], cut[found] = place[solid], fresh[found]
+        hits = active[solid]
+        points[hits], cut[hits] = place[solid], fresh[hits]
         active = active[~solid]
         fresh[active] = False
         at[active] += STEP
@@ -189,8 +189,8 @@ def _crossing(
 ) -> tuple[NDArray[Any], NDArray[Any]]:
     """Tell where rays enter and leave a box; the second is the smaller where they miss it."""
     with np.errstate(divide="ignore"):
-        one, other = (low - start) / along, (high - start) / along
-    return np.minimum(one, other).max(axis=1), np.maximum(one, other).min(axis=1)
+        to_low, to_high = (low - start) / along, (high - start) / along
+    return np.minimum(to_low, to_high).max(axis=1), np.maximum(to_low, to_high).min(axis=1)
 
 
 def _nearest(volume: NDArray[np.float32], at: NDArray[Any]) -> NDArray[np.float32]:

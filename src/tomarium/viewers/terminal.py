@@ -57,9 +57,9 @@ def kind_of(environment: Mapping[str, str] = os.environ) -> Kind:
         "kitty" and "iterm" take a PNG, "sixel" grey pixels; "truecolor" and "256" colours of characters; "characters"
         nothing else, also where NO_COLOR is set.
     """
-    told = environment.get("TOMARIUM_PICTURES", "")
+    setting = environment.get("TOMARIUM_PICTURES", "")
     for kind in ("kitty", "iterm", "sixel", "truecolor", "256", "characters"):
-        if told == kind:
+        if setting == kind:
             return kind
     term, program = environment.get("TERM", ""), environment.get("TERM_PROGRAM", "")
     inside = environment.get("TMUX") or term.startswith("screen")  # these pass no graphics on
@@ -116,9 +116,12 @@ def _kitty(png: bytes, columns: int) -> str:
     """Write the graphics protocol of kitty: a PNG in pieces of 4096 characters."""
     text = b64encode(png).decode()
     pieces = [text[start : start + _CHUNK] for start in range(0, len(text), _CHUNK)]
-    told = [f"a=T,f=100,c={columns},m={int(len(pieces) > 1)}"]
-    told += [f"m={int(k < len(pieces) - 1)}" for k in range(1, len(pieces))]
-    return "".join(f"\x1b_G{keys};{piece}\x1b\\" for keys, piece in zip(told, pieces, strict=True)) + "\n"
+    keys_of_pieces = [f"a=T,f=100,c={columns},m={int(len(pieces) > 1)}"]
+    keys_of_pieces += [f"m={int(k < len(pieces) - 1)}" for k in range(1, len(pieces))]
+    return (
+        "".join(f"\x1b_G{keys};{piece}\x1b\\" for keys, piece in zip(keys_of_pieces, pieces, strict=True))
+        + "\n"
+    )
 
 
 def _iterm(png: bytes, columns: int) -> str:

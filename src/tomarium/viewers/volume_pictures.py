@@ -63,10 +63,10 @@ def sheet(volume: Volume, count: int = SHEET_SLICES) -> bytes:
         A PNG; each slice has its index, and a scale bar where the voxel size is known.
     """
     length = volume.shape[0]
-    wanted = np.unique(np.linspace(0, length - 1, min(count, length)).round().astype(int))
-    images = [_slice(volume, int(index), SHEET_PIXELS) for index in wanted]
+    numbers = np.unique(np.linspace(0, length - 1, min(count, length)).round().astype(int))
+    images = [_slice(volume, int(index), SHEET_PIXELS) for index in numbers]
     size = None if volume.voxel_m is None else volume.voxel_m[2] * volume.shape[2] / images[0].shape[1]
-    return contact_sheet(images, [f"z {index}" for index in wanted], scale_m=size)
+    return contact_sheet(images, [f"z {index}" for index in numbers], scale_m=size)
 
 
 def turntable(volume: Volume, frames: int = TURN_FRAMES, pixels: int = TURN_PIXELS) -> bytes:
@@ -102,14 +102,15 @@ def turntable(volume: Volume, frames: int = TURN_FRAMES, pixels: int = TURN_PIXE
     small = _small(volume, TURN_VOXELS)
     extent = [n * s for n, s in zip(volume.shape, volume.voxel_m or (1.0, 1.0, 1.0), strict=True)]
     a, b, c = (length / count for length, count in zip(extent, small.grey.shape, strict=True))
-    drawn = [
-        Pillow.fromarray(one) for one in draw_turn(small.grey, small.threshold, (a, b, c), pixels, frames)
+    images = [
+        Pillow.fromarray(picture)
+        for picture in draw_turn(small.grey, small.threshold, (a, b, c), pixels, frames)
     ]
     for quality in (75, 55, 35, 20, 10, 5):
         file = BytesIO()
-        drawn[0].save(
-            file, "WEBP", save_all=True, append_images=drawn[1:], quality=quality, method=4, loop=0,
-            duration=round(1000 * TURN_SECONDS / frames),
+        images[0].save(
+            file, "WEBP", save_all=True, append_images=images[1:], quality=quality, method=4, loop=0,
+            duration=round(1000 * TURN_SECONDS / frames)
         )  # fmt: skip
         if file.tell() <= TURN_BYTES:
             break
@@ -142,7 +143,7 @@ def histogram(volume: Volume, pixels: tuple[int, int] = (960, 480)) -> bytes:
     values = _inside(averaged(_level(volume, 16_000_000), small_shape(volume.shape, 16_000_000)))
     if values.size == 0:
         raise InputError(f"{volume.path}: no voxel has a finite value, so there is no histogram")
-    low, high = (float(one) for one in np.percentile(values, (0.01, 99.99)))
+    low, high = (float(value) for value in np.percentile(values, (0.01, 99.99)))
     if not high > low:
         low, high = low - 0.5, low + 0.5
     counts, _ = np.histogram(values, 256, (low, high))
@@ -243,7 +244,7 @@ def rings(image: NDArray[Any], title: str, axis: tuple[float, float] | None = No
     flat = _without_slow(polar(np.nan_to_num(np.asarray(image, np.float32)), axis))
     joined = max(1, round(flat.shape[0] / (2 * flat.shape[1])))  # angles; a ring is the same in all
     flat = flat[: flat.shape[0] // joined * joined].reshape(-1, joined, flat.shape[1]).mean(axis=1)
-    low, high = (float(one) for one in np.percentile(flat, (0.5, 99.5)))
+    low, high = (float(value) for value in np.percentile(flat, (0.5, 99.5)))
     return png(flat, window=(low, high) if high > low else None, title=title)
 
 
@@ -294,8 +295,8 @@ def _small(volume: Volume, most: int) -> SmallVolume:
     values = averaged(_level(volume, most), small_shape(volume.shape, most))
     low, high = robust_window(values)
     grey = np.nan_to_num((values - low) / (high - low) * 255)
-    known = np.asarray(np.clip(grey + 0.5, 0, 255), np.uint8)
-    return SmallVolume(known, otsu(known))
+    rounded = np.asarray(np.clip(grey + 0.5, 0, 255), np.uint8)
+    return SmallVolume(rounded, otsu(rounded))
 
 
 def _slice(volume: Volume, index: int, pixels: int) -> NDArray[Any]:

@@ -13,8 +13,8 @@ import numpy as np
 from tomarium.errors import InputError, ParameterError
 from tomarium.model import Record
 from tomarium.viewers import slices
+from tomarium.viewers.prominent_parts import Body, body_of
 from tomarium.viewers.scale_bar import scale_bar
-from tomarium.viewers.standing_out import Body, body_of
 
 LEVELS: Final = ("pupil", "student")
 PARTS: Final = ("bright", "dark")
@@ -141,7 +141,7 @@ def worksheet(record: Record, folder: Path, level: str, parts: str = "") -> Work
         "pupil" or "student".
     parts : str
         "bright" or "dark": what is asked about, such as a tooth in air or pores in stone. "" finds out
-        (`standing_out.body_of`).
+        (`prominent_parts.body_of`).
 
     Returns
     -------
@@ -174,7 +174,7 @@ def worksheet(record: Record, folder: Path, level: str, parts: str = "") -> Work
     body = body_of(record, folder, parts)
     sheet = _Maker(record, size, body, level, parts)
     picture = sheet.picture(sheet.main_index(), PICTURE_MM, sheet.ends())
-    found = [
+    tasks = [
         sheet.length(picture),
         sheet.magnification(picture),
         sheet.slices(),
@@ -182,8 +182,8 @@ def worksheet(record: Record, folder: Path, level: str, parts: str = "") -> Work
         sheet.volume(),
     ]
     if level == "student":
-        found += [sheet.share(), sheet.bytes()]
-    found.append(sheet.photos())
+        tasks += [sheet.share(), sheet.bytes()]
+    tasks.append(sheet.photos())
     doi = record.publication.doi if record.publication else ""
     return Worksheet(
         title=record.card.title or record.title,
@@ -192,7 +192,7 @@ def worksheet(record: Record, folder: Path, level: str, parts: str = "") -> Work
         licence=record.licence,
         credit=", ".join([*(person.name for person in record.creators), f"doi:{doi}" if doi else record.id]),
         picture=picture,
-        tasks=tuple(task for task in found if task is not None),
+        tasks=tuple(task for task in tasks if task is not None),
         left_out=tuple(sheet.left_out),
         parts="" if body is None else PARTS[body.dark],
     )
@@ -246,8 +246,8 @@ class _Maker:
     def ends(self) -> tuple[tuple[str, float, float], ...]:
         """Return where what stands out is widest in its widest slice; else points in the middle of the picture."""
         columns, rows = self.shape[2], self.shape[1]
-        found = None if self.body is None else self.body.widest_row(int(self.body.areas.argmax()))
-        row, left, right = found or (0.5, 0.2, 0.8)
+        row_and_ends = None if self.body is None else self.body.widest_row(int(self.body.areas.argmax()))
+        row, left, right = row_and_ends or (0.5, 0.2, 0.8)
         left, right, row = left * columns, right * columns, row * rows
         down = self.size_m[1] / self.size_m[2]
         return (("A", left, row * down), ("B", right, row * down))
@@ -257,15 +257,15 @@ class _Maker:
         long_m = (right - left) * self.size_m[2]
         on_paper = (right - left) / picture.columns * picture.width_mm
         bar_mm = picture.bar_fraction * picture.width_mm
-        off = long_m * RULER_MM * (1 / on_paper + 1 / bar_mm)
+        tolerance = long_m * RULER_MM * (1 / on_paper + 1 / bar_mm)
         return Task(
             title="Measure with the scale bar",
             text=f"How far is it from A to B in truth? Measure A–B and the scale bar with a ruler. The bar is "
             f"{picture.bar} long in truth.",
             value=long_m / self.unit_m,
-            tolerance=off / self.unit_m,
+            tolerance=tolerance / self.unit_m,
             unit=self.unit,
-            answer=f"{self.told(long_m)} ± {self.told(off, 1)}",
+            answer=f"{self.told(long_m)} ± {self.told(tolerance, 1)}",
             way=f"On paper A–B is {on_paper:.0f} mm and the bar {bar_mm:.0f} mm: {on_paper:.0f} ÷ "
             f"{bar_mm:.0f} × {picture.bar}. A ruler reads to a millimetre.",
         )
@@ -273,14 +273,14 @@ class _Maker:
     def magnification(self, picture: SlicePicture) -> Task:
         bar_mm = picture.bar_fraction * picture.width_mm
         value = 1e-3 * bar_mm / picture.bar_m
-        off = value * RULER_MM / bar_mm
+        tolerance = value * RULER_MM / bar_mm
         return Task(
             title="How many times larger?",
             text="How many times larger is the scale bar on this sheet than the length that stands beside it?",
             value=value,
-            tolerance=off,
+            tolerance=tolerance,
             unit="",
-            answer=f"{_digits(value)} times, ± {_digits(off, 1)}, if the sheet was printed at 100 %",
+            answer=f"{_digits(value)} times, ± {_digits(tolerance, 1)}, if the sheet was printed at 100 %",
             way=f"The bar is {bar_mm:.1f} mm on paper and stands for {picture.bar}. If it measures otherwise, "
             f"the sheet was printed smaller or larger: take what was measured.",
         )
@@ -291,15 +291,16 @@ class _Maker:
             self.left_out.append("Counting slices: there is one.")
             return None
         step, high = self.told(self.size_m[0]), self.told(count * self.size_m[0], 4)
-        off = abs(float(high.split()[0]) / float(step.split()[0]) - count) + 0.5
+        tolerance = abs(float(high.split()[0]) / float(step.split()[0]) - count) + 0.5
         return Task(
             title="Count the slices",
             text=f"The scan is {high} high. Its slices lie on top of each other like those of a loaf of "
             f"bread, each {step} thick. How many are there?",
             value=count,
-            tolerance=off,
+            tolerance=tolerance,
             unit="",
-            answer=f"{count}" + (f" ± {math.ceil(off)}, for the lengths are rounded" if off > 0.51 else ""),
+            answer=f"{count}"
+            + (f" ± {math.ceil(tolerance)}, for the lengths are rounded" if tolerance > 0.51 else ""),
             way=f"{high} ÷ {step}",
         )
 
@@ -314,7 +315,7 @@ class _Maker:
             self.picture(self.index_of(k), PICTURE_MM / 2, letter=LETTERS[n]) for n, k in enumerate(chosen)
         )
         area = self.body.pixel_m2 / self.unit_m**2
-        told = ", ".join(
+        areas = ", ".join(
             f"{LETTERS[n]} {_digits(self.body.areas[k] * area)} {self.unit}²" for n, k in enumerate(chosen)
         )
         return Task(
@@ -326,18 +327,18 @@ class _Maker:
             tolerance=0.0,
             unit="",
             answer=f"{pictures[best].letter}, the slice z = {pictures[best].index}",
-            way=f"{'Dark' if self.body.dark else 'Bright'} area: {told}",
+            way=f"{'Dark' if self.body.dark else 'Bright'} area: {areas}",
             pictures=pictures,
         )
 
     def volume(self) -> Task | None:
         if self.body is None:
-            what = (
+            reason = (
                 f"no {self.parts} parts stand out in the scan"
                 if self.parts
                 else "nothing stands out in the scan"
             )
-            self.left_out.append(f"Volume and share of the specimen: {what}.")
+            self.left_out.append(f"Volume and share of the specimen: {reason}.")
             return None
         edge_m = math.prod(self.body.voxel_m) ** (1 / 3)
         edges = [self.told(edge_m if self.body.cubes else value, 4) for value in self.body.voxel_m[::-1]]
@@ -345,7 +346,7 @@ class _Maker:
         size += "" if self.body.cubes else f", {edges[1]} deep and {edges[2]} high"
         block = math.prod(self.body.voxel_m) / self.unit_m**3
         value = self.body.count * block
-        off = self.body.unsure * block + 0.01 * value
+        tolerance = self.body.unsure * block + 0.01 * value
         cubic = "cubic millimetres" if self.unit == "mm" else "cubic micrometres"
         cubes = "cubes" if self.body.cubes else "blocks"
         return Task(
@@ -353,9 +354,9 @@ class _Maker:
             text=f"A computer filled the {self.body.words} with little {cubes}, each {size}, and counted "
             f"{_grouped(self.body.count)} of them. How many {cubic} are the {self.body.words}?",
             value=value,
-            tolerance=off,
+            tolerance=tolerance,
             unit=f"{self.unit}³",
-            answer=f"{_digits(value)} {self.unit}³ ± {_digits(off, 1)} {self.unit}³",
+            answer=f"{_digits(value)} {self.unit}³ ± {_digits(tolerance, 1)} {self.unit}³",
             way=f"One has {_digits(block)} {self.unit}³; times {_grouped(self.body.count)}. "
             f"{_grouped(2 * self.body.unsure)} of them lie at a surface and are partly filled: half of these "
             f"may be wrong."
@@ -367,7 +368,7 @@ class _Maker:
             return None
         total, count = self.body.room, self.body.count
         value = 100 * count / total
-        off = 100 * self.body.unsure / total + value * self.body.room_unsure / total + 0.5
+        tolerance = 100 * self.body.unsure / total + value * self.body.room_unsure / total + 0.5
         cubes = "cubes" if self.body.cubes else "blocks"
         if self.body.dark:
             title = "What share is dark?"
@@ -375,15 +376,15 @@ class _Maker:
                 f"With its dark parts the specimen fills {_grouped(total)} of these {cubes}. What share of them is "
                 f"dark? What share is bright?"
             )
-            answer = f"{value:.1f} % dark, {100 - value:.1f} % bright, ± {off:.1f} %"
+            answer = f"{value:.1f} % dark, {100 - value:.1f} % bright, ± {tolerance:.1f} %"
         else:
             title = "What share is filled?"
             text = (
                 f"The whole scan has room for {_grouped(total)} of these {cubes}. What share is bright? What share is "
                 f"left for pores and for what is around?"
             )
-            answer = f"{value:.1f} % bright, {100 - value:.1f} % left, ± {off:.1f} %"
-        return Task(title, text, value, off, "%", answer, way=f"{_grouped(count)} ÷ {_grouped(total)}")
+            answer = f"{value:.1f} % bright, {100 - value:.1f} % left, ± {tolerance:.1f} %"
+        return Task(title, text, value, tolerance, "%", answer, way=f"{_grouped(count)} ÷ {_grouped(total)}")
 
     def bytes(self) -> Task:
         z, y, x = self.shape
@@ -402,13 +403,13 @@ class _Maker:
     def photos(self) -> Task:
         across = self.shape[2]
         value = math.pi / 2 * across
-        known = self.record.parameters.get("projections")
-        taken = known.value if known is not None and known.origin != "default" else None
-        told = ""
-        if isinstance(taken, int) and not isinstance(taken, bool) and taken > 0:
-            ratio = taken / value
+        projections = self.record.parameters.get("projections")
+        count = projections.value if projections is not None and projections.origin != "default" else None
+        comparison = ""
+        if isinstance(count, int) and not isinstance(count, bool) and count > 0:
+            ratio = count / value
             times = f"{ratio:.1f} times as many" if ratio >= 1.05 else f"{100 * ratio:.0f} % of that"
-            told = f" In truth {_grouped(taken)} were taken, {times}."
+            comparison = f" In truth {_grouped(count)} were taken, {times}."
         rule = "π ÷ 2 times as many" if self.level == "student" else "about 1.6 times as many"
         return Task(
             title="How many photos?",
@@ -417,7 +418,7 @@ class _Maker:
             value=value,
             tolerance=0.03 * value,
             unit="",
-            answer=f"about {_grouped(round(value))}.{told}",
+            answer=f"about {_grouped(round(value))}.{comparison}",
             way=f"{across} × π ÷ 2 (Crowther, DeRosier and Klug 1970)",
         )
 
@@ -428,8 +429,8 @@ def _clearly_widest(areas: np.ndarray[tuple[int], np.dtype[np.int64]]) -> tuple[
     less = np.flatnonzero((areas > 0) & (areas * CLEARLY <= areas[best]))
     if len(less) < 2:
         return None
-    others = less[np.unique(np.linspace(0, len(less) - 1, min(3, len(less))).round().astype(int))]
-    return tuple(sorted({best, *(int(one) for one in others)}))
+    further = less[np.unique(np.linspace(0, len(less) - 1, min(3, len(less))).round().astype(int))]
+    return tuple(sorted({best, *(int(number) for number in further)}))
 
 
 def _digits(value: float, digits: int = 3) -> str:

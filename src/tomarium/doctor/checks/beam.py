@@ -51,20 +51,20 @@ def beam_lost(subject: Subject) -> Iterator[Finding]:
     usual = float(np.percentile(levels, 90))
     if not usual > 2 * GONE:
         return
-    gone = levels < GONE * usual
-    if gone.any():
-        first, last = sample.watched[gone][[0, -1]]
+    is_dark = levels < GONE * usual
+    if is_dark.any():
+        first, last = sample.watched[is_dark][[0, -1]]
         yield error(
             "projections",
-            f"{np.count_nonzero(gone)} of {len(levels)} sampled frames are as dark as the darks, the first is number "
-            f"{first}, the last {last}",
+            f"{np.count_nonzero(is_dark)} of {len(levels)} sampled frames are as dark as the darks, the first is "
+            f"number {first}, the last {last}",
             "beam in each",
             "look for a beam loss or a closed shutter about these frames; leave them out, or scan again",
         )
-    lit = levels[~gone]
+    lit = levels[~is_dark]
     weakest = float(lit.min())
     if usual >= OPEN and weakest < WEAKER * usual:
-        place = sample.watched[~gone][int(np.argmin(lit))]
+        place = sample.watched[~is_dark][int(np.argmin(lit))]
         yield warning(
             "projections",
             f"the brightest places transmit {100 * usual:.0f} % in most frames and {100 * weakest:.0f} % in number "
@@ -126,16 +126,16 @@ def references_uneven(subject: Subject) -> Iterator[Finding]:
     if not len(sample.after):
         groups["flats"] = groups.pop("flats before")
     levels = {where: _medians(frames) for where, frames in groups.items() if len(frames) > 2}
-    usual = {where: float(np.median(held)) for where, held in levels.items()}
+    usual = {where: float(np.median(levels_of_place)) for where, levels_of_place in levels.items()}
     flats = [level for where, level in usual.items() if where != "darks"]
     beam = max(flats, default=0.0) - usual.get("darks", 0.0)
-    for where, held in levels.items():
-        off = np.abs(held - usual[where]) > UNEVEN * beam
-        if beam > 0 and off.any():
+    for where, levels_of_place in levels.items():
+        is_uneven = np.abs(levels_of_place - usual[where]) > UNEVEN * beam
+        if beam > 0 and is_uneven.any():
             yield warning(
                 where,
-                f"{np.count_nonzero(off)} of {len(held)} have other counts, such as {held[off][0]:.5g}; the others "
-                f"have {usual[where]:.5g}",
+                f"{np.count_nonzero(is_uneven)} of {len(levels_of_place)} have other counts, such as "
+                f"{levels_of_place[is_uneven][0]:.5g}; the others have {usual[where]:.5g}",
                 f"frames that differ by less than {100 * UNEVEN:g} % of the beam",
                 "the shutter moved or the beam jumped in them: leave these frames out before the mean is taken",
             )
@@ -165,11 +165,11 @@ def references_repeated(subject: Subject) -> Iterator[Finding]:
                 "an image in each",
                 "nothing, if the camera or an earlier step corrected the frames already",
             )
-        held = [frame.tobytes() for frame in frames if not (frame == frame.flat[0]).all()]
-        if len(set(held)) < len(held):
+        contents = [frame.tobytes() for frame in frames if not (frame == frame.flat[0]).all()]
+        if len(set(contents)) < len(contents):
             yield warning(
                 where,
-                f"{len(held) - len(set(held)) + 1} of {len(held)} are equal to the bit",
+                f"{len(contents) - len(set(contents)) + 1} of {len(contents)} are equal to the bit",
                 "noise that differs",
                 "the writer stored one frame several times, and its noise stays in every projection: look for the "
                 "others",

@@ -55,21 +55,20 @@ def pixel_against_sensor(
         divergence can be.
     """
     expected = sensor_pixel_m / magnification
-    rest = expected / pixel_m
+    ratio = expected / pixel_m
     source, distance = subject.facts.get("source_distance_m"), subject.facts.get("distance_m")
     found = f"{units.show(pixel_m, 'm')} at the sample"
     optics = f"{units.show(sensor_pixel_m, 'm')} / {magnification:g} = {units.show(expected, 'm')}"
     if source is not None and distance is not None:
         beam = 1 + distance.value / source.value
         expectation = f"{optics}, / {beam:.4g} for the diverging beam = {units.show(expected / beam, 'm')}"
-        good = abs(rest / beam - 1) < 0.05
+        good = abs(ratio / beam - 1) < 0.05
     else:
-        expectation = f"{optics}: a geometric magnification of {rest:.3f}"
-        good = 0.97 <= rest <= MOST_PARALLEL
-        if good and rest > 1.005 and distance is not None and distance.value > 0:
-            expectation += (
-                f" at {units.show(distance.value, 'm')}, so a source {distance.value / (rest - 1):.0f} m away"
-            )
+        expectation = f"{optics}: a geometric magnification of {ratio:.3f}"
+        good = 0.97 <= ratio <= MOST_PARALLEL
+        if good and ratio > 1.005 and distance is not None and distance.value > 0:
+            source_m = distance.value / (ratio - 1)
+            expectation += f" at {units.show(distance.value, 'm')}, so a source {source_m:.0f} m away"
     if good:
         yield info("pixel size", found, expectation)
     else:

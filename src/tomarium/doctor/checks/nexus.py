@@ -109,7 +109,7 @@ def parse(text: str, *, errors: bool) -> list[str]:
 
 def _ask(path: Path, entry: str) -> str:
     command = [sys.executable, "-c", "from nexusformat.scripts.nxvalidate import main; main()"]
-    done = subprocess.run(
+    process = subprocess.run(
         [*command, str(path), "-a", "NXtomo", "-p", entry],
         capture_output=True,
         text=True,
@@ -118,7 +118,7 @@ def _ask(path: Path, entry: str) -> str:
         check=False,
         env={**os.environ, "HDF5_USE_FILE_LOCKING": "FALSE"},
     )
-    return done.stdout
+    return process.stdout
 
 
 def _refuse_links_out(path: Path) -> None:

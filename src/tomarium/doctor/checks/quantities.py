@@ -178,8 +178,8 @@ def placeholders(subject: Subject) -> Iterator[Finding]:
     for path, value in subject.scan.metadata.items():
         if path.startswith("/") and _PHYSICAL.search(path):
             text = str(value.value).split(" ")[0]
-            said = any(f":{path} " in warned for warned in subject.scan.warnings)
-            if not said and (text in {"-1", "-1.0", "nan"} or _UUID.fullmatch(text)):
+            is_warned = any(f":{path} " in warned for warned in subject.scan.warnings)
+            if not is_warned and (text in {"-1", "-1.0", "nan"} or _UUID.fullmatch(text)):
                 placeholders.append(f"{path} = {value.value}")
     if placeholders:
         more = f" and {len(placeholders) - 3} more" if len(placeholders) > 3 else ""

@@ -32,7 +32,7 @@ def run_unfinished(subject: Subject) -> Iterator[Finding]:
         An information where the run is at work now, else a warning.
     """
     assert subject.path is not None
-    far = _how_far(subject.path)
+    far = _progress_text(subject.path)
     if _is_at_work(subject.path / FOLDER / LOCK):
         yield info(subject.name, f"a run is at work here: {far}", "a finished record")
         return
@@ -44,7 +44,7 @@ def run_unfinished(subject: Subject) -> Iterator[Finding]:
     )
 
 
-def _how_far(folder: Path) -> str:
+def _progress_text(folder: Path) -> str:
     volume = folder / VOLUME
     if is_unfinished(volume):
         try:
@@ -71,11 +71,11 @@ def _is_at_work(lock: Path) -> bool:
         return False
     try:
         with warnings.catch_warnings(action="ignore"):  # of a file system without locks
-            held = take_lock(lock, "")
+            descriptor = take_lock(lock, "")
     except InputError:
         return True
     except OSError:  # it may not be written by whoever looks
         return False
-    if held is not None:
-        os.close(held)
+    if descriptor is not None:
+        os.close(descriptor)
     return False

@@ -77,11 +77,11 @@ def frames_never_written(subject: Subject) -> Iterator[Finding]:
     frames = stored(subject.scan.projections)
     if not isinstance(frames, Hdf5Frames):
         return
-    present, wanted = _chunks(frames)
-    if present < wanted:
+    present, expected = _chunks(frames)
+    if present < expected:
         yield error(
             f"{frames.file.name}:{frames.name}",
-            f"{present} of {wanted} chunks were written",
+            f"{present} of {expected} chunks were written",
             "all of them",
             "the scan was broken off or the file is a part: leave these frames out, or copy the file again",
         )
@@ -95,10 +95,10 @@ def _chunks(frames: Hdf5Frames) -> tuple[int, int]:
             return 1, 1  # its bytes lie elsewhere; what is absent of them is told by the reader
         if dataset.chunks is None:
             return int(dataset.id.get_storage_size() > 0), 1
-        wanted = math.prod(
+        expected = math.prod(
             math.ceil(n / chunk) for n, chunk in zip(dataset.shape, dataset.chunks, strict=True)
         )
-        return int(dataset.id.get_num_chunks()), wanted
+        return int(dataset.id.get_num_chunks()), expected
 
 
 def _bytes(name: str) -> float:

@@ -198,8 +198,8 @@ def exchange_implements(subject: Subject) -> Iterator[Finding]:
         A warning for groups that are listed and absent.
     """
     with reading(_path(subject)) as source:
-        told = source.text("/implements")
-        listed = [word.strip() for word in (told or "").replace(" ", ":").split(":") if word.strip()]
+        listed_text = source.text("/implements")
+        listed = [word.strip() for word in (listed_text or "").replace(" ", ":").split(":") if word.strip()]
         absent = [text for text in listed if text not in source.file]
         if absent:
             yield warning(
@@ -228,19 +228,19 @@ def units_wrong(subject: Subject) -> Iterator[Finding]:
     without = []
     warned = subject.scan.warnings if subject.scan is not None else ()
     for names, spelling in _units(subject):
-        name, wanted = names[0], KINDS_OF_UNIT[names[0].rsplit("/", 1)[-1]]
+        name, base_unit = names[0], KINDS_OF_UNIT[names[0].rsplit("/", 1)[-1]]
         if spelling is None or spelling.lower() in NO_UNIT:
             # What the reader warns of is told there, with what it took instead.
             if not any(f":{name} " in text for name in names for text in warned):
                 without.append(name)
             continue
         try:
-            units.factor(spelling, wanted)
+            units.factor(spelling, base_unit)
         except UnitError as problem:
             yield error(
                 name,
                 f"the unit {spelling!r}",
-                f"a unit such as {wanted}",
+                f"a unit such as {base_unit}",
                 f"correct the attribute units: {problem}",
             )
     if without:
@@ -284,20 +284,20 @@ def _note_dangling(file: h5py.File, dangling: list[str], name: str, link: object
     if isinstance(link, h5py.SoftLink):
         parent = name.rsplit("/", 1)[0] if "/" in name else "/"
         target = link.path if link.path.startswith("/") else f"{parent}/{link.path}"
-        if not _leads(file, target):
+        if not _is_reachable(file, target):
             dangling.append(f"/{name} → {link.path}")
     return True if len(dangling) > _MOST_NODES else None
 
 
-def _leads(file: h5py.File, target: str) -> bool:
+def _is_reachable(file: h5py.File, target: str) -> bool:
     """Tell whether a path within a file leads somewhere; links to other files on its way count as if they did."""
-    here = ""
+    path_so_far = ""
     for part in [part for part in target.split("/") if part]:
-        here = f"{here}/{part}"
-        link = file.get(here, getlink=True)
+        path_so_far = f"{path_so_far}/{part}"
+        link = file.get(path_so_far, getlink=True)
         if isinstance(link, h5py.ExternalLink):
             return True
-        if link is None or here not in file:
+        if link is None or path_so_far not in file:
             return False
     return True
 

@@ -141,11 +141,11 @@ def grey_range(subject: Subject) -> Iterator[Finding]:
     low, high = statistics.get("minimum"), statistics.get("maximum")
     if isinstance(low, (int, float)) and isinstance(high, (int, float)):
         slack = 1e-3 * max(high - low, abs(high), abs(low)) + 1e-30
-        found = float(sample.low.min()), float(sample.high.max())
-        if found[0] < low - slack or found[1] > high + slack:
+        limits = float(sample.low.min()), float(sample.high.max())
+        if limits[0] < low - slack or limits[1] > high + slack:
             yield warning(
                 "grey values",
-                f"{found[0]:.4g} … {found[1]:.4g}",
+                f"{limits[0]:.4g} … {limits[1]:.4g}",
                 f"{low:.4g} … {high:.4g}, as the record says",
                 "the volume was changed after its statistics were taken: file the record again",
             )

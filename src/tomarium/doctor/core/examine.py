@@ -39,11 +39,11 @@ def examine(subject: Subject, *, on_progress: Callable[[int, int], None] | None 
     applying = [check for check in all_checks().values() if check.applies_to(subject)]
     findings: list[Finding] = []
     for done, check in enumerate(applying, 1):
-        findings += _made(check, subject)
+        findings += _run_check(check, subject)
         if on_progress is not None:
             on_progress(done, len(applying))
     if subject.table is not None and subject.table.scans:
-        findings += _of_scans(subject.table)
+        findings += _findings_of_scans(subject.table)
     sorted_findings = sorted(
         dict.fromkeys(findings), key=lambda finding: (SEVERITIES.index(finding.severity), finding.theme)
     )
@@ -68,14 +68,14 @@ def examine_path(path: Path, *, on_progress: Callable[[int, int], None] | None =
     return examine(subject_of(Path(path)), on_progress=on_progress)
 
 
-def _of_scans(table: Table) -> list[Finding]:
+def _findings_of_scans(table: Table) -> list[Finding]:
     """Examine each scan of a table; what is found in several is said once, with the places."""
     places: dict[Finding, list[str]] = {}
     for place, scan in table.scans:
         subject = Subject(place, table=scan)
         for check in all_checks().values():
             if check.applies_to(subject):
-                for finding in _made(check, subject):
+                for finding in _run_check(check, subject):
                     places.setdefault(replace(finding, where=_LINE.sub("", finding.where)), []).append(place)
     counts: dict[tuple[str, str], int] = {}
     findings = []
@@ -87,19 +87,21 @@ def _of_scans(table: Table) -> list[Finding]:
             findings.append(replace(finding, where=f"{', '.join(where[:3])}{more}: {finding.where}"))
     for (code, severity), count in counts.items():
         if count > MOST_OF_A_KIND:
-            first = next(held for held in findings if (held.code, held.severity) == (code, severity))
+            first = next(
+                finding for finding in findings if (finding.code, finding.severity) == (code, severity)
+            )
             more = f"{count - MOST_OF_A_KIND} more findings of this kind, with other numbers"
             findings.append(replace(first, where="other scans", found=more))
     return findings
 
 
-def _made(check: Check, subject: Subject) -> list[Finding]:
+def _run_check(check: Check, subject: Subject) -> list[Finding]:
     try:
-        said = list(check.run(subject))
+        findings_of_check = list(check.run(subject))
     except TomariumError as problem:
         # What a damaged file answers when its frames are read; the examination goes on.
-        said = [
+        findings_of_check = [
             error(subject.name, str(problem), "data that can be read", "copy the file again from its origin")
         ]
-        return [replace(finding, code="unreadable", theme="files") for finding in said]
-    return [replace(finding, code=check.name, theme=check.theme) for finding in said]
+        return [replace(finding, code="unreadable", theme="files") for finding in findings_of_check]
+    return [replace(finding, code=check.name, theme=check.theme) for finding in findings_of_check]

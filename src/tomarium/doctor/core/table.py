@@ -126,7 +126,7 @@ def read_table(path: Path) -> Table:
         text = decoded(path.read_bytes())
         content = json.loads(text) if path.suffix.lower() == ".json" else cells_of(text)
         scans = _scans(content)
-        rows_read = _of_json(content) if path.suffix.lower() == ".json" else _of_csv(content)
+        rows_read = _rows_of_json(content) if path.suffix.lower() == ".json" else _rows_of_csv(content)
         rows = [] if scans else list(islice(rows_read, _MOST_ROWS + 1))
     except (ValueError, csv.Error, RecursionError) as problem:
         raise FormatError(
@@ -138,9 +138,11 @@ def read_table(path: Path) -> Table:
             f"{path}: has more than {_MOST_ROWS} lines, too many for a table of metadata; give names, values and units"
         )
     if scans:
-        held = ((place, label, understand(lines, path.name)) for place, label, lines in scans)
-        named = tuple((f"{place} ({label})" if label else place, table) for place, label, table in held)
-        return Table({}, scans=named)
+        labelled = ((place, label, understand(lines, path.name)) for place, label, lines in scans)
+        labelled_tables = tuple(
+            (f"{place} ({label})" if label else place, table) for place, label, table in labelled
+        )
+        return Table({}, scans=labelled_tables)
     table = understand(rows, path.name)
     if not table.facts and not table.without_unit and not table.unreadable:
         raise FormatError(
@@ -180,48 +182,53 @@ def understand(rows: list[Row], source: str) -> Table:
             for name, part in zip(names, parts, strict=False):
                 times, _, last = part.replace("×", "x").rpartition("x")
                 if part:
-                    _take(facts, sorted_out, name, Row(row.name, last, unit, row.place), where)
+                    _add_number(facts, sorted_out, name, Row(row.name, last, unit, row.place), where)
                 if times.strip().isdigit():
                     facts.setdefault("scans_per_stage", Value(float(times), "read", where))
             continue
-        known = _known(plain)
-        if not known:
+        matches = _matching_facts(plain)
+        if not matches:
             unknown.append(row.name)
-        elif known[0] in TEXTS:
+        elif matches[0] in TEXTS:
             if row.value.strip():
-                facts.setdefault(known[0], Value(row.value.strip(), "read", where))
+                facts.setdefault(matches[0], Value(row.value.strip(), "read", where))
         else:
-            _take(
+            _add_number(
                 facts,
                 sorted_out,
-                _fitting(known, row, unit),
+                _fact_by_unit(matches, row, unit),
                 Row(row.name, row.value, unit, row.place),
                 where,
             )
-    held = {key: tuple(rows) for key, rows in sorted_out.items()}
+    rows_by_kind = {key: tuple(rows) for key, rows in sorted_out.items()}
     return Table(
-        facts, held["without_unit"], held["unreadable"], held["empty"], tuple(unknown), held["contradicted"]
+        facts,
+        rows_by_kind["without_unit"],
+        rows_by_kind["unreadable"],
+        rows_by_kind["empty"],
+        tuple(unknown),
+        rows_by_kind["contradicted"],
     )
 
 
-def _take(
+def _add_number(
     facts: dict[str, Value[Any]], sorted_out: dict[str, list[Row]], name: str, row: Row, where: str
 ) -> None:
     """Put one number among the facts, or say why not."""
     if row.value.strip().lower() in _WITHOUT | {""}:
         sorted_out["empty"].append(row)
         return
-    wanted = FACTS[name].unit
+    base_unit = FACTS[name].unit
     read = read_number(row.value, whole=FACTS[name].whole)
-    if read is None or (not wanted and read.unit.lower() not in _COUNTED):
+    if read is None or (not base_unit and read.unit.lower() not in _COUNTED):
         sorted_out["unreadable"].append(row)
         return
     unit = read.unit or row.unit
-    if wanted and not unit:
+    if base_unit and not unit:
         sorted_out["without_unit"].append(row)
         return
     try:
-        size = units.factor(unit, wanted) if wanted else 0.01 if unit == "%" else 1.0
+        size = units.factor(unit, base_unit) if base_unit else 0.01 if unit == "%" else 1.0
     except UnitError:
         sorted_out["unreadable"].append(row)
         return
@@ -230,7 +237,7 @@ def _take(
     # "Energy" and "Energy (avg)" may differ; what has the very same name may not.
     same_name = first.source.lower().endswith(f": {row.name.lower()}")
     if same_name and abs(number - first.value) > 1e-9 * abs(first.value):
-        both = f"{units.show(number, wanted)} here, {units.show(first.value, wanted)} above"
+        both = f"{units.show(number, base_unit)} here, {units.show(first.value, base_unit)} above"
         sorted_out["contradicted"].append(replace(row, value=both))
 
 
@@ -259,22 +266,22 @@ def _is_unit(text: str) -> bool:
     spelling = text.strip()
     if not spelling or spelling.lower() in _WITHOUT or re.search(r"[,\s]|^[xyz]+$|^avg$", spelling):
         return False
-    for wanted in {fact.unit for fact in FACTS.values()} - {""}:
+    for base_unit in {fact.unit for fact in FACTS.values()} - {""}:
         try:
-            units.factor(spelling, wanted)
+            units.factor(spelling, base_unit)
         except UnitError:
             continue
         return True
     return False
 
 
-def _known(plain: str) -> list[str]:
+def _matching_facts(plain: str) -> list[str]:
     spelt = plain.replace(" ", "_")
     names = [name for name, words in TEXTS.items() if plain in words or spelt == name]
     return names or [name for name, fact in FACTS.items() if plain in fact.aliases or spelt == name]
 
 
-def _fitting(names: list[str], row: Row, unit: str) -> str:
+def _fact_by_unit(names: list[str], row: Row, unit: str) -> str:
     """Choose between facts of one name by the unit: a "size" may be of a sensor or of a file."""
     read = read_number(row.value)
     spelling = (read.unit if read else "") or unit
@@ -287,9 +294,9 @@ def _fitting(names: list[str], row: Row, unit: str) -> str:
     return names[0]
 
 
-def _of_json(content: Any) -> Iterator[Row]:
+def _rows_of_json(content: Any) -> Iterator[Row]:
     if isinstance(content, dict):
-        content = list(_flat(content))
+        content = list(_flatten(content))
     if not isinstance(content, list):
         return
     for number, item in enumerate(content, 1):
@@ -301,15 +308,15 @@ def _of_json(content: Any) -> Iterator[Row]:
             yield Row(item["name"], text, str(item.get("unit") or item.get("units") or ""), f"item {number}")
 
 
-def _flat(content: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def _flatten(content: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Yield name, value and unit of an object and of those within it."""
-    for name, held in content.items():
-        if not isinstance(held, dict):
-            yield {"name": name, "value": held}
-        elif "value" in held:
-            yield {**held, "name": name}
+    for name, value in content.items():
+        if not isinstance(value, dict):
+            yield {"name": name, "value": value}
+        elif "value" in value:
+            yield {**value, "name": name}
         else:
-            yield from _flat(held)
+            yield from _flatten(value)
 
 
 def decoded(content: bytes) -> str:
@@ -355,16 +362,16 @@ def cells_of(text: str) -> list[list[str]]:
     return [[cell.strip() for cell in line] for line in islice(read, _MOST_ROWS + 2)]
 
 
-def _of_csv(lines: list[list[str]]) -> Iterator[Row]:
+def _rows_of_csv(lines: list[list[str]]) -> Iterator[Row]:
     columns = {"name": 0, "value": 1, "unit": 2}
     if lines:
         head = [cell.lower() for cell in lines[0]]
-        named = {
+        column_of_key = {
             key: next((head.index(word) for word in words if word in head), -1)
             for key, words in _HEADERS.items()
         }
-        if named["name"] >= 0 and named["value"] >= 0:
-            columns = named
+        if column_of_key["name"] >= 0 and column_of_key["value"] >= 0:
+            columns = column_of_key
             lines = [[], *lines[1:]]
     first = [line[0] for line in lines if line and line[0] and line[0][:1] != "#"]
     of_numbers = 2 * sum(read_number(cell) is not None for cell in first) >= max(2, len(first))
@@ -381,13 +388,13 @@ def _of_csv(lines: list[list[str]]) -> Iterator[Row]:
 def _scans(content: Any) -> list[tuple[str, str, list[Row]]]:
     """Return place, name and rows of each scan, where a table has one a line, column or object; else nothing."""
     if isinstance(content, dict):
-        held = {
+        entries = {
             name: entry for name, entry in content.items() if isinstance(entry, dict) and "value" not in entry
         }
-        shared = Counter(name for entry in held.values() for name in entry if _names_a_fact(name))
-        if len(held) < 2 or max(shared.values(), default=0) < 2:
+        shared = Counter(name for entry in entries.values() for name in entry if _names_a_fact(name))
+        if len(entries) < 2 or max(shared.values(), default=0) < 2:
             return []
-        return [(name, "", list(_of_json(entry))) for name, entry in held.items()]
+        return [(name, "", list(_rows_of_json(entry))) for name, entry in entries.items()]
     if not isinstance(content, list) or not content:
         return []
     if isinstance(content[0], dict):
@@ -396,7 +403,7 @@ def _scans(content: Any) -> list[tuple[str, str, list[Row]]]:
             sum(map(_names_a_fact, entry)) > 1 for _, entry in objects
         ) < 2:
             return []
-        return [(f"item {i}", _label(entry), list(_of_json(entry))) for i, entry in objects]
+        return [(f"item {i}", _label(entry), list(_rows_of_json(entry))) for i, entry in objects]
     if not isinstance(content[0], list):
         return []
     lines = [(n, line) for n, line in enumerate(content, 1) if any(line) and line[0][:1] != "#"]
@@ -415,11 +422,11 @@ def _scans_in_lines(lines: list[tuple[int, list[str]]]) -> list[tuple[str, str, 
     if any(below) and all(not cell or _is_unit(cell) for cell in below):
         units_of_columns[: len(body[0][1])] = body[0][1][: len(head)]
         body = body[1:]
-    named = next((i for i in range(len(head)) if i not in columns), len(head))
+    name_column = next((i for i in range(len(head)) if i not in columns), len(head))
     return [
         (
             f"line {n}",
-            line[named] if named < len(line) else "",
+            line[name_column] if name_column < len(line) else "",
             [Row(head[i], line[i], units_of_columns[i], f"line {n}") for i in columns if i < len(line)],
         )
         for n, line in body
@@ -431,11 +438,13 @@ def _scans_in_columns(lines: list[tuple[int, list[str]]]) -> list[tuple[str, str
     rows = [(n, line) for n, line in body if _names_a_fact(line[0])]
     if len(rows) < 2 or _names_a_fact(head[0]):
         return []
-    held = {i: [line[i] for _, line in rows if i < len(line)] for i in range(1, len(head))}
+    columns = {i: [line[i] for _, line in rows if i < len(line)] for i in range(1, len(head))}
     numbers = [
-        i for i, cells in held.items() if 2 * sum(read_number(cell) is not None for cell in cells) > len(rows)
+        i
+        for i, cells in columns.items()
+        if 2 * sum(read_number(cell) is not None for cell in cells) > len(rows)
     ]
-    unit = next((i for i in held if head[i].lower() in _HEADERS["unit"]), len(lines))
+    unit = next((i for i in columns if head[i].lower() in _HEADERS["unit"]), len(lines))
     if len(numbers) < 2 or any(read_number(head[i]) is not None for i in numbers):
         return []
     return [
@@ -455,10 +464,10 @@ def _scans_in_columns(lines: list[tuple[int, list[str]]]) -> list[tuple[str, str
 def _names_a_fact(text: object) -> bool:
     if not isinstance(text, str) or not 0 < len(text) <= _LONGEST_NAME:
         return False
-    return bool(_known(_plain(Row(text, "", "", ""))[0]))
+    return bool(_matching_facts(_plain(Row(text, "", "", ""))[0]))
 
 
-def _label(held: dict[str, Any]) -> str:
+def _label(entry: dict[str, Any]) -> str:
     return next(
-        (text for name, text in held.items() if isinstance(text, str) and not _names_a_fact(name)), ""
+        (text for name, text in entry.items() if isinstance(text, str) and not _names_a_fact(name)), ""
     )

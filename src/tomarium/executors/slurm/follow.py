@@ -15,8 +15,15 @@ from typing import Any, Final, NoReturn, TypeVar
 from tomarium.errors import InputError, Interrupted, JobFailed, TomariumError
 from tomarium.executors.executor import Executor
 from tomarium.executors.slurm import queue
+from tomarium.executors.slurm.job_folder import (
+    Array,
+    JobFolder,
+    job_folder_for,
+    jobs_folder,
+    live_jobs,
+    number_of,
+)
 from tomarium.executors.slurm.options import Options, read_options
-from tomarium.executors.slurm.place import Array, Place, jobs_folder, live_jobs, number_of, place_for
 from tomarium.executors.slurm.script import Needs, groups_of, write_script
 from tomarium.pipeline.plan.planner import Plan
 from tomarium.pipeline.plan.section import Resources
@@ -88,41 +95,41 @@ def map_slurm(
     todo = {number_of(item, position): item for position, item in enumerate(items)}
     if not todo:
         return
-    place = place_for(function)
-    held = isinstance(function, Task) and function.folder is not None
-    if held:
-        _demand_own(place)
-    following = _Following(place, function, todo, workers, options)
+    job_folder = job_folder_for(function)
+    is_kept = isinstance(function, Task) and function.folder is not None
+    if is_kept:
+        _demand_own(job_folder)
+    following = _Following(job_folder, function, todo, workers, options)
     try:
         following.begin()
         yield from following.results()
     except KeyboardInterrupt as stop:
         jobs = following.jobs()
-        if held and options.stop == "leave" and jobs:
+        if is_kept and options.stop == "leave" and jobs:
             raise KeyboardInterrupt(
                 f"job {', '.join(jobs)} of SLURM goes on: the same command follows it, and it is cancelled with: "
                 f"scancel {' '.join(jobs)}"
             ) from stop
         following.give_up()
-        if not held:
-            place.remove()
+        if not is_kept:
+            job_folder.remove()
         raise KeyboardInterrupt("its jobs were cancelled") from stop
     except GeneratorExit:
         following.give_up()
-        if not held:
-            place.remove()
+        if not is_kept:
+            job_folder.remove()
         raise
     except BaseException:
         following.give_up()
         raise
-    place.remove()
+    job_folder.remove()
 
 
 @dataclass
 class _Following:
     """The work of one section while its jobs are followed."""
 
-    place: Place
+    job_folder: JobFolder
     function: Callable[[Any], Any]
     todo: dict[int, Any]
     workers: int
@@ -135,18 +142,18 @@ class _Following:
 
     def jobs(self) -> list[str]:
         """List the jobs that are not known to be at their end."""
-        found = []
+        numbers = []
         for array in self.arrays:
             with suppress(queue.NoAnswer):
                 if not any(standing.live for standing in queue.standings(array.job).values()):
                     continue
-            found.append(array.job)
-        return found
+            numbers.append(array.job)
+        return numbers
 
     def begin(self) -> None:
         """Go on with the jobs of an earlier call where they are at work, and send what is in no job."""
-        place = self.place
-        self.arrays = place.arrays() if place.folder.is_dir() else []
+        job_folder = self.job_folder
+        self.arrays = job_folder.arrays() if job_folder.folder.is_dir() else []
         self.sent_before = len(self.arrays)
         live: set[int] = set()
         for array in self.arrays:
@@ -160,12 +167,12 @@ class _Following:
         if live:
             _LOG.info("job %s of an earlier call is at work: it is followed", ", ".join(self.jobs()))
         else:
-            place.begin(self.function)
-        place.go_on()
-        for number in place.done() & self.todo.keys() - live:
-            if _problem(place, number) is not None:
-                place.clear(number)
-        self.send(self.todo.keys() - place.done() - live)
+            job_folder.begin(self.function)
+        job_folder.go_on()
+        for number in job_folder.done() & self.todo.keys() - live:
+            if _error_of_slab(job_folder, number) is not None:
+                job_folder.clear(number)
+        self.send(self.todo.keys() - job_folder.done() - live)
 
     def send(self, numbers: Iterable[int]) -> None:
         """Send slabs as an array."""
@@ -174,15 +181,15 @@ class _Following:
             return
         submission = len(self.arrays) + 1
         groups = groups_of(numbers, self.workers, self.options.tasks)
-        self.place.lay_down(
+        self.job_folder.lay_down(
             submission, self.workers, [[(number, self.todo[number]) for number in group] for group in groups]
         )
-        script = self.place.folder / f"{submission}.sh"
+        script = self.job_folder.folder / f"{submission}.sh"
         needs = needs_of(self.function, self.workers)
-        script.write_text(write_script(self.place.folder, submission, groups, needs, self.options))
+        script.write_text(write_script(self.job_folder.folder, submission, groups, needs, self.options))
         job = queue.send(script)
         self.arrays.append(Array(submission, job, tuple(map(tuple, groups))))
-        self.place.note(self.arrays)
+        self.job_folder.note(self.arrays)
         _LOG.info("job %s of SLURM: %d slabs in %d tasks", job, len(numbers), len(groups))
 
     def results(self) -> Iterator[Any]:
@@ -190,7 +197,7 @@ class _Following:
         missing = set(self.todo)
         pause, asks_at, answered_at = ASKS_FIRST_S, time.monotonic() + ASKS_FIRST_S, time.monotonic()
         while True:
-            for number in sorted(self.place.done() & missing):
+            for number in sorted(self.job_folder.done() & missing):
                 yield self.result(number)
                 missing.discard(number)
             if not missing:
@@ -212,11 +219,11 @@ class _Following:
 
     def result(self, number: int) -> Any:
         """Return the result of a slab, or raise the error that it ended in."""
-        result, problem, name = self.place.take(number)
+        result, problem, name = self.job_folder.take(number)
         if problem is None:
             return result
         submission, task = map(int, name.split("-"))
-        log = self.place.log(submission, task)
+        log = self.job_folder.log(submission, task)
         if isinstance(problem, TomariumError) and len(problem.args) == 1:
             problem.args = (f"{problem.args[0]} ({self.name(submission, task)}; its log: {log})",)
         else:
@@ -236,9 +243,10 @@ class _Following:
             for task, group in enumerate(array.groups)
             for number in group
         }
-        left = missing - self.place.done()  # asked for after SLURM was: what ended since is not lost
+        not_done = missing - self.job_folder.done()  # asked for after SLURM was: what ended since is not lost
         of = {
-            number: standings[owners[number][0]].get(owners[number][1], queue.Standing()) for number in left
+            number: standings[owners[number][0]].get(owners[number][1], queue.Standing())
+            for number in not_done
         }
         self.tell({owners[number]: standing for number, standing in of.items()})
         lost = {
@@ -272,25 +280,25 @@ class _Following:
         """Refuse to send a slab again where that helps nothing."""
         group = self.arrays[owner[0] - 1].groups[owner[1]]
         on = f" on node {standing.node}" if standing.node else ""
-        what = f"{self.name(*owner)} of SLURM ended as {standing.state}{on} before slab {number} was done"
-        log = self.place.log(*owner)
+        failure = f"{self.name(*owner)} of SLURM ended as {standing.state}{on} before slab {number} was done"
+        log = self.job_folder.log(*owner)
         if standing.state == "OUT_OF_MEMORY":
-            self.fail(f"{what}; ask for more with --on slurm:memory=64GB; its log: {log}")
+            self.fail(f"{failure}; ask for more with --on slurm:memory=64GB; its log: {log}")
         if standing.state == "TIMEOUT":
-            if not self.place.done() & set(group):
-                self.fail(f"{what}; ask for more with --on slurm:time=4h; its log: {log}")
+            if not self.job_folder.done() & set(group):
+                self.fail(f"{failure}; ask for more with --on slurm:time=4h; its log: {log}")
             return  # it came forward: the rest is sent with the time of a new task
         self.attempts[number] += 1
         if self.attempts[number] > RETRIES:
-            seen = f"its log: {log}" if log.exists() else (
-                f"it left no log at {log}, so that node may not see {self.place.folder}; every node must see the scan "
-                f"and the record under the same path"
+            log_text = f"its log: {log}" if log.exists() else (
+                f"it left no log at {log}, so that node may not see {self.job_folder.folder}; every node must see the "
+                f"scan and the record under the same path"
             )  # fmt: skip
-            self.fail(f"{what}, as {RETRIES} times before; {seen}")
+            self.fail(f"{failure}, as {RETRIES} times before; {log_text}")
 
-    def fail(self, what: str) -> NoReturn:
+    def fail(self, failure: str) -> NoReturn:
         """End in an error that says that nothing is lost."""
-        raise JobFailed(f"{what}; finished slabs are kept, and the same command goes on with them")
+        raise JobFailed(f"{failure}; finished slabs are kept, and the same command goes on with them")
 
     def tell(self, standings: dict[tuple[int, int], queue.Standing]) -> None:
         """Tell how many tasks wait and run, where that has changed."""
@@ -306,8 +314,8 @@ class _Following:
 
     def give_up(self) -> None:
         """Cancel the jobs, and wait until none of them writes any more."""
-        if self.place.folder.is_dir():
-            self.place.stop()
+        if self.job_folder.folder.is_dir():
+            self.job_folder.stop()
         for job in self.jobs():
             queue.cancel(job)
         until = time.monotonic() + ENDED_WITHIN_S
@@ -326,12 +334,12 @@ def _needs(name: str, threads: int, workers: int, peak_bytes: int, slab_seconds:
     return Needs(name, threads * max(1, workers), int(SPARE * peak_bytes) or None, slab_seconds)
 
 
-def scripts_of(made: Plan, record: Path, argument: str = "") -> list[str]:
+def scripts_of(plan: Plan, record: Path, argument: str = "") -> list[str]:
     """Write the scripts that a run would send, one for each section.
 
     Parameters
     ----------
-    made : Plan
+    plan : Plan
         Its plan.
     record : Path
         Folder of its record.
@@ -358,7 +366,7 @@ def scripts_of(made: Plan, record: Path, argument: str = "") -> list[str]:
             ),
             options,
         )
-        for number, section in enumerate(made.sections)
+        for number, section in enumerate(plan.sections)
     ]
 
 
@@ -385,11 +393,11 @@ def resources(measured: Resources, argument: str = "") -> Resources:
     )
 
 
-def _demand_own(place: Place) -> None:
+def _demand_own(job_folder: JobFolder) -> None:
     """Remove what other runs left in the folder of jobs; refuse where they are at work."""
-    record = place.folder.parent
+    record = job_folder.folder.parent
     for folder in record.glob("*"):
-        if folder == place.folder or not folder.is_dir():
+        if folder == job_folder.folder or not folder.is_dir():
             continue
         jobs = live_jobs(folder)
         if jobs:
@@ -400,8 +408,8 @@ def _demand_own(place: Place) -> None:
         shutil.rmtree(folder)
 
 
-def _problem(place: Place, number: int) -> BaseException | None:
-    return place.take(number)[1]
+def _error_of_slab(job_folder: JobFolder, number: int) -> BaseException | None:
+    return job_folder.take(number)[1]
 
 
 SLURM = Executor(

@@ -77,7 +77,7 @@ def read_options(text: str) -> Options:
     ParameterError
         A word is not known, or a value is not what it should be.
     """
-    told: dict[str, str] = {}
+    values: dict[str, str] = {}
     parts = shlex.shlex(text, posix=True)
     parts.whitespace, parts.whitespace_split, parts.commenters = ",", True, ""
     try:
@@ -90,16 +90,16 @@ def read_options(text: str) -> Options:
             raise ParameterError(
                 f"slurm:{text}: {word.strip()!r} was found, but name=value was expected, such as partition=long"
             )
-        told[name.strip()] = value.strip()
-    return make_options(told, f"slurm:{text}")
+        values[name.strip()] = value.strip()
+    return make_options(values, f"slurm:{text}")
 
 
-def make_options(told: Mapping[str, object], source: str) -> Options:
+def make_options(values: Mapping[str, object], source: str) -> Options:
     """Make options of names and values.
 
     Parameters
     ----------
-    told : mapping of str to object
+    values : mapping of str to object
         Any of `WORDS`; text, or numbers where a profile has them.
     source : str
         Where they were read, for messages.
@@ -114,12 +114,12 @@ def make_options(told: Mapping[str, object], source: str) -> Options:
     ParameterError
         A word is not known, or a value is not what it should be.
     """
-    for name in told:
+    for name in values:
         if name not in WORDS:
             near = get_close_matches(name, WORDS, 1)
             hint = f"did you mean {near[0]!r}" if near else f"one of {', '.join(WORDS)} was expected"
             raise ParameterError(f"{source}: {name!r} is no option of slurm; {hint}")
-    text = {name: str(value) for name, value in told.items()}
+    text = {name: str(value) for name, value in values.items()}
     for name in ("partition", "account", "qos"):
         if name in text and not _PLAIN.fullmatch(text[name]):
             raise ParameterError(f"{source}: {name} is {text[name]!r}; a name as SLURM has it was expected")
@@ -171,8 +171,8 @@ def with_profile(executor: str, profile: Mapping[str, object]) -> str:
     if word != "slurm" or not profile:
         return executor
     own = [argument] if argument else []
-    said = read_names(argument)
-    more = [f"{name}={_quoted(str(value))}" for name, value in profile.items() if name not in said]
+    options_named = read_names(argument)
+    more = [f"{name}={_quoted(str(value))}" for name, value in profile.items() if name not in options_named]
     return f"slurm:{','.join(own + more)}"
 
 

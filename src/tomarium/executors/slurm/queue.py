@@ -70,7 +70,7 @@ def send(script: Path) -> str:
         There is no `sbatch`, or SLURM refuses the script.
     """
     try:
-        made = _run("sbatch", "--parsable", str(script))
+        output = _run("sbatch", "--parsable", str(script))
     except FileNotFoundError as problem:
         raise EngineUnavailable(
             "the executor slurm needs sbatch, which is not on this computer's PATH; start the command on a login node "
@@ -80,9 +80,9 @@ def send(script: Path) -> str:
         raise EngineUnavailable(
             f"SLURM did not take the jobs: {problem}; see the script {script}"
         ) from problem
-    job = made.strip().partition(";")[0]
+    job = output.strip().partition(";")[0]
     if not job.isdecimal():
-        raise EngineUnavailable(f"sbatch answered {made.strip()!r}; the number of a job was expected")
+        raise EngineUnavailable(f"sbatch answered {output.strip()!r}; the number of a job was expected")
     return job
 
 
@@ -105,7 +105,7 @@ def standings(job: str) -> dict[int, Standing]:
         SLURM does not answer for now.
     """
     try:
-        told = _run(
+        output = _run(
             "squeue", "--noheader", "--array", "--states=all", f"--jobs={job}", "--format=%K|%T|%r|%N"
         )
     except FileNotFoundError as problem:
@@ -113,19 +113,19 @@ def standings(job: str) -> dict[int, Standing]:
     except NoAnswer as problem:
         if "Invalid job id" not in str(problem):
             raise
-        told = ""
-    found = {}
-    for line in told.splitlines():
+        output = ""
+    standings_found = {}
+    for line in output.splitlines():
         number, state, reason, node = (*line.split("|"), "", "", "")[:4]
         if number.strip().isdecimal():
-            found[int(number)] = Standing(state.strip(), reason.strip(), node.strip())
-    return found or _accounted(job)
+            standings_found[int(number)] = Standing(state.strip(), reason.strip(), node.strip())
+    return standings_found or _ask_accounting(job)
 
 
-def _accounted(job: str) -> dict[int, Standing]:
+def _ask_accounting(job: str) -> dict[int, Standing]:
     """Ask the accounting for an array that is forgotten otherwise; empty where there is none."""
     try:
-        told = _run(
+        output = _run(
             "sacct",
             "--noheader",
             "--parsable2",
@@ -135,13 +135,13 @@ def _accounted(job: str) -> dict[int, Standing]:
         )
     except (FileNotFoundError, NoAnswer):
         return {}
-    found = {}
-    for line in told.splitlines():
+    standings_found = {}
+    for line in output.splitlines():
         name, state, node = (*line.split("|"), "", "")[:3]
         task = re.fullmatch(rf"{job}_(\d+)", name.strip())
         if task and state.split():
-            found[int(task[1])] = Standing(state.split()[0], "", node.strip())
-    return found
+            standings_found[int(task[1])] = Standing(state.split()[0], "", node.strip())
+    return standings_found
 
 
 def cancel(job: str) -> None:

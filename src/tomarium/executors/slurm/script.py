@@ -95,7 +95,7 @@ def write_script(
     processors = options.cpus or needs.processors
     time = options.time or (minutes(LEAST_S + MARGIN * needs.seconds * longest) if needs.seconds else None)
     log = str(folder / "log").replace("%", "%%") + f"/{submission}-%a.txt"
-    asked = {
+    directives = {
         "job-name": f"tomarium-{needs.name}",
         "array": f"0-{len(groups) - 1}",
         "partition": options.partition,
@@ -108,7 +108,7 @@ def write_script(
         "output": f'"{log}"' if any(c in log for c in " '") else log,
         "open-mode": "append",
     }
-    lines = [f"#SBATCH --{name}={value}" for name, value in asked.items() if value is not None]
+    lines = [f"#SBATCH --{name}={value}" for name, value in directives.items() if value is not None]
     lines += [f"#SBATCH {word}" for word in options.sbatch]
     place, python = shlex.quote(str(folder)), shlex.quote(sys.executable)
     rule = "under the same path"
@@ -125,5 +125,5 @@ def write_script(
 
 def _in_quotes(text: str) -> str:
     """Write a message for `echo`, of which bash fills in `$(hostname)` and nothing else."""
-    first, _, rest = text.partition("$(hostname)")
-    return f'{shlex.quote(first)}"$(hostname)"{shlex.quote(rest)}'
+    first, _, after = text.partition("$(hostname)")
+    return f'{shlex.quote(first)}"$(hostname)"{shlex.quote(after)}'

@@ -226,7 +226,9 @@ def _number(text: str | None) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def _quantity(source: Source, group: h5py.Group, name: str, unit: str, wanted: str) -> Value[float] | None:
+def _quantity(
+    source: Source, group: h5py.Group, name: str, unit: str, unit_wanted: str
+) -> Value[float] | None:
     number = _number(attribute(group, name))
     if number is None:
         return None
@@ -234,7 +236,7 @@ def _quantity(source: Source, group: h5py.Group, name: str, unit: str, wanted: s
     if number <= 0:
         source.warnings.append(f"{place} was left out: {number:g} cannot be")
         return None
-    return Value(float(f"{number * units.factor(unit, wanted):.15g}"), "read", place)
+    return Value(float(f"{number * units.factor(unit, unit_wanted):.15g}"), "read", place)
 
 
 def _metadata(source: Source, group: h5py.Group) -> dict[str, Value[Any]]:

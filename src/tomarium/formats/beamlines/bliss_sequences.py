@@ -75,14 +75,14 @@ def numbered_scans(source: Source) -> Iterator[NumberedScan]:
         if not isinstance(group, h5py.Group) or not {"instrument", "title", "technique"} & set(group):
             continue
         title = source.text("title", group) or ""
-        said = (source.text("technique/scan_category", group) or title).lower()
-        begins = said.startswith(BEGINS)
+        category = (source.text("technique/scan_category", group) or title).lower()
+        begins = category.startswith(BEGINS)
         yield NumberedScan(
-            name, title, None if begins else _kind(source, group, said), begins, detectors(source, group)
+            name, title, None if begins else _kind(source, group, category), begins, detectors(source, group)
         )
 
 
-def _kind(source: Source, group: h5py.Group, said: str) -> FrameKind | None:
+def _kind(source: Source, group: h5py.Group, category: str) -> FrameKind | None:
     key = source.array("technique/image_key", group)
     if key is not None and len(key):
         if np.ptp(key):
@@ -91,7 +91,7 @@ def _kind(source: Source, group: h5py.Group, said: str) -> FrameKind | None:
                 f"kinds in one scan; open it by its paths, with --image-key"
             )
         return IMAGE_KEY.get(round(float(key[0])))
-    return next((kind for kind, titles in TITLES.items() if said.startswith(titles)), None)
+    return next((kind for kind, titles in TITLES.items() if category.startswith(titles)), None)
 
 
 def detectors(source: Source, group: h5py.Group) -> dict[str, h5py.Dataset]:
@@ -144,8 +144,8 @@ def tomographies(source: Source, steps: list[NumberedScan]) -> dict[str, tuple[S
     by_name = {}
     for sequence in (part for whole in _sequences(steps) for part in _heights(source, whole)):
         detectors = sequence.detectors()
-        named = names_of(source, sequence, "detector")
-        detectors.sort(key=lambda name: name not in named)
+        detector_names = names_of(source, sequence, "detector")
+        detectors.sort(key=lambda name: name not in detector_names)
         label = f"{sequence.name}{sequence.part}"
         for detector in detectors:
             by_name[label if len(detectors) == 1 else f"{label}/{detector}"] = (sequence, detector)

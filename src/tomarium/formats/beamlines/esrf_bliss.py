@@ -84,11 +84,13 @@ def detect(source: Source) -> Match | None:
     sequences = tomographies(source, steps)
     if sequences:
         details = _Found(sequences, tuple(source.missing))
-        return Match(0.9, "BLISS tomography", _why(steps), next(iter(sequences)), tuple(sequences), details)
+        return Match(
+            0.9, "BLISS tomography", _reason(steps), next(iter(sequences)), tuple(sequences), details
+        )
     images = tuple(_image_entries(steps))
     absent = ", ".join(source.missing[:3])
     if any(step.kind == FrameKind.PROJECTION for step in steps) and absent:
-        return no_match(f"{_why(steps)}, but its frames lie in {absent}, absent; copy them beside it")
+        return no_match(f"{_reason(steps)}, but its frames lie in {absent}, absent; copy them beside it")
     titles = "; ".join(dict.fromkeys(f"{step.title!r}" for step in steps[:5]))
     scans = f"its root holds {len(steps)} numbered scans as BLISS writes them, none of them projections ({titles})"
     if not images:
@@ -96,7 +98,7 @@ def detect(source: Source) -> Match | None:
     return Match(0.6, "BLISS scans", f"{scans}: images over what moved", entry=images[0], entries=images)
 
 
-def _why(steps: list[NumberedScan]) -> str:
+def _reason(steps: list[NumberedScan]) -> str:
     kinds = [str(step.kind) for step in steps if step.kind]
     counts = ", ".join(f"{kinds.count(kind)} of {kind} images" for kind in dict.fromkeys(kinds))
     return f"its root holds {len(steps)} numbered scans as BLISS writes them, {counts}"
@@ -121,8 +123,8 @@ def read(path: Path, match: Match) -> Scan | Image:
             return _read_scan(source, match, *sequences[match.entry])
         if match.entry in _image_entries(steps):
             return _read_image(source, match, steps)
-        held = ", ".join(sequences or _image_entries(steps)) or "none"
-        raise FormatError(f"{path}: holds no scan {match.entry!r}; choose one of {held}")
+        entries_text = ", ".join(sequences or _image_entries(steps)) or "none"
+        raise FormatError(f"{path}: holds no scan {match.entry!r}; choose one of {entries_text}")
 
 
 def _opened(source: Source, sequence: Sequence) -> Sequence:
@@ -192,9 +194,9 @@ def _demand_alike(source: Source, parts: dict[FrameKind, list[Frames]]) -> None:
         if kind != FrameKind.ALIGNMENT
     }
     if len(sizes) > 1:
-        said = ", ".join(f"{kind} {size[0]} × {size[1]}" for size, kind in sizes.items())
+        sizes_text = ", ".join(f"{kind} {size[0]} × {size[1]}" for size, kind in sizes.items())
         raise FormatError(
-            f"{source.path}: its frames differ in rows and columns ({said}); all of a scan must be alike, so "
+            f"{source.path}: its frames differ in rows and columns ({sizes_text}); all of a scan must be alike, so "
             f"choose another entry or crop them"
         )
 
@@ -205,8 +207,8 @@ def _angles(
     """Read where the rotation stood at each projection, under the motor's name the file gives, else known ones."""
     motors = source.find(f"/{step.name}/technique/scan/motor")
     texts = [as_text(motor) for motor in np.ravel(motors[()])] if isinstance(motors, h5py.Dataset) else []
-    named = texts[1:] if texts[:1] == ["rotation"] else []
-    for name in dict.fromkeys([*rotations, *named, *ROTATIONS]):
+    axis_names = texts[1:] if texts[:1] == ["rotation"] else []
+    for name in dict.fromkeys([*rotations, *axis_names, *ROTATIONS]):
         for template in POSITIONS:
             path = f"/{step.name}/{template.format(name=name)}"
             values = source.array(path)

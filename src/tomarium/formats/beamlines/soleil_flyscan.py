@@ -81,9 +81,13 @@ def detect(path: Path) -> Match | None:
         except FormatError as problem:
             reasons.append(str(problem))
             continue
-        beside = sorted(_beside(file))
-        said = f", beside it lie {', '.join(beside)}" if beside else ", but no pre_ref, post_ref or post_dark"
-        return Match(0.95 if ROOT.fullmatch(group) else 0.85, _dialect(file), images_held + said, entry=group)
+        beside = sorted(_reference_files(file))
+        beside_text = (
+            f", beside it lie {', '.join(beside)}" if beside else ", but no pre_ref, post_ref or post_dark"
+        )
+        return Match(
+            0.95 if ROOT.fullmatch(group) else 0.85, _dialect(file), images_held + beside_text, entry=group
+        )
     return no_match("; ".join(reasons)) if reasons and path.is_file() else None
 
 
@@ -97,7 +101,7 @@ def _masters(path: Path) -> list[Path]:
     return sorted(files, key=lambda file: file.stem != path.name)
 
 
-def _beside(master: Path) -> dict[str, Path]:
+def _reference_files(master: Path) -> dict[str, Path]:
     """List the reference files of a scan: pre_ref.nxs, or of its own name, `<scan>_pre_ref.nxs`."""
     return {
         file.name: file
@@ -116,8 +120,8 @@ def _dialect(master: Path) -> str:
 
 def _group(source: Source) -> str | None:
     groups = [name for name in source.file if isinstance(source.find(f"/{name}/scan_data"), h5py.Group)]
-    named = [name for name in groups if ROOT.fullmatch(name)]
-    return next(iter(named or groups), None)
+    flyscan_names = [name for name in groups if ROOT.fullmatch(name)]
+    return next(iter(flyscan_names or groups), None)
 
 
 def _images(source: Source, group: str) -> h5py.Dataset | None:
@@ -157,8 +161,8 @@ def read(path: Path, match: Match) -> Scan:
             geometry = Geometry(
                 angles_deg=angles, pixel_m=pixel, motors=_motors(metadata, projections.shape[0])
             )
-            held = {"path": path, "name": master.stem, "flats": flats, "darks": darks, "metadata": metadata}
-            return scan_of(source, match, FORMAT.name, projections, geometry, **held)
+            fields = {"path": path, "name": master.stem, "flats": flats, "darks": darks, "metadata": metadata}
+            return scan_of(source, match, FORMAT.name, projections, geometry, **fields)
     raise FormatError(f"{path}: holds no Flyscan scan any more; open it again")
 
 
@@ -191,11 +195,11 @@ def rotation(source: Source, group: str, count: int) -> Value[NDArray[np.float64
         had = f" (there are {', '.join(lengths)})" if lengths else ""
         return Value(np.empty(0), "read", f"/{group}/scan_data holds no rotation of {count} positions{had}")
     candidates.sort(key=lambda item: item[:3])
-    unknown, off, name, values = candidates[0]
-    if unknown and (off > _HALF_TURN or len(candidates) > 1):
-        others = ", ".join(item[2] for item in candidates[1:])
+    unknown, deviation, name, values = candidates[0]
+    if unknown and (deviation > _HALF_TURN or len(candidates) > 1):
+        other_names = ", ".join(item[2] for item in candidates[1:])
         source.warnings.append(
-            f"{name} was taken for the rotation by how it moves{f'; so do {others}' if others else ''}; "
+            f"{name} was taken for the rotation by how it moves{f'; so do {other_names}' if other_names else ''}; "
             f"if it is another, name it as angles"
         )
     return degrees_of(source, values, f"/{group}/scan_data/{name}")
@@ -222,7 +226,7 @@ def _reference(source: Source, master: Path, kind: FrameKind, projections: Hdf5F
     positions = []
     names = FLAT_NAMES if kind == FrameKind.FLAT else DARK_NAMES
     ends = {"pre": -1.0, "post": float(projections.shape[0])}
-    for file in _beside(master).values():
+    for file in _reference_files(master).values():
         matched = BESIDE.fullmatch(file.stem)
         if matched is None or (matched["what"].lower() == "dark") != (kind == FrameKind.DARK):
             continue
@@ -250,9 +254,9 @@ def _stack(source: Source, file: Path, names: re.Pattern[str], projections: Hdf5
                 and node.ndim in (2, 3)
             ]
             if not images:
-                held = ", ".join(own.file) or "nothing"
+                names_text = ", ".join(own.file) or "nothing"
                 source.warnings.append(
-                    f"{file.name} was left out: it holds no stack of references, but {held}"
+                    f"{file.name} was left out: it holds no stack of references, but {names_text}"
                 )
                 return None
             chosen = max(images, key=lambda node: node.ndim)

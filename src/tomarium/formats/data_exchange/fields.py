@@ -210,8 +210,8 @@ def _read(source: Source, start: h5py.Group, place: str, field: Field) -> Value[
     if field.name.startswith("interferometer_grid"):
         # The guide has these as lengths and calls them angles: the unit decides which of two fields it is.
         node = source.find(place, start)
-        written = "" if node is None else source.attribute(node, "units") or ""
-        if (SPELLINGS.get(written, ("m", 1.0))[0] == "deg") != (field.unit == "deg"):
+        unit_text = "" if node is None else source.attribute(node, "units") or ""
+        if (SPELLINGS.get(unit_text, ("m", 1.0))[0] == "deg") != (field.unit == "deg"):
             return None
     if field.unit == "":
         return _plain_number(source, start, place)
@@ -274,9 +274,9 @@ def _geometry(source: Source, measurement: h5py.Group, group: str) -> dict[str, 
         node = source.find(place, measurement)
         if value is None or len(value.value) != 3 or node is None:
             continue
-        written = (source.attribute(node, "axes") or "x:y:z").replace(" ", "").split(":")
-        if sorted(written) == ["x", "y", "z"] and written != ["x", "y", "z"]:
-            ordered = [value.value[written.index(axis)] for axis in "xyz"]
+        axis_order = (source.attribute(node, "axes") or "x:y:z").replace(" ", "").split(":")
+        if sorted(axis_order) == ["x", "y", "z"] and axis_order != ["x", "y", "z"]:
+            ordered = [value.value[axis_order.index(axis)] for axis in "xyz"]
             value = Value(ordered, value.origin, value.source)
         geometry[named(f"{word}_translation_m", numbers)] = value
     for numbers, place in instances(source, measurement, f"{group}/geometry/orientation/value"):
@@ -293,13 +293,13 @@ def _vector(source: Source, start: h5py.Group, place: str, unit: str) -> Value[l
     if not node.size or node.size > _MOST_IN_VECTOR:
         return None
     numbers = [float(number) for number in np.ravel(node[()])]
-    written = source.attribute(node, "units") or ""
+    unit_text = source.attribute(node, "units") or ""
     where = f"{source.path.name}:{node.name}"
-    if unit and written.lower() not in NO_UNIT and written != unit:
+    if unit and unit_text.lower() not in NO_UNIT and unit_text != unit:
         from tomarium import units
 
         try:
-            size = units.factor(written, unit)
+            size = units.factor(unit_text, unit)
         except UnitError as problem:
             source.warnings.append(f"{where} was left out: {problem}")
             return None

@@ -92,8 +92,8 @@ def _temperatures(place: Place) -> Iterator[str]:
         number, unit = float(np.ravel(node[()])[0]), (place.source.attribute(node, "units") or "").strip()
         bare = unit.lower() in NO_UNIT
         if unit.lower() in CELSIUS or (bare and number < COLDEST_KELVIN):
-            said = f"{number:g} without a unit" if bare else f"{number:g} {unit}"
-            yield f"{node.name}: {said} was read as {number + ZERO_CELSIUS_K:g} K"
+            number_text = f"{number:g} without a unit" if bare else f"{number:g} {unit}"
+            yield f"{node.name}: {number_text} was read as {number + ZERO_CELSIUS_K:g} K"
 
 
 def _ring_energy(place: Place) -> Iterator[str]:

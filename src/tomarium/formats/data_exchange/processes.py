@@ -80,14 +80,17 @@ def _later(source: Source, actor: str) -> dict[str, Any]:
 def _table(source: Source) -> list[dict[str, Any]]:
     """Read /process/table, whose columns are lists of texts of one length."""
     columns = ("actor", "start_time", "end_time", "status", "message", "reference", "description")
-    held: dict[str, list[str]] = {}
+    texts_by_column: dict[str, list[str]] = {}
     for column in columns:
         node = source.find(f"/process/table/{column}")
         if isinstance(node, h5py.Dataset) and node.ndim <= 1 and h5py.check_string_dtype(node.dtype):
-            held[column] = [
+            texts_by_column[column] = [
                 text.decode("utf-8", "replace") if isinstance(text, bytes) else str(text)
                 for text in np.ravel(node[()])
             ]
-    count = min((len(texts) for texts in held.values()), default=0)
-    rows = [{column: texts[row] for column, texts in held.items() if texts[row]} for row in range(count)]
+    count = min((len(texts) for texts in texts_by_column.values()), default=0)
+    rows = [
+        {column: texts[row] for column, texts in texts_by_column.items() if texts[row]}
+        for row in range(count)
+    ]
     return [{"name": row.get("reference", row.get("actor", "")), **row} for row in rows]

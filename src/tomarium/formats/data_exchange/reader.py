@@ -100,16 +100,16 @@ def detect(source: Source) -> Match | None:
     groups = source.numbered(source.file, "exchange")
     if not groups:
         return no_match("its root holds no group /exchange")
-    held = {group: dataset_at(source, f"/{group}/data") for group in groups}
-    entries = tuple(group for group, node in held.items() if node is not None and node.ndim == 3)
+    nodes = {group: dataset_at(source, f"/{group}/data") for group in groups}
+    entries = tuple(group for group, node in nodes.items() if node is not None and node.ndim == 3)
     dialect = next(row for row in DIALECTS if all(source.find(f"/{path}") for path in row.evidence))
     if not entries:
         return no_match(f"its group /{groups[0]} holds no three-dimensional dataset `data`")
-    said = " and /implements" if dialect.name == "0.9.1" else ", but no /implements"
+    implements_text = " and /implements" if dialect.name == "0.9.1" else ", but no /implements"
     return Match(
         1.0 if dialect.name == "0.9.1" else 0.9,
         dialect.name,
-        f"its root holds /{entries[0]}/data{said}",
+        f"its root holds /{entries[0]}/data{implements_text}",
         entry=entries[0],
         entries=entries,
     )
@@ -132,8 +132,10 @@ def read(path: Path, match: Match) -> Scan | Volume:
         names = _axis_names(source, data)
         measurement = _measurement(source, match.entry)
         if is_volume(names):
-            known = meaning(source) | _metadata(source, measurement)
-            return read_volume(source, match, data, names, pixel_of(source, measurement, known), known)
+            all_metadata = meaning(source) | _metadata(source, measurement)
+            return read_volume(
+                source, match, data, names, pixel_of(source, measurement, all_metadata), all_metadata
+            )
         order = _order(source, data, names)
         projections = frames_of(source, data, order)
         angles = _angles(source, exchange, data, order, projections.shape[0])
@@ -144,8 +146,8 @@ def read(path: Path, match: Match) -> Scan | Volume:
             )
             angles = replace(angles, value=angles.value[: projections.shape[0]])
         count, listed = projections.shape[0], len(angles.value)
-        held = source.find(angles.source.partition(":")[2]) if ":/" in angles.source else None
-        if count != listed and listed and count and source.grows((data, order[0]), (held, 0)):
+        angles_node = source.find(angles.source.partition(":")[2]) if ":/" in angles.source else None
+        if count != listed and listed and count and source.grows((data, order[0]), (angles_node, 0)):
             source.warnings.append(still_written(count, listed))
             count = min(count, listed)
             projections = frames_of(source, data, order, np.arange(count))
@@ -155,8 +157,8 @@ def read(path: Path, match: Match) -> Scan | Volume:
         )
         darks = _reference(source, exchange, "data_dark", "theta_dark", DARK_MODE, projections, angles.value)
         if len(match.entries) > 1:
-            others = ", ".join(entry for entry in match.entries if entry != match.entry)
-            source.warnings.append(f"/{match.entry} was opened; the file also holds {others}")
+            other_entries = ", ".join(entry for entry in match.entries if entry != match.entry)
+            source.warnings.append(f"/{match.entry} was opened; the file also holds {other_entries}")
         metadata = meaning(source) | _metadata(source, measurement)
         metadata |= _shifts(source, exchange, projections.shape[0])
         rows, columns = projections.shape[1:]
@@ -166,13 +168,15 @@ def read(path: Path, match: Match) -> Scan | Volume:
         energy = energy_of(source, measurement, metadata)
         distance = distance_of(source, measurement, metadata)
         values = {"angles": angles, "pixel_m": pixel, "energy_kev": energy, "distance_m": distance}
-        known = metadata | {name: value for name, value in values.items() if value is not None}
-        metadata = read_rest(source, (measurement, exchange), known) | metadata
-        said = attribute(data, "domain")
-        domain: Domain = next((domain_name for domain_name in RAW_DOMAINS if domain_name == said), "counts")
-        if said and said != domain:
+        all_metadata = metadata | {name: value for name, value in values.items() if value is not None}
+        metadata = read_rest(source, (measurement, exchange), all_metadata) | metadata
+        domain_text = attribute(data, "domain")
+        domain: Domain = next(
+            (domain_name for domain_name in RAW_DOMAINS if domain_name == domain_text), "counts"
+        )
+        if domain_text and domain_text != domain:
             source.warnings.append(
-                f"{data.name}: its domain {said!r} is none of {', '.join(RAW_DOMAINS)}; counts were taken"
+                f"{data.name}: its domain {domain_text!r} is none of {', '.join(RAW_DOMAINS)}; counts were taken"
             )
         geometry = Geometry(
             angles_deg=angles,
@@ -191,13 +195,13 @@ def read(path: Path, match: Match) -> Scan | Volume:
 def _axis_names(source: Source, data: h5py.Dataset) -> list[str]:
     """Name a dataset's axes: dimension scales first, then `axes` (guide 3.3); empty where neither tells."""
     scales = [_scale_name(data, axis) or "" for axis in range(data.ndim)]
-    written = [name.strip() for name in (attribute(data, "axes") or "").replace(",", ":").split(":")]
-    if all(scales) and len(written) == data.ndim and written != scales:
+    names_written = [name.strip() for name in (attribute(data, "axes") or "").replace(",", ":").split(":")]
+    if all(scales) and len(names_written) == data.ndim and names_written != scales:
         source.warnings.append(
             f"{data.name}: its dimension scales say {':'.join(scales)}, its attribute axes "
-            f"{':'.join(written)}; the scales were followed"
+            f"{':'.join(names_written)}; the scales were followed"
         )
-    names = scales if all(scales) else written
+    names = scales if all(scales) else names_written
     return names if len(names) == data.ndim else []
 
 
@@ -279,7 +283,7 @@ def _reference(
         elif reference_angles is not None and len(reference_angles) == frames.shape[0]:
             positions.append(_positions(reference_angles, angles))
         else:
-            positions.append(_by_mode(source, modes, frames.shape[0], projections.shape[0]))
+            positions.append(_positions_by_mode(source, modes, frames.shape[0], projections.shape[0]))
     if not parts:
         word = "flat" if name == "data_white" else "dark"
         source.warnings.append(f"the file holds no {word} fields ({exchange.name}/{name})")
@@ -287,19 +291,21 @@ def _reference(
     return Reference(parts[0] if len(parts) == 1 else JoinedFrames(tuple(parts)), np.concatenate(positions))
 
 
-def _positions(taken: NDArray[np.float64], angles: NDArray[np.float64]) -> NDArray[np.float64]:
+def _positions(reference_angles: NDArray[np.float64], angles: NDArray[np.float64]) -> NDArray[np.float64]:
     """Turn the stage's angle when a reference was taken into a place among the projections (guide 3.4)."""
     steps = np.diff(angles)
     if len(angles) < 2 or not (np.all(steps > 0) or np.all(steps < 0)):
-        return np.full(len(taken), -1.0)
+        return np.full(len(reference_angles), -1.0)
     sign = np.sign(steps[0])
-    place = np.searchsorted(sign * angles, sign * taken) - 0.5
-    place[sign * taken <= sign * angles[0]] = -1.0
-    place[sign * taken >= sign * angles[-1]] = len(angles)
+    place = np.searchsorted(sign * angles, sign * reference_angles) - 0.5
+    place[sign * reference_angles <= sign * angles[0]] = -1.0
+    place[sign * reference_angles >= sign * angles[-1]] = len(angles)
     return np.asarray(place, dtype=np.float64)
 
 
-def _by_mode(source: Source, modes: tuple[str, ...], count: int, projections: int) -> NDArray[np.float64]:
+def _positions_by_mode(
+    source: Source, modes: tuple[str, ...], count: int, projections: int
+) -> NDArray[np.float64]:
     mode = next((text for path in modes if (text := source.text(path))), "Start").lower()
     late = {"end": count, "both": count // 2}.get(mode, 0)
     return np.concatenate([np.full(count - late, -1.0), np.full(late, float(projections))])
@@ -318,7 +324,7 @@ def _measurement(source: Source, entry: str) -> h5py.Group | None:
 
 
 def _metadata(source: Source, measurement: h5py.Group | None) -> dict[str, Value[Any]]:
-    others = source.walk(source.file)
+    walked = source.walk(source.file)
     values: dict[str, Value[Any]] = {}
     for field in TEXTS:
         for path in field.paths:
@@ -336,7 +342,7 @@ def _metadata(source: Source, measurement: h5py.Group | None) -> dict[str, Value
         values["exposure_s"] = exposure
     _check_implements(source)
     fields = read_free(source, measurement) | read_fields(source, measurement)
-    return fields | values | read_processes(source) | others
+    return fields | values | read_processes(source) | walked
 
 
 def _shifts(source: Source, exchange: h5py.Group, count: int) -> dict[str, Value[Any]]:
@@ -356,8 +362,8 @@ def _check_implements(source: Source) -> None:
             "there is no /implements, which Data Exchange demands; the groups speak for themselves"
         )
         return
-    named = [part.strip() for part in (as_text(node[()]) or "").split(":") if part.strip()]
-    absent = [name for name in named if name not in source.file]
+    implemented = [part.strip() for part in (as_text(node[()]) or "").split(":") if part.strip()]
+    absent = [name for name in implemented if name not in source.file]
     if absent:
         source.warnings.append(f"/implements names {', '.join(absent)}, which the file does not hold")
 

@@ -58,22 +58,22 @@ def own_value(source: Source, node: Any) -> tuple[str, Value[Any]] | None:
     if node.dtype.kind not in "iuf":
         text = source.text(path_of(node)) if node.size == 1 or node.dtype.kind in "iu" else None
         return None if text is None else ("", Value(text, "read", place))
-    written = (source.attribute(node, "units") or source.attribute(node, "unit") or "").strip()
+    unit_text = (source.attribute(node, "units") or source.attribute(node, "unit") or "").strip()
     numbers = _as_python(np.ravel(node[()]))
     single = node.size == 1
     if not numbers or (single and not np.isfinite(numbers[0])):
         return None
-    if written.lower() in NO_UNIT:
+    if unit_text.lower() in NO_UNIT:
         return "", Value(numbers[0] if single else numbers, "read", place)
-    warm = written.lower() in CELSIUS
-    base = "K" if warm else units.SPELLINGS.get(written, ("", 1.0))[0]
+    warm = unit_text.lower() in CELSIUS
+    base = "K" if warm else units.SPELLINGS.get(unit_text, ("", 1.0))[0]
     if base not in _ENDINGS:
-        return ("", Value(f"{numbers[0]!r} {written}", "read", place)) if single else None
-    held: list[Any] = [
-        float(f"{number + ZERO_CELSIUS_K:.15g}") if warm else units.convert(number, written, base)
+        return ("", Value(f"{numbers[0]!r} {unit_text}", "read", place)) if single else None
+    converted: list[Any] = [
+        float(f"{number + ZERO_CELSIUS_K:.15g}") if warm else units.convert(number, unit_text, base)
         for number in numbers
     ]
-    return f"_{_ENDINGS[base]}", Value(held[0] if single else held, "read", place)
+    return f"_{_ENDINGS[base]}", Value(converted[0] if single else converted, "read", place)
 
 
 def _as_python(numbers: NDArray[Any]) -> list[Any]:
@@ -102,14 +102,14 @@ def read_free(source: Source, measurement: h5py.Group | None) -> dict[str, Value
 
 
 def read_rest(
-    source: Source, groups: Iterable[h5py.Group | None], known: Mapping[str, Value[Any]]
+    source: Source, groups: Iterable[h5py.Group | None], values_read: Mapping[str, Value[Any]]
 ) -> dict[str, Value[Any]]:
     """Read every value of some groups that nothing else has read.
 
-    `known`: what was read; where each came from is left out here, and no name is given twice.
+    `values_read`: what was read; where each came from is left out here, and no name is given twice.
     """
-    meant = {name: value for name, value in known.items() if not name.startswith("/")}
-    used = {place for value in meant.values() for place in _PLACES.findall(value.source)}
+    known_values = {name: value for name, value in values_read.items() if not name.startswith("/")}
+    places_used = {place for value in known_values.values() for place in _PLACES.findall(value.source)}
     values: dict[str, Value[Any]] = {}
     for group in groups:
         if group is None:
@@ -117,9 +117,9 @@ def read_rest(
         lists = _lists(source, group)
         base = f"{path_of(group).rstrip('/')}/"
         prefix = "exchange/" if base.startswith("/exchange") else ""
-        for place in (*(name for name in known if name.startswith(base)), *lists):
+        for place in (*(name for name in values_read if name.startswith(base)), *lists):
             below = f"{prefix}{place.removeprefix(base)}"
-            if place in used or below.startswith(_TAKEN):
+            if place in places_used or below.startswith(_TAKEN):
                 continue
             read = own_value(source, source.find(place))
             if read is None:
@@ -127,7 +127,7 @@ def read_rest(
             name = f"{own_name(below)}{read[0]}"
             # A stage called /measurement/instrument/sample is not the sample.
             whole = f"{below.lower().replace('/', '_')}{read[0]}"
-            values[whole if name in meant or name in values else name] = read[1]
+            values[whole if name in known_values or name in values else name] = read[1]
     return values
 
 

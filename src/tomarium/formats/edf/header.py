@@ -58,8 +58,8 @@ class EdfBlock:
 
     def value(self, key: str) -> str:
         """Return a key's value whatever its case, or "" where it is absent or `Na`."""
-        found = next((text for name, text in self.header.items() if name.lower() == key.lower()), "")
-        return "" if found.lower() in ("na", "n.a.") else found
+        text_found = next((text for name, text in self.header.items() if name.lower() == key.lower()), "")
+        return "" if text_found.lower() in ("na", "n.a.") else text_found
 
     def number(self, key: str) -> float | None:
         """Return a key's value as a number, or None where it is none."""
@@ -78,13 +78,13 @@ class EdfBlock:
 
         Names and positions that are not as many cannot be told to belong together, so they are left out.
         """
-        found: dict[str, float] = {}
+        positions_by_motor: dict[str, float] = {}
         names, positions = self.value(f"{kind}_mne").split(), self.value(f"{kind}_pos").split()
         if len(names) == len(positions):
             for name, text in zip(names, positions, strict=True):
                 with suppress(ValueError):
-                    found[name] = float(text)
-        return found
+                    positions_by_motor[name] = float(text)
+        return positions_by_motor
 
 
 def is_compressed(path: Path) -> bool:
@@ -131,10 +131,10 @@ def all_blocks(path: Path) -> tuple[EdfBlock, ...]:
         stream.seek(0)
         blocks: list[EdfBlock] = []
         for block in _blocks(path, stream):
-            needed = math.prod(block.shape) * block.dtype.itemsize
-            if block.offset + needed > end:
+            bytes_needed = math.prod(block.shape) * block.dtype.itemsize
+            if block.offset + bytes_needed > end:
                 raise FormatError(
-                    f"{path}: is truncated: frame {len(blocks)} has {needed} bytes of pixels from byte "
+                    f"{path}: is truncated: frame {len(blocks)} has {bytes_needed} bytes of pixels from byte "
                     f"{block.offset}, the file ends at {end}; copy it again"
                 )
             blocks.append(block)
@@ -223,13 +223,13 @@ def _described(path: Path, header: dict[str, str], offset: int) -> EdfBlock:
     if (added := keys.get("datavalueoffset", "0")) and added.strip("+-0.eE") != "":
         notes.append(f"{path.name}: DataValueOffset is {added}, which was not added to its pixels")
     dtype = _type(path, keys.get("datatype", "")).newbyteorder(">" if order == ">" else "<")
-    needed = math.prod(sizes) * dtype.itemsize
-    if told_bytes is not None and told_bytes < needed:
+    bytes_needed = math.prod(sizes) * dtype.itemsize
+    if told_bytes is not None and told_bytes < bytes_needed:
         raise FormatError(
-            f"{path}: Size is {told_bytes} bytes, but {sizes} pixels of {dtype.name} need {needed}; its header is "
-            f"wrong, so copy it again"
+            f"{path}: Size is {told_bytes} bytes, but {sizes} pixels of {dtype.name} need {bytes_needed}; its header "
+            f"is wrong, so copy it again"
         )
-    return EdfBlock(header, offset, sizes, dtype, told_bytes or needed, tuple(notes))
+    return EdfBlock(header, offset, sizes, dtype, told_bytes or bytes_needed, tuple(notes))
 
 
 def _whole(path: Path, key: str, text: str) -> int:
@@ -243,9 +243,9 @@ def _whole(path: Path, key: str, text: str) -> int:
 def _type(path: Path, text: str) -> np.dtype[Any]:
     plain = text.lower().replace("value", "").replace("_", "").replace(" ", "")
     if plain not in TYPES:
-        said = f"DataType is {text!r}" if text else "no DataType is given"
+        type_text = f"DataType is {text!r}" if text else "no DataType is given"
         spellings = ", ".join(SPELLINGS.values())
-        raise FormatError(f"{path}: {said}; known are {spellings}")
+        raise FormatError(f"{path}: {type_text}; known are {spellings}")
     return np.dtype(TYPES[plain])
 
 

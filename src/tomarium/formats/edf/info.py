@@ -81,23 +81,23 @@ def values_of(values: Mapping[str, str], source: str) -> tuple[dict[str, Value[f
     Result: `pixel_m`, `energy_kev`, `distance_m`, `ring_current_ma`, `exposure_s`, `axis_column`.
     """
     values_known: dict[str, Value[float]] = {}
-    said: list[str] = []
+    warnings: list[str] = []
     for key, (name, power) in NUMBERS.items():
         number = number_of(values, key, power)
         if number is None:
             continue
         behind = next(text for name, text in values.items() if name.lower() == key).split()[1:]
         if behind and not _is_usual(name, power, behind[0]):
-            said.append(
+            warnings.append(
                 f"{source}: {key} is followed by {behind[0]!r}, which is not the unit it has in such a file, and was "
                 f"left out; give {name} yourself"
             )
             continue
         if number <= 0 and name in ("pixel_m", "energy_kev"):
-            said.append(f"{source}: {key} is {number:g}, which cannot be, and was left out")
+            warnings.append(f"{source}: {key} is {number:g}, which cannot be, and was left out")
             continue
         values_known[name] = Value(number, "read", f"{source}: {key}")
-    return values_known, said
+    return values_known, warnings
 
 
 def metadata_of(

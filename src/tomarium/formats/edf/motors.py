@@ -17,12 +17,18 @@ def motors_of(blocks: Sequence[EdfBlock], count: int, source: str) -> dict[str, 
     → positions, as SPEC wrote them, without a unit. Of motors that stand differently in some headers only those are
     told whose position is known at each projection.
     """
-    held = [block.listed("motor") for block in blocks]
+    positions_of_blocks = [block.listed("motor") for block in blocks]
     motors: dict[str, MotorPositions] = {}
-    for name in held[0] if held and count else ():
-        stood = np.array([positions[name] for positions in held if name in positions], dtype=np.float64)
-        if len(stood) < len(held) or not np.isfinite(stood).all() or (np.ptp(stood) and len(stood) != count):
+    for name in positions_of_blocks[0] if positions_of_blocks and count else ():
+        series = np.array(
+            [positions[name] for positions in positions_of_blocks if name in positions], dtype=np.float64
+        )
+        if (
+            len(series) < len(positions_of_blocks)
+            or not np.isfinite(series).all()
+            or (np.ptp(series) and len(series) != count)
+        ):
             continue
-        value = stood if len(stood) == count else np.full(count, stood[0])
+        value = series if len(series) == count else np.full(count, series[0])
         motors[name] = MotorPositions(value, "", "read", f"{source}: motor_pos of {name}")
     return motors

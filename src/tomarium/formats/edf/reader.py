@@ -107,11 +107,11 @@ def _series(folder: Path) -> _Series | None:
             groups.setdefault(matched["prefix"], []).append((int(matched["number"]), file))
     if not groups:
         return None
-    named = [prefix for prefix in groups if prefix == folder.name or prefix in texts]
-    prefix = max(named or groups, key=lambda name: len(groups[name]))
+    likely_prefixes = [prefix for prefix in groups if prefix == folder.name or prefix in texts]
+    prefix = max(likely_prefixes or groups, key=lambda name: len(groups[name]))
     info = texts.get(prefix) or (next(iter(texts.values())) if len(texts) == 1 else None)
-    others = tuple(file.name for name, group in groups.items() if name != prefix for _, file in group)
-    return _Series(prefix, tuple(file for _, file in sorted(groups[prefix])), others, info)
+    other_files = tuple(file.name for name, group in groups.items() if name != prefix for _, file in group)
+    return _Series(prefix, tuple(file for _, file in sorted(groups[prefix])), other_files, info)
 
 
 def read(path: Path, match: Match) -> Scan | Image:
@@ -202,14 +202,14 @@ def _read_folder(path: Path, match: Match) -> Scan:
     }
     flats, darks = references[FrameKind.FLAT], references[FrameKind.DARK]
     source = series.info.name if series.info else ""
-    values, said = values_of(info, source)
+    values, warnings_of_info = values_of(info, source)
     first = first_block(series.projections[0])
     metadata = metadata_of(info, values, source)
     metadata |= {f"/{source}/{key}": Value(text, "read", source) for key, text in info.items()}
     if series.others:
-        shown = ", ".join(series.others[:5])
+        names_text = ", ".join(series.others[:5])
         warnings.append(
-            f"{len(series.others)} EDF files are not {series.prefix}NNNN and were left out: {shown}"
+            f"{len(series.others)} EDF files are not {series.prefix}NNNN and were left out: {names_text}"
         )
     return Scan(
         path=path,
@@ -239,7 +239,7 @@ def _read_folder(path: Path, match: Match) -> Scan:
             ),
         },
         metadata=metadata | header_metadata(first, series.projections[0].name),
-        warnings=(*first.notes, *warnings, *said),
+        warnings=(*first.notes, *warnings, *warnings_of_info),
     )
 
 
@@ -256,7 +256,7 @@ def _numbers(files: Sequence[Path]) -> list[int]:
 
 def _projections(series: _Series, info: Mapping[str, str], warnings: list[str]) -> int:
     """Count the projections: frames beyond TOMO_N were taken to check whether the sample moved."""
-    there, planned = len(series.projections), count_of(info, "tomo_n")
+    count, planned = len(series.projections), count_of(info, "tomo_n")
     numbers = _numbers(series.projections)
     check_numbers(series.projections[0].parent, list(series.projections), "frame")
     absent = gaps(list(series.projections))
@@ -268,39 +268,39 @@ def _projections(series: _Series, info: Mapping[str, str], warnings: list[str]) 
             f"those before it are lost the angles are off"
         )
     if planned is None or planned < 1:
-        return there
-    if planned > there:
-        warnings.append(f"{series.info and series.info.name} tells {planned} projections, {there} are there")
+        return count
+    if planned > count:
+        warnings.append(f"{series.info and series.info.name} tells {planned} projections, {count} are there")
     return sum(number - numbers[0] < planned for number in numbers)
 
 
 def _angles(
-    folder: Path, series: _Series, info: Mapping[str, str], taken: int, count: int, warnings: list[str]
+    folder: Path, series: _Series, info: Mapping[str, str], number_taken: int, count: int, warnings: list[str]
 ) -> Value[NDArray[np.float64]]:
     """Return the angles: a text of them, else the .info's range, else the headers', else the usual ones."""
     text = folder / "angles.txt"
     if text.is_file():
         return Value(numbers(text), "read", text.name)
     turn, planned = number_of(info, "scanrange"), count_of(info, "tomo_n")
-    if turn and planned and taken == count:
-        return _from_range(series, turn, planned, taken, warnings)
-    from_headers = _header_angles(tuple(first_block(file) for file in series.projections[:taken]))
+    if turn and planned and number_taken == count:
+        return _from_range(series, turn, planned, number_taken, warnings)
+    from_headers = _header_angles(tuple(first_block(file) for file in series.projections[:number_taken]))
     if from_headers is not None and len(from_headers.value) == count:
         return from_headers
     return assumed_angles(count, "neither a .info nor the headers tell the angles", warnings)
 
 
 def _from_range(
-    series: _Series, turn: float, planned: int, taken: int, warnings: list[str]
+    series: _Series, turn: float, planned: int, number_taken: int, warnings: list[str]
 ) -> Value[NDArray[np.float64]]:
-    numbers = _numbers(series.projections[:taken])
-    first, last = (_angle(first_block(series.projections[number])) for number in (0, taken - 1))
+    numbers = _numbers(series.projections[:number_taken])
+    first, last = (_angle(first_block(series.projections[number])) for number in (0, number_taken - 1))
     start = first[0] if first else 0.0
     angles = start + turn * (np.array(numbers, dtype=np.float64) - numbers[0]) / planned
     if last and abs(last[0] - angles[-1]) > _TOLERANCE * abs(turn / planned):
         warnings.append(
-            f"the header of {series.projections[taken - 1].name} tells {last[1]} = {last[0]:g}°, the .info's range "
-            f"of {turn:g}° in {planned} steps gives {angles[-1]:g}°; the .info was believed"
+            f"the header of {series.projections[number_taken - 1].name} tells {last[1]} = {last[0]:g}°, the .info's "
+            f"range of {turn:g}° in {planned} steps gives {angles[-1]:g}°; the .info was believed"
         )
     began = f", beginning at {first[1]} = {start:g}°" if first else ""
     return Value(angles, "derived", f"ScanRange {turn:g}° in TOMO_N {planned} steps, its end left out{began}")
@@ -323,38 +323,40 @@ def single_references(
 
     Result: MMMM, the projection it was taken before, and the file `refNNNN_MMMM.edf` or `darkNNNN_MMMM.edf`.
     """
-    named = ((SINGLE_FRAMES[kind].fullmatch(file.name), file) for file in folder.iterdir())
-    frames = sorted((int(match["at"]), int(match["number"]), file) for match, file in named if match)
+    matches = ((SINGLE_FRAMES[kind].fullmatch(file.name), file) for file in folder.iterdir())
+    frames = sorted((int(match["at"]), int(match["number"]), file) for match, file in matches if match)
     warnings.extend(lost_references(kind, [(at, number) for at, number, _ in frames], info))
     return [(at, file) for at, _, file in frames]
 
 
 def lost_references(
-    kind: FrameKind, there: Sequence[tuple[int, int]], info: Mapping[str, str]
+    kind: FrameKind, present: Sequence[tuple[int, int]], info: Mapping[str, str]
 ) -> tuple[str, ...]:
     """Say that frames of flats or darks are lost: the .info tells more, or their numbers have gaps.
 
-    `there`: MMMM and NNNN of each `refNNNN_MMMM.edf` or `darkNNNN_MMMM.edf` that is there. `info`: the .info:
+    `present`: MMMM and NNNN of each `refNNNN_MMMM.edf` or `darkNNNN_MMMM.edf` that is there. `info`: the .info:
     REF_N flats in each set, DARK_N darks, and REF_TOTAL where tomarium wrote sets of several sizes. Result:
     empty where all are there, or where there are none at all: then their median or mean may be.
     """
     word, key = ("ref", "REF_N") if kind == FrameKind.FLAT else ("dark", "DARK_N")
-    if not there:
+    if not present:
         return ()
     total = count_of(info, "ref_total") if kind == FrameKind.FLAT else count_of(info, "dark_n")
-    if total is not None and len(there) < total:
-        return (f"the .info tells {total} frames {word}NNNN_MMMM.edf, {len(there)} are there",)
+    if total is not None and len(present) < total:
+        return (f"the .info tells {total} frames {word}NNNN_MMMM.edf, {len(present)} are there",)
     each_set = count_of(info, key.lower()) if kind == FrameKind.FLAT and total is None else None
-    said = []
-    for at in sorted({at for at, _ in there}):
-        held = {number for place, number in there if place == at}
-        if each_set is not None and len(held) < each_set:
-            said.append(f"{key} tells {each_set} frames {word}NNNN_{at:04d}.edf, {len(held)} are there")
-        elif len(held) < max(held) + 1:
-            said.append(
-                f"{len(held)} frames {word}NNNN_{at:04d}.edf are there, which are numbered up to {max(held)}"
+    warnings = []
+    for at in sorted({at for at, _ in present}):
+        numbers = {number for place, number in present if place == at}
+        if each_set is not None and len(numbers) < each_set:
+            warnings.append(
+                f"{key} tells {each_set} frames {word}NNNN_{at:04d}.edf, {len(numbers)} are there"
             )
-    return tuple(said)
+        elif len(numbers) < max(numbers) + 1:
+            warnings.append(
+                f"{len(numbers)} frames {word}NNNN_{at:04d}.edf are there, which are numbered up to {max(numbers)}"
+            )
+    return tuple(warnings)
 
 
 def _reference(
@@ -366,9 +368,9 @@ def _reference(
         (reference_position(at, count), file) for at, file in single_references(folder, kind, info, warnings)
     ]
     if not chosen and kind == FrameKind.FLAT:
-        chosen = [(reference_position(int(found["at"]), count), file)
+        chosen = [(reference_position(int(match["at"]), count), file)
                   for file in named_in(folder, _MEDIAN.fullmatch)
-                  if (found := _MEDIAN.fullmatch(file.name))]  # fmt: skip
+                  if (match := _MEDIAN.fullmatch(file.name))]  # fmt: skip
     if not chosen and kind == FrameKind.DARK:
         chosen = [(-1.0, file) for file in named_in(folder, _DARK.fullmatch)][:1]
         if not chosen:

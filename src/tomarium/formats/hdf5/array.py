@@ -37,7 +37,7 @@ class Hdf5Array:
 
     def __getitem__(self, key: Any) -> Any:
         if self.order:
-            return self._turned(key)
+            return self._read_reordered(key)
         return self._stored(key, self.shape)
 
     def _stored(self, key: Any, shape: tuple[int, ...]) -> NDArray[Any]:
@@ -48,14 +48,16 @@ class Hdf5Array:
         with guarded(self.path), open_checked(self.file, scan=self.path) as file:
             return np.asarray(member(file, self.name)[key])
 
-    def _turned(self, key: Any) -> NDArray[Any]:
+    def _read_reordered(self, key: Any) -> NDArray[Any]:
         """Read from a dataset of another order of axes."""
         keys = whole_key(key, len(self.shape))
-        there, shape = keys.copy(), list(self.shape)
+        stored_keys, shape = keys.copy(), list(self.shape)
         for axis, key_of_axis, length in zip(self.order, keys, self.shape, strict=True):
-            there[axis], shape[axis] = key_of_axis, length
-        block = self._stored(tuple(there), tuple(shape))
-        remaining = [axis for axis, index in enumerate(there) if not isinstance(index, int | np.integer)]
+            stored_keys[axis], shape[axis] = key_of_axis, length
+        block = self._stored(tuple(stored_keys), tuple(shape))
+        remaining = [
+            axis for axis, index in enumerate(stored_keys) if not isinstance(index, int | np.integer)
+        ]
         return block.transpose([remaining.index(axis) for axis in self.order if axis in remaining])
 
 
@@ -79,11 +81,11 @@ class StackedArrays:
         keys = key if isinstance(key, tuple) else (key,)
         if not keys or keys[0] is Ellipsis:
             keys = (slice(None), *keys)
-        first, rest = keys[0], keys[1:]
+        first, further = keys[0], keys[1:]
         if isinstance(first, int | np.integer):
-            return np.asarray(self.parts[first][rest or ...])
+            return np.asarray(self.parts[first][further or ...])
         chosen = np.arange(len(self.parts))[first]
-        parts = [np.asarray(self.parts[int(i)][rest or ...]) for i in chosen]
+        parts = [np.asarray(self.parts[int(i)][further or ...]) for i in chosen]
         return np.stack(parts) if parts else np.empty((0, *self.parts[0].shape), self.dtype)
 
 

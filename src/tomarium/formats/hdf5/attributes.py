@@ -63,15 +63,15 @@ def raw_attribute(node: Node, name: Name) -> Any:
     key = as_bytes(name)
     if not h5a.exists(node.id, key):
         return None
-    held = h5a.open(node.id, key)
-    shape, dtype = held.shape, held.dtype
+    attribute = h5a.open(node.id, key)
+    shape, dtype = attribute.shape, attribute.dtype
     size = math.prod(shape or ())
     if size > _MOST_IN_ATTRIBUTE or size * dtype.itemsize > _LONGEST_TEXT or not _is_plain(dtype):
         return None
     if shape is None:
         return h5py.Empty(dtype)
     read: Any = np.zeros(shape, dtype)
-    held.read(read)
+    attribute.read(read)
     if dtype.kind == "O" and shape == ():
         return read[()].decode("utf-8", "surrogateescape")
     if dtype.kind == "O":

@@ -82,9 +82,9 @@ def spaced(name: str, positions: NDArray[np.float64], unit: str) -> Axis:
     count = len(positions)
     first = float(positions[0]) if count else 0.0
     step = float(positions[-1] - positions[0]) / (count - 1) if count > 1 else 1.0
-    off = np.abs(positions - (first + step * np.arange(count)))
+    deviations = np.abs(positions - (first + step * np.arange(count)))
     even = bool(np.all(np.isfinite(positions))) and (
-        count < 2 or (step != 0 and off.max() <= _EVEN * abs(step))
+        count < 2 or (step != 0 and deviations.max() <= _EVEN * abs(step))
     )
     scale, offset = (float(f"{number:.12g}") for number in (step, first))
     if even:

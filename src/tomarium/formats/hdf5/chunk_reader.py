@@ -96,15 +96,15 @@ def read_chunks(
     """
     if dataset.file.driver != "sec2" or dataset.file.userblock_size or not hasattr(os, "preadv"):
         return False
-    found: dict[int, list[tuple[_Chunk, NDArray[Any]]]] = {}
+    parts_by_offset: dict[int, list[tuple[_Chunk, NDArray[Any]]]] = {}
     for rows, out in zip(ranges, outs, strict=True):
         for chunk in _chunks(dataset, frames, rows):
             if chunk is None:
                 return False
-            found.setdefault(chunk.offset, []).append((chunk, out))
-    if not found:
+            parts_by_offset.setdefault(chunk.offset, []).append((chunk, out))
+    if not parts_by_offset:
         return True
-    chunks = [parts[0][0] for parts in found.values()]
+    chunks = [parts[0][0] for parts in parts_by_offset.values()]
     shape, kind = dataset.chunks, dataset.dtype
     descriptor = dataset.file.id.get_vfd_handle()
     where = f"{dataset.file.filename}: {dataset.name}"
@@ -123,14 +123,14 @@ def read_chunks(
         if not hasattr(room, "bytes"):
             room.bytes, room.further = bytearray(longest), 1.0
         packed, have = memoryview(room.bytes)[: chunk.size], 0
-        share = 1.0 if whole else max(_share_before_end(one, shape) for one, _ in parts)
+        share = 1.0 if whole else max(_share_before_end(chunk, shape) for chunk, _ in parts)
         while True:
             end = min(chunk.size, int(chunk.size * share * room.further) + _MARGIN)
             os.preadv(descriptor, [packed[have:end]], chunk.offset + have)
             try:
                 content = _inflated(packed[:end], total) if whole else packed[:end]
-                for one, out in parts:
-                    _fill(out, one, shape, kind, partial(unpack, content))
+                for part_chunk, out in parts:
+                    _fill(out, part_chunk, shape, kind, partial(unpack, content))
                 return
             except (ValueError, zlib.error) as error:
                 if end == chunk.size:
@@ -143,11 +143,11 @@ def read_chunks(
     enough = sum(out.nbytes for out in outs) > _SMALL_BYTES
     threads = min(threads or processors(), len(chunks)) if enough else 1
     if threads <= 1:
-        for parts in found.values():
+        for parts in parts_by_offset.values():
             fill(parts)
         return True
     with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(fill, found.values()))
+        list(pool.map(fill, parts_by_offset.values()))
     return True
 
 
@@ -155,14 +155,14 @@ def _chunks(dataset: h5py.Dataset, frames: NDArray[np.intp], rows: slice) -> Ite
     """Find the chunks that hold a part of what is wanted; None for one that only the library can read."""
     deep, tall, wide = dataset.chunks
     owners = frames // deep
-    infos = _told_of_all(dataset, len(np.unique(owners)) * -(-dataset.shape[2] // wide))
+    infos = _info_of_all_chunks(dataset, len(np.unique(owners)) * -(-dataset.shape[2] // wide))
     for first in np.unique(owners):
         places = np.flatnonzero(owners == first)
         members = frames[places] - first * deep
         for top in range(rows.start // tall * tall, rows.stop, tall):
             low, high = max(rows.start, top), min(rows.stop, top + tall)
-            for left in range(0, dataset.shape[2], wide):
-                place = int(first) * deep, top, left
+            for first_column in range(0, dataset.shape[2], wide):
+                place = int(first) * deep, top, first_column
                 info = dataset.id.get_chunk_info_by_coord(place) if infos is None else infos.get(place)
                 if info is None or not info.size or info.byte_offset is None or info.filter_mask:
                     yield None
@@ -172,17 +172,21 @@ def _chunks(dataset: h5py.Dataset, frames: NDArray[np.intp], rows: slice) -> Ite
                     info.size,
                     slice(int(members.min()), int(members.max()) + 1),
                     slice(low - top, high - top),
-                    min(wide, dataset.shape[2] - left),
+                    min(wide, dataset.shape[2] - first_column),
                     places,
                     members,
                     slice(low - rows.start, high - rows.start),
-                    slice(left, min(left + wide, dataset.shape[2])),
+                    slice(first_column, min(first_column + wide, dataset.shape[2])),
                 )
 
 
-def _told_of_all(dataset: h5py.Dataset, wanted: int) -> dict[tuple[int, ...], Any] | None:
+def _info_of_all_chunks(dataset: h5py.Dataset, chunks_wanted: int) -> dict[tuple[int, ...], Any] | None:
     """Tell of every chunk by its place, where so many are wanted that asking for each would take longer."""
-    if wanted < _FEW or 4 * wanted < dataset.id.get_num_chunks() or not hasattr(dataset.id, "chunk_iter"):
+    if (
+        chunks_wanted < _FEW
+        or 4 * chunks_wanted < dataset.id.get_num_chunks()
+        or not hasattr(dataset.id, "chunk_iter")
+    ):
         return None
     infos: dict[tuple[int, ...], Any] = {}
 
@@ -221,8 +225,8 @@ def _fill(
     block = target if direct else np.empty((count, wide), kind)
     unpack(total, kind.itemsize, first, block.reshape(-1).view(np.uint8))
     if not direct:
-        held = block.reshape(chunk.frames.stop - chunk.frames.start, rows.stop - rows.start, wide)
-        part = held[:, chunk.rows if not alone else slice(None), : chunk.columns]
+        stored = block.reshape(chunk.frames.stop - chunk.frames.start, rows.stop - rows.start, wide)
+        part = stored[:, chunk.rows if not alone else slice(None), : chunk.columns]
         out[chunk.places, chunk.to_rows, chunk.to_columns] = part[chunk.members - chunk.frames.start]
 
 
@@ -242,8 +246,8 @@ def _take_shuffled(
     inflated: bytes | memoryview, _total: int, element: int, first: int, out: NDArray[np.uint8]
 ) -> None:
     planes = np.frombuffer(inflated, np.uint8).reshape(element, -1)
-    wanted = planes[:, first // element : first // element + len(out) // element]
-    for number, plane in enumerate(wanted):
+    planes_wanted = planes[:, first // element : first // element + len(out) // element]
+    for number, plane in enumerate(planes_wanted):
         out[number::element] = plane
 
 

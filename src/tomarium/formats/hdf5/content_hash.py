@@ -23,10 +23,10 @@ def fingerprint(file: h5py.File, frames: frozenset[str]) -> str:
     """
     digest = hashlib.sha256()
     # By address, since one dataset may have several names.
-    held = set()
+    addresses = set()
     for name in frames:
         try:
-            held.add(h5py.h5o.get_info(member(file, name).id).addr)
+            addresses.add(h5py.h5o.get_info(member(file, name).id).addr)
         except KeyError:
             continue
 
@@ -36,20 +36,20 @@ def fingerprint(file: h5py.File, frames: frozenset[str]) -> str:
             return
         digest.update(f"{shown(node.name)}:{type(node).__name__}".encode())
         for key in sorted(node.attrs, key=as_bytes):
-            digest.update(f"@{shown(key)}={_said(node.attrs[key])}".encode())
+            digest.update(f"@{shown(key)}={_value_text(node.attrs[key])}".encode())
         if isinstance(node, h5py.Dataset):
             digest.update(f"{node.shape}{node.dtype}".encode())
-            if h5py.h5o.get_info(node.id).addr not in held:
+            if h5py.h5o.get_info(node.id).addr not in addresses:
                 for piece in _pieces(node):
                     digest.update(piece)
 
     file.visititems(add)
     for key in sorted(file.attrs, key=as_bytes):
-        digest.update(f"@{shown(key)}={_said(file.attrs[key])}".encode())
+        digest.update(f"@{shown(key)}={_value_text(file.attrs[key])}".encode())
     return digest.hexdigest()
 
 
-def _said(value: object) -> str:
+def _value_text(value: object) -> str:
     """Spell a value out; numpy's own word for a long array leaves its middle out."""
     return repr(value.tolist()) if isinstance(value, np.ndarray) else repr(value)
 

@@ -180,13 +180,13 @@ class _Work:
             if isinstance(old, h5py.Dataset) and "DIMENSION_LIST" in old.attrs:
                 for axis in range(old.ndim):
                     for scale in old.dims[axis].values():
-                        there = self.nodes.get(path_of(scale))
-                        if there is not None:
-                            h5py.h5ds.attach_scale(new.id, self.target.file[there].id, axis)
+                        copied_scale = self.nodes.get(path_of(scale))
+                        if copied_scale is not None:
+                            h5py.h5ds.attach_scale(new.id, self.target.file[copied_scale].id, axis)
 
     def attribute(self, old: Node, new: Node, name: Name) -> None:
-        held = h5py.h5a.open(old.id, as_bytes(name))
-        kind, space = held.get_type(), held.get_space()
+        attribute = h5py.h5a.open(old.id, as_bytes(name))
+        kind, space = attribute.get_type(), attribute.get_space()
         try:
             copy = h5py.h5a.create(new.id, as_bytes(name), kind, space)
         except (OSError, RuntimeError) as problem:
@@ -194,18 +194,18 @@ class _Work:
                 raise
             raise FormatError(
                 f"{old.file.filename}: the attribute {shown(name)} of {path_of(old)} is of "
-                f"{held.get_storage_size()} bytes, too many for the header it goes to; keep it as a dataset"
+                f"{attribute.get_storage_size()} bytes, too many for the header it goes to; keep it as a dataset"
             ) from problem
         if space.get_simple_extent_type() == h5py.h5s.NULL:
             return
-        dtype = _type_of(held)
+        dtype = _type_of(attribute)
         if not dtype.hasobject:  # as bytes, since numpy has no word for some types (bit fields, times)
-            raw = np.empty(held.shape, f"V{kind.get_size()}")
-            held.read(raw, mtype=kind)
+            raw = np.empty(attribute.shape, f"V{kind.get_size()}")
+            attribute.read(raw, mtype=kind)
             copy.write(raw, mtype=kind)
             return
-        value = np.empty(held.shape, dtype)
-        held.read(value, mtype=h5py.h5t.py_create(dtype))
+        value = np.empty(attribute.shape, dtype)
+        attribute.read(value, mtype=h5py.h5t.py_create(dtype))
         copy.write(self.moved(old.file, value, dtype), mtype=h5py.h5t.py_create(dtype))
 
     def moved(self, file: h5py.File, value: NDArray[Any], kind: np.dtype[Any]) -> NDArray[Any]:
@@ -222,29 +222,29 @@ class _Work:
             result[place] = self.reference(file, value[place], reference)
         return result
 
-    def reference(self, file: h5py.File, one: Any, kind: Any) -> Any:
+    def reference(self, file: h5py.File, reference: Any, kind: Any) -> Any:
         try:
-            is_here = bool(one) and file.filename == self.source.file.filename
-            there = self.nodes.get(path_of(file[one])) if is_here else None
+            is_here = bool(reference) and file.filename == self.source.file.filename
+            copied_path = self.nodes.get(path_of(file[reference])) if is_here else None
         except (OSError, RuntimeError, ValueError):  # it points to what is no longer there
-            there = None
-        if there is None:
+            copied_path = None
+        if copied_path is None:
             return kind()
         if kind is h5py.Reference:
-            return self.target.file[there].ref
-        chosen = h5py.h5r.get_region(one, file.id)
-        return h5py.h5r.create(self.target.file.id, as_bytes(there), h5py.h5r.DATASET_REGION, chosen)
+            return self.target.file[copied_path].ref
+        chosen = h5py.h5r.get_region(reference, file.id)
+        return h5py.h5r.create(self.target.file.id, as_bytes(copied_path), h5py.h5r.DATASET_REGION, chosen)
 
 
 def _moved_between(node: h5py.Dataset, new: h5py.Group) -> tuple[Path, Path] | None:
     """Name the folders of a virtual dataset and of its copy, where they are two and it matters."""
-    here, there = (Path(dataset.file.filename).resolve().parent for dataset in (node, new))
+    own_folder, target_folder = (Path(dataset.file.filename).resolve().parent for dataset in (node, new))
     relative = any(item.file_name != "." for item in node.virtual_sources())
-    return (here, there) if here != there and relative else None
+    return (own_folder, target_folder) if own_folder != target_folder and relative else None
 
 
 def _virtual_elsewhere(
-    node: h5py.Dataset, new: h5py.Group, name: Name, here: Path, there: Path
+    node: h5py.Dataset, new: h5py.Group, name: Name, own_folder: Path, target_folder: Path
 ) -> h5py.Dataset:
     """Make a virtual dataset that finds its files from another folder; HDF5 shows zeros where it does not."""
     old = node.id.get_create_plist()
@@ -255,19 +255,21 @@ def _virtual_elsewhere(
         plist.set_fill_value(fill)
     for item in node.virtual_sources():
         file = item.file_name
-        if file != "." and (here / file).exists():  # else it is sought beside the copy, as it was beside this
-            file = os.path.relpath(here / file, there)
+        if (
+            file != "." and (own_folder / file).exists()
+        ):  # else it is sought beside the copy, as it was beside this
+            file = os.path.relpath(own_folder / file, target_folder)
         plist.set_virtual(item.vspace, file.encode(), item.dset_name.encode(), item.src_space)
     copy = h5py.h5d.create(new.id, as_bytes(name), node.id.get_type(), node.id.get_space(), dcpl=plist)
     return h5py.Dataset(copy)
 
 
-def _type_of(held: h5py.h5a.AttrID | h5py.h5d.DatasetID) -> np.dtype[Any]:
+def _type_of(attribute: h5py.h5a.AttrID | h5py.h5d.DatasetID) -> np.dtype[Any]:
     try:
-        dtype: np.dtype[Any] = held.dtype
+        dtype: np.dtype[Any] = attribute.dtype
         return dtype
     except TypeError:  # no equivalent
-        return np.dtype(f"V{held.get_type().get_size()}")
+        return np.dtype(f"V{attribute.get_type().get_size()}")
 
 
 def _refers(kind: np.dtype[Any]) -> bool:
@@ -278,5 +280,5 @@ def _refers(kind: np.dtype[Any]) -> bool:
 
 def _is_large(node: Node, name: Name) -> bool:
     # Not by its stored size: h5py takes the 0 of an empty one for an error.
-    held = h5py.h5a.open(node.id, as_bytes(name))
-    return bool(held.get_space().get_simple_extent_npoints() * held.get_type().get_size() >= _LARGE)
+    attribute = h5py.h5a.open(node.id, as_bytes(name))
+    return bool(attribute.get_space().get_simple_extent_npoints() * attribute.get_type().get_size() >= _LARGE)

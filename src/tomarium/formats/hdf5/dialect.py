@@ -43,8 +43,8 @@ def scan_of(
 ) -> Scan:
     """Make the scan of a file, with what its source found out; `held` are other fields of a Scan."""
     first = {"path": source.path, "name": source.path.stem, "dialect": match.dialect, "why": match.why}
-    said = {name: tuple(getattr(source, name)) for name in ("missing", "repaired", "warnings")}
-    return Scan(**{**first, **said, **held}, format=format_name, projections=projections, geometry=geometry)
+    notes = {name: tuple(getattr(source, name)) for name in ("missing", "repaired", "warnings")}
+    return Scan(**{**first, **notes, **held}, format=format_name, projections=projections, geometry=geometry)
 
 
 def degrees_of(
@@ -56,8 +56,8 @@ def degrees_of(
     """
     node = source.find(path)
     unit = (source.attribute(node, "units") if node is not None else None) or default
-    value, said = in_degrees(values, unit, f"{source.path.name}:{path}", guess=guess)
-    source.warnings.extend([said] if said else [])
+    value, warning = in_degrees(values, unit, f"{source.path.name}:{path}", guess=guess)
+    source.warnings.extend([warning] if warning else [])
     return value
 
 

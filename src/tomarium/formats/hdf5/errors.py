@@ -37,8 +37,10 @@ def guarded(path: Path) -> Iterator[None]:
             raise
         # Cython wraps what happens while a lock is released into a SystemError that says nothing.
         reason = problem.__cause__ if isinstance(problem, SystemError) and problem.__cause__ else problem
-        said = "it claims more memory than there is" if isinstance(reason, MemoryError) else str(reason)
-        raise FormatError(f"{path}: {advice(said)}") from problem
+        reason_text = (
+            "it claims more memory than there is" if isinstance(reason, MemoryError) else str(reason)
+        )
+        raise FormatError(f"{path}: {advice(reason_text)}") from problem
 
 
 def advice(problem: str) -> str:

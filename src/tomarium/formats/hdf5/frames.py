@@ -79,13 +79,13 @@ class Hdf5Frames(PerFrame):
         self, frames: slice | NDArray[np.intp], ranges: Sequence[slice]
     ) -> tuple[NDArray[Any], ...]:
         """Read several ranges of rows of some frames: packed chunks once, where they are unpacked here."""
-        wanted = np.arange(self.shape[0])[frames]
+        numbers = np.arange(self.shape[0])[frames]
         bands = [slice(*rows.indices(self.shape[1])) for rows in ranges]
         if self.layout.packing and not self.layout.parts and all(band.step == 1 for band in bands):
-            stored = wanted if self.index is None else self.index[wanted]
+            stored = numbers if self.index is None else self.index[numbers]
             refuse_gaps(self.path, f"{self.file.name}:{self.name}", self.gaps, stored)
             tall = (max(0, band.stop - band.start) for band in bands)
-            results = [np.empty((len(wanted), rows, self.shape[2]), self.dtype) for rows in tall]
+            results = [np.empty((len(numbers), rows, self.shape[2]), self.dtype) for rows in tall]
             with guarded(self.file), open_checked(self.file, scan=self.path) as file:
                 if self._unpack(results, member(file, self.name), stored, bands):
                     return tuple(results)
@@ -95,16 +95,16 @@ class Hdf5Frames(PerFrame):
         self,
         results: list[NDArray[Any]],
         dataset: h5py.Dataset,
-        wanted: NDArray[np.intp],
+        numbers: NDArray[np.intp],
         ranges: list[slice],
     ) -> bool:
         """Read past the HDF5 library where that is faster."""
-        if self.layout.packing is None or self.order != STACK or not all(one.size for one in results):
+        if self.layout.packing is None or self.order != STACK or not all(result.size for result in results):
             return False
         if self.layout.parts:
             [result], [rows] = results, ranges
-            return read_parts(self.path, self.layout.parts, wanted, rows, result)
-        return read_chunks(dataset, self.layout.packing, wanted, ranges, results)
+            return read_parts(self.path, self.layout.parts, numbers, rows, result)
+        return read_chunks(dataset, self.layout.packing, numbers, ranges, results)
 
     def _fill_piece(self, result: NDArray[Any], dataset: h5py.Dataset, piece: _Piece, rows: slice) -> None:
         by_name = {
@@ -164,12 +164,12 @@ class _Piece:
         return None
 
 
-def _pieces(wanted: NDArray[np.intp], chunk: int) -> Iterator[_Piece]:
+def _pieces(numbers: NDArray[np.intp], chunk: int) -> Iterator[_Piece]:
     """Cut a choice of frames so that neighbours are read together and no chunk is met twice."""
-    if not len(wanted):
+    if not len(numbers):
         return
-    places = np.argsort(wanted, kind="stable")
-    ordered = wanted[places]
+    places = np.argsort(numbers, kind="stable")
+    ordered = numbers[places]
     cuts = np.flatnonzero((np.diff(ordered) > 1) & (np.diff(ordered // chunk) > 0)) + 1
     for some, where in zip(np.split(ordered, cuts), np.split(places, cuts), strict=True):
         yield _Piece(int(some[0]), int(some[-1]) + 1, some, where)

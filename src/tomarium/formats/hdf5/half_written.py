@@ -63,7 +63,7 @@ _given_up: dict[Path, float] = {}
 
 def while_written(path: Path, attempt: Callable[[], _Result]) -> _Result:
     """Open a file, again where it changed meanwhile."""
-    begun, tries = time.monotonic(), 0
+    begun_s, tries = time.monotonic(), 0
     while True:
         before = stamp_of(path)
         tries += 1
@@ -72,11 +72,11 @@ def while_written(path: Path, attempt: Callable[[], _Result]) -> _Result:
         except (FormatError, OSError, RuntimeError, KeyError) as problem:
             if before is None or not _may_recover(path, before, problem):
                 raise
-            spent = time.monotonic() - begun
+            spent = time.monotonic() - begun_s
             enough = spent > LONGEST_S or (spent > PATIENCE_S and tries >= LEAST_TRIES)
             if enough or _was_given_up(path):
                 _keep(_given_up, path, time.monotonic())
-                raise FormatError(_words(path, tries, spent, problem)) from problem
+                raise FormatError(_message(path, tries, spent, problem)) from problem
         time.sleep(min(_LONGEST_PAUSE_S, _PAUSE_S * 2**tries))
 
 
@@ -88,7 +88,7 @@ def looks_truncated(text: str) -> bool:
     return any(words in text for words in (*_TRUNCATED, WRITTEN))
 
 
-def _words(path: Path, tries: int, spent: float, problem: Exception) -> str:
+def _message(path: Path, tries: int, spent: float, problem: Exception) -> str:
     reason = str(problem).removeprefix(f"{path}: ")
     if reason.startswith(WRITTEN):
         return f"{path}: {reason}"
@@ -128,7 +128,7 @@ def _was_given_up(path: Path) -> bool:
     return time.monotonic() - _given_up.get(path, -_AGAIN_S) < _AGAIN_S
 
 
-def _keep(known: dict[Path, _Kept], path: Path, state: _Kept) -> None:
-    if len(known) >= _MOST_KNOWN:
-        known.clear()
-    known[path] = state
+def _keep(states: dict[Path, _Kept], path: Path, state: _Kept) -> None:
+    if len(states) >= _MOST_KNOWN:
+        states.clear()
+    states[path] = state

@@ -57,45 +57,45 @@ def held_open(path: Path) -> Iterator[None]:
     if outer is not None and outer.path == path:
         yield
         return
-    held = _Held(path)
-    before = _held.set(held)
+    shared = _Held(path)
+    before = _held.set(shared)
     try:
         yield
     finally:
         _held.reset(before)
-        held.refusal = None
+        shared.refusal = None
         with guarded(path):
-            held.close()
+            shared.close()
 
 
 @contextmanager
 def shared_open(path: Path) -> Iterator[tuple[h5py.File, KnownGroups]]:
     """Open a file for reading, or take it as `held_open` holds it."""
-    held = _held.get()
-    if held is None or held.path != path or not _is_ready(held):
+    shared = _held.get()
+    if shared is None or shared.path != path or not _is_ready(shared):
         with open_checked(path) as file:
             yield file, KnownGroups()
         return
-    if held.file is None:
-        held.file = held.open()
-    held.users += 1
+    if shared.file is None:
+        shared.file = shared.open()
+    shared.users += 1
     try:
-        yield held.file, held.known
+        yield shared.file, shared.known
     except BaseException:  # what the library then holds of the file may be damaged too
-        held.users -= 1
-        if not held.users:
-            held.close()
+        shared.users -= 1
+        if not shared.users:
+            shared.close()
         raise
-    held.users -= 1
-    if not held.users and held.file is not None and held.file.swmr_mode:
-        held.close()
+    shared.users -= 1
+    if not shared.users and shared.file is not None and shared.file.swmr_mode:
+        shared.close()
 
 
-def _is_ready(held: _Held) -> bool:
+def _is_ready(shared: _Held) -> bool:
     """Tell whether the file is open as it is now, or may be opened."""
-    if held.file is None or held.stamp == stamp_of(held.path):
+    if shared.file is None or shared.stamp == stamp_of(shared.path):
         return True
-    if held.users:
+    if shared.users:
         return False
-    held.close()
+    shared.close()
     return True

@@ -56,7 +56,7 @@ def unwritten(dataset: h5py.Dataset, axis: int = 0) -> list[Run]:
     if dataset.chunks is None:
         return [] if dataset.id.get_storage_size() else [(0, shape[axis])]
     blocks = [-(-length // chunk) for length, chunk in zip(shape, dataset.chunks, strict=True)]
-    each = math.prod(blocks) // blocks[axis]
+    chunks_of_entry = math.prod(blocks) // blocks[axis]
     total = math.prod(blocks)
     listed: list[tuple[int, ...]] = []
     try:
@@ -74,7 +74,7 @@ def unwritten(dataset: h5py.Dataset, axis: int = 0) -> list[Run]:
         inside = all(0 <= index < length for index, length in zip(place, shape, strict=True))
         if inside and is_found(dataset, place):
             counts[place[axis] // step] += 1
-    runs = _runs(np.flatnonzero(counts < each))
+    runs = _runs(np.flatnonzero(counts < chunks_of_entry))
     return [(first * step, min(last * step, shape[axis])) for first, last in runs]
 
 
@@ -129,11 +129,11 @@ def gaps_of(
         yield from (Gap(first, last, "", NEVER) for first, last in lacking(dataset, axis))
         return
     parent = file_of(dataset)
-    shown = np.zeros(dataset.shape[axis], bool)
+    is_mapped = np.zeros(dataset.shape[axis], bool)
     items = dataset.virtual_sources()
     for item in items:
-        shown[slice(*_bounds(item.vspace, axis, dataset.shape[axis]))] = True
-    yield from (Gap(first, last, "", NEVER) for first, last in _runs(np.flatnonzero(~shown)))
+        is_mapped[slice(*_bounds(item.vspace, axis, dataset.shape[axis]))] = True
+    yield from (Gap(first, last, "", NEVER) for first, last in _runs(np.flatnonzero(~is_mapped)))
     # Each frame may be a mapping of its own into one part.
     seen: dict[tuple[str, str, int], list[Run]] = {}
 
@@ -157,11 +157,11 @@ def gaps_of(
         begin, end = _bounds(item.src_space, axis, dataset.shape[axis])
         for first, last in runs:
             if max(first, begin) < min(last, end):
-                there = _entry(item.vspace, axis, max(first, begin) - begin, bounds)
+                start = _entry(item.vspace, axis, max(first, begin) - begin, bounds)
                 until = _entry(item.vspace, axis, min(last, end) - begin - 1, bounds) + 1
-                said = f"does not hold entries {first} to {last - 1} of {item.dset_name}"
-                if there < bounds[1]:
-                    yield Gap(there, min(until, bounds[1]), item.file_name, said)
+                reason = f"does not hold entries {first} to {last - 1} of {item.dset_name}"
+                if start < bounds[1]:
+                    yield Gap(start, min(until, bounds[1]), item.file_name, reason)
 
 
 def gaps_with_warnings(source: Source, dataset: h5py.Dataset, axis: int = 0) -> tuple[Gap, ...]:
@@ -170,10 +170,10 @@ def gaps_with_warnings(source: Source, dataset: h5py.Dataset, axis: int = 0) -> 
     Result: for `refuse_gaps`, when entries are asked for.
     """
     gaps = tuple(gaps_of(source, dataset, axis))
-    said = {
+    reasons = {
         gap.file: gap.why for gap in gaps if gap.file and gap.why != ABSENT
     }  # the absent are told already
-    source.warnings.extend(f"{dataset.name}: {file} {why}; copy it anew" for file, why in said.items())
+    source.warnings.extend(f"{dataset.name}: {file} {why}; copy it anew" for file, why in reasons.items())
     own = [gap for gap in gaps if not gap.file]
     if own:
         count = sum(gap.last - gap.first for gap in own)
@@ -196,10 +196,10 @@ def refuse_gaps(path: Path, place: str, gaps: tuple[Gap, ...], wanted: NDArray[n
             f"{path}: the frames asked for lie in {files}, which {first.why}; "
             f"copy it to where {place.partition(':')[0]} points, or choose other frames"
         )
-    there = f", such as --data {place}[0:{gaps[0].first}]" if gaps[0].first else ""
+    example = f", such as --data {place}[0:{gaps[0].first}]" if gaps[0].first else ""
     raise FormatError(
         f"{path}: entries {first.first} to {first.last - 1} of {place} {first.why}, as where a scan was stopped "
-        f"or is still running; choose those that are there{there}"
+        f"or is still running; choose those that are there{example}"
     )
 
 
@@ -229,10 +229,10 @@ def _state(
         return ("", []) if below is None else (f"lacks {below.file or 'entries'}, which {below.why}", [])
     if node.ndim != dataset.ndim:
         return (f"does not hold all of {item.dset_name}" if lacking(node, 0) else ""), []
-    expected, there = _expected_length(dataset, item, axis), node.shape[axis]
+    expected, length = _expected_length(dataset, item, axis), node.shape[axis]
     runs = lacking(node, axis)
-    if expected is not None and there < expected:
-        runs = [*runs, (there, expected)]
+    if expected is not None and length < expected:
+        runs = [*runs, (length, expected)]
     return "", _joined(runs)
 
 

@@ -61,12 +61,12 @@ def motor_at(
 
 def _unit_of(source: Source, node: h5py.Dataset) -> tuple[str | None, float]:
     """Return "m" or "deg" and the factor to it; "" where none is told, None where it is of something else."""
-    written = (source.attribute(node, "units") or source.attribute(node, "unit") or "").strip()
-    if written.lower() in NO_UNIT:
+    unit_text = (source.attribute(node, "units") or source.attribute(node, "unit") or "").strip()
+    if unit_text.lower() in NO_UNIT:
         return "", 1.0
     for unit in UNITS:
         try:
-            return unit, units.factor(written, unit)
+            return unit, units.factor(unit_text, unit)
         except UnitError:
             continue
     return None, 1.0
@@ -77,17 +77,17 @@ def by_short_names(motors: Iterable[tuple[str, MotorPositions]]) -> dict[str, Mo
 
     `motors`: path → positions. Result: "sx", or "stage_1/sx" and "stage_2/sx".
     """
-    held = list(motors)
-    named: dict[str, MotorPositions] = {}
-    for path, positions in held:
+    listed = list(motors)
+    motors_by_name: dict[str, MotorPositions] = {}
+    for path, positions in listed:
         parts = path.strip("/").split("/")
-        others = [other.strip("/").split("/") for other, _ in held if other != path]
+        other_paths = [other.strip("/").split("/") for other, _ in listed if other != path]
         length = next(
-            (n for n in range(1, len(parts) + 1) if all(other[-n:] != parts[-n:] for other in others)),
+            (n for n in range(1, len(parts) + 1) if all(other[-n:] != parts[-n:] for other in other_paths)),
             len(parts),
         )
-        named["/".join(parts[-length:])] = positions
-    return named
+        motors_by_name["/".join(parts[-length:])] = positions
+    return motors_by_name
 
 
 def put_positions(group: h5py.Group, name: str, positions: MotorPositions) -> h5py.Dataset:

@@ -76,13 +76,13 @@ def member(group: h5py.Group, path: str) -> Any:
     """
     if path.isascii():
         return group[path]
-    here: Any = group.file if path.startswith("/") else group
+    node: Any = group.file if path.startswith("/") else group
     for part in filter(None, path.split("/")):
-        key = key_in(here, part) if isinstance(here, h5py.Group) else None
+        key = key_in(node, part) if isinstance(node, h5py.Group) else None
         if key is None:
             raise KeyError(f"there is no {path!r}: {part!r} is absent")
-        here = here[key]
-    return here
+        node = node[key]
+    return node
 
 
 def hard_linked(group: h5py.Group, key: bytes, *, is_dataset: bool = False) -> Any:

@@ -106,12 +106,12 @@ def _child(source: Source, group: h5py.Group, key: bytes, kind: int, attributes:
 def _attributes(node: Node) -> list[dict[str, Any]]:
     attributes = []
     for number in range(min(h5a.get_num_attrs(node.id), MOST_ATTRIBUTES)):
-        held = h5a.open(node.id, index=number)
+        attribute = h5a.open(node.id, index=number)
         attributes.append(
             {
-                "name": held.name.decode("utf-8", "replace"),
-                "shape": _shape(held.get_space()),
-                "type": type_of(held.get_type()),
+                "name": attribute.name.decode("utf-8", "replace"),
+                "shape": _shape(attribute.get_space()),
+                "type": type_of(attribute.get_type()),
             }
         )
     return attributes
@@ -177,19 +177,19 @@ def attribute_values(source: Source, path: str) -> dict[str, Any]:
     if node is None:
         raise FormatError(f"{source.path}: {path} is not there{_absent(source)}")
     return {
-        held.name.decode("utf-8", "replace"): _attribute_value(node, held)
-        for held in (
+        attribute.name.decode("utf-8", "replace"): _attribute_value(node, attribute)
+        for attribute in (
             h5a.open(node.id, index=number)
             for number in range(min(h5a.get_num_attrs(node.id), MOST_ATTRIBUTES))
         )
     }
 
 
-def _attribute_value(node: Node, held: h5a.AttrID) -> Any:
-    if math.prod(held.shape or ()) > _MOST_IN_ATTRIBUTE:
-        return f"{math.prod(held.shape)} values, which are too many to be shown"
+def _attribute_value(node: Node, attribute: h5a.AttrID) -> Any:
+    if math.prod(attribute.shape or ()) > _MOST_IN_ATTRIBUTE:
+        return f"{math.prod(attribute.shape)} values, which are too many to be shown"
     try:
-        name = held.name
+        name = attribute.name
         return plain(node.attrs[name.decode("utf-8", "surrogateescape")])
     except DAMAGE as problem:
         return f"cannot be read ({str(problem)[:200]})"

@@ -109,9 +109,9 @@ def _refuse_absent(source: Source, node: h5py.Dataset, path: str, chosen: tuple[
     if not node.is_virtual or not node.shape:
         return
     first = chosen[0]
-    wanted = range(first, first + 1) if isinstance(first, int) else range(*first.indices(node.shape[0]))
+    entries = range(first, first + 1) if isinstance(first, int) else range(*first.indices(node.shape[0]))
     for gap in gaps_of(source, node):
-        if gap.file and wanted and gap.first <= wanted[-1] and gap.last > wanted[0]:
+        if gap.file and entries and gap.first <= entries[-1] and gap.last > entries[0]:
             raise FormatError(
                 f"{source.path}: part of {path} lies in {Path(gap.file).name}, which {gap.why}; its values would be "
                 f"zeros, so they are not given"

@@ -218,7 +218,7 @@ def _visit_group(
         return
     links: list[tuple[bytes, int]] = []
     group.links.iterate(lambda key, info: links.append((key, info.type)), info=True)
-    here = h5o.get_info(group).addr
+    address = h5o.get_info(group).addr
     for key, kind in links:
         walk.inspected += 1
         if walk.inspected > MOST_INSPECTED:
@@ -228,12 +228,12 @@ def _visit_group(
             _look_outside(walk, place, group.links.get_val(key)[0].decode("utf-8", "surrogateescape"))
         elif kind == h5l.TYPE_HARD:
             try:
-                below = _visit_object(walk, group, key, place, (*above, here))
+                below = _visit_object(walk, group, key, place, (*above, address))
             except DAMAGE as problem:
                 walk.note("damaged", place, f"{place} cannot be opened ({problem})")
                 continue
             if below is not None:
-                yield below, place, (*above, here)
+                yield below, place, (*above, address)
         elif kind != h5l.TYPE_SOFT:  # what a link of a user's own type means, a plugin decides
             walk.note(
                 "link-type",
@@ -343,17 +343,17 @@ def _weigh(
 
 def _find_virtual_cycles(walk: _Walk) -> None:
     """Refuse virtual datasets of one file that are made of each other: HDF5 would read them for ever."""
-    done: set[str] = set()
+    finished: set[str] = set()
     for first in walk.virtual:
         trail: list[tuple[str, Iterator[str]]] = [(first, iter(walk.virtual[first]))]
         on_trail = {first}
-        while trail and first not in done:
-            place, rest = trail[-1]
-            following = next(rest, None)
+        while trail and first not in finished:
+            place, remaining = trail[-1]
+            following = next(remaining, None)
             if following is None:
                 trail.pop()
                 on_trail.discard(place)
-                done.add(place)
+                finished.add(place)
             elif following in on_trail:
                 walk.note(
                     "cycle",
@@ -362,6 +362,6 @@ def _find_virtual_cycles(walk: _Walk) -> None:
                     f"take the file from its origin",
                 )
                 return
-            elif following in walk.virtual and following not in done:
+            elif following in walk.virtual and following not in finished:
                 trail.append((following, iter(walk.virtual[following])))
                 on_trail.add(following)

@@ -109,63 +109,66 @@ class Source:
         where a relative path begins; the root of the file by default. Result: None where there is nothing; a
         link to an absent file is noted in `missing`.
         """
-        here = self.file if start is None or path.startswith("/") else start
+        begin = self.file if start is None or path.startswith("/") else start
         if self.known is None:
-            return self._walk(here, _parts(path), 0)
-        key = (id(here), path)
-        node_found = self.known.found.get(key) or self.found.get(key) or self._keep(self.known, here, path)
+            return self._walk(begin, _parts(path), 0)
+        key = (id(begin), path)
+        node_found = self.known.found.get(key) or self.found.get(key) or self._keep(self.known, begin, path)
         if node_found[2]:
             self.missing += [name for name in node_found[2] if name not in self.missing]
         return node_found[1]
 
-    def _keep(self, known: KnownGroups, here: Node, path: str) -> Found:
+    def _keep(self, known: KnownGroups, begin: Node, path: str) -> Found:
         """Find what lies at a path and keep it: for all who read the file where it is plain, else for this one."""
         before, self.missing[:] = self.missing[:], []
-        node = self._walk(here, _parts(path), 0)
-        node_found = (here, node, tuple(self.missing))
+        node = self._walk(begin, _parts(path), 0)
+        node_found = (begin, node, tuple(self.missing))
         self.missing[:] = before
         # Files it points to are closed with this one, and virtual datasets are looked at by each who reads.
         cache = self.found if node_found[2] or self.opened or self.admitted else known.found
         if len(cache) >= _MOST_FOUND:
             cache.clear()
-        cache[id(here), path] = node_found
+        cache[id(begin), path] = node_found
         return node_found
 
-    def _walk(self, here: Node, parts: list[str], hops: int) -> Node | None:
+    def _walk(self, current: Node, parts: list[str], hops: int) -> Node | None:
         if hops > _MOST_HOPS:
             raise FormatError(f"{self.path}: the links to {'/'.join(parts)} go round in a circle")
         if not parts:
-            if isinstance(here, h5py.Dataset):
-                self._admit(here, hops)
-            return here
-        if not isinstance(here, h5py.Group):
+            if isinstance(current, h5py.Dataset):
+                self._admit(current, hops)
+            return current
+        if not isinstance(current, h5py.Group):
             return None
-        name, rest = parts[0], parts[1:]
+        name, remaining = parts[0], parts[1:]
         if name.endswith("*"):
-            branches = (self._walk(here, [member, *rest], hops) for member in self.numbered(here, name[:-1]))
+            branches = (
+                self._walk(current, [member, *remaining], hops)
+                for member in self.numbered(current, name[:-1])
+            )
             return next((node for node in branches if node is not None), None)
         if name == ".":
-            return self._walk(here, rest, hops)
+            return self._walk(current, remaining, hops)
         # The library's own question; h5py's takes ten times as long, and a detection asks thousands.
-        members = self._members(here)
-        key = key_in(here, name) if members is None else members.key(name)
+        members = self._members(current)
+        key = key_in(current, name) if members is None else members.key(name)
         if key is None:
             return None
-        kind = here.id.links.get_info(key).type if members is None else members.kinds[key]
+        kind = current.id.links.get_info(key).type if members is None else members.kinds[key]
         if kind != h5l.TYPE_HARD:
-            link = link_in(here, key)
+            link = link_in(current, key)
             if isinstance(link, h5py.ExternalLink):
-                place = self.locate(file_of(here), link.filename)
+                place = self.locate(file_of(current), link.filename)
                 if place is None:
                     return None
                 with guarded(place):
                     file = self._open(place)
-                return self._walk(file, [*_split(link.path), *rest], hops + 1)
+                return self._walk(file, [*_split(link.path), *remaining], hops + 1)
             if isinstance(link, h5py.SoftLink):
-                begin = (here.file if self.opened else self.file) if link.path.startswith("/") else here
-                return self._walk(begin, [*_split(link.path), *rest], hops + 1)
-        below = hard_linked(here, key) if self.known is None else self.known.opened(here, key)
-        return None if isinstance(below, h5py.Datatype) else self._walk(below, rest, hops)
+                begin = (current.file if self.opened else self.file) if link.path.startswith("/") else current
+                return self._walk(begin, [*_split(link.path), *remaining], hops + 1)
+        below = hard_linked(current, key) if self.known is None else self.known.opened(current, key)
+        return None if isinstance(below, h5py.Datatype) else self._walk(below, remaining, hops)
 
     def _members(self, group: h5py.Group) -> Members | None:
         return None if self.known is None else self.known.of(group)
@@ -304,20 +307,20 @@ class Source:
 
     def _numbers_in_words(self, node: h5py.Dataset) -> NDArray[np.float64] | None:
         """Read a list of texts as numbers, where all of them are; None, and said, where one is not."""
-        held = self._content(node)
-        if held is None:
+        content = self._content(node)
+        if content is None:
             return None
-        words = [as_text(text) or "" for text in np.ravel(held)]
+        words = [as_text(text) or "" for text in np.ravel(content)]
         place, numbers = f"{self.path.name}:{path_of(node)}", np.empty(len(words))
         for number, word in enumerate(words):
             try:
                 numbers[number] = float(word)
             except ValueError:
-                said = f"{place} holds texts such as {word[:40]!r}, no numbers, and was left out"
-                self.warnings += [] if said in self.warnings else [said]
+                warning = f"{place} holds texts such as {word[:40]!r}, no numbers, and was left out"
+                self.warnings += [] if warning in self.warnings else [warning]
                 return None
-        said = f"{place} holds texts, which were read as numbers"
-        self.repaired += [] if said in self.repaired else [said]
+        warning = f"{place} holds texts, which were read as numbers"
+        self.repaired += [] if warning in self.repaired else [warning]
         return numbers
 
     def quantity(
@@ -330,16 +333,19 @@ class Source:
         cannot be read, which is then said in `warnings`.
         """
         node = self.find(path, start)
-        held = self._content(node) if isinstance(node, h5py.Dataset) else None
-        if node is None or held is None:
+        content = self._content(node) if isinstance(node, h5py.Dataset) else None
+        if node is None or content is None:
             return None
         place = f"{self.path.name}:{path_of(node)}"
         try:
-            number, spelling = as_number(held), self.attribute(node, "units") or self.attribute(node, "unit")
+            number, spelling = (
+                as_number(content),
+                self.attribute(node, "units") or self.attribute(node, "unit"),
+            )
             if spelling is not None and spelling.lower() in NO_UNIT:
                 spelling = None
             if number is None or not math.isfinite(number):
-                raise UnitError(f"{as_text(held) or number} is no finite number")
+                raise UnitError(f"{as_text(content) or number} is no finite number")
             if spelling is None and default is None:
                 raise UnitError(f"{number:g} has no unit")
             unit_given = spelling or default or unit
@@ -404,8 +410,8 @@ class Source:
         node = self._hard_linked(group, key, is_dataset=True)
         if size_of(node) != 1 or node.external or node.is_virtual:
             return None
-        held = self._content(node)
-        value = None if held is None else plain_text(held, lambda: self.attribute(node, "units"))
+        content = self._content(node)
+        value = None if content is None else plain_text(content, lambda: self.attribute(node, "units"))
         if value is None:
             return None
         place = path_of(node)

@@ -149,25 +149,25 @@ def _key(fresh: Path, output: TwoPhaseFile) -> str:
         for waiting in output.fills
     ]
     with h5py.File(fresh, "r", locking=False) as file:
-        said = fingerprint(file, frozenset(output.names))
+        sum_of_content = fingerprint(file, frozenset(output.names))
     size = fresh.stat().st_size
-    return hashlib.sha256(json.dumps([size, said, contents]).encode()).hexdigest()
+    return hashlib.sha256(json.dumps([size, sum_of_content, contents]).encode()).hexdigest()
 
 
 def _pour(
     hidden: HiddenFile, fills: list[Fill], done: set[tuple[int, int]], on_progress: OnProgress | None
 ) -> None:
     total = sum(waiting.frames.shape[0] * waiting.frame_bytes for waiting in fills)
-    written = 0
+    bytes_written = 0
     with hidden.writing() as (file, note):
         for number, waiting in enumerate(fills):
             for start, stop in blocks(waiting.frames):
                 if (number, start) not in done:
                     _put_block(file, waiting, start, stop)
                     note((number, start))
-                written += (stop - start) * waiting.frame_bytes
+                bytes_written += (stop - start) * waiting.frame_bytes
                 if on_progress is not None:
-                    on_progress(written, total)
+                    on_progress(bytes_written, total)
 
 
 def _put_block(file: int, waiting: Fill, start: int, stop: int) -> None:

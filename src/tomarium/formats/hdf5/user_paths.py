@@ -102,7 +102,7 @@ def open_paths(
     where = place_of(data, path)
     warnings: list[str] = []
     repaired: list[str] = []
-    angles_given = None if angles is None else _given(angles, path)
+    angles_given = None if angles is None else _read_angles(angles, path)
     with reading(where.file) as source:
         node = _dataset(source, where)
         order = STACK
@@ -129,13 +129,13 @@ def open_paths(
     projections = replace(stack, index=_index(chosen, kinds, FrameKind.PROJECTION))
     total = projections.shape[0]
     source_of = angles.source if isinstance(angles, Value) else angles
-    named = {"data": data, "flats": flats, "darks": darks, "angles": source_of, "image_key": image_key}
+    paths_named = {"data": data, "flats": flats, "darks": darks, "angles": source_of, "image_key": image_key}
     scan = Scan(
         path=path,
         name=path.stem,
         format="hdf5-paths",
         dialect="paths given",
-        why=f"its user named {', '.join(f'{name} {text}' for name, text in named.items() if text)}",
+        why=f"its user named {', '.join(f'{name} {text}' for name, text in paths_named.items() if text)}",
         projections=projections,
         geometry=Geometry(
             assumed_angles(total, "no angles were named", warnings)
@@ -152,16 +152,16 @@ def open_paths(
         scan = scan.with_geometry(angles_deg=replace(scan.angles_deg, origin=angles.origin))
     scan = replace(
         scan,
-        flats=_of_kind(stack, chosen, kinds, FrameKind.FLAT),
-        darks=_of_kind(stack, chosen, kinds, FrameKind.DARK),
+        flats=_frames_of_kind(stack, chosen, kinds, FrameKind.FLAT),
+        darks=_frames_of_kind(stack, chosen, kinds, FrameKind.DARK),
         repaired=tuple(repaired),
         warnings=tuple(warnings),
     )
     scan = with_paths(scan, flats=flats, darks=darks)
     absent = tuple(
         f"no {kind} fields were named, and none were found"
-        for kind, held in ((FrameKind.FLAT, scan.flats), (FrameKind.DARK, scan.darks))
-        if held is None
+        for kind, reference in ((FrameKind.FLAT, scan.flats), (FrameKind.DARK, scan.darks))
+        if reference is None
     )
     return replace(scan, warnings=scan.warnings + absent)
 
@@ -180,16 +180,16 @@ def with_paths(
         if text is None:
             continue
         whole_file = _in_whole_file(text, scan, kind)
-        reference = _named(scan, whole_file or place_of(text, scan.path), kind)
-        warnings = [said for said in warnings if not re.search(rf"\bno {kind} fields\b", said)]
+        reference = _named_reference(scan, whole_file or place_of(text, scan.path), kind)
+        warnings = [warning for warning in warnings if not re.search(rf"\bno {kind} fields\b", warning)]
         if whole_file is not None:
             warnings.append(f"the {kind}s are those of {whole_file}, taken as from before")
         changed: dict[str, Any] = {f"{kind}s": reference}
         scan = replace(scan, counts={**scan.counts, kind: reference.frames.shape[0]}, **changed)
     if angles is not None:
         values, unit, place = _numbers(place_of(angles, scan.path))
-        value, said = in_degrees(values, unit, place, guess=False)
-        warnings = [*without_assumed(tuple(warnings)), *([said] if said else [])]
+        value, warning = in_degrees(values, unit, place, guess=False)
+        warnings = [*without_assumed(tuple(warnings)), *([warning] if warning else [])]
         scan = scan.with_geometry(angles_deg=value)
     return replace(scan, warnings=tuple(warnings))
 
@@ -198,11 +198,11 @@ def _dataset(source: Source, where: Place) -> h5py.Dataset:
     node = source.find(where.path)
     if isinstance(node, h5py.Dataset):
         return node
-    held = node if isinstance(node, h5py.Group) else source.file
+    group = node if isinstance(node, h5py.Group) else source.file
     state = "is a group" if isinstance(node, h5py.Group) else "is not there"
     more = f" ({', '.join(source.missing)} is absent)" if source.missing else ""
     raise FormatError(
-        f"{where.file}: {where.path} {state}{more}; {held.name} holds {', '.join(list(held)[:12]) or 'nothing'}"
+        f"{where.file}: {where.path} {state}{more}; {group.name} holds {', '.join(list(group)[:12]) or 'nothing'}"
     )
 
 
@@ -226,7 +226,7 @@ def numbers_at(text: str, scan: Path) -> tuple[NDArray[np.float64], str | None, 
     return _numbers(place_of(text, scan))
 
 
-def _given(
+def _read_angles(
     angles: str | Value[NDArray[np.float64]], path: Path
 ) -> tuple[NDArray[np.float64], str | None, str]:
     return numbers_at(angles, path) if isinstance(angles, str) else (angles.value, "deg", angles.source)
@@ -263,7 +263,7 @@ def _index(chosen: NDArray[np.intp], kinds: NDArray[np.object_], kind: FrameKind
     return np.asarray(chosen[kinds[chosen] == kind], dtype=np.intp)
 
 
-def _of_kind(
+def _frames_of_kind(
     stack: Hdf5Frames, chosen: NDArray[np.intp], kinds: NDArray[np.object_], kind: FrameKind
 ) -> Reference | None:
     index = _index(chosen, kinds, kind)
@@ -274,7 +274,7 @@ def _of_kind(
     return Reference(replace(stack, index=index), positions_among(before, int(is_projection.sum())))
 
 
-def _named(scan: Scan, where: Place, kind: FrameKind) -> Reference:
+def _named_reference(scan: Scan, where: Place, kind: FrameKind) -> Reference:
     projections = stored(scan.projections)
     with reading(where.file) as source:
         node = _dataset(source, where)
@@ -291,8 +291,8 @@ def _named(scan: Scan, where: Place, kind: FrameKind) -> Reference:
     frames: Frames = stack if len(index) == stack.shape[0] else replace(stack, index=index)
     late = _is_later(projections, stack, index)
     # They are of the scan's detector, and so mirrored as its frames are.
-    shown = flipped(frames, *flips_of(scan.projections))
-    return Reference(shown, np.full(len(index), float(projections.shape[0]) if late else -1.0))
+    flipped_frames = flipped(frames, *flips_of(scan.projections))
+    return Reference(flipped_frames, np.full(len(index), float(projections.shape[0]) if late else -1.0))
 
 
 def _in_whole_file(text: str, scan: Scan, kind: FrameKind) -> Place | None:
@@ -307,14 +307,14 @@ def _in_whole_file(text: str, scan: Scan, kind: FrameKind) -> Place | None:
     with reading(path) as source:
         stacks = _stacks(source)
     fits = [name for name, shape in stacks.items() if shape[-2:] == scan.shape[1:]]
-    named = [name for name in fits if re.search(str(kind), name, re.IGNORECASE)]
-    for choice in (fits, named):
+    names_of_kind = [name for name in fits if re.search(str(kind), name, re.IGNORECASE)]
+    for choice in (fits, names_of_kind):
         if len(choice) == 1:
             return Place(path, choice[0], slice(None))
-    held = ", ".join(f"{name} {shape}" for name, shape in stacks.items()) or "none"
+    shapes_text = ", ".join(f"{name} {shape}" for name, shape in stacks.items()) or "none"
     raise FormatError(
-        f"{path}: {len(fits) or 'none'} of its datasets hold frames of {scan.shape[1:]} rows and columns ({held}); "
-        f"name the one with the {kind}s: {path.name}:/path"
+        f"{path}: {len(fits) or 'none'} of its datasets hold frames of {scan.shape[1:]} rows and columns "
+        f"({shapes_text}); name the one with the {kind}s: {path.name}:/path"
     )
 
 
@@ -349,20 +349,20 @@ def _is_later(projections: Frames, stack: Hdf5Frames, index: NDArray[np.intp]) -
 
 
 def _angles(
-    given: tuple[NDArray[np.float64], str | None, str],
+    values_unit_place: tuple[NDArray[np.float64], str | None, str],
     chosen: NDArray[np.intp],
     kinds: NDArray[np.object_],
     warnings: list[str],
 ) -> Value[NDArray[np.float64]]:
     """Take the angles of the projections: of a list for all frames, for the chosen ones, or for them alone."""
-    values, unit, place = given
+    values, unit, place = values_unit_place
     is_projection = kinds[chosen] == FrameKind.PROJECTION
     if len(values) == len(kinds):
         values = values[chosen][is_projection]
     elif len(values) == len(chosen):
         values = values[is_projection]
-    value, said = in_degrees(values, unit, place, guess=False)
-    warnings.extend([said] if said else [])
+    value, warning = in_degrees(values, unit, place, guess=False)
+    warnings.extend([warning] if warning else [])
     return value
 
 

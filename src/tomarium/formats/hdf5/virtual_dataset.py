@@ -38,21 +38,21 @@ def parts_of(source: Source, dataset: h5py.Dataset) -> tuple[Part, ...]:
     parent = file_of(dataset)
     for item in dataset.virtual_sources():
         file = parent if item.file_name == "." else source.locate(parent, item.file_name)
-        there, here = _box(item.vspace), _box(item.src_space)
-        if file is None or there is None or "%" in item.dset_name or dataset.ndim != 3:
+        target_box, source_box = _box(item.vspace), _box(item.src_space)
+        if file is None or target_box is None or "%" in item.dset_name or dataset.ndim != 3:
             return ()
-        (first, top, left), (last, bottom, right) = there
+        (first, top, left), (last, bottom, right) = target_box
         whole = (top, left, bottom, right) == (0, 0, *dataset.shape[1:])
         begin = 0
-        if here is not None and len(here[0]) == 3:
-            (begin, top, left), (end, bottom, right) = here
+        if source_box is not None and len(source_box[0]) == 3:
+            (begin, top, left), (end, bottom, right) = source_box
             whole = whole and (top, left, bottom, right, end - begin) == (
                 0,
                 0,
                 *dataset.shape[1:],
                 last - first,
             )
-        elif here is not None or item.src_space.get_select_type() != h5s.SEL_ALL:
+        elif source_box is not None or item.src_space.get_select_type() != h5s.SEL_ALL:
             return ()
         if not whole:
             return ()
@@ -75,16 +75,16 @@ def _box(space: h5s.SpaceID) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
 
 
 def read_parts(
-    scan: Path, parts: tuple[Part, ...], wanted: NDArray[np.intp], rows: slice, out: NDArray[Any]
+    scan: Path, parts: tuple[Part, ...], numbers: NDArray[np.intp], rows: slice, out: NDArray[Any]
 ) -> bool:
     """Read frames of a virtual dataset from the files that hold them, where their chunks are unpacked here.
 
-    `wanted`: frames of the virtual dataset, in the order wanted. Result: False where some are in no part, or
+    `numbers`: frames of the virtual dataset, in the order wanted. Result: False where some are in no part, or
     the HDF5 library must read them.
     """
-    lacking = np.ones(len(wanted), bool)
+    lacking = np.ones(len(numbers), bool)
     for part in parts:
-        places = np.flatnonzero((wanted >= part.first) & (wanted < part.last))
+        places = np.flatnonzero((numbers >= part.first) & (numbers < part.last))
         if not len(places):
             continue
         with open_checked(part.file, scan=scan) as file:
@@ -92,7 +92,7 @@ def read_parts(
             if not isinstance(dataset, h5py.Dataset) or dataset.ndim != 3 or dataset.dtype != out.dtype:
                 return False
             packing = packing_of(dataset)
-            frames = wanted[places] - part.first + part.begin
+            frames = numbers[places] - part.first + part.begin
             if packing is None or dataset.shape[1:] != (dataset.shape[1], out.shape[2]):
                 return False
             if frames.max() >= dataset.shape[0] or rows.stop > dataset.shape[1]:

@@ -127,9 +127,11 @@ def _write_pages(
             if on_progress is not None:
                 on_progress((z + 1) * frame, len(volume) * frame)
     log.path.unlink()
-    raw, written, clipped, rounded, change = (np.array(part) for part in zip(*pages.values(), strict=True))
+    raw, bytes_written, clipped, rounded, change = (
+        np.array(part) for part in zip(*pages.values(), strict=True)
+    )
     return Fidelity(
-        float(raw.sum() / written.sum()), int(clipped.sum()), int(rounded.sum()), float(change.max())
+        float(raw.sum() / bytes_written.sum()), int(clipped.sum()), int(rounded.sum()), float(change.max())
     )
 
 

@@ -82,21 +82,21 @@ def arrays(path: Path) -> tuple[MatlabArray, ...]:
     return tuple(matlab_arrays)
 
 
-def load(path: Path, wanted: MatlabArray) -> NDArray[Any]:
+def load(path: Path, array: MatlabArray) -> NDArray[Any]:
     """Read an array whole.
 
-    `wanted`: one of those `arrays` lists.
+    `array`: one of those `arrays` lists.
     """
     # Numbers may be stored in a smaller type than their class, never in a larger one.
-    limit = prod(wanted.shape) * wanted.dtype.itemsize + _HEAD_BYTES
+    limit = prod(array.shape) * array.dtype.itemsize + _HEAD_BYTES
     if limit > _LONGEST:
         raise FormatError(
-            f"{path}: {wanted.name} of shape {wanted.shape} is too large to be read; convert it to HDF5"
+            f"{path}: {array.name} of shape {array.shape} is too large to be read; convert it to HDF5"
         )
     try:
         with path.open("rb") as stream:
             order = _order(stream.read(_HEADER_BYTES), path)
-            stream.seek(wanted.offset)
+            stream.seek(array.offset)
             kind, length = struct.unpack(f"{order}2I", stream.read(8))
             content = stream.read(length)
     except (OSError, struct.error) as problem:
@@ -106,12 +106,12 @@ def load(path: Path, wanted: MatlabArray) -> NDArray[Any]:
     parts = list(_parts(content, order, path))
     kind, numbers = parts[3] if len(parts) > 3 else (0, b"")
     dtype = np.dtype(_TYPES.get(kind, "V1")).newbyteorder("<" if order == "<" else ">")
-    if kind not in _TYPES or len(numbers) != prod(wanted.shape) * dtype.itemsize:
+    if kind not in _TYPES or len(numbers) != prod(array.shape) * dtype.itemsize:
         raise FormatError(
-            f"{path}: {wanted.name} of shape {wanted.shape} has {len(numbers)} bytes of type {kind}; copy it again"
+            f"{path}: {array.name} of shape {array.shape} has {len(numbers)} bytes of type {kind}; copy it again"
         )
     # MATLAB stores columns first.
-    return np.frombuffer(numbers, dtype).reshape(wanted.shape, order="F").astype(wanted.dtype)
+    return np.frombuffer(numbers, dtype).reshape(array.shape, order="F").astype(array.dtype)
 
 
 def _order(head: bytes, path: Path) -> str:

@@ -41,8 +41,8 @@ def glb_bytes(mesh: Mesh, title: str = "", copyright: str = "", scale: float = 1
     Khronos, glTF 2.0, sections 3.7 (meshes) and 4.4 (binary form).
     """
     vertices, normals, numbers = _split(mesh)
-    places = _turned(vertices - mesh.middle_mm) * (1e-3 * scale)
-    upright, faces = _turned(normals), numbers.astype("<u4").ravel()
+    places = _y_upwards(vertices - mesh.middle_mm) * (1e-3 * scale)
+    upright, faces = _y_upwards(normals), numbers.astype("<u4").ravel()
     views, content = [], b""
     for array, target in ((places.astype("<f4"), 34962), (upright.astype("<f4"), 34962), (faces, 34963)):
         views.append({"buffer": 0, "byteOffset": len(content), "byteLength": array.nbytes, "target": target})
@@ -116,7 +116,7 @@ def _split(mesh: Mesh) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArra
     return mesh.vertices_mm[corners[first]], normals[first], numbers.reshape(-1, 3)
 
 
-def _turned(places: NDArray[np.floating]) -> NDArray[np.float64]:
+def _y_upwards(places: NDArray[np.floating]) -> NDArray[np.float64]:
     """Turn z upwards into y upwards, without a mirror."""
     x, y, z = places.T.astype(np.float64)
     return np.stack([x, z, -y], axis=1)

@@ -64,15 +64,15 @@ def three_mf_bytes(mesh: Mesh, metadata: Mapping[str, str], thumbnail: bytes | N
         raise KeyError(f"3MF has no metadata of the names {', '.join(sorted(unknown))}")
     target = BytesIO()
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as package:
-        _put(package, "[Content_Types].xml", _TYPES.encode())
-        _put(package, "_rels/.rels", _RELATIONS.format(_THUMBNAIL if thumbnail else "").encode())
-        _put(package, "3D/3dmodel.model", _model(mesh, metadata).encode())
+        _add_file(package, "[Content_Types].xml", _TYPES.encode())
+        _add_file(package, "_rels/.rels", _RELATIONS.format(_THUMBNAIL if thumbnail else "").encode())
+        _add_file(package, "3D/3dmodel.model", _model(mesh, metadata).encode())
         if thumbnail:
-            _put(package, "Metadata/thumbnail.png", thumbnail)
+            _add_file(package, "Metadata/thumbnail.png", thumbnail)
     return target.getvalue()
 
 
-def _put(package: zipfile.ZipFile, name: str, content: bytes) -> None:
+def _add_file(package: zipfile.ZipFile, name: str, content: bytes) -> None:
     entry = zipfile.ZipInfo(name, _WHEN)
     entry.compress_type = zipfile.ZIP_DEFLATED
     package.writestr(entry, content)

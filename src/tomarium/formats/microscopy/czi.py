@@ -73,16 +73,22 @@ def read(path: Path, match: Match) -> Image:
         lengths = {key: int(last - first) for key, (first, last) in file.total_bounding_box.items()}
         kinds = {str(kind) for kind in file.pixel_types.values()}
         xml, original = str(file.raw_metadata), file.metadata
-    others = [f"{key} of {n}" for key, n in lengths.items() if n > 1 and key not in (*NAMES, "X", "Y", "S")]
-    if others or len(kinds) != 1 or not kinds <= set(PIXELS):
-        content = f"the dimensions {', '.join(others)}" if others else f"pixels of {', '.join(sorted(kinds))}"
+    further_dimensions = [
+        f"{key} of {n}" for key, n in lengths.items() if n > 1 and key not in (*NAMES, "X", "Y", "S")
+    ]
+    if further_dimensions or len(kinds) != 1 or not kinds <= set(PIXELS):
+        content = (
+            f"the dimensions {', '.join(further_dimensions)}"
+            if further_dimensions
+            else f"pixels of {', '.join(sorted(kinds))}"
+        )
         raise FormatError(f"{path}: has {content}, which is not read; export it from ZEN as OME-TIFF")
     dtype, samples = PIXELS[next(iter(kinds))]
     lead = tuple(key for key in NAMES if lengths.get(key, 1) > 1)
     data = CziData(
         path, scene, (x, y, width, height), lead, tuple(lengths[key] for key in lead), dtype, samples
     )
-    details = _told(xml)
+    details = _read_metadata(xml)
     steps: Mapping[str, float] = details.pop("steps")
     axes = [Axis(NAMES[key], *_step(steps, NAMES[key])) for key in lead]
     axes += [Axis(key, *_step(steps, key)) for key in "yx"]
@@ -205,7 +211,7 @@ def _step(steps: Mapping[str, float], name: str) -> tuple[float, float, str]:
     return (steps[name], 0.0, "m") if name in steps else (1.0, 0.0, "px")
 
 
-def _told(xml: str) -> dict[str, Any]:
+def _read_metadata(xml: str) -> dict[str, Any]:
     """Read from the metadata the steps of the axes, m, the names of the channels, and what a mosaic leaves empty."""
     details: dict[str, Any] = {"steps": {}}
     notes: list[str] = []
@@ -225,8 +231,8 @@ def _told(xml: str) -> dict[str, Any]:
         else:  # pylibCZIrw's own writer documents µm, and writes the number as it is given
             notes.append(f"its scaling along {name} of {step:g} m cannot be and was left out")
     channels = list(root.iterfind(".//Information/Image/Dimensions/Channels/Channel"))
-    shown = root.iterfind(".//DisplaySetting/Channels/Channel")
-    colours = {element.get("Id"): (element.findtext("Color") or "").strip() for element in shown}
+    display_settings = root.iterfind(".//DisplaySetting/Channels/Channel")
+    colours = {element.get("Id"): (element.findtext("Color") or "").strip() for element in display_settings}
     if channels:
         details["channels"] = [_channel(element, number, colours) for number, element in enumerate(channels)]
     if (root.findtext(".//Information/Image/SizeM") or "1") not in ("", "1"):

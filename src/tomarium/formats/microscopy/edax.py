@@ -56,15 +56,15 @@ class GridArray:
         if any(key is Ellipsis for key in keys):
             place = next(number for number, key in enumerate(keys) if key is Ellipsis)
             keys[place : place + 1] = [slice(None)] * (len(self.shape) - len(keys) + 1)
-        here, rest = tuple(keys[:2]), tuple(keys[2:])
-        numbers = np.arange(self.rows * self.columns).reshape(self.rows, self.columns)[here]
+        map_keys, inner_keys = tuple(keys[:2]), tuple(keys[2:])
+        numbers = np.arange(self.rows * self.columns).reshape(self.rows, self.columns)[map_keys]
         if not np.size(numbers):
             return np.empty((*np.shape(numbers), *self.points.shape[1:]), self.dtype)[
-                (slice(None),) * np.ndim(numbers) + rest
+                (slice(None),) * np.ndim(numbers) + inner_keys
             ]
         first, last = int(np.min(numbers)), int(np.max(numbers)) + 1
         block = self.points[first:last][numbers - first]
-        return block[(slice(None),) * np.ndim(numbers) + rest] if rest else block
+        return block[(slice(None),) * np.ndim(numbers) + inner_keys] if inner_keys else block
 
 
 @dataclass(frozen=True)

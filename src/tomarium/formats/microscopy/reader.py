@@ -79,7 +79,7 @@ def detect(path: Path) -> Match | None:
     if find_spec("rsciio") is None:
         return match
     try:
-        names = _names(_loaded(path, kind)[0])
+        names = _names(_load(path, kind)[0])
     except FormatError:
         return match  # reading says what is wrong with it
     return replace(match, entry=names[0], entries=names)
@@ -91,7 +91,7 @@ def _no_reader(kind: Kind) -> str:
     return f"it is {kind.title} ({kind.why}), which no reader here opens; convert it, or give one of its datasets"
 
 
-def _loaded(path: Path, kind: Kind) -> tuple[list[Mapping[str, Any]], list[str]]:
+def _load(path: Path, kind: Kind) -> tuple[list[Mapping[str, Any]], list[str]]:
     """Read all images of a file lazily, and what the reader warned of."""
     try:
         reader = import_module(f"rsciio.{kind.reader}")
@@ -100,7 +100,7 @@ def _loaded(path: Path, kind: Kind) -> tuple[list[Mapping[str, Any]], list[str]]
             f"{path}: is {kind.title}; to read it install rosettasciio (GPL-3.0), which is an extra: {INSTALL}"
         ) from problem
     try:
-        with warnings.catch_warnings(record=True) as said:
+        with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             # By its path h5py would lock the file for as long as the image lives; a stream it only reads.
             source: Any = _Stream(path) if kind.reader == "emd" else str(path)
@@ -123,7 +123,7 @@ def _loaded(path: Path, kind: Kind) -> tuple[list[Mapping[str, Any]], list[str]]
         raise FormatError(f"{path}: holds no image; copy it again with the files that belong to it")
     messages = [
         str(warning.message)
-        for warning in said
+        for warning in caught
         if not issubclass(warning.category, ResourceWarning | DeprecationWarning)
     ]
     return images, list(dict.fromkeys(messages))
@@ -157,7 +157,7 @@ def read(path: Path, match: Match) -> Image:
     kind = kind_of(path)
     if kind is None or not kind.reader:
         raise FormatError(f"{path}: has changed since it was recognised; open it again")
-    images, said = _loaded(path, kind)
+    images, notes = _load(path, kind)
     names = _names(images)
     number = names.index(match.entry) if match.entry in names else 0
     image = images[number]
@@ -167,7 +167,7 @@ def read(path: Path, match: Match) -> Image:
     repaired: list[str] = []
     if kind.reader == "tia":
         axes = _tia_offsets(axes, original, repaired)
-        said += _tia_series(path)
+        notes += _tia_series(path)
     if len(axes) < len(data.shape):
         axes = (*axes, Axis("colour", unit=""))
     metadata: dict[str, Any] = {
@@ -177,7 +177,7 @@ def read(path: Path, match: Match) -> Image:
     }
     if any(axis.unit == "px" and axis.name.lower() in SPATIAL for axis in axes):
         metadata["uncalibrated"] = True
-    metadata |= {key: texts for key, texts in (("warnings", said), ("repaired", repaired)) if texts}
+    metadata |= {key: texts for key, texts in (("warnings", notes), ("repaired", repaired)) if texts}
     quantity = str(image.get("metadata", {}).get("Signal", {}).get("quantity") or "")
     unit = "counts" if "counts" in quantity.lower() else ""
     shape = Volume if [axis.name for axis in axes] == ["z", "y", "x"] else Image

@@ -44,9 +44,11 @@ def kind_of(path: Path) -> Kind | None:
     except OSError:
         return None
     if head.startswith(b"AAMVHFSS"):
-        if needed := _bruker_cut(head, size):
+        if bytes_needed := _bruker_cut(head, size):
             return Kind(
-                "", _CUT, f"it is a Bruker file of {needed} bytes of which {size} are there; copy it again"
+                "",
+                _CUT,
+                f"it is a Bruker file of {bytes_needed} bytes of which {size} are there; copy it again",
             )
         return Kind("bruker", "Bruker composite file", "it begins AAMVHFSS, as Bruker's files do")
     if head.startswith(b"II\x97\x01"):  # byte order, then 0x0197, the identity of a series
@@ -75,8 +77,8 @@ def _bruker_cut(head: bytes, size: int) -> int:
     if len(head) < 0x14C:
         return 0x14C
     chunk, count = struct.unpack_from("<I", head, 0x128)[0], struct.unpack_from("<I", head, 0x148)[0]
-    needed = 0x118 + int(chunk) * int(count)
-    return needed if needed > size or not chunk or not count else 0
+    bytes_needed = 0x118 + int(chunk) * int(count)
+    return bytes_needed if bytes_needed > size or not chunk or not count else 0
 
 
 def _gatan(head: bytes, size: int) -> int:

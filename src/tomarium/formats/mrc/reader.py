@@ -102,9 +102,9 @@ def parse(head: bytes, path: Path) -> Header:
     origin = struct.unpack_from(f"{order}3f", head, 196)
     count = struct.unpack_from(f"{order}i", head, 220)[0]
     if mode not in MODES:
-        named = REFUSED_MODES.get(mode, "not of the standard")
+        mode_name = REFUSED_MODES.get(mode, "not of the standard")
         raise FormatError(
-            f"{path}: its mode is {mode}, {named}; modes {', '.join(map(str, MODES))} are read, so convert it"
+            f"{path}: its mode is {mode}, {mode_name}; modes {', '.join(map(str, MODES))} are read, so convert it"
         )
     if min(columns, rows, sections) < 1:
         raise FormatError(f"{path}: its header says {columns} x {rows} x {sections} pixels; copy it again")
@@ -134,19 +134,19 @@ def parse(head: bytes, path: Path) -> Header:
         order=order,
         repaired=repaired,
     )
-    needed = HEADER_BYTES + extended + header.pixel_bytes
+    bytes_needed = HEADER_BYTES + extended + header.pixel_bytes
     size = size_of(path)
-    if size < needed:
+    if size < bytes_needed:
         raise FormatError(
             f"{path}: is truncated: {sections} sections of {rows} x {columns} pixels of {dtype} and headers need "
-            f"{needed} bytes, the file has {size}; copy it again"
+            f"{bytes_needed} bytes, the file has {size}; copy it again"
         )
     if space_group >= _STACKS_OF_VOLUMES and (intervals[2] < 1 or sections % intervals[2]):
         raise FormatError(
             f"{path}: is a stack of volumes of {intervals[2]} sections (MZ) and has {sections} sections, which is no "
             f"whole number of them; copy it again"
         )
-    return replace(header, surplus=size - needed, depth=max(1, intervals[2]))
+    return replace(header, surplus=size - bytes_needed, depth=max(1, intervals[2]))
 
 
 def _byte_order(head: bytes, path: Path) -> tuple[Order, str]:
@@ -182,7 +182,7 @@ def _finite(origin: tuple[float, ...]) -> tuple[float, float, float]:
     return (z, y, x)
 
 
-def _extended(path: Path, header: Header) -> bytes:
+def _read_extended(path: Path, header: Header) -> bytes:
     with opened(path) as stream:
         stream.seek(HEADER_BYTES)
         return stream.read(header.extended) or b""
@@ -191,7 +191,7 @@ def _extended(path: Path, header: Header) -> bytes:
 def _angles(path: Path, header: Header) -> Value[Any] | None:
     if header.size[0] < 2:
         return None
-    extended = _extended(path, header)
+    extended = _read_extended(path, header)
     return tilt_angles(bare(path), header.size[0], header.kind, extended, header.per_section, header.order)
 
 
@@ -242,7 +242,7 @@ def _metadata(path: Path, header: Header) -> dict[str, Any]:
     metadata: dict[str, Any] = {"/labels": list(header.labels), "/space_group": header.space_group}
     if header.extended:
         metadata["/extended_header_type"] = header.kind.decode("latin-1").strip("\0 ")
-        metadata["/extended_header_base64"] = base64.b64encode(_extended(path, header)).decode("ascii")
+        metadata["/extended_header_base64"] = base64.b64encode(_read_extended(path, header)).decode("ascii")
     if header.repaired:
         metadata["repaired"] = [header.repaired]
     if header.surplus:

@@ -48,10 +48,10 @@ def tilt_angles(
         return None
     if float(np.abs(angles).max()) > 360.0:
         return None
-    return Value(angles, "read", f"{path.name}: extended header {_shown(kind)}")
+    return Value(angles, "read", f"{path.name}: extended header {_kind_text(kind)}")
 
 
-def _shown(kind: bytes) -> str:
+def _kind_text(kind: bytes) -> str:
     return kind.decode("latin-1").strip("\0 ") or "without a name"
 
 
@@ -66,17 +66,19 @@ def _from_mdoc(file: Path) -> NDArray[np.float64]:
                 [float(text_of_angle) for text_of_angle in _TILT.findall(text)], dtype=np.float64
             )
         # Before the first section, then the number and the text of each.
-        held = {
+        angles_by_number = {
             int(number): _TILT.findall(part) for number, part in zip(parts[1::2], parts[2::2], strict=True)
         }
-        angles = [float(angle) for number in sorted(held) for angle in held[number]]
+        angles = [float(angle) for number in sorted(angles_by_number) for angle in angles_by_number[number]]
     except OSError as problem:
         raise FormatError(f"{file}: cannot be read ({problem.strerror}); check its permissions") from problem
     except ValueError as problem:
         raise FormatError(
             f"{file}: a TiltAngle is no number ({problem}); mend it or move it away"
         ) from problem
-    if len(held) != len(parts) // 2 or sorted(held) != list(range(len(held))):
+    if len(angles_by_number) != len(parts) // 2 or sorted(angles_by_number) != list(
+        range(len(angles_by_number))
+    ):
         raise FormatError(
             f"{file}: its sections are not numbered ZValue = 0 to {len(parts) // 2 - 1}, each once, so its angles "
             f"belong to no sections; mend it or move it away"

@@ -62,7 +62,9 @@ def write(
     Raises InputError: the kind of pixels, the number of axes or a negative step has no place in MRC, or a
     scan has flats or darks, which would be lost.
     """
-    pixels = _of_scan(path, content) if isinstance(content, Scan) else _of_image(path, content)
+    pixels = (
+        _content_of_scan(path, content) if isinstance(content, Scan) else _content_of_image(path, content)
+    )
     if lossy and pixels.dtype.kind == "f" and pixels.dtype.itemsize == 8:
         pixels = replace(pixels, dtype=np.dtype(np.float32))
     spelling = pixels.dtype.newbyteorder("=").str[1:]
@@ -91,7 +93,7 @@ def write(
             path.with_suffix(".rawtlt").write_text(angles, "ascii")
 
 
-def _of_image(path: Path, image: Image) -> _Content:
+def _content_of_image(path: Path, image: Image) -> _Content:
     if image.ndim not in (2, 3):
         raise InputError(f"{path}: an image of {image.ndim} axes does not fit in MRC; it needs two or three")
     if any(axis.unit == "m" and axis.scale < 0 for axis in image.axes):
@@ -118,7 +120,7 @@ def _of_image(path: Path, image: Image) -> _Content:
     )
 
 
-def _of_scan(path: Path, scan: Scan) -> _Content:
+def _content_of_scan(path: Path, scan: Scan) -> _Content:
     lost = [
         name for name, reference in (("flats", scan.flats), ("darks", scan.darks)) if reference is not None
     ]

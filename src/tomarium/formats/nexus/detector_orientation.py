@@ -34,8 +34,8 @@ def flips(source: Source, entry: str, detector: str) -> tuple[bool, bool]:
     `entry`, `detector`: paths of the scan's group and of its detector. Result: whether left and right are
     changed, whether up and down are.
     """
-    across = _said(source, f"{detector}/x_flipped")
-    upright = _said(source, f"{detector}/y_flipped")
+    across = _is_nonzero(source, f"{detector}/x_flipped")
+    upright = _is_nonzero(source, f"{detector}/y_flipped")
     group = source.find(f"{detector}/transformations")
     if isinstance(group, h5py.Group):
         turns = _turns(source, group)
@@ -51,7 +51,7 @@ def flips(source: Source, entry: str, detector: str) -> tuple[bool, bool]:
     return across, upright
 
 
-def _said(source: Source, path: str) -> bool:
+def _is_nonzero(source: Source, path: str) -> bool:
     node = source.find(path)
     return (
         isinstance(node, h5py.Dataset)
@@ -64,9 +64,9 @@ def _said(source: Source, path: str) -> bool:
 def _system(source: Source, entry: str) -> str:
     group = source.find(entry)
     assert isinstance(group, h5py.Group)
-    named = attribute(group, "NeXus_Coordinate_System")
-    if named in _ACROSS:
-        return named
+    system_name = attribute(group, "NeXus_Coordinate_System")
+    if system_name in _ACROSS:
+        return system_name
     try:
         version = float(attribute(group, "version") or _MCSTAS_SINCE)
     except ValueError:

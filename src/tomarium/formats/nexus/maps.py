@@ -84,8 +84,10 @@ def _groups(source: Source) -> Iterator[tuple[str, h5py.Group, str, str]]:
             seen += 1
             kind = source.attribute(node, "NX_class")
             below, is_entry = f"{path}/{name}", kind in ("NXentry", "NXsubentry") or not path
-            said = source.text("definition", node) or source.attribute(node, "definition") or definition
-            item = (below, node, below if is_entry else entry, said)
+            definition_of_group = (
+                source.text("definition", node) or source.attribute(node, "definition") or definition
+            )
+            item = (below, node, below if is_entry else entry, definition_of_group)
             yield item
             # Plots lie in entries, or in groups that have no class or collect others.
             if below.count("/") < _DEEPEST and kind in _HOLDING:
@@ -129,13 +131,13 @@ def _maps(source: Source) -> tuple[list[_Map], list[str]]:
 
 def _default(source: Source) -> str:
     """Follow `@default` from the root as far as it goes."""
-    path, here = "", source.find("/")
+    path, node = "", source.find("/")
     for _ in range(_DEEPEST):
-        name = source.attribute(here, "default") if isinstance(here, h5py.Group) else None
+        name = source.attribute(node, "default") if isinstance(node, h5py.Group) else None
         if not name or source.find(f"{path}/{name}") is None:
             return path
         path = f"{path}/{name}"
-        here = source.find(path)
+        node = source.find(path)
     return path
 
 
@@ -156,11 +158,11 @@ def _signal(source: Source, path: str, group: h5py.Group) -> h5py.Dataset | None
 
 def _axis_names(source: Source, group: h5py.Group, signal: h5py.Dataset) -> tuple[str, ...]:
     """Name the axis of each dimension; "" where the file names none."""
-    written = raw_attribute(group, "axes")
-    if written is None:
-        written = raw_attribute(signal, "axes")
+    axes_text = raw_attribute(group, "axes")
+    if axes_text is None:
+        axes_text = raw_attribute(signal, "axes")
     names: list[str] = (
-        [as_text(element) or "" for element in np.ravel(written)] if written is not None else []
+        [as_text(element) or "" for element in np.ravel(axes_text)] if axes_text is not None else []
     )
     if len(names) == 1:
         names = re.split(r"[:,\s]+", names[0].strip("[]"))
@@ -218,8 +220,8 @@ def read(path: Path, match: Match) -> Image:
         maps, _ = _maps(source)
         map_ = next((map_ for map_ in maps if map_.group == match.entry), None)
         if map_ is None:
-            held = ", ".join(each.group for each in maps) or "none"
-            raise FormatError(f"{path}: holds no image {match.entry!r}; choose one of {held}")
+            names_text = ", ".join(map_.group for map_ in maps) or "none"
+            raise FormatError(f"{path}: holds no image {match.entry!r}; choose one of {names_text}")
         if len(maps) > 1:
             source.warnings.append(
                 f"{map_.group} was opened; the file holds {len(maps)} images: {', '.join(m.group for m in maps)}"
@@ -306,11 +308,11 @@ def _mesh(
     if dimension not in dimensions or shape != mesh.shape:
         return None
     along = dimensions.index(dimension)
-    others = tuple(axis for axis in range(mesh.ndim) if axis != along)
-    line = mesh.mean(axis=others)
+    other_axes = tuple(axis for axis in range(mesh.ndim) if axis != along)
+    line = mesh.mean(axis=other_axes)
     step = float(np.ptp(line)) / max(1, len(line) - 1)
-    off = np.abs(mesh - np.expand_dims(line, others)).max()
-    return np.asarray(line) if off <= _STRAIGHT * step else None
+    deviation = np.abs(mesh - np.expand_dims(line, other_axes)).max()
+    return np.asarray(line) if deviation <= _STRAIGHT * step else None
 
 
 def _metadata(source: Source, map_: _Map) -> dict[str, Any]:

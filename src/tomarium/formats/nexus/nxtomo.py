@@ -189,8 +189,8 @@ def _with_angles(
     source: Source, place: Place, kinds: NDArray[np.object_], data: h5py.Dataset | None
 ) -> NDArray[np.object_]:
     """Leave out the last frames of a scan that is being written where their angles are not there yet."""
-    held = ((source.array(path), source.find(path)) for path in place.paths(*ANGLES))
-    angles, node = next((pair for pair in held if pair[0] is not None), (None, None))
+    arrays = ((source.array(path), source.find(path)) for path in place.paths(*ANGLES))
+    angles, node = next((pair for pair in arrays if pair[0] is not None), (None, None))
     if angles is None or not source.grows((data, 0), (node, 0)):
         return kinds
     chosen = int(np.sum(kinds == FrameKind.PROJECTION))
@@ -245,15 +245,17 @@ def _angles(source: Source, place: Place, kinds: NDArray[np.object_]) -> Value[N
         unit = source.attribute(node, "units") if node is not None else None
         if len(angles) >= len(kinds) > chosen.sum():
             if len(angles) > len(kinds):
-                said = f"{source.path.name}:{path} holds {len(angles)} angles for {len(kinds)} frames"
-                source.warnings.append(f"{said}: the first {len(kinds)} were taken")
+                counts_text = f"{source.path.name}:{path} holds {len(angles)} angles for {len(kinds)} frames"
+                source.warnings.append(f"{counts_text}: the first {len(kinds)} were taken")
             angles = angles[: len(kinds)][chosen]
         elif len(angles) > len(kinds) and source.grows((node, 0), (node_of(source, place, DATA), 0)):
             source.warnings.append(still_written(len(kinds), len(angles)))
             angles = angles[: len(kinds)]
-        value, said = in_degrees(angles, unit, f"{source.path.name}:{path}", guess=True)
+        value, counts_text = in_degrees(angles, unit, f"{source.path.name}:{path}", guess=True)
         if len(angles) == chosen.sum() and np.any(angles):
-            (source.repaired if value.origin == "derived" else source.warnings).extend([said] if said else [])
+            (source.repaired if value.origin == "derived" else source.warnings).extend(
+                [counts_text] if counts_text else []
+            )
             return value
         other = other or value
     return other or Value(np.empty(0), "read", "there is no rotation_angle in sample, data or detector")
@@ -323,11 +325,11 @@ def _metadata(source: Source, place: Place) -> dict[str, Value[Any]]:
         metadata["exposure_s"] = exposure
     for name, (unit, templates) in NUMBERS.items():
         nodes = ((path, source.find(path)) for path in place.paths(*templates))
-        said = [
+        places = [
             path for path, node in nodes if node is not None and (not unit or source.attribute(node, "units"))
         ]
         count = len(source.warnings)
-        number = source.quantity(said[0], unit, unit) if said else None
+        number = source.quantity(places[0], unit, unit) if places else None
         # What reconstruction needs has been warned of where it is read; these are only worth a mention.
         del source.warnings[count:]
         if number is not None:
@@ -366,8 +368,8 @@ def _flips(source: Source, place: Place, mirrored: tuple[bool, bool]) -> dict[st
         if is_mirrored
     }
     if flips:
-        said = " and ".join(name.removeprefix("flip_").replace("_", "-") for name in flips)
-        source.repaired.append(f"the detector mirrors its frames {said}: they are shown mirrored back")
+        directions = " and ".join(name.removeprefix("flip_").replace("_", "-") for name in flips)
+        source.repaired.append(f"the detector mirrors its frames {directions}: they are shown mirrored back")
     return flips
 
 

@@ -58,17 +58,17 @@ def groups_of(source: Source) -> Iterator[Group]:
 
 
 def _definition(source: Source, group: h5py.Group) -> str | None:
-    written = source.text("definition", group) or source.attribute(group, "definition")
+    definition = source.text("definition", group) or source.attribute(group, "definition")
     # A misspelling that files carry, and what NeXus of before 2006 wrote instead.
-    return written or source.attribute(group, "defination") or source.text("analysis", group)
+    return definition or source.attribute(group, "defination") or source.text("analysis", group)
 
 
 def places_of(source: Source, groups: list[Group]) -> list[Place]:
     """Find the groups that hold a tomography, the surest first; undefined ones only where none is defined."""
     places = [
         place
-        for entry, parent, group, said in groups
-        if said == "NXtomo" and (place := _place(source, entry, parent, group, True))
+        for entry, parent, group, definition in groups
+        if definition == "NXtomo" and (place := _place(source, entry, parent, group, True))
     ]
     if not places:
         undefined = (_place(source, entry, parent, group, False) for entry, parent, group, _ in groups)
@@ -114,11 +114,13 @@ def _dialect(group: h5py.Group, entry: str, defined: bool) -> str:
 
 def what_is_lacking(groups: list[Group]) -> str:
     """Say why no group is a tomography."""
-    named = [f"{path} is {text}" for path, _, _, text in groups if text]
-    if any(text.endswith(" is NXtomo") for text in named):
+    definitions = [f"{path} is {text}" for path, _, _, text in groups if text]
+    if any(text.endswith(" is NXtomo") for text in definitions):
         return "it has the definition NXtomo, but no detector with frames and an image_key"
-    said = f" ({', '.join(named)})" if named else ""
-    return f"no group has the definition NXtomo{said}, and no detector has stacked frames and an image_key"
+    names_text = f" ({', '.join(definitions)})" if definitions else ""
+    return (
+        f"no group has the definition NXtomo{names_text}, and no detector has stacked frames and an image_key"
+    )
 
 
 def node_of(source: Source, place: Place, templates: tuple[str, ...]) -> h5py.Dataset | None:

@@ -124,15 +124,15 @@ def _write_flips(detector: h5py.Group, left_right: bool, up_down: bool) -> None:
 
 def _write_sample(entry: h5py.Group, scan: Scan) -> None:
     sample = nexus_group(entry, "sample", "NXsample")
-    named = scan.metadata.get("sample_name")
-    sample["name"] = sayable(str(named.value) if named else scan.name)
+    sample_name = scan.metadata.get("sample_name")
+    sample["name"] = sayable(str(sample_name.value) if sample_name else scan.name)
     sizes = _pixel_sizes(scan)
     own = {axis: scan.metadata.get(f"detector_pixel_{axis}_m") for axis in sizes}
     if any(size is not None and size.value != sizes[axis] for axis, size in own.items()):
         # The ESRF's place for the size at the sample (path version 1.5); NXtomo itself has none.
         for axis, size in sizes.items():
             put(sample, f"{axis}_pixel_size", size, units="m")
-    place = np.concatenate([position for _, position, _ in _in_time(scan)])
+    place = np.concatenate([position for _, position, _ in _stacks_in_time(scan)])
     order = np.argsort(place, kind="stable")
     angles = scan.angles_deg.value
     put(sample, "rotation_angle", np.interp(place[order], np.arange(len(angles)), angles), units="degree")
@@ -145,7 +145,7 @@ def _pixel_sizes(scan: Scan) -> dict[str, float]:
     return {"x": scan.pixel_m.value, "y": scan.pixel_m.value * scan.geometry.aspect}
 
 
-def _in_time(scan: Scan) -> list[tuple[FrameKind, np.ndarray[Any, np.dtype[np.float64]], Frames]]:
+def _stacks_in_time(scan: Scan) -> list[tuple[FrameKind, np.ndarray[Any, np.dtype[np.float64]], Frames]]:
     """List the stacks and the place of each frame among the projections; darks come before flats."""
     references: list[tuple[FrameKind, Reference | None]] = [
         (FrameKind.DARK, scan.darks),
@@ -158,7 +158,7 @@ def _in_time(scan: Scan) -> list[tuple[FrameKind, np.ndarray[Any, np.dtype[np.fl
 
 
 def _write_frames(output: TwoPhaseFile, detector: h5py.Group, scan: Scan) -> list[Placed]:
-    stacks = _in_time(scan)
+    stacks = _stacks_in_time(scan)
     codes = np.concatenate([np.full(len(place), CODES[kind], np.int32) for kind, place, _ in stacks])
     order = np.argsort(np.concatenate([place for _, place, _ in stacks]), kind="stable")
     rank = np.argsort(order, kind="stable")  # frame of the stacks, one after another → frame of the file

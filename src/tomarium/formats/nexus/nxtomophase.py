@@ -111,9 +111,15 @@ def read(path: Path, match: Match) -> Scan:
             distance_m=source.quantity(f"{entry}/{PROJECTIONS}/distance", "m", None),
         )
         metadata = texts_of(source, TEXTS, f"{entry}/") | {"phase_step": Value(step, "read", match.entry)}
-        held = {"flats": references[FrameKind.FLAT], "darks": references[FrameKind.DARK]}
+        reference_fields = {"flats": references[FrameKind.FLAT], "darks": references[FrameKind.DARK]}
         return scan_of(
-            source, match, FORMAT.name, frames, geometry, metadata=metadata | metadata_of_file, **held
+            source,
+            match,
+            FORMAT.name,
+            frames,
+            geometry,
+            metadata=metadata | metadata_of_file,
+            **reference_fields,
         )
 
 
@@ -134,12 +140,17 @@ def _reference(
         return lacking(source, kind, f" ({place}/data)")
     frames: Hdf5Frames = frames_of(source, data)
     demand_same_size(f"{source.path}: {data.name}", frames, projections)
-    mine = source.array(f"{place}/sequence_number")
-    theirs = source.array(f"{entry}/{PROJECTIONS}/sequence_number")
+    own_numbers = source.array(f"{place}/sequence_number")
+    numbers_of_projections = source.array(f"{entry}/{PROJECTIONS}/sequence_number")
     count = projections.shape[0]
-    if mine is None or theirs is None or len(mine) != frames.shape[0] or len(theirs) != count * steps:
+    if (
+        own_numbers is None
+        or numbers_of_projections is None
+        or len(own_numbers) != frames.shape[0]
+        or len(numbers_of_projections) != count * steps
+    ):
         return Reference(frames, np.full(frames.shape[0], -1.0))
-    before = np.searchsorted(theirs.reshape(count, steps)[:, step], mine)
+    before = np.searchsorted(numbers_of_projections.reshape(count, steps)[:, step], own_numbers)
     return Reference(frames, positions_among(before, count))
 
 

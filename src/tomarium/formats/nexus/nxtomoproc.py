@@ -84,7 +84,7 @@ def read(path: Path, match: Match) -> Volume:
                 f"{path}: holds no volume {match.entry!r}; choose one of {', '.join(match.entries)}"
             )
         group = data.parent
-        order, said = _order(source, data, group)
+        order, warning = _order(source, data, group)
         metadata: dict[str, Any] = {
             name: text for name, place in TEXTS.items() if (text := source.text(f"{match.entry}/{place}"))
         }
@@ -99,8 +99,8 @@ def read(path: Path, match: Match) -> Volume:
         for name in ("scaling", "offset", "transform"):
             if name in data.attrs:
                 metadata[name] = as_json(raw_attribute(data, name))
-        if said:
-            metadata["axes_assumed"] = said
+        if warning:
+            metadata["axes_assumed"] = warning
         voxels = volume_of(source, data, order)
         axes = tuple(
             _axis(source, group, name, length, metadata)
@@ -116,10 +116,10 @@ def read(path: Path, match: Match) -> Volume:
 
 def _order(source: Source, data: h5py.Dataset, group: h5py.Group) -> tuple[tuple[int, int, int], str]:
     """Find z, y and x among the axes: as `axes` says, else by the lengths of the three lists of positions."""
-    written = raw_attribute(group, "axes") if "axes" in group.attrs else attribute(data, "axes")
+    axes_text = raw_attribute(group, "axes") if "axes" in group.attrs else attribute(data, "axes")
     texts = (
-        [as_text(name) or "" for name in np.ravel(np.asarray(written, dtype=object))]
-        if written is not None
+        [as_text(name) or "" for name in np.ravel(np.asarray(axes_text, dtype=object))]
+        if axes_text is not None
         else []
     )
     names = texts if len(texts) == 3 else (texts[0].replace(":", ",").split(",") if texts else [])
@@ -204,13 +204,13 @@ def _write_process(entry: h5py.Group, volume: Volume, metadata: dict[str, Any]) 
     process = nexus_group(entry, "reconstruction", "NXprocess")
     process["program"] = str(metadata.get("program", "tomarium"))
     process["version"] = str(metadata.get("version", __version__))
-    process["date"] = str(metadata.get("date") or _when(volume.path))
+    process["date"] = str(metadata.get("date") or _time_of(volume.path))
     parameters = nexus_group(process, "parameters", "NXparameters")
     parameters["raw_file"] = str(metadata.get("raw_file") or (volume.path.name if volume.path else "unknown"))
     parameters["metadata"] = json.dumps({"name": volume.name, **as_json(metadata)}, ensure_ascii=False)
 
 
-def _when(path: Path | None) -> str:
+def _time_of(path: Path | None) -> str:
     """Tell when a volume was made: the time of its file, else now."""
     if path is not None and path.exists():
         return datetime.fromtimestamp(path.stat().st_mtime, UTC).isoformat()

@@ -34,7 +34,7 @@ def motors_of(source: Source, place: Place, chosen: NDArray[np.bool_]) -> dict[s
     `name`, else that of its group. Translations without a unit are left out, as NXtomo demands one.
     """
     count = int(chosen.sum())
-    named: dict[str, MotorPositions] = {}
+    motors_by_name: dict[str, MotorPositions] = {}
     motors: list[tuple[str, MotorPositions]] = []
     for path in place.paths(*TRANSLATIONS):
         motor_positions = motor_at(source, path, count, chosen=chosen, demand_unit=True)
@@ -45,11 +45,11 @@ def motors_of(source: Source, place: Place, chosen: NDArray[np.bool_]) -> dict[s
     for group in _positioners(source, place):
         motor_positions = motor_at(source, "value", count, group, chosen=chosen)
         name = source.text("name", group)
-        if motor_positions is not None and name and name not in named:
-            named[name] = motor_positions
+        if motor_positions is not None and name and name not in motors_by_name:
+            motors_by_name[name] = motor_positions
         elif motor_positions is not None:
             motors.append((path_of(group), motor_positions))
-    return by_short_names(motors) | named
+    return by_short_names(motors) | motors_by_name
 
 
 def _transformations(source: Source, path: str) -> Iterator[str]:

@@ -18,8 +18,8 @@ _LONGEST: Final = 16 << 20
 def named_file(name: str, scan: Path, remedy: str) -> Path:
     """Find a file that a user names: from the current folder, then beside the scan; `remedy` is said where it lacks."""
     folder = scan if scan.is_dir() else scan.parent
-    tried = (Path(name).expanduser(), folder / name)
-    file = next((place for place in tried if place.is_file()), None)
+    candidates = (Path(name).expanduser(), folder / name)
+    file = next((place for place in candidates if place.is_file()), None)
     if file is None:
         raise ParameterError(f"{name!r}: there is no such file, neither from here nor in {folder}; {remedy}")
     return file

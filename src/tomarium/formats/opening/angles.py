@@ -49,7 +49,7 @@ def assumed_angles(count: int, why: str, warnings: list[str]) -> Value[NDArray[n
 
 def without_assumed(warnings: tuple[str, ...]) -> tuple[str, ...]:
     """Leave out what readers say of angles they assumed, where others are given."""
-    return tuple(said for said in warnings if not _ASSUMED.search(said))
+    return tuple(warning for warning in warnings if not _ASSUMED.search(warning))
 
 
 def in_degrees(
@@ -66,14 +66,16 @@ def in_degrees(
         try:
             return Value(angles * units.factor(unit_known, "deg"), "read", place), ""
         except UnitError:
-            said = f"{place} has the unit {unit_known!r}, which is none of an angle"
+            unit_warning = f"{place} has the unit {unit_known!r}, which is none of an angle"
     else:
-        said = f"{place} has no unit"
+        unit_warning = f"{place} has no unit"
     if guess and _look_like_radians(angles):
-        return Value(np.rad2deg(angles), "derived", place), f"{said}; its size says radians"
+        return Value(np.rad2deg(angles), "derived", place), f"{unit_warning}; its size says radians"
     if not guess and unit_known is None:
-        return Value(angles, "read", place), f"{said}; {_doubt(angles)}" if _may_be_radians(angles) else ""
-    return Value(angles, "read", place), f"{said}; degrees were taken"
+        return Value(angles, "read", place), f"{unit_warning}; {_doubt(angles)}" if _may_be_radians(
+            angles
+        ) else ""
+    return Value(angles, "read", place), f"{unit_warning}; degrees were taken"
 
 
 def _may_be_radians(angles: NDArray[np.float64]) -> bool:

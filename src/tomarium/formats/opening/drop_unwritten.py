@@ -20,41 +20,41 @@ def without_unwritten(scan: Scan) -> Scan:
     them. Frames that lie in an absent file stay, as they can be had. A scan without any projection is left as
     it is.
     """
-    there = _written(scan.projections)
-    if there is None or not len(there):
+    written = _written_frames(scan.projections)
+    if written is None or not len(written):
         return scan
     count = scan.shape[0]
     angles = scan.angles_deg
     if len(angles.value) == count:
-        angles = replace(angles, value=angles.value[there])
-    said = (
-        f"{count - len(there)} of {count} projections were never written and are left out; "
-        f"{len(there)} are there"
+        angles = replace(angles, value=angles.value[written])
+    warning = (
+        f"{count - len(written)} of {count} projections were never written and are left out; "
+        f"{len(written)} are there"
     )
     motors = {
-        name: replace(motor, value=motor.value[there]) if len(motor.value) == count else motor
+        name: replace(motor, value=motor.value[written]) if len(motor.value) == count else motor
         for name, motor in scan.geometry.motors.items()
     }
     return replace(
         scan,
-        projections=_choose(scan.projections, there),
-        flats=_among(scan.flats, there, count),
-        darks=_among(scan.darks, there, count),
-        counts={**scan.counts, FrameKind.PROJECTION: len(there)},
-        warnings=(*scan.warnings, said),
+        projections=_choose(scan.projections, written),
+        flats=_with_positions(scan.flats, written, count),
+        darks=_with_positions(scan.darks, written, count),
+        counts={**scan.counts, FrameKind.PROJECTION: len(written)},
+        warnings=(*scan.warnings, warning),
     ).with_geometry(angles_deg=angles, motors=motors)
 
 
-def _written(frames: Frames) -> NDArray[np.intp] | None:
+def _written_frames(frames: Frames) -> NDArray[np.intp] | None:
     """Return which frames of a stack are there; None where nothing is known to lack."""
     frames = stored(frames)
     if not isinstance(frames, Hdf5Frames):
         return None
-    held = np.arange(frames.size[0]) if frames.index is None else frames.index
-    lacks = np.zeros(len(held), bool)
+    numbers = np.arange(frames.size[0]) if frames.index is None else frames.index
+    lacks = np.zeros(len(numbers), bool)
     for gap in frames.gaps:
         if not gap.file:
-            lacks |= (held >= gap.first) & (held < gap.last)
+            lacks |= (numbers >= gap.first) & (numbers < gap.last)
     return np.flatnonzero(~lacks) if lacks.any() else None
 
 
@@ -65,12 +65,12 @@ def _choose(frames: Frames, chosen: NDArray[np.intp]) -> Frames:
     return replace(frames, index=chosen if frames.index is None else frames.index[chosen])
 
 
-def _among(reference: Reference | None, there: NDArray[np.intp], count: int) -> Reference | None:
+def _with_positions(reference: Reference | None, written: NDArray[np.intp], count: int) -> Reference | None:
     """Say anew when references were taken, on the scale of the projections that are left."""
     if reference is None:
         return None
     old = reference.position
-    rank = np.searchsorted(there, old).astype(np.float64)
+    rank = np.searchsorted(written, old).astype(np.float64)
     between = rank - np.where(old == np.floor(old), 0.0, 0.5)
-    new = np.where(old < 0, old, np.where(old >= count, old - count + len(there), between))
+    new = np.where(old < 0, old, np.where(old >= count, old - count + len(written), between))
     return replace(reference, position=new)

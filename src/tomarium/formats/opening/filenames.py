@@ -76,9 +76,9 @@ def gaps_said(series: list[Path], what: str) -> list[str]:
     absent = gaps(series)
     if not absent:
         return []
-    shown = ", ".join(map(str, absent[:_NAMED])) + (" …" if len(absent) > _NAMED else "")
+    numbers_text = ", ".join(map(str, absent[:_NAMED])) + (" …" if len(absent) > _NAMED else "")
     return [
-        f"{len(absent)} numbers are absent from the {what}: {shown}; what follows lies closer than it should"
+        f"{len(absent)} numbers are absent from the {what}: {numbers_text}; what follows lies closer than it should"
     ]
 
 
@@ -129,7 +129,7 @@ def slices_said(files: list[Path], home: Path) -> str | None:
     words = [_words(name) for name in names]
     if projections_said(first):
         return None
-    called = next((name for name, said in zip(names, words, strict=True) if said & SLICES), None)
+    called = next((name for name, meaning in zip(names, words, strict=True) if meaning & SLICES), None)
     return None if called is None else f"the name {called} speaks of slices"
 
 

@@ -68,9 +68,9 @@ def with_user_scale(image: Image, pixel_m: float) -> Image:
         raise ParameterError(f"pixel_m={pixel_m:g} was given; it must be a finite number above 0")
     measured = [_is_length(axis) for axis in image.axes]
     if not any(measured):
-        held = ", ".join(f"{axis.name} in {axis.unit or 'no unit'}" for axis in image.axes)
+        axes_text = ", ".join(f"{axis.name} in {axis.unit or 'no unit'}" for axis in image.axes)
         raise ParameterError(
-            f"{image.path}: pixel_m was given, but none of its axes is a length ({held}); leave it out"
+            f"{image.path}: pixel_m was given, but none of its axes is a length ({axes_text}); leave it out"
         )
     axes = tuple(
         replace(
@@ -80,12 +80,14 @@ def with_user_scale(image: Image, pixel_m: float) -> Image:
             offset=axis.offset * pixel_m / abs(axis.scale or 1.0),
             unit="m",
         )
-        if mine
+        if is_length
         else axis
-        for axis, mine in zip(image.axes, measured, strict=True)
+        for axis, is_length in zip(image.axes, measured, strict=True)
     )
     before = {
-        axis.name: [axis.scale, axis.unit] for axis, mine in zip(image.axes, measured, strict=True) if mine
+        axis.name: [axis.scale, axis.unit]
+        for axis, is_length in zip(image.axes, measured, strict=True)
+        if is_length
     }
     metadata = {key: value for key, value in image.metadata.items() if key != "uncalibrated"}
     metadata["calibration"] = {"pixel_m": pixel_m, "origin": "user", "source": _SAID, "before": before}

@@ -106,11 +106,11 @@ def explain(
     """
     content = _folder(path) if path.is_dir() else _file(path)
     why = _why_not(path, refusals)
-    wanted = f" as {as_asked.name}" if as_asked is not None else ""
+    as_format = f" as {as_asked.name}" if as_asked is not None else ""
     return (
-        f"{path}: is not a scan or volume tomarium can read{wanted}. Found: {content}. "
+        f"{path}: is not a scan or volume tomarium can read{as_format}. Found: {content}. "
         f"{f'Why not: {why}. ' if why else ''}Give the scan's own file or folder; `tomarium formats` lists what can be "
-        f"read.{_named(stacks)}"
+        f"read.{_names_text(stacks)}"
     )
 
 
@@ -120,15 +120,15 @@ def _why_not(path: Path, refusals: Sequence[tuple[Format, str]]) -> str:
     ranked = sorted(
         refusals, key=lambda refusal: (suffix not in refusal[0].suffixes, refusal[0].write is None)
     )
-    said: dict[str, str] = {}
+    titles: dict[str, str] = {}
     for form, reason in ranked:  # formats of one container fail on the same damage with the same words
-        said.setdefault(brief(reason.removeprefix(f"{path}: "), _LONGEST_REASON), form.title)
-    if len(said) == 1:
-        return next(iter(said))
-    return "; ".join(f"as {title}: {reason}" for reason, title in list(said.items())[:_NEAREST])
+        titles.setdefault(brief(reason.removeprefix(f"{path}: "), _LONGEST_REASON), form.title)
+    if len(titles) == 1:
+        return next(iter(titles))
+    return "; ".join(f"as {title}: {reason}" for reason, title in list(titles.items())[:_NEAREST])
 
 
-def _named(stacks: Sequence[str]) -> str:
+def _names_text(stacks: Sequence[str]) -> str:
     if not stacks:
         return ""
     first = stacks[0].split(" (")[0]
@@ -151,11 +151,13 @@ def _folder(path: Path) -> str:
         kind = "folder" if item.is_dir() else item.suffix.lower() or "file without suffix"
         counts[kind] = counts.get(kind, 0) + 1
     most = sorted(counts.items(), key=lambda item: -item[1])[:5]
-    held = ", ".join(f"{count} {kind}{'s' if kind == 'folder' and count > 1 else ''}" for kind, count in most)
+    counts_text = ", ".join(
+        f"{count} {kind}{'s' if kind == 'folder' and count > 1 else ''}" for kind, count in most
+    )
     volume = next(iter(sorted(path.glob("*.ome.zarr"))), None)
     if volume is not None:
-        return f"a folder with {held}, in which {volume.name} lies: give {volume} itself"
-    return f"a folder with {held}"
+        return f"a folder with {counts_text}, in which {volume.name} lies: give {volume} itself"
+    return f"a folder with {counts_text}"
 
 
 def _file(path: Path) -> str:

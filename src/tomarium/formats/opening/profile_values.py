@@ -51,7 +51,7 @@ def with_profile_values(scan: Scan, profile: ProfileValues) -> Scan:
     profile corrects the file its value is taken, and what it replaces is told in `repaired`.
     """
     values: dict[str, Value[float]] = {}
-    said: list[str] = []
+    warnings: list[str] = []
     repaired: list[str] = []
     for name, value in profile.values.items():
         own: Value[Any] | None = getattr(scan.geometry, name)
@@ -62,26 +62,27 @@ def with_profile_values(scan: Scan, profile: ProfileValues) -> Scan:
             continue
         differs = not math.isclose(own.value, value.value, rel_tol=_ALIKE)
         field_of, unit = BY_NAME[name], BY_NAME[name].unit
-        here, there = (units.show(one, unit) for one in (own.value, value.value))
+        own_text, profile_text = (units.show(number, unit) for number in (own.value, value.value))
         if name in profile.corrects:
             values[name] = value
             if differs:
                 repaired.append(
-                    f"{field_of.words} is {there}: {value.source} corrects {here} of {own.source}"
+                    f"{field_of.words} is {profile_text}: {value.source} corrects {own_text} of {own.source}"
                 )
         elif differs:
-            said.append(
-                f"{field_of.words} is {here} by {own.source}, but {there} by {value.source}: the file's was taken; "
-                f"give the right one as --{field_of.option}, or write corrects = [{name!r}] into the profile's [scan]"
+            warnings.append(
+                f"{field_of.words} is {own_text} by {own.source}, but {profile_text} by {value.source}: the file's was "
+                f"taken; give the right one as --{field_of.option}, or write corrects = [{name!r}] into the profile's "
+                f"[scan]"
             )
     along = _motors_along(scan, profile)
-    if not values and not said and not along:
+    if not values and not warnings and not along:
         return scan
     changed = scan.with_geometry(**values) if values else scan
     return replace(
         changed,
         metadata={**changed.metadata, **along},
-        warnings=(*changed.warnings, *said),
+        warnings=(*changed.warnings, *warnings),
         repaired=(*changed.repaired, *repaired),
     )
 

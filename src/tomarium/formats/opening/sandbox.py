@@ -44,7 +44,7 @@ def open_in_subprocess(
     ]
     try:
         with tempfile.TemporaryDirectory(prefix="tomarium-reader-") as scratch:
-            done = subprocess.run(
+            process = subprocess.run(
                 command, capture_output=True, text=True, timeout=longest_s, check=False,
                 env={**os.environ, "TMPDIR": scratch},
             )  # fmt: skip
@@ -53,15 +53,15 @@ def open_in_subprocess(
             f"{path}: reading it had not ended after {longest_s:g} s in a process of its own; "
             f"it is damaged or made to mislead, so take it from its origin"
         ) from problem
-    if done.returncode < 0:
+    if process.returncode < 0:
         raise FormatError(
-            f"{path}: it crashed the process that tried to read it ({signal.Signals(-done.returncode).name}); "
+            f"{path}: it crashed the process that tried to read it ({signal.Signals(-process.returncode).name}); "
             f"it is damaged or made to mislead, so take it from its origin"
         )
     try:
-        refused = json.loads(done.stdout.splitlines()[-1])["refused"]
+        refused = json.loads(process.stdout.splitlines()[-1])["refused"]
     except (IndexError, ValueError, KeyError) as problem:
-        last = done.stderr.strip().splitlines()[-1:] or [f"exit code {done.returncode}"]
+        last = process.stderr.strip().splitlines()[-1:] or [f"exit code {process.returncode}"]
         raise FormatError(
             f"{path}: the process that tried to read it failed ({last[0]}); take it from its origin"
         ) from problem

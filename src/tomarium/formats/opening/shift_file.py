@@ -59,10 +59,10 @@ def shifts_given(given: object, scan: Path) -> dict[str, Value[NDArray[np.float6
     """
     rows: NDArray[np.float64] | None
     if isinstance(given, str | os.PathLike):
-        wanted = (
+        expected = (
             "a correction file, with a line for each view: its shift along columns and along rows, in pixels"
         )
-        file = named_file(os.fspath(given), scan, f"give {wanted}")
+        file = named_file(os.fspath(given), scan, f"give {expected}")
         (columns, rows), source = read_shifts(file), f"given in {file.name}"
     else:
         table = np.asarray(given, np.float64)

@@ -62,7 +62,7 @@ def stored_axes(
     are equally long, its values tell.
     """
     if axes is not None:
-        return Stored(_named(axes, shape, where))
+        return Stored(_read_names(axes, shape, where))
     usual = _ORDERS[len(shape)]
     if angles is None:
         return Stored(usual)
@@ -77,8 +77,8 @@ def stored_axes(
                 f"{where}: {angles} angles for {first} projections; one each is needed, so give {first} angles; or, if "
                 f"it is a stack of {first} sinograms, say --axes row,angle,column"
             )
-        said = f"{where} has {first} rows of {angles} angles: read in sinogram order"
-        return Stored(("row", "angle", "column"), (said,))
+        warning = f"{where} has {first} rows of {angles} angles: read in sinogram order"
+        return Stored(("row", "angle", "column"), (warning,))
     if len(shape) == 2 and angles != first:
         raise FormatError(
             f"{where} is {first} × {second}, but {angles} angles were given; a sinogram has as many angles as one of "
@@ -95,15 +95,15 @@ def _square(values: NDArray[Any], where: str) -> Stored:
     if along_first * STEADIER < along_second:
         return Stored(_ORDERS[2])
     if along_second * STEADIER < along_first:
-        said = f"{shape}, and its mean varies least along the second axis: taken as (column, angle)"
-        return Stored(("column", "angle"), (said,))
+        warning = f"{shape}, and its mean varies least along the second axis: taken as (column, angle)"
+        return Stored(("column", "angle"), (warning,))
     raise ParameterError(
         f"{shape}, so either axis could be that of the angles, and its values do not tell which; say --axes "
         f"angle,column where each row is one view, or --axes column,angle"
     )
 
 
-def _named(axes: str, shape: tuple[int, ...], where: str) -> tuple[str, ...]:
+def _read_names(axes: str, shape: tuple[int, ...], where: str) -> tuple[str, ...]:
     names = tuple(name.strip().lower() for name in axes.split(","))
     if sorted(names) != sorted(_ORDERS[len(shape)]):
         raise ParameterError(
@@ -143,12 +143,12 @@ class ReorderedFrames(IndexedFrames):
         Result, shape (angle, row, column): in the stored type. Where the rows are stored first, only those
         are read; where the columns are, everything.
         """
-        wanted = {
+        numbers = {
             "angle": np.arange(self.shape[0])[frames],
             "row": np.arange(self.shape[1])[rows],
             "column": np.arange(self.shape[2]),
         }
-        first, second, third = (wanted[name] for name in self.axes)
+        first, second, third = (numbers[name] for name in self.axes)
         near = slice(int(second.min()), int(second.max()) + 1) if len(second) else slice(0, 0)
         block = self.stored.read(_run(first), near)[:, second - near.start][:, :, third]
         return np.ascontiguousarray(block.transpose(self._order))
@@ -156,9 +156,9 @@ class ReorderedFrames(IndexedFrames):
     def cost(self, frames: int, rows: slice) -> tuple[int, int]:
         """Return what `read` costs."""
         first, last, _ = rows.indices(self.shape[1])
-        wanted = {"angle": slice(0, frames), "row": slice(first, last), "column": slice(0, self.shape[2])}
-        count = wanted[self.axes[0]]
-        return self.stored.cost(count.stop - count.start, wanted[self.axes[1]])
+        ranges = {"angle": slice(0, frames), "row": slice(first, last), "column": slice(0, self.shape[2])}
+        count = ranges[self.axes[0]]
+        return self.stored.cost(count.stop - count.start, ranges[self.axes[1]])
 
 
 def _run(places: NDArray[np.intp]) -> slice | NDArray[np.intp]:

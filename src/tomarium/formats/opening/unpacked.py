@@ -168,8 +168,8 @@ def head_of(path: Path, count: int = 512, *, any_name: bool = False) -> bytes:
     """
     try:
         with path.open("rb") as raw:
-            named = any_name or path.suffix.lower() in SUFFIXES
-            return (_unpacking(raw) if named else raw).read(count)
+            is_packed = any_name or path.suffix.lower() in SUFFIXES
+            return (_unpacking(raw) if is_packed else raw).read(count)
     except (OSError, EOFError, ValueError, zlib.error):
         return b""
 
@@ -236,7 +236,7 @@ def _unpacking(raw: BinaryIO) -> Stream:
     return bz2.BZ2File(raw) if packing else raw
 
 
-def _held() -> int:
+def _bytes_in_memory() -> int:
     """Count the unpacked bytes that are in memory."""
     contents = [entry.content for folder in _folders.values() for entry in list(folder.entries.values())]
     return sum(len(content) for content in contents if content is not None and isinstance(content.obj, bytes))
@@ -247,13 +247,13 @@ def _unpack(path: Path, folder: _Folder) -> memoryview:
         try:
             pieces = _pieces(path, raw)
             with _lock:
-                room = min(MOST_IN_MEMORY, MOST_HELD - _held())
-            begun = bytearray()
+                room = min(MOST_IN_MEMORY, MOST_HELD - _bytes_in_memory())
+            unpacked = bytearray()
             for piece in pieces:
-                begun += piece
-                if len(begun) > room:
-                    return _spooled(path, folder, begun, pieces)
-            return memoryview(bytes(begun))
+                unpacked += piece
+                if len(unpacked) > room:
+                    return _write_to_temporary(path, folder, unpacked, pieces)
+            return memoryview(bytes(unpacked))
         except EOFError as problem:
             raise FormatError(
                 f"{path}: is truncated: its packed bytes end before what they hold does; copy it again"
@@ -283,7 +283,9 @@ def _pieces(path: Path, raw: BinaryIO) -> Iterator[bytes]:
         yield piece
 
 
-def _spooled(path: Path, folder: _Folder, begun: bytearray, pieces: Iterator[bytes]) -> memoryview:
+def _write_to_temporary(
+    path: Path, folder: _Folder, unpacked: bytearray, pieces: Iterator[bytes]
+) -> memoryview:
     """Write what a file holds into the temporary file of its folder, and map it there."""
     with folder.lock:
         if folder.spool is None:
@@ -293,7 +295,7 @@ def _spooled(path: Path, folder: _Folder, begun: bytearray, pieces: Iterator[byt
         start = -(-folder.end // step) * step
         end, spool = start, folder.spool
         try:
-            for piece in chain([bytes(begun)], pieces):
+            for piece in chain([bytes(unpacked)], pieces):
                 write_at(spool.fileno(), piece, end)
                 end += len(piece)
         except BaseException:

@@ -40,12 +40,12 @@ def with_domain(scan: Scan, domain: str | None) -> Scan:
     """
     if domain is None:
         return scan
-    said = next((raw_domain for raw_domain in RAW_DOMAINS if raw_domain == domain), None)
-    if said is None:
+    known_domain = next((raw_domain for raw_domain in RAW_DOMAINS if raw_domain == domain), None)
+    if known_domain is None:
         raise ParameterError(
             f"domain={domain!r} was given; frames hold {', '.join(RAW_DOMAINS[:-1])} or {RAW_DOMAINS[-1]}"
         )
-    return replace(scan, domain=said)
+    return replace(scan, domain=known_domain)
 
 
 def checked(scan: Scan) -> Scan:
@@ -98,7 +98,7 @@ def _without_radians(scan: Scan) -> Scan:
     angles, origin = scan.angles_deg.value, scan.angles_deg.origin
     if origin not in ("user", "read") or not look_like_turns_in_radians(angles):
         return scan
-    if any("may be radians" in said for said in scan.warnings):
+    if any("may be radians" in warning for warning in scan.warnings):
         return scan
     span = f"its {len(angles)} angles, {angles[0]:.6g} to {angles[-1]:.6g}"
     finding = f"{scan.angles_deg.source}: {span}, look like radians"
@@ -107,24 +107,24 @@ def _without_radians(scan: Scan) -> Scan:
         raise ParameterError(
             f"{scan.path}: {finding}; write them in degrees, each times 57.29578, such as {degrees}"
         )
-    said = f"{finding}, and were taken for degrees; if they are radians, open it with --angles {degrees}"
-    return replace(scan, warnings=(*scan.warnings, said))
+    warning = f"{finding}, and were taken for degrees; if they are radians, open it with --angles {degrees}"
+    return replace(scan, warnings=(*scan.warnings, warning))
 
 
 def _without_absurd(scan: Scan) -> Scan:
     """Leave out what a file says and no scan has: mostly a number whose unit is another than the format's default."""
     absurd: dict[str, Any] = {}
-    said = []
+    warnings = []
     for field, value in scan.geometry.items():
         if field.per_view or value.origin == "user" or field.lowest <= value.value <= field.highest:
             continue
         low, high = (units.show(edge, field.unit) for edge in (field.lowest, field.highest))
         absurd[field.name] = None
-        said.append(
+        warnings.append(
             f"{value.source} was left out: {units.show(value.value, field.unit)} is no {field.words} of a scan "
             f"({low} to {high} is taken); give the right one as --{field.option}"
         )
     if not absurd:
         return scan
     geometry = scan.geometry.with_values(absurd)
-    return replace(scan, geometry=geometry, warnings=(*scan.warnings, *said))
+    return replace(scan, geometry=geometry, warnings=(*scan.warnings, *warnings))

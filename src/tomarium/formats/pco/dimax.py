@@ -88,10 +88,10 @@ def detect(path: Path) -> Match | None:
     if stamp_of_file(first) is None:
         return Match(0.3, "without stamps", f"{parts} of {pages} pages; a ring buffer if you say so")
     turns: tuple[str, ...] = ()
-    each = _from_par(recording)[0]
-    if each is not None:
+    views_of_turn = _from_par(recording)[0]
+    if views_of_turn is not None:
         total = sum(_page_count(file) for file in recording.projections)
-        turns = tuple(f"{_TURN}{number}" for number in range(total // each))
+        turns = tuple(f"{_TURN}{number}" for number in range(total // views_of_turn))
     return Match(
         0.85, "time stamps", f"{parts} of {pages} pages that carry PCO time stamps", turns[0] if turns else "",
         (*turns, _ALL),
@@ -112,9 +112,11 @@ def _recording(path: Path) -> _Recording | None:
             # A part's own name leads to the others: name.tif, name@0001.tif.
             stem = re.sub(r"@\d+$", "", path.stem)
             parts = ending_in(path.parent, *SUFFIXES)
-            named = [file for file in parts if re.sub(r"@\d+$", "", file.stem) == stem] or [path]
+            parts_of_recording = [file for file in parts if re.sub(r"@\d+$", "", file.stem) == stem] or [path]
             par = path.parent / f"{stem}.par"
-            return _Recording(tuple(sorted(named, key=natural)), (), (), par if par.is_file() else None)
+            return _Recording(
+                tuple(sorted(parts_of_recording, key=natural)), (), (), par if par.is_file() else None
+            )
         if not path.is_dir():
             return None
         files, _ = tiffs_in(path)
@@ -124,7 +126,7 @@ def _recording(path: Path) -> _Recording | None:
     sorted_into: dict[FrameKind, list[Path]] = {kind: [] for kind in FrameKind}
     for file in sorted(files, key=natural):
         sorted_into[kind_of(file, path)].append(file)
-    kinds = {kind: tuple(held) for kind, held in sorted_into.items()}
+    kinds = {kind: tuple(files_of_kind) for kind, files_of_kind in sorted_into.items()}
     if not kinds[FrameKind.PROJECTION]:
         return None
     beside = next((file for file in pars if file.stem == path.name), pars[0] if len(pars) == 1 else None)
@@ -138,11 +140,13 @@ def _from_par(recording: _Recording) -> tuple[int | None, float | None, ParFile 
     par = read_par(recording.par)
     first, last = par.values.get("NUM_FIRST_IMAGE", 0), par.values.get("NUM_LAST_IMAGE")
     step = par.values.get("ANGLE_BETWEEN_PROJECTIONS")
-    each = last - first + 1 if isinstance(last, int) and isinstance(first, int) and last >= first else None
+    views_of_turn = (
+        last - first + 1 if isinstance(last, int) and isinstance(first, int) and last >= first else None
+    )
     step_known = (
         float(step) if isinstance(step, int | float) and not isinstance(step, bool) and step else None
     )
-    return each, step_known, par
+    return views_of_turn, step_known, par
 
 
 def read(path: Path, match: Match) -> Scan:
@@ -171,28 +175,28 @@ def _opened(path: Path, match: Match, turn: int | None) -> Scan:
     ]
     lost = sorted(set(range(1, max(parts, default=0))) - set(parts))
     if lost:
-        shown = ", ".join(f"@{number:04d}" for number in lost[:5])
-        warnings.append(f"the recording lacks its parts {shown}; angles after them are wrong")
+        numbers_text = ", ".join(f"@{number:04d}" for number in lost[:5])
+        warnings.append(f"the recording lacks its parts {numbers_text}; angles after them are wrong")
     stamps = stamps_of(stack)
     order = _order(stack, stamps, warnings, repaired)
     ordered = ChosenFrames(stack, order)
-    each, step, par = _from_par(recording)
-    period = _period(ordered, each, step, warnings)
-    if each is None:
-        each = len(order) if period is None else round(period)
-        period = period if period is not None else float(each)
+    views_of_turn, step, par = _from_par(recording)
+    period = _period(ordered, views_of_turn, step, warnings)
+    if views_of_turn is None:
+        views_of_turn = len(order) if period is None else round(period)
+        period = period if period is not None else float(views_of_turn)
     else:
-        period = float(each)
+        period = float(views_of_turn)
     number = turn or 0
     start = round(number * period)
-    if each < 1 or number < 0 or start + each > len(order):
-        turns = int(len(order) // period) if each > 0 else 0
+    if views_of_turn < 1 or number < 0 or start + views_of_turn > len(order):
+        turns = int(len(order) // period) if views_of_turn > 0 else 0
         raise ParameterError(
-            f"{path}: there is no turn {number} of {each} frames; its {len(order)} frames hold "
+            f"{path}: there is no turn {number} of {views_of_turn} frames; its {len(order)} frames hold "
             f"{turns}{''.join(f'; {note}' for note in stack.notes)}"
         )
-    count = each if turn is not None else len(order) - start
-    angles = _angles(recording, each, count, step, period, start - number * period, warnings)
+    count = views_of_turn if turn is not None else len(order) - start
+    angles = _angles(recording, views_of_turn, count, step, period, start - number * period, warnings)
     chosen = ChosenFrames(stack, order[start : start + count])
     flats, darks = (_reference(recording, kind, stack, warnings) for kind in (FrameKind.FLAT, FrameKind.DARK))
     metadata: dict[str, Value[Any]] = {
@@ -267,9 +271,11 @@ def _order(
     return np.roll(np.arange(count), -start)
 
 
-def _period(ordered: ChosenFrames, each: int | None, step: float | None, warnings: list[str]) -> float | None:
+def _period(
+    ordered: ChosenFrames, views_of_turn: int | None, step: float | None, warnings: list[str]
+) -> float | None:
     """Estimate the frames of a turn, and compare them with what the .par tells."""
-    expected = abs(_TURN_DEG / step) if step else float(each) if each else None
+    expected = abs(_TURN_DEG / step) if step else float(views_of_turn) if views_of_turn else None
     if ordered.shape[0] < (2 * expected if expected else 32):
         return None
     period = rotation_period(signatures(ordered))
@@ -287,7 +293,7 @@ def _period(ordered: ChosenFrames, each: int | None, step: float | None, warning
 
 def _angles(
     recording: _Recording,
-    each: int,
+    views_of_turn: int,
     count: int,
     step: float | None,
     period: float,
@@ -297,18 +303,18 @@ def _angles(
     numbers = np.arange(count, dtype=np.float64)
     if step is not None:
         source = recording.par.name if recording.par else "given"
-        turn = abs(step) * each
+        turn = abs(step) * views_of_turn
         if min(abs(turn - whole) for whole in (_TURN_DEG / 2, _TURN_DEG)) > abs(step) * _MOST_STEPS:
             warnings.append(
-                f"{source} tells {each} projections {step:g}° apart, {turn:g}° in all, neither a turn nor half of one; "
-                f"check it, it may be cut off"
+                f"{source} tells {views_of_turn} projections {step:g}° apart, {turn:g}° in all, neither a turn nor "
+                f"half of one; check it, it may be cut off"
             )
         return Value(numbers * step, "derived", f"{source}: {step:g}° between projections")
     if recording.par is None:
         warnings.append(f"no .par tells the frames of a turn; {period:.2f} frames for 360° were taken")
     else:
         warnings.append(
-            f"{recording.par.name} tells no angle between projections; {each} frames for 360° were taken"
+            f"{recording.par.name} tells no angle between projections; {views_of_turn} frames for 360° were taken"
         )
     return Value(
         (numbers + shift) * (_TURN_DEG / period), "derived", f"a turn of 360° every {period:.6g} frames"

@@ -57,14 +57,18 @@ def signatures(frames: Frames) -> NDArray[np.float32]:
     count, rows, columns = frames.shape
     first = max(0, rows // 2 - _ROWS // 2)
     band = slice(first, min(rows, first + _ROWS))
-    each = max(1, columns // _COLUMNS)
-    used = columns // each * each
+    columns_averaged = max(1, columns // _COLUMNS)
+    columns_used = columns // columns_averaged * columns_averaged
     step = max(1, _BLOCK_BYTES // ((band.stop - band.start) * columns * 4))
     parts = []
     for start in range(0, count, step):
-        block = frames.read(slice(start, min(count, start + step)), band)[..., :used].astype(np.float32)
+        block = frames.read(slice(start, min(count, start + step)), band)[..., :columns_used].astype(
+            np.float32
+        )
         parts.append(
-            block.reshape(len(block), band.stop - band.start, -1, each).mean(axis=3).reshape(len(block), -1)
+            block.reshape(len(block), band.stop - band.start, -1, columns_averaged)
+            .mean(axis=3)
+            .reshape(len(block), -1)
         )
     sums: NDArray[np.float32] = np.concatenate(parts)
     sums -= sums.mean(axis=0)

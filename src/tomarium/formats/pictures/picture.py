@@ -162,16 +162,16 @@ def read(path: Path, match: Match) -> Image:
         with guarded(path), opened_tiff(path) as tif:
             calibration = calibration_of(tif)
             first: Any = tif.pages[0]
-            said = str(first.description or "")
+            description = str(first.description or "")
             pixel, notes = pixel_calibration(tif)
         if calibration is not None and calibration.voxel_m is not None:
             steps = dict(zip("zyx", calibration.voxel_m, strict=True))
-        elif "<OME" in said[:4096]:
-            steps = _ome_steps(said)
+        elif "<OME" in description[:4096]:
+            steps = _ome_steps(description)
         elif pixel is not None:
             steps = dict(zip("yx", pixel, strict=True))
-        if "<OME" in said[:4096]:
-            details = ome_metadata(said)
+        if "<OME" in description[:4096]:
+            details = ome_metadata(description)
         unit = calibration.unit if calibration is not None else ""
     axes = tuple(Axis(name, steps.get(name, 1.0), 0.0, "m" if name in steps else "px") for name in names)
     metadata: dict[str, Any] = {"why": match.why, **details}

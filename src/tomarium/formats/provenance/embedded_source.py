@@ -52,15 +52,15 @@ def keep(output: TwoPhaseFile, scan: Scan, placed: Sequence[Placed]) -> None:
     keep_original(output, scan, stored, placed)
 
 
-def leave_beside(scan: Scan, again: Scan, target: Path) -> None:
+def leave_beside(scan: Scan, read_back: Scan, target: Path) -> None:
     """Write the side-car of a scan beside a target that cannot hold it.
 
-    `scan`: what was converted. `again`: what the target reads as. Frames it gives back are left empty.
+    `scan`: what was converted. `read_back`: what the target reads as. Frames it gives back are left empty.
     """
     # As one to go on with, for what a killed run leaves of it is found again under that name alone.
     with two_phase_file(target, resume=True) as output:
-        _begin(output, scan, digest_of(_filled(again, _geometry(scan))))
-        keep_original(output, scan, stored_beside(scan, again))
+        _begin(output, scan, digest_of(_filled(read_back, _geometry(scan))))
+        keep_original(output, scan, stored_beside(scan, read_back))
 
 
 def _begin(output: TwoPhaseFile, scan: Scan, digest: str) -> None:
@@ -118,8 +118,8 @@ def with_geometry(scan: Scan, source: Source) -> Scan:
     try:
         return _filled(scan, json.loads(text)) if text else scan
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as problem:
-        said = f"/{GROUP}/geometry is damaged and was left out ({problem})"
-        return replace(scan, warnings=(*scan.warnings, said))
+        warning = f"/{GROUP}/geometry is damaged and was left out ({problem})"
+        return replace(scan, warnings=(*scan.warnings, warning))
 
 
 def with_geometry_beside(scan: Scan) -> Scan:
@@ -144,6 +144,6 @@ def _filled(scan: Scan, geometry: Mapping[str, Any]) -> Scan:
         # A list of another length says nothing of these frames: the file was cut since.
         if not field.per_view or np.shape(number) == scan.shape[:1]:
             values[field.name] = Value(number, "read", str(geometry[field.name]["source"]))
-    said = next((domain for domain in RAW_DOMAINS if domain == geometry.get("domain")), scan.domain)
-    domain = said if scan.domain == "counts" else scan.domain
+    domain_told = next((domain for domain in RAW_DOMAINS if domain == geometry.get("domain")), scan.domain)
+    domain = domain_told if scan.domain == "counts" else scan.domain
     return replace(scan, domain=domain).with_geometry(**values)

@@ -45,9 +45,9 @@ class FrameMap:
     def completed(self, rest: str) -> FrameMap:
         """Say that the frames which went nowhere lie in `rest`, one after the other."""
         unplaced = np.flatnonzero(self.which < 0)
-        which, frame = self.which.copy(), self.frame.copy()
-        which[unplaced], frame[unplaced] = len(self.datasets), np.arange(len(unplaced))
-        return FrameMap(self.order, self.size, [*self.datasets, rest], which, frame)
+        dataset_numbers, frame = self.which.copy(), self.frame.copy()
+        dataset_numbers[unplaced], frame[unplaced] = len(self.datasets), np.arange(len(unplaced))
+        return FrameMap(self.order, self.size, [*self.datasets, rest], dataset_numbers, frame)
 
 
 def frame_maps(placed: Sequence[Placed]) -> dict[tuple[Path, str], FrameMap]:
@@ -82,9 +82,9 @@ def key_of(node: h5py.Dataset, maps: Mapping[tuple[Path, str], FrameMap]) -> tup
     `maps`: as `frame_maps` makes it. Result: a key of `maps`, or what would be one.
     """
     file = Path(node.file.filename).resolve()
-    for there, name in maps:
-        if there == file and _is_called(node, name):
-            return there, name
+    for file_of_map, name in maps:
+        if file_of_map == file and _is_called(node, name):
+            return file_of_map, name
     return file, path_of(node)
 
 
@@ -120,15 +120,15 @@ def show_frames(layout: h5py.VirtualLayout, file: h5py.File, ndim: int, frame_ma
     """Map each run of frames of a virtual dataset to where these lie in the same file."""
     axis = frame_map.order[0]
     for first, last in runs_of(frame_map, by_one=axis > 0):
-        held = file[frame_map.datasets[frame_map.which[first]]]
-        source = h5py.VirtualSource(".", held.name, held.shape, held.dtype)
+        dataset = file[frame_map.datasets[frame_map.which[first]]]
+        source = h5py.VirtualSource(".", dataset.name, dataset.shape, dataset.dtype)
         begin = int(frame_map.frame[first])
         if axis < 0:  # one averaged frame, stored without an axis of its own
-            layout[...] = source[begin] if held.ndim == 3 else source
+            layout[...] = source[begin] if dataset.ndim == 3 else source
             continue
-        there: list[slice | int] = [slice(None)] * ndim
-        there[axis] = slice(first, last) if axis == 0 else first
-        layout[tuple(there)] = source[begin : begin + last - first] if axis == 0 else source[begin]
+        place: list[slice | int] = [slice(None)] * ndim
+        place[axis] = slice(first, last) if axis == 0 else first
+        layout[tuple(place)] = source[begin : begin + last - first] if axis == 0 else source[begin]
 
 
 def layout_of(node: h5py.Dataset) -> dict[str, Any]:

@@ -110,12 +110,12 @@ def original_of(scan: Scan) -> Original | None:
         names = frozenset(json.loads(source.text(f"/{SIDE_CAR}/frames") or "[]"))
         digest = fingerprint(source.file, names) if file == scan.path else digest_of(scan)
         changed = digest != attributes["digest"]
-        values_given = f"{', '.join(_given(scan))} were given" if _given(scan) else ""
+        values_given = f"{', '.join(_user_given(scan))} were given" if _user_given(scan) else ""
         why = str(attributes.get("stale", "")) or values_given or ("it was changed since" if changed else "")
         return Original(str(attributes["format"]), file, changed, why)
 
 
-def _given(scan: Scan) -> list[str]:
+def _user_given(scan: Scan) -> list[str]:
     """Name what the user gave that the file itself does not say."""
     words = [*scan.geometry.given(), *(["domain"] if "opened_domain" in scan.metadata else [])]
     home = scan.path if scan.path.is_dir() or is_hdf5(scan.path) else scan.path.parent
@@ -158,7 +158,7 @@ def keep_original(
         with reading(original.file) as source:
             if source.find(f"/{SIDE_CAR}/rest") is not None:
                 source.file.copy(f"/{SIDE_CAR}/rest", home, "rest")
-            same = {name: part for name, part in stored.items() if name not in _given(scan)}
+            same = {name: part for name, part in stored.items() if name not in _user_given(scan)}
             layouts, links = _hand_on(output, source, scan, same, bool(placed)), _links(source)
     elif is_hdf5(scan.path):
         with reading(scan.path) as source:
@@ -194,10 +194,12 @@ def _own_tree(
         if upright and all(
             dataset in types and holds(types[dataset], node.dtype) for dataset in frame_map.datasets
         ):
-            rest = _keep_rest(output, source, node, frame_map)
-            runs = runs_of_stacks(stacks.get(key), frame_map, rest)
+            rest_name = _keep_rest(output, source, node, frame_map)
+            runs = runs_of_stacks(stacks.get(key), frame_map, rest_name)
             layout |= {"runs": runs} if runs else {}
-            _show(output, node, frame_map.completed(f"/{SIDE_CAR}/{rest}") if placed else None, new, name)
+            _make_virtual(
+                output, node, frame_map.completed(f"/{SIDE_CAR}/{rest_name}") if placed else None, new, name
+            )
         else:
             output.fill(output.reserve(new, name, node.shape, node.dtype), frames_of(source, node))
         copies[key] = place_of(new, name)
@@ -220,7 +222,7 @@ def _keep_rest(output: TwoPhaseFile, source: Source, node: h5py.Dataset, frame_m
     return str(dataset.name).removeprefix(f"/{SIDE_CAR}/")
 
 
-def _show(
+def _make_virtual(
     output: TwoPhaseFile, node: h5py.Dataset, frame_map: FrameMap | None, new: h5py.Group, name: Name
 ) -> None:
     """Make a dataset of frames without pixels: a virtual one, of no sources where the frames lie in no HDF5.
@@ -247,12 +249,14 @@ def _hand_on(
         runs: list[Run] = layout.get("runs", [])
         stacks = {stack for _, _, stack, _ in runs if not stack.startswith("rest/")}
         if runs and all(stack in stored and holds(stored[stack].dtype, node.dtype) for stack in stacks):
-            there = map_of_runs(runs, stored, node, f"/{SIDE_CAR}/") if within else None
-            _show(output, node, there, new, name)
+            frame_map_of_runs = map_of_runs(runs, stored, node, f"/{SIDE_CAR}/") if within else None
+            _make_virtual(output, node, frame_map_of_runs, new, name)
             return node
         layout.pop("runs", None)
-        if stacks & set(_given(scan)) and not _shows_frames(node):
-            _show(output, node, None, new, name)  # the frames of before lie in a file beside the scan's alone
+        if stacks & set(_user_given(scan)) and not _shows_frames(node):
+            _make_virtual(
+                output, node, None, new, name
+            )  # the frames of before lie in a file beside the scan's alone
             return node
         frames = _frames(source, {**layout, "runs": runs} if runs else layout, node, scan)
         output.fill(output.reserve(new, name, node.shape, node.dtype), frames)
@@ -294,15 +298,15 @@ def _link_again(file: h5py.File, links: Mapping[str, Sequence[str]], target: Pat
     """Put links in the place of copies where what they lead to lies beside the target, as it did beside the source."""
     for place, (name, path, state) in links.items():
         neighbour = target.parent / name
-        group, here = _held(file, place)
-        if state == "left" or here is None or not is_hdf5(neighbour):
+        group, copied = _dataset_at(file, place)
+        if state == "left" or copied is None or not is_hdf5(neighbour):
             continue
         with reading(neighbour) as source:
-            there = source.find(path)
+            original = source.find(path)
             is_same = (
-                isinstance(there, h5py.Dataset)
-                and isinstance(here, h5py.Dataset)
-                and (there.shape, there.dtype) == (here.shape, here.dtype)
+                isinstance(original, h5py.Dataset)
+                and isinstance(copied, h5py.Dataset)
+                and (original.shape, original.dtype) == (copied.shape, copied.dtype)
             )
         if is_same:
             key = key_in(group, place.rpartition("/")[2])
@@ -310,7 +314,7 @@ def _link_again(file: h5py.File, links: Mapping[str, Sequence[str]], target: Pat
             group[key] = h5py.ExternalLink(name, path)
 
 
-def _held(file: h5py.File, place: str) -> tuple[h5py.Group, h5py.Dataset | None]:
+def _dataset_at(file: h5py.File, place: str) -> tuple[h5py.Group, h5py.Dataset | None]:
     """Find a dataset and its group."""
     try:
         return member(file, place.rpartition("/")[0] or "/"), member(file, place)

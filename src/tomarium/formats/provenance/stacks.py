@@ -69,13 +69,13 @@ class Stored:
     placed: Placed | None = None  # where in the target itself; None where the target lies beside
 
 
-def stored_beside(scan: Scan, again: Scan) -> dict[str, Stored]:
+def stored_beside(scan: Scan, read_back: Scan) -> dict[str, Stored]:
     """Tell the type of each stack that a target gives back as it was."""
-    there = stacks_of(again)
+    stacks_again = stacks_of(read_back)
     return {
-        name: Stored(np.dtype(there[name].dtype))
+        name: Stored(np.dtype(stacks_again[name].dtype))
         for name, frames in stacks_of(scan).items()
-        if name in there and there[name].shape == frames.shape
+        if name in stacks_again and stacks_again[name].shape == frames.shape
     }
 
 

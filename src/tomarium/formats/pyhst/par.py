@@ -60,18 +60,20 @@ _HEAD: Final = 4096
 def detect(path: Path) -> Match | None:
     """Look for a parameter file, or a folder that holds one."""
     if path.is_dir():
-        held = sorted(file for file in path.glob("*.par") if file.is_file())
-        if not held:
+        par_files = sorted(file for file in path.glob("*.par") if file.is_file())
+        if not par_files:
             return None
-        named = [file for file in held if file.stem == path.name] or held
-        if len(named) > 1:
-            names = ", ".join(file.name for file in named[:5])
-            return no_match(f"it holds {len(named)} parameter files, {names}; give the one you mean")
+        likely_files = [file for file in par_files if file.stem == path.name] or par_files
+        if len(likely_files) > 1:
+            names = ", ".join(file.name for file in likely_files[:5])
+            return no_match(f"it holds {len(likely_files)} parameter files, {names}; give the one you mean")
         if any(path.glob("*.nxs")):
-            return no_match(f"{named[0].name} lies beside NeXus files, which hold the frames")
-        match_of_file = _detect_file(named[0])
+            return no_match(f"{likely_files[0].name} lies beside NeXus files, which hold the frames")
+        match_of_file = _detect_file(likely_files[0])
         return match_of_file and Match(
-            min(match_of_file.score, 0.75), match_of_file.dialect, f"{named[0].name} is {match_of_file.why}"
+            min(match_of_file.score, 0.75),
+            match_of_file.dialect,
+            f"{likely_files[0].name} is {match_of_file.why}",
         )
     return _detect_file(path) if path.is_file() else None
 
@@ -116,8 +118,10 @@ def read(path: Path, match: Match) -> Scan:
     """
     place = path
     if path.is_dir():
-        held = sorted(path.glob("*.par"))
-        place = next((file for file in held if file.stem == path.name), held[0] if held else path)
+        par_files = sorted(path.glob("*.par"))
+        place = next(
+            (file for file in par_files if file.stem == path.name), par_files[0] if par_files else path
+        )
     par = TypedPar(place, read_par(place))
     warnings: list[str] = [
         f"{key} comes more than once; the last value was taken" for key in par.file.twice()
@@ -128,7 +132,7 @@ def read(path: Path, match: Match) -> Scan:
         (None, None) if missing else (read_flats(par, count, warnings), read_darks(par, count, warnings))
     )
     info, source = raw_info(par, folder)
-    values, said = values_of(info, source)
+    values, warnings_of_info = values_of(info, source)
     _check_size(par, projections, warnings)
     pixel = _pixel(par, 1) or values.get("pixel_m")
     _check_paganin(par, values, warnings)
@@ -162,7 +166,7 @@ def read(path: Path, match: Match) -> Scan:
         metadata=metadata,
         domain=_domain(par, warnings),
         missing=missing,
-        warnings=(*warnings, *said),
+        warnings=(*warnings, *warnings_of_info),
     )
 
 
@@ -226,10 +230,10 @@ def _shifts(
 
 def _check_geometry(par: TypedPar, warnings: list[str]) -> None:
     """Say which keys ask for more than frames of a parallel beam that turn about an upright axis."""
-    for key, said in _UNUSUAL:
+    for key, meaning in _UNUSUAL:
         value = par.file.values.get(key)
         if value not in (None, False, 0, "", "None", "N.A."):
-            warnings.append(f"{key} is {'YES' if value is True else value}: {said}")
+            warnings.append(f"{key} is {'YES' if value is True else value}: {meaning}")
     if not par.is_true("ROTATION_VERTICAL", True):
         warnings.append(
             "ROTATION_VERTICAL is NO: the rotation axis lies along the rows of the frames, so turn the frames by "
@@ -246,12 +250,12 @@ def _axis(par: TypedPar) -> Value[float] | None:
 
 
 def _angles(par: TypedPar, count: int, warnings: list[str]) -> Value[NDArray[np.float64]]:
-    named = par.text("ANGLES_FILE")
-    if named:
-        file = inside(par, named)
+    angles_file = par.text("ANGLES_FILE")
+    if angles_file:
+        file = inside(par, angles_file)
         if file.is_file():
             return Value(numbers(file), "read", f"{file.name}, named by ANGLES_FILE")
-        warnings.append(f"ANGLES_FILE {named} is absent; the step between projections was taken")
+        warnings.append(f"ANGLES_FILE {angles_file} is absent; the step between projections was taken")
     step = par.number("ANGLE_BETWEEN_PROJECTIONS")
     if step is None:
         return assumed_angles(count, "ANGLE_BETWEEN_PROJECTIONS is absent", warnings)
@@ -285,15 +289,17 @@ def _check_paganin(par: TypedPar, values: dict[str, Value[float]], warnings: lis
         return
     energy, distance = values.get("energy_kev"), values.get("distance_m")
     right = paganin_length_m(noted, energy.value, distance.value) * 1e6 if energy and distance else None
-    said = f"; at {energy.value:g} keV and {distance.value:g} m it should be {right:.4g}" if (
+    suggestion = f"; at {energy.value:g} keV and {distance.value:g} m it should be {right:.4g}" if (
         right and energy and distance
     ) else ""  # fmt: skip
     if math.isclose(length, noted, rel_tol=1e-6):
         warnings.append(
-            f"PAGANIN_Lmicron is {length:g}, which is the ratio δ/β of the comment above it and no length{said}"
+            f"PAGANIN_Lmicron is {length:g}, which is the ratio δ/β of the comment above it and no length{suggestion}"
         )
     elif right and not math.isclose(length, right, rel_tol=0.05):
-        warnings.append(f"PAGANIN_Lmicron is {length:g}, the comment above it says δ/β = {noted:g}{said}")
+        warnings.append(
+            f"PAGANIN_Lmicron is {length:g}, the comment above it says δ/β = {noted:g}{suggestion}"
+        )
 
 
 FORMAT = Format(

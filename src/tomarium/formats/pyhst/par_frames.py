@@ -48,8 +48,10 @@ class TypedPar:
         if value is None and default is not None and self.file.values.get(key) is None:
             return default
         if value is None or value != int(value) or abs(value) > _MOST_IMAGES:
-            said = f"{key} is {self.file.values[key]!r}" if key in self.file.values else f"{key} is absent"
-            raise FormatError(f"{self.path}: {said}; write {key} = and a whole number")
+            found_text = (
+                f"{key} is {self.file.values[key]!r}" if key in self.file.values else f"{key} is absent"
+            )
+            raise FormatError(f"{self.path}: {found_text}; write {key} = and a whole number")
         return int(value)
 
     def is_true(self, key: str, default: bool) -> bool:
@@ -58,10 +60,10 @@ class TypedPar:
         return default if value is None else value in (True, 1)
 
 
-def inside(par: TypedPar, named: str) -> Path:
+def inside(par: TypedPar, path_text: str) -> Path:
     """Find where a named file or prefix lies, without leaving the parameter file's folder and those trusted."""
     home = par.path.parent.resolve()
-    path = Path(named.replace("\\", "/"))  # as Windows writes it
+    path = Path(path_text.replace("\\", "/"))  # as Windows writes it
     folder = (home / path).parent.resolve()
     if any(folder.is_relative_to(place) for place in (home, *trusted())) and folder.is_dir():
         return folder / path.name
@@ -105,8 +107,8 @@ def read_projections(par: TypedPar) -> tuple[Frames, Path, tuple[str, ...]]:
     )
     files = _numbered(par, "FILE_", numbers)
     folder = files[0].parent
-    there = {file.name for file in folder.iterdir()} if folder.is_dir() else set()
-    absent = [file for file in files if file.name not in there]
+    names_present = {file.name for file in folder.iterdir()} if folder.is_dir() else set()
+    absent = [file for file in files if file.name not in names_present]
     if len(absent) == len(files):
         return AbsentFrames(par.path, len(files), (f"{prefix}…",)), folder, (f"{prefix}…",)
     if absent:
@@ -171,11 +173,11 @@ def read_flats(par: TypedPar, count: int, warnings: list[str]) -> Reference | No
 
 def read_darks(par: TypedPar, count: int, warnings: list[str]) -> Reference | None:
     """Return the dark field."""
-    named = par.text("BACKGROUND_FILE")
-    if not par.is_true("SUBTRACT_BACKGROUND", False) or not named:
+    darks_file = par.text("BACKGROUND_FILE")
+    if not par.is_true("SUBTRACT_BACKGROUND", False) or not darks_file:
         warnings.append("SUBTRACT_BACKGROUND is not YES; no dark fields were read")
         return None
-    return _reference(par, FrameKind.DARK, [(-1.0, inside(par, named))], count, warnings)
+    return _reference(par, FrameKind.DARK, [(-1.0, inside(par, darks_file))], count, warnings)
 
 
 def _reference(
@@ -184,12 +186,12 @@ def _reference(
     """Read the files named, or the single frames beside them that they were made of."""
     folder = chosen[0][1].parent
     prefix = "refHST" if kind == FrameKind.FLAT else "dark.edf"
-    kept = chosen[0][1].name.startswith(prefix) and folder.is_dir()
-    single = _single(par, kind, folder, count, warnings) if kept else []
-    there = [(at, file) for at, file in single or chosen if file.is_file()]
-    if len(there) < len(single or chosen):
+    is_in_folder = chosen[0][1].name.startswith(prefix) and folder.is_dir()
+    single = _single(par, kind, folder, count, warnings) if is_in_folder else []
+    present = [(at, file) for at, file in single or chosen if file.is_file()]
+    if len(present) < len(single or chosen):
         names = ", ".join(file.name for _, file in chosen if not file.is_file())
         warnings.append(f"of the {kind} fields {names} are absent")
-    if not there:
+    if not present:
         return None
-    return Reference(_frames([file for _, file in there]), np.array([at for at, _ in there]))
+    return Reference(_frames([file for _, file in present]), np.array([at for at, _ in present]))

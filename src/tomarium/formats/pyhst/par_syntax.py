@@ -63,17 +63,17 @@ class ParFile:
     @cached_property
     def values(self) -> Mapping[str, ParValue]:
         """Key → value. Of a key that comes twice the last one wins, as it does when the file is run."""
-        found: dict[str, ParValue] = {}
+        values_by_key: dict[str, ParValue] = {}
         for statement in self.statements:
             if not statement.key:
                 continue
             if not statement.index:
-                found[statement.key] = (
+                values_by_key[statement.key] = (
                     dict(statement.value) if isinstance(statement.value, dict) else statement.value
                 )
-            elif isinstance(held := found.get(statement.key), dict):
-                held[_index(statement.index)] = statement.value
-        return found
+            elif isinstance(values_by_index := values_by_key.get(statement.key), dict):
+                values_by_index[_index(statement.index)] = statement.value
+        return values_by_key
 
     def all_values(self, key: str) -> tuple[ParValue, ...]:
         """List every value a key was given, in order."""
@@ -117,20 +117,20 @@ def parse_par(content: bytes, source: str) -> ParFile:
 
 def _logical_lines(text: str) -> Iterator[str]:
     """Yield lines with their ends; a value in brackets that goes on over lines is one."""
-    held: list[str] = []
+    lines: list[str] = []
     depth = 0
     for line in re.findall(r"[^\n]*\n|[^\n]+", text):
-        if held or _STATEMENT.match(line):
-            held.append(line)
+        if lines or _STATEMENT.match(line):
+            lines.append(line)
             depth += _depth(line)
-            if depth > 0 and len(held) < _MOST_LINES:
+            if depth > 0 and len(lines) < _MOST_LINES:
                 continue
             # Brackets that never close: every line stands for itself.
-            yield from ["".join(held)] if depth <= 0 else held
-            held, depth = [], 0
+            yield from ["".join(lines)] if depth <= 0 else lines
+            lines, depth = [], 0
         else:
             yield line
-    yield from held
+    yield from lines
 
 
 def _depth(text: str) -> int:
@@ -150,17 +150,17 @@ def _statement(chunk: str, arrays: Mapping[str, Any]) -> ParStatement:
     # HST1 begins comments with "!" too.
     if matched is None or chunk.lstrip().startswith(("#", "!")):
         return ParStatement("", "", _comment(chunk), None)
-    rest = chunk[matched.end() :]
+    remaining = chunk[matched.end() :]
     depth = 0
-    end = len(rest)
-    for place, kind in _parts(rest):
+    end = len(remaining)
+    for place, kind in _parts(remaining):
         depth += {"open": 1, "close": -1}.get(kind, 0)
         if kind == "comment" and depth <= 0:
             end = place
             break
-    written = rest[:end].rstrip()
-    comment = _comment(rest[len(written) :])
-    return ParStatement(matched["name"], matched["index"] or "", comment, _value(written, arrays))
+    value_text = remaining[:end].rstrip()
+    comment = _comment(remaining[len(value_text) :])
+    return ParStatement(matched["name"], matched["index"] or "", comment, _value(value_text, arrays))
 
 
 def _comment(text: str) -> str:

@@ -52,8 +52,8 @@ def read_volume_info(path: Path) -> VolumeInfo:
     sizes = [_size(path, values, f"NUM_{axis}") for axis in "ZYX"]
     order = values.get("BYTEORDER", "").upper()
     if order not in ("LOWBYTEFIRST", "HIGHBYTEFIRST"):
-        said = f"BYTEORDER is {order!r}" if order else "no BYTEORDER is given"
-        notes.append(f"{path.name}: {said}; little endian was assumed, as PyHST writes")
+        order_text = f"BYTEORDER is {order!r}" if order else "no BYTEORDER is given"
+        notes.append(f"{path.name}: {order_text}; little endian was assumed, as PyHST writes")
     return VolumeInfo(
         source=path.name,
         shape=(sizes[0], sizes[1], sizes[2]),
@@ -69,8 +69,8 @@ def read_volume_info(path: Path) -> VolumeInfo:
 def _size(path: Path, values: Mapping[str, str], key: str) -> int:
     text = values.get(key, "")
     if not re.fullmatch(r"\d{1,9}", text) or int(text) < 1:
-        said = f"{key} is {text[:40]!r}" if text else f"{key} is absent"
-        raise FormatError(f"{path}: {said}; write {key} = and the number of voxels along that axis")
+        found_text = f"{key} is {text[:40]!r}" if text else f"{key} is absent"
+        raise FormatError(f"{path}: {found_text}; write {key} = and the number of voxels along that axis")
     return int(text)
 
 

@@ -67,10 +67,10 @@ def detect_volume(path: Path, suffix: str, *, with_name: bool) -> Match | None:
 def _find(path: Path, suffix: str) -> _Found | None:
     try:
         if path.is_dir():
-            held = [file for file in ending_in(path, suffix) if file.is_file()]
+            files = [file for file in ending_in(path, suffix) if file.is_file()]
             texts = ending_in(path, f"{suffix}.info")
-            if len(held) == 1 or (not held and len(texts) == 1):
-                return _find((held or texts)[0], suffix)
+            if len(files) == 1 or (not files and len(texts) == 1):
+                return _find((files or texts)[0], suffix)
             return None
         if not path.is_file():
             return None
@@ -139,18 +139,18 @@ def _check_other_text(files: _Found, info: VolumeInfo) -> None:
     voxels = None not in (info.voxel_m, xml.voxel_m) and info.voxel_m != xml.voxel_m
     if xml.shape != info.shape or orders or voxels:
         raise FormatError(
-            f"{files.data}: {info.source} tells {_words(info)}, {info.byte_order} and voxels of {info.voxel_m} m, "
-            f"{xml.source} {_words(xml)}, {xml.byte_order} and {xml.voxel_m} m; remove the one that is wrong"
+            f"{files.data}: {info.source} tells {_extent(info)}, {info.byte_order} and voxels of {info.voxel_m} m, "
+            f"{xml.source} {_extent(xml)}, {xml.byte_order} and {xml.voxel_m} m; remove the one that is wrong"
         )
 
 
 def _from_name(path: Path) -> VolumeInfo:
-    named = _NAMED.search(path.stem)
-    if named is None:
+    match = _NAMED.search(path.stem)
+    if match is None:
         raise FormatError(
             f"{path}: no {path.name}.info lies beside it; write one with NUM_X, NUM_Y and NUM_Z"
         )
-    x, y, z, dtype = named.groups()
+    x, y, z, dtype = match.groups()
     if min(int(x), int(y), int(z)) < 1:
         raise FormatError(f"{path}: its name tells a length of 0; write its sizes into {path.name}.info")
     notes = (f"sizes{' and type' if dtype else ''} were taken from the name {path.name}: x, y, z, x fastest",)
@@ -167,31 +167,34 @@ def _array(path: Path, info: VolumeInfo, default_dtype: str) -> tuple[MappedArra
     dtype = info.dtype or default_dtype
     notes: tuple[str, ...] = ()
     if not dtype:
-        each, rest = divmod(size, voxels)
-        if rest or each not in _BY_BYTES:
+        bytes_of_voxel, remainder = divmod(size, voxels)
+        if remainder or bytes_of_voxel not in _BY_BYTES:
             raise FormatError(
-                f"{path}: has {size} bytes, which is no whole type for the {_words(info)} of {info.source}; "
+                f"{path}: has {size} bytes, which is no whole type for the {_extent(info)} of {info.source}; "
                 f"correct the sizes there, or add DATATYPE = uint16 (or what it is)"
             )
-        dtype = _BY_BYTES[each]
-        notes = (f"no type is given; {each} bytes a voxel were read as {dtype}",)
+        dtype = _BY_BYTES[bytes_of_voxel]
+        notes = (f"no type is given; {bytes_of_voxel} bytes a voxel were read as {dtype}",)
     stored = np.dtype(dtype).newbyteorder(">" if info.byte_order == ">" else "<")
     if size != voxels * stored.itemsize:
         raise FormatError(f"{path}: {_wrong_size(size, info, stored)}")
     return MappedArray(path, 0, info.shape, stored), notes
 
 
-def _words(info: VolumeInfo) -> str:
+def _extent(info: VolumeInfo) -> str:
     return " x ".join(map(str, info.shape)) + " voxels (z, y, x)"
 
 
 def _wrong_size(size: int, info: VolumeInfo, stored: np.dtype[Any]) -> str:
-    each = info.shape[1] * info.shape[2] * stored.itemsize
-    whole, rest = divmod(size, each)
-    expected = f"{info.source} tells {info.shape[0]} slices of {each} bytes ({_words(info)} of {stored.name})"
+    bytes_of_slice = info.shape[1] * info.shape[2] * stored.itemsize
+    whole, remainder = divmod(size, bytes_of_slice)
+    expected = (
+        f"{info.source} tells {info.shape[0]} slices of {bytes_of_slice} bytes "
+        f"({_extent(info)} of {stored.name})"
+    )
     if whole >= info.shape[0]:
-        held = f"{whole} slices" + (f" and {rest} bytes" if rest else "")
-        return f"holds {held} in {size} bytes where {expected}; correct NUM_Z or the other sizes"
+        slices_text = f"{whole} slices" + (f" and {remainder} bytes" if remainder else "")
+        return f"holds {slices_text} in {size} bytes where {expected}; correct NUM_Z or the other sizes"
     return (
         f"holds {whole} whole slices in {size} bytes where {expected}; if it is still being reconstructed wait for "
         f"its end, else copy it again"
@@ -207,9 +210,9 @@ def _zeros(array: MappedArray) -> tuple[str, ...]:
     empty = slices[~rows.any(axis=1)]
     if not len(empty):
         return ()
-    shown = ", ".join(map(str, empty[:5])) + (" …" if len(empty) > 5 else "")
+    numbers_text = ", ".join(map(str, empty[:5])) + (" …" if len(empty) > 5 else "")
     return (
-        f"{len(empty)} of {len(slices)} slices looked at are zero in their middle row (z = {shown}); slabs of "
+        f"{len(empty)} of {len(slices)} slices looked at are zero in their middle row (z = {numbers_text}); slabs of "
         f"the reconstruction may have failed or be missing yet",
     )
 

@@ -43,18 +43,18 @@ def write_array(
         hidden.partial.write_bytes(head)
         hidden.begin(key)
     measures = {start: measures for start, *measures in noted or ()}
-    each = math.prod(shape[1:]) * stored.itemsize
+    bytes_of_slice = math.prod(shape[1:]) * stored.itemsize
     with hidden.writing() as (file, note), ThreadPoolExecutor(1) as beside:
         for part in blocks_of(shape, stored.itemsize, _BLOCK_BYTES):
             if part.start not in measures:
                 block = read(part)
                 measuring = beside.submit(measure, block)
                 content = np.ascontiguousarray(block, stored).data.cast("B")
-                write_at(file, content, len(head) + part.start * each)
+                write_at(file, content, len(head) + part.start * bytes_of_slice)
                 measures[part.start] = list(measuring.result())
                 note((part.start, *measures[part.start]))
             if on_progress is not None:
-                on_progress(part.stop * each, shape[0] * each)
+                on_progress(part.stop * bytes_of_slice, shape[0] * bytes_of_slice)
     return [measures[start] for start in sorted(measures)]
 
 

@@ -32,8 +32,8 @@ def saying_full(path: Path, remedy: str | Callable[[], str]) -> Iterator[None]:
         raise
     except (OSError, RuntimeError) as problem:
         if is_full(problem):
-            said = remedy if isinstance(remedy, str) else remedy()
-            raise StorageFull(f"{path}: the disk is full; {said}") from problem
+            advice = remedy if isinstance(remedy, str) else remedy()
+            raise StorageFull(f"{path}: the disk is full; {advice}") from problem
         raise
 
 

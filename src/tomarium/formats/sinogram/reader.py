@@ -68,8 +68,8 @@ class SinogramFrames(IndexedFrames):
 
     def cost(self, frames: int, rows: slice) -> tuple[int, int]:
         """Return what `read` costs."""
-        wanted, _ = plain_cost(self, frames, rows)
-        return wanted, wanted if isinstance(self.source, MatlabArray) else 0
+        bytes_wanted, _ = plain_cost(self, frames, rows)
+        return bytes_wanted, bytes_wanted if isinstance(self.source, MatlabArray) else 0
 
 
 def detect(path: Path) -> Match | None:
@@ -197,8 +197,8 @@ def oriented(scan: Scan, axes: str | None) -> Scan:
     turned = replace(frames, turned=stored.axes[0] == "column")
     count = turned.shape[0]
     if views is None:
-        said = scan.angles_deg.source.replace(f"{first} angles", f"{count} angles")
-        scan = scan.with_geometry(angles_deg=Value(np.zeros(0), "default", said))
+        angle_source = scan.angles_deg.source.replace(f"{first} angles", f"{count} angles")
+        scan = scan.with_geometry(angles_deg=Value(np.zeros(0), "default", angle_source))
     return replace(
         scan,
         projections=turned,

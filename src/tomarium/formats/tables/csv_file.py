@@ -134,8 +134,8 @@ def read_table(path: Path) -> Table:
                 )
         elif colon:
             positions[name.strip()] = _position(text.strip())
-    named = tuple(Column(*name, held) for name, held in zip(names, columns, strict=True))
-    return Table(named, title, positions)
+    table_columns = tuple(Column(*name, values) for name, values in zip(names, columns, strict=True))
+    return Table(table_columns, title, positions)
 
 
 def _lines(path: Path, stream: TextIO, comments: list[str]) -> Iterator[str]:
@@ -144,8 +144,8 @@ def _lines(path: Path, stream: TextIO, comments: list[str]) -> Iterator[str]:
     while piece := stream.readline(_LONGEST_LINE):
         line = piece
         if len(line) == _LONGEST_LINE or "\0" in line:
-            held = "bytes of zero" if "\0" in line else f"more than {_LONGEST_LINE} characters"
-            raise FormatError(f"{path}: is no table of numbers: a line of it holds {held}")
+            reason = "bytes of zero" if "\0" in line else f"more than {_LONGEST_LINE} characters"
+            raise FormatError(f"{path}: is no table of numbers: a line of it holds {reason}")
         if line.startswith("#"):
             comments.append(line[1:].strip())
             counted = counted or line.startswith("# rows:")
@@ -173,7 +173,14 @@ def _rows(path: Path, rows: Iterator[list[str]]) -> tuple[list[tuple[str, str]],
         for place, (name, _) in enumerate(names):
             blocks[place].append(_numbers(path, name, [row[place] for row in block]))
     # Whole numbers of one block become real where another block of the column holds real ones.
-    return names, [np.concatenate(held) if held else np.array([], np.float64) for held in blocks], count
+    return (
+        names,
+        [
+            np.concatenate(blocks_of_column) if blocks_of_column else np.array([], np.float64)
+            for blocks_of_column in blocks
+        ],
+        count,
+    )
 
 
 def _name_and_unit(field: str) -> tuple[str, str]:

@@ -71,7 +71,7 @@ def read(path: Path, match: Match) -> Image:
     table = read_table(path)
     if len(table.columns) < 2 or not len(table.columns[0].values):
         raise FormatError(f"{path}: holds {len(table.columns)} columns; positions and values are needed")
-    along, values, *others = table.columns
+    along, values, *further = table.columns
     metadata: dict[str, Any] = {"value_name": values.name}
     for name, position in table.positions.items():
         metadata[name] = {"value": position.value, "unit": position.unit} if position.unit else position.value
@@ -80,9 +80,9 @@ def read(path: Path, match: Match) -> Image:
             "its last line has no end: if the file was cut off, its last number may be shorter than it was, and rows "
             "be lost"
         ]
-    if others:
+    if further:
         metadata["columns"] = {
-            other.name: {"unit": other.unit, "values": other.values.tolist()} for other in others
+            other.name: {"unit": other.unit, "values": other.values.tolist()} for other in further
         }
     axis = spaced(along.name, np.asarray(along.values, np.float64), along.unit)
     return Image(values.values, (axis,), values.unit, table.title or path.stem, path, metadata)
@@ -125,8 +125,8 @@ def table_of_image(path: Path, image: Image) -> Table:
         Column(_safe(axis.name) or "position", _safe(axis.unit), positions_of(axis, len(values))),
         Column(_safe(str(metadata.get("value_name", ""))) or "value", _safe(image.unit), values),
     ]
-    for name, held in (metadata.get("columns") or {}).items():
-        columns.append(Column(name, held["unit"], np.asarray(held["values"])))
+    for name, column in (metadata.get("columns") or {}).items():
+        columns.append(Column(name, column["unit"], np.asarray(column["values"])))
     return Table(tuple(columns), image.name, _positions(metadata))
 
 
@@ -177,13 +177,13 @@ def table_of_scan(scan: Scan) -> Table:
         )
         if values.shape == (count,) and values.dtype.kind in "iuf" and not name.startswith("/"):
             columns.append(Column(_safe(name), "", values))
-    held = {
+    positions = {
         name: Position(float(value.value), unit)
         for name, unit in _SCAN_UNITS.items()
         if (value := getattr(scan.geometry, name)) is not None
     }
-    told = {name: value.value for name, value in scan.metadata.items() if not name.startswith("/")}
-    return Table(tuple(columns), scan.name, {**held, **_positions(told)})
+    metadata = {name: value.value for name, value in scan.metadata.items() if not name.startswith("/")}
+    return Table(tuple(columns), scan.name, {**positions, **_positions(metadata)})
 
 
 def _is_other_entry(name: str, home: str) -> bool:
@@ -201,7 +201,7 @@ def table_of_dataset(path: Path, place: str) -> Table:
     with reading(path) as source:
         node = source.find(place)
         if not isinstance(node, h5py.Dataset) or node.ndim != 1 or node.dtype.kind not in "iuf":
-            held = [name for name, dataset in _datasets(source) if dataset.shape[0] > 1][:8]
+            names = [name for name, dataset in _datasets(source) if dataset.shape[0] > 1][:8]
             content = (
                 f"shape {node.shape} and type {node.dtype}"
                 if isinstance(node, h5py.Dataset)
@@ -209,7 +209,7 @@ def table_of_dataset(path: Path, place: str) -> Table:
             )
             raise FormatError(
                 f"{path}: {place} holds {content}, where a table needs one row of numbers; such are "
-                f"{', '.join(held) or 'none in this file'}"
+                f"{', '.join(names) or 'none in this file'}"
             )
         load_plugins_for(node)
         home, _, name = place.rpartition("/")
@@ -229,11 +229,11 @@ def table_of_dataset(path: Path, place: str) -> Table:
 
 
 def _along(source: Source, node: h5py.Dataset, group: h5py.Group | None, home: str) -> Column:
-    named = [path_of(dim) for dim in node.dims[0].values()]
+    places = [path_of(dim) for dim in node.dims[0].values()]
     for holder in (group, node):
         axes = None if holder is None else holder.attrs.get("axes")
-        named += [f"{home}/{as_text(axis)}" for axis in np.ravel(axes)[:1]] if axes is not None else []
-    for place in named:
+        places += [f"{home}/{as_text(axis)}" for axis in np.ravel(axes)[:1]] if axes is not None else []
+    for place in places:
         candidate = source.find(place)
         if (
             isinstance(candidate, h5py.Dataset)
@@ -263,9 +263,9 @@ def _datasets(source: Source) -> list[tuple[str, h5py.Dataset]]:
 def _positions(metadata: Mapping[str, Any]) -> dict[str, Position]:
     """Take what a table can say; the rest is not lost, for the side-car holds it."""
     positions: dict[str, Position] = {}
-    for name, held in metadata.items():
-        pair = isinstance(held, Mapping) and set(held) == {"value", "unit"}
-        value, unit = (held["value"], str(held["unit"])) if pair else (held, "")
+    for name, content in metadata.items():
+        pair = isinstance(content, Mapping) and set(content) == {"value", "unit"}
+        value, unit = (content["value"], str(content["unit"])) if pair else (content, "")
         plain = isinstance(value, str | int | float) and not isinstance(value, bool)
         if (
             name != "value_name"

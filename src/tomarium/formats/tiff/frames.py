@@ -223,12 +223,14 @@ def meaning_of(page: Any) -> str:
             f"{page.parent.filehandle.path}: page {page.index} holds places in a table of colours and no grey values, "
             f"so convert it to grey first"
         )
-    said = ["has white as zero"] if int(keyframe.photometric) == _WHITE_IS_ZERO else []
+    meanings = ["has white as zero"] if int(keyframe.photometric) == _WHITE_IS_ZERO else []
     # Pages of a series share the tags of their keyframe, and what of this one was parsed anew is its own.
     tags = getattr(page, "tags", None) or keyframe.tags
     orientation = int(tags.valueof(274, _UPRIGHT) or _UPRIGHT)
-    said += [f"is stored turned or mirrored (Orientation {orientation})"] if orientation != _UPRIGHT else []
-    return " and ".join(said)
+    meanings += (
+        [f"is stored turned or mirrored (Orientation {orientation})"] if orientation != _UPRIGHT else []
+    )
+    return " and ".join(meanings)
 
 
 def _meant(file: Path, place: _Place) -> str | None:
@@ -254,8 +256,8 @@ def frames_of(files: list[Path]) -> TiffFrames:
     counts, pages, notes = {files[0]: count}, {files[0]: first}, [lost]
     for file in files[1:]:
         if count > 1 or lost or (not packed and file.stat().st_size != size):
-            counts[file], pages[file], said = _pages(file)
-            notes.append(said)
+            counts[file], pages[file], note_of_file = _pages(file)
+            notes.append(note_of_file)
     place = first[Page(files[0], 0)]
     pixels = place.shape[0] * place.shape[1] * place.dtype.itemsize * count
     frames = TiffFrames(

@@ -73,9 +73,10 @@ def tiff_head(plan: TiffPlan, shown: tuple[float, float] | None = None) -> bytes
     first_at = description_at + room
     resolutions = [_rational(value) for value in _resolutions(plan)]
     entries = _entries(plan, description_at, room, resolutions if big else [resolution_at, resolution_at + 8])
-    first, others = entries, [entry for entry in entries if entry[0] != 270]
+    first, further_entries = entries, [entry for entry in entries if entry[0] != 270]
     lengths = [
-        prefix + width * len(entries_of_page) + (8 if big else 4) for entries_of_page in (first, others)
+        prefix + width * len(entries_of_page) + (8 if big else 4)
+        for entries_of_page in (first, further_entries)
     ]
     end = first_at + lengths[0] + (plan.shape[0] - 1) * lengths[1]
     aligned = _ALIGNED if plan.shape[0] > 1 else 16
@@ -91,9 +92,9 @@ def tiff_head(plan: TiffPlan, shown: tuple[float, float] | None = None) -> bytes
     second_at = first_at + lengths[0]
     head[first_at:second_at] = _directory(first, big, data_at, second_at if pages > 1 else 0)
     if pages > 1:
-        template = np.frombuffer(_directory(others, big, 0, 0), np.uint8)
+        template = np.frombuffer(_directory(further_entries, big, 0, 0), np.uint8)
         directories = np.tile(template, (pages - 1, 1))
-        place = prefix + width * [other[0] for other in others].index(273) + (12 if big else 8)
+        place = prefix + width * [other[0] for other in further_entries].index(273) + (12 if big else 8)
         number = np.dtype("<u8" if big else "<u4")
         offsets = data_at + page_bytes * np.arange(1, pages, dtype=np.int64)
         following = second_at + lengths[1] * np.arange(1, pages, dtype=np.int64)
@@ -217,11 +218,11 @@ def _ome_xml(plan: TiffPlan) -> str:
     ElementTree.SubElement(pixels, "Channel", {"ID": "Channel:0:0", "SamplesPerPixel": "1"})
     ElementTree.SubElement(pixels, "TiffData", {"IFD": "0", "PlaneCount": str(slices)})
     annotations = ElementTree.SubElement(root, "StructuredAnnotations")
-    ours = ElementTree.SubElement(
+    annotation = ElementTree.SubElement(
         annotations, "MapAnnotation", {"ID": "Annotation:0", "Namespace": "tomarium"}
     )
-    held = ElementTree.SubElement(ours, "Value")
+    value_element = ElementTree.SubElement(annotation, "Value")
     for key, value in {"tomarium": "volume", **_ours(plan)}.items():
-        ElementTree.SubElement(held, "M", {"K": key}).text = value
-    written: bytes = ElementTree.tostring(root, "us-ascii", xml_declaration=False)
-    return '<?xml version="1.0" encoding="UTF-8"?>' + written.decode("ascii")
+        ElementTree.SubElement(value_element, "M", {"K": key}).text = value
+    xml: bytes = ElementTree.tostring(root, "us-ascii", xml_declaration=False)
+    return '<?xml version="1.0" encoding="UTF-8"?>' + xml.decode("ascii")

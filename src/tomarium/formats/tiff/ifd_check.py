@@ -82,8 +82,8 @@ def _chain(path: Path, size: int, changed_ns: int) -> Chain:
         place = int(struct.unpack_from(form, head, first)[0])
         while place:
             if place in seen:
-                wrong = f"its pages go round in a circle: page {len(seen) - 1} is followed by an earlier one"
-                return Chain(len(seen), wrong=wrong)
+                fault = f"its pages go round in a circle: page {len(seen) - 1} is followed by an earlier one"
+                return Chain(len(seen), wrong=fault)
             if len(seen) >= MOST_PAGES:
                 return Chain(len(seen), wrong=f"tells of more than {MOST_PAGES} pages, which is absurd")
             count = _taken(stream, wide, place) if place < size else b""

@@ -77,7 +77,7 @@ def _imagej_voxel(
         z, y, x = (Fraction(repr(units.factor(name, "m"))) for name in names)
         tall, wide = (_pixel(page, tag) for tag in (283, 282))
         # ImageJ keeps the sign of the stack's direction in old files; the distance is its size.
-        return _checked((abs(Fraction(values.get("spacing", "nan"))) * z, tall * y, wide * x), notes)
+        return _check_voxel((abs(Fraction(values.get("spacing", "nan"))) * z, tall * y, wide * x), notes)
     except (ValueError, KeyError, ZeroDivisionError, OverflowError):
         notes.append("the description's spacing or the resolution tags are no numbers")
     except UnitError as problem:
@@ -133,8 +133,8 @@ def hyperstack_said(tif: TiffFile) -> str | None:
     planes = {word: count for word, count in planes_described(tif).items() if count > 1}
     page: Any = tif.pages[0]
     # ImageJ's writers call any stack channels; the colours of one page are no pages.
-    meant = "<OME" in str(page.description or "")[:4096] and int(page.samplesperpixel) == 1
-    channels = meant and set(planes) == {"channels"} and planes["channels"] <= _MOST_CHANNELS
+    has_ome_channels = "<OME" in str(page.description or "")[:4096] and int(page.samplesperpixel) == 1
+    channels = has_ome_channels and set(planes) == {"channels"} and planes["channels"] <= _MOST_CHANNELS
     if len(planes) < 2 and not channels:
         return None
     counts = " x ".join(f"{count} {word}" for word, count in planes.items())
@@ -153,12 +153,12 @@ def slice_calibration(tif: TiffFile) -> tuple[tuple[float, float, float] | None,
     page: Any = tif.pages[0]
     if "spacing" in values:
         return _imagej_voxel(page, values, notes), tuple(notes)
-    pixel, said = pixel_calibration(tif)
+    pixel, notes_of_pixel = pixel_calibration(tif)
     if pixel is None:
-        return None, said
+        return None, notes_of_pixel
     y, x = pixel
     assumed = f"the distance of slices is not told: that of columns, {units.show(x, 'm')}, was taken"
-    return (x, y, x), (*said, assumed)
+    return (x, y, x), (*notes_of_pixel, assumed)
 
 
 def pixel_calibration(tif: TiffFile) -> tuple[tuple[float, float] | None, tuple[str, ...]]:
@@ -202,7 +202,7 @@ def _pixel(page: Any, tag: int) -> Fraction:
     return Fraction(int(denominator), int(numerator))
 
 
-def _checked(
+def _check_voxel(
     voxel: tuple[Fraction, Fraction, Fraction], notes: list[str]
 ) -> tuple[float, float, float] | None:
     z, y, x = map(float, voxel)
@@ -217,7 +217,7 @@ def _ome(description: str) -> Calibration | None:
     pixels = None if root is None else root.find(".//{*}Image/{*}Pixels")
     if root is None or pixels is None:
         return None
-    ours = {
+    own_values = {
         str(item.get("K")): item.text or "" for item in root.iterfind(".//{*}MapAnnotation/{*}Value/{*}M")
     }
     sizes = {axis: pixels.get(f"Size{axis}", "1") for axis in "ZCT"}
@@ -231,15 +231,17 @@ def _ome(description: str) -> Calibration | None:
             * Fraction(repr(units.factor(pixels.get(f"PhysicalSize{axis}Unit", "µm"), "m")))
             for axis in "ZYX"
         )
-        voxel = _checked((lengths[0], lengths[1], lengths[2]), notes)
+        voxel = _check_voxel((lengths[0], lengths[1], lengths[2]), notes)
     except KeyError:
-        if "tomarium" not in ours:
+        if "tomarium" not in own_values:
             return None
     except (ValueError, ZeroDivisionError, OverflowError, UnitError) as problem:
         notes.append(f"the physical size of the voxels cannot be read ({problem})")
-    metadata = {**dict(pixels.attrib), **ours}
-    name = ours.get("value_name", "")
-    return Calibration("OME", voxel, ours.get("value_unit", ""), name, _grey(ours), metadata, tuple(notes))
+    metadata = {**dict(pixels.attrib), **own_values}
+    name = own_values.get("value_name", "")
+    return Calibration(
+        "OME", voxel, own_values.get("value_unit", ""), name, _grey(own_values), metadata, tuple(notes)
+    )
 
 
 def _grey(values: Mapping[str, str]) -> tuple[float, float] | None:

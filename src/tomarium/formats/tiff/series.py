@@ -64,7 +64,7 @@ def detect(path: Path) -> Match | None:
         files = _files(path)
         if not files:
             return None
-        named = ", ".join(sorted({file.parent.name for file in files}))
+        folder_names = ", ".join(sorted({file.parent.name for file in files}))
         ring = ring_buffer(files, path)
         if ring:
             return no_match(ring)
@@ -77,7 +77,7 @@ def detect(path: Path) -> Match | None:
         if slices:
             return no_match(f"{slices}, and no flats, darks or angles lie there: they are slices")
         why = evidence or "nothing there says whether they are projections or slices (tiff-slices)"
-        return Match(0.6, "series", f"{len(files)} TIFF files lie in {named}; {why}")
+        return Match(0.6, "series", f"{len(files)} TIFF files lie in {folder_names}; {why}")
     if not is_tiff(path):
         return None
     try:
@@ -107,9 +107,9 @@ def scan_evidence(home: Path, files: list[Path]) -> str | None:
     beside = [file.name for file in named_in(home, ANGLE_NAMES.fullmatch)]
     if (home / SIDE_CAR).is_file():
         beside.append(SIDE_CAR)
-    said = [f"{references} of them are flats or darks"] if references else []
-    said += [f"{', '.join(sorted(beside))} lies beside them"] if beside else []
-    return " and ".join(said) or None
+    evidence = [f"{references} of them are flats or darks"] if references else []
+    evidence += [f"{', '.join(sorted(beside))} lies beside them"] if beside else []
+    return " and ".join(evidence) or None
 
 
 def ring_buffer(files: list[Path], home: Path) -> str | None:
@@ -198,7 +198,7 @@ def read(path: Path, match: Match) -> Scan:
     angles = _angles(home if path.is_dir() else None, projections.shape[0], warnings, repaired)
     side_car = read_side_car(home) if path.is_dir() else {}
     flats, darks = (
-        _placed(references[kind], side_car.get(f"{kind}_position"), warnings)
+        _with_positions(references[kind], side_car.get(f"{kind}_position"), warnings)
         for kind in (FrameKind.FLAT, FrameKind.DARK)
     )
     return Scan(
@@ -250,10 +250,10 @@ def _series(path: Path, files: list[Path], warnings: list[str]) -> list[Path]:
         raise FormatError(f"{path}: holds flats and darks but no projections; give the folder above it")
     remedy = "put each scan into a folder of its own, or call its references flat_… and dark_…"
     ranked = one_series(path, files, "frame", remedy)
-    others = [file.name for group in ranked[1:] for file in group]
-    if others:
+    other_names = [file.name for group in ranked[1:] for file in group]
+    if other_names:
         warnings.append(
-            f"{len(others)} TIFF files are of no series and were left out: {', '.join(others[:5])}"
+            f"{len(other_names)} TIFF files are of no series and were left out: {', '.join(other_names[:5])}"
         )
     series = ranked[0]
     absent = gaps(series)[:5]
@@ -290,7 +290,7 @@ def _reference(
     return Reference(stacks[0] if len(stacks) == 1 else JoinedFrames(tuple(stacks)), np.concatenate(position))
 
 
-def _placed(
+def _with_positions(
     reference: Reference | None, position: NDArray[np.float64] | None, warnings: list[str]
 ) -> Reference | None:
     """Take the time of reference frames from the side-car, where it tells as many as there are."""
@@ -312,9 +312,9 @@ def _angles(
         return assumed_angles(count, "no file of angles was found", warnings)
     if len(files) > 1:
         warnings.append(f"{files[0].name} was read; {', '.join(file.name for file in files[1:])} was not")
-    value, said = in_degrees(numbers(files[0]), "degree", files[0].name, guess=False)
+    value, warning = in_degrees(numbers(files[0]), "degree", files[0].name, guess=False)
     angles, left_out = without_references(value.value, count)
-    repaired.extend(text for text in (said, left_out and f"{files[0].name}: {left_out}") if text)
+    repaired.extend(text for text in (warning, left_out and f"{files[0].name}: {left_out}") if text)
     return Value(angles, value.origin, value.source)
 
 

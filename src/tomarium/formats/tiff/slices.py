@@ -53,9 +53,9 @@ def detect(path: Path) -> Match | None:
     if pages > 1:
         return no_match(f"{first.name} has {pages} pages; a slice has one, so open that file")
     files_held = f"{len(files)} TIFF files without flats, darks or angles"
-    said = slices_said(files, path)
-    if said:
-        return Match(0.7, "slices", f"{files_held}; {said}")
+    reason = slices_said(files, path)
+    if reason:
+        return Match(0.7, "slices", f"{files_held}; {reason}")
     if kind.kind == "f" and not projections_said(first):
         return Match(
             0.65, "slices", f"{files_held}; their pixels are {kind.name}, as of slices and not of a camera"
@@ -89,12 +89,12 @@ def read(path: Path, match: Match) -> Volume:
     ranked = one_series(path, files, "slice", "put each volume into a folder of its own")
     slices = sorted(ranked[0] if len(ranked[0]) > 1 else files, key=natural)
     with guarded(slices[0]), opened_tiff(slices[0]) as tif:
-        voxel, said = slice_calibration(tif)
+        voxel, notes_of_calibration = slice_calibration(tif)
     frames = frames_of(slices)
     if frames.shape[0] != len(slices):
         raise FormatError(f"{path}: {len(slices)} files hold {frames.shape[0]} pages; a slice has one page")
     metadata: dict[str, Any] = {"format": match.dialect, "why": match.why, "first_slice": slices[0].name}
-    notes = [*said, *frames.notes, *_oddities(files, slices)]
+    notes = [*notes_of_calibration, *frames.notes, *_notes_on_files(files, slices)]
     if notes:
         metadata["notes"] = notes
     if voxel is None:
@@ -106,13 +106,13 @@ def read(path: Path, match: Match) -> Volume:
     return Volume(frames, axes, "", path.name, path, metadata)
 
 
-def _oddities(files: list[Path], slices: list[Path]) -> list[str]:
+def _notes_on_files(files: list[Path], slices: list[Path]) -> list[str]:
     notes = gaps_said(slices, "series")
     slice_set = set(slices)
-    others = [file.name for file in sorted(files, key=natural) if file not in slice_set]
-    if others:
+    other_names = [file.name for file in sorted(files, key=natural) if file not in slice_set]
+    if other_names:
         notes.append(
-            f"{len(others)} TIFF files are of no series and were left out: {', '.join(others[:_NAMED])}"
+            f"{len(other_names)} TIFF files are of no series and were left out: {', '.join(other_names[:_NAMED])}"
         )
     return notes
 

@@ -84,8 +84,10 @@ def read(path: Path, match: Match) -> Volume:
         levels = levels[chosen:]
         data = levels[0]
     axes = tuple(
-        _axis(name, length, "px" if voxel is None else "m", whole / held)
-        for name, length, whole, held in zip("zyx", voxel or (1.0, 1.0, 1.0), finest, data.shape, strict=True)
+        _axis(name, length, "px" if voxel is None else "m", whole / length_of_level)
+        for name, length, whole, length_of_level in zip(
+            "zyx", voxel or (1.0, 1.0, 1.0), finest, data.shape, strict=True
+        )
     )
     return Volume(data, axes, unit, calibration.name or path.name.split(".")[0], path, metadata, levels)
 
@@ -129,9 +131,9 @@ def write(
             f"{path}: only a volume can be written as one TIFF file; write a scan as a TIFF series"
         )
     z, y, x = volume.shape
-    stated = _stated(volume)
-    unit = volume.unit if stated is None else str(stated.get("unit", ""))
-    grey_range = None if stated is None else (float(stated["low"]), float(stated["high"]))
+    cast_range = _cast_range(volume)
+    unit = volume.unit if cast_range is None else str(cast_range.get("unit", ""))
+    grey_range = None if cast_range is None else (float(cast_range["low"]), float(cast_range["high"]))
     is_ome = path.name.lower().endswith((".ome.tif", ".ome.tiff"))
     plan = TiffPlan((z, y, x), volume.dtype, volume.voxel_m, unit, volume.name, is_ome, grey_range)
 
@@ -154,7 +156,7 @@ def write(
     )
 
 
-def _stated(volume: Volume) -> Mapping[str, Any] | None:
+def _cast_range(volume: Volume) -> Mapping[str, Any] | None:
     """Return what a volume of integers says they stand for."""
     grey_range = volume.metadata.get("grey_range")
     whole = volume.dtype in (np.uint8, np.uint16)

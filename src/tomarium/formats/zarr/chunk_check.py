@@ -72,8 +72,8 @@ def _zstd_claim(view: memoryview) -> int:
         place = 5 + (not single) + (0, 1, 2, 4)[descriptor & 3]
         width = (single, 2, 4, 8)[descriptor >> 6]
         if width:
-            said = int.from_bytes(view[place : place + width], "little")
-            return said + 256 if width == 2 else said
+            content_bytes = int.from_bytes(view[place : place + width], "little")
+            return content_bytes + 256 if width == 2 else content_bytes
         most, last = 0, False
         while not last:  # bounded by the frame's own length: each block has a header of three bytes
             header = int.from_bytes(view[place : place + 3], "little")
@@ -182,6 +182,6 @@ def _with_checks(codecs: Sequence[Any]) -> tuple[Any, ...]:
         inside = isinstance(codec, ShardingCodec)
         checked_codecs.append(replace(codec, codecs=_with_checks(codec.codecs)) if inside else codec)
         if isinstance(codec, BytesBytesCodec):
-            written = codec.to_dict().get("name")
-            checked_codecs.append(_check_class()(str(written).removeprefix("numcodecs.")))
+            codec_name = codec.to_dict().get("name")
+            checked_codecs.append(_check_class()(str(codec_name).removeprefix("numcodecs.")))
     return tuple(checked_codecs)

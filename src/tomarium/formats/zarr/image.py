@@ -28,16 +28,16 @@ def write_image(path: Path, image: Image, version: str) -> None:
     ordered = sorted(kinds, key=lambda kind: {"time": 0, "space": 2}.get(kind, 1)) == kinds
     spaces = [axis["name"] for axis in axes if axis.get("type") == "space"]
     uneven = [axis.name for axis in image.axes if axis.coordinates]
-    held = ", ".join(axis.name for axis in image.axes)
+    names_text = ", ".join(axis.name for axis in image.axes)
     fits = 2 <= len(axes) <= 5 and spaces in (["y", "x"], ["z", "y", "x"]) and len(axes) <= len(spaces) + 2
     if not fits or not ordered:
         raise InputError(
-            f"{path}: OME-Zarr has two to five axes that end in y, x, and this image has {held}; write NeXus (.nxs), "
-            f"which has any"
+            f"{path}: OME-Zarr has two to five axes that end in y, x, and this image has {names_text}; write NeXus "
+            f"(.nxs), which has any"
         )
     if uneven or any(axis.scale <= 0 for axis in image.axes):
         raise InputError(
-            f"{path}: OME-Zarr has evenly spaced, rising axes, and {', '.join(uneven) or held} is none; "
+            f"{path}: OME-Zarr has evenly spaced, rising axes, and {', '.join(uneven) or names_text} is none; "
             f"write NeXus (.nxs)"
         )
     with creating_folder(path) as folder:

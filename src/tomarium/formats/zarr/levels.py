@@ -105,14 +105,14 @@ def _divisor(height: int) -> int:
     return next(chunk for chunk in range(min(CHUNK, height), 0, -1) if height % chunk == 0)
 
 
-def group_metadata(plan: Plan, ours: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+def group_metadata(plan: Plan, own_metadata: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Write the group's metadata: file name → content, the file that makes it an image last."""
     ome = _ome(plan)
     if plan.version == "0.5":
-        content = {"ome": {"version": "0.5", **ome}, "tomarium": ours}
+        content = {"ome": {"version": "0.5", **ome}, "tomarium": own_metadata}
         return {"zarr.json": {"zarr_format": 3, "node_type": "group", "attributes": content}}
     [multiscale] = ome["multiscales"]
-    attributes = {**ome, "multiscales": [{"version": "0.4", **multiscale}], "tomarium": ours}
+    attributes = {**ome, "multiscales": [{"version": "0.4", **multiscale}], "tomarium": own_metadata}
     return {".zgroup": {"zarr_format": 2}, ".zattrs": attributes}
 
 

@@ -37,8 +37,8 @@ def lost_files(volume: Volume) -> tuple[LostFile, ...]:
     assert volume.path is not None
     counts = _file_counts(volume.path)
     lost: list[LostFile] = []
-    for level, held in enumerate(volume.levels):
-        array, home = getattr(held, "array", None), getattr(held, "path", None)
+    for level, level_array in enumerate(volume.levels):
+        array, home = getattr(level_array, "array", None), getattr(level_array, "path", None)
         if array is None or home is None:
             continue
         if level < len(counts) and counts[level] == count_shards(home):
@@ -60,8 +60,8 @@ def slices_of_file(volume: Volume, name: str) -> tuple[int, int] | None:
     the finest level; None where it is no file of chunks.
     """
     assert volume.path is not None
-    for held in volume.levels:
-        home, array = getattr(held, "path", None), getattr(held, "array", None)
+    for level_array in volume.levels:
+        home, array = getattr(level_array, "path", None), getattr(level_array, "array", None)
         if home is None or array is None:
             continue
         level = home.relative_to(volume.path).as_posix()

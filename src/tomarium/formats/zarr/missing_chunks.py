@@ -33,21 +33,19 @@ def check_absent(path: Path, levels: Sequence[Any]) -> tuple[str, ...]:
     or so. Result: what is absent, in words, a sentence for each level; empty where all chunks are there.
     """
     notes = []
-    for level, held in enumerate(levels):
-        array = held.array
+    for level, level_array in enumerate(levels):
+        array = level_array.array
         files = array.shards or array.chunks
         count = math.prod(-(-length // size) for length, size in zip(array.shape, files, strict=True))
         if count > _MOST_LISTED:
             notes.append(f"level {level} has {count} files, too many to look whether all are there")
             continue
-        absent = list(absent_files(held.path, array))
+        absent = list(absent_files(level_array.path, array))
         if not absent:
             continue
-        named = array.metadata.encode_chunk_key(absent[0])
-        where = (
-            f"{len(absent)} of the {count} files of level {level} ({named}{' …' if len(absent) > 1 else ''})"
-        )
-        lost = _lost(absent, files, array, levels[level + 1]) if level + 1 < len(levels) else None
+        file_name = array.metadata.encode_chunk_key(absent[0])
+        where = f"{len(absent)} of the {count} files of level {level} ({file_name}{' …' if len(absent) > 1 else ''})"
+        lost = _lost_chunk(absent, files, array, levels[level + 1]) if level + 1 < len(levels) else None
         if lost is not None:
             raise FormatError(
                 f"{path}: {where} are absent, and level {level + 1} shows something where "
@@ -65,16 +63,16 @@ def _fill(array: Any) -> Any:
 
 def absent_files(home: Path, array: Any) -> Iterator[tuple[int, ...]]:
     """List the places without a file, in C order."""
-    there = {file.relative_to(home).as_posix() for file in home.rglob("*") if file.is_file()}
+    names_present = {file.relative_to(home).as_posix() for file in home.rglob("*") if file.is_file()}
     counts = (
         -(-length // size) for length, size in zip(array.shape, array.shards or array.chunks, strict=True)
     )
     for place in itertools.product(*map(range, counts)):
-        if array.metadata.encode_chunk_key(place) not in there:
+        if array.metadata.encode_chunk_key(place) not in names_present:
             yield place
 
 
-def _lost(
+def _lost_chunk(
     absent: list[tuple[int, ...]], files: tuple[int, ...], array: Any, coarse: Any
 ) -> tuple[int, ...] | None:
     """Return the first of some absent places where the next level holds something else than the fill value."""

@@ -233,8 +233,8 @@ def _tells_places(ome: Mapping[str, Any], multiscale: Mapping[str, Any]) -> bool
         "image-label" in ome
         or multiscale.get("type") == "nearest"
         or all(
-            any(transformation["type"] == "translation" for transformation in each)
-            for each in transformations
+            any(transformation["type"] == "translation" for transformation in level_transformations)
+            for level_transformations in transformations
         )
     )
 
@@ -245,9 +245,9 @@ def _axes_of_level(multiscale: Mapping[str, Any], level: int) -> tuple[tuple[Axi
     return _axes(multiscale["axes"], [*own, *multiscale.get("coordinateTransformations", [])])
 
 
-def _axes(written: list[Any], transformations: list[Any]) -> tuple[tuple[Axis, ...], list[str]]:
+def _axes(axes_written: list[Any], transformations: list[Any]) -> tuple[tuple[Axis, ...], list[str]]:
     """Return the axes, in m where they are lengths, and what of their scale cannot be used, in words."""
-    scale, offset = [1.0] * len(written), [0.0] * len(written)
+    scale, offset = [1.0] * len(axes_written), [0.0] * len(axes_written)
     notes: list[str] = []
     for part in transformations:  # one after the other: a scale stretches the offset before it too
         if part["type"] == "scale" and "scale" in part:
@@ -262,7 +262,7 @@ def _axes(written: list[Any], transformations: list[Any]) -> tuple[tuple[Axis, .
             )
     lost = bool(notes)
     axes = []
-    for part, size, start in zip(written, scale, offset, strict=True):
+    for part, size, start in zip(axes_written, scale, offset, strict=True):
         name, unit = str(part["name"]), str(part.get("unit") or "px")
         space = part.get("type") == "space" or ("type" not in part and name in _SPACE)
         possible = size > 0 and math.isfinite(size) and math.isfinite(start)
@@ -305,25 +305,25 @@ def write(
     origin = origin_of(volume, f"ome-zarr {version}") if resume else ""
     if resume and is_unfinished(path) and load_progress(path).plan.origin != origin:
         shutil.rmtree(path)  # what another volume left unfinished
-    begun = resume and is_unfinished(path)
-    writer = _resumed(path, volume, version) if begun else _create(path, volume, version, origin)
-    done, each = set(writer.done()), math.prod(volume.shape[1:]) * volume.dtype.itemsize
+    is_begun = resume and is_unfinished(path)
+    writer = _resumed(path, volume, version) if is_begun else _create(path, volume, version, origin)
+    finished, bytes_of_slice = set(writer.done()), math.prod(volume.shape[1:]) * volume.dtype.itemsize
     for start in range(0, len(volume), writer.slab_rows):
         stop = min(start + writer.slab_rows, len(volume))
-        if start not in done:
+        if start not in finished:
             writer.write(start, np.asarray(volume[start:stop]))
         if on_progress is not None:
-            on_progress(stop * each, len(volume) * each)
-    for file in path.rglob("*.partial") if begun else ():  # chunks a killed run was writing
+            on_progress(stop * bytes_of_slice, len(volume) * bytes_of_slice)
+    for file in path.rglob("*.partial") if is_begun else ():  # chunks a killed run was writing
         if file.is_file():
             file.unlink()
     writer.finish()
 
 
 def _slab_rows(volume: Volume) -> int:
-    each = volume.shape[1] * volume.shape[2] * volume.dtype.itemsize
+    bytes_of_slice = volume.shape[1] * volume.shape[2] * volume.dtype.itemsize
     rows = _MOST_ROWS
-    while rows > 1 and rows * each > _LARGEST_SLAB:
+    while rows > 1 and rows * bytes_of_slice > _LARGEST_SLAB:
         rows //= 2
     return rows
 
@@ -347,11 +347,11 @@ def _create(path: Path, volume: Volume, version: str, origin: str) -> VolumeWrit
 
 
 def _resumed(path: Path, volume: Volume, version: str) -> VolumeWriter:
-    writer, begun = open_writer(path), load_progress(path).plan.version
-    if (writer.shape, writer.dtype, begun) != (volume.shape, volume.dtype, version):
+    writer, begun_version = open_writer(path), load_progress(path).plan.version
+    if (writer.shape, writer.dtype, begun_version) != (volume.shape, volume.dtype, version):
         raise FormatError(
-            f"{path}: holds an unfinished volume of shape {writer.shape}, type {writer.dtype} and version {begun}, "
-            f"not of {volume.shape}, {volume.dtype} and {version}; remove it, or choose another path"
+            f"{path}: holds an unfinished volume of shape {writer.shape}, type {writer.dtype} and version "
+            f"{begun_version}, not of {volume.shape}, {volume.dtype} and {version}; remove it, or choose another path"
         )
     return writer
 

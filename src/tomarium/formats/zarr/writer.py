@@ -74,15 +74,15 @@ class VolumeWriter:
 
     def files(self, z0: int) -> tuple[str, ...]:
         """List the files of a slab at all levels, by their paths below the volume's folder; some may be left out."""
-        found = []
+        names = []
         for level, grid in enumerate(self._grids):
             _, rows, columns = self._plan.level_shape(level)
             tall, wide = (
                 -(-length // size) for length, size in zip((rows, columns), grid.files[1:], strict=True)
             )
             places = ((z0 // self.slab_rows, y, x) for y in range(tall) for x in range(wide))
-            found += [grid.file(place).relative_to(self.path).as_posix() for place in places]
-        return tuple(found)
+            names += [grid.file(place).relative_to(self.path).as_posix() for place in places]
+        return tuple(names)
 
     def done(self) -> tuple[int, ...]:
         """List the slabs that are complete, by their first slice.
@@ -116,7 +116,7 @@ class VolumeWriter:
         `attributes`: what is known now that all is done, JSON-ready; kept beside what `create` was given.
         """
         self._progress.check_complete()
-        ours = {
+        own_metadata = {
             "unit": self._plan.unit,
             "writer": f"tomarium {__version__}",
             # Zarr stores no shard of zeros and reads an absent one as zeros: the count tells them apart.
@@ -125,7 +125,7 @@ class VolumeWriter:
             **(attributes or {}),
         }
         with saying_full(self.path, self._kept_slabs):
-            for name, content in group_metadata(self._plan, ours).items():
+            for name, content in group_metadata(self._plan, own_metadata).items():
                 write_json(self.path / name, content)
         self._progress.end()
         return self.path
@@ -226,8 +226,8 @@ def open_writer(path: Path) -> VolumeWriter:
 def count_again(path: Path) -> None:
     """Let a volume of OME-Zarr 0.5 tell of as many files as it has now, after slabs were replaced."""
     content = json.loads((path / "zarr.json").read_text("utf-8"))
-    ours = content["attributes"]["tomarium"]
-    ours["shards"] = [count_shards(path / str(level)) for level in range(len(ours["shards"]))]
+    own_metadata = content["attributes"]["tomarium"]
+    own_metadata["shards"] = [count_shards(path / str(level)) for level in range(len(own_metadata["shards"]))]
     write_json(path / "zarr.json", content)
 
 

@@ -73,18 +73,18 @@ def stream_offset(ole: Any, path: Path, name: str) -> int | None:
         stream_bytes(ole, path, name, size)
         return None
     if size > path.stat().st_size:
-        raise _cut(path, name, size)
+        raise _truncated(path, name, size)
     count = -(-size // sector)
     table = np.frombuffer(ole.fat, np.uint32)
     plain = np.arange(first, first + count, dtype=np.uint64)
     in_one_piece = np.array_equal(table[first : first + count - 1], plain[1:])
     chain = plain if in_one_piece else _chain(table, first, count)
     if len(chain) < count:
-        raise _cut(path, name, size)
+        raise _truncated(path, name, size)
     # [MS-CFB] 2.1: the header takes the place before sector 0; the last sector need not be full.
     ends = (chain + 1) * sector + np.minimum(sector, size - np.arange(count) * sector).astype(np.uint64)
     if int(ends.max()) > path.stat().st_size:
-        raise _cut(path, name, size)
+        raise _truncated(path, name, size)
     return (first + 1) * sector if in_one_piece else None
 
 
@@ -96,7 +96,7 @@ def _chain(table: NDArray[np.uint32], first: int, count: int) -> NDArray[np.uint
     return np.array(sectors, np.uint64) if sectors[-1] < len(table) else np.zeros(0, np.uint64)
 
 
-def _cut(path: Path, name: str, size: int) -> FormatError:
+def _truncated(path: Path, name: str, size: int) -> FormatError:
     return FormatError(
         f"{path}: is truncated: some of the {size} bytes of its stream {name} lie beyond its end; copy it again"
     )

@@ -287,11 +287,11 @@ def _geometry(
     if pixel is not None and source_m > 0:
         # A point at radius r is magnified by 1 ± r / source, so at the edge it is off by r² / source.
         half = frames.size[1] / 2
-        off = half**2 * pixel.value / source_m
-        if off > _CONE_PIXELS:
+        deviation_px = half**2 * pixel.value / source_m
+        if deviation_px > _CONE_PIXELS:
             warnings.append(
                 f"the beam is a cone: {units.show(source_m, 'm')} from the source the edge of the field is off by up "
-                f"to {off:.3g} px from a parallel beam's; a reconstruction for parallel beams blurs there"
+                f"to {deviation_px:.3g} px from a parallel beam's; a reconstruction for parallel beams blurs there"
             )
     return Value(detector_m, "read", f"{info.place('ImageInfo/DtoRADistance')}, in mm")
 
@@ -318,8 +318,10 @@ def _flats(
         warnings.append("the reference images are of another size than the frames and were left out")
         return None
     codes = [info.values(f"ReferenceData/{place}", "<u4") for place in ("DataType", "ImageInfo/DataType")]
-    named = next((DATA_TYPES.get(int(code[0])) for code in codes if code is not None), None)
-    dtype = np.dtype(named if named and np.dtype(named).itemsize == length else BY_LENGTH[int(length)])
+    stated_type = next((DATA_TYPES.get(int(code[0])) for code in codes if code is not None), None)
+    dtype = np.dtype(
+        stated_type if stated_type and np.dtype(stated_type).itemsize == length else BY_LENGTH[int(length)]
+    )
     offsets = tuple(stream_offset(info.ole, info.path, name) for name in names)
     metadata["flat_source"] = Value(names[0], "read", info.place(names[0]))
     exposures = [info.values(name, "<f4") for name in ("ImageInfo/ExpTimes", "ReferenceData/ExpTime")]

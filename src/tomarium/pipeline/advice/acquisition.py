@@ -89,8 +89,8 @@ class Acquisition:
 
     def known(self) -> dict[str, Value[Any]]:
         """Return what is known: name → value."""
-        told = {each.name: getattr(self, each.name) for each in fields(self)}
-        return {name: value for name, value in told.items() if value is not None}
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: value for name, value in values.items() if value is not None}
 
     @property
     def is_extended(self) -> bool:
@@ -98,12 +98,12 @@ class Acquisition:
         return self.extended is not None and self.extended.value
 
 
-def acquisition(given: Mapping[str, Any], scan: Scan | None = None) -> Acquisition:
+def acquisition(user_values: Mapping[str, Any], scan: Scan | None = None) -> Acquisition:
     """Collect what a scan tells and what its user gives; what is given wins.
 
     Parameters
     ----------
-    given : mapping of str to object
+    user_values : mapping of str to object
         Field of `Acquisition` → number in its unit, or text of a material; None where it was not given.
     scan : Scan, optional
         A scan; only its header is looked at.
@@ -122,12 +122,12 @@ def acquisition(given: Mapping[str, Any], scan: Scan | None = None) -> Acquisiti
     EngineUnavailable
         A material was given and xraylib is not installed.
     """
-    told = Acquisition() if scan is None else _of_scan(scan)
-    values = {name: _user(name, value) for name, value in given.items() if value is not None}
-    return replace(told, **values)
+    of_scan = Acquisition() if scan is None else _from_scan(scan)
+    values = {name: _value_of_user(name, value) for name, value in user_values.items() if value is not None}
+    return replace(of_scan, **values)
 
 
-def _user(name: str, value: Any) -> Value[Any]:
+def _value_of_user(name: str, value: Any) -> Value[Any]:
     if name in BY_NAME:
         return user_value(name, value, "given")
     if name == "material":
@@ -142,7 +142,7 @@ def _user(name: str, value: Any) -> Value[Any]:
     return Value(value, "user", "given")
 
 
-def _of_scan(scan: Scan) -> Acquisition:
+def _from_scan(scan: Scan) -> Acquisition:
     scan.demand_frames()
     views, rows, columns = scan.shape
     place = scan.path.name
@@ -155,17 +155,17 @@ def _of_scan(scan: Scan) -> Acquisition:
         views=Value(views, "read", place),
         flats=Value(scan.counts.get(FrameKind.FLAT, 0), "read", place),
         darks=Value(scan.counts.get(FrameKind.DARK, 0), "read", place),
-        span_deg=_span(angles, scan.angles_deg),
+        span_deg=_angular_range(angles, scan.angles_deg),
         pixel_m=scan.pixel_m,
         energy_kev=scan.energy_kev,
         distance_m=scan.distance_m,
         scans=Value(1, "read", place),
-        extended=_extended(scan, angles),
+        extended=_is_extended_field(scan, angles),
         exposure_s=exposure if exposure is not None and _is_above_zero(exposure.value) else None,
     )
 
 
-def _span(angles: Any, told: Value[Any]) -> Value[float] | None:
+def _angular_range(angles: Any, angles_value: Value[Any]) -> Value[float] | None:
     """Return the range of the angles with one step more: 0 to 179 degrees in 180 views are half a turn.
 
     None where neighbours lie far apart, as golden angles do, which may never have been taken back to one turn.
@@ -178,10 +178,10 @@ def _span(angles: Any, told: Value[Any]) -> Value[float] | None:
         return None
     several = span * len(angles) / (len(angles) - 1)
     whole = next((turn for turn in (180.0, 360.0) if abs(span - turn) <= 1.01 * step), several)
-    return Value(whole, "derived", f"from the angles, {told.origin}: {told.source}")
+    return Value(whole, "derived", f"from the angles, {angles_value.origin}: {angles_value.source}")
 
 
-def _extended(scan: Scan, angles: Any) -> Value[bool] | None:
+def _is_extended_field(scan: Scan, angles: Any) -> Value[bool] | None:
     """Tell an extended field by an axis in the outer third of the detector and a full turn; None without an axis."""
     axis = scan.axis_column
     if axis is None or len(angles) < 2:

@@ -88,12 +88,12 @@ class Topic:
     warnings: tuple[str, ...] = ()
 
 
-def advise(known: Acquisition) -> tuple[Topic, ...]:
+def advise(scan: Acquisition) -> tuple[Topic, ...]:
     """Say what follows from the numbers of a scan.
 
     Parameters
     ----------
-    known : Acquisition
+    scan : Acquisition
         What was read and given.
 
     Returns
@@ -106,16 +106,16 @@ def advise(known: Acquisition) -> tuple[Topic, ...]:
     ParameterError
         The material's tables do not reach to the energy.
     """
-    index = _index(known)
-    return (_views(known), _disk(known), _exposure(known), _phase(known, index), _transmission(known, index))
+    index = _index(scan)
+    return (_views(scan), _disk(scan), _exposure(scan), _phase(scan, index), _transmission(scan, index))
 
 
-def as_data(known: Acquisition, topics: tuple[Topic, ...]) -> dict[str, Any]:
+def as_data(scan: Acquisition, topics: tuple[Topic, ...]) -> dict[str, Any]:
     """Write advice for machines.
 
     Parameters
     ----------
-    known : Acquisition
+    scan : Acquisition
         What was read and given.
     topics : tuple of Topic
         What `advise` said.
@@ -126,15 +126,15 @@ def as_data(known: Acquisition, topics: tuple[Topic, ...]) -> dict[str, Any]:
         JSON-ready: `known` (name → value, origin, source) and one dict for each topic: `values` (name → value, unit,
         why), `missing`, `warnings`.
     """
-    told = {
+    known_values = {
         name: {
             "value": str(v.value) if name == "material" else v.value,
             "origin": v.origin,
             "source": v.source,
         }
-        for name, v in known.known().items()
+        for name, v in scan.known().items()
     }
-    return {"known": told} | {
+    return {"known": known_values} | {
         topic.name: {
             "values": {
                 line.name: {"value": line.value, "unit": line.unit, "why": line.why} for line in topic.lines
@@ -146,37 +146,37 @@ def as_data(known: Acquisition, topics: tuple[Topic, ...]) -> dict[str, Any]:
     }
 
 
-def _lacking(known: Acquisition, *names: str) -> tuple[str, ...]:
-    return tuple(WORDS[name] for name in names if getattr(known, name) is None)
+def _lacking(scan: Acquisition, *names: str) -> tuple[str, ...]:
+    return tuple(WORDS[name] for name in names if getattr(scan, name) is None)
 
 
-def _field_px(known: Acquisition) -> Iterator[tuple[float, str]]:
+def _field_px(scan: Acquisition) -> Iterator[tuple[float, str]]:
     """Yield the width of what is reconstructed in pixels and why, where it can be told."""
-    if known.width is not None:
-        yield known.width.value, "the width of the volume"
-    elif known.columns is not None:
-        columns = known.columns.value
+    if scan.width is not None:
+        yield scan.width.value, "the width of the volume"
+    elif scan.columns is not None:
+        columns = scan.columns.value
         yield (
             (2 * columns, "twice the columns, for the extended field")
-            if known.is_extended
+            if scan.is_extended
             else (columns, "the columns of the detector")
         )
 
 
-def _sample_px(known: Acquisition) -> float | None:
-    if known.sample_m is None or known.pixel_m is None:
+def _sample_px(scan: Acquisition) -> float | None:
+    if scan.sample_m is None or scan.pixel_m is None:
         return None
-    return known.sample_m.value / known.pixel_m.value
+    return scan.sample_m.value / scan.pixel_m.value
 
 
-def _views(known: Acquisition) -> Topic:
+def _views(scan: Acquisition) -> Topic:
     """Count views over half a turn, or over the whole one of an extended field, where a view sees half of it."""
-    field = next(_field_px(known), None)
+    field = next(_field_px(scan), None)
     if field is None:
-        return Topic("views", missing=_lacking(known, "columns"))
+        return Topic("views", missing=_lacking(scan, "columns"))
     width, why = field
     warnings: list[str] = []
-    sample = _sample_px(known)
+    sample = _sample_px(scan)
     lines = []
     if sample is not None:
         lines.append(Line("sample_px", sample, "px", f"{sample:.0f} px", "diameter of the sample over pixel"))
@@ -185,13 +185,13 @@ def _views(known: Acquisition) -> Topic:
                 f"the sample is {sample:.0f} px wide, the field of view {width:.0f} px: "
                 + (
                     "grey values are right to some percent only"
-                    if known.is_extended
+                    if scan.is_extended
                     else "take an extended field"
                 )
             )
         else:
             width, why = sample, "the diameter of the sample"
-    turns = 2 if known.is_extended else 1
+    turns = 2 if scan.is_extended else 1
     turn = f"over {180 * turns}°"
     full, usual = turns * design.views_in_full(width), turns * design.views_in_practice(width)
     lines += [
@@ -204,56 +204,65 @@ def _views(known: Acquisition) -> Topic:
             f"{turn}, as usual: 1.57 px at the rim from view to view",
         ),
     ]
-    if known.views is None:
+    if scan.views is None:
         return Topic("views", tuple(lines), (), tuple(warnings))
-    if known.span_deg is None:
-        return Topic("views", tuple(lines), _lacking(known, "span_deg"), tuple(warnings))
-    there = known.views.value * 180 * turns / known.span_deg.value
-    step = design.rim_step_px(width, known.span_deg.value / known.views.value)
-    verdict = _verdict(there, usual, full)
+    if scan.span_deg is None:
+        return Topic("views", tuple(lines), _lacking(scan, "span_deg"), tuple(warnings))
+    half_turn_views = scan.views.value * 180 * turns / scan.span_deg.value
+    step = design.rim_step_px(width, scan.span_deg.value / scan.views.value)
+    verdict = _verdict(half_turn_views, usual, full)
     lines += [
         Line(
             "views_there",
-            there,
+            half_turn_views,
             "",
-            f"{there:.0f}",
-            f"{turn}, {known.views.value} over {known.span_deg.value:g}°",
+            f"{half_turn_views:.0f}",
+            f"{turn}, {scan.views.value} over {scan.span_deg.value:g}°",
         ),
-        Line("sampling", there / full, "", f"{there / full:.2f}", f"of full sampling: {verdict}"),
+        Line(
+            "sampling",
+            half_turn_views / full,
+            "",
+            f"{half_turn_views / full:.2f}",
+            f"of full sampling: {verdict}",
+        ),
         Line("rim_step_px", step, "px", f"{step:.2f} px", "at the rim from view to view"),
     ]
-    if there < FEWEST * usual:
+    if half_turn_views < FEWEST * usual:
         warnings.append(
-            f"undersampled: {there:.0f} views {turn} where {usual} are usual for {width:.0f} px; take more views, "
-            f"or bin {usual / there:.2g}-fold, or expect streaks towards the rim"
+            f"undersampled: {half_turn_views:.0f} views {turn} where {usual} are usual for {width:.0f} px; take more "
+            f"views, or bin {usual / half_turn_views:.2g}-fold, or expect streaks towards the rim"
         )
     return Topic("views", tuple(lines), (), tuple(warnings))
 
 
-def _verdict(there: float, usual: float, full: float) -> str:
-    if there < FEWEST * usual:
+def _verdict(views: float, usual: float, full: float) -> str:
+    if views < FEWEST * usual:
         return "undersampled"
-    if there < full:
+    if views < full:
         return "as usual, fewer than in full"
-    return "oversampled, which costs disk space alone" if there > 1.5 * full else "in full"
+    return "oversampled, which costs disk space alone" if views > 1.5 * full else "in full"
 
 
-def _disk(known: Acquisition) -> Topic:
-    if known.columns is None or known.rows is None:
-        return Topic("disk", missing=_lacking(known, "columns", "rows"))
-    columns, rows = known.columns.value, known.rows.value
-    width = int(next(_field_px(known))[0])
-    views, why = _views_taken(known)
-    extra = sum(value.value for value in (known.flats, known.darks) if value is not None)
+def _disk(scan: Acquisition) -> Topic:
+    if scan.columns is None or scan.rows is None:
+        return Topic("disk", missing=_lacking(scan, "columns", "rows"))
+    columns, rows = scan.columns.value, scan.rows.value
+    width = int(next(_field_px(scan))[0])
+    views, why = _views_taken(scan)
+    extra = sum(value.value for value in (scan.flats, scan.darks) if value is not None)
     more = f" and {extra} flats and darks" if extra else ", flats and darks not counted"
-    each = design.RAW_BYTES if known.pixel_bytes is None else known.pixel_bytes.value
-    raw, volume = design.raw_bytes(columns, rows, views + extra, each), design.volume_bytes(width, rows)
-    scans = 1 if known.scans is None else known.scans.value
-    methods = 1 if known.methods is None else known.methods.value
+    pixel_bytes = design.RAW_BYTES if scan.pixel_bytes is None else scan.pixel_bytes.value
+    raw, volume = (
+        design.raw_bytes(columns, rows, views + extra, pixel_bytes),
+        design.volume_bytes(width, rows),
+    )
+    scans = 1 if scan.scans is None else scan.scans.value
+    methods = 1 if scan.methods is None else scan.methods.value
     total = scans * (raw + methods * volume)
     fast, slow = (total / speed / 3600 for speed in reversed(TRANSFER_B_S))
     lines = [
-        _bytes("raw_bytes", raw, f"{each} B · {columns} × {rows} · {views} {why}{more}"),
+        _bytes("raw_bytes", raw, f"{pixel_bytes} B · {columns} × {rows} · {views} {why}{more}"),
         _bytes("volume_bytes", volume, f"4 B · {width}² × {rows}"),
         _bytes(
             "scan_bytes",
@@ -261,9 +270,9 @@ def _disk(known: Acquisition) -> Topic:
             f"raw data and {'one volume' if methods == 1 else f'{methods} volumes'}",
         ),
     ]
-    if known.scans is not None and scans > 1:
+    if scan.scans is not None and scans > 1:
         lines.append(_bytes("total_bytes", total, f"{scans} scans"))
-    if not known.is_extended and methods == 1 and width == columns:
+    if not scan.is_extended and methods == 1 and width == columns:
         rule = scans * design.RULE_BYTES * columns**2 * rows
         lines.append(
             _bytes(
@@ -276,73 +285,73 @@ def _disk(known: Acquisition) -> Topic:
         _bytes(
             "safe_bytes",
             2 * total,
-            "disk to bring, twice that" + ("" if known.methods else "; each further volume comes on top"),
+            "disk to bring, twice that" + ("" if scan.methods else "; each further volume comes on top"),
         ),
         _bytes("binned_bytes", total // 8, "with 2 × 2 binning and half as many views, about an eighth"),
         Line("transfer_h", [fast, slow], "h", f"{fast:.2g} to {slow:.2g} h", "to copy it at 100 to 40 MB/s"),
     ]
-    hours, warnings = _hours(known, scans, total)
+    hours, warnings = _hours(scan, scans, total)
     return Topic("disk", (*lines, *hours), (), warnings)
 
 
-def _hours(known: Acquisition, scans: int, total: int) -> tuple[list[Line], tuple[str, ...]]:
+def _hours(scan: Acquisition, scans: int, total: int) -> tuple[list[Line], tuple[str, ...]]:
     """Tell how long the scans take, and the copy of all that comes of them; and by how much the copy is later."""
     lines = []
-    if known.scan_time_s is not None:
-        taken = scans * known.scan_time_s.value / 3600
-        lines.append(Line("scans_h", taken, "h", f"{taken:.3g} h", f"for {scans} scans"))
-    if known.disk_b_s is not None:
-        copied, speed = total / known.disk_b_s.value / 3600, units.show(known.disk_b_s.value, "B", 3)
+    if scan.scan_time_s is not None:
+        scans_h = scans * scan.scan_time_s.value / 3600
+        lines.append(Line("scans_h", scans_h, "h", f"{scans_h:.3g} h", f"for {scans} scans"))
+    if scan.disk_b_s is not None:
+        copied, speed = (total / scan.disk_b_s.value / 3600, units.show(scan.disk_b_s.value, "B", 3))
         lines.append(Line("copy_h", copied, "h", f"{copied:.3g} h", f"to copy it to your disk at {speed}/s"))
-    if known.scan_time_s is None or known.disk_b_s is None:
+    if scan.scan_time_s is None or scan.disk_b_s is None:
         return lines, ()
-    behind = copied - taken
+    behind = copied - scans_h
     if behind <= 0:
         return lines, ()
     lines.append(
         Line("behind_h", behind, "h", f"{behind:.3g} h", "from the last scan to the end of the copy")
     )
-    needed = total / (taken * 3600)
+    bytes_s = total / (scans_h * 3600)
     return lines, (
-        f"your disk falls behind by {behind:.3g} h: data come at {units.show(needed, 'B', 3)}/s, it takes {speed}/s; "
+        f"your disk falls behind by {behind:.3g} h: data come at {units.show(bytes_s, 'B', 3)}/s, it takes {speed}/s; "
         f"bring a second one, or a quicker one",
     )
 
 
-def _views_taken(known: Acquisition) -> tuple[int, str]:
+def _views_taken(scan: Acquisition) -> tuple[int, str]:
     """Return the views there are, else those that are usual for the whole field."""
-    if known.views is not None:
-        return known.views.value, "views"
-    width, turns = next(_field_px(known))[0], 2 if known.is_extended else 1
+    if scan.views is not None:
+        return scan.views.value, "views"
+    width, turns = next(_field_px(scan))[0], 2 if scan.is_extended else 1
     return turns * design.views_in_practice(width), "views, as usual for this width"
 
 
 def _bytes(name: str, count: int, why: str) -> Line:
-    shown = f"{units.show(count, 'B', 4)} = {count / 2**30:.4g} GiB"
-    return Line(name, count, "B", shown, why)
+    text = f"{units.show(count, 'B', 4)} = {count / 2**30:.4g} GiB"
+    return Line(name, count, "B", text, why)
 
 
-def _exposure(known: Acquisition) -> Topic:
+def _exposure(scan: Acquisition) -> Topic:
     """Tell how far the rim moves while a view is exposed, if the sample turns without stopping."""
-    field = next(_field_px(known), None)
-    missing = _lacking(known, "exposure_s", "span_deg", "views") + (
-        _lacking(known, "columns") if field is None else ()
+    field = next(_field_px(scan), None)
+    missing = _lacking(scan, "exposure_s", "span_deg", "views") + (
+        _lacking(scan, "columns") if field is None else ()
     )
     if field is None:
         return Topic("exposure", missing=missing)
-    width = min(field[0], _sample_px(known) or field[0])
-    if known.speed_deg_s is not None and known.exposure_s is not None:
-        turned = known.speed_deg_s.value * known.exposure_s.value
-        why = f"while the sample turns by {turned:.4g}° in {units.show(known.exposure_s.value, 's')}"
-        limit = degrees(2 * design.LARGEST_BLUR_PX / width) / known.exposure_s.value
+    width = min(field[0], _sample_px(scan) or field[0])
+    if scan.speed_deg_s is not None and scan.exposure_s is not None:
+        turned = scan.speed_deg_s.value * scan.exposure_s.value
+        why = f"while the sample turns by {turned:.4g}° in {units.show(scan.exposure_s.value, 's')}"
+        limit = degrees(2 * design.LARGEST_BLUR_PX / width) / scan.exposure_s.value
         more = [Line("fastest_deg_s", limit, "deg/s", f"{limit:.3g}°/s", "speed for which that is 1 px")]
         return _blur(design.rim_step_px(width, turned), why, more)
-    if known.views is None or known.span_deg is None:
+    if scan.views is None or scan.span_deg is None:
         return Topic("exposure", missing=missing)
-    step = known.span_deg.value / known.views.value
+    step = scan.span_deg.value / scan.views.value
     more = []
-    if known.exposure_s is not None:
-        least = known.views.value * known.exposure_s.value
+    if scan.exposure_s is not None:
+        least = scan.views.value * scan.exposure_s.value
         more.append(
             Line("least_time_s", least, "s", _minutes(least), "views times exposure: the scan takes longer")
         )
@@ -366,29 +375,29 @@ def _minutes(seconds: float) -> str:
     return f"{seconds:.3g} s" if seconds < 120 else f"{seconds / 60:.3g} min"
 
 
-def _index(known: Acquisition) -> RefractiveIndex | None:
-    if known.material is None or known.energy_kev is None:
+def _index(scan: Acquisition) -> RefractiveIndex | None:
+    if scan.material is None or scan.energy_kev is None:
         return None
-    return refractive_index(known.material.value, known.energy_kev.value)
+    return refractive_index(scan.material.value, scan.energy_kev.value)
 
 
-def _phase(known: Acquisition, index: RefractiveIndex | None) -> Topic:
+def _phase(scan: Acquisition, index: RefractiveIndex | None) -> Topic:
     lines = [] if index is None else list(_index_lines(index))
-    missing = _lacking(known, "energy_kev", "distance_m", "pixel_m")
-    if known.delta_beta is None and known.material is None and known.length_px is None:
+    missing = _lacking(scan, "energy_kev", "distance_m", "pixel_m")
+    if scan.delta_beta is None and scan.material is None and scan.length_px is None:
         missing += (WORDS["delta_beta"],)
-    if known.distance_m is not None and not known.distance_m.value:
+    if scan.distance_m is not None and not scan.distance_m.value:
         return Topic("phase", tuple(lines), ("a distance other than 0: there is no propagation without one",))
     warnings: list[str] = []
-    energy, distance = known.energy_kev, known.distance_m
+    energy, distance = scan.energy_kev, scan.distance_m
     if energy is not None and distance is not None:
         fringe = design.fringe_m(energy.value, distance.value)
-        in_px = "" if known.pixel_m is None else f", {fringe / known.pixel_m.value:.2f} px"
+        in_px = "" if scan.pixel_m is None else f", {fringe / scan.pixel_m.value:.2f} px"
         lines.append(
             Line("fringe_m", fringe, "m", f"{units.show(fringe, 'm', 3)}{in_px}", "first fringe, √(λR)")
         )
-        lines += _near_field(known.pixel_m, energy, distance, warnings)
-        lines += _paganin_length(known, index)
+        lines += _near_field(scan.pixel_m, energy, distance, warnings)
+        lines += _paganin_length(scan, index)
     return Topic("phase", tuple(lines), missing, tuple(warnings))
 
 
@@ -424,33 +433,33 @@ def _near_field(
         )
 
 
-def _paganin_length(known: Acquisition, index: RefractiveIndex | None) -> Iterator[Line]:
-    assert known.energy_kev is not None
-    assert known.distance_m is not None
-    if known.length_px is not None and known.pixel_m is not None:
-        told = known.length_px.value
-        ratio = ratio_of(told * known.pixel_m.value, known.energy_kev.value, known.distance_m.value)
-        why = f"δ/β that a filter of {told:g} px stands for, L² / (πλR)"
+def _paganin_length(scan: Acquisition, index: RefractiveIndex | None) -> Iterator[Line]:
+    assert scan.energy_kev is not None
+    assert scan.distance_m is not None
+    if scan.length_px is not None and scan.pixel_m is not None:
+        length_px = scan.length_px.value
+        ratio = ratio_of(length_px * scan.pixel_m.value, scan.energy_kev.value, scan.distance_m.value)
+        why = f"δ/β that a filter of {length_px:g} px stands for, L² / (πλR)"
         yield Line("delta_beta_of_length", ratio, "", f"{ratio:.4g}", why)
-    if known.delta_beta is not None:
-        ratio, of = known.delta_beta.value, "as given"
+    if scan.delta_beta is not None:
+        ratio, of = scan.delta_beta.value, "as given"
     elif index is not None:
         ratio, of = index.delta_beta, f"of {index.material}"
     else:
         return
-    length = length_m(ratio, known.energy_kev.value, known.distance_m.value)
+    length = length_m(ratio, scan.energy_kev.value, scan.distance_m.value)
     why = f"Paganin's length √(πλR δ/β), δ/β {ratio:.4g} {of}"
     yield Line("paganin_length_m", length, "m", units.show(length, "m", 4), why)
-    if known.pixel_m is not None:
-        pixels = length / known.pixel_m.value
+    if scan.pixel_m is not None:
+        pixels = length / scan.pixel_m.value
         yield Line("paganin_length_px", pixels, "px", f"{pixels:.3g} px", "the same in pixels")
 
 
-def _transmission(known: Acquisition, index: RefractiveIndex | None) -> Topic:
-    missing = _lacking(known, "material", "sample_m", "energy_kev")
-    if known.material is None or known.sample_m is None:
+def _transmission(scan: Acquisition, index: RefractiveIndex | None) -> Topic:
+    missing = _lacking(scan, "material", "sample_m", "energy_kev")
+    if scan.material is None or scan.sample_m is None:
         return Topic("transmission", missing=missing)
-    material, thickness = known.material.value, known.sample_m.value
+    material, thickness = scan.material.value, scan.sample_m.value
     lines, warnings = [], []
     if index is not None:
         part = design.transmission(index.attenuation_1_cm, thickness)
@@ -483,6 +492,6 @@ def _transmission(known: Acquisition, index: RefractiveIndex | None) -> Topic:
 def _good_energies(at: Callable[[float], float]) -> Line:
     least, most = GOOD_TRANSMISSION
     ranges = design.energies_for(at, least, most, low_kev=max(1.0, ENERGIES_KEV[0]), high_kev=ENERGIES_KEV[1])
-    shown = ", ".join(f"{low:.3g} to {high:.3g} keV" for low, high in ranges) or "none from 1 to 800 keV"
+    text = ", ".join(f"{low:.3g} to {high:.3g} keV" for low, high in ranges) or "none from 1 to 800 keV"
     why = f"where {100 * least:.0f} to {100 * most:.0f} % go through, for least noise (µD about 2)"
-    return Line("good_energies_kev", [list(one) for one in ranges], "keV", shown, why)
+    return Line("good_energies_kev", [list(energy_range) for energy_range in ranges], "keV", text, why)

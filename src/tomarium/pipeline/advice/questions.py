@@ -121,7 +121,7 @@ OWN: Final = (*_DETECTOR, *_BEAMTIME, *_SAMPLE, *_MOTION)
 """Questions that the command asks besides the options by which a scan is opened, and the material."""
 
 
-def _of_geometry(name: str) -> Question:
+def _question_of_field(name: str) -> Question:
     field = BY_NAME[name]
     return Question(field.option, name, field.label, field.help, field.unit)
 
@@ -130,10 +130,10 @@ GROUPS: Final[tuple[tuple[str, tuple[Question, ...]], ...]] = (
     ("The scan", _DETECTOR),
     ("The beamtime", _BEAMTIME),
     ("Beam and sample", (
-        *(_of_geometry(name) for name in ("pixel_m", "energy_kev", "distance_m")), MATERIAL, *_SAMPLE,
+        *(_question_of_field(name) for name in ("pixel_m", "energy_kev", "distance_m")), MATERIAL, *_SAMPLE,
     )),
     ("Exposure and rotation", _MOTION),
 )  # fmt: skip
 """All questions as the form groups them."""
 
-BY_OPTION: Final = {one.option: one for _, group in GROUPS for one in group}
+BY_OPTION: Final = {question.option: question for _, group in GROUPS for question in group}

@@ -138,23 +138,23 @@ def align_slices(
     say = tell or (lambda stage, done, total: None)
     _demand(series, tilt_deg, slow, reference, skipped, model)
     voxel = _voxel(series, pixel_m, slice_m, tilt_deg)
-    said: list[str] = []
+    warnings: list[str] = []
     drift = _drift(series, model, reference, reach_px, say)
     odd = odd_slices(drift, series.count)
-    known = {*skipped, *_gaps(series)}
-    said += _odd_warnings(replace(odd, wide=tuple(value for value in odd.wide if value not in known)))
-    length = _slow(drift, slow, reference, series.count, said)
-    matrices, shifts, left = _undone(drift, length)
+    explained = {*skipped, *_gaps(series)}
+    warnings += _odd_warnings(replace(odd, wide=tuple(value for value in odd.wide if value not in explained)))
+    length = _slow_length(drift, slow, reference, series.count, warnings)
+    matrices, shifts, slow_part_left = _drift_to_undo(drift, length)
     gains, offsets = _levels(series, levels, length, say)
     sources, filled, more = _planes(series, skipped, odd.bad if bad == "fill" else ())
-    said += more
+    warnings += more
     frame = _frame(series, matrices, shifts)
     dtype = np.dtype(np.float32) if as_float or series.dtype.kind == "f" else series.dtype
     planes = AlignedPlanes(series, sources, matrices, shifts, gains, offsets, frame, curtains, dtype)
     error = drift.error_px(math.inf if length is None else length)
-    rows = _rows(series, drift, shifts, left, gains, offsets, odd, sources)
-    span = tuple(float(np.ptp(left[:, axis])) if length is not None else 0.0 for axis in (0, 1))
-    said += _warnings(error, voxel)
+    rows = _rows(series, drift, shifts, slow_part_left, gains, offsets, odd, sources)
+    span = tuple(float(np.ptp(slow_part_left[:, axis])) if length is not None else 0.0 for axis in (0, 1))
+    warnings += _warnings(error, voxel)
     account: dict[str, Any] = {
         "model": model,
         "slow": "none left" if length is None else length,
@@ -177,11 +177,13 @@ def align_slices(
         },
         "slices": rows,
     }
-    kept = {name: value for name, value in series.metadata.items() if name not in ("grey_range", "denoised")}
+    metadata = {
+        name: value for name, value in series.metadata.items() if name not in ("grey_range", "denoised")
+    }
     axes = _axes(voxel, frame)
-    volume = Volume(planes, axes, "", series.name, series.path, {**kept, "aligned_slices": account})
+    volume = Volume(planes, axes, "", series.name, series.path, {**metadata, "aligned_slices": account})
     return AlignedSlices(
-        volume, tuple(rows), length, error, (span[0], span[1]), odd.bad, tuple(filled), tuple(said)
+        volume, tuple(rows), length, error, (span[0], span[1]), odd.bad, tuple(filled), tuple(warnings)
     )
 
 
@@ -227,11 +229,13 @@ def _demand(
 def _voxel(
     series: SliceSeries, pixel: float | None, step: float | None, tilt: float | None
 ) -> tuple[float, float, float] | None:
-    known = series.voxel_m
-    along = pixel or (known[2] if known else None)
-    upright = pixel or (known[1] if known else None)
+    voxel_of_series = series.voxel_m
+    along = pixel or (voxel_of_series[2] if voxel_of_series else None)
+    upright = pixel or (voxel_of_series[1] if voxel_of_series else None)
     # A single file tells how far its rows are apart, and of slices often the same.
-    apart = step or (known[0] if known and known[0] != known[2] else None)
+    apart = step or (
+        voxel_of_series[0] if voxel_of_series and voxel_of_series[0] != voxel_of_series[2] else None
+    )
     if along is None and apart is None:
         return None
     if along is None or upright is None or apart is None:
@@ -266,28 +270,28 @@ def _drift(
     )
 
 
-def _slow(
+def _slow_length(
     drift: Drift,
     slow: float | Literal["auto", "drift"],
     reference: tuple[int, int, int, int] | None,
     count: int,
-    said: list[str],
+    warnings: list[str],
 ) -> float | None:
     """Return beyond how many slices movement is left; None where it is all undone."""
     if reference is not None or slow == "drift":
         return None
     if slow != "auto":
         return float(slow)
-    tried = [float(round(n)) for n in np.geomspace(SHORTEST, max(SHORTEST, count), 24)]
+    lengths = [float(round(n)) for n in np.geomspace(SHORTEST, max(SHORTEST, count), 24)]
     good = SHORTEST
-    for length in dict.fromkeys(tried):
+    for length in dict.fromkeys(lengths):
         if not drift.error_px(length) <= GOAL_PX:
             break
         good = length
     return good
 
 
-def _undone(
+def _drift_to_undo(
     drift: Drift, length: float | None
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Leave what is slow: matrices and shifts that undo the rest, and the slow shifts."""
@@ -311,24 +315,26 @@ def _levels(
     count = series.count
     if levels == "none":
         return np.ones(count), np.zeros(count)
-    found = np.zeros((count, 2))
+    levels_of_slices = np.zeros((count, 2))
     step = max(1, max(series.rows, series.columns) // 512)
     for number in range(count):
         say("brightness", number, count)
         values = finite(series.plane(number))[::step, ::step]
         low, middle, high = np.percentile(values, [10, 50, 90])
-        found[number] = middle, max(float(high - low), 1e-12)
+        levels_of_slices[number] = middle, max(float(high - low), 1e-12)
     say("brightness", count, count)
-    wanted = np.column_stack([_steady(found[:, 0]), np.exp(_steady(np.log(found[:, 1])))])
-    gains = wanted[:, 1] / found[:, 1] if levels == "linear" else np.ones(count)
+    steady = np.column_stack(
+        [_running_median(levels_of_slices[:, 0]), np.exp(_running_median(np.log(levels_of_slices[:, 1])))]
+    )
+    gains = steady[:, 1] / levels_of_slices[:, 1] if levels == "linear" else np.ones(count)
     odd = ~((gains > 0.2) & (gains < 5))  # a slice without contrast is left as it is
     gains[odd] = 1.0
-    offsets = wanted[:, 0] - gains * found[:, 0]
+    offsets = steady[:, 0] - gains * levels_of_slices[:, 0]
     offsets[odd] = 0.0
     return gains, offsets
 
 
-def _steady(values: NDArray[np.float64], reach: int = 7) -> NDArray[np.float64]:
+def _running_median(values: NDArray[np.float64], reach: int = 7) -> NDArray[np.float64]:
     """Return the running median over fifteen slices, whose ends are continued by mirror images."""
     near = min(reach, len(values) - 1)
     padded = np.pad(values, near, mode="reflect")
@@ -345,27 +351,29 @@ def _planes(
         [sum(value < number for value in skipped) for number in range(series.count)]
     )
     good = [number for number in range(series.count) if number not in set(bad)]
-    held = places[good]
-    made, filled = [], []
+    good_places = places[good]
+    sources, filled = [], []
     for plane in range(int(places[-1]) + 1):
-        after = int(np.searchsorted(held, plane))
-        if after < len(held) and held[after] == plane:
-            made.append((good[after], good[after], 0.0))
+        after = int(np.searchsorted(good_places, plane))
+        if after < len(good_places) and good_places[after] == plane:
+            sources.append((good[after], good[after], 0.0))
             continue
         filled.append(plane)
-        if after in (0, len(held)):
+        if after in (0, len(good_places)):
             end = good[0] if after == 0 else good[-1]
-            made.append((end, end, 0.0))
+            sources.append((end, end, 0.0))
             continue
-        before = held[after - 1]
-        made.append((good[after - 1], good[after], float((plane - before) / (held[after] - before))))
-    said = [doubt] if doubt else []
-    if filled:
-        said.append(
-            f"{len(filled)} planes were filled in between their neighbours, for nothing good was taken there: "
-            f"{_listed(filled)}"
+        before = good_places[after - 1]
+        sources.append(
+            (good[after - 1], good[after], float((plane - before) / (good_places[after] - before)))
         )
-    return tuple(made), filled, said
+    warnings = [doubt] if doubt else []
+    if filled:
+        warnings.append(
+            f"{len(filled)} planes were filled in between their neighbours, for nothing good was taken there: "
+            f"{_in_text(filled)}"
+        )
+    return tuple(sources), filled, warnings
 
 
 def _frame(
@@ -395,7 +403,7 @@ def _rows(
     series: SliceSeries,
     drift: Drift,
     shifts: NDArray[np.float64],
-    left: NDArray[np.float64],
+    slow_part_left: NDArray[np.float64],
     gains: NDArray[np.float64],
     offsets: NDArray[np.float64],
     odd: Odd,
@@ -408,8 +416,8 @@ def _rows(
             "plane": planes.get(number),
             "row_px": round(float(shifts[number, 0]), 4),
             "column_px": round(float(shifts[number, 1]), 4),
-            "slow_row_px": round(float(left[number, 0]), 4),
-            "slow_column_px": round(float(left[number, 1]), 4),
+            "slow_row_px": round(float(slow_part_left[number, 0]), 4),
+            "slow_column_px": round(float(slow_part_left[number, 1]), 4),
             "residual_px": None
             if np.isnan(drift.residuals_px[number])
             else round(float(drift.residuals_px[number]), 4),
@@ -426,17 +434,17 @@ def _curtain_account(series: SliceSeries, curtains: Curtains | None) -> dict[str
     """Tell how much is taken out of three slices, and how much of that is the specimen's."""
     if curtains is None:
         return None
-    taken, harm, spread = [], [], []
+    amounts, harm, spread = [], [], []
     for number in sorted({series.count // 4, series.count // 2, 3 * series.count // 4}):
         values = finite(series.plane(number))
-        made, lost = remove_curtains(values, curtains.widest_px, length_px=curtains.length_px)
-        taken.append(float(np.sqrt(np.mean((values - made) ** 2))))
+        cleaned, lost = remove_curtains(values, curtains.widest_px, length_px=curtains.length_px)
+        amounts.append(float(np.sqrt(np.mean((values - cleaned) ** 2))))
         harm.append(lost)
         spread.append(float(values.std()))
     return {
         "widest_px": curtains.widest_px,
         "length_px": curtains.length_px,
-        "taken": float(np.mean(taken)),
+        "taken": float(np.mean(amounts)),
         "of_the_specimen": float(np.mean(harm)),
         "spread_of_values": float(np.mean(spread)),
     }
@@ -445,39 +453,43 @@ def _curtain_account(series: SliceSeries, curtains: Curtains | None) -> dict[str
 def _gaps(series: SliceSeries) -> list[int]:
     """List the slices after which numbers of files are left out."""
     at, _ = series.positions()
-    return [number for number, (one, following) in enumerate(pairwise(at)) if following - one > 1]
+    return [
+        number
+        for number, (number_of_file, following) in enumerate(pairwise(at))
+        if following - number_of_file > 1
+    ]
 
 
 def _odd_warnings(odd: Odd) -> list[str]:
-    said = []
+    warnings = []
     if odd.bad:
-        said.append(
-            f"{len(odd.bad)} slices are like none of their neighbours (blurred, charged, black?): {_listed(odd.bad)}; "
+        warnings.append(
+            f"{len(odd.bad)} slices are like none of their neighbours (blurred, charged, black?): {_in_text(odd.bad)}; "
             f"they lie where their neighbours do. --bad fill replaces them"
         )
     if odd.wide:
-        said.append(
-            f"after slices {_listed(odd.wide)} the next one is as unlike as the one after it: a slice was lost there, "
+        warnings.append(
+            f"after slices {_in_text(odd.wide)} the next one is as unlike as the one after it: a slice was lost there, "
             f"or cut thicker; --skipped tells of lost ones"
         )
     if odd.narrow:
-        said.append(
-            f"after slices {_listed(odd.narrow)} the next one shows nearly the same: hardly anything was cut there"
+        warnings.append(
+            f"after slices {_in_text(odd.narrow)} the next one shows nearly the same: hardly anything was cut there"
         )
-    return said
+    return warnings
 
 
 def _warnings(error: float, voxel: tuple[float, float, float] | None) -> list[str]:
-    said = []
+    warnings = []
     if error > 2 * GOAL_PX:
-        said.append(
+        warnings.append(
             f"parts of the slices agree on where they lie to {error:.2f} px only; a larger region, less noise or "
             f"thinner slices would tell more"
         )
     if voxel is None:
-        said.append("no pixel size is known, so that the volume has none: tell --pixel and --slice")
-    return said
+        warnings.append("no pixel size is known, so that the volume has none: tell --pixel and --slice")
+    return warnings
 
 
-def _listed(numbers: Sequence[int]) -> str:
+def _in_text(numbers: Sequence[int]) -> str:
     return ", ".join(map(str, numbers[:8])) + (" …" if len(numbers) > 8 else "")

@@ -73,29 +73,29 @@ class AlignedPlanes:
         return len(self.sources), self.frame[0], self.frame[1]
 
     def __getitem__(self, key: Any) -> Any:
-        planes, *rest = key if isinstance(key, tuple) else (key,)
+        planes, *further = key if isinstance(key, tuple) else (key,)
         if planes is Ellipsis:
-            return self[(slice(None), *rest)]
+            return self[(slice(None), *further)]
         if isinstance(planes, int | np.integer):
-            return self._made(range(self.shape[0])[int(planes)])[tuple(rest)]
-        wanted = range(*planes.indices(self.shape[0]))
-        result = np.zeros((len(wanted), *self.shape[1:]), self.dtype)
+            return self._make_plane(range(self.shape[0])[int(planes)])[tuple(further)]
+        numbers = range(*planes.indices(self.shape[0]))
+        result = np.zeros((len(numbers), *self.shape[1:]), self.dtype)
         with ThreadPoolExecutor(processors()) as pool:
-            for at, plane in enumerate(pool.map(self._made, wanted)):
+            for at, plane in enumerate(pool.map(self._make_plane, numbers)):
                 result[at] = plane
-        return result[(slice(None), *rest)]
+        return result[(slice(None), *further)]
 
-    def _made(self, number: int) -> NDArray[Any]:
+    def _make_plane(self, number: int) -> NDArray[Any]:
         first, second, share = self.sources[number]
-        plane = self._slice(first)
+        plane = self._warped_slice(first)
         if share:
-            plane = (1 - np.float32(share)) * plane + np.float32(share) * self._slice(second)
+            plane = (1 - np.float32(share)) * plane + np.float32(share) * self._warped_slice(second)
         if self.dtype.kind == "f":
             return plane.astype(self.dtype)
         limits = np.iinfo(self.dtype)
         return np.clip(np.rint(plane.astype(np.float64)), limits.min, limits.max).astype(self.dtype)
 
-    def _slice(self, number: int) -> Plane:
+    def _warped_slice(self, number: int) -> Plane:
         values = finite(self.series.plane(number))
         if self.curtains is not None:
             values, _ = remove_curtains(values, self.curtains.widest_px, length_px=self.curtains.length_px)
@@ -103,9 +103,9 @@ class AlignedPlanes:
         if gain != 1 or offset != 0:
             values = values * np.float32(gain) + np.float32(offset)
         shift = (float(self.shifts[number, 0]), float(self.shifts[number, 1]))
-        made, inside = warp_section(values, self.matrices[number], shift, self.frame)
-        made[~inside] = 0
-        return made
+        moved, inside = warp_section(values, self.matrices[number], shift, self.frame)
+        moved[~inside] = 0
+        return moved
 
 
 def finite(plane: NDArray[Any]) -> Plane:

@@ -105,7 +105,7 @@ class Drift:
         if len(self.parts) < 2:
             return float("nan")
         flat = [part.reshape(part.shape[0], -1) for part in self.parts]
-        fast = np.array([one - (slow_part(one, slow) if np.isfinite(slow) else 0.0) for one in flat])
+        fast = np.array([path - (slow_part(path, slow) if np.isfinite(slow) else 0.0) for path in flat])
         variance = fast.var(axis=0, ddof=1) / len(fast)
         return SHARED * float(np.sqrt(variance.mean()))
 
@@ -164,18 +164,18 @@ def measure_drift(
     def prepared(number: int) -> Plane:
         return prepared_section(planes(number), factor)
 
-    pairs = _measured(prepared, count, lags, reach, tiles, "neighbours", say)
+    pairs = _measure_pairs(prepared, count, lags, reach, tiles, "neighbours", say)
     _demand_alike(pairs, count)
-    matrices, shifts, counted = _solved(pairs, count, half, model)
+    matrices, shifts, counted = _solve_paths(pairs, count, half, model)
     if model == "affine":
-        known = matrices, shifts
+        placed = matrices, shifts
 
         def warped(number: int) -> Plane:
-            plane, inside = warp_section(prepared(number), known[0][number], tuple(known[1][number]))
+            plane, inside = warp_section(prepared(number), placed[0][number], tuple(placed[1][number]))
             return np.where(inside, plane, 0).astype(np.float32)
 
-        pairs = _measured(warped, count, lags, 4.0, tiles, "neighbours again", say)
-        more, further, counted = _solved(pairs, count, half, model)
+        pairs = _measure_pairs(warped, count, lags, 4.0, tiles, "neighbours again", say)
+        more, further, counted = _solve_paths(pairs, count, half, model)
         shifts = np.einsum("kij,kj->ki", matrices, further) + shifts
         matrices = matrices @ more
     middle = np.linalg.inv(matrices.mean(axis=0))
@@ -187,13 +187,13 @@ def measure_drift(
         matrices,
         factor * shifts,
         factor * _residuals(pairs, counted, count, half, model),
-        factor * _parts(pairs, count, half, model),
+        factor * _paths_of_parts(pairs, count, half, model),
         pairs,
         counted,
     )
 
 
-def _measured(
+def _measure_pairs(
     prepared: Callable[[int], Plane],
     count: int,
     lags: tuple[int, ...],
@@ -202,14 +202,16 @@ def _measured(
     stage: str,
     say: Tell,
 ) -> Pairs:
-    kept: dict[int, Plane] = {}
-    first, second, found = [], [], list[SectionShift]()
+    prepared_planes: dict[int, Plane] = {}
+    first, second, measured = [], [], list[SectionShift]()
     place = np.zeros((count, 2))
     with ThreadPoolExecutor(processors()) as pool:
         for number in range(count):
             say(stage, number, count)
-            kept[number] = prepared(number)
-            kept = {key: plane for key, plane in kept.items() if key >= number - max(lags)}
+            prepared_planes[number] = prepared(number)
+            prepared_planes = {
+                key: plane for key, plane in prepared_planes.items() if key >= number - max(lags)
+            }
             earlier = [number - lag for lag in lags if lag <= number]
             if not earlier:
                 continue
@@ -217,8 +219,8 @@ def _measured(
             jobs = [
                 pool.submit(
                     register_sections,
-                    kept[value],
-                    kept[number],
+                    prepared_planes[value],
+                    prepared_planes[number],
                     start=(float(guess[0] - place[value, 0]), float(guess[1] - place[value, 1])),
                     reach=reach,
                     tiles=tiles,
@@ -233,19 +235,19 @@ def _measured(
             )
             first += earlier
             second += [number] * len(earlier)
-            found += answers
+            measured += answers
     say(stage, count, count)
-    return Pairs(np.array(first, np.intp), np.array(second, np.intp), tuple(found))
+    return Pairs(np.array(first, np.intp), np.array(second, np.intp), tuple(measured))
 
 
 def _demand_alike(pairs: Pairs, count: int) -> None:
-    held = np.zeros(count, bool)
-    held[pairs.first[pairs.told]] = True
-    held[pairs.second[pairs.told]] = True
-    if held.sum() * 2 < count:
+    is_tied = np.zeros(count, bool)
+    is_tied[pairs.first[pairs.told]] = True
+    is_tied[pairs.second[pairs.told]] = True
+    if is_tied.sum() * 2 < count:
         raise InputError(
-            f"{count - int(held.sum())} of {count} slices are like none of their neighbours, so that nothing tells how "
-            f"they lie; look at them: is it one series, in order, with the region of one specimen in focus?"
+            f"{count - int(is_tied.sum())} of {count} slices are like none of their neighbours, so that nothing tells "
+            f"how they lie; look at them: is it one series, in order, with the region of one specimen in focus?"
         )
 
 
@@ -255,29 +257,29 @@ def _weights(pairs: Pairs) -> Array:
     return np.where(pairs.told, likeness**2 / (1.02 - likeness), 0.0)
 
 
-def _values(pairs: Pairs, half: Array, model: Model, chosen: slice = slice(None)) -> Array:
+def _parameters_of_pairs(pairs: Pairs, half: Array, model: Model, chosen: slice = slice(None)) -> Array:
     """Give each pair its parameters, pixels: shifts, and of an affine model what its matrix does at the edges."""
     if model == "translation":
         return np.array([[section_shift.rows, section_shift.columns] for section_shift in pairs.found])
-    made = np.full((len(pairs.found), 6), np.nan)
+    parameters = np.full((len(pairs.found), 6), np.nan)
     for number, section_shift in enumerate(pairs.found):
         places, tiles = section_shift.places[chosen], section_shift.tiles[chosen]
-        told = np.isfinite(tiles[:, 0])
-        if told.sum() < 5:
+        is_measured = np.isfinite(tiles[:, 0])
+        if is_measured.sum() < 5:
             continue
-        system = np.column_stack([np.ones(len(places)), places / half])[told]
-        right, weight = tiles[told], np.ones(int(told.sum()))
+        system = np.column_stack([np.ones(len(places)), places / half])[is_measured]
+        right, weight = tiles[is_measured], np.ones(int(is_measured.sum()))
         for _ in range(5):
             root = np.sqrt(weight)[:, None]
             answer = np.linalg.lstsq(system * root, right * root, rcond=None)[0]
             far = np.hypot(*(right - system @ answer).T)
             weight = 1 / (1 + (far / max(0.05, 2 * float(np.median(far)))) ** 2)
-        made[number] = answer.ravel()
-    return made
+        parameters[number] = answer.ravel()
+    return parameters
 
 
-def _solved(pairs: Pairs, count: int, half: Array, model: Model) -> tuple[Array, Array, Array]:
-    values = _values(pairs, half, model)
+def _solve_paths(pairs: Pairs, count: int, half: Array, model: Model) -> tuple[Array, Array, Array]:
+    values = _parameters_of_pairs(pairs, half, model)
     used = pairs.told & np.isfinite(values[:, 0])
     path, robust = solve_path(
         pairs.first[used], pairs.second[used], values[used], _weights(pairs)[used], count
@@ -293,39 +295,41 @@ def _solved(pairs: Pairs, count: int, half: Array, model: Model) -> tuple[Array,
 
 
 def _residuals(pairs: Pairs, counted: Array, count: int, half: Array, model: Model) -> Array:
-    values = _values(pairs, half, model)
+    values = _parameters_of_pairs(pairs, half, model)
     used = counted > 0.1
     path, _ = solve_path(pairs.first[used], pairs.second[used], values[used], _weights(pairs)[used], count)
-    rest = path[pairs.second] - path[pairs.first] - values
-    squares = np.sum(rest[:, :2] ** 2, axis=1)
-    found = np.full(count, np.nan)
+    residuals = path[pairs.second] - path[pairs.first] - values
+    squares = np.sum(residuals[:, :2] ** 2, axis=1)
+    residuals_of_slices = np.full(count, np.nan)
     for number in range(count):
-        mine = used & ((pairs.first == number) | (pairs.second == number))
-        if mine.any():
-            found[number] = np.sqrt(np.average(squares[mine], weights=counted[mine]))
-    return found
+        is_of_slice = used & ((pairs.first == number) | (pairs.second == number))
+        if is_of_slice.any():
+            residuals_of_slices[number] = np.sqrt(
+                np.average(squares[is_of_slice], weights=counted[is_of_slice])
+            )
+    return residuals_of_slices
 
 
-def _parts(pairs: Pairs, count: int, half: Array, model: Model) -> Array:
+def _paths_of_parts(pairs: Pairs, count: int, half: Array, model: Model) -> Array:
     """Place the slices by parts of them that know nothing of each other; displacements at some places of the frame."""
     weights = _weights(pairs)
-    made = []
+    paths = []
     if model == "affine":
         places = EDGE * half * np.array([[a, b] for a in (-1, 1) for b in (-1, 1)])
         for parity in (0, 1):
             chosen = [k for k in range(AFFINE_TILES**2) if (k // AFFINE_TILES + k) % 2 == parity]
-            values = _values(pairs, half, model, np.array(chosen))  # type: ignore[arg-type]
+            values = _parameters_of_pairs(pairs, half, model, np.array(chosen))  # type: ignore[arg-type]
             used = pairs.told & np.isfinite(values[:, 0])
             path, _ = solve_path(pairs.first[used], pairs.second[used], values[used], weights[used], count)
             linear = path.reshape(count, 3, 2)
             system = np.column_stack([np.ones(len(places)), places / half])
-            made.append(np.einsum("pi,kij->kpj", system, linear))
-        return np.array(made)
+            paths.append(np.einsum("pi,kij->kpj", system, linear))
+        return np.array(paths)
     for tile in range(TILES**2):
         values = np.array([section_shift.tiles[tile] for section_shift in pairs.found])
         used = pairs.told & np.isfinite(values[:, 0])
         if used.sum() < 0.5 * pairs.told.sum():
             continue
         path, _ = solve_path(pairs.first[used], pairs.second[used], values[used], weights[used], count)
-        made.append(path[:, None])
-    return np.array(made) if made else np.zeros((0, count, 1, 2))
+        paths.append(path[:, None])
+    return np.array(paths) if paths else np.zeros((0, count, 1, 2))

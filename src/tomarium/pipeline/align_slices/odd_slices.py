@@ -58,16 +58,16 @@ def odd_slices(drift: Drift, count: int) -> Odd:
     by_lag = {int(lag): _along(likeness[lags == lag], pairs.first[lags == lag], count) for lag in (1, 2, 3)}
     shares = [list[float]() for _ in range(count)]
     for lag, line in by_lag.items():
-        usual = _usual(line)
+        usual = _running_median(line)
         for number in range(count - lag):
             if np.isfinite(line[number]) and usual[number] > 0.02:
                 share = float(line[number] / usual[number])
                 shares[number].append(share)
                 shares[number + lag].append(share)
-    found = np.array([float(np.median(share)) if share else 0.0 for share in shares])
-    bad = tuple(int(number) for number in np.flatnonzero(found < BAD))
-    wide, narrow = _steps(by_lag[1], by_lag[2], set(bad))
-    return Odd(found, bad, wide, narrow)
+    likeness_of_slices = np.array([float(np.median(share)) if share else 0.0 for share in shares])
+    bad = tuple(int(number) for number in np.flatnonzero(likeness_of_slices < BAD))
+    wide, narrow = _odd_steps(by_lag[1], by_lag[2], set(bad))
+    return Odd(likeness_of_slices, bad, wide, narrow)
 
 
 def _along(values: NDArray[np.float64], first: NDArray[np.intp], count: int) -> NDArray[np.float64]:
@@ -76,7 +76,7 @@ def _along(values: NDArray[np.float64], first: NDArray[np.intp], count: int) -> 
     return line
 
 
-def _usual(line: NDArray[np.float64]) -> NDArray[np.float64]:
+def _running_median(line: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the running median over the slices nearby."""
     return np.array(
         [
@@ -88,21 +88,21 @@ def _usual(line: NDArray[np.float64]) -> NDArray[np.float64]:
     )
 
 
-def _steps(
-    one: NDArray[np.float64], two: NDArray[np.float64], bad: set[int]
+def _odd_steps(
+    first: NDArray[np.float64], second: NDArray[np.float64], bad: set[int]
 ) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    near, far = _usual(one), _usual(two)
-    spread = 1.4826 * float(np.nanmedian(np.abs(one - near)))
+    near, far = _running_median(first), _running_median(second)
+    spread = 1.4826 * float(np.nanmedian(np.abs(first - near)))
     wide, narrow = [], []
-    for number in range(len(one) - 1):
+    for number in range(len(first) - 1):
         step = near[number] - far[number]
         if {number, number + 1} & bad or not step > APART * max(spread, 1e-3):
             continue
-        if one[number] < near[number] - 0.6 * step:
+        if first[number] < near[number] - 0.6 * step:
             wide.append(number)
         elif (
-            one[number] > near[number] + 0.6 * min(step, 1 - near[number])
-            and one[number] > near[number] + APART * spread
+            first[number] > near[number] + 0.6 * min(step, 1 - near[number])
+            and first[number] > near[number] + APART * spread
         ):
             narrow.append(number)
     return tuple(wide), tuple(narrow)

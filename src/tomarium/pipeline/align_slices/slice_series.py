@@ -66,13 +66,13 @@ class SliceSeries:
 
     def plane(self, number: int) -> NDArray[Any]:
         """Read the part of a slice that is used."""
-        found = self.read_plane(number)[self.window]
-        if found.shape != (self.rows, self.columns):
+        values = self.read_plane(number)[self.window]
+        if values.shape != (self.rows, self.columns):
             raise FormatError(
-                f"{self.path}: slice {number} has {found.shape[0]} rows and {found.shape[1]} columns, the first one "
+                f"{self.path}: slice {number} has {values.shape[0]} rows and {values.shape[1]} columns, the first one "
                 f"{self.rows} and {self.columns}; take it out of the series"
             )
-        return found
+        return values
 
     def positions(self) -> tuple[tuple[int, ...], str]:
         """Tell at which step of the cutting each slice was taken, by the numbers of the files.
@@ -94,13 +94,13 @@ class SliceSeries:
                 "the numbers of the files are no even steps, so that slices count as evenly spaced; tell with "
                 "--skipped where some are lost"
             )
-        told = tuple((number - self.numbers[0]) // usual for number in self.numbers)
-        if told[-1] + 1 > 2 * self.count:
+        positions = tuple((number - self.numbers[0]) // usual for number in self.numbers)
+        if positions[-1] + 1 > 2 * self.count:
             return plain, (
                 f"by the numbers of their files more than half of the slices are lost ({self.numbers[0]} to "
                 f"{self.numbers[-1]}, {self.count} files), so that slices count as evenly spaced"
             )
-        return told, ""
+        return positions, ""
 
 
 def series_of_image(opened: Scan | Image, path: Path) -> SliceSeries:
@@ -148,11 +148,15 @@ def series_of_image(opened: Scan | Image, path: Path) -> SliceSeries:
         raise InputError(
             f"{path}: holds an image of {opened.ndim} axes, no series of slices; give the folder of all slices"
         )
-    told = () if isinstance(opened, Scan) else opened.metadata.items()
-    kept = {
-        name: value for name, value in told if name not in ("provenance", "shards", "writer", "uncalibrated")
+    entries = () if isinstance(opened, Scan) else opened.metadata.items()
+    metadata = {
+        name: value
+        for name, value in entries
+        if name not in ("provenance", "shards", "writer", "uncalibrated")
     }
-    return _checked(read, shape, dtype, path, opened.name or path.stem, voxel, _numbers(path, shape[0]), kept)
+    return _checked_series(
+        read, shape, dtype, path, opened.name or path.stem, voxel, _numbers(path, shape[0]), metadata
+    )
 
 
 def open_pictures(folder: Path) -> SliceSeries | None:
@@ -194,10 +198,10 @@ def open_pictures(folder: Path) -> SliceSeries | None:
 
     first = read(0)
     shape = (len(slices), first.shape[0], first.shape[1])
-    return _checked(read, shape, first.dtype, folder, folder.name, None, _numbers_of(slices), {})
+    return _checked_series(read, shape, first.dtype, folder, folder.name, None, _numbers_of(slices), {})
 
 
-def _checked(
+def _checked_series(
     read: Callable[[int], NDArray[Any]],
     shape: tuple[int, ...],
     dtype: np.dtype[Any],
@@ -205,7 +209,7 @@ def _checked(
     name: str,
     voxel: tuple[float, ...] | None,
     numbers: tuple[int, ...],
-    kept: Mapping[str, Any],
+    metadata: Mapping[str, Any],
 ) -> SliceSeries:
     if dtype.kind not in "iuf":
         raise InputError(f"{path}: its pixels are {dtype.name}; slices have grey values")
@@ -214,8 +218,10 @@ def _checked(
             f"{path}: {shape[0]} slices of {shape[1]} × {shape[2]} pixels; give {FEWEST} or more, of {LEAST_SIDE} "
             f"pixels or more along each side"
         )
-    told = None if voxel is None else (float(voxel[0]), float(voxel[1]), float(voxel[2]))
-    return SliceSeries(read, shape[0], shape[1], shape[2], dtype, path, name, told, numbers, metadata=kept)
+    voxel_m = None if voxel is None else (float(voxel[0]), float(voxel[1]), float(voxel[2]))
+    return SliceSeries(
+        read, shape[0], shape[1], shape[2], dtype, path, name, voxel_m, numbers, metadata=metadata
+    )
 
 
 def _numbers(path: Path, count: int) -> tuple[int, ...]:
@@ -228,8 +234,8 @@ def _numbers(path: Path, count: int) -> tuple[int, ...]:
 
 
 def _numbers_of(slices: list[Path]) -> tuple[int, ...]:
-    found = [re.findall(r"\d+", bare(file).stem) for file in slices]
-    return tuple(int(digits[-1]) for digits in found) if all(found) else ()
+    digits_of_files = [re.findall(r"\d+", bare(file).stem) for file in slices]
+    return tuple(int(digits[-1]) for digits in digits_of_files) if all(digits_of_files) else ()
 
 
 def cropped(series: SliceSeries, rows: slice | None, columns: slice | None) -> SliceSeries:

@@ -125,40 +125,43 @@ def tune(
         )
     height = rows.stop - rows.start
     places = np.linspace(0.1 * (height - 1), 0.9 * (height - 1), SLICES).round().astype(int)
-    wanted = tuple(dict.fromkeys((rows.start + places).tolist()))
-    found: list[list[Slices]] = []
+    numbers = tuple(dict.fromkeys((rows.start + places).tolist()))
+    slices_of_parts: list[list[Slices]] = []
     for number in range(splits):
         say("parts", number, splits)
         part = chosen(scan, np.arange(number, views, splits))
         try:
-            found.append(slices_at(part, wanted, protocol, force=True))
+            slices_of_parts.append(slices_at(part, numbers, protocol, force=True))
         except TomariumError as problem:
             raise InputError(
                 f"{scan.path}: part of its views cannot be reconstructed by this protocol ({problem}); give the "
                 f"strength yourself, such as --method gaussian --strength 0.8"
             ) from problem
     say("parts", splits, splits)
-    stacks = [[np.asarray(one[k].slab.data[0], np.float32) for one in found] for k in range(len(wanted))]
-    again = [_views(one[0]) for one in found]
-    return _tuned(stacks, again, wanted, kinds, splits, say)
+    stacks = [
+        [np.asarray(slices[k].slab.data[0], np.float32) for slices in slices_of_parts]
+        for k in range(len(numbers))
+    ]
+    again = [_views_of(slices[0]) for slices in slices_of_parts]
+    return _tune_stacks(stacks, again, numbers, kinds, splits, say)
 
 
-def _views(one: Slices) -> tuple[NDArray[np.float64], float, int] | None:
+def _views_of(slices: Slices) -> tuple[NDArray[np.float64], float, int] | None:
     """Return the angles of a part, its axis and its columns; None where slices are not made about the axis by them."""
-    layout = next((item.before for item in one.resolution.work if item.after.domain == "slice"), None)
+    layout = next((item.before for item in slices.resolution.work if item.after.domain == "slice"), None)
     if layout is None:
         return None
-    angles, axis = layout.geometry.angles_deg, one.resolution.geometry.axis_column
-    size = one.slab.data.shape[-1]
-    same = one.resolution.layout.first_voxel is None or np.allclose(
-        one.resolution.layout.first_voxel, -(size - 1) / 2
+    angles, axis = layout.geometry.angles_deg, slices.resolution.geometry.axis_column
+    size = slices.slab.data.shape[-1]
+    same = slices.resolution.layout.first_voxel is None or np.allclose(
+        slices.resolution.layout.first_voxel, -(size - 1) / 2
     )
-    if axis is None or not same or layout.shape[2] != size or one.slab.data.shape[1] != size:
+    if axis is None or not same or layout.shape[2] != size or slices.slab.data.shape[1] != size:
         return None
     return np.asarray(angles.value, np.float64), float(axis.value), size
 
 
-def _again(
+def _reprojection(
     views: list[tuple[NDArray[np.float64], float, int]],
 ) -> Callable[[NDArray[np.float32], int | None], NDArray[np.floating]]:
     """Return what projects a slice and reconstructs it from a part of the views, or from all."""
@@ -175,7 +178,7 @@ def _again(
     return again
 
 
-def _tuned(
+def _tune_stacks(
     stacks: list[list[NDArray[np.float32]]],
     views: list[tuple[NDArray[np.float64], float, int] | None],
     rows: tuple[int, ...],
@@ -187,29 +190,29 @@ def _tuned(
     sigma = float(np.median([noise(np.mean(parts, axis=0)) for parts in stacks]))
     if sigma <= 0:
         return Tuned(kinds[0], 0.0, rows, splits, 1.0, False)
-    known = [view for view in views if view is not None]
+    known_views = [view for view in views if view is not None]
     alias: list[list[NDArray[np.floating]] | None] = [None] * len(stacks)
-    if len(known) == splits:
-        first, again = strengths("tv", sigma), _again(known)
+    if len(known_views) == splits:
+        first, again = strengths("tv", sigma), _reprojection(known_views)
         for number, parts in enumerate(stacks):
             say("streaks", number, len(stacks))
             strength = float(first[int(np.argmin(cross_error(parts, mask, "tv", first)))])
             alias[number] = alias_of(parts, "tv", strength, again)
         say("streaks", len(stacks), len(stacks))
-    found: list[tuple[float, float, Filter, float]] = []
+    results: list[tuple[float, float, Filter, float]] = []
     for done, kind in enumerate(kinds):
         say("strength", done, len(kinds))
-        tried = strengths(kind, sigma)
+        trial_strengths = strengths(kind, sigma)
         with ThreadPoolExecutor(processors()) as pool:
             jobs = [
-                pool.submit(cross_error, parts, mask, kind, tried, alias=alia)
+                pool.submit(cross_error, parts, mask, kind, trial_strengths, alias=alia)
                 for parts, alia in zip(stacks, alias, strict=True)
             ]
             errors = np.mean([job.result() for job in jobs], axis=0)
-        strength = strength_of_whole(best_strength(tried, errors), kind, splits)
-        found.append((float(errors.min()), float(errors[0]), kind, strength))
+        strength = strength_of_whole(best_strength(trial_strengths, errors), kind, splits)
+        results.append((float(errors.min()), float(errors[0]), kind, strength))
     say("strength", len(kinds), len(kinds))
-    least, unfiltered, kind, strength = min(found)
+    least, unfiltered, kind, strength = min(results)
     # Without a filter the error is the noise of S - 1 parts and of the one: 1 of S parts of it can go.
     removable = unfiltered / splits
     gain = max(0.0, 1 - (unfiltered - least) / removable) if removable > 0 else 1.0
@@ -253,16 +256,16 @@ class Denoised:
         return np.dtype(np.float32)
 
     def __getitem__(self, key: Any) -> Any:
-        rows, *rest = key if isinstance(key, tuple) else (key,)
+        rows, *further = key if isinstance(key, tuple) else (key,)
         if isinstance(rows, int | np.integer):
-            return self._one(np.asarray(self.volume[int(rows)]))[tuple(rest)]
+            return self._filter_plane(np.asarray(self.volume[int(rows)]))[tuple(further)]
         planes = np.asarray(self.volume[rows])
         with ThreadPoolExecutor(processors()) as pool:
-            made = list(pool.map(self._one, planes))
-        result = np.stack(made) if made else np.zeros(planes.shape, np.float32)
-        return result[(slice(None), *rest)]
+            filtered = list(pool.map(self._filter_plane, planes))
+        result = np.stack(filtered) if filtered else np.zeros(planes.shape, np.float32)
+        return result[(slice(None), *further)]
 
-    def _one(self, plane: NDArray[Any]) -> NDArray[np.float32]:
+    def _filter_plane(self, plane: NDArray[Any]) -> NDArray[np.float32]:
         finite = np.isfinite(plane)
         if finite.all():
             return denoise_slice(plane, self.kind, self.strength)
@@ -308,19 +311,24 @@ def write_denoised(
         The target is there already.
     """
     say = tell or (lambda stage, done, total: None)
-    told = {
+    denoised_account = {
         "filter": kind,
         "strength": strength,
         "unit": "px" if kind == "gaussian" else volume.unit,
         **({"field": field} if (field := told_field(volume)[0]) else {}),
         **account,
     }
-    kept = {name: value for name, value in volume.metadata.items() if name not in ("provenance", "shards")}
-    made = replace(
-        volume, data=Denoised(volume, kind, strength), levels=(), metadata={**kept, "denoised": told}
+    metadata = {
+        name: value for name, value in volume.metadata.items() if name not in ("provenance", "shards")
+    }
+    denoised = replace(
+        volume,
+        data=Denoised(volume, kind, strength),
+        levels=(),
+        metadata={**metadata, "denoised": denoised_account},
     )
     return convert(
-        made,
+        denoised,
         target,
         overwrite=overwrite,
         on_progress=lambda done, total: say("write MB", done // 1_000_000, total // 1_000_000),

@@ -123,24 +123,24 @@ def measure(
     depth, rows, columns = volume.shape
     circle = rows == columns and not whole and told_field(volume)[0] != "box"
     values = grey_values(volume.data, circle=circle, tell=lambda done, total: say("grey values", done, total))
-    chosen = _chosen(depth)
-    told: list[tuple[float, float, list[Edge]]] = []
+    chosen = _choose_slices(depth)
+    measured_slices: list[tuple[float, float, list[Edge]]] = []
     quality: list[dict[str, float]] = []
     limits = values.percentile(0.1), values.percentile(99.9)
     if min(rows, columns) >= _LEAST:
         for done, z in enumerate(chosen, 1):
-            plane = _finite(np.asarray(volume[z], np.float64))
-            told.append(_of_slice(plane, circle, _axis(volume)))
+            plane = _without_nonfinite(np.asarray(volume[z], np.float64))
+            measured_slices.append(_measure_slice(plane, circle, _axis(volume)))
             quality.append(_quality(plane, circle, _axis(volume), limits))
             say("slices", done, len(chosen))
     halves = None if other is None else ring_correlation(_pairs(volume, other, chosen, say))
     return Measured(
         values,
         chosen,
-        float(np.median([one[0] for one in told])) if told else None,
-        _median([one[1] for one in told]),
-        tuple(edge for one in told for edge in one[2]),
-        {name: _median([one[name] for one in quality]) for name in FIGURES},
+        float(np.median([of_slice[0] for of_slice in measured_slices])) if measured_slices else None,
+        _median([of_slice[1] for of_slice in measured_slices]),
+        tuple(edge for of_slice in measured_slices for edge in of_slice[2]),
+        {name: _median([of_slice[name] for of_slice in quality]) for name in FIGURES},
         halves,
         circle,
     )
@@ -187,13 +187,13 @@ def as_data(volume: Volume, measured: Measured) -> dict[str, Any]:
         "entropy_bits": measured.quality["entropy_bits"],
         "mean_gradient": measured.quality["mean_gradient"],
         "negative_part": measured.quality["negative_part"],
-        "edges": _edges(measured, pixel),
-        "halves": None if measured.halves is None else _halves(measured.halves, pixel),
-        "histogram": _histogram(values),
+        "edges": _edge_data(measured, pixel),
+        "halves": None if measured.halves is None else _correlation_data(measured.halves, pixel),
+        "histogram": _histogram_data(values),
     }
 
 
-def _edges(measured: Measured, pixel: float | None) -> dict[str, Any]:
+def _edge_data(measured: Measured, pixel: float | None) -> dict[str, Any]:
     width = measured.edge_fwhm_px
     quartiles = (
         None if width is None else np.percentile([edge.fwhm_px for edge in measured.edges], [25, 75]).tolist()
@@ -201,13 +201,13 @@ def _edges(measured: Measured, pixel: float | None) -> dict[str, Any]:
     return {
         "count": len(measured.edges),
         "fwhm_px": width,
-        "limit": _limit(width),
+        "limit": _limit_text(width),
         "fwhm_quartiles_px": quartiles,
         "fwhm_m": None if width is None or pixel is None else width * pixel,
     }
 
 
-def _limit(width: float | None) -> str | None:
+def _limit_text(width: float | None) -> str | None:
     """Say where a width lies at the end of what can be told."""
     low, high = MEASURABLE_PX
     if width is None or low < width < high:
@@ -215,19 +215,19 @@ def _limit(width: float | None) -> str | None:
     return "at most" if width <= low else "at least"
 
 
-def _halves(found: RingCorrelation, pixel: float | None) -> dict[str, Any]:
-    resolution = found.resolution_px
+def _correlation_data(correlation: RingCorrelation, pixel: float | None) -> dict[str, Any]:
+    resolution = correlation.resolution_px
     return {
         "resolution_px": resolution,
         "resolution_m": None if resolution is None or pixel is None else resolution * pixel,
         "criterion": "half-bit, of two halves of the views",
-        "frequency_1_px": found.frequency.tolist(),
-        "correlation": found.correlation.tolist(),
-        "threshold": found.threshold.tolist(),
+        "frequency_1_px": correlation.frequency.tolist(),
+        "correlation": correlation.correlation.tolist(),
+        "threshold": correlation.threshold.tolist(),
     }
 
 
-def _histogram(values: GreyValues) -> dict[str, Any]:
+def _histogram_data(values: GreyValues) -> dict[str, Any]:
     """Sum the fine bins to 256."""
     return {
         "edges": np.linspace(values.low, values.high, 257).tolist(),
@@ -237,13 +237,13 @@ def _histogram(values: GreyValues) -> dict[str, Any]:
     }
 
 
-def _chosen(depth: int) -> tuple[int, ...]:
+def _choose_slices(depth: int) -> tuple[int, ...]:
     """Choose slices evenly over the middle 80 % of the volume."""
     places = np.linspace(0.1 * (depth - 1), 0.9 * (depth - 1), SLICES).round().astype(int)
     return tuple(dict.fromkeys(places.tolist()))
 
 
-def _of_slice(
+def _measure_slice(
     plane: NDArray[np.float64], circle: bool, axis: tuple[float, float] | None
 ) -> tuple[float, float, list[Edge]]:
     """Measure noise and edges within the circle only, for its border is an edge of its own."""
@@ -273,7 +273,7 @@ def _quality(
     }
 
 
-def _finite(plane: NDArray[np.float64]) -> NDArray[np.float64]:
+def _without_nonfinite(plane: NDArray[np.float64]) -> NDArray[np.float64]:
     """Put the median in place of what is not finite."""
     finite = np.isfinite(plane)
     if finite.all():
@@ -297,8 +297,8 @@ def _axis(volume: Volume) -> tuple[float, float] | None:
     return (places[0], places[1]) if inside else None
 
 
-def _median(found: list[float]) -> float | None:
-    finite = [value for value in found if np.isfinite(value)]
+def _median(values: list[float]) -> float | None:
+    finite = [value for value in values if np.isfinite(value)]
     return float(np.median(finite)) if finite else None
 
 

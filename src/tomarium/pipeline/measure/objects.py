@@ -111,7 +111,7 @@ def measure_objects(
         if values.dtype.kind == "i" and values.min(initial=0) < 0:
             raise InputError(f"{labels.path}: holds {values.min()}; labels are 0 or more")
         values = np.where(circle, values, 0) if values.dtype != bool else (values & circle).astype(np.uint8)
-        counts += [_tallied(plane[circle]) for plane in values]
+        counts += [_count_values(plane[circle]) for plane in values]
         numbers = components.add(values)
         sums = sums.grown(components.count)
         at_edge = np.broadcast_to(rim, values.shape).copy()
@@ -124,16 +124,18 @@ def measure_objects(
             add_crossings(sums, *with_last, skip=1)
         last = numbers[-1:], values[-1:]
         say("objects", stop, depth)
-    told = measures(sums.joined(components.numbers()))
-    order = np.argsort(-told.volume, kind="stable")
-    kept = order[told.volume[order] >= smallest]
-    chosen = Measures(**{name: getattr(told, name)[kept] for name in Measures.__dataclass_fields__})
+    measures_of_all = measures(sums.joined(components.numbers()))
+    order = np.argsort(-measures_of_all.volume, kind="stable")
+    large_enough = order[measures_of_all.volume[order] >= smallest]
+    chosen = Measures(
+        **{name: getattr(measures_of_all, name)[large_enough] for name in Measures.__dataclass_fields__}
+    )
     lines: list[Skeleton | None] = []
-    for number in range(len(kept) if skeletons else 0):
+    for number in range(len(large_enough) if skeletons else 0):
         lines.append(_skeleton(labels, chosen, number, circle))
-        say("skeletons", number + 1, len(kept))
+        say("skeletons", number + 1, len(large_enough))
     shares, values_told = _shares(counts, int(circle.sum()))
-    return Objects(chosen, len(order) - len(kept), shares, values_told, tuple(lines))
+    return Objects(chosen, len(order) - len(large_enough), shares, values_told, tuple(lines))
 
 
 def _at_rim(circle: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -145,12 +147,12 @@ def _at_rim(circle: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return np.asarray(circle & ~around)
 
 
-def _tallied(plane: NDArray[Any]) -> dict[int, int]:
-    found, count = np.unique(plane, return_counts=True)
-    if len(found) > 4 * MOST_VALUES:
-        nothing = int(count[found == 0].sum())
-        return {0: nothing, -1: int(plane.size) - nothing}
-    return dict(zip(found.tolist(), count.tolist(), strict=True))
+def _count_values(plane: NDArray[Any]) -> dict[int, int]:
+    values, count = np.unique(plane, return_counts=True)
+    if len(values) > 4 * MOST_VALUES:
+        background = int(count[values == 0].sum())
+        return {0: background, -1: int(plane.size) - background}
+    return dict(zip(values.tolist(), count.tolist(), strict=True))
 
 
 def _shares(counts: list[dict[int, int]], voxels: int) -> tuple[NDArray[np.float64], tuple[int, ...]]:
@@ -161,22 +163,22 @@ def _shares(counts: list[dict[int, int]], voxels: int) -> tuple[NDArray[np.float
     return np.array([[count.get(value, 0) for value in values] for count in counts]) / voxels, tuple(values)
 
 
-def _skeleton(labels: Volume, told: Measures, number: int, circle: NDArray[np.bool_]) -> Skeleton | None:
-    first, last = told.box[number, :3], told.box[number, 3:] + 1
+def _skeleton(labels: Volume, measured: Measures, number: int, circle: NDArray[np.bool_]) -> Skeleton | None:
+    first, last = measured.box[number, :3], measured.box[number, 3:] + 1
     if np.prod(last - first) > MOST_BOX:
         return None
     z, y, x = (slice(int(a), int(b)) for a, b in zip(first, last, strict=True))
-    mask = (np.asarray(labels[z])[:, y, x] == told.value[number]) & circle[y, x]
-    if int(mask.sum()) != int(told.volume[number]):  # other objects of this value lie in the box
+    mask = (np.asarray(labels[z])[:, y, x] == measured.value[number]) & circle[y, x]
+    if int(mask.sum()) != int(measured.volume[number]):  # other objects of this value lie in the box
         own = Components()
         numbers = own.add(mask)
         sizes = np.bincount(numbers.ravel())
         sizes[0] = 0
-        mask = numbers == int(np.flatnonzero(sizes == told.volume[number])[0])
+        mask = numbers == int(np.flatnonzero(sizes == measured.volume[number])[0])
     return skeleton(mask)
 
 
-def write_tables(target: Path, labels: Volume, found: Objects) -> tuple[Path, Path]:
+def write_tables(target: Path, labels: Volume, objects: Objects) -> tuple[Path, Path]:
     """Write the objects as a table, and the shares of each slice as another beside it.
 
     Parameters
@@ -185,7 +187,7 @@ def write_tables(target: Path, labels: Volume, found: Objects) -> tuple[Path, Pa
         CSV file; that of slices gets "_slices" before its ending.
     labels : Volume
         What was measured, for the size of a voxel.
-    found : Objects
+    objects : Objects
         What was found.
 
     Returns
@@ -195,7 +197,7 @@ def write_tables(target: Path, labels: Volume, found: Objects) -> tuple[Path, Pa
         name.
     """
     step, unit = _step(labels)
-    one = found.measures
+    measured = objects.measures
     names = [
         "object",
         "label",
@@ -205,34 +207,37 @@ def write_tables(target: Path, labels: Volume, found: Objects) -> tuple[Path, Pa
         f"surface_{unit}2",
     ]
     names += ["sphericity", *(f"centre_{axis}_px" for axis in "zyx")]
-    names += [f"{which}_axis_{unit}" for which in ("long", "middle", "short")]
+    names += [f"{axis_name}_axis_{unit}" for axis_name in ("long", "middle", "short")]
     names += [f"direction_{axis}" for axis in "zyx"]
     names += [f"{end}_{axis}_px" for end in ("first", "last") for axis in "zyx"]
     names += ["touches_edge"]
-    names += [f"skeleton_length_{unit}", "branch_points", "end_points"] if found.skeletons else []
+    names += [f"skeleton_length_{unit}", "branch_points", "end_points"] if objects.skeletons else []
     rows: list[list[Any]] = []
-    for k in range(len(one.volume)):
-        row: list[Any] = [k + 1, int(one.value[k]), int(one.volume[k])]
+    for k in range(len(measured.volume)):
+        row: list[Any] = [k + 1, int(measured.value[k]), int(measured.volume[k])]
         scaled = [
-            one.volume[k] * step**3,
-            one.diameter[k] * step,
-            one.surface[k] * step**2,
-            one.sphericity[k],
+            measured.volume[k] * step**3,
+            measured.diameter[k] * step,
+            measured.surface[k] * step**2,
+            measured.sphericity[k],
         ]
         row += [
-            _short(number) for number in (*scaled, *one.centre[k], *(one.axes[k] * step), *one.direction[k])
+            _number_text(number)
+            for number in (*scaled, *measured.centre[k], *(measured.axes[k] * step), *measured.direction[k])
         ]
-        row += [*one.box[k].tolist(), int(one.edge[k])]
-        if found.skeletons:
-            lines = found.skeletons[k]
+        row += [*measured.box[k].tolist(), int(measured.edge[k])]
+        if objects.skeletons:
+            lines = objects.skeletons[k]
             row += (
-                ["", "", ""] if lines is None else [_short(lines.length * step), lines.branches, lines.ends]
+                ["", "", ""]
+                if lines is None
+                else [_number_text(lines.length * step), lines.branches, lines.ends]
             )
         rows.append(row)
-    _write(target, names, rows)
+    _write_table(target, names, rows)
     beside = target.with_name(f"{target.stem}_slices{target.suffix}")
-    shares = [[z, *(_short(share) for share in row)] for z, row in enumerate(found.shares)]
-    _write(beside, ["slice", *(f"share_of_{value}" for value in found.values)], shares)
+    shares = [[z, *(_number_text(share) for share in row)] for z, row in enumerate(objects.shares)]
+    _write_table(beside, ["slice", *(f"share_of_{value}" for value in objects.values)], shares)
     return target, beside
 
 
@@ -243,11 +248,11 @@ def _step(labels: Volume) -> tuple[float, str]:
     return voxel[0] * 1e6, "um"
 
 
-def _short(number: float) -> str:
+def _number_text(number: float) -> str:
     return f"{number:.7g}"
 
 
-def _write(target: Path, names: list[str], rows: list[list[Any]]) -> None:
+def _write_table(target: Path, names: list[str], rows: list[list[Any]]) -> None:
     text = StringIO(newline="")
     writer = csv.writer(text)
     writer.writerow(names)
@@ -255,22 +260,23 @@ def _write(target: Path, names: list[str], rows: list[list[Any]]) -> None:
     write_whole(target, text.getvalue().encode())
 
 
-def as_data(labels: Volume, found: Objects) -> dict[str, Any]:
+def as_data(labels: Volume, objects: Objects) -> dict[str, Any]:
     """Sum up what was found for machines: counts, medians and shares; lengths in µm or voxels, as `unit` says."""
     step, unit = _step(labels)
-    one, free = found.measures, ~found.measures.edge
+    measured, free = objects.measures, ~objects.measures.edge
     return {
         "unit": unit,
-        "objects": len(one.volume),
-        "touching_edge": int(one.edge.sum()),
-        "left_out": found.left_out,
-        "voxels": int(one.volume.sum()),
-        "median_diameter": float(np.median(one.diameter[free]) * step) if free.any() else None,
-        "median_sphericity": float(np.median(one.sphericity[free])) if free.any() else None,
+        "objects": len(measured.volume),
+        "touching_edge": int(measured.edge.sum()),
+        "left_out": objects.left_out,
+        "voxels": int(measured.volume.sum()),
+        "median_diameter": float(np.median(measured.diameter[free]) * step) if free.any() else None,
+        "median_sphericity": float(np.median(measured.sphericity[free])) if free.any() else None,
         "share": {
-            str(value): float(share) for value, share in zip(found.values, found.shares.mean(0), strict=True)
+            str(value): float(share)
+            for value, share in zip(objects.values, objects.shares.mean(0), strict=True)
         },
-        "skeleton_length": sum(line.length for line in found.skeletons if line) * step
-        if found.skeletons
+        "skeleton_length": sum(line.length for line in objects.skeletons if line) * step
+        if objects.skeletons
         else None,
     }

@@ -80,24 +80,26 @@ def measure_scan(
     volume = _volume(scan, sliceses)
     measured = measure(volume, whole=whole, tell=tell)
     pairs = (
-        (np.asarray(one, np.float64), np.asarray(other, np.float64))
-        for one, other in zip(*planes, strict=True)
+        (np.asarray(even, np.float64), np.asarray(other, np.float64))
+        for even, other in zip(*planes, strict=True)
     )
     return volume, replace(measured, slices=tuple(rows), halves=ring_correlation(pairs))
 
 
-def _planes(half: Scan, rows: list[int], protocol: Protocol, known: Slices) -> list[NDArray[np.float32]]:
+def _planes(
+    half: Scan, rows: list[int], protocol: Protocol, slices_known: Slices
+) -> list[NDArray[np.float32]]:
     """Reconstruct the rows of half of the views, with what the probes told of all of them."""
-    resolution = resolve(protocol, half, known.answers)
+    resolution = resolve(protocol, half, slices_known.answers)
     slabs = evaluate(resolution, resolution.work, [slice(row, row + 1) for row in rows], array.processors())
     return [np.asarray(slab.data[0]) for slab in slabs]
 
 
-def _volume(scan: Scan, found: list[Slices]) -> Volume:
+def _volume(scan: Scan, slices_found: list[Slices]) -> Volume:
     """Stack the slices; they lie apart along z, so that the voxel size along it is not told by them."""
-    layout = found[0].resolution.layout
+    layout = slices_found[0].resolution.layout
     voxel = layout.geometry.voxel_m
     scales, unit = ((1.0, 1.0, 1.0), "px") if voxel is None else (voxel, "m")
-    data = np.concatenate([slices.slab.data for slices in found])
+    data = np.concatenate([slices.slab.data for slices in slices_found])
     axes = tuple(Axis(name, scale, 0.0, unit) for name, scale in zip("zyx", scales, strict=True))
     return Volume(data, axes, layout.unit, scan.name)

@@ -56,9 +56,9 @@ def on_plate(mesh: Mesh, lines: tuple[str, ...], sunk_mm: float) -> tuple[Mesh, 
     low, high = mesh.box_mm
     middle = (low + high) / 2
     body: Any = solid_of(mesh.moved((-middle[0], -middle[1], PLATE_MM - sunk_mm - low[2])))
-    width, depth = (float(one) for one in (high - low)[:2])
+    width, depth = (float(length) for length in (high - low)[:2])
     wide = max(width, LEAST_WIDTH_MM)
-    broken = [part for line in lines for part in _broken(_ascii(line), wide)]
+    broken = [part for line in lines for part in _break_line(_ascii(line), wide)]
     raster = [_raster(line) for line in broken]
     strip = LINE_MM * len(raster) + (MARGIN_MM if raster else 0.0)
     text_width = max((image.shape[1] / PIXELS_A_MM for image in raster), default=0.0)
@@ -70,9 +70,9 @@ def on_plate(mesh: Mesh, lines: tuple[str, ...], sunk_mm: float) -> tuple[Mesh, 
         top = front - LINE_MM * number
         whole = whole + _letters(image, top)
     on = body.slice(PLATE_MM).area()
-    made = mesh_of(whole)
-    shift = made.box_mm
-    return made.moved(
+    placed = mesh_of(whole)
+    shift = placed.box_mm
+    return placed.moved(
         (-(shift[0][0] + shift[1][0]) / 2, -(shift[0][1] + shift[1][1]) / 2, -shift[0][2])
     ), float(on)
 
@@ -119,17 +119,17 @@ def _raster(line: str) -> NDArray[np.uint8]:
     return np.asarray(image, np.uint8)
 
 
-def _broken(line: str, width_mm: float) -> list[str]:
+def _break_line(line: str, width_mm: float) -> list[str]:
     """Break a line where it is wider than the plate: at spaces, else after a slash or anywhere."""
     most = max(8, int(width_mm / (0.62 * LETTER_MM)))
     parts: list[str] = []
-    rest = line.strip()
-    while len(rest) > most:
-        place = max(rest.rfind(" ", 0, most + 1), rest.rfind("/", 0, most) + 1)
+    remaining = line.strip()
+    while len(remaining) > most:
+        place = max(remaining.rfind(" ", 0, most + 1), remaining.rfind("/", 0, most) + 1)
         place = place if place > most // 3 else most
-        parts.append(rest[:place].strip())
-        rest = rest[place:].strip()
-    return [*parts, rest] if rest else parts
+        parts.append(remaining[:place].strip())
+        remaining = remaining[place:].strip()
+    return [*parts, remaining] if remaining else parts
 
 
 def _ascii(line: str) -> str:

@@ -156,12 +156,12 @@ def take_body(volume: Volume, grid: Grid, wish: Wish, tell: Tell) -> Body:
         np.negative(field, out=field)
         np.negative(raw, out=raw)
     level = sign * threshold
-    for one in (field, raw):
-        one[:, ~counts] = _mirrored(one[:, ~counts], level)
+    for values_array in (field, raw):
+        values_array[:, ~counts] = _mirrored(values_array[:, ~counts], level)
     solid = field > level
     share = float(solid[:, counts].mean())
     if share == 0 or share > FULL:
-        raise InputError(_nothing(values, wish, threshold, share, volume))
+        raise InputError(_nothing_text(values, wish, threshold, share, volume))
     box = _box(solid)
     body = Body(
         np.ascontiguousarray(field[box]),
@@ -215,10 +215,10 @@ def keep_parts(body: Body, smallest: int = 1, only_largest: bool = False) -> Bod
     away = lost[numbers]
     np.copyto(field, _mirrored(field, body.level), where=away)
     share = float(sizes[lost].sum() / sizes.sum())
-    kept = Body(**{**_fields(body), "field": field})
-    box = _box(kept.solid)
+    remaining = Body(**{**_fields(body), "field": field})
+    box = _box(remaining.solid)
     return replace(
-        kept,
+        remaining,
         field=np.ascontiguousarray(field[box]),
         start=tuple(a + b.start for a, b in zip(body.start, box, strict=True)),
         voxels=body.voxels * (1 - share),
@@ -250,15 +250,15 @@ def look_for_cavities(body: Body, fill: bool = False) -> Body:
     sizes = np.bincount(numbers.ravel(), minlength=count + 1)
     sizes[0] = sizes[outside] = 0
     total = int(np.count_nonzero(body.solid))
-    told = replace(
+    with_cavities = replace(
         body, cavities=int(np.count_nonzero(sizes)), cavity_share=float(sizes.sum() / max(1, total))
     )
-    if not fill or not told.cavities:
-        return told
+    if not fill or not with_cavities.cavities:
+        return with_cavities
     field, hollow = body.field.copy(), (sizes > 0)[numbers][1:-1, 1:-1, 1:-1]
     above = np.maximum(2 * body.level - field, body.level + 1e-6).astype(np.float32)
     np.copyto(field, above, where=hollow)
-    return replace(told, field=field, voxels=body.voxels + float(sizes.sum()))
+    return replace(with_cavities, field=field, voxels=body.voxels + float(sizes.sum()))
 
 
 def _mirrored(values: NDArray[np.float32], level: float) -> NDArray[np.float32]:
@@ -278,10 +278,12 @@ def _threshold(values: GreyValues, wish: Wish, volume: Volume, grid: Grid) -> tu
         return wish.threshold, "given by the user"
     where = "of all voxels" if wish.whole else "of the voxels inside the circle"
     smooth = f", smoothed by {wish.smooth_px:g} px" if wish.smooth_px else ""
-    return _half_way(values), f"half-way between the two classes of Otsu (1979) {where}, {grid.words}{smooth}"
+    return _middle_of_classes(
+        values
+    ), f"half-way between the two classes of Otsu (1979) {where}, {grid.words}{smooth}"
 
 
-def _half_way(values: GreyValues) -> float:
+def _middle_of_classes(values: GreyValues) -> float:
     """Return the middle between the means of the two classes that Otsu's threshold parts.
 
     There a voxel is half filled; with few grey values Otsu's threshold itself may lie anywhere between the classes.
@@ -289,22 +291,22 @@ def _half_way(values: GreyValues) -> float:
     parting = otsu(values.counts, values.low, values.high)
     centres = np.linspace(values.low, values.high, 2 * len(values.counts) + 1)[1::2]
     means = [
-        float(np.average(centres[one], weights=values.counts[one]))
-        for one in (centres < parting, centres > parting)
+        float(np.average(centres[class_], weights=values.counts[class_]))
+        for class_ in (centres < parting, centres > parting)
     ]
     return sum(means) / 2
 
 
-def _nothing(values: GreyValues, wish: Wish, threshold: float, share: float, volume: Volume) -> str:
+def _nothing_text(values: GreyValues, wish: Wish, threshold: float, share: float, volume: Volume) -> str:
     try:
         better = f"; Otsu's threshold is {otsu(values.counts, values.low, values.high):.4g}, try --threshold with it"
     except InputError:
         better = "; all grey values are the same: this volume shows no body"
-    what = "nothing" if share == 0 else "nearly everything"
+    how_much = "nothing" if share == 0 else "nearly everything"
     side = "below" if wish.dark else "above"
     low, high = _percentile(values, 0.01), _percentile(values, 0.99)
     return (
-        f"{volume.name}: {what} is {side} the threshold {threshold:.4g} {volume.unit}; the grey values go from "
+        f"{volume.name}: {how_much} is {side} the threshold {threshold:.4g} {volume.unit}; the grey values go from "
         f"{values.minimum:.4g} to {values.maximum:.4g}, 98 % of them from {low:.4g} to {high:.4g}{better}"
     ).replace(" ;", ";")
 
@@ -316,24 +318,26 @@ def _percentile(values: GreyValues, part: float) -> float:
 
 
 def _box(solid: NDArray[np.bool_]) -> tuple[slice, slice, slice]:
-    found = []
+    spans = []
     for axis in range(3):
         along = np.flatnonzero(solid.any(axis=tuple(value for value in range(3) if value != axis)))
-        found.append(
+        spans.append(
             slice(max(0, int(along[0]) - MARGIN), min(solid.shape[axis], int(along[-1]) + 1 + MARGIN))
         )
-    return found[0], found[1], found[2]
+    return spans[0], spans[1], spans[2]
 
 
 def _at_edge(solid: NDArray[np.bool_], counts: NDArray[np.bool_]) -> float:
     """Return which part of the faces between body and background lies where the volume or its circle ends."""
-    known = np.broadcast_to(np.pad(counts, 1), (solid.shape[0] + 2, *(n + 2 for n in solid.shape[1:]))).copy()
-    known[0] = known[-1] = False
+    is_known = np.broadcast_to(
+        np.pad(counts, 1), (solid.shape[0] + 2, *(n + 2 for n in solid.shape[1:]))
+    ).copy()
+    is_known[0] = is_known[-1] = False
     body = np.pad(solid, 1)
     faces = cut = 0
     for axis in range(3):
         a, b = (np.moveaxis(body, axis, 0)[part] for part in (slice(None, -1), slice(1, None)))
-        p, q = (np.moveaxis(known, axis, 0)[part] for part in (slice(None, -1), slice(1, None)))
+        p, q = (np.moveaxis(is_known, axis, 0)[part] for part in (slice(None, -1), slice(1, None)))
         border = a != b
         faces += int(np.count_nonzero(border))
         cut += int(np.count_nonzero(border & (p != q)))

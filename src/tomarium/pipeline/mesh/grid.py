@@ -62,8 +62,8 @@ class Grid:
     def words(self) -> str:
         """What it is, for people."""
         size = " × ".join(str(length) for length in self.shape[::-1])
-        what = "the volume as it is" if self.number == 0 else f"level {self.number} of the volume"
-        return f"{what}, {size} voxels" + (
+        grid_name = "the volume as it is" if self.number == 0 else f"level {self.number} of the volume"
+        return f"{grid_name}, {size} voxels" + (
             f", means of {self.block}³ stored voxels" if self.block > 1 else ""
         )
 
@@ -82,22 +82,22 @@ def grids_of(volume: Volume) -> tuple[Grid, ...]:
         The finest first; the last has a side of at most 32 voxels.
     """
     levels = volume.levels or (volume.data,)
-    found = []
+    grids = []
     for number, data in enumerate(levels):
         shape = tuple(int(n) for n in data.shape)
         places = list(zip(axes_of_level(volume, number, shape), volume.axes, strict=True))
         first = tuple((level.offset - own.offset) / own.scale for level, own in places)
-        found.append(Grid(number, data, 1, shape, voxel_factors(volume.shape, shape), first))
-    last, block = found[-1], 2
+        grids.append(Grid(number, data, 1, shape, voxel_factors(volume.shape, shape), first))
+    last, block = grids[-1], 2
     while min(length // block for length in last.shape) >= SMALLEST_SIDE:
         shape = tuple(length // block for length in last.shape)
         factor = tuple(block * value for value in last.factor)
         first = tuple(
             place + (block - 1) / 2 * value for place, value in zip(last.first, last.factor, strict=True)
         )
-        found.append(Grid(found[-1].number + 1, last.data, block, shape, factor, first))
+        grids.append(Grid(grids[-1].number + 1, last.data, block, shape, factor, first))
         block *= 2
-    return tuple(found)
+    return tuple(grids)
 
 
 def choose_grid(
@@ -129,7 +129,7 @@ def choose_grid(
     """
     limit = memory if memory is not None else int(SHARE * available_memory())
     fitting = [grid for grid in grids if grid.bytes <= limit]
-    shown = units.show(limit, "B", digits=3)
+    allowed = units.show(limit, "B", digits=3)
     if level is not None:
         if not 0 <= level < len(grids):
             raise CannotFit(
@@ -139,13 +139,14 @@ def choose_grid(
             return grids[level]
         next_best = f"take --level {fitting[0].number}, the finest that fits" if fitting else "none fits"
         raise CannotFit(
-            f"{grids[level].words}: needs {units.show(grids[level].bytes, 'B', digits=3)} of memory, and {shown} "
+            f"{grids[level].words}: needs {units.show(grids[level].bytes, 'B', digits=3)} of memory, and {allowed} "
             f"may be used; {next_best}, or allow more with --memory"
         )
     if not fitting:
-        needed = units.show(grids[-1].bytes, "B", digits=3)
+        needs = units.show(grids[-1].bytes, "B", digits=3)
         raise CannotFit(
-            f"even level {grids[-1].number} needs {needed} of memory, and {shown} may be used; allow more with --memory"
+            f"even level {grids[-1].number} needs {needs} of memory, and {allowed} may be used; "
+            f"allow more with --memory"
         )
     enough = [grid for grid in fitting if max(grid.factor) <= coarsest]
     return enough[-1] if enough else fitting[0]

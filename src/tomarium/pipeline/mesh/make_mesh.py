@@ -161,9 +161,9 @@ def make_mesh(
     while True:
         body = look_for_cavities(keep_parts(take_body(volume, grid, wish, say), limits.smallest))
         coarser = grids[grid.number + 1] if limits.level is None and grid is not grids[-1] else None
-        found = _mesh_of(volume, grid, body, wish, limits.triangles, coarser is None, say)
-        if found is not None:
-            return found
+        mesh_and_figures = _mesh_of_grid(volume, grid, body, wish, limits.triangles, coarser is None, say)
+        if mesh_and_figures is not None:
+            return mesh_and_figures
         assert coarser is not None
         grid = coarser
 
@@ -197,33 +197,51 @@ def doubts(figures: Figures) -> list[str]:
 
 def in_lines(figures: Figures) -> list[tuple[str, str, str]]:
     """Tell the figures of a mesh to people: name, value, and what there is to know."""
-    unit, told = figures.length_unit, figures
-    box = " × ".join(f"{one:.4g}" for one in told.box)
-    side = "below" if told.dark else "above"
-    moved = f"the surface moved by {told.moved:.2g} {unit} at most for fewer triangles" if told.moved else ""
+    unit, figures_told = figures.length_unit, figures
+    box = " × ".join(f"{length:.4g}" for length in figures_told.box)
+    side = "below" if figures_told.dark else "above"
+    moved = (
+        f"the surface moved by {figures_told.moved:.2g} {unit} at most for fewer triangles"
+        if figures_told.moved
+        else ""
+    )
     lines = [
-        ("triangles", f"{told.triangles}", f"closed; {moved}".rstrip("; ")),
+        ("triangles", f"{figures_told.triangles}", f"closed; {moved}".rstrip("; ")),
         ("size", f"{box} {unit}", "x, y, z"),
         (
             "volume",
-            f"{told.volume:.5g} {unit}³",
-            f"{100 * told.difference:+.2f} % against that of the voxels",
+            f"{figures_told.volume:.5g} {unit}³",
+            f"{100 * figures_told.difference:+.2f} % against that of the voxels",
         ),
-        ("surface", f"{told.surface:.5g} {unit}²", f"Euler characteristic {told.euler}"),
-        ("threshold", f"{side} {told.threshold:.5g} {told.unit}".rstrip(), told.threshold_source),
-        ("level", str(told.level), told.grid),
-        ("pieces", str(told.parts), f"{told.cavities} closed hollows"),
+        ("surface", f"{figures_told.surface:.5g} {unit}²", f"Euler characteristic {figures_told.euler}"),
+        (
+            "threshold",
+            f"{side} {figures_told.threshold:.5g} {figures_told.unit}".rstrip(),
+            figures_told.threshold_source,
+        ),
+        ("level", str(figures_told.level), figures_told.grid),
+        ("pieces", str(figures_told.parts), f"{figures_told.cavities} closed hollows"),
     ]
-    if told.dropped:
-        lines.append(("dropped", str(told.dropped), f"pieces, {100 * told.dropped_share:.3g} % of the body"))
-    if told.at_edge > 0.001:
+    if figures_told.dropped:
         lines.append(
-            ("cut", f"{100 * told.at_edge:.1f} %", "of the surface is where the volume or its circle ends")
+            (
+                "dropped",
+                str(figures_told.dropped),
+                f"pieces, {100 * figures_told.dropped_share:.3g} % of the body",
+            )
+        )
+    if figures_told.at_edge > 0.001:
+        lines.append(
+            (
+                "cut",
+                f"{100 * figures_told.at_edge:.1f} %",
+                "of the surface is where the volume or its circle ends",
+            )
         )
     return lines
 
 
-def _mesh_of(
+def _mesh_of_grid(
     volume: Volume, grid: Grid, body: Body, wish: Wish, most: int, last: bool, tell: Tell
 ) -> tuple[Mesh, Figures] | None:
     """Mesh a body; None where a coarser level serves better and there is one."""
@@ -256,15 +274,15 @@ def _mesh_of(
 def _figures(volume: Volume, grid: Grid, body: Body, wish: Wish, mesh: Mesh, moved: float) -> Figures:
     pitch = pitch_mm(volume, grid)
     voxels = body.voxels * pitch[0] * pitch[1] * pitch[2]
-    found, box = mesh.volume_mm3, mesh.box_mm
-    x, y, z = (float(one) for one in box[1] - box[0])
+    volume_mm3, box = mesh.volume_mm3, mesh.box_mm
+    x, y, z = (float(length) for length in box[1] - box[0])
     return Figures(
         triangles=len(mesh.faces),
         vertices=len(mesh.vertices_mm),
-        volume=found,
+        volume=volume_mm3,
         surface=mesh.surface_mm2,
         voxel_volume=voxels,
-        difference=found / voxels - 1,
+        difference=volume_mm3 / voxels - 1,
         box=(x, y, z),
         euler=mesh.euler,
         level=grid.number,
@@ -289,5 +307,5 @@ def _figures(volume: Volume, grid: Grid, body: Body, wish: Wish, mesh: Mesh, mov
 def size_words(figures: Figures) -> str:
     """Tell the size of a body in the unit that suits it: "12 × 8 × 5 mm"."""
     if figures.length_unit != "mm":
-        return " × ".join(f"{one:.4g}" for one in figures.box) + " voxels"
-    return " × ".join(units.show(one * 1e-3, "m", digits=3) for one in figures.box)
+        return " × ".join(f"{length:.4g}" for length in figures.box) + " voxels"
+    return " × ".join(units.show(length * 1e-3, "m", digits=3) for length in figures.box)

@@ -199,16 +199,16 @@ def print_body(
     say = tell or (lambda stage, done, total: None)
     _demand(volume, how)
     grids = grids_of(volume)
-    grid = _enough(volume, grids, wish, how, level, memory)
+    grid = _choose_print_grid(volume, grids, wish, how, level, memory)
     body, filled = _printable(take_body(volume, grid, wish, say), how)
     turned, pitch = _turned(body, volume, grid, how.up)
     scale = _scale(turned, pitch, how)
-    field, pitch = _divided(turned.field, pitch * scale, how.wall_mm)
+    field, pitch = _divide(turned.field, pitch * scale, how.wall_mm)
     walls = _walls(field, turned.level, pitch, how, say)
     say("surface", 0, 1)
     mesh = isosurface(walls.field, walls.level, (pitch, pitch, pitch))
     say("surface", 1, 1)
-    whole, on, moved, size = _finished(mesh, how, say)
+    whole, on, moved, size = _finish(mesh, how, say)
     if whole.volume_mm3 <= 0 or not whole.is_closed:
         raise InputError("the print is not one closed body; take another level, or smooth more")
     return whole, PrintFigures(
@@ -267,7 +267,7 @@ def _demand(volume: Volume, how: PrintWish) -> None:
         )
 
 
-def _enough(
+def _choose_print_grid(
     volume: Volume, grids: tuple[Grid, ...], wish: Wish, how: PrintWish, level: int | None, memory: int | None
 ) -> Grid:
     """Choose a grid: the coarsest with enough voxels across a wall."""
@@ -282,15 +282,15 @@ def _enough(
 
 def _printable(body: Body, how: PrintWish) -> tuple[Body, int]:
     """Keep one piece, and fill what is closed."""
-    one = keep_parts(body, only_largest=True)
-    if one.dropped_share > 1 - LEAST_PIECE and not how.largest_only:
+    largest = keep_parts(body, only_largest=True)
+    if largest.dropped_share > 1 - LEAST_PIECE and not how.largest_only:
         raise InputError(
-            f"the body falls into {one.dropped + 1} pieces that do not touch, and the largest is "
-            f"{100 * (1 - one.dropped_share):.2g} % of it: the others would float; join them with another --threshold, "
-            f"or print the largest alone with --largest-only"
+            f"the body falls into {largest.dropped + 1} pieces that do not touch, and the largest is "
+            f"{100 * (1 - largest.dropped_share):.2g} % of it: the others would float; join them with another "
+            f"--threshold, or print the largest alone with --largest-only"
         )
-    told = look_for_cavities(one, fill=not how.keep_hollow)
-    return told, 0 if how.keep_hollow else told.cavities
+    checked = look_for_cavities(largest, fill=not how.keep_hollow)
+    return checked, 0 if how.keep_hollow else checked.cavities
 
 
 def _turned(body: Body, volume: Volume, grid: Grid, up: str) -> tuple[Body, float]:
@@ -325,7 +325,7 @@ def _reach(pair: NDArray[np.float32], level: float) -> float:
     return float(((last - level) / (last - beyond)).max())
 
 
-def _divided(field: NDArray[np.float32], pitch: float, wall_mm: float) -> tuple[NDArray[np.float32], float]:
+def _divide(field: NDArray[np.float32], pitch: float, wall_mm: float) -> tuple[NDArray[np.float32], float]:
     """Divide voxels until enough of them lie across a wall."""
     parts = min(MOST_DIVIDED, ceil(ROUGH * pitch / wall_mm))
     if parts <= 1:
@@ -379,16 +379,14 @@ def _walls(field: NDArray[np.float32], level: float, pitch: float, how: PrintWis
     return _Walls(field, level, before, after, change)
 
 
-def _finished(
-    mesh: Mesh, how: PrintWish, tell: Tell
-) -> tuple[Mesh, float, float, tuple[float, float, float]]:
+def _finish(mesh: Mesh, how: PrintWish, tell: Tell) -> tuple[Mesh, float, float, tuple[float, float, float]]:
     """Reduce triangles and stand the body on its plate: all, the area it stands on, how far it moved, its own size."""
     size, most, moved = _lengths(mesh), how.triangles, 0.0
     for _ in range(4):
         tell("triangles", 0, 1)
         body, moved = decimate(mesh, most) if len(mesh.faces) > most else (mesh, 0.0)
         tell("triangles", 1, 1)
-        whole, on = _standing(body, how)
+        whole, on = _place_on_base(body, how)
         if len(whole.faces) <= how.triangles:
             return whole, on, moved, size
         most -= len(whole.faces) - how.triangles
@@ -399,7 +397,7 @@ def _finished(
     )
 
 
-def _standing(body: Mesh, how: PrintWish) -> tuple[Mesh, float]:
+def _place_on_base(body: Mesh, how: PrintWish) -> tuple[Mesh, float]:
     if how.lines:
         return on_plate(body, how.lines, min(SUNK_MM, 0.05 * _lengths(body)[2]))
     low, high = body.box_mm
@@ -417,7 +415,7 @@ def _overhang(mesh: Mesh) -> float:
 
 
 def _lengths(mesh: Mesh) -> tuple[float, float, float]:
-    x, y, z = (float(one) for one in mesh.box_mm[1] - mesh.box_mm[0])
+    x, y, z = (float(length) for length in mesh.box_mm[1] - mesh.box_mm[0])
     return x, y, z
 
 

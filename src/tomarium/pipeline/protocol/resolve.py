@@ -231,15 +231,15 @@ def _view(state: _State, item: Item) -> None:
 
 def _probe(state: _State, item: Item, answers: Answers) -> None:
     assert isinstance(item.step, Probe)
-    wanted = [name for name in item.step.fields if not _told_by_user(state, name)]
-    if not wanted:
+    to_measure = [name for name in item.step.fields if not _told_by_user(state, name)]
+    if not to_measure:
         return  # its answer would not be used
     state.add(item.step, _values(state, item), state.layout)
     answer = answers.get(state.items[-1].key)
     if answer is None:
-        state.awaited.update(wanted)
+        state.awaited.update(to_measure)
         # So that the plan holds the steps which shifts ask for, before anybody knows how large they are.
-        still = {name: Value(np.zeros(state.layout.shape[0]), "derived", _AWAITED.source) for name in wanted
+        still = {name: Value(np.zeros(state.layout.shape[0]), "derived", _AWAITED.source) for name in to_measure
                  if BY_NAME[name].per_view}  # fmt: skip
         state.layout = replace(state.layout, geometry=state.layout.geometry.with_values(still))
         return
@@ -247,9 +247,9 @@ def _probe(state: _State, item: Item, answers: Answers) -> None:
     answers_used = {
         name: Value(number, "derived", source)
         for name, number in item.step.filled(answer["answer"]).items()
-        if name in wanted
+        if name in to_measure
     }
-    state.awaited.difference_update(wanted)
+    state.awaited.difference_update(to_measure)
     state.layout = replace(state.layout, geometry=state.layout.geometry.with_values(answers_used))
     state.scan = state.scan.with_geometry(**answers_used)
 

@@ -50,23 +50,25 @@ def self_check() -> tuple[Finding, ...]:
     findings.append(Finding("processors", "there", f"{array.processors()} may be used"))
     findings.append(Finding("memory", "there", f"{units.show(array.available_memory(), 'B', 3)} available"))
     findings.append(_gpu())
-    held = means()
-    findings.append(Finding("confined readers", "there" if held.landlock else "missing", _of_readers(held)))
-    findings += _broken()
+    confinement = means()
+    findings.append(
+        Finding(
+            "confined readers", "there" if confinement.landlock else "missing", _readers_text(confinement)
+        )
+    )
+    findings += _broken_parts()
     findings.append(_part("nexusformat", "the doctor's second opinion on NXtomo files (nxvalidate)"))
     return tuple(findings)
 
 
-def _of_readers(held: Means) -> str:
+def _readers_text(confinement: Means) -> str:
     """Say how files of strangers are read."""
-    if held.landlock:
-        return f"a process that reads files of strangers: {held.why}"
-    return (
-        f"{held.why}: pages show no HDF5 files and no pictures unless the setting unconfined_reading is yes"
-    )
+    if confinement.landlock:
+        return f"a process that reads files of strangers: {confinement.why}"
+    return f"{confinement.why}: pages show no HDF5 files and no pictures unless the setting unconfined_reading is yes"
 
 
-def _broken() -> list[Finding]:
+def _broken_parts() -> list[Finding]:
     """Name what other packages bring and cannot be used, of the families that were loaded, and of the steps."""
     all_steps()
     return [

@@ -197,9 +197,9 @@ def _values(name: str, function: Function, words: list[str]) -> dict[str, Any]:
     """Read the options of a call, as Python's argparse does, and see that it is about the scan."""
     values: dict[str, Any] = {}
     by_flag = {flag: option for option in (*function.options, _INTERACTIVE) for flag in option.flags}
-    rest = list(words)
-    while rest:
-        word = rest.pop(0)
+    remaining = list(words)
+    while remaining:
+        word = remaining.pop(0)
         if not word.startswith("-") or _is_number(word):
             if word != SCAN:
                 raise ParameterError(
@@ -209,9 +209,9 @@ def _values(name: str, function: Function, words: list[str]) -> dict[str, Any]:
         flag, glued = _flag(name, word, by_flag)
         option = by_flag[flag]
         if glued is not None:
-            rest.insert(0, glued)
-        texts = rest[: option.count]
-        del rest[: option.count]
+            remaining.insert(0, glued)
+        texts = remaining[: option.count]
+        del remaining[: option.count]
         if len(texts) < option.count or any(text == SCAN for text in texts):
             kind = "a value" if option.count == 1 else f"{option.count} values"
             raise ParameterError(f"{name} {word} takes {kind}, but {' '.join(texts) or 'none'} was found")
@@ -237,7 +237,7 @@ def _flag(name: str, word: str, by_flag: Mapping[str, Option]) -> tuple[str, str
             return flags[0], value if equals else None
     elif word[:2] in by_flag:
         return word[:2], word[2:]
-    listed = ", ".join(sorted({each for each in by_flag if each not in _INTERACTIVE.flags})) or "none but -i"
+    listed = ", ".join(sorted({flag for flag in by_flag if flag not in _INTERACTIVE.flags})) or "none but -i"
     raise ParameterError(f"{name} has no option {flag}{_nearest(flag, by_flag)}; it has {listed}")
 
 

@@ -44,8 +44,8 @@ def field_of(volume: Volume, field: Field = "auto") -> tuple[Literal["circle", "
         )
     if field != "auto":
         return field, "given by the user"
-    known, why = told_field(volume)
-    return (known, why) if known else ("box", why)
+    field_told, why = told_field(volume)
+    return (field_told, why) if field_told else ("box", why)
 
 
 def told_field(volume: Volume) -> tuple[Literal["circle", "box", ""], str]:
@@ -71,27 +71,31 @@ def told_field(volume: Volume) -> tuple[Literal["circle", "box", ""], str]:
     if labels in ("circle", "box"):
         return labels, f"it was segmented so ({labels})"
     if "stitched" in volume.metadata:
-        return _of_parts(volume, _mapping(volume.metadata["stitched"]))
+        return _field_of_parts(volume, _mapping(volume.metadata["stitched"]))
     if (before := _mapping(volume.metadata.get("denoised")).get("field")) in ("circle", "box"):
         return before, f"it was denoised, and was so before ({before})"
-    return _of_run(_mapping(volume.metadata.get("provenance")))
+    return _field_of_run(_mapping(volume.metadata.get("provenance")))
 
 
-def _of_parts(volume: Volume, stitched: Mapping[str, Any]) -> tuple[Literal["circle", "box"], str]:
+def _field_of_parts(volume: Volume, stitched: Mapping[str, Any]) -> tuple[Literal["circle", "box"], str]:
     """Tell the field of volumes that were stitched: their circle where all have one, of slices as wide as theirs."""
-    shapes = [_mapping(one).get("shape") for one in stitched.get("volumes") or ()]
+    shapes = [_mapping(account).get("shape") for account in stitched.get("volumes") or ()]
     beside = any(not isinstance(shape, list) or tuple(shape[1:]) != volume.shape[1:] for shape in shapes)
-    if stitched.get("field") and not beside and all(one == "circle" for one in stitched["field"]):
+    if (
+        stitched.get("field")
+        and not beside
+        and all(field_of_part == "circle" for field_of_part in stitched["field"])
+    ):
         return "circle", "it was stitched of volumes in circles, one above the other"
     return "box", "it was stitched of volumes beside each other, or of boxes"
 
 
-def _of_run(provenance: Mapping[str, Any]) -> tuple[Literal["circle", "box", ""], str]:
+def _field_of_run(provenance: Mapping[str, Any]) -> tuple[Literal["circle", "box", ""], str]:
     """Tell the field of a run of `tomarium run`, whose slices are as wide as their circle where no region was cut."""
-    told = _mapping(provenance.get("frozen") or provenance.get("protocol")).get("steps")
-    if provenance.get("output") != "volume" or not isinstance(told, list) or not told:
+    steps_told = _mapping(provenance.get("frozen") or provenance.get("protocol")).get("steps")
+    if provenance.get("output") != "volume" or not isinstance(steps_told, list) or not steps_told:
         return "", "nothing tells that it was reconstructed in a circle"
-    steps = [(name, _mapping(values)) for one in told for name, values in _mapping(one).items()]
+    steps = [(name, _mapping(values)) for entry in steps_told for name, values in _mapping(entry).items()]
     if any(values.get("region") for _, values in steps):
         return "box", "it is a region that was cut out of a reconstruction"
     return (
@@ -100,5 +104,5 @@ def _of_run(provenance: Mapping[str, Any]) -> tuple[Literal["circle", "box", ""]
     )
 
 
-def _mapping(told: Any) -> Mapping[str, Any]:
-    return told if isinstance(told, Mapping) else {}
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}

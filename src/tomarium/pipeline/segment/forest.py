@@ -68,7 +68,7 @@ def read_painted(path: Path, shape: tuple[int, ...]) -> Painted:
         It is neither, lies outside of the volume, or has one class only.
     """
     if path.suffix.lower() == ".csv":
-        found = _of_table(path)
+        painted = _read_table(path)
     else:
         opened = formats.open(path)
         if not isinstance(opened, Volume) or opened.shape != tuple(shape) or opened.dtype.kind not in "iub":
@@ -81,20 +81,20 @@ def read_painted(path: Path, shape: tuple[int, ...]) -> Painted:
             block = np.asarray(opened[start:stop])
             z, y, x = np.nonzero(block)
             parts.append(np.stack([z + start, y, x, block[z, y, x]], axis=1))
-        found = np.concatenate(parts).astype(np.int64)
-    beyond = (found[:, :3] < 0).any(1) | (found[:, :3] >= np.array(shape)).any(1)
+        painted = np.concatenate(parts).astype(np.int64)
+    beyond = (painted[:, :3] < 0).any(1) | (painted[:, :3] >= np.array(shape)).any(1)
     if beyond.any():
-        bad = found[beyond][0, :3].tolist()
+        bad = painted[beyond][0, :3].tolist()
         raise InputError(f"{path}: the voxel z, y, x = {bad} lies outside of the volume {tuple(shape)}")
-    found = found[np.lexsort(found[:, 2::-1].T)]
-    if len(np.unique(found[:, 3])) < 2 or found[:, 3].min() < 1 or found[:, 3].max() > 255:
+    painted = painted[np.lexsort(painted[:, 2::-1].T)]
+    if len(np.unique(painted[:, 3])) < 2 or painted[:, 3].min() < 1 or painted[:, 3].max() > 255:
         raise InputError(
-            f"{path}: paints {len(np.unique(found[:, 3]))} class; paint two or more, numbered 1 to 255"
+            f"{path}: paints {len(np.unique(painted[:, 3]))} class; paint two or more, numbered 1 to 255"
         )
-    return Painted(found[:, :3], found[:, 3])
+    return Painted(painted[:, :3], painted[:, 3])
 
 
-def _of_table(path: Path) -> NDArray[np.int64]:
+def _read_table(path: Path) -> NDArray[np.int64]:
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             rows = [
@@ -124,20 +124,20 @@ def features(block: NDArray[np.float32]) -> NDArray[np.float32]:
         derivatives times σ², ascending.
     """
     ndimage = optional_import("scipy.ndimage", "analysis")
-    found = np.empty((*block.shape, FEATURES), np.float32)
-    found[..., 0] = block
+    features_of_voxels = np.empty((*block.shape, FEATURES), np.float32)
+    features_of_voxels[..., 0] = block
     for number, sigma in enumerate(SCALES):
         place = 1 + 5 * number
         smooth = ndimage.gaussian_filter(block, sigma, mode="nearest", truncate=4.0)
         slopes = [_difference(smooth, axis) for axis in range(3)]
-        found[..., place] = smooth
-        found[..., place + 1] = np.sqrt(slopes[0] ** 2 + slopes[1] ** 2 + slopes[2] ** 2)
+        features_of_voxels[..., place] = smooth
+        features_of_voxels[..., place + 1] = np.sqrt(slopes[0] ** 2 + slopes[1] ** 2 + slopes[2] ** 2)
         curvature = np.empty((*block.shape, 3, 3), np.float32)
         for i in range(3):
             for j in range(i, 3):
                 curvature[..., i, j] = curvature[..., j, i] = sigma**2 * _difference(slopes[i], j)
-        found[..., place + 2 : place + 5] = np.linalg.eigvalsh(curvature)
-    return found
+        features_of_voxels[..., place + 2 : place + 5] = np.linalg.eigvalsh(curvature)
+    return features_of_voxels
 
 
 def _difference(values: NDArray[np.float32], axis: int) -> NDArray[np.float32]:
@@ -165,19 +165,21 @@ def learn(source: Smoothed, painted: Painted, tell: Callable[[str, int, int], No
     """
     ensemble = optional_import("sklearn.ensemble", "analysis")
     draw = np.random.default_rng(0)
-    kept = []
-    for one in np.unique(painted.classes):
-        where = np.flatnonzero(painted.classes == one)
-        kept.append(where if len(where) <= MOST_VOXELS else draw.choice(where, MOST_VOXELS, replace=False))
-    chosen = np.sort(np.concatenate(kept))
+    chosen_of_classes = []
+    for class_number in np.unique(painted.classes):
+        where = np.flatnonzero(painted.classes == class_number)
+        chosen_of_classes.append(
+            where if len(where) <= MOST_VOXELS else draw.choice(where, MOST_VOXELS, replace=False)
+        )
+    chosen = np.sort(np.concatenate(chosen_of_classes))
     places, classes = painted.places[chosen], painted.classes[chosen]
     height = slab_height(source.shape, BYTES, HALO)
     rows = []
     for start, stop in slabs(source.shape[0], height):
-        here = places[(places[:, 0] >= start) & (places[:, 0] < stop)]
-        if len(here):
-            first, last = int(here[0, 0]), int(here[-1, 0]) + 1
-            rows.append(described(source, first, last)[here[:, 0] - first, here[:, 1], here[:, 2]])
+        in_slab = places[(places[:, 0] >= start) & (places[:, 0] < stop)]
+        if len(in_slab):
+            first, last = int(in_slab[0, 0]), int(in_slab[-1, 0]) + 1
+            rows.append(described(source, first, last)[in_slab[:, 0] - first, in_slab[:, 1], in_slab[:, 2]])
         tell("learn", stop, source.shape[0])
     forest = ensemble.RandomForestClassifier(
         TREES, min_samples_leaf=3, class_weight="balanced", n_jobs=-1, random_state=0

@@ -80,22 +80,24 @@ def write_labels(
             attributes={"segmentation": dict(account)},
             labels=True,
         )
-        held = np.zeros((0, *volume.shape[1:]), dtype)
+        buffered = np.zeros((0, *volume.shape[1:]), dtype)
         start = 0
         for block in blocks:
-            held = np.concatenate([held, block.astype(dtype, copy=False)])
-            while len(held) >= writer.slab_rows or (len(held) and start + len(held) == volume.shape[0]):
-                writer.write(start, held[: writer.slab_rows])
-                start += min(writer.slab_rows, len(held))
-                held = held[writer.slab_rows :]
+            buffered = np.concatenate([buffered, block.astype(dtype, copy=False)])
+            while len(buffered) >= writer.slab_rows or (
+                len(buffered) and start + len(buffered) == volume.shape[0]
+            ):
+                writer.write(start, buffered[: writer.slab_rows])
+                start += min(writer.slab_rows, len(buffered))
+                buffered = buffered[writer.slab_rows :]
         writer.finish()
-        _put(draft, target, overwrite, account, tell)
+        _put_in_place(draft, target, overwrite, account, tell)
     finally:
         if draft.exists():
             shutil.rmtree(draft)
 
 
-def _put(
+def _put_in_place(
     draft: Path,
     target: Path,
     overwrite: bool,

@@ -140,7 +140,7 @@ def segment(
     levels: tuple[float, ...] = ()
     if method != "forest":
         levels = thresholds or _thresholds(source, method, classes, dark, kind == "circle", say)
-    told: dict[int, int] = {}
+    counts: dict[int, int] = {}
     objects: list[int] = []
     dtype = np.dtype(np.uint32 if method == "watershed" else np.uint8)
     sign = -1.0 if dark else 1.0
@@ -153,7 +153,7 @@ def segment(
     elif method == "watershed":
         blocks = _watershed(source, levels[0], sign, circle, h_px, objects, say)
     else:
-        blocks = _thresholded(source, levels, sign, say)
+        blocks = _apply_thresholds(source, levels, sign, say)
     account: dict[str, Any] = {
         "method": method,
         "thresholds": list(levels),
@@ -164,14 +164,14 @@ def segment(
         "field_source": why,
         "source": volume.path.name if volume.path else volume.name,
     }
-    counted = _counted(blocks, circle, told, method == "watershed")
+    counted = _count_labels(blocks, circle, counts, method == "watershed")
     write_labels(target, volume, counted, dtype, account, overwrite=overwrite, tell=say)
-    return Segmentation(method, levels, smooth_px, dark, told, kind, why, objects[0] if objects else None)
+    return Segmentation(method, levels, smooth_px, dark, counts, kind, why, objects[0] if objects else None)
 
 
-def as_data(found: Segmentation) -> dict[str, Any]:
+def as_data(segmentation: Segmentation) -> dict[str, Any]:
     """Write what became of a volume for machines: the fields of `Segmentation`."""
-    return {**asdict(found), "thresholds": list(found.thresholds)}
+    return {**asdict(segmentation), "thresholds": list(segmentation.thresholds)}
 
 
 def _demand(
@@ -188,9 +188,9 @@ def _demand(
         raise ParameterError(
             f"smoothing {smooth_px} px, h {h_px} px, {classes} classes: give 0 to 20 px, above 0 px, and 2 to 8"
         )
-    wanted = {"otsu": 1, "watershed": 1, "hysteresis": 2, "multi-otsu": classes - 1, "forest": 0}[method]
-    if thresholds and (len(thresholds) != wanted or not np.isfinite(thresholds).all()):
-        raise ParameterError(f"{method} takes {wanted} thresholds, and {len(thresholds)} were given")
+    count = {"otsu": 1, "watershed": 1, "hysteresis": 2, "multi-otsu": classes - 1, "forest": 0}[method]
+    if thresholds and (len(thresholds) != count or not np.isfinite(thresholds).all()):
+        raise ParameterError(f"{method} takes {count} thresholds, and {len(thresholds)} were given")
     if (method == "forest") != (painted is not None):
         raise ParameterError("painted voxels and the method forest belong together: give both or none")
 
@@ -231,20 +231,20 @@ def _values(source: Smoothed, disc: bool, say: Tell) -> GreyValues:
     )
 
 
-def _counted(
-    blocks: Iterator[NDArray[Any]], circle: NDArray[np.bool_], told: dict[int, int], objects: bool
+def _count_labels(
+    blocks: Iterator[NDArray[Any]], circle: NDArray[np.bool_], counts: dict[int, int], objects: bool
 ) -> Iterator[NDArray[Any]]:
     """Clear what lies outside of the field, and count the rest."""
     for block in blocks:
         block[:, ~circle] = 0
-        held = (block[:, circle] > 0).astype(np.uint8) if objects else block[:, circle]
-        for number, count in enumerate(np.bincount(held.ravel().astype(np.intp))):
+        labels = (block[:, circle] > 0).astype(np.uint8) if objects else block[:, circle]
+        for number, count in enumerate(np.bincount(labels.ravel().astype(np.intp))):
             if count:
-                told[number] = told.get(number, 0) + int(count)
+                counts[number] = counts.get(number, 0) + int(count)
         yield block
 
 
-def _thresholded(
+def _apply_thresholds(
     source: Smoothed, levels: tuple[float, ...], sign: float, say: Tell
 ) -> Iterator[NDArray[np.uint8]]:
     several = len(levels) > 1
@@ -296,12 +296,12 @@ def _watershed(
 
     numbers: dict[int, int] = {0: 0}
     for _, places in basins(mask, source.shape, h_px, say):
-        found, first, back = np.unique(places, return_index=True, return_inverse=True)
-        for one in found[
+        values, first, back = np.unique(places, return_index=True, return_inverse=True)
+        for value in values[
             np.argsort(first)
         ].tolist():  # by their first voxel, as slabs of any height meet them
-            numbers.setdefault(one, len(numbers))
-        yield np.array([numbers[one] for one in found.tolist()], np.uint32)[back].reshape(places.shape)
+            numbers.setdefault(value, len(numbers))
+        yield np.array([numbers[value] for value in values.tolist()], np.uint32)[back].reshape(places.shape)
     objects.append(len(numbers) - 1)
 
 

@@ -61,8 +61,8 @@ class Smoothed:
 
 def slab_height(shape: tuple[int, ...], bytes_a_voxel: int, halo: int = 0) -> int:
     """Return how many slices a slab has; `bytes_a_voxel` counts all arrays of a method."""
-    each = max(1, shape[1] * shape[2] * bytes_a_voxel)
-    return max(1, min(shape[0], SLAB_BYTES // each - 2 * halo))
+    bytes_of_slice = max(1, shape[1] * shape[2] * bytes_a_voxel)
+    return max(1, min(shape[0], SLAB_BYTES // bytes_of_slice - 2 * halo))
 
 
 def slabs(depth: int, height: int) -> Iterator[tuple[int, int]]:

@@ -46,11 +46,11 @@ def largest_distance(mask: Mask, shape: tuple[int, ...], tell: Callable[[str, in
     for start, stop in slabs(depth, slab_height(shape, BYTES, halo)):
         while True:
             low, high = max(0, start - halo), min(depth, stop + halo)
-            found = float(_distance(mask(low, high))[start - low : stop - low].max(initial=0.0))
-            if found < halo or (low, high) == (0, depth):
+            largest = float(_distance(mask(low, high))[start - low : stop - low].max(initial=0.0))
+            if largest < halo or (low, high) == (0, depth):
                 break
             halo *= 2
-        most = max(most, found)
+        most = max(most, largest)
         tell("distances", stop, depth)
     return most
 
@@ -91,15 +91,15 @@ def basins(
     """
     halo = ceil(_ROOM * largest_distance(mask, shape, tell)) + 2
     depth = shape[0]
-    each = shape[1] * shape[2] * BYTES
-    if (2 * min(halo, depth) + 1) * each > 32 * SLAB_BYTES:
+    bytes_of_slice = shape[1] * shape[2] * BYTES
+    if (2 * min(halo, depth) + 1) * bytes_of_slice > 32 * SLAB_BYTES:
         raise CannotFit(
             f"objects are up to {halo / _ROOM:.0f} px thick: a slab needs {halo} slices on either side, "
-            f"{2 * halo * each / 1e9:.1f} GB; bin the volume, or segment it without a watershed"
+            f"{2 * halo * bytes_of_slice / 1e9:.1f} GB; bin the volume, or segment it without a watershed"
         )
     for start, stop in slabs(depth, max(slab_height(shape, BYTES, halo), min(halo, depth))):
         low, high = max(0, start - halo), min(depth, stop + halo)
-        yield start, _of_block(mask(low, high), h_px, low)[start - low : stop - low]
+        yield start, _basins_of_block(mask(low, high), h_px, low)[start - low : stop - low]
         tell("watershed", stop, depth)
 
 
@@ -108,7 +108,7 @@ def _distance(mask: NDArray[np.bool_]) -> NDArray[np.float64]:
     return np.asarray(optional_import("scipy.ndimage", "analysis").distance_transform_edt(mask))
 
 
-def _of_block(mask: NDArray[np.bool_], h_px: float, low: int) -> NDArray[np.int64]:
+def _basins_of_block(mask: NDArray[np.bool_], h_px: float, low: int) -> NDArray[np.int64]:
     if not mask.any():
         return np.zeros(mask.shape, np.int64)
     morphology = optional_import("skimage.morphology", "analysis")

@@ -81,15 +81,15 @@ class Pair:
 
 
 def rough_pose(
-    one: Part, other: Part, told: Pose | None, search_px: float, turns: bool
+    first: Part, other: Part, pose_told: Pose | None, search_px: float, turns: bool
 ) -> tuple[Pose, tuple[str, ...]]:
     """Find roughly how a volume lies in another.
 
     Parameters
     ----------
-    one, other : Part
+    first, other : Part
         The volumes.
-    told : Pose or None
+    pose_told : Pose or None
         Where the other is said to lie; None looks at all heights, and sideways by an eighth of the width.
     search_px : float
         Farthest from there, voxels.
@@ -108,50 +108,50 @@ def rough_pose(
     InputError
         Nothing tells how they lie.
     """
-    across = max(*one.shape[1:], *other.shape[1:])
+    across = max(*first.shape[1:], *other.shape[1:])
     factors = (
-        _power(max(one.shape[0], other.shape[0]) / COARSE_SLICES),
+        _power(max(first.shape[0], other.shape[0]) / COARSE_SLICES),
         _power(across / COARSE_VOXELS),
         _power(across / COARSE_VOXELS),
     )
-    if told is not None and search_px < factors[1]:
-        return told, ()
-    coarse, beside = (part.coarse(_whole(part, factors), factors) for part in (one, other))
-    seen, seen_beside = (_field(part, factors) for part in (one, other))
-    if told is None:
+    if pose_told is not None and search_px < factors[1]:
+        return pose_told, ()
+    coarse, beside = (part.coarse(_whole(part, factors), factors) for part in (first, other))
+    seen, seen_beside = (_field(part, factors) for part in (first, other))
+    if pose_told is None:
         sideways = SIDEWAYS * across / factors[1]
         heights = (-float(beside.shape[0]), float(coarse.shape[0]))
         bounds = [heights, (-sideways, sideways), (-sideways, sideways)]
     else:
         bounds = [
             ((at - search_px) / factor, (at + search_px) / factor)
-            for at, factor in zip((told.z, told.y, told.x), factors, strict=True)
+            for at, factor in zip((pose_told.z, pose_told.y, pose_told.x), factors, strict=True)
         ]
     fewest = max(2, -(-FEWEST_SLICES // factors[0]))
-    turn = 0.0 if told is None else told.turn_deg
+    turn = 0.0 if pose_told is None else pose_told.turn_deg
     lag = find_lag(coarse, beside, seen, seen_beside, bounds, fewest, (turn,))
     if turns and lag.likeness < LIKE:
-        tried = tuple(turn + each for each in TURNS_DEG)
-        more = find_lag(coarse, beside, seen, seen_beside, bounds, fewest, tried)
+        trial_turns = tuple(turn + step for step in TURNS_DEG)
+        more = find_lag(coarse, beside, seen, seen_beside, bounds, fewest, trial_turns)
         lag = more if more.likeness > lag.likeness else lag
     if lag.likeness < UNLIKE:
-        where = "nowhere" if told is None else f"within {search_px:g} voxels of the place that was told"
+        where = "nowhere" if pose_told is None else f"within {search_px:g} voxels of the place that was told"
         raise InputError(
-            f"{other.name}: is {where} like {one.name} (correlation {lag.likeness:.2f}); tell where it lies with "
+            f"{other.name}: is {where} like {first.name} (correlation {lag.likeness:.2f}); tell where it lies with "
             f"--at Z,Y,X, and with --search 0 to take that as it is"
         )
     pose = Pose(lag.z * factors[0], lag.y * factors[1], lag.x * factors[2], lag.turn_deg)
     if lag.second < ALIKE * lag.likeness:
         return pose, ()
-    said = (
-        f"{other.name} and {one.name}: what both hold is as alike elsewhere as where they were laid on each other "
+    warning = (
+        f"{other.name} and {first.name}: what both hold is as alike elsewhere as where they were laid on each other "
         f"(correlation {lag.second:.2f} beside {lag.likeness:.2f}); tell the place with --at Z,Y,X"
     )
-    return pose, (said,)
+    return pose, (warning,)
 
 
 def register_pair(
-    parts: list[Part], one: int, other: int, start: Pose, turns: bool, search: bool = True
+    parts: list[Part], first: int, other: int, start: Pose, turns: bool, search: bool = True
 ) -> Pair:
     """Find to hundredths of a voxel how a volume lies in another, from blocks that both hold.
 
@@ -159,7 +159,7 @@ def register_pair(
     ----------
     parts : list of Part
         All volumes.
-    one, other : int
+    first, other : int
         Which.
     start : Pose
         Right to about a voxel of the coarse volumes.
@@ -178,7 +178,7 @@ def register_pair(
     InputError
         Both hold too little together.
     """
-    fixed, moving = parts[one], parts[other]
+    fixed, moving = parts[first], parts[other]
     pose, fit, count = start, None, 0
     coarsest = _power(max(*fixed.shape[1:], *moving.shape[1:]) / COARSE_VOXELS) if search else 1
     energy: NDArray[np.float64] | None = None
@@ -196,7 +196,7 @@ def register_pair(
             at_energy = factors
         regions = _blocks(fixed, moving, pose, factors, energy, at_energy)
         if regions:
-            pairs = [_read(fixed, moving, pose, factors, region) for region in regions]
+            pairs = [_read_pair(fixed, moving, pose, factors, region) for region in regions]
             fit = fit_pose(pairs, pose, factors, moving.middle, turns=turns, rounds=8 if search else 0)
             pose, count = fit.pose, len(pairs)
         factor //= 2
@@ -207,7 +207,7 @@ def register_pair(
         )
     gain, offset = grey_relation(fit)
     mean = float(fit.values.mean(dtype=np.float64)) if fit.values.size else 0.0
-    return Pair(one, other, pose, fit.likeness, fit.spread_px, count, gain, offset, mean)
+    return Pair(first, other, pose, fit.likeness, fit.spread_px, count, gain, offset, mean)
 
 
 def grey_relation(fit: PoseFit) -> tuple[float, float]:
@@ -254,8 +254,8 @@ def _field(part: Part, factors: tuple[int, int, int]) -> NDArray[np.bool_]:
     return part.seen(y, x, margin=factors[1]) > 0
 
 
-def _shared_slices(one: Part, other: Part, pose: Pose) -> float:
-    return min(one.shape[0], pose.z + other.shape[0]) - max(0.0, pose.z)
+def _shared_slices(first: Part, other: Part, pose: Pose) -> float:
+    return min(first.shape[0], pose.z + other.shape[0]) - max(0.0, pose.z)
 
 
 def _energy(part: Part, factors: tuple[int, int, int]) -> NDArray[np.float64]:
@@ -266,7 +266,7 @@ def _energy(part: Part, factors: tuple[int, int, int]) -> NDArray[np.float64]:
 
 
 def _blocks(
-    one: Part,
+    fixed: Part,
     other: Part,
     pose: Pose,
     factors: tuple[int, int, int],
@@ -276,20 +276,20 @@ def _blocks(
     """Choose blocks that lie in the field of both, those with most contrast from all over it."""
     spans = [
         (max(0.0, at) / f, min(a, at + b) / f)
-        for at, a, b, f in zip((pose.z, pose.y, pose.x), one.shape, other.shape, factors, strict=True)
+        for at, a, b, f in zip((pose.z, pose.y, pose.x), fixed.shape, other.shape, factors, strict=True)
     ]
     for side in (SIDE, 16, 8):
         lengths = [int(min(side, stop - start)) for start, stop in spans]
         if min(lengths) < FEWEST_SLICES:
             continue
         starts = [_starts(*span, length) for span, length in zip(spans, lengths, strict=True)]
-        found = []
+        regions = []
         for first in product(*starts):
             z, y, x = (slice(begin, begin + length) for begin, length in zip(first, lengths, strict=True))
-            if _in_both(one, other, pose, factors, (z, y, x)).mean() > LEAST_SEEN:
-                found.append((z, y, x))
-        if len(found) >= 4 or (found and side == 8):
-            return _best(found, factors, energy, at_energy)
+            if _in_both(fixed, other, pose, factors, (z, y, x)).mean() > LEAST_SEEN:
+                regions.append((z, y, x))
+        if len(regions) >= 4 or (regions and side == 8):
+            return _best_regions(regions, factors, energy, at_energy)
     return []
 
 
@@ -303,7 +303,7 @@ def _starts(first: float, last: float, length: int) -> list[int]:
 
 
 def _in_both(
-    one: Part, other: Part, pose: Pose, factors: tuple[int, int, int], region: Region
+    first: Part, other: Part, pose: Pose, factors: tuple[int, int, int], region: Region
 ) -> NDArray[np.bool_]:
     """Tell which columns (y, x) of a block lie in the field of both volumes."""
     y, x = (
@@ -311,12 +311,12 @@ def _in_both(
         for part, factor in zip(region[1:], factors[1:], strict=True)
     )
     down, across = y[:, None], x[None, :]
-    margins = [float(factors[1] * (_RIM if part.circle else 1)) for part in (one, other)]
+    margins = [float(factors[1] * (_RIM if part.circle else 1)) for part in (first, other)]
     inside = pose.inside(down, across, other.middle)
-    return (one.seen(down, across, margins[0]) > 0) & (other.seen(*inside, margins[1]) > 0)
+    return (first.seen(down, across, margins[0]) > 0) & (other.seen(*inside, margins[1]) > 0)
 
 
-def _best(
+def _best_regions(
     regions: list[Region],
     factors: tuple[int, int, int],
     energy: NDArray[np.float64],
@@ -328,10 +328,10 @@ def _best(
     def contrast(region: Region) -> float:
         part = tuple(
             slice(
-                min(int(one.start * f / g), length - 1),
-                max(min(int(one.start * f / g), length - 1) + 1, -int(-one.stop * f // g)),
+                min(int(span.start * f / g), length - 1),
+                max(min(int(span.start * f / g), length - 1) + 1, -int(-span.stop * f // g)),
             )
-            for one, f, g, length in zip(region, factors, at_energy, energy.shape, strict=True)
+            for span, f, g, length in zip(region, factors, at_energy, energy.shape, strict=True)
         )
         return float(energy[part].mean())
 
@@ -341,7 +341,7 @@ def _best(
     by_cell: dict[tuple[int, ...], list[tuple[float, int]]] = {}
     for number, (region, cell) in enumerate(zip(regions, cells, strict=True)):
         by_cell.setdefault(tuple(cell.tolist()), []).append((-contrast(region), number))
-    queues = [sorted(each) for each in by_cell.values()]
+    queues = [sorted(blocks) for blocks in by_cell.values()]
     chosen: list[int] = []
     rank = 0
     while len(chosen) < MOST_BLOCKS:  # the best of each part of the field, then the second best …
@@ -351,9 +351,11 @@ def _best(
     return [regions[number] for number in sorted(chosen)]
 
 
-def _read(one: Part, other: Part, pose: Pose, factors: tuple[int, int, int], region: Region) -> BlockPair:
-    first, fixed = _smoothed(one, factors, region, reach=0)
-    fixed[:, ~_in_both(one, other, pose, factors, region)] = np.nan
+def _read_pair(
+    fixed_part: Part, other: Part, pose: Pose, factors: tuple[int, int, int], region: Region
+) -> BlockPair:
+    first, fixed = _smoothed(fixed_part, factors, region, reach=0)
+    fixed[:, ~_in_both(fixed_part, other, pose, factors, region)] = np.nan
     y, x = (
         (np.array([part.start, part.stop - 1]) + 0.5) * factor - 0.5
         for part, factor in zip(region[1:], factors[1:], strict=True)
@@ -382,12 +384,12 @@ def _smoothed(
     """Read a block with voxels about it, smooth it, and cut off what the smoothing at its edges has not seen."""
     shape, extra = part.coarse_shape(factors), 3
     slices = [
-        slice(max(0, one.start - reach), min(n, one.stop + reach))
-        for one, n in zip(region, shape, strict=True)
+        slice(max(0, span.start - reach), min(n, span.stop + reach))
+        for span, n in zip(region, shape, strict=True)
     ]
     wide = [
-        slice(max(0, one.start - extra), min(n, one.stop + extra))
-        for one, n in zip(slices, shape, strict=True)
+        slice(max(0, span.start - extra), min(n, span.stop + extra))
+        for span, n in zip(slices, shape, strict=True)
     ]
     block = part.coarse((wide[0], wide[1], wide[2]), factors)
     for axis in range(3):

@@ -66,12 +66,12 @@ class Part:
     def read(self, region: Region, level: int = 0) -> NDArray[np.float32]:
         """Return values of a region, in the unit of before a cast."""
         source = self.volume.data if level == 0 else self.volume.levels[level]
-        found = np.asarray(source[region])
-        if not self._range or found.dtype.kind == "f":
-            return np.ascontiguousarray(found, np.float32)
+        values = np.asarray(source[region])
+        if not self._range or values.dtype.kind == "f":
+            return np.ascontiguousarray(values, np.float32)
         low, high = float(self._range["low"]), float(self._range["high"])
-        step = (high - low) / np.iinfo(found.dtype).max
-        return np.asarray(found * np.float32(step) + np.float32(low), np.float32)
+        step = (high - low) / np.iinfo(values.dtype).max
+        return np.asarray(values * np.float32(step) + np.float32(low), np.float32)
 
     def seen(self, y: NDArray[Any], x: NDArray[Any], margin: float = 0.0) -> NDArray[np.float64]:
         """Return by how many voxels places of a slice lie inside the field that is trusted; negative outside."""
@@ -97,20 +97,29 @@ class Part:
             Means; NaN where one of them is.
         """
         level, done = self._level(min(factors))
-        rest = [factor // done for factor in factors]
-        starts = [part.start * factor for part, factor in zip(region, rest, strict=True)]
+        remaining_factors = [factor // done for factor in factors]
+        starts = [part.start * factor for part, factor in zip(region, remaining_factors, strict=True)]
         counts = [part.stop - part.start for part in region]
-        made = np.empty(counts, np.float32)
-        plane = counts[1] * counts[2] * rest[1] * rest[2] * 4 * rest[0]
+        averaged = np.empty(counts, np.float32)
+        plane = counts[1] * counts[2] * remaining_factors[1] * remaining_factors[2] * 4 * remaining_factors[0]
         together = max(1, READ_BYTES // max(1, plane))
-        wide = [slice(start, start + n * f) for start, n, f in zip(starts, counts, rest, strict=True)]
+        wide = [
+            slice(start, start + n * f) for start, n, f in zip(starts, counts, remaining_factors, strict=True)
+        ]
         for first in range(0, counts[0], together):
             last = min(first + together, counts[0])
-            rows = slice(starts[0] + first * rest[0], starts[0] + last * rest[0])
+            rows = slice(starts[0] + first * remaining_factors[0], starts[0] + last * remaining_factors[0])
             block = self.read((rows, wide[1], wide[2]), level)
-            split = block.reshape(last - first, rest[0], counts[1], rest[1], counts[2], rest[2])
-            made[first:last] = split.mean(axis=(1, 3, 5), dtype=np.float32)
-        return made
+            split = block.reshape(
+                last - first,
+                remaining_factors[0],
+                counts[1],
+                remaining_factors[1],
+                counts[2],
+                remaining_factors[2],
+            )
+            averaged[first:last] = split.mean(axis=(1, 3, 5), dtype=np.float32)
+        return averaged
 
     def coarse_shape(self, factors: tuple[int, int, int]) -> tuple[int, int, int]:
         """Return the lengths of a coarse volume; what is left over at the ends is not in it."""
@@ -121,9 +130,9 @@ class Part:
         """Return the coarsest level of the pyramid that a factor is a multiple of, and its own factor."""
         best = (0, 1)
         for number, level in enumerate(self.volume.levels):
-            found = voxel_factors(self.shape, level.shape)
-            own = int(found[0])
-            if found == (own, own, own) and best[1] < own <= factor and factor % own == 0:
+            factors = voxel_factors(self.shape, level.shape)
+            own = int(factors[0])
+            if factors == (own, own, own) and best[1] < own <= factor and factor % own == 0:
                 best = (number, own)
         return best
 
@@ -133,12 +142,12 @@ class Part:
         planes = np.unique(np.linspace(0, self.shape[0] - 1, NOISE_SLICES).round().astype(int))
         _, rows, columns = self.shape
         inner = slice(rows // 5, rows - rows // 5), slice(columns // 5, columns - columns // 5)
-        found = np.array([noise(np.nan_to_num(self.read((slice(z, z + 1), *inner))[0])) for z in planes])
-        typical = float(np.median(found))
+        noises = np.array([noise(np.nan_to_num(self.read((slice(z, z + 1), *inner))[0])) for z in planes])
+        typical = float(np.median(noises))
         if not typical > 0:
             return np.ones(self.shape[0])
         # A slice that is empty, or broken, must not get all the weight.
-        bounded = np.clip(found, typical / 4, typical * 4)
+        bounded = np.clip(noises, typical / 4, typical * 4)
         return np.asarray(np.interp(np.arange(self.shape[0]), planes, bounded))
 
 
@@ -207,8 +216,8 @@ def demand_volume(opened: object, path: Path) -> Volume:
         It is a scan, another image, or labels.
     """
     if not isinstance(opened, Volume):
-        what = f"an image of {opened.ndim} axes" if isinstance(opened, Image) else "a scan"
+        kind = f"an image of {opened.ndim} axes" if isinstance(opened, Image) else "a scan"
         raise InputError(
-            f"{path}: holds {what}, no volume (z, y, x); raw scans are stitched by `tomarium run --step stitch`"
+            f"{path}: holds {kind}, no volume (z, y, x); raw scans are stitched by `tomarium run --step stitch`"
         )
     return opened

@@ -155,9 +155,9 @@ def stitch_volumes(
         say("places", k - 1, len(parts) - 1)
         pose = Pose(*(float(n) for n in at[k - 1])) if at else None
         if pose is None:
-            found, doubt = rough_pose(parts[k - 1], parts[k], None, 0, turns)
+            rough, doubt = rough_pose(parts[k - 1], parts[k], None, 0, turns)
             doubts += doubt
-            poses.append(_behind(poses[k - 1], found, parts[k - 1], parts[k]))
+            poses.append(_pose_in_whole(poses[k - 1], rough, parts[k - 1], parts[k]))
         else:
             poses.append(pose)
     say("places", len(parts) - 1, len(parts) - 1)
@@ -165,27 +165,27 @@ def stitch_volumes(
     _demand_joined(parts, chosen)
     pairs = []
     search = not at or reach > 0
-    for number, (one, other) in enumerate(chosen):
+    for number, (first, other) in enumerate(chosen):
         say("overlaps", number, len(chosen))
-        start = _beside(poses[one], poses[other], parts[one], parts[other])
+        start = _relative_pose(poses[first], poses[other], parts[first], parts[other])
         if at and reach > 0:
-            start, doubt = rough_pose(parts[one], parts[other], start, reach, turns)
+            start, doubt = rough_pose(parts[first], parts[other], start, reach, turns)
             doubts += doubt
-        pairs.append(register_pair(parts, one, other, start, turns and search, search))
+        pairs.append(register_pair(parts, first, other, start, turns and search, search))
     say("overlaps", len(chosen), len(chosen))
-    settled = _settled(parts, poses, pairs) if search else poses
+    settled = _settle_poses(parts, poses, pairs) if search else poses
     gains, offsets = _levels(len(parts), pairs, levels)
-    stitched_volume, top = _framed(parts, settled, gains, offsets)
+    stitched_volume, top = _place_in_frame(parts, settled, gains, offsets)
     unseen = stitched_volume.unseen_share()
     placed = tuple(
         Placed(Path(part.name).name, p.z - top[0], p.y - top[1], p.x - top[2], p.turn_deg, gain, offset)
         for part, p, gain, offset in zip(parts, settled, gains, offsets, strict=True)
     )
-    volume = _described(volumes[0], parts, stitched_volume, placed, pairs, levels, top)
-    said = _warnings(parts, pairs, gains)
+    volume = _describe(volumes[0], parts, stitched_volume, placed, pairs, levels, top)
+    warnings = _warnings(parts, pairs, gains)
     if at and search:
-        said += _far(parts, settled, poses, reach)
-    return Stitched(volume, placed, tuple(pairs), unseen, (*doubts, *said))
+        warnings += _distance_warnings(parts, settled, poses, reach)
+    return Stitched(volume, placed, tuple(pairs), unseen, (*doubts, *warnings))
 
 
 def write_stitched(
@@ -308,17 +308,17 @@ def _rotation(turn_deg: float) -> np.ndarray[Any, np.dtype[np.float64]]:
     return np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
 
 
-def _behind(first: Pose, found: Pose, one: Part, other: Part) -> Pose:
+def _pose_in_whole(first: Pose, relative: Pose, first_part: Part, other: Part) -> Pose:
     """Return where a volume lies in the frame of the whole, from where it lies in another."""
-    beside = _centre(found, other) - np.array(one.middle)
-    y, x = _centre(first, one) + _rotation(first.turn_deg) @ beside - np.array(other.middle)
-    return Pose(first.z + found.z, float(y), float(x), first.turn_deg + found.turn_deg)
+    beside = _centre(relative, other) - np.array(first_part.middle)
+    y, x = _centre(first, first_part) + _rotation(first.turn_deg) @ beside - np.array(other.middle)
+    return Pose(first.z + relative.z, float(y), float(x), first.turn_deg + relative.turn_deg)
 
 
-def _beside(first: Pose, second: Pose, one: Part, other: Part) -> Pose:
+def _relative_pose(first: Pose, second: Pose, first_part: Part, other: Part) -> Pose:
     """Return where a volume lies in another, from where both lie in the frame of the whole."""
-    between = _rotation(-first.turn_deg) @ (_centre(second, other) - _centre(first, one))
-    y, x = between + np.array(one.middle) - np.array(other.middle)
+    between = _rotation(-first.turn_deg) @ (_centre(second, other) - _centre(first, first_part))
+    y, x = between + np.array(first_part.middle) - np.array(other.middle)
     return Pose(second.z - first.z, float(y), float(x), second.turn_deg - first.turn_deg)
 
 
@@ -335,7 +335,7 @@ def _demand_joined(parts: list[Part], chosen: list[tuple[int, int]]) -> None:
             )
 
 
-def _settled(parts: list[Part], poses: list[Pose], pairs: list[Pair]) -> list[Pose]:
+def _settle_poses(parts: list[Part], poses: list[Pose], pairs: list[Pair]) -> list[Pose]:
     """Return the poses that agree best with all pairs, by least squares; pairs that are unlike hardly count."""
     count = len(parts)
     weights = [max(pair.likeness, 0.01) * (1.0 if pair.likeness >= LIKE else 0.01) for pair in pairs]
@@ -391,11 +391,11 @@ def _offset_at(pair: Pair, gain: float) -> float:
     return pair.offset + (pair.gain - gain) * pair.mean
 
 
-def _framed(
+def _place_in_frame(
     parts: list[Part], poses: list[Pose], gains: list[float], offsets: list[float]
 ) -> tuple[StitchedVolume, tuple[float, float, float]]:
     """Lay out the stitched volume, whose grid is that of the first."""
-    pieces = [Piece(*each) for each in zip(parts, poses, gains, offsets, strict=True)]
+    pieces = [Piece(*fields) for fields in zip(parts, poses, gains, offsets, strict=True)]
     width = max(parts[0].shape[1:])
     middle = _centre(poses[0], parts[0])
     apart = max(
@@ -421,10 +421,10 @@ def _framed(
     return StitchedVolume(moved, shape), top
 
 
-def _described(
+def _describe(
     first: Volume,
     parts: list[Part],
-    made: StitchedVolume,
+    stitched: StitchedVolume,
     placed: tuple[Placed, ...],
     pairs: Sequence[Pair],
     levels: Levels,
@@ -435,42 +435,46 @@ def _described(
         for axis, begin in zip(first.axes, top, strict=True)
     )
     sources = []
-    for part, one in zip(parts, placed, strict=True):
+    for part, placed_part in zip(parts, placed, strict=True):
         path = part.volume.path
-        told = fingerprint(path) if path is not None and path.exists() else {}
-        sources.append({**asdict(one), "shape": list(part.shape), "fingerprint": told})
+        fingerprint_of_file = fingerprint(path) if path is not None and path.exists() else {}
+        sources.append({**asdict(placed_part), "shape": list(part.shape), "fingerprint": fingerprint_of_file})
     account = {
         "volumes": sources,
         "pairs": [_pair_data(pair) for pair in pairs],
         "levels": levels,
         "field": ["circle" if part.circle else "box" for part in parts],
     }
-    kept = {
+    metadata = {
         name: value
         for name, value in first.metadata.items()
         if name not in ("provenance", "shards", "grey_range", "denoised", "writer")
     }
-    return Volume(made, axes, parts[0].unit, first.name, first.path, {**kept, "stitched": account})
+    return Volume(stitched, axes, parts[0].unit, first.name, first.path, {**metadata, "stitched": account})
 
 
 def _warnings(parts: list[Part], pairs: Sequence[Pair], gains: Sequence[float]) -> list[str]:
-    said = [
+    warnings = [
         f"{parts[pair.other].name} and {parts[pair.one].name}: what both hold correlates to {pair.likeness:.2f} only, "
         f"and does not tell how they lie; look at slices beside the seam, or tell the place with --at and --search 0"
         for pair in pairs
         if pair.likeness < LIKE
     ]
-    said += [
+    warnings += [
         f"{part.name}: its contrast is {gain:.3g} times that of {parts[0].name}, which was undone; were both "
         f"reconstructed alike? --levels none leaves it"
         for part, gain in zip(parts, gains, strict=True)
         if abs(gain - 1) > ODD_GAIN
     ]
-    return said
+    return warnings
 
 
-def _far(parts: list[Part], settled: list[Pose], told: list[Pose], reach: float) -> list[str]:
-    apart = [max(abs(a.z - b.z), abs(a.y - b.y), abs(a.x - b.x)) for a, b in zip(settled, told, strict=True)]
+def _distance_warnings(
+    parts: list[Part], settled: list[Pose], poses_told: list[Pose], reach: float
+) -> list[str]:
+    apart = [
+        max(abs(a.z - b.z), abs(a.y - b.y), abs(a.x - b.x)) for a, b in zip(settled, poses_told, strict=True)
+    ]
     return [
         f"{part.name}: was found {far:.1f} voxels from the place that was told, farther than --search {reach:g}; look "
         f"at slices beside the seam"

@@ -70,8 +70,8 @@ class Piece:
     @property
     def slices(self) -> range:
         """Slices of the stitched volume that it holds."""
-        first, rest = self.first[0], self.rest[0]
-        return range(first + (rest > 0), first + self.part.shape[0] - (rest < 0))
+        first, fraction = self.first[0], self.rest[0]
+        return range(first + (fraction > 0), first + self.part.shape[0] - (fraction < 0))
 
     def block(self, first: int, last: int) -> tuple[int, NDArray[np.float32]]:
         """Read what some slices of the stitched volume are made of: the first slice of the volume, and its values."""
@@ -82,19 +82,19 @@ class Piece:
 
     def plane(self, z: int, low: int, block: NDArray[np.float32]) -> NDArray[np.float32]:
         """Make one slice on the grid of the stitched volume, with the grey levels of the first volume."""
-        at, rest = z - self.first[0], self.rest[0]
-        if rest:  # it lies at slice at - rest of this volume
-            taps = int(np.floor(at - rest)) + np.arange(1 - TAPS // 2, TAPS // 2 + 1)
+        at, fraction = z - self.first[0], self.rest[0]
+        if fraction:  # it lies at slice at - rest of this volume
+            taps = int(np.floor(at - fraction)) + np.arange(1 - TAPS // 2, TAPS // 2 + 1)
             chosen = np.clip(np.clip(taps, 0, self.part.shape[0] - 1) - low, 0, len(block) - 1)
-            made = np.zeros(block.shape[1:], np.float32)
-            for weight, k in zip(sinc_weights((-rest) % 1.0), chosen, strict=True):
-                made += np.float32(weight) * block[k]
+            plane_made = np.zeros(block.shape[1:], np.float32)
+            for weight, k in zip(sinc_weights((-fraction) % 1.0), chosen, strict=True):
+                plane_made += np.float32(weight) * block[k]
         else:
-            made = block[at - low]
-        made = self._in_plane(made)
+            plane_made = block[at - low]
+        plane_made = self._in_plane(plane_made)
         if self.gain == 1 and not self.offset:
-            return made
-        return (made - np.float32(self.offset)) * np.float32(1 / self.gain)
+            return plane_made
+        return (plane_made - np.float32(self.offset)) * np.float32(1 / self.gain)
 
     def _in_plane(self, plane: NDArray[np.float32]) -> NDArray[np.float32]:
         """Turn a slice and move it by parts of a voxel: three shears, each along one axis (Paeth 1986)."""
@@ -110,9 +110,9 @@ class Piece:
         back_x = -np.sin(turn) * down - np.cos(turn) * across
         # out(y, x) = plane(y1 + …): x1 = x + a y, y1 = y + b x1 + back_y, x2 = x1 + a y1 + (back_x - a back_y).
         last = moves_by(along * y + (back_x - along * back_y))
-        made = move_lines(np.ascontiguousarray(plane), last)
-        made = move_lines(np.ascontiguousarray(made.T), moves_by(upright * x + back_y))
-        return move_lines(np.ascontiguousarray(made.T), moves_by(along * y))
+        moved = move_lines(np.ascontiguousarray(plane), last)
+        moved = move_lines(np.ascontiguousarray(moved.T), moves_by(upright * x + back_y))
+        return move_lines(np.ascontiguousarray(moved.T), moves_by(along * y))
 
     @cached_property
     def weights_in_plane(self) -> NDArray[np.float32]:
@@ -160,21 +160,21 @@ class StitchedVolume:
         return np.dtype(np.float32)
 
     def __getitem__(self, key: Any) -> Any:
-        rows, *rest = key if isinstance(key, tuple) else (key,)
+        rows, *further = key if isinstance(key, tuple) else (key,)
         if rows is Ellipsis:
-            return self[(slice(None), *rest)]
+            return self[(slice(None), *further)]
         if isinstance(rows, int | np.integer):
             at = range(self.shape[0])[int(rows)]
-            return self._blended(at, at + 1)[0][tuple(rest)]
+            return self._blended(at, at + 1)[0][tuple(further)]
         first, last, step = rows.indices(self.shape[0])
-        return self._blended(first, max(first, last))[(slice(None, None, step), *rest)]
+        return self._blended(first, max(first, last))[(slice(None, None, step), *further)]
 
     def _blended(self, first: int, last: int) -> NDArray[np.float32]:
         total = np.zeros((last - first, *self.shape[1:]), np.float32)
         weight = np.zeros_like(total)
         for piece in self.pieces:
-            held = piece.slices
-            begin, end = max(first, held.start), min(last, held.stop)
+            slices_held = piece.slices
+            begin, end = max(first, slices_held.start), min(last, slices_held.stop)
             if begin >= end:
                 continue
             whole, own = _common(piece, self.shape)

@@ -89,11 +89,11 @@ class Samples:
         """Numbers of the phases, ascending."""
         return np.unique(self.classes)
 
-    def chosen(self, kept: NDArray[Any]) -> Samples:
+    def chosen(self, chosen: NDArray[Any]) -> Samples:
         """Return some of the voxels."""
         return Samples(
-            self.places[kept], self.classes[kept], self.weights[kept], self.blocks[kept], self.maps[kept],
-            self.inside, self.sigma_m,
+            self.places[chosen], self.classes[chosen], self.weights[chosen], self.blocks[chosen], self.maps[chosen],
+            self.inside, self.sigma_m
         )  # fmt: skip
 
 
@@ -170,12 +170,12 @@ def samples_of(maps: Sequence[ClassMap], volume: Volume) -> Samples:
     """
     rows_of_maps, inside, spreads, first_block = [], [], [], 0
     for number, map_ in enumerate(maps):
-        rows, share, spread = _of_map(map_, volume, first_block)
+        rows, share, spread = _samples_of_map(map_, volume, first_block)
         inside.append(share)
         spreads.append(spread)
         first_block = int(rows[:, 5].max()) + 1
         rows_of_maps.append(np.concatenate([rows, np.full((len(rows), 1), float(number))], axis=1))
-    rows = _voted(np.concatenate(rows_of_maps))
+    rows = _vote_by_voxel(np.concatenate(rows_of_maps))
     samples = Samples(
         rows[:, :3].astype(np.int64),
         rows[:, 3].astype(np.int64),
@@ -194,17 +194,17 @@ def samples_of(maps: Sequence[ClassMap], volume: Volume) -> Samples:
             f"{FEWEST_OF_A_PHASE} voxels or more (phase: voxels {seen_in}); two are needed to tell them apart: give "
             f"a larger map, or another one besides"
         )
-    kept = np.flatnonzero(np.isin(samples.classes, enough))
-    if len(kept) > MOST_SAMPLES:
-        kept = np.sort(np.random.default_rng(0).choice(kept, MOST_SAMPLES, replace=False))
-    return samples.chosen(kept)
+    selection = np.flatnonzero(np.isin(samples.classes, enough))
+    if len(selection) > MOST_SAMPLES:
+        selection = np.sort(np.random.default_rng(0).choice(selection, MOST_SAMPLES, replace=False))
+    return samples.chosen(selection)
 
 
-def _of_map(map_: ClassMap, volume: Volume, first_block: int) -> tuple[Array, float, float]:
+def _samples_of_map(map_: ClassMap, volume: Volume, first_block: int) -> tuple[Array, float, float]:
     """Return a row for each pixel in the volume: z, y, x, phase, weight, block; the share inside; σ."""
     labels = np.nan_to_num(map_.image.array[0]).astype(np.int64)
     y, x = np.nonzero(labels)
-    away = _to_boundary(labels, map_.image.voxel_m[1:])[y, x]
+    away = _distance_to_boundary(labels, map_.image.voxel_m[1:])[y, x]
     phases = labels[y, x]
     voxel, first = _grid(volume)
     shape = np.array(volume.shape[::-1])
@@ -218,14 +218,14 @@ def _of_map(map_: ClassMap, volume: Volume, first_block: int) -> tuple[Array, fl
         within = ((nearest >= 0) & (nearest < shape)).all(axis=1)
         variance = _variance(map_.pose, points)
         spreads.append(variance[within])
-        off = (((at - nearest) * voxel) ** 2).sum(axis=1) / 3
+        distance_variance = (((at - nearest) * voxel) ** 2).sum(axis=1) / 3
         rows.append(np.column_stack([
             nearest[within, ::-1], phases[part][within],
-            _weight(away[part], np.sqrt(variance + off))[within], y[part][within], x[part][within],
+            _weight(away[part], np.sqrt(variance + distance_variance))[within], y[part][within], x[part][within]
         ]))  # fmt: skip
     all_rows = np.concatenate(rows)
     if not len(all_rows):
-        raise InputError(_outside(map_, volume, first, voxel))
+        raise InputError(_outside_text(map_, volume, first, voxel))
     sizes = [BLOCK * float(np.min(voxel)) / step for step in map_.image.voxel_m[1:]]
     many = [
         min(max(_BLOCKS[0], int(n / size)), _BLOCKS[1]) for n, size in zip(labels.shape, sizes, strict=True)
@@ -249,7 +249,7 @@ def _grid(volume: Volume) -> tuple[Array, Array]:
     return np.array(volume.voxel_m[::-1]), np.array([axis.offset for axis in volume.axes][::-1])
 
 
-def _to_boundary(labels: NDArray[np.int64], pixel_m: Sequence[float]) -> Array:
+def _distance_to_boundary(labels: NDArray[np.int64], pixel_m: Sequence[float]) -> Array:
     """Return how far each pixel lies from the next pixel of another phase, less half a pixel, m."""
     ndimage = optional_import("scipy.ndimage", "analysis")
     distances = np.full(labels.shape, np.inf)
@@ -279,7 +279,7 @@ def _weight(away_m: Array, sigma_m: Array) -> Array:
     return np.asarray(special.erf(times / np.sqrt(2)))
 
 
-def _voted(rows: Array) -> Array:
+def _vote_by_voxel(rows: Array) -> Array:
     """Put the pixels of each voxel together: the phase of the greatest sum of weights, its share of them as weight."""
     order = np.lexsort((rows[:, 3], rows[:, 2], rows[:, 1], rows[:, 0]))
     rows = rows[order]
@@ -297,7 +297,7 @@ def _voted(rows: Array) -> Array:
     return won
 
 
-def _outside(map_: ClassMap, volume: Volume, first: Array, voxel: Array) -> str:
+def _outside_text(map_: ClassMap, volume: Volume, first: Array, voxel: Array) -> str:
     middle = apply(map_.pose.matrix, map_.image.centre_m)
     last = first + (np.array(volume.shape[::-1]) - 1) * voxel
     spans = ", ".join(

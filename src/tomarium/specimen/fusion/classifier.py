@@ -134,25 +134,27 @@ def learn(features: NDArray[np.float32], samples: Samples, tell: Tell) -> Classi
     count = int(folds.max()) + 1
     for fold in range(count):
         out = folds == fold
-        seen = ~out & ~_near(samples.places, out)
-        if len(np.unique(numbers[seen])) < 2:
+        is_learned = ~out & ~_is_near(samples.places, out)
+        if len(np.unique(numbers[is_learned])) < 2:
             raise InputError(
-                f"{seen.sum()} voxels are left of one phase where a part of the maps is held out with {GAP:g} voxels "
-                f"around it; give a larger map, or one of another section besides"
+                f"{is_learned.sum()} voxels are left of one phase where a part of the maps is held out with {GAP:g} "
+                f"voxels around it; give a larger map, or one of another section besides"
             )
-        raw[out] = _told(
-            _forest(features[seen], numbers[seen], samples.weights[seen]), features[out], len(phases)
+        raw[out] = _probabilities(
+            _forest(features[is_learned], numbers[is_learned], samples.weights[is_learned]),
+            features[out],
+            len(phases),
         )
         tell("hold out", fold + 1, count + 1)
-    held = np.zeros_like(raw)
+    held_out = np.zeros_like(raw)
     for fold in range(count):
         out = folds == fold
-        held[out] = calibrated(raw[~out], numbers[~out], samples.weights[~out])(raw[out])
+        held_out[out] = calibrated(raw[~out], numbers[~out], samples.weights[~out])(raw[out])
     classifier = Classifier(
         _forest(features, numbers, samples.weights),
         calibrated(raw, numbers, samples.weights),
         phases,
-        HeldOut(folds, held),
+        HeldOut(folds, held_out),
     )
     tell("hold out", count + 1, count + 1)
     return classifier
@@ -171,7 +173,7 @@ def folds_of(samples: Samples, numbers: NDArray[Any]) -> NDArray[np.int64]:
     return np.unique(folds, return_inverse=True)[1]
 
 
-def _near(places: NDArray[np.int64], out: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def _is_near(places: NDArray[np.int64], out: NDArray[np.bool_]) -> NDArray[np.bool_]:
     spatial = optional_import("scipy.spatial", "analysis")
     distance, _ = spatial.cKDTree(places[out]).query(places, distance_upper_bound=GAP)
     return np.asarray(np.isfinite(distance))
@@ -190,7 +192,7 @@ def _threads(voxels: int) -> int:
     return processors() if voxels > _WORTH_THREADS else 1
 
 
-def _told(forest: Any, features: NDArray[np.float32], count: int) -> Array:
+def _probabilities(forest: Any, features: NDArray[np.float32], count: int) -> Array:
     probabilities = np.zeros((len(features), count))
     probabilities[:, forest.classes_] = forest.predict_proba(features)
     return probabilities

@@ -87,8 +87,8 @@ def read_counts(paths: Sequence[Path], pixel_m: str | None = None) -> CountMaps:
         if not isinstance(opened, Image) or not {"y", "x"} <= set(letters):
             raise InputError(f"{path}: holds no map (y, x), or (channel, y, x)")
         at = letters.index("y"), letters.index("x")
-        rest = [k for k in range(len(letters)) if k not in at and opened.shape[k] > 1]
-        channels = int(np.prod([opened.shape[k] for k in rest]))
+        further = [k for k in range(len(letters)) if k not in at and opened.shape[k] > 1]
+        channels = int(np.prod([opened.shape[k] for k in further]))
         if len(names) + channels > MOST_CHANNELS:
             raise InputError(
                 f"{path}: has {channels} channels; at most {MOST_CHANNELS} are sorted: give counts of the lines of "
@@ -145,8 +145,8 @@ def sort_into_phases(maps: CountMaps, phases: int, *, sure: float = 0.8, summed:
     counts = maps.counts
     if summed > 1:
         ndimage = optional_import("scipy.ndimage", "analysis")
-        ones = np.ones((1, summed, summed))
-        counts = ndimage.correlate(counts, ones, mode="nearest")
+        kernel = np.ones((1, summed, summed))
+        counts = ndimage.correlate(counts, kernel, mode="nearest")
     x = counts.reshape(len(counts), -1).T
     mixture = fit_mixture(x, phases)
     likely = probabilities(x, mixture)

@@ -87,9 +87,9 @@ def space_of(features: NDArray[np.float32], samples: Samples, folds: NDArray[np.
     return Space(mean, scale, components, points, float(np.quantile(away, REFERENCE)))
 
 
-def _nearest(known: Array, points: Array) -> Array:
+def _nearest(reference: Array, points: Array) -> Array:
     spatial = optional_import("scipy.spatial", "analysis")
-    return np.asarray(spatial.cKDTree(known).query(points)[0])
+    return np.asarray(spatial.cKDTree(reference).query(points)[0])
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,8 +150,8 @@ def sections_to_add(space: Space, points: Array, places_m: Array, uncertainty: A
     for normal, at, inside in planes:
         if len(inside) < count:
             continue  # a corner, with less to see than half of the planes have
-        seen = points[inside[:count]]
-        shorter = np.maximum(0.0, before - _nearest(seen, points))
+        points_on_section = points[inside[:count]]
+        shorter = np.maximum(0.0, before - _nearest(points_on_section, points))
         candidates.append((float(doubt @ shorter), normal, at))
     mean = float(np.mean([gain for gain, _, _ in candidates]))
     if mean <= 0:

@@ -20,11 +20,17 @@ BYTES: Final = 4 * (2 * FEATURES + 30)
 NAMES: Final = (
     "grey value",
     *(
-        f"{what}, σ {scale:g} px"
+        f"{quantity}, σ {scale:g} px"
         for scale in forest.SCALES
-        for what in ("Gaussian", "gradient", "curvature, least", "curvature, middle", "curvature, greatest")
+        for quantity in (
+            "Gaussian",
+            "gradient",
+            "curvature, least",
+            "curvature, middle",
+            "curvature, greatest",
+        )
     ),
-    *(f"structure tensor, {which}" for which in ("least", "middle", "greatest")),
+    *(f"structure tensor, {eigenvalue}" for eigenvalue in ("least", "middle", "greatest")),
 )
 """What each feature is, in their order."""
 
@@ -96,11 +102,11 @@ def at_places(
         first, last = np.searchsorted(places[:, 0], (start, stop))
         if first == last:
             continue
-        here = places[first:last]
-        low = np.maximum(here.min(axis=0) - HALO, 0)
-        high = np.minimum(here.max(axis=0) + 1 + HALO, source.shape)
+        places_here = places[first:last]
+        low = np.maximum(places_here.min(axis=0) - HALO, 0)
+        high = np.minimum(places_here.max(axis=0) + 1 + HALO, source.shape)
         block = source.read(int(low[0]), int(high[0]))[:, low[1] : high[1], low[2] : high[2]]
-        z, y, x = (here - low).T
+        z, y, x = (places_here - low).T
         values[first:last] = described(np.ascontiguousarray(block))[z, y, x]
         tell("features", stop, depth)
     return values

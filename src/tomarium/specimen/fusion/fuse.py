@@ -157,7 +157,7 @@ def fuse(
         )
     space = space_of(of_samples, samples, learned.held_out.folds)
     details = {"phases": learned.phases.tolist(), **(account or {})}
-    counted = _whole(volume, source, learned, space, folder, details, say)
+    counted = _label_volume(volume, source, learned, space, folder, details, say)
     doubt = 1 - counted.probabilities.max(axis=1)
     away = space.distance(counted.points)
     fractions, on_maps = _fractions(samples, learned, counted)
@@ -189,7 +189,7 @@ def _places_m(volume: Volume, places: NDArray[np.int64]) -> Array:
     return np.asarray((first + places * np.array(volume.voxel_m))[:, ::-1])
 
 
-def _whole(
+def _label_volume(
     volume: Volume,
     source: Smoothed,
     learned: Classifier,
@@ -201,13 +201,15 @@ def _whole(
     """Tell all voxels, slab by slab; slabs that an earlier run has told are left."""
     writers = _writers(volume, folder, account)
     progress = folder / _PROGRESS
-    done = set.intersection(*(set(writer.done()) for writer in writers)) if len(writers) == 2 else set()
+    finished_slabs = (
+        set.intersection(*(set(writer.done()) for writer in writers)) if len(writers) == 2 else set()
+    )
     depth = volume.shape[0]
     height = writers[0].slab_rows
     for start, stop in slabs(depth, height):
         path = progress / f"{start:06d}.npz"
-        if not (start in done and path.is_file()):
-            labels, sure, counts = _slab(volume, source, learned, space, (start, stop), say)
+        if not (start in finished_slabs and path.is_file()):
+            labels, sure, counts = _label_slab(volume, source, learned, space, (start, stop), say)
             file = BytesIO()
             np.savez(file, **counts)
             write_whole(path, file.getvalue())
@@ -274,7 +276,7 @@ def _writer(
     )
 
 
-def _slab(
+def _label_slab(
     volume: Volume,
     source: Smoothed,
     learned: Classifier,
@@ -303,13 +305,13 @@ def _slab(
         voxels += np.bincount(called[finite], minlength=count)
         expected += probabilities_of_rows[finite].sum(axis=0)
         unknown += int((~finite).sum())
-        wanted = round(_DRAWN * (high - low) / volume.shape[0])
-        drawn = np.flatnonzero(finite)
-        drawn = np.sort(random.choice(drawn, min(wanted, len(drawn)), replace=False))
-        at = np.stack(np.unravel_index(drawn, (high - low, *shape[1:])), axis=1)
+        number_wanted = round(_DRAWN * (high - low) / volume.shape[0])
+        chosen = np.flatnonzero(finite)
+        chosen = np.sort(random.choice(chosen, min(number_wanted, len(chosen)), replace=False))
+        at = np.stack(np.unravel_index(chosen, (high - low, *shape[1:])), axis=1)
         places.append(at + np.array([start + low, 0, 0]))
-        points.append(space.points(rows[drawn]))
-        probabilities.append(probabilities_of_rows[drawn])
+        points.append(space.points(rows[chosen]))
+        probabilities.append(probabilities_of_rows[chosen])
         say("phases", start + high, volume.shape[0])
     counts = {
         "voxels": voxels, "expected": expected, "unknown": unknown,
@@ -332,13 +334,15 @@ def _fractions(samples: Samples, learned: Classifier, counted: Counted) -> tuple
     blocks = np.zeros((size, 3, right.shape[1]))
     for k, values in enumerate((right, learned.held_out.probabilities, np.ones_like(right))):
         np.add.at(blocks[:, k], samples.blocks, values)
-    drawn = np.einsum("db,bkp->dkp", block_draws(samples.blocks), blocks)
-    share = drawn[:, 0] / drawn[:, 2]
-    wrong = (drawn[:, 0] - drawn[:, 1]) / drawn[:, 2]
+    draws = np.einsum("db,bkp->dkp", block_draws(samples.blocks), blocks)
+    share = draws[:, 0] / draws[:, 2]
+    error_share = (draws[:, 0] - draws[:, 1]) / draws[:, 2]
     mean = counted.expected / max(counted.expected.sum(), 1e-12)
     return (
         np.clip(
-            np.column_stack([mean, *(mean + np.percentile(wrong, at, axis=0) for at in (2.5, 97.5))]), 0, 1
+            np.column_stack([mean, *(mean + np.percentile(error_share, at, axis=0) for at in (2.5, 97.5))]),
+            0,
+            1,
         ),
         np.column_stack([right.mean(axis=0), *(np.percentile(share, at, axis=0) for at in (2.5, 97.5))]),
     )

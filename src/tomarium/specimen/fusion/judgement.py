@@ -114,15 +114,15 @@ def judge(learned: Classifier, samples: Samples) -> Judgement:
     draws = block_draws(samples.blocks)
     tables = _tables(numbers, called, weights, samples.blocks, count)
     whole = tables.sum(axis=0)
-    drawn = np.einsum("db,bij->dij", draws, tables)
+    drawn_tables = np.einsum("db,bij->dij", draws, tables)
     error, curve = calibration_error(probabilities, numbers, weights)
     with np.errstate(invalid="ignore", divide="ignore"):
         precisions = np.diag(whole) / whole.sum(axis=0)
     return Judgement(
         accuracy=_accuracy(whole),
-        accuracy_interval=_interval([_accuracy(draw) for draw in drawn]),
+        accuracy_interval=_interval([_accuracy(draw) for draw in drawn_tables]),
         balanced=float(np.nanmean(_recalls(whole))),
-        balanced_interval=_interval([float(np.nanmean(_recalls(draw))) for draw in drawn]),
+        balanced_interval=_interval([float(np.nanmean(_recalls(draw))) for draw in drawn_tables]),
         chance=float(whole.sum(axis=1).max() / whole.sum()),
         balanced_chance=1 / count,
         recalls=_recalls(whole),
@@ -200,8 +200,8 @@ def calibration_error(
     for part in np.array_split(np.argsort(sure, kind="stable"), BINS):
         total = weights[part].sum() if len(part) else 0.0
         if total > 0:
-            stated = float(weights[part] @ sure[part] / total)
-            curve.append((stated, float(weights[part] @ right[part] / total), float(total)))
+            stated_sureness = float(weights[part] @ sure[part] / total)
+            curve.append((stated_sureness, float(weights[part] @ right[part] / total), float(total)))
     whole = sum(weight for _, _, weight in curve)
     return sum(weight * abs(value - true) for value, true, weight in curve) / max(whole, 1e-12), curve
 

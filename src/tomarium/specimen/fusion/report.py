@@ -45,13 +45,13 @@ def report_of(fusion: Fusion, names: Mapping[int, str], maps: Sequence[Mapping[s
     """
     judged, counted = fusion.judgement, fusion.counted
     phases = [int(phase) for phase in fusion.learned.phases]
-    named = {phase: names.get(phase, f"phase {phase}") for phase in phases}
+    names_by_phase = {phase: names.get(phase, f"phase {phase}") for phase in phases}
     content: dict[str, Any] = {
         "form": FORM,
         "phases": [
             {
                 "number": number,
-                "name": named[number],
+                "name": names_by_phase[number],
                 "samples": int((fusion.samples.classes == number).sum()),
                 "voxels": int(counted.voxels[i]),
                 "volume_share": _number(fusion.fractions[i, 0]),
@@ -59,7 +59,7 @@ def report_of(fusion: Fusion, names: Mapping[int, str], maps: Sequence[Mapping[s
                 "map_share": _number(fusion.on_maps[i, 0]),
                 "map_interval": _numbers(fusion.on_maps[i, 1:]),
                 "found": _number(judged.recalls[i]),
-                "right": _number(judged.precisions[i]),
+                "right": _number(judged.precisions[i])
             }
             for i, number in enumerate(phases)
         ],
@@ -100,8 +100,8 @@ def report_of(fusion: Fusion, names: Mapping[int, str], maps: Sequence[Mapping[s
             "share_below": _number(counted.sure[:_DOUBTFUL].sum() / max(1, counted.sure.sum())),
         },
         "maps": [
-            {**one, "inside_share": _number(inside), "sigma_m": _number(sigma), "samples": int(count)}
-            for one, inside, sigma, count in zip(
+            {**map_report, "inside_share": _number(inside), "sigma_m": _number(sigma), "samples": int(count)}
+            for map_report, inside, sigma, count in zip(
                 maps, fusion.samples.inside, fusion.samples.sigma_m,
                 np.bincount(fusion.samples.maps, minlength=len(maps)), strict=True,
             )
@@ -122,88 +122,93 @@ def report_of(fusion: Fusion, names: Mapping[int, str], maps: Sequence[Mapping[s
             },
         },
     }  # fmt: skip
-    content["sentences"] = [{"sure": sure, "text": text} for sure, text in _sentences(content, named)]
+    content["sentences"] = [
+        {"sure": sure, "text": text} for sure, text in _sentences(content, names_by_phase)
+    ]
     return content
 
 
-def _sentences(told: Mapping[str, Any], named: Mapping[int, str]) -> list[tuple[bool, str]]:
+def _sentences(report: Mapping[str, Any], names_by_phase: Mapping[int, str]) -> list[tuple[bool, str]]:
     """Say what is sure and what is not, the most important first."""
-    held, said = told["held_out"], []
-    said.append((
+    held, sentences = report["held_out"], []
+    sentences.append((
         True,
         f"On parts of the maps that were held out, {_percent(held['accuracy'])} of the voxels were told right (95 %: "
         f"{_percent(held['interval'][0])} to {_percent(held['interval'][1])}); always telling the commonest phase "
         f"would reach {_percent(held['chance'])}.",
     ))  # fmt: skip
     good = [
-        phase["name"] for phase in told["phases"] if min(phase["found"] or 0, phase["right"] or 0) >= SURE
+        phase["name"] for phase in report["phases"] if min(phase["found"] or 0, phase["right"] or 0) >= SURE
     ]
     if good:
-        said.append((True, f"Found surely ({_percent(SURE)} or more right, both ways): {', '.join(good)}."))
-    for one in told["phases"]:
-        if one["name"] not in good:
-            said.append((
+        sentences.append(
+            (True, f"Found surely ({_percent(SURE)} or more right, both ways): {', '.join(good)}.")
+        )
+    for phase in report["phases"]:
+        if phase["name"] not in good:
+            sentences.append((
                 False,
-                f"{one['name']}: {_percent(one['found'])} of its voxels are found, and {_percent(one['right'])} of "
-                f"what is called so is it.",
+                f"{phase['name']}: {_percent(phase['found'])} of its voxels are found, and {_percent(phase['right'])} "
+                f"of what is called so is it.",
             ))  # fmt: skip
-    for pair in told["pairs"]:
-        one, other = (named[number] for number in pair["phases"])
+    for pair in report["pairs"]:
+        first, second = (names_by_phase[number] for number in pair["phases"])
         if pair["separable"] is False:
-            said.append((
+            sentences.append((
                 False,
-                f"{one} and {other} cannot be told apart in this volume: of a voxel of each, the right one is the "
+                f"{first} and {second} cannot be told apart in this volume: of a voxel of each, the right one is the "
                 f"likelier in {_percent(pair['auc'])} of cases ({_percent(0.5)} is chance, {_percent(SEPARABLE)} was "
                 f"demanded). Take them together, or look at a volume in which they differ.",
             ))  # fmt: skip
         elif pair["separable"] is None:
-            said.append((
+            sentences.append((
                 False,
-                f"Whether {one} and {other} can be told apart is not known: one has fewer than {FEWEST_OF_A_PHASE} "
+                f"Whether {first} and {second} can be told apart is not known: one has fewer than {FEWEST_OF_A_PHASE} "
                 f"voxels on the maps.",
             ))  # fmt: skip
     error = held["calibration_error"]
-    said.append((
+    sentences.append((
         error <= _HOLDS,
         f"A confidence is off by {100 * error:.1f} percentage points in the mean"
         + (": 80 % means about 80 %." if error <= _HOLDS else ": do not take it as a probability."),
     ))  # fmt: skip
-    said.append((
-        told["confidence"]["share_below"] < _UNLIKE,
-        f"{_percent(told['confidence']['share_below'])} of the volume is told with less than {_DOUBTFUL} % confidence.",
+    sentences.append((
+        report["confidence"]["share_below"] < _UNLIKE,
+        f"{_percent(report['confidence']['share_below'])} of the volume is told with less than {_DOUBTFUL} % "
+        f"confidence.",
     ))  # fmt: skip
-    for one in told["phases"]:
-        low, high = one["volume_interval"]
-        lowest, highest = one["map_interval"]
+    for phase in report["phases"]:
+        low, high = phase["volume_interval"]
+        lowest, highest = phase["map_interval"]
         apart = low > highest or high < lowest
-        said.append((
+        sentences.append((
             not apart,
-            f"{one['name']}: {_percent(one['volume_share'])} of the volume (95 %: {_percent(low)} to "
-            f"{_percent(high)}), {_percent(one['map_share'])} of the maps ({_percent(lowest)} to {_percent(highest)})"
+            f"{phase['name']}: {_percent(phase['volume_share'])} of the volume (95 %: {_percent(low)} to "
+            f"{_percent(high)}), {_percent(phase['map_share'])} of the maps ({_percent(lowest)} to {_percent(highest)})"
             + ("; the maps are not representative for it." if apart else "."),
         ))  # fmt: skip
-    unlike = told["unlike_share"]
-    said.append((
+    unlike = report["unlike_share"]
+    sentences.append((
         unlike <= _UNLIKE,
-        f"{_percent(unlike)} of the volume looks like nothing on the maps ({_percent(told['unlike_by_chance'])} would "
-        f"by chance)" + ("." if unlike <= _UNLIKE else "; what is told there is a guess."),
+        f"{_percent(unlike)} of the volume looks like nothing on the maps ({_percent(report['unlike_by_chance'])} "
+        f"would by chance)" + ("." if unlike <= _UNLIKE else "; what is told there is a guess."),
     ))  # fmt: skip
-    if told["look_next"]:
-        best = told["look_next"][0]
+    if report["look_next"]:
+        best = report["look_next"][0]
         at = ", ".join(units.show(value, "m", 3) for value in best["through_m"])
         normal = ", ".join(f"{value:.2f}" for value in best["normal"])
-        said.append((
+        sentences.append((
             False,
             f"Least is known of voxels like those in the plane through {at} (x, y, z) across the direction ({normal}), "
             f"{best['gain']:.1f} times less than of those in a plane anywhere: a place for a further map.",
         ))  # fmt: skip
-    for one in told["maps"]:
-        if one["inside_share"] < 0.5:
-            said.append((
+    for map_report in report["maps"]:
+        if map_report["inside_share"] < 0.5:
+            sentences.append((
                 False,
-                f"Only {_percent(one['inside_share'])} of {one['name']} lies in the volume.",
+                f"Only {_percent(map_report['inside_share'])} of {map_report['name']} lies in the volume."
             ))  # fmt: skip
-    return said
+    return sentences
 
 
 def _percent(share: float | None) -> str:

@@ -118,9 +118,9 @@ class Body:
         return int(row[best]), int(left[best]), int(right[best])
 
     def _outline(self, index: int) -> tuple[int, int, int]:
-        one = self.dense[index]
-        first, last = one.argmax(axis=1), one.shape[1] - one[:, ::-1].argmax(axis=1)
-        wide = np.where(one.any(axis=1), last - first, 0)
+        mask = self.dense[index]
+        first, last = mask.argmax(axis=1), mask.shape[1] - mask[:, ::-1].argmax(axis=1)
+        wide = np.where(mask.any(axis=1), last - first, 0)
         # Of rows that are as wide the middle one: the upper edge of a box is no good place for a mark.
         rows = np.flatnonzero(wide == wide.max())
         row = int(rows[len(rows) // 2])
@@ -185,19 +185,22 @@ def body_of(record: Record, folder: Path, parts: str = "") -> Body | None:
 def _dark_parts(
     bright: NDArray[np.bool_],
     filled: NDArray[np.bool_],
-    seen: NDArray[np.bool_],
+    reconstructed: NDArray[np.bool_],
     voxel: tuple[float, float, float],
 ) -> Body | None:
     """Take the dark parts within the specimen."""
     specimen = np.stack(
-        [seen if full else ndimage.binary_fill_holes(one) for one, full in zip(bright, filled, strict=True)]
+        [
+            reconstructed if full else ndimage.binary_fill_holes(mask)
+            for mask, full in zip(bright, filled, strict=True)
+        ]
     )
     dark = specimen & ~bright
     if dark.mean() <= LEAST or dark.sum() >= MOST * specimen.sum():
         return None
     return Body(
-        dark, voxel, dark.sum(axis=(1, 2)), int(dark.sum()), _unsure(dark, seen), True, not filled.all(),
-        int(specimen.sum()), _unsure(specimen, seen),
+        dark, voxel, dark.sum(axis=(1, 2)), int(dark.sum()), _unsure(dark, reconstructed), True, not filled.all(),
+        int(specimen.sum()), _unsure(specimen, reconstructed),
     )  # fmt: skip
 
 
@@ -205,8 +208,8 @@ def _rim(shape: tuple[int, ...]) -> NDArray[np.bool_]:
     """Return the pixels of a slice that lie near its inscribed ellipse, within it."""
     y, x = (np.abs(np.arange(n) - (n - 1) / 2) / (n / 2) for n in shape)
     radius = np.hypot(y[:, None], x)
-    found = (radius >= RIM[0]) & (radius <= RIM[1])
-    return found if found.any() else np.ones(shape, bool)
+    rim = (radius >= RIM[0]) & (radius <= RIM[1])
+    return rim if rim.any() else np.ones(shape, bool)
 
 
 def _seen(grey: NDArray[np.uint8]) -> NDArray[np.bool_]:
@@ -219,10 +222,12 @@ def _seen(grey: NDArray[np.uint8]) -> NDArray[np.bool_]:
     return np.asarray(circle & (np.hypot(y[:, None], x) < 1 - 2 / min(circle.shape)))
 
 
-def _unsure(parts: NDArray[np.bool_], seen: NDArray[np.bool_] | None = None) -> int:
+def _unsure(parts: NDArray[np.bool_], reconstructed: NDArray[np.bool_] | None = None) -> int:
     """Count half of the voxels at a surface; where the volume ends is none."""
-    beyond: Any = False if seen is None else ~seen
+    beyond: Any = False if reconstructed is None else ~reconstructed
     inner = ndimage.binary_erosion(parts | beyond, border_value=1) & parts
-    outer = ndimage.binary_dilation(parts, border_value=0) & (True if seen is None else seen)
+    outer = ndimage.binary_dilation(parts, border_value=0) & (
+        True if reconstructed is None else reconstructed
+    )
     surface = int(parts.sum() - inner.sum()), int(outer.sum() - parts.sum())
     return -(-max(surface) // 2)

@@ -43,7 +43,7 @@ class Array:
 
 
 @dataclass(frozen=True)
-class Place:
+class JobFolder:
     """Folder of the work of one section; what lies in it, one file for each thing.
 
     Attributes
@@ -60,19 +60,19 @@ class Place:
             (self.folder / name).mkdir(parents=True, exist_ok=True)
         self.folder.chmod(0o700)
         paths = (function.scan.path, function.folder) if isinstance(function, Task) else ()
-        seen = [path.absolute() for path in paths if path is not None and path.exists()]
-        write_whole(self.folder / "paths.pickle", pickle.dumps(seen))
+        visible_paths = [path.absolute() for path in paths if path is not None and path.exists()]
+        write_whole(self.folder / "paths.pickle", pickle.dumps(visible_paths))
         write_whole(self.folder / "task.pickle", pickle.dumps(function))
 
     def function(self) -> Callable[[Any], Any]:
         """Return what is done with each slab."""
-        made: Callable[[Any], Any] = pickle.loads((self.folder / "task.pickle").read_bytes())
-        return made
+        function: Callable[[Any], Any] = pickle.loads((self.folder / "task.pickle").read_bytes())
+        return function
 
     def paths(self) -> list[Path]:
         """List what a node must see."""
-        found: list[Path] = pickle.loads((self.folder / "paths.pickle").read_bytes())
-        return found
+        paths: list[Path] = pickle.loads((self.folder / "paths.pickle").read_bytes())
+        return paths
 
     def lay_down(self, submission: int, workers: int, groups: Sequence[Sequence[tuple[int, Any]]]) -> None:
         """Lay down the slabs of each task of an array, each with its number, and how many are done at a time."""
@@ -82,10 +82,10 @@ class Place:
 
     def todo(self, name: str) -> tuple[int, list[tuple[int, Any]]]:
         """Return how many slabs a task does at a time, and its slabs, each with its number."""
-        found: tuple[int, list[tuple[int, Any]]] = pickle.loads(
+        slabs: tuple[int, list[tuple[int, Any]]] = pickle.loads(
             (self.folder / "todo" / f"{name}.pickle").read_bytes()
         )
-        return found
+        return slabs
 
     def give(self, number: int, result: Any, problem: BaseException | None = None, task: str = "") -> None:
         """Tell what became of a slab."""
@@ -112,10 +112,10 @@ class Place:
 
     def take(self, number: int) -> tuple[Any, BaseException | None, str]:
         """Return what became of a slab: its result, or the error and the task that met it."""
-        told: tuple[Any, BaseException | None, str] = pickle.loads(
+        outcome: tuple[Any, BaseException | None, str] = pickle.loads(
             (self.folder / "done" / f"{number}.pickle").read_bytes()
         )
-        return told
+        return outcome
 
     def clear(self, number: int) -> None:
         """Forget what became of a slab, so that it is done again."""
@@ -128,17 +128,19 @@ class Place:
     def arrays(self) -> list[Array]:
         """List the arrays that were sent."""
         try:
-            told = json.loads((self.folder / "arrays.json").read_text(encoding="utf-8"))
+            content = json.loads((self.folder / "arrays.json").read_text(encoding="utf-8"))
         except FileNotFoundError:
             return []
-        return [Array(one["submission"], one["job"], tuple(map(tuple, one["groups"]))) for one in told]
+        return [
+            Array(entry["submission"], entry["job"], tuple(map(tuple, entry["groups"]))) for entry in content
+        ]
 
     def note(self, arrays: Iterable[Array]) -> None:
         """Keep which arrays were sent."""
-        told = [
+        content = [
             {"submission": array.submission, "job": array.job, "groups": array.groups} for array in arrays
         ]
-        write_json(self.folder / "arrays.json", told)
+        write_json(self.folder / "arrays.json", content)
 
     def remove(self) -> None:
         """Remove the folder: its work is at its end."""
@@ -152,11 +154,11 @@ def jobs_folder(record: Path) -> Path:
     return record.absolute().with_name(f"{record.name}{SUFFIX}")
 
 
-def place_for(function: Callable[[Any], Any]) -> Place:
+def job_folder_for(function: Callable[[Any], Any]) -> JobFolder:
     """Choose the folder for a section's work: beside its record, else a new one in the current folder."""
     if isinstance(function, Task) and function.folder is not None:
-        return Place(jobs_folder(function.folder.parent) / function.key)
-    return Place(Path.cwd() / f"tomarium{SUFFIX}" / uuid.uuid4().hex)
+        return JobFolder(jobs_folder(function.folder.parent) / function.key)
+    return JobFolder(Path.cwd() / f"tomarium{SUFFIX}" / uuid.uuid4().hex)
 
 
 def number_of(item: Any, position: int) -> int:
@@ -177,15 +179,15 @@ def live_jobs(folder: Path) -> list[str]:
     list of str
         Their numbers. Where SLURM does not answer, all that are not known to be at their end.
     """
-    found = []
-    for array in Place(folder).arrays():
+    jobs = []
+    for array in JobFolder(folder).arrays():
         try:
             live = any(standing.live for standing in queue.standings(array.job).values())
         except queue.NoAnswer:
             live = True
         if live:
-            found.append(array.job)
-    return found
+            jobs.append(array.job)
+    return jobs
 
 
 def demand_no_jobs(record: Path) -> None:

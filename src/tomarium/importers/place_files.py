@@ -15,8 +15,8 @@ from tomarium.catalogue.checksums import MANIFEST
 from tomarium.catalogue.filing import PREVIEWS, ROLES, VOLUME
 from tomarium.catalogue.make_from_files import LaidOut, lay_out, link_or_copy
 from tomarium.errors import TomariumError
-from tomarium.importers.at_hand import AtHand, look_for
 from tomarium.importers.found import DraftFile, DraftRecord
+from tomarium.importers.local_files import LocalFile, look_for
 from tomarium.importers.original import NAME as ORIGINAL
 from tomarium.model import Image, Part, Record, Scan
 from tomarium.standards.ro_crate import FILENAME
@@ -29,9 +29,9 @@ _OWN: Final = frozenset({FILENAME, MANIFEST, ORIGINAL, FILES, PREVIEWS, VOLUME.r
 _APART: Final = "source-files"
 
 
-def lay_files(
+def place_files(
     draft: DraftRecord, folder: Path, files: Path | None, *, copy: bool, before: Record | None
-) -> tuple[LaidOut, list[AtHand]]:
+) -> tuple[LaidOut, list[LocalFile]]:
     """Put the files of a record into its folder; the first of them that can be opened is what it shows.
 
     Parameters
@@ -51,12 +51,12 @@ def lay_files(
     -------
     laid : LaidOut
         What `file_record` is to be told of the data.
-    states : list of AtHand
+    states : list of LocalFile
         What was found of each file of the source, its checksum compared.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for name, place in (*draft.beside, *draft.documents):
-        _take(place, folder / safe_name(name), copy)
+        _copy_or_link(place, folder / safe_name(name), copy)
     laid = LaidOut((), {}, ())
     if before is not None and before.volume:  # it was converted when it was filed first
         laid = LaidOut((), {}, ("volume",), dict(before.volume))
@@ -66,12 +66,12 @@ def lay_files(
     for state in states:
         if state.place is None or state.state != "at hand":
             continue
-        shown = laid.parts or laid.volume is not None
-        opened = None if shown or state.place.name != state.file.name else _opened(state.place)
+        has_image = laid.parts or laid.volume is not None
+        opened = None if has_image or state.place.name != state.file.name else _open(state.place)
         if opened is not None:
             laid = lay_out(state.place, opened, folder, copy=copy)
         else:
-            _take(state.place, folder / state.file.name, copy)
+            _copy_or_link(state.place, folder / state.file.name, copy)
     if states:
         write_whole(folder / FILES, _table(states))
     return laid, states
@@ -87,16 +87,16 @@ def parts_of(draft: DraftRecord, laid: LaidOut) -> tuple[Part, ...]:
 
 def distinct(files: Sequence[DraftFile]) -> list[DraftFile]:
     """Give files names that are none of the record's own, and none of each other."""
-    taken: set[str] = set()
-    named = []
+    names_used: set[str] = set()
+    renamed = []
     for file in files:
         name, number = safe_name(file.name), 1
-        while name in taken:
+        while name in names_used:
             number += 1
             name = f"{_APART}/{number}/{file.name.lstrip('/.')}"
-        taken.add(name)
-        named.append(replace(file, name=name))
-    return named
+        names_used.add(name)
+        renamed.append(replace(file, name=name))
+    return renamed
 
 
 def safe_name(name: str) -> str:
@@ -109,19 +109,19 @@ def safe_name(name: str) -> str:
     return f"{_APART}/{plain}" if hidden or plain.split("/")[0] in _OWN else plain
 
 
-def _take(place: Path, target: Path, copy: bool) -> None:
+def _copy_or_link(place: Path, target: Path, copy: bool) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     link_or_copy(place, target, copy)
 
 
-def _opened(place: Path) -> Scan | Image | None:
+def _open(place: Path) -> Scan | Image | None:
     try:
         return formats.open(place) if formats.recognise(place) else None
     except TomariumError:
         return None
 
 
-def _table(states: Sequence[AtHand]) -> bytes:
+def _table(states: Sequence[LocalFile]) -> bytes:
     text = io.StringIO()
     rows = csv.writer(text, delimiter="\t", lineterminator="\n")
     rows.writerow(["name", "location", "bytes", "checksum", "state"])

@@ -58,17 +58,17 @@ class Reference:
     ----------
     key : str
         Its key; "" where it is named otherwise.
-    says : Mapping of str to str
+    attributes : Mapping of str to str
         Its attributes, such as name and pid.
     """
 
     key: str = ""
-    says: Mapping[str, str] = field(default_factory=dict)
+    attributes: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
-class Thing:
-    """An object of an ICAT.
+class IcatEntity:
+    """An entity of an ICAT.
 
     Attributes
     ----------
@@ -76,18 +76,18 @@ class Thing:
         "dataset", "investigation" …
     key : str
         Its key in the file.
-    told : dict
+    attributes : dict
         Name → text, number, or `Reference`.
     """
 
     type: str
     key: str
-    told: dict[str, Any]
+    attributes: dict[str, Any]
 
     def text(self, *names: str) -> str:
         """Return the first of these attributes that is told, as a text; "" where none is."""
         for name in names:
-            value = self.told.get(name)
+            value = self.attributes.get(name)
             if value is not None and not isinstance(value, Reference) and str(value).strip():
                 return str(value).strip()
         return ""
@@ -97,41 +97,46 @@ class Icat:
     """All objects of a file, by type and key."""
 
     def __init__(self) -> None:
-        self.things: dict[str, dict[str, Thing]] = {}
-        self._back: dict[tuple[str, str, str], list[Thing]] = {}
+        self.entities: dict[str, dict[str, IcatEntity]] = {}
+        self._back: dict[tuple[str, str, str], list[IcatEntity]] = {}
 
-    def add(self, thing: Thing) -> None:
+    def add(self, entity: IcatEntity) -> None:
         """Add an object."""
-        self.things.setdefault(thing.type, {})[thing.key] = thing
+        self.entities.setdefault(entity.type, {})[entity.key] = entity
 
-    def all(self, type: str) -> list[Thing]:
+    def all(self, type: str) -> list[IcatEntity]:
         """Return the objects of a type, in the order of the file."""
-        return list(self.things.get(type, {}).values())
+        return list(self.entities.get(type, {}).values())
 
-    def named(self, thing: Thing, name: str, type: str = "") -> Thing | None:
+    def named(self, entity: IcatEntity, name: str, type: str = "") -> IcatEntity | None:
         """Return the object that another one names; None where it is not in the file, or none is named."""
-        told = thing.told.get(name)
-        among = self.things.get(type or name, {})
-        if told is None or isinstance(told, list | dict):
+        value = entity.attributes.get(name)
+        among = self.entities.get(type or name, {})
+        if value is None or isinstance(value, list | dict):
             return None
-        if not isinstance(told, Reference):
-            return among.get(str(told))
-        if told.key:
-            return among.get(told.key)
+        if not isinstance(value, Reference):
+            return among.get(str(value))
+        if value.key:
+            return among.get(value.key)
         return next(
-            (thing for thing in among.values() if all(thing.text(k) == v for k, v in told.says.items())), None
+            (
+                candidate
+                for candidate in among.values()
+                if all(candidate.text(k) == v for k, v in value.attributes.items())
+            ),
+            None,
         )
 
-    def of(self, thing: Thing, type: str, name: str = "") -> list[Thing]:
+    def of(self, entity: IcatEntity, type: str, name: str = "") -> list[IcatEntity]:
         """Return the objects of a type that name this one, by its type or another name."""
-        back = name or thing.type
+        back = name or entity.type
         if (type, back, "") not in self._back:
             self._back[type, back, ""] = []
-            for one in self.all(type):
-                above = self.named(one, back, thing.type)
+            for candidate in self.all(type):
+                above = self.named(candidate, back, entity.type)
                 if above is not None:
-                    self._back.setdefault((type, back, above.key), []).append(one)
-        return self._back.get((type, back, thing.key), [])
+                    self._back.setdefault((type, back, above.key), []).append(candidate)
+        return self._back.get((type, back, entity.key), [])
 
 
 def read_icat(path: Path, notes: Notes) -> Icat:
@@ -162,7 +167,7 @@ def read_icat(path: Path, notes: Notes) -> Icat:
         _from_xml(path, icat)
     else:
         _from_yaml(path, icat)
-    if not any(icat.things.values()):
+    if not any(icat.entities.values()):
         raise FormatError(f"{path}: holds no object of an ICAT; give what icatdump wrote, as XML or YAML")
     _name_lost(icat, notes)
     return icat
@@ -183,7 +188,7 @@ def _from_xml(path: Path, icat: Icat) -> None:
 
 
 def _read_element(element: Element) -> dict[str, Any]:
-    told: dict[str, Any] = {}
+    attributes: dict[str, Any] = {}
     for child in element:
         if "ref" in child.attrib:
             value: Any = Reference(child.attrib["ref"])
@@ -193,11 +198,11 @@ def _read_element(element: Element) -> dict[str, Any]:
             value = Reference("", dict(child.attrib))
         else:
             value = (child.text or "").strip()
-        if isinstance(value, list) and isinstance(told.get(child.tag), list):
-            told[child.tag] += value
+        if isinstance(value, list) and isinstance(attributes.get(child.tag), list):
+            attributes[child.tag] += value
         else:
-            told[child.tag] = value
-    return told
+            attributes[child.tag] = value
+    return attributes
 
 
 def _from_yaml(path: Path, icat: Icat) -> None:
@@ -206,20 +211,20 @@ def _from_yaml(path: Path, icat: Icat) -> None:
             raise FormatError(
                 f"{path}: holds no objects by their types, such as investigation:, as icatdump writes them"
             )
-        for type, things in as_dump(document).items():
-            if not isinstance(things, Mapping):
+        for type, entities in as_dump(document).items():
+            if not isinstance(entities, Mapping):
                 raise FormatError(f"{path}: {type}: objects by their keys were expected")
-            for key, thing in things.items():
-                if not isinstance(thing, Mapping):
+            for key, entity in entities.items():
+                if not isinstance(entity, Mapping):
                     raise FormatError(f"{path}: {type} {str(key)[:60]}: attributes and values were expected")
-                _flatten(icat, str(type), str(key), {str(name): value for name, value in thing.items()})
+                _flatten(icat, str(type), str(key), {str(name): value for name, value in entity.items()})
 
 
-def _flatten(icat: Icat, type: str, key: str, told: Mapping[str, Any]) -> None:
+def _flatten(icat: Icat, type: str, key: str, attributes: Mapping[str, Any]) -> None:
     """Add an object, and those in its lists as objects of their own."""
-    own = {name: value for name, value in told.items() if (type, name) not in EMBEDDED}
-    icat.add(Thing(type, key, own))
-    for name, value in told.items():
+    own = {name: value for name, value in attributes.items() if (type, name) not in EMBEDDED}
+    icat.add(IcatEntity(type, key, own))
+    for name, value in attributes.items():
         if (type, name) not in EMBEDDED:
             continue
         child, back = EMBEDDED[type, name]
@@ -230,16 +235,17 @@ def _flatten(icat: Icat, type: str, key: str, told: Mapping[str, Any]) -> None:
 
 def _name_lost(icat: Icat, notes: Notes) -> None:
     """Name references to objects that are not in the file."""
-    for thing in _everything(icat):
-        for name, told in thing.told.items():
-            if not isinstance(told, Reference) or not told.key:
+    for entity in _all_entities(icat):
+        for name, value in entity.attributes.items():
+            if not isinstance(value, Reference) or not value.key:
                 continue
-            if not any(told.key in among for among in icat.things.values()):
+            if not any(value.key in among for among in icat.entities.values()):
                 notes.problems.append(
-                    f"{thing.type} {thing.text('name') or thing.key}: names {name} {told.key}, which is not in the file"
+                    f"{entity.type} {entity.text('name') or entity.key}: names {name} {value.key}, "
+                    "which is not in the file"
                 )
 
 
-def _everything(icat: Icat) -> Iterator[Thing]:
-    for among in icat.things.values():
+def _all_entities(icat: Icat) -> Iterator[IcatEntity]:
+    for among in icat.entities.values():
         yield from among.values()

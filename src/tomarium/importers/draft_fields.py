@@ -68,11 +68,11 @@ def told_record(draft: DraftRecord, ids: Mapping[tuple[str, str], str]) -> dict[
     }
     derived = [ids[("record", key)] for key in draft.derived_from if ("record", key) in ids]
     fields["related"] += [f"IsDerivedFrom {id}" for id in derived]
-    shown = {key: value for key, value in draft.parameters.items() if not is_private(key)}
+    public = {key: value for key, value in draft.parameters.items() if not is_private(key)}
     if draft.opens is not None and draft.opens > datetime.now(UTC):
         fields[f"{PARAMETER}{OPENS_ON}"] = f"{draft.opens:%Y-%m-%d}"
     return {key: field for key, field in fields.items() if field} | {
-        f"{PARAMETER}{key}": plain(value.value) for key, value in shown.items()
+        f"{PARAMETER}{key}": plain(value.value) for key, value in public.items()
     }
 
 
@@ -102,14 +102,16 @@ def record_here(record: Record) -> dict[str, Any]:
 
 def changes_of(fields: Mapping[str, Any], draft: DraftRecord) -> Changes:
     """Return what is to be changed of a record."""
-    told: dict[str, Any] = {key: fields[key] for key in _TEXTS if key in fields}
-    told |= {key: tuple(fields[key]) for key in _LISTS if key in fields}
+    changes: dict[str, Any] = {key: fields[key] for key in _TEXTS if key in fields}
+    changes |= {key: tuple(fields[key]) for key in _LISTS if key in fields}
     readers = {"creators": read_person, "related": read_related, "funding": read_funding}
-    told |= {key: tuple(read(one) for one in fields[key]) for key, read in readers.items() if key in fields}
+    changes |= {
+        key: tuple(read(item) for item in fields[key]) for key, read in readers.items() if key in fields
+    }
     parameters = {key: draft.parameters[key] for key in draft.parameters if f"{PARAMETER}{key}" in fields}
     if opens := fields.get(f"{PARAMETER}{OPENS_ON}"):
         parameters[OPENS_ON] = Value(opens, "read", f"{draft.key}: release")
-    return Changes(**told, parameters=parameters)
+    return Changes(**changes, parameters=parameters)
 
 
 def told_entity(draft: DraftEntity, ids: Mapping[tuple[str, str], str]) -> dict[str, Any]:
@@ -128,20 +130,20 @@ def entity_here(entity: Entity) -> dict[str, Any]:
 
 def as_typed(kind: str, fields: Mapping[str, Any]) -> dict[str, str]:
     """Write facts as people type them."""
-    known = {fact.key for fact in KINDS[kind].facts}
+    fact_keys = {fact.key for fact in KINDS[kind].facts}
     return {
         key: field if isinstance(field, str) else "\n".join(field)
         for key, field in fields.items()
-        if key in known
+        if key in fact_keys
     }
 
 
 def merge(
     id: str,
-    told: Mapping[str, Any],
+    fields: Mapping[str, Any],
     told_before: Mapping[str, Any],
     filed: Mapping[str, Any],
-    here: Mapping[str, Any],
+    fields_here: Mapping[str, Any],
 ) -> tuple[dict[str, Any], list[Conflict]]:
     """Compare what a source tells now with what it told before, what was filed of that, and what stands here.
 
@@ -149,7 +151,7 @@ def merge(
     ----------
     id : str
         Identifier here.
-    told, told_before, filed, here : Mapping of str to JSON values
+    fields, told_before, filed, fields_here : Mapping of str to JSON values
         Fields.
 
     Returns
@@ -160,21 +162,21 @@ def merge(
         Fields that somebody changed here and that the source tells otherwise.
     """
     changes, conflicts = {}, []
-    for key, there in told.items():
-        mine = here.get(key)
-        if mine == there:
+    for key, value in fields.items():
+        value_here = fields_here.get(key)
+        if value_here == value:
             continue
-        if key not in filed and mine in (None, "", []):
-            changes[key] = there
-        elif mine == filed.get(key):
-            if there != told_before.get(key):
-                changes[key] = there
+        if key not in filed and value_here in (None, "", []):
+            changes[key] = value
+        elif value_here == filed.get(key):
+            if value != told_before.get(key):
+                changes[key] = value
         else:
-            conflicts.append(Conflict(id, key.removeprefix(PARAMETER), mine, there))
+            conflicts.append(Conflict(id, key.removeprefix(PARAMETER), value_here, value))
     return changes, conflicts
 
 
-def digest_of(*told: Any) -> str:
+def digest_of(*values: Any) -> str:
     """Return one checksum of JSON values."""
-    text = json.dumps(told, sort_keys=True, ensure_ascii=False, default=str)
+    text = json.dumps(values, sort_keys=True, ensure_ascii=False, default=str)
     return hashlib.sha256(text.encode()).hexdigest()

@@ -116,9 +116,9 @@ def beside(
     'about a third as wide as a human hair (0.075 mm)'
     """
     for factor, words in FACTORS.items():
-        off = {thing: abs(math.log(length_m / (factor * thing.length_m))) for thing in THINGS}
-        nearest = min(off, key=lambda thing: off[thing])
-        if off[nearest] <= math.log(WITHIN):
+        log_ratio = {thing: abs(math.log(length_m / (factor * thing.length_m))) for thing in THINGS}
+        nearest = min(log_ratio, key=lambda thing: log_ratio[thing])
+        if log_ratio[nearest] <= math.log(WITHIN):
             say = translations.gettext
             thing = say(nearest.name)
             if nearest.side != side:

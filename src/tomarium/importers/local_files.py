@@ -17,7 +17,7 @@ _BY_LENGTH: Final = {32: "md5", 40: "sha1", 64: "sha256", 128: "sha512"}
 
 
 @dataclass(frozen=True)
-class AtHand:
+class LocalFile:
     """A file of a source, and what was found of it.
 
     Attributes
@@ -41,7 +41,7 @@ def demand_folder(folder: Path | None) -> None:
         raise InputError(f"{folder}: is no folder; give that below which the files of the source lie")
 
 
-def look_for(file: DraftFile, folder: Path | None, *, read: bool = False) -> AtHand:
+def look_for(file: DraftFile, folder: Path | None, *, read: bool = False) -> LocalFile:
     """Look for a file.
 
     Parameters
@@ -55,11 +55,11 @@ def look_for(file: DraftFile, folder: Path | None, *, read: bool = False) -> AtH
 
     Returns
     -------
-    AtHand
+    LocalFile
         At hand only where it is as the source says, as far as that tells.
     """
     if folder is None:
-        return AtHand(file, "not at hand")
+        return LocalFile(file, "not at hand")
     root = folder.resolve()
     outside = False
     for location in file.locations:
@@ -74,8 +74,8 @@ def look_for(file: DraftFile, folder: Path | None, *, read: bool = False) -> AtH
             if not real.is_relative_to(root):
                 outside = outside or place is below
             elif real.is_file():
-                return AtHand(file, _state(file, real, read), real)
-    return AtHand(file, "leads out of the folder" if outside else "not at hand")
+                return LocalFile(file, _state(file, real, read), real)
+    return LocalFile(file, "leads out of the folder" if outside else "not at hand")
 
 
 def _state(file: DraftFile, place: Path, read: bool) -> State:
@@ -88,15 +88,15 @@ def _state(file: DraftFile, place: Path, read: bool) -> State:
 
 def _agrees(place: Path, checksum: str) -> bool:
     """Compare a checksum by the algorithm that its length tells; one of no known length is not compared."""
-    wanted = checksum.strip().lower().rpartition(":")[2]
-    if len(wanted) <= 8:
-        found = 0
+    digits = checksum.strip().lower().rpartition(":")[2]
+    if len(digits) <= 8:
+        crc = 0
         with place.open("rb") as file:
             while block := file.read(_BLOCK):
-                found = zlib.crc32(block, found)
-        return found == int(wanted, 16) if all(text in "0123456789abcdef" for text in wanted) else True
-    name = _BY_LENGTH.get(len(wanted))
+                crc = zlib.crc32(block, crc)
+        return crc == int(digits, 16) if all(text in "0123456789abcdef" for text in digits) else True
+    name = _BY_LENGTH.get(len(digits))
     if name is None:
         return True
     with place.open("rb") as file:
-        return hashlib.file_digest(file, name).hexdigest() == wanted
+        return hashlib.file_digest(file, name).hexdigest() == digits

@@ -1,0 +1,87 @@
+"""What ranges of numbers find, looked up in the memory of a program: counted, grouped by facets, and listed by time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tomarium.catalogue.cursor import Cursor
+from tomarium.catalogue.facet_counts import Groups
+from tomarium.catalogue.number_columns import Columns
+from tomarium.catalogue.ranges import Range
+
+
+@dataclass(frozen=True, eq=False)
+class Held:
+    """What is found.
+
+    Attributes
+    ----------
+    columns : Columns
+        Where it was looked up.
+    rows : NDArray of int64
+        Rows of these with all that is found whatever facets are asked for, in the order of time.
+    left : NDArray of int64
+        Those that the facets leave.
+    sizes : tuple of int
+        Of each range, the records in it, whoever may see them.
+    """
+
+    columns: Columns
+    rows: NDArray[np.int64]
+    left: NDArray[np.int64]
+    sizes: tuple[int, ...]
+
+    def groups(self, at_most: int) -> Groups:
+        """Count the newest by sets of facets and states, whatever facets are asked for."""
+        columns, newest = self.columns, self.rows[-at_most:]
+        counts = np.bincount(columns.kinds[newest], minlength=len(columns.facets))
+        some = np.flatnonzero(counts)
+        states = columns.seen["state"][columns.holders[some]]
+        return Groups(columns.facets[some], counts[some], np.asarray(states, np.str_))
+
+    def newest(self, limit: int, offset: int, cursor: Cursor | None) -> list[int]:
+        """List numbers of records, the newest first; with a cursor those beyond it, the nearest first."""
+        numbers = self.columns.numbers[self.left]
+        if cursor is None:
+            some = numbers[::-1]
+        elif cursor.back:
+            some = numbers[np.searchsorted(numbers, cursor.number, "right") :]
+        else:
+            some = numbers[: np.searchsorted(numbers, cursor.number, "left")][::-1]
+        listed: list[int] = some[offset : offset + limit].tolist()
+        return listed
+
+
+def found_in(
+    columns: Columns,
+    ranges: Sequence[tuple[int, Range]],
+    seen: NDArray[np.bool_],
+    left: NDArray[np.bool_] | None,
+) -> Held:
+    """Look up what is found.
+
+    Parameters
+    ----------
+    columns : Columns
+        With the keys of all ranges.
+    ranges : sequence of (int, Range)
+        At least one: number of the key, and the range in its unit.
+    seen : NDArray of bool
+        Of each row of `columns.seen`, whether the reader may know of such records.
+    left : NDArray of bool, or None
+        Of each row of `columns.facets`, whether the facets leave such records; None where all are left.
+
+    Returns
+    -------
+    Held
+        Of what meets all of it.
+    """
+    inside = [columns.values[key].inside(one) for key, one in ranges]
+    found = np.flatnonzero(np.logical_and.reduce(inside))
+    rows = found[seen[columns.holders][columns.kinds[found]]]
+    some = rows if left is None else rows[left[columns.kinds[rows]]]
+    return Held(columns, rows, some, tuple(int(np.count_nonzero(one)) for one in inside))

@@ -1,0 +1,311 @@
+"""Numbers of parameters in a program's memory, a column for each that is asked for, beside what readers are judged by.
+
+A database looks at a page or two for each of ten thousand records that a range finds, to tell who may see them. A
+program that goes on, as the portal does, keeps of each record 12 bytes, and 9 for each of the last few parameters that
+were asked for. A column is read by another thread when it is asked for first; the database answers until it is there.
+
+What is kept is that of one state of the index, told by the serial of the last write (`index_changes`). A question that
+sees a later state reads the records that were written since; one that sees an earlier state asks the database. Nothing
+is kept that depends on the moment: an embargo ends for these arrays when it ends for the database.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+from weakref import WeakKeyDictionary
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import ColumnElement, Connection, Engine, Text, case, cast, func, literal, select
+from sqlalchemy.exc import SQLAlchemyError
+
+from tomarium.catalogue.catalogue import Catalogue
+from tomarium.catalogue.dialect import dialect_of
+from tomarium.catalogue.index_changes import changed_since, last_change
+from tomarium.catalogue.parted_column import Column, column_of
+from tomarium.catalogue.record_totals import SETTLED_S
+from tomarium.catalogue.tables import records, totals
+from tomarium.errors import TomariumError
+
+AT_LEAST: Final = 20_000
+"""Records of a catalogue of which columns are kept; of fewer the database answers as soon."""
+MOST_KEYS: Final = 8
+"""Parameters whose numbers are kept: those that were asked for last."""
+_MOST_CHANGES: Final = 20_000  # records that are read once more; after more all are
+_AT_ONCE: Final = 50_000  # records that one query reads
+
+_LOG: Final = logging.getLogger(__name__)
+Which = Callable[[ColumnElement[int]], ColumnElement[bool]]
+
+
+@dataclass(frozen=True)
+class Columns:
+    """What is kept of one state of the index; nothing in it is changed.
+
+    Attributes
+    ----------
+    serial : int
+        Of the last write that it has.
+    numbers : NDArray of int64
+        Of all records, in order, which is that of time.
+    kinds : NDArray of int32
+        Of each record, the row of the two arrays below: many records have the same of all that is in them.
+    holders, facets : NDArray
+        Of each kind the row of `seen`, and the number of its set of facets.
+    seen : Mapping of str to NDArray
+        `public_from` (NaN: not public), `state`, `owner` and `team`.
+    values : Mapping of int to Column
+        Number of a key → the number that each record has of it.
+    """
+
+    serial: int
+    numbers: NDArray[np.int64]
+    kinds: NDArray[np.int32]
+    holders: NDArray[np.int32]
+    facets: NDArray[np.int64]
+    seen: Mapping[str, NDArray[Any]]
+    values: Mapping[int, Column]
+
+    @property
+    def states(self) -> NDArray[np.str_]:
+        """Of each kind the state."""
+        return np.asarray(self.seen["state"][self.holders], np.str_)
+
+
+class _Kept:
+    """The columns that a process keeps of a catalogue; they belong to the lock."""
+
+    def __init__(self, name: str, at_least: int) -> None:
+        self.name, self.at_least, self.process = name, at_least, os.getpid()
+        self.lock = threading.Lock()
+        self.columns: Columns | None = None
+        self.wanted: dict[int, None] = {}  # keys; those that were asked for last come last
+        self.reading = False
+
+
+_OF_ENGINES: Final[WeakKeyDictionary[Engine, _Kept]] = WeakKeyDictionary()
+
+
+def keep_columns(catalogue: Catalogue, at_least: int = AT_LEAST) -> None:
+    """Keep in memory the numbers that ranges of this catalogue ask for, from now on, for as long as it is open.
+
+    Parameters
+    ----------
+    catalogue : Catalogue
+        Open.
+    at_least : int
+        Records that it must have.
+    """
+    _OF_ENGINES.setdefault(catalogue.engine, _Kept(catalogue.name, at_least))
+
+
+def columns_of(connection: Connection, keys: Collection[int]) -> Columns | None:
+    """Return the columns of parameters as a connection sees them; None where they are not kept, or not yet.
+
+    Parameters
+    ----------
+    connection : Connection
+        That only reads: what another one writes may be taken back.
+    keys : collection of int
+        Numbers of keys.
+
+    Returns
+    -------
+    Columns or None
+        With these keys at least.
+    """
+    kept = _OF_ENGINES.get(connection.engine)
+    # A process that was forked has no thread that reads, and perhaps a lock that nobody opens.
+    if kept is None or kept.process != os.getpid() or not connection.get_execution_options().get("index"):
+        return None
+    with kept.lock:
+        columns = _followed(connection, kept)
+        for key in keys:
+            kept.wanted.pop(key, None)
+            kept.wanted[key] = None
+        if columns is not None and columns.values.keys() >= set(keys):
+            return columns
+        if not kept.reading and len(keys) <= MOST_KEYS and _is_large(connection, kept):
+            kept.reading = True
+            catalogue = Catalogue(connection.engine, kept.name)
+            threading.Thread(target=_read_wanted, args=(catalogue, kept), daemon=True).start()
+    return None
+
+
+def read_columns(catalogue: Catalogue) -> None:
+    """Read the columns that were asked for last and are not kept yet; others ask meanwhile.
+
+    Parameters
+    ----------
+    catalogue : Catalogue
+        Of which columns are kept.
+    """
+    kept = _OF_ENGINES[catalogue.engine]
+    with catalogue.reading() as connection:
+        with kept.lock:
+            columns = _followed(connection, kept)
+            wanted = list(kept.wanted)[-MOST_KEYS:]
+            kept.wanted = dict.fromkeys(wanted)
+        if columns is None:
+            columns = _read(connection, last_change(connection))
+        values = {
+            key: columns.values[key]
+            if key in columns.values
+            else _read_values(connection, key, columns.numbers)
+            for key in wanted
+        }
+        with kept.lock:
+            # Perhaps an earlier state than somebody else has reached meanwhile: the next question follows once more.
+            kept.columns = replace(columns, values=values)
+
+
+def _read_wanted(catalogue: Catalogue, kept: _Kept) -> None:
+    try:
+        read_columns(catalogue)
+    except (TomariumError, SQLAlchemyError) as problem:  # it does not answer; the next question tries again
+        _LOG.warning("%s: numbers were not read into memory (%s)", catalogue.name, problem)
+    finally:
+        kept.reading = False
+
+
+def _is_large(connection: Connection, kept: _Kept) -> bool:
+    count = connection.execute(select(func.coalesce(func.sum(totals.c.total), 0))).scalar_one()
+    return int(count) >= kept.at_least
+
+
+def _followed(connection: Connection, kept: _Kept) -> Columns | None:
+    """Return what is kept as a connection sees it, and keep it so; None where that is not to be had."""
+    columns, serial = kept.columns, last_change(connection)
+    if columns is None or columns.serial == serial:
+        return columns
+    if serial < columns.serial:  # its state is older than what others have seen
+        return None
+    numbers = changed_since(connection, columns.serial)
+    too_many = numbers is None or len(numbers) > min(_MOST_CHANGES, len(columns.numbers))
+    kept.columns = None if numbers is None or too_many else _changed(connection, columns, numbers, serial)
+    return kept.columns
+
+
+def _read(connection: Connection, serial: int) -> Columns:
+    """Read what is kept of each record, whatever ranges ask for."""
+    parts, last = [], -(2**63)
+    while True:
+        some = select(records.c.number).where(records.c.number > last).order_by(records.c.number)
+        bound = select(func.max(some.limit(_AT_ONCE).subquery().c.number))
+        end = connection.execute(bound).scalar_one()
+        if end is None:
+            break
+        parts.append(_lines(connection, _between(last + 1, end)))
+        last = int(end)
+    empty = Columns(
+        serial,
+        *(np.zeros(0, np.int64), np.zeros(0, np.int32), np.zeros(0, np.int32), np.zeros(0, np.int64)),
+        _seen([]),
+        {},
+    )
+    return _with(empty, [line for part in parts for line in part])
+
+
+Line = tuple[tuple[float, str, str, str], NDArray[np.int64], NDArray[np.int64]]
+
+
+def _lines(connection: Connection, which: Which) -> list[Line]:
+    """Read records by who may see them: public_from, state, owner and team; their numbers, and sets of facets."""
+    of = records.c
+    # Public for more than a day is public to everybody's clock.
+    settled = literal(time.time() - SETTLED_S)
+    since = case((of.public_from <= settled, literal(0.0)), else_=of.public_from).label("since")
+    by = (since, of.state, of.owner, of.team)
+    told = [func.aggregate_strings(cast(column, Text), ",") for column in (of.number, of.facets)]
+    rows = connection.execute(select(*by, *told).where(which(of.number)).group_by(*by))
+    return [
+        (
+            (np.nan if since is None else since, state, owner, team),
+            np.fromstring(numbers, np.int64, sep=","),
+            np.fromstring(facets, np.int64, sep=","),
+        )
+        for since, state, owner, team, numbers, facets in rows
+    ]
+
+
+def _seen(holders: Sequence[tuple[float, str, str, str]]) -> dict[str, NDArray[Any]]:
+    columns = list(zip(*holders, strict=True)) or [()] * 4
+    arrays: list[NDArray[Any]] = [
+        np.array(columns[0], np.float64),
+        *(np.array(told, object) for told in columns[1:]),
+    ]
+    return dict(zip(("public_from", "state", "owner", "team"), arrays, strict=True))
+
+
+def _with(columns: Columns, lines: Iterable[Line]) -> Columns:
+    """Add records to columns, which get no value of them."""
+    before = zip(*(told.tolist() for told in columns.seen.values()), strict=True)
+    # NaN is not equal to itself, so it stands as None here.
+    places = {(_known(since), *rest): place for place, (since, *rest) in enumerate(before)}
+    numbers, facets, holders = [columns.numbers], [], []
+    for (since, *rest), some, told in lines:
+        place = places.setdefault((_known(since), *rest), len(places))
+        numbers.append(some)
+        facets.append(told)
+        holders.append(np.full(len(some), place, np.int64))
+    empty = [np.zeros(0, np.int64)]
+    sets = np.concatenate(empty + facets)
+    span = int(sets.max(initial=0)) + 1
+    kinds, of_each = np.unique(np.concatenate(empty + holders) * span + sets, return_inverse=True)
+    all_kinds = np.concatenate([columns.kinds, (len(columns.holders) + of_each).astype(np.int32)])
+    all_numbers = np.concatenate(numbers)
+    order = np.argsort(all_numbers, kind="stable")
+    at = np.argsort(order)[: len(columns.numbers)]
+    return replace(
+        columns,
+        numbers=all_numbers[order],
+        kinds=all_kinds[order],
+        holders=np.concatenate([columns.holders, (kinds // span).astype(np.int32)]),
+        facets=np.concatenate([columns.facets, kinds % span]),
+        seen=_seen([(np.nan if since is None else since, *rest) for since, *rest in places]),
+        values={key: held.placed(at, len(order)) for key, held in columns.values.items()},
+    )
+
+
+def _between(first: int, last: int) -> Which:
+    return lambda number: number.between(first, last)
+
+
+def _known(since: float) -> float | None:
+    return None if np.isnan(since) else since
+
+
+def _changed(connection: Connection, columns: Columns, numbers: NDArray[np.int64], serial: int) -> Columns:
+    """Read some records once more."""
+    stay = ~np.isin(columns.numbers, numbers)
+    columns = replace(
+        columns,
+        serial=serial,
+        numbers=columns.numbers[stay],
+        kinds=columns.kinds[stay],
+        values={key: held.taken(stay) for key, held in columns.values.items()},
+    )
+    which: Which = lambda of: of.in_(numbers.tolist())  # noqa: E731
+    columns = _with(columns, _lines(connection, which))
+    values = {}
+    for key, held in columns.values.items():
+        of, told = dialect_of(connection).numbers_of(connection, key, which)
+        values[key] = held.entered(np.searchsorted(columns.numbers, of), told)
+    return replace(columns, values=values)
+
+
+def _read_values(connection: Connection, key: int, numbers: NDArray[np.int64]) -> Column:
+    """Read the numbers of a key."""
+    held = np.full(len(numbers), np.nan)
+    for start in range(0, len(numbers), _AT_ONCE):
+        some = numbers[start : start + _AT_ONCE]
+        which = _between(int(some[0]), int(some[-1]))
+        of, told = dialect_of(connection).numbers_of(connection, key, which)
+        held[np.searchsorted(numbers, of)] = told
+    return column_of(held)

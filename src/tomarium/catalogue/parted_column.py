@@ -1,0 +1,96 @@
+"""Numbers of one parameter in memory, with the part of all in which each lies, by which ranges are found sooner.
+
+Numbers are cut into 255 parts of about as many each, and the part of each number is kept as one byte. A range holds all
+numbers of the parts between its bounds; only those of the two parts in which its bounds lie are compared themselves.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tomarium.catalogue.ranges import Range
+
+_NONE: Final = 255  # part of records without a number
+_SAMPLE: Final = 25_400  # numbers, at least, by which parts are cut
+
+
+@dataclass(frozen=True, eq=False)
+class Column:
+    """The numbers of a parameter, one a record.
+
+    Attributes
+    ----------
+    numbers : NDArray of float64
+        NaN where a record has none.
+    parts : NDArray of uint8
+        Of each the number of bounds that are not larger; 255 where there is none.
+    bounds : NDArray of float64
+        At most 254, in order.
+    """
+
+    numbers: NDArray[np.float64]
+    parts: NDArray[np.uint8]
+    bounds: NDArray[np.float64]
+
+    def taken(self, rows: NDArray[np.bool_]) -> Column:
+        """Take some rows."""
+        return Column(self.numbers[rows], self.parts[rows], self.bounds)
+
+    def placed(self, at: NDArray[np.int64], count: int) -> Column:
+        """Put each row at its place among so many; the others have no number."""
+        numbers, parts = np.full(count, np.nan), np.full(count, _NONE, np.uint8)
+        numbers[at], parts[at] = self.numbers, self.parts
+        return Column(numbers, parts, self.bounds)
+
+    def entered(self, at: NDArray[np.int64], numbers: NDArray[np.float64]) -> Column:
+        """Enter numbers at some places."""
+        all_numbers, parts = self.numbers.copy(), self.parts.copy()
+        all_numbers[at], parts[at] = numbers, _parts(numbers, self.bounds)
+        return Column(all_numbers, parts, self.bounds)
+
+    def inside(self, one: Range) -> NDArray[np.bool_]:
+        """Tell which numbers lie in a range."""
+        first, last = (np.searchsorted(self.bounds, bound, "right") for bound in (one.low, one.high))
+        if last < first:
+            return np.zeros(len(self.parts), bool)
+        # Bytes wrap around: those below the first are far above.
+        found = self.parts - np.uint8(first) <= np.uint8(last - first)
+        edges = np.flatnonzero((self.parts == first) | (self.parts == last))
+        numbers = self.numbers[edges]
+        met = numbers >= one.low if one.with_low else numbers > one.low
+        met &= numbers <= one.high if one.with_high else numbers < one.high
+        found[edges] = met
+        return found
+
+
+def column_of(numbers: NDArray[np.float64]) -> Column:
+    """Cut numbers into parts.
+
+    Parameters
+    ----------
+    numbers : NDArray of float64
+        One a record; NaN where it has none.
+
+    Returns
+    -------
+    Column
+        Of these.
+    """
+    told = numbers[~np.isnan(numbers)]
+    sample = np.sort(told[:: max(1, len(told) // _SAMPLE)])
+    bounds = (
+        np.unique(sample[np.linspace(0, len(sample) - 1, _NONE + 1).astype(int)[1:-1]])
+        if len(sample)
+        else sample
+    )
+    return Column(numbers, _parts(numbers, bounds), bounds)
+
+
+def _parts(numbers: NDArray[np.float64], bounds: NDArray[np.float64]) -> NDArray[np.uint8]:
+    parts = np.searchsorted(bounds, numbers, "right").astype(np.uint8)
+    parts[np.isnan(numbers)] = _NONE
+    return parts
