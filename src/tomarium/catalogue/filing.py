@@ -148,8 +148,8 @@ def file_record(
     before = read_record(folder) if (folder / FILENAME).exists() else None
     known_id = id or (before.id if before else None)
     summary = _summary(folder / VOLUME, volume or {}) if has_volume else {}
-    if wrong := what_is_unsound(summary):
-        values = brief(in_words({key: summary.get(key) for key in wrong.split(", ")}), 120)
+    if unsound := what_is_unsound(summary):
+        values = brief(in_words({key: summary.get(key) for key in unsound.split(", ")}), 120)
         raise InputError(f"{folder}: the volume cannot be so: {values}; file it with what is right")
     people = tuple(read_person(creator) if isinstance(creator, str) else creator for creator in creators)
     if before and not people:

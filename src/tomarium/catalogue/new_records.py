@@ -60,9 +60,13 @@ def look_for_new(catalogue: Catalogue, now: float | None = None) -> list[SavedSe
             new = _new(catalogue, search, moment)
         except InputError:  # a facet or parameter that the catalogue knows no longer finds nothing
             new = []
-        mine = (saved_searches.c.number == search.number) & (saved_searches.c.looked_utc == search.looked_utc)
+        condition = (saved_searches.c.number == search.number) & (
+            saved_searches.c.looked_utc == search.looked_utc
+        )
         with catalogue.writing() as connection:
-            if not connection.execute(update(saved_searches).where(mine).values(looked_utc=moment)).rowcount:
+            if not connection.execute(
+                update(saved_searches).where(condition).values(looked_utc=moment)
+            ).rowcount:
                 continue  # another worker looked, or its holder changed it
             address = mail_address_of(connection, search.account)
             if not new or address is None:

@@ -105,9 +105,11 @@ def space_of(connection: Connection, reader: Reader, specimen: str) -> Space:
     InputError
         There is no such specimen that the reader may see.
     """
-    held = demand_entity(connection, reader, specimen)
-    if held.entity.kind != "specimen":
-        raise InputError(f"{specimen[:80]}: is a {held.entity.kind}; only specimens have images in space")
+    held_entity = demand_entity(connection, reader, specimen)
+    if held_entity.entity.kind != "specimen":
+        raise InputError(
+            f"{specimen[:80]}: is a {held_entity.entity.kind}; only specimens have images in space"
+        )
     return space_around(connection, reader, [f"specimens/{specimen}"])
 
 
@@ -118,7 +120,11 @@ def space_around(connection: Connection, reader: Reader, frames: Iterable[str]) 
     direct = {frame.id for frame in start if frame.kind == "records"}
     seeds |= set(_specimens_of(connection, direct))
     family = _family(connection, seeds)
-    specimens = [held.entity for id in family[:MOST_SPECIMENS] if (held := entity_of(connection, reader, id))]
+    specimens = [
+        held_entity.entity
+        for id in family[:MOST_SPECIMENS]
+        if (held_entity := entity_of(connection, reader, id))
+    ]
     of_them = _records_of(connection, reader, [specimen.id for specimen in specimens])
     names = [f"specimens/{specimen.id}" for specimen in specimens] + [
         f"records/{text}" for text in (*direct, *of_them)

@@ -150,11 +150,11 @@ def _answer(
         "Content-Security-Policy": LOCKED,
         "Content-Disposition": f"attachment; filename*=UTF-8''{quote(name, safe='')}",
     }
-    held = [
+    entity_tags = [
         entity_tag.strip().removeprefix("W/")
         for entity_tag in request.headers.get("if-none-match", "").split(",")
     ]
-    if tag in held or held == ["*"]:
+    if tag in entity_tags or entity_tags == ["*"]:
         return Response(status_code=304, headers=headers)
 
     def make(first: int, stop: int) -> Iterator[bytes]:

@@ -152,11 +152,11 @@ def _changed(
 ) -> Response:
     reader = demand_scope(request_context.request, scope)
     with request_context.catalogue.reading() as connection:
-        held = entity_of(connection, reader, id)
-    if held is None:
+        held_entity = entity_of(connection, reader, id)
+    if held_entity is None:
         raise HTTPException(404, f"There is no “{id[:80]}” in this catalogue.")
     run_form_action(lambda: act(reader))
-    return _entity_done(request_context, id, held.entity.kind, message)
+    return _entity_done(request_context, id, held_entity.entity.kind, message)
 
 
 def _entity_done(request_context: RequestContext, id: str, kind: str, message: str) -> Response:
