@@ -377,8 +377,8 @@ def check_password(catalogue: Catalogue, name: str, password: str) -> Account | 
     if passwords.is_outdated(password_hash):
         renewed = passwords.hashed(password)
         with catalogue.writing() as connection:
-            mine = (accounts.c.name == name) & (accounts.c.password == password_hash)
-            connection.execute(update(accounts).where(mine).values(password=renewed))
+            condition = (accounts.c.name == name) & (accounts.c.password == password_hash)
+            connection.execute(update(accounts).where(condition).values(password=renewed))
     with catalogue.reading() as connection:
         return account_named(connection, name)
 

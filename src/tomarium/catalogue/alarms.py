@@ -57,7 +57,7 @@ class Alarm:
     reason: str
 
 
-def raise_alarms(connection: Connection, id: str, wrong: Sequence[Mismatch | str], moment: float) -> int:
+def raise_alarms(connection: Connection, id: str, mismatches: Sequence[Mismatch | str], moment: float) -> int:
     """Raise an alarm for each file that has none, note it in the log, and ask for the mails to administrators.
 
     Parameters
@@ -66,7 +66,7 @@ def raise_alarms(connection: Connection, id: str, wrong: Sequence[Mismatch | str
         That may write.
     id : str
         Identifier of the record.
-    wrong : sequence of Mismatch or str
+    mismatches : sequence of Mismatch or str
         What is not as it was filed; a text where the record as a whole cannot be read.
     moment : float
         Seconds since 1970.
@@ -78,7 +78,7 @@ def raise_alarms(connection: Connection, id: str, wrong: Sequence[Mismatch | str
     """
     pairs = [
         (WHOLE, "unreadable") if isinstance(mismatch, str) else (mismatch.path, mismatch.problem)
-        for mismatch in wrong
+        for mismatch in mismatches
     ]
     condition = (alarms.c.record == id) & alarms.c.cleared_utc.is_(None)
     open_pairs = {(row.path, row.problem) for row in connection.execute(select(alarms).where(condition))}

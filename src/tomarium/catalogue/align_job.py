@@ -232,8 +232,8 @@ def read_placed(folder: Path, placed: ImageFrame) -> Image:
             )
         return image
     images = shown_images(read_record(folder))
-    image_told = images[groups_of(images)[read_frame(placed.frame).image][0]]
-    values = np.asarray(kept_array(folder, image_told, "map")[...], np.float32).sum(axis=(0, 1))
+    image_entry = images[groups_of(images)[read_frame(placed.frame).image][0]]
+    values = np.asarray(kept_array(folder, image_entry, "map")[...], np.float32).sum(axis=(0, 1))
     steps, first = np.array(placed.step_m), np.array(placed.first_m)
     for axis in (0, 1):  # the same points, counted from the other end
         if steps[axis] < 0:

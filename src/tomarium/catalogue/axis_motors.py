@@ -49,10 +49,10 @@ def position_of(scan: Scan, motor: str) -> float:
     """
     values: dict[str, Any] = {name: motor.value for name, motor in scan.geometry.motors.items()}
     values |= {name: value.value for name, value in scan.metadata.items()}
-    alike = {name: value for name, value in values.items() if motor in (name, name.rsplit("/", 1)[-1])}
-    if motor in alike:
-        alike = {motor: alike[motor]}
-    numbers = {name: number for name, value in alike.items() if (number := _number(value)) is not None}
+    candidates = {name: value for name, value in values.items() if motor in (name, name.rsplit("/", 1)[-1])}
+    if motor in candidates:
+        candidates = {motor: candidates[motor]}
+    numbers = {name: number for name, value in candidates.items() if (number := _number(value)) is not None}
     if not numbers:
         raise MissingData(
             f"{scan.path} tells no position of a motor {motor!r}; `tomarium info --all` lists what it tells"

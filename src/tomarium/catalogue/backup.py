@@ -109,7 +109,7 @@ def backup(catalogue: Catalogue, target: Path) -> int:
             for id, folder in sorted(queries.all_folders(connection).items()):
                 for name in _metadata(folder):
                     archive.writestr(f"records/{id}/{name}", (folder / name).read_bytes())
-            for file in sorted(one for one in (catalogue.home / FOLDER).glob("??/*") if one.is_file()):
+            for file in sorted(file for file in (catalogue.home / FOLDER).glob("??/*") if file.is_file()):
                 archive.write(file, f"{FOLDER}/{file.name}")
             head = {"form": FORM, "tomarium": __version__, "moment_utc": time.time(), "tables": counts}
             archive.writestr(HEAD, json.dumps(head, indent=1))
@@ -127,7 +127,9 @@ def _metadata(folder: Path) -> list[str]:
         files = read_record(folder).files
     except FormatError:  # a backup takes what there is
         files = ()
-    table = next((one.path for one in files if one.role == ROLE and (folder / one.path).is_file()), MANIFEST)
+    table = next(
+        (entry.path for entry in files if entry.role == ROLE and (folder / entry.path).is_file()), MANIFEST
+    )
     return [FILENAME, *([table] if (folder / table).is_file() else [])]
 
 
@@ -240,13 +242,13 @@ def drill(source: Path, moved: Mapping[str, str] | None = None) -> Drill:
         with opened.reading() as connection:
             for folder in queries.all_folders(connection).values():
                 listed = read_record(folder).files
-                files, size = files + len(listed), size + sum(one.bytes for one in listed)
+                files, size = files + len(listed), size + sum(content.bytes for content in listed)
     return Drill(restored, files, size, time.monotonic() - start)
 
 
 def _find_records(catalogue: Catalogue, rows: int, listed: list[str], checksums: bool) -> Restored:
     """File the records that lie in the catalogue's stores."""
-    found: list[str] = []
+    record_ids: list[str] = []
     problems: list[str] = []
     with catalogue.reading() as connection:
         homes = [
@@ -254,15 +256,15 @@ def _find_records(catalogue: Catalogue, rows: int, listed: list[str], checksums:
         ]
     for home in homes:
         try:
-            _find_in(catalogue, home, listed, checksums, found, problems)
+            _find_in(catalogue, home, listed, checksums, record_ids, problems)
         except StoreUnavailable as problem:
             problems.append(f"{problem}; then make the index anew with: tomarium index rebuild {home}")
-    lost = [id for id in listed if id not in found]
+    lost = [id for id in listed if id not in record_ids]
     problems += [
         f"{id}: its folder was not found; tell where it lies now with --moved OLD=NEW, its metadata are in the backup"
         for id in lost
     ]
-    return Restored(rows, tuple(found), tuple(problems))
+    return Restored(rows, tuple(record_ids), tuple(problems))
 
 
 def _find_in(
@@ -270,7 +272,7 @@ def _find_in(
     home: Path,
     listed: list[str],
     checksums: bool,
-    found: list[str],
+    record_ids: list[str],
     problems: list[str],
 ) -> None:
     for folder in sorted(home.iterdir()) if home.is_dir() else ():
@@ -283,8 +285,10 @@ def _find_in(
                 continue
             with catalogue.writing() as connection:
                 save(connection, record, folder)
-            found.append(record.id)
-            wrong = [one for one in verify(folder, checksums=checksums) if one.problem != "unlisted"]
+            record_ids.append(record.id)
+            wrong = [
+                mismatch for mismatch in verify(folder, checksums=checksums) if mismatch.problem != "unlisted"
+            ]
             if wrong:
                 problems.append(
                     f"{folder}: {wrong[0].path} is {wrong[0].problem}; copy it again from its origin"

@@ -60,10 +60,10 @@ def publications_about(connection: Connection, reader: Reader, record: str) -> l
         .join(document_members, document_members.c.document == entities.c.id)
         .where(document_members.c.member == record, may_see_entity(reader))
     )
-    held = (entity_of(connection, reader, id) for id in connection.execute(query).scalars().all())
+    held_entities = (entity_of(connection, reader, id) for id in connection.execute(query).scalars().all())
     publications = [
         held_entity.entity
-        for held_entity in held
+        for held_entity in held_entities
         if held_entity is not None and is_publication(held_entity.entity)
     ]
     return sorted(
@@ -94,7 +94,7 @@ def tell_citations(
     list of str
         Why a record could not be written, one line for each.
     """
-    problems, lost = [], {doi.lower() for doi in gone}
+    problems, lost_dois = [], {doi.lower() for doi in gone}
     for name in dict.fromkeys(names):
         with catalogue.reading() as connection:
             place = place_of(connection, reader, name)
@@ -103,14 +103,14 @@ def tell_citations(
             about = publications_about(connection, ANYBODY, name)
         dois = [doi for publication in about if (doi := str(publication.facts.get("paper_doi", "")))]
         try:
-            if _with_citations(before := read_record(place.folder), dois, lost) == before:
+            if _with_citations(before := read_record(place.folder), dois, lost_dois) == before:
                 continue
             rewrite(
                 catalogue,
                 reader,
                 name,
                 "cited by",
-                lambda _connection, record, dois=dois: _with_citations(record, dois, lost),  # type: ignore[misc]
+                lambda _connection, record, dois=dois: _with_citations(record, dois, lost_dois),  # type: ignore[misc]
                 dois,
             )
         except (FormatError, StoreUnavailable, OSError) as problem:
@@ -136,14 +136,14 @@ def cited_dois(record: Record) -> list[str]:
     ]
 
 
-def _with_citations(record: Record, dois: list[str], lost: set[str]) -> Record:
+def _with_citations(record: Record, dois: list[str], lost_dois: set[str]) -> Record:
     """Return a record that is cited by what is wanted, and not by what was lost and is not wanted."""
     keep = {doi.lower() for doi in dois}
     kept_relations = []
     for related in record.related:
         match = DOI.fullmatch(related.identifier.strip())
         doi = match[1].lower() if match else ""
-        if related.relation == "IsCitedBy" and doi in lost and doi not in keep:
+        if related.relation == "IsCitedBy" and doi in lost_dois and doi not in keep:
             continue
         kept_relations.append(related)
     cited = {doi.lower() for doi in cited_dois(replace(record, related=tuple(kept_relations)))}
@@ -154,10 +154,10 @@ def _with_citations(record: Record, dois: list[str], lost: set[str]) -> Record:
 def all_publications(connection: Connection, reader: Reader) -> list[Entity]:
     """List all publications that a reader may see, the last one first."""
     query = select(entities.c.id).where(entities.c.kind == "document", may_see_entity(reader))
-    held = (entity_of(connection, reader, id) for id in connection.execute(query).scalars().all())
+    held_entities = (entity_of(connection, reader, id) for id in connection.execute(query).scalars().all())
     publications = [
         held_entity.entity
-        for held_entity in held
+        for held_entity in held_entities
         if held_entity is not None and is_publication(held_entity.entity)
     ]
     return sorted(

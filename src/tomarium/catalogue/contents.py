@@ -92,11 +92,11 @@ def list_contents(record: Record, folder: Path, clear: Clear | None = None) -> t
         state = states.get(path)
         if state is None:
             raise FormatError(f"{path}: is listed by the record and is not there as a file; copy it again")
-        held = clear(folder / path, state.st_size) if clear else None
-        if held is None and path == FILENAME:  # it has no checksum, so it is read at once
-            held = (folder / path).read_bytes()
-        if held is not None:
-            contents.append(Content(path, len(held), hashlib.sha256(held).hexdigest(), held=held))
+        content = clear(folder / path, state.st_size) if clear else None
+        if content is None and path == FILENAME:  # it has no checksum, so it is read at once
+            content = (folder / path).read_bytes()
+        if content is not None:
+            contents.append(Content(path, len(content), hashlib.sha256(content).hexdigest(), held=content))
         else:
             contents.append(Content(path, state.st_size, sums[path], state.st_mtime_ns, state.st_ino))
     return tuple(contents)
@@ -131,8 +131,8 @@ def published_contents(record: Record, folder: Path) -> tuple[Content, ...] | No
 def _states(folder: Path, paths: Sequence[str] | dict[str, str]) -> dict[str, os.stat_result]:
     """Look at files, one folder at a time; what is no regular file, or is reached through a link, is left out."""
     if isinstance(folder, ObjectPath):
-        generator = ((path.key.removeprefix(f"{folder.key}/"), path) for path in folder.rglob())
-        return {path: object_path.stat() for path, object_path in generator if path in paths}
+        objects = ((path.key.removeprefix(f"{folder.key}/"), path) for path in folder.rglob())
+        return {path: object_path.stat() for path, object_path in objects if path in paths}
     names_by_folder: dict[str, set[str]] = {}
     for path in paths:
         above, _, name = path.rpartition("/")

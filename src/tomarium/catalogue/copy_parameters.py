@@ -125,9 +125,9 @@ def copy_parameters(
     bins, other_views = _views(protocol, name)
     ratio = _ratio(provenance, scan, name, bins[1], notes)
     old_rows, old_columns = (int(length) for length in provenance["source"]["shape"][1:])
-    alike = (old_rows, old_columns) == scan.shape[1:]
-    zoomed = alike and not isclose(ratio, 1.0, rel_tol=1e-9)
-    if other_views and (zoomed or not alike or binning != 1):
+    same_frames = (old_rows, old_columns) == scan.shape[1:]
+    zoomed = same_frames and not isclose(ratio, 1.0, rel_tol=1e-9)
+    if other_views and (zoomed or not same_frames or binning != 1):
         raise ParameterError(
             f"{name} was made with the view {other_views[0]}, whose numbers hold for its own frames; give a scan with "
             f"frames and pixels alike, or a protocol of your own"
@@ -203,9 +203,9 @@ def find_record(name: str, folders: Sequence[Path]) -> Path:
     for place in places:
         if (place / PROVENANCE).is_file():
             return place
-    looked = ", ".join(dict.fromkeys(str(folder) for folder in folders))
+    where = ", ".join(dict.fromkeys(str(folder) for folder in folders))
     raise InputError(
-        f"no record of {name} was found in {looked}, so its parameters cannot be copied; reconstruct that scan first, "
+        f"no record of {name} was found in {where}, so its parameters cannot be copied; reconstruct that scan first, "
         f"or give its record with --like"
     )
 
@@ -232,7 +232,7 @@ def _ratio(provenance: Mapping[str, Any], scan: Scan, name: str, binned: int, no
     used = provenance["geometry"].get("pixel_m")
     old = None if used is None else float(used["value"]) / binned
     new = None if scan.pixel_m is None else float(scan.pixel_m.value)
-    alike = tuple(provenance["source"]["shape"][1:]) == scan.shape[1:]
+    same_frames = tuple(provenance["source"]["shape"][1:]) == scan.shape[1:]
     if old is not None and new is not None:
         ratio = old / new
         if isclose(ratio, 1.0, rel_tol=1e-6):
@@ -241,7 +241,7 @@ def _ratio(provenance: Mapping[str, Any], scan: Scan, name: str, binned: int, no
             f"pixel: {units.show(new, 'm')}, of {name} {units.show(old, 'm')}: lengths in pixels × {ratio:.4g}"
         )
         return ratio
-    if old is None and new is None and alike:
+    if old is None and new is None and same_frames:
         notes.append("pixel: neither scan tells it; taken to be the same, as the frames have the same size")
         return 1.0
     lacking = scan.path if new is None else name
@@ -268,8 +268,8 @@ def _rescaled(
             ):
                 values.pop(parameter.name, None)
         if not isclose(scale, 1.0):
-            values, unscaled_here = _lengths(item, values, scale, notes)
-            unscaled += unscaled_here
+            values, unscaled_of_step = _lengths(item, values, scale, notes)
+            unscaled += unscaled_of_step
         items.append(replace(item, given=values))
     if unscaled:
         notes.append(f"as they are, for they follow the detector's pixels: {', '.join(unscaled)}")

@@ -125,10 +125,10 @@ def uses_of_data(connection: Connection, reader: Reader) -> list[DataUse]:
         .order_by(document_members.c.document, records.c.id)
     )
     rows = connection.execute(query).all()
-    held = {id: entity_of(connection, reader, id) for id in {row.document for row in rows}}
+    entities_by_id = {id: entity_of(connection, reader, id) for id in {row.document for row in rows}}
     uses = []
     for row in rows:
-        held_entity = held[row.document]
+        held_entity = entities_by_id[row.document]
         if held_entity is None or not is_publication(held_entity.entity):
             continue
         facts = held_entity.entity.facts
@@ -177,11 +177,11 @@ def grouped(uses: Iterable[DataUse], by: str) -> list[Group]:
         Group(
             id,
             name,
-            len({data_use.publication for data_use in some}),
-            len({data_use.record for data_use in some}),
-            tuple(some),
+            len({data_use.publication for data_use in uses_of_group}),
+            len({data_use.record for data_use in uses_of_group}),
+            tuple(uses_of_group),
         )
-        for (id, name), some in together.items()
+        for (id, name), uses_of_group in together.items()
     ]
     if by == "year":
         return sorted(groups, key=lambda group: group.id, reverse=True)

@@ -138,10 +138,10 @@ def tell_due(catalogue: Catalogue, service: DataCite, now: float | None = None) 
         waiting = connection.execute(select(dois).where(due).order_by(dois.c.next_utc, dois.c.doi)).all()
     results = []
     for row in waiting:
-        mine = dois.c.doi == row.doi, dois.c.next_utc == row.next_utc, dois.c.state == "waiting"
+        conditions = dois.c.doi == row.doi, dois.c.next_utc == row.next_utc, dois.c.state == "waiting"
         with catalogue.writing() as connection:
             lease = moment + LEASE_S
-            if not connection.execute(update(dois).where(*mine).values(next_utc=lease)).rowcount:
+            if not connection.execute(update(dois).where(*conditions).values(next_utc=lease)).rowcount:
                 continue  # another worker took it
         answer = _tell(catalogue, service, row)
         state = "findable" if answer.done else "waiting" if answer.again else "failed"
@@ -272,9 +272,9 @@ def retry_doi(connection: Connection, reader: Reader, doi: str) -> None:
         The reader has none of these roles.
     """
     demand_role(reader, "curator", to="have a DOI registered again")
-    mine = (dois.c.doi == doi) & dois.c.state.in_(("waiting", "failed"))
+    condition = (dois.c.doi == doi) & dois.c.state.in_(("waiting", "failed"))
     again = {"state": "waiting", "next_utc": 0.0, "tries": 0}
-    if not connection.execute(update(dois).where(mine).values(again)).rowcount:
+    if not connection.execute(update(dois).where(condition).values(again)).rowcount:
         raise InputError(f"there is no DOI {doi[:80]!r} that waits or failed; nothing was changed")
     note(connection, reader, "retry DOI", doi=doi)
 

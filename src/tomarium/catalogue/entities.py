@@ -257,8 +257,8 @@ def entities_of_record(connection: Connection, record: str) -> tuple[Entity, ...
         .order_by(record_entities.c.entity)
     ).scalars()
     ids = list(chosen)
-    told_entities = [public_entity(connection, id) for id in (*ids, *ancestors(connection, ids))]
-    return tuple(entity for entity in told_entities if entity is not None)
+    public_entities = [public_entity(connection, id) for id in (*ids, *ancestors(connection, ids))]
+    return tuple(entity for entity in public_entities if entity is not None)
 
 
 def with_current_entities(connection: Connection, record: Record, *, stale: bool) -> Record:
@@ -320,9 +320,11 @@ def choose(connection: Connection, reader: Reader, record: Record, kind: str, id
     ParameterError
         There is no such proposal or instrument that the reader may give to a record.
     """
-    held = entity_of(connection, reader, id) if id else None
+    held_entity = entity_of(connection, reader, id) if id else None
     usable = (
-        held is not None and held.entity.kind == kind and (held.mine or held.entity.published is not None)
+        held_entity is not None
+        and held_entity.entity.kind == kind
+        and (held_entity.mine or held_entity.entity.published is not None)
     )
     before = record.entity(kind)
     if before and before.id == id and not usable:
@@ -339,11 +341,9 @@ def choose(connection: Connection, reader: Reader, record: Record, kind: str, id
         connection.execute(insert(record_entities).values(record=record.id, entity=id, chosen=1))
         reach(connection, [record.id])
     of_other_kinds = tuple(entity for entity in record.entities if entity.kind != kind)
-    of_kind_told = tuple(
-        entity for entity in entities_of_record(connection, record.id) if entity.kind == kind
-    )
+    now_of_kind = tuple(entity for entity in entities_of_record(connection, record.id) if entity.kind == kind)
     specimen = id if kind == "specimen" else record.specimen
-    return replace(record, entities=(*of_kind_told, *of_other_kinds), specimen=specimen)
+    return replace(record, entities=(*now_of_kind, *of_other_kinds), specimen=specimen)
 
 
 def reach(connection: Connection, names: Iterable[str]) -> None:
@@ -351,10 +351,12 @@ def reach(connection: Connection, names: Iterable[str]) -> None:
     record_ids = list(names)
     above: dict[tuple[str, ...], list[str]] = {}
     for start in range(0, len(record_ids), 500):
-        some = record_entities.c.record.in_(record_ids[start : start + 500])
-        connection.execute(delete(record_entities).where(some, record_entities.c.chosen == 0))
+        condition = record_entities.c.record.in_(record_ids[start : start + 500])
+        connection.execute(delete(record_entities).where(condition, record_entities.c.chosen == 0))
         chosen: dict[str, list[str]] = {}
-        for row in connection.execute(select(record_entities).where(some).order_by(record_entities.c.entity)):
+        for row in connection.execute(
+            select(record_entities).where(condition).order_by(record_entities.c.entity)
+        ):
             chosen.setdefault(row.record, []).append(row.entity)
         rows = []
         for record, ids in chosen.items():
@@ -386,10 +388,10 @@ def adopt(connection: Connection, record: Record, owner: str, *, lost: bool = Fa
     if not record.entities:
         return
     ids = [entity.id for entity in record.entities]
-    held = connection.execute(select(entities).where(entities.c.id.in_(ids))).all()
-    known_ids = {row.id for row in held}
+    rows = connection.execute(select(entities).where(entities.c.id.in_(ids))).all()
+    known_ids = {row.id for row in rows}
     new = [entity for entity in record.entities if entity.id not in known_ids]
-    closed = {row.id for row in held if not lost and row.owner != owner and row.published_utc is None}
+    closed = {row.id for row in rows if not lost and row.owner != owner and row.published_utc is None}
     for entity in new:
         trusted = record.publication is not None and entity.published is not None
         connection.execute(
@@ -440,13 +442,13 @@ def row_of(entity: Entity, owner: str) -> dict[str, Any]:
 
 def demand_entity(connection: Connection, reader: Reader, id: str) -> Held:
     """Return an entity that a reader may see, or refuse."""
-    held = entity_of(connection, reader, id)
-    if held is None:
+    held_entity = entity_of(connection, reader, id)
+    if held_entity is None:
         raise InputError(
             f"there is no {', '.join(list(KINDS)[:-1])} or {list(KINDS)[-1]} {id[:80]!r}; "
             f"see those that are there with: tomarium entity list KIND"
         )
-    return held
+    return held_entity
 
 
 def _held(connection: Connection, reader: Reader, row: Row[Any]) -> Held:

@@ -127,18 +127,20 @@ def change_entity(
         There is none that the reader may see and change, or a fact is none of its kind.
     """
     with catalogue.writing() as connection:
-        held = demand_mine(connection, reader, id)
-        kind = held.entity.kind
-        new_facts = dict(held.entity.facts) | {key: read_fact(kind, key, text) for key, text in facts.items()}
+        before = demand_mine(connection, reader, id)
+        kind = before.entity.kind
+        new_facts = dict(before.entity.facts) | {
+            key: read_fact(kind, key, text) for key, text in facts.items()
+        }
         filled_facts = {key: value for key, value in new_facts.items() if value}
-        public = tuple(held.entity.disclosed if disclosed is None else dict.fromkeys(disclosed))
+        public = tuple(before.entity.disclosed if disclosed is None else dict.fromkeys(disclosed))
         private = [fact.key for fact in KINDS[kind].facts if fact.private]
         if unknown := [key for key in public if key not in private]:
             raise ParameterError(
                 f"{unknown[0]}: is no private fact of a {kind}; there are {', '.join(private)}"
             )
         values = {
-            "name": held.entity.name if name is None else _named(kind, name),
+            "name": before.entity.name if name is None else _named(kind, name),
             "facts": filled_facts,
             "disclosed": list(public),
             "changed_utc": time.time(),
@@ -146,17 +148,17 @@ def change_entity(
         }
         connection.execute(update(entities).where(entities.c.id == id).values(**values))
         note(connection, reader, f"edit {kind}", told=[id, *facts])
-        if kind == "collection" and "members" in facts and held.entity.published is not None:
-            moved = set(held.entity.facts.get("members", ())) ^ set(filled_facts.get("members", ()))
+        if kind == "collection" and "members" in facts and before.entity.published is not None:
+            moved = set(before.entity.facts.get("members", ())) ^ set(filled_facts.get("members", ()))
             note_changes(connection, sorted(moved))
-        hides = not set(held.entity.disclosed) <= set(public) or not set(held.entity.facts) <= set(
+        hides = not set(before.entity.disclosed) <= set(public) or not set(before.entity.facts) <= set(
             filled_facts
         )
         job = _follow(connection, reader, id, hides=hides)
         changed = demand_entity(connection, reader, id).entity
         note_members(connection, changed)
     rewrite_now(catalogue, reader, id, job)
-    follow_document(catalogue, reader, held.entity, changed)
+    follow_document(catalogue, reader, before.entity, changed)
     return changed
 
 
@@ -232,19 +234,19 @@ def publish_entity(catalogue: Catalogue, reader: Reader, id: str, *, doi: bool =
     """
     demand_role(reader, "curator", to="publish what records are of and come from")
     with catalogue.writing() as connection:
-        held = demand_entity(connection, reader, id)
-        if held.entity.published is not None:
-            return held.entity
+        held_entity = demand_entity(connection, reader, id)
+        if held_entity.entity.published is not None:
+            return held_entity.entity
         settings = all_settings(connection)
-        prefix = settings["doi_prefix"] if doi and held.entity.kind not in INSTITUTIONS else ""
-        new_doi = f"{prefix}/{held.entity.kind}/{id}" if prefix else ""
+        prefix = settings["doi_prefix"] if doi and held_entity.entity.kind not in INSTITUTIONS else ""
+        new_doi = f"{prefix}/{held_entity.entity.kind}/{id}" if prefix else ""
         moment = datetime.now(UTC).replace(microsecond=0).timestamp()
         connection.execute(
             update(entities).where(entities.c.id == id).values(published_utc=moment, doi=new_doi)
         )
-        note(connection, reader, f"publish {held.entity.kind}", told=[id, new_doi])
-        if held.entity.kind == "collection":
-            note_changes(connection, held.entity.facts.get("members", ()))
+        note(connection, reader, f"publish {held_entity.entity.kind}", told=[id, new_doi])
+        if held_entity.entity.kind == "collection":
+            note_changes(connection, held_entity.entity.facts.get("members", ()))
         job = _follow(connection, reader, id)
         published = demand_entity(connection, reader, id).entity
     rewrite_now(catalogue, reader, id, job)
@@ -254,10 +256,10 @@ def publish_entity(catalogue: Catalogue, reader: Reader, id: str, *, doi: bool =
 
 def demand_mine(connection: Connection, reader: Reader, id: str) -> Held:
     """Return an entity that is a reader's to change, or refuse."""
-    held = demand_entity(connection, reader, id)
-    if not held.mine:
+    held_entity = demand_entity(connection, reader, id)
+    if not held_entity.mine:
         raise NotAllowed(f"{id}: is not {reader.name or 'a visitor'}'s to change; ask its owner or a curator")
-    return held
+    return held_entity
 
 
 def _follow(

@@ -24,9 +24,11 @@ SAME_VOXELS: Final = "it was made of these voxels: both have the same axes"
 def demand_specimen(catalogue: Catalogue, reader: Reader, specimen: str) -> None:
     """Refuse what is no specimen that the reader may see, before anything is made for it; raises InputError."""
     with catalogue.reading() as connection:
-        held = demand_entity(connection, reader, specimen)
-    if held.entity.kind != "specimen":
-        raise InputError(f"{specimen[:80]}: is a {held.entity.kind}; give the identifier of a specimen")
+        held_entity = demand_entity(connection, reader, specimen)
+    if held_entity.entity.kind != "specimen":
+        raise InputError(
+            f"{specimen[:80]}: is a {held_entity.entity.kind}; give the identifier of a specimen"
+        )
 
 
 def file_in_specimen(catalogue: Catalogue, reader: Reader, folder: Path, specimen: str) -> Record:

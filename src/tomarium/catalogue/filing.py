@@ -148,8 +148,8 @@ def file_record(
     before = read_record(folder) if (folder / FILENAME).exists() else None
     known_id = id or (before.id if before else None)
     summary = _summary(folder / VOLUME, volume or {}) if has_volume else {}
-    if wrong := what_is_unsound(summary):
-        values = brief(in_words({key: summary.get(key) for key in wrong.split(", ")}), 120)
+    if unsound := what_is_unsound(summary):
+        values = brief(in_words({key: summary.get(key) for key in unsound.split(", ")}), 120)
         raise InputError(f"{folder}: the volume cannot be so: {values}; file it with what is right")
     people = tuple(read_person(creator) if isinstance(creator, str) else creator for creator in creators)
     if before and not people:
@@ -318,17 +318,17 @@ def _entries(sums: Mapping[str, Sum], parts: Sequence[Part]) -> tuple[FileEntry,
     whole_folders = _whole_folders(ordered, data)
     entries = []
     for folder in whole_folders:
-        sums_of_folder = sum_folder(folder, ordered)
+        folder_sum = sum_folder(folder, ordered)
         role, kind = "volume", "application/vnd+zarr"
         if folder != VOLUME:
             kinds = {_media_type(path) for path in ordered if path.startswith(folder)}
             kind = kinds.pop() if len(kinds) == 1 else "application/octet-stream"
             role = "data" if _belongs(folder.rstrip("/"), data) else _role(folder)
-        entries.append(FileEntry(folder, sums_of_folder.bytes, sums_of_folder.sha256, kind, role))
-    for path, sums_of_file in ordered.items():
+        entries.append(FileEntry(folder, folder_sum.bytes, folder_sum.sha256, kind, role))
+    for path, file_sum in ordered.items():
         if not path.startswith(whole_folders):
             role = "data" if _belongs(path, data) else _role(path)
-            entries.append(FileEntry(path, sums_of_file.bytes, sums_of_file.sha256, _media_type(path), role))
+            entries.append(FileEntry(path, file_sum.bytes, file_sum.sha256, _media_type(path), role))
     return tuple(entries)
 
 

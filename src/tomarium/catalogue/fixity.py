@@ -168,15 +168,15 @@ def check_record(catalogue: Catalogue, id: str, now: float | None = None) -> Che
         raise InputError(
             f"there is no record {id[:80]!r} in this catalogue; look for it with: tomarium search"
         )
-    wrong, size = _read(folder)
-    if wrong is None:
+    mismatches, size = _read(folder)
+    if mismatches is None:
         return None
     with catalogue.writing() as connection:
         connection.execute(delete(fixity_checks).where(fixity_checks.c.record == id))
-        values = {"record": id, "checked_utc": moment, "bytes": size, "wrong": len(wrong)}
+        values = {"record": id, "checked_utc": moment, "bytes": size, "wrong": len(mismatches)}
         connection.execute(insert(fixity_checks).values(**values))
-        new = raise_alarms(connection, id, wrong, moment) if wrong else 0
-    return Checked(id, wrong, new)
+        new = raise_alarms(connection, id, mismatches, moment) if mismatches else 0
+    return Checked(id, mismatches, new)
 
 
 def _read(folder: Path) -> tuple[tuple[Mismatch | str, ...] | None, int]:
@@ -185,17 +185,17 @@ def _read(folder: Path) -> tuple[tuple[Mismatch | str, ...] | None, int]:
         return None, 0
     before = _crate(folder)
     try:
-        wrong: tuple[Mismatch | str, ...] = tuple(
+        mismatches: tuple[Mismatch | str, ...] = tuple(
             mismatch for mismatch in verify(folder) if mismatch.problem != "unlisted"
         )
         size = sum(file.bytes for file in read_record(folder).files)
     except StoreUnavailable:
         raise
     except (FormatError, InputError, OSError) as problem:
-        wrong, size = (str(problem),), 0
-    if wrong and _crate(folder) != before:
+        mismatches, size = (str(problem),), 0
+    if mismatches and _crate(folder) != before:
         return None, 0
-    return wrong, size
+    return mismatches, size
 
 
 def _crate(folder: Path) -> bytes:

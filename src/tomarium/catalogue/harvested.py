@@ -330,9 +330,9 @@ def others_after(connection: Connection, last: str, among: Sequence[str] | None 
 def index_again(connection: Connection) -> None:
     """Write the rows of the index of all that was harvested."""
     last = ""
-    while some := entries_after(connection, last):
-        save_records(connection, some)
-        last = some[-1].row["id"]
+    while entries := entries_after(connection, last):
+        save_records(connection, entries)
+        last = entries[-1].row["id"]
     last = ""
     while entities := others_after(connection, last):
         save_shared(connection, entities)
@@ -416,11 +416,11 @@ def _items_before(
 
 def _delete_items(connection: Connection, ids: Sequence[str]) -> None:
     for start in range(0, len(ids), AT_ONCE):
-        some = ids[start : start + AT_ONCE]
-        same = same_as(connection, some)
-        connection.execute(delete(harvested).where(harvested.c.id.in_(some)))
-        forget_shared(connection, some)
-        for id in some:
+        part = ids[start : start + AT_ONCE]
+        same = same_as(connection, part)
+        connection.execute(delete(harvested).where(harvested.c.id.in_(part)))
+        forget_shared(connection, part)
+        for id in part:
             forget_record(connection, id, LIVE)
         _update_shown(connection, same)
 

@@ -296,14 +296,16 @@ def link_publication(
             raise InputError(
                 f"no document has the DOI {doi[:80]}; import it with: tomarium publications import FILE"
             )
-        held = demand_entity(connection, reader, document.id if document is not None else publication)
-        if held.entity.kind != "document":
-            raise InputError(f"{held.entity.id}: is a {held.entity.kind}; a document was expected")
-        before = list(held.entity.facts.get("members", ()))
+        held_entity = demand_entity(connection, reader, document.id if document is not None else publication)
+        if held_entity.entity.kind != "document":
+            raise InputError(
+                f"{held_entity.entity.id}: is a {held_entity.entity.kind}; a document was expected"
+            )
+        before = list(held_entity.entity.facts.get("members", ()))
         record_ids = list(names) if remove else _known_records(connection, reader, names)
     members = (
         [member for member in before if member not in record_ids]
         if remove
         else list(dict.fromkeys((*before, *record_ids)))
     )
-    return change_entity(catalogue, reader, held.entity.id, {"members": "\n".join(members)})
+    return change_entity(catalogue, reader, held_entity.entity.id, {"members": "\n".join(members)})

@@ -61,20 +61,22 @@ def ingest(
     place = place_at(folder).resolve()
     refuse_links(place)
     record = read_record(place)
-    wrong = [mismatch for mismatch in verify(place, checksums=checksums) if mismatch.problem != "unlisted"]
-    if wrong:
-        raise FormatError(f"{place}: {_not_as_filed(wrong)}")
+    mismatches = [
+        mismatch for mismatch in verify(place, checksums=checksums) if mismatch.problem != "unlisted"
+    ]
+    if mismatches:
+        raise FormatError(f"{place}: {_not_as_filed(mismatches)}")
     with catalogue.writing() as connection:
         save(connection, record, place, reader)
     return record
 
 
-def _not_as_filed(wrong: Sequence[Mismatch]) -> str:
+def _not_as_filed(mismatches: Sequence[Mismatch]) -> str:
     named = [
         f"{mismatch.path} {'is missing' if mismatch.problem == 'missing' else 'was changed'}"
-        for mismatch in wrong[:_NAMED]
+        for mismatch in mismatches[:_NAMED]
     ]
-    more = f" and {len(wrong) - _NAMED} more" if len(wrong) > _NAMED else ""
+    more = f" and {len(mismatches) - _NAMED} more" if len(mismatches) > _NAMED else ""
     return (
         f"is not as it was filed: {', '.join(named)}{more}; nothing was put into the catalogue. Copy the record again "
         f"from its origin, or, where the change is meant, file it anew with tomarium run"

@@ -171,8 +171,8 @@ def revoke_invitation(connection: Connection, by: Reader, record: str, link: str
         raise InputError(
             f"{link!r}: give at least the first 8 letters of the link's name, as --list shows it"
         )
-    mine = (invitations.c.record == record) & invitations.c.digest.startswith(link, autoescape=True)
-    count = connection.execute(delete(invitations).where(mine)).rowcount
+    condition = (invitations.c.record == record) & invitations.c.digest.startswith(link, autoescape=True)
+    count = connection.execute(delete(invitations).where(condition)).rowcount
     if not count:
         raise InputError(
             f"{record} has no reviewer's link{f' {link[:64]}' if link else ''}; see: tomarium invite --list"

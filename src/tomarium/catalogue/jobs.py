@@ -112,16 +112,16 @@ def take_job(
     moment = time.time() if now is None else now
     due = _due(moment, only)
     with catalogue.writing() as connection:
-        lost = due & (jobs.c.tries >= MOST_TRIES)
+        condition = due & (jobs.c.tries >= MOST_TRIES)
         given_up = f"given up: {MOST_TRIES} workers stopped while they did it"
-        connection.execute(update(jobs).where(lost).values(state="failed", told=given_up))
+        connection.execute(update(jobs).where(condition).values(state="failed", told=given_up))
         first = (jobs.c.kind.not_in(list(urgent)), jobs.c.number) if urgent else (jobs.c.number,)
         row = connection.execute(select(jobs).where(due).order_by(*first).limit(1)).one_or_none()
         if row is None:
             return None
         lease_s = (leases or {}).get(row.kind, LEASE_S)
-        held = {"state": "running", "tries": row.tries + 1, "lease_until_utc": moment + lease_s}
-        connection.execute(update(jobs).where(jobs.c.number == row.number).values(held))
+        values = {"state": "running", "tries": row.tries + 1, "lease_until_utc": moment + lease_s}
+        connection.execute(update(jobs).where(jobs.c.number == row.number).values(values))
         return connection.execute(select(jobs).where(jobs.c.number == row.number)).one()
 
 

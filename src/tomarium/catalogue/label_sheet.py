@@ -329,8 +329,9 @@ def _font(size: int) -> Any:
 def _demand_letters(font: Any, text: str) -> None:
     """Refuse a text with letters that the font would draw as empty boxes."""
     absent = bytes(font.getmask("\uffff"))
-    lost = [sign for sign in text if not sign.isspace() and bytes(font.getmask(sign)) == absent]
-    if lost:
+    missing = [sign for sign in text if not sign.isspace() and bytes(font.getmask(sign)) == absent]
+    if missing:
         raise ParameterError(
-            f"{text[:60]!r}: the font for pictures has no {lost[0]!r}; write a .svg or a .pdf, which take any letters"
+            f"{text[:60]!r}: the font for pictures has no {missing[0]!r}; write a .svg or a .pdf, which take any "
+            f"letters"
         )

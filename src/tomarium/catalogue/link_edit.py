@@ -221,8 +221,8 @@ def _is_mine(connection: Connection, reader: Reader, frame: str) -> bool:
     if kind == "records":
         place = queries.place_of(connection, reader, id)
         return place is not None and place.mine
-    held = entity_of(connection, reader, id)
-    return held is not None and held.mine
+    held_entity = entity_of(connection, reader, id)
+    return held_entity is not None and held_entity.mine
 
 
 def _demand_new(connection: Connection, reader: Reader, link: Link, beside: bool) -> None:

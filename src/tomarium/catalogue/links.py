@@ -93,9 +93,9 @@ def links_around(connection: Connection, reader: Reader, frames: Iterable[str]) 
 def _touching(connection: Connection, frames: list[str]) -> Iterable[Row[Any]]:
     of = frame_links.c
     for start in range(0, len(frames), _AT_ONCE):
-        some = frames[start : start + _AT_ONCE]
+        part = frames[start : start + _AT_ONCE]
         query = select(frame_links).where(
-            of.latest == 1, of.withdrawn == "", or_(of.from_frame.in_(some), of.to_frame.in_(some))
+            of.latest == 1, of.withdrawn == "", or_(of.from_frame.in_(part), of.to_frame.in_(part))
         )
         yield from connection.execute(query.order_by(of.number).limit(MOST))
 
@@ -185,9 +185,9 @@ def adopt_links(connection: Connection, record: Record, owner: str) -> None:
     """Take the links that a record's crate tells and the catalogue does not know, as after its database was lost."""
     for link in record.links:
         ends = [read_frame(end) for end in (link.from_frame, link.to_frame) if end]
-        mine = any(end[:2] == ("records", record.id) for end in ends)
+        is_of_record = any(end[:2] == ("records", record.id) for end in ends)
         query = select(frame_links.c.number).where(frame_links.c.id == link.id).limit(1)
-        if len(ends) == 2 and mine and link.id and connection.execute(query).first() is None:
+        if len(ends) == 2 and is_of_record and link.id and connection.execute(query).first() is None:
             connection.execute(insert(frame_links).values(**row_of(link, owner)))
 
 

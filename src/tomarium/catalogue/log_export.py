@@ -117,17 +117,17 @@ def log_members(home: Path, entries: Sequence[Entry], address: str, about: str) 
 def log_archive(home: Path, entries: Sequence[Entry], address: str = "", about: str = "") -> Archive:
     """Make the log book as an RO-Crate in a zip; see `log_members`."""
     members = log_members(home, entries, address, about)
-    held = list(members.values())
+    contents = list(members.values())
     names = [f"logbook/{path}" for path in members]
 
     def read(number: int, first: int, stop: int) -> Iterator[bytes]:
-        return read_member(held[number], first, stop)
+        return read_member(contents[number], first, stop)
 
     def crc(number: int) -> int:
-        return crc_of_member(held[number])
+        return crc_of_member(contents[number])
 
     last = max((entry.when for entry in entries), default="1980-01-01T00:00:00+00:00")
-    return make_archive("zip", names, held, datetime.fromisoformat(last), read, crc)
+    return make_archive("zip", names, contents, datetime.fromisoformat(last), read, crc)
 
 
 def read_member(member: LogMember, first: int, stop: int) -> Iterator[bytes]:
@@ -156,10 +156,10 @@ def _of_content(content: bytes) -> LogMember:
 
 
 def _all_files(entries: Iterable[Entry]) -> list[LogFile]:
-    held: list[Entry | Version] = []
+    versions: list[Entry | Version] = []
     for entry in entries:
-        held += [entry, *entry.before]
-    return list({file.digest: file for part in held for file in part.files}.values())
+        versions += [entry, *entry.before]
+    return list({file.digest: file for part in versions for file in part.files}.values())
 
 
 def _path(file: LogFile) -> str:

@@ -170,11 +170,11 @@ def close_message(catalogue: Catalogue, reader: Reader, number: int, *, remove: 
         row = connection.execute(_visible_to(reader).where(messages.c.number == number)).one_or_none()
         if row is None:
             raise InputError(f"there is no message {number}")
-        mine = messages.c.number == number
+        condition = messages.c.number == number
         if remove:
-            connection.execute(delete(messages).where(mine))
+            connection.execute(delete(messages).where(condition))
         else:
-            connection.execute(update(messages).where(mine).values(answered=reader.name))
+            connection.execute(update(messages).where(condition).values(answered=reader.name))
         action = "remove message" if remove else "answer message"
         note(connection, reader, action, record=row.record, message=number)
 
@@ -188,8 +188,8 @@ def _concerns(reader: Reader) -> ColumnElement[bool]:
     """Return the condition that a message is for a reader: all for who runs the portal, others of their own records."""
     if reader.sees_all:
         return literal(1) == 1
-    mine = owns(reader) & may_see(reader)
-    return (messages.c.record != "") & records.c.id.is_not(None) & mine
+    is_own = owns(reader) & may_see(reader)
+    return (messages.c.record != "") & records.c.id.is_not(None) & is_own
 
 
 def _demand_few(connection: Connection, place: str) -> None:
@@ -230,13 +230,13 @@ def _receivers(connection: Connection, record: str, contact: str) -> list[str]:
     row = connection.execute(query).one_or_none() if record else None
     if row is None:
         return [contact] * bool(contact)
-    mine = [
+    receivers = [
         account.name
         for account in all_accounts(connection)
         if not account.closed and (account.name == row.owner or (row.team and row.team in account.teams))
     ]
-    generator = (mail_address_of(connection, name) for name in mine)
-    return [mail.address for mail in generator if mail and mail.confirmed] or [contact] * bool(contact)
+    addresses = (mail_address_of(connection, name) for name in receivers)
+    return [mail.address for mail in addresses if mail and mail.confirmed] or [contact] * bool(contact)
 
 
 def _message(row: Any) -> Message:

@@ -213,8 +213,8 @@ def move(
             raise InputError(f"{id}: was moved by somebody else meanwhile; nothing was changed in the index")
         crate = (source / FILENAME).read_bytes()
         _write_file(target / FILENAME, crate)
-        if (target / FILENAME).read_bytes() != crate or (wrong := verify(target, checksums=False)):
-            shown = wrong[0].path if wrong else FILENAME
+        if (target / FILENAME).read_bytes() != crate or (mismatches := verify(target, checksums=False)):
+            shown = mismatches[0].path if mismatches else FILENAME
             _drop(target / FILENAME)
             raise FormatError(
                 f"{target}: {shown} did not arrive as it is in {source}; give the same command again"
@@ -258,9 +258,9 @@ def _demand_free(target: Path, id: str) -> None:
     """Refuse a place where another record lies; of this one, what an earlier move left there is no record yet."""
     if not (target / FILENAME).is_file():
         return
-    held = read_record(target).id
-    if held != id:
-        raise InputError(f"{target}: holds the record {held}; move that one elsewhere first")
+    held_id = read_record(target).id
+    if held_id != id:
+        raise InputError(f"{target}: holds the record {held_id}; move that one elsewhere first")
     _drop(target / FILENAME)
 
 

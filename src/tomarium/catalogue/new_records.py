@@ -60,9 +60,13 @@ def look_for_new(catalogue: Catalogue, now: float | None = None) -> list[SavedSe
             new = _new(catalogue, search, moment)
         except InputError:  # a facet or parameter that the catalogue knows no longer finds nothing
             new = []
-        mine = (saved_searches.c.number == search.number) & (saved_searches.c.looked_utc == search.looked_utc)
+        condition = (saved_searches.c.number == search.number) & (
+            saved_searches.c.looked_utc == search.looked_utc
+        )
         with catalogue.writing() as connection:
-            if not connection.execute(update(saved_searches).where(mine).values(looked_utc=moment)).rowcount:
+            if not connection.execute(
+                update(saved_searches).where(condition).values(looked_utc=moment)
+            ).rowcount:
                 continue  # another worker looked, or its holder changed it
             address = mail_address_of(connection, search.account)
             if not new or address is None:
@@ -110,7 +114,7 @@ def _due(catalogue: Catalogue, moment: float) -> list[SavedSearch]:
 def _new(catalogue: Catalogue, search: SavedSearch, moment: float) -> list[str]:
     """List what a search finds that is new to its holder, the last published first."""
     since = max(search.looked_utc - OVERLAP_S, search.since_utc)
-    told_ids = select(told_records.c.record).where(told_records.c.search == search.number)
+    mailed_ids = select(told_records.c.record).where(told_records.c.search == search.number)
     with catalogue.reading() as connection:
         reader = account_named(connection, search.account).reader
         question = question_of(connection, reader, read_spelled(search.asked))
@@ -122,7 +126,7 @@ def _new(catalogue: Catalogue, search: SavedSearch, moment: float) -> list[str]:
             .where(
                 or_(records.c.public_from > since, life.c.changed_utc > since),
                 records.c.state != "withdrawn",
-                records.c.id.not_in(told_ids),
+                records.c.id.not_in(mailed_ids),
                 may_see(reader, moment),
                 records.c.number.in_(numbers(connection, question)),
             )

@@ -128,8 +128,8 @@ def parcels_of(
         holding = select(parcel_contents.c.parcel).where(parcel_contents.c.specimen == specimen)
         query = query.where(parcels.c.id.in_(holding))
     rows = connection.execute(query.order_by(parcels.c.changed_utc.desc(), parcels.c.id).limit(most)).all()
-    held = _contents(connection, [row.id for row in rows])
-    return tuple(_parcel(row, reader, held.get(row.id, ())) for row in rows)
+    contents = _contents(connection, [row.id for row in rows])
+    return tuple(_parcel(row, reader, contents.get(row.id, ())) for row in rows)
 
 
 def parcel_of(connection: Connection, reader: Reader, id: str) -> Parcel | None:
@@ -256,25 +256,25 @@ def change_parcel(
     """
     read = read_parcel_facts(facts)
     with catalogue.writing() as connection:
-        held = _demand_parcel(connection, reader, id, mine=True)
-        filled_facts = {key: text for key, text in {**held.facts, **read}.items() if text}
-        changed = [key for key in read if filled_facts.get(key, "") != held.facts.get(key, "")]
+        parcel = _demand_parcel(connection, reader, id, mine=True)
+        filled_facts = {key: text for key, text in {**parcel.facts, **read}.items() if text}
+        changed = [key for key in read if filled_facts.get(key, "") != parcel.facts.get(key, "")]
         values: dict[str, Any] = {"facts": filled_facts}
-        if receiver is not None and receiver != held.receiver:
+        if receiver is not None and receiver != parcel.receiver:
             if receiver:
                 account_named(connection, receiver)
             values["receiver"], changed = receiver, [*changed, "account of the receiver"]
-        if specimens is not None and list(specimens) != [specimen_id for specimen_id, _ in held.specimens]:
-            if held.state != "announced":
+        if specimens is not None and list(specimens) != [specimen_id for specimen_id, _ in parcel.specimens]:
+            if parcel.state != "announced":
                 raise InputError(
-                    f"{id}: is {STATES[held.state]}, so what is in it stays; announce another parcel"
+                    f"{id}: is {STATES[parcel.state]}, so what is in it stays; announce another parcel"
                 )
             connection.execute(delete(parcel_contents).where(parcel_contents.c.parcel == id))
             _fill(connection, reader, id, specimens)
             changed.append("contents")
         connection.execute(update(parcels).where(parcels.c.id == id).values(**values))
         if changed:
-            _add_event(connection, reader, id, held.state, f"changed: {', '.join(changed)}", ())
+            _add_event(connection, reader, id, parcel.state, f"changed: {', '.join(changed)}", ())
         return _demand_parcel(connection, reader, id)
 
 
@@ -325,16 +325,16 @@ def tell_of_parcel(
         _demand_parcel(connection, reader, id)
     log_files = keep_files(catalogue.home, files)
     with catalogue.writing() as connection:
-        held = _demand_parcel(connection, reader, id)
-        if held.state == state:
+        parcel = _demand_parcel(connection, reader, id)
+        if parcel.state == state:
             raise InputError(
-                f"{id}: is {STATES[state]} already, since {held.changed[:16].replace('T', ' ')} UTC"
+                f"{id}: is {STATES[state]} already, since {parcel.changed[:16].replace('T', ' ')} UTC"
             )
         sentence = "; ".join(text for text in (condition.strip(), note.strip()) if text)
         _add_event(connection, reader, id, state, sentence, log_files)
         if state not in ("announced", "cancelled"):
             event = EventContent(state, to, "", condition.strip(), note.strip())
-            for specimen, _ in held.specimens:
+            for specimen, _ in parcel.specimens:
                 add_event(connection, reader.name, specimen, event, log_files, parcel=id)
         return _demand_parcel(connection, reader, id)
 
@@ -395,18 +395,18 @@ def _contents(connection: Connection, ids: Sequence[str]) -> dict[str, tuple[tup
         .where(parcel_contents.c.parcel.in_(list(ids)))
         .order_by(entities.c.name, entities.c.id)
     )
-    held: dict[str, tuple[tuple[str, str], ...]] = {}
+    contents: dict[str, tuple[tuple[str, str], ...]] = {}
     for row in connection.execute(query):
-        held[row.parcel] = (*held.get(row.parcel, ()), (row.id, row.name))
-    return held
+        contents[row.parcel] = (*contents.get(row.parcel, ()), (row.id, row.name))
+    return contents
 
 
-def _parcel(row: Row[Any], reader: Reader, held: tuple[tuple[str, str], ...]) -> Parcel:
+def _parcel(row: Row[Any], reader: Reader, contents: tuple[tuple[str, str], ...]) -> Parcel:
     mine = reader.owns(row.owner, row.team)
     receives = mine or (bool(reader.name) and row.receiver == reader.name)
     facts = {fact.key: row.facts[fact.key] for fact in FACTS if fact.key in row.facts}
     changed = _moment(row.changed_utc)
-    return Parcel(row.id, row.state, facts, held, row.owner, row.receiver, mine, receives, changed)
+    return Parcel(row.id, row.state, facts, contents, row.owner, row.receiver, mine, receives, changed)
 
 
 def _moment(seconds: float) -> str:

@@ -123,9 +123,9 @@ def note_changes(connection: Connection, ids: Iterable[str]) -> None:
     now, record_ids = time.time(), list(dict.fromkeys(ids))
     of = record_changes.c
     for start in range(0, len(record_ids), _AT_ONCE):
-        some = of.record.in_(record_ids[start : start + _AT_ONCE])
+        condition = of.record.in_(record_ids[start : start + _AT_ONCE])
         later = case((of.opens_utc > now, of.opens_utc), else_=null())
-        connection.execute(update(record_changes).where(some).values(changed_utc=now, opens_utc=later))
+        connection.execute(update(record_changes).where(condition).values(changed_utc=now, opens_utc=later))
 
 
 def changed_records(

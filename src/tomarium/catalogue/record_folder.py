@@ -134,8 +134,8 @@ def _read_crate(folder: Path) -> Record:
     for entry in record.files:
         if not is_inside(entry.path) or entry.bytes < 0:
             raise FormatError(f"{crate}: lists {entry.path[:80]!r}, which cannot be a file of this folder")
-    if wrong := what_is_unsound(record.volume):
-        raise FormatError(f"{crate}: the volume's {wrong} cannot be so; file the run again")
+    if unsound := what_is_unsound(record.volume):
+        raise FormatError(f"{crate}: the volume's {unsound} cannot be so; file the run again")
     return record
 
 

@@ -73,7 +73,7 @@ def is_in_set(connection: Connection, name: str) -> ColumnElement[bool] | None:
         return or_(records.c.open_from <= time.time(), records.c.state == "withdrawn")
     kind, value = read_set_name(name)
     if kind == "collection":
-        members = next((held for id, _, held in _collections(connection, value)), None)
+        members = next((member_ids for id, _, member_ids in _collections(connection, value)), None)
         return None if members is None else records.c.id.in_(members)
     if kind not in _LABELS:
         return None
@@ -83,14 +83,14 @@ def is_in_set(connection: Connection, name: str) -> ColumnElement[bool] | None:
     )
 
 
-def sets_of(connection: Connection, some: Sequence[Changed]) -> dict[str, list[str]]:
+def sets_of(connection: Connection, changes: Sequence[Changed]) -> dict[str, list[str]]:
     """Tell the sets that records are in.
 
     Parameters
     ----------
     connection : Connection
         Of a catalogue.
-    some : sequence of Changed
+    changes : sequence of Changed
         The records.
 
     Returns
@@ -98,7 +98,7 @@ def sets_of(connection: Connection, some: Sequence[Changed]) -> dict[str, list[s
     dict of str to list of str
         Identifier → names of sets.
     """
-    facet_sets = {changed.facets for changed in some}
+    facet_sets = {changed.facets for changed in changes}
     query = select(facets).where(facets.c.facets.in_(facet_sets), facets.c.name.in_(_LABELS))
     of_facets: dict[int, dict[str, None]] = {}
     for row in connection.execute(query.order_by(facets.c.name, facets.c.value)):
@@ -109,7 +109,7 @@ def sets_of(connection: Connection, some: Sequence[Changed]) -> dict[str, list[s
             *([OPEN] if changed.open or changed.withdrawn else []),
             *of_facets.get(changed.facets, ()),
         ]
-        for changed in some
+        for changed in changes
     }
     for id, _, members in _collections(connection):
         for member in sets.keys() & members:

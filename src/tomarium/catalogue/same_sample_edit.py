@@ -73,8 +73,8 @@ def claim_same(
             "told": "",
             "withdrawn": "",
         }
-        mine = (_CLAIMS.specimen == specimen) & (_CLAIMS.target == place)
-        if not connection.execute(update(same_sample_claims).where(mine).values(values)).rowcount:
+        condition = (_CLAIMS.specimen == specimen) & (_CLAIMS.target == place)
+        if not connection.execute(update(same_sample_claims).where(condition).values(values)).rowcount:
             connection.execute(insert(same_sample_claims).values(specimen=specimen, target=place, **values))
         note(connection, reader, "claim same sample", told=[specimen, place, evidence_line])
         _changed(connection, specimen)
@@ -114,12 +114,12 @@ def withdraw_claim(
         raise ParameterError(f"say in one line why the claim is withdrawn, of at most {LONGEST} characters")
     with catalogue.writing() as connection:
         _demand_specimen(connection, reader, specimen)
-        held = claim_of(connection, specimen, place)
-        if held.state == WITHDRAWN:
-            raise InputError(f"{specimen}: that it is {place} was withdrawn already: {held.withdrawn}")
-        mine = (_CLAIMS.specimen == specimen) & (_CLAIMS.target == place)
+        claim = claim_of(connection, specimen, place)
+        if claim.state == WITHDRAWN:
+            raise InputError(f"{specimen}: that it is {place} was withdrawn already: {claim.withdrawn}")
+        condition = (_CLAIMS.specimen == specimen) & (_CLAIMS.target == place)
         connection.execute(
-            update(same_sample_claims).where(mine).values(state=WITHDRAWN, withdrawn=reason_line)
+            update(same_sample_claims).where(condition).values(state=WITHDRAWN, withdrawn=reason_line)
         )
         note(connection, reader, "withdraw same sample", told=[specimen, place, reason_line])
         _changed(connection, specimen)
@@ -149,12 +149,12 @@ def note_checked(
     SameSampleClaim
         As it is now.
     """
-    mine = (
+    condition = (
         (_CLAIMS.specimen == claim.specimen) & (_CLAIMS.target == claim.target) & (_CLAIMS.state != WITHDRAWN)
     )
     values = {"state": state, "told": told[:LONGEST], "checked_utc": time.time()}
     with catalogue.writing() as connection:
-        connection.execute(update(same_sample_claims).where(mine).values(values))
+        connection.execute(update(same_sample_claims).where(condition).values(values))
         if state != claim.state:
             note(
                 connection,
@@ -166,9 +166,11 @@ def note_checked(
 
 
 def _demand_specimen(connection: Connection, reader: Reader, id: str) -> None:
-    held = demand_mine(connection, reader, id)
-    if held.entity.kind != "specimen":
-        raise InputError(f"{id}: is a {held.entity.kind}; only specimens are claimed to be the same sample")
+    held_entity = demand_mine(connection, reader, id)
+    if held_entity.entity.kind != "specimen":
+        raise InputError(
+            f"{id}: is a {held_entity.entity.kind}; only specimens are claimed to be the same sample"
+        )
 
 
 def _changed(connection: Connection, specimen: str) -> None:

@@ -95,11 +95,11 @@ def save_search(connection: Connection, reader: Reader, asked: str, name: str, e
     spelled, title = read.spelled, _checked(name or read.title, every)
     if len(spelled) > LONGEST:
         raise ParameterError(f"the search has {len(spelled)} characters; at most {LONGEST} are saved")
-    mine = saved_searches.c.account == reader.name
-    same = mine & (saved_searches.c.asked == spelled)
+    condition = saved_searches.c.account == reader.name
+    same = condition & (saved_searches.c.asked == spelled)
     if (row := connection.execute(select(saved_searches).where(same)).first()) is not None:
         return change_search(connection, reader, row.number, name=title, every=every, paused=False)
-    count = connection.execute(select(func.count()).select_from(saved_searches).where(mine)).scalar_one()
+    count = connection.execute(select(func.count()).select_from(saved_searches).where(condition)).scalar_one()
     if count >= MOST:
         raise InputError(f"{reader.name} has {MOST} saved searches, and can save no more; delete one")
     moment = time.time()

@@ -213,8 +213,8 @@ def pending_secret(connection: Connection, home: Path, name: str) -> str:
     KeyUnusable
         The key cannot be read.
     """
-    mine = (second_factors.c.account == name) & second_factors.c.since_utc.is_(None)
-    secret = connection.execute(select(second_factors.c.secret).where(mine)).scalar()
+    condition = (second_factors.c.account == name) & second_factors.c.since_utc.is_(None)
+    secret = connection.execute(select(second_factors.c.secret).where(condition)).scalar()
     return unseal(home, secret) if secret else ""
 
 
@@ -249,8 +249,8 @@ def confirm_factor(
     moment = time.time() if now is None else now
     if not _uses_app(connection, home, by.name, code, moment, on=False):
         return ()
-    mine = second_factors.c.account == by.name
-    connection.execute(update(second_factors).where(mine).values(since_utc=moment))
+    condition = second_factors.c.account == by.name
+    connection.execute(update(second_factors).where(condition).values(since_utc=moment))
     note(connection, by, "switch second factor on", account=by.name)
     return _make_codes(connection, by.name)
 
@@ -304,8 +304,8 @@ def passes(connection: Connection, home: Path, name: str, code: str, now: float 
         return True
     if _uses_app(connection, home, name, code, time.time() if now is None else now, on=True):
         return True
-    mine = (recovery_codes.c.digest == _digest(name, code)) & (recovery_codes.c.account == name)
-    return bool(connection.execute(delete(recovery_codes).where(mine)).rowcount)
+    condition = (recovery_codes.c.digest == _digest(name, code)) & (recovery_codes.c.account == name)
+    return bool(connection.execute(delete(recovery_codes).where(condition)).rowcount)
 
 
 def end_factor(connection: Connection, by: Reader, name: str) -> None:
@@ -363,8 +363,8 @@ def seal_anew(catalogue: Catalogue, by: Reader) -> int:
         secrets_by_account = {row.account: unseal(home, row.secret) for row in rows}
         add_key(home)
         for name, secret in secrets_by_account.items():
-            mine = second_factors.c.account == name
-            connection.execute(update(second_factors).where(mine).values(secret=seal(home, secret)))
+            condition = second_factors.c.account == name
+            connection.execute(update(second_factors).where(condition).values(secret=seal(home, secret)))
         note(connection, by, "seal second factors anew", accounts=len(secrets_by_account))
     drop_old_keys(home)
     return len(secrets_by_account)
@@ -401,8 +401,8 @@ def _sealed(connection: Connection, home: Path, secret: str) -> str:
 def _uses_app(connection: Connection, home: Path, name: str, code: str, now: float, *, on: bool) -> bool:
     """Take a code of the app where it is right and newer than the last one; two at once cannot take the same."""
     state = second_factors.c.since_utc.is_not(None) if on else second_factors.c.since_utc.is_(None)
-    mine = (second_factors.c.account == name) & state
-    sealed_secret = connection.execute(select(second_factors.c.secret).where(mine)).scalar()
+    condition = (second_factors.c.account == name) & state
+    sealed_secret = connection.execute(select(second_factors.c.secret).where(condition)).scalar()
     typed = re.sub(r"\s", "", code)
     if sealed_secret is None or not re.fullmatch(rf"[0-9]{{{DIGITS}}}", typed):
         return False
@@ -410,7 +410,7 @@ def _uses_app(connection: Connection, home: Path, name: str, code: str, now: flo
     for away in AWAY:
         step = int(now // STEP_S) + away
         if hmac.compare_digest(code_at(secret, step), typed):
-            newer = mine & (second_factors.c.last_step < step)
+            newer = condition & (second_factors.c.last_step < step)
             if not is_sealed(sealed_secret):
                 sealed_secret = _sealed(connection, home, secret)
             used = {"last_step": step, "secret": sealed_secret}

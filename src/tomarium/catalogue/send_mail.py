@@ -70,9 +70,9 @@ def send_due(catalogue: Catalogue, smtp: Smtp, now: float | None = None) -> list
         due = connection.execute(query).all()
     for row in due:
         lease = moment + LEASE_S
-        mine = (mails.c.number == row.number) & (mails.c.next_utc == row.next_utc) & is_due(moment)
+        still_due = (mails.c.number == row.number) & (mails.c.next_utc == row.next_utc) & is_due(moment)
         with catalogue.writing() as connection:
-            if not connection.execute(update(mails).where(mine).values(next_utc=lease)).rowcount:
+            if not connection.execute(update(mails).where(still_due).values(next_utc=lease)).rowcount:
                 continue  # another worker took it
         answer = _send(catalogue, smtp, row)
         tries = row.tries + 1

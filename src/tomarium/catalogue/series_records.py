@@ -323,10 +323,10 @@ def _read(folder: Path) -> tuple[list[str], Mapping[str, Any], Sequence[Mapping[
         raise FormatError(
             f"{folder / SERIES}: lists no moments of a series; repeat the command of `tomarium series`"
         ) from problem
-    wrong = next((name for name in names if not _NAME.fullmatch(name)), None)
-    if wrong is not None or not names:
+    misfit = next((name for name in names if not _NAME.fullmatch(name)), None)
+    if misfit is not None or not names:
         raise FormatError(
-            f"{folder / SERIES}: names the moment {str(wrong)[:60]!r}; expected are folders such as scan_000; repeat "
+            f"{folder / SERIES}: names the moment {str(misfit)[:60]!r}; expected are folders such as scan_000; repeat "
             f"the command of `tomarium series`"
         )
     return names, request, finished

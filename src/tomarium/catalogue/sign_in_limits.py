@@ -42,14 +42,14 @@ def begin(connection: Connection, name: str, address: str, now: float | None = N
     connection.execute(delete(failed).where(failed.c.moment_utc < moment - WINDOW_S))
     name, address = name[:80], network(address)
     by_name, by_address = failed.c.name == name, failed.c.address == address
-    waits = (
+    waits_s = (
         _wait(connection, by_name & by_address, PER_NAME_AND_ADDRESS, moment),
         _wait(connection, by_address, PER_ADDRESS, moment),
         _wait(connection, by_name, PER_NAME, moment),
     )
-    if not any(waits):
+    if not any(waits_s):
         connection.execute(insert(failed).values(name=name, address=address, moment_utc=moment))
-    return max(waits)
+    return max(waits_s)
 
 
 def succeed(connection: Connection, name: str, address: str) -> None:
@@ -62,8 +62,8 @@ def succeed(connection: Connection, name: str, address: str) -> None:
     name, address : str
         As `begin` had them.
     """
-    mine = (failed.c.name == name[:80]) & (failed.c.address == network(address))
-    connection.execute(delete(failed).where(mine))
+    condition = (failed.c.name == name[:80]) & (failed.c.address == network(address))
+    connection.execute(delete(failed).where(condition))
 
 
 def network(address: str) -> str:

@@ -199,9 +199,9 @@ def demand_kept(connection: Connection, reader: Reader, specimen: str) -> None:
     """Refuse who does not keep a specimen; raises InputError, and NotAllowed where the reader sees it."""
     if keeps_specimen(connection, reader, specimen):
         return
-    held = entity_of(connection, reader, specimen)
-    if held is None or held.entity.kind != "specimen":
-        if held is None:
+    held_entity = entity_of(connection, reader, specimen)
+    if held_entity is None or held_entity.entity.kind != "specimen":
+        if held_entity is None:
             demand_entity(connection, reader, specimen)
         raise InputError(f"{specimen}: is no specimen, so it has no place; give the identifier of one")
     raise NotAllowed(

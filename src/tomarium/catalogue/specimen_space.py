@@ -105,9 +105,11 @@ def space_of(connection: Connection, reader: Reader, specimen: str) -> Space:
     InputError
         There is no such specimen that the reader may see.
     """
-    held = demand_entity(connection, reader, specimen)
-    if held.entity.kind != "specimen":
-        raise InputError(f"{specimen[:80]}: is a {held.entity.kind}; only specimens have images in space")
+    held_entity = demand_entity(connection, reader, specimen)
+    if held_entity.entity.kind != "specimen":
+        raise InputError(
+            f"{specimen[:80]}: is a {held_entity.entity.kind}; only specimens have images in space"
+        )
     return space_around(connection, reader, [f"specimens/{specimen}"])
 
 
@@ -118,7 +120,11 @@ def space_around(connection: Connection, reader: Reader, frames: Iterable[str]) 
     direct = {frame.id for frame in start if frame.kind == "records"}
     seeds |= set(_specimens_of(connection, direct))
     family = _family(connection, seeds)
-    specimens = [held.entity for id in family[:MOST_SPECIMENS] if (held := entity_of(connection, reader, id))]
+    specimens = [
+        held_entity.entity
+        for id in family[:MOST_SPECIMENS]
+        if (held_entity := entity_of(connection, reader, id))
+    ]
     of_them = _records_of(connection, reader, [specimen.id for specimen in specimens])
     names = [f"specimens/{specimen.id}" for specimen in specimens] + [
         f"records/{text}" for text in (*direct, *of_them)
@@ -200,15 +206,15 @@ def images_of(record: Record, folder: Path) -> tuple[tuple[ImageFrame, ...], str
     return tuple(frames), f"the size of the pixels of {', '.join(without)} is not known" if without else ""
 
 
-def _axis(axis_told: dict[str, object], averaged: int) -> Axis:
+def _axis(axis_entry: dict[str, object], averaged: int) -> Axis:
     """Return the axis of the pixels that are shown, each the mean of several of the file."""
     axis = Axis(
-        str(axis_told["name"]),
-        float(str(axis_told["scale"])),
-        float(str(axis_told["offset"])),
-        str(axis_told["unit"]),
+        str(axis_entry["name"]),
+        float(str(axis_entry["scale"])),
+        float(str(axis_entry["offset"])),
+        str(axis_entry["unit"]),
     )
-    if axis_told.get("coordinates"):
+    if axis_entry.get("coordinates"):
         return replace(axis, unit="")  # not equally spaced, so that no matrix leads to its pixels
     return replace(axis, scale=axis.scale * averaged, offset=axis.offset + axis.scale * (averaged - 1) / 2)
 

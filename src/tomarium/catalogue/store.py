@@ -159,8 +159,8 @@ class ObjectPath(PosixPath):
 
     def rglob(self, pattern: str = "*", **_kept: Any) -> Iterator[ObjectPath]:  # type: ignore[override]
         """List the objects below it whose name fits a pattern."""
-        generator = (self._at(key, state) for key, state in self.store.objects(self.key))
-        return (object_path for object_path in generator if object_path.match(pattern))
+        objects = (self._at(key, state) for key, state in self.store.objects(self.key))
+        return (object_path for object_path in objects if object_path.match(pattern))
 
     def glob(self, pattern: str, **_kept: Any) -> Iterator[ObjectPath]:  # type: ignore[override]
         """List what lies right below it and whose name fits a pattern."""

@@ -195,8 +195,8 @@ def revoke_token(connection: Connection, by: Reader, account: str, name: str) ->
     """
     if by.name != account:
         demand_role(by, to="revoke a token of another")
-    mine = (tokens.c.kind == "token") & (tokens.c.account == account) & (tokens.c.name == name)
-    if not connection.execute(delete(tokens).where(mine)).rowcount:
+    condition = (tokens.c.kind == "token") & (tokens.c.account == account) & (tokens.c.name == name)
+    if not connection.execute(delete(tokens).where(condition)).rowcount:
         names = ", ".join(repr(token.name) for token in tokens_of(connection, account)) or "none"
         raise InputError(
             f"{account[:60]} has no token named {name[:80]!r} (tokens: {names}); see: tomarium token list"
@@ -238,8 +238,8 @@ def close_session(connection: Connection, secret: str) -> None:
     secret : str
         As `open_session` returned it; any text.
     """
-    mine = (tokens.c.kind == "session") & (tokens.c.digest == digest_of(secret))
-    connection.execute(delete(tokens).where(mine))
+    condition = (tokens.c.kind == "session") & (tokens.c.digest == digest_of(secret))
+    connection.execute(delete(tokens).where(condition))
 
 
 def end_sessions(connection: Connection, by: Reader, account: str) -> int:
@@ -266,8 +266,8 @@ def end_sessions(connection: Connection, by: Reader, account: str) -> int:
     """
     if by.name != account:
         demand_role(by, to="end the sessions of another")
-    mine = (tokens.c.kind == "session") & (tokens.c.account == account)
-    count = connection.execute(delete(tokens).where(mine)).rowcount
+    condition = (tokens.c.kind == "session") & (tokens.c.account == account)
+    count = connection.execute(delete(tokens).where(condition)).rowcount
     note(connection, by, "sign out everywhere", account=account, sessions=count)
     return count
 
@@ -341,11 +341,11 @@ def renew_session(connection: Connection, grant: Grant, now: float | None = None
         Seconds since 1970; the present moment by default.
     """
     moment = time.time() if now is None else now
-    mine = (tokens.c.digest == grant.digest) & (tokens.c.kind == "session")
-    begun = connection.execute(select(tokens.c.made_utc).where(mine)).scalar_one_or_none()
+    condition = (tokens.c.digest == grant.digest) & (tokens.c.kind == "session")
+    begun = connection.execute(select(tokens.c.made_utc).where(condition)).scalar_one_or_none()
     if begun is not None:
         until = min(moment + SESSION_IDLE_S, begun + SESSION_LONGEST_S)
-        connection.execute(update(tokens).where(mine).values(until_utc=until))
+        connection.execute(update(tokens).where(condition).values(until_utc=until))
 
 
 def _keep(

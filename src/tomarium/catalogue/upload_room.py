@@ -59,10 +59,10 @@ def reserving_room(
         if connection.execute(select(upload_rooms).where(upload_rooms.c.batch == batch)).first() is None:
             row = {"batch": batch, "owner": reader.name, "team": team, "bytes": before}
             connection.execute(insert(upload_rooms).values(row))
-        mine = select(func.coalesce(func.sum(upload_rooms.c.bytes), 0)).where(
+        query = select(func.coalesce(func.sum(upload_rooms.c.bytes), 0)).where(
             upload_rooms.c.owner == reader.name
         )
-        if int(connection.execute(mine).scalar_one()) + length > uploads.quota:
+        if int(connection.execute(query).scalar_one()) + length > uploads.quota:
             raise TooLarge(
                 f"{path}: with it more than {uploads.quota} bytes would be under way; finish what was begun"
             )
@@ -110,9 +110,9 @@ def demand_room(connection: Connection, kind: str, name: str, more: int) -> None
         total = select(func.coalesce(func.sum(table.c.bytes), 0)).where(table.c[kind] == name)
         sums.append(int(connection.execute(total).scalar_one()))
     if sum(sums) + more > quota:
-        way = f" and uploads under way {show(sums[1], 'B', digits=3)}" if sums[1] else ""
+        under_way = f" and uploads under way {show(sums[1], 'B', digits=3)}" if sums[1] else ""
         raise StorageFull(
-            f"{name}: the records take {show(sums[0], 'B', digits=3)}{way} of {show(quota, 'B', digits=3)}, so "
+            f"{name}: the records take {show(sums[0], 'B', digits=3)}{under_way} of {show(quota, 'B', digits=3)}, so "
             f"{show(more, 'B', digits=3)} more do not fit; {_OWN[kind]}"
         )
 
@@ -133,10 +133,10 @@ def bring_up_to_date(catalogue: Catalogue, uploads: Uploads) -> None:
     """Take rows away whose batch is gone, and enter batches that have none, as after a machine stopped in between."""
     with catalogue.writing() as connection:
         batches = set(connection.execute(select(upload_rooms.c.batch)).scalars())
-        held = {batch: (owner, team, size) for batch, owner, team, size in uploads.every_batch()}
-        _forget(connection, batches - held.keys())
-        for batch in held.keys() - batches:
-            owner, team, size = held[batch]
+        batches_on_disk = {batch: (owner, team, size) for batch, owner, team, size in uploads.every_batch()}
+        _forget(connection, batches - batches_on_disk.keys())
+        for batch in batches_on_disk.keys() - batches:
+            owner, team, size = batches_on_disk[batch]
             connection.execute(insert(upload_rooms).values(batch=batch, owner=owner, team=team, bytes=size))
 
 

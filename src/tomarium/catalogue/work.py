@@ -178,9 +178,11 @@ def work_once(
         except InputError as problem:
             tell(f"{waiting} DOIs wait: {problem}")
             return False
-        for told_doi in tell_due(catalogue, datacite):
-            tell(f"{told_doi.doi}: {told_doi.state}{f' ({told_doi.error})' if told_doi.error else ''}")
-            well &= told_doi.state == "findable"
+        for doi_result in tell_due(catalogue, datacite):
+            tell(
+                f"{doi_result.doi}: {doi_result.state}{f' ({doi_result.error})' if doi_result.error else ''}"
+            )
+            well &= doi_result.state == "findable"
     return well
 
 

@@ -83,8 +83,8 @@ def add_user(request_context: CurrentRequest, fields: Fields) -> Response:
     secret = _change(request_context, act)
     if not secret:
         # Who made the first account as the owner of this machine is nobody from now on, and has to sign in.
-        way = "sign-in" if reader == LOCAL_OWNER else "admin.users"
-        return _answer_done(request_context, way, {}, f"{name} may sign in now.")
+        target = "sign-in" if reader == LOCAL_OWNER else "admin.users"
+        return _answer_done(request_context, target, {}, f"{name} may sign in now.")
     address = request_context.address("welcome", {"secret": secret})
     if wants_json(request_context.request):
         return _secret(answer_json({"name": name, "link": address}, 201))
@@ -275,8 +275,8 @@ def _change_user(
     # Who took their own role, or closed their own account, sees the list of users no more.
     with context.catalogue.reading() as connection:
         accounts_by_name = {account.name: account for account in accounts.all_accounts(connection)}
-    mine = accounts_by_name.get(reader.name)
-    sees = mine is None or (not mine.closed and mine.role in SECTIONS["users"].sees)
+    own_account = accounts_by_name.get(reader.name)
+    sees = own_account is None or (not own_account.closed and own_account.role in SECTIONS["users"].sees)
     return (
         _answer_done(context, "admin.user", {"name": name}, message)
         if sees

@@ -86,10 +86,10 @@ class ByteAnswer(Response):
     ) -> None:
         self._make = make
         self._first, self._stop = span or (0, size)
-        held = {**headers, "Accept-Ranges": "bytes", "Content-Length": str(self._stop - self._first)}
+        all_headers = {**headers, "Accept-Ranges": "bytes", "Content-Length": str(self._stop - self._first)}
         if span:
-            held["Content-Range"] = f"bytes {self._first}-{self._stop - 1}/{size}"
-        super().__init__(None, 206 if span else 200, held, media_type)
+            all_headers["Content-Range"] = f"bytes {self._first}-{self._stop - 1}/{size}"
+        super().__init__(None, 206 if span else 200, all_headers, media_type)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer; blocks are made in a thread, one ahead of what is sent."""

@@ -68,11 +68,11 @@ def parquet(request_context: CurrentRequest, request: Request) -> Response:
         "Cache-Control": "public, max-age=300",
         "Content-Disposition": 'attachment; filename="catalogue.parquet"',
     }
-    held = [
+    entity_tags = [
         entity_tag.strip().removeprefix("W/")
         for entity_tag in request.headers.get("if-none-match", "").split(",")
     ]
-    if tag in held or held == ["*"]:
+    if tag in entity_tags or entity_tags == ["*"]:
         return Response(status_code=304, headers=headers)
     return FileAnswer(dump.path, dump.bytes, wanted_range(request, dump.bytes, tag), headers, MEDIA_TYPE)
 

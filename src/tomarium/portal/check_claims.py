@@ -131,10 +131,10 @@ def _by_page(target: str, plain_names: set[str], asking: Asking) -> tuple[str, s
     )  # the other may name it twice, by its page and its DOI
     if about[0].get("state") == WITHDRAWN:
         return CLAIMED, f"{page.address} has withdrawn that it is the same: {about[0].get('withdrawn', '')}"
-    signature = ", ".join(str(about[0][key]) for key in ("who", "when") if about[0].get(key))
+    signed = ", ".join(str(about[0][key]) for key in ("who", "when") if about[0].get(key))
     return (
         CONFIRMED,
-        f"{page.address} claims the same{f' ({signature})' if signature else ''}: {about[0].get('evidence', '')}",
+        f"{page.address} claims the same{f' ({signed})' if signed else ''}: {about[0].get('evidence', '')}",
     )
 
 

@@ -210,8 +210,8 @@ class Portal:
                 yield Answer(response.status, response.headers, stream=response, address=place)
         except HTTPError as problem:
             with problem:
-                held = problem.read(_LONGEST_PROBLEM_BYTES)
-            yield Answer(problem.code, problem.headers, held, address=place)
+                problem_content = problem.read(_LONGEST_PROBLEM_BYTES)
+            yield Answer(problem.code, problem.headers, problem_content, address=place)
         except HTTPException as problem:
             raise OSError(str(problem) or type(problem).__name__) from problem
 

@@ -150,11 +150,11 @@ def _answer(
         "Content-Security-Policy": LOCKED,
         "Content-Disposition": f"attachment; filename*=UTF-8''{quote(name, safe='')}",
     }
-    held = [
+    entity_tags = [
         entity_tag.strip().removeprefix("W/")
         for entity_tag in request.headers.get("if-none-match", "").split(",")
     ]
-    if tag in held or held == ["*"]:
+    if tag in entity_tags or entity_tags == ["*"]:
         return Response(status_code=304, headers=headers)
 
     def make(first: int, stop: int) -> Iterator[bytes]:
@@ -290,24 +290,24 @@ def list_files(request_context: CurrentRequest, request: Request, id: str, kind:
 
 
 def volume_npy(
-    request_context: CurrentRequest, request: Request, id: str, level_and_spans: RequestedPart
+    request_context: CurrentRequest, request: Request, id: str, requested_part: RequestedPart
 ) -> Response:
     """Give a part of a record's volume as NumPy array: a level, and a region of it (z=10:20)."""
-    return _part(request_context, request, id, "npy", level_and_spans)
+    return _part(request_context, request, id, "npy", requested_part)
 
 
 def volume_tiff(
-    request_context: CurrentRequest, request: Request, id: str, level_and_spans: RequestedPart
+    request_context: CurrentRequest, request: Request, id: str, requested_part: RequestedPart
 ) -> Response:
     """Give a part of a record's volume as TIFF of many pages with its voxel size, as ImageJ reads it."""
-    return _part(request_context, request, id, "tiff", level_and_spans)
+    return _part(request_context, request, id, "tiff", requested_part)
 
 
 def volume_zarr(
-    request_context: CurrentRequest, request: Request, id: str, level_and_spans: RequestedPart
+    request_context: CurrentRequest, request: Request, id: str, requested_part: RequestedPart
 ) -> Response:
     """Give a part of a record's volume as OME-Zarr 0.5 in a zip, with its voxel size and its place in the whole."""
-    return _part(request_context, request, id, "zarr.zip", level_and_spans)
+    return _part(request_context, request, id, "zarr.zip", requested_part)
 
 
 def _part(
@@ -315,7 +315,7 @@ def _part(
     request: Request,
     id: str,
     kind: PartKind,
-    level_and_spans: tuple[int, tuple[str, str, str]],
+    requested_part: tuple[int, tuple[str, str, str]],
 ) -> Response:
     record, place = request_context.opened(id)
     note_download(request, id, place, f"{request.url.path}?{request.url.query}")
@@ -323,7 +323,7 @@ def _part(
     if volume_path(record) is None:
         raise HTTPException(404, f"The record {id} has no volume; its files are on its page.")
     try:
-        part = make_part(record, folder, kind, *level_and_spans)
+        part = make_part(record, folder, kind, *requested_part)
     except CannotFit as problem:
         raise HTTPException(413, f"{problem}.") from problem
     return _answer(request, part.table, part.tag, part.name, kind)

@@ -126,10 +126,8 @@ def _log(request_context: RequestContext, subject: str, fields: Fields, page: st
     reader = demand_log_scope(request_context.request)
     kind, _, id = subject.partition("/")
     with request_context.catalogue.reading() as connection:
-        subject_seen = (
-            place_of(connection, reader, id) if kind == "records" else entity_of(connection, reader, id)
-        )
-    if subject_seen is None:
+        visible = place_of(connection, reader, id) if kind == "records" else entity_of(connection, reader, id)
+    if visible is None:
         raise HTTPException(404, f"There is no {kind[:-1]} “{id[:80]}” in this catalogue.")
     text, number = fields.get("text", ""), fields.get("number", "")
 
@@ -154,11 +152,11 @@ def _changed(
 ) -> Response:
     reader = demand_scope(request_context.request, scope)
     with request_context.catalogue.reading() as connection:
-        held = entity_of(connection, reader, id)
-    if held is None:
+        held_entity = entity_of(connection, reader, id)
+    if held_entity is None:
         raise HTTPException(404, f"There is no “{id[:80]}” in this catalogue.")
     run_form_action(lambda: act(reader))
-    return _entity_done(request_context, id, held.entity.kind, message)
+    return _entity_done(request_context, id, held_entity.entity.kind, message)
 
 
 def _entity_done(request_context: RequestContext, id: str, kind: str, message: str) -> Response:

@@ -289,8 +289,10 @@ def _manifest(folder: Path, _changed_ns: int, _bytes: int) -> dict[str, str]:
 
 
 def _has(headers: Mapping[str, str], tag: str) -> bool:
-    held = [held.strip().removeprefix("W/") for held in headers.get("if-none-match", "").split(",")]
-    return tag in held or held == ["*"]
+    entity_tags = [
+        entity_tag.strip().removeprefix("W/") for entity_tag in headers.get("if-none-match", "").split(",")
+    ]
+    return tag in entity_tags or entity_tags == ["*"]
 
 
 def _media_type(name: str) -> str:

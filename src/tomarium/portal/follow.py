@@ -191,7 +191,7 @@ def _visit(walk: _Walk, link: TypedLink, level: int, *, lead: bool = False) -> S
     elif not any(link.relation in ("describedby", "item") for link in links):
         reason = "tells of no metadata and no files"
     below = [_below(walk, typed_link, level) for typed_link in _once(links)]
-    order = sorted([*sets, *below], key=lambda step_below: RELATIONS.index(step_below.relation))
+    order = sorted([*sets, *below], key=lambda found_step: RELATIONS.index(found_step.relation))
     step = replace(
         step, address=page, type=media_type, told=reason, fetched=_now(), bytes=len(answer.content)
     )

@@ -58,8 +58,8 @@ def describe_harvest(outcome: Harvest) -> str:
         f"{counts.same} as before",
         f"{counts.deleted} gone",
     ]
-    wrong = f"; {len(counts.problems)} could not be read" if counts.problems else ""
-    return f"{', '.join(parts)}{wrong}"
+    unread = f"; {len(counts.problems)} could not be read" if counts.problems else ""
+    return f"{', '.join(parts)}{unread}"
 
 
 def _run_harvest(catalogue: Catalogue, job: Row[Any]) -> Ended:

@@ -105,10 +105,10 @@ def withdraw(request_context: CurrentRequest, id: str, link: str, fields: Fields
 
     def act() -> Link:
         with request_context.catalogue.reading() as connection:
-            held = demand_link(connection, reader, link)
-            demand_both_ends(connection, reader, held.from_frame, held.to_frame)
-        if held.withdrawn:
-            raise InputError(f"{held.id} is withdrawn already: {held.withdrawn}")
+            filed_link = demand_link(connection, reader, link)
+            demand_both_ends(connection, reader, filed_link.from_frame, filed_link.to_frame)
+        if filed_link.withdrawn:
+            raise InputError(f"{filed_link.id} is withdrawn already: {filed_link.withdrawn}")
         return withdraw_link(request_context.catalogue, reader, link, fields.get("reason", ""))
 
     gone = run_form_action(act)

@@ -267,7 +267,7 @@ def live_page(
         return _page(LiveState(), now, picture, title, verdict, sentence, events=events, day=day, hold=hold)
     title, verdict, sentence = _verdict(state, now)
     beamtime = beamtime_of(folder)
-    shifts, wrong = _on_shift(beamtime, now)
+    shifts, roster_problem = _on_shift(beamtime, now)
     lines, unread = _log(beamtime)
     return _page(
         state,
@@ -277,7 +277,7 @@ def live_page(
         verdict,
         sentence,
         on_shift=shifts,
-        roster_problem=wrong,
+        roster_problem=roster_problem,
         log=lines,
         log_problem=unread,
         has_log=beamtime is not None,
@@ -387,7 +387,7 @@ def _verdict(state: LiveState, now: float) -> tuple[str, Verdict, str]:
         return "The watched folder is away", "stop", f"{state.problem[:1].upper()}{state.problem[1:]}."
     last = state.slices[:SHOWN]
     warnings = [(entry["scan"], warning) for entry in last for warning in entry["warnings"]]
-    waits = max((now - seconds_of(entry["arrived_at"]) for entry in state.queue[:1]), default=0.0)
+    wait_s = max((now - seconds_of(entry["arrived_at"]) for entry in state.queue[:1]), default=0.0)
     failed = _failed_lately(state)
     counts = f"{counted(len(state.slices), 'scan')} seen, {len(state.queue)} waiting."
     for level in ("stop", "warn"):
@@ -407,8 +407,8 @@ def _verdict(state: LiveState, now: float) -> tuple[str, Verdict, str]:
             "warn",
             f"{counts} The reason stands below.",
         )
-    if waits > BEHIND_S and state.queue[0]["why"] == "waiting":
-        return "Running, but behind", "warn", f"The newest scan has waited for {age(waits)}. {counts}"
+    if wait_s > BEHIND_S and state.queue[0]["why"] == "waiting":
+        return "Running, but behind", "warn", f"The newest scan has waited for {age(wait_s)}. {counts}"
     if not state.slices:
         return "Running, nothing has arrived yet", "good", f"{state.spool} is watched."
     return "Running and keeping up", "good", counts

@@ -238,10 +238,10 @@ def _all(request_context: RequestContext, filters: EntryFilter) -> tuple[Entry, 
     after = ""
     with request_context.catalogue.reading() as connection:
         while len(entries) < MOST_EXPORTED:
-            some, after = find_entries(
+            page, after = find_entries(
                 connection, request_context.reader, filters, after=after, limit=LARGEST
             )
-            entries += some
+            entries += page
             if not after:
                 return tuple(reversed(entries))
     raise HTTPException(

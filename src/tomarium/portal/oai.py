@@ -200,17 +200,17 @@ def _list(request_context: RequestContext, connection: Connection, arguments: Ma
         raise OaiError("noRecordsMatch", f"there is no set {listing.set[:80]!r}; ListSets names them")
     most = RECORDS if verb == "ListRecords" else HEADERS
     reader, span = request_context.reader, listing.span
-    some = changed_records(connection, reader, most + 1, span=span, after=listing.after, within=within)
-    if not some and listing.after is None:
+    changes = changed_records(connection, reader, most + 1, span=span, after=listing.after, within=within)
+    if not changes and listing.after is None:
         raise OaiError("noRecordsMatch", "no record was changed then, or is in this set")
-    page, element = some[:most], Element(verb)
+    page, element = changes[:most], Element(verb)
     if verb == "ListRecords":
         _add_records(request_context, connection, element, page, listing.prefix)
     else:
         sets = sets_of(connection, page)
         for change in page:
             element.append(_header(request_context, change, sets[change.id]))
-    more = len(some) > most
+    more = len(changes) > most
     if more or listing.after is not None:
         total = listing.total
         if total is None:
@@ -257,8 +257,8 @@ def _add_records(
         if not changed.withdrawn:
             place = places[changed.id]
             try:
-                record_told = with_current_entities(connection, read_at(place), stale=place.stale)
-                shown = record_told if place.open else without_content(record_told)
+                current_record = with_current_entities(connection, read_at(place), stale=place.stale)
+                shown = current_record if place.open else without_content(current_record)
                 address = request_context.address("record", {"id": changed.id})
                 _add(record, "metadata").append(write(shown, address))
             except (OSError, FormatError) as problem:

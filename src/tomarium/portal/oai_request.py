@@ -98,11 +98,11 @@ def read_arguments(pairs: Sequence[tuple[str, str]]) -> dict[str, str]:
         reason = f"{verbs[0][:40]!r} is no verb" if len(verbs) == 1 else f"{len(verbs)} verbs were given"
         raise OaiError("badVerb", f"{reason}; give one of {', '.join(ARGUMENTS)}")
     verb, arguments = verbs[0], dict(pairs)
-    must, may = ARGUMENTS[verb]
+    must, optional = ARGUMENTS[verb]
     names = [name for name, _ in pairs]
     if repeated := next((name for name in arguments if names.count(name) > 1), ""):
         raise OaiError("badArgument", f"{repeated[:40]!r} is given twice")
-    if unknown := next((name for name in arguments if name not in ("verb", *must, *may)), ""):
+    if unknown := next((name for name in arguments if name not in ("verb", *must, *optional)), ""):
         raise OaiError("badArgument", f"{verb} takes no argument {unknown[:40]!r}")
     if "resumptionToken" in arguments:
         if len(arguments) > 2:
@@ -135,12 +135,12 @@ def read_listing(connection: Connection, arguments: Mapping[str, str]) -> Listin
     """
     if token := arguments.get("resumptionToken"):
         try:
-            verb, *held = read_signed(connection, PURPOSE, token)
+            verb, *fields = read_signed(connection, PURPOSE, token)
         except ParameterError as problem:
             raise OaiError("badResumptionToken", f"{problem}; begin the list again without it") from None
         if verb != arguments["verb"]:
             raise OaiError("badResumptionToken", f"this token belongs to {verb}, not to {arguments['verb']}")
-        prefix, name, since, until, moment, id, total, cursor = held
+        prefix, name, since, until, moment, id, total, cursor = fields
         return Listing(prefix, name, since, until, (moment, id), total, cursor)
     if "resumptionToken" in arguments:
         raise OaiError("badResumptionToken", "the token is empty; begin the list again without it")
@@ -165,8 +165,8 @@ def read_listing(connection: Connection, arguments: Mapping[str, str]) -> Listin
 def token_of(connection: Connection, verb: str, listing: Listing) -> str:
     """Write where a list goes on as a token, which is right for as long as the catalogue is there."""
     assert listing.after is not None
-    held: list[Any] = [verb, listing.prefix, listing.set, listing.since, listing.until]
-    return sign(connection, PURPOSE, [*held, *listing.after, listing.total, listing.cursor])
+    fields: list[Any] = [verb, listing.prefix, listing.set, listing.since, listing.until]
+    return sign(connection, PURPOSE, [*fields, *listing.after, listing.total, listing.cursor])
 
 
 def stamp(seconds: float) -> str:

@@ -173,9 +173,9 @@ def crop_of(
         return replace(crop, reason="Its files are not open to you, so that there is no picture.")
     axis = "z" if image.flat else plane
     right, down = DRAWN[axis]
-    held = 3 - right - down
-    index = 0 if image.flat else round(float(located.pixel[held]))
-    if located.state == "outside" or not 0 <= index < image.shape[held]:
+    fixed_axis = 3 - right - down
+    index = 0 if image.flat else round(float(located.pixel[fixed_axis]))
+    if located.state == "outside" or not 0 <= index < image.shape[fixed_axis]:
         return replace(crop, reason="There is nothing of it around the point.")
     box = _box(located, right, down, whole)
     picture = _picture(request_context, record, image, axis, index, box)

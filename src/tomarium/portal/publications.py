@@ -53,10 +53,10 @@ def import_text(request_context: CurrentRequest, fields: Fields) -> Response:
         page = content_of(request_context, [], (f"{problem}."[:1].upper() + f"{problem}."[1:],), text, data)
         status = 422
     else:
-        every_imported = run_form_action(
+        results = run_form_action(
             lambda: import_works(request_context.catalogue, reader, works.works, data=data.split())
         )
-        page, status = content_of(request_context, every_imported, works.problems), 200
+        page, status = content_of(request_context, results, works.problems), 200
     if wants_json(request_context.request):
         return answer_json(page, status)
     response = answer_html(request_context, IMPORT, page, request_context.link("publications.import.json"))

@@ -309,12 +309,12 @@ def _demand_free(folder: Path, needed: int) -> None:
 
 
 def _verify(folder: Path) -> None:
-    wrong = verify(folder)
-    if wrong:
-        named = ", ".join(f"{mismatch.path} ({mismatch.problem})" for mismatch in wrong[:3])
+    mismatches = verify(folder)
+    if mismatches:
+        named = ", ".join(f"{mismatch.path} ({mismatch.problem})" for mismatch in mismatches[:3])
         raise FormatError(
-            f"{folder}: what the portal gave is not what the record itself lists: {named}; {len(wrong)} in all. It is "
-            f"kept and cannot be filed; ask the portal's keeper"
+            f"{folder}: what the portal gave is not what the record itself lists: {named}; {len(mismatches)} in all. "
+            f"It is kept and cannot be filed; ask the portal's keeper"
         )
 
 

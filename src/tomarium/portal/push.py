@@ -115,9 +115,9 @@ def _notes(path: Path, address: str) -> Path:
 
 def _batch(portal: Portal, notes: Path, title: str, team: str) -> str:
     if notes.exists():
-        batch_begun = str(json.loads(notes.read_text(encoding="utf-8"))["batch"])
-        if with_retries(lambda: portal.ask("GET", f"uploads/batches/{batch_begun}")).status == 200:
-            return batch_begun
+        unfinished_batch = str(json.loads(notes.read_text(encoding="utf-8"))["batch"])
+        if with_retries(lambda: portal.ask("GET", f"uploads/batches/{unfinished_batch}")).status == 200:
+            return unfinished_batch
     values = {name: text for name, text in (("title", title), ("team", team)) if text}
     query = f"?{urlencode(values)}" if values else ""
     answer = with_retries(lambda: portal.ask("POST", f"uploads/batches{query}"))

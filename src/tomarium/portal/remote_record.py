@@ -167,13 +167,13 @@ def get(portal: Portal, path: str, most: int = 1 << 30) -> Answer:
     with portal.follow(path) as answer:
         if answer.stream is None:
             return answer
-        held = answer.stream.read(most + 1)
+        content = answer.stream.read(most + 1)
         length = answer.headers.get("Content-Length", "")
-        if len(held) > most:
+        if len(content) > most:
             raise FormatError(f"{answer.address}: is longer than {units.show(most, 'B')}, which none is")
-        if length.isdecimal() and int(length) != len(held):
-            raise OSError(f"the answer was cut off after {len(held)} of {length} bytes")
-        return Answer(answer.status, answer.headers, held, address=answer.address)
+        if length.isdecimal() and int(length) != len(content):
+            raise OSError(f"the answer was cut off after {len(content)} of {length} bytes")
+        return Answer(answer.status, answer.headers, content, address=answer.address)
 
 
 def list_files_of(page: RemoteRecord) -> tuple[Content, ...]:
@@ -213,8 +213,8 @@ def list_files_of(page: RemoteRecord) -> tuple[Content, ...]:
     above = {"/".join(path.split("/")[:end]) for path in names for end in range(1, path.count("/") + 1)}
     twice = len(names) != len(contents)
     if not contents or twice or names & above:
-        wrong = "lists no file" if not contents else "lists a path twice, or a file as a folder"
-        raise FormatError(f"{where}: {wrong}; ask its keeper")
+        reason = "lists no file" if not contents else "lists a path twice, or a file as a folder"
+        raise FormatError(f"{where}: {reason}; ask its keeper")
     return contents
 
 

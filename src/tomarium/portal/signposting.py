@@ -262,10 +262,10 @@ def _of_entity(kind: Kind, end: str) -> Callable[..., Response]:
 
 def _entity(request_context: RequestContext, id: str, kind: str = "") -> Entity:
     with request_context.catalogue.reading() as connection:
-        held = entity_of(connection, request_context.reader, id)
-    if held is None or (kind and held.entity.kind != kind):
+        held_entity = entity_of(connection, request_context.reader, id)
+    if held_entity is None or (kind and held_entity.entity.kind != kind):
         raise HTTPException(404, f"There is no {kind or 'page'} “{id[:80]}” in this catalogue.")
-    return held.entity
+    return held_entity.entity
 
 
 def _linkset(page: str, links: Iterable[Link], end: str) -> Response:

@@ -96,12 +96,12 @@ def list_of(context: RequestContext, connection: Connection, name: str, level: s
 
 def _beamlines(context: RequestContext, connection: Connection, _level: str) -> Lists:
     listed = []
-    for held in entities_of_kind(connection, context.reader, "instrument"):
-        id_titles = records_of(connection, context.reader, held.entity.id)
+    for held_entity in entities_of_kind(connection, context.reader, "instrument"):
+        id_titles = records_of(connection, context.reader, held_entity.entity.id)
         records = tuple(Link(title, context.link("record", {"id": id})) for id, title in id_titles[:NAMED])
-        words = str(held.entity.facts.get("facility", ""))
-        address = context.link("instrument", {"id": held.entity.id})
-        listed.append(Listed(held.entity.name, address, words, records, len(id_titles) - len(records)))
+        words = str(held_entity.entity.facts.get("facility", ""))
+        address = context.link("instrument", {"id": held_entity.entity.id})
+        listed.append(Listed(held_entity.entity.name, address, words, records, len(id_titles) - len(records)))
     return Lists(tuple(listed))
 
 
@@ -110,24 +110,28 @@ def _documents(*types: str) -> Callable[[RequestContext, Connection, str], Lists
 
     def make(context: RequestContext, connection: Connection, _level: str) -> Lists:
         listed = []
-        for held in entities_of_kind(connection, context.reader, "document"):
-            facts = held.entity.facts
+        for held_entity in entities_of_kind(connection, context.reader, "document"):
+            facts = held_entity.entity.facts
             kind = str(facts.get("type", ""))
             if types and not any(word in kind.casefold() for word in types):
                 continue
             words = ", ".join(filter(None, (translate(kind, context.language), str(facts.get("year", "")))))
-            listed.append(Listed(held.entity.name, context.link("document", {"id": held.entity.id}), words))
+            listed.append(
+                Listed(
+                    held_entity.entity.name, context.link("document", {"id": held_entity.entity.id}), words
+                )
+            )
         return Lists(tuple(listed))
 
     return make
 
 
 def _collections(context: RequestContext, connection: Connection, _level: str) -> Lists:
-    held = entities_of_kind(connection, context.reader, "collection")
+    held_entities = entities_of_kind(connection, context.reader, "collection")
     return Lists(
         tuple(
             Listed(held_entity.entity.name, context.link("collection", {"id": held_entity.entity.id}))
-            for held_entity in held
+            for held_entity in held_entities
         )
     )
 

@@ -114,8 +114,8 @@ def shown_texts(connection: Connection, reader: Reader, kind: str, language: str
     written = newest_of(connection, f"{kind}/")
     drafts = newest_of(connection, f"{kind}/", drafts=True) if editor else {}
     names = sorted({*written, *drafts, *(text for text in shipped() if text.startswith(f"{kind}/"))})
-    generator = (_choose(name, written.get(name, {}), drafts.get(name, {}), language) for name in names)
-    return tuple(shown for shown in generator if shown is not None and (editor or not is_to_come(shown.text)))
+    choices = (_choose(name, written.get(name, {}), drafts.get(name, {}), language) for name in names)
+    return tuple(shown for shown in choices if shown is not None and (editor or not is_to_come(shown.text)))
 
 
 def is_to_come(text: PageText) -> bool:
@@ -126,15 +126,15 @@ def is_to_come(text: PageText) -> bool:
 def _choose(
     name: str, written: Mapping[str, Version], drafts: Mapping[str, Version], language: str
 ) -> ShownText | None:
-    waits = any(draft.draft for draft in drafts.values())
+    has_draft = any(draft.draft for draft in drafts.values())
     existing = {text: version for text, version in written.items() if version.text is not None}
     came = shipped().get(name, {})
     order = dict.fromkeys((language, ENGLISH, *LANGUAGES))
     for candidate in order:
         if candidate in existing and (text := existing[candidate].text) is not None:
-            return ShownText(name, text, candidate, existing[candidate], waits)
+            return ShownText(name, text, candidate, existing[candidate], has_draft)
         if candidate in came and ENGLISH not in written:
-            return ShownText(name, came[candidate], candidate, None, waits)
+            return ShownText(name, came[candidate], candidate, None, has_draft)
     for candidate in order:  # editors see that it is there
         if candidate in drafts and (text := drafts[candidate].text) is not None:
             return ShownText(name, text, candidate, drafts[candidate], True)

@@ -113,10 +113,12 @@ def _dataset(
 def _instances(counts: list[tuple[Counted, int, int]]) -> Iterable[dict[str, Any]]:
     for method in dict.fromkeys(counted.method for counted, _, _ in counts):
         for metric, kinds in METRICS.items():
-            mine = [(t, u) for counted, t, u in counts if counted.method == method and counted.kind in kinds]
+            totals_and_uniques = [
+                (t, u) for counted, t, u in counts if counted.method == method and counted.kind in kinds
+            ]
             # Who sees and takes a record on one day is counted among both, so that the larger number is the right one.
-            unique = max((u for _, u in mine), default=0)
-            for name, number in (("total", sum(t for t, _ in mine)), ("unique", unique)):
+            unique = max((u for _, u in totals_and_uniques), default=0)
+            for name, number in (("total", sum(t for t, _ in totals_and_uniques)), ("unique", unique)):
                 if number:
                     yield {
                         "metric_type": f"{name}-dataset-{metric}",

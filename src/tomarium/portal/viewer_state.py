@@ -293,8 +293,8 @@ def without_closed(state: Mapping[str, Any], may_open: Callable[[str], bool]) ->
     opened: dict[str, bool] = {}
 
     def is_closed(layer: Mapping[str, Any]) -> bool:
-        generator = (ADDRESS.fullmatch(str(address)) for address in _addresses(layer.get("source")))
-        ids = {match[1] for match in generator if match}
+        matches = (ADDRESS.fullmatch(str(address)) for address in _addresses(layer.get("source")))
+        ids = {match[1] for match in matches if match}
         return not all(opened.setdefault(id, may_open(id)) for id in ids)
 
     closed = [layer for layer in state["layers"] if is_closed(layer)]

@@ -60,8 +60,8 @@ def as_webp(content: bytes) -> bytes | None:
         with Pillow.open(BytesIO(content), formats=("PNG",)) as picture:
             if picture.width * picture.height > MOST_PIXELS or picture.mode not in _PLAIN:
                 return None
-            held = BytesIO()
-            picture.save(held, "WEBP", quality=QUALITY)
+            buffer = BytesIO()
+            picture.save(buffer, "WEBP", quality=QUALITY)
     except (OSError, ValueError, SyntaxError, Warning, Pillow.DecompressionBombError):
         return None
-    return held.getvalue() if len(held.getvalue()) < len(content) else None
+    return buffer.getvalue() if len(buffer.getvalue()) < len(content) else None

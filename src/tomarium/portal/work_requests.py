@@ -137,8 +137,8 @@ def first_slice(
     with request_context.catalogue.reading() as connection:
         own = own_jobs(connection, reader, PREVIEW)
     for job in own:
-        alike = {**job.arguments, "session": session} == arguments
-        if alike and job.state != "cancelled" and not _is_gone(request_context, job, scan):
+        same_arguments = {**job.arguments, "session": session} == arguments
+        if same_arguments and job.state != "cancelled" and not _is_gone(request_context, job, scan):
             if job.state in OPEN:
                 ensure_worker(request, PREVIEW)
             return job

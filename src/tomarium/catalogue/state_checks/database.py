@@ -66,13 +66,13 @@ def _of_lives(context: CheckContext) -> Iterator[tuple[str, Fault]]:
     while True:
         some_of = select(life).where(life.c.record > last).order_by(life.c.record).limit(AT_ONCE)
         with context.catalogue.reading() as connection:
-            some = connection.execute(some_of).all()
+            rows = connection.execute(some_of).all()
             ids = set(
                 connection.execute(
-                    select(records.c.id).where(records.c.id.in_([row.record for row in some]))
+                    select(records.c.id).where(records.c.id.in_([row.record for row in rows]))
                 ).scalars()
             )
-        for row in some:
+        for row in rows:
             if row.record not in ids:
                 finding = warning(
                     row.record,
@@ -81,9 +81,9 @@ def _of_lives(context: CheckContext) -> Iterator[tuple[str, Fault]]:
                     "file its folder with: tomarium ingest FOLDER; without it, take it from where copies are kept",
                 )
                 yield "record-without-rows", Fault(finding)
-        if len(some) < AT_ONCE:
+        if len(rows) < AT_ONCE:
             return
-        last = some[-1].record
+        last = rows[-1].record
 
 
 def _of_log_files(context: CheckContext) -> Iterator[tuple[str, Fault]]:
@@ -92,8 +92,8 @@ def _of_log_files(context: CheckContext) -> Iterator[tuple[str, Fault]]:
     while True:
         some_of = select(*columns).where(log_entries.c.number > last).order_by(log_entries.c.number)
         with context.catalogue.reading() as connection:
-            some: list[Any] = list(connection.execute(some_of.limit(AT_ONCE)).all())
-        for row in some:
+            rows: list[Any] = list(connection.execute(some_of.limit(AT_ONCE)).all())
+        for row in rows:
             for file in row.files:
                 if not place_of_file(context.catalogue.home, file["digest"]).is_file():
                     finding = error(
@@ -103,9 +103,9 @@ def _of_log_files(context: CheckContext) -> Iterator[tuple[str, Fault]]:
                         f"take logbook/{file['digest']} from a backup",
                     )
                     yield "log-file-missing", Fault(finding)
-        if len(some) < AT_ONCE:
+        if len(rows) < AT_ONCE:
             return
-        last = some[-1].number
+        last = rows[-1].number
 
 
 DATABASE: Final = StateCheck("database", run)

@@ -33,16 +33,16 @@ def run(context: CheckContext) -> Iterator[tuple[str, Fault]]:
     home = context.catalogue.home / "records"
     own = [path for path in paths if not isinstance(path, ObjectPath) and path.is_relative_to(home)]
     for place in dict.fromkeys((home, *own)):
-        some: list[Path] = []
+        entries: list[Path] = []
         for entry in _inside(place):
             if entry.name.startswith("."):
                 yield from _hidden(context, entry)
             elif entry not in own and entry.is_dir():
-                some.append(entry)
-            if len(some) == AT_ONCE:
-                yield from _of_folders(context, place, some)
-                some = []
-        yield from _of_folders(context, place, some)
+                entries.append(entry)
+            if len(entries) == AT_ONCE:
+                yield from _of_folders(context, place, entries)
+                entries = []
+        yield from _of_folders(context, place, entries)
 
 
 def _inside(place: Path) -> Iterator[Path]:

@@ -121,18 +121,18 @@ def _of_doi(context: CheckContext, record: Record) -> Iterator[tuple[str, Fault]
 
 def _of_files(context: CheckContext, record: Record, folder: Path) -> Iterator[tuple[str, Fault]]:
     try:
-        wrong = verify(folder, checksums=False)
+        mismatches = verify(folder, checksums=False)
     except FormatError as problem:
         mend = f"take {MANIFEST} from a backup, or file the record anew"
         yield "manifest-unreadable", Fault(error(record.id, str(problem), "a manifest", mend))
         return
-    drafts = [folder / mismatch.path for mismatch in wrong if DRAFT.fullmatch(Path(mismatch.path).name)]
+    drafts = [folder / mismatch.path for mismatch in mismatches if DRAFT.fullmatch(Path(mismatch.path).name)]
     for path in drafts:
         if not isinstance(path, ObjectPath) and context.is_settled(path):
             yield "draft-left", draft_left(path, record.id)
-    filed = [mismatch for mismatch in wrong if folder / mismatch.path not in drafts]
-    lost = [mismatch for mismatch in filed if mismatch.problem != "unlisted"]
-    for mismatch in lost[:_NAMED]:
+    filed = [mismatch for mismatch in mismatches if folder / mismatch.path not in drafts]
+    damaged = [mismatch for mismatch in filed if mismatch.problem != "unlisted"]
+    for mismatch in damaged[:_NAMED]:
         reason = "is not there" if mismatch.problem == "missing" else "is not what the crate says"
         mend = (
             f"copy it back from where its copies are kept; of a volume: tomarium check {folder} --repair; where a "
@@ -142,9 +142,9 @@ def _of_files(context: CheckContext, record: Record, folder: Path) -> Iterator[t
             "file-missing",
             Fault(error(record.id, f"{mismatch.path} {reason}", "the file as it was filed", mend)),
         )
-    if len(lost) > _NAMED:
+    if len(damaged) > _NAMED:
         more = error(
-            record.id, f"{len(lost) - _NAMED} more files", "the files as they were filed", "as above"
+            record.id, f"{len(damaged) - _NAMED} more files", "the files as they were filed", "as above"
         )
         yield "file-missing", Fault(more)
     unlisted = [mismatch.path for mismatch in filed if mismatch.problem == "unlisted"]

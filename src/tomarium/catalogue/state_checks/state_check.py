@@ -115,11 +115,11 @@ def all_records(context: CheckContext, stage: str) -> Iterator[Row[Any]]:
     last, examined = None, 0
     while True:
         with context.catalogue.reading() as connection:
-            some = connection.execute(query if last is None else query.where(records.c.number > last)).all()
-        for row in some:
+            rows = connection.execute(query if last is None else query.where(records.c.number > last)).all()
+        for row in rows:
             yield row
             examined += 1
             context.tell(stage, examined, max(counted, examined))
-        if len(some) < AT_ONCE:
+        if len(rows) < AT_ONCE:
             return
-        last = some[-1].number
+        last = rows[-1].number

@@ -56,11 +56,11 @@ def _of_jobs(context: CheckContext) -> Iterator[tuple[str, Fault]]:
 
 def _of_dois(context: CheckContext) -> Iterator[tuple[str, Fault]]:
     record_ids = select(records.c.id)
-    lost = select(dois).where(dois.c.record.not_in(record_ids), dois.c.record.not_like("%/%"))
+    orphans = select(dois).where(dois.c.record.not_in(record_ids), dois.c.record.not_like("%/%"))
     with context.catalogue.reading() as connection:
         without, failed = (
             connection.execute(asked_for.order_by(dois.c.doi)).all()
-            for asked_for in (lost, select(dois).where(dois.c.state == "failed"))
+            for asked_for in (orphans, select(dois).where(dois.c.state == "failed"))
         )
     for row in without:
         finding = error(

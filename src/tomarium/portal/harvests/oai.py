@@ -230,8 +230,8 @@ def _read_list(
         read_count += len(reply.records)
         place = _Place(reply.token, place.moment or reply.moment, place.whole)
         with catalogue.writing() as connection:
-            some = keep(connection, source.number, items)
-            counts += replace(some, problems=(*some.problems, *problems))
+            counts_of_part = keep(connection, source.number, items)
+            counts += replace(counts_of_part, problems=(*counts_of_part.problems, *problems))
             note(connection, source.number, token=str(place) if place.token else "")
             if not place.token:
                 if place.whole:

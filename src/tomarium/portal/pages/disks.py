@@ -47,8 +47,10 @@ def content(request_context: CurrentRequest) -> DisksPage:
     if place.is_file():
         with open_ledger(place, make=False) as ledger:
             scans, places = tuple(scans_known(ledger)), tuple(places_known(ledger))
-    few = sum(scan.places < 2 for scan in scans)
-    return DisksPage("Copies", len(scans), few, scans, places, tabs(request_context, reader, "copies"))
+    on_one_disk = sum(scan.places < 2 for scan in scans)
+    return DisksPage(
+        "Copies", len(scans), on_one_disk, scans, places, tabs(request_context, reader, "copies")
+    )
 
 
 DISKS = Page(name="disks", path="/disks", json_path="/disks.json", template="disks.html", content=content)

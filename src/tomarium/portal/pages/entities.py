@@ -234,7 +234,7 @@ def _list_of(kind: Kind) -> Callable[..., EntitiesPage]:
     def content(request_context: CurrentRequest) -> EntitiesPage:
         reader = request_context.reader
         with request_context.catalogue.reading() as connection:
-            held = entities_of_kind(connection, reader, kind.name)
+            held_entities = entities_of_kind(connection, reader, kind.name)
         makes = identify(request_context.request).way != "nobody" and reader.role != "visitor"
         return EntitiesPage(
             title=kind.plural.capitalize(),
@@ -245,7 +245,7 @@ def _list_of(kind: Kind) -> Callable[..., EntitiesPage]:
                     held_entity.entity,
                     entity_line(held_entity.entity).removeprefix(held_entity.entity.name).strip(),
                 )
-                for held_entity in held
+                for held_entity in held_entities
             ),
             boxes=_boxes(Entity(kind.name, "", "")) if makes else (),
             kinds=tuple((kind.plural.capitalize(), kind.plural) for kind in KINDS.values()),
@@ -259,11 +259,13 @@ def _list_of(kind: Kind) -> Callable[..., EntitiesPage]:
 def _page_of(kind: Kind) -> Callable[..., EntityPage]:
     def content(request_context: CurrentRequest, id: str, said: str = "") -> EntityPage:
         with request_context.catalogue.reading() as connection:
-            held = entity_of(connection, request_context.reader, id)
-            if held is None or held.entity.kind != kind.name:
+            held_entity = entity_of(connection, request_context.reader, id)
+            if held_entity is None or held_entity.entity.kind != kind.name:
                 raise HTTPException(404, f"There is no {kind.name} “{id[:80]}” in this catalogue.")
-            shown = _shown(request_context, connection, held.entity, held.mine, said)
-        return _with_records(request_context, held.entity, shown) if kind.name in INSTITUTIONS else shown
+            shown = _shown(request_context, connection, held_entity.entity, held_entity.mine, said)
+        return (
+            _with_records(request_context, held_entity.entity, shown) if kind.name in INSTITUTIONS else shown
+        )
 
     content.__doc__ = f"Show a {kind.name}, and the records of it that the reader may see."
     return content

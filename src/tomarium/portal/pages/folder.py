@@ -91,8 +91,10 @@ def content(request_context: CurrentRequest, id: str, path: str, first: First = 
     for item in items:
         at = {"id": id, "path": f"{path}/{item.name.rstrip('/')}"}
         address = request_context.link("folder" if item.is_folder else "file", at)
-        looked = "" if item.is_folder or not is_hdf5_name(item.name) else request_context.link("hdf5", at)
-        entries.append(Entry(item.name, item.bytes, address, looked, item.files))
+        hdf5_address = (
+            "" if item.is_folder or not is_hdf5_name(item.name) else request_context.link("hdf5", at)
+        )
+        entries.append(Entry(item.name, item.bytes, address, hdf5_address, item.files))
     arguments = {"id": id, "path": path}
     before = {"first": str(first - AT_ONCE) if first > AT_ONCE else ""}
     beyond = {"first": str(first + AT_ONCE)}

@@ -65,7 +65,7 @@ def content(request_context: CurrentRequest) -> ImportPage:
 
 def content_of(
     context: RequestContext,
-    every_imported: list[Imported],
+    results: list[Imported],
     problems: tuple[str, ...],
     text: str = "",
     data: str = "",
@@ -79,7 +79,7 @@ def content_of(
             tuple((id, context.link("record", {"id": id})) for id in imported.records),
             (*imported.conflicts, *([imported.problem] if imported.problem else [])),
         )
-        for imported in every_imported
+        for imported in results
     )
     return ImportPage("Import publications", rows, problems, text, data)
 

@@ -62,12 +62,12 @@ def content(
     labels = []
     with request_context.catalogue.reading() as connection:
         for id in ids:
-            held = entity_of(connection, request_context.reader, id)
-            if held is None or held.entity.kind != "specimen":
+            held_entity = entity_of(connection, request_context.reader, id)
+            if held_entity is None or held_entity.entity.kind != "specimen":
                 raise HTTPException(404, f"There is no specimen “{id[:80]}” in this catalogue.")
-            hazards = str(held.entity.facts.get("hazards", ""))
+            hazards = str(held_entity.entity.facts.get("hazards", ""))
             address = request_context.address("specimen", {"id": id})
-            labels.append(Label(id, held.entity.name, address, " ".join(hazards.split())))
+            labels.append(Label(id, held_entity.entity.name, address, " ".join(hazards.split())))
     try:
         pages = label_pages(labels, SHEETS[size], skip) if labels else []
     except ParameterError as problem:

@@ -100,7 +100,7 @@ def content(
             raise HTTPException(404, f"There is no “{filters.about[:100]}” in this catalogue.")
         signed_in = identify(request_context.request).way != "nobody"
         subjects = subjects_of_keeper(connection, reader) if signed_in and not filters.about else {}
-        may = bool(subjects) or (
+        may_write = bool(subjects) or (
             signed_in and filters.about and bool(keeps_log(connection, reader, filters.about))
         )
     query = {**texts, "about": filters.about}
@@ -112,7 +112,7 @@ def content(
         asked=query,
         groups=tuple(_grouped(entries, folds=fold == "yes" and filters.by != "machine")),
         subjects=tuple(subjects.items()),
-        writes=bool(may),
+        writes=bool(may_write),
         exports=tuple(
             (words, request_context.link(name, query=query))
             for words, name in (("Markdown", "log.markdown"), ("RO-Crate (zip)", "log.crate"))
@@ -131,11 +131,11 @@ def _grouped(entries: Sequence[ShownEntry], *, folds: bool) -> list[Group]:
         if folds and entries[start].machine:
             while stop < len(entries) and entries[stop].machine:
                 stop += 1
-        some = tuple(entries[start:stop])
-        if len(some) >= FOLDED_FROM:
-            groups.append(Group(True, some, some[-1].written, some[0].written))
+        run = tuple(entries[start:stop])
+        if len(run) >= FOLDED_FROM:
+            groups.append(Group(True, run, run[-1].written, run[0].written))
         else:
-            groups += [Group(False, (entry,)) for entry in some]
+            groups += [Group(False, (entry,)) for entry in run]
         start = stop
     return groups
 

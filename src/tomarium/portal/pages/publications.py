@@ -127,12 +127,12 @@ def content(
     """List publications by year, with the data they used."""
     text = page_of(request_context, find_text(request_context, "pages/publications"))
     with request_context.catalogue.reading() as connection:
-        held = [
+        documents = [
             entity
             for entity in entities_of_kind(connection, request_context.reader, "document")
             if _is_publication(entity)
         ]
-        every = [_publication(request_context, connection, publication) for publication in held]
+        every = [_publication(request_context, connection, publication) for publication in documents]
     publications = [
         publication for publication in every if _holds(publication, q) and (publication.used or not data)
     ]
@@ -158,16 +158,16 @@ def content(
     )
 
 
-def _is_publication(held: Held) -> bool:
-    kind = str(held.entity.facts.get("type", "")).casefold()
-    return bool(held.entity.facts.get("paper_doi")) or any(word in kind for word in PAPERS)
+def _is_publication(document: Held) -> bool:
+    kind = str(document.entity.facts.get("type", "")).casefold()
+    return bool(document.entity.facts.get("paper_doi")) or any(word in kind for word in PAPERS)
 
 
-def _publication(context: RequestContext, connection: Connection, held: Held) -> Publication:
-    facts, doi = held.entity.facts, str(held.entity.facts.get("paper_doi", ""))
+def _publication(context: RequestContext, connection: Connection, document: Held) -> Publication:
+    facts, doi = document.entity.facts, str(document.entity.facts.get("paper_doi", ""))
     return Publication(
-        title=held.entity.name,
-        page=context.link("document", {"id": held.entity.id}),
+        title=document.entity.name,
+        page=context.link("document", {"id": document.entity.id}),
         authors="; ".join(facts.get("authors", ())),
         year=str(facts.get("year", ""))[:4],
         type=str(facts.get("type", "")),
@@ -175,7 +175,7 @@ def _publication(context: RequestContext, connection: Connection, held: Held) ->
         link=doi_address(doi) if doi else str(facts.get("address", "")),
         used=tuple(
             Used(name, context.link(kind, {"id": id}), kind)
-            for kind, id, name in members_of(connection, context.reader, held.entity.id)
+            for kind, id, name in members_of(connection, context.reader, document.entity.id)
         ),
     )
 

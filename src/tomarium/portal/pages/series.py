@@ -374,21 +374,22 @@ def _slice(plane: Plane, base: SeriesVolume, index: int | None) -> Slice:
 
 def _missing_runs(moments: Sequence[Moment]) -> list[tuple[int, int]]:
     """Tell the first and last number of each run of moments that are not shown."""
-    lost = [moment.number for moment in moments if moment.problem]
-    runs = [[n for _, n in group] for _, group in groupby(enumerate(lost), lambda pair: pair[1] - pair[0])]
+    missing = [moment.number for moment in moments if moment.problem]
+    runs = [[n for _, n in group] for _, group in groupby(enumerate(missing), lambda pair: pair[1] - pair[0])]
     return [(run[0], run[-1]) for run in runs]
 
 
 def _missing(moments: Sequence[Moment]) -> str:
     """Tell which moments are not shown: "Moments 4 and 7 to 9 …"."""
-    lost = [moment.number for moment in moments if moment.problem]
-    if not lost:
+    missing = [moment.number for moment in moments if moment.problem]
+    if not missing:
         return ""
     words = [f"{first} to {last}" if last > first else str(first) for first, last in _missing_runs(moments)]
     if len(words) > GAPS_TOLD:
-        return f"{len(lost)} of {len(moments)} moments are not shown; each says why."
+        return f"{len(missing)} of {len(moments)} moments are not shown; each says why."
     text = words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
-    return f"Moment{'' if len(lost) == 1 else 's'} {text} {'is' if len(lost) == 1 else 'are'} not shown; each says why."
+    ending, verb = ("", "is") if len(missing) == 1 else ("s", "are")
+    return f"Moment{ending} {text} {verb} not shown; each says why."
 
 
 def _look(

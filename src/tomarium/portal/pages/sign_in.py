@@ -127,11 +127,15 @@ def content_of(
     with context.catalogue.reading() as connection:
         settings = all_settings(connection)
         accounts = any_account(connection)
-        mine = account_named(connection, identity.reader.name) if identity.way == "session" else None
-        tokens = tokens_of(connection, mine.name) if mine else []
-        has_factor = mine is not None and factor_of(connection, mine.name).on
-        lacking = mine is not None and mine.has_password and lacks_factor(connection, mine.name, mine.role)
-        asks_code = mine is None and any_factor(connection)
+        own_account = account_named(connection, identity.reader.name) if identity.way == "session" else None
+        tokens = tokens_of(connection, own_account.name) if own_account else []
+        has_factor = own_account is not None and factor_of(connection, own_account.name).on
+        lacking = (
+            own_account is not None
+            and own_account.has_password
+            and lacks_factor(connection, own_account.name, own_account.role)
+        )
+        asks_code = own_account is None and any_factor(connection)
     signed_in = identity.way != "nobody"
     return SignInPage(
         title=f"Signed in as {identity.reader.name}" if signed_in else "Sign in",
@@ -147,7 +151,7 @@ def content_of(
         problem=problem,
         told=told,
         secret=secret,
-        has_password=mine is not None and mine.has_password,
+        has_password=own_account is not None and own_account.has_password,
         has_factor=has_factor,
         lacks_factor=lacking,
         asks_code=asks_code,

@@ -191,8 +191,8 @@ def content(
     """
     reader = request_context.reader
     with request_context.catalogue.reading() as connection:
-        held = entity_of(connection, reader, id)
-        if held is None or held.entity.kind != "specimen":
+        held_entity = entity_of(connection, reader, id)
+        if held_entity is None or held_entity.entity.kind != "specimen":
             raise HTTPException(404, f"There is no specimen “{id[:80]}” in this catalogue.")
         space = space_of(connection, reader, id)
     drawn = map_of(space.images, space.links, view, along) if space.images else None
@@ -225,7 +225,7 @@ def content(
     if source is not None and point is not None:
         crops = _crops(request_context, space, source, point, plane, whole or source.frame, shown_whole)
     return SpecimenImagesPage(
-        title=held.entity.name,
+        title=held_entity.entity.name,
         id=id,
         above=request_context.link("specimen", {"id": id}),
         counted=f"{_several(len(space.images), 'image')} and {_several(len(space.links), 'link')}".capitalize(),

@@ -198,11 +198,11 @@ def content(
     """
     reader = request_context.reader
     with request_context.catalogue.reading() as connection:
-        held = entity_of(connection, reader, id)
-        if held is None or held.entity.kind != "specimen":
+        held_entity = entity_of(connection, reader, id)
+        if held_entity is None or held_entity.entity.kind != "specimen":
             raise HTTPException(404, f"There is no specimen “{id[:80]}” in this catalogue.")
         space = space_of(connection, reader, id)
-        mine = [image for image in space.images if may_change_frame(connection, reader, image.frame)]
+        own_images = [image for image in space.images if may_change_frame(connection, reader, image.frame)]
         used = [*space.links, *withdrawn_links(connection, reader, space.frames)]
         versions = [versions_of(connection, reader, link.id) for link in used]
         histories = tuple(
@@ -214,8 +214,8 @@ def content(
             for version in versions
             if version
         )
-        jobs = alignments_asked(connection, *(image_frame.frame for image_frame in mine))
-    images = _two(mine, start, to)
+        jobs = alignments_asked(connection, *(image_frame.frame for image_frame in own_images))
+    images = _two(own_images, start, to)
     sides: tuple[Side, ...] = ()
     fit: tuple[tuple[str, str], ...] = ()
     problem = ""
@@ -235,25 +235,25 @@ def content(
             waiting = ["", ""]
         try:
             chosen = read_pairs(pairs, *images)
-        except InputError as wrong:
-            chosen, problem = [], f"{wrong}."
+        except InputError as error:
+            chosen, problem = [], f"{error}."
         if len(chosen) >= FEWEST:
             try:
                 fit = _fit(chosen, bool(mirror), bool(scale))
-            except InputError as wrong:
-                problem = f"{wrong}."
+            except InputError as error:
+                problem = f"{error}."
         chosen_slices = ((plane_from, slice_from), (plane_to, slice_to))
         sides = tuple(
             _side(request_context, key, image, *chosen_slices[number], waiting[number], chosen)
             for number, (key, image) in enumerate(zip(("from", "to"), images, strict=True))
         )
     return SpecimenLinksPage(
-        title=held.entity.name,
+        title=held_entity.entity.name,
         id=id,
         links=tuple(link_json(link) for version in versions for link in version),
         asked=tuple(_asked_alignment(job, space.frames) for job in jobs),
         histories=histories,
-        choices=tuple((image_frame.frame, image_frame.title) for image_frame in mine),
+        choices=tuple((image_frame.frame, image_frame.title) for image_frame in own_images),
         sides=sides,
         pairs=pairs,
         fit=fit,
@@ -266,23 +266,25 @@ def content(
     )
 
 
-def _two(mine: Sequence[ImageFrame], start: str, to: str) -> tuple[ImageFrame, ImageFrame] | None:
+def _two(own_images: Sequence[ImageFrame], start: str, to: str) -> tuple[ImageFrame, ImageFrame] | None:
     """Choose the two images: those that are asked for, else the first flat one in the first other."""
-    by_name = {image_frame.frame: image_frame for image_frame in mine}
+    by_name = {image_frame.frame: image_frame for image_frame in own_images}
     for name in filter(None, (start, to)):
         if name not in by_name:
             raise HTTPException(
                 404, f"There is no image “{name[:120]}” of this specimen that you may change."
             )
-    if len(mine) < 2:
+    if len(own_images) < 2:
         return None
     first = by_name.get(start) or next(
-        (image_frame for image_frame in mine if image_frame.flat and image_frame.frame != to), None
+        (image_frame for image_frame in own_images if image_frame.flat and image_frame.frame != to), None
     )
-    first = first or next(image_frame for image_frame in mine if image_frame.frame != to)
-    second = by_name.get(to) or next(image_frame for image_frame in mine if image_frame.frame != first.frame)
+    first = first or next(image_frame for image_frame in own_images if image_frame.frame != to)
+    second = by_name.get(to) or next(
+        image_frame for image_frame in own_images if image_frame.frame != first.frame
+    )
     if first.frame == second.frame:
-        second = next(image_frame for image_frame in mine if image_frame.frame != first.frame)
+        second = next(image_frame for image_frame in own_images if image_frame.frame != first.frame)
     return first, second
 
 
@@ -304,7 +306,7 @@ def _waiting(image: ImageFrame, click: Click | None, text: str) -> str:
 
 
 def _side(
-    request_context: RequestContext, key: str, image: ImageFrame, plane: str, index: str, held: str,
+    request_context: RequestContext, key: str, image: ImageFrame, plane: str, index: str, held_point: str,
     pairs: Sequence[Landmark],
 ) -> Side:  # fmt: skip
     axis = "z" if image.flat else plane
@@ -315,8 +317,8 @@ def _side(
     if not image.flat and index.isascii() and index.isdecimal():
         number = min(int(index), image.shape[across] - 1)
     pixel[across] = number
-    point = read_point(held, image) if held else image.point_of(pixel)
-    if held and not image.flat:
+    point = read_point(held_point, image) if held_point else image.point_of(pixel)
+    if held_point and not image.flat:
         in_slice = image.pixel_of(point)
         in_slice[across] = number
         point = image.point_of(in_slice)
@@ -345,7 +347,7 @@ def _side(
         "" if image.flat else str(number),
         last,
         tuple(marks),
-        held,
+        held_point,
     )
 
 

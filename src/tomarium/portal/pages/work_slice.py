@@ -473,8 +473,12 @@ def _others(
     settings, offers, listed = settings_of(shown.arguments["settings"]), [], set()
     for job in jobs:
         arguments = job.arguments
-        alike = (arguments["session"], arguments["scan"], arguments["what"]) == (session, scan, "slice")
-        if not alike or job.state != "done" or job.number == shown.number:
+        of_this_visit = (arguments["session"], arguments["scan"], arguments["what"]) == (
+            session,
+            scan,
+            "slice",
+        )
+        if not of_this_visit or job.state != "done" or job.number == shown.number:
             continue
         changes = changes_between(settings_of(arguments["settings"]), settings)
         words = ", ".join(f"{name}: {text}" for name, text, _ in changes if name not in OF_THE_VOLUME)
