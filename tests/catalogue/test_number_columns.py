@@ -287,11 +287,13 @@ def test_numbers_in_a_range(
     first: list[float], later: list[float], low: float, high: float, with_low: bool, with_high: bool
 ) -> None:
     one = Range("energy_kev", low, high, with_low, with_high)
-    start = column_of(np.array(first, np.float64))
-    at = np.arange(len(first), len(first) + len(later))
-    held = start.placed(np.arange(len(first)), len(first) + len(later)).entered(
-        at, np.array(later, np.float64)
+    held = column_of(np.array([0.5, *first], np.float64)).without(np.array([0]))
+    held = held.widened(np.full(len(later), len(first)))
+    rows = np.arange(len(first), len(first) + len(later))
+    held = held.entered(rows, rows[::-1], np.array(later[::-1], np.float64)).entered(
+        rows[:1], rows[:0], np.zeros(0)
     )
+    later[:1] = [np.nan] * len(later[:1])
     assert held.inside(one).tolist() == [number in one for number in [*first, *later]]
 
 

@@ -32,8 +32,13 @@ class Dialect(Protocol):
     def relevance_of(self, terms: Sequence[Term], numbers: Sequence[int]) -> Select[Any]:
         """Select `number` and `score` of records that are known to hold all terms."""
 
-    def newest_from(self, connection: Connection, terms: Sequence[Term], count: int) -> int | None:
-        """Tell from which number on more than so many records hold all terms, by a guess; None where that is no use."""
+    def newest_from(
+        self, connection: Connection, terms: Sequence[Term], count: int
+    ) -> tuple[int | None, bool]:
+        """Tell from which number on more than so many records hold all terms, by a guess; None where that is no use.
+
+        And whether twice as many seem to hold them at all.
+        """
 
     def sorted_whole(self, rows: Select[Any]) -> Select[Any]:
         """Return a query for the first of some ten thousand sorted rows that hold terms, however many are wanted."""

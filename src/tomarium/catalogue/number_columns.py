@@ -15,7 +15,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 from weakref import WeakKeyDictionary
@@ -39,6 +39,7 @@ MOST_KEYS: Final = 8
 """Parameters whose numbers are kept: those that were asked for last."""
 _MOST_CHANGES: Final = 20_000  # records that are read once more; after more all are
 _AT_ONCE: Final = 50_000  # records that one query reads
+_SETS: Final = 40  # bits of the number of a set of facets, beside that of a row of `seen`
 
 _LOG: Final = logging.getLogger(__name__)
 Which = Callable[[ColumnElement[int]], ColumnElement[bool]]
@@ -243,34 +244,59 @@ def _seen(holders: Sequence[tuple[float, str, str, str]]) -> dict[str, NDArray[A
     return dict(zip(("public_from", "state", "owner", "team"), arrays, strict=True))
 
 
-def _with(columns: Columns, lines: Iterable[Line]) -> Columns:
-    """Add records to columns, which get no value of them."""
+def _with(columns: Columns, lines: Sequence[Line]) -> Columns:
+    """Enter records as they are now; those that were not there get no value."""
     before = zip(*(told.tolist() for told in columns.seen.values()), strict=True)
     # NaN is not equal to itself, so it stands as None here.
     places = {(_known(since), *rest): place for place, (since, *rest) in enumerate(before)}
-    numbers, facets, holders = [columns.numbers], [], []
-    for (since, *rest), some, told in lines:
-        place = places.setdefault((_known(since), *rest), len(places))
-        numbers.append(some)
-        facets.append(told)
-        holders.append(np.full(len(some), place, np.int64))
     empty = [np.zeros(0, np.int64)]
-    sets = np.concatenate(empty + facets)
-    span = int(sets.max(initial=0)) + 1
-    kinds, of_each = np.unique(np.concatenate(empty + holders) * span + sets, return_inverse=True)
-    all_kinds = np.concatenate([columns.kinds, (len(columns.holders) + of_each).astype(np.int32)])
-    all_numbers = np.concatenate(numbers)
-    order = np.argsort(all_numbers, kind="stable")
-    at = np.argsort(order)[: len(columns.numbers)]
+    holders = [
+        np.full(len(some), places.setdefault((_known(since), *rest), len(places)), np.int64)
+        for (since, *rest), some, _ in lines
+    ]
+    codes = (np.concatenate(empty + holders) << _SETS) + np.concatenate(
+        empty + [sets for _, _, sets in lines]
+    )
+    known = (columns.holders.astype(np.int64) << _SETS) + columns.facets
+    new = np.setdiff1d(codes, known)
+    known = np.concatenate([known, new])
+    order = np.argsort(known)
+    kinds = order[np.searchsorted(known, codes, sorter=order)]
+    numbers = np.concatenate(empty + [some for _, some, _ in lines])
+    columns = _widened(columns, numbers)
+    all_kinds = columns.kinds.copy()
+    all_kinds[np.searchsorted(columns.numbers, numbers)] = kinds
     return replace(
         columns,
-        numbers=all_numbers[order],
-        kinds=all_kinds[order],
-        holders=np.concatenate([columns.holders, (kinds // span).astype(np.int32)]),
-        facets=np.concatenate([columns.facets, kinds % span]),
+        kinds=all_kinds,
+        holders=np.concatenate([columns.holders, (new >> _SETS).astype(np.int32)]),
+        facets=np.concatenate([columns.facets, new & (1 << _SETS) - 1]),
         seen=_seen([(np.nan if since is None else since, *rest) for since, *rest in places]),
-        values={key: held.placed(at, len(order)) for key, held in columns.values.items()},
     )
+
+
+def _widened(columns: Columns, numbers: NDArray[np.int64]) -> Columns:
+    """Make room for records that are not there."""
+    _, there = _rows_of(columns, numbers)
+    new = np.sort(numbers[~there])
+    if not len(new):
+        return columns
+    at = np.searchsorted(columns.numbers, new)
+    return replace(
+        columns,
+        numbers=np.insert(columns.numbers, at, new),
+        kinds=np.insert(columns.kinds, at, 0),
+        values={key: held.widened(at) for key, held in columns.values.items()},
+    )
+
+
+def _rows_of(columns: Columns, numbers: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Tell in which rows records are, or would be; and which are there."""
+    rows = np.searchsorted(columns.numbers, numbers)
+    there = np.zeros(len(rows), bool)
+    inside = rows < len(columns.numbers)
+    there[inside] = columns.numbers[rows[inside]] == numbers[inside]
+    return rows, there
 
 
 def _between(first: int, last: int) -> Which:
@@ -283,20 +309,25 @@ def _known(since: float) -> float | None:
 
 def _changed(connection: Connection, columns: Columns, numbers: NDArray[np.int64], serial: int) -> Columns:
     """Read some records once more."""
-    stay = ~np.isin(columns.numbers, numbers)
-    columns = replace(
-        columns,
-        serial=serial,
-        numbers=columns.numbers[stay],
-        kinds=columns.kinds[stay],
-        values={key: held.taken(stay) for key, held in columns.values.items()},
-    )
     which: Which = lambda of: of.in_(numbers.tolist())  # noqa: E731
-    columns = _with(columns, _lines(connection, which))
+    lines = _lines(connection, which)
+    now = np.concatenate([np.zeros(0, np.int64), *(some for _, some, _ in lines)])
+    rows, there = _rows_of(columns, numbers)
+    gone = rows[there & ~np.isin(numbers, now)]
+    columns = replace(columns, serial=serial)
+    if len(gone):
+        columns = replace(
+            columns,
+            numbers=np.delete(columns.numbers, gone),
+            kinds=np.delete(columns.kinds, gone),
+            values={key: held.without(gone) for key, held in columns.values.items()},
+        )
+    columns = _with(columns, lines)
+    anew = np.searchsorted(columns.numbers, now)
     values = {}
     for key, held in columns.values.items():
         of, told = dialect_of(connection).numbers_of(connection, key, which)
-        values[key] = held.entered(np.searchsorted(columns.numbers, of), told)
+        values[key] = held.entered(anew, np.searchsorted(columns.numbers, of), told)
     return replace(columns, values=values)
 
 

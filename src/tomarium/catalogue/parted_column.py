@@ -36,19 +36,20 @@ class Column:
     parts: NDArray[np.uint8]
     bounds: NDArray[np.float64]
 
-    def taken(self, rows: NDArray[np.bool_]) -> Column:
-        """Take some rows."""
-        return Column(self.numbers[rows], self.parts[rows], self.bounds)
+    def without(self, rows: NDArray[np.int64]) -> Column:
+        """Leave rows out."""
+        return Column(np.delete(self.numbers, rows), np.delete(self.parts, rows), self.bounds)
 
-    def placed(self, at: NDArray[np.int64], count: int) -> Column:
-        """Put each row at its place among so many; the others have no number."""
-        numbers, parts = np.full(count, np.nan), np.full(count, _NONE, np.uint8)
-        numbers[at], parts[at] = self.numbers, self.parts
-        return Column(numbers, parts, self.bounds)
+    def widened(self, before: NDArray[np.int64]) -> Column:
+        """Put a row without a number before each of these rows."""
+        return Column(
+            np.insert(self.numbers, before, np.nan), np.insert(self.parts, before, _NONE), self.bounds
+        )
 
-    def entered(self, at: NDArray[np.int64], numbers: NDArray[np.float64]) -> Column:
-        """Enter numbers at some places."""
+    def entered(self, anew: NDArray[np.int64], at: NDArray[np.int64], numbers: NDArray[np.float64]) -> Column:
+        """Enter numbers at some rows; of rows that are entered anew those that are not among them have none."""
         all_numbers, parts = self.numbers.copy(), self.parts.copy()
+        all_numbers[anew], parts[anew] = np.nan, _NONE
         all_numbers[at], parts[at] = numbers, _parts(numbers, self.bounds)
         return Column(all_numbers, parts, self.bounds)
 

@@ -179,16 +179,16 @@ def _spell(term: Term) -> str:
     return " & ".join([*words[:-1], f"{words[-1]}:*" if term.prefix else words[-1]])
 
 
-def newest_from(connection: Connection, terms: Sequence[Term], count: int) -> int | None:
+def newest_from(connection: Connection, terms: Sequence[Term], count: int) -> tuple[int | None, bool]:
     """Tell from which number on probably twice as many records have all terms; None where that spares nothing.
 
-    A sample of some thousand texts tells it.
+    And whether twice as many have them at all, as it seems. A sample of some thousand texts tells it.
     """
     known = "SELECT reltuples FROM pg_class WHERE oid = 'record_text'::regclass"
     rows = float(connection.exec_driver_sql(known).scalar_one())
     beyond = int(2 * count * _SAMPLE / rows) if rows > 0 else _SAMPLE
     if beyond >= _SAMPLE // 2:
-        return None
+        return None, False
     values = {f"plain_{index}": _plain(term) for index, term in enumerate(terms)}
     has = " AND ".join(_HAS.format(f"plain_{index}") for index in range(len(terms)))
     asked = text(
@@ -197,7 +197,8 @@ def newest_from(connection: Connection, terms: Sequence[Term], count: int) -> in
     )
     row = connection.execute(asked, values).one_or_none()
     # Of a large part of all, to leave the others out takes as long as to look at them.
-    return int(row[0]) if row is not None and row[1] > _PARTS * beyond else None
+    spares = row is not None and row[1] > _PARTS * beyond
+    return int(row[0]) if row is not None and spares else None, row is not None
 
 
 def sorted_whole(rows: Select[Any]) -> Select[Any]:

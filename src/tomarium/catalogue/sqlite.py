@@ -120,9 +120,9 @@ def relevance_of(terms: Sequence[Term], numbers: Sequence[int]) -> Select[Any]:
     return select(found.c.number, score.label("score")).where(unindexed(found.c.number).in_(numbers))
 
 
-def newest_from(connection: Connection, terms: Sequence[Term], count: int) -> int | None:
+def newest_from(connection: Connection, terms: Sequence[Term], count: int) -> tuple[int | None, bool]:
     """Tell nothing: the text index gives the newest first, however many there are."""
-    return None
+    return None, False
 
 
 def sorted_whole(rows: Select[Any]) -> Select[Any]:
