@@ -36,6 +36,26 @@ static inline int thread_index() {
 #endif
 }
 
+// Of one or two rows half a line is kept between the stages: clearing new memory takes longer than all of the arithmetic.
+struct Pair {
+    float numbers[2];
+};
+static inline Part part_of(const Line* from, int p) { return reinterpret_cast<const Part*>(from)[p]; }
+static inline Part part_of(const Pair* from, int) {
+    Part whole{};
+    __builtin_memcpy(&whole, from, sizeof(Pair));
+    return whole;
+}
+static inline void put_part(Line* to, int p, Part value) { reinterpret_cast<Part*>(to)[p] = value; }
+static inline void put_part(Pair* to, int, Part value) { __builtin_memcpy(to, &value, sizeof(Pair)); }
+static inline void put_past(Line* to, const Line* value, bool past) { store_past(reinterpret_cast<float*>(to), *value, past); }
+static inline void put_past(Pair* to, const Line* value, bool) { __builtin_memcpy(to, value, sizeof(Pair)); }
+static inline void take(Line* to, const Line* from) { *to = *from; }
+static inline void take(Line* to, const Pair* from) {
+    *to = Line{};
+    __builtin_memcpy(to, from, sizeof(Pair));
+}
+
 static inline std::ptrdiff_t strip_stride(const Gridding& g) { return g.image_plan.length + 2 * MARGIN + TAPS; }
 
 static std::ptrdiff_t gridding_scratch_lines(const Gridding& g) {
@@ -123,7 +143,8 @@ static void turn_rows(const Gridding& g, Line* spectrum, Line& lowest) {
 }
 
 // One projection: pad, ramp, move the origin to the axis, weigh; leaves frequencies -padded/2 ... padded/2.
-static bool filter_projection(const Gridding& g, int k, int first_row, Line* a, Line* b, Line* out) {
+template <class Kept>
+static bool filter_projection(const Gridding& g, int k, int first_row, Line* a, Line* b, Kept* out) {
     const int n = g.padded, half = n / 2, rows = smaller(LANES, g.rows - first_row);
     const float* from = g.sinogram + g.order[k] * g.angle_stride + first_row * g.row_stride;
     const Line check = pack(from, g.row_stride, rows, g.columns, a);
@@ -164,8 +185,7 @@ static bool filter_projection(const Gridding& g, int k, int first_row, Line* a, 
             const Line* sample = f == -half ? &lowest : spectrum + index;
             const Part *from_parts = reinterpret_cast<const Part*>(sample), re_part = part(c);
             const Part im_part = alternate(s);
-            Part* to = reinterpret_cast<Part*>(out + f + half);
-            for (int p = 0; p < PARTS; ++p) to[p] = times(from_parts[p], re_part, im_part);
+            for (int p = 0; p < PARTS; ++p) put_part(out + f + half, p, times(from_parts[p], re_part, im_part));
         }
     }
     bool finite = true;
@@ -212,7 +232,8 @@ struct Spreader {
 // cell: errors of float32, 1e-5 of a cell, would let one slice of a pair leak into the other. Two samples at
 // a time, where none lies further than a cell from the one before: their footprints share most cells, which are then
 // loaded and stored once. Weights beside a footprint are the zeros of the unused slots.
-static inline void spread_run(const Spreader& s, const Line* sample, int count, std::int64_t x, std::int64_t y,
+template <class Kept>
+static inline void spread_run(const Spreader& s, const Kept* sample, int count, std::int64_t x, std::int64_t y,
                               std::int64_t dx, std::int64_t dy, bool close, Line* corner, std::ptrdiff_t stride) {
     alignas(64) float slots[RUN + 1][2 * TAP_SLOTS];
     float(*weight)[2 * TAP_SLOTS] = slots + 1;
@@ -236,8 +257,7 @@ static inline void spread_run(const Spreader& s, const Line* sample, int count, 
         const float *wx = weight[n] - (cell_x[n] - left), *vx = weight[n + 1] - (cell_x[n + 1] - left);
         const float* wy = weight[n] + TAP_SLOTS - (cell_y[n] - top);
         const float* vy = weight[n + 1] + TAP_SLOTS - (cell_y[n + 1] - top);
-        const Part value = *reinterpret_cast<const Part*>(sample + n);
-        const Part other = *reinterpret_cast<const Part*>(sample + n + 1);
+        const Part value = part_of(sample + n, 0), other = part_of(sample + n + 1, 0);
         Part* cell = reinterpret_cast<Part*>(corner + top * stride + left);
         Part across[TAPS + 1], beside[TAPS + 1];
         for (int i = 0; i <= TAPS; ++i) {
@@ -250,11 +270,11 @@ static inline void spread_run(const Spreader& s, const Line* sample, int count, 
         }
     }
     for (; n < count; ++n) {
-        const Part* value = reinterpret_cast<const Part*>(sample + n);
         for (int p = 0; p < PARTS; ++p) {
+            const Part value = part_of(sample + n, p);
             Part* cell = reinterpret_cast<Part*>(corner + cell_y[n] * stride + cell_x[n]) + p;
             Part across[TAPS];
-            for (int i = 0; i < TAPS; ++i) across[i] = value[p] * weight[n][i];
+            for (int i = 0; i < TAPS; ++i) across[i] = value * weight[n][i];
             for (int j = 0; j < TAPS; ++j, cell += PARTS * stride) {
                 const Part down = part(weight[n][TAP_SLOTS + j]);
                 for (int i = 0; i < TAPS; ++i) cell[PARTS * i] += across[i] * down;
@@ -263,7 +283,7 @@ static inline void spread_run(const Spreader& s, const Line* sample, int count, 
     }
 }
 
-static void spread_tile(const Gridding& g, const Spreader& s, int tile, double x_from, Line* buffer) {
+template <class Kept> static void spread_tile(const Gridding& g, const Spreader& s, int tile, double x_from, Line* buffer) {
     const int half = g.padded / 2, grid = g.image_plan.length;
     const double cells = double(grid) / g.padded; // grid cells between two frequencies
     const double y_from = double(tile) * TILE, y_to = y_from + TILE;
@@ -299,7 +319,7 @@ static void spread_tile(const Gridding& g, const Spreader& s, int tile, double x
             owned(x_low, x_high + 1e-9, dx, half, first_x, last_x);
             first = larger(first, first_x);
             last = smaller(last, last_x);
-            const Line* sample = reinterpret_cast<const Line*>(g.filtered) + k * samples + half;
+            const Kept* sample = reinterpret_cast<const Kept*>(g.filtered) + k * samples + half;
             for (int f = first; f < last; f += RUN)
                 spread_run(s, sample + f, smaller(RUN, last - f), in_parts(f * dy - y_from - 0.5 * TAPS + MARGIN),
                            in_parts(f * dx - x_from + 0.5 * TAPS), in_parts(dy), in_parts(dx), cells <= 1, corner,
@@ -308,7 +328,7 @@ static void spread_tile(const Gridding& g, const Spreader& s, int tile, double x
     }
 }
 
-static void make_strip(const Gridding& g, const Spreader& s, int x_from, Line* buffer, Line* spare) {
+template <class Kept> static void make_strip(const Gridding& g, const Spreader& s, int x_from, Line* buffer, Line* spare) {
     const int grid = g.image_plan.length, half_tiles = grid / 2 / TILE + 1;
     const std::ptrdiff_t stride = strip_stride(g);
     const bool past = std::ptrdiff_t(grid) * (g.y1 - g.y0) > CACHED_LINES;
@@ -322,7 +342,7 @@ static void make_strip(const Gridding& g, const Spreader& s, int x_from, Line* b
             __builtin_memset(buffer + r * stride + cleared, 0, sizeof(Line) * (end - cleared));
         cleared = end;
         for (int turn = 0; turn <= 1; ++turn) // rows above grid / 2 hold the negative frequencies
-            spread_tile(g, s, tile, double(x_from) - turn * grid, buffer);
+            spread_tile<Kept>(g, s, tile, double(x_from) - turn * grid, buffer);
     }
     for (int r = 0; r < smaller(STRIP, grid - x_from); ++r) {
         Line* row = buffer + (TAPS + r) * stride + MARGIN;
@@ -330,25 +350,24 @@ static void make_strip(const Gridding& g, const Spreader& s, int x_from, Line* b
         for (int j = 0; j < MARGIN; ++j) row[j] += row[grid + j];
         const Line* image = fft<1>(g.image_plan, row, spare);
         // Some rows of the image together, so that the next stage reads a stretch of memory from end to end.
-        Line* to = reinterpret_cast<Line*>(g.plane) + (x_from + r) * std::ptrdiff_t(GATHER);
+        Kept* to = reinterpret_cast<Kept*>(g.plane) + (x_from + r) * std::ptrdiff_t(GATHER);
         for (int i = g.y0; i < g.y1; ++i) {
             const int m = i - g.size / 2, c = i - g.y0;
-            store_past(reinterpret_cast<float*>(to + c / GATHER * std::ptrdiff_t(grid) * GATHER + c % GATHER),
-                       image[m < 0 ? m + grid : m], past);
+            put_past(to + c / GATHER * std::ptrdiff_t(grid) * GATHER + c % GATHER, image + (m < 0 ? m + grid : m), past);
         }
     }
 }
 
 // Transforms some rows of the image along x and writes them.
-static void write_rows(const Gridding& g, int first_row, int y0, Line* scratch) {
+template <class Kept> static void write_rows(const Gridding& g, int first_row, int y0, Line* scratch) {
     const int grid = g.image_plan.length, count = smaller(GATHER, g.y1 - y0), rows = smaller(LANES, g.rows - first_row);
     const std::ptrdiff_t row_stride = g.x1 - g.x0, slice_stride = row_stride * (g.y1 - g.y0);
     const bool past = g.past && row_stride % LANES == 0 && reinterpret_cast<std::uintptr_t>(g.out) % 64 == 0;
     const double middle = 0.5 * (g.size - 1), limit = 0.25 * double(g.size) * g.size;
     Line* spare = scratch + GATHER * std::ptrdiff_t(grid);
-    const Line* from = reinterpret_cast<const Line*>(g.plane) + (y0 - g.y0) * std::ptrdiff_t(grid);
+    const Kept* from = reinterpret_cast<const Kept*>(g.plane) + (y0 - g.y0) * std::ptrdiff_t(grid);
     for (int r = 0; r < grid; ++r, from += GATHER)
-        for (int j = 0; j < count; ++j) scratch[j * std::ptrdiff_t(grid) + r] = from[j];
+        for (int j = 0; j < count; ++j) take(scratch + j * std::ptrdiff_t(grid) + r, from + j);
     for (int j = 0; j < count; ++j) {
         const Line* image = fft<1>(g.image_plan, scratch + j * std::ptrdiff_t(grid), spare);
         const double dy = y0 + j - middle;
@@ -374,7 +393,7 @@ static void write_rows(const Gridding& g, int first_row, int y0, Line* scratch) 
     }
 }
 
-static std::int64_t reconstruct(const Gridding& g, int first_row) {
+template <class Kept> static std::int64_t reconstruct_kept(const Gridding& g, int first_row) {
     Line* scratch = reinterpret_cast<Line*>(g.scratch);
     const int grid = g.image_plan.length, strips = (grid + STRIP - 1) / STRIP;
     const int blocks = (g.y1 - g.y0 + GATHER - 1) / GATHER;
@@ -389,17 +408,24 @@ static std::int64_t reconstruct(const Gridding& g, int first_row) {
 #pragma omp for schedule(dynamic, 8)
         for (int k = 0; k < g.angles; ++k)
             broken += !filter_projection(g, k, first_row, mine, mine + g.padded,
-                                         reinterpret_cast<Line*>(g.filtered) + k * std::ptrdiff_t(g.padded + 1));
+                                         reinterpret_cast<Kept*>(g.filtered) + k * std::ptrdiff_t(g.padded + 1));
 #pragma omp for schedule(dynamic, 1)
         for (int strip = 0; strip < strips; ++strip) {
             Line* spare = mine + (STRIP + 2 * TAPS) * strip_stride(g);
-            make_strip(g, s, strip * STRIP, mine, spare);
+            make_strip<Kept>(g, s, strip * STRIP, mine, spare);
         }
 #pragma omp for schedule(dynamic, 1)
-        for (int block = 0; block < blocks; ++block) write_rows(g, first_row, g.y0 + block * GATHER, mine);
+        for (int block = 0; block < blocks; ++block) write_rows<Kept>(g, first_row, g.y0 + block * GATHER, mine);
         finish_stores();
     }
     return broken;
+}
+
+static std::int64_t reconstruct(const Gridding& g, int first_row) {
+#ifdef TOMARIUM_FEW_ROWS
+    if (g.rows - first_row <= PAIR_LANES) return reconstruct_kept<Pair>(g, first_row);
+#endif
+    return reconstruct_kept<Line>(g, first_row);
 }
 
 } // namespace tomarium::TOMARIUM_LEVEL

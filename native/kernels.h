@@ -9,6 +9,7 @@ namespace tomarium {
 
 constexpr int LANES = 16;   // detector rows that travel together, innermost: one 64-byte cache line
 constexpr int FEW_LANES = 4; // the same where no more rows are asked for; see few_rows.cpp
+constexpr int PAIR_LANES = 2; // as many of those are kept between the stages where no more rows are left
 constexpr int TAPS = 6;     // grid cells along an edge of a sample's footprint
 constexpr int TAP_SLOTS = 8; // floats that hold the weights of one footprint edge
 

@@ -241,13 +241,13 @@ std::int64_t gridding(Rows sinogram, In<std::int32_t, 1> order, In<double, 2> di
     g.filter_plan = filter.plan;
     g.far_plan = far_tables.plan;
     g.image_plan = image.plan;
-    const int lanes = g.rows <= FEW_LANES ? FEW_LANES : LANES;
-    const auto shared = [lanes](std::size_t lines) { return (lines * lanes + LANES - 1) / LANES; };
+    const int lanes = g.rows <= FEW_LANES ? FEW_LANES : LANES, kept = g.rows <= PAIR_LANES ? PAIR_LANES : lanes;
+    const auto shared = [](std::size_t lines, int some) { return (lines * some + LANES - 1) / LANES; };
     g.scratch_lines = std::max(kernel.gridding.scratch_lines(g), kernel.gridding_few.scratch_lines(g));
     g.past = double(g.rows) * (g.y1 - g.y0) * (g.x1 - g.x0) * sizeof(float) > PAST_BYTES;
     const std::size_t height = (g.y1 - g.y0 + LANES - 1) / LANES * LANES;
-    Scratch filtered(shared(std::size_t(g.angles) * (g.padded + 1))), plane(shared(height * grid));
-    Scratch scratch(shared(std::size_t(threads) * g.scratch_lines));
+    Scratch filtered(shared(std::size_t(g.angles) * (g.padded + 1), kept)), plane(shared(height * grid, kept));
+    Scratch scratch(shared(std::size_t(threads) * g.scratch_lines, lanes));
     g.filtered = filtered.get();
     g.plane = plane.get();
     g.scratch = scratch.get();
