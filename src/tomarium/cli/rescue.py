@@ -84,9 +84,9 @@ def command(
     from tomarium.conversion.rescue import marked, rescue
     from tomarium.model import Image
 
-    for one in (target, confirm):
-        if one is not None and one.exists():
-            raise InputError(f"{one}: exists already; give another name")
+    for output_file in (target, confirm):
+        if output_file is not None and output_file.exists():
+            raise InputError(f"{output_file}: exists already; give another name")
     if of is not None and (target is None or target.suffix):
         raise InputError("--from is told in a record: give OUT a name without an ending")
     if specimen is not None and (target is None or target.suffix):

@@ -59,7 +59,9 @@ class Opening:
         """The options that tell the same on a command line."""
         name_of_argument = {argument: name for name, argument, _ in _options()}
         pairs = [(name_of_argument[argument], value) for argument, value in self.given.items()]
-        pairs += [(name, one) for name in ("profile", "beamtime") if (one := getattr(self, name)) is not None]
+        pairs += [
+            (name, text) for name in ("profile", "beamtime") if (text := getattr(self, name)) is not None
+        ]
         return tuple(word for name, value in pairs for word in (f"--{name}", str(value)))
 
     def open(self, path: Path) -> Scan | Image:

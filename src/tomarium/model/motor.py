@@ -74,10 +74,10 @@ def parameters_of_motors(motors: Mapping[str, MotorPositions]) -> dict[str, Valu
     >>> parameters_of_motors({"x_translation": one})["motor_x_translation_position_m"].value
     0.001
     """
-    known = [(name, motor) for name, motor in motors.items() if motor.value.size]
-    known.sort(key=lambda item: not item[1].moved)
+    motors_known = [(name, motor) for name, motor in motors.items() if motor.value.size]
+    motors_known.sort(key=lambda item: not item[1].moved)
     parameters: dict[str, Value[Any]] = {}
-    for name, motor_positions in known[:MOST_LISTED]:
+    for name, motor_positions in motors_known[:MOST_LISTED]:
         key = f"motor_{name.replace('/', '_')}_position{_ENDINGS[motor_positions.unit]}"
         source = (
             motor_positions.source
@@ -90,8 +90,8 @@ def parameters_of_motors(motors: Mapping[str, MotorPositions]) -> dict[str, Valu
             parameters[key] = Value([low, high], motor_positions.origin, source)
         else:
             parameters[key] = Value(low, motor_positions.origin, source)
-    if len(known) > MOST_LISTED:
-        omitted = len(known) - MOST_LISTED
+    if len(motors_known) > MOST_LISTED:
+        omitted = len(motors_known) - MOST_LISTED
         parameters["motors_not_listed"] = Value(
             omitted, "derived", "the provenance holds the positions of all motors"
         )

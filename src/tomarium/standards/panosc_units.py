@@ -37,8 +37,8 @@ def in_base(value: float, unit: str) -> tuple[float, str] | None:
 
 def from_base(value: float, base: str, unit: str) -> float:
     """Turn a number in a base unit into another unit of the same quantity, to 10 digits."""
-    zero, one = units.convert(0.0, unit, base), units.convert(1.0, unit, base)
-    return float(f"{(value - zero) / (one - zero):.10g}")
+    zero, one_unit = units.convert(0.0, unit, base), units.convert(1.0, unit, base)
+    return float(f"{(value - zero) / (one_unit - zero):.10g}")
 
 
 @lru_cache(maxsize=4096)

@@ -94,8 +94,8 @@ class _Say:
         for size, words in LARGE.items():
             if number >= size:
                 count = float(f"{number / size:.3g}")
-                told = self.translations.ngettext(words, words, 1 if self.is_one(count) else 2)
-                return told % {"count": decimal(f"{count:.12g}", self.translations)}
+                template = self.translations.ngettext(words, words, 1 if self.is_one(count) else 2)
+                return template % {"count": decimal(f"{count:.12g}", self.translations)}
         return f"{number:,}".replace(",", "\u202f")
 
     def is_one(self, count: float) -> bool:
