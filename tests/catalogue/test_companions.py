@@ -228,9 +228,11 @@ def test_specimens_drive_it_and_their_index_answers(tmp_path: Path) -> None:
     with open_catalogue(tmp_path / "c.sqlite") as opened:
         put(opened, many, {"block": "quarry"})
         with opened.reading() as connection:
-            asked = find.question(connection, Reader(), (), {}, (), read_companions(["eds", "map"], ["EDS"]))
+            asked = find.make_question(
+                connection, Reader(), (), {}, (), read_companions(["eds", "map"], ["EDS"])
+            )
             assert find.count(connection, asked) == 0  # nothing is called a map
-            asked = find.question(connection, Reader(), (), {}, (), read_companions(["eds"], ["EDS"]))
+            asked = find.make_question(connection, Reader(), (), {}, (), read_companions(["eds"], ["EDS"]))
             assert find.count(connection, asked) == 3
             wanted = find.records.select().with_only_columns(find.func.count()).where(asked.seen())
             sql = str(wanted.compile(connection.engine, compile_kwargs={"literal_binds": True}))

@@ -235,7 +235,7 @@ def test_answers_are_the_same(
 def test_relevance_is_the_same_of_what_is_known_to_be_found(twins: tuple[Catalogue, Catalogue]) -> None:
     for catalogue in twins:
         with catalogue.reading() as connection:
-            asked = find.question(connection, LOCAL_OWNER, read_terms("tooth shell"), {}, ())
+            asked = find.make_question(connection, LOCAL_OWNER, read_terms("tooth shell"), {}, ())
             total = find.count(connection, asked)
             listed = find.places(connection, asked, total=total, ranked=True, limit=1000)
             numbers = sorted(place.number for place in listed)

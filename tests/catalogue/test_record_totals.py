@@ -72,7 +72,7 @@ def assert_counted(catalogue: Catalogue) -> None:
                 {tuple(row[:2]): int(row[2]) for row in connection.execute(wanted) if row[2]}
                 for wanted in seen
             )
-            question = find.question(connection, reader, (), {}, ())
+            question = find.make_question(connection, reader, (), {}, ())
             assert question.is_totalled
             assert find.count(connection, question) == sum(plain.values())
             groups, whole = find.groups(connection, question)

@@ -63,19 +63,19 @@ class Asked:
     @property
     def title(self) -> str:
         """Tell it in a line for people."""
-        told = [" ".join(self.words.split())] if self.words.strip() else []
-        told += [
+        parts = [" ".join(self.words.split())] if self.words.strip() else []
+        parts += [
             label_of(value) if name == "technique" else value
             for name, values in self.filters.items()
             for value in values
         ]
-        told += [f"beside {label_of(companion)}" for companion in self.companions]
-        told += [
+        parts += [f"beside {label_of(companion)}" for companion in self.companions]
+        parts += [
             f"{name} {value.removeprefix('=')}".replace("_", " ")
             for name, values in self.ranges.items()
             for value in values
         ]
-        return ", ".join(told) or "All records"
+        return ", ".join(parts) or "All records"
 
 
 def read_asked(pairs: Iterable[tuple[str, str]]) -> Asked:
@@ -114,7 +114,7 @@ def read_spelled(text: str) -> Asked:
     return read_asked(parse_qsl(text.removeprefix("?"), keep_blank_values=True))
 
 
-def question_of(connection: Connection, reader: Reader, asked: Asked) -> Question | None:
+def question_of(connection: Connection, reader: Reader, request: Asked) -> Question | None:
     """Make the question that is asked of the catalogue.
 
     Parameters
@@ -123,7 +123,7 @@ def question_of(connection: Connection, reader: Reader, asked: Asked) -> Questio
         Of a catalogue.
     reader : Reader
         Who asks.
-    asked : Asked
+    request : Asked
         What for.
 
     Returns
@@ -136,12 +136,12 @@ def question_of(connection: Connection, reader: Reader, asked: Asked) -> Questio
     ParameterError
         A facet, a range or a technique is not one; the message says what to write.
     """
-    terms = read_terms(asked.words)
-    if asked.words.strip() and not terms:
+    terms = read_terms(request.words)
+    if request.words.strip() and not terms:
         return None
-    filters, ranges = read_filters(asked.filters), ranges_of(connection, asked.ranges)
-    beside = read_companions(asked.companions, sets_of(connection).values("technique"))
-    return find.question(connection, reader, terms, filters, ranges, beside)
+    filters, ranges = read_filters(request.filters), ranges_of(connection, request.ranges)
+    beside = read_companions(request.companions, sets_of(connection).values("technique"))
+    return find.make_question(connection, reader, terms, filters, ranges, beside)
 
 
 def ranges_of(connection: Connection, ranges: Mapping[str, str | Iterable[str]]) -> list[Range]:

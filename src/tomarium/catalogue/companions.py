@@ -43,14 +43,14 @@ class Companion:
     values: tuple[str, ...]
 
 
-def read_companions(words: Iterable[str], known: Sequence[str]) -> tuple[Companion, ...]:
+def read_companions(words: Iterable[str], techniques: Sequence[str]) -> tuple[Companion, ...]:
     """Find what techniques are called in a catalogue.
 
     Parameters
     ----------
     words : iterable of str
         As `values_of` takes them; empty ones are left out.
-    known : sequence of str
+    techniques : sequence of str
         Values of the facet `technique`.
 
     Returns
@@ -63,12 +63,12 @@ def read_companions(words: Iterable[str], known: Sequence[str]) -> tuple[Compani
     ParameterError
         A word has no letter.
     """
-    asked = dict.fromkeys(" ".join(word.split()) for word in words)
-    return tuple(Companion(word, values_of(word, known)) for word in asked if word)
+    unique_words = dict.fromkeys(" ".join(word.split()) for word in words)
+    return tuple(Companion(word, values_of(word, techniques)) for word in unique_words if word)
 
 
 def has_companions(
-    reader: Reader, asked: Sequence[Companion], id: ColumnElement[str], *, hides: bool
+    reader: Reader, companions: Sequence[Companion], id: ColumnElement[str], *, hides: bool
 ) -> ColumnElement[bool]:
     """Return the condition on `record` that images of its specimen have techniques.
 
@@ -76,7 +76,7 @@ def has_companions(
     ----------
     reader : Reader
         Who asks: what this reader may not see has no part in it.
-    asked : sequence of Companion
+    companions : sequence of Companion
         Each must be among the images of the specimen, at least one of them in another record: with one technique the
         other image has it; of several the record itself may have some.
     id : ColumnElement
@@ -89,48 +89,54 @@ def has_companions(
     ColumnElement of bool
         It holds sets that do not depend on the record, so that each is made once.
     """
-    if not all(one.values for one in asked):
+    if not all(companion.values for companion in companions):
         return false()
-    at = [_at_specimens(reader, one.values, hides) for one in asked]
-    others = [id.in_(_records_at(one, another=True)) for one in at]
-    if len(asked) == 1:
-        return others[0]
-    return and_(*(id.in_(_records_at(one, another=False)) for one in at), or_(*others))
+    at = [_at_specimens(reader, companion.values, hides) for companion in companions]
+    another_condition = [id.in_(_records_at(at_specimens, another=True)) for at_specimens in at]
+    if len(companions) == 1:
+        return another_condition[0]
+    return and_(
+        *(id.in_(_records_at(at_specimens, another=False)) for at_specimens in at), or_(*another_condition)
+    )
 
 
 def _at_specimens(reader: Reader, values: Sequence[str], hides: bool) -> Subquery:
     """Select specimens with the number of records of a technique, one of these, and how many were told to be of it."""
-    there, other = record_entities.alias("there"), records.alias("other")
+    linked, other_records = record_entities.alias("there"), records.alias("other")
     sets = select(facets.c.facets).where(facets.c.name == "technique", facets.c.value.in_(values))
-    wanted = (
+    statement = (
         select(
-            there.c.entity,
+            linked.c.entity,
             func.count().label("held"),
-            func.min(there.c.record).label("one"),
-            func.sum(there.c.chosen).label("own"),
+            func.min(linked.c.record).label("one"),
+            func.sum(linked.c.chosen).label("own"),
         )
-        .select_from(there)
-        .join(other, other.c.id == there.c.record)
-        .join(entities, entities.c.id == there.c.entity)
-        .where(entities.c.kind == "specimen", other.c.facets.in_(sets), *_seen(reader, other.c, hides))
-        .group_by(there.c.entity)
+        .select_from(linked)
+        .join(other_records, other_records.c.id == linked.c.record)
+        .join(entities, entities.c.id == linked.c.entity)
+        .where(
+            entities.c.kind == "specimen",
+            other_records.c.facets.in_(sets),
+            *_seen(reader, other_records.c, hides),
+        )
+        .group_by(linked.c.entity)
     )
-    return wanted.correlate(None).subquery()
+    return statement.correlate(None).subquery()
 
 
 def _records_at(at: Subquery, *, another: bool) -> Select[tuple[str]]:
     """Select the records of these specimens, of what they were made from and of what was made from them."""
-    here = record_entities.alias("here")
+    linked = record_entities.alias("here")
     # Its own specimen has this record too, and those of all that was made from it. Of what it was made from, only the
     # records that were told to be of that count: the others are of other pieces.
-    same = or_(at.c.held > 1, at.c.one != here.c.record) if another else true()
-    wanted = (
-        select(here.c.record)
-        .select_from(here)
-        .join(at, at.c.entity == here.c.entity)
-        .where(or_(and_(here.c.chosen == 1, same), and_(here.c.chosen == 0, at.c.own > 0)))
+    same = or_(at.c.held > 1, at.c.one != linked.c.record) if another else true()
+    statement = (
+        select(linked.c.record)
+        .select_from(linked)
+        .join(at, at.c.entity == linked.c.entity)
+        .where(or_(and_(linked.c.chosen == 1, same), and_(linked.c.chosen == 0, at.c.own > 0)))
     )
-    return wanted.correlate(None)
+    return statement.correlate(None)
 
 
 def _seen(reader: Reader, of: Any, hides: bool) -> list[ColumnElement[bool]]:
@@ -145,8 +151,8 @@ def any_linked(connection: Connection) -> bool:
 def count_companions(
     connection: Connection,
     reader: Reader,
-    found: Sequence[tuple[str, int]],
-    asked: Sequence[Companion],
+    numbers_and_sets: Sequence[tuple[str, int]],
+    companions: Sequence[Companion],
     sets: FacetSets,
     *,
     total: int,
@@ -160,10 +166,10 @@ def count_companions(
         Of a catalogue.
     reader : Reader
         Who asks.
-    found : sequence of (str, int)
+    numbers_and_sets : sequence of (str, int)
         Identifier and set of facets of the records that are found whatever techniques are asked of other images, one
         more than `MOST` where there are more.
-    asked : sequence of Companion
+    companions : sequence of Companion
         What is asked.
     sets : FacetSets
         Of this catalogue.
@@ -177,46 +183,57 @@ def count_companions(
     FacetCounts or None
         Each value with the number that would be found if it were asked for too. None where there is no value.
     """
-    chosen = [FacetChoice(one.word, total, True) for one in asked]
-    beside = _beside(connection, reader, found, sets, hides=hides) if len(found) <= MOST else []
-    known = sets.values("technique")
-    taken = {one.values for one in asked}
+    chosen = [FacetChoice(companion.word, total, True) for companion in companions]
+    beside = (
+        _beside(connection, reader, numbers_and_sets, sets, hides=hides)
+        if len(numbers_and_sets) <= MOST
+        else []
+    )
+    techniques = sets.values("technique")
+    chosen_values = {companion.values for companion in companions}
     counts = {}
-    for value in sorted({value for own, others in beside for value in own | others}):
-        (more,) = read_companions([value], known)
-        if more.values in taken:
+    for value in sorted({value for own, other_techniques in beside for value in own | other_techniques}):
+        (companion,) = read_companions([value], techniques)
+        if companion.values in chosen_values:
             continue
-        wanted = [set(one.values) for one in (*asked, more)]
-        counts[value] = sum(_meets(own, others, wanted) for own, others in beside)
+        value_sets = [set(each_companion.values) for each_companion in (*companions, companion)]
+        counts[value] = sum(_meets(own, other_techniques, value_sets) for own, other_techniques in beside)
     free = [
         FacetChoice(value, n, False) for value, n in sorted(counts.items(), key=lambda item: -item[1]) if n
     ]
     return FacetCounts(NAME, LABEL, (*chosen, *free)) if chosen or free else None
 
 
-def _meets(own: set[str], others: set[str], wanted: Sequence[set[str]]) -> bool:
+def _meets(own: set[str], other_techniques: set[str], value_sets: Sequence[set[str]]) -> bool:
     """Tell what `has_companions` does of one record by the techniques of it and of the other images."""
-    if len(wanted) == 1:
-        return bool(others & wanted[0])
-    return all((own | others) & one for one in wanted) and any(others & one for one in wanted)
+    if len(value_sets) == 1:
+        return bool(other_techniques & value_sets[0])
+    return all((own | other_techniques) & values for values in value_sets) and any(
+        other_techniques & values for values in value_sets
+    )
 
 
 def _beside(
-    connection: Connection, reader: Reader, found: Sequence[tuple[str, int]], sets: FacetSets, *, hides: bool
+    connection: Connection,
+    reader: Reader,
+    numbers_and_sets: Sequence[tuple[str, int]],
+    sets: FacetSets,
+    *,
+    hides: bool,
 ) -> list[tuple[set[str], set[str]]]:
     """Return the techniques of each record that is of a specimen, and those of the specimen's other images."""
-    set_of = dict(found)
+    set_of = dict(numbers_and_sets)
     of_records: dict[str, list[tuple[str, bool]]] = {}
-    for some in _parts(list(set_of)):
-        wanted = (
+    for record_ids in _parts(list(set_of)):
+        statement = (
             select(record_entities)
             .join(entities, entities.c.id == record_entities.c.entity)
-            .where(unindexed(entities.c.kind) == "specimen", record_entities.c.record.in_(some))
+            .where(unindexed(entities.c.kind) == "specimen", record_entities.c.record.in_(record_ids))
         )
-        for row in connection.execute(wanted):
+        for row in connection.execute(statement):
             of_records.setdefault(row.record, []).append((row.entity, row.chosen == 1))
     at: dict[str, list[tuple[int, int, int]]] = {}
-    for some in _parts(sorted({entity for rows in of_records.values() for entity, _ in rows})):
+    for entity_ids in _parts(sorted({entity for rows in of_records.values() for entity, _ in rows})):
         counted = (
             select(
                 record_entities.c.entity,
@@ -225,21 +242,21 @@ def _beside(
                 func.sum(record_entities.c.chosen).label("own"),
             )
             .join(records, records.c.id == record_entities.c.record)
-            .where(record_entities.c.entity.in_(some), *_seen(reader, records.c, hides))
+            .where(record_entities.c.entity.in_(entity_ids), *_seen(reader, records.c, hides))
             .group_by(record_entities.c.entity, records.c.facets)
         )
         for row in connection.execute(counted):
             at.setdefault(row.entity, []).append((row.facets, row.held, int(row.own)))
-    told = sets.values_of_sets("technique") if of_records else {}
+    techniques_of_sets = sets.values_of_sets("technique") if of_records else {}
     beside = []
     for record, rows in of_records.items():
-        mine, others = set_of[record], set[str]()
+        own_set, other_techniques = set_of[record], set[str]()
         for entity, is_own in rows:
-            for number, held, own in at.get(entity, ()):
+            for number, record_count, own in at.get(entity, ()):
                 # The record itself is one of its own specimen's, and no image of an ancestor's.
-                if (held - (number == mine) if is_own else own) > 0:
-                    others |= told.get(number, frozenset())
-        beside.append((set(told.get(mine, ())), others))
+                if (record_count - (number == own_set) if is_own else own) > 0:
+                    other_techniques |= techniques_of_sets.get(number, frozenset())
+        beside.append((set(techniques_of_sets.get(own_set, ())), other_techniques))
     return beside
 
 

@@ -60,7 +60,7 @@ class Dialect(Protocol):
     ) -> None:
         """Enter texts as they are, where `save_texts` does not: number, description, all other words."""
 
-    def add_wording(self, wanted: Select[Any], of: IndexTables) -> Select[Any]:
+    def add_wording(self, statement: Select[Any], of: IndexTables) -> Select[Any]:
         """Ask of records for their texts, too."""
 
     def description_of(self, row: Row[Any]) -> str:
@@ -90,7 +90,7 @@ class Dialect(Protocol):
     ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """Read the numbers of a key of records whose own number meets a condition: these records, and the numbers."""
 
-    def size_of_range(self, connection: Connection, key: int, one: Range, at_most: int) -> int:
+    def size_of_range(self, connection: Connection, key: int, bounds: Range, at_most: int) -> int:
         """Tell about how many records are in a range, no more than `at_most`."""
 
     def begin_bulk(self, connection: Connection) -> None:

@@ -116,9 +116,9 @@ class FacetSets:
 
     def read_new(self, connection: Connection) -> None:
         """Read the sets that were added since the last time."""
-        wanted = select(facet_sets.c.number, facet_sets.c.content).where(facet_sets.c.number > self._last)
+        statement = select(facet_sets.c.number, facet_sets.c.content).where(facet_sets.c.number > self._last)
         with self._lock:
-            rows = connection.execute(wanted.order_by(facet_sets.c.number)).all()
+            rows = connection.execute(statement.order_by(facet_sets.c.number)).all()
             for number, content in rows:
                 for name, value in json.loads(content):
                     codes = self._codes.setdefault(name, {})
@@ -138,13 +138,13 @@ class FacetSets:
         """Tell the values of a facet that each set has; sets without one are left out."""
         with self._lock:
             if name not in self._values:
-                values, found = self.values(name), dict[int, set[str]]()
+                values, values_of_set = self.values(name), dict[int, set[str]]()
                 for number, code in self._arrays.get(name, np.zeros((0, 2), np.int64)).tolist():
-                    found.setdefault(number, set()).add(values[code])
+                    values_of_set.setdefault(number, set()).add(values[code])
                 same: dict[frozenset[str], frozenset[str]] = {}
                 self._values[name] = {
-                    number: same.setdefault(frozenset(those), frozenset(those))
-                    for number, those in found.items()
+                    number: same.setdefault(frozenset(set_values), frozenset(set_values))
+                    for number, set_values in values_of_set.items()
                 }
             return self._values[name]
 
@@ -168,23 +168,25 @@ class FacetSets:
         sets, counts, states = groups.sets, groups.counts, groups.states
         size = self._size(sets)
         meets = self._meets(sets, states, filters)
-        told = []
+        facets = []
         for name, label in FACETS.items():
-            others = [mask for facet, mask in meets.items() if facet != name]
-            kept = counts * np.logical_and.reduce([*others, np.ones(len(counts), bool)])
+            other_masks = [mask for facet, mask in meets.items() if facet != name]
+            counts_met = counts * np.logical_and.reduce([*other_masks, np.ones(len(counts), bool)])
             if name == "state":
-                found = {state: int(kept[states == state].sum()) for state in np.unique(states).tolist()}
+                counts_by_value = {
+                    state: int(counts_met[states == state].sum()) for state in np.unique(states).tolist()
+                }
             else:
-                found = self._count(name, arrays[name], np.bincount(sets, kept, size))
-            if name == CATALOGUE and (any(found.values()) or filters.get(name)):
-                found[HERE] = int(kept[states != HARVESTED].sum())
+                counts_by_value = self._count(name, arrays[name], np.bincount(sets, counts_met, size))
+            if name == CATALOGUE and (any(counts_by_value.values()) or filters.get(name)):
+                counts_by_value[HERE] = int(counts_met[states != HARVESTED].sum())
             chosen = filters.get(name, ())
-            found = {value: count for value, count in found.items() if count} | {
-                value: found.get(value, 0) for value in chosen
+            counts_by_value = {value: count for value, count in counts_by_value.items() if count} | {
+                value: counts_by_value.get(value, 0) for value in chosen
             }
-            if found:
-                told.append(FacetCounts(name, label, _choices(name, found, chosen)))
-        return tuple(told)
+            if counts_by_value:
+                facets.append(FacetCounts(name, label, _choices(name, counts_by_value, chosen)))
+        return tuple(facets)
 
     def total(self, groups: Groups, filters: Filters) -> int:
         """Count the records that have what was chosen of all facets.

@@ -51,19 +51,19 @@ def facets_of(record: Record) -> tuple[tuple[str, str], ...]:
     tuple of (str, str)
         Names and values, sorted; a record may have several techniques.
     """
-    told = {("year", str(record.created.year)), ("licence", record.licence)}
-    told |= {("technique", technique) for technique in (*record.techniques, _text(record, "technique"))}
+    facets = {("year", str(record.created.year)), ("licence", record.licence)}
+    facets |= {("technique", technique) for technique in (*record.techniques, _text(record, "technique"))}
     instrument, proposal, specimen = map(record.entity, ("instrument", "proposal", "specimen"))
-    named, typed = instrument.name if instrument else "", _instrument(record)
-    told.add(("instrument", named or typed))
+    instrument_name, typed = instrument.name if instrument else "", _instrument(record)
+    facets.add(("instrument", instrument_name or typed))
     # What the file says of its instrument goes on to count for the scientists of that instrument.
-    told.add((AS_MEASURED, typed if named and named != typed else ""))
+    facets.add((AS_MEASURED, typed if instrument_name and instrument_name != typed else ""))
     at = (str(entity.facts.get("facility", "")) for entity in (instrument, proposal) if entity)
-    told.add(("facility", next(filter(None, at), "") or _text(record, "facility")))
-    told.add(("proposal", proposal.name if proposal else ""))
-    told.add((SERIES, _text(record, SERIES)))
-    told.add(("taxon", str(specimen.facts.get("taxon", "")) if specimen else ""))
-    return tuple(sorted((name, value) for name, value in told if 0 < len(value) <= _LONGEST))
+    facets.add(("facility", next(filter(None, at), "") or _text(record, "facility")))
+    facets.add(("proposal", proposal.name if proposal else ""))
+    facets.add((SERIES, _text(record, SERIES)))
+    facets.add(("taxon", str(specimen.facts.get("taxon", "")) if specimen else ""))
+    return tuple(sorted((name, value) for name, value in facets if 0 < len(value) <= _LONGEST))
 
 
 def _instrument(record: Record) -> str:
@@ -104,7 +104,7 @@ def read_filters(filters: Mapping[str, str | Iterable[str]]) -> dict[str, tuple[
             near = get_close_matches(name, FACETS, 1)
             meant = f"did you mean {near[0]}? " if near else ""
             raise ParameterError(f"{name!r} is no facet; {meant}There are {', '.join(FACETS)}")
-        given = (values,) if isinstance(values, str) else tuple(values)
-        if asked := tuple(dict.fromkeys(value for value in given if value)):
-            read[name] = asked
+        texts = (values,) if isinstance(values, str) else tuple(values)
+        if chosen := tuple(dict.fromkeys(value for value in texts if value)):
+            read[name] = chosen
     return read

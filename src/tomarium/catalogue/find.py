@@ -63,7 +63,7 @@ class Place:
     score: float | None
 
 
-def question(
+def make_question(
     connection: Connection,
     reader: Reader,
     terms: tuple[Term, ...],
@@ -98,50 +98,56 @@ def question(
         For the other functions here.
     """
     keys = queries.parameter_numbers(connection) if ranges else {}
-    asked_ranges = [(keys.get(one.key, -1), one) for one in ranges]
+    asked_ranges = [(keys.get(bounds.key, -1), bounds) for bounds in ranges]
     hides = connection.execute(select(stale_records.c.record).limit(1)).first() is not None
     bare = Question(reader, terms, filters, hides=hides, beside=beside, elsewhere=elsewhere)
-    held = _looked_up(connection, bare, asked_ranges)
-    few: list[tuple[int, Range]] = []
-    many: list[tuple[int, Range]] = []
-    for index, asked in enumerate(asked_ranges):
+    range_hits = _looked_up(connection, bare, asked_ranges)
+    narrow: list[tuple[int, Range]] = []
+    wide: list[tuple[int, Range]] = []
+    for index, key_and_range in enumerate(asked_ranges):
         size = (
-            held.sizes[index]
-            if held is not None
-            else dialect_of(connection).size_of_range(connection, *asked, queries.RANKED_AT_MOST + 1)
+            range_hits.sizes[index]
+            if range_hits is not None
+            else dialect_of(connection).size_of_range(connection, *key_and_range, queries.RANKED_AT_MOST + 1)
         )
-        (few if size <= queries.RANKED_AT_MOST else many).append(asked)
-    asked_all = replace(bare, few=tuple(few), many=tuple(many), held=held)
-    if not (filters or beside) or asked_all.is_counted_whole or held is not None:
+        (narrow if size <= queries.RANKED_AT_MOST else wide).append(key_and_range)
+    asked_all = replace(bare, few=tuple(narrow), many=tuple(wide), held=range_hits)
+    if not (filters or beside) or asked_all.is_counted_whole or range_hits is not None:
         return asked_all
     size = count(connection, replace(bare, terms=()))
     return replace(asked_all, narrow=size <= _NARROW)
 
 
-def _looked_up(connection: Connection, asked: Question, ranges: Sequence[tuple[int, Range]]) -> Held | None:
+def _looked_up(
+    connection: Connection, question: Question, ranges: Sequence[tuple[int, Range]]
+) -> Held | None:
     """Look up in memory what ranges find, where it is kept there and tells all that is asked."""
     keys = {key for key, _ in ranges}
-    if asked.terms or not asked.asks_little or not keys or min(keys) < 0:
+    if question.terms or not question.asks_little or not keys or min(keys) < 0:
         return None
     columns = columns_of(connection, keys)
     if columns is None:
         return None
     try:
-        seen = tried(asked.visible(totals.c), columns.seen)
+        visible_holders = tried(question.visible(totals.c), columns.seen)
     except NotTried:
         return None
-    left = sets_of(connection).meets(columns.facets, columns.states, asked.filters) if asked.filters else None
-    return found_in(columns, ranges, seen, left)
+    meets_facets = (
+        sets_of(connection).meets(columns.facets, columns.states, question.filters)
+        if question.filters
+        else None
+    )
+    return found_in(columns, ranges, visible_holders, meets_facets)
 
 
-def count(connection: Connection, asked: Question) -> int:
+def count(connection: Connection, question: Question) -> int:
     """Count what is found.
 
     Parameters
     ----------
     connection : Connection
         Of a catalogue.
-    asked : Question
+    question : Question
         What is asked.
 
     Returns
@@ -149,35 +155,35 @@ def count(connection: Connection, asked: Question) -> int:
     int
         With words or ranges at most 20 001, which means "more than 20 000".
     """
-    if asked.held is not None:
-        return min(len(asked.held.left), queries.RANKED_AT_MOST + 1)
-    if asked.is_totalled:
-        kept = [asked.visible(totals.c), *filtered(asked, totals.c)]
-        number = select(func.coalesce(func.sum(totals.c.total), 0)).where(*kept)
+    if question.held is not None:
+        return min(len(question.held.left), queries.RANKED_AT_MOST + 1)
+    if question.is_totalled:
+        conditions = [question.visible(totals.c), *filtered(question, totals.c)]
+        number = select(func.coalesce(func.sum(totals.c.total), 0)).where(*conditions)
         return int(connection.execute(number).scalar_one())
-    if asked.is_counted_whole:
-        number = select(func.count()).select_from(records).where(*conditions_on(asked))
+    if question.is_counted_whole:
+        number = select(func.count()).select_from(records).where(*conditions_on(question))
         return int(connection.execute(number).scalar_one())
-    source = source_of(connection, asked)
-    some = source.select(asked, source.number)
-    cut = some.limit(queries.RANKED_AT_MOST + 1).subquery()
+    source = source_of(connection, question)
+    matches = source.select(question, source.number)
+    cut = matches.limit(queries.RANKED_AT_MOST + 1).subquery()
     return int(connection.execute(select(func.count()).select_from(cut)).scalar_one())
 
 
-def numbers(connection: Connection, asked: Question) -> Select[Any]:
+def numbers(connection: Connection, question: Question) -> Select[Any]:
     """Return the query of the numbers of all that is found, in no order, to be asked together with other conditions."""
-    source = source_of(connection, asked)
-    return source.select(asked, source.number)
+    source = source_of(connection, question)
+    return source.select(question, source.number)
 
 
-def groups(connection: Connection, asked: Question) -> tuple[Groups, bool]:
+def groups(connection: Connection, question: Question) -> tuple[Groups, bool]:
     """Count what is found by sets of facets and states, whatever facets are asked for.
 
     Parameters
     ----------
     connection : Connection
         Of a catalogue.
-    asked : Question
+    question : Question
         What is asked.
 
     Returns
@@ -186,100 +192,104 @@ def groups(connection: Connection, asked: Question) -> tuple[Groups, bool]:
         How many have each set of facets and state; and whether these are all, or only those of the
         20 000 newest.
     """
-    if asked.held is not None:
-        counted = asked.held.groups(queries.RANKED_AT_MOST + 1)
+    if question.held is not None:
+        counted = question.held.groups(queries.RANKED_AT_MOST + 1)
         return counted, counted.total <= queries.RANKED_AT_MOST
     has_many = False
-    if asked.terms and asked.since is None and not (asked.few or asked.many):
-        since, has_many = dialect_of(connection).newest_from(connection, asked.terms, queries.RANKED_AT_MOST)
+    if question.terms and question.since is None and not (question.few or question.many):
+        since, has_many = dialect_of(connection).newest_from(
+            connection, question.terms, queries.RANKED_AT_MOST
+        )
         if since is not None:
-            counted, whole = groups(connection, replace(asked, since=since))
-            if not whole:
-                return counted, whole
-    if not asked.is_counted_whole:
-        source = source_of(connection, replace(asked, narrow=False))
+            counted, is_whole = groups(connection, replace(question, since=since))
+            if not is_whole:
+                return counted, is_whole
+    if not question.is_counted_whole:
+        source = source_of(connection, replace(question, narrow=False))
         # To keep all that a common word finds takes a quarter longer, and where no facet is asked for, is no use.
-        if source.of is not records.c and asked.since is None and (asked.filters or not has_many):
-            return _groups_and_left(connection, asked, source)
+        if source.of is not records.c and question.since is None and (question.filters or not has_many):
+            return _groups_and_left(connection, question, source)
         rows = (
             select(source.of.facets, source.of.state)
             .select_from(source.rows)
-            .where(*source.conditions, asked.seen(source.of, streamed=True))
+            .where(*source.conditions, question.seen(source.of, streamed=True))
             .order_by(source.number.desc())
         )
-        if asked.terms:
+        if question.terms:
             rows = dialect_of(connection).sorted_whole(rows)
         newest = rows.limit(queries.RANKED_AT_MOST + 1).subquery()
         counted = Groups.count(_lines(connection, newest.c.state, cast(newest.c.facets, Text)))
         return counted, counted.total <= queries.RANKED_AT_MOST
-    of, number = (totals, func.sum(totals.c.total)) if asked.is_totalled else (records, func.count())
-    kept = asked.visible(totals.c) if asked.is_totalled else asked.seen()
-    found = (
-        select(of.c.facets, of.c.state, number.label("count")).where(kept).group_by(of.c.facets, of.c.state)
+    of, number = (totals, func.sum(totals.c.total)) if question.is_totalled else (records, func.count())
+    condition = question.visible(totals.c) if question.is_totalled else question.seen()
+    groups_found = (
+        select(of.c.facets, of.c.state, number.label("count"))
+        .where(condition)
+        .group_by(of.c.facets, of.c.state)
     ).subquery()
-    pair = cast(found.c.facets, Text).concat(",").concat(cast(found.c.count, Text))
-    return Groups.read(_lines(connection, found.c.state, pair)), True
+    pair = cast(groups_found.c.facets, Text).concat(",").concat(cast(groups_found.c.count, Text))
+    return Groups.read(_lines(connection, groups_found.c.state, pair)), True
 
 
 def _lines(
-    connection: Connection, state: ColumnElement[str], told: ColumnElement[str]
+    connection: Connection, state: ColumnElement[str], numbers: ColumnElement[str]
 ) -> list[tuple[str, str]]:
     """Read one line of numbers for each state: rows would take longer to be read than to be counted."""
-    lines = select(state, func.aggregate_strings(told, ",")).group_by(state)
+    lines = select(state, func.aggregate_strings(numbers, ",")).group_by(state)
     return [(row[0], row[1]) for row in connection.execute(lines)]
 
 
-def _groups_and_left(connection: Connection, asked: Question, source: Source) -> tuple[Groups, bool]:
+def _groups_and_left(connection: Connection, question: Question, source: Source) -> tuple[Groups, bool]:
     """Count as `groups` does, and list what the facets leave, where that is not too much, in one look at all."""
     of, at_most = source.of, queries.RANKED_AT_MOST
-    found = (
+    kept_rows = (
         select(source.number.label("number"), of.facets, of.state)
         .select_from(source.rows)
-        .where(*source.conditions, asked.seen(of, streamed=True))
+        .where(*source.conditions, question.seen(of, streamed=True))
         .cte("kept")
     )
-    by_time = select(found.c.facets, found.c.state).order_by(found.c.number.desc())
+    by_time = select(kept_rows.c.facets, kept_rows.c.state).order_by(kept_rows.c.number.desc())
     newest = dialect_of(connection).sorted_whole(by_time).limit(at_most + 1).subquery()
-    some = select(found.c.number).where(*filtered(asked, found.c, streamed=True))
-    if not asked.filters:
-        some = some.where(select(func.count()).select_from(found).scalar_subquery() <= at_most)
-    left = some.limit(at_most + 1).subquery()
+    matches = select(kept_rows.c.number).where(*filtered(question, kept_rows.c, streamed=True))
+    if not question.filters:
+        matches = matches.where(select(func.count()).select_from(kept_rows).scalar_subquery() <= at_most)
+    match_numbers = matches.limit(at_most + 1).subquery()
     line = func.aggregate_strings(cast(newest.c.facets, Text), ",")
-    other = func.aggregate_strings(cast(left.c.number, Text), ",")
-    both = union_all(
+    numbers_line = func.aggregate_strings(cast(match_numbers.c.number, Text), ",")
+    both_lines = union_all(
         select(newest.c.state, line).group_by(newest.c.state),
-        select(cast(null(), Text), other).select_from(left),
+        select(cast(null(), Text), numbers_line).select_from(match_numbers),
     )
-    *lines, (_, told) = sorted(connection.execute(both).all(), key=lambda row: row[0] is None)
+    *lines, (_, numbers_text) = sorted(connection.execute(both_lines).all(), key=lambda row: row[0] is None)
     counted = Groups.count([(row[0], row[1]) for row in lines])
-    numbers, whole = read_numbers(told or ""), counted.total <= at_most
-    is_told = len(numbers) <= at_most and (whole or bool(asked.filters))
-    return replace(counted, left=numbers if is_told else None), whole
+    numbers, is_whole = read_numbers(numbers_text or ""), counted.total <= at_most
+    is_told = len(numbers) <= at_most and (is_whole or bool(question.filters))
+    return replace(counted, left=numbers if is_told else None), is_whole
 
 
 def most_relevant(
-    connection: Connection, asked: Question, numbers: Sequence[int], *, limit: int, offset: int
+    connection: Connection, question: Question, numbers: Sequence[int], *, limit: int, offset: int
 ) -> list[Place]:
     """List the most relevant of records that are known to be all that is found."""
-    wanted = dialect_of(connection).relevance_of(asked.terms, numbers)
-    number, score = wanted.selected_columns
-    ordered = wanted.order_by(score.desc(), number.desc()).limit(limit).offset(offset)
+    statement = dialect_of(connection).relevance_of(question.terms, numbers)
+    number, score = statement.selected_columns
+    ordered = statement.order_by(score.desc(), number.desc()).limit(limit).offset(offset)
     return [Place(row[0], row[1]) for row in connection.execute(ordered)]
 
 
-def found_apart(connection: Connection, asked: Question) -> list[tuple[str, int]]:
+def found_apart(connection: Connection, question: Question) -> list[tuple[str, int]]:
     """List identifiers and sets of facets of what is found whatever is asked of other images; one more than `MOST`."""
-    asked = replace(asked, beside=(), narrow=asked.narrow and bool(asked.filters))
-    source = source_of(connection, asked)
-    some = source.select(asked, source.number.label("number")).limit(MOST + 1).subquery()
-    wanted = select(records.c.id, records.c.facets).join(some, some.c.number == records.c.number)
-    rows = connection.execute(wanted).all()
+    question = replace(question, beside=(), narrow=question.narrow and bool(question.filters))
+    source = source_of(connection, question)
+    matches = source.select(question, source.number.label("number")).limit(MOST + 1).subquery()
+    statement = select(records.c.id, records.c.facets).join(matches, matches.c.number == records.c.number)
+    rows = connection.execute(statement).all()
     return [(row.id, row.facets) for row in rows]
 
 
 def places(
     connection: Connection,
-    asked: Question,
+    question: Question,
     *,
     total: int,
     ranked: bool,
@@ -293,7 +303,7 @@ def places(
     ----------
     connection : Connection
         Of a catalogue.
-    asked : Question
+    question : Question
         What is asked.
     total : int
         How many there are, as `count` told.
@@ -309,22 +319,22 @@ def places(
     list of Place
         In the order of the answer; with a cursor that goes back, from its place backwards.
     """
-    if asked.held is not None:
-        return [Place(number, None) for number in asked.held.newest(limit, offset, cursor)]
-    if asked.terms and not ranked and total > queries.RANKED_AT_MOST:
+    if question.held is not None:
+        return [Place(number, None) for number in question.held.newest(limit, offset, cursor)]
+    if question.terms and not ranked and total > queries.RANKED_AT_MOST:
         # So many have the words that a page of the newest is found in some thousand texts, whatever else is asked.
-        asked = replace(asked, common=True)
-    wanted, order = _listed(connection, asked, total, ranked=ranked)
+        question = replace(question, common=True)
+    statement, order = _listed(connection, question, total, ranked=ranked)
     if cursor is not None:
-        wanted = wanted.where(_beyond(connection, asked, cursor, order))
+        statement = statement.where(_beyond(connection, question, cursor, order))
     back = cursor is not None and cursor.back
-    wanted = wanted.order_by(*((column.asc() if back else column.desc()) for column in order))
-    found = connection.execute(wanted.limit(limit).offset(offset)).all()
-    return [Place(row[0], row[1] if ranked else None) for row in found]
+    statement = statement.order_by(*((column.asc() if back else column.desc()) for column in order))
+    rows = connection.execute(statement.limit(limit).offset(offset)).all()
+    return [Place(row[0], row[1] if ranked else None) for row in rows]
 
 
 def listed_and_counted(
-    connection: Connection, asked: Question, *, ranked: bool, limit: int, offset: int
+    connection: Connection, question: Question, *, ranked: bool, limit: int, offset: int
 ) -> tuple[list[Place], int | None]:
     """List the first records and count all in one look at them: of words or ranges that few records are left of.
 
@@ -332,7 +342,7 @@ def listed_and_counted(
     ----------
     connection : Connection
         Of a catalogue.
-    asked : Question
+    question : Question
         Of words among few records (`narrow`), or of a range of few records.
     ranked : bool
         The most relevant first, for which there must be words; else the newest.
@@ -344,49 +354,51 @@ def listed_and_counted(
     tuple of list of Place, and int or None
         As `places` lists them; and how many there are, however many. None where no record is beyond the offset.
     """
-    if asked.held is not None:
-        listed = places(connection, asked, total=0, ranked=False, limit=limit, offset=offset)
-        return listed, count(connection, asked)
-    wanted, order = (
-        _in_one_range(connection, asked)
-        if not ranked and len(asked.few) == 1 and not asked.many
-        else _listed(connection, asked, 0, ranked=ranked)
+    if question.held is not None:
+        listed = places(connection, question, total=0, ranked=False, limit=limit, offset=offset)
+        return listed, count(connection, question)
+    statement, order = (
+        _in_one_range(connection, question)
+        if not ranked and len(question.few) == 1 and not question.many
+        else _listed(connection, question, 0, ranked=ranked)
     )
-    wanted = wanted.add_columns(func.count().over())
-    wanted = wanted.order_by(*((column if ranked else sorted_at_last(column)).desc() for column in order))
-    found = connection.execute(wanted.limit(limit).offset(offset)).all()
-    return [Place(row[0], row[1] if ranked else None) for row in found], int(found[0][-1]) if found else None
+    statement = statement.add_columns(func.count().over())
+    statement = statement.order_by(
+        *((column if ranked else sorted_at_last(column)).desc() for column in order)
+    )
+    rows = connection.execute(statement.limit(limit).offset(offset)).all()
+    return [Place(row[0], row[1] if ranked else None) for row in rows], int(rows[0][-1]) if rows else None
 
 
 def _in_one_range(
-    connection: Connection, asked: Question
+    connection: Connection, question: Question
 ) -> tuple[Select[Any], tuple[ColumnElement[Any], ...]]:
     """Select what a narrow range holds in the order of its index, which is quicker than to make a set of it first."""
-    held, number, conditions = dialect_of(connection).in_ranges(asked.few, by_size=True, name="narrow")
-    source = Source(held.join(records, records.c.number == number), number, conditions)
-    return source.select(asked, number), (unindexed(number),)
+    table, number, conditions = dialect_of(connection).in_ranges(question.few, by_size=True, name="narrow")
+    source = Source(table.join(records, records.c.number == number), number, conditions)
+    return source.select(question, number), (unindexed(number),)
 
 
 def _listed(
-    connection: Connection, asked: Question, total: int, *, ranked: bool
+    connection: Connection, question: Question, total: int, *, ranked: bool
 ) -> tuple[Select[Any], tuple[ColumnElement[Any], ...]]:
     """Select numbers, and scores where they are ranked; and the columns of the order, all of them downwards."""
-    if asked.is_counted_whole and total <= (
-        queries.RANKED_AT_MOST if asked.filters or asked.beside else _FEW
+    if question.is_counted_whole and total <= (
+        queries.RANKED_AT_MOST if question.filters or question.beside else _FEW
     ):
         # Few of many: the facets' index finds them without a look at all the others.
-        few = select(records.c.number).where(*conditions_on(asked))
-        return select(records.c.number).where(records.c.number.in_(few)), (records.c.number,)
-    source = source_of(connection, asked)
+        numbers_found = select(records.c.number).where(*conditions_on(question))
+        return select(records.c.number).where(records.c.number.in_(numbers_found)), (records.c.number,)
+    source = source_of(connection, question)
     number = source.number
     if not ranked or source.score is None:  # a relevance is reckoned from all that has the words
-        return source.select(asked, number), (number,)
+        return source.select(question, number), (number,)
     score = source.score.label("score")
-    return source.select(asked, number, score), (score, number)
+    return source.select(question, number, score), (score, number)
 
 
 def _beyond(
-    connection: Connection, asked: Question, cursor: Cursor, order: tuple[ColumnElement[Any], ...]
+    connection: Connection, question: Question, cursor: Cursor, order: tuple[ColumnElement[Any], ...]
 ) -> ColumnElement[bool]:
     """Compare with the place of a cursor, in the order of the answer."""
     number = order[-1]
@@ -394,15 +406,15 @@ def _beyond(
     if len(order) == 1:
         return older
     # Records that were added have changed all scores a little: that of the cursor's record is taken as it is now.
-    found, score_now = dialect_of(connection).match(asked.terms, common=True)  # of one record alone
-    now = select(score_now).select_from(found).where(found.c.number == cursor.number)
+    matches, score_now = dialect_of(connection).match(question.terms, common=True)  # of one record alone
+    now = select(score_now).select_from(matches).where(matches.c.number == cursor.number)
     at = connection.execute(now).scalar_one_or_none()
     at = cursor.score if at is None else at
     score = order[0]
     return or_(score > at if cursor.back else score < at, and_(score == at, older))
 
 
-def rows_at(connection: Connection, reader: Reader, found: Sequence[Place]) -> dict[int, Row[Any]]:
+def rows_at(connection: Connection, reader: Reader, places: Sequence[Place]) -> dict[int, Row[Any]]:
     """Read what is shown of records.
 
     Parameters
@@ -411,7 +423,7 @@ def rows_at(connection: Connection, reader: Reader, found: Sequence[Place]) -> d
         Of a catalogue.
     reader : Reader
         Who asks.
-    found : sequence of Place
+    places : sequence of Place
         What `places` listed.
 
     Returns
@@ -421,15 +433,15 @@ def rows_at(connection: Connection, reader: Reader, found: Sequence[Place]) -> d
         reader may have the files; and of what was harvested `source`, the title of its catalogue, `fetched_utc`,
         `opens`, the day its files do, and `address` and `doi_there`, of its page and its DOI at the source.
     """
-    wanted = _rows_for(reader, connection.dialect.name)
-    asked = {"numbers": [place.number for place in found], "moment": present()}
-    return {row.number: row for row in connection.execute(wanted, asked)}
+    statement = _rows_for(reader, connection.dialect.name)
+    values = {"numbers": [place.number for place in places], "moment": present()}
+    return {row.number: row for row in connection.execute(statement, values)}
 
 
 @lru_cache(maxsize=256)
 def _rows_for(reader: Reader, dialect: str) -> Select[Any]:
     """Write the question for a reader once: it takes as long as a page of SQLite's answer."""
-    wanted = (
+    statement = (
         select(records, may_open(reader, bindparam("moment", type_=Float)).label("open"))
         .add_columns(harvest_sources.c.title.label("source"), harvested.c.fetched_utc)
         .add_columns(*(harvested.c.item[name].as_string().label(name) for name in ("opens", "address")))
@@ -438,4 +450,4 @@ def _rows_for(reader: Reader, dialect: str) -> Select[Any]:
         .outerjoin(harvest_sources, harvest_sources.c.number == harvested.c.source)
         .where(records.c.number.in_(bindparam("numbers", expanding=True)))
     )
-    return dialect_named(dialect).add_wording(wanted, LIVE)
+    return dialect_named(dialect).add_wording(statement, LIVE)

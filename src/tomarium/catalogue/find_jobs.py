@@ -51,9 +51,9 @@ def jobs_of_record(
     list of Row
         Rows of `job`, the newest first.
     """
-    asked = jobs.c.kind.in_(kinds) & (jobs.c.arguments["record"].as_string() == record)
+    condition = jobs.c.kind.in_(kinds) & (jobs.c.arguments["record"].as_string() == record)
     return list(
-        connection.execute(select(jobs).where(asked).order_by(jobs.c.number.desc()).limit(limit)).all()
+        connection.execute(select(jobs).where(condition).order_by(jobs.c.number.desc()).limit(limit)).all()
     )
 
 
@@ -103,10 +103,10 @@ def job_of(connection: Connection, reader: Reader, number: int) -> Row[Any] | No
     Row or None
         A row of `job`; None where there is none of this reader.
     """
-    mine = jobs.c.number == number
+    condition = jobs.c.number == number
     if not reader.sees_all:
-        mine &= jobs.c.asked_by == reader.name
-    return connection.execute(select(jobs).where(mine)).one_or_none()
+        condition &= jobs.c.asked_by == reader.name
+    return connection.execute(select(jobs).where(condition)).one_or_none()
 
 
 def newest_jobs(
@@ -130,12 +130,12 @@ def newest_jobs(
     list of Row
         Rows of `job`: what failed first, then the newest.
     """
-    wanted = select(jobs).order_by((jobs.c.state != "failed"), jobs.c.number.desc()).limit(limit)
+    statement = select(jobs).order_by((jobs.c.state != "failed"), jobs.c.number.desc()).limit(limit)
     if without:
-        wanted = wanted.where(jobs.c.kind.not_in(list(without)))
+        statement = statement.where(jobs.c.kind.not_in(list(without)))
     if not reader.sees_all:
-        wanted = wanted.where(jobs.c.asked_by == reader.name)
-    return list(connection.execute(wanted).all())
+        statement = statement.where(jobs.c.asked_by == reader.name)
+    return list(connection.execute(statement).all())
 
 
 def own_jobs(connection: Connection, reader: Reader, kind: str, limit: int = 200) -> list[Row[Any]]:
@@ -157,13 +157,13 @@ def own_jobs(connection: Connection, reader: Reader, kind: str, limit: int = 200
     list of Row
         Rows of `job`, the newest first.
     """
-    mine = (jobs.c.kind == kind) & (jobs.c.asked_by == reader.name)
+    condition = (jobs.c.kind == kind) & (jobs.c.asked_by == reader.name)
     return list(
-        connection.execute(select(jobs).where(mine).order_by(jobs.c.number.desc()).limit(limit)).all()
+        connection.execute(select(jobs).where(condition).order_by(jobs.c.number.desc()).limit(limit)).all()
     )
 
 
 def jobs_of_kind(connection: Connection, kind: str, state: str) -> list[Row[Any]]:
     """List the jobs of a kind in a state, of everybody; for who does them."""
-    wanted = (jobs.c.kind == kind) & (jobs.c.state == state)
-    return list(connection.execute(select(jobs).where(wanted).order_by(jobs.c.number)).all())
+    condition = (jobs.c.kind == kind) & (jobs.c.state == state)
+    return list(connection.execute(select(jobs).where(condition).order_by(jobs.c.number)).all())

@@ -39,28 +39,28 @@ class Held:
         """Count the newest by sets of facets and states, whatever facets are asked for."""
         columns, newest = self.columns, self.rows[-at_most:]
         counts = np.bincount(columns.kinds[newest], minlength=len(columns.facets))
-        some = np.flatnonzero(counts)
-        states = columns.seen["state"][columns.holders[some]]
-        return Groups(columns.facets[some], counts[some], np.asarray(states, np.str_))
+        groups_met = np.flatnonzero(counts)
+        states = columns.seen["state"][columns.holders[groups_met]]
+        return Groups(columns.facets[groups_met], counts[groups_met], np.asarray(states, np.str_))
 
     def newest(self, limit: int, offset: int, cursor: Cursor | None) -> list[int]:
         """List numbers of records, the newest first; with a cursor those beyond it, the nearest first."""
         numbers = self.columns.numbers[self.left]
         if cursor is None:
-            some = numbers[::-1]
+            ordered = numbers[::-1]
         elif cursor.back:
-            some = numbers[np.searchsorted(numbers, cursor.number, "right") :]
+            ordered = numbers[np.searchsorted(numbers, cursor.number, "right") :]
         else:
-            some = numbers[: np.searchsorted(numbers, cursor.number, "left")][::-1]
-        listed: list[int] = some[offset : offset + limit].tolist()
+            ordered = numbers[: np.searchsorted(numbers, cursor.number, "left")][::-1]
+        listed: list[int] = ordered[offset : offset + limit].tolist()
         return listed
 
 
 def found_in(
     columns: Columns,
     ranges: Sequence[tuple[int, Range]],
-    seen: NDArray[np.bool_],
-    left: NDArray[np.bool_] | None,
+    visible_holders: NDArray[np.bool_],
+    meets_facets: NDArray[np.bool_] | None,
 ) -> Held:
     """Look up what is found.
 
@@ -70,9 +70,9 @@ def found_in(
         With the keys of all ranges.
     ranges : sequence of (int, Range)
         At least one: number of the key, and the range in its unit.
-    seen : NDArray of bool
+    visible_holders : NDArray of bool
         Of each row of `columns.seen`, whether the reader may know of such records.
-    left : NDArray of bool, or None
+    meets_facets : NDArray of bool, or None
         Of each row of `columns.facets`, whether the facets leave such records; None where all are left.
 
     Returns
@@ -80,8 +80,8 @@ def found_in(
     Held
         Of what meets all of it.
     """
-    inside = [columns.values[key].inside(one) for key, one in ranges]
-    found = np.flatnonzero(np.logical_and.reduce(inside))
-    rows = found[seen[columns.holders][columns.kinds[found]]]
-    some = rows if left is None else rows[left[columns.kinds[rows]]]
-    return Held(columns, rows, some, tuple(int(np.count_nonzero(one)) for one in inside))
+    inside = [columns.values[key].inside(bounds) for key, bounds in ranges]
+    rows_in_ranges = np.flatnonzero(np.logical_and.reduce(inside))
+    rows = rows_in_ranges[visible_holders[columns.holders][columns.kinds[rows_in_ranges]]]
+    rows_left = rows if meets_facets is None else rows[meets_facets[columns.kinds[rows]]]
+    return Held(columns, rows, rows_left, tuple(int(np.count_nonzero(mask)) for mask in inside))

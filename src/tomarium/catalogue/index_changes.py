@@ -33,8 +33,8 @@ def note_changed(connection: Connection, numbers: Iterable[int] | None) -> None:
     """
     last = last_change(connection)
     serial = max(last + 1, int(time.time() * 1e6))
-    told = None if numbers is None else np.array(sorted(set(numbers)), "<i8").tobytes()
-    connection.execute(insert(index_changes).values(serial=serial, numbers=told))
+    packed = None if numbers is None else np.array(sorted(set(numbers)), "<i8").tobytes()
+    connection.execute(insert(index_changes).values(serial=serial, numbers=packed))
     if serial // _HOUR_US != last // _HOUR_US:
         connection.execute(delete(index_changes).where(index_changes.c.serial < serial - KEPT_US))
 

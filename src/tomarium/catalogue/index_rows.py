@@ -95,8 +95,8 @@ def save_records(connection: Connection, entries: Sequence[Entry], into: IndexTa
     if into is LIVE:
         _note_change(connection, [entry.row["id"] for entry in entries])
     totals = TotalsChange(connection, into)
-    kept, gone = _forget_known(connection, entries, into, totals)
-    numbers = _free_numbers(connection, entries, kept, into)
+    numbers_kept, gone = _forget_known(connection, entries, into, totals)
+    numbers = _free_numbers(connection, entries, numbers_kept, into)
     if into is LIVE:
         note_changed(connection, [*numbers, *gone])
     sets = _facet_sets(connection, {spell(entry.facets): entry.facets for entry in entries})
@@ -114,9 +114,9 @@ def save_records(connection: Connection, entries: Sequence[Entry], into: IndexTa
     )
     if values:
         dialect.save_numbers(connection, values, into.parameters.name)
-    asked = {row["number"]: {name: row[name] for name in ("number", *SEEN_OF_RECORD)} for row in rows}
+    brief_rows = {row["number"]: {name: row[name] for name in ("number", *SEEN_OF_RECORD)} for row in rows}
     texts = [
-        asked[number]
+        brief_rows[number]
         | {
             "title": " ".join(fold(entry.row["title"])),
             "keywords": " ".join(fold(entry.words)),
@@ -125,38 +125,38 @@ def save_records(connection: Connection, entries: Sequence[Entry], into: IndexTa
             "words": entry.words,
         }
         for number, entry in numbered
-        if entry.row["id"] not in kept
+        if entry.row["id"] not in numbers_kept
     ]
     if texts:
         dialect.save_texts(connection, texts, into.texts)
-    if kept:
-        dialect.keep_texts(connection, [asked[number] for number in kept.values()], into.texts)
+    if numbers_kept:
+        dialect.keep_texts(connection, [brief_rows[number] for number in numbers_kept.values()], into.texts)
 
 
-def save_shared(connection: Connection, told: Sequence[Telling], into: IndexTables = LIVE) -> None:
+def save_shared(connection: Connection, tellings: Sequence[Telling], into: IndexTables = LIVE) -> None:
     """Write what the PaNOSC search API tells of records or harvested items; what was there of them goes.
 
     Parameters
     ----------
     connection : Connection
         That may write.
-    told : sequence of tuple of str, int and sequence of Shared
+    tellings : sequence of tuple of str, int and sequence of Shared
         Identifier of the record or item, number of the source that it was harvested from (0 of a record of this
         catalogue), and what is told of it.
     into : IndexTables
         As in `save_records`.
     """
-    if not told:
+    if not tellings:
         return
-    forget_shared(connection, [holder for holder, _, _ in told], into)
+    forget_shared(connection, [holder for holder, _, _ in tellings], into)
     rows: dict[tuple[str, str, str], dict[str, Any]] = {}
     links: dict[tuple[str, str, str, str], dict[str, Any]] = {}
-    for holder, source, some in told:
+    for holder, source, bodies in tellings:
         common = {"holder": holder, "source": source}
-        for one in some:
-            row = common | {"model": one.model, "pid": one.pid, "body": one.body}
-            rows[holder, one.model, one.pid] = row
-            for link in one.links:
+        for related in bodies:
+            row = common | {"model": related.model, "pid": related.pid, "body": related.body}
+            rows[holder, related.model, related.pid] = row
+            for link in related.links:
                 links[holder, *link] = common | dict(zip(("dataset", "model", "pid"), link, strict=True))
     for table, written in ((into.shared, rows), (into.shared_links, links)):
         if written:
@@ -169,10 +169,10 @@ def forget_shared(connection: Connection, holders: Sequence[str], into: IndexTab
         connection.execute(delete(table).where(table.c.holder.in_(holders)))
 
 
-def finite_numbers(told: Mapping[str, Any]) -> dict[str, float]:
+def finite_numbers(values: Mapping[str, Any]) -> dict[str, float]:
     """Take the finite numbers among values, which can be asked for by a range."""
     numbers = {}
-    for key, value in told.items():
+    for key, value in values.items():
         if isinstance(value, (int, float)) and not isinstance(value, bool):
             try:
                 numbers[key] = float(value)
@@ -200,52 +200,52 @@ def _forget_known(
     connection: Connection, entries: Sequence[Entry], into: IndexTables, totals: TotalsChange
 ) -> tuple[dict[str, int], list[int]]:
     """Forget what is known of records; numbers of those whose texts and moments stay as they are, and of the others."""
-    told = {entry.row["id"]: entry for entry in entries}
+    entries_by_id = {entry.row["id"]: entry for entry in entries}
     of, dialect = into.records.c, dialect_of(connection)
-    wanted = select(of.id, of.number, of.title, of.created_utc).where(of.id.in_(told))
-    kept, gone = {}, []
-    for row in connection.execute(dialect.add_wording(wanted, into)).all():
-        new = told[row.id]
+    statement = select(of.id, of.number, of.title, of.created_utc).where(of.id.in_(entries_by_id))
+    numbers_kept, gone = {}, []
+    for row in connection.execute(dialect.add_wording(statement, into)).all():
+        new = entries_by_id[row.id]
         texts = (new.row["title"], new.row["created_utc"], new.description, new.words)
         before = (row.title, row.created_utc, dialect.description_of(row), dialect.words_of(row))
         if texts == before:
-            kept[row.id] = row.number
+            numbers_kept[row.id] = row.number
         else:
             gone.append(row.number)
-    _delete(connection, [*kept.values(), *gone], into, totals)
+    _delete(connection, [*numbers_kept.values(), *gone], into, totals)
     _retire(connection, gone, into)
-    return kept, gone
+    return numbers_kept, gone
 
 
 def _free_numbers(
-    connection: Connection, entries: Sequence[Entry], kept: Mapping[str, int], into: IndexTables
+    connection: Connection, entries: Sequence[Entry], numbers_kept: Mapping[str, int], into: IndexTables
 ) -> list[int]:
-    taken = _Taken(connection, {number_at(entry.row["created_utc"]) for entry in entries}, into)
-    for number in kept.values():
-        taken.add(number)
+    taken_numbers = _Taken(connection, {number_at(entry.row["created_utc"]) for entry in entries}, into)
+    for number in numbers_kept.values():
+        taken_numbers.add(number)
     before = {} if into is LIVE else _numbers_before(connection, entries, into)
     numbers = []
     for entry in entries:
         id = entry.row["id"]
-        held = kept.get(id, before.get(id))
-        numbers.append(free_number(id, entry.row["created_utc"], taken) if held is None else held)
-        taken.add(numbers[-1])
+        held = numbers_kept.get(id, before.get(id))
+        numbers.append(free_number(id, entry.row["created_utc"], taken_numbers) if held is None else held)
+        taken_numbers.add(numbers[-1])
     return numbers
 
 
 def _numbers_before(connection: Connection, entries: Sequence[Entry], into: IndexTables) -> dict[str, int]:
     """Find the numbers that records of the same moments have in the index that is asked: their order stays."""
-    told = {entry.row["id"]: entry.row["created_utc"] for entry in entries}
+    created_by_id = {entry.row["id"]: entry.row["created_utc"] for entry in entries}
     of = LIVE.records.c
-    rows = connection.execute(select(of.id, of.number, of.created_utc).where(of.id.in_(told))).all()
-    numbers = {row.id: row.number for row in rows if row.created_utc == told[row.id]}
-    given = union_all(
+    rows = connection.execute(select(of.id, of.number, of.created_utc).where(of.id.in_(created_by_id))).all()
+    numbers = {row.id: row.number for row in rows if row.created_utc == created_by_id[row.id]}
+    statement = union_all(
         *(
             select(table.c.number).where(table.c.number.in_(numbers.values()))
             for table in (into.records, into.retired)
         )
     )
-    gone = set(connection.execute(given).scalars())
+    gone = set(connection.execute(statement).scalars())
     return {id: number for id, number in numbers.items() if number not in gone}
 
 
@@ -269,16 +269,20 @@ class _Taken:
         return number in self._taken
 
     def _look_up(self, numbers: set[int]) -> set[int]:
-        found = union_all(
+        statement = union_all(
             *(select(table.c.number).where(table.c.number.in_(numbers)) for table in self._tables)
         )
-        return set(self._connection.execute(found).scalars())
+        return set(self._connection.execute(statement).scalars())
 
 
-def _facet_sets(connection: Connection, told: dict[str, tuple[tuple[str, str], ...]]) -> dict[str, int]:
-    known = select(facet_sets.c.content, facet_sets.c.number).where(facet_sets.c.content.in_(told))
-    sets = {row.content: row.number for row in connection.execute(known)}
-    new = sorted(told.keys() - sets.keys())
+def _facet_sets(
+    connection: Connection, facets_by_content: dict[str, tuple[tuple[str, str], ...]]
+) -> dict[str, int]:
+    statement = select(facet_sets.c.content, facet_sets.c.number).where(
+        facet_sets.c.content.in_(facets_by_content)
+    )
+    sets = {row.content: row.number for row in connection.execute(statement)}
+    new = sorted(facets_by_content.keys() - sets.keys())
     if not new:
         return sets
     last = connection.execute(select(func.coalesce(func.max(facet_sets.c.number), 0))).scalar_one()
@@ -289,16 +293,16 @@ def _facet_sets(connection: Connection, told: dict[str, tuple[tuple[str, str], .
     rows = [
         {"name": name, "value": value, "facets": number}
         for content, number in added.items()
-        for name, value in told[content]
+        for name, value in facets_by_content[content]
     ]
     if rows:
         connection.execute(insert(facets), rows)
     return sets | added
 
 
-def _parameter_keys(connection: Connection, told: set[str]) -> dict[str, int]:
+def _parameter_keys(connection: Connection, names: set[str]) -> dict[str, int]:
     keys = parameter_numbers(connection)
-    for new in sorted(told - keys.keys()):
+    for new in sorted(names - keys.keys()):
         key = connection.execute(insert(parameter_keys).values(key=new)).inserted_primary_key
         assert key is not None
         keys[new] = int(key[0])
@@ -348,8 +352,8 @@ def forget_folder(connection: Connection, folder: Path, but: str, into: IndexTab
     """
     of = into.records.c
     home = select(stores.c.number).where(stores.c.address == str(folder.parent))
-    here = lies_in(of, [folder.name]) & (of.id != but) & of.store.in_(home)
-    rows = connection.execute(select(of.id, of.number).where(here)).all()
+    condition = lies_in(of, [folder.name]) & (of.id != but) & of.store.in_(home)
+    rows = connection.execute(select(of.id, of.number).where(condition)).all()
     _forget(connection, rows, into)
 
 
@@ -377,8 +381,8 @@ def _forget(connection: Connection, rows: Sequence[Any], into: IndexTables) -> N
 def folder_in(connection: Connection, id: str, into: IndexTables = LIVE) -> Path | None:
     """Find the folder of a record by these tables; None where they have none."""
     of = into.records.c
-    asked = select(stores.c.address, of.path).join(stores, stores.c.number == of.store).where(of.id == id)
-    row = connection.execute(asked).one_or_none()
+    statement = select(stores.c.address, of.path).join(stores, stores.c.number == of.store).where(of.id == id)
+    row = connection.execute(statement).one_or_none()
     return place_at(row.address) / row.path if row else None
 
 

@@ -121,21 +121,25 @@ def columns_of(connection: Connection, keys: Collection[int]) -> Columns | None:
     Columns or None
         With these keys at least.
     """
-    kept = _OF_ENGINES.get(connection.engine)
+    column_store = _OF_ENGINES.get(connection.engine)
     # A process that was forked has no thread that reads, and perhaps a lock that nobody opens.
-    if kept is None or kept.process != os.getpid() or not connection.get_execution_options().get("index"):
+    if (
+        column_store is None
+        or column_store.process != os.getpid()
+        or not connection.get_execution_options().get("index")
+    ):
         return None
-    with kept.lock:
-        columns = _followed(connection, kept)
+    with column_store.lock:
+        columns = _followed(connection, column_store)
         for key in keys:
-            kept.wanted.pop(key, None)
-            kept.wanted[key] = None
+            column_store.wanted.pop(key, None)
+            column_store.wanted[key] = None
         if columns is not None and columns.values.keys() >= set(keys):
             return columns
-        if not kept.reading and len(keys) <= MOST_KEYS and _is_large(connection, kept):
-            kept.reading = True
-            catalogue = Catalogue(connection.engine, kept.name)
-            threading.Thread(target=_read_wanted, args=(catalogue, kept), daemon=True).start()
+        if not column_store.reading and len(keys) <= MOST_KEYS and _is_large(connection, column_store):
+            column_store.reading = True
+            catalogue = Catalogue(connection.engine, column_store.name)
+            threading.Thread(target=_read_wanted, args=(catalogue, column_store), daemon=True).start()
     return None
 
 
@@ -147,58 +151,60 @@ def read_columns(catalogue: Catalogue) -> None:
     catalogue : Catalogue
         Of which columns are kept.
     """
-    kept = _OF_ENGINES[catalogue.engine]
+    column_store = _OF_ENGINES[catalogue.engine]
     with catalogue.reading() as connection:
-        with kept.lock:
-            columns = _followed(connection, kept)
-            wanted = list(kept.wanted)[-MOST_KEYS:]
-            kept.wanted = dict.fromkeys(wanted)
+        with column_store.lock:
+            columns = _followed(connection, column_store)
+            keys = list(column_store.wanted)[-MOST_KEYS:]
+            column_store.wanted = dict.fromkeys(keys)
         if columns is None:
             columns = _read(connection, last_change(connection))
         values = {
             key: columns.values[key]
             if key in columns.values
             else _read_values(connection, key, columns.numbers)
-            for key in wanted
+            for key in keys
         }
-        with kept.lock:
+        with column_store.lock:
             # Perhaps an earlier state than somebody else has reached meanwhile: the next question follows once more.
-            kept.columns = replace(columns, values=values)
+            column_store.columns = replace(columns, values=values)
 
 
-def _read_wanted(catalogue: Catalogue, kept: _Kept) -> None:
+def _read_wanted(catalogue: Catalogue, column_store: _Kept) -> None:
     try:
         read_columns(catalogue)
     except (TomariumError, SQLAlchemyError) as problem:  # it does not answer; the next question tries again
         _LOG.warning("%s: numbers were not read into memory (%s)", catalogue.name, problem)
     finally:
-        kept.reading = False
+        column_store.reading = False
 
 
-def _is_large(connection: Connection, kept: _Kept) -> bool:
+def _is_large(connection: Connection, column_store: _Kept) -> bool:
     count = connection.execute(select(func.coalesce(func.sum(totals.c.total), 0))).scalar_one()
-    return int(count) >= kept.at_least
+    return int(count) >= column_store.at_least
 
 
-def _followed(connection: Connection, kept: _Kept) -> Columns | None:
+def _followed(connection: Connection, column_store: _Kept) -> Columns | None:
     """Return what is kept as a connection sees it, and keep it so; None where that is not to be had."""
-    columns, serial = kept.columns, last_change(connection)
+    columns, serial = column_store.columns, last_change(connection)
     if columns is None or columns.serial == serial:
         return columns
     if serial < columns.serial:  # its state is older than what others have seen
         return None
     numbers = changed_since(connection, columns.serial)
     too_many = numbers is None or len(numbers) > min(_MOST_CHANGES, len(columns.numbers))
-    kept.columns = None if numbers is None or too_many else _changed(connection, columns, numbers, serial)
-    return kept.columns
+    column_store.columns = (
+        None if numbers is None or too_many else _changed(connection, columns, numbers, serial)
+    )
+    return column_store.columns
 
 
 def _read(connection: Connection, serial: int) -> Columns:
     """Read what is kept of each record, whatever ranges ask for."""
     parts, last = [], -(2**63)
     while True:
-        some = select(records.c.number).where(records.c.number > last).order_by(records.c.number)
-        bound = select(func.max(some.limit(_AT_ONCE).subquery().c.number))
+        numbers = select(records.c.number).where(records.c.number > last).order_by(records.c.number)
+        bound = select(func.max(numbers.limit(_AT_ONCE).subquery().c.number))
         end = connection.execute(bound).scalar_one()
         if end is None:
             break
@@ -223,8 +229,8 @@ def _lines(connection: Connection, which: Which) -> list[Line]:
     settled = literal(time.time() - SETTLED_S)
     since = case((of.public_from <= settled, literal(0.0)), else_=of.public_from).label("since")
     by = (since, of.state, of.owner, of.team)
-    told = [func.aggregate_strings(cast(column, Text), ",") for column in (of.number, of.facets)]
-    rows = connection.execute(select(*by, *told).where(which(of.number)).group_by(*by))
+    lists = [func.aggregate_strings(cast(column, Text), ",") for column in (of.number, of.facets)]
+    rows = connection.execute(select(*by, *lists).where(which(of.number)).group_by(*by))
     return [
         (
             (np.nan if since is None else since, state, owner, team),
@@ -239,16 +245,16 @@ def _seen(holders: Sequence[tuple[float, str, str, str]]) -> dict[str, NDArray[A
     columns = list(zip(*holders, strict=True)) or [()] * 4
     arrays: list[NDArray[Any]] = [
         np.array(columns[0], np.float64),
-        *(np.array(told, object) for told in columns[1:]),
+        *(np.array(values, object) for values in columns[1:]),
     ]
     return dict(zip(("public_from", "state", "owner", "team"), arrays, strict=True))
 
 
 def _with(columns: Columns, lines: Sequence[Line]) -> Columns:
     """Enter records as they are now; those that were not there get no value."""
-    before = zip(*(told.tolist() for told in columns.seen.values()), strict=True)
+    before = zip(*(values.tolist() for values in columns.seen.values()), strict=True)
     # NaN is not equal to itself, so it stands as None here.
-    places = {(_known(since), *rest): place for place, (since, *rest) in enumerate(before)}
+    places = {(_known(since), *who): place for place, (since, *who) in enumerate(before)}
     empty = [np.zeros(0, np.int64)]
     holders = [
         np.full(len(some), places.setdefault((_known(since), *rest), len(places)), np.int64)
@@ -257,12 +263,12 @@ def _with(columns: Columns, lines: Sequence[Line]) -> Columns:
     codes = (np.concatenate(empty + holders) << _SETS) + np.concatenate(
         empty + [sets for _, _, sets in lines]
     )
-    known = (columns.holders.astype(np.int64) << _SETS) + columns.facets
-    new = np.setdiff1d(codes, known)
-    known = np.concatenate([known, new])
-    order = np.argsort(known)
-    kinds = order[np.searchsorted(known, codes, sorter=order)]
-    numbers = np.concatenate(empty + [some for _, some, _ in lines])
+    known_codes = (columns.holders.astype(np.int64) << _SETS) + columns.facets
+    new = np.setdiff1d(codes, known_codes)
+    known_codes = np.concatenate([known_codes, new])
+    order = np.argsort(known_codes)
+    kinds = order[np.searchsorted(known_codes, codes, sorter=order)]
+    numbers = np.concatenate(empty + [line_numbers for _, line_numbers, _ in lines])
     columns = _widened(columns, numbers)
     all_kinds = columns.kinds.copy()
     all_kinds[np.searchsorted(columns.numbers, numbers)] = kinds
@@ -271,14 +277,14 @@ def _with(columns: Columns, lines: Sequence[Line]) -> Columns:
         kinds=all_kinds,
         holders=np.concatenate([columns.holders, (new >> _SETS).astype(np.int32)]),
         facets=np.concatenate([columns.facets, new & (1 << _SETS) - 1]),
-        seen=_seen([(np.nan if since is None else since, *rest) for since, *rest in places]),
+        seen=_seen([(np.nan if since is None else since, *who) for since, *who in places]),
     )
 
 
 def _widened(columns: Columns, numbers: NDArray[np.int64]) -> Columns:
     """Make room for records that are not there."""
-    _, there = _rows_of(columns, numbers)
-    new = np.sort(numbers[~there])
+    _, is_present = _rows_of(columns, numbers)
+    new = np.sort(numbers[~is_present])
     if not len(new):
         return columns
     at = np.searchsorted(columns.numbers, new)
@@ -286,17 +292,17 @@ def _widened(columns: Columns, numbers: NDArray[np.int64]) -> Columns:
         columns,
         numbers=np.insert(columns.numbers, at, new),
         kinds=np.insert(columns.kinds, at, 0),
-        values={key: held.widened(at) for key, held in columns.values.items()},
+        values={key: column.widened(at) for key, column in columns.values.items()},
     )
 
 
 def _rows_of(columns: Columns, numbers: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     """Tell in which rows records are, or would be; and which are there."""
     rows = np.searchsorted(columns.numbers, numbers)
-    there = np.zeros(len(rows), bool)
+    is_present = np.zeros(len(rows), bool)
     inside = rows < len(columns.numbers)
-    there[inside] = columns.numbers[rows[inside]] == numbers[inside]
-    return rows, there
+    is_present[inside] = columns.numbers[rows[inside]] == numbers[inside]
+    return rows, is_present
 
 
 def _between(first: int, last: int) -> Which:
@@ -311,32 +317,32 @@ def _changed(connection: Connection, columns: Columns, numbers: NDArray[np.int64
     """Read some records once more."""
     which: Which = lambda of: of.in_(numbers.tolist())  # noqa: E731
     lines = _lines(connection, which)
-    now = np.concatenate([np.zeros(0, np.int64), *(some for _, some, _ in lines)])
-    rows, there = _rows_of(columns, numbers)
-    gone = rows[there & ~np.isin(numbers, now)]
+    now = np.concatenate([np.zeros(0, np.int64), *(line_numbers for _, line_numbers, _ in lines)])
+    rows, is_present = _rows_of(columns, numbers)
+    gone = rows[is_present & ~np.isin(numbers, now)]
     columns = replace(columns, serial=serial)
     if len(gone):
         columns = replace(
             columns,
             numbers=np.delete(columns.numbers, gone),
             kinds=np.delete(columns.kinds, gone),
-            values={key: held.without(gone) for key, held in columns.values.items()},
+            values={key: column.without(gone) for key, column in columns.values.items()},
         )
     columns = _with(columns, lines)
     anew = np.searchsorted(columns.numbers, now)
     values = {}
-    for key, held in columns.values.items():
+    for key, column in columns.values.items():
         of, told = dialect_of(connection).numbers_of(connection, key, which)
-        values[key] = held.entered(anew, np.searchsorted(columns.numbers, of), told)
+        values[key] = column.entered(anew, np.searchsorted(columns.numbers, of), told)
     return replace(columns, values=values)
 
 
 def _read_values(connection: Connection, key: int, numbers: NDArray[np.int64]) -> Column:
     """Read the numbers of a key."""
-    held = np.full(len(numbers), np.nan)
+    values = np.full(len(numbers), np.nan)
     for start in range(0, len(numbers), _AT_ONCE):
-        some = numbers[start : start + _AT_ONCE]
-        which = _between(int(some[0]), int(some[-1]))
-        of, told = dialect_of(connection).numbers_of(connection, key, which)
-        held[np.searchsorted(numbers, of)] = told
-    return column_of(held)
+        numbers_read = numbers[start : start + _AT_ONCE]
+        which = _between(int(numbers_read[0]), int(numbers_read[-1]))
+        of, numbers_of_key = dialect_of(connection).numbers_of(connection, key, which)
+        values[np.searchsorted(numbers, of)] = numbers_of_key
+    return column_of(values)

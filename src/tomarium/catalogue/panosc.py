@@ -42,12 +42,12 @@ MOST_INCLUDED: Final = 10_000
 _WORDS: Final = 10  # of a query that scores
 
 
-def count(asked: Question, model: str, where: Group) -> int:
+def count(question: Question, model: str, where: Group) -> int:
     """Count what a reader finds.
 
     Parameters
     ----------
-    asked : Question
+    question : Question
         Who asks of what.
     model : str
         Of `standards.panosc.ROOTS`.
@@ -59,22 +59,22 @@ def count(asked: Question, model: str, where: Group) -> int:
     int
         A document that several records tell of counts once.
     """
-    rows = Rows(asked, model)
-    found = select(rows.shared.c.source, rows.shared.c.pid).select_from(rows.tables)
-    found = found.where(rows.visible, rows.meets(Filter(where))).distinct()
-    return int(asked.connection.execute(select(func.count()).select_from(found.subquery())).scalar_one())
+    rows = Rows(question, model)
+    pids = select(rows.shared.c.source, rows.shared.c.pid).select_from(rows.tables)
+    pids = pids.where(rows.visible, rows.meets(Filter(where))).distinct()
+    return int(question.connection.execute(select(func.count()).select_from(pids.subquery())).scalar_one())
 
 
-def find(asked: Question, model: str, wanted: Filter) -> list[dict[str, Any]]:
+def find(question: Question, model: str, conditions: Filter) -> list[dict[str, Any]]:
     """Find datasets, documents or instruments.
 
     Parameters
     ----------
-    asked : Question
+    question : Question
         Who asks of what.
     model : str
         Of `standards.panosc.ROOTS`.
-    wanted : Filter
+    conditions : Filter
         What is asked.
 
     Returns
@@ -88,52 +88,54 @@ def find(asked: Question, model: str, wanted: Filter) -> list[dict[str, Any]]:
     ParameterError
         The answer would include too much.
     """
-    rows = Rows(asked, model)
-    newest_first = model == "Dataset" and not wanted.order and not wanted.query.strip()
-    page = _newest(rows, wanted) if newest_first else _sorted(asked, rows, wanted)
-    places = asked.connection.execute(page.limit(wanted.limit).offset(wanted.skip)).all()
-    told = _bodies(asked, model, [(row.holder, row.pid) for row in places])
-    found = [told[row.holder, row.pid] for row in places if (row.holder, row.pid) in told]
-    for one, row in zip(found, places, strict=True):
-        one.out["score"] = round(float(row.score or 0.0), 6)
-    _include(asked, model, found, wanted)
-    return [_only(row.out, wanted) for row in found]
+    rows = Rows(question, model)
+    newest_first = model == "Dataset" and not conditions.order and not conditions.query.strip()
+    page = _newest(rows, conditions) if newest_first else _sorted(question, rows, conditions)
+    places = question.connection.execute(page.limit(conditions.limit).offset(conditions.skip)).all()
+    rows_by_place = _bodies(question, model, [(row.holder, row.pid) for row in places])
+    answer_rows = [
+        rows_by_place[row.holder, row.pid] for row in places if (row.holder, row.pid) in rows_by_place
+    ]
+    for answer_row, row in zip(answer_rows, places, strict=True):
+        answer_row.out["score"] = round(float(row.score or 0.0), 6)
+    _include(question, model, answer_rows, conditions)
+    return [_only(row.out, conditions) for row in answer_rows]
 
 
-def _newest(rows: Rows, wanted: Filter) -> Select[Any]:
+def _newest(rows: Rows, conditions: Filter) -> Select[Any]:
     """Select datasets in the order of their records, which ends when a page is full."""
     of, number = rows.shared.c, rows.record.c.number
     page = select(of.source, of.pid, of.holder, literal(0.0).label("score")).select_from(rows.by_record)
-    return page.where(rows.visible_one_by_one, rows.meets(wanted)).order_by(number.desc())
+    return page.where(rows.visible_one_by_one, rows.meets(conditions)).order_by(number.desc())
 
 
-def _sorted(asked: Question, rows: Rows, wanted: Filter) -> Select[Any]:
+def _sorted(question: Question, rows: Rows, conditions: Filter) -> Select[Any]:
     """Select rows in the order that is asked for."""
     of = rows.shared.c
-    score, terms = _score(asked, rows, wanted.query)
+    score, terms = _score(question, rows, conditions.query)
     source = (
         rows.tables if terms is None else rows.tables.outerjoin(terms, terms.c.number == rows.record.c.number)
     )
     # What several records tell of is told once, as the last of them in the order of identifiers tells it.
     columns = (of.source, of.pid, func.max(of.holder).label("holder"), func.max(score).label("score"))
-    page = select(*columns).select_from(source).where(rows.visible, rows.meets(wanted))
-    if wanted.query.strip():
+    page = select(*columns).select_from(source).where(rows.visible, rows.meets(conditions))
+    if conditions.query.strip():
         page = page.where(score > 0)
-    return page.group_by(of.source, of.pid).order_by(*_order(rows, wanted))
+    return page.group_by(of.source, of.pid).order_by(*_order(rows, conditions))
 
 
-def one_of(asked: Question, model: str, pid: str, wanted: Filter) -> dict[str, Any] | None:
+def one_of(question: Question, model: str, pid: str, conditions: Filter) -> dict[str, Any] | None:
     """Find one by its identifier: a dataset of ours also by that of its record; None where there is none.
 
     Parameters
     ----------
-    asked : Question
+    question : Question
         Who asks of what.
     model : str
         Of `standards.panosc.ROOTS`.
     pid : str
         Any text.
-    wanted : Filter
+    conditions : Filter
         What is told of it: relations and fields.
 
     Returns
@@ -141,20 +143,22 @@ def one_of(asked: Question, model: str, pid: str, wanted: Filter) -> dict[str, A
     dict or None
         As `find` tells it.
     """
-    exact = replace(wanted, where=Group("and", (Test("pid", "text", "eq", pid),)), limit=1, skip=0, query="")
-    if found := find(asked, model, exact):
-        return found[0]
-    rows = Rows(asked, model)
-    held = select(rows.shared.c.pid).select_from(rows.tables).where(rows.visible, rows.shared.c.holder == pid)
-    other = asked.connection.execute(held).scalars().first() if model == "Dataset" else None
-    return one_of(asked, model, other, wanted) if other not in (None, pid) else None
+    exact = replace(
+        conditions, where=Group("and", (Test("pid", "text", "eq", pid),)), limit=1, skip=0, query=""
+    )
+    if bodies := find(question, model, exact):
+        return bodies[0]
+    rows = Rows(question, model)
+    pids = select(rows.shared.c.pid).select_from(rows.tables).where(rows.visible, rows.shared.c.holder == pid)
+    other_pid = question.connection.execute(pids).scalars().first() if model == "Dataset" else None
+    return one_of(question, model, other_pid, conditions) if other_pid not in (None, pid) else None
 
 
-def files_of(asked: Question, pid: str, wanted: Filter) -> list[dict[str, Any]] | None:
+def files_of(question: Question, pid: str, conditions: Filter) -> list[dict[str, Any]] | None:
     """List the files that a dataset tells of; None where there is no such dataset."""
-    include = Include("files", replace(wanted, limit=wanted.limit), demanded=False)
-    found = one_of(asked, "Dataset", pid, Filter(include=(include,)))
-    return None if found is None else found["files"]
+    include = Include("files", replace(conditions, limit=conditions.limit), demanded=False)
+    dataset = one_of(question, "Dataset", pid, Filter(include=(include,)))
+    return None if dataset is None else dataset["files"]
 
 
 @dataclass
@@ -179,19 +183,19 @@ def _row(model: str, row: Any) -> _Row:
     return _Row(row.holder, row.pid, row.source, row.body, out | {"provider": row.provider})
 
 
-def _bodies(asked: Question, model: str, places: Sequence[tuple[str, str]]) -> dict[tuple[str, str], _Row]:
-    rows = Rows(asked, model)
+def _bodies(question: Question, model: str, places: Sequence[tuple[str, str]]) -> dict[tuple[str, str], _Row]:
+    rows = Rows(question, model)
     of = rows.shared.c
-    wanted = select(*rows.columns).select_from(rows.tables).where(
+    statement = select(*rows.columns).select_from(rows.tables).where(
         of.model == model, of.holder.in_({holder for holder, _ in places}), of.pid.in_({pid for _, pid in places})
     )  # fmt: skip
-    return {(row.holder, row.pid): _row(model, row) for row in asked.connection.execute(wanted)}
+    return {(row.holder, row.pid): _row(model, row) for row in question.connection.execute(statement)}
 
 
-def _order(rows: Rows, wanted: Filter) -> Iterator[ColumnElement[Any]]:
-    if wanted.query.strip():
+def _order(rows: Rows, conditions: Filter) -> Iterator[ColumnElement[Any]]:
+    if conditions.query.strip():
         yield column("score").desc()
-    for name, down in wanted.order:
+    for name, down in conditions.order:
         kind = MODELS[rows.model].get(name, "")
         value = rows.told.reckoned.get(name)
         if value is None:
@@ -199,13 +203,13 @@ def _order(rows: Rows, wanted: Filter) -> Iterator[ColumnElement[Any]]:
         first = func.max(value)
         yield case((first.is_(None), 1), else_=0)  # those without a value last, in both databases
         yield first.desc() if down else first.asc()
-    if rows.model == "Dataset" and not wanted.order:
+    if rows.model == "Dataset" and not conditions.order:
         yield func.coalesce(func.max(rows.record.c.number), 0).desc()
     yield rows.shared.c.pid.asc()
     yield rows.shared.c.source.asc()
 
 
-def _score(asked: Question, rows: Rows, query: str) -> tuple[ColumnElement[Any], Any]:
+def _score(question: Question, rows: Rows, query: str) -> tuple[ColumnElement[Any], Any]:
     """Reckon a score from 0 to 1: the share of words in the title and the like; of datasets by all that is searched.
 
     A dataset that holds all words somewhere has at least a half, the most relevant of all 1.
@@ -217,14 +221,14 @@ def _score(asked: Question, rows: Rows, query: str) -> tuple[ColumnElement[Any],
     for word in words:
         pattern = "%" + "".join(f"\\{sign}" if sign in "\\%_" else sign for sign in word) + "%"
         has = [
-            like(asked.connection, TextAt(rows.told.value, name), pattern, folded=True)
+            like(question.connection, TextAt(rows.told.value, name), pattern, folded=True)
             for name in TEXTS[rows.model]
         ]
         share = share + case((func.coalesce(or_(false(), *has), false()), 1.0 / len(words)), else_=0.0)
     terms = read_terms(query) if rows.model == "Dataset" else ()
     if not terms:
         return share, None
-    match, score = dialect_of(asked.connection).match(terms)
+    match, score = dialect_of(question.connection).match(terms)
     score = score.label("score")
     # Ranked apart: SQLite's bm25 cannot be asked where rows are put together.
     subquery = (
@@ -234,7 +238,7 @@ def _score(asked: Question, rows: Rows, query: str) -> tuple[ColumnElement[Any],
         .limit(RANKED_AT_MOST)
         .subquery()
     )
-    best = asked.connection.execute(select(subquery.c.score).limit(1)).scalar()
+    best = question.connection.execute(select(subquery.c.score).limit(1)).scalar()
     if not best or best <= 0:
         return share * 0.5, None
     return case(
@@ -242,69 +246,75 @@ def _score(asked: Question, rows: Rows, query: str) -> tuple[ColumnElement[Any],
     ), subquery
 
 
-def _include(asked: Question, model: str, found: Sequence[_Row], wanted: Filter) -> None:
+def _include(question: Question, model: str, answer_rows: Sequence[_Row], conditions: Filter) -> None:
     """Tell what is related to the rows of an answer."""
-    for include in wanted.include:
+    for include in conditions.include:
         relation = RELATIONS[model][include.relation]
         if relation.inside:
-            _include_inner(asked, model, found, include)
+            _include_inner(question, model, answer_rows, include)
         else:
-            _include_others(asked, model, found, include)
+            _include_others(question, model, answer_rows, include)
 
 
-def _include_inner(asked: Question, model: str, found: Sequence[_Row], include: Include) -> None:
+def _include_inner(question: Question, model: str, answer_rows: Sequence[_Row], include: Include) -> None:
     relation = RELATIONS[model][include.relation]
     inner = include.asked
     if inner.where == ALL and not any(include.demanded for include in inner.include):
-        lists = {(row.holder, row.pid): list(row.body.get(relation.inside, ())) for row in found}
+        lists = {(row.holder, row.pid): list(row.body.get(relation.inside, ())) for row in answer_rows}
     else:
-        lists = {(row.holder, row.pid): [] for row in found}
+        lists = {(row.holder, row.pid): [] for row in answer_rows}
         of = shared.alias()
-        items = items_of(asked.connection, of.c.body, relation.inside)
-        told = Told(relation.model, items.c.value, {})
+        items = items_of(question.connection, of.c.body, relation.inside)
+        inside = Told(relation.model, items.c.value, {})
         query = select(of.c.holder, of.c.pid, items.c.value).select_from(of.join(items, true())).where(
             of.c.model == model,
-            of.c.holder.in_({row.holder for row in found}),
-            of.c.pid.in_({row.pid for row in found}),
-            meets_inside(asked.connection, told, inner),
+            of.c.holder.in_({row.holder for row in answer_rows}),
+            of.c.pid.in_({row.pid for row in answer_rows}),
+            meets_inside(question.connection, inside, inner),
         ).order_by(of.c.holder, of.c.pid, items.c.key)  # fmt: skip
-        for holder, pid, value in asked.connection.execute(query):
+        for holder, pid, value in question.connection.execute(query):
             if (holder, pid) in lists:
                 lists[holder, pid].append(value if isinstance(value, dict) else json.loads(value))
-    for row in found:
+    for row in answer_rows:
         told_ones = lists[row.holder, row.pid][inner.skip : inner.skip + inner.limit]
-        row.out[include.relation] = [_only(_plain(relation.model, each, inner), inner) for each in told_ones]
+        row.out[include.relation] = [
+            _only(_plain(relation.model, inner_object, inner), inner) for inner_object in told_ones
+        ]
 
 
-def _plain(model: str, told: Mapping[str, Any], asked: Filter) -> dict[str, Any]:
+def _plain(model: str, values: Mapping[str, Any], conditions: Filter) -> dict[str, Any]:
     """Tell one object that lies in another: its properties, in the unit that was asked for, and what it includes."""
-    out = {name: told[name] for name in MODELS[model] if name in told}
+    out = {name: values[name] for name in MODELS[model] if name in values}
     if model == "Parameter":
-        out |= _in_unit(told, asked.where)
-    for include in asked.include:
+        out |= _in_unit(values, conditions.where)
+    for include in conditions.include:
         relation = RELATIONS[model][include.relation]
-        inner = told.get(relation.inside)
+        inner = values.get(relation.inside)
         if isinstance(inner, Mapping):
             out[include.relation] = _only(_plain(relation.model, inner, include.asked), include.asked)
     return out
 
 
-def _in_unit(told: Mapping[str, Any], where: Group) -> dict[str, Any]:
+def _in_unit(values: Mapping[str, Any], where: Group) -> dict[str, Any]:
     for names, unit in _units(where, frozenset()):
-        if told.get("base") == base_of(unit) and (not names or told.get("name") in names):
-            return {"value": from_base(told["si"], told["base"], unit), "unit": unit} if "si" in told else {}
+        if values.get("base") == base_of(unit) and (not names or values.get("name") in names):
+            return (
+                {"value": from_base(values["si"], values["base"], unit), "unit": unit}
+                if "si" in values
+                else {}
+            )
     return {}
 
 
 def _units(where: Group, names: frozenset[str]) -> Iterator[tuple[frozenset[str], str]]:
     """Find the units that were asked for, each with the names of parameters that stand beside it."""
     tests = list(_flat(where)) if where.join == "and" else []
-    here = {
+    names_tested = {
         str(test.value)
         for test in tests
         if test.name == "name" and test.operator == "eq" and not test.negated
     }
-    names = frozenset(here) or names
+    names = frozenset(names_tested) or names
     for test in tests:
         if test.name == "unit" and test.operator == "eq" and not test.negated and isinstance(test.value, str):
             yield names, test.value
@@ -322,53 +332,64 @@ def _flat(where: Group) -> Iterator[Test]:
             yield from _flat(part)
 
 
-def _include_others(asked: Question, model: str, found: Sequence[_Row], include: Include) -> None:
+def _include_others(question: Question, model: str, answer_rows: Sequence[_Row], include: Include) -> None:
     relation = RELATIONS[model][include.relation]
-    rows, others, link = Rows(asked, model), Rows(asked, relation.model), shared_links.alias()
-    here, there = rows.end(link), others.end(link)
+    rows, related_rows, link = Rows(question, model), Rows(question, relation.model), shared_links.alias()
+    near_pid, far_pid = rows.end(link), related_rows.end(link)
     kind = model if relation.model == "Dataset" else relation.model
-    of_these = and_(here.in_({row.pid for row in found}), link.c.model == kind)
-    of = others.shared.c
+    of_these = and_(near_pid.in_({row.pid for row in answer_rows}), link.c.model == kind)
+    of = related_rows.shared.c
     place = tuple_(of.source, of.pid)
     # Of ours a dataset's own record tells its document and instrument, as many others do.
-    told_by = or_(of.source > 0, of.holder.in_({row.holder for row in found}))
+    told_by = or_(of.source > 0, of.holder.in_({row.holder for row in answer_rows}))
     own = told_by if model == "Dataset" else true()
     query: Select[Any] = (
-        select(*others.columns)
-        .select_from(others.tables)
-        .where(place.in_(select(link.c.source, there).where(of_these)), own)
-        .where(others.visible, others.meets(include.asked))
+        select(*related_rows.columns)
+        .select_from(related_rows.tables)
+        .where(place.in_(select(link.c.source, far_pid).where(of_these)), own)
+        .where(related_rows.visible, related_rows.meets(include.asked))
         .order_by(of.pid, of.holder.desc())
         .limit(MOST_INCLUDED + 1)
     )
-    answered = asked.connection.execute(query).all()
+    answered = question.connection.execute(query).all()
     if len(answered) > MOST_INCLUDED:
         raise ParameterError(
             f"{include.relation} of these has more than {MOST_INCLUDED} entries; ask for fewer with limit, or for "
             f"{relation.model}s by themselves"
         )
-    known: dict[tuple[int, str], Any] = {}
+    first_rows: dict[tuple[int, str], Any] = {}
     for row in answered:
-        known.setdefault((row.source, row.pid), row)
-    links = select(link.c.source, here, there).where(of_these, there.in_({row.pid for row in answered}))
+        first_rows.setdefault((row.source, row.pid), row)
+    links = select(link.c.source, near_pid, far_pid).where(
+        of_these, far_pid.in_({row.pid for row in answered})
+    )
     lists: dict[tuple[int, str], dict[str, _Row]] = {}
-    for source, of_pid, pid in asked.connection.execute(links.order_by(there)):
-        if (source, pid) in known:
-            lists.setdefault((source, of_pid), {})[pid] = _row(relation.model, known[source, pid])
-    told = {
-        key: list(some.values())[include.asked.skip :][: include.asked.limit] for key, some in lists.items()
+    for source, of_pid, pid in question.connection.execute(links.order_by(far_pid)):
+        if (source, pid) in first_rows:
+            lists.setdefault((source, of_pid), {})[pid] = _row(relation.model, first_rows[source, pid])
+    pages = {
+        key: list(related_rows.values())[include.asked.skip :][: include.asked.limit]
+        for key, related_rows in lists.items()
     }
-    _include(asked, relation.model, [row for some in told.values() for row in some], include.asked)
-    for one in found:
-        some = [_only(each.out, include.asked) for each in told.get((one.source, one.pid), [])]
+    _include(
+        question,
+        relation.model,
+        [row for related_rows in pages.values() for row in related_rows],
+        include.asked,
+    )
+    for answer_row in answer_rows:
+        bodies = [
+            _only(related_row.out, include.asked)
+            for related_row in pages.get((answer_row.source, answer_row.pid), [])
+        ]
         if relation.many:
-            one.out[include.relation] = some
-        elif some:
-            one.out[include.relation] = some[0]
+            answer_row.out[include.relation] = bodies
+        elif bodies:
+            answer_row.out[include.relation] = bodies[0]
 
 
-def _only(out: dict[str, Any], asked: Filter) -> dict[str, Any]:
-    if asked.fields is None:
+def _only(out: dict[str, Any], conditions: Filter) -> dict[str, Any]:
+    if conditions.fields is None:
         return out
-    kept = asked.fields | {include.relation for include in asked.include}
-    return {name: value for name, value in out.items() if name in kept}
+    names = conditions.fields | {include.relation for include in conditions.include}
+    return {name: value for name, value in out.items() if name in names}

@@ -39,16 +39,16 @@ class Told:
     reckoned: Mapping[str, ColumnElement[Any]]
 
 
-def meets(connection: Connection, told: Told, asked: Group | Test) -> ColumnElement[bool]:
+def meets(connection: Connection, json_object: Told, group_or_test: Group | Test) -> ColumnElement[bool]:
     """Return the condition that an object meets what is asked.
 
     Parameters
     ----------
     connection : Connection
         Of the database that is asked.
-    told : Told
+    json_object : Told
         The object.
-    asked : Group or Test
+    group_or_test : Group or Test
         What is asked.
 
     Returns
@@ -57,45 +57,52 @@ def meets(connection: Connection, told: Told, asked: Group | Test) -> ColumnElem
         NULL is as good as false. A property that is not told is null: it is equal to null alone, and nothing is below
         or above it.
     """
-    if isinstance(asked, Group):
-        parts = [meets(connection, told, part) for part in asked.parts]
-        return and_(true(), *parts) if asked.join == "and" else or_(false(), *parts)
-    condition = _positive(connection, told, asked)
-    return not_(func.coalesce(condition, false())) if asked.negated else condition
+    if isinstance(group_or_test, Group):
+        parts = [meets(connection, json_object, part) for part in group_or_test.parts]
+        return and_(true(), *parts) if group_or_test.join == "and" else or_(false(), *parts)
+    condition = _positive(connection, json_object, group_or_test)
+    return not_(func.coalesce(condition, false())) if group_or_test.negated else condition
 
 
-def _positive(connection: Connection, told: Told, test: Test) -> ColumnElement[bool]:
+def _positive(connection: Connection, json_object: Told, test: Test) -> ColumnElement[bool]:
     values = test.value if test.operator in ("inq", "between") else (test.value,)
     if test.kind == "":  # no such property, so null
         return true() if test.operator in ("eq", "inq") and None in values else false()
     if test.operator in ("eq", "inq") and None in values:
-        rest = tuple(value for value in values if value is not None)
-        others = Test(test.name, test.kind, "inq", rest, unit=test.unit)
-        return or_(_absent(told, test), _positive(connection, told, others) if rest else false())
-    if told.model == "Technique" and test.operator in ("eq", "inq"):
-        return _technique(told, test.name, values)
+        not_null = tuple(value for value in values if value is not None)
+        test_of_values = Test(test.name, test.kind, "inq", not_null, unit=test.unit)
+        return or_(
+            _absent(json_object, test),
+            _positive(connection, json_object, test_of_values) if not_null else false(),
+        )
+    if json_object.model == "Technique" and test.operator in ("eq", "inq"):
+        return _technique(json_object, test.name, values)
     if test.kind == "texts":
-        items = items_of(connection, told.value, test.name, texts=True)
+        items = items_of(connection, json_object.value, test.name, texts=True)
         return exists(select(items.c.value).where(_compare(connection, items.c.value, test.operator, values)))
     if test.kind == "any":
-        return _any(connection, told, test, values)
-    if told.model == "Parameter" and test.name == "unit" and test.operator == "eq":
+        return _any(connection, json_object, test, values)
+    if json_object.model == "Parameter" and test.name == "unit" and test.operator == "eq":
         base = base_of(test.value)
         if base is not None:
-            return TextAt(told.value, "base") == base
-    return _compare(connection, _column(told, test), test.operator, _as_texts(values))
+            return TextAt(json_object.value, "base") == base
+    return _compare(connection, _column(json_object, test), test.operator, _as_texts(values))
 
 
-def _column(told: Told, test: Test) -> ColumnElement[Any]:
-    if test.name in told.reckoned:
-        return told.reckoned[test.name]
-    return NumberAt(told.value, test.name) if test.kind == "number" else TextAt(told.value, test.name)
+def _column(json_object: Told, test: Test) -> ColumnElement[Any]:
+    if test.name in json_object.reckoned:
+        return json_object.reckoned[test.name]
+    return (
+        NumberAt(json_object.value, test.name)
+        if test.kind == "number"
+        else TextAt(json_object.value, test.name)
+    )
 
 
-def _absent(told: Told, test: Test) -> ColumnElement[bool]:
-    if test.name in told.reckoned:
-        return told.reckoned[test.name].is_(None)
-    return ObjectAt(told.value, test.name).is_(None)
+def _absent(json_object: Told, test: Test) -> ColumnElement[bool]:
+    if test.name in json_object.reckoned:
+        return json_object.reckoned[test.name].is_(None)
+    return ObjectAt(json_object.value, test.name).is_(None)
 
 
 def _as_texts(values: Sequence[Any]) -> list[Any]:
@@ -103,7 +110,7 @@ def _as_texts(values: Sequence[Any]) -> list[Any]:
     return [str(value).lower() if isinstance(value, bool) else value for value in values]
 
 
-def _any(connection: Connection, told: Told, test: Test, values: Sequence[Any]) -> ColumnElement[bool]:
+def _any(connection: Connection, json_object: Told, test: Test, values: Sequence[Any]) -> ColumnElement[bool]:
     """Compare a value that may be a number or a text with those of its own kind; with a unit in its base unit."""
     texts = [value for value in values if isinstance(value, str)]
     numbers = [value for value in values if not isinstance(value, str)]
@@ -111,21 +118,21 @@ def _any(connection: Connection, told: Told, test: Test, values: Sequence[Any]) 
         raise ParameterError(f"between compares {test.name} with two numbers or two texts")
     conditions = []
     if texts:
-        conditions.append(_compare(connection, TextAt(told.value, test.name), test.operator, texts))
+        conditions.append(_compare(connection, TextAt(json_object.value, test.name), test.operator, texts))
     if numbers:
         base = base_of(test.unit) if test.unit else None
         key = test.name
         if base is not None:
             key, numbers = "si", [units.convert(number, test.unit, base) for number in numbers]
-        conditions.append(_compare(connection, NumberAt(told.value, key), test.operator, numbers))
+        conditions.append(_compare(connection, NumberAt(json_object.value, key), test.operator, numbers))
     return or_(false(), *conditions)
 
 
-def _technique(told: Told, name: str, values: Sequence[Any]) -> ColumnElement[bool]:
+def _technique(json_object: Told, name: str, values: Sequence[Any]) -> ColumnElement[bool]:
     """Compare with techniques of PaNET and all that they comprise."""
-    asked = [str(value) for value in values]
-    wanted: set[str] = set()
-    for text in asked:
+    texts = [str(value) for value in values]
+    ids: set[str] = set()
+    for text in texts:
         id = text.removeprefix(ADDRESS)
         if name == "name":
             try:
@@ -133,12 +140,12 @@ def _technique(told: Told, name: str, values: Sequence[Any]) -> ColumnElement[bo
             except ParameterError:
                 continue
         if id in terms():
-            wanted |= narrower(id)
-    told_ids = [*wanted, *map(address_of, sorted(wanted))]
-    same: ColumnElement[bool] = TextAt(told.value, name).in_(asked)
-    if not wanted:
+            ids |= narrower(id)
+    told_ids = [*ids, *map(address_of, sorted(ids))]
+    same: ColumnElement[bool] = TextAt(json_object.value, name).in_(texts)
+    if not ids:
         return same
-    return or_(same, *(TextAt(told.value, key).in_(told_ids) for key in ("pid", "panetId")))
+    return or_(same, *(TextAt(json_object.value, key).in_(told_ids) for key in ("pid", "panetId")))
 
 
 def _compare(

@@ -173,14 +173,14 @@ def read_json(text: str) -> Any:
         ) from problem
 
 
-def filter_of(model: str, told: Any) -> Filter:
+def filter_of(model: str, content: Any) -> Filter:
     """Read a filter that was JSON, or was told in brackets (`filter[limit]=5`).
 
     Parameters
     ----------
     model : str
         A model of `standards.panosc.MODELS`.
-    told : any JSON value
+    content : any JSON value
         An object with `where`, `include`, `limit`, `skip` or `offset`, `order`, `fields` and `query`.
 
     Returns
@@ -193,7 +193,7 @@ def filter_of(model: str, told: Any) -> Filter:
     ParameterError
         It is no filter of this model.
     """
-    return _Reader().filter(model, told, 0)
+    return _Reader().filter(model, content, 0)
 
 
 class _Reader:
@@ -202,39 +202,41 @@ class _Reader:
     def __init__(self) -> None:
         self._count = 0
 
-    def filter(self, model: str, told: Any, depth: int) -> Filter:
-        if not isinstance(told, Mapping):
-            raise ParameterError(f'a filter is an object, not {_brief(told)}; write {{"where": …}}')
+    def filter(self, model: str, content: Any, depth: int) -> Filter:
+        if not isinstance(content, Mapping):
+            raise ParameterError(f'a filter is an object, not {_brief(content)}; write {{"where": …}}')
         self._enter(depth)
-        query = told.get("query", "")
+        query = content.get("query", "")
         return Filter(
-            where=self.where(model, told["where"], depth) if told.get("where") is not None else ALL,
-            include=tuple(self._include(model, one, depth) for one in _listed(told.get("include"))),
-            limit=min(_whole("limit", told.get("limit"), USUAL) or USUAL, LARGEST),
-            skip=_whole("skip", told.get("skip", told.get("offset")), 0),
-            order=tuple(_order(model, one) for one in _listed(told.get("order"))),
-            fields=_fields(model, told.get("fields")),
+            where=self.where(model, content["where"], depth) if content.get("where") is not None else ALL,
+            include=tuple(self._include(model, member, depth) for member in _listed(content.get("include"))),
+            limit=min(_whole("limit", content.get("limit"), USUAL) or USUAL, LARGEST),
+            skip=_whole("skip", content.get("skip", content.get("offset")), 0),
+            order=tuple(_order(model, member) for member in _listed(content.get("order"))),
+            fields=_fields(model, content.get("fields")),
             query=query[:_LONGEST_TEXT] if isinstance(query, str) else "",
         )
 
-    def _include(self, model: str, told: Any, depth: int) -> Include:
-        name = told.get("relation") if isinstance(told, Mapping) else told
-        known = RELATIONS.get(model, {})
-        if not isinstance(name, str) or name not in known:
-            names = ", ".join(known) or "none"
+    def _include(self, model: str, content: Any, depth: int) -> Include:
+        name = content.get("relation") if isinstance(content, Mapping) else content
+        relations = RELATIONS.get(model, {})
+        if not isinstance(name, str) or name not in relations:
+            names = ", ".join(relations) or "none"
             raise ParameterError(f"{_brief(name)} is no relation of {model}; there are {names}")
-        scope = told.get("scope") if isinstance(told, Mapping) else None
+        scope = content.get("scope") if isinstance(content, Mapping) else None
         if scope is None:
             return Include(name, Filter(limit=LARGEST), demanded=False)
-        asked = self.filter(known[name].model, {"limit": LARGEST, **scope}, depth + 1)
-        return Include(name, asked, demanded=True)
+        scope_filter = self.filter(relations[name].model, {"limit": LARGEST, **scope}, depth + 1)
+        return Include(name, scope_filter, demanded=True)
 
-    def where(self, model: str, told: Any, depth: int = 0) -> Group:
-        if not isinstance(told, Mapping):
-            raise ParameterError(f'a where is an object, not {_brief(told)}; write {{"title": "…"}}')
+    def where(self, model: str, content: Any, depth: int = 0) -> Group:
+        if not isinstance(content, Mapping):
+            raise ParameterError(f'a where is an object, not {_brief(content)}; write {{"title": "…"}}')
         self._enter(depth)
-        unit = _unit_of(told) if model == "Parameter" else ""
-        return Group("and", tuple(self._part(model, key, value, unit, depth) for key, value in told.items()))
+        unit = _unit_of(content) if model == "Parameter" else ""
+        return Group(
+            "and", tuple(self._part(model, key, value, unit, depth) for key, value in content.items())
+        )
 
     def _part(self, model: str, key: str, value: Any, unit: str, depth: int) -> Group | Test:
         if key in ("and", "or"):
@@ -242,21 +244,23 @@ class _Reader:
             if not isinstance(value, list):
                 raise ParameterError(f"{key} joins a list of conditions, not {_brief(value)}")
             # Of conditions that must all be met, a unit is that of the numbers beside it.
-            beside = [_unit_of(one) for one in value if isinstance(one, Mapping)] if key == "and" else []
+            beside = [_unit_of(part) for part in value if isinstance(part, Mapping)] if key == "and" else []
             common = next(filter(None, beside), unit) if model == "Parameter" else ""
             return Group("and" if key == "and" else "or", tuple(
-                self._group(model, one, common if key == "and" else unit, depth + 1) for one in value
+                self._group(model, part, common if key == "and" else unit, depth + 1) for part in value
             ))  # fmt: skip
         if key == "text" and "text" not in MODELS[model]:
             return self._text(model, value, depth)
         return self._property(model, key, value, unit)
 
-    def _group(self, model: str, told: Any, unit: str, depth: int) -> Group:
-        if not isinstance(told, Mapping):
-            raise ParameterError(f'a condition is an object, not {_brief(told)}; write {{"title": "…"}}')
+    def _group(self, model: str, content: Any, unit: str, depth: int) -> Group:
+        if not isinstance(content, Mapping):
+            raise ParameterError(f'a condition is an object, not {_brief(content)}; write {{"title": "…"}}')
         self._enter(depth)
-        own = (_unit_of(told) if model == "Parameter" else "") or unit
-        return Group("and", tuple(self._part(model, key, value, own, depth) for key, value in told.items()))
+        own = (_unit_of(content) if model == "Parameter" else "") or unit
+        return Group(
+            "and", tuple(self._part(model, key, value, own, depth) for key, value in content.items())
+        )
 
     def _text(self, model: str, value: Any, depth: int) -> Group:
         self._enter(depth)
@@ -271,14 +275,14 @@ class _Reader:
             if isinstance(value, list):  # as LoopBack does
                 return self._test(name, kind, "inq", value, unit)
             return self._test(name, kind, "eq", value, unit)
-        told = {key: one for key, one in value.items() if key != "options"}
-        unknown = [key for key in told if key not in OPERATORS]
+        operators = {key: operand for key, operand in value.items() if key != "options"}
+        unknown = [key for key in operators if key not in OPERATORS]
         if unknown:
             names = ", ".join(sorted(OPERATORS))
             raise ParameterError(f"{_brief(unknown[0])} is no operator, at {name}; there are {names}")
         options = str(value.get("options", ""))
         return Group("and", tuple(
-            self._test(name, kind, key, one, unit, options) for key, one in told.items()
+            self._test(name, kind, key, operand, unit, options) for key, operand in operators.items()
         ))  # fmt: skip
 
     def _test(self, name: str, kind: str, operator: str, value: Any, unit: str, options: str = "") -> Test:
@@ -298,16 +302,16 @@ class _Reader:
         if operator in LISTS:
             value = _numbered(value)
             if not isinstance(value, list) or (operator == "between" and len(value) != 2):
-                wanted = "a list of two values" if operator == "between" else "a list of values"
+                expected = "a list of two values" if operator == "between" else "a list of values"
                 raise ParameterError(
-                    f"{operator} compares with {wanted}, not with {_brief(value)}, at {name}"
+                    f"{operator} compares with {expected}, not with {_brief(value)}, at {name}"
                 )
             if len(value) > _MOST_VALUES:
                 raise ParameterError(
                     f"{operator} has {len(value)} values, at {name}; give {_MOST_VALUES} at most"
                 )
             return Test(
-                name, kind, plain, tuple(_read(name, kind, one, unit) for one in value), negated, unit
+                name, kind, plain, tuple(_read(name, kind, operand, unit) for operand in value), negated, unit
             )
         return Test(name, kind, plain, _read(name, kind, value, unit), negated, unit)
 
@@ -326,10 +330,10 @@ def _read(name: str, kind: str, value: Any, unit: str) -> Any:
     if isinstance(value, (Mapping, list)):
         raise ParameterError(f"{name} is compared with one value, not with {_brief(value)}")
     if kind == "boolean":
-        told = {"true": True, "false": False, "1": True, "0": False}.get(str(value).lower())
-        if told is None:
+        truth = {"true": True, "false": False, "1": True, "0": False}.get(str(value).lower())
+        if truth is None:
             raise ParameterError(f"{name} is true or false, not {_brief(value)}")
-        return told
+        return truth
     if kind == "date":
         moment = read_date(str(value))
         if moment is None:
@@ -354,8 +358,8 @@ def _number(name: str, value: Any) -> Any:
     return number
 
 
-def _unit_of(told: Mapping[str, Any]) -> str:
-    unit = told.get("unit")
+def _unit_of(content: Mapping[str, Any]) -> str:
+    unit = content.get("unit")
     unit = unit.get("eq") if isinstance(unit, Mapping) else unit
     return unit if isinstance(unit, str) else ""
 
@@ -371,14 +375,14 @@ def _of_regexp(text: str, options: str) -> tuple[str, str]:
     pattern = "" if text.startswith(_OPENING) else "%"
     signs = iter(range(len(body)))
     for at in signs:
-        sign, rest = body[at], body[at + 1 : at + 2]
-        if sign == "." and rest == "*":
+        sign, following = body[at], body[at + 1 : at + 2]
+        if sign == "." and following == "*":
             pattern += "%"
             next(signs)
         elif sign == ".":
             pattern += "_"
-        elif sign == "\\" and rest and not rest.isalnum():
-            pattern += _escape(rest)
+        elif sign == "\\" and following and not following.isalnum():
+            pattern += _escape(following)
             next(signs)
         elif sign in "\\*+?()[]{}|^$":
             raise ParameterError(
@@ -418,35 +422,35 @@ def _whole(name: str, value: Any, usual: int) -> int:
     return number
 
 
-def _order(model: str, told: Any) -> tuple[str, bool]:
-    words = told.split() if isinstance(told, str) else []
+def _order(model: str, text: Any) -> tuple[str, bool]:
+    words = text.split() if isinstance(text, str) else []
     if not 1 <= len(words) <= 2 or words[-1].upper() not in ("ASC", "DESC", words[0].upper()):
-        raise ParameterError(f"order is a property and ASC or DESC, not {_brief(told)}")
+        raise ParameterError(f"order is a property and ASC or DESC, not {_brief(text)}")
     return words[0], len(words) == 2 and words[1].upper() == "DESC"
 
 
-def _fields(model: str, told: Any) -> frozenset[str] | None:
-    if not told:
+def _fields(model: str, content: Any) -> frozenset[str] | None:
+    if not content:
         return None
-    if isinstance(told, Mapping):
-        chosen = {str(key) for key, value in told.items() if value in (True, "true", 1, "1")}
-        hidden = {str(key) for key, value in told.items() if value in (False, "false", 0, "0")}
+    if isinstance(content, Mapping):
+        chosen = {str(key) for key, value in content.items() if value in (True, "true", 1, "1")}
+        hidden = {str(key) for key, value in content.items() if value in (False, "false", 0, "0")}
         return frozenset(chosen if chosen else MODELS[model].keys() - hidden)
-    return frozenset(one for one in _listed(told) if isinstance(one, str))
+    return frozenset(name for name in _listed(content) if isinstance(name, str))
 
 
-def _listed(told: Any) -> list[Any]:
+def _listed(content: Any) -> list[Any]:
     """Take one as a list of one; in brackets lists are objects with numbers as keys."""
-    if told is None or told == "":
+    if content is None or content == "":
         return []
-    told = _numbered(told)
-    return list(told) if isinstance(told, list) else [told]
+    content = _numbered(content)
+    return list(content) if isinstance(content, list) else [content]
 
 
-def _numbered(told: Any) -> Any:
-    if isinstance(told, Mapping) and told and all(str(key).isdecimal() for key in told):
-        return [told[key] for key in sorted(told, key=int)]
-    return told
+def _numbered(content: Any) -> Any:
+    if isinstance(content, Mapping) and content and all(str(key).isdecimal() for key in content):
+        return [content[key] for key in sorted(content, key=int)]
+    return content
 
 
 def _brief(value: Any) -> str:

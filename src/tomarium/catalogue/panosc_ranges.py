@@ -29,9 +29,9 @@ _BASES: Final = frozenset((*UNITS, "K"))
 """Base units whose numbers are in the index of all that is told, of other catalogues too."""
 
 
-def tells_several(told: Sequence[Mapping[str, Any]]) -> bool:
+def tells_several(parameters: Sequence[Mapping[str, Any]]) -> bool:
     """Tell whether parameters of a dataset have two of one key."""
-    keys = [key for one in told for key in keyed((one,))]
+    keys = [key for parameter in parameters for key in keyed((parameter,))]
     return len(keys) > len(set(keys))
 
 
@@ -50,28 +50,30 @@ def rare_in_range(connection: Connection, include: Include) -> Select[Any] | Non
     Select or None
         None where no range is asked, the index cannot tell, or many are in it.
     """
-    asked = _asked(include.asked.where)
-    if asked is None:
+    name_and_range = _asked(include.asked.where)
+    if name_and_range is None:
         return None
-    name, test = asked
-    found = _numbers(connection, name, test)
-    if found is None:
+    name, test = name_and_range
+    numbers = _numbers(connection, name, test)
+    if numbers is None:
         return None
     count = connection.execute(
-        select(func.count()).select_from(found.limit(RARE + 1).subquery())
+        select(func.count()).select_from(numbers.limit(RARE + 1).subquery())
     ).scalar_one()
-    return found if count <= RARE else None
+    return numbers if count <= RARE else None
 
 
 def _asked(where: Group) -> tuple[str, Test] | None:
     """Find one name and one range of numbers with a unit that must all be met."""
     tests = list(_all_of(where))
     names = {
-        str(one.value)
-        for one in tests
-        if one.name == "name" and one.operator == "eq" and isinstance(one.value, str)
+        str(test.value)
+        for test in tests
+        if test.name == "name" and test.operator == "eq" and isinstance(test.value, str)
     }
-    ranges = [one for one in tests if one.name == "value" and base_of(one.unit) in _BASES and _bounds(one)]
+    ranges = [
+        test for test in tests if test.name == "value" and base_of(test.unit) in _BASES and _bounds(test)
+    ]
     return (names.pop(), ranges[0]) if len(names) == 1 and ranges else None
 
 
@@ -88,7 +90,9 @@ def _all_of(where: Group) -> Iterator[Test]:
 def _bounds(test: Test) -> tuple[float, float] | None:
     """Return the lowest and the highest number that meets a test; None of one that is no range of numbers."""
     values = test.value if test.operator in ("inq", "between") else (test.value,)
-    if not values or not all(isinstance(one, (int, float)) and not isinstance(one, bool) for one in values):
+    if not values or not all(
+        isinstance(value, (int, float)) and not isinstance(value, bool) for value in values
+    ):
         return None
     low, high = min(values), max(values)
     ends = {
@@ -106,19 +110,21 @@ def _bounds(test: Test) -> tuple[float, float] | None:
 def _numbers(connection: Connection, name: str, test: Test) -> Select[Any] | None:
     bounds, base = _bounds(test), base_of(test.unit)
     assert bounds is not None
-    known = parameter_numbers(connection)
-    ranges = [(known[SEVERAL], Range(SEVERAL))] if SEVERAL in known else []
-    for key in _keys(name, known):
+    keys = parameter_numbers(connection)
+    ranges = [(keys[SEVERAL], Range(SEVERAL))] if SEVERAL in keys else []
+    for key in _keys(name, keys):
         unit = parameter.unit(key)
-        zero, one = in_base(0.0, unit), in_base(1.0, unit)
-        if zero is None or one is None or zero[1] != base:
+        zero, unit_in_base = in_base(0.0, unit), in_base(1.0, unit)
+        if zero is None or unit_in_base is None or zero[1] != base:
             continue
-        low, high = (_in_unit(bound, test.unit, zero[0], one[0]) for bound in bounds)
-        ranges.append((known[key], _wider(key, low, high)))
+        low, high = (_in_unit(bound, test.unit, zero[0], unit_in_base[0]) for bound in bounds)
+        ranges.append((keys[key], _wider(key, low, high)))
     if not ranges:
         return select(records.c.number).where(false())
     return select(
-        union_all(*(_held(connection, place, *asked) for place, asked in enumerate(ranges))).subquery()
+        union_all(
+            *(_held(connection, place, *key_and_range) for place, key_and_range in enumerate(ranges))
+        ).subquery()
     )
 
 
@@ -129,21 +135,21 @@ def _held(connection: Connection, place: int, key: int, span: Range) -> Select[A
     return select(record.label("record")).select_from(of).where(*conditions)
 
 
-def _keys(name: str, known: Mapping[str, int]) -> list[str]:
+def _keys(name: str, numbers_of_keys: Mapping[str, int]) -> list[str]:
     """List the keys by which a parameter of this name may be in the index."""
     plain = "_".join(name.lower().split())
     stem = {theirs: ours for ours, theirs in NAMES.items()}.get(plain, plain)
     return [
         key
-        for key in known
+        for key in numbers_of_keys
         if key == stem or (key.startswith(f"{stem}_") and key[len(stem) + 1 :] in parameter.ENDINGS)
     ]
 
 
-def _in_unit(bound: float, asked: str, zero: float, one: float) -> float:
-    told = in_base(bound, asked)
-    assert told is not None
-    return (told[0] - zero) / (one - zero)
+def _in_unit(bound: float, unit: str, zero: float, unit_in_base: float) -> float:
+    in_base_unit = in_base(bound, unit)
+    assert in_base_unit is not None
+    return (in_base_unit[0] - zero) / (unit_in_base - zero)
 
 
 def _wider(key: str, low: float, high: float) -> Range:

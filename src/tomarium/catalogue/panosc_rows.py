@@ -70,20 +70,20 @@ class Question:
 class Rows:
     """The rows of `shared` under names of their own, with their record and their source."""
 
-    def __init__(self, asked: Question, model: str) -> None:
+    def __init__(self, question: Question, model: str) -> None:
         self.model = model
         self.shared, self.record, self.source = shared.alias(), records.alias(), harvest_sources.alias()
-        self._asked = asked
+        self._asked = question
         of = self.shared.c
         own = of.source == 0
-        address = func.nullif(literal(asked.records, Text).concat(of.holder), of.holder)
+        address = func.nullif(literal(question.records, Text).concat(of.holder), of.holder)
         is_open = case((may_open(ANYBODY, of=self.record.c), "true"), else_="false")
         self.told = Told(model, of.body, {
             "pid": of.pid,
             "isPublic": case((own, is_open), else_=TextAt(of.body, "isPublic")) if model == "Dataset"
             else TextAt(of.body, "isPublic"),
             "url": case((own, address), else_=TextAt(of.body, "url")),
-            "provider": case((own, literal(asked.name, Text)), else_=self.source.c.title),
+            "provider": case((own, literal(question.name, Text)), else_=self.source.c.title),
         })  # fmt: skip
 
     @property
@@ -101,8 +101,8 @@ class Rows:
     def by_record(self) -> FromClause:
         """Return the rows that have a record, as all datasets do, to be read in the order of the records."""
         of = self.shared.c
-        told = self.record.join(self.shared, of.holder == self.record.c.id)
-        return told.outerjoin(self.source, self.source.c.number == of.source)
+        joined = self.record.join(self.shared, of.holder == self.record.c.id)
+        return joined.outerjoin(self.source, self.source.c.number == of.source)
 
     @property
     def columns(self) -> tuple[ColumnElement[Any], ...]:
@@ -136,43 +136,48 @@ class Rows:
             return or_(of.source > 0, own)
         return self.source.c.title == self._asked.provider
 
-    def meets(self, asked: Filter) -> ColumnElement[bool]:
+    def meets(self, conditions: Filter) -> ColumnElement[bool]:
         """Tell what a row must be, also by what it must be related to."""
         connection = self._asked.connection
-        parts = [meets(connection, self.told, asked.where)]
-        for one in asked.include:
-            if one.demanded:
-                parts += [*self._near(one), self._related(one)]
+        parts = [meets(connection, self.told, conditions.where)]
+        for include in conditions.include:
+            if include.demanded:
+                parts += [*self._near(include), self._related(include)]
         return and_(true(), *parts)
 
     def _near(self, include: Include) -> Iterator[ColumnElement[bool]]:
         """Tell among which datasets all are that have a parameter, where the index knows that they are few."""
         if self.model == "Dataset" and include.relation == "parameters":
-            found = rare_in_range(self._asked.connection, include)
-            if found is not None:
-                yield self.record.c.number.in_(found)
+            numbers = rare_in_range(self._asked.connection, include)
+            if numbers is not None:
+                yield self.record.c.number.in_(numbers)
 
     def _related(self, include: Include) -> ColumnElement[bool]:
         relation = RELATIONS[self.model][include.relation]
         if relation.inside:
             return _has(self._asked.connection, self.told, include)
         # Those that are related are found once, not for each row anew.
-        here = tuple_(self.shared.c.source, self.shared.c.pid)
-        return here.in_(union_all(*(self._related_to(include, own=own) for own in (True, False))))
+        place = tuple_(self.shared.c.source, self.shared.c.pid)
+        return place.in_(union_all(*(self._related_to(include, own=own) for own in (True, False))))
 
     def _related_to(self, include: Include, *, own: bool) -> Select[Any]:
         """Select source and identifier of rows that are related to what is asked."""
-        others, link = Rows(self._asked, RELATIONS[self.model][include.relation].model), shared_links.alias()
-        of = others.shared.c
+        related_rows, link = (
+            Rows(self._asked, RELATIONS[self.model][include.relation].model),
+            shared_links.alias(),
+        )
+        of = related_rows.shared.c
         # A record of ours tells its document and instrument itself, as many others do: all but its own are left out.
         same = of.holder == link.c.holder if own else of.source > 0
-        tables = others.beside(
-            link.join(others.shared, and_(others.linked(link), same, of.model == others.model))
+        tables = related_rows.beside(
+            link.join(
+                related_rows.shared, and_(related_rows.linked(link), same, of.model == related_rows.model)
+            )
         )
-        found = select(link.c.source, self.end(link)).select_from(tables)
-        kind = self.model if others.model == "Dataset" else others.model
-        found = found.where(link.c.model == kind, link.c.source == 0 if own else link.c.source > 0)
-        return found.where(others.visible, others.meets(include.asked))
+        places = select(link.c.source, self.end(link)).select_from(tables)
+        kind = self.model if related_rows.model == "Dataset" else related_rows.model
+        places = places.where(link.c.model == kind, link.c.source == 0 if own else link.c.source > 0)
+        return places.where(related_rows.visible, related_rows.meets(include.asked))
 
     def linked(self, link: Any) -> ColumnElement[bool]:
         """Tell which links lead to these rows."""
@@ -186,18 +191,18 @@ class Rows:
         return end
 
 
-def _has(connection: Connection, told: Told, include: Include) -> ColumnElement[bool]:
+def _has(connection: Connection, json_object: Told, include: Include) -> ColumnElement[bool]:
     """Tell that some of what lies in an object meets what is asked of it."""
-    relation = RELATIONS[told.model][include.relation]
+    relation = RELATIONS[json_object.model][include.relation]
     if relation.many:
-        items = items_of(connection, told.value, relation.inside)
+        items = items_of(connection, json_object.value, relation.inside)
         inner = Told(relation.model, items.c.value, {})
         return exists(select(items.c.key).where(meets_inside(connection, inner, include.asked)))
-    inner = Told(relation.model, ObjectAt(told.value, relation.inside), {})
+    inner = Told(relation.model, ObjectAt(json_object.value, relation.inside), {})
     return and_(inner.value.is_not(None), meets_inside(connection, inner, include.asked))
 
 
-def meets_inside(connection: Connection, told: Told, asked: Filter) -> ColumnElement[bool]:
+def meets_inside(connection: Connection, json_object: Told, conditions: Filter) -> ColumnElement[bool]:
     """Return the condition that an object meets what is asked, also of what lies in it."""
-    demands = [_has(connection, told, one) for one in asked.include if one.demanded]
-    return and_(meets(connection, told, asked.where), *demands)
+    demands = [_has(connection, json_object, include) for include in conditions.include if include.demanded]
+    return and_(meets(connection, json_object, conditions.where), *demands)

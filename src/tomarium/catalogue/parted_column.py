@@ -53,19 +53,19 @@ class Column:
         all_numbers[at], parts[at] = numbers, _parts(numbers, self.bounds)
         return Column(all_numbers, parts, self.bounds)
 
-    def inside(self, one: Range) -> NDArray[np.bool_]:
+    def inside(self, bounds: Range) -> NDArray[np.bool_]:
         """Tell which numbers lie in a range."""
-        first, last = (np.searchsorted(self.bounds, bound, "right") for bound in (one.low, one.high))
+        first, last = (np.searchsorted(self.bounds, bound, "right") for bound in (bounds.low, bounds.high))
         if last < first:
             return np.zeros(len(self.parts), bool)
         # Bytes wrap around: those below the first are far above.
-        found = self.parts - np.uint8(first) <= np.uint8(last - first)
+        is_inside = self.parts - np.uint8(first) <= np.uint8(last - first)
         edges = np.flatnonzero((self.parts == first) | (self.parts == last))
         numbers = self.numbers[edges]
-        met = numbers >= one.low if one.with_low else numbers > one.low
-        met &= numbers <= one.high if one.with_high else numbers < one.high
-        found[edges] = met
-        return found
+        met = numbers >= bounds.low if bounds.with_low else numbers > bounds.low
+        met &= numbers <= bounds.high if bounds.with_high else numbers < bounds.high
+        is_inside[edges] = met
+        return is_inside
 
 
 def column_of(numbers: NDArray[np.float64]) -> Column:
@@ -81,8 +81,8 @@ def column_of(numbers: NDArray[np.float64]) -> Column:
     Column
         Of these.
     """
-    told = numbers[~np.isnan(numbers)]
-    sample = np.sort(told[:: max(1, len(told) // _SAMPLE)])
+    finite = numbers[~np.isnan(numbers)]
+    sample = np.sort(finite[:: max(1, len(finite) // _SAMPLE)])
     bounds = (
         np.unique(sample[np.linspace(0, len(sample) - 1, _NONE + 1).astype(int)[1:-1]])
         if len(sample)

@@ -139,8 +139,12 @@ def make_shadow(connection: Connection, shadow: IndexTables) -> None:
         if table is not shadow.parameters:
             table.create(connection)
     connection.exec_driver_sql(postgresql_numbers.MAKE_TABLE.format(shadow.parameters.name))
-    for made in (postgresql_texts.MAKE_TABLE, postgresql_texts.MAKE_BRIEF, postgresql_texts.MAKE_WORDS_OF):
-        connection.exec_driver_sql(made.format(shadow.texts))
+    for template in (
+        postgresql_texts.MAKE_TABLE,
+        postgresql_texts.MAKE_BRIEF,
+        postgresql_texts.MAKE_WORDS_OF,
+    ):
+        connection.exec_driver_sql(template.format(shadow.texts))
     end_migration(connection)
 
 
@@ -156,7 +160,7 @@ def shadow_indexes(shadow: IndexTables) -> tuple[str, ...]:
     """Spell what makes the indexes of full tables: sooner than record after record, and in half the room."""
     return (
         postgresql_numbers.MAKE_INDEX.format(shadow.parameters.name),
-        *(made.format(shadow.texts) for made in postgresql_texts.MAKE_INDEXES),
+        *(template.format(shadow.texts) for template in postgresql_texts.MAKE_INDEXES),
         f"REINDEX TABLE {shadow.records.name}",
     )
 
@@ -199,17 +203,17 @@ def swap(connection: Connection, live: IndexTables, shadow: IndexTables) -> None
 
 def end_migration(connection: Connection) -> None:
     """Have texts compared letter by letter, as SQLite and Python do, and give whole numbers eight bytes."""
-    wanted = text(
+    statement = text(
         "SELECT table_name, column_name, data_type FROM information_schema.columns "
         "WHERE table_schema = current_schema() AND table_name <> 'alembic_version' "
         "AND (data_type = 'integer' OR data_type = 'text' AND coalesce(collation_name, '') <> 'C')"
     )
     changes: dict[str, list[str]] = {}
-    for table, column, kind in connection.execute(wanted).all():
+    for table, column, kind in connection.execute(statement).all():
         wider = "bigint" if kind == "integer" else 'text COLLATE pg_catalog."C"'
         changes.setdefault(table, []).append(f'ALTER COLUMN "{column}" TYPE {wider}')
-    for table, told in changes.items():
-        connection.exec_driver_sql(f'ALTER TABLE "{table}" {", ".join(told)}')
+    for table, alterations in changes.items():
+        connection.exec_driver_sql(f'ALTER TABLE "{table}" {", ".join(alterations)}')
 
 
 def go_on_counting(connection: Connection) -> None:
@@ -237,13 +241,13 @@ def _set_up(connection: Any, _record: Any) -> None:
 
 
 def _begin(connection: Connection) -> None:
-    told = connection.get_execution_options()
-    if told.get("unlocked"):
+    options = connection.get_execution_options()
+    if options.get("unlocked"):
         connection.exec_driver_sql(f"SET LOCAL maintenance_work_mem = '{_INDEXING_MB}MB'")
         return
-    reading = READING_INDEX if told.get("index") else READING
-    writing = WRITING.format(int(told.get("patience_s", PATIENCE_S)))
-    connection.exec_driver_sql(writing if told.get("write") else reading)
+    reading = READING_INDEX if options.get("index") else READING
+    writing = WRITING.format(int(options.get("patience_s", PATIENCE_S)))
+    connection.exec_driver_sql(writing if options.get("write") else reading)
 
 
 def _without_nul(

@@ -117,16 +117,17 @@ def in_ranges(
         These three.
     """
     of = _PARAMETER.alias(f"{name}_row")
-    conditions = [condition for key, one in ranges for condition in _tried(of, key, one)]
+    conditions = [condition for key, bounds in ranges for condition in _tried(of, key, bounds)]
     if not by_size:
         return of, of.c.record, conditions
     codes = func.parameter_codes(of.c["keys"], of.c.numbers)
     conditions += [
-        codes.op("&&", is_comparison=True)(cast(codes_of(key, one), ARRAY(BigInteger))) for key, one in ranges
+        codes.op("&&", is_comparison=True)(cast(codes_of(key, bounds), ARRAY(BigInteger)))
+        for key, bounds in ranges
     ]
     # The offset has the index asked once, and keeps PostgreSQL from trying the row of each record instead.
-    found = select(of.c.record).where(*conditions).offset(0).subquery(name)
-    return found, found.c.record, []
+    records_found = select(of.c.record).where(*conditions).offset(0).subquery(name)
+    return records_found, records_found.c.record, []
 
 
 def numbers_of(
@@ -135,32 +136,35 @@ def numbers_of(
     """Read the numbers of a key of records whose own number meets a condition: these records, and the numbers."""
     of = _PARAMETER.c
     number: ColumnElement[Any] = of.numbers[func.array_position(of["keys"], cast(key, Integer))]
-    told = select(of.record, number.label("number")).where(which(of.record)).offset(0).subquery()
+    numbers_read = select(of.record, number.label("number")).where(which(of.record)).offset(0).subquery()
     # One line of each: rows would take longer to be read than to be found. Written as texts, numbers lose no bit.
-    lines = [func.aggregate_strings(cast(column, Text), ",") for column in (told.c.record, told.c.number)]
-    row = connection.execute(select(*lines).where(told.c.number.is_not(None))).one()
+    lines = [
+        func.aggregate_strings(cast(column, Text), ",")
+        for column in (numbers_read.c.record, numbers_read.c.number)
+    ]
+    row = connection.execute(select(*lines).where(numbers_read.c.number.is_not(None))).one()
     return np.fromstring(row[0] or "", np.int64, sep=","), np.fromstring(row[1] or "", np.float64, sep=",")
 
 
-def size_of_range(connection: Connection, key: int, one: Range, at_most: int) -> int:
+def size_of_range(connection: Connection, key: int, bounds: Range, at_most: int) -> int:
     """Tell about how many records are in a range, by some thousand records of all times; `at_most` of a large part."""
-    known = "SELECT reltuples FROM pg_class WHERE oid = 'parameter'::regclass"
-    rows = float(connection.exec_driver_sql(known).scalar_one())
-    whole = rows <= _SAMPLE
+    row_count_query = "SELECT reltuples FROM pg_class WHERE oid = 'parameter'::regclass"
+    rows = float(connection.exec_driver_sql(row_count_query).scalar_one())
+    is_whole = rows <= _SAMPLE
     of: FromClause = _PARAMETER
-    if not whole:
+    if not is_whole:
         of = _PARAMETER.tablesample(func.system(100 * _SAMPLE / rows), name="sample", seed=cast(1, Integer))
-    found = func.count().filter(and_(*_tried(of, key, one)))
-    told = connection.execute(select(found, func.count()).select_from(of)).one()
-    if _MANY * told[0] > told[1]:  # row after row is sooner than a set of so many
+    count_in_range = func.count().filter(and_(*_tried(of, key, bounds)))
+    counts = connection.execute(select(count_in_range, func.count()).select_from(of)).one()
+    if _MANY * counts[0] > counts[1]:  # row after row is sooner than a set of so many
         return at_most
-    size = told[0] if whole else round(rows * told[0] / max(told[1], 1))
+    size = counts[0] if is_whole else round(rows * counts[0] / max(counts[1], 1))
     return min(at_most, int(size))
 
 
-def codes_of(key: int, one: Range) -> list[int]:
+def codes_of(key: int, bounds: Range) -> list[int]:
     """List what the index has of the numbers in a range, and of some just beyond its bounds; at most 316."""
-    at, last = _place(one.low) >> SHIFTS[0], _place(one.high) >> SHIFTS[0]
+    at, last = _place(bounds.low) >> SHIFTS[0], _place(bounds.high) >> SHIFTS[0]
     codes = []
     while at <= last:
         level = max(

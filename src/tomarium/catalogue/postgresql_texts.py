@@ -132,28 +132,30 @@ def match(
     else:
         values["expression"] = f"({' & '.join(_spell(term) for term in terms)}) | '{NOT_ALL}'"
         conditions = ["record_text_words(brief.number) @@ CAST(:expression AS tsquery)"]
-        for term, one in zip(terms, has, strict=True):
-            tried = f"(SELECT {one} FROM record_text AS told WHERE told.number = brief.number)"
+        for term, condition in zip(terms, has, strict=True):
+            tried = f"(SELECT {condition} FROM record_text AS told WHERE told.number = brief.number)"
             surely = len(term.words) == 1 and len(term.words[0]) < LONGEST
             conditions.append(f"(whole OR {tried})" if surely else tried)
     if since is not None:
         values["since"] = since
         conditions.append("brief.number >= :since")
-    for index, (name, wanted) in enumerate(among.items()):
-        values |= {f"among_{index}_name": name, f"among_{index}_any": list(wanted)}
-        one = f"name = :among_{index}_name AND value = ANY(CAST(:among_{index}_any AS text[]))"
-        conditions.append(f"brief.facets = ANY(ARRAY(SELECT facets FROM facet WHERE {one}))")
+    for index, (name, values_any) in enumerate(among.items()):
+        values |= {f"among_{index}_name": name, f"among_{index}_any": list(values_any)}
+        facet_condition = f"name = :among_{index}_name AND value = ANY(CAST(:among_{index}_any AS text[]))"
+        conditions.append(f"brief.facets = ANY(ARRAY(SELECT facets FROM facet WHERE {facet_condition}))")
     columns = ", ".join(f"brief.{name}" for name in _BRIEF)
     rows = text(f"SELECT {columns} FROM {of} WHERE {' AND '.join(conditions)}{once}")
-    found = rows.bindparams(**values).columns(**_BRIEF).subquery("found")
-    return found, _score(terms)
+    matches = rows.bindparams(**values).columns(**_BRIEF).subquery("found")
+    return matches, _score(terms)
 
 
 def relevance_of(terms: Sequence[Term], numbers: Sequence[int]) -> Select[Any]:
     """Select `number` and `score` of records that are known to hold all terms."""
-    told = text("SELECT unnest(CAST(:numbers AS bigint[])) AS number").bindparams(numbers=list(numbers))
-    found = told.columns(number=BigInteger).subquery("found")
-    return select(found.c.number, _score(terms).label("score"))
+    numbers_given = text("SELECT unnest(CAST(:numbers AS bigint[])) AS number").bindparams(
+        numbers=list(numbers)
+    )
+    matches = numbers_given.columns(number=BigInteger).subquery("found")
+    return select(matches.c.number, _score(terms).label("score"))
 
 
 def _score(terms: Sequence[Term]) -> ColumnElement[float]:
@@ -165,8 +167,8 @@ def _score(terms: Sequence[Term]) -> ColumnElement[float]:
         parts.append(
             f"CASE WHEN strpos(title, :{name}) > 0 THEN 1.0 WHEN strpos(keywords, :{name}) > 0 THEN 0.4 ELSE 0.1 END"
         )
-    wanted = f"(SELECT CAST({' + '.join(parts)} AS float8) FROM record_text AS told WHERE told.number = found.number)"
-    return TextualSelect(text(wanted).bindparams(**values), [column("score", Float)]).scalar_subquery()
+    score_of = f"(SELECT CAST({' + '.join(parts)} AS float8) FROM record_text AS told WHERE told.number = found.number)"
+    return TextualSelect(text(score_of).bindparams(**values), [column("score", Float)]).scalar_subquery()
 
 
 def _plain(term: Term) -> str:
@@ -184,18 +186,18 @@ def newest_from(connection: Connection, terms: Sequence[Term], count: int) -> tu
 
     And whether twice as many have them at all, as it seems. A sample of some thousand texts tells it.
     """
-    known = "SELECT reltuples FROM pg_class WHERE oid = 'record_text'::regclass"
-    rows = float(connection.exec_driver_sql(known).scalar_one())
+    row_count_query = "SELECT reltuples FROM pg_class WHERE oid = 'record_text'::regclass"
+    rows = float(connection.exec_driver_sql(row_count_query).scalar_one())
     beyond = int(2 * count * _SAMPLE / rows) if rows > 0 else _SAMPLE
     if beyond >= _SAMPLE // 2:
         return None, False
     values = {f"plain_{index}": _plain(term) for index, term in enumerate(terms)}
     has = " AND ".join(_HAS.format(f"plain_{index}") for index in range(len(terms)))
-    asked = text(
+    statement = text(
         f"SELECT number, count(*) OVER () FROM record_text TABLESAMPLE SYSTEM ({100 * _SAMPLE / rows:.9f}) "
         f"REPEATABLE (1) WHERE {has} ORDER BY number DESC LIMIT 1 OFFSET {beyond}"
     )
-    row = connection.execute(asked, values).one_or_none()
+    row = connection.execute(statement, values).one_or_none()
     # Of a large part of all, to leave the others out takes as long as to look at them.
     spares = row is not None and row[1] > _PARTS * beyond
     return int(row[0]) if row is not None and spares else None, row is not None
@@ -219,17 +221,17 @@ def save_texts(connection: Connection, texts: Sequence[dict[str, Any]], table: s
     for row in texts:
         parts = (row["title"], row["keywords"], row["rest"])
         wording = pack_marks(row["description"], row["words"], row["rest"], row["keywords"])
-        whole = all_fit(" ".join(parts))
-        rows.append((row["number"], *(f" {part} " for part in parts), whole, wording))
-        briefs.append((row["number"], whole, *(row[name] for name in SEEN_OF_RECORD)))
+        is_whole = all_fit(" ".join(parts))
+        rows.append((row["number"], *(f" {part} " for part in parts), is_whole, wording))
+        briefs.append((row["number"], is_whole, *(row[name] for name in SEEN_OF_RECORD)))
     copy_texts(connection, rows, table)
     _copy(connection, _ENTER_BRIEF.format(table), briefs)
 
 
 def keep_texts(connection: Connection, rows: Sequence[dict[str, Any]], table: str = "record_text") -> None:
     """Enter what is asked of records whose texts stay: `number`, `public_from`, `facets`, `state`, `owner`, `team`."""
-    told = ", ".join(f"{name} = :{name}" for name in SEEN_OF_RECORD)
-    connection.execute(text(f"UPDATE {table}_brief SET {told} WHERE number = :number"), list(rows))
+    assignments = ", ".join(f"{name} = :{name}" for name in SEEN_OF_RECORD)
+    connection.execute(text(f"UPDATE {table}_brief SET {assignments} WHERE number = :number"), list(rows))
 
 
 def copy_texts(connection: Connection, rows: Sequence[Sequence[Any]], table: str = "record_text") -> None:
@@ -249,11 +251,15 @@ def save_wordings(_connection: Connection, _rows: Sequence[tuple[int, str, str]]
     """Do nothing: `save_texts` has kept them."""
 
 
-def add_wording(wanted: Select[Any], of: IndexTables) -> Select[Any]:
+def add_wording(statement: Select[Any], of: IndexTables) -> Select[Any]:
     """Ask of records for their texts, too."""
     texts = table_of(of.texts, *(column(name) for name in ("number", "keywords", "rest", "wording")))
-    told = (texts.c.wording, texts.c.keywords.label("folded_words"), texts.c.rest.label("folded_description"))
-    return wanted.join(texts, texts.c.number == of.records.c.number).add_columns(*told)
+    text_columns = (
+        texts.c.wording,
+        texts.c.keywords.label("folded_words"),
+        texts.c.rest.label("folded_description"),
+    )
+    return statement.join(texts, texts.c.number == of.records.c.number).add_columns(*text_columns)
 
 
 def description_of(row: Row[Any]) -> str:

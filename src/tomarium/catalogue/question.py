@@ -118,71 +118,73 @@ class Source:
     of: Columns = field(default_factory=lambda: records.c)
     score: ColumnElement[float] | None = None
 
-    def select(self, asked: Question, *columns: ColumnElement[Any]) -> Select[Any]:
+    def select(self, question: Question, *columns: ColumnElement[Any]) -> Select[Any]:
         """Select columns of what is found."""
-        return select(*columns).select_from(self.rows).where(*self.conditions, *_kept(asked, self))
+        return select(*columns).select_from(self.rows).where(*self.conditions, *_kept(question, self))
 
 
-def source_of(connection: Connection, asked: Question) -> Source:
+def source_of(connection: Connection, question: Question) -> Source:
     """Choose what drives a query."""
     dialect = dialect_of(connection)
     conditions: list[ColumnElement[bool]] = []
     number: ColumnElement[int] = records.c.number
     source = Source(records, number, conditions)
-    if asked.terms:
+    if question.terms:
         among = {
             name: values
-            for name, values in asked.filters.items()
-            if asked.narrow and name != "state" and not (name == CATALOGUE and HERE in values)
+            for name, values in question.filters.items()
+            if question.narrow and name != "state" and not (name == CATALOGUE and HERE in values)
         }
-        found, score = dialect.match(asked.terms, common=asked.common, since=asked.since, among=among)
-        columns: Any = found.c
+        matches, score = dialect.match(
+            question.terms, common=question.common, since=question.since, among=among
+        )
+        columns: Any = matches.c
         number = columns.number
-        if asked.asks_little and "facets" in columns:
-            source = Source(found, number, conditions, columns, score)
+        if question.asks_little and "facets" in columns:
+            source = Source(matches, number, conditions, columns, score)
         else:
-            joined = found.join(records, records.c.number == number)
+            joined = matches.join(records, records.c.number == number)
             source = Source(joined, number, conditions, score=score)
-    elif asked.many and not asked.few:
+    elif question.many and not question.few:
         # In the order of time rather than by size: the rows of `record` lie side by side then, too.
-        held, number, within = dialect.in_ranges(asked.many, by_size=False, name="drive")
-        return Source(held.join(records, records.c.number == number), number, within)
-    if asked.few:
-        held, of, within = dialect.in_ranges(asked.few, by_size=True, name="few")
-        conditions.append(_driven(asked, source.number).in_(select(of).select_from(held).where(*within)))
-    if asked.many:
-        held, of, within = dialect.in_ranges(asked.many, by_size=False, name="probe")
-        conditions.append(exists(select(of).select_from(held).where(of == source.number, *within)))
+        table, number, within = dialect.in_ranges(question.many, by_size=False, name="drive")
+        return Source(table.join(records, records.c.number == number), number, within)
+    if question.few:
+        table, of, within = dialect.in_ranges(question.few, by_size=True, name="few")
+        conditions.append(_driven(question, source.number).in_(select(of).select_from(table).where(*within)))
+    if question.many:
+        table, of, within = dialect.in_ranges(question.many, by_size=False, name="probe")
+        conditions.append(exists(select(of).select_from(table).where(of == source.number, *within)))
     return source
 
 
-def _driven(asked: Question, number: ColumnElement[int]) -> ColumnElement[int]:
+def _driven(question: Question, number: ColumnElement[int]) -> ColumnElement[int]:
     """Keep SQLite from asking the text index for one number after the other: it reads all words each time."""
-    return unindexed(number) if asked.terms else number
+    return unindexed(number) if question.terms else number
 
 
-def _kept(asked: Question, source: Source) -> list[ColumnElement[bool]]:
+def _kept(question: Question, source: Source) -> list[ColumnElement[bool]]:
     """Tell the same of rows that come one by one; few that facets leave are a set, made before."""
-    if asked.is_counted_whole:
-        return conditions_on(asked)
-    if asked.narrow and source.of is records.c:
-        among = select(records.c.number).where(*conditions_on(asked))
-        return [_driven(asked, source.number).in_(among)]
-    return conditions_on(asked, source.of, streamed=True)
+    if question.is_counted_whole:
+        return conditions_on(question)
+    if question.narrow and source.of is records.c:
+        among = select(records.c.number).where(*conditions_on(question))
+        return [_driven(question, source.number).in_(among)]
+    return conditions_on(question, source.of, streamed=True)
 
 
 def conditions_on(
-    asked: Question, of: Columns = records.c, *, streamed: bool = False
+    question: Question, of: Columns = records.c, *, streamed: bool = False
 ) -> list[ColumnElement[bool]]:
     """Tell what a row of `record`, or of what has the same of it, must meet: the reader and the facets."""
-    return [asked.seen(of, streamed=streamed), *filtered(asked, of, streamed=streamed)]
+    return [question.seen(of, streamed=streamed), *filtered(question, of, streamed=streamed)]
 
 
-def filtered(asked: Question, of: Any, *, streamed: bool = False) -> list[ColumnElement[bool]]:
+def filtered(question: Question, of: Any, *, streamed: bool = False) -> list[ColumnElement[bool]]:
     """Tell what the facets of a row of `record`, or of `record_total`, must be."""
     conditions: list[ColumnElement[bool]] = []
     column: ColumnElement[int] = unindexed(of.facets) if streamed else of.facets
-    for name, values in asked.filters.items():
+    for name, values in question.filters.items():
         if name == "state":
             conditions.append(of.state.in_(values))
         else:
@@ -190,6 +192,6 @@ def filtered(asked: Question, of: Any, *, streamed: bool = False) -> list[Column
             if streamed and of is not records.c:
                 # The offset has PostgreSQL make a set once, and not look in it row by row.
                 sets = sets.offset(0)
-            here = name == CATALOGUE and HERE in values
-            conditions.append(or_(of.state != HARVESTED, column.in_(sets)) if here else column.in_(sets))
+            is_own = name == CATALOGUE and HERE in values
+            conditions.append(or_(of.state != HARVESTED, column.in_(sets)) if is_own else column.in_(sets))
     return conditions

@@ -50,14 +50,14 @@ class Range:
         return above and (number <= self.high if self.with_high else number < self.high)
 
 
-def key_of(name: str, known: Collection[str]) -> str:
+def key_of(name: str, parameter_keys: Collection[str]) -> str:
     """Find the key of a parameter by what people call it.
 
     Parameters
     ----------
     name : str
         "pixel_m", "pixel", "exposure", "source distance" …
-    known : collection of str
+    parameter_keys : collection of str
         Keys whose numbers a catalogue holds.
 
     Returns
@@ -71,16 +71,16 @@ def key_of(name: str, known: Collection[str]) -> str:
         No key has this name, or several have it.
     """
     word = "_".join(name.split()).replace("-", "_")
-    keys = {*known, *_SHORT.values()}
+    keys = {*parameter_keys, *_SHORT.values()}
     if word in keys:
         return word
     if (short := _SHORT.get(word.replace("_", " "))) is not None:
         return short
-    found = sorted(key for key in keys if word == _without_unit(key))
-    if len(found) == 1:
-        return found[0]
-    if found:
-        raise ParameterError(f"{name!r} may be {' or '.join(found)}; write one of them")
+    matching_keys = sorted(key for key in keys if word == _without_unit(key))
+    if len(matching_keys) == 1:
+        return matching_keys[0]
+    if matching_keys:
+        raise ParameterError(f"{name!r} may be {' or '.join(matching_keys)}; write one of them")
     near = get_close_matches(word, [*_SHORT, *keys], 3, 0.5)
     meant = f"did you mean {' or '.join(near)}? " if near else ""
     raise ParameterError(
@@ -157,8 +157,8 @@ def read_range(key: str, text: str) -> Range:
             return Range(key, low=number, with_low=False)
         case ">=" | "≥":
             return Range(key, low=number)
-    some = abs(number) * _SAME
-    return Range(key, number - some, number + some)
+    tolerance = abs(number) * _SAME
+    return Range(key, number - tolerance, number + tolerance)
 
 
 def _between(key: str, text: str, low: str, high: str) -> Range:

@@ -94,31 +94,31 @@ def rebuild(catalogue: Catalogue, roots: Sequence[Path]) -> Rebuilt:
         Some reader held the old tables for minutes; they are asked on as they were.
     """
     demand_folders(roots)
-    told = _Found()
+    rebuilt = _Found()
     token = f"{socket.gethostname()} {os.getpid()} {secrets.token_hex(8)}"
     with catalogue.writing() as connection:
-        lost = _begin(connection, token)
+        entities_lost = _begin(connection, token)
     try:
-        for some in _batches(roots, told):
+        for batch in _batches(roots, rebuilt):
             with catalogue.writing() as connection:
                 _beat(connection, token)
-                _write(connection, some, told, lost=lost)
+                _write(connection, batch, rebuilt, entities_lost=entities_lost)
         _write_harvested(catalogue, token)
         _make_indexes(catalogue, token)
         _settle(catalogue, token)
-        _swap(catalogue, token, told)
+        _swap(catalogue, token, rebuilt)
     except BaseException:
         with suppress(TomariumError), catalogue.writing() as connection:
             _end(connection, token)
         raise
-    return Rebuilt(tuple(told.ids), tuple(told.problems))
+    return Rebuilt(tuple(rebuilt.ids), tuple(rebuilt.problems))
 
 
 def _begin(connection: Connection, token: str) -> bool:
     """Make the new tables; tell whether the catalogue's entities were lost."""
-    other = connection.execute(select(rebuilds)).first()
-    if other is not None and _lives(other.token, other.beat_utc):
-        host, process = other.token.split()[:2]
+    other_rebuild = connection.execute(select(rebuilds)).first()
+    if other_rebuild is not None and _lives(other_rebuild.token, other_rebuild.beat_utc):
+        host, process = other_rebuild.token.split()[:2]
         raise InputError(
             f"the index is being rebuilt already, by process {process} on {host}; wait for its end, nothing was changed"
         )
@@ -159,8 +159,8 @@ def take_away(catalogue: Catalogue) -> None:
 
 def _beat(connection: Connection, token: str) -> None:
     """Say that this rebuild goes on, and find out whether another one has taken its place."""
-    mine = update(rebuilds).where(rebuilds.c.token == token).values(beat_utc=time.time())
-    if not connection.execute(mine).rowcount:
+    statement = update(rebuilds).where(rebuilds.c.token == token).values(beat_utc=time.time())
+    if not connection.execute(statement).rowcount:
         raise InputError(
             "another rebuild of this index has begun meanwhile; this one was given up, wait for that one"
         )
@@ -173,33 +173,35 @@ def _end(connection: Connection, token: str) -> None:
         connection.execute(delete(rebuild_changes))
 
 
-def _batches(roots: Sequence[Path], told: _Found) -> Iterator[list[tuple[Record, Path]]]:
+def _batches(roots: Sequence[Path], rebuilt: _Found) -> Iterator[list[tuple[Record, Path]]]:
     """Read the records below the folders, some at a time."""
-    some: list[tuple[Record, Path]] = []
+    batch: list[tuple[Record, Path]] = []
     for root in roots:
-        for place in _find(place_at(root).resolve(), told.problems):
+        for place in _find(place_at(root).resolve(), rebuilt.problems):
             try:
                 refuse_links(place)
-                some.append((read_record(place), place))
+                batch.append((read_record(place), place))
             except (FormatError, InputError) as problem:
-                told.problems.append(str(problem))
-            if len(some) == AT_ONCE:
-                yield some
-                some = []
-    yield some
+                rebuilt.problems.append(str(problem))
+            if len(batch) == AT_ONCE:
+                yield batch
+                batch = []
+    yield batch
 
 
-def _write(connection: Connection, some: Sequence[tuple[Record, Path]], told: _Found, *, lost: bool) -> None:
+def _write(
+    connection: Connection, batch: Sequence[tuple[Record, Path]], rebuilt: _Found, *, entities_lost: bool
+) -> None:
     waiting: dict[str, Entry] = {}
-    for record, place in some:
+    for record, place in batch:
         try:
             if record.id in waiting:  # so that the second one finds the first
                 save_records(connection, tuple(waiting.values()), SHADOW)
                 waiting.clear()
-            waiting[record.id] = entry_of(connection, record, place, lost=lost, into=SHADOW)
-            told.ids[record.id] = None
+            waiting[record.id] = entry_of(connection, record, place, lost=entities_lost, into=SHADOW)
+            rebuilt.ids[record.id] = None
         except (FormatError, InputError) as problem:
-            told.problems.append(str(problem))
+            rebuilt.problems.append(str(problem))
     save_records(connection, tuple(waiting.values()), SHADOW)
 
 
@@ -209,18 +211,18 @@ def _write_harvested(catalogue: Catalogue, token: str) -> None:
     while not ready:
         with catalogue.writing() as connection:
             _beat(connection, token)
-            some = entries_after(connection, last)
-            save_records(connection, some, SHADOW)
-        ready = not some
-        last = "" if ready else some[-1].row["id"]
+            entries = entries_after(connection, last)
+            save_records(connection, entries, SHADOW)
+        ready = not entries
+        last = "" if ready else entries[-1].row["id"]
     last, ready = "", False
     while not ready:
         with catalogue.writing() as connection:
             _beat(connection, token)
-            others = others_after(connection, last)
-            save_shared(connection, others, SHADOW)
-        ready = not others
-        last = "" if ready else others[-1][0]
+            shared_entries = others_after(connection, last)
+            save_shared(connection, shared_entries, SHADOW)
+        ready = not shared_entries
+        last = "" if ready else shared_entries[-1][0]
 
 
 def _make_indexes(catalogue: Catalogue, token: str) -> None:
@@ -244,21 +246,21 @@ def _settle(catalogue: Catalogue, token: str) -> None:
     while True:
         with catalogue.writing() as connection:
             _beat(connection, token)
-            some = select(rebuild_changes.c.record).limit(AT_ONCE)
-            ids = list(connection.execute(some).scalars())
+            statement = select(rebuild_changes.c.record).limit(AT_ONCE)
+            ids = list(connection.execute(statement).scalars())
             if len(ids) <= _FEW_CHANGES:
                 return
             _read_again(connection, ids, _Found())
 
 
-def _swap(catalogue: Catalogue, token: str, told: _Found) -> None:
+def _swap(catalogue: Catalogue, token: str, rebuilt: _Found) -> None:
     for tried in range(1, _TRIES + 1):
-        again = _Found()
+        reread = _Found()
         try:
             with catalogue.writing() as connection:
                 _beat(connection, token)
                 _read_again(
-                    connection, list(connection.execute(select(rebuild_changes.c.record)).scalars()), again
+                    connection, list(connection.execute(select(rebuild_changes.c.record)).scalars()), reread
                 )
                 connection.execute(delete(rebuilds))
                 dialect_of(connection).swap(connection, LIVE, SHADOW)
@@ -268,11 +270,11 @@ def _swap(catalogue: Catalogue, token: str, told: _Found) -> None:
                 raise
             time.sleep(0.05)
             continue
-        told.problems += again.problems
+        rebuilt.problems += reread.problems
         return
 
 
-def _read_again(connection: Connection, ids: Sequence[str], told: _Found) -> None:
+def _read_again(connection: Connection, ids: Sequence[str], rebuilt: _Found) -> None:
     """Bring the new tables up to date with records that were changed in the old ones."""
     for id in ids:
         place = folder_in(connection, id, LIVE)
@@ -283,7 +285,7 @@ def _read_again(connection: Connection, ids: Sequence[str], told: _Found) -> Non
                     connection, [entry_of(connection, read_record(place), place, into=SHADOW)], SHADOW
                 )
             except (FormatError, InputError) as problem:
-                told.problems.append(str(problem))
+                rebuilt.problems.append(str(problem))
                 forget = True
         if forget:
             forget_record(connection, id, SHADOW)
@@ -291,8 +293,8 @@ def _read_again(connection: Connection, ids: Sequence[str], told: _Found) -> Non
             forget_shared(connection, [id], SHADOW)
             save_shared(connection, others_after(connection, "", [id]), SHADOW)
     for start in range(0, len(ids), AT_ONCE):
-        some = rebuild_changes.c.record.in_(ids[start : start + AT_ONCE])
-        connection.execute(delete(rebuild_changes).where(some))
+        condition = rebuild_changes.c.record.in_(ids[start : start + AT_ONCE])
+        connection.execute(delete(rebuild_changes).where(condition))
 
 
 def demand_folders(roots: Sequence[Path]) -> None:

@@ -209,27 +209,39 @@ def search(
         asked_ranges = ranges_of(connection, ranges or {})
         if words.strip() and not terms:  # only signs: nothing has them
             return Page((), 0, False, limit, offset)
-        named = tuple(companions)
-        beside = read_companions(named, sets_of(connection).values("technique")) if named else ()
-        question = find.question(connection, reader, terms, chosen, asked_ranges, beside, elsewhere=elsewhere)
-        told, facets_whole, total, left = _counted(connection, question) if facets else ((), True, None, None)
-        found: list[find.Place] | None = None
+        companion_words = tuple(companions)
+        beside = (
+            read_companions(companion_words, sets_of(connection).values("technique"))
+            if companion_words
+            else ()
+        )
+        question = find.make_question(
+            connection, reader, terms, chosen, asked_ranges, beside, elsewhere=elsewhere
+        )
+        facet_counts, facets_whole, total, numbers_left = (
+            _counted(connection, question) if facets else ((), True, None, None)
+        )
+        hits: list[find.Place] | None = None
         by_words = bool(terms and (question.narrow or question.few)) and sort == "relevance"
-        if left is not None and terms and cursor is None and sort == "relevance":
-            total = len(left)
-            found = find.most_relevant(connection, question, left.tolist(), limit=limit + 1, offset=offset)
+        if numbers_left is not None and terms and cursor is None and sort == "relevance":
+            total = len(numbers_left)
+            hits = find.most_relevant(
+                connection, question, numbers_left.tolist(), limit=limit + 1, offset=offset
+            )
         if total is None and cursor is None and (by_words or (question.few and not terms)):
-            found, total = find.listed_and_counted(
+            hits, total = find.listed_and_counted(
                 connection, question, ranked=by_words, limit=limit + 1, offset=offset
             )
         total = find.count(connection, question) if total is None else total
-        told = (*told, *_by_companions(connection, question, total)) if facets else told
-        more = total > queries.RANKED_AT_MOST and not question.is_counted_whole
-        ranked = bool(terms) and sort == "relevance" and not more
+        facet_counts = (
+            (*facet_counts, *_by_companions(connection, question, total)) if facets else facet_counts
+        )
+        is_more = total > queries.RANKED_AT_MOST and not question.is_counted_whole
+        ranked = bool(terms) and sort == "relevance" and not is_more
         if cursor is not None:
             offset, ranked = 0, bool(terms) and cursor.score is not None
-        if found is None or more:
-            found = find.places(
+        if hits is None or is_more:
+            hits = find.places(
                 connection,
                 question,
                 total=total,
@@ -238,7 +250,7 @@ def search(
                 offset=offset,
                 cursor=cursor,
             )
-        shown, before, beyond = _beside(found, limit, offset, cursor, ranked=ranked)
+        shown, before, beyond = _beside(hits, limit, offset, cursor, ranked=ranked)
         rows = find.rows_at(connection, reader, shown)
         also = other_titles(connection, [row.id for row in rows.values() if row.source])
     return Page(
@@ -247,14 +259,14 @@ def search(
             for place in shown
             if (row := rows.get(place.number)) is not None
         ),
-        total=min(total, queries.RANKED_AT_MOST) if more else total,
-        more=more,
+        total=min(total, queries.RANKED_AT_MOST) if is_more else total,
+        more=is_more,
         limit=limit,
         offset=offset if cursor is None else cursor.position,
         sort="relevance" if ranked else "newest",
         next=beyond,
         previous=before,
-        facets=told,
+        facets=facet_counts,
         facets_of_newest=not facets_whole,
     )
 
@@ -276,8 +288,8 @@ def named(connection: Connection, reader: Reader, ids: Sequence[str]) -> tuple[H
     tuple of Hit
         Those that the reader may see, in this order.
     """
-    asked = select(records.c.id, records.c.number).where(records.c.id.in_(ids), may_see(reader))
-    numbers = {row.id: row.number for row in connection.execute(asked)}
+    statement = select(records.c.id, records.c.number).where(records.c.id.in_(ids), may_see(reader))
+    numbers = {row.id: row.number for row in connection.execute(statement)}
     rows = find.rows_at(connection, reader, [find.Place(number, None) for number in numbers.values()])
     return tuple(
         _hit(connection, rows[numbers[id]], None, ()) for id in dict.fromkeys(ids) if numbers.get(id) in rows
@@ -285,37 +297,37 @@ def named(connection: Connection, reader: Reader, ids: Sequence[str]) -> tuple[H
 
 
 def _counted(
-    connection: Connection, asked: Question
+    connection: Connection, question: Question
 ) -> tuple[tuple[FacetCounts, ...], bool, int | None, NDArray[np.int64] | None]:
     """Count by facets; whether of all, the number of records found where that tells it, and which, where it does."""
-    groups, whole = find.groups(connection, asked)
+    groups, is_whole = find.groups(connection, question)
     sets = sets_of(connection)
     total: int | None = None
-    if whole:
-        total = sets.total(groups, asked.filters)
-    elif not asked.filters:
+    if is_whole:
+        total = sets.total(groups, question.filters)
+    elif not question.filters:
         total = queries.RANKED_AT_MOST + 1
-    return sets.tally(groups, asked.filters), whole, total, groups.left
+    return sets.tally(groups, question.filters), is_whole, total, groups.left
 
 
-def _by_companions(connection: Connection, asked: Question, total: int) -> tuple[FacetCounts, ...]:
+def _by_companions(connection: Connection, question: Question, total: int) -> tuple[FacetCounts, ...]:
     """Count by the techniques of other images of the specimen; nothing where there is none."""
     # Of more records it is not counted, and where none is of a specimen there is nothing to count.
-    if not asked.beside and (total > MOST or not any_linked(connection)):
+    if not question.beside and (total > MOST or not any_linked(connection)):
         return ()
-    apart, sets = find.found_apart(connection, asked), sets_of(connection)
+    apart, sets = find.found_apart(connection, question), sets_of(connection)
     counted = count_companions(
-        connection, asked.reader, apart, asked.beside, sets, total=total, hides=asked.hides
+        connection, question.reader, apart, question.beside, sets, total=total, hides=question.hides
     )
     return () if counted is None else (counted,)
 
 
 def _beside(
-    found: list[find.Place], limit: int, offset: int, cursor: Cursor | None, *, ranked: bool
+    places_found: list[find.Place], limit: int, offset: int, cursor: Cursor | None, *, ranked: bool
 ) -> tuple[list[find.Place], str | None, str | None]:
     """Take a page from one record more than it holds, and make the cursors of the pages beside it."""
-    full = len(found) > limit
-    shown = found[:limit]
+    full = len(places_found) > limit
+    shown = places_found[:limit]
     back = cursor is not None and cursor.back
     position = offset if cursor is None else cursor.position
     if back:

@@ -109,15 +109,15 @@ def match(
     ColumnElement of float
         The score: bm25, larger is better.
     """
-    found = MATCH.bindparams(expression=" AND ".join(_spell(term) for term in terms))
-    rows = found.columns(number=Integer, score=Float).subquery("found")
+    statement = MATCH.bindparams(expression=" AND ".join(_spell(term) for term in terms))
+    rows = statement.columns(number=Integer, score=Float).subquery("found")
     return rows, rows.c.score
 
 
 def relevance_of(terms: Sequence[Term], numbers: Sequence[int]) -> Select[Any]:
     """Select `number` and `score` of records that are known to hold all terms."""
-    found, score = match(terms)
-    return select(found.c.number, score.label("score")).where(unindexed(found.c.number).in_(numbers))
+    matches, score = match(terms)
+    return select(matches.c.number, score.label("score")).where(unindexed(matches.c.number).in_(numbers))
 
 
 def newest_from(connection: Connection, terms: Sequence[Term], count: int) -> tuple[int | None, bool]:
@@ -150,10 +150,10 @@ def save_wordings(connection: Connection, rows: Sequence[tuple[int, str, str]], 
     connection.execute(insert(into.wordings), [dict(zip(names, row, strict=True)) for row in rows])
 
 
-def add_wording(wanted: Select[Any], of: IndexTables) -> Select[Any]:
+def add_wording(statement: Select[Any], of: IndexTables) -> Select[Any]:
     """Ask of records for their texts, too."""
     wording = of.wordings.c
-    return wanted.join(of.wordings, wording.record == of.records.c.number).add_columns(
+    return statement.join(of.wordings, wording.record == of.records.c.number).add_columns(
         wording.description, wording.words
     )
 
@@ -201,18 +201,24 @@ def in_ranges(
     tuple of FromClause, ColumnElement and list of ColumnElement
         These three.
     """
-    held = [parameters.alias(f"{name}_{index}") for index in range(len(ranges))]
+    tables = [parameters.alias(f"{name}_{index}") for index in range(len(ranges))]
     conditions = [
-        [of.c.key == key, *within(of.c.number if by_size else unindexed(of.c.number), one)]
-        for of, (key, one) in zip(held, ranges, strict=True)
+        [of.c.key == key, *within(of.c.number if by_size else unindexed(of.c.number), bounds)]
+        for of, (key, bounds) in zip(tables, ranges, strict=True)
     ]
-    if len(held) > 1 and by_size:
-        sets = [select(of.c.record).where(*told) for of, told in zip(held, conditions, strict=True)]
-        both = intersect(*sets).subquery(name)
-        return both, both.c.record, []
-    first, *others = zip(held, conditions, strict=True)
+    if len(tables) > 1 and by_size:
+        sets = [
+            select(of.c.record).where(*table_conditions)
+            for of, table_conditions in zip(tables, conditions, strict=True)
+        ]
+        common_records = intersect(*sets).subquery(name)
+        return common_records, common_records.c.record, []
+    first, *other_tables = zip(tables, conditions, strict=True)
     record: ColumnElement[int] = first[0].c.record
-    also = [exists(select(of.c.key).where(of.c.record == record, *told)) for of, told in others]
+    also = [
+        exists(select(of.c.key).where(of.c.record == record, *table_conditions))
+        for of, table_conditions in other_tables
+    ]
     return first[0], record, [*first[1], *also]
 
 
@@ -224,16 +230,16 @@ def numbers_of(
     rows = connection.execute(select(of.record, of.number).where(of.key == key, which(of.record)))
     # Straight from the driver: a million rows of SQLAlchemy's would take four times as long.
     driver: Any = rows.cursor
-    told = np.fromiter(driver, [("record", np.int64), ("number", np.float64)])
+    numbers_read = np.fromiter(driver, [("record", np.int64), ("number", np.float64)])
     rows.close()
-    return told["record"], told["number"]
+    return numbers_read["record"], numbers_read["number"]
 
 
-def size_of_range(connection: Connection, key: int, one: Range, at_most: int) -> int:
+def size_of_range(connection: Connection, key: int, bounds: Range, at_most: int) -> int:
     """Count the records in a range, no more than `at_most`."""
-    of, record, conditions = in_ranges([(key, one)], by_size=True, name="sized")
-    some = select(record).select_from(of).where(*conditions).limit(at_most).subquery()
-    return int(connection.execute(select(func.count()).select_from(some)).scalar_one())
+    of, record, conditions = in_ranges([(key, bounds)], by_size=True, name="sized")
+    matches = select(record).select_from(of).where(*conditions).limit(at_most).subquery()
+    return int(connection.execute(select(func.count()).select_from(matches)).scalar_one())
 
 
 def begin_bulk(connection: Connection) -> None:
@@ -252,7 +258,7 @@ def end_bulk(connection: Connection) -> None:
 def make_shadow(connection: Connection, shadow: IndexTables) -> None:
     """Make the tables that a rebuild fills."""
     # An index keeps its name when its table takes another's place: here the names take turns.
-    taken = set(inspect(connection).get_table_names()) | {
+    taken_names = set(inspect(connection).get_table_names()) | {
         index["name"] for table in LIVE.all for index in inspect(connection).get_indexes(table.name)
     }
     for table in shadow.all:
@@ -264,9 +270,9 @@ def make_shadow(connection: Connection, shadow: IndexTables) -> None:
             plain = name.removeprefix(SHADOW_PREFIX)
             columns = ", ".join(column.name for column in index.columns)
             where = index.dialect_options["sqlite"]["where"]
-            some = "" if where is None else f" WHERE {where.left.name} <> {where.right.name}"
+            condition = "" if where is None else f" WHERE {where.left.name} <> {where.right.name}"
             connection.exec_driver_sql(
-                f"CREATE INDEX {name if plain in taken else plain} ON {table.name} ({columns}){some}"
+                f"CREATE INDEX {name if plain in taken_names else plain} ON {table.name} ({columns}){condition}"
             )
     connection.exec_driver_sql(MAKE_TEXT.format(shadow.texts))
 
