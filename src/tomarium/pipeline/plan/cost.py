@@ -169,29 +169,29 @@ def slab_cost(
     reach = halo
     layout = part_of(source, direction, count + 2 * reach)
     raw = layout.bytes + unpacked
-    kept, inner, seconds = [0, 0], 0, 0.0
-    there, comes, leaves = 0, 0, 0
+    kept_bytes, inner, seconds = [0, 0], 0, 0.0
+    device_bytes, comes, leaves = 0, 0, 0
     for item in items:
         if not isinstance(item.step, Step):
             continue
-        whole = part_of(item.before, direction, count + 2 * reach)
+        input_layout = part_of(item.before, direction, count + 2 * reach)
         reach -= step_halo(item, direction)
         with told_as_its_own(item.step):
-            result = item.step.after(whole, item.plain)
-            declared = item.step.cost.host_bytes(item.plain, whole)
-            declared_there = item.step.cost.device_bytes(item.plain, whole)
+            result = item.step.after(input_layout, item.plain)
+            declared = item.step.cost.host_bytes(item.plain, input_layout)
+            declared_there = item.step.cost.device_bytes(item.plain, input_layout)
         if device and works_there(item):
-            there = max(there, declared_there)
-            comes, leaves = max(comes, whole.bytes), max(leaves, result.bytes)
+            device_bytes = max(device_bytes, declared_there)
+            comes, leaves = max(comes, input_layout.bytes), max(leaves, result.bytes)
         else:
-            inner = max(inner, declared - whole.bytes - result.bytes)
-            kept = [kept[1], max(kept[0], result.bytes)]
-        seconds += 1e-9 * item.step.cost.nanoseconds * whole.values
+            inner = max(inner, declared - input_layout.bytes - result.bytes)
+            kept_bytes = [kept_bytes[1], max(kept_bytes[0], result.bytes)]
+        seconds += 1e-9 * item.step.cost.nanoseconds * input_layout.values
         layout = result
     last = part_of(layout, direction, count)
     written = int(last.bytes * (1 + PYRAMID)) if writes_volume else 0
-    on_device = there + (LANES - 1) * max(comes, leaves) if there else 0
-    return SlabCost(raw + comes + leaves + sum(kept) + max(inner, written, 0), on_device, seconds)
+    on_device = device_bytes + (LANES - 1) * max(comes, leaves) if device_bytes else 0
+    return SlabCost(raw + comes + leaves + sum(kept_bytes) + max(inner, written, 0), on_device, seconds)
 
 
 def angles_block(layout: Layout, rows: int) -> int:

@@ -67,24 +67,24 @@ def as_done(steps: Sequence[Resolved], scan: Scan) -> tuple[Resolved, ...]:
         A step moves the views of the first scan by shifts that only that one has, or two steps need the scan cut in
         two ways.
     """
-    wanted = [item for item in steps if isinstance(item.step, Step)]
+    followed = [item for item in steps if isinstance(item.step, Step)]
     if scan.domain != "counts":
-        wanted = [item for item in wanted if item.before.domain != "counts"]
+        followed = [item for item in followed if item.before.domain != "counts"]
     layout = layout_of(scan)
-    if scan.domain == "counts" and not any(item.before.domain == "counts" for item in wanted):
+    if scan.domain == "counts" and not any(item.before.domain == "counts" for item in followed):
         flat_field = find_step("flat_field")
         assert isinstance(flat_field, Step)
         values = {p.name: Value(p.default, "default", "") for p in flat_field.parameters}
         values["log"] = Value(False, "derived", f"{scan.path.name} holds counts")
-        wanted.insert(0, Resolved(flat_field, values, layout, layout, flat_field.name))
-    done = []
-    for item in wanted:
+        followed.insert(0, Resolved(flat_field, values, layout, layout, flat_field.name))
+    followed_steps = []
+    for item in followed:
         assert isinstance(item.step, Step)
         moved = item.before.geometry.shift_columns_px, item.before.geometry.shift_rows_px
-        left = item.after.geometry.shift_columns_px, item.after.geometry.shift_rows_px
+        shifts_left = item.after.geometry.shift_columns_px, item.after.geometry.shift_rows_px
         if any(
             value is not None and np.any(value.value) and value is not two
-            for value, two in zip(moved, left, strict=True)
+            for value, two in zip(moved, shifts_left, strict=True)
         ):
             raise ParameterError(
                 f"step {item.step.name} moves the views of the first scan, and the shifts of {scan.path} are not "
@@ -95,10 +95,10 @@ def as_done(steps: Sequence[Resolved], scan: Scan) -> tuple[Resolved, ...]:
                 item.step.demand(scan, layout)
             own = replace(item, values=_own_values(item, scan))
             after = item.step.after(layout, own.plain)
-        done.append(replace(own, before=layout, after=after))
+        followed_steps.append(replace(own, before=layout, after=after))
         layout = after
-    _demand_one_cut(done)
-    return tuple(done)
+    _demand_one_cut(followed_steps)
+    return tuple(followed_steps)
 
 
 def _own_values(item: Resolved, scan: Scan) -> dict[str, Value[Any]]:
@@ -150,23 +150,25 @@ def cost_of_following(item: Resolved, before: Sequence[Resolved], scan: Scan) ->
     FollowedCost
         Nothing where it takes none. Further scans count whole, without the views of the first.
     """
-    held = spool = 0
+    host_bytes = spool = 0
     seconds = 0.0
     if isinstance(item.step, Step) and follows(item.step):
-        for other in scans_beside(scan, item.plain["scans"]):
-            steps = as_done(before, other)
+        for further_scan in scans_beside(scan, item.plain["scans"]):
+            steps = as_done(before, further_scan)
             if not steps:
                 continue
-            layout, rows = layout_of(other), other.shape[1]
+            layout, rows = layout_of(further_scan), further_scan.shape[1]
             for following in steps:
                 if isinstance(following.step, Step) and following.step.cost.prepared is not None:
-                    held += following.step.cost.prepared(other, following.plain)
+                    host_bytes += following.step.cost.prepared(further_scan, following.plain)
             halo = halo_of(steps, "row")
-            whole = slab_cost(steps, layout, "row", rows, 0, 0, False)
-            seconds += whole.seconds
+            slab_price = slab_cost(steps, layout, "row", rows, 0, 0, False)
+            seconds += slab_price.seconds
             if on_sinograms(steps):
                 spool += steps[-1].after.bytes
-                held += slab_cost(steps, layout, "row", min(rows, FOLLOWED_ROWS), halo, 0, False).host_bytes
+                host_bytes += slab_cost(
+                    steps, layout, "row", min(rows, FOLLOWED_ROWS), halo, 0, False
+                ).host_bytes
             else:
-                held += slab_cost(steps, layout, "angle", 1, 0, 0, False).host_bytes
-    return FollowedCost(held, spool, seconds)
+                host_bytes += slab_cost(steps, layout, "angle", 1, 0, 0, False).host_bytes
+    return FollowedCost(host_bytes, spool, seconds)

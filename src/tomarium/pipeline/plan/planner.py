@@ -193,30 +193,32 @@ def plan(
     """
     scan.demand_frames()
     resolution = resolve(protocol, scan, answers)
-    wanted = demand_rows(rows, resolution.scan)
+    wanted_rows = demand_rows(rows, resolution.scan)
     ways = [_as_parts(split, resolution.work)] if split else list(splits(resolution.work))
-    known: dict[tuple[object, ...], Section] = {}
-    candidates = [price_sections(parts, resolution, wanted, resources, slab_rows, known) for parts in ways]
+    priced: dict[tuple[object, ...], Section] = {}
+    candidates = [
+        price_sections(parts, resolution, wanted_rows, resources, slab_rows, priced) for parts in ways
+    ]
     best = min(candidates, key=lambda sections: rank(sections, resources))
     probes = tuple(_probe_section(item, resolution) for item in resolution.probes)
-    length = wanted.stop - wanted.start
-    made = Plan(
+    length = wanted_rows.stop - wanted_rows.start
+    chosen_plan = Plan(
         resolution=resolution,
         probes=probes,
         sections=best,
-        rows=wanted,
+        rows=wanted_rows,
         shape=resolution.layout.with_rows(length).shape,
         resources=resources,
     )
-    return _judge(made, scan)
+    return _judge(chosen_plan, scan)
 
 
-def split_data(made: Plan) -> list[dict[str, Any]]:
+def split_data(plan: Plan) -> list[dict[str, Any]]:
     """Write how a plan is split, so that another plan can be split alike.
 
     Parameters
     ----------
-    made : Plan
+    plan : Plan
         The plan.
 
     Returns
@@ -224,7 +226,7 @@ def split_data(made: Plan) -> list[dict[str, Any]]:
     list of dict
         `direction`, `steps` (how many) and `slab` of each section, JSON-ready.
     """
-    return [{"direction": s.direction, "steps": len(s.items), "slab": size_of(s.cuts)} for s in made.sections]
+    return [{"direction": s.direction, "steps": len(s.items), "slab": size_of(s.cuts)} for s in plan.sections]
 
 
 def _as_parts(split: Sequence[Mapping[str, Any]], items: Sequence[Resolved]) -> tuple[Part, ...]:
@@ -257,11 +259,11 @@ def demand_rows(rows: slice | None, scan: Scan) -> slice:
         There are none, they lie outside of the scan, or they have a stride.
     """
     height = scan.shape[1]
-    asked = rows or slice(None)
-    first, last, stride = asked.indices(height)
-    outside = any(edge is not None and not -height <= edge <= height for edge in (asked.start, asked.stop))
+    bounds = rows or slice(None)
+    first, last, stride = bounds.indices(height)
+    outside = any(edge is not None and not -height <= edge <= height for edge in (bounds.start, bounds.stop))
     if stride != 1 or first >= last or outside:
-        text = f"{'' if asked.start is None else asked.start}:{'' if asked.stop is None else asked.stop}"
+        text = f"{'' if bounds.start is None else bounds.start}:{'' if bounds.stop is None else bounds.stop}"
         raise InputError(
             f"{scan.path}: rows {text} were asked for, but the scan has the rows 0:{height}; "
             f"give A:B with 0 <= A < B <= {height}"
@@ -275,16 +277,18 @@ def _probe_section(item: Resolved, resolution: Resolution) -> Section:
     with told_as_its_own(item.step):
         rows = item.step.reads(item.plain, layout)
     before = [b for b in resolution.work if _stands_before(b, item, resolution)]
-    whole = any(isinstance(b.step, Step) and b.step.cut == "angle" for b in before)
+    whole_frames = any(isinstance(b.step, Step) and b.step.cut == "angle" for b in before)
     halo = sum(halo_of([b], "row") for b in before)
-    parts = [slice(0, scan.shape[1])] if whole else [expanded(part, halo, scan.shape[1]) for part in rows]
+    parts = (
+        [slice(0, scan.shape[1])] if whole_frames else [expanded(part, halo, scan.shape[1]) for part in rows]
+    )
     costs = [scan.projections.cost(scan.shape[0], part) for part in parts]
     count = sum(part.stop - part.start for part in rows)
-    taken = sum(part.stop - part.start for part in parts)
+    rows_read = sum(part.stop - part.start for part in parts)
     cost = _host_bytes(item, layout.with_rows(count))
-    parts_before = [b for b in before if isinstance(b.step, Step) and not whole]
+    parts_before = [b for b in before if isinstance(b.step, Step) and not whole_frames]
     behind = max((_host_bytes(b, b.before.with_rows(count + 2 * halo)) for b in parts_before), default=0)
-    read, unpacked = sum(read for read, _ in costs), sum(more for _, more in costs)
+    read, unpacked = sum(read for read, _ in costs), sum(unpacked_part for _, unpacked_part in costs)
     return Section(
         name="probe",
         direction="row",
@@ -304,7 +308,7 @@ def _probe_section(item: Resolved, resolution: Resolution) -> Section:
         spool_in_memory=False,
         peak_bytes=PROGRAM_BYTES + cost + behind,
         device_bytes=0,
-        recomputed=taken / max(1, count) if not whole else 1.0,
+        recomputed=rows_read / max(1, count) if not whole_frames else 1.0,
         seconds=read / READ
         + unpacked / UNPACK
         + 1e-9 * item.step.cost.nanoseconds * layout.with_rows(count).values,
@@ -317,48 +321,48 @@ def _host_bytes(item: Resolved, layout: Layout) -> int:
         return item.step.cost.host_bytes(item.plain, layout)
 
 
-def _stands_before(one: Resolved, probe: Resolved, resolution: Resolution) -> bool:
-    return resolution.items.index(one) < resolution.items.index(probe)
+def _stands_before(item: Resolved, probe: Resolved, resolution: Resolution) -> bool:
+    return resolution.items.index(item) < resolution.items.index(probe)
 
 
-def _too_large_for_memory(made: Plan, scan: Scan) -> str:
+def _too_large_for_memory(plan: Plan, scan: Scan) -> str:
     """Say what a run whose result stays in memory needs, and how it is made otherwise."""
-    result = made.resolution.layout.with_rows(made.rows.stop - made.rows.start).bytes
-    what = "volume" if made.output == "volume" else "stack of projections"
-    size = " × ".join(map(str, made.shape))
+    result = plan.resolution.layout.with_rows(plan.rows.stop - plan.rows.start).bytes
+    kind = "volume" if plan.output == "volume" else "stack of projections"
+    size = " × ".join(map(str, plan.shape))
     return (
-        f"{scan.path}: the {what} of {size} takes {units.show(result, 'B')}, and {units.show(made.peak_bytes, 'B')} "
-        f"with the work on it, but {units.show(made.resources.memory_bytes, 'B')} of memory may be used; write it to a "
+        f"{scan.path}: the {kind} of {size} takes {units.show(result, 'B')}, and {units.show(plan.peak_bytes, 'B')} "
+        f"with the work on it, but {units.show(plan.resources.memory_bytes, 'B')} of memory may be used; write it to a "
         f"folder (output=), make fewer rows (rows=), bin the scan (a step bin), or allow more (memory=)"
     )
 
 
-def _judge(made: Plan, scan: Scan) -> Plan:
+def _judge(plan: Plan, scan: Scan) -> Plan:
     """Add what the user must know, and why it cannot fit."""
     refusals = []
-    limit = made.resources.memory_bytes
-    worst = max(made.stages, key=lambda section: section.peak_bytes)
-    if made.peak_bytes > limit and made.resources.disk_bytes is None:
-        refusals.append(_too_large_for_memory(made, scan))
-    elif made.peak_bytes > limit:
+    limit = plan.resources.memory_bytes
+    worst = max(plan.stages, key=lambda section: section.peak_bytes)
+    if plan.peak_bytes > limit and plan.resources.disk_bytes is None:
+        refusals.append(_too_large_for_memory(plan, scan))
+    elif plan.peak_bytes > limit:
         size = f"{size_of(worst.cuts)} {'rows' if worst.direction == 'row' else 'frames'}"
         refusals.append(
-            f"{scan.path}: one slab of {size} needs {units.show(made.peak_bytes, 'B')} of memory, but "
+            f"{scan.path}: one slab of {size} needs {units.show(plan.peak_bytes, 'B')} of memory, but "
             f"{units.show(limit, 'B')} may be used; give more with --memory, or bin the scan with --bin 2"
         )
-    refusals += [_too_large_for_device(section, scan) for section in made.sections if not section.fits_device]
-    disk = made.resources.disk_bytes
-    if disk is not None and made.write_bytes > disk:
+    refusals += [_too_large_for_device(section, scan) for section in plan.sections if not section.fits_device]
+    disk = plan.resources.disk_bytes
+    if disk is not None and plan.write_bytes > disk:
         refusals.append(
-            f"the result needs up to {units.show(made.write_bytes, 'B')} on disk, but "
+            f"the result needs up to {units.show(plan.write_bytes, 'B')} on disk, but "
             f"{units.show(disk, 'B')} are free; choose another folder with -o, or fewer rows with --rows"
         )
     missed = tuple(
         f"{section.name}: {_needs_of_device(section, section.too_large_for)}; the processors do it"
-        for section in made.sections
+        for section in plan.sections
         if section.too_large_for is not None
     )
-    return replace(made, refusals=tuple(refusals), warnings=(*of_scan(made.resolution.scan), *missed))
+    return replace(plan, refusals=tuple(refusals), warnings=(*of_scan(plan.resolution.scan), *missed))
 
 
 def _too_large_for_device(section: Section, scan: Scan) -> str:

@@ -10,12 +10,12 @@ from tomarium.pipeline.protocol.resolve import Resolved
 from tomarium.steps.core.values import spell
 
 
-def plan_data(made: Plan) -> dict[str, Any]:
+def plan_data(plan: Plan) -> dict[str, Any]:
     """Write a plan as plain data for JSON.
 
     Parameters
     ----------
-    made : Plan
+    plan : Plan
         The plan.
 
     Returns
@@ -25,38 +25,38 @@ def plan_data(made: Plan) -> dict[str, Any]:
         `decompressed_bytes`, `write_bytes`, `seconds`, `fits` and more.
     """
     return {
-        "stages": [_stage_data(section) for section in made.stages],
-        "sections": [_section_data(section) for section in made.sections],
-        "recomputed": made.recomputed,
-        "output": made.output,
-        "slabs": len(made.cuts),
-        "slab_rows": made.slab_rows,
-        "halo_rows": made.halo_rows,
-        "rows": [made.rows.start, made.rows.stop],
-        "workers": made.workers,
-        "threads": made.threads,
-        "shape": list(made.shape),
-        "unit": made.unit,
-        "peak_bytes": made.peak_bytes,
-        "device_bytes": made.device_bytes,
-        "device": _device_data(made),
-        "read_bytes": sum(section.read_bytes for section in made.stages),
-        "decompressed_bytes": sum(section.decompressed_bytes for section in made.stages),
-        "write_bytes": made.write_bytes,
-        "seconds": made.seconds,
-        "memory_bytes": made.resources.memory_bytes,
-        "disk_bytes": made.resources.disk_bytes,
-        "fits": made.fits,
-        "refusals": list(made.refusals),
-        "warnings": list(made.warnings),
+        "stages": [_stage_data(section) for section in plan.stages],
+        "sections": [_section_data(section) for section in plan.sections],
+        "recomputed": plan.recomputed,
+        "output": plan.output,
+        "slabs": len(plan.cuts),
+        "slab_rows": plan.slab_rows,
+        "halo_rows": plan.halo_rows,
+        "rows": [plan.rows.start, plan.rows.stop],
+        "workers": plan.workers,
+        "threads": plan.threads,
+        "shape": list(plan.shape),
+        "unit": plan.unit,
+        "peak_bytes": plan.peak_bytes,
+        "device_bytes": plan.device_bytes,
+        "device": _device_data(plan),
+        "read_bytes": sum(section.read_bytes for section in plan.stages),
+        "decompressed_bytes": sum(section.decompressed_bytes for section in plan.stages),
+        "write_bytes": plan.write_bytes,
+        "seconds": plan.seconds,
+        "memory_bytes": plan.resources.memory_bytes,
+        "disk_bytes": plan.resources.disk_bytes,
+        "fits": plan.fits,
+        "refusals": list(plan.refusals),
+        "warnings": list(plan.warnings),
     }
 
 
-def _device_data(made: Plan) -> dict[str, Any]:
+def _device_data(plan: Plan) -> dict[str, Any]:
     """Tell the device that is used, or why none is."""
-    room = next((section.device for section in made.sections if section.device is not None), None)
+    room = next((section.device for section in plan.sections if section.device is not None), None)
     if room is None:
-        return {"name": None, "why": made.resources.no_device or "no step of the protocol is done there"}
+        return {"name": None, "why": plan.resources.no_device or "no step of the protocol is done there"}
     return {
         "name": room.name,
         "index": room.index,
@@ -110,11 +110,15 @@ def resolved_data(item: Resolved) -> dict[str, Any]:
     dict
         `step`, and `parameters`: name → {`value`, `origin`, `source`}.
     """
-    known = {parameter.name: parameter for parameter in item.step.parameters}
+    parameters = {parameter.name: parameter for parameter in item.step.parameters}
     return {
         "step": item.step.name,
         "parameters": {
-            name: {"value": spell(known[name], value.value), "origin": value.origin, "source": value.source}
+            name: {
+                "value": spell(parameters[name], value.value),
+                "origin": value.origin,
+                "source": value.source,
+            }
             for name, value in item.values.items()
         },
     }

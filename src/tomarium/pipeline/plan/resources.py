@@ -85,13 +85,13 @@ def _limit(memory: str) -> int:
 
 def _asked(word: str | None) -> str:
     """Return which device is asked for: the option's word, else that of the environment, else "auto"."""
-    told = word if word is not None else os.environ.get(VARIABLE) or "auto"
-    if told not in ("auto", "none") and not all(number.isdecimal() for number in told.split(",")):
+    choice = word if word is not None else os.environ.get(VARIABLE) or "auto"
+    if choice not in ("auto", "none") and not all(number.isdecimal() for number in choice.split(",")):
         where = "--device" if word is not None else VARIABLE
         raise ParameterError(
-            f"{where} is {told!r}; write auto, none, or the number of a GPU such as 0, several by commas"
+            f"{where} is {choice!r}; write auto, none, or the number of a GPU such as 0, several by commas"
         )
-    return told
+    return choice
 
 
 def find_room(on: str | None = None, device_memory: str | None = None) -> tuple[DeviceRoom | None, str]:
@@ -112,33 +112,33 @@ def find_room(on: str | None = None, device_memory: str | None = None) -> tuple[
     ParameterError, UnitError, InputError, EngineUnavailable
         As `measure`.
     """
-    asked = _asked(on)
-    if asked == "none":
+    choice = _asked(on)
+    if choice == "none":
         return None, "none is asked for"
     why = why_not()
-    if why is not None and asked == "auto":
+    if why is not None and choice == "auto":
         return None, why
     if why is not None:
         raise EngineUnavailable(
-            f"device {asked} was asked for, but {why}; to let the processors do the work, leave it out"
+            f"device {choice} was asked for, but {why}; to let the processors do the work, leave it out"
         )
     try:
-        found = [device.open_device(index) for index in ([0] if asked == "auto" else _numbers(asked))]
-        for one in found:
-            demand_agreement(one)
+        devices = [device.open_device(index) for index in ([0] if choice == "auto" else _numbers(choice))]
+        for opened in devices:
+            demand_agreement(opened)
     except EngineUnavailable as problem:
-        if asked == "auto":
+        if choice == "auto":
             return None, str(problem)
         raise
-    first, *others = found
-    free = min(one.free_bytes() for one in found)
+    first, *further_devices = devices
+    free = min(opened.free_bytes() for opened in devices)
     bytes_ = _limit(device_memory) if device_memory else int(DEVICE_SHARE * free)
-    further = tuple(one.index for one in others)
-    return DeviceRoom(first.index, first.name, first.driver, bytes_, asked != "auto", further), ""
+    further = tuple(opened.index for opened in further_devices)
+    return DeviceRoom(first.index, first.name, first.driver, bytes_, choice != "auto", further), ""
 
 
-def _numbers(asked: str) -> list[int]:
-    return list(dict.fromkeys(int(number) for number in asked.split(",")))
+def _numbers(choice: str) -> list[int]:
+    return list(dict.fromkeys(int(number) for number in choice.split(",")))
 
 
 def _standing(folder: Path) -> Path:

@@ -139,8 +139,8 @@ class Section:
     @property
     def on_device(self) -> tuple[str, ...]:
         """Names of the steps that are done on the device."""
-        there = (item for item in self.items if self.device is not None and works_there(item))
-        return tuple(item.step.name for item in there)
+        items = (item for item in self.items if self.device is not None and works_there(item))
+        return tuple(item.step.name for item in items)
 
     @property
     def fits_device(self) -> bool:
@@ -187,17 +187,17 @@ def expanded(rows: slice, by: int, height: int) -> slice:
 def price_sections(
     parts: tuple[Part, ...],
     resolution: Resolution,
-    wanted: slice,
+    wanted_rows: slice,
     resources: Resources,
     slab_rows: int | None,
-    known: dict[tuple[object, ...], Section],
+    priced: dict[tuple[object, ...], Section],
 ) -> tuple[Section, ...]:
     """Price one way to split, from the last section, which knows the rows it makes, to the first.
 
-    `known`: sections that were priced for other ways of this plan; most ways have most sections in common.
+    `priced`: sections that were priced for other ways of this plan; most ways have most sections in common.
     """
     height = resolution.scan.shape[1]
-    windows, window = [], wanted
+    windows, window = [], wanted_rows
     for part in reversed(parts):
         if part.direction == "row":
             reads = reached(window, reach_of(part.items, "row"), height)
@@ -209,15 +209,15 @@ def price_sections(
     windows.reverse()
     sections: list[Section] = []
     before = 0  # steps of the sections before
-    held = 0  # a spool in memory is held while the section behind it reads it
+    spool_held = 0  # a spool in memory is held while the section behind it reads it
     layout = _first_layout(resolution)
     for number, (part, (makes, reads)) in enumerate(zip(parts, windows, strict=True)):
         last = number == len(parts) - 1
         steps = (part.direction, before, *(item.key for item in part.items))
         before += len(part.items)
-        key = (steps, number == 0, last, makes.start, makes.stop, reads.start, reads.stop, held)
-        if key not in known:
-            known[key] = _section(
+        key = (steps, number == 0, last, makes.start, makes.stop, reads.start, reads.stop, spool_held)
+        if key not in priced:
+            priced[key] = _section(
                 part,
                 layout,
                 makes,
@@ -227,10 +227,10 @@ def price_sections(
                 number == 0,
                 last,
                 slab_rows if last else None,
-                held,
+                spool_held,
             )
-        section = known[key]
-        held = section.spool_bytes if section.spool_in_memory else 0
+        section = priced[key]
+        spool_held = section.spool_bytes if section.spool_in_memory else 0
         layout = section.result
         sections.append(section)
     return tuple(sections)
@@ -260,7 +260,7 @@ def _section(
     first: bool,
     last: bool,
     slab_rows: int | None,
-    held: int,
+    spool_held: int,
 ) -> Section:
     scan = resolution.scan
     result = part.items[-1].after if part.items else source
@@ -281,39 +281,41 @@ def _section(
     spool_bytes = 0 if last and result.domain == "slice" else made_bytes
     # What is made lies in memory where nothing is written, and leaves less of it to slabs.
     in_memory = resources.disk_bytes is None
-    beside = prepared + held + (made_bytes + laid_down if in_memory else 0)
+    beside = prepared + spool_held + (made_bytes + laid_down if in_memory else 0)
 
     @cache  # nearly all slabs of a size read as much
-    def slab_bytes(taken: int) -> int:
-        return part_of(inner, part.direction, taken).bytes
+    def slab_bytes(lines: int) -> int:
+        return part_of(inner, part.direction, lines).bytes
 
     @cache  # each size is asked for with each number of workers
     def io(size: int) -> tuple[tuple[Cut, ...], int, int]:
         cuts = cut_rows(window if by_row else slice(0, length), size, reach, height)
         read = unpacked = 0
         for cut in cuts:
-            taken = cut.reads.stop - cut.reads.start
+            lines = cut.reads.stop - cut.reads.start
             if first:
-                more = (
+                frame_cost = (
                     scan.projections.cost(source.shape[0], cut.reads)
                     if by_row
-                    else scan.projections.cost(taken, reads)
+                    else scan.projections.cost(lines, reads)
                 )
-                read, unpacked = read + more[0], unpacked + more[1]
+                read, unpacked = read + frame_cost[0], unpacked + frame_cost[1]
             else:
-                read += slab_bytes(taken)
+                read += slab_bytes(lines)
         return cuts, read, unpacked
 
     @cache
-    def cost_of(size: int, there: bool) -> SlabCost:
-        made = min(size, length)
-        most = max((cut.reads.stop - cut.reads.start for cut in io(size)[0]), default=0)
+    def cost_of(size: int, on_device: bool) -> SlabCost:
+        made_lines = min(size, length)
+        most_read = max((cut.reads.stop - cut.reads.start for cut in io(size)[0]), default=0)
         # More than it makes, where rows that are worked on together are cut apart.
-        taken = max(made, most - 2 * halo)
+        taken_lines = max(made_lines, most_read - 2 * halo)
         unpacked = 0
         if first and by_row:
             unpacked = 2 * scan.projections.cost(1, slice(0, min(size + 2 * halo, height)))[1]
-        return slab_cost(part.items, inner, part.direction, taken, halo, unpacked, writes_volume, there)
+        return slab_cost(
+            part.items, inner, part.direction, taken_lines, halo, unpacked, writes_volume, on_device
+        )
 
     def priced(size: int, workers: int, device: DeviceRoom | None) -> _Choice:
         (cuts, read, unpacked), cost = io(size), cost_of(size, device is not None)
@@ -340,8 +342,8 @@ def _section(
     for reference in (scan.flats, scan.darks) if prepared else ():
         if reference is not None:
             count, rows, _ = reference.frames.shape
-            more, more_unpacked = reference.frames.cost(count, slice(0, rows))
-            read, unpacked = read + more, unpacked + more_unpacked
+            reference_bytes, more_unpacked = reference.frames.cost(count, slice(0, rows))
+            read, unpacked = read + reference_bytes, unpacked + more_unpacked
     further = [_further_bytes(item, scan) for item in part.items]
     read_beside, unpacked_beside = (sum(bytes_) for bytes_ in zip((0, 0), *further, strict=True))
     read, unpacked = read + read_beside, unpacked + unpacked_beside
@@ -391,7 +393,7 @@ def _prepared_bytes(item: Resolved, scan: Scan) -> int:
 
 
 def _cost_of_following(item: Resolved, resolution: Resolution) -> FollowedCost:
-    number = next(k for k, one in enumerate(resolution.items) if one.key == item.key)
+    number = next(k for k, resolved in enumerate(resolution.items) if resolved.key == item.key)
     return cost_of_following(item, resolution.items[:number], resolution.scan)
 
 
@@ -427,12 +429,12 @@ def _choose(
         block = min(length, max(angles_block(source, rows), 4 * halo))
         sizes = sorted({max(1, block >> k) for k in range(block.bit_length())}, reverse=True)
     # Slabs on their way over a device wait more than they take of the processors.
-    most = resources.workers if device is not None else min(resources.processors, resources.workers)
+    most_workers = resources.workers if device is not None else min(resources.processors, resources.workers)
     choices: list[_Choice] = []
-    for workers in range(max(1, most), 0, -1):
+    for workers in range(max(1, most_workers), 0, -1):
         for size in sizes:
-            many = -(-length // size) >= 2 * workers
-            if workers == 1 or slab_rows or (many and (size >= BATCH or not by_row)):
+            enough_slabs = -(-length // size) >= 2 * workers
+            if workers == 1 or slab_rows or (enough_slabs and (size >= BATCH or not by_row)):
                 choices.append(priced(size, workers, device))
     fitting = [
         choice

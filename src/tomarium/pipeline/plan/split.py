@@ -46,18 +46,18 @@ def splits(items: Sequence[Resolved]) -> Iterator[tuple[Part, ...]]:
         own between them; where a step needs a halo, a spool may stand before it; and raw frames may be laid down
         unpacked before all. The fewest parts come first.
     """
-    found: dict[tuple[tuple[Direction, int], ...], tuple[Part, ...]] = {}
+    parts_by_key: dict[tuple[tuple[Direction, int], ...], tuple[Part, ...]] = {}
     for directions in _directions(items):
         for breaks in _breaks(items, directions):
             parts = _parts(items, directions, breaks)
             key = tuple((part.direction, len(part.items)) for part in parts)
-            found.setdefault(key, parts)
+            parts_by_key.setdefault(key, parts)
             if parts and parts[0].direction == "row":
                 spooled = (Part("angle", ()), *parts)
-                found.setdefault((("angle", 0), *key), spooled)
-            if len(found) >= MOST_SPLITS:
+                parts_by_key.setdefault((("angle", 0), *key), spooled)
+            if len(parts_by_key) >= MOST_SPLITS:
                 break
-    yield from sorted(found.values(), key=len)
+    yield from sorted(parts_by_key.values(), key=len)
 
 
 def _directions(items: Sequence[Resolved]) -> Iterator[tuple[Direction, ...]]:
@@ -90,11 +90,11 @@ def _directions(items: Sequence[Resolved]) -> Iterator[tuple[Direction, ...]]:
 def _either(length: int) -> list[tuple[Direction, ...]]:
     row: tuple[Direction, ...] = ("row",)
     angle: tuple[Direction, ...] = ("angle",)
-    found: dict[tuple[Direction, ...], None] = {}
+    directions: dict[tuple[Direction, ...], None] = {}
     for first in range(length + 1):
         for last in range(first, length + 1):
-            found[row * first + angle * (last - first) + row * (length - last)] = None
-    return list(found)
+            directions[row * first + angle * (last - first) + row * (length - last)] = None
+    return list(directions)
 
 
 _DIRECTIONS: Final[dict[str, Direction | None]] = {

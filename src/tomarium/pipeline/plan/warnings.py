@@ -67,9 +67,9 @@ def _of_angles(scan: Scan) -> tuple[str, ...]:
     if not missing:
         return ()
     gaps = ", ".join(f"{first:.4g}° and {last:.4g}°" for first, last in missing[:MOST_GAPS])
-    more = f" and {len(missing) - MOST_GAPS} more ranges" if len(missing) > MOST_GAPS else ""
+    omitted = f" and {len(missing) - MOST_GAPS} more ranges" if len(missing) > MOST_GAPS else ""
     return (
-        f"limited angle: no view between {gaps}{more}, modulo {turn:g}°: edges along the rays of these angles are "
+        f"limited angle: no view between {gaps}{omitted}, modulo {turn:g}°: edges along the rays of these angles are "
         f"blurred, and streaks start from them",
     )
 
@@ -101,12 +101,12 @@ def of_result(
     tuple of str
         Doubts about the rotation axis first; empty where there is nothing to say.
     """
-    found: list[str] = []
+    messages: list[str] = []
     for item in resolution.probes:
         if isinstance(item.step, Probe) and item.key in probes:
             with told_as_its_own(item.step):
-                found += item.step.warnings(probes[item.key])
-    found += of_scan(resolution.scan)
+                messages += item.step.warnings(probes[item.key])
+    messages += of_scan(resolution.scan)
     for item in resolution.work:
         if not isinstance(item.step, Step):
             continue
@@ -114,12 +114,12 @@ def of_result(
         for figure in item.step.figures:
             part = quality.get(f"{item.step.name}.{figure.name}", 0.0) / values
             if figure.warn_above is not None and part > figure.warn_above:
-                found.append(figure.warning.format(percent=f"{100 * part:.3g}"))
+                messages.append(figure.warning.format(percent=f"{100 * part:.3g}"))
     if quality.get(HALVED, 0):
-        found.append(
+        messages.append(
             "the memory of the device did not suffice for whole slabs, and they were worked on in parts; end other "
             "programs that use it, or give less with --device-memory"
         )
     if not_finite:
-        found.append(f"{not_finite} voxels are not finite numbers")
-    return tuple(found)
+        messages.append(f"{not_finite} voxels are not finite numbers")
+    return tuple(messages)

@@ -74,9 +74,9 @@ def centred_crop(scan: Scan, protocol: Protocol, sizes: tuple[int, int, int]) ->
     resolution = resolve(protocol, scan)
     if "axis_column" in _fbp(resolution).awaits:  # a half acquisition is as wide as its axis tells
         resolution = resolve(protocol, scan, ask_probes(scan, protocol, Journal(None, {}), silent))
-    whole = _whole(resolution)
+    full_size = _whole(resolution)
     starts = []
-    for name, size, length in zip("zyx", sizes, whole, strict=True):
+    for name, size, length in zip("zyx", sizes, full_size, strict=True):
         if not 1 <= size <= length:
             raise ParameterError(
                 f"{scan.path}: a crop of {size} voxels along {name} was asked for, but the volume has {length}; give "
@@ -84,8 +84,8 @@ def centred_crop(scan: Scan, protocol: Protocol, sizes: tuple[int, int, int]) ->
             )
         starts.append((length - size) // 2)
     z, y, x = ((start, start + size) for start, size in zip(starts, sizes, strict=True))
-    told = f"{sizes[0]} × {sizes[1]} × {sizes[2]} voxels about the middle"
-    return Crop(slice(*z), f"{y[0]}:{y[1]},{x[0]}:{x[1]}", told)
+    description = f"{sizes[0]} × {sizes[1]} × {sizes[2]} voxels about the middle"
+    return Crop(slice(*z), f"{y[0]}:{y[1]},{x[0]}:{x[1]}", description)
 
 
 def find_crop(scan: Scan, protocol: Protocol, *, on_progress: Progress = silent) -> Crop:
@@ -130,29 +130,29 @@ def find_crop(scan: Scan, protocol: Protocol, *, on_progress: Progress = silent)
         quick = quick.with_geometry(pixel_aspect=None)
     volume = reconstruct(quick, _quick_protocol(resolution, quick, size), force=True, on_progress=on_progress)
     box = object_box(np.asarray(volume))
-    whole = _whole(resolution)
-    made = np.asarray(volume).shape
+    full_size = _whole(resolution)
+    quick_size = np.asarray(volume).shape
     ends = []
     for axis, (start, stop) in enumerate(zip(box.start, box.stop, strict=True)):
         # Slices are about the axis, rows about nothing: they begin at the first.
-        shift = 0.0 if axis == 0 else whole[axis] / 2 - size * made[axis] / 2
+        shift = 0.0 if axis == 0 else full_size[axis] / 2 - size * quick_size[axis] / 2
         factor = min(size, rows) if axis == 0 else size
         first, last = math.floor(start * factor + shift), math.ceil(stop * factor + shift)
-        last = whole[axis] if stop >= made[axis] else last  # what binning left over
-        ends.append((max(0, first), min(whole[axis], last)))
+        last = full_size[axis] if stop >= quick_size[axis] else last  # what binning left over
+        ends.append((max(0, first), min(full_size[axis], last)))
     z, y, x = ends
-    kept = math.prod(b - a for a, b in ends) / math.prod(whole)
+    kept_part = math.prod(b - a for a, b in ends) / math.prod(full_size)
     how = (
-        f"the object's box, rows {z[0]}:{z[1]} and region {y[0]}:{y[1]},{x[0]}:{x[1]}, {100 * kept:.0f} % of the "
-        f"volume, found in slices of {made[2]} × {made[1]}"
+        f"the object's box, rows {z[0]}:{z[1]} and region {y[0]}:{y[1]},{x[0]}:{x[1]}, {100 * kept_part:.0f} % of the "
+        f"volume, found in slices of {quick_size[2]} × {quick_size[1]}"
     )
-    said: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     if box.left_out > _LEFT_OUT:
-        said = (
+        notes = (
             f"{100 * box.left_out:.2g} % of what is above the threshold between air and object lies outside of the "
             f"crop, in small pieces; look at a slice of the whole, or give --roi",
         )
-    return Crop(slice(*z), f"{y[0]}:{y[1]},{x[0]}:{x[1]}", how, said)
+    return Crop(slice(*z), f"{y[0]}:{y[1]},{x[0]}:{x[1]}", how, notes)
 
 
 def parse_sizes(text: str) -> tuple[int, int, int]:
@@ -182,8 +182,8 @@ def parse_sizes(text: str) -> tuple[int, int, int]:
     return z, y, x
 
 
-def _fbp(told: Resolution) -> Resolved:
-    resolved = next((item for item in told.work if item.step.name == "fbp"), None)
+def _fbp(resolution: Resolution) -> Resolved:
+    resolved = next((item for item in resolution.work if item.step.name == "fbp"), None)
     if resolved is None:
         raise ParameterError(
             "the protocol has no step fbp, which alone makes a part of the slices; crop with --rows instead"
@@ -191,26 +191,26 @@ def _fbp(told: Resolution) -> Resolved:
     return resolved
 
 
-def _whole(told: Resolution) -> tuple[int, int, int]:
+def _whole(resolution: Resolution) -> tuple[int, int, int]:
     """Return the size of the volume without a region."""
-    item = _fbp(told)
+    item = _fbp(resolution)
     assert isinstance(item.step, Step)
     after: Layout = item.step.after(item.before, {**item.plain, "region": ""})
     return after.shape
 
 
-def _quick_protocol(told: Resolution, quick: Scan, size: int) -> Protocol:
+def _quick_protocol(resolution: Resolution, quick: Scan, size: int) -> Protocol:
     """Make a short protocol whose slices lie as those of the whole one."""
-    phase = next((item for item in told.work if item.step.name == "paganin"), None)
+    phase = next((item for item in resolution.work if item.step.name == "paganin"), None)
     standard = default_protocol(quick.domain)
     protocol = standard if phase is None else from_steps(("paganin",), standard, quick.domain)
-    own = _fbp(told).plain
-    given = {
+    own = _fbp(resolution).plain
+    values = {
         "fbp": {name: own[name] for name in ("field", "padding", "angle_offset_deg")},
         "paganin": {} if phase is None else _retrieved(phase.plain, size),
     }
     return Protocol(
-        tuple(Item(item.step, {**item.given, **given.get(item.step.name, {})}) for item in protocol.items)
+        tuple(Item(item.step, {**item.given, **values.get(item.step.name, {})}) for item in protocol.items)
     )
 
 

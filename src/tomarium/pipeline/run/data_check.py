@@ -109,39 +109,41 @@ def checked(scan: Scan, protocol: Protocol, row: int | None = None, *, force: bo
     if scan.missing or 0 in scan.shape:
         return scan
     rows = _rows(scan, row)
-    said: list[str] = []
-    wrong: list[str] = []
-    seen = _look(scan, rows)
-    if seen.flats is not None:
-        scan, seen = _without_black_flats(scan, seen, said, wrong)
-    blank = _blank(scan, seen)
+    notes: list[str] = []
+    problems: list[str] = []
+    probe_rows = _look(scan, rows)
+    if probe_rows.flats is not None:
+        scan, probe_rows = _without_black_flats(scan, probe_rows, notes, problems)
+    blank = _blank(scan, probe_rows)
     count = len(blank)
     if blank.sum() * 2 > count:
-        wrong.append(
+        problems.append(
             f"{blank.sum()} of {count} projections hold no information: they are black, or not finite; copy the scan "
             f"again, "
             f"or check its flats and darks"
         )
     elif blank.any() and _numbered(protocol):
-        said.append(
+        notes.append(
             f"{blank.sum()} projections hold no information (black, or not finite), and are not left out since the "
             f"protocol chooses projections itself; drop these there: {_spelled(np.flatnonzero(blank))}"
         )
     elif blank.any():
         numbers = np.flatnonzero(blank)
         scan = select_views(scan, drop=_spelled(numbers))
-        said.append(
+        notes.append(
             f"{len(numbers)} projections hold no information (black, or not finite) and were left out with their "
             f"angles: {_told(numbers)}"
         )
-        seen = replace(seen, projections=seen.projections[~blank], raw=seen.raw[~blank])
-    if not wrong:
-        wrong += _of_turn(scan, seen)
-        said += () if _numbered(protocol) else _of_shadows(scan, seen)
-        said += _of_counts(scan, seen, rows)
-    if wrong and not force:
-        raise InputError(f"{scan.path}: {'; '.join(wrong)}; --force (force=True) goes on all the same")
-    return replace(scan, warnings=(*wrong, *said, *scan.warnings)) if wrong or said else scan
+        probe_rows = replace(
+            probe_rows, projections=probe_rows.projections[~blank], raw=probe_rows.raw[~blank]
+        )
+    if not problems:
+        problems += _of_turn(scan, probe_rows)
+        notes += () if _numbered(protocol) else _of_shadows(scan, probe_rows)
+        notes += _of_counts(scan, probe_rows, rows)
+    if problems and not force:
+        raise InputError(f"{scan.path}: {'; '.join(problems)}; --force (force=True) goes on all the same")
+    return replace(scan, warnings=(*problems, *notes, *scan.warnings)) if problems or notes else scan
 
 
 def truncated_part(scan: Scan) -> float | None:
@@ -160,9 +162,9 @@ def truncated_part(scan: Scan) -> float | None:
     if scan.missing or 0 in scan.shape or (scan.domain == "counts" and scan.flats is None):
         return None
     views = np.unique(np.linspace(0, scan.shape[0] - 1, _LOOKS).round().astype(np.intp))
-    few = ChosenFrames(scan.projections, views)
-    seen = _look(replace(scan, projections=few), _rows(scan, None))
-    at = _attenuation(scan, seen)
+    chosen_frames = ChosenFrames(scan.projections, views)
+    probe_rows = _look(replace(scan, projections=chosen_frames), _rows(scan, None))
+    at = _attenuation(scan, probe_rows)
     sinogram = np.stack([at(view) for view in range(len(views))])
     angles = scan.angles_deg.value
     if turn_deg(angles) < FULL_TURN_DEG:
@@ -191,10 +193,10 @@ def _read(frames: Frames, rows: slice) -> NDArray[Any]:
 
 
 def _numbers(raw: NDArray[Any], least: Any = np.float64) -> NDArray[Any]:
-    found = raw.astype(np.result_type(raw.dtype, least))
+    numbers = raw.astype(np.result_type(raw.dtype, least))
     if raw.dtype.kind == "f":
-        found[~np.isfinite(found)] = np.nan
-    return found
+        numbers[~np.isfinite(numbers)] = np.nan
+    return numbers
 
 
 def _mean(values: NDArray[np.floating], axis: Any = None) -> Any:
@@ -218,59 +220,61 @@ def _look(scan: Scan, rows: slice) -> _Seen:
     return _Seen(_numbers(raw, np.float32), flats, dark, raw)
 
 
-def _without_black_flats(scan: Scan, seen: _Seen, said: list[str], wrong: list[str]) -> tuple[Scan, _Seen]:
+def _without_black_flats(
+    scan: Scan, probe_rows: _Seen, notes: list[str], problems: list[str]
+) -> tuple[Scan, _Seen]:
     assert scan.flats is not None
-    assert seen.flats is not None
-    dark = seen.dark
-    signal = np.nan_to_num(_mean(seen.flats - dark, axis=(1, 2)), nan=-np.inf)
+    assert probe_rows.flats is not None
+    dark = probe_rows.dark
+    signal = np.nan_to_num(_mean(probe_rows.flats - dark, axis=(1, 2)), nan=-np.inf)
     strongest = float(signal.max())
     if not strongest > 0:
         level = "not finite" if not np.isfinite(strongest) else f"{strongest + dark.mean():.4g} counts"
-        wrong.append(
+        problems.append(
             f"no flat is brighter than the darks (the brightest is {level}, the darks {dark.mean():.4g}): flats and "
             f"darks are swapped, or the flats were taken without beam"
         )
-        return scan, seen
+        return scan, probe_rows
     black = signal <= BLACK_FLAT * strongest
     if not black.any():
-        return scan, seen
-    said.append(
+        return scan, probe_rows
+    notes.append(
         f"{black.sum()} of {len(black)} flats are black or not finite and were left out: numbers "
         f"{_told(np.flatnonzero(black))}"
     )
-    kept = np.flatnonzero(~black)
+    not_black = np.flatnonzero(~black)
     good = replace(
-        scan.flats, frames=ChosenFrames(scan.flats.frames, kept), position=scan.flats.position[kept]
+        scan.flats, frames=ChosenFrames(scan.flats.frames, not_black), position=scan.flats.position[not_black]
     )
-    return replace(scan, flats=good), replace(seen, flats=seen.flats[kept])
+    return replace(scan, flats=good), replace(probe_rows, flats=probe_rows.flats[not_black])
 
 
-def _lost(seen: _Seen) -> NDArray[np.bool_]:
-    return np.asarray(~np.isfinite(seen.projections))
+def _lost(probe_rows: _Seen) -> NDArray[np.bool_]:
+    return np.asarray(~np.isfinite(probe_rows.projections))
 
 
-def _blank(scan: Scan, seen: _Seen) -> NDArray[np.bool_]:
+def _blank(scan: Scan, probe_rows: _Seen) -> NDArray[np.bool_]:
     """Tell which views hold nothing, shape (angle,)."""
-    blank = np.asarray(_lost(seen).mean(axis=(1, 2)) > 0.5)
+    blank = np.asarray(_lost(probe_rows).mean(axis=(1, 2)) > 0.5)
     if scan.domain == "attenuation":
         return blank
-    signal = _mean(seen.signal, axis=(1, 2))
+    signal = _mean(probe_rows.signal, axis=(1, 2))
     full = 1.0
     if scan.domain == "counts":
-        if seen.flats is None:  # nothing tells how bright the beam is
+        if probe_rows.flats is None:  # nothing tells how bright the beam is
             return blank
-        full = float(np.nan_to_num(_mean(seen.flats - seen.dark)))
+        full = float(np.nan_to_num(_mean(probe_rows.flats - probe_rows.dark)))
     return np.asarray(blank | (np.nan_to_num(signal, nan=-np.inf) <= BLACK * full))
 
 
-def _of_turn(scan: Scan, seen: _Seen) -> Iterator[str]:
+def _of_turn(scan: Scan, probe_rows: _Seen) -> Iterator[str]:
     """Tell where the projections show that the sample turned by half or twice what the angles say."""
     angles = scan.angles_deg.value
     views = len(angles)
     if (
         views < 8
-        or seen.projections.shape[2] < _FEWEST_COLUMNS
-        or (seen.flats is None and scan.domain == "counts")
+        or probe_rows.projections.shape[2] < _FEWEST_COLUMNS
+        or (probe_rows.flats is None and scan.domain == "counts")
     ):
         return
     step = float(np.median(np.abs(np.diff(angles))))
@@ -281,14 +285,14 @@ def _of_turn(scan: Scan, seen: _Seen) -> Iterator[str]:
     middle = [
         (k, k + views // 2) for k in np.linspace(0, views - 1 - views // 2, _OPPOSITES).round().astype(int)
     ]
-    at = _attenuation(scan, seen)
+    at = _attenuation(scan, probe_rows)
     span = float(np.ptp(angles)) * views / (views - 1)
     turned = other_turn(
         span,
         at(0),
         at(views - 1),
-        [(at(one), at(other)) for one, other in opposites],
-        [(at(one), at(other)) for one, other in middle],
+        [(at(first), at(second)) for first, second in opposites],
+        [(at(first), at(second)) for first, second in middle],
     )
     if turned is not None:
         yield (
@@ -297,15 +301,15 @@ def _of_turn(scan: Scan, seen: _Seen) -> Iterator[str]:
         )
 
 
-def _of_shadows(scan: Scan, seen: _Seen) -> Iterator[str]:
+def _of_shadows(scan: Scan, probe_rows: _Seen) -> Iterator[str]:
     """Tell where something stands before the sample in some views."""
     if (
         scan.domain == "attenuation"
-        or len(seen.projections) < 8
-        or (seen.flats is None and scan.domain == "counts")
+        or len(probe_rows.projections) < 8
+        or (probe_rows.flats is None and scan.domain == "counts")
     ):
         return
-    through = transmission_where_lit(seen.signal, seen.beam)
+    through = transmission_where_lit(probe_rows.signal, probe_rows.beam)
     count = int(blocked_views(through, scan.angles_deg.value).sum())
     if count:
         yield (
@@ -314,23 +318,23 @@ def _of_shadows(scan: Scan, seen: _Seen) -> Iterator[str]:
         )
 
 
-def _attenuation(scan: Scan, seen: _Seen) -> Callable[[int], NDArray[np.float32]]:
+def _attenuation(scan: Scan, probe_rows: _Seen) -> Callable[[int], NDArray[np.float32]]:
     """Return what gives the attenuation of a view, shape (row, column), without defective pixels and single spots."""
-    beam = seen.beam
+    beam = probe_rows.beam
     usual = np.nanmedian(beam, axis=1, keepdims=True)
-    deviation = np.abs(seen.dark - np.median(seen.dark, axis=1, keepdims=True))
+    deviation = np.abs(probe_rows.dark - np.median(probe_rows.dark, axis=1, keepdims=True))
     good = (beam > 0.3 * usual) & (beam < 3 * usual) & (deviation <= 0.02 * usual)
     columns = np.arange(good.shape[1])
 
     def of_view(view: int) -> NDArray[np.float32]:
-        values = seen.projections[view]
+        values = probe_rows.projections[view]
         if scan.domain != "attenuation":
             with np.errstate(divide="ignore", invalid="ignore"):
-                values = -np.log(np.clip((values - seen.dark) / beam, 1e-3, 10.0))
-        there = good & np.isfinite(values)
+                values = -np.log(np.clip((values - probe_rows.dark) / beam, 1e-3, 10.0))
+        valid = good & np.isfinite(values)
         filled = [
-            np.interp(columns, columns[told], row[told]) if told.any() else np.zeros(len(row))
-            for row, told in zip(values, there, strict=True)
+            np.interp(columns, columns[valid_row], row[valid_row]) if valid_row.any() else np.zeros(len(row))
+            for row, valid_row in zip(values, valid, strict=True)
         ]
         beside = np.pad(np.asarray(filled, np.float32), ((0, 0), (_SPOT // 2, _SPOT // 2)), mode="edge")
         return np.median(np.lib.stride_tricks.sliding_window_view(beside, _SPOT, axis=1), axis=-1)
@@ -362,31 +366,31 @@ def _of_pixels(raw: NDArray[Any], flats: NDArray[np.float64], rows: slice) -> It
     )
 
 
-def _of_counts(scan: Scan, seen: _Seen, rows: slice) -> Iterator[str]:
+def _of_counts(scan: Scan, probe_rows: _Seen, rows: slice) -> Iterator[str]:
     """Tell what the detector's counts show: saturation, other exposures, pixels that die."""
     if scan.domain != "counts":
         return
-    raw = seen.raw
-    lost = float(_lost(seen).mean())
-    if lost > _NOT_FINITE:
-        yield f"{100 * lost:.3g} % of the counts are not finite and were filled from their neighbours"
+    raw = probe_rows.raw
+    not_finite = float(_lost(probe_rows).mean())
+    if not_finite > _NOT_FINITE:
+        yield f"{100 * not_finite:.3g} % of the counts are not finite and were filled from their neighbours"
     if raw.dtype.kind in "iu" and raw.size:
-        yield from _of_integers(raw, seen.flats)
-    if seen.flats is None:
+        yield from _of_integers(raw, probe_rows.flats)
+    if probe_rows.flats is None:
         return
-    flat = seen.beam
-    some = np.unique(np.linspace(0, len(raw) - 1, _USUAL_VIEWS).round().astype(np.intp))
+    flat = probe_rows.beam
+    chosen = np.unique(np.linspace(0, len(raw) - 1, _USUAL_VIEWS).round().astype(np.intp))
     with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = np.where(flat > 0, seen.signal[some] / flat, np.nan)
+        ratio = np.where(flat > 0, probe_rows.signal[chosen] / flat, np.nan)
     brightest = np.nanmedian(np.nanpercentile(ratio.reshape(len(ratio), -1), 95, axis=1))
     if brightest > BRIGHTER:
         yield (
             f"the projections are {brightest:.3g} times as bright as the flats where nothing absorbs: exposure or "
             f"beam differed, and the attenuation is wrong by -ln {brightest:.3g}"
         )
-    yield from _jumps(_mean(seen.signal, axis=(1, 2)))
+    yield from _jumps(_mean(probe_rows.signal, axis=(1, 2)))
     if raw.dtype.kind in "iu":
-        yield from _of_pixels(raw, seen.flats, rows)
+        yield from _of_pixels(raw, probe_rows.flats, rows)
 
 
 def _jumps(signal: NDArray[np.float64]) -> Iterator[str]:
@@ -431,8 +435,8 @@ def _of_integers(raw: NDArray[Any], flats: NDArray[np.float64] | None) -> Iterat
             )
     if raw.dtype.itemsize <= 2 and raw.shape[2] > 1:
         span = np.iinfo(raw.dtype).max - int(np.iinfo(raw.dtype).min)
-        both = ~(steady[:, 1:] | steady[:, :-1])
-        wrapped = float(np.mean(_steps(raw)[:, both] > 0.75 * span))
+        neither_steady = ~(steady[:, 1:] | steady[:, :-1])
+        wrapped = float(np.mean(_steps(raw)[:, neither_steady] > 0.75 * span))
         if wrapped > _WRAPPED:
             yield (
                 f"{100 * wrapped:.3g} % of neighbouring counts differ by nearly all that {raw.dtype} can hold: "

@@ -84,15 +84,15 @@ def evaluate(
         unit = unit_of(scan.domain)
         data = scan.projections.read_ranges(everything, reads)
         slabs = [Slab(read, r, domain=scan.domain, unit=unit) for read, r in zip(data, reads, strict=True)]
-    found = []
-    for slab, wanted in zip(slabs, rows, strict=True):
-        cut = replace(slab, halo=(wanted.start - slab.rows.start, slab.rows.stop - wanted.stop))
+    results = []
+    for slab, wanted_rows in zip(slabs, rows, strict=True):
+        cut = replace(slab, halo=(wanted_rows.start - slab.rows.start, slab.rows.stop - wanted_rows.stop))
         ready = make_ready(tail, scan, "row", slab.rows, head)
-        found.append(through(cut, ready, threads, traffic, demand_wanted=demand_wanted))
-    return tuple(found)
+        results.append(through(cut, ready, threads, traffic, demand_wanted=demand_wanted))
+    return tuple(results)
 
 
-def rows_for(scan: Scan, items: Sequence[Resolved], wanted: slice) -> slice:
+def rows_for(scan: Scan, items: Sequence[Resolved], wanted_rows: slice) -> slice:
     """Return the rows of a scan that steps need to make some rows.
 
     Parameters
@@ -101,7 +101,7 @@ def rows_for(scan: Scan, items: Sequence[Resolved], wanted: slice) -> slice:
         The scan with its views.
     items : sequence of Resolved
         The steps, of which none works on whole frames.
-    wanted : slice
+    wanted_rows : slice
         Rows that are wanted, `start` and `stop` given.
 
     Returns
@@ -114,11 +114,11 @@ def rows_for(scan: Scan, items: Sequence[Resolved], wanted: slice) -> slice:
     for number, item in reversed(list(enumerate(items))):
         halo, together = step_reach(item, "row")
         if halo and isinstance(item.step, Step) and item.step.alone is not None:
-            few = reached(wanted, ((0, together), *reach), height)
-            [ready] = make_ready([item], scan, "row", few, items[:number])
+            few_rows = reached(wanted_rows, ((0, together), *reach), height)
+            [ready] = make_ready([item], scan, "row", few_rows, items[:number])
             halo = 0 if item.step.alone(ready.prepared, item.before) else halo
         reach = ((halo, together), *reach)
-    return reached(wanted, reach, height)
+    return reached(wanted_rows, reach, height)
 
 
 def through(slab: Slab, ready: Sequence[Ready], threads: int, traffic: Traffic | None, **how: Any) -> Slab:
@@ -126,8 +126,8 @@ def through(slab: Slab, ready: Sequence[Ready], threads: int, traffic: Traffic |
     if traffic is None:
         return trim(process(slab, ready, threads, **how))
     way = Way(traffic)
-    made = way.down(trim(process(slab, ready, threads, way=way, **how)))
-    return replace(made, data=np.array(made.data))
+    result = way.down(trim(process(slab, ready, threads, way=way, **how)))
+    return replace(result, data=np.array(result.data))
 
 
 def _part_of(report: Mapping[str, int], part: float) -> dict[str, int]:

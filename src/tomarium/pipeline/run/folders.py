@@ -33,19 +33,19 @@ def folders_of(paths: Iterable[str]) -> re.Pattern[str]:
     re.Pattern
         Matches the folder of each, and those above it, where a path begins with one.
     """
-    found: set[str] = set()
+    patterns: set[str] = set()
     for text in paths:
         path: PurePath = PureWindowsPath(text) if _WINDOWS.match(text) else PurePosixPath(text)
         if not path.is_absolute():
             continue
         separator = "\\" if isinstance(path, PureWindowsPath) else "/"
-        found |= {
+        patterns |= {
             re.escape(f"{parent}{separator}") for parent in path.parents if len(parent.parts) >= _LEAST_PARTS
         }
         if len(path.parent.parts) == _LEAST_PARTS - 1:
-            found.add(f"{re.escape(f'{path.parent}{separator}')}(?={re.escape(path.name)})")
-    longest_first = sorted(found, key=lambda one: (-len(one), one))
-    return re.compile(rf"(?<![\w-])(?:{'|'.join(longest_first)})") if found else NOWHERE
+            patterns.add(f"{re.escape(f'{path.parent}{separator}')}(?={re.escape(path.name)})")
+    longest_first = sorted(patterns, key=lambda pattern: (-len(pattern), pattern))
+    return re.compile(rf"(?<![\w-])(?:{'|'.join(longest_first)})") if patterns else NOWHERE
 
 
 def folders_of_scan(scan: Scan, further: Iterable[str] = ()) -> re.Pattern[str]:
@@ -64,9 +64,9 @@ def folders_of_scan(scan: Scan, further: Iterable[str] = ()) -> re.Pattern[str]:
         As `folders_of` gives it; the user's own and the present folder are among them.
     """
     places = (scan.metadata.get(f"opened_{name}") for name in PLACES)
-    named = (str(place.value).partition(":/")[0] for place in places if place is not None)
-    here = (scan.path.resolve(), scan.path.absolute(), Path.home() / "file", Path.cwd() / "file")
-    return folders_of([*map(str, here), *named, *further])
+    opened_paths = (str(place.value).partition(":/")[0] for place in places if place is not None)
+    own_paths = (scan.path.resolve(), scan.path.absolute(), Path.home() / "file", Path.cwd() / "file")
+    return folders_of([*map(str, own_paths), *opened_paths, *further])
 
 
 def without_folders(data: Any, folders: re.Pattern[str]) -> Any:

@@ -72,23 +72,23 @@ class Journal:
 
     def done(self, section: int) -> dict[int, Any]:
         """Return the finished slabs of a section: number → what was told of it."""
-        return {index: slab for (one, index), slab in self.slabs.items() if one == section}
+        return {index: slab for (number, index), slab in self.slabs.items() if number == section}
 
-    def note_slab(self, section: int, index: int, told: Mapping[str, Any]) -> None:
+    def note_slab(self, section: int, index: int, record: Mapping[str, Any]) -> None:
         """Keep that a slab is written, after it is.
 
         Parameters
         ----------
         section, index : int
             Number of the section and of its slab.
-        told : mapping
+        record : mapping
             Its tallies and counts, JSON-ready.
         """
         with self._lock:
             if self.home is not None:
                 with _log(self.home).adding() as add:
-                    add({"section": section, "slab": index, **told})
-            self.slabs[section, index] = told
+                    add({"section": section, "slab": index, **record})
+            self.slabs[section, index] = record
 
     def forget_spools(self) -> None:
         """Do all sections but the last anew: their files were not forced to disk before the computer was started."""
@@ -98,17 +98,17 @@ class Journal:
             _log(self.home).replace({"section": s, "slab": k, **slab} for (s, k), slab in self.slabs.items())
         self.note(BOOT, _boot())
 
-    def discard(self, made: Sequence[str]) -> None:
+    def discard(self, names: Sequence[str]) -> None:
         """Remove what the run has made, for it failed before anything worth keeping was done.
 
         Parameters
         ----------
-        made : sequence of str
+        names : sequence of str
             Names below the record's folder; whatever else lies there is not touched.
         """
         if self.folder is None:
             return
-        for name in made:
+        for name in names:
             path = self.folder / name
             if path.is_dir():
                 shutil.rmtree(path)
@@ -182,25 +182,25 @@ def open_journal(folder: Path | None, request: Mapping[str, Any]) -> Journal:
         home = folder / FOLDER
         home.mkdir(parents=True, exist_ok=True)
         try:
-            held = take_lock(home / LOCK, busy)
+            lock = take_lock(home / LOCK, busy)
         except FileNotFoundError:  # a run that had it came to its end meanwhile
             continue
-        if held is not None:
+        if lock is not None:
             break
     try:
         _demand_own(folder)  # once more: before the lock was ours, another run may have come to its end
         before = _demand_same(folder, request)
     except InputError:
-        os.close(held)
+        os.close(lock)
         raise
     if not before:
         write_json(home / REQUEST, request)
-        journal = Journal(folder, request, made_folder=made_folder, _held=held)
+        journal = Journal(folder, request, made_folder=made_folder, _held=lock)
         journal.note(BOOT, _boot())
         return journal
     notes = read_json(home / "notes.json") or {}
-    slabs = {(int(told.pop("section")), int(told.pop("slab"))): told for told in _log(home).read()}
-    journal = Journal(folder, request, notes, slabs, made_folder, held)
+    slabs = {(int(entry.pop("section")), int(entry.pop("slab"))): entry for entry in _log(home).read()}
+    journal = Journal(folder, request, notes, slabs, made_folder, lock)
     if notes.get(BOOT) != _boot():
         journal.forget_spools()
     return journal

@@ -84,10 +84,10 @@ def oblique_at(
         The slices do not fit into memory.
     """
     opened = as_scan_of(scan)
-    asked = as_protocol(protocol, opened.domain)
-    opened = checked(opened, asked, force=force)
-    answers = ask_probes(opened, asked, Journal(None, {}), on_progress)
-    resolution = resolve(asked, opened, answers)
+    read_protocol = as_protocol(protocol, opened.domain)
+    opened = checked(opened, read_protocol, force=force)
+    answers = ask_probes(opened, read_protocol, Journal(None, {}), on_progress)
+    resolution = resolve(read_protocol, opened, answers)
     if resolution.layout.domain != "slice":
         raise ParameterError(
             "the protocol makes no slices that a plane could be cut out of; add a reconstruction, such as fbp"
@@ -98,9 +98,9 @@ def oblique_at(
     outcome = run(
         opened, freeze(resolution), None, measure(None, memory, 1), rows=rows, on_progress=on_progress
     )
-    made = as_volume(outcome)
-    assert isinstance(made, Volume)
-    return _image(made, sample_plane(made, plane, rows.start)), outcome
+    volume = as_volume(outcome)
+    assert isinstance(volume, Volume)
+    return _image(volume, sample_plane(volume, plane, rows.start)), outcome
 
 
 def _image(volume: Volume, pixels: np.typing.NDArray[np.float32]) -> Image:
@@ -145,9 +145,9 @@ def plane_at(
         The protocol has no step fbp.
     """
     opened = as_scan_of(scan)
-    asked = as_protocol(protocol, opened.domain)
-    answers = ask_probes(opened, asked, Journal(None, {}), on_progress)
-    resolution = resolve(asked, opened, answers)
+    read_protocol = as_protocol(protocol, opened.domain)
+    answers = ask_probes(opened, read_protocol, Journal(None, {}), on_progress)
+    resolution = resolve(read_protocol, opened, answers)
     size = resolution.layout.shape[1 if along == "y" else 2]
     chosen = size // 2 if at is None else at + size * (at < 0)
     if not 0 <= chosen < size:
@@ -158,6 +158,6 @@ def plane_at(
     region = f"{part},:" if along == "y" else f":,{part}"
     frozen = with_parameter(freeze(resolution), f"fbp.region={region}")
     outcome = run(opened, frozen, None, measure(None, memory, 1), on_progress=on_progress)
-    made = as_volume(outcome)
-    assert isinstance(made, Volume)
-    return made, outcome
+    volume = as_volume(outcome)
+    assert isinstance(volume, Volume)
+    return volume, outcome

@@ -33,16 +33,16 @@ class Lanes:
         self._changed = threading.Condition()
 
     @contextmanager
-    def taken(self, wanted: int = 1) -> Iterator[None]:
+    def taken(self, count: int = 1) -> Iterator[None]:
         """Wait until so many are free, and hold them."""
         with self._changed:
-            self._changed.wait_for(lambda: self._free >= wanted)
-            self._free -= wanted
+            self._changed.wait_for(lambda: self._free >= count)
+            self._free -= count
         try:
             yield
         finally:
             with self._changed:
-                self._free += wanted
+                self._free += count
                 self._changed.notify_all()
 
 
@@ -72,10 +72,10 @@ class Traffic:
     @property
     def staging(self) -> Staging:
         """Memory of this thread between the device and the files."""
-        held: Staging | None = getattr(self._local, "staging", None)
-        if held is None:
-            held = self._local.staging = Staging(self.device)
-        return held
+        staging: Staging | None = getattr(self._local, "staging", None)
+        if staging is None:
+            staging = self._local.staging = Staging(self.device)
+        return staging
 
     def release(self) -> None:
         """Give back memory of the device that is kept for further slabs."""
@@ -104,10 +104,10 @@ class Way:
 
     def brought(self, slab: Slab, item: Resolved) -> Slab:
         """Return the slab where a step works: on the device, or on the host."""
-        there = works_there(item)
-        if there and isinstance(slab.data, np.ndarray):
+        on_device = works_there(item)
+        if on_device and isinstance(slab.data, np.ndarray):
             return self._up(slab)
-        return slab if there else self.down(slab)
+        return slab if on_device else self.down(slab)
 
     def done(self, item: Resolved, work: Callable[[], Slab]) -> Slab:
         """Return what a step's work gives, where the step works."""
@@ -123,9 +123,9 @@ class Way:
     def _up(self, slab: Slab) -> Slab:
         staging = self._traffic.staging
         # Detectors write either order of bytes, devices read their own.
-        held = staging.empty("in", slab.data.shape, slab.data.dtype.newbyteorder("="))
-        np.copyto(held, slab.data)
-        data = self._traffic.device.copy_in(held)
+        pinned = staging.empty("in", slab.data.shape, slab.data.dtype.newbyteorder("="))
+        np.copyto(pinned, slab.data)
+        data = self._traffic.device.copy_in(pinned)
         self._held.append(data)
         return replace(slab, data=data)
 
@@ -175,8 +175,8 @@ def over_device(
     if traffic.parts == 1:
         try:
             with traffic.lanes.taken():
-                made, told = through(slab, Way(traffic))
-            return made, dict(told)
+                result, tallies = through(slab, Way(traffic))
+            return result, dict(tallies)
         except DeviceFull:
             traffic.release()
     # From here on alone, so that what others hold there is given back first.
@@ -194,32 +194,34 @@ def over_device(
                 _halve(traffic, cut, reach, problem)
 
 
-def _kept(made: tuple[Slab, Mapping[str, Any]]) -> tuple[Slab, Mapping[str, Any]]:
+def _kept(result_and_tallies: tuple[Slab, Mapping[str, Any]]) -> tuple[Slab, Mapping[str, Any]]:
     """Copy a part's result, which lies where the next part's will."""
-    return replace(made[0], data=np.array(made[0].data)), made[1]
+    return replace(result_and_tallies[0], data=np.array(result_and_tallies[0].data)), result_and_tallies[1]
 
 
 def _joined(
-    done: Sequence[tuple[Slab, Mapping[str, Any]]], parts: int, items: Sequence[Resolved]
+    results: Sequence[tuple[Slab, Mapping[str, Any]]], parts: int, items: Sequence[Resolved]
 ) -> tuple[Slab, dict[str, Any]]:
     """Put the results of parts together."""
-    slabs = [slab for slab, _ in done]
+    slabs = [slab for slab, _ in results]
     first, last = slabs[0], slabs[-1]
     report: dict[str, int] = {HALVED: parts.bit_length() - 1} if parts > 1 else {}
     for slab in slabs:
         for name, number in slab.report.items():
             report[name] = report.get(name, 0) + number
-    told: dict[str, Any] = {}
+    tallies: dict[str, Any] = {}
     for item in items:
-        if isinstance(item.step, Tally) and item.key in done[0][1]:
+        if isinstance(item.step, Tally) and item.key in results[0][1]:
             with told_as_its_own(item.step):
-                told[item.key] = reduce(item.step.merge, [one[item.key] for _, one in done])
+                tallies[item.key] = reduce(
+                    item.step.merge, [part_tallies[item.key] for _, part_tallies in results]
+                )
     data = first.data if len(slabs) == 1 else np.concatenate([slab.data for slab in slabs], axis=first.along)
     if first.frames is None:
-        return replace(first, data=data, rows=slice(first.rows.start, last.rows.stop), report=report), told
+        return replace(first, data=data, rows=slice(first.rows.start, last.rows.stop), report=report), tallies
     assert last.frames is not None
     frames = slice(first.frames.start, last.frames.stop)
-    return replace(first, data=data, frames=frames, report=report), told
+    return replace(first, data=data, frames=frames, report=report), tallies
 
 
 def _halve(traffic: Traffic, cut: Cut, reach: Reach, problem: DeviceFull) -> None:
@@ -246,11 +248,11 @@ def _divided(slab: Slab, cut: Cut, parts: int, reach: Reach) -> Iterator[Slab]:
     size = -(-(cut.makes.stop - cut.makes.start) // parts)
     size += -size % _together(reach)
     first = cut.reads.start
-    for one in cut_rows(cut.makes, size, reach, cut.reads.stop):
-        reads = slice(max(first, one.reads.start), one.reads.stop)
-        halo = one.makes.start - reads.start, reads.stop - one.makes.stop
-        held = slice(reads.start - first, reads.stop - first)
-        data = slab.data[held] if slab.along == 0 else slab.data[:, held]
+    for part_cut in cut_rows(cut.makes, size, reach, cut.reads.stop):
+        reads = slice(max(first, part_cut.reads.start), part_cut.reads.stop)
+        halo = part_cut.makes.start - reads.start, reads.stop - part_cut.makes.stop
+        held_lines = slice(reads.start - first, reads.stop - first)
+        data = slab.data[held_lines] if slab.along == 0 else slab.data[:, held_lines]
         if slab.frames is None:
             yield replace(slab, data=data, rows=reads, halo=halo)
         else:

@@ -160,8 +160,8 @@ def given_by_user(scan: Scan) -> dict[str, Any]:
         Argument of `tomarium.open` → its value, JSON-ready.
     """
     opened = scan.recipe[0].get("open") if scan.recipe else None
-    given = scan.geometry.given() if opened is None else opened
-    return {name: plain(value) for name, value in given.items()}
+    values = scan.geometry.given() if opened is None else opened
+    return {name: plain(value) for name, value in values.items()}
 
 
 def value_data(value: Value[Any] | None) -> dict[str, Any] | None:
@@ -218,8 +218,8 @@ def versions() -> dict[str, str]:
     dict of str to str
         Name → version.
     """
-    found = {"tomarium": _version("tomarium"), "python": platform.python_version()}
-    return found | {name: _version(name) for name in LIBRARIES}
+    by_name = {"tomarium": _version("tomarium"), "python": platform.python_version()}
+    return by_name | {name: _version(name) for name in LIBRARIES}
 
 
 def _version(name: str) -> str:
@@ -249,8 +249,8 @@ def demand_same_source(
         It differs from the one the run was done on.
     """
     were = provenance.get("further_scans", {})  # records of before did not tell them
-    found = {name: scan.path.parent / (places or {}).get(name, name) for name in were}
-    are = {name: fingerprint(path) for name, path in found.items() if path.exists()}
+    paths = {name: scan.path.parent / (places or {}).get(name, name) for name in were}
+    are = {name: fingerprint(path) for name, path in paths.items() if path.exists()}
     for path, before, now in (
         (scan.path, provenance["source"]["fingerprint"], fingerprint_of(scan)),
         *((path, were[path], are[path]) for path in were if path in are),
@@ -282,9 +282,9 @@ def _ends(value: Any) -> dict[str, Any]:
 
 def packages_of(resolution: Resolution) -> dict[str, dict[str, str]]:
     """Tell the package and version of each step that comes from another one."""
-    found = {}
+    packages = {}
     for item in resolution.items:
         name, version = registry.package_of(item.step.function)
         if name != "tomarium":
-            found[item.step.name] = {"package": name, "version": version}
-    return found
+            packages[item.step.name] = {"package": name, "version": version}
+    return packages

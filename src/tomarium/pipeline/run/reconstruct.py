@@ -65,9 +65,9 @@ def as_scan_of(given: Any) -> Scan:
         if isinstance(opened, Scan):
             return opened
         raise InputError(f"{opened.path} holds an image of shape {opened.shape}, not a scan with projections")
-    what = f"an array of shape {given.shape}" if isinstance(given, np.ndarray) else type(given).__name__
+    kind = f"an array of shape {given.shape}" if isinstance(given, np.ndarray) else type(given).__name__
     raise InputError(
-        f"a scan or the path of its file is wanted, but {what} was given; make a scan of an array with "
+        f"a scan or the path of its file is wanted, but {kind} was given; make a scan of an array with "
         f"tomarium.scan_of_arrays(projections, angles_deg, flats=…, darks=…)"
     )
 
@@ -127,12 +127,12 @@ def reconstruct(
         As `tomarium.pipeline.run.runner.run`.
     """
     opened = with_axis(as_scan_of(scan), axis_column)
-    asked = as_protocol(protocol, opened.domain)
+    read_protocol = as_protocol(protocol, opened.domain)
     folder = None if output is None else Path(output)
     workers = 1 if mapper is in_turn else array.processors()
     outcome = run(
-        checked(opened, asked, force=force),
-        asked,
+        checked(opened, read_protocol, force=force),
+        read_protocol,
         folder,
         measure(
             folder, memory, workers, on=None if device is None else str(device), device_memory=device_memory
@@ -191,9 +191,9 @@ def as_volume(outcome: Outcome) -> Volume | Scan:
     """
     if outcome.folder is not None:
         if outcome.plan.output == "projections":
-            made = formats.open(outcome.folder / PROJECTIONS)
-            assert isinstance(made, Scan)
-            return made
+            result = formats.open(outcome.folder / PROJECTIONS)
+            assert isinstance(result, Scan)
+            return result
         volume = ome_zarr.FORMAT.read(outcome.folder / VOLUME, Match(1.0, "", "just written"))
         assert isinstance(volume, Volume)
         return volume
@@ -262,8 +262,8 @@ def slice_at(
     MissingData, ParameterError
         As `plan`.
     """
-    [found] = slices_at(scan, [row], protocol, on_progress=on_progress)
-    return found
+    [slices] = slices_at(scan, [row], protocol, on_progress=on_progress)
+    return slices
 
 
 def slices_at(
@@ -305,20 +305,20 @@ def slices_at(
     """
     opened = as_scan_of(scan)
     opened.demand_frames()
-    asked = as_protocol(protocol, opened.domain)
-    seen = resolve(asked, opened)
-    height = seen.scan.shape[1]
+    read_protocol = as_protocol(protocol, opened.domain)
+    planned = resolve(read_protocol, opened)
+    height = planned.scan.shape[1]
     chosen = [_row(row, height, opened) for row in rows]
-    alike = not any(
-        isinstance(item.step, View) for item in asked.items
+    same_rows = not any(
+        isinstance(item.step, View) for item in read_protocol.items
     )  # rows of the protocol are those of the file
-    if alike and len(chosen) == 1 and not needs_whole_frames(seen.work):
+    if same_rows and len(chosen) == 1 and not needs_whole_frames(planned.work):
         # The check looks at the row, too, and of frames packed one by one all before it is read for that.
-        read = rows_for(seen.scan, seen.work, slice(chosen[0], chosen[0] + 1))
+        read = rows_for(planned.scan, planned.work, slice(chosen[0], chosen[0] + 1))
         opened = replace(opened, projections=HeldRows(opened.projections, read))
-    opened = checked(opened, asked, chosen[0] if alike and chosen else None, force=force)
-    answers = ask_probes(opened, asked, Journal(None, {}), on_progress, demand_wanted)
-    resolution = resolve(asked, opened, answers)
+    opened = checked(opened, read_protocol, chosen[0] if same_rows and chosen else None, force=force)
+    answers = ask_probes(opened, read_protocol, Journal(None, {}), on_progress, demand_wanted)
+    resolution = resolve(read_protocol, opened, answers)
     parts = [slice(row, row + 1) for row in chosen]
     slabs = evaluate(resolution, resolution.work, parts, array.processors(), demand_wanted, _traffic(device))
     return [Slices(slab, resolution, answers) for slab in slabs]
@@ -358,31 +358,33 @@ def slices_at_axes(
         The protocol has no step that needs an axis.
     """
     opened = as_scan_of(scan)
-    asked = as_protocol(protocol, opened.domain)
+    read_protocol = as_protocol(protocol, opened.domain)
     if not columns:
         raise InputError("no rotation axis was given to try; give columns such as 290:300:1")
-    told = [resolve(asked, with_axis(opened, column)) for column in columns]
-    first = told[0]
+    resolutions = [resolve(read_protocol, with_axis(opened, column)) for column in columns]
+    first = resolutions[0]
     number = next((k for k, item in enumerate(first.work) if "axis_column" in item.values), None)
     if number is None:
         raise ParameterError("the protocol has no step that needs a rotation axis; add fbp")
     chosen = _row(row, first.scan.shape[1], opened)
-    at_once = _all_at_once(told, number)
+    at_once = _all_at_once(resolutions, number)
     reach = () if at_once else reach_of(first.work[number:], "row")
-    wanted = reached(slice(chosen, chosen + 1), reach, first.scan.shape[1])
+    needed_rows = reached(slice(chosen, chosen + 1), reach, first.scan.shape[1])
     traffic = _traffic(device)
-    [slab] = evaluate(first, first.work[:number], [wanted], array.processors(), traffic=traffic)
-    slab = replace(slab, data=np.array(slab.data), halo=(chosen - wanted.start, wanted.stop - chosen - 1))
+    [slab] = evaluate(first, first.work[:number], [needed_rows], array.processors(), traffic=traffic)
+    slab = replace(
+        slab, data=np.array(slab.data), halo=(chosen - needed_rows.start, needed_rows.stop - chosen - 1)
+    )
     if at_once:
-        return _about_axes(told, number, slab, chosen, on_progress, traffic, keep)
-    found = []
-    for done, resolution in enumerate(told):
-        on_progress("axis", done, len(told))
-        ready = make_ready(resolution.work[number:], resolution.scan, "row", wanted)
-        made = through(slab, ready, array.processors(), traffic)
-        found.append(Slices(replace(made, data=np.stack(_kept(made.data, keep))), resolution, {}))
-    on_progress("axis", len(told), len(told))
-    return found
+        return _about_axes(resolutions, number, slab, chosen, on_progress, traffic, keep)
+    results = []
+    for number_done, resolution in enumerate(resolutions):
+        on_progress("axis", number_done, len(resolutions))
+        ready = make_ready(resolution.work[number:], resolution.scan, "row", needed_rows)
+        result = through(slab, ready, array.processors(), traffic)
+        results.append(Slices(replace(result, data=np.stack(_kept(result.data, keep))), resolution, {}))
+    on_progress("axis", len(resolutions), len(resolutions))
+    return results
 
 
 def _traffic(device: str | int | None) -> Traffic | None:
@@ -393,16 +395,16 @@ def _traffic(device: str | int | None) -> Traffic | None:
     return traffic_to(room.index)
 
 
-def _all_at_once(told: Sequence[Resolution], number: int) -> bool:
+def _all_at_once(resolutions: Sequence[Resolution], number: int) -> bool:
     """Say whether nothing but fbp of half a turn depends on the axis, in slices of one size."""
-    items = [resolution.work[number:] for resolution in told]
-    if any(one[-1].step.name != "fbp" or not all(_leaves(item) for item in one[:-1]) for one in items):
+    items = [resolution.work[number:] for resolution in resolutions]
+    if any(steps[-1].step.name != "fbp" or not all(_leaves(item) for item in steps[:-1]) for steps in items):
         return False
     last = items[0][-1]
-    if len({resolution.layout.shape for resolution in told}) > 1:
+    if len({resolution.layout.shape for resolution in resolutions}) > 1:
         return False
     angles, columns = last.before.geometry.angles_deg.value, last.before.shape[2]
-    return all(turn_of(angles, one[-1].plain["axis_column"], columns) == 180 for one in items)
+    return all(turn_of(angles, steps[-1].plain["axis_column"], columns) == 180 for steps in items)
 
 
 def _leaves(item: Resolved) -> bool:
@@ -411,7 +413,7 @@ def _leaves(item: Resolved) -> bool:
 
 
 def _about_axes(
-    told: Sequence[Resolution],
+    resolutions: Sequence[Resolution],
     number: int,
     slab: Slab,
     row: int,
@@ -421,25 +423,25 @@ def _about_axes(
 ) -> list[Slices]:
     """Reconstruct the one row of a slab about all axes, `BATCH` at a time."""
     scratch = None if keep is np.asarray else Scratch()
-    axes = np.array([resolution.work[-1].plain["axis_column"] for resolution in told], np.float64)
-    found: list[Slices] = []
-    for first in range(0, len(told), BATCH):
-        on_progress("axis", first, len(told))
-        some = told[first : first + BATCH]
-        copies = np.broadcast_to(slab.data, (len(slab.data), len(some), slab.data.shape[2]))
-        taken = replace(slab, data=copies, rows=slice(row, row + len(some)))
-        ready = make_ready(some[0].work[number:], some[0].scan, "row", taken.rows)
+    axes = np.array([resolution.work[-1].plain["axis_column"] for resolution in resolutions], np.float64)
+    results: list[Slices] = []
+    for first in range(0, len(resolutions), BATCH):
+        on_progress("axis", first, len(resolutions))
+        batch = resolutions[first : first + BATCH]
+        copies = np.broadcast_to(slab.data, (len(slab.data), len(batch), slab.data.shape[2]))
+        copied = replace(slab, data=copies, rows=slice(row, row + len(batch)))
+        ready = make_ready(batch[0].work[number:], batch[0].scan, "row", copied.rows)
         about = axes[first : first + BATCH]
-        made = through(taken, ready, array.processors(), traffic, row_axes=about, scratch=scratch)
+        result = through(copied, ready, array.processors(), traffic, row_axes=about, scratch=scratch)
         report = {
-            name: count // len(some) if name.startswith("fbp.") else count
-            for name, count in made.report.items()
+            name: count // len(batch) if name.startswith("fbp.") else count
+            for name, count in result.report.items()
         }
-        for image, resolution in zip(_kept(made.data, keep), some, strict=True):
-            one = replace(made, data=image[None], rows=slice(row, row + 1), report=report)
-            found.append(Slices(one, resolution, {}))
-    on_progress("axis", len(told), len(told))
-    return found
+        for image, resolution in zip(_kept(result.data, keep), batch, strict=True):
+            single = replace(result, data=image[None], rows=slice(row, row + 1), report=report)
+            results.append(Slices(single, resolution, {}))
+    on_progress("axis", len(resolutions), len(resolutions))
+    return results
 
 
 def _kept(images: Any, keep: Callable[[Any], Any]) -> list[Any]:

@@ -33,12 +33,12 @@ def finished_outcome(journal: Journal, chosen: Plan) -> Any:
     """Return the provenance of a run that wrote everything and was stopped before it was filed."""
     if journal.folder is None:
         return None
-    whole = (
+    is_finished = (
         ome_zarr_writer.end_finished(journal.folder / VOLUME)
         if chosen.output == "volume"
         else (journal.folder / PROJECTIONS).exists()
     )
-    return read_json(journal.folder / PROVENANCE) if whole else None
+    return read_json(journal.folder / PROVENANCE) if is_finished else None
 
 
 def open_output(journal: Journal, chosen: Plan) -> Sink | Spool:

@@ -302,16 +302,16 @@ def _carry_out(work: _Work) -> Outcome:
     if "split" not in journal.notes:
         journal.note("split", split_data(chosen))
     chosen.demand_fit()  # what the probes found may ask for more than was planned without it
-    done = finished_outcome(journal, chosen)
-    if done is not None:
-        return Outcome(chosen.resolution.scan, chosen, done, journal.folder, None)
+    finished = finished_outcome(journal, chosen)
+    if finished is not None:
+        return Outcome(chosen.resolution.scan, chosen, finished, journal.folder, None)
     sink = open_output(journal, chosen)
     _run_sections(work, chosen, sink)
     if work.only is not None:
         return Outcome(chosen.resolution.scan, chosen, {}, journal.folder, sink)
     last = len(chosen.sections) - 1
-    told = list(journal.slabs.values())
-    quality = sum_counts(slab["report"] for slab in told)
+    slabs = list(journal.slabs.values())
+    quality = sum_counts(slab["report"] for slab in slabs)
     total = reduce(statistics.merge, [slab["statistics"] for slab in journal.done(last).values()])
     resolution = chosen.resolution
     provenance = {
@@ -325,21 +325,21 @@ def _carry_out(work: _Work) -> Outcome:
         "split": split_data(chosen),
         "output": chosen.output,
         "geometry": {field.name: used_data(field, value) for field, value in resolution.geometry.items()},
-        "motors": {key: motor_data(one) for key, one in resolution.geometry.motors.items()},
+        "motors": {key: motor_data(motor) for key, motor in resolution.geometry.motors.items()},
         "plan": plan_data(chosen),
         "probes": {key: answers[key] for key in answers},
         "warnings": of_result(resolution, answers, quality, total["not_finite"]),
         "quality": quality,
         "statistics": total,
-        "tallies": merged_tallies(resolution, told),
+        "tallies": merged_tallies(resolution, slabs),
         "versions": versions(),
         "packages": packages_of(resolution),
-        "devices": devices_of(told, chosen),
+        "devices": devices_of(slabs, chosen),
         "engines": {status.name: status.why for status in engines().values() if status.available},
         "started": began.isoformat(),
         "finished": datetime.now(UTC).isoformat(),
         "resumed_slabs": resumed,
-        "timings_s": {"all": time.perf_counter() - clock, **sum_counts(slab["seconds"] for slab in told)},
+        "timings_s": {"all": time.perf_counter() - clock, **sum_counts(slab["seconds"] for slab in slabs)},
     }
     folders = folders_of_scan(scan, provenance["further_scans"])
     told_to_all = without_folders(plain(provenance), folders)
@@ -405,7 +405,7 @@ def _run_sections(work: _Work, chosen: Plan, sink: Sink | Spool) -> None:
     """Take every slab that is missing through its section, and leave it where the next one looks for it."""
     journal, resolution = work.journal, chosen.resolution
     source: Frames | Spool = resolution.scan.projections
-    done: list[Any] = []
+    steps_done: list[Any] = []
     last = len(chosen.sections) - 1
     for number, section in enumerate(chosen.sections):
         spool: Spool | None = None
@@ -422,7 +422,7 @@ def _run_sections(work: _Work, chosen: Plan, sink: Sink | Spool) -> None:
             source=source,
             scan=resolution.scan,
             items=section.items,
-            done=tuple(done),
+            done=tuple(steps_done),
             layout=section.source,
             direction=section.direction,
             window=section.window,
@@ -437,7 +437,7 @@ def _run_sections(work: _Work, chosen: Plan, sink: Sink | Spool) -> None:
             devices=() if section.device is None else section.device.indices,
         )
         _map(work, number, section, task, target)
-        done += section.items
+        steps_done += section.items
         if number and isinstance(source, Spool) and source.path is not None:
             source.path.unlink(missing_ok=True)
         if spool is not None:
@@ -467,14 +467,14 @@ def _map(work: _Work, number: int, section: Section, task: Task, target: Target)
             for result in work.mapper(task, todo, section.workers):
                 if result.slab is not None:
                     target.put(result.slab)
-                told = {
+                record = {
                     "report": result.report,
                     "tallies": result.tallies,
                     "statistics": result.statistics,
                     "seconds": result.seconds,
                     "device": result.device,
                 }
-                journal.note_slab(number, result.index, plain(told))
+                journal.note_slab(number, result.index, plain(record))
                 work.on_progress(section.name, len(journal.done(number)), total)
     finally:
         task.forget()

@@ -12,15 +12,15 @@ from tomarium.pipeline.protocol.step_errors import told_as_its_own
 from tomarium.steps.core.step import Tally
 
 
-def merged_tallies(resolution: Resolution, told: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def merged_tallies(resolution: Resolution, slabs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Merge the partial results of each tally."""
-    found = {}
+    merged = {}
     for item in resolution.work:
-        parts = [slab["tallies"][item.key] for slab in told if item.key in slab.get("tallies", {})]
+        parts = [slab["tallies"][item.key] for slab in slabs if item.key in slab.get("tallies", {})]
         if isinstance(item.step, Tally) and parts:
             with told_as_its_own(item.step):
-                found[item.key] = reduce(item.step.merge, parts)
-    return found
+                merged[item.key] = reduce(item.step.merge, parts)
+    return merged
 
 
 def sum_counts(counts: Iterable[Mapping[str, float]]) -> dict[str, float]:
@@ -32,12 +32,12 @@ def sum_counts(counts: Iterable[Mapping[str, float]]) -> dict[str, float]:
     return total
 
 
-def devices_of(told: Sequence[Mapping[str, Any]], chosen: Plan) -> dict[str, Any]:
+def devices_of(slabs: Sequence[Mapping[str, Any]], chosen: Plan) -> dict[str, Any]:
     """Tell over which devices slabs went: of a run that was resumed, perhaps several, or some over none.
 
     Parameters
     ----------
-    told : sequence of mapping
+    slabs : sequence of mapping
         What the journal holds of each slab.
     chosen : Plan
         As it was carried out by the last call.
@@ -47,14 +47,14 @@ def devices_of(told: Sequence[Mapping[str, Any]], chosen: Plan) -> dict[str, Any
     dict
         Name of a device, or "processors" → `slabs`; of the device of this plan, its driver and the steps done there.
     """
-    found: dict[str, Any] = {}
-    for slab in told:
+    devices: dict[str, Any] = {}
+    for slab in slabs:
         name = slab.get("device") or "processors"
-        found.setdefault(name, {"slabs": 0})["slabs"] += 1
+        devices.setdefault(name, {"slabs": 0})["slabs"] += 1
     for section in chosen.sections:
         room = section.device
-        for name in found if room is not None else ():
+        for name in devices if room is not None else ():
             if room is not None and name.partition(",")[0] == room.name:
-                found[name]["driver"] = room.driver
-                found[name]["steps"] = [*found[name].get("steps", []), *section.on_device]
-    return found
+                devices[name]["driver"] = room.driver
+                devices[name]["steps"] = [*devices[name].get("steps", []), *section.on_device]
+    return devices

@@ -53,7 +53,7 @@ def make_ready(
     scan: Scan,
     direction: Direction,
     rows: slice | None = None,
-    done: Sequence[Resolved] = (),
+    steps_before: Sequence[Resolved] = (),
     folder: Path | None = None,
 ) -> tuple[Ready, ...]:
     """Do what steps need done once, before the first slab.
@@ -68,7 +68,7 @@ def make_ready(
         How slabs are cut.
     rows : slice, optional
         Rows that will be asked for, halo included; all by default.
-    done : sequence of Resolved
+    steps_before : sequence of Resolved
         Steps and tallies that were done before these.
     folder : Path, optional
         Where further scans may be laid down; see `Task`.
@@ -80,14 +80,14 @@ def make_ready(
     """
     ready: list[Ready] = []
     reach: Reach = ()
-    before = [*done, *items]
+    before = [*steps_before, *items]
     for number, item in reversed(list(enumerate(items))):
         reach = (step_reach(item, direction), *reach)
         prepared = None
         if isinstance(item.step, Step) and item.step.prepare is not None:
-            earlier = tuple(b for b in before[: len(done) + number] if isinstance(b.step, Step))
-            taken = with_references(scan, earlier) if item.before.domain == "counts" else scan
-            prepared = _prepare(item, taken, rows or slice(0, scan.shape[1]), earlier, folder)
+            earlier = tuple(b for b in before[: len(steps_before) + number] if isinstance(b.step, Step))
+            step_scan = with_references(scan, earlier) if item.before.domain == "counts" else scan
+            prepared = _prepare(item, step_scan, rows or slice(0, scan.shape[1]), earlier, folder)
         ready.append(Ready(item, prepared, reach))
     return tuple(reversed(ready))
 
@@ -186,7 +186,7 @@ def process(
     StepFailed
         A step ended in an error of its own, or returned something else than it said.
     """
-    held = scratch or Scratch()
+    step_scratch = scratch or Scratch()
     for ready in steps:
         if demand_wanted is not None:
             demand_wanted()
@@ -200,7 +200,7 @@ def process(
                     tallies[item.key] = item.step(own, **item.plain)
             continue
         slab = slab if way is None else way.brought(slab, item)
-        slab = _step(ready, slab, threads, held, row_axes, demand_wanted, way)
+        slab = _step(ready, slab, threads, step_scratch, row_axes, demand_wanted, way)
     return slab
 
 
@@ -236,10 +236,10 @@ def _step(
     reached = Layout(slab.data.shape, numpy_dtype(slab.data), slab.domain, slab.unit, geometry)
     with told_as_its_own(item.step):
         expected = item.step.after(reached, item.plain)
-    told = (tuple(result.data.shape), result.domain, result.unit)
-    if told != (expected.shape, expected.domain, expected.unit):
+    got = (tuple(result.data.shape), result.domain, result.unit)
+    if got != (expected.shape, expected.domain, expected.unit):
         raise StepFailed(
-            f"step {item.step.name}{package(item.step)} returned {told[1]} of shape {told[0]} in {told[2]!r}, but "
+            f"step {item.step.name}{package(item.step)} returned {got[1]} of shape {got[0]} in {got[2]!r}, but "
             f"its `after` says {expected.domain} of shape {expected.shape} in {expected.unit!r}; this is a mistake in "
             f"the step"
         )
@@ -279,19 +279,21 @@ def trim(slab: Slab, reach: Reach = ()) -> Slab:
     Slab
         A view of its data: what it is responsible for, and what is kept.
     """
-    held = slab.rows if slab.frames is None else slab.frames
-    own = slice(held.start + slab.halo[0], held.stop - slab.halo[1])
-    needed = reached(own, reach, held.stop)
-    left = min(slab.halo[0], own.start - needed.start), needed.stop - own.stop
-    before, after = slab.halo[0] - left[0], slab.halo[1] - left[1]
+    held_lines = slab.rows if slab.frames is None else slab.frames
+    own = slice(held_lines.start + slab.halo[0], held_lines.stop - slab.halo[1])
+    needed = reached(own, reach, held_lines.stop)
+    halo_left = min(slab.halo[0], own.start - needed.start), needed.stop - own.stop
+    before, after = slab.halo[0] - halo_left[0], slab.halo[1] - halo_left[1]
     if not (before or after):
         return slab
     part = slice(before, slab.data.shape[slab.along] - after)
     data = slab.data[part, ...] if slab.along == 0 else slab.data[:, part, ...]
     if slab.frames is not None:
         frames = slice(slab.frames.start + before, slab.frames.stop - after)
-        return replace(slab, data=data, frames=frames, halo=left)
-    return replace(slab, data=data, rows=slice(slab.rows.start + before, slab.rows.stop - after), halo=left)
+        return replace(slab, data=data, frames=frames, halo=halo_left)
+    return replace(
+        slab, data=data, rows=slice(slab.rows.start + before, slab.rows.stop - after), halo=halo_left
+    )
 
 
 def narrow(slab: Slab, rows: slice) -> Slab:
@@ -332,17 +334,17 @@ class SteppedFrames(IndexedFrames):
 
     def read(self, frames: slice | NDArray[np.intp], rows: slice) -> NDArray[Any]:
         """Read frames one after the other and take each through the steps."""
-        wanted = np.arange(self.source.shape[0])[frames]
+        frame_numbers = np.arange(self.source.shape[0])[frames]
         first, last, _ = rows.indices(self.shape[1])
-        whole = needs_whole_frames(self.steps)
-        reach = self.source.shape[1] if whole else row_halo_of(self.steps)
+        whole_frames = needs_whole_frames(self.steps)
+        reach = self.source.shape[1] if whole_frames else row_halo_of(self.steps)
         reads = slice(max(0, first - reach), min(self.source.shape[1], last + reach))
         ready = tuple(
             Ready(replace(item, before=_of_one(item.before)), prepared, ())
             for item, prepared in zip(self.steps, self.prepared, strict=True)
         )
-        result = np.empty((len(wanted), last - first, self.shape[2]), self.dtype)
-        for number, frame in enumerate(wanted):
+        result = np.empty((len(frame_numbers), last - first, self.shape[2]), self.dtype)
+        for number, frame in enumerate(frame_numbers):
             data = self.source.read(slice(int(frame), int(frame) + 1), reads)
             slab = process(Slab(data, reads, frames=slice(0, 1)), ready)
             result[number] = narrow(slab, slice(first, last)).data[0]
@@ -444,16 +446,18 @@ class FollowedFrames(IndexedFrames):
 
     def read(self, frames: slice | NDArray[np.intp], rows: slice) -> NDArray[Any]:
         """Read frames one after the other and take each through the steps."""
-        wanted = np.arange(self.source.shape[0])[frames]
+        frame_numbers = np.arange(self.source.shape[0])[frames]
         height = self.source.shape[1]
         first, last, _ = rows.indices(height)
         reach = height if needs_whole_frames(self.steps) else row_halo_of(self.steps)
         reads = slice(max(0, first - reach), min(height, last + reach))
         before = self.steps[0].before
-        result = np.empty((len(wanted), last - first, self.shape[2]), self.dtype)
-        for place, number in zip(result, wanted.tolist(), strict=True):
-            one = slice(number, number + 1)
-            slab = Slab(self.source.read(one, reads), reads, one, domain=before.domain, unit=before.unit)
+        result = np.empty((len(frame_numbers), last - first, self.shape[2]), self.dtype)
+        for place, number in zip(result, frame_numbers.tolist(), strict=True):
+            single = slice(number, number + 1)
+            slab = Slab(
+                self.source.read(single, reads), reads, single, domain=before.domain, unit=before.unit
+            )
             place[:] = narrow(process(slab, self.ready), slice(first, last)).data[0]
         return result
 

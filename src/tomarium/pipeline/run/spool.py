@@ -54,16 +54,18 @@ class Spool(IndexedFrames):
 
         `empty` makes the array from its shape and type, where it does not lie in memory already.
         """
-        held = self._held(rows)
+        lines = self._held(rows)
         if self.array is not None:
-            return np.array(self.array[held] if self.layout.domain == "slice" else self.array[frames, held])
+            return np.array(self.array[lines] if self.layout.domain == "slice" else self.array[frames, lines])
         if self.layout.domain == "slice":
-            return self._read([(held.start, 0)], empty((held.stop - held.start, *self.shape[1:]), self.dtype))
-        wanted = np.arange(self.shape[0])[frames]
-        shape = (len(wanted), held.stop - held.start, self.shape[2])
-        if shape[1] == self.shape[1] and shape[0] > 1 and np.all(np.diff(wanted) == 1):
-            return self._read([(int(wanted[0]), 0)], empty(shape, self.dtype))
-        return self._read([(int(frame), held.start) for frame in wanted], empty(shape, self.dtype))
+            return self._read(
+                [(lines.start, 0)], empty((lines.stop - lines.start, *self.shape[1:]), self.dtype)
+            )
+        frame_numbers = np.arange(self.shape[0])[frames]
+        shape = (len(frame_numbers), lines.stop - lines.start, self.shape[2])
+        if shape[1] == self.shape[1] and shape[0] > 1 and np.all(np.diff(frame_numbers) == 1):
+            return self._read([(int(frame_numbers[0]), 0)], empty(shape, self.dtype))
+        return self._read([(int(frame), lines.start) for frame in frame_numbers], empty(shape, self.dtype))
 
     def _held(self, rows: slice) -> slice:
         first, last, _ = rows.indices(self.first_row + self.layout.rows)
@@ -81,48 +83,48 @@ class Spool(IndexedFrames):
         parts = result.reshape(len(places), -1)
         with self.path.open("rb", buffering=0) as file:
             for part, (first, second) in zip(parts, places, strict=True):
-                rest, offset = memoryview(part.data).cast("B"), self._offset(first, second)
-                while rest:
-                    got = os.preadv(file.fileno(), [rest], offset)
-                    if not got:
+                unread, offset = memoryview(part.data).cast("B"), self._offset(first, second)
+                while unread:
+                    read_bytes = os.preadv(file.fileno(), [unread], offset)
+                    if not read_bytes:
                         raise InputError(f"{self.path} is shorter than it was; remove it and run again")
-                    rest, offset = rest[got:], offset + got
+                    unread, offset = unread[read_bytes:], offset + read_bytes
         return result
 
     def cost(self, frames: int, rows: slice) -> tuple[int, int]:
         """Bytes read from disk and bytes decompressed (the same: nothing is packed)."""
-        held = self._held(rows)
-        size = frames * (held.stop - held.start) * self.shape[2] * self.layout.dtype.itemsize
+        lines = self._held(rows)
+        size = frames * (lines.stop - lines.start) * self.shape[2] * self.layout.dtype.itemsize
         return size, size
 
     def put(self, slab: Slab) -> None:
         """Lay a slab down; another process of this computer sees it when this returns."""
-        held = slice(slab.rows.start - self.first_row, slab.rows.stop - self.first_row)
+        lines = slice(slab.rows.start - self.first_row, slab.rows.stop - self.first_row)
         frames = slice(None) if slab.frames is None else slab.frames
         if self.array is not None:
             if self.layout.domain == "slice":
-                self.array[held] = slab.data
+                self.array[lines] = slab.data
             else:
-                self.array[frames, held] = slab.data
+                self.array[frames, lines] = slab.data
             return
         data = np.ascontiguousarray(slab.data, self.layout.dtype)
         if self.layout.domain == "slice":
-            self._write([(held.start, 0)], data[None])
+            self._write([(lines.start, 0)], data[None])
             return
         first = frames.start or 0
         if data.shape[1] == self.shape[1]:
             self._write([(first, 0)], data[None])
         else:
-            self._write([(first + k, held.start) for k in range(len(data))], data)
+            self._write([(first + k, lines.start) for k in range(len(data))], data)
 
     def _write(self, places: list[tuple[int, int]], parts: NDArray[Any]) -> None:
         assert self.path is not None
         with self.path.open("r+b", buffering=0) as file:
             for part, place in zip(parts, places, strict=True):
-                rest, offset = memoryview(part.data).cast("B"), self._offset(*place)
-                while rest:
-                    put = os.pwrite(file.fileno(), rest, offset)
-                    rest, offset = rest[put:], offset + put
+                unwritten, offset = memoryview(part.data).cast("B"), self._offset(*place)
+                while unwritten:
+                    written_bytes = os.pwrite(file.fileno(), unwritten, offset)
+                    unwritten, offset = unwritten[written_bytes:], offset + written_bytes
 
 
 def make_spool(layout: Layout, rows: slice, path: Path | None) -> Spool:
@@ -142,10 +144,10 @@ def make_spool(layout: Layout, rows: slice, path: Path | None) -> Spool:
     Spool
         Zeros where nothing was laid down yet.
     """
-    held = layout.with_rows(rows.stop - rows.start)
+    spool_layout = layout.with_rows(rows.stop - rows.start)
     if path is None:
-        return Spool(held, rows.start, array=np.zeros(held.shape, held.dtype))
-    if not path.exists() or path.stat().st_size != held.bytes:
+        return Spool(spool_layout, rows.start, array=np.zeros(spool_layout.shape, spool_layout.dtype))
+    if not path.exists() or path.stat().st_size != spool_layout.bytes:
         with path.open("wb") as file:
-            file.truncate(held.bytes)
-    return Spool(held, rows.start, path)
+            file.truncate(spool_layout.bytes)
+    return Spool(spool_layout, rows.start, path)

@@ -125,19 +125,19 @@ class Task:
 
     def __call__(self, cut: Cut) -> SlabResult:
         """Do one slab."""
-        kept = _kept(self)
+        state = _kept(self)
         clock = [time.perf_counter()]
-        slab = load(self.source, self.layout, self.direction, cut, self.reads, kept.scratch)
+        slab = load(self.source, self.layout, self.direction, cut, self.reads, state.scratch)
         clock.append(time.perf_counter())
         over = ""
-        if not kept.traffics:
-            slab, tallies = self._through(kept, slab, None)
+        if not state.traffics:
+            slab, tallies = self._through(state, slab, None)
         else:
-            traffic, reach = kept.traffics[cut.index % len(kept.traffics)], kept.ready[0].reach
+            traffic, reach = state.traffics[cut.index % len(state.traffics)], state.ready[0].reach
             over = traffic.device.name + (
-                f", number {traffic.device.index}" if len(kept.traffics) > 1 else ""
+                f", number {traffic.device.index}" if len(state.traffics) > 1 else ""
             )
-            slab, tallies = over_device(traffic, slab, cut, reach, partial(self._through, kept), self.items)
+            slab, tallies = over_device(traffic, slab, cut, reach, partial(self._through, state), self.items)
         clock.append(time.perf_counter())
         counted = _counted(slab, self.threads) if self.count else None
         if self.target is not None:
@@ -147,30 +147,30 @@ class Task:
         returned = None if self.target is not None else replace(slab, data=np.array(slab.data))
         return SlabResult(cut.index, dict(slab.report), tallies, counted, seconds, over, returned)
 
-    def _through(self, kept: _Kept, slab: Slab, way: Way | None) -> tuple[Slab, dict[str, Any]]:
+    def _through(self, state: _Kept, slab: Slab, way: Way | None) -> tuple[Slab, dict[str, Any]]:
         """Take a slab through the steps; its result lies on the host, without halo."""
         tallies: dict[str, Any] = {}
-        made = process(
+        result = process(
             slab,
-            kept.ready,
+            state.ready,
             self.threads,
-            kept.scratch,
+            state.scratch,
             tallies,
             self.window,
             demand_wanted=_WANTED.get(self.key),
             way=way,
         )
-        made = narrow(trim(made), self.window)
-        return (made if way is None else way.down(made)), tallies
+        result = narrow(trim(result), self.window)
+        return (result if way is None else way.down(result)), tallies
 
     def forget(self) -> None:
         """Let go of what was prepared in this process."""
         with _LOCK:
-            kept = _KEPT.pop(self.key, None)
+            state = _KEPT.pop(self.key, None)
         release_scratch()
-        if kept is not None and kept.traffics:
+        if state is not None and state.traffics:
             forget_tables()
-            for traffic in kept.traffics:
+            for traffic in state.traffics:
                 traffic.close()
 
 
