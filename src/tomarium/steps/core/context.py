@@ -31,12 +31,12 @@ class Scratch:
         self, names: tuple[str, str], shape: tuple[int, ...], dtype: DTypeLike, array: Any
     ) -> NDArray[Any]:
         """Return one of two arrays, the smaller that suffices and holds nothing of `array`."""
-        held = self._held()
+        arrays = self._held()
         size = prod(shape) * np.dtype(dtype).itemsize
-        free = [name for name in names if name not in held or not _overlap(held[name], array)]
-        fitting = [name for name in free if name in held and held[name].nbytes >= size]
-        fresh = [name for name in free if name not in held]
-        name = min(fitting, key=lambda buffer: held[buffer].nbytes) if fitting else (fresh or free)[0]
+        free = [name for name in names if name not in arrays or not _overlap(arrays[name], array)]
+        fitting = [name for name in free if name in arrays and arrays[name].nbytes >= size]
+        fresh = [name for name in free if name not in arrays]
+        name = min(fitting, key=lambda buffer: arrays[buffer].nbytes) if fitting else (fresh or free)[0]
         return self._shaped(name, shape, dtype)
 
     def _held(self) -> dict[str, NDArray[np.uint8]]:
@@ -44,13 +44,13 @@ class Scratch:
         return buffers
 
     def _shaped(self, name: str, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
-        held = self._held()
+        arrays = self._held()
         size = prod(shape) * np.dtype(dtype).itemsize
-        buffer = held.get(name)
+        buffer = arrays.get(name)
         if buffer is None or buffer.nbytes < size:
             buffer = None
-            held.pop(name, None)
-            buffer = held[name] = np.empty(size, np.uint8)
+            arrays.pop(name, None)
+            buffer = arrays[name] = np.empty(size, np.uint8)
         return buffer[:size].view(dtype).reshape(shape)
 
 

@@ -62,9 +62,9 @@ def scans_beside(scan: Scan, scans: str) -> Iterator[Scan]:
     for path in paths_beside(scan, scans):
         if path.exists():
             state = path.stat()
-            other = _opened(path, state.st_mtime_ns, state.st_size)
-            if isinstance(other, Scan):
-                yield other
+            further_scan = _opened(path, state.st_mtime_ns, state.st_size)
+            if isinstance(further_scan, Scan):
+                yield further_scan
 
 
 @lru_cache(maxsize=8)

@@ -292,10 +292,13 @@ class Probe:
         """Return the value for each field, of an answer as `answer` gives it or JSON keeps it."""
         if not self.fields:
             return {}
-        each = (answer,) if isinstance(self.fills, str) else answer
-        named = {name: value for name, value in zip(self.fields, each, strict=True) if value is not None}
+        answers = (answer,) if isinstance(self.fills, str) else answer
+        answers_by_field = {
+            name: value for name, value in zip(self.fields, answers, strict=True) if value is not None
+        }
         return {
-            name: np.asarray(value) if isinstance(value, list) else value for name, value in named.items()
+            name: np.asarray(value) if isinstance(value, list) else value
+            for name, value in answers_by_field.items()
         }
 
     def __call__(self, sample: Any, **values: Any) -> Any:

@@ -114,14 +114,14 @@ def _from_text(parameter: Parameter, text: str) -> Any:
     return next((choice for choice in parameter.choices if str(choice) == text), text)
 
 
-def names_alike(name: str, known: Mapping[str, Any]) -> str:
+def names_alike(name: str, parameters: Mapping[str, Any]) -> str:
     """Say which of the known names an unknown one may stand for.
 
     Parameters
     ----------
     name : str
         What was written.
-    known : mapping of str to object
+    parameters : mapping of str to object
         The names there are.
 
     Returns
@@ -129,8 +129,12 @@ def names_alike(name: str, known: Mapping[str, Any]) -> str:
     str
         The end of a sentence: those alike, or all.
     """
-    alike = get_close_matches(name, known, n=3, cutoff=0.5)
-    return f"did you mean {' or '.join(alike)}?" if alike else f"there are: {', '.join(known) or 'none'}"
+    close_names = get_close_matches(name, parameters, n=3, cutoff=0.5)
+    return (
+        f"did you mean {' or '.join(close_names)}?"
+        if close_names
+        else f"there are: {', '.join(parameters) or 'none'}"
+    )
 
 
 def spell(parameter: Parameter, value: Any) -> Any:

@@ -69,10 +69,10 @@ def apply_shifts(slab: Slab, *, geometry: Geometry, context: Context) -> Slab:
     C. E. Duchon, Journal of Applied Meteorology 18, 1016 (1979).
     """
     columns, rows = geometry.shift_columns_px, geometry.shift_rows_px
-    data, lost = open_beam_for_invalid(
+    data, filled = open_beam_for_invalid(
         np.asarray(slab.data, np.float32), transmission=slab.domain == "transmission"
     )
-    report = {**slab.report, "apply_shifts.filled": lost}
+    report = {**slab.report, "apply_shifts.filled": filled}
     if columns is None and rows is None:
         return replace(slab, data=data, report=report)
     none = np.zeros(len(data))

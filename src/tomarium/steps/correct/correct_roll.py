@@ -73,10 +73,10 @@ def correct_roll(slab: Slab, *, context: Context, axis_roll_deg: Degrees = FROM_
     ----------
     A. W. Paeth, Graphics Interface 86, 77 (1986).
     """
-    data, lost = open_beam_for_invalid(
+    data, not_finite = open_beam_for_invalid(
         np.asarray(slab.data, np.float32), transmission=slab.domain == "transmission"
     )
-    report = {**slab.report, "correct_roll.not_finite": lost}
+    report = {**slab.report, "correct_roll.not_finite": not_finite}
     if axis_roll_deg == 0:
         return replace(slab, data=data, report=report)
     height = slab.data.shape[1] if context.whole is None else context.whole.shape[1]

@@ -69,8 +69,8 @@ def normalise_air(
     """
     data, xp = slab.data, namespace(slab.data)
     transmission = slab.domain == "transmission"
-    seen = -xp.log(xp.maximum(data, 1e-6)) if transmission else data
-    line, covered = air_line(seen, columns, sides)
+    attenuation = -xp.log(xp.maximum(data, 1e-6)) if transmission else data
+    line, covered = air_line(attenuation, columns, sides)
     if lies_elsewhere(data):
         result = data * xp.exp(line) if transmission else data - line
     elif transmission:

@@ -124,7 +124,7 @@ def _there(
     threshold: float,
     pattern: Pattern,
     beside: NDArray[np.int32] | None,
-    more: NDArray[Any] | None,
+    further_frames: NDArray[Any] | None,
 ) -> tuple[Any, int]:
     """Remove spikes where the frames lie."""
     data, xp = contiguous(frames), namespace(frames)
@@ -139,7 +139,7 @@ def _there(
         threshold=threshold,
         pattern=placed,
         beside=None if beside is None else like(beside, data),
-        more=None if more is None or not len(more) else like(more, data),
+        more=None if further_frames is None or not len(further_frames) else like(further_frames, data),
     )
     return out, replaced
 
@@ -147,14 +147,18 @@ def _there(
 def _beside(slab: Slab, expected: Expected) -> tuple[NDArray[np.int32], NDArray[Any]]:
     """Return the numbers of the frames beside each as the kernel takes them, and those that the slab does not hold."""
     views = slab.frames or slice(0, slab.data.shape[0])
-    wanted = expected.beside[views]
-    absent = np.unique(wanted[(wanted >= 0) & ((wanted < views.start) | (wanted >= views.stop))])
-    more = np.empty((len(absent), *slab.data.shape[1:]), numpy_dtype(slab.data))
-    for place, number in zip(more, absent.tolist(), strict=True):
+    frames_beside = expected.beside[views]
+    absent = np.unique(
+        frames_beside[(frames_beside >= 0) & ((frames_beside < views.start) | (frames_beside >= views.stop))]
+    )
+    further_frames = np.empty((len(absent), *slab.data.shape[1:]), numpy_dtype(slab.data))
+    for place, number in zip(further_frames, absent.tolist(), strict=True):
         place[:] = expected.projections.read(slice(number, number + 1), slab.rows)[0]
-    inside = wanted - views.start
-    numbers = np.where(np.isin(wanted, absent), slab.data.shape[0] + np.searchsorted(absent, wanted), inside)
-    return np.where(wanted < 0, -1, numbers).astype(np.int32), more
+    inside = frames_beside - views.start
+    numbers = np.where(
+        np.isin(frames_beside, absent), slab.data.shape[0] + np.searchsorted(absent, frames_beside), inside
+    )
+    return np.where(frames_beside < 0, -1, numbers).astype(np.int32), further_frames
 
 
 def _prepared(scan: Scan, values: Values) -> int:
@@ -219,10 +223,10 @@ def remove_spikes(slab: Slab, *, context: Context, prepared: Expected, threshold
     # Flats and darks come one by one, and are no views.
     alone = context.whole is not None and context.whole.shape[0] != len(prepared.beside)
     alone = alone or bool((prepared.beside < 0).all())
-    beside, more = (None, None) if alone else _beside(slab, prepared)
+    beside, further_frames = (None, None) if alone else _beside(slab, prepared)
     limit = threshold * (ALONE if alone else 1)
     if lies_elsewhere(slab.data):
-        data, replaced = _there(slab.data, prepared.noise, limit, pattern, beside, more)
+        data, replaced = _there(slab.data, prepared.noise, limit, pattern, beside, further_frames)
     else:
         data, replaced = without_spikes(
             slab.data,
@@ -230,7 +234,7 @@ def remove_spikes(slab: Slab, *, context: Context, prepared: Expected, threshold
             threshold=limit,
             pattern=pattern,
             beside=beside,
-            more=more,
+            more=further_frames,
             threads=context.threads,
             out=context.result(slab.data.shape, slab.data.dtype),
         )

@@ -94,10 +94,10 @@ def prepare(scan: Scan, values: Values, rows: slice, through: Through) -> Prepar
         )
     lengths: list[float | None] = [units.parse(text, "m") for text in texts]
     lengths = lengths or [None] * len(paths)
-    others = tuple(
+    further_distances = tuple(
         open_distance(scan, path, far, values, through) for path, far in zip(paths, lengths, strict=True)
     )
-    distances = [values["distance_m"], *(other.distance_m for other in others)]
+    distances = [values["distance_m"], *(distance.distance_m for distance in further_distances)]
     if len({round(1e9 * distance) for distance in distances}) < len(distances):
         listed = ", ".join(units.show(distance, "m") for distance in distances)
         raise ParameterError(f"step ctf: the distances are {listed}; two are the same, and one would do")
@@ -110,16 +110,16 @@ def prepare(scan: Scan, values: Values, rows: slice, through: Through) -> Prepar
         low=values["regularisation_low"],
         high=values["regularisation_high"],
     )
-    if not others or values["align"] == "none":
-        return Prepared(others, transfer, ())
+    if not further_distances or values["align"] == "none":
+        return Prepared(further_distances, transfer, ())
     factors = _factors(shape, distances, values)
     if values["align"] == "scan":
-        others = tuple(
-            replace(other, shift=_shift(scan, values, other, factors[0], factor, through))
-            for other, factor in zip(others, factors[1:], strict=True)
+        further_distances = tuple(
+            replace(distance, shift=_shift(scan, values, distance, factors[0], factor, through))
+            for distance, factor in zip(further_distances, factors[1:], strict=True)
         )
-        return Prepared(others, transfer, ())
-    return Prepared(others, transfer, factors)
+        return Prepared(further_distances, transfer, ())
+    return Prepared(further_distances, transfer, factors)
 
 
 def _factors(
@@ -133,7 +133,7 @@ def _factors(
 def _shift(
     scan: Scan,
     values: Values,
-    other: Distance,
+    distance: Distance,
     first: NDArray[np.float64],
     second: NDArray[np.float64],
     through: Through,
@@ -145,7 +145,7 @@ def _shift(
     views = np.unique(np.linspace(0, scan.shape[0] - 1, min(LOOKED_AT, scan.shape[0])).astype(int)).tolist()
     ours = np.concatenate([own.before_sinograms(slice(view, view + 1)) for view in views])
     theirs = np.stack(
-        [_there(other, other.before_sinograms(slice(view, view + 1))[0], shape) for view in views]
+        [_there(distance, distance.before_sinograms(slice(view, view + 1))[0], shape) for view in views]
     )
 
     def shift(part: slice) -> Shift:
@@ -156,35 +156,35 @@ def _shift(
     )
     if offset.likeness < LEAST_LIKENESS:
         raise InputError(
-            f"{other.scan.path} shows no likeness with {scan.path} at the same angles (correlation "
+            f"{distance.scan.path} shows no likeness with {scan.path} at the same angles (correlation "
             f"{offset.likeness:.2f}); are they scans of one sample? --set ctf.align=none takes them as they lie"
         )
     apart = max(max(abs(h.rows_px - offset.rows_px), abs(h.columns_px - offset.columns_px)) for h in halves)
     if apart > MOST_APART:
         raise InputError(
-            f"{other.scan.path} lies beside {scan.path} by {offset.columns_px:.1f} columns and {offset.rows_px:.1f} "
+            f"{distance.scan.path} lies beside {scan.path} by {offset.columns_px:.1f} columns and {offset.rows_px:.1f} "
             f"rows, but by {apart:.1f} px more or less in half of the views: the sample moved. --set ctf.align=views "
             f"moves each view by its own shift, ctf.align=none takes them as they lie"
         )
     return offset.rows_px, offset.columns_px
 
 
-def _there(other: Distance, image: NDArray[np.float32], shape: tuple[int, int]) -> NDArray[np.float32]:
+def _there(distance: Distance, image: NDArray[np.float32], shape: tuple[int, int]) -> NDArray[np.float32]:
     """Return a view of a further scan, enlarged but not moved."""
-    placement = other.onto(shape, (0.0, 0.0))
+    placement = distance.onto(shape, (0.0, 0.0))
     return image if placement is None else placement(image)
 
 
 def _found(
     image: NDArray[Any],
-    other: Distance,
+    distance: Distance,
     angle: slice,
     shape: tuple[int, int],
     first: NDArray[np.float64],
     second: NDArray[np.float64],
 ) -> Shift:
-    there = _there(other, other.transmission(angle)[0], shape)
-    return find_shift(image, there, first_transfer=first, second_transfer=second)
+    transmission = _there(distance, distance.transmission(angle)[0], shape)
+    return find_shift(image, transmission, first_transfer=first, second_transfer=second)
 
 
 def _padded(values: Values, layout: Layout) -> int:
@@ -210,20 +210,28 @@ def _host(values: Values, layout: Layout) -> int:
 def _prepared(scan: Scan, values: Values) -> int:
     """Delays at each distance, regularisation and inverse; of the further scans flats, darks and one view."""
     layout = Layout(scan.shape, np.dtype(np.float32), "transmission", "1", scan.geometry)
-    held = 0
-    for other in scans_beside(scan, values["scans"]):
-        _, rows, columns = other.shape
-        groups = 0 if other.flats is None else len(reference_groups(other.flats, other.shape[0]))
-        held += 4 * rows * columns * (groups + 3) + other.projections.cost(1, slice(0, rows))[1]
-    return _padded(values, layout) * (4 * _count(values) + 20) + held
+    held_bytes = 0
+    for further_scan in scans_beside(scan, values["scans"]):
+        _, rows, columns = further_scan.shape
+        groups = (
+            0
+            if further_scan.flats is None
+            else len(reference_groups(further_scan.flats, further_scan.shape[0]))
+        )
+        held_bytes += 4 * rows * columns * (groups + 3) + further_scan.projections.cost(1, slice(0, rows))[1]
+    return _padded(values, layout) * (4 * _count(values) + 20) + held_bytes
 
 
 def _further(scan: Scan, values: Values) -> tuple[int, int]:
     """Count the views of the further scans at the angles of the first, with their flats and darks."""
     read = unpacked = 0
-    for other in scans_beside(scan, values["scans"]):
-        stacks = [(other.projections, min(scan.shape[0], other.shape[0]))]
-        references = [reference.frames for reference in (other.flats, other.darks) if reference is not None]
+    for further_scan in scans_beside(scan, values["scans"]):
+        stacks = [(further_scan.projections, min(scan.shape[0], further_scan.shape[0]))]
+        references = [
+            reference.frames
+            for reference in (further_scan.flats, further_scan.darks)
+            if reference is not None
+        ]
         stacks += [(frames, frames.shape[0]) for frames in references]
         for frames, count in stacks:
             more, more_unpacked = frames.cost(count, slice(0, frames.shape[1]))
@@ -368,12 +376,12 @@ def _stack(image: NDArray[Any], prepared: Prepared, angle: slice) -> NDArray[np.
     shape = (image.shape[0], image.shape[1])
     stack = np.empty((len(prepared.others) + 1, *shape), np.float32)
     stack[0] = image
-    for number, other in enumerate(prepared.others, 1):
-        shift = other.shift
+    for number, distance in enumerate(prepared.others, 1):
+        shift = distance.shift
         if prepared.factors:
-            estimate = _found(image, other, angle, shape, prepared.factors[0], prepared.factors[number])
+            estimate = _found(image, distance, angle, shape, prepared.factors[0], prepared.factors[number])
             shift = estimate.rows_px, estimate.columns_px
-        placement = other.onto(shape, shift)
-        there = other.transmission(angle)[0]
-        stack[number] = there if placement is None else placement(there)
+        placement = distance.onto(shape, shift)
+        transmission = distance.transmission(angle)[0]
+        stack[number] = transmission if placement is None else placement(transmission)
     return stack

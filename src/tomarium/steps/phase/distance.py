@@ -100,37 +100,37 @@ def open_distance(
     MissingData
         Its distance is not known.
     """
-    other = formats.open(path)
-    if not isinstance(other, Scan):
+    further = formats.open(path)
+    if not isinstance(further, Scan):
         raise InputError(f"{path} holds an image, not a scan at another distance")
     scale = 1.0
-    if other.pixel_m is not None:
+    if further.pixel_m is not None:
         fine = values["pixel_m"] / _bins(scan.projections)
-        scale = 1.0 if np.isclose(fine, other.pixel_m.value, rtol=1e-6) else fine / other.pixel_m.value
-    energy = other.energy_kev
+        scale = 1.0 if np.isclose(fine, further.pixel_m.value, rtol=1e-6) else fine / further.pixel_m.value
+    energy = further.energy_kev
     if energy is not None and not np.isclose(energy.value, values["energy_kev"], rtol=1e-3):
         raise InputError(
             f"{path}: the energy is {units.show(energy.value, 'keV')}, but "
             f"{units.show(values['energy_kev'], 'keV')} in {scan.path}; step ctf needs scans of one energy"
         )
-    seen = _as_seen(other, scan.projections, scale)
+    matched = _as_seen(further, scan.projections, scale)
     if distance_m is None:
-        if other.distance_m is None:
+        if further.distance_m is None:
             raise MissingData(
                 f"{path} does not tell its distance; give those of all further scans, --set ctf.distances='3 cm, 8 cm'"
             )
-        distance_m = other.distance_m.value
-    if scale == 1 and seen.shape[1:] != scan.shape[1:]:
+        distance_m = further.distance_m.value
+    if scale == 1 and matched.shape[1:] != scan.shape[1:]:
         raise InputError(
-            f"{path}: frames of {seen.shape[1]} × {seen.shape[2]} lie beside those of {scan.path}, which are "
+            f"{path}: frames of {matched.shape[1]} × {matched.shape[2]} lie beside those of {scan.path}, which are "
             f"{scan.shape[1]} × {scan.shape[2]}; give scans of one size, or their pixel sizes"
         )
-    if seen.domain not in ("counts", "transmission"):
+    if matched.domain not in ("counts", "transmission"):
         raise InputError(
-            f"{path} holds {seen.domain}; step ctf needs counts or transmission at each distance"
+            f"{path} holds {matched.domain}; step ctf needs counts or transmission at each distance"
         )
-    views = _same_angles(scan, seen, path)
-    return Distance(seen, through(seen), through(seen, by_frame=True), distance_m, views, scale)
+    views = _same_angles(scan, matched, path)
+    return Distance(matched, through(matched), through(matched, by_frame=True), distance_m, views, scale)
 
 
 def _bins(frames: Frames) -> int:
@@ -140,17 +140,17 @@ def _bins(frames: Frames) -> int:
     return _bins(frames.source) if isinstance(frames, CroppedFrames | ChosenFrames) else 1
 
 
-def _as_seen(other: Scan, frames: Frames, scale: float) -> Scan:
+def _as_seen(further: Scan, frames: Frames, scale: float) -> Scan:
     """Crop and bin another scan as the first one is; which views were chosen is seen by their angles."""
     if isinstance(frames, ChosenFrames):
-        return _as_seen(other, frames.source, scale)
+        return _as_seen(further, frames.source, scale)
     if isinstance(frames, CroppedFrames):
         if scale != 1:
             raise InputError(
-                f"{other.path} has another pixel size than the first scan, whose frames are cropped; step ctf needs "
+                f"{further.path} has another pixel size than the first scan, whose frames are cropped; step ctf needs "
                 f"whole frames to put one on the other: leave the crop away"
             )
-        inner = _as_seen(other, frames.source, scale)
+        inner = _as_seen(further, frames.source, scale)
         rows, columns = (f"{part.start}:{part.stop}" for part in (frames.rows, frames.columns))
         return crop.function(inner, rows=rows, columns=columns)
     if isinstance(frames, BinnedFrames):
@@ -158,25 +158,27 @@ def _as_seen(other: Scan, frames: Frames, scale: float) -> Scan:
             raise InputError(
                 "step ctf cannot follow views that are means of neighbours; leave bin.angles at 1"
             )
-        inner = _as_seen(other, frames.source, scale)
+        inner = _as_seen(further, frames.source, scale)
         return binned.function(inner, rows=frames.rows, columns=frames.columns)
-    return other
+    return further
 
 
-def _same_angles(scan: Scan, other: Scan, path: Any) -> NDArray[np.intp]:
+def _same_angles(scan: Scan, further: Scan, path: Any) -> NDArray[np.intp]:
     """Return the view of another scan at each angle of the first."""
-    wanted, there = scan.angles_deg.value, other.angles_deg.value
-    order = np.argsort(there, kind="stable")
-    after = np.clip(np.searchsorted(there[order], wanted), 1, max(1, len(there) - 1))
-    nearer = np.abs(there[order][after - 1] - wanted) <= np.abs(there[order][after % len(there)] - wanted)
-    nearest = order[np.where(nearer, after - 1, after % len(there))]
-    steps = np.abs(np.diff(np.sort(wanted)))
-    apart = np.abs(there[nearest] - wanted)
+    scan_angles, further_angles = scan.angles_deg.value, further.angles_deg.value
+    order = np.argsort(further_angles, kind="stable")
+    after = np.clip(np.searchsorted(further_angles[order], scan_angles), 1, max(1, len(further_angles) - 1))
+    nearer = np.abs(further_angles[order][after - 1] - scan_angles) <= np.abs(
+        further_angles[order][after % len(further_angles)] - scan_angles
+    )
+    nearest = order[np.where(nearer, after - 1, after % len(further_angles))]
+    steps = np.abs(np.diff(np.sort(scan_angles)))
+    apart = np.abs(further_angles[nearest] - scan_angles)
     allowed = 0.25 * float(np.median(steps)) if len(steps) else 0.25
     if apart.max() > allowed + 1e-9:
         worst = int(np.argmax(apart))
         raise InputError(
-            f"{path} has no view at {wanted[worst]:g}°, where {scan.path} has one; the nearest is at "
-            f"{there[nearest[worst]]:g}°. Choose views that both have with select_views"
+            f"{path} has no view at {scan_angles[worst]:g}°, where {scan.path} has one; the nearest is at "
+            f"{further_angles[nearest[worst]]:g}°. Choose views that both have with select_views"
         )
     return np.asarray(nearest, np.intp)

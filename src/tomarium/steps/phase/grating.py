@@ -346,8 +346,8 @@ def grating(
         first = view if order_used == "views_first" else view * count
         frames = slab.data[first : first + spread * (count - 1) + 1 : spread]
         curve = demodulate(np.asarray(frames, np.float32) - open_beam.dark, parts)
-        picture, few = _picture(curve, open_beam.curve, output)
-        clipped += few
+        picture, picture_clipped = _picture(curve, open_beam.curve, output)
+        clipped += picture_clipped
         if amplitude is not None:
             amplitude[view] = np.nan_to_num(_strength(curve, open_beam.curve), posinf=1.0)
         elif refracts:
@@ -395,16 +395,16 @@ def _picture(curve: Curve, open_beam: Curve, output: Output) -> tuple[NDArray[np
             ratio = _strength(curve, open_beam)
             picture = np.angle(curve.harmonic * np.conj(open_beam.harmonic))
     dead = ~np.isfinite(ratio) | (open_beam.mean <= 0)
-    few = int(np.count_nonzero(dead))
+    clipped = int(np.count_nonzero(dead))
     if output in ("absorption", "dark_field"):
-        few += int(np.count_nonzero(ratio < LEAST))
+        clipped += int(np.count_nonzero(ratio < LEAST))
         with np.errstate(invalid="ignore"):
             picture = -np.log(np.maximum(ratio, LEAST))
     picture = np.asarray(picture, np.float32)
     if dead.any():
         picture[dead] = np.nan
         fill_invalid(picture[None], 0.0)
-    return picture, few
+    return picture, clipped
 
 
 def _strength(curve: Curve, open_beam: Curve) -> NDArray[np.float32]:

@@ -70,7 +70,7 @@ def settle(values: Mapping[str, Value[Any]]) -> dict[str, Value[Any]]:
                 f"step paganin needs {name}, and {values[name].source}; give it with --{option}, --set "
                 f"paganin.{name}=… or in the protocol, or give the length of the filter, paganin.length_px"
             )
-    given, material, within = (values["delta_beta"], values["material"].value, values["within"].value)
+    stated, material, within = (values["delta_beta"], values["material"].value, values["within"].value)
     if material is None and within is not None:
         raise ParameterError(
             f"paganin.within is {within!r}, which encloses paganin.material, and that is not given; give both"
@@ -78,21 +78,21 @@ def settle(values: Mapping[str, Value[Any]]) -> dict[str, Value[Any]]:
     if material is None:
         return (
             {}
-            if given.value is not None
+            if stated.value is not None
             else {"delta_beta": Value(RATIO, "default", "default of step paganin")}
         )
     try:
         ratio, source = _ratio(material, within, values["energy_kev"].value)
     except EngineUnavailable:
-        if given.value is None:
+        if stated.value is None:
             raise
         return {}  # a protocol that was run before states both
-    if given.value is None:
+    if stated.value is None:
         return {"delta_beta": Value(ratio, "derived", source)}
-    if not isclose(given.value, ratio, rel_tol=1e-3):
-        named = repr(material) + ("" if within is None else f" within {within!r}")
+    if not isclose(stated.value, ratio, rel_tol=1e-3):
+        spelled = repr(material) + ("" if within is None else f" within {within!r}")
         raise ParameterError(
-            f"paganin.delta_beta is {given.value:g}, but paganin.material is {named}, whose ratio is {ratio:.4g}; "
+            f"paganin.delta_beta is {stated.value:g}, but paganin.material is {spelled}, whose ratio is {ratio:.4g}; "
             f"give one of them"
         )
     return {}
@@ -110,24 +110,24 @@ def _none_beside(values: Mapping[str, Value[Any]]) -> dict[str, Value[Any]]:
 
 def _of_length(values: Mapping[str, Value[Any]]) -> dict[str, Value[Any]]:
     """State the ratio that a length stands for, where energy, distance and pixel are known."""
-    length, given = values["length_px"].value, values["delta_beta"].value
+    length, stated = values["length_px"].value, values["delta_beta"].value
     if values["material"].value is not None:
         raise ParameterError(
             f"paganin.length_px is {length:g} and paganin.material {values['material'].value!r}; give one of them"
         )
     energy, distance, pixel = (values[name].value for name in ("energy_kev", "distance_m", "pixel_m"))
     if None in (energy, distance, pixel):
-        if given is not None:
+        if stated is not None:
             raise ParameterError(
-                f"paganin.length_px is {length:g} and paganin.delta_beta {given:g}; give one of them"
+                f"paganin.length_px is {length:g} and paganin.delta_beta {stated:g}; give one of them"
             )
         return {}
     ratio = ratio_of(length * pixel, energy, distance)
-    if given is None:
+    if stated is None:
         return {"delta_beta": Value(ratio, "derived", f"L = {length:g} px, L² / (π λ R)")}
-    if not isclose(given, ratio, rel_tol=1e-3):
+    if not isclose(stated, ratio, rel_tol=1e-3):
         raise ParameterError(
-            f"paganin.delta_beta is {given:g}, but paganin.length_px is {length:g}, which is a ratio of {ratio:.4g}; "
+            f"paganin.delta_beta is {stated:g}, but paganin.length_px is {length:g}, which is a ratio of {ratio:.4g}; "
             f"give one of them"
         )
     return {}
@@ -292,9 +292,9 @@ def paganin(
     if context.whole is not None and slab.frames is None:
         edges = slab.rows.start == 0, slab.rows.stop == context.whole.rows
     is_numpy = namespace(slab.data) is np
-    taken, replaced = finite(slab.data)
+    finite_data, replaced = finite(slab.data)
     data = filtered(
-        taken,
+        finite_data,
         _length_px(values),
         form=form,
         aspect=geometry.aspect,

@@ -24,11 +24,11 @@ def _reads(values: Values, layout: Layout) -> tuple[slice, ...]:
     return tuple(slice(int(group[0]), int(group[-1]) + 1) for group in rows)
 
 
-def _warnings(told: Mapping[str, Any]) -> list[str]:
-    if told["confidence"] == "high":
+def _warnings(fit: Mapping[str, Any]) -> list[str]:
+    if fit["confidence"] == "high":
         return []
     return [
-        f"the rotation axis was found with {told['confidence']} confidence at column {told['answer']:.2f}: look at "
+        f"the rotation axis was found with {fit['confidence']} confidence at column {fit['answer']:.2f}: look at "
         f"slices, and give --axis if they show arcs or doubled edges"
     ]
 

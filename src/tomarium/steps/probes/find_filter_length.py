@@ -28,12 +28,12 @@ def _reads(values: Values, layout: Layout) -> tuple[slice, ...]:
     return (slice(0, min(rows, max(1, ceil(values["views"] * min(rows, MOST_ROWS) / angles)))),)
 
 
-def _warnings(told: Mapping[str, Any]) -> list[str]:
-    if told["confidence"] == "high":
+def _warnings(fit: Mapping[str, Any]) -> list[str]:
+    if fit["confidence"] == "high":
         return []
     return [
-        f"the length of Paganin's filter was found with {told['confidence']} confidence, {told['answer']:.1f} px by "
-        f"{100 * told['error']:.0f} %: look at the edges of slices, and give paganin.delta_beta if you know it"
+        f"the length of Paganin's filter was found with {fit['confidence']} confidence, {fit['answer']:.1f} px by "
+        f"{100 * fit['error']:.0f} %: look at the edges of slices, and give paganin.delta_beta if you know it"
     ]
 
 
@@ -81,12 +81,12 @@ def find_filter_length(sample: Scan | Sample, *, views: Count = 6) -> LengthEsti
             f"{scan.path}: pixels are {scan.geometry.aspect:g} times as high as wide, and the length of Paganin's "
             "filter is found in square ones; give paganin.delta_beta or paganin.length_px"
         )
-    wanted = np.unique(np.linspace(0, scan.shape[0], views, endpoint=False).astype(int))
+    frame_numbers = np.unique(np.linspace(0, scan.shape[0], views, endpoint=False).astype(int))
     first = max(0, (scan.shape[1] - MOST_ROWS) // 2)
     rows = slice(first, min(scan.shape[1], first + MOST_ROWS))
-    data = scan.projections.read(wanted, rows)
+    data = scan.projections.read(frame_numbers, rows)
     if scan.domain == "counts":
-        data = transmission_of(data, average_references(scan, rows), rows, wanted.astype(np.float64))
+        data = transmission_of(data, average_references(scan, rows), rows, frame_numbers.astype(np.float64))
     elif scan.domain != "transmission":
         raise InputError(
             f"{scan.path} holds {scan.domain}; the length of Paganin's filter is found in counts or transmission"

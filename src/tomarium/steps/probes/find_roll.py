@@ -42,11 +42,11 @@ def _reads(values: Values, layout: Layout) -> tuple[slice, ...]:
     )
 
 
-def _warnings(told: Mapping[str, Any]) -> list[str]:
-    if told["confidence"] == "high":
+def _warnings(fit: Mapping[str, Any]) -> list[str]:
+    if fit["confidence"] == "high":
         return []
     return [
-        f"the roll of the axis was found with {told['confidence']} confidence as {told['answer']:.3f}°: look at slices "
+        f"the roll of the axis was found with {fit['confidence']} confidence as {fit['answer']:.3f}°: look at slices "
         f"near the top and the bottom, and give --axis-roll if they show arcs"
     ]
 
@@ -107,8 +107,10 @@ def find_roll(sample: Scan | Sample, *, bands: Count = 5, band_rows: Count = 16)
                 turn_frames(part, roll, rows.start, height, turned)
             own = np.ascontiguousarray(turned[:, band.start - rows.start : band.stop - rows.start])
             estimates.append(find(own, angles, rows_per_group=max(1, own.shape[1] // 2)))
-        rest = fit_roll([(band.start + band.stop - 1) / 2 for band in chosen], estimates, (height - 1) / 2)
-        roll += rest.roll_deg
-        if abs(rest.roll_deg) < SETTLED_DEG:
+        remaining = fit_roll(
+            [(band.start + band.stop - 1) / 2 for band in chosen], estimates, (height - 1) / 2
+        )
+        roll += remaining.roll_deg
+        if abs(remaining.roll_deg) < SETTLED_DEG:
             break
-    return replace(rest, roll_deg=roll)
+    return replace(remaining, roll_deg=roll)

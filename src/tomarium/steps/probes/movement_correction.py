@@ -49,21 +49,21 @@ def answer_of(estimate: MotionEstimate) -> tuple[Any, Any]:
     return None if along else estimate.shift_columns_px, estimate.shift_rows_px
 
 
-def motion_warnings(name: str, told: Mapping[str, Any]) -> list[str]:
+def motion_warnings(name: str, fit: Mapping[str, Any]) -> list[str]:
     """Say what the user should know of shifts that were found."""
-    said = []
-    if told["inseparable"]:
-        said.append(
-            f"{name}: the views do not tell apart {', '.join(told['inseparable'])}, so nothing was corrected there; a "
+    messages = []
+    if fit["inseparable"]:
+        messages.append(
+            f"{name}: the views do not tell apart {', '.join(fit['inseparable'])}, so nothing was corrected there; a "
             f"full turn, views that come back to an angle, or return images would tell"
         )
-    elif told["confidence"] != "high":
-        error, rest = told["error_px"], told["residual_px"]
-        said.append(
-            f"{name}: motion was found with {told['confidence']} confidence, with an error of {error:.2g} px and "
-            f"{rest:.2g} px that the model leaves: compare slices with and without it"
+    elif fit["confidence"] != "high":
+        error, residual = fit["error_px"], fit["residual_px"]
+        messages.append(
+            f"{name}: motion was found with {fit['confidence']} confidence, with an error of {error:.2g} px and "
+            f"{residual:.2g} px that the model leaves: compare slices with and without it"
         )
-    return said
+    return messages
 
 
 @probe(
@@ -137,25 +137,31 @@ def movement_correction(
     count = len(angles)
     times = np.linspace(-0.5, 0.5, count) if count > 1 else np.zeros(1)
     if returns:
-        more, extra = _returns(returns, reached, rows)
-        parts = [np.concatenate(both) for both in zip(parts, extra, strict=True)]
-        times, angles = np.r_[times, np.full(len(more), 0.55)], np.r_[angles, more]
+        return_angles, extra = _returns(returns, reached, rows)
+        parts = [np.concatenate(part_and_returns) for part_and_returns in zip(parts, extra, strict=True)]
+        times, angles = np.r_[times, np.full(len(return_angles), 0.55)], np.r_[angles, return_angles]
     if axis_column is FROM_SCAN:  # called without a protocol
         value = reached.layout.geometry.axis_column
         axis_column = None if value is None else value.value
-    seen = slice(0, parts[0].shape[2]) if axis_column is None else overlap(parts[0].shape[2], axis_column)
+    seen_columns = (
+        slice(0, parts[0].shape[2]) if axis_column is None else overlap(parts[0].shape[2], axis_column)
+    )
     reach = reach_px if axis_column is not None else max(reach_px, parts[0].shape[2] / 3)
     pairs = view_pairs(angles, times)
-    offsets = [_offsets(part[:, :, seen], pairs, reach, coarsest_px) for part in parts]
-    again = len(parts)
+    offsets = [_offsets(part[:, :, seen_columns], pairs, reach, coarsest_px) for part in parts]
+    part_count = len(parts)
     together = ViewPairs(
-        np.tile(pairs.first, again), np.tile(pairs.second, again), np.tile(pairs.mirrored, again)
+        np.tile(pairs.first, part_count),
+        np.tile(pairs.second, part_count),
+        np.tile(pairs.mirrored, part_count),
     )
-    flat = [offset for some in offsets for offset in some]
-    chosen, along = _columns(together, flat, angles, times, seen.stop - seen.start, model, degree)
+    flat = [offset for part_offsets in offsets for offset in part_offsets]
+    chosen, along = _columns(
+        together, flat, angles, times, seen_columns.stop - seen_columns.start, model, degree
+    )
     across = fit_rows(together, flat, times, degree=degree)
     shifts = along.shifts_px[:count]
-    found_axis = along.axis_column + seen.start
+    found_axis = along.axis_column + seen_columns.start
     if not along.inseparable and axis_column is not None:
         shifts = shifts + (found_axis - axis_column)
     lacking = (*along.inseparable, *across.inseparable)
@@ -183,9 +189,9 @@ def _offsets(part: NDArray[np.float32], pairs: ViewPairs, reach: float, coarsest
     images = band_pass(np.ascontiguousarray(part[used]), FINEST_PX, coarsest)
     offsets = []
     for first, second, mirrored in zip(pairs.first, pairs.second, pairs.mirrored, strict=True):
-        other = images[place[int(second)]]
-        other = np.ascontiguousarray(other[:, ::-1]) if mirrored else other
-        offsets.append(register(images[place[int(first)]], other, reach))
+        second_image = images[place[int(second)]]
+        second_image = np.ascontiguousarray(second_image[:, ::-1]) if mirrored else second_image
+        offsets.append(register(images[place[int(first)]], second_image, reach))
     return offsets
 
 

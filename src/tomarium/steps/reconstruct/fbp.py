@@ -199,25 +199,25 @@ def fbp(
     ----------
     A. C. Kak and M. Slaney, Principles of Computerized Tomographic Imaging (1988), chapter 3, equations 34 and 61.
     """
-    whole = context.whole or Layout(slab.data.shape, slab.data.dtype, slab.domain, slab.unit, geometry)
-    size = _size({"axis_column": axis_column, "field": field}, whole)
+    full_layout = context.whole or Layout(slab.data.shape, slab.data.dtype, slab.domain, slab.unit, geometry)
+    size = _size({"axis_column": axis_column, "field": field}, full_layout)
     y0, y1, x0, x1 = box = _region(region, size, size)
-    turn = turn_of(geometry.angles_deg.value, axis_column, whole.shape[2])
+    turn = turn_of(geometry.angles_deg.value, axis_column, full_layout.shape[2])
     continued = padding in ("auto", "chord") and slab.data.shape[0] >= FEWEST_ANGLES
     name = "continued" if continued else "truncated"
-    edge: Edge = "both" if turn == 180 else far_edge(whole.shape[2], axis_column)
-    there = lies_elsewhere(slab.data)
+    edge: Edge = "both" if turn == 180 else far_edge(full_layout.shape[2], axis_column)
+    on_device = lies_elsewhere(slab.data)
     views = truncated_views(slab.data, geometry.angles_deg.value, edge)
     # What was looked at once need not be looked at again.
     beyond: Beyond = "zero" if padding == "auto" and not views.any() else padding
     own = slice(slab.halo[0], views.shape[1] - slab.halo[1])
-    seen = np.count_nonzero(views[:, own]) * slab.data.shape[2]
+    seen_pixels = np.count_nonzero(views[:, own]) * slab.data.shape[2]
     shifts = geometry.shift_columns_px
     rows = slab.data.shape[1]
     shape = rows, y1 - y0, x1 - x0
-    data = None if there else context.result(shape)
+    data = None if on_device else context.result(shape)
     # Where somebody asks how far it is, in blocks, each as many rows as the engines take together.
-    block = rows if there or context.on_progress is None else BATCH
+    block = rows if on_device or context.on_progress is None else BATCH
     for first in range(0, rows, block):
         last = min(first + block, rows)
         slices = reconstruct(
@@ -237,8 +237,8 @@ def fbp(
             shift_columns_px=None if shifts is None else shifts.value,
             row_axes=None if context.row_axes is None else context.row_axes[first:last],
         )
-        data = slices if there else data
+        data = slices if on_device else data
         if context.on_progress is not None:
             context.on_progress(last, rows)
-    report = {**slab.report, f"fbp.{name}": int(seen)}
+    report = {**slab.report, f"fbp.{name}": int(seen_pixels)}
     return replace(slab, data=data, domain="slice", unit="1/px" if pixel_m is None else "1/cm", report=report)

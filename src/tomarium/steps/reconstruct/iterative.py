@@ -124,16 +124,16 @@ def reconstruct_slices(
     InputError
         The scan is a half acquisition, no field is seen by all views, or a value is not finite.
     """
-    data, there = on_host(slab.data), lies_elsewhere(slab.data)
+    data, on_device = on_host(slab.data), lies_elsewhere(slab.data)
     if not all(np.isfinite(view).all() for view in data):
         raise InputError(not_finite(data, name))
     views, rows, columns = data.shape
     angles = geometry.angles_deg.value
     refuse_half_acquisition(name, geometry, axis_column, columns, INSTEAD)
     setup = make_setup(angles, axis_column, columns, stop_by, held_out_percent)
-    setup = setup.moved(slab.data) if there else setup
+    setup = setup.moved(slab.data) if on_device else setup
     shape = rows, columns, columns
-    result = empty_there(slab.data, shape) if there else context.result(shape)
+    result = empty_there(slab.data, shape) if on_device else context.result(shape)
     scale = 1.0 if pixel_m is None else 1 / (100 * pixel_m)
     stop = replace(stop, change=stop.change / scale)
 
@@ -155,7 +155,7 @@ def reconstruct_slices(
 
     def one(row: int) -> Solution:
         solution = solve(setup, np.ascontiguousarray(data[:, row]), told, partial(begin, row), stop)
-        if there:
+        if on_device:
             result[row, ...] = solution.image * scale
         else:
             np.multiply(solution.image, np.float32(scale), out=result[row])
@@ -164,7 +164,7 @@ def reconstruct_slices(
             context.on_progress(len(ready), rows)
         return replace(solution, image=result[row, ...])
 
-    if there:  # the device is told what to do by this thread alone
+    if on_device:  # the device is told what to do by this thread alone
         solutions = [one(row) for row in range(rows)]
     else:
         with ThreadPoolExecutor(min(context.threads, rows)) as pool:

@@ -128,11 +128,11 @@ def double_flat_field_special(
     result = context.result(data.shape)
 
     errors = np.zeros(data.shape[1:])
-    whole = np.logical_not(np.asarray(truncated_views(data, angles).any(axis=0)))
+    not_truncated = np.logical_not(np.asarray(truncated_views(data, angles).any(axis=0)))
     start = constant_errors(data, background="median", size=WINDOW, threads=context.threads)
 
     def one(row: int) -> int:
-        if not whole[row]:
+        if not not_truncated[row]:
             return 0
         sinogram = np.ascontiguousarray(data[:, row], np.float32)
         error, used = pixel_errors_beside_classes(
@@ -154,8 +154,8 @@ def double_flat_field_special(
         used: Iterable[int] = list(pool.map(one, own))
     spared = spared_about_axis(data.shape[2], axis_column, axis_width)
     errors[own] = spare_about_axis(errors, mean_attenuation(data), spared, threads=context.threads)[own]
-    errors[~whole] = 0
+    errors[~not_truncated] = 0
     np.subtract(data, errors.astype(np.float32), out=result)
-    uncorrected = int(np.count_nonzero(~whole[own])) * data.shape[0] * data.shape[2]
+    uncorrected = int(np.count_nonzero(~not_truncated[own])) * data.shape[0] * data.shape[2]
     counts = {"double_flat_field_special.classes": sum(used), "double_flat_field_special.left": uncorrected}
     return replace(slab, data=result, report={**slab.report, **counts})

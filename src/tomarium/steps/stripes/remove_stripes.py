@@ -53,8 +53,10 @@ def _host(values: Values, layout: Layout) -> int:
     """Input, result, the logarithm of a transmission, a sinogram sorted with its order, and what each thread holds."""
     angles, rows, columns = layout.shape
     copies = 2 if layout.domain == "transmission" else 1
-    held = 4 * angles * columns * HELD[values["method"]] * min(rows, processors())
-    return layout.bytes + 4 * layout.values * copies + 8 * 4 * (angles + 16) * (2 * columns + 24) + held
+    sorted_bytes = 4 * angles * columns * HELD[values["method"]] * min(rows, processors())
+    return (
+        layout.bytes + 4 * layout.values * copies + 8 * 4 * (angles + 16) * (2 * columns + 24) + sorted_bytes
+    )
 
 
 def _device(values: Values, layout: Layout) -> int:
@@ -138,16 +140,16 @@ def remove_stripes(
     block = rows if context.on_progress is None else max(BLOCK, context.threads)
     for first in range(0, rows, block):
         part = slice(first, min(first + block, rows))
-        taken, shape = slab.data[:, part], (len(data), part.stop - first, data.shape[2])
+        attenuation, shape = slab.data[:, part], (len(data), part.stop - first, data.shape[2])
         out = data if block >= rows else np.empty(shape, np.float32)
         if slab.domain == "transmission":
-            taken = np.maximum(taken, LOWEST, out=context.empty("attenuation", shape))
-            np.negative(np.log(taken, out=taken), out=taken)
-        choices += _corrected(method, size, strength, taken, out, context.threads)
+            attenuation = np.maximum(attenuation, LOWEST, out=context.empty("attenuation", shape))
+            np.negative(np.log(attenuation, out=attenuation), out=attenuation)
+        choices += _corrected(method, size, strength, attenuation, out, context.threads)
         if strength != 1 and method != "sorting":
-            out -= taken
+            out -= attenuation
             out *= strength
-            out += taken
+            out += attenuation
         if slab.domain == "transmission":
             np.exp(np.negative(out, out=out), out=out)
         if out is not data:

@@ -58,19 +58,19 @@ def concatenate(scan: Scan, *, scans: str = "") -> Scan:
     return joined
 
 
-def _behind(first: Scan, other: Scan, path: Path) -> Scan:
-    if first.shape[1:] != other.shape[1:] or first.domain != other.domain:
+def _behind(first: Scan, further: Scan, path: Path) -> Scan:
+    if first.shape[1:] != further.shape[1:] or first.domain != further.domain:
         raise InputError(
-            f"{path}: frames of {other.shape[1]} × {other.shape[2]} {other.domain} cannot be put behind those of "
+            f"{path}: frames of {further.shape[1]} × {further.shape[2]} {further.domain} cannot be put behind those of "
             f"{first.path}, which are {first.shape[1]} × {first.shape[2]} {first.domain}"
         )
     for name in ("pixel_m", "energy_kev", "distance_m"):
-        a, b = getattr(first, name), getattr(other, name)
+        a, b = getattr(first, name), getattr(further, name)
         if a is not None and b is not None and not np.isclose(a.value, b.value, rtol=1e-6, atol=0):
             raise InputError(
                 f"{path}: {name} is {b.value:g}, but {a.value:g} in {first.path}; these are not one scan"
             )
-    demand_same_aspect(first, other)
+    demand_same_aspect(first, further)
     count = first.shape[0]
 
     def both(a: Reference | None, b: Reference | None) -> Reference | None:
@@ -83,25 +83,27 @@ def _behind(first: Scan, other: Scan, path: Path) -> Scan:
 
     changed: dict[str, Any] = {}
     for name in PER_VIEW:
-        a, b = getattr(first.geometry, name), getattr(other.geometry, name)
+        a, b = getattr(first.geometry, name), getattr(further.geometry, name)
         if (a is None) != (b is None):
             raise InputError(f"{path}: {name} is told in one of the parts only; tell it in all or in none")
         if a is not None and b is not None:
             changed[name] = replace(a, value=np.concatenate([a.value, b.value]))
     motors = {
-        name: replace(value, value=np.concatenate([value.value, other.geometry.motors[name].value]))
+        name: replace(value, value=np.concatenate([value.value, further.geometry.motors[name].value]))
         for name, value in first.geometry.motors.items()
-        if name in other.geometry.motors and other.geometry.motors[name].unit == value.unit
+        if name in further.geometry.motors and further.geometry.motors[name].unit == value.unit
     }
-    kinds = {*first.counts, *other.counts}
+    kinds = {*first.counts, *further.counts}
     return replace(
         first,
-        projections=ConcatenatedFrames((first.projections, other.projections)),
-        flats=both(first.flats, other.flats),
-        darks=both(first.darks, other.darks),
+        projections=ConcatenatedFrames((first.projections, further.projections)),
+        flats=both(first.flats, further.flats),
+        darks=both(first.darks, further.darks),
         geometry=replace(first.geometry, **changed, motors=motors),
         counts={
-            kind: first.counts.get(kind, 0) + other.counts.get(kind, 0) for kind in FrameKind if kind in kinds
+            kind: first.counts.get(kind, 0) + further.counts.get(kind, 0)
+            for kind in FrameKind
+            if kind in kinds
         },
-        warnings=(*first.warnings, *other.warnings),
+        warnings=(*first.warnings, *further.warnings),
     )

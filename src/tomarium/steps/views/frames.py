@@ -55,8 +55,8 @@ class CroppedFrames(IndexedFrames):
     def read_ranges(self, frames: Which, ranges: Sequence[slice]) -> tuple[NDArray[Any], ...]:
         """Read several ranges of rows of some frames, in one pass where the source can."""
         bounds = [rows.indices(self.shape[1]) for rows in ranges]
-        wanted = [slice(self.rows.start + first, self.rows.start + last) for first, last, _ in bounds]
-        parts = self.source.read_ranges(frames, wanted)
+        source_ranges = [slice(self.rows.start + first, self.rows.start + last) for first, last, _ in bounds]
+        parts = self.source.read_ranges(frames, source_ranges)
         return tuple(np.ascontiguousarray(part[:, :, self.columns]) for part in parts)
 
     def cost(self, frames: int, rows: slice) -> tuple[int, int]:
@@ -99,10 +99,10 @@ class ChosenFrames(IndexedFrames):
         return self.source.read_ranges(self._of_source(frames), ranges)
 
     def _of_source(self, frames: Which) -> Which:
-        wanted = self.chosen[frames]
-        if len(wanted) > 1 and (np.diff(wanted) == 1).all():
-            return slice(int(wanted[0]), int(wanted[-1]) + 1)
-        return wanted
+        frame_numbers = self.chosen[frames]
+        if len(frame_numbers) > 1 and (np.diff(frame_numbers) == 1).all():
+            return slice(int(frame_numbers[0]), int(frame_numbers[-1]) + 1)
+        return frame_numbers
 
     def cost(self, frames: int, rows: slice) -> tuple[int, int]:
         """Bytes read and decompressed."""
@@ -186,15 +186,15 @@ class BinnedFrames(IndexedFrames):
 
     def read(self, frames: Which, rows: slice) -> NDArray[Any]:
         """Read and average, a few frames at a time."""
-        wanted = np.arange(self.shape[0])[frames]
+        frame_numbers = np.arange(self.shape[0])[frames]
         first, last, _ = rows.indices(self.shape[1])
         fine = slice(first * self.rows, last * self.rows)
         columns = self.shape[2]
-        result = np.empty((len(wanted), last - first, columns), np.float32)
+        result = np.empty((len(frame_numbers), last - first, columns), np.float32)
         bytes_per_frame = max(1, self.frames * (fine.stop - fine.start) * self.source.shape[2] * 8)
         step = max(1, _BLOCK_BYTES // bytes_per_frame)
-        for start in range(0, len(wanted), step):
-            block = wanted[start : start + step]
+        for start in range(0, len(frame_numbers), step):
+            block = frame_numbers[start : start + step]
             part = self._fine(block, fine)[:, :, : columns * self.columns]
             shape = (len(block), self.frames, last - first, self.rows, columns, self.columns)
             result[start : start + len(block)] = part.reshape(shape).mean(axis=(1, 3, 5), dtype=np.float64)
@@ -238,16 +238,18 @@ class ConcatenatedFrames(IndexedFrames):
 
     def read(self, frames: Which, rows: slice) -> NDArray[Any]:
         """Read each source's frames in turn."""
-        wanted = np.arange(self.shape[0])[frames]
+        frame_numbers = np.arange(self.shape[0])[frames]
         first, last, _ = rows.indices(self.shape[1])
-        result = np.empty((len(wanted), last - first, self.shape[2]), self.dtype)
+        result = np.empty((len(frame_numbers), last - first, self.shape[2]), self.dtype)
         start = 0
         for source in self.sources:
-            inside = np.flatnonzero((wanted >= start) & (wanted < start + source.shape[0]))
+            inside = np.flatnonzero((frame_numbers >= start) & (frame_numbers < start + source.shape[0]))
             if len(inside):
-                own = wanted[inside] - start
-                whole = len(own) > 1 and (np.diff(own) == 1).all()
-                result[inside] = source.read(slice(int(own[0]), int(own[-1]) + 1) if whole else own, rows)
+                own = frame_numbers[inside] - start
+                consecutive = len(own) > 1 and (np.diff(own) == 1).all()
+                result[inside] = source.read(
+                    slice(int(own[0]), int(own[-1]) + 1) if consecutive else own, rows
+                )
             start += source.shape[0]
         return result
 
@@ -341,10 +343,10 @@ def join(
     turned = far[:, :, left] * (1 - part) + far[:, :, np.minimum(left + 1, width - 1)] * part
     own = near[:, :, np.clip(x, 0, width - 1).astype(np.intp)]
     sees_near, sees_far = (x >= 0) & (x <= width - 1), (mirrored >= 0) & (mirrored <= width - 1)
-    both = np.flatnonzero(sees_near & sees_far)
+    seen_by_both = np.flatnonzero(sees_near & sees_far)
     weight = np.where(sees_near, 1.0, 0.0)
-    if len(both):
-        ramp = (np.arange(len(both)) + 0.5) / len(both)
-        weight[both] = 1 - ramp if axis_column > (width - 1) / 2 else ramp
+    if len(seen_by_both):
+        ramp = (np.arange(len(seen_by_both)) + 0.5) / len(seen_by_both)
+        weight[seen_by_both] = 1 - ramp if axis_column > (width - 1) / 2 else ramp
     weights = weight.astype(np.float32)
     return np.asarray(own * weights + turned * (1 - weights), np.float32)

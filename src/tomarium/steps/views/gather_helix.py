@@ -174,9 +174,9 @@ def _turn(scan: Scan, angles: NDArray[np.float64], heights: NDArray[np.float64],
         rows = _rows(heights, parts, len(targets), scan.shape[1])
         if rows is not None:
             return _Turn(period, targets, parts, *rows)
-    asked = "half of one" if turn == "half" else "a full turn" if turn == "full" else "half of one or more"
+    turns = "half of one" if turn == "half" else "a full turn" if turn == "full" else "half of one or more"
     raise InputError(
-        f"{scan.path}: no row of the sample, or not all between others, is seen at all angles of a turn ({asked} was "
+        f"{scan.path}: no row of the sample, or not all between others, is seen at all angles of a turn ({turns} was "
         f"asked for): {len(angles)} views over {abs(angles[-1] - angles[0]):.4g}°, in which the sample moves "
         f"{float(np.ptp(heights)):.4g} rows past a detector of {scan.shape[1]}; check pitch_px, the shifts and "
         f"the angles"
@@ -193,9 +193,9 @@ def _parts(angles: NDArray[np.float64], period: float) -> tuple[NDArray[np.float
         return None
     targets = np.arange(count) * period / count
     turns = np.arange(int((along[-1] + step) // period) + 1)
-    wanted = targets[:, None] + period * turns
-    place = np.interp(wanted, along, np.arange(len(along)), left=-1.0, right=-1.0)
-    last = np.abs(wanted - along[-1]) < _SAME * step
+    needed_angles = targets[:, None] + period * turns
+    place = np.interp(needed_angles, along, np.arange(len(along)), left=-1.0, right=-1.0)
+    last = np.abs(needed_angles - along[-1]) < _SAME * step
     place = np.where(last, len(along) - 1.0, place)
     low = np.clip(np.floor(place), 0, len(along) - 1).astype(np.intp)
     part = place - low
@@ -206,7 +206,9 @@ def _parts(angles: NDArray[np.float64], period: float) -> tuple[NDArray[np.float
         target, number = np.nonzero(used)
         mirrored = (number % 2 == 1) if period == _HALF else np.zeros(len(number), bool)
         pairs.append((target, low[used] + offset, weight[used], mirrored))
-    target, source, weight, mirrored = (np.concatenate(each) for each in zip(*pairs, strict=True))
+    target, source, weight, mirrored = (
+        np.concatenate(pair_values) for pair_values in zip(*pairs, strict=True)
+    )
     return angles[0] + direction * targets, Parts(target, source, weight, mirrored)
 
 
@@ -214,12 +216,12 @@ def _rows(heights: NDArray[np.float64], parts: Parts, count: int, height: int) -
     """Return the first row that all angles see, and how many there are from it on; None where a row lacks between."""
     lowest = int(np.ceil(-heights.max())) - 1
     length = int(np.floor(height - 1 - heights.min())) - lowest + 2
-    seen = np.zeros((count, length), bool)
+    is_seen = np.zeros((count, length), bool)
     first = np.ceil(-heights - 1e-6).astype(np.intp) - lowest
     last = np.floor(height - 1 - heights + 1e-6).astype(np.intp) - lowest
     for target, source in zip(parts.target, parts.source, strict=True):
-        seen[target, first[source] : last[source] + 1] = True
-    rows = np.flatnonzero(seen.all(axis=0))
+        is_seen[target, first[source] : last[source] + 1] = True
+    rows = np.flatnonzero(is_seen.all(axis=0))
     if not len(rows) or len(rows) != rows[-1] - rows[0] + 1:
         return None
     return int(rows[0]) + lowest, len(rows)

@@ -84,23 +84,23 @@ class HelixFrames(IndexedFrames):
         if self.axis_column is None:
             return np.ones(width, np.float32), np.ones(width, np.float32)
         mirrored = 2 * self.axis_column - np.arange(width)
-        seen = (mirrored >= 0) & (mirrored <= width - 1)
-        return np.ones(width, np.float32), np.where(seen, 1.0, _UNSEEN).astype(np.float32)
+        is_seen = (mirrored >= 0) & (mirrored <= width - 1)
+        return np.ones(width, np.float32), np.where(is_seen, 1.0, _UNSEEN).astype(np.float32)
 
     def read(self, frames: Which, rows: slice) -> NDArray[Any]:
         """Read and merge; each view of the helix is read once for the views that are asked for together."""
-        wanted = np.arange(self.views)[frames]
+        frame_numbers = np.arange(self.views)[frames]
         first, last, _ = rows.indices(self.rows)
         width = self.shape[2]
-        result = np.zeros((len(wanted), last - first, width), np.float32)
+        result = np.zeros((len(frame_numbers), last - first, width), np.float32)
         weights = np.zeros(result.shape, np.float32)
         place = np.full(self.views, -1)
-        place[wanted] = np.arange(len(wanted))
+        place[frame_numbers] = np.arange(len(frame_numbers))
         low = first + self.top + self.shifts
-        seen = (low < self.piece.scan.shape[1]) & (low + (last - first) > 0)
-        mine = np.flatnonzero((place[self.parts.target] >= 0) & seen[self.parts.source])
-        mine = mine[np.argsort(self.parts.source[mine], kind="stable")]
-        for block in self._blocks(mine, low, last - first):
+        sees_rows = (low < self.piece.scan.shape[1]) & (low + (last - first) > 0)
+        pairs = np.flatnonzero((place[self.parts.target] >= 0) & sees_rows[self.parts.source])
+        pairs = pairs[np.argsort(self.parts.source[pairs], kind="stable")]
+        for block in self._blocks(pairs, low, last - first):
             self._add(block, first, last, place, result, weights)
         np.divide(result, weights, out=result, where=weights > 0)
         return result
@@ -110,12 +110,12 @@ class HelixFrames(IndexedFrames):
     ) -> Iterator[NDArray[np.intp]]:
         """Cut pairs, sorted by source, into blocks read together: few views, nearly at one height."""
         reach = max(16, rows)
-        most = max(1, _BLOCK_BYTES // max(1, (rows + reach + TAPS) * self.shape[2] * 16))
+        most_views = max(1, _BLOCK_BYTES // max(1, (rows + reach + TAPS) * self.shape[2] * 16))
         begin = 0
         for end in range(1, len(pairs) + 1):
             if end < len(pairs):
-                first, other = self.parts.source[pairs[begin]], self.parts.source[pairs[end]]
-                if end - begin < most and abs(low[other] - low[first]) <= reach:
+                first, last = self.parts.source[pairs[begin]], self.parts.source[pairs[end]]
+                if end - begin < most_views and abs(low[last] - low[first]) <= reach:
                     continue
             yield pairs[begin:end]
             begin = end
@@ -124,10 +124,10 @@ class HelixFrames(IndexedFrames):
         """Bytes read and decompressed of the views that see the rows."""
         height, views = self.piece.scan.shape[1], self.piece.scan.shape[0]
         first, last, _ = rows.indices(self.rows)
-        each = min(height, last - first + TAPS)
+        read_rows = min(height, last - first + TAPS)
         part = min(1.0, (height + last - first) / max(1.0, float(np.ptp(self.shifts)) + height))
         return self.piece.scan.projections.cost(
-            ceil(frames * views * part / max(1, self.views)), slice(0, each)
+            ceil(frames * views * part / max(1, self.views)), slice(0, read_rows)
         )
 
     def _add(
@@ -142,28 +142,28 @@ class HelixFrames(IndexedFrames):
         sources = np.unique(self.parts.source[pairs])
         height = self.piece.scan.shape[1]
         low = first + self.top + self.shifts[sources]
-        whole = np.where(np.ceil(low) - low < _LEAST_PX, np.ceil(low), np.floor(low)).astype(np.intp)
-        rest = np.where(np.abs(low - whole) < _LEAST_PX, 0.0, low - whole)
-        halo = TAPS // 2 + 1 if rest.any() else 0
-        begin = max(0, int(whole.min()) - halo)
-        end = min(height, int(whole.max()) + (last - first) + halo)
+        whole_rows = np.where(np.ceil(low) - low < _LEAST_PX, np.ceil(low), np.floor(low)).astype(np.intp)
+        row_fractions = np.where(np.abs(low - whole_rows) < _LEAST_PX, 0.0, low - whole_rows)
+        halo = TAPS // 2 + 1 if row_fractions.any() else 0
+        begin = max(0, int(whole_rows.min()) - halo)
+        end = min(height, int(whole_rows.max()) + (last - first) + halo)
         data = self.piece.attenuation(sources, slice(begin, end))
-        if rest.any():
+        if row_fractions.any():
             moved = np.empty_like(data)
-            move_views(data, np.zeros(len(data)), rest, moved)
+            move_views(data, np.zeros(len(data)), row_fractions, moved)
             data = moved
         at = dict(zip(sources.tolist(), range(len(sources)), strict=True))
         direct, turned = self._column_weights
         for pair in pairs:
             k = at[int(self.parts.source[pair])]
             start, stop = (
-                max(0, -int(whole[k])),
+                max(0, -int(whole_rows[k])),
                 min(last - first, floor(height - 1 - low[k] + _LEAST_PX) + 1),
             )
             if stop <= start:
                 continue
             local = slice(start, stop)
-            image = data[k, int(whole[k]) + start - begin : int(whole[k]) + stop - begin]
+            image = data[k, int(whole_rows[k]) + start - begin : int(whole_rows[k]) + stop - begin]
             mirrored = bool(self.parts.mirrored[pair])
             if mirrored:
                 image = self._mirrored(image)

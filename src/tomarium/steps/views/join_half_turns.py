@@ -67,8 +67,10 @@ def join_half_turns(scan: Scan, *, axis_column: Column | None = FROM_SCAN) -> Sc
 def _joined(reference: Reference | None, axis: float) -> Reference | None:
     if reference is None:
         return None
-    each = np.arange(reference.frames.shape[0])
-    return Reference(JoinedFrames(reference.frames, each, each, axis), np.full(len(each), -1.0))
+    frame_numbers = np.arange(reference.frames.shape[0])
+    return Reference(
+        JoinedFrames(reference.frames, frame_numbers, frame_numbers, axis), np.full(len(frame_numbers), -1.0)
+    )
 
 
 def _pairs(scan: Scan) -> tuple[NDArray[np.intp], NDArray[np.intp]]:

@@ -117,7 +117,7 @@ def mosaic(
         domain="attenuation",
         counts={FrameKind.PROJECTION: scan.shape[0]},
         warnings=(
-            *dict.fromkeys(said for tile in tiles for said in tile.warnings),
+            *dict.fromkeys(warning for tile in tiles for warning in tile.warnings),
             *(_doubts(tiles, pairs) if search_px else ()),
             *_left_out(share),
         ),
@@ -182,17 +182,17 @@ def _whole(places: Sequence[Place]) -> list[Place]:
 def _filled(places: Sequence[Place], size: tuple[int, int], scan: Scan) -> tuple[tuple[slice, slice], float]:
     """Return the rows and columns of the rectangle that is kept, and its share of all that tiles see."""
     spans = [(span_of(row, size[0]), span_of(column, size[1])) for row, column in places]
-    top, left = (min(both[axis].first for both in spans) for axis in (0, 1))
-    bottom, right = (max(both[axis].stop for both in spans) for axis in (0, 1))
-    seen = np.zeros((bottom - top, right - left), bool)
+    top, left = (min(tile_spans[axis].first for tile_spans in spans) for axis in (0, 1))
+    bottom, right = (max(tile_spans[axis].stop for tile_spans in spans) for axis in (0, 1))
+    is_seen = np.zeros((bottom - top, right - left), bool)
     for down, across in spans:
-        seen[down.first - top : down.stop - top, across.first - left : across.stop - left] = True
-    rows, columns = _rectangle(seen)
-    share = (rows.stop - rows.start) * (columns.stop - columns.start) / int(seen.sum())
+        is_seen[down.first - top : down.stop - top, across.first - left : across.stop - left] = True
+    rows, columns = _rectangle(is_seen)
+    share = (rows.stop - rows.start) * (columns.stop - columns.start) / int(is_seen.sum())
     if share < LEAST_KEPT:
         raise InputError(
-            f"{scan.path}: the tiles leave gaps: they fill {100 * seen.mean():.0f} % of the {seen.shape[0]} × "
-            f"{seen.shape[1]} pixels that they span, and the largest rectangle without a gap holds "
+            f"{scan.path}: the tiles leave gaps: they fill {100 * is_seen.mean():.0f} % of the {is_seen.shape[0]} × "
+            f"{is_seen.shape[1]} pixels that they span, and the largest rectangle without a gap holds "
             f"{100 * share:.0f} % of what they see; check places_px"
         )
     return (
@@ -201,11 +201,11 @@ def _filled(places: Sequence[Place], size: tuple[int, int], scan: Scan) -> tuple
     ), share
 
 
-def _rectangle(seen: NDArray[np.bool_]) -> tuple[slice, slice]:
+def _rectangle(is_seen: NDArray[np.bool_]) -> tuple[slice, slice]:
     """Cut off the border line that is seen least, until all is seen."""
-    top, bottom, left, right = 0, seen.shape[0], 0, seen.shape[1]
-    while top < bottom and left < right and not seen[top:bottom, left:right].all():
-        part = seen[top:bottom, left:right]
+    top, bottom, left, right = 0, is_seen.shape[0], 0, is_seen.shape[1]
+    while top < bottom and left < right and not is_seen[top:bottom, left:right].all():
+        part = is_seen[top:bottom, left:right]
         lines = [part[0], part[-1], part[:, 0], part[:, -1]]
         worst = int(np.argmin([line.mean() for line in lines]))
         if lines[worst].all():  # the gap lies inside
@@ -226,12 +226,12 @@ def _tile(scan: Scan, number: int, places: Sequence[Place], level: float, size: 
 
 def _fade(number: int, places: Sequence[Place], size: tuple[int, int], axis: int) -> NDArray[np.float64]:
     """Weigh a tile's lines along an axis: falling linearly to its end where a neighbour goes on."""
-    length, other = size[axis], 1 - axis
+    length, other_axis = size[axis], 1 - axis
     lines = np.arange(length) + places[number][axis]
     weight = np.ones(length)
     for k, place in enumerate(places):
         apart = place[axis] - places[number][axis]
-        beside = abs(place[other] - places[number][other]) < size[other] / 2
+        beside = abs(place[other_axis] - places[number][other_axis]) < size[other_axis] / 2
         if k == number or not beside or not length / 2 < abs(apart) < length:
             continue
         shared = length - abs(apart)

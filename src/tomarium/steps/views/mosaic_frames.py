@@ -64,19 +64,19 @@ class MosaicFrames(IndexedFrames):
 
     def read(self, frames: Which, rows: slice) -> NDArray[Any]:
         """Read and merge, a few frames at a time."""
-        wanted = np.arange(self.shape[0])[frames]
+        frame_numbers = np.arange(self.shape[0])[frames]
         first, last, _ = rows.indices(self.rows)
-        result = np.zeros((len(wanted), last - first, self.columns), np.float32)
+        result = np.zeros((len(frame_numbers), last - first, self.columns), np.float32)
         step = max(1, _BLOCK_BYTES // max(1, (last - first + TAPS) * self.columns * 16))
         weight = np.zeros((last - first, self.columns), np.float32)
-        seen = [(*part, _weights(part[0], first, *part[2:])) for part in self._seen(first, last)]
-        for *_, at_rows, at_columns, counts in seen:
+        tile_parts = [(*part, _weights(part[0], first, *part[2:])) for part in self._seen(first, last)]
+        for *_, at_rows, at_columns, counts in tile_parts:
             weight[at_rows, at_columns] += counts
-        for begin in range(0, len(wanted), step):
+        for begin in range(0, len(frame_numbers), step):
             block = slice(begin, begin + step)
-            for tile, read, at_rows, at_columns, counts in seen:
+            for tile, read, at_rows, at_columns, counts in tile_parts:
                 data = _moved(
-                    tile, wanted[block], read, first + at_rows.start, first + at_rows.stop, at_columns
+                    tile, frame_numbers[block], read, first + at_rows.start, first + at_rows.stop, at_columns
                 )
                 data *= counts
                 result[block, at_rows, at_columns] += data

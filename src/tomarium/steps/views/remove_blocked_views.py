@@ -59,9 +59,11 @@ def remove_blocked_views(scan: Scan, *, excess: Positive = 0.3) -> Scan:
     unblocked = chosen(scan, np.flatnonzero(~blocked))
     runs = np.split(np.flatnonzero(blocked), np.flatnonzero(np.diff(np.flatnonzero(blocked)) > 1) + 1)
     numbers = ", ".join(f"{run[0]}" if len(run) == 1 else f"{run[0]} to {run[-1]}" for run in runs[:8])
-    more = ", …" if len(runs) > 8 else ""
-    said = f"{count} of {len(blocked)} projections are partly blocked and were left out: {numbers}{more}"
-    return replace(unblocked, warnings=(*unblocked.warnings, said))
+    ellipsis = ", …" if len(runs) > 8 else ""
+    warning = (
+        f"{count} of {len(blocked)} projections are partly blocked and were left out: {numbers}{ellipsis}"
+    )
+    return replace(unblocked, warnings=(*unblocked.warnings, warning))
 
 
 def _blocked(scan: Scan, excess: float) -> NDArray[np.bool_]:

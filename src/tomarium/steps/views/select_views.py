@@ -120,14 +120,14 @@ def numbers(text: str, count: int, scan: Scan) -> NDArray[np.intp]:
     return np.concatenate(parts).astype(np.intp)
 
 
-def chosen(scan: Scan, kept: NDArray[np.intp]) -> Scan:
+def chosen(scan: Scan, frame_numbers: NDArray[np.intp]) -> Scan:
     """Make the view of some projections.
 
     Parameters
     ----------
     scan : Scan
         The scan.
-    kept : array of int
+    frame_numbers : array of int
         Which projections, in the order wanted.
 
     Returns
@@ -136,7 +136,7 @@ def chosen(scan: Scan, kept: NDArray[np.intp]) -> Scan:
         A lazy view; where the order is not that of time, flats taken at several times are averaged, which is
         a warning.
     """
-    in_time = bool((np.diff(kept) > 0).all())
+    in_time = bool((np.diff(frame_numbers) > 0).all())
     warnings = scan.warnings
     groups = len(np.unique(scan.flats.position)) if scan.flats is not None else 0
     if not in_time and groups > 1:
@@ -147,16 +147,19 @@ def chosen(scan: Scan, kept: NDArray[np.intp]) -> Scan:
             return None
         if not in_time:
             return replace(reference, position=np.full(len(reference.position), -1.0))
-        position = np.interp(reference.position, kept, np.arange(len(kept), dtype=np.float64))
-        position = np.where(reference.position < kept[0], -1.0, position)
+        position = np.interp(
+            reference.position, frame_numbers, np.arange(len(frame_numbers), dtype=np.float64)
+        )
+        position = np.where(reference.position < frame_numbers[0], -1.0, position)
         return replace(
-            reference, position=np.where(reference.position > kept[-1], float(len(kept)), position)
+            reference,
+            position=np.where(reference.position > frame_numbers[-1], float(len(frame_numbers)), position),
         )
 
     return replace(
         scan,
-        projections=ChosenFrames(scan.projections, kept),
-        geometry=scan.geometry.of_views(kept),
+        projections=ChosenFrames(scan.projections, frame_numbers),
+        geometry=scan.geometry.of_views(frame_numbers),
         flats=placed(scan.flats),
         darks=placed(scan.darks),
         warnings=warnings,

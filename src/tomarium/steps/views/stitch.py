@@ -69,7 +69,7 @@ def stitch(
     paths = paths_beside(scan, scans)
     if not paths:
         raise ParameterError("step stitch: scans is empty; give the paths of the others, separated by commas")
-    told = _starts(starts_px, len(paths))
+    start_rows = _starts(starts_px, len(paths))
     all_scans = [scan, *(open_beside(path, scan, "stitched") for path in paths)]
     angles = np.asarray(scan.angles_deg.value, np.float64)
     chosen = np.unique(np.linspace(0, len(angles) - 1, min(VIEWS, len(angles))).round().astype(np.intp))
@@ -81,7 +81,7 @@ def stitch(
             all_scans[k - 1],
             all_scans[k],
             chosen,
-            None if told is None else told[k - 1],
+            None if start_rows is None else start_rows[k - 1],
             starts[-1],
             search_px,
         )
@@ -110,7 +110,10 @@ def stitch(
         darks=None,
         domain="attenuation",
         counts={FrameKind.PROJECTION: len(angles)},
-        warnings=(*dict.fromkeys(said for all_scan in all_scans for said in all_scan.warnings), *warnings),
+        warnings=(
+            *dict.fromkeys(warning for all_scan in all_scans for warning in all_scan.warnings),
+            *warnings,
+        ),
     )
 
 
@@ -135,7 +138,7 @@ def _starts(text: str, count: int) -> list[float] | None:
     return starts
 
 
-def open_beside(path: object, first: Scan, done: str) -> Scan:
+def open_beside(path: object, first: Scan, verb: str) -> Scan:
     """Open a scan that is merged with another view by view.
 
     Parameters
@@ -144,7 +147,7 @@ def open_beside(path: object, first: Scan, done: str) -> Scan:
         Of the scan.
     first : Scan
         The other.
-    done : str
+    verb : str
         What is done to them, for messages: "stitched".
 
     Returns
@@ -159,20 +162,20 @@ def open_beside(path: object, first: Scan, done: str) -> Scan:
     """
     opened = formats.open(str(path))
     if not isinstance(opened, Scan):
-        raise InputError(f"{path} holds an image, not a scan that could be {done} to {first.path}")
-    angles, others = first.angles_deg.value, opened.angles_deg.value
+        raise InputError(f"{path} holds an image, not a scan that could be {verb} to {first.path}")
+    angles, further_angles = first.angles_deg.value, opened.angles_deg.value
     if opened.shape[::2] != first.shape[::2] or opened.domain != first.domain:
         raise InputError(
-            f"{path}: {opened.shape[0]} views of {opened.shape[2]} columns, {opened.domain}, cannot be {done} to "
+            f"{path}: {opened.shape[0]} views of {opened.shape[2]} columns, {opened.domain}, cannot be {verb} to "
             f"{first.shape[0]} of {first.shape[2]}, {first.domain}, of {first.path}; choose views alike "
             f"with select_views"
         )
-    apart = float(np.abs((others - angles + 180) % 360 - 180).max())
+    apart = float(np.abs((further_angles - angles + 180) % 360 - 180).max())
     step = abs(float(np.median(np.diff(angles)))) if len(angles) > 1 else 360.0
     if apart > 0.1 * step:
         raise InputError(
             f"{path}: its angles differ by up to {apart:.3g}° from those of {first.path}, whose step is {step:.3g}°; "
-            f"projections are {done} view by view, so give --angles if it is a slip"
+            f"projections are {verb} view by view, so give --angles if it is a slip"
         )
     a, b = first.pixel_m, opened.pixel_m
     if a is not None and b is not None and not np.isclose(a.value, b.value, rtol=1e-6, atol=0):
@@ -183,17 +186,17 @@ def open_beside(path: object, first: Scan, done: str) -> Scan:
     for scan in (first, opened):
         if scan.geometry.shift_columns_px is not None or scan.geometry.shift_rows_px is not None:
             raise InputError(
-                f"{scan.path} tells shifts of single views; scans that move are not {done}: correct them first"
+                f"{scan.path} tells shifts of single views; scans that move are not {verb}: correct them first"
             )
     return opened
 
 
-def demand_same_aspect(one: Scan, other: Scan) -> None:
+def demand_same_aspect(first: Scan, second: Scan) -> None:
     """Refuse to make one scan of two whose pixels have other proportions.
 
     Parameters
     ----------
-    one, other : Scan
+    first, second : Scan
         Two scans.
 
     Raises
@@ -201,28 +204,28 @@ def demand_same_aspect(one: Scan, other: Scan) -> None:
     InputError
         Height over width of a pixel differ.
     """
-    a, b = one.geometry.aspect, other.geometry.aspect
+    a, b = first.geometry.aspect, second.geometry.aspect
     if not np.isclose(a, b, rtol=1e-6, atol=0):
         raise InputError(
-            f"{other.path}: its pixels are {b:g} times as high as wide, those of {one.path} {a:g} times; these are not "
-            f"one scan"
+            f"{second.path}: its pixels are {b:g} times as high as wide, those of {first.path} {a:g} times; these are "
+            f"not one scan"
         )
 
 
 def _joint(
-    first: Scan, other: Scan, chosen: NDArray[np.intp], start: float | None, before: float, search_px: float
+    first: Scan, second: Scan, chosen: NDArray[np.intp], start: float | None, before: float, search_px: float
 ) -> Joint:
-    views, others = (_views(each, chosen) for each in (first, other))
-    rows = start - before if start is not None else float(find_rows(views, others))
-    overlap = min(first.shape[1], rows + other.shape[1]) - max(0.0, rows)
+    views, second_views = (_views(one_scan, chosen) for one_scan in (first, second))
+    rows = start - before if start is not None else float(find_rows(views, second_views))
+    overlap = min(first.shape[1], rows + second.shape[1]) - max(0.0, rows)
     if overlap < FEWEST_ROWS:
         raise InputError(
-            f"{other.path} begins at row {rows:.1f} of {first.path}, which has {first.shape[1]}: both see "
+            f"{second.path} begins at row {rows:.1f} of {first.path}, which has {first.shape[1]}: both see "
             f"{max(0, overlap):.0f} rows, and {FEWEST_ROWS} are needed to lay them on each other; "
             f"check starts_px and the order of the scans"
         )
     angles = np.asarray(first.angles_deg.value, np.float64)[chosen]
-    return join_at(views, others, angles, rows, search_px)
+    return join_at(views, second_views, angles, rows, search_px)
 
 
 def _views(scan: Scan, chosen: NDArray[np.intp]) -> NDArray[np.float32]:
@@ -246,11 +249,11 @@ def _weights(scans: list[Scan], starts: list[float]) -> list[NDArray[np.float64]
     for k, (scan, start) in enumerate(zip(scans, starts, strict=True)):
         rows = np.arange(scan.shape[1]) + start
         weight = np.ones(len(rows))
-        for other in (k - 1, k + 1):
-            if 0 <= other < len(scans):
-                low, high = max(start, starts[other]), min(ends[k], ends[other])
+        for neighbour in (k - 1, k + 1):
+            if 0 <= neighbour < len(scans):
+                low, high = max(start, starts[neighbour]), min(ends[k], ends[neighbour])
                 length = max(1.0, high - low)
-                falls = (high + 1 - rows) if starts[other] > start else (rows - low + 1)
+                falls = (high + 1 - rows) if starts[neighbour] > start else (rows - low + 1)
                 weight = np.minimum(weight, np.clip(falls / (length + 1), 0, 1))
         weights.append(np.maximum(weight, 1e-6) * light_of_rows(scan))
     return weights

@@ -99,12 +99,12 @@ def span_of(start: float, length: int) -> Span:
     Span
         Without the line at its beginning that would be half a repeated edge.
     """
-    whole = floor(start)
-    rest = start - whole
-    if rest > 1 - _LEAST_PX:
-        whole, rest = whole + 1, 0.0
-    rest = 0.0 if rest < _LEAST_PX else rest
-    return Span(whole, rest, whole + (1 if rest else 0), whole + length)
+    whole_px = floor(start)
+    fraction_px = start - whole_px
+    if fraction_px > 1 - _LEAST_PX:
+        whole_px, fraction_px = whole_px + 1, 0.0
+    fraction_px = 0.0 if fraction_px < _LEAST_PX else fraction_px
+    return Span(whole_px, fraction_px, whole_px + (1 if fraction_px else 0), whole_px + length)
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,15 +135,15 @@ class StitchedFrames(IndexedFrames):
 
     def read(self, frames: Which, rows: slice) -> NDArray[Any]:
         """Read and merge, a few frames at a time."""
-        wanted = np.arange(self.shape[0])[frames]
+        frame_numbers = np.arange(self.shape[0])[frames]
         first, last, _ = rows.indices(self.rows)
-        result = np.zeros((len(wanted), last - first, self.shape[2]), np.float32)
+        result = np.zeros((len(frame_numbers), last - first, self.shape[2]), np.float32)
         step = max(1, _BLOCK_BYTES // max(1, (last - first + TAPS) * self.shape[2] * 16))
-        for begin in range(0, len(wanted), step):
+        for begin in range(0, len(frame_numbers), step):
             block = slice(begin, begin + step)
             weight = np.zeros(last - first)
             for piece in self.pieces:
-                _add(piece, wanted[block], first, last, result[block], weight)
+                _add(piece, frame_numbers[block], first, last, result[block], weight)
             result[block] /= np.maximum(weight, 1e-12).astype(np.float32)[:, None]
         return result
 
