@@ -46,8 +46,8 @@ def air_line(attenuation: Any, columns: int, sides: Sides) -> tuple[Any, NDArray
         The strips are wider than the detector, or narrower than 2 columns.
     """
     width = attenuation.shape[2]
-    wanted = columns * (2 if sides == "both" else 1)
-    if columns < 2 or wanted > width:
+    least_columns = columns * (2 if sides == "both" else 1)
+    if columns < 2 or least_columns > width:
         raise InputError(
             f"normalise_air: {columns} columns of air at {sides} of {width} columns; give at least 2, and fewer than "
             f"there are"
@@ -61,11 +61,11 @@ def air_line(attenuation: Any, columns: int, sides: Sides) -> tuple[Any, NDArray
     if sides == "both":
         place = (np.arange(width) - (columns - 1) / 2) / (width - columns)
         place = place[None, None]
-        left, rest, right, place = (
+        left, share_left, right, place = (
             _beside(part, attenuation)
             for part in (levels["left"][..., None], 1 - place, levels["right"][..., None], place)
         )
-        line = left * rest + right * place
+        line = left * share_left + right * place
     else:
         level = _beside(levels[sides][..., None], attenuation)
         line = namespace(attenuation).broadcast_to(level, tuple(attenuation.shape))

@@ -75,9 +75,9 @@ def blocked_views(
     order = np.argsort(angles_deg, kind="stable")
     surely = above[order] > max(excess, SPREAD * deviation)
     perhaps = above[order] > max(excess / 5, SPREAD / 2 * deviation)
-    found = np.zeros(len(above), np.bool_)
-    found[order] = _filled(_grown(surely, perhaps))
-    return found
+    blocked = np.zeros(len(above), np.bool_)
+    blocked[order] = _filled(_grown(surely, perhaps))
+    return blocked
 
 
 def _grown(surely: NDArray[np.bool_], perhaps: NDArray[np.bool_]) -> NDArray[np.bool_]:

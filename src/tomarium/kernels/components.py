@@ -51,14 +51,14 @@ class Components:
             scikit-image is not installed.
         """
         label = optional_import("skimage.measure", "analysis").label
-        given = values.astype(np.uint8) if values.dtype == bool else values
-        own = np.asarray(label(given, background=0, connectivity=3), np.int64)
-        most = int(own.max(initial=0))
+        voxels = values.astype(np.uint8) if values.dtype == bool else values
+        own = np.asarray(label(voxels, background=0, connectivity=3), np.int64)
+        label_count = int(own.max(initial=0))
         numbers = np.where(own > 0, own + self.count, 0)
         if self._last is not None:
-            self._joins.append(_touching(*self._last, given[0], numbers[0]))
-        self.count += most
-        self._last = given[-1].copy(), numbers[-1].copy()
+            self._joins.append(_touching(*self._last, voxels[0], numbers[0]))
+        self.count += label_count
+        self._last = voxels[-1].copy(), numbers[-1].copy()
         return numbers
 
     def numbers(self) -> NDArray[np.int64]:
@@ -84,14 +84,14 @@ def _touching(
     before: NDArray[Any], numbers_before: NDArray[np.int64], after: NDArray[Any], numbers: NDArray[np.int64]
 ) -> NDArray[np.int64]:
     """List the pairs of numbers whose voxels touch across two slices, and are of one value."""
-    found = []
+    pairs = []
     rows, columns = before.shape
     for dy, dx in NEIGHBOURS:
         here = slice(max(0, -dy), rows - max(0, dy)), slice(max(0, -dx), columns - max(0, dx))
         there = slice(max(0, dy), rows - max(0, -dy)), slice(max(0, dx), columns - max(0, -dx))
         same = (before[here] == after[there]) & (numbers_before[here] > 0)
-        found.append(np.stack([numbers_before[here][same], numbers[there][same]], axis=1))
-    return np.unique(np.concatenate(found), axis=0)
+        pairs.append(np.stack([numbers_before[here][same], numbers[there][same]], axis=1))
+    return np.unique(np.concatenate(pairs), axis=0)
 
 
 def _root(parent: NDArray[np.int64], number: int) -> int:

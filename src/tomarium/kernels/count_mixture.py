@@ -66,8 +66,8 @@ def fit_mixture(counts: Array, classes: int, seed: int = 0) -> Mixture:
     x = np.asarray(counts, np.float64)
     if len(x) > MOST_FITTED:
         x = x[draw.choice(len(x), MOST_FITTED, replace=False)]
-    found = [_fit(x, _start(x, classes, draw)) for _ in range(STARTS)]
-    _, means, shares = max(found, key=lambda one: one[0])
+    fits = [_fit(x, _start(x, classes, draw)) for _ in range(STARTS)]
+    _, means, shares = max(fits, key=lambda fit: fit[0])
     order = np.lexsort(means.T[::-1])
     means, shares = means[order], shares[order]
     own = means[np.argmax(_log_likelihood(x, means, shares), axis=1)]
@@ -111,10 +111,10 @@ def _start(x: Array, classes: int, draw: np.random.Generator) -> Array:
 def _fit(x: Array, means: Array) -> tuple[float, Array, Array]:
     shares, before = np.full(len(means), 1 / len(means)), -np.inf
     for _ in range(ROUNDS):
-        likely, told = _normal(_log_likelihood(x, means, shares))
-        if told - before < _TOLERANCE * abs(told):
+        likely, likelihood = _normal(_log_likelihood(x, means, shares))
+        if likelihood - before < _TOLERANCE * abs(likelihood):
             break
-        before = told
+        before = likelihood
         weight = likely.sum(axis=0)
         means = np.maximum(likely.T @ x / np.maximum(weight, 1e-12)[:, None], _LEAST_MEAN)
         shares = weight / len(x)
@@ -126,8 +126,8 @@ def _log_likelihood(x: Array, means: Array, shares: Array, dispersion: float = 1
         return np.asarray(np.log(shares) + (x @ np.log(means).T - means.sum(axis=1)) / dispersion)
 
 
-def _normal(told: Array) -> tuple[Array, float]:
-    top = told.max(axis=1, keepdims=True)
-    likely = np.exp(told - top)
+def _normal(log_likelihoods: Array) -> tuple[Array, float]:
+    top = log_likelihoods.max(axis=1, keepdims=True)
+    likely = np.exp(log_likelihoods - top)
     total = likely.sum(axis=1, keepdims=True)
     return np.asarray(likely / total), float((top + np.log(total)).sum())

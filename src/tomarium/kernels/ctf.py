@@ -242,7 +242,7 @@ def retrieve_and_judge(
     if not np.isfinite(images).all():
         raise InputError("ctf: a value is not finite and would spread over the whole image; correct it first")
     far = [(b, p - n - b) for b, p, n in zip(known.margin, known.padded, known.shape, strict=True)]
-    seen = np.pad(images.astype(np.float32, copy=False), [(0, 0), *far], mode="edge")
+    padded = np.pad(images.astype(np.float32, copy=False), [(0, 0), *far], mode="edge")
     phase = np.zeros(known.padded, np.float32)
     missed = 0.0
     for number in range(iterations + 1):
@@ -252,10 +252,10 @@ def retrieve_and_judge(
         spectrum = np.zeros(known.inverse.shape, np.complex64)
         if wave is not None:
             spectrum -= known.alpha * r2c(phase, axes=(0, 1), nthreads=threads)
-        for k, image in enumerate(seen):
+        for k, image in enumerate(padded):
             excess = (np.float32(1) if wave is None else _intensity(wave, known.delays[k], threads)) - image
             if number and number == iterations:
-                missed += float(np.mean(np.abs(_inner(excess, known)) > MISFIT)) / len(seen)
+                missed += float(np.mean(np.abs(_inner(excess, known)) > MISFIT)) / len(padded)
             part = r2c(excess, axes=(0, 1), nthreads=threads)
             part *= known.factors(k)
             spectrum += part
@@ -275,11 +275,11 @@ def _intensity(
     from ducc0.fft import c2c
 
     columns, half = wave.shape[1], delay.shape[1]
-    there = np.empty_like(wave)
-    np.multiply(wave[:, :half], delay, out=there[:, :half])
-    np.multiply(wave[:, half:], delay[:, 1 : (columns + 1) // 2][:, ::-1], out=there[:, half:])
-    c2c(there, axes=(0, 1), forward=False, inorm=2, nthreads=threads, out=there)
-    return np.asarray(there.real**2 + there.imag**2)
+    propagated = np.empty_like(wave)
+    np.multiply(wave[:, :half], delay, out=propagated[:, :half])
+    np.multiply(wave[:, half:], delay[:, 1 : (columns + 1) // 2][:, ::-1], out=propagated[:, half:])
+    c2c(propagated, axes=(0, 1), forward=False, inorm=2, nthreads=threads, out=propagated)
+    return np.asarray(propagated.real**2 + propagated.imag**2)
 
 
 def _inner(padded: NDArray[np.float32], known: Transfer) -> NDArray[np.float32]:

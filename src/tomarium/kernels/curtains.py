@@ -67,12 +67,12 @@ def remove_curtains(
             f"curtains: at most {widest_px:g} px wide and averaged over {long:g} px; give 1 to 1000 px of width, and a "
             f"length from 1 px"
         )
-    taken, power, bands = _spectrum(_stripes(values, widest_px, long))
+    spectrum, power, bands = _spectrum(_stripes(values, widest_px, long))
     _, across, _ = _spectrum(_stripes(np.ascontiguousarray(values.T), widest_px, long))
     gain = np.clip(1 - across / np.maximum(power, 1e-30), 0, 1)
     rows, columns = values.shape
-    kept = taken * gain[bands]
-    stripes = ducc0.fft.c2r(kept, axes=[0, 1], lastsize=2 * columns, forward=False, inorm=2, nthreads=1)[
+    filtered = spectrum * gain[bands]
+    stripes = ducc0.fft.c2r(filtered, axes=[0, 1], lastsize=2 * columns, forward=False, inorm=2, nthreads=1)[
         :rows, :columns
     ]
     count = np.bincount(bands.ravel(), minlength=len(power))
@@ -90,22 +90,22 @@ def _stripes(values: Plane, widest: float, length: float) -> Plane:
         own = np.asarray(
             smooth(weights * slopes, length, 0) / np.maximum(smooth(weights, length, 0), 1e-3), np.float32
         )
-    made = np.zeros_like(values)
-    made[:, 1:] = np.cumsum(own, axis=1, dtype=np.float64)
-    return made - smooth(made, widest, 1)
+    integrated = np.zeros_like(values)
+    integrated[:, 1:] = np.cumsum(own, axis=1, dtype=np.float64)
+    return integrated - smooth(integrated, widest, 1)
 
 
 def _spectrum(stripes: Plane) -> tuple[NDArray[Any], NDArray[np.float64], NDArray[np.intp]]:
     """Transform a mirrored image; return its spectrum, the mean power of each band a pixel, and bands of waves."""
-    whole = np.concatenate([stripes, stripes[::-1]], axis=0)
-    whole = np.concatenate([whole, whole[:, ::-1]], axis=1)
-    spectrum = ducc0.fft.r2c(whole, axes=[0, 1], nthreads=1)
-    along = np.abs(np.fft.fftfreq(whole.shape[0]))
-    across = np.fft.rfftfreq(whole.shape[1])
+    mirrored = np.concatenate([stripes, stripes[::-1]], axis=0)
+    mirrored = np.concatenate([mirrored, mirrored[:, ::-1]], axis=1)
+    spectrum = ducc0.fft.r2c(mirrored, axes=[0, 1], nthreads=1)
+    along = np.abs(np.fft.fftfreq(mirrored.shape[0]))
+    across = np.fft.rfftfreq(mirrored.shape[1])
     # Bands of half an octave along a stripe and a third of one across it, from waves of 512 pixels on.
     upright = np.floor(2 * np.log2(np.maximum(along * 256, 0.5)) + 2).astype(np.intp)
     level = np.floor(3 * np.log2(np.maximum(across * 256, 0.5)) + 3).astype(np.intp)
     bands = upright[:, None] * 32 + level[None]
     count = np.bincount(bands.ravel(), minlength=1024)
     power = np.bincount(bands.ravel(), (np.abs(spectrum) ** 2).ravel(), minlength=1024)
-    return spectrum, power / np.maximum(count, 1) / whole.size, bands
+    return spectrum, power / np.maximum(count, 1) / mirrored.size, bands

@@ -43,15 +43,15 @@ def denoise_slice(image: NDArray[np.floating], kind: Filter, strength: float) ->
     ----------
     Rudin, Osher & Fatemi, Physica D 60 (1992) 259-268, for "tv".
     """
-    given = np.asarray(image, np.float32)
+    pixels = np.asarray(image, np.float32)
     if strength <= 0:
-        return given
+        return pixels
     if kind == "gaussian":
-        return _gaussian(given, strength)
-    scale = np.float32(max(float(np.abs(given).max()), 1e-30))  # weights far from 1 lose digits
-    dual = np.zeros((2, *given.shape), np.float32)
-    everywhere = np.ones(given.shape, bool)
-    return shrink_variation(given / scale, strength / float(scale), dual, everywhere, False, STEPS) * scale
+        return _gaussian(pixels, strength)
+    scale = np.float32(max(float(np.abs(pixels).max()), 1e-30))  # weights far from 1 lose digits
+    dual = np.zeros((2, *pixels.shape), np.float32)
+    everywhere = np.ones(pixels.shape, bool)
+    return shrink_variation(pixels / scale, strength / float(scale), dual, everywhere, False, STEPS) * scale
 
 
 def _gaussian(image: NDArray[np.float32], sigma_px: float) -> NDArray[np.float32]:
@@ -127,10 +127,10 @@ def cross_error(
     total = np.sum(targets, axis=0)
     errors = np.zeros(len(tried))
     for target in targets:
-        others = (total - target) / (count - 1)
+        mean_of_others = (total - target) / (count - 1)
         for place, strength in enumerate(tried):
-            made = denoise_slice(others, kind, float(strength))
-            errors[place] += float(np.mean((made - target)[mask].astype(np.float64) ** 2)) / count
+            denoised = denoise_slice(mean_of_others, kind, float(strength))
+            errors[place] += float(np.mean((denoised - target)[mask].astype(np.float64) ** 2)) / count
     return errors
 
 
@@ -160,11 +160,11 @@ def alias_of(
         One for each part; their sum is zero but for rounding.
     """
     total, count = np.sum(parts, axis=0), len(parts)
-    found = []
+    aliases = []
     for number, part in enumerate(parts):
         clean = denoise_slice((total - part) / (count - 1), kind, strength)
-        found.append(again(clean, number) - again(clean, None))
-    return found
+        aliases.append(again(clean, number) - again(clean, None))
+    return aliases
 
 
 def best_strength(tried: NDArray[np.float64], errors: NDArray[np.float64]) -> float:
@@ -183,9 +183,9 @@ def best_strength(tried: NDArray[np.float64], errors: NDArray[np.float64]) -> fl
     place = int(np.argmin(errors))
     if place < 2 or place == len(tried) - 1:
         return float(tried[place])
-    before, here, after = errors[place - 1 : place + 2]
+    before, least, after = errors[place - 1 : place + 2]
     step = float(np.log(tried[place + 1] / tried[place]))
-    return float(tried[place] * np.exp(step * (before - after) / (2 * (before - 2 * here + after))))
+    return float(tried[place] * np.exp(step * (before - after) / (2 * (before - 2 * least + after))))
 
 
 def strength_of_whole(strength: float, kind: Filter, splits: int) -> float:

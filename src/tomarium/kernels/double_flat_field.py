@@ -195,7 +195,7 @@ def constant_errors(
     angles = views.shape[0]
     count = 1 if mean_of_transmission else max(1, min(BLOCKS, angles // LEAST_VIEWS))
     edges = np.linspace(0, angles, count + 1).round().astype(int).tolist()
-    found = []
+    errors = []
     for first, last in pairwise(edges):
         mean = mean_attenuation(
             views[first:last, ...], transmission=transmission, mean_of_transmission=mean_of_transmission
@@ -203,11 +203,11 @@ def constant_errors(
         error = pixel_errors(
             mean, background=background, size=size, columns_only=columns_only, threads=threads
         )
-        found.append(
+        errors.append(
             error if spared is None else spare_about_axis(error, mean, spared, size[0], columns_only, threads)
         )
     left_out = int(LEFT_OUT * count)
-    return np.asarray(np.sort(found, axis=0)[left_out : count - left_out].mean(axis=0))
+    return np.asarray(np.sort(errors, axis=0)[left_out : count - left_out].mean(axis=0))
 
 
 def spare_about_axis(
@@ -329,9 +329,9 @@ def _median(image: NDArray[np.float64], size: tuple[int, int], threads: int) -> 
 
     def some(places: NDArray[np.intp]) -> None:
         for row in places:
-            taken = windows[row].reshape(len(windows[row]), -1)
-            middle = taken.shape[1] // 2
-            result[row] = np.partition(taken, middle, axis=1)[:, middle]
+            neighbours = windows[row].reshape(len(windows[row]), -1)
+            middle = neighbours.shape[1] // 2
+            result[row] = np.partition(neighbours, middle, axis=1)[:, middle]
 
     workers = min(threads, len(image), max(1, windows.size // ALONE))
     parts = np.array_split(np.arange(len(image)), workers)
@@ -359,9 +359,9 @@ def _shapes(error: NDArray[np.float64], size: tuple[int, int], threads: int) -> 
     terms = np.vander(np.arange(columns) - columns // 2, 3)
     drawn = sliding_window_view(going_on[:, places], columns, axis=1) @ np.linalg.pinv(terms)[2]
     about = (
-        sliding_window_view(np.abs(one)[:, places], columns, axis=1) for one in (going_on - drawn, drawn)
+        sliding_window_view(np.abs(curve)[:, places], columns, axis=1) for curve in (going_on - drawn, drawn)
     )
-    misfit, height = (one.max(axis=2) for one in about)
+    misfit, height = (extremes.max(axis=2) for extremes in about)
     spread = 1.4826 * np.median(np.abs(error), axis=1, keepdims=True)
     return np.where((np.abs(drawn) > ABOVE_SPREAD * spread) & (misfit < MISFIT * height), drawn, 0)
 

@@ -81,9 +81,9 @@ def find_bars(picture: NDArray[Any]) -> tuple[Bar, ...]:
     """
     grey = _grey(picture)
     strips = _strips(grey)
-    found = [bar for strip in strips if (bar := _bar(grey, *strip)) is not None]
-    found += _halves(found)
-    return tuple(sorted(found, key=lambda bar: -bar.score))
+    bars = [bar for strip in strips if (bar := _bar(grey, *strip)) is not None]
+    bars += _halves(bars)
+    return tuple(sorted(bars, key=lambda bar: -bar.score))
 
 
 def _grey(picture: NDArray[Any]) -> NDArray[np.float32]:
@@ -101,7 +101,7 @@ def _runs(row: NDArray[np.float32]) -> list[tuple[int, int, float]]:
     columns = len(row)
     breaks = np.flatnonzero(np.abs(np.diff(row)) > LEVEL) + 1
     edges = np.concatenate([[0], breaks, [columns]])
-    found = []
+    runs = []
     lengths = np.diff(edges)
     for number in np.flatnonzero(
         (lengths >= max(8, SHORTEST_SHARE * columns)) & (lengths <= LONGEST_SHARE * columns)
@@ -109,22 +109,24 @@ def _runs(row: NDArray[np.float32]) -> list[tuple[int, int, float]]:
         begin, end = int(edges[number]), int(edges[number + 1])
         part = row[begin:end]
         if begin > 0 and end < columns and float(part.max() - part.min()) <= 2 * LEVEL:
-            found.append((begin, end, float(np.median(part))))
-    return found
+            runs.append((begin, end, float(np.median(part))))
+    return runs
 
 
 def _strips(grey: NDArray[np.float32]) -> list[tuple[int, int, int, int, float]]:
     """Put runs of neighbouring rows together: (top, bottom, begin, end, grey)."""
     open_: list[list[Any]] = []
-    done: list[tuple[int, int, int, int, float]] = []
+    finished: list[tuple[int, int, int, int, float]] = []
     for number, row in enumerate(grey):
         following = []
         for begin, end, level in _runs(row):
             same = next(
                 (
-                    one
-                    for one in open_
-                    if abs(one[2] - begin) <= 1 and abs(one[3] - end) <= 1 and abs(one[4] - level) <= LEVEL
+                    strip
+                    for strip in open_
+                    if abs(strip[2] - begin) <= 1
+                    and abs(strip[3] - end) <= 1
+                    and abs(strip[4] - level) <= LEVEL
                 ),
                 None,
             )
@@ -135,9 +137,9 @@ def _strips(grey: NDArray[np.float32]) -> list[tuple[int, int, int, int, float]]
             )
             if same:
                 open_.remove(same)
-        done += [(one[0], one[1], one[2], one[3], one[4]) for one in open_]
+        finished += [(strip[0], strip[1], strip[2], strip[3], strip[4]) for strip in open_]
         open_ = following
-    return done + [(one[0], one[1], one[2], one[3], one[4]) for one in open_]
+    return finished + [(strip[0], strip[1], strip[2], strip[3], strip[4]) for strip in open_]
 
 
 def _bar(grey: NDArray[np.float32], top: int, bottom: int, begin: int, end: int, level: float) -> Bar | None:
@@ -180,20 +182,20 @@ def _ticks(grey: NDArray[np.float32], top: int, bottom: int, begin: int, end: in
     if top < reach or bottom + reach > len(grey):
         return 0.0
     sides = np.concatenate([grey[top - reach : top], grey[bottom : bottom + reach]])[:, begin:end]
-    alike = (np.abs(sides - level) < CONTRAST / 2).mean(axis=0) > 0.45
-    wide = [int(np.argmin(part)) if not part.all() else 0 for part in (alike, alike[::-1])]
+    same_level = (np.abs(sides - level) < CONTRAST / 2).mean(axis=0) > 0.45
+    wide = [int(np.argmin(part)) if not part.all() else 0 for part in (same_level, same_level[::-1])]
     return float(min(wide)) if min(wide) and abs(wide[0] - wide[1]) <= 1 else 0.0
 
 
 def _halves(bars: list[Bar]) -> list[Bar]:
     """Put two strips together that the label of the bar parts."""
-    made = []
+    joined = []
     for number, one in enumerate(bars):
-        for other in bars[number + 1 :]:
-            first, second = sorted((one, other), key=lambda bar: bar.left)
-            gap, alike = second.left - first.right, abs(first.length_px - second.length_px)
+        for second_bar in bars[number + 1 :]:
+            first, second = sorted((one, second_bar), key=lambda bar: bar.left)
+            gap, length_difference = second.left - first.right, abs(first.length_px - second.length_px)
             level = abs(first.top - second.top) <= 1 and abs(first.bottom - second.bottom) <= 1
-            if level and alike <= 3 and 0 < gap <= 3 * first.length_px:
+            if level and length_difference <= 3 and 0 < gap <= 3 * first.length_px:
                 score = min(1.0, 1.05 * max(first.score, second.score))
-                made.append(Bar(first.top, first.bottom, first.left, second.right, first.grey, 0.0, score))
-    return made
+                joined.append(Bar(first.top, first.bottom, first.left, second.right, first.grey, 0.0, score))
+    return joined

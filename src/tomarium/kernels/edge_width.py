@@ -110,12 +110,12 @@ def edges(
     if mask is not None:
         allowed &= mask
     least = LEAST_STEP * noise(f)
-    found = []
+    measured = []
     for row, column in _candidates(np.where(allowed, slope, 0.0), slope_y, slope_x, most):
         edge = _fitted(f, slope_y, slope_x, row, column)
         if edge is not None and abs(edge.step) > least:
-            found.append(edge)
-    return found
+            measured.append(edge)
+    return measured
 
 
 def _mean_of_nine(f: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -135,16 +135,18 @@ def _candidates(
     strong = np.flatnonzero(slope >= STRONG * slope.max())
     if not slope.max():
         return []
-    taken = np.zeros(slope.shape, np.bool_)
-    found: list[tuple[int, int]] = []
+    is_taken = np.zeros(slope.shape, np.bool_)
+    candidates: list[tuple[int, int]] = []
     for place in np.random.default_rng(0).permutation(strong):
         row, column = _steepest(slope, slope_y, slope_x, *divmod(int(place), slope.shape[1]))
-        if slope[row, column] and not taken[row, column]:
-            found.append((row, column))
-            taken[max(row - APART, 0) : row + APART + 1, max(column - APART, 0) : column + APART + 1] = True
-        if len(found) == most:
+        if slope[row, column] and not is_taken[row, column]:
+            candidates.append((row, column))
+            is_taken[max(row - APART, 0) : row + APART + 1, max(column - APART, 0) : column + APART + 1] = (
+                True
+            )
+        if len(candidates) == most:
             break
-    return found
+    return candidates
 
 
 def _steepest(
@@ -181,13 +183,13 @@ def _fitted(
         return None
     sigmas, offsets = _SIGMAS, _OFFSETS
     for finer in (True, True, False):
-        rest, step = _residuals(across[part], values, sigmas, offsets)
-        at, shift = np.unravel_index(np.argmin(rest), rest.shape)
+        residuals, step = _residuals(across[part], values, sigmas, offsets)
+        at, shift = np.unravel_index(np.argmin(residuals), residuals.shape)
         sigma, offset = float(sigmas[at]), float(offsets[shift])
         if finer:
             ratio, gap = float(sigmas[1] / sigmas[0]), float(offsets[1] - offsets[0])
             sigmas, offsets = sigma * ratio ** np.linspace(-1, 1, 9), offset + gap * np.linspace(-1, 1, 9)
-    if 1 - float(rest[at, shift]) / variance < LEAST_FIT:
+    if 1 - float(residuals[at, shift]) / variance < LEAST_FIT:
         return None
     return Edge(row, column, sigma, float(step[at, shift]))
 
@@ -200,10 +202,10 @@ def _residuals(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the mean square residual and the step for each width and offset, each by linear least squares."""
     basis = _normal_distribution((t - offsets[:, None]) / sigmas[:, None, None])
-    centred, told = basis - basis.mean(-1, keepdims=True), values - values.mean()
+    centred, differences = basis - basis.mean(-1, keepdims=True), values - values.mean()
     spread = np.maximum(np.square(centred).mean(-1), 1e-30)
-    step = (centred * told).mean(-1) / spread
-    return np.mean(told**2) - step**2 * spread, step
+    step = (centred * differences).mean(-1) / spread
+    return np.mean(differences**2) - step**2 * spread, step
 
 
 def _normal_distribution(t: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -124,14 +124,14 @@ def _principal(differing: NDArray[np.float32], draw: np.random.Generator) -> tup
     pixels = differing.shape[1]
     chosen = draw.choice(pixels, SAMPLED, replace=False) if pixels > SAMPLED else np.arange(pixels)
     sample = differing[:, chosen].astype(np.float64)
-    found, vectors = np.linalg.eigh(sample @ sample.T)
-    found, vectors = found[::-1], vectors[:, ::-1]
+    eigenvalues, vectors = np.linalg.eigh(sample @ sample.T)
+    eigenvalues, vectors = eigenvalues[::-1], vectors[:, ::-1]
     shuffled = []
     for _ in range(DRAWS):
         mixed = draw.permuted(sample, axis=0)
         mixed -= mixed.mean(axis=1, keepdims=True)
         shuffled.append(np.linalg.eigvalsh(mixed @ mixed.T)[::-1])
-    above = found > CLEARLY * np.percentile(shuffled, 95, axis=0)
+    above = eigenvalues > CLEARLY * np.percentile(shuffled, 95, axis=0)
     number = min(int(np.argmin(above)) if not above.all() else len(above), MOST)
     return vectors, number
 
@@ -154,9 +154,9 @@ def binned(image: NDArray[np.floating], size: tuple[int, int]) -> NDArray[np.flo
     rows, columns = (n // s for n, s in zip(image.shape[-2:], size, strict=True))
     blocks = image[..., : rows * size[0], : columns * size[1]].astype(np.float64)
     blocks = blocks.reshape(*image.shape[:-2], rows, size[0], columns, size[1])
-    there = np.isfinite(blocks)
-    number = there.sum(axis=(-3, -1))
-    total = np.where(there, blocks, 0).sum(axis=(-3, -1))
+    finite = np.isfinite(blocks)
+    number = finite.sum(axis=(-3, -1))
+    total = np.where(finite, blocks, 0).sum(axis=(-3, -1))
     return np.where(number > 0, total / np.maximum(number, 1), np.nan)
 
 
@@ -173,7 +173,7 @@ def block_size(shape: tuple[int, int]) -> tuple[int, int]:
     tuple of int
         Rows and columns of a block, at least 1.
     """
-    rows, columns = (max(1, n // most) for n, most in zip(shape, BINS, strict=True))
+    rows, columns = (max(1, n // most_bins) for n, most_bins in zip(shape, BINS, strict=True))
     return rows, columns
 
 
@@ -192,7 +192,7 @@ class Fit:
         signal = np.exp(flats.mean)
         self.mean = np.log(binned(signal, self.size))
         smaller = binned(flats.components, self.size)
-        self.slopes = np.stack([_slopes(one) for one in smaller]) if len(smaller) else np.zeros((0, 0))
+        self.slopes = np.stack([_slopes(image) for image in smaller]) if len(smaller) else np.zeros((0, 0))
 
     def weights(self, signal: NDArray[np.floating]) -> NDArray[np.float64]:
         """Return the weights of one view.
@@ -215,23 +215,23 @@ class Fit:
         """
         if not len(self.slopes):
             return np.zeros(0)
-        there = np.where(np.isfinite(self.flats.mean), signal, np.nan)
-        seen = binned(there, self.size)
+        not_bad = np.where(np.isfinite(self.flats.mean), signal, np.nan)
+        block_means = binned(not_bad, self.size)
         with np.errstate(invalid="ignore", divide="ignore"):
-            wanted = _slopes(np.log(seen) - self.mean)
-        good = np.isfinite(wanted) & np.isfinite(self.slopes).all(axis=0)
-        slopes, wanted = self.slopes[:, good], wanted[good]
+            view_slopes = _slopes(np.log(block_means) - self.mean)
+        good = np.isfinite(view_slopes) & np.isfinite(self.slopes).all(axis=0)
+        slopes, view_slopes = self.slopes[:, good], view_slopes[good]
         weights = np.zeros(len(slopes))
-        if wanted.size <= len(slopes):
+        if view_slopes.size <= len(slopes):
             return weights
-        least = max(0.1 * float(np.median(np.abs(wanted))), 1e-9)
+        least = max(0.1 * float(np.median(np.abs(view_slopes))), 1e-9)
         for _ in range(ROUNDS):
             # Without the threads of the linear algebra: views are fitted side by side.
-            by = 1 / np.maximum(np.abs(wanted - np.einsum("k,kj->j", weights, slopes)), least)
+            by = 1 / np.maximum(np.abs(view_slopes - np.einsum("k,kj->j", weights, slopes)), least)
             scaled = slopes * by
             matrix = np.einsum("ij,kj->ik", scaled, slopes)
             matrix[np.diag_indices_from(matrix)] *= 1 + 1e-9
-            weights = np.linalg.solve(matrix, np.einsum("kj,j->k", scaled, wanted))
+            weights = np.linalg.solve(matrix, np.einsum("kj,j->k", scaled, view_slopes))
         return np.asarray(weights, np.float64)
 
     def within_flats(self, weights: NDArray[np.float64]) -> tuple[NDArray[np.float64], bool]:
@@ -276,7 +276,9 @@ def smoothed(image: NDArray[np.float32]) -> NDArray[np.float32]:
         _of_nine(image, size, lambda nine: np.median(np.delete(nine, 4, axis=-1), axis=-1))
         for size in WINDOWS
     ]
-    best = int(np.argmin([float(np.mean((one - image) ** 2, dtype=np.float64)) for one in missed]))
+    best = int(
+        np.argmin([float(np.mean((image_missed - image) ** 2, dtype=np.float64)) for image_missed in missed])
+    )
     return _of_nine(image, WINDOWS[best], lambda nine: np.median(nine, axis=-1))
 
 

@@ -58,7 +58,7 @@ def engines() -> dict[str, EngineStatus]:
     except EngineUnavailable as error:
         available, how = False, str(error)
     missing = why_not()
-    found = (
+    statuses = (
         EngineStatus("native", available, f"compiled gridding: {how}" if available else how),
         EngineStatus("direct", available, f"compiled backprojection: {how}" if available else how),
         EngineStatus("nufft", True, "non-uniform Fourier transform of ducc0, needs no compiler"),
@@ -66,7 +66,7 @@ def engines() -> dict[str, EngineStatus]:
         EngineStatus("cuda", missing is None, missing or "gridding on a GPU"),
         EngineStatus("cuda-half", missing is None, missing or "gridding on a GPU of samples in 16 bits"),
     )
-    return {status.name: status for status in found}
+    return {status.name: status for status in statuses}
 
 
 _INSTRUCTIONS = {"v4": "AVX-512 (x86-64-v4)", "v3": "AVX2 (x86-64-v3)", "plain": "plain instructions"}
@@ -98,11 +98,11 @@ def choose(engine: str) -> Engine:
         raise ParameterError(
             f"fbp: there is no engine {engine!r}; choose from auto, {', '.join(get_args(Engine))}"
         )
-    found = engines()
+    statuses = engines()
     if engine == "auto":
-        return "native" if found["native"].available else "nufft"
-    if not found[engine].available:
-        raise EngineUnavailable(f"engine {engine!r}: {found[engine].why}")
+        return "native" if statuses["native"].available else "nufft"
+    if not statuses[engine].available:
+        raise EngineUnavailable(f"engine {engine!r}: {statuses[engine].why}")
     name: Engine = engine  # type: ignore[assignment]
     return name
 

@@ -148,13 +148,13 @@ def fbp(
         _check_finite(rows)
     if chosen in ON_DEVICE and not lies_elsewhere(rows):
         device = devices.open_device(0)
-        held = device.copy_in(np.ascontiguousarray(rows))
+        on_device = device.copy_in(np.ascontiguousarray(rows))
         with device.computing():
-            made = fbp(
-                held, angles, axis_column, window=window, cutoff=cutoff, padding=padding, engine=chosen, size=size,
+            device_slices = fbp(
+                on_device, angles, axis_column, window=window, cutoff=cutoff, padding=padding, engine=chosen, size=size,
                 region=region, pixel_m=pixel_m, turn_deg=turn_deg, shift_columns_px=shifts, row_axes=row_axes,
             )  # fmt: skip
-        device.copy_out(made, lambda _shape, _dtype: result)
+        device.copy_out(device_slices, lambda _shape, _dtype: result)
         returned: NDArray[np.float32] = result if several else result[0]
         return returned
     offsets = _row_offsets(row_axes, axis_column, rows.shape[1], columns, turn_deg)
@@ -194,8 +194,8 @@ def fbp(
                 reference.backproject(longer, task, result[part])
             case "cuda" | "cuda-half":
                 backproject_there(longer, task, result[part, ...], half=chosen == "cuda-half")
-    found: NDArray[np.float32] = result if several else result[0, ...]
-    return found
+    slices: NDArray[np.float32] = result if several else result[0, ...]
+    return slices
 
 
 def _engine(engine: str, rows: Any) -> str:
@@ -264,7 +264,7 @@ def _batches(
         return
     single = rows if lies_elsewhere(rows) else rows.astype(np.float32, copy=False)
     left, right, more = fit_chords(single, angles, axis_column=half_axis)
-    wanted: list[int] = np.where(go_on, more, 0).tolist()
+    reaches: list[int] = np.where(go_on, more, 0).tolist()
     first = 0
     while first < count:
         last = first + 1
@@ -272,16 +272,16 @@ def _batches(
         while (
             first % 2 == 0
             and last < count
-            and wanted[last] == wanted[first]
-            and (not wanted[first] or last - first < BATCH)
+            and reaches[last] == reaches[first]
+            and (not reaches[first] or last - first < BATCH)
         ):
             last += 1
-        part, reach = slice(first, last), wanted[first]
-        held = rows[:, part, :]
+        part, reach = slice(first, last), reaches[first]
+        part_rows = rows[:, part, :]
         if reach:
             beside = [None if chord is None else chord.of_rows(part) for chord in (left, right)]
-            held = continued(held, beside[0], beside[1], reach)
-        yield part, held, 0 if left is None else reach, 0 if right is None else reach
+            part_rows = continued(part_rows, beside[0], beside[1], reach)
+        yield part, part_rows, 0 if left is None else reach, 0 if right is None else reach
         first = last
 
 

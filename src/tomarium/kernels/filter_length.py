@@ -117,9 +117,9 @@ def find_length(transmission: NDArray[Any], *, threads: int = 1) -> LengthEstima
     signs = np.stack(
         [_beside(_attenuation(views, float(length), threads), float(length)) for length in lengths]
     )
-    found = np.array([_crossing(lengths, one) for one in signs.reshape(len(lengths), -1).T])
-    told = found[np.isfinite(found)]
-    if len(told) < min(LEAST_TOLD, found.size) or 2 * len(told) < found.size:
+    crossings = np.array([_crossing(lengths, sign_curve) for sign_curve in signs.reshape(len(lengths), -1).T])
+    finite_lengths = crossings[np.isfinite(crossings)]
+    if len(finite_lengths) < min(LEAST_TOLD, crossings.size) or 2 * len(finite_lengths) < crossings.size:
         long = np.nanmedian(signs[-1]) < 0
         why = (
             f"fringes are left by all filters up to {lengths[-1]:.0f} px; {air:.0f} columns of air tell no longer one"
@@ -127,21 +127,23 @@ def find_length(transmission: NDArray[Any], *, threads: int = 1) -> LengthEstima
             else "no filter leaves fringes beside the sample: there is no propagation, or too much noise"
         )
         raise InputError(f"{_NOT_TOLD}: {why}. {_INSTEAD}")
-    length = float(np.median(told))
+    length = float(np.median(finite_lengths))
     if not _is_seen(lengths, signs.reshape(len(lengths), -1), length):
         raise InputError(
             f"{_NOT_TOLD}: what filters shorter and longer than {length:.0f} px leave beside the sample is not more "
             f"than its scatter. {_INSTEAD}"
         )
     # The standard error of a median, its scatter by the median deviation.
-    error = 1.2533 * 1.4826 * float(np.median(np.abs(told / length - 1))) / np.sqrt(len(told))
+    error = (
+        1.2533 * 1.4826 * float(np.median(np.abs(finite_lengths / length - 1))) / np.sqrt(len(finite_lengths))
+    )
     if error > MOST_ERROR:
         raise InputError(
             f"{_NOT_TOLD}: views tell lengths about {length:.0f} px that scatter so much that it is known by "
             f"{100 * error:.0f} % only. {_INSTEAD}"
         )
-    sure = error <= SURE_ERROR and length >= SURE_PX and 4 * len(told) >= 3 * found.size
-    return LengthEstimate(length, error, "high" if sure else "low", len(told), found.size)
+    sure = error <= SURE_ERROR and length >= SURE_PX and 4 * len(finite_lengths) >= 3 * crossings.size
+    return LengthEstimate(length, error, "high" if sure else "low", len(finite_lengths), crossings.size)
 
 
 _NOT_TOLD: Final = "the views do not tell the length of Paganin's filter"
@@ -175,18 +177,21 @@ def _beside(attenuation: NDArray[np.float32], length_px: float) -> NDArray[np.fl
     left, right, there = _limits(attenuation)
     place = np.arange(attenuation.shape[2])
     found = []
-    for one, edge in ((attenuation, left), (attenuation[:, :, ::-1], right)):
+    for side, edge in ((attenuation, left), (attenuation[:, :, ::-1], right)):
         end = edge[:, :, None] - near
         rows = there & (edge >= near + wide + 4)
         band, far = (place <= end) & (place > end - wide), place <= (end - wide) // 2
         means = [
-            (one * part).sum(axis=2, dtype=np.float64) / np.maximum(part.sum(axis=2), 1)
+            (side * part).sum(axis=2, dtype=np.float64) / np.maximum(part.sum(axis=2), 1)
             for part in (band, far)
         ]
         over = np.where(rows, means[0] - means[1], np.nan)
         enough = rows.sum(axis=1) >= 3
         found.append(
-            [float(np.nanmedian(view)) if many else np.nan for view, many in zip(over, enough, strict=True)]
+            [
+                float(np.nanmedian(view)) if is_enough else np.nan
+                for view, is_enough in zip(over, enough, strict=True)
+            ]
         )
     return np.array(found).T
 
@@ -195,12 +200,12 @@ def _is_seen(lengths: NDArray[np.float64], signs: NDArray[np.float64], length: f
     """Tell whether shorter lengths leave less and longer ones more than nothing, by five standard errors."""
     count = np.isfinite(signs).sum(axis=1)
     middle = np.array(
-        [np.nanmedian(sign) if many else np.nan for sign, many in zip(signs, count, strict=True)]
+        [np.nanmedian(sign) if is_enough else np.nan for sign, is_enough in zip(signs, count, strict=True)]
     )
     scatter = np.array(
         [
-            np.nanmedian(np.abs(sign - m)) if many else np.nan
-            for sign, m, many in zip(signs, middle, count, strict=True)
+            np.nanmedian(np.abs(sign - m)) if is_enough else np.nan
+            for sign, m, is_enough in zip(signs, middle, count, strict=True)
         ]
     )
     certain = middle / (1.2533 * 1.4826 * scatter / np.sqrt(np.maximum(count, 1)) + 1e-12)

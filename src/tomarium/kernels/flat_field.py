@@ -158,18 +158,18 @@ def interpolation(
         The numbers do not fit, are not finite, or `flat_position` does not increase.
     """
     at = np.asarray(flat_position, np.float64)
-    wanted = np.asarray(projection_position, np.float64)
-    if at.shape != (groups,) or wanted.shape != (angles,):
+    positions = np.asarray(projection_position, np.float64)
+    if at.shape != (groups,) or positions.shape != (angles,):
         raise InputError(
             f"normalise: flat_position has shape {at.shape} for {groups} flat fields and projection_position "
-            f"{wanted.shape} for {angles} projections; give one position for each"
+            f"{positions.shape} for {angles} projections; give one position for each"
         )
-    if not (np.isfinite(at).all() and np.isfinite(wanted).all() and (np.diff(at) > 0).all()):
+    if not (np.isfinite(at).all() and np.isfinite(positions).all() and (np.diff(at) > 0).all()):
         raise InputError(
             "normalise: positions must be finite, and those of the flat fields must increase; "
             "sort the reference groups by time and merge those taken at once"
         )
-    where = np.interp(wanted, at, np.arange(groups, dtype=np.float64))
+    where = np.interp(positions, at, np.arange(groups, dtype=np.float64))
     lower = np.minimum(where.astype(np.int32), groups - 1)
     return lower, (where - lower).astype(np.float32)
 

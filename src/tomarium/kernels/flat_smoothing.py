@@ -52,9 +52,9 @@ def smooth_flat(values: NDArray[np.floating], sigma_px: float) -> NDArray[np.flo
     EngineUnavailable
         SciPy is not installed.
     """
-    given = np.asarray(values, np.float32)
+    flat = np.asarray(values, np.float32)
     if sigma_px <= 0:
-        return given
+        return flat
     ndimage = optional_import("scipy.ndimage", "analysis")
     reach = np.arange(-ceil(4 * sigma_px), ceil(4 * sigma_px) + 1)
     weights = np.exp(-0.5 * (reach / sigma_px) ** 2)
@@ -63,10 +63,10 @@ def smooth_flat(values: NDArray[np.floating], sigma_px: float) -> NDArray[np.flo
     strength = float(
         (weights * reach)[middle:].sum() / weights[middle]
     )  # of the sampled Gaussian and [1, -2, 1]
-    smooth = given
-    for axis in range(given.ndim):
+    smooth = flat
+    for axis in range(flat.ndim):
         smooth = ndimage.correlate1d(smooth, weights, axis, mode="nearest")
     result = smooth.copy()
-    for axis in range(given.ndim):
+    for axis in range(flat.ndim):
         result -= strength * ndimage.correlate1d(smooth, [1.0, -2.0, 1.0], axis, mode="nearest")
     return np.asarray(result, np.float32)

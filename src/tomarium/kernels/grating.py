@@ -191,6 +191,6 @@ def integrate(slope: NDArray[np.float32]) -> NDArray[np.float32]:
     factor[1:] = 1 / (2j * np.sin(np.pi * np.arange(1, length // 2 + 1) / length))
     factor[-1] = 0  # the Nyquist frequency has no slope
     spectrum *= factor
-    whole = c2r(spectrum, axes=(wide.ndim - 1,), lastsize=length, forward=False, inorm=2)
-    beyond = whole[..., columns + (length - columns) // 2, None]
-    return np.asarray(whole[..., :columns] - beyond, np.float32)
+    integral = c2r(spectrum, axes=(wide.ndim - 1,), lastsize=length, forward=False, inorm=2)
+    beyond = integral[..., columns + (length - columns) // 2, None]
+    return np.asarray(integral[..., :columns] - beyond, np.float32)

@@ -116,24 +116,24 @@ def grey_values(
     chosen = range(volume.shape[0]) if planes is None else planes
     inside = int((last - first).sum())
     stride = max(1, len(chosen) * inside // DRAWN)
-    told, drawn = [], []
-    for done, plane in enumerate(_planes(volume, chosen), 1):
-        told.append(moments(plane, first, last))
+    parts, drawn = [], []
+    for planes_read, plane in enumerate(_planes(volume, chosen), 1):
+        parts.append(moments(plane, first, last))
         # A view would keep all of them.
-        drawn.append(_inside(plane, first, last)[(done * 7919) % stride :: stride].copy())
+        drawn.append(_inside(plane, first, last)[(planes_read * 7919) % stride :: stride].copy())
         if tell is not None:
-            tell(done, 2 * len(chosen))
-    count = sum(one.count for one in told)
+            tell(planes_read, 2 * len(chosen))
+    count = sum(part.count for part in parts)
     if not count:
         raise InputError("no voxel of the volume is finite: there is nothing to measure")
-    minimum, maximum = min(one.minimum for one in told), max(one.maximum for one in told)
-    mean = math.fsum(one.sum for one in told) / count
+    minimum, maximum = min(part.minimum for part in parts), max(part.maximum for part in parts)
+    mean = math.fsum(part.sum for part in parts) / count
     low, high = _range(np.concatenate(drawn), minimum, maximum)
-    variance = max(math.fsum(one.sum_squares for one in told) / count - mean**2, 0.0)
+    variance = max(math.fsum(part.sum_squares for part in parts) / count - mean**2, 0.0)
     exactly = variance < _CANCELS * mean**2  # the difference of two large numbers tells nothing
     counts, below, above, squares = np.zeros(BINS, np.int64), 0, 0, 0.0
     scale = np.float32(BINS / (high - low))
-    for done, plane in enumerate(_planes(volume, chosen), 1):
+    for planes_read, plane in enumerate(_planes(volume, chosen), 1):
         values = _inside(plane, first, last)
         below += int(np.count_nonzero(values < low))
         above += int(np.count_nonzero(values > high))
@@ -145,11 +145,11 @@ def grey_values(
         place = ((values - np.float32(low)) * scale).astype(np.int32)
         counts += np.bincount(np.clip(place, 0, BINS - 1), minlength=BINS)
         if tell is not None:
-            tell(len(chosen) + done, 2 * len(chosen))
+            tell(len(chosen) + planes_read, 2 * len(chosen))
     variance = squares / count if exactly else variance
-    lost = sum(one.not_finite for one in told)
+    not_finite = sum(part.not_finite for part in parts)
     return GreyValues(
-        count, lost, minimum, maximum, mean, math.sqrt(variance), low, high, below, above, counts
+        count, not_finite, minimum, maximum, mean, math.sqrt(variance), low, high, below, above, counts
     )
 
 

@@ -110,9 +110,9 @@ def moments(
     values = counted_values(image, first, last)
     finite = values[np.isfinite(values)].astype(np.float64)
     low, high = (finite.min(), finite.max()) if finite.size else (np.inf, -np.inf)
-    lost = values.size - finite.size
+    not_finite = values.size - finite.size
     return Moments(
-        finite.size, lost, float(low), float(high), float(finite.sum()), float(np.square(finite).sum())
+        finite.size, not_finite, float(low), float(high), float(finite.sum()), float(np.square(finite).sum())
     )
 
 

@@ -90,9 +90,9 @@ def open_beam_for_invalid(
     count : int
         How many were not.
     """
-    lost = ~np.isfinite(values)
-    count = int(np.count_nonzero(lost))
-    return (np.where(lost, np.float32(transmission), values) if count else values), count
+    not_finite = ~np.isfinite(values)
+    count = int(np.count_nonzero(not_finite))
+    return (np.where(not_finite, np.float32(transmission), values) if count else values), count
 
 
 def _neighbour_median(frames: NDArray[np.float32], holes: NDArray[np.intp]) -> NDArray[np.float32]:

@@ -124,6 +124,6 @@ def mesh_of(solid: object) -> Mesh:
     Mesh
         Closed, as the solid is; vertices (n, 3) as (x, y, z), mm.
     """
-    made = solid.to_mesh()  # type: ignore[attr-defined]
-    vertices = np.asarray(made.vert_properties, np.float32)[:, :3]
-    return Mesh(np.ascontiguousarray(vertices), np.asarray(made.tri_verts, np.uint32).reshape(-1, 3))
+    solid_mesh = solid.to_mesh()  # type: ignore[attr-defined]
+    vertices = np.asarray(solid_mesh.vert_properties, np.float32)[:, :3]
+    return Mesh(np.ascontiguousarray(vertices), np.asarray(solid_mesh.tri_verts, np.uint32).reshape(-1, 3))

@@ -121,21 +121,21 @@ def solve(
     iterates = method(problem, setup.put(begin(problem.data)))
     watched = _errors(problem, iterates, method, begin) if setup.stop_by == "error" else _plain(iterates)
     before, best_value = next(watched)
-    best, at, done = before, 0, 0
+    best, at, iterations = before, 0, 0
     reason: Reason = "iterations"
-    for done, (now, value) in enumerate(watched, start=1):
+    for iterations, (now, value) in enumerate(watched, start=1):
         if not value >= best_value:
-            best, at, best_value = now, done, value
-        elif done - at >= stop.patience:
+            best, at, best_value = now, iterations, value
+        elif iterations - at >= stop.patience:
             reason = "watched"
             break
         if stop.residual > 0 and _rms(now, problem) <= stop.residual:
-            best, at, reason = now, done, "residual"
+            best, at, reason = now, iterations, "residual"
             break
         if _changed_little(now.image, before.image, stop, problem):
-            best, at, reason = now, done, "change"
+            best, at, reason = now, iterations, "change"
             break
-        if done >= stop.iterations:
+        if iterations >= stop.iterations:
             break
         before = now
     return Solution(best.image, at, _rms(best, problem), reason)
@@ -159,11 +159,11 @@ def _errors(
         return
     signs = np.random.default_rng(0).integers(0, 2, problem.data.shape).astype(np.float32) * 2 - 1
     added = noise * signs
-    other = make_problem(problem.setup, problem.data + added, watch=False)
+    noisy_problem = make_problem(problem.setup, problem.data + added, watch=False)
     setup = problem.setup
     back = setup.put(adjoint(setup.rays, added, setup.weights))
-    others = method(other, setup.put(begin(other.data)))
-    for now, then in zip(iterates, others, strict=False):
+    noisy_iterates = method(noisy_problem, setup.put(begin(noisy_problem.data)))
+    for now, then in zip(iterates, noisy_iterates, strict=False):
         yield now, now.watched2 + 2 * dot(back, then.image - now.image)
 
 
@@ -305,16 +305,16 @@ def tv(problem: Problem, start: Image, alpha: float, *, non_negative: bool = Tru
     yield problem.iterate(image, product, watched2)
     ahead, ahead_product, t = image, product, 1.0
     while True:
-        wanted = ahead + rate * (problem.target - ahead_product)
-        made = shrink_variation(wanted, alpha * rate, dual, setup.inside, non_negative)
-        made_product, watched2 = problem.multiply(made)
-        yield problem.iterate(made, made_product, watched2)
-        if dot(ahead - made, made - image) > 0:  # it swings over: begin anew
+        gradient_step = ahead + rate * (problem.target - ahead_product)
+        shrunk = shrink_variation(gradient_step, alpha * rate, dual, setup.inside, non_negative)
+        made_product, watched2 = problem.multiply(shrunk)
+        yield problem.iterate(shrunk, made_product, watched2)
+        if dot(ahead - shrunk, shrunk - image) > 0:  # it swings over: begin anew
             t = 1.0
         t, before = (1 + sqrt(1 + 4 * t * t)) / 2, t
         far = (before - 1) / t
-        ahead, ahead_product = made + far * (made - image), made_product + far * (made_product - product)
-        image, product = made, made_product
+        ahead, ahead_product = shrunk + far * (shrunk - image), made_product + far * (made_product - product)
+        image, product = shrunk, made_product
 
 
 def noise_of(sinogram: NDArray[np.float32]) -> float:

@@ -244,8 +244,8 @@ class Problem:
 
     def multiply(self, image: Image) -> tuple[Image, float]:
         """Return A'A image inside the field, and ‖A image - y‖² of what is watched, less a constant."""
-        other = None if self.watched_target is None else self.setup.watched_normal
-        product, energy = self.setup.normal.apply(image, other)
+        watched_operator = None if self.watched_target is None else self.setup.watched_normal
+        product, energy = self.setup.normal.apply(image, watched_operator)
         product *= self.setup.inside
         return product, self._watched(image, energy)
 

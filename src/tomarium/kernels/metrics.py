@@ -52,8 +52,8 @@ def rmse(
     InputError
         The shapes differ, or the mask is empty.
     """
-    found, true = _chosen(image, truth, mask)
-    return float(np.sqrt(np.mean((found - true) ** 2)))
+    values, true = _chosen(image, truth, mask)
+    return float(np.sqrt(np.mean((values - true) ** 2)))
 
 
 def bias(
@@ -78,8 +78,8 @@ def bias(
     InputError
         The shapes differ, or the mask is empty.
     """
-    found, true = _chosen(image, truth, mask)
-    return float(np.mean(found - true))
+    values, true = _chosen(image, truth, mask)
+    return float(np.mean(values - true))
 
 
 def gain_and_offset(
@@ -106,12 +106,12 @@ def gain_and_offset(
     InputError
         The shapes differ, the mask is empty, or the truth is constant.
     """
-    found, true = _chosen(image, truth, mask)
+    values, true = _chosen(image, truth, mask)
     variance = float(np.var(true))
     if variance == 0:
         raise InputError("the truth is constant where it was compared; a gain needs at least two values")
-    gain = float(np.mean((found - found.mean()) * (true - true.mean()))) / variance
-    return gain, float(found.mean() - gain * true.mean())
+    gain = float(np.mean((values - values.mean()) * (true - true.mean()))) / variance
+    return gain, float(values.mean() - gain * true.mean())
 
 
 def signal_to_noise(region: NDArray[np.floating]) -> float:

@@ -81,14 +81,14 @@ def object_box(volume: NDArray[np.floating]) -> ObjectBox:
     N. Otsu, IEEE Trans. Syst. Man Cybern. 9, 62 (1979), doi 10.1109/TSMC.1979.4310076.
     """
     smooth = _mean_of_neighbours(np.nan_to_num(np.asarray(volume, np.float32)))
-    seen = _circle(smooth.shape)
-    threshold, separation = _threshold(smooth, seen)
-    above = (smooth > threshold) & seen
-    kept = _large(above)
+    in_circle = _circle(smooth.shape)
+    threshold, separation = _threshold(smooth, in_circle)
+    above = (smooth > threshold) & in_circle
+    large_pieces = _large(above)
     start, stop = [], []
-    for axis, length in enumerate(kept.shape):
-        held = np.flatnonzero(kept.any(axis=tuple({0, 1, 2} - {axis})))
-        first, last = float(held[0]), float(held[-1] + 1)
+    for axis, length in enumerate(large_pieces.shape):
+        object_lines = np.flatnonzero(large_pieces.any(axis=tuple({0, 1, 2} - {axis})))
+        first, last = float(object_lines[0]), float(object_lines[-1] + 1)
         margin = max(0.5, MARGIN * (last - first))
         start.append(max(0.0, first - margin))
         stop.append(min(float(length), last + margin))
@@ -131,10 +131,10 @@ def _grown(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return mask
 
 
-def _threshold(volume: NDArray[np.float32], seen: NDArray[np.bool_]) -> tuple[float, float]:
+def _threshold(volume: NDArray[np.float32], in_circle: NDArray[np.bool_]) -> tuple[float, float]:
     """Return the lowest threshold that parts two classes well, and how well."""
-    found: tuple[float, float] | None = None
-    values = volume[:, seen]
+    best: tuple[float, float] | None = None
+    values = volume[:, in_circle]
     for _ in range(_DEEPEST):
         low, high = float(values.min(initial=np.inf)), float(values.max(initial=-np.inf))
         if not low < high:
@@ -146,17 +146,17 @@ def _threshold(volume: NDArray[np.float32], seen: NDArray[np.bool_]) -> tuple[fl
         spread = math.sqrt((float(below.var(dtype=np.float64)) + float(above.var(dtype=np.float64))) / 2)
         apart = float(above.mean(dtype=np.float64) - below.mean(dtype=np.float64)) / max(spread, 1e-30)
         if apart < _SEPARATION:
-            found = found or (threshold, apart)
+            best = best or (threshold, apart)
             break
-        found = threshold, apart
-        values = volume[~_grown(volume > threshold) & seen]
-    if found is None or found[1] < _SEPARATION:
-        seen_as = "all voxels are alike" if found is None else f"{found[1]:.1f} standard deviations"
+        best = threshold, apart
+        values = volume[~_grown(volume > threshold) & in_circle]
+    if best is None or best[1] < _SEPARATION:
+        seen_as = "all voxels are alike" if best is None else f"{best[1]:.1f} standard deviations"
         raise InputError(
             f"no object stands out of the air about it: {seen_as}, and {_SEPARATION:g} standard deviations are needed; "
             f"give the part that is wanted, --roi Z0:Z1,Y0:Y1,X0:X1, or its size, --crop Z,Y,X"
         )
-    return found
+    return best
 
 
 def _large(above: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -55,8 +55,8 @@ class ObjectSums:
 
     def grown(self, count: int) -> ObjectSums:
         """Return the same with room for numbers up to count."""
-        more = ObjectSums.empty(count - len(self.value))
-        pairs = zip(self.__dict__.values(), more.__dict__.values(), strict=True)
+        further_sums = ObjectSums.empty(count - len(self.value))
+        pairs = zip(self.__dict__.values(), further_sums.__dict__.values(), strict=True)
         return ObjectSums(*(np.concatenate(pair) for pair in pairs))
 
     def joined(self, numbers: NDArray[np.int64]) -> ObjectSums:
@@ -72,14 +72,14 @@ class ObjectSums:
         ObjectSums
             A row for each object.
         """
-        whole = ObjectSums.empty(int(numbers.max(initial=0)))
-        np.add.at(whole.sums, numbers, self.sums)
-        np.add.at(whole.crossings, numbers, self.crossings)
-        np.minimum.at(whole.box[:, :3], numbers, self.box[:, :3])
-        np.maximum.at(whole.box[:, 3:], numbers, self.box[:, 3:])
-        np.logical_or.at(whole.edge, numbers, self.edge)
-        np.maximum.at(whole.value, numbers, self.value)
-        return whole
+        total = ObjectSums.empty(int(numbers.max(initial=0)))
+        np.add.at(total.sums, numbers, self.sums)
+        np.add.at(total.crossings, numbers, self.crossings)
+        np.minimum.at(total.box[:, :3], numbers, self.box[:, :3])
+        np.maximum.at(total.box[:, 3:], numbers, self.box[:, 3:])
+        np.logical_or.at(total.edge, numbers, self.edge)
+        np.maximum.at(total.value, numbers, self.value)
+        return total
 
 
 def add_voxels(
@@ -108,14 +108,14 @@ def add_voxels(
     local, count = number - base, int(number.max()) - base + 1
     place = [(z + first).astype(np.int64), y.astype(np.int64), x.astype(np.int64)]
     rows = slice(base, base + count)
-    terms = [None, *place, *(one * one for one in place)]
+    terms = [None, *place, *(coordinate * coordinate for coordinate in place)]
     terms += [place[0] * place[1], place[0] * place[2], place[1] * place[2]]
     for column, term in enumerate(terms):
         # Sums of whole numbers below 2^53 are exact in double precision.
         sums.sums[rows, column] += np.bincount(local, term, count).astype(np.int64)
-    for axis, one in enumerate(place):
-        np.minimum.at(sums.box[:, axis], number, one)
-        np.maximum.at(sums.box[:, 3 + axis], number, one)
+    for axis, coordinate in enumerate(place):
+        np.minimum.at(sums.box[:, axis], number, coordinate)
+        np.maximum.at(sums.box[:, 3 + axis], number, coordinate)
     sums.edge[np.unique(number[at_edge[z, y, x]])] = True
     sums.value[number] = values[z, y, x]
 
@@ -136,13 +136,13 @@ def add_crossings(sums: ObjectSums, numbers: NDArray[np.int64], values: NDArray[
     """
     for column, step in enumerate(DIRECTIONS):
         start = skip if step[0] == 0 else 0
-        here, there = [], []
+        first_slices, second_slices = [], []
         for axis, value in enumerate(step):
             low = start if axis == 0 else 0
             length = numbers.shape[axis]
-            here.append(slice(low + max(0, -value), length - max(0, value)))
-            there.append(slice(low + max(0, value), length - max(0, -value)))
-        a, b = tuple(here), tuple(there)
+            first_slices.append(slice(low + max(0, -value), length - max(0, value)))
+            second_slices.append(slice(low + max(0, value), length - max(0, -value)))
+        a, b = tuple(first_slices), tuple(second_slices)
         differ = values[a] != values[b]
         ends = np.concatenate([numbers[a][differ], numbers[b][differ]])
         sums.crossings[:, column] += np.bincount(ends, minlength=len(sums.value))
@@ -225,8 +225,8 @@ def measures(sums: ObjectSums) -> Measures:
             - shift[:, j] * rows[:, 1 + i]
             + volume * shift[:, i] * shift[:, j]
         )
-        rest = centre - shift
-        moments[:, i, j] = moments[:, j, i] = about / count - rest[:, i] * rest[:, j] + (i == j) / 12
+        offset = centre - shift
+        moments[:, i, j] = moments[:, j, i] = about / count - offset[:, i] * offset[:, j] + (i == j) / 12
     powers, vectors = np.linalg.eigh(moments) if len(rows) else (np.zeros((0, 3)), np.zeros((0, 3, 3)))
     direction = vectors[:, :, 2]
     direction = direction * np.where(direction[:, :1] < 0, -1.0, 1.0)

@@ -145,20 +145,20 @@ def _corners(
     far: NDArray[np.float64], across: NDArray[np.float64], through: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Return where a plane crosses the edges of the box from 0 to `far`."""
-    found = []
+    corners = []
     for axis in range(3):
-        others = [k for k in range(3) if k != axis]
+        other_axes = [k for k in range(3) if k != axis]
         for ends in itertools.product((0.0, 1.0), repeat=2):
             start = np.zeros(3)
-            start[others] = far[others] * ends
+            start[other_axes] = far[other_axes] * ends
             slope, height = across[axis] * far[axis], (through - start) @ across
             if abs(slope) < 1e-12 * max(1.0, float(far.max())):
                 continue
             part = height / slope
             if -1e-9 <= part <= 1 + 1e-9:
                 start[axis] = far[axis] * min(1.0, max(0.0, part))
-                found.append(start)
-    return np.array(found).reshape(-1, 3)
+                corners.append(start)
+    return np.array(corners).reshape(-1, 3)
 
 
 def sample_plane(volume: Sliced, plane: ObliquePlane, first: int = 0) -> NDArray[np.float32]:
@@ -187,14 +187,14 @@ def sample_plane(volume: Sliced, plane: ObliquePlane, first: int = 0) -> NDArray
     result = np.zeros(len(place), np.float32)
     low = np.minimum(np.floor(place[inside]), np.maximum(far - 1, 0)).astype(np.intp)
     for begin in range(0, volume.shape[0], BLOCK):
-        mine = np.flatnonzero((low[:, 0] >= begin) & (low[:, 0] < begin + BLOCK))
-        if not len(mine):
+        in_block = np.flatnonzero((low[:, 0] >= begin) & (low[:, 0] < begin + BLOCK))
+        if not len(in_block):
             continue
-        least, most = low[mine].min(axis=0), np.minimum(low[mine].max(axis=0) + 2, volume.shape)
+        least, upper = low[in_block].min(axis=0), np.minimum(low[in_block].max(axis=0) + 2, volume.shape)
         block = np.asarray(
-            volume[tuple(slice(int(a), int(b)) for a, b in zip(least, most, strict=True))], np.float32
+            volume[tuple(slice(int(a), int(b)) for a, b in zip(least, upper, strict=True))], np.float32
         )
-        result[inside[mine]] = _linear(block, place[inside[mine]] - least, low[mine] - least)
+        result[inside[in_block]] = _linear(block, place[inside[in_block]] - least, low[in_block] - least)
     return result.reshape(rows, columns)
 
 

@@ -149,12 +149,12 @@ def make_subsets(setup: Setup, count: int) -> tuple[Subset, ...]:
     order = setup.used[np.argsort(angles % 180.0, kind="stable")]
     count = min(count, len(order))
     step = next(n for n in range(max(1, round(GOLDEN * count)), 2 * count) if gcd(n, count) == 1)
-    made = []
+    subsets = []
     for number in (step * k % count for k in range(count)):
         views = order[number::count]
         rays = make_rays(setup.angles_deg[views], setup.axis_column, setup.rays.columns, setup.rays.size)
-        made.append(Subset(views, rays, weights_by_length(rays, setup.inside)))
-    return tuple(made)
+        subsets.append(Subset(views, rays, weights_by_length(rays, setup.inside)))
+    return tuple(subsets)
 
 
 def _iterate(problem: Problem, image: Image) -> Iterate:

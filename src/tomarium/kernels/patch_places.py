@@ -82,10 +82,10 @@ def drawn(blocks: Sequence[Block], size: Triple, number: int, seed: int) -> list
     """
     counts = [[n - length + 1 for n, length in zip(block.shape, size, strict=True)] for block in blocks]
     ends = list(itertools.accumulate(math.prod(count) for count in counts))
-    found: list[list[Triple]] = [[] for _ in blocks]
+    places_by_block: list[list[Triple]] = [[] for _ in blocks]
     for k in range(number):
         place, z, y, x = draw(seed, "patch", k)
         which = int(np.searchsorted(ends, place % ends[-1], side="right"))
         low, room = blocks[which].start, counts[which]
-        found[which].append((low[0] + z % room[0], low[1] + y % room[1], low[2] + x % room[2]))
-    return [np.array(one, np.int64).reshape(-1, 3) for one in found]
+        places_by_block[which].append((low[0] + z % room[0], low[1] + y % room[1], low[2] + x % room[2]))
+    return [np.array(places, np.int64).reshape(-1, 3) for places in places_by_block]

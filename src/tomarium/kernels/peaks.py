@@ -108,21 +108,21 @@ def fit_peaks(
     """
     places, curves = np.asarray(x, np.float64), np.asarray(y, np.float64)
     names = NAMES.get(profile)
-    many = curves.reshape(-1, curves.shape[-1]) if curves.ndim else curves.reshape(1, 1)
-    if names is None or places.ndim != 1 or many.shape[1] != len(places) or not centres or fwhm <= 0:
+    flat_curves = curves.reshape(-1, curves.shape[-1]) if curves.ndim else curves.reshape(1, 1)
+    if names is None or places.ndim != 1 or flat_curves.shape[1] != len(places) or not centres or fwhm <= 0:
         raise InputError(
             f"peaks of {profile!r} at {list(centres)} with a width of {fwhm}, x of shape {places.shape}, y of shape "
             f"{curves.shape}: give a profile of {', '.join(NAMES)}, centres, a width above 0, and y over x"
         )
     count = len(centres) * len(names) + 2
-    if len(places) <= count or not np.isfinite(many).all() or not np.isfinite(places).all():
+    if len(places) <= count or not np.isfinite(flat_curves).all() or not np.isfinite(places).all():
         raise InputError(f"{len(places)} points for {count} parameters: give more points, all of them finite")
     deviation = np.asarray(1.0 if sigma is None else sigma, np.float64)
     if not np.isfinite(deviation).all() or (deviation <= 0).any():
         raise InputError("the standard deviations of y must be finite and above 0")
-    weight = np.broadcast_to(1 / deviation**2, curves.shape).reshape(many.shape)
-    start = _start(places, many, centres, fwhm, profile)
-    values, square, converged = _fitted(places, many, weight, start, len(centres), profile)
+    weight = np.broadcast_to(1 / deviation**2, curves.shape).reshape(flat_curves.shape)
+    start = _start(places, flat_curves, centres, fwhm, profile)
+    values, square, converged = _fitted(places, flat_curves, weight, start, len(centres), profile)
     slopes = _model(places, values, len(centres), profile)[1]
     normal = np.einsum("cpi,ci,cqi->cpq", slopes, weight, slopes)
     covariance, sound = _inverse(normal)
@@ -138,24 +138,24 @@ def _start(
     x: NDArray[np.float64], y: NDArray[np.float64], centres: Sequence[float], fwhm: float, profile: Profile
 ) -> NDArray[np.float64]:
     ground = np.quantile(y, 0.1, axis=1)
-    found = []
+    parameters = []
     for centre in centres:
         near = np.interp(centre, x, np.arange(len(x)))
         height = y[:, round(float(near))] - ground
-        one = [np.full(len(y), float(centre)), np.full(len(y), float(fwhm)), height]
-        found += one + ([np.full(len(y), 0.5)] if profile == "pseudo-voigt" else [])
-    return np.stack([*found, ground, np.zeros(len(y))], axis=1)
+        peak = [np.full(len(y), float(centre)), np.full(len(y), float(fwhm)), height]
+        parameters += peak + ([np.full(len(y), 0.5)] if profile == "pseudo-voigt" else [])
+    return np.stack([*parameters, ground, np.zeros(len(y))], axis=1)
 
 
 def _model(
     x: NDArray[np.float64], values: NDArray[np.float64], peaks: int, profile: Profile
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the curves, and their derivatives by each parameter, shape (curve, parameter, point)."""
-    each = len(NAMES[profile])
+    per_peak = len(NAMES[profile])
     slopes = np.empty((*values.shape, len(x)))
     total = np.zeros((len(values), len(x)))
     for number in range(peaks):
-        first = number * each
+        first = number * per_peak
         c, w, h = (values[:, first + k, None] for k in range(3))
         u = (x - c) / w
         gauss = np.exp(-_FOUR_LN2 * u * u)
@@ -186,17 +186,17 @@ def _fitted(
     """Lower the sums of squares of all curves together; those that are at their end rest."""
     values = values.copy()
     damping = np.full(len(y), 1e-3)
-    made, slopes = _model(x, values, peaks, profile)
-    square = (weight * (y - made) ** 2).sum(1)
+    model, slopes = _model(x, values, peaks, profile)
+    square = (weight * (y - model) ** 2).sum(1)
     ended = np.zeros(len(y), bool)
     for _ in range(_STEPS):
         todo = np.flatnonzero(~ended & (damping < _HOPELESS))
         if not len(todo):
             break
-        made, slopes = _model(x, values[todo], peaks, profile)
+        model, slopes = _model(x, values[todo], peaks, profile)
         w = weight[todo]
         normal = np.einsum("cpi,ci,cqi->cpq", slopes, w, slopes)
-        right = np.einsum("cpi,ci->cp", slopes, w * (y[todo] - made))
+        right = np.einsum("cpi,ci->cp", slopes, w * (y[todo] - model))
         diagonal = np.einsum("cpp->cp", normal)
         damped = normal + np.einsum(
             "cp,pq->cpq", damping[todo, None] * np.maximum(diagonal, 1e-300), np.eye(len(right[0]))
@@ -244,28 +244,28 @@ def _told(
     peaks: int,
     shape: tuple[int, ...],
 ) -> PeakFit:
-    each, total = len(names), peaks * len(names)
-    found = values[:, :total].reshape(len(values), peaks, each)
-    errors = np.sqrt(np.einsum("cpp->cp", covariance)[:, :total]).reshape(found.shape)
+    per_peak, total = len(names), peaks * len(names)
+    by_peak = values[:, :total].reshape(len(values), peaks, per_peak)
+    errors = np.sqrt(np.einsum("cpp->cp", covariance)[:, :total]).reshape(by_peak.shape)
     gauss, lorentz = np.sqrt(np.pi / _FOUR_LN2), np.pi / 2  # areas of a peak of width and height 1
-    mixing = found[..., 3] if each > 3 else np.zeros(found.shape[:2])
+    mixing = by_peak[..., 3] if per_peak > 3 else np.zeros(by_peak.shape[:2])
     factor = (1 - mixing) * gauss + mixing * lorentz
-    areas = found[..., 1] * found[..., 2] * factor
-    gradient = np.zeros((len(values), peaks, each))
-    gradient[..., 1], gradient[..., 2] = found[..., 2] * factor, found[..., 1] * factor
-    if each > 3:
-        gradient[..., 3] = found[..., 1] * found[..., 2] * (lorentz - gauss)
+    areas = by_peak[..., 1] * by_peak[..., 2] * factor
+    gradient = np.zeros((len(values), peaks, per_peak))
+    gradient[..., 1], gradient[..., 2] = by_peak[..., 2] * factor, by_peak[..., 1] * factor
+    if per_peak > 3:
+        gradient[..., 3] = by_peak[..., 1] * by_peak[..., 2] * (lorentz - gauss)
     variances = np.stack(
         [
             np.einsum("cp,cpq,cq->c", gradient[:, k], covariance[:, a:b, a:b], gradient[:, k])
-            for k, (a, b) in enumerate((each * k, each * (k + 1)) for k in range(peaks))
+            for k, (a, b) in enumerate((per_peak * k, per_peak * (k + 1)) for k in range(peaks))
         ],
         axis=1,
     )
     return PeakFit(
         names,
-        found.reshape(*shape, peaks, each),
-        errors.reshape(*shape, peaks, each),
+        by_peak.reshape(*shape, peaks, per_peak),
+        errors.reshape(*shape, peaks, per_peak),
         areas.reshape(*shape, peaks),
         np.sqrt(variances).reshape(*shape, peaks),
         values[:, total:].reshape(*shape, 2),

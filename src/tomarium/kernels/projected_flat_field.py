@@ -87,11 +87,15 @@ def pixel_errors_beside_classes(
         corrected = (sinogram - total).astype(np.float32)
         image = fbp(corrected, angles_deg, axis_column, threads=1)
         smooth = _mean_of_square(image, SMOOTHED)
-        wanted = [classes] if classes else list(range(2, MOST_CLASSES + 1))
-        missed = [corrected - forward(rays, with_edges(of_classes(smooth, count), image)) for count in wanted]
-        moving = [float(np.mean((one - np.median(one, axis=0)) ** 2)) for one in missed]
+        class_counts = [classes] if classes else list(range(2, MOST_CLASSES + 1))
+        missed = [
+            corrected - forward(rays, with_edges(of_classes(smooth, count), image)) for count in class_counts
+        ]
+        moving = [
+            float(np.mean((image_missed - np.median(image_missed, axis=0)) ** 2)) for image_missed in missed
+        ]
         best = next(n for n, value in enumerate(moving) if value <= ENOUGH * min(moving))
-        used = wanted[best]
+        used = class_counts[best]
         total = total + agreed_over_views(missed[best], columns)
     return total, used
 
@@ -114,16 +118,19 @@ def agreed_over_views(missed: NDArray[np.float32], columns: int) -> NDArray[np.f
         16 views, which make no two parts.
     """
     count = max(1, min(PARTS, len(missed) // LEAST_VIEWS))
-    medians = [np.median(missed, axis=0), *(np.median(one, axis=0) for one in np.array_split(missed, count))]
+    medians = [
+        np.median(missed, axis=0),
+        *(np.median(part, axis=0) for part in np.array_split(missed, count)),
+    ]
     error, *parts = pixel_errors(np.asarray(medians, np.float64), background="gaussian", size=(1, columns))
     if count == 1:
         return np.asarray(error)
     places = mirrored_places(len(error), ABOUT // 2)
-    chance, seen = (
+    chance, observed = (
         sliding_window_view(squares[places], ABOUT).mean(axis=1)
         for squares in (np.var(parts, axis=0, ddof=1) / count, error**2)
     )
-    return np.asarray(error * np.maximum(0, 1 - AGREED**2 * chance / np.maximum(seen, 1e-30)))
+    return np.asarray(error * np.maximum(0, 1 - AGREED**2 * chance / np.maximum(observed, 1e-30)))
 
 
 def of_classes(image: NDArray[np.float32], count: int) -> NDArray[np.float32]:
@@ -190,13 +197,13 @@ def class_means(values: NDArray[np.float32], count: int) -> NDArray[np.float64]:
     S. Lloyd, IEEE Transactions on Information Theory 28, 129 (1982), doi 10.1109/TIT.1982.1056489.
     """
     low, high = np.percentile(values, (0.1, 99.9))
-    found, edges = np.histogram(values, BINS, (float(low), float(max(high, low + 1e-12))))
+    histogram, edges = np.histogram(values, BINS, (float(low), float(max(high, low + 1e-12))))
     middle = (edges[1:] + edges[:-1]) / 2
     means = np.linspace(low, high, count + 2)[1:-1]
     for _ in range(ROUNDS):
         members = np.searchsorted((means[1:] + means[:-1]) / 2, middle)
-        number = np.bincount(members, found, count)
-        total = np.bincount(members, found * middle, count)
+        number = np.bincount(members, histogram, count)
+        total = np.bincount(members, histogram * middle, count)
         before, means = means, np.where(number > 0, total / np.maximum(number, 1), means)
         if np.allclose(before, means, rtol=1e-6, atol=0):
             break

@@ -78,13 +78,13 @@ def quantise(
     scale = float(np.iinfo(kind).max) / (high - low)
     suits = values.dtype in (np.float32, np.float64) and values.dtype.isnative and values.flags.c_contiguous
     if takes_compiled(engine, "quantise") and suits:
-        most = max(1, min(threads or processors(), flat.size // _SMALL))
-        extension().quantise(flat, low, scale, numbers, most, level())
+        thread_count = max(1, min(threads or processors(), flat.size // _SMALL))
+        extension().quantise(flat, low, scale, numbers, thread_count, level())
         return out
     scratch = np.empty(min(_BLOCK, flat.size))
     for first in range(0, flat.size, _BLOCK):
-        some = flat[first : first + _BLOCK]
-        _quantise_block(some, low, scale, scratch[: some.size], numbers[first : first + _BLOCK])
+        block = flat[first : first + _BLOCK]
+        _quantise_block(block, low, scale, scratch[: block.size], numbers[first : first + _BLOCK])
     return out
 
 

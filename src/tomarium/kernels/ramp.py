@@ -160,8 +160,8 @@ def check_padding(padding: str) -> None:
         It is none.
     """
     if padding not in get_args(Padding):
-        known = ", ".join(get_args(Padding))
-        raise ParameterError(f"ramp: there is no padding {padding!r}; choose from {known}")
+        choices = ", ".join(get_args(Padding))
+        raise ParameterError(f"ramp: there is no padding {padding!r}; choose from {choices}")
 
 
 def filter_rows(

@@ -45,8 +45,8 @@ class Material:
         """The parts by weight, which sum to 1, with their formulas."""
         if "+" not in self.formula:
             return ((1.0, self.formula),)
-        told = [word.split() for word in self.formula.split("+")]
-        return tuple((float(weight), formula) for weight, formula in told)
+        words_by_part = [word.split() for word in self.formula.split("+")]
+        return tuple((float(weight), formula) for weight, formula in words_by_part)
 
     def __str__(self) -> str:
         return f"{self.formula} {self.density_g_cm3:g} g/cm³"
@@ -124,18 +124,18 @@ def parse_material(text: str) -> Material:
 
 def _mixture(text: str, before: list[str], last: str) -> Material:
     """Read the parts of a mixture, the density behind the last."""
-    wanted = "write parts by weight and the density of the mixture, such as '0.7 H2O + 0.3 C5H8O2 1.05'"
+    advice = "write parts by weight and the density of the mixture, such as '0.7 H2O + 0.3 C5H8O2 1.05'"
     words = re.match(r"^(\s*\S+\s+\S+?)[\s,;:]+([-+.\deE]+)\s*(.*?)\s*$", last)
     if words is None:
-        raise ParameterError(f"the mixture {text!r} has no density; {wanted}")
-    matches = [_PART.match(one) for one in (*before, words[1])]
+        raise ParameterError(f"the mixture {text!r} has no density; {advice}")
+    matches = [_PART.match(part_text) for part_text in (*before, words[1])]
     if None in matches:
         part = (*before, words[1])[matches.index(None)].strip()
-        raise ParameterError(f"the mixture {text!r}: {part!r} is no part by weight; {wanted}")
+        raise ParameterError(f"the mixture {text!r}: {part!r} is no part by weight; {advice}")
     parts = [(float(match[1]) / (100 if match[2] else 1), match[3]) for match in matches if match is not None]
     total = sum(weight for weight, _ in parts)
     if abs(total - 1) > 0.005:
-        raise ParameterError(f"the mixture {text!r}: its parts sum to {total:g}, not to 1; {wanted}")
+        raise ParameterError(f"the mixture {text!r}: its parts sum to {total:g}, not to 1; {advice}")
     for _, formula in parts:
         _check_formula(formula)
     density = _density(text, parts[-1][1], words[2], words[3])
@@ -198,9 +198,9 @@ def refractive_index(material: Material, energy_kev: float) -> RefractiveIndex:
         )
     tables, delta, beta = _xraylib(), 0.0, 0.0
     for weight, formula in material.parts:  # δ and β are those of each part at its own density in the mixture
-        given = formula, float(energy_kev), weight * material.density_g_cm3
-        delta += 1 - _asking(tables.Refractive_Index_Re, *given)
-        beta += _asking(tables.Refractive_Index_Im, *given)
+        arguments = formula, float(energy_kev), weight * material.density_g_cm3
+        delta += 1 - _asking(tables.Refractive_Index_Re, *arguments)
+        beta += _asking(tables.Refractive_Index_Im, *arguments)
     if not (delta > 0 and beta > 0):
         raise ParameterError(
             f"{material}: at {energy_kev:g} keV, close to an absorption edge, the tables give delta {delta:.3g} and "
@@ -262,9 +262,9 @@ def _asked(formula: str) -> str:
     return f"write it in g/cm³ behind the formula, such as '{formula} 2.65'"
 
 
-def _asking(function: Callable[..., Any], *given: Any) -> Any:
+def _asking(function: Callable[..., Any], *arguments: Any) -> Any:
     try:
-        return function(*given)
+        return function(*arguments)
     except ValueError as problem:
         raise ParameterError(str(problem)) from problem
 

@@ -73,17 +73,19 @@ def find_shift(
     if first.shape != second.shape or first.ndim not in (2, 3):
         raise InputError(f"registration: images of {first.shape} and {second.shape}; give two of one size")
     rows, columns = first.shape[-2:]
-    one, other = (_spectra(images.reshape(-1, rows, columns)) for images in (first, second))
+    first_spectra, second_spectra = (
+        _spectra(images.reshape(-1, rows, columns)) for images in (first, second)
+    )
     if second_transfer is not None:
-        one *= second_transfer
+        first_spectra *= second_transfer
     if first_transfer is not None:
-        other *= first_transfer
-    cross = np.sum(other * np.conj(one), axis=0)
+        second_spectra *= first_transfer
+    cross = np.sum(second_spectra * np.conj(first_spectra), axis=0)
     correlation = np.fft.irfft2(cross, s=(rows, columns))
     peak = np.unravel_index(int(np.argmax(correlation)), correlation.shape)
-    whole = [int(p) - n if p > n // 2 else int(p) for p, n in zip(peak, (rows, columns), strict=True)]
+    whole_px = [int(p) - n if p > n // 2 else int(p) for p, n in zip(peak, (rows, columns), strict=True)]
     near = np.arange(-FINE, FINE + 1) / FINE
-    down, across = whole[0] + near, whole[1] + near
+    down, across = whole_px[0] + near, whole_px[1] + near
     f_down, f_across = np.fft.fftfreq(rows), np.fft.rfftfreq(columns)
     weight = np.where((np.arange(len(f_across)) == 0) | (2 * np.arange(len(f_across)) == columns), 1.0, 2.0)
     fine = (
@@ -92,7 +94,7 @@ def find_shift(
         @ np.exp(2j * np.pi * np.outer(f_across, across))
     ).real
     best = np.unravel_index(int(np.argmax(fine)), fine.shape)
-    energy = np.sqrt(np.sum(weight * abs(one) ** 2) * np.sum(weight * abs(other) ** 2))
+    energy = np.sqrt(np.sum(weight * abs(first_spectra) ** 2) * np.sum(weight * abs(second_spectra) ** 2))
     likeness = float(fine[best] / energy) if energy > 0 else 0.0
     return Shift(float(down[best[0]]), float(across[best[1]]), likeness)
 
@@ -136,10 +138,10 @@ class Placement:
         down = np.zeros((len(self.rows), image.shape[1]), np.float32)
         for tap in range(TAPS):
             down += self.row_weights[:, tap, None] * image[self.rows[:, tap]]
-        made = np.zeros((len(self.rows), len(self.columns)), np.float32)
+        placed = np.zeros((len(self.rows), len(self.columns)), np.float32)
         for tap in range(TAPS):
-            made += self.column_weights[:, tap] * down[:, self.columns[:, tap]]
-        return made
+            placed += self.column_weights[:, tap] * down[:, self.columns[:, tap]]
+        return placed
 
 
 def placement(
@@ -169,8 +171,8 @@ def placement(
     parts = []
     for n, m, moved in zip(shape, source, shift, strict=True):
         at = (m - 1) / 2 + scale * (np.arange(n) - (n - 1) / 2 + moved)
-        whole = np.floor(at).astype(np.intp)
-        taps = np.clip(whole[:, None] + np.arange(1 - TAPS // 2, TAPS // 2 + 1), 0, m - 1)
-        parts.append((taps, sinc_weights(at - whole).astype(np.float32)))
+        whole_px = np.floor(at).astype(np.intp)
+        taps = np.clip(whole_px[:, None] + np.arange(1 - TAPS // 2, TAPS // 2 + 1), 0, m - 1)
+        parts.append((taps, sinc_weights(at - whole_px).astype(np.float32)))
     (rows, row_weights), (columns, column_weights) = parts
     return Placement(rows, columns, row_weights, column_weights)

@@ -81,18 +81,18 @@ def ring_correlation(pairs: Iterable[tuple[NDArray[np.floating], NDArray[np.floa
     """
     sums: NDArray[np.float64] | None = None
     slices, shape = 0, (0, 0)
-    for one, other in pairs:
-        if one.shape != other.shape or (slices and one.shape != shape) or min(one.shape) < 16:
+    for a, b in pairs:
+        if a.shape != b.shape or (slices and a.shape != shape) or min(a.shape) < 16:
             raise InputError(
-                f"slices of shape {one.shape} and {other.shape} cannot be correlated; give two volumes of one shape, "
+                f"slices of shape {a.shape} and {b.shape} cannot be correlated; give two volumes of one shape, "
                 f"of 16 px or more"
             )
-        shape = one.shape
+        shape = a.shape
         window, ring, rings = _rings(shape)
-        first, second = (np.fft.rfft2(_centred(image, window)) for image in (one, other))
+        first, second = (np.fft.rfft2(_centred(image, window)) for image in (a, b))
         products = ((first * second.conj()).real, np.abs(first) ** 2, np.abs(second) ** 2)
-        found = np.stack([_of_rings(ring, part, rings) for part in products])
-        sums = found if sums is None else sums + found
+        ring_sums = np.stack([_of_rings(ring, part, rings) for part in products])
+        sums = ring_sums if sums is None else sums + ring_sums
         slices += 1
     if sums is None:
         raise InputError("there are no slices to correlate; give at least one")
@@ -100,8 +100,8 @@ def ring_correlation(pairs: Iterable[tuple[NDArray[np.floating], NDArray[np.floa
     power = np.sqrt(first_power * second_power)
     correlation = np.divide(cross, power, out=np.zeros_like(cross), where=power > 0)
     # Neighbours along a ring are correlated as the transform of the squared window falls off.
-    alike = np.abs(np.fft.fft2(window**2))[0] / float(np.square(window).sum())
-    part = 1 / float(np.square(alike).sum())
+    window_spectrum = np.abs(np.fft.fft2(window**2))[0] / float(np.square(window).sum())
+    part = 1 / float(np.square(window_spectrum).sum())
     # rfft2 holds half of the spectrum, which is all that is independent.
     count = np.maximum(np.bincount(ring.ravel(), minlength=rings + 1)[:rings] * slices * part, part)
     root = np.sqrt(count)

@@ -63,7 +63,7 @@ def turn_frames(
     along_rows = moves_by(-math.sin(roll) * x)
     together = max(1, _TOGETHER // max(1, rows * columns))
     for first in range(0, len(frames), together):
-        some = slice(first, first + together)
-        sheared = move_lines(frames[some], along_columns)
+        group = slice(first, first + together)
+        sheared = move_lines(frames[group], along_columns)
         sheared = move_lines(np.ascontiguousarray(sheared.swapaxes(1, 2)), along_rows)
-        out[some] = move_lines(np.ascontiguousarray(sheared.swapaxes(1, 2)), along_columns)
+        out[group] = move_lines(np.ascontiguousarray(sheared.swapaxes(1, 2)), along_columns)

@@ -66,8 +66,8 @@ def moves_by(shifts: NDArray[np.floating]) -> Moves:
     Moves
         For `move_lines`.
     """
-    whole = np.floor(shifts).astype(np.intp)
-    return Moves(whole, sinc_weights(shifts - whole).astype(np.float32))
+    whole_px = np.floor(shifts).astype(np.intp)
+    return Moves(whole_px, sinc_weights(shifts - whole_px).astype(np.float32))
 
 
 def move_lines(lines: NDArray[np.float32], moves: Moves) -> NDArray[np.float32]:
@@ -90,17 +90,17 @@ def move_lines(lines: NDArray[np.float32], moves: Moves) -> NDArray[np.float32]:
     edges = [0, *(np.flatnonzero(np.diff(moves.whole)) + 1).tolist(), len(moves.whole)]
     for first, last in pairwise(edges):  # lines that move by the same whole number
         # Farther than the line is long there is nothing but its end.
-        whole = int(np.clip(moves.whole[first], -length - TAPS, length + TAPS))
-        some, made = lines[..., first:last, :], result[..., first:last, :]
-        beside = reach + abs(whole)
+        whole_px = int(np.clip(moves.whole[first], -length - TAPS, length + TAPS))
+        source, moved = lines[..., first:last, :], result[..., first:last, :]
+        beside = reach + abs(whole_px)
         padded = np.concatenate(
-            [np.repeat(some[..., :1], beside, -1), some, np.repeat(some[..., -1:], beside, -1)], axis=-1
+            [np.repeat(source[..., :1], beside, -1), source, np.repeat(source[..., -1:], beside, -1)], axis=-1
         )
-        start = abs(whole) + whole + 1
-        term = np.empty(made.shape, np.float32)
+        start = abs(whole_px) + whole_px + 1
+        term = np.empty(moved.shape, np.float32)
         for tap in range(TAPS):
             weight = moves.weights[first:last, tap, None]
-            made += np.multiply(weight, padded[..., start + tap : start + tap + length], out=term)
+            moved += np.multiply(weight, padded[..., start + tap : start + tap + length], out=term)
     return result
 
 

@@ -65,22 +65,22 @@ def skeleton(mask: NDArray[np.bool_]) -> Skeleton:
     number[lines] = np.arange(count)
     pairs, lengths = [], []
     for step in _STEPS:
-        there = np.roll(lines, tuple(-value for value in step), (0, 1, 2))
-        both = lines & there
+        shifted = np.roll(lines, tuple(-value for value in step), (0, 1, 2))
+        joined = lines & shifted
         pairs.append(
             np.stack(
-                [number[both], np.roll(number, tuple(-value for value in step), (0, 1, 2))[both]], axis=1
+                [number[joined], np.roll(number, tuple(-value for value in step), (0, 1, 2))[joined]], axis=1
             )
         )
-        lengths.append(np.full(int(both.sum()), np.sqrt(np.dot(step, step))))
+        lengths.append(np.full(int(joined.sum()), np.sqrt(np.dot(step, step))))
     edges, length = np.concatenate(pairs), np.concatenate(lengths)
-    kept = _without_shortcuts(edges, length, count)
-    degree = np.bincount(edges[kept].ravel(), minlength=count)
+    kept_edges = _without_shortcuts(edges, length, count)
+    degree = np.bincount(edges[kept_edges].ravel(), minlength=count)
     branches = np.zeros(lines.shape, bool)
     branches[lines] = degree > 2
     label = optional_import("skimage.measure", "analysis").label
     return Skeleton(
-        float(length[kept].sum()),
+        float(length[kept_edges].sum()),
         int(label(branches, connectivity=3).max(initial=0)),
         int((degree == 1).sum()),
         count,
@@ -90,10 +90,10 @@ def skeleton(mask: NDArray[np.bool_]) -> Skeleton:
 def _without_shortcuts(edges: NDArray[Any], length: NDArray[Any], count: int) -> NDArray[np.bool_]:
     """Leave out the longer side of each triangle: its ends are joined by the two shorter ones."""
     neighbours: list[dict[int, float]] = [{} for _ in range(count)]
-    for (a, b), one in zip(edges.tolist(), length.tolist(), strict=True):
-        neighbours[a][b] = neighbours[b][a] = one
-    kept = np.ones(len(edges), bool)
-    for place, ((a, b), one) in enumerate(zip(edges.tolist(), length.tolist(), strict=True)):
+    for (a, b), edge_length in zip(edges.tolist(), length.tolist(), strict=True):
+        neighbours[a][b] = neighbours[b][a] = edge_length
+    kept_edges = np.ones(len(edges), bool)
+    for place, ((a, b), edge_length) in enumerate(zip(edges.tolist(), length.tolist(), strict=True)):
         common = neighbours[a].keys() & neighbours[b].keys()
-        kept[place] = not any(max(neighbours[a][c], neighbours[b][c]) < one for c in common)
-    return kept
+        kept_edges[place] = not any(max(neighbours[a][c], neighbours[b][c]) < edge_length for c in common)
+    return kept_edges

@@ -97,9 +97,9 @@ def slice_jumps(
 def _beyond(
     values: NDArray[np.float64], first: int, least: float, step: float, *, alone: bool
 ) -> tuple[Jump, ...]:
-    known = np.isfinite(values)
-    deviation = np.where(known, values - np.median(values[known]), 0.0)
-    bound = max(JUMP * float(np.median(np.abs(deviation[known]))), least, step)
+    finite = np.isfinite(values)
+    deviation = np.where(finite, values - np.median(values[finite]), 0.0)
+    bound = max(JUMP * float(np.median(np.abs(deviation[finite]))), least, step)
     if bound <= 0:
         return ()
     places = np.flatnonzero(np.abs(deviation) > bound)
@@ -110,9 +110,9 @@ def _common(change: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return by how much both percentiles move the same way from a slice to the next; 0 where they do not."""
     moves = change - np.nanmedian(change, axis=0)
     least, most = np.min(np.abs(moves), axis=1), np.max(np.abs(moves), axis=1)
-    alike = (moves[:, 0] * moves[:, 1] > 0) & (least > 0.5 * most)
-    found = np.where(alike, np.sign(moves[:, 0]) * least, 0.0)
-    return np.asarray(np.where(np.isfinite(most), found, np.nan))
+    same_way = (moves[:, 0] * moves[:, 1] > 0) & (least > 0.5 * most)
+    common = np.where(same_way, np.sign(moves[:, 0]) * least, 0.0)
+    return np.asarray(np.where(np.isfinite(most), common, np.nan))
 
 
 def _usual(change: NDArray[np.float64]) -> float:

@@ -73,9 +73,9 @@ def homogeneous(
     f = np.asarray(image, np.float64)
     if min(f.shape) < window:
         return ()
-    whole = np.ones(f.shape) if mask is None else mask.astype(np.float64)
+    full_mask = np.ones(f.shape) if mask is None else mask.astype(np.float64)
     level = float(f.mean())  # small squares lose nothing to rounding
-    inside = _boxes(whole, window) > window**2 - 0.5
+    inside = _boxes(full_mask, window) > window**2 - 0.5
     mean, square = _boxes(f - level, window) / window**2, _boxes((f - level) ** 2, window) / window**2
     deviation = np.sqrt(np.maximum(square - mean**2, 0))
     grain = _MEAN // 2
@@ -83,20 +83,20 @@ def homogeneous(
     slow = np.sqrt(
         np.maximum(_boxes(smooth**2, window) / window**2 - (_boxes(smooth, window) / window**2) ** 2, 0)
     )
-    alike = inside & (slow <= _SLOW * deviation + 1e-9 * float(np.ptp(f)))
-    if alike.sum() < _FEWEST * inside.sum() or not alike.any():
+    level_area = inside & (slow <= _SLOW * deviation + 1e-9 * float(np.ptp(f)))
+    if level_area.sum() < _FEWEST * inside.sum() or not level_area.any():
         return ()
-    quiet = alike & (deviation <= _QUIET * np.percentile(deviation[alike], 20))
+    quiet = level_area & (deviation <= _QUIET * np.percentile(deviation[level_area], 20))
     classes = _classes(mean, quiet)
     aside = window // 2
-    found = []
-    for one in classes:
+    areas = []
+    for area in classes:
         middles = np.zeros(f.shape, np.bool_)
-        middles[aside : aside + one.shape[0], aside : aside + one.shape[1]] = one
-        found.append(
-            Homogeneous(float(np.median(mean[one])) + level, float(np.median(deviation[one])), middles)
+        middles[aside : aside + area.shape[0], aside : aside + area.shape[1]] = area
+        areas.append(
+            Homogeneous(float(np.median(mean[area])) + level, float(np.median(deviation[area])), middles)
         )
-    return tuple(found)
+    return tuple(areas)
 
 
 def _classes(mean: NDArray[np.float64], quiet: NDArray[np.bool_]) -> list[NDArray[np.bool_]]:
@@ -251,5 +251,5 @@ def negative_part(image: NDArray[np.floating], mask: NDArray[np.bool_] | None = 
     T. Donath et al., J. Opt. Soc. Am. A 23 (2006) 1048-1057, eq. 14, doi 10.1364/JOSAA.23.001048.
     """
     values = np.asarray(image if mask is None else image[mask], np.float64)
-    whole = float(np.abs(values).sum())
-    return float(np.maximum(-values, 0).sum()) / whole if whole else float("nan")
+    total = float(np.abs(values).sum())
+    return float(np.maximum(-values, 0).sum()) / total if total else float("nan")

@@ -84,28 +84,31 @@ def cut(
     ParameterError
         The volume is too small for as many blocks as there are splits, or the fractions are none.
     """
-    wanted = _checked(fractions)
-    needed = sum(value > 0 for value in wanted)
+    shares_wanted = _checked(fractions)
+    needed = sum(value > 0 for value in shares_wanted)
     lengths = [int(length) for length in shape]
     counts = range(1, MOST_PER_AXIS + 1)
     along = [
         [_kept(length, value, count, gap) for count in counts]
         for length, value in zip(lengths, patch, strict=True)
     ]
-    held = {
-        way: math.prod(kept[count - 1] for kept, count in zip(along, way, strict=True))
+    patches_by_counts = {
+        way: math.prod(patch_counts[count - 1] for patch_counts, count in zip(along, way, strict=True))
         for way in itertools.product(counts, repeat=3)
     }
-    good = [way for way, value in held.items() if value and math.prod(way) >= needed]
+    good = [way for way, value in patches_by_counts.items() if value and math.prod(way) >= needed]
     if not good:
         raise ParameterError(
             f"a volume of {_times(lengths)} voxels has no {needed} blocks for patches of {_times(patch)} with gaps of "
             f"{gap} between; give smaller patches, a finer level, or fractions such as (1, 0, 0) for one split alone"
         )
-    best = max(good, key=lambda way: (held[way] ** 2 * min(math.prod(way), ENOUGH), -math.prod(way), way))
+    best = max(
+        good,
+        key=lambda way: (patches_by_counts[way] ** 2 * min(math.prod(way), ENOUGH), -math.prod(way), way),
+    )
     spans = [_spans(length, count, gap) for length, count in zip(lengths, best, strict=True)]
     boxes = list(itertools.product(*spans))
-    splits = _assigned(len(boxes), wanted, seed)
+    splits = _assigned(len(boxes), shares_wanted, seed)
     return tuple(
         Block((z[0], y[0], x[0]), (z[1], y[1], x[1]), split)
         for (z, y, x), split in zip(boxes, splits, strict=True)
@@ -125,30 +128,30 @@ def shares(blocks: Sequence[Block]) -> Mapping[str, float]:
     Mapping of str to float
         Split → share, 0 to 1.
     """
-    whole = sum(math.prod(block.shape) for block in blocks)
+    total = sum(math.prod(block.shape) for block in blocks)
     return {
-        split: sum(math.prod(block.shape) for block in blocks if block.split == split) / whole
+        split: sum(math.prod(block.shape) for block in blocks if block.split == split) / total
         for split in SPLITS
     }
 
 
 def _checked(fractions: Sequence[float]) -> tuple[float, ...]:
-    told = tuple(float(fraction) for fraction in fractions)
+    parts = tuple(float(fraction) for fraction in fractions)
     if (
-        len(told) != len(SPLITS)
-        or not all(0 <= value <= 1 for value in told)
-        or not math.isclose(sum(told), 1)
+        len(parts) != len(SPLITS)
+        or not all(0 <= value <= 1 for value in parts)
+        or not math.isclose(sum(parts), 1)
     ):
         raise ParameterError(
-            f"fractions {told}: give three numbers for train, validation and test that add up to 1, (0.7, 0.15, 0.15)"
+            f"fractions {parts}: give three numbers for train, validation and test that add up to 1, (0.7, 0.15, 0.15)"
         )
-    return told
+    return parts
 
 
 def _kept(length: int, patch: int, count: int, gap: int) -> int:
     """Count the whole patches along an axis that is cut into so many blocks."""
-    held = [(stop - start) // patch for start, stop in _spans(length, count, gap)]
-    return sum(held) if all(held) else 0
+    patch_counts = [(stop - start) // patch for start, stop in _spans(length, count, gap)]
+    return sum(patch_counts) if all(patch_counts) else 0
 
 
 def _spans(length: int, count: int, gap: int) -> list[tuple[int, int]]:

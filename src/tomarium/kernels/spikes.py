@@ -147,7 +147,7 @@ def measure_noise(frames: Any, following: Any = None) -> NoiseModel:
         middles.append(middle[good])
         differences.append(np.abs(frame[good] - middle[good]))
         changes.append(change[good])
-    middle, difference, change = (np.concatenate(each) for each in (middles, differences, changes))
+    middle, difference, change = (np.concatenate(parts) for parts in (middles, differences, changes))
     if not len(middle):
         return NoiseModel(np.zeros(1), np.ones(1))
     order = np.argsort(middle, kind="stable")
@@ -171,12 +171,12 @@ def _of_photons(brightness: NDArray[np.float64], sigma: NDArray[np.float64]) -> 
     allows for the chance in the levels that it touches.
     """
     variance = sigma**2
-    one, other = np.triu_indices(len(sigma), 1)
-    apart = brightness[other] - brightness[one]
+    first, second = np.triu_indices(len(sigma), 1)
+    apart = brightness[second] - brightness[first]
     is_wider = apart > 0
-    one, other, apart = one[is_wider], other[is_wider], apart[is_wider]
-    slope = np.append(np.maximum((variance[other] - variance[one]) / apart, 0), 0)
-    start = np.append(one, np.argmin(variance))
+    first, second, apart = first[is_wider], second[is_wider], apart[is_wider]
+    slope = np.append(np.maximum((variance[second] - variance[first]) / apart, 0), 0)
+    start = np.append(first, np.argmin(variance))
     lines = variance[start, None] + slope[:, None] * (brightness - brightness[start, None])
     lines = lines[(lines <= variance * (1 + 1e-9)).all(axis=1)]
     highest = lines[np.argmax((lines / np.maximum(variance, 1e-30)).sum(axis=1))]
@@ -186,9 +186,9 @@ def _of_photons(brightness: NDArray[np.float64], sigma: NDArray[np.float64]) -> 
 def _spread(differences: NDArray[np.float32]) -> float:
     """Return the standard deviation of normal noise whose absolute values have this trimmed mean."""
     ordered = np.sort(differences)
-    kept = ordered[: max(1, round(0.9 * len(ordered)))]
+    lower_part = ordered[: max(1, round(0.9 * len(ordered)))]
     # The mean of |x| of a normal x below its 90 % quantile q = 1.6449 is 2 (φ(0) - φ(q)) / 0.9 = 0.6574.
-    return float(kept.mean()) / 0.6574
+    return float(lower_part.mean()) / 0.6574
 
 
 @cache
@@ -207,12 +207,12 @@ def median_network(size: int) -> NDArray[np.int32]:
                 ]
             k //= 2
         p *= 2
-    needed, kept = {size // 2}, []
+    needed, comparators = {size // 2}, []
     for low, high in reversed(pairs):  # what does not lead to the middle is left out
         if low in needed or high in needed:
             needed |= {low, high}
-            kept.append((low, high))
-    return np.ascontiguousarray(kept[::-1], np.int32).reshape(-1, 2)
+            comparators.append((low, high))
+    return np.ascontiguousarray(comparators[::-1], np.int32).reshape(-1, 2)
 
 
 def local_median(frame: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -340,14 +340,14 @@ def remove_spikes(
     def signal(number: int) -> NDArray[np.float32] | None:
         if number < 0:
             return None
-        made = drawn.signal(data[number] if number < len(data) else further[number - len(data)])
-        made[~np.isfinite(made)] = -np.inf
-        return made
+        frame_signal = drawn.signal(data[number] if number < len(data) else further[number - len(data)])
+        frame_signal[~np.isfinite(frame_signal)] = -np.inf
+        return frame_signal
 
     def one(number: int) -> int:
         result[number] = data[number]
-        others = [found for found in map(signal, near[number].tolist()) if found is not None]
-        return _one_frame(data[number], others, result[number], drawn, noise, threshold)
+        neighbours = [neighbour for neighbour in map(signal, near[number].tolist()) if neighbour is not None]
+        return _one_frame(data[number], neighbours, result[number], drawn, noise, threshold)
 
     with ThreadPoolExecutor(max(1, threads)) as pool:
         return result, sum(pool.map(one, range(len(data))))
@@ -380,21 +380,21 @@ def _demand_fit(near: NDArray[Any], more: NDArray[Any], pattern: Pattern, data: 
 
 
 def _compiled(engine: str, dtype: np.dtype[Any]) -> bool:
-    known = dtype in (np.uint16, np.float32)
-    if engine == "native" and not known:
+    supported = dtype in (np.uint16, np.float32)
+    if engine == "native" and not supported:
         raise EngineUnavailable(f"remove_spikes: the compiled kernel takes uint16 and float32, not {dtype}")
-    return takes_compiled(engine, "remove_spikes") and known
+    return takes_compiled(engine, "remove_spikes") and supported
 
 
 def _one_frame(
     frame: NDArray[Any],
-    others: list[NDArray[np.float32]],
+    neighbours: list[NDArray[np.float32]],
     result: NDArray[Any],
     pattern: Pattern,
     noise: NoiseModel,
     threshold: float,
 ) -> int:
-    before = np.maximum.reduce(others) if others else None
+    before = np.maximum.reduce(neighbours) if neighbours else None
     pixels = pattern.signal(frame)
     pixels[~np.isfinite(pixels)] = np.inf
     middle = local_median(pixels)
@@ -409,7 +409,7 @@ def _one_frame(
         tallest = np.maximum(np.maximum(about[:-2], about[2:]), before)
         allowed = threshold * noise.in_time_at(before[rows, columns])
         sure &= pixels[rows, columns] - before[rows, columns] > BOTH * allowed
-        sure &= pixels[rows, columns] - _mean(others, before)[rows, columns] > allowed
+        sure &= pixels[rows, columns] - _mean(neighbours, before)[rows, columns] > allowed
         sure &= pixels[rows, columns] - tallest[rows, columns] > 0.5 * allowed
     rows, columns = rows[sure], columns[sure]
     height, width = frame.shape
@@ -430,13 +430,13 @@ def _one_frame(
     high = excess[r, c] > SKIRT * noise.at(middle[r, c])
     if before is not None and fresh is not None:
         high &= fresh[r, c] > SKIRT * noise.in_time_at(before[r, c])
-        if len(others) == 2:
+        if len(neighbours) == 2:
             high |= np.isfinite(fresh[r, c]) & (fresh[r, c] > np.float32(0.5) * fresh[y, x])
     places = np.unique(r[high] * width + c[high])
     r, c = places // width, places % width
     mended = middle[r, c]
-    if len(others) == 2:
-        three = np.stack([mended, others[0][r, c], others[1][r, c]])
+    if len(neighbours) == 2:
+        three = np.stack([mended, neighbours[0][r, c], neighbours[1][r, c]])
         mended = np.where(np.isfinite(three).all(axis=0), np.sort(three, axis=0)[1], mended)
     mended = mended / pattern.relative[r, c] + pattern.dark[r, c]
     if result.dtype.kind in "iu":
@@ -445,12 +445,12 @@ def _one_frame(
     return int(np.count_nonzero(result[r, c] != frame[r, c]))
 
 
-def _mean(others: list[NDArray[np.float32]], before: NDArray[np.float32]) -> NDArray[np.float32]:
+def _mean(neighbours: list[NDArray[np.float32]], before: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return the mean of two frames where both have a value, else what there is."""
-    if len(others) < 2:
+    if len(neighbours) < 2:
         return before
     with np.errstate(invalid="ignore"):
-        mean = np.float32(0.5) * (others[0] + others[1])
+        mean = np.float32(0.5) * (neighbours[0] + neighbours[1])
     return np.where(np.isfinite(mean), mean, before)
 
 
@@ -462,12 +462,12 @@ def _parts(
 ) -> list[tuple[int, int]]:
     """Grow from the pixel over neighbours that rise half as high; return none where there are too many."""
     half = middle + np.float32(0.5) * (pixels[row, column] - middle)
-    found = [(row, column)]
-    for r, c in found:  # grows below
+    spike_pixels = [(row, column)]
+    for r, c in spike_pixels:  # grows below
         top, left = max(r - 1, 0), max(c - 1, 0)
         for y, x in np.argwhere(pixels[top : r + 2, left : c + 2] > half) + np.array([top, left]):
-            if (y, x) not in found:
-                found.append((int(y), int(x)))
-        if len(found) > most:
+            if (y, x) not in spike_pixels:
+                spike_pixels.append((int(y), int(x)))
+        if len(spike_pixels) > most:
             return []
-    return found
+    return spike_pixels

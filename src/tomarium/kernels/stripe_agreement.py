@@ -200,7 +200,7 @@ def bridge_dead_columns(
         The sinograms have not three axes, or there are fewer angles than 32.
     """
     demand_angles(sinograms)
-    return each_sinogram(sinograms, lambda one: bridge(one, dead_columns(one)), threads, out)
+    return each_sinogram(sinograms, lambda sinogram: bridge(sinogram, dead_columns(sinogram)), threads, out)
 
 
 def dead_columns(sinogram: NDArray[np.float32]) -> NDArray[np.bool_]:

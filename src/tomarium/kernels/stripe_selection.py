@@ -183,7 +183,7 @@ def best_treatment(
         tried["all"] = _sorted_there(level, still & (large | partial), size, engine)
     if len(tried) == 1:
         return sinogram, "none", columns
-    costs = {name: _cost(sinogram, made, columns) for name, made in tried.items()}
+    costs = {name: _cost(sinogram, treated, columns) for name, treated in tried.items()}
     best = min(costs, key=lambda name: costs[name])
     return tried[best], best, columns
 
@@ -193,16 +193,16 @@ def _outstanding(
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Return which columns stand out in most means of blocks, and which in some."""
     standing = np.abs(standing_out(means))
-    much = np.sqrt(np.mean(standing**2, axis=0))
+    rms = np.sqrt(np.mean(standing**2, axis=0))
     rough = np.median(np.abs(np.diff(sinogram[:, ::FEW], 2, axis=0)))
     # Second differences of white noise have sqrt(6) times its deviation, whose median is 0.6745 of it.
     noise = rough / (0.6745 * 6**0.5) / (len(sinogram) / FAINT_BLOCKS) ** 0.5
     least = max(2 * float(noise), LEAST * float(np.ptp(sinogram)))
-    beside = np.maximum(median_over_columns(much, NARROW), median_over_columns(much, USUAL_OVER))
+    beside = np.maximum(median_over_columns(rms, NARROW), median_over_columns(rms, USUAL_OVER))
     usual = np.maximum(beside, least)
-    out = much > OUTSTANDING * usual
-    most = np.median(standing, axis=0) > 0.5 * much
-    return out & most, out & ~most
+    out = rms > OUTSTANDING * usual
+    in_most_views = np.median(standing, axis=0) > 0.5 * rms
+    return out & in_most_views, out & ~in_most_views
 
 
 def _sorted_there(
@@ -211,14 +211,14 @@ def _sorted_there(
     """Sort columns and the ones beside them, taking for the others what they are."""
     wide = np.convolve(mask, np.ones(3), "same") > 0
     needed = np.convolve(wide, np.ones(2 * (size // 2) + 1), "same") > 0
-    made = sinogram.copy()
+    levelled = sinogram.copy()
     edges = np.flatnonzero(np.diff(np.concatenate([[False], needed, [False]])))
     for first, last in zip(edges[::2], edges[1::2], strict=True):
         part = sinogram[:, None, first:last]
         smooth = remove_stripes_by_sorting(part, size, engine=engine, threads=1)[:, 0]
         chosen = wide[first:last]
-        made[:, first:last][:, chosen] = smooth[:, chosen]
-    return made
+        levelled[:, first:last][:, chosen] = smooth[:, chosen]
+    return levelled
 
 
 def _cost(before: NDArray[np.float32], after: NDArray[np.float32], columns: Columns) -> float:
@@ -226,8 +226,8 @@ def _cost(before: NDArray[np.float32], after: NDArray[np.float32], columns: Colu
     cost = float(np.mean(standing_out(block_means(after, FAINT_BLOCKS)) ** 2))
     sorted_ones = np.convolve(columns.large | columns.partial, np.ones(3), "same") > 0
     # The others are changed alike at all angles, or were dead.
-    there = np.flatnonzero(sorted_ones & ~columns.dead)
-    change = after[:, there] - before[:, there]
+    sorted_columns = np.flatnonzero(sorted_ones & ~columns.dead)
+    change = after[:, sorted_columns] - before[:, sorted_columns]
     for block in np.array_split(change, FAINT_BLOCKS):
         cost += float(np.sum((block - block.mean(axis=0)) ** 2)) / before.size
     return cost

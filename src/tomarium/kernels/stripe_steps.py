@@ -59,9 +59,9 @@ def bands(means: NDArray[np.float64]) -> NDArray[np.bool_]:
     array of bool, shape (column,)
         Columns between two opposite jumps of their means, less the slope about, that the blocks agree on.
     """
-    found = np.zeros(means.shape[1], np.bool_)
+    in_band = np.zeros(means.shape[1], np.bool_)
     if means.shape[1] < 2 * SLOPES:
-        return found
+        return in_band
     steps = np.diff(means, axis=1)
     steps = steps - median_over_columns(steps, SLOPES)
     mean = steps.mean(axis=0)
@@ -75,9 +75,9 @@ def bands(means: NDArray[np.float64]) -> NDArray[np.bool_]:
                 break
             small, large = sorted((abs(mean[first]), abs(mean[last])))
             if mean[first] * mean[last] < 0 and small > ALIKE * large:
-                found[first + 1 : last + 1] = True
+                in_band[first + 1 : last + 1] = True
                 break
-    return found
+    return in_band
 
 
 def background_below(means: NDArray[np.float64], mask: NDArray[np.bool_]) -> NDArray[np.float64]:
@@ -106,8 +106,8 @@ def background_below(means: NDArray[np.float64], mask: NDArray[np.bool_]) -> NDA
         middle = 0.5 * (first + last - 1)
         degree = 2 if len(beside) > BESIDE else 1
         terms = np.vander((beside - middle) / BESIDE, degree + 1)
-        there = np.vander((np.arange(first, last) - middle) / BESIDE, degree + 1)
-        result[:, first:last] = (there @ np.linalg.lstsq(terms, means[:, beside].T, rcond=None)[0]).T
+        powers = np.vander((np.arange(first, last) - middle) / BESIDE, degree + 1)
+        result[:, first:last] = (powers @ np.linalg.lstsq(terms, means[:, beside].T, rcond=None)[0]).T
     return result
 
 
@@ -137,9 +137,9 @@ def without_intervals(sinogram: NDArray[np.float32], mask: NDArray[np.bool_]) ->
     result = sinogram.copy()
     above = sinogram - bridge(sinogram, mask)
     for column in np.flatnonzero(mask).tolist():
-        found = _interval(above[:, column].astype(np.float64))
-        if found is not None:
-            first, last, height = found
+        interval = _interval(above[:, column].astype(np.float64))
+        if interval is not None:
+            first, last, height = interval
             result[first:last, column] -= np.float32(height)
     return result
 
@@ -156,14 +156,17 @@ def _interval(values: NDArray[np.float64]) -> tuple[int, int, float] | None:
     if min(inside.sum(), (~inside).sum()) < FEWEST:
         return None
     height = float(values[inside].mean() - values[~inside].mean())
-    left = values - np.where(inside, height, 0)
-    few = max(FEWEST // 2, count // 64)
+    rest = values - np.where(inside, height, 0)
+    least_views = max(FEWEST // 2, count // 64)
     noise = float(np.median(np.abs(np.diff(values)))) / (0.6745 * 2**0.5)
-    if left.std() > max(REST * noise, 0.1 * abs(height)) or abs(height) < HIGH * left.std() / few**0.5:
+    if (
+        rest.std() > max(REST * noise, 0.1 * abs(height))
+        or abs(height) < HIGH * rest.std() / least_views**0.5
+    ):
         return None
     for end, sign in ((first, 1), (last, -1)):
-        if few <= end <= count - few:
-            rise = sign * (values[end : end + few].mean() - values[end - few : end].mean())
+        if least_views <= end <= count - least_views:
+            rise = sign * (values[end : end + least_views].mean() - values[end - least_views : end].mean())
             if rise / height < SHARP:
                 return None
     if (first == 0 or last == count) and abs(values[~inside].mean()) > abs(values[inside].mean()):
@@ -174,10 +177,12 @@ def _interval(values: NDArray[np.float64]) -> tuple[int, int, float] | None:
 def _best(values: NDArray[np.float64], firsts: NDArray[Any], lasts: NDArray[Any]) -> tuple[int, int]:
     """Return the ends of the interval within which and beside which the squares about the mean are least."""
     total = np.concatenate([[0.0], np.cumsum(values - values.mean())])
-    many = (lasts[None] - firsts[:, None]).astype(np.float64)
-    valid = (many > 0) & (many < len(values))
-    many = np.where(valid, many, 1)
-    between = (total[lasts][None] - total[firsts][:, None]) ** 2 * len(values) / (many * (len(values) - many))
+    lengths = (lasts[None] - firsts[:, None]).astype(np.float64)
+    valid = (lengths > 0) & (lengths < len(values))
+    lengths = np.where(valid, lengths, 1)
+    between = (
+        (total[lasts][None] - total[firsts][:, None]) ** 2 * len(values) / (lengths * (len(values) - lengths))
+    )
     place = int(np.argmax(np.where(valid, between, -1)))
     row, column = divmod(place, len(lasts))
     return int(firsts[row]), int(lasts[column])

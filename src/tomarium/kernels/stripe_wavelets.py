@@ -125,8 +125,8 @@ def daubechies(moments: int) -> NDArray[np.float32]:
 
 def _places(size: int, reach: int, block: int) -> NDArray[np.intp]:
     """Return what stands where in a mirrored axis whose length is a multiple of a block."""
-    more = -(size + 2 * reach) % block
-    return mirrored_places(size, reach + more)[more:]
+    further_lines = -(size + 2 * reach) % block
+    return mirrored_places(size, reach + further_lines)[further_lines:]
 
 
 def _stripes(
@@ -152,30 +152,30 @@ def _slow(band: NDArray[np.float32], cycles: float) -> NDArray[np.float32]:
 
 def _split(numbers: NDArray[np.float32], taps: NDArray[np.float32], axis: int) -> NDArray[np.float32]:
     """Return Σ_k taps[k] numbers[2 n + k], periodic."""
-    made = np.zeros([size // (1 + (k == axis)) for k, size in enumerate(numbers.shape)], np.float32)
+    filtered = np.zeros([size // (1 + (k == axis)) for k, size in enumerate(numbers.shape)], np.float32)
     reach = len(taps) // 2
     if axis == 0:
         halves = [np.concatenate([numbers[start::2], numbers[start : 2 * reach : 2]]) for start in (0, 1)]
-    for rows in _blocks(len(made)):
+    for rows in _blocks(len(filtered)):
         if axis == 1:
             block = np.concatenate([numbers[rows], numbers[rows, : 2 * reach]], axis=1)
             halves = [np.ascontiguousarray(block[:, start::2]) for start in (0, 1)]
-        room = np.empty_like(made[rows])
+        room = np.empty_like(filtered[rows])
         for k, tap in enumerate(taps):
             half = halves[k % 2]
             first = k // 2
-            taken = (
+            shifted = (
                 half[rows.start + first : rows.stop + first]
                 if axis == 0
                 else half[:, first : first + room.shape[1]]
             )
-            made[rows] += np.multiply(taken, tap, out=room)
-    return made
+            filtered[rows] += np.multiply(shifted, tap, out=room)
+    return filtered
 
 
 def _joined(band: NDArray[np.float32], taps: NDArray[np.float32], axis: int) -> NDArray[np.float32]:
     """Return the transpose of `_split`."""
-    made = np.empty([size * (1 + (k == axis)) for k, size in enumerate(band.shape)], np.float32)
+    joined = np.empty([size * (1 + (k == axis)) for k, size in enumerate(band.shape)], np.float32)
     reach = len(taps) // 2
     longer = np.concatenate([band[-reach:], band]) if axis == 0 else band
     for rows in _blocks(len(band)):
@@ -184,18 +184,18 @@ def _joined(band: NDArray[np.float32], taps: NDArray[np.float32], axis: int) -> 
         room = np.empty_like(parts[0])
         for k, tap in enumerate(taps):
             first = reach - k // 2
-            taken = (
+            shifted = (
                 block[rows.start + first : rows.stop + first]
                 if axis == 0
                 else block[:, first : first + room.shape[1]]
             )
-            parts[k % 2] += np.multiply(taken, tap, out=room)
+            parts[k % 2] += np.multiply(shifted, tap, out=room)
         for start in (0, 1):
             if axis == 0:
-                made[2 * rows.start + start : 2 * rows.stop : 2] = parts[start]
+                joined[2 * rows.start + start : 2 * rows.stop : 2] = parts[start]
             else:
-                made[rows, start::2] = parts[start]
-    return made
+                joined[rows, start::2] = parts[start]
+    return joined
 
 
 def _blocks(rows: int) -> Iterator[slice]:

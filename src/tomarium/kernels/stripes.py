@@ -402,15 +402,15 @@ def _level_large(
 ) -> NDArray[np.float32]:
     """Algorithm 5: every column to the level of its neighbours, and outright where it stands out."""
     left_out = int(0.5 * drop * len(sinogram))
-    kept = slice(left_out, len(sinogram) - left_out)
-    made = np.empty_like(sinogram)
-    level, usual = _sort(sinogram[:, None], size, 1.0, engine, 1, made[:, None], kept)[:, 0]
+    inner_views = slice(left_out, len(sinogram) - left_out)
+    levelled = np.empty_like(sinogram)
+    level, usual = _sort(sinogram[:, None], size, 1.0, engine, 1, levelled[:, None], inner_views)[:, 0]
     factor = np.divide(level, usual, out=np.ones_like(level), where=usual != 0)
     mask = _widened(_stands_out(factor, snr))
-    smoothed = made[:, mask]
-    np.divide(sinogram, np.where(factor != 0, factor, 1).astype(np.float32), out=made)
-    made[:, mask] = smoothed
-    return made
+    smoothed = levelled[:, mask]
+    np.divide(sinogram, np.where(factor != 0, factor, 1).astype(np.float32), out=levelled)
+    levelled[:, mask] = smoothed
+    return levelled
 
 
 def _stands_out(values: NDArray[Any], snr: float) -> NDArray[np.bool_]:

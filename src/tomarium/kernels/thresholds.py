@@ -99,7 +99,7 @@ def multi_otsu(counts: NDArray[np.integer], low: float, high: float, classes: in
         sums = best[:, None] + gain
         came.append(np.argmax(sums, axis=0))
         best = sums.max(axis=0)
-    found, place = [], len(n)
+    thresholds, place = [], len(n)
     for step in reversed(came):
         place = int(step[place])
         before, after = place, place  # the middle of an empty gap
@@ -107,5 +107,5 @@ def multi_otsu(counts: NDArray[np.integer], low: float, high: float, classes: in
             before -= 1
         while n[after] == 0:
             after += 1
-        found.append(float(edges[before] + edges[after]) / 2)
-    return tuple(reversed(found))
+        thresholds.append(float(edges[before] + edges[after]) / 2)
+    return tuple(reversed(thresholds))

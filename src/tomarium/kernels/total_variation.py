@@ -57,18 +57,18 @@ def shrink_variation(
     length = xp.empty_like(wanted)
     for _ in range(steps):
         image = _image(wanted, ahead, weight, inside, non_negative)
-        made = ahead
-        made[0, :-1, :] += rate * (image[:-1, :] - image[1:, :])
-        made[1, :, :-1] += rate * (image[:, :-1] - image[:, 1:])
+        next_dual = ahead
+        next_dual[0, :-1, :] += rate * (image[:-1, :] - image[1:, :])
+        next_dual[1, :, :-1] += rate * (image[:, :-1] - image[:, 1:])
         if xp is np:
-            np.hypot(made[0], made[1], out=length)
+            np.hypot(next_dual[0], next_dual[1], out=length)
             np.maximum(length, 1, out=length)
         else:
-            length = xp.maximum(xp.hypot(made[0, ...], made[1, ...]), 1.0)
-        made /= length
+            length = xp.maximum(xp.hypot(next_dual[0, ...], next_dual[1, ...]), 1.0)
+        next_dual /= length
         t, before = (1 + sqrt(1 + 4 * t * t)) / 2, t
-        ahead = made + ((before - 1) / t) * (made - last)
-        last = made
+        ahead = next_dual + ((before - 1) / t) * (next_dual - last)
+        last = next_dual
     dual[...] = last
     return _image(wanted, last, weight, inside, non_negative)
 
@@ -88,8 +88,8 @@ def _image(
     image *= -weight
     image += wanted
     image *= inside
-    found: NDArray[np.float32] = not_negative(image) if non_negative else image
-    return found
+    result: NDArray[np.float32] = not_negative(image) if non_negative else image
+    return result
 
 
 def total_variation(image: NDArray[np.float32]) -> float:

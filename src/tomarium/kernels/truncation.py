@@ -97,10 +97,10 @@ def truncated_views(sinogram: Any, angles_deg: NDArray[np.float64], edge: Edge =
     for row in np.flatnonzero((means > leasts[:, None]).any(axis=0).mean(axis=0) >= FEWEST_VIEWS):
         highest = _highest(sinogram, int(row))
         leasts[:, row] = np.maximum(leasts[:, row], LEAST * highest)
-    found = np.zeros((angles, rows), np.bool_)
-    found[turned] = (means > leasts[:, None]).any(axis=0)
-    found[:, found.mean(axis=0) < FEWEST_VIEWS] = False
-    return found
+    truncated = np.zeros((angles, rows), np.bool_)
+    truncated[turned] = (means > leasts[:, None]).any(axis=0)
+    truncated[:, truncated.mean(axis=0) < FEWEST_VIEWS] = False
+    return truncated
 
 
 @dataclass(frozen=True)
@@ -184,24 +184,26 @@ def fit_chords(
     if half:
         products.append(_half_a_turn_later(products[0], turn[order]))
     squared = -sum(products) / (8 * (radius - middle))
-    whole = _mean_over_views(squared)
+    mean_squared = _mean_over_views(squared)
     width = 2 * radius + 1
     largest = on_host(namespace(sinogram).max(sinogram, axis=2))
     widest = _mean_over_views(largest) / width  # no slope outward: as flat as can be
-    whole = np.where(whole > 0, whole, (0.3 * widest) ** 2)
-    attenuation = np.sqrt(np.clip(_smooth(squared, far, round_turn=half), 0.25 * whole, 4 * whole))
+    mean_squared = np.where(mean_squared > 0, mean_squared, (0.3 * widest) ** 2)
+    attenuation = np.sqrt(
+        np.clip(_smooth(squared, far, round_turn=half), 0.25 * mean_squared, 4 * mean_squared)
+    )
     attenuation = np.maximum(attenuation, 1e-9)
     chords = {}
-    wanted = np.zeros(sinogram.shape[1])
+    needed = np.zeros(sinogram.shape[1])
     for name, (value, slope, edge) in sides.items():
         x = -value * slope / (4 * attenuation**2)
         radius2 = x**2 + (value / (2 * attenuation)) ** 2
-        wanted = np.maximum(wanted, np.max(np.sqrt(radius2) - x - middle, axis=0) + 3 * BLEND)
+        needed = np.maximum(needed, np.max(np.sqrt(radius2) - x - middle, axis=0) + 3 * BLEND)
         used = np.where(value > 0, attenuation, 0)
         chords[name] = Chord(used[back], (x + middle)[back], radius2[back], edge[back])
     reaches = (np.array(REACHES) * width).astype(np.intp)
-    more = reaches[np.minimum(np.searchsorted(reaches, wanted), len(reaches) - 1)]
-    return chords.get("left"), chords.get("right"), more
+    reach = reaches[np.minimum(np.searchsorted(reaches, needed), len(reaches) - 1)]
+    return chords.get("left"), chords.get("right"), reach
 
 
 def continued(sinogram: Any, left: Chord | None, right: Chord | None, more: int) -> Any:
@@ -285,10 +287,10 @@ def _beyond(chord: Chord, more: int, sinogram: Any) -> Any:
     result = not_negative(there(chord.radius2[..., None]) - result)
     result = np.sqrt(result, out=result) if xp is np else xp.sqrt(result)
     result *= there(2 * chord.attenuation[..., None])
-    seen = 2 * chord.attenuation * np.sqrt(np.maximum(chord.radius2 - (chord.start - 1.5) ** 2, 0))
-    rest = np.where(chord.attenuation > 0, chord.edge - seen, 0)
+    chord_value = 2 * chord.attenuation * np.sqrt(np.maximum(chord.radius2 - (chord.start - 1.5) ** 2, 0))
+    difference = np.where(chord.attenuation > 0, chord.edge - chord_value, 0)
     near = min(more, int(8 * BLEND))
-    result[..., :near] += there(rest[..., None]) * there(np.exp(-t[..., :near] / BLEND))
+    result[..., :near] += there(difference[..., None]) * there(np.exp(-t[..., :near] / BLEND))
     return not_negative(result)
 
 

@@ -83,8 +83,8 @@ class Unsharp:
             1 at frequency 0, up to 1 + c; of the Laplacian up to 1 + 2 c / (e σ²).
         """
         if self.kind == "log":
-            plain = [_gaussian(one, self.sigma_px) for one in (rows, columns)]
-            bent = [_curvature(one, self.sigma_px) for one in (rows, columns)]
+            plain = [_gaussian(frequencies, self.sigma_px) for frequencies in (rows, columns)]
+            bent = [_curvature(frequencies, self.sigma_px) for frequencies in (rows, columns)]
             return np.asarray(
                 1 + self.coefficient * (np.outer(bent[0], plain[1]) + np.outer(plain[0], bent[1]))
             )

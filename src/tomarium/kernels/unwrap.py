@@ -86,16 +86,16 @@ def unwrap_sinogram(
     level = _wrap(wrapped - line)
     lacking = tuple(-2 * np.pi * np.round(np.diff(level, axis=axis) / (2 * np.pi)) for axis in (0, 1))
     added = np.zeros_like(level)
-    if any(one.any() for one in lacking):
+    if any(differences.any() for differences in lacking):
         strength = np.clip(np.asarray(amplitude, np.float64), LEAST_AMPLITUDE, 1) ** 4
         weights = np.minimum(strength[1:], strength[:-1]), np.minimum(strength[:, 1:], strength[:, :-1])
         added = _multiples(lacking, weights, None)
         if _off_balance(level + added).mean() > 0.5:  # the whole inside may be off by 2π
-            again = _multiples(lacking, weights, -level.sum(axis=1))
-            if _off_balance(level + again).sum() < _off_balance(level + added).sum():
-                added = again
-    found = level + added
-    return (found + line).astype(np.float32), _torn(found) | _off_balance(found)[:, None]
+            balanced = _multiples(lacking, weights, -level.sum(axis=1))
+            if _off_balance(level + balanced).sum() < _off_balance(level + added).sum():
+                added = balanced
+    multiples = level + added
+    return (multiples + line).astype(np.float32), _torn(multiples) | _off_balance(multiples)[:, None]
 
 
 def _wrap(phase: Array) -> Array:
@@ -141,10 +141,10 @@ def _least(lacking: tuple[Array, ...], weights: tuple[Array, ...], sums: Array |
     now = weights
     for number in range(ROUNDS):
         if number:
-            generator = (np.diff(field, axis=axis) - one for axis, one in enumerate(lacking))
+            generator = (np.diff(field, axis=axis) - differences for axis, differences in enumerate(lacking))
             now = tuple(
-                weight / np.sqrt(1 + (one / TOLERANT_RAD) ** 2)
-                for weight, one in zip(weights, generator, strict=True)
+                weight / np.sqrt(1 + (difference / TOLERANT_RAD) ** 2)
+                for weight, difference in zip(weights, generator, strict=True)
             )
         before = field.copy()
         _solve(field, lacking, now, inverse, sums)
@@ -162,27 +162,29 @@ def _solve(
 ) -> None:
     """Bring a field to the least squares of some weights, by conjugate gradients from where it is."""
     inner = field[:, 1:-1]
-    wanted = _divergence([w * one for w, one in zip(weights, lacking, strict=True)], field.shape)
+    right_side = _divergence(
+        [w * differences for w, differences in zip(weights, lacking, strict=True)], field.shape
+    )
     draw = 0.0
     if sums is not None:
         draw = DRAW / field.shape[1]
-        wanted = wanted + draw * sums[:, None]
-    rest = wanted - _normal(field, weights, draw)
-    enough = SOLVED * float(np.linalg.norm(wanted))
+        right_side = right_side + draw * sums[:, None]
+    residual = right_side - _normal(field, weights, draw)
+    enough = SOLVED * float(np.linalg.norm(right_side))
     if not enough:
         return
     direction = np.zeros_like(field)
     last = 1.0
     for step in range(MOST_STEPS):
-        if np.linalg.norm(rest) < enough:
+        if np.linalg.norm(residual) < enough:
             return
-        likely = _preconditioned(rest, inverse)
-        size = float(np.vdot(rest, likely))
+        likely = _preconditioned(residual, inverse)
+        size = float(np.vdot(residual, likely))
         direction[:, 1:-1] = likely + (size / last if step else 0.0) * direction[:, 1:-1]
         image = _normal(direction, weights, draw)
         length = size / float(np.vdot(direction[:, 1:-1], image))
         inner += length * direction[:, 1:-1]
-        rest -= length * image
+        residual -= length * image
         last = size
 
 
@@ -209,9 +211,9 @@ def _inverse(shape: tuple[int, ...]) -> Array:
     return np.asarray(1 / np.add.outer(down, across) / (4 * views * (columns - 1)))
 
 
-def _preconditioned(rest: Array, inverse: Array) -> Array:
+def _preconditioned(residual: Array, inverse: Array) -> Array:
     from ducc0.fft import dct, dst
 
-    spectrum = dct(dst(rest, type=1, axes=(1,)), type=2, axes=(0,))
+    spectrum = dct(dst(residual, type=1, axes=(1,)), type=2, axes=(0,))
     spectrum *= inverse
     return np.asarray(dst(dct(spectrum, type=3, axes=(0,)), type=1, axes=(1,)))

@@ -126,11 +126,11 @@ def _errors(first: Image, second: Image, found: Offset, reach_px: float) -> tupl
         return float("nan"), float("nan")
     rows = np.array_split(np.arange(first.shape[0]), count)
     start = (found.columns, found.rows)
-    each = [
+    part_offsets = [
         register(np.ascontiguousarray(first[r]), np.ascontiguousarray(second[r]), reach_px, start)
         for r in rows
     ]
-    offsets = [offset for offset in each if offset.likeness >= ALIKE]
+    offsets = [offset for offset in part_offsets if offset.likeness >= ALIKE]
     if len(offsets) < 2:
         return float("nan"), float("nan")
     columns = np.array([offset.columns for offset in offsets]) - found.columns

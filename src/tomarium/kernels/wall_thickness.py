@@ -57,9 +57,9 @@ def _no_steeper_than_one(depth: NDArray[np.float32]) -> NDArray[np.float32]:
     best = depth.copy()
     for step in product((-1, 0, 1), repeat=3):
         if any(step):
-            here = tuple(slice(max(0, -s), n - max(0, s)) for s, n in zip(step, depth.shape, strict=True))
-            there = tuple(slice(max(0, s), n - max(0, -s)) for s, n in zip(step, depth.shape, strict=True))
-            np.minimum(best[here], depth[there] + np.float32(sum(s * s for s in step) ** 0.5), out=best[here])
+            near = tuple(slice(max(0, -s), n - max(0, s)) for s, n in zip(step, depth.shape, strict=True))
+            far = tuple(slice(max(0, s), n - max(0, -s)) for s, n in zip(step, depth.shape, strict=True))
+            np.minimum(best[near], depth[far] + np.float32(sum(s * s for s in step) ** 0.5), out=best[near])
     return best
 
 
@@ -93,9 +93,9 @@ def greatest_depth(depth: NDArray[np.float32]) -> NDArray[np.float32]:
             at = (c + down - b) / slope
         inside = (up > 0.2) & (down > 0.2) & (at > 0) & (at < 1) & (b > 0) & (c > 0)
         top = np.where(inside, b + up * np.nan_to_num(at), 0).astype(np.float32)
-        seen = np.moveaxis(best, axis, 0)
-        np.maximum(seen[1:-2], top, out=seen[1:-2])
-        np.maximum(seen[2:-1], top, out=seen[2:-1])
+        along_axis = np.moveaxis(best, axis, 0)
+        np.maximum(along_axis[1:-2], top, out=along_axis[1:-2])
+        np.maximum(along_axis[2:-1], top, out=along_axis[2:-1])
     return best
 
 

@@ -122,12 +122,12 @@ def without_halo(
             c2r(spectrum, axes=(0, 1), lastsize=columns, forward=False, inorm=2, nthreads=threads)
         )
 
-    for view, made in zip(views, result, strict=True):
+    for view, output in zip(views, result, strict=True):
         wide = np.pad(view.astype(np.float32), far, mode="edge")
         for number in range(PASSES):
-            found = filtered(wide, inverse)[inner]
-            made[...] = found - np.median(np.concatenate([found[:, :BORDER], found[:, -BORDER:]], axis=1))
+            clean = filtered(wide, inverse)[inner]
+            output[...] = clean - np.median(np.concatenate([clean[:, :BORDER], clean[:, -BORDER:]], axis=1))
             if number + 1 < PASSES:  # what lies beyond the frame is the halo of what was found
-                wide = filtered(np.pad(made, far, mode="edge"), left)
+                wide = filtered(np.pad(output, far, mode="edge"), left)
                 wide[inner] = view
     return result

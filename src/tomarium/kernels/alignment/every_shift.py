@@ -122,19 +122,19 @@ class _Field:
             for axis in range(3):
                 low[axis] = min(max(low[axis], floor(at[axis] - to[axis])), high[axis])
                 high[axis] = max(min(high[axis], ceil(at[axis] + to[axis])), low[axis])
-        many = high - low + 1
-        room = many + 2 * reach
-        room[0] = -(-many[0] // _LANES) * _LANES + 2 * reach[0]
+        shift_counts = high - low + 1
+        room = shift_counts + 2 * reach
+        room[0] = -(-shift_counts[0] // _LANES) * _LANES + 2 * reach[0]
         codes = np.zeros(room[::-1], np.uint16)
         valid = np.ones(classes.shape, bool) if fixed.valid is None else fixed.valid
         coded = np.where(valid, np.left_shift(1, _BITS * classes), 0).astype(np.uint16)
         start = reach - low  # where the first voxel lies
-        kept = [
+        overlaps = [
             (slice(max(0, -s), max(0, min(n, r - s))), slice(max(0, s), max(0, min(r, s + n))))
             for s, n, r in zip(start[::-1], lengths[::-1], room[::-1], strict=True)
         ]
-        codes[tuple(there for _, there in kept)] = coded[tuple(here for here, _ in kept)]
-        return cls(codes, reach, low, (int(many[2]), int(many[1]), int(many[0])))
+        codes[tuple(there for _, there in overlaps)] = coded[tuple(here for here, _ in overlaps)]
+        return cls(codes, reach, low, (int(shift_counts[2]), int(shift_counts[1]), int(shift_counts[0])))
 
     def scores(
         self, away: Array, ends: NDArray[np.int64], n_log_n: NDArray[np.float32]

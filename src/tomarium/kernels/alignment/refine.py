@@ -125,12 +125,12 @@ def small_motion(step: Array, freedoms: Sequence[int], centre: Array) -> Array:
     array of float, shape (4, 4)
         Rotation and change of size about the point, then the shift.
     """
-    whole = np.zeros(7)
-    whole[list(freedoms)] = step
-    made = np.eye(4)
-    made[:3, :3] = rotation(whole[:3]) * np.exp(whole[6])
-    made[:3, 3] = centre - made[:3, :3] @ centre + whole[3:6]
-    return made
+    full_step = np.zeros(7)
+    full_step[list(freedoms)] = step
+    motion = np.eye(4)
+    motion[:3, :3] = rotation(full_step[:3]) * np.exp(full_step[6])
+    motion[:3, 3] = centre - motion[:3, :3] @ centre + full_step[3:6]
+    return motion
 
 
 def mapped(matrix: Array, points: Array) -> Array:
@@ -190,19 +190,19 @@ def refine(
     """
     centre = mapped(matrix, pair.points.mean(axis=0, keepdims=True))[0]
     lengths = _lengths(freedoms, pair.radius)
-    here = _slope(pair, matrix, freedoms, centre)
+    current = _slope(pair, matrix, freedoms, centre)
     damping, settled = 0.03, False
     for _ in range(rounds):
-        square = here.parts @ here.parts.T
+        square = current.parts @ current.parts.T
         ridge = np.diag(damping * np.diag(square) + 1e-12 * (np.trace(square) + 1e-30))
-        step = np.asarray(np.linalg.lstsq(square + ridge, here.sum, rcond=None)[0], np.float64)
+        step = np.asarray(np.linalg.lstsq(square + ridge, current.sum, rcond=None)[0], np.float64)
         far = float(np.abs(step * lengths).max()) / pair.voxel
         if far > _FARTHEST:
             step *= _FARTHEST / far
         tried = small_motion(step, freedoms, centre) @ matrix
-        there = _slope(pair, tried, freedoms, centre)
-        if there.score > here.score:
-            matrix, here = tried, there
+        moved_slope = _slope(pair, tried, freedoms, centre)
+        if moved_slope.score > current.score:
+            matrix, current = tried, moved_slope
             damping = max(damping * 0.3, 1e-3)
         else:
             damping = max(damping * 10, 0.1)
@@ -212,7 +212,7 @@ def refine(
         if damping > 1e6:
             settled = True
             break
-    return Fit(matrix, here.score, here.share, settled)
+    return Fit(matrix, current.score, current.share, settled)
 
 
 def score(pair: Pair, matrix: Array) -> Fit:
@@ -302,13 +302,13 @@ def covariance(
         )
         bends[:, i] = (down - up) / (2 * step[i])
     bends = 0.5 * (bends + bends.transpose(0, 2, 1))
-    whole = bends.sum(axis=0)
-    np.linalg.cholesky(whole)
+    whole_bends = bends.sum(axis=0)
+    np.linalg.cholesky(whole_bends)
     used = np.bincount(blocks, weights=inside, minlength=number) > 0
-    many = int(used.sum())
+    used_blocks = int(used.sum())
     slopes = slopes[used] - slopes[used].mean(axis=0)
-    moved = np.linalg.solve(whole - bends[used], slopes[..., None])[..., 0]
-    return np.asarray(moved.T @ moved * ((many - 1) / many)), centre
+    moved = np.linalg.solve(whole_bends - bends[used], slopes[..., None])[..., 0]
+    return np.asarray(moved.T @ moved * ((used_blocks - 1) / used_blocks)), centre
 
 
 def _lengths(freedoms: Sequence[int], radius: float) -> Array:
@@ -351,8 +351,8 @@ def _usual(values: Block, slopes: Block, pushes: Block, spread: Range) -> Block:
     steepness = np.linalg.norm(slopes, axis=0)
     ends = np.quantile(steepness, np.arange(1, steps) / steps)
     number = spread.levels(values, levels) * steps + np.searchsorted(ends, steepness)
-    many = np.maximum(np.bincount(number, minlength=levels * steps), 1)
-    means = np.bincount(number, weights=pushes, minlength=levels * steps) / many
+    pixel_counts = np.maximum(np.bincount(number, minlength=levels * steps), 1)
+    means = np.bincount(number, weights=pushes, minlength=levels * steps) / pixel_counts
     return np.asarray(means[number], np.float32)
 
 
@@ -373,8 +373,8 @@ def spread_of_points(covariance: Array, centre: Array, points: Array) -> Array:
     array of float, shape (point,)
         Root of the sum of the variances along x, y and z.
     """
-    made = np.empty(len(points))
+    deviations = np.empty(len(points))
     for i, away in enumerate(points - centre):
         moves = np.concatenate([-cross(away), np.eye(3)], axis=1)
-        made[i] = np.sqrt(max(0.0, float(np.trace(moves @ covariance @ moves.T))))
-    return made
+        deviations[i] = np.sqrt(max(0.0, float(np.trace(moves @ covariance @ moves.T))))
+    return deviations

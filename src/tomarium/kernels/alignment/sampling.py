@@ -51,9 +51,9 @@ class Grid:
             first + step * np.arange(n)
             for first, step, n in zip(self.first, self.spacing, self.lengths, strict=True)
         )
-        made = np.empty((*self.values.shape, 3))
-        made[..., 0], made[..., 1], made[..., 2] = x, y[:, None], z[:, None, None]
-        return made.reshape(-1, 3)
+        centres = np.empty((*self.values.shape, 3))
+        centres[..., 0], centres[..., 1], centres[..., 2] = x, y[:, None], z[:, None, None]
+        return centres.reshape(-1, 3)
 
 
 def grid_of(
@@ -128,12 +128,12 @@ def _blurred(values: Block, sigma: float, axis: int) -> Block:
     weights = np.exp(-0.5 * (offsets / sigma) ** 2)
     weights /= weights.sum()
     padded = np.pad(values, [(reach, reach) if k == axis else (0, 0) for k in range(3)], mode="edge")
-    made = np.zeros_like(values)
+    blurred = np.zeros_like(values)
     for offset, weight in enumerate(weights):
         part = [slice(None)] * 3
         part[axis] = slice(offset, offset + values.shape[axis])
-        made += np.float32(weight) * padded[tuple(part)]
-    return made
+        blurred += np.float32(weight) * padded[tuple(part)]
+    return blurred
 
 
 def sample(grid: Grid, points: Array) -> tuple[Block, Block, NDArray[np.bool_]]:

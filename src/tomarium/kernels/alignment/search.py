@@ -90,10 +90,10 @@ def search(
     room = _Room.of(fixed, classes, points)
     middle = points.mean(axis=0)
     away = (points - middle) / fixed.spacing
-    many = int(point_classes.max()) + 1
+    class_count = int(point_classes.max()) + 1
 
     def peaks(turn: Array) -> list[tuple[float, Array]]:
-        return room.best(away @ turn.T, point_classes, many)
+        return room.best(away @ turn.T, point_classes, class_count)
 
     return places_of(fixed, middle, orientations, peaks, on_progress)
 
@@ -131,25 +131,25 @@ def places_of(
     ]
 
     def of_batch(batch: Iterable[int]) -> list[Place]:
-        made = []
+        batch_places = []
         for number in batch:
             turn = orientations[number]
             for score, shift in peaks(turn):
                 matrix = np.eye(4)
                 matrix[:3, :3] = turn
                 matrix[:3, 3] = fixed.first + shift * fixed.spacing - turn @ middle
-                made.append(Place(score, matrix, number))
-        return made
+                batch_places.append(Place(score, matrix, number))
+        return batch_places
 
-    found: list[Place] = []
-    done = 0
+    best_places: list[Place] = []
+    searched = 0
     with ThreadPoolExecutor(max(1, min(processors(), len(batches)))) as pool:
-        for batch, made in zip(batches, pool.map(of_batch, batches), strict=True):
-            found += made
-            done += len(batch)
+        for batch, batch_places in zip(batches, pool.map(of_batch, batches), strict=True):
+            best_places += batch_places
+            searched += len(batch)
             if on_progress is not None:
-                on_progress(done, len(orientations))
-    return sorted(found, key=lambda place: -place.score)
+                on_progress(searched, len(orientations))
+    return sorted(best_places, key=lambda place: -place.score)
 
 
 @dataclass(frozen=True, eq=False)
@@ -195,21 +195,21 @@ class _Room:
             chosen = flat[inside & (classes == value)]
             laid = np.bincount(chosen, minlength=size).astype(np.float32).reshape(self.shape)
             spectrum = np.conj(ducc0.fft.r2c(laid, axes=[0, 1, 2], nthreads=1))
-            for k, known in enumerate(self.spectra):
-                made = ducc0.fft.c2r(
-                    known * spectrum, lastsize=px, forward=False, inorm=2, axes=[0, 1, 2], nthreads=1
+            for k, fixed_spectrum in enumerate(self.spectra):
+                correlation = ducc0.fft.c2r(
+                    fixed_spectrum * spectrum, lastsize=px, forward=False, inorm=2, axes=[0, 1, 2], nthreads=1
                 )
-                counts[k].append(self._judged(made))
+                counts[k].append(self._judged(correlation))
         return [
             (score, (top - np.array(self.beyond))[::-1])
             for score, top in peaks_of(information_of_counts(counts, len(away)))
         ]
 
-    def _judged(self, made: NDArray[np.float32]) -> NDArray[np.float32]:
+    def _judged(self, correlation: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the shifts that are judged; those below 0 lie at the array's end."""
         if any(self.beyond):
-            made = np.roll(made, self.beyond, axis=(0, 1, 2))
-        return np.maximum(made[self.kept], 0)
+            correlation = np.roll(correlation, self.beyond, axis=(0, 1, 2))
+        return np.maximum(correlation[self.kept], 0)
 
 
 def information_of_counts(counts: Sequence[Sequence[NDArray[np.float32]]], total: int) -> NDArray[np.float32]:
@@ -232,10 +232,10 @@ def information_of_counts(counts: Sequence[Sequence[NDArray[np.float32]]], total
     inside = np.sum(of_first, axis=0)
     score = _n_log_n(inside)
     for row in counts:
-        for each in row:
-            score += _n_log_n(each)
-    for each in (*of_first, *of_second):
-        score -= _n_log_n(each)
+        for row_counts in row:
+            score += _n_log_n(row_counts)
+    for marginal in (*of_first, *of_second):
+        score -= _n_log_n(marginal)
     score[inside < LEAST_SHARE * total] = 0
     return np.asarray(score / total, np.float32)
 

@@ -77,11 +77,11 @@ def prepared_section(plane: NDArray[Any], factor: int = 1) -> Plane:
     rows, columns = (length // factor for length in values.shape)
     blocks = values[: rows * factor, : columns * factor].reshape(rows, factor, columns, factor)
     fine = np.asarray(blocks.mean(axis=(1, 3)), np.float32)
-    kept = band_pass(fine[None], FINEST_PX, max(4.0, COARSEST_SHARE * min(rows, columns)))[0]
-    spread = 1.4826 * float(np.median(np.abs(kept - np.median(kept)))) or float(kept.std())
+    filtered = band_pass(fine[None], FINEST_PX, max(4.0, COARSEST_SHARE * min(rows, columns)))[0]
+    spread = 1.4826 * float(np.median(np.abs(filtered - np.median(filtered)))) or float(filtered.std())
     if not spread > 1e-6 * max(1e-30, float(np.abs(fine).max())):
-        return np.zeros_like(kept)
-    return np.asarray(np.clip(kept / np.float32(spread), -CLIPPED, CLIPPED), np.float32)
+        return np.zeros_like(filtered)
+    return np.asarray(np.clip(filtered / np.float32(spread), -CLIPPED, CLIPPED), np.float32)
 
 
 def register_sections(
@@ -125,8 +125,8 @@ def register_sections(
     at = (round(start[0]), round(start[1]))
     peak = _Peak(0.0, 0.0, 0.0, 0.0)
     for _ in range(3):
-        one, other = _overlap(first, second, at)
-        peak = _peak(one, other, (far[0] + start[0] - at[0], far[1] + start[1] - at[1]), far)
+        first_part, second_part = _overlap(first, second, at)
+        peak = _peak(first_part, second_part, (far[0] + start[0] - at[0], far[1] + start[1] - at[1]), far)
         step = (round(peak.rows), round(peak.columns))
         if step == (0, 0) or not peak.height:
             break
@@ -147,23 +147,23 @@ class _Peak:
 
 def _overlap(first: Plane, second: Plane, at: tuple[int, int]) -> tuple[Plane, Plane]:
     """Cut out what lies on each other where the second lies at whole pixels."""
-    own, others = [], []
+    own, second_slices = [], []
     for length, shift in zip(first.shape, at, strict=True):
         low, high = max(0, -shift), min(length, length - shift)
         own.append(slice(low, high))
-        others.append(slice(low + shift, high + shift))
-    return first[own[0], own[1]], second[others[0], others[1]]
+        second_slices.append(slice(low + shift, high + shift))
+    return first[own[0], own[1]], second[second_slices[0], second_slices[1]]
 
 
-def _peak(one: Plane, other: Plane, high: tuple[float, float], far: list[float]) -> _Peak:
+def _peak(first: Plane, second: Plane, high: tuple[float, float], far: list[float]) -> _Peak:
     """Find the highest correlation, and go to its maximum; `high` is the farthest towards higher places."""
-    rows, columns = one.shape
+    rows, columns = first.shape
     if min(rows, columns) < 8:
         return _Peak(0.0, 0.0, 0.0, 0.0)
     weight = window(rows, columns)
     size = (good_length(rows), good_length(columns))
     spectra = []
-    for image in (one, other):
+    for image in (first, second):
         padded = np.zeros(size, np.float32)
         padded[:rows, :columns] = (image - np.float32(np.sum(image * weight) / np.sum(weight))) * weight
         spectrum = ducc0.fft.r2c(padded, axes=[0, 1], nthreads=1)
@@ -173,15 +173,15 @@ def _peak(one: Plane, other: Plane, high: tuple[float, float], far: list[float])
     if not energy > 0:
         return _Peak(0.0, 0.0, 0.0, 0.0)
     cross = np.conj(spectra[0]) * spectra[1]
-    made = ducc0.fft.c2r(cross, axes=[0, 1], lastsize=size[1], forward=False, nthreads=1)
+    correlation = ducc0.fft.c2r(cross, axes=[0, 1], lastsize=size[1], forward=False, nthreads=1)
     lags = []
     for most, reach, length in zip(high, far, size, strict=True):
         upper = int(min(max(1, ceil(most)), length // 2 - 1))
         lower = int(min(max(1, ceil(2 * reach - most)), length // 2 - 1))
         lags.append(np.r_[-lower : upper + 1])
-    near = made[np.ix_(*(lag % length for lag, length in zip(lags, size, strict=True)))]
+    near = correlation[np.ix_(*(lag % length for lag, length in zip(lags, size, strict=True)))]
     row, column = np.unravel_index(int(np.argmax(near)), near.shape)
-    height = float(near[row, column] / made.std())
+    height = float(near[row, column] / correlation.std())
     place = _maximum(cross, size, (float(lags[0][row]), float(lags[1][column])))
     return _Peak(place[0], place[1], place[2] / float(energy), height)
 
@@ -233,9 +233,9 @@ def _maximum(
 
 def _tiles(first: Plane, second: Plane, at: tuple[int, int], count: int) -> tuple[Array, Array]:
     """Register tiles that lie on each other by whole pixels; places are from the middle of the first slice."""
-    one, other = _overlap(first, second, at)
+    first_part, second_part = _overlap(first, second, at)
     corner = (max(0, -at[0]), max(0, -at[1]))
-    edges = [np.linspace(0, length, count + 1).round().astype(int) for length in one.shape]
+    edges = [np.linspace(0, length, count + 1).round().astype(int) for length in first_part.shape]
     places, shifts = [], []
     for top, bottom in zip(edges[0], edges[0][1:], strict=False):
         for left, right in zip(edges[1], edges[1][1:], strict=False):
@@ -250,7 +250,7 @@ def _tiles(first: Plane, second: Plane, at: tuple[int, int], count: int) -> tupl
                 continue
             part = slice(top, bottom), slice(left, right)
             reach = max(TILE_REACH, min(bottom - top, right - left) / 16)
-            peak = _peak(one[part], other[part], (reach, reach), [reach, reach])
-            told = peak.height > 4 and max(abs(peak.rows), abs(peak.columns)) < reach
-            shifts.append([at[0] + peak.rows, at[1] + peak.columns] if told else [np.nan, np.nan])
+            peak = _peak(first_part[part], second_part[part], (reach, reach), [reach, reach])
+            is_found = peak.height > 4 and max(abs(peak.rows), abs(peak.columns)) < reach
+            shifts.append([at[0] + peak.rows, at[1] + peak.columns] if is_found else [np.nan, np.nan])
     return np.array(places), np.array(shifts)

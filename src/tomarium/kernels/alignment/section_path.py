@@ -47,8 +47,8 @@ def solve_path(
     path = np.zeros((count, moved.shape[1]))
     for _ in range(ROUNDS):
         path = _weighted(first, second, moved, weights * robust, count)
-        rest = path[second] - path[first] - moved
-        far = np.sqrt(np.sum(rest**2, axis=1) * weights / np.median(weights))
+        residuals = path[second] - path[first] - moved
+        far = np.sqrt(np.sum(residuals**2, axis=1) * weights / np.median(weights))
         spread = (
             1.4826 * float(np.median(far)) / 1.1774
         )  # the median length of a plane's normal vector is 1.1774 σ
@@ -111,9 +111,9 @@ def solve_banded(diagonals: Array, right: Array) -> Array:
         beside[a // width, a % width, b % width] = values[~inside]
     padding = np.arange(count, total)
     own[padding // width, padding % width, padding % width] = 1.0
-    found = np.zeros((total, right.shape[1]))
-    found[:count] = right
-    parts = found.reshape(blocks, width, -1)
+    solution = np.zeros((total, right.shape[1]))
+    solution[:count] = right
+    parts = solution.reshape(blocks, width, -1)
     carried = np.zeros_like(beside)
     for k in range(blocks):
         if k:
@@ -123,7 +123,7 @@ def solve_banded(diagonals: Array, right: Array) -> Array:
         carried[k], parts[k] = solved[:, :width], solved[:, width:]
     for k in range(blocks - 2, -1, -1):
         parts[k] -= carried[k] @ parts[k + 1]
-    return found[:count]
+    return solution[:count]
 
 
 def slow_part(path: Array, slices: float) -> Array:

@@ -100,7 +100,7 @@ def search_sections(
             slice(low[1], low[1] + 2 * shifts[1] + 1),
             slice(low[0], low[0] + 2 * shifts[0] + 1),
         )
-        made = []
+        tilt_places = []
         for place, turn in enumerate(turns):
             at = np.floor((away @ turn.T)[:, :2] + 0.5).astype(np.intp)
             index = (at[:, 1] % lengths[1]) * lengths[0] + at[:, 0] % lengths[0]
@@ -110,9 +110,9 @@ def search_sections(
                 spectrum = np.conj(
                     ducc0.fft.r2c(laid.astype(np.float32).reshape(lengths[::-1]), axes=[0, 1], nthreads=1)
                 )
-                for k, known in enumerate(spectra):
+                for k, fixed_spectrum in enumerate(spectra):
                     joint = ducc0.fft.c2r(
-                        known * spectrum,
+                        fixed_spectrum * spectrum,
                         lastsize=lengths[0],
                         forward=False,
                         inorm=2,
@@ -125,16 +125,16 @@ def search_sections(
                 matrix = np.eye(4)
                 matrix[:3, :3] = tilt @ turn
                 matrix[:3, 3] = start + shift - matrix[:3, :3] @ middle
-                made.append(Place(score, matrix, number * len(turns) + place))
-        return made
+                tilt_places.append(Place(score, matrix, number * len(turns) + place))
+        return tilt_places
 
-    found: list[Place] = []
+    best_places: list[Place] = []
     with ThreadPoolExecutor(max(1, min(processors(), len(tilts)))) as pool:
-        for done, made in enumerate(pool.map(of_tilt, range(len(tilts))), 1):
-            found += made
+        for searched, tilt_places in enumerate(pool.map(of_tilt, range(len(tilts))), 1):
+            best_places += tilt_places
             if on_progress is not None:
-                on_progress(done, len(tilts))
-    return sorted(found, key=lambda place: -place.score)
+                on_progress(searched, len(tilts))
+    return sorted(best_places, key=lambda place: -place.score)
 
 
 def _lattice(

@@ -69,14 +69,14 @@ def warp_section(
         return Placement(parts[0][0], parts[1][0], parts[0][1], parts[1][1])(values), inside
     # H(r', c) lies on the rows of the slice and the columns that are made: r = (r' - b c - shift_r) / a.
     source = np.arange(high) - middle[0]
-    made = np.empty((high, columns), np.float32)
+    sheared = np.empty((high, columns), np.float32)
     for first in range(0, high, ROWS):
         some = source[first : first + ROWS, None]
         at = d * (some - b * c - shift[0]) / a + e * c + shift[1] + middle[1]
-        made[first : first + ROWS] = _gathered(values[first : first + ROWS], at)
+        sheared[first : first + ROWS] = _gathered(values[first : first + ROWS], at)
     out = np.empty((rows, columns), np.float32)
     inside = np.empty((rows, columns), bool)
-    upright = np.ascontiguousarray(made.T)
+    upright = np.ascontiguousarray(sheared.T)
     for first in range(0, columns, ROWS):
         some = c[first : first + ROWS, None]
         at = a * r + b * some + shift[0]
@@ -93,9 +93,9 @@ def _within(at: Array, length: int) -> NDArray[np.bool_]:
 
 
 def _taps(at: Array, length: int) -> tuple[NDArray[np.intp], Plane]:
-    whole = np.floor(at).astype(np.intp)
-    taps = np.clip(whole[:, None] + np.arange(1 - TAPS // 2, TAPS // 2 + 1), 0, length - 1)
-    return taps, sinc_weights(at - whole).astype(np.float32)
+    whole_px = np.floor(at).astype(np.intp)
+    taps = np.clip(whole_px[:, None] + np.arange(1 - TAPS // 2, TAPS // 2 + 1), 0, length - 1)
+    return taps, sinc_weights(at - whole_px).astype(np.float32)
 
 
 @cache
@@ -105,10 +105,10 @@ def _weights() -> Plane:
 
 def _gathered(lines: Plane, at: Array) -> Plane:
     """Interpolate each line at its own places."""
-    whole = np.floor(at).astype(np.intp)
-    weights = _weights()[np.rint((at - whole) * STEPS).astype(np.intp)]
-    made = np.zeros(at.shape, np.float32)
+    whole_px = np.floor(at).astype(np.intp)
+    weights = _weights()[np.rint((at - whole_px) * STEPS).astype(np.intp)]
+    interpolated = np.zeros(at.shape, np.float32)
     for tap in range(TAPS):
-        place = np.clip(whole + (tap + 1 - TAPS // 2), 0, lines.shape[1] - 1)
-        made += weights[..., tap] * np.take_along_axis(lines, place, axis=1)
-    return made
+        place = np.clip(whole_px + (tap + 1 - TAPS // 2), 0, lines.shape[1] - 1)
+        interpolated += weights[..., tap] * np.take_along_axis(lines, place, axis=1)
+    return interpolated

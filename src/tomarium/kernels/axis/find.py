@@ -131,8 +131,8 @@ def find(
         confidence = "low"
         notes.append(f"the angles cover {turn:.1f}°, less than half a turn")
     elif confidence == "low" and not movement:
-        said = ", ".join(f"{c.method} {c.column:.2f}" for c in candidates)
-        notes.append(f"no two families of methods agree and are sure: {said}")
+        columns_by_method = ", ".join(f"{c.method} {c.column:.2f}" for c in candidates)
+        notes.append(f"no two families of methods agree and are sure: {columns_by_method}")
     return AxisEstimate(
         column=column,
         confidence=confidence,

@@ -73,23 +73,23 @@ def half_turns(prepared: Prepared) -> HalfTurn | None:
         group = i % count
         # The ends of each half turn are elsewhere: so many opposites take part.
         start = angles[0] + (360.0 * i / (count * starts) if full else 0.0)
-        wanted = start + even * np.arange(views)
-        inside = (angles >= wanted[0] - 0.5 * even) & (angles <= wanted[-1] + 0.5 * even)
-        gaps = np.diff(np.concatenate([[wanted[0] - even], angles[inside], [wanted[-1] + even]]))
+        even_angles = start + even * np.arange(views)
+        inside = (angles >= even_angles[0] - 0.5 * even) & (angles <= even_angles[-1] + 0.5 * even)
+        gaps = np.diff(np.concatenate([[even_angles[0] - even], angles[inside], [even_angles[-1] + even]]))
         if np.count_nonzero(inside) < 0.8 * views or gaps.max() > 4.5 * even:
             continue
-        cut.append(_resample(sinograms[group : group + 1], angles, wanted))
+        cut.append(_resample(sinograms[group : group + 1], angles, even_angles))
         groups.append(group if several else i)
     return HalfTurn(np.concatenate(cut), np.array(groups, np.intp)) if cut else None
 
 
 def _resample(
-    sinograms: NDArray[np.float32], angles: NDArray[np.float64], wanted: NDArray[np.float64]
+    sinograms: NDArray[np.float32], angles: NDArray[np.float64], even_angles: NDArray[np.float64]
 ) -> NDArray[np.float32]:
     """Interpolate linearly in angle; views that are there within 2 % of a step are taken as they are."""
-    right = np.clip(np.searchsorted(angles, wanted), 1, len(angles) - 1)
+    right = np.clip(np.searchsorted(angles, even_angles), 1, len(angles) - 1)
     span = np.maximum(angles[right] - angles[right - 1], 1e-9)
-    share = np.clip((wanted - angles[right - 1]) / span, 0.0, 1.0)
+    share = np.clip((even_angles - angles[right - 1]) / span, 0.0, 1.0)
     share = np.where(share < 0.02, 0.0, np.where(share > 0.98, 1.0, share))
     weight = share.astype(np.float32)[:, None]
     return np.asarray(sinograms[:, right - 1] * (1 - weight) + sinograms[:, right] * weight)
@@ -166,7 +166,7 @@ def spectrum(
     # Beyond this frequency the bow tie fills the whole range of n.
     highest = min(_HIGHEST_FREQUENCY, (views - _MARGIN) / (2 * np.pi * reach))
     bins = max(int(highest * length), 2)
-    seen = np.flatnonzero(weights > 0)
+    seen_columns = np.flatnonzero(weights > 0)
     f = np.arange(bins, dtype=np.float64) / length
     threads = threads or processors()
     rows = ducc0.fft.r2c(_zeros_after(windowed, 2, length), axes=[2], nthreads=threads)[:, :, :bins]
@@ -178,7 +178,7 @@ def spectrum(
     sign = np.where(n % 2 == 0, 1, -1).astype(np.float32)[:, None]
     own, mirrored = A[:, 1:orders], sign * np.conj(A[:, :-orders:-1])
 
-    outside = (n[:, None] > 2 * np.pi * f * reach + _MARGIN) & (f * max(len(seen), 1) > 1.0)
+    outside = (n[:, None] > 2 * np.pi * f * reach + _MARGIN) & (f * max(len(seen_columns), 1) > 1.0)
     if free_of_static:
         h = np.where(n % 2 == 1, 2 / (1 - np.exp(-1j * np.pi * n / views)), 0)[:, None] * outside
         norm = np.maximum(np.sum(np.abs(h) ** 2, axis=0), 1e-30)
@@ -277,10 +277,10 @@ def fit_near(turns: HalfTurn, column: float, *, free_of_static: bool) -> Fit | N
     place = begun = (column + 0.5) / factor - 0.5
     error = float("nan")
     for reach in (_REACH_PX, 1.0, 1.0, 1.0):
-        found = _least(fine, place, reach, free_of_static)
-        if found is None:
+        least = _least(fine, place, reach, free_of_static)
+        if least is None:
             return None
-        moved, place, error = found[0] - place, *found
+        moved, place, error = least[0] - place, *least
         if abs(place - begun) > _REACH_PX:
             return None
         if abs(moved) < 0.05:
@@ -307,8 +307,10 @@ def contrast(turns: HalfTurn, column: float, *, free_of_static: bool) -> float:
     """
     coarse, factor = binned(turns, _COARSE_COLUMNS)
     place = (column + 0.5) / factor - 0.5
-    at, *others = at_once(lambda away: _least_scatter(coarse, place + away, free_of_static), (0, *_ELSEWHERE))
-    least = min((value for value in others if value is not None), default=None)
+    at, *elsewhere = at_once(
+        lambda away: _least_scatter(coarse, place + away, free_of_static), (0, *_ELSEWHERE)
+    )
+    least = min((value for value in elsewhere if value is not None), default=None)
     return 1 - at / least if at is not None and least else 0.0
 
 
@@ -318,15 +320,15 @@ def _windowed(
     """Transform what a window about a column sees; None where that is nothing but noise."""
     columns = turns.sinograms.shape[2]
     half = min(column + 0.5, columns - 0.5 - column)
-    seen = slice(max(0, ceil(column - half)), min(columns, floor(column + half) + 1))
-    if seen.stop - seen.start < _FEWEST_COLUMNS:
+    seen_columns = slice(max(0, ceil(column - half)), min(columns, floor(column + half) + 1))
+    if seen_columns.stop - seen_columns.start < _FEWEST_COLUMNS:
         return None
-    weights = mirrored_window(np.arange(seen.start, seen.stop), column, half, edge=0.3)
+    weights = mirrored_window(np.arange(seen_columns.start, seen_columns.stop), column, half, edge=0.3)
     # What passes the window may come from farther out, and sweeps through it the faster.
     radius = max(column, columns - 1 - column)
     spectra = spectrum(
-        turns.sinograms[:, :, seen],
-        column - seen.start,
+        turns.sinograms[:, :, seen_columns],
+        column - seen_columns.start,
         weights,
         free_of_static=free_of_static,
         radius=radius,
@@ -378,10 +380,10 @@ def binned(turns: HalfTurn, columns: int) -> tuple[HalfTurn, int]:
     """
     count, views, width = turns.sinograms.shape
     factor = max(1, -(-width // columns))
-    kept = width // factor * factor
+    kept_columns = width // factor * factor
     if factor == 1:
         return turns, 1
-    cells = turns.sinograms[:, :, :kept].reshape(count, views, kept // factor, factor)
+    cells = turns.sinograms[:, :, :kept_columns].reshape(count, views, kept_columns // factor, factor)
 
     def average(sinogram: int) -> None:
         # Whole arrays are added: a mean over the short last axis takes ten times as long.
@@ -389,7 +391,7 @@ def binned(turns: HalfTurn, columns: int) -> tuple[HalfTurn, int]:
             means[sinogram] += cells[sinogram, :, :, cell]
         means[sinogram] /= np.float32(factor)
 
-    means = np.zeros((count, views, kept // factor), np.float32)
+    means = np.zeros((count, views, kept_columns // factor), np.float32)
     at_once(average, range(count))
     return replace(turns, sinograms=means), factor
 
@@ -401,8 +403,8 @@ def _jackknife(curve: NDArray[np.float64], groups: NDArray[np.intp], shifts: NDA
         return float("nan")
     minima = np.empty(len(names))
     for i, name in enumerate(names):
-        left = curve[groups != name].mean(axis=0)
-        minima[i] = (shifts[1] - shifts[0]) * vertex(left, int(np.argmin(left)))
+        mean_curve = curve[groups != name].mean(axis=0)
+        minima[i] = (shifts[1] - shifts[0]) * vertex(mean_curve, int(np.argmin(mean_curve)))
     return float(np.sqrt((len(names) - 1) * np.var(minima)))
 
 

@@ -91,6 +91,6 @@ def _line(
     """Fit column = slope · row + offset; return both, and the variance of the slope."""
     system = np.stack([row, np.ones_like(row)], axis=1) * weight[:, None]
     solution, *_ = np.linalg.lstsq(system, column * weight, rcond=None)
-    rest = (column - row * solution[0] - solution[1]) * weight
-    variance = float(rest @ rest) / max(len(row) - 2, 1)
+    residuals = (column - row * solution[0] - solution[1]) * weight
+    variance = float(residuals @ residuals) / max(len(row) - 2, 1)
     return (float(solution[0]), float(solution[1])), float(variance * np.linalg.inv(system.T @ system)[0, 0])

@@ -37,17 +37,17 @@ def find_by_mass(prepared: Prepared) -> Candidate | None:
     Helgason-Ludwig conditions of order 0 and 1 (Natterer 1986, The Mathematics of Computerized Tomography,
     II.4): Σ_u p(θ, u) = m for all θ, and Σ_u u p(θ, u) = m (c + x cos θ + y sin θ).
     """
-    seen = prepared.sinograms()
-    columns = seen.shape[2]
+    measured = prepared.sinograms()
+    columns = measured.shape[2]
     edge = max(2, round(_EDGE * columns))
-    profile = seen.mean(axis=1, dtype=np.float64)
+    profile = measured.mean(axis=1, dtype=np.float64)
     left, right = profile[:, :edge].mean(axis=1), profile[:, -edge:].mean(axis=1)
     peak = np.percentile(profile, 98, axis=1)
     if np.median(np.maximum(np.abs(left), np.abs(right)) / np.maximum(peak, 1e-12)) > _MOST_AT_EDGE:
         return None
-    if _touches(seen, (slice(None, edge), slice(-edge, None)), float(np.median(peak))):
+    if _touches(measured, (slice(None, edge), slice(-edge, None)), float(np.median(peak))):
         return None
-    sinograms = seen.astype(np.float64)
+    sinograms = measured.astype(np.float64)
     # Air that is not zero would weigh as much as a sample; it is taken for linear between the two edges.
     slope = np.linspace(0, 1, columns)
     sinograms -= (left[:, None] + (right - left)[:, None] * slope)[:, None, :]
@@ -69,9 +69,9 @@ def find_by_mass(prepared: Prepared) -> Candidate | None:
     if not 0 <= column <= columns - 1:
         return None
     if len(fit) == 1:
-        rest = float(np.std(moment[0] - design @ solution[:, 0])) / float(total[0])
+        residual = float(np.std(moment[0] - design @ solution[:, 0])) / float(total[0])
         spread = np.sqrt(np.linalg.inv(design.T @ design)[0, 0] * len(theta) / _INDEPENDENT)
-        error = rest * float(spread)
+        error = residual * float(spread)
     else:
         left_out = (fit.sum() - fit) / (total.sum() - total)
         error = float(np.sqrt((len(fit) - 1) / len(fit) * np.sum((left_out - left_out.mean()) ** 2)))
@@ -135,11 +135,11 @@ def find_by_joined_mass(prepared: Prepared, column: float) -> Candidate | None:
         return None
     aside = at_joint - at_joint.mean(axis=1, keepdims=True)
     moved = -np.mean(aside * mass, axis=1) / lever
-    found = column + float(moved.mean())
-    if not 0 < found < columns - 1:
+    mean_column = column + float(moved.mean())
+    if not 0 < mean_column < columns - 1:
         return None
     error = float(np.std(moved) / np.sqrt(len(moved) - 1)) if len(moved) > 1 else float("nan")
-    column = columns - 1 - found if mirrored else found
+    column = columns - 1 - mean_column if mirrored else mean_column
     return Candidate("joined mass", "mass", column, 1 - variation / _MOST_VARIATION, error)
 
 
@@ -148,16 +148,16 @@ def _joined(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
     """Return the mass left of the axis and p at the axis, summed over opposites: shape (group, angle)."""
     first = np.flatnonzero(angles_deg < angles_deg[0] + 180.0 - 1e-6)
-    wanted = angles_deg[first] + 180.0
-    if angles_deg[-1] < wanted[-1] - 2 * float(np.median(np.diff(angles_deg))):
+    opposite_angles = angles_deg[first] + 180.0
+    if angles_deg[-1] < opposite_angles[-1] - 2 * float(np.median(np.diff(angles_deg))):
         return None
     at = int(column)
     # The pixel that holds the axis counts in part.
     left = sinograms[:, :, :at].sum(axis=2) + (0.5 + column - at) * sinograms[:, :, at]
-    here = sinograms[:, :, max(at - 1, 0) : at + 3].mean(axis=2)
+    at_axis = sinograms[:, :, max(at - 1, 0) : at + 3].mean(axis=2)
     mass, at_joint = (
-        values[:, first] + np.stack([np.interp(wanted, angles_deg, row) for row in values])
-        for values in (left, here)
+        values[:, first] + np.stack([np.interp(opposite_angles, angles_deg, row) for row in values])
+        for values in (left, at_axis)
     )
     return mass, at_joint
 

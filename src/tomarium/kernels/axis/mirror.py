@@ -46,8 +46,8 @@ def mirror_column(pairs: Sequence[Pair]) -> float | None:
     if not pairs:
         return None
     columns = pairs[0][0].shape[1]
-    first = np.concatenate([_banded(one) for one, _ in pairs])
-    second = np.concatenate([_banded(other) for _, other in pairs])
+    first = np.concatenate([_banded(image) for image, _ in pairs])
+    second = np.concatenate([_banded(mirrored) for _, mirrored in pairs])
     joint = _peak(first, second, columns)
     if joint is None or len(first) < 2:
         return joint
@@ -103,14 +103,17 @@ def other_turn(
         half of the scan apart mirror each other and are not alike. None else, also where the sample looks alike from
         all sides.
     """
-    alike = likeness(first, last) >= SAME
-    if 355 < span_deg < 365 and not alike:
-        wrong = mirror_column(opposites) is None and mirror_column([(first, last)]) is not None
-        return 180 if wrong else None
-    if 175 < span_deg < 185 and alike:
+    ends_alike = likeness(first, last) >= SAME
+    if 355 < span_deg < 365 and not ends_alike:
+        is_half_turn = mirror_column(opposites) is None and mirror_column([(first, last)]) is not None
+        return 180 if is_half_turn else None
+    if 175 < span_deg < 185 and ends_alike:
         # One pair may mirror by chance, where the sample is nearly symmetric from that side; several do not.
         symmetric = len(halfway) < SEVERAL and mirror_column([(first, last)]) is not None
-        apart = float(np.mean([likeness(one, other) for one, other in halfway])) < DIFFERENT
+        apart = (
+            float(np.mean([likeness(first_view, second_view) for first_view, second_view in halfway]))
+            < DIFFERENT
+        )
         return 360 if apart and not symmetric and mirror_column(halfway) is not None else None
     return None
 

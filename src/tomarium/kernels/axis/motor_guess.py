@@ -118,32 +118,38 @@ def calibrate(accepted: Sequence[Accepted], sign: int | None = None) -> MotorCal
             f"{len(accepted)} scans with an accepted axis: {FEWEST} at least are needed to calibrate the motor; accept "
             f"more of them with --accept"
         )
-    position = np.array([one.position for one in accepted])
-    pixel = np.array([one.pixel_m for one in accepted])
-    offset = np.array([one.offset_px for one in accepted])
+    position = np.array([scan.position for scan in accepted])
+    pixel = np.array([scan.pixel_m for scan in accepted])
+    offset = np.array([scan.offset_px for scan in accepted])
     part = 0.75 if len(accepted) >= ROBUST else 1.0
-    found = []
+    fits = []
     for towards, (unit, scale) in itertools.product((1, -1), _UNITS.items()):
         reference = float(np.median(position - towards * offset * pixel / scale))
-        rest = offset - towards * (position - reference) * scale / pixel
-        found.append(
-            (float(np.quantile(np.abs(rest), part)), float(np.median(np.abs(rest))), towards, unit, reference)
+        residuals = offset - towards * (position - reference) * scale / pixel
+        fits.append(
+            (
+                float(np.quantile(np.abs(residuals), part)),
+                float(np.median(np.abs(residuals))),
+                towards,
+                unit,
+                reference,
+            )
         )
-    found.sort()
-    if sign is not None and found[0][2] != sign:
-        right = [one for one in found if one[2] == sign]
-        if right[0][0] > _CLEAR * max(found[0][0], _LEAST_PX):
+    fits.sort()
+    if sign is not None and fits[0][2] != sign:
+        right = [fit for fit in fits if fit[2] == sign]
+        if right[0][0] > _CLEAR * max(fits[0][0], _LEAST_PX):
             raise InputError(
                 f"{len(accepted)} accepted scans tell that the axis moves to {_TOWARDS[-sign]} columns with the motor, "
                 f"not to {_TOWARDS[sign]} ones; correct the sign of the motor in the profile"
             )
-        found = right
+        fits = right
     elif sign is not None:
-        found = [one for one in found if one[2] == sign]
-    if found[1][0] < _CLEAR * max(found[0][0], _LEAST_PX):
+        fits = [fit for fit in fits if fit[2] == sign]
+    if fits[1][0] < _CLEAR * max(fits[0][0], _LEAST_PX):
         raise InputError(
             f"the positions of {len(accepted)} accepted scans do not tell in which direction the motor moves the axis, "
             f"or in which unit they are: {np.round(position, 6).tolist()}; accept scans at other positions"
         )
-    _, spread, towards, unit, reference = found[0]
+    _, spread, towards, unit, reference = fits[0]
     return MotorCalibration(towards, unit, reference, 1.4826 * spread, len(accepted))

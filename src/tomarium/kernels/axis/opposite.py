@@ -69,11 +69,11 @@ def opposite_pairs(angles_deg: NDArray[np.float64]) -> Pairs:
     Pairs
         At most 96, spread over the turn; only the nearest where none is half a turn apart.
     """
-    wanted = angles_deg + 180.0
-    right = np.clip(np.searchsorted(angles_deg, wanted), 1, len(angles_deg) - 1)
+    opposite_angles = angles_deg + 180.0
+    right = np.clip(np.searchsorted(angles_deg, opposite_angles), 1, len(angles_deg) - 1)
     gap = np.maximum(angles_deg[right] - angles_deg[right - 1], 1e-9)
-    share = np.clip((wanted - angles_deg[right - 1]) / gap, 0.0, 1.0)
-    lack = wanted - (angles_deg[right - 1] + share * gap)
+    share = np.clip((opposite_angles - angles_deg[right - 1]) / gap, 0.0, 1.0)
+    lack = opposite_angles - (angles_deg[right - 1] + share * gap)
     # Interpolating blurs, so a projection that is nearly there is taken alone.
     share = np.where(share < _NEARLY, 0.0, np.where(share > 1 - _NEARLY, 1.0, share))
     chosen = np.flatnonzero(np.abs(lack) <= np.abs(lack).min() + 0.01 * float(np.median(gap)))
@@ -142,8 +142,8 @@ def find_by_opposites(
     correlation where they are few. The error is the larger of what the row groups differ by and of what the
     frequencies of the cross-spectrum do.
     """
-    many = len(pairs.first) >= FEW_PAIRS
-    first, second = profiles(prepared, pairs, views=views_within(prepared, 1.0) if many else 1)
+    enough_pairs = len(pairs.first) >= FEW_PAIRS
+    first, second = profiles(prepared, pairs, views=views_within(prepared, 1.0) if enough_pairs else 1)
     if antisymmetric:
         first = first - second
         second = -first
@@ -336,10 +336,10 @@ def _refine(
     if first.shape[-2] < FEW_PAIRS or not settle:
         return column, error
     for reach, step in _SCAN:
-        found = _best_window(first, second, column, reach, step)
-        if found is None or not 1 < found < first.shape[-1] - 2:
+        window_column = _best_window(first, second, column, reach, step)
+        if window_column is None or not 1 < window_column < first.shape[-1] - 2:
             return column, hypot(error, _UNSETTLED_PX)
-        column = found
+        column = window_column
     return column, _shift(first, second, column)[1] / 2
 
 
@@ -352,8 +352,8 @@ def _error(first: NDArray[np.float32], second: NDArray[np.float32], column: floa
         parts = [slice(k, None, count) for k in range(count)]
     if len(parts) < 2:
         return float("nan")
-    each = [column + _shift(first[part], second[part], column)[0] / 2 for part in parts]
-    return float(np.std(each) / np.sqrt(len(each) - 1))
+    columns_by_part = [column + _shift(first[part], second[part], column)[0] / 2 for part in parts]
+    return float(np.std(columns_by_part) / np.sqrt(len(columns_by_part) - 1))
 
 
 @dataclass(frozen=True)
@@ -375,9 +375,9 @@ def _frequencies(columns: int) -> NDArray[np.float64]:
 def _cross(first: NDArray[np.float32], second: NDArray[np.float32], column: float) -> _Cross:
     """Cut a window that mirrors about a column out of both, and multiply their spectra."""
     columns = first.shape[-1]
-    seen = overlap(columns, column)
-    weights = taper(columns, column)[seen]
-    a, b = ((x[..., seen] - _mean(x[..., seen], weights)) * weights for x in (first, second))
+    in_overlap = overlap(columns, column)
+    weights = taper(columns, column)[in_overlap]
+    a, b = ((x[..., in_overlap] - _mean(x[..., in_overlap], weights)) * weights for x in (first, second))
     width = a.shape[-1]
     length = ducc0.fft.good_size(2 * columns, True)
     A, B = (
@@ -394,7 +394,7 @@ def _cross(first: NDArray[np.float32], second: NDArray[np.float32], column: floa
     weight = signal / (floor * (floor + 2 * signal))
     weight[f * width < 1.0] = 0.0
     # 2 (column - start) is the sum of a column and its mirror within the window.
-    turn = np.exp(4j * np.pi * f * (column - seen.start))
+    turn = np.exp(4j * np.pi * f * (column - in_overlap.start))
     return _Cross(f, np.einsum("pf,pf->f", A, B).astype(np.complex128) * turn, power, weight)
 
 

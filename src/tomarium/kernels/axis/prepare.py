@@ -52,14 +52,14 @@ class Prepared:
 
     @cached_property
     def _sinograms(self) -> NDArray[np.float32]:
-        found = np.empty((len(self.groups), *self.attenuation.shape[::2]), np.float32)
+        means = np.empty((len(self.groups), *self.attenuation.shape[::2]), np.float32)
 
         def average(group: int) -> None:
-            np.mean(self.attenuation[:, self.groups[group]], axis=1, out=found[group])
+            np.mean(self.attenuation[:, self.groups[group]], axis=1, out=means[group])
 
         at_once(average, range(len(self.groups)))
-        found.flags.writeable = False
-        return found
+        means.flags.writeable = False
+        return means
 
 
 def prepare(
@@ -171,11 +171,11 @@ def _total(p: NDArray[np.float32]) -> NDArray[np.float64]:
 
 def _lit(p: NDArray[np.float32]) -> NDArray[np.bool_]:
     """Tell the projections whose mean is near that of their neighbours: a black frame stands out by far."""
-    some = p[:, :, :: max(1, p.shape[2] // _LEVEL_COLUMNS)]
-    level = some.mean(axis=(1, 2), dtype=np.float64)
+    sampled = p[:, :, :: max(1, p.shape[2] // _LEVEL_COLUMNS)]
+    level = sampled.mean(axis=(1, 2), dtype=np.float64)
     apart = np.abs(level - running_median(level[None], _MEDIAN_VIEWS)[0])
     allowed = _FAR_OFF * max(
-        1.4826 * float(np.median(apart)), 0.25 * float(np.std(some[:: max(1, len(p) // 16)]))
+        1.4826 * float(np.median(apart)), 0.25 * float(np.std(sampled[:: max(1, len(p) // 16)]))
     )
     lit = apart <= allowed
     return lit if np.count_nonzero(lit) >= max(_FEWEST_VIEWS, len(lit) // 2) else np.ones_like(lit)
@@ -183,6 +183,8 @@ def _lit(p: NDArray[np.float32]) -> NDArray[np.bool_]:
 
 def _static_ratio(p: NDArray[np.float32], static: NDArray[np.float32], alive: NDArray[np.bool_]) -> float:
     """Compare the static pattern with the fine structure of a few projections, both over the live rows."""
-    some = p[:: max(1, len(p) // 16), alive][:, :: max(1, np.count_nonzero(alive) // 10)].astype(np.float64)
-    fine = some - running_median(some, _MEDIAN_COLUMNS)
+    sampled = p[:: max(1, len(p) // 16), alive][:, :: max(1, np.count_nonzero(alive) // 10)].astype(
+        np.float64
+    )
+    fine = sampled - running_median(sampled, _MEDIAN_COLUMNS)
     return float(np.std(static[alive]) / max(float(np.std(fine)), 1e-30))

@@ -100,14 +100,14 @@ def _peaks(curve: NDArray[np.float64], inner: NDArray[np.bool_]) -> tuple[Peak, 
     higher = (curve >= np.roll(curve, 1)) & (curve >= np.roll(curve, -1)) & inner & (curve > 0)
     places: list[int] = []
     for place in np.flatnonzero(higher)[np.argsort(-curve[higher], kind="stable")]:
-        if all(abs(int(place) - other) > _APART for other in places):
+        if all(abs(int(place) - kept_place) > _APART for kept_place in places):
             places.append(int(place))
         if len(places) == _PEAKS:
             break
     strengths = [float(curve[place]) for place in places]
-    found = []
+    peaks = []
     for i, place in enumerate(places):
-        other = max((strength for j, strength in enumerate(strengths) if j != i), default=0.0)
-        score = max(0.0, 1 - other / strengths[i])
-        found.append(Peak(vertex(curve, place) / 2, strengths[i], score))
-    return tuple(found)
+        next_strength = max((strength for j, strength in enumerate(strengths) if j != i), default=0.0)
+        score = max(0.0, 1 - next_strength / strengths[i])
+        peaks.append(Peak(vertex(curve, place) / 2, strengths[i], score))
+    return tuple(peaks)

@@ -32,7 +32,7 @@ def demand_agreement(device: Device) -> None:
     EngineUnavailable
         The slices differ, or the device does not compute at all.
     """
-    if any(known is device for known in _AGREED):
+    if any(checked is device for checked in _AGREED):
         return
     draw = np.random.default_rng(0)
     angles, columns = np.arange(48) * 180 / 48, np.arange(64)
@@ -42,18 +42,18 @@ def demand_agreement(device: Device) -> None:
     at, when = np.arange(48.0), np.zeros(1)
     expected = fbp(normalise(counts, dark, flats, when, at)[0], angles, 32.0, padding="zero")
     try:
-        held = device.copy_in(counts)
+        device_counts = device.copy_in(counts)
         with device.computing():
-            attenuation, _ = normalise_there(held, dark, flats, when, at)
-            made = fbp(attenuation, angles, 32.0, padding="zero")
-        found: NDArray[np.float32] = device.copy_out(made, np.empty)
+            attenuation, _ = normalise_there(device_counts, dark, flats, when, at)
+            slices = fbp(attenuation, angles, 32.0, padding="zero")
+        result: NDArray[np.float32] = device.copy_out(slices, np.empty)
     except Exception as problem:  # what compilers, drivers and libraries raise has no class in common
-        told = str(problem).strip().partition("\n")[0] or type(problem).__name__
+        reason = str(problem).strip().partition("\n")[0] or type(problem).__name__
         raise EngineUnavailable(
-            f"{device.name} cannot compute: {told}; install what CuPy needs with pip install 'tomarium[gpu]', see "
+            f"{device.name} cannot compute: {reason}; install what CuPy needs with pip install 'tomarium[gpu]', see "
             f"tomarium doctor --self, or let the processors do the work with --device none"
         ) from problem
-    worst = float(np.abs(found - expected).max() / np.ptp(expected))
+    worst = float(np.abs(result - expected).max() / np.ptp(expected))
     if not worst <= AGREE:
         raise EngineUnavailable(
             f"{device.name} gives other slices than the processors: they differ by {worst:.2g} of their range, where "

@@ -93,8 +93,8 @@ class CudaDevice:
 
     def _current(self) -> AbstractContextManager[object]:
         """Make it CuPy's current device: an object for each use, for each remembers what was current before."""
-        made: AbstractContextManager[object] = self._cupy.cuda.Device(self.index)
-        return made
+        context: AbstractContextManager[object] = self._cupy.cuda.Device(self.index)
+        return context
 
     def free_bytes(self) -> int:
         """Return the memory that is free, with what CuPy keeps for further arrays."""
@@ -105,16 +105,16 @@ class CudaDevice:
     def pinned(self, size: int) -> NDArray[np.uint8]:
         """Return page-locked memory."""
         with self._current():
-            held = self._cupy.cuda.alloc_pinned_memory(size)
-        return np.frombuffer(held, np.uint8, size)
+            memory = self._cupy.cuda.alloc_pinned_memory(size)
+        return np.frombuffer(memory, np.uint8, size)
 
     def copy_in(self, host: NDArray[Any]) -> Any:
         """Begin to copy a contiguous array to the device."""
         with self._current(), self._saying_full(), self._in:
-            made = self._cupy.empty(host.shape, host.dtype)
-            made.data.copy_from_host_async(host.ctypes.data, host.nbytes, self._in)
+            copy = self._cupy.empty(host.shape, host.dtype)
+            copy.data.copy_from_host_async(host.ctypes.data, host.nbytes, self._in)
             self._work.wait_event(self._in.record())
-        return made
+        return copy
 
     @contextmanager
     def computing(self) -> Iterator[None]:
@@ -125,12 +125,12 @@ class CudaDevice:
     def copy_out(self, array: Any, host: Callable[[tuple[int, ...], Any], NDArray[Any]]) -> NDArray[Any]:
         """Copy an array to the host, and wait until it is there."""
         with self.computing():
-            whole = self._cupy.ascontiguousarray(array)
-            made = self._work.record()
-        result = host(whole.shape, np.dtype(whole.dtype))
+            contiguous = self._cupy.ascontiguousarray(array)
+            event = self._work.record()
+        result = host(contiguous.shape, np.dtype(contiguous.dtype))
         with self._current():
-            self._out.wait_event(made)
-            whole.data.copy_to_host_async(result.ctypes.data, whole.nbytes, self._out)
+            self._out.wait_event(event)
+            contiguous.data.copy_to_host_async(result.ctypes.data, contiguous.nbytes, self._out)
             self._out.record().synchronize()
         return result
 
@@ -236,9 +236,9 @@ class Staging:
     def empty(self, name: str, shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
         """Return an array that is not initialised; the next call of that name returns it again."""
         size = prod(shape) * np.dtype(dtype).itemsize
-        held = self._held.get(name)
-        if held is None or held.nbytes < size:
+        buffer = self._held.get(name)
+        if buffer is None or buffer.nbytes < size:
             self._held.pop(name, None)
-            held = self._held[name] = self._device.pinned(max(size, 1))
-        found: NDArray[Any] = held[:size].view(dtype).reshape(shape)
-        return found
+            buffer = self._held[name] = self._device.pinned(max(size, 1))
+        array: NDArray[Any] = buffer[:size].view(dtype).reshape(shape)
+        return array

@@ -39,16 +39,16 @@ def backproject_there(sinogram: Any, task: Task, out: Any, *, half: bool = False
     EngineUnavailable
         There are no kernels for such arrays.
     """
-    there = kernels_of(sinogram)
-    there.grid_fbp(contiguous(sinogram), _tables(there, task, str(sinogram.device)), out, half=half)
+    modules = kernels_of(sinogram)
+    modules.grid_fbp(contiguous(sinogram), _tables(modules, task, str(sinogram.device)), out, half=half)
 
 
-def _tables(there: Any, task: Task, place: str) -> Any:
+def _tables(modules: Any, task: Task, place: str) -> Any:
     key = place, _digest(task)
     if key not in _TABLES:
         while len(_TABLES) >= MOST_KEPT:
             _TABLES.pop(next(iter(_TABLES)), None)
-        _TABLES[key] = there.fbp_tables(task)
+        _TABLES[key] = modules.fbp_tables(task)
     return _TABLES[key]
 
 

@@ -136,8 +136,8 @@ def fill_invalid(modules: Modules, frames: Any, empty: float) -> int:
     if not len(holes):
         return 0
     where = xp.unique(holes // columns)
-    left = frames.reshape(-1, columns)[where]
-    on_host = left if isinstance(left, np.ndarray) else left.get()
+    unfilled = frames.reshape(-1, columns)[where]
+    on_host = unfilled if isinstance(unfilled, np.ndarray) else unfilled.get()
     every = np.arange(len(on_host))
     count = fill_from_rows(on_host[None], np.stack([0 * every, every], axis=1), empty)
     frames.reshape(-1, columns)[where] = xp.asarray(on_host)

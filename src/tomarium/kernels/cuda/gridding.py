@@ -231,15 +231,15 @@ def grid_fbp(modules: Modules, sinogram: Any, tables: GridTables, out: Any, *, h
             f"of {tables.columns} columns, and slices of {y1 - y0} x {x1 - x0}"
         )
     padded = xp.zeros((angles, ROWS, tables.period), np.float32)
-    lost = xp.zeros(1, np.uint32)
+    not_finite = xp.zeros(1, np.uint32)
     for first in range(0, rows, ROWS):
         part = slice(first, min(first + ROWS, rows))
-        samples = polar_samples(modules, sinogram[:, part], padded, tables, part, lost, half=half)
+        samples = polar_samples(modules, sinogram[:, part], padded, tables, part, not_finite, half=half)
         grid = gathered(modules, samples, tables, half=half)
         del samples
         write_slices(modules, transformed(modules, grid), tables, first, out)
         del grid
-    if int(lost[0]):
+    if int(not_finite[0]):
         if bool(xp.isfinite(sinogram).all()):
             raise InputError(
                 "grid_fbp: filtered projections are beyond what 16-bit floats hold; use 32 bits, or attenuation in "
@@ -254,7 +254,7 @@ def polar_samples(
     padded: Any,
     tables: GridTables,
     part: slice,
-    lost: Any,
+    not_finite: Any,
     *,
     half: bool = False,
 ) -> Any:
@@ -272,7 +272,7 @@ def polar_samples(
         The geometry.
     part : slice
         Which rows of the whole they are.
-    lost : array of uint32, shape (1,)
+    not_finite : array of uint32, shape (1,)
         Samples that are not finite are added to it.
     half : bool
         Keep samples in 16 bits.
@@ -304,7 +304,7 @@ def polar_samples(
     samples = xp.empty((angles, frequencies, ROWS), kind)
     modules.kernel("gridding", "polar_samples", _options(tables, half))(
         (-(-frequencies // THREADS), angles), (THREADS,),
-        (spectrum, tables.order, tables.shift, tables.weight, tables.response, offsets, samples, lost,
+        (spectrum, tables.order, tables.shift, tables.weight, tables.response, offsets, samples, not_finite,
          np.int32(tables.period // 2), np.int32(tables.offsets is not None)),
     )  # fmt: skip
     return samples

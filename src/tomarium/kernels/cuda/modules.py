@@ -134,17 +134,19 @@ def gpus() -> tuple[Gpu, ...]:
 
     runtime = cupy.cuda.runtime
     version = runtime.driverGetVersion()
-    found = []
+    usable = []
     for number in range(runtime.getDeviceCount()):
         with cupy.cuda.Device(number):
             free, memory = runtime.memGetInfo()
-            told = runtime.getDeviceProperties(number)
-        name = told["name"].decode() if isinstance(told["name"], bytes) else str(told["name"])
-        architecture = f"sm_{told['major']}{told['minor']}"
-        found.append(
+            properties = runtime.getDeviceProperties(number)
+        name = (
+            properties["name"].decode() if isinstance(properties["name"], bytes) else str(properties["name"])
+        )
+        architecture = f"sm_{properties['major']}{properties['minor']}"
+        usable.append(
             Gpu(number, name, architecture, memory, free, f"{version // 1000}.{version % 1000 // 10}")
         )
-    return tuple(found)
+    return tuple(usable)
 
 
 @cache
@@ -196,8 +198,8 @@ class _OfCuPy:
     def _compiled(self, source: str, name: str, options: tuple[str, ...]) -> Any:
         try:
             with self.xp.cuda.Device(self._number):
-                made = self.xp.RawModule(code=source_text(source), options=OPTIONS + options)
-                return made.get_function(name)
+                module = self.xp.RawModule(code=source_text(source), options=OPTIONS + options)
+                return module.get_function(name)
         except Exception as problem:  # what the compiler and the driver raise has no class in common
             raise EngineUnavailable(
                 f"the CUDA kernel {name} cannot be made for GPU {self._number}: {problem}; CuPy and the driver have to "

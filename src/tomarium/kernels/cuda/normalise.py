@@ -47,14 +47,14 @@ def normalise_there(
     """
     check_shapes(counts, dark, flats)
     lower, fraction = interpolation(flat_position, projection_position, len(flats), counts.shape[0])
-    there = kernels_of(counts)
+    modules = kernels_of(counts)
     if numpy_dtype(counts) not in (np.uint16, np.float32):
         xp = namespace(counts)
         counts = xp.astype(counts, xp.float32)
     with np.errstate(over="ignore", invalid="ignore"):
         bright = (flats.astype(np.float64) - dark).astype(np.float32)
     out = empty_there(counts, counts.shape)
-    tally = there.flat_log(
+    tally = modules.flat_log(
         contiguous(counts),
         like(np.ascontiguousarray(dark, np.float32), counts),
         like(bright, counts),
@@ -65,5 +65,5 @@ def normalise_there(
         log=log,
     )
     clipped, dead, not_finite = (int(n) for n in on_host(tally).sum(axis=1))
-    empty = there.fill_invalid(out, 0.0 if log else 1.0) if dead or not_finite else 0
+    empty = modules.fill_invalid(out, 0.0 if log else 1.0) if dead or not_finite else 0
     return out, Report(int(np.prod(counts.shape)), clipped, dead, not_finite, empty)

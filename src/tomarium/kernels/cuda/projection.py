@@ -135,10 +135,10 @@ def project_adjoint(modules: Modules, sinogram: Any, tables: GridTables, out: An
     xp = modules.xp
     _demand_fit("project_adjoint", out, sinogram, tables)
     padded = xp.zeros((len(sinogram), ROWS, tables.period), np.float32)
-    lost = xp.zeros(1, np.uint32)
+    not_finite = xp.zeros(1, np.uint32)
     for first in range(0, len(out), ROWS):
         part = slice(first, min(first + ROWS, len(out)))
-        samples = polar_samples(modules, sinogram[:, part], padded, tables, part, lost)
+        samples = polar_samples(modules, sinogram[:, part], padded, tables, part, not_finite)
         write_slices(modules, transformed(modules, gathered(modules, samples, tables)), tables, first, out)
 
 

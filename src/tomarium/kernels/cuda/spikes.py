@@ -83,20 +83,20 @@ def despike(
     dark = xp.zeros((rows, columns), np.float32) if pattern is None else xp.asarray(pattern.dark)
     relative = xp.ones((rows, columns), np.float32) if pattern is None else xp.asarray(pattern.relative)
     tables = [
-        xp.asarray(np.ascontiguousarray(one, np.float64))
-        for one in (noise.brightness, noise.sigma, noise.steady)
+        xp.asarray(np.ascontiguousarray(values, np.float64))
+        for values in (noise.brightness, noise.sigma, noise.steady)
     ]
     least = np.nextafter(np.float32(threshold * float(noise.sigma.min())), np.float32(0))
     marks = xp.zeros(-(-frames.size // 32), np.uint32)
     replaced = xp.zeros(angles, np.uint64)
-    given = (
+    arguments = (
         frames, further, near, dark, relative, *tables,
         *map(np.int32, (angles, rows, columns, len(noise.brightness))), np.float64(threshold),
     )  # fmt: skip
     modules.kernel("spikes", "mark_spikes", KINDS[kind])(
-        (-(-columns // 32), -(-rows // 8), angles), (32, 8), (*given, least, marks)
+        (-(-columns // 32), -(-rows // 8), angles), (32, 8), (*arguments, least, marks)
     )
     modules.kernel("spikes", "replace_spikes", KINDS[kind])(
-        (-(-rows * columns // 256), angles), (256,), (*given, marks, out, replaced)
+        (-(-rows * columns // 256), angles), (256,), (*arguments, marks, out, replaced)
     )
     return int(replaced.sum())

@@ -113,12 +113,12 @@ def fit_columns(
     matrix = np.column_stack([matrix, -2.0 * pairs.mirrored])
     names = [*names, "rotation axis"]
     solved = _solve(matrix, right - middle, np.array([offset.likeness for offset in offsets]), names)
-    known = solved.values[: len(basis)]
+    coefficients = solved.values[: len(basis)]
     axis = float(solved.values[-1])
     error = float(
         np.sqrt(np.einsum("uk,uv,vk->k", basis, solved.covariance[: len(basis), : len(basis)], basis).max())
     )
-    return Fit(known @ basis, axis, solved.residual, error, solved.inseparable)
+    return Fit(coefficients @ basis, axis, solved.residual, error, solved.inseparable)
 
 
 def fit_rows(pairs: ViewPairs, offsets: Sequence[Offset], times: Array, *, degree: int) -> Fit:
@@ -157,14 +157,16 @@ def _solve(matrix: Array, right: Array, likeness: Array, names: Sequence[str]) -
     usable = likeness > LEAST_LIKE
     matrix, right, likeness = matrix[usable], right[usable], likeness[usable]
     scale = np.sqrt((matrix**2).mean(axis=0)) if len(matrix) else np.zeros(unknown)
-    lost = scale < 1e-9
+    undetermined = scale < 1e-9
     if len(matrix):
-        _, sizes, directions = np.linalg.svd(matrix / np.where(lost, 1, scale), full_matrices=True)
+        _, sizes, directions = np.linalg.svd(matrix / np.where(undetermined, 1, scale), full_matrices=True)
         sizes = np.pad(sizes, (0, unknown - len(sizes)))
         weak = directions[sizes < INSEPARABLE * max(float(sizes.max()), 1e-12)]
-        lost = lost | (np.abs(weak) > 0.05).any(axis=0)
-    if lost.any():
-        inseparable = tuple(name for name, one in zip(names, lost, strict=True) if one)
+        undetermined = undetermined | (np.abs(weak) > 0.05).any(axis=0)
+    if undetermined.any():
+        inseparable = tuple(
+            name for name, is_undetermined in zip(names, undetermined, strict=True) if is_undetermined
+        )
         return _Solution(np.zeros(unknown), np.zeros((unknown, unknown)), float("nan"), inseparable)
     weights = likeness**2
     values: Array = np.zeros(unknown)
@@ -172,9 +174,11 @@ def _solve(matrix: Array, right: Array, likeness: Array, names: Sequence[str]) -
     for _ in range(20):
         root = np.sqrt(weights)
         values = np.asarray(np.linalg.lstsq(matrix * root[:, None], right * root, rcond=None)[0], np.float64)
-        rest = np.abs(right - matrix @ values)
-        spread = 1.4826 * float(np.median(rest)) * np.sqrt(len(rest) / max(1, len(rest) - unknown))
-        weights = likeness**2 * np.minimum(1, HUBER * max(spread, 1e-6) / np.maximum(rest, 1e-12))
+        residuals = np.abs(right - matrix @ values)
+        spread = (
+            1.4826 * float(np.median(residuals)) * np.sqrt(len(residuals) / max(1, len(residuals) - unknown))
+        )
+        weights = likeness**2 * np.minimum(1, HUBER * max(spread, 1e-6) / np.maximum(residuals, 1e-12))
     inverse = np.linalg.inv(matrix.T @ (weights[:, None] * matrix))
     freedom = len(right) - unknown
     variance = spread**2 * weights.max() if freedom > 0 else float("nan")

@@ -66,7 +66,7 @@ def neighbours(places: Sequence[Place], shape: tuple[int, int]) -> list[tuple[in
     list of (int, int)
         Pairs that share at least 8 rows and 8 columns, and half of a tile's length along one of the two.
     """
-    found = []
+    pairs = []
     for value in range(len(places)):
         for other in range(value + 1, len(places)):
             shared = [
@@ -74,8 +74,8 @@ def neighbours(places: Sequence[Place], shape: tuple[int, int]) -> list[tuple[in
             ]
             long = any(part >= length / 2 for part, length in zip(shared, shape, strict=True))
             if min(shared) >= FEWEST and long:
-                found.append((value, other))
-    return found
+                pairs.append((value, other))
+    return pairs
 
 
 def register_pair(tiles: Sequence[Stack], one: int, other: int, told: Place, reach_px: float) -> Pair:
@@ -108,15 +108,15 @@ def register_pair(tiles: Sequence[Stack], one: int, other: int, told: Place, rea
         # The whole reach may lie between the place that was told and the true one.
         reach = max(1.5, reach_px + max(abs(near[k] - told[k]) for k in (0, 1)))
         offsets = [register(a, b, reach, row_edge=0.5) for a, b in zip(fixed, moving, strict=True)]
-        likeness = float(np.median([each.likeness for each in offsets]))
-        alike = [(each.rows, each.columns) for each in offsets if each.likeness >= LIKE]
-        if not reach_px or not alike:
+        likeness = float(np.median([offset.likeness for offset in offsets]))
+        likely = [(offset.rows, offset.columns) for offset in offsets if offset.likeness >= LIKE]
+        if not reach_px or not likely:
             break
         # Content that lies further on in the other begins so much earlier in the first.
-        moved = np.asarray(near) - np.median(alike, axis=0)[:: -1 if upright else 1]
+        moved = np.asarray(near) - np.median(likely, axis=0)[:: -1 if upright else 1]
         row, column = (
-            float(np.clip(one, middle - reach_px, middle + reach_px))
-            for one, middle in zip(moved, told, strict=True)
+            float(np.clip(shift, middle - reach_px, middle + reach_px))
+            for shift, middle in zip(moved, told, strict=True)
         )
         place = (row, column)
         if (round(row), round(column)) == near:
@@ -143,8 +143,8 @@ def settle(places: Sequence[Place], pairs: Sequence[Pair]) -> tuple[list[Place],
         To be taken off each tile's attenuation; 0 for the first.
     """
     trusted = [pair for pair in pairs if pair.likeness >= LIKE]
-    told = np.asarray(places, np.float64)
-    count = len(told)
+    stated = np.asarray(places, np.float64)
+    count = len(stated)
     matrix = np.zeros((len(trusted) + count, count))
     right = np.zeros((len(trusted) + count, 3))
     for row, pair in enumerate(trusted):
@@ -153,10 +153,12 @@ def settle(places: Sequence[Place], pairs: Sequence[Pair]) -> tuple[list[Place],
         right[row] = weight * np.array([pair.rows, pair.columns, pair.level])
     for k in range(count):
         matrix[len(trusted) + k, k] = _PRIOR if k else 1e3
-        right[len(trusted) + k] = matrix[len(trusted) + k, k] * np.array([*told[k], 0.0])
+        right[len(trusted) + k] = matrix[len(trusted) + k, k] * np.array([*stated[k], 0.0])
     solved = np.linalg.lstsq(matrix, right, rcond=None)[0]
-    solved -= solved[0] - np.array([*told[0], 0.0])
-    return [(float(row), float(column)) for row, column, _ in solved], [float(one) for one in solved[:, 2]]
+    solved -= solved[0] - np.array([*stated[0], 0.0])
+    return [(float(row), float(column)) for row, column, _ in solved], [
+        float(level) for level in solved[:, 2]
+    ]
 
 
 def _seen_by_both(one: Stack, other: Stack, place: Place) -> tuple[tuple[int, int], tuple[Stack, Stack]]:

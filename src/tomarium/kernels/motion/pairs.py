@@ -46,17 +46,17 @@ def view_pairs(angles_deg: NDArray[np.float64], times: NDArray[np.float64]) -> V
     """
     steps = np.abs(np.diff(angles_deg))
     tolerance = 0.5 * float(np.median(steps[steps > 0], axis=0)) + 1e-3 if (steps > 0).any() else 1e-3
-    found: list[tuple[int, int, bool]] = []
+    pairs: list[tuple[int, int, bool]] = []
     for mirrored, apart in ((True, 180.0), (False, 0.0)):
-        some = []
+        of_direction = []
         for k in range(len(angles_deg)):
             lack = np.abs((angles_deg - angles_deg[k] - apart + 180.0) % 360.0 - 180.0)
             lack[(times - times[k]) < 0.05] = np.inf  # each pair once, and no neighbours
             best = lack.min()
             if best <= tolerance:
                 near = np.flatnonzero(lack <= best + 0.01 * tolerance)
-                some += [(k, int(near[-1]), mirrored)]
-        chosen = np.linspace(0, len(some) - 1, min(MOST, len(some))).round().astype(int)
-        found += [some[at] for at in chosen]
-    first, second, kind = (np.array(each) for each in zip(*found, strict=True)) if found else ([], [], [])
+                of_direction += [(k, int(near[-1]), mirrored)]
+        chosen = np.linspace(0, len(of_direction) - 1, min(MOST, len(of_direction))).round().astype(int)
+        pairs += [of_direction[at] for at in chosen]
+    first, second, kind = (np.array(column) for column in zip(*pairs, strict=True)) if pairs else ([], [], [])
     return ViewPairs(np.asarray(first, np.intp), np.asarray(second, np.intp), np.asarray(kind, np.bool_))

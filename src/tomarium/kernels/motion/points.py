@@ -102,25 +102,25 @@ def find_points(views: Stack, angles_deg: Array, axis_column: float, most: int) 
     volume = fbp(smooth, angles_deg, axis, window="hann", padding="zero")
     far = (np.arange(width) - (width - 1) / 2) ** 2
     radius = np.sqrt(far[:, None] + far)
-    seen = (radius < min(axis, width - 1 - axis) - 2) & (radius > NEAR_AXIS_PX / bin_)
-    volume[:, ~seen] = 0
-    noise = 1.4826 * float(np.median(np.abs(volume[:, seen]))) if seen.any() else 0.0
+    is_seen = (radius < min(axis, width - 1 - axis) - 2) & (radius > NEAR_AXIS_PX / bin_)
+    volume[:, ~is_seen] = 0
+    noise = 1.4826 * float(np.median(np.abs(volume[:, is_seen]))) if is_seen.any() else 0.0
     apart = max(3, ceil(APART_PX / bin_))
-    found: list[tuple[float, float, float]] = []
+    points: list[tuple[float, float, float]] = []
     heights: list[float] = []
-    while len(found) < most:
+    while len(points) < most:
         z, y, x = np.unravel_index(int(np.argmax(volume)), volume.shape)
         heights.append(float(volume[z, y, x]))
         if heights[-1] <= max(STANDS_OUT * noise, LEAST_HEIGHT * float(np.median(heights[:3]))):
             break
         middle = (width - 1) / 2
-        found.append(((x - middle) * bin_, (middle - y) * bin_, float(z)))
+        points.append(((x - middle) * bin_, (middle - y) * bin_, float(z)))
         volume[
             max(0, z - apart) : z + apart + 1,
             max(0, y - apart) : y + apart + 1,
             max(0, x - apart) : x + apart + 1,
         ] = 0
-    return np.array(found, np.float64).reshape(-1, 3), np.array(heights[: len(found)], np.float64)
+    return np.array(points, np.float64).reshape(-1, 3), np.array(heights[: len(points)], np.float64)
 
 
 def follow_points(
@@ -172,12 +172,12 @@ def follow_points(
         starts = [(path, beside)] * bool(len(beside)) + starts
     for begin, start in starts:
         track = _settle(fine, angles_deg, axis_column, start, begin, still, reach_px, smooth)
-        found, heights = find_points(
+        points_found, heights = find_points(
             _moved(views, track.columns_px, track.rows_px), angles_deg, axis_column, most
         )
         height = float(np.sum(np.sort(heights)[-3:]))
-        if height > sharpest and len(found):
-            sharpest, best = height, replace(track, points=found)
+        if height > sharpest and len(points_found):
+            sharpest, best = height, replace(track, points=points_found)
         if track.lost == 0 and len(track.points) > 2 and track.error_px < SETTLED_PX and track.height > SHARP:
             break
     if not sharpest:
@@ -189,9 +189,9 @@ def follow_points(
 
 
 def _moved(views: Stack, columns: Array, rows: Array) -> Stack:
-    made = np.empty_like(views)
-    move_views(views, columns, rows, made)
-    return made
+    moved = np.empty_like(views)
+    move_views(views, columns, rows, moved)
+    return moved
 
 
 def _settle(
@@ -209,7 +209,7 @@ def _settle(
     template: Stack | None = None
     half = (min(6, (views.shape[1] - 1) // 2), 10)
     residual = error = float("nan")
-    height, lost = 0.0, 1.0
+    height, lost_part = 0.0, 1.0
     for number in range(ROUNDS):
         far = max(2.0, reach * 0.8**number)
         room = (half[0], half[1] + ceil(far))
@@ -220,13 +220,13 @@ def _settle(
         template = _round(half) if template is None else _cut(together.mean(axis=0), half)
         spread = max(0.0, (2.5 - number) if smooth else 0.0)
         du, dv, peak = _offsets(together, template, far, spread)
-        seen = np.clip((peak / max(1e-12, float(np.percentile(peak, 90))) - 0.2) / 0.3, 0, 1)
+        weights = np.clip((peak / max(1e-12, float(np.percentile(peak, 90))) - 0.2) / 0.3, 0, 1)
         raw_columns, raw_rows = columns + du, rows + dv
-        new_columns, new_rows = smooth_curve(raw_columns, seen)[0], smooth_curve(raw_rows, seen)[0]
+        new_columns, new_rows = smooth_curve(raw_columns, weights)[0], smooth_curve(raw_rows, weights)[0]
         residual = 1.4826 * float(np.median(np.abs(raw_columns - new_columns)))
-        lost = float(np.mean(seen < 0.5))
+        lost_part = float(np.mean(weights < 0.5))
         if not smooth:
-            new_columns, new_rows = np.where(seen > 0.5, (raw_columns, raw_rows), (new_columns, new_rows))
+            new_columns, new_rows = np.where(weights > 0.5, (raw_columns, raw_rows), (new_columns, new_rows))
         # Where points were lost the path goes on straight, but no farther than they are looked for.
         new_columns, new_rows = (
             np.clip(new_columns, -3 * reach, 3 * reach),
@@ -242,7 +242,7 @@ def _settle(
         error = own / len(points) ** 0.5
         if number > 2 and float(np.sqrt(np.mean(moved**2))) < 0.02:
             break
-    return Track(columns, rows, points, error, residual, height, lost)
+    return Track(columns, rows, points, error, residual, height, lost_part)
 
 
 def _place(curve: Array, turning: Array) -> Array:
@@ -255,17 +255,19 @@ def _corrected(
     points: Array, strips: Stack, template: Stack, du: Array, dv: Array, turning: Array, far: float
 ) -> tuple[Array, float]:
     """Correct the place of each point by what its strip shows beside the common motion; leave out what is none."""
-    kept, spreads = [], []
+    corrected, spreads = [], []
     own = [_offsets(strip, template, far, 8.0) for strip in strips]
     heights = [float(np.median(height)) for _, _, height in own]
     for point, (own_columns, own_rows, _), height in zip(points, own, heights, strict=True):
-        rest = own_columns - du
-        known = np.linalg.lstsq(turning.T, rest, rcond=None)[0]
+        column_rest = own_columns - du
+        coefficients = np.linalg.lstsq(turning.T, column_rest, rcond=None)[0]
         if height < 0.3 * float(np.median(heights)):
             continue
-        kept.append(point + np.array([known[0], known[1], float(np.median(own_rows - dv))]))
-        spreads.append(1.4826 * float(np.median(np.abs(rest - known @ turning))))
-    return (np.array(kept), float(np.median(spreads))) if kept else (points, float("nan"))
+        corrected.append(
+            point + np.array([coefficients[0], coefficients[1], float(np.median(own_rows - dv))])
+        )
+        spreads.append(1.4826 * float(np.median(np.abs(column_rest - coefficients @ turning))))
+    return (np.array(corrected), float(np.median(spreads))) if corrected else (points, float("nan"))
 
 
 def _round(half: tuple[int, int]) -> Stack:
@@ -285,7 +287,7 @@ def _cut(strip: Stack, half: tuple[int, int]) -> Stack:
 def _strip(views: Stack, columns: Array, rows: Array, half: tuple[int, int]) -> Stack:
     """Cut a strip about a path out of the views, shape (view, row, column)."""
     count, height, width = views.shape
-    each = np.arange(count)[:, None, None]
+    view_numbers = np.arange(count)[:, None, None]
     first_row, first_column = np.floor(rows).astype(np.intp), np.floor(columns).astype(np.intp)
     row_weights, column_weights = sinc_weights(rows - first_row), sinc_weights(columns - first_column)
     reach = TAPS // 2 - 1
@@ -293,13 +295,13 @@ def _strip(views: Stack, columns: Array, rows: Array, half: tuple[int, int]) -> 
     column_lags = np.arange(-half[1] - reach, half[1] + TAPS - reach)
     at_rows = np.clip(first_row[:, None] + row_lags, 0, height - 1)
     at_columns = np.clip(first_column[:, None] + column_lags, 0, width - 1)
-    block = views[each, at_rows[:, :, None], at_columns[:, None, :]]
+    block = views[view_numbers, at_rows[:, :, None], at_columns[:, None, :]]
     size = (2 * half[0] + 1, 2 * half[1] + 1)
     narrow = sum(block[:, tap : tap + size[0]] * row_weights[:, tap, None, None] for tap in range(TAPS))
-    made: Any = sum(
+    strip: Any = sum(
         narrow[:, :, tap : tap + size[1]] * column_weights[:, tap, None, None] for tap in range(TAPS)
     )
-    return np.asarray(made, np.float32)
+    return np.asarray(strip, np.float32)
 
 
 def _offsets(strip: Stack, template: Stack, far: float, spread: float) -> tuple[Array, Array, Array]:
@@ -311,36 +313,36 @@ def _offsets(strip: Stack, template: Stack, far: float, spread: float) -> tuple[
     top = (strip.shape[1] - inner.shape[0]) // 2
     left = (strip.shape[2] - template.shape[1]) // 2
     lags_r, lags_c = np.arange(-row_reach, row_reach + 1), np.arange(-column_reach, column_reach + 1)
-    found = np.empty((count, len(lags_r), len(lags_c)))
+    correlation = np.empty((count, len(lags_r), len(lags_c)))
     for a, row in enumerate(lags_r):
         for b, column in enumerate(lags_c):
             part = strip[
                 :, top + row : top + row + len(inner), left + column : left + column + template.shape[1]
             ]
-            found[:, a, b] = np.einsum("krc,rc->k", part, inner)
+            correlation[:, a, b] = np.einsum("krc,rc->k", part, inner)
     if spread:
         steps = np.arange(-ceil(3 * spread), ceil(3 * spread) + 1)
         kernel = np.exp(-0.5 * (steps / spread) ** 2)
-        padded = np.pad(found, ((len(steps) // 2,) * 2, (0, 0), (0, 0)), mode="edge")
-        found = sum(w * padded[k : k + count] for k, w in enumerate(kernel / kernel.sum()))
-    best = found.reshape(count, -1).argmax(axis=1)
-    a, b = np.unravel_index(best, found.shape[1:])
-    each = np.arange(count)
-    rows = lags_r[a] + _vertex(found, each, a, b, 1)
-    columns = lags_c[b] + _vertex(found, each, a, b, 2)
-    return columns.astype(np.float64), rows.astype(np.float64), found[each, a, b]
+        padded = np.pad(correlation, ((len(steps) // 2,) * 2, (0, 0), (0, 0)), mode="edge")
+        correlation = sum(w * padded[k : k + count] for k, w in enumerate(kernel / kernel.sum()))
+    best = correlation.reshape(count, -1).argmax(axis=1)
+    a, b = np.unravel_index(best, correlation.shape[1:])
+    view_numbers = np.arange(count)
+    rows = lags_r[a] + _vertex(correlation, view_numbers, a, b, 1)
+    columns = lags_c[b] + _vertex(correlation, view_numbers, a, b, 2)
+    return columns.astype(np.float64), rows.astype(np.float64), correlation[view_numbers, a, b]
 
 
 def _vertex(
-    found: Array, each: NDArray[np.intp], a: NDArray[np.intp], b: NDArray[np.intp], axis: int
+    peaks: Array, view: NDArray[np.intp], a: NDArray[np.intp], b: NDArray[np.intp], axis: int
 ) -> Array:
     """Return where the parabola through the highest value and its neighbours along an axis has its extremum."""
     at = a if axis == 1 else b
-    inside = (at > 0) & (at < found.shape[axis] - 1)
-    low, high = np.clip(at - 1, 0, None), np.clip(at + 1, None, found.shape[axis] - 1)
+    inside = (at > 0) & (at < peaks.shape[axis] - 1)
+    low, high = np.clip(at - 1, 0, None), np.clip(at + 1, None, peaks.shape[axis] - 1)
     if axis == 1:
-        before, middle, after = found[each, low, b], found[each, a, b], found[each, high, b]
+        before, middle, after = peaks[view, low, b], peaks[view, a, b], peaks[view, high, b]
     else:
-        before, middle, after = found[each, a, low], found[each, a, b], found[each, a, high]
+        before, middle, after = peaks[view, a, low], peaks[view, a, b], peaks[view, a, high]
     bend = before - 2 * middle + after
     return np.where(inside & (bend < 0), 0.5 * (before - after) / np.where(bend < 0, bend, -1), 0.0)

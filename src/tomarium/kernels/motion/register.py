@@ -154,8 +154,12 @@ def register(
     flat = fixed.shape[0] < TAPS
     for _ in range(ROUNDS):
         moved = move(moving, columns, rows)
-        both = 0.5 * (fixed + moved)
-        slopes = [np.gradient(both, axis=1)] if flat else [np.gradient(both, axis=axis) for axis in (1, 0)]
+        mean_image = 0.5 * (fixed + moved)
+        slopes = (
+            [np.gradient(mean_image, axis=1)]
+            if flat
+            else [np.gradient(mean_image, axis=axis) for axis in (1, 0)]
+        )
         matrix = np.array([[float(np.sum(weight * a * b)) for a in slopes] for b in slopes])
         right = np.array([float(np.sum(weight * a * (fixed - moved))) for a in slopes])
         if not np.isfinite(matrix).all() or np.linalg.cond(matrix) > 1e6:
@@ -202,9 +206,9 @@ def _whole(fixed: Image, moving: Image, reach_px: float) -> tuple[float, float]:
         padded[: image.shape[0], : image.shape[1]] = image
         spectra.append(ducc0.fft.r2c(padded, axes=[0, 1], nthreads=1))
     product = np.conj(spectra[0]) * spectra[1]
-    found = ducc0.fft.c2r(product, axes=[0, 1], lastsize=shape[1], forward=False, nthreads=1)
+    correlation = ducc0.fft.c2r(product, axes=[0, 1], lastsize=shape[1], forward=False, nthreads=1)
     lags = [np.r_[0 : far + 1, length - far : length] for far, length in zip(reach, shape, strict=True)]
-    near = found[np.ix_(*lags)]
+    near = correlation[np.ix_(*lags)]
     row, column = np.unravel_index(int(np.argmax(near)), near.shape)
     signed = [int(lag[at]) for lag, at in zip(lags, (row, column), strict=True)]
     best = [at - length if at > length // 2 else at for at, length in zip(signed, shape, strict=True)]

@@ -81,13 +81,13 @@ def align(
     """
     columns, rows = np.zeros(len(views)), _by_profiles(views, reach_px)
     turning = np.stack([np.cos(np.deg2rad(angles_deg)), np.sin(np.deg2rad(angles_deg))])
-    change, likeness, made = float("nan"), 0.0, 0
+    change, likeness, rounds_made = float("nan"), 0.0, 0
     for level in LEVELS:
         binned = _binned(views, level)
         if level > 1 and (binned.shape[2] < FEWEST_COLUMNS or min(binned.shape[1:]) < 4):
             continue
         axis = (axis_column + 0.5) / level - 0.5
-        for made in range(1, rounds + 1):  # noqa: B007 - the number of the last round is told
+        for rounds_made in range(1, rounds + 1):  # noqa: B007 - the number of the last round is told
             offsets = _round(
                 binned, angles_deg, axis, columns / level, rows / level, reach_px / level, coarsest_px
             )
@@ -99,7 +99,7 @@ def align(
             likeness = float(np.median([offset.likeness for offset in offsets]))
             if change < SETTLED_PX * (level if level > 1 else 0.5):
                 break
-    return Alignment(columns, rows, change, made, likeness)
+    return Alignment(columns, rows, change, rounds_made, likeness)
 
 
 def _binned(views: Stack, level: int) -> Stack:
@@ -134,18 +134,18 @@ def _round(
     move_views(views, np.zeros(len(views)), rows, level)
     slices = fbp(level, angles_deg, axis, shift_columns_px=columns, window="hann", padding="zero")
     np.maximum(slices, 0, out=slices)
-    made = project(slices, angles_deg, axis, views.shape[2])
-    fixed, moving = band_pass(made, FINEST_PX, coarsest), band_pass(views, FINEST_PX, coarsest)
-    found = []
-    for one, other, column, row in zip(fixed, moving, columns, rows, strict=True):
-        near = register(one, other, reach, start=(float(column), float(row)))
-        far = register(one, other, reach)
-        found.append(near if near.likeness >= far.likeness else far)
-    return found
+    projected = project(slices, angles_deg, axis, views.shape[2])
+    fixed, moving = band_pass(projected, FINEST_PX, coarsest), band_pass(views, FINEST_PX, coarsest)
+    offsets = []
+    for expected, view, column, row in zip(fixed, moving, columns, rows, strict=True):
+        near = register(expected, view, reach, start=(float(column), float(row)))
+        far = register(expected, view, reach)
+        offsets.append(near if near.likeness >= far.likeness else far)
+    return offsets
 
 
 def _place(curve: Array, turning: Array) -> Array:
     """Return the part b cos + c sin of a curve, found beside a constant."""
     basis = np.concatenate([turning, np.ones((1, curve.size))])
-    known = np.linalg.lstsq(basis.T, curve, rcond=None)[0]
-    return np.asarray(known[:2] @ turning)
+    coefficients = np.linalg.lstsq(basis.T, curve, rcond=None)[0]
+    return np.asarray(coefficients[:2] @ turning)

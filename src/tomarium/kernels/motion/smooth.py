@@ -38,16 +38,23 @@ def smooth_curve(values: Array, weights: Array | None = None) -> tuple[Array, Ar
     count = len(values)
     if count < 5:
         return values.copy(), np.ones(count)
-    given = np.ones(count) if weights is None else weights
+    start_weights = np.ones(count) if weights is None else weights
     curvature = (2 - 2 * np.cos(np.pi * np.arange(count) / count)) ** 2
-    robust, curve = given.copy(), np.full(count, float(np.average(values, weights=given + 1e-9)))
+    robust, curve = (
+        start_weights.copy(),
+        np.full(count, float(np.average(values, weights=start_weights + 1e-9))),
+    )
     for _ in range(ROUNDS):
         curve = _penalised(values, robust, curve, curvature)
-        rest = values - curve
-        spread = 1.4826 * float(np.median(np.abs(rest[given > 0]))) if (given > 0).any() else 0.0
+        residuals = values - curve
+        spread = (
+            1.4826 * float(np.median(np.abs(residuals[start_weights > 0])))
+            if (start_weights > 0).any()
+            else 0.0
+        )
         if spread <= 0:
             break
-        robust = given * np.clip(1 - (rest / (4.685 * spread)) ** 2, 0, 1) ** 2
+        robust = start_weights * np.clip(1 - (residuals / (4.685 * spread)) ** 2, 0, 1) ** 2
     return curve, robust
 
 
@@ -59,11 +66,11 @@ def _penalised(values: Array, weights: Array, start: Array, curvature: Array) ->
         score = np.inf
         for strength in STRENGTHS:
             gain = 1 / (1 + strength * curvature)
-            made = _cosine(gain * spectrum, back=True)
+            smoothed = _cosine(gain * spectrum, back=True)
             freedom = max(1e-3, 1 - float(gain.mean()))
-            found = float(np.mean(weights * (values - made) ** 2)) / freedom**2
-            if found < score:
-                score, best = found, made
+            cross_validation = float(np.mean(weights * (values - smoothed) ** 2)) / freedom**2
+            if cross_validation < score:
+                score, best = cross_validation, smoothed
         if np.abs(best - curve).max() < 1e-4:
             break
         curve = best
@@ -71,5 +78,5 @@ def _penalised(values: Array, weights: Array, start: Array, curvature: Array) ->
 
 
 def _cosine(values: Array, back: bool = False) -> Array:
-    made = ducc0.fft.dct(values, type=3 if back else 2, inorm=2 if back else 0, nthreads=1)
-    return np.asarray(made)
+    transformed = ducc0.fft.dct(values, type=3 if back else 2, inorm=2 if back else 0, nthreads=1)
+    return np.asarray(transformed)

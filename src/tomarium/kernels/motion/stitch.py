@@ -62,16 +62,16 @@ def find_rows(one: Stack, other: Stack, fewest: int = FEWEST_ROWS) -> int:
     int
         Row of `one` at which row 0 of `other` lies; negative where it begins above.
     """
-    rows, others = (_coarse(stack) for stack in (one, other))
-    best, found = -np.inf, 0
-    for lag in range(fewest - len(others), len(rows) - fewest + 1):
-        first, last = max(0, lag), min(len(rows), lag + len(others))
-        a, b = rows[first:last].ravel(), others[first - lag : last - lag].ravel()
+    rows, other_rows = (_coarse(stack) for stack in (one, other))
+    best, best_lag = -np.inf, 0
+    for lag in range(fewest - len(other_rows), len(rows) - fewest + 1):
+        first, last = max(0, lag), min(len(rows), lag + len(other_rows))
+        a, b = rows[first:last].ravel(), other_rows[first - lag : last - lag].ravel()
         score = float(np.dot(a, b) / max(1e-12, np.sqrt(np.dot(a, a) * np.dot(b, b))))
         score *= min(1.0, (last - first) / (2.0 * fewest)) ** 0.25  # few rows correlate by chance
         if score > best:
-            best, found = score, lag
-    return found
+            best, best_lag = score, lag
+    return best_lag
 
 
 def _coarse(stack: Stack) -> Stack:
@@ -122,15 +122,15 @@ def join_at(one: Stack, other: Stack, angles_deg: Array, rows: float, reach_px: 
     """
     angles = np.deg2rad(angles_deg)
     basis = np.stack([np.ones(len(angles)), np.cos(angles), np.sin(angles)]).T
-    place, known, found = rows, np.zeros(3), []
+    place, coefficients, offsets = rows, np.zeros(3), []
     for _ in range(ROUNDS):  # what both see is cut out anew where a better place is known
         a, b, near = _seen_by_both(one, other, place)
         fixed, moving = (along_columns(part) for part in (a, b))
         reach = max(1.5, reach_px)
-        found = [register(x, y, reach, row_edge=0.5) for x, y in zip(fixed, moving, strict=True)]
-        side = np.array([each.columns for each in found])
-        up = np.array([each.rows for each in found])
-        known = (
+        offsets = [register(x, y, reach, row_edge=0.5) for x, y in zip(fixed, moving, strict=True)]
+        side = np.array([offset.columns for offset in offsets])
+        up = np.array([offset.rows for offset in offsets])
+        coefficients = (
             np.linalg.lstsq(basis, side, rcond=None)[0]
             if len(side) > 3
             else np.array([np.median(side), 0, 0])
@@ -143,14 +143,14 @@ def join_at(one: Stack, other: Stack, angles_deg: Array, rows: float, reach_px: 
             break
     if reach_px and abs(place - round(place)) < WHOLE_PX:
         place = float(round(place))  # so that nothing is interpolated
-    rest = np.r_[side - basis @ known, up - np.median(up)]
-    likeness = float(np.median([each.likeness for each in found]))
+    residuals = np.r_[side - basis @ coefficients, up - np.median(up)]
+    likeness = float(np.median([offset.likeness for offset in offsets]))
     return Joint(
         place,
-        np.asarray(known),
-        _level(one, other, place, basis @ known),
+        np.asarray(coefficients),
+        _level(one, other, place, basis @ coefficients),
         likeness,
-        1.4826 * float(np.median(np.abs(rest))),
+        1.4826 * float(np.median(np.abs(residuals))),
     )
 
 

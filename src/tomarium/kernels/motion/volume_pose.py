@@ -173,11 +173,13 @@ def fit_pose(
         weights = np.minimum(1.0, limit / np.maximum(apart, 1e-9))
         if np.abs(moved / factors).max() < SETTLED and abs(turn) < 1e-4:
             break
-    both = [_system(pair, pose, factors, middle, gain)[2:] for pair in pairs]
-    values = np.concatenate([each[0] for each in both]) if both else np.zeros(0, np.float32)
-    others = np.concatenate([each[1] for each in both]) if both else np.zeros(0, np.float32)
-    rest = np.abs(shifts - np.median(shifts, axis=0)) if len(shifts) else np.zeros((1, 3))
-    return PoseFit(pose, _correlation(values, others), 1.4826 * float(np.median(rest)), values, others)
+    voxel_pairs = [_system(pair, pose, factors, middle, gain)[2:] for pair in pairs]
+    values = np.concatenate([parts[0] for parts in voxel_pairs]) if voxel_pairs else np.zeros(0, np.float32)
+    sampled = np.concatenate([parts[1] for parts in voxel_pairs]) if voxel_pairs else np.zeros(0, np.float32)
+    deviations = np.abs(shifts - np.median(shifts, axis=0)) if len(shifts) else np.zeros((1, 3))
+    return PoseFit(
+        pose, _correlation(values, sampled), 1.4826 * float(np.median(deviations)), values, sampled
+    )
 
 
 def _system(
@@ -195,42 +197,42 @@ def _system(
     at_x = (across + 0.5) / fx - 0.5 - pair.moving_first[2]
     depth, rows, columns = pair.moving.shape
     plane = (at_y >= 1) & (at_y <= rows - 2) & (at_x >= 1) & (at_x <= columns - 2)
-    seen = ((at_z >= 0) & (at_z <= depth - 1))[:, None, None] & plane
+    is_seen = ((at_z >= 0) & (at_z <= depth - 1))[:, None, None] & plane
     moved = _interpolated(pair.moving, at_z, at_y, at_x)
-    seen &= np.isfinite(moved) & np.isfinite(pair.fixed)
-    if np.count_nonzero(seen) < 64:
+    is_seen &= np.isfinite(moved) & np.isfinite(pair.fixed)
+    if np.count_nonzero(is_seen) < 64:
         return np.zeros((5, 5)), np.zeros(5), np.zeros(0, np.float32), np.zeros(0, np.float32)
-    known = np.where(seen, pair.fixed, 0.0)
-    other = np.where(seen, moved, 0.0)
-    slopes = np.gradient(0.5 * (gain * known + other))
+    fixed_values = np.where(is_seen, pair.fixed, 0.0)
+    moved_values = np.where(is_seen, moved, 0.0)
+    slopes = np.gradient(0.5 * (gain * fixed_values + moved_values))
     # A slope across the edge of what both hold is none.
-    inner = seen.copy()
+    inner = is_seen.copy()
     for axis in range(3):
         for step in (1, -1):
-            inner &= np.roll(seen, step, axis)
+            inner &= np.roll(is_seen, step, axis)
     inner[[0, -1]] &= len(z) < 3
     inner[:, [0, -1]] = False
     inner[:, :, [0, -1]] = False
     if not inner.any():
-        inner = seen
+        inner = is_seen
     turning = (
         slopes[1] * (x[None, :] - middle[1] - pose.x) / fy
         - slopes[2] * (y[:, None] - middle[0] - pose.y) / fx
     )
-    columns_of = [-slopes[0], -slopes[1], -slopes[2], -known, -turning]
-    design = np.stack([one[inner] for one in columns_of]).astype(np.float64)
-    rest = (other - gain * known)[inner].astype(np.float64)
+    columns_of = [-slopes[0], -slopes[1], -slopes[2], -fixed_values, -turning]
+    design = np.stack([derivative[inner] for derivative in columns_of]).astype(np.float64)
+    differences = (moved_values - gain * fixed_values)[inner].astype(np.float64)
     design -= design.mean(axis=1, keepdims=True)
-    rest -= rest.mean()
-    return design @ design.T, -design @ rest, pair.fixed[seen], moved[seen]
+    differences -= differences.mean()
+    return design @ design.T, -design @ differences, pair.fixed[is_seen], moved[is_seen]
 
 
 def _own_shift(matrix: Array, right: Array, step: Array) -> Array:
     """Return by how much one block alone would still be shifted after a step of all."""
     count = len(step)
-    rest = right[:3] - matrix[:3, :count] @ step
+    remaining = right[:3] - matrix[:3, :count] @ step
     part = matrix[:3, :3] + 1e-6 * np.trace(matrix[:3, :3]) * np.eye(3)
-    return np.linalg.solve(part, rest) if np.trace(part) > 0 else np.zeros(3)
+    return np.linalg.solve(part, remaining) if np.trace(part) > 0 else np.zeros(3)
 
 
 def _interpolated(block: Block, at_z: Array, at_y: Array, at_x: Array) -> Block:
@@ -242,19 +244,19 @@ def _interpolated(block: Block, at_z: Array, at_y: Array, at_x: Array) -> Block:
         between += weights[tap][:, None, None] * block[np.clip(first + tap, 0, depth - 1)]
     first_y, down = _cubic(at_y)
     first_x, across = _cubic(at_x)
-    found = np.zeros((len(at_z), *at_y.shape), np.float32)
+    interpolated = np.zeros((len(at_z), *at_y.shape), np.float32)
     for i in range(4):
         row = np.clip(first_y + i, 0, rows - 1)
         for j in range(4):
             column = np.clip(first_x + j, 0, columns - 1)
-            found += (down[i] * across[j]) * between[:, row, column]
-    return found
+            interpolated += (down[i] * across[j]) * between[:, row, column]
+    return interpolated
 
 
 def _cubic(at: Array) -> tuple[NDArray[np.intp], Block]:
     """Return the first of the four voxels about each place, and their weights (Keys 1981, a = -1/2)."""
-    whole = np.floor(at)
-    t = (at - whole).astype(np.float32)
+    whole_px = np.floor(at)
+    t = (at - whole_px).astype(np.float32)
     weights = np.stack(
         [
             ((-0.5 * t + 1) * t - 0.5) * t,
@@ -263,13 +265,13 @@ def _cubic(at: Array) -> tuple[NDArray[np.intp], Block]:
             (0.5 * t - 0.5) * t * t,
         ]
     )
-    return whole.astype(np.intp) - 1, weights
+    return whole_px.astype(np.intp) - 1, weights
 
 
-def _correlation(one: Block, other: Block) -> float:
-    if one.size < 2:
+def _correlation(first: Block, second: Block) -> float:
+    if first.size < 2:
         return 0.0
-    a, b = one - one.mean(dtype=np.float64), other - other.mean(dtype=np.float64)
+    a, b = first - first.mean(dtype=np.float64), second - second.mean(dtype=np.float64)
     norm = float(np.sqrt(np.sum(a * a, dtype=np.float64) * np.sum(b * b, dtype=np.float64)))
     return float(np.sum(a * b, dtype=np.float64)) / norm if norm > 0 else 0.0
 
@@ -332,35 +334,36 @@ def find_lag(
     D. Padfield, IEEE Transactions on Image Processing 21, 2706 (2012), doi 10.1109/TIP.2011.2181402.
     """
     shape = tuple(good_length(a + b) for a, b in zip(fixed.shape, moving.shape, strict=True))
-    wanted = [
+    lags_by_axis = [
         np.arange(ceil(low), int(np.floor(high)) + 1)
         for low, high in zip((b[0] for b in bounds), (b[1] for b in bounds), strict=True)
     ]
-    wanted = [
-        lags[(lags > -b) & (lags < a)] for lags, a, b in zip(wanted, fixed.shape, moving.shape, strict=True)
+    lags_by_axis = [
+        lags[(lags > -b) & (lags < a)]
+        for lags, a, b in zip(lags_by_axis, fixed.shape, moving.shape, strict=True)
     ]
     least = fewest * min(np.count_nonzero(fixed_seen), np.count_nonzero(moving_seen)) / 16
     best = Lag(0, 0, 0, 0, -2.0)
-    if not all(len(lags) for lags in wanted):
+    if not all(len(lags) for lags in lags_by_axis):
         return replace(best, likeness=0.0)
     first = _spectra(fixed, np.broadcast_to(fixed_seen, fixed.shape), shape)
-    grid: Any = np.ix_(*wanted)
-    overlap_z = np.minimum(fixed.shape[0], wanted[0] + moving.shape[0]) - np.maximum(0, wanted[0])
+    grid: Any = np.ix_(*lags_by_axis)
+    overlap_z = np.minimum(fixed.shape[0], lags_by_axis[0] + moving.shape[0]) - np.maximum(0, lags_by_axis[0])
     for turn in turns_deg:
-        turned, seen = _turned(moving, moving_seen, turn)
-        other = _spectra(turned, np.broadcast_to(seen, moving.shape), shape)
+        turned, turned_seen = _turned(moving, moving_seen, turn)
+        moving_spectra = _spectra(turned, np.broadcast_to(turned_seen, moving.shape), shape)
 
         def together(a: Any, b: Any) -> Array:
-            made = ducc0.fft.c2r(
+            correlation = ducc0.fft.c2r(
                 a * np.conj(b), lastsize=shape[2], forward=False, inorm=2, axes=[0, 1, 2], nthreads=1
             )
-            return np.asarray(made[grid], np.float64)
+            return np.asarray(correlation[grid], np.float64)
 
-        count = np.maximum(together(first[1], other[1]), 1e-9)
-        sums, sums_other = together(first[0], other[1]), together(first[1], other[0])
-        cross = together(first[0], other[0]) - sums * sums_other / count
-        power = together(first[2], other[1]) - sums**2 / count
-        power_other = together(first[1], other[2]) - sums_other**2 / count
+        count = np.maximum(together(first[1], moving_spectra[1]), 1e-9)
+        sums, sums_other = together(first[0], moving_spectra[1]), together(first[1], moving_spectra[0])
+        cross = together(first[0], moving_spectra[0]) - sums * sums_other / count
+        power = together(first[2], moving_spectra[1]) - sums**2 / count
+        power_other = together(first[1], moving_spectra[2]) - sums_other**2 / count
         enough = (count >= max(least, 32)) & (overlap_z >= fewest)[:, None, None]
         norm = np.sqrt(np.maximum(power, 0) * np.maximum(power_other, 0))
         enough &= norm > 1e-6 * max(1e-30, float(norm.max()))
@@ -372,10 +375,10 @@ def find_lag(
         if likeness[peak] > best.likeness:
             z, y, x = (
                 float(lags[at]) + _vertex(np.moveaxis(likeness, axis, 0), peak, axis)
-                for axis, (lags, at) in enumerate(zip(wanted, peak, strict=True))
+                for axis, (lags, at) in enumerate(zip(lags_by_axis, peak, strict=True))
             )
             far = np.zeros(likeness.shape, bool)
-            for axis, (lags, at) in enumerate(zip(wanted, peak, strict=True)):
+            for axis, (lags, at) in enumerate(zip(lags_by_axis, peak, strict=True)):
                 away = np.abs(lags - lags[at]) > 2 * _COARSEST
                 far |= away.reshape([-1 if k == axis else 1 for k in range(3)])
             second = float(np.max(likeness, where=far & enough, initial=0.0))
@@ -391,12 +394,12 @@ def _spectra(block: Block, seen: NDArray[np.bool_], shape: tuple[int, ...]) -> l
     for axis in range(3):
         slow, share = smooth(slow, _COARSEST, axis), smooth(share, _COARSEST, axis)
     values = ((values - slow / np.maximum(share, 1e-3)) * inside).astype(np.float32)
-    made = []
-    for one in (values, inside, values**2):
+    spectra = []
+    for field in (values, inside, values**2):
         padded = np.zeros(shape, np.float32)
-        padded[tuple(slice(0, length) for length in one.shape)] = one
-        made.append(ducc0.fft.r2c(padded, axes=[0, 1, 2], nthreads=1))
-    return made
+        padded[tuple(slice(0, length) for length in field.shape)] = field
+        spectra.append(ducc0.fft.r2c(padded, axes=[0, 1, 2], nthreads=1))
+    return spectra
 
 
 def _turned(block: Block, seen: NDArray[np.bool_], turn_deg: float) -> tuple[Block, NDArray[np.bool_]]:
@@ -407,17 +410,17 @@ def _turned(block: Block, seen: NDArray[np.bool_], turn_deg: float) -> tuple[Blo
     middle = ((rows - 1) / 2, (columns - 1) / 2)
     y, x = np.mgrid[:rows, :columns].astype(np.float64)
     at_y, at_x = Pose(0, 0, 0, turn_deg).inside(y, x, middle)
-    made = _interpolated(block, np.arange(depth, dtype=np.float64), at_y, at_x)
+    turned = _interpolated(block, np.arange(depth, dtype=np.float64), at_y, at_x)
     near = (np.rint(at_y).astype(int), np.rint(at_x).astype(int))
     within = (near[0] >= 0) & (near[0] < rows) & (near[1] >= 0) & (near[1] < columns)
-    return made, within & seen[np.clip(near[0], 0, rows - 1), np.clip(near[1], 0, columns - 1)]
+    return turned, within & seen[np.clip(near[0], 0, rows - 1), np.clip(near[1], 0, columns - 1)]
 
 
 def _vertex(values: Array, peak: Sequence[Any], axis: int) -> float:
     """Return how far beside its highest value the parabola through three neighbours has its vertex."""
     at = int(peak[axis])
-    others = [int(p) for k, p in enumerate(peak) if k != axis]
-    line = values[:, others[0], others[1]]
+    other_places = [int(p) for k, p in enumerate(peak) if k != axis]
+    line = values[:, other_places[0], other_places[1]]
     if not 0 < at < len(line) - 1 or min(line[at - 1], line[at + 1]) <= -1:
         return 0.0
     a, b, c = line[at - 1 : at + 2]
