@@ -37,7 +37,7 @@ from tomarium.catalogue.dialect import dialect_named, dialect_of
 from tomarium.catalogue.facet_counts import Groups, read_numbers, sets_of
 from tomarium.catalogue.facets import Filters
 from tomarium.catalogue.harvest_tables import harvest_sources, harvested
-from tomarium.catalogue.held import Held, found_in
+from tomarium.catalogue.range_hits import Held, found_in
 from tomarium.catalogue.number_columns import columns_of
 from tomarium.catalogue.question import Question, Source, conditions_on, filtered, source_of
 from tomarium.catalogue.ranges import Range

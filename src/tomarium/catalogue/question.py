@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, FromClause, Select, and_, exis
 from tomarium.catalogue.companions import Companion, has_companions
 from tomarium.catalogue.dialect import dialect_of
 from tomarium.catalogue.facets import CATALOGUE, HERE, Filters
-from tomarium.catalogue.held import Held
+from tomarium.catalogue.range_hits import Held
 from tomarium.catalogue.ranges import Range
 from tomarium.catalogue.reader import HARVESTED, Columns, Reader, is_counted_by_totals, may_find, may_see
 from tomarium.catalogue.tables import facets, records, stale_records
