@@ -135,7 +135,10 @@ def pages(catalogue: Catalogue, asked: dict[str, object]) -> list[Page]:
 def is_held(catalogue: Catalogue, reader: Reader = READERS[0], asked: str = "<1um") -> bool:
     """Tell whether a range is answered from memory."""
     with catalogue.reading() as connection:
-        return find.make_question(connection, reader, (), {}, [read_range("pixel_m", asked)]).held is not None
+        return (
+            find.make_question(connection, reader, (), {}, [read_range("pixel_m", asked)]).range_hits
+            is not None
+        )
 
 
 def test_answers_are_those_of_the_database(catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -173,7 +176,7 @@ def test_an_earlier_state_is_asked_of_the_database(kept: Catalogue) -> None:
 
     def count(connection: object) -> tuple[bool, int]:
         asked = find.make_question(connection, LOCAL_OWNER, (), {}, wide)  # type: ignore[arg-type]
-        return asked.held is not None, find.count(connection, asked)  # type: ignore[arg-type]
+        return asked.range_hits is not None, find.count(connection, asked)  # type: ignore[arg-type]
 
     with kept.reading() as earlier:
         _, before = count(earlier)

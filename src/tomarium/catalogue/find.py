@@ -37,9 +37,9 @@ from tomarium.catalogue.dialect import dialect_named, dialect_of
 from tomarium.catalogue.facet_counts import Groups, read_numbers, sets_of
 from tomarium.catalogue.facets import Filters
 from tomarium.catalogue.harvest_tables import harvest_sources, harvested
-from tomarium.catalogue.range_hits import Held, found_in
 from tomarium.catalogue.number_columns import columns_of
 from tomarium.catalogue.question import Question, Source, conditions_on, filtered, source_of
+from tomarium.catalogue.range_hits import RangeHits, hits_in_ranges
 from tomarium.catalogue.ranges import Range
 from tomarium.catalogue.reader import (
     HARVESTED,
@@ -111,7 +111,7 @@ def make_question(
             else dialect_of(connection).size_of_range(connection, *key_and_range, queries.RANKED_AT_MOST + 1)
         )
         (narrow if size <= queries.RANKED_AT_MOST else wide).append(key_and_range)
-    asked_all = replace(bare, few=tuple(narrow), many=tuple(wide), held=range_hits)
+    asked_all = replace(bare, few=tuple(narrow), many=tuple(wide), range_hits=range_hits)
     if not (filters or beside) or asked_all.is_counted_whole or range_hits is not None:
         return asked_all
     size = count(connection, replace(bare, terms=()))
@@ -120,7 +120,7 @@ def make_question(
 
 def _looked_up(
     connection: Connection, question: Question, ranges: Sequence[tuple[int, Range]]
-) -> Held | None:
+) -> RangeHits | None:
     """Look up in memory what ranges find, where it is kept there and tells all that is asked."""
     keys = {key for key, _ in ranges}
     if question.terms or not question.asks_little or not keys or min(keys) < 0:
@@ -137,7 +137,7 @@ def _looked_up(
         if question.filters
         else None
     )
-    return found_in(columns, ranges, visible_holders, meets_facets)
+    return hits_in_ranges(columns, ranges, visible_holders, meets_facets)
 
 
 def count(connection: Connection, question: Question) -> int:
@@ -155,8 +155,8 @@ def count(connection: Connection, question: Question) -> int:
     int
         With words or ranges at most 20 001, which means "more than 20 000".
     """
-    if question.held is not None:
-        return min(len(question.held.left), queries.RANKED_AT_MOST + 1)
+    if question.range_hits is not None:
+        return min(len(question.range_hits.left), queries.RANKED_AT_MOST + 1)
     if question.is_totalled:
         conditions = [question.visible(totals.c), *filtered(question, totals.c)]
         number = select(func.coalesce(func.sum(totals.c.total), 0)).where(*conditions)
@@ -192,8 +192,8 @@ def groups(connection: Connection, question: Question) -> tuple[Groups, bool]:
         How many have each set of facets and state; and whether these are all, or only those of the
         20 000 newest.
     """
-    if question.held is not None:
-        counted = question.held.groups(queries.RANKED_AT_MOST + 1)
+    if question.range_hits is not None:
+        counted = question.range_hits.groups(queries.RANKED_AT_MOST + 1)
         return counted, counted.total <= queries.RANKED_AT_MOST
     has_many = False
     if question.terms and question.since is None and not (question.few or question.many):
@@ -319,8 +319,8 @@ def places(
     list of Place
         In the order of the answer; with a cursor that goes back, from its place backwards.
     """
-    if question.held is not None:
-        return [Place(number, None) for number in question.held.newest(limit, offset, cursor)]
+    if question.range_hits is not None:
+        return [Place(number, None) for number in question.range_hits.newest(limit, offset, cursor)]
     if question.terms and not ranked and total > queries.RANKED_AT_MOST:
         # So many have the words that a page of the newest is found in some thousand texts, whatever else is asked.
         question = replace(question, common=True)
@@ -354,7 +354,7 @@ def listed_and_counted(
     tuple of list of Place, and int or None
         As `places` lists them; and how many there are, however many. None where no record is beyond the offset.
     """
-    if question.held is not None:
+    if question.range_hits is not None:
         listed = places(connection, question, total=0, ranked=False, limit=limit, offset=offset)
         return listed, count(connection, question)
     statement, order = (

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, FromClause, Select, and_, exis
 from tomarium.catalogue.companions import Companion, has_companions
 from tomarium.catalogue.dialect import dialect_of
 from tomarium.catalogue.facets import CATALOGUE, HERE, Filters
-from tomarium.catalogue.range_hits import Held
+from tomarium.catalogue.range_hits import RangeHits
 from tomarium.catalogue.ranges import Range
 from tomarium.catalogue.reader import HARVESTED, Columns, Reader, is_counted_by_totals, may_find, may_see
 from tomarium.catalogue.tables import facets, records, stale_records
@@ -44,7 +44,7 @@ class Question:
         Techniques that the images of the record's specimen are to have.
     elsewhere : bool
         Whether what was harvested from other catalogues is found, too.
-    held : Held or None
+    range_hits : RangeHits or None
         What is found, where it was looked up in memory.
     """
 
@@ -59,7 +59,7 @@ class Question:
     hides: bool = False
     beside: tuple[Companion, ...] = ()
     elsewhere: bool = False
-    held: Held | None = None
+    range_hits: RangeHits | None = None
 
     @property
     def is_counted_whole(self) -> bool:

@@ -15,8 +15,8 @@ from tomarium.catalogue.ranges import Range
 
 
 @dataclass(frozen=True, eq=False)
-class Held:
-    """What is found.
+class RangeHits:
+    """The records that ranges of numbers find.
 
     Attributes
     ----------
@@ -56,13 +56,13 @@ class Held:
         return listed
 
 
-def found_in(
+def hits_in_ranges(
     columns: Columns,
     ranges: Sequence[tuple[int, Range]],
     visible_holders: NDArray[np.bool_],
     meets_facets: NDArray[np.bool_] | None,
-) -> Held:
-    """Look up what is found.
+) -> RangeHits:
+    """Look up the records that ranges of numbers find.
 
     Parameters
     ----------
@@ -77,11 +77,11 @@ def found_in(
 
     Returns
     -------
-    Held
+    RangeHits
         Of what meets all of it.
     """
     inside = [columns.values[key].inside(bounds) for key, bounds in ranges]
     rows_in_ranges = np.flatnonzero(np.logical_and.reduce(inside))
     rows = rows_in_ranges[visible_holders[columns.holders][columns.kinds[rows_in_ranges]]]
     rows_left = rows if meets_facets is None else rows[meets_facets[columns.kinds[rows]]]
-    return Held(columns, rows, rows_left, tuple(int(np.count_nonzero(mask)) for mask in inside))
+    return RangeHits(columns, rows, rows_left, tuple(int(np.count_nonzero(mask)) for mask in inside))
