@@ -27,7 +27,7 @@ from sqlalchemy import (
 
 from tomarium.catalogue.dialect import dialect_of
 from tomarium.catalogue.json_columns import NumberAt, TextAt, items_of
-from tomarium.catalogue.panosc_conditions import LOWER, Told, like
+from tomarium.catalogue.panosc_conditions import LOWER, JsonObject, like
 from tomarium.catalogue.panosc_filter import ALL, Filter, Group, Include, Test
 from tomarium.catalogue.panosc_rows import Question, Rows, meets_inside
 from tomarium.catalogue.queries import RANKED_AT_MOST
@@ -197,9 +197,13 @@ def _order(rows: Rows, conditions: Filter) -> Iterator[ColumnElement[Any]]:
         yield column("score").desc()
     for name, down in conditions.order:
         kind = MODELS[rows.model].get(name, "")
-        value = rows.told.reckoned.get(name)
+        value = rows.json_object.reckoned.get(name)
         if value is None:
-            value = NumberAt(rows.told.value, name) if kind == "number" else TextAt(rows.told.value, name)
+            value = (
+                NumberAt(rows.json_object.value, name)
+                if kind == "number"
+                else TextAt(rows.json_object.value, name)
+            )
         first = func.max(value)
         yield case((first.is_(None), 1), else_=0)  # those without a value last, in both databases
         yield first.desc() if down else first.asc()
@@ -221,7 +225,7 @@ def _score(question: Question, rows: Rows, query: str) -> tuple[ColumnElement[An
     for word in words:
         pattern = "%" + "".join(f"\\{sign}" if sign in "\\%_" else sign for sign in word) + "%"
         has = [
-            like(question.connection, TextAt(rows.told.value, name), pattern, folded=True)
+            like(question.connection, TextAt(rows.json_object.value, name), pattern, folded=True)
             for name in TEXTS[rows.model]
         ]
         share = share + case((func.coalesce(or_(false(), *has), false()), 1.0 / len(words)), else_=0.0)
@@ -265,7 +269,7 @@ def _include_inner(question: Question, model: str, answer_rows: Sequence[_Row], 
         lists = {(row.holder, row.pid): [] for row in answer_rows}
         of = shared.alias()
         items = items_of(question.connection, of.c.body, relation.inside)
-        inside = Told(relation.model, items.c.value, {})
+        inside = JsonObject(relation.model, items.c.value, {})
         query = select(of.c.holder, of.c.pid, items.c.value).select_from(of.join(items, true())).where(
             of.c.model == model,
             of.c.holder.in_({row.holder for row in answer_rows}),

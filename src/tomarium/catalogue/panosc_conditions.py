@@ -21,7 +21,7 @@ LOWER: Final = str.maketrans(ascii_uppercase, ascii_lowercase)
 
 
 @dataclass(frozen=True)
-class Told:
+class JsonObject:
     """One object that conditions are asked of.
 
     Attributes
@@ -39,14 +39,16 @@ class Told:
     reckoned: Mapping[str, ColumnElement[Any]]
 
 
-def meets(connection: Connection, json_object: Told, group_or_test: Group | Test) -> ColumnElement[bool]:
+def meets(
+    connection: Connection, json_object: JsonObject, group_or_test: Group | Test
+) -> ColumnElement[bool]:
     """Return the condition that an object meets what is asked.
 
     Parameters
     ----------
     connection : Connection
         Of the database that is asked.
-    json_object : Told
+    json_object : JsonObject
         The object.
     group_or_test : Group or Test
         What is asked.
@@ -64,7 +66,7 @@ def meets(connection: Connection, json_object: Told, group_or_test: Group | Test
     return not_(func.coalesce(condition, false())) if group_or_test.negated else condition
 
 
-def _positive(connection: Connection, json_object: Told, test: Test) -> ColumnElement[bool]:
+def _positive(connection: Connection, json_object: JsonObject, test: Test) -> ColumnElement[bool]:
     values = test.value if test.operator in ("inq", "between") else (test.value,)
     if test.kind == "":  # no such property, so null
         return true() if test.operator in ("eq", "inq") and None in values else false()
@@ -89,7 +91,7 @@ def _positive(connection: Connection, json_object: Told, test: Test) -> ColumnEl
     return _compare(connection, _column(json_object, test), test.operator, _as_texts(values))
 
 
-def _column(json_object: Told, test: Test) -> ColumnElement[Any]:
+def _column(json_object: JsonObject, test: Test) -> ColumnElement[Any]:
     if test.name in json_object.reckoned:
         return json_object.reckoned[test.name]
     return (
@@ -99,7 +101,7 @@ def _column(json_object: Told, test: Test) -> ColumnElement[Any]:
     )
 
 
-def _absent(json_object: Told, test: Test) -> ColumnElement[bool]:
+def _absent(json_object: JsonObject, test: Test) -> ColumnElement[bool]:
     if test.name in json_object.reckoned:
         return json_object.reckoned[test.name].is_(None)
     return ObjectAt(json_object.value, test.name).is_(None)
@@ -110,7 +112,9 @@ def _as_texts(values: Sequence[Any]) -> list[Any]:
     return [str(value).lower() if isinstance(value, bool) else value for value in values]
 
 
-def _any(connection: Connection, json_object: Told, test: Test, values: Sequence[Any]) -> ColumnElement[bool]:
+def _any(
+    connection: Connection, json_object: JsonObject, test: Test, values: Sequence[Any]
+) -> ColumnElement[bool]:
     """Compare a value that may be a number or a text with those of its own kind; with a unit in its base unit."""
     texts = [value for value in values if isinstance(value, str)]
     numbers = [value for value in values if not isinstance(value, str)]
@@ -128,7 +132,7 @@ def _any(connection: Connection, json_object: Told, test: Test, values: Sequence
     return or_(false(), *conditions)
 
 
-def _technique(json_object: Told, name: str, values: Sequence[Any]) -> ColumnElement[bool]:
+def _technique(json_object: JsonObject, name: str, values: Sequence[Any]) -> ColumnElement[bool]:
     """Compare with techniques of PaNET and all that they comprise."""
     texts = [str(value) for value in values]
     ids: set[str] = set()

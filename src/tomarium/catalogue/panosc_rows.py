@@ -30,7 +30,7 @@ from sqlalchemy import (
 
 from tomarium.catalogue.harvest_tables import harvest_sources
 from tomarium.catalogue.json_columns import ObjectAt, TextAt, items_of
-from tomarium.catalogue.panosc_conditions import Told, meets
+from tomarium.catalogue.panosc_conditions import JsonObject, meets
 from tomarium.catalogue.panosc_filter import Filter, Include
 from tomarium.catalogue.panosc_ranges import rare_in_range
 from tomarium.catalogue.reader import ANYBODY, Reader, may_open, may_see
@@ -78,7 +78,7 @@ class Rows:
         own = of.source == 0
         address = func.nullif(literal(question.records, Text).concat(of.holder), of.holder)
         is_open = case((may_open(ANYBODY, of=self.record.c), "true"), else_="false")
-        self.told = Told(model, of.body, {
+        self.json_object = JsonObject(model, of.body, {
             "pid": of.pid,
             "isPublic": case((own, is_open), else_=TextAt(of.body, "isPublic")) if model == "Dataset"
             else TextAt(of.body, "isPublic"),
@@ -108,7 +108,7 @@ class Rows:
     def columns(self) -> tuple[ColumnElement[Any], ...]:
         """Return what an answer is made of."""
         of = self.shared.c
-        reckoned = (self.told.reckoned[name].label(name) for name in ("isPublic", "provider", "url"))
+        reckoned = (self.json_object.reckoned[name].label(name) for name in ("isPublic", "provider", "url"))
         return (of.holder, of.pid, of.source, of.body, *reckoned)
 
     @property
@@ -139,7 +139,7 @@ class Rows:
     def meets(self, conditions: Filter) -> ColumnElement[bool]:
         """Tell what a row must be, also by what it must be related to."""
         connection = self._asked.connection
-        parts = [meets(connection, self.told, conditions.where)]
+        parts = [meets(connection, self.json_object, conditions.where)]
         for include in conditions.include:
             if include.demanded:
                 parts += [*self._near(include), self._related(include)]
@@ -155,7 +155,7 @@ class Rows:
     def _related(self, include: Include) -> ColumnElement[bool]:
         relation = RELATIONS[self.model][include.relation]
         if relation.inside:
-            return _has(self._asked.connection, self.told, include)
+            return _has(self._asked.connection, self.json_object, include)
         # Those that are related are found once, not for each row anew.
         place = tuple_(self.shared.c.source, self.shared.c.pid)
         return place.in_(union_all(*(self._related_to(include, own=own) for own in (True, False))))
@@ -191,18 +191,18 @@ class Rows:
         return end
 
 
-def _has(connection: Connection, json_object: Told, include: Include) -> ColumnElement[bool]:
+def _has(connection: Connection, json_object: JsonObject, include: Include) -> ColumnElement[bool]:
     """Tell that some of what lies in an object meets what is asked of it."""
     relation = RELATIONS[json_object.model][include.relation]
     if relation.many:
         items = items_of(connection, json_object.value, relation.inside)
-        inner = Told(relation.model, items.c.value, {})
+        inner = JsonObject(relation.model, items.c.value, {})
         return exists(select(items.c.key).where(meets_inside(connection, inner, include.asked)))
-    inner = Told(relation.model, ObjectAt(json_object.value, relation.inside), {})
+    inner = JsonObject(relation.model, ObjectAt(json_object.value, relation.inside), {})
     return and_(inner.value.is_not(None), meets_inside(connection, inner, include.asked))
 
 
-def meets_inside(connection: Connection, json_object: Told, conditions: Filter) -> ColumnElement[bool]:
+def meets_inside(connection: Connection, json_object: JsonObject, conditions: Filter) -> ColumnElement[bool]:
     """Return the condition that an object meets what is asked, also of what lies in it."""
     demands = [_has(connection, json_object, include) for include in conditions.include if include.demanded]
     return and_(meets(connection, json_object, conditions.where), *demands)
