@@ -373,9 +373,6 @@ def error_ratio(seed: int) -> float:
     return found[0] / found[1]
 
 
-LESS_GAIN = (
-    "at 513 columns it gains less than at 192 (.37); 12 columns about the axis are a tenth of what is left"
-)
 WEAK = 0.001  # noise where inclusions of 2 % are to be seen
 
 
@@ -404,16 +401,7 @@ def ratio_cases() -> list[Case]:
             columns=N,
         ),
         Case("`nonconstant_rings`", what, 0.5, fading, {}, columns=N),
-        Case(
-            "`double_flat_field_special`",
-            weak,
-            0.5,
-            {"": error_ratio},
-            {},
-            quick=False,
-            bound=LESS_GAIN,
-            columns=N,
-        ),
+        Case("`double_flat_field_special`", weak, 0.5, {"": error_ratio}, {}, quick=False, columns=N),
     ]
 
 
