@@ -82,7 +82,7 @@ static inline bool all(Integers truths) {
 
 // Lines that are divided before a logarithm is taken of any: mostly all of their values are good and none is clipped,
 // so that nothing has to be counted or replaced. A value is the same either way.
-constexpr int LINES_AT_ONCE = 4; // with two flats eight need more registers than there are: 8 % slower
+constexpr int LINES_AT_ONCE = 8;
 constexpr std::ptrdiff_t AHEAD = 4096; // counts ahead of which memory is asked for
 
 // One projection of `f`, and the references that belong to it.
