@@ -149,8 +149,8 @@ class Task:
         return SlabResult(cut.index, dict(slab.report), tallies, counted, seconds, over, returned)
 
     def _needed(self, kept: _Kept, cut: Cut) -> Cut:
-        """Leave out of a halo of rows what no step needs there."""
-        if self.direction != "row" or not kept.ready:
+        """Leave out of a halo of rows what no step needs there; slabs over a device are divided with theirs."""
+        if self.direction != "row" or not kept.ready or kept.traffics:
             return cut
         few = rows_needed(
             self.items,
