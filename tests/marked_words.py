@@ -10,6 +10,8 @@ from babel.messages.extract import extract_from_dir
 
 import tomarium.portal
 import tomarium.viewers
+from tomarium.beamtime.work_jobs import STAGES
+from tomarium.beamtime.work_settings import NAMES, REGION_IS, USUAL
 from tomarium.catalogue.data_use import BY
 from tomarium.catalogue.facets import FACETS
 from tomarium.catalogue.label_sheet import SHEETS
@@ -22,7 +24,7 @@ from tomarium.model import parcel, plain_card
 from tomarium.model.entity import HOWS, KINDS
 from tomarium.model.level import LEVELS
 from tomarium.model.parameter import PARAMETERS
-from tomarium.portal import second_factor
+from tomarium.portal import second_factor, work_words
 from tomarium.portal.administration import SECTIONS
 from tomarium.portal.page import Page
 from tomarium.portal.pages.admin_settings import GROUPS as SETTING_GROUPS
@@ -75,6 +77,19 @@ GIVEN = (
     ),
 )
 """Labels of the label and the like, which Python gives word by word."""
+
+SURE = ("high", "medium", "low", "unknown")
+OF_WORK = (
+    *STAGES.values(),
+    *(words for words in NAMES.values() if words != "δ/β"),
+    *(words for words in USUAL.values() if words != "1"),
+    *(*(f"confidence {words}" for words in SURE), *(f"with {words} confidence" for words in SURE[:3])),
+    *(words for name, words in vars(work_words).items() if name[0].isupper() and name.isupper()),
+    *("found", "as the file tells", "the middle of the frames", "probe find_axis", "given", "not known"),
+    *("reconstructing", "the volume is whole, and is filed", "filed", REGION_IS, "Projections", "Format"),
+    *("transmission", "attenuation", "Two settings for one scan"),
+)
+"""What the pages of work are handed, and what workers tell."""
 
 VIEWERS = (
     *(
@@ -179,7 +194,7 @@ def given() -> Iterator[str]:
     yield from (*MAIL_STATES, "running", "done", "registered", "findable", "missing", "changed", "unreadable")
     yield from TITLED
     yield from SLIPS
-    yield from GIVEN
+    yield from (*GIVEN, *OF_WORK)
 
 
 def of_viewers() -> Iterator[str]:

@@ -146,7 +146,7 @@ def test_from_a_scan_to_a_record(client: TestClient, catalogue: Catalogue, spool
     assert abs(found - AXIS) < 0.3
     assert "high confidence" in strip["words"]
     assert (shown["rows"], shown["columns"]) == (12, 64)
-    assert {"label": "Views", "shown": "90 of 64 × 12 pixels"} in shown["facts"]
+    assert {"label": "Projections", "shown": "90 of 64 × 12 pixels"} in shown["facts"]
 
     settings = {
         "row": "5",

@@ -36,6 +36,7 @@ from tomarium.portal.asked_work import (
 from tomarium.portal.door import Door
 from tomarium.portal.forms import Fields, demand_known, take, tried
 from tomarium.portal.identity import demand_scope, may_upload
+from tomarium.portal.languages import translate
 from tomarium.portal.page import machine
 from tomarium.portal.pages.work_slice import WORK_SLICE, Typed, content_of, grey_window
 from tomarium.portal.rendering import answer_html, wants_json
@@ -246,7 +247,8 @@ def look_state(request_context: CurrentRequest, number: int) -> Response:
     job = own_job(request_context, number, PREVIEW)
     if job.state in OPEN:
         see_that_somebody_works(request_context.request, job.kind)
-    told = machine(progress_of(request_context, job))
+    progress = progress_of(request_context, job)
+    told = machine(progress) | {"sentence": translate(progress.sentence, request_context.language)}
     return JSONResponse(told, headers={"Cache-Control": "no-store"})
 
 

@@ -15,6 +15,7 @@ from tomarium.beamtime.work_jobs import PREVIEW, RECONSTRUCT
 from tomarium.beamtime.work_settings import OF_THE_VOLUME, WorkSettings, changes_between, settings_of
 from tomarium.catalogue.find_jobs import own_jobs
 from tomarium.errors import TomariumError
+from tomarium.model.sentence import Sentence, joined
 from tomarium.portal.asked_work import (
     OPEN,
     Progress,
@@ -30,11 +31,11 @@ from tomarium.portal.built import built
 from tomarium.portal.page import FOR_PEOPLE, Page
 from tomarium.portal.request_context import CurrentRequest, RequestContext
 from tomarium.portal.step_forms import StepForm, step_forms, steps_in_words
+from tomarium.portal.work_words import AS_ONE, AVERAGED, AXIS_AT, NO_AXIS, ROW_AND_COLUMN, VOXELS, frames_told
 from tomarium.steps.core.serialization import find_step
 
 COMPARED: Final = 8
 """Earlier slices that are offered for a comparison."""
-NOTHING: Final = Progress("none", "", 0, 0)
 
 
 @dataclass(frozen=True)
@@ -310,7 +311,7 @@ def content_of(
         record=request_context.link("record", {"id": scan.partition(":")[2]})
         if scan.startswith("record:")
         else "",
-        facts=tuple(Fact(*pair) for pair in known.get("pairs", ())),
+        facts=tuple(Fact(label, frames_told(shown)) for label, shown in known.get("pairs", ())),
         notes=tuple(known.get("warnings", ())),
         rows=int(known.get("rows", 0)),
         columns=int(known.get("columns", 0)),
@@ -369,13 +370,15 @@ def _strip(
     if facts is None:
         return Strip(job.number, progress, "", (), 0)
     low, high = facts["window"]
-    words = f"row {facts['row']}: column {facts['axis_column']:.2f}, {facts['axis_source']}"
+    told = [Sentence(facts["axis_source"])]
     if facts["confidence"] not in ("given", "unknown"):
-        words += f" with {facts['confidence']} confidence"
+        told.append(Sentence(f"with {facts['confidence']} confidence"))
+    column = f"{facts['axis_column']:.2f}"
+    words = Sentence(ROW_AND_COLUMN, row=facts["row"], column=column, source=joined(told, " "))
     return Strip(
         job.number,
         progress,
-        "; ".join([words, *facts["warnings"]]),
+        joined([words, *facts["warnings"]], "; "),
         tuple(
             Candidate(
                 column,
@@ -408,16 +411,17 @@ def _look(
         )  # fmt: skip
     low, high = grey_window(facts, window)
     height, width = facts["full"]
-    pixel = units.show(facts["pixel_m"], "m") if facts["pixel_m"] else "not known"
-    place = f"{width} × {height} voxels, voxel size {pixel}"
+    pixel = units.show(facts["pixel_m"], "m") if facts["pixel_m"] else Sentence("not known")
+    place = [Sentence(VOXELS, width=width, height=height, size=pixel)]
     if facts["factor"] > 1:
-        place += f"; the picture shows {facts['factor']} × {facts['factor']} of them as one"
+        place.append(Sentence(AS_ONE, factor=facts["factor"]))
     rows, columns = facts.get("binning", (1, 1))
     if (rows, columns) != (1, 1):
-        place += f"; {columns} columns and {rows} rows of the detector averaged"
-    axis = "none was needed"
-    if facts["axis_column"] is not None:
-        axis = f"column {facts['axis_column']:.2f}, {facts['axis_source']}"
+        place.append(Sentence(AVERAGED, columns=columns, rows=rows))
+    axis = Sentence(NO_AXIS)
+    if (column := facts["axis_column"]) is not None:
+        source = joined(facts["axis_source"].split(", "), ", ")
+        axis = joined([Sentence(AXIS_AT, column=f"{column:.2f}"), source], ", ")
     return Look(
         job=job.number,
         progress=progress,
@@ -429,7 +433,7 @@ def _look(
         row=facts["row"],
         last_row=facts["row"] + rows - 1,
         axis=axis,
-        place=place,
+        place=joined(place, "; "),
         unit=facts["unit"],
         window=(low, high),
         values=(facts["values"][0], facts["values"][1]),
@@ -477,7 +481,8 @@ def _others(
         if not alike or job.state != "done" or job.number == shown.number:
             continue
         changes = changes_between(settings_of(asked["settings"]), here)
-        words = ", ".join(f"{name}: {text}" for name, text, _ in changes if name not in OF_THE_VOLUME)
+        told_of = [joined([name, text], ": ") for name, text, _ in changes if name not in OF_THE_VOLUME]
+        words = joined(told_of, ", ")
         if words and words not in told:
             told.add(words)
             query = {"a": str(job.number), "b": str(shown.number), "low": window[0], "high": window[1]}
