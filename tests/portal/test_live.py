@@ -124,7 +124,7 @@ def test_the_page_alone_says_what_json_says_and_its_links_lead_somewhere(alone: 
         "Sample moved in s14",
         "by 1.8 ± 0.1 px",
         "Incomplete: 0° to 93°",
-        "63.25 px, high",
+        "63.25 px, confidence high",
         "12 s ago",
     ):
         assert words in shown

@@ -13,6 +13,8 @@ from tomarium.beamtime.live_file import LiveState, read_live, runs, seconds_of
 from tomarium.beamtime.log_file import LOG, read_log
 from tomarium.beamtime.roster import read_roster
 from tomarium.errors import FormatError, InputError
+from tomarium.model.sentence import Sentence, joined
+from tomarium.portal import live_words
 from tomarium.portal.page import FOR_PEOPLE
 
 SHOWN: Final = 6
@@ -89,7 +91,6 @@ class LiveSlice:
     notes: tuple[str, ...]
     age: str = field(metadata=FOR_PEOPLE)
     anchor: str = field(metadata=FOR_PEOPLE)
-    counted_notes: str = field(metadata=FOR_PEOPLE)
 
 
 @dataclass(frozen=True)
@@ -209,7 +210,6 @@ class LivePage:
     confidence: str
     as_of: str
     clock: str = field(metadata=FOR_PEOPLE)
-    counted_warnings: str = field(metadata=FOR_PEOPLE)
     not_listed: int = field(metadata=FOR_PEOPLE)
     on_shift: tuple[OnShift, ...] = ()
     log: tuple[LogLine, ...] = ()
@@ -261,8 +261,8 @@ def live_page(
     except FormatError as damaged:
         problem = str(damaged)
     if state is None:
-        title = "The state of the watch cannot be read" if problem else "Nothing is watched"
-        sentence = problem or "Start it with: tomarium watch SPOOL --serve"
+        title = live_words.UNREADABLE if problem else live_words.NOTHING
+        sentence = problem or live_words.START
         verdict: Verdict = "stop" if problem else "warn"
         return _page(LiveState(), now, picture, title, verdict, sentence, events=events, day=day, hold=hold)
     title, verdict, sentence = _verdict(state, now)
@@ -366,7 +366,6 @@ def _page(
         confidence=slices[0].confidence if slices else "",
         as_of=datetime.fromtimestamp(round(now, 2), UTC).isoformat(),
         clock=datetime.fromtimestamp(now).strftime("%H:%M:%S"),
-        counted_warnings=counted(len(warnings), "warning"),
         not_listed=max(0, len(state.queue) - QUEUED),
         **more,
     )
@@ -375,42 +374,39 @@ def _page(
 def _verdict(state: LiveState, now: float) -> tuple[str, Verdict, str]:
     """Say in one line whether all is well; the worst decides."""
     if not runs(state, now):
-        since = clock(state.heartbeat) if state.heartbeat else "its start"
-        how = "It was stopped" if state.state == "stopped" else "It ended without a word, or its disk is away"
+        since = clock(state.heartbeat) if state.heartbeat else Sentence("its start")
+        how = Sentence(live_words.STOPPED if state.state == "stopped" else live_words.ENDED)
         return (
-            f"The watcher is not running since {since}",
+            Sentence(live_words.NOT_RUNNING, time=since),
             "stop",
-            f"{how}; nothing new is shown until it is started again with: tomarium watch {state.spool}",
+            Sentence(live_words.AGAIN, how=how, spool=state.spool),
         )
     if state.problem:
-        return "The watched folder is away", "stop", f"{state.problem[:1].upper()}{state.problem[1:]}."
+        return live_words.AWAY, "stop", f"{state.problem[:1].upper()}{state.problem[1:]}."
     last = state.slices[:SHOWN]
     told = [(one["scan"], warning) for one in last for warning in one["warnings"]]
     waits = max((now - seconds_of(one["arrived_at"]) for one in state.queue[:1]), default=0.0)
     failed = _failed_lately(state)
-    seen = f"{counted(len(state.slices), 'scan')} seen, {len(state.queue)} waiting."
+    seen = Sentence(live_words.SEEN, scans=counted(len(state.slices), "scan"), waiting=len(state.queue))
     for level in ("stop", "warn"):
         of_level = [one for one in told if one[1]["level"] == level]
         if of_level:
             scan, warning = of_level[0]
-            others = f" {counted(len(told) - 1, 'more warning')} below." if told[1:] else ""
+            more = Sentence(live_words.BELOW, warnings=counted(len(told) - 1, "more warning"))
             verdict: Verdict = "stop" if level == "stop" else "warn"
-            return (
-                f"{warning['title']} in {scan}",
-                verdict,
-                f"Look before the sample is taken off.{others} {seen}",
-            )
+            title = Sentence(live_words.IN_SCAN, title=Sentence(warning["title"]), scan=scan)
+            return title, verdict, joined([live_words.LOOK, *([more] if told[1:] else ()), seen], " ")
     if failed:
         return (
-            f"{failed[0]['scan']} could not be reconstructed",
+            Sentence(live_words.NOT_MADE, scan=failed[0]["scan"]),
             "warn",
-            f"{seen} The reason stands below.",
+            joined([seen, live_words.REASON], " "),
         )
     if waits > BEHIND_S and state.queue[0]["why"] == "waiting":
-        return "Running, but behind", "warn", f"The newest scan has waited for {age(waits)}. {seen}"
+        return live_words.BEHIND, "warn", joined([Sentence(live_words.WAITED, age=age(waits)), seen], " ")
     if not state.slices:
-        return "Running, nothing has arrived yet", "good", f"{state.spool} is watched."
-    return "Running and keeping up", "good", seen
+        return live_words.NOT_YET, "good", Sentence(live_words.WATCHED, spool=state.spool)
+    return live_words.KEEPS_UP, "good", seen
 
 
 def _failed_lately(state: LiveState) -> list[dict[str, Any]]:
@@ -442,12 +438,13 @@ def _slice(one: Mapping[str, Any], number: int, now: float, picture: Callable[[s
         covered_deg=(first, last),
         axis_column=one["axis_column"],
         confidence=one["confidence"],
-        flags=flags if one["complete"] else (f"Incomplete: {first:.4g}° to {last:.4g}°", *flags),
+        flags=flags
+        if one["complete"]
+        else (Sentence(live_words.INCOMPLETE, first=f"{first:.4g}", last=f"{last:.4g}"), *flags),
         warnings=warnings,
         notes=tuple(one["notes"]),
         age=age(old),
         anchor=anchor,
-        counted_notes=counted(len(one["notes"]), "note"),
     )
 
 
@@ -456,9 +453,9 @@ def _waiting(one: Mapping[str, Any], now: float) -> Waiting:
     return Waiting(one["scan"], one["why"], round(old, 1), age(old))
 
 
-def counted(number: int, what: str) -> str:
-    """Write a number with what is counted: "1 note", "3 notes"."""
-    return f"{number} {what}{'' if number == 1 else 's'}"
+def counted(number: int, what: str) -> Sentence:
+    """Write a number with what is counted: "1 scan", "3 scans"."""
+    return Sentence(f"%(number)s {what}{'' if number == 1 else 's'}", number=number)
 
 
 def age(seconds: float) -> str:
@@ -478,7 +475,11 @@ def age(seconds: float) -> str:
         return f"{seconds:.0f} s"
     if seconds < 100 * 60:
         return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.0f} h" if seconds < 48 * 3600 else f"{seconds / 86400:.0f} days"
+    return (
+        f"{seconds / 3600:.0f} h"
+        if seconds < 48 * 3600
+        else Sentence(live_words.DAYS, days=f"{seconds / 86400:.0f}")
+    )
 
 
 def clock(text: str) -> str:
