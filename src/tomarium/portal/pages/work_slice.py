@@ -16,6 +16,7 @@ from tomarium.beamtime.work_settings import OF_THE_VOLUME, WorkSettings, changes
 from tomarium.catalogue.find_jobs import own_jobs
 from tomarium.errors import TomariumError
 from tomarium.model.sentence import Sentence, joined
+from tomarium.portal import work_words
 from tomarium.portal.asked_work import (
     OPEN,
     Progress,
@@ -31,7 +32,6 @@ from tomarium.portal.built import built
 from tomarium.portal.page import FOR_PEOPLE, Page
 from tomarium.portal.request_context import CurrentRequest, RequestContext
 from tomarium.portal.step_forms import StepForm, step_forms, steps_in_words
-from tomarium.portal.work_words import AS_ONE, AVERAGED, AXIS_AT, NO_AXIS, ROW_AND_COLUMN, VOXELS, frames_told
 from tomarium.steps.core.serialization import find_step
 
 COMPARED: Final = 8
@@ -311,7 +311,7 @@ def content_of(
         record=request_context.link("record", {"id": scan.partition(":")[2]})
         if scan.startswith("record:")
         else "",
-        facts=tuple(Fact(label, frames_told(shown)) for label, shown in known.get("pairs", ())),
+        facts=tuple(Fact(label, work_words.frames_told(shown)) for label, shown in known.get("pairs", ())),
         notes=tuple(known.get("warnings", ())),
         rows=int(known.get("rows", 0)),
         columns=int(known.get("columns", 0)),
@@ -374,7 +374,7 @@ def _strip(
     if facts["confidence"] not in ("given", "unknown"):
         told.append(Sentence(f"with {facts['confidence']} confidence"))
     column = f"{facts['axis_column']:.2f}"
-    words = Sentence(ROW_AND_COLUMN, row=facts["row"], column=column, source=joined(told, " "))
+    words = Sentence(work_words.ROW_AND_COLUMN, row=facts["row"], column=column, source=joined(told, " "))
     return Strip(
         job.number,
         progress,
@@ -411,17 +411,7 @@ def _look(
         )  # fmt: skip
     low, high = grey_window(facts, window)
     height, width = facts["full"]
-    pixel = units.show(facts["pixel_m"], "m") if facts["pixel_m"] else Sentence("not known")
-    place = [Sentence(VOXELS, width=width, height=height, size=pixel)]
-    if facts["factor"] > 1:
-        place.append(Sentence(AS_ONE, factor=facts["factor"]))
     rows, columns = facts.get("binning", (1, 1))
-    if (rows, columns) != (1, 1):
-        place.append(Sentence(AVERAGED, columns=columns, rows=rows))
-    axis = Sentence(NO_AXIS)
-    if (column := facts["axis_column"]) is not None:
-        source = joined(facts["axis_source"].split(", "), ", ")
-        axis = joined([Sentence(AXIS_AT, column=f"{column:.2f}"), source], ", ")
     return Look(
         job=job.number,
         progress=progress,
@@ -432,8 +422,8 @@ def _look(
         drawn=(facts["shape"][1] * facts["factor"] * columns, facts["shape"][0] * facts["factor"] * columns),
         row=facts["row"],
         last_row=facts["row"] + rows - 1,
-        axis=axis,
-        place=joined(place, "; "),
+        axis=work_words.axis_of(facts),
+        place=work_words.place_of(facts),
         unit=facts["unit"],
         window=(low, high),
         values=(facts["values"][0], facts["values"][1]),
