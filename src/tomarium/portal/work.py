@@ -63,7 +63,7 @@ def give_work(app: FastAPI) -> None:
     take(app, "/reconstruct/looks", ask, name="work.look")
     take(app, "/reconstruct/jobs", launch, name="work.launch")
     take(app, "/reconstruct/jobs/{number}/cancel", cancel, name="work.cancel")
-    give(app, "/reconstruct/looks/{number}/state", look_state, name="work.look_state", kind=JSONResponse)
+    give(app, "/reconstruct/looks/{number}/state", look_state, name="work.look_state.json", kind=JSONResponse)
     give(app, "/reconstruct/looks/{number}/slices/{index}.png", picture, name="work.picture", kind=Response)
     give(app, "/reconstruct/looks/{number}/protocol.yaml", protocol, name="work.protocol", kind=Response)
 
@@ -103,7 +103,7 @@ def ask(request_context: CurrentRequest, fields: Fields) -> Response:
     address = request_context.link("work.slice", query=query)
     if not wants_json(request_context.request):
         return RedirectResponse(f"{address}#slice" if what == "slice" else address, 303)
-    state = request_context.link("work.look_state", {"number": str(job)})
+    state = request_context.link("work.look_state.json", {"number": str(job)})
     return JSONResponse({"job": job, "address": address, "state": state}, 202)
 
 
