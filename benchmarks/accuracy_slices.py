@@ -216,7 +216,9 @@ def wide(which: int, method: accuracy_tables.Method, seed: int) -> float:
     return abs(accuracy_tables.bias_and_cupping(method(sinogram, ANGLES, MIDDLE, N), wanted)[which])
 
 
-GUESSED = "projections of the field alone do not tell what lies beyond; biases of ten are -.051 to .026, in the mean -.003"
+GUESSED = (
+    "projections of the field alone do not tell what lies beyond: biases of ten are -.051 to .026, mean -.003"
+)
 
 
 def slice_cases() -> list[Case]:
