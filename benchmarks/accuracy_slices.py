@@ -217,8 +217,7 @@ def wide(which: int, method: accuracy_tables.Method, seed: int) -> float:
 
 
 GUESSED = (
-    "projections of the field alone do not tell what lies beyond; "
-    "biases of ten are -.051 to .026, in the mean -.003"
+    "projections of the field alone do not tell what lies beyond: biases of ten are -.051 to .026, mean -.003"
 )
 
 
