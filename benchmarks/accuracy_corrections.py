@@ -333,6 +333,11 @@ THEIRS = (ALGOTOMS if ALGOTOM else {}) | (NABUS if NABU else {})
 
 ABOUT_AXIS = "near the axis the sample does not move, and a wider `axis_width` leaves rings there"
 
+SIDE_BY_SIDE = (
+    "in the worst two, bands of four columns lie side by side, or on each other beside the axis, and are left or "
+    "halved; in the third, a column on the axis is wrong at some angles"
+)
+
 KINDS = {"mixed": 0.05, "gain of 1 %": None, "two steps": None, "partial": None, "dead column": None}
 
 
@@ -344,7 +349,8 @@ def stripe_cases() -> list[Case]:
             for each in (OURS, THEIRS)
         )
         what = f"{kind}: error of the slice beside that without stripes"
-        made.append(Case("stripes", what, limit, ours, theirs, columns=N))
+        bound = SIDE_BY_SIDE if limit else ""
+        made.append(Case("stripes", what, limit, ours, theirs, bound=bound, columns=N))
     for name, correct, limit, reached, bound in (
         ("`remove_stripes` auto", by_steps(AUTO), 0.005, True, ""),
         ("`double_flat_field`", DOUBLE, 0.0085, False, ABOUT_AXIS),
@@ -373,9 +379,6 @@ def error_ratio(seed: int) -> float:
     return found[0] / found[1]
 
 
-LESS_GAIN = (
-    "at 513 columns it gains less than at 192 (.37); 12 columns about the axis are a tenth of what is left"
-)
 WEAK = 0.001  # noise where inclusions of 2 % are to be seen
 
 
@@ -404,16 +407,7 @@ def ratio_cases() -> list[Case]:
             columns=N,
         ),
         Case("`nonconstant_rings`", what, 0.5, fading, {}, columns=N),
-        Case(
-            "`double_flat_field_special`",
-            weak,
-            0.5,
-            {"": error_ratio},
-            {},
-            quick=False,
-            bound=LESS_GAIN,
-            columns=N,
-        ),
+        Case("`double_flat_field_special`", weak, 0.5, {"": error_ratio}, {}, quick=False, columns=N),
     ]
 
 

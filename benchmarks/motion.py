@@ -3,7 +3,8 @@
     python benchmarks/motion.py [--pictures docs/pictures]
 
 Prints how far each method is from the shifts that were put in, in simulated scans of 144 views of 96
-columns, seeds 0 to 2.
+columns, seeds 0 to 2. `make accuracy` takes larger ones: there the specimen grows with the columns and the views,
+and the motion, the points and the noise stay as they are.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+import sizes
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -26,7 +28,9 @@ from tomarium.steps.probes.mercedes import mercedes
 from tomarium.steps.probes.movement_correction import movement_correction
 from tomarium.steps.views.stitch import stitch
 
-VIEWS, ROWS, COLUMNS, AXIS = 144, 28, 96, 46.7
+SMALL, ROWS = 96, 28
+COLUMNS, VIEWS = sizes.columns(SMALL), 2 * sizes.scaled(72, SMALL)
+SCALE, AXIS = COLUMNS / SMALL, (COLUMNS - 1) / 2 - 0.8
 FULL = np.arange(VIEWS) * 360.0 / VIEWS
 TIME = np.linspace(-0.5, 0.5, VIEWS)
 FINE = (np.arange(2) - 0.5) / 2
@@ -36,13 +40,18 @@ Array = NDArray[np.float64]
 def specimen(seed: int, points: bool, height: float = 12, small: bool = False) -> list[Ellipsoid]:
     draw = np.random.default_rng(seed)
     weak = 0.2 if points else 1.0
-    found = [Ellipsoid((0, 0, 0), (9, 30, 26) if small else (60, 40, 34), 0.02)]
+    wide = np.array([1, SCALE, SCALE])
+    outline = (9, 30, 26) if small else (60, 40, 34)
+    found = [Ellipsoid((0, 0, 0), tuple(wide * outline), 0.02 / SCALE)]
     for _ in range(16):
-        place = (draw.uniform(-height, height), *draw.uniform(-20, 20, 2))
-        found.append(Ellipsoid(place, tuple(draw.uniform(3, 8, 3)), weak * draw.uniform(-0.02, 0.04)))
+        place = wide * (draw.uniform(-height, height), *draw.uniform(-20, 20, 2))
+        radii = wide * draw.uniform(3, 8, 3)
+        more = weak * draw.uniform(-0.02, 0.04) / SCALE
+        # Inclusions reach out of the small body, where less than nothing would be absorbed.
+        found.append(Ellipsoid(tuple(place), tuple(radii), abs(more) if small else more))
     for k in range(5 if points else 0):
-        angle = 2.4 * k + seed
-        place = (-8.0 + 4 * k, (10 + 3 * k) * np.sin(angle), (10 + 3 * k) * np.cos(angle))
+        angle, away = 2.4 * k + seed, SCALE * (10 + 3 * k)
+        place = (-8.0 + 4 * k, away * np.sin(angle), away * np.cos(angle))
         found.append(Ellipsoid(place, (1.5, 1.5, 1.5), 0.1))
     return found
 

@@ -10,7 +10,11 @@ from babel.messages.extract import extract_from_dir
 
 import tomarium.portal
 import tomarium.viewers
+from tomarium.beamtime.scan_warnings import TITLES as LIVE_TITLES
+from tomarium.beamtime.work_jobs import STAGES
+from tomarium.beamtime.work_settings import NAMES, REGION_IS, USUAL
 from tomarium.catalogue.data_use import BY
+from tomarium.catalogue.entity_records import BEHIND, HIDDEN
 from tomarium.catalogue.facets import FACETS
 from tomarium.catalogue.label_sheet import SHEETS
 from tomarium.catalogue.mail_queue import STATES as MAIL_STATES
@@ -21,8 +25,10 @@ from tomarium.catalogue.tokens import SCOPES
 from tomarium.model import parcel, plain_card
 from tomarium.model.entity import HOWS, KINDS
 from tomarium.model.level import LEVELS
+from tomarium.model.page_text import FACTS as TEXT_FACTS
 from tomarium.model.parameter import PARAMETERS
-from tomarium.portal import second_factor
+from tomarium.model.same_sample import STATES as CLAIMS
+from tomarium.portal import live_words, second_factor, work_words
 from tomarium.portal.administration import SECTIONS
 from tomarium.portal.page import Page
 from tomarium.portal.pages.admin_settings import GROUPS as SETTING_GROUPS
@@ -31,9 +37,12 @@ from tomarium.portal.pages.admin_sources import SPANS
 from tomarium.portal.pages.download import KINDS as DOWNLOADS
 from tomarium.portal.pages.harvested import ACCESS
 from tomarium.portal.pages.record import TAKEN
+from tomarium.portal.pages.text_edit import KINDS as TEXT_KINDS
+from tomarium.portal.pages.text_edit import OF as TITLE_OF_TEXT
 from tomarium.portal.problems import NO_DATABASE, NOWHERE, TITLES
 from tomarium.portal.record_facts import SLIPS
 from tomarium.portal.script_words import SCRIPT_WORDS
+from tomarium.portal.where_shown import ON_ITS_WAY, PLACE_AND_HOLDER, WAY_BACK
 from tomarium.registry import collect
 from tomarium.standards.standard import Standard
 from tomarium.viewers import (
@@ -84,6 +93,42 @@ GIVEN = (
     ),
 )
 """Labels of the label and the like, which Python gives word by word."""
+
+SURE = ("high", "medium", "low", "unknown")
+OF_WORK = (
+    *STAGES.values(),
+    *(words for words in NAMES.values() if words != "δ/β"),
+    *(words for words in USUAL.values() if words != "1"),
+    *(*(f"confidence {words}" for words in SURE), *(f"with {words} confidence" for words in SURE[:3])),
+    *(words for name, words in vars(work_words).items() if name[0].isupper() and name.isupper()),
+    *("found", "as the file tells", "the middle of the frames", "probe find_axis", "given", "not known"),
+    *("reconstructing", "the volume is whole, and is filed", "filed", REGION_IS, "Projections", "Format"),
+    *("transmission", "attenuation", "Two settings for one scan"),
+)
+"""What the pages of work are handed, and what workers tell."""
+
+OF_LIVE = (
+    *(words for name, words in vars(live_words).items() if name[0].isupper() and name.isupper()),
+    *(*LIVE_TITLES, "Axis not sure", "Axis out of the field", "Axis moved", "Sample moved", "Sample changed"),
+    *("its start", "last good", "waiting", "being written", "checks to come"),
+    *("%(number)s scan", "%(number)s scans", "%(number)s more warning", "%(number)s more warnings"),
+)
+"""What the live page is handed."""
+
+OF_ENTITIES = (
+    *(ON_ITS_WAY, WAY_BACK, PLACE_AND_HOLDER, HIDDEN, BEHIND, *parcel.EVENTS.values(), *CLAIMS.values()),
+    *("Saved.", "It is published.", "It is made; only you and the curators see it yet."),
+)
+"""What the page of a specimen and the like is handed."""
+
+OF_TEXTS = (
+    *(fact.label for facts in TEXT_FACTS.values() for fact in facts.values()),
+    *(fact.help for facts in TEXT_FACTS.values() for fact in facts.values() if fact.help),
+    *(*TEXT_KINDS.values(), *TEXT_KINDS, *(f"New: {words.lower()}" for words in TEXT_KINDS.values())),
+    *("written here", "came with tomarium", "not translated", "not written", "older than the English text"),
+    *("taken away", "Pages, news and events", TITLE_OF_TEXT),
+)
+"""What the pages are handed on which texts are written."""
 
 VIEWERS = (
     *(
@@ -188,7 +233,7 @@ def given() -> Iterator[str]:
     yield from (*MAIL_STATES, "running", "done", "registered", "findable", "missing", "changed", "unreadable")
     yield from TITLED
     yield from SLIPS
-    yield from GIVEN
+    yield from (*GIVEN, *OF_WORK, *OF_TEXTS, *OF_ENTITIES, *OF_LIVE)
 
 
 def of_viewers() -> Iterator[str]:

@@ -97,6 +97,7 @@ def test_rows_beside_a_slice_are_read_only_where_they_fill_pixels(kind: str) -> 
     alone = [rows_for(seen.scan, seen.work, slice(row, row + 1)) for row in (4, 9)]
     assert alone == [slice(4, 6) if kind == "u2" else slice(0, 14), slice(0, 18)]
     whole = made(scan, protocol, slice(0, ROWS))
+    np.testing.assert_array_equal(made(scan, protocol, slice(0, ROWS), 4), whole)
     for row in (4, 9):
         np.testing.assert_array_equal(slice_at(scan, row, protocol).slab.data[0], whole[row])
 

@@ -11,6 +11,7 @@ from lxml import html
 from app_client import TestClient
 from marked_words import given, marked, plurals
 from tomarium.catalogue import Catalogue
+from tomarium.model.sentence import Sentence, joined
 from tomarium.portal.app import create_app
 from tomarium.portal.languages import (
     ENGLISH,
@@ -22,6 +23,7 @@ from tomarium.portal.languages import (
     translations,
 )
 from tomarium.portal.script_words import SCRIPT_WORDS
+from tomarium.portal.work_words import stage_told
 
 ROOT = Path(__file__).parents[2]
 TOOLS = {"Distance", "Angle", "Profile"}  # of which a script makes the first letter a capital
@@ -112,6 +114,7 @@ def test_the_address_alone_decides(client: TestClient) -> None:
         ("/glossary", "What the words mean"),
         ("/specimens", "Specimens"),
         ("/admin/settings", "Settings"),
+        ("/texts", "Pages, news and events"),
         ("/nothing", "There is nothing here"),
     ],
 )
@@ -150,6 +153,19 @@ def test_below_another_application(catalogue: Catalogue) -> None:
     assert html.fromstring(client.get("/fr/records").text).xpath("//li[@class='card']//h2/a/@href") == [
         "/data/fr/records/tooth"
     ]
+
+
+def test_a_sentence_is_translated_before_its_values_are_put_in() -> None:
+    source = joined(["found", "confidence high"], ", ")
+    told = Sentence("row %(row)s: column %(column)s, %(source)s", row=3, column="33.25", source=source)
+    assert told == json.loads(json.dumps(told)) == "row 3: column 33.25, found, confidence high"
+    assert translate(told, "fr") == "ligne 3 : colonne 33,25, trouvé, confiance élevée"
+    assert translate(told, "de") == "Zeile 3: Spalte 33,25, gefunden, Zuverlässigkeit hoch"
+    named = Sentence("%(title)s in %(scan)s", title=Sentence("Beam lost"), scan="waiting_1.5.h5")
+    assert translate(named, "de") == "Strahl verloren in waiting_1.5.h5"
+    assert translate(stage_told("trying axes: 3 of 10"), "fr") == "essai d’axes : 3 sur 10"
+    assert translate(stage_told("reconstructing (fbp): 1 of 2"), "de") == "Rekonstruktion (fbp): 1 von 2"
+    assert stage_told("row 3: 4 of them") == "row 3: 4 of them"
 
 
 def test_days_and_numbers() -> None:

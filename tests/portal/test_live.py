@@ -124,7 +124,7 @@ def test_the_page_alone_says_what_json_says_and_its_links_lead_somewhere(alone: 
         "Sample moved in s14",
         "by 1.8 ± 0.1 px",
         "Incomplete: 0° to 93°",
-        "63.25 px, high",
+        "63.25 px, confidence high",
         "12 s ago",
     ):
         assert words in shown
@@ -164,9 +164,18 @@ def test_a_change_is_told_as_an_event(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 def test_in_a_portal_only_those_with_an_account_see_it(catalogue: Catalogue, tmp_path: Path) -> None:
-    write(tmp_path, entry("s14", 12))
+    write(tmp_path, entry("s14", 3 * 86400, warnings=[WARNING]))
     owner = TestClient(create_app(catalogue, local=True, live=tmp_path))
     assert "s14" in owner.get("/live").text
+    french = owner.get("/fr/live").text
+    for words in (
+        "Échantillon déplacé dans s14",
+        "il y a <span",
+        "3 jours",
+        "63,25",
+    ):
+        assert words in french, words
+    assert owner.get("/fr/live.json").json()["title"] == "Sample moved in s14"
     assert ">Live</a>" in owner.get("/").text
     stranger = TestClient(create_app(catalogue, live=tmp_path))
     for address in ("/live", "/live.json", "/live/slices/s14.png", "/live/events"):

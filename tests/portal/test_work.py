@@ -139,6 +139,8 @@ def test_from_a_scan_to_a_record(client: TestClient, catalogue: Catalogue, spool
     asked = ask(client, scan, what="axes")
     assert page(client, asked["address"])["strip"]["progress"]["state"] == "waiting"
     assert client.get(asked["state"]).json()["state"] == "waiting"
+    french = client.get(f"/fr{asked['state']}").json()  # the sentence is for people, the state for programs
+    assert (french["state"], "processus de calcul" in french["sentence"]) == ("waiting", True)
     work(catalogue)
     shown = page(client, asked["address"])
     strip = shown["strip"]
@@ -146,7 +148,7 @@ def test_from_a_scan_to_a_record(client: TestClient, catalogue: Catalogue, spool
     assert abs(found - AXIS) < 0.3
     assert "high confidence" in strip["words"]
     assert (shown["rows"], shown["columns"]) == (12, 64)
-    assert {"label": "Views", "shown": "90 of 64 × 12 pixels"} in shown["facts"]
+    assert {"label": "Projections", "shown": "90 of 64 × 12 pixels"} in shown["facts"]
 
     settings = {
         "row": "5",

@@ -110,6 +110,14 @@ def test_binning_leaves_every_number_of_the_form_at_its_place(
     assert f"column {AXIS:.2f}" in seen["look"]["axis"]
     assert (seen["look"]["width"], shown(catalogue, seen).shape) == (64, (32, 32))
     assert "voxel size 4 µm" in seen["look"]["place"]
+    german = client.get("/de/reconstruct/slice", params={"scan": seen["scan"], "look": seen["shown"]}).text
+    for words in (
+        "Zeilen 20 bis 23 von ",
+        "Voxelgröße 4 µm",
+        f"Achse bei Spalte {AXIS:.2f}".replace(".", ","),
+    ):
+        assert words in german, words
+    assert f'value="{AXIS}"' in german  # a field is shown as it was typed
     np.testing.assert_array_equal(
         shown(catalogue, seen), slice_at(spool / "tooth.h5", 5, seen["protocol"]).slab.data[0]
     )

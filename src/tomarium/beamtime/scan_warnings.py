@@ -64,6 +64,9 @@ _SAID: Final = (
     ("the sample turned by", "frames", "Wrong angles"),
 )
 """Words of the data check of a run, with kind and title."""
+OTHER: Final = "Look at the frames"
+TITLES: Final = (*(title for *_, title in CHECKS), *(title for *_, title in _SAID), OTHER)
+"""Titles of what is found in frames."""
 
 
 def of_data_check(opened: Scan, checked: Scan) -> list[ScanWarning]:
@@ -103,7 +106,7 @@ def warning_of_sentence(text: str, level: Level = "warn") -> ScanWarning:
     for words, kind, title in _SAID:
         if words in text:
             return ScanWarning(kind, title, text, level)
-    return ScanWarning("frames", "Look at the frames", text, level)
+    return ScanWarning("frames", OTHER, text, level)
 
 
 def of_frames(scan: Scan) -> list[ScanWarning]:

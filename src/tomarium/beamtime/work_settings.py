@@ -14,6 +14,7 @@ from tomarium import units
 from tomarium.beamtime.work_steps import FILES, chosen_steps, demand_offered, reconstruction_of
 from tomarium.errors import InputError, ParameterError, UnitError
 from tomarium.model import Domain
+from tomarium.model.sentence import Sentence
 from tomarium.pipeline.protocol.choice import Choice
 from tomarium.pipeline.protocol.protocol import Protocol
 
@@ -315,6 +316,9 @@ USUAL: Final = {
     "further": "none", "more": "none",
 }  # fmt: skip
 """What each field stands for where nothing is typed, in words."""
+NAMES: Final = {name: name.replace("_", " ").replace("delta beta", "δ/β") for name in USUAL}
+"""Field → its name in words."""
+REGION_IS: Final = "x %(x0)s to %(x1)s, y %(y0)s to %(y1)s"
 OF_THE_VOLUME: Final = ("region", "rows")
 """Fields that change the volume, and not the slice that is shown."""
 
@@ -325,7 +329,7 @@ def changes_between(before: WorkSettings, after: WorkSettings) -> list[tuple[str
     for name, usual in USUAL.items():
         a, b = (_field_text(settings, name) or usual for settings in (before, after))
         if a != b:
-            changes.append((name.replace("_", " ").replace("delta beta", "δ/β"), a, b))
+            changes.append((NAMES[name], a, b))
     return changes
 
 
@@ -333,5 +337,5 @@ def _field_text(settings: WorkSettings, name: str) -> str:
     """Return a field as it was typed, and the four of the region together, with gaps where some are left out."""
     if name != "region":
         return " ".join(str(getattr(settings, name)).split())
-    x0, x1, y0, y1 = (getattr(settings, part) for part in REGION)
-    return f"x {x0} to {x1}, y {y0} to {y1}" if any((x0, x1, y0, y1)) else ""
+    ends = {part: getattr(settings, part) for part in REGION}
+    return Sentence(REGION_IS, **ends) if any(ends.values()) else ""

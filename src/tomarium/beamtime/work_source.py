@@ -182,7 +182,7 @@ def facts_of(scan: Scan) -> Mapping[str, Any]:
         "flats",
         "darks",
     )
-    pairs = [("Views", f"{views} of {columns} × {rows} pixels")]
+    pairs = [("Projections", f"{views} of {columns} × {rows} pixels")]
     pairs += [
         (parameter.label(key), parameter.show(key, parameters[key].value))
         for key in names

@@ -18,10 +18,16 @@ from tomarium.catalogue.reader import Reader
 from tomarium.catalogue.record_folder import read_record
 from tomarium.catalogue.tables import jobs, stale_records
 from tomarium.errors import DatabaseUnavailable, TomariumError
+from tomarium.model.sentence import Sentence
 
 KIND: Final = "rewrite records"
 AT_ONCE: Final = 20
 """Most records that are written while somebody waits."""
+HIDDEN: Final = (
+    "What was taken back is hidden from everybody. %(number)s of its %(all)s records are still being written anew by a "
+    "worker; until then no search finds them."
+)
+BEHIND: Final = "Its records are being written anew by a worker; until then some tell what it said before."
 
 
 def ask_to_rewrite(connection: Connection, reader: Reader, id: str, *, hides: bool = False) -> int | None:
@@ -160,11 +166,8 @@ def still_to_write(connection: Connection, id: str) -> str:
         )
         return f"Some of its records could not be written and tell what it said before{warning}: {open_jobs[-1].told}"
     if hidden:
-        return (
-            f"What was taken back is hidden from everybody. {hidden} of its {len(names)} records are still being "
-            f"written anew by a worker; until then no search finds them."
-        )
-    return "Its records are being written anew by a worker; until then some tell what it said before."
+        return Sentence(HIDDEN, number=hidden, all=len(names))
+    return BEHIND
 
 
 def rewrite_one(connection: Connection, reader: Reader, name: str) -> None:

@@ -92,6 +92,12 @@ class Groups:
         return cls._of([(state, np.stack(pair, axis=1)) for state, pair in counted])
 
     @classmethod
+    def count_coded(cls, line: str, states: Sequence[str]) -> Groups:
+        """Count a line "code,code …": a set's number times as many as there are states, and the state's added."""
+        codes, counts = np.unique(read_numbers(line), return_counts=True)
+        return cls(codes // len(states), counts, np.array(states, np.str_)[codes % len(states)])
+
+    @classmethod
     def _of(cls, read: Sequence[tuple[str, NDArray[np.int64]]]) -> Groups:
         pairs = np.concatenate([np.zeros((0, 2), np.int64), *(pair for _, pair in read)])
         states = np.repeat([state for state, _ in read], [len(pair) for _, pair in read])

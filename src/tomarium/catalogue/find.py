@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 from sqlalchemy import (
+    BigInteger,
     ColumnElement,
     Connection,
     Float,
@@ -21,13 +22,13 @@ from sqlalchemy import (
     Text,
     and_,
     bindparam,
+    case,
     cast,
     func,
-    null,
     or_,
     select,
-    union_all,
 )
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from tomarium.catalogue import queries
 from tomarium.catalogue.companions import MOST, Companion
@@ -43,6 +44,7 @@ from tomarium.catalogue.range_hits import RangeHits, hits_in_ranges
 from tomarium.catalogue.ranges import Range
 from tomarium.catalogue.reader import (
     HARVESTED,
+    STATES,
     Reader,
     may_open,
     present,
@@ -201,13 +203,13 @@ def groups(connection: Connection, question: Question) -> tuple[Groups, bool]:
             connection, question.terms, queries.RANKED_AT_MOST
         )
         if since is not None:
-            counted, is_whole = groups(connection, replace(question, since=since))
-            if not is_whole:
-                return counted, is_whole
+            counted, whole = groups(connection, replace(question, since=since))
+            if not whole:
+                return counted, whole
     if not question.is_counted_whole:
         source = source_of(connection, replace(question, narrow=False))
-        # To keep all that a common word finds takes a quarter longer, and where no facet is asked for, is no use.
-        if source.of is not records.c and question.since is None and (question.filters or not has_many):
+        # To list all that a common word finds is no use where it is not ranked.
+        if source.of is not records.c and question.since is None and (question.narrow or not has_many):
             return _groups_and_left(connection, question, source)
         rows = (
             select(source.of.facets, source.of.state)
@@ -242,29 +244,24 @@ def _lines(
 def _groups_and_left(connection: Connection, question: Question, source: Source) -> tuple[Groups, bool]:
     """Count as `groups` does, and list what the facets leave, where that is not too much, in one look at all."""
     of, at_most = source.of, queries.RANKED_AT_MOST
-    kept_rows = (
+    by_time: Any = (
         select(source.number.label("number"), of.facets, of.state)
         .select_from(source.rows)
         .where(*source.conditions, question.seen(of, streamed=True))
-        .cte("kept")
+        .order_by(source.number.desc())
     )
-    by_time = select(kept_rows.c.facets, kept_rows.c.state).order_by(kept_rows.c.number.desc())
-    newest = dialect_of(connection).sorted_whole(by_time).limit(at_most + 1).subquery()
-    matches = select(kept_rows.c.number).where(*filtered(question, kept_rows.c, streamed=True))
-    if not question.filters:
-        matches = matches.where(select(func.count()).select_from(kept_rows).scalar_subquery() <= at_most)
-    match_numbers = matches.limit(at_most + 1).subquery()
-    line = func.aggregate_strings(cast(newest.c.facets, Text), ",")
-    numbers_line = func.aggregate_strings(cast(match_numbers.c.number, Text), ",")
-    both_lines = union_all(
-        select(newest.c.state, line).group_by(newest.c.state),
-        select(cast(null(), Text), numbers_line).select_from(match_numbers),
-    )
-    *lines, (_, numbers_text) = sorted(connection.execute(both_lines).all(), key=lambda row: row[0] is None)
-    counted = Groups.count([(row[0], row[1]) for row in lines])
-    numbers, is_whole = read_numbers(numbers_text or ""), counted.total <= at_most
-    is_told = len(numbers) <= at_most and (is_whole or bool(question.filters))
-    return replace(counted, left=numbers if is_told else None), is_whole
+    found = dialect_of(connection).sorted_whole(by_time).subquery()
+    state = case({name: place for place, name in enumerate(STATES)}, value=found.c.state)
+    codes: ColumnElement[Any] = func.array_agg(found.c.facets * len(STATES) + state, type_=ARRAY(BigInteger))
+    # Only PostgreSQL has texts that tell so much of their records.
+    newest = func.array_to_string(codes[1 : at_most + 1], ",")
+    every = func.aggregate_strings(cast(found.c.number, Text), ",")
+    left = every.filter(*filtered(question, found.c, streamed=True)) if question.filters else every
+    line, told, total = connection.execute(select(newest, left, func.count()).select_from(found)).one()
+    numbers = read_numbers(told or "")
+    counted = Groups.count_coded(line or "", STATES)
+    assert counted.total == min(total, at_most + 1), "a record has a state that is not among STATES"
+    return replace(counted, left=numbers if len(numbers) <= at_most else None), total <= at_most
 
 
 def most_relevant(

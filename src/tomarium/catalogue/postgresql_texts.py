@@ -151,11 +151,11 @@ def match(
 
 def relevance_of(terms: Sequence[Term], numbers: Sequence[int]) -> Select[Any]:
     """Select `number` and `score` of records that are known to hold all terms."""
-    numbers_given = text("SELECT unnest(CAST(:numbers AS bigint[])) AS number").bindparams(
-        numbers=list(numbers)
-    )
-    matches = numbers_given.columns(number=BigInteger).subquery("found")
-    return select(matches.c.number, _score(terms).label("score"))
+    # Spelled here: the driver takes ten milliseconds to spell a list of some thousand.
+    spelled = f"{{{','.join(map(str, numbers))}}}"
+    told = text("SELECT unnest(CAST(:numbers AS bigint[])) AS number").bindparams(numbers=spelled)
+    found = told.columns(number=BigInteger).subquery("found")
+    return select(found.c.number, _score(terms).label("score"))
 
 
 def _score(terms: Sequence[Term]) -> ColumnElement[float]:

@@ -19,6 +19,8 @@ Role = Literal["visitor", "member", "editor", "curator", "instrument scientist",
 ROLES: Final[tuple[str, ...]] = get_args(Role)
 HARVESTED: Final = "harvested"
 """State of a row that was harvested from another catalogue: it is found by a search, and behind no other door."""
+STATES: Final = ("draft", "review", "published", "withdrawn", HARVESTED)
+"""States of rows of the index."""
 SEES_ALL: Final = frozenset({"curator", "administrator"})
 """Roles that see every record."""
 MEMBERS: Final[tuple[Role, ...]] = ("member", "editor", "instrument scientist", "curator")

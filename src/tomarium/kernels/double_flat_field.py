@@ -47,7 +47,7 @@ ABOVE_SPREAD: Final = 0.9
 MISFIT: Final = 0.4
 """Part of a shape's height by which it may differ from parabolas."""
 
-AGREED: Final = 2.0
+AGREED: Final = 3.0
 """Errors of the median over rows above which something goes on over them."""
 
 REACH: Final = 4.0
@@ -256,12 +256,16 @@ def spare_about_axis(
 def _agreed_over_rows(
     going_on: NDArray[np.float64], mean: NDArray[np.float64], rows: int
 ) -> NDArray[np.float64]:
-    """Return the part of a median over rows that is beyond chance: that of errors alone is half of their deviation."""
+    """Return the part of a median over rows that is beyond chance: that of errors alone is half of their deviation.
+
+    The deviation is that of all these columns together: five rows of one column tell it by half at best.
+    """
     if rows < 2:
         return np.ones_like(going_on)
     windows = sliding_window_view(mean[mirrored_places(len(mean), rows // 2)], rows, axis=0)
     # The median of so many normal numbers has 1.25 times the error of their mean, at most.
-    error = 1.25 * windows.std(axis=2, ddof=1) / rows**0.5
+    deviation = np.sqrt(windows.var(axis=2, ddof=1).mean(axis=1, keepdims=True))
+    error = 1.25 * deviation / rows**0.5
     return np.asarray(np.maximum(0, 1 - (AGREED * error / np.maximum(np.abs(going_on), 1e-12)) ** 2))
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from tomarium.kernels.double_flat_field import AGREED, LEAST_VIEWS, pixel_errors
+from tomarium.kernels.double_flat_field import LEAST_VIEWS, pixel_errors
 from tomarium.kernels.fbp import fbp
 from tomarium.kernels.projection import forward, make_rays
 from tomarium.kernels.stripes import mirrored_places
@@ -27,6 +27,9 @@ SMOOTHED: Final = 5
 
 PARTS: Final = 8
 """Parts of the views, at most, in which errors of pixels are compared."""
+
+AGREED: Final = 2.0
+"""Standard errors of the mean over parts above which an error of a pixel is told."""
 
 ABOUT: Final = 9
 """Columns over which it is averaged how far the parts agree."""

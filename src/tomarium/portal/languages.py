@@ -16,6 +16,7 @@ from starlette._utils import get_route_path
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tomarium.model.page_text import moment_of
+from tomarium.model.sentence import Sentence, translated
 from tomarium.model.wording import day
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ FOLDER: Final = Path(__file__).parent / "translations"
 _PREFIX: Final = re.compile(
     rf"/({'|'.join(language for language in LANGUAGES if language != ENGLISH)})(/.*)?", re.DOTALL
 )
+_A_NUMBER: Final = re.compile(r"[-−]?\d+\.\d+( [^\s\d]+)?")
 _STATE: Final = "tomarium.language"
 
 
@@ -199,7 +201,7 @@ def translate(words: str, language: str) -> str:
     Parameters
     ----------
     words : str
-        In English.
+        In English; of a `Sentence` its words are translated, and then its values put in.
     language : str
         A key of `LANGUAGES`.
 
@@ -208,7 +210,14 @@ def translate(words: str, language: str) -> str:
     str
         The same where there is no translation.
     """
+    if isinstance(words, Sentence):
+        return translated(words, lambda one: translate(one, language), lambda one: _number(one, language))
     return str(translations(language).ugettext(words)) if words else ""
+
+
+def _number(value: str, language: str) -> str:
+    """Write a value of a sentence: the mark of a number, with its unit or without; any other text as it is."""
+    return show_decimal(value, language) if _A_NUMBER.fullmatch(value) else value
 
 
 def show_day(moment: str, language: str) -> str:

@@ -13,6 +13,8 @@ from tomarium.beamtime.live_file import LiveState, read_live, runs, seconds_of
 from tomarium.beamtime.log_file import LOG, read_log
 from tomarium.beamtime.roster import read_roster
 from tomarium.errors import FormatError, InputError
+from tomarium.model.sentence import Sentence, joined
+from tomarium.portal import live_words
 from tomarium.portal.page import FOR_PEOPLE
 
 SHOWN: Final = 6
@@ -89,7 +91,6 @@ class LiveSlice:
     notes: tuple[str, ...]
     age: str = field(metadata=FOR_PEOPLE)
     anchor: str = field(metadata=FOR_PEOPLE)
-    counted_notes: str = field(metadata=FOR_PEOPLE)
 
 
 @dataclass(frozen=True)
@@ -209,7 +210,6 @@ class LivePage:
     confidence: str
     as_of: str
     clock: str = field(metadata=FOR_PEOPLE)
-    counted_warnings: str = field(metadata=FOR_PEOPLE)
     not_listed: int = field(metadata=FOR_PEOPLE)
     on_shift: tuple[OnShift, ...] = ()
     log: tuple[LogLine, ...] = ()
@@ -261,8 +261,8 @@ def live_page(
     except FormatError as damaged:
         problem = str(damaged)
     if state is None:
-        title = "The state of the watch cannot be read" if problem else "Nothing is watched"
-        sentence = problem or "Start it with: tomarium watch SPOOL --serve"
+        title = live_words.UNREADABLE if problem else live_words.NOTHING
+        sentence = problem or live_words.START
         verdict: Verdict = "stop" if problem else "warn"
         return _page(LiveState(), now, picture, title, verdict, sentence, events=events, day=day, hold=hold)
     title, verdict, sentence = _verdict(state, now)
@@ -367,7 +367,6 @@ def _page(
         confidence=slices[0].confidence if slices else "",
         as_of=datetime.fromtimestamp(round(now, 2), UTC).isoformat(),
         clock=datetime.fromtimestamp(now).strftime("%H:%M:%S"),
-        counted_warnings=counted(len(warnings), "warning"),
         not_listed=max(0, len(state.queue) - QUEUED),
         **more,
     )
@@ -376,42 +375,39 @@ def _page(
 def _verdict(state: LiveState, now: float) -> tuple[str, Verdict, str]:
     """Say in one line whether all is well; the worst decides."""
     if not runs(state, now):
-        since = clock(state.heartbeat) if state.heartbeat else "its start"
-        how = "It was stopped" if state.state == "stopped" else "It ended without a word, or its disk is away"
+        since = clock(state.heartbeat) if state.heartbeat else Sentence("its start")
+        how = Sentence(live_words.STOPPED if state.state == "stopped" else live_words.ENDED)
         return (
-            f"The watcher is not running since {since}",
+            Sentence(live_words.NOT_RUNNING, time=since),
             "stop",
-            f"{how}; nothing new is shown until it is started again with: tomarium watch {state.spool}",
+            Sentence(live_words.AGAIN, how=how, spool=state.spool),
         )
     if state.problem:
-        return "The watched folder is away", "stop", f"{state.problem[:1].upper()}{state.problem[1:]}."
+        return live_words.AWAY, "stop", f"{state.problem[:1].upper()}{state.problem[1:]}."
     last = state.slices[:SHOWN]
     warnings = [(entry["scan"], warning) for entry in last for warning in entry["warnings"]]
     wait_s = max((now - seconds_of(entry["arrived_at"]) for entry in state.queue[:1]), default=0.0)
     failed = _failed_lately(state)
-    counts = f"{counted(len(state.slices), 'scan')} seen, {len(state.queue)} waiting."
+    seen = Sentence(live_words.SEEN, scans=counted(len(state.slices), "scan"), waiting=len(state.queue))
     for level in ("stop", "warn"):
         of_level = [warning for warning in warnings if warning[1]["level"] == level]
         if of_level:
             scan, warning = of_level[0]
-            hint = f" {counted(len(warnings) - 1, 'more warning')} below." if warnings[1:] else ""
+            more = Sentence(live_words.BELOW, warnings=counted(len(warnings) - 1, "more warning"))
             verdict: Verdict = "stop" if level == "stop" else "warn"
-            return (
-                f"{warning['title']} in {scan}",
-                verdict,
-                f"Look before the sample is taken off.{hint} {counts}",
-            )
+            title = Sentence(live_words.IN_SCAN, title=Sentence(warning["title"]), scan=scan)
+            return title, verdict, joined([live_words.LOOK, *([more] if warnings[1:] else ()), seen], " ")
     if failed:
         return (
-            f"{failed[0]['scan']} could not be reconstructed",
+            Sentence(live_words.NOT_MADE, scan=failed[0]["scan"]),
             "warn",
-            f"{counts} The reason stands below.",
+            joined([seen, live_words.REASON], " "),
         )
     if wait_s > BEHIND_S and state.queue[0]["why"] == "waiting":
-        return "Running, but behind", "warn", f"The newest scan has waited for {age(wait_s)}. {counts}"
+        return live_words.BEHIND, "warn", joined([Sentence(live_words.WAITED, age=age(wait_s)), seen], " ")
     if not state.slices:
-        return "Running, nothing has arrived yet", "good", f"{state.spool} is watched."
-    return "Running and keeping up", "good", counts
+        return live_words.NOT_YET, "good", Sentence(live_words.WATCHED, spool=state.spool)
+    return live_words.KEEPS_UP, "good", seen
 
 
 def _failed_lately(state: LiveState) -> list[dict[str, Any]]:
@@ -445,12 +441,13 @@ def _slice(
         covered_deg=(first, last),
         axis_column=entry["axis_column"],
         confidence=entry["confidence"],
-        flags=flags if entry["complete"] else (f"Incomplete: {first:.4g}° to {last:.4g}°", *flags),
+        flags=flags
+        if entry["complete"]
+        else (Sentence(live_words.INCOMPLETE, first=f"{first:.4g}", last=f"{last:.4g}"), *flags),
         warnings=warnings,
         notes=tuple(entry["notes"]),
         age=age(old),
         anchor=anchor,
-        counted_notes=counted(len(entry["notes"]), "note"),
     )
 
 
@@ -459,9 +456,9 @@ def _waiting(entry: Mapping[str, Any], now: float) -> Waiting:
     return Waiting(entry["scan"], entry["why"], round(old, 1), age(old))
 
 
-def counted(number: int, noun: str) -> str:
-    """Write a number with what is counted: "1 note", "3 notes"."""
-    return f"{number} {noun}{'' if number == 1 else 's'}"
+def counted(number: int, noun: str) -> Sentence:
+    """Write a number with noun is counted: "1 scan", "3 scans"."""
+    return Sentence(f"%(number)s {noun}{'' if number == 1 else 's'}", number=number)
 
 
 def age(seconds: float) -> str:
@@ -481,7 +478,11 @@ def age(seconds: float) -> str:
         return f"{seconds:.0f} s"
     if seconds < 100 * 60:
         return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.0f} h" if seconds < 48 * 3600 else f"{seconds / 86400:.0f} days"
+    return (
+        f"{seconds / 3600:.0f} h"
+        if seconds < 48 * 3600
+        else Sentence(live_words.DAYS, days=f"{seconds / 86400:.0f}")
+    )
 
 
 def clock(text: str) -> str:

@@ -203,6 +203,7 @@ def _templates(language: str) -> Environment:
     environment.filters |= {
         "brief": brief,
         "coded": _coded,
+        "decimal": lambda text: show_decimal(text, language),
         "date": lambda moment: show_day(moment, language),
         "grouped": lambda number: f"{number:,}".replace(",", "\u202f"),
         "markdown": marked_down,

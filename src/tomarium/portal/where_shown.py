@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Final
 
 from sqlalchemy import Connection
 
@@ -10,9 +11,15 @@ from tomarium.catalogue.parcels import parcels_of
 from tomarium.catalogue.reader import Reader
 from tomarium.catalogue.specimen_events import SpecimenEvent, events_of, keeps_specimen
 from tomarium.model.parcel import BY_HAND, EVENTS, STATES
+from tomarium.model.sentence import Sentence
 from tomarium.portal.log_shown import ShownFile, files_at
 from tomarium.portal.page import FOR_PEOPLE
 from tomarium.portal.request_context import RequestContext
+
+ON_ITS_WAY: Final = "On its way in %(parcel)s"
+WAY_BACK: Final = "On its way back in %(parcel)s"
+PLACE_AND_HOLDER: Final = "%(place)s, with %(name)s"
+HELD: Final = "with %(name)s"
 
 
 @dataclass(frozen=True)
@@ -103,9 +110,10 @@ def _place_in_words(last: SpecimenEvent | None) -> str:
     if last is None:
         return ""
     if last.on_its_way:
-        return f"On its way{' back' if last.kind == 'returned' else ''} in {last.parcel}"
-    words = [last.place, f"with {last.holder}" if last.holder else ""]
-    return ", ".join(text for text in words if text)
+        return Sentence(WAY_BACK if last.kind == "returned" else ON_ITS_WAY, parcel=last.parcel)
+    if last.place and last.holder:
+        return Sentence(PLACE_AND_HOLDER, place=last.place, name=last.holder)
+    return last.place or (Sentence(HELD, name=last.holder) if last.holder else "")
 
 
 def _shown_event(request_context: RequestContext, event: SpecimenEvent) -> ShownWhere:

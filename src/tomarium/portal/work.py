@@ -25,6 +25,7 @@ from tomarium.errors import InputError, StorageFull
 from tomarium.portal.door import Door
 from tomarium.portal.forms import Fields, add_form_route, demand_known, run_form_action
 from tomarium.portal.identity import demand_scope, may_upload
+from tomarium.portal.languages import translate
 from tomarium.portal.page import machine
 from tomarium.portal.pages.work_slice import WORK_SLICE, Typed, content_of, grey_window
 from tomarium.portal.rendering import answer_html, wants_json
@@ -63,7 +64,7 @@ def add_routes(app: FastAPI) -> None:
     add_form_route(app, "/reconstruct/jobs", launch, name="work.launch")
     add_form_route(app, "/reconstruct/jobs/{number}/cancel", cancel, name="work.cancel")
     add_get_route(
-        app, "/reconstruct/looks/{number}/state", look_state, name="work.look_state", kind=JSONResponse
+        app, "/reconstruct/looks/{number}/state", look_state, name="work.look_state.json", kind=JSONResponse
     )
     add_get_route(
         app, "/reconstruct/looks/{number}/slices/{index}.png", picture, name="work.picture", kind=Response
@@ -108,7 +109,7 @@ def ask(request_context: CurrentRequest, fields: Fields) -> Response:
     address = request_context.link("work.slice", query=query)
     if not wants_json(request_context.request):
         return RedirectResponse(f"{address}#slice" if what == "slice" else address, 303)
-    state = request_context.link("work.look_state", {"number": str(job)})
+    state = request_context.link("work.look_state.json", {"number": str(job)})
     return JSONResponse({"job": job, "address": address, "state": state}, 202)
 
 
@@ -252,7 +253,8 @@ def look_state(request_context: CurrentRequest, number: int) -> Response:
     job = own_job(request_context, number, PREVIEW)
     if job.state in OPEN:
         ensure_worker(request_context.request, job.kind)
-    state = machine(progress_of(request_context, job))
+    progress = progress_of(request_context, job)
+    state = machine(progress) | {"sentence": translate(progress.sentence, request_context.language)}
     return JSONResponse(state, headers={"Cache-Control": "no-store"})
 
 

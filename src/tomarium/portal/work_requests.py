@@ -20,8 +20,10 @@ from tomarium.catalogue.job_progress import read_parts
 from tomarium.catalogue.jobs import add_job
 from tomarium.catalogue.workers import running_workers
 from tomarium.errors import InputError
+from tomarium.model.sentence import joined
 from tomarium.portal.identity import identify, may_upload
 from tomarium.portal.request_context import RequestContext
+from tomarium.portal.work_words import AT_IT, NOBODY, STARTED, WAITS, stage_told
 
 OPEN: Final = ("waiting", "running")
 """States of a job that is not at its end."""
@@ -191,12 +193,12 @@ def progress_of(request_context: RequestContext, job: Row[Any]) -> Progress:
     """Tell how far a job is."""
     if job.state == "waiting":
         has_worker = any(worker.takes(job.kind) for worker in running_workers(request_context.catalogue.home))
-        words = "waits for its turn" if has_worker else "a worker is being started for it"
+        words = WAITS if has_worker else STARTED
         words = worker_words(request_context, job.kind) or words
         return Progress("waiting", words, 0, 0)
     if job.state == "running":
-        return Progress("running", job.told or "a worker is at it", *read_parts(job.told))
-    return Progress(job.state, job.told, 0, 0)
+        return Progress("running", stage_told(job.told) or AT_IT, *read_parts(job.told))
+    return Progress(job.state, joined(job.told.split(": ", 1), ": "), 0, 0)
 
 
 def worker_words(request_context: RequestContext, kind: str) -> str:
@@ -205,7 +207,7 @@ def worker_words(request_context: RequestContext, kind: str) -> str:
         return ""
     if any(worker.takes(kind) for worker in running_workers(request_context.catalogue.home)):
         return ""
-    return "no worker was heard in the last 20 s, so it waits; whoever runs this portal starts one: tomarium worker"
+    return NOBODY
 
 
 def starter(request: Request) -> Callable[[str], object] | None:

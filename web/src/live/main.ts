@@ -1,5 +1,7 @@
 // The live page: ages that count, and what is new as soon as the watch has it. Without this script it is renewed
 // every 15 seconds.
+import { t } from "../shared/words";
+
 const LOST_MS = 25_000;
 const SECOND = 1000;
 
@@ -10,7 +12,7 @@ let heard = performance.now();
 function age(seconds: number): string {
   if (seconds < 100) return `${seconds.toFixed(0)} s`;
   if (seconds < 6000) return `${(seconds / 60).toFixed(0)} min`;
-  return seconds < 172_800 ? `${(seconds / 3600).toFixed(0)} h` : `${(seconds / 86_400).toFixed(0)} days`;
+  return seconds < 172_800 ? `${(seconds / 3600).toFixed(0)} h` : t("%(days)s days", { days: (seconds / 86_400).toFixed(0) });
 }
 
 /** Count the ages on from what the server said; its clock and this one are never compared. */

@@ -1,6 +1,6 @@
 // The pages of work: each change asks a worker for a slice, and what the server then shows is put in place of what is
 // shown. Without this script the form is sent, and the page loads itself anew until the slice is there.
-export {};
+import { decimal, t } from "../shared/words";
 
 const ASK_MS = 250;
 const LOOK_MS = 250;
@@ -23,7 +23,12 @@ async function renew(address: string, ids: string[]): Promise<Document | null> {
 
 const pause = (ms: number) => new Promise((go) => setTimeout(go, ms));
 
-interface Told { state: string; sentence: string }
+interface Told { state: "waiting" | "running" | "done" | "failed" | "cancelled"; sentence: string }
+
+/** Say how far a job is: the portal sends the sentence in the language of the page, the state as programs know it. */
+function inWords(told: Told): string {
+  return told.sentence ? `${t(told.state)}: ${told.sentence}` : t(told.state);
+}
 
 /** Wait until a job is at its end, telling how far it is. */
 async function end(address: string, wanted: () => boolean, tell: (told: Told) => void): Promise<Told | null> {
@@ -37,7 +42,7 @@ async function end(address: string, wanted: () => boolean, tell: (told: Told) =>
         tell(told);
       }
     } catch {
-      tell({ state: "waiting", sentence: "the portal does not answer; asking again" });
+      tell({ state: "waiting", sentence: t("the portal does not answer; asking again") });
       await pause(JOB_MS);
     }
     await pause(LOOK_MS);
@@ -57,7 +62,7 @@ function bench(form: HTMLFormElement, work: HTMLElement): void {
     problem.querySelector("p")!.textContent = text;
   };
   const tell = (told: Told) => {
-    const text = told.sentence ? `${told.state}: ${told.sentence}` : told.state;
+    const text = inWords(told);
     if (progress.textContent !== text) progress.textContent = text;
   };
 
@@ -73,13 +78,13 @@ function bench(form: HTMLFormElement, work: HTMLElement): void {
     try {
       answer = await fetch(form.action, { method: "POST", body, headers: { Accept: "application/json" } });
     } catch {
-      if (mine === turn) say("The portal does not answer; nothing was asked for. Try again in a moment.");
+      if (mine === turn) say(t("The portal does not answer; nothing was asked for. Try again in a moment."));
       return;
     }
     const told = await answer.json().catch(() => ({}));
     if (mine !== turn) return;
     if (!answer.ok) {
-      say(String(told.detail ?? told.error ?? "This was refused."));
+      say(String(told.detail ?? told.error ?? t("This was refused.")));
       progress.textContent = "";
       return;
     }
@@ -126,7 +131,7 @@ function bench(form: HTMLFormElement, work: HTMLElement): void {
       const range = document.createElement("input");
       Object.assign(range, { type: "range", min: log ? "0" : String(low), max: log ? "1000" : String(high) });
       range.step = log ? "1" : words[2]!;
-      range.setAttribute("aria-label", `${form.querySelector(`label[for="${input.id}"]`)?.textContent ?? ""}, slider`);
+      range.setAttribute("aria-label", t("%(label)s, slider", { label: form.querySelector(`label[for="${input.id}"]`)?.textContent ?? "" }));
       const usual = log ? 0 : Number(input.name === "ring_strength" ? high : (low + high) / 2);
       const place = () => {
         const value = Number.parseFloat(input.value);
@@ -162,11 +167,11 @@ function bench(form: HTMLFormElement, work: HTMLElement): void {
       else address.searchParams.delete(name);
     }
     history.replaceState(null, "", address);
-    if (low >= high) { say("The lower grey value is not below the higher one."); return; }
+    if (low >= high) { say(t("The lower grey value is not below the higher one.")); return; }
     say("");
     const pattern = svg.dataset["pattern"]!.replace("LOW", low.toPrecision(6)).replace("HIGH", high.toPrecision(6));
     svg.querySelector("image")!.setAttribute("href", pattern);
-    told.textContent = `${Number(low.toPrecision(4))} … ${Number(high.toPrecision(4))} ${told.textContent!.split(" ").at(-1)}`;
+    told.textContent = `${decimal(Number(low.toPrecision(4)))} … ${decimal(Number(high.toPrecision(4)))} ${told.textContent!.split(" ").at(-1)}`;
   }
 
   function greySliders(): void {
@@ -183,7 +188,7 @@ function bench(form: HTMLFormElement, work: HTMLElement): void {
       range.max = String(greatest);
       range.step = String((greatest - least) / 500 || 1);
       range.value = input.value || String(shown[name === "low" ? 0 : 1]);
-      range.setAttribute("aria-label", name === "low" ? "Black, slider" : "White, slider");
+      range.setAttribute("aria-label", t("%(label)s, slider", { label: name === "low" ? t("Black") : t("White") }));
       range.addEventListener("input", () => { input.value = Number(range.value).toPrecision(4); greys(); });
       input.insertAdjacentElement("afterend", range);
       if (!input.value) input.placeholder = Number(shown[name === "low" ? 0 : 1]!.toPrecision(4)).toString();
@@ -273,7 +278,7 @@ function bench(form: HTMLFormElement, work: HTMLElement): void {
     if (waits) void follow(state(waits), location.href, ++turn);
     if (tries) {
       const told = document.querySelector("#work-tried .quiet");
-      void end(state(tries), () => true, (now) => { if (told) told.textContent = `${now.state}: ${now.sentence}`; })
+      void end(state(tries), () => true, (now) => { if (told) told.textContent = inWords(now); })
         .then((ended) => ended && renew(location.href, ["work-tried"])).then(centre);
     }
   } else if (tries || waits) { // nothing is known of the scan yet: the whole page tells it

@@ -14,9 +14,9 @@
 #ifndef REACH // half the width of a footprint in cells
 #define REACH 3.0f
 #endif
-#ifndef COEFFICIENTS // of the Kaiser-Bessel kernel as a polynomial of 1 - (distance / REACH)^2, highest power first
-#define COEFFICIENTS 1.0f, 0.0f
-#endif
+
+#include "kaiser_bessel.h"
+
 #define TILE 16
 #define CHUNK 8 // angles whose samples are at hand together, one for each warp
 #define SPAN 32 // samples of each
@@ -73,17 +73,6 @@ __device__ __forceinline__ Value read(const Sample& sample) {
         value.at[i] = sample.at[i];
 #endif
     return value;
-}
-
-// Of a distance within REACH.
-__device__ __forceinline__ float kaiser_bessel(float distance) {
-    constexpr float coefficient[] = {COEFFICIENTS};
-    constexpr int degree = sizeof(coefficient) / sizeof(float) - 1;
-    const float v = fmaf(-distance, distance * (1.0f / (REACH * REACH)), 1.0f);
-    float sum = coefficient[0];
-#pragma unroll
-    for (int d = 1; d <= degree; ++d) sum = fmaf(sum, v, coefficient[d]);
-    return sum;
 }
 
 // From the spectra of real rows, (angle, row, frequency from 0 to `half`), the samples at -half ... half: ramp, move of

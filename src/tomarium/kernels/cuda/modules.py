@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -76,9 +77,10 @@ def source_text(source: str) -> str:
     Returns
     -------
     str
-        The text.
+        The text, with that of the headers beside it in place of their names: compilers get no folder.
     """
-    return (FOLDER / f"{source}.cu").read_text("utf-8")
+    text = (FOLDER / f"{source}.cu").read_text("utf-8")
+    return re.sub(r'#include "(\w+\.h)"\n', lambda named: (FOLDER / named[1]).read_text("utf-8"), text)
 
 
 def available() -> bool:

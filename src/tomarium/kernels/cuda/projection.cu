@@ -9,20 +9,8 @@
 #define TAPS 6
 #endif
 #define REACH (0.5f * TAPS)
-#ifndef COEFFICIENTS // see gridding.cu
-#define COEFFICIENTS 1.0f, 0.0f
-#endif
 
-// Of a distance within REACH.
-__device__ __forceinline__ float kaiser_bessel(float distance) {
-    constexpr float coefficient[] = {COEFFICIENTS};
-    constexpr int degree = sizeof(coefficient) / sizeof(float) - 1;
-    const float v = fmaf(-distance, distance * (1.0f / (REACH * REACH)), 1.0f);
-    float sum = coefficient[0];
-#pragma unroll
-    for (int d = 1; d <= degree; ++d) sum = fmaf(sum, v, coefficient[d]);
-    return sum;
-}
+#include "kaiser_bessel.h"
 
 // Slices first_row ..., (row, size, size), as pairs on grids (pair, cells, cells), over the kernel's own transform.
 // Block (32, 8), grid (cells / 32, cells / 8, pairs).

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import ceil
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from tomarium.model import Layout
 from tomarium.pipeline.plan.on_device import LANES, works_there
-from tomarium.pipeline.plan.slabs import Reach
+from tomarium.pipeline.plan.slabs import Reach, reached
 from tomarium.pipeline.protocol.resolve import Resolved
 from tomarium.pipeline.protocol.step_errors import told_as_its_own
 from tomarium.steps.core.step import Step
@@ -90,6 +90,42 @@ def step_reach(item: Resolved, direction: Direction) -> tuple[int, int]:
     """Return the context one step needs on each side, and the rows it works on together."""
     together = item.step.together if isinstance(item.step, Step) and direction == "row" else 1
     return step_halo(item, direction), together
+
+
+def rows_needed(
+    items: Sequence[Resolved],
+    reach: Reach,
+    wanted: slice,
+    height: int,
+    prepared: Callable[[int, slice], Any],
+) -> slice:
+    """Return the rows that steps need to make some rows.
+
+    Parameters
+    ----------
+    items : sequence of Resolved
+        Steps and tallies.
+    reach : Reach
+        What each of them needs of rows.
+    wanted : slice
+        Rows that are wanted, `start` and `stop` given.
+    height : int
+        Rows there are.
+    prepared : callable
+        `prepared(number, rows)`: what the step of this number prepared for some rows at least.
+
+    Returns
+    -------
+    slice
+        Without the halo of steps that can do without it there, see `Step.alone`.
+    """
+    behind: Reach = ()
+    for number, (item, (halo, together)) in reversed(list(enumerate(zip(items, reach, strict=True)))):
+        if halo and isinstance(item.step, Step) and item.step.alone is not None:
+            few = reached(wanted, ((0, together), *behind), height)
+            halo = 0 if item.step.alone(prepared(number, few), item.before, few) else halo
+        behind = ((halo, together), *behind)
+    return reached(wanted, behind, height)
 
 
 def row_halo_of(items: Sequence[Resolved]) -> int:

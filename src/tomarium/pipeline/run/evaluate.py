@@ -16,9 +16,9 @@ from tomarium.pipeline.plan.cost import (
     halo_of,
     needs_whole_frames,
     reach_of,
-    step_reach,
+    rows_needed,
 )
-from tomarium.pipeline.plan.slabs import Reach, cut_rows, reached
+from tomarium.pipeline.plan.slabs import cut_rows, reached
 from tomarium.pipeline.protocol.resolve import Resolution, Resolved
 from tomarium.pipeline.run.over_device import Traffic, Way
 from tomarium.pipeline.run.slab_steps import Ready, load, make_ready, process, trim
@@ -109,16 +109,11 @@ def rows_for(scan: Scan, items: Sequence[Resolved], wanted_rows: slice) -> slice
     slice
         Without the halo of steps that do not need it there.
     """
-    height = scan.shape[1]
-    reach: Reach = ()
-    for number, item in reversed(list(enumerate(items))):
-        halo, together = step_reach(item, "row")
-        if halo and isinstance(item.step, Step) and item.step.alone is not None:
-            few_rows = reached(wanted_rows, ((0, together), *reach), height)
-            [ready] = make_ready([item], scan, "row", few_rows, items[:number])
-            halo = 0 if item.step.alone(ready.prepared, item.before) else halo
-        reach = ((halo, together), *reach)
-    return reached(wanted_rows, reach, height)
+
+    def prepared(number: int, few: slice) -> Any:
+        return make_ready(items[number : number + 1], scan, "row", few, items[:number])[0].prepared
+
+    return rows_needed(items, reach_of(items, "row"), wanted_rows, scan.shape[1], prepared)
 
 
 def through(slab: Slab, ready: Sequence[Ready], threads: int, traffic: Traffic | None, **how: Any) -> Slab:

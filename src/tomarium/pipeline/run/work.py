@@ -17,7 +17,7 @@ import numpy as np
 from tomarium.compiled import release_scratch
 from tomarium.kernels.cuda.fbp_there import forget_tables
 from tomarium.model import Frames, Layout, Scan, Slab
-from tomarium.pipeline.plan.cost import Direction
+from tomarium.pipeline.plan.cost import Direction, rows_needed
 from tomarium.pipeline.plan.slabs import Cut
 from tomarium.pipeline.protocol.resolve import Resolved
 from tomarium.pipeline.run.over_device import Traffic, Way, over_device, traffic_to
@@ -126,6 +126,7 @@ class Task:
     def __call__(self, cut: Cut) -> SlabResult:
         """Do one slab."""
         state = _kept(self)
+        cut = self._needed(state, cut)
         clock = [time.perf_counter()]
         slab = load(self.source, self.layout, self.direction, cut, self.reads, state.scratch)
         clock.append(time.perf_counter())
@@ -146,6 +147,20 @@ class Task:
         seconds = dict(zip(("read", "compute", "write"), np.diff(clock).tolist(), strict=True))
         returned = None if self.target is not None else replace(slab, data=np.array(slab.data))
         return SlabResult(cut.index, dict(slab.report), tallies, counted, seconds, over, returned)
+
+    def _needed(self, state: _Kept, cut: Cut) -> Cut:
+        """Leave out of a halo of rows what no step needs there; slabs over a device are divided with theirs."""
+        if self.direction != "row" or not state.ready or state.traffics:
+            return cut
+        few = rows_needed(
+            self.items,
+            state.ready[0].reach,
+            cut.makes,
+            self.layout.shape[1],
+            lambda number, _rows: state.ready[number].prepared,
+        )
+        reads = slice(max(few.start, cut.reads.start), min(few.stop, cut.reads.stop))
+        return replace(cut, reads=reads)
 
     def _through(self, state: _Kept, slab: Slab, way: Way | None) -> tuple[Slab, dict[str, Any]]:
         """Take a slab through the steps; its result lies on the host, without halo."""

@@ -16,6 +16,7 @@ from tomarium.catalogue.reader import Reader
 from tomarium.errors import ParameterError
 from tomarium.model.level import LEVELS, for_level
 from tomarium.model.page_text import FACTS, PageText, text_name, write_page_text
+from tomarium.model.sentence import Sentence
 from tomarium.portal.administration import Tab, demand_section, is_editor, tabs
 from tomarium.portal.languages import ENGLISH, LANGUAGES
 from tomarium.portal.page import FOR_PEOPLE, Page
@@ -26,6 +27,7 @@ from tomarium.portal.texts import shipped, shown_texts
 
 KINDS: Final = {"pages": "Page", "news": "News", "events": "Event"}
 """Kind → what one is called."""
+OF: Final = "%(kind)s: %(name)s"
 Name = Annotated[str, Query(max_length=80, description="Name of the text, as in its address")]
 Language = Annotated[str, Query(max_length=2, description="en, fr or de")]
 
@@ -297,7 +299,11 @@ def edit_page(
     facts = dict(begin.facts)
     if text is None and now is None and english is None and kind == "news":
         facts["date"] = datetime.now(UTC).date().isoformat()
-    title = f"{KINDS[kind]}: {name}" if name else f"New: {KINDS[kind].lower()}"
+    title = (
+        Sentence(OF, kind=Sentence(KINDS[kind]), name=name)
+        if name
+        else Sentence(f"New: {KINDS[kind].lower()}")
+    )
     return EditPage(
         title=title,
         kind=kind,
@@ -394,7 +400,7 @@ def history_content(
     if shown is not None:
         changes = compared(_source_before(versions, shown, full_name), shown.source)
     return HistoryPage(
-        title=f"History of {name}",
+        title=Sentence("History of %(name)s", name=name),
         kind=kind,
         name=name,
         versions=tuple(_history_line(request_context, stored, latest) for stored in versions),

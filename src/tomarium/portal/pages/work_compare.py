@@ -9,11 +9,13 @@ from fastapi import HTTPException, Query
 
 from tomarium.beamtime.work_jobs import PREVIEW
 from tomarium.beamtime.work_settings import changes_between, settings_of
+from tomarium.model.sentence import Sentence
 from tomarium.portal.built import built
 from tomarium.portal.page import FOR_PEOPLE, Page
 from tomarium.portal.pages.work_slice import grey_window
 from tomarium.portal.request_context import CurrentRequest
 from tomarium.portal.work_requests import demand_worker_member, facts_of_job, own_job
+from tomarium.portal.work_words import AXIS_AT, NO_AXIS
 
 FIELD: Final = 1000
 """Side of the drawing that a slice is put into, in units of its own."""
@@ -125,7 +127,7 @@ def content(
             Side(
                 job.number,
                 fact["row"],
-                "no axis was needed" if column is None else f"axis at column {column:.2f}",
+                NO_AXIS if column is None else Sentence(AXIS_AT, column=f"{column:.2f}"),
                 request_context.link("work.picture", {"number": str(job.number), "index": "0"}, greys),
                 request_context.link("work.slice", query=query),
                 tuple(round(v, 2) for v in ((FIELD - width) / 2, (FIELD - height) / 2, width, height)),

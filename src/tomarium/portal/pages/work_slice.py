@@ -15,6 +15,8 @@ from tomarium.beamtime.work_jobs import PREVIEW, RECONSTRUCT
 from tomarium.beamtime.work_settings import OF_THE_VOLUME, WorkSettings, changes_between, settings_of
 from tomarium.catalogue.find_jobs import own_jobs
 from tomarium.errors import TomariumError
+from tomarium.model.sentence import Sentence, joined
+from tomarium.portal import work_words
 from tomarium.portal.built import built
 from tomarium.portal.page import FOR_PEOPLE, Page
 from tomarium.portal.request_context import CurrentRequest, RequestContext
@@ -34,7 +36,6 @@ from tomarium.steps.core.serialization import find_step
 
 COMPARED: Final = 8
 """Earlier slices that are offered for a comparison."""
-NOTHING: Final = Progress("none", "", 0, 0)
 
 
 @dataclass(frozen=True)
@@ -310,7 +311,9 @@ def content_of(
         record=request_context.link("record", {"id": scan.partition(":")[2]})
         if scan.startswith("record:")
         else "",
-        facts=tuple(Fact(*pair) for pair in scan_facts.get("pairs", ())),
+        facts=tuple(
+            Fact(label, work_words.frames_told(shown)) for label, shown in scan_facts.get("pairs", ())
+        ),
         notes=tuple(scan_facts.get("warnings", ())),
         rows=int(scan_facts.get("rows", 0)),
         columns=int(scan_facts.get("columns", 0)),
@@ -369,13 +372,15 @@ def _strip(
     if facts is None:
         return Strip(job.number, progress, "", (), 0)
     low, high = facts["window"]
-    words = f"row {facts['row']}: column {facts['axis_column']:.2f}, {facts['axis_source']}"
+    told = [Sentence(facts["axis_source"])]
     if facts["confidence"] not in ("given", "unknown"):
-        words += f" with {facts['confidence']} confidence"
+        told.append(Sentence(f"with {facts['confidence']} confidence"))
+    column = f"{facts['axis_column']:.2f}"
+    words = Sentence(work_words.ROW_AND_COLUMN, row=facts["row"], column=column, source=joined(told, " "))
     return Strip(
         job.number,
         progress,
-        "; ".join([words, *facts["warnings"]]),
+        joined([words, *facts["warnings"]], "; "),
         tuple(
             Candidate(
                 column,
@@ -408,16 +413,7 @@ def _look(
         )  # fmt: skip
     low, high = grey_window(facts, window)
     height, width = facts["full"]
-    pixel = units.show(facts["pixel_m"], "m") if facts["pixel_m"] else "not known"
-    place = f"{width} × {height} voxels, voxel size {pixel}"
-    if facts["factor"] > 1:
-        place += f"; the picture shows {facts['factor']} × {facts['factor']} of them as one"
     rows, columns = facts.get("binning", (1, 1))
-    if (rows, columns) != (1, 1):
-        place += f"; {columns} columns and {rows} rows of the detector averaged"
-    axis = "none was needed"
-    if facts["axis_column"] is not None:
-        axis = f"column {facts['axis_column']:.2f}, {facts['axis_source']}"
     return Look(
         job=job.number,
         progress=progress,
@@ -428,8 +424,8 @@ def _look(
         drawn=(facts["shape"][1] * facts["factor"] * columns, facts["shape"][0] * facts["factor"] * columns),
         row=facts["row"],
         last_row=facts["row"] + rows - 1,
-        axis=axis,
-        place=place,
+        axis=work_words.axis_of(facts),
+        place=work_words.place_of(facts),
         unit=facts["unit"],
         window=(low, high),
         values=(facts["values"][0], facts["values"][1]),
@@ -481,7 +477,8 @@ def _others(
         if not of_this_visit or job.state != "done" or job.number == shown.number:
             continue
         changes = changes_between(settings_of(arguments["settings"]), settings)
-        words = ", ".join(f"{name}: {text}" for name, text, _ in changes if name not in OF_THE_VOLUME)
+        texts = [joined([name, text], ": ") for name, text, _ in changes if name not in OF_THE_VOLUME]
+        words = joined(texts, ", ")
         if words and words not in listed:
             listed.add(words)
             query = {"a": str(job.number), "b": str(shown.number), "low": window[0], "high": window[1]}

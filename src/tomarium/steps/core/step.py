@@ -129,7 +129,7 @@ class Step:
         `prepare(scan, values, rows) -> object` computed once for all slabs within `rows` and handed in as `prepared`.
         One that asks for `through`, too, takes further scans by it; see `steps.core.further_scans`.
     alone : callable or None
-        `alone(prepared, layout) -> bool`: whether rows it prepared for come out the same without the halo.
+        `alone(prepared, layout, rows) -> bool`: whether these rows come out the same without the halo.
     demand : callable or None
         `demand(scan, layout)` refuses a scan that lacks what the step needs, before anything is begun.
     first : callable or None
@@ -160,7 +160,7 @@ class Step:
     anywhere: Callable[[Values, Layout], bool]
     cost: Cost
     prepare: Callable[..., Any] | None = None
-    alone: Callable[[Any, Layout], bool] | None = None
+    alone: Callable[[Any, Layout, slice], bool] | None = None
     demand: Callable[[Scan, Layout], None] | None = None
     first: Callable[[Layout, Values], tuple[str, ...]] | None = None
     settle: Settle | None = None
@@ -372,7 +372,7 @@ def step(
     anywhere: bool | Callable[[Values, Layout], bool] = False,
     cost: Cost = Cost(),
     prepare: Callable[..., Any] | None = None,
-    alone: Callable[[Any, Layout], bool] | None = None,
+    alone: Callable[[Any, Layout, slice], bool] | None = None,
     demand: Callable[[Scan, Layout], None] | None = None,
     first: Callable[[Layout, Values], tuple[str, ...]] | None = None,
     settle: Settle | None = None,

@@ -306,10 +306,11 @@ def _prepared(scan: Scan, values: Values) -> int:
     return 4 * 4 * height * columns
 
 
-def none_filled(references: AveragedReferences, layout: Layout) -> bool:
-    """Say whether every pixel has a value of its own, whatever is counted: whole numbers over flats above the dark."""
-    counted = np.dtype(layout.dtype).kind in "iu"
-    return counted and bool((np.isfinite(references.flats) & (references.flats > references.dark)).all())
+def none_filled(references: AveragedReferences, layout: Layout, rows: slice) -> bool:
+    """Say whether every pixel of some rows has a value of its own: whole numbers over flats above the dark."""
+    part = slice(rows.start - references.rows.start, rows.stop - references.rows.start)
+    flats, dark = references.flats[:, part], references.dark[part]
+    return np.dtype(layout.dtype).kind in "iu" and bool((np.isfinite(flats) & (flats > dark)).all())
 
 
 def after_correction(layout: Layout, values: Values) -> Layout:
