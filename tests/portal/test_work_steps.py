@@ -308,14 +308,14 @@ def test_a_cancelled_volume_ends_within_a_slab(
     number = client.post("/reconstruct/jobs", data={"look": seen["look"]["job"]}, headers=JSON).json()["job"]
     monkeypatch.setattr(work_jobs, "ASK_S", 0.0)
     monkeypatch.setattr(work_jobs, "make_volume", make_no_slab)
-    asked, begun = work_jobs.Wanted.__call__, time.monotonic()
+    asked, begun = work_jobs.CancelCheck.__call__, time.monotonic()
 
     def cancelled_at_once(wanted: Any) -> None:
         asked(wanted)
         with catalogue.writing() as connection:
             cancel_job(connection, LOCAL_OWNER, number)
 
-    monkeypatch.setattr(work_jobs.Wanted, "__call__", cancelled_at_once)
+    monkeypatch.setattr(work_jobs.CancelCheck, "__call__", cancelled_at_once)
     assert work(catalogue) == [f"job {number}, reconstruct: was cancelled"]
     assert time.monotonic() - begun < 30  # the process that made it was ended
     assert list((catalogue.home / "records").iterdir()) == []
@@ -337,7 +337,7 @@ def test_nobody_asks_on_when_a_job_is_lost(catalogue: Catalogue, spool: Path, cl
     client.get(f"/reconstruct/slice?scan={scan_in(spool)}")
     job = take_job(catalogue)
     assert job is not None
-    wanted = work_jobs.Wanted(catalogue, job)
+    wanted = work_jobs.CancelCheck(catalogue, job)
     wanted()
     with catalogue.writing() as connection:
         cancel_job(connection, LOCAL_OWNER, job.number)
