@@ -299,11 +299,8 @@ def edit_page(
     facts = dict(begin.facts)
     if text is None and now is None and english is None and kind == "news":
         facts["date"] = datetime.now(UTC).date().isoformat()
-    title = (
-        Sentence(OF, kind=Sentence(KINDS[kind]), name=name)
-        if name
-        else Sentence(f"New: {KINDS[kind].lower()}")
-    )
+    new_title = Sentence(f"New: {KINDS[kind].lower()}")
+    title = Sentence(OF, kind=Sentence(KINDS[kind]), name=name) if name else new_title
     return EditPage(
         title=title,
         kind=kind,
@@ -463,11 +460,7 @@ def _history_line(context: RequestContext, version: Version, latest: Mapping[str
 
 def _source_before(versions: list[Version], shown: Version, name: str) -> str:
     """Return what a text said before a version: the version before, else what was shipped."""
-    earlier = (
-        version
-        for version in versions
-        if version.language == shown.language and version.number < shown.number
-    )
+    earlier = (past for past in versions if past.language == shown.language and past.number < shown.number)
     if (before := next(earlier, None)) is not None:
         return before.source
     came = shipped().get(name, {}).get(shown.language)
