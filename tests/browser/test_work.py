@@ -133,7 +133,7 @@ def test_on_a_phone_and_by_keyboard(address: str, phone: Any, axe: Callable[[Any
     row = phone.locator("#work-row")
     # Enter asks for the slice, whatever buttons of columns there are by now.
     first = "document.querySelector('button[type=submit][form=work-form], #work-form button[type=submit]')"
-    assert phone.evaluate(f"[{first}.name, {first}.textContent]") == ["", "Look"]
+    assert phone.evaluate(f"[{first}.name, {first}.textContent]") == ["", "Look at the slice"]
     row.fill("3")
     row.press("Enter")
     phone.get_by_text("Row 3 of 12").wait_for()
