@@ -237,3 +237,19 @@ def show(value: float, unit: str, digits: int = 4) -> str:
 
 def _example(unit: str) -> str:
     return {"m": "um", "B": "GB"}.get(unit, unit)
+
+
+def show_bytes(count: float) -> str:
+    """Write an amount of data with the unit a reader finds easiest.
+
+    Parameters
+    ----------
+    count : float
+        Bytes; or bytes a second, behind which the caller writes "/s".
+
+    Returns
+    -------
+    str
+        Rounded to three digits: "4.29 GB".
+    """
+    return show(float(f"{count:.3g}"), "B", digits=3)

@@ -96,12 +96,12 @@ def speed_warning(speed: Speed, bytes_left: int) -> str | None:
         return None
     seconds = speed.seconds_for(bytes_left) or 0.0
     remaining = (
-        f"; the {_size(bytes_left)} that are left take {hours(seconds)} with reading back"
+        f"; the {units.show_bytes(bytes_left)} that are left take {hours(seconds)} with reading back"
         if bytes_left
         else ""
     )
     return (
-        f"the disk writes {_size(rate)}/s, as on USB 2, where 100 MB/s are usual on USB 3{remaining}; "
+        f"the disk writes {units.show_bytes(rate)}/s, as on USB 2, where 100 MB/s are usual on USB 3{remaining}; "
         f"try another socket, cable or disk"
     )
 
@@ -128,8 +128,9 @@ def falls_behind(speed: Speed, bytes_left: int, arriving_bytes_s: float | None) 
         return None
     more = hours(3600 * (arriving_bytes_s / rate - 1))
     return (
-        f"your disk falls behind by {hours(behind)}: {_size(bytes_left)} are not copied yet, it takes {_size(rate)}/s "
-        f"with reading back, and {_size(arriving_bytes_s)}/s arrive, which adds {more} every hour"
+        f"your disk falls behind by {hours(behind)}: {units.show_bytes(bytes_left)} are not copied yet, "
+        f"it takes {units.show_bytes(rate)}/s with reading back, "
+        f"and {units.show_bytes(arriving_bytes_s)}/s arrive, which adds {more} every hour"
     )
 
 
@@ -149,7 +150,3 @@ def hours(seconds: float) -> str:
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
-
-
-def _size(count: float) -> str:
-    return units.show(float(f"{count:.3g}"), "B", digits=3)

@@ -121,7 +121,7 @@ def of_copy(scan: ScanCopied, listing: Listing, target: str, volume: str) -> Eve
     """
     mark = f"copy {scan.scan} {volume} {target} {_digest(repr(listing.signature))}"
     if scan.state == "whole" and not scan.problems:
-        size = units.show(float(f"{scan.bytes:.3g}"), "B", digits=3)
+        size = units.show_bytes(scan.bytes)
         files = f"{scan.files} {'file' if scan.files == 1 else 'files'}"
         return f"{mark} whole", f"{scan.scan}: copied to {target}, read back; {files}, {size}"
     problems = "; ".join(scan.problems)

@@ -46,7 +46,7 @@ def report_html(report: Report) -> str:
         ("Scans", str(len(report.cards))),
         ("Reconstructions", str(sum(len(card.results) for card in report.cards))),
         ("Scans with warnings", str(sum(bool(card.warnings) for card in report.cards))),
-        ("Copied data", _size(sum(state.bytes for state in scans)) if scans else ""),
+        ("Copied data", units.show_bytes(sum(state.bytes for state in scans)) if scans else ""),
         (
             "On fewer than two volumes",
             f"{once} of {len(scans)} in the ledger" if scans else "no ledger of copies",
@@ -126,10 +126,6 @@ def _live_rows(live: dict[str, Any]) -> list[tuple[str, str]]:
         ("Scan complete", {True: "yes", False: "no"}.get(live.get("complete", ""), "")),
     ]
     return [(name, value) for name, value in rows if value]
-
-
-def _size(count: float) -> str:
-    return units.show(float(f"{count:.3g}"), "B", digits=3)
 
 
 @cache

@@ -309,13 +309,17 @@ def _between(first: int, last: int) -> Which:
     return lambda number: number.between(first, last)
 
 
+def _among(numbers: NDArray[np.int64]) -> Which:
+    return lambda number: number.in_(numbers.tolist())
+
+
 def _known(since: float) -> float | None:
     return None if np.isnan(since) else since
 
 
 def _changed(connection: Connection, columns: Columns, numbers: NDArray[np.int64], serial: int) -> Columns:
     """Read some records once more."""
-    which: Which = lambda of: of.in_(numbers.tolist())  # noqa: E731
+    which = _among(numbers)
     lines = _lines(connection, which)
     now = np.concatenate([np.zeros(0, np.int64), *(line_numbers for _, line_numbers, _ in lines)])
     rows, is_present = _rows_of(columns, numbers)

@@ -187,7 +187,7 @@ def _copy_listed(
     with open_disk(target, mark=not dry_run) as disk:
         volume = disk.volume.id
         left = demand_room(listings, disk)
-        size = _size_text(sum(listing.bytes for listing in listings))
+        size = units.show_bytes(sum(listing.bytes for listing in listings))
         click.echo(
             f"{target}: {len(listings)} scans, {size}, of which {units.show(float(left), 'B', digits=3)} are to be "
             f"written to {disk.volume.label} ({disk.volume.id})"
@@ -210,11 +210,10 @@ def _copy_listed(
             after=after,
         )
     whole = sum(scan_copied.state == "whole" for scan_copied in copied)
-    message = f"{target}: {whole} of {len(copied)} scans are whole; {_size_text(speed.written)} written"
+    message = f"{target}: {whole} of {len(copied)} scans are whole; {units.show_bytes(speed.written)} written"
     if speed.bytes_s and speed.write_bytes_s:
-        message += (
-            f" at {_size_text(speed.write_bytes_s)}/s, with reading back at {_size_text(speed.bytes_s)}/s"
-        )
+        message += f" at {units.show_bytes(speed.write_bytes_s)}/s"
+        message += f", with reading back at {units.show_bytes(speed.bytes_s)}/s"
     click.echo(message)
     return 1 if warned or warned_names or any(scan_copied.problems for scan_copied in copied) else 0
 
@@ -230,7 +229,7 @@ def _same_disk(listings: Sequence[Listing], target: Path) -> str | None:
 
 
 def _tell_scan(scan: ScanCopied, target: Path) -> None:
-    size = _size_text(scan.bytes)
+    size = units.show_bytes(scan.bytes)
     state = "whole, read back" if scan.state == "whole" else "not whole"
     click.echo(f"  {scan.scan}: {state}; {scan.files} files, {size}")
     for remark in scan.remarks:
@@ -283,7 +282,8 @@ def _submit_to_globus(
         if dry_run:
             path_there = collection.path(listing.source)
             click.echo(
-                f"{target}: {name}, {_size_text(listing.bytes)}, from {path_there} of the collection {collection.id}"
+                f"{target}: {name}, {units.show_bytes(listing.bytes)}, from {path_there} "
+                f"of the collection {collection.id}"
             )
             continue
         transfer = submit(listing, target, collection, ledger, _megabytes(show.progress(), name))
@@ -330,7 +330,3 @@ def _watch(
             arrivals.taken(listing)
         if not ready:
             time.sleep(min(LOOK_S, max(still_s / 2, 0.1)))
-
-
-def _size_text(count: float) -> str:
-    return units.show(float(f"{count:.3g}"), "B", digits=3)

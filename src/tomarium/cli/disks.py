@@ -71,7 +71,7 @@ def status(few: bool, beamtime: Path | None, as_json: bool) -> int:
         show.as_json([asdict(scan_state) for scan_state in scan_states])
     else:
         for scan_state in scan_states:
-            size = _size(scan_state.bytes)
+            size = units.show_bytes(scan_state.bytes)
             count = {0: "no whole copy", 1: "on one volume only"}.get(
                 scan_state.places, f"on {scan_state.places} volumes"
             )
@@ -150,7 +150,7 @@ def list_all(beamtime: Path | None, as_json: bool) -> None:
             {"remote": "a remote", "globus": "a collection of Globus"}.get(place.kind)
             or f"not plugged in, seen {place.last_seen}"
         )
-        size = _size(place_state.bytes)
+        size = units.show_bytes(place_state.bytes)
         click.echo(f"  {where}; {place_state.scans} whole scans, {size}{free}{rate}")
         click.echo(f"  oldest reading: {place_state.last_verified or 'none'}")
 
@@ -220,7 +220,3 @@ def forget(disk: str, beamtime: Path | None) -> None:
 
 def _megabytes(report_progress: Callable[[str, int, int], None], name: str) -> Callable[[int, int], None]:
     return lambda done, total: report_progress(name, done // 10**6, total // 10**6)
-
-
-def _size(count: float) -> str:
-    return units.show(float(f"{count:.3g}"), "B", digits=3)
