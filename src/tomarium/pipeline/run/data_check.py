@@ -421,11 +421,12 @@ def _of_integers(raw: NDArray[Any], flats: NDArray[np.float64] | None) -> Iterat
     steady = raw.max(axis=0) == raw.min(axis=0)
     if steady.mean() > _FEW_STUCK or not raw.shape[0] > 1:
         steady[...] = False
-    highest = int(raw[:, ~steady].max())
+    looked_at = raw[:, ~steady] if steady.any() else raw
+    highest = int(looked_at.max())
     ceiling = highest == np.iinfo(raw.dtype).max or (highest > 200 and (highest + 1) & highest == 0)
     if ceiling:
         share = max(
-            float(np.mean(raw[:, ~steady] == highest)),
+            float(np.mean(looked_at == highest)),
             0.0 if flats is None else float(np.mean(flats[:, ~steady] >= highest)),
         )
         if share > _SATURATED:
@@ -436,7 +437,8 @@ def _of_integers(raw: NDArray[Any], flats: NDArray[np.float64] | None) -> Iterat
     if raw.dtype.itemsize <= 2 and raw.shape[2] > 1:
         span = np.iinfo(raw.dtype).max - int(np.iinfo(raw.dtype).min)
         neither_steady = ~(steady[:, 1:] | steady[:, :-1])
-        wrapped = float(np.mean(_steps(raw)[:, neither_steady] > 0.75 * span))
+        wide = _steps(raw) > 0.75 * span
+        wrapped = float(np.mean(wide if neither_steady.all() else wide[:, neither_steady]))
         if wrapped > _WRAPPED:
             yield (
                 f"{100 * wrapped:.3g} % of neighbouring counts differ by nearly all that {raw.dtype} can hold: "
