@@ -136,7 +136,7 @@ def is_held(catalogue: Catalogue, reader: Reader = READERS[0], asked: str = "<1u
     """Tell whether a range is answered from memory."""
     with catalogue.reading() as connection:
         return (
-            find.make_question(connection, reader, (), {}, [read_range("pixel_m", asked)]).range_hits
+            find.make_question(connection, reader, (), {}, [read_range("pixel_m", asked)]).memory_hits
             is not None
         )
 
@@ -176,7 +176,7 @@ def test_an_earlier_state_is_asked_of_the_database(kept: Catalogue) -> None:
 
     def count(connection: object) -> tuple[bool, int]:
         asked = find.make_question(connection, LOCAL_OWNER, (), {}, wide)  # type: ignore[arg-type]
-        return asked.range_hits is not None, find.count(connection, asked)  # type: ignore[arg-type]
+        return asked.memory_hits is not None, find.count(connection, asked)  # type: ignore[arg-type]
 
     with kept.reading() as earlier:
         _, before = count(earlier)

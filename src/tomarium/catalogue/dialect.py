@@ -32,6 +32,15 @@ class Dialect(Protocol):
     def relevance_of(self, terms: Sequence[Term], numbers: Sequence[int]) -> Select[Any]:
         """Select `number` and `score` of records that are known to hold all terms."""
 
+    def newest_with(
+        self, connection: Connection, terms: Sequence[Term], count: int | None
+    ) -> tuple[NDArray[np.int64], bool]:
+        """List the numbers of records that hold all terms, in any order; and whether these are all.
+
+        With a count perhaps not all, but all from some number on, and probably more than so many of them that a visitor
+        may see. Among them there may be numbers of records that are gone.
+        """
+
     def newest_from(
         self, connection: Connection, terms: Sequence[Term], count: int
     ) -> tuple[int | None, bool]:

@@ -19,6 +19,7 @@ from tomarium.catalogue.postgresql_texts import forget_texts as forget_texts
 from tomarium.catalogue.postgresql_texts import keep_texts as keep_texts
 from tomarium.catalogue.postgresql_texts import match as match
 from tomarium.catalogue.postgresql_texts import newest_from as newest_from
+from tomarium.catalogue.postgresql_texts import newest_with as newest_with
 from tomarium.catalogue.postgresql_texts import relevance_of as relevance_of
 from tomarium.catalogue.postgresql_texts import save_texts as save_texts
 from tomarium.catalogue.postgresql_texts import save_wordings as save_wordings

@@ -14,6 +14,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
+import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
@@ -124,12 +126,27 @@ def match(
         The relevance: of each of the first 50 terms 1 where it stands in the title, else 0.4 among the keywords, else
         0.1. It is looked up where it is asked for alone.
     """
-    values: dict[str, Any] = {f"plain_{index}": _plain(term) for index, term in enumerate(terms)}
-    has = [_HAS.format(f"plain_{index}") for index in range(len(terms))]
     of, once = "record_text_brief AS brief", _ONCE
     if common:
-        of, once, conditions = f"{of} JOIN record_text AS told ON told.number = brief.number", "", has
-    else:
+        of, once = f"{of} JOIN record_text AS told ON told.number = brief.number", ""
+    conditions, values = _conditions(terms, since, common=common)
+    for index, (name, values_any) in enumerate(among.items()):
+        values |= {f"among_{index}_name": name, f"among_{index}_any": list(values_any)}
+        facet_condition = f"name = :among_{index}_name AND value = ANY(CAST(:among_{index}_any AS text[]))"
+        conditions.append(f"brief.facets = ANY(ARRAY(SELECT facets FROM facet WHERE {facet_condition}))")
+    columns = ", ".join(f"brief.{name}" for name in _BRIEF)
+    rows = text(f"SELECT {columns} FROM {of} WHERE {' AND '.join(conditions)}{once}")
+    matches = rows.bindparams(**values).columns(**_BRIEF).subquery("found")
+    return matches, _score(terms)
+
+
+def _conditions(
+    terms: Sequence[Term], since: int | None, *, common: bool = False
+) -> tuple[list[str], dict[str, Any]]:
+    """Spell what a row of `brief` must meet to hold all terms; for common words joined with its text, `told`."""
+    values: dict[str, Any] = {f"plain_{index}": _plain(term) for index, term in enumerate(terms)}
+    conditions = has = [_HAS.format(f"plain_{index}") for index in range(len(terms))]
+    if not common:
         values["expression"] = f"({' & '.join(_spell(term) for term in terms)}) | '{NOT_ALL}'"
         conditions = ["record_text_words(brief.number) @@ CAST(:expression AS tsquery)"]
         for term, condition in zip(terms, has, strict=True):
@@ -139,14 +156,7 @@ def match(
     if since is not None:
         values["since"] = since
         conditions.append("brief.number >= :since")
-    for index, (name, values_any) in enumerate(among.items()):
-        values |= {f"among_{index}_name": name, f"among_{index}_any": list(values_any)}
-        facet_condition = f"name = :among_{index}_name AND value = ANY(CAST(:among_{index}_any AS text[]))"
-        conditions.append(f"brief.facets = ANY(ARRAY(SELECT facets FROM facet WHERE {facet_condition}))")
-    columns = ", ".join(f"brief.{name}" for name in _BRIEF)
-    rows = text(f"SELECT {columns} FROM {of} WHERE {' AND '.join(conditions)}{once}")
-    matches = rows.bindparams(**values).columns(**_BRIEF).subquery("found")
-    return matches, _score(terms)
+    return conditions, values
 
 
 def relevance_of(terms: Sequence[Term], numbers: Sequence[int]) -> Select[Any]:
@@ -179,6 +189,21 @@ def _spell(term: Term) -> str:
     """Spell the words of a term for a tsquery: all of them."""
     words = [f"'{word[:LONGEST]}'" for word in term.words]
     return " & ".join([*words[:-1], f"{words[-1]}:*" if term.prefix else words[-1]])
+
+
+def newest_with(
+    connection: Connection, terms: Sequence[Term], count: int | None
+) -> tuple[NDArray[np.int64], bool]:
+    """List the numbers of records that hold all terms, and tell whether these are all: with a count perhaps not."""
+    since = None if count is None else newest_from(connection, terms, count)[0]
+    conditions, values = _conditions(terms, since)
+    # As bytes in one piece: of numbers spelled as texts, each takes longer to be read than to be found.
+    statement = text(
+        f"SELECT string_agg(int8send(brief.number), '') FROM record_text_brief AS brief "
+        f"WHERE {' AND '.join(conditions)}"
+    )
+    line = connection.execute(statement, values).scalar_one()
+    return np.frombuffer(line or b"", ">i8").astype(np.int64), since is None
 
 
 def newest_from(connection: Connection, terms: Sequence[Term], count: int) -> tuple[int | None, bool]:
