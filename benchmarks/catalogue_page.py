@@ -114,8 +114,9 @@ def page(figures: dict[str, dict[str, Any]]) -> str:
         "times by the clock are left out. "
         "How it is stored is told [elsewhere](../explanation/catalogue.md).",
         answers(figures),
-        "## Numbers in memory\n\nRanges are asked of a portal that keeps their numbers in memory, as it does once "
-        "somebody has asked for a range of the same parameter. With words they are asked of the database.",
+        "## Numbers in memory\n\nRanges and facets are asked of a portal that keeps in memory what tells who may see a "
+        "record, its facets, and the numbers of the parameters that were asked for before. Of words with facets the "
+        "text index tells the hits, and the memory the rest; without facets the database answers alone.",
         *(in_memory(name, one) for name, one in figures.items()),
         f"## Size\n\nAim: {MOST_BYTES / 1e9:.0f} GB.",
         *(sizes(name, one) for name, one in figures.items()),

@@ -32,6 +32,9 @@ class Dialect(Protocol):
     def relevance_of(self, terms: Sequence[Term], numbers: Sequence[int]) -> Select[Any]:
         """Select `number` and `score` of records that are known to hold all terms."""
 
+    def highest_relevance(self, terms: Sequence[Term]) -> float | None:
+        """Return a relevance that some texts have and none exceeds; None where there is no such one."""
+
     def newest_with(
         self, connection: Connection, terms: Sequence[Term], count: int | None
     ) -> tuple[NDArray[np.int64], bool]:

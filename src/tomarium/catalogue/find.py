@@ -56,6 +56,7 @@ from tomarium.catalogue.unindexed import sorted_at_last, unindexed
 from tomarium.catalogue.words import Term
 
 _NARROW: Final = 100_000  # records of a set that is made before words are looked for
+_TRIED: Final = 4  # times as many of the newest as a page ends with are tried to be the most relevant of all
 _FEW: Final = 1000  # records that are found and sorted at once, rather than looked for from the newest on
 
 
@@ -290,10 +291,19 @@ def most_relevant(
     connection: Connection, question: Question, numbers: Sequence[int], *, limit: int, offset: int
 ) -> list[Place]:
     """List the most relevant of records that are known to be all that is found."""
-    statement = dialect_of(connection).relevance_of(question.terms, numbers)
-    number, score = statement.selected_columns
-    ordered = statement.order_by(score.desc(), number.desc()).limit(limit).offset(offset)
-    return [Place(row[0], row[1]) for row in connection.execute(ordered)]
+    dialect, end = dialect_of(connection), offset + limit
+    newest = sorted(numbers, reverse=True)[: _TRIED * end]
+    highest = dialect.highest_relevance(question.terms)
+    # No older one comes before the newest that are as relevant as any can be.
+    tries = [newest] if highest is not None and _TRIED * len(newest) < len(numbers) else []
+    for some in (*tries, numbers):
+        statement = dialect.relevance_of(question.terms, some)
+        number, score = statement.selected_columns
+        ordered = statement.order_by(score.desc(), number.desc()).limit(limit).offset(offset)
+        places_found = [Place(row[0], row[1]) for row in connection.execute(ordered)]
+        if len(places_found) == limit and places_found[-1].score == highest:
+            break
+    return places_found
 
 
 def found_apart(connection: Connection, question: Question) -> list[tuple[str, int]]:

@@ -53,11 +53,10 @@ class MemoryHits:
         columns, newest = self.columns, self.rows[-at_most - 1 :]
         counts = np.bincount(columns.kinds[newest], minlength=len(columns.facets))
         groups_met = np.flatnonzero(counts)
-        states = columns.seen["state"][columns.holders[groups_met]]
         groups = Groups(
             columns.facets[groups_met],
             counts[groups_met],
-            np.asarray(states, np.str_),
+            columns.states[groups_met],
             left=self.numbers(at_most),
         )
         return groups, self.is_whole and len(self.rows) <= at_most

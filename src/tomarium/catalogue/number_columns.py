@@ -17,6 +17,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
@@ -73,7 +74,7 @@ class Columns:
     seen: Mapping[str, NDArray[Any]]
     values: Mapping[int, Column]
 
-    @property
+    @cached_property
     def states(self) -> NDArray[np.str_]:
         """Of each kind the state."""
         return np.asarray(self.seen["state"][self.holders], np.str_)

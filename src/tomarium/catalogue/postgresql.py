@@ -16,6 +16,7 @@ from tomarium.catalogue.postgresql_numbers import size_of_range as size_of_range
 from tomarium.catalogue.postgresql_texts import add_wording as add_wording
 from tomarium.catalogue.postgresql_texts import description_of as description_of
 from tomarium.catalogue.postgresql_texts import forget_texts as forget_texts
+from tomarium.catalogue.postgresql_texts import highest_relevance as highest_relevance
 from tomarium.catalogue.postgresql_texts import keep_texts as keep_texts
 from tomarium.catalogue.postgresql_texts import match as match
 from tomarium.catalogue.postgresql_texts import newest_from as newest_from

@@ -11,8 +11,11 @@ row of each hit, and texts lie nine on a page of 8 kB, these a hundred.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Final
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +23,7 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     Connection,
+    Engine,
     Float,
     FromClause,
     Row,
@@ -44,6 +48,9 @@ ROOM: Final = 1_000_000  # bytes of all words of a text in it; PostgreSQL takes 
 NOT_ALL: Final = "…"  # stands in the index for a text whose words do not all fit; no word has this sign
 WEIGHED: Final = 50  # terms that tell how relevant a text is; PostgreSQL nests a sum of thousands too deep
 _SAMPLE: Final = 3000  # texts that words are looked for in to tell how many have them
+_SAMPLE_S: Final = 600  # for so long a program keeps them
+_SAMPLE_LETTERS: Final = 4000  # of each it keeps no more
+_ROWS: Final = "SELECT reltuples FROM pg_class WHERE oid = 'record_text'::regclass"
 _PARTS: Final = (
     4  # records from a number on are looked at alone where they are less than one of so many parts of all
 )
@@ -168,6 +175,11 @@ def relevance_of(terms: Sequence[Term], numbers: Sequence[int]) -> Select[Any]:
     return select(found.c.number, _score(terms).label("score"))
 
 
+def highest_relevance(terms: Sequence[Term]) -> float | None:
+    """Return the relevance of a text that has all terms in its title."""
+    return float(len(terms[:WEIGHED]))
+
+
 def _score(terms: Sequence[Term]) -> ColumnElement[float]:
     """Look up how relevant the text of a row of `found` is."""
     parts, values = [], {}
@@ -195,7 +207,8 @@ def newest_with(
     connection: Connection, terms: Sequence[Term], count: int | None
 ) -> tuple[NDArray[np.int64], bool]:
     """List the numbers of records that hold all terms, and tell whether these are all: with a count perhaps not."""
-    since = None if count is None else newest_from(connection, terms, count)[0]
+    sample = None if count is None else _kept_sample(connection)
+    since = None if sample is None or count is None else sample.newest_from(terms, count)
     conditions, values = _conditions(terms, since)
     # As bytes in one piece: of numbers spelled as texts, each takes longer to be read than to be found.
     statement = text(
@@ -211,8 +224,7 @@ def newest_from(connection: Connection, terms: Sequence[Term], count: int) -> tu
 
     And whether twice as many have them at all, as it seems. A sample of some thousand texts tells it.
     """
-    row_count_query = "SELECT reltuples FROM pg_class WHERE oid = 'record_text'::regclass"
-    rows = float(connection.exec_driver_sql(row_count_query).scalar_one())
+    rows = float(connection.exec_driver_sql(_ROWS).scalar_one())
     beyond = int(2 * count * _SAMPLE / rows) if rows > 0 else _SAMPLE
     if beyond >= _SAMPLE // 2:
         return None, False
@@ -226,6 +238,40 @@ def newest_from(connection: Connection, terms: Sequence[Term], count: int) -> tu
     # Of a large part of all, to leave the others out takes as long as to look at them.
     spares = row is not None and row[1] > _PARTS * beyond
     return int(row[0]) if row is not None and spares else None, row is not None
+
+
+@dataclass(frozen=True)
+class _Sample:
+    """Some texts of all times, the newest first, each with the number of its record; and of how many they are."""
+
+    texts: Sequence[tuple[int, str]]
+    rows: float
+    read_at: float
+
+    def newest_from(self, terms: Sequence[Term], count: int) -> int | None:
+        """Tell what the function of this name tells."""
+        plain, beyond = [_plain(term) for term in terms], int(2 * count * len(self.texts) / self.rows)
+        numbers = [number for number, words in self.texts if all(term in words for term in plain)]
+        return numbers[beyond] if len(numbers) > _PARTS * beyond else None
+
+
+_SAMPLES: Final[WeakKeyDictionary[Engine, _Sample]] = WeakKeyDictionary()
+
+
+def _kept_sample(connection: Connection) -> _Sample | None:
+    """Return a sample that this program keeps for some minutes: it guesses only how many have some words."""
+    sample = _SAMPLES.get(connection.engine)
+    if sample is None or time.monotonic() > sample.read_at + _SAMPLE_S:
+        rows = float(connection.exec_driver_sql(_ROWS).scalar_one())
+        texts: list[tuple[int, str]] = []
+        if rows > _SAMPLE:
+            statement = text(
+                f"SELECT number, left(title || keywords || rest, {_SAMPLE_LETTERS}) FROM record_text "
+                f"TABLESAMPLE SYSTEM ({100 * _SAMPLE / rows:.9f}) REPEATABLE (1) LIMIT {2 * _SAMPLE}"
+            )
+            texts = sorted(((row[0], row[1]) for row in connection.execute(statement)), reverse=True)
+        sample = _SAMPLES[connection.engine] = _Sample(texts, max(rows, 1.0), time.monotonic())
+    return sample
 
 
 def sorted_whole(rows: Select[Any]) -> Select[Any]:

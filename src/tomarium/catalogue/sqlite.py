@@ -129,6 +129,11 @@ def relevance_of(terms: Sequence[Term], numbers: Sequence[int]) -> Select[Any]:
     return select(matches.c.number, score.label("score")).where(number.in_(select(wanted.c.value)))
 
 
+def highest_relevance(_terms: Sequence[Term]) -> float | None:
+    """Tell nothing: bm25 has no bound."""
+    return None
+
+
 def newest_with(
     connection: Connection, terms: Sequence[Term], count: int | None
 ) -> tuple[NDArray[np.int64], bool]:
