@@ -8,6 +8,9 @@ from typing import Any, Final
 from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, text
 
 from tomarium.catalogue import postgresql_numbers, postgresql_texts
+from tomarium.catalogue.postgresql_copy import insert_rows as insert_rows
+from tomarium.catalogue.postgresql_copy import one_of as one_of
+from tomarium.catalogue.postgresql_copy import without_nul
 from tomarium.catalogue.postgresql_numbers import forget_numbers as forget_numbers
 from tomarium.catalogue.postgresql_numbers import in_ranges as in_ranges
 from tomarium.catalogue.postgresql_numbers import numbers_of as numbers_of
@@ -255,7 +258,7 @@ def _begin(connection: Connection) -> None:
 def _without_nul(
     _connection: Connection, _cursor: Any, statement: str, values: Any, _context: Any, _many: bool
 ) -> tuple[str, Any]:
-    """Write U+FFFD for U+0000, which no text of PostgreSQL can hold: so it is nobody's name, and breaks nothing."""
+    """Write what PostgreSQL can hold: so U+0000 is in nobody's name, and breaks nothing."""
     return statement, [_clean(row) for row in values] if isinstance(values, list) else _clean(values)
 
 
@@ -264,7 +267,4 @@ def _clean(values: Any) -> Any:
         return values
     if not any(isinstance(value, str) and "\0" in value for value in values.values()):
         return values
-    return {
-        key: value.replace("\0", "\ufffd") if isinstance(value, str) else value
-        for key, value in values.items()
-    }
+    return {key: without_nul(value) for key, value in values.items()}

@@ -39,6 +39,7 @@ from sqlalchemy import table as table_of
 
 from tomarium.catalogue import word_marks
 from tomarium.catalogue.facets import NO_FILTERS, Filters
+from tomarium.catalogue.postgresql_copy import copy_rows
 from tomarium.catalogue.tables import SEEN_OF_RECORD, IndexTables
 from tomarium.catalogue.word_marks import pack_marks
 from tomarium.catalogue.words import Term
@@ -93,8 +94,7 @@ MAKE_INDEXES: Final = (
     "CREATE INDEX {0}_facets ON {0}_brief (facets)",
 )
 DROP: Final = ("DROP TABLE IF EXISTS {}_brief", "DROP FUNCTION IF EXISTS {}_words", "DROP TABLE IF EXISTS {}")
-_ENTER: Final = "COPY {} (number, title, keywords, rest, whole, wording) FROM STDIN"
-_ENTER_BRIEF: Final = f"COPY {{}}_brief (number, whole, {', '.join(SEEN_OF_RECORD)}) FROM STDIN"
+_COLUMNS: Final = ("number", "title", "keywords", "rest", "whole", "wording")
 FILL_BRIEF: Final = (
     f"INSERT INTO {{0}}_brief (number, whole, {', '.join(SEEN_OF_RECORD)}) "
     f"SELECT number, whole, {', '.join(SEEN_OF_RECORD)} FROM record JOIN {{0}} USING (number) ORDER BY number"
@@ -296,7 +296,7 @@ def save_texts(connection: Connection, texts: Sequence[dict[str, Any]], table: s
         rows.append((row["number"], *(f" {part} " for part in parts), is_whole, wording))
         briefs.append((row["number"], is_whole, *(row[name] for name in SEEN_OF_RECORD)))
     copy_texts(connection, rows, table)
-    _copy(connection, _ENTER_BRIEF.format(table), briefs)
+    copy_rows(connection, f"{table}_brief", ("number", "whole", *SEEN_OF_RECORD), briefs)
 
 
 def keep_texts(connection: Connection, rows: Sequence[dict[str, Any]], table: str = "record_text") -> None:
@@ -307,15 +307,7 @@ def keep_texts(connection: Connection, rows: Sequence[dict[str, Any]], table: st
 
 def copy_texts(connection: Connection, rows: Sequence[Sequence[Any]], table: str = "record_text") -> None:
     """Enter rows of texts as they are."""
-    _copy(connection, _ENTER.format(table), rows)
-
-
-def _copy(connection: Connection, into: str, rows: Sequence[Sequence[Any]]) -> None:
-    driver = connection.connection.driver_connection
-    assert driver is not None
-    with driver.cursor() as cursor, cursor.copy(into) as copy:
-        for row in rows:
-            copy.write_row(row)
+    copy_rows(connection, table, _COLUMNS, rows)
 
 
 def save_wordings(_connection: Connection, _rows: Sequence[tuple[int, str, str]], _into: IndexTables) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,11 +12,13 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Engine,
+    Executable,
     Float,
     FromClause,
     Integer,
     Row,
     Select,
+    Table,
     create_engine,
     event,
     exists,
@@ -87,6 +89,23 @@ def connect(path: Path | None) -> Engine:
     event.listen(engine, "connect", _set_up)
     event.listen(engine, "begin", _begin)
     return engine
+
+
+def insert_rows(
+    connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]], conflict: str = ""
+) -> None:
+    """Enter rows, all of which name the same columns; what to do of one whose key is there, `conflict` tells."""
+    statement: Executable = insert(table)
+    if conflict:
+        names = list(rows[0])
+        told = ", ".join(f":{name}" for name in names)
+        statement = text(f"INSERT INTO {table.name} ({', '.join(names)}) VALUES ({told}) {conflict}")
+    connection.execute(statement, rows)
+
+
+def one_of(column: ColumnElement[Any], values: Iterable[Any]) -> ColumnElement[bool]:
+    """Return the condition that a column has one of many values."""
+    return column.in_(list(values))
 
 
 def match(
