@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from math import ceil
 from typing import Any, Final
 
 import numpy as np
@@ -336,7 +337,11 @@ def after_correction(layout: Layout, values: Values) -> Layout:
             "{percent} % of the counts do not exceed the dark: too few photons behind the sample",
         ),
         Figure("dead", 1e-2, "{percent} % of the pixels are dead and were filled from their neighbours"),
-        Figure("not_finite"),
+        Figure(
+            "not_finite",
+            0.0,
+            "{percent} % of the counts are not finite and were filled from their neighbours",
+        ),
     ),
     place=20,
     aliases=("flat_field_correction", "normalise", "normalize"),
@@ -402,7 +407,7 @@ def flat_field(
     counted = {
         "flat_field.clipped": round(counts.clipped * own),
         "flat_field.dead": round(counts.dead * own),
-        "flat_field.not_finite": round(counts.not_finite * own),
+        "flat_field.not_finite": ceil(counts.not_finite * own),
     }
     domain: Domain = "attenuation" if log else "transmission"
     return replace(slab, data=result, domain=domain, unit="1", report={**slab.report, **counted})
