@@ -253,13 +253,33 @@ def _cell(place: str, record: Record, told: Mapping[str, Value[Any]], header: st
         return Cell(place, record.id, name, getattr(record, name), cell_value)
     if (field := plain.removeprefix("plain ").replace(" ", "_")) in CARD and plain.startswith("plain "):
         return Cell(place, record.id, f"plain_{field}", getattr(record.card, field), read_field(field, text))
-    key, number = _parameter(header, text)
+    key, number = parameter_of_cell(header, text)
     value = told.get(key)
     return Cell(place, record.id, key, value.value if value else None, number, text)
 
 
-def _parameter(header: str, text: str) -> tuple[str, Any]:
-    """Read a parameter: its key from the header, its value in the key's unit."""
+def parameter_of_cell(header: str, text: str) -> tuple[str, Any]:
+    """Read a parameter as people name it.
+
+    Parameters
+    ----------
+    header : str
+        Its key or its name, with or without a unit: "energy_kev", "Pixel size (um)".
+    text : str
+        Its value, with or without the unit.
+
+    Returns
+    -------
+    key : str
+        With the unit that the value has now.
+    value : str or number
+        In that unit.
+
+    Raises
+    ------
+    InputError
+        The name has no letters, or the value is none of the unit.
+    """
     match = _UNIT.fullmatch(header)
     words, unit = (match[1], match[2].strip()) if match else (header, "")
     key = re.sub(r"[^a-z0-9]+", "_", words.lower()).strip("_")

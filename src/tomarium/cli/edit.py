@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -194,6 +193,7 @@ def _merge(table: Path, catalogue: Path | str | None, overwrite: bool, dry_run: 
 
 def _read_changes(values: dict[str, Any]) -> Any:
     from tomarium.catalogue.edit import Changes
+    from tomarium.catalogue.field_texts import read_parameter
     from tomarium.model.person import read_person
     from tomarium.model.plain_card import FIELDS as CARD
     from tomarium.model.value import Value
@@ -220,7 +220,7 @@ def _read_changes(values: dict[str, Any]) -> Any:
         parameters={
             key: Value(value, "user", f"tomarium edit: {text[:200]}")
             for text, (key, value) in (
-                (parameter, _parameter(parameter)) for parameter in values["parameters"]
+                (parameter, read_parameter(parameter)) for parameter in values["parameters"]
             )
         },
     )
@@ -266,27 +266,6 @@ def _related(text: str) -> Any:
     from tomarium.model.publication import read_related
 
     return read_related(text)
-
-
-def _parameter(text: str) -> tuple[str, Any]:
-    import re
-
-    from tomarium import units
-    from tomarium.model import parameter
-
-    key, equals, value = text.partition("=")
-    if not equals or not re.fullmatch(r"[a-z][a-z0-9_]{0,80}", key):
-        raise click.UsageError(
-            f"--parameter {text!r}: give KEY=VALUE with a key of a-z, 0-9 and _, as energy_kev=20keV"
-        )
-    unit = parameter.unit(key)
-    if unit and unit != "px":
-        return key, units.parse(value, unit)
-    try:
-        number = json.loads(value)
-    except ValueError:
-        return key, value.strip()
-    return key, number if isinstance(number, (int, float, bool)) else value.strip()
 
 
 def _value_rows(public: Mapping[str, Any], withheld: Mapping[str, Any]) -> list[tuple[str, str]]:
