@@ -178,5 +178,5 @@ def command(
             on_progress=on_progress,
         )
     show.warnings(outcome.provenance["warnings"])
-    click.echo(f"{outcome.folder}: finished; file it with: tomarium ingest {outcome.folder}")
+    show.finished_record(outcome.folder)
     return 1 if outcome.provenance["warnings"] else 0
