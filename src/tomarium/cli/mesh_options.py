@@ -13,6 +13,7 @@ import click
 
 from tomarium import units
 from tomarium.cli import scan_options
+from tomarium.cli.record_place import folder_of_record
 from tomarium.errors import InputError
 
 if TYPE_CHECKING:
@@ -118,7 +119,7 @@ def open_source(
 
     path, record_id = Path(source), None
     if not path.exists() and ID.fullmatch(source):
-        path, record_id = _by_identifier(source, body_options.catalogue), source
+        path, record_id = folder_of_record(source, body_options.catalogue), source
     volume = opening.open(path)
     if not isinstance(volume, Volume):
         raise InputError(f"{source}: holds no volume (z, y, x); reconstruct a scan with `tomarium run` first")
@@ -178,25 +179,6 @@ def draw_preview(volume: Volume, body_options: BodyOptions, target: Path) -> Non
     picture, words = threshold_png(volume, grid, body_options.wish)
     write_whole(target, picture)
     click.echo(f"{target}: {words}")
-
-
-def _by_identifier(record: str, place: Path | None) -> Path:
-    from tomarium.catalogue import queries
-
-    missing = f"{record}: there is no such file or folder"
-    try:
-        opened = _catalogue(place)
-    except InputError as problem:
-        raise InputError(
-            f"{missing}, and no catalogue in which it could be a record ({problem})"
-        ) from problem
-    with opened, opened.reading() as connection:
-        folder = queries.folder_of(connection, record)
-    if folder is None:
-        raise InputError(
-            f"{missing}, and no record of this identifier in {opened.name}; look with `tomarium search`"
-        )
-    return folder
 
 
 def _catalogue(place: Path | None) -> Catalogue:
