@@ -170,7 +170,7 @@ def _median_of_three(slab: Slab, projections: Frames) -> NDArray[Any]:
 
     def view(number: int) -> NDArray[Any]:
         if views.start <= number < views.stop:
-            return frames[number - views.start]
+            return np.asarray(frames[number - views.start])
         return np.asarray(projections.read(slice(number, number + 1), slab.rows)[0])
 
     result = np.empty_like(frames)
