@@ -29,6 +29,7 @@ from tomarium.catalogue.audit import lines
 from tomarium.catalogue.queries import place_of
 from tomarium.catalogue.reader import ANYBODY, NotAllowed
 from tomarium.errors import InputError
+from tomarium.model import Part
 
 pytestmark = pytest.mark.fast
 
@@ -77,7 +78,9 @@ def file(catalogue: Catalogue, id: str, owner: str = "ben", team: str = "") -> N
 
 def give_folder(catalogue: Catalogue, folder: Path) -> None:
     """Lay the files of the records there."""
-    file_record(folder, title="A tooth", id="mine")
+    folder.mkdir()
+    (folder / "notes.txt").write_text("went well")
+    file_record(folder, title="A tooth", id="mine", parts=(Part("document", "notes.txt"),))
     with catalogue.writing() as connection:
         connection.execute(update(tables.stores).values(address=str(folder)))
 
