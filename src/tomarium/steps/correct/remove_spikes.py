@@ -161,15 +161,15 @@ def _beside(slab: Slab, expected: Expected) -> tuple[NDArray[np.int32], NDArray[
     return np.where(frames_beside < 0, -1, numbers).astype(np.int32), further_frames
 
 
-def _median_of_three(slab: Slab, projections: Frames) -> NDArray[Any]:
+def _median_of_three(slab: Slab, projections: Frames) -> Any:
     """Return the median of each view and its two neighbours; at the ends, of the nearest three."""
     views, total = slab.frames or slice(0, slab.data.shape[0]), projections.shape[0]
     if total < 3:
-        return np.asarray(slab.data)
+        return slab.data
 
-    def view(number: int) -> NDArray[Any]:
+    def view(number: int) -> Any:
         if views.start <= number < views.stop:
-            return np.asarray(slab.data[number - views.start])
+            return slab.data[number - views.start]
         return projections.read(slice(number, number + 1), slab.rows)[0]
 
     result = np.empty_like(slab.data)
