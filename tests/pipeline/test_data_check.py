@@ -134,6 +134,14 @@ def test_saturated_counts_are_told() -> None:
     assert any("are 4095, the highest the detector can tell" in said for said in warned(change))
 
 
+def test_flats_are_told_to_be_saturated_where_the_sample_keeps_the_projections_below() -> None:
+    def change(made: Frames) -> None:
+        made["flats"] = np.minimum(made["flats"], 4095)
+        made["projections"] = np.minimum(made["projections"], 3000)
+
+    assert any("of the counts of the flats are 4095" in said for said in warned(change))
+
+
 def test_counts_that_wrapped_are_told() -> None:
     def change(made: Frames) -> None:
         for name in ("projections", "flats"):

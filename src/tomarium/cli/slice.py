@@ -92,6 +92,8 @@ def command(
 ) -> int:
     """Reconstruct a slice of SCAN, or show one of a volume: only what it needs is read.
 
+    A volume is given as a file or folder, as the folder of a record, or by the identifier that `tomarium search` tells.
+
     \b
     tomarium slice scan.h5
     tomarium slice scan.h5 -o slice.png
@@ -101,6 +103,7 @@ def command(
     tomarium slice scan.h5 --axis-sweep 1020:1028:0.5 --measure edges
     tomarium slice scan.h5 --along y -o upright.png
     tomarium slice volume.ome.zarr --along x --at 300 -o side.png
+    tomarium slice tooth-1a2b3c4d -o tooth.png
     tomarium slice volume.ome.zarr --plane 0.2,1,0.5 --through 300,512,512 -o oblique.tif
     tomarium slice scan.h5 --plane 60,45 -o oblique.png
     """

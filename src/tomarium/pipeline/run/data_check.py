@@ -387,7 +387,8 @@ def _of_counts(scan: Scan, probe_rows: _Seen, rows: slice) -> Iterator[str]:
     if brightest > BRIGHTER:
         yield (
             f"the projections are {brightest:.3g} times as bright as the flats where nothing absorbs: exposure or "
-            f"beam differed, and the attenuation is wrong by -ln {brightest:.3g}"
+            f"beam differed, or the sample stood in the flats; the attenuation is wrong by -ln {brightest:.3g} or "
+            f"more, so look at the flats, and take others with --flats where there are any"
         )
     yield from _jumps(_mean(probe_rows.signal, axis=(1, 2)))
     if raw.dtype.kind in "iu":
@@ -422,17 +423,18 @@ def _of_integers(raw: NDArray[Any], flats: NDArray[np.float64] | None) -> Iterat
     steady = raw.max(axis=0) == raw.min(axis=0)
     if steady.mean() > _FEW_STUCK or not raw.shape[0] > 1:
         steady[...] = False
-    highest = int(raw[:, ~steady].max())
-    ceiling = highest == np.iinfo(raw.dtype).max or (highest > 200 and (highest + 1) & highest == 0)
-    if ceiling:
-        share = max(
-            float(np.mean(raw[:, ~steady] == highest)),
-            0.0 if flats is None else float(np.mean(flats[:, ~steady] >= highest)),
-        )
+    # A sample that fills the field leaves the projections below what saturates the flats: each is looked at alone.
+    for what, frames in (("projections", raw), ("flats", flats)):
+        seen = None if frames is None else frames[:, ~steady]
+        if seen is None or not seen.size:
+            continue
+        highest = int(np.nan_to_num(seen, posinf=0).max())
+        ceiling = highest == np.iinfo(raw.dtype).max or (highest > 200 and (highest + 1) & highest == 0)
+        share = float(np.mean(seen == highest)) if ceiling else 0.0
         if share > _SATURATED:
             yield (
-                f"{100 * share:.3g} % of the counts of projections or flats are {highest}, the highest the detector "
-                f"can tell: they are saturated, and the attenuation there is wrong"
+                f"{100 * share:.3g} % of the counts of the {what} are {highest}, the highest the detector can tell: "
+                f"they are saturated, and the attenuation there is wrong"
             )
     if raw.dtype.itemsize <= 2 and raw.shape[2] > 1:
         span = np.iinfo(raw.dtype).max - int(np.iinfo(raw.dtype).min)

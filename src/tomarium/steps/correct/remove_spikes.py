@@ -161,18 +161,19 @@ def _beside(slab: Slab, expected: Expected) -> tuple[NDArray[np.int32], NDArray[
     return np.where(frames_beside < 0, -1, numbers).astype(np.int32), further_frames
 
 
-def _median_of_three(slab: Slab, projections: Frames) -> Any:
+def _median_of_three(slab: Slab, projections: Frames) -> NDArray[Any]:
     """Return the median of each view and its two neighbours; at the ends, of the nearest three."""
     views, total = slab.frames or slice(0, slab.data.shape[0]), projections.shape[0]
+    frames: NDArray[Any] = np.asarray(slab.data)
     if total < 3:
-        return slab.data
+        return frames
 
-    def view(number: int) -> Any:
+    def view(number: int) -> NDArray[Any]:
         if views.start <= number < views.stop:
-            return slab.data[number - views.start]
-        return projections.read(slice(number, number + 1), slab.rows)[0]
+            return np.asarray(frames[number - views.start])
+        return np.asarray(projections.read(slice(number, number + 1), slab.rows)[0])
 
-    result = np.empty_like(slab.data)
+    result = np.empty_like(frames)
     for place, number in zip(result, range(views.start, views.stop), strict=True):
         first = min(max(number - 1, 0), total - 3)
         one, other, third = (view(k) for k in range(first, first + 3))
