@@ -240,6 +240,16 @@ def test_rows_that_hold_nothing_are_named(value: float) -> None:
                warned(put("projections", (slice(None), [0, 1, 7]), value)))  # fmt: skip
 
 
+@pytest.mark.parametrize("drift", [0.0, 2.0])
+def test_a_beam_that_moved_is_told_unless_it_is_followed(drift: float) -> None:
+    config = SimulationConfig(columns=96, rows=40, views=20, zingers=0, axis_column=47.0, beam_drift_rows=drift)
+    scan = simulated(config)
+    said = [one for one in checked(scan, default_protocol()).warnings if "the beam moved" in one]
+    assert len(said) == (drift > 0)
+    followed = checked(scan, as_protocol("steps: [dynamic_flat_field, fbp]"))
+    assert not any("the beam moved" in one for one in followed.warnings)
+
+
 def test_counts_that_are_not_finite_and_an_axis_beside_the_detector_are_told() -> None:
     made = frames()
     made["projections"] = made["projections"].astype(np.float32)
