@@ -242,7 +242,9 @@ def test_rows_that_hold_nothing_are_named(value: float) -> None:
 
 @pytest.mark.parametrize("drift", [0.0, 2.0])
 def test_a_beam_that_moved_is_told_unless_it_is_followed(drift: float) -> None:
-    config = SimulationConfig(columns=96, rows=40, views=20, zingers=0, axis_column=47.0, beam_drift_rows=drift)
+    config = SimulationConfig(
+        columns=96, rows=40, views=20, zingers=0, axis_column=47.0, beam_drift_rows=drift
+    )
     scan = simulated(config)
     said = [one for one in checked(scan, default_protocol()).warnings if "the beam moved" in one]
     assert len(said) == (drift > 0)

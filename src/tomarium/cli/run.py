@@ -118,6 +118,11 @@ def command(
             raise click.UsageError("--again repeats a run with its own scan; leave out --like")
         if dry_run:
             raise click.UsageError("--again does what the record tells of its run; leave out --dry-run")
+        if choice != type(choice)() or rows is not None:
+            raise click.UsageError(
+                "--again repeats the run as it was; leave out --rows and what changes the protocol (--protocol, "
+                "--preset, --step, --set, --bin, --roi, --material), or start from that record by --like"
+            )
         if opening.given:
             raise click.UsageError(
                 f"--again takes what the record's run was given; leave out {', '.join(opening.given)}"
