@@ -73,6 +73,14 @@ class Choice:
                     "leave the line out, or use tomarium run"
                 )
 
+    def demand_scan(self, path: Path) -> None:
+        """Refuse the choice of a protocol for a volume, which none is carried out on."""
+        if self != Choice():
+            raise ParameterError(
+                f"{path} holds a volume, and a protocol is carried out on a scan; give the scan, or leave out "
+                f"--protocol, --preset, --step, --set, --bin, --roi and --material"
+            )
+
     def protocol(self, domain: Domain = "counts", base: Protocol | None = None) -> Protocol:
         """Make the protocol.
 
