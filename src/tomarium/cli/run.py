@@ -183,6 +183,12 @@ def command(
             on_progress=on_progress,
         )
     show.warnings(outcome.provenance["warnings"])
+    show.assumed_ratios(
+        (item["step"], item["parameters"]["delta_beta"]["value"], item["parameters"]["delta_beta"]["origin"])
+        for stage in outcome.provenance["plan"]["stages"]
+        for item in stage["steps"]
+        if "delta_beta" in item["parameters"]
+    )
     assert outcome.folder is not None
     show.finished_record(outcome.folder)
     return 1 if outcome.provenance["warnings"] else 0

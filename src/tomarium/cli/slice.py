@@ -172,6 +172,11 @@ def _slice_scan(
             of_result(slice_.resolution, slice_.answers, slice_.slab.report, not_finite, rows=1)
         )
     show.warnings(warnings)
+    show.assumed_ratios(
+        (item.step.name, item.values["delta_beta"].value, item.values["delta_beta"].origin)
+        for item in slices[0].resolution.work
+        if "delta_beta" in item.values
+    )
     layout = slices[0].resolution.layout
     planes = [_plane(slice_.slab, f"row {slice_.slab.rows.start}") for slice_ in slices]
     column = slices[0].resolution.geometry.axis_column
