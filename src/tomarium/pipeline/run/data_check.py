@@ -409,8 +409,10 @@ def _jumps(signal: NDArray[np.float64]) -> Iterator[str]:
         if len(before) < _LASTS or len(after) < _LASTS:
             continue
         change = float(np.median(after) - np.median(before))
+        until_the_end = float(np.median(level[k + 1 :]) - np.median(level[: k + 1]))
         if (
             abs(change) > np.log(JUMP)
+            and until_the_end * np.sign(change) > np.log(JUMP)
             and np.ptp(before) < abs(change) / 2
             and np.ptp(after) < abs(change) / 2
         ):
