@@ -430,10 +430,12 @@ def _of_integers(raw: NDArray[Any], flats: NDArray[np.float64] | None) -> Iterat
         steady[...] = False
     # A sample that fills the field leaves the projections below what saturates the flats: each is looked at alone.
     for what, frames in (("projections", raw), ("flats", flats)):
-        seen = None if frames is None else frames[:, ~steady]
-        if seen is None or not seen.size:
+        if frames is None:
             continue
-        highest = int(np.nan_to_num(seen, posinf=0).max())
+        seen = frames[:, ~steady] if steady.any() else frames
+        if not seen.size:
+            continue
+        highest = int((seen if seen.dtype.kind in "iu" else np.nan_to_num(seen, posinf=0)).max())
         ceiling = highest == np.iinfo(raw.dtype).max or (highest > 200 and (highest + 1) & highest == 0)
         share = float(np.mean(seen == highest)) if ceiling else 0.0
         if share > _SATURATED:
@@ -444,7 +446,8 @@ def _of_integers(raw: NDArray[Any], flats: NDArray[np.float64] | None) -> Iterat
     if raw.dtype.itemsize <= 2 and raw.shape[2] > 1:
         span = np.iinfo(raw.dtype).max - int(np.iinfo(raw.dtype).min)
         neither_steady = ~(steady[:, 1:] | steady[:, :-1])
-        wrapped = float(np.mean(_steps(raw)[:, neither_steady] > 0.75 * span))
+        wide = _steps(raw) > 0.75 * span
+        wrapped = float(np.mean(wide if neither_steady.all() else wide[:, neither_steady]))
         if wrapped > _WRAPPED:
             yield (
                 f"{100 * wrapped:.3g} % of neighbouring counts differ by nearly all that {raw.dtype} can hold: "
