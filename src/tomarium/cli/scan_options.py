@@ -233,6 +233,12 @@ def steps(function: F) -> F:
     command: Any = packed
     for option in (
         click.option(
+            "--material",
+            metavar="'FORMULA DENSITY'",
+            help="Sample's material, such as 'SiO2 2.65' (g/cm³): retrieve the phase by its δ/β; adds the step paganin "
+            "where the protocol has none.",
+        ),
+        click.option(
             "--roi",
             "region",
             metavar="Y0:Y1,X0:X1",

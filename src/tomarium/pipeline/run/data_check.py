@@ -21,7 +21,7 @@ from tomarium.kernels.half_acquisition import FULL_TURN_DEG, turn_deg
 from tomarium.kernels.truncation import Edge, truncated_views
 from tomarium.model import Frames, Scan
 from tomarium.pipeline.protocol.protocol import Protocol
-from tomarium.pipeline.run.values_check import of_domain, of_rows
+from tomarium.pipeline.run.values_check import of_domain, of_flats, of_rows
 from tomarium.steps.core.step import View
 from tomarium.steps.views.frames import ChosenFrames
 from tomarium.steps.views.select_views import select_views
@@ -144,7 +144,10 @@ def checked(scan: Scan, protocol: Protocol, row: int | None = None, *, force: bo
         notes += of_domain(
             scan, probe_rows.projections, any(i.step.name == "normalise_air" for i in protocol.items)
         )
-    notes += () if row is not None or problems else of_rows(scan)
+    if row is None and not problems:
+        notes += of_rows(scan)
+        if not any(item.step.name == "dynamic_flat_field" for item in protocol.items):
+            notes += of_flats(scan)
     if problems and not force:
         raise InputError(f"{scan.path}: {'; '.join(problems)}; --force (force=True) goes on all the same")
     return replace(scan, warnings=(*problems, *notes, *scan.warnings)) if problems or notes else scan
@@ -406,8 +409,10 @@ def _jumps(signal: NDArray[np.float64]) -> Iterator[str]:
         if len(before) < _LASTS or len(after) < _LASTS:
             continue
         change = float(np.median(after) - np.median(before))
+        until_the_end = float(np.median(level[k + 1 :]) - np.median(level[: k + 1]))
         if (
             abs(change) > np.log(JUMP)
+            and until_the_end * np.sign(change) > np.log(JUMP)
             and np.ptp(before) < abs(change) / 2
             and np.ptp(after) < abs(change) / 2
         ):
