@@ -12,6 +12,7 @@ from sqlalchemy import insert
 from app_client import TestClient
 from tomarium.catalogue import LOCAL_OWNER, Catalogue, Reader, file_record, ingest, open_catalogue, passwords
 from tomarium.catalogue.accounts import account_named, all_accounts, make_account
+from tomarium.catalogue.audit import note
 from tomarium.catalogue.edit import Changes, edit
 from tomarium.catalogue.jobs import add_job, end_job
 from tomarium.catalogue.tables import dois
@@ -104,6 +105,7 @@ def prepared(
             }
             for subject in ("tooth", "specimens/heart"):
                 connection.execute(insert(dois).values(doi=f"10.5072/{subject}", record=subject, **asked))
+                note(connection, LOCAL_OWNER, "DOI findable", subject)
         end_job(opened, number, "failed", "<b>broken</b>")
         yield opened, headers
 
@@ -351,6 +353,11 @@ def test_the_log_is_filtered_and_its_chain_checked(
     everything = lines("")
     assert {one["action"] for one in lines("action=make account")} == {"make account"}
     assert lines("record=tooth")
+    assert lines("record=specimens/heart")[0]["page"] == "/specimens/heart"
+    assert (
+        client.get("/admin/log", headers={"Authorization": headers["root"]["Authorization"]}).status_code
+        == 200
+    )
     assert all(one["record"] == "tooth" for one in lines("record=tooth"))
     assert lines(f"since={today}&until={today}") == everything
     assert lines("until=2020-01-01") == []

@@ -13,10 +13,9 @@ from tomarium.beamtime.work_jobs import PREVIEW
 from tomarium.catalogue.dois import open_first
 from tomarium.catalogue.find_jobs import newest_jobs
 from tomarium.catalogue.mail_queue import open_mails
-from tomarium.model.entity import KINDS
 from tomarium.portal.administration import ADMINISTRATORS, Tab, demand_section, tabs
 from tomarium.portal.page import FOR_PEOPLE, Page
-from tomarium.portal.request_context import CurrentRequest, RequestContext
+from tomarium.portal.request_context import CurrentRequest
 
 
 @dataclass(frozen=True)
@@ -136,7 +135,7 @@ def content(
             DoiRow(
                 row.doi,
                 row.record,
-                _page_of(request_context, row.record),
+                request_context.page_of(row.record),
                 row.state,
                 row.error,
                 row.tries,
@@ -151,13 +150,6 @@ def content(
         said=said[:300],
         tabs=tabs(request_context, reader, "work"),
     )
-
-
-def _page_of(request_context: RequestContext, subject: str) -> str:
-    """Return the page of what a DOI names: "tooth" is a record, "specimens/heart-27" a specimen."""
-    plural, _, id = subject.rpartition("/")
-    name = next((name for name, kind in KINDS.items() if kind.plural == plural), "record")
-    return request_context.link(name, {"id": id})
 
 
 def _moment(seconds: float) -> str:
