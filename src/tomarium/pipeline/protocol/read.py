@@ -67,7 +67,8 @@ def as_protocol(given: AnyProtocol, domain: Domain = "counts") -> Protocol:
             )
     if not isinstance(given, str | Path):
         raise InputError(
-            f"a protocol is text, a path, a mapping, a list of steps or a Protocol; {type(given).__name__} was given"
+            f"a protocol is text, a path, a mapping, a list of steps or a Protocol, but {type(given).__name__} was "
+            f"given"
         )
     return read(Path(given))
 
