@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -81,8 +82,10 @@ def command(
     from tomarium.catalogue.reader import LOCAL_OWNER
     from tomarium.catalogue.record_pictures import ask_for_pictures, draw_record_pictures
     from tomarium.errors import InputError
+    from tomarium.standards.ro_crate import FILENAME
 
     problems: list[str] = []
+    notes: list[str] = []
     filed_records: list[Record] = []
     with open_catalogue(catalogue) as opened:
         wish = Wish(records or opened.home / "records", title, in_place, copy)
@@ -93,6 +96,11 @@ def command(
                 )
                 for record in filed.records:
                     click.echo(f"{record.id}: {record.title}")
+                    if title not in ("", record.title) and (path / FILENAME).is_file():
+                        notes.append(
+                            f"{record.id}: has a title already, which it keeps; change it with: tomarium edit "
+                            f"{record.id} --title {shlex.quote(title)}"
+                        )
                 problems += filed.problems
                 filed_records += filed.records
             except InputError as problem:
@@ -103,5 +111,5 @@ def command(
             ask_for_pictures(opened, LOCAL_OWNER, filed_records)
         for record in filed_records if pictures else ():
             problems += draw_record_pictures(opened, LOCAL_OWNER, record.id, again=True, tell=show.progress())
-    show.warnings(problems)
-    context.exit(2 if problems else 0)
+    show.warnings([*problems, *notes])
+    context.exit(2 if problems else 1 if notes else 0)
