@@ -203,13 +203,16 @@ class MotionEstimate:
         "high": what the model leaves is below 0.1 px and the shifts are known to 0.15 px; "medium": 0.3 px each;
         "low": look at the slices, or the views do not tell.
     residual_px : float
-        Robust standard deviation of what the model leaves, pixels.
+        Robust standard deviation of what the model leaves, pixels; where each view is moved on its own, how far they
+        would go on to move.
     error_px : float
-        Largest standard error of a shift, pixels.
+        Largest standard error of a shift, pixels; where each view is moved on its own, that of the median view.
     used : int
-        Pairs of views, or points, that were used.
+        Pairs of views, or points, or views, that were used.
     inseparable : tuple of str
         What the views cannot tell apart; the shifts there are zero.
+    doubts : tuple of str
+        What else speaks against the shifts, in words.
     """
 
     shift_columns_px: Array
@@ -221,6 +224,7 @@ class MotionEstimate:
     error_px: float
     used: int
     inseparable: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
 
 
 LEAST_PX: Final = 0.05

@@ -21,10 +21,7 @@ Array = NDArray[np.float64]
 
 
 def mass_path(views: NDArray[np.float32], angles_deg: Array) -> Array | None:
-    """Return how far the sample is moved along columns in each view, by its centre of mass.
-
-    The centre of mass of a sample that stands still lies at c + x cos + y sin in the views (Helgason and Ludwig's
-    condition of first order), whatever the sample is; what it deviates from that is motion.
+    """Return the path along columns of a sample that moves smoothly, by its centre of mass.
 
     Parameters
     ----------
@@ -36,7 +33,29 @@ def mass_path(views: NDArray[np.float32], angles_deg: Array) -> Array | None:
     Returns
     -------
     array of float64, shape (view,), or None
-        Smoothed, pixels towards higher columns; a constant, cos and sin are left out. None where the sample is not
+        `mass_shifts`, smoothed as far as their noise asks for.
+    """
+    shifts = mass_shifts(views, angles_deg)
+    return None if shifts is None else smooth_curve(shifts)[0]
+
+
+def mass_shifts(views: NDArray[np.float32], angles_deg: Array) -> Array | None:
+    """Return how far the sample is moved along columns in each view, by its centre of mass.
+
+    The centre of mass of a sample that stands still lies at c + x cos + y sin in the views (Helgason and Ludwig's
+    condition of first order), whatever the sample is; what it deviates from that is motion.
+
+    Parameters
+    ----------
+    views : array of float32, shape (view, row, column)
+        Attenuation.
+    angles_deg : array of float64, shape (view,)
+        Degrees.
+
+    Returns
+    -------
+    array of float64, shape (view,), or None
+        Pixels towards higher columns; a constant, cos and sin are left out. None where the sample is not
         in view, but for its rim: its mass changes by more than 5 % over the views, or an edge sees much of it.
 
     References
@@ -59,4 +78,4 @@ def mass_path(views: NDArray[np.float32], angles_deg: Array) -> Array | None:
     centre = profile @ np.arange(columns) / mass
     turns = np.deg2rad(angles_deg)
     still = np.stack([np.ones(count), np.cos(turns), np.sin(turns)]).T
-    return smooth_curve(centre - still @ np.linalg.lstsq(still, centre, rcond=None)[0])[0]
+    return np.asarray(centre - still @ np.linalg.lstsq(still, centre, rcond=None)[0])

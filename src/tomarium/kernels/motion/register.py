@@ -18,6 +18,9 @@ SETTLED_PX: Final = 0.002
 EDGE: Final = 0.15
 """Share of each side over which the window fades."""
 
+PART_PX: Final = 8
+"""Width of the parts whose noise is taken for independent."""
+
 Image = NDArray[np.float32]
 
 
@@ -172,6 +175,75 @@ def register(
     moved = move(moving, columns, rows)
     norm = float(np.sqrt(np.sum(weight * fixed**2) * np.sum(weight * moved**2)))
     return Offset(columns, rows, float(np.sum(weight * fixed * moved)) / norm if norm else 0.0)
+
+
+@dataclass(frozen=True)
+class Slips:
+    """How far views lie beside images that they nearly lie on.
+
+    Attributes
+    ----------
+    columns, rows : array of float64, shape (view,)
+        How far each lies towards higher columns and rows by one step of the fit, pixels; one pixel at most.
+    likeness : array of float64, shape (view,)
+        Correlation coefficient where they lie, -1 to 1.
+    error_px : array of float64, shape (view,)
+        Standard error along columns, from how parts of the image that are `PART_PX` wide differ; infinite where the
+        two have no slope in common.
+    """
+
+    columns: NDArray[np.float64]
+    rows: NDArray[np.float64]
+    likeness: NDArray[np.float64]
+    error_px: NDArray[np.float64]
+
+
+def slip(fixed: Image, moved: Image) -> Slips:
+    """Make one step of the fit of `register` for many images, from where they lie.
+
+    Parameters
+    ----------
+    fixed, moved : array of float32, shape (view, row, column)
+        Images of mean about zero, see `band_pass`. Few rows are registered along columns only.
+
+    Returns
+    -------
+    Slips
+        Of `moved` beside `fixed`.
+
+    References
+    ----------
+    P. J. Huber, Proceedings of the Fifth Berkeley Symposium on Mathematical Statistics and Probability 1, 221 (1967),
+    for the error.
+    """
+    weight = window(*fixed.shape[1:])
+    found = np.array([_slip(one, other, weight) for one, other in zip(fixed, moved, strict=True)]).T
+    return Slips(*(np.ascontiguousarray(values) for values in found))
+
+
+def _slip(fixed: Image, moved: Image, weight: Image) -> tuple[float, float, float, float]:
+    """Return the step along columns and rows, the likeness, and the error along columns."""
+    slope, other_slope = np.gradient(fixed, axis=1), np.gradient(moved, axis=1)
+    mean_slope, rest = 0.5 * (slope + other_slope), weight * (fixed - moved)
+    score = rest * mean_slope
+    steep, right = float(np.sum(weight * mean_slope**2)), float(score.sum())
+    across, mixed, below = 1.0, 0.0, 0.0
+    if len(fixed) >= TAPS:
+        row_slope = np.gradient(0.5 * (fixed + moved), axis=0)
+        weighted = weight * row_slope
+        across, mixed = float(np.sum(weighted * row_slope)), float(np.sum(weighted * mean_slope))
+        below = float(np.sum(rest * row_slope))
+    determinant = steep * across - mixed**2
+    if not determinant > 1e-6 * steep * across:
+        return 0.0, 0.0, 0.0, float("inf")
+    step = (across * right - mixed * below) / determinant, (steep * below - mixed * right) / determinant
+    energy = float(np.sum(weight * fixed**2) * np.sum(weight * moved**2))
+    likeness = float(np.sum(weight * fixed * moved)) / energy**0.5 if energy else 0.0
+    parts = [np.arange(0, length, PART_PX) for length in score.shape]
+    parted = np.add.reduceat(np.add.reduceat(score, parts[0], axis=0), parts[1], axis=1)
+    common = float(np.sum(weight * slope * other_slope))
+    error = float(np.sqrt(np.sum(parted**2))) / common if common > 0 else float("inf")
+    return float(np.clip(step[0], -1, 1)), float(np.clip(step[1], -1, 1)), likeness, error
 
 
 def move(image: Image, columns: float, rows: float) -> Image:

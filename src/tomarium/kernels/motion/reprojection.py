@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from tomarium.kernels.fbp import fbp
-from tomarium.kernels.motion.register import Offset, band_pass, register
+from tomarium.kernels.motion.mass import mass_shifts
+from tomarium.kernels.motion.register import Slips, band_pass, register, slip, smooth
 from tomarium.kernels.projection import project
 from tomarium.kernels.shifts import move_views
 
 LEVELS: Final = (4, 2, 1)
-SETTLED_PX: Final = 0.05
+SETTLED_PX: Final = 0.025
 FINEST_PX: Final = 0.7
 FEWEST_COLUMNS: Final = 24
+
+LIKE: Final = 0.9
+"""Correlation of a view with its projection below which it is looked for anew, as far as the reach."""
+
+SLOWEST: Final = 0.95
+"""Share of its error that a round leaves, at most, in the guess of what is still to come."""
+
+SAMPLE: Final = 0.15
+"""Part of the 99th percentile of a slice above which a pixel is the sample's, once the slice is smoothed."""
+SMOOTH_PX: Final = 2.0
+RIM_PX: Final = 3
 
 Array = NDArray[np.float64]
 Stack = NDArray[np.float32]
@@ -30,18 +43,19 @@ class Alignment:
     ----------
     columns_px, rows_px : array of float64, shape (view,)
         How far it lies towards higher columns and rows, pixels. The mean along rows is zero.
-    change_px : float
-        Median of how far the last round moved the views, pixels.
-    rounds : int
-        Rounds that were made at the finest level.
+    unsettled_px : float
+        How far the views would go on to move along columns in more rounds, rms in pixels: the last round's change,
+        continued as it fell from the round before; infinite where no round could be made.
+    error_px : float
+        Standard error of a shift along columns in the median view, by what it differs from its projection; pixels.
     likeness : float
         Median correlation of the views with the projections of the slices, -1 to 1.
     """
 
     columns_px: Array
     rows_px: Array
-    change_px: float
-    rounds: int
+    unsettled_px: float
+    error_px: float
     likeness: float
 
 
@@ -51,9 +65,15 @@ def align(
     """Lay views on projections of the slices they make, coarse to fine.
 
     1. Along rows, the sum over the columns of a view is the same in all views: its profiles are laid on each other.
-    2. Slices are made of the views with the shifts known so far, negative values are left out, and they are projected.
-    3. Each view is registered with its projection; motion of the form b cos + c sin, another place on the stage, is
-       left out. 2 and 3 are repeated until the median change is below 0.05 px, at a quarter, half and all pixels.
+       Along columns, the centre of mass of a sample that is seen whole tells where it stands (`mass_shifts`).
+    2. Slices are made of the views with the shifts known so far, zero outside the sample, and they are projected.
+    3. Each view is moved towards its projection; motion of the form b cos + c sin, another place on the stage, is
+       left out. 2 and 3 are repeated until the views would move by less than 0.025 px more, at a quarter, half and all
+       pixels.
+
+    What differs little from view to view is what rounds find slowest, as the slices follow it: the centre of mass tells
+    it at once, and that air absorbs nothing brings it back. Nothing is asked of values inside the sample, which
+    fringes may bring below zero.
 
     Parameters
     ----------
@@ -79,27 +99,36 @@ def align(
     ----------
     D. Gürsoy et al., Scientific Reports 7, 11818 (2017), doi 10.1038/s41598-017-12141-9.
     """
-    columns, rows = np.zeros(len(views)), _by_profiles(views, reach_px)
+    by_mass = mass_shifts(views, angles_deg)
+    columns = np.zeros(len(views)) if by_mass is None else np.clip(by_mass, -reach_px, reach_px)
+    rows = _by_profiles(views, reach_px)
     turning = np.stack([np.cos(np.deg2rad(angles_deg)), np.sin(np.deg2rad(angles_deg))])
-    change, likeness, rounds_made = float("nan"), 0.0, 0
+    unsettled, error, likeness = float("inf"), float("inf"), 0.0
     for level in LEVELS:
         binned = _binned(views, level)
         if level > 1 and (binned.shape[2] < FEWEST_COLUMNS or min(binned.shape[1:]) < 4):
             continue
-        axis = (axis_column + 0.5) / level - 0.5
-        for rounds_made in range(1, rounds + 1):  # noqa: B007 - the number of the last round is told
-            offsets = _round(
-                binned, angles_deg, axis, columns / level, rows / level, reach_px / level, coarsest_px
+        axis, banded = (axis_column + 0.5) / level - 0.5, band_pass(binned, FINEST_PX, coarsest_px)
+        before = float("nan")
+        for number in range(rounds):
+            expected = band_pass(
+                _projected(binned, angles_deg, axis, columns / level, rows / level), FINEST_PX, coarsest_px
             )
-            new = np.array([[offset.columns, offset.rows] for offset in offsets]).T * level
-            new[0] -= _place(new[0], turning)
-            new[1] -= new[1].mean()
-            change = float(np.median(np.hypot(new[0] - columns, new[1] - rows)))
-            columns, rows = new
-            likeness = float(np.median([offset.likeness for offset in offsets]))
-            if change < SETTLED_PX * (level if level > 1 else 0.5):
+            found = _laid(
+                expected, banded, columns / level, rows / level, reach_px / level if not number else 0
+            )
+            new = found.columns * level
+            new -= _place(new, turning)
+            change, columns = float(np.sqrt(np.mean((new - columns) ** 2))), new
+            rows = found.rows * level
+            rows -= rows.mean()
+            left = min(change / before, SLOWEST) if number else SLOWEST
+            unsettled, before = change * left / (1 - left), change
+            error = level * float(np.median(found.error_px))
+            likeness = float(np.median(found.likeness))
+            if unsettled < SETTLED_PX * level:
                 break
-    return Alignment(columns, rows, change, rounds_made, likeness)
+    return Alignment(columns, rows, unsettled, error, likeness)
 
 
 def _binned(views: Stack, level: int) -> Stack:
@@ -126,22 +155,33 @@ def _by_profiles(views: Stack, reach_px: float) -> Array:
     return shifts
 
 
-def _round(
-    views: Stack, angles_deg: Array, axis: float, columns: Array, rows: Array, reach: float, coarsest: float
-) -> list[Offset]:
-    """Register each view with the projection of the slices that all of them make."""
+def _projected(views: Stack, angles_deg: Array, axis: float, columns: Array, rows: Array) -> Stack:
+    """Project the slices that the views make where they stand, zero outside the sample."""
     level = np.empty_like(views)
     move_views(views, np.zeros(len(views)), rows, level)
     slices = fbp(level, angles_deg, axis, shift_columns_px=columns, window="hann", padding="zero")
-    np.maximum(slices, 0, out=slices)
-    projected = project(slices, angles_deg, axis, views.shape[2])
-    fixed, moving = band_pass(projected, FINEST_PX, coarsest), band_pass(views, FINEST_PX, coarsest)
-    offsets = []
-    for expected, view, column, row in zip(fixed, moving, columns, rows, strict=True):
-        near = register(expected, view, reach, start=(float(column), float(row)))
-        far = register(expected, view, reach)
-        offsets.append(near if near.likeness >= far.likeness else far)
-    return offsets
+    for image in slices:
+        image *= _sample(image)
+    return project(slices, angles_deg, axis, views.shape[2])
+
+
+def _sample(image: Stack) -> NDArray[np.bool_]:
+    """Return where the sample is in a slice, pores and a rim included."""
+    body = np.abs(smooth(smooth(image, SMOOTH_PX, 0), SMOOTH_PX, 1))
+    seen = ndimage.binary_fill_holes(body > SAMPLE * np.percentile(body, 99))
+    return np.asarray(ndimage.binary_dilation(seen, iterations=RIM_PX))
+
+
+def _laid(expected: Stack, views: Stack, columns: Array, rows: Array, reach: float) -> Slips:
+    """Move each view towards its projection; one that is not like it is looked for as far as the reach, if any."""
+    moved = np.empty_like(views)
+    move_views(views, columns, rows, moved)
+    found = slip(expected, moved)
+    for k in np.flatnonzero(found.likeness < LIKE) if reach else ():
+        far = register(expected[k], views[k], reach)
+        if far.likeness > found.likeness[k]:
+            found.columns[k], found.rows[k] = far.columns - columns[k], far.rows - rows[k]
+    return replace(found, columns=columns + found.columns, rows=rows + found.rows)
 
 
 def _place(curve: Array, turning: Array) -> Array:

@@ -21,6 +21,7 @@ from tomarium.kernels.half_acquisition import FULL_TURN_DEG, turn_deg
 from tomarium.kernels.truncation import Edge, truncated_views
 from tomarium.model import Frames, Scan
 from tomarium.pipeline.protocol.protocol import Protocol
+from tomarium.pipeline.run.values_check import of_domain, of_rows
 from tomarium.steps.core.step import View
 from tomarium.steps.views.frames import ChosenFrames
 from tomarium.steps.views.select_views import select_views
@@ -43,7 +44,6 @@ JUMP: Final = 1.3
 _LASTS: Final = 5
 _SATURATED: Final = 5e-3
 _WRAPPED: Final = 1e-3
-_NOT_FINITE: Final = 1e-2
 _OPPOSITES: Final = 8
 _FEWEST_COLUMNS: Final = 64
 _STUCK: Final = 10
@@ -141,6 +141,10 @@ def checked(scan: Scan, protocol: Protocol, row: int | None = None, *, force: bo
         problems += _of_turn(scan, probe_rows)
         notes += () if _numbered(protocol) else _of_shadows(scan, probe_rows)
         notes += _of_counts(scan, probe_rows, rows)
+        notes += of_domain(
+            scan, probe_rows.projections, any(i.step.name == "normalise_air" for i in protocol.items)
+        )
+    notes += () if row is not None or problems else of_rows(scan)
     if problems and not force:
         raise InputError(f"{scan.path}: {'; '.join(problems)}; --force (force=True) goes on all the same")
     return replace(scan, warnings=(*problems, *notes, *scan.warnings)) if problems or notes else scan
@@ -371,9 +375,6 @@ def _of_counts(scan: Scan, probe_rows: _Seen, rows: slice) -> Iterator[str]:
     if scan.domain != "counts":
         return
     raw = probe_rows.raw
-    not_finite = float(_lost(probe_rows).mean())
-    if not_finite > _NOT_FINITE:
-        yield f"{100 * not_finite:.3g} % of the counts are not finite and were filled from their neighbours"
     if raw.dtype.kind in "iu" and raw.size:
         yield from _of_integers(raw, probe_rows.flats)
     if probe_rows.flats is None:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from tomarium.errors import MissingData
-from tomarium.kernels.axis.estimate import Confidence
 from tomarium.kernels.half_acquisition import is_half_acquisition
-from tomarium.kernels.motion.drift import LEAST_PX, MotionEstimate
-from tomarium.kernels.motion.reprojection import align
+from tomarium.kernels.motion.drift import LEAST_PX, MotionEstimate, confidence_of
+from tomarium.kernels.motion.reprojection import LIKE, align
 from tomarium.kernels.truncation import truncated_views
 from tomarium.model import Layout, Scan
 from tomarium.steps.core.parameter import FROM_SCAN, Column, Count, Positive
@@ -19,9 +18,6 @@ from tomarium.steps.probes.movement_correction import answer_of, bands_of, motio
 
 CUT_OFF = 0.02
 """Share of rows of views that do not fall to zero at the edges from which shifts are less sure."""
-
-LIKE = 0.9
-"""Correlation of views with the projections of their slices from which shifts are trusted."""
 
 
 def _host(_: Values, layout: Layout) -> int:
@@ -34,7 +30,7 @@ def _host(_: Values, layout: Layout) -> int:
     answer=answer_of,
     reads=lambda values, layout: bands_of({**values, "bands": 1}, layout),
     warnings=lambda answer: motion_warnings("align_by_reprojection", answer),
-    cost=Cost(host=_host, nanoseconds=5000.0),
+    cost=Cost(host=_host, nanoseconds=1500.0),
     place=27,
     aliases=("align_seq", "align_projections", "reprojection"),
 )
@@ -71,8 +67,8 @@ def align_by_reprojection(
     Returns
     -------
     MotionEstimate
-        Shifts of each view; "high" where the last round moved views by less than 0.05 px, they correlate to 0.9
-        with the projections, and the sample does not leave the field of view.
+        Shifts of each view; "high" where more rounds would move views by less than 0.1 px, their standard error is
+        below 0.15 px, they correlate to 0.9 with the projections, and the sample does not leave the field of view.
 
     Raises
     ------
@@ -97,19 +93,23 @@ def align_by_reprojection(
     rows = bands_of({"bands": 1, "band_rows": band_rows}, reached.layout)
     views = attenuation_of_slab(reached.read(rows)[0], reached.scan)
     alignment = align(views, angles, axis, reach_px, rounds, coarsest_px)
-    settled = alignment.change_px <= LEAST_PX
-    sure: Confidence = "low"
-    if settled and alignment.likeness > 0.5:
-        cut = float(truncated_views(views, angles).mean())
-        sure = "high" if alignment.likeness >= LIKE and cut < CUT_OFF else "medium"
+    doubts = []
+    if alignment.likeness < LIKE:
+        doubts.append(
+            f"views correlate to {alignment.likeness:.2f} only with the projections of their slices"
+        )
+    if (cut := float(truncated_views(views, angles).mean())) >= CUT_OFF:
+        doubts.append(f"the sample leaves the field of view in {cut:.0%} of the views' rows")
+    sure = confidence_of(alignment.unsettled_px, alignment.error_px, (), len(angles))
     moved = views.shape[1] > 8 and float(np.abs(alignment.rows_px).max()) > LEAST_PX
     return MotionEstimate(
         alignment.columns_px,
         alignment.rows_px if moved else None,
         axis,
         "each view",
-        sure,
-        alignment.change_px,
-        alignment.change_px,
+        "medium" if sure == "high" and doubts else sure,
+        alignment.unsettled_px,
+        alignment.error_px,
         len(angles),
+        doubts=tuple(doubts),
     )

@@ -59,9 +59,10 @@ def motion_warnings(name: str, fit: Mapping[str, Any]) -> list[str]:
         )
     elif fit["confidence"] != "high":
         error, residual = fit["error_px"], fit["residual_px"]
+        doubts = "".join(f", and {doubt}" for doubt in fit.get("doubts", ()))
         messages.append(
             f"{name}: motion was found with {fit['confidence']} confidence, with an error of {error:.2g} px and "
-            f"{residual:.2g} px that the model leaves: compare slices with and without it"
+            f"{residual:.2g} px that the model leaves{doubts}: compare slices with and without it"
         )
     return messages
 
