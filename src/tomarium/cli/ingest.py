@@ -88,6 +88,7 @@ def command(
 
     problems: list[str] = []
     notes: list[str] = []
+    served = f" {shlex.quote(str(catalogue))}" if isinstance(catalogue, Path) else ""
     filed_records: list[Record] = []
     with open_catalogue(catalogue) as opened:
         wish = Wish(records or opened.home / "records", title, in_place, copy)
@@ -111,6 +112,8 @@ def command(
                 problems.append(str(problem))
         if not pictures:
             ask_for_pictures(opened, LOCAL_OWNER, filed_records)
+        if filed_records:
+            click.echo(f"in the catalogue {opened.name}; look at it: tomarium serve{served}", err=True)
         for record in filed_records if pictures else ():
             problems += draw_record_pictures(opened, LOCAL_OWNER, record.id, again=True, tell=show.progress())
     show.warnings([*problems, *notes])
