@@ -13,6 +13,8 @@ TEST_ARGS ?=
 # As many workers as tests/conftest.py says; each takes its share in the order of the files, then from who has most left.
 WORKERS ?= auto
 PYTEST := -m pytest -n $(WORKERS) --dist worksteal
+# Tests of which some want a package that only the peers' environment has.
+WITH_PEERS := $(addprefix tests/,kernels/test_stripes.py kernels/test_iterative.py formats/test_bliss.py contracts/test_formats.py viewers/test_images.py)
 # Tests start Python hundreds of times, and kept bytecode spares each the compiling.
 test test-fast test-peers: export PYTHONDONTWRITEBYTECODE =
 
@@ -48,7 +50,9 @@ test-fast: install web ## run the tests that are not marked slow, in under two m
 	$(BIN)/python $(PYTEST) -m fast $(TEST_ARGS)
 
 test-peers: $(PEERS)/.installed ## read what other programs write, and have them read ours, in a venv of their own
+	$(PEERS)/bin/python -m pip install --quiet --group accuracy
 	$(PEERS)/bin/python $(PYTEST) tests/peers tests/formats/test_microscopy.py tests/formats/test_czi.py $(TEST_ARGS)
+	$(PEERS)/bin/python $(PYTEST) $(WITH_PEERS) -k "algotom or astra or bliss or microscopy or czi or real_files"
 
 accuracy: $(PEERS)/.installed ## compare slices with analytic truth, beside peers, into docs/reference/accuracy.md, within an hour (ACCURACY_ARGS="--resume")
 	$(PEERS)/bin/python -m pip install --quiet --group accuracy

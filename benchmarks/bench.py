@@ -66,7 +66,7 @@ TOPICS = (
     ),
     Topic(
         "whole_run", ("whole_run.py",),
-        ("whole_run.py", "--views=200", "--rows=32", "--columns=512", "--repeat=1"), 240,
+        ("whole_run.py", "--views=200", "--rows=32", "--columns=512", "--repeat=1", "--gigabytes=0.1"), 400,
     ),
     Topic("first_look", ("first_look.py",), ("first_look.py", "--gigabytes=0.1", "--columns=512", "--rounds=2"), 240),
     Topic("growth", ("growth.py",), ("growth.py", "--quick"), 240),

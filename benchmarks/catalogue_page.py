@@ -75,14 +75,18 @@ def settings(name: str, one: dict[str, Any]) -> str:
     )
 
 
-def filled(one: dict[str, Any]) -> str:
-    """Tell how quick filing in bulk was, where it was measured."""
-    filing = {
-        key: value
-        for key, value in one["filling"].items()
-        if "filed" in key and ("processor" in key or not is_busy(one))
-    }
-    return "; ".join(f"{key}: {value:.0f} (aim {LEAST_FILED:.0f})" for key, value in filing.items())
+def filing(figures: dict[str, dict[str, Any]]) -> str:
+    """Tell how quick filing in bulk was."""
+    head = ["into an empty catalogue", "aim", *(NAMES[name] for name in figures)]
+    rows = []
+    for rate in (key for key in next(iter(figures.values()))["filing"] if key != "datasets"):
+        aim = "" if "of all" in rate else f"{LEAST_FILED:.0f}"
+        row = [f"datasets {rate}", aim]
+        for one in figures.values():
+            is_known = "processor" in rate or not is_busy(one)
+            row.append(f"{one['filing'][rate]:.0f}" if is_known else "")
+        rows.append(row)
+    return table(head, rows)
 
 
 def in_memory(name: str, one: dict[str, Any]) -> str:
@@ -114,13 +118,18 @@ def page(figures: dict[str, dict[str, Any]]) -> str:
         "times by the clock are left out. "
         "How it is stored is told [elsewhere](../explanation/catalogue.md).",
         answers(figures),
-        "## Numbers in memory\n\nRanges are asked of a portal that keeps their numbers in memory, as it does once "
-        "somebody has asked for a range of the same parameter. With words they are asked of the database.",
+        "## Numbers in memory\n\nRanges and facets are asked of a portal that keeps in memory what tells who may see a "
+        "record, its facets, and the numbers of the parameters that were asked for before. Of words with facets the "
+        "text index tells the hits, and the memory the rest; without facets the database answers alone.",
         *(in_memory(name, one) for name, one in figures.items()),
         f"## Size\n\nAim: {MOST_BYTES / 1e9:.0f} GB.",
         *(sizes(name, one) for name, one in figures.items()),
-        "## Filing",
-        *(f"{NAMES[name]}: {filled(one) or 'not measured in this call'}." for name, one in figures.items()),
+        "## Filing\n\n"
+        + " and ".join(
+            f"{one['filing']['datasets']:,} datasets ({NAMES[name]})" for name, one in figures.items()
+        )
+        + ", 2000 by a call, all in one transaction.",
+        filing(figures),
         "## Measured with",
         *(settings(name, one) for name, one in figures.items()),
         "What records tell the PaNOSC search API (kept as JSON) is not in the datasets that are drawn.",

@@ -3,6 +3,11 @@
 1000 projections of 128 x 2048, packed frame by frame with bitshuffle and LZ4, to OME-Zarr in float32 with its pyramid.
 Prints seconds, processor seconds, page faults and the ratios of the run to the engine, and to the longest of the parts;
 `--slab-rows` and `--workers` try other ways to cut. Computing alone is the run from memory to memory.
+
+A whole volume is reckoned from rows in the middle of 1500 frames of 2048 x 2048, cut as the plan of all rows cuts them:
+one slab for each worker, and three. What the second takes more is the time of its further rows; the rest is the start,
+which a volume has once: programs, flats and darks, memory that the system clears. Both are read from the page cache
+and written to it; a disk that takes less than what a run writes makes it longer.
 """
 
 import argparse
@@ -18,12 +23,13 @@ from statistics import median
 from typing import Any
 
 import numpy as np
+from first_look import write_scan
 
 SLAB = 32
 """Slices of a slab, as a run on two processors takes them."""
 PARTS = ("engine", "reading", "computing", "writing", "whole")
-VOLUME = (2048, 2048, 2048, 1500)
-"""Height, height and width of the slices, and projections of the volume that the run is extrapolated to."""
+SLABS = {"low": 1, "tall": 3}
+"""Runs that a whole volume is reckoned from, and the slabs of each worker there."""
 
 
 def make_scan(path: Path, views: int, rows: int, columns: int) -> None:
@@ -145,6 +151,30 @@ def whole(path: Path, folder: Path, slab_rows: int | None, workers: int | None) 
                     **outcome.provenance["timings_s"]}  # fmt: skip
 
 
+def some_rows(path: Path, folder: Path, slabs: int) -> dict[str, float]:
+    """Reconstruct rows in the middle of a scan, so many slabs for each worker, as the plan of all rows has them."""
+    import zarr  # noqa: F401
+
+    import tomarium as tm
+    from tomarium.executors import find_executor
+    from tomarium.pipeline.plan.planner import plan
+    from tomarium.pipeline.plan.resources import measure
+    from tomarium.pipeline.protocol.protocol import default_protocol
+    from tomarium.pipeline.run.runner import run
+
+    scan = tm.open(path)
+    height = scan.shape[1]
+    began, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_SELF)
+    scan = tm.open(path, axis_column=(scan.shape[2] - 1) / 2)
+    chosen = plan(default_protocol(), scan, measure(folder))
+    workers, slab = chosen.sections[-1].workers, chosen.slab_rows
+    wanted = min(height, slabs * workers * slab)
+    first = (height - wanted) // 2
+    run(scan, default_protocol(), folder, measure(folder, None, workers), rows=slice(first, first + wanted),
+        slab_rows=slab, mapper=find_executor("threads").map)  # fmt: skip
+    return told(began, before) | {"rows": wanted, "height": height, "slab_rows": slab, "workers": workers}
+
+
 def one(what: str, path: Path, slab_rows: int | None, workers: int | None) -> dict[str, float]:
     """Run a part in this process."""
     with tempfile.TemporaryDirectory() as folder:
@@ -157,6 +187,8 @@ def one(what: str, path: Path, slab_rows: int | None, workers: int | None) -> di
                 return computing(path)
             case "writing":
                 return writing(path, Path(folder))
+            case "low" | "tall":
+                return some_rows(path, Path(folder) / "record", SLABS[what])
             case _:
                 return whole(path, Path(folder) / "record", slab_rows, workers)
 
@@ -165,8 +197,6 @@ def ratios(taken: dict[str, list[dict[str, float]]], views: int, rows: int, colu
     """Medians, and the run beside its parts; each round's ratio is of figures that were taken side by side."""
     seconds = {what: [one["seconds"] for one in rounds] for what, rounds in taken.items()}
     parts = [max(some) for some in zip(*(seconds[what] for what in PARTS[1:4]), strict=True)]
-    height, depth, width, many = VOLUME
-    factor = height * depth * width / (rows * columns**2) * many / views
     return {
         "views": views,
         "rows": rows,
@@ -177,8 +207,40 @@ def ratios(taken: dict[str, list[dict[str, float]]], views: int, rows: int, colu
         "peak_mb": {what: median(one["peak_mb"] for one in rounds) for what, rounds in taken.items()},
         "to_engine": median(a / b for a, b in zip(seconds["whole"], seconds["engine"], strict=True)),
         "to_longest_part": median(a / b for a, b in zip(seconds["whole"], parts, strict=True)),
-        "extrapolated_s": median(seconds["whole"]) * factor,
     }
+
+
+def reckoned(taken: dict[str, list[dict[str, float]]], views: int) -> dict[str, Any]:
+    """Seconds of a whole volume, by the start and the rows of runs of two heights."""
+    low, tall = ([one["seconds"] for one in taken[what]] for what in SLABS)
+    few, many = (int(taken[what][0]["rows"]) for what in SLABS)
+    row = median(b - a for a, b in zip(low, tall, strict=True)) / max(1, many - few)
+    start, height = median(low) - few * row, int(taken["low"][0]["height"])
+    return {
+        "volume": [views, height],
+        "heights": [few, many],
+        "height_s": [median(low), median(tall)],
+        "height_spread": [(max(some) - min(some)) / median(some) for some in (low, tall)],
+        "slab_rows": int(taken["low"][0]["slab_rows"]),
+        "workers": int(taken["low"][0]["workers"]),
+        "start_s": start,
+        "row_s": row,
+        "volume_s": start + height * row,
+    }
+
+
+def in_turn(
+    path: Path, parts: tuple[str, ...], repeat: int, options: list[str]
+) -> dict[str, list[dict[str, float]]]:
+    """Run parts in turns, each in a process of its own."""
+    taken: dict[str, list[dict[str, float]]] = {what: [] for what in parts}
+    for turn in range(repeat):
+        for what in parts[turn % len(parts) :] + parts[: turn % len(parts)]:
+            words = [sys.executable, __file__, "--scan", str(path), *options, "--only", what]
+            out = subprocess.run(words, capture_output=True, text=True, check=True)
+            taken[what].append(json.loads(out.stdout))
+            print(what, {name: round(value, 2) for name, value in taken[what][-1].items()}, flush=True)
+    return taken
 
 
 def main() -> None:
@@ -186,32 +248,37 @@ def main() -> None:
     parser.add_argument("--slab-rows", type=int)
     parser.add_argument("--workers", type=int)
     parser.add_argument("--repeat", type=int, default=3)
-    parser.add_argument("--only", choices=PARTS)
+    parser.add_argument("--only", choices=(*PARTS, *SLABS))
     parser.add_argument("--scan", type=Path)
     parser.add_argument("--views", type=int, default=1000)
     parser.add_argument("--rows", type=int, default=128)
     parser.add_argument("--columns", type=int, default=2048)
+    parser.add_argument(
+        "--gigabytes", type=float, default=12.6, help="scan that a whole volume is reckoned for"
+    )
     parser.add_argument("--json", type=Path, help="write the figures to this file as well")
     given = parser.parse_args()
     if given.only and given.scan:
         print(json.dumps(one(given.only, given.scan, given.slab_rows, given.workers)))
         return
+    options = [f"--slab-rows={given.slab_rows}"] if given.slab_rows else []
+    options += [f"--workers={given.workers}"] if given.workers else []
     with tempfile.TemporaryDirectory() as home:
-        path = given.scan or Path(home) / "scan.h5"
+        path, high = given.scan or Path(home) / "scan.h5", Path(home) / "high.h5"
         if not path.exists():
             make_scan(path, given.views, given.rows, given.columns)
-        words = [sys.executable, __file__, "--scan", str(path)]
-        words += [f"--slab-rows={given.slab_rows}"] if given.slab_rows else []
-        words += [f"--workers={given.workers}"] if given.workers else []
-        taken: dict[str, list[dict[str, float]]] = {what: [] for what in PARTS}
-        for turn in range(given.repeat):
-            for what in PARTS[turn % len(PARTS) :] + PARTS[: turn % len(PARTS)]:
-                out = subprocess.run([*words, "--only", what], capture_output=True, text=True, check=True)
-                taken[what].append(json.loads(out.stdout))
-                print(what, {name: round(value, 2) for name, value in taken[what][-1].items()}, flush=True)
-    found = ratios(taken, given.views, given.rows, given.columns)
-    print(f"a whole run takes {found['to_engine']:.2f} times the engine alone, {found['to_longest_part']:.2f} times "
-          f"the longest of reading, computing and writing alone (medians of {given.repeat})")  # fmt: skip
+        taken = in_turn(path, PARTS, given.repeat, options)
+        found = ratios(taken, given.views, given.rows, given.columns)
+        print(
+            f"a whole run takes {found['to_engine']:.2f} times the engine alone, {found['to_longest_part']:.2f} times "
+            f"the longest of reading, computing and writing alone (medians of {given.repeat})"
+        )
+        views = write_scan(high, given.gigabytes, given.columns)
+        found |= reckoned(in_turn(high, tuple(SLABS), given.repeat, []), views)
+    print(
+        f"{views} projections of {found['volume'][1]} rows: {found['start_s']:.1f} s and {1e3 * found['row_s']:.1f} ms "
+        f"a row, {found['volume_s']:.0f} s in all, by runs of {' and '.join(map(str, found['heights']))} rows"
+    )
     if given.json:
         given.json.write_text(json.dumps(found, indent=1) + "\n")
 

@@ -9,6 +9,7 @@ import pytest
 
 from tomarium.catalogue import LOCAL_OWNER, Catalogue, file_record, ingest, open_catalogue, read_record
 from tomarium.catalogue.edit_table import merge_table
+from tomarium.catalogue.withheld_values import withheld_of
 from tomarium.errors import FormatError
 from tomarium.model import Person, Record, Related, Value
 
@@ -70,6 +71,39 @@ def test_what_differs_is_listed_and_left(catalogue: Catalogue, tmp_path: Path) -
     tooth, _ = both(tmp_path)
     assert (tooth.title, tooth.parameters["energy_kev"].value) == ("Molar", 21.0)
     assert merge_table(catalogue, LOCAL_OWNER, path).changed == ()
+
+
+def test_headers_of_spreadsheets_are_understood_and_what_is_not_known_is_named(
+    catalogue: Catalogue, tmp_path: Path
+) -> None:
+    header = "record,Pixel size (um),Detector distance (mm),Dose (kGy),Energy (keV),batch,Phone,licens,cut"
+    path = table(tmp_path, f"{header}\ntooth,25.08,3475,2.5,93,0012,0123,CC0-1.0,nan\n")
+    for dry_run in (True, False):
+        merged = merge_table(catalogue, LOCAL_OWNER, path, dry_run=dry_run)
+        assert [(cell.field, cell.before, cell.wanted) for cell in merged.conflicts] == [
+            ("energy_kev", 20.0, 93.0)
+        ]
+        assert (merged.private, merged.problems) == (("phone",), ())
+        assert [text.split("'")[1] for text in merged.new] == [
+            "Dose (kGy)",
+            "batch",
+            "Phone",
+            "licens",
+            "cut",
+        ]
+        assert merged.new[3].endswith("becomes the parameter licens; license was meant?")
+    tooth, _ = both(tmp_path)
+    values = {key: value.value for key, value in tooth.parameters.items()}
+    assert values == {
+        "energy_kev": 20.0, "pixel_m": pytest.approx(25.08e-6), "distance_m": pytest.approx(3.475),
+        "dose_gy": pytest.approx(2500), "batch": "0012", "licens": "CC0-1.0", "cut": "nan",
+    }  # fmt: skip
+    with catalogue.reading() as connection:
+        assert {key: value.value for key, value in withheld_of(connection, "tooth").items()} == {
+            "phone": "0123"
+        }
+    merged = merge_table(catalogue, LOCAL_OWNER, table(tmp_path, "record,phone\ntooth,0456\n"))
+    assert [(cell.before, cell.wanted) for cell in merged.conflicts] == [("0123", "0456")]
 
 
 def test_what_cannot_be_used_is_named_and_the_rest_is_used(catalogue: Catalogue, tmp_path: Path) -> None:

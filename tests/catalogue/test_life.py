@@ -24,6 +24,7 @@ from tomarium.catalogue import (
 )
 from tomarium.catalogue.comments import comment, comments_of
 from tomarium.catalogue.edit import Changes, edit
+from tomarium.catalogue.invitations import make_invitation
 from tomarium.catalogue.life import (
     NotReady,
     Request,
@@ -38,6 +39,7 @@ from tomarium.catalogue.queries import place_of
 from tomarium.catalogue.reader import NotAllowed, may_open, may_see
 from tomarium.catalogue.settings import change_setting
 from tomarium.catalogue.tables import audit, dois, records
+from tomarium.catalogue.withheld_values import withheld_of
 from tomarium.errors import InputError, ParameterError
 from tomarium.model import Person, Record, Value
 
@@ -240,8 +242,37 @@ def test_private_fields_keep_a_record_from_being_published(
     edit(catalogue, ADA, "donor", Changes(withhold=("donor_age_years",), disclose=("sample_age",)))
     publish(catalogue, CURATOR, "donor", Request(embargo="0"))
     assert "donor_age" not in (folder / "ro-crate-metadata.json").read_text()
+    # What is set after publication is as private, whoever sets it and however often.
+    typed = {
+        "donor_age_years": Value(70, "user", "typed"),
+        "contact_email": Value("a@b.org", "user", "typed"),
+    }
+    edit(catalogue, ADA, "donor", Changes(parameters=typed, withhold=("contact_email",)))
+    edit(catalogue, ADA, "donor", Changes(parameters={"sample_age": Value("6 Ma", "user", "typed")}))
+    told = (folder / "ro-crate-metadata.json").read_text()
+    assert "donor_age" not in told
+    assert "a@b.org" not in told
+    assert "6 Ma" in told
+    with catalogue.reading() as connection:
+        assert withheld_of(connection, "donor") == typed
     back = edit(catalogue, ADA, "donor", Changes(disclose=("donor_age_years",)))
-    assert back.parameters["donor_age_years"] == Value(69, "read", "table.csv")
+    assert back.parameters["donor_age_years"] == typed["donor_age_years"]
+    for emptied in (Changes(licence=""), Changes(creators=())):
+        with pytest.raises(ParameterError, match="was published"):
+            edit(catalogue, ADA, "donor", emptied)
+
+
+def test_a_draft_with_private_fields_is_not_shown_to_reviewers(
+    catalogue: Catalogue, make: Callable[..., Path]
+) -> None:
+    ingest(
+        catalogue, make("donor", parameters={"donor_age_years": Value(69, "read", "table.csv")}), reader=ADA
+    )
+    with catalogue.writing() as connection, pytest.raises(InputError, match="donor_age_years may be private"):
+        make_invitation(connection, ADA, "donor", 30)
+    edit(catalogue, ADA, "donor", Changes(withhold=("donor_age_years",)))
+    with catalogue.writing() as connection:
+        assert make_invitation(connection, ADA, "donor", 30)
 
 
 def test_a_rebuild_keeps_states_and_a_lost_database_loses_no_publication(

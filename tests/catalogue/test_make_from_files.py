@@ -1,6 +1,7 @@
 """Records of what is there: a volume, a scan, an image, a folder of them; nothing is copied, nothing lost."""
 
 import shutil
+from functools import partial
 from pathlib import Path
 
 import h5py
@@ -134,3 +135,5 @@ def test_a_beamtime_is_looked_through(scan: Path, tmp_path: Path) -> None:
     assert found.pop("second.h5") is False
     assert all(found.values())
     assert ".hidden.h5" not in found
+    told = [one for _, one in data_below(scan.parent, partial(formats.open, pixel_m="0.65 um"))]
+    assert [one.pixel_m.value for one in told if isinstance(one, Scan) and one.pixel_m] == [6.5e-7] * 2

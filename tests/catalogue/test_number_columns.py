@@ -1,4 +1,4 @@
-"""Ranges answered from memory: as the database answers, whoever asks, whatever was written, at any moment."""
+"""Ranges and counts of words, answered from memory as the database answers, whoever asks, at any moment."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from tomarium.catalogue import (
     find,
     number_columns,
     open_catalogue,
+    postgresql_texts,
     search,
 )
 from tomarium.catalogue.change_tables import index_changes
@@ -30,10 +31,12 @@ from tomarium.catalogue.condition_on_arrays import NotTried, tried
 from tomarium.catalogue.index_rows import Entry, forget_record, save_records
 from tomarium.catalogue.number_columns import columns_of, keep_columns, read_columns
 from tomarium.catalogue.parted_column import column_of
+from tomarium.catalogue.postgresql_texts import _Sample
 from tomarium.catalogue.queries import parameter_numbers
 from tomarium.catalogue.ranges import Range, read_range
 from tomarium.catalogue.rebuild import rebuild
-from tomarium.catalogue.tables import LIVE
+from tomarium.catalogue.tables import LIVE, records
+from tomarium.catalogue.words import read_terms
 
 DAY = 86_400.0
 NOW = time.time()
@@ -136,7 +139,7 @@ def is_held(catalogue: Catalogue, reader: Reader = READERS[0], asked: str = "<1u
     """Tell whether a range is answered from memory."""
     with catalogue.reading() as connection:
         return (
-            find.make_question(connection, reader, (), {}, [read_range("pixel_m", asked)]).range_hits
+            find.make_question(connection, reader, (), {}, [read_range("pixel_m", asked)]).memory_hits
             is not None
         )
 
@@ -171,12 +174,40 @@ def test_answers_are_those_of_the_database(catalogue: Catalogue, monkeypatch: py
     assert held == [search(catalogue, **one) for one in some]  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("most", [20_000, 20])
+def test_words_and_facets_are_answered_as_by_the_database(
+    catalogue: Catalogue, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tomarium.catalogue.reader.present", lambda: NOW)
+    monkeypatch.setattr("tomarium.catalogue.queries.RANKED_AT_MOST", most)
+    monkeypatch.setattr("tomarium.catalogue.postgresql_texts._PARTS", 2)
+    draw, words = random.Random(3), ("r", "r1", "r12 ", "r", "r1 r", "unicorn")
+    asked = [
+        {"reader": reader, "words": draw.choice(words), "filters": filters, "facets": True,
+         "ranges": draw.choice(({}, {}, RANGES[0])), "sort": draw.choice(("relevance", "relevance", "newest")),
+         "limit": draw.choice((12, 50)), "elsewhere": draw.random() < 0.5}
+        for reader, filters in draw.sample(list(itertools.product(READERS, FILTERS)), 10)
+    ]  # fmt: skip
+    told = [pages(catalogue, one) for one in asked]
+    keep(catalogue)
+    with catalogue.reading() as connection:
+        numbers = sorted(connection.execute(select(records.c.number)).scalars(), reverse=True)
+        # As if each text were of the sample that PostgreSQL tells by whether very many have a word.
+        sample = _Sample([(number, " r ") for number in numbers], len(numbers), time.monotonic())
+        monkeypatch.setitem(postgresql_texts._SAMPLES, connection.engine, sample)
+        in_memory = find.make_question(connection, LOCAL_OWNER, read_terms("r"), {}, (), by_facets=True)
+        assert in_memory.memory_hits is not None
+        assert in_memory.is_known == (most > 20)
+    for one, before in zip(asked, told, strict=True):
+        assert pages(catalogue, one) == before, one
+
+
 def test_an_earlier_state_is_asked_of_the_database(kept: Catalogue) -> None:
     wide = [read_range("energy_kev", ">0 keV")]
 
     def count(connection: object) -> tuple[bool, int]:
         asked = find.make_question(connection, LOCAL_OWNER, (), {}, wide)  # type: ignore[arg-type]
-        return asked.range_hits is not None, find.count(connection, asked)  # type: ignore[arg-type]
+        return asked.memory_hits is not None, find.count(connection, asked)  # type: ignore[arg-type]
 
     with kept.reading() as earlier:
         _, before = count(earlier)

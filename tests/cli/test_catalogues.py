@@ -19,6 +19,20 @@ def record(tmp_path: Path, make_record_folder: Callable[..., Path]) -> Path:
     return folder
 
 
+def test_a_record_is_opened_by_its_identifier(
+    record: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    monkeypatch.chdir(tmp_path)
+    assert execute(["ingest", str(record)]) == 0
+    id = capsys.readouterr().out.partition(":")[0]
+    assert execute(["slice", id, "-o", "slice.png"]) == 0
+    assert "z 6, 16 × 16" in capsys.readouterr().out
+    assert execute(["check", id]) == 0
+    assert execute(["slice", f"{id[:-1]}x", "-o", "other.png"]) == 2
+    assert "there is no such file or folder" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     "words", [["search"], ["search", "tooth"], ["serve"], ["index", "rebuild", "records"]]
 )

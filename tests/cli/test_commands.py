@@ -132,8 +132,9 @@ def test_run_files_a_record_that_can_be_found_and_repeated(
         path.name for path in record.iterdir()
     }
     assert verify(record) == ()
+    assert f"look at it: tomarium slice {record}; file it: tomarium ingest" in capsys.readouterr().out
     assert execute(["run", str(scan_file), "-o", str(record)]) == 2
-    assert "exists and is not empty" in capsys.readouterr().err
+    assert "holds a finished record, which is kept; choose another folder with -o" in capsys.readouterr().err
     assert execute(["ingest", str(record), "--catalogue", catalogue]) == 0
     capsys.readouterr()
     assert execute(["search", "disc", "of", "--json", "--catalogue", catalogue]) == 0

@@ -71,6 +71,8 @@ def test_from_a_volume_to_a_doi(record: str, tmp_path: Path, capsys: pytest.Capt
     assert (told["event"], told["url"]) == ("publish", f"https://data.example.org/records/{record}")
     assert execute(["worker", "--once"]) == 1
     assert "TOMARIUM_DATACITE_USER" in capsys.readouterr().out
+    assert execute(["publish", record, "--embargo", "0"]) == 1
+    assert "was published before" in capsys.readouterr().err
     assert execute(["publish", record, "--open-now"]) == 0
     assert "open since" in capsys.readouterr().out
     assert execute(["publish", record, "--withdraw", "nothing but noise"]) == 0

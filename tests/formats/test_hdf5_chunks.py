@@ -1,5 +1,7 @@
 """Packed chunks that are unpacked here: the values of the HDF5 library, and a diagnosis for damaged bytes."""
 
+import os
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +92,34 @@ def test_rows_of_a_frame_that_is_packed_unevenly(levels: list[str], folder: Path
     with h5py.File(path) as file:
         assert read_chunks(file["data"], "bitshuffle-lz4", np.arange(3), [slice(235, 255)], [out])
     np.testing.assert_array_equal(out, values[:, 235:255])
+
+
+def test_rows_further_down_are_read_from_the_last_known_block_on(
+    levels: list[str], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    random, path = np.random.default_rng(5), folder / "slabs.h5"
+    values = random.integers(0, 2 ** random.integers(1, 17, (1, 700, 1)), (4, 700, 512)).astype("u2")
+    with reading(written(path, values, (1, 700, 512), "bitshuffle-lz4")) as source:
+        stack = frames_of(source, source.file["data"])
+    assert stack.cost(4, slice(0, 70))[1] == 4 * 70 * 512 * 2
+    asked: list[int] = []
+    read = os.preadv
+
+    def counted(descriptor: int, buffers: Any, offset: int) -> int:
+        asked.append(sum(len(buffer) for buffer in buffers))
+        return read(descriptor, buffers, offset)
+
+    monkeypatch.setattr("os.preadv", counted)
+    again = pickle.loads(pickle.dumps(stack))  # to another process go no places
+    for used, most in ((stack, 2.5), (again, 2.5), (stack, 1.5)):
+        asked.clear()
+        for first in range(0, 700, 70):
+            part = used.read(slice(None), slice(max(0, first - 9), first + 70))
+            np.testing.assert_array_equal(part, values[:, max(0, first - 9) : first + 70])
+        assert sum(asked) < most * path.stat().st_size + 40 * 16384, used
+    np.testing.assert_array_equal(stack.read(slice(None), slice(5, 640)), values[:, 5:640])
+    written(path, values[:, ::-1], (1, 700, 512), "bitshuffle-lz4")  # other blocks at the same places
+    np.testing.assert_array_equal(stack.read(slice(None), slice(400, 500)), values[:, ::-1][:, 400:500])
 
 
 @pytest.mark.parametrize("packing", sorted(PACKINGS))

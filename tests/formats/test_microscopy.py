@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import zipfile
 from collections.abc import Callable
@@ -177,6 +178,26 @@ def test_damage_ends_in_words(shared: Find, tmp_path: Path) -> None:
             except TomariumError as problem:
                 refused += str(path) in str(problem)
     assert refused > 20
+
+
+def test_a_spectrum_cut_anywhere_is_refused(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("rsciio")
+    head = "#FORMAT      : EMSA/MAS Spectral Data File\n#NPOINTS     : 3.0\n#DATATYPE    : Y\n#XPERCHAN    : 0.01\n"
+    text = f"{head}#OFFSET      : -0.2\n#SPECTRUM    : Here\n1.0\n4.0\n9.5\n#ENDOFDATA   : End\n"
+    path = tmp_path / "spectrum.msa"
+    for end in range(1, len(text)):
+        path.write_text(text[:end])
+        os.utime(path, (10**9 + 2 * end,) * 2)  # at rest
+        try:
+            whole = np.asarray(tm.open(path)[:])
+        except TomariumError:
+            continue
+        assert end >= text.index("9.5\n") + 4
+        np.testing.assert_array_equal(whole, [1, 4, 9.5])
+    path.write_text(text.replace("#ENDOFDATA", "#END").replace("3.0", "4.0"))
+    with pytest.raises(FormatError, match="has 3 of the 4 points"):
+        tm.open(path)
+    assert capfd.readouterr().err == ""
 
 
 @pytest.mark.parametrize(

@@ -66,12 +66,13 @@ def test_angles_or_references_make_a_scan(tmp_path: Path, beside: str) -> None:
     assert "scan and no volume" in why["tiff-slices"]
 
 
-def test_integers_of_no_name_stay_a_scan_that_says_how_to_open_it_otherwise(tmp_path: Path) -> None:
+def test_integers_of_no_name_are_slices_that_say_how_they_become_projections(tmp_path: Path) -> None:
     place = folder(tmp_path / "a", "x", (DATA * 20 + 100).astype(np.uint16))
-    scan = tm.open(place)
-    assert isinstance(scan, Scan)
-    assert "tiff-slices" in scan.why
-    assert len(volume(place, as_format="tiff-slices")) == 9
+    assert len(volume(place)) == 9
+    [note] = volume(place).metadata["notes"]
+    assert "taken: if they are projections, give their angles, such as --angles 0:180:9" in note
+    assert isinstance(tm.open(place, angles_deg="0:180:9"), Scan)
+    assert isinstance(tm.open(place, as_format="tiff"), Scan)
 
 
 def test_radiographs_outweigh_the_folder(tmp_path: Path) -> None:

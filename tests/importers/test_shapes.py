@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from tomarium.catalogue.quantity import parameter_of
 from tomarium.errors import FormatError, InputError
 from tomarium.importers import hoa, icat, scicat
 from tomarium.importers.found import DraftFile
 from tomarium.importers.local_files import look_for
 from tomarium.importers.original import without_private
-from tomarium.importers.quantity import parameter_of
 
 DUMP = """%YAML 1.1
 # Generator: icatdump (python-icat 1.2.0)

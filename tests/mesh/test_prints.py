@@ -156,6 +156,12 @@ def test_a_mesh_and_a_print_become_parts_of_a_record(
     assert "--overwrite" in capsys.readouterr().err
     assert execute(["mesh", str(record), "--overwrite", "--threshold", "9"]) == 2
     assert "nothing is above" in capsys.readouterr().err
+    alone = record.with_name("out") / "Ball_1.stl"
+    assert execute(["mesh", str(record), "-o", str(alone)]) == 0
+    assert {path.name for path in alone.parent.iterdir()} == {
+        f"Ball_1.{end}" for end in ("stl", "glb", "png", "json")
+    }
+    assert execute(["mesh", str(record), "-o", str(alone)]) == 2
 
 
 def test_the_page_shows_picture_figures_and_files(record: Path, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """What makes a wrong volume of a scan is seen before it is computed, and named, left out or refused."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,11 @@ from tomarium.errors import InputError
 from tomarium.formats.data_exchange import reader as data_exchange
 from tomarium.formats.frames.scan_of_arrays import scan_of_arrays
 from tomarium.model import Scan, Value
+from tomarium.pipeline.plan.warnings import of_result
 from tomarium.pipeline.protocol.protocol import default_protocol
 from tomarium.pipeline.protocol.read import as_protocol
 from tomarium.pipeline.run.data_check import checked
+from tomarium.pipeline.run.reconstruct import slice_at
 from tomarium.synth.config import SimulationConfig
 from tomarium.synth.scan import simulated
 
@@ -131,6 +134,14 @@ def test_saturated_counts_are_told() -> None:
     assert any("are 4095, the highest the detector can tell" in said for said in warned(change))
 
 
+def test_flats_are_told_to_be_saturated_where_the_sample_keeps_the_projections_below() -> None:
+    def change(made: Frames) -> None:
+        made["flats"] = np.minimum(made["flats"], 4095)
+        made["projections"] = np.minimum(made["projections"], 3000)
+
+    assert any("of the counts of the flats are 4095" in said for said in warned(change))
+
+
 def test_counts_that_wrapped_are_told() -> None:
     def change(made: Frames) -> None:
         for name in ("projections", "flats"):
@@ -194,6 +205,50 @@ def test_transmission_and_attenuation_are_looked_at_too() -> None:
     transmission[7] = 0
     scan = scan_of_arrays(transmission, angles, domain="transmission")
     assert checked(scan, default_protocol("transmission")).shape[0] == 39
+
+
+@pytest.mark.parametrize(
+    ("given", "told", "said"),
+    [
+        ("attenuation", "transmission", "0 at both edges.*say --domain attenuation"),
+        ("transmission", "attenuation", "1 at both edges.*say --domain transmission"),
+        ("counts", "attenuation", "no detector tells an attenuation"),
+        ("counts", "transmission", "not divided by the open beam; --step normalise_air"),
+        ("transmission", "transmission", None),
+        ("attenuation", "attenuation", None),
+    ],
+)
+def test_numbers_of_another_domain_than_was_told_are_named(given: str, told: Any, said: str | None) -> None:
+    made = frames()
+    dark, flat = made["darks"].mean(axis=0), made["flats"].mean(axis=0)
+    transmission = np.clip((made["projections"] - dark) / (flat - dark), 1e-4, None).astype(np.float32)
+    numbers = {
+        "counts": made["projections"],
+        "transmission": transmission,
+        "attenuation": -np.log(transmission),
+    }
+    scan = scan_of_arrays(numbers[given], ANGLES, domain=told)
+    new = [one for one in checked(scan, default_protocol(told)).warnings if one not in scan.warnings]
+    assert len(new) == (said is not None)
+    if said is not None:
+        assert re.search(said, new[0])
+
+
+@pytest.mark.parametrize("value", [0.0, np.nan])
+def test_rows_that_hold_nothing_are_named(value: float) -> None:
+    assert any(said.startswith("rows 0 to 1 and 7 hold nothing") for said in
+               warned(put("projections", (slice(None), [0, 1, 7]), value)))  # fmt: skip
+
+
+def test_counts_that_are_not_finite_and_an_axis_beside_the_detector_are_told() -> None:
+    made = frames()
+    made["projections"] = made["projections"].astype(np.float32)
+    made["projections"][7, 1, 30] = np.inf  # in no row that is looked at before
+    scan = scan_of(made).with_geometry(axis_column=Value(-5.0, "user", "test"))
+    one = slice_at(scan, 1, STEPS)
+    warnings = of_result(one.resolution, one.answers, one.slab.report, 0, rows=1)
+    assert any("of the counts are not finite and were filled" in said for said in warnings)
+    assert any("column -5.00 lies outside of the detector" in said for said in warnings)
 
 
 def test_run_and_slice_say_it_first_and_leave_with_1_or_2(

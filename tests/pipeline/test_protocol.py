@@ -11,6 +11,7 @@ from tomarium.pipeline.protocol.choice import with_parameter
 from tomarium.pipeline.protocol.protocol import (
     default_protocol,
     from_data,
+    from_steps,
     from_text,
     to_yaml,
 )
@@ -90,6 +91,25 @@ def test_one_parameter_is_set_from_the_command_line() -> None:
     for wrong in ("fbp.window", "window=hann", "minus_log.lowest_transmission=0.1", "fbp.window=none"):
         with pytest.raises(ParameterError):
             with_parameter(protocol, wrong)
+
+
+def test_steps_answer_to_the_names_of_tomodata_and_data_exchange() -> None:
+    clipped = from_steps(("zero_clip", "SART"), default_protocol())
+    assert [item.step.name for item in clipped.items][1:] == [
+        "flat_field",
+        "minus_log",
+        "half_acquisition",
+        "sart",
+    ]
+    assert clipped.items[1].given["log"] is False
+    assert with_parameter(clipped, "zero_clip.lowest_transmission=0.01").items[2].given == {
+        "lowest_transmission": 0.01
+    }
+    assert from_steps(("GridRec",), default_protocol()) == default_protocol()
+    with pytest.raises(
+        ParameterError, match="recad is no step of a protocol here: use the command tomarium recad"
+    ):
+        from_steps(("recad",), default_protocol())
 
 
 def test_every_value_says_where_it_comes_from() -> None:

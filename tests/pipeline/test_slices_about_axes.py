@@ -13,7 +13,7 @@ from tomarium.model import Scan
 from tomarium.pipeline.run import reconstruct
 from tomarium.pipeline.run.evaluate import through
 from tomarium.pipeline.run.reconstruct import slice_at, slices_at_axes, with_axis
-from tomarium.synth import SimulationConfig, simulate
+from tomarium.synth import SimulationConfig, simulate, simulated
 
 CONFIG = SimulationConfig(columns=96, rows=6, views=150, seed=1)
 
@@ -63,3 +63,25 @@ def test_the_default_preset_is_carried_out_for_several_axes_at_once(
     monkeypatch.setattr(reconstruct, "through", counted)
     slices_at_axes(scan_file, [43.0 + 0.5 * k for k in range(18)], 3)
     assert rows == [16, 2]
+
+
+def test_slices_of_a_half_acquisition_are_cut_to_the_smallest_about_the_axis() -> None:
+    scan = simulated(SimulationConfig(columns=64, rows=2, views=90, span_deg=360.0, axis_column=55.0, seed=1))
+    columns = [53.0, 54.0, 55.0, 56.0]
+    swept = slices_at_axes(scan, columns, 1)
+    assert {found.slab.data.shape for found in swept} == {(1, 107, 107)}
+    alone = slice_at(with_axis(scan, 55.0), 1)
+    assert alone.slab.data.shape == (1, 111, 111)
+    np.testing.assert_array_equal(swept[2].slab.data, alone.slab.data[:, 2:-2, 2:-2])
+
+
+def test_the_axis_is_looked_for_before_views_half_a_turn_apart_are_joined() -> None:
+    scan = simulated(SimulationConfig(columns=64, rows=2, views=90, span_deg=360.0, axis_column=55.0, seed=1))
+    joined = slice_at(scan, 1, "steps: [find_axis, join_half_turns, flat_field, fbp]")
+    axis = joined.resolution.geometry.axis_column
+    assert axis is not None
+    assert abs(axis.value - 55.0) < 0.2  # the joined views begin at the same column
+    cropped = slice_at(scan, 1, "steps: [find_axis, {crop: {columns: '8:64'}}, flat_field, fbp]")
+    axis = cropped.resolution.geometry.axis_column
+    assert axis is not None
+    assert abs(axis.value - 47.0) < 0.2

@@ -93,6 +93,29 @@ def test_from_the_form_to_the_published_page(client: TestClient, tmp_path: Path)
     assert "the wrong bear" in client.get("/records/tooth").text
 
 
+def test_values_are_set_and_what_tells_of_a_person_is_kept_or_declared_public(
+    client: TestClient, tmp_path: Path
+) -> None:
+    typed = "Pixel size (um) = 0.65\nenergy_kev = 20 keV\ndonor_age_years = 69\ncontact_email = a@b.org"
+    saved = client.post("/records/tooth/edit", data={"parameters": typed}).text
+    assert "Donor age years</b>: 69 (only those who keep the record see it)" in saved
+    assert 'name="disclose" value="contact_email"' in saved
+    assert 'name="withhold"' not in saved
+    client.post("/records/tooth/edit", data={"disclose": "donor_age_years"})
+    values = read_record(tmp_path / "records" / "tooth").parameters
+    assert [(key, values[key].value) for key in ("pixel_m", "energy_kev", "donor_age_years")] == [
+        ("pixel_m", pytest.approx(6.5e-7)),
+        ("energy_kev", 20),
+        ("donor_age_years", 69),
+    ]
+    assert "contact_email" not in values
+    for text in ("energy_kev = 20", "energy_kev", "= 3"):
+        answer = client.post(
+            "/records/tooth/edit", data={"parameters": text}, headers={"Accept": "application/json"}
+        )
+        assert answer.status_code == 422, answer.text
+
+
 @pytest.mark.parametrize(
     ("door", "fields", "status", "said"),
     [

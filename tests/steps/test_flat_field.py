@@ -30,6 +30,14 @@ def test_flats_with_no_projection_between_them_are_one_group(
     assert averaged.flats.shape == (len(groups), 12, 64)
 
 
+def test_flats_are_averaged_by_the_median_where_it_is_asked_for() -> None:
+    flats = 10000 + np.random.default_rng(0).normal(0, 100, (20, 6, 30)).astype(np.float32)
+    scan = tm.scan_of_arrays(np.full((40, 6, 30), 5000, np.float32), np.arange(40) * 4.5, flats=flats)
+    made = tm.reconstruct(scan, "steps: [flat_field: {flats_by: median, log: false}]")
+    transmission = np.asarray(made.projections.read(slice(0, 1), slice(None)))[0]  # type: ignore[union-attr]
+    np.testing.assert_allclose(transmission, 5000 / np.median(flats, axis=0), rtol=1e-6)
+
+
 @pytest.mark.parametrize("scale", [1.0, 1e-4, 300.0])
 @pytest.mark.parametrize("kept", ["darks", "one dark", "none"])
 def test_float_counts_of_any_scale_are_not_clamped(scale: float, kept: str) -> None:

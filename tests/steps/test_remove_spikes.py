@@ -6,6 +6,7 @@ from functools import lru_cache
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy import ndimage
 
 import tomarium as tm
 from tomarium.formats.frames.scan_of_arrays import scan_of_arrays
@@ -63,6 +64,19 @@ def test_frames_of_a_few_views_give_what_the_whole_does(height: int) -> None:
         slab = Slab(scan.projections.read(views, slice(None)), slice(0, CONFIG.rows), frames=views)
         made = remove_spikes(slab, context=Context(), prepared=prepared, threshold=7.0)
         np.testing.assert_array_equal(made.data, whole[views])
+
+
+@pytest.mark.parametrize("height", [7, 180])
+def test_the_median_of_three_views_is_that_of_scipy(height: int) -> None:
+    scan, counts, _ = struck()
+    expected = ndimage.median_filter(counts, (3, 1, 1))
+    expected[0], expected[-1] = np.median(counts[:3], axis=0), np.median(counts[-3:], axis=0)
+    prepared = remove_spikes.prepare(scan, {}, slice(0, CONFIG.rows))  # type: ignore[misc]
+    for first in range(0, CONFIG.views, height):
+        views = slice(first, min(first + height, CONFIG.views))
+        slab = Slab(counts[views], slice(0, CONFIG.rows), frames=views)
+        made = remove_spikes(slab, context=Context(), prepared=prepared, method="median3")
+        np.testing.assert_array_equal(made.data, expected[views])
 
 
 def test_a_hit_of_a_flat_goes_too() -> None:

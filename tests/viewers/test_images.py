@@ -235,4 +235,5 @@ def test_real_files(shared: Callable[[str], Path], tmp_path: Path) -> None:
     cube = formats.open(path, entry="EDX")
     told = json.loads(images.picture(*filed, "spectrum.json", {"row": "100", "column": "100"}))
     np.testing.assert_array_equal(told["value"], np.asarray(cube[100, 100]))
-    assert original_metadata.render(filed[0], view(filed[1], {"metadata": "voltage"})).data["count"] > 0
+    lines = original_metadata.render(filed[0], view(filed[1], {"metadata": "hv"})).data["lines"]
+    assert lines == [["original_metadata/Microscope/HV", "15"]]

@@ -20,6 +20,16 @@ def grey(content: bytes) -> NDArray[np.uint8]:
     return np.asarray(Pillow.open(BytesIO(content)))
 
 
+@pytest.mark.parametrize("shape", [(64, 64), (31, 50), (3, 1, 7), (2, 40, 9)])
+def test_the_window_counts_what_a_mask_of_the_ellipse_takes(shape: tuple[int, ...]) -> None:
+    values = np.random.default_rng(0).normal(3, 1, shape).astype(np.float32)
+    values.flat[::5] = np.nan
+    y, x = ((np.arange(side) - (side - 1) / 2) / (side / 2) for side in shape[-2:])
+    inside = values[..., y[:, None] ** 2 + x**2 <= 1]
+    expected = np.nanpercentile(inside.astype(np.float64), (0.5, 99.5))
+    np.testing.assert_allclose(robust_window(values), expected, rtol=1e-6)
+
+
 def test_window_is_drawn_from_black_to_white() -> None:
     image = np.array([[-5.0, 0.0, 0.5, 1.0, 7.0]])
     assert grey(png(image, window=(0.0, 1.0))).tolist() == [[0, 0, 128, 255, 255]]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import ColumnElement, Connection, FromClause, Row, Select
+from sqlalchemy import ColumnElement, Connection, FromClause, Row, Select, Table
 
 from tomarium.catalogue import postgresql, sqlite
 from tomarium.catalogue.facets import Filters
@@ -18,6 +18,14 @@ from tomarium.catalogue.words import Term
 
 class Dialect(Protocol):
     """The functions that the module of a database has."""
+
+    def insert_rows(
+        self, connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]], conflict: str = ...
+    ) -> None:
+        """Enter rows, all of which name the same columns; what to do of one whose key is there, `conflict` tells."""
+
+    def one_of(self, column: ColumnElement[Any], values: Iterable[Any]) -> ColumnElement[bool]:
+        """Return the condition that a column has one of many values."""
 
     def match(
         self, terms: Sequence[Term], *, common: bool = ..., since: int | None = ..., among: Filters = ...
@@ -31,6 +39,18 @@ class Dialect(Protocol):
 
     def relevance_of(self, terms: Sequence[Term], numbers: Sequence[int]) -> Select[Any]:
         """Select `number` and `score` of records that are known to hold all terms."""
+
+    def highest_relevance(self, terms: Sequence[Term]) -> float | None:
+        """Return a relevance that some texts have and none exceeds; None where there is no such one."""
+
+    def newest_with(
+        self, connection: Connection, terms: Sequence[Term], count: int | None
+    ) -> tuple[NDArray[np.int64], bool]:
+        """List the numbers of records that hold all terms, in any order; and whether these are all.
+
+        With a count perhaps not all, but all from some number on, and probably more than so many of them that a visitor
+        may see. Among them there may be numbers of records that are gone.
+        """
 
     def newest_from(
         self, connection: Connection, terms: Sequence[Term], count: int

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection
 
 from tomarium.catalogue import queries
 from tomarium.catalogue.audit import note
@@ -20,7 +20,7 @@ from tomarium.catalogue.picture_credits import Credit, credited
 from tomarium.catalogue.reader import NotAllowed, Reader
 from tomarium.catalogue.record_folder import read_record
 from tomarium.catalogue.store import write_crate
-from tomarium.catalogue.tables import withheld
+from tomarium.catalogue.withheld_values import forget_withheld, is_withheld, withheld_of, withhold
 from tomarium.errors import InputError, ParameterError
 from tomarium.model import Funding, Person, Record, Related, Value
 from tomarium.model.plain_card import read_field
@@ -40,11 +40,11 @@ class Changes:
     creators, keywords, techniques, funding, related : tuple or None
         The whole list anew.
     withhold : tuple of str
-        Keys of parameters that are taken out of the record and kept in the catalogue for its owner.
+        Keys of parameters that are taken out of the record and kept in the catalogue for those who keep it.
     disclose : tuple of str
         Keys of parameters that are declared public; what was withheld is put back.
     parameters : mapping of str to Value
-        Parameters to set.
+        Parameters to set. What may tell of a person, as a donor's age, is withheld unless `disclose` names it, too.
     credits : tuple of Credit
         Who made pictures and documents, and by whose permission they are published.
     card : mapping of str to str
@@ -77,6 +77,7 @@ FIELDS = (
 """Fields of `Changes` that replace those of the record."""
 KINDS = ("specimen", "proposal", "instrument")
 """Fields of `Changes` that may name an entity of the catalogue."""
+_NEEDED = {"licence": "a licence", "creators": "creators"}
 
 
 def edit(catalogue: Catalogue, reader: Reader, id: str, changes: Changes) -> Record:
@@ -127,48 +128,53 @@ def _apply(connection: Connection, reader: Reader, record: Record, changes: Chan
     for kind in KINDS:
         if (id := getattr(changes, kind)) is not None:
             record = choose(connection, reader, record, kind, id)
-    values = dict(record.parameters) | changes.parameters
-    disclosed = dict.fromkeys(record.disclosed)
+    values, disclosed = _set_parameters(connection, record, changes)
+    for credit in changes.credits:
+        record = credited(record, credit)
+    card = replace(record.card, **{name: read_field(name, text) for name, text in changes.card.items()})
+    changed = replace(record, **fields, parameters=values, disclosed=disclosed, card=card)
+    for name in _NEEDED if record.publication else ():
+        if getattr(record, name) and not getattr(changed, name):
+            raise ParameterError(
+                f"{record.id}: was published, and what is published has {_NEEDED[name]}; give another"
+            )
+    return changed
+
+
+def _set_parameters(
+    connection: Connection, record: Record, changes: Changes
+) -> tuple[dict[str, Value[Any]], tuple[str, ...]]:
+    """Return the parameters that a record tells afterwards, and which of them are declared public.
+
+    What may tell of a person, or is withheld already, is withheld however it is set, unless it is declared public.
+    """
+    values, disclosed = dict(record.parameters), dict.fromkeys(record.disclosed)
+    kept = withheld_of(connection, record.id)
+    for key, value in changes.parameters.items():
+        if is_withheld(key, record, kept) and key not in changes.disclose:
+            kept[key] = value
+            values.pop(key, None)
+            withhold(connection, record.id, {key: value})
+        else:
+            values[key] = value
     for key in changes.withhold:
-        if key not in values:
+        if key not in values and key not in kept:
             raise ParameterError(
                 f"{record.id}: has no parameter {key[:60]!r} to withhold; it has {', '.join(values) or 'none'}"
             )
-        withhold(connection, record.id, {key: values.pop(key)})
+        if key in values:
+            withhold(connection, record.id, {key: values.pop(key)})
         disclosed.pop(key, None)
     for key in changes.disclose:
-        condition = (withheld.c.record == record.id) & (withheld.c.key == key)
-        back = connection.execute(select(withheld.c.value).where(condition)).scalar_one_or_none()
-        if back is not None:
-            values[key] = Value(**back)
-            connection.execute(delete(withheld).where(condition))
+        if key in kept:
+            values.setdefault(key, kept[key])
+            forget_withheld(connection, record.id, key)
         elif key not in values:
             raise ParameterError(
                 f"{record.id}: has no parameter {key[:60]!r} to disclose, and withholds none of it"
             )
         disclosed[key] = None
-    for credit in changes.credits:
-        record = credited(record, credit)
-    card = replace(record.card, **{name: read_field(name, text) for name, text in changes.card.items()})
-    return replace(record, **fields, parameters=values, disclosed=tuple(disclosed), card=card)
-
-
-def withhold(connection: Connection, id: str, values: Mapping[str, Value[Any]]) -> None:
-    """Keep values of a record for its owner alone; they are in none of its files.
-
-    Parameters
-    ----------
-    connection : Connection
-        That may write.
-    id : str
-        Identifier of the record.
-    values : Mapping of str to Value
-        By their keys; what was kept under the same key is replaced.
-    """
-    for key, value in values.items():
-        content = {"value": value.value, "origin": value.origin, "source": value.source}
-        connection.execute(delete(withheld).where(withheld.c.record == id, withheld.c.key == key))
-        connection.execute(insert(withheld).values(record=id, key=key, value=content))
+    return values, tuple(disclosed)
 
 
 def rewrite(

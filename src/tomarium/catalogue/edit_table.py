@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
@@ -13,8 +14,10 @@ from tomarium import units
 from tomarium.catalogue import queries
 from tomarium.catalogue.catalogue import Catalogue
 from tomarium.catalogue.edit import FIELDS, Changes, edit
+from tomarium.catalogue.quantity import KNOWN, parameter_of
 from tomarium.catalogue.reader import Reader
 from tomarium.catalogue.record_folder import read_record
+from tomarium.catalogue.withheld_values import is_withheld, withheld_of
 from tomarium.catalogue.workbook import ENDINGS, workbook_lines
 from tomarium.doctor.core.table import cells_of, decoded
 from tomarium.errors import FormatError, InputError
@@ -50,6 +53,8 @@ ALIASES: Final = {
 }
 PLAIN: Final = frozenset(f"plain_{name}" for name in CARD)
 """Columns of the card in plain words."""
+_WHOLE: Final = re.compile(r"[+-]?(0|[1-9][0-9]*)")
+_NUMBER: Final = re.compile(r"[+-]?((0|[1-9][0-9]*)(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _UNIT: Final = re.compile(r"(.+?)\s*[\[(]([^\])]+)[\])]\s*")
 
 
@@ -96,11 +101,17 @@ class Merged:
         Fields of which the record says something else; they were left, or set where that was wanted.
     problems : tuple of str
         Cells and lines that could not be used, each with its reason.
+    new : tuple of str
+        Columns that are no field and no parameter that is known, and became parameters; each with its key.
+    private : tuple of str
+        Keys of parameters that may tell of a person, and are withheld unless they were declared public.
     """
 
     changed: tuple[Cell, ...]
     conflicts: tuple[Cell, ...]
     problems: tuple[str, ...]
+    new: tuple[str, ...] = ()
+    private: tuple[str, ...] = ()
 
 
 def merge_table(
@@ -137,18 +148,25 @@ def merge_table(
     changed: list[Cell] = []
     conflicts: list[Cell] = []
     problems: list[str] = []
+    new: dict[str, str] = {}
+    private: dict[str, None] = {}
     for line, id, row in _rows(path):
         try:
-            record = _record(catalogue, reader, id)
+            record, kept = _record(catalogue, reader, id)
         except InputError as problem:
             problems.append(f"{path.name}, line {line}: {problem}")
             continue
+        told = {**kept, **record.parameters}
         cells = []
         for header, text in row.items():
             try:
-                cells.append(_cell(f"{path.name}, line {line}, column {header}", record, header, text))
+                cell = _cell(f"{path.name}, line {line}, column {header}", record, told, header, text)
             except InputError as problem:
                 problems.append(f"{path.name}, line {line}, column {header}: {problem}")
+                continue
+            cells.append(cell)
+            if cell.field not in {*FIELDS, *PLAIN, *parameter.PARAMETERS, *told}:
+                new[header] = cell.field
         cells = [cell for cell in cells if cell.before != cell.wanted]
         differing = [cell for cell in cells if cell.conflicts]
         accepted = cells if overwrite else [cell for cell in cells if not cell.conflicts]
@@ -160,7 +178,21 @@ def merge_table(
                 continue
         changed += accepted
         conflicts += differing
-    return Merged(tuple(changed), tuple(conflicts), tuple(problems))
+        private |= {cell.field: None for cell in accepted if is_withheld(cell.field, record, kept)}
+    return Merged(
+        tuple(changed),
+        tuple(conflicts),
+        tuple(problems),
+        tuple(_name_new(header, key) for header, key in new.items()),
+        tuple(private),
+    )
+
+
+def _name_new(header: str, key: str) -> str:
+    near = difflib.get_close_matches(header.lower(), [*FIELDS, *ALIASES, *PLAIN], 1, 0.8)
+    return f"column {header[:60]!r} names nothing that is known, and becomes the parameter {key}" + (
+        f"; {near[0]} was meant?" if near else ""
+    )
 
 
 def _rows(path: Path) -> Iterator[tuple[int, str, dict[str, str]]]:
@@ -194,16 +226,18 @@ def _rows(path: Path) -> Iterator[tuple[int, str, dict[str, str]]]:
         yield number, id, cells
 
 
-def _record(catalogue: Catalogue, reader: Reader, id: str) -> Record:
+def _record(catalogue: Catalogue, reader: Reader, id: str) -> tuple[Record, Mapping[str, Value[Any]]]:
+    """Read a record, and what is withheld of it from those who may not change it."""
     with catalogue.reading() as connection:
         place = queries.place_of(connection, reader, id)
+        kept = withheld_of(connection, id) if place and place.mine else {}
         near = [] if place else difflib.get_close_matches(id, queries.all_folders(connection), 1)
     if place is None:
         raise InputError(f"there is no record {id[:80]!r}{f'; {near[0]} was meant?' if near else ''}")
-    return read_record(place.folder)
+    return read_record(place.folder), kept
 
 
-def _cell(place: str, record: Record, header: str, text: str) -> Cell:
+def _cell(place: str, record: Record, told: Mapping[str, Value[Any]], header: str, text: str) -> Cell:
     plain = " ".join(header.lower().replace("_", " ").split())
     name = ALIASES.get(plain, plain)
     if name in FIELDS:
@@ -219,23 +253,44 @@ def _cell(place: str, record: Record, header: str, text: str) -> Cell:
         return Cell(place, record.id, name, getattr(record, name), cell_value)
     if (field := plain.removeprefix("plain ").replace(" ", "_")) in CARD and plain.startswith("plain "):
         return Cell(place, record.id, f"plain_{field}", getattr(record.card, field), read_field(field, text))
-    key, number = _parameter(header, text)
-    value = record.parameters.get(key)
+    key, number = parameter_of_cell(header, text)
+    value = told.get(key)
     return Cell(place, record.id, key, value.value if value else None, number, text)
 
 
-def _parameter(header: str, text: str) -> tuple[str, Any]:
-    """Read a parameter: its key from the header, its value in the key's unit."""
+def parameter_of_cell(header: str, text: str) -> tuple[str, Any]:
+    """Read a parameter as people name it.
+
+    Parameters
+    ----------
+    header : str
+        Its key or its name, with or without a unit: "energy_kev", "Pixel size (um)".
+    text : str
+        Its value, with or without the unit.
+
+    Returns
+    -------
+    key : str
+        With the unit that the value has now.
+    value : str or number
+        In that unit.
+
+    Raises
+    ------
+    InputError
+        The name has no letters, or the value is none of the unit.
+    """
     match = _UNIT.fullmatch(header)
     words, unit = (match[1], match[2].strip()) if match else (header, "")
     key = re.sub(r"[^a-z0-9]+", "_", words.lower()).strip("_")
     by_label = {parameter.label(text).lower(): text for text in parameter.PARAMETERS}
-    key = by_label.get(words.strip().lower(), key)
+    key = by_label.get(words.strip().lower()) or KNOWN.get(key.replace("_", ""), key)
     if not key or not key[0].isalpha():
         raise InputError(f"the header {header[:60]!r} names no field; write letters, such as energy_kev")
     own = parameter.unit(key)
     if unit and not own:
-        return f"{key}_{re.sub(r'[^a-z0-9]+', '', unit.lower())}" if unit.isascii() else key, _number(text)
+        key, value = parameter_of(words, _number(text), unit, "")
+        return key, value.value
     if own and own != "px":
         try:
             return key, units.parse(text, own)
@@ -248,14 +303,11 @@ def _parameter(header: str, text: str) -> tuple[str, Any]:
 
 
 def _number(text: str) -> Any:
-    try:
-        return int(text)
-    except ValueError:
-        pass
-    try:
-        return float(text)
-    except ValueError:
+    """Read a number as people write it; what begins with 0 as a name does (0123), and "nan", stays text."""
+    if not _NUMBER.fullmatch(text):
         return text
+    number = float(text)
+    return int(text) if _WHOLE.fullmatch(text) else number if math.isfinite(number) else text
 
 
 def _changes(cells: list[Cell]) -> Changes:

@@ -7,11 +7,11 @@ import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakSet
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, Engine, select
+from sqlalchemy import Connection, Engine, Transaction, select
 
 from tomarium.catalogue.facets import CATALOGUE, FACETS, HERE, Filters
 from tomarium.catalogue.reader import HARVESTED
@@ -119,12 +119,18 @@ class FacetSets:
         self._pairs: dict[str, list[tuple[int, int]]] = {name: [] for name in FACETS}
         self._arrays: dict[str, NDArray[np.int64]] = {}
         self._values: dict[str, dict[int, frozenset[str]]] = {}
+        self._read_in: WeakSet[Transaction] = WeakSet()
 
     def read_new(self, connection: Connection) -> None:
-        """Read the sets that were added since the last time."""
-        statement = select(facet_sets.c.number, facet_sets.c.content).where(facet_sets.c.number > self._last)
+        """Read the sets that were added since the last time, once in each transaction, which sees one state."""
+        of, transaction = facet_sets.c, connection.get_transaction()
         with self._lock:
-            rows = connection.execute(statement.order_by(facet_sets.c.number)).all()
+            if transaction is not None and transaction in self._read_in:
+                return
+            statement = select(of.number, of.content).where(of.number > self._last).order_by(of.number)
+            rows = connection.execute(statement).all()
+            if transaction is not None:
+                self._read_in.add(transaction)
             for number, content in rows:
                 for name, value in json.loads(content):
                     codes = self._codes.setdefault(name, {})

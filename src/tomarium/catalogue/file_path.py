@@ -140,7 +140,7 @@ def make_folders(
     wish : Wish
         How; of several, each has a title of its own.
     opener : callable
-        What opens it.
+        What opens it, or each of several.
     tell : callable, optional
         Told of progress.
 
@@ -166,7 +166,7 @@ def make_folders(
             yield make_from_files(path, opened, wish, tell)[1]
             return
     any_made, problems = False, []
-    below = data_below(path)
+    below = data_below(path, opener)
     first = list(islice(below, 2))
     if len(first) > 1:  # one title is none of several
         wish = replace(wish, title="")

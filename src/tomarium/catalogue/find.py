@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, Final
 
+import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
@@ -38,9 +40,9 @@ from tomarium.catalogue.dialect import dialect_named, dialect_of
 from tomarium.catalogue.facet_counts import Groups, read_numbers, sets_of
 from tomarium.catalogue.facets import Filters
 from tomarium.catalogue.harvest_tables import harvest_sources, harvested
+from tomarium.catalogue.memory_hits import MemoryHits, hits_in_memory
 from tomarium.catalogue.number_columns import columns_of
 from tomarium.catalogue.question import Question, Source, conditions_on, filtered, source_of
-from tomarium.catalogue.range_hits import RangeHits, hits_in_ranges
 from tomarium.catalogue.ranges import Range
 from tomarium.catalogue.reader import (
     HARVESTED,
@@ -54,6 +56,7 @@ from tomarium.catalogue.unindexed import sorted_at_last, unindexed
 from tomarium.catalogue.words import Term
 
 _NARROW: Final = 100_000  # records of a set that is made before words are looked for
+_TRIED: Final = 4  # times as many of the newest as a page ends with are tried to be the most relevant of all
 _FEW: Final = 1000  # records that are found and sorted at once, rather than looked for from the newest on
 
 
@@ -74,6 +77,7 @@ def make_question(
     beside: tuple[Companion, ...] = (),
     *,
     elsewhere: bool = False,
+    by_facets: bool = False,
 ) -> Question:
     """Make a question, for which the size of each range is looked up.
 
@@ -93,6 +97,8 @@ def make_question(
         Techniques of the images of the record's specimen.
     elsewhere : bool
         Whether what was harvested from other catalogues is found, too.
+    by_facets : bool
+        Whether it is counted by facets: then what has the words is looked up in memory, too.
 
     Returns
     -------
@@ -103,18 +109,18 @@ def make_question(
     asked_ranges = [(keys.get(bounds.key, -1), bounds) for bounds in ranges]
     hides = connection.execute(select(stale_records.c.record).limit(1)).first() is not None
     bare = Question(reader, terms, filters, hides=hides, beside=beside, elsewhere=elsewhere)
-    range_hits = _looked_up(connection, bare, asked_ranges)
+    memory_hits = None if terms and not by_facets else _looked_up(connection, bare, asked_ranges)
     narrow: list[tuple[int, Range]] = []
     wide: list[tuple[int, Range]] = []
     for index, key_and_range in enumerate(asked_ranges):
         size = (
-            range_hits.sizes[index]
-            if range_hits is not None
+            memory_hits.sizes[index]
+            if memory_hits is not None
             else dialect_of(connection).size_of_range(connection, *key_and_range, queries.RANKED_AT_MOST + 1)
         )
         (narrow if size <= queries.RANKED_AT_MOST else wide).append(key_and_range)
-    asked_all = replace(bare, few=tuple(narrow), many=tuple(wide), range_hits=range_hits)
-    if not (filters or beside) or asked_all.is_counted_whole or range_hits is not None:
+    asked_all = replace(bare, few=tuple(narrow), many=tuple(wide), memory_hits=memory_hits)
+    if not (filters or beside) or asked_all.is_counted_whole or asked_all.is_known:
         return asked_all
     size = count(connection, replace(bare, terms=()))
     return replace(asked_all, narrow=size <= _NARROW)
@@ -122,10 +128,10 @@ def make_question(
 
 def _looked_up(
     connection: Connection, question: Question, ranges: Sequence[tuple[int, Range]]
-) -> RangeHits | None:
-    """Look up in memory what ranges find, where it is kept there and tells all that is asked."""
+) -> MemoryHits | None:
+    """Look up in memory what words and ranges find, where that tells all that is asked."""
     keys = {key for key, _ in ranges}
-    if question.terms or not question.asks_little or not keys or min(keys) < 0:
+    if not (keys or question.terms) or not question.asks_little or min(keys, default=0) < 0:
         return None
     columns = columns_of(connection, keys)
     if columns is None:
@@ -139,7 +145,17 @@ def _looked_up(
         if question.filters
         else None
     )
-    return hits_in_ranges(columns, ranges, visible_holders, meets_facets)
+    if not question.terms:
+        return hits_in_memory(columns, ranges, visible_holders, meets_facets)
+    dialect, at_most = dialect_of(connection), queries.RANKED_AT_MOST
+    numbers, is_whole = dialect.newest_with(connection, question.terms, None if ranges else at_most)
+    hits = hits_in_memory(
+        columns, ranges, visible_holders, meets_facets, with_words=numbers, is_whole=is_whole
+    )
+    if is_whole or len(hits.rows) > at_most:
+        return hits
+    numbers, _ = dialect.newest_with(connection, question.terms, None)
+    return hits_in_memory(columns, ranges, visible_holders, meets_facets, with_words=numbers)
 
 
 def count(connection: Connection, question: Question) -> int:
@@ -157,8 +173,10 @@ def count(connection: Connection, question: Question) -> int:
     int
         With words or ranges at most 20 001, which means "more than 20 000".
     """
-    if question.range_hits is not None:
-        return min(len(question.range_hits.left), queries.RANKED_AT_MOST + 1)
+    if question.memory_hits is not None:
+        known = question.memory_hits.count(queries.RANKED_AT_MOST)
+        if known is not None:
+            return known
     if question.is_totalled:
         conditions = [question.visible(totals.c), *filtered(question, totals.c)]
         number = select(func.coalesce(func.sum(totals.c.total), 0)).where(*conditions)
@@ -194,9 +212,8 @@ def groups(connection: Connection, question: Question) -> tuple[Groups, bool]:
         How many have each set of facets and state; and whether these are all, or only those of the
         20 000 newest.
     """
-    if question.range_hits is not None:
-        counted = question.range_hits.groups(queries.RANKED_AT_MOST + 1)
-        return counted, counted.total <= queries.RANKED_AT_MOST
+    if question.memory_hits is not None:
+        return question.memory_hits.groups(queries.RANKED_AT_MOST)
     has_many = False
     if question.terms and question.since is None and not (question.few or question.many):
         since, has_many = dialect_of(connection).newest_from(
@@ -264,14 +281,29 @@ def _groups_and_left(connection: Connection, question: Question, source: Source)
     return replace(counted, left=numbers if len(numbers) <= at_most else None), total <= at_most
 
 
+def known_numbers(question: Question) -> NDArray[np.int64] | None:
+    """List the numbers of all that is found, where they are known and not more than are ranked."""
+    hits = question.memory_hits
+    return None if hits is None else hits.numbers(queries.RANKED_AT_MOST)
+
+
 def most_relevant(
     connection: Connection, question: Question, numbers: Sequence[int], *, limit: int, offset: int
 ) -> list[Place]:
     """List the most relevant of records that are known to be all that is found."""
-    statement = dialect_of(connection).relevance_of(question.terms, numbers)
-    number, score = statement.selected_columns
-    ordered = statement.order_by(score.desc(), number.desc()).limit(limit).offset(offset)
-    return [Place(row[0], row[1]) for row in connection.execute(ordered)]
+    dialect, end = dialect_of(connection), offset + limit
+    newest = sorted(numbers, reverse=True)[: _TRIED * end]
+    highest = dialect.highest_relevance(question.terms)
+    # No older one comes before the newest that are as relevant as any can be.
+    tries = [newest] if highest is not None and _TRIED * len(newest) < len(numbers) else []
+    for some in (*tries, numbers):
+        statement = dialect.relevance_of(question.terms, some)
+        number, score = statement.selected_columns
+        ordered = statement.order_by(score.desc(), number.desc()).limit(limit).offset(offset)
+        places_found = [Place(row[0], row[1]) for row in connection.execute(ordered)]
+        if len(places_found) == limit and places_found[-1].score == highest:
+            break
+    return places_found
 
 
 def found_apart(connection: Connection, question: Question) -> list[tuple[str, int]]:
@@ -316,8 +348,10 @@ def places(
     list of Place
         In the order of the answer; with a cursor that goes back, from its place backwards.
     """
-    if question.range_hits is not None:
-        return [Place(number, None) for number in question.range_hits.newest(limit, offset, cursor)]
+    if question.memory_hits is not None and not ranked:
+        newest = question.memory_hits.newest(limit, offset, cursor)
+        if newest is not None:
+            return [Place(number, None) for number in newest]
     if question.terms and not ranked and total > queries.RANKED_AT_MOST:
         # So many have the words that a page of the newest is found in some thousand texts, whatever else is asked.
         question = replace(question, common=True)
@@ -351,9 +385,6 @@ def listed_and_counted(
     tuple of list of Place, and int or None
         As `places` lists them; and how many there are, however many. None where no record is beyond the offset.
     """
-    if question.range_hits is not None:
-        listed = places(connection, question, total=0, ranked=False, limit=limit, offset=offset)
-        return listed, count(connection, question)
     statement, order = (
         _in_one_range(connection, question)
         if not ranked and len(question.few) == 1 and not question.many

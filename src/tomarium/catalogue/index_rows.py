@@ -13,7 +13,6 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     and_,
-    bindparam,
     delete,
     func,
     insert,
@@ -103,10 +102,10 @@ def save_records(connection: Connection, entries: Sequence[Entry], into: IndexTa
     keys = _parameter_keys(connection, {key for entry in entries for key in entry.numbers})
     numbered = list(zip(numbers, entries, strict=True))
     rows = [entry.row | {"number": number, "facets": sets[spell(entry.facets)]} for number, entry in numbered]
-    connection.execute(insert(into.records), rows)
+    dialect = dialect_of(connection)
+    dialect.insert_rows(connection, into.records, rows)
     totals.add(rows)
     totals.save()
-    dialect = dialect_of(connection)
     dialect.save_wordings(connection, [(n, entry.description, entry.words) for n, entry in numbered], into)
     save_shared(connection, [(entry.row["id"], entry.source, entry.shared) for entry in entries], into)
     values = sorted(
@@ -160,13 +159,13 @@ def save_shared(connection: Connection, tellings: Sequence[Telling], into: Index
                 links[holder, *link] = common | dict(zip(("dataset", "model", "pid"), link, strict=True))
     for table, written in ((into.shared, rows), (into.shared_links, links)):
         if written:
-            connection.execute(insert(table), list(written.values()))
+            dialect_of(connection).insert_rows(connection, table, list(written.values()))
 
 
 def forget_shared(connection: Connection, holders: Sequence[str], into: IndexTables = LIVE) -> None:
     """Forget what the PaNOSC search API tells of records and harvested items."""
     for table in (into.shared, into.shared_links):
-        connection.execute(delete(table).where(table.c.holder.in_(holders)))
+        connection.execute(delete(table).where(dialect_of(connection).one_of(table.c.holder, holders)))
 
 
 def finite_numbers(values: Mapping[str, Any]) -> dict[str, float]:
@@ -202,7 +201,8 @@ def _forget_known(
     """Forget what is known of records; numbers of those whose texts and moments stay as they are, and of the others."""
     entries_by_id = {entry.row["id"]: entry for entry in entries}
     of, dialect = into.records.c, dialect_of(connection)
-    statement = select(of.id, of.number, of.title, of.created_utc).where(of.id.in_(entries_by_id))
+    statement = select(of.id, of.number, of.title, of.created_utc)
+    statement = statement.where(dialect.one_of(of.id, entries_by_id))
     numbers_kept, gone = {}, []
     for row in connection.execute(dialect.add_wording(statement, into)).all():
         new = entries_by_id[row.id]
@@ -237,11 +237,14 @@ def _numbers_before(connection: Connection, entries: Sequence[Entry], into: Inde
     """Find the numbers that records of the same moments have in the index that is asked: their order stays."""
     created_by_id = {entry.row["id"]: entry.row["created_utc"] for entry in entries}
     of = LIVE.records.c
-    rows = connection.execute(select(of.id, of.number, of.created_utc).where(of.id.in_(created_by_id))).all()
+    one_of = dialect_of(connection).one_of
+    rows = connection.execute(
+        select(of.id, of.number, of.created_utc).where(one_of(of.id, created_by_id))
+    ).all()
     numbers = {row.id: row.number for row in rows if row.created_utc == created_by_id[row.id]}
     statement = union_all(
         *(
-            select(table.c.number).where(table.c.number.in_(numbers.values()))
+            select(table.c.number).where(one_of(table.c.number, numbers.values()))
             for table in (into.records, into.retired)
         )
     )
@@ -269,8 +272,9 @@ class _Taken:
         return number in self._taken
 
     def _look_up(self, numbers: set[int]) -> set[int]:
+        one_of = dialect_of(self._connection).one_of
         statement = union_all(
-            *(select(table.c.number).where(table.c.number.in_(numbers)) for table in self._tables)
+            *(select(table.c.number).where(one_of(table.c.number, numbers)) for table in self._tables)
         )
         return set(self._connection.execute(statement).scalars())
 
@@ -278,25 +282,23 @@ class _Taken:
 def _facet_sets(
     connection: Connection, facets_by_content: dict[str, tuple[tuple[str, str], ...]]
 ) -> dict[str, int]:
-    statement = select(facet_sets.c.content, facet_sets.c.number).where(
-        facet_sets.c.content.in_(facets_by_content)
-    )
+    dialect, of = dialect_of(connection), facet_sets.c
+    statement = select(of.content, of.number).where(dialect.one_of(of.content, facets_by_content))
     sets = {row.content: row.number for row in connection.execute(statement)}
     new = sorted(facets_by_content.keys() - sets.keys())
     if not new:
         return sets
     last = connection.execute(select(func.coalesce(func.max(facet_sets.c.number), 0))).scalar_one()
     added = {content: last + index for index, content in enumerate(new, 1)}
-    connection.execute(
-        insert(facet_sets), [{"number": n, "content": content} for content, n in added.items()]
-    )
+    sets_added = [{"number": n, "content": content} for content, n in added.items()]
+    dialect.insert_rows(connection, facet_sets, sets_added)
     rows = [
         {"name": name, "value": value, "facets": number}
         for content, number in added.items()
         for name, value in facets_by_content[content]
     ]
     if rows:
-        connection.execute(insert(facets), rows)
+        dialect.insert_rows(connection, facets, rows)
     return sets | added
 
 
@@ -313,9 +315,9 @@ def _delete(connection: Connection, numbers: Sequence[int], into: IndexTables, t
     if not numbers:
         return
     totals.take(numbers)
-    dialect_of(connection).forget_numbers(connection, numbers, into.parameters.name)
-    gone = [{"gone": number} for number in numbers]
-    connection.execute(delete(into.records).where(into.records.c.number == bindparam("gone")), gone)
+    dialect = dialect_of(connection)
+    dialect.forget_numbers(connection, numbers, into.parameters.name)
+    connection.execute(delete(into.records).where(dialect.one_of(into.records.c.number, numbers)))
 
 
 def _retire(connection: Connection, numbers: Sequence[int], into: IndexTables) -> None:

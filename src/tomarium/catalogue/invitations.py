@@ -10,9 +10,12 @@ from typing import Final
 from sqlalchemy import Connection, delete, insert, select
 
 from tomarium.catalogue.audit import note
+from tomarium.catalogue.edit import place_for
 from tomarium.catalogue.reader import NotAllowed, Reader, may_open, owns
+from tomarium.catalogue.record_folder import read_record
 from tomarium.catalogue.tables import invitations, records
 from tomarium.catalogue.tokens import DAY_S, digest_of
+from tomarium.catalogue.withheld_values import exposed
 from tomarium.errors import InputError
 
 LONGEST_DAYS: Final = 730
@@ -63,11 +66,16 @@ def make_invitation(connection: Connection, by: Reader, record: str, days: float
     Raises
     ------
     InputError
-        There is no such record that `by` may see, or the days are too many.
+        There is no such record that `by` may see, it tells what may be private, or the days are too many.
     NotAllowed
         `by` may see the record, but it is not theirs.
     """
     _demand_own(connection, by, record)
+    if private := exposed(read_record(place_for(connection, by, record))):
+        raise InputError(
+            f"{record}: {', '.join(private)} may be private, and who has the link sees it; withhold it first, or "
+            f"declare it public (tomarium edit {record} --withhold {private[0]})"
+        )
     if not 0 < days <= LONGEST_DAYS:
         raise InputError(f"a reviewer's link cannot be for {days:g} days; give 1 to {LONGEST_DAYS}")
     now = time.time()

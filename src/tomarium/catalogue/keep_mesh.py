@@ -54,6 +54,12 @@ def target_in_folder(folder: Path, name: str, overwrite: bool) -> Target:
     return Target(folder, file_name(name))
 
 
+def target_of_file(path: Path, overwrite: bool) -> Target:
+    """Take a file of a mesh, whose name the others beside it get; raises InputError where one of them is there."""
+    demand_free(path.parent, path.stem, overwrite)
+    return Target(path.parent, path.stem)
+
+
 def target_in_record(
     record: Path, name: str, overwrite: bool, known: CataloguedRecord | None = None, made_for: str = ""
 ) -> Target:

@@ -240,13 +240,17 @@ def _beside(path: Path, entry: str, pixel_m: float | None) -> Image | None:
     return None
 
 
-def data_below(path: Path) -> Iterator[tuple[Path, Scan | Image | TomariumError]]:
+def data_below(
+    path: Path, opener: Callable[[Path], Scan | Image] = formats.open
+) -> Iterator[tuple[Path, Scan | Image | TomariumError]]:
     """Find the scans and images in a folder, such as that of a beamtime.
 
     Parameters
     ----------
     path : Path
         A folder that is no scan itself.
+    opener : callable
+        What opens each, for a user who tells something of all of them.
 
     Yields
     ------
@@ -263,10 +267,10 @@ def data_below(path: Path) -> Iterator[tuple[Path, Scan | Image | TomariumError]
             continue
         if not formats.recognise(child):
             if child.is_dir():
-                yield from data_below(child)
+                yield from data_below(child, opener)
             continue
         try:
-            yield child, formats.open(child)
+            yield child, opener(child)
         except TomariumError as problem:
             yield child, problem
 

@@ -17,6 +17,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
@@ -73,7 +74,7 @@ class Columns:
     seen: Mapping[str, NDArray[Any]]
     values: Mapping[int, Column]
 
-    @property
+    @cached_property
     def states(self) -> NDArray[np.str_]:
         """Of each kind the state."""
         return np.asarray(self.seen["state"][self.holders], np.str_)
@@ -283,7 +284,7 @@ def _with(columns: Columns, lines: Sequence[Line]) -> Columns:
 
 def _widened(columns: Columns, numbers: NDArray[np.int64]) -> Columns:
     """Make room for records that are not there."""
-    _, is_present = _rows_of(columns, numbers)
+    _, is_present = rows_of(columns, numbers)
     new = np.sort(numbers[~is_present])
     if not len(new):
         return columns
@@ -296,7 +297,7 @@ def _widened(columns: Columns, numbers: NDArray[np.int64]) -> Columns:
     )
 
 
-def _rows_of(columns: Columns, numbers: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+def rows_of(columns: Columns, numbers: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     """Tell in which rows records are, or would be; and which are there."""
     rows = np.searchsorted(columns.numbers, numbers)
     is_present = np.zeros(len(rows), bool)
@@ -322,7 +323,7 @@ def _changed(connection: Connection, columns: Columns, numbers: NDArray[np.int64
     which = _among(numbers)
     lines = _lines(connection, which)
     now = np.concatenate([np.zeros(0, np.int64), *(line_numbers for _, line_numbers, _ in lines)])
-    rows, is_present = _rows_of(columns, numbers)
+    rows, is_present = rows_of(columns, numbers)
     gone = rows[is_present & ~np.isin(numbers, now)]
     columns = replace(columns, serial=serial)
     if len(gone):

@@ -8,6 +8,9 @@ from typing import Any, Final
 from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, text
 
 from tomarium.catalogue import postgresql_numbers, postgresql_texts
+from tomarium.catalogue.postgresql_copy import insert_rows as insert_rows
+from tomarium.catalogue.postgresql_copy import one_of as one_of
+from tomarium.catalogue.postgresql_copy import without_nul
 from tomarium.catalogue.postgresql_numbers import forget_numbers as forget_numbers
 from tomarium.catalogue.postgresql_numbers import in_ranges as in_ranges
 from tomarium.catalogue.postgresql_numbers import numbers_of as numbers_of
@@ -16,9 +19,11 @@ from tomarium.catalogue.postgresql_numbers import size_of_range as size_of_range
 from tomarium.catalogue.postgresql_texts import add_wording as add_wording
 from tomarium.catalogue.postgresql_texts import description_of as description_of
 from tomarium.catalogue.postgresql_texts import forget_texts as forget_texts
+from tomarium.catalogue.postgresql_texts import highest_relevance as highest_relevance
 from tomarium.catalogue.postgresql_texts import keep_texts as keep_texts
 from tomarium.catalogue.postgresql_texts import match as match
 from tomarium.catalogue.postgresql_texts import newest_from as newest_from
+from tomarium.catalogue.postgresql_texts import newest_with as newest_with
 from tomarium.catalogue.postgresql_texts import relevance_of as relevance_of
 from tomarium.catalogue.postgresql_texts import save_texts as save_texts
 from tomarium.catalogue.postgresql_texts import save_wordings as save_wordings
@@ -253,7 +258,7 @@ def _begin(connection: Connection) -> None:
 def _without_nul(
     _connection: Connection, _cursor: Any, statement: str, values: Any, _context: Any, _many: bool
 ) -> tuple[str, Any]:
-    """Write U+FFFD for U+0000, which no text of PostgreSQL can hold: so it is nobody's name, and breaks nothing."""
+    """Write what PostgreSQL can hold: so U+0000 is in nobody's name, and breaks nothing."""
     return statement, [_clean(row) for row in values] if isinstance(values, list) else _clean(values)
 
 
@@ -262,7 +267,4 @@ def _clean(values: Any) -> Any:
         return values
     if not any(isinstance(value, str) and "\0" in value for value in values.values()):
         return values
-    return {
-        key: value.replace("\0", "\ufffd") if isinstance(value, str) else value
-        for key, value in values.items()
-    }
+    return {key: without_nul(value) for key, value in values.items()}

@@ -37,6 +37,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 
+from tomarium.catalogue.postgresql_copy import copy_rows, spell_array
 from tomarium.catalogue.range_condition import within
 from tomarium.catalogue.ranges import Range
 
@@ -64,7 +65,6 @@ CREATE TABLE {} (record bigint PRIMARY KEY, keys integer[] NOT NULL, numbers dou
 """
 # The function that it needs is made by a migration.
 MAKE_INDEX: Final = "CREATE INDEX {0}_number ON {0} USING gin (parameter_codes(keys, numbers))"
-_ENTER: Final = "COPY {} (record, keys, numbers) FROM STDIN"
 _SAMPLE: Final = 3000  # records that a range is tried at to tell how many it has
 _MANY: Final = 4  # one of so many records, and a range is one of many
 _PARAMETER: Final = table(
@@ -84,11 +84,12 @@ def save_numbers(
         keys, numbers = of_records.setdefault(record, ([], []))
         keys.append(key)
         numbers.append(number)
-    driver = connection.connection.driver_connection
-    assert driver is not None
-    with driver.cursor() as cursor, cursor.copy(_ENTER.format(table)) as copy:
-        for record in sorted(of_records):
-            copy.write_row((record, *of_records[record]))
+    # Spelled here: the driver looks at each number for its type.
+    spelled = (
+        (record, spell_array(keys), spell_array(numbers))
+        for record, (keys, numbers) in sorted(of_records.items())
+    )
+    copy_rows(connection, table, ("record", "keys", "numbers"), spelled)
 
 
 def forget_numbers(connection: Connection, records: Sequence[int], table: str = "parameter") -> None:

@@ -11,13 +11,19 @@ row of each hit, and texts lie nine on a page of 8 kB, these a hundred.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Final
+from weakref import WeakKeyDictionary
 
+import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
     Connection,
+    Engine,
     Float,
     FromClause,
     Row,
@@ -33,6 +39,7 @@ from sqlalchemy import table as table_of
 
 from tomarium.catalogue import word_marks
 from tomarium.catalogue.facets import NO_FILTERS, Filters
+from tomarium.catalogue.postgresql_copy import copy_rows
 from tomarium.catalogue.tables import SEEN_OF_RECORD, IndexTables
 from tomarium.catalogue.word_marks import pack_marks
 from tomarium.catalogue.words import Term
@@ -42,6 +49,9 @@ ROOM: Final = 1_000_000  # bytes of all words of a text in it; PostgreSQL takes 
 NOT_ALL: Final = "…"  # stands in the index for a text whose words do not all fit; no word has this sign
 WEIGHED: Final = 50  # terms that tell how relevant a text is; PostgreSQL nests a sum of thousands too deep
 _SAMPLE: Final = 3000  # texts that words are looked for in to tell how many have them
+_SAMPLE_S: Final = 600  # for so long a program keeps them
+_SAMPLE_LETTERS: Final = 4000  # of each it keeps no more
+_ROWS: Final = "SELECT reltuples FROM pg_class WHERE oid = 'record_text'::regclass"
 _PARTS: Final = (
     4  # records from a number on are looked at alone where they are less than one of so many parts of all
 )
@@ -84,8 +94,7 @@ MAKE_INDEXES: Final = (
     "CREATE INDEX {0}_facets ON {0}_brief (facets)",
 )
 DROP: Final = ("DROP TABLE IF EXISTS {}_brief", "DROP FUNCTION IF EXISTS {}_words", "DROP TABLE IF EXISTS {}")
-_ENTER: Final = "COPY {} (number, title, keywords, rest, whole, wording) FROM STDIN"
-_ENTER_BRIEF: Final = f"COPY {{}}_brief (number, whole, {', '.join(SEEN_OF_RECORD)}) FROM STDIN"
+_COLUMNS: Final = ("number", "title", "keywords", "rest", "whole", "wording")
 FILL_BRIEF: Final = (
     f"INSERT INTO {{0}}_brief (number, whole, {', '.join(SEEN_OF_RECORD)}) "
     f"SELECT number, whole, {', '.join(SEEN_OF_RECORD)} FROM record JOIN {{0}} USING (number) ORDER BY number"
@@ -124,21 +133,10 @@ def match(
         The relevance: of each of the first 50 terms 1 where it stands in the title, else 0.4 among the keywords, else
         0.1. It is looked up where it is asked for alone.
     """
-    values: dict[str, Any] = {f"plain_{index}": _plain(term) for index, term in enumerate(terms)}
-    has = [_HAS.format(f"plain_{index}") for index in range(len(terms))]
     of, once = "record_text_brief AS brief", _ONCE
     if common:
-        of, once, conditions = f"{of} JOIN record_text AS told ON told.number = brief.number", "", has
-    else:
-        values["expression"] = f"({' & '.join(_spell(term) for term in terms)}) | '{NOT_ALL}'"
-        conditions = ["record_text_words(brief.number) @@ CAST(:expression AS tsquery)"]
-        for term, condition in zip(terms, has, strict=True):
-            tried = f"(SELECT {condition} FROM record_text AS told WHERE told.number = brief.number)"
-            surely = len(term.words) == 1 and len(term.words[0]) < LONGEST
-            conditions.append(f"(whole OR {tried})" if surely else tried)
-    if since is not None:
-        values["since"] = since
-        conditions.append("brief.number >= :since")
+        of, once = f"{of} JOIN record_text AS told ON told.number = brief.number", ""
+    conditions, values = _conditions(terms, since, common=common)
     for index, (name, values_any) in enumerate(among.items()):
         values |= {f"among_{index}_name": name, f"among_{index}_any": list(values_any)}
         facet_condition = f"name = :among_{index}_name AND value = ANY(CAST(:among_{index}_any AS text[]))"
@@ -149,6 +147,25 @@ def match(
     return matches, _score(terms)
 
 
+def _conditions(
+    terms: Sequence[Term], since: int | None, *, common: bool = False
+) -> tuple[list[str], dict[str, Any]]:
+    """Spell what a row of `brief` must meet to hold all terms; for common words joined with its text, `told`."""
+    values: dict[str, Any] = {f"plain_{index}": _plain(term) for index, term in enumerate(terms)}
+    conditions = has = [_HAS.format(f"plain_{index}") for index in range(len(terms))]
+    if not common:
+        values["expression"] = f"({' & '.join(_spell(term) for term in terms)}) | '{NOT_ALL}'"
+        conditions = ["record_text_words(brief.number) @@ CAST(:expression AS tsquery)"]
+        for term, condition in zip(terms, has, strict=True):
+            tried = f"(SELECT {condition} FROM record_text AS told WHERE told.number = brief.number)"
+            surely = len(term.words) == 1 and len(term.words[0]) < LONGEST
+            conditions.append(f"(whole OR {tried})" if surely else tried)
+    if since is not None:
+        values["since"] = since
+        conditions.append("brief.number >= :since")
+    return conditions, values
+
+
 def relevance_of(terms: Sequence[Term], numbers: Sequence[int]) -> Select[Any]:
     """Select `number` and `score` of records that are known to hold all terms."""
     # Spelled here: the driver takes ten milliseconds to spell a list of some thousand.
@@ -156,6 +173,11 @@ def relevance_of(terms: Sequence[Term], numbers: Sequence[int]) -> Select[Any]:
     told = text("SELECT unnest(CAST(:numbers AS bigint[])) AS number").bindparams(numbers=spelled)
     found = told.columns(number=BigInteger).subquery("found")
     return select(found.c.number, _score(terms).label("score"))
+
+
+def highest_relevance(terms: Sequence[Term]) -> float | None:
+    """Return the relevance of a text that has all terms in its title."""
+    return float(len(terms[:WEIGHED]))
 
 
 def _score(terms: Sequence[Term]) -> ColumnElement[float]:
@@ -181,13 +203,28 @@ def _spell(term: Term) -> str:
     return " & ".join([*words[:-1], f"{words[-1]}:*" if term.prefix else words[-1]])
 
 
+def newest_with(
+    connection: Connection, terms: Sequence[Term], count: int | None
+) -> tuple[NDArray[np.int64], bool]:
+    """List the numbers of records that hold all terms, and tell whether these are all: with a count perhaps not."""
+    sample = None if count is None else _kept_sample(connection)
+    since = None if sample is None or count is None else sample.newest_from(terms, count)
+    conditions, values = _conditions(terms, since)
+    # As bytes in one piece: of numbers spelled as texts, each takes longer to be read than to be found.
+    statement = text(
+        f"SELECT string_agg(int8send(brief.number), '') FROM record_text_brief AS brief "
+        f"WHERE {' AND '.join(conditions)}"
+    )
+    line = connection.execute(statement, values).scalar_one()
+    return np.frombuffer(line or b"", ">i8").astype(np.int64), since is None
+
+
 def newest_from(connection: Connection, terms: Sequence[Term], count: int) -> tuple[int | None, bool]:
     """Tell from which number on probably twice as many records have all terms; None where that spares nothing.
 
     And whether twice as many have them at all, as it seems. A sample of some thousand texts tells it.
     """
-    row_count_query = "SELECT reltuples FROM pg_class WHERE oid = 'record_text'::regclass"
-    rows = float(connection.exec_driver_sql(row_count_query).scalar_one())
+    rows = float(connection.exec_driver_sql(_ROWS).scalar_one())
     beyond = int(2 * count * _SAMPLE / rows) if rows > 0 else _SAMPLE
     if beyond >= _SAMPLE // 2:
         return None, False
@@ -201,6 +238,40 @@ def newest_from(connection: Connection, terms: Sequence[Term], count: int) -> tu
     # Of a large part of all, to leave the others out takes as long as to look at them.
     spares = row is not None and row[1] > _PARTS * beyond
     return int(row[0]) if row is not None and spares else None, row is not None
+
+
+@dataclass(frozen=True)
+class _Sample:
+    """Some texts of all times, the newest first, each with the number of its record; and of how many they are."""
+
+    texts: Sequence[tuple[int, str]]
+    rows: float
+    read_at: float
+
+    def newest_from(self, terms: Sequence[Term], count: int) -> int | None:
+        """Tell what the function of this name tells."""
+        plain, beyond = [_plain(term) for term in terms], int(2 * count * len(self.texts) / self.rows)
+        numbers = [number for number, words in self.texts if all(term in words for term in plain)]
+        return numbers[beyond] if len(numbers) > _PARTS * beyond else None
+
+
+_SAMPLES: Final[WeakKeyDictionary[Engine, _Sample]] = WeakKeyDictionary()
+
+
+def _kept_sample(connection: Connection) -> _Sample | None:
+    """Return a sample that this program keeps for some minutes: it guesses only how many have some words."""
+    sample = _SAMPLES.get(connection.engine)
+    if sample is None or time.monotonic() > sample.read_at + _SAMPLE_S:
+        rows = float(connection.exec_driver_sql(_ROWS).scalar_one())
+        texts: list[tuple[int, str]] = []
+        if rows > _SAMPLE:
+            statement = text(
+                f"SELECT number, left(title || keywords || rest, {_SAMPLE_LETTERS}) FROM record_text "
+                f"TABLESAMPLE SYSTEM ({100 * _SAMPLE / rows:.9f}) REPEATABLE (1) LIMIT {2 * _SAMPLE}"
+            )
+            texts = sorted(((row[0], row[1]) for row in connection.execute(statement)), reverse=True)
+        sample = _SAMPLES[connection.engine] = _Sample(texts, max(rows, 1.0), time.monotonic())
+    return sample
 
 
 def sorted_whole(rows: Select[Any]) -> Select[Any]:
@@ -225,7 +296,7 @@ def save_texts(connection: Connection, texts: Sequence[dict[str, Any]], table: s
         rows.append((row["number"], *(f" {part} " for part in parts), is_whole, wording))
         briefs.append((row["number"], is_whole, *(row[name] for name in SEEN_OF_RECORD)))
     copy_texts(connection, rows, table)
-    _copy(connection, _ENTER_BRIEF.format(table), briefs)
+    copy_rows(connection, f"{table}_brief", ("number", "whole", *SEEN_OF_RECORD), briefs)
 
 
 def keep_texts(connection: Connection, rows: Sequence[dict[str, Any]], table: str = "record_text") -> None:
@@ -236,15 +307,7 @@ def keep_texts(connection: Connection, rows: Sequence[dict[str, Any]], table: st
 
 def copy_texts(connection: Connection, rows: Sequence[Sequence[Any]], table: str = "record_text") -> None:
     """Enter rows of texts as they are."""
-    _copy(connection, _ENTER.format(table), rows)
-
-
-def _copy(connection: Connection, into: str, rows: Sequence[Sequence[Any]]) -> None:
-    driver = connection.connection.driver_connection
-    assert driver is not None
-    with driver.cursor() as cursor, cursor.copy(into) as copy:
-        for row in rows:
-            copy.write_row(row)
+    copy_rows(connection, table, _COLUMNS, rows)
 
 
 def save_wordings(_connection: Connection, _rows: Sequence[tuple[int, str, str]], _into: IndexTables) -> None:

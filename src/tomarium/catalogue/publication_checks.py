@@ -8,8 +8,9 @@ from typing import Final
 
 from tomarium.catalogue.checkup import subject_of_record
 from tomarium.catalogue.picture_credits import unpermitted
+from tomarium.catalogue.withheld_values import exposed
 from tomarium.doctor import examine
-from tomarium.model import Record, parameter
+from tomarium.model import Record
 
 SHORTEST_DESCRIPTION: Final = 50
 """Characters: search engines for datasets leave out what is described in fewer."""
@@ -54,7 +55,7 @@ def publication_checks(record: Record, folder: Path, *, files: bool = True) -> t
     tuple of Check
         All demands, those that are met among them.
     """
-    exposed = [key for key in record.parameters if parameter.is_private(key) and key not in record.disclosed]
+    private = exposed(record)
     unnamed = [person.name for person in record.creators if not person.orcid]
     foreign = unpermitted(record)
     id = record.id
@@ -71,8 +72,8 @@ def publication_checks(record: Record, folder: Path, *, files: bool = True) -> t
         ),
         Check(
             "Private fields",
-            f"{', '.join(exposed)} may be private: withhold what is, or declare it public" if exposed else "",
-            f"tomarium edit {id} --withhold {exposed[0]}" if exposed else "",
+            f"{', '.join(private)} may be private: withhold what is, or declare it public" if private else "",
+            f"tomarium edit {id} --withhold {private[0]}" if private else "",
         ),
         Check(
             "Pictures of others",

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, FromClause, Select, and_, exis
 from tomarium.catalogue.companions import Companion, has_companions
 from tomarium.catalogue.dialect import dialect_of
 from tomarium.catalogue.facets import CATALOGUE, HERE, Filters
-from tomarium.catalogue.range_hits import RangeHits
+from tomarium.catalogue.memory_hits import MemoryHits
 from tomarium.catalogue.ranges import Range
 from tomarium.catalogue.reader import HARVESTED, Columns, Reader, is_counted_by_totals, may_find, may_see
 from tomarium.catalogue.tables import facets, records, stale_records
@@ -44,8 +44,8 @@ class Question:
         Techniques that the images of the record's specimen are to have.
     elsewhere : bool
         Whether what was harvested from other catalogues is found, too.
-    range_hits : RangeHits or None
-        What is found, where it was looked up in memory.
+    memory_hits : MemoryHits or None
+        What is found, or the newest of it, where it was looked up in memory.
     """
 
     reader: Reader
@@ -59,12 +59,17 @@ class Question:
     hides: bool = False
     beside: tuple[Companion, ...] = ()
     elsewhere: bool = False
-    range_hits: RangeHits | None = None
+    memory_hits: MemoryHits | None = None
 
     @property
     def is_counted_whole(self) -> bool:
         """Whether the facets' index alone answers how many there are, however many."""
         return not (self.terms or self.few or self.many)
+
+    @property
+    def is_known(self) -> bool:
+        """Whether all that is found was looked up in memory."""
+        return self.memory_hits is not None and self.memory_hits.is_whole
 
     @property
     def is_totalled(self) -> bool:

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, case, delete, func, insert, literal, select, text
 
+from tomarium.catalogue.dialect import dialect_of
 from tomarium.catalogue.index_changes import note_changed
 from tomarium.catalogue.tables import LIVE, IndexTables
 
@@ -41,7 +42,9 @@ class TotalsChange:
     def take(self, numbers: Sequence[int]) -> None:
         """Count rows of `record` no longer that are deleted after this."""
         of = self._into.records.c
-        wanted = select(of.public_from, of.state, of.owner, of.team, of.facets).where(of.number.in_(numbers))
+        wanted = select(of.public_from, of.state, of.owner, of.team, of.facets).where(
+            dialect_of(self._connection).one_of(of.number, numbers)
+        )
         for row in self._connection.execute(wanted).mappings():
             self._changes[_key(row, self._settled)] -= 1
 
@@ -73,19 +76,13 @@ def _key(row: Mapping[Any, Any], settled: float) -> Key:
 def _write(connection: Connection, into: IndexTables, changes: Mapping[Key, int]) -> None:
     if not changes:
         return
-    name = into.totals.name
     columns = ("public_from", "state", "owner", "team", "facets")
     rows: list[dict[str, Any]] = [
         dict(zip(columns, key, strict=True)) | {"total": count} for key, count in changes.items()
     ]
-    connection.execute(
-        text(
-            f"INSERT INTO {name} (public_from, state, owner, team, facets, total) "
-            "VALUES (:public_from, :state, :owner, :team, :facets, :total) "
-            f"ON CONFLICT (public_from, state, owner, team, facets) DO UPDATE SET total = {name}.total + excluded.total"
-        ),
-        rows,
-    )
+    name = into.totals.name
+    conflict = f"ON CONFLICT ({', '.join(columns)}) DO UPDATE SET total = {name}.total + excluded.total"
+    dialect_of(connection).insert_rows(connection, into.totals, rows, conflict)
     fewer = [row for row in rows if row["total"] < 0]
     if fewer:
         same = " AND ".join(f"{column} = :{column}" for column in columns)

@@ -216,10 +216,17 @@ def search(
             else ()
         )
         question = find.make_question(
-            connection, reader, terms, chosen, asked_ranges, beside, elsewhere=elsewhere
+            connection,
+            reader,
+            terms,
+            chosen,
+            asked_ranges,
+            beside,
+            elsewhere=elsewhere,
+            by_facets=facets,
         )
         facet_counts, facets_whole, total, numbers_left = (
-            _counted(connection, question) if facets else ((), True, None, None)
+            _counted(connection, question) if facets else ((), True, None, find.known_numbers(question))
         )
         hits: list[find.Place] | None = None
         by_words = bool(terms and (question.narrow or question.few)) and sort == "relevance"
@@ -228,7 +235,8 @@ def search(
             hits = find.most_relevant(
                 connection, question, numbers_left.tolist(), limit=limit + 1, offset=offset
             )
-        if total is None and cursor is None and (by_words or (question.few and not terms)):
+        in_one_look = by_words or (question.few and not terms)
+        if total is None and cursor is None and in_one_look and not question.is_known:
             hits, total = find.listed_and_counted(
                 connection, question, ranked=by_words, limit=limit + 1, offset=offset
             )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,11 +12,13 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Engine,
+    Executable,
     Float,
     FromClause,
     Integer,
     Row,
     Select,
+    Table,
     create_engine,
     event,
     exists,
@@ -61,6 +63,9 @@ MAKE_TEXT: Final = (
     "CREATE VIRTUAL TABLE {} USING fts5(title, keywords, rest, content='', "
     "tokenize=\"unicode61 remove_diacritics 0 categories 'L* N* M* Co'\")"
 )
+_NEWEST: Final = (
+    4  # times as many as are counted are listed: of records of which most are hidden all are listed
+)
 _MERGED_PAGES: Final = 2000  # of the text index, in one transaction
 OPTIMIZE_TEXT: Final = text("INSERT INTO record_text (record_text) VALUES ('optimize')")
 
@@ -86,6 +91,23 @@ def connect(path: Path | None) -> Engine:
     return engine
 
 
+def insert_rows(
+    connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]], conflict: str = ""
+) -> None:
+    """Enter rows, all of which name the same columns; what to do of one whose key is there, `conflict` tells."""
+    statement: Executable = insert(table)
+    if conflict:
+        names = list(rows[0])
+        told = ", ".join(f":{name}" for name in names)
+        statement = text(f"INSERT INTO {table.name} ({', '.join(names)}) VALUES ({told}) {conflict}")
+    connection.execute(statement, rows)
+
+
+def one_of(column: ColumnElement[Any], values: Iterable[Any]) -> ColumnElement[bool]:
+    """Return the condition that a column has one of many values."""
+    return column.in_(list(values))
+
+
 def match(
     terms: Sequence[Term], *, common: bool = False, since: int | None = None, among: Filters = NO_FILTERS
 ) -> tuple[FromClause, ColumnElement[float]]:
@@ -109,7 +131,7 @@ def match(
     ColumnElement of float
         The score: bm25, larger is better.
     """
-    statement = MATCH.bindparams(expression=" AND ".join(_spell(term) for term in terms))
+    statement = MATCH.bindparams(expression=_expression(terms))
     rows = statement.columns(number=Integer, score=Float).subquery("found")
     return rows, rows.c.score
 
@@ -117,7 +139,32 @@ def match(
 def relevance_of(terms: Sequence[Term], numbers: Sequence[int]) -> Select[Any]:
     """Select `number` and `score` of records that are known to hold all terms."""
     matches, score = match(terms)
-    return select(matches.c.number, score.label("score")).where(unindexed(matches.c.number).in_(numbers))
+    # Spelled here: a statement takes 32 766 values at most.
+    told = text("SELECT value FROM json_each(:numbers)").bindparams(
+        numbers=f"[{','.join(map(str, numbers))}]"
+    )
+    wanted = told.columns(value=Integer).subquery()
+    number = unindexed(matches.c.number)
+    return select(matches.c.number, score.label("score")).where(number.in_(select(wanted.c.value)))
+
+
+def highest_relevance(_terms: Sequence[Term]) -> float | None:
+    """Tell nothing: bm25 has no bound."""
+    return None
+
+
+def newest_with(
+    connection: Connection, terms: Sequence[Term], count: int | None
+) -> tuple[NDArray[np.int64], bool]:
+    """List the numbers of the newest records that hold all terms, four times as many as a count; all without one."""
+    at_most = -1 if count is None else _NEWEST * count
+    numbers_text = text(
+        "SELECT group_concat(number), count(*) FROM (SELECT rowid AS number FROM record_text "
+        "WHERE record_text MATCH :expression ORDER BY rowid DESC LIMIT :at_most)"
+    )
+    values = {"expression": _expression(terms), "at_most": at_most}
+    line, listed = connection.execute(numbers_text, values).one()
+    return np.fromstring(line or "", np.int64, sep=","), listed != at_most
 
 
 def newest_from(connection: Connection, terms: Sequence[Term], count: int) -> tuple[int | None, bool]:
@@ -309,6 +356,10 @@ def end_migration(connection: Connection) -> None:
 
 def go_on_counting(connection: Connection) -> None:
     """Do nothing: a row without a number gets the largest one and 1."""
+
+
+def _expression(terms: Sequence[Term]) -> str:
+    return " AND ".join(_spell(term) for term in terms)
 
 
 def _spell(term: Term) -> str:

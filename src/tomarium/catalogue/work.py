@@ -5,6 +5,7 @@ What is done for each kind of job is a table, `KINDS`; floors above add their ow
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
@@ -97,6 +98,7 @@ def do_jobs(
     tell: Callable[[str], object],
     kinds: Mapping[str, Kind] | None = None,
     only: Collection[str] = (),
+    until: float = math.inf,
 ) -> bool:
     """Do all jobs that are due.
 
@@ -110,6 +112,8 @@ def do_jobs(
         What is done for each kind; `KINDS` by default.
     only : collection of str
         Kinds that are taken; all where there is none.
+    until : float
+        Moment of `time.monotonic` after which no further job is begun.
 
     Returns
     -------
@@ -119,7 +123,10 @@ def do_jobs(
     table, well = KINDS if kinds is None else kinds, True
     urgent = [name for name, kind in table.items() if kind.urgent]
     leases = {name: kind.lease_s for name, kind in table.items()}
-    while (job := take_job(catalogue, only=only, urgent=urgent, leases=leases)) is not None:
+    while (
+        time.monotonic() < until
+        and (job := take_job(catalogue, only=only, urgent=urgent, leases=leases)) is not None
+    ):
         kind = table.get(job.kind, _UNKNOWN)
         if kind.long:
             note_job(catalogue, job, kind.noted, "started")
@@ -145,7 +152,10 @@ def do_jobs(
 
 
 def work_once(
-    catalogue: Catalogue, tell: Callable[[str], object], kinds: Mapping[str, Kind] | None = None
+    catalogue: Catalogue,
+    tell: Callable[[str], object],
+    kinds: Mapping[str, Kind] | None = None,
+    until: float = math.inf,
 ) -> bool:
     """Do all that is due.
 
@@ -157,13 +167,15 @@ def work_once(
         Told each thing that was done, in one line.
     kinds : mapping of str to Kind, optional
         What is done for each kind of job; `KINDS` by default.
+    until : float
+        Moment of `time.monotonic` after which no further job is begun, so that mails and DOIs do not wait for all.
 
     Returns
     -------
     bool
         Whether all of it went well.
     """
-    well = do_jobs(catalogue, tell, kinds)
+    well = do_jobs(catalogue, tell, kinds, until=until)
     uploads = Uploads(catalogue.home / "uploads")
     for batch in uploads.clean():
         tell(f"upload {batch}: removed, nobody went on with it")

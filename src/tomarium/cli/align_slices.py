@@ -182,8 +182,7 @@ def command(
     else:
         _print_drift(aligned)
         if not find_only:
-            finished = f"; file it with: tomarium ingest {target}" if is_record else ""
-            click.echo(f"{target}: finished{finished}")
+            show.finished_record(target, is_record=is_record)
     show.warnings(aligned.warnings)
     return 1 if aligned.warnings else 0
 

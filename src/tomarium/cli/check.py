@@ -8,6 +8,7 @@ import click
 
 from tomarium.cli import show
 from tomarium.cli.doctor import tell_report
+from tomarium.cli.record_place import path_or_record
 
 
 @click.command("check")
@@ -48,7 +49,7 @@ def command(
 
     if (scan is not None or memory is not None) and not repair:
         raise click.UsageError("--scan and --memory go with --repair")
-    tell = show.progress()
+    path, tell = path_or_record(path), show.progress()
     volume, faults = check(path, tell=tell)
     remade = remake(path, faults, scan, memory=memory, on_progress=tell) if repair and faults else ()
     if remade:

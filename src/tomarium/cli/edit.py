@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -101,11 +101,14 @@ def command(
     """Change what RECORD says of itself: the identifier of a record in the catalogue, or its folder.
 
     An option that may be given several times replaces the whole list. Without options the record is shown. Its files
-    are not touched; where it was published, the metadata of its DOI are sent anew.
+    are not touched; where it was published, the metadata of its DOI are sent anew. A parameter that may tell of a
+    person (donor_age_years, contact_email) is kept in the catalogue, for those who keep the record, unless --disclose
+    names it.
 
     With --table a spreadsheet is merged into many records: a column `record` names each, the others are fields and
     parameters ("energy_kev", "Pixel size (um)"). What is empty is filled; what a record says otherwise is listed and
-    left, and it leaves with exit code 1, unless --overwrite is given.
+    left, and it leaves with exit code 1, unless --overwrite is given. A column of another name becomes a parameter, and
+    is named.
 
     \b
     tomarium edit tooth-1a2b3c4d --creator "Lovelace, Ada 0000-0002-1825-0097" --licence CC-BY-4.0
@@ -125,6 +128,7 @@ def command(
     from tomarium.catalogue.catalogue import open_catalogue
     from tomarium.catalogue.edit import edit
     from tomarium.catalogue.reader import LOCAL_OWNER
+    from tomarium.catalogue.withheld_values import withheld_of
 
     changes = _read_changes(options)
     with open_catalogue(catalogue, make=False) as opened:
@@ -134,6 +138,10 @@ def command(
             if not any(options.values()) and "" not in options.values()
             else edit(opened, LOCAL_OWNER, id, changes)
         )
+        with opened.reading() as connection:
+            withheld = withheld_of(connection, id)
+    if set_apart := [key for key in changes.parameters if key in withheld]:
+        show.warnings([_kept_private(set_apart, id)])
     if as_json:
         from tomarium.standards.record_json import details
 
@@ -146,7 +154,14 @@ def command(
         show.as_json(content | {"keywords": list(record_read.keywords)} | details(record_read))
         return
     click.secho(f"{record_read.id}: {record_read.title}", bold=True)
-    show.table(_table_rows(record_read))
+    show.table(_table_rows(record_read) + _value_rows(record_read.parameters, withheld))
+
+
+def _kept_private(keys: Sequence[str], id: str) -> str:
+    return (
+        f"{', '.join(keys)}: may tell of a person, so it is kept in the catalogue and shown only to those who keep the "
+        f"record; to declare it public: tomarium edit {id} --disclose {keys[0]}"
+    )
 
 
 def _merge(table: Path, catalogue: Path | str | None, overwrite: bool, dry_run: bool) -> int:
@@ -170,12 +185,15 @@ def _merge(table: Path, catalogue: Path | str | None, overwrite: bool, dry_run: 
                 for c in merged.conflicts
             ]
         )
-    show.warnings(merged.problems)
+    if merged.private:
+        show.warnings([_kept_private(merged.private, "RECORD")])
+    show.warnings((*merged.new, *merged.problems))
     return 1 if merged.problems or (merged.conflicts and not overwrite) else 0
 
 
 def _read_changes(values: dict[str, Any]) -> Any:
     from tomarium.catalogue.edit import Changes
+    from tomarium.catalogue.field_texts import read_parameter
     from tomarium.model.person import read_person
     from tomarium.model.plain_card import FIELDS as CARD
     from tomarium.model.value import Value
@@ -202,7 +220,7 @@ def _read_changes(values: dict[str, Any]) -> Any:
         parameters={
             key: Value(value, "user", f"tomarium edit: {text[:200]}")
             for text, (key, value) in (
-                (parameter, _parameter(parameter)) for parameter in values["parameters"]
+                (parameter, read_parameter(parameter)) for parameter in values["parameters"]
             )
         },
     )
@@ -250,25 +268,13 @@ def _related(text: str) -> Any:
     return read_related(text)
 
 
-def _parameter(text: str) -> tuple[str, Any]:
-    import re
-
-    from tomarium import units
+def _value_rows(public: Mapping[str, Any], withheld: Mapping[str, Any]) -> list[tuple[str, str]]:
     from tomarium.model import parameter
 
-    key, equals, value = text.partition("=")
-    if not equals or not re.fullmatch(r"[a-z][a-z0-9_]{0,80}", key):
-        raise click.UsageError(
-            f"--parameter {text!r}: give KEY=VALUE with a key of a-z, 0-9 and _, as energy_kev=20keV"
-        )
-    unit = parameter.unit(key)
-    if unit and unit != "px":
-        return key, units.parse(value, unit)
-    try:
-        number = json.loads(value)
-    except ValueError:
-        return key, value.strip()
-    return key, number if isinstance(number, (int, float, bool)) else value.strip()
+    return [(key, show.line(parameter.show(key, value.value))[:120]) for key, value in public.items()] + [
+        (key, f"{show.line(parameter.show(key, value.value))[:100]} (withheld)")
+        for key, value in withheld.items()
+    ]
 
 
 def _table_rows(record: Any) -> list[tuple[str, str]]:

@@ -121,7 +121,7 @@ def command(
         return
     _print_report(report)
     if filed is None:
-        click.echo(f"{folder}: finished; file it with: tomarium ingest {folder}")
+        show.finished_record(folder)
         return
     click.echo(f"{folder}: finished, and filed as {filed} of the specimen {specimen}")
     click.echo(

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     help="Whether to read every file of a record and compare it with its checksum, or names only.",
 )
 @click.option(
-    "--title", default="", help="Title of the record that is made; by default the sample's or file's name."
+    "--title",
+    default="",
+    help="Title of the record that is made; by default, and for each of several, the sample's or file's name.",
 )
 @click.option(
     "--records",
@@ -60,8 +62,8 @@ def command(
     PATH is the folder of a record; a finished volume (TIFF slices, HDF5, .vol, OME-Zarr), which becomes a record with
     an OME-Zarr of several resolutions; a raw scan or an image of a microscope, which becomes a record of that file; the
     folder of a series, whose moments are filed together and each tells its place; or a folder of them, such as that of
-    a beamtime, of which each becomes a record. Data are not copied where the disk is
-    the same: they get a second name in the record.
+    a beamtime, of which each becomes a record; what --pixel and the like tell holds for all of them. Data are not
+    copied where the disk is the same: they get a second name in the record.
 
     Pictures of it (a sheet of slices, histogram, rings and a turntable of a volume; rings and a strip of rotation axes
     of a raw scan) are drawn once, by `tomarium worker` or at once with --pictures, and again where its data changed.

@@ -53,13 +53,15 @@ def command(
     the volume of the voxels, the Euler characteristic, and what was dropped.
 
     Of a record, the mesh becomes a part of it, with 3MF, STL, PLY, a GLB for the page and a picture. A record that was
-    published does not change: a new one beside it is derived from it. With -o the files go into a folder instead.
+    published does not change: a new one beside it is derived from it. With -o the files go elsewhere instead: into a
+    folder, or as one file with its GLB, picture and figures beside it.
 
     Needs the extra: pip install 'tomarium[mesh]'. For a print with walls that hold: `tomarium print`.
 
     \b
     tomarium mesh record/ --preview threshold.png
     tomarium mesh record/
+    tomarium mesh volume.ome.zarr -o tooth.stl
     tomarium mesh volume.ome.zarr -o mesh/ --threshold 0.8 --max-tri 100k --format stl
     tomarium mesh grains.ome.zarr -o grain3/ --label 3
     tomarium mesh volume.tif -o pores/ --dark --voxel "0.65 um"
@@ -77,9 +79,8 @@ def command(
     with mesh_options.demand_target(source, place, body_options, name) as target:
         limits = Limits(read_count(triangles, "--max-tri"), body_options.level, body_options.bytes, smallest)
         mesh, figures = make_mesh(volume, body_options.wish, limits, show.progress())
-        mesh_files = mesh_options.with_next(
-            keep_surface(target, mesh, figures, about, formats or FORMATS), place
-        )
+        chosen_formats = formats or ((body_options.file_format,) if body_options.file_format else FORMATS)
+        mesh_files = mesh_options.with_next(keep_surface(target, mesh, figures, about, chosen_formats), place)
     if as_json:
         show.as_json({**mesh_files, **as_data(figures)})
         return

@@ -13,6 +13,7 @@ import click
 
 from tomarium import units
 from tomarium.cli import scan_options
+from tomarium.cli.record_place import folder_of_record
 from tomarium.errors import InputError
 
 if TYPE_CHECKING:
@@ -26,7 +27,11 @@ F = TypeVar("F", bound=Callable[..., Any])
 SOURCE = click.argument("source", metavar="RECORD|VOLUME")
 OPTIONS = (
     click.option(
-        "-o", "--output", type=click.Path(path_type=Path), metavar="FOLDER", help="Folder for the files."
+        "-o",
+        "--output",
+        type=click.Path(path_type=Path),
+        metavar="FOLDER|FILE",
+        help="Folder for the files, or a file .stl, .3mf or .ply; what belongs to it lies beside it under its name.",
     ),
     click.option("--name", default="", help="Name of the files, and of the part of the record."),
     click.option("--overwrite", is_flag=True, help="Replace files of that name."),
@@ -79,6 +84,14 @@ class BodyOptions:
         return Wish(self.threshold, self.dark, self.label, self.smooth, self.whole)
 
     @property
+    def file_format(self) -> str:
+        """The format of the file that was named as output; "" where that is a folder."""
+        from tomarium.catalogue.mesh_files import FORMATS
+
+        ending = "" if self.output is None or self.output.is_dir() else self.output.suffix[1:]
+        return ending if ending in FORMATS else ""
+
+    @property
     def bytes(self) -> int | None:
         """Memory that may be used."""
         return None if self.memory is None else int(units.parse(self.memory, "B"))
@@ -118,7 +131,7 @@ def open_source(
 
     path, record_id = Path(source), None
     if not path.exists() and ID.fullmatch(source):
-        path, record_id = _by_identifier(source, body_options.catalogue), source
+        path, record_id = folder_of_record(source, body_options.catalogue), source
     volume = opening.open(path)
     if not isinstance(volume, Volume):
         raise InputError(f"{source}: holds no volume (z, y, x); reconstruct a scan with `tomarium run` first")
@@ -132,12 +145,16 @@ def open_source(
 @contextmanager
 def demand_target(source: str, place: Place, body_options: BodyOptions, name: str) -> Iterator[Target]:
     """Tell where files go, before long work begins; refused where they are there already."""
-    from tomarium.catalogue.keep_mesh import target_in_folder, target_in_record
+    from tomarium.catalogue.keep_mesh import target_in_folder, target_in_record, target_of_file
     from tomarium.catalogue.mesh_files import file_name
     from tomarium.catalogue.mesh_part import CataloguedRecord
     from tomarium.catalogue.reader import LOCAL_OWNER
 
-    if body_options.output is not None or place.folder is None:
+    if body_options.output is not None and body_options.file_format:
+        if body_options.name:
+            raise click.UsageError(f"-o {body_options.output} names the files; leave out --name")
+        yield target_of_file(body_options.output, body_options.overwrite)
+    elif body_options.output is not None or place.folder is None:
         folder = body_options.output or Path(f"{Path(source).name.split('.')[0]}-{file_name(name)}")
         yield target_in_folder(folder, name, body_options.overwrite)
     elif place.id is None:
@@ -178,25 +195,6 @@ def draw_preview(volume: Volume, body_options: BodyOptions, target: Path) -> Non
     picture, words = threshold_png(volume, grid, body_options.wish)
     write_whole(target, picture)
     click.echo(f"{target}: {words}")
-
-
-def _by_identifier(record: str, place: Path | None) -> Path:
-    from tomarium.catalogue import queries
-
-    missing = f"{record}: there is no such file or folder"
-    try:
-        opened = _catalogue(place)
-    except InputError as problem:
-        raise InputError(
-            f"{missing}, and no catalogue in which it could be a record ({problem})"
-        ) from problem
-    with opened, opened.reading() as connection:
-        folder = queries.folder_of(connection, record)
-    if folder is None:
-        raise InputError(
-            f"{missing}, and no record of this identifier in {opened.name}; look with `tomarium search`"
-        )
-    return folder
 
 
 def _catalogue(place: Path | None) -> Catalogue:

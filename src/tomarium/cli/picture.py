@@ -10,6 +10,7 @@ import click
 from tomarium import units
 from tomarium.cli import scan_options, show
 from tomarium.cli.catalogue_place import PLACE
+from tomarium.cli.record_place import folder_of_record
 from tomarium.cli.series_picture import demand_output, series_picture
 from tomarium.errors import InputError
 
@@ -98,7 +99,7 @@ def command(
         raise InputError("--plane, --at and --speed go with --series; of one volume draw --kind sheet")
     demand_output(output, (ENDINGS.get(kind, ".png"),), kind, force)
     path = Path(source)
-    opened = opening.open(path if path.exists() else _folder_of_record(source, catalogue))
+    opened = opening.open(path if path.exists() else folder_of_record(source, catalogue))
     if isinstance(opened, Scan):
         content = picture_of_scan(opened, kind, choice, show.progress())
     elif isinstance(opened, Volume):
@@ -107,25 +108,6 @@ def command(
         raise _no_volume(source, opened)
     write_whole(output, content)
     click.echo(f"{output}: {kind} of {source}, {units.show(len(content), 'B', digits=3)}")
-
-
-def _folder_of_record(source: str, catalogue: Path | str | None) -> Path:
-    from tomarium.catalogue import queries
-    from tomarium.catalogue.catalogue import open_catalogue
-
-    try:
-        opened = open_catalogue(catalogue, make=False)
-    except InputError as problem:
-        raise InputError(
-            f"{source}: no such file, and no catalogue with such a record ({problem})"
-        ) from problem
-    with opened, opened.reading() as connection:
-        folder = queries.folder_of(connection, source)
-    if folder is None:
-        raise InputError(
-            f"{source}: no such file, and no such record in {opened.name}; look with `tomarium search`"
-        )
-    return folder
 
 
 def _no_volume(source: str, image: Image) -> InputError:

@@ -55,7 +55,8 @@ def command(
     its page is public; its files open when the embargo ends, without anything having to run. A DOI is given where the
     catalogue has a prefix (`tomarium settings doi_prefix 10.1234`) and is registered by `tomarium worker`.
 
-    Leaves with exit code 2 where it cannot be published yet.
+    Leaves with exit code 2 where it cannot be published yet, and with 1 where it was published before and --embargo or
+    --new-version-of changed nothing.
 
     \b
     tomarium publish tooth-1a2b3c4d --check
@@ -101,7 +102,16 @@ def command(
         elif withdraw:
             _print_address(life.withdraw(opened, LOCAL_OWNER, id, withdraw))
         else:
+            published = show.record(opened, id).publication
             _print_address(life.publish(opened, LOCAL_OWNER, id, request))
+            if published and (embargo or new_version_of):
+                show.warnings(
+                    [
+                        f"{id}: was published before, so --embargo and --new-version-of change nothing; what is "
+                        f"left to do is --open-now or --withdraw"
+                    ]
+                )
+                context.exit(1)
 
 
 def _print_address(record: Record) -> None:

@@ -155,7 +155,8 @@ TOLD: Final[dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
         ("tomarium info slices/", "tomarium convert slices/ volume.ome.zarr",
          "tomarium run projections/ --angles 0:180:721 --domain attenuation"),
         ("A folder of projections looks alike: flats, darks or angles beside the files, names that say "
-         "projections, or angles that are given, make it a scan.",),
+         "projections, or angles that are given, make it a scan. Where nothing says what it is, it is taken for "
+         "slices, which is noted.",),
     ),
     "tiff-volume": (
         ("tomarium info volume.tif", "tomarium convert volume.ome.zarr volume.tif"),

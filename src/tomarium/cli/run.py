@@ -178,5 +178,6 @@ def command(
             on_progress=on_progress,
         )
     show.warnings(outcome.provenance["warnings"])
-    click.echo(f"{outcome.folder}: finished; file it with: tomarium ingest {outcome.folder}")
+    assert outcome.folder is not None
+    show.finished_record(outcome.folder)
     return 1 if outcome.provenance["warnings"] else 0

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
+from tomarium.cli.record_place import path_or_record
 from tomarium.errors import InputError
 from tomarium.model import Image, Scan
 from tomarium.model.geometry import FIELDS
@@ -70,7 +71,7 @@ class Opening:
         Parameters
         ----------
         path : Path
-            File or folder.
+            File or folder, or the identifier of a record of the user's own catalogue.
 
         Returns
         -------
@@ -86,7 +87,7 @@ class Opening:
         """
         import tomarium.formats as formats
 
-        return formats.open(path, **self.arguments)
+        return formats.open(path_or_record(path), **self.arguments)
 
     def open_scan(self, path: Path) -> Scan:
         """Open a scan.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 import sys
 import textwrap
@@ -162,6 +163,21 @@ def progress() -> Callable[[str, int, int], None]:
             click.echo(text, err=True)
 
     return tell
+
+
+def finished_record(folder: Path, *, is_record: bool = True) -> None:
+    """Tell that a volume is finished, and how it is looked at and filed.
+
+    Parameters
+    ----------
+    folder : Path
+        The record, or the volume.
+    is_record : bool
+        Whether it is a record, which can be filed.
+    """
+    place = shlex.quote(str(folder))
+    filing = f"; file it: tomarium ingest {place}" if is_record else ""
+    click.echo(f"{folder}: finished; look at it: tomarium slice {place}{filing}")
 
 
 def clock(seconds: float) -> str:

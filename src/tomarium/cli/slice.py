@@ -92,6 +92,8 @@ def command(
 ) -> int:
     """Reconstruct a slice of SCAN, or show one of a volume: only what it needs is read.
 
+    A volume is given as a file or folder, as the folder of a record, or by the identifier that `tomarium search` tells.
+
     \b
     tomarium slice scan.h5
     tomarium slice scan.h5 -o slice.png
@@ -101,6 +103,7 @@ def command(
     tomarium slice scan.h5 --axis-sweep 1020:1028:0.5 --measure edges
     tomarium slice scan.h5 --along y -o upright.png
     tomarium slice volume.ome.zarr --along x --at 300 -o side.png
+    tomarium slice tooth-1a2b3c4d -o tooth.png
     tomarium slice volume.ome.zarr --plane 0.2,1,0.5 --through 300,512,512 -o oblique.tif
     tomarium slice scan.h5 --plane 60,45 -o oblique.png
     """
@@ -251,10 +254,15 @@ def _sweep_axis(
         scan, columns, row, protocol, device=device, keep=keep, on_progress=show.progress()
     )
     layout = slices[0].resolution.layout
-    height, width = layout.shape[1:]
+    height, width = (min(slice_.resolution.layout.shape[k] for slice_ in slices) for k in (1, 2))
     finer = sheet_factor(len(columns), width) if small else 1
     planes = [_plane(slice_.slab, f"axis {column:g}") for slice_, column in zip(slices, columns, strict=True)]
-    warnings = of_scan(slices[0].resolution.scan)
+    warnings = [*of_scan(slices[0].resolution.scan)]
+    if measure is not None and len({slice_.resolution.layout.shape for slice_ in slices}) > 1:
+        warnings.append(
+            "the slices of a half acquisition grow with the axis, which changes every measure too: the axis that it "
+            "tells may be a pixel off; take it from the sheet of slices (-o), or from tomarium axis"
+        )
     show.warnings(warnings)
     title = f"row {slices[0].slab.rows.start} about {len(columns)} axes, {columns[0]:g} to {columns[-1]:g}"
     if output is not None or measure is None:

@@ -111,8 +111,7 @@ def command(
     else:
         _print_stitched(stitched, paths)
         if not find_only:
-            finished = f"; file it with: tomarium ingest {target}" if is_record else ""
-            click.echo(f"{target}: finished{finished}")
+            show.finished_record(target, is_record=is_record)
     show.warnings(stitched.warnings)
     return 1 if stitched.warnings else 0
 

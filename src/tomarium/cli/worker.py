@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from pathlib import Path
@@ -94,15 +95,18 @@ def command(
                 try_again(connection)
                 retry_mails(connection, LOCAL_OWNER)
         with heard(opened.home, only):
-            is_done = _do_due(opened, kinds, only, patient=not once)
+            is_done = _do_due(opened, kinds, only, math.inf if once else every)
             while not once:
                 _jobs_until(time.monotonic() + every, opened, kinds, only)
-                _do_due(opened, kinds, only, patient=True)
+                _do_due(opened, kinds, only, every)
         context.exit(0 if is_done else 1)
 
 
-def _do_due(opened: Catalogue, kinds: Mapping[str, Kind], only: tuple[str, ...], *, patient: bool) -> bool:
-    """Do all that is due; a patient worker waits for a database that does not answer."""
+def _do_due(opened: Catalogue, kinds: Mapping[str, Kind], only: tuple[str, ...], seconds: float) -> bool:
+    """Do all that is due, beginning no job after some seconds: mails and DOIs do not wait for hundreds of them.
+
+    Whoever has all the time there is does it once; else a database that does not answer is waited for.
+    """
     from tomarium.beamtime.work_jobs import clear_work
     from tomarium.catalogue.work import do_jobs, work_once
     from tomarium.errors import DatabaseUnavailable
@@ -110,10 +114,15 @@ def _do_due(opened: Catalogue, kinds: Mapping[str, Kind], only: tuple[str, ...],
 
     try:
         ask_for_due(opened)
-        is_well = do_jobs(opened, click.echo, kinds, only) if only else work_once(opened, click.echo, kinds)
+        until = time.monotonic() + seconds
+        is_well = (
+            do_jobs(opened, click.echo, kinds, only, until)
+            if only
+            else work_once(opened, click.echo, kinds, until)
+        )
         clear_work(opened)
     except DatabaseUnavailable as problem:
-        if not patient:
+        if seconds == math.inf:
             raise
         show.warnings([str(problem)])
         return False
@@ -129,7 +138,7 @@ def _jobs_until(end: float, opened: Catalogue, kinds: Mapping[str, Kind], only: 
     while (seconds_left := end - time.monotonic()) > 0:
         try:
             if is_any_due(opened, only):
-                do_jobs(opened, click.echo, kinds, only)
+                do_jobs(opened, click.echo, kinds, only, end)
                 continue
         except DatabaseUnavailable as problem:
             show.warnings([str(problem)])

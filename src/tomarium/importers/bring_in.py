@@ -13,7 +13,7 @@ from tomarium.atomic_files import write_whole
 from tomarium.catalogue import queries
 from tomarium.catalogue.audit import note
 from tomarium.catalogue.catalogue import Catalogue
-from tomarium.catalogue.edit import Changes, edit, withhold
+from tomarium.catalogue.edit import Changes, edit
 from tomarium.catalogue.entities import entity_of, public_entity
 from tomarium.catalogue.entity_edit import change_entity, make_entity
 from tomarium.catalogue.filing import file_record, id_words
@@ -22,6 +22,7 @@ from tomarium.catalogue.ingest import ingest
 from tomarium.catalogue.life import NotReady, Request, publish
 from tomarium.catalogue.reader import NotAllowed, Reader
 from tomarium.catalogue.record_folder import read_record
+from tomarium.catalogue.withheld_values import withhold
 from tomarium.errors import DatabaseUnavailable, Interrupted, TomariumError
 from tomarium.importers.draft_fields import (
     PARAMETER,

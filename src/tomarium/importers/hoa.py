@@ -11,11 +11,11 @@ from typing import Any, Final
 
 from tomarium import units
 from tomarium.catalogue.filing import id_words
+from tomarium.catalogue.quantity import parameter_of
 from tomarium.errors import FormatError, InputError, ParameterError
 from tomarium.importers.found import DraftEntity, DraftRecord, Found, Notes, Source
 from tomarium.importers.hoa_fields import BLOCKS, PLACES, SCHEMA_UNITS, squeezed
 from tomarium.importers.people import person_of
-from tomarium.importers.quantity import parameter_of
 from tomarium.importers.read_text import objects_in, read_json
 from tomarium.model import Funding, Person, Related, Value
 from tomarium.model.parameter import unit as unit_of

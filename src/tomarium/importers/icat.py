@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from tomarium.catalogue.filing import id_words
+from tomarium.catalogue.quantity import parameter_of
 from tomarium.errors import ParameterError
 from tomarium.importers.found import DraftEntity, DraftFile, DraftRecord, Found, Notes, Source, sources_first
 from tomarium.importers.icat_entities import Icat, IcatEntity, Reference, read_icat
 from tomarium.importers.icat_relations import DatasetRelations
 from tomarium.importers.icat_types import note_unknown
 from tomarium.importers.people import person_of
-from tomarium.importers.quantity import parameter_of
 from tomarium.model import Funding, Person, Related, Value
 from tomarium.standards import identifiers, panet
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from tomarium.importers.quantity import words_of
+from tomarium.catalogue.quantity import words_of
 from tomarium.model.parameter import is_private
 
 NAME: Final = "original-metadata.json"

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any, Final, cast
 
 from tomarium.catalogue.filing import id_words
+from tomarium.catalogue.quantity import parameter_of
 from tomarium.errors import FormatError, InputError, ParameterError
 from tomarium.importers.found import DraftEntity, DraftFile, DraftRecord, Found, Notes, Source, sources_first
 from tomarium.importers.people import person_of
-from tomarium.importers.quantity import parameter_of
 from tomarium.model import Person, Related, Value
 from tomarium.model.person import write_person
 from tomarium.model.publication import RELATIONS, Relation

@@ -19,7 +19,9 @@ BLOCK = 1 << 22
 """Values worked on at a time."""
 
 
-def reduce_references(frames: Any, kind: Literal["flat", "dark"]) -> NDArray[np.float32]:
+def reduce_references(
+    frames: Any, kind: Literal["flat", "dark"], by: Literal["mean", "median"] = "mean"
+) -> NDArray[np.float32]:
     """Reduce repeated frames to one.
 
     Flat fields: from eight frames on the mean of what lies within 3.5 standard deviations of the median,
@@ -33,6 +35,8 @@ def reduce_references(frames: Any, kind: Literal["flat", "dark"]) -> NDArray[np.
         Counts of any real type; values that are not finite are left out.
     kind : {"flat", "dark"}
         What the frames are.
+    by : {"mean", "median"}
+        "median": that of all frames, whatever their number, as tomodata averages flats.
 
     Returns
     -------
@@ -61,7 +65,7 @@ def reduce_references(frames: Any, kind: Literal["flat", "dark"]) -> NDArray[np.
     for row in range(0, rows, step):
         block = frames[:, row : row + step].astype(np.float64)
         block[~np.isfinite(block)] = np.nan
-        result[row : row + step] = _reduce(block, kind, floor)
+        result[row : row + step] = _median(block) if by == "median" else _reduce(block, kind, floor)
     return result
 
 

@@ -20,7 +20,7 @@ from tomarium.catalogue.tokens import Scope
 from tomarium.portal.door import Door
 from tomarium.portal.forms import Fields, add_form_route, demand_known, read_days, run_form_action
 from tomarium.portal.identity import demand_scope
-from tomarium.portal.pages.manage import FIELDS, MANAGE, content_of
+from tomarium.portal.pages.manage import FIELDS, MANAGE, VALUES, content_of
 from tomarium.portal.rendering import answer_html, wants_json
 from tomarium.portal.request_context import CurrentRequest, RequestContext
 
@@ -52,10 +52,14 @@ def add_routes(app: FastAPI) -> None:
 
 
 def change(request_context: CurrentRequest, id: str, fields: Fields) -> Response:
-    """Change what a record says: `title`, `description`, `creators`, `licence` …; lists have a line for each item."""
+    """Change what a record says: `title`, `description`, `creators`, `licence` …; lists have a line for each item.
+
+    `parameters` sets those of its lines NAME = VALUE; `withhold` keeps one to those who keep the record, and `disclose`
+    declares one public.
+    """
 
     def act(reader: Reader) -> None:
-        demand_known(fields, FIELDS)
+        demand_known(fields, (*FIELDS, *VALUES))
         edit(request_context.catalogue, reader, id, changes_of(fields))
 
     return _answer_done(request_context, id, "write", act, "Saved.")

@@ -1,7 +1,7 @@
 """Packed chunks read past the HDF5 library: in several threads, and of a bitshuffled chunk only what is wanted.
 
 The library unpacks one chunk after the other, each whole. Bitshuffle cuts a chunk into blocks of 8 KiB that
-stand alone, so that some rows of a frame need some of its blocks.
+stand alone, so that some rows of a frame need some of its blocks; where these lie is kept for the rows below.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import os
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from threading import local
 from typing import Any, Final, Literal
@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from tomarium.array import processors
 from tomarium.compiled import extension, level
 from tomarium.errors import EngineUnavailable, FormatError
+from tomarium.formats.hdf5.block_places import HEADER, BlockPlaces, ChunkPlaces, Start
 
 Packing = Literal["bitshuffle-lz4", "deflate", "shuffle-deflate"]
 
@@ -34,8 +35,12 @@ _FEW: Final = 16
 # Less than this is unpacked before a second thread has begun.
 _SMALL_BYTES: Final = 1 << 20
 # What is read beyond the place where the wanted rows of a chunk should end, for no chunk is packed evenly.
-_MARGIN: Final = 1 << 16
+_MARGIN: Final = 1 << 14
 _FURTHER: Final = 1.25
+# Of fewer rows the places of blocks are not kept: a look at some slices asks for no rows below.
+_KEPT_ROWS: Final = 8
+# Parts that the work of a thread is cut into: of single chunks the threads would wait for each other.
+_TURNS: Final = 8
 
 
 @dataclass(frozen=True)
@@ -51,6 +56,20 @@ class _Chunk:
     members: NDArray[np.intp]
     to_rows: slice
     to_columns: slice
+
+    def wanted(self, shape: tuple[int, int, int], itemsize: int) -> tuple[int, int]:
+        """Return the first byte of its elements that is unpacked, and the one behind the last."""
+        _, tall, wide = shape
+        line = wide * itemsize
+        if self.alone:  # one frame alone needs its rows and no more
+            start = self.frames.start * tall
+            return (start + self.rows.start) * line, (start + self.rows.stop) * line
+        return self.frames.start * tall * line, self.frames.stop * tall * line
+
+    @property
+    def alone(self) -> bool:
+        """Whether only one of its frames is wanted."""
+        return bool(self.frames.stop - self.frames.start == 1)
 
 
 def packing_of(dataset: h5py.Dataset) -> Packing | None:
@@ -87,12 +106,13 @@ def read_chunks(
     ranges: Sequence[slice],
     outs: Sequence[NDArray[Any]],
     threads: int | None = None,
+    places: BlockPlaces | None = None,
 ) -> bool:
     """Read ranges of rows of some frames of a packed dataset, each chunk once.
 
     `outs`: for each range an array (frame, row, column) that is filled. `threads`: how many unpack at a time;
-    None for all processors. Result: False where a chunk is absent, was stored unpacked, or the file is not an
-    ordinary one: the HDF5 library must read it then.
+    None for all processors. `places`: what earlier reads found, and takes what this one does. Result: False where a
+    chunk is absent, was stored unpacked, or the file is not an ordinary one: the HDF5 library must read it then.
     """
     if dataset.file.driver != "sec2" or dataset.file.userblock_size or not hasattr(os, "preadv"):
         return False
@@ -104,51 +124,105 @@ def read_chunks(
             parts_by_offset.setdefault(chunk.offset, []).append((chunk, out))
     if not parts_by_offset:
         return True
-    chunks = [parts[0][0] for parts in parts_by_offset.values()]
-    shape, kind = dataset.chunks, dataset.dtype
     descriptor = dataset.file.id.get_vfd_handle()
     where = f"{dataset.file.filename}: {dataset.name}"
-    unpack, whole = _UNPACKERS[packing], packing != "bitshuffle-lz4"
-    total = int(np.prod(shape)) * kind.itemsize
-    # One buffer a thread, for fresh pages cost as much as reading into them.
-    longest, room = max(chunk.size for chunk in chunks), local()
-    end = max(chunk.offset + chunk.size for chunk in chunks)
+    every_part = list(parts_by_offset.values())
+    end = max(parts[0][0].offset + parts[0][0].size for parts in every_part)
     if end > os.fstat(descriptor).st_size:
         raise FormatError(
             f"{where} has a chunk that ends at byte {end}, behind the file; copy the file again"
         )
-
-    def fill(parts: list[tuple[_Chunk, NDArray[Any]]]) -> None:
-        chunk = parts[0][0]
-        if not hasattr(room, "bytes"):
-            room.bytes, room.further = bytearray(longest), 1.0
-        packed, have = memoryview(room.bytes)[: chunk.size], 0
-        share = 1.0 if whole else max(_share_before_end(chunk, shape) for chunk, _ in parts)
-        while True:
-            end = min(chunk.size, int(chunk.size * share * room.further) + _MARGIN)
-            os.preadv(descriptor, [packed[have:end]], chunk.offset + have)
-            try:
-                content = _inflated(packed[:end], total) if whole else packed[:end]
-                for part_chunk, out in parts:
-                    _fill(out, part_chunk, shape, kind, partial(unpack, content))
-                return
-            except (ValueError, zlib.error) as error:
-                if end == chunk.size:
-                    raise FormatError(
-                        f"{where}: at byte {chunk.offset} lies a chunk that does not unpack ({error}); copy the file "
-                        f"again"
-                    ) from error
-            have, room.further = end, room.further * _FURTHER
-
+    keep = packing == "bitshuffle-lz4" and any(rows.stop - rows.start >= _KEPT_ROWS for rows in ranges)
+    known = (places or BlockPlaces()).of(descriptor)
+    reader = _Reader(
+        descriptor, where, packing, dataset.chunks, dataset.dtype, known, keep and places is not None
+    )
     enough = sum(out.nbytes for out in outs) > _SMALL_BYTES
-    threads = min(threads or processors(), len(chunks)) if enough else 1
+    threads = min(threads or processors(), len(every_part)) if enough else 1
     if threads <= 1:
-        for parts in parts_by_offset.values():
-            fill(parts)
+        reader.fill(every_part)
         return True
+    turns = min(len(every_part), _TURNS * threads)
     with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(fill, parts_by_offset.values()))
+        list(pool.map(reader.fill, (every_part[turn::turns] for turn in range(turns))))
     return True
+
+
+@dataclass(frozen=True)
+class _Reader:
+    """Reads and unpacks chunks of a dataset."""
+
+    descriptor: int
+    where: str
+    packing: Packing
+    shape: tuple[int, int, int]
+    kind: np.dtype[Any]
+    known: ChunkPlaces
+    keep: bool
+    room: local = field(default_factory=local)
+
+    def fill(self, chunks: Sequence[list[tuple[_Chunk, NDArray[Any]]]]) -> None:
+        """Take what is wanted out of some chunks."""
+        for parts in chunks:
+            if self.packing == "bitshuffle-lz4":
+                self._fill_from_blocks(parts)
+            else:
+                self._fill_from_all(parts)
+
+    def _fill_from_all(self, parts: list[tuple[_Chunk, NDArray[Any]]]) -> None:
+        chunk = parts[0][0]
+        packed = self._buffer(chunk.size)[: chunk.size]
+        os.preadv(self.descriptor, [packed], chunk.offset)
+        try:
+            content = _inflated(packed, int(np.prod(self.shape)) * self.kind.itemsize)
+        except (ValueError, zlib.error) as error:
+            raise self._damage(chunk, error) from error
+        for part, out in parts:
+            _fill(out, part, self.shape, self.kind, partial(_UNPACKERS[self.packing], content))
+
+    def _fill_from_blocks(self, parts: list[tuple[_Chunk, NDArray[Any]]]) -> None:
+        """Read from the last block on whose place is known, as far as is wanted."""
+        chunk = parts[0][0]
+        total = int(np.prod(self.shape)) * self.kind.itemsize
+        wanted = [part.wanted(self.shape, self.kind.itemsize) for part, _ in parts]
+        first, last = min(first for first, _ in wanted), max(last for _, last in wanted)
+        start, block = self.known.start(chunk.offset, first)
+        # A header stands before what is read, as if the chunk began there.
+        before = HEADER.size if block else 0
+        room = self._buffer(before + chunk.size)
+        if block:
+            HEADER.pack_into(room, 0, total - start.unpacked, block)
+        offset, size = (start.packed, chunk.size - start.packed) if block else (0, chunk.size)
+        share, have = (last - start.unpacked) / (total - start.unpacked), 0
+        while True:
+            end = min(size, int(size * share * self.room.further) + _MARGIN)
+            os.preadv(self.descriptor, [room[before + have : before + end]], chunk.offset + offset + have)
+            packed = room[: before + end]
+            try:
+                for part, out in parts:
+                    _fill(out, part, self.shape, self.kind, partial(_unpack_bitshuffle, packed, start))
+                break
+            except ValueError as error:
+                if end == size:
+                    if block:  # written anew while it was read, or damaged: look at all of it
+                        self.known.forget(chunk.offset)
+                        self._fill_from_blocks(parts)
+                        return
+                    raise self._damage(chunk, error) from error
+                have, self.room.further = end, self.room.further * _FURTHER
+        if self.keep:
+            self.known.note(chunk.offset, packed, start, last)
+
+    def _buffer(self, size: int) -> memoryview:
+        """Return this thread's memory for a packed chunk: fresh pages cost as much as reading into them."""
+        if len(getattr(self.room, "bytes", b"")) < size:
+            self.room.bytes, self.room.further = bytearray(size), getattr(self.room, "further", 1.0)
+        return memoryview(self.room.bytes)
+
+    def _damage(self, chunk: _Chunk, error: Exception) -> FormatError:
+        return FormatError(
+            f"{self.where}: at byte {chunk.offset} lies a chunk that does not unpack ({error}); copy the file again"
+        )
 
 
 def _chunks(dataset: h5py.Dataset, frames: NDArray[np.intp], rows: slice) -> Iterator[_Chunk | None]:
@@ -197,14 +271,6 @@ def _info_of_all_chunks(dataset: h5py.Dataset, chunks_wanted: int) -> dict[tuple
     return infos
 
 
-def _share_before_end(chunk: _Chunk, shape: tuple[int, int, int]) -> float:
-    """Return how much of a chunk's blocks is wanted or lies before what is, from 0 to 1."""
-    deep, tall, _ = shape
-    alone = chunk.frames.stop - chunk.frames.start == 1
-    frames: float = chunk.frames.start + chunk.rows.stop / tall if alone else chunk.frames.stop
-    return frames / deep
-
-
 def _fill(
     out: NDArray[Any],
     chunk: _Chunk,
@@ -214,11 +280,9 @@ def _fill(
 ) -> None:
     _, tall, wide = shape
     total = int(np.prod(shape)) * kind.itemsize
-    line, frame = wide * kind.itemsize, tall * wide * kind.itemsize
-    alone = chunk.frames.stop - chunk.frames.start == 1
-    # One frame alone needs its rows and no more; of several, all between is unpacked as well.
+    alone = chunk.alone
     rows = chunk.rows if alone else slice(0, tall)
-    first = chunk.frames.start * frame + rows.start * line
+    first, _ = chunk.wanted(shape, kind.itemsize)
     count = (chunk.frames.stop - chunk.frames.start) * (rows.stop - rows.start)
     target = out[int(chunk.places[0]), chunk.to_rows, chunk.to_columns]
     direct = alone and len(chunk.places) == 1 and chunk.columns == wide and target.flags.c_contiguous
@@ -231,20 +295,19 @@ def _fill(
 
 
 def _unpack_bitshuffle(
-    packed: bytes | memoryview, total: int, element: int, first: int, out: NDArray[np.uint8]
+    packed: memoryview, start: Start, total: int, element: int, first: int, out: NDArray[np.uint8]
 ) -> None:
-    extension().bitshuffle_lz4(np.frombuffer(packed, np.uint8), total, element, first, out, level())
+    before = start.unpacked
+    extension().bitshuffle_lz4(
+        np.frombuffer(packed, np.uint8), total - before, element, first - before, out, level()
+    )
 
 
-def _take(
-    inflated: bytes | memoryview, _total: int, _element: int, first: int, out: NDArray[np.uint8]
-) -> None:
+def _take(inflated: bytes, _total: int, _element: int, first: int, out: NDArray[np.uint8]) -> None:
     out[:] = np.frombuffer(inflated, np.uint8)[first : first + len(out)]
 
 
-def _take_shuffled(
-    inflated: bytes | memoryview, _total: int, element: int, first: int, out: NDArray[np.uint8]
-) -> None:
+def _take_shuffled(inflated: bytes, _total: int, element: int, first: int, out: NDArray[np.uint8]) -> None:
     planes = np.frombuffer(inflated, np.uint8).reshape(element, -1)
     planes_wanted = planes[:, first // element : first // element + len(out) // element]
     for number, plane in enumerate(planes_wanted):
@@ -261,9 +324,8 @@ def _inflated(packed: memoryview, total: int) -> bytes:
     return content
 
 
-# What takes part of a chunk: of one that is packed, or of one that was inflated whole before.
-_UNPACKERS: Final[dict[Packing, Callable[[bytes | memoryview, int, int, int, NDArray[np.uint8]], None]]] = {
-    "bitshuffle-lz4": _unpack_bitshuffle,
+# What takes part of a chunk that was inflated whole before.
+_UNPACKERS: Final[dict[Packing, Callable[[bytes, int, int, int, NDArray[np.uint8]], None]]] = {
     "deflate": _take,
     "shuffle-deflate": _take_shuffled,
 }

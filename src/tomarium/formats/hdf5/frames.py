@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from tomarium.errors import FormatError
 from tomarium.formats.frames.per_frame import PerFrame, plain_cost
+from tomarium.formats.hdf5.block_places import BlockPlaces
 from tomarium.formats.hdf5.chunk_reader import Packing, packing_of, read_chunks
 from tomarium.formats.hdf5.errors import guarded
 from tomarium.formats.hdf5.filters import demand_filters, filters_of, load_plugins, needs_plugin
@@ -57,6 +58,7 @@ class Hdf5Frames(PerFrame):
     index: NDArray[np.intp] | None = None  # frames of the dataset that belong to this stack; None for all
     layout: Layout = Layout()  # how the bytes lie
     gaps: tuple[Gap, ...] = ()  # frames whose file is absent, damaged or too short
+    places: BlockPlaces = field(default_factory=BlockPlaces, repr=False)  # of its chunks' blocks
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -103,8 +105,8 @@ class Hdf5Frames(PerFrame):
             return False
         if self.layout.parts:
             [result], [rows] = results, ranges
-            return read_parts(self.path, self.layout.parts, numbers, rows, result)
-        return read_chunks(dataset, self.layout.packing, numbers, ranges, results)
+            return read_parts(self.path, self.layout.parts, numbers, rows, result, self.places)
+        return read_chunks(dataset, self.layout.packing, numbers, ranges, results, places=self.places)
 
     def _fill_piece(self, result: NDArray[Any], dataset: h5py.Dataset, piece: _Piece, rows: slice) -> None:
         by_name = {
@@ -130,7 +132,8 @@ class Hdf5Frames(PerFrame):
         """Return what `read` costs for that many frames and these rows.
 
         Result: bytes read from disk, and bytes decompressed (0 where nothing is compressed). A compressed
-        chunk is always read and decoded whole: one row of a chunk (1, rows, columns) costs the whole frame.
+        chunk is read and decoded whole: one row of a chunk (1, rows, columns) costs the whole frame. Of one
+        that is bitshuffled and unpacked here it costs that row, for the blocks above are stepped over.
         """
         count = len(range(*rows.indices(self.size[1])))
         chunks = self.layout.chunks
@@ -141,6 +144,8 @@ class Hdf5Frames(PerFrame):
             blocks = frames * len(np.unique(self.index // chunks[0])) / len(self.index)
         first, last, _ = rows.indices(self.size[1])
         tall = (math.ceil(last / chunks[1]) - first // chunks[1]) * chunks[1]
+        if self.layout.packing == "bitshuffle-lz4" and chunks[0] == 1 and self.order == STACK:
+            tall = last - first
         wide = math.ceil(self.size[2] / chunks[2]) * chunks[2]
         touched = math.ceil(blocks) * chunks[0] * tall * wide * self.dtype.itemsize
         return math.ceil(touched * self.layout.stored), touched if self.layout.compressed else 0

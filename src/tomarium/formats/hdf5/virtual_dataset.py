@@ -11,6 +11,7 @@ import numpy as np
 from h5py import h5s
 from numpy.typing import NDArray
 
+from tomarium.formats.hdf5.block_places import BlockPlaces
 from tomarium.formats.hdf5.chunk_reader import packing_of, read_chunks
 from tomarium.formats.hdf5.names import file_of
 from tomarium.formats.hdf5.security_check import open_checked
@@ -75,12 +76,17 @@ def _box(space: h5s.SpaceID) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
 
 
 def read_parts(
-    scan: Path, parts: tuple[Part, ...], numbers: NDArray[np.intp], rows: slice, out: NDArray[Any]
+    scan: Path,
+    parts: tuple[Part, ...],
+    numbers: NDArray[np.intp],
+    rows: slice,
+    out: NDArray[Any],
+    block_places: BlockPlaces,
 ) -> bool:
     """Read frames of a virtual dataset from the files that hold them, where their chunks are unpacked here.
 
-    `numbers`: frames of the virtual dataset, in the order wanted. Result: False where some are in no part, or
-    the HDF5 library must read them.
+    `numbers`: frames of the virtual dataset, in the order wanted. `block_places`: of the chunks' blocks, as earlier
+    reads found them. Result: False where some are in no part, or the HDF5 library must read them.
     """
     lacking = np.ones(len(numbers), bool)
     for part in parts:
@@ -99,7 +105,7 @@ def read_parts(
                 return False
             together = np.array_equal(places, np.arange(places[0], places[0] + len(places)))
             target = out[places[0] : places[0] + len(places)] if together else np.empty_like(out[places])
-            if not read_chunks(dataset, packing, frames, [rows], [target]):
+            if not read_chunks(dataset, packing, frames, [rows], [target], places=block_places):
                 return False
             if not together:
                 out[places] = target

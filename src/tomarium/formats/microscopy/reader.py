@@ -7,8 +7,11 @@ such a file is opened. Files are recognised without it; reading one then says wh
 from __future__ import annotations
 
 import io
+import logging
+import math
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib import import_module
 from importlib.util import find_spec
@@ -20,6 +23,7 @@ import numpy as np
 from tomarium.errors import FormatError, TomariumError
 from tomarium.formats.format import Format, Match, no_match
 from tomarium.formats.microscopy.axes import axis_of, plain
+from tomarium.formats.microscopy.spectrum_end import refuse_cut_spectrum
 from tomarium.formats.microscopy.vendor_detection import Kind, kind_of
 from tomarium.formats.opening.image_user_values import SPATIAL
 from tomarium.model import Axis, Image, Volume
@@ -100,7 +104,7 @@ def _load(path: Path, kind: Kind) -> tuple[list[Mapping[str, Any]], list[str]]:
             f"{path}: is {kind.title}; to read it install rosettasciio (GPL-3.0), which is an extra: {INSTALL}"
         ) from problem
     try:
-        with warnings.catch_warnings(record=True) as caught:
+        with warnings.catch_warnings(record=True) as caught, _logged() as logged:
             warnings.simplefilter("always")
             # By its path h5py would lock the file for as long as the image lives; a stream it only reads.
             source: Any = _Stream(path) if kind.reader == "emd" else str(path)
@@ -126,7 +130,31 @@ def _load(path: Path, kind: Kind) -> tuple[list[Mapping[str, Any]], list[str]]:
         for warning in caught
         if not issubclass(warning.category, ResourceWarning | DeprecationWarning)
     ]
-    return images, list(dict.fromkeys(messages))
+    return images, list(dict.fromkeys(messages + logged))
+
+
+class _LogInto(logging.Handler):
+    """Appends each warning and error to a list."""
+
+    def __init__(self, messages: list[str]) -> None:
+        super().__init__(logging.WARNING)
+        self.messages = messages
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Append its message as one line."""
+        self.messages.append(" ".join(record.getMessage().split()))
+
+
+@contextmanager
+def _logged() -> Iterator[list[str]]:
+    """Keep what the vendors' readers log of a file as messages, in place of lines on the terminal."""
+    messages: list[str] = []
+    logger = logging.getLogger("rsciio")
+    handlers, logger.handlers = logger.handlers, [_LogInto(messages)]
+    try:
+        yield messages
+    finally:
+        logger.handlers = handlers
 
 
 class _Stream(io.FileIO):
@@ -162,6 +190,8 @@ def read(path: Path, match: Match) -> Image:
     number = names.index(match.entry) if match.entry in names else 0
     image = images[number]
     data = LazyData(path, image["data"])
+    if kind.reader == "msa":
+        refuse_cut_spectrum(path, math.prod(data.shape))
     original = image.get("original_metadata", {})
     axes = tuple(axis_of(axis, place) for place, axis in enumerate(_in_order(image["axes"])))
     repaired: list[str] = []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -14,6 +14,9 @@ from tomarium.formats.opening.angles import look_like_turns_in_radians, without_
 from tomarium.model import Scan, Value
 from tomarium.model.geometry import BY_NAME, PER_VIEW, user_value
 from tomarium.model.slab import RAW_DOMAINS
+
+_OF_COUNTS: Final = ("holds no flat fields", "holds no dark fields")
+"""Warnings of what counts alone want."""
 
 
 def with_user_values(scan: Scan, values: Mapping[str, Any]) -> Scan:
@@ -45,7 +48,9 @@ def with_domain(scan: Scan, domain: str | None) -> Scan:
         raise ParameterError(
             f"domain={domain!r} was given; frames hold {', '.join(RAW_DOMAINS[:-1])} or {RAW_DOMAINS[-1]}"
         )
-    return replace(scan, domain=known_domain)
+    answered = ("--domain",) if known_domain == "counts" else ("--domain", *_OF_COUNTS)
+    warnings = tuple(said for said in scan.warnings if not any(words in said for words in answered))
+    return replace(scan, domain=known_domain, warnings=warnings)
 
 
 def checked(scan: Scan) -> Scan:

@@ -22,7 +22,14 @@ from tomarium.formats.opening import unpacked
 from tomarium.formats.opening.angle_file import numbers
 from tomarium.formats.opening.angles import assumed_angles, in_degrees, without_references
 from tomarium.formats.opening.directory_listing import named_in
-from tomarium.formats.opening.filenames import gaps, name_of_slices, natural, one_series
+from tomarium.formats.opening.filenames import (
+    gaps,
+    is_named_projection,
+    name_of_slices,
+    natural,
+    one_series,
+    series_of,
+)
 from tomarium.formats.tiff.frames import (
     USUAL,
     TiffFrames,
@@ -76,8 +83,12 @@ def detect(path: Path) -> Match | None:
         slices = None if evidence else name_of_slices(files, path)
         if slices:
             return no_match(f"{slices}, and no flats, darks or angles lie there: they are slices")
-        why = evidence or "nothing there says whether they are projections or slices (tiff-slices)"
-        return Match(0.6, "series", f"{len(files)} TIFF files lie in {folder_names}; {why}")
+        first = min(series_of(files)[0], key=natural)
+        named = f"the name {first.name} speaks of projections" if is_named_projection(first) else None
+        why = evidence or named or "nothing there says whether they are projections or slices"
+        # Without flats, darks or angles no slice could be reconstructed: what nothing names is a volume.
+        score = 0.6 if evidence or named else 0.2
+        return Match(score, "series", f"{len(files)} TIFF files lie in {folder_names}; {why}")
     if not is_tiff(path):
         return None
     try:

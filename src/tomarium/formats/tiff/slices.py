@@ -24,6 +24,7 @@ from tomarium.model import Axis, Volume
 
 # How many odd files are named.
 _NAMED: Final = 5
+_UNSAID: Final = "nothing says that they are slices, for which they are taken"
 
 
 def detect(path: Path) -> Match | None:
@@ -60,7 +61,11 @@ def detect(path: Path) -> Match | None:
         return Match(
             0.65, "slices", f"{files_held}; their pixels are {kind.name}, as of slices and not of a camera"
         )
-    return Match(0.3, "slices", f"{files_held}; nothing says that they are slices")
+    return Match(
+        0.3,
+        "slices",
+        f"{files_held}; {_UNSAID}: if they are projections, give their angles, such as --angles 0:180:{len(files)}",
+    )
 
 
 def _files(path: Path) -> list[Path]:
@@ -95,6 +100,8 @@ def read(path: Path, match: Match) -> Volume:
         raise FormatError(f"{path}: {len(slices)} files hold {frames.shape[0]} pages; a slice has one page")
     metadata: dict[str, Any] = {"format": match.dialect, "why": match.why, "first_slice": slices[0].name}
     notes = [*notes_of_calibration, *frames.notes, *_notes_on_files(files, slices)]
+    if _UNSAID in match.why:
+        notes.append(match.why)
     if notes:
         metadata["notes"] = notes
     if voxel is None:

@@ -422,7 +422,7 @@ def _weight(
     noise = float(power[corner].sum() / max(np.count_nonzero(outside[corner]), 1))
     share = _running_mean(_running_mean(outside.astype(np.float64), 9, 0), 5, 1)
     smooth = _running_mean(_running_mean(power, 9, 0), 5, 1) / np.maximum(share, 1e-12)
-    return np.clip(1 - 1.5 * noise / np.maximum(smooth, 1e-300), 0, 1)
+    return np.clip(1 - 1.5 * noise / np.maximum(smooth, 1e-30 * noise + 1e-300), 0, 1)
 
 
 def _running_mean(values: NDArray[np.float64], width: int, axis: int) -> NDArray[np.float64]:

@@ -42,7 +42,18 @@ def of_scan(scan: Scan) -> tuple[str, ...]:
         )
     if scan.darks is None and scan.domain == "counts":
         sentences.append("the scan has no dark frames: darks are taken as 0")
-    return (*sentences, *_of_few_views(scan), *_of_angles(scan))
+    return (*sentences, *_of_axis(scan), *_of_few_views(scan), *_of_angles(scan))
+
+
+def _of_axis(scan: Scan) -> tuple[str, ...]:
+    """Say that the axis does not lie on the detector."""
+    axis, columns = scan.geometry.axis_column, scan.shape[2]
+    if axis is None or -0.5 <= axis.value <= columns - 0.5:
+        return ()
+    return (
+        f"the rotation axis at column {axis.value:.2f} lies outside of the detector, whose columns are 0 to "
+        f"{columns - 1}: no view sees the middle of the slice; check --axis",
+    )
 
 
 def _of_few_views(scan: Scan) -> tuple[str, ...]:

@@ -175,7 +175,10 @@ def from_steps(names: Sequence[str], among: Protocol, domain: Domain = "counts")
             if _turns_counts_into_attenuation(step) or _corrects_counts(step):
                 items = [item for item in items if not _corrects_counts(item.step)]
             items.append(Item(step))
-    needs_transmission = any(getattr(item.step, "accepts", ()) == ("transmission",) for item in items)
+    needs_transmission = any(
+        getattr(item.step, "accepts", ()) == ("transmission",) or item.step.name == "minus_log"
+        for item in items
+    )
     if needs_transmission and domain == "counts":
         items = [Item(i.step, {**i.given, "log": False}) if _corrects_counts(i.step) else i for i in items]
         if not any(isinstance(i.step, Step) and i.step.gives == "attenuation" for i in items):

@@ -39,6 +39,8 @@ class Resolved:
         Its name, with a number behind it from the second of that name on.
     awaits : tuple of str
         Parameters that a probe of the same protocol will fill; their value is None until then.
+    scan : Scan or None
+        The scan that a probe looks at: with the views before it, and without those behind it.
     """
 
     step: AnyStep
@@ -47,6 +49,7 @@ class Resolved:
     after: Layout
     key: str
     awaits: tuple[str, ...] = ()
+    scan: Scan | None = None
 
     @property
     def plain(self) -> dict[str, Any]:
@@ -103,7 +106,8 @@ class _State:
     def add(self, step: AnyStep, values: Mapping[str, Value[Any]], after: Layout) -> None:
         key = key_of(step, self.items)
         awaits = tuple(name for name, value in values.items() if value is _AWAITED)
-        self.items.append(Resolved(step, values, self.layout, after, key, awaits))
+        seen = self.scan if isinstance(step, Probe) else None
+        self.items.append(Resolved(step, values, self.layout, after, key, awaits, seen))
         self.layout = after
 
     def lift(self) -> None:

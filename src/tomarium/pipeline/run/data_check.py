@@ -21,6 +21,7 @@ from tomarium.kernels.half_acquisition import FULL_TURN_DEG, turn_deg
 from tomarium.kernels.truncation import Edge, truncated_views
 from tomarium.model import Frames, Scan
 from tomarium.pipeline.protocol.protocol import Protocol
+from tomarium.pipeline.run.values_check import of_domain, of_rows
 from tomarium.steps.core.step import View
 from tomarium.steps.views.frames import ChosenFrames
 from tomarium.steps.views.select_views import select_views
@@ -43,7 +44,6 @@ JUMP: Final = 1.3
 _LASTS: Final = 5
 _SATURATED: Final = 5e-3
 _WRAPPED: Final = 1e-3
-_NOT_FINITE: Final = 1e-2
 _OPPOSITES: Final = 8
 _FEWEST_COLUMNS: Final = 64
 _STUCK: Final = 10
@@ -141,6 +141,10 @@ def checked(scan: Scan, protocol: Protocol, row: int | None = None, *, force: bo
         problems += _of_turn(scan, probe_rows)
         notes += () if _numbered(protocol) else _of_shadows(scan, probe_rows)
         notes += _of_counts(scan, probe_rows, rows)
+        notes += of_domain(
+            scan, probe_rows.projections, any(i.step.name == "normalise_air" for i in protocol.items)
+        )
+    notes += () if row is not None or problems else of_rows(scan)
     if problems and not force:
         raise InputError(f"{scan.path}: {'; '.join(problems)}; --force (force=True) goes on all the same")
     return replace(scan, warnings=(*problems, *notes, *scan.warnings)) if problems or notes else scan
@@ -371,9 +375,6 @@ def _of_counts(scan: Scan, probe_rows: _Seen, rows: slice) -> Iterator[str]:
     if scan.domain != "counts":
         return
     raw = probe_rows.raw
-    not_finite = float(_lost(probe_rows).mean())
-    if not_finite > _NOT_FINITE:
-        yield f"{100 * not_finite:.3g} % of the counts are not finite and were filled from their neighbours"
     if raw.dtype.kind in "iu" and raw.size:
         yield from _of_integers(raw, probe_rows.flats)
     if probe_rows.flats is None:
@@ -386,7 +387,8 @@ def _of_counts(scan: Scan, probe_rows: _Seen, rows: slice) -> Iterator[str]:
     if brightest > BRIGHTER:
         yield (
             f"the projections are {brightest:.3g} times as bright as the flats where nothing absorbs: exposure or "
-            f"beam differed, and the attenuation is wrong by -ln {brightest:.3g}"
+            f"beam differed, or the sample stood in the flats; the attenuation is wrong by -ln {brightest:.3g} or "
+            f"more, so look at the flats, and take others with --flats where there are any"
         )
     yield from _jumps(_mean(probe_rows.signal, axis=(1, 2)))
     if raw.dtype.kind in "iu":
@@ -421,17 +423,18 @@ def _of_integers(raw: NDArray[Any], flats: NDArray[np.float64] | None) -> Iterat
     steady = raw.max(axis=0) == raw.min(axis=0)
     if steady.mean() > _FEW_STUCK or not raw.shape[0] > 1:
         steady[...] = False
-    highest = int(raw[:, ~steady].max())
-    ceiling = highest == np.iinfo(raw.dtype).max or (highest > 200 and (highest + 1) & highest == 0)
-    if ceiling:
-        share = max(
-            float(np.mean(raw[:, ~steady] == highest)),
-            0.0 if flats is None else float(np.mean(flats[:, ~steady] >= highest)),
-        )
+    # A sample that fills the field leaves the projections below what saturates the flats: each is looked at alone.
+    for what, frames in (("projections", raw), ("flats", flats)):
+        seen = None if frames is None else frames[:, ~steady]
+        if seen is None or not seen.size:
+            continue
+        highest = int(np.nan_to_num(seen, posinf=0).max())
+        ceiling = highest == np.iinfo(raw.dtype).max or (highest > 200 and (highest + 1) & highest == 0)
+        share = float(np.mean(seen == highest)) if ceiling else 0.0
         if share > _SATURATED:
             yield (
-                f"{100 * share:.3g} % of the counts of projections or flats are {highest}, the highest the detector "
-                f"can tell: they are saturated, and the attenuation there is wrong"
+                f"{100 * share:.3g} % of the counts of the {what} are {highest}, the highest the detector can tell: "
+                f"they are saturated, and the attenuation there is wrong"
             )
     if raw.dtype.itemsize <= 2 and raw.shape[2] > 1:
         span = np.iinfo(raw.dtype).max - int(np.iinfo(raw.dtype).min)

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from tomarium.atomic_files import drafts_of, take_lock, write_json
 from tomarium.errors import InputError
+from tomarium.formats.record.reader import CRATE
 from tomarium.formats.resumable.progress import ProgressLog
 
 FOLDER: Final = "unfinished"
@@ -232,9 +233,10 @@ def _demand_own(folder: Path) -> None:
             draft.unlink(missing_ok=True)
         _remove_empty(home)  # killed after its last word
     if any(folder.iterdir()):
-        raise InputError(
-            f"{folder} exists and is not empty; choose another folder with -o, or empty this one"
-        )
+        finished = (folder / CRATE).is_file()
+        found = "holds a finished record, which is kept" if finished else "exists and is not empty"
+        remedy = "remove this one to make it anew" if finished else "empty this one"
+        raise InputError(f"{folder} {found}; choose another folder with -o, or {remedy}")
 
 
 def _demand_same(folder: Path, request: Mapping[str, Any]) -> bool:

@@ -348,7 +348,8 @@ def slices_at_axes(
     Returns
     -------
     list of Slices
-        One for each axis.
+        One for each axis. The field of a half acquisition is as wide as its axis tells: all are cut to the smallest,
+        about the middle, where the axis is.
 
     Raises
     ------
@@ -377,12 +378,14 @@ def slices_at_axes(
     )
     if at_once:
         return _about_axes(resolutions, number, slab, chosen, on_progress, traffic, keep)
+    height, width = (min(resolution.layout.shape[k] for resolution in resolutions) for k in (1, 2))
     results = []
     for number_done, resolution in enumerate(resolutions):
         on_progress("axis", number_done, len(resolutions))
         ready = make_ready(resolution.work[number:], resolution.scan, "row", needed_rows)
         result = through(slab, ready, array.processors(), traffic)
-        results.append(Slices(replace(result, data=np.stack(_kept(result.data, keep))), resolution, {}))
+        images = _kept(_middle(result.data, height, width), keep)
+        results.append(Slices(replace(result, data=np.stack(images)), resolution, {}))
     on_progress("axis", len(resolutions), len(resolutions))
     return results
 
@@ -442,6 +445,12 @@ def _about_axes(
             results.append(Slices(single, resolution, {}))
     on_progress("axis", len(resolutions), len(resolutions))
     return results
+
+
+def _middle(images: Any, height: int, width: int) -> Any:
+    """Cut images (image, y, x) to a size, half a pixel above the middle where the parity differs."""
+    top, left = (images.shape[1] - height) // 2, (images.shape[2] - width) // 2
+    return images[:, top : top + height, left : left + width]
 
 
 def _kept(images: Any, keep: Callable[[Any], Any]) -> list[Any]:

@@ -394,10 +394,11 @@ def ask_probes(
 def _sample(resolution: Resolution, probe: Any, demand_wanted: Callable[[], object] | None) -> Sample:
     number = resolution.items.index(probe)
     before = [item for item in resolution.items[:number] if item in resolution.work]
+    reached = replace(resolution, scan=probe.scan)
     return Sample(
-        resolution.scan,
+        probe.scan,
         probe.before,
-        lambda rows: evaluate(resolution, before, tuple(rows), processors(), demand_wanted),
+        lambda rows: evaluate(reached, before, tuple(rows), processors(), demand_wanted),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
 from fastapi import HTTPException
 from sqlalchemy import Connection
@@ -21,8 +22,9 @@ from tomarium.catalogue.reader import NotAllowed, Reader
 from tomarium.catalogue.record_folder import read_record
 from tomarium.catalogue.record_use import Use, use_of
 from tomarium.catalogue.settings import all_settings
+from tomarium.catalogue.withheld_values import exposed, withheld_of
 from tomarium.errors import InputError
-from tomarium.model import Record
+from tomarium.model import Record, Value, parameter
 from tomarium.model.person import write_person
 from tomarium.model.plain_card import FIELDS as CARD
 from tomarium.model.publication import write_funding, write_related
@@ -45,6 +47,28 @@ FIELDS = (
     "related",
     *(f"plain_{name}" for name in CARD),
 )
+
+
+VALUES = ("parameters", "withhold", "disclose")
+"""Fields of the form of values."""
+
+
+@dataclass(frozen=True)
+class PersonalValue:
+    """A parameter that may tell of a person.
+
+    Attributes
+    ----------
+    key, label, text : str
+        Its key; its name and its value for people.
+    withheld : bool
+        Whether only those who keep the record see it.
+    """
+
+    key: str
+    label: str
+    text: str
+    withheld: bool
 
 
 @dataclass(frozen=True)
@@ -124,6 +148,10 @@ class ManagePage:
         Address of a reviewers' link that was just made; it is shown this once.
     months : tuple of (str, Use)
         How often it was seen and taken, by month, the last one first.
+    personal : tuple of PersonalValue
+        Parameters that may tell of a person and were not declared public.
+    opens : str
+        Day on which its files open, ISO 8601; "" where they are open, or it was not published.
     """
 
     title: str
@@ -145,6 +173,8 @@ class ManagePage:
     paths: tuple[str, ...] = field(default=(), metadata=FOR_PEOPLE)
     link_made: str = field(default="", metadata=FOR_PEOPLE)
     months: tuple[tuple[str, Use], ...] = ()
+    personal: tuple[PersonalValue, ...] = ()
+    opens: str = ""
 
 
 def content(request_context: CurrentRequest, id: str, said: str = "") -> ManagePage:
@@ -189,6 +219,7 @@ def content_of(request_context: RequestContext, id: str, said: str = "", *, link
             dois = tuple(states_of(connection, id))
             links = _links(connection, reader, id)
             _, months = use_of(connection, id)
+            withheld = withheld_of(connection, id)
     except NotAllowed as problem:
         raise HTTPException(403, f"{problem}.") from problem
     except InputError as problem:
@@ -215,6 +246,11 @@ def content_of(request_context: RequestContext, id: str, said: str = "", *, link
         links=links,
         link_made=link,
         months=tuple(months.items()),
+        personal=(
+            *(_personal(key, record.parameters[key], False) for key in exposed(record)),
+            *(_personal(key, value, True) for key, value in withheld.items()),
+        ),
+        opens=_opens(record),
         pictures=tuple(
             Credit(part.path, part.creator, part.permission) for part in record.parts if part.kind in CREDITED
         ),
@@ -232,6 +268,17 @@ def _links(connection: Connection, reader: Reader, id: str) -> tuple[LinkRow, ..
         for invitation in invitations
     )
     return tuple(LinkRow(invitation.digest[:12], invitation.made_by, until) for invitation, until in days)
+
+
+def _personal(key: str, value: Value[Any], withheld: bool) -> PersonalValue:
+    return PersonalValue(key, parameter.label(key), parameter.show(key, value.value), withheld)
+
+
+def _opens(record: Record) -> str:
+    publication = record.publication
+    if publication is None or publication.withdrawn or publication.open_from <= datetime.now(UTC):
+        return ""
+    return publication.open_from.date().isoformat()
 
 
 def values_of(record: Record) -> dict[str, str]:

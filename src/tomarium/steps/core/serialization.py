@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from tomarium.errors import ParameterError
 from tomarium.model import Scan
@@ -27,6 +27,22 @@ def all_steps() -> Mapping[str, AnyStep]:
     """
     families: tuple[type[Any], ...] = (Step, View, Probe, Tally)
     return collect("steps", *families)
+
+
+ELSEWHERE: Final[Mapping[str, str]] = {
+    **{
+        one: f"the command tomarium {one}"
+        for one in ("recad", "segment", "check", "measure", "advise", "denoise")
+    },
+    "check_reconstructions": "the command tomarium check",
+    "recad_multi_memmap": "the command tomarium recad",
+    "auto_crop": "tomarium run --crop auto",
+    "angle_offset": "--set fbp.angle_offset_deg=DEGREES",
+    "rotation_axis_by_reconstruction": "tomarium slice --axis-sweep A:B:STEP",
+    "copy_parameters": "tomarium run --like RECORD",
+    "series": "the command tomarium series",
+}
+"""What is no step, though other programs have it as one, or it is named beside the steps → what does it."""
 
 
 def find_step(name: str) -> AnyStep:
@@ -52,8 +68,12 @@ def find_step(name: str) -> AnyStep:
         for step in all_steps().values()
         for alias in (step.name, *step.aliases)
     }
-    if (bare := name.removesuffix(".py")) in steps:
-        return steps[bare]
+    bare = name.removesuffix(".py")
+    for spelling in (bare, bare.lower()):  # Data Exchange writes SART and GridRec
+        if spelling in steps:
+            return steps[spelling]
+    if bare in ELSEWHERE:
+        raise ParameterError(f"{name} is no step of a protocol here: use {ELSEWHERE[bare]}")
     raise ParameterError(f"there is no step {name!r}; {names_alike(name, all_steps())}")
 
 

@@ -153,7 +153,11 @@ def _prepared(scan: Scan, values: Values) -> int:
             "{percent} % of the counts do not exceed the dark: too few photons behind the sample",
         ),
         Figure("dead", 1e-2, "{percent} % of the pixels are dead and were filled from their neighbours"),
-        Figure("not_finite"),
+        Figure(
+            "not_finite",
+            0.0,
+            "{percent} % of the counts are not finite and were filled from their neighbours",
+        ),
         Figure(
             "beyond",
             1e-6,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from math import ceil
+from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,9 @@ from tomarium.model.scan import Reference
 from tomarium.steps.core.context import Context
 from tomarium.steps.core.parameter import NotNegative
 from tomarium.steps.core.step import Cost, Figure, Values, step
+
+FlatsBy = Literal["mean", "median"]
+"""How the flats of a group become one."""
 
 WEAK: Final = 0.05
 """Part of the signal of its neighbours below which a pixel of the flats is dead."""
@@ -70,12 +74,13 @@ def demand_flats(scan: Scan, layout: Layout | None = None) -> None:
     """
     if scan.flats is None:
         raise MissingData(
-            f"{scan.path} has no flat frames, which step flat_field needs; if the data are corrected already, say "
-            f"so with --domain transmission (I/I0) or --domain attenuation (-ln I/I0)"
+            f"{scan.path} has no flat frames, which step flat_field needs; if they lie in another file, name their "
+            f"place with --flats FILE:/PLACE; if the data are corrected already, say so with --domain transmission "
+            f"(I/I0) or --domain attenuation (-ln I/I0)"
         )
 
 
-def average_references(scan: Scan, rows: slice) -> AveragedReferences:
+def average_references(scan: Scan, rows: slice, flats_by: FlatsBy = "mean") -> AveragedReferences:
     """Average the flats, group by group as they were taken, and the darks.
 
     Parameters
@@ -84,6 +89,8 @@ def average_references(scan: Scan, rows: slice) -> AveragedReferences:
         The scan.
     rows : slice
         Rows that are needed.
+    flats_by : {"mean", "median"}
+        How the flats of a group become one; see `reduce_references`.
 
     Returns
     -------
@@ -98,7 +105,7 @@ def average_references(scan: Scan, rows: slice) -> AveragedReferences:
     demand_flats(scan)
     assert scan.flats is not None
     groups = reference_groups(scan.flats, scan.shape[0])
-    flats = [_average(scan.flats.frames, group, rows, "flat") for group in groups]
+    flats = [_average(scan.flats.frames, group, rows, "flat", flats_by) for group in groups]
     height, columns = rows.stop - rows.start, scan.shape[2]
     dark = np.zeros((height, columns), np.float32)
     if scan.darks is not None:
@@ -185,12 +192,14 @@ def reference_groups(flats: Reference, projections: int) -> list[NDArray[np.intp
     return list(np.split(order, breaks))
 
 
-def _average(frames: Frames, chosen: NDArray[np.intp], rows: slice, kind: Any) -> NDArray[np.float32]:
+def _average(
+    frames: Frames, chosen: NDArray[np.intp], rows: slice, kind: Any, by: FlatsBy = "mean"
+) -> NDArray[np.float32]:
     """Average a few rows of all frames at a time: references of a large detector need not fit in memory."""
     columns = frames.shape[2]
     step = max(1, 64_000_000 // (8 * len(chosen) * columns))
     parts = [
-        reduce_references(frames.read(chosen, slice(start, min(start + step, rows.stop))), kind)
+        reduce_references(frames.read(chosen, slice(start, min(start + step, rows.stop))), kind, by)
         for start in range(rows.start, rows.stop, step)
     ]
     return np.concatenate(parts)
@@ -326,7 +335,7 @@ def after_correction(layout: Layout, values: Values) -> Layout:
     halo=RINGS,
     anywhere=True,
     cost=Cost(host=_host, device=_device, prepared=_prepared, nanoseconds=3.0),
-    prepare=lambda scan, values, rows: average_references(scan, rows),
+    prepare=lambda scan, values, rows: average_references(scan, rows, values["flats_by"]),
     alone=none_filled,
     demand=demand_flats,
     figures=(
@@ -336,7 +345,11 @@ def after_correction(layout: Layout, values: Values) -> Layout:
             "{percent} % of the counts do not exceed the dark: too few photons behind the sample",
         ),
         Figure("dead", 1e-2, "{percent} % of the pixels are dead and were filled from their neighbours"),
-        Figure("not_finite"),
+        Figure(
+            "not_finite",
+            0.0,
+            "{percent} % of the counts are not finite and were filled from their neighbours",
+        ),
     ),
     place=20,
     aliases=("flat_field_correction", "normalise", "normalize"),
@@ -348,6 +361,7 @@ def flat_field(
     prepared: AveragedReferences,
     log: bool = True,
     lowest_counts: NotNegative | None = None,
+    flats_by: FlatsBy = "mean",
 ) -> Slab:
     """Correct counts by dark and flat frames, and take the logarithm.
 
@@ -370,6 +384,9 @@ def flat_field(
         The least signal above the dark that is told from none. None is half a count where counts are integers, and
         half the noise of the darks where they are not. T is clamped to this part of F - D, and to 1e-6 at least, so
         that the logarithm is safe. Values above 1 are kept.
+    flats_by : {"mean", "median"}
+        How the flats of a group become one: "mean", of what lies within 3.5 standard deviations of the median, which
+        has a fifth less noise; "median", as tomodata does. Of three to seven flats both are the median.
 
     Returns
     -------
@@ -402,7 +419,7 @@ def flat_field(
     counted = {
         "flat_field.clipped": round(counts.clipped * own),
         "flat_field.dead": round(counts.dead * own),
-        "flat_field.not_finite": round(counts.not_finite * own),
+        "flat_field.not_finite": ceil(counts.not_finite * own),
     }
     domain: Domain = "attenuation" if log else "transmission"
     return replace(slab, data=result, domain=domain, unit="1", report={**slab.report, **counted})

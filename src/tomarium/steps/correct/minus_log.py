@@ -18,6 +18,7 @@ from tomarium.steps.core.step import Cost, Figure, step
     cost=Cost(host=4.5, nanoseconds=4.0),
     figures=(Figure("clipped", 1e-3, "{percent} % of the transmissions were raised to lowest_transmission"),),
     place=35,
+    aliases=("zero_clip", "zero_clip.py", "z"),
 )
 def minus_log(slab: Slab, *, lowest_transmission: Positive = 1e-6) -> Slab:
     """Turn transmission into attenuation, the line integral of the attenuation coefficient.

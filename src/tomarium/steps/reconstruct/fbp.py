@@ -126,7 +126,7 @@ def _after(layout: Layout, values: Values) -> Layout:
         ),
     ),
     place=60,
-    aliases=("filtered_backprojection", "fbp.py"),
+    aliases=("filtered_backprojection", "fbp.py", "gridrec"),
 )
 def fbp(
     slab: Slab,
