@@ -147,7 +147,8 @@ TOLD: Final[dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
     "tiff": (
         ("tomarium info tiffs/", "tomarium convert tiffs/ scan.h5 --to data-exchange --pixel '0.65 um'"),
         ("TIFF tells no angles: a text of them beside the frames, else 0° to 180° are assumed, and it is said.",
-         "Flats and darks are known by their names or folders.",
+         "Flats and darks are known by their names or folders; of another folder they are named: `--flats FOLDER`, "
+         "`--darks FOLDER`.",
          "Numbers that are absent from the series are named.",
          "`.tif.gz` and `.tif.bz2` are read as `.tif` is; a large one is unpacked into the folder that TMPDIR names."),
     ),
