@@ -310,8 +310,8 @@ def _between(first: int, last: int) -> Which:
     return lambda number: number.between(first, last)
 
 
-def _among(numbers: NDArray[np.int64]) -> Which:
-    return lambda number: number.in_(numbers.tolist())
+def _among(connection: Connection, numbers: NDArray[np.int64]) -> Which:
+    return lambda number: dialect_of(connection).one_of(number, numbers.tolist())
 
 
 def _known(since: float) -> float | None:
@@ -320,7 +320,7 @@ def _known(since: float) -> float | None:
 
 def _changed(connection: Connection, columns: Columns, numbers: NDArray[np.int64], serial: int) -> Columns:
     """Read some records once more."""
-    which = _among(numbers)
+    which = _among(connection, numbers)
     lines = _lines(connection, which)
     now = np.concatenate([np.zeros(0, np.int64), *(line_numbers for _, line_numbers, _ in lines)])
     rows, is_present = rows_of(columns, numbers)

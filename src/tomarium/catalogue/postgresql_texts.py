@@ -250,9 +250,10 @@ class _Sample:
 
     def newest_from(self, terms: Sequence[Term], count: int) -> int | None:
         """Tell what the function of this name tells."""
-        plain, beyond = [_plain(term) for term in terms], int(2 * count * len(self.texts) / self.rows)
-        numbers = [number for number, words in self.texts if all(term in words for term in plain)]
-        return numbers[beyond] if len(numbers) > _PARTS * beyond else None
+        texts, beyond = self.texts, int(2 * count * len(self.texts) / self.rows)
+        for term in map(_plain, terms):
+            texts = [one for one in texts if term in one[1]]
+        return texts[beyond][0] if len(texts) > _PARTS * beyond else None
 
 
 _SAMPLES: Final[WeakKeyDictionary[Engine, _Sample]] = WeakKeyDictionary()
