@@ -19,6 +19,7 @@ LEVELS: Final = (4, 2, 1)
 SETTLED_PX: Final = 0.025
 FINEST_PX: Final = 0.7
 FEWEST_COLUMNS: Final = 24
+VIEWS_AT_ONCE: Final = 32
 
 LIKE: Final = 0.9
 """Correlation of a view with its projection below which it is looked for anew, as far as the reach."""
@@ -108,11 +109,11 @@ def align(
         binned = _binned(views, level)
         if level > 1 and (binned.shape[2] < FEWEST_COLUMNS or min(binned.shape[1:]) < 4):
             continue
-        axis, banded = (axis_column + 0.5) / level - 0.5, band_pass(binned, FINEST_PX, coarsest_px)
+        axis, banded = (axis_column + 0.5) / level - 0.5, _banded(binned, coarsest_px)
         before = float("nan")
         for number in range(rounds):
-            expected = band_pass(
-                _projected(binned, angles_deg, axis, columns / level, rows / level), FINEST_PX, coarsest_px
+            expected = _banded(
+                _projected(binned, angles_deg, axis, columns / level, rows / level), coarsest_px
             )
             found = _laid(
                 expected, banded, columns / level, rows / level, reach_px / level if not number else 0
@@ -138,6 +139,15 @@ def _binned(views: Stack, level: int) -> Stack:
         return views if level == 1 else views[:, :1, :1]
     part = views[:, : height * level, : width * level]
     return np.asarray(part.reshape(count, height, level, width, level).mean(axis=(2, 4)), np.float32)
+
+
+def _banded(views: Stack, coarsest_px: float) -> Stack:
+    """Keep what is compared, of a few views at a time: their mirror images beyond the edges take memory."""
+    result = np.empty_like(views)
+    for start in range(0, len(views), VIEWS_AT_ONCE):
+        part = slice(start, start + VIEWS_AT_ONCE)
+        result[part] = band_pass(views[part], FINEST_PX, coarsest_px)
+    return result
 
 
 def _by_profiles(views: Stack, reach_px: float) -> Array:
