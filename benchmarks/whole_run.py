@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -166,13 +167,21 @@ def some_rows(path: Path, folder: Path, slabs: int) -> dict[str, float]:
     height = scan.shape[1]
     began, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_SELF)
     scan = tm.open(path, axis_column=(scan.shape[2] - 1) / 2)
-    chosen = plan(default_protocol(), scan, measure(folder))
-    workers, slab = chosen.sections[-1].workers, chosen.slab_rows
-    wanted = min(height, slabs * workers * slab)
+    resources = measure(folder)
+    chosen = plan(default_protocol(), scan, resources)
+    section, slab = chosen.sections[-1], chosen.slab_rows
+    wanted = min(height, slabs * section.workers * slab)
     first = (height - wanted) // 2
-    run(scan, default_protocol(), folder, measure(folder, None, workers), rows=slice(first, first + wanted),
-        slab_rows=slab, mapper=find_executor("threads").map)  # fmt: skip
-    return told(began, before) | {"rows": wanted, "height": height, "slab_rows": slab, "workers": workers}
+
+    def as_planned(task: Any, cuts: Any, _: int) -> Any:
+        """Few rows are not worth as many workers as all are; here they have them nonetheless."""
+        return find_executor("threads").map(replace(task, threads=section.threads), cuts, section.workers)
+
+    run(scan, default_protocol(), folder, resources, rows=slice(first, first + wanted), slab_rows=slab,
+        mapper=as_planned)  # fmt: skip
+    return told(began, before) | {
+        "rows": wanted, "height": height, "slab_rows": slab, "workers": section.workers,
+    }  # fmt: skip
 
 
 def one(what: str, path: Path, slab_rows: int | None, workers: int | None) -> dict[str, float]:

@@ -36,6 +36,7 @@ from tomarium.portal.pages.admin_settings import LABELS as SETTING_LABELS
 from tomarium.portal.pages.admin_sources import SPANS
 from tomarium.portal.pages.download import KINDS as DOWNLOADS
 from tomarium.portal.pages.harvested import ACCESS
+from tomarium.portal.pages.make_a_slice import COMPUTED
 from tomarium.portal.pages.record import TAKEN
 from tomarium.portal.pages.text_edit import KINDS as TEXT_KINDS
 from tomarium.portal.pages.text_edit import OF as TITLE_OF_TEXT
@@ -82,6 +83,7 @@ GIVEN = (
     *(
         "fetches a coarse level and shows it; needs Matplotlib",
         "By a command, as lists, or opened where it lies",
+        COMPUTED,
     ),
     *(
         second_factor.IS_ON,

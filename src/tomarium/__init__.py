@@ -4,12 +4,14 @@
 >>> scan = tm.open("scan.h5")                                               # doctest: +SKIP
 >>> axis = tm.find_axis(scan)                                               # doctest: +SKIP
 >>> volume = tm.reconstruct(scan)                                           # doctest: +SKIP
+>>> tm.save(volume, "tooth.ome.zarr")                                       # doctest: +SKIP
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from tomarium.conversion.save import save
     from tomarium.datasets.load import load
     from tomarium.formats import open
     from tomarium.formats.frames.scan_of_arrays import scan_of_arrays
@@ -47,6 +49,7 @@ __all__ = [
     "project",
     "protocol",
     "reconstruct",
+    "save",
     "scan_of_arrays",
     "select_views",
     "stitch",
@@ -69,6 +72,7 @@ _HOMES: Final = {
     "project": "tomarium.kernels.projection",
     "protocol": "tomarium.pipeline.protocol.read:as_protocol",
     "reconstruct": "tomarium.pipeline.run.reconstruct",
+    "save": "tomarium.conversion.save",
     "scan_of_arrays": "tomarium.formats.frames.scan_of_arrays",
     "select_views": "tomarium.steps.views.select_views",
     "stitch": "tomarium.steps.views.stitch",

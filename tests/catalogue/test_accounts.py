@@ -15,6 +15,7 @@ from tomarium.catalogue import (
     LOCAL_OWNER,
     Catalogue,
     Reader,
+    file_record,
     invitations,
     open_catalogue,
     passwords,
@@ -28,6 +29,7 @@ from tomarium.catalogue.audit import lines
 from tomarium.catalogue.queries import place_of
 from tomarium.catalogue.reader import ANYBODY, NotAllowed
 from tomarium.errors import InputError
+from tomarium.model import Part
 
 pytestmark = pytest.mark.fast
 
@@ -72,6 +74,15 @@ def file(catalogue: Catalogue, id: str, owner: str = "ben", team: str = "") -> N
                 | {"facets": 0, "voxel_m": None, "public_from": None, "owner": owner, "team": team}
             )
         )
+
+
+def give_folder(catalogue: Catalogue, folder: Path) -> None:
+    """Lay the files of the records there."""
+    folder.mkdir()
+    (folder / "notes.txt").write_text("went well")
+    file_record(folder, title="A tooth", id="mine", parts=(Part("document", "notes.txt"),))
+    with catalogue.writing() as connection:
+        connection.execute(update(tables.stores).values(address=str(folder)))
 
 
 def test_password_opens_its_account_alone(catalogue: Catalogue) -> None:
@@ -342,9 +353,10 @@ def test_password_change_ends_sessions(catalogue: Catalogue) -> None:
         assert tokens.grant_of(connection, session, "session") is None
 
 
-def test_link_opens_its_record_alone(catalogue: Catalogue) -> None:
+def test_link_opens_its_record_alone(catalogue: Catalogue, tmp_path: Path) -> None:
     for id in ("mine", "other"):
         file(catalogue, id)
+    give_folder(catalogue, tmp_path / "record")
     ben = Reader("ben", "member")
     with catalogue.writing() as connection:
         secret = invitations.make_invitation(connection, ben, "mine", 30)
@@ -365,8 +377,9 @@ def test_link_opens_its_record_alone(catalogue: Catalogue) -> None:
         assert not any(secret in str(line) for line in lines(connection, record="mine"))
 
 
-def test_who_may_invite(catalogue: Catalogue) -> None:
+def test_who_may_invite(catalogue: Catalogue, tmp_path: Path) -> None:
     file(catalogue, "mine", team="bones")
+    give_folder(catalogue, tmp_path / "record")
     with catalogue.writing() as connection:
         for reader in (
             LOCAL_OWNER,

@@ -8,6 +8,7 @@ import openpyxl
 import pytest
 
 from tomarium.catalogue import LOCAL_OWNER, Catalogue, file_record, ingest, open_catalogue, read_record
+from tomarium.catalogue.edit import Changes, edit
 from tomarium.catalogue.edit_table import merge_table
 from tomarium.catalogue.withheld_values import withheld_of
 from tomarium.errors import FormatError
@@ -104,6 +105,16 @@ def test_headers_of_spreadsheets_are_understood_and_what_is_not_known_is_named(
         }
     merged = merge_table(catalogue, LOCAL_OWNER, table(tmp_path, "record,phone\ntooth,0456\n"))
     assert [(cell.before, cell.wanted) for cell in merged.conflicts] == [("0123", "0456")]
+
+
+def test_what_nobody_wrote_gives_way_and_keywords_are_added(catalogue: Catalogue, tmp_path: Path) -> None:
+    edit(catalogue, LOCAL_OWNER, "bone", Changes(description="A bone of a bear.", keywords=("bear",)))
+    rows = 'tooth,A molar.,bear\nbone,A femur.,"bear;bone"\n'
+    merged = merge_table(catalogue, LOCAL_OWNER, table(tmp_path, f"record,description,keywords\n{rows}"))
+    assert [(cell.record, cell.field) for cell in merged.conflicts] == [("bone", "description")]
+    tooth, bone = both(tmp_path)
+    assert (tooth.description, tooth.keywords) == ("A molar.", ("bear",))
+    assert (bone.description, bone.keywords) == ("A bone of a bear.", ("bear", "bone"))
 
 
 def test_what_cannot_be_used_is_named_and_the_rest_is_used(catalogue: Catalogue, tmp_path: Path) -> None:

@@ -321,7 +321,9 @@ def test_a_number_alone_means_itself() -> None:
     ],
 )
 def test_what_is_no_range_is_refused_with_what_to_write(words: str) -> None:
-    with pytest.raises(ParameterError, match=r"pixel_m .*Write one of <1 um, >=1 um, 1..2 um"):
+    with pytest.raises(
+        ParameterError, match=r"Pixel size at the sample: .*Write one of <1 um, >=1 um, 1..2 um"
+    ):
         read_range("pixel_m", words)
 
 

@@ -29,6 +29,8 @@ def test_a_record_is_opened_by_its_identifier(
     assert execute(["slice", id, "-o", "slice.png"]) == 0
     assert "z 6, 16 × 16" in capsys.readouterr().out
     assert execute(["check", id]) == 0
+    assert execute(["ingest", str(record), "--title", "A molar"]) == 1
+    assert f"which it keeps; change it with: tomarium edit {id} --title 'A molar'" in capsys.readouterr().err
     assert execute(["slice", f"{id[:-1]}x", "-o", "other.png"]) == 2
     assert "there is no such file or folder" in capsys.readouterr().err
 

@@ -58,6 +58,18 @@ def test_a_plane_of_a_scan_is_that_of_its_volume(
     np.testing.assert_allclose(images[0], images[2], atol=2e-3 * np.ptp(images[0]))
     np.testing.assert_allclose(images[1], images[3], atol=2e-3 * np.ptp(images[1]))
     np.testing.assert_array_equal(images[1], np.asarray(tm.open(places[0]))[:, 20])
+    for words in (
+        ["slice", places[0], "-o", "x.png", "--step", "paganin"],
+        ["measure", str(record), "--bin", "2"],
+    ):
+        assert execute(words) == 2
+        assert "a protocol is carried out on a scan" in capsys.readouterr().err
+    for more, said in ((["--step", "paganin"], True), (["--material", "SiO2 2.65"], False)):
+        scan = [places[1], "--energy", "20 keV", "--distance", "1 cm", "-o", str(tmp_path / "x.png")]
+        assert execute(["slice", *scan, *more]) in (0, 1)
+        assert ("δ/β 100, assumed" in capsys.readouterr().err) == said
+    assert execute(["slice", places[1], "-o", "x.png", "--along", "y", "--row", "3"]) == 2
+    assert execute(["motion", places[1], "--method", "points", "--returns", places[1]]) == 2
 
 
 def test_planes_that_cannot_be(scan_file: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -26,6 +26,11 @@ def test_what_is_no_path_is_no_file(given: str) -> None:
     assert len(str(caught.value)) < 200
 
 
+def test_an_address_is_told_from_a_path() -> None:
+    with pytest.raises(FormatError, match="is an address and no file; fetch the record with `tomarium pull"):
+        tm.open("https://data.example.org/records/tooth")
+
+
 COMMANDS = [
     ["info"], ["doctor"], ["diff", "scan"], ["diff"], ["convert", "scan"], ["axis"], ["plan"], ["ingest"],
     ["slice", "scan", "-o"], ["run", "scan", "-o"], ["run", "scan", "-p"], ["run", "--again"], ["simulate"],

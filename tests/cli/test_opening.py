@@ -112,6 +112,8 @@ def test_run_again_takes_nothing_besides(
     given = ["--axis", "30.5", "--angles", "0:178:90", "--domain", "counts"]
     assert execute(["run", scan_file, *given, "--rows", "0:2", "-o", record]) == 0
     assert execute(["run", "--again", record, "--axis", "3"]) == 2
+    for changed in (["--step", "paganin"], ["--rows", "3:8"], ["--bin", "2"], ["--material", "SiO2 2.65"]):
+        assert execute(["run", "--again", record, *changed]) == 2
     assert "leave out axis_column" in capsys.readouterr().err
     assert execute(["run", "--again", record, "-o", str(tmp_path / "second")]) == 0
     provenance = [json.loads((tmp_path / one / "provenance.json").read_text()) for one in ("first", "second")]

@@ -21,7 +21,7 @@ def simulated(path: Path, *words: str) -> dict:  # type: ignore[type-arg]
 
 def test_every_defect_is_told_in_the_file(tmp_path: Path) -> None:
     told = simulated(
-        tmp_path / "a.h5", "--half", "--rings", "2%", "--zingers", "1e-3", "--dead", "4", "--hot", "0",
+        tmp_path / "a.h5", "--phase", "--half", "--rings", "2%", "--zingers", "1e-3", "--dead", "4", "--hot", "0",
         "--drift", "3,-2,1 px", "--jitter", "0.5 px", "--beam-drift", "2 px", "--beam-jitter", "1 px",
         "--stripes", "8%", "--blocked", "40:80", "--roll", "0.3 deg", "--current-decay", "10%", "--wide", "1.5",
     )  # fmt: skip
@@ -30,6 +30,7 @@ def test_every_defect_is_told_in_the_file(tmp_path: Path) -> None:
     assert asked["ring_error"] == 0.02
     assert asked["beam_stripes"] == pytest.approx(0.08)
     assert asked["span_deg"] == 360.0
+    assert (asked["delta_beta"], asked["propagation"]) == (200.0, "wave")
     assert asked["zingers"] == pytest.approx(1e-3 * 48 * 12)
     assert len(told["dead_pixels"]) == 4
     assert len(told["hot_pixels"]) == 0

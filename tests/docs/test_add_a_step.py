@@ -64,7 +64,7 @@ def test_the_page_is_done(folder: Path, warm: Warm) -> None:
     assert checked.returncode == 0, checked.output
     listed = tomarium(warm, folder, "steps").stdout
     assert "adjust_gamma  (step, package gamma-steps 1.2.0)" in listed
-    assert "fbp  (step, also filtered_backprojection, fbp.py)" in listed
+    assert "fbp  (step, also filtered_backprojection, fbp.py, gridrec)" in listed
     schema = json.loads(tomarium(warm, folder, "steps", "average_slices", "--json").stdout)
     assert schema["package"] == "gamma-steps 1.2.0"
 

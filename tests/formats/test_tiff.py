@@ -108,6 +108,23 @@ def test_references_are_told_by_their_names(tmp_path: Path, flat: str, dark: str
     assert (scan.darks.frames.read(slice(None), slice(None)) == np.full((2, 6, 7), 1)).all()
 
 
+def test_references_of_another_folder_are_named(tmp_path: Path) -> None:
+    folder = series(tmp_path / "s" / "views", STACK)
+    flats = series(tmp_path / "day" / "beam", np.full((3, 6, 7), 200, np.uint16), "a{}.tif")
+    tifffile.imwrite(tmp_path / "s" / "off.tif", np.full((6, 7), 1, np.uint16))
+    scan = opened(folder, flats=flats, darks="../off.tif")  # beside the scan
+    assert scan.flats is not None
+    assert scan.darks is not None
+    assert (scan.flats.frames.read(slice(None), slice(2, 4)) == np.full((3, 2, 7), 200)).all()
+    assert (scan.darks.frames.read(slice(None), slice(None)) == np.full((1, 6, 7), 1)).all()
+    assert scan.counts["flat"] == 3
+    assert not any("flat fields" in said or "dark fields" in said for said in scan.warnings)
+    with pytest.raises(FormatError, match="given as flat fields, has frames of"):
+        opened(folder, flats=series(tmp_path / "other", STACK[:2, :5], "a{}.tif"))
+    with pytest.raises(FormatError, match="holds no TIFF files"):
+        opened(folder, flats=tmp_path / "day")
+
+
 def test_flats_before_and_after(tmp_path: Path) -> None:
     folder = series(tmp_path / "s", STACK)
     for name in ("flat_pre_0.tif", "flat_post_0.tif"):

@@ -10,7 +10,7 @@ from tomarium.kernels.stripe_steps import background_below, bands, without_inter
 
 
 @pytest.mark.parametrize("seed", range(3))
-@pytest.mark.parametrize("width", [1, 2, 4])
+@pytest.mark.parametrize("width", [1, 2, 4, 8])
 def test_a_band_is_found_and_its_background_drawn(seed: int, width: int) -> None:
     clean = clean_scan(seed, 0.005)
     struck = clean.copy()
@@ -25,11 +25,27 @@ def test_a_band_is_found_and_its_background_drawn(seed: int, width: int) -> None
     assert not bands(exact).any()
 
 
-def test_a_band_of_four_columns_leaves_little_in_the_slice() -> None:
-    """The median of 9 columns, of which four are wrong, is the highest of the others: a quarter was left by it."""
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {(90, 94): 0.2},
+        {(90, 98): 0.2},
+        {(90, 94): 0.2, (94, 98): -0.15},
+        {(90, 94): 0.2, (92, 96): 0.2},
+        {(90, 94): 0.2, (92, 93): 9.0},
+    ],
+)
+def test_bands_leave_little_in_the_slice(parts: dict[tuple[int, int], float]) -> None:
+    """Of four columns, of eight, side by side, on each other, and about a dead column.
+
+    The median of 9 columns, of which four are wrong, is the highest of the others: a quarter was left by it.
+    """
     clean = clean_scan(0, 0.005)
     struck = clean.copy()
-    struck[:, 90:94] += 0.2
+    for (first, last), height in parts.items():
+        struck[:, first:last] += height
+    if (92, 93) in parts:
+        struck[:, 92] = 1.0
     assert error(best_treatment(struck)[0], clean) < 0.08 * error(struck, clean)
 
 

@@ -164,6 +164,12 @@ def test_another_exposure_is_told() -> None:
     [said] = warned(later)
     assert "between the projections 89 and 90 and stays so" in said
 
+    def for_a_while(made: Frames) -> None:
+        made["projections"] = made["projections"].astype(np.float32)
+        made["projections"][90:105] *= 0.3
+
+    assert not any("stays so" in said for said in warned(for_a_while))
+
 
 @pytest.mark.parametrize(("told", "turned"), [(360.0, 180), (180.0, 360)])
 def test_angles_that_the_images_contradict_are_refused(told: float, turned: int) -> None:
@@ -238,6 +244,18 @@ def test_numbers_of_another_domain_than_was_told_are_named(given: str, told: Any
 def test_rows_that_hold_nothing_are_named(value: float) -> None:
     assert any(said.startswith("rows 0 to 1 and 7 hold nothing") for said in
                warned(put("projections", (slice(None), [0, 1, 7]), value)))  # fmt: skip
+
+
+@pytest.mark.parametrize("drift", [0.0, 2.0])
+def test_a_beam_that_moved_is_told_unless_it_is_followed(drift: float) -> None:
+    config = SimulationConfig(
+        columns=96, rows=40, views=20, zingers=0, axis_column=47.0, beam_drift_rows=drift
+    )
+    scan = simulated(config)
+    said = [one for one in checked(scan, default_protocol()).warnings if "the beam moved" in one]
+    assert len(said) == (drift > 0)
+    followed = checked(scan, as_protocol("steps: [dynamic_flat_field, fbp]"))
+    assert not any("the beam moved" in one for one in followed.warnings)
 
 
 def test_counts_that_are_not_finite_and_an_axis_beside_the_detector_are_told() -> None:

@@ -11,7 +11,7 @@ from tomarium.catalogue.make_record import make_record, repeat_record
 from tomarium.errors import EngineUnavailable, MissingData, ParameterError
 from tomarium.formats.data_exchange import reader as data_exchange
 from tomarium.kernels.refractive_index import Material, refractive_index
-from tomarium.pipeline.protocol.choice import with_parameter
+from tomarium.pipeline.protocol.choice import Choice, with_parameter
 from tomarium.pipeline.protocol.protocol import Protocol, from_steps, preset
 from tomarium.pipeline.protocol.resolve import freeze, resolve
 
@@ -38,6 +38,13 @@ def test_the_ratio_of_a_material_is_stated_with_its_source() -> None:
     assert source.startswith("SiO2 2.65 g/cm³ at 20 keV, tables of xraylib")
     assert ratio(phase()) == (100.0, "default", "default of step paganin")
     assert ratio(phase("paganin.delta_beta=30"))[:2] == (30.0, "user")
+
+
+def test_the_option_adds_the_step_and_takes_the_place_of_a_ratio() -> None:
+    expected = ratio(phase("paganin.material=SiO2 2.65"))
+    assert ratio(Choice(material="SiO2 2.65").protocol()) == expected
+    frozen = freeze(resolve(phase("paganin.delta_beta=30"), make_scan()))
+    assert ratio(Choice(material="SiO2 2.65").protocol(base=frozen)) == expected
 
 
 def test_one_thing_has_one_value(monkeypatch: pytest.MonkeyPatch) -> None:

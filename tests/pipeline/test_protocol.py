@@ -165,7 +165,7 @@ def test_a_protocol_is_made_of_whatever_spells_one(tmp_path: Path) -> None:
     expected = from_data({"steps": ["flat_field", "fbp"]}, "test")
     (tmp_path / "p.yaml").write_text("steps: [flat_field, fbp]")
     for given in ("steps: [flat_field, fbp]", tmp_path / "p.yaml", str(tmp_path / "p.yaml"), expected,
-                  {"steps": ["flat_field", "fbp"]}):  # fmt: skip
+                  {"steps": ["flat_field", "fbp"]}, ["flat_field", "fbp"]):  # fmt: skip
         assert as_protocol(given) == expected
     assert [item.step.name for item in as_protocol("rings").items][1] == "remove_spikes"
     names = [item.step.name for item in as_protocol(None, "attenuation").items]

@@ -7,12 +7,15 @@ from pathlib import Path
 
 import pytest
 from argon2 import profiles
+from sqlalchemy import insert
 
 from app_client import TestClient
 from tomarium.catalogue import LOCAL_OWNER, Catalogue, Reader, file_record, ingest, open_catalogue, passwords
 from tomarium.catalogue.accounts import account_named, all_accounts, make_account
+from tomarium.catalogue.audit import note
 from tomarium.catalogue.edit import Changes, edit
 from tomarium.catalogue.jobs import add_job, end_job
+from tomarium.catalogue.tables import dois
 from tomarium.catalogue.tokens import make_token
 from tomarium.portal.administration import SECTIONS
 from tomarium.portal.app import create_app
@@ -92,6 +95,17 @@ def prepared(
             weak = make_token(connection, LOCAL_OWNER, "root", "weak", ("read", "write", "review"), 1)
             headers["root, weak"] = {"Authorization": f"Bearer {weak}", **JSON}
             number = add_job(connection, Reader("ada", "member"), "a kind", {"batch": "b"})
+            asked = {
+                "state": "waiting",
+                "event": "publish",
+                "tries": 0,
+                "next_utc": 0.0,
+                "error": "",
+                "address": "",
+            }
+            for subject in ("tooth", "specimens/heart"):
+                connection.execute(insert(dois).values(doi=f"10.5072/{subject}", record=subject, **asked))
+                note(connection, LOCAL_OWNER, "DOI findable", subject)
         end_job(opened, number, "failed", "<b>broken</b>")
         yield opened, headers
 
@@ -319,6 +333,8 @@ def test_work_is_seen_and_tried_again_by_curators(
     page = client.get("/admin/work", headers=as_browser).text
     assert "&lt;b&gt;broken&lt;/b&gt;" in page
     assert "Try job 1 again" in page
+    assert 'href="/records/tooth"' in page
+    assert 'href="/specimens/heart"' in page
     assert client.post("/admin/work", data={"job": "1"}, headers=headers["cora"]).status_code == 200
     job = client.get("/admin/work.json", headers=headers["cora"]).json()["jobs"][0]
     assert (job["state"], job["tries"]) == ("waiting", 0)
@@ -337,6 +353,11 @@ def test_the_log_is_filtered_and_its_chain_checked(
     everything = lines("")
     assert {one["action"] for one in lines("action=make account")} == {"make account"}
     assert lines("record=tooth")
+    assert lines("record=specimens/heart")[0]["page"] == "/specimens/heart"
+    assert (
+        client.get("/admin/log", headers={"Authorization": headers["root"]["Authorization"]}).status_code
+        == 200
+    )
     assert all(one["record"] == "tooth" for one in lines("record=tooth"))
     assert lines(f"since={today}&until={today}") == everything
     assert lines("until=2020-01-01") == []

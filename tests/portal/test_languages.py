@@ -70,6 +70,16 @@ def test_a_page_is_in_the_language_of_its_address(client: TestClient, language: 
     ]
 
 
+@pytest.mark.parametrize(
+    ("language", "told"), [("fr", "Une projection est l’ombre"), ("de", "Eine Projektion ist der")]
+)
+def test_making_a_slice_is_told_in_the_language(client: TestClient, language: str, told: str) -> None:
+    page = html.fromstring(client.get(f"/{language}/records/tooth/make-a-slice").text)
+    [lead] = page.xpath("//p[@class='lead']")
+    assert lead.text_content().startswith(told)
+    assert lead.xpath("a/@href") == [f"/{language}/records/tooth"]
+
+
 def test_scripts_find_their_words_on_the_page(client: TestClient) -> None:
     scripts = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "web" / "src").rglob("*.ts"))
     called = set(re.findall(r'(?<![\w.])t\("((?:[^"\\]|\\.)*)"', scripts))

@@ -8,12 +8,15 @@ from numpy.typing import NDArray
 
 import tomarium as tm
 from tomarium.errors import MissingData
+from tomarium.formats.frames.array_frames import ArrayFrames
 from tomarium.formats.frames.scan_of_arrays import scan_of_arrays
 from tomarium.kernels.eigen_flats import Fit, binned, eigen_flats, smoothed
 from tomarium.kernels.phantom import Ellipsoid, line_integrals
 from tomarium.model import Scan, Slab, Value
-from tomarium.pipeline.protocol.protocol import default_protocol, from_steps
+from tomarium.pipeline.protocol.protocol import default_protocol, from_data, from_steps
 from tomarium.pipeline.protocol.read import as_protocol
+from tomarium.pipeline.protocol.resolve import resolve
+from tomarium.pipeline.run.evaluate import evaluate, rows_for
 from tomarium.steps.core.context import Context
 from tomarium.steps.correct.dynamic_flat_field import dynamic_flat_field, prepare
 
@@ -89,6 +92,20 @@ def test_stripes_of_one_or_two_rows_are_followed(seed: int, periods: tuple[float
     assert left.std() <= 1.2 * np.sqrt(np.mean(np.exp(TRUE) / light))
     assert left[:, :, AIR].std() <= 1.4 * np.sqrt(np.mean(1 / light))
     assert (corrected(scan, "flat_field") - TRUE).std() > 2 * left.std()
+
+
+@pytest.mark.parametrize("dead", [False, True])
+def test_rows_beside_a_slice_are_read_only_where_they_fill_pixels(dead: bool) -> None:
+    scan = moving_scan(3, 1.0)
+    assert scan.flats is not None
+    bright = np.array(scan.flats.frames.read(slice(0, FLATS), slice(0, ROWS)))
+    bright[:, 20:22, 30:33] = DARK if dead else bright[:, 20:22, 30:33]
+    scan = replace(scan, flats=replace(scan.flats, frames=ArrayFrames(bright)))
+    seen = resolve(from_data({"steps": ["dynamic_flat_field"]}, "test"), scan)
+    rows = slice(20, 21)
+    assert rows_for(seen.scan, seen.work, rows) == (slice(12, 29) if dead else rows)
+    [one], [whole] = (evaluate(seen, seen.work, [part], 1) for part in (rows, slice(0, ROWS)))
+    np.testing.assert_array_equal(one.data[:, 0], whole.data[:, 20])
 
 
 @pytest.mark.parametrize("along", [0, 1])

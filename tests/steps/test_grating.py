@@ -17,7 +17,7 @@ from tomarium.kernels.phantom import Ellipsoid, line_integrals, pixel_coordinate
 from tomarium.model import Scan
 from tomarium.pipeline.protocol.protocol import from_data, from_steps, preset
 from tomarium.pipeline.protocol.resolve import resolve
-from tomarium.pipeline.run.evaluate import evaluate
+from tomarium.pipeline.run.evaluate import evaluate, rows_for
 from tomarium.steps.phase.grating import stepping
 
 ROWS, COLUMNS, VIEWS, STEPS, AXIS = 6, 80, 120, 5, 39.5
@@ -82,6 +82,26 @@ def test_each_picture_is_the_truth(order: Literal["steps_first", "views_first"])
     np.testing.assert_allclose(made(scan, output="dark_field"), dark_field, atol=1e-3)
     np.testing.assert_allclose(made(scan, output="differential_phase", air=4), shift, atol=1e-3)
     np.testing.assert_allclose(made(scan, output="differential_phase", reverse=True), -shift, atol=1e-3)
+
+
+@pytest.mark.parametrize("dead", [False, True])
+@pytest.mark.parametrize("output", ["absorption", "differential_phase", "dark_field"])
+def test_rows_beside_a_slice_are_read_only_where_they_fill_pixels(output: str, dead: bool) -> None:
+    scan = stepped()
+    assert scan.flats is not None
+    bright = np.array(scan.flats.frames.read(slice(None), slice(0, ROWS)))
+    bright[:, 2:4, 30:33] = 100 if dead else bright[:, 2:4, 30:33]
+    counts = np.asarray(scan.projections.read(slice(None), slice(0, ROWS))).astype(np.uint16)
+    scan = replace(
+        scan, projections=ArrayFrames(counts), flats=replace(scan.flats, frames=ArrayFrames(bright))
+    )
+    seen = resolve(from_data({"steps": [{"grating": {"output": output}}]}, "test"), scan)
+    rows = slice(2, 3)
+    assert rows_for(seen.scan, seen.work, rows) == (
+        slice(0, ROWS) if dead or output == "dark_field" else rows
+    )
+    [one], [whole] = (evaluate(seen, seen.work, [part], 1) for part in (rows, slice(0, ROWS)))
+    np.testing.assert_array_equal(one.data[:, 0], whole.data[:, 2])
 
 
 def test_slices_of_the_phase_are_the_decrement() -> None:

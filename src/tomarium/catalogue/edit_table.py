@@ -14,6 +14,7 @@ from tomarium import units
 from tomarium.catalogue import queries
 from tomarium.catalogue.catalogue import Catalogue
 from tomarium.catalogue.edit import FIELDS, Changes, edit
+from tomarium.catalogue.filing import own_description
 from tomarium.catalogue.quantity import KNOWN, parameter_of
 from tomarium.catalogue.reader import Reader
 from tomarium.catalogue.record_folder import read_record
@@ -86,7 +87,8 @@ class Cell:
     @property
     def conflicts(self) -> bool:
         """Whether the record says something else."""
-        return bool(self.before) and self.before != self.wanted
+        added = self.field == "keywords" and set(self.before) <= set(self.wanted)
+        return bool(self.before) and self.before != self.wanted and not added
 
 
 @dataclass(frozen=True)
@@ -131,7 +133,7 @@ def merge_table(
         ";" between) and parameters, with the unit in the name: "energy_kev", "Pixel size (um)". Columns plain_title,
         plain_what, plain_why and plain_look_for are its card in plain words.
     overwrite : bool
-        Whether what differs is set to what the spreadsheet says.
+        Whether what differs is set to what the spreadsheet says; keywords are added otherwise.
     dry_run : bool
         Whether nothing is changed.
 
@@ -160,7 +162,9 @@ def merge_table(
         cells = []
         for header, text in row.items():
             try:
-                cell = _cell(f"{path.name}, line {line}, column {header}", record, told, header, text)
+                cell = _cell(
+                    f"{path.name}, line {line}, column {header}", record, told, header, text, overwrite
+                )
             except InputError as problem:
                 problems.append(f"{path.name}, line {line}, column {header}: {problem}")
                 continue
@@ -237,7 +241,9 @@ def _record(catalogue: Catalogue, reader: Reader, id: str) -> tuple[Record, Mapp
     return read_record(place.folder), kept
 
 
-def _cell(place: str, record: Record, told: Mapping[str, Value[Any]], header: str, text: str) -> Cell:
+def _cell(
+    place: str, record: Record, told: Mapping[str, Value[Any]], header: str, text: str, overwrite: bool
+) -> Cell:
     plain = " ".join(header.lower().replace("_", " ").split())
     name = ALIASES.get(plain, plain)
     if name in FIELDS:
@@ -250,7 +256,12 @@ def _cell(place: str, record: Record, told: Mapping[str, Value[Any]], header: st
             cell_value = tuple(read_funding(word) for word in text.split(";") if word.strip())
         elif name == "related":
             cell_value = tuple(read_related(word) for word in text.split(";") if word.strip())
-        return Cell(place, record.id, name, getattr(record, name), cell_value)
+        before = getattr(record, name)
+        if name == "description" and record.parts and before == own_description(record):
+            before = ""  # which nobody wrote
+        if name == "keywords" and not overwrite:
+            cell_value = tuple(dict.fromkeys((*before, *cell_value)))
+        return Cell(place, record.id, name, before, cell_value)
     if (field := plain.removeprefix("plain ").replace(" ", "_")) in CARD and plain.startswith("plain "):
         return Cell(place, record.id, f"plain_{field}", getattr(record.card, field), read_field(field, text))
     key, number = parameter_of_cell(header, text)

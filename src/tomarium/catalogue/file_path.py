@@ -10,11 +10,11 @@ from pathlib import Path
 from tomarium import formats
 from tomarium.catalogue.catalogue import Catalogue
 from tomarium.catalogue.ingest import ingest
-from tomarium.catalogue.make_from_files import Tell, Wish, data_below, make_from_files
+from tomarium.catalogue.make_from_files import Tell, Wish, beside_slices, data_below, make_from_files
 from tomarium.catalogue.reader import LOCAL_OWNER, Reader
 from tomarium.catalogue.series_records import file_moment, file_series, is_series
 from tomarium.errors import DatabaseUnavailable, FormatError, InputError, TomariumError
-from tomarium.model import Image, Record, Scan
+from tomarium.model import Image, Record, Scan, Volume
 from tomarium.pipeline.run.journal import FOLDER as JOURNAL
 from tomarium.standards.ro_crate import FILENAME
 
@@ -130,6 +130,7 @@ def make_folders(
     *,
     opener: Callable[[Path], Scan | Image] = formats.open,
     tell: Tell | None = None,
+    left: list[Path] | None = None,
 ) -> Iterator[Path | TomariumError]:
     """Make the folders of records of what is none yet; nothing is told to a catalogue.
 
@@ -143,6 +144,8 @@ def make_folders(
         What opens it, or each of several.
     tell : callable, optional
         Told of progress.
+    left : list of Path, optional
+        Gets the files of no known format, which are in no record.
 
     Yields
     ------
@@ -164,9 +167,11 @@ def make_folders(
             refused = problem  # a folder of other things, perhaps
         else:
             yield make_from_files(path, opened, wish, tell)[1]
+            if left is not None and path.is_dir() and isinstance(opened, Volume):
+                left += beside_slices(path)
             return
     any_made, problems = False, []
-    below = data_below(path, opener)
+    below = data_below(path, opener, left)
     first = list(islice(below, 2))
     if len(first) > 1:  # one title is none of several
         wish = replace(wish, title="")

@@ -268,6 +268,22 @@ def _summary(path: Path, volume: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def own_description(record: Record) -> str:
+    """Return what a record says of itself where nobody described it.
+
+    Parameters
+    ----------
+    record : Record
+        Any record.
+
+    Returns
+    -------
+    str
+        The size of its volume, or of its first part.
+    """
+    return _describe(record.volume) if record.volume.get("shape") else _describe_parts(record.parts)
+
+
 def _describe(summary: Mapping[str, Any]) -> str:
     z, y, x = summary["shape"]
     text = f"Reconstructed volume of {x} × {y} × {z} voxels"

@@ -18,15 +18,17 @@ from tomarium.catalogue.child_reader import SETTING, ChildReaders, ReaderDied
 from tomarium.catalogue.edit import Changes, edit
 from tomarium.catalogue.field_texts import changes_of
 from tomarium.catalogue.file_path import Filed, ingest_folders, make_folders
+from tomarium.catalogue.filing import MOST_LISTED, refile_below
 from tomarium.catalogue.find_jobs import own_jobs
 from tomarium.catalogue.ingest import ingest, save
 from tomarium.catalogue.jobs import add_job
-from tomarium.catalogue.make_from_files import Wish
+from tomarium.catalogue.make_from_files import Wish, link_or_copy
 from tomarium.catalogue.reader import Reader
 from tomarium.catalogue.record_folder import ID, read_record
 from tomarium.catalogue.record_pictures import ask_for_pictures
 from tomarium.catalogue.series_records import is_series
 from tomarium.catalogue.settings import all_settings
+from tomarium.catalogue.store import write_crate
 from tomarium.catalogue.upload_filing import begin_filing, filed_as
 from tomarium.catalogue.upload_room import release_rooms
 from tomarium.catalogue.uploads import INCOMING, Uploads
@@ -34,12 +36,14 @@ from tomarium.errors import FormatError, InputError
 from tomarium.formats import formats
 from tomarium.model import Record
 from tomarium.registry import collect
-from tomarium.standards.ro_crate import FILENAME
+from tomarium.standards.ro_crate import FILENAME, export
 from tomarium.viewers.viewer import Viewer
 
 KIND = "file upload"
 LONGEST_S: Final = 24 * 3600.0
 """Seconds that reading an upload may take, most of which goes to its checksums."""
+OTHERS: Final = "other"
+"""Folder of a record for what came with its data and is of no known format."""
 
 
 @dataclass(frozen=True)
@@ -328,11 +332,36 @@ def lay_out_upload(task: tuple[Path, Path, str]) -> dict[str, list[str]]:
         "folders" of records, and "problems" with what cannot be one.
     """
     path, records, title = task
-    folders_or_errors = list(make_folders(path, Wish(records, title)))
-    return {
-        "folders": [str(result) for result in folders_or_errors if isinstance(result, Path)],
-        "problems": [str(result) for result in folders_or_errors if not isinstance(result, Path)],
-    }
+    left: list[Path] = []
+    folders_or_errors = list(make_folders(path, Wish(records, title), left=left))
+    folders = [result for result in folders_or_errors if isinstance(result, Path)]
+    problems = [str(result) for result in folders_or_errors if not isinstance(result, Path)]
+    if left and len(folders) == 1 and len(left) <= MOST_LISTED:
+        keep_others(folders[0], {str(file.relative_to(path)): file for file in left})
+    elif left and folders:
+        named = ", ".join(str(file.relative_to(path)) for file in left[:3])
+        problems.append(
+            f"{named}{f' and {len(left) - 3} more' if len(left) > 3 else ''}: of no known format, so they are in no "
+            f"record; send them with the one scan or volume that they belong to"
+        )
+    return {"folders": list(map(str, folders)), "problems": problems}
+
+
+def keep_others(folder: Path, files: Mapping[str, Path]) -> None:
+    """Put files of no known format, such as notes, into a record, below the folder "other".
+
+    Parameters
+    ----------
+    folder : Path
+        Of the record, which was just made.
+    files : Mapping of str to Path
+        Path below "other" → the file.
+    """
+    for name, file in files.items():
+        (folder / OTHERS / name).parent.mkdir(parents=True, exist_ok=True)
+        link_or_copy(file, folder / OTHERS / name, copy=False)
+    record = refile_below(folder, read_record(folder), OTHERS)
+    write_crate(folder / FILENAME, export(record).encode())
 
 
 def _laid_out(catalogue: Catalogue, reader: Reader, folder: Path, path: Path, wish: Wish) -> Filed:

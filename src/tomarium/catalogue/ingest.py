@@ -145,8 +145,8 @@ def entry_of(
     path = folder_in(connection, record.id, into)
     if path is not None and path != place and _still_holds(path, record.id):
         raise InputError(
-            f"{place}: {path} already holds a record {record.id}; take one of the two away, or give this "
-            f"one another identifier"
+            f"{place}: {path} already holds a record {record.id}; go on with that one, or give this one another title "
+            f"or identifier"
         )
     forget_folder(connection, place, record.id, into)
     lived = queries.life_of(connection, record.id)

@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import unicodedata
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -241,7 +242,7 @@ def _beside(path: Path, entry: str, pixel_m: float | None) -> Image | None:
 
 
 def data_below(
-    path: Path, opener: Callable[[Path], Scan | Image] = formats.open
+    path: Path, opener: Callable[[Path], Scan | Image] = formats.open, left: list[Path] | None = None
 ) -> Iterator[tuple[Path, Scan | Image | TomariumError]]:
     """Find the scans and images in a folder, such as that of a beamtime.
 
@@ -251,6 +252,8 @@ def data_below(
         A folder that is no scan itself.
     opener : callable
         What opens each, for a user who tells something of all of them.
+    left : list of Path, optional
+        Gets the files of no known format.
 
     Yields
     ------
@@ -267,12 +270,33 @@ def data_below(
             continue
         if not formats.recognise(child):
             if child.is_dir():
-                yield from data_below(child, opener)
+                yield from data_below(child, opener, left)
+            elif left is not None:
+                left.append(child)
             continue
         try:
             yield child, opener(child)
         except TomariumError as problem:
             yield child, problem
+
+
+def beside_slices(folder: Path) -> list[Path]:
+    """Find the files beside the slices of a volume, such as notes, which are none of its slices.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the slices.
+
+    Returns
+    -------
+    list of Path
+        Files of no known format, without hidden ones.
+    """
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file() and not path.name.startswith(".")]
+    endings = Counter(path.suffix.lower() for path in files)
+    common = max(endings, key=lambda ending: endings[ending], default="")
+    return [path for path in files if path.suffix.lower() != common and not formats.recognise(path)]
 
 
 def _of_volume(volume: Volume, folder: Path, tell: Tell | None) -> LaidOut:

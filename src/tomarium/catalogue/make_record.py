@@ -322,6 +322,11 @@ def read_provenance(record: Path) -> Mapping[str, Any]:
         The folder is none of a record, or its provenance does not tell the scan and the protocol.
     """
     path = record / PROVENANCE
+    if (record / "ro-crate-metadata.json").is_file() and not path.exists():
+        raise FormatError(
+            f"{record} was made by no run of a protocol, so that there is none to repeat; its ro-crate-metadata.json "
+            f"tells what it was made of and how"
+        )
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as problem:

@@ -195,5 +195,6 @@ def _number(key: str, text: str, part: str) -> float:
 def _unclear(key: str, text: str, why: str) -> ParameterError:
     unit = {"m": " um"}.get(parameter.unit(key), f" {parameter.unit(key)}").rstrip()
     return ParameterError(
-        f"{key} {text[:80]!r} cannot be understood: {why}. Write one of <1{unit}, >=1{unit}, 1..2{unit}, 1{unit}"
+        f"{parameter.label(key)}: {text[:80]!r} cannot be understood: {why}. Write one of <1{unit}, >=1{unit}, "
+        f"1..2{unit}, 1{unit}"
     )

@@ -181,7 +181,7 @@ def _merge(table: Path, catalogue: Path | str | None, overwrite: bool, dry_run: 
         show.table(
             [("record", "field", "record says", "table says")]
             + [
-                (c.record, c.field, show.line(str(c.before))[:60], str(c.wanted)[:60])
+                (c.record, c.field, show.line(_text_of(c.before))[:60], _text_of(c.wanted)[:60])
                 for c in merged.conflicts
             ]
         )
@@ -189,6 +189,14 @@ def _merge(table: Path, catalogue: Path | str | None, overwrite: bool, dry_run: 
         show.warnings([_kept_private(merged.private, "RECORD")])
     show.warnings((*merged.new, *merged.problems))
     return 1 if merged.problems or (merged.conflicts and not overwrite) else 0
+
+
+def _text_of(value: Any) -> str:
+    return (
+        "; ".join(getattr(item, "name", str(item)) for item in value)
+        if isinstance(value, tuple)
+        else str(value)
+    )
 
 
 def _read_changes(values: dict[str, Any]) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -83,8 +84,11 @@ def command(
     from tomarium.catalogue.reader import LOCAL_OWNER
     from tomarium.catalogue.record_pictures import ask_for_pictures, draw_record_pictures
     from tomarium.errors import InputError
+    from tomarium.standards.ro_crate import FILENAME
 
     problems: list[str] = []
+    notes: list[str] = []
+    served = f" {shlex.quote(str(catalogue))}" if isinstance(catalogue, Path) else ""
     filed_records: list[Record] = []
     with open_catalogue(catalogue) as opened:
         wish = Wish(records or opened.home / "records", title, in_place, copy)
@@ -95,6 +99,11 @@ def command(
                 )
                 for record in filed.records:
                     click.echo(f"{record.id}: {record.title}")
+                    if title not in ("", record.title) and (path / FILENAME).is_file():
+                        notes.append(
+                            f"{record.id}: has a title already, which it keeps; change it with: tomarium edit "
+                            f"{record.id} --title {shlex.quote(title)}"
+                        )
                 problems += filed.problems
                 filed_records += filed.records
             except InputError as problem:
@@ -103,7 +112,9 @@ def command(
                 problems.append(str(problem))
         if not pictures:
             ask_for_pictures(opened, LOCAL_OWNER, filed_records)
+        if filed_records:
+            click.echo(f"in the catalogue {opened.name}; look at it: tomarium serve{served}", err=True)
         for record in filed_records if pictures else ():
             problems += draw_record_pictures(opened, LOCAL_OWNER, record.id, again=True, tell=show.progress())
-    show.warnings(problems)
-    context.exit(2 if problems else 0)
+    show.warnings([*problems, *notes])
+    context.exit(2 if problems else 1 if notes else 0)

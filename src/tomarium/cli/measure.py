@@ -103,6 +103,7 @@ def command(
         _print_measurement(measured, as_data(measured, figures), as_json)
         return
     volume = _as_volume(path, opened)
+    choice.demand_scan(path)
     if objects:
         if other is not None:
             raise click.UsageError("--other goes with grey values, and --objects with labels")

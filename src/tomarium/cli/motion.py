@@ -53,6 +53,8 @@ def command(
     from tomarium.formats.opening.shift_file import write_shifts
     from tomarium.pipeline.run.provenance import plain
 
+    if returns and method != "drift":
+        raise click.UsageError("--returns goes with --method drift")
     scan = opening.open_scan(path)
     motion_estimate = _estimate_motion(scan, method, returns)
     if output is not None and not motion_estimate.used:

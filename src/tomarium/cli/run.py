@@ -118,6 +118,11 @@ def command(
             raise click.UsageError("--again repeats a run with its own scan; leave out --like")
         if dry_run:
             raise click.UsageError("--again does what the record tells of its run; leave out --dry-run")
+        if choice != type(choice)() or rows is not None:
+            raise click.UsageError(
+                "--again repeats the run as it was; leave out --rows and what changes the protocol (--protocol, "
+                "--preset, --step, --set, --bin, --roi, --material), or start from that record by --like"
+            )
         if opening.given:
             raise click.UsageError(
                 f"--again takes what the record's run was given; leave out {', '.join(opening.given)}"
@@ -178,6 +183,12 @@ def command(
             on_progress=on_progress,
         )
     show.warnings(outcome.provenance["warnings"])
+    show.assumed_ratios(
+        (item["step"], item["parameters"]["delta_beta"]["value"], item["parameters"]["delta_beta"]["origin"])
+        for stage in outcome.provenance["plan"]["stages"]
+        for item in stage["steps"]
+        if "delta_beta" in item["parameters"]
+    )
     assert outcome.folder is not None
     show.finished_record(outcome.folder)
     return 1 if outcome.provenance["warnings"] else 0

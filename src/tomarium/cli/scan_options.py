@@ -126,8 +126,14 @@ def _options() -> Iterator[tuple[str, str, dict[str, Any]]]:
     yield "entry", "entry", {"metavar": "NAME", "help": "Which scan or image, of a file that holds several."}
     for name, help_text in (
         ("data", "Place of the frames in HDF5 of no known format: /a/b, file.h5:/a/b or /a/b[50:3051]."),
-        ("flats", "Place of the flat fields to take in place of the file's."),
-        ("darks", "Place of the dark fields to take in place of the file's."),
+        (
+            "flats",
+            "Flat fields to take in place of the file's: a place in HDF5, or a folder or file of TIFF.",
+        ),
+        (
+            "darks",
+            "Dark fields to take in place of the file's: a place in HDF5, or a folder or file of TIFF.",
+        ),
         ("image-key", "With --data: place of what each frame shows, numbers as in NXtomo or words."),
     ):
         yield name, name.replace("-", "_"), {"metavar": "PLACE", "help": help_text}
@@ -232,6 +238,12 @@ def steps(function: F) -> F:
 
     command: Any = packed
     for option in (
+        click.option(
+            "--material",
+            metavar="'FORMULA DENSITY'",
+            help="Sample's material, such as 'SiO2 2.65' (g/cm³): retrieve the phase by its δ/β; adds the step paganin "
+            "where the protocol has none.",
+        ),
         click.option(
             "--roi",
             "region",

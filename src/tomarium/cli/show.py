@@ -132,6 +132,27 @@ def warnings(texts: Iterable[str]) -> None:
         click.secho(wrapped, fg="yellow", err=True)
 
 
+def assumed_ratios(ratios: Iterable[tuple[str, Any, str]]) -> None:
+    """Say of which steps δ/β is their default, to stderr: nothing told that of the sample.
+
+    Parameters
+    ----------
+    ratios : iterable of (str, float or None, str)
+        Step, its δ/β, and where that comes from.
+    """
+    for step, ratio, origin in ratios:
+        if origin == "default" and ratio is not None:
+            click.echo(
+                f"{step}: δ/β {ratio:g}, assumed since nothing tells that of the sample; "
+                + (
+                    "tell it by --material 'SiO2 2.65' or --set paganin.delta_beta=…"
+                    if step == "paganin"
+                    else f"tell it by --set {step}.delta_beta=…"
+                ),
+                err=True,
+            )
+
+
 def progress() -> Callable[[str, int, int], None]:
     """Return what tells the progress of long work.
 

@@ -50,17 +50,15 @@ _NONE: Final[Mapping[str, Any]] = {"dead_pixels": 0, "hot_pixels": 0, "ring_erro
 )
 @_sample(
     "--delta-beta",
-    default=0.0,
-    show_default=True,
-    help="Ratio δ/β of the sample, whose edges then show fringes; 0 for none.",
+    type=float,
+    help="Ratio δ/β of the sample, whose edges then show fringes; 0, none, by default.",
 )
 @_sample(
     "--propagation",
     type=click.Choice(["transport", "wave"]),
-    default="transport",
-    show_default=True,
-    help="How fringes are made: by the transport of intensity, or by the wave, true at any distance.",
+    help="How fringes are made: by the transport of intensity, the default, or by the wave, true at any distance.",
 )
+@_sample("--phase", is_flag=True, help="Phase contrast: --delta-beta 200 --propagation wave, where not told.")
 @_beam("--photons", default=10_000.0, show_default=True, help="Photons in a pixel of the open beam.")
 @_beam(
     "--beam-drift", metavar="PX", help="How far the beam moves along rows during the scan, such as '2 px'."
@@ -118,6 +116,7 @@ def command(output: Path, heights: int | None, overlap: int | None, format_name:
     tomarium simulate scan.h5
     tomarium simulate small.nxs --size 128 --views 180 --seed 7 --to nxtomo
     tomarium simulate far.h5 --size 256 --absorption 0.05 --delta-beta 200 --distance '20 cm' --propagation wave
+    tomarium simulate phase.h5 --phase --rings 2% --zingers 1e-5 --half
     tomarium simulate rings.h5 --rings 2% --zingers 1e-5 --dead 40
     tomarium simulate moves.h5 --span '360 deg' --drift '3,-2,1 px' --jitter '0.5 px' --beam-drift '2 px'
     tomarium simulate half.h5 --half --wide 1.2 --roll '0.3 deg' --current-decay 10%
@@ -162,8 +161,9 @@ def _config(
     distance: str,
     absorption: float,
     wide: float | None,
-    delta_beta: float,
-    propagation: Literal["transport", "wave"],
+    delta_beta: float | None,
+    propagation: Literal["transport", "wave"] | None,
+    phase: bool,
     photons: float,
     clean: bool,
     blocked: tuple[str, ...],
@@ -194,8 +194,8 @@ def _config(
         energy_kev=units.parse(energy, "keV"),
         absorption=absorption,
         distance_m=units.parse(distance, "m"),
-        delta_beta=delta_beta,
-        propagation=propagation,
+        delta_beta=(200.0 if phase else 0.0) if delta_beta is None else delta_beta,
+        propagation=propagation or ("wave" if phase else "transport"),
         wide=0.0 if wide is None else wide,
         blocked_deg=tuple(_read_range(text) for text in blocked),
         **{**(_NONE if clean else {}), **_read_defects(height * size, **defects)},

@@ -107,7 +107,7 @@ def command(
     tomarium slice volume.ome.zarr --plane 0.2,1,0.5 --through 300,512,512 -o oblique.tif
     tomarium slice scan.h5 --plane 60,45 -o oblique.png
     """
-    from tomarium.model import Scan
+    from tomarium.model import Scan, Volume
 
     if sweep is None and measure is not None:
         raise click.UsageError("--measure goes with --axis-sweep, whose slices it measures")
@@ -124,6 +124,8 @@ def command(
         raise click.UsageError("--axis-sweep tries axes of a slice along z; leave --axis and --along out")
     if at is not None and along == "z":
         raise click.UsageError("--at goes with --along y or x; a slice along z is chosen by --row")
+    if rows is not None and along != "z":
+        raise click.UsageError("--row goes with slices along z; one along y or x is chosen by --at")
     if plane is None and through is not None:
         raise click.UsageError("--through goes with --plane, which tells how it stands")
     if plane is not None and (rows is not None or along != "z" or sweep is not None):
@@ -134,6 +136,8 @@ def command(
     opened = opening.open(path)
     if rows is None and choice.told("slice") is not None and isinstance(opened, Scan):
         rows = str(choice.told("slice"))
+    if isinstance(opened, Volume):
+        choice.demand_scan(path)
     if plane is not None:
         return _slice_oblique(opened, plane, through, output, choice, force)
     if not isinstance(opened, Scan):
@@ -168,6 +172,11 @@ def _slice_scan(
             of_result(slice_.resolution, slice_.answers, slice_.slab.report, not_finite, rows=1)
         )
     show.warnings(warnings)
+    show.assumed_ratios(
+        (item.step.name, item.values["delta_beta"].value, item.values["delta_beta"].origin)
+        for item in slices[0].resolution.work
+        if "delta_beta" in item.values
+    )
     layout = slices[0].resolution.layout
     planes = [_plane(slice_.slab, f"row {slice_.slab.rows.start}") for slice_ in slices]
     column = slices[0].resolution.geometry.axis_column

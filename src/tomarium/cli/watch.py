@@ -134,4 +134,5 @@ def _print_line(text: str) -> None:
 def _protocol_text(choice: Choice) -> str:
     """Say which protocol it is, in a few words."""
     protocol_name = choice.path.name if choice.path else choice.preset or "default"
-    return " ".join([protocol_name, *(f"+{step}" for step in choice.steps), *choice.assignments])
+    material = [] if choice.material is None else [f"material={choice.material}"]
+    return " ".join([protocol_name, *(f"+{step}" for step in choice.steps), *material, *choice.assignments])

@@ -31,6 +31,7 @@ from tomarium.formats.opening.user_values import checked, with_domain, with_user
 from tomarium.formats.pictures import picture
 from tomarium.formats.provenance.embedded_source import with_geometry_beside
 from tomarium.formats.sinogram.reader import SinogramFrames, angles_named, oriented
+from tomarium.formats.tiff.references import with_tiff_references
 from tomarium.model import Image, Scan, Value
 from tomarium.model.geometry import BY_NAME, user_value
 
@@ -156,7 +157,8 @@ def open(
         them and "[50:3051]" for some of the frames. None lets the format find them.
     flats, darks : path or None
         Reference frames to take in place of the file's, for a scan of any format: a place in it, "/b", one in
-        another file, "flats.h5:/b", or that file alone, where one dataset fits. None keeps the file's.
+        another file, "flats.h5:/b", or that file alone, where one dataset fits; or a folder of TIFF files, or one such
+        file. None keeps the file's.
     angles : str or None
         Place of the angles to take in place of the file's, degrees where it gives no unit; or any other text that
         `angles_deg` takes.
@@ -268,7 +270,8 @@ def _open(place: Path, as_format: str | None, paths_named: _Named, values: dict[
         else:
             with_angles = with_user_values(with_paths(opened, angles=paths_named.angles), values)
             scan = _in_order(with_angles, paths_named.axes)
-        scan = with_paths(scan, flats=paths_named.flats, darks=paths_named.darks)
+        scan, flats, darks = with_tiff_references(scan, paths_named.flats, paths_named.darks)
+        scan = with_paths(scan, flats=flats, darks=darks)
     places = {
         f"opened_{name}": Value(text, "user", "given when the scan was opened")
         for name in PLACES

@@ -61,7 +61,7 @@ def remove_stripes_by_agreement(
     4. Nothing is removed where m is shared by its surroundings, |m - median of m in 9 columns| < |m| / 2: edges of
        the sample near the axis do not move either, but they do not begin and end within a few columns.
     5. Faint stripes are below what sorting does to the sample. So the mean of a column in each of 16 blocks of angles
-       is compared with the median of 9 columns of such means, or within a band of up to 4 columns that begins and ends
+       is compared with the median of 9 columns of such means, or within a band of up to 8 columns that begins and ends
        at once (`bands`) with a parabola through those beside it; their mean over the blocks is removed by
        max(0, 1 - (2 / t)²), where it is not shared by its surroundings.
 
@@ -105,38 +105,48 @@ def remove_stripes_by_agreement(
     demand_angles(sinograms)
 
     def correct(sinogram: NDArray[np.float32]) -> NDArray[np.float32]:
-        bridged = bridge(sinogram, dead_columns(sinogram))
+        dead = dead_columns(sinogram)
+        bridged = bridge(sinogram, dead)
         smooth = remove_stripes_by_sorting(bridged[:, None], size, engine=engine, threads=1)[:, 0]
         removed = bridged - smooth
         means = block_means(removed, BLOCKS)
         removed *= _agreed(means, LEAST_AGREEMENT)
         bridged -= removed
-        bridged -= constant_stripes(bridged)[0]
+        bridged -= constant_stripes(bridged, dead)[0]
         return bridged
 
     return each_sinogram(sinograms, correct, threads, out)
 
 
-def constant_stripes(sinogram: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+def constant_stripes(
+    sinogram: NDArray[np.float32], dead: NDArray[np.bool_]
+) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
     """Return what columns add to their neighbours at all angles, as far as blocks of angles agree on it.
 
     Parameters
     ----------
     sinogram : array of float32, shape (angle, column)
         Attenuation.
+    dead : array of bool, shape (column,)
+        Columns interpolated between their neighbours: they are left out, for they would hide where bands begin, and
+        what is told of their neighbours is interpolated too.
 
     Returns
     -------
     stripes : array of float32, shape (column,)
         What is to be subtracted from each column; 0 where the blocks do not agree.
-    standing : array of float64, shape (16, column)
+    standing : array of float64, shape (16, column that is not dead)
         What the means of 16 blocks of angles are above the median of 9 columns, before it is subtracted.
     """
-    means = block_means(sinogram, FAINT_BLOCKS)
-    below = background_below(means, bands(means))
+    alive = np.flatnonzero(~dead)
+    if not len(alive):
+        return np.zeros(len(dead), np.float32), np.zeros((FAINT_BLOCKS, 0))
+    means = block_means(sinogram, FAINT_BLOCKS)[:, alive]
+    in_band = bands(means)
+    below = background_below(means, in_band)
     standing = standing_out(below) + (means - below)
-    agreed = _agreed(standing, FAINT_AGREEMENT) * standing.mean(axis=0)
-    return agreed.astype(np.float32), standing
+    agreed = _agreed(standing, FAINT_AGREEMENT, in_band) * standing.mean(axis=0)
+    return np.interp(np.arange(len(dead)), alive, agreed).astype(np.float32), standing
 
 
 def standing_out(means: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -234,13 +244,15 @@ def dead_columns(sinogram: NDArray[np.float32]) -> NDArray[np.bool_]:
     return np.asarray((rough > 3 * usual) | lonely)
 
 
-def _agreed(means: NDArray[np.float64], least: float) -> NDArray[np.float32]:
+def _agreed(
+    means: NDArray[np.float64], least: float, in_band: NDArray[np.bool_] | bool = False
+) -> NDArray[np.float32]:
     """Return which part of a stripe blocks agree on, shape (column,), from its mean in each, shape (block, column)."""
     mean = means.mean(axis=0)
     error = np.maximum(means.std(axis=0, ddof=1) / len(means) ** 0.5, 1e-12)
     share = np.maximum(0, 1 - (least * error / np.maximum(np.abs(mean), 1e-12)) ** 2)
     alone = np.abs(mean - median_over_columns(mean, NARROW)) > 0.5 * np.abs(mean)
-    return np.where(alone, share, 0).astype(np.float32)
+    return np.where(alone | in_band, share, 0).astype(np.float32)
 
 
 def block_means(values: NDArray[np.float32], blocks: int) -> NDArray[np.float64]:

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from tomarium.kernels.stripes import bridge, median_over_columns
 
-WIDEST: Final = 4
-"""Columns of a band."""
+WIDEST: Final = 8
+"""Columns of a band, or of several that touch."""
 
 SLOPES: Final = 9
 """Differences between columns whose median is the slope of the sample there."""
@@ -26,6 +26,9 @@ AGREEMENT: Final = 4.0
 
 ALIKE: Final = 0.5
 """Least ratio of the two differences that a band lies between."""
+
+CLOSED: Final = 0.2
+"""Part of the largest of the differences about and within bands that touch, below which their sum is."""
 
 BESIDE: Final = 6
 """Columns on either side of a band through which its background is drawn."""
@@ -47,7 +50,7 @@ HIGH: Final = 4.0
 
 
 def bands(means: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Return which columns lie in bands of up to 4 that all add something to the sample alike.
+    """Return which columns lie in bands of up to 8, or in several that touch, that add something to the sample alike.
 
     Parameters
     ----------
@@ -57,11 +60,34 @@ def bands(means: NDArray[np.float64]) -> NDArray[np.bool_]:
     Returns
     -------
     array of bool, shape (column,)
-        Columns between two opposite jumps of their means, less the slope about, that the blocks agree on.
+        Columns between two opposite jumps of their means, less the slope about, that the blocks agree on; and those
+        between three or more such jumps whose sum is 0, as of bands side by side or on each other.
     """
     in_band = np.zeros(means.shape[1], np.bool_)
     if means.shape[1] < 2 * SLOPES:
         return in_band
+    steps = np.diff(means, axis=1)
+    steps = steps - median_over_columns(steps, SLOPES)
+    mean = steps.mean(axis=0)
+    error = np.maximum(steps.std(axis=0, ddof=1) / len(steps) ** 0.5, 1e-12)
+    usual = median_over_columns(np.abs(mean)[None], USUAL_OVER)[0]
+    jumps = (np.abs(mean) > JUMP * usual) & (np.abs(mean) > AGREEMENT * error)
+    places = np.flatnonzero(jumps).tolist()
+    for number, first in enumerate(places):
+        total, largest, end = mean[first], abs(mean[first]), 0
+        for count, last in enumerate(places[number + 1 :], 2):
+            if last - first > WIDEST:
+                break
+            total, largest = total + mean[last], max(largest, abs(mean[last]))
+            if count > 2 and abs(total) < CLOSED * largest:
+                end = last
+                break
+            if count == 2 and abs(total) < ALIKE * largest:
+                end = last
+                if abs(total) < CLOSED * largest:
+                    break
+        in_band[first + 1 : end + 1] = True
+    return in_band
     steps = np.diff(means, axis=1)
     steps = steps - median_over_columns(steps, SLOPES)
     mean = steps.mean(axis=0)

@@ -19,6 +19,7 @@ from tomarium.catalogue.record_folder import folders_told
 from tomarium.catalogue.settings import all_settings
 from tomarium.errors import FormatError
 from tomarium.model import Record
+from tomarium.model.entity import KINDS
 from tomarium.model.wording import day
 from tomarium.portal.identity import demand_valid
 from tomarium.portal.languages import ENGLISH, language_of, root_of
@@ -93,6 +94,23 @@ class RequestContext:
         path = root_of(self.request, language) + path_of(app, name, parts or {})
         query_set = {key: text for key, text in (query or {}).items() if text}
         return f"{path}?{urlencode(query_set)}" if query_set else path
+
+    def page_of(self, subject: str) -> str:
+        """Return the page of what a DOI or a line of the log names.
+
+        Parameters
+        ----------
+        subject : str
+            "tooth" is a record, "specimens/heart-27" a specimen.
+
+        Returns
+        -------
+        str
+            Path without scheme and host.
+        """
+        plural, _, id = subject.rpartition("/")
+        name = next((name for name, kind in KINDS.items() if kind.plural == plural), "record")
+        return self.link(name, {"id": id})
 
     def inner(self, path: str) -> str:
         """Put a path that somebody wrote, "/records?q=tooth", below this application, in the language of the request.

@@ -63,6 +63,8 @@ SCRIPT_WORDS: Final = (
     "Previous moment",
     "Profile",
     "Projections put back",
+    "none put back",
+    "the last at %(angle)s",
     "Reset",
     "Save PNG",
     "Some files failed: try them again, or leave them out.",

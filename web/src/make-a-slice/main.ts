@@ -87,7 +87,7 @@ function begin(root: HTMLElement, told: Told): void {
     const last = chosen.at(-1);
     drawRays(rays, last === undefined ? undefined : angles[last]!);
     drawCurve(curve, last === undefined ? undefined : given.values.subarray(last * columns, (last + 1) * columns), told);
-    lines.querySelector("output")!.textContent = last === undefined ? "none put back" : `the last at ${angles[last]!.toFixed(1)}°`;
+    lines.querySelector("output")!.textContent = last === undefined ? t("none put back") : t("the last at %(angle)s", { angle: `${angles[last]!.toFixed(1)}°` });
     count.max = String(order.length);
     count.value = String(used);
     turned.textContent = `${choice.range}°`;

@@ -67,3 +67,5 @@ async function watch(): Promise<void> {
   void watch();
 }
 void watch();
+
+export {}; // a module, whose names are its own

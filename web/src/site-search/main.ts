@@ -133,3 +133,5 @@ function show(all: Index): void {
 }
 
 if (index) show(index);
+
+export {}; // a module, whose names are its own

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -13,6 +12,7 @@ from tomarium.doctor.core.check import check
 from tomarium.doctor.core.finding import Finding, error, info, warning
 from tomarium.doctor.core.subject import Subject, has_flats
 from tomarium.doctor.samples.frame_sample import FrameSample, blocks
+from tomarium.kernels.flat_change import fine_change
 
 MOVED: Final = 3.0
 """How many times the noise the fine structure may change by."""
@@ -20,17 +20,14 @@ MOVED: Final = 3.0
 LEAST: Final = 1e-3
 """Relative change that no reconstruction shows."""
 
-_WINDOW: Final = 9
-
 
 @check(has_flats)
 def flats_moved(subject: Subject) -> Iterator[Finding]:
     """Compare the fine structure of the flats before and after with what differs within a group.
 
     1. Each group's frames, less the dark, are averaged in blocks of 4 × 4 px, divided by their median.
-    2. The logarithm of after over before, less its running mean over 9 blocks, has the rms r.
-    3. The same of the even over the odd frames of a group has the rms h; the noise of a group's mean is h / 2.
-    4. Moved where r exceeds 3 times the noise of both groups.
+    2. What of it changed from before to after, and its noise, are told by `fine_change`.
+    3. Moved where the change exceeds 3 times the noise of both groups.
 
     Parameters
     ----------
@@ -49,10 +46,7 @@ def flats_moved(subject: Subject) -> Iterator[Finding]:
     if not good.any():
         return
     before, after = (_logarithms(group, sample, good) for group in (sample.before, sample.after))
-    change = _rms(after.mean(axis=0) - before.mean(axis=0))
-    noise = 0.5 * math.hypot(
-        *(_rms(group[::2].mean(axis=0) - group[1::2].mean(axis=0)) for group in (before, after))
-    )
+    change, noise = fine_change(before, after)
     if change > max(MOVED * noise, LEAST):
         yield warning(
             "flats before and after",
@@ -110,23 +104,3 @@ def _logarithms(group: NDArray[Any], sample: FrameSample, good: NDArray[np.bool_
     signal = blocks(np.where(good, group.astype(np.float32) - sample.dark, 0.0)) / weight
     logarithm = np.log(np.maximum(signal, 1e-3))
     return np.asarray(logarithm - np.median(logarithm, axis=(1, 2), keepdims=True), np.float64)
-
-
-def _rms(image: NDArray[np.float64]) -> float:
-    """Return the rms of the fine structure, without the thousandth that is largest: dust, stray hits."""
-    fine = np.abs(image - _running_mean(_running_mean(image, 0), 1)).ravel()
-    smallest = np.sort(fine)[: max(1, int(0.999 * fine.size))]
-    return float(np.sqrt(np.mean(smallest**2)))
-
-
-def _running_mean(image: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
-    width = min(_WINDOW, image.shape[axis] // 2 * 2 - 1)
-    if width < 3:
-        return image if axis == 0 else image.mean(axis=axis, keepdims=True) * np.ones_like(image)
-    half = width // 2
-    padded = np.pad(image, [(half, half) if a == axis else (0, 0) for a in (0, 1)], mode="reflect")
-    total = np.cumsum(np.insert(padded, 0, 0.0, axis=axis), axis=axis)
-    count = image.shape[axis]
-    upper = np.take(total, np.arange(width, width + count), axis=axis)
-    lower = np.take(total, np.arange(count), axis=axis)
-    return np.asarray((upper - lower) / width)

@@ -69,7 +69,7 @@ def place_of(text: str, scan: Path) -> Place:
     if match is None:
         raise ParameterError(
             f"{text!r} is no place in an HDF5 file; write /group/dataset, file.h5:/group/dataset, or one of them "
-            f"and [first:last]"
+            f"and [first:last]; for flats and darks also a folder with TIFF files, or a TIFF file"
         )
     file = scan
     if match["file"]:

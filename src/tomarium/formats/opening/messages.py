@@ -54,6 +54,11 @@ def place_of(path: str | os.PathLike[str]) -> Path:
         raise FormatError(f"{text!r}: is no path; give the name of a file or folder")
     if "\0" in text:
         raise FormatError(f"{text[:80]!r}: is no path a file can have; check its spelling")
+    if text.lower().startswith(("http://", "https://", "doi:")):
+        raise FormatError(
+            f"{text[:80]}: is an address and no file; fetch the record with `tomarium pull ADDRESS`, or read it where "
+            f"it lies with tomarium.load in Python"
+        )
     place = Path(text)
     longest = max((len(os.fsencode(part)) for part in place.parts), default=0)
     if longest > _LONGEST_NAME or len(os.fsencode(text)) > _LONGEST_PATH:

@@ -40,7 +40,6 @@ _LEAST_MASS_ERROR_PX: Final = 0.05  # whatever moves in the course of the scan m
 _MASS_STAYS: Final = 0.95  # score of the joined mass from which it tells a half acquisition
 _MOST_ERROR_PX: Final = 10.0
 _FOURIER_ERROR: Final = 1.5  # times what leaving row groups out in turn tells, as measured
-_FREE_ERROR: Final = 2.0
 # How far the axis of half a turn moves with what single views lie aside: the mean of one pair of opposites does by
 # 1 / √2 of it, the spectrum by less, as other views count too.
 _ASIDE: Final = {"opposite": 0.7, "fourier": 0.5, "mass": 0.0}
@@ -231,8 +230,7 @@ def _fourier(turns: HalfTurn | None, column: float, much_static: bool) -> Candid
         return None
     score = max(0.0, contrast(turns, fit.column, free_of_static=much_static))
     method = "fourier, free of static" if much_static else "fourier"
-    error = fit.error * (_FREE_ERROR if much_static else _FOURIER_ERROR)
-    return Candidate(method, "fourier", fit.column, score, error)
+    return Candidate(method, "fourier", fit.column, score, _FOURIER_ERROR * fit.error)
 
 
 def _error(candidate: Candidate) -> float:

@@ -43,6 +43,8 @@ class Choice:
         Detector pixels that are averaged, along rows and columns alike; 1 for none.
     region : str or None
         Part of the volume in voxels: "Y0:Y1,X0:X1", or "Z0:Z1,Y0:Y1,X0:X1".
+    material : str or None
+        Formula and density of the sample, such as "SiO2 2.65": the phase is retrieved for it.
     """
 
     path: Path | None = None
@@ -51,6 +53,7 @@ class Choice:
     assignments: tuple[str, ...] = ()
     binning: int = 1
     region: str | None = None
+    material: str | None = None
 
     @cached_property
     def instructions(self) -> Instructions | None:
@@ -69,6 +72,14 @@ class Choice:
                     f"{self.path} sets {option} = {self.told(option)}, which this command does not follow; "
                     "leave the line out, or use tomarium run"
                 )
+
+    def demand_scan(self, path: Path) -> None:
+        """Refuse the choice of a protocol for a volume, which none is carried out on."""
+        if self != Choice():
+            raise ParameterError(
+                f"{path} holds a volume, and a protocol is carried out on a scan; give the scan, or leave out "
+                f"--protocol, --preset, --step, --set, --bin, --roi and --material"
+            )
 
     def protocol(self, domain: Domain = "counts", base: Protocol | None = None) -> Protocol:
         """Make the protocol.
@@ -112,6 +123,8 @@ class Choice:
             step = find_step("bin")
             values = check(step, {"rows": self.binning, "columns": self.binning})
             protocol = Protocol((Item(step, values), *protocol.items))
+        if self.material is not None:
+            protocol = _with_material(protocol, self.material, domain)
         for assignment in self.assignments:
             protocol = with_parameter(protocol, assignment)
         plane = self._parts()[-2:]
@@ -140,6 +153,21 @@ def _range(text: str) -> slice:
         return slice(int(first) if first.strip() else None, int(last) if last.strip() else None)
     except ValueError as problem:
         raise InputError(f"{text!r} is no range; write A:B with whole numbers, such as 100:200") from problem
+
+
+def _with_material(protocol: Protocol, material: str, domain: Domain) -> Protocol:
+    """Tell the steps that retrieve the phase what the sample is; add paganin where there is none."""
+    if not any(parameter.name == "material" for item in protocol.items for parameter in item.step.parameters):
+        protocol = from_steps(("paganin",), protocol, domain)
+    items = []
+    for item in protocol.items:
+        if any(parameter.name == "material" for parameter in item.step.parameters):
+            kept = {
+                name: value for name, value in item.given.items() if name not in ("delta_beta", "length_px")
+            }
+            item = replace(item, given={**kept, **check(item.step, {"material": material})})
+        items.append(item)
+    return Protocol(tuple(items))
 
 
 def with_parameter(protocol: Protocol, assignment: str) -> Protocol:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from tomarium.pipeline.protocol.protocol import (
 )
 from tomarium.pipeline.protocol.tomodata import Instructions, is_instructions, read_instructions
 
-AnyProtocol = Protocol | Mapping[str, Any] | str | Path | None
+AnyProtocol = Protocol | Mapping[str, Any] | Sequence[str | Mapping[str, Any]] | str | Path | None
 """Whatever spells a protocol."""
 
 
@@ -31,9 +31,9 @@ def as_protocol(given: AnyProtocol, domain: Domain = "counts") -> Protocol:
 
     Parameters
     ----------
-    given : Protocol, mapping, str, path or None
-        A protocol; its plain data; the path of its file; its text, such as "steps: [flat_field, fbp]"; the name of
-        a preset; or None for the default.
+    given : Protocol, mapping, sequence, str, path or None
+        A protocol; its plain data; its steps, such as ["flat_field", {"paganin": {"delta_beta": 300}}, "fbp"]; the
+        path of its file; its text, such as "steps: [flat_field, fbp]"; the name of a preset; or None for the default.
     domain : Domain
         What the scan's numbers are, for presets and the default.
 
@@ -51,8 +51,8 @@ def as_protocol(given: AnyProtocol, domain: Domain = "counts") -> Protocol:
         return default_protocol(domain)
     if isinstance(given, Protocol):
         return given
-    if isinstance(given, Mapping):
-        return from_data(given, "protocol")
+    if isinstance(given, Mapping | list | tuple):
+        return from_data(given if isinstance(given, Mapping) else {"steps": list(given)}, "protocol")
     if isinstance(given, str):
         if given in PRESETS:
             return for_domain(preset(given), domain)
@@ -67,7 +67,8 @@ def as_protocol(given: AnyProtocol, domain: Domain = "counts") -> Protocol:
             )
     if not isinstance(given, str | Path):
         raise InputError(
-            f"a protocol is text, a path, a mapping or a Protocol, but {type(given).__name__} was given"
+            f"a protocol is text, a path, a mapping, a list of steps or a Protocol, but {type(given).__name__} was "
+            f"given"
         )
     return read(Path(given))
 

@@ -21,7 +21,7 @@ from tomarium.kernels.half_acquisition import FULL_TURN_DEG, turn_deg
 from tomarium.kernels.truncation import Edge, truncated_views
 from tomarium.model import Frames, Scan
 from tomarium.pipeline.protocol.protocol import Protocol
-from tomarium.pipeline.run.values_check import of_domain, of_rows
+from tomarium.pipeline.run.values_check import of_domain, of_flats, of_rows
 from tomarium.steps.core.step import View
 from tomarium.steps.views.frames import ChosenFrames
 from tomarium.steps.views.select_views import select_views
@@ -144,7 +144,10 @@ def checked(scan: Scan, protocol: Protocol, row: int | None = None, *, force: bo
         notes += of_domain(
             scan, probe_rows.projections, any(i.step.name == "normalise_air" for i in protocol.items)
         )
-    notes += () if row is not None or problems else of_rows(scan)
+    if row is None and not problems:
+        notes += of_rows(scan)
+        if not any(item.step.name == "dynamic_flat_field" for item in protocol.items):
+            notes += of_flats(scan)
     if problems and not force:
         raise InputError(f"{scan.path}: {'; '.join(problems)}; --force (force=True) goes on all the same")
     return replace(scan, warnings=(*problems, *notes, *scan.warnings)) if problems or notes else scan
@@ -406,8 +409,10 @@ def _jumps(signal: NDArray[np.float64]) -> Iterator[str]:
         if len(before) < _LASTS or len(after) < _LASTS:
             continue
         change = float(np.median(after) - np.median(before))
+        until_the_end = float(np.median(level[k + 1 :]) - np.median(level[: k + 1]))
         if (
             abs(change) > np.log(JUMP)
+            and until_the_end * np.sign(change) > np.log(JUMP)
             and np.ptp(before) < abs(change) / 2
             and np.ptp(after) < abs(change) / 2
         ):
@@ -425,10 +430,12 @@ def _of_integers(raw: NDArray[Any], flats: NDArray[np.float64] | None) -> Iterat
         steady[...] = False
     # A sample that fills the field leaves the projections below what saturates the flats: each is looked at alone.
     for what, frames in (("projections", raw), ("flats", flats)):
-        seen = None if frames is None else frames[:, ~steady]
-        if seen is None or not seen.size:
+        if frames is None:
             continue
-        highest = int(np.nan_to_num(seen, posinf=0).max())
+        seen = frames[:, ~steady] if steady.any() else frames
+        if not seen.size:
+            continue
+        highest = int((seen if seen.dtype.kind in "iu" else np.nan_to_num(seen, posinf=0)).max())
         ceiling = highest == np.iinfo(raw.dtype).max or (highest > 200 and (highest + 1) & highest == 0)
         share = float(np.mean(seen == highest)) if ceiling else 0.0
         if share > _SATURATED:
@@ -439,7 +446,8 @@ def _of_integers(raw: NDArray[Any], flats: NDArray[np.float64] | None) -> Iterat
     if raw.dtype.itemsize <= 2 and raw.shape[2] > 1:
         span = np.iinfo(raw.dtype).max - int(np.iinfo(raw.dtype).min)
         neither_steady = ~(steady[:, 1:] | steady[:, :-1])
-        wrapped = float(np.mean(_steps(raw)[:, neither_steady] > 0.75 * span))
+        wide = _steps(raw) > 0.75 * span
+        wrapped = float(np.mean(wide if neither_steady.all() else wide[:, neither_steady]))
         if wrapped > _WRAPPED:
             yield (
                 f"{100 * wrapped:.3g} % of neighbouring counts differ by nearly all that {raw.dtype} can hold: "

@@ -92,9 +92,10 @@ def reconstruct(
     ----------
     scan : Scan or path
         As `open` returns it, or the path of its file.
-    protocol : Protocol, mapping, str, path or None
+    protocol : Protocol, mapping, sequence, str, path or None
         What is done; by default: find the rotation axis, flat field, filtered backprojection. Text is YAML, such as
-        "steps: [flat_field, fbp]", or the name of a preset.
+        "steps: [flat_field, fbp]", or the name of a preset; a sequence is the steps, such as
+        ["flat_field", {"paganin": {"delta_beta": 300}}, "fbp"].
     output : path, optional
         Folder for the volume, its protocol and its provenance; without it the volume stays in memory.
     rows : slice or int, optional

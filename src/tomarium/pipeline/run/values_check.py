@@ -8,6 +8,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from tomarium.kernels.flat_change import fine_change
 from tomarium.model import Frames, Scan
 
 MOST_ATTENUATION: Final = 30.0
@@ -20,6 +21,15 @@ _EDGE: Final = 3
 _NEAR: Final = 0.1
 _BLACK: Final = 1e-3
 _VIEWS: Final = 2
+_FLATS: Final = 8
+_ROWS: Final = 512
+
+MOVED: Final = 5.0
+"""How many times their noise flats may differ in their fine structure."""
+
+LEAST_MOVED: Final = 5e-3
+"""Change that is less than the noise of most views."""
+
 _MANY: Final = 4_000_000
 
 
@@ -92,6 +102,40 @@ def of_rows(scan: Scan) -> Iterator[str]:
         f"{_row_names(np.flatnonzero(black))} nothing, black or not finite, and slices there show nothing of the "
         f"sample; leave them out with --rows, or with --step crop where other rows are filtered with them"
     )
+
+
+def of_flats(scan: Scan) -> Iterator[str]:
+    """Say where the beam moved between the flats before and after, by more than dividing by them mends.
+
+    Sixteen flats are read at most, of the middle rows of a large detector.
+    """
+    if scan.domain != "counts" or scan.flats is None:
+        return
+    place, height = scan.flats.position, scan.shape[1]
+    groups = [np.flatnonzero(place <= 0)[-_FLATS:], np.flatnonzero(place >= scan.shape[0] - 1)[:_FLATS]]
+    if min(map(len, groups)) < 2 or height < _ROWS // 16:
+        return
+    first = max(0, (height - _ROWS) // 2)
+    rows = slice(first, min(height, first + _ROWS))
+    dark = 0.0 if scan.darks is None else scan.darks.frames.read(slice(0, 1), rows)[0].astype(np.float64)
+    before, after = (_logarithms(scan.flats.frames.read(group, rows) - dark) for group in groups)
+    if not (np.isfinite(before).all() and np.isfinite(after).all()):
+        return
+    change, noise = fine_change(before, after)
+    if change > max(MOVED * noise, LEAST_MOVED):
+        yield (
+            f"the beam moved between the flats before and after: their fine structure changed by {100 * change:.2g} %, "
+            f"{change / max(noise, 1e-12):.2g} times the noise; --step dynamic_flat_field follows it from view to view"
+        )
+
+
+def _logarithms(signal: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Return the logarithm of frames in blocks of 4 × 4, less the median of each; of dead blocks too."""
+    rows, columns = (length // 4 * 4 for length in signal.shape[1:])
+    whole = signal[:, :rows, :columns].reshape(len(signal), rows // 4, 4, columns // 4, 4).mean(axis=(2, 4))
+    usual = np.median(whole, axis=(1, 2), keepdims=True)
+    logarithm = np.log(np.maximum(whole, 0.05 * usual)) if (usual > 0).all() else np.full(whole.shape, np.nan)
+    return np.asarray(logarithm - np.median(logarithm, axis=(1, 2), keepdims=True))
 
 
 def _rows_of(frames: Frames, count: int) -> NDArray[np.float64]:

@@ -128,7 +128,7 @@ class Task:
         state = _kept(self)
         cut = self._needed(state, cut)
         clock = [time.perf_counter()]
-        slab = load(self.source, self.layout, self.direction, cut, self.reads, state.scratch)
+        slab = load(state.source, self.layout, self.direction, cut, self.reads, state.scratch)
         clock.append(time.perf_counter())
         over = ""
         if not state.traffics:
@@ -199,6 +199,9 @@ def _counted(slab: Slab, threads: int) -> Mapping[str, Any]:
 @dataclass
 class _Kept:
     ready: tuple[Ready, ...]
+    source: (
+        Frames  # of the first task of this key: a copy of it would not know where blocks of its chunks lie
+    )
     scratch: Scratch = field(default_factory=Scratch)
     traffics: tuple[Traffic, ...] = ()
 
@@ -240,5 +243,5 @@ def _kept(task: Task) -> _Kept:
             ready = make_ready(task.items, task.scan, task.direction, rows, task.done, task.folder)
             while len(_KEPT) >= MOST_KEPT:  # a worker of a cluster is not told when a run ends
                 _KEPT.pop(next(iter(_KEPT)))
-            _KEPT[task.key] = _Kept(ready, traffics=tuple(map(traffic_to, task.devices)))
+            _KEPT[task.key] = _Kept(ready, task.source, traffics=tuple(map(traffic_to, task.devices)))
         return _KEPT[task.key]

@@ -14,7 +14,7 @@ from tomarium.catalogue.audit import Line, Verdict, actions, newest_lines, verif
 from tomarium.portal.administration import Tab, demand_section, tabs
 from tomarium.portal.days import read_day
 from tomarium.portal.page import FOR_PEOPLE, Page
-from tomarium.portal.request_context import CurrentRequest
+from tomarium.portal.request_context import CurrentRequest, RequestContext
 
 SHOWN: Final = 100
 LARGEST: Final = 2**62
@@ -32,6 +32,8 @@ class LogRow:
         ISO 8601, in UTC.
     who, action, record, told, chain : str
         As in `audit.Line`; `told` is JSON.
+    page : str
+        Address of the page of `record`, "" where it names none.
     """
 
     number: int
@@ -41,6 +43,7 @@ class LogRow:
     record: str
     told: str
     chain: str
+    page: str
 
 
 @dataclass(frozen=True)
@@ -109,7 +112,7 @@ def content(
         known_actions = tuple(actions(connection, of_records=not everything))
     if check and not everything:
         raise HTTPException(403, "The whole log is checked by administrators alone. Ask one.")
-    rows = tuple(map(_row, lines[:SHOWN]))
+    rows = tuple(_row(request_context, line) for line in lines[:SHOWN])
     more = {**filters, "before": str(rows[-1].number)} if len(lines) > SHOWN else {}
     return LogPage(
         title="Audit log",
@@ -122,10 +125,11 @@ def content(
     )
 
 
-def _row(line: Line) -> LogRow:
+def _row(request_context: RequestContext, line: Line) -> LogRow:
     moment = datetime.fromtimestamp(line.moment_utc, UTC).isoformat(timespec="seconds")
     details = json.dumps(line.told, ensure_ascii=False) if line.told else ""
-    return LogRow(line.number, moment, line.who, line.action, line.record, details, line.chain)
+    page = request_context.page_of(line.record) if line.record else ""
+    return LogRow(line.number, moment, line.who, line.action, line.record, details, line.chain, page)
 
 
 LOG = Page(

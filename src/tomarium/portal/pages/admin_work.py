@@ -135,7 +135,7 @@ def content(
             DoiRow(
                 row.doi,
                 row.record,
-                request_context.link("record", {"id": row.record}),
+                request_context.page_of(row.record),
                 row.state,
                 row.error,
                 row.tries,

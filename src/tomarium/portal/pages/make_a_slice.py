@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from typing import Final
 
 from fastapi import HTTPException
 from markupsafe import Markup
@@ -13,6 +14,10 @@ from tomarium.portal.page import FOR_PEOPLE, Page
 from tomarium.portal.request_context import CurrentRequest
 from tomarium.portal.view_of_record import view_of
 from tomarium.viewers import make_a_slice
+
+COMPUTED: Final = (
+    "The projections are computed from the slice of this record; they are not the measured ones."
+)
 
 
 @dataclass(frozen=True)
@@ -71,7 +76,7 @@ def content(request_context: CurrentRequest, id: str) -> MakeASlice:
         id=record.id,
         index=piece.data["index"],
         count=record.volume["shape"][0],
-        source="The projections are computed from the slice of this record; they are not the measured ones.",
+        source=COMPUTED,
         views=piece.data["views"],
         columns=data["columns"],
         pictures=dict(piece.data["pictures"]),

@@ -30,6 +30,12 @@ from tomarium.steps.correct.flat_field import (
 BATCH: Final = 8
 """Views whose flat fields are held at a time."""
 
+LEAST: Final = 1e-5
+"""Part of the dark below which a signal is not looked at closer: its pixel may be one that is filled."""
+
+HIGHEST: Final = 80.0
+"""Logarithm of a flat field that float32 holds."""
+
 
 @dataclass(frozen=True)
 class MovingReferences:
@@ -124,6 +130,25 @@ def prepare(scan: Scan, values: Values, rows: slice) -> MovingReferences:
     return MovingReferences(part, rows, dark[rows].copy(), weights, intensity, beyond, lowest_signal(scan))
 
 
+def none_filled(references: MovingReferences, layout: Layout, rows: slice) -> bool:
+    """Say whether every pixel of some rows has a value of its own: whole numbers, and no flat field near the dark.
+
+    The flat field of any view lies between bounds, by the greatest weight of each component.
+    """
+    if np.dtype(layout.dtype).kind not in "iu":
+        return False
+    part = slice(rows.start - references.rows.start, rows.stop - references.rows.start)
+    mean, dark = references.flats.mean[part], references.dark[part]
+    most = np.abs(references.weights).max(axis=0)
+    spread = np.tensordot(most, np.abs(references.flats.components[:, part]), axes=1)
+    low, high = (
+        mean + side for side in (references.intensity.min() - spread, references.intensity.max() + spread)
+    )
+    # Where the dark is added to less of a signal, float32 may hold nothing of it.
+    least = np.log(LEAST * (1 + np.abs(dark)))
+    return bool(((low > least) & (high < HIGHEST)).all())
+
+
 def _host(values: Values, layout: Layout) -> int:
     pixels = layout.values // max(1, layout.shape[0])
     return layout.bytes + int(4 * layout.values * 1.25) + 4 * BATCH * 6 * pixels
@@ -145,6 +170,7 @@ def _prepared(scan: Scan, values: Values) -> int:
     halo=RINGS,
     cost=Cost(host=_host, prepared=_prepared, nanoseconds=20.0),
     prepare=prepare,
+    alone=none_filled,
     demand=demand,
     figures=(
         Figure(

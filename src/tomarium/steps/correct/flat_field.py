@@ -74,9 +74,9 @@ def demand_flats(scan: Scan, layout: Layout | None = None) -> None:
     """
     if scan.flats is None:
         raise MissingData(
-            f"{scan.path} has no flat frames, which step flat_field needs; if they lie in another file, name their "
-            f"place with --flats FILE:/PLACE; if the data are corrected already, say so with --domain transmission "
-            f"(I/I0) or --domain attenuation (-ln I/I0)"
+            f"{scan.path} has no flat frames, which step flat_field needs; if they lie elsewhere, name them with "
+            f"--flats FILE:/PLACE or --flats FOLDER; if the data are corrected already, say so with --domain "
+            f"transmission (I/I0) or --domain attenuation (-ln I/I0)"
         )
 
 

@@ -32,6 +32,9 @@ LEAST_VISIBILITY: Final = 0.03
 LEAST: Final = 1e-3
 """Transmission and relative visibility below which there is nothing but noise."""
 
+FAINTEST: Final = 1e-6
+"""Counts of the open beam, or of its fringes, below which a pixel may be one that is filled."""
+
 NEAR_WRAP: Final = 0.9 * pi
 """Differential phase beyond which a pixel may have wrapped round."""
 
@@ -54,17 +57,20 @@ class Reference:
         Shape (row, column).
     dark : array of float32, shape (row, column)
         Mean dark.
+    output : str
+        What is made of them.
     """
 
     rows: slice
     curve: Curve
     dark: NDArray[np.float32]
+    output: Output
 
     def of_rows(self, rows: slice) -> Reference:
         """Return those of some of the rows."""
         part = slice(rows.start - self.rows.start, rows.stop - self.rows.start)
         curve = Curve(self.curve.mean[part], self.curve.harmonic[part])
-        return Reference(rows, curve, self.dark[part])
+        return replace(self, rows=rows, curve=curve, dark=self.dark[part])
 
 
 def stepping(angles_deg: NDArray[np.float64], steps: int | None, order: Order) -> tuple[int, int, Order]:
@@ -159,7 +165,22 @@ def prepare(scan: Scan, values: Values, rows: slice) -> Reference:
     cycle = values["flat_order"] == "cycle"
     which = numbers % steps if cycle else numbers // (count // steps)
     stack = np.stack([_mean(frames, np.flatnonzero(which == value), rows) - dark for value in range(steps)])
-    return Reference(rows, demodulate(stack, weights(steps, values["periods"])), dark)
+    return Reference(rows, demodulate(stack, weights(steps, values["periods"])), dark, values["output"])
+
+
+def none_filled(references: Reference, layout: Layout, rows: slice) -> bool:
+    """Say whether every pixel of some rows has a value of its own: whole numbers over an open beam above the dark.
+
+    Of a dark field this is not known before: a view without light has none.
+    """
+    if np.dtype(layout.dtype).kind not in "iu" or references.output == "dark_field":
+        return False
+    curve = references.of_rows(rows).curve
+    amplitude = np.abs(curve.harmonic)
+    good = np.isfinite(curve.mean) & np.isfinite(amplitude) & (curve.mean > FAINTEST)
+    if references.output != "absorption":
+        good &= amplitude > FAINTEST
+    return bool(good.all())
 
 
 def _mean(frames: Any, chosen: NDArray[np.intp], rows: slice) -> NDArray[np.float32]:
@@ -223,6 +244,7 @@ def _host(values: Values, layout: Layout) -> int:
     halo=RINGS,
     cost=Cost(host=_host, prepared=lambda scan, values: 24 * scan.shape[1] * scan.shape[2], nanoseconds=8.0),
     prepare=prepare,
+    alone=none_filled,
     demand=demand_stepped_flats,
     figures=(
         Figure(

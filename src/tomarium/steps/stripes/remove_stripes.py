@@ -105,7 +105,7 @@ def remove_stripes(
         and keeps for each row of none, double flat field, dead columns too, and all that which leaves the least of
         stripes and changes the least else: of a clean sinogram 0.001 at 256 columns and 0.004 at 128, and 0.03 at
         most of 20 simulated ones; the report counts what it chose.
-        Stripes wider than 4 columns are left by "agreement" and "auto".
+        Stripes wider than 8 columns are left by "agreement" and "auto".
     size : int
         Columns of the median, odd; wider than twice the widest stripe. Larger is stronger, and blurs more. "large"
         wants 51 or more; "wavelet" has as many levels as make up half of it; "dead" does not look at it.
