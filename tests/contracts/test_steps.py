@@ -86,14 +86,17 @@ def make_scan(
     )
 
 
-def example_scan(step: AnyStep, seed: int = 0, **sizes: int) -> Scan:
+def example_scan(step: AnyStep, seed: int = 0, domain: str | None = None, **sizes: int) -> Scan:
     """The scan of a step's example: of a domain that it works on."""
     size = {"angles": step.example.angles, "rows": step.example.rows, "columns": step.example.columns} | sizes
     accepts = getattr(step, "accepts", ("counts",))
-    domain = accepts[0] if accepts[0] != "slice" else "counts"
-    return make_scan(
+    domain = domain or (accepts[0] if accepts[0] != "slice" else "counts")
+    scan = make_scan(
         **size, seed=seed, domain=domain, turn=360.0 if step.name == "join_half_turns" else 180.0
     )
+    if step.name != "normalise_beam":
+        return scan
+    return scan.with_geometry(beam_intensity=Value(np.linspace(1, 0.9, scan.shape[0]), "user", "test"))
 
 
 def resolved(step: AnyStep, scan: Scan, values: dict[str, Any] | None = None) -> Resolved:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from contracts.test_steps import STEPS, example_scan, input_of, make_scan, resolved
+from contracts.test_steps import STEPS, example_scan, input_of, resolved
 from stand_in_device import StandIn, put_in_place, strict, there
 from tomarium.pipeline.plan.on_device import works_there
 from tomarium.pipeline.run.slab_steps import make_ready, process
@@ -42,8 +42,7 @@ def test_an_array_stays_where_it_is(name: str, domain: Any, monkeypatch: pytest.
     if domain not in step.accepts:
         return
     put_in_place(monkeypatch, StandIn())
-    example = step.example
-    scan = make_scan(example.angles, example.rows, example.columns, domain=domain)
+    scan = example_scan(step, domain=domain)
     item = resolved(step, scan, FURTHER.get(name))
     slab = input_of(item, scan)
     ready = make_ready([item], scan, "row")

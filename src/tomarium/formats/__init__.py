@@ -135,6 +135,7 @@ def open(
     axis_tilt_deg: Number | None = None,
     shift_columns_px: PerView | None = None,
     shift_rows_px: PerView | None = None,
+    beam_intensity: PerView | None = None,
     shifts: PerView | None = None,
     domain: str | None = None,
     axes: str | None = None,
@@ -183,6 +184,8 @@ def open(
         Turn of the axis in the detector's plane, and its lean along the beam, degrees.
     shift_columns_px, shift_rows_px : array of float, shape (angle,), str, path or None
         Where the sample stands in each view beside its place in a perfect scan, pixels; written like the angles.
+    beam_intensity : array of float, shape (angle,), str, path or None
+        Intensity of the beam in each view over that in the flats; written like the angles.
     shifts : array of float, shape (angle,) or (angle, 2), str, path or None
         Both shifts at once, along columns and rows: a correction file as PyHST2 and nabu write it, or its numbers.
     domain : {"counts", "transmission", "attenuation"} or None
@@ -231,6 +234,7 @@ def open(
         "axis_tilt_deg": axis_tilt_deg,
         "shift_columns_px": shift_columns_px,
         "shift_rows_px": shift_rows_px,
+        "beam_intensity": beam_intensity,
     }
     if shifts is not None:
         if shift_columns_px is not None or shift_rows_px is not None:

@@ -90,6 +90,9 @@ FIELDS: Final[tuple[Field, ...]] = (
     Field("shift_rows_px", "Shift of the sample along rows", "px", "shift-rows",
           "Shift of the sample along detector rows in each view, pixels: a text file with one number a line, or a "
           "place in HDF5.", per_view=True),
+    Field("beam_intensity", "Intensity of the beam over that of the flats", "", "beam-intensity",
+          "Intensity of the beam in each view over that in the flats (the current of the ring, or a monitor), for the "
+          "step normalise_beam: a text file with one number a line, or a place in HDF5.", per_view=True),
 )  # fmt: skip
 """Everything a Geometry holds but motors, in the order people read it."""
 
@@ -126,6 +129,8 @@ class Geometry:
         Distance from sample to detector, m.
     shift_columns_px, shift_rows_px : Value of array, shape (angle,), or None
         Where the sample stands in each view beside its place in a perfect scan, pixels.
+    beam_intensity : Value of array, shape (angle,), or None
+        Intensity of the beam in each view over that in the flats, which is interpolated to it; dimensionless.
     motors : Mapping of str to MotorPositions
         Motor positions of each view, under the file's own names, each with its unit.
     """
@@ -140,6 +145,7 @@ class Geometry:
     distance_m: Value[float] | None = None
     shift_columns_px: Value[NDArray[np.float64]] | None = None
     shift_rows_px: Value[NDArray[np.float64]] | None = None
+    beam_intensity: Value[NDArray[np.float64]] | None = None
     motors: Mapping[str, MotorPositions] = field(default_factory=dict)
 
     @property

@@ -28,6 +28,7 @@ _BY_KEY: Final[dict[str, str]] = {
     "axis_tilt_deg": "Reconstruction",
     "shift_columns_px": "Reconstruction",
     "shift_rows_px": "Reconstruction",
+    "beam_intensity": "Beam",
     "voxel_m": "Reconstruction",
     "delta_beta": "Reconstruction",
     "algorithm": "Reconstruction",

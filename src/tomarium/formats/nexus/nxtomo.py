@@ -23,6 +23,7 @@ from tomarium.formats.hdf5.dialect import detecting, lacking, positions_among, p
 from tomarium.formats.hdf5.frames import frames_of
 from tomarium.formats.hdf5.image_key import IMAGE_KEY_KINDS
 from tomarium.formats.hdf5.source import Source, reading
+from tomarium.formats.nexus.beam_monitor import beam_intensity_of
 from tomarium.formats.nexus.detector_orientation import flips
 from tomarium.formats.nexus.nxtomo_entries import (
     DATA,
@@ -144,6 +145,7 @@ def read(path: Path, match: Match) -> Scan:
             energy_kev=positive(source, _first(source, place, ENERGY, "keV")),
             distance_m=positive(source, _first(source, place, DISTANCE, "m")),
             axis_column=_axis(source, place, projections.shape[2], mirrored[0]),
+            beam_intensity=beam_intensity_of(source, place, kinds),
             motors=motors_of(source, place, kinds == FrameKind.PROJECTION),
         )
         scan = scan_of(

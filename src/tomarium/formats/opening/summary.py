@@ -25,8 +25,8 @@ def describe(opened: Scan | Image, recognised: tuple[Format, Match] | None = Non
     `dtype` (null where the frames are absent); `domain` ("counts", "transmission" or "attenuation");
     `angles_deg` {`first`, `last`, `count`, `origin`, `source`}; `pixel_m`, `energy_kev`, `distance_m`,
     `axis_column`, each {`value`, `origin`, `source`} or null; `axis_roll_deg`, `axis_tilt_deg` like these and
-    `shift_columns_px`, `shift_rows_px` like the angles, where known; `motors` {name: like the angles, with
-    `lowest`, `highest` and `unit` ("m", "deg", "" where none is told)}; `missing`, `repaired`, `warnings`;
+    `shift_columns_px`, `shift_rows_px`, `beam_intensity` like the angles, where known; `motors` {name: like the
+    angles, with `lowest`, `highest` and `unit` ("m", "deg", "" where none is told)}; `missing`, `repaired`, `warnings`;
     `metadata`, in which each name holds {`value`, `origin`, `source`}, without the file's other values. Of an
     image: `kind` "image" or "volume", `path`, `name`, `format`, `dialect`, `why`, `entries`; `shape`,
     `dtype`, `unit` of the values; `axes` [{`name`, `length`, `unit`, `scale`, `offset`, `first`, `last`,

@@ -15,6 +15,9 @@ from tomarium.model import Scan, Value
 from tomarium.model.geometry import BY_NAME, PER_VIEW, user_value
 from tomarium.model.slab import RAW_DOMAINS
 
+LEAST_RATIO: Final = 0.1
+"""Intensity of the beam over that of the flats below which, or above its inverse, no scan is worth its flats."""
+
 _OF_COUNTS: Final = ("holds no flat fields", "holds no dark fields")
 """Warnings of what counts alone want."""
 
@@ -84,6 +87,7 @@ def checked(scan: Scan) -> Scan:
         raise FormatError(f"{where}: all {count} angles are {angles[0]:g}°, which says nothing; {remedy}")
     for name in PER_VIEW:
         _demand_one_each(scan, name, count)
+    _demand_ratios(scan)
     return _without_absurd(_without_radians(scan))
 
 
@@ -95,6 +99,18 @@ def _demand_one_each(scan: Scan, name: str, count: int) -> None:
     raise FormatError(
         f"{scan.path}: {value.source}: {BY_NAME[name].words} has {content} for {count} projections; give one finite "
         f"number for each as {name}, or leave it out"
+    )
+
+
+def _demand_ratios(scan: Scan) -> None:
+    """Refuse intensities of the beam that are no ratios to that of the flats, as a current in mA."""
+    value = scan.geometry.beam_intensity
+    if value is None or bool(np.all((value.value > LEAST_RATIO) & (value.value < 1 / LEAST_RATIO))):
+        return
+    raise FormatError(
+        f"{scan.path}: {value.source}: the intensity of the beam in the views is {value.value.min():.4g} to "
+        f"{value.value.max():.4g}; give it over that in the flats, which is about 1: each current of the ring divided "
+        f"by the current while the flats were taken"
     )
 
 

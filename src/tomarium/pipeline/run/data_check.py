@@ -21,7 +21,7 @@ from tomarium.kernels.half_acquisition import FULL_TURN_DEG, turn_deg
 from tomarium.kernels.truncation import Edge, truncated_views
 from tomarium.model import Frames, Scan
 from tomarium.pipeline.protocol.protocol import Protocol
-from tomarium.pipeline.run.values_check import of_domain, of_flats, of_rows
+from tomarium.pipeline.run.values_check import of_beam, of_domain, of_flats, of_rows
 from tomarium.steps.core.step import View
 from tomarium.steps.views.frames import ChosenFrames
 from tomarium.steps.views.select_views import select_views
@@ -148,6 +148,7 @@ def checked(scan: Scan, protocol: Protocol, row: int | None = None, *, force: bo
         notes += of_rows(scan)
         if not any(item.step.name == "dynamic_flat_field" for item in protocol.items):
             notes += of_flats(scan)
+    notes += of_beam(scan, [item.step.name for item in protocol.items])
     if problems and not force:
         raise InputError(f"{scan.path}: {'; '.join(problems)}; --force (force=True) goes on all the same")
     return replace(scan, warnings=(*problems, *notes, *scan.warnings)) if problems or notes else scan

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any, Final
 
 import numpy as np
@@ -17,6 +17,10 @@ MOST_ATTENUATION: Final = 30.0
 MOST_TRANSMISSION: Final = 3.0
 """I/I0 that no fringe reaches over a part of the frame."""
 
+MOST_CHANGE: Final = 0.02
+"""Change of the beam's intensity since the flats that may stay in the attenuation."""
+
+_LEVELLING: Final = frozenset({"normalise_beam", "normalise_air"})
 _EDGE: Final = 3
 _NEAR: Final = 0.1
 _BLACK: Final = 1e-3
@@ -66,6 +70,19 @@ def of_domain(scan: Scan, numbers: NDArray[np.floating], levelled: bool) -> Iter
         yield (
             f"the numbers are 1 at both edges of the detector and {middle:.2g} in its middle, as transmissions I/I0 "
             f"are: if so, say --domain transmission"
+        )
+
+
+def of_beam(scan: Scan, steps: Collection[str]) -> Iterator[str]:
+    """Say that the beam was not as bright in the views as in the flats, where no step of the protocol levels it."""
+    value = scan.geometry.beam_intensity
+    if value is None or scan.domain != "counts" or not _LEVELLING.isdisjoint(steps):
+        return
+    low, high = float(value.value.min()), float(value.value.max())
+    if max(abs(low - 1), abs(high - 1)) > MOST_CHANGE:
+        yield (
+            f"the beam in the views is {low:.3f} to {high:.3f} times as bright as in the flats ({value.source}): "
+            f"attenuations are wrong by up to {max(abs(np.log([low, high]))):.2g}; --step normalise_beam corrects them"
         )
 
 

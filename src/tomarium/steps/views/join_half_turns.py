@@ -46,8 +46,15 @@ def join_half_turns(scan: Scan, *, axis_column: Column | None = FROM_SCAN) -> Sc
     axis = float(scan.shape[2] - 1) if axis_column is None else axis_column
     frames = JoinedFrames(scan.projections, first, opposite, axis)
     several = scan.flats is not None and len(np.unique(scan.flats.position)) > 1
-    warned = ("joined views are of two times: flats of several times are averaged",) if several else ()
-    geometry = scan.geometry.of_views(first)
+    warned: tuple[str, ...] = (
+        ("joined views are of two times: flats of several times are averaged",) if several else ()
+    )
+    if scan.geometry.beam_intensity is not None:
+        warned += (
+            "joined views are of two times: the intensity of the beam in each view is left out; level them by "
+            "normalise_air",
+        )
+    geometry = replace(scan.geometry.of_views(first), beam_intensity=None)
     if axis_column is not None:
         origin = "user" if geometry.axis_column is None else geometry.axis_column.origin
         source = "" if geometry.axis_column is None else f"{geometry.axis_column.source}, "
