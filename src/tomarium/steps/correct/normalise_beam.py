@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from tomarium.array import lies_elsewhere, namespace
+from tomarium.array import lies_elsewhere, like
 from tomarium.errors import MissingData
 from tomarium.model import Geometry, Layout, Scan, Slab
 from tomarium.steps.core.context import Context
@@ -70,11 +70,11 @@ def normalise_beam(slab: Slab, *, geometry: Geometry, context: Context) -> Slab:
     """
     value = geometry.beam_intensity
     assert value is not None
-    data, xp = slab.data, namespace(slab.data)
+    data = slab.data
     ratio = np.asarray(value.value, np.float64)[:, None, None]
     factor = (1 / ratio if slab.domain == "transmission" else np.log(ratio)).astype(np.float32)
     if lies_elsewhere(data):
-        there = xp.asarray(factor)
+        there = like(factor, data)
         return replace(slab, data=data * there if slab.domain == "transmission" else data + there)
     operation = np.multiply if slab.domain == "transmission" else np.add
     return replace(slab, data=operation(data, factor, out=context.result(data.shape)))
