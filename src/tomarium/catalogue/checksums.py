@@ -72,17 +72,26 @@ def list_files(folder: Path) -> Iterator[str]:
     if isinstance(folder, ObjectPath):
         yield from _list_objects(folder)
         return
-    for root, folders, files in os.walk(folder):
-        if Path(root) == folder:
-            folders[:] = [name for name in folders if name != JOURNAL]
-            files = [name for name in files if name != SOURCE]
-        for name in [*folders, *files]:
-            path = Path(root, name)
-            shown = path.relative_to(folder).as_posix()
-            if path.is_symlink() or not (path.is_file() or path.is_dir()):
-                raise FormatError(link_words(folder, path))
-            _demand_name(folder, shown)
-        yield from (Path(root, name).relative_to(folder).as_posix() for name in files)
+    left = [(os.fspath(folder), "")]
+    while left:
+        place, before = left.pop()
+        try:
+            with os.scandir(place) as entries:
+                held = list(entries)
+        except OSError:  # it cannot be read, or is gone
+            continue
+        for entry in held:
+            is_folder = entry.is_dir()
+            if not before and entry.name == (JOURNAL if is_folder else SOURCE):
+                continue
+            if entry.is_symlink() or not (is_folder or entry.is_file()):
+                raise FormatError(link_words(folder, Path(entry.path)))
+            path = before + entry.name
+            _demand_name(folder, path)
+            if is_folder:
+                left.append((entry.path, f"{path}/"))
+            else:
+                yield path
 
 
 def _list_objects(folder: ObjectPath) -> Iterator[str]:

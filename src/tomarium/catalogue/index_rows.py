@@ -6,8 +6,9 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import (
     ColumnElement,
@@ -25,7 +26,7 @@ from sqlalchemy import (
 from tomarium.catalogue.dialect import dialect_of
 from tomarium.catalogue.facets import spell
 from tomarium.catalogue.index_changes import note_changed
-from tomarium.catalogue.numbers import free_number, number_at
+from tomarium.catalogue.numbers import free_number, numbers_of
 from tomarium.catalogue.queries import parameter_numbers, store_of
 from tomarium.catalogue.reader import Columns
 from tomarium.catalogue.record_totals import TotalsChange
@@ -44,6 +45,9 @@ from tomarium.catalogue.tables import (
 )
 from tomarium.catalogue.words import fold
 from tomarium.standards.panosc import Shared
+
+_LIKELY: Final = 9  # numbers of each record that are looked up at once: many are made at one moment
+_NUMBERS_AT_ONCE: Final = 5000  # a database takes some ten thousand values in a question
 
 Telling = tuple[str, int, Sequence[Shared]]
 
@@ -220,7 +224,8 @@ def _forget_known(
 def _free_numbers(
     connection: Connection, entries: Sequence[Entry], numbers_kept: Mapping[str, int], into: IndexTables
 ) -> list[int]:
-    taken_numbers = _Taken(connection, {number_at(entry.row["created_utc"]) for entry in entries}, into)
+    likely = (islice(numbers_of(entry.row["id"], entry.row["created_utc"]), _LIKELY) for entry in entries)
+    taken_numbers = _Taken(connection, set(chain.from_iterable(likely)), into)
     for number in numbers_kept.values():
         taken_numbers.add(number)
     before = {} if into is LIVE else _numbers_before(connection, entries, into)
@@ -272,11 +277,15 @@ class _Taken:
         return number in self._taken
 
     def _look_up(self, numbers: set[int]) -> set[int]:
-        one_of = dialect_of(self._connection).one_of
-        statement = union_all(
-            *(select(table.c.number).where(one_of(table.c.number, numbers)) for table in self._tables)
-        )
-        return set(self._connection.execute(statement).scalars())
+        one_of, ordered = dialect_of(self._connection).one_of, sorted(numbers)
+        found: set[int] = set()
+        for start in range(0, len(ordered), _NUMBERS_AT_ONCE):
+            some = ordered[start : start + _NUMBERS_AT_ONCE]
+            statement = union_all(
+                *(select(table.c.number).where(one_of(table.c.number, some)) for table in self._tables)
+            )
+            found |= set(self._connection.execute(statement).scalars())
+        return found
 
 
 def _facet_sets(

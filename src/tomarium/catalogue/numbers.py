@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Container
+from collections.abc import Container, Iterator
+from itertools import count
 from typing import Final
 
 EPOCH_UTC: Final = (
@@ -46,10 +47,13 @@ def free_number(id: str, created_utc: float, taken: Container[int]) -> int:
         The number of its moment; where many records say the same moment, one a little later: of 100 000 within
         16 s.
     """
+    return next(number for number in numbers_of(id, created_utc) if number not in taken)
+
+
+def numbers_of(id: str, created_utc: float) -> Iterator[int]:
+    """Yield the numbers that a record can have, without end, the best first; as `free_number`."""
     first = number_at(created_utc)
-    number, tries = first, 0
-    while number in taken:
+    yield first
+    for tries in count():
         window = 16 ** min(tries // 4 + 1, 10)
-        number = first + zlib.crc32(f"{tries} {id}".encode()) % window
-        tries += 1
-    return number
+        yield first + zlib.crc32(f"{tries} {id}".encode()) % window

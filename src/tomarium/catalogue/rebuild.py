@@ -33,6 +33,7 @@ from tomarium.catalogue.index_rows import (
     save_shared,
 )
 from tomarium.catalogue.ingest import entry_of
+from tomarium.catalogue.known_records import known_records
 from tomarium.catalogue.record_folder import read_record, refuse_links
 from tomarium.catalogue.store import ObjectPath, place_at
 from tomarium.catalogue.tables import LIVE, SHADOW, rebuild_changes, rebuilds
@@ -192,17 +193,24 @@ def _batches(roots: Sequence[Path], rebuilt: _Found) -> Iterator[list[tuple[Reco
 def _write(
     connection: Connection, batch: Sequence[tuple[Record, Path]], rebuilt: _Found, *, entities_lost: bool
 ) -> None:
+    if not batch:
+        return
+    known = known_records(connection, batch, SHADOW)
     waiting: dict[str, Entry] = {}
     for record, place in batch:
         try:
-            if record.id in waiting:  # so that the second one finds the first
+            if record.id in waiting:  # what is written of the first one is forgotten with it
                 save_records(connection, tuple(waiting.values()), SHADOW)
                 waiting.clear()
-            waiting[record.id] = entry_of(connection, record, place, lost=entities_lost, into=SHADOW)
+            entry = entry_of(connection, record, place, lost=entities_lost, into=SHADOW, known=known)
+            waiting[record.id] = entry
+            known.folders[record.id] = place
+            known.held.setdefault(place, set()).add(record.id)
             rebuilt.ids[record.id] = None
         except (FormatError, InputError) as problem:
             rebuilt.problems.append(str(problem))
     save_records(connection, tuple(waiting.values()), SHADOW)
+    known.save_lives(connection)
 
 
 def _write_harvested(catalogue: Catalogue, token: str) -> None:

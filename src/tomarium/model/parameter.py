@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Final
 
 from tomarium import units
@@ -86,6 +87,7 @@ ENDINGS: Final[dict[str, str]] = {
 _MOST_WORDS: Final = max(len(ending.split("_")) for ending in ENDINGS)
 
 
+@lru_cache(8192)
 def label(key: str) -> str:
     """Name a parameter for people.
 
@@ -109,6 +111,7 @@ def label(key: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+@lru_cache(8192)
 def unit(key: str) -> str:
     """Return the unit that a parameter's key carries.
 
@@ -127,6 +130,7 @@ def unit(key: str) -> str:
     return ENDINGS.get(ending_of(key), "")
 
 
+@lru_cache(8192)
 def ending_of(key: str) -> str:
     """Return the words of a key that tell its unit.
 
