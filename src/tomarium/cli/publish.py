@@ -125,7 +125,9 @@ def _print_address(record: Record) -> None:
         ("published", f"{publication.published:%Y-%m-%d}, version {publication.version}"),
         (
             "files",
-            f"open since {opens:%Y-%m-%d}" if opens <= datetime.now(UTC) else f"open on {opens:%Y-%m-%d}",
+            f"open since {opens:%Y-%m-%d}"
+            if opens <= datetime.now(UTC)
+            else f"open on {opens:%Y-%m-%d}; now by `tomarium publish {record.id} --open-now`",
         ),
         ("doi", f"{publication.doi}, registered by `tomarium worker`" if publication.doi else "none"),
     ]
