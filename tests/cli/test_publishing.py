@@ -64,10 +64,10 @@ def test_from_a_volume_to_a_doi(record: str, tmp_path: Path, capsys: pytest.Capt
     ):
         assert execute(["settings", key, value]) == 0
     assert execute(["publish", record, "--check"]) == 0
-    capsys.readouterr()
     assert execute(["publish", record, "--embargo", "2 years"]) == 0
-    assert f"now by `tomarium publish {record} --open-now`" in capsys.readouterr().out
-    assert f"10.5072/{record}.v1" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert f"now by `tomarium publish {record} --open-now`" in said
+    assert f"10.5072/{record}.v1" in said
     assert execute(["worker", "--once", "--dry-run"]) == 0
     told = json.loads(capsys.readouterr().out)[f"10.5072/{record}.v1"]
     assert (told["event"], told["url"]) == ("publish", f"https://data.example.org/records/{record}")
