@@ -9,12 +9,11 @@ from typing import Any, Final
 
 from sqlalchemy import Connection
 
-from tomarium.catalogue import queries
 from tomarium.catalogue.catalogue import Catalogue
 from tomarium.catalogue.entities import adopt
 from tomarium.catalogue.facets import facets_of
-from tomarium.catalogue.index_rows import Entry, finite_numbers, folder_in, forget_folder, save_records
-from tomarium.catalogue.known_records import KnownRecords
+from tomarium.catalogue.index_rows import Entry, finite_numbers, forget_folder, save_records
+from tomarium.catalogue.known_records import KnownRecords, known_records
 from tomarium.catalogue.links import adopt_links
 from tomarium.catalogue.reader import LOCAL_OWNER, Reader
 from tomarium.catalogue.record_changes import note_change, note_if_unknown
@@ -134,7 +133,8 @@ def entry_of(
     into : IndexTables
         Where it will be written: the tables that are asked, or those that a rebuild fills.
     known : KnownRecords, optional
-        What was looked up of many at once, and takes the row of its life; by default it is looked up, and written.
+        What was looked up of many at once, and takes the row of its life; by default this one is looked up alone, and
+        its row is written.
 
     Returns
     -------
@@ -146,28 +146,30 @@ def entry_of(
     InputError
         Another folder, which is still there, holds a record of the same identifier.
     """
-    path = known.folders.get(record.id) if known else folder_in(connection, record.id, into)
+    alone = known is None
+    known = known or known_records(connection, [(record, place)], into)
+    path = known.folders.get(record.id)
     if path is not None and path != place and _still_holds(path, record.id):
         raise InputError(
             f"{place}: {path} already holds a record {record.id}; go on with that one, or give this one another title "
             f"or identifier"
         )
-    if known is None or known.held.get(place, set()) - {record.id}:
+    if known.held.get(place, set()) - {record.id}:
         forget_folder(connection, place, record.id, into)
-    lived = known.lives.get(record.id) if known else queries.life_of(connection, record.id)
+    lived = known.lives.get(record.id)
     owner, team = (lived.owner, lived.team) if lived else (reader.name, "")
     state = state_of(record, lived.state if lived else "draft")
     if lived is None or lived.state != state:
-        life = {"record": record.id, "state": state, "owner": owner, "team": team, "changed_utc": time.time()}
-        if known:
-            known.new_lives[record.id] = life
-        else:
-            queries.save_life(connection, life)
+        known.new_lives[record.id] = {
+            "record": record.id, "state": state, "owner": owner, "team": team, "changed_utc": time.time(),
+        }  # fmt: skip
+    if alone:
+        known.save_lives(connection)
     adopt(connection, record, owner, lost=lost)
     adopt_links(connection, record, owner)
     note_if_unknown(connection, record)
     row = row_of(record) | {
-        "store": (known or queries).store_of(connection, place.parent),
+        "store": known.store_of(connection, place.parent),
         "path": place.name,
         "state": state,
         "owner": owner,
