@@ -137,18 +137,17 @@ def checked(scan: Scan, protocol: Protocol, row: int | None = None, *, force: bo
         probe_rows = replace(
             probe_rows, projections=probe_rows.projections[~blank], raw=probe_rows.raw[~blank]
         )
+    steps = {item.step.name for item in protocol.items}
     if not problems:
         problems += _of_turn(scan, probe_rows)
         notes += () if _numbered(protocol) else _of_shadows(scan, probe_rows)
         notes += _of_counts(scan, probe_rows, rows)
-        notes += of_domain(
-            scan, probe_rows.projections, any(i.step.name == "normalise_air" for i in protocol.items)
-        )
+        notes += of_domain(scan, probe_rows.projections, "normalise_air" in steps)
     if row is None and not problems:
         notes += of_rows(scan)
-        if not any(item.step.name == "dynamic_flat_field" for item in protocol.items):
+        if "dynamic_flat_field" not in steps:
             notes += of_flats(scan)
-    notes += of_beam(scan, [item.step.name for item in protocol.items])
+    notes += of_beam(scan, steps)
     if problems and not force:
         raise InputError(f"{scan.path}: {'; '.join(problems)}; --force (force=True) goes on all the same")
     return replace(scan, warnings=(*problems, *notes, *scan.warnings)) if problems or notes else scan
