@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -43,7 +43,12 @@ def wait_until(page: Any, expression: str, arg: Any = None, seconds: float = 60)
     Playwright's own `wait_for_function` evaluates a text within the page, which the policy of the portal's pages
     forbids: it fails as soon as the expression is not true at the first look.
     """
+    wait_for(page, lambda: page.evaluate(expression, arg), expression, seconds)
+
+
+def wait_for(page: Any, done: Callable[[], Any], what: str, seconds: float = 60) -> None:
+    """Wait until `done()` is true, which `what` says in words; a window that shares its processor may take long."""
     end = time.monotonic() + seconds
-    while not page.evaluate(expression, arg):
-        assert time.monotonic() < end, f"not so in {seconds:g} s: {expression}"
+    while not done():
+        assert time.monotonic() < end, f"not so in {seconds:g} s: {what}"
         page.wait_for_timeout(50)

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from chromium import wait_until
+from chromium import wait_for, wait_until
 from tomarium.catalogue import file_record, ingest, open_catalogue
 from tomarium.model import Part
 from tomarium.portal import hdf5
@@ -56,9 +56,12 @@ def test_h5web_shows_a_picture(address: str, page: Any, axe: Callable[[Any], lis
     page.goto(f"{address}?at=/entry/image")
     page.wait_for_selector(".hdf5-frame canvas")
     wait_until(page, "document.body.innerText.includes('image')")
-    page.wait_for_timeout(1500)  # the picture is drawn after its values came
-    dark, bright = halves(page.locator(".hdf5-frame canvas").first.screenshot())
-    assert abs(dark - bright) > 60
+
+    def difference() -> float:
+        dark, bright = halves(page.locator(".hdf5-frame canvas").first.screenshot())
+        return abs(dark - bright)
+
+    wait_for(page, lambda: difference() > 60, "the picture is drawn: its halves differ")
     assert page.locator("#hdf5-plain").is_hidden()
     page.get_by_role("button", name="Show the plain page").click()
     assert page.locator("#hdf5-plain img").is_visible()

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from chromium import wait_until
+from chromium import wait_for, wait_until
 from tomarium.catalogue import file_record, ingest, open_catalogue
 from tomarium.formats.zarr.reader import write
 from tomarium.model import Axis, Value, Volume
@@ -66,15 +66,13 @@ def test_slices_follow_the_hand(address: str, page: Any) -> None:
     )  # it lies in the middle of a frame that may be wider
     across, down = box["x"] - outer["x"] + box["width"] * 12.5 / 48, outer["height"] * 0.5  # in voxel 12
     frame.click(position={"x": across, "y": down})
-    page.wait_for_timeout(400)
+    wait_until(page, "() => location.search.includes('x=12')")
     assert page.locator("#slice-x").input_value() == "12"
-    assert "x=12" in page.url
     frame.press("ArrowRight")
     assert page.locator("#slice-x").input_value() == "13"
     frame.hover()
     page.mouse.wheel(0, -600)
-    page.wait_for_timeout(500)
-    assert "near=z" in page.url
+    wait_until(page, "() => location.search.includes('near=z')")
     assert "region=" in page.locator("a.take").first.get_attribute("href")
     page.reload()
     page.wait_for_selector("form.slices[data-state=ready]")
@@ -96,8 +94,8 @@ def test_a_distance_is_measured_and_a_profile_read(address: str, page: Any) -> N
         frame.click(position={"x": fit["x"] - outer["x"] + part * fit["width"], "y": y})
     told = page.locator(".profile p")
     told.wait_for()
-    page.wait_for_timeout(300)
-    assert "along 15.6 µm" in told.inner_text()  # half of 48 voxels of 0.65 µm
+    # half of 48 voxels of 0.65 µm
+    wait_for(page, lambda: "along 15.6 µm" in told.inner_text(), "the length of the line is told")
     assert "15.6 µm" in page.locator(".measure-drawing text").first.text_content()
 
 
@@ -155,9 +153,10 @@ def test_the_window_is_set_on_the_histogram(address: str, page: Any) -> None:
     white = page.get_by_role("slider", name="White")
     for _ in range(8):
         white.press("Shift+ArrowLeft")
-    page.wait_for_timeout(700)
-    assert seen(page.locator(".slice-y .frame")).mean() > before + 15
-    assert "high=" in page.url
+    wait_until(page, "() => location.search.includes('high=')")
+    wait_for(
+        page, lambda: seen(page.locator(".slice-y .frame")).mean() > before + 15, "the slice is brighter"
+    )
 
 
 def test_the_volume_is_turned(address: str, page: Any, axe: Callable[[Any], list[str]]) -> None:
@@ -173,8 +172,7 @@ def test_the_volume_is_turned(address: str, page: Any, axe: Callable[[Any], list
     assert (middle.max(axis=2) > 60).mean() > 0.7  # the tooth stands in the middle
     assert first[8 : height // 12, 8 : width // 8].max() < 40  # and nothing in the corner
     canvas.press("Shift+ArrowLeft")
-    page.wait_for_timeout(1200)
-    assert np.abs(seen(canvas) - first).mean() > 2
+    wait_for(page, lambda: np.abs(seen(canvas) - first).mean() > 2, "the volume is turned")
     with page.expect_download() as download:
         page.get_by_role("button", name="Save PNG").click()
     assert download.value.suggested_filename == "tooth-3d.png"
@@ -204,9 +202,11 @@ def test_two_records_are_turned_over_together(
     view = page.locator(".compare-view").nth(1)
     view.click()
     page.mouse.wheel(0, -400)
-    page.wait_for_timeout(200)
-    boxes = [page.locator(".compare-view").nth(k).get_attribute("viewBox") for k in (0, 1)]
-    assert boxes[0] == boxes[1] != "0 0 1000 1000"
+
+    def boxes() -> list[str]:
+        return [page.locator(".compare-view").nth(k).get_attribute("viewBox") for k in (0, 1)]
+
+    wait_for(page, lambda: boxes()[0] == boxes()[1] != "0 0 1000 1000", "both views are magnified alike")
 
 
 def test_a_page_is_light_before_its_islands(address: str, page: Any) -> None:

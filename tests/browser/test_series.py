@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from chromium import wait_for
 from series_maker import save_series
 from tomarium.catalogue import open_catalogue
 from tomarium.catalogue.file_path import file_path
@@ -102,9 +103,8 @@ def test_the_look_follows(address: str, page: Any) -> None:
     page.locator("#series-moment").press("End")
     shows(page, 4)
     page.wait_for_selector("#look-stage[data-volume*='foam-3']")
-    page.wait_for_timeout(600)
-    dark = middle(canvas)
-    assert dark < 0.5 * bright  # in the same greys: a quarter of the grey value
+    # In the same greys: a quarter of the grey value.
+    wait_for(page, lambda: middle(canvas) < 0.5 * bright, "moment 4 is drawn, darker than moment 1")
 
 
 def test_on_a_phone_nothing_hangs_over(address: str, phone: Any) -> None:
