@@ -66,6 +66,8 @@ def check(step: Named, given: Mapping[str, Any], *, written: bool = False) -> di
 def _value(step: Named, parameter: Parameter, value: Any) -> Any:
     from pydantic import TypeAdapter, ValidationError
 
+    if parameter.optional and isinstance(value, str) and value == "none":
+        return None
     try:
         return TypeAdapter(parameter.annotation).validate_python(value)
     except ValidationError as problem:
@@ -107,8 +109,6 @@ def from_form(step: Named, fields: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _from_text(parameter: Parameter, text: str) -> Any:
-    if parameter.optional and text == "none":
-        return None
     if parameter.kind == "boolean":
         return {"yes": True, "no": False}.get(text, text)
     return next((choice for choice in parameter.choices if str(choice) == text), text)
