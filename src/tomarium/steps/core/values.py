@@ -114,7 +114,7 @@ def _from_text(parameter: Parameter, text: str) -> Any:
     return next((choice for choice in parameter.choices if str(choice) == text), text)
 
 
-def names_alike(name: str, parameters: Mapping[str, Any]) -> str:
+def names_alike(name: str, parameters: Mapping[str, Any], others: str = "") -> str:
     """Say which of the known names an unknown one may stand for.
 
     Parameters
@@ -123,6 +123,8 @@ def names_alike(name: str, parameters: Mapping[str, Any]) -> str:
         What was written.
     parameters : mapping of str to object
         The names there are.
+    others : str
+        What to say where none is alike; by default all names.
 
     Returns
     -------
@@ -133,7 +135,7 @@ def names_alike(name: str, parameters: Mapping[str, Any]) -> str:
     return (
         f"did you mean {' or '.join(close_names)}?"
         if close_names
-        else f"there are: {', '.join(parameters) or 'none'}"
+        else others or f"there are: {', '.join(parameters) or 'none'}"
     )
 
 
