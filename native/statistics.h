@@ -19,41 +19,80 @@ template <class Number> static inline Line load_line(const Number* p) {
     return __builtin_convertvector(*reinterpret_cast<const Numbers*>(p), Line);
 }
 
+// Minimum, maximum and sums of some lines, lane by lane.
+struct LineMoments {
+    HalfDoubles sum[HALVES] = {}, squares[HALVES] = {};
+    Part low[PARTS], high[PARTS];
+    std::int64_t not_finite = 0;
+
+    LineMoments(float minimum, float maximum) {
+        for (int p = 0; p < PARTS; ++p) low[p] = part(minimum), high[p] = part(maximum);
+    }
+
+#if defined(__AVX512DQ__) && TOMARIUM_PART == 16
+    void add(Line line) {
+        __m512 x = (__m512)line;
+        const __mmask16 lost = _mm512_fpclass_ps_mask(x, 0x99); // NaN of both kinds, infinity of both signs
+        if (lost) {
+            not_finite += __builtin_popcount(lost);
+            const __mmask16 finite = __mmask16(~lost);
+            low[0] = (Part)_mm512_mask_min_ps((__m512)low[0], finite, x, (__m512)low[0]);
+            high[0] = (Part)_mm512_mask_max_ps((__m512)high[0], finite, x, (__m512)high[0]);
+            x = _mm512_maskz_mov_ps(finite, x); // they add nothing
+        } else {
+            low[0] = (Part)_mm512_min_ps(x, (__m512)low[0]);
+            high[0] = (Part)_mm512_max_ps(x, (__m512)high[0]);
+        }
+        add_sums((Part)x, 0);
+    }
+#else
+    void add(Line line) {
+        const float most = __FLT_MAX__;
+        for (int p = 0; p < PARTS; ++p) {
+            Part x = reinterpret_cast<const Part*>(&line)[p];
+            const WholePart finite = (WholePart)(x <= most) & (WholePart)(x >= -most); // "true" is -1
+            low[p] = finite & (WholePart)(x < low[p]) ? x : low[p];
+            high[p] = finite & (WholePart)(x > high[p]) ? x : high[p];
+            counted_[p] += finite + 1;
+            add_sums((Part)((WholePart)x & finite), p);
+        }
+    }
+#endif
+
+    std::int64_t lost() const {
+        std::int64_t count = not_finite;
+        for (int lane = 0; lane < LANES; ++lane) count += counted_[lane / PART][lane % PART];
+        return count;
+    }
+
+  private:
+    WholePart counted_[PARTS] = {}; // not finite
+
+    void add_sums(Part x, int p) {
+        for (int half = 0; half < 2; ++half) {
+            const HalfFloats some = reinterpret_cast<const HalfFloats*>(&x)[half];
+            const HalfDoubles wide = __builtin_convertvector(some, HalfDoubles);
+            sum[2 * p + half] += wide;
+            squares[2 * p + half] += wide * wide;
+        }
+    }
+};
+
 template <class Value> static void moments_of(const ImagePart& image, Moments& m) {
     const float most = __FLT_MAX__;
     for (std::ptrdiff_t row = 0; row < image.rows; ++row) {
         const Value* line = static_cast<const Value*>(image.data) + row * image.columns;
         const int first = image.first[row], last = image.last[row];
-        HalfDoubles sum[HALVES] = {}, squares[HALVES] = {};
-        Part low[PARTS], high[PARTS];
-        WholePart counted[PARTS] = {};
-        for (int p = 0; p < PARTS; ++p) low[p] = part(m.minimum), high[p] = part(m.maximum);
+        LineMoments lines(m.minimum, m.maximum);
         int k = first;
-        for (; k + LANES <= last; k += LANES) {
-            const Line raw = load_line(line + k);
-            for (int p = 0; p < PARTS; ++p) {
-                Part x = reinterpret_cast<const Part*>(&raw)[p];
-                const WholePart finite = (WholePart)(x <= most) & (WholePart)(x >= -most); // "true" is -1
-                low[p] = finite & (WholePart)(x < low[p]) ? x : low[p];
-                high[p] = finite & (WholePart)(x > high[p]) ? x : high[p];
-                counted[p] -= finite;
-                x = (Part)((WholePart)x & finite); // NaN and infinity add nothing
-                for (int half = 0; half < 2; ++half) {
-                    const HalfFloats some = reinterpret_cast<const HalfFloats*>(&x)[half];
-                    const HalfDoubles wide = __builtin_convertvector(some, HalfDoubles);
-                    sum[2 * p + half] += wide;
-                    squares[2 * p + half] += wide * wide;
-                }
-            }
-        }
-        std::int64_t good = 0;
+        for (; k + LANES <= last; k += LANES) lines.add(load_line(line + k));
+        std::int64_t good = k - first - lines.lost();
         double total = 0, total_squares = 0;
         for (int lane = 0; lane < LANES; ++lane) {
-            good += counted[lane / PART][lane % PART];
-            total += sum[lane / HALF][lane % HALF];
-            total_squares += squares[lane / HALF][lane % HALF];
-            m.minimum = smaller(m.minimum, low[lane / PART][lane % PART]);
-            m.maximum = larger(m.maximum, high[lane / PART][lane % PART]);
+            total += lines.sum[lane / HALF][lane % HALF];
+            total_squares += lines.squares[lane / HALF][lane % HALF];
+            m.minimum = smaller(m.minimum, lines.low[lane / PART][lane % PART]);
+            m.maximum = larger(m.maximum, lines.high[lane / PART][lane % PART]);
         }
         for (; k < last; ++k) {
             const float x = float(line[k]);
@@ -77,7 +116,14 @@ static void moments(const ImagePart& image, Moments& m) {
     else moments_of<std::uint8_t>(image, m);
 }
 
-// Places of values among the bins; that of a value in none is `bins`.
+// Places of values among the bins; that of a value in none is `bins`. Of what is not finite, or too large for a whole
+// number, the processor's conversion makes the least one, which lies beyond them as a number without sign.
+#if defined(__AVX512F__) && TOMARIUM_PART == 16
+static inline Whole places_of(Line x, float scale, std::int32_t origin, std::int32_t bins) {
+    const __m512i floor = _mm512_cvt_roundps_epi32((__m512)(x * scale), _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC);
+    return (Whole)_mm512_min_epu32(_mm512_sub_epi32(floor, _mm512_set1_epi32(origin)), _mm512_set1_epi32(bins));
+}
+#else
 static inline Whole places_of(Line x, float scale, std::int32_t origin, std::int32_t bins) {
     const float most = __FLT_MAX__, edge = 1073741824.0f; // beyond it no bin is, and the conversion would overflow
     const Whole finite = (Whole)(x <= most) & (Whole)(x >= -most);
@@ -88,6 +134,7 @@ static inline Whole places_of(Line x, float scale, std::int32_t origin, std::int
     const Whole inside = finite & (Whole)(place >= 0) & (Whole)(place < bins);
     return inside ? place : Whole{} + bins;
 }
+#endif
 
 // Bin i holds the finite values with floor(value * scale) = origin + i, scale being a power of two.
 template <class Value>
