@@ -225,6 +225,8 @@ struct BloscChunk {
     std::uint8_t* scratch;              // (BLOSC_STREAM * (element + 1),)
 };
 
+constexpr std::ptrdiff_t CHECKSUM_BYTES = 4, ZERO_CHUNK = -1;
+
 // Most bytes that a chunk of so many takes when it is packed.
 inline std::ptrdiff_t blosc_room(std::ptrdiff_t bytes) { return 16 + bytes + bytes / BLOSC_STREAM * 8; }
 
@@ -252,6 +254,7 @@ struct Kernels {
     void (*add_shadows)(const Shadows&);
     void (*search_shifts)(const ShiftSearch&);
     std::ptrdiff_t (*blosc_pack)(const BloscChunk&); // 0 where this level cannot
+    std::ptrdiff_t (*blosc_pack_checked)(const BloscChunk&);
     bool (*bitshuffle_lz4)(const BitshuffledChunk&); // false where the bytes are not such a chunk
 };
 

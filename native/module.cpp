@@ -578,6 +578,33 @@ nb::object blosc_lz4(nb::ndarray<nb::ro, nb::ndim<3>, nb::device::cpu> chunk, co
     return nb::bytes(c.out, std::size_t(length));
 }
 
+// Packs the chunks along the rows of a block, each at its own place of `out`, its checksum behind it; `lengths` is 0 of
+// zeros. False where this level has no such kernel, or the chunks are not of whole blocks.
+bool blosc_lz4_chunks(nb::ndarray<nb::ro, nb::ndim<3>, nb::device::cpu> block, std::size_t columns, Out<std::uint8_t, 2> out,
+                      Out<std::int64_t, 1> lengths, const std::string& level) {
+    const Kernels& kernel = kernels(level);
+    const std::ptrdiff_t element = std::ptrdiff_t(block.itemsize()), count = std::ptrdiff_t(lengths.shape(0));
+    demand(columns > 0 && block.shape(2) == columns * lengths.shape(0), "block must hold a whole chunk for each length");
+    const std::ptrdiff_t bytes = std::ptrdiff_t(block.shape(0) * block.shape(1) * columns) * element;
+    if (bytes == 0 || bytes % (BLOSC_STREAM * element) || bytes > std::numeric_limits<std::int32_t>::max() / 2 || block.stride(2) != 1)
+        return false;
+    const std::ptrdiff_t place = std::ptrdiff_t(out.shape(1));
+    demand(out.shape(0) >= lengths.shape(0) && place >= blosc_room(bytes) + CHECKSUM_BYTES, "out must have room for each chunk");
+    BloscChunk c{block.data(), {std::ptrdiff_t(block.shape(0)), std::ptrdiff_t(block.shape(1)), std::ptrdiff_t(columns)},
+                 {std::ptrdiff_t(block.stride(0)), std::ptrdiff_t(block.stride(1))}, int(element), out.data(), nullptr};
+    nb::gil_scoped_release released;
+    const Scratch scratch(std::size_t(BLOSC_STREAM * (element + 1)) / (LANES * sizeof(float)) + 1);
+    c.scratch = reinterpret_cast<std::uint8_t*>(scratch.get());
+    for (std::ptrdiff_t k = 0; k < count; ++k) {
+        const std::ptrdiff_t length = kernel.blosc_pack_checked(c);
+        if (!length) return false;
+        lengths.data()[k] = length == ZERO_CHUNK ? 0 : length;
+        c.data = static_cast<const std::uint8_t*>(c.data) + std::ptrdiff_t(columns) * element;
+        c.out += place;
+    }
+    return true;
+}
+
 } // namespace
 
 NB_MODULE(_native, m) {
@@ -622,5 +649,9 @@ NB_MODULE(_native, m) {
     m.def("search_shifts", search_shifts, "field"_a.noconvert(), "offsets"_a.noconvert(), "ends"_a.noconvert(),
           "n_log_n"_a.noconvert(), "least"_a, "out"_a.noconvert(), "level"_a);
     m.def("blosc_lz4", blosc_lz4, "chunk"_a.noconvert(), "level"_a);
+    m.def("blosc_lz4_chunks", blosc_lz4_chunks, "block"_a.noconvert(), "columns"_a, "out"_a.noconvert(), "lengths"_a.noconvert(),
+          "level"_a);
+    m.def("blosc_room", [](std::ptrdiff_t bytes) { return blosc_room(bytes) + CHECKSUM_BYTES; }, "bytes"_a,
+          "Most bytes that a chunk of so many takes when it is packed, with its checksum.");
     m.def("bitshuffle_lz4", unpack_bitshuffle_lz4, "packed"_a.noconvert(), "unpacked_bytes"_a, "element"_a, "first"_a, "out"_a.noconvert(), "level"_a);
 }
