@@ -15,7 +15,7 @@ from tomarium.atomic_files import write_json
 from tomarium.catalogue.checksums import SOURCE
 from tomarium.catalogue.derived_technique import KEY as DERIVED
 from tomarium.catalogue.derived_technique import technique_of
-from tomarium.catalogue.export import Export, export
+from tomarium.catalogue.export import Export, demand_values, export, note_own_volume
 from tomarium.catalogue.filing import file_record
 from tomarium.catalogue.record_folder import is_voxel_size
 from tomarium.errors import FormatError, InputError
@@ -112,7 +112,10 @@ def make_record(
             f"can have; give the right one, more than 1 pm and less than 10 m, with --pixel"
         )
 
+    demand_values(protocol, exports)
+
     def deliver(outcome: Outcome) -> None:
+        note_own_volume(place, outcome)
         for request in exports:
             export(place, request, on_progress)
         on_progress("file", 0, 1)
