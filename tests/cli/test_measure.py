@@ -103,7 +103,7 @@ def test_what_is_no_volume_is_asked_back(tmp_path: Path, capsys: pytest.CaptureF
     data_exchange.FORMAT.write(scan, make_scan())  # type: ignore[misc]
     for more in (["--objects"], ["--other", str(scan)]):
         assert execute(["measure", str(scan), *more]) == 2
-        assert "holds no volume" in capsys.readouterr().err
+        assert "a volume (z, y, x) is needed" in capsys.readouterr().err
 
 
 def test_a_scan_is_measured_by_its_even_and_odd_views(

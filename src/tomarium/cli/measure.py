@@ -204,13 +204,11 @@ def _volume(path: Path, opening: scan_options.Opening) -> Volume:
 
 
 def _as_volume(path: Path, opened: Scan | Image) -> Volume:
+    from tomarium.formats.opening.messages import no_volume
     from tomarium.model import Volume
 
     if not isinstance(opened, Volume):
-        raise InputError(
-            f"{path} holds no volume (z, y, x), but something of shape {opened.shape}; reconstruct a scan with "
-            f"`tomarium run`, and look at images with `tomarium info`"
-        )
+        raise InputError(no_volume(path, opened))
     return opened
 
 
