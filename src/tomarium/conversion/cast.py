@@ -115,8 +115,8 @@ def convert_cast(
 ) -> tuple[Converted, CastReport]:
     """Write a volume in 8 or 16 bits, slab by slab, and read it back.
 
-    1. Where no limits are given, they are percentiles of the voxels inside the inscribed circle, 0.01 and 99.99 for 16 bits
-       and 0.1 and 99.9 for 8, of whole slices evenly over the volume, 20 million voxels at least.
+    1. Where no limits are given, they are percentiles of the voxels inside the inscribed circle, 0.01 and 99.99 for 16
+       bits and 0.1 and 99.9 for 8, of whole slices evenly over the volume, 20 million voxels at least.
     2. number = floor((value - low) / (high - low) · most + 1/2), clipped to 0 … most, most 255 or 65535.
     3. Every voxel is read back and compared; the source is left as it is.
 
