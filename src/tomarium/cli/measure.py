@@ -77,7 +77,7 @@ def command(
 
     Of a SCAN, 9 slices are reconstructed by the protocol, and measured as the slices of a volume; resolution is that at
     which the even and the odd views agree, each with half of the views. A volume has no need of a protocol. With
-    --other it is said where the runs of the two volumes do not tell that they are halves of one scan, by the same steps.
+    --other it is said where the runs of the two volumes do not tell that they are halves of one scan.
 
     With --objects, VOLUME holds labels, such as `tomarium segment` writes. An object is what touches by a face, an edge
     or a corner and has one label. Told are volume, equivalent diameter, surface, sphericity, axes of inertia, box,

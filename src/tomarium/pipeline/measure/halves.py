@@ -39,7 +39,8 @@ def doubts_of_halves(first: Provenance | None, second: Provenance | None) -> tup
     if sources[0]["fingerprint"] != sources[1]["fingerprint"]:
         return (
             f"the two volumes were made of two scans, {sources[0]['name']} and {sources[1]['name']}: a movement "
-            f"between them lowers the resolution; that of one scan is told by two runs with select_views.keep=::2 and 1::2",
+            f"between them lowers the resolution; that of one scan is told by two runs with select_views.keep=::2 and "
+            f"1::2",
         )
     views = [_views_of(provenance) for provenance in (first, second)]
     doubts = []
