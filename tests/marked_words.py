@@ -111,7 +111,15 @@ OF_WORK = (
 
 OF_LIVE = (
     *(words for name, words in vars(live_words).items() if name[0].isupper() and name.isupper()),
-    *(*LIVE_TITLES, "Axis not sure", "Axis out of the field", "Axis moved", "Sample moved", "Sample changed"),
+    *(
+        *LIVE_TITLES,
+        "Axis not sure",
+        "Axis out of the field",
+        "Axis moved",
+        "Sample moved",
+        "Sample changed",
+        "Not whole",
+    ),
     *("its start", "last good", "waiting", "being written", "checks to come"),
     *("%(number)s scan", "%(number)s scans", "%(number)s more warning", "%(number)s more warnings"),
 )
