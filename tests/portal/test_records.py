@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from lxml import html
 from sqlalchemy import insert
 
 from app_client import TestClient
@@ -16,9 +18,10 @@ from tomarium.catalogue.entity_edit import make_entity
 from tomarium.catalogue.index_rows import save_records
 from tomarium.catalogue.ingest import entry_of
 from tomarium.catalogue.tables import origins, record_entities
-from tomarium.model import Record, Value
+from tomarium.model import Person, Record, Value
 from tomarium.portal.app import create_app
 
+NAMES = ("Ann", "Bo", "Cy", "Di", "Ed")
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -31,9 +34,11 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
                     id=f"r{number}",
                     title="bone" if number % 2 else "tooth",
                     created=START + timedelta(days=number),
+                    creators=tuple(Person(f"Doe, {name}") for name in NAMES[: number % 6]),
                     parameters={
                         "pixel_m": Value(1e-7 * (number + 1), "read", ""),
                         "instrument": Value("ID19" if number % 3 else "ID16 & <b>", "read", ""),
+                        **({"energy_kev": Value(20.5, "read", "")} if number == 2 else {}),
                         **({"technique": Value("EDS", "read", "")} if number == 1 else {}),
                     },
                     techniques=() if number else ("PaNET01207",),
@@ -70,6 +75,21 @@ def test_address_chooses(client: TestClient) -> None:
     assert both["total"] == 4
     without = client.get(instrument["choices"][0]["address"], headers={"Accept": "application/json"}).json()
     assert without["total"] == 4
+
+
+def test_card_tells_people_and_energy(client: TestClient) -> None:
+    hits = {hit["id"]: hit for hit in client.get("/records.json?limit=60").json()["hits"]}
+    assert hits["r0"]["creators"] == []
+    assert hits["r5"]["creators"] == [f"Doe, {name}" for name in NAMES]
+    assert (hits["r2"]["energy_kev"], hits["r3"]["energy_kev"]) == (20.5, None)
+    cards = {
+        card.xpath("string(.//*[@class='number'])"): card.xpath("string(.)")
+        for card in html.fromstring(client.get("/records?limit=60").text).xpath("//li[@class='card']")
+    }
+    assert "Doe, Ann; Doe, Bo · 3 January 2026" in cards["r2"]
+    assert "20.5 keV" in cards["r2"]
+    assert "Doe, Ann and 4 more · 6 January 2026" in cards["r5"]
+    assert not re.search("Doe|keV", cards["r0"])
 
 
 def test_facets_are_counted_when_asked_and_on_the_first_page_for_people(client: TestClient) -> None:

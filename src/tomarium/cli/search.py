@@ -15,6 +15,8 @@ from tomarium.cli.catalogue_place import PLACE
 from tomarium.errors import ParameterError
 from tomarium.standards.identifiers import doi_address
 
+_NAMED = 3  # of more than so many creators the first is named
+
 
 @click.command("search")
 @click.argument("words", nargs=-1)
@@ -103,6 +105,11 @@ def command(
         click.secho(hit.title, bold=True, nl=False)
         size = units.show(hit.bytes, "B", 3) if hit.bytes or not hit.source else ""
         click.echo(f"  {hit.id}  {hit.created[:10]}  {size}")
+        others = f" and {len(hit.creators) - 1} more" if len(hit.creators) > _NAMED else ""
+        names = "; ".join(hit.creators[: 1 if others else _NAMED]) + others
+        energy = "" if hit.energy_kev is None else units.show(hit.energy_kev, "keV")
+        if names or energy:
+            click.echo(f"  {'  '.join(filter(None, (names, energy)))}")
         if hit.fetched is not None:
             also = f"; also in {', '.join(hit.also)}" if hit.also else ""
             click.echo(

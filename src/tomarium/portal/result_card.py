@@ -22,7 +22,7 @@ class FoundRecord:
 
     Attributes
     ----------
-    id, title, created, snippet, score, bytes, shape, voxel_m
+    id, title, created, snippet, score, bytes, shape, voxel_m, creators, energy_kev
         As in `catalogue.Hit`; for pupils and students the title is that of its card in plain words, where it has one,
         and for pupils `snippet` is what the card says it is.
     page, thumbnail : str
@@ -62,6 +62,8 @@ class FoundRecord:
     source: str = ""
     fetched: str = ""
     also: tuple[str, ...] = ()
+    creators: tuple[str, ...] = ()
+    energy_kev: float | None = None
 
 
 def _moment(seconds: float) -> str:
@@ -147,6 +149,8 @@ def _cards_of(request_context: RequestContext, hits: Iterable[Hit]) -> tuple[Fou
             source=hit.source,
             fetched="" if hit.fetched is None else _moment(hit.fetched),
             also=hit.also,
+            creators=hit.creators,
+            energy_kev=hit.energy_kev,
         )
         for hit in hits
     )
