@@ -15,7 +15,7 @@ from tomarium.beamtime.work_jobs import STAGES
 from tomarium.beamtime.work_settings import NAMES, REGION_IS, USUAL
 from tomarium.catalogue.data_use import BY
 from tomarium.catalogue.entity_records import BEHIND, HIDDEN
-from tomarium.catalogue.facets import FACETS
+from tomarium.catalogue.facets import FACETS, HOLDS, NO_LICENCE
 from tomarium.catalogue.label_sheet import SHEETS
 from tomarium.catalogue.mail_queue import STATES as MAIL_STATES
 from tomarium.catalogue.reader import ROLES
@@ -198,7 +198,7 @@ def given() -> Iterator[str]:
     """Give every text that Python hands to a template, which translates it there."""
     yield from (page.menu for page in collect("portal.pages", Page).values() if page.menu)
     yield from LEVELS.values()
-    yield from FACETS.values()
+    yield from (*FACETS.values(), *HOLDS.values(), NO_LICENCE)
     yield from (viewer.title for viewer in collect("viewers", Viewer).values())
     yield from ROLES
     yield from SCOPES.values()

@@ -18,7 +18,8 @@ from tomarium.catalogue.entity_edit import make_entity
 from tomarium.catalogue.index_rows import save_records
 from tomarium.catalogue.ingest import entry_of
 from tomarium.catalogue.tables import origins, record_entities
-from tomarium.model import Person, Record, Value
+from tomarium.model import Part, Person, Record, Value
+from tomarium.model.plain_card import PlainCard
 from tomarium.portal.app import create_app
 
 NAMES = ("Ann", "Bo", "Cy", "Di", "Ed")
@@ -41,6 +42,9 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
                         **({"energy_kev": Value(20.5, "read", "")} if number == 2 else {}),
                         **({"technique": Value("EDS", "read", "")} if number == 1 else {}),
                     },
+                    licence="" if number % 20 else "CC0-1.0",
+                    parts=() if number % 20 else (Part("mesh", "body.stl"),),
+                    card=PlainCard(what="A tooth.") if number % 20 == 7 else PlainCard(),
                     techniques=() if number else ("PaNET01207",),
                 )
                 entry = entry_of(connection, record, Path("/nowhere") / record.id, LOCAL_OWNER)
@@ -165,3 +169,32 @@ def test_filters_that_find_nothing_lead_out(client: TestClient) -> None:
     assert page.status_code == 200
     assert "No record has all of this" in page.text
     assert "Without these filters" in page.text
+    ways = html.fromstring(page.text).xpath("//div[@class='empty']//li")
+    assert [way.text_content() for way in ways] == ["Without “Instrument: none”: 9 records"]
+    [address] = ways[0].xpath("a/@href")
+    assert client.get(address, headers={"Accept": "application/json"}).json()["total"] == 9
+    assert "Without “" not in client.get("/records?instrument=none").text
+
+
+def test_records_without_a_licence_and_by_what_they_hold_are_found(client: TestClient) -> None:
+    facets = {one["name"]: one["choices"] for one in client.get("/records.json?facets=1").json()["facets"]}
+    assert [(one["value"], one["count"]) for one in facets["licence"]] == [
+        ("none stated", 57),
+        ("CC0-1.0", 3),
+    ]
+    assert [(one["value"], one["label"], one["count"]) for one in facets["holds"]] == [
+        ("mesh", "mesh, as for printing", 3),
+        ("plain card", "card in plain words", 3),
+    ]
+    wanted = client.get("/records.json?holds=mesh&licence=CC0-1.0").json()["hits"]
+    assert [hit["id"] for hit in wanted] == ["r40", "r20", "r0"]
+
+
+def test_the_other_order_is_a_link(client: TestClient) -> None:
+    [newest] = html.fromstring(client.get("/records?q=bone").text).xpath(
+        "//a[.='Show the newest first']/@href"
+    )
+    page = client.get(newest).text
+    assert "the newest first" in page
+    assert "Show the most relevant first" in page
+    assert "Show the" not in client.get("/records").text

@@ -172,8 +172,8 @@ def search(
         accents; the last one may go on; "words in quotes" stand side by side. No words give all records, the
         newest first.
     filters : Mapping of str to str or iterable of str, optional
-        Facet ("technique", "instrument", "facility", "licence", "year", "state") → a value, or several of which any
-        will do.
+        Facet ("technique", "instrument", "facility", "holds", "licence", "year", "state") → a value, or several of
+        which any will do.
     ranges : Mapping of str to str or iterable of str, optional
         Parameter ("pixel", "energy_kev" …) → "<1um", ">=20 keV", "0.5..1 um"; of several all must be met.
     companions : iterable of str

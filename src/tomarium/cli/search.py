@@ -25,8 +25,9 @@ _NAMED = 3  # of more than so many creators the first is named
     "filters",
     metavar="FACET=VALUE",
     multiple=True,
-    help="Only those with this technique, instrument, facility, licence, year, state or catalogue; of one facet any "
-    "will do.",
+    help="Only those with this technique, instrument, facility, proposal, taxon, licence (or 'none stated'), year, "
+    "state or catalogue, or by what they hold: volume, projections, image, mesh, table or 'plain card'; of one facet "
+    "any will do.",
 )
 @click.option(
     "--range",
@@ -77,6 +78,8 @@ def command(
     tomarium search tooth
     tomarium search '"quartz vein"' ESRF --limit 5
     tomarium search bone --range 'pixel<1um' --range 'energy=20..60keV' --filter year=2026
+    tomarium search Devonian --filter holds=mesh --filter licence=CC0-1.0 --range 'voxel<5um'
+    tomarium search --filter 'licence=none stated'
     tomarium search "layered intrusion" --with eds --with ct
     """
     from tomarium.catalogue.catalogue import open_catalogue
