@@ -10,6 +10,7 @@ from typing import Final
 
 from tomarium.errors import ParameterError
 from tomarium.model import Record
+from tomarium.standards.panet import label_of
 
 # name in addresses → label for people
 FACETS: Final[dict[str, str]] = {
@@ -66,7 +67,9 @@ def facets_of(record: Record) -> tuple[tuple[str, str], ...]:
     facets = {("year", str(record.created.year)), ("licence", record.licence or NO_LICENCE)}
     facets |= {("holds", part.kind) for part in record.parts if part.kind in HOLDS}
     facets.add(("holds", "plain card" if record.card.told else ""))
-    facets |= {("technique", technique) for technique in (*record.techniques, _text(record, "technique"))}
+    facets |= {("technique", technique) for technique in record.techniques}
+    technique, labels = _text(record, "technique"), map(label_of, record.techniques)
+    facets.add(("technique", "" if technique.casefold() in map(str.casefold, labels) else technique))
     instrument, proposal, specimen = map(record.entity, ("instrument", "proposal", "specimen"))
     instrument_name, typed = instrument.name if instrument else "", _instrument(record)
     facets.add(("instrument", instrument_name or typed))
