@@ -25,6 +25,7 @@ from tomarium.catalogue.tokens import SCOPES
 from tomarium.model import parcel, plain_card
 from tomarium.model.entity import HOWS, KINDS
 from tomarium.model.level import LEVELS
+from tomarium.model.link import LINK_KINDS
 from tomarium.model.page_text import FACTS as TEXT_FACTS
 from tomarium.model.parameter import PARAMETERS
 from tomarium.model.same_sample import STATES as CLAIMS
@@ -117,6 +118,12 @@ OF_LIVE = (
 )
 """What the live page is handed."""
 
+OF_IMAGES = (
+    *("Lies in the other", "Holds it", "Mirrored", "Residual", "Each left out in turn", "Error of a point"),
+    *("Factor", "Note"),
+)
+"""What the pages of a specimen's images and links are handed."""
+
 OF_ENTITIES = (
     *(ON_ITS_WAY, WAY_BACK, PLACE_AND_HOLDER, HIDDEN, BEHIND, *parcel.EVENTS.values(), *CLAIMS.values()),
     *("Saved.", "It is published.", "It is made; only you and the curators see it yet."),
@@ -198,7 +205,7 @@ def given() -> Iterator[str]:
     """Give every text that Python hands to a template, which translates it there."""
     yield from (page.menu for page in collect("portal.pages", Page).values() if page.menu)
     yield from LEVELS.values()
-    yield from (*FACETS.values(), *HOLDS.values(), NO_LICENCE)
+    yield from (*FACETS.values(), *HOLDS.values(), NO_LICENCE, *LINK_KINDS.values())
     yield from (viewer.title for viewer in collect("viewers", Viewer).values())
     yield from ROLES
     yield from SCOPES.values()
@@ -235,7 +242,7 @@ def given() -> Iterator[str]:
     yield from (*MAIL_STATES, "running", "done", "registered", "findable", "missing", "changed", "unreadable")
     yield from TITLED
     yield from SLIPS
-    yield from (*GIVEN, *OF_WORK, *OF_TEXTS, *OF_ENTITIES, *OF_LIVE)
+    yield from (*GIVEN, *OF_WORK, *OF_TEXTS, *OF_ENTITIES, *OF_LIVE, *OF_IMAGES)
 
 
 def of_viewers() -> Iterator[str]:
