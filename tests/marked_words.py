@@ -18,6 +18,7 @@ from tomarium.catalogue.entity_records import BEHIND, HIDDEN
 from tomarium.catalogue.facets import FACETS, HOLDS, NO_LICENCE
 from tomarium.catalogue.label_sheet import SHEETS
 from tomarium.catalogue.mail_queue import STATES as MAIL_STATES
+from tomarium.catalogue.model_request import LABELS as OF_MODELS
 from tomarium.catalogue.reader import ROLES
 from tomarium.catalogue.saved_searches import EVERY
 from tomarium.catalogue.settings import SETTINGS
@@ -205,6 +206,7 @@ def given() -> Iterator[str]:
     """Give every text that Python hands to a template, which translates it there."""
     yield from (page.menu for page in collect("portal.pages", Page).values() if page.menu)
     yield from LEVELS.values()
+    yield from OF_MODELS.values()
     yield from (*FACETS.values(), *HOLDS.values(), NO_LICENCE, *LINK_KINDS.values())
     yield from (viewer.title for viewer in collect("viewers", Viewer).values())
     yield from ROLES
