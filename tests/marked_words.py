@@ -10,6 +10,7 @@ from babel.messages.extract import extract_from_dir
 
 import tomarium.portal
 import tomarium.viewers
+from tomarium.beamtime.copy_ledger import STATES as COPY_STATES
 from tomarium.beamtime.scan_warnings import TITLES as LIVE_TITLES
 from tomarium.beamtime.work_jobs import STAGES
 from tomarium.beamtime.work_settings import NAMES, REGION_IS, USUAL
@@ -39,6 +40,7 @@ from tomarium.portal.pages.admin_sources import SPANS
 from tomarium.portal.pages.download import KINDS as DOWNLOADS
 from tomarium.portal.pages.harvested import ACCESS
 from tomarium.portal.pages.make_a_slice import COMPUTED
+from tomarium.portal.pages.models import WORDS as OF_BODIES
 from tomarium.portal.pages.record import TAKEN
 from tomarium.portal.pages.text_edit import KINDS as TEXT_KINDS
 from tomarium.portal.pages.text_edit import OF as TITLE_OF_TEXT
@@ -206,7 +208,7 @@ def given() -> Iterator[str]:
     """Give every text that Python hands to a template, which translates it there."""
     yield from (page.menu for page in collect("portal.pages", Page).values() if page.menu)
     yield from LEVELS.values()
-    yield from OF_MODELS.values()
+    yield from (*OF_MODELS.values(), *OF_BODIES, *COPY_STATES)
     yield from (*FACETS.values(), *HOLDS.values(), NO_LICENCE, *LINK_KINDS.values())
     yield from (viewer.title for viewer in collect("viewers", Viewer).values())
     yield from ROLES
