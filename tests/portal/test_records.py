@@ -190,6 +190,14 @@ def test_records_without_a_licence_and_by_what_they_hold_are_found(client: TestC
     assert [hit["id"] for hit in wanted] == ["r40", "r20", "r0"]
 
 
+def test_the_first_page_opens_cabinets(client: TestClient) -> None:
+    page = html.fromstring(client.get("/").text)
+    cabinets = page.xpath("//div[@class='cabinets']/div")
+    assert [one.xpath("string(h3)") for one in cabinets] == ["Technique", "Instrument", "Holds", "Licence"]
+    [mesh] = cabinets[2].xpath(".//a[contains(., 'mesh')]/@href")
+    assert client.get(mesh, headers={"Accept": "application/json"}).json()["total"] == 3
+
+
 def test_the_other_order_is_a_link(client: TestClient) -> None:
     [newest] = html.fromstring(client.get("/records?q=bone").text).xpath(
         "//a[.='Show the newest first']/@href"

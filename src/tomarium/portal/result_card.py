@@ -31,6 +31,8 @@ class FoundRecord:
         As in `catalogue.Hit`.
     opens : str
         When its files open to anybody, ISO 8601; "" where they are open, or nobody knows.
+    open : bool
+        Whether anybody may have its files now; False of what another catalogue holds.
     withheld : str
         Why no picture is shown.
     level : str
@@ -64,6 +66,7 @@ class FoundRecord:
     also: tuple[str, ...] = ()
     creators: tuple[str, ...] = ()
     energy_kev: float | None = None
+    open: bool = False
 
 
 def _moment(seconds: float) -> str:
@@ -151,6 +154,7 @@ def _cards_of(request_context: RequestContext, hits: Iterable[Hit]) -> tuple[Fou
             also=hit.also,
             creators=hit.creators,
             energy_kev=hit.energy_kev,
+            open=hit.state == "published" and hit.open_from is not None and hit.open_from <= time.time(),
         )
         for hit in hits
     )

@@ -26,8 +26,14 @@ from tomarium.viewers.volume import volume_path
 
 SHOWN: Final = ("threshold", "dark", "smooth", "whole", "up")
 """Fields that change what is previewed."""
-ABOVE: Final = "The body is what is above %(threshold)s (%(source)s): %(share)s of the volume, seen in %(voxels)s voxels."
-BELOW: Final = "The body is what is below %(threshold)s (%(source)s): %(share)s of the volume, seen in %(voxels)s voxels."
+ABOVE: Final = (
+    "The body is what is above %(threshold)s (%(source)s): %(share)s of the volume, "
+    "seen in %(voxels)s voxels."
+)
+BELOW: Final = (
+    "The body is what is below %(threshold)s (%(source)s): %(share)s of the volume, "
+    "seen in %(voxels)s voxels."
+)
 BY_OTSU: Final = "found by Otsu’s method"
 GIVEN: Final = "given"
 IN_PIECES: Final = "It falls into %(pieces)s pieces; the largest is %(share)s of it. A print is one piece."
