@@ -121,6 +121,7 @@ def test_the_address_alone_decides(client: TestClient) -> None:
         ("/about", "About and help"),
         ("/statistics", "Views and downloads"),
         ("/compare", "Compare two records"),
+        ("/advise", "Plan a beamtime"),
         ("/glossary", "What the words mean"),
         ("/specimens", "Specimens"),
         ("/admin/settings", "Settings"),
