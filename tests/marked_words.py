@@ -32,7 +32,7 @@ from tomarium.model.page_text import FACTS as TEXT_FACTS
 from tomarium.model.parameter import PARAMETERS
 from tomarium.model.same_sample import STATES as CLAIMS
 from tomarium.pipeline.advice.questions import GROUPS as ADVICE
-from tomarium.portal import live_words, second_factor, work_words
+from tomarium.portal import live_words, refusals, second_factor, work_words
 from tomarium.portal.administration import SECTIONS
 from tomarium.portal.page import Page
 from tomarium.portal.pages.admin_settings import GROUPS as SETTING_GROUPS
@@ -149,6 +149,9 @@ OF_ADVICE = (
     *(*ADVICE_TOPICS.values(), *ADVICE_WORDS.values()),
 )
 """What the form of a planned beamtime is handed."""
+
+OF_REFUSALS = tuple(words for name, words in vars(refusals).items() if name[0].isupper() and name.isupper())
+"""What is said to a reader whom something is refused."""
 
 OF_HDF5 = ("group", "dataset", "soft link", "external link")
 """Kinds of what an HDF5 file holds."""
@@ -279,7 +282,17 @@ def given() -> Iterator[str]:
     yield from (*MAIL_STATES, "running", "done", "registered", "findable", "missing", "changed", "unreadable")
     yield from TITLED
     yield from SLIPS
-    yield from (*GIVEN, *OF_WORK, *OF_TEXTS, *OF_ENTITIES, *OF_LIVE, *OF_IMAGES, *OF_ADVICE, *OF_HDF5)
+    yield from (
+        *GIVEN,
+        *OF_WORK,
+        *OF_TEXTS,
+        *OF_ENTITIES,
+        *OF_LIVE,
+        *OF_IMAGES,
+        *OF_ADVICE,
+        *OF_HDF5,
+        *OF_REFUSALS,
+    )
 
 
 def of_viewers() -> Iterator[str]:
