@@ -78,7 +78,9 @@ def find_step(name: str) -> AnyStep:
             return steps[spelling]
     if bare in ELSEWHERE:
         raise ParameterError(f"{name} is no step of a protocol here: use {ELSEWHERE[bare]}")
-    raise ParameterError(f"there is no step {name!r}; {names_alike(name, all_steps())}")
+    raise ParameterError(
+        f"there is no step {name!r}; {names_alike(name, all_steps(), others='`tomarium steps` lists those there are')}"
+    )
 
 
 def apply_recipe(scan: Scan, recipe: Sequence[Mapping[str, Any]]) -> Scan:
