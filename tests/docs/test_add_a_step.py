@@ -113,8 +113,11 @@ def test_a_broken_package_stops_nothing_but_itself(folder: Path, module: str, wa
         f"{BROKEN[module]}; update or remove that package\n"
     )
     told = tomarium(warm, folder, "run", "disc.h5", "-o", "record", "--axis", "30.5")
-    assert told.returncode == 0, told.stderr
+    assert told.returncode == 0, told.stderr  # none of its steps is used, and none is imported
+    told = tomarium(warm, folder, "run", "disc.h5", "--step", "adjust_gamma", "-o", "other", "--axis", "30.5")
+    assert told.returncode == 2
     assert told.stderr.startswith(warning)
+    assert "there is no step 'adjust_gamma'" in told.stderr
     told = tomarium(warm, folder, "steps")
     assert (told.returncode, told.stderr) == (0, warning)
     assert "average_slices  (step, package gamma-steps 1.2.0)" in told.stdout
