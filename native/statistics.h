@@ -123,6 +123,17 @@ static inline Whole places_of(Line x, float scale, std::int32_t origin, std::int
     const __m512i floor = _mm512_cvt_roundps_epi32((__m512)(x * scale), _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC);
     return (Whole)_mm512_min_epu32(_mm512_sub_epi32(floor, _mm512_set1_epi32(origin)), _mm512_set1_epi32(bins));
 }
+#elif defined(__AVX2__) && TOMARIUM_PART == 8
+static inline Whole places_of(Line x, float scale, std::int32_t origin, std::int32_t bins) {
+    Whole places;
+    for (int p = 0; p < PARTS; ++p) {
+        const Part some = reinterpret_cast<const Part*>(&x)[p] * scale;
+        const __m256i floor = _mm256_cvttps_epi32(_mm256_floor_ps((__m256)some));
+        reinterpret_cast<WholePart*>(&places)[p] = (WholePart)_mm256_min_epu32(
+            _mm256_sub_epi32(floor, _mm256_set1_epi32(origin)), _mm256_set1_epi32(bins));
+    }
+    return places;
+}
 #else
 static inline Whole places_of(Line x, float scale, std::int32_t origin, std::int32_t bins) {
     const float most = __FLT_MAX__, edge = 1073741824.0f; // beyond it no bin is, and the conversion would overflow
