@@ -287,11 +287,12 @@ def whole_run_table(one: dict[str, Any]) -> str:
         f"{rows} rows took {seconds:.1f} s (± {spread / 2:.0%})"
         for rows, seconds, spread in zip(one["heights"], one["height_s"], one["height_spread"], strict=True)
     )
+    kind = f", as {one['volume_type']} within given limits," if "volume_type" in one else ""
     told = (
-        f"A volume of {height} rows from {views} projections is reckoned from rows in the middle of its scan, in slabs "
-        f"of {one['slab_rows']} rows, {one['workers']} at a time: {low}, {tall}. So {one['start_s']:.1f} s go to the "
-        f"start and {1e3 * one['row_s']:.1f} ms to each row. Scan and volume lie in the page cache; a disk that takes "
-        f"less than a run writes makes it longer."
+        f"A volume of {height} rows from {views} projections{kind} is reckoned from rows in the middle of its scan, "
+        f"in slabs of {one['slab_rows']} rows, {one['workers']} at a time: {low}, {tall}. So {one['start_s']:.1f} s go "
+        f"to the start and {1e3 * one['row_s']:.1f} ms to each row. Scan and volume lie in the page cache; a disk that "
+        f"takes less than a run writes makes it longer."
     )
     return f"{title}\n\n{markdown(head, lines)}\n\n{told}"
 

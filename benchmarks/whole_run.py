@@ -4,10 +4,11 @@
 Prints seconds, processor seconds, page faults and the ratios of the run to the engine, and to the longest of the parts;
 `--slab-rows` and `--workers` try other ways to cut. Computing alone is the run from memory to memory.
 
-A whole volume is reckoned from rows in the middle of 1500 frames of 2048 x 2048, cut as the plan of all rows cuts them:
-one slab for each worker, and three. What the second takes more is the time of its further rows; the rest is the start,
-which a volume has once: programs, flats and darks, memory that the system clears. Both are read from the page cache
-and written to it; a disk that takes less than what a run writes makes it longer.
+A whole volume in uint16 within given limits, as `--output volume:zarr,uint16,LOW:HIGH` makes it, is reckoned from rows
+in the middle of 1500 frames of 2048 x 2048, cut as the plan of all rows cuts them: one slab for each worker, and three.
+What the second takes more is the time of its further rows; the rest is the start, which a volume has once: programs,
+flats and darks, memory that the system clears. Both are read from the page cache and written to it; a disk that takes
+less than what a run writes makes it longer.
 """
 
 import argparse
@@ -152,11 +153,23 @@ def whole(path: Path, folder: Path, slab_rows: int | None, workers: int | None) 
                     **outcome.provenance["timings_s"]}  # fmt: skip
 
 
-def some_rows(path: Path, folder: Path, slabs: int) -> dict[str, float]:
+def grey_range(path: Path) -> str:
+    """Look at a slice in the middle of a scan for limits of its values, as a user does before a run: "LOW:HIGH"."""
+    import tomarium as tm
+
+    scan = tm.open(path)
+    row, axis = scan.shape[1] // 2, (scan.shape[2] - 1) / 2
+    data = np.asarray(tm.reconstruct(scan, ["flat_field", "fbp"], rows=row, axis_column=axis))[0]
+    low, high = (float(value) for value in np.percentile(data, (0.01, 99.99)))
+    return f"{low:.3g}:{high:.3g}"
+
+
+def some_rows(path: Path, folder: Path, slabs: int, limits: str) -> dict[str, float]:
     """Reconstruct rows in the middle of a scan, so many slabs for each worker, as the plan of all rows has them."""
     import zarr  # noqa: F401
 
     import tomarium as tm
+    from tomarium.catalogue.export import parse_export, with_own_volume
     from tomarium.executors import find_executor
     from tomarium.pipeline.plan.planner import plan
     from tomarium.pipeline.plan.resources import measure
@@ -168,7 +181,8 @@ def some_rows(path: Path, folder: Path, slabs: int) -> dict[str, float]:
     began, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_SELF)
     scan = tm.open(path, axis_column=(scan.shape[2] - 1) / 2)
     resources = measure(folder)
-    chosen = plan(default_protocol(), scan, resources)
+    protocol, _ = with_own_volume(default_protocol(), [parse_export(f"volume:zarr,uint16,{limits}")])
+    chosen = plan(protocol, scan, resources)
     section, slab = chosen.sections[-1], chosen.slab_rows
     wanted = min(height, slabs * section.workers * slab)
     first = (height - wanted) // 2
@@ -177,14 +191,14 @@ def some_rows(path: Path, folder: Path, slabs: int) -> dict[str, float]:
         """Few rows are not worth as many workers as all are; here they have them nonetheless."""
         return find_executor("threads").map(replace(task, threads=section.threads), cuts, section.workers)
 
-    run(scan, default_protocol(), folder, resources, rows=slice(first, first + wanted), slab_rows=slab,
+    run(scan, protocol, folder, resources, rows=slice(first, first + wanted), slab_rows=slab,
         mapper=as_planned)  # fmt: skip
     return told(began, before) | {
         "rows": wanted, "height": height, "slab_rows": slab, "workers": section.workers,
     }  # fmt: skip
 
 
-def one(what: str, path: Path, slab_rows: int | None, workers: int | None) -> dict[str, float]:
+def one(what: str, path: Path, slab_rows: int | None, workers: int | None, limits: str) -> dict[str, float]:
     """Run a part in this process."""
     with tempfile.TemporaryDirectory() as folder:
         match what:
@@ -197,7 +211,7 @@ def one(what: str, path: Path, slab_rows: int | None, workers: int | None) -> di
             case "writing":
                 return writing(path, Path(folder))
             case "low" | "tall":
-                return some_rows(path, Path(folder) / "record", SLABS[what])
+                return some_rows(path, Path(folder) / "record", SLABS[what], limits)
             case _:
                 return whole(path, Path(folder) / "record", slab_rows, workers)
 
@@ -227,6 +241,7 @@ def reckoned(taken: dict[str, list[dict[str, float]]], views: int) -> dict[str, 
     start, height = median(low) - few * row, int(taken["low"][0]["height"])
     return {
         "volume": [views, height],
+        "volume_type": "uint16",
         "heights": [few, many],
         "height_s": [median(low), median(tall)],
         "height_spread": [(max(some) - min(some)) / median(some) for some in (low, tall)],
@@ -259,6 +274,7 @@ def main() -> None:
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--only", choices=(*PARTS, *SLABS))
     parser.add_argument("--scan", type=Path)
+    parser.add_argument("--limits", default="", metavar="LOW:HIGH", help="of the volume that is reckoned")
     parser.add_argument("--views", type=int, default=1000)
     parser.add_argument("--rows", type=int, default=128)
     parser.add_argument("--columns", type=int, default=2048)
@@ -268,7 +284,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="write the figures to this file as well")
     given = parser.parse_args()
     if given.only and given.scan:
-        print(json.dumps(one(given.only, given.scan, given.slab_rows, given.workers)))
+        print(json.dumps(one(given.only, given.scan, given.slab_rows, given.workers, given.limits)))
         return
     options = [f"--slab-rows={given.slab_rows}"] if given.slab_rows else []
     options += [f"--workers={given.workers}"] if given.workers else []
@@ -283,7 +299,7 @@ def main() -> None:
             f"the longest of reading, computing and writing alone (medians of {given.repeat})"
         )
         views = write_scan(high, given.gigabytes, given.columns)
-        found |= reckoned(in_turn(high, tuple(SLABS), given.repeat, []), views)
+        found |= reckoned(in_turn(high, tuple(SLABS), given.repeat, [f"--limits={grey_range(high)}"]), views)
     print(
         f"{views} projections of {found['volume'][1]} rows: {found['start_s']:.1f} s and {1e3 * found['row_s']:.1f} ms "
         f"a row, {found['volume_s']:.0f} s in all, by runs of {' and '.join(map(str, found['heights']))} rows"

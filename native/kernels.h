@@ -246,6 +246,8 @@ struct Kernels {
     void (*quantise)(const Quantising&);
     void (*moments)(const ImagePart&, Moments&);
     void (*histogram)(const ImagePart&, float scale, std::int32_t origin, std::int32_t bins, std::int64_t* counts);
+    void (*moments_and_histogram)(const ImagePart&, Moments&, float scale, std::int32_t origin, std::int32_t bins,
+                                  std::int64_t* counts);
     void (*halve_planes)(const Halving&, std::ptrdiff_t z);
     std::ptrdiff_t (*sorting_scratch_lines)(const Sorting&);
     std::int64_t (*sort_stripes)(const Sorting&); // returns how many rows were not finite

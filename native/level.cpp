@@ -24,7 +24,8 @@ const Kernels& TOMARIUM_NAME(TOMARIUM_LEVEL)() {
     using namespace TOMARIUM_LEVEL;
     const GriddingKernel gridding{LANES, gridding_scratch_lines, reconstruct};
     static const Kernels kernels{TOMARIUM_STRING(TOMARIUM_LEVEL), LARGEST_RADIX, gridding,
-                                 TOMARIUM_FEW(TOMARIUM_LEVEL)(), backproject, normalise, quantise, moments, histogram, halve_planes,
+                                 TOMARIUM_FEW(TOMARIUM_LEVEL)(), backproject, normalise, quantise, moments, histogram,
+                                 moments_and_histogram, halve_planes,
                                  sorting_scratch_lines, sort_stripes, spikes_scratch_lines, mend_spikes, add_shadows,
                                  search_shifts, blosc_pack, blosc_pack_checked, bitshuffle_lz4};
     return kernels;

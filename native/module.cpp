@@ -475,16 +475,21 @@ ImagePart part_of(const In<Value, 2>& image, const In<std::int32_t, 1>& first, c
     return {image.data(), int(sizeof(Value)), std::ptrdiff_t(rows), std::ptrdiff_t(image.shape(1)), first.data(), last.data()};
 }
 
+// Without counts, the moments alone.
 template <class Value>
-auto image_moments(In<Value, 2> image, In<std::int32_t, 1> first, In<std::int32_t, 1> last, const std::string& level) {
+auto image_moments(In<Value, 2> image, In<std::int32_t, 1> first, In<std::int32_t, 1> last, float scale,
+                   std::int32_t origin, Out<std::int64_t, 1> counts, const std::string& level) {
     const Kernels& kernel = kernels(level);
     const ImagePart part = part_of(image, first, last);
+    const std::int32_t bins = std::int32_t(counts.shape(0));
+    demand(bins <= HISTOGRAM_BINS, "counts must have at most 2048 bins");
     Moments m{};
     m.minimum = std::numeric_limits<float>::infinity();
     m.maximum = -m.minimum;
     {
         nb::gil_scoped_release released;
-        kernel.moments(part, m);
+        if (bins) kernel.moments_and_histogram(part, m, scale, origin, bins, counts.data());
+        else kernel.moments(part, m);
     }
     return std::make_tuple(m.count, m.not_finite, m.minimum, m.maximum, m.sum, m.sum_squares);
 }
@@ -501,7 +506,7 @@ void image_histogram(In<Value, 2> image, In<std::int32_t, 1> first, In<std::int3
 
 template <class Value> void def_statistics(nb::module_& m) {
     m.def("moments", image_moments<Value>, "image"_a.noconvert(), "first"_a.noconvert(), "last"_a.noconvert(),
-          "level"_a);
+          "scale"_a, "origin"_a, "counts"_a.noconvert(), "level"_a);
     m.def("histogram", image_histogram<Value>, "image"_a.noconvert(), "first"_a.noconvert(), "last"_a.noconvert(),
           "scale"_a, "origin"_a, "counts"_a.noconvert(), "level"_a);
 }

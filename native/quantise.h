@@ -13,14 +13,24 @@ struct Beyond {
     std::int64_t below = 0, above = 0, not_finite = 0;
 };
 
+// The least value of a type that is not below a limit, and the greatest that is not above it.
+static inline void limits_of(const Quantising& q, double& low, double& high) { low = q.low, high = q.high; }
+static inline void limits_of(const Quantising& q, float& low, float& high) {
+    low = float(q.low), high = float(q.high);
+    if (double(low) < q.low) low = __builtin_nextafterf(low, __builtin_inff());
+    if (double(high) > q.high) high = __builtin_nextafterf(high, -__builtin_inff());
+}
+
 template <class Value>
 static inline void count_beyond(const Quantising& q, const Value* values, std::ptrdiff_t count, Beyond& beyond) {
     std::int32_t below = 0, above = 0, finite = 0; // of at most QUANTISED_A_TURN values
+    Value low, high;
+    limits_of(q, low, high);
     for (std::ptrdiff_t k = 0; k < count; ++k) {
-        const double x = values[k];
-        below += x < q.low;
-        above += x > q.high;
-        finite += values[k] - values[k] == 0; // infinity and NaN give NaN
+        const Value x = values[k];
+        below += x < low;
+        above += x > high;
+        finite += x - x == 0; // infinity and NaN give NaN
     }
     beyond.below += below;
     beyond.above += above;

@@ -1,12 +1,17 @@
 """Moments and histograms: twins agree, and both count what is there."""
 
+from dataclasses import replace
+from functools import reduce
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tomarium.kernels.engines import engines
-from tomarium.kernels.image_statistics import disc_columns, histogram, moments
+from tomarium.kernels.image_statistics import disc_columns, histogram, moments, moments_and_histogram
+from tomarium.model import Slab
+from tomarium.steps.volume.statistics import statistics
 
 ENGINES = ["reference", "native"] if engines()["native"].available else ["reference"]
 
@@ -50,6 +55,9 @@ def test_the_twins_agree(seed: int, exponent: int, rows: int, columns: int) -> N
     assert other.sum_squares == pytest.approx(one.sum_squares, rel=1e-12)
     counts = [histogram(image, first, last, exponent, -50, 100, engine=e) for e in ("reference", "native")]
     np.testing.assert_array_equal(*counts)
+    told = moments_and_histogram(image, first, last, exponent, -50, 100, engine="native")
+    assert told[0] == other
+    np.testing.assert_array_equal(told[1], counts[1])
 
 
 @pytest.mark.skipif(len(ENGINES) == 1, reason="the compiled kernels are not there")
@@ -65,6 +73,18 @@ def test_whole_numbers_are_counted_as_they_are(dtype: str) -> None:
     counts = [histogram(numbers, first, last, 3, 2, 1000, engine=e) for e in ("reference", "native")]  # type: ignore[arg-type]
     np.testing.assert_array_equal(*counts)
     assert counts[0].sum() > 0
+
+
+def test_slices_are_counted_alike_one_by_one_and_together() -> None:
+    draw = np.random.default_rng(4)
+    data = draw.normal(1, 0.1, (9, 40, 40)).astype(np.float32)
+    data[2] *= 1.9  # wider bins
+    data[4] *= 1e-3  # narrower ones
+    data[5], data[6, :, 20:] = 0, np.nan
+    data[7] += 300  # beyond all bins of the slice before
+    slab = Slab(data, slice(0, 9), domain="slice", unit="1/px")
+    singly = [statistics(replace(slab, data=data[k : k + 1])) for k in range(len(data))]
+    assert statistics(slab) == reduce(statistics.merge, singly)
 
 
 def test_columns_outside_are_refused() -> None:

@@ -13,7 +13,7 @@ from tomarium.pipeline.protocol.resolve import resolve
 from tomarium.pipeline.run.evaluate import rows_for
 from tomarium.pipeline.run.reconstruct import slice_at
 from tomarium.pipeline.run.runner import run
-from tomarium.pipeline.run.work import _counted
+from tomarium.pipeline.run.slab_counts import tallied
 from tomarium.steps.volume.statistics import statistics
 
 ROWS, ANGLES, COLUMNS = 19, 70, 50
@@ -108,4 +108,4 @@ def test_statistics_do_not_depend_on_threads(threads: int) -> None:
     data[2, 30, 30] = np.nan
     data[4] *= 100
     slab = Slab(data, slice(0, 7), domain="slice", unit="1/px")
-    assert _counted(slab, threads) == statistics(slab)
+    assert tallied(statistics, {}, slab, threads) == statistics(slab)

@@ -109,7 +109,7 @@ def moments(
         The compiled kernel was asked for and is not there.
     """
     if takes_compiled(engine, "image_statistics"):
-        return Moments(*extension().moments(image, first, last, level()))
+        return Moments(*extension().moments(image, first, last, 1.0, 0, np.zeros(0, np.int64), level()))
     values = counted_values(image, first, last)
     finite = values[np.isfinite(values)].astype(np.float64)
     low, high = (finite.min(), finite.max()) if finite.size else (np.inf, -np.inf)
@@ -117,6 +117,59 @@ def moments(
     return Moments(
         finite.size, not_finite, float(low), float(high), float(finite.sum()), float(np.square(finite).sum())
     )
+
+
+def moments_and_histogram(
+    image: NDArray[Any],
+    first: NDArray[np.int32],
+    last: NDArray[np.int32],
+    exponent: int,
+    origin: int,
+    bins: int,
+    *,
+    engine: Engine = "auto",
+) -> tuple[Moments, NDArray[np.int64]]:
+    """Count and sum the values of part of an image and count them in bins, compiled in one pass.
+
+    Parameters
+    ----------
+    image, first, last, exponent, origin, bins, engine
+        As for `histogram`.
+
+    Returns
+    -------
+    sums : Moments
+        As `moments` returns them.
+    counts : array of int64, shape (bins,)
+        As `histogram` returns them.
+
+    Raises
+    ------
+    EngineUnavailable
+        The compiled kernel was asked for and is not there.
+    """
+    if not are_plain_bins(exponent, origin, bins) or not takes_compiled(engine, "image_statistics"):
+        counts = histogram(image, first, last, exponent, origin, bins, engine=engine)
+        return moments(image, first, last, engine=engine), counts
+    counts = np.zeros(bins, np.int64)
+    told = extension().moments(image, first, last, 2.0**-exponent, origin, counts, level())
+    return Moments(*told), counts
+
+
+def are_plain_bins(exponent: int, origin: int, bins: int) -> bool:
+    """Tell whether the compiled kernel counts in such bins: in single precision, which holds a power of two exactly.
+
+    Parameters
+    ----------
+    exponent, origin, bins : int
+        As for `histogram`.
+
+    Returns
+    -------
+    bool
+        False where NumPy counts in them, in double precision.
+    """
+    return 0 < bins <= MOST_BINS and abs(exponent) < 100 and abs(origin) < 2**30
 
 
 def histogram(
@@ -153,13 +206,7 @@ def histogram(
         The compiled kernel was asked for and is not there.
     """
     counts = np.zeros(bins, np.int64)
-    # The compiled kernel computes in single precision, which holds a power of two and its products exactly.
-    if (
-        bins <= MOST_BINS
-        and abs(exponent) < 100
-        and abs(origin) < 2**30
-        and takes_compiled(engine, "image_statistics")
-    ):
+    if are_plain_bins(exponent, origin, bins) and takes_compiled(engine, "image_statistics"):
         extension().histogram(image, first, last, 2.0**-exponent, origin, counts, level())
         return counts
     values = counted_values(image, first, last)

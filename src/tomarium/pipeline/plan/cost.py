@@ -46,8 +46,8 @@ EDGE: Final = 5
 """Slices that a slab costs beside those it makes, in the time to write them: levels of the pyramid that do not end with
 it, and scratch that is laid out anew."""
 
-SERIAL: Final = 0.05
-"""Part of the work on a slab that does not go over several threads."""
+SERIAL: Final = 0.1
+"""Part of the work on a slab that does not go over several threads: most of reading, what lies between steps."""
 
 FAST_BLOCK: Final = 64_000_000
 """Bytes of frames as float32 that a slab of angles holds, about."""

@@ -1,15 +1,38 @@
-"""What the slabs of a run told, put together."""
+"""What is counted of a slab, and what the slabs of a run told, put together."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from functools import reduce
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial, reduce
+from typing import Any, Final
 
+from tomarium.model import Slab
 from tomarium.pipeline.plan.planner import Plan
 from tomarium.pipeline.protocol.resolve import Resolution
 from tomarium.pipeline.protocol.step_errors import told_as_its_own
 from tomarium.steps.core.step import Tally
+
+TOGETHER: Final = 8
+"""Slices, or frames, that one thread counts."""
+
+
+def tallied(tally: Tally, values: Mapping[str, Any], slab: Slab, threads: int) -> Any:
+    """Count slices, or frames of a slab of angles, in threads; what comes out does not depend on how many."""
+    with told_as_its_own(tally), ThreadPoolExecutor(threads) as pool:
+        return reduce(tally.merge, pool.map(partial(tally, **values), _blocks(slab)))
+
+
+def _blocks(slab: Slab) -> Iterator[Slab]:
+    if slab.along == 1:  # all angles of some rows, which a tally may want together
+        yield slab
+        return
+    first = slab.rows.start if slab.frames is None else slab.frames.start
+    for k in range(0, len(slab.data), TOGETHER):
+        lines = slice(first + k, first + min(k + TOGETHER, len(slab.data)))
+        where = replace(slab, rows=lines) if slab.frames is None else replace(slab, frames=lines)
+        yield replace(where, data=slab.data[k : k + TOGETHER])
 
 
 def merged_tallies(resolution: Resolution, slabs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

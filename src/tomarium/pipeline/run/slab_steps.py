@@ -23,6 +23,7 @@ from tomarium.pipeline.plan.slabs import Cut, Reach, cut_rows, reached
 from tomarium.pipeline.protocol.resolve import Resolved
 from tomarium.pipeline.protocol.step_errors import package, told_as_its_own
 from tomarium.pipeline.run.over_device import Way
+from tomarium.pipeline.run.slab_counts import tallied
 from tomarium.pipeline.run.spool import Spool
 from tomarium.steps.core.context import Context, Scratch
 from tomarium.steps.core.further_scans import follows
@@ -196,8 +197,7 @@ def process(
             if tallies is not None:
                 slab = slab if way is None else way.down(slab)
                 own = trim(slab) if window is None else narrow(trim(slab), window)
-                with told_as_its_own(item.step):
-                    tallies[item.key] = item.step(own, **item.plain)
+                tallies[item.key] = tallied(item.step, item.plain, own, threads)
             continue
         slab = slab if way is None else way.brought(slab, item)
         slab = _step(ready, slab, threads, step_scratch, row_axes, demand_wanted, way)

@@ -5,10 +5,9 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from functools import partial, reduce
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -21,6 +20,7 @@ from tomarium.pipeline.plan.cost import Direction, rows_needed
 from tomarium.pipeline.plan.slabs import Cut
 from tomarium.pipeline.protocol.resolve import Resolved
 from tomarium.pipeline.run.over_device import Traffic, Way, over_device, traffic_to
+from tomarium.pipeline.run.slab_counts import tallied
 from tomarium.pipeline.run.slab_steps import Ready, load, make_ready, narrow, process, trim
 from tomarium.steps.core.context import Scratch
 from tomarium.steps.volume.statistics import statistics
@@ -140,7 +140,7 @@ class Task:
             )
             slab, tallies = over_device(traffic, slab, cut, reach, partial(self._through, state), self.items)
         clock.append(time.perf_counter())
-        counted = _counted(slab, self.threads) if self.count else None
+        counted = tallied(statistics, {}, slab, self.threads) if self.count else None
         if self.target is not None:
             self.target.put(slab)
         clock.append(time.perf_counter())
@@ -187,13 +187,6 @@ class Task:
             forget_tables()
             for traffic in state.traffics:
                 traffic.close()
-
-
-def _counted(slab: Slab, threads: int) -> Mapping[str, Any]:
-    """Count the planes of a slab in threads; what comes out does not depend on how many."""
-    planes = (replace(slab, data=slab.data[k : k + 1]) for k in range(len(slab.data)))
-    with ThreadPoolExecutor(threads) as pool:
-        return reduce(statistics.merge, pool.map(statistics, planes))
 
 
 @dataclass

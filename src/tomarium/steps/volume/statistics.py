@@ -9,7 +9,16 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from tomarium.kernels.image_statistics import TYPES, counted_columns, histogram, moments
+from tomarium.kernels.image_statistics import (
+    MOST_BINS,
+    TYPES,
+    Moments,
+    are_plain_bins,
+    counted_columns,
+    histogram,
+    moments,
+    moments_and_histogram,
+)
 from tomarium.model import Slab
 from tomarium.steps.core.step import tally
 
@@ -72,12 +81,21 @@ def statistics(slab: Slab) -> dict[str, Any]:
     _, rows, columns = slab.data.shape
     first, last = counted_columns(rows, columns, disc=slab.domain == "slice")
     kind = slab.data.dtype if slab.data.dtype in TYPES else np.dtype(np.float32)
-    parts = [_plane(np.ascontiguousarray(plane, kind), first, last) for plane in slab.data]
+    parts: list[dict[str, Any]] = []
+    for plane in slab.data:
+        before = parts[-1]["histogram"] if parts else None
+        parts.append(_plane(np.ascontiguousarray(plane, kind), first, last, before))
     return reduce(merge, parts)
 
 
-def _plane(plane: NDArray[Any], first: NDArray[np.int32], last: NDArray[np.int32]) -> dict[str, Any]:
-    sums = moments(plane, first, last)
+def _plane(
+    plane: NDArray[Any],
+    first: NDArray[np.int32],
+    last: NDArray[np.int32],
+    before: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Count a plane; in one pass where the bins of the plane before it, and more on both sides, hold all values."""
+    sums, counted = _at_once(plane, first, last, before) if before else (moments(plane, first, last), None)
     statistics = {
         "count": sums.count,
         "not_finite": sums.not_finite,
@@ -91,8 +109,28 @@ def _plane(plane: NDArray[Any], first: NDArray[np.int32], last: NDArray[np.int32
     exponent = _exponent(sums.minimum, sums.maximum)
     origin = math.floor(sums.minimum / 2.0**exponent)
     bins = math.floor(sums.maximum / 2.0**exponent) - origin + 1
-    counts = histogram(plane, first, last, exponent, origin, bins)
+    if counted is not None and counted["exponent"] <= exponent:
+        counts = np.zeros(bins, np.int64)
+        _add(counts, origin, exponent, counted)
+    else:
+        counts = histogram(plane, first, last, exponent, origin, bins)
     return statistics | {"histogram": {"exponent": exponent, "first": origin, "counts": counts.tolist()}}
+
+
+def _at_once(
+    plane: NDArray[Any], first: NDArray[np.int32], last: NDArray[np.int32], before: dict[str, Any]
+) -> tuple[Moments, dict[str, Any] | None]:
+    """Count a plane in bins about another one's; no histogram where these do not hold all values."""
+    margin = (MOST_BINS - len(before["counts"])) // 2
+    bins = before["exponent"], before["first"] - margin, len(before["counts"]) + 2 * margin
+    if not are_plain_bins(*bins):
+        return moments(plane, first, last), None
+    sums, counts = moments_and_histogram(plane, first, last, *bins)
+    held = np.flatnonzero(counts)
+    if not sums.count or counts.sum() != sums.count:
+        return sums, None
+    begin, end = int(held[0]), int(held[-1]) + 1
+    return sums, {"exponent": bins[0], "first": bins[1] + begin, "counts": counts[begin:end]}
 
 
 def _exponent(low: float, high: float) -> int:
