@@ -23,6 +23,7 @@ namespace tomarium::TOMARIUM_LEVEL {
 constexpr int STRIP = 32;  // frequencies along x in a strip, the rows of its buffer
 constexpr int TILE = 128;  // frequencies along y swept angle by angle; a tile fits the second-level cache
 constexpr int RUN = 64;    // samples whose weights are computed ahead
+constexpr int VIEWS_AHEAD = 2; // projections whose samples are fetched ahead
 constexpr int GATHER = 4;  // image rows transformed together
 constexpr int MARGIN = TAPS + 1;  // cells at either end of a strip
 constexpr std::ptrdiff_t CACHED_LINES = 1 << 16; // a larger plane is written past the caches
@@ -228,48 +229,77 @@ struct Spreader {
     int degree;
 };
 
+// Spreads two samples, the second one's footprint DX columns and DY rows after the first one's: a cell that both cover is
+// loaded and stored once. Not inlined, for compilers work out what the shapes have in common, and spill it.
+template <int DX, int DY, class Kept>
+[[gnu::noinline]] static void spread_pair(const Kept* sample, const float (*weight)[2 * TAP_SLOTS], Part* cell,
+                                          std::ptrdiff_t stride) {
+    constexpr int x = DX < 0 ? -DX : 0, y = DY < 0 ? -DY : 0, next_x = x + DX, next_y = y + DY; // of either's first cell
+    const Part value = part_of(sample, 0), other = part_of(sample + 1, 0);
+    const float *down = weight[0] + TAP_SLOTS, *next_down = weight[1] + TAP_SLOTS;
+    Part across[TAPS], next_across[TAPS];
+    for (int i = 0; i < TAPS; ++i) {
+        across[i] = value * weight[0][i];
+        next_across[i] = other * weight[1][i];
+    }
+    cell -= y * stride + x;
+#pragma GCC unroll 8
+    for (int j = 0; j < TAPS + y + next_y; ++j) {
+        const bool first = j >= y && j < y + TAPS, second = j >= next_y && j < next_y + TAPS;
+        const Part factor = part(first ? down[j - y] : 0.0f), next_factor = part(second ? next_down[j - next_y] : 0.0f);
+#pragma GCC unroll 8
+        for (int i = 0; i < TAPS + x + next_x; ++i) {
+            Part sum = cell[j * stride + i];
+            if (first && i >= x && i < x + TAPS) sum += across[i - x] * factor;
+            if (second && i >= next_x && i < next_x + TAPS) sum += next_across[i - next_x] * next_factor;
+            cell[j * stride + i] = sum;
+        }
+    }
+}
+
+template <int DY, class Kept>
+static inline void spread_pair(int step_x, const Kept* sample, const float (*weight)[2 * TAP_SLOTS], Part* cell,
+                               std::ptrdiff_t stride) {
+    if (step_x == 0) spread_pair<0, DY>(sample, weight, cell, stride);
+    else if (step_x > 0) spread_pair<1, DY>(sample, weight, cell, stride);
+    else spread_pair<-1, DY>(sample, weight, cell, stride);
+}
+
 // Spreads `count` samples of one projection, RUN at most; (x, y) is the first one's corner in `corner`, in parts of a
 // cell: errors of float32, 1e-5 of a cell, would let one slice of a pair leak into the other. Two samples at
-// a time, where none lies further than a cell from the one before: their footprints share most cells, which are then
-// loaded and stored once. Weights beside a footprint are the zeros of the unused slots.
+// a time, where none lies further than a cell from the one before. `next` samples on lies what is wanted soon.
 template <class Kept>
 static inline void spread_run(const Spreader& s, const Kept* sample, int count, std::int64_t x, std::int64_t y,
-                              std::int64_t dx, std::int64_t dy, bool close, Line* corner, std::ptrdiff_t stride) {
-    alignas(64) float slots[RUN + 1][2 * TAP_SLOTS];
-    float(*weight)[2 * TAP_SLOTS] = slots + 1;
+                              std::int64_t dx, std::int64_t dy, bool close, Line* corner, std::ptrdiff_t stride,
+                              std::ptrdiff_t next) {
+    alignas(64) float weight[RUN][2 * TAP_SLOTS], zx[RUN], zy[RUN];
     int cell_x[RUN], cell_y[RUN];
-    *reinterpret_cast<Weights*>(slots[0]) = Weights{};
     for (int n = 0; n < count; ++n) {
-        __builtin_prefetch(sample + n);
-        cell_x[n] = int(x >> CELL_BITS) + 1;
-        cell_y[n] = int(y >> CELL_BITS) + 1;
-        const float zx = beyond_middle(x), zy = beyond_middle(y);
-        x += dx;
-        y += dy;
-        const Weights z = {zx, zx, zx, zx, zx, zx, zx, zx, zy, zy, zy, zy, zy, zy, zy, zy};
+        const std::int64_t place_x = x + n * dx, place_y = y + n * dy;
+        cell_x[n] = int(place_x >> CELL_BITS) + 1;
+        cell_y[n] = int(place_y >> CELL_BITS) + 1;
+        zx[n] = beyond_middle(place_x);
+        zy[n] = beyond_middle(place_y);
+    }
+    for (int n = 0; n < count; ++n) {
+        const float a = zx[n], b = zy[n];
+        const Weights z = {a, a, a, a, a, a, a, a, b, b, b, b, b, b, b, b};
         Weights p = s.coefficient[0];
         for (int d = 1; d <= s.degree; ++d) p = p * z + s.coefficient[d];
         *reinterpret_cast<Weights*>(weight[n]) = p;
     }
     int n = 0;
     for (; PARTS == 1 && close && n + 1 < count; n += 2) {
-        const int left = smaller(cell_x[n], cell_x[n + 1]), top = smaller(cell_y[n], cell_y[n + 1]);
-        const float *wx = weight[n] - (cell_x[n] - left), *vx = weight[n + 1] - (cell_x[n + 1] - left);
-        const float* wy = weight[n] + TAP_SLOTS - (cell_y[n] - top);
-        const float* vy = weight[n + 1] + TAP_SLOTS - (cell_y[n + 1] - top);
-        const Part value = part_of(sample + n, 0), other = part_of(sample + n + 1, 0);
-        Part* cell = reinterpret_cast<Part*>(corner + top * stride + left);
-        Part across[TAPS + 1], beside[TAPS + 1];
-        for (int i = 0; i <= TAPS; ++i) {
-            across[i] = value * wx[i];
-            beside[i] = other * vx[i];
-        }
-        for (int j = 0; j <= TAPS; ++j, cell += stride) {
-            const Part down = part(wy[j]), lower = part(vy[j]);
-            for (int i = 0; i <= TAPS; ++i) cell[i] = cell[i] + across[i] * down + beside[i] * lower;
-        }
+        __builtin_prefetch(sample + n + next, 0, 2);
+        __builtin_prefetch(sample + n + 1 + next, 0, 2);
+        Part* cell = reinterpret_cast<Part*>(corner + cell_y[n] * stride + cell_x[n]);
+        const int step_x = cell_x[n + 1] - cell_x[n], step_y = cell_y[n + 1] - cell_y[n];
+        if (step_y == 0) spread_pair<0>(step_x, sample + n, weight + n, cell, stride);
+        else if (step_y > 0) spread_pair<1>(step_x, sample + n, weight + n, cell, stride);
+        else spread_pair<-1>(step_x, sample + n, weight + n, cell, stride);
     }
     for (; n < count; ++n) {
+        __builtin_prefetch(sample + n + next, 0, 2);
         for (int p = 0; p < PARTS; ++p) {
             const Part value = part_of(sample + n, p);
             Part* cell = reinterpret_cast<Part*>(corner + cell_y[n] * stride + cell_x[n]) + p;
@@ -323,7 +353,7 @@ template <class Kept> static void spread_tile(const Gridding& g, const Spreader&
             for (int f = first; f < last; f += RUN)
                 spread_run(s, sample + f, smaller(RUN, last - f), in_parts(f * dy - y_from - 0.5 * TAPS + MARGIN),
                            in_parts(f * dx - x_from + 0.5 * TAPS), in_parts(dy), in_parts(dx), cells <= 1, corner,
-                           stride);
+                           stride, k + VIEWS_AHEAD < g.angles ? VIEWS_AHEAD * samples : 0);
         }
     }
 }
