@@ -21,7 +21,7 @@
 namespace tomarium::TOMARIUM_LEVEL {
 
 constexpr int STRIP = 32;  // frequencies along x in a strip, the rows of its buffer
-constexpr int TILE = 128;  // frequencies along y swept angle by angle; a tile fits the second-level cache
+constexpr int TILE = 256;  // frequencies along y swept angle by angle; a tile fits the second-level cache
 constexpr int RUN = 64;    // samples whose weights are computed ahead
 constexpr int VIEWS_AHEAD = 2; // projections whose samples are fetched ahead
 constexpr int GATHER = 4;  // image rows transformed together
@@ -173,20 +173,26 @@ static bool filter_projection(const Gridding& g, int k, int first_row, Line* a, 
         re = next;
     }
     const float weight = float(g.weight[k] / n) * g.scale;
+    const bool past = std::ptrdiff_t(g.angles) * n > CACHED_LINES;
     for (int start = -half; start <= half; start += FINE) {
         const double angle = step * start;
         const float coarse_re = float(__builtin_cos(angle)), coarse_im = float(__builtin_sin(angle));
         const int count = smaller(FINE, half + 1 - start);
+        float re_of[FINE], im_of[FINE];
         for (int j = 0; j < count; ++j) {
-            const int f = start + j, index = f < 0 ? f + n : f;
+            const int f = start + j;
             // Both ends are the one Nyquist frequency: each takes half.
             const float size = g.response[f < 0 ? -f : f] * (f == half || f == -half ? 0.5f * weight : weight);
-            const float c = size * (coarse_re * fine_re[j] - coarse_im * fine_im[j]);
-            const float s = size * (coarse_re * fine_im[j] + coarse_im * fine_re[j]);
-            const Line* sample = f == -half ? &lowest : spectrum + index;
-            const Part *from_parts = reinterpret_cast<const Part*>(sample), re_part = part(c);
-            const Part im_part = alternate(s);
-            for (int p = 0; p < PARTS; ++p) put_part(out + f + half, p, times(from_parts[p], re_part, im_part));
+            re_of[j] = size * (coarse_re * fine_re[j] - coarse_im * fine_im[j]);
+            im_of[j] = size * (coarse_re * fine_im[j] + coarse_im * fine_re[j]);
+        }
+        for (int j = 0; j < count; ++j) {
+            const int f = start + j;
+            const Part* from_parts = reinterpret_cast<const Part*>(f == -half ? &lowest : spectrum + (f < 0 ? f + n : f));
+            const Part re_part = part(re_of[j]), im_part = alternate(im_of[j]);
+            Line turned;
+            for (int p = 0; p < PARTS; ++p) reinterpret_cast<Part*>(&turned)[p] = times(from_parts[p], re_part, im_part);
+            put_past(out + f + half, &turned, past);
         }
     }
     bool finite = true;
@@ -388,36 +394,44 @@ template <class Kept> static void make_strip(const Gridding& g, const Spreader& 
     }
 }
 
+// Columns first to last - 1 of a row of the image lie in the disc, if any.
+static inline void disc_columns(const Gridding& g, int y, int& first, int& last) {
+    const double middle = 0.5 * (g.size - 1), limit = 0.25 * double(g.size) * g.size, dy = y - middle;
+    const auto inside = [&](int x) { return (x - middle) * (x - middle) + dy * dy <= limit; };
+    first = int(middle - __builtin_sqrt(larger(0.0, limit - dy * dy))) - 1;
+    while (first <= middle && !inside(first)) ++first;
+    last = inside(first) ? g.size - first : first;
+}
+
 // Transforms some rows of the image along x and writes them.
 template <class Kept> static void write_rows(const Gridding& g, int first_row, int y0, Line* scratch) {
     const int grid = g.image_plan.length, count = smaller(GATHER, g.y1 - y0), rows = smaller(LANES, g.rows - first_row);
     const std::ptrdiff_t row_stride = g.x1 - g.x0, slice_stride = row_stride * (g.y1 - g.y0);
     const bool past = g.past && row_stride % LANES == 0 && reinterpret_cast<std::uintptr_t>(g.out) % 64 == 0;
-    const double middle = 0.5 * (g.size - 1), limit = 0.25 * double(g.size) * g.size;
     Line* spare = scratch + GATHER * std::ptrdiff_t(grid);
     const Kept* from = reinterpret_cast<const Kept*>(g.plane) + (y0 - g.y0) * std::ptrdiff_t(grid);
     for (int r = 0; r < grid; ++r, from += GATHER)
         for (int j = 0; j < count; ++j) take(scratch + j * std::ptrdiff_t(grid) + r, from + j);
     for (int j = 0; j < count; ++j) {
         const Line* image = fft<1>(g.image_plan, scratch + j * std::ptrdiff_t(grid), spare);
-        const double dy = y0 + j - middle;
         float* to = g.out + first_row * slice_stride + (y0 + j - g.y0) * row_stride;
-        for (int i = g.x0; i < g.x1; i += LANES) {
-            const int width = smaller(LANES, g.x1 - i);
+        int first, last;
+        disc_columns(g, y0 + j, first, last);
+        for (int i = g.x0; i < g.x1; i += LANES, to += LANES) {
+            const int width = smaller(LANES, g.x1 - i), m = i - g.size / 2;
             Line block[LANES] = {}, factor{};
-            for (int c = 0; c < width; ++c) {
-                const double dx = i + c - middle;
-                const int m = i + c - g.size / 2;
-                if (dx * dx + dy * dy <= limit) factor[c] = g.correction[i + c] * g.correction[y0 + j];
-                block[c] = image[m < 0 ? m + grid : m];
+            if (first < i + width && i < last) {
+                for (int c = larger(0, first - i); c < smaller(width, last - i); ++c)
+                    factor[c] = g.correction[i + c] * g.correction[y0 + j];
+                for (int c = 0; c < width; ++c) block[c] = image[m + c < 0 ? m + c + grid : m + c];
+                transpose(block);
             }
-            transpose(block);
             for (int z = 0; z < rows; ++z) {
                 const Line value = block[z] * factor + 0.0f; // no -0 outside the disc
                 if (width == LANES)
-                    store_past(to + z * slice_stride + (i - g.x0), value, past);
+                    store_past(to + z * slice_stride, value, past);
                 else
-                    __builtin_memcpy(to + z * slice_stride + (i - g.x0), &value, sizeof(float) * width);
+                    __builtin_memcpy(to + z * slice_stride, &value, sizeof(float) * width);
             }
         }
     }
