@@ -51,6 +51,21 @@ static inline Part alternate(float s) { return Part{-s, s, -s, s}; }
 static inline Part part(float a) { return Part{a, a, a, a}; }
 #endif
 
+// Two numbers again and again.
+typedef double Two __attribute__((may_alias));
+typedef double Twos __attribute__((vector_size(4 * PART), aligned(4 * PART), may_alias));
+static inline Part pairs(const float* two) {
+    const double a = *reinterpret_cast<const Two*>(two);
+#if TOMARIUM_PART == 16
+    const Twos all = {a, a, a, a, a, a, a, a};
+#elif TOMARIUM_PART == 8
+    const Twos all = {a, a, a, a};
+#else
+    const Twos all = {a, a};
+#endif
+    return (Part)all;
+}
+
 static inline Part times(Part a, Part re, Part im_alternating) { return a * re + exchange(a) * im_alternating; }
 
 // Stores a line that is not read again soon, to a place of 64-byte alignment; past the caches where it can be.
