@@ -68,7 +68,7 @@ static std::ptrdiff_t gridding_scratch_lines(const Gridding& g) {
 
 // Puts rows first_row ... of one projection side by side; returns a line of zeros, or NaN where an input was.
 static Line pack(const float* first, std::ptrdiff_t row_stride, int rows, int columns, Line* to) {
-    Line check{};
+    Line check[2] = {};
     for (int u = 0; u < columns; u += LANES) {
         Line block[LANES] = {};
         const int width = smaller(LANES, columns - u);
@@ -82,10 +82,10 @@ static Line pack(const float* first, std::ptrdiff_t row_stride, int rows, int co
         transpose(block);
         for (int j = 0; j < width; ++j) {
             to[u + j] = block[j];
-            check += block[j] * 0.0f;
+            check[j % 2] += block[j] * 0.0f;
         }
     }
-    return check;
+    return check[0] + check[1];
 }
 
 // The transform of what the filter's period lacks: far blocks of a projection, whose kernel is smooth, times a matrix.
@@ -99,13 +99,26 @@ static const Line* far_part(const Gridding& g, const Line* projection, Line* spa
             for (int u = k * g.block; u < smaller((k + 1) * g.block, g.columns); ++u) sum += from[PARTS * u + p];
             sums[PARTS * k + p] = sum;
         }
-    for (int i = 0; i < coarse; ++i)
-        for (int p = 0; p < PARTS; ++p) {
-            const float* factor = g.far + std::ptrdiff_t(i) * g.blocks;
-            Part sum{};
-            for (int k = g.far_from[i]; k < g.far_to[i]; ++k) sum += sums[PARTS * k + p] * factor[k];
-            to[PARTS * i + p] = sum;
+    // Some at a time, for each sum by itself waits for its last product; beyond its own range a row holds zeros.
+    constexpr int SOME = 4;
+    for (int i = 0; i < coarse; i += SOME) {
+        const int count = smaller(SOME, coarse - i);
+        int begin = g.blocks, end = 0;
+        const float* factor[SOME];
+        for (int r = 0; r < SOME; ++r) {
+            const int row = i + smaller(r, count - 1);
+            factor[r] = g.far + std::ptrdiff_t(row) * g.blocks;
+            if (g.far_from[row] == g.far_to[row]) continue;
+            begin = smaller(begin, int(g.far_from[row]));
+            end = larger(end, int(g.far_to[row]));
         }
+        for (int p = 0; p < PARTS; ++p) {
+            Part sum[SOME] = {};
+            for (int k = begin; k < end; ++k)
+                for (int r = 0; r < SOME; ++r) sum[r] += sums[PARTS * k + p] * factor[r][k];
+            for (int r = 0; r < count; ++r) to[PARTS * (i + r) + p] = sum[r];
+        }
+    }
     Line* values = spare + g.blocks;
     return fft<-1>(g.far_plan, values, values + coarse);
 }
