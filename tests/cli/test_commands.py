@@ -95,7 +95,16 @@ def test_plan_says_what_others_rely_on(scan_file: Path, capsys: pytest.CaptureFi
     assert plan["shape"] == [4, 64, 64]
     assert execute(["plan", str(scan_file), "--memory", "100MB"]) == 4
     assert "of memory, but 100 MB may be used" in capsys.readouterr().err
-    assert execute(["plan", str(scan_file)]) == 0
+    capsys.readouterr()
+    assert execute(["plan", str(scan_file), "--set", "fbp.pixel_m=1 um"]) == 0
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "fbp.pixel_m 1e-06 m user: given in the protocol" in printed
+    assert "flat_field.log yes default" in printed
+    assert "float32 in 1/cm (z, y, x)" in printed
+    projections = scan_file.with_name("projections.yaml")
+    projections.write_text("steps: [{flat_field: {log: no}}]")
+    assert execute(["plan", str(scan_file), "-p", str(projections)]) == 0
+    assert "float32 (angle, row, column)" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("ending", ["png", "tif", "npy"])

@@ -87,6 +87,21 @@ def test_planes_that_cannot_be(scan_file: Path, capsys: pytest.CaptureFixture[st
         assert said in capsys.readouterr().err
 
 
+def test_every_way_to_a_slice_checks_the_scan_and_says_the_axis(
+    scan_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["slice", str(scan_file), "-o", str(scan_file.with_name("slice.npy"))]
+    count = len(tm.open(scan_file).angles_deg.value)
+    for how in ([], ["--along", "y"], ["--plane", "10,20"], ["--axis-sweep", "29:31:1"]):
+        assert execute([*words, *how, "--flats", "/exchange/data_dark"]) == 1
+        assert "flats are black" in capsys.readouterr().err
+        assert execute([*words, *how, "--angles", f"0:356:{count}"]) in (0, 1)
+        told = capsys.readouterr()
+        if "--axis-sweep" not in how:
+            assert "found with low confidence" in told.err.split("! ")[1]
+            assert "(probe find_axis, confidence low)" in told.out
+
+
 def test_a_half_acquisition_is_cropped_whose_axis_is_not_known(tmp_path: Path) -> None:
     """Its slices are wider than the detector, which is known once the axis is found."""
     path = tmp_path / "half.h5"

@@ -70,6 +70,9 @@ def test_it_runs_through_every_command(make: Any, tmp_path: Path, capsys: pytest
     assert execute(["axis", *words, "--json"]) == 0
     assert told(capsys)["column"] == pytest.approx(30.5, abs=0.3)
     assert execute(["plan", *words, "--axis", "30.5"]) == 0
+    capsys.readouterr()
+    execute(["doctor", *words])
+    assert "no flat frames" not in capsys.readouterr().out, "attenuation needs neither flats nor darks"
     assert execute(["slice", *words, "--axis", "30.5", "-o", str(tmp_path / "slice.npy")]) in (0, 1)
     record, again = tmp_path / "record", tmp_path / "again"
     assert execute(["run", *words, "--axis", "30.5", "-o", str(record)]) in (0, 1)

@@ -108,7 +108,7 @@ def test_the_real_neutron_sinograms(
 ) -> None:
     path = shared(f"sinograms/{name}")
     with pytest.raises(
-        FormatError, match=f"if it is a sinogram of {shape[0]} angles .* give {shape[0]} angles"
+        FormatError, match=f"it may be a sinogram of {shape[0]} angles .* give {shape[0]} angles"
     ):
         tm.open(path, as_format="sinogram")
     scan = tm.open(path, as_format="sinogram", angles_deg=np.linspace(0, turn, shape[0]))

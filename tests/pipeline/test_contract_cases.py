@@ -242,6 +242,12 @@ def test_without_disk_for_a_spool_the_halo_is_computed_again() -> None:
     assert made.fits, made.refusals
     assert len(made.sections) == 1
     assert made.recomputed > 1
+    # Where the result itself is too large for the disk, memory is not blamed for the lack of a spool.
+    lacking = plan(from_data({"steps": steps}, "test"), scan, Resources(2 * 10**9, 10**9, 2, 2))
+    assert [text.split(" needs")[0] for text in lacking.refusals] == ["the result with its spool"]
+    # Where it would fit with a spool, on a larger disk, that is told beside the memory it needs without one.
+    tight = plan(from_data({"steps": steps}, "test"), scan, Resources(2 * 10**9, int(1.05 * volume), 2, 2))
+    assert ["18.21 GB free with -o" in text for text in tight.refusals] == [True]
 
 
 @dataclass(frozen=True)

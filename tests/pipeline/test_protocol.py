@@ -22,13 +22,14 @@ from tomarium.pipeline.protocol.resolve import resolve
 def test_the_three_spellings_say_the_same(tmp_path: Path) -> None:
     yaml_file, json_file, text_file = (tmp_path / f"p.{end}" for end in ("yaml", "json", "txt"))
     yaml_file.write_text(
-        "steps:\n- find_axis\n- flat_field: {log: true}\n- fbp: {window: hann, pixel_m: 0.65 um}\n"
+        "steps:\n- find_axis\n- flat_field: {log: true, lowest_counts: none}\n- fbp: {window: hann, pixel_m: 0.65 um}\n"
     )
     json_file.write_text(
-        '{"steps": ["find_axis", {"flat_field": {"log": true}}, {"fbp": {"window": "hann", "pixel_m": 6.5e-7}}]}'
+        '{"steps": ["find_axis", {"flat_field": {"log": true, "lowest_counts": null}}, '
+        '{"fbp": {"window": "hann", "pixel_m": 6.5e-7}}]}'
     )
     text_file.write_text(
-        "# my protocol\nfind_axis\nflat_field --log yes\nfbp --window hann --pixel-m '0.65 um'\n"
+        "# my protocol\nfind_axis\nflat_field --log yes --lowest-counts none\nfbp --window hann --pixel-m '0.65 um'\n"
     )
     assert read(yaml_file) == read(json_file) == read(text_file)
     (tmp_path / "again.yaml").write_text(to_yaml(read(yaml_file)))

@@ -1,5 +1,6 @@
 """Steps of other packages: what cannot be used is left out by name, and what fails is told as theirs."""
 
+import json
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -11,6 +12,8 @@ import pytest
 
 from contracts.test_steps import make_scan
 from tomarium import registry
+from tomarium.catalogue.copy_parameters import protocol_like
+from tomarium.catalogue.make_record import again_of
 from tomarium.errors import MissingData, StepFailed, TomariumWarning
 from tomarium.model import Scan, Slab
 from tomarium.pipeline.plan.planner import plan
@@ -181,3 +184,17 @@ def test_a_failure_before_the_first_slab_leaves_its_traceback(tmp_path: Path) ->
     assert not record.exists()
     run(scan, protocol_with(twice), record, resources)
     assert not log.exists(), "it tells of a run that was mended since"
+
+
+@pytest.mark.parametrize("repeat", [again_of, protocol_like])
+def test_a_record_of_a_package_that_is_absent_names_it(repeat: Callable[[Path], Any], tmp_path: Path) -> None:
+    told = {
+        "source": {"path": "scan.h5", "given": {}, "fingerprint": {}}, "rows": [0, 1], "slab_rows": 1,
+        "frozen": {"steps": ["theirs"]}, "protocol": {"steps": ["theirs"]},
+        "packages": {"theirs": {"package": "better-steps", "version": "1.2"}},
+    }  # fmt: skip
+    (tmp_path / "provenance.json").write_text(json.dumps(told))
+    with pytest.raises(
+        MissingData, match=r"theirs of the package better-steps 1\.2.*pip install better-steps==1\.2"
+    ):
+        repeat(tmp_path)

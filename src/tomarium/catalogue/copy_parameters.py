@@ -17,6 +17,7 @@ from tomarium.model import Scan, Value, Volume
 from tomarium.model.geometry import BY_NAME
 from tomarium.pipeline.protocol.protocol import Item, Protocol, from_data
 from tomarium.pipeline.protocol.resolve import resolve
+from tomarium.pipeline.run.provenance import demand_packages
 from tomarium.pipeline.run.result_files import PROVENANCE, VOLUME
 from tomarium.steps.core.serialization import find_step
 from tomarium.steps.core.step import View
@@ -175,8 +176,12 @@ def protocol_like(record: Path) -> Protocol:
     ------
     FormatError
         The record has no provenance.
+    MissingData
+        A step came with a package that is not installed.
     """
-    return from_data(read_provenance(record)["protocol"], str(record / PROVENANCE))
+    provenance = read_provenance(record)
+    demand_packages(provenance, record)
+    return from_data(provenance["protocol"], str(record / PROVENANCE))
 
 
 def find_record(name: str, folders: Sequence[Path]) -> Path:

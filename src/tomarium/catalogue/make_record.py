@@ -15,7 +15,7 @@ from tomarium.atomic_files import write_json
 from tomarium.catalogue.checksums import SOURCE
 from tomarium.catalogue.derived_technique import KEY as DERIVED
 from tomarium.catalogue.derived_technique import technique_of
-from tomarium.catalogue.export import Export, export
+from tomarium.catalogue.export import Export, demand_values, export, note_own_volume
 from tomarium.catalogue.filing import file_record
 from tomarium.catalogue.record_folder import is_voxel_size
 from tomarium.errors import FormatError, InputError
@@ -29,7 +29,7 @@ from tomarium.pipeline.protocol.protocol import Protocol, from_data, to_data
 from tomarium.pipeline.run.data_check import checked
 from tomarium.pipeline.run.folders import folders_of_scan, without_folders
 from tomarium.pipeline.run.journal import read_json
-from tomarium.pipeline.run.provenance import PERSONAL, demand_same_source, plain
+from tomarium.pipeline.run.provenance import PERSONAL, demand_packages, demand_same_source, plain
 from tomarium.pipeline.run.result_files import PROVENANCE
 from tomarium.pipeline.run.runner import Outcome, Progress, run, silent
 from tomarium.steps.core.further_scans import further_paths, with_places
@@ -112,7 +112,10 @@ def make_record(
             f"can have; give the right one, more than 1 pm and less than 10 m, with --pixel"
         )
 
+    demand_values(protocol, exports)
+
     def deliver(outcome: Outcome) -> None:
+        note_own_volume(place, outcome)
         for request in exports:
             export(place, request, on_progress)
         on_progress("file", 0, 1)
@@ -281,6 +284,7 @@ def again_of(record: Path, source: Path | None = None) -> Again:
         Its scan is absent, or is not the one it was made of.
     """
     provenance = read_provenance(record)
+    demand_packages(provenance, record)
     source_notes = _read_source_notes(record, provenance["source"])
     path = source or _find_scan(record, source_notes["path"], source_notes.get("beside"))
     if not path.exists():

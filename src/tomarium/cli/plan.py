@@ -11,6 +11,7 @@ from tomarium import units
 from tomarium.cli import executor_options, scan_options, show
 
 if TYPE_CHECKING:
+    from tomarium.model import Value
     from tomarium.pipeline.plan.planner import Plan
     from tomarium.pipeline.protocol.choice import Choice
 
@@ -51,6 +52,7 @@ def command(
     from tomarium.pipeline.plan.planner import plan
     from tomarium.pipeline.plan.report import plan_data
     from tomarium.pipeline.plan.resources import measure
+    from tomarium.steps.core.values import as_text, spelled
 
     scan = opening.open_scan(path)
     choice.demand_none_of("like", "crop")
@@ -79,9 +81,10 @@ def command(
             ]
         )
         for bound in stage.steps:
+            texts = spelled(bound.step, {name: v.value for name, v in bound.values.items()})
             show.table(
                 [
-                    (f"{bound.step.name}.{name}", str(v.value), f"{v.origin}: {v.source}")
+                    (f"{bound.step.name}.{name}", as_text(texts[name]), _origin_text(v))
                     for name, v in bound.values.items()
                 ],
                 "    ",
@@ -95,7 +98,10 @@ def command(
             f"with padding auto, fbp continues them by chords, which takes about twice as long, and grey values are "
             f"right to some percent only"
         )
-    click.echo(f"result: {' × '.join(map(str, plan_made.shape))} float32 in {plan_made.unit} (z, y, x)")
+    axes = "z, y, x" if plan_made.output == "volume" else "angle, row, column"
+    click.echo(
+        f"result: {' × '.join(map(str, plan_made.shape))} float32{_unit_text(plan_made.unit)} ({axes})"
+    )
     click.echo(
         f"memory: {_bytes_text(plan_made.peak_bytes)} of {_bytes_text(resources.memory_bytes)}; "
         f"{plan_made.workers} {'slab' if plan_made.workers == 1 else 'slabs'} at a time, "
@@ -131,8 +137,20 @@ def _truncated_part(plan_made: Plan) -> float | None:
 def _spool_text(stage: Any) -> str:
     if not stage.spool_bytes:
         return ""
-    where = "memory" if stage.spool_in_memory else "disk"
-    return f"; lays down {_bytes_text(stage.spool_bytes)} in {where} for the next"
+    size = _bytes_text(stage.spool_bytes)
+    return (
+        f"; keeps {size} in memory for the next section"
+        if stage.spool_in_memory
+        else f"; of these {size} as the spool for the next section"
+    )
+
+
+def _unit_text(unit: str) -> str:
+    return f" in {unit}" if unit not in ("", "1") else ""
+
+
+def _origin_text(value: Value[Any]) -> str:
+    return value.origin if value.origin == "default" else f"{value.origin}: {value.source}"
 
 
 def _bytes_text(count: int) -> str:

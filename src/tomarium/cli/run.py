@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     metavar="FOLDER | volume:FORMAT[,TYPE[,LOW:HIGH]]",
     help="Folder to make; SCAN's name and '_record' by default. Given again as volume:FORMAT, the volume is written "
     "once more into it: tiff, hdf5, vol, mrc, zarr, jpeg2000 or raw; as float32, uint16 or uint8, the values LOW:HIGH "
-    "as least and greatest number, by default the limits of `tomarium convert --dtype`.",
+    "as least and greatest number, by default the limits of `tomarium convert --dtype`. volume:zarr with a whole type "
+    "and LOW:HIGH is the record's own volume: only these numbers are written, in half or a quarter of the space.",
 )
 @click.option("--memory", metavar="SIZE", help="Limit such as 4GB; by default 60 % of what is available.")
 @click.option("--rows", metavar="A:B", help="Detector rows wanted.")
@@ -81,6 +82,7 @@ def command(
     tomarium run scan.h5
     tomarium run scan.h5 --step paganin --step remove_stripes --set paganin.delta_beta=300
     tomarium run scan.h5 --preset rings --bin 2 --output volume:tiff,uint16
+    tomarium run scan.h5 --output volume:zarr,uint16,-0.5:3
     tomarium run scan.h5 --crop auto
     tomarium run scan.h5 -p protocol.txt
     tomarium run second.h5 --like first_record
@@ -91,7 +93,7 @@ def command(
     """
     from tomarium.catalogue.chosen_run import chosen_run
     from tomarium.catalogue.copy_parameters import find_record
-    from tomarium.catalogue.export import parse_export
+    from tomarium.catalogue.export import parse_export, with_own_volume
     from tomarium.catalogue.make_record import make_record, repeat_record
     from tomarium.executors import find_executor
     from tomarium.executors.resources import resources_for
@@ -155,10 +157,11 @@ def command(
         show.warnings(chosen.warnings)
         for line in chosen.told:
             click.echo(show.line(line), err=dry_run)
+        protocol, exports = with_own_volume(chosen.protocol, exports)
         if dry_run:
             place = output or Path(f"{chosen.scan.name}_record")
             plan_made = plan(
-                chosen.protocol,
+                protocol,
                 chosen.scan,
                 resources_for(
                     find_executor(executor), place, memory or choice.told("memory"), device, device_memory
@@ -170,7 +173,7 @@ def command(
             return 0
         outcome = make_record(
             chosen.scan,
-            chosen.protocol,
+            protocol,
             output,
             memory=memory or choice.told("memory"),
             rows=chosen.rows,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -147,9 +147,9 @@ def command(
             )
         return _slice_volume(opened, rows, along, at, output)
     if sweep is not None:
-        return _sweep_axis(opened, sweep, measure, rows, output, choice, device)
+        return _sweep_axis(opened, sweep, measure, rows, output, choice, force, device)
     if along != "z":
-        return _slice_upright(opened, along, at, output, choice)
+        return _slice_upright(opened, along, at, output, choice, force)
     return _slice_scan(opened, rows, output, choice, force, device)
 
 
@@ -180,10 +180,14 @@ def _slice_scan(
     layout = slices[0].resolution.layout
     planes = [_plane(slice_.slab, f"row {slice_.slab.rows.start}") for slice_ in slices]
     column = slices[0].resolution.geometry.axis_column
-    axis_text = "" if column is None else f", axis at column {column.value:.2f} ({column.source})"
+    axis_text = "" if column is None else _axis_text({"value": column.value, "source": column.source})
     numbers = ", ".join(str(slice_.slab.rows.start) for slice_ in slices)
     _write_or_show(output, f"row {numbers}", planes, _pixel_of_slice(layout), layout.unit, axis_text)
     return 1 if warnings else 0
+
+
+def _axis_text(column: Mapping[str, Any] | None) -> str:
+    return "" if column is None else f", axis at column {column['value']:.2f} ({column['source']})"
 
 
 def _pixel_of_slice(layout: Layout) -> float | None:
@@ -245,6 +249,7 @@ def _sweep_axis(
     rows: str | None,
     output: Path | None,
     choice: Choice,
+    force: bool,
     device: str | None,
 ) -> int:
     import numpy as np
@@ -260,7 +265,7 @@ def _sweep_axis(
     small = measure is None and output is not None and output.suffix.lower() == ".png"
     keep = partial(for_sheet, count=len(columns)) if small else np.asarray
     slices = slices_at_axes(
-        scan, columns, row, protocol, device=device, keep=keep, on_progress=show.progress()
+        scan, columns, row, protocol, device=device, force=force, keep=keep, on_progress=show.progress()
     )
     layout = slices[0].resolution.layout
     height, width = (min(slice_.resolution.layout.shape[k] for slice_ in slices) for k in (1, 2))
@@ -301,15 +306,19 @@ def _tell_measures(measure: Measure, columns: Sequence[float], images: Sequence[
         )
 
 
-def _slice_upright(scan: Scan, along: str, at: int | None, output: Path | None, choice: Choice) -> int:
+def _slice_upright(
+    scan: Scan, along: str, at: int | None, output: Path | None, choice: Choice, force: bool
+) -> int:
     from tomarium.pipeline.run.oblique import plane_at
     from tomarium.viewers.slice_file import Plane
 
-    volume, outcome = plane_at(scan, along, at, choice.protocol(scan.domain), on_progress=show.progress())
+    protocol = choice.protocol(scan.domain)
+    volume, outcome = plane_at(scan, along, at, protocol, force=force, on_progress=show.progress())
     image = volume[:, 0] if along == "y" else volume[:, :, 0]
     plane = Plane(image, "")
     show.warnings(outcome.provenance["warnings"])
-    _write_or_show(output, f"slice along {along}", [plane], _pixel_across(volume, along), volume.unit)
+    axis = _axis_text(outcome.provenance["geometry"]["axis_column"])
+    _write_or_show(output, f"slice along {along}", [plane], _pixel_across(volume, along), volume.unit, axis)
     return 1 if outcome.provenance["warnings"] else 0
 
 
@@ -325,10 +334,12 @@ def _slice_oblique(
     normal = normal_of_angles(*numbers) if len(numbers) == 2 else numbers
     point = None if through is None else _read_floats("--through", through, (3,))
     warnings: list[str] = []
+    axis = ""
     if isinstance(opened, Scan):
         protocol = choice.protocol(opened.domain)
         image, outcome = oblique_at(opened, normal, point, protocol, force=force, on_progress=show.progress())
         warnings = outcome.provenance["warnings"]
+        axis = _axis_text(outcome.provenance["geometry"]["axis_column"])
     elif isinstance(opened, Volume):
         image = oblique_of_volume(opened, normal, point)
     else:
@@ -342,6 +353,7 @@ def _slice_oblique(
         [image_plane],
         pixel,
         image.unit,
+        axis,
     )
     return 1 if warnings else 0
 

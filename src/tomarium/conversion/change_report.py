@@ -24,6 +24,7 @@ from tomarium.formats.provenance.frame_mapping import holds
 from tomarium.formats.provenance.json_values import as_json
 from tomarium.formats.provenance.original import Original, left_links, own
 from tomarium.model import Frames, Scan, Value
+from tomarium.model.wording import brief, in_words
 
 Fate: TypeAlias = Literal[
     "kept", "renamed", "unit-converted", "derived", "defaulted", "given", "restored", "side-car", "left out"
@@ -109,7 +110,11 @@ def scan_changes(scan: Scan, read_back: Scan, beside: str) -> Iterator[Change]:
         for name, value in known_again.items():
             if name not in values:
                 yield Change(
-                    "defaulted", name, "", units_written.of(value)[0], str(as_json(value.value))[:80]
+                    "defaulted",
+                    name,
+                    "",
+                    units_written.of(value)[0],
+                    brief(in_words(as_json(value.value)), 80),
                 )
     yield from _remaining_changes(scan, places_used, beside)
 
@@ -176,7 +181,7 @@ def _value_change(
     places_used.update(part for part in place.replace(",", " ").split() if part.startswith("/"))
     if value_again is None or value_again.source == value.source:
         # The reader of the target knows it only because the side-car says it.
-        return Change("side-car", name, place, beside, str(as_json(value.value))[:80])
+        return Change("side-car", name, place, beside, brief(in_words(as_json(value.value)), 80))
     place_again, new_unit = units_written.of(value_again)
     if value.origin in ("user", "profile"):
         return Change("given", name, "", place_again, value.source)

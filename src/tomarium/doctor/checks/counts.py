@@ -286,7 +286,7 @@ def flats_too_weak(subject: Subject) -> Iterator[Finding]:
 
 @check(a_scan)
 def references_absent(subject: Subject) -> Iterator[Finding]:
-    """Ask for flats and darks.
+    """Ask for flats and darks, where the numbers are counts.
 
     Parameters
     ----------
@@ -299,13 +299,15 @@ def references_absent(subject: Subject) -> Iterator[Finding]:
         A warning for each kind there is none of.
     """
     assert subject.scan is not None
+    if subject.scan.domain != "counts":
+        return
     for name, reference in (("flat", subject.scan.flats), ("dark", subject.scan.darks)):
         if reference is None:
             yield warning(
                 f"{name}s",
                 f"the scan has no {name} frames",
                 "at least ten",
-                f"look for a separate file of {name}s; data that are corrected already need none",
+                f"look for a separate file of {name}s; of data that are corrected already, say so with --domain",
             )
 
 

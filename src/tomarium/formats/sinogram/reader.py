@@ -210,10 +210,12 @@ def oriented(scan: Scan, axes: str | None) -> Scan:
 
 def _asking(match: Match, count: int, columns: int) -> str:
     """Say what was found, up to where `checked` says what to give."""
-    advice = f"if it is a sinogram of {count} angles and {columns} columns"
+    advice = f"it may be a sinogram of {count} angles and {columns} columns"
     if match.dialect == "matlab":
         return f"its array {match.entry} says no angles; {advice}"
-    return f"is one page of {count} x {columns} pixels; open the folder of the series it belongs to; or, {advice}"
+    return (
+        f"is one page of {count} x {columns} pixels; open the folder of the series it belongs to; or {advice}"
+    )
 
 
 FORMAT = Format(

@@ -210,7 +210,7 @@ def plan(
         shape=resolution.layout.with_rows(length).shape,
         resources=resources,
     )
-    return _judge(chosen_plan, scan)
+    return _judge(chosen_plan, scan, candidates)
 
 
 def split_data(plan: Plan) -> list[dict[str, Any]]:
@@ -337,7 +337,17 @@ def _too_large_for_memory(plan: Plan, scan: Scan) -> str:
     )
 
 
-def _judge(plan: Plan, scan: Scan) -> Plan:
+def _other_folder(candidates: Sequence[tuple[Section, ...]], resources: Resources) -> str:
+    """Say with how much disk it fits in memory, where sections with a spool between them would."""
+    written = [
+        sum(section.write_bytes for section in sections)
+        for sections in candidates
+        if all(s.peak_bytes <= resources.memory_bytes and s.fits_device for s in sections)
+    ]
+    return f", or a folder on a disk with {units.show(min(written), 'B')} free with -o" if written else ""
+
+
+def _judge(plan: Plan, scan: Scan, candidates: Sequence[tuple[Section, ...]]) -> Plan:
     """Add what the user must know, and why it cannot fit."""
     refusals = []
     limit = plan.resources.memory_bytes
@@ -348,13 +358,15 @@ def _judge(plan: Plan, scan: Scan) -> Plan:
         size = f"{size_of(worst.cuts)} {'rows' if worst.direction == 'row' else 'frames'}"
         refusals.append(
             f"{scan.path}: one slab of {size} needs {units.show(plan.peak_bytes, 'B')} of memory, but "
-            f"{units.show(limit, 'B')} may be used; give more with --memory, or bin the scan with --bin 2"
+            f"{units.show(limit, 'B')} may be used; give more with --memory"
+            f"{_other_folder(candidates, plan.resources)}, or bin the scan with --bin 2"
         )
     refusals += [_too_large_for_device(section, scan) for section in plan.sections if not section.fits_device]
     disk = plan.resources.disk_bytes
     if disk is not None and plan.write_bytes > disk:
+        made = "the result" if len(plan.sections) == 1 else "the result with its spool"
         refusals.append(
-            f"the result needs up to {units.show(plan.write_bytes, 'B')} on disk, but "
+            f"{made} needs up to {units.show(plan.write_bytes, 'B')} on disk, but "
             f"{units.show(disk, 'B')} are free; choose another folder with -o, or fewer rows with --rows"
         )
     missed = tuple(

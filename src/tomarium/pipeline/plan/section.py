@@ -163,20 +163,16 @@ def size_of(cuts: Sequence[Cut]) -> int:
     return int(cuts[0].makes.stop - cuts[0].makes.start)
 
 
-def rank(sections: tuple[Section, ...], resources: Resources) -> tuple[bool, float, float]:
-    """Rank what fits before what does not, then the quicker, then what takes less memory."""
+def rank(sections: tuple[Section, ...], resources: Resources) -> tuple[int, float, float]:
+    """Rank by how many of memory, device and disk are too small, then the quicker, then what takes less memory."""
     peak = max(section.peak_bytes for section in sections)
     written = sum(section.write_bytes for section in sections)
-    fits = peak <= resources.memory_bytes and all(section.fits_device for section in sections)
-    fits_disk = resources.disk_bytes is None or written <= resources.disk_bytes
-    seconds = sum(section.seconds for section in sections)
-    if fits and fits_disk:
-        return False, seconds, peak
-    return (
-        True,
-        max(peak / resources.memory_bytes, written / resources.disk_bytes if resources.disk_bytes else 0),
-        peak,
-    )
+    disk = 0.0 if resources.disk_bytes is None else written / max(1, resources.disk_bytes)
+    on_device = all(section.fits_device for section in sections)
+    too_small = (peak > resources.memory_bytes) + (not on_device) + (disk > 1)
+    if not too_small:
+        return 0, sum(section.seconds for section in sections), peak
+    return too_small, max(peak / resources.memory_bytes, disk), peak
 
 
 def expanded(rows: slice, by: int, height: int) -> slice:

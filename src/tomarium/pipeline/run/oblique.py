@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -10,11 +11,13 @@ from tomarium.errors import InputError, ParameterError
 from tomarium.kernels.oblique import plane_through, sample_plane
 from tomarium.model import Axis, Image, Volume
 from tomarium.pipeline.plan.resources import measure
+from tomarium.pipeline.plan.warnings import of_result
 from tomarium.pipeline.protocol.choice import with_parameter
 from tomarium.pipeline.protocol.read import AnyProtocol, as_protocol
-from tomarium.pipeline.protocol.resolve import freeze, resolve
+from tomarium.pipeline.protocol.resolve import Answers, Resolution, freeze, resolve
 from tomarium.pipeline.run.data_check import checked
 from tomarium.pipeline.run.journal import Journal
+from tomarium.pipeline.run.provenance import used_data
 from tomarium.pipeline.run.reconstruct import AnyScan, as_scan_of, as_volume
 from tomarium.pipeline.run.runner import Outcome, Progress, ask_probes, run, silent
 
@@ -100,7 +103,19 @@ def oblique_at(
     )
     volume = as_volume(outcome)
     assert isinstance(volume, Volume)
-    return _image(volume, sample_plane(volume, plane, rows.start)), outcome
+    return _image(volume, sample_plane(volume, plane, rows.start)), _as_asked(outcome, resolution, answers)
+
+
+def _as_asked(outcome: Outcome, resolution: Resolution, answers: Answers) -> Outcome:
+    """Tell where the values come from that a run was given frozen, and what the probes doubt."""
+    told = {
+        "geometry": {field.name: used_data(field, value) for field, value in resolution.geometry.items()},
+        "probes": answers,
+        "warnings": list(
+            dict.fromkeys([*of_result(resolution, answers, {}, 0), *outcome.provenance["warnings"]])
+        ),
+    }
+    return replace(outcome, provenance={**outcome.provenance, **told})
 
 
 def _image(volume: Volume, pixels: np.typing.NDArray[np.float32]) -> Image:
@@ -116,6 +131,7 @@ def plane_at(
     at: int | None = None,
     protocol: AnyProtocol = None,
     *,
+    force: bool = False,
     memory: str | None = None,
     on_progress: Progress = silent,
 ) -> tuple[Volume, Outcome]:
@@ -129,6 +145,8 @@ def plane_at(
         Axis the plane stands across.
     at : int, optional
         Its place along that axis in voxels, negative from the end; the middle by default.
+    force : bool
+        As for `tomarium.reconstruct`.
     memory : str, optional
         Limit such as "4GB".
 
@@ -146,6 +164,7 @@ def plane_at(
     """
     opened = as_scan_of(scan)
     read_protocol = as_protocol(protocol, opened.domain)
+    opened = checked(opened, read_protocol, force=force)
     answers = ask_probes(opened, read_protocol, Journal(None, {}), on_progress)
     resolution = resolve(read_protocol, opened, answers)
     size = resolution.layout.shape[1 if along == "y" else 2]
@@ -160,4 +179,4 @@ def plane_at(
     outcome = run(opened, frozen, None, measure(None, memory, 1), on_progress=on_progress)
     volume = as_volume(outcome)
     assert isinstance(volume, Volume)
-    return volume, outcome
+    return volume, _as_asked(outcome, resolution, answers)

@@ -14,11 +14,12 @@ from typing import Any, Final
 import numpy as np
 
 from tomarium import registry
-from tomarium.errors import InputError
+from tomarium.errors import InputError, MissingData
 from tomarium.model import Scan, Value
 from tomarium.model.geometry import FIELDS
 from tomarium.pipeline.protocol.resolve import Resolution
 from tomarium.steps.core.further_scans import further_paths
+from tomarium.steps.core.serialization import all_steps
 from tomarium.units import show
 
 LIBRARIES: Final = ("numpy", "ducc0", "h5py", "hdf5plugin", "zarr", "tifffile")
@@ -288,3 +289,31 @@ def packages_of(resolution: Resolution) -> dict[str, dict[str, str]]:
         if name != "tomarium":
             packages[item.step.name] = {"package": name, "version": version}
     return packages
+
+
+def demand_packages(provenance: Mapping[str, Any], record: Path) -> None:
+    """Refuse to repeat steps of a record whose packages are not installed.
+
+    Parameters
+    ----------
+    provenance : mapping
+        Of the run that made the record.
+    record : Path
+        Its folder, for the message.
+
+    Raises
+    ------
+    MissingData
+        The packages that are to be installed.
+    """
+    packages = provenance.get("packages") or {}
+    lacking = {name: told for name, told in packages.items() if name not in all_steps()}
+    if lacking:
+        steps = ", ".join(
+            f"{name} of the package {told['package']} {told['version']}" for name, told in lacking.items()
+        )
+        names = " ".join(sorted({f"{told['package']}=={told['version']}" for told in lacking.values()}))
+        raise MissingData(
+            f"{record} was made with {steps}, which is not installed here, or is left out; install it, for example: "
+            f"pip install {names}"
+        )

@@ -21,6 +21,7 @@ from tomarium.model import Axis, Scan, Slab, Value, Volume
 from tomarium.pipeline.plan.cost import needs_whole_frames, reach_of
 from tomarium.pipeline.plan.resources import find_room, measure
 from tomarium.pipeline.plan.slabs import reached
+from tomarium.pipeline.protocol.protocol import Protocol
 from tomarium.pipeline.protocol.read import AnyProtocol, as_protocol
 from tomarium.pipeline.protocol.resolve import Resolution, Resolved, resolve
 from tomarium.pipeline.run.data_check import checked
@@ -28,7 +29,7 @@ from tomarium.pipeline.run.evaluate import evaluate, rows_for, through
 from tomarium.pipeline.run.journal import Journal
 from tomarium.pipeline.run.output import ArraySink
 from tomarium.pipeline.run.over_device import Traffic, traffic_to
-from tomarium.pipeline.run.result_files import PROJECTIONS, VOLUME, as_scan, first_voxel
+from tomarium.pipeline.run.result_files import PROJECTIONS, VOLUME, as_scan, first_voxel, grey_metadata
 from tomarium.pipeline.run.runner import Map, Outcome, Progress, ask_probes, in_turn, run, silent
 from tomarium.pipeline.run.slab_steps import make_ready
 from tomarium.pipeline.run.spool import Spool
@@ -119,7 +120,8 @@ def reconstruct(
     Returns
     -------
     Volume or Scan
-        Volume of shape (z, y, x), float32, in 1/cm where the pixel size is known, else in 1/px. A protocol that
+        Volume of shape (z, y, x), float32, in 1/cm where the pixel size is known, else in 1/px; whole numbers where
+        the protocol casts them. A protocol that
         ends without a reconstruction gives a scan of the corrected projections.
 
     Raises
@@ -212,7 +214,7 @@ def as_volume(outcome: Outcome) -> Volume | Scan:
         ),
         unit=outcome.plan.unit,
         name=outcome.scan.name,
-        metadata={"tomarium": outcome.provenance},
+        metadata={"tomarium": outcome.provenance, **grey_metadata(outcome.plan.layout)},
     )
 
 
@@ -310,19 +312,25 @@ def slices_at(
     planned = resolve(read_protocol, opened)
     height = planned.scan.shape[1]
     chosen = [_row(row, height, opened) for row in rows]
-    same_rows = not any(
-        isinstance(item.step, View) for item in read_protocol.items
-    )  # rows of the protocol are those of the file
-    if same_rows and len(chosen) == 1 and not needs_whole_frames(planned.work):
-        # The check looks at the row, too, and of frames packed one by one all before it is read for that.
-        read = rows_for(planned.scan, planned.work, slice(chosen[0], chosen[0] + 1))
-        opened = replace(opened, projections=HeldRows(opened.projections, read))
-    opened = checked(opened, read_protocol, chosen[0] if same_rows and chosen else None, force=force)
+    opened = _checked_at(opened, read_protocol, planned, chosen, force)
     answers = ask_probes(opened, read_protocol, Journal(None, {}), on_progress, demand_wanted)
     resolution = resolve(read_protocol, opened, answers)
     parts = [slice(row, row + 1) for row in chosen]
     slabs = evaluate(resolution, resolution.work, parts, array.processors(), demand_wanted, _traffic(device))
     return [Slices(slab, resolution, answers) for slab in slabs]
+
+
+def _checked_at(
+    opened: Scan, protocol: Protocol, planned: Resolution, rows: Sequence[int], force: bool
+) -> Scan:
+    """Look at the frames of a scan, at the first of some rows where they are those of its file."""
+    if not rows or any(isinstance(item.step, View) for item in protocol.items):
+        return checked(opened, protocol, force=force)
+    if len(rows) == 1 and not needs_whole_frames(planned.work):
+        # The check looks at the row, too, and of frames packed one by one all before it is read for that.
+        read = rows_for(planned.scan, planned.work, slice(rows[0], rows[0] + 1))
+        opened = replace(opened, projections=HeldRows(opened.projections, read))
+    return checked(opened, protocol, rows[0], force=force)
 
 
 def slices_at_axes(
@@ -332,6 +340,7 @@ def slices_at_axes(
     protocol: AnyProtocol = None,
     *,
     device: str | int | None = None,
+    force: bool = False,
     keep: Callable[[Any], Any] = np.asarray,
     on_progress: Progress = silent,
 ) -> list[Slices]:
@@ -339,7 +348,7 @@ def slices_at_axes(
 
     Parameters
     ----------
-    scan, row, protocol, device, on_progress
+    scan, row, protocol, device, force, on_progress
         As for `slices_at`.
     columns : sequence of float
         Columns of the axis, 0-based, pixel centres at integers of the scan as its file holds it.
@@ -363,12 +372,14 @@ def slices_at_axes(
     read_protocol = as_protocol(protocol, opened.domain)
     if not columns:
         raise InputError("no rotation axis was given to try; give columns such as 290:300:1")
+    planned = resolve(read_protocol, with_axis(opened, columns[0]))
+    chosen = _row(row, planned.scan.shape[1], opened)
+    opened = _checked_at(opened, read_protocol, planned, [chosen], force)
     resolutions = [resolve(read_protocol, with_axis(opened, column)) for column in columns]
     first = resolutions[0]
     number = next((k for k, item in enumerate(first.work) if "axis_column" in item.values), None)
     if number is None:
         raise ParameterError("the protocol has no step that needs a rotation axis; add fbp")
-    chosen = _row(row, first.scan.shape[1], opened)
     at_once = _all_at_once(resolutions, number)
     reach = () if at_once else reach_of(first.work[number:], "row")
     needed_rows = reached(slice(chosen, chosen + 1), reach, first.scan.shape[1])

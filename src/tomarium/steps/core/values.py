@@ -66,6 +66,8 @@ def check(step: Named, given: Mapping[str, Any], *, written: bool = False) -> di
 def _value(step: Named, parameter: Parameter, value: Any) -> Any:
     from pydantic import TypeAdapter, ValidationError
 
+    if parameter.optional and isinstance(value, str) and value == "none":
+        return None
     try:
         return TypeAdapter(parameter.annotation).validate_python(value)
     except ValidationError as problem:
@@ -107,14 +109,12 @@ def from_form(step: Named, fields: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _from_text(parameter: Parameter, text: str) -> Any:
-    if parameter.optional and text == "none":
-        return None
     if parameter.kind == "boolean":
         return {"yes": True, "no": False}.get(text, text)
     return next((choice for choice in parameter.choices if str(choice) == text), text)
 
 
-def names_alike(name: str, parameters: Mapping[str, Any]) -> str:
+def names_alike(name: str, parameters: Mapping[str, Any], others: str = "") -> str:
     """Say which of the known names an unknown one may stand for.
 
     Parameters
@@ -123,6 +123,8 @@ def names_alike(name: str, parameters: Mapping[str, Any]) -> str:
         What was written.
     parameters : mapping of str to object
         The names there are.
+    others : str
+        What to say where none is alike; by default all names.
 
     Returns
     -------
@@ -133,7 +135,7 @@ def names_alike(name: str, parameters: Mapping[str, Any]) -> str:
     return (
         f"did you mean {' or '.join(close_names)}?"
         if close_names
-        else f"there are: {', '.join(parameters) or 'none'}"
+        else others or f"there are: {', '.join(parameters) or 'none'}"
     )
 
 
