@@ -21,12 +21,17 @@
 namespace tomarium::TOMARIUM_LEVEL {
 
 constexpr int STRIP = 32;  // frequencies along x in a strip, the rows of its buffer
-constexpr int TILE = 256;  // frequencies along y swept angle by angle; a tile fits the second-level cache
+constexpr int TILE = 256;  // frequencies along y swept angle by angle; a tile fits a second-level cache of 1 MB
 constexpr int RUN = 64;    // samples whose weights are computed ahead
 constexpr int VIEWS_AHEAD = 2; // projections whose samples are fetched ahead
 constexpr int GATHER = 4;  // image rows transformed together
 constexpr int MARGIN = TAPS + 1;  // cells at either end of a strip
 constexpr std::ptrdiff_t CACHED_LINES = 1 << 16; // a larger plane is written past the caches
+#ifdef __AVX512F__
+constexpr bool PAIRED = true; // whether samples are spread by twos
+#else
+constexpr bool PAIRED = false; // sixteen registers do not hold the weights of two
+#endif
 constexpr double TWO_PI = 6.28318530717958647692;
 
 static inline int thread_index() {
@@ -308,7 +313,7 @@ static inline void spread_run(const Spreader& s, const Kept* sample, int count, 
         *reinterpret_cast<Weights*>(weight[n]) = p;
     }
     int n = 0;
-    for (; PARTS == 1 && close && n + 1 < count; n += 2) {
+    for (; PAIRED && close && n + 1 < count; n += 2) {
         __builtin_prefetch(sample + n + next, 0, 2);
         __builtin_prefetch(sample + n + 1 + next, 0, 2);
         Part* cell = reinterpret_cast<Part*>(corner + cell_y[n] * stride + cell_x[n]);
