@@ -62,12 +62,16 @@ template <int P, int SIGN> static inline void butterfly(Part* a) {
     }
 }
 
+template <int SIGN> static inline Part turn(Part a, Part re, Part im) {
+    return SIGN > 0 ? a * re + exchange(a) * im : a * re - exchange(a) * im;
+}
+
 template <int P, int SIGN> static void fft_pass(int m, int s, const float* twiddle, const Part* x, Part* y) {
-    for (int q = 0; q < m; ++q, twiddle += 2 * (P - 1)) {
+    for (int q = 0; q < m; ++q, twiddle += 4 * (P - 1)) {
         Part re[P], im[P];
         for (int j = 1; j < P; ++j) {
-            re[j] = part(twiddle[2 * j - 2]);
-            im[j] = alternate(SIGN * twiddle[2 * j - 1]);
+            re[j] = pairs(twiddle + 4 * j - 4);
+            im[j] = pairs(twiddle + 4 * j - 2);
         }
         for (int t = 0; t < s; ++t) {
             Part a[P];
@@ -78,7 +82,7 @@ template <int P, int SIGN> static void fft_pass(int m, int s, const float* twidd
             if (q == 0)
                 for (int j = 1; j < P; ++j) z[std::ptrdiff_t(s) * j] = a[j];
             else
-                for (int j = 1; j < P; ++j) z[std::ptrdiff_t(s) * j] = times(a[j], re[j], im[j]);
+                for (int j = 1; j < P; ++j) z[std::ptrdiff_t(s) * j] = turn<SIGN>(a[j], re[j], im[j]);
         }
     }
 }

@@ -20,8 +20,8 @@ FftTables::FftTables(int length, int largest_radix) : plan{length, 0, {}, {}} {
         for (int q = 0; q < n / p; ++q)
             for (int j = 1; j < p; ++j) {
                 const double angle = 2 * pi * q * j / n;
-                table.push_back(float(std::cos(angle)));
-                table.push_back(float(std::sin(angle)));
+                const float re = float(std::cos(angle)), im = float(std::sin(angle));
+                for (const float number : {re, re, -im, im}) table.push_back(number);
             }
         twiddles.push_back(std::move(table));
         plan.radix[plan.passes++] = p;

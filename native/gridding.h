@@ -21,11 +21,17 @@
 namespace tomarium::TOMARIUM_LEVEL {
 
 constexpr int STRIP = 32;  // frequencies along x in a strip, the rows of its buffer
-constexpr int TILE = 128;  // frequencies along y swept angle by angle; a tile fits the second-level cache
+constexpr int TILE = 256;  // frequencies along y swept angle by angle; a tile fits a second-level cache of 1 MB
 constexpr int RUN = 64;    // samples whose weights are computed ahead
+constexpr int VIEWS_AHEAD = 2; // projections whose samples are fetched ahead
 constexpr int GATHER = 4;  // image rows transformed together
 constexpr int MARGIN = TAPS + 1;  // cells at either end of a strip
 constexpr std::ptrdiff_t CACHED_LINES = 1 << 16; // a larger plane is written past the caches
+#ifdef __AVX512F__
+constexpr bool PAIRED = true; // whether samples are spread by twos
+#else
+constexpr bool PAIRED = false; // sixteen registers do not hold the weights of two
+#endif
 constexpr double TWO_PI = 6.28318530717958647692;
 
 static inline int thread_index() {
@@ -67,7 +73,7 @@ static std::ptrdiff_t gridding_scratch_lines(const Gridding& g) {
 
 // Puts rows first_row ... of one projection side by side; returns a line of zeros, or NaN where an input was.
 static Line pack(const float* first, std::ptrdiff_t row_stride, int rows, int columns, Line* to) {
-    Line check{};
+    Line check[2] = {};
     for (int u = 0; u < columns; u += LANES) {
         Line block[LANES] = {};
         const int width = smaller(LANES, columns - u);
@@ -81,10 +87,10 @@ static Line pack(const float* first, std::ptrdiff_t row_stride, int rows, int co
         transpose(block);
         for (int j = 0; j < width; ++j) {
             to[u + j] = block[j];
-            check += block[j] * 0.0f;
+            check[j % 2] += block[j] * 0.0f;
         }
     }
-    return check;
+    return check[0] + check[1];
 }
 
 // The transform of what the filter's period lacks: far blocks of a projection, whose kernel is smooth, times a matrix.
@@ -98,13 +104,26 @@ static const Line* far_part(const Gridding& g, const Line* projection, Line* spa
             for (int u = k * g.block; u < smaller((k + 1) * g.block, g.columns); ++u) sum += from[PARTS * u + p];
             sums[PARTS * k + p] = sum;
         }
-    for (int i = 0; i < coarse; ++i)
-        for (int p = 0; p < PARTS; ++p) {
-            const float* factor = g.far + std::ptrdiff_t(i) * g.blocks;
-            Part sum{};
-            for (int k = g.far_from[i]; k < g.far_to[i]; ++k) sum += sums[PARTS * k + p] * factor[k];
-            to[PARTS * i + p] = sum;
+    // Some at a time, for each sum by itself waits for its last product; beyond its own range a row holds zeros.
+    constexpr int SOME = 4;
+    for (int i = 0; i < coarse; i += SOME) {
+        const int count = smaller(SOME, coarse - i);
+        int begin = g.blocks, end = 0;
+        const float* factor[SOME];
+        for (int r = 0; r < SOME; ++r) {
+            const int row = i + smaller(r, count - 1);
+            factor[r] = g.far + std::ptrdiff_t(row) * g.blocks;
+            if (g.far_from[row] == g.far_to[row]) continue;
+            begin = smaller(begin, int(g.far_from[row]));
+            end = larger(end, int(g.far_to[row]));
         }
+        for (int p = 0; p < PARTS; ++p) {
+            Part sum[SOME] = {};
+            for (int k = begin; k < end; ++k)
+                for (int r = 0; r < SOME; ++r) sum[r] += sums[PARTS * k + p] * factor[r][k];
+            for (int r = 0; r < count; ++r) to[PARTS * (i + r) + p] = sum[r];
+        }
+    }
     Line* values = spare + g.blocks;
     return fft<-1>(g.far_plan, values, values + coarse);
 }
@@ -172,20 +191,26 @@ static bool filter_projection(const Gridding& g, int k, int first_row, Line* a, 
         re = next;
     }
     const float weight = float(g.weight[k] / n) * g.scale;
+    const bool past = std::ptrdiff_t(g.angles) * n > CACHED_LINES;
     for (int start = -half; start <= half; start += FINE) {
         const double angle = step * start;
         const float coarse_re = float(__builtin_cos(angle)), coarse_im = float(__builtin_sin(angle));
         const int count = smaller(FINE, half + 1 - start);
+        float re_of[FINE], im_of[FINE];
         for (int j = 0; j < count; ++j) {
-            const int f = start + j, index = f < 0 ? f + n : f;
+            const int f = start + j;
             // Both ends are the one Nyquist frequency: each takes half.
             const float size = g.response[f < 0 ? -f : f] * (f == half || f == -half ? 0.5f * weight : weight);
-            const float c = size * (coarse_re * fine_re[j] - coarse_im * fine_im[j]);
-            const float s = size * (coarse_re * fine_im[j] + coarse_im * fine_re[j]);
-            const Line* sample = f == -half ? &lowest : spectrum + index;
-            const Part *from_parts = reinterpret_cast<const Part*>(sample), re_part = part(c);
-            const Part im_part = alternate(s);
-            for (int p = 0; p < PARTS; ++p) put_part(out + f + half, p, times(from_parts[p], re_part, im_part));
+            re_of[j] = size * (coarse_re * fine_re[j] - coarse_im * fine_im[j]);
+            im_of[j] = size * (coarse_re * fine_im[j] + coarse_im * fine_re[j]);
+        }
+        for (int j = 0; j < count; ++j) {
+            const int f = start + j;
+            const Part* from_parts = reinterpret_cast<const Part*>(f == -half ? &lowest : spectrum + (f < 0 ? f + n : f));
+            const Part re_part = part(re_of[j]), im_part = alternate(im_of[j]);
+            Line turned;
+            for (int p = 0; p < PARTS; ++p) reinterpret_cast<Part*>(&turned)[p] = times(from_parts[p], re_part, im_part);
+            put_past(out + f + half, &turned, past);
         }
     }
     bool finite = true;
@@ -228,48 +253,77 @@ struct Spreader {
     int degree;
 };
 
+// Spreads two samples, the second one's footprint DX columns and DY rows after the first one's: a cell that both cover is
+// loaded and stored once. Not inlined, for compilers work out what the shapes have in common, and spill it.
+template <int DX, int DY, class Kept>
+[[gnu::noinline]] static void spread_pair(const Kept* sample, const float (*weight)[2 * TAP_SLOTS], Part* cell,
+                                          std::ptrdiff_t stride) {
+    constexpr int x = DX < 0 ? -DX : 0, y = DY < 0 ? -DY : 0, next_x = x + DX, next_y = y + DY; // of either's first cell
+    const Part value = part_of(sample, 0), other = part_of(sample + 1, 0);
+    const float *down = weight[0] + TAP_SLOTS, *next_down = weight[1] + TAP_SLOTS;
+    Part across[TAPS], next_across[TAPS];
+    for (int i = 0; i < TAPS; ++i) {
+        across[i] = value * weight[0][i];
+        next_across[i] = other * weight[1][i];
+    }
+    cell -= y * stride + x;
+#pragma GCC unroll 8
+    for (int j = 0; j < TAPS + y + next_y; ++j) {
+        const bool first = j >= y && j < y + TAPS, second = j >= next_y && j < next_y + TAPS;
+        const Part factor = part(first ? down[j - y] : 0.0f), next_factor = part(second ? next_down[j - next_y] : 0.0f);
+#pragma GCC unroll 8
+        for (int i = 0; i < TAPS + x + next_x; ++i) {
+            Part sum = cell[j * stride + i];
+            if (first && i >= x && i < x + TAPS) sum += across[i - x] * factor;
+            if (second && i >= next_x && i < next_x + TAPS) sum += next_across[i - next_x] * next_factor;
+            cell[j * stride + i] = sum;
+        }
+    }
+}
+
+template <int DY, class Kept>
+static inline void spread_pair(int step_x, const Kept* sample, const float (*weight)[2 * TAP_SLOTS], Part* cell,
+                               std::ptrdiff_t stride) {
+    if (step_x == 0) spread_pair<0, DY>(sample, weight, cell, stride);
+    else if (step_x > 0) spread_pair<1, DY>(sample, weight, cell, stride);
+    else spread_pair<-1, DY>(sample, weight, cell, stride);
+}
+
 // Spreads `count` samples of one projection, RUN at most; (x, y) is the first one's corner in `corner`, in parts of a
 // cell: errors of float32, 1e-5 of a cell, would let one slice of a pair leak into the other. Two samples at
-// a time, where none lies further than a cell from the one before: their footprints share most cells, which are then
-// loaded and stored once. Weights beside a footprint are the zeros of the unused slots.
+// a time, where none lies further than a cell from the one before. `next` samples on lies what is wanted soon.
 template <class Kept>
 static inline void spread_run(const Spreader& s, const Kept* sample, int count, std::int64_t x, std::int64_t y,
-                              std::int64_t dx, std::int64_t dy, bool close, Line* corner, std::ptrdiff_t stride) {
-    alignas(64) float slots[RUN + 1][2 * TAP_SLOTS];
-    float(*weight)[2 * TAP_SLOTS] = slots + 1;
+                              std::int64_t dx, std::int64_t dy, bool close, Line* corner, std::ptrdiff_t stride,
+                              std::ptrdiff_t next) {
+    alignas(64) float weight[RUN][2 * TAP_SLOTS], zx[RUN], zy[RUN];
     int cell_x[RUN], cell_y[RUN];
-    *reinterpret_cast<Weights*>(slots[0]) = Weights{};
     for (int n = 0; n < count; ++n) {
-        __builtin_prefetch(sample + n);
-        cell_x[n] = int(x >> CELL_BITS) + 1;
-        cell_y[n] = int(y >> CELL_BITS) + 1;
-        const float zx = beyond_middle(x), zy = beyond_middle(y);
-        x += dx;
-        y += dy;
-        const Weights z = {zx, zx, zx, zx, zx, zx, zx, zx, zy, zy, zy, zy, zy, zy, zy, zy};
+        const std::int64_t place_x = x + n * dx, place_y = y + n * dy;
+        cell_x[n] = int(place_x >> CELL_BITS) + 1;
+        cell_y[n] = int(place_y >> CELL_BITS) + 1;
+        zx[n] = beyond_middle(place_x);
+        zy[n] = beyond_middle(place_y);
+    }
+    for (int n = 0; n < count; ++n) {
+        const float a = zx[n], b = zy[n];
+        const Weights z = {a, a, a, a, a, a, a, a, b, b, b, b, b, b, b, b};
         Weights p = s.coefficient[0];
         for (int d = 1; d <= s.degree; ++d) p = p * z + s.coefficient[d];
         *reinterpret_cast<Weights*>(weight[n]) = p;
     }
     int n = 0;
-    for (; PARTS == 1 && close && n + 1 < count; n += 2) {
-        const int left = smaller(cell_x[n], cell_x[n + 1]), top = smaller(cell_y[n], cell_y[n + 1]);
-        const float *wx = weight[n] - (cell_x[n] - left), *vx = weight[n + 1] - (cell_x[n + 1] - left);
-        const float* wy = weight[n] + TAP_SLOTS - (cell_y[n] - top);
-        const float* vy = weight[n + 1] + TAP_SLOTS - (cell_y[n + 1] - top);
-        const Part value = part_of(sample + n, 0), other = part_of(sample + n + 1, 0);
-        Part* cell = reinterpret_cast<Part*>(corner + top * stride + left);
-        Part across[TAPS + 1], beside[TAPS + 1];
-        for (int i = 0; i <= TAPS; ++i) {
-            across[i] = value * wx[i];
-            beside[i] = other * vx[i];
-        }
-        for (int j = 0; j <= TAPS; ++j, cell += stride) {
-            const Part down = part(wy[j]), lower = part(vy[j]);
-            for (int i = 0; i <= TAPS; ++i) cell[i] = cell[i] + across[i] * down + beside[i] * lower;
-        }
+    for (; PAIRED && close && n + 1 < count; n += 2) {
+        __builtin_prefetch(sample + n + next, 0, 2);
+        __builtin_prefetch(sample + n + 1 + next, 0, 2);
+        Part* cell = reinterpret_cast<Part*>(corner + cell_y[n] * stride + cell_x[n]);
+        const int step_x = cell_x[n + 1] - cell_x[n], step_y = cell_y[n + 1] - cell_y[n];
+        if (step_y == 0) spread_pair<0>(step_x, sample + n, weight + n, cell, stride);
+        else if (step_y > 0) spread_pair<1>(step_x, sample + n, weight + n, cell, stride);
+        else spread_pair<-1>(step_x, sample + n, weight + n, cell, stride);
     }
     for (; n < count; ++n) {
+        __builtin_prefetch(sample + n + next, 0, 2);
         for (int p = 0; p < PARTS; ++p) {
             const Part value = part_of(sample + n, p);
             Part* cell = reinterpret_cast<Part*>(corner + cell_y[n] * stride + cell_x[n]) + p;
@@ -323,7 +377,7 @@ template <class Kept> static void spread_tile(const Gridding& g, const Spreader&
             for (int f = first; f < last; f += RUN)
                 spread_run(s, sample + f, smaller(RUN, last - f), in_parts(f * dy - y_from - 0.5 * TAPS + MARGIN),
                            in_parts(f * dx - x_from + 0.5 * TAPS), in_parts(dy), in_parts(dx), cells <= 1, corner,
-                           stride);
+                           stride, k + VIEWS_AHEAD < g.angles ? VIEWS_AHEAD * samples : 0);
         }
     }
 }
@@ -358,36 +412,44 @@ template <class Kept> static void make_strip(const Gridding& g, const Spreader& 
     }
 }
 
+// Columns first to last - 1 of a row of the image lie in the disc, if any.
+static inline void disc_columns(const Gridding& g, int y, int& first, int& last) {
+    const double middle = 0.5 * (g.size - 1), limit = 0.25 * double(g.size) * g.size, dy = y - middle;
+    const auto inside = [&](int x) { return (x - middle) * (x - middle) + dy * dy <= limit; };
+    first = int(middle - __builtin_sqrt(larger(0.0, limit - dy * dy))) - 1;
+    while (first <= middle && !inside(first)) ++first;
+    last = inside(first) ? g.size - first : first;
+}
+
 // Transforms some rows of the image along x and writes them.
 template <class Kept> static void write_rows(const Gridding& g, int first_row, int y0, Line* scratch) {
     const int grid = g.image_plan.length, count = smaller(GATHER, g.y1 - y0), rows = smaller(LANES, g.rows - first_row);
     const std::ptrdiff_t row_stride = g.x1 - g.x0, slice_stride = row_stride * (g.y1 - g.y0);
     const bool past = g.past && row_stride % LANES == 0 && reinterpret_cast<std::uintptr_t>(g.out) % 64 == 0;
-    const double middle = 0.5 * (g.size - 1), limit = 0.25 * double(g.size) * g.size;
     Line* spare = scratch + GATHER * std::ptrdiff_t(grid);
     const Kept* from = reinterpret_cast<const Kept*>(g.plane) + (y0 - g.y0) * std::ptrdiff_t(grid);
     for (int r = 0; r < grid; ++r, from += GATHER)
         for (int j = 0; j < count; ++j) take(scratch + j * std::ptrdiff_t(grid) + r, from + j);
     for (int j = 0; j < count; ++j) {
         const Line* image = fft<1>(g.image_plan, scratch + j * std::ptrdiff_t(grid), spare);
-        const double dy = y0 + j - middle;
         float* to = g.out + first_row * slice_stride + (y0 + j - g.y0) * row_stride;
-        for (int i = g.x0; i < g.x1; i += LANES) {
-            const int width = smaller(LANES, g.x1 - i);
+        int first, last;
+        disc_columns(g, y0 + j, first, last);
+        for (int i = g.x0; i < g.x1; i += LANES, to += LANES) {
+            const int width = smaller(LANES, g.x1 - i), m = i - g.size / 2;
             Line block[LANES] = {}, factor{};
-            for (int c = 0; c < width; ++c) {
-                const double dx = i + c - middle;
-                const int m = i + c - g.size / 2;
-                if (dx * dx + dy * dy <= limit) factor[c] = g.correction[i + c] * g.correction[y0 + j];
-                block[c] = image[m < 0 ? m + grid : m];
+            if (first < i + width && i < last) {
+                for (int c = larger(0, first - i); c < smaller(width, last - i); ++c)
+                    factor[c] = g.correction[i + c] * g.correction[y0 + j];
+                for (int c = 0; c < width; ++c) block[c] = image[m + c < 0 ? m + c + grid : m + c];
+                transpose(block);
             }
-            transpose(block);
             for (int z = 0; z < rows; ++z) {
                 const Line value = block[z] * factor + 0.0f; // no -0 outside the disc
                 if (width == LANES)
-                    store_past(to + z * slice_stride + (i - g.x0), value, past);
+                    store_past(to + z * slice_stride, value, past);
                 else
-                    __builtin_memcpy(to + z * slice_stride + (i - g.x0), &value, sizeof(float) * width);
+                    __builtin_memcpy(to + z * slice_stride, &value, sizeof(float) * width);
             }
         }
     }

@@ -18,7 +18,7 @@ struct FftPlan {
     int length;
     int passes;
     int radix[32];
-    const float* twiddle[32]; // for each pass (length/stride/radix) x (radix - 1) x (real, imaginary), sign +
+    const float* twiddle[32]; // for each pass (length/stride/radix) x (radix - 1) x (re, re, -im, im), sign +
 };
 
 // One call of tile gridding; see gridding.h for the meaning in full.

@@ -34,21 +34,37 @@ constexpr int PART = TOMARIUM_PART;
 constexpr int PARTS = LANES / PART;
 typedef float Part __attribute__((vector_size(4 * PART), aligned(4 * PART), may_alias));
 
-static inline Part part(float a) { return Part{} + a; }
-
 // exchange: re <-> im. alternate: (-s, s, -s, s, ...), so that exchange(a) * alternate(s) is i s a.
 #if TOMARIUM_PART == 16
 static inline Part exchange(Part a) {
     return __builtin_shufflevector(a, a, 1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 15, 14);
 }
 static inline Part alternate(float s) { return Part{-s, s, -s, s, -s, s, -s, s, -s, s, -s, s, -s, s, -s, s}; }
+static inline Part part(float a) { return Part{a, a, a, a, a, a, a, a, a, a, a, a, a, a, a, a}; }
 #elif TOMARIUM_PART == 8
 static inline Part exchange(Part a) { return __builtin_shufflevector(a, a, 1, 0, 3, 2, 5, 4, 7, 6); }
 static inline Part alternate(float s) { return Part{-s, s, -s, s, -s, s, -s, s}; }
+static inline Part part(float a) { return Part{a, a, a, a, a, a, a, a}; }
 #else
 static inline Part exchange(Part a) { return __builtin_shufflevector(a, a, 1, 0, 3, 2); }
 static inline Part alternate(float s) { return Part{-s, s, -s, s}; }
+static inline Part part(float a) { return Part{a, a, a, a}; }
 #endif
+
+// Two numbers again and again.
+typedef double Two __attribute__((may_alias));
+typedef double Twos __attribute__((vector_size(4 * PART), aligned(4 * PART), may_alias));
+static inline Part pairs(const float* two) {
+    const double a = *reinterpret_cast<const Two*>(two);
+#if TOMARIUM_PART == 16
+    const Twos all = {a, a, a, a, a, a, a, a};
+#elif TOMARIUM_PART == 8
+    const Twos all = {a, a, a, a};
+#else
+    const Twos all = {a, a};
+#endif
+    return (Part)all;
+}
 
 static inline Part times(Part a, Part re, Part im_alternating) { return a * re + exchange(a) * im_alternating; }
 

@@ -27,8 +27,8 @@ OVERSAMPLING = 1.25
 BATCH, FEW = 16, 4
 """Rows worked on side by side, and where no more than a few are asked for, as in native/kernels.h."""
 
-DEGREE = 9
-"""Of the polynomials that stand for the kernel; their error is below that of the kernel itself."""
+DEGREE = 7
+"""Of the polynomials that stand for the kernel: their error, 5e-8 of its height, is below the precision of float32."""
 
 
 def backproject(sinogram: NDArray[np.float32], task: Task, out: NDArray[np.float32]) -> None:
