@@ -142,6 +142,11 @@ def test_run_files_a_record_that_can_be_found_and_repeated(
     }
     assert verify(record) == ()
     assert f"look at it: tomarium slice {record}; file it: tomarium ingest" in capsys.readouterr().out
+    assert execute(["info", str(record)]) == 0
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "made of disc.h5 run finished" in printed
+    assert "steps 4 find_axis → flat_field → half_acquisition → fbp pixel 1 µm read:" in printed
+    assert "px derived: probe find_axis, confidence high" in printed
     assert execute(["run", str(scan_file), "-o", str(record)]) == 2
     assert "holds a finished record, which is kept; choose another folder with -o" in capsys.readouterr().err
     assert execute(["ingest", str(record), "--catalogue", catalogue]) == 0
