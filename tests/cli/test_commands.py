@@ -436,6 +436,9 @@ def test_the_volume_is_written_in_other_types_within_stated_limits(
         "volume:mrc,uint8,0:200",
     ]
     assert execute(["run", str(scan_file), "-o", str(record), "--axis", "30.5", *outputs]) == 0
+    told_casts = capsys.readouterr().out
+    assert "volume_uint16.tif: uint16 from " in told_casts
+    assert "volume_uint8.mrc: uint8 from 0 to 200 1/cm, as given; clipped: " in told_casts
     volume = np.asarray(tm.open(record / "volume.ome.zarr"))
     exports = {one["type"]: one for one in json.loads((record / "exports.json").read_text())}
     grey = np.asarray(tm.open(record / "volume_uint16.tif"))

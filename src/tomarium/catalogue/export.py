@@ -161,6 +161,7 @@ def export(
             "limits": cast.limits,
             "below": cast.below,
             "above": cast.above,
+            "voxels": cast.voxels,
             "not_finite": cast.not_finite,
             "largest_error": cast.largest_error,
         }
@@ -173,12 +174,14 @@ def _metadata_without_run(volume: Volume) -> dict[str, Any]:
     return {name: value for name, value in volume.metadata.items() if name not in ("provenance", "shards")}
 
 
-def _note(folder: Path, entry: Mapping[str, Any]) -> None:
+def exports_of(folder: Path) -> list[dict[str, Any]]:
+    """Return what `exports.json` of a record tells of each file that was written besides its volume."""
     from tomarium.pipeline.run.journal import read_json
 
-    before = [
-        entry_before
-        for entry_before in read_json(folder / EXPORTS) or []
-        if entry_before["file"] != entry["file"]
-    ]
+    entries: list[dict[str, Any]] = read_json(folder / EXPORTS) or []
+    return entries
+
+
+def _note(folder: Path, entry: Mapping[str, Any]) -> None:
+    before = [entry_before for entry_before in exports_of(folder) if entry_before["file"] != entry["file"]]
     write_json(folder / EXPORTS, [*before, entry])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -190,5 +191,19 @@ def command(
         if "delta_beta" in item["parameters"]
     )
     assert outcome.folder is not None
+    _tell_casts(outcome.folder, {export.name for export in exports})
     show.finished_record(outcome.folder)
     return 1 if outcome.provenance["warnings"] else 0
+
+
+def _tell_casts(folder: Path, names: Container[str]) -> None:
+    """Say between which limits the volume was cast into each file that was asked for, and what lay beyond."""
+    from tomarium.catalogue.export import exports_of
+
+    for entry in exports_of(folder):
+        if entry["file"] in names and "voxels" in entry:
+            below, above = (f"{100 * entry[side] / entry['voxels']:.3g} %" for side in ("below", "above"))
+            click.echo(
+                f"{folder / entry['file']}: {entry['type']} from {entry['low']:g} to {entry['high']:g} {entry['unit']}, "
+                f"{entry['limits']}; clipped: {below} of all voxels below, {above} above"
+            )
