@@ -204,6 +204,6 @@ def _tell_casts(folder: Path, names: Container[str]) -> None:
         if entry["file"] in names and "voxels" in entry:
             below, above = (f"{100 * entry[side] / entry['voxels']:.3g} %" for side in ("below", "above"))
             click.echo(
-                f"{folder / entry['file']}: {entry['type']} from {entry['low']:g} to {entry['high']:g} {entry['unit']}, "
-                f"{entry['limits']}; clipped: {below} of all voxels below, {above} above"
+                f"{folder / entry['file']}: {entry['type']} from {entry['low']:g} to {entry['high']:g} "
+                f"{entry['unit']}, {entry['limits']}; clipped: {below} of all voxels below, {above} above"
             )
